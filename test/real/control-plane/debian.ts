@@ -10,7 +10,7 @@ type Suite = 'trixie' | 'sid'
 
 /** Path of an unpacked kubectl: 1.32 is the one of Debian trixie, the newest that of sid. Throws {@link PartUnavailable}. */
 export async function kubectlPath(version: '1.32' | 'newest'): Promise<string> {
-  return programPath(version === '1.32' ? 'trixie' : 'sid', 'kubernetes-client', 'usr/bin/kubectl')
+  return programPath(version === '1.32' ? 'trixie' : 'sid', 'kubectl', 'usr/bin/kubectl')
 }
 
 /** Path of an unpacked etcd (3.5 from sid: newer than what bookworm has, as kube-apiserver wants). Throws {@link PartUnavailable}. */

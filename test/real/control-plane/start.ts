@@ -1,0 +1,246 @@
+// Starts a real control plane on loopback: etcd, kube-apiserver, and on demand kube-scheduler and kube-controller-manager.
+// There are no kubelets: nodes and pod statuses are what the caller writes.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { ApiClient } from './api-client.ts'
+import { componentPath, type MinorVersion } from './build.ts'
+import { type Certificates, makeCertificates } from './certificates.ts'
+import { etcdPath } from './debian.ts'
+
+export interface ControlPlaneOptions {
+  /** `off` leaves pods Pending; {@link ControlPlane.startScheduler} can start one later. */
+  readonly scheduler: MinorVersion | 'off'
+  /** Runs all controllers but those that judge nodes by their heartbeats, which nobody sends here. */
+  readonly controllerManager: boolean
+}
+
+export interface SchedulerOptions {
+  readonly version: MinorVersion
+  readonly flags?: readonly string[]
+  /** Gets each line of its log. */
+  readonly onLine?: (line: string) => void
+}
+
+export interface ControlPlane {
+  /** Path of a kubeconfig with a client certificate of group `system:masters`. */
+  readonly kubeconfig: string
+  readonly server: string
+  readonly serverVersion: string
+  /** A client with the same rights; closed by {@link stop}. */
+  readonly client: ApiClient
+  startScheduler(options: SchedulerOptions): Promise<void>
+  /** Ends the programs and removes what they have written. */
+  stop(): Promise<void>
+}
+
+/** Version of kube-apiserver and kube-controller-manager; it serves schedulers of both recorded versions. */
+const serverMinor: MinorVersion = '1.36'
+const startTimeoutMs = 120_000
+
+/** Starts the programs and yields when the API server is ready. Throws PartUnavailable where a program cannot be had. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const programs = {
+    etcd: await etcdPath(),
+    server: await componentPath('kube-apiserver', serverMinor),
+    controllers: options.controllerManager ? await componentPath('kube-controller-manager', serverMinor) : undefined,
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'ballast-control-plane-'))
+  const processes = new Processes()
+  const certificates = await makeCertificates()
+  const [etcdPort, peerPort, port] = await freePorts(3)
+  const server = `https://127.0.0.1:${port}`
+  const client = new ApiClient(server, certificates)
+  const kubeconfig = writeFiles(directory, server, certificates)
+  const stop = async () => {
+    await client.close()
+    await processes.stop()
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    processes.start(programs.etcd, etcdFlags(join(directory, 'etcd'), etcdPort, peerPort))
+    processes.start(programs.server, serverFlags(directory, etcdPort, port))
+    await untilReady(client, processes)
+    if (programs.controllers !== undefined) processes.start(programs.controllers, controllerFlags(directory))
+    const version = (await client.want('GET', '/version')) as { readonly gitVersion?: unknown }
+    const startScheduler = async ({ version: minor, flags = [], onLine }: SchedulerOptions) => {
+      const program = await componentPath('kube-scheduler', minor)
+      processes.start(
+        program,
+        [`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--secure-port=0', ...flags],
+        onLine,
+      )
+    }
+    if (options.scheduler !== 'off') await startScheduler({ version: options.scheduler })
+    return { kubeconfig, server, serverVersion: String(version.gitVersion), client, startScheduler, stop }
+  } catch (cause) {
+    await stop()
+    throw cause
+  }
+}
+
+/** The programs of one control plane: their last lines are kept for the message when one ends too soon. */
+class Processes {
+  readonly #children: ChildProcess[] = []
+  #failure: Error | undefined
+  #isStopping = false
+  readonly #killAll = () => {
+    for (const child of this.#children) child.kill('SIGKILL')
+  }
+
+  constructor() {
+    process.once('exit', this.#killAll)
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  start(program: string, flags: readonly string[], onLine?: (line: string) => void): void {
+    const child = spawn(program, flags, { stdio: ['ignore', 'ignore', 'pipe'] })
+    const lastLines: string[] = []
+    let rest = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) onLine?.(line)
+      lastLines.push(...lines)
+      lastLines.splice(0, lastLines.length - 10)
+    })
+    child.on('error', (cause) => {
+      this.#failure ??= new Error(`${program} did not start`, { cause })
+    })
+    child.on('exit', (code, signal) => {
+      if (this.#isStopping) return
+      this.#failure ??= new Error(`${program} ended (${code ?? signal}): ${lastLines.join('\n')}`)
+    })
+    this.#children.push(child)
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    process.off('exit', this.#killAll)
+    // Last started, first ended: else the others log that their server is gone.
+    for (const child of this.#children.toReversed()) {
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) continue
+      const { promise, resolve } = Promise.withResolvers<void>()
+      child.once('exit', () => resolve())
+      child.kill('SIGTERM')
+      const force = setTimeout(() => child.kill('SIGKILL'), 2_000)
+      await promise
+      clearTimeout(force)
+    }
+  }
+}
+
+async function untilReady(client: ApiClient, processes: Processes): Promise<void> {
+  const deadline = Date.now() + startTimeoutMs
+  let last: unknown
+  while (Date.now() < deadline) {
+    if (processes.failure !== undefined) throw processes.failure
+    try {
+      const answer = await client.send('GET', '/readyz')
+      if (answer.status === 200) return
+      last = answer.body
+    } catch (cause) {
+      last = cause
+    }
+    await pause(50)
+  }
+  throw new Error(`kube-apiserver was not ready after ${startTimeoutMs / 1000} s`, { cause: last })
+}
+
+async function freePorts(count: 3): Promise<readonly [number, number, number]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  const ports: number[] = []
+  for (const server of servers) {
+    if (!server.listening) await new Promise((resolve) => server.once('listening', resolve))
+    ports.push((server.address() as AddressInfo).port)
+  }
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  const [first, second, third] = ports
+  if (first === undefined || second === undefined || third === undefined) throw new Error('no free ports on loopback')
+  return [first, second, third]
+}
+
+function writeFiles(directory: string, server: string, certificates: Certificates): string {
+  const files: Record<string, string> = {
+    'authority.crt': certificates.authority,
+    'server.crt': certificates.server.certificate,
+    'server.key': certificates.server.key,
+    'tokens.key': certificates.tokens.privateKey,
+    'tokens.pub': certificates.tokens.publicKey,
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 })
+  const base64 = (text: string) => Buffer.from(text).toString('base64')
+  const kubeconfig = join(directory, 'kubeconfig')
+  // JSON is YAML: what reads kubeconfig files reads this.
+  const content = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'real',
+    contexts: [{ name: 'real', context: { cluster: 'real', user: 'admin' } }],
+    clusters: [{ name: 'real', cluster: { server, 'certificate-authority-data': base64(certificates.authority) } }],
+    users: [
+      {
+        name: 'admin',
+        user: {
+          'client-certificate-data': base64(certificates.admin.certificate),
+          'client-key-data': base64(certificates.admin.key),
+        },
+      },
+    ],
+  }
+  writeFileSync(kubeconfig, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 })
+  return kubeconfig
+}
+
+function etcdFlags(dataDirectory: string, clientPort: number, peerPort: number): string[] {
+  const client = `http://127.0.0.1:${clientPort}`
+  const peer = `http://127.0.0.1:${peerPort}`
+  return [
+    `--data-dir=${dataDirectory}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+    '--unsafe-no-fsync',
+    '--log-level=error',
+  ]
+}
+
+function serverFlags(directory: string, etcdPort: number, port: number): string[] {
+  return [
+    `--etcd-servers=http://127.0.0.1:${etcdPort}`,
+    '--bind-address=127.0.0.1',
+    '--advertise-address=127.0.0.1',
+    `--secure-port=${port}`,
+    `--tls-cert-file=${join(directory, 'server.crt')}`,
+    `--tls-private-key-file=${join(directory, 'server.key')}`,
+    `--client-ca-file=${join(directory, 'authority.crt')}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-signing-key-file=${join(directory, 'tokens.key')}`,
+    `--service-account-key-file=${join(directory, 'tokens.pub')}`,
+    '--service-cluster-ip-range=10.0.0.0/16',
+    '--authorization-mode=RBAC',
+    '--allow-privileged',
+    '--enable-priority-and-fairness=false',
+    // Without a controller manager nobody makes ServiceAccounts, and no node would ever lose its not-ready taint.
+    '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition',
+  ]
+}
+
+function controllerFlags(directory: string): string[] {
+  return [
+    `--kubeconfig=${join(directory, 'kubeconfig')}`,
+    '--leader-elect=false',
+    '--secure-port=0',
+    `--root-ca-file=${join(directory, 'authority.crt')}`,
+    `--service-account-private-key-file=${join(directory, 'tokens.key')}`,
+    '--controllers=*,-node-lifecycle-controller,-taint-eviction-controller',
+  ]
+}

@@ -1,0 +1,102 @@
+// A cluster made from a seed: its nodes, images, volumes, services and owners, before any pod is placed.
+import type { ApiObject } from '../control-plane/api-client.ts'
+import { seededNodes } from './seeded-nodes.ts'
+import { type Application, seededApplications } from './seeded-pods.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { type ClaimPool, seededVolumes } from './seeded-volumes.ts'
+
+export interface SeededCluster {
+  readonly seed: number
+  readonly nodes: readonly ApiObject[]
+  /** Everything else that stands before the first pod, in an order in which it can be created. */
+  readonly objects: readonly ApiObject[]
+  readonly applications: readonly Application[]
+  readonly claims: ClaimPool
+  /** Draws for the pods continue here. */
+  readonly random: SeededRandom
+}
+
+/** Nodes of the clusters of seeds 1, 2, 3, …; further seeds start again. */
+const nodeCounts = [4, 5, 6, 8, 12, 20, 7, 30, 10, 16, 4, 9, 25, 40, 14, 18, 50, 60, 80, 99, 100, 120, 150, 6, 12]
+/** In these all nodes are alike, so that many of them tie. */
+const uniformSeeds = new Set([11, 24, 25])
+
+export const namespaceNames = ['shop', 'data', 'infra'] as const
+
+/** The cluster of a seed; `nodeCount` overrides the size that the seed has. */
+export function seededCluster(seed: number, nodeCount?: number): SeededCluster {
+  const random = new SeededRandom(seed)
+  const count = nodeCount ?? nodeCounts[(seed - 1) % nodeCounts.length] ?? 4
+  const nodes = seededNodes(random, { count, isUniform: uniformSeeds.has(seed) })
+  const volumes = seededVolumes(random, nodes)
+  const applications = seededApplications(random, nodes)
+  return {
+    seed,
+    nodes,
+    objects: [...namespaces(), ...priorityClasses(), ...runtimeClasses(), ...volumes.objects, ...owners(applications)],
+    applications,
+    claims: volumes.claims,
+    random,
+  }
+}
+
+function namespaces(): ApiObject[] {
+  const labels: Record<string, Record<string, string>> = {
+    shop: { team: 'web', stage: 'live' },
+    data: { team: 'store', stage: 'live' },
+    infra: { team: 'store' },
+  }
+  return namespaceNames.map((name) => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: labels[name] ?? {} },
+  }))
+}
+
+// None of them preempts: a placement that evicts others would not be the work of filters and scores alone.
+function priorityClasses(): ApiObject[] {
+  return [10, 1000].map((value) => ({
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name: `priority-${value}` },
+    value,
+    preemptionPolicy: 'Never',
+  }))
+}
+
+function runtimeClasses(): ApiObject[] {
+  return [
+    {
+      apiVersion: 'node.k8s.io/v1',
+      kind: 'RuntimeClass',
+      metadata: { name: 'isolated' },
+      handler: 'isolated',
+      overhead: { podFixed: { cpu: '250m', memory: '120Mi' } },
+    },
+  ]
+}
+
+function owners(applications: readonly Application[]): ApiObject[] {
+  const template = (application: Application) => ({
+    metadata: { labels: application.labels },
+    spec: { containers: [{ name: 'main', image: 'registry.example/web:v1' }] },
+  })
+  return applications.flatMap((application): ApiObject[] => {
+    const metadata = { name: application.name, namespace: application.namespace }
+    const selector = { app: application.name }
+    const service: ApiObject[] = application.hasService
+      ? [{ apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: application.serviceSelector, ports: [{ port: 80 }] } }]
+      : []
+    const spec = { replicas: 0, selector: { matchLabels: selector }, template: template(application) }
+    switch (application.owner) {
+      case 'ReplicaSet':
+        return [...service, { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata, spec }]
+      case 'StatefulSet':
+        return [...service, { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, spec: { ...spec, serviceName: 'none' } }]
+      case 'ReplicationController':
+        return [...service, { apiVersion: 'v1', kind: 'ReplicationController', metadata, spec: { ...spec, selector } }]
+      case 'none':
+        return service
+    }
+  })
+}
