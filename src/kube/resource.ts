@@ -1,0 +1,80 @@
+// Which resource is meant, and the path it has on an API server.
+
+export interface GroupVersionResource {
+  /** `''` for the core group. */
+  readonly group: string
+  readonly version: string
+  /** The plural, in lower case: `pods`. */
+  readonly resource: string
+}
+
+export interface ResourcePath {
+  readonly namespace?: string | undefined
+  readonly name?: string | undefined
+  readonly subresource?: string | undefined
+}
+
+/** The path of a collection or object, each segment percent-encoded: `/apis/apps/v1/namespaces/shop/deployments/cart/scale`. */
+export function resourcePath(resource: GroupVersionResource, at: ResourcePath = {}): string {
+  const segments = resource.group === '' ? ['api', resource.version] : ['apis', resource.group, resource.version]
+  if (at.namespace !== undefined && at.namespace !== '') segments.push('namespaces', at.namespace)
+  segments.push(resource.resource)
+  if (at.name !== undefined) segments.push(at.name)
+  if (at.subresource !== undefined) segments.push(...at.subresource.split('/'))
+  return `/${segments.map(encodeURIComponent).join('/')}`
+}
+
+/** `v1`, `apps/v1`: what objects of it have as `apiVersion`. */
+export function apiVersionOf(resource: GroupVersionResource): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+}
+
+/** Group and version of an `apiVersion`. */
+export function parseApiVersion(apiVersion: string): { readonly group: string; readonly version: string } {
+  const slash = apiVersion.indexOf('/')
+  return slash < 0
+    ? { group: '', version: apiVersion }
+    : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) }
+}
+
+/** Plural with group, as in RBAC and `kubectl get`: `pods`, `deployments.apps`. */
+export function resourceKey(resource: Pick<GroupVersionResource, 'group' | 'resource'>): string {
+  return resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`
+}
+
+function resources<const Names extends readonly string[]>(
+  apiVersion: string,
+  names: Names,
+): Record<Names[number], GroupVersionResource> {
+  const { group, version } = parseApiVersion(apiVersion)
+  const entries = names.map(resource => [resource, { group, version, resource }] as const)
+  return Object.fromEntries(entries) as Record<Names[number], GroupVersionResource>
+}
+
+/** The built-in resources Ballast reads or writes, by plural. */
+export const builtIn = {
+  ...resources('v1', [
+    'pods',
+    'nodes',
+    'namespaces',
+    'services',
+    'configmaps',
+    'secrets',
+    'serviceaccounts',
+    'persistentvolumes',
+    'persistentvolumeclaims',
+    'replicationcontrollers',
+  ]),
+  ...resources('apps/v1', ['deployments', 'replicasets', 'statefulsets', 'daemonsets', 'controllerrevisions']),
+  ...resources('batch/v1', ['jobs', 'cronjobs']),
+  ...resources('policy/v1', ['poddisruptionbudgets']),
+  ...resources('storage.k8s.io/v1', ['storageclasses', 'csinodes', 'csidrivers', 'volumeattachments', 'csistoragecapacities']),
+  ...resources('scheduling.k8s.io/v1', ['priorityclasses']),
+  ...resources('autoscaling/v2', ['horizontalpodautoscalers']),
+  ...resources('coordination.k8s.io/v1', ['leases']),
+  ...resources('events.k8s.io/v1', ['events']),
+  ...resources('discovery.k8s.io/v1', ['endpointslices']),
+  ...resources('apiextensions.k8s.io/v1', ['customresourcedefinitions']),
+  ...resources('rbac.authorization.k8s.io/v1', ['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings']),
+  ...resources('admissionregistration.k8s.io/v1', ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations']),
+} as const satisfies Record<string, GroupVersionResource>
