@@ -18,11 +18,7 @@ export interface CommandResult {
 }
 
 /** Runs `program` with `args` as they are; a program that is not there yields code -1 and says so on `stderr`. */
-export function runCommand(
-  program: string,
-  args: readonly string[],
-  options: CommandOptions = {},
-): Promise<CommandResult> {
+export function runCommand(program: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const { promise, resolve } = Promise.withResolvers<CommandResult>()
   const child = spawn(program, args, {
     cwd: options.cwd,
@@ -38,22 +34,18 @@ export function runCommand(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
-  child.stdin.on('error', (cause) => {
+  child.stdin.on('error', cause => {
     // A program may end before it has read its input; its exit code tells the rest.
     stderr += `standard input: ${cause.message}\n`
   })
-  child.on('error', (cause) => resolve({ code: -1, stdout, stderr: `${stderr}${program}: ${cause.message}\n` }))
-  child.on('close', (code) => resolve({ code: code ?? -1, stdout, stderr }))
+  child.on('error', cause => resolve({ code: -1, stdout, stderr: `${stderr}${program}: ${cause.message}\n` }))
+  child.on('close', code => resolve({ code: code ?? -1, stdout, stderr }))
   child.stdin.end(options.input ?? '')
   return promise
 }
 
 /** Like {@link runCommand}, for programs that must succeed: yields the standard output, throws with the last lines otherwise. */
-export async function commandOutput(
-  program: string,
-  args: readonly string[],
-  options: CommandOptions = {},
-): Promise<string> {
+export async function commandOutput(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const result = await runCommand(program, args, options)
   if (result.code === 0) return result.stdout
   const tail = result.stderr.trim().split('\n').slice(-12).join('\n')

@@ -77,7 +77,7 @@ async function wrapperModule(version: string): Promise<string> {
 
 function wrapperText(version: string, module: GoModule): string {
   const staging = new Set(
-    module.Replace.filter((replace) => replace.New.Path.startsWith('./staging/')).map((replace) => replace.Old.Path),
+    module.Replace.filter(replace => replace.New.Path.startsWith('./staging/')).map(replace => replace.Old.Path),
   )
   const published = version.replace(/^1\./, 'v0.')
   return [
@@ -86,7 +86,7 @@ function wrapperText(version: string, module: GoModule): string {
     ...(module.Godebug ?? []).map(({ Key, Value }) => `godebug ${Key}=${Value}`),
     `require k8s.io/kubernetes v${version}`,
     ...module.Require.map(({ Path, Version }) => `require ${Path} ${staging.has(Path) ? published : Version}`),
-    ...Array.from(staging, (path) => `replace ${path} => ${path} ${published}`),
+    ...Array.from(staging, path => `replace ${path} => ${path} ${published}`),
     '',
   ].join('\n')
 }
@@ -104,7 +104,7 @@ function linkerFlags(version: string): string {
 }
 
 function isOlder(version: string, wanted: string): boolean {
-  const [have, need] = [version, wanted].map((text) => text.split('.').map(Number))
+  const [have, need] = [version, wanted].map(text => text.split('.').map(Number))
   for (let index = 0; index < 3; index++) {
     const difference = (have?.[index] ?? 0) - (need?.[index] ?? 0)
     if (difference !== 0) return difference < 0
@@ -114,7 +114,7 @@ function isOlder(version: string, wanted: string): boolean {
 
 if (import.meta.main) {
   const [minor, ...names] = process.argv.slice(2)
-  const version = (Object.keys(kubernetesVersions) as MinorVersion[]).find((known) => known === minor)
+  const version = (Object.keys(kubernetesVersions) as MinorVersion[]).find(known => known === minor)
   if (version === undefined) throw new Error(`usage: build.ts ${Object.keys(kubernetesVersions).join('|')} [component...]`)
   for (const component of components) {
     if (names.length === 0 || names.includes(component)) console.log(await componentPath(component, version))

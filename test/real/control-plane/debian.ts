@@ -53,7 +53,7 @@ async function aptOptions(suite: Suite, directory: string): Promise<string[]> {
     'APT::Sandbox::User=',
     'Acquire::Languages=none',
     'APT::Update::Post-Invoke-Success::=',
-  ].flatMap((option) => ['-o', option])
+  ].flatMap(option => ['-o', option])
   if (existsSync(join(state, 'updated'))) return options
   mkdirSync(join(state, 'state', 'lists', 'partial'), { recursive: true })
   mkdirSync(join(state, 'cache', 'archives', 'partial'), { recursive: true })

@@ -68,11 +68,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const version = (await client.want('GET', '/version')) as { readonly gitVersion?: unknown }
     const startScheduler = async ({ version: minor, flags = [], onLine }: SchedulerOptions) => {
       const program = await componentPath('kube-scheduler', minor)
-      processes.start(
-        program,
-        [`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--secure-port=0', ...flags],
-        onLine,
-      )
+      processes.start(program, [`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--secure-port=0', ...flags], onLine)
     }
     if (options.scheduler !== 'off') await startScheduler({ version: options.scheduler })
     return { kubeconfig, server, serverVersion: String(version.gitVersion), client, startScheduler, stop }
@@ -110,7 +106,7 @@ class Processes {
       lastLines.push(...lines)
       lastLines.splice(0, lastLines.length - 10)
     })
-    child.on('error', (cause) => {
+    child.on('error', cause => {
       this.#failure ??= new Error(`${program} did not start`, { cause })
     })
     child.on('exit', (code, signal) => {
@@ -157,10 +153,10 @@ async function freePorts(count: 3): Promise<readonly [number, number, number]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   const ports: number[] = []
   for (const server of servers) {
-    if (!server.listening) await new Promise((resolve) => server.once('listening', resolve))
+    if (!server.listening) await new Promise(resolve => server.once('listening', resolve))
     ports.push((server.address() as AddressInfo).port)
   }
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
   const [first, second, third] = ports
   if (first === undefined || second === undefined || third === undefined) throw new Error('no free ports on loopback')
   return [first, second, third]

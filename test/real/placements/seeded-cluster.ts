@@ -1,7 +1,7 @@
 // A cluster made from a seed: its nodes, images, volumes, services and owners, before any pod is placed.
 import type { ApiObject } from '../control-plane/api-client.ts'
 import { seededNodes } from './seeded-nodes.ts'
-import { type Application, seededApplications } from './seeded-pods.ts'
+import { type Application, namespaceNames, seededApplications, standingPod } from './seeded-pods.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { type ClaimPool, seededVolumes } from './seeded-volumes.ts'
 
@@ -10,18 +10,24 @@ export interface SeededCluster {
   readonly nodes: readonly ApiObject[]
   /** Everything else that stands before the first pod, in an order in which it can be created. */
   readonly objects: readonly ApiObject[]
+  /** Pods that stand on nodes already. */
+  readonly standing: readonly StandingPod[]
   readonly applications: readonly Application[]
   readonly claims: ClaimPool
   /** Draws for the pods continue here. */
   readonly random: SeededRandom
 }
 
+export interface StandingPod {
+  readonly pod: ApiObject
+  /** Ended pods hold nothing; terminating ones still hold their resources; a resized one runs with other requests. */
+  readonly state: 'running' | 'succeeded' | 'failed' | 'terminating' | 'resized' | 'resize-infeasible'
+}
+
 /** Nodes of the clusters of seeds 1, 2, 3, …; further seeds start again. */
 const nodeCounts = [4, 5, 6, 8, 12, 20, 7, 30, 10, 16, 4, 9, 25, 40, 14, 18, 50, 60, 80, 99, 100, 120, 150, 6, 12]
 /** In these all nodes are alike, so that many of them tie. */
 const uniformSeeds = new Set([11, 24, 25])
-
-export const namespaceNames = ['shop', 'data', 'infra'] as const
 
 /** The cluster of a seed; `nodeCount` overrides the size that the seed has. */
 export function seededCluster(seed: number, nodeCount?: number): SeededCluster {
@@ -30,8 +36,14 @@ export function seededCluster(seed: number, nodeCount?: number): SeededCluster {
   const nodes = seededNodes(random, { count, isUniform: uniformSeeds.has(seed) })
   const volumes = seededVolumes(random, nodes)
   const applications = seededApplications(random, nodes)
+  const standing = Array.from({ length: Math.ceil(count * 1.2) }, (_, index): StandingPod => {
+    const pod = standingPod(random, { applications, claims: volumes.claims, nodes }, `standing-${index}`)
+    if (random.chance(0.7)) return { pod, state: 'running' }
+    return { pod, state: random.pick(['succeeded', 'failed', 'terminating', 'terminating', 'resized', 'resize-infeasible']) }
+  })
   return {
     seed,
+    standing,
     nodes,
     objects: [...namespaces(), ...priorityClasses(), ...runtimeClasses(), ...volumes.objects, ...owners(applications)],
     applications,
@@ -46,7 +58,7 @@ function namespaces(): ApiObject[] {
     data: { team: 'store', stage: 'live' },
     infra: { team: 'store' },
   }
-  return namespaceNames.map((name) => ({
+  return namespaceNames.map(name => ({
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: { name, labels: labels[name] ?? {} },
@@ -55,7 +67,7 @@ function namespaces(): ApiObject[] {
 
 // None of them preempts: a placement that evicts others would not be the work of filters and scores alone.
 function priorityClasses(): ApiObject[] {
-  return [10, 1000].map((value) => ({
+  return [10, 1000].map(value => ({
     apiVersion: 'scheduling.k8s.io/v1',
     kind: 'PriorityClass',
     metadata: { name: `priority-${value}` },

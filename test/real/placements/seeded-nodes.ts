@@ -13,7 +13,11 @@ export const images = [
   { container: 'registry.example/web:v2', names: ['registry.example/web:v2'], sizeBytes: 310_000_000 },
   { container: 'registry.example/base', names: ['registry.example/base:latest'], sizeBytes: 12_000_000 },
   { container: 'registry.example/model:v3', names: ['registry.example/model:v3'], sizeBytes: 2_400_000_000 },
-  { container: 'registry.example/report:v9', names: ['registry.example/report:v9', 'registry.example/report:stable'], sizeBytes: 877_123_456 },
+  {
+    container: 'registry.example/report:v9',
+    names: ['registry.example/report:v9', 'registry.example/report:stable'],
+    sizeBytes: 877_123_456,
+  },
   {
     container: `registry.example/pinned@sha256:${'0123456789abcdef'.repeat(4)}`,
     names: [`registry.example/pinned@sha256:${'0123456789abcdef'.repeat(4)}`],
@@ -23,7 +27,11 @@ export const images = [
 
 /** Nodes `n0`, `n1`, …, in a region of three zones; a few have no zone. */
 export function seededNodes(random: SeededRandom, { count, isUniform }: NodesOptions): ApiObject[] {
-  const zones = random.pick([['a', 'b', 'c'], ['a', 'b'], ['a', 'b', 'c']])
+  const zones = random.pick([
+    ['a', 'b', 'c'],
+    ['a', 'b'],
+    ['a', 'b', 'c'],
+  ])
   const missesZones = random.chance(0.3)
   const taintShare = random.pick([0, 0.15, 0.3])
   const imageShare = random.pick([0.2, 0.5])
@@ -36,7 +44,7 @@ export function seededNodes(random: SeededRandom, { count, isUniform }: NodesOpt
     }
     if (isUniform || !missesZones || random.chance(0.85)) {
       labels['topology.kubernetes.io/region'] = 'west'
-      labels['topology.kubernetes.io/zone'] = isUniform ? zones[index % zones.length] ?? 'a' : random.pick(zones)
+      labels['topology.kubernetes.io/zone'] = isUniform ? (zones[index % zones.length] ?? 'a') : random.pick(zones)
     }
     if (!isUniform && random.chance(0.6)) labels['example.com/disk'] = random.pick(['ssd', 'hdd', 'nvme'])
     if (!isUniform && random.chance(0.7)) labels['example.com/rank'] = random.pick(['1', '3', '7', '12', 'none'])
@@ -86,5 +94,5 @@ function nodeTaints(random: SeededRandom, share: number): Taint[] {
     { key: 'example.com/repair', effect: 'NoExecute' },
     { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' },
   ]
-  return known.filter((taint) => random.chance(taint.effect === 'PreferNoSchedule' ? share * 1.5 : share / 3))
+  return known.filter(taint => random.chance(taint.effect === 'PreferNoSchedule' ? share * 1.5 : share / 3))
 }

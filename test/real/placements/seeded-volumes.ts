@@ -25,21 +25,31 @@ export function seededVolumes(
   random: SeededRandom,
   nodes: readonly ApiObject[],
 ): { readonly objects: readonly ApiObject[]; readonly claims: ClaimPool } {
-  const nodeNames = nodes.map((node) => node.metadata.name)
-  const zones = [...new Set(nodes.flatMap((node) => node.metadata.labels?.[zoneLabel] ?? []))]
+  const nodeNames = nodes.map(node => node.metadata.name)
+  const zones = [...new Set(nodes.flatMap(node => node.metadata.labels?.[zoneLabel] ?? []))]
   const objects: ApiObject[] = [...classes(random, zones), ...csiNodes(random, nodeNames)]
-  const claims = { bound: [] as string[], single: [] as string[], local: [] as string[], provisioned: [] as string[], stuck: [] as string[] }
+  const claims = {
+    bound: [] as string[],
+    single: [] as string[],
+    local: [] as string[],
+    provisioned: [] as string[],
+    stuck: [] as string[],
+  }
   for (let index = 0; index < 14; index++) {
     const isSingle = index % 7 === 6
     const name = `bound-${index}`
-    const where = random.pick(zones.length === 0 ? ['node', 'any'] as const : ['node', 'zone', 'labels', 'any', 'any'] as const)
+    const where = random.pick(
+      zones.length === 0 ? (['node', 'any'] as const) : (['node', 'zone', 'labels', 'any', 'any'] as const),
+    )
     const place = {
       node: { affinity: ['kubernetes.io/hostname', random.some(nodeNames, 0.5)] as const },
       zone: { affinity: [zoneLabel, zones.slice(0, random.between(1, 2))] as const },
       labels: { labels: { [zoneLabel]: random.chance(0.3) ? zones.join('__') : random.pick([...zones, 'none']) } },
       any: {},
     }[where]
-    objects.push(...boundPair(name, { place, accessMode: isSingle ? 'ReadWriteOncePod' : 'ReadWriteOnce', isCsi: random.chance(0.8) }))
+    objects.push(
+      ...boundPair(name, { place, accessMode: isSingle ? 'ReadWriteOncePod' : 'ReadWriteOnce', isCsi: random.chance(0.8) }),
+    )
     claims[isSingle ? 'single' : 'bound'].push(name)
   }
   for (let index = 0; index < 8; index++) {
@@ -77,7 +87,7 @@ function classes(random: SeededRandom, zones: readonly string[]): ApiObject[] {
 }
 
 function csiNodes(random: SeededRandom, nodeNames: readonly string[]): ApiObject[] {
-  return nodeNames.flatMap((name) => {
+  return nodeNames.flatMap(name => {
     if (random.chance(0.2)) return []
     const driver = {
       name: csiDriver,

@@ -1,0 +1,77 @@
+// An object as the API server stored it, without the fields that no scheduler reads.
+import type { ApiObject } from '../control-plane/api-client.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+const keptMetadata = ['name', 'namespace', 'labels', 'annotations', 'ownerReferences', 'deletionTimestamp']
+const keptContainer = ['name', 'image', 'resources', 'ports', 'restartPolicy']
+const droppedPodSpec = new Set([
+  'dnsPolicy',
+  'restartPolicy',
+  'terminationGracePeriodSeconds',
+  'securityContext',
+  'schedulerName',
+  'enableServiceLinks',
+])
+const keptSpec: Readonly<Record<string, readonly string[]>> = {
+  Namespace: [],
+  Service: ['selector'],
+  ReplicaSet: ['selector'],
+  StatefulSet: ['selector'],
+  ReplicationController: ['selector'],
+}
+const keptStatus: Readonly<Record<string, readonly string[]>> = {
+  Node: ['capacity', 'allocatable', 'conditions', 'images'],
+  PersistentVolume: ['phase'],
+  PersistentVolumeClaim: ['phase'],
+  Pod: ['phase', 'conditions', 'containerStatuses'],
+}
+
+/** The recorded form of a stored object; `apiVersion` and `kind` come from `type`, lists leave them out. */
+export function recordedForm(stored: ApiObject, type: { readonly apiVersion: string; readonly kind: string }): ApiObject {
+  const { spec, status, ...rest } = stored
+  const metadata = { ...kept(stored.metadata, keptMetadata), name: stored.metadata.name }
+  const shownStatus = kept(object(status), keptStatus[type.kind] ?? [])
+  return {
+    ...rest,
+    apiVersion: type.apiVersion,
+    kind: type.kind,
+    metadata,
+    ...(spec === undefined ? {} : { spec: recordedSpec(type.kind, object(spec)) }),
+    ...(Object.keys(shownStatus).length === 0 ? {} : { status: shownStatus }),
+  }
+}
+
+/** A pod as the scheduler met it: without status and without the node it was bound to later. */
+export function recordedPod(stored: ApiObject): ApiObject {
+  const { status: _, ...pod } = recordedForm(stored, { apiVersion: 'v1', kind: 'Pod' })
+  return pod
+}
+
+function recordedSpec(kind: string, spec: Json): Json {
+  if (kind === 'Pod') {
+    return Object.fromEntries(
+      Object.entries(spec)
+        .filter(([key]) => !droppedPodSpec.has(key))
+        .map(([key, value]) => [key, key === 'containers' || key === 'initContainers' ? containers(value) : value]),
+    )
+  }
+  if (kind === 'PersistentVolume' && spec.claimRef !== undefined) {
+    const { uid: _, resourceVersion: __, ...claimRef } = object(spec.claimRef)
+    return { ...spec, claimRef }
+  }
+  const keys = keptSpec[kind]
+  return keys === undefined ? spec : kept(spec, keys)
+}
+
+function containers(value: unknown): unknown {
+  return Array.isArray(value) ? value.map(container => kept(object(container), keptContainer)) : value
+}
+
+function kept(source: Json, keys: readonly string[]): Json {
+  return Object.fromEntries(keys.flatMap(key => (source[key] === undefined ? [] : [[key, source[key]]])))
+}
+
+function object(value: unknown): Json {
+  return typeof value === 'object' && value !== null ? (value as Json) : {}
+}
