@@ -1,0 +1,182 @@
+// Sets a clone up and finds the Node that runs Ballast. Plain JavaScript for Node 20 and newer: it runs before anything is installed.
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+const modules = join(root, 'node_modules')
+const stampFile = join(modules, '.ballast-installed.json')
+const lockFile = join(root, '.ballast', 'install.lock')
+const leastMajor = 24
+
+/** A mistake or a lack that is told in one line; the process ends with `code`. */
+class Refusal extends Error {
+  constructor(message, code = 1) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** What has to be installed, as one hash: a changed lock file or another machine asks for a new installation. */
+function wanted() {
+  const hash = createHash('sha256')
+  for (const file of ['package.json', 'package-lock.json']) hash.update(readFileSync(join(root, file)))
+  return hash.update(`${process.platform} ${process.arch}`).digest('hex')
+}
+
+function stamp() {
+  try {
+    return JSON.parse(readFileSync(stampFile, 'utf8'))
+  } catch {
+    return undefined // none yet, or cut off in the middle of a write: both ask for an installation
+  }
+}
+
+/** The version that a Node binary prints, as its major number; undefined when it does not run here (another libc, a missing file). */
+function majorOf(binary) {
+  const { status, stdout } = spawnSync(binary, ['--version'], { encoding: 'utf8', timeout: 20_000 })
+  const major = status === 0 ? Number(/^v(\d+)\./.exec(stdout)?.[1]) : Number.NaN
+  return Number.isNaN(major) ? undefined : major
+}
+
+/** Our own Node from the platform package, else the one that runs this file, if it is new enough. */
+function chooseNode() {
+  const packaged = join(modules, '.bin', process.platform === 'win32' ? 'node.exe' : 'node')
+  if (existsSync(packaged) && (majorOf(packaged) ?? 0) >= leastMajor) return packaged
+  if (Number(process.versions.node.split('.')[0]) >= leastMajor) return process.execPath
+  throw new Refusal(
+    `ballast: no Node ${leastMajor} for ${process.platform}-${process.arch} could be installed and this is Node ${process.versions.node}; install Node ${leastMajor} or newer and start again`,
+  )
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
+/** Takes the installation lock, waiting for a living holder; a dead holder's lock is taken over. */
+async function takeLock() {
+  mkdirSync(dirname(lockFile), { recursive: true })
+  let said = false
+  for (;;) {
+    try {
+      const handle = openSync(lockFile, 'wx')
+      writeSync(handle, String(process.pid))
+      closeSync(handle)
+      return
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw new Refusal(`ballast: ${lockFile} could not be written: ${error.message}`)
+    }
+    let holder = Number.NaN
+    try {
+      holder = Number(readFileSync(lockFile, 'utf8'))
+    } catch (error) {
+      if (error.code === 'ENOENT') continue // released in this very moment
+      throw error
+    }
+    if (holder > 0 && !isAlive(holder)) {
+      rmSync(lockFile, { force: true })
+      continue
+    }
+    if (!said) console.error('ballast: another start is installing; waiting for it')
+    said = true
+    await wait(250)
+  }
+}
+
+function npmCommand() {
+  // Under `npm start` npm names itself; its own JavaScript needs no shell, on Windows either.
+  const script = process.env.npm_execpath
+  if (script?.endsWith('.js') && existsSync(script)) return [process.execPath, [script]]
+  return [process.platform === 'win32' ? 'npm.cmd' : 'npm', []]
+}
+
+function install() {
+  const [command, first] = npmCommand()
+  const args = [...first, 'install', '--no-save', '--no-audit', '--no-fund', '--include=dev', '--include=optional', '--loglevel=error']
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' && first.length === 0 })
+  if (error !== undefined) throw new Refusal(`ballast: npm did not start: ${error.message}; install npm 10 or newer`)
+  if (status !== 0) throw new Refusal(`ballast: npm install ended with ${status}; its words are above. Start again to try once more`)
+}
+
+/**
+ * Makes sure that what package-lock.json names is installed, once, also when two starts meet or an earlier one was interrupted.
+ * @returns path of the Node binary that runs Ballast
+ */
+async function ensureInstalled() {
+  const hash = wanted()
+  const found = stamp()
+  if (found?.hash === hash && existsSync(found.node)) return found.node
+  await takeLock()
+  try {
+    const again = stamp()
+    if (again?.hash === hash && existsSync(again.node)) return again.node
+    console.error('ballast: setting up (once; about half a minute) ...')
+    rmSync(stampFile, { force: true })
+    install()
+    const node = chooseNode()
+    writeFileSync(stampFile, JSON.stringify({ hash, node }))
+    return node
+  } finally {
+    rmSync(lockFile, { force: true })
+  }
+}
+
+const programs = {
+  vitest: ['vitest', 'vitest.mjs'],
+  biome: ['@biomejs', 'biome', 'bin', 'biome'],
+  tsc: ['typescript', 'bin', 'tsc'],
+}
+
+/** Runs `arguments` with our Node after setting up, passes signals on and ends as the child ends. */
+async function run(toArguments) {
+  const node = await ensureInstalled()
+  const args = toArguments()
+  // The channel tells the child when this process is gone, however it went: nobody is left behind.
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, PATH: `${join(modules, '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}` },
+  })
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  process.on('SIGINT', () => {
+    // A terminal sends it to the child as well; where there is none, pass it on.
+    if (!process.stdin.isTTY) child.kill('SIGINT')
+  })
+  const [code, signal] = await new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (exitCode, exitSignal) => resolve([exitCode, exitSignal]))
+  })
+  if (signal !== null) {
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+    return
+  }
+  process.exitCode = code
+}
+
+/** Entry of the scripts in bin/: tells a refusal in one line. */
+export async function main(toArguments) {
+  try {
+    await run(toArguments)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    console.error(error.message)
+    process.exitCode = error.code
+  }
+}
+
+/** Arguments for a program of the tool chain: `vitest run`, `node scripts/main.ts check`. */
+export function toolArguments([name, ...rest]) {
+  if (name === 'node') return rest
+  const path = programs[name]
+  if (path === undefined) throw new Refusal(`ballast: no program ${JSON.stringify(name)}; there are node, ${Object.keys(programs).join(', ')}`, 2)
+  return [join(modules, ...path), ...rest]
+}

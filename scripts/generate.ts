@@ -1,0 +1,39 @@
+// Writes every committed file that is made from something else. CI fails when running it changes anything.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { talosHomelab } from './examples/talos-homelab.ts'
+
+const root = dirname(import.meta.dirname)
+
+/** Path below the project's root → text, for all generated files. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const files = new Map<string, string>()
+  for (const [file, text] of talosHomelab()) files.set(join('examples/talos-homelab', file), text)
+  return files
+}
+
+/** Generated files whose committed text differs or is absent. */
+export function staleFiles(): string[] {
+  return [...generatedFiles()].filter(([file, text]) => committed(file) !== text).map(([file]) => file)
+}
+
+function committed(file: string): string | undefined {
+  try {
+    return readFileSync(join(root, file), 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Writes what is stale and names it. */
+export function generate(): void {
+  const stale = staleFiles()
+  const files = generatedFiles()
+  for (const file of stale) {
+    mkdirSync(dirname(join(root, file)), { recursive: true })
+    writeFileSync(join(root, file), files.get(file) ?? '')
+    console.log(`wrote ${file}`)
+  }
+  console.log(`${files.size} generated files, ${stale.length} written`)
+}
