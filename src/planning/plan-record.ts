@@ -1,0 +1,210 @@
+// A plan as data: what it says about each pod, what it promises about each move, and what it would bring. It survives JSON unchanged.
+
+import type { WorkloadReference } from '#cluster/cluster-state.ts'
+import type { Problem } from '#kube/problem.ts'
+import type { GoalResource } from './policy.ts'
+
+/** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
+export type Amounts = Readonly<Record<string, number>>
+
+export interface PodIdentity {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+}
+
+export type MoveAction = 'evict' | 'surge'
+
+export interface Move {
+  /** `m01`, `m02`, … in the order in which they are carried out. */
+  readonly id: string
+  /** From 1. Moves of one wave do not wait for each other. */
+  readonly wave: number
+  readonly pod: PodIdentity
+  readonly workload: WorkloadReference
+  readonly from: string
+  readonly to: string
+  /** Nodes on which the replacement may land without harm; holds `to`. */
+  readonly acceptable: readonly string[]
+  readonly action: MoveAction
+  readonly certificate: Certificate
+}
+
+/** Why a move is safe, in numbers that can be recomputed from the snapshot and the moves before it. */
+export interface Certificate {
+  readonly snapshotHash: string
+  readonly podUid: string
+  readonly requests: Amounts
+  readonly from: string
+  readonly to: string
+  /**
+   * Free on `to` (allocatable less requested, `pods` included) right before and after the replacement is bound. What left `to`
+   * earlier in the same wave still counts as there.
+   */
+  readonly freeBefore: Amounts
+  readonly freeAfter: Amounts
+  /** Each filter of the scheduler with its verdict for the replacement on `to`. */
+  readonly filters: Readonly<Record<string, 'passed'>>
+  /** The nodes the scheduler may choose, and the total score of each node that it could run on. */
+  readonly landing: { readonly mode: 'observe' | 'prefer' | 'hold'; readonly nodes: readonly string[]; readonly totals: Amounts }
+  /** The budget that covers the pod, before and after it is gone; absent where none does, or where nothing is evicted. */
+  readonly budget?: BudgetRecord
+}
+
+export interface BudgetRecord {
+  readonly name: string
+  readonly expected: number
+  readonly desired: number
+  readonly healthyBefore: number
+  readonly healthyAfter: number
+  readonly allowedBefore: number
+  readonly allowedAfter: number
+}
+
+/** Why a pod is left alone. One code each; `data` has the facts that its sentence needs. */
+export const stayCodes = [
+  'NamespaceExcluded',
+  'OutOfScope',
+  'NodeOutOfScope',
+  'Unlabelled',
+  'KedaManaged',
+  'OwnerNone',
+  'DaemonSet',
+  'Mirror',
+  'Static',
+  'Critical',
+  'Terminating',
+  'NoOwner',
+  'LocalStorage',
+  'ResourceClaims',
+  'DoNotDisrupt',
+  'NotSafeToEvict',
+  'JobOwned',
+  'Frozen',
+  'SourceLeaving',
+  'NoPDB',
+  'PDBNeverAllows',
+  'PDBExhausted',
+  'SingleReplica',
+  'Quarantined',
+  'VolumePinned',
+  'NodeAffinityPinned',
+  'RecentlyMoved',
+  'NoFeasibleNode',
+  'NoSafeOrder',
+  'LandsElsewhere',
+] as const
+export type StayCode = (typeof stayCodes)[number]
+
+export interface Unmovable {
+  readonly pod: PodIdentity
+  readonly node: string
+  readonly workload: WorkloadReference | undefined
+  readonly code: StayCode
+  /** Facts of the reason: `pv` of VolumePinned, `budget` of PDBNeverAllows, `until` of Quarantined … */
+  readonly data: Readonly<Record<string, string>>
+  /** What else would hold it if this reason were gone, in order of precedence. */
+  readonly also: readonly StayCode[]
+}
+
+export interface NodeShare {
+  readonly node: string
+  readonly resource: GoalResource
+  readonly used: number
+  readonly allocatable: number
+  /** 100 * used / allocatable, not rounded to what `kubectl describe node` prints; 0 where nothing is allocatable. */
+  readonly percent: number
+}
+
+export interface GoalOutcome {
+  readonly goal: string
+  readonly node: string
+  readonly resource: GoalResource
+  readonly stat: 'requests' | 'usage'
+  readonly bound: 'max' | 'min'
+  /** Percent asked for, without the margin. */
+  readonly wanted: number
+  readonly hard: boolean
+  readonly before: number
+  readonly after: number
+  /** `unknown`: a usage goal without measurements. */
+  readonly state: 'met' | 'missed' | 'unknown'
+  /** Percentage points that are missing after the plan; 0 where met. */
+  readonly shortBy: number
+}
+
+/** A preference and a pod that is not where it says. */
+export interface OpenWish {
+  readonly pod: PodIdentity
+  readonly node: string
+  readonly wished: readonly string[]
+  readonly because: StayCode | 'NotWorthAMove' | 'MovedElsewhere'
+}
+
+/** What stands in the way of the goals, each with what would help if it were different. */
+export type Blocker =
+  | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perNode' | 'perNamespace'; readonly helps: boolean }
+  | { readonly kind: 'headroom'; readonly resource: string; readonly nodes: readonly string[] }
+  | { readonly kind: 'goal'; readonly goal: string; readonly hard: boolean }
+  | { readonly kind: 'excluded'; readonly code: StayCode; readonly namespaces: readonly string[]; readonly workloads: readonly string[] }
+  | {
+      readonly kind: 'supply'
+      readonly goal: string
+      readonly node: string
+      readonly bound: 'max' | 'min'
+      readonly resource: GoalResource
+      /** How much has to leave (`max`) or arrive (`min`), and how much could at most. */
+      readonly needed: number
+      readonly available: number
+    }
+  | { readonly kind: 'order'; readonly pods: readonly string[] }
+  | { readonly kind: 'landing'; readonly pods: readonly string[] }
+
+export interface PlanExplanation {
+  /** `proven`: no choice of moves reaches the goals. `unproven`: the search found none within its limits. */
+  readonly certainty: 'proven' | 'unproven'
+  readonly blockers: readonly Blocker[]
+}
+
+export interface Stage {
+  readonly name: string
+  readonly value: number
+  readonly proven: boolean
+}
+
+export interface Plan {
+  readonly policyName: string
+  readonly snapshotHash: string
+  readonly landing: 'observe' | 'prefer' | 'hold'
+  readonly moves: readonly Move[]
+  readonly unmovable: readonly Unmovable[]
+  readonly objective: {
+    readonly moves: number
+    /** Sum of the costs of the moved pods; as many as moves where the objective is `moves`. */
+    readonly cost: number
+    /** No plan that reaches what this one reaches has fewer moves than this (relaxation, not rounded). */
+    readonly lowerBound: number
+    /** (moves - ceil(lowerBound)) / moves; 0 without moves. */
+    readonly gap: number
+  }
+  readonly before: readonly NodeShare[]
+  readonly after: readonly NodeShare[]
+  readonly goals: readonly GoalOutcome[]
+  readonly wishes: readonly OpenWish[]
+  /** `infeasible`: no plan can meet the goals; `not-met`: this one does not. */
+  readonly outcome: 'met' | 'not-met' | 'infeasible'
+  /** `none`: there was nothing to choose. */
+  readonly method: 'milp' | 'greedy' | 'none'
+  /** The objectives in their order, with what was reached and whether better is proven impossible. */
+  readonly stages: readonly Stage[]
+  /** The model in CPLEX LP format, empty where none was made. */
+  readonly lp: string
+  /** What is wrong with the policy on this cluster; with any of them nothing is moved. */
+  readonly problems: readonly Problem[]
+  readonly explanation?: PlanExplanation
+}
+
+/** The part of a plan that a verifier judges; a `Plan` is one. */
+export type PlanRecord = Pick<Plan, 'policyName' | 'snapshotHash' | 'landing' | 'moves' | 'objective' | 'before' | 'after'> & {
+  readonly goals?: readonly GoalOutcome[]
+}

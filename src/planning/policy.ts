@@ -1,0 +1,105 @@
+// What a user wishes of a plan: goals for nodes, what may be moved, and what it may cost. Whether it can be had is not decided here.
+
+import type { WorkloadReference } from '#cluster/cluster-state.ts'
+import type { LabelSelector } from '#kube/objects.ts'
+
+export const goalResources = ['cpu', 'memory', 'pods'] as const
+export type GoalResource = (typeof goalResources)[number]
+
+/** Holds where the nodes' requests (or measured use) lie strictly below `max` and strictly above `min` percent of allocatable. */
+export interface Goal {
+  readonly name: string
+  /** Names of nodes; each of them has to reach it. */
+  readonly nodes: readonly string[]
+  readonly resource: GoalResource
+  readonly stat: 'requests' | 'usage'
+  readonly max?: number
+  readonly min?: number
+  /** Percentage points by which a plan has to do better, so that a small change does not break the goal again. */
+  readonly margin: number
+  /** True: a plan that misses it is no plan. False: it is reached as far as possible. */
+  readonly hard: boolean
+}
+
+/** Where pods should land if they move at all. */
+export interface Preference {
+  /** Empty: all namespaces. */
+  readonly namespaces: readonly string[]
+  readonly labelSelector?: LabelSelector
+  readonly nodes: readonly string[]
+}
+
+export interface PlanPolicy {
+  readonly name: string
+  readonly goals: readonly Goal[]
+  readonly scope: {
+    /** Empty `include`: all namespaces. What is excluded still counts as load. */
+    readonly namespaces: { readonly include: readonly string[]; readonly exclude: readonly string[] }
+    readonly labelSelector?: LabelSelector
+    /** Nodes that are worked on, as sources and as destinations. */
+    readonly nodeSelector?: LabelSelector
+  }
+  /** Percent of allocatable up to which a destination may be filled. */
+  readonly headroom: { readonly cpu: number; readonly memory: number; readonly pods: number }
+  /** Counts of pods that leave. */
+  readonly limits: {
+    readonly perPlan: number
+    readonly perNode?: number
+    readonly perNamespace?: number
+    readonly concurrent: number
+  }
+  readonly preferences: readonly Preference[]
+  readonly coordination: {
+    readonly enforce: boolean
+    /** What a pod without any owner label counts as. */
+    readonly unlabelled: 'none' | 'descheduler'
+    readonly requirePDB: boolean
+    /** `exclude`: what a ScaledObject or ScaledJob targets belongs to KEDA whatever its label says. */
+    readonly kedaPresence: 'exclude' | 'ignore'
+    readonly ownerLabel: string
+  }
+  readonly landing: 'observe' | 'prefer' | 'hold'
+  readonly method: 'auto' | 'milp' | 'greedy'
+  /** `moves`: each pod costs 1. */
+  readonly objective: 'cost' | 'moves'
+  readonly singleReplica: 'surge' | 'evict' | 'skip'
+}
+
+export const ownerLabel = 'scaling.talos.io/managed-by'
+
+/** A policy with the defaults of RebalancePolicy for what `given` leaves out; nested groups are merged field by field. */
+export function policyWithDefaults(given: PartialPolicy): PlanPolicy {
+  return {
+    goals: [],
+    preferences: [],
+    landing: 'prefer',
+    method: 'auto',
+    objective: 'cost',
+    singleReplica: 'surge',
+    ...given,
+    scope: { ...given.scope, namespaces: { include: [], exclude: [], ...given.scope?.namespaces } },
+    headroom: { cpu: 85, memory: 85, pods: 95, ...given.headroom },
+    limits: { perPlan: 30, concurrent: 1, ...given.limits },
+    coordination: {
+      enforce: true,
+      unlabelled: 'none',
+      requirePDB: true,
+      kedaPresence: 'exclude',
+      ownerLabel,
+      ...given.coordination,
+    },
+  }
+}
+
+export interface PartialPolicy extends Partial<Omit<PlanPolicy, 'name' | 'scope' | 'headroom' | 'limits' | 'coordination'>> {
+  readonly name: string
+  readonly scope?: Partial<Omit<PlanPolicy['scope'], 'namespaces'>> & { readonly namespaces?: Partial<PlanPolicy['scope']['namespaces']> }
+  readonly headroom?: Partial<PlanPolicy['headroom']>
+  readonly limits?: Partial<PlanPolicy['limits']>
+  readonly coordination?: Partial<PlanPolicy['coordination']>
+}
+
+/** The key of a workload in maps: `shop/Deployment/cart`. */
+export function workloadKey(workload: Pick<WorkloadReference, 'kind' | 'namespace' | 'name'>): string {
+  return `${workload.namespace}/${workload.kind}/${workload.name}`
+}
