@@ -1,0 +1,426 @@
+// The typed face of an API server: one object per resource, one method per verb. Refusals are StatusErrors.
+import type { Clock } from './clock.ts'
+import { type ListHead, readList } from './list-stream.ts'
+import { type Log, messageOf, silentLog } from './log.ts'
+import type { KubeList, KubeObject } from './objects.ts'
+import { type BucketOptions, defaultBucket } from './request-bucket.ts'
+import { apiVersionOf, type GroupVersionResource, resourceKey, resourcePath } from './resource.ts'
+import { retryingTransport } from './retrying-transport.ts'
+import { type Status, statusErrorOf } from './status.ts'
+import type { HttpVerb, Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
+import { eventsOf, type WatchEvent } from './watch-stream.ts'
+
+export interface RequestOptions {
+  readonly signal: AbortSignal
+  readonly namespace?: string | undefined
+  readonly priority?: TransportRequest['priority']
+  /** Real time for the whole exchange; 30 s, lists 60 s a page. */
+  readonly timeoutMs?: number
+  /** More query parameters, such as `timeout: '4s'`. */
+  readonly query?: Readonly<Record<string, string>>
+}
+
+export interface ListOptions extends RequestOptions {
+  readonly labelSelector?: string | undefined
+  readonly fieldSelector?: string | undefined
+  readonly resourceVersion?: string | undefined
+  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan' | undefined
+  readonly limit?: number | undefined
+  readonly continue?: string | undefined
+  /** Ask for PartialObjectMetadata. */
+  readonly metadataOnly?: boolean | undefined
+}
+
+export interface WatchOptions extends ListOptions {
+  readonly timeoutSeconds?: number
+  readonly sendInitialEvents?: boolean
+}
+
+export interface WriteOptions extends RequestOptions {
+  readonly fieldManager?: string
+  /** `Strict` unless said otherwise: unknown and duplicate fields are refused. */
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore'
+  readonly dryRun?: boolean
+  readonly subresource?: string
+}
+
+export interface ApplyOptions extends WriteOptions {
+  readonly fieldManager: string
+  readonly force?: boolean
+}
+
+export interface DeleteOptions extends RequestOptions {
+  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'
+  readonly gracePeriodSeconds?: number
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
+  readonly dryRun?: boolean
+}
+
+export interface Patch {
+  /** `strategic` for built-in kinds only: custom resources answer 415. */
+  readonly type: 'json' | 'merge' | 'strategic'
+  readonly body: unknown
+}
+
+export interface ResourceApi<T extends KubeObject> {
+  readonly resource: GroupVersionResource
+  get(name: string, options: RequestOptions): Promise<T>
+  /** One request, one page: all unless `limit` is given. */
+  list(options: ListOptions): Promise<KubeList<T>>
+  /** Page by page (500 unless `limit` says otherwise), all of one snapshot. @throws StatusError `isExpired` when the snapshot is gone midway. */
+  pages(options: ListOptions): AsyncGenerator<KubeList<T>>
+  /** One request whose items are handed over while the answer is read; yields the list without its items. */
+  visit(options: ListOptions, visit: (item: T) => void): Promise<ListHead>
+  /** Events until the server closes. Leaving the loop closes the connection. @throws StatusError for an answer or event of failure; WatchDecodeError. */
+  watch(options: WatchOptions): AsyncGenerator<WatchEvent<T>>
+  create(object: T, options: WriteOptions): Promise<T>
+  /** Conditional when `metadata.resourceVersion` is set. */
+  update(object: T, options: WriteOptions): Promise<T>
+  updateStatus(object: T, options: WriteOptions): Promise<T>
+  patch(name: string, patch: Patch, options: WriteOptions): Promise<T>
+  /** Server-side apply of the fields in `object`. */
+  apply(object: Partial<T> & KubeObject, options: ApplyOptions): Promise<T>
+  /** The object as it was when gone at once it is a Status, while it terminates the object. */
+  delete(name: string, options: DeleteOptions): Promise<T | Status>
+  deleteCollection(options: ListOptions & DeleteOptions): Promise<void>
+  /** A sub-resource: `sub('cart-a', 'eviction', 'POST', body, …)`. */
+  sub<R = KubeObject>(name: string, subresource: string, verb: HttpVerb, body: unknown, options: WriteOptions): Promise<R>
+}
+
+export interface ApiResource {
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+  readonly kind: string
+  readonly namespaced: boolean
+  readonly verbs: readonly string[]
+  readonly shortNames: readonly string[]
+}
+
+export interface Discovery {
+  readonly resources: readonly ApiResource[]
+  /** Groups that did not answer, and why: the rest stands without them. */
+  readonly unavailable: readonly { readonly groupVersion: string; readonly why: string }[]
+}
+
+export interface Api {
+  resource<T extends KubeObject>(resource: GroupVersionResource): ResourceApi<T>
+  /** All served resources, sub-resources left out, in the server's order. */
+  discover(signal: AbortSignal): Promise<Discovery>
+  /** The JSON answer of a path outside of resources, such as `/version`. @throws StatusError */
+  getPath(path: string, options: RequestOptions): Promise<unknown>
+  close(): Promise<void>
+}
+
+export interface ApiOptions {
+  readonly clock: Clock
+  /** `ballast/0.1.0 (linux/x64) controller` */
+  readonly userAgent: string
+  readonly bucket?: BucketOptions
+  readonly log?: Log
+}
+
+const requestTimeoutMs = 30_000
+const listTimeoutMs = 60_000
+/** What an API server takes at most. */
+const bodyLimitBytes = 3 * 1024 * 1024
+const pageLimit = 500
+const breathAfterMs = 2
+
+const patchTypes: Readonly<Record<Patch['type'], string>> = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+}
+
+/** An Api over `transport`, with retries and the client's bucket. Closing it closes the transport. */
+export function openApi(transport: Transport, options: ApiOptions): Api {
+  const retries = { clock: options.clock, log: options.log ?? silentLog, bucket: options.bucket ?? defaultBucket }
+  const connection = new Connection(retryingTransport(transport, retries), options)
+  return {
+    resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource),
+    discover: signal => discover(connection, signal),
+    getPath: async (path, request) => parseJson(await connection.request('GET', path, request)),
+    close: () => connection.close(),
+  }
+}
+
+interface Sent {
+  readonly accept?: string
+  readonly contentType?: string
+  readonly body?: unknown
+  readonly query?: Readonly<Record<string, string>>
+}
+
+class Connection {
+  readonly #transport: Transport
+  readonly #userAgent: string
+  readonly #clock: Clock
+
+  constructor(transport: Transport, options: ApiOptions) {
+    this.#transport = transport
+    this.#userAgent = options.userAgent
+    this.#clock = options.clock
+  }
+
+  /** @throws StatusError for an answer of 400 and up. */
+  async request(verb: HttpVerb, path: string, options: RequestOptions, sent: Sent = {}): Promise<TransportResponse> {
+    const answer = await this.#transport.request(this.#message(verb, path, { timeoutMs: requestTimeoutMs, ...options }, sent))
+    if (answer.status >= 400) throw statusErrorOf(answer.status, answer.headers, answer.body)
+    return answer
+  }
+
+  async stream(path: string, options: RequestOptions, sent: Sent): Promise<TransportStream> {
+    const answer = await this.#transport.stream(this.#message('GET', path, options, sent))
+    if (answer.status >= 400) throw statusErrorOf(answer.status, answer.headers, await wholeBody(answer.chunks))
+    return answer
+  }
+
+  /** Gives the event loop a turn when 2 ms passed since it last had one. */
+  breather(): () => Promise<void> {
+    let sinceMs = this.#clock.elapsed()
+    return async () => {
+      if (this.#clock.elapsed() - sinceMs < breathAfterMs) return
+      await new Promise<void>(resolve => setImmediate(resolve))
+      sinceMs = this.#clock.elapsed()
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close()
+  }
+
+  #message(verb: HttpVerb, path: string, options: RequestOptions, sent: Sent): TransportRequest {
+    const body = sent.body === undefined ? undefined : JSON.stringify(sent.body)
+    if (body !== undefined && Buffer.byteLength(body) > bodyLimitBytes) {
+      throw new RangeError(
+        `${verb} ${path}: the body is larger than ${bodyLimitBytes} bytes, which is what an API server takes at most`,
+      )
+    }
+    return {
+      verb,
+      path,
+      query: { ...sent.query, ...options.query },
+      headers: {
+        accept: sent.accept ?? 'application/json',
+        'user-agent': this.#userAgent,
+        ...(body === undefined ? {} : { 'content-type': sent.contentType ?? 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body }),
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+      ...(options.priority === undefined ? {} : { priority: options.priority }),
+      signal: options.signal,
+    }
+  }
+}
+
+async function wholeBody(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of chunks) {
+    pieces.push(chunk)
+    bytes += chunk.length
+    if (bytes > bodyLimitBytes) break
+  }
+  return Buffer.concat(pieces)
+}
+
+function parseJson(answer: TransportResponse): unknown {
+  const text = new TextDecoder().decode(answer.body)
+  try {
+    return text === '' ? {} : JSON.parse(text)
+  } catch (error) {
+    throw new Error(`the server answered ${answer.status} with a body that is not JSON`, { cause: error })
+  }
+}
+
+/** The JSON edge: what a resource's path answers is taken for that resource's type; who acts on a field checks it. */
+function parsed<T>(answer: TransportResponse): T {
+  return parseJson(answer) as T
+}
+
+function resourceApi<T extends KubeObject>(connection: Connection, resource: GroupVersionResource): ResourceApi<T> {
+  const path = (options: RequestOptions, name?: string, subresource?: string) =>
+    resourcePath(resource, { namespace: options.namespace, name, subresource })
+
+  const at = (object: KubeObject, options: RequestOptions) => ({
+    ...options,
+    namespace: options.namespace ?? object.metadata.namespace,
+  })
+
+  const update = async (object: T, options: WriteOptions) => {
+    const target = path(at(object, options), object.metadata.name, options.subresource)
+    return parsed<T>(await connection.request('PUT', target, options, { body: object, query: writeQuery(options) }))
+  }
+
+  const visit = async (options: ListOptions, each: (item: T) => void) => {
+    const sent = { accept: acceptOf(options, 'List'), query: listQuery(options) }
+    const answer = await connection.stream(path(options), { timeoutMs: listTimeoutMs, ...options }, sent)
+    return readList<T>(answer.chunks, { visit: each, breathe: connection.breather() })
+  }
+
+  const list = async (options: ListOptions): Promise<KubeList<T>> => {
+    const items: T[] = []
+    const head = await visit(options, item => items.push(item))
+    return { apiVersion: head.apiVersion, kind: head.kind, metadata: head.metadata, items }
+  }
+
+  return {
+    resource,
+    get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options)),
+    list,
+    visit,
+    async *pages(options) {
+      let token: string | undefined
+      do {
+        const { resourceVersion, resourceVersionMatch, ...rest } = options
+        // The token stands for the snapshot: a version beside it is refused.
+        const page: KubeList<T> = await list(
+          token === undefined ? { limit: pageLimit, ...options } : { limit: pageLimit, ...rest, continue: token },
+        )
+        yield page
+        token = page.metadata.continue
+      } while (token !== undefined && token !== '')
+    },
+    async *watch(options) {
+      const query = {
+        watch: 'true',
+        allowWatchBookmarks: 'true',
+        ...listQuery(options),
+        ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: String(options.timeoutSeconds) }),
+        ...(options.sendInitialEvents === undefined ? {} : { sendInitialEvents: String(options.sendInitialEvents) }),
+      }
+      const request = { timeoutMs: requestTimeoutMs, priority: 'watch' as const, ...options }
+      const answer = await connection.stream(path(options), request, { accept: acceptOf(options, ''), query })
+      yield* eventsOf<T>(answer.chunks)
+    },
+    create: async (object, options) => {
+      const target = path(at(object, options), undefined)
+      return parsed<T>(await connection.request('POST', target, options, { body: object, query: writeQuery(options) }))
+    },
+    update,
+    updateStatus: (object, options) => update(object, { ...options, subresource: 'status' }),
+    patch: async (name, patch, options) => {
+      const sent = { body: patch.body, contentType: patchTypes[patch.type], query: writeQuery(options) }
+      return parsed<T>(await connection.request('PATCH', path(options, name, options.subresource), options, sent))
+    },
+    apply: async (object, options) => {
+      const target = path(at(object, options), object.metadata.name, options.subresource)
+      const query = { ...writeQuery(options), force: String(options.force ?? false) }
+      const body = { ...object, apiVersion: apiVersionOf(resource) }
+      return parsed<T>(
+        await connection.request('PATCH', target, options, { body, contentType: 'application/apply-patch+yaml', query }),
+      )
+    },
+    delete: async (name, options) =>
+      parsed<T | Status>(await connection.request('DELETE', path(options, name), options, { body: deleteBody(options) })),
+    deleteCollection: async options => {
+      await connection.request('DELETE', path(options), options, { body: deleteBody(options), query: listQuery(options) })
+    },
+    sub: async <R>(name: string, subresource: string, verb: HttpVerb, body: unknown, options: WriteOptions) => {
+      const sent =
+        verb === 'GET' ? {} : { body, query: writeQuery(options), ...(verb === 'PATCH' ? { contentType: patchTypes.merge } : {}) }
+      return parsed<R>(await connection.request(verb, path(options, name, subresource), options, sent))
+    },
+  }
+}
+
+function acceptOf(options: ListOptions, suffix: '' | 'List'): string {
+  return options.metadataOnly === true
+    ? `application/json;as=PartialObjectMetadata${suffix};v=v1;g=meta.k8s.io`
+    : 'application/json'
+}
+
+function listQuery(options: ListOptions): Record<string, string> {
+  const query: Record<string, string> = {}
+  const set = (key: string, value: string | number | undefined) => {
+    if (value !== undefined && value !== '') query[key] = String(value)
+  }
+  set('labelSelector', options.labelSelector)
+  set('fieldSelector', options.fieldSelector)
+  set('resourceVersion', options.resourceVersion)
+  set('resourceVersionMatch', options.resourceVersionMatch)
+  set('limit', options.limit)
+  set('continue', options.continue)
+  return query
+}
+
+function writeQuery(options: WriteOptions): Record<string, string> {
+  return {
+    ...(options.fieldManager === undefined ? {} : { fieldManager: options.fieldManager }),
+    fieldValidation: options.fieldValidation ?? 'Strict',
+    ...(options.dryRun === true ? { dryRun: 'All' } : {}),
+  }
+}
+
+function deleteBody(options: DeleteOptions): unknown {
+  return {
+    kind: 'DeleteOptions',
+    apiVersion: 'v1',
+    ...(options.propagationPolicy === undefined ? {} : { propagationPolicy: options.propagationPolicy }),
+    ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
+    ...(options.preconditions === undefined ? {} : { preconditions: options.preconditions }),
+    ...(options.dryRun === true ? { dryRun: ['All'] } : {}),
+  }
+}
+
+interface ResourceListBody {
+  readonly groupVersion: string
+  readonly resources?: readonly {
+    readonly name: string
+    readonly kind: string
+    readonly namespaced: boolean
+    readonly verbs: readonly string[]
+    readonly shortNames?: readonly string[]
+  }[]
+}
+
+async function discover(connection: Connection, signal: AbortSignal): Promise<Discovery> {
+  const options = { signal }
+  const core = parsed<{ versions?: readonly string[] }>(await connection.request('GET', '/api', options))
+  const groups = parsed<{ groups?: readonly { versions: readonly { groupVersion: string }[] }[] }>(
+    await connection.request('GET', '/apis', options),
+  )
+  const groupVersions = [
+    ...(core.versions ?? []).map(version => ({ groupVersion: version, path: `/api/${version}` })),
+    ...(groups.groups ?? [])
+      .flatMap(group => group.versions)
+      .map(({ groupVersion }) => ({ groupVersion, path: `/apis/${groupVersion}` })),
+  ]
+  const answers = await Promise.all(
+    groupVersions.map(async ({ groupVersion, path }) => {
+      try {
+        return { resources: resourcesIn(parsed<ResourceListBody>(await connection.request('GET', path, options))) }
+      } catch (error) {
+        signal.throwIfAborted()
+        return { unavailable: { groupVersion, why: messageOf(error) } }
+      }
+    }),
+  )
+  return {
+    resources: answers.flatMap(answer => answer.resources ?? []),
+    unavailable: answers.flatMap(answer => (answer.unavailable === undefined ? [] : [answer.unavailable])),
+  }
+}
+
+function resourcesIn(body: ResourceListBody): ApiResource[] {
+  const slash = body.groupVersion.indexOf('/')
+  const group = slash < 0 ? '' : body.groupVersion.slice(0, slash)
+  const version = body.groupVersion.slice(slash + 1)
+  return (body.resources ?? [])
+    .filter(resource => !resource.name.includes('/'))
+    .map(resource => ({
+      group,
+      version,
+      resource: resource.name,
+      kind: resource.kind,
+      namespaced: resource.namespaced,
+      verbs: resource.verbs,
+      shortNames: resource.shortNames ?? [],
+    }))
+}
+
+/** How errors and logs name an object of a resource: `pods shop/cart-a`. */
+export function objectWords(resource: GroupVersionResource, namespace: string | undefined, name: string): string {
+  return `${resourceKey(resource)} ${namespace === undefined ? '' : `${namespace}/`}${name}`
+}

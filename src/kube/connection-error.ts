@@ -1,0 +1,18 @@
+// How transports fail when no answer came: the outcome of a write is then unknown.
+
+/** The connection broke, was refused, or ended before the answer did. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError'
+  /** `ECONNREFUSED`, `ECONNRESET`, a TLS code; `''` when none is known. */
+  readonly code: string
+
+  constructor(message: string, options: { code?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.code = options.code ?? ''
+  }
+}
+
+/** No answer within the request's time. */
+export class RequestTimeoutError extends Error {
+  override readonly name = 'RequestTimeoutError'
+}
