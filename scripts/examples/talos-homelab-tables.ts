@@ -50,11 +50,46 @@ export interface WorkloadRow {
 }
 
 const everywhere = nodes.map(node => node.name)
-const row = (namespace: string, name: string, kind: WorkloadKind, replicas: number, request: readonly [number, number], node: string, owner: Owner, image: string, more: Partial<WorkloadRow> = {}): WorkloadRow => ({
-  namespace, name, kind, replicas, cpuMillicores: request[0], memoryMi: request[1], nodes: [node], owner, image, ...more,
+const row = (
+  namespace: string,
+  name: string,
+  kind: WorkloadKind,
+  replicas: number,
+  request: readonly [number, number],
+  node: string,
+  owner: Owner,
+  image: string,
+  more: Partial<WorkloadRow> = {},
+): WorkloadRow => ({
+  namespace,
+  name,
+  kind,
+  replicas,
+  cpuMillicores: request[0],
+  memoryMi: request[1],
+  nodes: [node],
+  owner,
+  image,
+  ...more,
 })
-const daemon = (namespace: string, name: string, request: readonly [number, number], image: string, more: Partial<WorkloadRow> = {}): WorkloadRow => ({
-  namespace, name, kind: 'DaemonSet', replicas: 0, cpuMillicores: request[0], memoryMi: request[1], nodes: everywhere, owner: 'core', image, toleratesControlPlane: true, ...more,
+const daemon = (
+  namespace: string,
+  name: string,
+  request: readonly [number, number],
+  image: string,
+  more: Partial<WorkloadRow> = {},
+): WorkloadRow => ({
+  namespace,
+  name,
+  kind: 'DaemonSet',
+  replicas: 0,
+  cpuMillicores: request[0],
+  memoryMi: request[1],
+  nodes: everywhere,
+  owner: 'core',
+  image,
+  toleratesControlPlane: true,
+  ...more,
 })
 
 // biome-ignore format: a table

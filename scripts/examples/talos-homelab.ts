@@ -39,7 +39,13 @@ function suffix(text: string, length: number): string {
 const labelsOf = (workload: WorkloadRow) => ({ 'app.kubernetes.io/name': workload.name })
 
 function metadata(kind: string, workload: WorkloadRow, more: Record<string, unknown> = {}) {
-  return { name: workload.name, namespace: workload.namespace, uid: uid(kind, workload.namespace, workload.name), creationTimestamp: createdAt, ...more }
+  return {
+    name: workload.name,
+    namespace: workload.namespace,
+    uid: uid(kind, workload.namespace, workload.name),
+    creationTimestamp: createdAt,
+    ...more,
+  }
 }
 
 function ownerLabels(workload: WorkloadRow): Record<string, string> {
@@ -77,9 +83,21 @@ function template(workload: WorkloadRow): Record<string, unknown> {
   }
 }
 
-const condition = (type: string, reason?: string) => ({ type, status: 'True', lastTransitionTime: startedAt, ...(reason === undefined ? {} : { reason }) })
+const condition = (type: string, reason?: string) => ({
+  type,
+  status: 'True',
+  lastTransitionTime: startedAt,
+  ...(reason === undefined ? {} : { reason }),
+})
 
-function pod(workload: WorkloadRow, name: string, node: NodeRow, index: number, owner: OwnerReference, more: Record<string, unknown> = {}): KubeObject {
+function pod(
+  workload: WorkloadRow,
+  name: string,
+  node: NodeRow,
+  index: number,
+  owner: OwnerReference,
+  more: Record<string, unknown> = {},
+): KubeObject {
   const { labels, annotations, ...rest } = more
   const spec = template(workload)['spec'] as Record<string, unknown>
   const ownTolerations = (spec['tolerations'] ?? []) as readonly unknown[]
@@ -91,7 +109,15 @@ function pod(workload: WorkloadRow, name: string, node: NodeRow, index: number, 
         : [...ownTolerations, ...lostNodeTolerations(300)]
   const affinity =
     workload.kind === 'DaemonSet'
-      ? { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node.name] }] }] } } } }
+      ? {
+          affinity: {
+            nodeAffinity: {
+              requiredDuringSchedulingIgnoredDuringExecution: {
+                nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node.name] }] }],
+              },
+            },
+          },
+        }
       : {}
   return {
     apiVersion: 'v1',
@@ -105,10 +131,21 @@ function pod(workload: WorkloadRow, name: string, node: NodeRow, index: number, 
       ...(annotations === undefined ? {} : { annotations: annotations as Record<string, string> }),
       ownerReferences: [owner],
     },
-    spec: { ...spec, ...affinity, nodeName: node.name, enableServiceLinks: true, serviceAccountName: 'default', tolerations, priority: 0, ...rest },
+    spec: {
+      ...spec,
+      ...affinity,
+      nodeName: node.name,
+      enableServiceLinks: true,
+      serviceAccountName: 'default',
+      tolerations,
+      priority: 0,
+      ...rest,
+    },
     status: {
       phase: 'Running',
-      conditions: ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(type => condition(type)),
+      conditions: ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(type =>
+        condition(type),
+      ),
       containerStatuses: [
         {
           name: workload.name,
@@ -129,7 +166,14 @@ function pod(workload: WorkloadRow, name: string, node: NodeRow, index: number, 
   }
 }
 
-const controlledBy = (apiVersion: string, kind: string, name: string, id: string): OwnerReference => ({ apiVersion, kind, name, uid: id, controller: true, blockOwnerDeletion: true })
+const controlledBy = (apiVersion: string, kind: string, name: string, id: string): OwnerReference => ({
+  apiVersion,
+  kind,
+  name,
+  uid: id,
+  controller: true,
+  blockOwnerDeletion: true,
+})
 
 function nodeNamed(name: string): NodeRow {
   const node = nodes.find(candidate => candidate.name === name)
@@ -150,7 +194,11 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
       const hash = createHash('sha256').update(podName).digest('hex').slice(0, 32)
       return [
         pod(workload, podName, node, nextIndex(node.name), nodeOwner, {
-          annotations: { 'kubernetes.io/config.hash': hash, 'kubernetes.io/config.mirror': hash, 'kubernetes.io/config.source': 'file' },
+          annotations: {
+            'kubernetes.io/config.hash': hash,
+            'kubernetes.io/config.mirror': hash,
+            'kubernetes.io/config.source': 'file',
+          },
           priority: 2000001000,
           priorityClassName: 'system-node-critical',
           hostNetwork: true,
@@ -165,14 +213,38 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
         {
           apiVersion: 'apps/v1',
           kind: 'DaemonSet',
-          metadata: metadata('DaemonSet', workload, { generation: 1, labels: ownerLabels(workload), annotations: { 'deprecated.daemonset.template.generation': '1' } }),
-          spec: { selector, template: template(workload), revisionHistoryLimit: 10, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } } },
-          status: { currentNumberScheduled: count, desiredNumberScheduled: count, numberAvailable: count, numberMisscheduled: 0, numberReady: count, observedGeneration: 1, updatedNumberScheduled: count },
+          metadata: metadata('DaemonSet', workload, {
+            generation: 1,
+            labels: ownerLabels(workload),
+            annotations: { 'deprecated.daemonset.template.generation': '1' },
+          }),
+          spec: {
+            selector,
+            template: template(workload),
+            revisionHistoryLimit: 10,
+            updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+          },
+          status: {
+            currentNumberScheduled: count,
+            desiredNumberScheduled: count,
+            numberAvailable: count,
+            numberMisscheduled: 0,
+            numberReady: count,
+            observedGeneration: 1,
+            updatedNumberScheduled: count,
+          },
         },
         ...workload.nodes.map(nodeNamed).map(on =>
-          pod(workload, `${name}-${suffix(`${namespace}/${name}/${on.name}`, 5)}`, on, nextIndex(on.name), controlledBy('apps/v1', 'DaemonSet', name, id), {
-            labels: { 'controller-revision-hash': revision, 'pod-template-generation': '1' },
-          }),
+          pod(
+            workload,
+            `${name}-${suffix(`${namespace}/${name}/${on.name}`, 5)}`,
+            on,
+            nextIndex(on.name),
+            controlledBy('apps/v1', 'DaemonSet', name, id),
+            {
+              labels: { 'controller-revision-hash': revision, 'pod-template-generation': '1' },
+            },
+          ),
         ),
       ]
     }
@@ -188,7 +260,12 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
                   apiVersion: 'v1',
                   kind: 'PersistentVolumeClaim',
                   metadata: { name: 'data' },
-                  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '100Gi' } }, storageClassName: storageClassOf(workload), volumeMode: 'Filesystem' },
+                  spec: {
+                    accessModes: ['ReadWriteOnce'],
+                    resources: { requests: { storage: '100Gi' } },
+                    storageClassName: storageClassOf(workload),
+                    volumeMode: 'Filesystem',
+                  },
                   status: { phase: 'Pending' },
                 },
               ],
@@ -224,13 +301,23 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
         ...Array.from({ length: workload.replicas }, (_, ordinal) => {
           const podName = `${name}-${ordinal}`
           return pod(workload, podName, node, nextIndex(node.name), controlledBy('apps/v1', 'StatefulSet', name, id), {
-            labels: { 'apps.kubernetes.io/pod-index': String(ordinal), 'controller-revision-hash': revision, 'statefulset.kubernetes.io/pod-name': podName },
+            labels: {
+              'apps.kubernetes.io/pod-index': String(ordinal),
+              'controller-revision-hash': revision,
+              'statefulset.kubernetes.io/pod-name': podName,
+            },
             hostname: podName,
             subdomain: name,
-            ...(workload.volume === undefined ? {} : { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: `data-${podName}` } }] }),
+            ...(workload.volume === undefined
+              ? {}
+              : { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: `data-${podName}` } }] }),
           })
         }),
-        ...(workload.volume === undefined ? [] : Array.from({ length: workload.replicas }, (_, ordinal) => volumeObjects(workload, `data-${name}-${ordinal}`, node)).flat()),
+        ...(workload.volume === undefined
+          ? []
+          : Array.from({ length: workload.replicas }, (_, ordinal) =>
+              volumeObjects(workload, `data-${name}-${ordinal}`, node),
+            ).flat()),
       ]
     }
     case 'Deployment': {
@@ -240,12 +327,21 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
       const setId = uid('ReplicaSet', namespace, setName)
       const base = template(workload) as { metadata: { labels: Record<string, string> }; spec: Record<string, unknown> }
       const hashed = { ...labelsOf(workload), 'pod-template-hash': hash }
-      const counts = { availableReplicas: workload.replicas, observedGeneration: 1, readyReplicas: workload.replicas, replicas: workload.replicas }
+      const counts = {
+        availableReplicas: workload.replicas,
+        observedGeneration: 1,
+        readyReplicas: workload.replicas,
+        replicas: workload.replicas,
+      }
       return [
         {
           apiVersion: 'apps/v1',
           kind: 'Deployment',
-          metadata: metadata('Deployment', workload, { generation: 1, labels: ownerLabels(workload), annotations: { 'deployment.kubernetes.io/revision': '1' } }),
+          metadata: metadata('Deployment', workload, {
+            generation: 1,
+            labels: ownerLabels(workload),
+            annotations: { 'deployment.kubernetes.io/revision': '1' },
+          }),
           spec: {
             replicas: workload.replicas,
             selector,
@@ -258,8 +354,16 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
             ...counts,
             updatedReplicas: workload.replicas,
             conditions: [
-              { ...condition('Available', 'MinimumReplicasAvailable'), message: 'Deployment has minimum availability.', lastUpdateTime: startedAt },
-              { ...condition('Progressing', 'NewReplicaSetAvailable'), message: `ReplicaSet "${setName}" has successfully progressed.`, lastUpdateTime: startedAt },
+              {
+                ...condition('Available', 'MinimumReplicasAvailable'),
+                message: 'Deployment has minimum availability.',
+                lastUpdateTime: startedAt,
+              },
+              {
+                ...condition('Progressing', 'NewReplicaSetAvailable'),
+                message: `ReplicaSet "${setName}" has successfully progressed.`,
+                lastUpdateTime: startedAt,
+              },
             ],
           },
         },
@@ -280,13 +384,24 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
             },
             ownerReferences: [controlledBy('apps/v1', 'Deployment', name, id)],
           },
-          spec: { replicas: workload.replicas, selector: { matchLabels: hashed }, template: { ...base, metadata: { labels: hashed } } },
+          spec: {
+            replicas: workload.replicas,
+            selector: { matchLabels: hashed },
+            template: { ...base, metadata: { labels: hashed } },
+          },
           status: { ...counts, fullyLabeledReplicas: workload.replicas },
         },
         ...Array.from({ length: workload.replicas }, (_, replica) =>
-          pod(workload, `${setName}-${suffix(`${setName}/${replica}`, 5)}`, node, nextIndex(node.name), controlledBy('apps/v1', 'ReplicaSet', setName, setId), {
-            labels: { 'pod-template-hash': hash },
-          }),
+          pod(
+            workload,
+            `${setName}-${suffix(`${setName}/${replica}`, 5)}`,
+            node,
+            nextIndex(node.name),
+            controlledBy('apps/v1', 'ReplicaSet', setName, setId),
+            {
+              labels: { 'pod-template-hash': hash },
+            },
+          ),
         ),
       ]
     }
@@ -302,7 +417,11 @@ function volumeObjects(workload: WorkloadRow, claim: string, node: NodeRow): Kub
     workload.volume === 'local'
       ? {
           local: { path: `/var/local-path-provisioner/${volume}` },
-          nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node.name] }] }] } },
+          nodeAffinity: {
+            required: {
+              nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node.name] }] }],
+            },
+          },
         }
       : { csi: { driver: 'nfs.csi.k8s.io', volumeHandle: `candlekeep#kubernetes#${volume}##` } }
   const shared = { accessModes: ['ReadWriteOnce'], storageClassName: storageClassOf(workload), volumeMode: 'Filesystem' }
@@ -323,7 +442,14 @@ function volumeObjects(workload: WorkloadRow, claim: string, node: NodeRow): Kub
     {
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
-      metadata: { name: claim, namespace: workload.namespace, uid: claimId, creationTimestamp: createdAt, labels: labelsOf(workload), annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+      metadata: {
+        name: claim,
+        namespace: workload.namespace,
+        uid: claimId,
+        creationTimestamp: createdAt,
+        labels: labelsOf(workload),
+        annotations: { 'pv.kubernetes.io/bind-completed': 'yes' },
+      },
       spec: { ...shared, resources: { requests: { storage: '100Gi' } }, volumeName: volume },
       status: { phase: 'Bound', accessModes: ['ReadWriteOnce'], capacity: { storage: '100Gi' } },
     },
@@ -354,14 +480,33 @@ function nodeObject(node: NodeRow): KubeObject {
         { type: 'InternalIP', address: node.address },
         { type: 'Hostname', address: node.name },
       ],
-      allocatable: { cpu: `${node.cpuMillicores}m`, memory: `${node.memoryMi}Mi`, pods: '110', 'ephemeral-storage': '450Gi', ...node.extended },
-      capacity: { cpu: node.capacityCpu, memory: `${node.capacityMemoryMi}Mi`, pods: '110', 'ephemeral-storage': '480Gi', ...node.extended },
+      allocatable: {
+        cpu: `${node.cpuMillicores}m`,
+        memory: `${node.memoryMi}Mi`,
+        pods: '110',
+        'ephemeral-storage': '450Gi',
+        ...node.extended,
+      },
+      capacity: {
+        cpu: node.capacityCpu,
+        memory: `${node.capacityMemoryMi}Mi`,
+        pods: '110',
+        'ephemeral-storage': '480Gi',
+        ...node.extended,
+      },
       conditions: [
         ['MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
         ['DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
         ['PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
         ['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'],
-      ].map(([type, status, reason, message]) => ({ type, status, reason, message, lastHeartbeatTime: takenAt, lastTransitionTime: createdAt })),
+      ].map(([type, status, reason, message]) => ({
+        type,
+        status,
+        reason,
+        message,
+        lastHeartbeatTime: takenAt,
+        lastTransitionTime: createdAt,
+      })),
       daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
       nodeInfo: {
         architecture: 'amd64',
@@ -387,7 +532,12 @@ function serviceOf(workload: WorkloadRow): KubeObject[] {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: metadata('Service', workload, { labels: labelsOf(workload) }),
-      spec: { ...headless, ports: [{ name: 'main', port: workload.port, protocol: 'TCP', targetPort: workload.port }], selector: labelsOf(workload), type: 'ClusterIP' },
+      spec: {
+        ...headless,
+        ports: [{ name: 'main', port: workload.port, protocol: 'TCP', targetPort: workload.port }],
+        selector: labelsOf(workload),
+        type: 'ClusterIP',
+      },
     },
   ]
 }
@@ -444,7 +594,11 @@ export function talosHomelab(): ReadonlyMap<string, string> {
         name,
         uid: uid('Namespace', '', name),
         creationTimestamp: createdAt,
-        labels: { 'kubernetes.io/metadata.name': name, ...(name === 'catalyst-llm' ? { 'liqo.io/scheduling-enabled': 'true' } : {}), ...(name === 'media' ? { 'goldilocks.fairwinds.com/enabled': 'true' } : {}) },
+        labels: {
+          'kubernetes.io/metadata.name': name,
+          ...(name === 'catalyst-llm' ? { 'liqo.io/scheduling-enabled': 'true' } : {}),
+          ...(name === 'media' ? { 'goldilocks.fairwinds.com/enabled': 'true' } : {}),
+        },
       },
       spec: { finalizers: ['kubernetes'] },
       status: { phase: 'Active' },
@@ -477,7 +631,8 @@ export function talosHomelab(): ReadonlyMap<string, string> {
     for (const object of objectsOf(workload, nextIndex)) {
       if (object.kind === 'PersistentVolume' || object.kind === 'PersistentVolumeClaim') put('cluster/storage.yaml', object)
       else put(`cluster/workloads-${workload.namespace}.yaml`, object)
-      if (object.kind === 'Pod') pods.push({ workload, name: object.metadata.name, node: nodeNamed((object['spec'] as { nodeName: string }).nodeName) })
+      if (object.kind === 'Pod')
+        pods.push({ workload, name: object.metadata.name, node: nodeNamed((object['spec'] as { nodeName: string }).nodeName) })
     }
     put('cluster/services.yaml', ...serviceOf(workload))
     if (workload.owner === 'descheduler') {
@@ -491,5 +646,7 @@ export function talosHomelab(): ReadonlyMap<string, string> {
   }
   put('cluster/metrics.yaml', ...metrics(pods))
   const header = '# Made by `npm run generate` from scripts/examples/talos-homelab-tables.ts; a test compares the two.\n'
-  return new Map([...files].filter(([, objects]) => objects.length > 0).map(([file, objects]) => [file, header + asYaml(objects)]))
+  return new Map(
+    [...files].filter(([, objects]) => objects.length > 0).map(([file, objects]) => [file, header + asYaml(objects)]),
+  )
 }

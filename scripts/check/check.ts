@@ -1,0 +1,64 @@
+// `npm run check`: format and lint, types, structure, every file loads in Node, generated files are fresh.
+import { spawnSync } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { staleFiles } from '../generate.ts'
+import { readTree } from './source-tree.ts'
+import { structureFindings } from './structure.ts'
+
+const root = dirname(dirname(import.meta.dirname))
+
+function tool(name: string, ...args: readonly string[]): boolean {
+  const { status } = spawnSync(process.execPath, [join(root, 'node_modules', ...name.split('/')), ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+  return status === 0
+}
+
+function structure(): boolean {
+  const src = readTree(root, 'src')
+  const outside = ['test', 'scripts', 'bench'].flatMap(folder => readTree(root, folder))
+  const findings = structureFindings(src, outside)
+  for (const { path, line, message } of findings) console.log(`${path}:${line}: ${message}`)
+  console.log(`structure: ${src.length} files, ${findings.length} findings`)
+  return findings.length === 0
+}
+
+/** Green tests do not prove that Node can run a file: Vitest transforms more than Node strips. Importing does no work, so all can be imported. */
+function loadAll(): boolean {
+  const files = readTree(root, 'src')
+    .map(file => file.path)
+    .filter(path => !/\.test(-d)?\.ts$/.test(path) && !path.endsWith('-process.ts') && path !== 'src/cli/main.ts')
+  const code = `for (const file of ${JSON.stringify(files)}) await import(new URL(file, ${JSON.stringify(`file://${root}/`)}))`
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', code],
+    { cwd: root, encoding: 'utf8', timeout: 120_000 },
+  )
+  if (status !== 0) console.log(stderr)
+  console.log(`load: ${files.length} files ${status === 0 ? 'load' : 'do not all load'}`)
+  return status === 0
+}
+
+function generated(): boolean {
+  const stale = staleFiles()
+  for (const file of stale) console.log(`${file}: is not what its generator writes; run npm run generate`)
+  return stale.length === 0
+}
+
+/** Runs every check, the later ones also when an earlier one failed. @returns whether all hold */
+export function check(): boolean {
+  const steps: readonly (readonly [string, () => boolean])[] = [
+    ['format and lint', () => tool('@biomejs/biome/bin/biome', 'check', '.')],
+    ['types', () => tool('typescript/bin/tsc', '-p', '.')],
+    ['structure', structure],
+    ['load', loadAll],
+    ['generated files', generated],
+  ]
+  const failed = steps.filter(([name, step]) => {
+    console.log(`check: ${name}`)
+    return !step()
+  })
+  console.log(failed.length === 0 ? 'check: all hold' : `check: failed: ${failed.map(([name]) => name).join(', ')}`)
+  return failed.length === 0
+}

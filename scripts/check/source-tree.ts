@@ -1,0 +1,131 @@
+// Reads the project's TypeScript as the checks see it: imports, literals and calls of each file.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { parseSync } from 'oxc-parser'
+
+export interface Import {
+  readonly specifier: string
+  readonly line: number
+  readonly names: readonly string[]
+}
+
+export interface Found {
+  readonly text: string
+  readonly line: number
+}
+
+export interface SourceFile {
+  /** From the project's root, with `/`: `src/kube/clock.ts`. */
+  readonly path: string
+  readonly lines: number
+  readonly imports: readonly Import[]
+  readonly exports: readonly Found[]
+  /** Member expressions and calls as written, without arguments: `Date.now`, `setTimeout`, `new Date`. */
+  readonly uses: readonly Found[]
+  /** String and template literals. */
+  readonly literals: readonly Found[]
+  readonly text: string
+}
+
+interface SyntaxNode {
+  readonly type: string
+  readonly start: number
+  readonly [field: string]: unknown
+}
+
+const isNode = (value: unknown): value is SyntaxNode =>
+  typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string'
+
+function visit(node: SyntaxNode, enter: (node: SyntaxNode) => void): void {
+  enter(node)
+  for (const value of Object.values(node)) {
+    if (Array.isArray(value)) {
+      for (const item of value) if (isNode(item)) visit(item, enter)
+    } else if (isNode(value)) visit(value, enter)
+  }
+}
+
+const identifier = (value: unknown): string | undefined =>
+  isNode(value) && value.type === 'Identifier' ? String(value['name']) : undefined
+const nameOf = (value: unknown): string => identifier(value) ?? (isNode(value) ? String(value['value'] ?? '') : '')
+
+/** One file, parsed. @throws Error naming the file when it does not parse. */
+export function parseSource(path: string, text: string): SourceFile {
+  const { program, errors } = parseSync(path, text)
+  if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`)
+  const lineAt = (offset: number) => text.slice(0, offset).split('\n').length
+  const imports: Import[] = []
+  const exports: Found[] = []
+  const uses: Found[] = []
+  const literals: Found[] = []
+  if (!isNode(program)) throw new Error(`${path}: no program`)
+  visit(program, node => {
+    const line = lineAt(node.start)
+    switch (node.type) {
+      case 'ImportDeclaration': {
+        const specifiers = node['specifiers'] as readonly SyntaxNode[]
+        imports.push({
+          specifier: nameOf(node['source']),
+          line,
+          names: specifiers.map(specifier => nameOf(specifier['imported'])),
+        })
+        break
+      }
+      case 'ImportExpression':
+        imports.push({ specifier: nameOf(node['source']), line, names: [] })
+        break
+      case 'ExportNamedDeclaration': {
+        if (isNode(node['source']))
+          imports.push({
+            specifier: nameOf(node['source']),
+            line,
+            names: (node['specifiers'] as readonly SyntaxNode[]).map(specifier => nameOf(specifier['local'])),
+          })
+        for (const specifier of (node['specifiers'] ?? []) as readonly SyntaxNode[])
+          exports.push({ text: nameOf(specifier['exported']), line })
+        const declaration = node['declaration']
+        if (isNode(declaration)) {
+          if (Array.isArray(declaration['declarations'])) {
+            for (const declarator of declaration['declarations'] as readonly SyntaxNode[])
+              exports.push({ text: identifier(declarator['id']) ?? '', line })
+          } else exports.push({ text: identifier(declaration['id']) ?? '', line })
+        }
+        break
+      }
+      case 'MemberExpression': {
+        const object = identifier(node['object'])
+        const property = identifier(node['property'])
+        if (object !== undefined && property !== undefined) uses.push({ text: `${object}.${property}`, line })
+        break
+      }
+      case 'CallExpression': {
+        const callee = identifier(node['callee'])
+        if (callee !== undefined) uses.push({ text: callee, line })
+        break
+      }
+      case 'NewExpression': {
+        const callee = identifier(node['callee'])
+        if (callee !== undefined && (node['arguments'] as readonly unknown[]).length === 0)
+          uses.push({ text: `new ${callee}`, line })
+        break
+      }
+      case 'Literal':
+        if (typeof node['value'] === 'string') literals.push({ text: node['value'], line })
+        break
+      case 'TemplateElement':
+        literals.push({ text: String((node['value'] as { raw?: string }).raw ?? ''), line })
+        break
+    }
+  })
+  return { path, lines: text.split('\n').length, imports, exports, uses, literals, text }
+}
+
+/** Every TypeScript file below `folder`, in name order. */
+export function readTree(root: string, folder: string): SourceFile[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
+    .map(entry => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .filter(path => !path.includes('node_modules/'))
+    .sort()
+    .map(path => parseSource(path, readFileSync(join(root, path), 'utf8')))
+}

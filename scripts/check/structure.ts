@@ -1,0 +1,176 @@
+// The walls of the house: who may import whom, what only one file may touch, how files are named. Each finding says its reason.
+import { dirname, join, normalize } from 'node:path/posix'
+import type { SourceFile } from './source-tree.ts'
+
+export interface Finding {
+  readonly path: string
+  readonly line: number
+  readonly message: string
+}
+
+/** Floors, lowest first. A room imports only from floors below its own; `cluster` and `machines` are side by side. */
+const floors: Readonly<Record<string, number>> = {
+  kube: 0,
+  cluster: 1,
+  machines: 1,
+  planning: 2,
+  coordination: 3,
+  capabilities: 4,
+  twin: 5,
+  dashboard: 6,
+  cli: 7,
+}
+
+/** Rooms that may import less than their floor allows. */
+const only: Readonly<Record<string, readonly string[]>> = { twin: ['kube', 'cluster'], cluster: ['kube'], machines: ['kube'] }
+
+/** What the model of a cluster may know of `kube`: values, never a wire. */
+const wireFiles = /^#kube\/(api|http-transport|transport|reflector|informer|lease|events|config|credentials|controller|server\/)/
+
+interface Place {
+  readonly room: string
+  /** `capabilities/deschedule` for a capability, else the room. */
+  readonly unit: string
+}
+
+function placeOf(path: string): Place {
+  const [, room = '', second = ''] = path.split('/')
+  return { room, unit: room === 'capabilities' ? `${room}/${second}` : room }
+}
+
+/** The file that an import of the project leads to, or undefined for a package. */
+export function resolveImport(from: string, specifier: string): string | undefined {
+  if (specifier.startsWith('#capabilities/')) return `src/capabilities/${specifier.slice('#capabilities/'.length)}/capability.ts`
+  if (specifier.startsWith('#test/')) return `test/${specifier.slice('#test/'.length)}`
+  if (specifier.startsWith('#')) return `src/${specifier.slice(1)}`
+  if (specifier.startsWith('.')) return normalize(join(dirname(from), specifier))
+  return undefined
+}
+
+function* importFindings(file: SourceFile): Generator<Finding> {
+  const here = placeOf(file.path)
+  const isTest = file.path.endsWith('.test.ts') || file.path.endsWith('.test-d.ts')
+  for (const { specifier, line } of file.imports) {
+    const target = resolveImport(file.path, specifier)
+    if (target === undefined) continue
+    const finding = (message: string): Finding => ({ path: file.path, line, message: `imports ${specifier}: ${message}` })
+    if (!target.startsWith('src/')) {
+      if (!isTest) yield finding('src stands alone; only its tests import from outside')
+      continue
+    }
+    const there = placeOf(target)
+    if (specifier.startsWith('.') && there.unit !== here.unit)
+      yield finding('./ and ../ stay inside a room; cross the wall with #')
+    if (there.unit === here.unit) continue
+    if (here.room === 'capabilities' && there.room === 'capabilities')
+      yield finding('one capability never imports another; what both need lies on a lower floor')
+    const hereFloor = floors[here.room]
+    const thereFloor = floors[there.room]
+    if (hereFloor === undefined || thereFloor === undefined) {
+      yield finding(`no such room; there are ${Object.keys(floors).join(', ')}`)
+      continue
+    }
+    if (thereFloor >= hereFloor && there.room !== here.room) yield finding(`${there.room} is not below ${here.room}`)
+    const allowed = only[here.room]
+    if (allowed !== undefined && !allowed.includes(there.room))
+      yield finding(`${here.room} imports only ${allowed.join(' and ')}`)
+    if ((here.room === 'cluster' || here.room === 'planning') && wireFiles.test(specifier))
+      yield finding(`${here.room} is pure: it knows no wire`)
+  }
+}
+
+interface Ban {
+  readonly uses: readonly string[]
+  readonly allowed: readonly RegExp[]
+  readonly instead: string
+}
+
+const bans: readonly Ban[] = [
+  {
+    uses: ['Date.now', 'new Date', 'performance.now', 'setTimeout', 'setInterval'],
+    allowed: [/^src\/kube\/clock\.ts$/],
+    instead: 'take a Clock',
+  },
+  { uses: ['Math.random', 'crypto.randomUUID', 'randomUUID'], allowed: [/^src\/kube\/random\.ts$/], instead: 'take a Random' },
+  {
+    uses: ['process.env', 'process.argv'],
+    allowed: [/^src\/cli\//],
+    instead: 'only the command line reads the environment; take it as an argument',
+  },
+  { uses: ['process.exit'], allowed: [/^src\/cli\//, /-process\.ts$/], instead: 'only the command line ends a process' },
+]
+
+function* banFindings(file: SourceFile): Generator<Finding> {
+  if (file.path.endsWith('.test.ts')) return
+  for (const ban of bans) {
+    if (ban.allowed.some(pattern => pattern.test(file.path))) continue
+    for (const { text, line } of file.uses) {
+      if (ban.uses.includes(text)) yield { path: file.path, line, message: `uses ${text}: ${ban.instead}` }
+    }
+  }
+}
+
+/** Words that only an effect writes: what evicts, scales, restarts, taints or gates. The twin answers them, the model reads them. */
+const effectLiterals: readonly { readonly pattern: RegExp; readonly what: string }[] = [
+  { pattern: /(^|\/)eviction$/, what: 'the eviction subresource' },
+  { pattern: /^Eviction$/, what: 'an Eviction' },
+  { pattern: /restartedAt$/, what: 'a template patch that restarts' },
+  {
+    pattern: /^\/spec\/(taints|template|replicas|schedulingGates)(\/|$)/,
+    what: 'a patch of taints, template, replicas or gates',
+  },
+  { pattern: /(^|\/)scale$/, what: 'the scale subresource' },
+]
+
+function* effectFindings(file: SourceFile): Generator<Finding> {
+  const { room } = placeOf(file.path)
+  if (!['coordination', 'capabilities', 'dashboard', 'cli', 'planning'].includes(room)) return
+  if (file.path.startsWith('src/coordination/effects/') || file.path.endsWith('.test.ts')) return
+  for (const { text, line } of file.literals) {
+    const rule = effectLiterals.find(({ pattern }) => pattern.test(text))
+    if (rule !== undefined)
+      yield {
+        path: file.path,
+        line,
+        message: `names ${rule.what} (${JSON.stringify(text)}): effects go through src/coordination/effects`,
+      }
+  }
+}
+
+const bannedNames = /(^|\/)(utils?|helpers?|common|misc|shared|manager|base|types|index)(\.ts|\/)/
+
+function* nameFindings(file: SourceFile): Generator<Finding> {
+  if (bannedNames.test(file.path))
+    yield { path: file.path, line: 1, message: 'says nothing by its name; name it for its concept' }
+  const name = file.path.slice(file.path.lastIndexOf('/') + 1)
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.test-d)?\.ts$/.test(name))
+    yield { path: file.path, line: 1, message: 'file names are kebab-case' }
+  const isTable = /-(tables?|messages)\.ts$/.test(name) || file.path.includes('/generated/')
+  if (file.lines > 500 && !isTable && !name.endsWith('.test.ts'))
+    yield { path: file.path, line: 500, message: `has ${file.lines} lines: more than one sitting; what second concept is in it?` }
+}
+
+/** Files that a process starts with: nobody imports them. */
+const entries = [/^src\/cli\/main\.ts$/, /-process\.ts$/, /\/capability\.ts$/, /\.test(-d)?\.ts$/]
+
+function* unusedFindings(files: readonly SourceFile[], outside: readonly SourceFile[]): Generator<Finding> {
+  const used = new Set<string>()
+  for (const file of [...files, ...outside]) {
+    for (const { specifier } of file.imports) {
+      const target = resolveImport(file.path, specifier)
+      if (target !== undefined) used.add(target)
+    }
+  }
+  for (const file of files) {
+    if (!used.has(file.path) && !entries.some(pattern => pattern.test(file.path)))
+      yield { path: file.path, line: 1, message: 'nobody imports this file' }
+  }
+}
+
+/** Every break of the house's rules in `src`; `outside` are the tests, scripts and benchmarks that import from it. */
+export function structureFindings(src: readonly SourceFile[], outside: readonly SourceFile[]): Finding[] {
+  return [
+    ...src.flatMap(file => [...importFindings(file), ...banFindings(file), ...effectFindings(file), ...nameFindings(file)]),
+    ...unusedFindings(src, outside),
+  ].sort((a, b) => (a.path === b.path ? a.line - b.line : a.path < b.path ? -1 : 1))
+}
