@@ -1,0 +1,78 @@
+// Where a cluster comes from: files as `kubectl get -o yaml|json` writes them, or a live cluster that is read once and never written.
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { extname, join, relative } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { readDocuments } from '#cluster/documents.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { InputError, type Problem } from '#kube/problem.ts'
+
+/** The largest file that is read, in bytes, also after unpacking: a dump of 150,000 pods is about 700 MB and has to be split. */
+const largestFileBytes = 512 * 1024 * 1024
+
+export interface ReadObject {
+  readonly object: KubeObject
+  /** File and document, for messages. */
+  readonly where: string
+}
+
+export interface ClusterSource {
+  readonly objects: readonly ReadObject[]
+  /** Documents that are set aside; the rest stands without them. */
+  readonly problems: readonly Problem[]
+}
+
+const isClusterFile = (name: string) => ['.yaml', '.yml', '.json'].includes(extname(name.endsWith('.gz') ? name.slice(0, -3) : name))
+
+/** The files a path stands for. An example folder is its `cluster/` and `config/`, nothing else. */
+function filesOf(path: string): string[] {
+  let kind: 'file' | 'folder'
+  try {
+    kind = statSync(path).isDirectory() ? 'folder' : 'file'
+  } catch (error) {
+    throw new InputError([{ code: 'source-missing', where: '--cluster', found: path, expected: `a file or folder that can be read (${reasonOf(error)})` }])
+  }
+  if (kind === 'file') return [path]
+  const below = (folder: string) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter(entry => entry.isFile() && isClusterFile(entry.name))
+      .map(entry => join(entry.parentPath, entry.name))
+  const isExample = readdirSync(path, { withFileTypes: true }).some(entry => entry.isDirectory() && entry.name === 'cluster')
+  const folders = isExample ? ['cluster', 'config'].map(name => join(path, name)).filter(folder => statSync(folder, { throwIfNoEntry: false })?.isDirectory()) : [path]
+  return folders.flatMap(below).sort()
+}
+
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+function textOf(file: string): string {
+  const bytes = readFileSync(file === '-' ? 0 : file)
+  if (bytes.length > largestFileBytes) throw new RangeError(`it has ${bytes.length} bytes`)
+  return (file.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: largestFileBytes }) : bytes).toString('utf8')
+}
+
+/**
+ * Everything that `path` (a file, a folder, `-` for standard input) holds.
+ * @throws InputError when there is nothing to read; what is wrong inside a file is in `problems`
+ */
+export function readSource(path: string): ClusterSource {
+  const objects: ReadObject[] = []
+  const problems: Problem[] = []
+  const files = path === '-' ? ['-'] : filesOf(path)
+  for (const file of files) {
+    const shown = file === '-' ? 'standard input' : file === path ? file : join(path, relative(path, file))
+    let text: string
+    try {
+      text = textOf(file)
+    } catch (error) {
+      problems.push({ code: 'file-unreadable', where: shown, found: reasonOf(error), expected: `a readable file of at most ${largestFileBytes} bytes` })
+      continue
+    }
+    const read = readDocuments(shown, text)
+    objects.push(...read.objects)
+    problems.push(...read.problems)
+  }
+  if (objects.length === 0) {
+    const found = problems[0]
+    throw new InputError(found === undefined ? [{ code: 'source-empty', where: path, found: `${files.length} files`, expected: 'Kubernetes objects in .yaml, .yml or .json files' }] : problems)
+  }
+  return { objects, problems }
+}
