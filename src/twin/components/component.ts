@@ -1,0 +1,30 @@
+// What a simulated component is and what it gets: one store, one loop, one clock, one chain of chance.
+import type { Clock } from '#kube/clock.ts'
+import type { Random } from '#kube/random.ts'
+import type { ClusterAccess, Writer } from '../access.ts'
+import type { EventRecorder } from './event-recorder.ts'
+import type { ComponentLoop } from './loop.ts'
+import type { ClusterView } from './view.ts'
+
+export interface ComponentContext {
+  readonly access: ClusterAccess
+  readonly view: ClusterView
+  readonly loop: ComponentLoop
+  readonly clock: Clock
+  readonly random: Random
+  readonly events: EventRecorder
+  /** Minor of the Kubernetes version played: 36 for 1.36. */
+  readonly minorVersion: number
+}
+
+/** Who a controller of kube-controller-manager is to the API server: `controller` as `deployment-controller`. */
+export function controllerWriter(controller: string): Writer {
+  return { manager: 'kube-controller-manager', user: `system:serviceaccount:kube-system:${controller}` }
+}
+
+/** Who the kubelet of a node is. */
+export function kubeletWriter(node: string): Writer {
+  return { manager: 'kubelet', user: `system:node:${node}` }
+}
+
+export const schedulerWriter: Writer = { manager: 'kube-scheduler', user: 'system:kube-scheduler' }

@@ -1,0 +1,25 @@
+// Creating many objects without hammering: batches of 1, 2, 4, … until one fails, as upstream's controllers do.
+
+export interface BatchOutcome {
+  readonly created: number
+  /** What the first failing batch met last; nothing after that batch was tried. */
+  readonly error: Error | undefined
+}
+
+export function createInBatches(count: number, create: (index: number) => void): BatchOutcome {
+  let created = 0
+  let tried = 0
+  for (let size = 1; tried < count; size *= 2) {
+    let error: Error | undefined
+    for (const end = Math.min(count, tried + size); tried < end; tried++) {
+      try {
+        create(tried)
+        created++
+      } catch (thrown) {
+        error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      }
+    }
+    if (error !== undefined) return { created, error }
+  }
+  return { created, error: undefined }
+}
