@@ -8,6 +8,8 @@ export interface Problem {
   readonly found: string
   /** What would be right, as the end of `expected …`. */
   readonly expected: string
+  /** Kubernetes' own sentence for it, where it has one: what an API server answers. */
+  readonly message?: string
 }
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem }
