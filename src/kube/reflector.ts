@@ -1,0 +1,418 @@
+// Keeps a store equal to a collection of the API server, for as long as it runs. It never gives up and never ends but by
+// abort: whatever a server answers is a reason to wait, to watch again from where it was, or to list again.
+//
+// Flow: list (as a watch with initial events where the server knows that, else page by page), then watches one after
+// another from the last version seen. Only an answer that the version is gone, three empty watches, or a line that cannot be
+// read leads to another list.
+
+import type { ResourceApi } from './api.ts'
+import { Backoff, reflectorBackoff } from './backoff.ts'
+import type { Clock } from './clock.ts'
+import { ConnectionError } from './connection-error.ts'
+import { type Log, messageOf } from './log.ts'
+import type { KubeObject } from './objects.ts'
+import type { Random } from './random.ts'
+import { isNewer } from './resource-version.ts'
+import {
+  isExpired,
+  isForbidden,
+  isInternalError,
+  isInvalid,
+  isNotFound,
+  isTooLargeResourceVersion,
+  isTooManyRequests,
+  StatusError,
+} from './status.ts'
+import type { Store } from './store.ts'
+import type { StreamingLists } from './streaming-lists.ts'
+import { readWatch, type WatchEnd, type WatchRequest } from './watch-session.ts'
+import { WatchDecodeError } from './watch-stream.ts'
+
+export type RelistReason = 'start' | 'expired' | 'too_large' | 'empty_watch' | 'decode' | 'error'
+
+export interface ReflectorScope {
+  readonly namespace: string | undefined
+  readonly labelSelector: string | undefined
+  readonly fieldSelector: string | undefined
+  readonly metadataOnly: boolean
+}
+
+export interface ReflectorOptions<T extends KubeObject> {
+  readonly api: ResourceApi<T>
+  readonly store: Store<T>
+  readonly scope: ReflectorScope
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly pageSize: number
+  readonly streamingLists: StreamingLists
+  /** Waits for a turn among the first lists of the process; dispose it when the list is in. */
+  readonly firstListTurn: (signal: AbortSignal) => Promise<Disposable>
+  /** The store holds the collection; called once, after the first list. */
+  readonly onSynced: () => void
+}
+
+/** What a reflector is at: `denied` and `absent` (403 and 404) are tried again at most every 5 minutes. */
+export type ReflectorState = 'starting' | 'synced' | 'denied' | 'absent' | 'failing'
+
+const deniedBackoff = { initialMs: 800, capMs: 300_000, resetMs: Number.POSITIVE_INFINITY }
+const shortWatchMs = 1000
+const shortWatchLimit = 3
+const internalErrorMs = 60_000
+const reportMs = 60_000
+
+export class Reflector<T extends KubeObject> {
+  readonly #options: ReflectorOptions<T>
+  readonly #backoff: Backoff
+  readonly #deniedBackoff: Backoff
+  /** Why the next step is a list; `undefined` when it is a watch. */
+  #relist: RelistReason | undefined = 'start'
+  /** Where to go on: `0` at first, `''` when what was known is gone. */
+  #position = '0'
+  #kind: string | undefined
+  #isPaged = false
+  #isSynced = false
+  #shortWatches = 0
+  #internalErrorsSinceMs: number | undefined
+  #reportedSkipMs = Number.NEGATIVE_INFINITY
+  #wake = new AbortController()
+
+  readonly #relists = new Map<RelistReason, number>()
+  readonly #restarts = new Map<string, number>()
+  #events = 0
+  #skipped = 0
+  #state: ReflectorState = 'starting'
+  #problem: string | undefined
+  #lastHeardMs: number
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options
+    this.#backoff = new Backoff(options.clock, options.random, reflectorBackoff)
+    this.#deniedBackoff = new Backoff(options.clock, options.random, deniedBackoff)
+    this.#lastHeardMs = options.clock.elapsed()
+  }
+
+  get state(): ReflectorState {
+    return this.#state
+  }
+
+  /** Why it is not as it should be; `undefined` when it is. */
+  get problem(): string | undefined {
+    return this.#problem
+  }
+
+  /** When the server last said anything, in milliseconds of the clock's `elapsed()`. */
+  get lastHeardMs(): number {
+    return this.#lastHeardMs
+  }
+
+  /** Counts since the start, for metrics. */
+  get counts(): ReflectorCounts {
+    return {
+      events: this.#events,
+      skipped: this.#skipped,
+      relists: Object.fromEntries(this.#relists),
+      watchRestarts: Object.fromEntries(this.#restarts),
+    }
+  }
+
+  /** Ends a wait now: what was in the way may be gone (a CRD has appeared). */
+  wake(): void {
+    this.#wake.abort()
+    this.#wake = new AbortController()
+  }
+
+  /** Runs until `signal` is aborted, then returns. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (this.#relist === undefined) await this.#watch(signal)
+        else await this.#list(this.#relist, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#state = 'failing'
+        this.#problem = messageOf(error)
+        this.#relist = 'error'
+        this.#options.log.error({ err: error, resource: this.#resource }, 'reflector met an unforeseen error')
+        await this.#pause(this.#backoff.nextMs(), signal)
+      }
+    }
+  }
+
+  get #resource(): string {
+    return this.#options.api.resource.resource
+  }
+
+  async #list(reason: RelistReason, signal: AbortSignal): Promise<void> {
+    const resource = this.#options.api.resource
+    // While the first lists take turns; a watch that goes on after its initial events gives its turn back at their end.
+    const turn = this.#isSynced ? new DisposableStack() : await this.#options.firstListTurn(signal)
+    try {
+      if (this.#options.streamingLists.isTried(resource, this.#options.clock.elapsed())) {
+        const isSettled = await this.#streamList(reason, turn, signal)
+        if (isSettled) return
+      }
+      await this.#pagedList(reason, signal)
+    } finally {
+      turn[Symbol.dispose]()
+    }
+  }
+
+  /** True when it loaded the store, or failed in a way that another form of list would too; false: list page by page. */
+  async #streamList(reason: RelistReason, turn: Disposable, signal: AbortSignal): Promise<boolean> {
+    const resourceVersion = this.#position === '0' ? '' : this.#position
+    const initial = new Map<string, T>()
+    let isLoaded = false
+    const end = await this.#readWatch({ resourceVersion, sendInitialEvents: true }, signal, {
+      upsert: object => (isLoaded ? this.#options.store.upsert(object) : this.#hold(initial, object)),
+      remove: object => (isLoaded ? this.#options.store.remove(object) : this.#letGo(initial, object)),
+      bookmark: (version, isEnd) => {
+        if (!isLoaded && isEnd) {
+          isLoaded = true
+          this.#replace([...initial.values()], version, reason)
+          turn[Symbol.dispose]()
+        }
+      },
+    })
+    if (isLoaded) {
+      this.#position = end.resourceVersion
+      await this.#afterWatch(end, signal)
+      return true
+    }
+    for (const object of initial.values()) this.#options.store.release(object)
+    return this.#afterFailedStream(end, resourceVersion, signal)
+  }
+
+  async #afterFailedStream(end: WatchEnd, resourceVersion: string, signal: AbortSignal): Promise<boolean> {
+    const { streamingLists, api, clock, log } = this.#options
+    if (end.kind === 'stalled') streamingLists.ignoredBy(api.resource)
+    if (end.kind !== 'failed') return false
+    const { error } = end
+    if (isTooManyRequests(error) || isRefused(error)) {
+      await this.#fail(error, signal)
+      return true
+    }
+    if ((isExpired(error) || isTooLargeResourceVersion(error)) && resourceVersion !== '') {
+      this.#position = ''
+      return true
+    }
+    if (isInvalid(error)) streamingLists.refused(clock.elapsed())
+    log.debug({ resource: this.#resource, why: messageOf(error) }, 'streaming list refused, listing page by page')
+    return false
+  }
+
+  async #pagedList(reason: RelistReason, signal: AbortSignal): Promise<void> {
+    const { api, scope, store, pageSize } = this.#options
+    const resourceVersion = this.#position
+    const isLimited = this.#isPaged || resourceVersion === '' || resourceVersion === '0'
+    const objects: T[] = []
+    let token: string | undefined
+    let isComplete = false
+    let limit = isLimited ? pageSize : undefined
+    let pages = 0
+    try {
+      for (;;) {
+        const from = token === undefined ? { resourceVersion: pages === 0 ? resourceVersion : '' } : { continue: token }
+        let head: Awaited<ReturnType<typeof api.visit>>
+        try {
+          head = await api.visit({ ...scope, ...from, limit, signal }, object => objects.push(store.project(object)))
+        } catch (error) {
+          if (token === undefined || !isExpired(error)) throw error
+          // The snapshot of the pages is gone: all at once, never pages of two snapshots.
+          for (const object of objects.splice(0)) store.release(object)
+          token = undefined
+          limit = undefined
+          continue
+        }
+        pages++
+        this.#lastHeardMs = this.#options.clock.elapsed()
+        this.#kind = scope.metadataOnly ? undefined : head.kind.replace(/List$/, '')
+        token = head.metadata.continue === '' ? undefined : head.metadata.continue
+        if (token !== undefined) continue
+        if (pages > 1 && resourceVersion === '0') this.#isPaged = true
+        isComplete = true
+        this.#replace(objects, head.metadata.resourceVersion ?? '', reason)
+        return
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isComplete) for (const object of objects) store.release(object)
+      else throw error
+      await this.#afterFailedList(error, resourceVersion, signal)
+    }
+  }
+
+  async #afterFailedList(error: unknown, resourceVersion: string, signal: AbortSignal): Promise<void> {
+    const isGone = isExpired(error) || isTooLargeResourceVersion(error)
+    if (isGone && resourceVersion !== '') this.#position = ''
+    else await this.#fail(error, signal)
+  }
+
+  #replace(objects: readonly T[], resourceVersion: string, reason: RelistReason): void {
+    const { store, log } = this.#options
+    count(this.#relists, reason)
+    if (isNewer(store.resourceVersion, resourceVersion)) {
+      log.warn({ resource: this.#resource, from: store.resourceVersion, to: resourceVersion }, 'resourceVersion went backwards')
+    }
+    store.replace(objects, resourceVersion)
+    this.#position = resourceVersion
+    this.#relist = undefined
+    this.#shortWatches = 0
+    this.#setWell()
+    if (this.#isSynced) return
+    this.#isSynced = true
+    this.#options.onSynced()
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { store } = this.#options
+    const end = await this.#readWatch({ resourceVersion: this.#position, sendInitialEvents: false }, signal, {
+      upsert: object => store.upsert(object),
+      remove: object => store.remove(object),
+      bookmark: () => undefined,
+    })
+    this.#position = end.resourceVersion
+    await this.#afterWatch(end, signal)
+  }
+
+  /** Reads one watch; the store's position follows its events. */
+  #readWatch(
+    request: Pick<WatchRequest, 'resourceVersion' | 'sendInitialEvents'>,
+    signal: AbortSignal,
+    sink: { upsert(object: T): void; remove(object: T): void; bookmark(version: string, isEnd: boolean): void },
+  ): Promise<WatchEnd> {
+    const { api, clock, random, scope, store } = this.#options
+    const heard = (object: T, apply: (object: T) => void) => {
+      this.#events++
+      this.#setWell()
+      apply(object)
+      const version = object.metadata.resourceVersion
+      if (version !== undefined && this.#relist === undefined && isNewer(version, store.resourceVersion)) store.advance(version)
+    }
+    const options = {
+      api,
+      clock,
+      random,
+      request: { ...scope, ...request, kind: this.#kind },
+      sink: {
+        upsert: (object: T) => heard(object, sink.upsert),
+        remove: (object: T) => heard(object, sink.remove),
+        bookmark: (version: string, isEnd: boolean) => {
+          this.#setWell()
+          sink.bookmark(version, isEnd)
+          if (this.#relist === undefined) store.advance(version)
+        },
+        skip: (type: string, kind: string) => this.#skip(type, kind),
+      },
+    }
+    return readWatch(options, signal)
+  }
+
+  #hold(initial: Map<string, T>, object: T): void {
+    this.#letGo(initial, object)
+    initial.set(keyOf(object), this.#options.store.project(object))
+  }
+
+  #letGo(initial: Map<string, T>, object: T): void {
+    const held = initial.get(keyOf(object))
+    if (held !== undefined) this.#options.store.release(held)
+    initial.delete(keyOf(object))
+  }
+
+  #skip(type: string, kind: string): void {
+    this.#skipped++
+    const nowMs = this.#options.clock.elapsed()
+    if (nowMs - this.#reportedSkipMs < reportMs) return
+    this.#reportedSkipMs = nowMs
+    this.#options.log.warn({ resource: this.#resource, type, kind, skipped: this.#skipped }, 'watch events skipped')
+  }
+
+  /** What follows a watch: at once or later, from where it was or from a list. */
+  async #afterWatch(end: WatchEnd, signal: AbortSignal): Promise<void> {
+    count(this.#restarts, end.kind === 'silent' ? 'idle' : end.kind)
+    const wasUseful = end.events > 0 || end.lastedMs >= shortWatchMs
+    if (wasUseful) this.#shortWatches = 0
+    if (end.kind !== 'failed') {
+      if (wasUseful) return
+      this.#shortWatches++
+      if (this.#shortWatches >= shortWatchLimit) {
+        this.#shortWatches = 0
+        this.#relist = 'empty_watch'
+      } else await this.#pause(this.#backoff.nextMs(), signal)
+      return
+    }
+    await this.#afterFailedWatch(end.error, wasUseful, signal)
+  }
+
+  async #afterFailedWatch(error: unknown, wasUseful: boolean, signal: AbortSignal): Promise<void> {
+    if (isExpired(error)) this.#relist = 'expired'
+    else if (isTooLargeResourceVersion(error)) this.#relist = 'too_large'
+    else if (isInternalError(error)) await this.#afterInternalError(error, signal)
+    else if (error instanceof WatchDecodeError) {
+      this.#relist = 'decode'
+      await this.#fail(error, signal)
+    } else if (error instanceof StatusError) {
+      // A version that a server does not take, or a kind that is gone, is not cured by asking again.
+      if (error.code < 500 && error.code !== 401 && !isTooManyRequests(error)) this.#relist = 'error'
+      await this.#fail(error, signal)
+    } else if (!wasUseful || isRefused(error)) await this.#fail(error, signal)
+  }
+
+  /** Tried again at once, but not more than once a second, for a minute; then with back-off. */
+  async #afterInternalError(error: unknown, signal: AbortSignal): Promise<void> {
+    const nowMs = this.#options.clock.elapsed()
+    this.#internalErrorsSinceMs ??= nowMs
+    if (nowMs - this.#internalErrorsSinceMs >= internalErrorMs) await this.#fail(error, signal)
+    else await this.#pause(shortWatchMs, signal)
+  }
+
+  async #fail(error: unknown, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options
+    const isDenied = isForbidden(error)
+    const isAbsent = isNotFound(error)
+    this.#state = isDenied ? 'denied' : isAbsent ? 'absent' : 'failing'
+    const problem = messageOf(error)
+    if (problem !== this.#problem)
+      log.warn({ resource: this.#resource, state: this.#state, why: problem }, 'watch or list did not work')
+    this.#problem = problem
+    await this.#pause(isDenied || isAbsent ? this.#deniedBackoff.nextMs() : this.#backoff.nextMs(), signal)
+  }
+
+  #setWell(): void {
+    this.#lastHeardMs = this.#options.clock.elapsed()
+    if (this.#state === 'synced') return
+    this.#state = 'synced'
+    this.#problem = undefined
+    this.#internalErrorsSinceMs = undefined
+    this.#deniedBackoff.reset()
+  }
+
+  async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    const wake = this.#wake.signal
+    try {
+      await this.#options.clock.after(delayMs, AbortSignal.any([signal, wake]))
+    } catch (error) {
+      if (!wake.aborted || signal.aborted) throw error
+    }
+  }
+}
+
+export interface ReflectorCounts {
+  readonly events: number
+  readonly skipped: number
+  readonly relists: Readonly<Partial<Record<RelistReason, number>>>
+  /** By how the watch ended: `closed`, `idle`, `failed`. */
+  readonly watchRestarts: Readonly<Record<string, number>>
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof ConnectionError && error.code === 'ECONNREFUSED'
+}
+
+function keyOf(object: KubeObject): string {
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`
+}
+
+function count<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
+}

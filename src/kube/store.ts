@@ -1,0 +1,276 @@
+// What is known of one kind: objects by namespace and name, by UID and by indexes, kept by the rules that make replays,
+// relists and own writes harmless. Every change is told once, after the store and all indexes have it.
+import type { Clock } from './clock.ts'
+import type { KubeObject } from './objects.ts'
+import type { Projection } from './projection.ts'
+import { isNewer } from './resource-version.ts'
+
+export interface Change<T extends KubeObject> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  /** The object as it is now; as it last was where it is gone. */
+  readonly object: T
+  /** As it was before; absent on ADDED. */
+  readonly previous: T | undefined
+  /** Part of the first list, or told to a handler that came late. */
+  readonly initial: boolean
+  /** It is gone but its end was not seen: `object` is the last known state. */
+  readonly finalStateUnknown: boolean
+}
+
+/** `name → values under which the object is found`. */
+export type IndexFunction<T extends KubeObject> = (object: T) => readonly string[]
+
+/** The reading side of a store. What it hands out is shared: never change it. */
+export interface ObjectReader<T extends KubeObject> {
+  get(namespace: string | undefined, name: string): T | undefined
+  byUid(uid: string): T | undefined
+  /** No copy; of one namespace, or of all. Order is that of arrival. */
+  list(namespace?: string): IterableIterator<T>
+  /** Objects under `value` of index `name`. @throws RangeError for an index that was never added. */
+  byIndex(name: string, value: string): IterableIterator<T>
+  addIndex(name: string, valuesOf: IndexFunction<T>): void
+  readonly size: number
+  /** How far the watch has come; `''` before the first list. */
+  readonly resourceVersion: string
+}
+
+export interface StoreOptions<T extends KubeObject> {
+  readonly clock: Clock
+  readonly projection: Projection<T>
+  readonly onChange: (change: Change<T>) => void
+}
+
+interface Index<T extends KubeObject> {
+  readonly valuesOf: IndexFunction<T>
+  readonly objects: Map<string, Set<T>>
+}
+
+/** For how long an own write may stand against an older list. */
+const observedMs = 60_000
+
+const noNamespace = ''
+
+/** The index of pods by `spec.nodeName`, and of anything by its controlling owner's UID: always there. */
+const standardIndexes: readonly [string, IndexFunction<KubeObject>][] = [
+  ['node', object => nodeNameOf(object)],
+  ['owner', object => (object.metadata.ownerReferences ?? []).filter(owner => owner.controller === true).map(owner => owner.uid)],
+]
+
+function nodeNameOf(object: KubeObject): string[] {
+  const spec = object['spec']
+  if (typeof spec !== 'object' || spec === null || !('nodeName' in spec)) return []
+  return typeof spec.nodeName === 'string' && spec.nodeName !== '' ? [spec.nodeName] : []
+}
+
+export class Store<T extends KubeObject> implements ObjectReader<T> {
+  readonly #options: StoreOptions<T>
+  readonly #objects = new Map<string, Map<string, T>>()
+  readonly #uids = new Map<string, T>()
+  readonly #indexes = new Map<string, Index<T>>()
+  /** Objects that came from own writes, and when. */
+  readonly #observed = new Map<T, number>()
+  #size = 0
+  #resourceVersion = ''
+  #isLoaded = false
+
+  constructor(options: StoreOptions<T>) {
+    this.#options = options
+    for (const [name, valuesOf] of standardIndexes) this.addIndex(name, valuesOf)
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get resourceVersion(): string {
+    return this.#resourceVersion
+  }
+
+  get(namespace: string | undefined, name: string): T | undefined {
+    return this.#objects.get(namespace ?? noNamespace)?.get(name)
+  }
+
+  byUid(uid: string): T | undefined {
+    return this.#uids.get(uid)
+  }
+
+  *list(namespace?: string): IterableIterator<T> {
+    if (namespace !== undefined) yield* this.#objects.get(namespace)?.values() ?? []
+    else for (const objects of this.#objects.values()) yield* objects.values()
+  }
+
+  *byIndex(name: string, value: string): IterableIterator<T> {
+    const index = this.#indexes.get(name)
+    if (index === undefined) throw new RangeError(`there is no index ${JSON.stringify(name)}`)
+    yield* index.objects.get(value) ?? []
+  }
+
+  addIndex(name: string, valuesOf: IndexFunction<T>): void {
+    const index: Index<T> = { valuesOf, objects: new Map() }
+    this.#indexes.set(name, index)
+    for (const object of this.list()) addTo(index, object)
+  }
+
+  /** The stored form of an object from the wire; what is not given to `replace` afterwards is given to `release`. */
+  project(object: T): T {
+    return this.#options.projection.project(object)
+  }
+
+  release(object: T): void {
+    this.#options.projection.release(object)
+  }
+
+  /** ADDED or MODIFIED came. What is not newer than what is known is dropped. */
+  upsert(object: T): void {
+    const known = this.#find(object)
+    if (known !== undefined && !isReplacement(object, known)) return
+    this.#put(this.project(object), known)
+  }
+
+  /** DELETED came: the stored incarnation goes; another one only if the deletion is newer than it. */
+  remove(object: T): void {
+    const known = this.#find(object)
+    if (known === undefined) return
+    const isSame = known.metadata.uid === object.metadata.uid
+    if (!isSame && !isNewer(object.metadata.resourceVersion, known.metadata.resourceVersion)) return
+    this.#drop(known, isSame ? this.#projectOnce(object) : known, !isSame)
+  }
+
+  /** A write was answered with `object`: the next decision sees it, though the watch has not brought it. */
+  observe(object: T): void {
+    const known = this.#find(object)
+    const isAhead =
+      known === undefined
+        ? // Not known and not newer than the watch's position: it was deleted since.
+          this.#resourceVersion === '' || isNewer(object.metadata.resourceVersion, this.#resourceVersion)
+        : isNewer(object.metadata.resourceVersion, known.metadata.resourceVersion)
+    if (!isAhead) return
+    const stored = this.project(object)
+    this.#observed.set(stored, this.#options.clock.elapsed())
+    this.#put(stored, known)
+  }
+
+  /** The whole truth at `resourceVersion`, in projected form. Handlers are told the differences only. */
+  replace(objects: readonly T[], resourceVersion: string): void {
+    const listed = new Set<T>()
+    for (const object of objects) {
+      const kept = this.#replaceOne(object)
+      if (kept !== undefined) listed.add(kept)
+    }
+    for (const object of [...this.list()]) {
+      if (listed.has(object)) continue
+      if (this.#isFresh(object) && isNewer(object.metadata.resourceVersion, resourceVersion)) continue
+      this.#drop(object, object, true)
+    }
+    this.#resourceVersion = resourceVersion
+    this.#isLoaded = true
+    this.#forgetStaleWrites()
+  }
+
+  /** The watch has come to `resourceVersion`. */
+  advance(resourceVersion: string): void {
+    this.#resourceVersion = resourceVersion
+  }
+
+  #replaceOne(object: T): T | undefined {
+    const known = this.#find(object)
+    if (known !== undefined) {
+      const isUnchanged =
+        known.metadata.uid === object.metadata.uid && known.metadata.resourceVersion === object.metadata.resourceVersion
+      const isOurs = this.#isFresh(known) && isNewer(known.metadata.resourceVersion, object.metadata.resourceVersion)
+      if (isUnchanged || isOurs) {
+        this.release(object)
+        return known
+      }
+    }
+    this.#put(object, known)
+    return object
+  }
+
+  #find(object: T): T | undefined {
+    return this.get(object.metadata.namespace, object.metadata.name)
+  }
+
+  #isFresh(object: T): boolean {
+    const sinceMs = this.#observed.get(object)
+    return sinceMs !== undefined && this.#options.clock.elapsed() - sinceMs <= observedMs
+  }
+
+  #forgetStaleWrites(): void {
+    for (const object of this.#observed.keys()) if (!this.#isFresh(object)) this.#observed.delete(object)
+  }
+
+  /** A projection for the telling only. */
+  #projectOnce(object: T): T {
+    const projected = this.project(object)
+    this.release(projected)
+    return projected
+  }
+
+  #put(object: T, known: T | undefined): void {
+    if (known !== undefined && known.metadata.uid !== object.metadata.uid) {
+      this.#drop(known, known, true)
+      this.#put(object, undefined)
+      return
+    }
+    if (known !== undefined) this.#unlink(known)
+    const namespace = object.metadata.namespace ?? noNamespace
+    let objects = this.#objects.get(namespace)
+    if (objects === undefined) {
+      objects = new Map()
+      this.#objects.set(namespace, objects)
+    }
+    objects.set(object.metadata.name, object)
+    if (object.metadata.uid !== undefined) this.#uids.set(object.metadata.uid, object)
+    for (const index of this.#indexes.values()) addTo(index, object)
+    if (known === undefined) this.#size++
+    else this.release(known)
+    this.#tell({ type: known === undefined ? 'ADDED' : 'MODIFIED', object, previous: known, finalStateUnknown: false })
+  }
+
+  #drop(known: T, told: T, finalStateUnknown: boolean): void {
+    this.#unlink(known)
+    const namespace = known.metadata.namespace ?? noNamespace
+    const objects = this.#objects.get(namespace)
+    objects?.delete(known.metadata.name)
+    if (objects?.size === 0) this.#objects.delete(namespace)
+    this.#size--
+    this.release(known)
+    this.#tell({ type: 'DELETED', object: told, previous: known, finalStateUnknown })
+  }
+
+  #unlink(known: T): void {
+    this.#observed.delete(known)
+    if (known.metadata.uid !== undefined) this.#uids.delete(known.metadata.uid)
+    for (const index of this.#indexes.values()) removeFrom(index, known)
+  }
+
+  #tell(change: Omit<Change<T>, 'initial'>): void {
+    this.#options.onChange({ ...change, initial: !this.#isLoaded })
+  }
+}
+
+/** Whether an event's object takes the place of the stored one: newer, or of an order that cannot be told and not the same. */
+function isReplacement(object: KubeObject, known: KubeObject): boolean {
+  const version = object.metadata.resourceVersion
+  return (
+    isNewer(version, known.metadata.resourceVersion) ||
+    !(isNewer(known.metadata.resourceVersion, version) || version === known.metadata.resourceVersion)
+  )
+}
+
+function addTo<T extends KubeObject>(index: Index<T>, object: T): void {
+  for (const value of index.valuesOf(object)) {
+    const objects = index.objects.get(value)
+    if (objects === undefined) index.objects.set(value, new Set([object]))
+    else objects.add(object)
+  }
+}
+
+function removeFrom<T extends KubeObject>(index: Index<T>, object: T): void {
+  for (const value of index.valuesOf(object)) {
+    const objects = index.objects.get(value)
+    objects?.delete(object)
+    if (objects?.size === 0) index.objects.delete(value)
+  }
+}
