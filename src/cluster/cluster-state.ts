@@ -1,0 +1,304 @@
+// A cluster as one immutable value: nodes, pods, and every other object by kind. Objects that cannot be right are set aside and named;
+// the rest stands without them.
+
+import type { KubeObject, Node, Pod } from '#kube/objects.ts'
+import { checkedObject, type ClusterProblem, nodeProblems, placeOf, podProblems } from './cluster-checks.ts'
+import { isNamespaced } from './kinds.ts'
+import { kindKey, type OwnerLookup, topmostController } from './ownership.ts'
+import { podRequests, requestsOf, type Requests } from './requests.ts'
+import { parseMilli, parseWhole } from '#kube/quantity.ts'
+
+export type { ClusterProblem } from './cluster-checks.ts'
+
+export interface WorkloadReference {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+}
+
+export interface PodState {
+  /** `namespace/name`. */
+  readonly key: string
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly object: Pod
+  readonly requests: Requests
+  readonly nodeName: string | undefined
+  /** The topmost controller; `undefined` for bare and static pods. */
+  readonly workload: WorkloadReference | undefined
+  readonly isTerminating: boolean
+  /** Phase Succeeded or Failed: it holds nothing any more. */
+  readonly isFinished: boolean
+  readonly isReady: boolean
+  readonly priority: number
+}
+
+export interface NodeState {
+  readonly name: string
+  readonly object: Node
+  /** What pods may request of it; with `pods`, how many they may be. */
+  readonly allocatable: Requests
+  readonly isReady: boolean
+  /** Not cordoned. */
+  readonly isSchedulable: boolean
+}
+
+export interface ClusterState extends OwnerLookup {
+  /** In order of their names. */
+  readonly nodes: ReadonlyMap<string, NodeState>
+  /** By `namespace/name`, in that order. */
+  readonly pods: ReadonlyMap<string, PodState>
+  /** The pods on a node that are not finished, terminating ones included, in order of their keys. */
+  podsOn(node: string): readonly PodState[]
+  /** All of a kind in order of namespace and name; custom resources also as `Kind.group`. */
+  objects(kind: string): readonly KubeObject[]
+  object(kind: string, namespace: string | undefined, name: string): KubeObject | undefined
+}
+
+export interface ClusterReading {
+  readonly state: ClusterState
+  /** In the order of the objects. Where one is fatal the state is not what the user meant. */
+  readonly problems: readonly ClusterProblem[]
+}
+
+export interface ClusterStateOptions {
+  /** File and document of an object, for problems: `cluster/nodes.yaml: document 3`. */
+  readonly where?: (object: KubeObject) => string | undefined
+}
+
+/**
+ * The cluster that `objects` are, and what is wrong with them. A second object of one kind, namespace and name is set aside (of nodes:
+ * fatal), so are pods on nodes that are not there, objects with negative or absurd quantities, selectors that do not parse, oversized
+ * annotations, unknown kinds of built-in groups.
+ */
+export function buildClusterState(objects: Iterable<KubeObject>, options: ClusterStateOptions = {}): ClusterReading {
+  const problems: ClusterProblem[] = []
+  const index = new ObjectIndex()
+  const places = new Map<KubeObject, string>()
+  const asideNodes = new Set<string>()
+  for (const object of objects) {
+    const place = placeOf(object, options.where?.(object))
+    const found = checkedObject(object, place)
+    if (found.length > 0) {
+      problems.push(...found)
+      if (object?.kind === 'Node' && typeof object.metadata?.name === 'string') asideNodes.add(object.metadata.name)
+      continue
+    }
+    if (!index.add(object)) {
+      problems.push(duplicate(object, place))
+      continue
+    }
+    places.set(object, place)
+  }
+  const nodes = readNodes(index, places, problems, asideNodes)
+  const pods = readPods(index, { places, problems, nodes, asideNodes })
+  return { state: new IndexedCluster(index, nodes, pods), problems }
+}
+
+function duplicate(object: KubeObject, place: string): ClusterProblem {
+  const isNode = object.kind === 'Node'
+  return {
+    code: isNode ? 'node-duplicate' : 'object-duplicate',
+    where: `${place}: metadata.name`,
+    found: object.metadata.name,
+    expected: isNode ? 'a name that no other node has' : `a name that no other ${object.kind} of its namespace has`,
+    isFatal: isNode,
+  }
+}
+
+function readNodes(
+  index: ObjectIndex,
+  places: ReadonlyMap<KubeObject, string>,
+  problems: ClusterProblem[],
+  aside: Set<string>,
+): ReadonlyMap<string, NodeState> {
+  const nodes = new Map<string, NodeState>()
+  for (const object of index.objects('Node')) {
+    const found = nodeProblems(object, places.get(object) ?? '')
+    if (found.length > 0) {
+      problems.push(...found)
+      aside.add(object.metadata.name)
+      index.remove(object)
+      continue
+    }
+    // Checked above: what `nodeProblems` passes has the shape of a node.
+    nodes.set(object.metadata.name, nodeState(object as Node))
+  }
+  return nodes
+}
+
+function readPods(
+  index: ObjectIndex,
+  context: {
+    readonly places: ReadonlyMap<KubeObject, string>
+    readonly problems: ClusterProblem[]
+    readonly nodes: ReadonlyMap<string, NodeState>
+    readonly asideNodes: ReadonlySet<string>
+  },
+): ReadonlyMap<string, PodState> {
+  const pods = new Map<string, PodState>()
+  for (const object of index.objects('Pod')) {
+    const place = context.places.get(object) ?? ''
+    const found = podProblems(object, place)
+    if (found.length > 0) {
+      context.problems.push(...found)
+      index.remove(object)
+      continue
+    }
+    // Checked above: what `podProblems` passes has the shape of a pod.
+    const pod = podState(index, object as Pod)
+    if (pod.nodeName !== undefined && !pod.isFinished && !context.nodes.has(pod.nodeName)) {
+      context.problems.push({
+        code: 'pod-node-missing',
+        where: `${place}: spec.nodeName`,
+        found: pod.nodeName,
+        expected: context.asideNodes.has(pod.nodeName) ? 'a node that is not set aside' : 'the name of a node of this cluster',
+        isFatal: false,
+      })
+      index.remove(object)
+      continue
+    }
+    pods.set(pod.key, pod)
+  }
+  return pods
+}
+
+/** A pod as the model sees it. `owners` finds the controllers above it. @throws RangeError where a quantity does not parse. */
+export function podState(owners: OwnerLookup, object: Pod): PodState {
+  const namespace = object.metadata.namespace ?? 'default'
+  const nodeName = object.spec.nodeName === undefined || object.spec.nodeName === '' ? undefined : object.spec.nodeName
+  const phase = object.status?.phase
+  return {
+    key: `${namespace}/${object.metadata.name}`,
+    namespace,
+    name: object.metadata.name,
+    uid: object.metadata.uid ?? '',
+    object,
+    requests: podRequests(object),
+    nodeName,
+    workload: topmostController(owners, object),
+    isTerminating: object.metadata.deletionTimestamp !== undefined && object.metadata.deletionTimestamp !== null,
+    isFinished: phase === 'Succeeded' || phase === 'Failed',
+    isReady: isPodReady(object, nodeName !== undefined),
+    priority: object.spec.priority ?? 0,
+  }
+}
+
+/** The Ready condition. A bound pod without any status was written by hand and is taken to run. */
+function isPodReady(pod: Pod, isBound: boolean): boolean {
+  const { phase, conditions } = pod.status ?? {}
+  if (phase === undefined && conditions === undefined) return isBound
+  return conditions?.some(condition => condition.type === 'Ready' && condition.status === 'True') ?? false
+}
+
+function nodeState(object: Node): NodeState {
+  const conditions = object.status?.conditions
+  return {
+    name: object.metadata.name,
+    object,
+    allocatable: allocatableOf(object),
+    // A node without any condition was written by hand.
+    isReady: conditions === undefined || conditions.some(condition => condition.type === 'Ready' && condition.status === 'True'),
+    isSchedulable: object.spec?.unschedulable !== true,
+  }
+}
+
+/** Allocatable amounts, by default the capacity as the API server defaults it. @throws RangeError where a quantity does not parse. */
+export function allocatableOf(node: Node): Requests {
+  const list = node.status?.allocatable ?? node.status?.capacity ?? {}
+  return requestsOf(Object.entries(list).map(([resource, text]) => [resource, resource === 'cpu' ? parseMilli(text) : parseWhole(text)]))
+}
+
+/** Objects by kind, namespace and name; refuses a second of one name. */
+class ObjectIndex implements OwnerLookup {
+  readonly #byKind = new Map<string, Map<string, KubeObject>>()
+  readonly #ordered = new Map<string, readonly KubeObject[]>()
+  readonly #keysOfKind = new Map<string, Set<string>>()
+
+  add(object: KubeObject): boolean {
+    const key = kindKey(object.apiVersion, object.kind)
+    let named = this.#byKind.get(key)
+    if (named === undefined) {
+      named = new Map()
+      this.#byKind.set(key, named)
+      const keys = this.#keysOfKind.get(object.kind) ?? new Set()
+      this.#keysOfKind.set(object.kind, keys.add(key))
+    }
+    const name = objectKey(object.kind, object.metadata.namespace, object.metadata.name)
+    if (named.has(name)) return false
+    named.set(name, object)
+    this.#ordered.delete(key)
+    return true
+  }
+
+  remove(object: KubeObject): void {
+    const key = kindKey(object.apiVersion, object.kind)
+    this.#byKind.get(key)?.delete(objectKey(object.kind, object.metadata.namespace, object.metadata.name))
+    this.#ordered.delete(key)
+  }
+
+  objects(kind: string): readonly KubeObject[] {
+    if (this.#byKind.has(kind)) return this.#inOrder(kind)
+    return Array.from(this.#keysOfKind.get(kind) ?? []).flatMap(key => this.#inOrder(key))
+  }
+
+  object(kind: string, namespace: string | undefined, name: string): KubeObject | undefined {
+    const keys = this.#byKind.has(kind) ? [kind] : (this.#keysOfKind.get(kind) ?? [])
+    for (const key of keys) {
+      const named = this.#byKind.get(key)
+      const found = named?.get(objectKey(kind, namespace, name)) ?? named?.get(name)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  #inOrder(key: string): readonly KubeObject[] {
+    const known = this.#ordered.get(key)
+    if (known !== undefined) return known
+    const ordered = Array.from(this.#byKind.get(key) ?? [])
+      .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .map(([, object]) => object)
+    this.#ordered.set(key, ordered)
+    return ordered
+  }
+}
+
+/** Custom resources may lie outside namespaces: what has no namespace is filed without one, but for kinds that must have one. */
+function objectKey(kind: string, namespace: string | undefined, name: string): string {
+  if (namespace !== undefined && namespace !== '') return isNamespaced(kind) ? `${namespace}/${name}` : name
+  return kind === 'Pod' ? `default/${name}` : name
+}
+
+class IndexedCluster implements ClusterState {
+  readonly nodes: ReadonlyMap<string, NodeState>
+  readonly pods: ReadonlyMap<string, PodState>
+  readonly #index: ObjectIndex
+  readonly #podsByNode = new Map<string, PodState[]>()
+
+  constructor(index: ObjectIndex, nodes: ReadonlyMap<string, NodeState>, pods: ReadonlyMap<string, PodState>) {
+    this.#index = index
+    this.nodes = nodes
+    this.pods = pods
+    for (const pod of pods.values()) {
+      if (pod.nodeName === undefined || pod.isFinished) continue
+      const onNode = this.#podsByNode.get(pod.nodeName)
+      if (onNode === undefined) this.#podsByNode.set(pod.nodeName, [pod])
+      else onNode.push(pod)
+    }
+  }
+
+  podsOn(node: string): readonly PodState[] {
+    return this.#podsByNode.get(node) ?? []
+  }
+
+  objects(kind: string): readonly KubeObject[] {
+    return this.#index.objects(kind)
+  }
+
+  object(kind: string, namespace: string | undefined, name: string): KubeObject | undefined {
+    return this.#index.object(kind, namespace, name)
+  }
+}
