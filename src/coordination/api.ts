@@ -1,0 +1,339 @@
+// Our kinds that several capabilities read: RebalancePolicy, RebalancePlan, DisruptionPermit. The zod schema is the record: types,
+// the check of what the watch brings, and the CustomResourceDefinition come from it.
+import * as z from 'zod'
+import type { KubeObject } from '#kube/objects.ts'
+import { disruptionClasses, purposes, verbs } from './intent.ts'
+
+export const ballastGroup = 'ballast.dev'
+export const ballastVersion = 'v1alpha1'
+export const ballastApiVersion = `${ballastGroup}/${ballastVersion}`
+
+/** The three kinds as resources. */
+export const rebalancePolicies = { group: ballastGroup, version: ballastVersion, resource: 'rebalancepolicies' } as const
+export const rebalancePlans = { group: ballastGroup, version: ballastVersion, resource: 'rebalanceplans' } as const
+export const disruptionPermits = { group: ballastGroup, version: ballastVersion, resource: 'disruptionpermits' } as const
+
+const name = () => z.string().min(1).max(253)
+const percentage = () => z.int().min(0).max(100)
+const timestamp = () => z.string().max(40)
+
+const condition = z.object({
+  type: z.string().max(63),
+  status: z.enum(['True', 'False', 'Unknown']),
+  reason: z.string().max(128).exactOptional(),
+  message: z.string().max(4096).exactOptional(),
+  lastTransitionTime: timestamp().exactOptional(),
+  observedGeneration: z.int().min(0).exactOptional(),
+})
+
+const labelSelectorText = () => z.string().max(1024)
+
+const labelSelector = z.object({
+  matchLabels: z.record(z.string().max(317), z.string().max(63)).exactOptional(),
+  matchExpressions: z
+    .array(
+      z.object({
+        key: z.string().max(317),
+        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+        values: z.array(z.string().max(63)).max(256).exactOptional(),
+      }),
+    )
+    .max(64)
+    .exactOptional(),
+})
+
+const goal = z.object({
+  name: name().describe('shown wherever the goal is spoken of'),
+  nodes: z.array(name()).max(256).default([]).describe('names of nodes'),
+  nodeSelector: labelSelector.exactOptional().describe('its nodes are added to `nodes`'),
+  resource: z.enum(['cpu', 'memory', 'pods']),
+  stat: z.enum(['requests', 'usage']).default('requests'),
+  max: percentage().exactOptional().describe('percent of allocatable; the node must end strictly below'),
+  min: percentage().exactOptional().describe('percent of allocatable; the node must end strictly above'),
+  margin: z.int().min(0).max(50).default(1).describe('percentage points by which the goal is to be exceeded'),
+  hard: z.boolean().default(false).describe('a plan that misses it is no plan'),
+})
+
+const namespaceChoice = z.object({
+  include: z.array(name()).max(256).default([]),
+  exclude: z.array(name()).max(256).default([]),
+})
+
+export const rebalancePolicySpec = z.object({
+  trigger: z.enum(['schedule', 'manual']).default('schedule'),
+  schedule: z.string().max(128).exactOptional().describe('cron, 5 fields; required unless trigger is manual'),
+  timeZone: z.string().max(64).default('UTC'),
+  windows: z
+    .array(z.object({ cron: z.string().max(128), duration: z.string().max(32) }))
+    .max(16)
+    .default([])
+    .describe('an approved plan runs only inside one of these; none: at any time'),
+  mode: z.enum(['Report', 'Approve', 'Auto']).default('Report'),
+  goals: z.array(goal).min(1).max(64),
+  scope: z
+    .object({
+      namespaces: namespaceChoice.default({ include: [], exclude: [] }),
+      labelSelector: labelSelector.exactOptional(),
+      nodeSelector: labelSelector.exactOptional(),
+    })
+    .default({ namespaces: { include: [], exclude: [] } }),
+  headroom: z
+    .object({ cpu: percentage().default(85), memory: percentage().default(85), pods: percentage().default(95) })
+    .default({ cpu: 85, memory: 85, pods: 95 })
+    .describe('no destination is filled above this percentage of its allocatable'),
+  limits: z
+    .object({
+      perPlan: z.int().min(0).max(10_000).default(30),
+      perHour: z.int().min(0).max(10_000).default(30),
+      perNode: z.int().min(0).max(10_000).exactOptional(),
+      perNamespace: z.int().min(0).max(10_000).exactOptional(),
+      concurrent: z.int().min(1).max(100).default(1),
+    })
+    .default({ perPlan: 30, perHour: 30, concurrent: 1 })
+    .describe('per* count the pods that leave'),
+  preferences: z
+    .array(
+      z.object({
+        namespaces: z.array(name()).max(64).default([]),
+        labelSelector: labelSelector.exactOptional(),
+        nodes: z.array(name()).min(1).max(256),
+      }),
+    )
+    .max(64)
+    .default([])
+    .describe('soft wishes where moved pods should land'),
+  coordination: z
+    .object({
+      enforce: z.boolean().default(true),
+      unlabelled: z.enum(['none', 'descheduler']).default('none'),
+      requirePDB: z.boolean().default(true),
+      kedaPresence: z.enum(['exclude', 'ignore']).default('exclude'),
+    })
+    .default({ enforce: true, unlabelled: 'none', requirePDB: true, kedaPresence: 'exclude' }),
+  landing: z
+    .enum(['observe', 'prefer', 'hold'])
+    .exactOptional()
+    .describe('default hold where the webhook is installed, else prefer'),
+  method: z.enum(['auto', 'milp', 'greedy']).default('auto'),
+  objective: z.enum(['cost', 'moves']).default('cost'),
+  solveSeconds: z.int().min(1).max(600).default(20),
+  singleReplica: z.enum(['surge', 'evict', 'skip']).default('surge'),
+  isolation: z
+    .object({
+      enabled: z.boolean().default(false),
+      nodes: labelSelectorText().default('node-role.kubernetes.io/control-plane'),
+      taint: z.string().max(317).default('node-role.kubernetes.io/control-plane'),
+      taintMode: z.enum(['external', 'kubernetes']).default('external'),
+      coreNamespaces: z.array(name()).max(64).exactOptional(),
+      tolerations: z.enum(['report', 'apply', 'webhook']).default('report'),
+      keda: z.enum(['waitForZero', 'evict']).default('waitForZero'),
+      includeUnmanaged: z.boolean().default(true),
+      exceptions: z.array(z.string().max(507)).max(256).default([]),
+    })
+    .exactOptional(),
+  energy: z
+    .object({
+      nodes: z
+        .array(
+          z.object({
+            name: name(),
+            idleWatts: z.number().min(0).max(100_000),
+            maxWatts: z.number().min(0).max(100_000),
+            standbyWatts: z.number().min(0).max(100_000).default(1),
+            bootSeconds: z.int().min(0).max(86_400).default(180),
+            actuator: z.enum(['wol', 'talos', 'plug', 'none']).default('none'),
+            powerDown: z.enum(['allowed', 'never']).default('never'),
+          }),
+        )
+        .max(256)
+        .default([]),
+      minReadyNodes: z.int().min(0).max(10_000).default(2),
+      reserve: z.object({ cpu: z.string().max(32).exactOptional(), memory: z.string().max(32).exactOptional() }).exactOptional(),
+      minOffMinutes: z.int().min(0).max(10_080).default(60),
+      maxCyclesPerDay: z.int().min(0).max(48).default(4),
+      window: z.string().max(256).exactOptional(),
+    })
+    .exactOptional(),
+})
+
+export const rebalancePolicyStatus = z.object({
+  observedGeneration: z.int().min(0).exactOptional(),
+  lastScheduleTime: timestamp().exactOptional().describe('the last time of the schedule that was acted on'),
+  lastPlanNow: z.string().max(256).exactOptional().describe('the value of ballast.dev/plan-now that was acted on'),
+  lastPlan: name().exactOptional(),
+  nextPlanTime: timestamp().exactOptional(),
+  conditions: z.array(condition).max(16).exactOptional(),
+})
+
+const podName = z.object({ namespace: name(), name: name(), uid: z.string().max(128) })
+const workloadName = z.object({
+  apiVersion: z.string().max(317),
+  kind: z.string().max(63),
+  namespace: name(),
+  name: name(),
+  uid: z.string().max(128),
+})
+
+export const planMove = z.object({
+  id: z.string().min(1).max(63),
+  wave: z.int().min(0).max(10_000),
+  pod: podName,
+  workload: workloadName,
+  from: name(),
+  to: name(),
+  acceptable: z.array(name()).min(1).max(5_000).describe('nodes on which the landing counts as meant'),
+  action: z.enum(['evict', 'surge']),
+  certificate: z.looseObject({}).describe('why the pod fits: replayed by `ballast plan verify`'),
+})
+
+export const rebalancePlanSpec = z.object({
+  policyRef: z.object({ name: name(), uid: z.string().max(128).exactOptional() }),
+  snapshotHash: z.string().max(128),
+  batch: z
+    .string()
+    .max(253)
+    .exactOptional()
+    .describe('id under which cool-downs count its steps once; a plan that replaces another keeps it'),
+  replaces: name().exactOptional(),
+  attempt: z.int().min(0).max(100).default(0).describe('how often its batch was planned anew after a landing elsewhere'),
+  outcome: z.enum(['met', 'not-met', 'infeasible']),
+  method: z.string().max(32),
+  landing: z.enum(['observe', 'prefer', 'hold']),
+  moves: z.array(planMove).max(1_000),
+  approved: z.boolean().default(false),
+  approvedHash: z
+    .string()
+    .max(128)
+    .exactOptional()
+    .describe('the snapshotHash that was approved; another one than ours is no approval'),
+})
+
+export const stepStates = ['Waiting', 'Acting', 'Landing', 'Landed', 'Mismatch', 'Skipped', 'Failed'] as const
+
+const step = z.object({
+  id: z.string().max(63),
+  state: z.enum(stepStates),
+  landedOn: name().exactOptional(),
+  replacement: z.object({ name: name(), uid: z.string().max(128) }).exactOptional(),
+  seconds: z.int().min(0).exactOptional(),
+  reason: z.string().max(128).exactOptional(),
+  message: z.string().max(1024).exactOptional(),
+})
+
+const nodePercent = z.object({
+  node: name(),
+  resource: z.enum(['cpu', 'memory', 'pods']),
+  percent: z.int().describe('as kubectl describe node prints it'),
+  requested: z.string().max(32).describe('milli-CPU, bytes or pods'),
+  allocatable: z.string().max(32),
+})
+
+export const rebalancePlanStatus = z.object({
+  observedGeneration: z.int().min(0).exactOptional(),
+  phase: z.enum(['Proposed', 'Approved', 'Running', 'Paused', 'Succeeded', 'Failed', 'Expired']).exactOptional(),
+  message: z.string().max(4096).exactOptional(),
+  objective: z.object({ moves: z.int(), lowerBound: z.int(), gap: z.number() }).exactOptional(),
+  goals: z
+    .array(z.object({ name: name(), outcome: z.enum(['met', 'not-met']), message: z.string().max(1024) }))
+    .max(64)
+    .exactOptional(),
+  before: z.array(nodePercent).max(1_000).exactOptional(),
+  after: z.array(nodePercent).max(1_000).exactOptional(),
+  steps: z.array(step).max(1_000).exactOptional(),
+  unmovable: z
+    .array(
+      z.object({ workload: z.string().max(600), reason: z.string().max(300), message: z.string().max(1024).exactOptional() }),
+    )
+    .max(1_000)
+    .exactOptional(),
+  startedAt: timestamp().exactOptional(),
+  progressAt: timestamp().exactOptional().describe('of the last step that got further'),
+  finishedAt: timestamp().exactOptional(),
+  checkedAt: timestamp().exactOptional().describe('when the certificates of a waiting proposal were last replayed'),
+  mismatches: z.int().min(0).exactOptional(),
+  conditions: z.array(condition).max(16).exactOptional(),
+})
+
+const target = z.object({
+  apiVersion: z.string().max(317),
+  kind: z.string().max(63),
+  namespace: name().exactOptional(),
+  name: name(),
+  uid: z.string().max(128).exactOptional(),
+})
+
+const wouldBe = z.object({
+  decision: z.enum(['Queued', 'Denied', 'NoOp']),
+  rule: z.string().max(63),
+  message: z.string().max(1024),
+})
+
+export const disruptionPermitSpec = z.object({
+  requester: z.string().min(1).max(63),
+  class: z.enum(disruptionClasses),
+  verb: z.enum(verbs),
+  purpose: z.enum(purposes).default('move'),
+  targets: z.array(target).min(1).max(500),
+  workload: z.string().max(600).exactOptional().describe('what is locked while the permit is out: `namespace/Kind/name`'),
+  reasons: z
+    .array(
+      z.object({
+        code: z.string().max(128),
+        message: z.string().max(1024),
+        data: z.record(z.string().max(63), z.union([z.string().max(1024), z.number(), z.boolean()])).exactOptional(),
+      }),
+    )
+    .max(32)
+    .default([]),
+  idempotencyKey: z.string().min(1).max(512),
+  batch: z.string().max(253).exactOptional(),
+  deadline: timestamp(),
+  siblings: z
+    .array(z.string().max(128))
+    .max(64)
+    .default([])
+    .describe('UIDs of the newest pods of the workload when it was granted'),
+  grant: z
+    .object({
+      token: z.int().min(1),
+      at: timestamp(),
+      expiresAt: timestamp(),
+      wouldBe: wouldBe.exactOptional(),
+    })
+    .exactOptional()
+    .describe('written by the arbiter alone, at creation; a permit without one is a request'),
+})
+
+export const disruptionPermitStatus = z.object({
+  decision: z.enum(['Granted', 'Queued', 'Denied', 'NoOp', 'Coalesced', 'Observed']).exactOptional(),
+  reason: z.string().max(4096).exactOptional(),
+  wouldBe: wouldBe.exactOptional(),
+  releasedAt: timestamp().exactOptional(),
+  ending: z.enum(['done', 'failed', 'withdrawn', 'expired']).exactOptional(),
+  coalescedInto: name().exactOptional(),
+})
+
+export type RebalancePolicySpec = z.output<typeof rebalancePolicySpec>
+export type RebalancePolicyStatus = z.output<typeof rebalancePolicyStatus>
+export type RebalancePlanSpec = z.output<typeof rebalancePlanSpec>
+export type RebalancePlanStatus = z.output<typeof rebalancePlanStatus>
+export type PlanMove = z.output<typeof planMove>
+export type PlanStep = z.output<typeof step>
+export type NodePercent = z.output<typeof nodePercent>
+export type DisruptionPermitSpec = z.output<typeof disruptionPermitSpec>
+export type DisruptionPermitStatus = z.output<typeof disruptionPermitStatus>
+
+export interface RebalancePolicy extends KubeObject {
+  readonly spec: RebalancePolicySpec
+  readonly status?: RebalancePolicyStatus
+}
+
+export interface RebalancePlan extends KubeObject {
+  readonly spec: RebalancePlanSpec
+  readonly status?: RebalancePlanStatus
+}
+
+export interface DisruptionPermit extends KubeObject {
+  readonly spec: DisruptionPermitSpec
+  readonly status?: DisruptionPermitStatus
+}

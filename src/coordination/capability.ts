@@ -1,0 +1,286 @@
+// The capability contract: one value says everything a capability is, needs, may and leaves behind. Manifests, RBAC, uninstall,
+// doctor and the documentation are made from these values without starting anything.
+import type * as z from 'zod'
+import type { Api } from '#kube/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { EventRecorder } from '#kube/events.ts'
+import type { Informers } from '#kube/informer.ts'
+import type { Log } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import type { Random } from '#kube/random.ts'
+import type { Arbiter } from './arbiter.ts'
+import type { Verb } from './intent.ts'
+
+/** A kind that the capability serves through the API server. */
+export interface ServedKind {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly plural: string
+  readonly scope: 'Cluster' | 'Namespaced'
+  /** `ours`: removed by uninstall when asked to; `upstream`: adopted, never deleted. */
+  readonly owner: 'ours' | 'upstream'
+  /** The CustomResourceDefinition, made from the schema that also validates the objects. `undefined` where upstream's own file is shipped. */
+  readonly definition?: KubeObject
+}
+
+/** An upstream that must not act while this capability leads: its Leases are held meanwhile. */
+export interface Replacement {
+  readonly upstream: string
+  readonly leases: readonly string[]
+}
+
+/** One kind that is watched. Rights to get, list and watch follow from it. */
+export interface Need {
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+  readonly kind: string
+  /** How much of each object is kept: the fields named, only metadata, or everything. */
+  readonly mode: 'projection' | 'metadata' | 'full'
+  /** For `projection`: dotted paths, `spec.containers`. */
+  readonly fields?: readonly string[]
+  readonly labelSelector?: string
+  readonly fieldSelector?: string
+  /** Default `cluster`. */
+  readonly scope?: 'cluster' | 'own-namespace'
+  /** The kind may be absent from the cluster; then the capability does without. */
+  readonly optional?: boolean
+}
+
+export const accessVerbs = [
+  'get',
+  'list',
+  'watch',
+  'create',
+  'update',
+  'patch',
+  'delete',
+  'deletecollection',
+  'use',
+  'bind',
+] as const
+
+/** A right beyond reading what is watched. */
+export interface Permission {
+  readonly groups: readonly string[]
+  /** Plural names, with sub-resource where meant: `pods/eviction`. */
+  readonly resources: readonly string[]
+  readonly verbs: readonly (typeof accessVerbs)[number][]
+  /** Only the objects of these names; not for `create`, where the server does not know the name yet. */
+  readonly names?: readonly string[]
+  /** Default `cluster`. */
+  readonly scope?: 'cluster' | 'own-namespace' | { readonly namespaces: readonly string[] }
+  /** Who reads the generated role sees this beside the rule. */
+  readonly because: string
+}
+
+/** What a part takes of the machine it runs on. Absent means: nothing. */
+export interface HostAccess {
+  readonly mounts: readonly {
+    readonly path: string
+    readonly access: 'read' | 'write'
+    readonly propagation?: 'HostToContainer' | 'Bidirectional'
+    readonly because: string
+  }[]
+  readonly user: 'root' | 'non-root'
+  readonly linuxCapabilities: readonly string[]
+  readonly privileged?: boolean
+  readonly network: 'pod' | 'host'
+}
+
+/** Where others reach the part. */
+export type Listener =
+  | {
+      readonly kind: 'port'
+      readonly name: string
+      readonly port: number
+      readonly protocol: 'TCP' | 'UDP'
+      readonly exposure: 'pod' | 'host' | 'loopback'
+    }
+  | { readonly kind: 'socket'; readonly path: string; readonly protocol: 'grpc' | 'http' }
+  | {
+      readonly kind: 'webhook'
+      /** `landing.deschedule.ballast.dev`; path `/mutate/<first label>.<second>` or `/validate/…`. */
+      readonly name: string
+      readonly mutates: boolean
+      readonly failurePolicy: 'Ignore' | 'Fail'
+      readonly groups: readonly string[]
+      readonly versions: readonly string[]
+      readonly resources: readonly string[]
+      readonly operations: readonly ('CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT')[]
+    }
+  | {
+      readonly kind: 'api-service'
+      readonly group: string
+      readonly version: string
+      readonly resources: readonly string[]
+      readonly groupPriority: number
+      readonly versionPriority: number
+    }
+
+declare const faceOfPort: unique symbol
+
+/** A door between capabilities that do not import each other: whoever implements it offers it, whoever uses it takes it. */
+export interface Port<Face> {
+  readonly name: string
+  readonly [faceOfPort]?: Face
+}
+
+/** Names a port; declared once, in `coordination/ports/`. */
+export function port<Face>(name: string): Port<Face> {
+  return { name }
+}
+
+export interface PortUse {
+  readonly port: Port<unknown>
+  /** What the part does while nobody offers it. */
+  readonly without: 'degrade' | 'wait'
+}
+
+/** What is found after the capability stopped or was killed; read by uninstall and doctor without starting anything. */
+export type Leftover =
+  | { readonly kind: 'taint'; readonly key: string }
+  | { readonly kind: 'label' | 'annotation'; readonly key: string; readonly on: readonly string[] }
+  | { readonly kind: 'finalizer'; readonly name: string; readonly on: readonly string[] }
+  | { readonly kind: 'scheduling-gate'; readonly name: string }
+  | {
+      readonly kind: 'object'
+      readonly apiVersion: string
+      readonly of: string
+      readonly name: string
+      readonly namespace?: 'own' | string
+    }
+  | { readonly kind: 'host-file'; readonly path: string; readonly node: 'every' | 'labelled' }
+
+/** One answer of a health check; a failing check that does not gate leaves the process ready. */
+export interface Check {
+  readonly name: string
+  readonly ok: boolean
+  /** Why not, or what it waits for. */
+  readonly message?: string
+}
+
+/** A started part. Disposing it stops everything it began and waits for that. */
+export interface Running<Config> extends AsyncDisposable {
+  health(): readonly Check[]
+  /** Takes a changed section of the configuration, or says that the part has to be started anew for it. */
+  reconfigure(config: Config): Promise<'applied' | 'restart-part'>
+}
+
+/** Who this process is. */
+export interface Identity {
+  /** Pod name, or host name. */
+  readonly name: string
+  /** Our own namespace. */
+  readonly namespace: string
+  /** This very process: `<name>_<uuid>`. */
+  readonly instance: string
+}
+
+export interface Ports {
+  /** The face offered in this process, or `undefined`. */
+  take<Face>(port: Port<Face>): Face | undefined
+  offer<Face>(port: Port<Face>, face: Face): void
+}
+
+/** What every process has. */
+export interface PartContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly identity: Identity
+  readonly ports: Ports
+}
+
+/** What processes that speak to the API server have besides. */
+export interface ClusterContext extends PartContext {
+  readonly api: Api
+  /** One watch a kind, shared by all parts of the process. */
+  readonly informers: Informers
+  readonly events: EventRecorder
+}
+
+/** How the API server reaches our webhooks; absent where it can't. */
+export interface WebhookEndpoint {
+  /** `clientConfig` of a webhook configuration for one of our paths. */
+  clientConfig(path: string): Readonly<Record<string, unknown>>
+  /** Answers admission requests to `path`; disposing takes the path away. */
+  handle(path: string, answer: AdmissionAnswerer): Disposable
+}
+
+export interface AdmissionRequest {
+  readonly uid: string
+  readonly namespace?: string
+  readonly operation: string
+  readonly object?: unknown
+  readonly oldObject?: unknown
+  readonly dryRun?: boolean
+}
+
+export type AdmissionAnswer =
+  | {
+      readonly kind: 'allow'
+      readonly patch?: readonly { readonly op: string; readonly path: string; readonly value?: unknown }[]
+      readonly warnings?: readonly string[]
+    }
+  | { readonly kind: 'refuse'; readonly code: number; readonly message: string }
+
+export type AdmissionAnswerer = (request: AdmissionRequest) => AdmissionAnswer
+
+export interface ControllerContext extends ClusterContext {
+  /** `undefined` in parts that are present always: only the leader grants. */
+  readonly arbiter: Arbiter | undefined
+  readonly webhooks: WebhookEndpoint | undefined
+}
+
+export interface NodeContext extends PartContext {
+  readonly node: string
+  /** Absent for roles without a token (mirror). A node part has no arbiter: it offers facts, and a leader asks. */
+  readonly api: Api | undefined
+}
+
+export interface Contexts {
+  readonly controller: ControllerContext
+  readonly apiserver: ClusterContext
+  readonly gateway: ClusterContext
+  readonly node: NodeContext
+}
+
+export type Process = keyof Contexts
+
+export interface PartOf<P extends Process, Config> {
+  readonly process: P
+  /** Distinguishes several parts of one process: the agent's `--role`. */
+  readonly role?: string
+  /** `leading`: on the leader only; `always`: on every replica, safe side by side. */
+  readonly presence: 'leading' | 'always'
+  /** Parts of one trust share a pod and a ServiceAccount: `core`, `edge`, `agent`, `agent-mirror`. */
+  readonly trust: string
+  readonly needs: readonly Need[]
+  readonly permissions: readonly Permission[]
+  readonly host?: HostAccess
+  readonly listeners: readonly Listener[]
+  readonly offers: readonly Port<unknown>[]
+  readonly takes: readonly PortUse[]
+  start(context: Contexts[P], config: Config, signal: AbortSignal): Promise<Running<Config>>
+}
+
+export type Part<Config> = { readonly [P in Process]: PartOf<P, Config> }[Process]
+
+export interface Capability<Schema extends z.ZodType = z.ZodType> {
+  /** Its section of the configuration: `capabilities.<name>`. */
+  readonly name: string
+  readonly config: Schema
+  readonly kinds: readonly ServedKind[]
+  readonly replaces: readonly Replacement[]
+  /** Empty: it never asks the arbiter. */
+  readonly disrupts: readonly Verb[]
+  readonly parts: readonly Part<z.output<Schema>>[]
+  readonly leaves: readonly Leftover[]
+}
+
+/** The value itself; checks it and keeps the type of its configuration. */
+export function capability<Schema extends z.ZodType>(value: Capability<Schema>): Capability<Schema> {
+  return value
+}

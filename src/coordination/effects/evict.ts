@@ -1,0 +1,79 @@
+// The eviction of one pod: the only caller of the eviction sub-resource.
+import { messageOf } from '#kube/log.ts'
+import type { Pod } from '#kube/objects.ts'
+import { builtIn } from '#kube/resource.ts'
+import { isConflict, isForbidden, isNotFound, isTooManyRequests, StatusError } from '#kube/status.ts'
+import type { Target } from '../intent.ts'
+import type { Permit } from '../ledger.ts'
+import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+
+export type EvictOutcome =
+  | { readonly kind: 'evicted' }
+  /** It was not there, or another pod has its name: the one that was meant is gone. */
+  | { readonly kind: 'already-gone' }
+  | {
+      readonly kind: 'refused'
+      readonly by: 'budget' | 'busy'
+      readonly retryAfterMs: number | undefined
+      readonly message: string
+    }
+  /** Trying again does not help: several budgets select it, or a webhook or the authorizer forbids it. */
+  | { readonly kind: 'forbidden'; readonly message: string }
+  /** The server broke off or timed out, and the pod is still there. */
+  | { readonly kind: 'not-done'; readonly message: string }
+
+/**
+ * Evicts `pod` by `policy/v1`, with its UID as precondition. Safe to call twice: the second time the pod is already gone.
+ * After a time-out the pod is read back, because the server may have acted.
+ * @throws Error when the permit does not cover the pod or expired, when we lead no more, on abort.
+ */
+export async function evict(context: EffectContext, permit: Permit, pod: Target, signal: AbortSignal): Promise<EvictOutcome> {
+  assertPermitted(context, permit, pod)
+  const pods = context.api.resource<Pod>(builtIn.pods)
+  const { requester, reasons } = permit.record
+  const body = {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: {
+      name: pod.name,
+      namespace: pod.namespace,
+      annotations: {
+        'requested-by': `ballast.dev/${requester}`,
+        reason: (reasons[0]?.message ?? permit.record.name).slice(0, 1024),
+      },
+    },
+    deleteOptions: { preconditions: { uid: pod.uid } },
+  }
+  try {
+    await pods.sub(pod.name, 'eviction', 'POST', body, effectOptions(requester, pod.namespace, signal))
+    return { kind: 'evicted' }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (isNotFound(error)) return { kind: 'already-gone' }
+    if (isConflict(error)) return { kind: 'already-gone' }
+    if (isTooManyRequests(error)) {
+      const isBudget = error.causes.some(cause => cause.reason === 'DisruptionBudget')
+      const retryAfterMs = error.retryAfterSeconds === undefined ? undefined : error.retryAfterSeconds * 1000
+      return { kind: 'refused', by: isBudget ? 'budget' : 'busy', retryAfterMs, message: budgetWords(error) }
+    }
+    if (isForbidden(error)) return { kind: 'forbidden', message: error.message }
+    if (error instanceof StatusError && error.code === 500 && error.message.includes('PodDisruptionBudget'))
+      return { kind: 'forbidden', message: error.message }
+    const isThere = await isStillThere(context, pod, signal)
+    return isThere ? { kind: 'not-done', message: messageOf(error) } : { kind: 'evicted' }
+  }
+}
+
+function budgetWords(error: StatusError): string {
+  return [error.message, ...error.causes.map(cause => cause.message ?? '')].filter(text => text !== '').join(' ')
+}
+
+async function isStillThere(context: EffectContext, pod: Target, signal: AbortSignal): Promise<boolean> {
+  try {
+    const now = await context.api.resource<Pod>(builtIn.pods).get(pod.name, { namespace: pod.namespace, signal })
+    return now.metadata.uid === pod.uid && now.metadata.deletionTimestamp === undefined
+  } catch (error) {
+    if (isNotFound(error)) return false
+    throw error
+  }
+}

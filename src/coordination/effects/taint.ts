@@ -1,0 +1,80 @@
+// Taints of nodes: the only writer of `spec.taints`. Setting one needs a permit; taking ours away takes nothing from anybody.
+import type { Node, Taint } from '#kube/objects.ts'
+import { builtIn } from '#kube/resource.ts'
+import { isConflict, isNotFound } from '#kube/status.ts'
+import type { Permit } from '../ledger.ts'
+import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+
+export type TaintOutcome =
+  | { readonly kind: 'written'; readonly node: Node }
+  | { readonly kind: 'unchanged'; readonly node: Node }
+  | { readonly kind: 'gone' }
+
+const conflictTries = 5
+
+/** Sets `taint` on a node (key and effect name it; the value is replaced). Safe to call twice. @throws as `evict` does. */
+export async function setTaint(
+  context: EffectContext,
+  permit: Permit,
+  change: { readonly node: string; readonly taint: Taint },
+  signal: AbortSignal,
+): Promise<TaintOutcome> {
+  assertPermitted(context, permit, { kind: 'Node', name: change.node })
+  const { taint } = change
+  const add = (taints: readonly Taint[]) =>
+    taints.some(one => isSame(one, taint) && one.value === taint.value)
+      ? taints
+      : [...taints.filter(one => !isSame(one, taint)), taint]
+  return changeTaints(context, { node: change.node, requester: permit.record.requester, change: add }, signal)
+}
+
+/** Takes every taint of `key` off a node. Safe to call twice. @throws what the leadership throws when we lead no more. */
+export async function removeTaint(
+  context: EffectContext,
+  choice: { readonly node: string; readonly key: string; readonly requester: string },
+  signal: AbortSignal,
+): Promise<TaintOutcome> {
+  context.leadership.assert()
+  const remove = (taints: readonly Taint[]) =>
+    taints.some(one => one.key === choice.key) ? taints.filter(one => one.key !== choice.key) : taints
+  return changeTaints(context, { node: choice.node, requester: choice.requester, change: remove }, signal)
+}
+
+interface TaintChange {
+  readonly node: string
+  readonly requester: string
+  /** Returns the very same list where nothing is to be written. */
+  readonly change: (taints: readonly Taint[]) => readonly Taint[]
+}
+
+/** Reads, changes, writes under the resourceVersion that was read; others write taints too. */
+async function changeTaints(
+  context: EffectContext,
+  { node: name, requester, change }: TaintChange,
+  signal: AbortSignal,
+): Promise<TaintOutcome> {
+  const nodes = context.api.resource<Node>(builtIn.nodes)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const node = await nodes.get(name, { signal })
+      const taints = node.spec?.taints ?? []
+      const changed = change(taints)
+      if (changed === taints) return { kind: 'unchanged', node }
+      const body = {
+        metadata: { resourceVersion: node.metadata.resourceVersion },
+        spec: { taints: changed.length === 0 ? null : changed },
+      }
+      return {
+        kind: 'written',
+        node: await nodes.patch(name, { type: 'merge', body }, effectOptions(requester, undefined, signal)),
+      }
+    } catch (error) {
+      if (isNotFound(error)) return { kind: 'gone' }
+      if (!isConflict(error) || attempt >= conflictTries) throw error
+    }
+  }
+}
+
+function isSame(a: Taint, b: Taint): boolean {
+  return a.key === b.key && a.effect === b.effect
+}

@@ -1,0 +1,10 @@
+// What the arbiter and the effects need of the Lease: to know that we lead, and to prove it.
+
+export interface Leadership {
+  /** `leaseTransitions` of our acquisition. */
+  readonly transitions: number
+  /** @throws when the last successful renewal, by our monotonic clock, is older than the renew deadline. Before each effect. */
+  assert(): void
+  /** Renews the Lease by compare-and-swap on its resourceVersion. @throws when it is not ours any more. Before each batch of grants. */
+  confirm(signal: AbortSignal): Promise<void>
+}
