@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { kubernetesVersions, type MinorVersion } from '../control-plane/build.ts'
 import { type Recording, recordCluster } from './record-cluster.ts'
+import { seededCluster } from './seeded-cluster.ts'
 
 const clusterCount = 25
-const podsPerCluster = 40
 const directory = join(import.meta.dirname, '../../fixtures/placements')
 
 if (import.meta.main) {
@@ -13,12 +13,17 @@ if (import.meta.main) {
   const versions = (Object.keys(kubernetesVersions) as MinorVersion[]).filter(known => (version ?? known) === known)
   for (const minor of versions) {
     for (let seed = Number(first); seed <= Number(last); seed++) {
-      const recording = await recordCluster({ seed, version: minor, podCount: podsPerCluster })
+      const recording = await recordCluster({ seed, version: minor, podCount: podCount(seed) })
       mkdirSync(join(directory, recording.kubernetesVersion), { recursive: true })
       writeFileSync(join(directory, recording.kubernetesVersion, `${seed}.json`), recordingText(recording))
       console.log(summary(recording))
     }
   }
+}
+
+/** Small clusters fill up: after some thirty pods most are refused. */
+function podCount(seed: number): number {
+  return seededCluster(seed).nodes.length <= 5 ? 30 : 54
 }
 
 /** JSON with one object and one step a line: small, and a difference shows where it is. */

@@ -25,7 +25,7 @@ export interface StandingPod {
 }
 
 /** Nodes of the clusters of seeds 1, 2, 3, …; further seeds start again. */
-const nodeCounts = [4, 5, 6, 8, 12, 20, 7, 30, 10, 16, 4, 9, 25, 40, 14, 18, 50, 60, 80, 99, 100, 120, 150, 6, 12]
+const nodeCounts = [4, 5, 6, 8, 12, 20, 7, 30, 10, 16, 4, 9, 25, 40, 14, 18, 10, 60, 11, 22, 100, 15, 150, 6, 16]
 /** In these all nodes are alike, so that many of them tie. */
 const uniformSeeds = new Set([11, 24, 25])
 
@@ -33,10 +33,11 @@ const uniformSeeds = new Set([11, 24, 25])
 export function seededCluster(seed: number, nodeCount?: number): SeededCluster {
   const random = new SeededRandom(seed)
   const count = nodeCount ?? nodeCounts[(seed - 1) % nodeCounts.length] ?? 4
-  const nodes = seededNodes(random, { count, isUniform: uniformSeeds.has(seed) })
+  const isUniform = uniformSeeds.has(seed)
+  const nodes = seededNodes(random, { count, isUniform })
   const volumes = seededVolumes(random, nodes)
-  const applications = seededApplications(random, nodes)
-  const standing = Array.from({ length: Math.ceil(count * 1.2) }, (_, index): StandingPod => {
+  const applications = seededApplications(random, { nodes, plainShare: isUniform ? 0.6 : 0.25 })
+  const standing = Array.from({ length: isUniform ? 3 : Math.min(count, 40) }, (_, index): StandingPod => {
     const pod = standingPod(random, { applications, claims: volumes.claims, nodes }, `standing-${index}`)
     if (random.chance(0.7)) return { pod, state: 'running' }
     return { pod, state: random.pick(['succeeded', 'failed', 'terminating', 'terminating', 'resized', 'resize-infeasible']) }
@@ -89,26 +90,31 @@ function runtimeClasses(): ApiObject[] {
 }
 
 function owners(applications: readonly Application[]): ApiObject[] {
-  const template = (application: Application) => ({
-    metadata: { labels: application.labels },
-    spec: { containers: [{ name: 'main', image: 'registry.example/web:v1' }] },
-  })
   return applications.flatMap((application): ApiObject[] => {
-    const metadata = { name: application.name, namespace: application.namespace }
-    const selector = { app: application.name }
-    const service: ApiObject[] = application.hasService
-      ? [{ apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: application.serviceSelector, ports: [{ port: 80 }] } }]
-      : []
-    const spec = { replicas: 0, selector: { matchLabels: selector }, template: template(application) }
-    switch (application.owner) {
-      case 'ReplicaSet':
-        return [...service, { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata, spec }]
-      case 'StatefulSet':
-        return [...service, { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, spec: { ...spec, serviceName: 'none' } }]
-      case 'ReplicationController':
-        return [...service, { apiVersion: 'v1', kind: 'ReplicationController', metadata, spec: { ...spec, selector } }]
-      case 'none':
-        return service
-    }
+    const { owner, hasService, name, namespace, serviceSelector } = application
+    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace } }
+    return [
+      ...(hasService ? [{ ...service, spec: { selector: serviceSelector, ports: [{ port: 80 }] } }] : []),
+      ...(owner === 'none' ? [] : [ownerOf(application, owner)]),
+    ]
   })
+}
+
+function ownerOf({ name, namespace, labels }: Application, kind: Exclude<Application['owner'], 'none'>): ApiObject {
+  const metadata = { name, namespace }
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'registry.example/web:v1' }] } }
+  const selector = { app: name }
+  switch (kind) {
+    case 'ReplicaSet':
+      return { apiVersion: 'apps/v1', kind, metadata, spec: { selector: { matchLabels: selector }, template } }
+    case 'StatefulSet':
+      return {
+        apiVersion: 'apps/v1',
+        kind,
+        metadata,
+        spec: { selector: { matchLabels: selector }, template, serviceName: 'none' },
+      }
+    case 'ReplicationController':
+      return { apiVersion: 'v1', kind, metadata, spec: { selector, template } }
+  }
 }

@@ -72,7 +72,7 @@ function nodeResources(random: SeededRandom): Record<string, string> {
   return {
     cpu: random.pick(['2', '4', '3920m', '8', '16', '1930m']),
     memory: random.pick(['4Gi', '7814320Ki', '8Gi', '15842Mi', '16000000000', '32Gi']),
-    pods: random.pick(['110', '110', '30', '6']),
+    pods: random.pick(['110', '110', '30', '9']),
     ...(random.chance(0.7) ? { 'ephemeral-storage': random.pick(['20Gi', '95Gi']) } : {}),
     ...(random.chance(0.25) ? { 'example.com/gpu': random.pick(['1', '4', '8']) } : {}),
     ...(random.chance(0.15) ? { 'hugepages-2Mi': '512Mi' } : {}),

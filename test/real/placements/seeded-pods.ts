@@ -26,8 +26,11 @@ const region = 'topology.kubernetes.io/region'
 const disk = 'example.com/disk'
 const rank = 'example.com/rank'
 
-/** Six to twelve applications in all namespaces. */
-export function seededApplications(random: SeededRandom, nodes: readonly ApiObject[]): Application[] {
+/** Six to twelve applications in all namespaces. Pods of the plain ones ask for resources alone and often see nodes tie. */
+export function seededApplications(
+  random: SeededRandom,
+  { nodes, plainShare }: { readonly nodes: readonly ApiObject[]; readonly plainShare: number },
+): Application[] {
   const names = Array.from({ length: random.between(6, 12) }, (_, index) => `app-${index}`)
   return names.map((name): Application => {
     const labels = {
@@ -43,7 +46,9 @@ export function seededApplications(random: SeededRandom, nodes: readonly ApiObje
       owner: random.pick(['ReplicaSet', 'ReplicaSet', 'StatefulSet', 'ReplicationController', 'none']),
       hasService: random.chance(0.45),
       serviceSelector: random.chance(0.7) ? { app: name } : { tier: labels.tier },
-      template: podSpec(random, { nodes, names, labels }),
+      template: random.chance(plainShare)
+        ? { containers: [container(random, 'c0')], terminationGracePeriodSeconds: 0 }
+        : podSpec(random, { nodes, names, labels }),
     }
   })
 }
@@ -109,15 +114,20 @@ function podSpec(random: SeededRandom, context: TemplateContext): PodTemplate {
   }
   if (random.chance(0.25)) spec.initContainers = initContainers(random)
   if (random.chance(0.1)) spec.runtimeClassName = 'isolated'
-  if (random.chance(0.1)) spec.resources = { requests: podLevelRequests(random) }
-  if (random.chance(0.2)) spec.nodeSelector = random.pick([{ [disk]: 'ssd' }, { 'kubernetes.io/arch': 'amd64' }, { [zone]: 'a' }])
+  if (random.chance(0.1)) {
+    spec.containers = [{ ...container(random, 'c0'), resources: { requests: { cpu: '200m', memory: '100Mi' } } }]
+    spec.resources = { requests: { ...(random.chance(0.7) ? { cpu: '700m' } : {}), memory: '600Mi' } }
+    spec.initContainers = []
+  }
+  if (random.chance(0.15))
+    spec.nodeSelector = random.pick([{ [disk]: 'ssd' }, { 'kubernetes.io/arch': 'amd64' }, { [zone]: 'a' }])
   if (random.chance(0.35)) spec.tolerations = random.some(tolerations, 0.4)
   if (random.chance(0.2)) spec.priorityClassName = random.pick(['priority-10', 'priority-1000'])
   if (random.chance(0.4)) spec.topologySpreadConstraints = spreadConstraints(random, context)
   const affinity = {
     ...(random.chance(0.45) ? { nodeAffinity: nodeAffinity(random, context) } : {}),
     ...(random.chance(0.3) ? { podAffinity: podTerms(random, context, { requiredShare: 0.35, isAnti: false }) } : {}),
-    ...(random.chance(0.35) ? { podAntiAffinity: podTerms(random, context, { requiredShare: 0.55, isAnti: true }) } : {}),
+    ...(random.chance(0.35) ? { podAntiAffinity: podTerms(random, context, { requiredShare: 0.4, isAnti: true }) } : {}),
   }
   if (Object.keys(affinity).length > 0) spec.affinity = affinity
   return spec
@@ -126,10 +136,10 @@ function podSpec(random: SeededRandom, context: TemplateContext): PodTemplate {
 function container(random: SeededRandom, name: string): Json {
   const requests: Record<string, string> = {}
   const limits: Record<string, string> = {}
-  if (random.chance(0.8)) requests.cpu = random.pick(['0', '25m', '100m', '250m', '333m', '500m', '1', '1.5'])
-  if (random.chance(0.8)) requests.memory = random.pick(['0', '64Mi', '128Mi', '200M', '512Mi', '1Gi', '1500000Ki', '1.5Gi'])
-  if (random.chance(0.1)) requests['ephemeral-storage'] = random.pick(['1Gi', '15Gi'])
-  if (random.chance(0.07)) requests['example.com/gpu'] = limits['example.com/gpu'] = random.pick(['1', '2'])
+  if (random.chance(0.8)) requests.cpu = random.pick(['0', '25m', '100m', '250m', '333m', '500m', '1'])
+  if (random.chance(0.8)) requests.memory = random.pick(['0', '64Mi', '128Mi', '200M', '512Mi', '700000Ki', '1Gi'])
+  if (random.chance(0.06)) requests['ephemeral-storage'] = random.pick(['1Gi', '15Gi'])
+  if (random.chance(0.05)) requests['example.com/gpu'] = limits['example.com/gpu'] = random.pick(['1', '2'])
   if (random.chance(0.03)) {
     requests['hugepages-2Mi'] = limits['hugepages-2Mi'] = '64Mi'
     requests.cpu ??= '100m'
@@ -158,14 +168,6 @@ function initContainers(random: SeededRandom): Json[] {
     ...container(random, `i${index}`),
     ...(random.chance(0.4) ? { restartPolicy: 'Always' } : {}),
   }))
-}
-
-// More than the containers of any template ask for, as the API server wants it.
-function podLevelRequests(random: SeededRandom): Json {
-  return {
-    ...(random.chance(0.7) ? { cpu: '7' } : {}),
-    memory: '7Gi',
-  }
 }
 
 const tolerations: readonly Json[] = [
@@ -206,7 +208,7 @@ function nodeAffinity(random: SeededRandom, { nodes }: TemplateContext): Json {
     preference: random.chance(0.1) ? fields('In') : term(),
   }))
   return {
-    ...(random.chance(0.4) ? { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: required } } : {}),
+    ...(random.chance(0.3) ? { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: required } } : {}),
     ...(random.chance(0.75) ? { preferredDuringSchedulingIgnoredDuringExecution: preferred } : {}),
   }
 }
@@ -250,7 +252,7 @@ function podTerm(random: SeededRandom, { names, labels }: TemplateContext, isAnt
   return {
     topologyKey: random.pick(isAnti ? [hostname, hostname, disk] : [hostname, zone, zone, disk]),
     labelSelector: random.pick<Json>([
-      { matchLabels: { app: labels.app } },
+      ...Array.from({ length: isAnti ? 4 : 1 }, () => ({ matchLabels: { app: labels.app } })),
       { matchLabels: { app: random.pick(names) } },
       { matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['batch', 'front'] }] },
       {

@@ -13,6 +13,8 @@ const droppedPodSpec = new Set([
   'schedulerName',
   'enableServiceLinks',
 ])
+/** Every pod gets these from the API server; no recorded node has such a taint. */
+const defaultTolerationKeys = new Set<unknown>(['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'])
 const keptSpec: Readonly<Record<string, readonly string[]>> = {
   Namespace: [],
   Service: ['selector'],
@@ -21,7 +23,7 @@ const keptSpec: Readonly<Record<string, readonly string[]>> = {
   ReplicationController: ['selector'],
 }
 const keptStatus: Readonly<Record<string, readonly string[]>> = {
-  Node: ['capacity', 'allocatable', 'conditions', 'images'],
+  Node: ['allocatable', 'images'],
   PersistentVolume: ['phase'],
   PersistentVolumeClaim: ['phase'],
   Pod: ['phase', 'conditions', 'containerStatuses'],
@@ -53,7 +55,7 @@ function recordedSpec(kind: string, spec: Json): Json {
     return Object.fromEntries(
       Object.entries(spec)
         .filter(([key]) => !droppedPodSpec.has(key))
-        .map(([key, value]) => [key, key === 'containers' || key === 'initContainers' ? containers(value) : value]),
+        .map(([key, value]) => [key, recordedPodField(key, value)]),
     )
   }
   if (kind === 'PersistentVolume' && spec.claimRef !== undefined) {
@@ -64,8 +66,13 @@ function recordedSpec(kind: string, spec: Json): Json {
   return keys === undefined ? spec : kept(spec, keys)
 }
 
-function containers(value: unknown): unknown {
-  return Array.isArray(value) ? value.map(container => kept(object(container), keptContainer)) : value
+function recordedPodField(key: string, value: unknown): unknown {
+  if (!Array.isArray(value)) return value
+  if (key === 'containers' || key === 'initContainers') {
+    return value.map(container => kept(object(container), keptContainer))
+  }
+  if (key === 'tolerations') return value.filter(toleration => !defaultTolerationKeys.has(object(toleration).key))
+  return value
 }
 
 function kept(source: Json, keys: readonly string[]): Json {
