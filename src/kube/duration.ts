@@ -40,15 +40,15 @@ function readDuration(text: string): bigint | string {
   while (rest !== '') {
     const [whole, integer = '', point = '', fraction = ''] = /^([0-9]*)(\.?)([0-9]*)/.exec(rest) ?? ['']
     if (integer === '' && fraction === '') return invalid
-    // Go reads the fraction behind a point only; without one the digits are all in the integer.
+    // Before the unit is looked at, as Go does it; and before an endless number is computed with.
+    if (integer.replace(/^0+/, '').length > 19 || BigInt(integer) > largest + 1n) return invalid
     rest = rest.slice(whole.length)
     const unit = /^[^.0-9]*/.exec(rest)?.[0] ?? ''
     if (unit === '') return `time: missing unit in duration ${quoted(text)}`
     const nanos = Object.hasOwn(nanosOfUnits, unit) ? nanosOfUnits[unit] : undefined
     if (nanos === undefined) return `time: unknown unit ${quoted(unit)} in duration ${quoted(text)}`
     rest = rest.slice(unit.length)
-    if (integer.length > 40) return invalid
-    sum += BigInt(integer || '0') * nanos + (point === '' ? 0n : fractionNanos(fraction, nanos))
+    sum += BigInt(integer) * nanos + (point === '' ? 0n : fractionNanos(fraction, nanos))
     if (sum > largest + 1n) return invalid
   }
   if (isNegative) return -sum

@@ -32,6 +32,8 @@ export function parseFieldSelector(text: string, where = 'field selector'): Pars
     if (operator === null) return refused(`invalid selector: '${text}'; can't understand '${part}'`)
     const value = unescaped(part.slice(operator.index + operator[0].length))
     if (!value.ok) return refused(value.message)
+    // `=` alone says nothing.
+    if (operator.index === 0 && value.text === '') continue
     terms.push({ field: part.slice(0, operator.index), operator: operator[0] === '!=' ? '!=' : '=', value: value.text })
   }
   return { ok: true, value: fieldSelectorOf(terms) }

@@ -1,5 +1,6 @@
 // A count that may be given as a percentage of a total: `3` or `"25%"`.
 
+import { goQuote } from './field-error.ts'
 import type { IntOrString } from './objects.ts'
 import type { Parsed } from './problem.ts'
 
@@ -28,7 +29,10 @@ export function parseScaledValue(value: unknown, total: number, rounding: 'up' |
   const digits = /^([-+]?[0-9]{1,15})%$/.exec(value)?.[1]
   if (digits === undefined) {
     if (!value.endsWith('%')) return refused('invalid value for IntOrString: invalid type: string is not a percentage')
-    return refused(`invalid value for IntOrString: invalid value ${JSON.stringify(value)}: a whole number must stand before %`)
+    const number = value.slice(0, -1)
+    return refused(
+      `invalid value for IntOrString: invalid value ${goQuote(value)}: strconv.Atoi: parsing ${goQuote(number)}: invalid syntax`,
+    )
   }
   // Whole hundredths first: 7 * 0.29 in floating point is no reliable sum.
   const hundredths = BigInt(digits) * BigInt(total)

@@ -16,6 +16,7 @@ export interface Quantity {
 
 const patternMessage = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 const suffixMessage = "unable to parse quantity's suffix"
+const numberMessage = 'unable to parse numeric part of quantity'
 const longestText = 256
 const largestExponent = 999
 
@@ -127,11 +128,12 @@ function readQuantity(text: string): Quantity | string {
   if (suffix === undefined) return suffixMessage
   if (Math.abs(suffix.exponent) > largestExponent) return `an exponent between -${largestExponent} and ${largestExponent}`
   const unscaled = BigInt(`${numerator}${fraction}` || '0')
+  const isFast = isFastPath(numerator || '0', fraction, suffix, unscaled)
+  if (!isFast && !/[0-9]/.test(text.slice(0, text.length - suffixText.length))) return numberMessage
   if (unscaled === 0n) return zeroOf(text, suffix)
   const size = scaled(unscaled, fraction.length, suffix)
   const isOverflow = suffix.format === 'BinarySI' && size > largestInt64 * nanosPerUnit
   const nanos = isOverflow ? largestInt64 * nanosPerUnit : size
-  const isFast = isFastPath(numerator || '0', fraction, suffix, unscaled)
   const format = suffix.format === 'BinarySI' && nanos < nanosPerUnit ? 'DecimalSI' : suffix.format
   const signed = sign === '-' ? -nanos : nanos
   if (isFast && isKept(numerator || '0', fraction, suffix, unscaled)) return { nanos: signed, format, text }

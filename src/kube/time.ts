@@ -2,7 +2,8 @@
 
 import type { Parsed } from './problem.ts'
 
-const pattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,30}))?(?:Z|([+-])(\d{2}):(\d{2}))$/
+/** One digit of hour is none of RFC 3339, but Go and so Kubernetes reads it. */
+const pattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d{1,30}))?(?:Z|([+-])(\d{2}):(\d{2}))$/
 
 /** Milliseconds since 1970 of an RFC 3339 text with any offset and fraction; what is finer is cut. */
 export function parseTime(text: string, where = 'time'): Parsed<number> {
