@@ -1,0 +1,405 @@
+// Leader election by a Lease. Expiry is judged only by how long we have seen no change; the clocks of other machines are
+// never compared. Leading is proven before each effect (`assert`) and by a write before each batch of grants (`confirm`).
+import type { Api, ResourceApi } from './api.ts'
+import type { Cancel, Clock } from './clock.ts'
+import type { EventRecorder } from './events.ts'
+import { type Log, messageOf, silentLog } from './log.ts'
+import type { KubeObject } from './objects.ts'
+import type { Random } from './random.ts'
+import { builtIn } from './resource.ts'
+import { isAlreadyExists, isConflict, isNotFound } from './status.ts'
+import { formatMicroTime } from './time.ts'
+
+export interface Lease extends KubeObject {
+  readonly spec?: {
+    readonly holderIdentity?: string
+    readonly leaseDurationSeconds?: number
+    readonly acquireTime?: string
+    readonly renewTime?: string
+    readonly leaseTransitions?: number
+    /** Fields of coordinated election, kept as they are. */
+    readonly [field: string]: unknown
+  }
+}
+
+/** What stands between us and acting: the Lease is not, or not provably, ours. */
+export class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError'
+}
+
+/** One term of leading. */
+export interface Leader {
+  readonly identity: string
+  /** `leaseTransitions` of our acquisition. */
+  readonly transitions: number
+  /** Aborted with a LeaseLostError when the term ends against our will, with the caller's reason when it is ended. */
+  readonly signal: AbortSignal
+  /** @throws LeaseLostError when the last successful renewal was sent longer ago than the renew deadline. Before each effect. */
+  assert(): void
+  /** Renews by compare-and-swap on the Lease's resourceVersion. @throws LeaseLostError when it is not ours any more. Before each batch of grants. */
+  confirm(signal: AbortSignal): Promise<void>
+}
+
+export interface LeaseElectionOptions {
+  readonly api: Api
+  readonly namespace: string
+  readonly name: string
+  /** `<pod or host name>_<uuid>` */
+  readonly identity: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log?: Log
+  readonly events?: EventRecorder
+  readonly leaseDurationMs?: number
+  readonly renewDeadlineMs?: number
+  readonly retryPeriodMs?: number
+}
+
+const candidateJitter = 1.2
+const releaseLimitMs = 5000
+const stopLimitMs = 5000
+const requestLimitMs = 5000
+
+/** What was last seen of the Lease, and when by our own clock. */
+interface Seen {
+  readonly lease: Lease
+  readonly spec: string
+  readonly elapsedMs: number
+}
+
+export class LeaseElection {
+  readonly #options: Required<Omit<LeaseElectionOptions, 'events'>> & Pick<LeaseElectionOptions, 'events'>
+  readonly #leases: ResourceApi<Lease>
+  #seen: Seen | undefined
+
+  /** @throws RangeError where lease > renew deadline > 1.2 × retry period ≥ 1 s does not hold. */
+  constructor(options: LeaseElectionOptions) {
+    this.#options = { log: silentLog, leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2000, ...options }
+    const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = this.#options
+    if (leaseDurationMs <= renewDeadlineMs) throw new RangeError('lease duration must be greater than renew deadline')
+    if (renewDeadlineMs <= candidateJitter * retryPeriodMs)
+      throw new RangeError('renew deadline must be greater than 1.2 times the retry period')
+    if (retryPeriodMs < 1000) throw new RangeError('retry period must be at least 1 s')
+    this.#leases = options.api.resource<Lease>(builtIn.leases)
+  }
+
+  /** Who held the Lease when it was last seen; `''` when nobody did. */
+  get holder(): string {
+    return this.#seen?.lease.spec?.holderIdentity ?? ''
+  }
+
+  /**
+   * Stands as a candidate and calls `lead` for each term, until `signal` is aborted: then the term is ended, `lead` awaited
+   * and the Lease released. Returns, too, when `lead` does.
+   * @throws what `lead` throws; Error when it goes on for more than 5 s after its signal.
+   */
+  async run(lead: (leader: Leader) => Promise<void>, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const transitions = await this.#acquire(signal)
+      if (transitions === undefined) return
+      const isOver = await this.#serve(transitions, lead, signal)
+      if (isOver) return
+    }
+  }
+
+  /** `leaseTransitions` when the Lease is ours; `undefined` when aborted. */
+  async #acquire(signal: AbortSignal): Promise<number | undefined> {
+    const { clock, random, retryPeriodMs, log } = this.#options
+    while (!signal.aborted) {
+      try {
+        if (await this.#tryOnce(signal)) return this.#seen?.lease.spec?.leaseTransitions ?? 0
+      } catch (error) {
+        if (signal.aborted) return undefined
+        log.warn({ lease: this.#name, why: messageOf(error) }, 'lease could not be read or written')
+      }
+      await clock.after(retryPeriodMs * (1 + candidateJitter * random()), signal).catch(error => {
+        if (!signal.aborted) throw error
+      })
+    }
+    return undefined
+  }
+
+  /** One term. True when it ended because it should. */
+  async #serve(transitions: number, lead: (leader: Leader) => Promise<void>, signal: AbortSignal): Promise<boolean> {
+    const { log, identity } = this.#options
+    const term = new Term({
+      ...this.#options,
+      transitions,
+      tryOnce: by => this.#tryOnce(by),
+      isOurs: () => this.holder === identity,
+    })
+    const onAbort = () => term.end(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    log.info({ lease: this.#name, identity, transitions }, 'leading')
+    this.#tell('became leader')
+    const renewing = term.renewUntilEnd()
+    try {
+      await this.#whileLeading(term, lead)
+      const isLost = term.signal.aborted && term.signal.reason instanceof LeaseLostError
+      term.end(new DOMException('the term is over', 'AbortError'))
+      await renewing
+      if (!isLost) await this.#release()
+      log.info({ lease: this.#name, identity, isLost }, 'stopped leading')
+      this.#tell('stopped leading')
+      return !isLost
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      term.end(new DOMException('the term is over', 'AbortError'))
+      await renewing
+    }
+  }
+
+  /** Awaits `lead`, but not for more than 5 s after the end of the term. */
+  async #whileLeading(term: Term, lead: (leader: Leader) => Promise<void>): Promise<void> {
+    const isDone = new AbortController()
+    const tooLong = Promise.withResolvers<never>()
+    const onEnd = () => {
+      const cancel = this.#options.clock.schedule(stopLimitMs, () =>
+        tooLong.reject(new Error(`what leads did not stop within ${stopLimitMs} ms`)),
+      )
+      isDone.signal.addEventListener('abort', cancel, { once: true })
+    }
+    term.signal.addEventListener('abort', onEnd, { once: true })
+    if (term.signal.aborted) onEnd()
+    try {
+      await Promise.race([lead(term), tooLong.promise])
+    } catch (error) {
+      // What is thrown because of the end of the term is that end.
+      if (!term.signal.aborted || error !== term.signal.reason) throw error
+    } finally {
+      isDone.abort()
+      term.signal.removeEventListener('abort', onEnd)
+    }
+  }
+
+  get #name(): string {
+    return `${this.#options.namespace}/${this.#options.name}`
+  }
+
+  #tell(what: string): void {
+    const { events, namespace, name, identity } = this.#options
+    events?.emit({
+      type: 'Normal',
+      reason: 'LeaderElection',
+      action: 'LeaderElection',
+      regarding: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name },
+      note: `${identity} ${what}`,
+    })
+  }
+
+  /** Takes or renews the Lease. False when it is another's. @throws what the requests throw. */
+  async #tryOnce(signal: AbortSignal): Promise<boolean> {
+    const { identity, clock } = this.#options
+    const known = this.#seen
+    if (known !== undefined && this.holder === identity && clock.elapsed() < known.elapsedMs + durationMsOf(known.lease)) {
+      const renewed = await this.#write(known.lease, signal)
+      if (renewed) return true
+    }
+    const current = await this.#read(signal)
+    if (current === undefined) return this.#create(signal)
+    const holder = current.lease.spec?.holderIdentity ?? ''
+    const isExpired = clock.elapsed() >= current.elapsedMs + durationMsOf(current.lease)
+    if (holder !== '' && holder !== identity && !isExpired) return false
+    return this.#write(current.lease, signal)
+  }
+
+  /** The Lease as the server has it; when it changed by our own clock. */
+  async #read(signal: AbortSignal): Promise<Seen | undefined> {
+    try {
+      return this.#see(await this.#leases.get(this.#options.name, this.#request(signal)))
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
+    }
+  }
+
+  #see(lease: Lease): Seen {
+    const spec = JSON.stringify(lease.spec ?? {})
+    const isSame = this.#seen?.spec === spec
+    const elapsedMs = isSame && this.#seen !== undefined ? this.#seen.elapsedMs : this.#options.clock.elapsed()
+    this.#seen = { lease, spec, elapsedMs }
+    return this.#seen
+  }
+
+  async #create(signal: AbortSignal): Promise<boolean> {
+    const { namespace, name } = this.#options
+    const metadata = { namespace, name, labels: { 'ballast.dev/managed': 'true' } }
+    const spec = this.#specOf(undefined)
+    try {
+      const lease: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
+      this.#see(await this.#leases.create(lease, this.#request(signal)))
+      return true
+    } catch (error) {
+      if (isAlreadyExists(error)) return false
+      throw error
+    }
+  }
+
+  /** Conditional on the version of `lease`. False when it changed or is gone. */
+  async #write(lease: Lease, signal: AbortSignal): Promise<boolean> {
+    try {
+      this.#see(await this.#leases.update({ ...lease, spec: this.#specOf(lease) }, this.#request(signal)))
+      return true
+    } catch (error) {
+      if (isConflict(error) || isNotFound(error)) return false
+      throw error
+    }
+  }
+
+  #specOf(lease: Lease | undefined): NonNullable<Lease['spec']> {
+    const { identity, clock, leaseDurationMs } = this.#options
+    const now = formatMicroTime(clock.now())
+    const spec = lease?.spec ?? {}
+    const wasOurs = spec.holderIdentity === identity
+    const transitions = spec.leaseTransitions ?? 0
+    return {
+      ...spec,
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.round(leaseDurationMs / 1000),
+      acquireTime: wasOurs ? (spec.acquireTime ?? now) : now,
+      renewTime: now,
+      leaseTransitions: lease === undefined ? 0 : wasOurs ? transitions : transitions + 1,
+    }
+  }
+
+  /** Gives the Lease back, so that the next need not wait for its end. Tried for 5 s at most. */
+  async #release(): Promise<void> {
+    const { clock, identity, log, retryPeriodMs } = this.#options
+    const limit = new AbortController()
+    const cancel = clock.schedule(releaseLimitMs, () =>
+      limit.abort(new Error(`the lease was not released within ${releaseLimitMs} ms`)),
+    )
+    try {
+      for (;;) {
+        const current = await this.#read(limit.signal)
+        if (current === undefined || current.lease.spec?.holderIdentity !== identity) return
+        const now = formatMicroTime(clock.now())
+        const spec = { ...current.lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now, acquireTime: now }
+        try {
+          this.#see(await this.#leases.update({ ...current.lease, spec }, this.#request(limit.signal)))
+          return
+        } catch (error) {
+          if (!isConflict(error)) throw error
+        }
+        await clock.after(retryPeriodMs / 10, limit.signal)
+      }
+    } catch (error) {
+      log.warn({ lease: this.#name, why: messageOf(error) }, 'lease not released: it ends by itself')
+    } finally {
+      cancel()
+    }
+  }
+
+  #request(signal: AbortSignal) {
+    const { namespace, retryPeriodMs } = this.#options
+    return { namespace, signal, priority: 'lease' as const, timeoutMs: Math.min(retryPeriodMs, requestLimitMs) }
+  }
+}
+
+function durationMsOf(lease: Lease): number {
+  return (lease.spec?.leaseDurationSeconds ?? 0) * 1000
+}
+
+interface TermOptions {
+  readonly identity: string
+  readonly transitions: number
+  readonly clock: Clock
+  readonly log: Log
+  readonly renewDeadlineMs: number
+  readonly retryPeriodMs: number
+  readonly tryOnce: (signal: AbortSignal) => Promise<boolean>
+  readonly isOurs: () => boolean
+}
+
+class Term implements Leader {
+  readonly identity: string
+  readonly transitions: number
+  readonly #options: TermOptions
+  readonly #end = new AbortController()
+  #renewedMs: number
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(options: TermOptions) {
+    this.#options = options
+    this.identity = options.identity
+    this.transitions = options.transitions
+    this.#renewedMs = options.clock.elapsed()
+  }
+
+  get signal(): AbortSignal {
+    return this.#end.signal
+  }
+
+  end(reason: unknown): void {
+    this.#end.abort(reason)
+  }
+
+  assert(): void {
+    if (this.signal.aborted) throw this.#ended()
+    const sinceMs = this.#options.clock.elapsed() - this.#renewedMs
+    if (sinceMs >= this.#options.renewDeadlineMs)
+      throw new LeaseLostError(`lease not renewed for ${Math.floor(sinceMs / 1000)} s`)
+  }
+
+  async confirm(signal: AbortSignal): Promise<void> {
+    this.assert()
+    if (!(await this.#renew(AbortSignal.any([signal, this.signal])))) throw this.#lose('the lease is held by another')
+    this.assert()
+  }
+
+  /** Every retry period; the term is lost when that did not work for the renew deadline, or at once when another holds the Lease. */
+  async renewUntilEnd(): Promise<void> {
+    const { clock, retryPeriodMs, renewDeadlineMs, log } = this.#options
+    let cancel: Cancel | undefined
+    try {
+      for (;;) {
+        await clock.after(retryPeriodMs, this.signal)
+        cancel ??= clock.schedule(renewDeadlineMs, () =>
+          this.#lose(`lease not renewed for ${Math.floor((clock.elapsed() - this.#renewedMs) / 1000)} s`),
+        )
+        try {
+          if (!(await this.#renew(this.signal))) {
+            this.#lose('the lease is held by another')
+            return
+          }
+          cancel()
+          cancel = undefined
+        } catch (error) {
+          this.signal.throwIfAborted()
+          log.warn({ why: messageOf(error) }, 'lease not renewed')
+        }
+      }
+    } catch (error) {
+      if (!this.signal.aborted) throw error
+    } finally {
+      cancel?.()
+    }
+  }
+
+  /** False when another holds the Lease. One renewal at a time: each needs the version the last one was answered with. */
+  #renew(signal: AbortSignal): Promise<boolean> {
+    const renewal = this.#last.then(async () => {
+      signal.throwIfAborted()
+      const sentMs = this.#options.clock.elapsed()
+      const isRenewed = await this.#options.tryOnce(signal)
+      if (isRenewed) this.#renewedMs = sentMs
+      // Created by another in the same moment, or changed: it counts as lost only when it names another.
+      return isRenewed || this.#options.isOurs()
+    })
+    this.#last = renewal.catch(() => undefined)
+    return renewal
+  }
+
+  #lose(why: string): LeaseLostError {
+    const error = new LeaseLostError(why)
+    this.#options.log.warn({ why }, 'lease lost')
+    this.end(error)
+    return error
+  }
+
+  #ended(): LeaseLostError {
+    const { reason } = this.signal
+    return reason instanceof LeaseLostError ? reason : new LeaseLostError('the term is over', { cause: reason })
+  }
+}
