@@ -146,7 +146,12 @@ export type Blocker =
   | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perNode' | 'perNamespace'; readonly helps: boolean }
   | { readonly kind: 'headroom'; readonly resource: string; readonly nodes: readonly string[] }
   | { readonly kind: 'goal'; readonly goal: string; readonly hard: boolean }
-  | { readonly kind: 'excluded'; readonly code: StayCode; readonly namespaces: readonly string[]; readonly workloads: readonly string[] }
+  | {
+      readonly kind: 'excluded'
+      readonly code: StayCode
+      readonly namespaces: readonly string[]
+      readonly workloads: readonly string[]
+    }
   | {
       readonly kind: 'supply'
       readonly goal: string

@@ -93,7 +93,9 @@ export function policyWithDefaults(given: PartialPolicy): PlanPolicy {
 
 export interface PartialPolicy extends Partial<Omit<PlanPolicy, 'name' | 'scope' | 'headroom' | 'limits' | 'coordination'>> {
   readonly name: string
-  readonly scope?: Partial<Omit<PlanPolicy['scope'], 'namespaces'>> & { readonly namespaces?: Partial<PlanPolicy['scope']['namespaces']> }
+  readonly scope?: Partial<Omit<PlanPolicy['scope'], 'namespaces'>> & {
+    readonly namespaces?: Partial<PlanPolicy['scope']['namespaces']>
+  }
   readonly headroom?: Partial<PlanPolicy['headroom']>
   readonly limits?: Partial<PlanPolicy['limits']>
   readonly coordination?: Partial<PlanPolicy['coordination']>

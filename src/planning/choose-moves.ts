@@ -1,0 +1,206 @@
+// Chooses the moves: greedy first, then the integer program stage by stage in the order of §3.15, each answer rounded and checked
+// in integers before it is believed.
+
+import { countingBound, greedyAssignment, usefulPairs } from './greedy.ts'
+import { lpText } from './lp-text.ts'
+import { type Assignment, costOf, type MoveModel, modelSize } from './move-model.ts'
+import { assignmentOf, type MoveProgram, moveProgram, startOf } from './move-program.ts'
+import type { Stage } from './plan-record.ts'
+import type { Solve, StageAnswer, StagePlan } from './solve.ts'
+import { brokenRules, brokenStructure, tallyOf } from './tally.ts'
+
+export interface Choice {
+  readonly assignment: Assignment
+  /** Percentage points by which goals are missed, over all goals. */
+  readonly shortfall: number
+  /** `proven`: no assignment misses the goals by less. */
+  readonly certainty: 'proven' | 'unproven'
+  /** False: hard goals cannot be met, and the assignment is empty. */
+  readonly isFeasible: boolean
+  readonly method: 'milp' | 'greedy' | 'none'
+  readonly lowerBound: number
+  readonly stages: readonly Stage[]
+  readonly lp: string
+  /** Why the solver's answer is missing, for a log. */
+  readonly failure?: string
+}
+
+/** Above this many unknowns only pairs that touch a goal are looked at, and above it still the greedy choice stands. */
+export const largestModel = 20_000
+/** Above this many the later objectives are left out: they cost more time than they are worth. */
+const largestSecondary = 4_000
+const nodesOfMain = 5_000
+const nodesOfSecondary = 500
+const smallest = 1e-6
+
+/** The assignment with the least shortfall, then cost, then the later objectives. */
+export async function chooseMoves(
+  model: MoveModel,
+  options: { readonly method: 'auto' | 'milp' | 'greedy' },
+  solve: Solve,
+  signal: AbortSignal,
+): Promise<Choice> {
+  const empty: Assignment = []
+  const untouched = tallyOf(model, empty).shortfall()
+  if (untouched === 0) return { ...settled, stages: [], assignment: empty, shortfall: 0, lp: '' }
+  const incumbent = greedyAssignment(model)
+  const greedy = greedyChoice(model, incumbent)
+  if (options.method === 'greedy') return greedy
+  const isTrimmed = modelSize(model) > largestModel
+  const small = isTrimmed ? trimmed(model) : model
+  if (options.method === 'auto' && modelSize(small) > largestModel) return greedy
+  return milpChoice(small, { greedy, incumbent, isTrimmed, whole: model }, solve, signal)
+}
+
+const settled = { certainty: 'proven', isFeasible: true, method: 'none', lowerBound: 0 } as const
+
+function greedyChoice(model: MoveModel, assignment: Assignment): Choice {
+  const shortfall = tallyOf(model, assignment).shortfall()
+  const isFeasible = brokenRules(model, assignment).length === 0
+  return {
+    assignment: isFeasible ? assignment : [],
+    shortfall: isFeasible ? shortfall : tallyOf(model, []).shortfall(),
+    certainty: shortfall === 0 ? 'proven' : 'unproven',
+    isFeasible,
+    method: 'greedy',
+    lowerBound: shortfall === 0 ? countingBound(model) : 0,
+    stages: [
+      { name: 'shortfall', value: shortfall, proven: shortfall === 0 },
+      { name: 'cost', value: costOf(model, assignment), proven: false },
+    ],
+    lp: lpText(moveProgram(model, { allowShortfall: shortfall > 0, secondary: false }).model, 'cost'),
+  }
+}
+
+interface Known {
+  readonly greedy: Choice
+  readonly incumbent: Assignment
+  /** The model is a part of `whole`: a bound on it says nothing about the whole. */
+  readonly isTrimmed: boolean
+  readonly whole: MoveModel
+}
+
+async function milpChoice(model: MoveModel, known: Known, solve: Solve, signal: AbortSignal): Promise<Choice> {
+  const reachesGoals = known.greedy.shortfall === 0 && known.greedy.isFeasible
+  const secondary = modelSize(model) <= largestSecondary
+  const program = moveProgram(model, { allowShortfall: !reachesGoals, secondary })
+  const stages = stagePlans({ reachesGoals, secondary })
+  const start = known.greedy.isFeasible ? startOf(program, known.incumbent) : []
+  const solution = await solve(program.model, { stages, start }, signal)
+  const lp = lpText(program.model, 'cost')
+  const first = solution.stages[0]
+  if (first?.status === 'infeasible' && !known.isTrimmed) {
+    return { ...known.greedy, assignment: [], isFeasible: false, certainty: 'proven', method: 'milp', lp }
+  }
+  const best = bestAnswer(model, program, solution.stages, known)
+  if (best === undefined) return { ...known.greedy, ...(solution.failure === undefined ? {} : { failure: solution.failure }) }
+  const shortfall = tallyOf(model, best.assignment).shortfall()
+  const shortfallStage = solution.stages.find(stage => stage.name === 'shortfall')
+  const isProven = shortfall === 0 || (shortfallStage?.status === 'optimal' && !known.isTrimmed)
+  return {
+    assignment: best.assignment,
+    shortfall,
+    certainty: isProven ? 'proven' : 'unproven',
+    isFeasible: true,
+    method: 'milp',
+    lowerBound: lowerBound(solution.stages, known, shortfall),
+    stages: [
+      ...(reachesGoals ? [{ name: 'shortfall', value: 0, proven: true }] : []),
+      ...best.stages.map(stage => ({
+        name: stage.name,
+        value: stage.name === 'cost' ? costOf(model, best.assignment) : rounded(stage.objective),
+        proven: stage.status === 'optimal' && !(known.isTrimmed && stage.name === 'cost'),
+      })),
+    ],
+    lp,
+    ...(solution.failure === undefined ? {} : { failure: solution.failure }),
+  }
+}
+
+function stagePlans(options: { readonly reachesGoals: boolean; readonly secondary: boolean }): readonly StagePlan[] {
+  const integer = (objective: string, nodes: number): StagePlan => ({ objective, kind: 'integer', nodes })
+  return [
+    ...(options.reachesGoals ? [] : [integer('shortfall', nodesOfMain)]),
+    { objective: 'moves', kind: 'relaxation', nodes: 1 },
+    integer('cost', nodesOfMain),
+    ...(options.secondary
+      ? ['workloads', 'preferences', 'colocation', 'share'].map(name => integer(name, nodesOfSecondary))
+      : []),
+  ]
+}
+
+/** The last stage's answer that is true in integers, with the stages up to it. */
+function bestAnswer(
+  model: MoveModel,
+  program: MoveProgram,
+  answers: readonly StageAnswer[],
+  known: Known,
+): { readonly assignment: Assignment; readonly stages: readonly StageAnswer[] } | undefined {
+  let best:
+    | {
+        readonly assignment: Assignment
+        readonly stages: readonly StageAnswer[]
+        readonly shortfall: number
+        readonly cost: number
+      }
+    | undefined
+  const seen: StageAnswer[] = []
+  if (known.greedy.isFeasible) {
+    best = { assignment: known.incumbent, stages: [], shortfall: known.greedy.shortfall, cost: costOf(model, known.incumbent) }
+  }
+  for (const answer of answers) {
+    if (answer.kind === 'relaxation' || answer.values === undefined) continue
+    seen.push(answer)
+    const assignment = assignmentOf(program, answer.values)
+    if (brokenStructure(model, assignment).length > 0 || brokenRules(model, assignment).length > 0) continue
+    const shortfall = tallyOf(model, assignment).shortfall()
+    const cost = costOf(model, assignment)
+    const isWorse =
+      best !== undefined &&
+      (shortfall > best.shortfall + smallest ||
+        (answer.name !== 'shortfall' && cost > best.cost && shortfall >= best.shortfall - smallest))
+    if (!isWorse) best = { assignment, stages: [...seen], shortfall, cost }
+  }
+  return best
+}
+
+function lowerBound(answers: readonly StageAnswer[], known: Known, shortfall: number): number {
+  const counted = shortfall === 0 ? countingBound(known.whole) : 0
+  if (known.isTrimmed) return counted
+  const relaxed = answers.find(answer => answer.kind === 'relaxation' && answer.status === 'optimal')?.objective ?? 0
+  return relaxed > 0 ? rounded(relaxed) : counted
+}
+
+/** To what a floating-point solver can stand for. */
+function rounded(value: number): number {
+  const steps = Math.round(value * 1e6) / 1e6
+  return steps === 0 ? 0 : steps
+}
+
+/** The model with only the destinations that help a goal, and of those at most as many as `largestModel` allows, roomiest first. */
+function trimmed(model: MoveModel): MoveModel {
+  const useful = new Map<number, number[]>()
+  for (const { class: index, to } of usefulPairs(model)) useful.set(index, [...(useful.get(index) ?? []), to])
+  const each = Math.max(1, Math.floor(largestModel / Math.max(1, useful.size)))
+  const goalNodes = new Set(model.goals.map(goal => goal.node))
+  const room = (node: number) => {
+    const { ceiling = {}, used = {} } = model.nodes[node] ?? {}
+    return Math.min(
+      ...['cpu', 'memory', 'pods'].map(
+        resource => ((ceiling[resource] ?? 0) - (used[resource] ?? 0)) / Math.max(1, ceiling[resource] ?? 0),
+      ),
+    )
+  }
+  const rooms = model.nodes.map((_, index) => room(index))
+  const pick = (destinations: readonly number[]) =>
+    destinations
+      .toSorted((a, b) => Number(goalNodes.has(b)) - Number(goalNodes.has(a)) || (rooms[b] ?? 0) - (rooms[a] ?? 0) || a - b)
+      .slice(0, each)
+      .toSorted((a, b) => a - b)
+  return { ...model, classes: model.classes.map((moving, index) => ({ ...moving, destinations: pick(useful.get(index) ?? []) })) }
+}
+
+/** How far the moves lie above what is proven necessary, as a part of them. */
+export function gapOf(moves: number, bound: number): number {
+  return moves === 0 ? 0 : (moves - Math.ceil(bound - smallest)) / moves
+}

@@ -1,0 +1,233 @@
+// Keeps count of what an assignment does to nodes, goals and domains, in integers. Solvers propose; this decides what is true.
+
+import type { Assignment, DomainRule, Flow, GoalRow, MoveModel } from './move-model.ts'
+
+/** How far each goal is missed, in percentage points of the node's allocatable; 0 where it is met. */
+export function shortfallOf(row: GoalRow, used: number): number {
+  const missing = row.bound === 'max' ? used - row.limit : row.limit - used
+  if (missing <= 0) return 0
+  return row.allocatable > 0 ? (missing * 100) / row.allocatable : 100
+}
+
+export class Tally {
+  readonly model: MoveModel
+  readonly #used: Map<string, number>[]
+  readonly #goalUsed: number[]
+  readonly #counts: Map<number, number>[]
+  readonly #goalsOfNode: readonly (readonly number[])[]
+
+  constructor(model: MoveModel) {
+    this.model = model
+    this.#used = model.nodes.map(node => new Map(Object.entries(node.used)))
+    this.#goalUsed = model.goals.map(row => row.used)
+    this.#counts = model.classes.map(() => new Map())
+    this.#goalsOfNode = model.nodes.map((_, index) => model.goals.flatMap((row, at) => (row.node === index ? [at] : [])))
+  }
+
+  /** How many of `classIndex` this tally has sent to `to`. */
+  moved(classIndex: number, to: number): number {
+    return this.#counts[classIndex]?.get(to) ?? 0
+  }
+
+  /** How many of `classIndex` are still where they were. */
+  staying(classIndex: number): number {
+    let staying = this.model.classes[classIndex]?.size ?? 0
+    for (const count of this.#counts[classIndex]?.values() ?? []) staying -= count
+    return staying
+  }
+
+  used(node: number, resource: string): number {
+    return this.#used[node]?.get(resource) ?? 0
+  }
+
+  /** Sends `count` pods to `to`, or back for a negative count. */
+  move(classIndex: number, to: number, count: number): void {
+    const moving = this.model.classes[classIndex]
+    const counts = this.#counts[classIndex]
+    if (moving === undefined || counts === undefined) throw new RangeError(`class ${classIndex} is not in the model`)
+    const now = (counts.get(to) ?? 0) + count
+    if (now === 0) counts.delete(to)
+    else counts.set(to, now)
+    this.#add(moving.from, moving.requests, -count)
+    this.#add(to, moving.requests, count)
+    for (const [node, sign] of [
+      [moving.from, -1],
+      [to, 1],
+    ] as const) {
+      for (const at of this.#goalsOfNode[node] ?? []) {
+        const row = this.model.goals[at]
+        if (row !== undefined)
+          this.#goalUsed[at] = (this.#goalUsed[at] ?? 0) + sign * count * goalAmount(this.model, classIndex, row)
+      }
+    }
+  }
+
+  #add(node: number, amounts: Readonly<Record<string, number>>, times: number): void {
+    const used = this.#used[node]
+    if (used === undefined) throw new RangeError(`node ${node} is not in the model`)
+    for (const [resource, amount] of Object.entries(amounts)) used.set(resource, (used.get(resource) ?? 0) + amount * times)
+    used.set('pods', (used.get('pods') ?? 0) + times)
+  }
+
+  goalUsed(goalIndex: number): number {
+    return this.#goalUsed[goalIndex] ?? 0
+  }
+
+  /** Sum of all goals' shortfalls in percentage points. */
+  shortfall(): number {
+    return this.model.goals.reduce((sum, row, at) => sum + shortfallOf(row, this.goalUsed(at)), 0)
+  }
+
+  /** How much the shortfall would fall if one more pod of the class went to `to`. */
+  gain(classIndex: number, to: number): number {
+    const from = this.model.classes[classIndex]?.from
+    let gain = 0
+    for (const [node, sign] of [
+      [from, -1],
+      [to, 1],
+    ] as const) {
+      if (node === undefined) continue
+      for (const at of this.#goalsOfNode[node] ?? []) {
+        const row = this.model.goals[at]
+        if (row === undefined) continue
+        const used = this.goalUsed(at)
+        gain += shortfallOf(row, used) - shortfallOf(row, used + sign * goalAmount(this.model, classIndex, row))
+      }
+    }
+    return gain
+  }
+
+  /** True where one more pod of the class fits under the ceilings of `to`. */
+  hasRoom(classIndex: number, to: number): boolean {
+    const moving = this.model.classes[classIndex]
+    const node = this.model.nodes[to]
+    if (moving === undefined || node === undefined) return false
+    if (this.used(to, 'pods') + 1 > (node.ceiling['pods'] ?? 0)) return false
+    return Object.entries(moving.requests).every(
+      ([resource, amount]) => amount === 0 || this.used(to, resource) + amount <= (node.ceiling[resource] ?? 0),
+    )
+  }
+
+  /** Pods of `members` that a domain holds. */
+  inDomain(rule: DomainRule, domainIndex: number, members: readonly number[] = rule.members): number {
+    const domain = rule.domains[domainIndex]
+    if (domain === undefined) return 0
+    let count = members === rule.members ? domain.fixed : 0
+    for (const member of members) {
+      const from = this.model.classes[member]?.from
+      for (const node of domain.nodes) count += node === from ? this.staying(member) : this.moved(member, node)
+    }
+    return count
+  }
+
+  assignment(): Assignment {
+    const flows: Flow[] = []
+    this.#counts.forEach((counts, classIndex) => {
+      for (const [to, count] of [...counts].sort(([a], [b]) => a - b)) flows.push({ class: classIndex, to, count })
+    })
+    return flows
+  }
+}
+
+function goalAmount(model: MoveModel, classIndex: number, row: GoalRow): number {
+  if (row.resource === 'pods') return 1
+  const moving = model.classes[classIndex]
+  return (row.stat === 'usage' ? moving?.usage : moving?.requests)?.[row.resource] ?? 0
+}
+
+export function tallyOf(model: MoveModel, assignment: Assignment): Tally {
+  const tally = new Tally(model)
+  for (const flow of assignment) tally.move(flow.class, flow.to, flow.count)
+  return tally
+}
+
+/** Every rule that `assignment` breaks and that the state before did not break as much, in words for a log; empty for a sound one. Soft goals are no rules. */
+export function brokenRules(model: MoveModel, assignment: Assignment): readonly string[] {
+  const tally = tallyOf(model, assignment)
+  const missed = model.goals.filter((row, at) => row.hard && shortfallOf(row, tally.goalUsed(at)) > 0)
+  return [...brokenStructure(model, assignment), ...missed.map(row => `goal ${row.goal} is missed`)]
+}
+
+/** As `brokenRules`, goals left aside. */
+export function brokenStructure(model: MoveModel, assignment: Assignment): readonly string[] {
+  const tally = tallyOf(model, assignment)
+  return [
+    ...brokenFlows(model, assignment, tally),
+    ...brokenCeilings(model, assignment, tally),
+    ...brokenLimits(model, assignment),
+    ...model.rules.flatMap(rule => brokenDomains(model, rule, assignment, tally)),
+  ]
+}
+
+function brokenFlows(model: MoveModel, assignment: Assignment, tally: Tally): string[] {
+  return assignment.flatMap(flow => {
+    const moving = model.classes[flow.class]
+    if (moving === undefined || !moving.destinations.includes(flow.to))
+      return [`class ${flow.class} may not go to node ${flow.to}`]
+    if (!Number.isInteger(flow.count) || flow.count < 0) return [`class ${moving.name}: ${flow.count} is no count`]
+    return tally.staying(flow.class) < 0 ? [`class ${moving.name}: more moves than pods`] : []
+  })
+}
+
+function brokenCeilings(model: MoveModel, assignment: Assignment, tally: Tally): string[] {
+  const receiving = new Set(assignment.map(flow => flow.to))
+  return [...receiving].flatMap(index => {
+    const node = model.nodes[index]
+    if (node === undefined) return []
+    const arrives = (resource: string) =>
+      resource === 'pods' ||
+      assignment.some(flow => flow.to === index && (model.classes[flow.class]?.requests[resource] ?? 0) > 0)
+    const resources = new Set(['pods', ...assignment.flatMap(flow => Object.keys(model.classes[flow.class]?.requests ?? {}))])
+    return [...resources].flatMap(resource => {
+      const used = tally.used(index, resource)
+      // A node that was above its ceiling before is allowed to stay there, not to grow.
+      const most = Math.max(node.ceiling[resource] ?? 0, node.used[resource] ?? 0)
+      return used > most && arrives(resource) ? [`node ${node.name}: ${resource} ${used} above ${most}`] : []
+    })
+  })
+}
+
+function brokenLimits(model: MoveModel, assignment: Assignment): string[] {
+  const leaving = new Map<string, number>()
+  const count = (key: string, by: number) => leaving.set(key, (leaving.get(key) ?? 0) + by)
+  for (const flow of assignment) {
+    const moving = model.classes[flow.class]
+    if (moving === undefined) continue
+    count('plan', flow.count)
+    count(`node ${moving.from}`, flow.count)
+    count(`namespace ${moving.namespace}`, flow.count)
+  }
+  const { perPlan, perNode = Infinity, perNamespace = Infinity } = model.limits
+  return [...leaving].flatMap(([key, moves]) => {
+    const limit = key === 'plan' ? perPlan : key.startsWith('node ') ? perNode : perNamespace
+    return moves > limit ? [`${key}: ${moves} pods leave, at most ${limit} may`] : []
+  })
+}
+
+/** What each domain may hold in the end, given what it holds now: a rule that is broken already need not be mended, only not worsened. */
+export function domainLimits(model: MoveModel, rule: DomainRule & { kind: 'at-most' | 'skew' }): readonly number[] {
+  const before = new Tally(model)
+  const counts = rule.domains.map((_, index) => before.inDomain(rule, index))
+  const least = rule.kind === 'skew' ? Math.min(...counts) : 0
+  return counts.map(count => Math.max(rule.limit, count - least))
+}
+
+function brokenDomains(model: MoveModel, rule: DomainRule, assignment: Assignment, tally: Tally): string[] {
+  const receives = (index: number, members: readonly number[]) =>
+    assignment.some(flow => members.includes(flow.class) && rule.domains[index]?.nodes.includes(flow.to))
+  if (rule.kind === 'apart') {
+    return rule.domains.flatMap((domain, index) => {
+      if (!receives(index, rule.members) && !receives(index, rule.others)) return []
+      const both = tally.inDomain(rule, index) > 0 && tally.inDomain(rule, index, rule.others) > 0
+      return both ? [`${rule.name}: both in ${domain.value}`] : []
+    })
+  }
+  const limits = domainLimits(model, rule)
+  const counts = rule.domains.map((_, index) => tally.inDomain(rule, index))
+  const least = rule.kind === 'skew' ? Math.min(...counts) : 0
+  return rule.domains.flatMap((domain, index) => {
+    if (!receives(index, rule.members)) return []
+    const count = counts[index] ?? 0
+    return count - least > (limits[index] ?? 0) ? [`${rule.name}: ${count} in ${domain.value}`] : []
+  })
+}
