@@ -49,7 +49,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     controllers: options.controllerManager ? await componentPath('kube-controller-manager', serverMinor) : undefined,
   }
   const directory = mkdtempSync(join(tmpdir(), 'ballast-control-plane-'))
-  const processes = new Processes()
+  const processes = new Processes(directory)
   const certificates = await makeCertificates()
   const [etcdPort, peerPort, port] = await freePorts(3)
   const server = `https://127.0.0.1:${port}`
@@ -58,7 +58,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const stop = async () => {
     await client.close()
     await processes.stop()
-    rmSync(directory, { recursive: true, force: true })
   }
   try {
     processes.start(programs.etcd, etcdFlags(join(directory, 'etcd'), etcdPort, peerPort))
@@ -78,17 +77,29 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /** The programs of one control plane: their last lines are kept for the message when one ends too soon. */
 class Processes {
   readonly #children: ChildProcess[] = []
   #failure: Error | undefined
   #isStopping = false
-  readonly #killAll = () => {
+  readonly #directory: string
+  readonly #endAtOnce = () => {
     for (const child of this.#children) child.kill('SIGKILL')
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 })
+  }
+  readonly #endBySignal = (signal: NodeJS.Signals) => {
+    this.#forgetSignals()
+    this.#endAtOnce()
+    process.kill(process.pid, signal)
   }
 
-  constructor() {
-    process.once('exit', this.#killAll)
+  /** `directory` is removed with the programs: here, or when this process ends before. */
+  constructor(directory: string) {
+    this.#directory = directory
+    process.once('exit', this.#endAtOnce)
+    for (const signal of endingSignals) process.once(signal, this.#endBySignal)
   }
 
   get failure(): Error | undefined {
@@ -118,7 +129,6 @@ class Processes {
 
   async stop(): Promise<void> {
     this.#isStopping = true
-    process.off('exit', this.#killAll)
     // Last started, first ended: else the others log that their server is gone.
     for (const child of this.#children.toReversed()) {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) continue
@@ -129,6 +139,13 @@ class Processes {
       await promise
       clearTimeout(force)
     }
+    this.#forgetSignals()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  #forgetSignals(): void {
+    process.off('exit', this.#endAtOnce)
+    for (const signal of endingSignals) process.off(signal, this.#endBySignal)
   }
 }
 

@@ -37,7 +37,7 @@ export function seededCluster(seed: number, nodeCount?: number): SeededCluster {
   const nodes = seededNodes(random, { count, isUniform })
   const volumes = seededVolumes(random, nodes)
   const applications = seededApplications(random, { nodes, plainShare: isUniform ? 0.6 : 0.25 })
-  const standing = Array.from({ length: isUniform ? 3 : Math.min(count, 40) }, (_, index): StandingPod => {
+  const standing = Array.from({ length: isUniform ? 3 : Math.min(count, 30) }, (_, index): StandingPod => {
     const pod = standingPod(random, { applications, claims: volumes.claims, nodes }, `standing-${index}`)
     if (random.chance(0.7)) return { pod, state: 'running' }
     return { pod, state: random.pick(['succeeded', 'failed', 'terminating', 'terminating', 'resized', 'resize-infeasible']) }

@@ -39,7 +39,6 @@ export function seededNodes(random: SeededRandom, { count, isUniform }: NodesOpt
     const name = `n${index}`
     const labels: Record<string, string> = {
       'kubernetes.io/hostname': name,
-      'kubernetes.io/os': 'linux',
       'kubernetes.io/arch': !isUniform && random.chance(0.2) ? 'arm64' : 'amd64',
     }
     if (isUniform || !missesZones || random.chance(0.85)) {

@@ -35,8 +35,8 @@ export function seededVolumes(
     provisioned: [] as string[],
     stuck: [] as string[],
   }
-  for (let index = 0; index < 14; index++) {
-    const isSingle = index % 7 === 6
+  for (let index = 0; index < 9; index++) {
+    const isSingle = index % 5 === 4
     const name = `bound-${index}`
     const where = random.pick(
       zones.length === 0 ? (['node', 'any'] as const) : (['node', 'zone', 'labels', 'any', 'any'] as const),
@@ -162,7 +162,6 @@ function localVolume(name: string, node: string, storage: string): ApiObject {
     spec: {
       capacity: { storage },
       accessModes: ['ReadWriteOnce'],
-      persistentVolumeReclaimPolicy: 'Retain',
       storageClassName: 'local',
       local: { path: `/var/lib/${name}` },
       nodeAffinity: { required: { nodeSelectorTerms: terms } },

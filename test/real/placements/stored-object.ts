@@ -27,6 +27,15 @@ const keptStatus: Readonly<Record<string, readonly string[]>> = {
   PersistentVolume: ['phase'],
   PersistentVolumeClaim: ['phase'],
   Pod: ['phase', 'conditions', 'containerStatuses'],
+  PodDisruptionBudget: [
+    'observedGeneration',
+    'disruptionsAllowed',
+    'currentHealthy',
+    'desiredHealthy',
+    'expectedPods',
+    'disruptedPods',
+    'conditions',
+  ],
 }
 
 /** The recorded form of a stored object; `apiVersion` and `kind` come from `type`, lists leave them out. */
@@ -39,7 +48,7 @@ export function recordedForm(stored: ApiObject, type: { readonly apiVersion: str
     apiVersion: type.apiVersion,
     kind: type.kind,
     metadata,
-    ...(spec === undefined ? {} : { spec: recordedSpec(type.kind, object(spec)) }),
+    ...(spec === undefined ? {} : { spec: withoutDefaults(recordedSpec(type.kind, object(spec))) }),
     ...(Object.keys(shownStatus).length === 0 ? {} : { status: shownStatus }),
   }
 }
@@ -48,6 +57,18 @@ export function recordedForm(stored: ApiObject, type: { readonly apiVersion: str
 export function recordedPod(stored: ApiObject): ApiObject {
   const { status: _, ...pod } = recordedForm(stored, { apiVersion: 'v1', kind: 'Pod' })
   return pod
+}
+
+const defaultsLeftOut: readonly (readonly [field: string, value: unknown])[] = [
+  ['preemptionPolicy', 'PreemptLowerPriority'],
+  ['priority', 0],
+  ['persistentVolumeReclaimPolicy', 'Retain'],
+  ['volumeMode', 'Filesystem'],
+]
+
+function withoutDefaults(spec: Json): Json {
+  const isDefault = (key: string, value: unknown) => defaultsLeftOut.some(([field, usual]) => field === key && usual === value)
+  return Object.fromEntries(Object.entries(spec).filter(([key, value]) => !isDefault(key, value)))
 }
 
 function recordedSpec(kind: string, spec: Json): Json {
