@@ -174,6 +174,31 @@ const workloadName = z.object({
   uid: z.string().max(128),
 })
 
+const amounts = () => z.record(z.string().max(317), z.int())
+
+const certificate = z.object({
+  snapshotHash: z.string().max(128),
+  podUid: z.string().max(128),
+  requests: amounts(),
+  from: name(),
+  to: name(),
+  freeBefore: amounts(),
+  freeAfter: amounts(),
+  filters: z.record(z.string().max(63), z.literal('passed')),
+  landing: z.object({ mode: z.enum(['observe', 'prefer', 'hold']), nodes: z.array(name()).max(5_000), totals: amounts() }),
+  budget: z
+    .object({
+      name: z.string().max(507),
+      expected: z.int(),
+      desired: z.int(),
+      healthyBefore: z.int(),
+      healthyAfter: z.int(),
+      allowedBefore: z.int(),
+      allowedAfter: z.int(),
+    })
+    .exactOptional(),
+})
+
 export const planMove = z.object({
   id: z.string().min(1).max(63),
   wave: z.int().min(0).max(10_000),
@@ -183,7 +208,7 @@ export const planMove = z.object({
   to: name(),
   acceptable: z.array(name()).min(1).max(5_000).describe('nodes on which the landing counts as meant'),
   action: z.enum(['evict', 'surge']),
-  certificate: z.looseObject({}).describe('why the pod fits: replayed by `ballast plan verify`'),
+  certificate: certificate.describe('why the pod fits: replayed by `ballast plan verify`'),
 })
 
 export const rebalancePlanSpec = z.object({
@@ -313,15 +338,18 @@ export const disruptionPermitStatus = z.object({
   coalescedInto: name().exactOptional(),
 })
 
-export type RebalancePolicySpec = z.output<typeof rebalancePolicySpec>
-export type RebalancePolicyStatus = z.output<typeof rebalancePolicyStatus>
-export type RebalancePlanSpec = z.output<typeof rebalancePlanSpec>
-export type RebalancePlanStatus = z.output<typeof rebalancePlanStatus>
-export type PlanMove = z.output<typeof planMove>
-export type PlanStep = z.output<typeof step>
-export type NodePercent = z.output<typeof nodePercent>
-export type DisruptionPermitSpec = z.output<typeof disruptionPermitSpec>
-export type DisruptionPermitStatus = z.output<typeof disruptionPermitStatus>
+/** What comes out of the API server is shared: nobody changes it in place. */
+type Stored<T> = T extends object ? { readonly [Key in keyof T]: Stored<T[Key]> } : T
+
+export type RebalancePolicySpec = Stored<z.output<typeof rebalancePolicySpec>>
+export type RebalancePolicyStatus = Stored<z.output<typeof rebalancePolicyStatus>>
+export type RebalancePlanSpec = Stored<z.output<typeof rebalancePlanSpec>>
+export type RebalancePlanStatus = Stored<z.output<typeof rebalancePlanStatus>>
+export type PlanMove = Stored<z.output<typeof planMove>>
+export type PlanStep = Stored<z.output<typeof step>>
+export type NodePercent = Stored<z.output<typeof nodePercent>>
+export type DisruptionPermitSpec = Stored<z.output<typeof disruptionPermitSpec>>
+export type DisruptionPermitStatus = Stored<z.output<typeof disruptionPermitStatus>>
 
 export interface RebalancePolicy extends KubeObject {
   readonly spec: RebalancePolicySpec

@@ -1,0 +1,162 @@
+// A plan as the object people approve, and back: what `plan -o yaml` prints, what the controller stores, what `plan verify` reads.
+import {
+  ballastApiVersion,
+  type NodePercent,
+  type PlanMove,
+  type RebalancePlan,
+  type RebalancePlanStatus,
+  rebalancePlanSpec,
+} from '#coordination/api.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import type { Problem } from '#kube/problem.ts'
+import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
+import { staySentence } from '#planning/sentences.ts'
+import { planSentence } from './plan-words.ts'
+
+export interface PlanObjectOptions {
+  readonly name: string
+  readonly policyUid: string | undefined
+  readonly nowMs: number
+  readonly approved?: boolean
+  /** Of a plan that takes the place of another: its name, batch and attempt. */
+  readonly replaces?: { readonly name: string; readonly batch: string; readonly attempt: number }
+}
+
+/** At most so many reasons of pods that stay are kept in the object; the command line prints all. */
+const keptUnmovable = 1_000
+
+/** The RebalancePlan of `plan`, with the status it has when proposed. */
+export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePlan {
+  const { name, replaces } = options
+  return {
+    apiVersion: ballastApiVersion,
+    kind: 'RebalancePlan',
+    metadata: { name, labels: { 'ballast.dev/managed': 'true', 'ballast.dev/capability': 'deschedule' } },
+    spec: {
+      policyRef: { name: plan.policyName, ...(options.policyUid === undefined ? {} : { uid: options.policyUid }) },
+      snapshotHash: plan.snapshotHash,
+      batch: replaces?.batch ?? name,
+      ...(replaces === undefined ? {} : { replaces: replaces.name }),
+      attempt: replaces?.attempt ?? 0,
+      outcome: plan.outcome,
+      method: plan.method,
+      landing: plan.landing,
+      moves: plan.moves.map(storedMove),
+      approved: options.approved ?? false,
+    },
+    status: proposedStatus(plan, options.nowMs),
+  }
+}
+
+function storedMove(move: Move): PlanMove {
+  const { apiVersion, kind, namespace, name, uid } = move.workload
+  return {
+    id: move.id,
+    wave: move.wave,
+    pod: { ...move.pod },
+    workload: { apiVersion, kind, namespace, name, uid },
+    from: move.from,
+    to: move.to,
+    acceptable: [...move.acceptable],
+    action: move.action,
+    certificate: { ...move.certificate },
+  }
+}
+
+function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
+  const { moves, lowerBound, gap } = plan.objective
+  const at = new Date(nowMs).toISOString()
+  return {
+    phase: 'Proposed',
+    message: planSentence(plan),
+    objective: { moves, lowerBound: Math.ceil(lowerBound - 1e-6), gap },
+    goals: plan.goals.map(goal => ({
+      name: goal.goal,
+      outcome: goal.state === 'met' ? 'met' : 'not-met',
+      message: `${goal.node}: ${goal.resource} ${goal.before.toFixed(1)} % now, ${goal.after.toFixed(1)} % after, ${goal.bound} ${goal.wanted} %`,
+    })),
+    before: plan.before.map(storedShare),
+    after: plan.after.map(storedShare),
+    unmovable: plan.unmovable.slice(0, keptUnmovable).map(one => ({
+      workload:
+        one.workload === undefined
+          ? `Pod ${one.pod.namespace}/${one.pod.name}`
+          : `${one.workload.kind} ${one.workload.namespace}/${one.workload.name}`,
+      reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
+      message: staySentence(one),
+    })),
+    checkedAt: at,
+    conditions: [
+      {
+        type: 'Proven',
+        status: plan.outcome === 'met' ? 'True' : 'False',
+        reason: plan.outcome === 'met' ? 'CertificatesMade' : 'GoalsNotReached',
+        message: planSentence(plan),
+        lastTransitionTime: at,
+      },
+      { type: 'GoalsMet', status: 'Unknown', reason: 'NotRun', message: 'the plan has not run', lastTransitionTime: at },
+    ],
+  }
+}
+
+/** A share of a node for the object: whole numbers as text, the percentage as `kubectl describe node` prints it. */
+export function storedShare(share: NodeShare): NodePercent {
+  return {
+    node: share.node,
+    resource: share.resource,
+    percent: share.allocatable === 0 ? 0 : Math.trunc((share.used * 100) / share.allocatable),
+    requested: String(share.used),
+    allocatable: String(share.allocatable),
+  }
+}
+
+/** What a verifier judges, of a RebalancePlan read from a file or the API server; with every problem of its shape. */
+export function planRecord(
+  object: KubeObject,
+): { readonly ok: true; readonly record: PlanRecord } | { readonly ok: false; readonly problems: readonly Problem[] } {
+  const place = `RebalancePlan ${object.metadata.name}`
+  const parsed = rebalancePlanSpec.safeParse(object['spec'])
+  if (!parsed.success) {
+    return {
+      ok: false,
+      problems: parsed.error.issues.map(issue => ({
+        code: 'plan-shape',
+        where: `${place}: ${['spec', ...issue.path.map(String)].join('.')}`,
+        found: issue.code,
+        expected: issue.message,
+      })),
+    }
+  }
+  const spec = parsed.data
+  // Checked below by the verifier, number by number; here only the shape of the object is known.
+  const status = (object['status'] ?? {}) as RebalancePlanStatus
+  return {
+    ok: true,
+    record: {
+      policyName: spec.policyRef.name,
+      snapshotHash: spec.snapshotHash,
+      landing: spec.landing,
+      moves: spec.moves,
+      objective: {
+        moves: status.objective?.moves ?? spec.moves.length,
+        cost: 0,
+        lowerBound: status.objective?.lowerBound ?? 0,
+        gap: status.objective?.gap ?? 0,
+      },
+      before: (status.before ?? []).map(shareOf),
+      after: (status.after ?? []).map(shareOf),
+    },
+  }
+}
+
+function shareOf(stored: NodePercent): NodeShare {
+  const used = Number(stored.requested)
+  const allocatable = Number(stored.allocatable)
+  return {
+    node: stored.node,
+    resource: stored.resource,
+    used,
+    allocatable,
+    percent: allocatable === 0 ? 0 : (100 * used) / allocatable,
+  }
+}
