@@ -23,16 +23,22 @@ export function controllerOf(metadata: ObjectMeta): OwnerReference | undefined {
  */
 export function topmostController(cluster: OwnerLookup, pod: Pod): WorkloadReference | undefined {
   const namespace = pod.metadata.namespace ?? 'default'
-  let owner = controllerOf(pod.metadata)
-  if (owner === undefined || isNode(owner)) return undefined
+  const direct = controllerOf(pod.metadata)
+  if (direct === undefined || isNode(direct)) return undefined
+  let owner = direct
   for (let level = 0; level < mostLevels; level++) {
-    const found = cluster.object(kindKey(owner.apiVersion, owner.kind), namespace, owner.name)
-    const isSame = found !== undefined && (found.metadata.uid === undefined || found.metadata.uid === owner.uid || owner.uid === '')
-    const above = isSame ? controllerOf(found.metadata) : undefined
+    const above = controllerAbove(cluster, owner, namespace)
     if (above === undefined) break
     owner = above
   }
   return { apiVersion: owner.apiVersion, kind: owner.kind, namespace, name: owner.name, uid: owner.uid ?? '' }
+}
+
+function controllerAbove(cluster: OwnerLookup, owner: OwnerReference, namespace: string): OwnerReference | undefined {
+  const found = cluster.object(kindKey(owner.apiVersion, owner.kind), namespace, owner.name)
+  if (found === undefined) return undefined
+  const isSame = found.metadata.uid === undefined || owner.uid === undefined || owner.uid === '' || found.metadata.uid === owner.uid
+  return isSame ? controllerOf(found.metadata) : undefined
 }
 
 function isNode(owner: OwnerReference): boolean {

@@ -132,12 +132,14 @@ function isPodLevelResource(resource: string): boolean {
 
 /** Pod-level in-place resize (1.36): what the node has allotted to or runs for the pod as a whole. */
 function raiseToPodStatus(sum: Amounts, pod: Pod, scale: number): void {
-  const status: { readonly resources?: { readonly requests?: ResourceList }; readonly allocatedResources?: ResourceList } = pod.status ?? {}
   const levels = podLevelRequests(pod)
-  if (levels === undefined || status.resources === undefined) return
+  // As the API server has them: a quantity map each.
+  const resources = pod.status?.['resources'] as { readonly requests?: ResourceList } | undefined
+  const allocated = pod.status?.['allocatedResources'] as ResourceList | undefined
+  if (levels === undefined || resources === undefined) return
   const effective = isResizeInfeasible(pod) ? new Map<string, number>() : amounts(levels, scale)
-  raiseTo(effective, amounts(status.resources.requests, scale))
-  raiseTo(effective, amounts(status.allocatedResources, scale))
+  raiseTo(effective, amounts(resources.requests, scale))
+  raiseTo(effective, amounts(allocated, scale))
   for (const resource in levels) sum.set(resource, effective.get(resource) ?? 0)
 }
 

@@ -1,0 +1,367 @@
+// Where pods go: the scheduler as a model. Holds a working copy of what stands on the nodes; binding and removing pods costs little,
+// and so does a fork. Exact for kube-scheduler 1.34 and 1.36, which recorded placements hold it to.
+// Not modelled: preemption, nominated nodes, devices of resource claims, volumes of in-tree kinds that migrate to CSI.
+
+import type { KubeObject, Taint } from '#kube/objects.ts'
+import { type ClusterState, podState, type PodState } from './cluster-state.ts'
+import { requestsOf, type Requests } from './requests.ts'
+import type { SchedulerSettings } from './scheduler-settings.ts'
+import { type Filters, type FilterView, prepareFilters } from './scheduling/filters.ts'
+import { NodeLoads } from './scheduling/node-loads.ts'
+import { NodeRulesReader } from './scheduling/node-rules.ts'
+import { NodeTable } from './scheduling/node-table.ts'
+import { nodesToFind, possibleWinners } from './scheduling/partial-search.ts'
+import { NamespaceLabels } from './scheduling/pod-affinity.ts'
+import { PodClasses } from './scheduling/pod-classes.ts'
+import { PodReader } from './scheduling/pod-info.ts'
+import { type Refusal, unavailableMessage } from './scheduling/refusal.ts'
+import { normalise, rawScores, type RawScore } from './scheduling/scores.ts'
+import { type SpreadRules, spreadRules } from './scheduling/topology-spread.ts'
+import { podClaims, settleClaims } from './scheduling/volume-binding.ts'
+import { VolumeObjects } from './scheduling/volume-objects.ts'
+
+export type NodeVerdict =
+  | {
+      readonly kind: 'feasible'
+      /** Weighted, by plugin; a plugin that has no say on the pod is absent. */
+      readonly scores: Readonly<Record<string, number>>
+      readonly total: number
+    }
+  | {
+      readonly kind: 'refused'
+      /** The first plugin that refuses the node. */
+      readonly filter: string
+      /** In kube-scheduler's words. */
+      readonly reasons: readonly string[]
+    }
+
+export interface Evaluation {
+  /** Of every node, in order of names. */
+  readonly verdicts: ReadonlyMap<string, NodeVerdict>
+  /** Names of the feasible nodes, ascending. */
+  readonly feasible: readonly string[]
+  /**
+   * Where the pod may land, ascending: the nodes with the top total, among which the scheduler draws; from 100 nodes on all nodes
+   * that could have it in a partial search. Empty where nothing fits.
+   */
+  readonly landing: readonly string[]
+  /** `0/4 nodes are available: …`, as in the PodScheduled condition; empty where something fits. */
+  readonly message: string
+  /** What follows it there when nothing can be gained by preemption: `preemption: …`; empty where something fits. */
+  readonly preemption: string
+}
+
+export interface EvaluateOptions {
+  /** Taints that nodes are to be thought to have on top of theirs; only PreferNoSchedule ones count. */
+  readonly extraTaints?: ReadonlyMap<string, readonly Taint[]>
+  /** Compare these nodes alone, as a partial search that found them would: what is feasible beside them is left out of scores and landing. */
+  readonly among?: readonly string[]
+}
+
+/** What a placement shares with its forks: nothing in it changes but for what is remembered. */
+interface Fixed {
+  readonly state: ClusterState
+  readonly settings: SchedulerSettings
+  readonly table: NodeTable
+  readonly reader: PodReader
+  readonly rules: NodeRulesReader
+  readonly namespaces: NamespaceLabels
+  readonly spread: WeakMap<PodState, SpreadRules>
+}
+
+export class Placement {
+  readonly #fixed: Fixed
+  #loads: NodeLoads
+  #volumes: VolumeObjects
+  /** Whether loads and volumes belong to another placement too, so that they must be copied before they change. */
+  #isShared = false
+
+  /** Begins with the pods of `state` that stand on nodes and are not finished. */
+  constructor(state: ClusterState, settings: SchedulerSettings)
+  /** @internal A fork. */
+  constructor(fixed: Fixed, loads: NodeLoads, volumes: VolumeObjects)
+  constructor(first: ClusterState | Fixed, second: SchedulerSettings | NodeLoads, volumes?: VolumeObjects) {
+    if ('table' in first && second instanceof NodeLoads && volumes !== undefined) {
+      this.#fixed = first
+      this.#loads = second
+      this.#volumes = volumes
+      this.#isShared = true
+      return
+    }
+    if ('table' in first || second instanceof NodeLoads) throw new Error('a fork needs loads and volumes')
+    const table = new NodeTable(first)
+    this.#fixed = {
+      state: first,
+      settings: second,
+      table,
+      reader: new PodReader(new PodClasses(), { countsImageVolumes: second.version !== '1.34' }),
+      rules: new NodeRulesReader(table, second),
+      namespaces: new NamespaceLabels(first),
+      spread: new WeakMap(),
+    }
+    this.#loads = new NodeLoads(table)
+    this.#volumes = new VolumeObjects(first)
+    for (const pod of first.pods.values()) {
+      const node = pod.nodeName === undefined || pod.isFinished ? undefined : table.indexOf.get(pod.nodeName)
+      if (node !== undefined) this.#loads.add(this.#fixed.reader.info(pod), node)
+    }
+  }
+
+  /** The nodes' names, ascending. */
+  get nodes(): readonly string[] {
+    return this.#fixed.table.names
+  }
+
+  /**
+   * Where `pod` fits and lands. It is looked at as pending: `spec.nodeName` does not count. A pod that stands on a node of this
+   * placement is in its own way; remove it first, and ask for `asPending(pod)`.
+   */
+  evaluate(pod: PodState, options: EvaluateOptions = {}): Evaluation {
+    const view = this.#view(pod)
+    const { table, settings } = this.#fixed
+    const filters = prepareFilters(view)
+    const refusals: (Refusal | undefined)[] = new Array(table.size)
+    const passing: number[] = []
+    const among = options.among && new Set(options.among)
+    for (let node = 0; node < table.size; node++) {
+      const found = filters.kind === 'none' ? filters.refusal : filters.refusalOf(node)
+      refusals[node] = found
+      if (found === undefined && (among === undefined || among.has(table.names[node] ?? ''))) passing.push(node)
+    }
+    const feasible = Int32Array.from(passing)
+    const softTaints = this.#softTaints(view, options.extraTaints)
+    const raw = feasible.length > 1 ? rawScores(view, feasible, softTaints) : []
+    const searched = view.rules.named === undefined ? table.size : table.names.filter(name => view.rules.named?.has(name)).length
+    const found = among === undefined ? nodesToFind(searched, settings.percentageOfNodesToScore) : feasible.length
+    return new Outcome({ table, settings, pod, filters, refusals, feasible, raw, found })
+  }
+
+  /** Whether `pod` fits on one node, by the filters alone: scores are empty, the total 0. @throws Error for a node that is not there. */
+  fits(pod: PodState, node: string): NodeVerdict {
+    const filters = prepareFilters(this.#view(pod))
+    const found = filters.kind === 'none' ? filters.refusal : filters.refusalOf(this.#indexOf(node))
+    return found === undefined ? { kind: 'feasible', scores: {}, total: 0 } : { kind: 'refused', filter: found.filter, reasons: found.reasons }
+  }
+
+  /**
+   * Puts `pod` on `node`, whether it fits or not; volumes that wait for it are bound or provisioned there, and stay so.
+   * @throws Error for a node that is not there and for a pod whose key is placed already.
+   */
+  bind(pod: PodState, node: string): void {
+    const index = this.#indexOf(node)
+    if (this.#loads.placed.has(pod.key)) throw new Error(`bind pod ${pod.key} to ${node}: a pod of that name is placed already; remove it first`)
+    this.#makeOwn()
+    const info = this.#fixed.reader.info(pod)
+    const claims = info.hasVolumes ? podClaims(this.#volumes, pod) : undefined
+    const object = this.#fixed.table.nodes[index]
+    if (claims?.kind === 'claims' && claims.claims.waiting.length > 0 && object !== undefined) settleClaims(this.#volumes, claims.claims, object)
+    this.#loads.add(info, index)
+  }
+
+  /** Takes a pod (`namespace/name`) off its node. Its volumes stay bound. @throws Error where no pod of that key is placed. */
+  remove(podKey: string): void {
+    this.#makeOwn()
+    this.#loads.remove(podKey)
+  }
+
+  /** The node that a pod (`namespace/name`) is placed on. */
+  nodeOf(podKey: string): string | undefined {
+    const placed = this.#loads.placed.get(podKey)
+    return placed === undefined ? undefined : this.#fixed.table.names[placed.node]
+  }
+
+  /** Allocatable less requested of every resource the node has, and of `pods`; below 0 where it is overdrawn. @throws Error as `fits`. */
+  freeOf(node: string): Requests {
+    const index = this.#indexOf(node)
+    const allocatable = this.#fixed.state.nodes.get(node)?.allocatable ?? {}
+    return requestsOf(
+      Object.entries(allocatable).map(([resource, amount]) => {
+        const requested = resource === 'pods' ? this.#loads.columns.pods : this.#loads.requested(resource)
+        return [resource, amount - (requested[index] ?? 0)]
+      }),
+    )
+  }
+
+  /** A placement that begins as this one is and goes its own way. Costs nothing until either changes. */
+  fork(): Placement {
+    this.#isShared = true
+    return new Placement(this.#fixed, this.#loads, this.#volumes)
+  }
+
+  /** Takes PersistentVolumes and PersistentVolumeClaims (and what describes them) in place of their namesakes. */
+  settle(objects: Iterable<KubeObject>): void {
+    this.#makeOwn()
+    for (const object of objects) this.#volumes.settle(object)
+  }
+
+  /**
+   * The pod that takes the place of `pod` when it is evicted: the same spec without a node and a status, under another name
+   * and UID; a StatefulSet's keeps its name.
+   */
+  asPending(pod: PodState): PodState {
+    const { deletionTimestamp, deletionGracePeriodSeconds, ...metadata } = pod.object.metadata
+    const { nodeName, ...spec } = pod.object.spec
+    const { status, ...object } = pod.object
+    const isNamed = pod.object.metadata.ownerReferences?.some(owner => owner.controller === true && owner.kind === 'StatefulSet')
+    const name = isNamed ? pod.name : `${pod.name}-replacement`
+    const replacement = { ...object, metadata: { ...metadata, name, uid: `${pod.uid}-replacement` }, spec, status: { phase: 'Pending', conditions: [] } }
+    return { ...podState(this.#fixed.state, replacement), workload: pod.workload }
+  }
+
+  #view(pod: PodState): FilterView {
+    const { state, settings, table, reader, namespaces } = this.#fixed
+    const ask = reader.ask(pod)
+    return { state, settings, table, loads: this.#loads, classes: reader.classes, namespaces, volumes: this.#volumes, rules: this.#fixed.rules.rules(ask), spread: this.#spread(pod), ask }
+  }
+
+  #spread(pod: PodState): SpreadRules {
+    const known = this.#fixed.spread.get(pod)
+    if (known !== undefined) return known
+    const rules = spreadRules(this.#fixed.state, pod, this.#fixed.settings)
+    this.#fixed.spread.set(pod, rules)
+    return rules
+  }
+
+  #softTaints(view: FilterView, extra: ReadonlyMap<string, readonly Taint[]> | undefined): Float64Array {
+    if (extra === undefined || extra.size === 0) return view.rules.softTaints
+    const counts = view.rules.softTaints.slice()
+    for (const [name, taints] of extra) {
+      const node = this.#fixed.table.indexOf.get(name)
+      if (node !== undefined) counts[node] = (counts[node] ?? 0) + this.#fixed.rules.softTaints(view.ask.info.pod, taints)
+    }
+    return counts
+  }
+
+  #indexOf(node: string): number {
+    const index = this.#fixed.table.indexOf.get(node)
+    if (index === undefined) throw new Error(`node ${node}: it is not in this placement`)
+    return index
+  }
+
+  #makeOwn(): void {
+    if (!this.#isShared) return
+    this.#loads = new NodeLoads(this.#fixed.table, this.#loads)
+    this.#volumes = this.#volumes.copy()
+    this.#isShared = false
+  }
+}
+
+interface OutcomeParts {
+  readonly table: NodeTable
+  readonly settings: SchedulerSettings
+  readonly pod: PodState
+  readonly filters: Filters
+  readonly refusals: readonly (Refusal | undefined)[]
+  readonly feasible: Int32Array
+  readonly raw: readonly RawScore[]
+  /** How many feasible nodes the scheduler looks for. */
+  readonly found: number
+}
+
+interface PluginScores {
+  readonly plugin: string
+  readonly weighted: Float64Array
+}
+
+/** Keeps what was found and makes of it what is asked for, when it is. */
+class Outcome implements Evaluation {
+  readonly #parts: OutcomeParts
+  #scores: readonly PluginScores[] | undefined
+  #totals: Float64Array | undefined
+  #verdicts: ReadonlyMap<string, NodeVerdict> | undefined
+  #landing: readonly string[] | undefined
+
+  constructor(parts: OutcomeParts) {
+    this.#parts = parts
+  }
+
+  get feasible(): readonly string[] {
+    const { feasible, table } = this.#parts
+    return Array.from(feasible, node => table.names[node] ?? '')
+  }
+
+  get landing(): readonly string[] {
+    this.#landing ??= this.#winners().map(at => this.#parts.table.names[this.#parts.feasible[at] ?? 0] ?? '')
+    return this.#landing
+  }
+
+  get verdicts(): ReadonlyMap<string, NodeVerdict> {
+    this.#verdicts ??= this.#makeVerdicts()
+    return this.#verdicts
+  }
+
+  get message(): string {
+    const { feasible, filters, table, refusals } = this.#parts
+    if (feasible.length > 0) return ''
+    if (filters.kind === 'none' && filters.refusal.filter === 'SchedulingGates') return filters.refusal.reasons.join(', ')
+    if (table.size === 0) return 'no nodes available to schedule pods'
+    if (filters.kind === 'none') return `0/${table.size} nodes are available: ${filters.refusal.reasons.join(', ')}.`
+    return unavailableMessage(table.size, counted(refusals.flatMap(found => found?.reasons ?? [])))
+  }
+
+  get preemption(): string {
+    const { feasible, filters, table, refusals, pod } = this.#parts
+    if (feasible.length > 0 || table.size === 0) return ''
+    if (filters.kind === 'none' && filters.refusal.filter === 'SchedulingGates') return ''
+    if (pod.object.spec.preemptionPolicy === 'Never') return 'preemption: not eligible due to preemptionPolicy=Never.'
+    const reasons = refusals.map(found => (found?.isUnresolvable === false ? 'No preemption victims found for incoming pod' : 'Preemption is not helpful for scheduling'))
+    return `preemption: ${unavailableMessage(table.size, counted(reasons))}`
+  }
+
+  #pluginScores(): readonly PluginScores[] {
+    this.#scores ??= this.#parts.raw.map(({ plugin, normalisation, raw }) => {
+      const weighted = raw.slice()
+      normalise(weighted, normalisation)
+      const weight = this.#parts.settings.weights[plugin]
+      for (let at = 0; at < weighted.length; at++) weighted[at] = (weighted[at] ?? 0) * weight
+      return { plugin, weighted }
+    })
+    return this.#scores
+  }
+
+  #sums(): Float64Array {
+    if (this.#totals !== undefined) return this.#totals
+    const totals = new Float64Array(this.#parts.feasible.length)
+    for (const { weighted } of this.#pluginScores()) for (let at = 0; at < totals.length; at++) totals[at] = (totals[at] ?? 0) + (weighted[at] ?? 0)
+    this.#totals = totals
+    return totals
+  }
+
+  /** Positions in the feasible nodes. */
+  #winners(): readonly number[] {
+    const { feasible, found, raw, settings } = this.#parts
+    if (feasible.length > found) {
+      const weighted = raw.map(({ plugin, normalisation, raw }) => ({ normalisation, raw, weight: settings.weights[plugin] }))
+      return possibleWinners(weighted, feasible.length, found)
+    }
+    const totals = this.#sums()
+    let top = Number.NEGATIVE_INFINITY
+    for (const total of totals) if (total > top) top = total
+    const winners: number[] = []
+    for (let at = 0; at < totals.length; at++) if (totals[at] === top) winners.push(at)
+    return winners
+  }
+
+  #makeVerdicts(): ReadonlyMap<string, NodeVerdict> {
+    const { table, refusals, feasible } = this.#parts
+    const totals = this.#sums()
+    const verdicts = new Map<string, NodeVerdict>()
+    const positions = new Map(Array.from(feasible, (node, at) => [node, at]))
+    for (const [node, name] of table.names.entries()) {
+      const found = refusals[node]
+      const at = positions.get(node)
+      if (found !== undefined) verdicts.set(name, { kind: 'refused', filter: found.filter, reasons: found.reasons })
+      else if (at !== undefined) {
+        const scores = Object.fromEntries(this.#pluginScores().map(({ plugin, weighted }) => [plugin, weighted[at] ?? 0]))
+        verdicts.set(name, { kind: 'feasible', scores, total: totals[at] ?? 0 })
+      }
+    }
+    return verdicts
+  }
+}
+
+function counted(reasons: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  return counts
+}
