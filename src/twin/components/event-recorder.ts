@@ -2,6 +2,7 @@
 import type { Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import type { Random } from '#kube/random.ts'
+import { StatusError } from '#kube/status.ts'
 import type { ClusterAccess, Writer } from '../access.ts'
 import { microTimeText, timeText } from './pod-state.ts'
 
@@ -9,6 +10,8 @@ export interface EventText {
   readonly type: 'Normal' | 'Warning'
   readonly reason: string
   readonly message: string
+  /** Set by the scheduler alone: its events have the form of events.k8s.io (microseconds, an action, no source). */
+  readonly action?: string
 }
 
 /** Which component speaks, and on which node for kubelets. */
@@ -25,7 +28,7 @@ export class EventRecorder {
   readonly #access: ClusterAccess
   readonly #clock: Clock
   readonly #random: Random
-  readonly #remembered = new Map<string, { namespace: string; name: string }>()
+  readonly #remembered = new Map<string, { readonly namespace: string; readonly name: string }>()
 
   constructor(access: ClusterAccess, clock: Clock, random: Random) {
     this.#access = access
@@ -33,74 +36,57 @@ export class EventRecorder {
     this.#random = random
   }
 
-  /** Writes the event about `subject`; in namespace `default` for objects without one. */
+  /** Writes the event about `subject`; in namespace `default` for objects without one. Never throws for what the server refuses. */
   record(subject: KubeObject, source: EventSource, text: EventText): void {
-    const namespace = subject.metadata.namespace ?? 'default'
-    const sameness = JSON.stringify([source.component, source.host, subject.metadata.uid, text])
-    if (this.#countUp(sameness, source.writer)) return
-    const now = this.#clock.now()
-    const name = `${subject.metadata.name}.${this.#suffix()}`
-    this.#access.create(
-      'events',
-      {
-        apiVersion: 'v1',
-        kind: 'Event',
-        metadata: { name, namespace },
-        involvedObject: {
-          apiVersion: subject.apiVersion,
-          kind: subject.kind,
-          ...(subject.metadata.namespace === undefined ? {} : { namespace }),
-          name: subject.metadata.name,
-          ...(subject.metadata.uid === undefined ? {} : { uid: subject.metadata.uid }),
-          ...(subject.metadata.resourceVersion === undefined ? {} : { resourceVersion: subject.metadata.resourceVersion }),
-        },
-        ...text,
-        source: { component: source.component, ...(source.host === undefined ? {} : { host: source.host }) },
-        reportingComponent: source.component,
-        reportingInstance: source.host ?? '',
-        firstTimestamp: timeText(now),
-        lastTimestamp: timeText(now),
-        count: 1,
-      },
-      source.writer,
-    )
-    this.#remembered.set(sameness, { namespace, name })
-    if (this.#remembered.size > rememberedEvents) {
-      const oldest = this.#remembered.keys().next().value
-      if (oldest !== undefined) this.#remembered.delete(oldest)
+    try {
+      const sameness = JSON.stringify([source.component, source.host, subject.metadata.uid, text])
+      if (!this.#countUp(sameness, source.writer)) this.#write(sameness, subject, source, text)
+    } catch (error) {
+      // An event is a courtesy: a namespace that is going, a quota or a full store must not stop the work it tells of.
+      if (!(error instanceof StatusError)) throw error
     }
   }
 
-  /** The scheduler's form (events.k8s.io): a time in microseconds, an action, no source. */
-  recordAction(subject: KubeObject, source: EventSource, text: EventText & { readonly action: string }): void {
+  #write(sameness: string, subject: KubeObject, source: EventSource, text: EventText): void {
     const namespace = subject.metadata.namespace ?? 'default'
-    const sameness = JSON.stringify([source.component, subject.metadata.uid, text])
-    if (this.#countUp(sameness, source.writer)) return
     const name = `${subject.metadata.name}.${this.#suffix()}`
-    this.#access.create(
-      'events',
-      {
-        apiVersion: 'v1',
-        kind: 'Event',
-        metadata: { name, namespace },
-        involvedObject: {
-          apiVersion: subject.apiVersion,
-          kind: subject.kind,
-          namespace,
-          name: subject.metadata.name,
-          ...(subject.metadata.uid === undefined ? {} : { uid: subject.metadata.uid }),
-        },
-        ...text,
-        source: {},
-        reportingComponent: source.component,
-        reportingInstance: source.host ?? source.component,
-        eventTime: microTimeText(this.#clock.now()),
-        firstTimestamp: null,
-        lastTimestamp: null,
-      },
-      source.writer,
-    )
+    const { uid, resourceVersion } = subject.metadata
+    const involvedObject = {
+      apiVersion: subject.apiVersion,
+      kind: subject.kind,
+      name: subject.metadata.name,
+      ...(subject.metadata.namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    }
+    const event: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name, namespace },
+      involvedObject,
+      ...text,
+      ...this.#form(source, text),
+    }
+    this.#access.create('events', event, source.writer)
     this.#remembered.set(sameness, { namespace, name })
+    if (this.#remembered.size <= rememberedEvents) return
+    const oldest = this.#remembered.keys().next().value
+    if (oldest !== undefined) this.#remembered.delete(oldest)
+  }
+
+  #form(source: EventSource, text: EventText): Readonly<Record<string, unknown>> {
+    const now = this.#clock.now()
+    const reporting = { reportingComponent: source.component, reportingInstance: source.host ?? '' }
+    if (text.action !== undefined)
+      return { ...reporting, reportingInstance: source.component, source: {}, eventTime: microTimeText(now) }
+    const host = source.host === undefined ? {} : { host: source.host }
+    return {
+      ...reporting,
+      source: { component: source.component, ...host },
+      firstTimestamp: timeText(now),
+      lastTimestamp: timeText(now),
+      count: 1,
+    }
   }
 
   #countUp(sameness: string, writer: Writer): boolean {
@@ -112,10 +98,10 @@ export class EventRecorder {
       return false
     }
     const now = this.#clock.now()
-    if (event['eventTime'] !== undefined && event['eventTime'] !== null) {
+    if (typeof event['eventTime'] === 'string') {
       const series = event['series']
-      const count =
-        typeof series === 'object' && series !== null && 'count' in series && typeof series.count === 'number' ? series.count : 1
+      const isCounted = typeof series === 'object' && series !== null && 'count' in series && typeof series.count === 'number'
+      const count = isCounted ? Number(series.count) : 1
       this.#access.update('events', { ...event, series: { count: count + 1, lastObservedTime: microTimeText(now) } }, writer)
       return true
     }

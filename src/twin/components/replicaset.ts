@@ -1,8 +1,9 @@
 // ReplicaSets and ReplicationControllers: as many pods as asked for, adopted where orphans match, released where labels changed.
-import type { Condition, KubeObject, OwnerReference, Pod, PodTemplateSpec } from '#kube/objects.ts'
+import type { Condition, KubeObject, OwnerReference, Pod, PodTemplateSpec, ReplicaSet } from '#kube/objects.ts'
 import type { Selector } from '#kube/selector.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
 import type { EventSource } from './event-recorder.ts'
+import type { ReplicationController } from './kinds.ts'
 import { claimPods } from './pod-claims.ts'
 import {
   controllerOf,
@@ -20,7 +21,7 @@ import {
 import { controllerReference, podFromTemplate } from './pod-template.ts'
 import { deletionOrder } from './replicaset-deletion-order.ts'
 import { mapSelectorFor, selectorFor } from './selectors.ts'
-import { createInBatches } from './slow-start.ts'
+import { createInBatches, isNamespaceTerminating } from './slow-start.ts'
 
 const podsPerStep = 500
 
@@ -38,7 +39,7 @@ interface ReplicaOwner extends KubeObject {
 }
 
 export function startReplicaSets(context: ComponentContext): void {
-  start(context, {
+  start<ReplicaSet>(context, {
     resource: 'replicasets.apps',
     kind: 'ReplicaSet',
     controller: 'replicaset-controller',
@@ -49,7 +50,7 @@ export function startReplicaSets(context: ComponentContext): void {
 }
 
 export function startReplicationControllers(context: ComponentContext): void {
-  start(context, {
+  start<ReplicationController>(context, {
     resource: 'replicationcontrollers',
     kind: 'ReplicationController',
     controller: 'replication-controller',
@@ -127,7 +128,7 @@ function resize<T extends ReplicaOwner>(
       const pod = access.create('pods', podFromTemplate(template, identity), writer)
       events.record(owner, source, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod.metadata.name}` })
     })
-    if (error === undefined) return undefined
+    if (error === undefined || isNamespaceTerminating(error)) return undefined
     events.record(owner, source, { type: 'Warning', reason: 'FailedCreate', message: `Error creating: ${error.message}` })
     return error
   }

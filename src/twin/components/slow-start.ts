@@ -1,4 +1,5 @@
 // Creating many objects without hammering: batches of 1, 2, 4, … until one fails, as upstream's controllers do.
+import { StatusError } from '#kube/status.ts'
 
 export interface BatchOutcome {
   readonly created: number
@@ -22,4 +23,9 @@ export function createInBatches(count: number, create: (index: number) => void):
     if (error !== undefined) return { created, error }
   }
   return { created, error: undefined }
+}
+
+/** Nothing can be made in a namespace that is going: no failure of the controller, and nothing to try again. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  return error instanceof StatusError && error.causes.some(cause => cause.reason === 'NamespaceTerminating')
 }
