@@ -30,7 +30,10 @@ export interface ClusterAccess {
   get(resource: ResourceKey, namespace: string | undefined, name: string): KubeObject | undefined
   /** In key order (namespace, name). */
   list(resource: ResourceKey, namespace?: string): readonly KubeObject[]
+  /** Without calling webhooks. */
   create(resource: ResourceKey, object: KubeObject, writer: Writer): KubeObject
+  /** As `create`, but mutating and validating webhooks are called first, which takes (real) time: what controllers use for pods. */
+  createAdmitted(resource: ResourceKey, object: KubeObject, writer: Writer): Promise<KubeObject>
   /** Whole-object update; conditional when `metadata.resourceVersion` is set. With `subresource: 'status'` only the status is taken. */
   update(resource: ResourceKey, object: KubeObject, writer: Writer, options?: { readonly subresource?: 'status' }): KubeObject
   remove(resource: ResourceKey, namespace: string | undefined, name: string, writer: Writer, options?: DeleteChoice): void

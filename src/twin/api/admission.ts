@@ -1,0 +1,140 @@
+// Built-in admission: what an API server adds to new objects, and what it refuses although the object is well formed.
+import type { KubeObject } from '#kube/objects.ts'
+import { forbidden, notFound, StatusError, statusBody } from '#kube/status.ts'
+import { type Draft, fieldsAt, isFields, itemsAt, textAt } from '../json-value.ts'
+import type { ApiServer, User } from './api-server.ts'
+import { applyLimitRanges } from './limit-ranges.ts'
+import type { ResourceType } from './resource-type.ts'
+
+/** Namespaces that are always there and cannot be deleted. */
+export const immortalNamespaces: readonly string[] = ['default', 'kube-system', 'kube-public']
+
+/** Refuses, or completes the draft, in upstream's order of plug-ins. */
+export function admitCreate(server: ApiServer, type: ResourceType, draft: Draft, user: User): void {
+  admitIntoNamespace(server, type, draft)
+  switch (type.key) {
+    case 'pods':
+      return admitPod(server, draft)
+    case 'persistentvolumeclaims':
+      applyLimitRanges(server, type, draft)
+      return defaultStorageClass(server, draft)
+    case 'nodes':
+      return taintNewNode(draft, user)
+    case 'ingresses.networking.k8s.io':
+      return defaultIngressClass(server, draft)
+    default:
+  }
+}
+
+export function admitUpdate(server: ApiServer, type: ResourceType, draft: Draft, existing: KubeObject, _user: User): void {
+  if (type.key === 'pods') {
+    // An update may not change what admission resolved on create.
+    const spec = fieldsAt(draft, 'spec')
+    const before = fieldsAt(existing, 'spec')
+    for (const name of ['priority', 'preemptionPolicy', 'overhead'] as const) {
+      if (spec !== undefined && spec[name] === undefined && before?.[name] !== undefined) spec[name] = before[name]
+    }
+  }
+  void server
+}
+
+function admitIntoNamespace(server: ApiServer, type: ResourceType, draft: Draft): void {
+  if (!type.isNamespaced) return
+  const namespace = textAt(draft, 'metadata', 'namespace') ?? ''
+  const found = server.store.get('namespaces', undefined, namespace)
+  if (found === undefined) throw notFound({ group: '', resource: 'namespaces' }, namespace)
+  if (found.metadata.deletionTimestamp === undefined) return
+  // What controllers and clients write about the end of a namespace is let in.
+  if (type.key === 'events' || type.key === 'localsubjectaccessreviews.authorization.k8s.io') return
+  const name = textAt(draft, 'metadata', 'name') ?? ''
+  const why = `unable to create new content in namespace ${namespace} because it is being terminated`
+  const { status } = forbidden({ group: type.group, resource: type.plural }, name, why)
+  const cause = { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }
+  throw new StatusError(statusBody(403, status.message ?? why, 'Forbidden', { ...status.details, causes: [cause] }))
+}
+
+function admitPod(server: ApiServer, draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec')
+  if (spec === undefined) return
+  if (textAt(spec, 'serviceAccountName') === undefined) {
+    spec['serviceAccountName'] = 'default'
+    spec['serviceAccount'] = 'default'
+  }
+  applyLimitRanges(server, { key: 'pods', group: '', plural: 'pods' }, draft)
+  resolvePriority(server, draft, spec)
+  addDefaultTolerations(spec)
+  addOverhead(server, draft, spec)
+}
+
+function resolvePriority(server: ApiServer, draft: Draft, spec: Draft): void {
+  const name = textAt(spec, 'priorityClassName') ?? ''
+  const classes = server.store.list('priorityclasses.scheduling.k8s.io')
+  const found = name === '' ? classes.find(candidate => candidate['globalDefault'] === true) : classes.find(candidate => candidate.metadata.name === name)
+  if (name !== '' && found === undefined) {
+    throw forbidden({ group: '', resource: 'pods' }, textAt(draft, 'metadata', 'name') ?? '', `no PriorityClass with name ${name} was found`)
+  }
+  const value = typeof found?.['value'] === 'number' ? found['value'] : 0
+  const given = spec['priority']
+  if (typeof given === 'number' && given !== value) {
+    const why = `the integer value of priority (${given}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`
+    throw forbidden({ group: '', resource: 'pods' }, textAt(draft, 'metadata', 'name') ?? '', why)
+  }
+  spec['priority'] = value
+  if (found !== undefined && name === '') spec['priorityClassName'] = found.metadata.name
+  spec['preemptionPolicy'] ??= textAt(found, 'preemptionPolicy') ?? 'PreemptLowerPriority'
+}
+
+/** Pods leave a node that is not ready or unreachable after five minutes, unless they say otherwise. */
+function addDefaultTolerations(spec: Draft): void {
+  const tolerations = itemsAt(spec, 'tolerations')
+  const added: Draft[] = []
+  for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
+    const isCovered = tolerations.some(
+      toleration =>
+        (toleration['key'] === key || (toleration['key'] ?? '') === '') && ((toleration['effect'] ?? '') === '' || toleration['effect'] === 'NoExecute'),
+    )
+    if (!isCovered) added.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })
+  }
+  if (added.length > 0) spec['tolerations'] = [...tolerations, ...added]
+}
+
+function addOverhead(server: ApiServer, draft: Draft, spec: Draft): void {
+  const name = textAt(spec, 'runtimeClassName')
+  if (name === undefined) return
+  const found = server.store.get('runtimeclasses.node.k8s.io', undefined, name)
+  if (found === undefined) {
+    throw forbidden({ group: '', resource: 'pods' }, textAt(draft, 'metadata', 'name') ?? '', `pod rejected: RuntimeClass "${name}" not found`)
+  }
+  const fixed = fieldsAt(found, 'overhead', 'podFixed')
+  if (fixed !== undefined) spec['overhead'] = { ...fixed }
+}
+
+function defaultStorageClass(server: ApiServer, draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec')
+  if (spec === undefined || spec['storageClassName'] !== undefined) return
+  const found = defaultsOf(server.store.list('storageclasses.storage.k8s.io'), 'storageclass.kubernetes.io/is-default-class')
+  if (found !== undefined) spec['storageClassName'] = found.metadata.name
+}
+
+function defaultIngressClass(server: ApiServer, draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec')
+  if (spec === undefined || spec['ingressClassName'] !== undefined || textAt(draft, 'metadata', 'annotations', 'kubernetes.io/ingress.class') !== undefined) return
+  const found = defaultsOf(server.store.list('ingressclasses.networking.k8s.io'), 'ingressclass.kubernetes.io/is-default-class')
+  if (found !== undefined) spec['ingressClassName'] = found.metadata.name
+}
+
+/** The newest object that is annotated to be the default. */
+function defaultsOf(objects: readonly KubeObject[], annotation: string): KubeObject | undefined {
+  const marked = objects.filter(object => object.metadata.annotations?.[annotation] === 'true')
+  return marked.toSorted((left, right) => (right.metadata.creationTimestamp ?? '').localeCompare(left.metadata.creationTimestamp ?? ''))[0]
+}
+
+/** A node that registers itself is not scheduled to before it reports ready. */
+function taintNewNode(draft: Draft, user: User): void {
+  if (user.groups.includes('system:masters')) return
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  draft['spec'] = spec
+  const taints = itemsAt(spec, 'taints')
+  const key = 'node.kubernetes.io/not-ready'
+  if (!taints.some(taint => isFields(taint) && taint['key'] === key)) spec['taints'] = [...taints, { key, effect: 'NoSchedule' }]
+}

@@ -1,0 +1,328 @@
+// The values Kubernetes fills in where a built-in object says nothing, on create and on every update.
+import { type Draft, fieldsAt, isFields, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
+import type { ApiServer } from './api-server.ts'
+import { setCustomDefaults } from './custom-schema.ts'
+import type { ResourceType } from './resource-type.ts'
+
+/** Fills in the defaults of the object's kind. */
+export function setDefaults(type: ResourceType, draft: Draft, server: Pick<ApiServer, 'minor'>): void {
+  if (type.custom !== undefined) {
+    setCustomDefaults(type.custom.schema, draft)
+    return
+  }
+  defaultsByKey[type.key]?.(draft, server)
+}
+
+type SetDefaults = (draft: Draft, server: Pick<ApiServer, 'minor'>) => void
+
+const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
+  pods: draft => podSpecDefaults(specOf(draft)),
+  podtemplates: draft => templateDefaults(fieldsAt(draft, 'template')),
+  services: serviceDefaults,
+  secrets: draft => defaultField(draft, 'type', 'Opaque'),
+  namespaces: draft => {
+    setAt(draft, ['metadata', 'labels', 'kubernetes.io/metadata.name'], textAt(draft, 'metadata', 'name'))
+    const spec = specOf(draft)
+    if (valueAt(draft, 'metadata', 'deletionTimestamp') === undefined && listAt(spec, 'finalizers').length === 0) spec['finalizers'] = ['kubernetes']
+  },
+  nodes: draft => {
+    const spec = specOf(draft)
+    for (const taint of itemsAt(spec, 'taints')) if (taint['value'] === '') delete taint['value']
+    const status = fieldsAt(draft, 'status')
+    if (status !== undefined && status['allocatable'] === undefined && status['capacity'] !== undefined) status['allocatable'] = status['capacity']
+  },
+  persistentvolumes: draft => {
+    const spec = specOf(draft)
+    defaultField(spec, 'volumeMode', 'Filesystem')
+    defaultField(spec, 'persistentVolumeReclaimPolicy', 'Retain')
+  },
+  persistentvolumeclaims: draft => defaultField(specOf(draft), 'volumeMode', 'Filesystem'),
+  replicationcontrollers: draft => {
+    const spec = specOf(draft)
+    defaultField(spec, 'replicas', 1)
+    templateDefaults(fieldsAt(spec, 'template'))
+  },
+  'deployments.apps': deploymentDefaults,
+  'replicasets.apps': draft => {
+    const spec = specOf(draft)
+    defaultField(spec, 'replicas', 1)
+    templateDefaults(fieldsAt(spec, 'template'))
+  },
+  'statefulsets.apps': statefulSetDefaults,
+  'daemonsets.apps': daemonSetDefaults,
+  'jobs.batch': draft => jobDefaults(specOf(draft)),
+  'cronjobs.batch': cronJobDefaults,
+  'horizontalpodautoscalers.autoscaling': autoscalerDefaults,
+  'rolebindings.rbac.authorization.k8s.io': bindingDefaults,
+  'clusterrolebindings.rbac.authorization.k8s.io': bindingDefaults,
+  'storageclasses.storage.k8s.io': draft => {
+    defaultField(draft, 'reclaimPolicy', 'Delete')
+    defaultField(draft, 'volumeBindingMode', 'Immediate')
+  },
+  'csidrivers.storage.k8s.io': draft => {
+    const spec = specOf(draft)
+    for (const [name, value] of [['attachRequired', true], ['podInfoOnMount', false], ['storageCapacity', false], ['requiresRepublish', false], ['fsGroupPolicy', 'ReadWriteOnceWithFSType'], ['volumeLifecycleModes', ['Persistent']], ['seLinuxMount', false]] as const) {
+      defaultField(spec, name, value)
+    }
+  },
+  'networkpolicies.networking.k8s.io': draft => {
+    const spec = specOf(draft)
+    for (const rule of [...itemsAt(spec, 'ingress'), ...itemsAt(spec, 'egress')]) {
+      for (const port of itemsAt(rule, 'ports')) defaultField(port, 'protocol', 'TCP')
+    }
+    if (spec['policyTypes'] === undefined) spec['policyTypes'] = spec['egress'] === undefined ? ['Ingress'] : ['Ingress', 'Egress']
+  },
+  'priorityclasses.scheduling.k8s.io': draft => {
+    defaultField(draft, 'preemptionPolicy', 'PreemptLowerPriority')
+  },
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io': draft => webhookDefaults(draft, true),
+  'validatingwebhookconfigurations.admissionregistration.k8s.io': draft => webhookDefaults(draft, false),
+  'customresourcedefinitions.apiextensions.k8s.io': definitionDefaults,
+  'endpointslices.discovery.k8s.io': draft => {
+    for (const port of itemsAt(draft, 'ports')) {
+      defaultField(port, 'name', '')
+      defaultField(port, 'protocol', 'TCP')
+    }
+  },
+  'poddisruptionbudgets.policy': draft => void specOf(draft),
+}
+
+function specOf(draft: Draft): Draft {
+  const spec = draft['spec']
+  if (isFields(spec)) return spec
+  const made: Draft = {}
+  draft['spec'] = made
+  return made
+}
+
+function defaultField(fields: Draft, name: string, value: unknown): void {
+  if (fields[name] === undefined || fields[name] === null) fields[name] = value
+}
+
+function defaultObject(fields: Draft, name: string): Draft {
+  const present = fields[name]
+  if (isFields(present)) return present
+  const made: Draft = {}
+  fields[name] = made
+  return made
+}
+
+function templateDefaults(template: Draft | undefined): void {
+  if (template !== undefined) podSpecDefaults(specOf(template))
+}
+
+function podSpecDefaults(spec: Draft): void {
+  defaultField(spec, 'restartPolicy', 'Always')
+  defaultField(spec, 'terminationGracePeriodSeconds', 30)
+  defaultField(spec, 'dnsPolicy', 'ClusterFirst')
+  if (spec['dnsPolicy'] === '') spec['dnsPolicy'] = 'ClusterFirst'
+  defaultField(spec, 'schedulerName', 'default-scheduler')
+  defaultObject(spec, 'securityContext')
+  const account = spec['serviceAccountName']
+  if (typeof account === 'string' && account !== '') spec['serviceAccount'] = account
+  else if (typeof spec['serviceAccount'] === 'string' && spec['serviceAccount'] !== '') spec['serviceAccountName'] = spec['serviceAccount']
+  for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
+    for (const container of itemsAt(spec, list)) containerDefaults(container, spec['hostNetwork'] === true)
+  }
+  for (const volume of itemsAt(spec, 'volumes')) volumeDefaults(volume)
+  for (const constraint of itemsAt(spec, 'topologySpreadConstraints')) {
+    if (constraint['labelSelector'] === null) delete constraint['labelSelector']
+  }
+}
+
+function containerDefaults(container: Draft, usesHostNetwork: boolean): void {
+  defaultObject(container, 'resources')
+  defaultField(container, 'terminationMessagePath', '/dev/termination-log')
+  defaultField(container, 'terminationMessagePolicy', 'File')
+  if (typeof container['image'] === 'string') defaultField(container, 'imagePullPolicy', isLatest(container['image']) ? 'Always' : 'IfNotPresent')
+  const limits = fieldsAt(container, 'resources', 'limits')
+  if (limits !== undefined) {
+    const requests = defaultObject(defaultObject(container, 'resources'), 'requests')
+    for (const [name, quantity] of Object.entries(limits)) defaultField(requests, name, quantity)
+  }
+  for (const port of itemsAt(container, 'ports')) {
+    defaultField(port, 'protocol', 'TCP')
+    if (usesHostNetwork) defaultField(port, 'hostPort', port['containerPort'])
+  }
+  for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe']) probeDefaults(fieldsAt(container, name))
+  for (const variable of itemsAt(container, 'env')) {
+    const reference = fieldsAt(variable, 'valueFrom', 'fieldRef')
+    if (reference !== undefined) defaultField(reference, 'apiVersion', 'v1')
+  }
+  for (const hook of ['postStart', 'preStop']) {
+    const get = fieldsAt(container, 'lifecycle', hook, 'httpGet')
+    if (get !== undefined) httpGetDefaults(get)
+  }
+}
+
+/** An image without tag and digest, or with the tag `latest`. */
+export function isLatest(image: string): boolean {
+  if (image.includes('@')) return false
+  const name = image.slice(image.lastIndexOf('/') + 1)
+  const colon = name.indexOf(':')
+  return colon < 0 || name.slice(colon + 1) === 'latest'
+}
+
+function probeDefaults(probe: Draft | undefined): void {
+  if (probe === undefined) return
+  for (const [name, value] of [['timeoutSeconds', 1], ['periodSeconds', 10], ['successThreshold', 1], ['failureThreshold', 3]] as const) {
+    if (probe[name] === 0) delete probe[name]
+    defaultField(probe, name, value)
+  }
+  const get = fieldsAt(probe, 'httpGet')
+  if (get !== undefined) httpGetDefaults(get)
+  const grpc = fieldsAt(probe, 'grpc')
+  if (grpc !== undefined) defaultField(grpc, 'service', '')
+}
+
+function httpGetDefaults(get: Draft): void {
+  defaultField(get, 'path', '/')
+  defaultField(get, 'scheme', 'HTTP')
+}
+
+function volumeDefaults(volume: Draft): void {
+  if (Object.keys(volume).every(name => name === 'name')) volume['emptyDir'] = {}
+  for (const name of ['secret', 'configMap', 'downwardAPI', 'projected']) {
+    const source = fieldsAt(volume, name)
+    if (source === undefined) continue
+    defaultField(source, 'defaultMode', 420)
+    for (const item of [...itemsAt(source, 'items'), ...itemsAt(source, 'sources').flatMap(projection => itemsAt(projection, 'downwardAPI', 'items'))]) {
+      const reference = fieldsAt(item, 'fieldRef')
+      if (reference !== undefined) defaultField(reference, 'apiVersion', 'v1')
+    }
+    for (const projection of itemsAt(source, 'sources')) {
+      const token = fieldsAt(projection, 'serviceAccountToken')
+      if (token !== undefined) defaultField(token, 'expirationSeconds', 3600)
+    }
+  }
+  const hostPath = fieldsAt(volume, 'hostPath')
+  if (hostPath !== undefined) defaultField(hostPath, 'type', '')
+  const claim = fieldsAt(volume, 'ephemeral', 'volumeClaimTemplate')
+  if (claim !== undefined) defaultField(specOf(claim), 'volumeMode', 'Filesystem')
+}
+
+function deploymentDefaults(draft: Draft): void {
+  const spec = specOf(draft)
+  defaultField(spec, 'replicas', 1)
+  const strategy = defaultObject(spec, 'strategy')
+  defaultField(strategy, 'type', 'RollingUpdate')
+  if (strategy['type'] === 'RollingUpdate') {
+    const rolling = defaultObject(strategy, 'rollingUpdate')
+    defaultField(rolling, 'maxUnavailable', '25%')
+    defaultField(rolling, 'maxSurge', '25%')
+  }
+  defaultField(spec, 'revisionHistoryLimit', 10)
+  defaultField(spec, 'progressDeadlineSeconds', 600)
+  templateDefaults(fieldsAt(spec, 'template'))
+}
+
+function statefulSetDefaults(draft: Draft): void {
+  const spec = specOf(draft)
+  defaultField(spec, 'podManagementPolicy', 'OrderedReady')
+  const strategy = defaultObject(spec, 'updateStrategy')
+  defaultField(strategy, 'type', 'RollingUpdate')
+  if (strategy['type'] === 'RollingUpdate') defaultField(defaultObject(strategy, 'rollingUpdate'), 'partition', 0)
+  const retention = defaultObject(spec, 'persistentVolumeClaimRetentionPolicy')
+  defaultField(retention, 'whenDeleted', 'Retain')
+  defaultField(retention, 'whenScaled', 'Retain')
+  defaultField(spec, 'replicas', 1)
+  defaultField(spec, 'revisionHistoryLimit', 10)
+  defaultField(spec, 'serviceName', '')
+  templateDefaults(fieldsAt(spec, 'template'))
+  for (const claim of itemsAt(spec, 'volumeClaimTemplates')) {
+    defaultField(claim, 'apiVersion', 'v1')
+    defaultField(claim, 'kind', 'PersistentVolumeClaim')
+    defaultField(specOf(claim), 'volumeMode', 'Filesystem')
+    defaultField(claim, 'status', { phase: 'Pending' })
+  }
+}
+
+function daemonSetDefaults(draft: Draft): void {
+  const spec = specOf(draft)
+  const strategy = defaultObject(spec, 'updateStrategy')
+  defaultField(strategy, 'type', 'RollingUpdate')
+  if (strategy['type'] === 'RollingUpdate') {
+    const rolling = defaultObject(strategy, 'rollingUpdate')
+    defaultField(rolling, 'maxUnavailable', 1)
+    defaultField(rolling, 'maxSurge', 0)
+  }
+  defaultField(spec, 'revisionHistoryLimit', 10)
+  templateDefaults(fieldsAt(spec, 'template'))
+}
+
+function jobDefaults(spec: Draft): void {
+  if (spec['completions'] === undefined && spec['parallelism'] === undefined) {
+    spec['completions'] = 1
+    spec['parallelism'] = 1
+  }
+  defaultField(spec, 'parallelism', 1)
+  defaultField(spec, 'backoffLimit', spec['backoffLimitPerIndex'] === undefined ? 6 : 2147483647)
+  defaultField(spec, 'completionMode', 'NonIndexed')
+  defaultField(spec, 'suspend', false)
+  defaultField(spec, 'podReplacementPolicy', spec['podFailurePolicy'] === undefined ? 'TerminatingOrFailed' : 'Failed')
+  templateDefaults(fieldsAt(spec, 'template'))
+}
+
+function cronJobDefaults(draft: Draft): void {
+  const spec = specOf(draft)
+  defaultField(spec, 'concurrencyPolicy', 'Allow')
+  defaultField(spec, 'suspend', false)
+  defaultField(spec, 'successfulJobsHistoryLimit', 3)
+  defaultField(spec, 'failedJobsHistoryLimit', 1)
+  templateDefaults(fieldsAt(spec, 'jobTemplate', 'spec', 'template'))
+}
+
+function serviceDefaults(draft: Draft): void {
+  const spec = specOf(draft)
+  defaultField(spec, 'sessionAffinity', 'None')
+  defaultField(spec, 'type', 'ClusterIP')
+  for (const port of itemsAt(spec, 'ports')) {
+    defaultField(port, 'protocol', 'TCP')
+    defaultField(port, 'targetPort', port['port'])
+  }
+  if (spec['type'] === 'ExternalName') return
+  defaultField(spec, 'internalTrafficPolicy', 'Cluster')
+  defaultField(spec, 'ipFamilies', ['IPv4'])
+  defaultField(spec, 'ipFamilyPolicy', 'SingleStack')
+  if (spec['type'] === 'LoadBalancer') defaultField(spec, 'allocateLoadBalancerNodePorts', true)
+  if (spec['type'] === 'LoadBalancer' || spec['type'] === 'NodePort') defaultField(spec, 'externalTrafficPolicy', 'Cluster')
+}
+
+function autoscalerDefaults(draft: Draft): void {
+  const spec = specOf(draft)
+  defaultField(spec, 'minReplicas', 1)
+  if (itemsAt(spec, 'metrics').length === 0) {
+    spec['metrics'] = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }]
+  }
+}
+
+function bindingDefaults(draft: Draft): void {
+  for (const subject of itemsAt(draft, 'subjects')) {
+    if (subject['kind'] === 'User' || subject['kind'] === 'Group') defaultField(subject, 'apiGroup', 'rbac.authorization.k8s.io')
+  }
+  const role = fieldsAt(draft, 'roleRef')
+  if (role !== undefined) defaultField(role, 'apiGroup', 'rbac.authorization.k8s.io')
+}
+
+function webhookDefaults(draft: Draft, isMutating: boolean): void {
+  for (const webhook of itemsAt(draft, 'webhooks')) {
+    defaultField(webhook, 'failurePolicy', 'Fail')
+    defaultField(webhook, 'matchPolicy', 'Equivalent')
+    defaultField(webhook, 'namespaceSelector', {})
+    defaultField(webhook, 'objectSelector', {})
+    defaultField(webhook, 'timeoutSeconds', 10)
+    if (isMutating) defaultField(webhook, 'reinvocationPolicy', 'Never')
+    for (const rule of itemsAt(webhook, 'rules')) defaultField(rule, 'scope', '*')
+    const service = fieldsAt(webhook, 'clientConfig', 'service')
+    if (service !== undefined) defaultField(service, 'port', 443)
+  }
+}
+
+function definitionDefaults(draft: Draft): void {
+  const spec = specOf(draft)
+  const names = defaultObject(spec, 'names')
+  const kind = textAt(names, 'kind') ?? ''
+  if (textAt(names, 'singular') === undefined) names['singular'] = kind.toLowerCase()
+  if (textAt(names, 'listKind') === undefined) names['listKind'] = `${kind}List`
+  defaultField(spec, 'conversion', { strategy: 'None' })
+}

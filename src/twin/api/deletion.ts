@@ -1,0 +1,138 @@
+// DELETE: preconditions, grace, finalizers, removal, in that order.
+import type { KubeObject } from '#kube/objects.ts'
+import { conflict, forbidden, StatusError, statusBody } from '#kube/status.ts'
+import type { DeleteChoice } from '../access.ts'
+import { draftOf, listAt, numberAt, setAt, textAt } from '../json-value.ts'
+import { immortalNamespaces } from './admission.ts'
+import { type ApiServer, timestamp } from './api-server.ts'
+import { withdraw } from './custom-resources.ts'
+import type { ResourceType } from './resource-type.ts'
+import { asStored, subjectOf, type WritePipeline } from './write-pipeline.ts'
+
+export interface DeletionOutcome {
+  readonly object: KubeObject
+  readonly isGone: boolean
+}
+
+export interface DeletionChoice extends DeleteChoice {
+  readonly isDryRun?: boolean
+}
+
+export class Deletion {
+  readonly #server: ApiServer
+  readonly #writes: WritePipeline
+
+  constructor(server: ApiServer, writes: WritePipeline) {
+    this.#server = server
+    this.#writes = writes
+  }
+
+  /** Deletes an object, or marks it as being deleted where something must happen first. @throws StatusError 404, 409. */
+  remove(type: ResourceType, namespace: string | undefined, name: string, choice: DeletionChoice): DeletionOutcome {
+    const existing = this.#writes.existing(type, namespace, name)
+    checkPreconditions(type, existing, choice)
+    if (type.key === 'namespaces') return this.#removeNamespace(type, existing, choice)
+    const finalizers = wantedFinalizers(type, existing, choice)
+    const graceSeconds = type.key === 'pods' ? podGrace(existing, choice) : 0
+    if (graceSeconds > 0) return this.#startGrace(type, existing, graceSeconds, finalizers, choice)
+    if (finalizers.length > 0) return this.#mark(type, existing, finalizers, choice)
+    if (choice.isDryRun !== true) this.#removeNow(type, existing)
+    return { object: existing, isGone: true }
+  }
+
+  #removeNow(type: ResourceType, existing: KubeObject): void {
+    this.#server.store.remove(type.key, existing.metadata.namespace, existing.metadata.name)
+    if (type.key === 'customresourcedefinitions.apiextensions.k8s.io') {
+      for (const served of this.#server.resources.all().filter(candidate => candidate.custom?.definition === existing.metadata.name)) {
+        for (const object of this.#server.store.list(served.key)) this.#server.store.remove(served.key, object.metadata.namespace, object.metadata.name)
+      }
+      withdraw(this.#server, existing)
+    }
+  }
+
+  /** A pod gets time to end; asking again may only shorten it. */
+  #startGrace(type: ResourceType, existing: KubeObject, seconds: number, finalizers: readonly string[], choice: DeletionChoice): DeletionOutcome {
+    const before = existing.metadata.deletionGracePeriodSeconds
+    if (existing.metadata.deletionTimestamp !== undefined && before !== undefined && seconds >= before) return { object: existing, isGone: false }
+    return this.#mark(type, existing, finalizers, choice, seconds)
+  }
+
+  #mark(type: ResourceType, existing: KubeObject, finalizers: readonly string[], choice: DeletionChoice, seconds = 0): DeletionOutcome {
+    const isMarked = existing.metadata.deletionTimestamp !== undefined
+    const draft = draftOf(existing)
+    if (!isMarked || type.key === 'pods') {
+      setAt(draft, ['metadata', 'deletionTimestamp'], timestamp(this.#deletionMs(existing, seconds)))
+      setAt(draft, ['metadata', 'deletionGracePeriodSeconds'], seconds)
+      const generation = existing.metadata.generation
+      if (generation !== undefined && !isMarked) setAt(draft, ['metadata', 'generation'], generation + 1)
+    }
+    setAt(draft, ['metadata', 'finalizers'], finalizers.length === 0 ? undefined : [...finalizers])
+    const object = asStored(draft)
+    if (choice.isDryRun === true) return { object, isGone: false }
+    return { object: this.#server.store.put(type.key, object), isGone: false }
+  }
+
+  /** When the grace ends: counted from the first request, so that a shorter one brings the end nearer. */
+  #deletionMs(existing: KubeObject, seconds: number): number {
+    const { deletionTimestamp, deletionGracePeriodSeconds } = existing.metadata
+    const now = this.#server.clock.now()
+    if (deletionTimestamp === undefined) return now + seconds * 1000
+    const askedMs = Date.parse(deletionTimestamp) - (deletionGracePeriodSeconds ?? 0) * 1000
+    return Math.max(now, askedMs + seconds * 1000)
+  }
+
+  /** Its controller empties a namespace and takes the finalizer away. */
+  #removeNamespace(type: ResourceType, existing: KubeObject, choice: DeletionChoice): DeletionOutcome {
+    if (immortalNamespaces.includes(existing.metadata.name)) throw forbidden(subjectOf(type), existing.metadata.name, 'this namespace may not be deleted')
+    if (listAt(existing, 'spec', 'finalizers').length === 0 && (existing.metadata.finalizers?.length ?? 0) === 0) {
+      if (choice.isDryRun !== true) this.#server.store.remove(type.key, undefined, existing.metadata.name)
+      return { object: existing, isGone: true }
+    }
+    const draft = draftOf(existing)
+    setAt(draft, ['metadata', 'deletionTimestamp'], existing.metadata.deletionTimestamp ?? timestamp(this.#server.clock.now()))
+    setAt(draft, ['status', 'phase'], 'Terminating')
+    const object = asStored(draft)
+    return { object: choice.isDryRun === true ? object : this.#server.store.put(type.key, object), isGone: false }
+  }
+}
+
+function checkPreconditions(type: ResourceType, existing: KubeObject, choice: DeletionChoice): void {
+  const { uid, resourceVersion } = choice.preconditions ?? {}
+  const subject = { group: type.group, resource: type.kind }
+  const { name } = existing.metadata
+  if (uid !== undefined && uid !== existing.metadata.uid) {
+    throw preconditionFailed(subject, name, `the UID in the precondition (${uid}) does not match the UID in record (${existing.metadata.uid ?? ''}). The object might have been deleted and then recreated`)
+  }
+  if (resourceVersion !== undefined && resourceVersion !== existing.metadata.resourceVersion) {
+    throw preconditionFailed(subject, name, `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${existing.metadata.resourceVersion ?? ''}). The object might have been modified`)
+  }
+}
+
+function preconditionFailed(subject: { readonly group: string; readonly resource: string }, name: string, why: string): StatusError {
+  const message = `Operation cannot be fulfilled on ${subject.resource} "${name}": ${why}`
+  return subject.group === '' ? new StatusError(statusBody(409, message, 'Conflict', { name, kind: subject.resource })) : conflict(subject, name, why)
+}
+
+/** The finalizers the object has to lose before it goes, with those that the propagation policy adds. */
+function wantedFinalizers(type: ResourceType, existing: KubeObject, choice: DeletionChoice): readonly string[] {
+  const present = (existing.metadata.finalizers ?? []).filter(name => name !== 'foregroundDeletion' && name !== 'orphan')
+  const kept = existing.metadata.finalizers ?? []
+  void type
+  switch (choice.propagationPolicy) {
+    case 'Foreground':
+      return [...present, 'foregroundDeletion']
+    case 'Orphan':
+      return [...present, 'orphan']
+    case 'Background':
+      return present
+    default:
+      return kept
+  }
+}
+
+/** Seconds a pod is given. None where it runs nowhere, or no longer. */
+function podGrace(pod: KubeObject, choice: DeletionChoice): number {
+  const phase = textAt(pod, 'status', 'phase')
+  if ((textAt(pod, 'spec', 'nodeName') ?? '') === '' || phase === 'Succeeded' || phase === 'Failed') return 0
+  return choice.gracePeriodSeconds ?? numberAt(pod, 'spec', 'terminationGracePeriodSeconds') ?? 30
+}

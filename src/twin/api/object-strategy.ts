@@ -1,0 +1,140 @@
+// What a request may write of an object and what only the server sets: status, generation, system metadata.
+import type { KubeObject } from '#kube/objects.ts'
+import { type Draft, fieldsAt, isSame } from '../json-value.ts'
+import { hasSubresource, type ResourceType } from './resource-type.ts'
+
+const kindsWithGeneration = new Set([
+  'apiservices.apiregistration.k8s.io',
+  'customresourcedefinitions.apiextensions.k8s.io',
+  'cronjobs.batch',
+  'daemonsets.apps',
+  'deployments.apps',
+  'horizontalpodautoscalers.autoscaling',
+  'ingressclasses.networking.k8s.io',
+  'ingresses.networking.k8s.io',
+  'jobs.batch',
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io',
+  'networkpolicies.networking.k8s.io',
+  'poddisruptionbudgets.policy',
+  'replicasets.apps',
+  'replicationcontrollers',
+  'runtimeclasses.node.k8s.io',
+  'statefulsets.apps',
+  'validatingadmissionpolicies.admissionregistration.k8s.io',
+  'validatingwebhookconfigurations.admissionregistration.k8s.io',
+])
+
+/** Whether objects of the type carry `metadata.generation`. */
+export function hasGeneration(type: ResourceType, minor: number): boolean {
+  return type.custom !== undefined || kindsWithGeneration.has(type.key) || (type.key === 'pods' && minor >= 34)
+}
+
+/** Whether more than metadata and status differs. */
+export function generationRises(type: ResourceType, draft: Draft, existing: KubeObject): boolean {
+  const ignoresStatus = hasSubresource(type, 'status')
+  const relevant = (object: Draft | KubeObject) => ({ ...object, metadata: undefined, ...(ignoresStatus ? { status: undefined } : {}) })
+  return !isSame(relevant(draft), relevant(existing))
+}
+
+/** A created object starts with the status the server gives it. */
+export function resetStatus(type: ResourceType, draft: Draft): void {
+  if (!hasSubresource(type, 'status')) return
+  const initial = initialStatus(type, draft)
+  if (initial === undefined) delete draft['status']
+  else draft['status'] = initial
+}
+
+function initialStatus(type: ResourceType, draft: Draft): Draft | undefined {
+  switch (type.key) {
+    case 'pods':
+      return { phase: 'Pending', qosClass: qualityOfService(fieldsAt(draft, 'spec') ?? {}) }
+    case 'namespaces':
+      return { phase: 'Active' }
+    case 'persistentvolumeclaims':
+    case 'persistentvolumes':
+      return { phase: 'Pending' }
+    case 'services':
+      return { loadBalancer: {} }
+    case 'ingresses.networking.k8s.io':
+      return { loadBalancer: {} }
+    case 'nodes':
+      // A kubelet registers its node with the status it has.
+      return fieldsAt(draft, 'status') ?? {}
+    case 'deployments.apps':
+    case 'horizontalpodautoscalers.autoscaling':
+    case 'cronjobs.batch':
+    case 'jobs.batch':
+    case 'resourcequotas':
+      return {}
+    case 'replicasets.apps':
+    case 'statefulsets.apps':
+    case 'replicationcontrollers':
+      return { replicas: 0 }
+    case 'daemonsets.apps':
+      return { currentNumberScheduled: 0, desiredNumberScheduled: 0, numberMisscheduled: 0, numberReady: 0 }
+    case 'poddisruptionbudgets.policy':
+      return { currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 }
+    default:
+      return undefined
+  }
+}
+
+const systemMetadata = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'generation', 'generateName'] as const
+
+/** Puts back what an update of this (sub)resource may not write. */
+export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeObject, subresource: string | undefined): void {
+  const metadata = fieldsAt(draft, 'metadata') ?? {}
+  const before: Draft = { ...existing.metadata }
+  for (const name of systemMetadata) {
+    if (before[name] === undefined) delete metadata[name]
+    else metadata[name] = before[name]
+  }
+  if (subresource === undefined) {
+    if (hasSubresource(type, 'status')) putBack(draft, existing, 'status')
+    return
+  }
+  if (subresource !== 'status' && subresource !== 'approval') return
+  for (const name of Object.keys(draft)) if (name !== 'status' && name !== 'metadata') putBack(draft, existing, name)
+  for (const name of Object.keys(existing)) if (name !== 'status' && name !== 'metadata') putBack(draft, existing, name)
+  keepMetadata(type, metadata, before)
+}
+
+/** A status write leaves metadata alone; kubelets may also label and annotate their node and pods with it, as upstream lets them. */
+function keepMetadata(type: ResourceType, metadata: Draft, before: Draft): void {
+  const isFree = type.key === 'nodes' || type.key === 'pods'
+  const kept = isFree ? ['ownerReferences'] : ['labels', 'annotations', 'finalizers', 'ownerReferences']
+  for (const name of kept) {
+    if (before[name] === undefined) delete metadata[name]
+    else metadata[name] = before[name]
+  }
+}
+
+function putBack(draft: Draft, existing: KubeObject, name: string): void {
+  if (existing[name] === undefined) delete draft[name]
+  else draft[name] = existing[name]
+}
+
+/** The pod's quality of service class, from the cpu and memory of its containers and of the pod itself. */
+export function qualityOfService(spec: Draft): 'Guaranteed' | 'Burstable' | 'BestEffort' {
+  const lists = ['containers', 'initContainers'].flatMap(name => {
+    const containers = spec[name]
+    return Array.isArray(containers) ? containers : []
+  })
+  const podLevel = fieldsAt(spec, 'resources')
+  const holders: readonly unknown[] = podLevel !== undefined && Object.keys(podLevel).length > 0 ? [{ resources: podLevel }] : lists
+  let isGuaranteed = true
+  let isBestEffort = true
+  for (const holder of holders) {
+    for (const resource of ['cpu', 'memory']) {
+      const request = fieldsAt(holder, 'resources', 'requests')?.[resource]
+      const limit = fieldsAt(holder, 'resources', 'limits')?.[resource]
+      if (!isZero(request) || !isZero(limit)) isBestEffort = false
+      if (isZero(limit) || (request !== undefined && String(request) !== String(limit))) isGuaranteed = false
+    }
+  }
+  return isBestEffort ? 'BestEffort' : isGuaranteed ? 'Guaranteed' : 'Burstable'
+}
+
+function isZero(quantity: unknown): boolean {
+  return quantity === undefined || quantity === null || /^0+(\.0+)?[a-zA-Z]*$/.test(String(quantity))
+}

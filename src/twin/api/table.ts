@@ -1,0 +1,69 @@
+// `meta.k8s.io Table`: what `kubectl get` prints, computed by the server.
+import type { KubeObject } from '#kube/objects.ts'
+import type { Draft } from '../json-value.ts'
+import { metadataOnly } from './answer.ts'
+import type { ApiServer } from './api-server.ts'
+import { customColumns } from './custom-columns.ts'
+import type { ResourceType } from './resource-type.ts'
+import { builtInColumns, defaultColumns } from './table-columns.ts'
+
+export type Cell = string | number | boolean | null
+
+export interface Column {
+  readonly name: string
+  readonly type?: 'string' | 'integer' | 'number' | 'boolean' | 'date'
+  readonly format?: string
+  /** 1: only with `-o wide`. */
+  readonly priority?: 0 | 1
+  readonly description?: string
+  cell(object: KubeObject, nowMs: number): Cell
+}
+
+export interface TableOptions {
+  readonly version: string
+  readonly includes: 'None' | 'Metadata' | 'Object'
+  /** In a watch only the first event names the columns. */
+  readonly hasColumns: boolean
+}
+
+/** The table of some objects of one type. */
+export function tableOf(server: Pick<ApiServer, 'clock'>, type: ResourceType, objects: readonly KubeObject[], options: TableOptions): Draft {
+  const columns = columnsOf(type)
+  const nowMs = server.clock.now()
+  return {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${options.version}`,
+    metadata: { resourceVersion: objects[0]?.metadata.resourceVersion ?? '' },
+    columnDefinitions: options.hasColumns ? columns.map(definitionOf) : null,
+    rows: objects.map(object => ({
+      cells: columns.map(column => column.cell(object, nowMs)),
+      ...conditionsOf(type, object),
+      object: options.includes === 'None' ? null : options.includes === 'Object' ? object : metadataOnly(object, options.version),
+    })),
+  }
+}
+
+function columnsOf(type: ResourceType): readonly Column[] {
+  if (type.custom !== undefined) return customColumns(type.custom.columns)
+  return builtInColumns[type.key] ?? defaultColumns
+}
+
+function definitionOf(column: Column): Draft {
+  return {
+    name: column.name,
+    type: column.type ?? 'string',
+    format: column.format ?? '',
+    description: column.description ?? '',
+    priority: column.priority ?? 0,
+  }
+}
+
+/** Rows of pods that are done say so: `kubectl` used to hide them. */
+function conditionsOf(type: ResourceType, object: KubeObject): Draft {
+  if (type.key !== 'pods') return {}
+  const status = object['status']
+  const phase = typeof status === 'object' && status !== null && 'phase' in status ? status.phase : undefined
+  if (phase !== 'Succeeded' && phase !== 'Failed') return {}
+  const message = phase === 'Succeeded' ? 'The pod has completed successfully.' : 'The pod failed.'
+  return { conditions: [{ type: 'Completed', status: 'True', reason: phase, message }] }
+}

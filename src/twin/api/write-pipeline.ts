@@ -1,0 +1,202 @@
+// How objects are created and changed, whoever asks: clients over HTTP (with webhooks in between) and the simulated components.
+// The order of steps is upstream's and observable: names, defaults, admission, system fields, validation, ownership, commit.
+import type { KubeObject } from '#kube/objects.ts'
+import { generatedName } from '#kube/names.ts'
+import { randomUuid } from '#kube/random.ts'
+import { alreadyExists, badRequest, conflict, internalError, notFound, StatusError, type Subject, statusBody } from '#kube/status.ts'
+import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, textAt } from '../json-value.ts'
+import { admitCreate, admitUpdate } from './admission.ts'
+import { type ApiServer, timestamp, type User } from './api-server.ts'
+import { setDefaults } from './defaults.ts'
+import { generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
+import { apiVersionOf, hasSubresource, type ResourceType } from './resource-type.ts'
+import { validateCreate, validateUpdate } from './validation.ts'
+import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
+
+export interface WriteOptions {
+  readonly user: User
+  readonly manager: string
+  readonly subresource?: string
+  readonly isDryRun?: boolean
+  /** Ownership was already written by server-side apply. */
+  readonly keepManagedFields?: boolean
+}
+
+export function subjectOf(type: ResourceType): Subject {
+  return { group: type.group, resource: type.plural }
+}
+
+/** An object as it is stored. The pipeline has set its kind, name and metadata, whatever the draft had. */
+export function asStored(draft: Draft): KubeObject {
+  const metadata = fieldsAt(draft, 'metadata')
+  const { apiVersion, kind } = draft
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || metadata === undefined || typeof metadata['name'] !== 'string') {
+    throw internalError('an object without apiVersion, kind or metadata.name reached the store')
+  }
+  return frozen({ ...draft, apiVersion, kind, metadata: { ...metadata, name: metadata['name'] } })
+}
+
+export class WritePipeline {
+  readonly #server: ApiServer
+
+  constructor(server: ApiServer) {
+    this.#server = server
+  }
+
+  /** Steps before webhooks: names, defaults, admission. The result is not yet stored. */
+  prepareCreate(type: ResourceType, object: Draft | KubeObject, namespace: string | undefined, options: WriteOptions): Draft {
+    const draft = draftOf(object)
+    draft['apiVersion'] = apiVersionOf(type)
+    draft['kind'] = type.kind
+    const metadata = { ...fieldsAt(draft, 'metadata') }
+    draft['metadata'] = metadata
+    agreeOnNamespace(type, metadata, namespace)
+    if (metadata['resourceVersion'] !== undefined && metadata['resourceVersion'] !== '') {
+      throw badRequest('resourceVersion should not be set on objects to be created')
+    }
+    for (const name of ['resourceVersion', 'selfLink', 'deletionTimestamp', 'deletionGracePeriodSeconds']) delete metadata[name]
+    metadata['uid'] = randomUuid(this.#server.random)
+    metadata['creationTimestamp'] = timestamp(this.#server.clock.now())
+    if (textAt(metadata, 'name') === undefined || metadata['name'] === '') this.#generateName(type, metadata)
+    if (metadata['generateName'] === '') delete metadata['generateName']
+    setDefaults(type, draft, this.#server)
+    admitCreate(this.#server, type, draft, options.user)
+    return draft
+  }
+
+  /** Steps after webhooks: status and generation, validation, ownership, commit. */
+  finishCreate(type: ResourceType, draft: Draft, options: WriteOptions): KubeObject {
+    const metadata = fieldsAt(draft, 'metadata') ?? {}
+    resetStatus(type, draft)
+    if (hasGeneration(type, this.#server.minor)) metadata['generation'] = 1
+    else delete metadata['generation']
+    validateCreate(this.#server, type, draft)
+    if (options.keepManagedFields !== true) trackCreate(this.#server, type, draft, options)
+    const object = asStored(draft)
+    const { namespace, name } = object.metadata
+    if (this.#server.store.get(type.key, namespace, name) !== undefined) throw alreadyExists(subjectOf(type), name)
+    return options.isDryRun === true ? object : this.#server.store.put(type.key, object)
+  }
+
+  create(type: ResourceType, object: Draft | KubeObject, namespace: string | undefined, options: WriteOptions): KubeObject {
+    return this.finishCreate(type, this.prepareCreate(type, object, namespace, options), options)
+  }
+
+  /** Steps before webhooks of an update: who may write what, defaults, admission. */
+  prepareUpdate(type: ResourceType, object: Draft | KubeObject, existing: KubeObject, options: WriteOptions): Draft {
+    const draft = draftOf(object)
+    draft['apiVersion'] = apiVersionOf(type)
+    draft['kind'] = type.kind
+    const metadata: Draft = { ...fieldsAt(draft, 'metadata') }
+    draft['metadata'] = metadata
+    const { name, uid, resourceVersion } = existing.metadata
+    agreeOnNamespace(type, metadata, existing.metadata.namespace)
+    const givenVersion = textAt(metadata, 'resourceVersion') ?? ''
+    if (givenVersion !== '' && givenVersion !== resourceVersion) throw modified(type, name)
+    if (givenVersion === '' && needsResourceVersion(type)) throw missingResourceVersion(type, name)
+    const givenUid = textAt(metadata, 'uid') ?? ''
+    if (givenUid !== '' && givenUid !== uid) {
+      const why = `Precondition failed: UID in precondition: ${givenUid}, UID in object meta: ${uid ?? ''}`
+      throw conflict(subjectOf(type), name, why)
+    }
+    keepUnwritable(type, draft, existing, options.subresource)
+    setDefaults(type, draft, this.#server)
+    if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing, options.user)
+    return draft
+  }
+
+  /** Steps after webhooks of an update. An update that changes nothing writes nothing. */
+  finishUpdate(type: ResourceType, draft: Draft, existing: KubeObject, options: WriteOptions): KubeObject {
+    const metadata = fieldsAt(draft, 'metadata') ?? {}
+    if (hasGeneration(type, this.#server.minor)) {
+      const generation = existing.metadata.generation ?? 1
+      metadata['generation'] = options.subresource !== 'status' && generationRises(type, draft, existing) ? generation + 1 : generation
+    }
+    validateUpdate(this.#server, type, draft, existing, options.subresource)
+    if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
+    metadata['resourceVersion'] = existing.metadata.resourceVersion
+    if (isUnchanged(draft, existing)) return existing
+    const object = asStored(draft)
+    if (options.isDryRun === true) return object
+    const { namespace, name } = object.metadata
+    if (isGone(object)) {
+      this.#server.store.remove(type.key, namespace, name)
+      return object
+    }
+    return this.#server.store.put(type.key, object)
+  }
+
+  update(type: ResourceType, object: Draft | KubeObject, options: WriteOptions): KubeObject {
+    const namespace = type.isNamespaced ? textAt(object, 'metadata', 'namespace') : undefined
+    const existing = this.existing(type, namespace, textAt(object, 'metadata', 'name') ?? '')
+    return this.finishUpdate(type, this.prepareUpdate(type, object, existing, options), existing, options)
+  }
+
+  existing(type: ResourceType, namespace: string | undefined, name: string): KubeObject {
+    const found = this.#server.store.get(type.key, namespace, name)
+    if (found === undefined) throw notFound(subjectOf(type), name)
+    return found
+  }
+
+  #generateName(type: ResourceType, metadata: Draft): void {
+    const base = textAt(metadata, 'generateName') ?? ''
+    if (base === '') return
+    for (let attempt = 0; attempt < 8; attempt++) {
+      const name = generatedName(base, this.#server.random)
+      metadata['name'] = name
+      const namespace = type.isNamespaced ? textAt(metadata, 'namespace') : undefined
+      if (this.#server.store.get(type.key, namespace, name) === undefined) return
+    }
+  }
+}
+
+function agreeOnNamespace(type: ResourceType, metadata: Draft, namespace: string | undefined): void {
+  if (!type.isNamespaced) {
+    delete metadata['namespace']
+    return
+  }
+  const given = textAt(metadata, 'namespace') ?? ''
+  const wanted = namespace ?? given
+  if (given !== '' && given !== wanted) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  }
+  metadata['namespace'] = wanted
+}
+
+export function modified(type: ResourceType, name: string): StatusError {
+  return conflict(subjectOf(type), name, 'the object has been modified; please apply your changes to the latest version and try again')
+}
+
+function needsResourceVersion(type: ResourceType): boolean {
+  return type.custom !== undefined || type.key === 'poddisruptionbudgets.policy' || type.key === 'leases.coordination.k8s.io' || type.key === 'apiservices.apiregistration.k8s.io'
+}
+
+function missingResourceVersion(type: ResourceType, name: string): StatusError {
+  const why = 'metadata.resourceVersion: Invalid value: 0: must be specified for an update'
+  const qualified = type.group === '' ? type.kind : `${type.kind}.${type.group}`
+  const cause = { reason: 'FieldValueInvalid', message: 'Invalid value: 0: must be specified for an update', field: 'metadata.resourceVersion' }
+  const details = { name, ...(type.group === '' ? {} : { group: type.group }), kind: type.kind, causes: [cause] }
+  return new StatusError(statusBody(422, `${qualified} "${name}" is invalid: ${why}`, 'Invalid', details))
+}
+
+/** An object whose deletion was asked for and that nothing holds any more. */
+export function isGone(object: KubeObject): boolean {
+  const { deletionTimestamp, finalizers, deletionGracePeriodSeconds } = object.metadata
+  if (deletionTimestamp === undefined || (finalizers?.length ?? 0) > 0) return false
+  return (deletionGracePeriodSeconds ?? 0) === 0 && listAt(object, 'spec', 'finalizers').length === 0
+}
+
+function isUnchanged(draft: Draft, existing: KubeObject): boolean {
+  return isSame(withoutTimes(draft), withoutTimes(existing))
+}
+
+/** The object with the times in managedFields left out: they alone are no change. */
+function withoutTimes(object: Draft | KubeObject): Draft {
+  const metadata = fieldsAt(object, 'metadata') ?? {}
+  const entries = listAt(metadata, 'managedFields').map(entry => ({ ...fieldsAt({ entry }, 'entry'), time: undefined }))
+  return { ...object, metadata: { ...metadata, managedFields: entries.length === 0 ? undefined : entries } }
+}
+
+export function hasStatus(type: ResourceType): boolean {
+  return hasSubresource(type, 'status')
+}

@@ -1,0 +1,85 @@
+// The twin's certificate authority: its own root, the server's certificate and client certificates of users.
+import type { webcrypto } from 'node:crypto'
+import type { ServerCertificates } from './http-server.ts'
+
+export interface KeyPair {
+  readonly certificate: string
+  readonly key: string
+}
+
+export interface Authority {
+  readonly certificate: string
+  readonly server: ServerCertificates
+  /** A client certificate: CN is the user, each O a group. */
+  issueClient(user: string, groups: readonly string[]): Promise<KeyPair>
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+const dayMs = 86_400_000
+
+/** A fresh authority. `nowMs` is real time: certificates are checked by clients that live in it. */
+export async function makeAuthority(nowMs: number, hosts: readonly string[]): Promise<Authority> {
+  await import('reflect-metadata')
+  const x509 = await import('@peculiar/x509')
+  const rootKeys = await generateKeys()
+  const root = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: '01',
+    name: 'CN=ballast-twin',
+    ...validity(nowMs),
+    signingAlgorithm: algorithm,
+    keys: rootKeys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 1, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(rootKeys.publicKey),
+    ],
+  })
+  let serial = 1
+  const issue = async (subject: readonly Record<string, string[]>[], usage: string, names: readonly string[]): Promise<KeyPair> => {
+    const keys = await generateKeys()
+    serial++
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: serial.toString(16).padStart(2, '0'),
+      subject: [...subject],
+      issuer: root.subject,
+      ...validity(nowMs),
+      signingAlgorithm: algorithm,
+      publicKey: keys.publicKey,
+      signingKey: rootKeys.privateKey,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
+        new x509.ExtendedKeyUsageExtension([usage]),
+        ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names.map(alternativeName))]),
+      ],
+    })
+    return { certificate: certificate.toString('pem'), key: await privateKeyPem(keys.privateKey) }
+  }
+  const certificate = root.toString('pem')
+  const names = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', '127.0.0.1', '::1', ...hosts]
+  const server = await issue([{ CN: ['kube-apiserver'] }], x509.ExtendedKeyUsage.serverAuth, [...new Set(names)])
+  return {
+    certificate,
+    server: { authority: certificate, ...server },
+    issueClient: (user, groups) => issue([...groups.map(group => ({ O: [group] })), { CN: [user] }], x509.ExtendedKeyUsage.clientAuth, []),
+  }
+}
+
+function validity(nowMs: number): { readonly notBefore: Date; readonly notAfter: Date } {
+  return { notBefore: new Date(nowMs - dayMs), notAfter: new Date(nowMs + 365 * dayMs) }
+}
+
+function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+}
+
+async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
+  const bytes = Buffer.from(await crypto.subtle.exportKey('pkcs8', key))
+  const lines = bytes.toString('base64').match(/.{1,64}/g) ?? []
+  return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`
+}
+
+function alternativeName(name: string): { readonly type: 'ip' | 'dns'; readonly value: string } {
+  return { type: /^[\d.]+$|:/.test(name) ? 'ip' : 'dns', value: name }
+}
+

@@ -1,0 +1,56 @@
+// What every new cluster has before anybody created anything: namespaces, priority classes, the API's own service, roles.
+import type { KubeObject } from '#kube/objects.ts'
+import type { ApiServer } from './api/api-server.ts'
+import { bootstrapRoles } from './api/bootstrap-roles.ts'
+import type { Draft } from './json-value.ts'
+import { ensureNamespace, loadObjects } from './load.ts'
+
+/** Fills an empty store. */
+export function bootstrap(server: ApiServer): void {
+  for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system']) ensureNamespace(server, name)
+  loadObjects(server, [...priorityClasses, apiService, ...flowObjects, ...bootstrapRoles()])
+}
+
+function priorityClass(name: string, value: number, description: string): KubeObject {
+  return { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value, description, preemptionPolicy: 'PreemptLowerPriority' }
+}
+
+const priorityClasses = [
+  priorityClass('system-cluster-critical', 2_000_000_000, 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.'),
+  priorityClass('system-node-critical', 2_000_001_000, 'Used for system critical pods that must not be moved from their current node.'),
+]
+
+const apiService: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+  spec: {
+    clusterIP: '10.96.0.1',
+    clusterIPs: ['10.96.0.1'],
+    ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
+    type: 'ClusterIP',
+  },
+  status: { loadBalancer: {} },
+}
+
+function priorityLevel(name: string, spec: Draft): KubeObject {
+  return { apiVersion: 'flowcontrol.apiserver.k8s.io/v1', kind: 'PriorityLevelConfiguration', metadata: { name }, spec }
+}
+
+function flowSchema(name: string, precedence: number, group: string): KubeObject {
+  const everything = {
+    subjects: [{ kind: 'Group', group: { name: group } }],
+    resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], clusterScope: true, namespaces: ['*'] }],
+    nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+  }
+  const spec = { matchingPrecedence: precedence, priorityLevelConfiguration: { name }, rules: [everything] }
+  return { apiVersion: 'flowcontrol.apiserver.k8s.io/v1', kind: 'FlowSchema', metadata: { name }, spec }
+}
+
+/** Stored because clients list them; nothing is throttled by them. */
+const flowObjects = [
+  priorityLevel('exempt', { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } }),
+  priorityLevel('catch-all', { type: 'Limited', limited: { nominalConcurrencyShares: 5, lendablePercent: 0, limitResponse: { type: 'Reject' } } }),
+  flowSchema('exempt', 1, 'system:masters'),
+  flowSchema('catch-all', 10000, 'system:authenticated'),
+]

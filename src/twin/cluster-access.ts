@@ -1,0 +1,54 @@
+// The API server as the simulated components see it: the same write pipeline, without sockets, JSON or permissions.
+import type { KubeObject } from '#kube/objects.ts'
+import { badRequest, notFound } from '#kube/status.ts'
+import type { ClusterAccess, DeleteChoice, ResourceKey, StoreEvent, Writer } from './access.ts'
+import type { ApiServer } from './api/api-server.ts'
+import { bindPod } from './api/binding.ts'
+import type { Deletion } from './api/deletion.ts'
+import type { ResourceType } from './api/resource-type.ts'
+import type { Webhooks } from './api/webhooks.ts'
+import type { WriteOptions, WritePipeline } from './api/write-pipeline.ts'
+
+export interface AccessParts {
+  readonly server: ApiServer
+  readonly writes: WritePipeline
+  readonly deletion: Deletion
+  readonly webhooks: Webhooks
+}
+
+/** Access for components inside the process. */
+export function clusterAccess({ server, writes, deletion, webhooks }: AccessParts): ClusterAccess {
+  const typeOf = (resource: ResourceKey): ResourceType => {
+    const type = server.resources.ofKey(resource)
+    if (type === undefined) throw notFound({ group: '', resource }, '')
+    return type
+  }
+  const optionsOf = (writer: Writer): WriteOptions => ({
+    user: { name: writer.user, groups: ['system:authenticated'] },
+    manager: writer.manager,
+  })
+  return {
+    get: (resource, namespace, name) => server.store.get(resource, namespace, name),
+    list: (resource, namespace) => server.store.list(resource, namespace),
+    create: (resource, object, writer) => writes.create(typeOf(resource), object, undefined, optionsOf(writer)),
+    async createAdmitted(resource: ResourceKey, object: KubeObject, writer: Writer): Promise<KubeObject> {
+      const type = typeOf(resource)
+      const options = optionsOf(writer)
+      using _held = server.clock.hold()
+      const draft = writes.prepareCreate(type, object, undefined, options)
+      const admitted = await webhooks.admit(type, { operation: 'CREATE', object: draft, existing: undefined, options })
+      return writes.finishCreate(type, admitted, options)
+    },
+    update: (resource, object, writer, options) => writes.update(typeOf(resource), object, { ...optionsOf(writer), ...(options?.subresource === undefined ? {} : { subresource: options.subresource }) }),
+    remove: (resource, namespace, name, _writer, options: DeleteChoice = {}) => void deletion.remove(typeOf(resource), namespace, name, options),
+    bind: (namespace, pod, node, writer) => void bindPod(server, writes, { namespace, pod, node }, optionsOf(writer)),
+    subscribe(resource: ResourceKey, handler: (event: StoreEvent) => void): () => void {
+      if (resource === '') throw badRequest('a resource is needed to subscribe')
+      return server.store.subscribe(resource, handler)
+    },
+    resources: () => server.resources.keys(),
+    get revision() {
+      return server.store.revision
+    },
+  }
+}

@@ -1,0 +1,125 @@
+// JSON trees as data: reading them by path without trusting their shape, copying, freezing, comparing.
+import type { KubeObject } from '#kube/objects.ts'
+
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonFields
+export type JsonFields = { readonly [key: string]: JsonValue | undefined }
+
+/** A tree that is being made; it becomes a `KubeObject` when it is stored. */
+export type Draft = { [key: string]: unknown }
+
+export function isFields(value: unknown): value is Draft {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The value below `path`; undefined where the path leaves the tree. */
+export function valueAt(value: unknown, ...path: readonly string[]): unknown {
+  let current = value
+  for (const key of path) {
+    if (!isFields(current) || !Object.hasOwn(current, key)) return undefined
+    current = current[key]
+  }
+  return current
+}
+
+export function fieldsAt(value: unknown, ...path: readonly string[]): Draft | undefined {
+  const found = valueAt(value, ...path)
+  return isFields(found) ? found : undefined
+}
+
+/** The elements of a list; none when there is no list. */
+export function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] {
+  const found = valueAt(value, ...path)
+  return Array.isArray(found) ? found : []
+}
+
+export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
+  const found = valueAt(value, ...path)
+  return typeof found === 'string' ? found : undefined
+}
+
+export function numberAt(value: unknown, ...path: readonly string[]): number | undefined {
+  const found = valueAt(value, ...path)
+  return typeof found === 'number' ? found : undefined
+}
+
+/** The objects of a list; elements that are none are left out. */
+export function itemsAt(value: unknown, ...path: readonly string[]): readonly Draft[] {
+  return listAt(value, ...path).filter(isFields)
+}
+
+/** The string values of a map such as labels. */
+export function textsAt(value: unknown, ...path: readonly string[]): Record<string, string> {
+  const texts: Record<string, string> = {}
+  for (const [key, text] of Object.entries(fieldsAt(value, ...path) ?? {})) if (typeof text === 'string') setField(texts, key, text)
+  return texts
+}
+
+/** Sets an own field, whatever its name. */
+export function setField<T>(fields: { [key: string]: T }, key: string, value: T): void {
+  if (key === '__proto__') Object.defineProperty(fields, key, { value, enumerable: true, configurable: true, writable: true })
+  else fields[key] = value
+}
+
+/** Sets the value below `path`, making (or copying, where frozen) the objects on the way. */
+export function setAt(fields: Draft, path: readonly string[], value: unknown): void {
+  const [key, ...rest] = path
+  if (key === undefined) return
+  if (rest.length === 0) {
+    if (value === undefined) delete fields[key]
+    else setField(fields, key, value)
+    return
+  }
+  const present = fields[key]
+  const next: Draft = isFields(present) ? (Object.isFrozen(present) ? { ...present } : present) : {}
+  setField(fields, key, next)
+  setAt(next, rest, value)
+}
+
+/** A deep copy that may be changed. */
+export function copyOf<T>(value: T): T
+export function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(item => copyOf(item))
+  if (!isFields(value)) return value
+  const copy: Draft = {}
+  for (const key of Object.keys(value)) setField(copy, key, copyOf(value[key]))
+  return copy
+}
+
+/** A deep copy of an object as a tree that may be changed. */
+export function draftOf(object: KubeObject | Draft): Draft {
+  const copy: Draft = {}
+  for (const key of Object.keys(object)) setField(copy, key, copyOf(object[key]))
+  return copy
+}
+
+/** Freezes a tree; parts that are frozen already are taken to be frozen through. Absent (`undefined`) fields are removed. */
+export function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  if (Array.isArray(value)) for (const item of value) frozen(item)
+  else if (isFields(value)) {
+    for (const key of Object.keys(value)) {
+      if (value[key] === undefined) delete value[key]
+      else frozen(value[key])
+    }
+  }
+  return Object.freeze(value)
+}
+
+/** Equality of trees; an absent field equals an undefined one. Order of keys does not matter. */
+export function isSame(left: unknown, right: unknown): boolean {
+  if (left === right) return true
+  if (Array.isArray(left)) {
+    return Array.isArray(right) && left.length === right.length && left.every((item, index) => isSame(item, right[index]))
+  }
+  if (!isFields(left) || !isFields(right)) return false
+  for (const key of Object.keys(left)) if (left[key] !== undefined && !(Object.hasOwn(right, key) && isSame(left[key], right[key]))) return false
+  for (const key of Object.keys(right)) if (right[key] !== undefined && !Object.hasOwn(left, key)) return false
+  return true
+}
+
+/** True for what has no content: undefined, null, `{}`, `[]`, '', 0, false. */
+export function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === '' || value === 0 || value === false) return true
+  if (Array.isArray(value)) return value.length === 0
+  return isFields(value) && Object.keys(value).length === 0
+}

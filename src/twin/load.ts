@@ -1,0 +1,167 @@
+// A snapshot put into the store: identities, owners and status stay as they are, only resourceVersions are new.
+import type { KubeObject } from '#kube/objects.ts'
+import type { Problem } from '#kube/problem.ts'
+import { randomUuid } from '#kube/random.ts'
+import { type ApiServer, timestamp } from './api/api-server.ts'
+import { definitionFor, establish } from './api/custom-resources.ts'
+import { setDefaults } from './api/defaults.ts'
+import { hasGeneration, qualityOfService } from './api/object-strategy.ts'
+import { apiVersionOf, type ResourceType } from './api/resource-type.ts'
+import { toStorage } from './api/versions.ts'
+import { asStored } from './api/write-pipeline.ts'
+import { type Draft, draftOf, fieldsAt, itemsAt, listAt, textAt } from './json-value.ts'
+
+export interface LoadReport {
+  readonly loaded: number
+  /** What was left out or made up, in a sentence each. */
+  readonly problems: readonly Problem[]
+  /** UIDs that are named as owners but are not there: the garbage collector leaves their dependents alone. */
+  readonly absentOwners: ReadonlySet<string>
+}
+
+/** Kinds in the order in which they are loaded; all others come after. */
+const order = ['CustomResourceDefinition', 'Namespace', 'PriorityClass', 'StorageClass', 'Node', 'PersistentVolume', 'PersistentVolumeClaim', 'Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob']
+
+/** Loads objects of any kind. What cannot be loaded is reported and left out; nothing here throws on odd objects. */
+export function loadObjects(server: ApiServer, objects: readonly KubeObject[]): LoadReport {
+  const problems: Problem[] = []
+  const ranked = objects.map((object, index) => ({ object, index, rank: rankOf(object) }))
+  ranked.sort((left, right) => left.rank - right.rank || left.index - right.index)
+  serveUnknownKinds(server, objects, problems)
+  let loaded = 0
+  for (const { object } of ranked) if (loadOne(server, object, problems)) loaded++
+  return { loaded, problems, absentOwners: absentOwners(server) }
+}
+
+function rankOf(object: KubeObject): number {
+  const rank = order.indexOf(object.kind)
+  return rank < 0 ? order.length : rank
+}
+
+/** A kind that no definition describes gets a permissive one. */
+function serveUnknownKinds(server: ApiServer, objects: readonly KubeObject[], problems: Problem[]): void {
+  const described = new Set<string>()
+  for (const object of objects) {
+    if (object.kind !== 'CustomResourceDefinition') continue
+    const group = textAt(object, 'spec', 'group') ?? ''
+    const kind = textAt(object, 'spec', 'names', 'kind') ?? ''
+    for (const version of itemsAt(object, 'spec', 'versions')) described.add(`${group}/${textAt(version, 'name') ?? ''}/${kind}`)
+  }
+  for (const object of objects) {
+    if (!isObject(object) || described.has(`${object.apiVersion}/${object.kind}`)) continue
+    if (server.resources.ofKind(object.apiVersion, object.kind) !== undefined) continue
+    if (!object.apiVersion.includes('/')) continue
+    const isNamespaced = objects.some(other => other.kind === object.kind && other.apiVersion === object.apiVersion && other.metadata?.namespace !== undefined)
+    const definition = definitionFor(object.apiVersion, object.kind, isNamespaced)
+    if (isBuiltInGroup(server, object.apiVersion)) continue
+    described.add(`${object.apiVersion}/${object.kind}`)
+    loadOne(server, definition, problems)
+  }
+}
+
+function isBuiltInGroup(server: ApiServer, apiVersion: string): boolean {
+  const group = apiVersion.slice(0, apiVersion.indexOf('/'))
+  return server.resources.all().some(type => type.group === group && type.custom === undefined)
+}
+
+function isObject(object: KubeObject): boolean {
+  return typeof object.apiVersion === 'string' && typeof object.kind === 'string' && typeof object.metadata?.name === 'string'
+}
+
+function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): boolean {
+  if (!isObject(object)) {
+    problems.push({ code: 'object-shape', where: 'snapshot', found: JSON.stringify(object).slice(0, 100), expected: 'an object with apiVersion, kind and metadata.name' })
+    return false
+  }
+  const type = server.resources.ofKind(object.apiVersion, object.kind)
+  const where = `${object.kind} ${object.metadata.namespace === undefined ? '' : `${object.metadata.namespace}/`}${object.metadata.name}`
+  if (type === undefined || !(type.verbs.includes('watch') || type.group === 'metrics.k8s.io')) {
+    problems.push({ code: 'kind-unknown', where, found: `${object.apiVersion} ${object.kind}`, expected: 'a kind that this version of Kubernetes serves' })
+    return false
+  }
+  const draft = completed(server, type, object)
+  const namespace = type.isNamespaced ? textAt(draft, 'metadata', 'namespace') : undefined
+  if (namespace !== undefined) ensureNamespace(server, namespace)
+  if (server.store.get(type.key, namespace, object.metadata.name) !== undefined && !isReplaceable(type, object.metadata.name)) {
+    problems.push({ code: 'object-duplicate', where, found: 'a second object of that name', expected: 'one; the last one is taken' })
+  }
+  const stored = server.store.put(type.key, asStored(draft))
+  if (type.key === 'customresourcedefinitions.apiextensions.k8s.io') establish(server, stored)
+  return true
+}
+
+/** Objects that a twin makes before anything is loaded. */
+function isReplaceable(type: ResourceType, name: string): boolean {
+  return type.key === 'namespaces' || type.group === 'rbac.authorization.k8s.io' || name.startsWith('system-') || type.key === 'services' || type.group === 'flowcontrol.apiserver.k8s.io'
+}
+
+function completed(server: ApiServer, type: ResourceType, object: KubeObject): Draft {
+  const draft = toStorage(type, draftOf(object))
+  const storage = server.resources.ofKey(type.key) ?? type
+  draft['apiVersion'] = apiVersionOf(storage)
+  draft['kind'] = storage.kind
+  const metadata: Draft = { ...fieldsAt(draft, 'metadata') }
+  draft['metadata'] = metadata
+  delete metadata['resourceVersion']
+  delete metadata['selfLink']
+  if (type.isNamespaced) metadata['namespace'] = textAt(metadata, 'namespace') ?? 'default'
+  else delete metadata['namespace']
+  metadata['uid'] ??= randomUuid(server.random)
+  metadata['creationTimestamp'] ??= timestamp(server.clock.now())
+  if (hasGeneration(type, server.minor)) metadata['generation'] ??= 1
+  decodeStringData(type, draft)
+  setDefaults(storage, draft, server)
+  if (type.key === 'namespaces' && fieldsAt(draft, 'status', 'phase') === undefined) draft['status'] = { phase: 'Active', ...fieldsAt(draft, 'status') }
+  if (type.key === 'pods') completePod(server, draft)
+  return draft
+}
+
+function decodeStringData(type: ResourceType, draft: Draft): void {
+  if (type.key !== 'secrets') return
+  const texts = fieldsAt(draft, 'stringData')
+  if (texts === undefined) return
+  const data: Draft = { ...fieldsAt(draft, 'data') }
+  for (const [key, value] of Object.entries(texts)) data[key] = Buffer.from(String(value)).toString('base64')
+  draft['data'] = data
+  delete draft['stringData']
+}
+
+function completePod(server: ApiServer, draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  const status: Draft = { phase: 'Pending', ...fieldsAt(draft, 'status') }
+  status['qosClass'] ??= qualityOfService(spec)
+  draft['status'] = status
+  const name = textAt(spec, 'priorityClassName')
+  if (spec['priority'] === undefined) {
+    const found = name === undefined ? undefined : server.store.get('priorityclasses.scheduling.k8s.io', undefined, name)
+    spec['priority'] = typeof found?.['value'] === 'number' ? found['value'] : 0
+  }
+  spec['serviceAccountName'] ??= 'default'
+}
+
+/** A namespace that is only mentioned is made. */
+export function ensureNamespace(server: ApiServer, name: string): void {
+  if (server.store.get('namespaces', undefined, name) !== undefined) return
+  server.store.put(
+    'namespaces',
+    asStored({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name, uid: randomUuid(server.random), creationTimestamp: timestamp(server.clock.now()), labels: { 'kubernetes.io/metadata.name': name } },
+      spec: { finalizers: ['kubernetes'] },
+      status: { phase: 'Active' },
+    }),
+  )
+}
+
+function absentOwners(server: ApiServer): ReadonlySet<string> {
+  const present = new Set<string>()
+  const named = new Set<string>()
+  for (const key of server.resources.keys()) {
+    for (const object of server.store.list(key)) {
+      if (object.metadata.uid !== undefined) present.add(object.metadata.uid)
+      for (const owner of listAt(object, 'metadata', 'ownerReferences')) named.add(textAt(owner, 'uid') ?? '')
+    }
+  }
+  return named.difference(present)
+}

@@ -1,0 +1,2 @@
+export function trackCreate(..._rest: unknown[]): void {}
+export function trackUpdate(..._rest: unknown[]): void {}

@@ -1,0 +1,140 @@
+// A whole cluster in one process: an API server that real clients can use, and simulated components behind it.
+import { type Clock, systemClock, VirtualClock } from '#kube/clock.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { type Random, seededRandom } from '#kube/random.ts'
+import type { Transport } from '#kube/transport.ts'
+import type { ClusterAccess } from './access.ts'
+import type { ApiServer } from './api/api-server.ts'
+import { Authorizer } from './api/authorization.ts'
+import { Deletion } from './api/deletion.ts'
+import type { Handler, TwinRequest } from './api/request.ts'
+import { ResourceHandlers } from './api/resource-handlers.ts'
+import { ResourceRegistry } from './api/resource-registry.ts'
+import { minorOf, newestMinor } from './api/server-version.ts'
+import { Webhooks } from './api/webhooks.ts'
+import { WritePipeline } from './api/write-pipeline.ts'
+import { type Authority, makeAuthority } from './authority.ts'
+import { bootstrap } from './bootstrap.ts'
+import { clusterAccess } from './cluster-access.ts'
+import { type HttpServer, startHttpServer } from './http-server.ts'
+import { inMemoryTransport, type TransportCredentials } from './in-memory-transport.ts'
+import { kubeconfigText } from './kubeconfig.ts'
+import { type LoadReport, loadObjects } from './load.ts'
+import { type LoggedRequest, RequestLog } from './request-log.ts'
+import { requestHandler } from './request-handler.ts'
+import { Store } from './store.ts'
+
+export interface TwinOptions {
+  /** The cluster's time. */
+  readonly clock: Clock
+  /** Every random choice: the same seed gives the same names and UIDs. */
+  readonly seed?: number
+  readonly objects?: readonly KubeObject[]
+  /** `1.32` to `1.36`; the newest when absent. */
+  readonly kubernetesVersion?: string
+  /** HTTPS as well; port 0 takes a free one. Without it the twin is reached in memory only. */
+  readonly listen?: { readonly port: number; readonly bind?: string }
+  readonly authorization?: 'RBAC' | 'AlwaysAllow'
+  readonly allowsAnonymous?: boolean
+  /** Revisions that watches can go back. */
+  readonly historyLimit?: number
+  /** Told of errors that are bugs, not answers. */
+  readonly onUnexpected?: (error: unknown, request: { readonly method: string; readonly path: string }) => void
+}
+
+export interface Twin extends AsyncDisposable {
+  /** Undefined where nothing is listened on. */
+  readonly url: string | undefined
+  /** A kubeconfig of the administrator, or of another user with the groups given. @throws where nothing is listened on. */
+  kubeconfig(user?: { readonly name: string; readonly groups: readonly string[] }): Promise<string>
+  /** The same handler as HTTP has, in memory. */
+  transport(credentials: TransportCredentials): Transport
+  readonly access: ClusterAccess
+  /** Puts objects into the cluster as they are, with their identities and status. */
+  load(objects: readonly KubeObject[]): LoadReport
+  /** What the load at the start left out. */
+  readonly report: LoadReport
+  readonly requests: { readonly entries: readonly LoggedRequest[]; readonly total: number }
+  /** Resolves when nothing moves any more: on a virtual clock it is driven there. @throws Error at the limit. */
+  settle(options: { readonly limitMs: number }): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts a twin; it answers when this resolves. @throws InputError on an unknown version, Error when the port is taken. */
+export async function startTwin(options: TwinOptions): Promise<Twin> {
+  const server = apiServer(options)
+  const writes = new WritePipeline(server)
+  const deletion = new Deletion(server, writes)
+  const webhooks = new Webhooks()
+  const log = new RequestLog()
+  bootstrap(server)
+  const report = loadObjects(server, options.objects ?? [])
+  const handler = requestHandler({
+    server,
+    resources: new ResourceHandlers(server, writes),
+    authorizer: new Authorizer(server.store, options.authorization ?? 'RBAC'),
+    checkToken: async () => undefined,
+    log,
+    allowsAnonymous: options.allowsAnonymous ?? false,
+    onUnexpected: options.onUnexpected ?? rethrowLater,
+  })
+  const access = clusterAccess({ server, writes, deletion, webhooks })
+  const stack = new AsyncDisposableStack()
+  const listening = options.listen === undefined ? undefined : await listen(handler, options.listen)
+  if (listening !== undefined) stack.defer(() => listening.http.close())
+  return {
+    url: listening?.url,
+    async kubeconfig(user = { name: 'ballast-admin', groups: ['system:masters'] }) {
+      if (listening === undefined) throw new Error('a kubeconfig needs a twin that listens')
+      return kubeconfigText(listening.url, listening.authority.certificate, await listening.authority.issueClient(user.name, user.groups))
+    },
+    transport: credentials => inMemoryTransport(handler, credentials),
+    access,
+    load: objects => loadObjects(server, objects),
+    report,
+    requests: log,
+    settle: limits => settle(options.clock, limits),
+    stop: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+function apiServer(options: TwinOptions): ApiServer {
+  const minor = options.kubernetesVersion === undefined ? newestMinor : minorOf(options.kubernetesVersion)
+  if (minor === undefined) throw new Error(`Kubernetes ${options.kubernetesVersion ?? ''} is not one the twin can play; 1.32 to 1.36 are`)
+  const random: Random = seededRandom(options.seed ?? 1)
+  const history = options.historyLimit
+  return {
+    store: new Store(history === undefined ? {} : { historyLimit: history }),
+    resources: new ResourceRegistry(),
+    clock: options.clock,
+    wire: systemClock,
+    random,
+    minor,
+  }
+}
+
+interface Listening {
+  readonly http: HttpServer
+  readonly url: string
+  readonly authority: Authority
+}
+
+async function listen(handler: Handler, where: { readonly port: number; readonly bind?: string }): Promise<Listening> {
+  const bind = where.bind ?? '127.0.0.1'
+  const authority = await makeAuthority(systemClock.now(), [bind])
+  const http = await startHttpServer(handler, authority.server, { port: where.port, bind })
+  const host = bind.includes(':') ? `[${bind}]` : bind
+  return { http, url: `https://${host}:${http.port}`, authority }
+}
+
+function rethrowLater(error: unknown, request: Pick<TwinRequest, 'method' | 'path'>): void {
+  queueMicrotask(() => {
+    throw new Error(`the twin could not answer ${request.method} ${request.path}`, { cause: error })
+  })
+}
+
+async function settle(clock: Clock, limits: { readonly limitMs: number }): Promise<void> {
+  if (clock instanceof VirtualClock) await clock.advance(limits.limitMs)
+  else await clock.after(limits.limitMs)
+}
