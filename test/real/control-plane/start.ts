@@ -1,5 +1,6 @@
 // Starts a real control plane on loopback: etcd, kube-apiserver, and on demand kube-scheduler and kube-controller-manager.
 // There are no kubelets: nodes and pod statuses are what the caller writes.
+// By hand: `node test/real/control-plane/start.ts [1.34|1.36|off]` prints the kubeconfig's path and runs until Ctrl-C.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -256,4 +257,12 @@ function controllerFlags(directory: string): string[] {
     `--service-account-private-key-file=${join(directory, 'tokens.key')}`,
     '--controllers=*,-node-lifecycle-controller,-taint-eviction-controller',
   ]
+}
+
+if (import.meta.main) {
+  const wanted = process.argv[2] ?? '1.36'
+  const scheduler = (['1.34', '1.36', 'off'] as const).find(known => known === wanted)
+  if (scheduler === undefined) throw new Error('usage: start.ts [1.34|1.36|off]')
+  const { kubeconfig, serverVersion } = await startControlPlane({ scheduler, controllerManager: true })
+  console.log(`Kubernetes ${serverVersion}: export KUBECONFIG=${kubeconfig}`)
 }

@@ -161,15 +161,18 @@ async function state(client: ApiClient, namespace: string): Promise<ApiObject[]>
   return objects
 }
 
-/** Two thousand disrupted pods are told by two of them and their number. */
-function shortened(budget: ApiObject): ApiObject {
-  const status = budget.status as { disruptedPods?: Record<string, string> } | undefined
+const someTime = '2026-01-01T00:00:00Z'
+
+/** Two thousand disrupted pods are told by two of them and their number; times are one time. */
+function shortened(object: ApiObject): ApiObject {
+  const recorded: ApiObject = JSON.parse(JSON.stringify(object), (key, value: unknown) =>
+    key === 'deletionTimestamp' || key === 'lastTransitionTime' ? someTime : value,
+  )
+  const status = recorded.status as { disruptedPods?: Record<string, string> } | undefined
   const names = Object.keys(status?.disruptedPods ?? {}).sort()
-  const shown = Object.fromEntries(names.slice(0, 2).map(name => [name, '2026-01-01T00:00:00Z']))
-  const metadata = { ...budget.metadata }
-  if (metadata.deletionTimestamp !== undefined) metadata.deletionTimestamp = '2026-01-01T00:00:00Z'
-  if (names.length === 0) return { ...budget, metadata }
-  return { ...budget, metadata, status: { ...status, disruptedPods: shown, disruptedPodCount: names.length } }
+  if (names.length === 0) return recorded
+  const disruptedPods = Object.fromEntries(names.slice(0, 2).map(name => [name, someTime]))
+  return { ...recorded, status: { ...status, disruptedPods, disruptedPodCount: names.length } }
 }
 
 /** The answer with what differs from run to run (the pod's own uid in a refused precondition) replaced. */
