@@ -1,12 +1,12 @@
 // What cannot be right about an object that came from outside, said as problems with the place in file, document, object and field.
 
-import type { KubeObject } from '#kube/objects.ts'
+import { parseScaledValue } from '#kube/int-or-string.ts'
 import { annotationBytesLimit } from '#kube/names.ts'
+import type { KubeObject } from '#kube/objects.ts'
 import type { Parsed, Problem } from '#kube/problem.ts'
 import { cpuMillicores, wholeNumber } from '#kube/quantity.ts'
 import { parseApiVersion } from '#kube/resource.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
-import { parseScaledValue } from '#kube/int-or-string.ts'
 import { builtInKinds, isBuiltInGroup, nearestKind } from './kinds.ts'
 
 export interface ClusterProblem extends Problem {
@@ -30,10 +30,12 @@ export function checkedObject(object: KubeObject, place: string): readonly Clust
   if (typeof object !== 'object' || object === null) return [aside('object-shape', place, String(object), 'an object')]
   const problems: ClusterProblem[] = []
   for (const field of ['apiVersion', 'kind'] as const) {
-    if (typeof object[field] !== 'string' || object[field] === '') problems.push(aside('field-missing', `${place}: ${field}`, shown(object[field]), 'a text'))
+    if (typeof object[field] !== 'string' || object[field] === '')
+      problems.push(aside('field-missing', `${place}: ${field}`, shown(object[field]), 'a text'))
   }
   if (problems.length > 0) return problems
-  if (typeof object.metadata !== 'object' || object.metadata === null) return [aside('field-missing', `${place}: metadata`, shown(object.metadata), 'an object')]
+  if (typeof object.metadata !== 'object' || object.metadata === null)
+    return [aside('field-missing', `${place}: metadata`, shown(object.metadata), 'an object')]
   if (typeof object.metadata.name !== 'string' || object.metadata.name === '') {
     problems.push(aside('field-missing', `${place}: metadata.name`, shown(object.metadata.name), 'a text'))
   }
@@ -46,7 +48,14 @@ function kindProblems(object: KubeObject, place: string): readonly ClusterProble
   const { group } = parseApiVersion(object.apiVersion)
   if (!isBuiltInGroup(group)) {
     if (group.includes('.')) return []
-    return [aside('kind-unknown', `${place}: apiVersion`, object.apiVersion, 'the version of an API group that is built in, or of a custom one, which has a dot')]
+    return [
+      aside(
+        'kind-unknown',
+        `${place}: apiVersion`,
+        object.apiVersion,
+        'the version of an API group that is built in, or of a custom one, which has a dot',
+      ),
+    ]
   }
   const kinds = builtInKinds(group)
   if (kinds.includes(object.kind)) return []
@@ -62,7 +71,9 @@ function labelProblems(object: KubeObject, place: string): readonly ClusterProbl
     const at = `${place}: metadata.${field}`
     if (typeof map !== 'object' || Array.isArray(map)) return [aside('field-type', at, shown(map), 'a map of texts')]
     const wrong = Object.entries(map).find(([, value]) => typeof value !== 'string')
-    return wrong === undefined ? [] : [aside('field-type', `${at}[${wrong[0]}]`, shown(wrong[1]), 'a text (quote numbers and truth values)')]
+    return wrong === undefined
+      ? []
+      : [aside('field-type', `${at}[${wrong[0]}]`, shown(wrong[1]), 'a text (quote numbers and truth values)')]
   })
 }
 
@@ -70,12 +81,21 @@ function annotationProblems(object: KubeObject, place: string): readonly Cluster
   const annotations: unknown = object.metadata.annotations
   if (typeof annotations !== 'object' || annotations === null) return []
   let bytes = 0
-  for (const [key, value] of Object.entries(annotations)) bytes += Buffer.byteLength(key) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
+  for (const [key, value] of Object.entries(annotations))
+    bytes += Buffer.byteLength(key) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
   if (bytes <= annotationBytesLimit) return []
-  return [aside('annotations-too-large', `${place}: metadata.annotations`, `${bytes} bytes`, `at most ${annotationBytesLimit} bytes`)]
+  return [
+    aside('annotations-too-large', `${place}: metadata.annotations`, `${bytes} bytes`, `at most ${annotationBytesLimit} bytes`),
+  ]
 }
 
-const kindsWithSelectors: ReadonlySet<string> = new Set(['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'PodDisruptionBudget'])
+const kindsWithSelectors: ReadonlySet<string> = new Set([
+  'Deployment',
+  'ReplicaSet',
+  'StatefulSet',
+  'DaemonSet',
+  'PodDisruptionBudget',
+])
 
 function selectorProblems(object: KubeObject, place: string): readonly ClusterProblem[] {
   if (!kindsWithSelectors.has(object.kind)) return []
@@ -98,11 +118,13 @@ export function nodeProblems(object: KubeObject, place: string): readonly Cluste
 export function podProblems(object: KubeObject, place: string): readonly ClusterProblem[] {
   const spec = fieldsOf(object['spec'])
   const problems: ClusterProblem[] = []
-  if (!Array.isArray(spec['containers'])) problems.push(aside('field-missing', `${place}: spec.containers`, shown(spec['containers']), 'a list of containers'))
+  if (!Array.isArray(spec['containers']))
+    problems.push(aside('field-missing', `${place}: spec.containers`, shown(spec['containers']), 'a list of containers'))
   for (const field of ['containers', 'initContainers'] as const) {
     for (const [index, container] of listOf(spec[field]).entries()) {
       const at = `${place}: spec.${field}[${index}]`
-      if (typeof container !== 'object' || container === null) problems.push(aside('field-type', at, shown(container), 'a container'))
+      if (typeof container !== 'object' || container === null)
+        problems.push(aside('field-type', at, shown(container), 'a container'))
       problems.push(...amountProblems(fieldsOf(fieldsOf(container)['resources'])['requests'], `${at}.resources.requests`))
     }
   }
@@ -123,7 +145,10 @@ function affinityProblems(value: unknown, place: string): readonly ClusterProble
   const affinity = fieldsOf(value)
   return (['podAffinity', 'podAntiAffinity'] as const).flatMap(side => {
     const terms = [
-      ...listOf(fieldsOf(affinity[side])[required]).map((term, index) => ({ term, at: `${place}.${side}.${required}[${index}]` })),
+      ...listOf(fieldsOf(affinity[side])[required]).map((term, index) => ({
+        term,
+        at: `${place}.${side}.${required}[${index}]`,
+      })),
       ...listOf(fieldsOf(affinity[side])[preferred]).map((term, index) => ({
         term: fieldsOf(term)['podAffinityTerm'],
         at: `${place}.${side}.${preferred}[${index}].podAffinityTerm`,

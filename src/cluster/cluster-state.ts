@@ -2,11 +2,11 @@
 // the rest stands without them.
 
 import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import { checkedObject, type ClusterProblem, nodeProblems, placeOf, podProblems } from './cluster-checks.ts'
+import { parseMilli, parseWhole } from '#kube/quantity.ts'
+import { type ClusterProblem, checkedObject, nodeProblems, placeOf, podProblems } from './cluster-checks.ts'
 import { isNamespaced } from './kinds.ts'
 import { kindKey, type OwnerLookup, topmostController } from './ownership.ts'
-import { podRequests, requestsOf, type Requests } from './requests.ts'
-import { parseMilli, parseWhole } from '#kube/quantity.ts'
+import { podRequests, type Requests, requestsOf } from './requests.ts'
 
 export type { ClusterProblem } from './cluster-checks.ts'
 
@@ -209,7 +209,9 @@ function nodeState(object: Node): NodeState {
 /** Allocatable amounts, by default the capacity as the API server defaults it. @throws RangeError where a quantity does not parse. */
 export function allocatableOf(node: Node): Requests {
   const list = node.status?.allocatable ?? node.status?.capacity ?? {}
-  return requestsOf(Object.entries(list).map(([resource, text]) => [resource, resource === 'cpu' ? parseMilli(text) : parseWhole(text)]))
+  return requestsOf(
+    Object.entries(list).map(([resource, text]) => [resource, resource === 'cpu' ? parseMilli(text) : parseWhole(text)]),
+  )
 }
 
 /** Objects by kind, namespace and name; refuses a second of one name. */

@@ -37,7 +37,8 @@ export function topmostController(cluster: OwnerLookup, pod: Pod): WorkloadRefer
 function controllerAbove(cluster: OwnerLookup, owner: OwnerReference, namespace: string): OwnerReference | undefined {
   const found = cluster.object(kindKey(owner.apiVersion, owner.kind), namespace, owner.name)
   if (found === undefined) return undefined
-  const isSame = found.metadata.uid === undefined || owner.uid === undefined || owner.uid === '' || found.metadata.uid === owner.uid
+  const isSame =
+    found.metadata.uid === undefined || owner.uid === undefined || owner.uid === '' || found.metadata.uid === owner.uid
   return isSame ? controllerOf(found.metadata) : undefined
 }
 
@@ -79,7 +80,11 @@ function labelledOwner(state: ClusterState, pod: PodState, ownerLabel: string): 
   const workload = pod.workload
   const holders = [
     { source: 'pod', metadata: pod.object.metadata },
-    { source: 'workload', metadata: workload && state.object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)?.metadata },
+    {
+      source: 'workload',
+      metadata:
+        workload && state.object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)?.metadata,
+    },
     { source: 'namespace', metadata: state.object('Namespace', undefined, pod.namespace)?.metadata },
   ] as const
   for (const { source, metadata } of holders) {
@@ -104,7 +109,8 @@ function isScaled(state: ClusterState, workload: WorkloadReference): boolean {
   return ['ScaledObject.keda.sh', 'ScaledJob.keda.sh'].some(kind =>
     state.objects(kind).some(scaler => {
       if (scaler.metadata.namespace !== workload.namespace) return false
-      const spec: { readonly scaleTargetRef?: ScaleTarget } = typeof scaler['spec'] === 'object' && scaler['spec'] !== null ? scaler['spec'] : {}
+      const spec: { readonly scaleTargetRef?: ScaleTarget } =
+        typeof scaler['spec'] === 'object' && scaler['spec'] !== null ? scaler['spec'] : {}
       const target = spec.scaleTargetRef
       if (target?.name !== workload.name || (target.kind ?? 'Deployment') !== workload.kind) return false
       return parseApiVersion(target.apiVersion ?? 'apps/v1').group === parseApiVersion(workload.apiVersion).group

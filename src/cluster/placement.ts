@@ -3,8 +3,8 @@
 // Not modelled: preemption, nominated nodes, devices of resource claims, volumes of in-tree kinds that migrate to CSI.
 
 import type { KubeObject, Taint } from '#kube/objects.ts'
-import { type ClusterState, podState, type PodState } from './cluster-state.ts'
-import { requestsOf, type Requests } from './requests.ts'
+import { type ClusterState, type PodState, podState } from './cluster-state.ts'
+import { type Requests, requestsOf } from './requests.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
 import { type Filters, type FilterView, prepareFilters } from './scheduling/filters.ts'
 import { NodeLoads } from './scheduling/node-loads.ts'
@@ -15,7 +15,7 @@ import { NamespaceLabels } from './scheduling/pod-affinity.ts'
 import { PodClasses } from './scheduling/pod-classes.ts'
 import { PodReader } from './scheduling/pod-info.ts'
 import { type Refusal, unavailableMessage } from './scheduling/refusal.ts'
-import { normalise, rawScores, type RawScore } from './scheduling/scores.ts'
+import { normalise, type RawScore, rawScores } from './scheduling/scores.ts'
 import { type SpreadRules, spreadRules } from './scheduling/topology-spread.ts'
 import { podClaims, settleClaims } from './scheduling/volume-binding.ts'
 import { VolumeObjects } from './scheduling/volume-objects.ts'
@@ -47,7 +47,10 @@ export interface Evaluation {
   readonly landing: readonly string[]
   /** `0/4 nodes are available: …`, as in the PodScheduled condition; empty where something fits. */
   readonly message: string
-  /** What follows it there when nothing can be gained by preemption: `preemption: …`; empty where something fits. */
+  /**
+   * What follows it there, after a space, when nothing can be gained by preemption: `no new claims to deallocate, preemption: …`;
+   * empty where something fits.
+   */
   readonly preemption: string
 }
 
@@ -56,6 +59,8 @@ export interface EvaluateOptions {
   readonly extraTaints?: ReadonlyMap<string, readonly Taint[]>
   /** Compare these nodes alone, as a partial search that found them would: what is feasible beside them is left out of scores and landing. */
   readonly among?: readonly string[]
+  /** Compare all feasible nodes even where the scheduler would stop at some of them. */
+  readonly isWhole?: boolean
 }
 
 /** What a placement shares with its forks: nothing in it changes but for what is remembered. */
@@ -130,17 +135,19 @@ export class Placement {
     }
     const feasible = Int32Array.from(passing)
     const softTaints = this.#softTaints(view, options.extraTaints)
-    const raw = feasible.length > 1 ? rawScores(view, feasible, softTaints) : []
-    const searched = view.rules.named === undefined ? table.size : table.names.filter(name => view.rules.named?.has(name)).length
-    const found = among === undefined ? nodesToFind(searched, settings.percentageOfNodesToScore) : feasible.length
-    return new Outcome({ table, settings, pod, filters, refusals, feasible, raw, found })
+    const isWhole = among !== undefined || options.isWhole === true
+    const found = isWhole ? feasible.length : Math.min(feasible.length, this.#nodesToFind(view))
+    const scores = feasible.length > 1 ? rawScores(view, { feasible, found, softTaints }) : []
+    return new Outcome({ table, settings, pod, filters, refusals, feasible, scores, found })
   }
 
   /** Whether `pod` fits on one node, by the filters alone: scores are empty, the total 0. @throws Error for a node that is not there. */
   fits(pod: PodState, node: string): NodeVerdict {
     const filters = prepareFilters(this.#view(pod))
     const found = filters.kind === 'none' ? filters.refusal : filters.refusalOf(this.#indexOf(node))
-    return found === undefined ? { kind: 'feasible', scores: {}, total: 0 } : { kind: 'refused', filter: found.filter, reasons: found.reasons }
+    return found === undefined
+      ? { kind: 'feasible', scores: {}, total: 0 }
+      : { kind: 'refused', filter: found.filter, reasons: found.reasons }
   }
 
   /**
@@ -149,12 +156,14 @@ export class Placement {
    */
   bind(pod: PodState, node: string): void {
     const index = this.#indexOf(node)
-    if (this.#loads.placed.has(pod.key)) throw new Error(`bind pod ${pod.key} to ${node}: a pod of that name is placed already; remove it first`)
+    if (this.#loads.placed.has(pod.key))
+      throw new Error(`bind pod ${pod.key} to ${node}: a pod of that name is placed already; remove it first`)
     this.#makeOwn()
     const info = this.#fixed.reader.info(pod)
     const claims = info.hasVolumes ? podClaims(this.#volumes, pod) : undefined
     const object = this.#fixed.table.nodes[index]
-    if (claims?.kind === 'claims' && claims.claims.waiting.length > 0 && object !== undefined) settleClaims(this.#volumes, claims.claims, object)
+    if (claims?.kind === 'claims' && claims.claims.waiting.length > 0 && object !== undefined)
+      settleClaims(this.#volumes, claims.claims, object)
     this.#loads.add(info, index)
   }
 
@@ -204,14 +213,35 @@ export class Placement {
     const { status, ...object } = pod.object
     const isNamed = pod.object.metadata.ownerReferences?.some(owner => owner.controller === true && owner.kind === 'StatefulSet')
     const name = isNamed ? pod.name : `${pod.name}-replacement`
-    const replacement = { ...object, metadata: { ...metadata, name, uid: `${pod.uid}-replacement` }, spec, status: { phase: 'Pending', conditions: [] } }
+    const replacement = {
+      ...object,
+      metadata: { ...metadata, name, uid: `${pod.uid}-replacement` },
+      spec,
+      status: { phase: 'Pending', conditions: [] },
+    }
     return { ...podState(this.#fixed.state, replacement), workload: pod.workload }
+  }
+
+  #nodesToFind({ rules, settings, table }: FilterView): number {
+    const looked = rules.named === undefined ? table.size : table.names.filter(name => rules.named?.has(name)).length
+    return nodesToFind(looked, settings.percentageOfNodesToScore)
   }
 
   #view(pod: PodState): FilterView {
     const { state, settings, table, reader, namespaces } = this.#fixed
     const ask = reader.ask(pod)
-    return { state, settings, table, loads: this.#loads, classes: reader.classes, namespaces, volumes: this.#volumes, rules: this.#fixed.rules.rules(ask), spread: this.#spread(pod), ask }
+    return {
+      state,
+      settings,
+      table,
+      loads: this.#loads,
+      classes: reader.classes,
+      namespaces,
+      volumes: this.#volumes,
+      rules: this.#fixed.rules.rules(ask),
+      spread: this.#spread(pod),
+      ask,
+    }
   }
 
   #spread(pod: PodState): SpreadRules {
@@ -253,8 +283,8 @@ interface OutcomeParts {
   readonly filters: Filters
   readonly refusals: readonly (Refusal | undefined)[]
   readonly feasible: Int32Array
-  readonly raw: readonly RawScore[]
-  /** How many feasible nodes the scheduler looks for. */
+  readonly scores: readonly RawScore[]
+  /** How many of the feasible nodes the scheduler finds. */
   readonly found: number
 }
 
@@ -302,14 +332,20 @@ class Outcome implements Evaluation {
   get preemption(): string {
     const { feasible, filters, table, refusals, pod } = this.#parts
     if (feasible.length > 0 || table.size === 0) return ''
-    if (filters.kind === 'none' && filters.refusal.filter === 'SchedulingGates') return ''
-    if (pod.object.spec.preemptionPolicy === 'Never') return 'preemption: not eligible due to preemptionPolicy=Never.'
-    const reasons = refusals.map(found => (found?.isUnresolvable === false ? 'No preemption victims found for incoming pod' : 'Preemption is not helpful for scheduling'))
-    return `preemption: ${unavailableMessage(table.size, counted(reasons))}`
+    // The plugin for devices speaks first, and finds nothing of its own when another one stopped the search before it began.
+    if (filters.kind === 'none') return filters.refusal.filter === 'SchedulingGates' ? '' : 'not found'
+    const devices = 'no new claims to deallocate'
+    if (pod.object.spec.preemptionPolicy === 'Never') return `${devices}, preemption: not eligible due to preemptionPolicy=Never.`
+    const reasons = refusals.map(found =>
+      found?.isUnresolvable === false
+        ? 'No preemption victims found for incoming pod'
+        : 'Preemption is not helpful for scheduling',
+    )
+    return `${devices}, preemption: ${unavailableMessage(table.size, counted(reasons))}`
   }
 
   #pluginScores(): readonly PluginScores[] {
-    this.#scores ??= this.#parts.raw.map(({ plugin, normalisation, raw }) => {
+    this.#scores ??= this.#parts.scores.map(({ plugin, normalisation, raw }) => {
       const weighted = raw.slice()
       normalise(weighted, normalisation)
       const weight = this.#parts.settings.weights[plugin]
@@ -322,16 +358,21 @@ class Outcome implements Evaluation {
   #sums(): Float64Array {
     if (this.#totals !== undefined) return this.#totals
     const totals = new Float64Array(this.#parts.feasible.length)
-    for (const { weighted } of this.#pluginScores()) for (let at = 0; at < totals.length; at++) totals[at] = (totals[at] ?? 0) + (weighted[at] ?? 0)
+    for (const { weighted } of this.#pluginScores())
+      for (let at = 0; at < totals.length; at++) totals[at] = (totals[at] ?? 0) + (weighted[at] ?? 0)
     this.#totals = totals
     return totals
   }
 
   /** Positions in the feasible nodes. */
   #winners(): readonly number[] {
-    const { feasible, found, raw, settings } = this.#parts
-    if (feasible.length > found) {
-      const weighted = raw.map(({ plugin, normalisation, raw }) => ({ normalisation, raw, weight: settings.weights[plugin] }))
+    const { feasible, found, scores, settings } = this.#parts
+    if (found < feasible.length) {
+      const weighted = scores.map(({ plugin, normalisation, variants }) => ({
+        normalisation,
+        variants,
+        weight: settings.weights[plugin],
+      }))
       return possibleWinners(weighted, feasible.length, found)
     }
     const totals = this.#sums()

@@ -12,6 +12,8 @@ export interface RequestRules {
   readonly withStatus: boolean
   /** What a container counts for a resource it says nothing about (an explicit 0 stays 0). */
   readonly missing?: Requests
+  /** Leave `spec.resources` out: the sum of the containers counts whatever it says. */
+  readonly withoutPodLevel?: boolean
 }
 
 /** What a container without a CPU request, or without a memory request, counts in the scores of the scheduler: 100m and 200 MiB. */
@@ -43,17 +45,19 @@ export function nonZeroRequests(pod: Pod): Requests {
   return requestsBy(pod, { withStatus: true, missing: requestsOf(missing) })
 }
 
-/** CPU and memory of a pod to be placed for the scores of NodeResourcesFit. */
+/** What a pod to be placed counts in the scores of NodeResourcesFit, which do not look at pod-level requests. */
 export function scoredRequests(pod: Pod): Requests {
-  return requestsBy(pod, { withStatus: true, missing: missingRequests })
+  return requestsBy(pod, { withStatus: false, missing: missingRequests, withoutPodLevel: true })
 }
 
 /** The sum under `rules`; the other functions of this file are it with fixed rules. */
 export function requestsBy(pod: Pod, rules: RequestRules): Requests {
   const scale = hasFractions(pod) ? 1000 : 1
   const sum = containersTogether(pod, rules, scale)
-  for (const [resource, amount] of amounts(podLevelRequests(pod), scale)) sum.set(resource, amount)
-  if (rules.withStatus) raiseToPodStatus(sum, pod, scale)
+  if (rules.withoutPodLevel !== true) {
+    for (const [resource, amount] of amounts(podLevelRequests(pod), scale)) sum.set(resource, amount)
+    if (rules.withStatus) raiseToPodStatus(sum, pod, scale)
+  }
   addAmounts(sum, amounts(pod.spec.overhead, scale))
   sum.delete('pods')
   return requestsOf(Array.from(sum, ([resource, amount]) => [resource, resource === 'cpu' ? amount : Math.ceil(amount / scale)]))

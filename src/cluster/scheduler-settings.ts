@@ -61,7 +61,9 @@ export interface SchedulerSettings {
   readonly ignoredResourceGroups: readonly string[]
   readonly balancedResources: readonly string[]
   /** For pods without constraints of their own. `system`: the scheduler's own defaults, under which nodes need not have the labels. */
-  readonly defaultConstraints: { readonly kind: 'system' } | { readonly kind: 'list'; readonly constraints: readonly TopologySpreadConstraint[] }
+  readonly defaultConstraints:
+    | { readonly kind: 'system' }
+    | { readonly kind: 'list'; readonly constraints: readonly TopologySpreadConstraint[] }
   readonly hardPodAffinityWeight: number
   readonly ignorePreferredTermsOfExistingPods: boolean
   /** Node affinity that every pod of the profile has on top of its own. */
@@ -137,7 +139,10 @@ export function settingsFromConfiguration(
   const plugins = fieldsOf(profile?.['plugins'])
   const argumentsOf = (plugin: string): Fields =>
     fieldsOf(fieldsOf(listOf(profile?.['pluginConfig']).find(entry => fieldsOf(entry)['name'] === plugin))['args'])
-  const fit = fitStrategy(fieldsOf(argumentsOf('NodeResourcesFit')['scoringStrategy']), `${where}: NodeResourcesFit scoringStrategy`)
+  const fit = fitStrategy(
+    fieldsOf(argumentsOf('NodeResourcesFit')['scoringStrategy']),
+    `${where}: NodeResourcesFit scoringStrategy`,
+  )
   if (!fit.ok) return fit
   const spread = argumentsOf('PodTopologySpread')
   const affinity = argumentsOf('InterPodAffinity')
@@ -169,7 +174,10 @@ export function settingsFromConfiguration(
 function weightsOf(plugins: Fields, defaults: SchedulerSettings['weights']): SchedulerSettings['weights'] {
   const weights = { ...defaults }
   for (const plugin of scorePlugins) {
-    const enabled = (point: string) => listOf(fieldsOf(plugins[point])['enabled']).map(fieldsOf).find(entry => entry['name'] === plugin)
+    const enabled = (point: string) =>
+      listOf(fieldsOf(plugins[point])['enabled'])
+        .map(fieldsOf)
+        .find(entry => entry['name'] === plugin)
     const entry = enabled('score') ?? enabled('multiPoint')
     if (entry !== undefined) weights[plugin] = numberOr(entry['weight'], 0) || defaults[plugin]
     else if (isDisabled(plugins, ['multiPoint', 'score'], plugin)) weights[plugin] = 0
@@ -186,19 +194,33 @@ function isDisabled(plugins: Fields, points: readonly string[], plugin: string):
 function fitStrategy(strategy: Fields, where: string): Parsed<FitStrategy | undefined> {
   const kind = strategy['type']
   if (kind === undefined) return { ok: true, value: undefined }
-  const given = listOf(strategy['resources']).map(entry => ({ name: String(fieldsOf(entry)['name']), weight: numberOr(fieldsOf(entry)['weight'], 1) }))
+  const given = listOf(strategy['resources']).map(entry => ({
+    name: String(fieldsOf(entry)['name']),
+    weight: numberOr(fieldsOf(entry)['weight'], 1),
+  }))
   const resources = given.length === 0 ? cpuAndMemory : given
   if (kind === 'LeastAllocated' || kind === 'MostAllocated') return { ok: true, value: { kind, resources } }
   if (kind !== 'RequestedToCapacityRatio') {
-    return refused('scheduler-strategy-unknown', `${where}.type`, kind, 'LeastAllocated, MostAllocated or RequestedToCapacityRatio')
+    return refused(
+      'scheduler-strategy-unknown',
+      `${where}.type`,
+      kind,
+      'LeastAllocated, MostAllocated or RequestedToCapacityRatio',
+    )
   }
   const points = listOf(fieldsOf(strategy['requestedToCapacityRatio'])['shape']).map(fieldsOf)
   const shape = points.map(point => ({ utilization: numberOr(point['utilization'], 0), score: numberOr(point['score'], 0) }))
-  if (shape.length === 0) return refused('scheduler-shape-missing', `${where}.requestedToCapacityRatio.shape`, undefined, 'at least one point')
+  if (shape.length === 0)
+    return refused('scheduler-shape-missing', `${where}.requestedToCapacityRatio.shape`, undefined, 'at least one point')
   return { ok: true, value: { kind, resources, shape } }
 }
 
-function refused(code: string, where: string, found: unknown, expected: string): { readonly ok: false; readonly problem: Problem } {
+function refused(
+  code: string,
+  where: string,
+  found: unknown,
+  expected: string,
+): { readonly ok: false; readonly problem: Problem } {
   return { ok: false, problem: { code, where, found: JSON.stringify(found) ?? 'nothing', expected } }
 }
 

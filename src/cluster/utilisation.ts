@@ -1,7 +1,7 @@
 // How full a node is, in the numbers of `kubectl describe node`.
 
 import type { ClusterState } from './cluster-state.ts'
-import { addRequests, requestsOf, type Requests, specRequests } from './requests.ts'
+import { addRequests, type Requests, requestsOf, specRequests } from './requests.ts'
 
 export interface Percentage {
   /** Requested, in the resource's unit; goals are judged on numerator / denominator. */

@@ -6,12 +6,12 @@ import type { NodeLoads } from './node-loads.ts'
 import { portsFilter } from './node-ports.ts'
 import type { NodeRules } from './node-rules.ts'
 import type { NodeTable } from './node-table.ts'
-import { affinityFilter, type AffinityView, type NamespaceLabels } from './pod-affinity.ts'
+import { type AffinityView, affinityFilter, type NamespaceLabels } from './pod-affinity.ts'
 import type { PodClasses } from './pod-classes.ts'
 import type { Ask } from './pod-info.ts'
 import { type Refusal, refusal } from './refusal.ts'
 import { fitFilter } from './resource-fit.ts'
-import { spreadFilter, type SpreadRules, type SpreadView } from './topology-spread.ts'
+import { type SpreadRules, type SpreadView, spreadFilter } from './topology-spread.ts'
 import { bindingRefusal, podClaims } from './volume-binding.ts'
 import { limitsCheck, restrictionsCheck, zoneCheck } from './volume-limits.ts'
 import type { VolumeObjects } from './volume-objects.ts'
@@ -76,7 +76,11 @@ export function prepareFilters(view: FilterView): Filters {
 }
 
 /** Devices are not modelled: a pod with claims of them is said to fit nowhere rather than to fit somewhere. */
-const unknownDevices = refusal('DynamicResources', 'node(s) have devices that are not modelled, and the pod has resource claims', { isUnresolvable: true })
+const unknownDevices = refusal(
+  'DynamicResources',
+  'node(s) have devices that are not modelled, and the pod has resource claims',
+  { isUnresolvable: true },
+)
 
 type VolumeFilters = { readonly kind: 'filters'; readonly filters: readonly NodeFilter[] } | Extract<Filters, { kind: 'none' }>
 

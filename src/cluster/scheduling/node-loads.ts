@@ -1,7 +1,7 @@
 // What the pods on the nodes hold: the part of the model that binding and removing changes. Forks share it until one of them writes.
 
-import type { HostPort, PodInfo } from './pod-info.ts'
 import type { NodeTable } from './node-table.ts'
+import type { HostPort, PodInfo } from './pod-info.ts'
 
 export interface PlacedPod {
   readonly info: PodInfo
@@ -45,7 +45,9 @@ export class NodeLoads {
       nonZeroMemory: column(columns?.nonZeroMemory),
       pods: column(columns?.pods),
     }
-    this.#scalars = new Map(Array.from(from === undefined ? [] : from.#scalars, ([resource, amounts]) => [resource, amounts.slice()]))
+    this.#scalars = new Map(
+      Array.from(from === undefined ? [] : from.#scalars, ([resource, amounts]) => [resource, amounts.slice()]),
+    )
     this.placed = new Map(from?.placed)
     this.#classCounts = from === undefined ? [] : from.#classCounts.map(counts => counts && new Map(counts))
     this.#ports = new Map(from === undefined ? [] : from.#ports)

@@ -2,7 +2,7 @@
 
 import type { NodeLoads } from './node-loads.ts'
 import type { HostPort } from './pod-info.ts'
-import { refusal, type Refusal } from './refusal.ts'
+import { type Refusal, refusal } from './refusal.ts'
 
 const taken = refusal('NodePorts', "node(s) didn't have free ports for the requested pod ports", { isUnresolvable: false })
 const wildcard = '0.0.0.0'
@@ -14,5 +14,9 @@ export function portsFilter(loads: NodeLoads, wanted: readonly HostPort[]): ((no
 }
 
 function conflicts(a: HostPort, b: HostPort): boolean {
-  return a.port === b.port && a.protocol === b.protocol && (a.address === b.address || a.address === wildcard || b.address === wildcard)
+  return (
+    a.port === b.port &&
+    a.protocol === b.protocol &&
+    (a.address === b.address || a.address === wildcard || b.address === wildcard)
+  )
 }

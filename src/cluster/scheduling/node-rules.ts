@@ -9,7 +9,7 @@ import type { FilterPlugin, SchedulerSettings } from '../scheduler-settings.ts'
 import { isEmptyTerm, namedNodes, nodeSelectorTest, nodeTermTest, requiredNodes } from './node-selector.ts'
 import type { NodeTable } from './node-table.ts'
 import type { Ask } from './pod-info.ts'
-import { refusal, type Refusal } from './refusal.ts'
+import { type Refusal, refusal } from './refusal.ts'
 
 export interface NodeRules {
   /** By node: why it is refused on its own account. */
@@ -106,7 +106,9 @@ export class NodeRulesReader {
     const terms = preferred
       .filter(({ weight, preference }) => weight !== 0 && !isEmptyTerm(preference))
       .map(({ weight, preference }) => ({ weight, test: nodeTermTest(preference) }))
-    return Float64Array.from(this.#table.nodes, node => terms.reduce((sum, { weight, test }) => sum + (test(node) ? weight : 0), 0))
+    return Float64Array.from(this.#table.nodes, node =>
+      terms.reduce((sum, { weight, test }) => sum + (test(node) ? weight : 0), 0),
+    )
   }
 }
 

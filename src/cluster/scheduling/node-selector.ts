@@ -1,12 +1,19 @@
 // Node selectors and node affinity: which nodes a term picks. Rules of component-helpers nodeaffinity.
 
 import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '#kube/objects.ts'
-import { labelSelectorOf, type Selector, selectorOf, type SelectorOperator, type SelectorRequirement } from '#kube/selector.ts'
+import { labelSelectorOf, type Selector, type SelectorOperator, type SelectorRequirement, selectorOf } from '#kube/selector.ts'
 
 /** Whether a term holds of a node; a term whose expressions make no sense holds of none. */
 export type NodeTest = (node: Node) => boolean
 
-const operators: Readonly<Record<string, SelectorOperator>> = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!', Gt: 'gt', Lt: 'lt' }
+const operators: Readonly<Record<string, SelectorOperator>> = {
+  In: 'in',
+  NotIn: 'notin',
+  Exists: 'exists',
+  DoesNotExist: '!',
+  Gt: 'gt',
+  Lt: 'lt',
+}
 
 /** What `spec.nodeSelector` and the required node affinity of `pod` ask, together. */
 export function requiredNodes(pod: Pod): NodeTest {
@@ -55,7 +62,9 @@ export function namedNodes(pod: Pod): ReadonlySet<string> | undefined {
   if (terms.length === 0) return undefined
   const names = new Set<string>()
   for (const term of terms) {
-    const lists = (term.matchFields ?? []).filter(field => field.key === 'metadata.name' && field.operator === 'In').map(field => new Set(field.values))
+    const lists = (term.matchFields ?? [])
+      .filter(field => field.key === 'metadata.name' && field.operator === 'In')
+      .map(field => new Set(field.values))
     const [first, ...others] = lists
     if (first === undefined) return undefined
     for (const name of others.reduce((common, list) => common.intersection(list), first)) names.add(name)

@@ -1,7 +1,15 @@
 // In a big cluster the scheduler stops looking when it has found enough nodes, from a start that moves on with every pod. Which nodes
-// it finds cannot be known, so neither can the winner; but which nodes may win can: those that few enough others must beat.
+// it finds cannot be known, so neither can the winner; but which nodes may win can.
+//
+// Scores are normalised over the nodes found, by the least and the greatest raw score among them. So every choice of nodes falls under
+// one case: what those ends are for each score. Within a case totals are fixed, only nodes between the ends can be in the choice, and a
+// node may win when few enough of them are better: those may all be the ones that were not found. A node is named when it may win in
+// some case; one more than can win may be named, never one less.
 
+import { scaledQuotient } from './exact.ts'
+import { affinityScore } from './pod-affinity.ts'
 import type { Normalisation } from './scores.ts'
+import { spreadScore } from './topology-spread.ts'
 
 /** Below this many nodes all are looked at, and never fewer than this many are asked for. */
 const fewestNodes = 100
@@ -15,69 +23,104 @@ export function nodesToFind(nodes: number, percentage: number): number {
 }
 
 export interface WeightedRaw {
-  readonly raw: Float64Array
+  /** By position in the feasible nodes; more than one where the raw scores too depend on which nodes are found, `undefined`: too many. */
+  readonly variants: readonly Float64Array[] | undefined
   readonly normalisation: Normalisation
   readonly weight: number
 }
 
-/**
- * Which of the feasible nodes have the top total in some choice of `found` of them (positions, ascending). Each score's least and
- * greatest value over all choices is bounded by itself, so a node more may be named than can win, never one less.
- */
-export function possibleWinners(scores: readonly WeightedRaw[], feasible: number, found: number): readonly number[] {
-  const least = new Float64Array(feasible)
-  const most = new Float64Array(feasible)
-  for (const { raw, normalisation, weight } of scores) {
-    const bounds = boundsOf(raw, normalisation, found)
-    for (let at = 0; at < feasible; at++) {
-      const { low, high } = bounds(raw[at] ?? 0)
-      least[at] = (least[at] ?? 0) + weight * low
-      most[at] = (most[at] ?? 0) + weight * high
-    }
-  }
-  const sorted = least.toSorted()
-  const spare = feasible - found
-  // A node may win when at most `spare` others are better in every choice: those may all be the ones that were not found.
-  const bar = sorted[feasible - spare - 1] ?? Number.NEGATIVE_INFINITY
-  const winners: number[] = []
-  for (let at = 0; at < feasible; at++) if ((most[at] ?? 0) >= bar) winners.push(at)
-  return winners
-}
-
-interface Bounds {
+/** The least and the greatest raw score among the nodes found. */
+interface Ends {
   readonly low: number
   readonly high: number
 }
 
-/** The least and greatest normalised score of a node with a raw score, over all choices of `found` nodes that hold it. */
-function boundsOf(raw: Float64Array, normalisation: Normalisation, found: number): (score: number) => Bounds {
-  if (normalisation === 'none') return score => ({ low: score, high: score })
-  const sorted = raw.toSorted()
-  const top = sorted.at(-1) ?? 0
-  const bottom = sorted[0] ?? 0
-  // The greatest raw score of a choice is at least this, the least at most that.
-  const leastTop = sorted[found - 1] ?? top
-  const mostBottom = sorted[sorted.length - found] ?? bottom
+/** One score under one case: its weighted values, and which nodes can be in such a choice. */
+interface Case {
+  readonly values: Float64Array
+  readonly isPossible: Uint8Array | undefined
+}
+
+/** So many cases are gone through; beyond, all feasible nodes are named. */
+const mostCases = 4_096
+
+/** Which of `feasible` nodes have the top total in some choice of `found` of them (positions, ascending). */
+export function possibleWinners(scores: readonly WeightedRaw[], feasible: number, found: number): readonly number[] {
+  const all = Array.from({ length: feasible }, (_, at) => at)
+  const cases: (readonly Case[])[] = []
+  for (const { variants, ...score } of scores) {
+    if (variants === undefined) return all
+    cases.push(variants.flatMap(raw => casesOf(raw, score, found)))
+  }
+  if (cases.reduce((product, list) => product * list.length, 1) > mostCases) return all
+  const isWinner = new Uint8Array(feasible)
+  eachChoice(cases, choice => markWinners(choice, isWinner, found))
+  return all.filter(at => isWinner[at] === 1)
+}
+
+function eachChoice(
+  cases: readonly (readonly Case[])[],
+  visit: (choice: readonly Case[]) => void,
+  chosen: readonly Case[] = [],
+): void {
+  const next = cases[chosen.length]
+  if (next === undefined) visit(chosen)
+  else for (const one of next) eachChoice(cases, visit, [...chosen, one])
+}
+
+function markWinners(choice: readonly Case[], isWinner: Uint8Array, found: number): void {
+  const totals = new Float64Array(isWinner.length)
+  for (const { values, isPossible } of choice) {
+    for (let at = 0; at < totals.length; at++)
+      totals[at] = isPossible?.[at] === 0 ? Number.NEGATIVE_INFINITY : (totals[at] ?? 0) + (values[at] ?? 0)
+  }
+  const possible = totals.reduce((count, total) => count + (total === Number.NEGATIVE_INFINITY ? 0 : 1), 0)
+  if (possible < found) return
+  // The total with possible - found better ones: whatever is as good may be the best of those found.
+  const bar = totals.toSorted()[totals.length - 1 - (possible - found)] ?? Number.NEGATIVE_INFINITY
+  for (let at = 0; at < totals.length; at++)
+    if ((totals[at] ?? 0) >= bar && totals[at] !== Number.NEGATIVE_INFINITY) isWinner[at] = 1
+}
+
+function casesOf(raw: Float64Array, { normalisation, weight }: Omit<WeightedRaw, 'variants'>, found: number): readonly Case[] {
+  if (normalisation === 'none') return [{ values: raw.map(score => score * weight), isPossible: undefined }]
+  return endsOf(raw, normalisation, found).map(ends => ({
+    values: raw.map(score => weight * normalised(score, normalisation, ends)),
+    isPossible: Uint8Array.from(raw, score =>
+      isOutside(score, normalisation) || (score >= ends.low && score <= ends.high) ? 1 : 0,
+    ),
+  }))
+}
+
+/** A node that lacks a key of a spread constraint has no part in the ends. */
+function isOutside(score: number, normalisation: Normalisation): boolean {
+  return normalisation === 'spread' && score < 0
+}
+
+function normalised(score: number, normalisation: Normalisation, { low, high }: Ends): number {
   switch (normalisation) {
+    case 'none':
+      return score
     case 'share':
-      return score => ({ low: share(score, top), high: share(score, Math.max(score, leastTop)) })
+      return high === 0 ? 0 : scaledQuotient(Math.min(score, high), 100, high)
     case 'inverse-share':
-      return score => ({ low: 100 - share(score, Math.max(score, leastTop)), high: 100 - share(score, top) })
+      return high === 0 ? 100 : 100 - scaledQuotient(Math.min(score, high), 100, high)
     case 'spread':
-      return score => {
-        if (score < 0) return { low: 0, high: 0 }
-        const ofSpread = (low: number, high: number) => (high <= 0 ? 100 : Math.floor((100 * (high + low - score)) / high))
-        // Grows with both ends. How many domains are found moves raw scores too, for which two points are left as room.
-        return { low: Math.max(0, ofSpread(Math.max(0, bottom), Math.max(score, leastTop)) - 2), high: Math.min(100, ofSpread(Math.min(score, Math.max(0, mostBottom)), Math.max(top, score)) + 2) }
-      }
+      return isOutside(score, normalisation) ? 0 : spreadScore(Math.min(Math.max(score, low), high), { low, high })
     case 'affinity':
-      return score => {
-        const ofAffinity = (low: number, high: number) => (high > low ? Math.trunc((100 * (score - low)) / (high - low)) : 0)
-        return { low: ofAffinity(Math.min(score, mostBottom), Math.max(score, top)), high: ofAffinity(bottom, Math.max(score, leastTop)) }
-      }
+      return affinityScore(score, { low, high })
   }
 }
 
-function share(score: number, most: number): number {
-  return most <= 0 ? 0 : Math.floor((100 * score) / most)
+/** The ends that a choice of `found` nodes can have. Shares look at the upper end alone. */
+function endsOf(raw: Float64Array, normalisation: Normalisation, found: number): readonly Ends[] {
+  const scores = raw.filter(score => !isOutside(score, normalisation)).toSorted()
+  // Nodes that have no part may fill the choice.
+  const counted = found - (raw.length - scores.length)
+  if (scores.length === 0) return [{ low: 0, high: 0 }]
+  const highs = new Set(scores.subarray(Math.max(0, Math.min(counted, scores.length) - 1)))
+  const lows = new Set(scores.subarray(0, scores.length - Math.max(1, Math.min(counted, scores.length)) + 1))
+  if (normalisation === 'share' || normalisation === 'inverse-share')
+    return Array.from(highs, high => ({ low: Number.NEGATIVE_INFINITY, high }))
+  return Array.from(lows).flatMap(low => Array.from(highs).flatMap(high => (high >= low ? [{ low, high }] : [])))
 }

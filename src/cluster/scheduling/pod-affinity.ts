@@ -6,7 +6,7 @@ import type { SchedulerSettings } from '../scheduler-settings.ts'
 import type { NodeLoads } from './node-loads.ts'
 import type { NodeTable } from './node-table.ts'
 import { type AffinityTerm, isEverything, keyedSelector, type PodClass, type PodClasses } from './pod-classes.ts'
-import { refusal, type Refusal } from './refusal.ts'
+import { type Refusal, refusal } from './refusal.ts'
 
 export interface AffinityView {
   readonly table: NodeTable
@@ -32,7 +32,9 @@ export class NamespaceLabels {
 
 const affinityUnmet = refusal('InterPodAffinity', "node(s) didn't match pod affinity rules", { isUnresolvable: true })
 const antiAffinityBroken = refusal('InterPodAffinity', "node(s) didn't match pod anti-affinity rules", { isUnresolvable: false })
-const othersAntiAffinity = refusal('InterPodAffinity', "node(s) didn't satisfy existing pods anti-affinity rules", { isUnresolvable: false })
+const othersAntiAffinity = refusal('InterPodAffinity', "node(s) didn't satisfy existing pods anti-affinity rules", {
+  isUnresolvable: false,
+})
 
 /** Whether a node breaks a required term; `undefined` where no term of anybody concerns the pod. */
 export function affinityFilter(view: AffinityView): ((node: number) => Refusal | undefined) | undefined {
@@ -41,7 +43,10 @@ export function affinityFilter(view: AffinityView): ((node: number) => Refusal |
   if (others.size === 0 && required.length === 0 && requiredAnti.length === 0) return undefined
   const affinity = required.length === 0 ? [] : requiredCounts(view, required)
   const anti = requiredAnti.map(term => termCounts(view, term))
-  const isFirst = affinity.length > 0 && affinity.every(({ counts }) => counts.every(count => count === 0)) && matchesAll(view, required, view.incoming)
+  const isFirst =
+    affinity.length > 0 &&
+    affinity.every(({ counts }) => counts.every(count => count === 0)) &&
+    matchesAll(view, required, view.incoming)
   return node => {
     let isMet = true
     for (const { domainOf, counts } of affinity) {
@@ -140,7 +145,8 @@ function takesNamespace(view: AffinityView, term: AffinityTerm, namespace: strin
 
 /** A term of a pod that is there is held against the labels of the incoming pod's namespace, none where it is not known. */
 function speaksOfIncoming({ namespaces, incoming }: AffinityView, term: AffinityTerm): boolean {
-  const isNamespace = term.namespaces.has(incoming.namespace) || term.namespaceSelector.matches(namespaces.of(incoming.namespace) ?? {})
+  const isNamespace =
+    term.namespaces.has(incoming.namespace) || term.namespaceSelector.matches(namespaces.of(incoming.namespace) ?? {})
   return isNamespace && term.selector.matches(incoming.labels)
 }
 
@@ -164,7 +170,8 @@ export function affinityScores(view: AffinityView, settings: SchedulerSettings, 
     const nodes = view.loads.classCounts(podClass.id)
     if (nodes === undefined || nodes.size === 0) continue
     if (settings.hardPodAffinityWeight > 0) {
-      for (const term of podClass.terms.required) if (speaksOfIncoming(view, term)) add(term, nodes, settings.hardPodAffinityWeight)
+      for (const term of podClass.terms.required)
+        if (speaksOfIncoming(view, term)) add(term, nodes, settings.hardPodAffinityWeight)
     }
     for (const term of podClass.terms.preferred) if (speaksOfIncoming(view, term)) add(term, nodes, term.weight)
   }
@@ -181,12 +188,16 @@ export function affinityScores(view: AffinityView, settings: SchedulerSettings, 
 
 /** Raw scores to 0..100, in place: the least is 0, the most 100; all 0 where they are equal. */
 export function normaliseAffinity(raw: Float64Array): void {
-  let least = Number.POSITIVE_INFINITY
-  let most = Number.NEGATIVE_INFINITY
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
   for (const score of raw) {
-    if (score < least) least = score
-    if (score > most) most = score
+    if (score < low) low = score
+    if (score > high) high = score
   }
-  // In floating point and in this order, as the scheduler does it.
-  for (const [at, score] of raw.entries()) raw[at] = most > least ? Math.trunc(100 * ((score - least) / (most - least))) : 0
+  for (let at = 0; at < raw.length; at++) raw[at] = affinityScore(raw[at] ?? 0, { low, high })
+}
+
+/** 0..100 for a raw score between the least and the greatest: in floating point and in this order, as the scheduler does it. */
+export function affinityScore(score: number, { low, high }: { readonly low: number; readonly high: number }): number {
+  return high > low ? Math.trunc(100 * ((score - low) / (high - low))) : 0
 }

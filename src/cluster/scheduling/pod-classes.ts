@@ -2,7 +2,7 @@
 // Spread and pod affinity count classes on nodes instead of walking over pods. Classes only ever grow, and all forks share them.
 
 import type { Pod, PodAffinityTerm } from '#kube/objects.ts'
-import { everything, labelSelectorOf, nothing, type Labels, type Selector, selectorOf } from '#kube/selector.ts'
+import { everything, type Labels, labelSelectorOf, nothing, type Selector, selectorOf } from '#kube/selector.ts'
 import type { PodState } from '../cluster-state.ts'
 
 /** One term of pod affinity or anti-affinity, read. */
@@ -118,7 +118,8 @@ function affinityTerms(pod: Pod, namespace: string): AffinityTerms {
 }
 
 function readTerm(term: PodAffinityTerm, namespace: string, labels: Labels): AffinityTerm {
-  const isOwnNamespace = (term.namespaces ?? []).length === 0 && (term.namespaceSelector === undefined || term.namespaceSelector === null)
+  const isOwnNamespace =
+    (term.namespaces ?? []).length === 0 && (term.namespaceSelector === undefined || term.namespaceSelector === null)
   return {
     topologyKey: term.topologyKey,
     selector: withLabelKeys(readSelector(term.labelSelector), term, labels),

@@ -62,7 +62,15 @@ export class PodReader {
       nonZeroMemory: nonZero['memory'] ?? 0,
       hostPorts: hostPorts(pod.object),
       hasVolumes: (pod.object.spec.volumes ?? []).some(
-        volume => !(volume.configMap || volume.secret || volume.emptyDir || volume.hostPath || volume['projected'] || volume['downwardAPI']),
+        volume =>
+          !(
+            volume.configMap ||
+            volume.secret ||
+            volume.emptyDir ||
+            volume.hostPath ||
+            volume['projected'] ||
+            volume['downwardAPI']
+          ),
       ),
     }
     this.#infos.set(pod, info)

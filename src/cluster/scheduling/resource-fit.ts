@@ -8,14 +8,24 @@ import { type Ask, isExtendedResource, isScalarResource } from './pod-info.ts'
 import type { Refusal } from './refusal.ts'
 
 /** Whether a node lacks room. Each amount asked for that is not 0 must be free; resources that are not asked for may be overdrawn. */
-export function fitFilter(table: NodeTable, loads: NodeLoads, ask: Ask, settings: SchedulerSettings): (node: number) => Refusal | undefined {
+export function fitFilter(
+  table: NodeTable,
+  loads: NodeLoads,
+  ask: Ask,
+  settings: SchedulerSettings,
+): (node: number) => Refusal | undefined {
   const { columns } = loads
   const cpu = ask.requests['cpu'] ?? 0
   const memory = ask.requests['memory'] ?? 0
   const ephemeral = ask.requests['ephemeral-storage'] ?? 0
   const scalars = ask.scalars
     .filter(({ resource }) => !isIgnored(resource, settings))
-    .map(({ resource, amount }) => ({ reason: `Insufficient ${resource}`, amount, allocatable: table.allocatable(resource), requested: loads.requested(resource) }))
+    .map(({ resource, amount }) => ({
+      reason: `Insufficient ${resource}`,
+      amount,
+      allocatable: table.allocatable(resource),
+      requested: loads.requested(resource),
+    }))
   const lacks = (amount: number, allocatable: Float64Array, requested: Float64Array, node: number) =>
     amount > 0 && amount > (allocatable[node] ?? 0) - (requested[node] ?? 0)
   return node => {
@@ -23,15 +33,27 @@ export function fitFilter(table: NodeTable, loads: NodeLoads, ask: Ask, settings
     const lacksCpu = lacks(cpu, table.milliCpu, columns.milliCpu, node)
     const lacksMemory = lacks(memory, table.memory, columns.memory, node)
     const lacksEphemeral = lacks(ephemeral, table.ephemeralStorage, columns.ephemeralStorage, node)
-    const lacking = scalars.length === 0 ? noScalars : scalars.filter(scalar => lacks(scalar.amount, scalar.allocatable, scalar.requested, node))
+    const lacking =
+      scalars.length === 0
+        ? noScalars
+        : scalars.filter(scalar => lacks(scalar.amount, scalar.allocatable, scalar.requested, node))
     if (!isFull && !lacksCpu && !lacksMemory && !lacksEphemeral && lacking.length === 0) return undefined
     const isUnresolvable =
       (lacksCpu && cpu > (table.milliCpu[node] ?? 0)) ||
       (lacksMemory && memory > (table.memory[node] ?? 0)) ||
       (lacksEphemeral && ephemeral > (table.ephemeralStorage[node] ?? 0)) ||
       lacking.some(({ amount, allocatable }) => amount > (allocatable[node] ?? 0))
-    const reasons = [isFull && 'Too many pods', lacksCpu && 'Insufficient cpu', lacksMemory && 'Insufficient memory', lacksEphemeral && 'Insufficient ephemeral-storage']
-    return { filter: 'NodeResourcesFit', reasons: [...reasons.filter(reason => reason !== false), ...lacking.map(({ reason }) => reason)], isUnresolvable }
+    const reasons = [
+      isFull && 'Too many pods',
+      lacksCpu && 'Insufficient cpu',
+      lacksMemory && 'Insufficient memory',
+      lacksEphemeral && 'Insufficient ephemeral-storage',
+    ]
+    return {
+      filter: 'NodeResourcesFit',
+      reasons: [...reasons.filter(reason => reason !== false), ...lacking.map(({ reason }) => reason)],
+      isUnresolvable,
+    }
   }
 }
 
@@ -51,7 +73,12 @@ interface ScoredResource {
 }
 
 /** The fit score of each feasible node, 0 to 100. */
-export function fitScores(table: NodeTable, loads: NodeLoads, ask: Ask, { strategy, feasible }: { readonly strategy: FitStrategy; readonly feasible: Int32Array }): Float64Array {
+export function fitScores(
+  table: NodeTable,
+  loads: NodeLoads,
+  ask: Ask,
+  { strategy, feasible }: { readonly strategy: FitStrategy; readonly feasible: Int32Array },
+): Float64Array {
   const resources = strategy.resources.flatMap(({ name, weight }): ScoredResource[] => {
     const asked = ask.scored[name] ?? 0
     if (asked === 0 && isScalarResource(name)) return []
@@ -109,7 +136,11 @@ export function balancedScores(
   table: NodeTable,
   loads: NodeLoads,
   ask: Ask,
-  { resources, version, feasible }: { readonly resources: readonly string[]; readonly version: SchedulerVersion; readonly feasible: Int32Array },
+  {
+    resources,
+    version,
+    feasible,
+  }: { readonly resources: readonly string[]; readonly version: SchedulerVersion; readonly feasible: Int32Array },
 ): Float64Array | undefined {
   if (resources.every(name => (ask.requests[name] ?? 0) === 0)) return undefined
   const columns = resources

@@ -1,6 +1,6 @@
 // All scores together: raw for the feasible nodes, then normalised over them, weighted and summed.
 
-import { scorePlugins, type ScorePlugin } from '../scheduler-settings.ts'
+import { type ScorePlugin, scorePlugins } from '../scheduler-settings.ts'
 import { scaledQuotient } from './exact.ts'
 import { affinityView, type FilterView, spreadView } from './filters.ts'
 import { imageScores } from './image-locality.ts'
@@ -14,18 +14,32 @@ export type Normalisation = 'none' | 'share' | 'inverse-share' | 'spread' | 'aff
 export interface RawScore {
   readonly plugin: ScorePlugin
   readonly normalisation: Normalisation
-  /** By position in the feasible nodes. */
+  /** By position in the feasible nodes, over all of them. */
   readonly raw: Float64Array
+  /** Over those the scheduler finds: more than one where it depends on which these are; `undefined` where that is too many. */
+  readonly variants: readonly Float64Array[] | undefined
 }
 
-/** Raw scores of the plugins that have a say on this pod. `softTaints`: by node, in place of the rules' own. */
-export function rawScores(view: FilterView, feasible: Int32Array, softTaints: Float64Array): readonly RawScore[] {
+export interface ScoredNodes {
+  /** Indexes of the feasible nodes. */
+  readonly feasible: Int32Array
+  /** How many of them the scheduler finds. */
+  readonly found: number
+  /** By node: PreferNoSchedule taints that are not tolerated. */
+  readonly softTaints: Float64Array
+}
+
+/** Raw scores of the plugins that have a say on this pod. */
+export function rawScores(view: FilterView, { feasible, found, softTaints }: ScoredNodes): readonly RawScore[] {
   const { table, loads, ask, settings, rules } = view
   const scores: RawScore[] = []
   for (const plugin of scorePlugins) {
     if (settings.weights[plugin] === 0) continue
     const raw = rawOf(plugin)
-    if (raw !== undefined) scores.push({ plugin, normalisation: normalisations[plugin], raw })
+    if (raw === undefined) continue
+    const isFoundAll = found === feasible.length || plugin !== 'PodTopologySpread'
+    const variants = isFoundAll ? [raw] : spreadScores(spreadView(view), view.spread, feasible, found)
+    scores.push({ plugin, normalisation: normalisations[plugin], raw, variants })
   }
   return scores
 
@@ -40,7 +54,7 @@ export function rawScores(view: FilterView, feasible: Int32Array, softTaints: Fl
       case 'NodeResourcesBalancedAllocation':
         return balancedScores(table, loads, ask, { resources: settings.balancedResources, version: settings.version, feasible })
       case 'PodTopologySpread':
-        return spreadScores(spreadView(view), view.spread, feasible)?.raw
+        return spreadScores(spreadView(view), view.spread, feasible, feasible.length)?.[0]
       case 'InterPodAffinity':
         return affinityScores(affinityView(view), settings, feasible)
       case 'ImageLocality':

@@ -10,7 +10,7 @@ import type { NodeLoads } from './node-loads.ts'
 import type { NodeRules } from './node-rules.ts'
 import type { NodeTable, Topology } from './node-table.ts'
 import { isEverything, type KeyedSelector, keyedSelector, type PodClasses, readSelector } from './pod-classes.ts'
-import { refusal, type Refusal } from './refusal.ts'
+import { type Refusal, refusal } from './refusal.ts'
 
 export interface SpreadConstraint {
   readonly maxSkew: number
@@ -44,13 +44,21 @@ export function spreadRules(state: ClusterState, pod: PodState, settings: Schedu
   const labels = pod.object.metadata.labels ?? {}
   if (own.length > 0) {
     const read = own.map(constraint => readConstraint(constraint, labels))
-    return { hard: read.filter((_, index) => isHard(own[index])), soft: read.filter((_, index) => isSoft(own[index])), needsAllKeys }
+    return {
+      hard: read.filter((_, index) => isHard(own[index])),
+      soft: read.filter((_, index) => isSoft(own[index])),
+      needsAllKeys,
+    }
   }
   const defaults = settings.defaultConstraints.kind === 'system' ? systemDefaults : settings.defaultConstraints.constraints
   const selector = defaults.length === 0 ? undefined : defaultSelector(state, pod)
   if (selector === undefined || isEverything(selector)) return { hard: [], soft: [], needsAllKeys }
   const read = defaults.map(constraint => ({ ...readConstraint(constraint, labels), selector: keyedSelector(selector) }))
-  return { hard: read.filter((_, index) => isHard(defaults[index])), soft: read.filter((_, index) => isSoft(defaults[index])), needsAllKeys }
+  return {
+    hard: read.filter((_, index) => isHard(defaults[index])),
+    soft: read.filter((_, index) => isSoft(defaults[index])),
+    needsAllKeys,
+  }
 }
 
 function isHard(constraint: TopologySpreadConstraint | undefined): boolean {
@@ -112,11 +120,16 @@ export interface SpreadView {
   readonly pod: PodState
 }
 
-const keyMissing = refusal('PodTopologySpread', "node(s) didn't match pod topology spread constraints (missing required label)", { isUnresolvable: true })
+const keyMissing = refusal('PodTopologySpread', "node(s) didn't match pod topology spread constraints (missing required label)", {
+  isUnresolvable: true,
+})
 const tooSkewed = refusal('PodTopologySpread', "node(s) didn't match pod topology spread constraints", { isUnresolvable: false })
 
 /** Whether a node breaks a hard constraint; `undefined` where there are none. */
-export function spreadFilter(view: SpreadView, constraints: readonly SpreadConstraint[]): ((node: number) => Refusal | undefined) | undefined {
+export function spreadFilter(
+  view: SpreadView,
+  constraints: readonly SpreadConstraint[],
+): ((node: number) => Refusal | undefined) | undefined {
   if (constraints.length === 0) return undefined
   const topologies = constraints.map(({ topologyKey }) => view.table.topology(topologyKey))
   const hasAllKeys = (node: number) => topologies.every(({ domainOf }) => (domainOf[node] ?? -1) >= 0)
@@ -151,7 +164,12 @@ function isIncluded(rules: NodeRules, constraint: SpreadConstraint, node: number
 }
 
 /** Matching pods by domain over the nodes that count; -1 for a domain without such a node. */
-function countedDomains(view: SpreadView, constraint: SpreadConstraint, topology: Topology, isCounted: (node: number) => boolean): Float64Array {
+function countedDomains(
+  view: SpreadView,
+  constraint: SpreadConstraint,
+  topology: Topology,
+  isCounted: (node: number) => boolean,
+): Float64Array {
   const counts = new Float64Array(topology.values.length).fill(-1)
   const isNodeCounted = new Uint8Array(view.table.size)
   for (let node = 0; node < view.table.size; node++) {
@@ -176,56 +194,97 @@ function eachMatching(view: SpreadView, { selector }: SpreadConstraint, visit: (
   }
 }
 
-export interface SpreadScores {
-  /** Before normalisation, by position in the feasible nodes; -1 where the node lacks a key that counts. */
-  readonly raw: Float64Array
+/** Each soft constraint over the feasible nodes: counts, and how many domains there are. */
+interface SoftCount {
+  readonly constraint: SpreadConstraint
+  readonly domainOf: Int32Array
+  /** By node for the hostname, by domain for other keys. */
+  readonly counts: Float64Array
+  /** Fewest and most domains that the nodes found can have. */
+  readonly fewest: number
+  readonly most: number
 }
 
+/** So many combinations of numbers of domains are told apart. */
+const mostVariants = 64
+
 /**
- * The raw scores of feasible nodes: the lower the better. `undefined` without soft constraints.
- * `domains` says how many domains of a key are taken to be among the feasible nodes; by default as many as there are.
+ * The raw scores of feasible nodes, the lower the better, by position; -1 for a node that lacks a key that counts. Empty without soft
+ * constraints. Each number of domains has its own scores: there is more than one variant where only `found` of the feasible nodes
+ * are found and these may have more or fewer domains. `undefined` where there are too many variants.
  */
 export function spreadScores(
   view: SpreadView,
   rules: SpreadRules,
   feasible: Int32Array,
-  domains: (found: number, constraint: SpreadConstraint) => number = found => found,
-): SpreadScores | undefined {
+  found: number,
+): readonly Float64Array[] | undefined {
   const { soft, needsAllKeys } = rules
-  if (soft.length === 0) return undefined
+  if (soft.length === 0) return []
   const topologies = soft.map(({ topologyKey }) => view.table.topology(topologyKey))
-  const hasAllKeys = (node: number) => topologies.every(({ domainOf }) => (domainOf[node] ?? -1) >= 0)
-  const raw = new Float64Array(feasible.length)
-  let ignored = 0
-  if (needsAllKeys) {
-    for (const [at, node] of feasible.entries()) {
-      if (hasAllKeys(node)) continue
-      raw[at] = -1
-      ignored++
-    }
-  }
-  for (const [index, constraint] of soft.entries()) {
+  const hasAllKeys = (node: number) => !needsAllKeys || topologies.every(({ domainOf }) => (domainOf[node] ?? -1) >= 0)
+  const counted = feasible.filter(hasAllKeys)
+  const ignored = feasible.length - counted.length
+  const softCounts = soft.map((constraint, index): SoftCount => {
     const topology = topologies[index] ?? view.table.topology(constraint.topologyKey)
-    const isHostname = constraint.topologyKey === hostname
-    const counts = isHostname ? nodeCounts(view, constraint) : softCounts(view, constraint, { topology, hasAllKeys, feasible, raw, needsAllKeys })
-    const found = isHostname ? feasible.length - ignored : counts.reduce((sum, count) => sum + (count >= 0 ? 1 : 0), 0) + missingDomain(topology, feasible, raw)
-    const weight = Math.log(domains(found, constraint) + 2)
-    for (const [at, node] of feasible.entries()) {
-      if (raw[at] === -1) continue
-      const domain = topology.domainOf[node] ?? -1
-      if (domain < 0) continue
-      const count = (isHostname ? counts[node] : counts[domain]) ?? 0
-      raw[at] = (raw[at] ?? 0) + (count * weight + (constraint.maxSkew - 1))
+    const { domainOf } = topology
+    if (constraint.topologyKey === hostname) {
+      const spare = feasible.length - found
+      const fewest = Math.max(0, found - ignored)
+      return { constraint, domainOf, counts: nodeCounts(view, constraint), fewest, most: found - Math.max(0, ignored - spare) }
     }
+    const sizes = domainSizes(topology, counted)
+    const counts = domainCounts(view, constraint, { topology, hasAllKeys })
+    return { constraint, domainOf, counts, fewest: fewestDomains(sizes, found - ignored), most: Math.min(sizes.length, found) }
+  })
+  if (softCounts.reduce((product, { fewest, most }) => product * (most - fewest + 1), 1) > mostVariants) return undefined
+  let variants = [Float64Array.from(feasible, node => (hasAllKeys(node) ? 0 : -1))]
+  for (const count of softCounts) {
+    variants = variants.flatMap(raw =>
+      Array.from({ length: count.most - count.fewest + 1 }, (_, more) =>
+        withConstraint(raw, feasible, { count, domains: count.fewest + more }),
+      ),
+    )
   }
-  for (const [at, score] of raw.entries()) if (score !== -1) raw[at] = Math.round(score)
-  return { raw }
+  return variants.map(raw => raw.map(score => (score < 0 ? score : Math.round(score))))
 }
 
-/** Nodes without the label are one more domain, whose name is empty. */
-function missingDomain(topology: Topology, feasible: Int32Array, raw: Float64Array): number {
-  if (topology.values.includes('')) return 0
-  return feasible.some((node, at) => raw[at] !== -1 && (topology.domainOf[node] ?? -1) < 0) ? 1 : 0
+function withConstraint(
+  raw: Float64Array,
+  feasible: Int32Array,
+  { count, domains }: { readonly count: SoftCount; readonly domains: number },
+): Float64Array {
+  const { constraint, domainOf, counts } = count
+  const isHostname = constraint.topologyKey === hostname
+  const weight = Math.log(domains + 2)
+  return raw.map((score, at) => {
+    const node = feasible[at] ?? 0
+    const domain = domainOf[node] ?? -1
+    if (score < 0 || domain < 0) return score
+    return score + (((isHostname ? counts[node] : counts[domain]) ?? 0) * weight + (constraint.maxSkew - 1))
+  })
+}
+
+/** How many of the nodes each domain has, the biggest first; nodes without the label are one more domain. */
+function domainSizes({ domainOf }: Topology, nodes: Int32Array): readonly number[] {
+  const sizes = new Map<number, number>()
+  for (const node of nodes) {
+    const domain = domainOf[node] ?? -1
+    sizes.set(domain, (sizes.get(domain) ?? 0) + 1)
+  }
+  return Array.from(sizes.values()).toSorted((a, b) => b - a)
+}
+
+/** How few domains `found` nodes can come from. */
+function fewestDomains(sizes: readonly number[], found: number): number {
+  let left = found
+  let domains = 0
+  for (const size of sizes) {
+    if (left <= 0) break
+    left -= size
+    domains++
+  }
+  return domains
 }
 
 /** Matching pods on each node. */
@@ -237,40 +296,38 @@ function nodeCounts(view: SpreadView, constraint: SpreadConstraint): Float64Arra
   return counts
 }
 
-/** Matching pods by domain of the feasible nodes; -1 for other domains. Pods on all nodes that the policies include count. */
-function softCounts(
+/** Matching pods by domain. Pods on all nodes that the policies include count, feasible or not. */
+function domainCounts(
   view: SpreadView,
   constraint: SpreadConstraint,
-  among: {
-    readonly topology: Topology
-    readonly hasAllKeys: (node: number) => boolean
-    readonly feasible: Int32Array
-    readonly raw: Float64Array
-    readonly needsAllKeys: boolean
-  },
+  among: { readonly topology: Topology; readonly hasAllKeys: (node: number) => boolean },
 ): Float64Array {
-  const { topology, feasible, raw } = among
-  const counts = new Float64Array(topology.values.length).fill(-1)
-  for (const [at, node] of feasible.entries()) {
-    const domain = topology.domainOf[node] ?? -1
-    if (raw[at] !== -1 && domain >= 0) counts[domain] = 0
-  }
+  const { topology, hasAllKeys } = among
+  const counts = new Float64Array(topology.values.length)
   eachMatching(view, constraint, (node, count) => {
     const domain = topology.domainOf[node] ?? -1
-    if (domain < 0 || counts[domain] === -1 || (among.needsAllKeys && !among.hasAllKeys(node))) return
-    if (isIncluded(view.rules, constraint, node)) counts[domain] = (counts[domain] ?? 0) + count
+    if (domain >= 0 && hasAllKeys(node) && isIncluded(view.rules, constraint, node))
+      counts[domain] = (counts[domain] ?? 0) + count
   })
   return counts
 }
 
 /** Raw scores to 0..100, in place: the least raw score is the best. */
 export function normaliseSpread(raw: Float64Array): void {
-  let least = Number.POSITIVE_INFINITY
-  let most = 0
+  let low = Number.POSITIVE_INFINITY
+  let high = 0
   for (const score of raw) {
     if (score === -1) continue
-    if (score < least) least = score
-    if (score > most) most = score
+    if (score < low) low = score
+    if (score > high) high = score
   }
-  for (const [at, score] of raw.entries()) raw[at] = score === -1 ? 0 : most === 0 ? 100 : scaledQuotient(most + least - score, 100, most)
+  for (let at = 0; at < raw.length; at++) {
+    const score = raw[at] ?? -1
+    raw[at] = score === -1 ? 0 : spreadScore(score, { low, high })
+  }
+}
+
+/** 0..100 for a raw score between the least and the greatest. */
+export function spreadScore(score: number, { low, high }: { readonly low: number; readonly high: number }): number {
+  return high === 0 ? 100 : scaledQuotient(high + low - score, 100, high)
 }

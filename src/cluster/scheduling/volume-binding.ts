@@ -5,8 +5,16 @@ import { parseWhole } from '#kube/quantity.ts'
 import type { PodState } from '../cluster-state.ts'
 import { labelTermsTest } from './node-selector.ts'
 import { readSelector } from './pod-classes.ts'
-import { refusal, type Refusal } from './refusal.ts'
-import { bindCompletedAnnotation, claimClass, isFullyBound, isReservedFor, selectedNodeAnnotation, volumeClass, type VolumeObjects } from './volume-objects.ts'
+import { type Refusal, refusal } from './refusal.ts'
+import {
+  bindCompletedAnnotation,
+  claimClass,
+  isFullyBound,
+  isReservedFor,
+  selectedNodeAnnotation,
+  type VolumeObjects,
+  volumeClass,
+} from './volume-objects.ts'
 
 /** The claims of a pod, sorted by what has to be done for them. */
 export interface PodClaims {
@@ -15,7 +23,9 @@ export interface PodClaims {
   readonly waiting: readonly PersistentVolumeClaim[]
 }
 
-export type ClaimsReading = { readonly kind: 'claims'; readonly claims: PodClaims } | { readonly kind: 'refused'; readonly refusal: Refusal }
+export type ClaimsReading =
+  | { readonly kind: 'claims'; readonly claims: PodClaims }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
 
 const affinityConflict = "node(s) didn't match PersistentVolume's node affinity"
 const nothingToBind = "node(s) didn't find available persistent volumes to bind"
@@ -39,14 +49,22 @@ export function claimNames(pod: PodState): readonly ClaimName[] {
 export function podClaims(objects: VolumeObjects, pod: PodState): ClaimsReading | undefined {
   const names = claimNames(pod)
   if (names.length === 0) return undefined
-  const refused = (reason: string): ClaimsReading => ({ kind: 'refused', refusal: refusal('VolumeBinding', reason, { isUnresolvable: true }) })
+  const refused = (reason: string): ClaimsReading => ({
+    kind: 'refused',
+    refusal: refusal('VolumeBinding', reason, { isUnresolvable: true }),
+  })
   const claims: PersistentVolumeClaim[] = []
   for (const { name, isEphemeral } of names) {
     const claim = objects.claim(pod.namespace, name)
     if (claim === undefined) {
-      return refused(isEphemeral ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"` : notFound('persistentvolumeclaim', name))
+      return refused(
+        isEphemeral
+          ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"`
+          : notFound('persistentvolumeclaim', name),
+      )
     }
-    if (claim.status?.phase === 'Lost') return refused(`persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName ?? ''}"`)
+    if (claim.status?.phase === 'Lost')
+      return refused(`persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName ?? ''}"`)
     if (claim.metadata.deletionTimestamp) return refused(`persistentvolumeclaim "${name}" is being deleted`)
     claims.push(claim)
   }
@@ -149,7 +167,11 @@ function isProvisionable({ provisioner, allowedTopologies }: StorageClass, node:
 /** Drivers that publish storage capacity must have published enough for a place the node belongs to. */
 function hasCapacity(
   objects: VolumeObjects,
-  { storageClass, claim, node }: { readonly storageClass: StorageClass; readonly claim: PersistentVolumeClaim; readonly node: Node },
+  {
+    storageClass,
+    claim,
+    node,
+  }: { readonly storageClass: StorageClass; readonly claim: PersistentVolumeClaim; readonly node: Node },
 ): boolean {
   if (claim.spec.resources?.requests?.['storage'] === undefined) return true
   if (objects.csiDriver(storageClass.provisioner)?.spec.storageCapacity !== true) return true
@@ -177,7 +199,8 @@ function matchingVolume(
     const isReserved = isReservedFor(volume, claim)
     const volumeSize = parseWhole(volume.spec.capacity?.['storage'] ?? 0)
     if (taken.has(volume.metadata.name) || (volume.spec.claimRef !== undefined && !isReserved) || volumeSize < size) continue
-    if (modeOf(claim) !== modeOf(volume) || attributesOf(claim) !== attributesOf(volume) || volume.metadata.deletionTimestamp) continue
+    if (modeOf(claim) !== modeOf(volume) || attributesOf(claim) !== attributesOf(volume) || volume.metadata.deletionTimestamp)
+      continue
     const isHere = isReachable(volume, node)
     if (isReserved) return isHere ? volume : undefined
     if (volume.status?.phase !== 'Available' || !isHere || volumeClass(volume) !== claimClass(claim)) continue
@@ -205,7 +228,11 @@ export function settleClaims(objects: VolumeObjects, claims: PodClaims, node: No
   if (outcome.kind !== 'served') return
   for (const { claim, volume } of outcome.bindings) {
     const { namespace, name, uid } = claim.metadata
-    objects.settle({ ...volume, spec: { ...volume.spec, claimRef: withoutAbsent({ namespace, name, uid }) }, status: { ...volume.status, phase: 'Bound' } })
+    objects.settle({
+      ...volume,
+      spec: { ...volume.spec, claimRef: withoutAbsent({ namespace, name, uid }) },
+      status: { ...volume.status, phase: 'Bound' },
+    })
     objects.settle({
       ...annotated(claim, bindCompletedAnnotation, 'yes'),
       spec: { ...claim.spec, volumeName: volume.metadata.name },

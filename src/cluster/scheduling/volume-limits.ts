@@ -4,11 +4,13 @@
 import type { Node, PersistentVolumeClaim, Volume } from '#kube/objects.ts'
 import type { PodState } from '../cluster-state.ts'
 import type { NodeLoads } from './node-loads.ts'
-import { refusal, type Refusal } from './refusal.ts'
+import { type Refusal, refusal } from './refusal.ts'
 import { claimNames, notFound } from './volume-binding.ts'
 import { claimClass, type VolumeObjects } from './volume-objects.ts'
 
-export type VolumeCheck = { readonly kind: 'refused'; readonly refusal: Refusal } | { readonly kind: 'filter'; readonly filter: (node: number) => Refusal | undefined }
+export type VolumeCheck =
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'filter'; readonly filter: (node: number) => Refusal | undefined }
 
 const diskConflict = refusal('VolumeRestrictions', 'node(s) had no available disk', { isUnresolvable: false })
 const singlePodConflict = refusal(
@@ -25,15 +27,23 @@ export function restrictionsCheck(objects: VolumeObjects, loads: NodeLoads, pod:
   for (const { name, isEphemeral } of claimNames(pod)) {
     if (isEphemeral) continue
     const claim = objects.claim(pod.namespace, name)
-    if (claim === undefined) return { kind: 'refused', refusal: refusal('VolumeRestrictions', notFound('persistentvolumeclaim', name), { isUnresolvable: true }) }
-    if (claim.spec.accessModes?.includes('ReadWriteOncePod') && loads.claimUsers(`${pod.namespace}/${name}`) > 0) isClaimInUse = true
+    if (claim === undefined)
+      return {
+        kind: 'refused',
+        refusal: refusal('VolumeRestrictions', notFound('persistentvolumeclaim', name), { isUnresolvable: true }),
+      }
+    if (claim.spec.accessModes?.includes('ReadWriteOncePod') && loads.claimUsers(`${pod.namespace}/${name}`) > 0)
+      isClaimInUse = true
   }
   const disks = (pod.object.spec.volumes ?? []).flatMap(diskOf)
   if (disks.length === 0 && !isClaimInUse) return undefined
   return {
     kind: 'filter',
     filter: node => {
-      const used = disks.length === 0 ? [] : loads.volumePods(node).flatMap(({ pod: other }) => (other.object.spec.volumes ?? []).flatMap(diskOf))
+      const used =
+        disks.length === 0
+          ? []
+          : loads.volumePods(node).flatMap(({ pod: other }) => (other.object.spec.volumes ?? []).flatMap(diskOf))
       if (disks.some(disk => used.some(other => excludes(disk, other)))) return diskConflict
       return isClaimInUse ? singlePodConflict : undefined
     },
@@ -57,7 +67,9 @@ function diskOf(volume: Volume): readonly Disk[] {
   const ceph = fieldsOf(volume['rbd'])
   if (ceph) {
     const monitors = Array.isArray(ceph['monitors']) ? ceph['monitors'].map(String) : []
-    return [{ name: `rbd ${String(ceph['pool'] ?? 'rbd')} ${String(ceph['image'])}`, isReadOnly: ceph['readOnly'] === true, monitors }]
+    return [
+      { name: `rbd ${String(ceph['pool'] ?? 'rbd')} ${String(ceph['image'])}`, isReadOnly: ceph['readOnly'] === true, monitors },
+    ]
   }
   return []
 }
@@ -78,10 +90,15 @@ export function limitsCheck(
   const wanted = attachedVolumes(objects, pod)
   return node => {
     const name = nodes[node]?.metadata.name ?? ''
-    const limits = new Map((objects.csiNode(name)?.spec.drivers ?? []).flatMap(({ name, allocatable }) => (allocatable?.count === undefined ? [] : [[name, allocatable.count]])))
+    const limits = new Map(
+      (objects.csiNode(name)?.spec.drivers ?? []).flatMap(({ name, allocatable }) =>
+        allocatable?.count === undefined ? [] : [[name, allocatable.count]],
+      ),
+    )
     if (limits.size === 0 || wanted.size === 0) return undefined
     const attached = new Map<string, string>()
-    for (const { pod: other } of loads.volumePods(node)) for (const [volume, driver] of attachedVolumes(objects, other)) attached.set(volume, driver)
+    for (const { pod: other } of loads.volumePods(node))
+      for (const [volume, driver] of attachedVolumes(objects, other)) attached.set(volume, driver)
     const fresh = Array.from(wanted).filter(([volume]) => !attached.has(volume))
     for (const [volume, driver] of attachmentsOf(objects, name)) attached.set(volume, driver)
     for (const driver of new Set(fresh.map(([, driver]) => driver))) {
@@ -104,7 +121,10 @@ function attachedVolumes(objects: VolumeObjects, pod: PodState): ReadonlyMap<str
   return volumes
 }
 
-function driverVolume(objects: VolumeObjects, claim: PersistentVolumeClaim): { readonly driver: string; readonly handle: string } | undefined {
+function driverVolume(
+  objects: VolumeObjects,
+  claim: PersistentVolumeClaim,
+): { readonly driver: string; readonly handle: string } | undefined {
   const volume = claim.spec.volumeName ? objects.volume(claim.spec.volumeName) : undefined
   if (volume !== undefined) {
     const csi = volume.spec.csi
@@ -139,7 +159,10 @@ const modernKeys: Readonly<Record<string, string>> = {
 
 /** Zone and region labels of bound volumes must be those of the node, where the node has any. `undefined`: nothing to check. */
 export function zoneCheck(objects: VolumeObjects, pod: PodState, nodes: readonly Node[]): VolumeCheck | undefined {
-  const refused = (reason: string): VolumeCheck => ({ kind: 'refused', refusal: refusal('VolumeZone', reason, { isUnresolvable: true }) })
+  const refused = (reason: string): VolumeCheck => ({
+    kind: 'refused',
+    refusal: refusal('VolumeZone', reason, { isUnresolvable: true }),
+  })
   const asked: { readonly key: string; readonly values: ReadonlySet<string> }[] = []
   for (const { name, isEphemeral } of claimNames(pod)) {
     if (isEphemeral) continue

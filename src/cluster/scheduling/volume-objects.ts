@@ -15,7 +15,11 @@ export interface CSIStorageCapacity extends KubeObject {
 }
 
 export interface VolumeAttachment extends KubeObject {
-  readonly spec: { readonly attacher?: string; readonly nodeName?: string; readonly source?: { readonly persistentVolumeName?: string } }
+  readonly spec: {
+    readonly attacher?: string
+    readonly nodeName?: string
+    readonly source?: { readonly persistentVolumeName?: string }
+  }
 }
 
 const claimClassAnnotation = 'volume.beta.kubernetes.io/storage-class'
@@ -85,7 +89,9 @@ export class VolumeObjects {
   }
 
   #all(kind: string): readonly KubeObject[] {
-    const all = new Map(this.#state.objects(kind).map(object => [settledKey(kind, object.metadata.namespace, object.metadata.name), object]))
+    const all = new Map(
+      this.#state.objects(kind).map(object => [settledKey(kind, object.metadata.namespace, object.metadata.name), object]),
+    )
     for (const [key, object] of this.#settled) if (object.kind === kind) all.set(key, object)
     return Array.from(all.values())
   }
@@ -113,6 +119,7 @@ export function isFullyBound(claim: PersistentVolumeClaim): boolean {
 /** Whether `volume` is reserved for `claim`. */
 export function isReservedFor(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   const reference = volume.spec.claimRef
-  if (reference === undefined || reference.name !== claim.metadata.name || reference.namespace !== claim.metadata.namespace) return false
+  if (reference === undefined || reference.name !== claim.metadata.name || reference.namespace !== claim.metadata.namespace)
+    return false
   return !reference.uid || reference.uid === claim.metadata.uid
 }
