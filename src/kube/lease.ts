@@ -132,7 +132,7 @@ export class LeaseElection {
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     log.info({ lease: this.#name, identity, transitions }, 'leading')
-    this.#tell('became leader')
+    this.#tell('BecomeLeader', 'became leader')
     const renewing = term.renewUntilEnd()
     try {
       await this.#whileLeading(term, lead)
@@ -141,7 +141,7 @@ export class LeaseElection {
       await renewing
       if (!isLost) await this.#release()
       log.info({ lease: this.#name, identity, isLost }, 'stopped leading')
-      this.#tell('stopped leading')
+      this.#tell('StopLeading', 'stopped leading')
       return !isLost
     } finally {
       signal.removeEventListener('abort', onAbort)
@@ -177,12 +177,12 @@ export class LeaseElection {
     return `${this.#options.namespace}/${this.#options.name}`
   }
 
-  #tell(what: string): void {
+  #tell(action: string, what: string): void {
     const { events, namespace, name, identity } = this.#options
     events?.emit({
       type: 'Normal',
       reason: 'LeaderElection',
-      action: 'LeaderElection',
+      action,
       regarding: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name },
       note: `${identity} ${what}`,
     })

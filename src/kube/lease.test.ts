@@ -1,0 +1,232 @@
+// kube-machinery.md §7, cases 20 to 22, and what happens when the Lease or the server is gone. One server in memory, several
+// candidates each with a clock of its own.
+
+import { afterEach, describe, expect, test } from 'vitest'
+import { answer, refusal, type Scripted, ScriptedTransport, type SeenRequest } from '#test/scripted-transport.ts'
+import { openApi } from './api.ts'
+import { type Clock, VirtualClock } from './clock.ts'
+import { type Leader, type Lease, LeaseElection, LeaseLostError } from './lease.ts'
+import { seededRandom } from './random.ts'
+
+/** A Lease on a server that keeps resourceVersions as one does. */
+class LeaseServer {
+  lease: Lease | undefined
+  isDown = false
+  #version = 0
+  readonly transport = new ScriptedTransport(request => this.#answer(request))
+
+  change(spec: object): void {
+    if (this.lease !== undefined) this.#store({ ...this.lease, spec: { ...this.lease.spec, ...spec } })
+  }
+
+  #answer({ verb, body }: SeenRequest): Scripted {
+    if (this.isDown) return { kind: 'broken', code: 'ECONNREFUSED' }
+    if (verb === 'POST') {
+      if (this.lease !== undefined) return refusal(409, 'AlreadyExists')
+      return answer(201, this.#store(body as Lease))
+    }
+    if (this.lease === undefined) return refusal(404, 'NotFound')
+    if (verb === 'GET') return answer(200, this.lease)
+    const sent = body as Lease
+    if (sent.metadata.resourceVersion !== this.lease.metadata.resourceVersion) return refusal(409, 'Conflict')
+    return answer(200, this.#store(sent))
+  }
+
+  #store(lease: Lease): Lease {
+    this.#version++
+    this.lease = { ...lease, metadata: { ...lease.metadata, resourceVersion: String(this.#version) } }
+    return this.lease
+  }
+}
+
+/** `clock` as another machine has it: `offsetMs` ahead, and stopped for `pausedMs` so far. */
+function otherClock(clock: VirtualClock, offsetMs: number): Clock {
+  return {
+    now: () => clock.now() + offsetMs,
+    elapsed: () => clock.elapsed() + 5 * offsetMs,
+    schedule: (delayMs, callback) => clock.schedule(delayMs, callback),
+    after: (delayMs, signal) => clock.after(delayMs, signal),
+    hold: () => clock.hold(),
+  }
+}
+
+const running: AbortController[] = []
+afterEach(() => {
+  for (const stop of running.splice(0)) stop.abort(new Error('the test is over'))
+})
+
+interface Candidate {
+  readonly stop: AbortController
+  readonly terms: { readonly leader: Leader; readonly fromMs: number }[]
+  readonly done: Promise<void>
+}
+
+function candidate(server: LeaseServer, identity: string, clock: Clock): Candidate {
+  const stop = new AbortController()
+  running.push(stop)
+  const api = openApi(server.transport, { clock, userAgent: 'test' })
+  const election = new LeaseElection({
+    api,
+    namespace: 'ballast',
+    name: 'controller',
+    identity,
+    clock,
+    random: seededRandom(identity.length),
+    leaseDurationMs: 15_000,
+  })
+  const terms: Candidate['terms'] = []
+  const done = election.run(async leader => {
+    terms.push({ leader, fromMs: clock.now() })
+    await new Promise<void>(resolve => leader.signal.addEventListener('abort', () => resolve()))
+  }, stop.signal)
+  return { stop, terms, done }
+}
+
+test('7.20 a lease that is no longer renewed is taken over by what the candidate saw, whatever its clock says', async () => {
+  const clock = new VirtualClock(1_000_000)
+  const server = new LeaseServer()
+  const first = candidate(server, 'a', clock)
+  await clock.advance(0)
+  expect(first.terms).toHaveLength(1)
+  const second = candidate(server, 'bb', otherClock(clock, 3_600_000))
+  await clock.advance(20_000)
+  expect(second.terms).toHaveLength(0)
+  // A dies: nothing of it reaches the server from here on.
+  const stopped = server.lease?.spec?.renewTime
+  const stoppedMs = clock.now()
+  const observedBy = stoppedMs + 4400
+  first.stop.abort(new Error('killed'))
+  server.isDown = true
+  await clock.advance(0)
+  server.isDown = false
+  await clock.advance(14_900)
+  expect(second.terms).toHaveLength(0)
+  expect(server.lease?.spec?.renewTime).toBe(stopped)
+  await clock.advance(observedBy + 15_000 + 4400 - clock.now())
+  expect(second.terms).toHaveLength(1)
+  expect(server.lease?.spec).toMatchObject({ holderIdentity: 'bb', leaseTransitions: 1, leaseDurationSeconds: 15 })
+  expect(second.terms[0]?.leader.transitions).toBe(1)
+})
+
+test('7.19 times of the lease have six digits', async () => {
+  const clock = new VirtualClock(Date.UTC(2026, 2, 4, 5, 6, 7))
+  const server = new LeaseServer()
+  candidate(server, 'a', clock)
+  await clock.advance(0)
+  expect(server.lease?.spec?.renewTime).toBe('2026-03-04T05:06:07.000000Z')
+})
+
+describe('7.21 a leader that was stopped for 20 s', () => {
+  test('does nothing on waking, and knows why', async () => {
+    const clock = new VirtualClock(0)
+    let pausedMs = 0
+    const own: Clock = { ...otherClock(clock, 0), elapsed: () => clock.elapsed() + pausedMs }
+    const server = new LeaseServer()
+    const paused = candidate(server, 'a', own)
+    await clock.advance(3000)
+    const leader = paused.terms[0]?.leader
+    leader?.assert()
+    pausedMs = 20_000
+    expect(() => leader?.assert()).toThrow(LeaseLostError)
+    // The last renewal was at 2 s, it is 3 s and 20 s later.
+    expect(() => leader?.assert()).toThrow('lease not renewed for 21 s')
+  })
+
+  test('does not get past confirm when another leads', async () => {
+    const clock = new VirtualClock(0)
+    const server = new LeaseServer()
+    const paused = candidate(server, 'a', clock)
+    await clock.advance(3000)
+    const leader = paused.terms[0]?.leader
+    server.change({ holderIdentity: 'bb', leaseTransitions: 1 })
+    const confirmed = leader?.confirm(new AbortController().signal)
+    await expect(confirmed).rejects.toThrow('the lease is held by another')
+    expect(leader?.signal.reason).toBeInstanceOf(LeaseLostError)
+    expect(() => leader?.assert()).toThrow(LeaseLostError)
+  })
+})
+
+test('confirm renews by compare-and-swap', async () => {
+  const clock = new VirtualClock(0)
+  const server = new LeaseServer()
+  const only = candidate(server, 'a', clock)
+  await clock.advance(500)
+  const before = server.lease?.metadata.resourceVersion
+  await only.terms[0]?.leader.confirm(new AbortController().signal)
+  expect(Number(server.lease?.metadata.resourceVersion)).toBe(Number(before) + 1)
+  expect(server.lease?.spec?.renewTime).toBe('1970-01-01T00:00:00.500000Z')
+})
+
+test('7.22 a released lease is led by the next within 4.4 s', async () => {
+  const clock = new VirtualClock(0)
+  const server = new LeaseServer()
+  const first = candidate(server, 'a', clock)
+  await clock.advance(0)
+  const second = candidate(server, 'bb', clock)
+  await clock.advance(10_000)
+  first.stop.abort(new Error('SIGTERM'))
+  await first.done
+  expect(server.lease?.spec).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1, leaseTransitions: 0 })
+  await clock.advance(4400)
+  expect(second.terms).toHaveLength(1)
+  expect(server.lease?.spec).toMatchObject({ holderIdentity: 'bb', leaseTransitions: 1, leaseDurationSeconds: 15 })
+})
+
+describe('trouble while leading', () => {
+  test('a lease that is deleted is made again and leading goes on', async () => {
+    const clock = new VirtualClock(0)
+    const server = new LeaseServer()
+    const only = candidate(server, 'a', clock)
+    await clock.advance(1000)
+    server.lease = undefined
+    await clock.advance(30_000)
+    expect(only.terms).toHaveLength(1)
+    expect(only.terms[0]?.leader.signal.aborted).toBe(false)
+    expect(server.lease).toMatchObject({ spec: { holderIdentity: 'a' } })
+  })
+
+  test('a server that is gone ends the term 10 s after the first failed renewal, and a new one begins when it is back', async () => {
+    const clock = new VirtualClock(0)
+    const server = new LeaseServer()
+    const only = candidate(server, 'a', clock)
+    await clock.advance(0)
+    server.isDown = true
+    await clock.advance(9_999)
+    expect(only.terms[0]?.leader.signal.aborted).toBe(false)
+    await clock.advance(1)
+    // No effect passes any more, though the term lasts to its end.
+    expect(() => only.terms[0]?.leader.assert()).toThrow(LeaseLostError)
+    await clock.advance(2000)
+    expect(only.terms[0]?.leader.signal.aborted).toBe(true)
+    server.isDown = false
+    await clock.advance(5000)
+    expect(only.terms).toHaveLength(2)
+    expect(only.terms[1]?.leader.transitions).toBe(0)
+  })
+
+  test('what leads and does not stop is an error', async () => {
+    const clock = new VirtualClock(0)
+    const server = new LeaseServer()
+    const stop = new AbortController()
+    const api = openApi(server.transport, { clock, userAgent: 'test' })
+    const election = new LeaseElection({ api, namespace: 'x', name: 'y', identity: 'a', clock, random: () => 0 })
+    const done = election.run(() => new Promise<void>(() => undefined), stop.signal)
+    const failed = expect(done).rejects.toThrow('did not stop within 5000 ms')
+    await clock.advance(100)
+    stop.abort(new Error('SIGTERM'))
+    await clock.advance(5000)
+    await failed
+  })
+})
+
+test.each([
+  [{ leaseDurationMs: 10_000 }, 'greater than renew deadline'],
+  [{ renewDeadlineMs: 2400 }, '1.2 times the retry period'],
+  [{ retryPeriodMs: 999 }, 'at least 1 s'],
+])('%o is refused', (options, expected) => {
+  const clock = new VirtualClock(0)
+  const api = openApi(new LeaseServer().transport, { clock, userAgent: 'test' })
+  expect(() => new LeaseElection({ api, namespace: 'x', name: 'y', identity: 'z', clock, random: () => 0, ...options })).toThrow(
+    expected,
+  )
+})
