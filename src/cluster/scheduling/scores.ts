@@ -81,17 +81,9 @@ function pick(column: Float64Array, nodes: Int32Array): Float64Array {
 
 /** 0..100 for each node, in place. */
 export function normalise(raw: Float64Array, normalisation: Normalisation): void {
-  switch (normalisation) {
-    case 'none':
-      return
-    case 'share':
-    case 'inverse-share':
-      return normaliseShares(raw, normalisation === 'inverse-share')
-    case 'spread':
-      return normaliseSpread(raw)
-    case 'affinity':
-      return normaliseAffinity(raw)
-  }
+  if (normalisation === 'spread') normaliseSpread(raw)
+  if (normalisation === 'affinity') normaliseAffinity(raw)
+  if (normalisation === 'share' || normalisation === 'inverse-share') normaliseShares(raw, normalisation === 'inverse-share')
 }
 
 function normaliseShares(raw: Float64Array, isInverse: boolean): void {

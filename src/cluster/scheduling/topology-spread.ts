@@ -238,7 +238,7 @@ export function spreadScores(
     return { constraint, domainOf, counts, fewest: fewestDomains(sizes, found - ignored), most: Math.min(sizes.length, found) }
   })
   if (softCounts.reduce((product, { fewest, most }) => product * (most - fewest + 1), 1) > mostVariants) return undefined
-  let variants = [Float64Array.from(feasible, node => (hasAllKeys(node) ? 0 : -1))]
+  let variants: readonly Float64Array[] = [Float64Array.from(feasible, node => (hasAllKeys(node) ? 0 : -1))]
   for (const count of softCounts) {
     variants = variants.flatMap(raw =>
       Array.from({ length: count.most - count.fewest + 1 }, (_, more) =>
