@@ -22,6 +22,8 @@ export interface ControlPlaneOptions {
 export interface SchedulerOptions {
   readonly version: MinorVersion
   readonly flags?: readonly string[]
+  /** Fields of a KubeSchedulerConfiguration (`profiles`, `percentageOfNodesToScore`, …); the defaults without it. */
+  readonly configuration?: Readonly<Record<string, unknown>>
   /** Gets each line of its log. */
   readonly onLine?: (line: string) => void
 }
@@ -66,9 +68,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await untilReady(client, processes)
     if (programs.controllers !== undefined) processes.start(programs.controllers, controllerFlags(directory))
     const version = (await client.want('GET', '/version')) as { readonly gitVersion?: unknown }
-    const startScheduler = async ({ version: minor, flags = [], onLine }: SchedulerOptions) => {
+    const startScheduler = async ({ version: minor, flags = [], configuration, onLine }: SchedulerOptions) => {
       const program = await componentPath('kube-scheduler', minor)
-      processes.start(program, [`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--secure-port=0', ...flags], onLine)
+      const connection =
+        configuration === undefined
+          ? [`--kubeconfig=${kubeconfig}`]
+          : [`--config=${writeConfiguration(directory, kubeconfig, configuration)}`]
+      processes.start(program, [...connection, '--leader-elect=false', '--secure-port=0', ...flags], onLine)
     }
     if (options.scheduler !== 'off') await startScheduler({ version: options.scheduler })
     return { kubeconfig, server, serverVersion: String(version.gitVersion), client, startScheduler, stop }
@@ -210,6 +216,18 @@ function writeFiles(directory: string, server: string, certificates: Certificate
   }
   writeFileSync(kubeconfig, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 })
   return kubeconfig
+}
+
+function writeConfiguration(directory: string, kubeconfig: string, configuration: Readonly<Record<string, unknown>>): string {
+  const file = join(directory, 'scheduler.json')
+  const content = {
+    apiVersion: 'kubescheduler.config.k8s.io/v1',
+    kind: 'KubeSchedulerConfiguration',
+    clientConnection: { kubeconfig },
+    ...configuration,
+  }
+  writeFileSync(file, JSON.stringify(content), { mode: 0o600 })
+  return file
 }
 
 function etcdFlags(dataDirectory: string, clientPort: number, peerPort: number): string[] {

@@ -2,6 +2,7 @@
 import { deepStrictEqual } from 'node:assert'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { replayPlacements } from '#test/placement-replay.ts'
 import type { Check } from '../check.ts'
 import { kubernetesVersions, type MinorVersion } from '../control-plane/build.ts'
 import { type Recording, recordCluster } from './record-cluster.ts'
@@ -53,12 +54,17 @@ function freshPlacements(version: MinorVersion, seed: number): Check {
   return {
     name: `the model places fresh pods as kube-scheduler ${version} does`,
     async run() {
-      let decisions = 0
+      let [placed, refused] = [0, 0]
       for (const [index, size] of freshClusters.entries()) {
         const recording = await recordCluster({ seed: seed * 1000 + 900 + index, version, ...size })
-        decisions += recording.steps.length
+        const replay = replayPlacements(JSON.parse(JSON.stringify(recording)))
+        if (replay.differences.length > 0) {
+          throw new Error(`cluster of seed ${recording.seed}: the model differs\n${replay.differences.join('\n')}`)
+        }
+        placed += replay.placed
+        refused += replay.refused
       }
-      return `seed ${seed}: ${decisions} decisions`
+      return `seed ${seed}: ${placed} placed, ${refused} refused`
     },
   }
 }

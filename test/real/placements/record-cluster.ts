@@ -18,6 +18,8 @@ export interface Recording {
   readonly serverVersion: string
   readonly command: string
   readonly recorder: number
+  /** Fields of the KubeSchedulerConfiguration it ran with; absent where it ran with the defaults. */
+  readonly configuration?: Readonly<Record<string, unknown>>
   readonly seed: number
   readonly objects: readonly ApiObject[]
   readonly nodes: readonly string[]
@@ -47,12 +49,13 @@ export interface RecordOptions {
   readonly podCount: number
   /** Instead of the size that the seed has. */
   readonly nodeCount?: number
+  readonly configuration?: Readonly<Record<string, unknown>>
 }
 
 const decisionTimeoutMs = 60_000
 
 /** Records one cluster on a control plane of its own. Throws PartUnavailable where a program cannot be had. */
-export async function recordCluster({ seed, version, podCount, nodeCount }: RecordOptions): Promise<Recording> {
+export async function recordCluster({ seed, version, podCount, nodeCount, configuration }: RecordOptions): Promise<Recording> {
   const cluster = seededCluster(seed, nodeCount)
   const controlPlane = await startControlPlane({ scheduler: 'off', controllerManager: false })
   try {
@@ -60,7 +63,12 @@ export async function recordCluster({ seed, version, podCount, nodeCount }: Reco
     const objects = await createCluster(client, cluster)
     const log = new SchedulerLog()
     // The scheduler starts after the cluster stands, so its caches hold all of it before the first pod.
-    await controlPlane.startScheduler({ version, flags: loggingFlags, onLine: log.line })
+    await controlPlane.startScheduler({
+      version,
+      flags: loggingFlags,
+      onLine: log.line,
+      ...(configuration === undefined ? {} : { configuration }),
+    })
     const steps: RecordedStep[] = []
     for (let index = 0; index < podCount; index++) {
       steps.push(await recordStep({ controlPlane, cluster, log }, seededPod(cluster.random, cluster, `pod-${index}`)))
@@ -70,6 +78,7 @@ export async function recordCluster({ seed, version, podCount, nodeCount }: Reco
       serverVersion: controlPlane.serverVersion,
       command: ['kube-scheduler', '--leader-elect=false', '--secure-port=0', ...loggingFlags].join(' '),
       recorder: recorderRevision,
+      ...(configuration === undefined ? {} : { configuration }),
       seed,
       objects,
       nodes: cluster.nodes.map(node => node.metadata.name),

@@ -1,7 +1,9 @@
-// Records the fixtures of test/fixtures/placements: `node test/real/placements/record.ts [version [first-seed [last-seed]]]`.
+// Records the fixtures of test/fixtures/placements: `node test/real/placements/record.ts [version [first-seed [last-seed]]]`,
+// or `node test/real/placements/record.ts configured` for those with other scheduler configurations.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { kubernetesVersions, type MinorVersion } from '../control-plane/build.ts'
+import { configuredClusters } from './configurations.ts'
 import { type Recording, recordCluster } from './record-cluster.ts'
 import { seededCluster } from './seeded-cluster.ts'
 
@@ -14,16 +16,26 @@ if (import.meta.main) {
   for (const minor of versions) {
     for (let seed = Number(first); seed <= Number(last); seed++) {
       const recording = await recordCluster({ seed, version: minor, podCount: podCount(seed) })
-      mkdirSync(join(directory, recording.kubernetesVersion), { recursive: true })
-      writeFileSync(join(directory, recording.kubernetesVersion, `${seed}.json`), recordingText(recording))
-      console.log(summary(recording))
+      write(`${recording.kubernetesVersion}/${seed}.json`, recording)
+    }
+  }
+  if (version === undefined || version === 'configured') {
+    for (const { name, seed, configuration } of configuredClusters) {
+      write(`configured/${name}.json`, await recordCluster({ seed, version: '1.34', podCount: 30, nodeCount: 9, configuration }))
     }
   }
 }
 
+function write(name: string, recording: Recording): void {
+  const path = join(directory, name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, recordingText(recording))
+  console.log(`${name}: ${summary(recording)}`)
+}
+
 /** Small clusters fill up: after some thirty pods most are refused. */
 function podCount(seed: number): number {
-  return seededCluster(seed).nodes.length <= 5 ? 30 : 52
+  return seededCluster(seed).nodes.length <= 5 ? 30 : 50
 }
 
 /** JSON with one object and one step a line: small, and a difference shows where it is. */
@@ -34,12 +46,12 @@ function recordingText(recording: Recording): string {
   return `${head},\n "objects": [\n${lines(objects)}\n ],\n "steps": [\n${lines(steps)}\n ]\n}\n`
 }
 
-function summary({ kubernetesVersion, seed, nodes, steps }: Recording): string {
+function summary({ nodes, steps }: Recording): string {
   const placed = steps.filter(step => step.node !== null)
   const scored = placed.filter(step => step.scores !== undefined)
   const tied = scored.filter(({ scores }) => {
     const total = scores?.total ?? []
     return total.filter(score => score === Math.max(...total)).length > 1
   })
-  return `${kubernetesVersion} seed ${seed}: ${nodes.length} nodes, ${steps.length} pods, ${placed.length} placed, ${scored.length} scored, ${tied.length} tied`
+  return `${nodes.length} nodes, ${steps.length} pods, ${placed.length} placed, ${scored.length} scored, ${tied.length} tied`
 }

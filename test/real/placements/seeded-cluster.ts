@@ -102,7 +102,7 @@ function owners(applications: readonly Application[]): ApiObject[] {
 
 function ownerOf({ name, namespace, labels }: Application, kind: Exclude<Application['owner'], 'none'>): ApiObject {
   const metadata = { name, namespace }
-  const template = { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'registry.example/web:v1' }] } }
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'r.example/web:v1' }] } }
   const selector = { app: name }
   switch (kind) {
     case 'ReplicaSet':

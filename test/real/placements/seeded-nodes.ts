@@ -9,18 +9,18 @@ interface NodesOptions {
 
 /** Names as containers use them, and how the container runtime reports them, with sizes in bytes. */
 export const images = [
-  { container: 'registry.example/web:v1', names: ['registry.example/web:v1'], sizeBytes: 48_000_000 },
-  { container: 'registry.example/web:v2', names: ['registry.example/web:v2'], sizeBytes: 310_000_000 },
-  { container: 'registry.example/base', names: ['registry.example/base:latest'], sizeBytes: 12_000_000 },
-  { container: 'registry.example/model:v3', names: ['registry.example/model:v3'], sizeBytes: 2_400_000_000 },
+  { container: 'r.example/web:v1', names: ['r.example/web:v1'], sizeBytes: 48_000_000 },
+  { container: 'r.example/web:v2', names: ['r.example/web:v2'], sizeBytes: 310_000_000 },
+  { container: 'r.example/base', names: ['r.example/base:latest'], sizeBytes: 12_000_000 },
+  { container: 'r.example/model:v3', names: ['r.example/model:v3'], sizeBytes: 2_400_000_000 },
   {
-    container: 'registry.example/report:v9',
-    names: ['registry.example/report:v9', 'registry.example/report:stable'],
+    container: 'r.example/report:v9',
+    names: ['r.example/report:v9', 'r.example/report:stable'],
     sizeBytes: 877_123_456,
   },
   {
-    container: `registry.example/pinned@sha256:${'0123456789abcdef'.repeat(4)}`,
-    names: [`registry.example/pinned@sha256:${'0123456789abcdef'.repeat(4)}`],
+    container: `r.example/pinned@sha256:${'0123456789abcdef'.repeat(4)}`,
+    names: [`r.example/pinned@sha256:${'0123456789abcdef'.repeat(4)}`],
     sizeBytes: 640_000_000,
   },
 ] as const

@@ -35,8 +35,8 @@ export function seededVolumes(
     provisioned: [] as string[],
     stuck: [] as string[],
   }
-  for (let index = 0; index < 9; index++) {
-    const isSingle = index % 5 === 4
+  for (let index = 0; index < 8; index++) {
+    const isSingle = index % 4 === 3
     const name = `bound-${index}`
     const where = random.pick(
       zones.length === 0 ? (['node', 'any'] as const) : (['node', 'zone', 'labels', 'any', 'any'] as const),
@@ -52,10 +52,10 @@ export function seededVolumes(
     )
     claims[isSingle ? 'single' : 'bound'].push(name)
   }
-  for (let index = 0; index < 8; index++) {
+  for (let index = 0; index < 6; index++) {
     objects.push(localVolume(`local-volume-${index}`, random.pick(nodeNames), random.pick(['5Gi', '10Gi', '20Gi', '21Gi'])))
   }
-  for (let index = 0; index < 6; index++) {
+  for (let index = 0; index < 4; index++) {
     objects.push(claim(`local-${index}`, 'local', random.pick(['5Gi', '6Gi', '15Gi'])))
     claims.local.push(`local-${index}`)
     objects.push(claim(`provisioned-${index}`, random.pick(['csi', 'csi', 'csi-zone']), '1Gi'))

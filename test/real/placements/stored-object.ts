@@ -90,10 +90,16 @@ function recordedSpec(kind: string, spec: Json): Json {
 function recordedPodField(key: string, value: unknown): unknown {
   if (!Array.isArray(value)) return value
   if (key === 'containers' || key === 'initContainers') {
-    return value.map(container => kept(object(container), keptContainer))
+    return value.map(container => recordedContainer(object(container)))
   }
   if (key === 'tolerations') return value.filter(toleration => !defaultTolerationKeys.has(object(toleration).key))
   return value
+}
+
+function recordedContainer(container: Json): Json {
+  const { limits: _, ...resources } = object(container.resources)
+  const { resources: __, ...rest } = kept(container, keptContainer)
+  return Object.keys(resources).length === 0 ? rest : { ...rest, resources }
 }
 
 function kept(source: Json, keys: readonly string[]): Json {
