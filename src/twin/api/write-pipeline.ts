@@ -100,7 +100,8 @@ export class WritePipeline {
       throw conflict(subjectOf(type), name, why)
     }
     keepUnwritable(type, draft, existing, options.subresource)
-    setDefaults(type, draft, this.#server)
+    // A write to a subresource takes the rest from what is stored, which has its defaults and is frozen.
+    if (options.subresource === undefined) setDefaults(type, draft, this.#server)
     if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing, options.user)
     return draft
   }

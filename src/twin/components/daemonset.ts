@@ -26,11 +26,11 @@ const generationLabel = 'pod-template-generation'
 
 export function startDaemonSets(context: ComponentContext): void {
   const { view, loop } = context
-  const queue = loop.queue('daemonsets.apps', key => {
+  const queue = loop.queue('daemonsets.apps', async key => {
     const { namespace, name } = splitKey(key)
     const set = view.get('daemonsets.apps', namespace, name)
     if (set === undefined) return
-    reconcile(context, set)
+    await reconcile(context, set)
     const wait = untilAvailableMs(view.podsOf(set.metadata.uid ?? ''), minReadySecondsOf(set), context.clock.now())
     if (wait !== undefined) queue.addAfter(key, wait)
   })
@@ -56,7 +56,7 @@ function placeText(node: {
   return canonicalText([node.metadata.labels, node.spec, node.metadata.deletionTimestamp])
 }
 
-function reconcile(context: ComponentContext, set: DaemonSet): void {
+async function reconcile(context: ComponentContext, set: DaemonSet): Promise<void> {
   const pods = claimPods(context, { owner: set, selector: selectorFor(set.spec.selector), writer })
   const revisions = syncRevisions(context, {
     owner: set as RevisionOwner,
@@ -75,7 +75,7 @@ function reconcile(context: ComponentContext, set: DaemonSet): void {
     const input = { verdicts, pods: pods.map(read), maxSurge, maxUnavailable, isOnDelete: strategy.type === 'OnDelete' }
     const actions = daemonSetActions(input)
     removePods(context, set, pods, actions.remove)
-    createPods(context, set, revisions, actions.create)
+    await createPods(context, set, revisions, actions.create)
   }
   const after = context.view.podsOf(set.metadata.uid ?? '')
   writeStatus(context, set, verdicts, after.map(read))
@@ -161,9 +161,14 @@ function removePods({ access, events }: ComponentContext, set: DaemonSet, pods: 
   }
 }
 
-function createPods({ access, events }: ComponentContext, set: DaemonSet, revisions: Revisions, nodes: readonly string[]): void {
+async function createPods(
+  { access, events }: ComponentContext,
+  set: DaemonSet,
+  revisions: Revisions,
+  nodes: readonly string[],
+): Promise<void> {
   const hash = hashOf(revisions.update) ?? ''
-  const { error } = createInBatches(nodes.length, index => {
+  const { error } = await createInBatches(nodes.length, async index => {
     const template = { ...set.spec.template, spec: daemonPodSpec(set.spec.template.spec, nodes[index] ?? '') }
     const pod = podFromTemplate(template, {
       generateName: `${set.metadata.name}-`,
@@ -171,7 +176,7 @@ function createPods({ access, events }: ComponentContext, set: DaemonSet, revisi
       owner: controllerReference(set),
       labels: { [revisionHashLabel]: hash, [generationLabel]: String(set.metadata.generation ?? 1) },
     })
-    const made = access.create('pods', pod, writer)
+    const made = await access.createAdmitted('pods', pod, writer)
     events.record(set, source, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${made.metadata.name}` })
   })
   if (error === undefined || isNamespaceTerminating(error)) return

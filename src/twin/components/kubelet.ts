@@ -146,8 +146,8 @@ export class Kubelets implements NodePower {
         ? PodRun.running(pod, factsOf(pod, effects.now()), effects)
         : PodRun.admitted(pod, hostIpOf(node), effects)
     const entry: Entry = { uid, node: node.metadata.name, run, dueMs: undefined, isTransient: false }
-    this.#entries.set(key, entry)
     this.#plan(entry, run.begin())
+    this.#entries.set(key, entry)
     return entry
   }
 

@@ -98,3 +98,38 @@ test('a removed key and a stopped loop run nothing', async () => {
   expect(seen).toEqual([])
   expect(clock.pending).toBe(0)
 })
+
+test('a handler that returns a promise has its key to itself, and the clock stands still until it is settled', async () => {
+  const { clock, loop, seen, log } = setUp()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let runs = 0
+  const queue = loop.queue('slow', key => {
+    log('slow')(key)
+    return runs++ === 0 ? promise : undefined
+  })
+  const other = loop.queue('other', log('other'))
+  queue.add('k')
+  clock.step()
+  queue.add('k')
+  other.add('x')
+  clock.step()
+  expect(seen).toEqual(['0 slow k', '0 other x'])
+  expect(clock.isHeld).toBe(true)
+  expect(loop.isSettled).toBe(false)
+  resolve()
+  await clock.advance(0)
+  expect(seen).toEqual(['0 slow k', '0 other x', '0 slow k'])
+  expect(loop.isSettled).toBe(true)
+})
+
+test('a promise that fails is tried again after the back-off', async () => {
+  const { clock, loop, failures } = setUp()
+  let runs = 0
+  const queue = loop.queue('q', async () => {
+    if (runs++ === 0) throw new Error('not yet')
+  })
+  queue.add('k')
+  await clock.advance(100)
+  expect(runs).toBe(2)
+  expect(failures).toHaveLength(1)
+})

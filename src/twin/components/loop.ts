@@ -1,6 +1,7 @@
 // One loop for all simulated components: items keyed by object, run one at a time in order of
 // (due time, order of the queues, insertion number), so that a run with one seed repeats to the byte.
-// Handlers are synchronous; a handler that throws is tried again after a back-off on the loop's clock.
+// A handler that throws is tried again after a back-off on the loop's clock. One that returns a promise keeps its key to itself,
+// and a virtual clock still, until that is settled; all others go on meanwhile.
 import type { Clock } from '#kube/clock.ts'
 
 /** How many items run in one turn of the event loop before others get theirs. */
@@ -18,10 +19,14 @@ interface Entry {
   isCancelled: boolean
 }
 
+export type KeyHandler = (key: string) => void | Promise<void>
+
 interface QueueState {
   readonly name: string
   readonly order: number
-  readonly handler: (key: string) => void
+  readonly handler: KeyHandler
+  /** Keys whose handler has not settled yet; true: the key was asked for again. */
+  readonly busy: Map<string, boolean>
   /** Per key at most one entry of each sort: the earliest. */
   readonly transient: Map<string, Entry>
   readonly periodic: Map<string, Entry>
@@ -64,11 +69,12 @@ export class ComponentLoop implements Disposable {
   }
 
   /** Queues run in the order they are made in when items are due at the same time. */
-  queue(name: string, handler: (key: string) => void): WorkQueue {
+  queue(name: string, handler: KeyHandler): WorkQueue {
     const state: QueueState = {
       name,
       order: this.#queues.length,
       handler,
+      busy: new Map(),
       transient: new Map(),
       periodic: new Map(),
       failures: new Map(),
@@ -87,7 +93,7 @@ export class ComponentLoop implements Disposable {
 
   /** Nothing is running, due or going to happen by itself, periodic work aside. */
   get isSettled(): boolean {
-    return !this.#isRunning && this.#queues.every(queue => queue.transient.size === 0)
+    return !this.#isRunning && this.#queues.every(queue => queue.transient.size === 0 && queue.busy.size === 0)
   }
 
   /** Milliseconds of the clock until the next transient item; `undefined` when there is none. */
@@ -174,15 +180,45 @@ export class ComponentLoop implements Disposable {
   #run(entry: Entry): void {
     const { queue, key } = entry
     ;(entry.isPeriodic ? queue.periodic : queue.transient).delete(key)
-    try {
-      queue.handler(key)
-      queue.failures.delete(key)
-    } catch (error) {
-      const count = (queue.failures.get(key) ?? 0) + 1
-      queue.failures.set(key, count)
-      this.#push(queue, key, this.#clock.elapsed() + backOffMs(count), false)
-      this.#onFailure({ queue: queue.name, key, error, count })
+    if (queue.busy.has(key)) {
+      queue.busy.set(key, true)
+      return
     }
+    try {
+      const outcome = queue.handler(key)
+      if (outcome === undefined) queue.failures.delete(key)
+      else this.#await(queue, key, outcome)
+    } catch (error) {
+      this.#fail(queue, key, error)
+    }
+  }
+
+  #await(queue: QueueState, key: string, outcome: Promise<void>): void {
+    queue.busy.set(key, false)
+    const held = this.#clock.hold()
+    const settled = () => {
+      const isWantedAgain = queue.busy.get(key) === true
+      queue.busy.delete(key)
+      held[Symbol.dispose]()
+      if (isWantedAgain) this.#push(queue, key, this.#clock.elapsed(), false)
+    }
+    outcome.then(
+      () => {
+        queue.failures.delete(key)
+        settled()
+      },
+      error => {
+        settled()
+        this.#fail(queue, key, error)
+      },
+    )
+  }
+
+  #fail(queue: QueueState, key: string, error: unknown): void {
+    const count = (queue.failures.get(key) ?? 0) + 1
+    queue.failures.set(key, count)
+    this.#push(queue, key, this.#clock.elapsed() + backOffMs(count), false)
+    this.#onFailure({ queue: queue.name, key, error, count })
   }
 
   /** The first entry that still counts. */

@@ -36,7 +36,7 @@ export function startHeartbeats(context: ComponentContext, kubelets: Kubelets, m
     statuses.addPeriodic(name, (statusPeriodMs * (index + 1)) / Math.max(1, count))
   }
   const nodes = view.list('nodes')
-  nodes.forEach((node, index) => join(node.metadata.name, index, nodes.length))
+  for (const [index, node] of nodes.entries()) join(node.metadata.name, index, nodes.length)
   view.on('nodes', ({ type, object, previous }) => {
     const name = object.metadata.name
     if (type === 'ADDED') {

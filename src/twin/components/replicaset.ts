@@ -87,12 +87,12 @@ function start<T extends ReplicaOwner>(context: ComponentContext, kind: ReplicaA
   for (const owner of kind.list()) queue.add(keyOf(owner))
 }
 
-function reconcile<T extends ReplicaOwner>(
+async function reconcile<T extends ReplicaOwner>(
   context: ComponentContext,
   kind: ReplicaAccess<T>,
   key: string,
   again: (delayMs: number) => void,
-): void {
+): Promise<void> {
   const { namespace, name } = splitKey(key)
   const owner = kind.get(namespace, name)
   if (owner === undefined) return
@@ -100,7 +100,7 @@ function reconcile<T extends ReplicaOwner>(
   const pods = claimPods(context, { owner, selector: kind.selector(owner), writer })
   const active = pods.filter(isActive)
   let failure: Error | undefined
-  if (!isTerminating(owner)) failure = resize(context, kind, owner, active)
+  if (!isTerminating(owner)) failure = await resize(context, kind, owner, active)
   writeStatus(context, kind, owner, failure)
   const minReadySeconds = owner.spec.minReadySeconds ?? 0
   const wait = untilAvailableMs(active, minReadySeconds, context.clock.now())
@@ -109,12 +109,12 @@ function reconcile<T extends ReplicaOwner>(
 }
 
 /** Creates or deletes what is missing or too much. The error that stopped it comes back, so that the status can tell first. */
-function resize<T extends ReplicaOwner>(
+async function resize<T extends ReplicaOwner>(
   context: ComponentContext,
   kind: ReplicaAccess<T>,
   owner: T,
   active: readonly Pod[],
-): Error | undefined {
+): Promise<Error | undefined> {
   const { access, events } = context
   const namespace = owner.metadata.namespace ?? ''
   const writer = controllerWriter(kind.controller)
@@ -124,8 +124,8 @@ function resize<T extends ReplicaOwner>(
     const template = owner.spec.template
     if (template === undefined) return undefined
     const identity = { generateName: `${owner.metadata.name}-`, namespace, owner: controllerReference(owner) }
-    const { error } = createInBatches(Math.min(difference, podsPerStep), () => {
-      const pod = access.create('pods', podFromTemplate(template, identity), writer)
+    const { error } = await createInBatches(Math.min(difference, podsPerStep), async () => {
+      const pod = await access.createAdmitted('pods', podFromTemplate(template, identity), writer)
       events.record(owner, source, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod.metadata.name}` })
     })
     if (error === undefined || isNamespaceTerminating(error)) return undefined

@@ -7,9 +7,9 @@ test.each([
   ['nothing to do', 0, [], 0, 0],
   ['the first fails: nothing else is tried', 10, [0], 1, 0],
   ['one of the second batch fails: its batch is finished, no third one begins', 10, [1], 3, 2],
-])('%s', (_, count, failing, tried, created) => {
+])('%s', async (_, count, failing, tried, created) => {
   const seen: number[] = []
-  const outcome = createInBatches(count, index => {
+  const outcome = await createInBatches(count, async index => {
     seen.push(index)
     if (failing.includes(index)) throw new Error('no')
   })

@@ -7,14 +7,14 @@ export interface BatchOutcome {
   readonly error: Error | undefined
 }
 
-export function createInBatches(count: number, create: (index: number) => void): BatchOutcome {
+export async function createInBatches(count: number, create: (index: number) => Promise<void>): Promise<BatchOutcome> {
   let created = 0
   let tried = 0
   for (let size = 1; tried < count; size *= 2) {
     let error: Error | undefined
     for (const end = Math.min(count, tried + size); tried < end; tried++) {
       try {
-        create(tried)
+        await create(tried)
         created++
       } catch (thrown) {
         error = thrown instanceof Error ? thrown : new Error(String(thrown))

@@ -28,11 +28,11 @@ type Status = Readonly<Record<string, unknown>>
 
 export function startStatefulSets(context: ComponentContext): void {
   const { view, loop } = context
-  const queue = loop.queue('statefulsets.apps', key => {
+  const queue = loop.queue('statefulsets.apps', async key => {
     const { namespace, name } = splitKey(key)
     const set = view.get('statefulsets.apps', namespace, name)
     if (set === undefined) return
-    reconcile(context, set)
+    await reconcile(context, set)
     const wait = untilAvailableMs(view.podsOf(set.metadata.uid ?? ''), minReadySecondsOf(set), context.clock.now())
     if (wait !== undefined) queue.addAfter(key, wait)
   })
@@ -50,7 +50,7 @@ export function startStatefulSets(context: ComponentContext): void {
   for (const set of view.list('statefulsets.apps')) queue.add(keyOf(set))
 }
 
-function reconcile(context: ComponentContext, set: StatefulSet): void {
+async function reconcile(context: ComponentContext, set: StatefulSet): Promise<void> {
   const revisions = syncRevisions(context, {
     owner: set as RevisionOwner,
     writer,
@@ -63,7 +63,7 @@ function reconcile(context: ComponentContext, set: StatefulSet): void {
   const read = readerOf(context, set, revisions)
   if (!isTerminating(set)) {
     const shape = shapeOf(context, set, revisions.update.metadata.name)
-    for (const action of statefulSetActions(shape, pods.map(read))) act(context, { set, revisions, current, pods }, action)
+    for (const action of statefulSetActions(shape, pods.map(read))) await act(context, { set, revisions, current, pods }, action)
   }
   const after = context.view
     .podsOf(set.metadata.uid ?? '')
@@ -131,12 +131,12 @@ interface Situation {
   readonly pods: readonly Pod[]
 }
 
-function act(context: ComponentContext, situation: Situation, action: StatefulAction): void {
+async function act(context: ComponentContext, situation: Situation, action: StatefulAction): Promise<void> {
   const { access, events } = context
   const { set, pods } = situation
   const namespace = set.metadata.namespace ?? ''
   if (action.kind === 'create') {
-    create(context, situation, action.ordinal, action.revision)
+    await create(context, situation, action.ordinal, action.revision)
     return
   }
   const pod = pods.find(candidate => candidate.metadata.name === action.name)
@@ -151,12 +151,12 @@ function act(context: ComponentContext, situation: Situation, action: StatefulAc
   events.record(set, source, { type: 'Normal', reason: 'SuccessfulDelete', message })
 }
 
-function create(
+async function create(
   context: ComponentContext,
   { set, revisions, current }: Situation,
   ordinal: number,
   which: 'current' | 'update',
-): void {
+): Promise<void> {
   const { access, events } = context
   const update = revisions.update.metadata.name
   const revision = which === 'current' ? current : update
@@ -165,7 +165,7 @@ function create(
   const name = `${set.metadata.name}-${ordinal}`
   try {
     for (const claim of claimsOf(set, ordinal)) makeClaim(context, claim)
-    access.create('pods', podFor(set, { ordinal, name, revision, template }), writer)
+    await access.createAdmitted('pods', podFor(set, { ordinal, name, revision, template }), writer)
   } catch (error) {
     if (isNamespaceTerminating(error)) return
     const message = `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${error instanceof Error ? error.message : String(error)}`

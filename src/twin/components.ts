@@ -1,0 +1,120 @@
+// The simulated cluster behind the twin's API server: scheduler, kubelets and the controllers of kube-controller-manager, all on one
+// deterministic loop. They act on the store through ClusterAccess and on nothing else.
+import { defaultSettings, type SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Random } from '#kube/random.ts'
+import type { ClusterAccess } from './access.ts'
+import type { ComponentContext } from './components/component.ts'
+import { startDaemonSets } from './components/daemonset.ts'
+import { startDeployments } from './components/deployment.ts'
+import { EventRecorder } from './components/event-recorder.ts'
+import { Kubelets, type NodePower } from './components/kubelet.ts'
+import { ComponentLoop, type LoopFailure } from './components/loop.ts'
+import { type HeartbeatMode, reportNow, startHeartbeats } from './components/node-heartbeat.ts'
+import { startReplicaSets, startReplicationControllers } from './components/replicaset.ts'
+import { startScheduler } from './components/scheduler.ts'
+import { startStatefulSets } from './components/statefulset.ts'
+import { UsageModel } from './components/usage-model.ts'
+import { ClusterView } from './components/view.ts'
+
+export type { LoopFailure } from './components/loop.ts'
+export type { ContainerUsage, Usage } from './components/usage-model.ts'
+
+export interface ComponentOptions {
+  readonly clock: Clock
+  /** Every random choice of the components: the same sequence gives the same run. */
+  readonly random: Random
+  /** Minor of the Kubernetes version that is played: 36 for 1.36. */
+  readonly minorVersion: number
+  /** UIDs that objects name as owners and that are not there: the garbage collector leaves their dependents alone. */
+  readonly absentOwners?: ReadonlySet<string>
+  /** `*` and `-name` as kube-controller-manager takes them; absent: all. */
+  readonly controllers?: readonly string[]
+  /** False leaves the part to a real one, or to a test. */
+  readonly scheduler?: boolean
+  readonly kubelet?: boolean
+  readonly heartbeat?: HeartbeatMode
+  /** How the scheduler scores; by default as kube-scheduler of the version does. */
+  readonly schedulerSettings?: SchedulerSettings
+  /** Told of each failed run of an item; the loop tries it again by itself. */
+  readonly onFailure?: (failure: LoopFailure) => void
+}
+
+export interface Components extends Disposable {
+  /** Nothing is due, under way or going to happen by itself; periodic work (heartbeats, cron, retries of what cannot succeed) does not count. */
+  readonly isSettled: boolean
+  /** Milliseconds of the clock until the next thing that happens by itself; `undefined` where nothing does. */
+  readonly nextTransientMs: number | undefined
+  /** What still moves, a line each. */
+  moving(): readonly string[]
+  readonly nodes: NodePower
+  readonly usage: UsageModel
+}
+
+/** Starts the components on what the store holds. Disposing stops them: their timers are cancelled and they hear of no commit any more. */
+export function startComponents(access: ClusterAccess, options: ComponentOptions): Components {
+  const { clock, random, minorVersion } = options
+  const stack = new DisposableStack()
+  const loop = stack.use(new ComponentLoop(clock, options.onFailure ?? throwLater))
+  const view = stack.use(new ClusterView(access))
+  const context: ComponentContext = {
+    access,
+    view,
+    loop,
+    clock,
+    random,
+    minorVersion,
+    events: new EventRecorder(access, clock, random),
+  }
+  const usage = new UsageModel(access, view)
+  if (options.scheduler !== false)
+    startScheduler(context, options.schedulerSettings ?? defaultSettings(minorVersion < 36 ? '1.34' : '1.36'))
+  const kubelets = options.kubelet === false ? undefined : new Kubelets(context)
+  for (const [name, start] of controllers) if (isEnabled(options.controllers, name)) start(context)
+  if (kubelets !== undefined) startHeartbeats(context, kubelets, options.heartbeat ?? 'auto')
+  return {
+    get isSettled() {
+      return loop.isSettled
+    },
+    get nextTransientMs() {
+      return loop.nextTransientMs
+    },
+    moving: () => loop.moving(),
+    nodes: nodePower(context, kubelets),
+    usage,
+    [Symbol.dispose]: () => stack.dispose(),
+  }
+}
+
+/** In the order in which they act when several are due at once. */
+const controllers: readonly (readonly [string, (context: ComponentContext) => void])[] = [
+  ['deployment', startDeployments],
+  ['replicaset', startReplicaSets],
+  ['replicationcontroller', startReplicationControllers],
+  ['statefulset', startStatefulSets],
+  ['daemonset', startDaemonSets],
+]
+
+function isEnabled(wanted: readonly string[] | undefined, name: string): boolean {
+  if (wanted === undefined) return true
+  return !wanted.includes(`-${name}`) && (wanted.includes('*') || wanted.includes(name))
+}
+
+function nodePower(context: ComponentContext, kubelets: Kubelets | undefined): NodePower {
+  return {
+    kill: node => kubelets?.kill(node),
+    revive: node => {
+      kubelets?.revive(node)
+      if (kubelets !== undefined) reportNow(context, kubelets, node)
+    },
+    isAlive: node => kubelets?.isAlive(node) ?? false,
+  }
+}
+
+/** Without anybody to tell, a failure that is a bug must not pass unseen; what the API server refuses is tried again in silence. */
+function throwLater({ queue, key, error }: LoopFailure): void {
+  if (error instanceof Error && error.name === 'StatusError') return
+  queueMicrotask(() => {
+    throw new Error(`${queue} ${key}`, { cause: error })
+  })
+}

@@ -1,0 +1,190 @@
+// The scheduler: takes pending pods one by one, asks the placement model where they land, draws among equals with the twin's seed
+// and binds. Preemption is not played: a pod that would need it stays pending, with the reasons in its condition.
+import type { PodState } from '#cluster/cluster-state.ts'
+import type { Evaluation } from '#cluster/placement.ts'
+import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import type { Condition, PersistentVolumeClaim, Pod } from '#kube/objects.ts'
+import { isConflict, isNotFound } from '#kube/status.ts'
+import { type ComponentContext, schedulerWriter } from './component.ts'
+import type { EventSource } from './event-recorder.ts'
+import { conditionOf, isFinished, isTerminating, keyOf, splitKey, timeText, withCondition } from './pod-state.ts'
+import { SchedulerSnapshot } from './scheduler-snapshot.ts'
+import { SchedulingQueue } from './scheduling-queue.ts'
+
+const source: EventSource = { component: 'default-scheduler', writer: schedulerWriter }
+const schedulerName = 'default-scheduler'
+export const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node'
+const flushMs = 300_000
+
+export function startScheduler(context: ComponentContext, settings: SchedulerSettings): void {
+  new Scheduler(context, settings).start()
+}
+
+class Scheduler {
+  readonly #context: ComponentContext
+  readonly #waiting = new SchedulingQueue()
+  readonly #snapshot: SchedulerSnapshot
+  readonly #queue
+  /** Pods whose node is chosen and whose volumes are on their way there. */
+  readonly #assumed = new Map<string, string>()
+
+  constructor(context: ComponentContext, settings: SchedulerSettings) {
+    this.#context = context
+    this.#queue = context.loop.queue('scheduler', key => (key === 'flush' ? this.#flush() : this.#cycle()))
+    this.#snapshot = new SchedulerSnapshot(context.view, settings, () => {
+      this.#waiting.wakeAll()
+      this.#arm()
+    })
+  }
+
+  start(): void {
+    const { view } = this.#context
+    for (const pod of view.list('pods')) this.#note(pod)
+    view.on('pods', ({ type, object, previous }) => {
+      if (type === 'DELETED') this.#drop(keyOf(object))
+      else if (previous === undefined || mayHelp(object, previous)) this.#note(object)
+    })
+    view.on('persistentvolumeclaims', () => {
+      for (const key of this.#assumed.keys()) this.#waiting.add(key, 0)
+      this.#arm()
+    })
+    this.#arm()
+    this.#queue.addPeriodic('flush', flushMs)
+  }
+
+  #note(pod: Pod): void {
+    const key = keyOf(pod)
+    if (
+      pod.spec.nodeName ||
+      isFinished(pod) ||
+      isTerminating(pod) ||
+      (pod.spec.schedulerName ?? schedulerName) !== schedulerName
+    ) {
+      this.#drop(key)
+      return
+    }
+    this.#waiting.add(key, pod.spec.priority ?? 0)
+    this.#arm()
+  }
+
+  #drop(key: string): void {
+    this.#waiting.remove(key)
+    if (this.#assumed.delete(key)) this.#snapshot.forget()
+  }
+
+  #arm(): void {
+    const nextMs = this.#waiting.nextMs()
+    if (nextMs !== undefined) this.#queue.addAfter('cycle', nextMs - this.#context.clock.elapsed())
+  }
+
+  #flush(): void {
+    this.#waiting.wakeAll()
+    this.#queue.addPeriodic('flush', flushMs)
+    this.#arm()
+  }
+
+  #cycle(): void {
+    const key = this.#waiting.take(this.#context.clock.elapsed())
+    try {
+      if (key !== undefined) this.#schedule(key)
+    } finally {
+      this.#arm()
+    }
+  }
+
+  #schedule(key: string): void {
+    const { namespace, name } = splitKey(key)
+    const pod = this.#context.view.get('pods', namespace, name)
+    if (pod === undefined || pod.spec.nodeName || isTerminating(pod)) {
+      this.#drop(key)
+      return
+    }
+    if ((pod.spec.schedulingGates ?? []).length > 0) {
+      const message = 'Scheduling is blocked due to non-empty scheduling gates'
+      this.#tell(pod, { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message })
+      return
+    }
+    const state = this.#snapshot.stateOf(pod)
+    const node = this.#assumed.get(key) ?? this.#choose(pod, state)
+    if (node === undefined || !this.#volumesReady(pod, node)) return
+    this.#bind(pod, node)
+  }
+
+  /** One of the nodes with the top score; `undefined` where none fits, which the pod is told. */
+  #choose(pod: Pod, state: PodState): string | undefined {
+    const evaluation = this.#snapshot.placement.evaluate(state)
+    const { landing } = evaluation
+    const node = landing[Math.floor(this.#context.random() * landing.length)]
+    if (node === undefined) this.#refuse(pod, evaluation)
+    return node
+  }
+
+  #refuse(pod: Pod, evaluation: Evaluation): void {
+    const message = evaluation.preemption === '' ? evaluation.message : `${evaluation.message} ${evaluation.preemption}`
+    this.#context.events.record(pod, source, { type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' })
+    this.#tell(pod, { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message })
+  }
+
+  #tell(pod: Pod, condition: Condition): void {
+    const { access, clock } = this.#context
+    const before = conditionOf(pod.status?.conditions, condition.type)
+    if (before?.reason === condition.reason && before?.message === condition.message) return
+    const generation = pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }
+    const conditions = withCondition(pod.status?.conditions, { ...condition, ...generation }, timeText(clock.now()))
+    access.update('pods', { ...pod, status: { ...pod.status, conditions } }, schedulerWriter, { subresource: 'status' })
+  }
+
+  /** Claims that wait for their first consumer are told the node; the pod is bound when they are. */
+  #volumesReady(pod: Pod, node: string): boolean {
+    const { access } = this.#context
+    const key = keyOf(pod)
+    const unbound = this.#unboundClaims(pod)
+    if (unbound.length === 0) return true
+    if (!this.#assumed.has(key)) this.#snapshot.assume(pod, node)
+    this.#assumed.set(key, node)
+    for (const claim of unbound) {
+      if (claim.metadata.annotations?.[selectedNodeAnnotation] === node) continue
+      const annotations = { ...claim.metadata.annotations, [selectedNodeAnnotation]: node }
+      access.update('persistentvolumeclaims', { ...claim, metadata: { ...claim.metadata, annotations } }, schedulerWriter)
+    }
+    return false
+  }
+
+  #unboundClaims(pod: Pod): readonly PersistentVolumeClaim[] {
+    return (pod.spec.volumes ?? []).flatMap(volume => {
+      const name =
+        volume.persistentVolumeClaim?.claimName ??
+        (volume.ephemeral === undefined ? undefined : `${pod.metadata.name}-${volume.name}`)
+      const claim =
+        name === undefined ? undefined : this.#context.view.get('persistentvolumeclaims', pod.metadata.namespace, name)
+      return claim === undefined || claim.status?.phase === 'Bound' ? [] : [claim]
+    })
+  }
+
+  #bind(pod: Pod, node: string): void {
+    const { access, events } = this.#context
+    const { namespace = '', name } = pod.metadata
+    this.#drop(keyOf(pod))
+    this.#snapshot.assume(pod, node)
+    try {
+      access.bind(namespace, name, node, schedulerWriter)
+    } catch (error) {
+      // Bound, changed or deleted by others in between: its own event tells what is true.
+      this.#snapshot.forget()
+      if (isConflict(error) || isNotFound(error)) return
+      throw error
+    }
+    const message = `Successfully assigned ${namespace}/${name} to ${node}`
+    events.record(pod, source, { type: 'Normal', reason: 'Scheduled', message, action: 'Binding' })
+  }
+}
+
+/** Whether a pod's own change can make it fit: conditions that others write cannot. */
+function mayHelp(pod: Pod, previous: Pod): boolean {
+  return (
+    pod.metadata.generation !== previous.metadata.generation ||
+    pod.spec !== previous.spec ||
+    pod.metadata.deletionTimestamp !== previous.metadata.deletionTimestamp ||
+    pod.metadata.labels !== previous.metadata.labels
+  )
+}
