@@ -36,7 +36,10 @@ const smallest = 1e-6
 /** The assignment with the least shortfall, then cost, then the later objectives. */
 export async function chooseMoves(
   model: MoveModel,
-  options: { readonly method: 'auto' | 'milp' | 'greedy' },
+  options: {
+    readonly method: 'auto' | 'milp' | 'greedy' /** Only whether the goals can be met is asked. */
+    readonly isProbe?: boolean
+  },
   solve: Solve,
   signal: AbortSignal,
 ): Promise<Choice> {
@@ -45,11 +48,11 @@ export async function chooseMoves(
   if (untouched === 0) return { ...settled, stages: [], assignment: empty, shortfall: 0, lp: '' }
   const incumbent = greedyAssignment(model)
   const greedy = greedyChoice(model, incumbent)
-  if (options.method === 'greedy') return greedy
+  if (options.method === 'greedy' || (options.isProbe === true && greedy.isFeasible && greedy.shortfall === 0)) return greedy
   const isTrimmed = modelSize(model) > largestModel
   const small = isTrimmed ? trimmed(model) : model
   if (options.method === 'auto' && modelSize(small) > largestModel) return greedy
-  return milpChoice(small, { greedy, incumbent, isTrimmed, whole: model }, solve, signal)
+  return milpChoice(small, { greedy, incumbent, isTrimmed, whole: model, isProbe: options.isProbe ?? false }, solve, signal)
 }
 
 const settled = { certainty: 'proven', isFeasible: true, method: 'none', lowerBound: 0 } as const
@@ -78,13 +81,14 @@ interface Known {
   /** The model is a part of `whole`: a bound on it says nothing about the whole. */
   readonly isTrimmed: boolean
   readonly whole: MoveModel
+  readonly isProbe: boolean
 }
 
 async function milpChoice(model: MoveModel, known: Known, solve: Solve, signal: AbortSignal): Promise<Choice> {
   const reachesGoals = known.greedy.shortfall === 0 && known.greedy.isFeasible
-  const secondary = modelSize(model) <= largestSecondary
+  const secondary = modelSize(model) <= largestSecondary && !known.isProbe
   const program = moveProgram(model, { allowShortfall: !reachesGoals, secondary })
-  const stages = stagePlans({ reachesGoals, secondary })
+  const stages = stagePlans({ reachesGoals, secondary, isProbe: known.isProbe })
   const start = known.greedy.isFeasible ? startOf(program, known.incumbent) : []
   const solution = await solve(program.model, { stages, start }, signal)
   const lp = lpText(program.model, 'cost')
@@ -117,8 +121,14 @@ async function milpChoice(model: MoveModel, known: Known, solve: Solve, signal: 
   }
 }
 
-function stagePlans(options: { readonly reachesGoals: boolean; readonly secondary: boolean }): readonly StagePlan[] {
+function stagePlans(options: {
+  readonly reachesGoals: boolean
+  readonly secondary: boolean
+  readonly isProbe: boolean
+}): readonly StagePlan[] {
   const integer = (objective: string, nodes: number): StagePlan => ({ objective, kind: 'integer', nodes })
+  // A model without soft goals has no shortfall to stage: then whether there is any answer is asked by the cost.
+  if (options.isProbe) return [integer('shortfall', nodesOfMain), integer('cost', 1)]
   return [
     ...(options.reachesGoals ? [] : [integer('shortfall', nodesOfMain)]),
     { objective: 'moves', kind: 'relaxation', nodes: 1 },

@@ -141,10 +141,10 @@ export interface OpenWish {
   readonly because: StayCode | 'NotWorthAMove' | 'MovedElsewhere'
 }
 
-/** What stands in the way of the goals, each with what would help if it were different. */
+/** What stands in the way of the goals. All but the last three are such that without them alone every goal could be met. */
 export type Blocker =
-  | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perNode' | 'perNamespace'; readonly helps: boolean }
-  | { readonly kind: 'headroom'; readonly resource: string; readonly nodes: readonly string[] }
+  | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perNode' | 'perNamespace' }
+  | { readonly kind: 'headroom'; readonly resource: GoalResource; readonly percent: number }
   | { readonly kind: 'goal'; readonly goal: string; readonly hard: boolean }
   | {
       readonly kind: 'excluded'

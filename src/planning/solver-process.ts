@@ -29,14 +29,21 @@ async function load(): Promise<Highs> {
 function* answers(highs: Highs, request: SolveRequest): Generator<StageAnswer> {
   using model = highs.createModel(modelData(highs, request))
   model.options.set({ ...settings, simplex_iteration_limit: request.limits.iterations })
-  if (request.start.length > 0) {
-    model.setSolution({ indices: request.start.map(([column]) => column), values: request.start.map(([, value]) => value) })
-  }
+  let incumbent: readonly number[] | undefined
   for (const stage of request.stages) {
-    const answer = answerStage(highs, model, stage, request.columns.length)
+    setCosts(model, stage, request.columns.length)
+    if (stage.kind === 'integer') {
+      if (incumbent !== undefined) model.setSolution({ colValue: incumbent })
+      else if (request.start.length > 0) {
+        model.setSolution({ indices: request.start.map(([column]) => column), values: request.start.map(([, value]) => value) })
+      }
+    }
+    const answer = answerStage(highs, model, stage)
     yield answer
     if (answer.values === undefined) return
-    if (stage.kind === 'integer') keep(highs, model, stage, answer)
+    if (stage.kind === 'relaxation') continue
+    incumbent = answer.values
+    keep(highs, model, stage, answer)
   }
 }
 
@@ -64,21 +71,21 @@ function modelData(highs: Highs, { columns, rows }: SolveRequest) {
   }
 }
 
-function answerStage(highs: Highs, model: Model, stage: StageRequest, width: number): StageAnswer {
+function setCosts(model: Model, stage: StageRequest, width: number): void {
   const costs = new Float64Array(width)
   stage.columns.forEach((column, at) => {
     costs[column] = stage.coefficients[at] ?? 0
   })
   model.changeColsCost({ kind: 'range', from: 0, to: width - 1 }, costs)
+}
+
+function answerStage(highs: Highs, model: Model, stage: StageRequest): StageAnswer {
   const isRelaxed = stage.kind === 'relaxation'
-  // Naming a simplex solver makes HiGHS leave integrality aside: that is the relaxation.
   model.options.set({
-    solver: isRelaxed ? 'simplex' : 'choose',
+    solve_relaxation: isRelaxed,
     mip_max_nodes: stage.nodes,
     mip_abs_gap: stage.isWhole ? 1 - 1e-6 : 1e-6,
   })
-  const before = isRelaxed ? undefined : model.getSolution()
-  if (before !== undefined && before.colValue.length === width) model.setSolution({ colValue: before.colValue })
   model.run()
   const status = statusOf(highs, model)
   const hasValues = model.info.get('primal_solution_status') === highs.constants.solutionStatus.feasible

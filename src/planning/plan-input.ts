@@ -1,0 +1,28 @@
+// Everything a plan is made from. Two equal inputs give the same plan, byte for byte.
+
+import type { ClusterState } from '#cluster/cluster-state.ts'
+import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import type { Measurements } from './goals.ts'
+import type { PlanPolicy } from './policy.ts'
+
+export interface RecentMove {
+  /** `namespace/kind/name`. */
+  readonly workload: string
+  readonly from: string
+  readonly to: string
+  readonly atMs: number
+}
+
+export interface PlanInput {
+  readonly state: ClusterState
+  readonly policy: PlanPolicy
+  readonly settings: SchedulerSettings
+  /** Milliseconds since 1970. */
+  readonly nowMs: number
+  /** Until when a workload is left alone after it landed elsewhere, by `namespace/kind/name`. */
+  readonly quarantined?: ReadonlyMap<string, number>
+  /** Moves that annotations do not tell yet; a move back is not planned for a day. */
+  readonly recentMoves?: readonly RecentMove[]
+  /** Measured use, for goals of stat `usage`. */
+  readonly measured?: Measurements
+}

@@ -1,0 +1,239 @@
+// Makes a plan: sorts pods, builds the model, chooses moves, plays them in order, and says what that brings. What the play refuses is
+// forbidden and chosen anew, so that every move of a plan has been seen to work.
+
+import { Budgets } from './budgets.ts'
+import { buildModel, type PlanModel, preferredNames } from './build-model.ts'
+import { type Choice, chooseMoves, gapOf } from './choose-moves.ts'
+import { goalOutcomes, nodeShares, policyProblems } from './goals.ts'
+import { explainShortfall } from './infeasible.ts'
+import { type Sorting, sortPods } from './movable.ts'
+import type { PlanInput } from './plan-input.ts'
+import type { Amounts, GoalOutcome, Move, OpenWish, Plan, Unmovable } from './plan-record.ts'
+import type { PlanPolicy } from './policy.ts'
+import { type Blocked, type Intent, type Sequence, sequenceMoves } from './sequence.ts'
+import { snapshotHash } from './snapshot-hash.ts'
+import type { Solve } from './solve.ts'
+import { StaticFit } from './static-fit.ts'
+
+export type { PlanInput } from './plan-input.ts'
+
+/** So often moves that turn out impossible are forbidden and the rest is chosen anew. */
+const mostAttempts = 12
+
+/**
+ * The plan for `input`. The same input gives the same plan. It rejects with the signal's reason only: what is wrong with the policy,
+ * goals out of reach and a solver that fails are said in the plan.
+ */
+export async function makePlan(input: PlanInput, solve: Solve, signal: AbortSignal): Promise<Plan> {
+  const hash = snapshotHash(input.state)
+  const problems = policyProblems(input.policy, input.state)
+  const budgets = new Budgets(input.state)
+  const sorting = sortPods(input, { budgets, fit: new StaticFit(input.state, input.settings) })
+  if (problems.length > 0) return finished(input, { hash, problems, sorting })
+  const work = { budgets, hash, sorting, solve, signal }
+  const attempt = await bestAttempt(input, work)
+  const plan = finished(input, { hash, problems, sorting, attempt })
+  if (plan.outcome === 'met') return plan
+  const facts = { plan, sorting, model: attempt.model.model, isProven: attempt.isOutOfReach, refused: attempt.refused }
+  const explanation = await explainShortfall(withoutMargins(input), facts, solve, signal)
+  const isLimited = explanation.blockers.some(blocker => blocker.kind === 'limit')
+  return { ...plan, explanation, outcome: attempt.isOutOfReach && !isLimited ? 'infeasible' : 'not-met' }
+}
+
+function withoutMargins(input: PlanInput): PlanInput {
+  return { ...input, policy: { ...input.policy, goals: input.policy.goals.map(goal => ({ ...goal, margin: 0 })) } }
+}
+
+export interface Attempt {
+  readonly model: PlanModel
+  readonly choice: Choice
+  readonly sequence: Sequence
+  /** Everything the play has refused, over all attempts. */
+  readonly refused: readonly Blocked[]
+  /** No choice of moves meets the goals, margins aside, by proof. */
+  readonly isOutOfReach: boolean
+  /** Moves that any plan with this one's result needs at least. */
+  readonly lowerBound: number
+}
+
+interface Work {
+  readonly budgets: Budgets
+  readonly hash: string
+  readonly sorting: Sorting
+  readonly solve: Solve
+  readonly signal: AbortSignal
+}
+
+/** The best of the attempts with margins; where those miss a goal also without: a goal just met beats one well met and one missed. */
+async function bestAttempt(input: PlanInput, work: Work): Promise<Attempt> {
+  const wide = await repeatedAttempt(input, work)
+  const hasMargins = input.policy.goals.some(goal => goal.margin > 0)
+  if (missing(input, wide) === 0 || !hasMargins) return wide
+  const narrow = await repeatedAttempt(withoutMargins(input), work)
+  const best = missing(input, narrow) < missing(input, wide) ? narrow : wide
+  return { ...best, isOutOfReach: narrow.isOutOfReach }
+}
+
+/** Chooses and plays until everything chosen can be played; what cannot is forbidden the next time. */
+async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
+  const forbidden = new Set<string>()
+  const refused: Blocked[] = []
+  let first: Choice | undefined
+  let best: Attempt | undefined
+  for (let count = 0; count < mostAttempts; count++) {
+    const model = buildModel(input, work.sorting.candidates, forbidden)
+    const choice = await chooseMoves(model.model, { method: input.policy.method }, work.solve, work.signal)
+    const sequence = sequenceMoves(input, intentsOf(model, choice), { budgets: work.budgets, snapshotHash: work.hash })
+    const isOutOfReach = best?.isOutOfReach ?? (choice.certainty === 'proven' && (choice.shortfall > 0 || !choice.isFeasible))
+    // What is forbidden now might work in another order: only the first bound holds for every plan, and only for as good a result.
+    first ??= choice
+    const lowerBound = choice.shortfall <= first.shortfall + 1e-6 ? first.lowerBound : 0
+    const attempt = { model, choice, sequence, refused, isOutOfReach, lowerBound }
+    if (best === undefined || missing(input, attempt) < missing(input, best)) best = attempt
+    if (sequence.blocked.length === 0) break
+    refused.push(...sequence.blocked)
+    for (const blocked of sequence.blocked) forbid(forbidden, model, blocked.intent)
+  }
+  if (best === undefined) throw new Error('a plan takes at least one attempt')
+  // Moves that bring nothing for want of the others are not worth their disruption.
+  const nothing: Sequence = { moves: [], blocked: best.sequence.blocked }
+  const isWorthless = best.sequence.blocked.length > 0 && missing(input, best) >= missing(input, { sequence: nothing })
+  return isWorthless ? { ...best, sequence: nothing } : best
+}
+
+/** The moves of a choice pod by pod: of each class the first candidates go, to its destinations in order. */
+function intentsOf(model: PlanModel, choice: Choice): readonly Intent[] {
+  const taken = new Map<number, number>()
+  return choice.assignment.flatMap(({ class: index, to, count }) => {
+    const group = model.classes[index]
+    const start = taken.get(index) ?? 0
+    taken.set(index, start + count)
+    const name = model.nodeNames[to]
+    if (group === undefined || name === undefined) return []
+    return group.candidates.slice(start, start + count).map(candidate => ({ candidate, to: name, action: group.action }))
+  })
+}
+
+/** Forbids what was refused to all pods that are like the refused one. */
+function forbid(forbidden: Set<string>, model: PlanModel, intent: Intent): void {
+  const group = model.classes.find(each => each.candidates.includes(intent.candidate))
+  for (const candidate of group?.candidates ?? [intent.candidate]) forbidden.add(`${candidate.pod.key}>${intent.to}`)
+}
+
+function missing(input: PlanInput, attempt: Pick<Attempt, 'sequence'>): number {
+  const outcomes = outcomesOf(input, attempt.sequence.moves)
+  return outcomes.reduce((sum, outcome) => sum + outcome.shortBy, 0)
+}
+
+interface Parts {
+  readonly hash: string
+  readonly problems: Plan['problems']
+  readonly sorting: Sorting
+  readonly attempt?: Attempt
+}
+
+function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts): Plan {
+  const { policy, state } = input
+  const moves = attempt?.sequence.moves ?? []
+  const goals = outcomesOf(input, moves)
+  // Where part of the choice could not be played its bound says nothing about what is left.
+  const bound = attempt === undefined || attempt.sequence.blocked.length > 0 ? 0 : attempt.lowerBound
+  const isMet = problems.length === 0 && goals.every(goal => goal.state !== 'missed')
+  return {
+    policyName: policy.name,
+    snapshotHash: hash,
+    landing: policy.landing,
+    moves,
+    unmovable: [...sorting.unmovable, ...refusedPods(attempt)].sort(byPod),
+    objective: {
+      moves: moves.length,
+      cost: attempt === undefined ? 0 : costOfMoves(attempt, policy, moves),
+      lowerBound: bound,
+      gap: gapOf(moves.length, bound),
+    },
+    before: nodeShares(state),
+    after: nodeShares(state, changeBy(moves)),
+    goals,
+    wishes: openWishes(input, sorting, moves),
+    outcome: isMet ? 'met' : problems.length > 0 ? 'infeasible' : 'not-met',
+    method: attempt?.choice.method ?? 'none',
+    stages: attempt?.choice.stages ?? [],
+    lp: attempt?.choice.lp ?? '',
+    problems,
+  }
+}
+
+function costOfMoves({ model }: Attempt, policy: PlanPolicy, moves: readonly Move[]): number {
+  const costs = new Map(
+    model.classes.flatMap((group, index) =>
+      group.candidates.map(candidate => [candidate.pod.key, model.model.classes[index]?.cost ?? 0] as const),
+    ),
+  )
+  const sum = moves.reduce((total, move) => total + (costs.get(`${move.pod.namespace}/${move.pod.name}`) ?? 0), 0)
+  return policy.objective === 'moves' ? sum : sum / 1000
+}
+
+/** What the moves change in the requests of each node. */
+export function changeBy(moves: readonly Pick<Move, 'from' | 'to' | 'certificate'>[]): ReadonlyMap<string, Amounts> {
+  const change = new Map<string, Record<string, number>>()
+  const add = (node: string, amounts: Amounts, sign: number) => {
+    const sum = change.get(node) ?? {}
+    for (const [resource, amount] of Object.entries({ ...amounts, pods: 1 })) sum[resource] = (sum[resource] ?? 0) + sign * amount
+    change.set(node, sum)
+  }
+  for (const move of moves) {
+    add(move.from, move.certificate.requests, -1)
+    add(move.to, move.certificate.requests, 1)
+  }
+  return change
+}
+
+function outcomesOf(input: PlanInput, moves: readonly Move[]): readonly GoalOutcome[] {
+  const usage = new Map<string, Record<string, number>>()
+  for (const move of moves) {
+    const used = input.measured?.pods.get(`${move.pod.namespace}/${move.pod.name}`) ?? {}
+    for (const [node, sign] of [
+      [move.from, -1],
+      [move.to, 1],
+    ] as const) {
+      const sum = usage.get(node) ?? {}
+      for (const [resource, amount] of Object.entries(used)) sum[resource] = (sum[resource] ?? 0) + sign * amount
+      usage.set(node, sum)
+    }
+  }
+  return goalOutcomes(input.policy, input.state, { requests: changeBy(moves), usage }, input.measured)
+}
+
+/** Pods that were to move until the play showed that they cannot. */
+function refusedPods(attempt: Attempt | undefined): readonly Unmovable[] {
+  const moved = new Set(attempt?.sequence.moves.map(move => move.pod.uid))
+  const seen = new Set<string>()
+  return (attempt?.refused ?? []).flatMap(({ intent, why, detail }): Unmovable[] => {
+    const { pod, workload, from } = intent.candidate
+    if (moved.has(pod.uid) || seen.has(pod.uid)) return []
+    seen.add(pod.uid)
+    const code = why === 'order' ? 'NoSafeOrder' : why === 'landing' ? 'LandsElsewhere' : 'NoFeasibleNode'
+    const data = why === 'refused' ? { nodes: '1', reasons: detail, to: intent.to } : { to: intent.to, detail }
+    return [{ pod: { namespace: pod.namespace, name: pod.name, uid: pod.uid }, node: from, workload, code, data, also: [] }]
+  })
+}
+
+function byPod(a: Unmovable, b: Unmovable): number {
+  const [left, right] = [`${a.pod.namespace}/${a.pod.name}`, `${b.pod.namespace}/${b.pod.name}`]
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+/** Preferences that the plan leaves open, pod by pod. */
+function openWishes(input: PlanInput, sorting: Sorting, moves: readonly Move[]): readonly OpenWish[] {
+  if (input.policy.preferences.length === 0) return []
+  const targets = new Map(moves.map(move => [`${move.pod.namespace}/${move.pod.name}`, move.to]))
+  const stays = new Map(sorting.unmovable.map(each => [`${each.pod.namespace}/${each.pod.name}`, each.code]))
+  return [...input.state.pods.values()].flatMap((pod): OpenWish[] => {
+    if (pod.nodeName === undefined || pod.isFinished) return []
+    const wished = preferredNames(input.policy, pod)
+    const target = targets.get(pod.key)
+    if (wished === undefined || wished.includes(target ?? pod.nodeName)) return []
+    const because = target !== undefined ? 'MovedElsewhere' : (stays.get(pod.key) ?? 'NotWorthAMove')
+    return [{ pod: { namespace: pod.namespace, name: pod.name, uid: pod.uid }, node: target ?? pod.nodeName, wished, because }]
+  })
+}

@@ -1,0 +1,96 @@
+// Which nodes a pod could run on as far as no other pod matters: the scheduler's filters on a cluster without pods.
+
+import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
+import { type NodeVerdict, Placement } from '#cluster/placement.ts'
+import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+
+export interface Refusal {
+  readonly filter: string
+  readonly reason: string
+}
+
+/** Filters that ask what else runs where; on an empty cluster their word means nothing. */
+const dependsOnPods = new Set(['PodTopologySpread', 'InterPodAffinity'])
+
+export class StaticFit {
+  readonly #empty: Placement
+  readonly #current: Placement
+  readonly #nodes: readonly string[]
+  readonly #refusals = new Map<string, ReadonlyMap<string, Refusal>>()
+
+  constructor(state: ClusterState, settings: SchedulerSettings) {
+    this.#current = new Placement(state, settings)
+    this.#empty = this.#current.fork()
+    for (const pod of state.pods.values()) if (pod.nodeName !== undefined && !pod.isFinished) this.#empty.remove(pod.key)
+    this.#nodes = [...state.nodes.keys()]
+  }
+
+  /** Why `pod` could never run on `node`; `undefined` where it could. */
+  refusal(pod: PodState, node: string): Refusal | undefined {
+    const shape = shapeOf(pod)
+    const known = this.#refusals.get(shape) ?? this.#refusalsOf(pod)
+    this.#refusals.set(shape, known)
+    return known.get(node)
+  }
+
+  #refusalsOf(pod: PodState): ReadonlyMap<string, Refusal> {
+    const refusals = new Map<string, Refusal>()
+    const pending = this.#empty.asPending(pod)
+    const besideOthers = asksForOthers(pod) ? this.#withoutOnePod(pod) : undefined
+    for (const node of this.#nodes) {
+      const refusal = refusalOf(this.#empty.fits(pending, node), filter => !dependsOnPods.has(filter))
+      // Pods it must stand beside, and ports that are taken, are looked for where the cluster is now: nobody plans their move too.
+      const beside = refusal ?? (besideOthers && refusalOf(besideOthers.fits(pending, node), isAboutCompany))
+      if (beside !== undefined) refusals.set(node, beside)
+    }
+    return refusals
+  }
+
+  #withoutOnePod(pod: PodState): Placement {
+    const placement = this.#current.fork()
+    placement.remove(pod.key)
+    return placement
+  }
+}
+
+function refusalOf(verdict: NodeVerdict, counts: (filter: string, reason: string) => boolean): Refusal | undefined {
+  if (verdict.kind === 'feasible') return undefined
+  const reason = verdict.reasons[0] ?? ''
+  return counts(verdict.filter, reason) ? { filter: verdict.filter, reason } : undefined
+}
+
+function isAboutCompany(filter: string, reason: string): boolean {
+  return filter === 'NodePorts' || (filter === 'InterPodAffinity' && reason.includes("didn't match pod affinity rules"))
+}
+
+function asksForOthers(pod: PodState): boolean {
+  const { affinity, containers, initContainers = [] } = pod.object.spec
+  const hasAffinity = (affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0
+  return (
+    hasAffinity ||
+    [...containers, ...initContainers].some(container => (container.ports ?? []).some(port => (port.hostPort ?? 0) > 0))
+  )
+}
+
+/** What the filters read of a pod: two pods with the same text have the same refusals. */
+function shapeOf(pod: PodState): string {
+  const { nodeSelector, affinity, tolerations, volumes, topologySpreadConstraints, containers, initContainers, hostNetwork } =
+    pod.object.spec
+  const claims = (volumes ?? []).filter(volume => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined)
+  const ports = [...containers, ...(initContainers ?? [])]
+    .flatMap(container => container.ports ?? [])
+    .filter(port => port.hostPort !== undefined)
+  const isAlone = claims.length > 0 || asksForOthers(pod)
+  const parts = [
+    pod.namespace,
+    nodeSelector,
+    affinity,
+    tolerations,
+    claims,
+    topologySpreadConstraints,
+    ports,
+    hostNetwork,
+    pod.requests,
+  ]
+  return JSON.stringify(isAlone ? [pod.key, ...parts] : parts)
+}
