@@ -74,6 +74,19 @@ interface Fixed {
   readonly spread: WeakMap<PodState, SpreadRules>
 }
 
+function fixedParts(state: ClusterState, settings: SchedulerSettings): Fixed {
+  const table = new NodeTable(state)
+  return {
+    state,
+    settings,
+    table,
+    reader: new PodReader(new PodClasses(), { countsImageVolumes: settings.version !== '1.34' }),
+    rules: new NodeRulesReader(table, settings),
+    namespaces: new NamespaceLabels(state),
+    spread: new WeakMap(),
+  }
+}
+
 export class Placement {
   readonly #fixed: Fixed
   #loads: NodeLoads
@@ -81,33 +94,20 @@ export class Placement {
   /** Whether loads and volumes belong to another placement too, so that they must be copied before they change. */
   #isShared = false
 
-  /** Begins with the pods of `state` that stand on nodes and are not finished. */
-  constructor(state: ClusterState, settings: SchedulerSettings)
-  /** @internal A fork. */
-  constructor(fixed: Fixed, loads: NodeLoads, volumes: VolumeObjects)
-  constructor(first: ClusterState | Fixed, second: SchedulerSettings | NodeLoads, volumes?: VolumeObjects) {
-    if ('table' in first && second instanceof NodeLoads && volumes !== undefined) {
-      this.#fixed = first
-      this.#loads = second
-      this.#volumes = volumes
+  /** Begins with the pods of `state` that stand on nodes and are not finished, or where `from` is now. */
+  constructor(state: ClusterState, settings: SchedulerSettings, from?: Placement) {
+    if (from !== undefined) {
+      this.#fixed = from.#fixed
+      this.#loads = from.#loads
+      this.#volumes = from.#volumes
       this.#isShared = true
       return
     }
-    if ('table' in first || second instanceof NodeLoads) throw new Error('a fork needs loads and volumes')
-    const table = new NodeTable(first)
-    this.#fixed = {
-      state: first,
-      settings: second,
-      table,
-      reader: new PodReader(new PodClasses(), { countsImageVolumes: second.version !== '1.34' }),
-      rules: new NodeRulesReader(table, second),
-      namespaces: new NamespaceLabels(first),
-      spread: new WeakMap(),
-    }
-    this.#loads = new NodeLoads(table)
-    this.#volumes = new VolumeObjects(first)
-    for (const pod of first.pods.values()) {
-      const node = pod.nodeName === undefined || pod.isFinished ? undefined : table.indexOf.get(pod.nodeName)
+    this.#fixed = fixedParts(state, settings)
+    this.#loads = new NodeLoads(this.#fixed.table)
+    this.#volumes = new VolumeObjects(state)
+    for (const pod of state.pods.values()) {
+      const node = pod.nodeName === undefined || pod.isFinished ? undefined : this.#fixed.table.indexOf.get(pod.nodeName)
       if (node !== undefined) this.#loads.add(this.#fixed.reader.info(pod), node)
     }
   }
@@ -194,7 +194,7 @@ export class Placement {
   /** A placement that begins as this one is and goes its own way. Costs nothing until either changes. */
   fork(): Placement {
     this.#isShared = true
-    return new Placement(this.#fixed, this.#loads, this.#volumes)
+    return new Placement(this.#fixed.state, this.#fixed.settings, this)
   }
 
   /** Takes PersistentVolumes and PersistentVolumeClaims (and what describes them) in place of their namesakes. */

@@ -1,0 +1,146 @@
+// Kubernetes objects from the text of a file: YAML with any number of documents, or JSON; lists are taken apart.
+
+import { LineCounter, parseAllDocuments } from 'yaml'
+import type { KubeObject } from '#kube/objects.ts'
+import type { Problem } from '#kube/problem.ts'
+
+export interface ReadObject {
+  readonly object: KubeObject
+  /** `cluster/pods.yaml: document 3`, with `: items[5]` for the items of a list. */
+  readonly where: string
+}
+
+export interface Documents {
+  readonly objects: readonly ReadObject[]
+  /** Documents that do not parse or hold no object. The others are read all the same. */
+  readonly problems: readonly Problem[]
+}
+
+/** Beyond this many bytes a file is no dump of a cluster that Ballast handles. */
+const mostBytes = 512 * 1024 * 1024
+const mostAliases = 1_000
+/** Lists within lists. */
+const deepestList = 3
+
+/** The objects that `text` holds. `file` is what its problems call it. Items of a list get the kind of the list where they have none. */
+export function readDocuments(file: string, text: string): Documents {
+  if (text.length > mostBytes) {
+    return {
+      objects: [],
+      problems: [{ code: 'file-too-large', where: file, found: `${text.length} characters`, expected: `at most ${mostBytes}` }],
+    }
+  }
+  const json = looksLikeJson(text) ? parseJson(text) : undefined
+  const values = json === undefined ? parseYaml(file, text) : { documents: [{ value: json, number: 1 }], problems: [] }
+  const objects: ReadObject[] = []
+  const problems: Problem[] = [...values.problems]
+  for (const { value, number } of values.documents)
+    collect(value, { where: `${file}: document ${number}`, depth: 0 }, { objects, problems })
+  return { objects, problems }
+}
+
+function looksLikeJson(text: string): boolean {
+  return /^\s*[[{]/.test(text)
+}
+
+/** JSON is read as such because it is many times faster; what is not quite JSON may still be YAML. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+interface Parsed {
+  readonly documents: readonly { readonly value: unknown; readonly number: number }[]
+  readonly problems: readonly Problem[]
+}
+
+function parseYaml(file: string, text: string): Parsed {
+  const lineCounter = new LineCounter()
+  const problems: Problem[] = []
+  const documents: { readonly value: unknown; readonly number: number }[] = []
+  // An empty stream comes as a list of its own kind without documents.
+  for (const [index, document] of Array.from(
+    parseAllDocuments(text, { lineCounter, merge: true, prettyErrors: false }),
+  ).entries()) {
+    const number = index + 1
+    const where = `${file}: document ${number}`
+    for (const error of document.errors) {
+      const { line, col } = lineCounter.linePos(error.pos[0])
+      problems.push({
+        code: 'yaml-syntax',
+        where: `${where}: line ${line} column ${col}`,
+        found: excerpt(text, error.pos[0]),
+        expected: `YAML: ${error.message}`,
+      })
+    }
+    if (document.errors.length > 0) continue
+    try {
+      documents.push({ value: document.toJS({ maxAliasCount: mostAliases }), number })
+    } catch (error) {
+      // Aliases that name nothing, or multiply without end.
+      if (!(error instanceof ReferenceError)) throw error
+      problems.push({
+        code: 'yaml-alias',
+        where,
+        found: error.message,
+        expected: `YAML with aliases that resolve, at most ${mostAliases} of them`,
+      })
+    }
+  }
+  return { documents, problems }
+}
+
+function excerpt(text: string, at: number): string {
+  return text.slice(at, at + 40).split('\n', 1)[0] ?? ''
+}
+
+function collect(
+  value: unknown,
+  { where, depth }: { readonly where: string; readonly depth: number },
+  into: { readonly objects: ReadObject[]; readonly problems: Problem[] },
+): void {
+  if (value === null || value === undefined) return
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) collect(item, { where: `${where}[${index}]`, depth: depth + 1 }, into)
+    return
+  }
+  if (typeof value !== 'object') {
+    into.problems.push({ code: 'document-shape', where, found: String(value), expected: 'a Kubernetes object' })
+    return
+  }
+  const list = listItems(value)
+  if (list === undefined) {
+    // What it lacks or has wrongly is found where the cluster is put together.
+    into.objects.push({ object: value as KubeObject, where })
+    return
+  }
+  if (depth >= deepestList) {
+    into.problems.push({
+      code: 'list-too-deep',
+      where,
+      found: `${depth} lists within each other`,
+      expected: `at most ${deepestList}`,
+    })
+    return
+  }
+  for (const [index, item] of list.items.entries()) {
+    const named = typeof item === 'object' && item !== null && !Array.isArray(item) ? { ...list.defaults, ...item } : item
+    collect(named, { where: `${where}: items[${index}]`, depth: depth + 1 }, into)
+  }
+}
+
+/** The items of a `List` or `PodList`, and what kind they are if they do not say: those of a `PodList` are Pods. */
+function listItems(
+  value: object,
+): { readonly items: readonly unknown[]; readonly defaults: Readonly<Record<string, string>> } | undefined {
+  if (!('kind' in value) || typeof value.kind !== 'string' || !value.kind.endsWith('List')) return undefined
+  if (!('items' in value) || !(Array.isArray(value.items) || value.items === null)) return undefined
+  const items: readonly unknown[] = value.items ?? []
+  const kind = value.kind.slice(0, -'List'.length)
+  const apiVersion = 'apiVersion' in value && typeof value.apiVersion === 'string' ? value.apiVersion : undefined
+  return { items, defaults: kind === '' || apiVersion === undefined ? {} : { apiVersion, kind } }
+}
