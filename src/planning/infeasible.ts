@@ -19,6 +19,8 @@ export interface ShortfallFacts {
   readonly model: MoveModel
   /** The goals cannot be met by any choice of moves, by proof. */
   readonly isProven: boolean
+  /** A choice met them; what stands in the way is only order or landing. */
+  readonly meetsGoalsOnPaper: boolean
   readonly refused: readonly Blocked[]
 }
 
@@ -32,10 +34,10 @@ export async function explainShortfall(
   signal: AbortSignal,
 ): Promise<PlanExplanation> {
   const blockers: Blocker[] = []
-  for (const variant of variantsOf(input.policy, facts)) {
+  for (const variant of facts.meetsGoalsOnPaper ? [] : variantsOf(input.policy, facts)) {
     if (await meetsGoals({ ...input, policy: variant.policy }, solve, signal)) blockers.push(variant.blocker)
   }
-  blockers.push(...suppliesOf(facts.model))
+  if (!facts.meetsGoalsOnPaper) blockers.push(...suppliesOf(facts.model))
   const refused = (why: Blocked['why']) =>
     [...new Set(facts.refused.filter(each => each.why === why).map(each => each.intent.candidate.pod.key))].sort()
   if (facts.model.goals.length > 0 && !facts.isProven) {

@@ -18,7 +18,7 @@ import { StaticFit } from './static-fit.ts'
 export type { PlanInput } from './plan-input.ts'
 
 /** So often moves that turn out impossible are forbidden and the rest is chosen anew. */
-const mostAttempts = 12
+const mostAttempts = 6
 
 /**
  * The plan for `input`. The same input gives the same plan. It rejects with the signal's reason only: what is wrong with the policy,
@@ -34,7 +34,14 @@ export async function makePlan(input: PlanInput, solve: Solve, signal: AbortSign
   const attempt = await bestAttempt(input, work)
   const plan = finished(input, { hash, problems, sorting, attempt })
   if (plan.outcome === 'met') return plan
-  const facts = { plan, sorting, model: attempt.model.model, isProven: attempt.isOutOfReach, refused: attempt.refused }
+  const facts = {
+    plan,
+    sorting,
+    model: attempt.model.model,
+    isProven: attempt.isOutOfReach,
+    meetsGoalsOnPaper: attempt.meetsGoalsOnPaper,
+    refused: attempt.refused,
+  }
   const explanation = await explainShortfall(withoutMargins(input), facts, solve, signal)
   const isLimited = explanation.blockers.some(blocker => blocker.kind === 'limit')
   return { ...plan, explanation, outcome: attempt.isOutOfReach && !isLimited ? 'infeasible' : 'not-met' }
@@ -52,6 +59,8 @@ export interface Attempt {
   readonly refused: readonly Blocked[]
   /** No choice of moves meets the goals, margins aside, by proof. */
   readonly isOutOfReach: boolean
+  /** The first choice met all goals; only the play did not let it. */
+  readonly meetsGoalsOnPaper: boolean
   /** Moves that any plan with this one's result needs at least. */
   readonly lowerBound: number
 }
@@ -88,7 +97,15 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
     // What is forbidden now might work in another order: only the first bound holds for every plan, and only for as good a result.
     first ??= choice
     const lowerBound = choice.shortfall <= first.shortfall + 1e-6 ? first.lowerBound : 0
-    const attempt = { model, choice, sequence, refused, isOutOfReach, lowerBound }
+    const attempt = {
+      model,
+      choice,
+      sequence,
+      refused,
+      isOutOfReach,
+      lowerBound,
+      meetsGoalsOnPaper: first.isFeasible && first.shortfall === 0,
+    }
     if (best === undefined || missing(input, attempt) < missing(input, best)) best = attempt
     if (sequence.blocked.length === 0) break
     refused.push(...sequence.blocked)

@@ -1,0 +1,67 @@
+// Why one pod moves or stays, and what would change that.
+
+import type { PlanInput } from './plan-input.ts'
+import type { Move, Plan } from './plan-record.ts'
+import { goalSentence, reasonText, remedySentence, staySentence } from './sentences.ts'
+
+/** Lines for people about the pod `namespace/name`, the answer first. A pod that is not in the cluster is said to be so. */
+export function explainPod(input: PlanInput, plan: Plan, key: string): readonly string[] {
+  const pod = input.state.pods.get(key)
+  if (pod === undefined) return [`${key}: there is no such pod in this cluster`]
+  if (pod.isFinished) return [`${key} has ended (${pod.object.status?.phase ?? ''}); it holds nothing and is not moved`]
+  if (pod.nodeName === undefined) return [`${key} runs nowhere yet; a plan moves only what runs`]
+  const move = plan.moves.find(each => `${each.pod.namespace}/${each.pod.name}` === key)
+  if (move !== undefined) return movesBecause(plan, move)
+  const held = plan.unmovable.find(each => `${each.pod.namespace}/${each.pod.name}` === key)
+  if (held === undefined) return staysByChoice(plan, key, pod.nodeName)
+  const remedies = [{ code: held.code, data: held.data }, ...held.also.map(code => ({ code, data: {} }))].map(({ code, data }) =>
+    remedySentence(code, data),
+  )
+  const isHopeless = remedies.some(remedy => remedy === undefined)
+  return [
+    `${key} stays on ${held.node}: ${staySentence(held)} [${reasonText(held)}]`,
+    ...held.also.map(code => `  also: ${staySentence({ code, data: {} })} [${code}]`),
+    ...(isHopeless ? ['  nothing would make it movable'] : remedies.map(remedy => `  what would change that: ${remedy ?? ''}`)),
+  ]
+}
+
+function movesBecause(plan: Plan, move: Move): readonly string[] {
+  const key = `${move.pod.namespace}/${move.pod.name}`
+  const goals = plan.goals.filter(
+    goal => (goal.bound === 'max' ? goal.node === move.from : goal.node === move.to) && goal.before !== goal.after,
+  )
+  const { requests, freeBefore, freeAfter, landing, budget } = move.certificate
+  const how = move.action === 'surge' ? 'its replacement is Ready before it goes' : 'it is evicted by the eviction API'
+  const amounts = Object.keys(requests).map(
+    resource => `${resource} ${requests[resource]} of ${freeBefore[resource] ?? 0} free, ${freeAfter[resource] ?? 0} left`,
+  )
+  return [
+    `${key} moves from ${move.from} to ${move.to} as ${move.id} of wave ${move.wave}: ${how}`,
+    ...goals.map(goal => `  for ${goalSentence(goal)}`),
+    ...(goals.length === 0 ? [`  to make room on ${move.from}`] : []),
+    `  room on ${move.to}: ${amounts.join('; ')}`,
+    `  the scheduler would choose ${landing.nodes.join(' or ')} (${landing.mode})`,
+    ...(budget === undefined
+      ? []
+      : [
+          `  PodDisruptionBudget ${budget.name} allows ${budget.allowedBefore} evictions before it, ${budget.allowedAfter} after`,
+        ]),
+    '  what would change that: goals that hold without it, or any of the reasons that keep pods where they are',
+  ]
+}
+
+function staysByChoice(plan: Plan, key: string, node: string): readonly string[] {
+  const missed = plan.goals.filter(goal => goal.state === 'missed')
+  if (plan.problems.length > 0) return [`${key} stays on ${node}: the policy has problems and nothing is moved`]
+  if (plan.goals.length === 0) return [`${key} stays on ${node}: the policy has no goals`]
+  const about = plan.goals.filter(goal => goal.node === node)
+  const why =
+    missed.length === 0
+      ? 'it may be moved, but the goals are met without it'
+      : 'it may be moved, but that would bring no goal closer'
+  return [
+    `${key} stays on ${node}: ${why}`,
+    ...about.map(goal => `  ${goalSentence(goal)}`),
+    `  what would change that: ${missed.length === 0 ? `a stricter goal for ${node}, or fewer other pods that can be moved` : 'room where the goals want it'}`,
+  ]
+}

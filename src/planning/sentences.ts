@@ -1,0 +1,239 @@
+// Reasons of planning as sentences for people. One function for each kind of reason; nothing is decided here.
+
+import type { Blocker, GoalOutcome, OpenWish, Plan, StayCode, Unmovable } from './plan-record.ts'
+import type { Finding } from './verifier/finding.ts'
+
+type Facts = Readonly<Record<string, string>>
+
+/** Why the pod stays, without its name: `its volume nexus-local is on talos01 alone`. */
+export function staySentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & { readonly node?: string }): string {
+  const at = node === undefined ? 'its node' : node
+  switch (code) {
+    case 'NamespaceExcluded':
+      return `the policy leaves namespace ${data['namespace'] ?? ''} alone`
+    case 'OutOfScope':
+      return "the policy's label selector does not pick it"
+    case 'NodeOutOfScope':
+      return `the policy's node selector does not pick ${at}`
+    case 'Unlabelled':
+      return data['contradicting'] === undefined
+        ? `neither it nor its workload or namespace has the label ${data['label'] ?? ''}`
+        : `the label ${data['label'] ?? ''} says ${JSON.stringify(data['contradicting'])}, which is none of descheduler, keda, none`
+    case 'KedaManaged':
+      return data['contradicting'] === undefined
+        ? `KEDA scales its workload (${sourceWords(data)})`
+        : `KEDA scales its workload (${sourceWords(data)}), although a label says ${data['contradicting']}`
+    case 'OwnerNone':
+      return `the label ${data['label'] ?? ''}=none (${sourceWords(data)}) says that nobody moves it`
+    case 'DaemonSet':
+      return 'its DaemonSet runs one on each node'
+    case 'Mirror':
+    case 'Static':
+      return `the kubelet of ${at} runs it from a file`
+    case 'Critical':
+      return `its priority ${data['priority'] ?? ''} is that of a critical pod`
+    case 'Terminating':
+      return 'it is going away already'
+    case 'NoOwner':
+      return 'no controller would make a replacement'
+    case 'LocalStorage':
+      return `its ${data['kind'] ?? ''} volume ${data['volume'] ?? ''} would be lost`
+    case 'ResourceClaims':
+      return 'it holds devices by resource claims'
+    case 'DoNotDisrupt':
+      return 'the annotation karpenter.sh/do-not-disrupt protects it'
+    case 'NotSafeToEvict':
+      return 'the annotation cluster-autoscaler.kubernetes.io/safe-to-evict says false'
+    case 'JobOwned':
+      return 'it belongs to a Job, which would begin again'
+    case 'Frozen':
+      return `${data['kind'] ?? ''} ${data['name'] ?? ''} is frozen (${data['value'] ?? ''})`
+    case 'SourceLeaving':
+      return `${at} is being taken away by somebody else`
+    case 'NoPDB':
+      return 'no PodDisruptionBudget covers it'
+    case 'PDBNeverAllows':
+      return data['why'] === 'several'
+        ? `several PodDisruptionBudgets cover it (${data['budget'] ?? ''}), and the eviction API refuses that`
+        : `PodDisruptionBudget ${data['budget'] ?? ''} wants ${data['desired'] ?? ''} of ${data['expected'] ?? ''} pods up, so it can never allow an eviction`
+    case 'PDBExhausted':
+      return `PodDisruptionBudget ${data['budget'] ?? ''} allows no eviction now: ${data['healthy'] ?? ''} healthy, ${data['desired'] ?? ''} wanted`
+    case 'SingleReplica':
+      return 'it is the only replica, and the policy skips those'
+    case 'Quarantined':
+      return `its workload landed elsewhere the last time and is left alone until ${data['until'] ?? ''}`
+    case 'VolumePinned':
+      return `its volume ${data['pv'] ?? ''} cannot leave ${at}`
+    case 'NodeAffinityPinned':
+      return 'its node selector or node affinity lets it run nowhere else'
+    case 'RecentlyMoved':
+      return `its workload was moved away from ${data['from'] ?? ''} within the last day, the only place to go back to`
+    case 'NoFeasibleNode':
+      return `no other node can run it: ${data['reasons'] ?? ''}`
+    case 'NoSafeOrder':
+      return `in no order of the moves is there room for it on ${data['to'] ?? ''} (${data['detail'] ?? ''})`
+    case 'LandsElsewhere':
+      return `the scheduler would put its replacement on ${data['detail'] ?? ''} and not on ${data['to'] ?? ''}`
+  }
+}
+
+/** What would make the pod movable, as far as this reason goes; `undefined` where nothing reasonable would. */
+export function remedySentence(code: StayCode, data: Facts): string | undefined {
+  switch (code) {
+    case 'NamespaceExcluded':
+      return `take ${data['namespace'] ?? 'the namespace'} out of spec.scope.namespaces.exclude`
+    case 'OutOfScope':
+    case 'NodeOutOfScope':
+      return 'widen spec.scope of the policy'
+    case 'Unlabelled':
+      return `label its workload ${data['label'] ?? 'scaling.talos.io/managed-by'}=descheduler`
+    case 'OwnerNone':
+      return `set ${data['label'] ?? 'scaling.talos.io/managed-by'}=descheduler on its ${data['source'] ?? 'workload'}`
+    case 'KedaManaged':
+      return 'remove its ScaledObject or keda label; until then it moves at its next start from zero'
+    case 'NoPDB':
+      return 'give its workload a PodDisruptionBudget with maxUnavailable: 1 (ballast plan --emit-pdbs prints it)'
+    case 'PDBNeverAllows':
+      return data['why'] === 'several'
+        ? 'leave one PodDisruptionBudget that matches it'
+        : `set maxUnavailable: 1 in PodDisruptionBudget ${data['budget'] ?? ''}`
+    case 'PDBExhausted':
+      return 'wait until the pods of its budget are Ready'
+    case 'SingleReplica':
+      return 'set spec.singleReplica to surge or evict, or run two replicas'
+    case 'LocalStorage':
+      return 'annotate it with descheduler.alpha.kubernetes.io/evict if what the volume holds may be lost'
+    case 'DoNotDisrupt':
+    case 'NotSafeToEvict':
+    case 'Frozen':
+      return 'remove the annotation'
+    case 'VolumePinned':
+      return `move the data of ${data['pv'] ?? 'its volume'} to storage that other nodes reach`
+    case 'NodeAffinityPinned':
+      return 'let its node selector or affinity match another node'
+    case 'NoOwner':
+      return 'run it by a Deployment or StatefulSet'
+    case 'Quarantined':
+      return `wait until ${data['until'] ?? 'the quarantine ends'}`
+    case 'RecentlyMoved':
+      return 'wait until a day has passed since its move'
+    case 'NoSafeOrder':
+    case 'NoFeasibleNode':
+      return 'make room on another node'
+    case 'LandsElsewhere':
+      return 'set spec.landing to hold, which binds the replacement to its node'
+    case 'DaemonSet':
+    case 'Mirror':
+    case 'Static':
+    case 'Critical':
+    case 'Terminating':
+    case 'ResourceClaims':
+    case 'JobOwned':
+    case 'SourceLeaving':
+      return undefined
+  }
+}
+
+function sourceWords(data: Facts): string {
+  const source = data['source'] ?? ''
+  return source === 'scaler' ? 'a ScaledObject or ScaledJob targets it' : `by the label of the ${source}`
+}
+
+/** `VolumePinned:nexus-local`, `NoPDB`: the code as reports and metrics carry it. */
+export function reasonText({ code, data }: Pick<Unmovable, 'code' | 'data'>): string {
+  return code === 'VolumePinned' ? `${code}:${data['pv'] ?? ''}` : code
+}
+
+export function goalSentence(goal: GoalOutcome): string {
+  const wanted = `${goal.node} ${goal.resource} ${goal.stat} ${goal.bound === 'max' ? 'below' : 'above'} ${goal.wanted} %`
+  if (goal.state === 'unknown') return `goal ${goal.goal}: ${wanted}: nothing measured it`
+  const figures = `${goal.before.toFixed(1)} % now, ${goal.after.toFixed(1)} % with the plan`
+  return `goal ${goal.goal}: ${wanted}: ${figures}${goal.state === 'met' ? '' : `, short by ${goal.shortBy.toFixed(1)} points`}`
+}
+
+export function blockerSentence(blocker: Blocker): string {
+  switch (blocker.kind) {
+    case 'limit':
+      return `without the limit spec.limits.${blocker.limit} all goals could be met at once; the next plans go on`
+    case 'headroom':
+      return `with more than ${blocker.percent} % of ${blocker.resource} allowed on destinations (spec.headroom.${blocker.resource}) all goals could be met`
+    case 'goal':
+      return `without goal ${blocker.goal} the others could be met`
+    case 'excluded': {
+      const what: Partial<Record<StayCode, string>> = {
+        NamespaceExcluded: `if the policy did not leave out ${named('namespace', blocker.namespaces)}`,
+        Unlabelled: `if what has no owner label could be moved (${named('workload', blocker.workloads)})`,
+        NoPDB: `if ${named('workload', blocker.workloads)} had a PodDisruptionBudget`,
+        OwnerNone: `if what is labelled none or keda could be moved (${named('workload', blocker.workloads)})`,
+      }
+      return `all goals could be met ${what[blocker.code] ?? `without ${blocker.code}`}`
+    }
+    case 'supply': {
+      const amount = (value: number) => amountText(value, blocker.resource)
+      return blocker.bound === 'max'
+        ? `goal ${blocker.goal}: ${amount(blocker.needed)} of ${blocker.resource} must leave ${blocker.node}, only ${amount(blocker.available)} can`
+        : `goal ${blocker.goal}: ${amount(blocker.needed)} of ${blocker.resource} must come to ${blocker.node}, only ${amount(blocker.available)} can`
+    }
+    case 'order':
+      return `no order of moves leaves room for ${named('pod', blocker.pods)}`
+    case 'landing':
+      return `the scheduler would not put ${named('pod', blocker.pods)} where the plan wants them`
+  }
+}
+
+const mostNamed = 5
+
+function named(noun: string, names: readonly string[]): string {
+  const shown = names.slice(0, mostNamed).join(', ')
+  const rest = names.length - mostNamed
+  return `${noun}${names.length === 1 ? '' : 's'} ${shown}${rest > 0 ? ` and ${rest} more` : ''}`
+}
+
+function amountText(value: number, resource: string): string {
+  if (resource === 'cpu') return `${value}m`
+  return resource === 'memory' ? `${Math.ceil(value / 2 ** 20)}Mi` : String(value)
+}
+
+export function wishSentence(wish: OpenWish): string {
+  const pod = `${wish.pod.namespace}/${wish.pod.name}`
+  const why =
+    wish.because === 'NotWorthAMove'
+      ? 'a wish alone is not worth a move'
+      : wish.because === 'MovedElsewhere'
+        ? 'a goal needs it elsewhere'
+        : wish.because
+  return `wish: ${pod} on ${wish.wished.join(' or ')}: stays open, it is on ${wish.node} (${why})`
+}
+
+/** What a report says below the tables: how good the plan is, wishes left open, and what keeps goals from being met. */
+export function explanationLines(plan: Plan): readonly string[] {
+  const lines: string[] = []
+  const { moves, lowerBound } = plan.objective
+  if (moves > 0 && lowerBound > 0) {
+    const least = Math.ceil(lowerBound - 1e-6)
+    const word = plan.method === 'milp' ? 'relaxation' : 'count'
+    lines.push(
+      least === moves
+        ? `${moves} moves; no plan has fewer (${word}: ${shortNumber(lowerBound)})`
+        : `${moves} moves; at least ${least} are needed (${word}: ${shortNumber(lowerBound)})`,
+    )
+  }
+  lines.push(...plan.wishes.map(wishSentence))
+  const { explanation } = plan
+  if (explanation === undefined) return lines
+  const certainty =
+    explanation.certainty === 'proven' ? 'no choice of moves meets all goals' : 'no plan was found that meets all goals'
+  lines.push(explanation.blockers.length === 0 ? certainty : `${certainty}:`)
+  lines.push(...explanation.blockers.map(blocker => `  ${blockerSentence(blocker)}`))
+  return lines
+}
+
+function shortNumber(value: number): string {
+  return String(Math.round(value * 100) / 100)
+}
+
+/** What a verifier found, naming the move and the resource or field. */
+export function findingSentence(finding: Finding): string {
+  const subject = finding.move === undefined ? 'plan' : `move ${finding.move}`
+  return `${subject}: ${finding.field}: found ${finding.found}, expected ${finding.expected} [${finding.code}]`
+}
