@@ -526,14 +526,16 @@ function nodeObject(node: NodeRow): KubeObject {
 
 function serviceOf(workload: WorkloadRow): KubeObject[] {
   if (workload.port === undefined || workload.kind === 'Static') return []
-  const headless = workload.kind === 'StatefulSet' ? { clusterIP: 'None', clusterIPs: ['None'] } : {}
+  const place = workloads.indexOf(workload)
+  const address = workload.kind === 'StatefulSet' ? 'None' : `10.96.${Math.floor(place / 16)}.${(place % 16) * 8 + 10}`
+  const addresses = { clusterIP: address, clusterIPs: [address] }
   return [
     {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: metadata('Service', workload, { labels: labelsOf(workload) }),
       spec: {
-        ...headless,
+        ...addresses,
         ports: [{ name: 'main', port: workload.port, protocol: 'TCP', targetPort: workload.port }],
         selector: labelsOf(workload),
         type: 'ClusterIP',

@@ -21,7 +21,8 @@ export interface ClusterSource {
   readonly problems: readonly Problem[]
 }
 
-const isClusterFile = (name: string) => ['.yaml', '.yml', '.json'].includes(extname(name.endsWith('.gz') ? name.slice(0, -3) : name))
+const isClusterFile = (name: string) =>
+  ['.yaml', '.yml', '.json'].includes(extname(name.endsWith('.gz') ? name.slice(0, -3) : name))
 
 /** The files a path stands for. An example folder is its `cluster/` and `config/`, nothing else. */
 function filesOf(path: string): string[] {
@@ -29,7 +30,14 @@ function filesOf(path: string): string[] {
   try {
     kind = statSync(path).isDirectory() ? 'folder' : 'file'
   } catch (error) {
-    throw new InputError([{ code: 'source-missing', where: '--cluster', found: path, expected: `a file or folder that can be read (${reasonOf(error)})` }])
+    throw new InputError([
+      {
+        code: 'source-missing',
+        where: '--cluster',
+        found: path,
+        expected: `a file or folder that can be read (${reasonOf(error)})`,
+      },
+    ])
   }
   if (kind === 'file') return [path]
   const below = (folder: string) =>
@@ -37,7 +45,11 @@ function filesOf(path: string): string[] {
       .filter(entry => entry.isFile() && isClusterFile(entry.name))
       .map(entry => join(entry.parentPath, entry.name))
   const isExample = readdirSync(path, { withFileTypes: true }).some(entry => entry.isDirectory() && entry.name === 'cluster')
-  const folders = isExample ? ['cluster', 'config'].map(name => join(path, name)).filter(folder => statSync(folder, { throwIfNoEntry: false })?.isDirectory()) : [path]
+  const folders = isExample
+    ? ['cluster', 'config']
+        .map(name => join(path, name))
+        .filter(folder => statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    : [path]
   return folders.flatMap(below).sort()
 }
 
@@ -63,7 +75,12 @@ export function readSource(path: string): ClusterSource {
     try {
       text = textOf(file)
     } catch (error) {
-      problems.push({ code: 'file-unreadable', where: shown, found: reasonOf(error), expected: `a readable file of at most ${largestFileBytes} bytes` })
+      problems.push({
+        code: 'file-unreadable',
+        where: shown,
+        found: reasonOf(error),
+        expected: `a readable file of at most ${largestFileBytes} bytes`,
+      })
       continue
     }
     const read = readDocuments(shown, text)
@@ -72,7 +89,18 @@ export function readSource(path: string): ClusterSource {
   }
   if (objects.length === 0) {
     const found = problems[0]
-    throw new InputError(found === undefined ? [{ code: 'source-empty', where: path, found: `${files.length} files`, expected: 'Kubernetes objects in .yaml, .yml or .json files' }] : problems)
+    throw new InputError(
+      found === undefined
+        ? [
+            {
+              code: 'source-empty',
+              where: path,
+              found: `${files.length} files`,
+              expected: 'Kubernetes objects in .yaml, .yml or .json files',
+            },
+          ]
+        : problems,
+    )
   }
   return { objects, problems }
 }

@@ -19,7 +19,16 @@ export interface Column {
 
 /** Rows under headings, without borders, each column as wide as its widest cell; one line a row. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' }
+  const none = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+  }
   const sheet = new Table({
     head: columns.map(column => column.title),
     colAligns: columns.map(column => column.align ?? 'left'),

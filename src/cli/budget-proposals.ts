@@ -1,0 +1,31 @@
+// PodDisruptionBudgets for workloads that may not be moved for want of one.
+import type { ClusterState } from '#cluster/cluster-state.ts'
+import type { KubeObject, LabelSelector } from '#kube/objects.ts'
+import type { Plan } from '#planning/plan-record.ts'
+
+/** One budget a workload whose pods stay because no budget covers them, maxUnavailable 1, selecting as the workload itself does. */
+export function budgetProposals(state: ClusterState, plan: Plan): KubeObject[] {
+  const workloads = new Map<string, KubeObject>()
+  for (const one of plan.unmovable) {
+    const wantsBudget = one.code === 'NoPDB' || one.also.includes('NoPDB')
+    if (!wantsBudget || one.workload === undefined) continue
+    const { kind, namespace, name } = one.workload
+    const object = state.object(kind, namespace, name)
+    if (object !== undefined) workloads.set(`${namespace}/${name}`, object)
+  }
+  return [...workloads]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, workload]) => {
+      const selector = (workload['spec'] as { readonly selector?: LabelSelector } | undefined)?.selector
+      if (selector === undefined) return []
+      const { name, namespace } = workload.metadata
+      return [
+        {
+          apiVersion: 'policy/v1',
+          kind: 'PodDisruptionBudget',
+          metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+          spec: { maxUnavailable: 1, selector },
+        },
+      ]
+    })
+}

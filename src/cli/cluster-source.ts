@@ -1,0 +1,85 @@
+// SOURCE of a command: `--cluster PATH` or a live cluster by kubeconfig, as one state, with what was set aside told on standard error.
+import type { Command } from 'commander'
+import { buildClusterState, type ClusterState } from '#cluster/cluster-state.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { InputError, type Problem, problemSentence } from '#kube/problem.ts'
+import { CommandRefused, type Surroundings } from './command-line.ts'
+import { readLive } from './live-source.ts'
+import { readSource } from './source.ts'
+
+export interface SourceOptions {
+  readonly cluster?: string
+  readonly kubeconfig?: string
+  readonly context?: string
+}
+
+export interface LoadedCluster {
+  readonly objects: readonly KubeObject[]
+  readonly state: ClusterState
+  /** What was set aside. */
+  readonly problems: readonly Problem[]
+  /** The API server's or the newest kubelet's version: `v1.34.1`. */
+  readonly gitVersion: string
+  readonly shown: string
+}
+
+/** Adds the options that say where a cluster comes from. */
+export function withSource(command: Command): Command {
+  return command
+    .option('--cluster <path>', 'file or folder of objects as kubectl get -o yaml|json writes them; - for standard input')
+    .option('--kubeconfig <file>', 'a live cluster, read once and never written')
+    .option('--context <name>', 'context of the kubeconfig')
+}
+
+/** Reads the cluster. @throws InputError with every fatal problem; CommandRefused when no source is named */
+export async function loadCluster(options: SourceOptions, surroundings: Surroundings): Promise<LoadedCluster> {
+  if (options.cluster !== undefined && options.kubeconfig !== undefined)
+    throw new CommandRefused('--cluster and --kubeconfig exclude each other')
+  const kubeconfig = options.kubeconfig ?? (options.cluster === undefined ? surroundings.environment['KUBECONFIG'] : undefined)
+  if (options.cluster === undefined && kubeconfig === undefined) {
+    throw new CommandRefused(
+      'no cluster: name one with --cluster PATH or --kubeconfig FILE, for example --cluster examples/talos-homelab',
+    )
+  }
+  if (options.cluster === undefined) {
+    const live = await readLive({
+      kubeconfig,
+      context: options.context,
+      environment: surroundings.environment,
+      signal: surroundings.signal,
+    })
+    return { ...stateOf(live.objects, new Map(), [], surroundings), gitVersion: live.gitVersion, shown: live.shown }
+  }
+  const read = readSource(options.cluster)
+  const objects = read.objects.map(({ object }) => object)
+  const where = new Map(read.objects.map(entry => [entry.object, entry.where]))
+  return { ...stateOf(objects, where, read.problems, surroundings), gitVersion: newestKubelet(objects), shown: options.cluster }
+}
+
+function stateOf(
+  objects: readonly KubeObject[],
+  where: ReadonlyMap<KubeObject, string>,
+  earlier: readonly Problem[],
+  { terminal }: Surroundings,
+) {
+  const { state, problems } = buildClusterState(objects, { where: object => where.get(object) })
+  const fatal = problems.filter(problem => problem.isFatal)
+  if (fatal.length > 0) throw new InputError(fatal)
+  const all = [...earlier, ...problems]
+  for (const problem of all) terminal.say(`set aside: ${problemSentence(problem)}`)
+  return { objects, state, problems: all }
+}
+
+/** The version of the newest kubelet in a dump, which carries no server version; `v1.34.0` where no node says. */
+function newestKubelet(objects: readonly KubeObject[]): string {
+  const versions = objects
+    .filter(object => object.kind === 'Node')
+    .map(
+      object =>
+        (object['status'] as { readonly nodeInfo?: { readonly kubeletVersion?: string } } | undefined)?.nodeInfo
+          ?.kubeletVersion ?? '',
+    )
+    .filter(version => /^v1\.\d+/.test(version))
+  const minor = (version: string) => Number(/^v1\.(\d+)/.exec(version)?.[1] ?? 0)
+  return versions.sort((a, b) => minor(b) - minor(a))[0] ?? 'v1.34.0'
+}

@@ -1,0 +1,68 @@
+// `ballast controller`: the process that decides and disrupts, on a live cluster, through its API alone.
+import { homedir, hostname } from 'node:os'
+import { systemClock } from '#kube/clock.ts'
+import { loadConfig } from '#kube/config.ts'
+import { openHttpTransport } from '#kube/http-transport.ts'
+import { systemRandom } from '#kube/random.ts'
+import type { DefineCommand } from './command-line.ts'
+import { oneOf } from './command-line.ts'
+import { runController } from './controller.ts'
+import { enabledCapabilities } from './embedded-cluster.ts'
+import { ballastNamespace } from './install-ballast.ts'
+import { processLog } from './process-log.ts'
+
+interface ControllerOptions {
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly namespace: string
+  readonly installCrds: 'auto' | 'never'
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+}
+
+export const defineController: DefineCommand = (program, surroundings) => {
+  program
+    .command('controller')
+    .description('decides and disrupts on a live cluster; what it does is up to its RebalancePolicies (mode Report by default)')
+    .option('--kubeconfig <file>', 'else KUBECONFIG, the service account of a pod, ~/.kube/config')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option(
+      '--namespace <name>',
+      "Ballast's own namespace: Lease and roles",
+      surroundings.environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace,
+    )
+    .option(
+      '--install-crds <when>',
+      'auto: a kind of ours that is absent is applied, if we may; never',
+      oneOf('auto', 'never'),
+      'auto',
+    )
+    .option('--log-level <level>', 'debug, info, warn or error', oneOf('debug', 'info', 'warn', 'error'), 'info')
+    .addHelpText('after', '\nExample: ballast controller --kubeconfig ~/.kube/config')
+    .action(async (options: ControllerOptions) => {
+      const { environment, signal } = surroundings
+      const config = await loadConfig({
+        environment,
+        homeDirectory: homedir(),
+        kubeconfig: options.kubeconfig,
+        context: options.context,
+      })
+      const log = processLog({ level: options.logLevel, clock: systemClock })
+      for (const warning of config.warnings) log.warn({}, warning)
+      await runController({
+        transport: openHttpTransport(config, {
+          clock: systemClock,
+          random: systemRandom,
+          log,
+          environment,
+          isTerminal: process.stdin.isTTY === true,
+        }),
+        clock: systemClock,
+        random: systemRandom,
+        log,
+        identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace: options.namespace },
+        capabilities: enabledCapabilities,
+        installDefinitions: options.installCrds === 'auto',
+        signal,
+      })
+    })
+}

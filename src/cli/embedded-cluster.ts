@@ -1,0 +1,72 @@
+// A twin with Ballast installed and its controller running inside this process, each on its own side of the API: the controller holds
+// nothing but its ServiceAccount's token.
+import { deschedule } from '#capabilities/deschedule'
+import type { Capability } from '#coordination/capability.ts'
+import { type Api, openApi } from '#kube/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { seededRandom } from '#kube/random.ts'
+import { startTwin, type Twin } from '#twin/twin.ts'
+import { runController } from './controller.ts'
+import { ballastNamespace, controllerToken, installBallast } from './install-ballast.ts'
+
+export interface EmbeddedOptions {
+  readonly objects: readonly KubeObject[]
+  readonly clock: Clock
+  readonly seed: number
+  readonly kubernetesVersion?: string
+  /** HTTPS as well; without it the cluster is reached in memory only. */
+  readonly listen?: { readonly port: number; readonly bind: string }
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+export interface EmbeddedCluster extends AsyncDisposable {
+  readonly twin: Twin
+  /** The user's side: administrator. */
+  readonly admin: Api
+  /** Rejects when the controller ends by a fault; resolves when it was stopped. */
+  readonly controller: Promise<void>
+}
+
+/** How long the controller's token lives, in seconds of the cluster. */
+const tokenSeconds = 7 * 24 * 3600
+
+export const enabledCapabilities: readonly Capability[] = [deschedule]
+
+/** Starts both. Disposing stops the controller first, so that it leaves nothing behind, then the twin. */
+export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<EmbeddedCluster> {
+  const { clock, seed, log, signal } = options
+  await using started = new AsyncDisposableStack()
+  const twin = started.use(
+    await startTwin({
+      clock,
+      seed,
+      objects: options.objects,
+      ...(options.kubernetesVersion === undefined ? {} : { kubernetesVersion: options.kubernetesVersion }),
+      ...(options.listen === undefined ? {} : { listen: options.listen }),
+    }),
+  )
+  const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: 'ballast/0.1.0 up', log })
+  started.defer(() => admin.close())
+  await installBallast(admin, { capabilities: enabledCapabilities, namespace: ballastNamespace, signal })
+  const token = await controllerToken(admin, { namespace: ballastNamespace, seconds: tokenSeconds, signal })
+  const stop = new AbortController()
+  const controller = runController({
+    transport: twin.transport({ token }),
+    clock,
+    random: seededRandom(seed + 1),
+    log,
+    identity: { name: 'ballast-up', namespace: ballastNamespace },
+    capabilities: enabledCapabilities,
+    installDefinitions: false,
+    signal: AbortSignal.any([signal, stop.signal]),
+  })
+  started.defer(async () => {
+    stop.abort(new DOMException('the cluster is stopped', 'AbortError'))
+    await controller.catch(() => undefined) // its fault is told to whoever awaits `controller`
+  })
+  const whole = started.move()
+  return { twin, admin, controller, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+}

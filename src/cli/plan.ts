@@ -1,0 +1,197 @@
+// `ballast plan`: what would be moved, what it brings, what stays and why; on paper, for a dump or a live cluster.
+import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { stringify } from 'yaml'
+import { planObject, planPolicyOf, planRecord, readPolicy } from '#capabilities/deschedule'
+import { readDocuments } from '#cluster/documents.ts'
+import { settingsForServer } from '#cluster/scheduler-settings.ts'
+import type { RebalancePolicy } from '#coordination/api.ts'
+import { systemClock } from '#kube/clock.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { InputError } from '#kube/problem.ts'
+import { explainPod } from '#planning/explain.ts'
+import { makePlan } from '#planning/plan.ts'
+import type { Plan } from '#planning/plan-record.ts'
+import { ownerLabel } from '#planning/policy.ts'
+import { explanationLines, findingSentence } from '#planning/sentences.ts'
+import { childSolver } from '#planning/solve.ts'
+import { verifyPlan } from '#planning/verifier/verify.ts'
+import { budgetProposals } from './budget-proposals.ts'
+import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
+import {
+  CommandRefused,
+  type DefineCommand,
+  type ExitCode,
+  exitCodes,
+  oneOf,
+  outputFormats,
+  type Surroundings,
+} from './command-line.ts'
+import { nodeFigures, nodeTable } from './node-table.ts'
+import { goalLines, moveTable, shareTable, stayTable } from './plan-report.ts'
+
+interface PlanOptions extends SourceOptions {
+  readonly policy?: string
+  readonly policyFile?: string
+  readonly output: (typeof outputFormats)[number]
+  readonly emitPdbs?: boolean
+}
+
+export const definePlan: DefineCommand = (program, surroundings) => {
+  const plan = withSource(program.command('plan'))
+    .description('what would be moved, what it brings, what cannot move and why')
+    .option('--policy <name>', 'the RebalancePolicy to plan for, where the cluster has several')
+    .option('--policy-file <file>', 'a RebalancePolicy from a file instead of the cluster')
+    .option('-o, --output <format>', `one of ${outputFormats.join(', ')}`, oneOf(...outputFormats), 'table')
+    .option('--emit-pdbs', 'print a PodDisruptionBudget for every workload that lacks one to be moved')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 the goals are reached, 3 they are not, 4 they cannot be.\nExample: ballast plan --cluster examples/talos-homelab -o yaml',
+    )
+    .action(async (options: PlanOptions) => surroundings.end(await printPlan(options, surroundings)))
+  addVerify(plan, surroundings)
+  addExplain(plan, surroundings)
+}
+
+function addVerify(plan: Command, surroundings: Surroundings): void {
+  withSource(plan.command('verify <file>'))
+    .description('replays every certificate of a RebalancePlan with code that shares nothing with the solver')
+    .addHelpText('after', '\nExample: ballast plan verify plan.yaml --cluster examples/talos-homelab')
+    .action(async (file: string, _options: SourceOptions, command: Command) => {
+      // The parent command has the same options, and takes them first.
+      const cluster = await loadCluster(command.optsWithGlobals<SourceOptions>(), surroundings)
+      surroundings.end(verifyFile(file, cluster, surroundings))
+    })
+}
+
+function addExplain(plan: Command, surroundings: Surroundings): void {
+  withSource(plan.command('explain <namespace/pod>'))
+    .description('why a pod moves or stays, and what would change that')
+    .option('--policy <name>', 'the RebalancePolicy to plan for')
+    .option('--policy-file <file>', 'a RebalancePolicy from a file instead of the cluster')
+    .addHelpText('after', '\nExample: ballast plan explain registry/nexus-0 --cluster examples/talos-homelab')
+    .action(async (pod: string, _options: SourceOptions, command: Command) => {
+      const options = command.optsWithGlobals<PlanOptions>()
+      const cluster = await loadCluster(options, surroundings)
+      const state = cluster.state.pods.get(pod)
+      if (state === undefined)
+        throw new CommandRefused(`no pod ${JSON.stringify(pod)} in ${cluster.shown}; name it as NAMESPACE/POD`)
+      const { input, made } = await planFor(policyOf(cluster, options), cluster, surroundings)
+      for (const line of explainPod(input, made, pod)) surroundings.terminal.write(line)
+    })
+}
+
+/** The policy that is asked for. @throws CommandRefused when there is none, or several and none is named */
+export function policyOf(
+  cluster: Pick<LoadedCluster, 'objects' | 'shown'>,
+  options: { readonly policy?: string; readonly policyFile?: string },
+): RebalancePolicy {
+  const isPolicy = (object: KubeObject) => object.kind === 'RebalancePolicy'
+  let candidates = cluster.objects.filter(isPolicy)
+  if (options.policyFile !== undefined) {
+    const { objects, problems } = readDocuments(options.policyFile, readFileSync(options.policyFile, 'utf8'))
+    if (problems.length > 0) throw new InputError(problems)
+    candidates = objects.map(({ object }) => object).filter(isPolicy)
+  }
+  const names = candidates.map(policy => policy.metadata.name)
+  const chosen = options.policy === undefined ? candidates : candidates.filter(policy => policy.metadata.name === options.policy)
+  const [policy] = chosen
+  if (policy === undefined)
+    throw new CommandRefused(
+      `no RebalancePolicy ${options.policy === undefined ? '' : `${options.policy} `}in ${options.policyFile ?? cluster.shown}${names.length === 0 ? '' : `; there are ${names.join(', ')}`}`,
+    )
+  if (chosen.length > 1)
+    throw new CommandRefused(
+      `${chosen.length} RebalancePolicies in ${options.policyFile ?? cluster.shown}: ${names.join(', ')}; name one with --policy`,
+    )
+  const read = readPolicy(policy)
+  if (!read.ok) throw new InputError(read.problems)
+  return read.policy
+}
+
+async function planFor(policy: RebalancePolicy, cluster: LoadedCluster, { signal }: Surroundings) {
+  const resolved = planPolicyOf(policy, cluster.state, { ownerLabel, landing: 'prefer' })
+  if (!resolved.ok) throw new InputError([resolved.problem])
+  const input = {
+    state: cluster.state,
+    policy: resolved.value,
+    settings: settingsForServer(cluster.gitVersion),
+    nowMs: systemClock.now(),
+  }
+  const made = await makePlan(input, childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds }), signal)
+  if (made.problems.length > 0) throw new InputError(made.problems)
+  return { input, made }
+}
+
+const codeOfOutcome: Readonly<Record<Plan['outcome'], ExitCode>> = {
+  met: exitCodes.done,
+  'not-met': exitCodes.notSo,
+  infeasible: exitCodes.infeasible,
+}
+
+async function printPlan(options: PlanOptions, surroundings: Surroundings): Promise<ExitCode> {
+  const { terminal } = surroundings
+  const cluster = await loadCluster(options, surroundings)
+  const policy = policyOf(cluster, options)
+  const { made } = await planFor(policy, cluster, surroundings)
+  if (options.emitPdbs === true) {
+    terminal.write(
+      budgetProposals(cluster.state, made)
+        .map(budget => stringify(budget))
+        .join('---\n')
+        .trimEnd(),
+    )
+    return codeOfOutcome[made.outcome]
+  }
+  const object = () =>
+    planObject(made, { name: `${policy.metadata.name}-paper`, policyUid: policy.metadata.uid, nowMs: systemClock.now() })
+  switch (options.output) {
+    case 'json':
+      terminal.write(JSON.stringify(object(), undefined, 2))
+      break
+    case 'yaml':
+      terminal.write(stringify(object(), { lineWidth: 0 }).trimEnd())
+      break
+    case 'lp':
+      terminal.write(made.lp.trimEnd())
+      break
+    case 'table':
+      printTable(made, cluster, policy, surroundings)
+      break
+  }
+  return codeOfOutcome[made.outcome]
+}
+
+function printTable(made: Plan, cluster: LoadedCluster, policy: RebalancePolicy, { terminal }: Surroundings): void {
+  terminal.write(nodeTable(nodeFigures(cluster.state, policy.spec.goals), terminal.colour))
+  terminal.write('')
+  if (made.moves.length > 0) {
+    terminal.write(moveTable(made.moves))
+    terminal.write('')
+    terminal.write(shareTable(made.before, made.after))
+    terminal.write('')
+  }
+  if (made.unmovable.length > 0) {
+    terminal.write(stayTable(made.unmovable))
+    terminal.write('')
+  }
+  for (const line of goalLines(made, terminal.colour)) terminal.write(line)
+  for (const line of explanationLines(made)) terminal.write(line)
+}
+
+function verifyFile(file: string, cluster: LoadedCluster, { terminal }: Surroundings): ExitCode {
+  const { objects, problems } = readDocuments(file, readFileSync(file, 'utf8'))
+  if (problems.length > 0) throw new InputError(problems)
+  const plans = objects.filter(({ object }) => object.kind === 'RebalancePlan')
+  if (plans.length === 0) throw new CommandRefused(`no RebalancePlan in ${file}`)
+  let findings = 0
+  for (const { object } of plans) {
+    const read = planRecord(object)
+    if (!read.ok) throw new InputError(read.problems)
+    const found = verifyPlan(read.record, cluster.objects, settingsForServer(cluster.gitVersion))
+    findings += found.length
+    for (const finding of found) terminal.say(`${object.metadata.name}: ${findingSentence(finding)}`)
+    if (found.length === 0) terminal.write(`${object.metadata.name}: ${read.record.moves.length} certificates hold`)
+  }
+  return findings === 0 ? exitCodes.done : exitCodes.notSo
+}

@@ -1,0 +1,143 @@
+// One run of a rebalance as its user drives it through the API: ask for a plan, look at it, approve it, follow it to its end.
+import { planNowAnnotation } from '#capabilities/deschedule'
+import {
+  type DisruptionPermit,
+  disruptionPermits,
+  type PlanStep,
+  type RebalancePlan,
+  type RebalancePolicy,
+  rebalancePlans,
+  rebalancePolicies,
+} from '#coordination/api.ts'
+import type { Api } from '#kube/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Informer, Informers } from '#kube/informer.ts'
+import { CommandRefused, exitCodes } from './command-line.ts'
+
+export interface RunWatch {
+  /** A plan is proposed; resolves when the user approves of it. */
+  proposed(plan: RebalancePlan): Promise<void>
+  /** A step changed. */
+  step(plan: RebalancePlan, step: PlanStep): void
+}
+
+export interface RunEnd {
+  /** Every plan of the run, the first proposal first: a landing elsewhere makes another one. */
+  readonly plans: readonly RebalancePlan[]
+  readonly permits: readonly DisruptionPermit[]
+}
+
+const isOver = (plan: RebalancePlan) => ['Succeeded', 'Failed', 'Expired'].includes(plan.status?.phase ?? '')
+/** A plan that has nothing to do is over as soon as it is proposed. */
+const isEmpty = (plan: RebalancePlan) => plan.spec.moves.length === 0 && plan.status?.phase === 'Proposed'
+
+export interface RunOptions {
+  readonly admin: Api
+  readonly informers: Informers
+  readonly clock: Clock
+  readonly policy: string
+  readonly watch: RunWatch
+  readonly signal: AbortSignal
+}
+
+/** Runs `policy` once. @throws CommandRefused when the policy is refused, with the words of its condition */
+export async function runRebalance(options: RunOptions): Promise<RunEnd> {
+  const { admin, informers, signal, watch } = options
+  const policies = informers.of<RebalancePolicy>(rebalancePolicies)
+  const plans = informers.of<RebalancePlan>(rebalancePlans)
+  const permits = informers.of<DisruptionPermit>(disruptionPermits)
+  await informers.allSynced(signal)
+  const asked = `ask-${options.clock.now()}`
+  await admin
+    .resource<RebalancePolicy>(rebalancePolicies)
+    .patch(
+      options.policy,
+      { type: 'merge', body: { metadata: { annotations: { [planNowAnnotation]: asked } } } },
+      { signal, fieldManager: 'ballast-up' },
+    )
+  const seen = new Map<string, string>()
+  const run: string[] = []
+  const follow = (plan: RebalancePlan) => {
+    for (const step of plan.status?.steps ?? []) {
+      const key = `${plan.metadata.name} ${step.id}`
+      const state = `${step.state} ${step.landedOn ?? ''}`
+      if (seen.get(key) === state) continue
+      seen.set(key, state)
+      watch.step(plan, step)
+    }
+  }
+  const ends = plans.onChange(change => {
+    if (change.type !== 'DELETED' && run.includes(change.object.metadata.name)) follow(change.object)
+  })
+  try {
+    let plan = await found(plans, options, () => {
+      const policy = policies.store.get(undefined, options.policy)
+      const refusal = policy?.status?.conditions?.find(condition => condition.type === 'Valid' && condition.status === 'False')
+      if (refusal !== undefined)
+        throw new CommandRefused(`RebalancePolicy ${options.policy}: ${refusal.message ?? refusal.reason ?? 'refused'}`)
+      const name = policy?.status?.lastPlanNow === asked ? policy.status.lastPlan : undefined
+      const proposal = name === undefined ? undefined : plans.store.get(undefined, name)
+      return proposal?.status?.phase === undefined ? undefined : proposal
+    })
+    for (;;) {
+      const { name } = plan.metadata
+      run.push(name)
+      if (!isEmpty(plan) && !plan.spec.approved) {
+        await watch.proposed(plan)
+        await admin
+          .resource<RebalancePlan>(rebalancePlans)
+          .patch(
+            name,
+            { type: 'merge', body: { spec: { approved: true, approvedHash: plan.spec.snapshotHash } } },
+            { signal, fieldManager: 'ballast-up' },
+          )
+      }
+      const ended = isEmpty(plan)
+        ? plan
+        : await found(plans, options, () => {
+            const now = plans.store.get(undefined, name)
+            return now !== undefined && isOver(now) ? now : undefined
+          })
+      follow(ended)
+      const next = ended.status?.conditions?.find(condition => condition.type === 'Superseded' && condition.status === 'True')
+      if (next === undefined) break
+      plan = await found(plans, options, () =>
+        [...plans.store.list()].find(candidate => candidate.spec.replaces === name && candidate.status?.phase !== undefined),
+      )
+    }
+    const ofRun = run.flatMap(name => plans.store.get(undefined, name) ?? [])
+    return {
+      plans: ofRun,
+      permits: [...permits.store.list()].sort((a, b) => (a.spec.grant?.token ?? 0) - (b.spec.grant?.token ?? 0)),
+    }
+  } finally {
+    ends()
+  }
+}
+
+/** Waits until `look` yields something, looking again after each change of a plan and each second of the cluster's time. */
+async function found<T>(plans: Informer<RebalancePlan>, { clock, signal }: RunOptions, look: () => T | undefined): Promise<T> {
+  for (;;) {
+    signal.throwIfAborted()
+    const value = look()
+    if (value !== undefined) return value
+    const wake = new AbortController()
+    const unsubscribe = plans.onChange(change => {
+      if (!change.initial) wake.abort()
+    })
+    const slept = clock.after(1_000, AbortSignal.any([signal, wake.signal]))
+    await slept.catch((error: unknown) => {
+      if (signal.aborted) throw error
+    })
+    unsubscribe()
+  }
+}
+
+/** What the run came to: whether its goals are met now. */
+export function exitCodeOf(end: RunEnd): typeof exitCodes.done | typeof exitCodes.notSo | typeof exitCodes.infeasible {
+  const last = end.plans.at(-1)
+  const goalsMet = last?.status?.conditions?.find(condition => condition.type === 'GoalsMet')
+  if (goalsMet?.status === 'True') return exitCodes.done
+  if (last !== undefined && isEmpty(last) && last.spec.outcome === 'met') return exitCodes.done
+  return last?.spec.outcome === 'infeasible' ? exitCodes.infeasible : exitCodes.notSo
+}
