@@ -145,7 +145,7 @@ const texts = fc
     fc.constantFrom('', 'n', 'u', 'm', 'k', 'M', 'G', 'T', 'P', 'E', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei', 'e3', 'e-4', 'E21'),
   )
   .map(parts => parts.join(''))
-  .filter(text => text !== '')
+  .filter(text => /[0-9]/.test(text))
 
 test('what is printed reads as the same value', () => {
   fc.assert(
