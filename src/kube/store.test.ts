@@ -58,6 +58,12 @@ class CollectionServer {
     for (const feed of this.#watches) feed.say({ type: 'BOOKMARK', object })
   }
 
+  /** What some write was answered with. */
+  written(index: number): KubeObject | undefined {
+    const { type, object } = this.#history[index]?.event ?? {}
+    return type === 'DELETED' ? undefined : object
+  }
+
   /** Says the last events once more. */
   repeat(count: number): void {
     for (const { event } of this.#history.slice(-count)) for (const feed of this.#watches) feed.say(event)
@@ -121,15 +127,24 @@ function stateOf(objects: Iterable<KubeObject>): Record<string, string> {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** Adds changes up; a change that does not fit what was told before is an error. */
-function folded(state: Map<string, KubeObject>, change: Change<KubeObject>): void {
-  const { name, uid } = change.object.metadata
-  const known = state.get(name)
-  if (change.type === 'ADDED') expect(known).toBeUndefined()
-  else expect(known?.metadata.uid).toBe(uid)
-  if (change.type === 'MODIFIED') expect(change.previous).toBe(known)
-  if (change.type === 'DELETED') state.delete(name)
-  else state.set(name, change.object)
+/** Adds changes up. One that does not fit what was told before, or tells something older, is an error. */
+class Fold {
+  readonly objects = new Map<string, KubeObject>()
+  readonly #newest = new Map<string, number>()
+
+  add(change: Change<KubeObject>): void {
+    const { name, uid, resourceVersion } = change.object.metadata
+    const known = this.objects.get(name)
+    if (change.type === 'ADDED') expect(known).toBeUndefined()
+    else expect(known?.metadata.uid).toBe(uid)
+    if (change.type === 'MODIFIED') expect(change.previous).toBe(known)
+    if (change.type === 'DELETED') this.objects.delete(name)
+    else {
+      expect(Number(resourceVersion)).toBeGreaterThan(this.#newest.get(name) ?? 0)
+      this.objects.set(name, change.object)
+    }
+    this.#newest.set(name, Math.max(this.#newest.get(name) ?? 0, Number(resourceVersion)))
+  }
 }
 
 const name = fc.constantFrom('a', 'b', 'c')
@@ -138,6 +153,7 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('remove' as const), name }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('bookmark' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('repeat' as const), count: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('late-answer' as const), index: fc.nat(30) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('expire' as const) }) },
   {
     weight: 2,
@@ -158,12 +174,12 @@ test('law: the store is the fold of the events under any cut of the stream', asy
       const api = openApi(server.transport, { clock, userAgent: 'test' })
       await using informers = new Informers(api, { clock, random: seededRandom(seed), signal: stop.signal })
       const informer = informers.of(builtIn.pods)
-      const told = new Map<string, KubeObject>()
+      const told = new Fold()
       const faults: unknown[] = []
       informer.onChange(change => {
         try {
-          folded(told, change)
-          expect(stateOf(told.values())).toEqual(stateOf(informer.store.list()))
+          told.add(change)
+          expect(stateOf(told.objects.values())).toEqual(stateOf(informer.store.list()))
         } catch (error) {
           faults.push(error)
         }
@@ -179,7 +195,10 @@ test('law: the store is the fold of the events under any cut of the stream', asy
         } else if (each.kind === 'remove') server.remove(each.name)
         else if (each.kind === 'bookmark') server.bookmark()
         else if (each.kind === 'repeat') server.repeat(each.count)
-        else if (each.kind === 'expire') server.expire()
+        else if (each.kind === 'late-answer') {
+          const object = server.written(each.index)
+          if (object !== undefined) informers.observe(builtIn.pods, object)
+        } else if (each.kind === 'expire') server.expire()
         else if (each.kind === 'cut') server.cut(each.how)
         else await clock.advance(each.ms)
       }
@@ -191,7 +210,7 @@ test('law: the store is the fold of the events under any cut of the stream', asy
       for (const object of informer.store.list()) expect(informer.store.byUid(object.metadata.uid ?? '')).toBe(object)
       stop.abort(new Error('the run is over'))
     }),
-    { numRuns: 150 },
+    { numRuns: 500 },
   )
 })
 
