@@ -26,7 +26,7 @@ export async function componentPath(component: Component, minor: MinorVersion): 
   const wrapper = await wrapperModule(version)
   console.error(`building ${component} ${version} (several minutes, once)`)
   const unfinished = `${path}.${process.pid}`
-  await commandOutput(
+  const build = await runCommand(
     'go',
     [
       'build',
@@ -39,9 +39,17 @@ export async function componentPath(component: Component, minor: MinorVersion): 
     ],
     { cwd: wrapper, env: goEnvironment },
   )
+  if (build.code !== 0) {
+    const said = build.stderr.trim().split('\n').slice(-12).join('\n')
+    // The modules it is made of are fetched while it is built.
+    if (unreachable.test(build.stderr)) throw new PartUnavailable(`modules of ${component} ${version}: ${said}`)
+    throw new Error(`building ${component} ${version} failed: ${said}`)
+  }
   renameSync(unfinished, path)
   return path
 }
+
+const unreachable = /dial tcp|no such host|i\/o timeout|connection refused|module lookup disabled|TLS handshake/
 
 const goEnvironment = { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '', GOWORK: 'off' }
 
