@@ -1,6 +1,7 @@
 // The capability contract: one value says everything a capability is, needs, may and leaves behind. Manifests, RBAC, uninstall,
 // doctor and the documentation are made from these values without starting anything.
 import type * as z from 'zod'
+import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { EventRecorder } from '#kube/events.ts'
@@ -8,7 +9,10 @@ import type { Informers } from '#kube/informer.ts'
 import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import type { Random } from '#kube/random.ts'
+import type { Solve } from '#planning/solve.ts'
 import type { Arbiter } from './arbiter.ts'
+import type { ClusterView } from './cluster-view.ts'
+import type { EffectContext } from './effects/effect-context.ts'
 import type { Verb } from './intent.ts'
 
 /** A kind that the capability serves through the API server. */
@@ -228,9 +232,23 @@ export type AdmissionAnswer =
 
 export type AdmissionAnswerer = (request: AdmissionRequest) => AdmissionAnswer
 
+/** What only the leader has: the door to every disruption, and the proof that it leads. */
+export interface Leading {
+  readonly arbiter: Arbiter
+  readonly effects: EffectContext
+  /** The cluster as the scheduler model reads it. */
+  readonly view: ClusterView
+  /** Heavy work, in a child process. */
+  readonly solve: Solve
+  /** How the cluster's scheduler decides. */
+  readonly settings: SchedulerSettings
+  /** The label that says who may move a workload. */
+  readonly ownerLabel: string
+}
+
 export interface ControllerContext extends ClusterContext {
-  /** `undefined` in parts that are present always: only the leader grants. */
-  readonly arbiter: Arbiter | undefined
+  /** `undefined` in parts that are present always. */
+  readonly leading: Leading | undefined
   readonly webhooks: WebhookEndpoint | undefined
 }
 

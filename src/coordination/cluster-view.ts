@@ -3,6 +3,7 @@ import { buildClusterState, type ClusterReading, type ClusterState, type Workloa
 import type { Clock } from '#kube/clock.ts'
 import type { Informer, Informers } from '#kube/informer.ts'
 import type { KubeObject, Pod } from '#kube/objects.ts'
+import { Bell } from './bell.ts'
 import type { Need } from './capability.ts'
 
 /** What the scheduler model and the arbiter's rules read. Whoever uses a ClusterView names these among its needs. */
@@ -30,14 +31,13 @@ export const clusterNeeds: readonly Need[] = [
 export class ClusterView implements Disposable {
   readonly #informers: readonly Informer<KubeObject>[]
   readonly #pods: Informer<Pod>
-  readonly #clock: Clock
+  readonly #bell: Bell
   readonly #unsubscribe: (() => void)[]
   #reading: ClusterReading | undefined
-  #waiting: (() => void)[] = []
 
   /** Starts (or joins) the watches of `clusterNeeds`. */
   constructor(informers: Informers, clock: Clock) {
-    this.#clock = clock
+    this.#bell = new Bell(clock)
     this.#informers = clusterNeeds.map(need => informers.of<KubeObject>(need, { optional: need.optional === true }))
     this.#pods = informers.of<Pod>({ group: '', version: 'v1', resource: 'pods' })
     this.#unsubscribe = this.#informers.map(informer => informer.onChange(() => this.ring()))
@@ -79,53 +79,20 @@ export class ClusterView implements Disposable {
   /** Says that something outside of the view changed that waiters look at. */
   ring(): void {
     this.#reading = undefined
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const wake of waiting) wake()
+    this.#bell.ring()
   }
 
-  /**
-   * What `look` finds, asked now and after each change, at most once a turn of the event loop.
-   * `undefined` when `limitMs` passed without. @throws `signal.reason` when aborted.
-   */
-  async until<T>(
+  /** What `look` finds, asked now and after each change. As `Bell.until`. */
+  until<T>(
     look: () => T | undefined,
     options: { readonly limitMs: number; readonly signal: AbortSignal },
   ): Promise<T | undefined> {
-    const deadlineMs = this.#clock.elapsed() + options.limitMs
-    for (;;) {
-      options.signal.throwIfAborted()
-      const found = look()
-      if (found !== undefined) return found
-      const leftMs = deadlineMs - this.#clock.elapsed()
-      if (leftMs <= 0) return undefined
-      await this.#changeOr(leftMs, options.signal)
-    }
+    return this.#bell.until(look, options)
   }
 
   [Symbol.dispose](): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
     this.ring()
-  }
-
-  #changeOr(limitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        cancel()
-        signal.removeEventListener('abort', onAbort)
-      }
-      const wake = () => {
-        end()
-        setImmediate(resolve)
-      }
-      const cancel = this.#clock.schedule(limitMs, wake)
-      const onAbort = () => {
-        end()
-        reject(signal.reason)
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.#waiting.push(wake)
-    })
   }
 
   *#objects(): Iterable<KubeObject> {

@@ -169,7 +169,8 @@ function repeated({ intent, ledger }: Question): Answer {
   )
   const active = earlier.find(isActive)
   if (active !== undefined) return { kind: 'same', permit: active }
-  const done = earlier.find(permit => permit.ending === 'done')
+  // Steering is a level, not a deed: a wave that is taken up again is steered again.
+  const done = intent.purpose === 'steer' ? undefined : earlier.find(permit => permit.ending === 'done')
   return done === undefined ? pass : { kind: 'no-op', objection: { rule: 'repeat', permit: done.name } }
 }
 

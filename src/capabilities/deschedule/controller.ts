@@ -1,0 +1,396 @@
+// The descheduler's loop in planned mode. Level-based: each pass looks at all policies and plans as they are now, does the one thing that
+// is due, and begins again; nothing is remembered between passes, so that a new leader's first pass is like any other.
+import type { RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
+import { Bell } from '#coordination/bell.ts'
+import type { Check, ControllerContext, Leading, Running } from '#coordination/capability.ts'
+import { messageOf } from '#kube/log.ts'
+import type { Node } from '#kube/objects.ts'
+import { type Problem, problemSentence } from '#kube/problem.ts'
+import { builtIn } from '#kube/resource.ts'
+import { policyProblems } from '#planning/goals.ts'
+import { snapshotHash } from '#planning/snapshot-hash.ts'
+import { capabilityName, eventReasons } from './api.ts'
+import { answerCreation, dropStrandedGates, releaseHold, webhookPath } from './landing-gate.ts'
+import { endSteering } from './landing-taint.ts'
+import { planPolicyOf, readPolicy } from './plan-policy.ts'
+import { inPhase, isApproved, isOver, isUnderWay, withCondition } from './plan-progress.ts'
+import { type RunContext, runPlan, whyPaused } from './plan-run.ts'
+import { openPlans, type Plans, type Policies } from './plan-store.ts'
+import { type PlannerContext, planAgain, planFor, planIfChanged, problemLines, replaceBy, supersede } from './planner.ts'
+import { scheduleProblems, whenToPlan } from './schedule.ts'
+
+const intervals = {
+  /** A waiting proposal is checked again. */
+  recheckMs: 15 * 60_000,
+  /** A paused plan is tried again where nothing said that it may go on. */
+  retryPausedMs: 5 * 60_000,
+  /** Old gates, permits over their time. */
+  sweepMs: 10_000,
+  firstErrorMs: 1_000,
+  longestErrorMs: 30_000,
+  longestWaitMs: 3_600_000,
+} as const
+/** A batch is planned anew this often at most, and may land elsewhere this often. */
+const mostAttempts = 5
+const mostMismatches = 2
+
+/** Starts the loop. The returned part ends it, takes away what steers, and waits for that. */
+export async function startDeschedule<Config>(context: ControllerContext, signal: AbortSignal): Promise<Running<Config>> {
+  const { leading } = context
+  if (leading === undefined) throw new Error('deschedule acts only where it leads')
+  const loop = new DescheduleLoop(context, leading)
+  return loop.start<Config>(signal)
+}
+
+class DescheduleLoop {
+  readonly #context: ControllerContext
+  readonly #leading: Leading
+  readonly #plans: Plans
+  readonly #policies: Policies
+  readonly #bell: Bell
+  readonly #stop = new AbortController()
+  readonly #pausedUntil = new Map<string, number>()
+  #failure: string | undefined
+  #isClean = false
+  /** Something was changed by others since the pass began. */
+  #isRung = false
+
+  constructor(context: ControllerContext, leading: Leading) {
+    this.#context = context
+    this.#leading = leading
+    const { plans, policies } = openPlans({
+      api: context.api,
+      informers: context.informers,
+      leadership: leading.effects.leadership,
+    })
+    this.#plans = plans
+    this.#policies = policies
+    this.#bell = new Bell(context.clock)
+  }
+
+  async start<Config>(outer: AbortSignal): Promise<Running<Config>> {
+    const signal = AbortSignal.any([outer, this.#stop.signal])
+    await this.#context.informers.allSynced(signal)
+    const resources = new DisposableStack()
+    resources.defer(this.#plans.onWish(() => this.#wake()))
+    resources.defer(this.#policies.onWish(() => this.#wake()))
+    const { webhooks } = this.#context
+    if (webhooks !== undefined) resources.use(webhooks.handle(webhookPath, answerCreation))
+    const running = [this.#run(signal), this.#sweep(signal)]
+    return {
+      health: () => this.#health(),
+      reconfigure: async () => 'restart-part',
+      [Symbol.asyncDispose]: async () => {
+        this.#stop.abort(new DOMException('deschedule is stopped', 'AbortError'))
+        await Promise.all(running)
+        resources.dispose()
+        await this.#cleanUp('the controller stops', outer)
+      },
+    }
+  }
+
+  #wake(): void {
+    // What a person changed may be what a paused plan waits for.
+    this.#pausedUntil.clear()
+    this.#isRung = true
+    this.#bell.ring()
+    this.#leading.view.ring()
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        this.#isRung = false
+        const waitMs = await this.#pass(signal)
+        this.#failure = undefined
+        failures = 0
+        await this.#bell.until(() => (this.#isRung ? true : undefined), { limitMs: waitMs, signal })
+      } catch (error) {
+        if (signal.aborted) return
+        this.#failure = messageOf(error)
+        const delayMs = Math.min(intervals.longestErrorMs, intervals.firstErrorMs * 2 ** failures++)
+        this.#context.log.error({ capability: capabilityName, delayMs, why: this.#failure }, 'pass failed, tried again')
+        await this.#context.clock.after(delayMs, signal).catch(ignoreAbort(signal))
+      }
+    }
+  }
+
+  async #sweep(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#context.clock.after(intervals.sweepMs, signal)
+        await dropStrandedGates({ effects: this.#leading.effects, view: this.#leading.view }, 'old', signal)
+        await this.#leading.arbiter.settle(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#context.log.warn({ capability: capabilityName, why: messageOf(error) }, 'sweep failed, tried again')
+      }
+    }
+  }
+
+  /** Does what is due. @returns after how many milliseconds something may be due though nothing changed. */
+  async #pass(signal: AbortSignal): Promise<number> {
+    if (!this.#isClean) {
+      await this.#cleanUp('left by an earlier leader', signal)
+      this.#isClean = true
+    }
+    let waitMs: number = intervals.longestWaitMs
+    for (const object of this.#policies.list()) {
+      const policy = await this.#checked(object, signal)
+      if (policy === undefined) continue
+      waitMs = Math.min(waitMs, await this.#serve(policy, signal))
+    }
+    return waitMs
+  }
+
+  /** Removes what steers, wherever it comes from. A plan under way steers anew when it goes on. */
+  async #cleanUp(reason: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    try {
+      this.#leading.effects.leadership.assert()
+    } catch {
+      // Whoever leads now cleans up before its first decision.
+      return
+    }
+    await endSteering(this.#runContextParts(), reason, signal)
+    await releaseHold(this.#leading.effects, signal)
+    const isHolding = this.#plans.list().some(plan => isUnderWay(plan) && plan.spec.landing === 'hold')
+    await dropStrandedGates({ effects: this.#leading.effects, view: this.#leading.view }, isHolding ? 'old' : 'all', signal)
+  }
+
+  async #serve(policy: RebalancePolicy, signal: AbortSignal): Promise<number> {
+    const { clock } = this.#context
+    const mine = this.#plans
+      .list()
+      .filter(plan => plan.spec.policyRef.name === policy.metadata.name && !isOver(plan) && plan.status?.phase !== undefined)
+    const active = mine.filter(plan => isUnderWay(plan) || (isApproved(plan) && policy.spec.mode !== 'Report')).sort(byAttempt)
+    for (const plan of active) {
+      const waitMs = await this.#advance(policy, plan, signal)
+      if (waitMs !== undefined) return waitMs
+    }
+    const due = whenToPlan(policy, clock.now())
+    if (due.kind === 'now') {
+      await this.#plan(policy, due.trigger, signal)
+      return 0
+    }
+    const proposals = mine.filter(plan => plan.status?.phase === 'Proposed')
+    const recheckMs = await this.#recheck(policy, proposals, signal)
+    return Math.min(recheckMs, due.kind === 'at' ? Math.max(1, due.atMs - clock.now()) : intervals.longestWaitMs)
+  }
+
+  /** Lets an approved plan go on. `undefined`: it is over, look at the next. */
+  async #advance(policy: RebalancePolicy, plan: RebalancePlan, signal: AbortSignal): Promise<number | undefined> {
+    const nowMs = this.#context.clock.now()
+    const pausedUntilMs = this.#pausedUntil.get(plan.metadata.name) ?? 0
+    if (pausedUntilMs > nowMs) return pausedUntilMs - nowMs
+    const paused = whyPaused(plan, policy, nowMs)
+    if (paused !== undefined) {
+      const phase = isUnderWay(plan) ? 'Paused' : 'Approved'
+      await this.#plans.setStatus(
+        plan,
+        status =>
+          status.phase === phase && status.message === paused ? status : inPhase(status, phase, { message: paused, nowMs }),
+        signal,
+      )
+      this.#pausedUntil.set(plan.metadata.name, nowMs + intervals.retryPausedMs)
+      return intervals.retryPausedMs
+    }
+    const runContext = this.#runContext(policy)
+    if (runContext === undefined) return intervals.retryPausedMs
+    const end = await runPlan(runContext, plan, signal)
+    switch (end.kind) {
+      case 'over':
+        return undefined
+      case 'paused':
+        this.#pausedUntil.set(plan.metadata.name, this.#context.clock.now() + intervals.retryPausedMs)
+        return intervals.retryPausedMs
+      case 'replan':
+        await this.#again(policy, plan, end, signal)
+        return 0
+    }
+  }
+
+  async #plan(
+    policy: RebalancePolicy,
+    trigger: { readonly kind: string; readonly key: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const planned = await planFor(this.#plannerContext(), policy, trigger.key, signal)
+    if (planned.kind === 'planned') await supersede(this.#plannerContext(), planned.plan, signal)
+    else this.#tellInvalid(policy, planned.problems)
+    const nowMs = this.#context.clock.now()
+    const isAsked = trigger.kind === 'asked'
+    await this.#policies.setStatus(
+      policy,
+      status => ({
+        ...status,
+        ...(isAsked
+          ? { lastPlanNow: trigger.key.slice('asked '.length) }
+          : { lastScheduleTime: trigger.key.slice('schedule '.length) }),
+        ...(planned.kind === 'planned' ? { lastPlan: planned.plan.metadata.name } : {}),
+        conditions: withCondition(
+          status.conditions,
+          planned.kind === 'planned'
+            ? { type: 'Planned', status: 'True', reason: 'PlanMade', message: planned.plan.status?.message ?? '' }
+            : {
+                type: 'Planned',
+                status: 'False',
+                reason: 'PolicyRefused',
+                message: problemLines(planned.problems).slice(0, 4096),
+              },
+          nowMs,
+        ),
+      }),
+      signal,
+    )
+  }
+
+  /** Makes a plan anew that does not hold, or ends it where that has been tried often enough. */
+  async #again(
+    policy: RebalancePolicy,
+    plan: RebalancePlan,
+    end: { readonly message: string; readonly isMismatch: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const nowMs = this.#context.clock.now()
+    const mismatches = (plan.status?.mismatches ?? 0) + (end.isMismatch ? 1 : 0)
+    const fail = (message: string) =>
+      this.#plans.setStatus(plan, status => ({ ...inPhase(status, 'Failed', { message, nowMs }), mismatches }), signal)
+    if (mismatches >= mostMismatches) {
+      await fail(`${mismatches} replacements landed elsewhere; nothing more is moved`)
+      return
+    }
+    if (plan.spec.attempt + 1 >= mostAttempts) {
+      await fail(`planned anew ${plan.spec.attempt} times: ${end.message}`)
+      return
+    }
+    const planned = await planAgain(this.#plannerContext(), policy, plan, signal)
+    if (planned.kind === 'refused') {
+      await fail(problemLines(planned.problems).slice(0, 4096))
+      return
+    }
+    await this.#plans.setStatus(
+      planned.plan,
+      status => ((status.mismatches ?? 0) >= mismatches ? status : { ...status, mismatches }),
+      signal,
+    )
+    await replaceBy(this.#plannerContext(), plan, { by: planned.plan, message: end.message }, signal)
+  }
+
+  /** Holds waiting proposals against the cluster every quarter of an hour. */
+  async #recheck(policy: RebalancePolicy, proposals: readonly RebalancePlan[], signal: AbortSignal): Promise<number> {
+    let waitMs: number = intervals.longestWaitMs
+    for (const plan of proposals) {
+      const nowMs = this.#context.clock.now()
+      const leftMs = Date.parse(plan.status?.checkedAt ?? '') + intervals.recheckMs - nowMs
+      if (leftMs > 0) {
+        waitMs = Math.min(waitMs, leftMs)
+        continue
+      }
+      const isSame = snapshotHash(this.#leading.view.state()) === plan.spec.snapshotHash
+      const changed = isSame ? undefined : await planIfChanged(this.#plannerContext(), policy, plan, signal)
+      if (changed !== undefined)
+        await replaceBy(this.#plannerContext(), plan, { by: changed, message: 'its certificates do not hold any more' }, signal)
+      else await this.#plans.setStatus(plan, status => ({ ...status, checkedAt: new Date(nowMs).toISOString() }), signal)
+      waitMs = Math.min(waitMs, intervals.recheckMs)
+    }
+    return waitMs
+  }
+
+  /** The policy where it can be planned; what is wrong with it becomes its condition and an event. */
+  async #checked(object: RebalancePolicy, signal: AbortSignal): Promise<RebalancePolicy | undefined> {
+    const read = readPolicy(object)
+    const problems = read.ok ? this.#problems(read.policy) : read.problems
+    const message = problems.map(problemSentence).join('\n').slice(0, 4096)
+    const nowMs = this.#context.clock.now()
+    const before = object.status?.conditions?.find(({ type }) => type === 'Valid')
+    const status = problems.length === 0 ? 'True' : 'False'
+    if (before?.status !== status || (before.message ?? '') !== message) {
+      const reason = problems.length === 0 ? 'Accepted' : 'InvalidSpec'
+      await this.#policies.setStatus(
+        object,
+        known => ({
+          ...known,
+          ...(object.metadata.generation === undefined ? {} : { observedGeneration: object.metadata.generation }),
+          conditions: withCondition(known.conditions, { type: 'Valid', status, reason, message }, nowMs),
+        }),
+        signal,
+      )
+      if (problems.length > 0) this.#tellInvalid(object, problems)
+    }
+    if (!read.ok) return undefined
+    // A plan under way is not left alone because its policy was edited into nonsense: it pauses where it is.
+    return problems.length === 0 ? { ...read.policy, ...statusOf(this.#policies.get(object.metadata.name)) } : undefined
+  }
+
+  #problems(policy: RebalancePolicy): readonly Problem[] {
+    const state = this.#leading.view.state()
+    const planPolicy = planPolicyOf(policy, state, { ownerLabel: this.#leading.ownerLabel, landing: this.#landing })
+    const nowMs = this.#context.clock.now()
+    if (!planPolicy.ok) return [planPolicy.problem, ...scheduleProblems(policy, nowMs)]
+    return [...scheduleProblems(policy, nowMs), ...policyProblems(planPolicy.value, state)]
+  }
+
+  #tellInvalid(policy: RebalancePolicy, problems: readonly Problem[]): void {
+    const { apiVersion, kind, metadata } = policy
+    this.#context.events.emit({
+      type: 'Warning',
+      reason: eventReasons.invalid,
+      action: 'Validate',
+      regarding: { apiVersion, kind, name: metadata.name, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) },
+      note: problemLines(problems),
+      controller: `ballast.dev/${capabilityName}`,
+    })
+  }
+
+  get #landing(): 'prefer' | 'hold' {
+    return this.#context.webhooks === undefined ? 'prefer' : 'hold'
+  }
+
+  #plannerContext(): PlannerContext {
+    const { events, clock, log } = this.#context
+    return { leading: this.#leading, plans: this.#plans, events, clock, log, landing: this.#landing }
+  }
+
+  #runContextParts() {
+    const { arbiter, effects, view } = this.#leading
+    return { arbiter, effects, view, nodes: this.#context.informers.of<Node>(builtIn.nodes) }
+  }
+
+  #runContext(policy: RebalancePolicy): RunContext | undefined {
+    const planPolicy = planPolicyOf(policy, this.#leading.view.state(), {
+      ownerLabel: this.#leading.ownerLabel,
+      landing: this.#landing,
+    })
+    if (!planPolicy.ok) return undefined
+    const { events, log, webhooks } = this.#context
+    return {
+      ...this.#runContextParts(),
+      events,
+      log,
+      plans: this.#plans,
+      settings: this.#leading.settings,
+      webhooks,
+      policy: () => this.#policies.get(policy.metadata.name),
+      planPolicy: planPolicy.value,
+    }
+  }
+
+  #health(): readonly Check[] {
+    return [{ name: 'loop', ok: this.#failure === undefined, ...(this.#failure === undefined ? {} : { message: this.#failure }) }]
+  }
+}
+
+function byAttempt(a: RebalancePlan, b: RebalancePlan): number {
+  return a.spec.attempt - b.spec.attempt || (a.metadata.name < b.metadata.name ? -1 : 1)
+}
+
+function statusOf(policy: RebalancePolicy | undefined): Pick<RebalancePolicy, 'status'> {
+  return policy?.status === undefined ? {} : { status: policy.status }
+}
+
+function ignoreAbort(signal: AbortSignal): (error: unknown) => void {
+  return error => {
+    if (!signal.aborted) throw error
+  }
+}

@@ -1,0 +1,112 @@
+// Steering by `prefer`: while a wave runs, nodes outside its acceptable set say "rather not". What is left of it after a crash is
+// removed before the first decision.
+import type { NodeState } from '#cluster/cluster-state.ts'
+import type { RebalancePlan } from '#coordination/api.ts'
+import type { Arbiter } from '#coordination/arbiter.ts'
+import type { ClusterView } from '#coordination/cluster-view.ts'
+import type { EffectContext } from '#coordination/effects/effect-context.ts'
+import { removeTaint, setTaint } from '#coordination/effects/taint.ts'
+import type { Permit } from '#coordination/ledger.ts'
+import type { Informer } from '#kube/informer.ts'
+import type { Node, Taint } from '#kube/objects.ts'
+import { capabilityName, rebalanceTaint } from './api.ts'
+
+export interface SteeringContext {
+  readonly arbiter: Arbiter
+  readonly effects: EffectContext
+  readonly view: ClusterView
+  readonly nodes: Informer<Node>
+}
+
+/** How long a scheduler may take to see a taint that was written, in milliseconds. */
+const settleMs = 1_000
+
+/** The taint of a plan. Its value is a label value: names of plans are short enough to fit. */
+export function steeringTaint(plan: string): Taint {
+  return { key: rebalanceTaint, value: plan.slice(0, 63), effect: 'PreferNoSchedule' }
+}
+
+/** Nodes that are tainted while a wave runs: all but those where some move of it may land. */
+export function nodesToTaint(
+  nodes: Iterable<string>,
+  wave: readonly { readonly acceptable: readonly string[] }[],
+): readonly string[] {
+  const acceptable = new Set(wave.flatMap(move => move.acceptable))
+  return Array.from(nodes).filter(node => !acceptable.has(node))
+}
+
+/**
+ * Taints the nodes outside of the wave's acceptable set, and takes the taint off those inside. Under one permit for the wave.
+ * @returns why it could not be, or `undefined`
+ */
+export async function steerWave(
+  context: SteeringContext,
+  wave: { readonly plan: RebalancePlan; readonly number: number; readonly nodes: readonly string[]; readonly deadlineMs: number },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { arbiter, effects, view } = context
+  const plan = wave.plan.metadata.name
+  const wanted = new Set(wave.nodes)
+  const others = taintedNodes(view).filter(node => !wanted.has(node))
+  for (const node of others) await clearNode(context, node, signal)
+  const targets = Array.from(wanted).flatMap(name => view.state().nodes.get(name) ?? [])
+  if (targets.length === 0) return undefined
+  const reply = await arbiter.request(
+    {
+      requester: capabilityName,
+      verb: 'taint',
+      purpose: 'steer',
+      class: 'balance',
+      targets: targets.map(nodeTarget),
+      workload: undefined,
+      disrupts: [],
+      reasons: [{ code: 'steer', message: `wave ${wave.number} of ${plan} is to land elsewhere` }],
+      idempotencyKey: `${wave.plan.metadata.uid ?? plan}/wave-${wave.number}/steer`,
+      batch: wave.plan.spec.batch ?? plan,
+      deadlineMs: wave.deadlineMs,
+      timeToLiveMs: Math.max(0, wave.deadlineMs - effects.clock.now()),
+    },
+    signal,
+  )
+  if (reply.kind === 'not-granted') return reply.sentence
+  await taintAll(context, reply.permit, { names: targets.map(({ name }) => name), taint: steeringTaint(plan) }, signal)
+  await effects.clock.after(settleMs, signal)
+  return undefined
+}
+
+/** Takes our taint off every node, then ends the permits it was set under. Safe to call at any time. */
+export async function endSteering(context: SteeringContext, reason: string, signal: AbortSignal): Promise<void> {
+  for (const node of taintedNodes(context.view)) await clearNode(context, node, signal)
+  for (const record of context.arbiter.unfinished(capabilityName)) {
+    if (record.purpose === 'steer') await context.arbiter.release(record, { ending: 'done', reason }, signal)
+  }
+}
+
+/** Nodes that carry our taint now, in order of name. */
+export function taintedNodes(view: ClusterView): readonly string[] {
+  return Array.from(view.state().nodes.values())
+    .filter(({ object }) => object.spec?.taints?.some(taint => taint.key === rebalanceTaint) === true)
+    .map(({ name }) => name)
+}
+
+async function taintAll(
+  context: SteeringContext,
+  permit: Permit,
+  change: { readonly names: readonly string[]; readonly taint: Taint },
+  signal: AbortSignal,
+): Promise<void> {
+  for (const node of change.names) {
+    const outcome = await setTaint(context.effects, permit, { node, taint: change.taint }, signal)
+    if (outcome.kind !== 'gone') context.nodes.observe(outcome.node)
+  }
+}
+
+async function clearNode(context: SteeringContext, node: string, signal: AbortSignal): Promise<void> {
+  const outcome = await removeTaint(context.effects, { node, key: rebalanceTaint, requester: capabilityName }, signal)
+  if (outcome.kind !== 'gone') context.nodes.observe(outcome.node)
+}
+
+function nodeTarget(node: NodeState) {
+  const { uid } = node.object.metadata
+  return { apiVersion: 'v1', kind: 'Node', name: node.name, ...(uid === undefined ? {} : { uid }) }
+}

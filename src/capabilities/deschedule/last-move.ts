@@ -1,0 +1,41 @@
+// The memory of a workload's last move, on the workload itself: planning reads it, so that nothing is moved back and forth.
+import type { PlanMove } from '#coordination/api.ts'
+import type { EffectContext } from '#coordination/effects/effect-context.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import { isInvalid, isNotFound } from '#kube/status.ts'
+import { fieldManager, lastMoveAnnotation } from './api.ts'
+
+/** Kinds whose objects we annotate. What another controller owns is left as it is. */
+const annotated: Readonly<Record<string, GroupVersionResource>> = {
+  Deployment: builtIn.deployments,
+  StatefulSet: builtIn.statefulsets,
+  ReplicaSet: builtIn.replicasets,
+}
+
+/** `<from>→<to>@<RFC 3339>`. */
+export function lastMoveText(from: string, to: string, atMs: number): string {
+  return `${from}→${to}@${new Date(atMs).toISOString().slice(0, 19)}Z`
+}
+
+/** Notes the move on its workload: metadata only, the template is not touched. Safe to repeat. */
+export async function rememberMove(
+  effects: EffectContext,
+  done: { readonly move: PlanMove; readonly landedOn: string; readonly atMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { workload, from } = done.move
+  const resource = workload.apiVersion === 'apps/v1' ? annotated[workload.kind] : undefined
+  if (resource === undefined) return
+  effects.leadership.assert()
+  const body = {
+    metadata: { uid: workload.uid, annotations: { [lastMoveAnnotation]: lastMoveText(from, done.landedOn, done.atMs) } },
+  }
+  try {
+    await effects.api
+      .resource<KubeObject>(resource)
+      .patch(workload.name, { type: 'merge', body }, { namespace: workload.namespace, signal, fieldManager })
+  } catch (error) {
+    if (!isNotFound(error) && !isInvalid(error)) throw error
+  }
+}
