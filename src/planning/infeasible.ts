@@ -105,7 +105,10 @@ function exclusionOf(sorting: Sorting, code: StayCode): Blocker | undefined {
 }
 
 async function meetsGoals(input: PlanInput, solve: Solve, signal: AbortSignal): Promise<boolean> {
-  const sorting = sortPods(input, { budgets: new Budgets(input.state), fit: new StaticFit(input.state, input.settings) })
+  const sorting = sortPods(input, {
+    budgets: Budgets.of(input.state, input.nowMs),
+    fit: new StaticFit(input.state, input.settings),
+  })
   const { model } = buildModel(input, sorting.candidates, new Set())
   const choice = await chooseMoves(model, { method: input.policy.method, isProbe: true }, solve, signal)
   return choice.isFeasible && choice.shortfall <= smallest

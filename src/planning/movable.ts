@@ -199,10 +199,10 @@ function budgetReason(policy: PlanPolicy, budgets: Budgets, pod: PodState): Stay
   if (covering.length > 1) return { code: 'PDBNeverAllows', data: { budget: names, why: 'several' } }
   const [budget] = covering
   if (budget === undefined) return undefined
-  if (budget.expected - budget.desired <= 0) {
+  if (!budget.canEverAllow) {
     return { code: 'PDBNeverAllows', data: { budget: names, expected: String(budget.expected), desired: String(budget.desired) } }
   }
-  if (budget.allowed > 0) return undefined
+  if (budgets.allows(pod)) return undefined
   return { code: 'PDBExhausted', data: { budget: names, healthy: String(budget.healthy), desired: String(budget.desired) } }
 }
 

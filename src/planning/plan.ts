@@ -27,7 +27,7 @@ const mostAttempts = 6
 export async function makePlan(input: PlanInput, solve: Solve, signal: AbortSignal): Promise<Plan> {
   const hash = snapshotHash(input.state)
   const problems = policyProblems(input.policy, input.state)
-  const budgets = new Budgets(input.state)
+  const budgets = Budgets.of(input.state, input.nowMs)
   const sorting = sortPods(input, { budgets, fit: new StaticFit(input.state, input.settings) })
   if (problems.length > 0) return finished(input, { hash, problems, sorting })
   const work = { budgets, hash, sorting, solve, signal }

@@ -1,0 +1,287 @@
+// Judges a plan: replays it move by move on the raw objects and compares every number of every certificate with its own.
+// It shares no code with what makes plans; of the cluster's model it uses the scores alone, which recorded placements hold to reality.
+
+import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import type { Certificate, Move, NodeShare, PlanRecord } from '../plan-record.ts'
+import { snapshotHash } from '../snapshot-hash.ts'
+import { budgetsFor, controller } from './budget-count.ts'
+import type { Finding } from './finding.ts'
+import { objections } from './fit-checks.ts'
+import { LandingReplay } from './landing-replay.ts'
+import { add, type StandingNode, type StandingPod, type Sums, World } from './world.ts'
+
+/** Everything that is not true in `plan` for the cluster that `objects` are, in the order of the moves; empty for a sound plan. */
+export function verifyPlan(plan: PlanRecord, objects: Iterable<KubeObject>, settings: SchedulerSettings): readonly Finding[] {
+  const all = [...objects]
+  const world = new World(all)
+  const landing = new LandingReplay(all, settings)
+  const findings: Finding[] = []
+  const hash = snapshotHash(landing.state)
+  if (plan.snapshotHash !== hash)
+    findings.push({ code: 'snapshot-hash', field: 'snapshotHash', found: plan.snapshotHash, expected: hash })
+  findings.push(...shareFindings('before', plan.before, world))
+  const replay = new Replay(plan, world, landing)
+  for (const move of plan.moves) findings.push(...replay.play(move))
+  findings.push(...shareFindings('after', plan.after, world), ...objectiveFindings(plan), ...goalFindings(plan, world))
+  return findings
+}
+
+class Replay {
+  readonly #plan: PlanRecord
+  readonly #world: World
+  readonly #landing: LandingReplay
+  readonly #ids = new Set<string>()
+  readonly #moved = new Set<string>()
+  #wave = 0
+  /** Of the running wave: pods that are evicted, workloads in flight, and what has left each node but may still hold its room. */
+  #away = new Set<string>()
+  #busy = new Set<string>()
+  #leaving = new Map<string, Sums>()
+
+  constructor(plan: PlanRecord, world: World, landing: LandingReplay) {
+    this.#plan = plan
+    this.#world = world
+    this.#landing = landing
+  }
+
+  play(move: Move): readonly Finding[] {
+    const findings: Finding[] = []
+    const say = (code: string, field: string, found: unknown, expected: unknown) =>
+      findings.push({ code, move: move.id, field, found: text(found), expected: text(expected) })
+    this.#beginWave(move, say)
+    const key = `${move.pod.namespace}/${move.pod.name}`
+    const standing = this.#world.nodeOf(key)
+    const pod = standing?.pods.get(key)
+    const target = this.#world.nodes.get(move.to)
+    if (standing === undefined || pod === undefined) {
+      say('pod-missing', 'pod', `no pod ${key} on any node`, 'a pod that runs')
+      return findings
+    }
+    if (target === undefined) {
+      say('node-missing', 'to', move.to, 'a node of this cluster')
+      return findings
+    }
+    this.#checkIdentity(move, pod, standing, say)
+    this.#checkRoom(move, pod, target, say)
+    this.#checkBudget(move, pod, say)
+    standing.pods.delete(key)
+    const replacement = { ...pod, isReady: true, isTerminating: false }
+    const others = move.action === 'surge' ? [pod] : []
+    this.#withBeside(standing, others, () => {
+      for (const { rule, found } of objections(this.#world, replacement, target))
+        say('does-not-fit', `${rule} on ${move.to}`, found, 'nothing that speaks against it')
+    })
+    this.#checkLanding(move, key, say)
+    target.pods.set(key, replacement)
+    if (move.action === 'evict') this.#away.add(key)
+    const leaving = this.#leaving.get(standing.name) ?? {}
+    add(leaving, { ...pod.requests, pods: 1 })
+    this.#leaving.set(standing.name, leaving)
+    return findings
+  }
+
+  #beginWave(move: Move, say: Say): void {
+    if (this.#ids.has(move.id)) say('id-repeated', 'id', move.id, 'an id of its own')
+    this.#ids.add(move.id)
+    if (move.wave !== this.#wave) {
+      if (move.wave !== this.#wave + 1)
+        say('wave-order', 'wave', move.wave, this.#wave === 0 ? 1 : `${this.#wave} or ${this.#wave + 1}`)
+      this.#wave = move.wave
+      this.#away = new Set()
+      this.#busy = new Set()
+      this.#leaving = new Map()
+    }
+    const workload = `${move.workload.namespace}/${move.workload.kind}/${move.workload.name}`
+    if (this.#busy.has(workload)) say('workload-twice', 'wave', move.wave, `another wave: ${workload} has a move in this one`)
+    this.#busy.add(workload)
+  }
+
+  #checkIdentity(move: Move, pod: StandingPod, standing: StandingNode, say: Say): void {
+    const { certificate } = move
+    if (this.#moved.has(pod.key)) say('pod-twice', 'pod', pod.key, 'one move for each pod')
+    this.#moved.add(pod.key)
+    if (move.pod.uid !== pod.uid) say('pod-uid', 'pod.uid', move.pod.uid, pod.uid)
+    if (certificate.podUid !== pod.uid) say('pod-uid', 'certificate.podUid', certificate.podUid, pod.uid)
+    if (certificate.snapshotHash !== this.#plan.snapshotHash)
+      say('snapshot-hash', 'certificate.snapshotHash', certificate.snapshotHash, this.#plan.snapshotHash)
+    if (move.from !== standing.name) say('source', 'from', move.from, standing.name)
+    if (certificate.from !== standing.name) say('source', 'certificate.from', certificate.from, standing.name)
+    if (certificate.to !== move.to) say('destination', 'certificate.to', certificate.to, move.to)
+    if (move.to === standing.name) say('destination', 'to', move.to, 'another node than the one it runs on')
+    if (!move.acceptable.includes(move.to)) say('destination', 'acceptable', move.acceptable.join(', '), `a list with ${move.to}`)
+    compare('requests', certificate.requests, pod.requests, say)
+    const owner = this.#topController(pod)
+    if (owner?.kind !== move.workload.kind || owner.name !== move.workload.name) {
+      say(
+        'workload',
+        'workload',
+        `${move.workload.kind} ${move.workload.name}`,
+        owner === undefined ? 'none' : `${owner.kind} ${owner.name}`,
+      )
+    }
+    if (move.action === 'surge' && move.workload.kind !== 'Deployment')
+      say('action', 'action', 'surge', `evict for a ${move.workload.kind}`)
+  }
+
+  #topController(pod: StandingPod): { readonly kind: string; readonly name: string } | undefined {
+    let owner = controller(pod.object)
+    for (let level = 0; owner !== undefined && level < 10; level++) {
+      const found = this.#world.object(owner.kind, pod.namespace, owner.name)
+      const above = found && controller(found)
+      if (above === undefined) return owner
+      owner = above
+    }
+    return owner
+  }
+
+  #checkRoom(move: Move, pod: StandingPod, target: StandingNode, say: Say): void {
+    const used = this.#world.used(target)
+    add(used, this.#leaving.get(target.name) ?? {})
+    const free: Sums = {}
+    for (const [resource, amount] of Object.entries(target.allocatable)) free[resource] = amount - (used[resource] ?? 0)
+    const needed: Sums = { ...pod.requests, pods: 1 }
+    for (const [resource, amount] of Object.entries(needed)) {
+      const left = free[resource] ?? 0
+      if (amount > 0 && amount > left)
+        say('does-not-fit', `${resource} on ${target.name}`, `${amount} requested`, `at most ${left}, which is free`)
+    }
+    compare('freeBefore', move.certificate.freeBefore, free, say)
+    const after = Object.fromEntries(
+      Object.entries(free).map(([resource, amount]) => [resource, amount - (needed[resource] ?? 0)]),
+    )
+    compare('freeAfter', move.certificate.freeAfter, after, say)
+  }
+
+  #checkBudget(move: Move, pod: StandingPod, say: Say): void {
+    const recorded = move.certificate.budget
+    if (move.action === 'surge') {
+      if (recorded !== undefined) say('budget', 'certificate.budget', recorded.name, 'none: nothing is evicted')
+      return
+    }
+    const [budget, second] = budgetsFor(this.#world, pod, this.#away)
+    if (second !== undefined)
+      say('budget', 'certificate.budget', `${budget?.name}, ${second.name}`, 'one budget: the eviction API refuses several')
+    if (budget === undefined) {
+      if (recorded !== undefined) say('budget', 'certificate.budget', recorded.name, 'none: no budget covers the pod')
+      return
+    }
+    const isSpared =
+      !pod.isReady && (budget.unhealthyPolicy === 'AlwaysAllow' || (budget.desired > 0 && budget.healthy >= budget.desired))
+    if (budget.allowed < 1 && !isSpared)
+      say(
+        'budget',
+        `budget ${budget.name}`,
+        `${budget.healthy} healthy, ${budget.desired} desired`,
+        'a disruption that is allowed',
+      )
+    const healthyAfter = budget.healthy - (pod.isReady ? 1 : 0)
+    const expected: NonNullable<Certificate['budget']> = {
+      name: budget.name,
+      expected: budget.expected,
+      desired: budget.desired,
+      healthyBefore: budget.healthy,
+      healthyAfter,
+      allowedBefore: budget.allowed,
+      allowedAfter: Math.max(0, healthyAfter - budget.desired),
+    }
+    for (const [name, value] of Object.entries(expected)) {
+      const found = recorded === undefined ? undefined : Reflect.get(recorded, name)
+      if (found !== value) say('budget', `certificate.budget.${name}`, found, value)
+    }
+  }
+
+  #checkLanding(move: Move, key: string, say: Say): void {
+    const { landing, filters } = move.certificate
+    for (const [filter, verdict] of Object.entries(filters))
+      if (verdict !== 'passed') say('filter', `certificate.filters.${filter}`, verdict, 'passed')
+    if (landing.mode !== this.#plan.landing) say('landing', 'certificate.landing.mode', landing.mode, this.#plan.landing)
+    const seen = this.#landing.play(move, key)
+    if ('missing' in seen) {
+      say('landing', 'certificate.landing', seen.missing, 'a pod and nodes that the scheduler model knows')
+      return
+    }
+    compare('landing.totals', landing.totals, seen.totals, say)
+    if (landing.nodes.join() !== seen.nodes.join())
+      say('landing', 'certificate.landing.nodes', landing.nodes.join(', '), seen.nodes.join(', '))
+    const stray = seen.nodes.filter(node => !move.acceptable.includes(node))
+    if (stray.length > 0)
+      say('landing', 'acceptable', move.acceptable.join(', '), `a list with ${stray.join(', ')}, where it may land`)
+  }
+
+  /** Runs `check` while `pods` stand on `node` too. */
+  #withBeside(node: StandingNode, pods: readonly StandingPod[], check: () => void): void {
+    for (const pod of pods) node.pods.set(`${pod.key} (old)`, pod)
+    check()
+    for (const pod of pods) node.pods.delete(`${pod.key} (old)`)
+  }
+}
+
+type Say = (code: string, field: string, found: unknown, expected: unknown) => void
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
+}
+
+/** One finding for each resource whose number is another, or that only one side has. */
+function compare(name: string, found: Readonly<Sums>, expected: Readonly<Sums>, say: Say): void {
+  for (const resource of new Set([...Object.keys(found), ...Object.keys(expected)])) {
+    if (found[resource] !== expected[resource])
+      say('certificate-number', `certificate.${name}.${resource}`, found[resource], expected[resource])
+  }
+}
+
+function shareFindings(field: 'before' | 'after', shares: readonly NodeShare[], world: World): Finding[] {
+  return shares.flatMap((share): Finding[] => {
+    const node = world.nodes.get(share.node)
+    const place = `${field}: ${share.resource} of ${share.node}`
+    if (node === undefined) return [{ code: 'node-missing', field: place, found: share.node, expected: 'a node of this cluster' }]
+    const used = world.used(node)[share.resource] ?? 0
+    const allocatable = node.allocatable[share.resource] ?? 0
+    const percent = allocatable > 0 ? (used * 100) / allocatable : 0
+    const wrong: Finding[] = []
+    if (share.used !== used)
+      wrong.push({ code: 'share', field: `${place}: used`, found: String(share.used), expected: String(used) })
+    if (share.allocatable !== allocatable)
+      wrong.push({
+        code: 'share',
+        field: `${place}: allocatable`,
+        found: String(share.allocatable),
+        expected: String(allocatable),
+      })
+    if (Math.abs(share.percent - percent) > 1e-9)
+      wrong.push({ code: 'share', field: `${place}: percent`, found: String(share.percent), expected: String(percent) })
+    return wrong
+  })
+}
+
+function objectiveFindings({ objective, moves }: PlanRecord): Finding[] {
+  const wrong = (field: string, found: number, expected: string): Finding => ({
+    code: 'objective',
+    field: `objective.${field}`,
+    found: String(found),
+    expected,
+  })
+  const least = Math.ceil(objective.lowerBound - 1e-6)
+  const gap = objective.moves === 0 ? 0 : (objective.moves - least) / objective.moves
+  return [
+    ...(objective.moves === moves.length ? [] : [wrong('moves', objective.moves, String(moves.length))]),
+    ...(objective.lowerBound >= 0 && least <= moves.length
+      ? []
+      : [wrong('lowerBound', objective.lowerBound, `between 0 and ${moves.length}`)]),
+    ...(Math.abs(objective.gap - gap) < 1e-9 ? [] : [wrong('gap', objective.gap, String(gap))]),
+  ]
+}
+
+/** Goals on requests, after all moves: on the exact fraction, `max` strictly below, `min` strictly above. */
+function goalFindings({ goals }: PlanRecord, world: World): Finding[] {
+  return (goals ?? []).flatMap((goal): Finding[] => {
+    const node = world.nodes.get(goal.node)
+    if (node === undefined || (goal.stat === 'usage' && goal.resource !== 'pods')) return []
+    const used = BigInt(world.used(node)[goal.resource] ?? 0) * 100_000_000n
+    const wanted = BigInt(Math.round(goal.wanted * 1e6)) * BigInt(node.allocatable[goal.resource] ?? 0)
+    const state = (goal.bound === 'max' ? used < wanted : used > wanted) ? 'met' : 'missed'
+    if (goal.state === state) return []
+    return [{ code: 'goal', field: `goal ${goal.goal} on ${goal.node}`, found: goal.state, expected: state }]
+  })
+}
