@@ -8,8 +8,10 @@ import type { ComponentContext } from './components/component.ts'
 import { startDaemonSets } from './components/daemonset.ts'
 import { startDeployments } from './components/deployment.ts'
 import { EventRecorder } from './components/event-recorder.ts'
+import { startGarbageCollector } from './components/garbage-collector.ts'
 import { Kubelets, type NodePower } from './components/kubelet.ts'
 import { ComponentLoop, type LoopFailure } from './components/loop.ts'
+import { startNamespaces } from './components/namespace.ts'
 import { type HeartbeatMode, reportNow, startHeartbeats } from './components/node-heartbeat.ts'
 import { startReplicaSets, startReplicationControllers } from './components/replicaset.ts'
 import { startScheduler } from './components/scheduler.ts'
@@ -71,6 +73,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     startScheduler(context, options.schedulerSettings ?? defaultSettings(minorVersion < 36 ? '1.34' : '1.36'))
   const kubelets = options.kubelet === false ? undefined : new Kubelets(context)
   for (const [name, start] of controllers) if (isEnabled(options.controllers, name)) start(context)
+  if (isEnabled(options.controllers, 'garbage-collector')) startGarbageCollector(context, options.absentOwners ?? new Set())
   if (kubelets !== undefined) startHeartbeats(context, kubelets, options.heartbeat ?? 'auto')
   return {
     get isSettled() {
@@ -93,6 +96,7 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['replicationcontroller', startReplicationControllers],
   ['statefulset', startStatefulSets],
   ['daemonset', startDaemonSets],
+  ['namespace', startNamespaces],
 ]
 
 function isEnabled(wanted: readonly string[] | undefined, name: string): boolean {

@@ -11,6 +11,13 @@ import { isReady } from './pod-state.ts'
 export const startMs = Date.parse('2026-01-01T00:00:00Z')
 export const person: Writer = { manager: 'kubectl', user: 'ballast-admin' }
 
+const clusterWide: ReadonlySet<KnownResource> = new Set<KnownResource>([
+  'nodes',
+  'namespaces',
+  'persistentvolumes',
+  'storageclasses.storage.k8s.io',
+])
+
 export class TestCluster implements AsyncDisposable {
   readonly clock: VirtualClock
   readonly twin: Twin
@@ -44,8 +51,9 @@ export class TestCluster implements AsyncDisposable {
     return this.twin.access
   }
 
-  get<K extends KnownResource>(resource: K, name: string, namespace: string | undefined = 'default'): Kinds[K] | undefined {
-    return this.access.get(resource, namespace, name) as Kinds[K] | undefined
+  /** Of namespace `default`, unless said or the kind has none. */
+  get<K extends KnownResource>(resource: K, name: string, namespace = 'default'): Kinds[K] | undefined {
+    return this.access.get(resource, clusterWide.has(resource) ? undefined : namespace, name) as Kinds[K] | undefined
   }
 
   list<K extends KnownResource>(resource: K, namespace?: string): readonly Kinds[K][] {
@@ -61,7 +69,7 @@ export class TestCluster implements AsyncDisposable {
     resource: K,
     name: string,
     change: (object: Kinds[K]) => KubeObject,
-    namespace: string | undefined = 'default',
+    namespace = 'default',
   ): void {
     const object = this.get(resource, name, namespace)
     if (object === undefined) throw new Error(`${resource} ${name} is not there`)

@@ -26,7 +26,7 @@ import {
   scalingStep,
 } from './deployment-step.ts'
 import type { EventSource } from './event-recorder.ts'
-import { conditionOf, controllerOf, isFinished, isTerminating, keyOf, splitKey, timeText } from './pod-state.ts'
+import { conditionOf, controllerOf, isFinished, isTerminating, keyOf, splitKey, timeText, withoutZeros } from './pod-state.ts'
 import { canonicalText, controllerReference, templateText } from './pod-template.ts'
 import { selectorFor } from './selectors.ts'
 
@@ -325,8 +325,15 @@ class Rollout {
       nowMs: clock.now(),
     })
     const stored = this.#context.view.get('deployments.apps', this.#deployment.metadata.namespace, this.#deployment.metadata.name)
-    if (stored === undefined || canonicalText(stored.status) === canonicalText(status)) return
-    access.update('deployments.apps', { ...stored, status: { ...status } }, writer, { subresource: 'status' })
+    const { conditions, collisionCount, terminatingReplicas, ...counts } = status
+    const written = {
+      ...withoutZeros(counts),
+      ...(terminatingReplicas === undefined ? {} : { terminatingReplicas }),
+      ...(collisionCount === undefined ? {} : { collisionCount }),
+      conditions,
+    }
+    if (stored === undefined || canonicalText(stored.status) === canonicalText(written)) return
+    access.update('deployments.apps', { ...stored, status: written }, writer, { subresource: 'status' })
   }
 }
 

@@ -112,3 +112,8 @@ export function timeText(nowMs: number): string {
 export function microTimeText(nowMs: number): string {
   return `${new Date(nowMs).toISOString().slice(0, 23)}000Z`
 }
+
+/** Counts as the wire has them: a zero is left out. */
+export function withoutZeros(counts: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0))
+}

@@ -17,8 +17,9 @@ import {
   timeText,
   untilAvailableMs,
   withCondition,
+  withoutZeros,
 } from './pod-state.ts'
-import { controllerReference, podFromTemplate } from './pod-template.ts'
+import { canonicalText, controllerReference, podFromTemplate } from './pod-template.ts'
 import { deletionOrder } from './replicaset-deletion-order.ts'
 import { mapSelectorFor, selectorFor } from './selectors.ts'
 import { createInBatches, isNamespaceTerminating } from './slow-start.ts'
@@ -180,22 +181,22 @@ function writeStatus<T extends ReplicaOwner>(
   const ready = active.filter(isReady)
   const templateLabels = Object.entries(owner.spec.template?.metadata?.labels ?? {})
   const labelled = active.filter(pod => templateLabels.every(([label, value]) => pod.metadata.labels?.[label] === value))
-  const counts = {
-    replicas: active.length,
+  const counts = withoutZeros({
     fullyLabeledReplicas: labelled.length,
     readyReplicas: ready.length,
     availableReplicas: ready.filter(pod => isAvailable(pod, owner.spec.minReadySeconds ?? 0, now)).length,
-    // A zero is left out, as on the wire.
-    ...(context.minorVersion >= 35 && kind.kind === 'ReplicaSet' ? { terminatingReplicas: pods.length - active.length } : {}),
-  }
-  const conditions = failureConditions(owner, failure, timeText(now))
-  const { terminatingReplicas: _, ...kept } = owner.status ?? {}
-  const status = {
-    ...kept,
-    ...counts,
     observedGeneration: owner.metadata.generation ?? 0,
-    ...(conditions === undefined ? {} : { conditions }),
+  })
+  const terminating =
+    context.minorVersion >= 35 && kind.kind === 'ReplicaSet' ? { terminatingReplicas: pods.length - active.length } : {}
+  const conditions = failureConditions(owner, failure, timeText(now))
+  const status = {
+    replicas: active.length,
+    ...counts,
+    ...terminating,
+    ...(conditions === undefined || conditions.length === 0 ? {} : { conditions }),
   }
+  if (canonicalText(status) === canonicalText(owner.status)) return
   access.update(kind.resource, { ...owner, status }, controllerWriter(kind.controller), { subresource: 'status' })
 }
 

@@ -15,7 +15,17 @@ import {
 } from './controller-revisions.ts'
 import type { EventSource } from './event-recorder.ts'
 import { claimPods } from './pod-claims.ts'
-import { controllerOf, isAvailable, isFinished, isReady, isTerminating, keyOf, splitKey, untilAvailableMs } from './pod-state.ts'
+import {
+  controllerOf,
+  isAvailable,
+  isFinished,
+  isReady,
+  isTerminating,
+  keyOf,
+  splitKey,
+  untilAvailableMs,
+  withoutZeros,
+} from './pod-state.ts'
 import { canonicalText, controllerReference, podFromTemplate } from './pod-template.ts'
 import { selectorFor } from './selectors.ts'
 import { isNamespaceTerminating } from './slow-start.ts'
@@ -257,16 +267,15 @@ function writeStatus(
   const desired = set.spec.replicas ?? 1
   const isDone = updated === living.length && updated === desired && readyReplicas === desired
   const current = isDone ? names.update : names.current
-  const counts = {
-    replicas: living.length,
+  const counts = withoutZeros({
+    observedGeneration: set.metadata.generation ?? 0,
     readyReplicas,
-    availableReplicas: standing.filter(pod => pod.isAvailable).length,
     currentReplicas: standing.filter(pod => pod.revision === current).length,
     updatedReplicas: updated,
-  }
+  })
   const status = {
-    ...set.status,
-    observedGeneration: set.metadata.generation ?? 0,
+    replicas: living.length,
+    availableReplicas: standing.filter(pod => pod.isAvailable).length,
     ...counts,
     currentRevision: current,
     updateRevision: names.update,

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest'
+import { person, TestCluster, testNodes, testWorkload } from './cluster-for-tests.ts'
+
+async function withDeployment(): Promise<TestCluster> {
+  const cluster = await TestCluster.start(testNodes(2))
+  cluster.create('deployments.apps', testWorkload('Deployment', 'web', { replicas: 2 }))
+  await cluster.settle()
+  return cluster
+}
+
+const left = (cluster: TestCluster) => ({
+  deployments: cluster.list('deployments.apps').length,
+  sets: cluster.list('replicasets.apps').length,
+  pods: cluster.pods().length,
+})
+
+describe('deletion policies (case 30)', () => {
+  test('Foreground: the Deployment stays until its set and pods are gone', async () => {
+    await using cluster = await withDeployment()
+    cluster.access.remove('deployments.apps', 'default', 'web', person, { propagationPolicy: 'Foreground' })
+    expect(cluster.get('deployments.apps', 'web')?.metadata).toMatchObject({ finalizers: ['foregroundDeletion'] })
+    const order: string[] = []
+    for (const resource of ['deployments.apps', 'replicasets.apps', 'pods']) {
+      cluster.access.subscribe(resource, ({ type }) => type === 'DELETED' && order.push(resource))
+    }
+    await cluster.settle()
+    expect(order).toEqual(['pods', 'pods', 'replicasets.apps', 'deployments.apps'])
+    expect(left(cluster)).toEqual({ deployments: 0, sets: 0, pods: 0 })
+    expect(cluster.failures).toEqual([])
+  })
+
+  test('Background: the Deployment is gone at once, the others follow', async () => {
+    await using cluster = await withDeployment()
+    cluster.access.remove('deployments.apps', 'default', 'web', person, { propagationPolicy: 'Background' })
+    expect(left(cluster)).toEqual({ deployments: 0, sets: 1, pods: 2 })
+    await cluster.settle()
+    expect(left(cluster)).toEqual({ deployments: 0, sets: 0, pods: 0 })
+  })
+
+  test('Orphan: the set stays without an owner', async () => {
+    await using cluster = await withDeployment()
+    cluster.access.remove('deployments.apps', 'default', 'web', person, { propagationPolicy: 'Orphan' })
+    await cluster.settle()
+    expect(left(cluster)).toEqual({ deployments: 0, sets: 1, pods: 2 })
+    expect(cluster.list('replicasets.apps')[0]?.metadata.ownerReferences ?? []).toEqual([])
+    expect(cluster.readyPods()).toHaveLength(2)
+  })
+})
+
+test('a pod of an owner that the snapshot did not have is left alone', async () => {
+  const ownerReferences = [
+    { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'gone', uid: 'not-there', controller: true, blockOwnerDeletion: true },
+  ]
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'default', ownerReferences },
+    spec: { nodeName: 'n1', containers: [{ name: 'a', image: 'i' }] },
+  }
+  await using cluster = await TestCluster.start([...testNodes(1), pod])
+  await cluster.settle()
+  expect(cluster.readyPods()).toHaveLength(1)
+})
+
+describe('namespaces', () => {
+  test('a namespace takes what is in it along', async () => {
+    await using cluster = await withDeployment()
+    cluster.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } })
+    const workload = testWorkload('Deployment', 'web', { replicas: 2 })
+    cluster.create('deployments.apps', { ...workload, metadata: { ...workload.metadata, namespace: 'shop' } })
+    await cluster.settle()
+    expect(cluster.readyPods('shop')).toHaveLength(2)
+    cluster.access.remove('namespaces', undefined, 'shop', person)
+    await cluster.settle()
+    expect(cluster.access.get('namespaces', undefined, 'shop')).toBeUndefined()
+    expect(cluster.pods('shop')).toEqual([])
+    expect(cluster.readyPods()).toHaveLength(2)
+  })
+
+  test('a finalizer nobody removes holds it, and is named (case 31)', async () => {
+    await using cluster = await TestCluster.start(testNodes(1))
+    cluster.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } })
+    cluster.create('configmaps', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'held', namespace: 'shop', finalizers: ['example.com/hold'] },
+    })
+    await cluster.settle()
+    cluster.access.remove('namespaces', undefined, 'shop', person)
+    await cluster.settle()
+    const conditions = cluster.get('namespaces', 'shop')?.status?.conditions ?? []
+    const message = 'Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances'
+    expect(conditions.find(condition => condition.type === 'NamespaceFinalizersRemaining')).toMatchObject({
+      status: 'True',
+      message,
+    })
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p', namespace: 'shop' },
+      spec: { containers: [{ name: 'a', image: 'i' }] },
+    }
+    expect(() => cluster.create('pods', pod)).toThrow('because it is being terminated')
+    cluster.edit('configmaps', 'held', object => ({ ...object, metadata: { ...object.metadata, finalizers: [] } }), 'shop')
+    await cluster.settle()
+    expect(cluster.access.get('namespaces', undefined, 'shop')).toBeUndefined()
+    expect(cluster.failures).toEqual([])
+  })
+})
