@@ -1,0 +1,144 @@
+// CustomResourceDefinitions from zod schemas: one source for the API server's checks, ours at run time, and the docs.
+
+import { z } from 'zod'
+import { type StructuralSchema, structural } from './structural-schema.ts'
+
+export interface PrinterColumn {
+  readonly name: string
+  readonly type: 'integer' | 'number' | 'string' | 'boolean' | 'date'
+  readonly jsonPath: string
+  readonly description?: string
+  readonly format?: string
+  readonly priority?: number
+}
+
+export interface ScalePaths {
+  readonly specReplicasPath: string
+  readonly statusReplicasPath: string
+  readonly labelSelectorPath?: string
+}
+
+export interface CrdVersion {
+  readonly name: string
+  readonly spec: z.ZodType
+  readonly status?: z.ZodType
+  /** True unless said otherwise, both. */
+  readonly served?: boolean
+  readonly storage?: boolean
+  /** Shown before `Ready` and `Age`, which each kind has. */
+  readonly printerColumns?: readonly PrinterColumn[]
+  readonly scale?: ScalePaths
+  readonly description?: string
+}
+
+export interface CrdDefinition {
+  readonly group: string
+  readonly kind: string
+  /** Of the kind in lower case by English rule unless given. */
+  readonly plural?: string
+  readonly versions: readonly CrdVersion[]
+  readonly scope: 'Namespaced' | 'Cluster'
+  readonly shortNames?: readonly string[]
+  readonly categories?: readonly string[]
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export interface CustomResourceDefinition {
+  readonly apiVersion: 'apiextensions.k8s.io/v1'
+  readonly kind: 'CustomResourceDefinition'
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }
+  readonly spec: {
+    readonly group: string
+    readonly names: {
+      readonly kind: string
+      readonly listKind: string
+      readonly plural: string
+      readonly singular: string
+      readonly shortNames?: readonly string[]
+      readonly categories?: readonly string[]
+    }
+    readonly scope: 'Namespaced' | 'Cluster'
+    readonly versions: readonly {
+      readonly name: string
+      readonly served: boolean
+      readonly storage: boolean
+      readonly schema: { readonly openAPIV3Schema: StructuralSchema }
+      readonly subresources: { readonly status: Readonly<Record<string, never>>; readonly scale?: ScalePaths }
+      readonly additionalPrinterColumns: readonly PrinterColumn[]
+    }[]
+  }
+}
+
+const readyColumn: PrinterColumn = { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' }
+const ageColumn: PrinterColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }
+
+/** The CRD of a kind of ours. @throws Error with the path where a schema says what CRDs cannot, or not just one version is stored. */
+export function crd(definition: CrdDefinition): CustomResourceDefinition {
+  const { group, kind, scope } = definition
+  const singular = kind.toLowerCase()
+  const plural = definition.plural ?? pluralOf(singular)
+  const stored = definition.versions.filter(version => version.storage !== false)
+  if (stored.length !== 1) throw new Error(`CRD of ${kind}: ${stored.length} versions are stored, one must be`)
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}`, ...(definition.labels === undefined ? {} : { labels: definition.labels }) },
+    spec: {
+      group,
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular,
+        ...(definition.shortNames === undefined ? {} : { shortNames: definition.shortNames }),
+        ...(definition.categories === undefined ? {} : { categories: definition.categories }),
+      },
+      scope,
+      versions: definition.versions.map(version => ({
+        name: version.name,
+        served: version.served ?? true,
+        storage: version.storage ?? true,
+        schema: { openAPIV3Schema: rootSchema(version, kind) },
+        subresources: { status: {}, ...(version.scale === undefined ? {} : { scale: version.scale }) },
+        additionalPrinterColumns: [...(version.printerColumns ?? []), readyColumn, ageColumn],
+      })),
+    },
+  }
+}
+
+function rootSchema(version: CrdVersion, kind: string): StructuralSchema {
+  const status =
+    version.status === undefined ? {} : { status: structuralSchemaOf(version.status, `${kind} ${version.name} status`) }
+  return {
+    type: 'object',
+    ...(version.description === undefined ? {} : { description: version.description }),
+    properties: {
+      apiVersion: { type: 'string' },
+      kind: { type: 'string' },
+      metadata: { type: 'object' },
+      spec: structuralSchemaOf(version.spec, `${kind} ${version.name} spec`),
+      ...status,
+    },
+    required: ['spec'],
+  }
+}
+
+/** The structural schema of what `schema` accepts. @throws Error with the path of what cannot be said. */
+export function structuralSchemaOf(schema: z.ZodType, path: string): StructuralSchema {
+  const json = z.toJSONSchema(schema, {
+    target: 'openapi-3.0',
+    io: 'input',
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      const definition = zodSchema._zod.def
+      if (definition.type === 'bigint') Object.assign(jsonSchema, { type: 'integer', format: 'int64' })
+      if ('format' in definition && definition.format === 'int32') jsonSchema.format = 'int32'
+    },
+  })
+  return structural(json, path)
+}
+
+function pluralOf(singular: string): string {
+  if (/[^aeiou]y$/.test(singular)) return `${singular.slice(0, -1)}ies`
+  return /(?:s|x|z|ch|sh)$/.test(singular) ? `${singular}es` : `${singular}s`
+}
