@@ -305,7 +305,7 @@ export const disruptionPermitSpec = z.object({
       z.object({
         code: z.string().max(128),
         message: z.string().max(1024),
-        data: z.record(z.string().max(63), z.union([z.string().max(1024), z.number(), z.boolean()])).exactOptional(),
+        data: z.record(z.string().max(63), z.string().max(1024)).exactOptional(),
       }),
     )
     .max(32)

@@ -31,7 +31,7 @@ export interface Target {
 export interface Reason {
   readonly code: string
   readonly message: string
-  readonly data?: Readonly<Record<string, string | number | boolean>>
+  readonly data?: Readonly<Record<string, string>>
 }
 
 /** Proof by the scheduler model that what is taken away fits somewhere else, made on the state of this very moment. */

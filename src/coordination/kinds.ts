@@ -12,8 +12,6 @@ import {
 } from './api.ts'
 import type { ServedKind } from './capability.ts'
 
-const age = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' } as const
-
 const common = { group: ballastGroup, categories: ['ballast'] } as const
 const version = { name: ballastVersion, served: true, storage: true } as const
 
@@ -33,7 +31,6 @@ const policyDefinition = crd({
         { name: 'Schedule', type: 'string', jsonPath: '.spec.schedule' },
         { name: 'Valid', type: 'string', jsonPath: '.status.conditions[?(@.type=="Valid")].status' },
         { name: 'Last Plan', type: 'string', jsonPath: '.status.lastPlan' },
-        age,
       ],
     },
   ],
@@ -56,7 +53,6 @@ const planDefinition = crd({
         { name: 'Moves', type: 'integer', jsonPath: '.status.objective.moves' },
         { name: 'Bound', type: 'integer', jsonPath: '.status.objective.lowerBound' },
         { name: 'Goals Met', type: 'string', jsonPath: '.status.conditions[?(@.type=="GoalsMet")].status' },
-        age,
       ],
     },
   ],
@@ -79,7 +75,6 @@ const permitDefinition = crd({
         { name: 'Target', type: 'string', jsonPath: '.spec.targets[0].name' },
         { name: 'Token', type: 'integer', jsonPath: '.spec.grant.token' },
         { name: 'Ending', type: 'string', jsonPath: '.status.ending' },
-        age,
       ],
     },
   ],
@@ -89,7 +84,7 @@ const ours = { group: ballastGroup, version: ballastVersion, owner: 'ours' } as 
 
 /** RebalancePolicy, RebalancePlan and DisruptionPermit, with their definitions. */
 export const ballastKinds: readonly ServedKind[] = [
-  { ...ours, kind: 'RebalancePolicy', plural: 'rebalancepolicies', scope: 'Cluster', definition: policyDefinition },
-  { ...ours, kind: 'RebalancePlan', plural: 'rebalanceplans', scope: 'Cluster', definition: planDefinition },
-  { ...ours, kind: 'DisruptionPermit', plural: 'disruptionpermits', scope: 'Namespaced', definition: permitDefinition },
+  { ...ours, kind: 'RebalancePolicy', plural: 'rebalancepolicies', scope: 'Cluster', definition: { ...policyDefinition } },
+  { ...ours, kind: 'RebalancePlan', plural: 'rebalanceplans', scope: 'Cluster', definition: { ...planDefinition } },
+  { ...ours, kind: 'DisruptionPermit', plural: 'disruptionpermits', scope: 'Namespaced', definition: { ...permitDefinition } },
 ]
