@@ -10,6 +10,7 @@ import {
   budgetStatus,
   type EvictionAnswer,
   evictionAnswer,
+  firstGeneration,
   replicasIn,
 } from './disruption-budget.ts'
 
@@ -128,7 +129,7 @@ function holdingsOf(state: ClusterState): Map<string, Holding> {
 
 /** The budget as the controller would have it, which has caught up. */
 function withStatus(budget: PodDisruptionBudget, { failure, ...status }: BudgetStatus): PodDisruptionBudget {
-  return { ...budget, status: { ...status, observedGeneration: budget.metadata.generation ?? 0 } }
+  return { ...budget, status: { ...status, observedGeneration: budget.metadata.generation ?? firstGeneration } }
 }
 
 /** The pod's object with the readiness the simulation gives it. */

@@ -12,7 +12,7 @@ export interface BudgetStatus {
   readonly desiredHealthy: number
   readonly currentHealthy: number
   readonly disruptionsAllowed: number
-  /** Why the controller cannot tell and so allows nothing; its other numbers are then 0. */
+  /** Why the controller cannot tell and so allows nothing; the other numbers are then those it wrote last. */
   readonly failure: string | undefined
 }
 
@@ -28,6 +28,8 @@ export interface BudgetRules {
 
 const longestDisruptionMs = 120_000
 const mostDisruptedPods = 2_000
+/** What an object has when it is made; files and trimmed dumps leave it out. */
+export const firstGeneration = 1
 
 /** Which pods of its namespace `budget` selects: none without a selector, all with an empty one, none where it does not parse. */
 export function budgetSelector(budget: PodDisruptionBudget): Selector {
@@ -38,8 +40,10 @@ export function budgetSelector(budget: PodDisruptionBudget): Selector {
 /** What the controller writes as the budget's status for the pods that it selects (`budgetSelector`). */
 export function budgetStatus(budget: PodDisruptionBudget, selected: readonly PodState[], rules: BudgetRules): BudgetStatus {
   const expectation = expectedPods(budget, selected, rules)
-  if (typeof expectation === 'string')
-    return { expectedPods: 0, desiredHealthy: 0, currentHealthy: 0, disruptionsAllowed: 0, failure: expectation }
+  if (typeof expectation === 'string') {
+    const { expectedPods = 0, desiredHealthy = 0, currentHealthy = 0 } = budget.status ?? {}
+    return { expectedPods, desiredHealthy, currentHealthy, disruptionsAllowed: 0, failure: expectation }
+  }
   const { expected, desired } = expectation
   const disrupted = budget.status?.disruptedPods ?? {}
   const isLeaving = (pod: PodState) => {
@@ -160,7 +164,7 @@ function budgetAnswer(budget: PodDisruptionBudget, isPodReady: boolean): Evictio
     if (budget.spec.unhealthyPodEvictionPolicy === 'AlwaysAllow' || isHealthy)
       return { kind: 'allowed', budget: key, isCounted: false }
   }
-  if ((status.observedGeneration ?? 0) < (budget.metadata.generation ?? 0)) {
+  if ((status.observedGeneration ?? 0) < (budget.metadata.generation ?? firstGeneration)) {
     const cause = `The disruption budget ${name} is still being processed by the server.`
     return { kind: 'refused', code: 429, message: tooMany, cause, retryAfterSeconds: 10, budget: key }
   }

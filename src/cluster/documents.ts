@@ -68,16 +68,14 @@ function parseYaml(file: string, text: string): Parsed {
   ).entries()) {
     const number = index + 1
     const where = `${file}: document ${number}`
-    for (const error of document.errors) {
+    // What else is wrong in a broken document mostly follows from the first.
+    const [error] = document.errors
+    if (error !== undefined) {
       const { line, col } = lineCounter.linePos(error.pos[0])
-      problems.push({
-        code: 'yaml-syntax',
-        where: `${where}: line ${line} column ${col}`,
-        found: excerpt(text, error.pos[0]),
-        expected: `YAML: ${error.message}`,
-      })
+      const at = `${where}: line ${line} column ${col}`
+      problems.push({ code: 'yaml-syntax', where: at, found: excerpt(text, error.pos[0]), expected: `YAML: ${error.message}` })
+      continue
     }
-    if (document.errors.length > 0) continue
     try {
       documents.push({ value: document.toJS({ maxAliasCount: mostAliases }), number })
     } catch (error) {

@@ -1,5 +1,6 @@
 // What a pod asks of a node: the sum the scheduler, the kubelet and `kubectl describe node` make of its containers.
-// Arithmetic of k8s.io/component-helpers resource.PodRequests (1.34 and 1.36), in whole numbers.
+// Arithmetic of k8s.io/component-helpers resource.PodRequests (1.34 and 1.36), in whole numbers. Each quantity is rounded up to
+// thousandths first, as the API server stores it.
 
 import type { Container, ContainerStatus, Pod, ResourceList } from '#kube/objects.ts'
 import { parseMilli, parseWhole } from '#kube/quantity.ts'

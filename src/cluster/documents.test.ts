@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { readDocuments } from './documents.ts'
+
+const names = (text: string) =>
+  readDocuments('f.yaml', text).objects.map(({ object }) => `${object.kind} ${object.metadata?.name}`)
+
+describe('objects of a file', () => {
+  // biome-ignore format: a table
+  test.each<[string, string, readonly string[]]>([
+    ['one document', 'kind: Node\nmetadata: {name: a}', ['Node a']],
+    ['several, some empty', '---\n---\nkind: Node\nmetadata: {name: a}\n---\n# nothing\n---\nkind: Pod\nmetadata: {name: b}\n', ['Node a', 'Pod b']],
+    ['JSON', '{"kind":"Node","metadata":{"name":"a"}}', ['Node a']],
+    ['a flow map that is no JSON', '{kind: Node, metadata: {name: a}}', ['Node a']],
+    ['a List', 'kind: List\napiVersion: v1\nitems: [{kind: Pod, metadata: {name: a}}, {kind: Node, metadata: {name: b}}]', ['Pod a', 'Node b']],
+    ['a list of one kind, whose items do not say it', '{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"a"}}]}', ['Pod a']],
+    ['a list without items', '{"kind":"PodList","apiVersion":"v1","items":null}', []],
+    ['an array', '[{"kind":"Pod","metadata":{"name":"a"}}]', ['Pod a']],
+    ['nothing', '', []],
+    ['a kind that only ends like a list', 'kind: WhiteList\nmetadata: {name: a}', ['WhiteList a']],
+    ['anchors and merges', 'kind: Pod\nbase: &b {name: a}\nmetadata: {<<: *b}', ['Pod a']],
+  ])('%s', (_, text, expected) => {
+    expect(names(text)).toEqual(expected)
+    expect(readDocuments('f.yaml', text).problems).toEqual([])
+  })
+
+  test('the items of a list get its version, and each its place', () => {
+    const { objects } = readDocuments(
+      'pods.json',
+      '{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}',
+    )
+    expect(objects.map(({ object, where }) => [object.apiVersion, where])).toEqual([
+      ['v1', 'pods.json: document 1: items[0]'],
+      ['v1', 'pods.json: document 1: items[1]'],
+    ])
+  })
+
+  test('texts that YAML 1.1 takes for truth values stay texts', () => {
+    expect(
+      readDocuments('f', 'kind: Pod\nmetadata: {labels: {a: yes, b: 010, c: 1:30}}').objects[0]?.object.metadata.labels,
+    ).toEqual({ a: 'yes', b: 10, c: '1:30' })
+  })
+
+  test('a label called __proto__ is a label', () => {
+    const { objects } = readDocuments('f', 'kind: Pod\nmetadata: {labels: {__proto__: x}}')
+    expect(Object.hasOwn(objects[0]?.object.metadata.labels ?? {}, '__proto__')).toBe(true)
+  })
+})
+
+describe('documents that cannot be read', () => {
+  // biome-ignore format: a table
+  test.each<[string, string, string, string]>([
+    ['a broken one', 'kind: Pod\nmetadata: {name: good}\n---\nkind: Pod\n  metadata: x\n', 'yaml-syntax', 'f.yaml: document 2: line 4 column 7'],
+    ['a key twice', 'kind: Pod\nkind: Node\n', 'yaml-syntax', 'f.yaml: document 1: line 2 column 1'],
+    ['a bare text', 'hello', 'document-shape', 'f.yaml: document 1'],
+    ['an alias of nothing', 'kind: *nothing', 'yaml-alias', 'f.yaml: document 1'],
+    ['lists within lists', '[[[[{"kind":"PodList","items":[]}]]]]', 'list-too-deep', 'f.yaml: document 1[0][0][0][0]'],
+  ])('%s', (_, text, code, where) => {
+    expect(readDocuments('f.yaml', text).problems.map(problem => [problem.code, problem.where])).toEqual([[code, where]])
+  })
+
+  test('the others are read all the same', () => {
+    expect(names('kind: Pod\nmetadata: {name: a}\n---\n: : :\n  -\n---\nkind: Pod\nmetadata: {name: b}')).toEqual([
+      'Pod a',
+      'Pod b',
+    ])
+  })
+
+  test('aliases that multiply end', () => {
+    const bomb = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefghi'.split('').map((name, index) => `${name}: &${name} [${`*${'abcdefgh'[index]},`.repeat(9).slice(0, -1)}]`),
+    ].join('\n')
+    expect(readDocuments('f', bomb).problems.map(({ code }) => code)).toEqual(['yaml-alias'])
+  })
+})
