@@ -110,9 +110,7 @@ describe('apply', () => {
   test('7.27 a conflict is an outcome that names who owns what', async () => {
     const causes = [{ reason: 'FieldManagerConflict', message: 'conflict with "kubectl" using v1', field: '.data.x' }]
     const { maps } = scene(() =>
-      refusal(409, 'Conflict', 'Apply failed with 1 conflict: conflict with "kubectl" using v1: .data.x', {
-        details: { causes },
-      }),
+      refusal(409, 'Conflict', 'Apply failed with 1 conflict: conflict with "kubectl" using v1: .data.x', { causes }),
     )
     const outcome = await applyFields(maps, object('', {}, { data: { x: '1' } }), { signal, fieldManager: 'ballast-test' })
     expect(outcome).toEqual({ kind: 'conflict', conflicts: [{ manager: 'kubectl', field: '.data.x' }] })
