@@ -6,7 +6,7 @@ import { lpText } from './lp-text.ts'
 import { type Assignment, costOf, type MoveModel, modelSize } from './move-model.ts'
 import { assignmentOf, type MoveProgram, moveProgram, startOf } from './move-program.ts'
 import type { Stage } from './plan-record.ts'
-import type { Solve, StageAnswer, StagePlan } from './solve.ts'
+import type { SolveOnce, StageAnswer, StagePlan } from './solve.ts'
 import { brokenRules, brokenStructure, tallyOf } from './tally.ts'
 
 export interface Choice {
@@ -40,7 +40,7 @@ export async function chooseMoves(
     readonly method: 'auto' | 'milp' | 'greedy' /** Only whether the goals can be met is asked. */
     readonly isProbe?: boolean
   },
-  solve: Solve,
+  solve: SolveOnce,
   signal: AbortSignal,
 ): Promise<Choice> {
   const empty: Assignment = []
@@ -84,7 +84,7 @@ interface Known {
   readonly isProbe: boolean
 }
 
-async function milpChoice(model: MoveModel, known: Known, solve: Solve, signal: AbortSignal): Promise<Choice> {
+async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, signal: AbortSignal): Promise<Choice> {
   const reachesGoals = known.greedy.shortfall === 0 && known.greedy.isFeasible
   const secondary = modelSize(model) <= largestSecondary && !known.isProbe
   const program = moveProgram(model, { allowShortfall: !reachesGoals, secondary })

@@ -9,7 +9,7 @@ import type { PlanInput } from './plan-input.ts'
 import type { Blocker, Plan, PlanExplanation, StayCode } from './plan-record.ts'
 import { type PlanPolicy, workloadKey } from './policy.ts'
 import type { Blocked } from './sequence.ts'
-import type { Solve } from './solve.ts'
+import type { SolveOnce } from './solve.ts'
 import { StaticFit } from './static-fit.ts'
 import { shortfallOf } from './tally.ts'
 
@@ -30,7 +30,7 @@ const smallest = 1e-6
 export async function explainShortfall(
   input: PlanInput,
   facts: ShortfallFacts,
-  solve: Solve,
+  solve: SolveOnce,
   signal: AbortSignal,
 ): Promise<PlanExplanation> {
   const blockers: Blocker[] = []
@@ -104,7 +104,7 @@ function exclusionOf(sorting: Sorting, code: StayCode): Blocker | undefined {
   return { kind: 'excluded', code, namespaces, workloads }
 }
 
-async function meetsGoals(input: PlanInput, solve: Solve, signal: AbortSignal): Promise<boolean> {
+async function meetsGoals(input: PlanInput, solve: SolveOnce, signal: AbortSignal): Promise<boolean> {
   const sorting = sortPods(input, {
     budgets: Budgets.of(input.state, input.nowMs),
     fit: new StaticFit(input.state, input.settings),

@@ -12,7 +12,7 @@ import type { Amounts, GoalOutcome, Move, OpenWish, Plan, Unmovable } from './pl
 import type { PlanPolicy } from './policy.ts'
 import { type Blocked, type Intent, type Sequence, sequenceMoves } from './sequence.ts'
 import { snapshotHash } from './snapshot-hash.ts'
-import type { Solve } from './solve.ts'
+import type { Solve, SolveOnce } from './solve.ts'
 import { StaticFit } from './static-fit.ts'
 
 export type { PlanInput } from './plan-input.ts'
@@ -25,6 +25,11 @@ const mostAttempts = 6
  * goals out of reach and a solver that fails are said in the plan.
  */
 export async function makePlan(input: PlanInput, solve: Solve, signal: AbortSignal): Promise<Plan> {
+  using session = solve.session?.()
+  return await planWith(input, session?.solve ?? solve, signal)
+}
+
+async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal): Promise<Plan> {
   const hash = snapshotHash(input.state)
   const problems = policyProblems(input.policy, input.state)
   const budgets = Budgets.of(input.state, input.nowMs)
@@ -69,7 +74,7 @@ interface Work {
   readonly budgets: Budgets
   readonly hash: string
   readonly sorting: Sorting
-  readonly solve: Solve
+  readonly solve: SolveOnce
   readonly signal: AbortSignal
 }
 

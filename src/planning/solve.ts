@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import type { Writable } from 'node:stream'
 import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Column, LinearModel, Row, Term } from './linear-model.ts'
 
@@ -65,72 +66,119 @@ export interface SolveOptions {
 }
 
 /** Solves the stages in order. It rejects with the signal's reason only; what fails is said in the solution. */
-export type Solve = (model: LinearModel, options: SolveOptions, signal: AbortSignal) => Promise<Solution>
+export type SolveOnce = (model: LinearModel, options: SolveOptions, signal: AbortSignal) => Promise<Solution>
+
+export interface Solve extends SolveOnce {
+  /** One process for several models, one after the other, until it is disposed of. */
+  session?(): SolveSession
+}
+
+export interface SolveSession extends Disposable {
+  readonly solve: SolveOnce
+}
 
 const defaultIterations = 2_000_000
 const heapMegabytes = 1024
 
 /** A solver with its own safety limit: after `safetySeconds` its process is ended and the solution is what had been answered. */
-export function childSolver(options: { readonly clock: Clock; readonly safetySeconds: number }): Solve {
-  return async (model, solveOptions, signal) => {
+export function childSolver(options: {
+  readonly clock: Clock
+  readonly safetySeconds: number
+}): Solve & { session(): SolveSession } {
+  const session = () => new ChildSession(options)
+  const once: SolveOnce = async (model, solveOptions, signal) => {
+    using alone = session()
+    return await alone.solve(model, solveOptions, signal)
+  }
+  return Object.assign(once, { session })
+}
+
+/** The solver of the product: HiGHS in a child process, at most 60 s a model. */
+export const solveInChild = childSolver({ clock: systemClock, safetySeconds: 60 })
+
+/** Keeps one process for models that are solved one after the other; one that ended is replaced for the next model. */
+class ChildSession implements SolveSession {
+  readonly #options: { readonly clock: Clock; readonly safetySeconds: number }
+  #running: RunningSolver | undefined
+
+  constructor(options: { readonly clock: Clock; readonly safetySeconds: number }) {
+    this.#options = options
+  }
+
+  readonly solve: SolveOnce = async (model, options, signal) => {
     signal.throwIfAborted()
-    const child = startProcess()
+    const running = this.#running ?? startSolver()
+    this.#running = running
     let failure: string | undefined
     const end = (why: string) => {
       failure ??= why
-      child.kill('SIGKILL')
+      running.child.kill('SIGKILL')
     }
-    const cancel = options.clock.schedule(options.safetySeconds * 1000, () => end(`no answer within ${options.safetySeconds} s`))
+    const { clock, safetySeconds } = this.#options
+    const cancel = clock.schedule(safetySeconds * 1000, () => end(`no answer within ${safetySeconds} s`))
     const onAbort = () => end('aborted')
     signal.addEventListener('abort', onAbort, { once: true })
     try {
-      const solution = await converse(child, requestOf(model, solveOptions))
+      const solution = await converse(running, requestOf(model, options))
+      if (solution.failure !== undefined) this[Symbol.dispose]()
       signal.throwIfAborted()
       return failure === undefined ? solution : { ...solution, failure }
     } finally {
       cancel()
       signal.removeEventListener('abort', onAbort)
-      child.kill('SIGKILL')
     }
+  };
+
+  [Symbol.dispose](): void {
+    this.#running?.child.kill('SIGKILL')
+    this.#running = undefined
   }
 }
 
-/** The solver of the product: HiGHS in a child process, at most 60 s. */
-export const solveInChild: Solve = childSolver({ clock: systemClock, safetySeconds: 60 })
+interface RunningSolver {
+  readonly child: ChildProcess
+  readonly input: Writable
+  readonly lines: AsyncIterator<string>
+  /** How it ended: empty where it did so as it should. */
+  readonly ended: Promise<string>
+}
 
-function startProcess(): ChildProcess {
+function startSolver(): RunningSolver {
   const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js'
   const program = `${import.meta.dirname}/solver-process.${extension}`
   const flags = [`--max-old-space-size=${heapMegabytes}`, '--disable-warning=ExperimentalWarning']
-  return spawn(process.execPath, [...flags, program], { stdio: ['pipe', 'pipe', 'pipe'], env: {}, windowsHide: true })
-}
-
-async function converse(child: ChildProcess, request: SolveRequest): Promise<Solution> {
+  const child = spawn(process.execPath, [...flags, program], { stdio: ['pipe', 'pipe', 'pipe'], env: {}, windowsHide: true })
   const { stdin, stdout, stderr } = child
-  if (stdin === null || stdout === null || stderr === null) throw new Error('the solver process has no pipes')
-  const ended = new Promise<string>(resolve => {
-    child.once('error', error => resolve(error.message))
-    child.once('close', (code, signal) => resolve(code === 0 ? '' : `ended with ${signal ?? `code ${code}`}`))
-  })
   let complaint = ''
   stderr.on('data', (chunk: Buffer) => {
-    if (complaint.length < 2000) complaint += chunk.toString('utf8')
+    if (complaint.length < longestComplaint) complaint += chunk.toString('utf8')
   })
   // A process that ends early closes its input; that is said by how it ended.
   stdin.on('error', error => {
     complaint ||= error.message
   })
-  stdin.end(`${JSON.stringify(request)}\n`)
+  const ended = new Promise<string>(resolve => {
+    child.once('error', error => resolve(error.message))
+    child.once('close', (code, signal) =>
+      resolve(`ended with ${signal ?? `code ${code}`} ${complaint.trim()}`.trim().slice(0, longestComplaint)),
+    )
+  })
+  return { child, input: stdin, lines: createInterface({ input: stdout })[Symbol.asyncIterator](), ended }
+}
+
+const longestComplaint = 2_000
+
+async function converse({ input, lines, ended }: RunningSolver, request: SolveRequest): Promise<Solution> {
+  input.write(`${JSON.stringify(request)}\n`)
   const stages: StageAnswer[] = []
-  let peakKilobytes = 0
-  for await (const line of createInterface({ input: stdout })) {
-    // Our own program's output: a stage's answer, and last the memory it took.
-    const said: StageAnswer | { readonly peakKilobytes: number } = JSON.parse(line)
-    if ('peakKilobytes' in said) peakKilobytes = said.peakKilobytes
-    else stages.push(said)
+  for (;;) {
+    const line = await lines.next()
+    if (line.done === true) return { stages, peakKilobytes: 0, failure: await ended }
+    // Our own program's output: a stage's answer, and last the memory it has taken so far.
+    const said: StageAnswer | { readonly peakKilobytes: number } = JSON.parse(line.value)
+    if ('peakKilobytes' in said) return { stages, peakKilobytes: said.peakKilobytes }
+    stages.push(said)
   }
-  const failure = await ended
-  return { stages, peakKilobytes, ...(failure === '' ? {} : { failure: `${failure} ${complaint.trim()}`.trim().slice(-2000) }) }
 }
 
 function requestOf(model: LinearModel, options: SolveOptions): SolveRequest {

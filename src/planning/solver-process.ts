@@ -1,4 +1,5 @@
-// The solver's own process: reads one request as a line of JSON, answers with one line for each stage, ends.
+// The solver's own process: reads requests as lines of JSON, answers each with a line for each stage
+// and one for the memory it took, and ends with its input.
 // It runs apart because HiGHS is one long call that would hold up everything else, and so that its memory goes when it goes.
 
 import { createInterface } from 'node:readline'
@@ -12,10 +13,8 @@ async function main(): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const request: SolveRequest = JSON.parse(line)
     for (const answer of answers(highs, request)) process.stdout.write(`${JSON.stringify(answer)}\n`)
-    break
+    process.stdout.write(`${JSON.stringify({ peakKilobytes: process.resourceUsage().maxRSS })}\n`)
   }
-  process.stdout.write(`${JSON.stringify({ peakKilobytes: process.resourceUsage().maxRSS })}\n`)
-  process.stdin.destroy()
 }
 
 /** The package's types describe its CommonJS form, where the loader is a property; the module's default export is the loader itself. */
