@@ -7,15 +7,21 @@ import type { ClusterAccess } from './access.ts'
 import type { ComponentContext } from './components/component.ts'
 import { startDaemonSets } from './components/daemonset.ts'
 import { startDeployments } from './components/deployment.ts'
+import { startDisruption } from './components/disruption.ts'
+import { startEndpointSlices, startEndpoints } from './components/endpoints.ts'
 import { EventRecorder } from './components/event-recorder.ts'
 import { startGarbageCollector } from './components/garbage-collector.ts'
 import { Kubelets, type NodePower } from './components/kubelet.ts'
 import { ComponentLoop, type LoopFailure } from './components/loop.ts'
 import { startNamespaces } from './components/namespace.ts'
 import { type HeartbeatMode, reportNow, startHeartbeats } from './components/node-heartbeat.ts'
+import { startNodeLifecycle } from './components/node-lifecycle.ts'
+import { startPodGc } from './components/pod-gc.ts'
 import { startReplicaSets, startReplicationControllers } from './components/replicaset.ts'
 import { startScheduler } from './components/scheduler.ts'
+import { startRootCertificates, startServiceAccounts } from './components/service-accounts.ts'
 import { startStatefulSets } from './components/statefulset.ts'
+import { startTaintEviction } from './components/taint-eviction.ts'
 import { UsageModel } from './components/usage-model.ts'
 import { ClusterView } from './components/view.ts'
 
@@ -36,6 +42,8 @@ export interface ComponentOptions {
   readonly scheduler?: boolean
   readonly kubelet?: boolean
   readonly heartbeat?: HeartbeatMode
+  /** The API server's certificate authority as PEM, published in every namespace; absent: it is not. */
+  readonly rootCertificate?: string
   /** How the scheduler scores; by default as kube-scheduler of the version does. */
   readonly schedulerSettings?: SchedulerSettings
   /** Told of each failed run of an item; the loop tries it again by itself. */
@@ -73,6 +81,10 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     startScheduler(context, options.schedulerSettings ?? defaultSettings(minorVersion < 36 ? '1.34' : '1.36'))
   const kubelets = options.kubelet === false ? undefined : new Kubelets(context)
   for (const [name, start] of controllers) if (isEnabled(options.controllers, name)) start(context)
+  if (isEnabled(options.controllers, 'nodelifecycle'))
+    startNodeLifecycle(context, kubelets === undefined ? undefined : node => kubelets.isAlive(node))
+  if (options.rootCertificate !== undefined && isEnabled(options.controllers, 'root-ca-cert-publisher'))
+    startRootCertificates(context, options.rootCertificate)
   if (isEnabled(options.controllers, 'garbage-collector')) startGarbageCollector(context, options.absentOwners ?? new Set())
   if (kubelets !== undefined) startHeartbeats(context, kubelets, options.heartbeat ?? 'auto')
   return {
@@ -96,7 +108,13 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['replicationcontroller', startReplicationControllers],
   ['statefulset', startStatefulSets],
   ['daemonset', startDaemonSets],
+  ['disruption', startDisruption],
+  ['endpoint', startEndpoints],
+  ['endpointslice', startEndpointSlices],
   ['namespace', startNamespaces],
+  ['taint-eviction', startTaintEviction],
+  ['podgc', startPodGc],
+  ['serviceaccount', startServiceAccounts],
 ]
 
 function isEnabled(wanted: readonly string[] | undefined, name: string): boolean {

@@ -42,9 +42,9 @@ export function startDaemonSets(context: ComponentContext): void {
     const owner = controllerOf(object)
     if (owner?.kind === 'DaemonSet') queue.add(`${object.metadata.namespace}/${owner.name}`)
   })
-  view.on('nodes', ({ object, previous }) => {
+  view.on('nodes', ({ type, object, previous }) => {
     // Heartbeats change nothing here.
-    if (previous === undefined || placeText(object) !== placeText(previous)) addAll()
+    if (type === 'DELETED' || previous === undefined || placeText(object) !== placeText(previous)) addAll()
   })
   addAll()
 }

@@ -39,8 +39,8 @@ export class SchedulerSnapshot {
     this.#view = view
     this.#settings = settings
     for (const resource of watched) {
-      view.onAny(resource, ({ object, previous }) => {
-        if (previous !== undefined && ruleText(object) === ruleText(previous)) return
+      view.onAny(resource, ({ type, object, previous }) => {
+        if (type === 'MODIFIED' && previous !== undefined && ruleText(object) === ruleText(previous)) return
         this.#snapshot = undefined
         onChange()
       })
