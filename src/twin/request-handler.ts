@@ -67,7 +67,7 @@ async function answerTo(parts: HandlerParts, request: TwinRequest, onUser: (user
 async function answerResource(parts: HandlerParts, info: ResourceRequest, request: TwinRequest, user: User): Promise<TwinResponse> {
   const type = parts.server.resources.find(info.group, info.version, info.resource)
   if (type === undefined) return plainText(404, '404 page not found\n')
-  return await parts.resources.answer(type, info, request, user)
+  return await parts.resources.answer({ type, info, request, user })
 }
 
 function answerOpenPath(parts: HandlerParts, request: TwinRequest): TwinResponse {

@@ -11,6 +11,7 @@ import type { Handler, TwinRequest } from './api/request.ts'
 import { ResourceHandlers } from './api/resource-handlers.ts'
 import { ResourceRegistry } from './api/resource-registry.ts'
 import { minorOf, newestMinor } from './api/server-version.ts'
+import { type TokenAsk, Tokens } from './api/tokens.ts'
 import { Webhooks } from './api/webhooks.ts'
 import { WritePipeline } from './api/write-pipeline.ts'
 import { type Authority, makeAuthority } from './authority.ts'
@@ -50,6 +51,8 @@ export interface Twin extends AsyncDisposable {
   /** The same handler as HTTP has, in memory. */
   transport(credentials: TransportCredentials): Transport
   readonly access: ClusterAccess
+  /** A bearer token of a ServiceAccount that exists. @throws StatusError 404 */
+  issueToken(ask: TokenAsk): Promise<string>
   /** Puts objects into the cluster as they are, with their identities and status. */
   load(objects: readonly KubeObject[]): LoadReport
   /** What the load at the start left out. */
@@ -67,13 +70,18 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
   const deletion = new Deletion(server, writes)
   const webhooks = new Webhooks()
   const log = new RequestLog()
+  const authorizer = new Authorizer(server.store, options.authorization ?? 'RBAC')
+  const tokens = await Tokens.make(server)
   bootstrap(server)
   const report = loadObjects(server, options.objects ?? [])
   const handler = requestHandler({
     server,
-    resources: new ResourceHandlers(server, writes),
-    authorizer: new Authorizer(server.store, options.authorization ?? 'RBAC'),
-    checkToken: async () => undefined,
+    resources: new ResourceHandlers({ server, writes, deletion, webhooks, authorizer, tokens }),
+    authorizer,
+    checkToken: async token => {
+      const verdict = await tokens.verify(token)
+      return verdict.ok ? verdict.user : undefined
+    },
     log,
     allowsAnonymous: options.allowsAnonymous ?? false,
     onUnexpected: options.onUnexpected ?? rethrowLater,
@@ -90,6 +98,7 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
     },
     transport: credentials => inMemoryTransport(handler, credentials),
     access,
+    issueToken: async ask => (await tokens.issue(ask)).token,
     load: objects => loadObjects(server, objects),
     report,
     requests: log,

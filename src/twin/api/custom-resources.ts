@@ -108,3 +108,8 @@ export function definitionFor(apiVersion: string, kind: string, isNamespaced: bo
     },
   }
 }
+
+/** After a definition was written over the wire: serves what it says now. */
+export function afterDefinitionWrite(server: ApiServer, object: KubeObject): void {
+  if (object.kind === 'CustomResourceDefinition' && server.store.get(definitionsKey, undefined, object.metadata.name) !== undefined) establish(server, object)
+}

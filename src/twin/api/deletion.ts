@@ -40,6 +40,11 @@ export class Deletion {
     return { object: existing, isGone: true }
   }
 
+  /** @throws StatusError 409 where a precondition does not hold. */
+  check(type: ResourceType, existing: KubeObject, choice: DeletionChoice): void {
+    checkPreconditions(type, existing, choice)
+  }
+
   #removeNow(type: ResourceType, existing: KubeObject): void {
     this.#server.store.remove(type.key, existing.metadata.namespace, existing.metadata.name)
     if (type.key === 'customresourcedefinitions.apiextensions.k8s.io') {

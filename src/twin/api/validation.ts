@@ -52,3 +52,8 @@ function newFinalizers(draft: Draft, existing: KubeObject): readonly FieldError[
   const detail = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map(finalizer => JSON.stringify(finalizer)).join(', ')}}`
   return [{ type: 'FieldValueForbidden', field: 'metadata.finalizers', body: `Forbidden: ${detail}` }]
 }
+
+/** A 422 for one field. */
+export function invalidOf(type: { readonly kind: string; readonly group: string }, name: string, field: string, body: string): StatusError {
+  return refused(type, name, [{ type: 'FieldValueInvalid', field, body }])
+}

@@ -8,6 +8,8 @@ export interface AdmissionInput {
   readonly object: Draft
   readonly existing: KubeObject | undefined
   readonly options: WriteOptions
+  /** Texts that webhooks want shown to the client are added here. */
+  readonly warnings?: string[]
 }
 
 export class Webhooks {

@@ -1,2 +1,134 @@
-export function trackCreate(..._rest: unknown[]): void {}
-export function trackUpdate(..._rest: unknown[]): void {}
+// Who owns which fields: `metadata.managedFields`, kept on every write.
+import type { KubeObject } from '#kube/objects.ts'
+import { type ApiServer, timestamp } from '../api/api-server.ts'
+import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
+import type { WriteOptions } from '../api/write-pipeline.ts'
+import { type Draft, fieldsAt, isFields, itemsAt, textAt, valueAt } from '../json-value.ts'
+import { kindSchema } from '../schema/kind-schema.ts'
+import { changedFields, difference, fieldsOfObject, type FieldSet, fromFieldsV1, isEmptySet, toFieldsV1, union } from './field-set.ts'
+
+/** One manager's fields. */
+export interface Ownership {
+  readonly manager: string
+  readonly operation: 'Apply' | 'Update'
+  readonly apiVersion: string
+  readonly subresource: string | undefined
+  readonly time: string | undefined
+  readonly fields: FieldSet
+}
+
+/** How many entries of updates are kept apart; older ones become one. */
+const mostUpdates = 10
+const mergedManager = 'ancient-changes'
+
+/** The ownerships an object records. */
+export function ownershipsOf(object: Draft | KubeObject): readonly Ownership[] {
+  return itemsAt(object, 'metadata', 'managedFields').map(entry => ({
+    manager: textAt(entry, 'manager') ?? '',
+    operation: entry['operation'] === 'Apply' ? 'Apply' : 'Update',
+    apiVersion: textAt(entry, 'apiVersion') ?? '',
+    subresource: textAt(entry, 'subresource'),
+    time: textAt(entry, 'time'),
+    fields: fromFieldsV1(entry['fieldsV1']),
+  }))
+}
+
+/** Writes ownerships into a draft: Apply entries first, then by time. */
+export function writeOwnerships(draft: Draft, ownerships: readonly Ownership[]): void {
+  const metadata = fieldsAt(draft, 'metadata')
+  if (metadata === undefined) return
+  const kept = merged(ownerships.filter(ownership => !isEmptySet(ownership.fields)))
+  const sorted = kept.toSorted(
+    (left, right) =>
+      (left.operation === right.operation ? 0 : left.operation === 'Apply' ? -1 : 1) ||
+      (left.time ?? '').localeCompare(right.time ?? '') ||
+      left.manager.localeCompare(right.manager) ||
+      (left.subresource ?? '').localeCompare(right.subresource ?? ''),
+  )
+  if (sorted.length === 0) delete metadata['managedFields']
+  else metadata['managedFields'] = sorted.map(entryOf)
+}
+
+function entryOf({ manager, operation, apiVersion, subresource, time, fields }: Ownership): Draft {
+  return {
+    manager,
+    operation,
+    apiVersion,
+    ...(time === undefined ? {} : { time }),
+    fieldsType: 'FieldsV1',
+    fieldsV1: toFieldsV1(fields),
+    ...(subresource === undefined ? {} : { subresource }),
+  }
+}
+
+/** Entries of one manager in one; the oldest updates beyond the limit become one entry. */
+function merged(ownerships: readonly Ownership[]): readonly Ownership[] {
+  const updates = ownerships.filter(ownership => ownership.operation === 'Update')
+  if (updates.length <= mostUpdates) return ownerships
+  const oldest = updates.toSorted((left, right) => (left.time ?? '').localeCompare(right.time ?? '')).slice(0, updates.length - mostUpdates + 1)
+  const [first] = oldest
+  if (first === undefined) return ownerships
+  const fields = oldest.reduce((set, ownership) => union(set, ownership.fields), first.fields)
+  return [...ownerships.filter(ownership => !oldest.includes(ownership)), { ...first, manager: mergedManager, fields }]
+}
+
+/** Records the creator as the owner of everything. */
+export function trackCreate(server: ApiServer, type: ResourceType, draft: Draft, options: WriteOptions): void {
+  const ownership = ownershipBy(server, type, options, fieldsOfObject(kindSchema(type), draft))
+  writeOwnerships(draft, [ownership])
+}
+
+/** Moves what an update changed to the one who made it. */
+export function trackUpdate(server: ApiServer, type: ResourceType, draft: Draft, existing: KubeObject, options: WriteOptions): void {
+  const metadata = fieldsAt(draft, 'metadata')
+  const sent = valueAt(draft, 'metadata', 'managedFields')
+  if (isReset(sent)) {
+    if (metadata !== undefined) delete metadata['managedFields']
+    return
+  }
+  const known = ownershipsOf(existing)
+  // Objects that were loaded without records stay without until somebody applies.
+  if (known.length === 0) {
+    if (metadata !== undefined) delete metadata['managedFields']
+    return
+  }
+  writeOwnerships(draft, afterUpdate(server, type, { draft, existing, known, options }))
+}
+
+interface UpdateInput {
+  readonly draft: Draft
+  readonly existing: KubeObject
+  readonly known: readonly Ownership[]
+  readonly options: WriteOptions
+}
+
+function afterUpdate(server: ApiServer, type: ResourceType, { draft, existing, known, options }: UpdateInput): readonly Ownership[] {
+  const { changed, removed } = changedFields(kindSchema(type), { ...existing }, draft)
+  if (isEmptySet(changed) && isEmptySet(removed)) return known
+  const own = ownershipBy(server, type, options, changed)
+  const others = known.map(ownership => {
+    if (isSameManager(ownership, own)) return { ...ownership, time: own.time, fields: difference(union(ownership.fields, changed), removed) }
+    return { ...ownership, fields: difference(difference(ownership.fields, changed), removed) }
+  })
+  return known.some(ownership => isSameManager(ownership, own)) || isEmptySet(changed) ? others : [...others, own]
+}
+
+/** `[]` and `[{}]` say that the records are to be forgotten. */
+function isReset(sent: unknown): boolean {
+  return Array.isArray(sent) && (sent.length === 0 || (sent.length === 1 && isFields(sent[0]) && Object.keys(sent[0]).length === 0))
+}
+
+export function isSameManager(left: Ownership, right: Ownership): boolean {
+  return left.manager === right.manager && left.operation === right.operation && left.apiVersion === right.apiVersion && left.subresource === right.subresource
+}
+
+export function ownershipBy(server: ApiServer, type: ResourceType, options: WriteOptions, fields: FieldSet): Ownership {
+  return {
+    manager: options.manager,
+    operation: 'Update',
+    apiVersion: apiVersionOf(type),
+    subresource: options.subresource,
+    time: timestamp(server.clock.now()),
+    fields,
+  }
+}

@@ -1,0 +1,87 @@
+// POST …/pods/P/eviction: a pod is deleted if its disruption budget allows it.
+import { evictionAnswer } from '#cluster/disruption-budget.ts'
+import type { KubeObject, Pod, PodDisruptionBudget } from '#kube/objects.ts'
+import { badRequest, notFound, StatusError, statusBody, tooManyRequests } from '#kube/status.ts'
+import { type Draft, draftOf, fieldsAt, isFields, itemsAt, listAt, numberAt, setAt, textAt } from '../json-value.ts'
+import { statusAnswer } from './answer.ts'
+import { timestamp } from './api-server.ts'
+import { decodeBody } from './decode.ts'
+import type { DeletionChoice } from './deletion.ts'
+import type { WriteParts, WriteRequest } from './object-writes.ts'
+import { isDryRun } from './request-body.ts'
+import type { TwinResponse } from './request.ts'
+import { asStored } from './write-pipeline.ts'
+
+/** Evicts the pod of the path. @throws StatusError 429 with the budget's cause where it does not allow it. */
+export function answerEviction({ server, deletion }: WriteParts, { info, request, type }: WriteRequest): TwinResponse {
+  const { value } = decodeBody(request.headers['content-type'], request.body)
+  const body = isFields(value) ? value : {}
+  const name = info.name ?? ''
+  const named = textAt(body, 'metadata', 'name') ?? ''
+  if (named !== '' && named !== name) throw badRequest('name in URL does not match name in Eviction object')
+  const found = server.store.get('pods', info.namespace, name)
+  if (found === undefined) throw notFound({ group: '', resource: 'pods' }, name)
+  const choice = choiceOf(body, isDryRun(request.query))
+  // Preconditions are looked at first: a budget is not charged for a pod that is not meant.
+  deletion.check(type, found, choice)
+  const budgets = server.store.list('poddisruptionbudgets.policy', info.namespace)
+  const answer = evictionAnswer(asPod(found), budgets.map(asBudget))
+  if (answer.kind === 'refused') throw refusalOf(answer)
+  const isDry = choice.isDryRun === true
+  if (answer.isCounted && answer.budget !== undefined && !isDry) {
+    const budget = budgets.find(candidate => `${candidate.metadata.namespace ?? ''}/${candidate.metadata.name}` === answer.budget)
+    if (budget !== undefined) server.store.put('poddisruptionbudgets.policy', charged(budget, name, timestamp(server.clock.now())))
+  }
+  const isLeaving = found.metadata.deletionTimestamp !== undefined
+  if (!isDry && !isLeaving) server.store.put('pods', withDisruption(found, timestamp(server.clock.now())))
+  const { preconditions, ...rest } = choice
+  deletion.remove(type, info.namespace, name, preconditions?.uid === undefined ? rest : { ...rest, preconditions: { uid: preconditions.uid } })
+  return statusAnswer(request, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
+}
+
+function choiceOf(body: Draft, isDry: boolean): DeletionChoice {
+  const options = fieldsAt(body, 'deleteOptions') ?? {}
+  const seconds = numberAt(options, 'gracePeriodSeconds')
+  const policy = textAt(options, 'propagationPolicy')
+  const uid = textAt(options, 'preconditions', 'uid')
+  const resourceVersion = textAt(options, 'preconditions', 'resourceVersion')
+  const hasPreconditions = uid !== undefined || resourceVersion !== undefined
+  return {
+    ...(seconds === undefined ? {} : { gracePeriodSeconds: seconds }),
+    ...(policy === 'Background' || policy === 'Foreground' || policy === 'Orphan' ? { propagationPolicy: policy } : {}),
+    ...(hasPreconditions ? { preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) } } : {}),
+    isDryRun: isDry || listAt(options, 'dryRun').includes('All'),
+  }
+}
+
+function refusalOf(answer: { readonly code: number; readonly message: string; readonly cause?: string; readonly retryAfterSeconds?: number }): StatusError {
+  if (answer.code === 429) {
+    const causes = answer.cause === undefined ? [] : [{ reason: 'DisruptionBudget', message: answer.cause }]
+    return tooManyRequests(answer.message, answer.retryAfterSeconds ?? 0, causes)
+  }
+  return new StatusError(statusBody(answer.code, answer.message, answer.code === 403 ? 'Forbidden' : 'InternalError'))
+}
+
+/** The budget with one disruption less and the pod on record. */
+function charged(budget: KubeObject, pod: string, now: string): KubeObject {
+  const draft = draftOf(budget)
+  setAt(draft, ['status', 'disruptionsAllowed'], (numberAt(draft, 'status', 'disruptionsAllowed') ?? 1) - 1)
+  setAt(draft, ['status', 'disruptedPods'], { ...fieldsAt(draft, 'status', 'disruptedPods'), [pod]: now })
+  return asStored(draft)
+}
+
+function withDisruption(pod: KubeObject, now: string): KubeObject {
+  const draft = draftOf(pod)
+  const others = itemsAt(draft, 'status', 'conditions').filter(condition => condition['type'] !== 'DisruptionTarget')
+  const condition = { type: 'DisruptionTarget', status: 'True', lastProbeTime: null, lastTransitionTime: now, reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' }
+  setAt(draft, ['status', 'conditions'], [...others, condition])
+  return asStored(draft)
+}
+
+function asPod(object: KubeObject): Pod {
+  return { ...object, spec: { containers: [], ...fieldsAt(object, 'spec') } }
+}
+
+function asBudget(object: KubeObject): PodDisruptionBudget {
+  return { ...object, spec: { ...fieldsAt(object, 'spec') } }
+}

@@ -1,0 +1,100 @@
+// Kinds that are asked, not stored: who am I, may I, is this token good.
+import { badRequest } from '#kube/status.ts'
+import { type Draft, fieldsAt, isFields, listAt, textAt } from '../json-value.ts'
+import { textAnswer } from './answer.ts'
+import type { User } from './api-server.ts'
+import type { Attributes, Authorizer } from './authorization.ts'
+import { decodeBody } from './decode.ts'
+import type { WriteRequest } from './object-writes.ts'
+import type { TwinResponse } from './request.ts'
+import { apiVersionOf } from './resource-type.ts'
+import type { Tokens } from './tokens.ts'
+
+export interface ReviewParts {
+  readonly authorizer: Authorizer
+  readonly tokens: Tokens
+}
+
+/** The answer to a review; undefined for kinds that are stored. */
+export async function answerReview(parts: ReviewParts, write: WriteRequest): Promise<TwinResponse | undefined> {
+  const status = reviewers[write.type.kind]
+  if (status === undefined || !write.type.group.startsWith('auth')) return undefined
+  const { value } = decodeBody(write.request.headers['content-type'], write.request.body)
+  if (!isFields(value)) throw badRequest(`the object provided is unrecognized (must be of type ${write.type.kind})`)
+  const answer = {
+    kind: write.type.kind,
+    apiVersion: apiVersionOf(write.type),
+    metadata: { creationTimestamp: null },
+    ...(value['spec'] === undefined ? {} : { spec: value['spec'] }),
+    status: await status(parts, value, write),
+  }
+  return textAnswer(write.request, 201, JSON.stringify(answer), { encoding: 'json' })
+}
+
+type Reviewer = (parts: ReviewParts, body: Draft, write: WriteRequest) => Draft | Promise<Draft>
+
+const reviewers: Readonly<Record<string, Reviewer>> = {
+  SelfSubjectReview: (_parts, _body, { user }) => ({ userInfo: userInfo(user) }),
+  SelfSubjectAccessReview: ({ authorizer }, body, { user }) => accessStatus(authorizer, user, body),
+  SubjectAccessReview: ({ authorizer }, body) => accessStatus(authorizer, subjectOf(body), body),
+  LocalSubjectAccessReview: ({ authorizer }, body) => accessStatus(authorizer, subjectOf(body), body),
+  SelfSubjectRulesReview: ({ authorizer }, body, { user }) => rulesStatus(authorizer, user, textAt(body, 'spec', 'namespace') ?? ''),
+  TokenReview: ({ tokens }, body) => tokenStatus(tokens, body),
+}
+
+function userInfo(user: User): Draft {
+  return {
+    username: user.name,
+    ...(user.uid === undefined ? {} : { uid: user.uid }),
+    groups: user.groups,
+    ...(user.extra === undefined ? {} : { extra: user.extra }),
+  }
+}
+
+function subjectOf(body: Draft): User {
+  return { name: textAt(body, 'spec', 'user') ?? '', groups: listAt(body, 'spec', 'groups').map(String) }
+}
+
+function accessStatus(authorizer: Authorizer, user: User, body: Draft): Draft {
+  const { isAllowed, reason } = authorizer.decide(user, attributesOf(body))
+  return { allowed: isAllowed, ...(reason === '' ? {} : { reason }) }
+}
+
+function attributesOf(body: Draft): Attributes {
+  const path = fieldsAt(body, 'spec', 'nonResourceAttributes')
+  if (path !== undefined) return { kind: 'path', verb: textAt(path, 'verb') ?? '', path: textAt(path, 'path') ?? '' }
+  const resource = fieldsAt(body, 'spec', 'resourceAttributes')
+  if (resource === undefined) throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified')
+  const optional = (name: string) => {
+    const text = textAt(resource, name)
+    return text === '' ? undefined : text
+  }
+  return {
+    kind: 'resource',
+    verb: textAt(resource, 'verb') ?? '',
+    group: textAt(resource, 'group') ?? '',
+    version: textAt(resource, 'version') ?? '',
+    resource: textAt(resource, 'resource') ?? '',
+    namespace: optional('namespace'),
+    name: optional('name'),
+    subresource: optional('subresource'),
+  }
+}
+
+function rulesStatus(authorizer: Authorizer, user: User, namespace: string): Draft {
+  const everything = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }]
+  const rules = user.groups.includes('system:masters') ? everything : [...authorizer.rulesOf(user, namespace)].map(({ rule }) => rule)
+  return {
+    resourceRules: rules.filter(rule => !('nonResourceURLs' in rule)),
+    nonResourceRules: rules.filter(rule => 'nonResourceURLs' in rule),
+    incomplete: false,
+  }
+}
+
+async function tokenStatus(tokens: Tokens, body: Draft): Promise<Draft> {
+  const wanted = listAt(body, 'spec', 'audiences').map(String)
+  const token = textAt(body, 'spec', 'token') ?? ''
+  const verdict = wanted.length === 0 ? await tokens.verify(token) : await tokens.verify(token, wanted)
+  if (!verdict.ok) return { user: {}, error: verdict.problem }
+  return { authenticated: true, user: userInfo(verdict.user), audiences: verdict.audiences }
+}

@@ -1,0 +1,75 @@
+// …/scale: replicas of a workload through one small object.
+import type { KubeObject } from '#kube/objects.ts'
+import { labelSelectorOf } from '#kube/selector.ts'
+import { badRequest, notFound } from '#kube/status.ts'
+import { type Draft, draftOf, fieldsAt, isFields, numberAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { textAnswer } from './answer.ts'
+import { decodeBody } from './decode.ts'
+import { readPath } from './json-path.ts'
+import { patchedObject, type WriteParts, type WriteRequest } from './object-writes.ts'
+import { fieldManager, isDryRun } from './request-body.ts'
+import type { TwinResponse } from './request.ts'
+import type { ResourceType } from './resource-type.ts'
+import { modified, subjectOf } from './write-pipeline.ts'
+
+/** GET, PUT and PATCH of a scale. */
+export function answerScale({ server, writes }: WriteParts, write: WriteRequest): TwinResponse {
+  const { type, info, request, user } = write
+  const storage = server.resources.ofKey(type.key) ?? type
+  const parent = server.store.get(type.key, info.namespace, info.name ?? '')
+  if (parent === undefined) throw notFound(subjectOf(type), info.name ?? '')
+  if (info.verb === 'get') return textAnswer(request, 200, JSON.stringify(scaleOf(type, parent)), { encoding: 'json' })
+  const wanted = wantedScale(write, scaleOf(type, parent))
+  const version = textAt(wanted, 'metadata', 'resourceVersion') ?? ''
+  if (version !== '' && version !== parent.metadata.resourceVersion) throw modified(type, parent.metadata.name)
+  const replicas = numberAt(wanted, 'spec', 'replicas') ?? 0
+  if (replicas < 0) throw badRequest(`spec.replicas: Invalid value: ${replicas}: must be greater than or equal to 0`)
+  const draft = draftOf(parent)
+  setAt(draft, pathOf(type.custom?.scale?.specReplicasPath ?? '.spec.replicas'), replicas)
+  const options = { user, manager: fieldManager(request), isDryRun: isDryRun(request.query), subresource: 'scale' }
+  const updated = writes.finishUpdate(storage, writes.prepareUpdate(storage, draft, parent, options), parent, options)
+  return textAnswer(request, 200, JSON.stringify(scaleOf(type, updated)), { encoding: 'json' })
+}
+
+function wantedScale({ request, type }: WriteRequest, present: Draft): Draft {
+  const mediaType = (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim() ?? ''
+  const { value } = decodeBody(mediaType, request.body)
+  if (request.method !== 'PATCH') {
+    if (!isFields(value)) throw badRequest('the object provided is unrecognized (must be of type Scale)')
+    return value
+  }
+  const plain = mediaType === 'application/strategic-merge-patch+json' || mediaType === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : mediaType
+  return patchedObject(type, present, plain, value)
+}
+
+function scaleOf(type: ResourceType, parent: KubeObject): Draft {
+  const custom = type.custom?.scale
+  const read = (path: string) => numberOf(readPath(parent, path)[0])
+  const selector = custom === undefined ? selectorText(parent) : custom.labelSelectorPath === undefined ? '' : String(readPath(parent, custom.labelSelectorPath)[0] ?? '')
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = parent.metadata
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: read(custom?.specReplicasPath ?? '.spec.replicas') },
+    status: { replicas: read(custom?.statusReplicasPath ?? '.status.replicas'), ...(selector === '' ? {} : { selector }) },
+  }
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0
+}
+
+function selectorText(parent: KubeObject): string {
+  const selector = fieldsAt(parent, 'spec', 'selector')
+  if (selector === undefined) return ''
+  if (valueAt(selector, 'matchLabels') === undefined && valueAt(selector, 'matchExpressions') === undefined) {
+    return Object.entries(selector).map(([key, value]) => `${key}=${String(value)}`).join(',')
+  }
+  const parsed = labelSelectorOf(selector)
+  return parsed.ok ? parsed.value.toString() : ''
+}
+
+function pathOf(jsonPath: string): readonly string[] {
+  return jsonPath.split('.').filter(step => step !== '')
+}

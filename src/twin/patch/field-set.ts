@@ -1,0 +1,204 @@
+// Sets of fields of an object, as managedFields records them (FieldsV1), and their algebra.
+import { isFields, isSame, setField } from '../json-value.ts'
+import type { Draft } from '../json-value.ts'
+import { memberSchema, type Schema } from '../schema/schema.ts'
+
+/** A field and what is below it. `f:spec`, `k:{"name":"c"}`, `v:"x"` are path elements as FieldsV1 writes them. */
+export interface FieldSet {
+  readonly isMember: boolean
+  readonly children: ReadonlyMap<string, FieldSet>
+}
+
+export const emptySet: FieldSet = { isMember: false, children: new Map() }
+const leaf: FieldSet = { isMember: true, children: new Map() }
+
+export function isEmptySet(set: FieldSet): boolean {
+  return !set.isMember && set.children.size === 0
+}
+
+/** Metadata that nobody owns. */
+const unowned = new Set(['name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'managedFields', 'generateName'])
+
+/** The fields an object sets, without those that nobody owns. */
+export function fieldsOfObject(schema: Schema, object: Draft): FieldSet {
+  const children = new Map<string, FieldSet>()
+  for (const [name, value] of Object.entries(object)) {
+    if (name === 'apiVersion' || name === 'kind' || value === undefined) continue
+    if (name !== 'metadata') children.set(`f:${name}`, fieldsOf(memberSchema(schema, name), value))
+    else if (isFields(value)) {
+      const owned = Object.fromEntries(Object.entries(value).filter(([field]) => !unowned.has(field)))
+      const set = fieldsOf(memberSchema(schema, name), owned)
+      if (set.children.size > 0) children.set('f:metadata', { isMember: false, children: set.children })
+    }
+  }
+  return { isMember: false, children }
+}
+
+/** The fields of a value: itself alone where it is atomic, else its members. */
+function fieldsOf(schema: Schema, value: unknown): FieldSet {
+  if (isFields(value)) {
+    const isAtomic = (schema.kind === 'struct' && schema.isAtomic) || (schema.kind === 'map' && schema.isAtomic)
+    const members = Object.entries(value).filter(([, member]) => member !== undefined)
+    if (isAtomic || schema.kind === 'scalar' || members.length === 0) return leaf
+    const children = new Map<string, FieldSet>()
+    for (const [name, member] of members) children.set(`f:${name}`, fieldsOf(memberSchema(schema, name), member))
+    return { isMember: schema.kind === 'map' || schema.kind === 'any', children }
+  }
+  if (Array.isArray(value) && schema.kind === 'list') {
+    const elements = value.map(item => ({ element: elementOf(schema, item), item }))
+    if (elements.length === 0 || elements.some(({ element }) => element === undefined)) return leaf
+    const children = new Map<string, FieldSet>()
+    for (const { element, item } of elements) {
+      if (element !== undefined) children.set(element, element.startsWith('k:') ? { isMember: true, children: fieldsOf(schema.item, item).children } : leaf)
+    }
+    return { isMember: true, children }
+  }
+  return leaf
+}
+
+/** The path element that names an item of a list; undefined for lists that are atomic, or an item without its keys. */
+export function elementOf(schema: Extract<Schema, { kind: 'list' }>, item: unknown): string | undefined {
+  const { list } = schema.semantics
+  switch (list.kind) {
+    case 'atomic':
+      return undefined
+    case 'set':
+      return `v:${JSON.stringify(item)}`
+    case 'map': {
+      if (!isFields(item)) return undefined
+      const keys: Draft = {}
+      for (const key of list.keys.toSorted()) {
+        const value = item[key] ?? defaultKeys[key]
+        if (value === undefined) return undefined
+        setField(keys, key, value)
+      }
+      return `k:${JSON.stringify(keys)}`
+    }
+  }
+}
+
+/** Keys that are defaulted where they are left out. */
+const defaultKeys: Readonly<Record<string, string>> = { protocol: 'TCP' }
+
+/** FieldsV1 as a set. */
+export function fromFieldsV1(fields: unknown): FieldSet {
+  const children = new Map<string, FieldSet>()
+  let isMember = false
+  if (!isFields(fields)) return emptySet
+  for (const [element, below] of Object.entries(fields)) {
+    if (element === '.') isMember = true
+    else {
+      const set = fromFieldsV1(below)
+      children.set(element, isEmptySet(set) ? leaf : set)
+    }
+  }
+  return { isMember, children }
+}
+
+/** A set as FieldsV1, elements in order. */
+export function toFieldsV1(set: FieldSet): Draft {
+  const fields: Draft = {}
+  if (set.isMember && set.children.size > 0) fields['.'] = {}
+  for (const [element, below] of [...set.children].toSorted(([left], [right]) => (left < right ? -1 : 1))) setField(fields, element, toFieldsV1(below))
+  return fields
+}
+
+export function union(left: FieldSet, right: FieldSet): FieldSet {
+  const children = new Map(left.children)
+  for (const [element, set] of right.children) {
+    const present = children.get(element)
+    children.set(element, present === undefined ? set : union(present, set))
+  }
+  return { isMember: left.isMember || right.isMember, children }
+}
+
+/** What is in `left` and not in `right`. */
+export function difference(left: FieldSet, right: FieldSet): FieldSet {
+  const children = new Map<string, FieldSet>()
+  for (const [element, set] of left.children) {
+    const other = right.children.get(element)
+    const rest = other === undefined ? set : difference(set, other)
+    if (!isEmptySet(rest)) children.set(element, rest)
+  }
+  return { isMember: left.isMember && !right.isMember, children }
+}
+
+export function intersection(left: FieldSet, right: FieldSet): FieldSet {
+  const children = new Map<string, FieldSet>()
+  for (const [element, set] of left.children) {
+    const other = right.children.get(element)
+    const both = other === undefined ? emptySet : intersection(set, other)
+    if (!isEmptySet(both)) children.set(element, both)
+  }
+  return { isMember: left.isMember && right.isMember, children }
+}
+
+/** The paths of all members, each as its elements. */
+export function paths(set: FieldSet, prefix: readonly string[] = []): readonly (readonly string[])[] {
+  const below = [...set.children].toSorted(([left], [right]) => (left < right ? -1 : 1)).flatMap(([element, child]) => paths(child, [...prefix, element]))
+  return set.isMember ? [prefix, ...below] : below
+}
+
+/** `.spec.containers[name="c"].image`: a path as conflicts print it. */
+export function pathText(path: readonly string[]): string {
+  return path
+    .map(element => {
+      const rest = element.slice(2)
+      if (element.startsWith('f:')) return `.${rest}`
+      if (element.startsWith('k:')) {
+        const keys: unknown = JSON.parse(rest)
+        return `[${Object.entries(isFields(keys) ? keys : {}).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(',')}]`
+      }
+      return element.startsWith('v:') ? `[=${rest}]` : `[${rest}]`
+    })
+    .join('')
+}
+
+/** The value at a path of elements; undefined where there is none. */
+export function valueAtPath(object: unknown, path: readonly string[], schema: Schema): unknown {
+  let value = object
+  let at = schema
+  for (const element of path) {
+    if (element.startsWith('f:')) {
+      const name = element.slice(2)
+      if (!isFields(value) || !Object.hasOwn(value, name)) return undefined
+      value = value[name]
+      at = memberSchema(at, name)
+    } else {
+      if (!Array.isArray(value) || at.kind !== 'list') return undefined
+      const list = at
+      value = value.find(item => elementOf(list, item) === element)
+      at = list.item
+    }
+  }
+  return value
+}
+
+/** Members of `set` whose values differ between two objects, or that only one of them has. */
+export function changedFields(schema: Schema, before: Draft, after: Draft): { readonly changed: FieldSet; readonly removed: FieldSet } {
+  const old = fieldsOfObject(schema, before)
+  const now = fieldsOfObject(schema, after)
+  const removed = difference(old, now)
+  const changed = keepChanged(now, [], path => {
+    const previous = valueAtPath(before, path, schema)
+    const present = valueAtPath(after, path, schema)
+    const isContainer = (isFields(present) || Array.isArray(present)) && childrenAt(now, path) > 0
+    return isContainer ? previous === undefined : !isSame(previous, present)
+  })
+  return { changed, removed }
+}
+
+function childrenAt(set: FieldSet, path: readonly string[]): number {
+  let current: FieldSet | undefined = set
+  for (const element of path) current = current?.children.get(element)
+  return current?.children.size ?? 0
+}
+
+function keepChanged(set: FieldSet, path: readonly string[], isChanged: (path: readonly string[]) => boolean): FieldSet {
+  const children = new Map<string, FieldSet>()
+  for (const [element, child] of set.children) {
+    const kept = keepChanged(child, [...path, element], isChanged)
+    if (!isEmptySet(kept)) children.set(element, kept)
+  }
+  return { isMember: set.isMember && isChanged(path), children }
+}

@@ -1,0 +1,171 @@
+// Server-side apply: an applied configuration merged into the live object, by who owns what.
+import { badRequest, StatusError, statusBody } from '#kube/status.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { type ApiServer, timestamp } from '../api/api-server.ts'
+import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
+import type { WriteOptions } from '../api/write-pipeline.ts'
+import { copyOf, type Draft, draftOf, fieldsAt, isFields, isSame, setField, valueAt } from '../json-value.ts'
+import { kindSchema } from '../schema/kind-schema.ts'
+import { memberSchema, type Schema } from '../schema/schema.ts'
+import { difference, elementOf, emptySet, fieldsOfObject, type FieldSet, intersection, pathText, paths, union, valueAtPath } from './field-set.ts'
+import { isSameManager, type Ownership, ownershipsOf, writeOwnerships } from './managed-fields.ts'
+
+export interface ApplyOptions extends WriteOptions {
+  /** Take what others own. */
+  readonly isForced: boolean
+}
+
+/** The live object with `applied` merged in, ownership included. @throws StatusError 409 on conflicts, 400 for managedFields in the body. */
+export function applied(server: ApiServer, type: ResourceType, existing: KubeObject | undefined, configuration: Draft, options: ApplyOptions): Draft {
+  if (valueAt(configuration, 'metadata', 'managedFields') !== undefined && !isEmptyList(configuration)) throw badRequest('metadata.managedFields must be nil')
+  const schema = kindSchema(type)
+  const wanted = fieldsOfObject(schema, configuration)
+  const own: Ownership = {
+    manager: options.manager,
+    operation: 'Apply',
+    apiVersion: apiVersionOf(type),
+    subresource: options.subresource,
+    time: timestamp(server.clock.now()),
+    fields: wanted,
+  }
+  if (existing === undefined) {
+    const draft = draftOf(configuration)
+    writeOwnerships(draft, [own])
+    return draft
+  }
+  const known = knownOwnerships(server, type, existing)
+  const before = known.find(ownership => isSameManager(ownership, own))
+  const others = known.filter(ownership => !isSameManager(ownership, own))
+  const merged = mergeApplied(schema, draftOf(existing), configuration)
+  const live: Draft = { ...existing }
+  const conflicts = others.flatMap(owner => conflictsWith(owner, wanted, { schema, live, merged }))
+  if (conflicts.length > 0 && !options.isForced) throw conflictError(conflicts)
+  const taken = conflicts.reduce<FieldSet>((set, { path }) => union(set, setOfPath(path)), emptySet)
+  const left = others.map(owner => ({ ...owner, fields: difference(owner.fields, taken) }))
+  const dropped = difference(before?.fields ?? emptySet, wanted)
+  const orphaned = left.reduce((set, owner) => difference(set, owner.fields), dropped)
+  removeFields(schema, merged, orphaned)
+  writeOwnerships(merged, [...left, { ...own, time: before !== undefined && isSame([...paths(before.fields)], [...paths(wanted)]) && isUnchanged(live, merged) ? before.time : own.time }])
+  return merged
+}
+
+function isEmptyList(configuration: Draft): boolean {
+  const managed = valueAt(configuration, 'metadata', 'managedFields')
+  return managed === null || (Array.isArray(managed) && managed.length === 0)
+}
+
+function isUnchanged(live: Draft, merged: Draft): boolean {
+  const bare = (object: Draft) => ({ ...object, metadata: { ...fieldsAt(object, 'metadata'), managedFields: undefined } })
+  return isSame(bare(live), bare(merged))
+}
+
+/** An object that nobody recorded is owned by whoever came before. */
+function knownOwnerships(server: ApiServer, type: ResourceType, existing: KubeObject): readonly Ownership[] {
+  const known = ownershipsOf(existing)
+  if (known.length > 0) return known
+  const fields = fieldsOfObject(kindSchema(type), { ...existing })
+  return [{ manager: 'before-first-apply', operation: 'Update', apiVersion: apiVersionOf(type), subresource: undefined, time: timestamp(server.clock.now()), fields }]
+}
+
+interface Conflict {
+  readonly owner: Ownership
+  readonly path: readonly string[]
+}
+
+/** Fields of another owner whose value the merge changes. */
+function conflictsWith(owner: Ownership, wanted: FieldSet, objects: { readonly schema: Schema; readonly live: Draft; readonly merged: Draft }): readonly Conflict[] {
+  const shared = intersection(owner.fields, wanted)
+  return paths(shared).flatMap(path => {
+    const before = valueAtPath(objects.live, path, objects.schema)
+    const after = valueAtPath(objects.merged, path, objects.schema)
+    const isContainer = hasChildren(wanted, path)
+    return isContainer || isSame(before, after) ? [] : [{ owner, path }]
+  })
+}
+
+function hasChildren(set: FieldSet, path: readonly string[]): boolean {
+  let current: FieldSet | undefined = set
+  for (const element of path) current = current?.children.get(element)
+  return (current?.children.size ?? 0) > 0
+}
+
+function setOfPath(path: readonly string[]): FieldSet {
+  const [element, ...rest] = path
+  if (element === undefined) return { isMember: true, children: new Map() }
+  return { isMember: false, children: new Map([[element, setOfPath(rest)]]) }
+}
+
+function ownerText(owner: Ownership): string {
+  const subresource = owner.subresource === undefined ? '' : ` with subresource ${JSON.stringify(owner.subresource)}`
+  return `${JSON.stringify(owner.manager)}${subresource}${owner.operation === 'Update' ? ` using ${owner.apiVersion}` : ''}`
+}
+
+function conflictError(conflicts: readonly Conflict[]): StatusError {
+  const byOwner = new Map<string, string[]>()
+  for (const { owner, path } of conflicts.toSorted((left, right) => (ownerText(left.owner) < ownerText(right.owner) ? -1 : 1))) {
+    const text = ownerText(owner)
+    byOwner.set(text, [...(byOwner.get(text) ?? []), pathText(path)])
+  }
+  const [only] = conflicts
+  const lines = [...byOwner].map(([owner, fields]) => `conflicts with ${owner}:\n${fields.map(field => `- ${field}`).join('\n')}`)
+  const message =
+    conflicts.length === 1 && only !== undefined
+      ? `Apply failed with 1 conflict: conflict with ${ownerText(only.owner)}: ${pathText(only.path)}`
+      : `Apply failed with ${conflicts.length} conflicts: ${lines.join('\n')}`
+  const causes = conflicts.map(({ owner, path }) => ({ reason: 'FieldManagerConflict', message: `conflict with ${ownerText(owner)}`, field: pathText(path) }))
+  return new StatusError(statusBody(409, message, 'Conflict', { causes }))
+}
+
+/** `live` with the configuration's values; lists merge by their keys. `live` is changed. */
+function mergeApplied(schema: Schema, live: Draft, configuration: Draft): Draft {
+  for (const [name, value] of Object.entries(configuration)) {
+    if (value === undefined) continue
+    const member = memberSchema(schema, name)
+    setField(live, name, mergeValue(member, Object.hasOwn(live, name) ? live[name] : undefined, value))
+  }
+  return live
+}
+
+function mergeValue(schema: Schema, live: unknown, value: unknown): unknown {
+  if (isFields(value)) {
+    const isAtomic = (schema.kind === 'struct' && schema.isAtomic) || (schema.kind === 'map' && schema.isAtomic) || schema.kind === 'scalar'
+    return isAtomic || !isFields(live) ? copyOf(value) : mergeApplied(schema, live, value)
+  }
+  if (!Array.isArray(value) || schema.kind !== 'list' || schema.semantics.list.kind === 'atomic') return copyOf(value)
+  const present: readonly unknown[] = Array.isArray(live) ? live : []
+  const merged: unknown[] = [...present]
+  for (const item of value) {
+    const element = elementOf(schema, item)
+    const at = merged.findIndex(candidate => elementOf(schema, candidate) === element)
+    if (at < 0) merged.push(copyOf(item))
+    else merged[at] = mergeValue(schema.item, merged[at], item)
+  }
+  return appliedOrder(schema, merged, value)
+}
+
+/** Applied items in the order of the configuration, at the places where items of it stood. */
+function appliedOrder(schema: Extract<Schema, { kind: 'list' }>, merged: readonly unknown[], value: readonly unknown[]): unknown[] {
+  const wanted = value.map(item => elementOf(schema, item))
+  const queue = wanted.map(element => merged.find(candidate => elementOf(schema, candidate) === element))
+  return merged.map(item => (wanted.includes(elementOf(schema, item)) ? queue.shift() : item))
+}
+
+/** Takes fields out of an object; items and structs that are named themselves go whole. */
+function removeFields(schema: Schema, value: unknown, set: FieldSet): void {
+  for (const [element, below] of set.children) {
+    if (element.startsWith('f:')) {
+      const name = element.slice(2)
+      if (!isFields(value) || !Object.hasOwn(value, name)) continue
+      removeFields(memberSchema(schema, name), value[name], below)
+      const rest = value[name]
+      const isHollow = isFields(rest) || Array.isArray(rest) ? Object.keys(rest).length === 0 : true
+      if (below.isMember && (below.children.size === 0 || isHollow)) delete value[name]
+    } else if (Array.isArray(value) && schema.kind === 'list') {
+      const at = value.findIndex(item => elementOf(schema, item) === element)
+      if (at < 0) continue
+      if (below.isMember) value.splice(at, 1)
+      else removeFields(schema.item, value[at], below)
+    }
+  }
+}
+

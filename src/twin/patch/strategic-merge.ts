@@ -1,0 +1,153 @@
+// Strategic merge patch: merge by what the schema says of lists, with the directives `$patch`, `$retainKeys`,
+// `$deleteFromPrimitiveList/…` and `$setElementOrder/…`.
+import { badRequest } from '#kube/status.ts'
+import { copyOf, type Draft, isFields, isSame, setField } from '../json-value.ts'
+import { type FieldSchema, memberSchema, type Schema } from '../schema/schema.ts'
+import type { ListSemantics } from '../schema/list-semantics.ts'
+
+/** `original` with `patch` merged in; neither is changed. @throws StatusError 400 for directives that make no sense. */
+export function strategicMerge(schema: Schema, original: Draft, patch: Draft): Draft {
+  const merged = mergeFields(schema, original, patch)
+  return merged ?? {}
+}
+
+const directive = {
+  patch: '$patch',
+  retainKeys: '$retainKeys',
+  setOrder: '$setElementOrder/',
+  deleteFrom: '$deleteFromPrimitiveList/',
+} as const
+
+/** Undefined when the patch deletes the whole. */
+function mergeFields(schema: Schema, original: Draft, patch: Draft): Draft | undefined {
+  const action = patch[directive.patch]
+  if (action === 'delete') return undefined
+  if (action === 'replace') return withoutDirectives(patch)
+  if (action !== undefined && action !== 'merge') throw badRequest(`unable to understand $patch ${JSON.stringify(action)}`)
+  const merged: Draft = { ...original }
+  const retained = patch[directive.retainKeys]
+  if (Array.isArray(retained)) for (const name of Object.keys(merged)) if (!retained.includes(name)) delete merged[name]
+  for (const [name, value] of Object.entries(patch)) {
+    if (name.startsWith(directive.deleteFrom)) deleteItems(merged, name.slice(directive.deleteFrom.length), value)
+  }
+  for (const [name, value] of Object.entries(patch)) {
+    if (name === directive.patch || name === directive.retainKeys || name.startsWith(directive.setOrder) || name.startsWith(directive.deleteFrom)) continue
+    if (value === null) {
+      delete merged[name]
+      continue
+    }
+    mergeField(schema, merged, name, { value, order: patch[`${directive.setOrder}${name}`] })
+  }
+  for (const name of Object.keys(patch)) {
+    if (!name.startsWith(directive.setOrder)) continue
+    const field = name.slice(directive.setOrder.length)
+    if (patch[field] === undefined) mergeField(schema, merged, field, { value: [], order: patch[name] })
+  }
+  return merged
+}
+
+interface FieldPatch {
+  readonly value: unknown
+  readonly order: unknown
+}
+
+function mergeField(schema: Schema, merged: Draft, name: string, patch: FieldPatch): void {
+  const field: FieldSchema | undefined = schema.kind === 'struct' ? schema.fields.get(name) : undefined
+  const member = memberSchema(schema, name)
+  const present = Object.hasOwn(merged, name) ? merged[name] : undefined
+  if (Array.isArray(patch.value)) {
+    const semantics = member.kind === 'list' ? member.semantics : undefined
+    setField(merged, name, mergeList(member.kind === 'list' ? member.item : member, semantics, present, { value: patch.value, order: patch.order }))
+    return
+  }
+  if (!isFields(patch.value)) {
+    setField(merged, name, patch.value)
+    return
+  }
+  if (field?.patch === 'replace' || !isFields(present)) {
+    if (patch.value[directive.patch] === 'delete') delete merged[name]
+    else setField(merged, name, withoutDirectives(patch.value))
+    return
+  }
+  const result = mergeFields(member, present, patch.value)
+  if (result === undefined) delete merged[name]
+  else setField(merged, name, result)
+}
+
+function deleteItems(merged: Draft, name: string, values: unknown): void {
+  const present = merged[name]
+  if (!Array.isArray(values) || !Array.isArray(present)) return
+  setField(merged, name, present.filter(item => !values.some(value => isSame(value, item))))
+}
+
+interface ListPatch {
+  readonly value: readonly unknown[]
+  readonly order: unknown
+}
+
+function mergeList(item: Schema, semantics: ListSemantics | undefined, present: unknown, patch: ListPatch): unknown[] {
+  const original: readonly unknown[] = Array.isArray(present) ? present : []
+  if (semantics?.isMergedSet === true) return mergeSet(original, patch)
+  const key = semantics?.mergeKey
+  if (key === undefined) return patch.value.map(withoutDirectivesIn)
+  return mergeKeyed(item, original, key, patch)
+}
+
+function mergeSet(original: readonly unknown[], patch: ListPatch): unknown[] {
+  const merged = [...original, ...patch.value.filter(value => !original.some(item => isSame(item, value)))]
+  return Array.isArray(patch.order) ? inOrder(merged, patch.order, item => item) : merged
+}
+
+function mergeKeyed(item: Schema, original: readonly unknown[], key: string, patch: ListPatch): unknown[] {
+  const isReplaced = patch.value.some(value => isFields(value) && value[directive.patch] === 'replace' && value[key] === undefined)
+  let merged: unknown[] = isReplaced ? [] : [...original]
+  for (const value of patch.value) {
+    if (!isFields(value)) throw badRequest(`expected an object in a list that is merged by ${JSON.stringify(key)}`)
+    if (value[directive.patch] === 'replace' && value[key] === undefined) continue
+    const identity = value[key]
+    if (identity === undefined) throw badRequest(`map: ${JSON.stringify(value)} does not contain declared merge key: ${key}`)
+    const at = merged.findIndex(candidate => isFields(candidate) && isSame(candidate[key], identity))
+    if (value[directive.patch] === 'delete') {
+      merged = merged.filter(candidate => !(isFields(candidate) && isSame(candidate[key], identity)))
+    } else if (at < 0) merged.push(withoutDirectives(value))
+    else {
+      const candidate = merged[at]
+      const result = isFields(candidate) ? mergeFields(item, candidate, value) : undefined
+      if (result === undefined) merged.splice(at, 1)
+      else merged[at] = result
+    }
+  }
+  return Array.isArray(patch.order) ? inOrder(merged, patch.order, element => (isFields(element) ? element[key] : undefined), key) : merged
+}
+
+/** Items named by the order first among themselves; the others keep their place relative to their neighbours. */
+function inOrder(items: readonly unknown[], order: readonly unknown[], identityOf: (item: unknown) => unknown, key?: string): unknown[] {
+  const wanted = order.map(entry => (key === undefined ? entry : isFields(entry) ? entry[key] : undefined))
+  const rankOf = (item: unknown) => wanted.findIndex(identity => isSame(identity, identityOf(item)))
+  const ranked = items.filter(item => rankOf(item) >= 0).toSorted((left, right) => rankOf(left) - rankOf(right))
+  const result: unknown[] = []
+  // Items that the order does not name stay behind the item they followed.
+  const others = items.flatMap((item, index) => (rankOf(item) < 0 ? [{ item, after: items.slice(0, index).findLast(previous => rankOf(previous) >= 0) }] : []))
+  for (const { item, after } of others) if (after === undefined) result.push(item)
+  for (const item of ranked) {
+    result.push(item)
+    for (const other of others) if (other.after === item) result.push(other.item)
+  }
+  return result
+}
+
+function withoutDirectivesIn(value: unknown): unknown {
+  return isFields(value) ? withoutDirectives(value) : Array.isArray(value) ? value.map(withoutDirectivesIn) : value
+}
+
+/** The content of a patch, with its instructions left out. */
+function withoutDirectives(patch: Draft): Draft {
+  const content: Draft = {}
+  for (const [name, value] of Object.entries(patch)) {
+    if (name === directive.patch || name === directive.retainKeys || name.startsWith(directive.setOrder) || name.startsWith(directive.deleteFrom)) continue
+    if (value === null) continue
+    if (Array.isArray(value)) setField(content, name, value.filter(item => !(isFields(item) && item[directive.patch] === 'delete')).map(withoutDirectivesIn))
+    else setField(content, name, isFields(value) ? withoutDirectives(value) : copyOf(value))
+  }
+  return content
+}

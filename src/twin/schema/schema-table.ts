@@ -1,0 +1,93 @@
+// Schemas of the built-in kinds, made from the generated table when they are first asked for.
+//
+// Codes of the table: `s` string, `y` bytes, `i` int32, `l` int64, `n` double, `b` boolean, `t` time, `m` time with microseconds,
+// `x` int or string, `*` anything, `[` list of, `{` map of, `@Name` struct; `!` at the end: required.
+import table from '../generated/schemas.json' with { type: 'json' }
+import { atomicMaps, atomicStructs, listSemantics, patchedStructs } from './list-semantics.ts'
+import { quantityFields } from './quantity-fields.ts'
+import { anySchema, atomicList, type FieldSchema, type Scalar, type Schema, type StructSchema } from './schema.ts'
+
+const definitions: Readonly<Record<string, Readonly<Record<string, string>>>> = table.definitions
+const kinds: Readonly<Record<string, string>> = table.kinds
+
+const structs = new Map<string, StructSchema>()
+
+/** The name of a kind's definition: `V1Pod`. */
+export function definitionName(group: string, version: string, kind: string): string | undefined {
+  const key = `${group}/${version}/${kind}`
+  return Object.hasOwn(kinds, key) ? kinds[key] : undefined
+}
+
+/** All definitions of the table, by name, as they are written in it. */
+export function definitionCodes(name: string): Readonly<Record<string, string>> | undefined {
+  return Object.hasOwn(definitions, name) ? definitions[name] : undefined
+}
+
+/** The schema of a built-in kind; undefined for kinds the table does not have. */
+export function builtInSchema(group: string, version: string, kind: string): StructSchema | undefined {
+  const name = definitionName(group, version, kind)
+  return name === undefined ? undefined : structSchema(name)
+}
+
+/** `V1PodSpec` and `CoreV1Event` as `PodSpec` and `Event`. */
+export function structName(definition: string): string {
+  return definition.replace(/^([A-Z][a-z]*?)?V\d+((alpha|beta)\d+)?(?=[A-Z])/, '')
+}
+
+export function structSchema(definition: string): StructSchema {
+  const known = structs.get(definition)
+  if (known !== undefined) return known
+  const codes = definitionCodes(definition)
+  if (codes === undefined) throw new Error(`the schema table has no definition ${definition}`)
+  const name = structName(definition)
+  const fields = new Map<string, FieldSchema>()
+  const struct: StructSchema = { kind: 'struct', name: definition, fields, isAtomic: atomicStructs.has(name), preservesUnknown: false }
+  // Before its fields, since definitions may contain themselves.
+  structs.set(definition, struct)
+  for (const [field, code] of Object.entries(codes)) fields.set(field, fieldSchema(`${name}.${field}`, code))
+  return struct
+}
+
+function fieldSchema(path: string, code: string): FieldSchema {
+  const isRequired = code.endsWith('!')
+  const schema = schemaOfCode(path, isRequired ? code.slice(0, -1) : code)
+  const patch = patchedStructs[path]
+  return patch === undefined ? { schema, isRequired } : { schema, isRequired, patch }
+}
+
+const scalars: Readonly<Record<string, Scalar>> = {
+  s: 'string',
+  y: 'bytes',
+  i: 'int32',
+  l: 'int64',
+  n: 'double',
+  b: 'boolean',
+  t: 'time',
+  m: 'micro-time',
+  x: 'int-or-string',
+}
+
+/** JSON trees without a shape, whatever the published classes say of them. */
+const shapeless = new Set(['V1FieldsV1', 'RawExtension'])
+
+function schemaOfCode(path: string, code: string): Schema {
+  const rest = code.slice(1)
+  switch (code[0]) {
+    case '[':
+      return { kind: 'list', item: schemaOfCode(path, rest), semantics: listSemantics[path] ?? atomicList }
+    case '{':
+      return { kind: 'map', value: schemaOfCode(path, rest), isAtomic: atomicMaps.has(path) }
+    case '@':
+      return shapeless.has(rest) || definitionCodes(rest) === undefined ? anySchema : lazyStruct(rest)
+    case '*':
+      return anySchema
+    default: {
+      const scalar = quantityFields.has(path) && code === 's' ? 'quantity' : scalars[code]
+      return scalar === undefined ? anySchema : { kind: 'scalar', scalar }
+    }
+  }
+}
+
+function lazyStruct(definition: string): StructSchema {
+  return structs.get(definition) ?? structSchema(definition)
+}

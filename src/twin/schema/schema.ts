@@ -1,0 +1,36 @@
+// What is known of the shape of objects, for built-in and custom kinds alike: which fields there are, how lists merge.
+import type { ListSemantics } from './list-semantics.ts'
+
+export type Scalar = 'string' | 'bytes' | 'int32' | 'int64' | 'double' | 'boolean' | 'time' | 'micro-time' | 'int-or-string' | 'quantity'
+
+export type Schema =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'scalar'; readonly scalar: Scalar }
+  | { readonly kind: 'map'; readonly value: Schema; readonly isAtomic: boolean }
+  | { readonly kind: 'list'; readonly item: Schema; readonly semantics: ListSemantics }
+  | StructSchema
+
+export interface StructSchema {
+  readonly kind: 'struct'
+  readonly name: string
+  readonly fields: ReadonlyMap<string, FieldSchema>
+  readonly isAtomic: boolean
+  /** Fields that are not described are kept. */
+  readonly preservesUnknown: boolean
+}
+
+export interface FieldSchema {
+  readonly schema: Schema
+  readonly isRequired: boolean
+  /** How strategic merge treats a struct. */
+  readonly patch?: 'replace' | 'retainKeys'
+}
+
+export const anySchema: Schema = { kind: 'any' }
+export const atomicList: ListSemantics = { list: { kind: 'atomic' } }
+
+/** The schema of a field or map value; `any` where nothing is known. */
+export function memberSchema(schema: Schema, name: string): Schema {
+  if (schema.kind === 'struct') return schema.fields.get(name)?.schema ?? anySchema
+  return schema.kind === 'map' ? schema.value : anySchema
+}
