@@ -24,6 +24,7 @@ import { startStatefulSets } from './components/statefulset.ts'
 import { startTaintEviction } from './components/taint-eviction.ts'
 import { UsageModel } from './components/usage-model.ts'
 import { ClusterView } from './components/view.ts'
+import { startVolumeBinder } from './components/volume-binder.ts'
 
 export type { LoopFailure } from './components/loop.ts'
 export type { ContainerUsage, Usage } from './components/usage-model.ts'
@@ -114,6 +115,7 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['namespace', startNamespaces],
   ['taint-eviction', startTaintEviction],
   ['podgc', startPodGc],
+  ['persistentvolume-binder', startVolumeBinder],
   ['serviceaccount', startServiceAccounts],
 ]
 
