@@ -1,0 +1,175 @@
+// The health and metrics endpoint of a process: /healthz, /livez, /readyz, single checks below them, /metrics.
+// What is checked is handed in; a failure's reason is logged and never shown, for anybody may ask.
+
+import { createServer, type Server } from 'node:http'
+import type { Registry } from 'prom-client'
+import type { Clock } from '../clock.ts'
+import { type Log, messageOf } from '../log.ts'
+
+export interface HealthCheck {
+  /** `/readyz/<name>` asks this one alone; `?exclude=<name>` leaves it out. */
+  readonly name: string
+  /** `/readyz/<group>` asks all of a group: the parts of a capability. */
+  readonly group?: string
+  /** False: shown and asked by name, but the whole does not depend on it, as with a part that is quarantined. */
+  readonly isGating?: boolean
+  /** `undefined` when all is well, else why not. */
+  check(): string | undefined
+}
+
+export interface HealthOptions {
+  readonly live: () => readonly HealthCheck[]
+  readonly ready: () => readonly HealthCheck[]
+  readonly metrics: Pick<Registry, 'metrics' | 'contentType'>
+  readonly log: Log
+}
+
+export interface HealthReply {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+}
+
+const plainText = 'text/plain; charset=utf-8'
+
+/** Answers a GET of `target` (path and query). No sockets; never throws. */
+export async function answerHealth(options: HealthOptions, method: string, target: string): Promise<HealthReply> {
+  const url = URL.parse(target, 'http://health')
+  if (url === null) return reply(400, 'bad path\n')
+  if (method !== 'GET' && method !== 'HEAD') return reply(405, 'only GET is answered\n')
+  if (url.pathname === '/metrics') return metricsReply(options)
+  const [, endpoint = '', name = '', ...rest] = url.pathname.split('/')
+  if (rest.length > 0) return notFound
+  switch (endpoint) {
+    case 'healthz':
+    case 'livez':
+      return checksReply(options.live(), { endpoint, name, url, log: options.log })
+    case 'readyz':
+      return checksReply(options.ready(), { endpoint, name, url, log: options.log })
+    default:
+      return notFound
+  }
+}
+
+function reply(status: number, body: string): HealthReply {
+  return { status, contentType: plainText, body }
+}
+
+const notFound: HealthReply = reply(404, 'not found\n')
+
+async function metricsReply({ metrics, log }: HealthOptions): Promise<HealthReply> {
+  try {
+    return { status: 200, contentType: metrics.contentType, body: await metrics.metrics() }
+  } catch (error) {
+    log.error({ err: messageOf(error) }, 'metrics could not be collected')
+    return reply(500, 'metrics could not be collected\n')
+  }
+}
+
+interface Asked {
+  readonly endpoint: string
+  /** Of one check or group; empty for the whole. */
+  readonly name: string
+  readonly url: URL
+  readonly log: Log
+}
+
+function checksReply(checks: readonly HealthCheck[], asked: Asked): HealthReply {
+  const excluded = new Set(asked.url.searchParams.getAll('exclude'))
+  const chosen = checks.filter(check =>
+    asked.name === '' ? !excluded.has(check.name) : check.name === asked.name || check.group === asked.name,
+  )
+  if (asked.name !== '' && chosen.length === 0) return notFound
+  const outcomes = chosen.map(check => ({ check, failure: failureOf(check) }))
+  const failed = outcomes.filter(({ check, failure }) => failure !== undefined && (asked.name !== '' || check.isGating !== false))
+  for (const { check, failure } of failed)
+    asked.log.info({ endpoint: asked.endpoint, check: check.name, because: failure }, 'health check failed')
+  if (failed.length === 0 && !asked.url.searchParams.has('verbose')) return reply(200, 'ok')
+  const lines = outcomes.map(({ check, failure }) => {
+    if (failure === undefined) return `[+]${check.name} ok\n`
+    return `[-]${check.name} failed: reason withheld${check.isGating === false ? ' (not counted)' : ''}\n`
+  })
+  return reply(
+    failed.length === 0 ? 200 : 500,
+    `${lines.join('')}${asked.endpoint} check ${failed.length === 0 ? 'passed' : 'failed'}\n`,
+  )
+}
+
+function failureOf(check: HealthCheck): string | undefined {
+  try {
+    return check.check()
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+/** A liveness check that fails where the event loop has not turned for ten seconds. Disposing of it ends its timer. */
+export function eventLoopCheck(clock: Clock): HealthCheck & Disposable {
+  const everyMs = 1_000
+  const longestMs = 10_000
+  let turnedMs = clock.elapsed()
+  const turn = (): void => {
+    turnedMs = clock.elapsed()
+    cancel = clock.schedule(everyMs, turn)
+  }
+  let cancel = clock.schedule(everyMs, turn)
+  return {
+    name: 'event-loop',
+    check() {
+      const stillMs = clock.elapsed() - turnedMs
+      return stillMs > longestMs ? `no turn for ${Math.round(stillMs)} ms` : undefined
+    },
+    [Symbol.dispose]: () => cancel(),
+  }
+}
+
+export interface HealthServer extends AsyncDisposable {
+  readonly port: number
+}
+
+const connectionsLimit = 200
+const headersMs = 10_000
+
+/** Listens on `port` (0: any free one) until disposed of. Bodies of requests are not read. */
+export async function startHealthServer(
+  options: HealthOptions & { readonly port: number; readonly host?: string },
+): Promise<HealthServer> {
+  const server = createServer(
+    { headersTimeout: headersMs, requestTimeout: headersMs, maxHeaderSize: 16_384 },
+    (request, response) => {
+      void answerHealth(options, request.method ?? '', request.url ?? '/').then(({ status, contentType, body }) => {
+        response.writeHead(status, {
+          'content-type': contentType,
+          'x-content-type-options': 'nosniff',
+          'cache-control': 'no-cache, private',
+        })
+        response.end(request.method === 'HEAD' ? undefined : body)
+        request.resume()
+      })
+    },
+  )
+  server.maxConnections = connectionsLimit
+  await listening(server, options)
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    [Symbol.asyncDispose]: () => closed(server),
+  }
+}
+
+function listening(server: Server, { port, host }: { readonly port: number; readonly host?: string }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+    server.off('error', reject)
+    resolve()
+  })
+  return promise
+}
+
+function closed(server: Server): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.close(error => (error === undefined ? resolve() : reject(error)))
+  server.closeIdleConnections()
+  return promise
+}

@@ -1,0 +1,108 @@
+// The HTTPS server that API servers send admission reviews to. Each connection and body has limits; certificates are exchanged
+// while it runs, and open connections live on.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import { type AdmissionSurroundings, answerAdmission, type Webhook, type WebhookReply } from './admission.ts'
+import type { KeyPair } from './certificates.ts'
+
+export interface WebhookServerOptions extends AdmissionSurroundings {
+  readonly webhooks: readonly Webhook[]
+  readonly tls: KeyPair
+  /** 0 takes any free port. */
+  readonly port: number
+  /** All addresses unless given. */
+  readonly host?: string
+}
+
+export interface WebhookServer extends AsyncDisposable {
+  readonly port: number
+  /** Used from the next connection on. */
+  setCertificate(tls: KeyPair): void
+}
+
+const bodyLimit = 8 * 1024 * 1024
+const connectionsLimit = 1_000
+const headersMs = 10_000
+const requestMs = 30_000
+const idleMs = 90_000
+
+/** Listens until disposed of: then new connections are refused, calls under way are answered, idle connections closed. */
+export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
+  const server = createServer(
+    {
+      cert: options.tls.certificate,
+      key: options.tls.key,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['http/1.1'],
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: idleMs,
+      maxHeaderSize: 16_384,
+    },
+    (request, response) => {
+      void serve(request, response, options)
+    },
+  )
+  server.maxConnections = connectionsLimit
+  await listening(server, options)
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    setCertificate: tls => server.setSecureContext({ cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' }),
+    [Symbol.asyncDispose]: () => closed(server),
+  }
+}
+
+function listening(server: Server, { port, host }: WebhookServerOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+    server.off('error', reject)
+    resolve()
+  })
+  return promise
+}
+
+function closed(server: Server): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.close(error => (error === undefined ? resolve() : reject(error)))
+  server.closeIdleConnections()
+  return promise
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse, options: WebhookServerOptions): Promise<void> {
+  try {
+    const body = await readBody(request)
+    const reply = body === undefined ? tooLarge : await answer(request, body, options)
+    const isLast = body === undefined ? { connection: 'close' } : {}
+    response.writeHead(reply.status, { 'content-type': reply.contentType, ...isLast })
+    response.end(reply.body)
+  } catch (error) {
+    // The connection broke: nobody is left to answer.
+    options.log.debug({ err: String(error) }, 'webhook call broke off')
+    response.destroy()
+  }
+}
+
+const tooLarge: WebhookReply = { status: 413, contentType: 'text/plain; charset=utf-8', body: `body over ${bodyLimit} bytes\n` }
+
+function answer(request: IncomingMessage, body: Uint8Array, options: WebhookServerOptions): Promise<WebhookReply> {
+  const call = { method: request.method ?? '', url: request.url ?? '', contentType: request.headers['content-type'], body }
+  return answerAdmission(options.webhooks, call, options)
+}
+
+/** The whole body; `undefined` as soon as it is over the limit. */
+async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > bodyLimit) return undefined
+  const chunks: Buffer[] = []
+  let length = 0
+  // Not destroyed on the way out: the refusal still has to be sent.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    const part = Buffer.from(chunk)
+    length += part.length
+    if (length > bodyLimit) return undefined
+    chunks.push(part)
+  }
+  return Buffer.concat(chunks)
+}
