@@ -8,7 +8,7 @@ const configuration = (profile: object, more: object = {}) => ({
 })
 const read = (document: unknown, schedulerName?: string) =>
   settingsFromConfiguration(document, { version: '1.34', ...(schedulerName && { schedulerName }) })
-const valueOf = (document: unknown) => {
+const settingsOf = (document: unknown) => {
   const settings = read(document)
   if (!settings.ok) throw new Error(settings.problem.code)
   return settings.value
@@ -27,11 +27,11 @@ test.each([
 
 describe('a configuration', () => {
   test('without profiles is the default', () => {
-    expect(valueOf({ kind: 'KubeSchedulerConfiguration' })).toEqual(defaultSettings('1.34'))
+    expect(settingsOf({ kind: 'KubeSchedulerConfiguration' })).toEqual(defaultSettings('1.34'))
   })
 
   test('weighs, disables and sets plugins up', () => {
-    const settings = valueOf(
+    const settings = settingsOf(
       configuration({
         percentageOfNodesToScore: 100,
         plugins: {
@@ -66,7 +66,7 @@ describe('a configuration', () => {
   })
 
   test('with everything disabled and some enabled again has those alone', () => {
-    const { weights, disabledFilters } = valueOf(
+    const { weights, disabledFilters } = settingsOf(
       configuration({
         plugins: { multiPoint: { disabled: [{ name: '*' }], enabled: [{ name: 'NodeResourcesFit', weight: 2 }] } },
       }),

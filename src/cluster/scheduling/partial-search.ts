@@ -9,7 +9,7 @@
 import { scaledQuotient } from './exact.ts'
 import { affinityScore } from './pod-affinity.ts'
 import type { Normalisation } from './scores.ts'
-import { spreadScore } from './topology-spread.ts'
+import { spreadScore } from './spread-scores.ts'
 
 /** Below this many nodes all are looked at, and never fewer than this many are asked for. */
 const fewestNodes = 100

@@ -6,7 +6,7 @@ import { affinityView, type FilterView, spreadView } from './filters.ts'
 import { imageScores } from './image-locality.ts'
 import { affinityScores, normaliseAffinity } from './pod-affinity.ts'
 import { balancedScores, fitScores } from './resource-fit.ts'
-import { normaliseSpread, spreadScores } from './topology-spread.ts'
+import { normaliseSpread, spreadScores } from './spread-scores.ts'
 
 /** How a score becomes 0..100 over the nodes that are compared. */
 export type Normalisation = 'none' | 'share' | 'inverse-share' | 'spread' | 'affinity'
