@@ -178,13 +178,11 @@ class Terms {
     const permits = informers.of<DisruptionPermit>(disruptionPermits)
     stack.use(
       health.add('informers', () =>
-        informers
-          .all()
-          .map(informer => ({
-            name: informer.resource.resource,
-            ok: informer.isSynced,
-            ...(informer.problem === undefined ? {} : { message: informer.problem }),
-          })),
+        informers.all().map(informer => ({
+          name: informer.resource.resource,
+          ok: informer.isSynced,
+          ...(informer.problem === undefined ? {} : { message: informer.problem }),
+        })),
       ),
     )
     await informers.allSynced(signal)

@@ -1,6 +1,6 @@
 // A whole cluster in one process: an API server that real clients can use, and simulated components behind it.
 import { type Clock, systemClock, VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject, Node } from '#kube/objects.ts'
 import { type Random, seededRandom } from '#kube/random.ts'
 import type { Transport } from '#kube/transport.ts'
 import type { ClusterAccess } from './access.ts'
@@ -17,12 +17,13 @@ import { WritePipeline } from './api/write-pipeline.ts'
 import { type Authority, makeAuthority } from './authority.ts'
 import { bootstrap } from './bootstrap.ts'
 import { clusterAccess } from './cluster-access.ts'
+import { type Components, startComponents } from './components.ts'
 import { type HttpServer, startHttpServer } from './http-server.ts'
 import { inMemoryTransport, type TransportCredentials } from './in-memory-transport.ts'
 import { kubeconfigText } from './kubeconfig.ts'
 import { type LoadReport, loadObjects } from './load.ts'
-import { type LoggedRequest, RequestLog } from './request-log.ts'
 import { requestHandler } from './request-handler.ts'
+import { type LoggedRequest, RequestLog } from './request-log.ts'
 import { Store } from './store.ts'
 
 export interface TwinOptions {
@@ -31,8 +32,13 @@ export interface TwinOptions {
   /** Every random choice: the same seed gives the same names and UIDs. */
   readonly seed?: number
   readonly objects?: readonly KubeObject[]
-  /** `1.32` to `1.36`; the newest when absent. */
+  /** `1.32` to `1.36`; when absent the minor of the newest kubelet among the objects, else the newest. */
   readonly kubernetesVersion?: string
+  /** `*` and `-name`, as kube-controller-manager takes them; all when absent. */
+  readonly controllers?: readonly string[]
+  /** False leaves the part to a real one, or to a test. */
+  readonly scheduler?: boolean
+  readonly kubelet?: boolean
   /** HTTPS as well; port 0 takes a free one. Without it the twin is reached in memory only. */
   readonly listen?: { readonly port: number; readonly bind?: string }
   readonly authorization?: 'RBAC' | 'AlwaysAllow'
@@ -51,6 +57,8 @@ export interface Twin extends AsyncDisposable {
   /** The same handler as HTTP has, in memory. */
   transport(credentials: TransportCredentials): Transport
   readonly access: ClusterAccess
+  /** The simulated cluster behind the API server. */
+  readonly components: Components
   /** A bearer token of a ServiceAccount that exists. @throws StatusError 404 */
   issueToken(ask: TokenAsk): Promise<string>
   /** Puts objects into the cluster as they are, with their identities and status. */
@@ -88,29 +96,47 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
   })
   const access = clusterAccess({ server, writes, deletion, webhooks })
   const stack = new AsyncDisposableStack()
+  const { controllers, scheduler, kubelet } = options
+  const components = stack.use(
+    startComponents(access, {
+      clock: options.clock,
+      random: server.random,
+      minorVersion: server.minor,
+      absentOwners: report.absentOwners,
+      ...(controllers === undefined ? {} : { controllers }),
+      ...(scheduler === undefined ? {} : { scheduler }),
+      ...(kubelet === undefined ? {} : { kubelet }),
+    }),
+  )
   const listening = options.listen === undefined ? undefined : await listen(handler, options.listen)
   if (listening !== undefined) stack.defer(() => listening.http.close())
   return {
     url: listening?.url,
     async kubeconfig(user = { name: 'ballast-admin', groups: ['system:masters'] }) {
       if (listening === undefined) throw new Error('a kubeconfig needs a twin that listens')
-      return kubeconfigText(listening.url, listening.authority.certificate, await listening.authority.issueClient(user.name, user.groups))
+      return kubeconfigText(
+        listening.url,
+        listening.authority.certificate,
+        await listening.authority.issueClient(user.name, user.groups),
+      )
     },
     transport: credentials => inMemoryTransport(handler, credentials),
     access,
+    components,
     issueToken: async ask => (await tokens.issue(ask)).token,
     load: objects => loadObjects(server, objects),
     report,
     requests: log,
-    settle: limits => settle(options.clock, limits),
+    settle: limits => settle(options.clock, components, limits),
     stop: () => stack.disposeAsync(),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
 
 function apiServer(options: TwinOptions): ApiServer {
-  const minor = options.kubernetesVersion === undefined ? newestMinor : minorOf(options.kubernetesVersion)
-  if (minor === undefined) throw new Error(`Kubernetes ${options.kubernetesVersion ?? ''} is not one the twin can play; 1.32 to 1.36 are`)
+  const minor = options.kubernetesVersion === undefined ? kubeletMinor(options.objects ?? []) : minorOf(options.kubernetesVersion)
+  if (minor === undefined)
+    throw new Error(`Kubernetes ${options.kubernetesVersion ?? ''} is not one the twin can play; 1.32 to 1.36 are`)
   const random: Random = seededRandom(options.seed ?? 1)
   const history = options.historyLimit
   return {
@@ -121,6 +147,17 @@ function apiServer(options: TwinOptions): ApiServer {
     random,
     minor,
   }
+}
+
+/** The newest minor that a kubelet of the snapshot runs, as far as the twin plays it. */
+function kubeletMinor(objects: readonly KubeObject[]): number {
+  const minors = objects
+    .filter(object => object.kind === 'Node')
+    .map(object => (object as Node).status?.nodeInfo?.['kubeletVersion'])
+    .flatMap(version =>
+      typeof version === 'string' ? (minorOf(version.replace(/^v/, '').split('.').slice(0, 2).join('.')) ?? []) : [],
+    )
+  return minors.length === 0 ? newestMinor : Math.max(...minors)
 }
 
 interface Listening {
@@ -143,7 +180,17 @@ function rethrowLater(error: unknown, request: Pick<TwinRequest, 'method' | 'pat
   })
 }
 
-async function settle(clock: Clock, limits: { readonly limitMs: number }): Promise<void> {
-  if (clock instanceof VirtualClock) await clock.advance(limits.limitMs)
-  else await clock.after(limits.limitMs)
+/** Works off what moves by itself: a virtual clock is driven there, on a real one it is waited for. */
+async function settle(clock: Clock, components: Components, { limitMs }: { readonly limitMs: number }): Promise<void> {
+  const isVirtual = clock instanceof VirtualClock
+  const untilMs = clock.elapsed() + limitMs
+  for (;;) {
+    if (isVirtual) await clock.quiet()
+    if (components.isSettled) return
+    const leftMs = untilMs - clock.elapsed()
+    if (leftMs <= 0) throw new Error(`the twin still moves after ${limitMs} ms: ${components.moving().join('; ')}`)
+    const waitMs = Math.min(leftMs, Math.max(1, components.nextTransientMs ?? 1))
+    if (isVirtual) await clock.advance(waitMs)
+    else await clock.after(waitMs)
+  }
 }
