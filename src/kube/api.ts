@@ -1,13 +1,15 @@
 // The typed face of an API server: one object per resource, one method per verb. Refusals are StatusErrors.
 import type { Clock } from './clock.ts'
+import { Connection, parsed, parseJson, requestTimeoutMs } from './connection.ts'
+import { type Discovery, discover } from './discovery.ts'
 import { type ListHead, readList } from './list-stream.ts'
-import { type Log, messageOf, silentLog } from './log.ts'
+import { type Log, silentLog } from './log.ts'
 import type { KubeList, KubeObject } from './objects.ts'
 import { type BucketOptions, defaultBucket } from './request-bucket.ts'
-import { apiVersionOf, type GroupVersionResource, resourceKey, resourcePath } from './resource.ts'
+import { apiVersionOf, type GroupVersionResource, resourcePath } from './resource.ts'
 import { retryingTransport } from './retrying-transport.ts'
-import { type Status, statusErrorOf } from './status.ts'
-import type { HttpVerb, Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
+import type { Status } from './status.ts'
+import type { HttpVerb, Transport, TransportRequest } from './transport.ts'
 import { eventsOf, type WatchEvent } from './watch-stream.ts'
 
 export interface RequestOptions {
@@ -87,22 +89,6 @@ export interface ResourceApi<T extends KubeObject> {
   sub<R = KubeObject>(name: string, subresource: string, verb: HttpVerb, body: unknown, options: WriteOptions): Promise<R>
 }
 
-export interface ApiResource {
-  readonly group: string
-  readonly version: string
-  readonly resource: string
-  readonly kind: string
-  readonly namespaced: boolean
-  readonly verbs: readonly string[]
-  readonly shortNames: readonly string[]
-}
-
-export interface Discovery {
-  readonly resources: readonly ApiResource[]
-  /** Groups that did not answer, and why: the rest stands without them. */
-  readonly unavailable: readonly { readonly groupVersion: string; readonly why: string }[]
-}
-
 export interface Api {
   resource<T extends KubeObject>(resource: GroupVersionResource): ResourceApi<T>
   /** All served resources, sub-resources left out, in the server's order. */
@@ -120,12 +106,8 @@ export interface ApiOptions {
   readonly log?: Log
 }
 
-const requestTimeoutMs = 30_000
 const listTimeoutMs = 60_000
-/** What an API server takes at most. */
-const bodyLimitBytes = 3 * 1024 * 1024
 const pageLimit = 500
-const breathAfterMs = 2
 
 const patchTypes: Readonly<Record<Patch['type'], string>> = {
   json: 'application/json-patch+json',
@@ -143,100 +125,6 @@ export function openApi(transport: Transport, options: ApiOptions): Api {
     getPath: async (path, request) => parseJson(await connection.request('GET', path, request)),
     close: () => connection.close(),
   }
-}
-
-interface Sent {
-  readonly accept?: string
-  readonly contentType?: string
-  readonly body?: unknown
-  readonly query?: Readonly<Record<string, string>>
-}
-
-class Connection {
-  readonly #transport: Transport
-  readonly #userAgent: string
-  readonly #clock: Clock
-
-  constructor(transport: Transport, options: ApiOptions) {
-    this.#transport = transport
-    this.#userAgent = options.userAgent
-    this.#clock = options.clock
-  }
-
-  /** @throws StatusError for an answer of 400 and up. */
-  async request(verb: HttpVerb, path: string, options: RequestOptions, sent: Sent = {}): Promise<TransportResponse> {
-    const answer = await this.#transport.request(this.#message(verb, path, { timeoutMs: requestTimeoutMs, ...options }, sent))
-    if (answer.status >= 400) throw statusErrorOf(answer.status, answer.headers, answer.body)
-    return answer
-  }
-
-  async stream(path: string, options: RequestOptions, sent: Sent): Promise<TransportStream> {
-    const answer = await this.#transport.stream(this.#message('GET', path, options, sent))
-    if (answer.status >= 400) throw statusErrorOf(answer.status, answer.headers, await wholeBody(answer.chunks))
-    return answer
-  }
-
-  /** Gives the event loop a turn when 2 ms passed since it last had one. */
-  breather(): () => Promise<void> {
-    let sinceMs = this.#clock.elapsed()
-    return async () => {
-      if (this.#clock.elapsed() - sinceMs < breathAfterMs) return
-      await new Promise<void>(resolve => setImmediate(resolve))
-      sinceMs = this.#clock.elapsed()
-    }
-  }
-
-  close(): Promise<void> {
-    return this.#transport.close()
-  }
-
-  #message(verb: HttpVerb, path: string, options: RequestOptions, sent: Sent): TransportRequest {
-    const body = sent.body === undefined ? undefined : JSON.stringify(sent.body)
-    if (body !== undefined && Buffer.byteLength(body) > bodyLimitBytes) {
-      throw new RangeError(
-        `${verb} ${path}: the body is larger than ${bodyLimitBytes} bytes, which is what an API server takes at most`,
-      )
-    }
-    return {
-      verb,
-      path,
-      query: { ...sent.query, ...options.query },
-      headers: {
-        accept: sent.accept ?? 'application/json',
-        'user-agent': this.#userAgent,
-        ...(body === undefined ? {} : { 'content-type': sent.contentType ?? 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body }),
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-      ...(options.priority === undefined ? {} : { priority: options.priority }),
-      signal: options.signal,
-    }
-  }
-}
-
-async function wholeBody(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of chunks) {
-    pieces.push(chunk)
-    bytes += chunk.length
-    if (bytes > bodyLimitBytes) break
-  }
-  return Buffer.concat(pieces)
-}
-
-function parseJson(answer: TransportResponse): unknown {
-  const text = new TextDecoder().decode(answer.body)
-  try {
-    return text === '' ? {} : JSON.parse(text)
-  } catch (error) {
-    throw new Error(`the server answered ${answer.status} with a body that is not JSON`, { cause: error })
-  }
-}
-
-/** The JSON edge: what a resource's path answers is taken for that resource's type; who acts on a field checks it. */
-function parsed<T>(answer: TransportResponse): T {
-  return parseJson(answer) as T
 }
 
 function resourceApi<T extends KubeObject>(connection: Connection, resource: GroupVersionResource): ResourceApi<T> {
@@ -362,65 +250,4 @@ function deleteBody(options: DeleteOptions): unknown {
     ...(options.preconditions === undefined ? {} : { preconditions: options.preconditions }),
     ...(options.dryRun === true ? { dryRun: ['All'] } : {}),
   }
-}
-
-interface ResourceListBody {
-  readonly groupVersion: string
-  readonly resources?: readonly {
-    readonly name: string
-    readonly kind: string
-    readonly namespaced: boolean
-    readonly verbs: readonly string[]
-    readonly shortNames?: readonly string[]
-  }[]
-}
-
-async function discover(connection: Connection, signal: AbortSignal): Promise<Discovery> {
-  const options = { signal }
-  const core = parsed<{ versions?: readonly string[] }>(await connection.request('GET', '/api', options))
-  const groups = parsed<{ groups?: readonly { versions: readonly { groupVersion: string }[] }[] }>(
-    await connection.request('GET', '/apis', options),
-  )
-  const groupVersions = [
-    ...(core.versions ?? []).map(version => ({ groupVersion: version, path: `/api/${version}` })),
-    ...(groups.groups ?? [])
-      .flatMap(group => group.versions)
-      .map(({ groupVersion }) => ({ groupVersion, path: `/apis/${groupVersion}` })),
-  ]
-  const answers = await Promise.all(
-    groupVersions.map(async ({ groupVersion, path }) => {
-      try {
-        return { resources: resourcesIn(parsed<ResourceListBody>(await connection.request('GET', path, options))) }
-      } catch (error) {
-        signal.throwIfAborted()
-        return { unavailable: { groupVersion, why: messageOf(error) } }
-      }
-    }),
-  )
-  return {
-    resources: answers.flatMap(answer => answer.resources ?? []),
-    unavailable: answers.flatMap(answer => (answer.unavailable === undefined ? [] : [answer.unavailable])),
-  }
-}
-
-function resourcesIn(body: ResourceListBody): ApiResource[] {
-  const slash = body.groupVersion.indexOf('/')
-  const group = slash < 0 ? '' : body.groupVersion.slice(0, slash)
-  const version = body.groupVersion.slice(slash + 1)
-  return (body.resources ?? [])
-    .filter(resource => !resource.name.includes('/'))
-    .map(resource => ({
-      group,
-      version,
-      resource: resource.name,
-      kind: resource.kind,
-      namespaced: resource.namespaced,
-      verbs: resource.verbs,
-      shortNames: resource.shortNames ?? [],
-    }))
-}
-
-/** How errors and logs name an object of a resource: `pods shop/cart-a`. */
-export function objectWords(resource: GroupVersionResource, namespace: string | undefined, name: string): string {
-  return `${resourceKey(resource)} ${namespace === undefined ? '' : `${namespace}/`}${name}`
 }
