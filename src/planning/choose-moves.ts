@@ -97,7 +97,8 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
     return { ...known.greedy, assignment: [], isFeasible: false, certainty: 'proven', method: 'milp', lp }
   }
   const best = bestAnswer(model, program, solution.stages, known)
-  if (best === undefined) return { ...known.greedy, ...(solution.failure === undefined ? {} : { failure: solution.failure }) }
+  if (best === undefined || best.stages.length === 0)
+    return { ...known.greedy, ...(solution.failure === undefined ? {} : { failure: solution.failure }) }
   const shortfall = tallyOf(model, best.assignment).shortfall()
   const shortfallStage = solution.stages.find(stage => stage.name === 'shortfall')
   const isProven = shortfall === 0 || (shortfallStage?.status === 'optimal' && !known.isTrimmed)

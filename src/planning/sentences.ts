@@ -214,7 +214,7 @@ export function explanationLines(plan: Plan): readonly string[] {
     const word = plan.method === 'milp' ? 'relaxation' : 'count'
     lines.push(
       least === moves
-        ? `${moves} moves; no plan has fewer (${word}: ${shortNumber(lowerBound)})`
+        ? `${moves} moves; ${plan.outcome === 'met' ? 'no plan' : 'no plan that comes as close'} has fewer (${word}: ${shortNumber(lowerBound)})`
         : `${moves} moves; at least ${least} are needed (${word}: ${shortNumber(lowerBound)})`,
     )
   }
