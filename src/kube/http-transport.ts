@@ -55,6 +55,8 @@ class HttpTransport implements Transport {
 
   async request(request: TransportRequest): Promise<TransportResponse> {
     using deadline = new Deadline(request)
+    // What a server does is nothing a virtual clock can see.
+    using _ = this.#options.clock.hold()
     try {
       const answer = await this.#send(request, { signal: deadline.signal, takesGzip: false })
       const pieces: Uint8Array[] = []
@@ -74,6 +76,7 @@ class HttpTransport implements Transport {
 
   async stream(request: TransportRequest): Promise<TransportStream> {
     const deadline = new Deadline(request)
+    using _ = this.#options.clock.hold()
     try {
       const takesGzip = request.priority !== 'watch' && !this.#config.disableCompression && !isLoopback(this.#config.server)
       const answer = await this.#send(request, { signal: deadline.signal, takesGzip })

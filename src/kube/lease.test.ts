@@ -5,7 +5,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { answer, refusal, type Scripted, ScriptedTransport, type SeenRequest } from '#test/scripted-transport.ts'
 import { openApi } from './api.ts'
 import { type Clock, VirtualClock } from './clock.ts'
-import { type Leader, type Lease, LeaseElection, LeaseLostError } from './lease.ts'
+import { type Leader, LeaseElection, LeaseLostError } from './lease.ts'
+import type { Lease } from './lease-record.ts'
 import { seededRandom } from './random.ts'
 
 /** A Lease on a server that keeps resourceVersions as one does. */

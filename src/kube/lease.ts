@@ -1,26 +1,12 @@
 // Leader election by a Lease. Expiry is judged only by how long we have seen no change; the clocks of other machines are
 // never compared. Leading is proven before each effect (`assert`) and by a write before each batch of grants (`confirm`).
-import type { Api, ResourceApi } from './api.ts'
+import type { Api } from './api.ts'
 import type { Cancel, Clock } from './clock.ts'
 import type { EventRecorder } from './events.ts'
+import { type Lease, LeaseRecord } from './lease-record.ts'
 import { type Log, messageOf, silentLog } from './log.ts'
-import type { KubeObject } from './objects.ts'
 import type { Random } from './random.ts'
 import { builtIn } from './resource.ts'
-import { isAlreadyExists, isConflict, isNotFound } from './status.ts'
-import { formatMicroTime } from './time.ts'
-
-export interface Lease extends KubeObject {
-  readonly spec?: {
-    readonly holderIdentity?: string
-    readonly leaseDurationSeconds?: number
-    readonly acquireTime?: string
-    readonly renewTime?: string
-    readonly leaseTransitions?: number
-    /** Fields of coordinated election, kept as they are. */
-    readonly [field: string]: unknown
-  }
-}
 
 /** What stands between us and acting: the Lease is not, or not provably, ours. */
 export class LeaseLostError extends Error {
@@ -56,21 +42,12 @@ export interface LeaseElectionOptions {
 }
 
 const candidateJitter = 1.2
-const releaseLimitMs = 5000
 const stopLimitMs = 5000
 const requestLimitMs = 5000
 
-/** What was last seen of the Lease, and when by our own clock. */
-interface Seen {
-  readonly lease: Lease
-  readonly spec: string
-  readonly elapsedMs: number
-}
-
 export class LeaseElection {
   readonly #options: Required<Omit<LeaseElectionOptions, 'events'>> & Pick<LeaseElectionOptions, 'events'>
-  readonly #leases: ResourceApi<Lease>
-  #seen: Seen | undefined
+  readonly #record: LeaseRecord
 
   /** @throws RangeError where lease > renew deadline > 1.2 × retry period ≥ 1 s does not hold. */
   constructor(options: LeaseElectionOptions) {
@@ -80,12 +57,13 @@ export class LeaseElection {
     if (renewDeadlineMs <= candidateJitter * retryPeriodMs)
       throw new RangeError('renew deadline must be greater than 1.2 times the retry period')
     if (retryPeriodMs < 1000) throw new RangeError('retry period must be at least 1 s')
-    this.#leases = options.api.resource<Lease>(builtIn.leases)
+    const leases = options.api.resource<Lease>(builtIn.leases)
+    this.#record = new LeaseRecord({ ...this.#options, leases, timeoutMs: Math.min(retryPeriodMs, requestLimitMs) })
   }
 
   /** Who held the Lease when it was last seen; `''` when nobody did. */
   get holder(): string {
-    return this.#seen?.lease.spec?.holderIdentity ?? ''
+    return this.#record.holder
   }
 
   /**
@@ -107,7 +85,7 @@ export class LeaseElection {
     const { clock, random, retryPeriodMs, log } = this.#options
     while (!signal.aborted) {
       try {
-        if (await this.#tryOnce(signal)) return this.#seen?.lease.spec?.leaseTransitions ?? 0
+        if (await this.#record.take(signal)) return this.#record.transitions
       } catch (error) {
         if (signal.aborted) return undefined
         log.warn({ lease: this.#name, why: messageOf(error) }, 'lease could not be read or written')
@@ -125,7 +103,7 @@ export class LeaseElection {
     const term = new Term({
       ...this.#options,
       transitions,
-      tryOnce: by => this.#tryOnce(by),
+      tryOnce: by => this.#record.take(by),
       isOurs: () => this.holder === identity,
     })
     const onAbort = () => term.end(signal.reason)
@@ -139,7 +117,7 @@ export class LeaseElection {
       const isLost = term.signal.aborted && term.signal.reason instanceof LeaseLostError
       term.end(new DOMException('the term is over', 'AbortError'))
       await renewing
-      if (!isLost) await this.#release()
+      if (!isLost) await this.#record.release()
       log.info({ lease: this.#name, identity, isLost }, 'stopped leading')
       this.#tell('StopLeading', 'stopped leading')
       return !isLost
@@ -187,118 +165,6 @@ export class LeaseElection {
       note: `${identity} ${what}`,
     })
   }
-
-  /** Takes or renews the Lease. False when it is another's. @throws what the requests throw. */
-  async #tryOnce(signal: AbortSignal): Promise<boolean> {
-    const { identity, clock } = this.#options
-    const known = this.#seen
-    if (known !== undefined && this.holder === identity && clock.elapsed() < known.elapsedMs + durationMsOf(known.lease)) {
-      const renewed = await this.#write(known.lease, signal)
-      if (renewed) return true
-    }
-    const current = await this.#read(signal)
-    if (current === undefined) return this.#create(signal)
-    const holder = current.lease.spec?.holderIdentity ?? ''
-    const isExpired = clock.elapsed() >= current.elapsedMs + durationMsOf(current.lease)
-    if (holder !== '' && holder !== identity && !isExpired) return false
-    return this.#write(current.lease, signal)
-  }
-
-  /** The Lease as the server has it; when it changed by our own clock. */
-  async #read(signal: AbortSignal): Promise<Seen | undefined> {
-    try {
-      return this.#see(await this.#leases.get(this.#options.name, this.#request(signal)))
-    } catch (error) {
-      if (isNotFound(error)) return undefined
-      throw error
-    }
-  }
-
-  #see(lease: Lease): Seen {
-    const spec = JSON.stringify(lease.spec ?? {})
-    const isSame = this.#seen?.spec === spec
-    const elapsedMs = isSame && this.#seen !== undefined ? this.#seen.elapsedMs : this.#options.clock.elapsed()
-    this.#seen = { lease, spec, elapsedMs }
-    return this.#seen
-  }
-
-  async #create(signal: AbortSignal): Promise<boolean> {
-    const { namespace, name } = this.#options
-    const metadata = { namespace, name, labels: { 'ballast.dev/managed': 'true' } }
-    const spec = this.#specOf(undefined)
-    try {
-      const lease: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
-      this.#see(await this.#leases.create(lease, this.#request(signal)))
-      return true
-    } catch (error) {
-      if (isAlreadyExists(error)) return false
-      throw error
-    }
-  }
-
-  /** Conditional on the version of `lease`. False when it changed or is gone. */
-  async #write(lease: Lease, signal: AbortSignal): Promise<boolean> {
-    try {
-      this.#see(await this.#leases.update({ ...lease, spec: this.#specOf(lease) }, this.#request(signal)))
-      return true
-    } catch (error) {
-      if (isConflict(error) || isNotFound(error)) return false
-      throw error
-    }
-  }
-
-  #specOf(lease: Lease | undefined): NonNullable<Lease['spec']> {
-    const { identity, clock, leaseDurationMs } = this.#options
-    const now = formatMicroTime(clock.now())
-    const spec = lease?.spec ?? {}
-    const wasOurs = spec.holderIdentity === identity
-    const transitions = spec.leaseTransitions ?? 0
-    return {
-      ...spec,
-      holderIdentity: identity,
-      leaseDurationSeconds: Math.round(leaseDurationMs / 1000),
-      acquireTime: wasOurs ? (spec.acquireTime ?? now) : now,
-      renewTime: now,
-      leaseTransitions: lease === undefined ? 0 : wasOurs ? transitions : transitions + 1,
-    }
-  }
-
-  /** Gives the Lease back, so that the next need not wait for its end. Tried for 5 s at most. */
-  async #release(): Promise<void> {
-    const { clock, identity, log, retryPeriodMs } = this.#options
-    const limit = new AbortController()
-    const cancel = clock.schedule(releaseLimitMs, () =>
-      limit.abort(new Error(`the lease was not released within ${releaseLimitMs} ms`)),
-    )
-    try {
-      for (;;) {
-        const current = await this.#read(limit.signal)
-        if (current === undefined || current.lease.spec?.holderIdentity !== identity) return
-        const now = formatMicroTime(clock.now())
-        const spec = { ...current.lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now, acquireTime: now }
-        try {
-          this.#see(await this.#leases.update({ ...current.lease, spec }, this.#request(limit.signal)))
-          return
-        } catch (error) {
-          if (!isConflict(error)) throw error
-        }
-        await clock.after(retryPeriodMs / 10, limit.signal)
-      }
-    } catch (error) {
-      log.warn({ lease: this.#name, why: messageOf(error) }, 'lease not released: it ends by itself')
-    } finally {
-      cancel()
-    }
-  }
-
-  #request(signal: AbortSignal) {
-    const { namespace, retryPeriodMs } = this.#options
-    return { namespace, signal, priority: 'lease' as const, timeoutMs: Math.min(retryPeriodMs, requestLimitMs) }
-  }
-}
-
-function durationMsOf(lease: Lease): number {
-  return (lease.spec?.leaseDurationSeconds ?? 0) * 1000
 }
 
 interface TermOptions {
