@@ -12,12 +12,13 @@ import { ResourceHandlers } from './api/resource-handlers.ts'
 import { ResourceRegistry } from './api/resource-registry.ts'
 import { minorOf, newestMinor } from './api/server-version.ts'
 import { type TokenAsk, Tokens } from './api/tokens.ts'
+import { webhookCaller } from './api/webhook-call.ts'
 import { Webhooks } from './api/webhooks.ts'
 import { WritePipeline } from './api/write-pipeline.ts'
 import { type Authority, makeAuthority } from './authority.ts'
 import { bootstrap } from './bootstrap.ts'
 import { clusterAccess } from './cluster-access.ts'
-import { type Components, startComponents } from './components.ts'
+import { type ComponentOptions, type Components, startComponents } from './components.ts'
 import { type HttpServer, startHttpServer } from './http-server.ts'
 import { inMemoryTransport, type TransportCredentials } from './in-memory-transport.ts'
 import { kubeconfigText } from './kubeconfig.ts'
@@ -45,6 +46,8 @@ export interface TwinOptions {
   readonly allowsAnonymous?: boolean
   /** Revisions that watches can go back. */
   readonly historyLimit?: number
+  /** Further settings of the simulated components; false: none are started. */
+  readonly components?: Partial<ComponentOptions> | false
   /** Told of errors that are bugs, not answers. */
   readonly onUnexpected?: (error: unknown, request: { readonly method: string; readonly path: string }) => void
 }
@@ -57,8 +60,8 @@ export interface Twin extends AsyncDisposable {
   /** The same handler as HTTP has, in memory. */
   transport(credentials: TransportCredentials): Transport
   readonly access: ClusterAccess
-  /** The simulated cluster behind the API server. */
-  readonly components: Components
+  /** The simulated cluster behind the API server; undefined where it was not started. */
+  readonly components: Components | undefined
   /** A bearer token of a ServiceAccount that exists. @throws StatusError 404 */
   issueToken(ask: TokenAsk): Promise<string>
   /** Puts objects into the cluster as they are, with their identities and status. */
@@ -76,15 +79,17 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
   const server = apiServer(options)
   const writes = new WritePipeline(server)
   const deletion = new Deletion(server, writes)
-  const webhooks = new Webhooks()
+  const caller = webhookCaller(server.store)
+  const webhooks = new Webhooks(server, caller.call)
   const log = new RequestLog()
   const authorizer = new Authorizer(server.store, options.authorization ?? 'RBAC')
   const tokens = await Tokens.make(server)
   bootstrap(server)
   const report = loadObjects(server, options.objects ?? [])
+  let components: Components | undefined
   const handler = requestHandler({
     server,
-    resources: new ResourceHandlers({ server, writes, deletion, webhooks, authorizer, tokens }),
+    resources: new ResourceHandlers({ server, writes, deletion, webhooks, authorizer, tokens, usage: () => components?.usage }),
     authorizer,
     checkToken: async token => {
       const verdict = await tokens.verify(token)
@@ -96,20 +101,12 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
   })
   const access = clusterAccess({ server, writes, deletion, webhooks })
   const stack = new AsyncDisposableStack()
-  const { controllers, scheduler, kubelet } = options
-  const components = stack.use(
-    startComponents(access, {
-      clock: options.clock,
-      random: server.random,
-      minorVersion: server.minor,
-      absentOwners: report.absentOwners,
-      ...(controllers === undefined ? {} : { controllers }),
-      ...(scheduler === undefined ? {} : { scheduler }),
-      ...(kubelet === undefined ? {} : { kubelet }),
-    }),
-  )
+  stack.defer(() => caller.close())
   const listening = options.listen === undefined ? undefined : await listen(handler, options.listen)
   if (listening !== undefined) stack.defer(() => listening.http.close())
+  components = startedComponents(options, { server, access, report, rootCertificate: listening?.authority.certificate })
+  if (components !== undefined) stack.use(components)
+  const running = components
   return {
     url: listening?.url,
     async kubeconfig(user = { name: 'ballast-admin', groups: ['system:masters'] }) {
@@ -122,15 +119,38 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
     },
     transport: credentials => inMemoryTransport(handler, credentials),
     access,
-    components,
+    components: running,
     issueToken: async ask => (await tokens.issue(ask)).token,
     load: objects => loadObjects(server, objects),
     report,
     requests: log,
-    settle: limits => settle(options.clock, components, limits),
+    settle: limits => settle(options.clock, running, limits),
     stop: () => stack.disposeAsync(),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+interface Cluster {
+  readonly server: ApiServer
+  readonly access: ClusterAccess
+  readonly report: LoadReport
+  readonly rootCertificate: string | undefined
+}
+
+function startedComponents(options: TwinOptions, { server, access, report, rootCertificate }: Cluster): Components | undefined {
+  if (options.components === false) return undefined
+  const { controllers, scheduler, kubelet } = options
+  return startComponents(access, {
+    clock: options.clock,
+    random: server.random,
+    minorVersion: server.minor,
+    absentOwners: report.absentOwners,
+    ...(rootCertificate === undefined ? {} : { rootCertificate }),
+    ...(controllers === undefined ? {} : { controllers }),
+    ...(scheduler === undefined ? {} : { scheduler }),
+    ...(kubelet === undefined ? {} : { kubelet }),
+    ...options.components,
+  })
 }
 
 function apiServer(options: TwinOptions): ApiServer {
@@ -180,17 +200,17 @@ function rethrowLater(error: unknown, request: Pick<TwinRequest, 'method' | 'pat
   })
 }
 
+/** How often a real clock is asked whether all is quiet. */
+const settlePollMs = 100
+
 /** Works off what moves by itself: a virtual clock is driven there, on a real one it is waited for. */
-async function settle(clock: Clock, components: Components, { limitMs }: { readonly limitMs: number }): Promise<void> {
-  const isVirtual = clock instanceof VirtualClock
+async function settle(clock: Clock, components: Components | undefined, { limitMs }: { readonly limitMs: number }): Promise<void> {
   const untilMs = clock.elapsed() + limitMs
   for (;;) {
-    if (isVirtual) await clock.quiet()
-    if (components.isSettled) return
-    const leftMs = untilMs - clock.elapsed()
-    if (leftMs <= 0) throw new Error(`the twin still moves after ${limitMs} ms: ${components.moving().join('; ')}`)
-    const waitMs = Math.min(leftMs, Math.max(1, components.nextTransientMs ?? 1))
-    if (isVirtual) await clock.advance(waitMs)
-    else await clock.after(waitMs)
+    if (clock instanceof VirtualClock) await clock.quiet()
+    else await clock.after(settlePollMs)
+    if (components === undefined || components.isSettled) return
+    if (clock.elapsed() > untilMs) throw new Error(`the cluster still moves after ${limitMs} ms: ${components.moving().join('; ')}`)
+    if (clock instanceof VirtualClock && !clock.step()) return
   }
 }

@@ -8,6 +8,7 @@ import { answerEviction } from './eviction.ts'
 import { answerGet, answerList } from './list.ts'
 import { answerLog } from './pod-log.ts'
 import { answerForm } from './negotiation.ts'
+import { answerMetrics, type UsageSource } from './metrics-api.ts'
 import { ObjectWrites, type WriteParts, type WriteRequest } from './object-writes.ts'
 import { isDryRun } from './request-body.ts'
 import type { TwinResponse } from './request.ts'
@@ -18,11 +19,16 @@ import { tokenAsk } from './tokens.ts'
 import { answerWatch } from './watch.ts'
 import { subjectOf } from './write-pipeline.ts'
 
+export interface HandlerParts extends WriteParts, ReviewParts {
+  /** Where usage comes from; undefined while nothing is simulated. */
+  usage(): UsageSource | undefined
+}
+
 export class ResourceHandlers {
-  readonly #parts: WriteParts & ReviewParts
+  readonly #parts: HandlerParts
   readonly #writes: ObjectWrites
 
-  constructor(parts: WriteParts & ReviewParts) {
+  constructor(parts: HandlerParts) {
     this.#parts = parts
     this.#writes = new ObjectWrites(parts)
   }
@@ -38,6 +44,7 @@ export class ResourceHandlers {
   async #answerObject(write: WriteRequest): Promise<TwinResponse> {
     const { type, info, request } = write
     const { server } = this.#parts
+    if (type.group === 'metrics.k8s.io' && type.custom === undefined && (info.verb === 'get' || info.verb === 'list')) return answerMetrics(server, this.#parts.usage(), write)
     if (!type.verbs.includes(info.verb)) throw methodNotSupported(subjectOf(type), info.verb)
     switch (info.verb) {
       case 'get':

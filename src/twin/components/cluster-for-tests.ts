@@ -30,7 +30,7 @@ export class TestCluster implements AsyncDisposable {
     options: Partial<ComponentOptions> & { readonly seed?: number } = {},
   ): Promise<TestCluster> {
     const clock = new VirtualClock(startMs)
-    const twin = await startTwin({ clock, objects, seed: options.seed ?? 1 })
+    const twin = await startTwin({ clock, objects, seed: options.seed ?? 1, components: false })
     return new TestCluster(clock, twin, options)
   }
 
