@@ -30,6 +30,8 @@ const quantityPattern = '^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGT
 const durationPattern = '^(0|[-+]?(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$'
 const percentagePattern = '^[0-9]{1,6}%$'
 
+const notDuration = 'not a duration such as "1h30m"'
+
 const intOrStringMeta = (pattern: string): Record<string, unknown> => ({
   intOrString: { pattern } satisfies FieldMeta['intOrString'],
 })
@@ -53,6 +55,6 @@ export function duration() {
   return z
     .string()
     .max(64)
-    .regex(new RegExp(durationPattern))
-    .refine(text => parseDuration(text).ok, 'not a duration such as "1h30m"')
+    .regex(new RegExp(durationPattern), { error: notDuration, abort: true })
+    .refine(text => parseDuration(text).ok, notDuration)
 }
