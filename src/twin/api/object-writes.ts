@@ -68,10 +68,13 @@ export class ObjectWrites {
     return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
   }
 
-  async #created(write: WriteRequest, draft: Draft): Promise<{ readonly object: KubeObject; readonly warnings: readonly string[] }> {
+  async #created(
+    write: WriteRequest,
+    draft: Draft,
+    options: WriteOptions = this.#options(write),
+  ): Promise<{ readonly object: KubeObject; readonly warnings: readonly string[] }> {
     const { server, writes, webhooks } = this.#parts
     const storage = this.#storageType(write.type)
-    const options = this.#options(write)
     const prepared = writes.prepareCreate(storage, toStorage(write.type, draft), write.type.isNamespaced ? (write.info.namespace ?? '') : undefined, options)
     const warnings: string[] = []
     const admitted = await webhooks.admit(storage, { operation: 'CREATE', object: prepared, existing: undefined, options, warnings })
@@ -145,7 +148,7 @@ export class ObjectWrites {
     if (existing === undefined) {
       if (write.info.subresource !== undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
       const whole = applied(server, write.type, undefined, draft, options)
-      const { object, warnings: more } = await this.#created({ ...write, request: write.request }, whole)
+      const { object, warnings: more } = await this.#created(write, whole, options)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }
     const given = textAt(draft, 'metadata', 'resourceVersion')
