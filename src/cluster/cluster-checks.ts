@@ -2,12 +2,13 @@
 
 import { parseScaledValue } from '#kube/int-or-string.ts'
 import { annotationBytesLimit } from '#kube/names.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject, LabelSelector } from '#kube/objects.ts'
 import type { Parsed, Problem } from '#kube/problem.ts'
 import { cpuMillicores, wholeNumber } from '#kube/quantity.ts'
 import { parseApiVersion } from '#kube/resource.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import { builtInKinds, isBuiltInGroup, nearestKind } from './kinds.ts'
+import { labelSelectorShape, type Shape, shapeOfKind } from './object-shapes.ts'
 
 export interface ClusterProblem extends Problem {
   /** The cluster is not what its files mean; nothing should be decided on it. Otherwise the object is set aside. */
@@ -25,7 +26,7 @@ function objectName(object: KubeObject): string {
   return namespace === undefined ? String(name ?? 'without a name') : `${namespace}/${name}`
 }
 
-/** What is wrong with any object whatever its kind, and with selectors of the kinds whose selectors the model reads. */
+/** What is wrong with any object whatever its kind, and with the fields that the model reads of its kind. */
 export function checkedObject(object: KubeObject, place: string): readonly ClusterProblem[] {
   if (typeof object !== 'object' || object === null) return [aside('object-shape', place, String(object), 'an object')]
   const problems: ClusterProblem[] = []
@@ -40,8 +41,60 @@ export function checkedObject(object: KubeObject, place: string): readonly Clust
     problems.push(aside('field-missing', `${place}: metadata.name`, shown(object.metadata.name), 'a text'))
   }
   problems.push(...kindProblems(object, place), ...labelProblems(object, place), ...annotationProblems(object, place))
-  if (problems.length === 0) problems.push(...selectorProblems(object, place))
+  const { group } = parseApiVersion(object.apiVersion)
+  const shape = isBuiltInGroup(group) ? shapeOfKind(object.kind) : shapeOfKind('')
+  if (problems.length === 0) problems.push(...shapeProblems(object, shape, `${place}: `))
   return problems
+}
+
+/** Fields that are not what `shape` says. Null is absent. */
+function shapeProblems(value: unknown, shape: Shape, at: string): readonly ClusterProblem[] {
+  const wrong = (expected: string) => [aside('field-type', at, shown(value), expected)]
+  switch (shape.kind) {
+    case 'text':
+      return typeof value === 'string' ? [] : wrong('a text')
+    case 'number':
+      return Number.isSafeInteger(value) ? [] : wrong('a whole number')
+    case 'flag':
+      return typeof value === 'boolean' ? [] : wrong('true or false')
+    case 'quantity':
+      return problemOf(wholeNumber(value, at))
+    case 'share':
+      return problemOf(parseScaledValue(value, 100, 'up', at))
+    case 'selector': {
+      const problems = shapeProblems(value, labelSelectorShape, at)
+      // Its shape has just been checked.
+      return problems.length > 0 ? problems : problemOf(labelSelectorOf(value as LabelSelector, at))
+    }
+    case 'texts':
+      if (!isRecord(value)) return wrong('a map of texts')
+      return Object.entries(value).flatMap(([key, item]) => shapeProblems(item, { kind: 'text' }, `${at}[${key}]`))
+    case 'quantities':
+      if (!isRecord(value)) return wrong('a map of quantities')
+      return Object.entries(value).flatMap(([resource, item]) =>
+        problemOf(resource === 'cpu' ? cpuMillicores(item, `${at}.${resource}`) : wholeNumber(item, `${at}.${resource}`)),
+      )
+    case 'list':
+      if (!Array.isArray(value)) return wrong('a list')
+      return value.flatMap((item, index) => shapeProblems(item, shape.items, `${at}[${index}]`))
+    case 'fields': {
+      if (!isRecord(value)) return wrong('an object')
+      const prefix = at.endsWith(': ') ? at : `${at}.`
+      return Object.entries(shape.fields).flatMap(([field, inner]) => {
+        const found = Object.hasOwn(value, field) ? value[field] : undefined
+        if (found !== undefined && found !== null) return shapeProblems(found, inner, `${prefix}${field}`)
+        return shape.needed.includes(field) ? [aside('field-missing', `${prefix}${field}`, 'nothing', neededText(inner))] : []
+      })
+    }
+  }
+}
+
+function neededText({ kind }: Shape): string {
+  return kind === 'list' ? 'a list' : kind === 'text' ? 'a text' : kind === 'number' ? 'a whole number' : 'an object'
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function kindProblems(object: KubeObject, place: string): readonly ClusterProblem[] {
@@ -89,92 +142,6 @@ function annotationProblems(object: KubeObject, place: string): readonly Cluster
   ]
 }
 
-const kindsWithSelectors: ReadonlySet<string> = new Set([
-  'Deployment',
-  'ReplicaSet',
-  'StatefulSet',
-  'DaemonSet',
-  'PodDisruptionBudget',
-])
-
-function selectorProblems(object: KubeObject, place: string): readonly ClusterProblem[] {
-  if (!kindsWithSelectors.has(object.kind)) return []
-  const spec = fieldsOf(object['spec'])
-  const problems = selectorProblem(spec['selector'], `${place}: spec.selector`)
-  if (object.kind !== 'PodDisruptionBudget') return problems
-  const budgets = (['minAvailable', 'maxUnavailable'] as const).flatMap(field =>
-    spec[field] === undefined ? [] : problemOf(parseScaledValue(spec[field], 100, 'up', `${place}: spec.${field}`)),
-  )
-  return [...problems, ...budgets]
-}
-
-/** What is wrong with a node beyond `checkedObject`. */
-export function nodeProblems(object: KubeObject, place: string): readonly ClusterProblem[] {
-  const status = fieldsOf(object['status'])
-  return (['allocatable', 'capacity'] as const).flatMap(field => amountProblems(status[field], `${place}: status.${field}`))
-}
-
-/** What is wrong with a pod beyond `checkedObject`. */
-export function podProblems(object: KubeObject, place: string): readonly ClusterProblem[] {
-  const spec = fieldsOf(object['spec'])
-  const problems: ClusterProblem[] = []
-  if (!Array.isArray(spec['containers']))
-    problems.push(aside('field-missing', `${place}: spec.containers`, shown(spec['containers']), 'a list of containers'))
-  for (const field of ['containers', 'initContainers'] as const) {
-    for (const [index, container] of listOf(spec[field]).entries()) {
-      const at = `${place}: spec.${field}[${index}]`
-      if (typeof container !== 'object' || container === null)
-        problems.push(aside('field-type', at, shown(container), 'a container'))
-      problems.push(...amountProblems(fieldsOf(fieldsOf(container)['resources'])['requests'], `${at}.resources.requests`))
-    }
-  }
-  problems.push(...amountProblems(spec['overhead'], `${place}: spec.overhead`))
-  problems.push(...amountProblems(fieldsOf(spec['resources'])['requests'], `${place}: spec.resources.requests`))
-  problems.push(...affinityProblems(spec['affinity'], `${place}: spec.affinity`))
-  for (const [index, constraint] of listOf(spec['topologySpreadConstraints']).entries()) {
-    const at = `${place}: spec.topologySpreadConstraints[${index}]`
-    problems.push(...selectorProblem(fieldsOf(constraint)['labelSelector'], `${at}.labelSelector`))
-  }
-  return problems
-}
-
-const required = 'requiredDuringSchedulingIgnoredDuringExecution'
-const preferred = 'preferredDuringSchedulingIgnoredDuringExecution'
-
-function affinityProblems(value: unknown, place: string): readonly ClusterProblem[] {
-  const affinity = fieldsOf(value)
-  return (['podAffinity', 'podAntiAffinity'] as const).flatMap(side => {
-    const terms = [
-      ...listOf(fieldsOf(affinity[side])[required]).map((term, index) => ({
-        term,
-        at: `${place}.${side}.${required}[${index}]`,
-      })),
-      ...listOf(fieldsOf(affinity[side])[preferred]).map((term, index) => ({
-        term: fieldsOf(term)['podAffinityTerm'],
-        at: `${place}.${side}.${preferred}[${index}].podAffinityTerm`,
-      })),
-    ]
-    return terms.flatMap(({ term, at }) => [
-      ...selectorProblem(fieldsOf(term)['labelSelector'], `${at}.labelSelector`),
-      ...selectorProblem(fieldsOf(term)['namespaceSelector'], `${at}.namespaceSelector`),
-    ])
-  })
-}
-
-function selectorProblem(value: unknown, place: string): readonly ClusterProblem[] {
-  if (value === undefined || value === null) return []
-  // `labelSelectorOf` checks every part of what it is given.
-  return problemOf(labelSelectorOf(value as Parameters<typeof labelSelectorOf>[0], place))
-}
-
-function amountProblems(list: unknown, place: string): readonly ClusterProblem[] {
-  if (list === undefined || list === null) return []
-  if (typeof list !== 'object' || Array.isArray(list)) return [aside('field-type', place, shown(list), 'a map of quantities')]
-  return Object.entries(list).flatMap(([resource, value]) =>
-    problemOf(resource === 'cpu' ? cpuMillicores(value, `${place}.${resource}`) : wholeNumber(value, `${place}.${resource}`)),
-  )
-}
-
 function problemOf(parsed: Parsed<unknown>): readonly ClusterProblem[] {
   return parsed.ok ? [] : [{ ...parsed.problem, isFatal: false }]
 }
@@ -185,12 +152,4 @@ function aside(code: string, where: string, found: string, expected: string): Cl
 
 function shown(value: unknown): string {
   return value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>) : {}
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
 }

@@ -22,7 +22,7 @@ describe('what cannot be right is named, and the rest stands', () => {
     ['a group that cannot be custom', object('shop/v1', 'Cart', 'shop/cart'), 'Cart shop/cart: apiVersion: found "shop/v1", expected the version of an API group that is built in, or of a custom one, which has a dot [kind-unknown]'],
     ['a label that is no text', object('v1', 'ConfigMap', 'x', { metadata: { name: 'x', labels: { on: true } } }), 'ConfigMap x: metadata.labels[on]: found "true", expected a text (quote numbers and truth values) [field-type]'],
     ['no name', object('v1', 'ConfigMap', 'x', { metadata: {} }), 'ConfigMap without a name: metadata.name: found "nothing", expected a text [field-missing]'],
-    ['no containers', { ...pod('shop/cart'), spec: {} }, 'Pod shop/cart: spec.containers: found "nothing", expected a list of containers [field-missing]'],
+    ['no containers', { ...pod('shop/cart'), spec: {} }, 'Pod shop/cart: spec.containers: found "nothing", expected a list [field-missing]'],
   ])('%s', (_, bad, sentence) => {
     const { state, problems } = read(node('n0'), bad, pod('shop/other', { node: 'n0' }))
     expect(problems.map(problemSentence).join('\n')).toContain(sentence)

@@ -3,7 +3,7 @@
 
 import type { KubeObject, Node, Pod } from '#kube/objects.ts'
 import { parseMilli, parseWhole } from '#kube/quantity.ts'
-import { type ClusterProblem, checkedObject, nodeProblems, placeOf, podProblems } from './cluster-checks.ts'
+import { type ClusterProblem, checkedObject, placeOf } from './cluster-checks.ts'
 import { ObjectIndex } from './object-index.ts'
 import { type OwnerLookup, topmostController } from './ownership.ts'
 import { podRequests, type Requests, requestsOf } from './requests.ts'
@@ -93,7 +93,7 @@ export function buildClusterState(objects: Iterable<KubeObject>, options: Cluste
     }
     places.set(object, place)
   }
-  const nodes = readNodes(index, places, problems, asideNodes)
+  const nodes = readNodes(index)
   const pods = readPods(index, { places, problems, nodes, asideNodes })
   return { state: new IndexedCluster(index, nodes, pods), problems }
 }
@@ -109,25 +109,9 @@ function duplicate(object: KubeObject, place: string): ClusterProblem {
   }
 }
 
-function readNodes(
-  index: ObjectIndex,
-  places: ReadonlyMap<KubeObject, string>,
-  problems: ClusterProblem[],
-  aside: Set<string>,
-): ReadonlyMap<string, NodeState> {
-  const nodes = new Map<string, NodeState>()
-  for (const object of index.objects('Node')) {
-    const found = nodeProblems(object, places.get(object) ?? '')
-    if (found.length > 0) {
-      problems.push(...found)
-      aside.add(object.metadata.name)
-      index.remove(object)
-      continue
-    }
-    // Checked above: what `nodeProblems` passes has the shape of a node.
-    nodes.set(object.metadata.name, nodeState(object as Node))
-  }
-  return nodes
+function readNodes(index: ObjectIndex): ReadonlyMap<string, NodeState> {
+  // `checkedObject` passes only what has the shape of its kind, here and below.
+  return new Map(index.objects('Node').map(object => [object.metadata.name, nodeState(object as Node)]))
 }
 
 function readPods(
@@ -141,19 +125,11 @@ function readPods(
 ): ReadonlyMap<string, PodState> {
   const pods = new Map<string, PodState>()
   for (const object of index.objects('Pod')) {
-    const place = context.places.get(object) ?? ''
-    const found = podProblems(object, place)
-    if (found.length > 0) {
-      context.problems.push(...found)
-      index.remove(object)
-      continue
-    }
-    // Checked above: what `podProblems` passes has the shape of a pod.
     const pod = podState(index, object as Pod)
     if (pod.nodeName !== undefined && !pod.isFinished && !context.nodes.has(pod.nodeName)) {
       context.problems.push({
         code: 'pod-node-missing',
-        where: `${place}: spec.nodeName`,
+        where: `${context.places.get(object) ?? ''}: spec.nodeName`,
         found: pod.nodeName,
         expected: context.asideNodes.has(pod.nodeName) ? 'a node that is not set aside' : 'the name of a node of this cluster',
         isFatal: false,

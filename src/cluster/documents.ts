@@ -19,6 +19,8 @@ export interface Documents {
 /** Beyond this many bytes a file is no dump of a cluster that Ballast handles. */
 const mostBytes = 512 * 1024 * 1024
 const mostAliases = 1_000
+/** An API server takes no request of more than 3 MiB, so no line of an object is longer; JSON may be one line. */
+const longestLine = 3 * 1024 * 1024
 /** Lists within lists. */
 const deepestList = 3
 
@@ -61,10 +63,11 @@ interface Parsed {
 function parseYaml(file: string, text: string): Parsed {
   const lineCounter = new LineCounter()
   const problems: Problem[] = []
+  const readable = withoutLongLines(file, text, problems)
   const documents: { readonly value: unknown; readonly number: number }[] = []
   // An empty stream comes as a list of its own kind without documents.
   for (const [index, document] of Array.from(
-    parseAllDocuments(text, { lineCounter, merge: true, prettyErrors: false }),
+    parseAllDocuments(readable, { lineCounter, merge: true, prettyErrors: false }),
   ).entries()) {
     const number = index + 1
     const where = `${file}: document ${number}`
@@ -73,7 +76,12 @@ function parseYaml(file: string, text: string): Parsed {
     if (error !== undefined) {
       const { line, col } = lineCounter.linePos(error.pos[0])
       const at = `${where}: line ${line} column ${col}`
-      problems.push({ code: 'yaml-syntax', where: at, found: excerpt(text, error.pos[0]), expected: `YAML: ${error.message}` })
+      problems.push({
+        code: 'yaml-syntax',
+        where: at,
+        found: excerpt(readable, error.pos[0]),
+        expected: `YAML: ${error.message}`,
+      })
       continue
     }
     try {
@@ -90,6 +98,27 @@ function parseYaml(file: string, text: string): Parsed {
     }
   }
   return { documents, problems }
+}
+
+/** Documents with a line that is too long are named and made empty: they would take the parser many seconds. Lines keep their numbers. */
+function withoutLongLines(file: string, text: string, problems: Problem[]): string {
+  if (text.length <= longestLine) return text
+  return text
+    .split(/^(?=---(?:\s|$))/m)
+    .map((document, index) => {
+      const lines = document.split('\n')
+      const long = lines.find(line => line.length > longestLine)
+      if (long === undefined) return document
+      const found = `${long.slice(0, 40)}… of ${long.length} characters`
+      problems.push({
+        code: 'line-too-long',
+        where: `${file}: document ${index + 1}`,
+        found,
+        expected: `lines of at most ${longestLine} characters`,
+      })
+      return `${document.startsWith('---') ? '---' : 'null'}${'\n'.repeat(lines.length - 1)}`
+    })
+    .join('')
 }
 
 function excerpt(text: string, at: number): string {
@@ -113,7 +142,7 @@ function collect(
   const list = listItems(value)
   if (list === undefined) {
     // What it lacks or has wrongly is found where the cluster is put together.
-    into.objects.push({ object: value as KubeObject, where })
+    into.objects.push({ object: withoutNulls(value) as KubeObject, where })
     return
   }
   if (depth >= deepestList) {
@@ -141,4 +170,14 @@ function listItems(
   const kind = value.kind.slice(0, -'List'.length)
   const apiVersion = 'apiVersion' in value && typeof value.apiVersion === 'string' ? value.apiVersion : undefined
   return { items, defaults: kind === '' || apiVersion === undefined ? {} : { apiVersion, kind } }
+}
+
+/** A field that is null is absent, as on an API server. Items of lists stay as they are. */
+function withoutNulls(value: object): object {
+  if (Array.isArray(value)) return value.map(item => (typeof item === 'object' && item !== null ? withoutNulls(item) : item))
+  const entries = Object.entries(value).flatMap(([key, field]: [string, unknown]): [string, unknown][] => {
+    if (field === null) return []
+    return [[key, typeof field === 'object' ? withoutNulls(field) : field]]
+  })
+  return Object.fromEntries(entries)
 }
