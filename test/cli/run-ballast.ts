@@ -1,0 +1,32 @@
+// Runs the command as a user does, in a process of its own.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+export interface Ended {
+  readonly code: number | null
+  readonly output: string
+  readonly words: string
+}
+
+const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
+
+/** Resolves when the command has ended. @throws when it takes longer than a minute */
+export function runBallast(args: readonly string[], input = ''): Promise<Ended> {
+  const environment = { ...process.env, NO_COLOR: '1' }
+  for (const name of ['KUBECONFIG', 'FORCE_COLOR']) Reflect.deleteProperty(environment, name)
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
+    env: environment,
+    timeout: 60_000,
+  })
+  const output: Buffer[] = []
+  const words: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => words.push(chunk))
+  child.stdin.end(input)
+  const { promise, resolve, reject } = Promise.withResolvers<Ended>()
+  child.on('error', reject)
+  child.on('close', code =>
+    resolve({ code, output: Buffer.concat(output).toString('utf8'), words: Buffer.concat(words).toString('utf8') }),
+  )
+  return promise
+}
