@@ -169,7 +169,7 @@ class HttpTransport implements Transport {
       (code !== '' && code !== 'UND_ERR_INVALID_ARG') || error instanceof AggregateError || error.name === 'HTTPParserError'
     // What a credential could not do is said as it is.
     if (!isOfTheWire) return error
-    if (/CERT|TLS|SSL/.test(code)) this.#credentials.doubtTls()
+    if (/CERT|TLS|SSL|ISSUER|SIGNATURE/.test(code)) this.#credentials.doubtTls()
     if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
       return new RequestTimeoutError(`${what}: ${error.message}`, { cause: error })
     const [first] = error instanceof AggregateError ? error.errors : [error]
