@@ -165,3 +165,23 @@ test('a sum less its right side is its left side', () => {
     }),
   )
 })
+
+test('the number forms say what the exact ones say', () => {
+  const simple = fc
+    .tuple(
+      fc.oneof(fc.nat(), fc.maxSafeNat()),
+      fc.constantFrom('', 'm', 'k', 'M', 'G', 'T', 'Ki', 'Mi', 'Gi', 'Ti', 'u', 'Pi', 'e3'),
+    )
+    .map(parts => parts.join(''))
+  fc.assert(
+    fc.property(fc.oneof(simple, texts), text => {
+      const [milli, whole] = [milliValue(quantity(text)), wholeValue(quantity(text))]
+      const safe = (value: bigint) => Number.isSafeInteger(Number(value))
+      if (safe(milli)) expect(parseMilli(text)).toBe(Number(milli))
+      else expect(() => parseMilli(text)).toThrow(RangeError)
+      if (safe(whole)) expect(parseWhole(text)).toBe(Number(whole))
+      else expect(() => parseWhole(text)).toThrow(RangeError)
+    }),
+    { numRuns: 1_000 },
+  )
+})

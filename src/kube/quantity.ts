@@ -198,33 +198,84 @@ function decimalText(nanos: bigint, isExponentForm: boolean): string {
 
 // The fast number forms.
 
-const cacheLimit = 4_096
-const milliCache = new Map<string, number>()
-const wholeCache = new Map<string, number>()
+/** Two generations of so many texts each: the older is dropped whole, which costs nothing; texts still in use move to the newer. */
+const generationSize = 2_048
+
+class NumberCache {
+  #recent = new Map<string, number>()
+  #older = new Map<string, number>()
+
+  get(text: string): number | undefined {
+    const recent = this.#recent.get(text)
+    if (recent !== undefined) return recent
+    const older = this.#older.get(text)
+    if (older !== undefined) this.set(text, older)
+    return older
+  }
+
+  set(text: string, value: number): void {
+    if (this.#recent.size >= generationSize) {
+      this.#older = this.#recent
+      this.#recent = new Map()
+    }
+    this.#recent.set(text, value)
+  }
+}
+
+const milliCache = new NumberCache()
+const wholeCache = new NumberCache()
 
 /**
  * Thousandths of `text` (millicores of a CPU quantity), rounded away from zero.
  * @throws RangeError where it is no quantity or the result is no safe integer.
  */
 export function parseMilli(text: string | number): number {
-  return typeof text === 'number' ? asNumber(text, milliValue) : cached(milliCache, text, milliValue)
+  if (typeof text === 'number') return asNumber(text, milliValue)
+  const known = milliCache.get(text)
+  if (known !== undefined) return known
+  const value = simpleNumber(text, 1_000) ?? asNumber(text, milliValue)
+  milliCache.set(text, value)
+  return value
 }
 
 /** `text` as a whole number (bytes of a memory quantity), rounded away from zero. @throws RangeError as `parseMilli`. */
 export function parseWhole(text: string | number): number {
-  return typeof text === 'number' ? asNumber(text, wholeValue) : cached(wholeCache, text, wholeValue)
+  if (typeof text === 'number') return asNumber(text, wholeValue)
+  const known = wholeCache.get(text)
+  if (known !== undefined) return known
+  const value = simpleNumber(text, 1) ?? asNumber(text, wholeValue)
+  wholeCache.set(text, value)
+  return value
 }
 
-function cached(cache: Map<string, number>, text: string, amountOf: (quantity: Quantity) => bigint): number {
-  const known = cache.get(text)
-  if (known !== undefined) return known
-  const value = asNumber(text, amountOf)
-  if (cache.size >= cacheLimit) {
-    const oldest = cache.keys().next()
-    if (!oldest.done) cache.delete(oldest.value)
+const simpleFactors: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+}
+
+/** Digits and one of the common suffixes, in units of 1/`perUnit`; `undefined` where the text has another form or the number is too big. */
+function simpleNumber(text: string, perUnit: 1 | 1_000): number | undefined {
+  let value = 0
+  let at = 0
+  for (; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 48
+    if (digit < 0 || digit > 9) break
+    value = value * 10 + digit
   }
-  cache.set(text, value)
-  return value
+  if (at === 0 || at > 15 || text.length - at > 2) return undefined
+  const suffix = text.slice(at)
+  if (suffix === 'm') return perUnit === 1 ? Math.ceil(value / 1_000) : value
+  const factor = Object.hasOwn(simpleFactors, suffix) ? simpleFactors[suffix] : undefined
+  if (factor === undefined) return undefined
+  const product = value * factor * perUnit
+  return Number.isSafeInteger(product) ? product : undefined
 }
 
 function asNumber(text: string | number, amountOf: (quantity: Quantity) => bigint): number {
@@ -238,21 +289,29 @@ const mostMillicores = 1_000_000_000
 
 /** A CPU quantity from outside, in millicores: not negative, at most a million cores. */
 export function cpuMillicores(value: unknown, where: string): Parsed<number> {
-  return amountFromOutside(value, where, { amountOf: milliValue, most: mostMillicores, mostText: 'a million cores' })
+  return amountFromOutside(value, where, {
+    amountOf: milliValue,
+    perUnit: 1_000,
+    most: mostMillicores,
+    mostText: 'a million cores',
+  })
 }
 
 /** Any other quantity from outside as a whole number (bytes, pieces): not negative, at most 2^53-1. */
 export function wholeNumber(value: unknown, where: string): Parsed<number> {
-  return amountFromOutside(value, where, { amountOf: wholeValue, most: Number.MAX_SAFE_INTEGER, mostText: '2^53-1' })
+  return amountFromOutside(value, where, { amountOf: wholeValue, perUnit: 1, most: Number.MAX_SAFE_INTEGER, mostText: '2^53-1' })
 }
 
 interface AmountRule {
   readonly amountOf: (quantity: Quantity) => bigint
+  readonly perUnit: 1 | 1_000
   readonly most: number
   readonly mostText: string
 }
 
 function amountFromOutside(value: unknown, where: string, rule: AmountRule): Parsed<number> {
+  const simple = typeof value === 'string' ? simpleNumber(value, rule.perUnit) : undefined
+  if (simple !== undefined && simple <= rule.most) return { ok: true, value: simple }
   if (typeof value !== 'string' && typeof value !== 'number') {
     const found = JSON.stringify(value) ?? String(value)
     return {
