@@ -52,6 +52,7 @@ export function kindKey(apiVersion: string, kind: string): string {
   return group === '' || !group.includes('.') || group.endsWith('.k8s.io') ? kind : `${kind}.${group}`
 }
 
+/** Values of the owner label that mean something. */
 export const owners = ['keda', 'descheduler', 'none'] as const
 export type Owner = (typeof owners)[number]
 

@@ -56,6 +56,7 @@ function fixedParts(state: ClusterState, settings: SchedulerSettings): Fixed {
   }
 }
 
+/** What stands on which node, and where the next pod would go. */
 export class Placement {
   readonly #fixed: Fixed
   #loads: NodeLoads

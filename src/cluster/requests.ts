@@ -8,7 +8,7 @@ import { parseMilli, parseWhole } from '#kube/quantity.ts'
 /** Amount by resource name: `cpu` in millicores, everything else whole (bytes, pieces); never `pods`. Has no prototype. */
 export type Requests = Readonly<Record<string, number>>
 
-export interface RequestRules {
+interface RequestRules {
   /** Count what the node has allotted or runs (in-place resize) where that is more than the spec. */
   readonly withStatus: boolean
   /** What a container counts for a resource it says nothing about (an explicit 0 stays 0). */
@@ -18,7 +18,7 @@ export interface RequestRules {
 }
 
 /** What a container without a CPU request, or without a memory request, counts in the scores of the scheduler: 100m and 200 MiB. */
-export const missingRequests: Requests = requestsOf([
+const missingRequests: Requests = requestsOf([
   ['cpu', 100],
   ['memory', 209_715_200],
 ])
@@ -52,7 +52,7 @@ export function scoredRequests(pod: Pod): Requests {
 }
 
 /** The sum under `rules`; the other functions of this file are it with fixed rules. */
-export function requestsBy(pod: Pod, rules: RequestRules): Requests {
+function requestsBy(pod: Pod, rules: RequestRules): Requests {
   const scale = hasFractions(pod) ? 1000 : 1
   const sum = containersTogether(pod, rules, scale)
   if (rules.withoutPodLevel !== true) {

@@ -4,9 +4,10 @@
 import type { NodeAffinity, TopologySpreadConstraint } from '#kube/objects.ts'
 import type { Parsed, Problem } from '#kube/problem.ts'
 
-export const schedulerVersions = ['1.34', '1.36'] as const
+const schedulerVersions = ['1.34', '1.36'] as const
 export type SchedulerVersion = (typeof schedulerVersions)[number]
 
+/** The default filters, in the order they are asked. */
 export const filterPlugins = [
   'NodeUnschedulable',
   'NodeName',
@@ -23,6 +24,7 @@ export const filterPlugins = [
 ] as const
 export type FilterPlugin = (typeof filterPlugins)[number]
 
+/** The default scores. */
 export const scorePlugins = [
   'TaintToleration',
   'NodeAffinity',

@@ -17,6 +17,7 @@ export interface NodeImage {
   readonly nodes: readonly number[]
 }
 
+/** Nodes in order of their names, with their amounts, label domains and images. */
 export class NodeTable {
   /** In order of their names; indexes of nodes count in it. */
   readonly names: readonly string[]

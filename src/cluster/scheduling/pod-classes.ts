@@ -42,6 +42,7 @@ export interface KeyedSelector {
   readonly key: string
 }
 
+/** `selector` with its canonical text. */
 export function keyedSelector(selector: Selector): KeyedSelector {
   return { selector, key: selector.isNothing ? '\u0000nothing' : selector.toString() }
 }
@@ -52,6 +53,7 @@ interface Matches {
   tested: number
 }
 
+/** All classes seen so far, and which of them a selector picks. */
 export class PodClasses {
   readonly all: PodClass[] = []
   /** Classes with any affinity or anti-affinity, and with a required anti-affinity term. */

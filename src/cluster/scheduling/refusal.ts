@@ -9,6 +9,7 @@ export interface Refusal {
   readonly isUnresolvable: boolean
 }
 
+/** A refusal for one reason. */
 export function refusal(filter: Refusal['filter'], reason: string, options: { readonly isUnresolvable: boolean }): Refusal {
   return { filter, reasons: [reason], isUnresolvable: options.isUnresolvable }
 }

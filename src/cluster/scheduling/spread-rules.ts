@@ -24,6 +24,7 @@ export interface SpreadRules {
   readonly needsAllKeys: boolean
 }
 
+/** The one key whose domains are counted by node. */
 export const hostname = 'kubernetes.io/hostname'
 
 const systemDefaults: readonly TopologySpreadConstraint[] = [

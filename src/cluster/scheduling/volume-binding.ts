@@ -86,6 +86,7 @@ export function podClaims(objects: VolumeObjects, pod: PodState): ClaimsReading 
   return { kind: 'claims', claims: { bound, waiting } }
 }
 
+/** As an API server's lister words it. */
 export function notFound(resource: string, name: string): string {
   return `${resource} "${name}" not found`
 }

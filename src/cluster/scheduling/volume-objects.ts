@@ -23,9 +23,12 @@ export interface VolumeAttachment extends KubeObject {
 }
 
 const claimClassAnnotation = 'volume.beta.kubernetes.io/storage-class'
+/** On a claim: the node its volume is provisioned for. */
 export const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node'
+/** On a claim: bound on both sides. */
 export const bindCompletedAnnotation = 'pv.kubernetes.io/bind-completed'
 
+/** Looks up claims, volumes and what describes them. */
 export class VolumeObjects {
   readonly #state: ClusterState
   /** Newer than the cluster's, by kind and name. */
@@ -106,6 +109,7 @@ export function claimClass(claim: PersistentVolumeClaim): string {
   return claim.metadata.annotations?.[claimClassAnnotation] ?? claim.spec.storageClassName ?? ''
 }
 
+/** The storage class a volume belongs to; empty: none. */
 export function volumeClass(volume: PersistentVolume): string {
   return volume.metadata.annotations?.[claimClassAnnotation] ?? volume.spec.storageClassName ?? ''
 }
