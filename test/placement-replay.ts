@@ -18,6 +18,8 @@ interface ReplayedStep {
   readonly node: string | null
   readonly feasible?: readonly number[]
   readonly scores?: { readonly total: readonly number[]; readonly plugins: Readonly<Record<string, number | readonly number[]>> }
+  readonly reason?: string
+  readonly message?: string
   readonly after?: readonly KubeObject[]
 }
 
@@ -31,7 +33,7 @@ export interface Replay {
   readonly scored: number
 }
 
-/** Holds the model to a recording: the feasible nodes, each plugin's score, the landing, and the refusals. */
+/** Holds the model to a recording: the feasible nodes, each plugin's score, the landing, and what refused pods are told. */
 export function replayPlacements(recording: ReplayedRecording): Replay {
   const { state, problems } = buildClusterState(recording.objects)
   const differences = problems.map(problem => `${problem.where}: ${problem.code}`)
@@ -42,7 +44,7 @@ export function replayPlacements(recording: ReplayedRecording): Replay {
     const whole = placement.evaluate(pod)
     if (step.node === null) {
       counts.refused++
-      if (whole.landing.length > 0) differences.push(`${pod.key}: refused, the model lands it on ${whole.landing.join(' ')}`)
+      differences.push(...refusalDifferences(step, whole).map(line => `${pod.key}: ${line}`))
       continue
     }
     counts.placed++
@@ -67,6 +69,14 @@ function settingsOf({ kubernetesVersion, configuration }: ReplayedRecording): Sc
   if (!settings.ok)
     throw new Error(`${settings.problem.where}: found ${settings.problem.found}, expected ${settings.problem.expected}`)
   return settings.value
+}
+
+function refusalDifferences({ reason, message }: ReplayedStep, { landing, message: said, preemption }: Evaluation): string[] {
+  if (landing.length > 0) return [`refused, the model lands it on ${landing.join(' ')}`]
+  // A gated pod never comes to the scheduler: what its condition says is the API server's.
+  if (reason === 'SchedulingGated') return []
+  const modelled = [said, preemption].filter(part => part !== '').join(' ')
+  return modelled === message ? [] : [`refused: ${modelled}, recorded ${message}`]
 }
 
 function feasibleDifferences(

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type ApiClient, type ApiObject, apiPath } from '../control-plane/api-client.ts'
 import { kubernetesVersions, type MinorVersion } from '../control-plane/build.ts'
 import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
+import { resizedStatus } from './resized-status.ts'
 import { type LoggedDecision, loggingFlags, SchedulerLog } from './scheduler-log.ts'
 import { type SeededCluster, type StandingPod, seededCluster } from './seeded-cluster.ts'
 import { seededPod } from './seeded-pods.ts'
@@ -60,7 +61,7 @@ export async function recordCluster({ seed, version, podCount, nodeCount, config
   const controlPlane = await startControlPlane({ scheduler: 'off', controllerManager: false })
   try {
     const { client } = controlPlane
-    const objects = await createCluster(client, cluster)
+    const objects = await createCluster(client, cluster, version)
     const log = new SchedulerLog()
     // The scheduler starts after the cluster stands, so its caches hold all of it before the first pod.
     await controlPlane.startScheduler({
@@ -90,7 +91,7 @@ export async function recordCluster({ seed, version, podCount, nodeCount, config
   }
 }
 
-async function createCluster(client: ApiClient, cluster: SeededCluster): Promise<ApiObject[]> {
+async function createCluster(client: ApiClient, cluster: SeededCluster, version: MinorVersion): Promise<ApiObject[]> {
   const recorded: ApiObject[] = []
   for (const object of [...cluster.nodes, ...cluster.objects]) {
     const { namespace = '', name } = object.metadata
@@ -100,11 +101,15 @@ async function createCluster(client: ApiClient, cluster: SeededCluster): Promise
     }
     if (object.kind !== 'RuntimeClass') recorded.push(recordedForm(stored, object))
   }
-  for (const standing of cluster.standing) recorded.push(await createStanding(client, standing))
+  for (const standing of cluster.standing) recorded.push(await createStanding(client, standing, version))
   return recorded
 }
 
-async function createStanding(client: ApiClient, { pod, state }: StandingPod): Promise<ApiObject> {
+async function createStanding(
+  client: ApiClient,
+  { pod, state, resized }: StandingPod,
+  version: MinorVersion,
+): Promise<ApiObject> {
   const { namespace = '', name } = pod.metadata
   const path = apiPath(pod, namespace, name)
   const created = await client.want('POST', apiPath(pod, namespace), pod)
@@ -121,27 +126,11 @@ async function createStanding(client: ApiClient, { pod, state }: StandingPod): P
       return form(await client.want('DELETE', path, { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 86_400 }))
     case 'resized':
     case 'resize-infeasible':
-      return form(await client.want('PATCH', `${path}/status`, { status: resizedStatus(created, state) }))
-  }
-}
-
-function resizedStatus(pod: ApiObject, state: 'resized' | 'resize-infeasible'): object {
-  const { containers } = pod.spec as { containers: { name: string; image: string }[] }
-  const condition = { type: 'PodResizePending', status: 'True', reason: 'Infeasible', message: 'does not fit' }
-  const requests = { cpu: '300m', memory: '256Mi' }
-  return {
-    phase: 'Running',
-    ...(state === 'resized' ? {} : { conditions: [condition] }),
-    containerStatuses: containers.map(({ name, image }) => ({
-      name,
-      image,
-      imageID: image,
-      ready: true,
-      restartCount: 0,
-      state: { running: {} },
-      allocatedResources: requests,
-      resources: { requests },
-    })),
+      return form(
+        await client.want('PATCH', `${path}/status`, {
+          status: resizedStatus(created, { resized, isInfeasible: state === 'resize-infeasible', version }),
+        }),
+      )
   }
 }
 

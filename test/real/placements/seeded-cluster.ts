@@ -1,7 +1,9 @@
 // A cluster made from a seed: its nodes, images, volumes, services and owners, before any pod is placed.
 import type { ApiObject } from '../control-plane/api-client.ts'
+import { type ResizedRequests, resizedRequests } from './resized-status.ts'
+import { namespaceNames } from './seeded-affinity.ts'
 import { seededNodes } from './seeded-nodes.ts'
-import { type Application, namespaceNames, seededApplications, standingPod } from './seeded-pods.ts'
+import { type Application, seededApplications, standingPod } from './seeded-pods.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { type ClaimPool, seededVolumes } from './seeded-volumes.ts'
 
@@ -21,6 +23,8 @@ export interface SeededCluster {
 export interface StandingPod {
   readonly pod: ApiObject
   /** Ended pods hold nothing; terminating ones still hold their resources; a resized one runs with other requests. */
+  /** What a resized pod runs with, instead of its requests. */
+  readonly resized: ResizedRequests
   readonly state: 'running' | 'succeeded' | 'failed' | 'terminating' | 'resized' | 'resize-infeasible'
 }
 
@@ -39,8 +43,13 @@ export function seededCluster(seed: number, nodeCount?: number): SeededCluster {
   const applications = seededApplications(random, { nodes, plainShare: isUniform ? 0.6 : 0.25 })
   const standing = Array.from({ length: isUniform ? 3 : Math.min(count, 30) }, (_, index): StandingPod => {
     const pod = standingPod(random, { applications, claims: volumes.claims, nodes }, `standing-${index}`)
-    if (random.chance(0.7)) return { pod, state: 'running' }
-    return { pod, state: random.pick(['succeeded', 'failed', 'terminating', 'terminating', 'resized', 'resize-infeasible']) }
+    const resized = resizedRequests(random)
+    if (random.chance(0.7)) return { pod, resized, state: 'running' }
+    return {
+      pod,
+      resized,
+      state: random.pick(['succeeded', 'failed', 'terminating', 'terminating', 'resized', 'resize-infeasible']),
+    }
   })
   return {
     seed,

@@ -38,7 +38,7 @@ export function seededNodes(random: SeededRandom, { count, isUniform }: NodesOpt
   return Array.from({ length: count }, (_, index): ApiObject => {
     const name = `n${index}`
     const labels: Record<string, string> = {
-      'kubernetes.io/hostname': name,
+      ...(!isUniform && random.chance(0.02) ? {} : { 'kubernetes.io/hostname': name }),
       'kubernetes.io/arch': !isUniform && random.chance(0.2) ? 'arm64' : 'amd64',
     }
     if (isUniform || !missesZones || random.chance(0.85)) {
@@ -68,6 +68,7 @@ export function seededNodes(random: SeededRandom, { count, isUniform }: NodesOpt
 }
 
 function nodeResources(random: SeededRandom): Record<string, string> {
+  if (random.chance(0.015)) return { cpu: '0', memory: '0', pods: '110' }
   return {
     cpu: random.pick(['2', '4', '3920m', '8', '16', '1930m']),
     memory: random.pick(['4Gi', '7814320Ki', '8Gi', '15842Mi', '16000000000', '32Gi']),

@@ -1,5 +1,15 @@
 // Applications from a seed and the pods they are made of: together they ask for everything the default filters and scores judge.
 import type { ApiObject } from '../control-plane/api-client.ts'
+import {
+  diskLabel,
+  type Json,
+  namespaceNames,
+  nodeAffinity,
+  podTerms,
+  spreadConstraints,
+  type TemplateContext,
+  zoneLabel,
+} from './seeded-affinity.ts'
 import { images } from './seeded-nodes.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { type ClaimPool, claimNamespace } from './seeded-volumes.ts'
@@ -15,16 +25,7 @@ export interface Application {
   readonly template: PodTemplate
 }
 
-export const namespaceNames = ['shop', 'data', 'infra'] as const
-
-type Json = Record<string, unknown>
 type PodTemplate = Json
-
-const hostname = 'kubernetes.io/hostname'
-const zone = 'topology.kubernetes.io/zone'
-const region = 'topology.kubernetes.io/region'
-const disk = 'example.com/disk'
-const rank = 'example.com/rank'
 
 /** Six to twelve applications in all namespaces. Pods of the plain ones ask for resources alone and often see nodes tie. */
 export function seededApplications(
@@ -61,7 +62,7 @@ export function seededPod(random: SeededRandom, { applications, claims }: PodSou
   if (random.chance(0.14)) {
     namespace = claimNamespace
     spec.volumes = podVolumes(random, claims)
-  }
+  } else if (random.chance(0.06)) spec.volumes = [sharedDisk(random)]
   if (random.chance(0.02)) spec.schedulingGates = [{ name: 'example.com/wait' }]
   return podOf({ ...application, namespace }, name, spec)
 }
@@ -71,6 +72,7 @@ export function standingPod(random: SeededRandom, cluster: PodSources, name: str
   const application = random.pick(cluster.applications)
   const nodeName = random.pick(cluster.nodes).metadata.name
   const spec: Json = { ...structuredClone(application.template), nodeName }
+  if (random.chance(0.1)) spec.volumes = [sharedDisk(random)]
   if (!random.chance(0.12)) return podOf(application, name, spec)
   const claimName = random.pick(cluster.claims.bound)
   spec.volumes = [{ name: claimName, persistentVolumeClaim: { claimName } }]
@@ -100,13 +102,6 @@ function podOf(application: Application, name: string, spec: Json): ApiObject {
   }
 }
 
-interface TemplateContext {
-  readonly nodes: readonly ApiObject[]
-  /** Names of all applications: what affinities look for. */
-  readonly names: readonly string[]
-  readonly labels: Readonly<Record<string, string>>
-}
-
 function podSpec(random: SeededRandom, context: TemplateContext): PodTemplate {
   const spec: Json = {
     containers: Array.from({ length: random.pick([1, 1, 1, 2, 3]) }, (_, index) => container(random, `c${index}`)),
@@ -120,8 +115,9 @@ function podSpec(random: SeededRandom, context: TemplateContext): PodTemplate {
     spec.initContainers = []
   }
   if (random.chance(0.15))
-    spec.nodeSelector = random.pick([{ [disk]: 'ssd' }, { 'kubernetes.io/arch': 'amd64' }, { [zone]: 'a' }])
+    spec.nodeSelector = random.pick([{ [diskLabel]: 'ssd' }, { 'kubernetes.io/arch': 'amd64' }, { [zoneLabel]: 'a' }])
   if (random.chance(0.35)) spec.tolerations = random.some(tolerations, 0.4)
+  if (random.chance(0.03)) spec.tolerations = [{ operator: 'Exists' }]
   if (random.chance(0.2)) spec.priorityClassName = random.pick(['priority-10', 'priority-1000'])
   if (random.chance(0.4)) spec.topologySpreadConstraints = spreadConstraints(random, context)
   const affinity = {
@@ -180,98 +176,21 @@ const tolerations: readonly Json[] = [
   { key: 'node.kubernetes.io/memory-pressure', operator: 'Exists', effect: 'NoSchedule' },
 ]
 
-function nodeExpression(random: SeededRandom): Json {
-  return random.pick<Json>([
-    { key: disk, operator: 'In', values: ['ssd', 'nvme'] },
-    { key: disk, operator: 'NotIn', values: ['hdd'] },
-    { key: disk, operator: 'Exists' },
-    { key: disk, operator: 'DoesNotExist' },
-    { key: rank, operator: 'Gt', values: ['2'] },
-    { key: rank, operator: 'Lt', values: ['8'] },
-    { key: zone, operator: 'In', values: ['a', 'b'] },
-    { key: zone, operator: 'NotIn', values: ['b'] },
-    { key: 'example.com/dedicated', operator: 'DoesNotExist' },
-  ])
-}
-
-function nodeAffinity(random: SeededRandom, { nodes }: TemplateContext): Json {
-  const fields = (operator: string) => ({
-    matchFields: [{ key: 'metadata.name', operator, values: [random.pick(nodes).metadata.name] }],
-  })
-  const term = (): Json => ({
-    matchExpressions: Array.from({ length: random.pick([1, 1, 2]) }, () => nodeExpression(random)),
-    ...(random.chance(0.1) ? fields('NotIn') : {}),
-  })
-  const required = Array.from({ length: random.pick([1, 2]) }, () => (random.chance(0.06) ? fields('In') : term()))
-  const preferred = Array.from({ length: random.between(1, 3) }, () => ({
-    weight: random.between(1, 100),
-    preference: random.chance(0.1) ? fields('In') : term(),
-  }))
-  return {
-    ...(random.chance(0.3) ? { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: required } } : {}),
-    ...(random.chance(0.75) ? { preferredDuringSchedulingIgnoredDuringExecution: preferred } : {}),
-  }
-}
-
-function spreadConstraints(random: SeededRandom, { labels }: TemplateContext): Json[] {
-  return random.some([hostname, zone, disk, region], 0.4).map(topologyKey => {
-    const isHard = random.chance(0.4)
-    return {
-      topologyKey,
-      maxSkew: random.between(1, 3),
-      whenUnsatisfiable: isHard ? 'DoNotSchedule' : 'ScheduleAnyway',
-      labelSelector: random.chance(0.6)
-        ? { matchLabels: { app: labels.app } }
-        : { matchExpressions: [{ key: 'tier', operator: 'In', values: [labels.tier, 'back'] }] },
-      ...(isHard && random.chance(0.3) ? { minDomains: random.between(2, 5) } : {}),
-      ...(random.chance(0.3) ? { nodeAffinityPolicy: random.pick(['Honor', 'Ignore']) } : {}),
-      ...(random.chance(0.3) ? { nodeTaintsPolicy: random.pick(['Honor', 'Ignore']) } : {}),
-      ...(random.chance(0.25) ? { matchLabelKeys: ['revision'] } : {}),
-    }
-  })
-}
-
-interface PodTermsOptions {
-  readonly requiredShare: number
-  readonly isAnti: boolean
-}
-
-function podTerms(random: SeededRandom, context: TemplateContext, { requiredShare, isAnti }: PodTermsOptions): Json {
-  const isRequired = random.chance(requiredShare)
-  const preferred = Array.from({ length: random.between(1, 2) }, () => ({
-    weight: random.between(1, 100),
-    podAffinityTerm: podTerm(random, context, isAnti),
-  }))
-  return {
-    ...(isRequired ? { requiredDuringSchedulingIgnoredDuringExecution: [podTerm(random, context, isAnti)] } : {}),
-    ...(!isRequired || random.chance(0.4) ? { preferredDuringSchedulingIgnoredDuringExecution: preferred } : {}),
-  }
-}
-
-function podTerm(random: SeededRandom, { names, labels }: TemplateContext, isAnti: boolean): Json {
-  return {
-    topologyKey: random.pick(isAnti ? [hostname, hostname, disk] : [hostname, zone, zone, disk]),
-    labelSelector: random.pick<Json>([
-      ...Array.from({ length: isAnti ? 4 : 1 }, () => ({ matchLabels: { app: labels.app } })),
-      { matchLabels: { app: random.pick(names) } },
-      { matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['batch', 'front'] }] },
-      {
-        matchExpressions: [
-          { key: 'app', operator: 'Exists' },
-          { key: 'tier', operator: 'In', values: ['batch'] },
-        ],
-      },
-    ]),
-    ...(random.chance(0.2) ? { namespaces: random.some(namespaceNames, 0.6) } : {}),
-    ...(random.chance(0.2) ? { namespaceSelector: random.pick([{}, { matchLabels: { team: 'store' } }]) } : {}),
-    ...(random.chance(0.12) ? { matchLabelKeys: ['revision'] } : {}),
-    ...(random.chance(0.08) ? { mismatchLabelKeys: ['shard'] } : {}),
-  }
-}
-
 function podVolumes(random: SeededRandom, claims: ClaimPool): Json[] {
   const pool = random.pick([claims.bound, claims.bound, claims.single, claims.local, claims.provisioned])
   const rare = random.chance(0.05) ? [...claims.stuck, 'missing'] : pool
   const chosen = new Set(Array.from({ length: random.pick([1, 1, 2]) }, () => random.pick(rare)))
   return Array.from(chosen, claimName => ({ name: claimName, persistentVolumeClaim: { claimName } }))
+}
+
+/** Disks that pods name themselves: where one writes, no other may be on the same node. */
+function sharedDisk(random: SeededRandom): Json {
+  const readOnly = random.chance(0.5)
+  const source = random.pick<Json>([
+    { iscsi: { targetPortal: '10.1.1.9', iqn: 'iqn.2020-01.example:disk', lun: 0, readOnly } },
+    { rbd: { monitors: random.pick([['10.1.1.7'], ['10.1.1.8', '10.1.1.7']]), image: 'disk', readOnly } },
+    { gcePersistentDisk: { pdName: 'disk', readOnly } },
+    { awsElasticBlockStore: { volumeID: 'disk', readOnly } },
+  ])
+  return { name: 'shared', ...source }
 }

@@ -26,7 +26,7 @@ const keptStatus: Readonly<Record<string, readonly string[]>> = {
   Node: ['allocatable', 'images'],
   PersistentVolume: ['phase'],
   PersistentVolumeClaim: ['phase'],
-  Pod: ['phase', 'conditions', 'containerStatuses'],
+  Pod: ['phase', 'conditions', 'containerStatuses', 'initContainerStatuses', 'allocatedResources', 'resources'],
   PodDisruptionBudget: [
     'observedGeneration',
     'disruptionsAllowed',
