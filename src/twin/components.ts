@@ -5,12 +5,14 @@ import type { Clock } from '#kube/clock.ts'
 import type { Random } from '#kube/random.ts'
 import type { ClusterAccess } from './access.ts'
 import type { ComponentContext } from './components/component.ts'
+import { startCronJobs } from './components/cronjob.ts'
 import { startDaemonSets } from './components/daemonset.ts'
 import { startDeployments } from './components/deployment.ts'
 import { startDisruption } from './components/disruption.ts'
 import { startEndpointSlices, startEndpoints } from './components/endpoints.ts'
 import { EventRecorder } from './components/event-recorder.ts'
 import { startGarbageCollector } from './components/garbage-collector.ts'
+import { startJobs, startTtlAfterFinished } from './components/job.ts'
 import { Kubelets, type NodePower } from './components/kubelet.ts'
 import { ComponentLoop, type LoopFailure } from './components/loop.ts'
 import { startNamespaces } from './components/namespace.ts'
@@ -109,6 +111,9 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['replicationcontroller', startReplicationControllers],
   ['statefulset', startStatefulSets],
   ['daemonset', startDaemonSets],
+  ['job', startJobs],
+  ['cronjob', startCronJobs],
+  ['ttl-after-finished', startTtlAfterFinished],
   ['disruption', startDisruption],
   ['endpoint', startEndpoints],
   ['endpointslice', startEndpointSlices],

@@ -1,0 +1,172 @@
+// What a Job does next: how many pods it wants, and when it has succeeded or failed. Pure.
+import type { Pod } from '#kube/objects.ts'
+import type { Job, PodFailurePolicyRule } from './kinds.ts'
+import { conditionOf, isFinished, isTerminating } from './pod-state.ts'
+
+export const indexAnnotation = 'batch.kubernetes.io/job-completion-index'
+
+/** What has been counted so far, of pods that are gone too. */
+export interface JobCounts {
+  readonly succeeded: number
+  readonly failed: number
+  readonly completedIndexes: ReadonlySet<number>
+}
+
+export type JobEnd =
+  | { readonly kind: 'complete'; readonly reason: string; readonly message: string }
+  | { readonly kind: 'failed'; readonly reason: string; readonly message: string }
+
+export interface JobDecision {
+  readonly end: JobEnd | undefined
+  /** How many more pods to make, and for an Indexed job of which indexes. */
+  readonly create: number
+  readonly indexes: readonly number[]
+  /** Names of pods to delete. */
+  readonly remove: readonly string[]
+}
+
+export interface JobInput {
+  readonly job: Job
+  readonly counts: JobCounts
+  /** Pods that are neither finished nor terminating. */
+  readonly active: readonly Pod[]
+  /** Message of the first FailJob rule that a pod met. */
+  readonly failJob: string | undefined
+  readonly nowMs: number
+}
+
+export function isIndexed(job: Job): boolean {
+  return job.spec.completionMode === 'Indexed'
+}
+
+export function jobDecision(input: JobInput): JobDecision {
+  const { job, active, nowMs, failJob, counts } = input
+  const end = jobEnd(job, { counts, active: active.length, failJob, nowMs })
+  const all = active.map(pod => pod.metadata.name)
+  if (end !== undefined) return { end, create: 0, indexes: [], remove: all }
+  if (job.spec.suspend === true) return { end: undefined, create: 0, indexes: [], remove: all }
+  const wanted = wantedPods(job, counts, active.length)
+  if (active.length > wanted) {
+    const youngestFirst = active.toSorted((a, b) =>
+      (a.metadata.creationTimestamp ?? '') > (b.metadata.creationTimestamp ?? '') ? -1 : 1,
+    )
+    return {
+      end: undefined,
+      create: 0,
+      indexes: [],
+      remove: youngestFirst.slice(0, active.length - wanted).map(pod => pod.metadata.name),
+    }
+  }
+  const missing = wanted - active.length
+  const indexes = isIndexed(job) ? freeIndexes(job, counts, active).slice(0, missing) : []
+  return { end: undefined, create: isIndexed(job) ? indexes.length : missing, indexes, remove: [] }
+}
+
+interface EndInput {
+  readonly counts: JobCounts
+  readonly active: number
+  readonly failJob: string | undefined
+  readonly nowMs: number
+}
+
+function jobEnd(job: Job, { counts, active, failJob, nowMs }: EndInput): JobEnd | undefined {
+  const { completions, backoffLimit = 6, activeDeadlineSeconds } = job.spec
+  if (failJob !== undefined) return { kind: 'failed', reason: 'PodFailurePolicy', message: failJob }
+  if (counts.failed > backoffLimit)
+    return { kind: 'failed', reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' }
+  const startedMs = Date.parse(job.status?.startTime ?? '')
+  if (activeDeadlineSeconds !== undefined && job.spec.suspend !== true && startedMs + activeDeadlineSeconds * 1000 <= nowMs) {
+    return { kind: 'failed', reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' }
+  }
+  const succeeded = isIndexed(job) ? counts.completedIndexes.size : counts.succeeded
+  const isDone = completions === undefined ? counts.succeeded > 0 && active === 0 : succeeded >= completions
+  if (isDone) return { kind: 'complete', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' }
+  return undefined
+}
+
+function wantedPods(job: Job, counts: JobCounts, active: number): number {
+  const { parallelism = 1, completions } = job.spec
+  // A work queue: once a pod has succeeded the others only finish.
+  if (completions === undefined) return counts.succeeded > 0 ? active : parallelism
+  const succeeded = isIndexed(job) ? counts.completedIndexes.size : counts.succeeded
+  return Math.min(parallelism, Math.max(0, completions - succeeded))
+}
+
+function freeIndexes(job: Job, counts: JobCounts, active: readonly Pod[]): readonly number[] {
+  const busy = new Set(active.map(indexOf))
+  const free: number[] = []
+  for (let index = 0; index < (job.spec.completions ?? 0); index++)
+    if (!busy.has(index) && !counts.completedIndexes.has(index)) free.push(index)
+  return free
+}
+
+/** The completion index of a pod; -1 without one. */
+export function indexOf(pod: Pod): number {
+  const text = pod.metadata.annotations?.[indexAnnotation]
+  return text !== undefined && /^[0-9]{1,9}$/.test(text) ? Number(text) : -1
+}
+
+export type PodVerdict =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'failed'; readonly counts: boolean; readonly failJob: string | undefined }
+
+/** What a pod of the job comes to; one that is being deleted counts as failed before it has ended, unless the job waits for that. */
+export function podVerdict(job: Job, pod: Pod): PodVerdict {
+  if (pod.status?.phase === 'Succeeded') return { kind: 'succeeded' }
+  const waitsForEnd = job.spec.podReplacementPolicy === 'Failed' || job.spec.podFailurePolicy !== undefined
+  const isLost = pod.status?.phase === 'Failed' || (isTerminating(pod) && !isFinished(pod) && !waitsForEnd)
+  if (!isLost) return { kind: 'running' }
+  const rule = job.spec.podFailurePolicy?.rules.find(candidate => meets(candidate, pod))
+  if (rule?.action === 'Ignore') return { kind: 'failed', counts: false, failJob: undefined }
+  const failJob =
+    rule?.action === 'FailJob'
+      ? `Pod ${pod.metadata.namespace ?? ''}/${pod.metadata.name} has condition or exit code matching FailJob rule at index ${job.spec.podFailurePolicy?.rules.indexOf(rule) ?? 0}`
+      : undefined
+  return { kind: 'failed', counts: true, failJob }
+}
+
+function meets(rule: PodFailurePolicyRule, pod: Pod): boolean {
+  const { onExitCodes, onPodConditions } = rule
+  if (onExitCodes !== undefined) {
+    const statuses = (pod.status?.containerStatuses ?? []).filter(
+      status => onExitCodes.containerName === undefined || status.name === onExitCodes.containerName,
+    )
+    return statuses.some(status => {
+      const code = status.state?.terminated?.exitCode
+      return code !== undefined && code !== 0 && onExitCodes.values.includes(code) === (onExitCodes.operator === 'In')
+    })
+  }
+  return (onPodConditions ?? []).some(
+    ({ type, status }) => conditionOf(pod.status?.conditions, type)?.status === (status ?? 'True'),
+  )
+}
+
+/** 10 s, doubled with each failure in a row, at most 6 minutes. */
+export function jobBackOffMs(failuresInARow: number): number {
+  return failuresInARow <= 0 ? 0 : Math.min(360_000, 10_000 * 2 ** Math.min(10, failuresInARow - 1))
+}
+
+/** `0-2,5`: how completed indexes are written. */
+export function indexText(indexes: ReadonlySet<number>): string {
+  const sorted = [...indexes].sort((a, b) => a - b)
+  const parts: string[] = []
+  for (let at = 0; at < sorted.length; ) {
+    let end = at
+    while (end + 1 < sorted.length && sorted[end + 1] === (sorted[end] ?? 0) + 1) end++
+    parts.push(end === at ? `${sorted[at]}` : end === at + 1 ? `${sorted[at]},${sorted[end]}` : `${sorted[at]}-${sorted[end]}`)
+    at = end + 1
+  }
+  return parts.join(',')
+}
+
+/** The reverse of `indexText`; what does not parse is left out. */
+export function parseIndexes(text: string | undefined): ReadonlySet<number> {
+  const indexes = new Set<number>()
+  for (const part of (text ?? '').split(',')) {
+    const match = /^([0-9]{1,9})(?:-([0-9]{1,9}))?$/.exec(part)
+    if (match === null) continue
+    for (let index = Number(match[1]); index <= Number(match[2] ?? match[1]); index++) indexes.add(index)
+  }
+  return indexes
+}
