@@ -1,10 +1,23 @@
 // Built-in admission: what an API server adds to new objects, and what it refuses although the object is well formed.
 import type { KubeObject } from '#kube/objects.ts'
 import { forbidden, notFound, StatusError, statusBody } from '#kube/status.ts'
-import { type Draft, fieldsAt, isFields, itemsAt, textAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isFields, itemsAt, setAt, textAt } from '../json-value.ts'
 import type { ApiServer, User } from './api-server.ts'
 import { applyLimitRanges } from './limit-ranges.ts'
 import type { ResourceType } from './resource-type.ts'
+import { assignServiceAddresses } from './service-addresses.ts'
+
+/** A Job finds its pods by its own UID, unless its user took that in hand. */
+function selectOwnPods(draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec')
+  const template = fieldsAt(spec, 'template')
+  if (spec === undefined || template === undefined || spec['manualSelector'] === true) return
+  const uid = textAt(draft, 'metadata', 'uid') ?? ''
+  const name = textAt(draft, 'metadata', 'name') ?? ''
+  const labels = { 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name, 'controller-uid': uid, 'job-name': name }
+  setAt(template, ['metadata', 'labels'], { ...fieldsAt(template, 'metadata', 'labels'), ...labels })
+  spec['selector'] = { ...fieldsAt(spec, 'selector'), matchLabels: { ...fieldsAt(spec, 'selector', 'matchLabels'), 'batch.kubernetes.io/controller-uid': uid } }
+}
 
 /** Namespaces that are always there and cannot be deleted. */
 export const immortalNamespaces: readonly string[] = ['default', 'kube-system', 'kube-public']
@@ -22,20 +35,30 @@ export function admitCreate(server: ApiServer, type: ResourceType, draft: Draft,
       return taintNewNode(draft, user)
     case 'ingresses.networking.k8s.io':
       return defaultIngressClass(server, draft)
+    case 'services':
+      return assignServiceAddresses(server, draft)
+    case 'jobs.batch':
+      return selectOwnPods(draft)
     default:
   }
 }
 
-export function admitUpdate(server: ApiServer, type: ResourceType, draft: Draft, existing: KubeObject, _user: User): void {
-  if (type.key === 'pods') {
-    // An update may not change what admission resolved on create.
-    const spec = fieldsAt(draft, 'spec')
-    const before = fieldsAt(existing, 'spec')
-    for (const name of ['priority', 'preemptionPolicy', 'overhead'] as const) {
-      if (spec !== undefined && spec[name] === undefined && before?.[name] !== undefined) spec[name] = before[name]
+/** The same for an update. What admission resolved when a pod was created stays. */
+export function admitUpdate(server: ApiServer, type: ResourceType, draft: Draft, existing: KubeObject): void {
+  const spec = fieldsAt(draft, 'spec')
+  const before = fieldsAt(existing, 'spec')
+  if (spec === undefined) return
+  if (type.key === 'services') {
+    if ((textAt(spec, 'clusterIP') ?? '') === '' && textAt(spec, 'type') !== 'ExternalName') {
+      spec['clusterIP'] = before?.['clusterIP']
+      spec['clusterIPs'] = before?.['clusterIPs']
     }
+    assignServiceAddresses(server, draft)
   }
-  void server
+  if (type.key !== 'pods') return
+  for (const name of ['priority', 'preemptionPolicy', 'overhead']) {
+    if (spec[name] === undefined && before?.[name] !== undefined) spec[name] = before[name]
+  }
 }
 
 function admitIntoNamespace(server: ApiServer, type: ResourceType, draft: Draft): void {

@@ -1,10 +1,11 @@
 // Rules of single built-in kinds: required fields, allowed values, and what an update may not change.
 import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/field-error.ts'
+import { parseCron } from '#kube/cron.ts'
 import { dns1123LabelProblems } from '#kube/names.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { parseQuantity } from '#kube/quantity.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
-import { type Draft, fieldsAt, isEmpty, isFields, isSame, itemsAt, listAt, textAt, textsAt, valueAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, textAt, textsAt, valueAt } from '../json-value.ts'
 import type { ApiServer } from './api-server.ts'
 import type { ResourceType } from './resource-type.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
@@ -218,7 +219,10 @@ function jobTemplateProblems(spec: Draft, path: string): readonly FieldError[] {
 
 function cronJobProblems(draft: Draft): readonly FieldError[] {
   const problems: FieldError[] = []
-  if ((textAt(draft, 'spec', 'schedule') ?? '') === '') problems.push(required('spec.schedule'))
+  const schedule = textAt(draft, 'spec', 'schedule') ?? ''
+  const parsed = parseCron(schedule)
+  if (schedule === '') problems.push(required('spec.schedule'))
+  else if (!parsed.ok) problems.push(invalid('spec.schedule', schedule, parsed.problem.expected))
   problems.push(...jobTemplateProblems(fieldsAt(draft, 'spec', 'jobTemplate', 'spec') ?? {}, 'spec.jobTemplate.spec.template'))
   return problems
 }
@@ -327,14 +331,5 @@ function clusterAddressProblems(draft: Draft, existing: KubeObject): readonly Fi
   const before = textAt(existing, 'spec', 'clusterIP') ?? ''
   const now = textAt(draft, 'spec', 'clusterIP') ?? ''
   if (before === '' || now === before || textAt(draft, 'spec', 'type') === 'ExternalName') return []
-  if (now === '') {
-    // A client that does not send the address keeps it.
-    const spec = fieldsAt(draft, 'spec')
-    if (isFields(spec)) {
-      spec['clusterIP'] = before
-      spec['clusterIPs'] = valueAt(existing, 'spec', 'clusterIPs')
-    }
-    return []
-  }
   return [invalid('spec.clusterIPs[0]', [now], 'may not change once set')]
 }

@@ -102,7 +102,7 @@ export class WritePipeline {
     keepUnwritable(type, draft, existing, options.subresource)
     // A write to a subresource takes the rest from what is stored, which has its defaults and is frozen.
     if (options.subresource === undefined) setDefaults(type, draft, this.#server)
-    if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing, options.user)
+    if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing)
     return draft
   }
 
