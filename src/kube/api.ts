@@ -1,4 +1,5 @@
 // The typed face of an API server: one object per resource, one method per verb. Refusals are StatusErrors.
+import { breather } from './breather.ts'
 import type { Clock } from './clock.ts'
 import { Connection, parsed, parseJson, requestTimeoutMs } from './connection.ts'
 import { type Discovery, discover } from './discovery.ts'
@@ -120,14 +121,14 @@ export function openApi(transport: Transport, options: ApiOptions): Api {
   const retries = { clock: options.clock, log: options.log ?? silentLog, bucket: options.bucket ?? defaultBucket }
   const connection = new Connection(retryingTransport(transport, retries), options)
   return {
-    resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource),
+    resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource, options.clock),
     discover: signal => discover(connection, signal),
     getPath: async (path, request) => parseJson(await connection.request('GET', path, request)),
     close: () => connection.close(),
   }
 }
 
-function resourceApi<T extends KubeObject>(connection: Connection, resource: GroupVersionResource): ResourceApi<T> {
+function resourceApi<T extends KubeObject>(connection: Connection, resource: GroupVersionResource, clock: Clock): ResourceApi<T> {
   const path = (options: RequestOptions, name?: string, subresource?: string) =>
     resourcePath(resource, { namespace: options.namespace, name, subresource })
 
@@ -144,7 +145,7 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
   const visit = async (options: ListOptions, each: (item: T) => void) => {
     const sent = { accept: acceptOf(options, 'List'), query: listQuery(options) }
     const answer = await connection.stream(path(options), { timeoutMs: listTimeoutMs, ...options }, sent)
-    return readList<T>(answer.chunks, { visit: each, breathe: connection.breather() })
+    return readList<T>(answer.chunks, { visit: each, breathe: breather(clock) })
   }
 
   const list = async (options: ListOptions): Promise<KubeList<T>> => {

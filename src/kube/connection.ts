@@ -1,6 +1,5 @@
 // One API server as seen by the typed requests: headers, bodies, limits, and refusals as StatusErrors.
 import type { RequestOptions } from './api.ts'
-import type { Clock } from './clock.ts'
 import { statusErrorOf } from './status.ts'
 import type { HttpVerb, Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
 
@@ -8,7 +7,6 @@ import type { HttpVerb, Transport, TransportRequest, TransportResponse, Transpor
 export const requestTimeoutMs = 30_000
 /** What an API server takes at most. */
 const bodyLimitBytes = 3 * 1024 * 1024
-const breathAfterMs = 2
 
 /** What goes with a request beside its path. */
 export interface Sent {
@@ -22,12 +20,10 @@ export interface Sent {
 export class Connection {
   readonly #transport: Transport
   readonly #userAgent: string
-  readonly #clock: Clock
 
-  constructor(transport: Transport, options: { readonly userAgent: string; readonly clock: Clock }) {
+  constructor(transport: Transport, options: { readonly userAgent: string }) {
     this.#transport = transport
     this.#userAgent = options.userAgent
-    this.#clock = options.clock
   }
 
   /** @throws StatusError for an answer of 400 and up. */
@@ -41,16 +37,6 @@ export class Connection {
     const answer = await this.#transport.stream(this.#message('GET', path, options, sent))
     if (answer.status >= 400) throw statusErrorOf(answer.status, answer.headers, await wholeBody(answer.chunks))
     return answer
-  }
-
-  /** Gives the event loop a turn when 2 ms passed since it last had one. */
-  breather(): () => Promise<void> {
-    let sinceMs = this.#clock.elapsed()
-    return async () => {
-      if (this.#clock.elapsed() - sinceMs < breathAfterMs) return
-      await new Promise<void>(resolve => setImmediate(resolve))
-      sinceMs = this.#clock.elapsed()
-    }
   }
 
   close(): Promise<void> {

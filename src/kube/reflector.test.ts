@@ -171,10 +171,12 @@ describe('7.7 a streaming list', () => {
     feed.say(added(pod('b', 45)))
     await clock.quiet()
     expect(informer.store.size).toBe(0)
+    expect([informer.isSynced, informer.state]).toEqual([false, 'starting'])
     feed.say(bookmark(50, endOfInitialEvents))
     await clock.quiet()
     await informer.synced
     expect(informer.store.resourceVersion).toBe('50')
+    expect([informer.isSynced, informer.state]).toEqual([true, 'synced'])
     feed.say(modified(pod('a', 51)))
     await clock.quiet()
     expect(changes).toEqual(['ADDED a a 40 initial', 'ADDED b b 45 initial', 'MODIFIED a a 51'])

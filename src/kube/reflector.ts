@@ -7,6 +7,7 @@
 
 import type { ResourceApi } from './api.ts'
 import { Backoff, reflectorBackoff } from './backoff.ts'
+import { breather } from './breather.ts'
 import type { Clock } from './clock.ts'
 import { ConnectionError } from './connection-error.ts'
 import { type Log, messageOf } from './log.ts'
@@ -166,12 +167,11 @@ export class Reflector<T extends KubeObject> {
     const end = await this.#readWatch({ resourceVersion, sendInitialEvents: true }, signal, {
       upsert: object => (isLoaded ? this.#options.store.upsert(object) : this.#hold(initial, object)),
       remove: object => (isLoaded ? this.#options.store.remove(object) : this.#letGo(initial, object)),
-      bookmark: (version, isEnd) => {
-        if (!isLoaded && isEnd) {
-          isLoaded = true
-          this.#replace([...initial.values()], version, reason)
-          turn[Symbol.dispose]()
-        }
+      bookmark: async (version, isEnd) => {
+        if (isLoaded || !isEnd) return
+        isLoaded = true
+        await this.#replace([...initial.values()], version, reason)
+        turn[Symbol.dispose]()
       },
     })
     if (isLoaded) {
@@ -231,7 +231,7 @@ export class Reflector<T extends KubeObject> {
         if (token !== undefined) continue
         if (pages > 1 && resourceVersion === '0') this.#isPaged = true
         isComplete = true
-        this.#replace(objects, head.metadata.resourceVersion ?? '', reason)
+        await this.#replace(objects, head.metadata.resourceVersion ?? '', reason)
         return
       }
     } catch (error) {
@@ -248,20 +248,21 @@ export class Reflector<T extends KubeObject> {
     else await this.#fail(error, signal)
   }
 
-  #replace(objects: readonly T[], resourceVersion: string, reason: RelistReason): void {
-    const { store, log } = this.#options
+  async #replace(objects: readonly T[], resourceVersion: string, reason: RelistReason): Promise<void> {
+    const { store, log, clock } = this.#options
     count(this.#relists, reason)
     if (isNewer(store.resourceVersion, resourceVersion)) {
       log.warn({ resource: this.#resource, from: store.resourceVersion, to: resourceVersion }, 'resourceVersion went backwards')
     }
-    store.replace(objects, resourceVersion)
+    const breathe = breather(clock)
+    for (const _ of store.replaceInSteps(objects, resourceVersion)) await breathe()
     this.#position = resourceVersion
     this.#relist = undefined
     this.#shortWatches = 0
-    this.#setWell()
-    if (this.#isSynced) return
+    const isFirst = !this.#isSynced
     this.#isSynced = true
-    this.#options.onSynced()
+    this.#setWell()
+    if (isFirst) this.#options.onSynced()
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -279,7 +280,7 @@ export class Reflector<T extends KubeObject> {
   #readWatch(
     request: Pick<WatchRequest, 'resourceVersion' | 'sendInitialEvents'>,
     signal: AbortSignal,
-    sink: { upsert(object: T): void; remove(object: T): void; bookmark(version: string, isEnd: boolean): void },
+    sink: { upsert(object: T): void; remove(object: T): void; bookmark(version: string, isEnd: boolean): void | Promise<void> },
   ): Promise<WatchEnd> {
     const { api, clock, random, scope, store } = this.#options
     const heard = (object: T, apply: (object: T) => void) => {
@@ -297,9 +298,9 @@ export class Reflector<T extends KubeObject> {
       sink: {
         upsert: (object: T) => heard(object, sink.upsert),
         remove: (object: T) => heard(object, sink.remove),
-        bookmark: (version: string, isEnd: boolean) => {
+        bookmark: async (version: string, isEnd: boolean) => {
           this.#setWell()
-          sink.bookmark(version, isEnd)
+          await sink.bookmark(version, isEnd)
           if (this.#relist === undefined) store.advance(version)
         },
         skip: (type: string, kind: string) => this.#skip(type, kind),
@@ -380,8 +381,9 @@ export class Reflector<T extends KubeObject> {
 
   #setWell(): void {
     this.#lastHeardMs = this.#options.clock.elapsed()
-    if (this.#state === 'synced') return
-    this.#state = 'synced'
+    const state = this.#isSynced ? 'synced' : 'starting'
+    if (this.#state === state && this.#problem === undefined) return
+    this.#state = state
     this.#problem = undefined
     this.#internalErrorsSinceMs = undefined
     this.#deniedBackoff.reset()

@@ -47,6 +47,8 @@ interface Index<T extends KubeObject> {
 
 /** For how long an own write may stand against an older list. */
 const observedMs = 60_000
+/** Objects replaced before the loop may turn: a few milliseconds. */
+const stepSize = 500
 
 const noNamespace = ''
 
@@ -152,13 +154,20 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
 
   /** The whole truth at `resourceVersion`, in projected form. Handlers are told the differences only. */
   replace(objects: readonly T[], resourceVersion: string): void {
+    for (const _ of this.replaceInSteps(objects, resourceVersion));
+  }
+
+  /** `replace` for big collections: the loop may turn at each step. The store is at `resourceVersion` after the last. */
+  *replaceInSteps(objects: readonly T[], resourceVersion: string): Generator<void> {
     const listed = new Set<T>()
+    let step = 0
     for (const object of objects) {
-      const kept = this.#replaceOne(object)
-      if (kept !== undefined) listed.add(kept)
+      listed.add(this.#replaceOne(object))
+      if (++step % stepSize === 0) yield
     }
     for (const object of [...this.list()]) {
-      if (listed.has(object)) continue
+      if (++step % stepSize === 0) yield
+      if (listed.has(object) || this.#find(object) !== object) continue
       if (this.#isFresh(object) && isNewer(object.metadata.resourceVersion, resourceVersion)) continue
       this.#drop(object, object, true)
     }
@@ -172,7 +181,7 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
     this.#resourceVersion = resourceVersion
   }
 
-  #replaceOne(object: T): T | undefined {
+  #replaceOne(object: T): T {
     const known = this.#find(object)
     if (known !== undefined) {
       const isUnchanged =

@@ -7,8 +7,8 @@ import type { Random } from './random.ts'
 export interface WatchSink<T extends KubeObject> {
   upsert(object: T): void
   remove(object: T): void
-  /** Everything is said up to this version. */
-  bookmark(resourceVersion: string, isEndOfInitialEvents: boolean): void
+  /** Everything is said up to this version. What it promises is awaited before the next event. */
+  bookmark(resourceVersion: string, isEndOfInitialEvents: boolean): void | Promise<void>
   /** An event that cannot be used: its type and kind. */
   skip(type: string, kind: string): void
 }
@@ -97,7 +97,10 @@ class WatchSession<T extends KubeObject> {
         timeoutSeconds: this.#timeoutSeconds,
         signal: AbortSignal.any([signal, this.#silence.signal]),
       })
-      for await (const { type, object } of events) this.#take(type, object)
+      for await (const { type, object } of events) {
+        const more = this.#take(type, object)
+        if (more !== undefined) await more
+      }
       signal.throwIfAborted()
       return this.#end('closed', undefined)
     } catch (error) {
@@ -114,7 +117,8 @@ class WatchSession<T extends KubeObject> {
     return { kind, error, events: this.#events, lastedMs, resourceVersion: this.#resourceVersion }
   }
 
-  #take(type: string, object: T): void {
+  /** A promise only where there is something to wait for: events are many. */
+  #take(type: string, object: T): Promise<void> | undefined {
     const nowMs = this.#options.clock.elapsed()
     this.#lastEventMs = nowMs
     const isFirst = this.#events === 0
@@ -125,7 +129,7 @@ class WatchSession<T extends KubeObject> {
     const isOurs = kind === undefined || object.kind === kind || object.kind === 'PartialObjectMetadata'
     if (version === undefined || version === '' || !isOurs) {
       this.#options.sink.skip(type, object.kind)
-      return
+      return undefined
     }
     switch (type) {
       case 'ADDED':
@@ -143,10 +147,12 @@ class WatchSession<T extends KubeObject> {
         break
       default:
         this.#options.sink.skip(type, object.kind)
-        return
+        return undefined
     }
     if (!this.#isSynthetic) this.#resourceVersion = version
-    if (type === 'BOOKMARK') this.#options.sink.bookmark(version, object.metadata.annotations?.[endOfInitialEvents] === 'true')
+    if (type !== 'BOOKMARK') return undefined
+    const isEnd = object.metadata.annotations?.[endOfInitialEvents] === 'true'
+    return this.#options.sink.bookmark(version, isEnd) ?? undefined
   }
 
   #noteBookmark(nowMs: number): void {
