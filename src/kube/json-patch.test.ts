@@ -66,6 +66,14 @@ describe('applying (RFC 6902 appendix A and beyond)', () => {
     expect(patched(document, patch)).toBe(message)
   })
 
+  test('a test for null holds where just the key is absent, as API servers have it', () => {
+    expect(patched('{"a":{}}', '[{"op":"test","path":"/a/b","value":null},{"op":"add","path":"/a/b","value":1}]')).toBe(
+      '{"a":{"b":1}}',
+    )
+    expect(patched('{}', '[{"op":"test","path":"/a/b","value":null}]')).toBe('patch[0]: a document that has the key "a"')
+    expect(patched('{"a":{"b":1}}', '[{"op":"test","path":"/a/b","value":null}]')).toBe('patch[0]: the value tested for')
+  })
+
   test('changes nothing it was given', () => {
     const document = Object.freeze({ a: Object.freeze([Object.freeze({ b: 1 })]), c: Object.freeze({}) })
     const applied = applyJsonPatch(document, [{ op: 'replace', path: '/a/0/b', value: 2 }])

@@ -90,6 +90,8 @@ function applied(document: unknown, operation: JsonPatchOperation): unknown {
     case 'remove':
       return changed(document, steps, { kind: 'remove' })
     case 'test':
+      // API servers take a test for null as holding where the key is absent, and clients rely on it to create what is missing.
+      if (operation.value === null && isAbsentKey(document, steps)) return document
       if (!isSameJson(valueAt(document, steps), operation.value)) throw new PatchMessage('the value tested for')
       return document
     case 'copy':
@@ -152,6 +154,14 @@ function valueAt(document: unknown, steps: readonly string[]): unknown {
     else throw new PatchMessage(`a document that has the key ${JSON.stringify(step)}`)
   }
   return value
+}
+
+/** Whether just the last step is missing, in an object. */
+function isAbsentKey(document: unknown, steps: readonly string[]): boolean {
+  const parent = steps.slice(0, -1).reduce<unknown>((value, step) => {
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, step) ? Reflect.get(value, step) : undefined
+  }, document)
+  return steps.length > 0 && isObject(parent) && !Object.hasOwn(parent, steps.at(-1) ?? '')
 }
 
 /** `/a~1b/0` as `a/b`, `0`. */

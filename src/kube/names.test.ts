@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
+  annotationBytes,
+  annotationBytesLimit,
   dns1035LabelProblems,
   dns1123LabelProblems,
   dns1123SubdomainProblems,
@@ -59,3 +61,16 @@ test('hashed names say the same for the same subject', () => {
   expect(hashedName('a'.repeat(80), 'x')).toHaveLength(63)
   expect(dns1123LabelProblems(hashedName(`${'a'.repeat(53)}-${'b'.repeat(9)}`, 'x'))).toEqual([])
 })
+
+test('annotations weigh in bytes, keys too', () => {
+  expect([annotationBytes({ a: 'ä', bc: '' }), annotationBytesLimit]).toEqual([5, 262_144])
+})
+
+test.each(['a'.repeat(1_000_000), 'a-'.repeat(500_000), 'a.'.repeat(500_000)])(
+  'a million characters are refused at once',
+  text => {
+    expect(dns1123SubdomainProblems(`${text}!`)).toHaveLength(2)
+    expect(qualifiedNameProblems(`${text}!`)).toHaveLength(2)
+    expect(labelValueProblems(`${text}!`)).toHaveLength(2)
+  },
+)

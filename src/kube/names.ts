@@ -21,6 +21,11 @@ const generatedCharacters = 'bcdfghjklmnpqrstvwxz2456789'
 /** What all annotations of one object may weigh: keys and values, in bytes. */
 export const annotationBytesLimit = 262_144
 
+/** What `annotations` weigh against `annotationBytesLimit`. */
+export function annotationBytes(annotations: Readonly<Record<string, string>>): number {
+  return Object.entries(annotations).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0)
+}
+
 /** What is wrong with `value` as a DNS-1123 label (namespace names, container names); empty: nothing. */
 export function dns1123LabelProblems(value: string): readonly string[] {
   const problems = lengthProblems(value, 63)
