@@ -287,8 +287,6 @@ export class Reflector<T extends KubeObject> {
       this.#events++
       this.#setWell()
       apply(object)
-      const version = object.metadata.resourceVersion
-      if (version !== undefined && this.#relist === undefined && isNewer(version, store.resourceVersion)) store.advance(version)
     }
     const options = {
       api,
@@ -301,7 +299,10 @@ export class Reflector<T extends KubeObject> {
         bookmark: async (version: string, isEnd: boolean) => {
           this.#setWell()
           await sink.bookmark(version, isEnd)
-          if (this.#relist === undefined) store.advance(version)
+        },
+        // Before the end of the initial events the store is at what it was.
+        advance: (version: string) => {
+          if (this.#relist === undefined && isNewer(version, store.resourceVersion)) store.advance(version)
         },
         skip: (type: string, kind: string) => this.#skip(type, kind),
       },

@@ -3,7 +3,7 @@
 import type { Clock } from './clock.ts'
 import type { KubeObject } from './objects.ts'
 import type { Projection } from './projection.ts'
-import { isNewer } from './resource-version.ts'
+import { compareResourceVersions, isNewer } from './resource-version.ts'
 
 export interface Change<T extends KubeObject> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
@@ -122,10 +122,10 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
     this.#options.projection.release(object)
   }
 
-  /** ADDED or MODIFIED came. What is not newer than what is known is dropped. */
+  /** ADDED or MODIFIED came. What is not newer than what is known is dropped: a replay. */
   upsert(object: T): void {
     const known = this.#find(object)
-    if (known !== undefined && !isReplacement(object, known)) return
+    if (known === undefined ? this.#isPassed(object) : !isReplacement(object, known)) return
     this.#put(this.project(object), known)
   }
 
@@ -143,8 +143,7 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
     const known = this.#find(object)
     const isAhead =
       known === undefined
-        ? // Not known and not newer than the watch's position: it was deleted since.
-          this.#resourceVersion === '' || isNewer(object.metadata.resourceVersion, this.#resourceVersion)
+        ? this.#resourceVersion === '' || isNewer(object.metadata.resourceVersion, this.#resourceVersion)
         : isNewer(object.metadata.resourceVersion, known.metadata.resourceVersion)
     if (!isAhead) return
     const stored = this.project(object)
@@ -194,6 +193,12 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
     }
     this.#put(object, known)
     return object
+  }
+
+  /** Whether the watch has told all there is to tell up to this object's version: where it is not known, it was deleted since. */
+  #isPassed(object: T): boolean {
+    const order = compareResourceVersions(object.metadata.resourceVersion, this.#resourceVersion)
+    return order !== undefined && order <= 0
   }
 
   #find(object: T): T | undefined {

@@ -7,7 +7,9 @@ import type { Random } from './random.ts'
 export interface WatchSink<T extends KubeObject> {
   upsert(object: T): void
   remove(object: T): void
-  /** Everything is said up to this version. What it promises is awaited before the next event. */
+  /** Everything is said up to this version, the last event included. */
+  advance(resourceVersion: string): void
+  /** A bookmark came, before `advance`. What it promises is awaited before the next event. */
   bookmark(resourceVersion: string, isEndOfInitialEvents: boolean): void | Promise<void>
   /** An event that cannot be used: its type and kind. */
   skip(type: string, kind: string): void
@@ -149,10 +151,20 @@ class WatchSession<T extends KubeObject> {
         this.#options.sink.skip(type, object.kind)
         return undefined
     }
-    if (!this.#isSynthetic) this.#resourceVersion = version
-    if (type !== 'BOOKMARK') return undefined
-    const isEnd = object.metadata.annotations?.[endOfInitialEvents] === 'true'
-    return this.#options.sink.bookmark(version, isEnd) ?? undefined
+    if (type === 'BOOKMARK') return this.#takeBookmark(object, version)
+    this.#advance(version)
+    return undefined
+  }
+
+  async #takeBookmark(object: T, version: string): Promise<void> {
+    await this.#options.sink.bookmark(version, object.metadata.annotations?.[endOfInitialEvents] === 'true')
+    this.#advance(version)
+  }
+
+  #advance(version: string): void {
+    if (this.#isSynthetic) return
+    this.#resourceVersion = version
+    this.#options.sink.advance(version)
   }
 
   #noteBookmark(nowMs: number): void {
