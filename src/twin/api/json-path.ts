@@ -25,7 +25,9 @@ function follow(start: readonly unknown[], steps: readonly Step[]): readonly unk
 function take(value: unknown, step: Step): readonly unknown[] {
   switch (step.kind) {
     case 'field':
-      return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, step.name) ? present(Reflect.get(value, step.name)) : []
+      return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, step.name)
+        ? present(Reflect.get(value, step.name))
+        : []
     case 'index':
       return Array.isArray(value) ? present(value.at(step.index)) : []
     case 'all':
@@ -44,25 +46,30 @@ function present(value: unknown): readonly unknown[] {
   return value === undefined ? [] : [value]
 }
 
-const token = /\.?([A-Za-z0-9_-]+(?:\\\.[A-Za-z0-9_-]+)*)|\[(-?\d+)\]|\[\*\]|\.\*|\['((?:[^'\\]|\\.)*)'\]|\[\?\(@(\.[^=!\s]+)\s*(==|!=)\s*["']?([^"')]*)["']?\)\]|\.?([A-Za-z0-9_/-]+(?:\\.[A-Za-z0-9_/-]+)*)/y
+const token =
+  /\.?([A-Za-z0-9_/-]+(?:\\\.[A-Za-z0-9_/-]+)*)|\[(-?\d+)\]|\[\*\]|\.\*|\['((?:[^'\\]|\\.)*)'\]|\[\?\(@(\.[^=!\s]+)\s*(==|!=)\s*["']?([^"')]*)["']?\)\]/y
 
 function stepsOf(path: string): readonly Step[] {
   const text = path.replace(/^\{|\}$/g, '').replace(/^\$/, '')
   const steps: Step[] = []
-  token.lastIndex = 0
-  while (token.lastIndex < text.length) {
+  // The position is kept here: a filter's own path is read by the same expression in between.
+  let at = 0
+  while (at < text.length) {
+    token.lastIndex = at
     const match = token.exec(text)
     if (match === null) return [{ kind: 'field', name: text }]
+    at = token.lastIndex
     steps.push(stepOf(match))
   }
   return steps
 }
 
 function stepOf(match: RegExpExecArray): Step {
-  const [whole, field, index, quoted, filterPath, operator, value, odd] = match
-  if (field !== undefined || odd !== undefined) return { kind: 'field', name: (field ?? odd ?? '').replaceAll('\\', '') }
+  const [whole, field, index, quoted, filterPath, operator, value] = match
+  if (field !== undefined) return { kind: 'field', name: field.replaceAll('\\', '') }
   if (index !== undefined) return { kind: 'index', index: Number(index) }
   if (quoted !== undefined) return { kind: 'field', name: quoted.replaceAll('\\', '') }
-  if (filterPath !== undefined) return { kind: 'filter', path: stepsOf(filterPath), operator: operator === '!=' ? '!=' : '==', value: value ?? '' }
+  if (filterPath !== undefined)
+    return { kind: 'filter', path: stepsOf(filterPath), operator: operator === '!=' ? '!=' : '==', value: value ?? '' }
   return whole === '[*]' || whole === '.*' ? { kind: 'all' } : { kind: 'field', name: whole }
 }
