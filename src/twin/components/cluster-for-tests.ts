@@ -1,9 +1,8 @@
 // Small clusters for tests of the simulated components: a twin on a virtual clock with nodes that report ready.
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject, Pod } from '#kube/objects.ts'
-import { seededRandom } from '#kube/random.ts'
 import type { ClusterAccess, Writer } from '../access.ts'
-import { type ComponentOptions, type Components, type LoopFailure, startComponents } from '../components.ts'
+import type { ComponentOptions, Components, LoopFailure } from '../components.ts'
 import { startTwin, type Twin } from '../twin.ts'
 import type { Kinds, KnownResource } from './kinds.ts'
 import { isReady } from './pod-state.ts'
@@ -23,28 +22,26 @@ export class TestCluster implements AsyncDisposable {
   readonly twin: Twin
   readonly components: Components
   /** Runs that failed, other than by what the server refused. */
-  readonly failures: LoopFailure[] = []
+  readonly failures: readonly LoopFailure[]
 
   static async start(
     objects: readonly KubeObject[],
     options: Partial<ComponentOptions> & { readonly seed?: number } = {},
   ): Promise<TestCluster> {
     const clock = new VirtualClock(startMs)
-    const twin = await startTwin({ clock, objects, seed: options.seed ?? 1, components: false })
-    return new TestCluster(clock, twin, options)
+    const failures: LoopFailure[] = []
+    const { seed = 1, ...settings } = options
+    const onFailure = (failure: LoopFailure) => void failures.push(failure)
+    const twin = await startTwin({ clock, objects, seed, components: { onFailure, ...settings } })
+    if (twin.components === undefined) throw new Error('the twin started no components')
+    return new TestCluster({ clock, twin, components: twin.components, failures })
   }
 
-  private constructor(clock: VirtualClock, twin: Twin, options: Partial<ComponentOptions> & { readonly seed?: number }) {
-    this.clock = clock
-    this.twin = twin
-    this.components = startComponents(twin.access, {
-      clock,
-      random: seededRandom((options.seed ?? 1) + 1000),
-      minorVersion: 36,
-      absentOwners: twin.report.absentOwners,
-      onFailure: failure => this.failures.push(failure),
-      ...options,
-    })
+  private constructor(parts: Pick<TestCluster, 'clock' | 'twin' | 'components' | 'failures'>) {
+    this.clock = parts.clock
+    this.twin = parts.twin
+    this.components = parts.components
+    this.failures = parts.failures
   }
 
   get access(): ClusterAccess {
@@ -96,7 +93,6 @@ export class TestCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.components[Symbol.dispose]()
     await this.twin.stop()
   }
 }

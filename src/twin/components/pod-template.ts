@@ -17,6 +17,17 @@ export function canonicalText(value: unknown): string {
 /** The template as text for comparing: the label `pod-template-hash` and an empty creationTimestamp do not count. */
 export function templateText(template: PodTemplateSpec | undefined): string {
   if (template === undefined) return ''
+  const known = texts.get(template)
+  if (known !== undefined) return known
+  const text = textOf(template)
+  texts.set(template, text)
+  return text
+}
+
+/** Stored templates are frozen and shared, so a text holds as long as its template. */
+const texts = new WeakMap<PodTemplateSpec, string>()
+
+function textOf(template: PodTemplateSpec): string {
   const { labels = {}, annotations = {}, ...metadata } = template.metadata ?? {}
   const { [templateHashLabel]: _, ...ownLabels } = labels
   const { creationTimestamp: __, ...rest } = metadata

@@ -133,6 +133,7 @@ async function resize<T extends ReplicaOwner>(
     events.record(owner, source, { type: 'Warning', reason: 'FailedCreate', message: `Error creating: ${error.message}` })
     return error
   }
+  if (difference === 0) return undefined
   for (const pod of deletionOrder(rank(context, owner, active), context.clock.now()).slice(
     0,
     Math.min(-difference, podsPerStep),
