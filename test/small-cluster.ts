@@ -1,0 +1,124 @@
+// A cluster of three nodes that three moves put right: n1 is full, n2 and n3 have room. One move is a surge.
+import type { KubeObject } from '#kube/objects.ts'
+
+const podHash = 'abcde12345'
+
+function node(name: string): KubeObject {
+  const amounts = { cpu: '4', memory: '16Gi', pods: '110', 'ephemeral-storage': '100Gi' }
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, uid: `node-${name}`, labels: { 'kubernetes.io/hostname': name } },
+    spec: {},
+    status: { allocatable: amounts, capacity: amounts, conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady' }] },
+  }
+}
+
+interface Workload {
+  readonly name: string
+  readonly cpu: string
+  /** The node of each replica. */
+  readonly on: readonly string[]
+  readonly owner: 'descheduler' | 'none'
+}
+
+/** Deployment, ReplicaSet, Running pods and a budget of maxUnavailable 1. */
+function workload({ name, cpu, on, owner }: Workload): readonly KubeObject[] {
+  const labels = { app: name }
+  const hashed = { ...labels, 'pod-template-hash': podHash }
+  const spec = {
+    terminationGracePeriodSeconds: 5,
+    containers: [{ name: 'main', image: `registry.example/${name}:1`, resources: { requests: { cpu, memory: '256Mi' } } }],
+  }
+  const template = { metadata: { labels }, spec }
+  const set = `${name}-${podHash}`
+  const uid = `deployment-${name}`
+  const metadata = (own: string, uidOf: string, ownLabels: Readonly<Record<string, string>>) => ({
+    name: own,
+    namespace: 'shop',
+    uid: uidOf,
+    labels: ownLabels,
+    generation: 1,
+  })
+  const owned = (kind: string, owning: string, owningUid: string) => [
+    { apiVersion: 'apps/v1', kind, name: owning, uid: owningUid, controller: true, blockOwnerDeletion: true },
+  ]
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: {
+        ...metadata(name, uid, { ...labels, 'scaling.talos.io/managed-by': owner }),
+        annotations: { 'deployment.kubernetes.io/revision': '1' },
+      },
+      spec: {
+        replicas: on.length,
+        selector: { matchLabels: labels },
+        template,
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } },
+        progressDeadlineSeconds: 600,
+      },
+    },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      metadata: {
+        ...metadata(set, `set-${name}`, hashed),
+        annotations: { 'deployment.kubernetes.io/revision': '1' },
+        ownerReferences: owned('Deployment', name, uid),
+      },
+      spec: { replicas: on.length, selector: { matchLabels: hashed }, template: { ...template, metadata: { labels: hashed } } },
+    },
+    ...on.map(
+      (nodeName, at): KubeObject => ({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: {
+          ...metadata(`${set}-${'abcdefgh'[at] ?? 'x'}`, `pod-${name}-${at}`, hashed),
+          creationTimestamp: '2026-03-01T00:00:00Z',
+          ownerReferences: owned('ReplicaSet', set, `set-${name}`),
+        },
+        spec: { ...spec, nodeName },
+        status: {
+          phase: 'Running',
+          startTime: '2026-03-01T00:00:00Z',
+          conditions: [
+            { type: 'PodScheduled', status: 'True' },
+            { type: 'Ready', status: 'True' },
+          ],
+        },
+      }),
+    ),
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: metadata(name, `budget-${name}`, {}),
+      spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
+    },
+  ]
+}
+
+const goals = [{ name: 'n1-light', nodes: ['n1'], resource: 'cpu', stat: 'requests', max: 45 }]
+
+/** The policy; `spec` takes the place of its fields. */
+export function smallPolicy(spec: Readonly<Record<string, unknown>> = {}): KubeObject {
+  return {
+    apiVersion: 'ballast.dev/v1alpha1',
+    kind: 'RebalancePolicy',
+    metadata: { name: 'small' },
+    spec: { trigger: 'manual', mode: 'Approve', goals, objective: 'moves', ...spec },
+  }
+}
+
+/** n1 has 3,250 of 4,000 millicores requested; below 44 % (45 less the margin) it has to lose three pods of 500. */
+export function smallCluster(): readonly KubeObject[] {
+  return [
+    ...['n1', 'n2', 'n3'].map(node),
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', uid: 'namespace-shop' } },
+    ...workload({ name: 'web', cpu: '500m', on: ['n1', 'n1'], owner: 'descheduler' }),
+    ...workload({ name: 'solo', cpu: '500m', on: ['n1'], owner: 'descheduler' }),
+    ...workload({ name: 'fixed', cpu: '850m', on: ['n1', 'n1', 'n2', 'n3'], owner: 'none' }),
+    // Too big to be worth its own move, and nobody's.
+    ...workload({ name: 'other', cpu: '50m', on: ['n1'], owner: 'none' }),
+  ]
+}
