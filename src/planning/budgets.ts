@@ -16,10 +16,13 @@ export interface BudgetView {
 
 export class Budgets {
   readonly #ledger: BudgetLedger
+  /** Which budgets select a pod; they are asked for many times and do not change. */
+  readonly #selecting: Map<string, readonly string[]>
   #evicted: PodState[] = []
 
-  constructor(source: BudgetLedger) {
-    this.#ledger = source
+  constructor(ledger: BudgetLedger, selecting = new Map<string, readonly string[]>()) {
+    this.#ledger = ledger
+    this.#selecting = selecting
   }
 
   static of(state: ClusterState, nowMs: number): Budgets {
@@ -28,7 +31,7 @@ export class Budgets {
 
   /** The budgets whose selector matches the pod, as they stand. */
   covering(pod: PodState): readonly BudgetView[] {
-    return this.#ledger.budgetsOf(pod).map(key => {
+    return this.#budgetsOf(pod).map(key => {
       const { expectedPods, desiredHealthy, currentHealthy, disruptionsAllowed } = this.#ledger.statusOf(key)
       return {
         name: key.slice(key.indexOf('/') + 1),
@@ -43,7 +46,16 @@ export class Budgets {
 
   /** Whether the eviction API would let the pod go now. */
   allows(pod: PodState): boolean {
+    const [only, second] = this.#budgetsOf(pod)
+    if (only !== undefined && second === undefined && pod.isReady && !pod.isTerminating)
+      return this.#ledger.statusOf(only).disruptionsAllowed > 0
     return this.#ledger.ask(pod).kind === 'allowed'
+  }
+
+  #budgetsOf(pod: PodState): readonly string[] {
+    const known = this.#selecting.get(pod.key) ?? this.#ledger.budgetsOf(pod)
+    this.#selecting.set(pod.key, known)
+    return known
   }
 
   /** The pod is on its way out until `settle`. */
@@ -60,6 +72,6 @@ export class Budgets {
 
   /** Budgets that begin as these are and go their own way. */
   fork(): Budgets {
-    return new Budgets(this.#ledger.fork())
+    return new Budgets(this.#ledger.fork(), this.#selecting)
   }
 }

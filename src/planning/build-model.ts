@@ -38,7 +38,10 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
   const nodeIndex = new Map(nodeNames.map((name, index) => [name, index]))
   const groups = new Map<string, { candidates: Candidate[]; cost: number; action: MoveAction; destinations: readonly number[] }>()
   for (const candidate of candidates) {
-    const allowed = candidate.destinations.filter(name => !forbidden.has(`${candidate.pod.key}>${name}`))
+    const allowed =
+      forbidden.size === 0
+        ? candidate.destinations
+        : candidate.destinations.filter(name => !forbidden.has(`${candidate.pod.key}>${name}`))
     const destinations = allowed.flatMap(name => nodeIndex.get(name) ?? [])
     if (destinations.length === 0) continue
     const action = isSurge(state, policy, candidate) ? 'surge' : 'evict'

@@ -3,7 +3,7 @@
 
 import { countingBound, greedyAssignment, usefulPairs } from './greedy.ts'
 import { lpText } from './lp-text.ts'
-import { type Assignment, costOf, type MoveModel, modelSize } from './move-model.ts'
+import { type Assignment, costOf, type MoveModel, modelSize, movedPods } from './move-model.ts'
 import { assignmentOf, type MoveProgram, moveProgram, startOf } from './move-program.ts'
 import type { Stage } from './plan-record.ts'
 import type { SolveOnce, StageAnswer, StagePlan } from './solve.ts'
@@ -27,6 +27,7 @@ export interface Choice {
 
 /** Above this many unknowns only pairs that touch a goal are looked at, and above it still the greedy choice stands. */
 export const largestModel = 20_000
+const trimmedSize = 8_000
 /** Above this many the later objectives are left out: they cost more time than they are worth. */
 const largestSecondary = 4_000
 const nodesOfMain = 5_000
@@ -46,18 +47,18 @@ export async function chooseMoves(
   const empty: Assignment = []
   const untouched = tallyOf(model, empty).shortfall()
   if (untouched === 0) return { ...settled, stages: [], assignment: empty, shortfall: 0, lp: '' }
-  const incumbent = greedyAssignment(model)
-  const greedy = greedyChoice(model, incumbent)
-  if (options.method === 'greedy' || (options.isProbe === true && greedy.isFeasible && greedy.shortfall === 0)) return greedy
   const isTrimmed = modelSize(model) > largestModel
   const small = isTrimmed ? trimmed(model) : model
+  const incumbent = greedyAssignment(small)
+  const greedy = greedyChoice(small, incumbent, model)
+  if (options.method === 'greedy' || (options.isProbe === true && greedy.isFeasible && greedy.shortfall === 0)) return greedy
   if (options.method === 'auto' && modelSize(small) > largestModel) return greedy
   return milpChoice(small, { greedy, incumbent, isTrimmed, whole: model, isProbe: options.isProbe ?? false }, solve, signal)
 }
 
 const settled = { certainty: 'proven', isFeasible: true, method: 'none', lowerBound: 0 } as const
 
-function greedyChoice(model: MoveModel, assignment: Assignment): Choice {
+function greedyChoice(model: MoveModel, assignment: Assignment, whole: MoveModel): Choice {
   const shortfall = tallyOf(model, assignment).shortfall()
   const isFeasible = brokenRules(model, assignment).length === 0
   return {
@@ -66,7 +67,7 @@ function greedyChoice(model: MoveModel, assignment: Assignment): Choice {
     certainty: shortfall === 0 ? 'proven' : 'unproven',
     isFeasible,
     method: 'greedy',
-    lowerBound: shortfall === 0 ? countingBound(model) : 0,
+    lowerBound: shortfall === 0 ? countingBound(whole) : 0,
     stages: [
       { name: 'shortfall', value: shortfall, proven: shortfall === 0 },
       { name: 'cost', value: costOf(model, assignment), proven: false },
@@ -114,12 +115,18 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
       ...best.stages.map(stage => ({
         name: stage.name,
         value: stage.name === 'cost' ? costOf(model, best.assignment) : rounded(stage.objective),
-        proven: stage.status === 'optimal' && !(known.isTrimmed && stage.name === 'cost'),
+        proven:
+          stage.status === 'optimal' && (!known.isTrimmed || stage.name !== 'cost' || isFewest(model, best.assignment, known)),
       })),
     ],
     lp,
     ...(solution.failure === undefined ? {} : { failure: solution.failure }),
   }
+}
+
+/** A part of the model cannot prove that a cost is the least; where each move costs the same the count of the whole model can. */
+function isFewest(model: MoveModel, assignment: Assignment, known: Known): boolean {
+  return costOf(model, assignment) === movedPods(assignment) && movedPods(assignment) <= countingBound(known.whole)
 }
 
 function stagePlans(options: {
@@ -188,27 +195,43 @@ function rounded(value: number): number {
   return steps === 0 ? 0 : steps
 }
 
-/** The model with only the destinations that help a goal, and of those at most as many as `largestModel` allows, roomiest first. */
+/**
+ * The model with only the destinations that help a goal, and of those so many that the whole comes to `trimmedSize`: nodes to be filled
+ * first, then of the roomier half each class takes its own stretch, so that not all crowd on the same few.
+ */
 function trimmed(model: MoveModel): MoveModel {
-  const useful = new Map<number, number[]>()
-  for (const { class: index, to } of usefulPairs(model)) useful.set(index, [...(useful.get(index) ?? []), to])
-  const each = Math.max(1, Math.floor(largestModel / Math.max(1, useful.size)))
-  const goalNodes = new Set(model.goals.map(goal => goal.node))
-  const room = (node: number) => {
-    const { ceiling = {}, used = {} } = model.nodes[node] ?? {}
-    return Math.min(
-      ...['cpu', 'memory', 'pods'].map(
-        resource => ((ceiling[resource] ?? 0) - (used[resource] ?? 0)) / Math.max(1, ceiling[resource] ?? 0),
-      ),
-    )
+  const useful = Map.groupBy(usefulPairs(model), pair => pair.class)
+  const each = Math.max(4, Math.floor(trimmedSize / Math.max(1, useful.size)))
+  const nodesOf = (bound: 'max' | 'min') => new Set(model.goals.flatMap(goal => (goal.bound === bound ? [goal.node] : [])))
+  const [toFill, toEmpty] = [nodesOf('min'), nodesOf('max')]
+  const rooms = model.nodes.map(roomOf)
+  const byRoom = (a: number, b: number) => (rooms[b] ?? 0) - (rooms[a] ?? 0) || a - b
+  let turn = 0
+  const pick = (destinations: readonly number[]): readonly number[] => {
+    if (destinations.length <= each) return destinations
+    const wanted = destinations.filter(node => toFill.has(node) && (rooms[node] ?? 0) > 0)
+    const others = destinations.filter(node => !toFill.has(node) && !toEmpty.has(node) && (rooms[node] ?? 0) > 0).toSorted(byRoom)
+    const stretch = Math.max(0, each - wanted.length)
+    const picked = Array.from({ length: Math.min(stretch, others.length) }, (_, at) => others[(turn + at) % others.length] ?? 0)
+    turn += stretch
+    return [...wanted.slice(0, each), ...picked].toSorted((a, b) => a - b)
   }
-  const rooms = model.nodes.map((_, index) => room(index))
-  const pick = (destinations: readonly number[]) =>
-    destinations
-      .toSorted((a, b) => Number(goalNodes.has(b)) - Number(goalNodes.has(a)) || (rooms[b] ?? 0) - (rooms[a] ?? 0) || a - b)
-      .slice(0, each)
-      .toSorted((a, b) => a - b)
-  return { ...model, classes: model.classes.map((moving, index) => ({ ...moving, destinations: pick(useful.get(index) ?? []) })) }
+  return {
+    ...model,
+    classes: model.classes.map((moving, index) => ({
+      ...moving,
+      destinations: pick((useful.get(index) ?? []).map(pair => pair.to)),
+    })),
+  }
+}
+
+/** The smallest part that is free of what a node may be filled with. */
+function roomOf({ ceiling, used }: MoveModel['nodes'][number]): number {
+  return Math.min(
+    ...['cpu', 'memory', 'pods'].map(
+      resource => ((ceiling[resource] ?? 0) - (used[resource] ?? 0)) / Math.max(1, ceiling[resource] ?? 0),
+    ),
+  )
 }
 
 /** How far the moves lie above what is proven necessary, as a part of them. */

@@ -1,19 +1,21 @@
 // A quick choice of moves without a solver: the most useful move per cost, again and again, then what proves superfluous is taken
 // back and pairs of moves are exchanged for single ones. It is the incumbent of the integer program, and the answer where that is too large.
 
-import { type Assignment, costOf, type DomainRule, type Flow, type MoveModel } from './move-model.ts'
+import { type Assignment, costOf, type DomainRule, type Flow, type MoveModel, modelSize } from './move-model.ts'
 import { brokenStructure, domainLimits, Tally } from './tally.ts'
 
 /** How much a move's share of its destination's room counts against it: none first, then more and more. */
 const scarcityWeights = [0, 1, 4, 16]
 const smallest = 1e-9
+/** From this many pairs on fewer weights are tried. */
+const largeModel = 5_000
 /** Bounds the exchange step by work, not by time: the same model always gets the same answer. */
 const mostExchangeTrials = 200_000
 
 /** The best assignment found: least shortfall, then least cost. It breaks no rule but may miss goals. */
 export function greedyAssignment(model: MoveModel): Assignment {
   let best: { assignment: Assignment; shortfall: number; cost: number } | undefined
-  for (const weight of scarcityWeights) {
+  for (const weight of modelSize(model) > largeModel ? scarcityWeights.slice(0, 2) : scarcityWeights) {
     const search = new Search(model, weight)
     search.grow()
     search.prune()
@@ -51,6 +53,12 @@ class Search {
   readonly #model: MoveModel
   readonly #weight: number
   readonly #pairs: readonly { readonly class: number; readonly to: number }[]
+  /** The same pairs by class, apart by whether the destination has a goal. */
+  readonly #groups: readonly {
+    readonly class: number
+    readonly toGoals: readonly number[]
+    readonly toOthers: readonly number[]
+  }[]
   readonly #rulesOfClass: readonly (readonly DomainRule[])[]
   readonly #limits = new Map<DomainRule, readonly number[]>()
   readonly #leaving = new Map<string, number>()
@@ -60,6 +68,12 @@ class Search {
     this.#weight = weight
     this.tally = new Tally(model)
     this.#pairs = usefulPairs(model)
+    const goalNodes = new Set(model.goals.map(goal => goal.node))
+    this.#groups = [...Map.groupBy(this.#pairs, pair => pair.class)].map(([index, pairs]) => ({
+      class: index,
+      toGoals: pairs.flatMap(({ to }) => (goalNodes.has(to) ? [to] : [])),
+      toOthers: pairs.flatMap(({ to }) => (goalNodes.has(to) ? [] : [to])),
+    }))
     this.#rulesOfClass = model.classes.map((_, index) =>
       model.rules.filter(rule => rule.members.includes(index) || (rule.kind === 'apart' && rule.others.includes(index))),
     )
@@ -69,22 +83,23 @@ class Search {
   /** Adds the best move until none helps any more. */
   grow(): void {
     for (;;) {
-      let best: { pair: { class: number; to: number }; score: number } | undefined
-      for (const pair of this.#pairs) {
-        const score = this.#score(pair.class, pair.to)
-        if (score <= smallest || (best !== undefined && score <= best.score + smallest)) continue
-        if (this.#isAllowed(pair.class, pair.to)) best = { pair, score }
+      let best: { readonly class: number; readonly to: number; readonly score: number } | undefined
+      for (const { class: index, toGoals, toOthers } of this.#groups) {
+        if (this.tally.staying(index) === 0) continue
+        const leaving = this.tally.gainOfLeaving(index)
+        const cost = this.#model.classes[index]?.cost ?? 1
+        // On nodes without a goal only leaving counts: when that cannot win they need not be looked at one by one.
+        const canWin = leaving > smallest && (best === undefined || leaving / cost > best.score + smallest)
+        for (const to of canWin ? [...toGoals, ...toOthers] : toGoals) {
+          const gain = leaving + this.tally.gainOfArriving(index, to)
+          const score = gain / (cost * (1 + (this.#weight === 0 ? 0 : this.#weight * this.#roomShare(index, to))))
+          if (gain <= smallest || (best !== undefined && score <= best.score + smallest)) continue
+          if (this.#isAllowed(index, to)) best = { class: index, to, score }
+        }
       }
       if (best === undefined) return
-      this.#apply(best.pair.class, best.pair.to, 1)
+      this.#apply(best.class, best.to, 1)
     }
-  }
-
-  #score(index: number, to: number): number {
-    if (this.tally.staying(index) === 0) return 0
-    const gain = this.tally.gain(index, to)
-    if (gain <= smallest) return 0
-    return gain / ((this.#model.classes[index]?.cost ?? 1) * (1 + this.#weight * this.#roomShare(index, to)))
   }
 
   /** The largest part of what is still free under the ceilings of `to` that one pod of the class takes. */

@@ -231,12 +231,13 @@ function placesFor(
   fit: StaticFit,
 ): Places {
   const others = nodes.filter(node => node.name !== subject.from)
-  const fitting = others.filter(node => fit.refusal(subject.pod, node.name) === undefined)
+  const refused = fit.refusals(subject.pod)
+  const fitting = others.filter(node => !refused.has(node.name))
   const back = movedFrom(input, subject)
   const destinations = fitting.map(node => node.name).filter(name => !back.has(name))
   if (destinations.length > 0) return { destinations }
   if (fitting.length > 0) return { code: 'RecentlyMoved', data: { from: [...back].sort().join(', ') } }
-  const refusals = others.flatMap(node => fit.refusal(subject.pod, node.name) ?? [])
+  const refusals = others.flatMap(node => refused.get(node.name) ?? [])
   const pinning = refusals.find(refusal => refusal.filter.startsWith('Volume'))
   if (pinning !== undefined) return { code: 'VolumePinned', data: { pv: pinnedVolume(input.state, subject.pod) } }
   const affinity = refusals.length > 0 && refusals.some(refusal => refusal.filter === 'NodeAffinity')

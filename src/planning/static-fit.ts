@@ -25,12 +25,12 @@ export class StaticFit {
     this.#nodes = [...state.nodes.keys()]
   }
 
-  /** Why `pod` could never run on `node`; `undefined` where it could. */
-  refusal(pod: PodState, node: string): Refusal | undefined {
+  /** The nodes on which `pod` could never run, each with why. */
+  refusals(pod: PodState): ReadonlyMap<string, Refusal> {
     const shape = shapeOf(pod)
     const known = this.#refusals.get(shape) ?? this.#refusalsOf(pod)
     this.#refusals.set(shape, known)
-    return known.get(node)
+    return known
   }
 
   #refusalsOf(pod: PodState): ReadonlyMap<string, Refusal> {

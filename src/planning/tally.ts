@@ -80,19 +80,24 @@ export class Tally {
 
   /** How much the shortfall would fall if one more pod of the class went to `to`. */
   gain(classIndex: number, to: number): number {
-    const from = this.model.classes[classIndex]?.from
+    return this.gainOfLeaving(classIndex) + this.gainOfArriving(classIndex, to)
+  }
+
+  gainOfLeaving(classIndex: number): number {
+    return this.#gainOn(this.model.classes[classIndex]?.from ?? -1, classIndex, -1)
+  }
+
+  gainOfArriving(classIndex: number, to: number): number {
+    return this.#gainOn(to, classIndex, 1)
+  }
+
+  #gainOn(node: number, classIndex: number, sign: 1 | -1): number {
     let gain = 0
-    for (const [node, sign] of [
-      [from, -1],
-      [to, 1],
-    ] as const) {
-      if (node === undefined) continue
-      for (const at of this.#goalsOfNode[node] ?? []) {
-        const row = this.model.goals[at]
-        if (row === undefined) continue
-        const used = this.goalUsed(at)
-        gain += shortfallOf(row, used) - shortfallOf(row, used + sign * goalAmount(this.model, classIndex, row))
-      }
+    for (const at of this.#goalsOfNode[node] ?? []) {
+      const row = this.model.goals[at]
+      if (row === undefined) continue
+      const used = this.goalUsed(at)
+      gain += shortfallOf(row, used) - shortfallOf(row, used + sign * goalAmount(this.model, classIndex, row))
     }
     return gain
   }
