@@ -2,7 +2,7 @@
 // and so does a fork. Exact for kube-scheduler 1.34 and 1.36, which recorded placements hold it to.
 // Not modelled: preemption, nominated nodes, devices of resource claims, volumes of in-tree kinds that migrate to CSI.
 
-import type { KubeObject, Taint } from '#kube/objects.ts'
+import type { KubeObject, Pod, Taint } from '#kube/objects.ts'
 import { type ClusterState, type PodState, podState } from './cluster-state.ts'
 import { type Requests, requestsOf } from './requests.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
@@ -17,7 +17,7 @@ import { PodClasses } from './scheduling/pod-classes.ts'
 import { PodReader } from './scheduling/pod-info.ts'
 import type { Refusal } from './scheduling/refusal.ts'
 import { rawScores } from './scheduling/scores.ts'
-import { type SpreadRules, spreadRules } from './scheduling/spread-rules.ts'
+import { SpreadReader } from './scheduling/spread-rules.ts'
 import { podClaims, settleClaims } from './scheduling/volume-binding.ts'
 import { VolumeObjects } from './scheduling/volume-objects.ts'
 
@@ -40,7 +40,9 @@ interface Fixed {
   readonly reader: PodReader
   readonly rules: NodeRulesReader
   readonly namespaces: NamespaceLabels
-  readonly spread: WeakMap<PodState, SpreadRules>
+  readonly spread: SpreadReader
+  /** What `asPending` has made. */
+  readonly pending: WeakMap<PodState, PodState>
 }
 
 function fixedParts(state: ClusterState, settings: SchedulerSettings): Fixed {
@@ -52,7 +54,8 @@ function fixedParts(state: ClusterState, settings: SchedulerSettings): Fixed {
     reader: new PodReader(new PodClasses(), { countsImageVolumes: settings.version !== '1.34' }),
     rules: new NodeRulesReader(table, settings),
     namespaces: new NamespaceLabels(state),
-    spread: new WeakMap(),
+    spread: new SpreadReader(state, settings),
+    pending: new WeakMap(),
   }
 }
 
@@ -178,18 +181,11 @@ export class Placement {
    * and UID; a StatefulSet's keeps its name.
    */
   asPending(pod: PodState): PodState {
-    const { deletionTimestamp, deletionGracePeriodSeconds, ...metadata } = pod.object.metadata
-    const { nodeName, ...spec } = pod.object.spec
-    const { status, ...object } = pod.object
-    const isNamed = pod.object.metadata.ownerReferences?.some(owner => owner.controller === true && owner.kind === 'StatefulSet')
-    const name = isNamed ? pod.name : `${pod.name}-replacement`
-    const replacement = {
-      ...object,
-      metadata: { ...metadata, name, uid: `${pod.uid}-replacement` },
-      spec,
-      status: { phase: 'Pending', conditions: [] },
-    }
-    return { ...podState(this.#fixed.state, replacement), workload: pod.workload }
+    const known = this.#fixed.pending.get(pod)
+    if (known !== undefined) return known
+    const pending = { ...podState(this.#fixed.state, replacementOf(pod)), workload: pod.workload }
+    this.#fixed.pending.set(pod, pending)
+    return pending
   }
 
   #nodesToFind({ rules, settings, table }: FilterView): number {
@@ -209,17 +205,9 @@ export class Placement {
       namespaces,
       volumes: this.#volumes,
       rules: this.#fixed.rules.rules(ask),
-      spread: this.#spread(pod),
+      spread: this.#fixed.spread.rules(pod),
       ask,
     }
-  }
-
-  #spread(pod: PodState): SpreadRules {
-    const known = this.#fixed.spread.get(pod)
-    if (known !== undefined) return known
-    const rules = spreadRules(this.#fixed.state, pod, this.#fixed.settings)
-    this.#fixed.spread.set(pod, rules)
-    return rules
   }
 
   #softTaints(view: FilterView, extra: ReadonlyMap<string, readonly Taint[]> | undefined): Float64Array {
@@ -243,5 +231,19 @@ export class Placement {
     this.#loads = new NodeLoads(this.#fixed.table, this.#loads)
     this.#volumes = this.#volumes.copy()
     this.#isShared = false
+  }
+}
+
+function replacementOf(pod: PodState): Pod {
+  const { deletionTimestamp, deletionGracePeriodSeconds, ...metadata } = pod.object.metadata
+  const { nodeName, ...spec } = pod.object.spec
+  const { status, ...object } = pod.object
+  const isNamed = pod.object.metadata.ownerReferences?.some(owner => owner.controller === true && owner.kind === 'StatefulSet')
+  const name = isNamed ? pod.name : `${pod.name}-replacement`
+  return {
+    ...object,
+    metadata: { ...metadata, name, uid: `${pod.uid}-replacement` },
+    spec,
+    status: { phase: 'Pending', conditions: [] },
   }
 }
