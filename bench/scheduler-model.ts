@@ -24,7 +24,10 @@ function nodes(count: number): readonly KubeObject[] {
   return Array.from({ length: count }, (_, index) => ({
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name: `node-${index}`, labels: { 'kubernetes.io/hostname': `node-${index}`, 'topology.kubernetes.io/zone': `zone-${index % 3}` } },
+    metadata: {
+      name: `node-${index}`,
+      labels: { 'kubernetes.io/hostname': `node-${index}`, 'topology.kubernetes.io/zone': `zone-${index % 3}` },
+    },
     status: { allocatable: { cpu: '16', memory: '64Gi', pods: '110' } },
   }))
 }
@@ -39,7 +42,10 @@ function pods(constrain: (app: string) => Readonly<Record<string, unknown>>): re
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name: `${app}-${index}`, namespace: 'bench', uid: `uid-${index}`, labels: { app } },
-      spec: { containers: [{ name: 'main', image: `registry.example/${app}:1`, resources: { requests: { cpu, memory } } }], ...constrain(app) },
+      spec: {
+        containers: [{ name: 'main', image: `registry.example/${app}:1`, resources: { requests: { cpu, memory } } }],
+        ...constrain(app),
+      },
     }
   })
 }
@@ -80,15 +86,29 @@ function spreadAndAntiAffinity(app: string): Readonly<Record<string, unknown>> {
       { maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector },
       { maxSkew: 2, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway', labelSelector },
     ],
-    affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector }] } },
+    affinity: {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector }],
+      },
+    },
   }
 }
 
 /** The figures, measured one after the other. */
 export function schedulerModelFigures(): readonly Figure[] {
   return [
-    { name: 'place 10,000 pods on 1,000 nodes, default plugins', value: podsPerSecond(() => ({})), unit: 'pods/s', target: 1_000 },
-    { name: 'place 10,000 pods on 1,000 nodes, spread and anti-affinity', value: podsPerSecond(spreadAndAntiAffinity), unit: 'pods/s', target: 200 },
+    {
+      name: 'place 10,000 pods on 1,000 nodes, default plugins',
+      value: podsPerSecond(() => ({})),
+      unit: 'pods/s',
+      target: 1_000,
+    },
+    {
+      name: 'place 10,000 pods on 1,000 nodes, spread and anti-affinity',
+      value: podsPerSecond(spreadAndAntiAffinity),
+      unit: 'pods/s',
+      target: 200,
+    },
     { name: 'evaluate one pod on 4 nodes', value: smallEvaluation(), unit: 'µs' },
   ]
 }
