@@ -160,6 +160,12 @@ async function runOnce(options: UpOptions, surroundings: Surroundings): Promise<
   })
 }
 
+/** Short where it lies below the working directory, else whole. */
+function shownPath(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short === '' || short.startsWith('..') ? path : short
+}
+
 const silentWatch: RunWatch = { proposed: () => Promise.resolve(), step: () => undefined }
 
 function runDocument(run: {
@@ -216,10 +222,8 @@ async function runOn(options: UpOptions, surroundings: Surroundings): Promise<Ex
   }
   return await withRun(loaded, setting, async (cluster, run) => {
     writePrivately(kubeconfigPath, await cluster.twin.kubeconfig())
-    const shown = relative(process.cwd(), kubeconfigPath)
-    terminal.write(
-      `${relative(process.cwd(), options.cluster) || options.cluster} runs in the twin: ${cluster.twin.url ?? ''}, kubeconfig ${shown}\n`,
-    )
+    const shown = shownPath(kubeconfigPath)
+    terminal.write(`${shownPath(resolve(options.cluster))} runs in the twin: ${cluster.twin.url ?? ''}, kubeconfig ${shown}\n`)
     terminal.write(`${nodeTable(await figuresOf(cluster.admin, loaded.policy, signal), terminal.colour)}\n`)
     const end = await run()
     const code = exitCodeOf(end)
