@@ -1,6 +1,7 @@
 // Who we are to an API server: headers for each request, and material for TLS that may change while we run.
 import { readFile, stat } from 'node:fs/promises'
-import type { Clock } from './clock.ts'
+import { expiryWarning } from './certificate-expiry.ts'
+import { type Clock, systemClock } from './clock.ts'
 import type { ClusterConfig, Material } from './cluster-config.ts'
 import { ExecPlugin } from './exec-plugin.ts'
 import { type Log, messageOf } from './log.ts'
@@ -160,6 +161,11 @@ class TlsFiles {
     this.#checkedMs = Number.NEGATIVE_INFINITY
   }
 
+  #warnOfExpiry(pem: string | undefined, where: string): void {
+    const warning = pem === undefined ? undefined : expiryWarning(pem, where, systemClock.now())
+    if (warning !== undefined) this.#log.warn({}, warning)
+  }
+
   async #check(): Promise<TlsMaterial> {
     const { authority, clientCertificate, clientKey } = this.#materials
     const all = [authority, clientCertificate, clientKey]
@@ -167,6 +173,8 @@ class TlsFiles {
       const marks = (await Promise.all(all.map(markOf))).join(' ')
       if (this.#current === undefined || marks !== this.#marks) {
         const [ca, certificate, key] = await Promise.all(all.map(textOf))
+        this.#warnOfExpiry(ca, wordsOf(authority, 'certificate-authority'))
+        this.#warnOfExpiry(certificate, wordsOf(clientCertificate, 'client-certificate'))
         this.#current = { authority: ca, certificate, key }
         this.#marks = marks
       }
@@ -177,6 +185,11 @@ class TlsFiles {
     this.#checkedMs = this.#clock.elapsed()
     return this.#current
   }
+}
+
+/** How a message names the material: its file, or the key that holds it. */
+function wordsOf(material: Material | undefined, key: string): string {
+  return material?.kind === 'file' ? `${key} ${material.path}` : `${key}-data`
 }
 
 async function markOf(material: Material | undefined): Promise<string> {
