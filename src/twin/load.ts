@@ -137,6 +137,7 @@ function completePod(server: ApiServer, draft: Draft): void {
     spec['priority'] = typeof found?.['value'] === 'number' ? found['value'] : 0
   }
   spec['serviceAccountName'] ??= 'default'
+  spec['serviceAccount'] ??= spec['serviceAccountName']
 }
 
 /** A namespace that is only mentioned is made. */

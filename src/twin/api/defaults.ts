@@ -111,7 +111,8 @@ function templateDefaults(template: Draft | undefined): void {
   if (template !== undefined) podSpecDefaults(specOf(template))
 }
 
-function podSpecDefaults(spec: Draft): void {
+/** Fills in the defaults of a pod's or a template's spec. */
+export function podSpecDefaults(spec: Draft): void {
   defaultField(spec, 'restartPolicy', 'Always')
   defaultField(spec, 'terminationGracePeriodSeconds', 30)
   defaultField(spec, 'dnsPolicy', 'ClusterFirst')

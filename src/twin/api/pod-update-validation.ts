@@ -1,6 +1,7 @@
 // What an update may change of a pod: images, the deadline, added tolerations, removed gates and, while gated, its node selection.
 import { type FieldError, forbidden, invalid } from '#kube/field-error.ts'
 import type { KubeObject } from '#kube/objects.ts'
+import { podSpecDefaults } from './defaults.ts'
 import { copyOf, type Draft, fieldsAt, isSame, itemsAt, listAt, valueAt } from '../json-value.ts'
 
 const sentence =
@@ -9,7 +10,9 @@ const sentence =
 /** Problems of a pod's update against the stored pod. */
 export function podUpdateProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
   const now = copyOf(fieldsAt(draft, 'spec') ?? {})
-  const before = fieldsAt(existing, 'spec') ?? {}
+  // What was stored before a default came to be is no change.
+  const before = copyOf(fieldsAt(existing, 'spec') ?? {})
+  podSpecDefaults(before)
   const problems: FieldError[] = [...gateProblems(now, before), ...tolerationProblems(now, before)]
   for (const list of ['containers', 'initContainers']) {
     const previous = itemsAt(before, list)
