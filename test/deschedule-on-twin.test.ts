@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { DisruptionPermit } from '#coordination/api.ts'
 import type { Deployment, Node, Pod } from '#kube/objects.ts'
+import { builtIn } from '#kube/resource.ts'
 import { type ControlledCluster, type ControlledOptions, controlledCluster, type Kill } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
@@ -170,7 +171,9 @@ describe('a policy that cannot be planned is refused before anything moves', () 
     await cluster.until(() => condition() !== undefined)
     expect(condition()?.status).toBe('False')
     expect(condition()?.message).toContain(expected)
-    await cluster.until(() => cluster.list('events.events.k8s.io').some(event => event['reason'] === 'InvalidSpec'))
+    await cluster.until(() => cluster.twin.requests.entries.some(({ path, code }) => code === 201 && path.endsWith('/default/events')))
+    const events = await cluster.admin.resource(builtIn.events).list({ signal: new AbortController().signal })
+    expect(events.items.map(event => event['reason'])).toContain('InvalidSpec')
     expect(cluster.plans()).toEqual([])
   })
 })

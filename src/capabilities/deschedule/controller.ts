@@ -26,6 +26,8 @@ const intervals = {
   retryPausedMs: 5 * 60_000,
   /** Old gates, permits over their time. */
   sweepMs: 10_000,
+  /** How long moves under way may take to land when the controller stops: less than pods are given to end. */
+  drainMs: 20_000,
   firstErrorMs: 1_000,
   longestErrorMs: 30_000,
   longestWaitMs: 3_600_000,
@@ -54,6 +56,7 @@ class DescheduleLoop {
   #isClean = false
   /** Something was changed by others since the pass began. */
   #isRung = false
+  #isStopping = false
 
   constructor(context: ControllerContext, leading: Leading) {
     this.#context = context
@@ -81,12 +84,24 @@ class DescheduleLoop {
       health: () => this.#health(),
       reconfigure: async () => 'restart-part',
       [Symbol.asyncDispose]: async () => {
-        this.#stop.abort(new DOMException('deschedule is stopped', 'AbortError'))
-        await Promise.all(running)
+        await this.#drain(running, outer)
         resources.dispose()
         await this.#cleanUp('the controller stops', outer)
       },
     }
+  }
+
+  /** Lets what is under way land, for a while; then ends everything. */
+  async #drain(running: readonly Promise<void>[], outer: AbortSignal): Promise<void> {
+    this.#isStopping = true
+    this.#bell.ring()
+    const [loop] = running
+    const isOver = new AbortController()
+    const limit = this.#context.clock.after(intervals.drainMs, AbortSignal.any([outer, isOver.signal])).catch(() => undefined)
+    await Promise.race([loop, limit])
+    isOver.abort()
+    this.#stop.abort(new DOMException('deschedule is stopped', 'AbortError'))
+    await Promise.all(running)
   }
 
   #wake(): void {
@@ -98,13 +113,13 @@ class DescheduleLoop {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted && !this.#isStopping; ) {
       try {
         this.#isRung = false
         const waitMs = await this.#pass(signal)
         this.#failure = undefined
         failures = 0
-        await this.#bell.until(() => (this.#isRung ? true : undefined), { limitMs: waitMs, signal })
+        await this.#bell.until(() => (this.#isRung || this.#isStopping ? true : undefined), { limitMs: waitMs, signal })
       } catch (error) {
         if (signal.aborted) return
         this.#failure = messageOf(error)
@@ -373,6 +388,7 @@ class DescheduleLoop {
       webhooks,
       policy: () => this.#policies.get(policy.metadata.name),
       planPolicy: planPolicy.value,
+      isStopping: () => this.#isStopping,
     }
   }
 

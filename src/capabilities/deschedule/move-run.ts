@@ -42,6 +42,8 @@ export interface MoveContext {
   readonly landing: 'observe' | 'prefer' | 'hold'
   readonly requirements: { readonly requireBudget: boolean; readonly unlabelled: 'none' | 'descheduler' }
   readonly deadlineMs: () => number
+  /** No move may begin any more. */
+  readonly isStopping: () => boolean
 }
 
 export type MoveEnd =
@@ -122,6 +124,7 @@ const ended = (end: MoveEnd): Begun => ({ kind: 'end', end })
 async function begin(context: MoveContext, move: PlanMove, signal: AbortSignal): Promise<Begun> {
   const { clock } = context.effects
   for (let attempt = 1; ; attempt++) {
+    if (context.isStopping()) return ended({ kind: 'frozen', message: 'the controller stops' })
     const closed = closedWindow(context, move)
     if (closed !== undefined) return ended(await skip(context, move, { reason: 'OutsideWindow', message: closed }))
     const check = freshCheck(context.view.state(), move, {

@@ -35,6 +35,8 @@ export interface RunContext {
   /** The policy as it is known now. */
   readonly policy: () => RebalancePolicy | undefined
   readonly planPolicy: PlanPolicy
+  /** The controller is to stop: what is under way is followed up, nothing new begins. */
+  readonly isStopping: () => boolean
 }
 
 export type RunEnd =
@@ -191,6 +193,7 @@ class PlanRun {
       record: step => this.#record(step, signal),
       waiting: (isWaiting, message) => this.#wait({ id: move.id, isWaiting, message }, signal),
       landing: this.#plan.spec.landing,
+      isStopping: this.#context.isStopping,
       requirements: {
         requireBudget: planPolicy.coordination.requirePDB && planPolicy.coordination.enforce,
         unlabelled: planPolicy.coordination.unlabelled,
@@ -205,6 +208,7 @@ class PlanRun {
   }
 
   #pause(): string | undefined {
+    if (this.#context.isStopping()) return 'the controller stops'
     return whyPaused(this.#known, this.#context.policy(), this.#context.effects.clock.now())
   }
 
