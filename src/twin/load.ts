@@ -9,6 +9,7 @@ import { hasGeneration, qualityOfService } from './api/object-strategy.ts'
 import { apiVersionOf, type ResourceType } from './api/resource-type.ts'
 import { toStorage } from './api/versions.ts'
 import { asStored } from './api/write-pipeline.ts'
+import { missingReplicaSets } from './components/missing-replica-sets.ts'
 import { type Draft, draftOf, fieldsAt, itemsAt, listAt, textAt } from './json-value.ts'
 
 export interface LoadReport {
@@ -30,7 +31,18 @@ export function loadObjects(server: ApiServer, objects: readonly KubeObject[]): 
   serveUnknownKinds(server, objects, problems)
   let loaded = 0
   for (const { object } of ranked) if (loadOne(server, object, problems)) loaded++
+  rebuildReplicaSets(server, problems)
   return { loaded, problems, absentOwners: absentOwners(server) }
+}
+
+/** ReplicaSets that a dump left out and whose Deployment and pods it has: without them everything would roll out anew. */
+function rebuildReplicaSets(server: ApiServer, problems: Problem[]): void {
+  const known = ['deployments.apps', 'replicasets.apps', 'pods'].flatMap(key => server.store.list(key))
+  for (const set of missingReplicaSets(known)) {
+    loadOne(server, set, problems)
+    const where = `ReplicaSet ${set.metadata.namespace ?? ''}/${set.metadata.name}`
+    problems.push({ code: 'owner-absent', where, found: 'pods of it but not the set', expected: 'the set too; it was rebuilt from its Deployment' })
+  }
 }
 
 function rankOf(object: KubeObject): number {

@@ -17,8 +17,8 @@ export type HeartbeatMode = 'auto' | 'exact' | 'off'
 
 export function startHeartbeats(context: ComponentContext, kubelets: Kubelets, mode: HeartbeatMode): void {
   const { view, loop } = context
-  const period = () =>
-    mode === 'exact' ? leasePeriodMs : Math.max(leasePeriodMs, (view.list('nodes').length / leaseWritesPerSecond) * 1000)
+  let count = view.list('nodes').length
+  const period = () => (mode === 'exact' ? leasePeriodMs : Math.max(leasePeriodMs, (count / leaseWritesPerSecond) * 1000))
   const leases = loop.queue('node-lease', name => {
     const node = view.get('nodes', undefined, name)
     if (node === undefined) return
@@ -31,18 +31,20 @@ export function startHeartbeats(context: ComponentContext, kubelets: Kubelets, m
     statuses.addPeriodic(name, statusPeriodMs)
     if (kubelets.isAlive(name)) reportStatus(context, kubelets, node)
   })
-  const join = (name: string, index: number, count: number) => {
-    if (mode !== 'off') leases.addPeriodic(name, (period() * index) / Math.max(1, count))
-    statuses.addPeriodic(name, (statusPeriodMs * (index + 1)) / Math.max(1, count))
+  const join = (name: string, index: number, total: number) => {
+    if (mode !== 'off') leases.addPeriodic(name, (period() * index) / Math.max(1, total))
+    statuses.addPeriodic(name, (statusPeriodMs * (index + 1)) / Math.max(1, total))
   }
   const nodes = view.list('nodes')
   for (const [index, node] of nodes.entries()) join(node.metadata.name, index, nodes.length)
   view.on('nodes', ({ type, object, previous }) => {
     const name = object.metadata.name
     if (type === 'ADDED') {
+      count++
       join(name, 0, 1)
       statuses.add(name)
     } else if (type === 'DELETED') {
+      count--
       leases.remove(name)
       statuses.remove(name)
     } else if (
