@@ -1,17 +1,20 @@
 // A twin with Ballast's controller on a virtual clock, and a hand that can kill the controller between any two bytes it sends.
 import { deschedule } from '#capabilities/deschedule'
 import { type RebalancePlan, type RebalancePolicy, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
+import type { WebhookEndpoint } from '#coordination/capability.ts'
 import { type Api, openApi } from '#kube/api.ts'
-import { VirtualClock } from '#kube/clock.ts'
+import { systemClock, VirtualClock } from '#kube/clock.ts'
 import { ConnectionError } from '#kube/connection-error.ts'
-import type { Log } from '#kube/log.ts'
+import { type Log, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
+import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import type { Transport, TransportRequest } from '#kube/transport.ts'
 import { type Solution, type Solve, solveInChild } from '#planning/solve.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { runController } from '../src/cli/controller.ts'
 import { controllerToken, installBallast } from '../src/cli/install-ballast.ts'
+import { startWebhookEndpoint } from '../src/cli/webhook-endpoint.ts'
 
 export const namespace = 'ballast-system'
 const startMs = Date.parse('2026-03-02T04:00:00Z')
@@ -26,6 +29,8 @@ export interface ControlledOptions {
   readonly objects: readonly KubeObject[]
   readonly kill?: Kill
   readonly seed?: number
+  /** Serves the controllers' webhooks over HTTPS, so that landings are held and not only preferred. */
+  readonly hold?: boolean
 }
 
 /** Answers of the solver are kept: the same model has the same answer, and hundreds of runs need not spawn hundreds of processes. */
@@ -35,6 +40,16 @@ const solveOnce: Solve = (model, options) => {
   const known = answers.get(key) ?? solveInChild(model, options, new AbortController().signal)
   answers.set(key, known)
   return known
+}
+
+interface Parts {
+  readonly twin: Twin
+  readonly clock: VirtualClock
+  readonly admin: Api
+  readonly token: string
+  readonly seed: number
+  readonly kill: Kill | undefined
+  readonly webhooks: (WebhookEndpoint & AsyncDisposable) | undefined
 }
 
 export class ControlledCluster implements AsyncDisposable {
@@ -49,17 +64,19 @@ export class ControlledCluster implements AsyncDisposable {
   readonly forbidden: string[] = []
   readonly #token: string
   readonly #random: () => number
+  readonly #webhooks: Parts['webhooks']
   #kill: Kill | undefined
   #controller: { stop: AbortController; dead: AbortController; done: Promise<void> } | undefined
   #started = 0
 
-  constructor(parts: { twin: Twin; clock: VirtualClock; admin: Api; token: string; seed: number; kill: Kill | undefined }) {
+  constructor(parts: Parts) {
     this.twin = parts.twin
     this.clock = parts.clock
     this.admin = parts.admin
     this.#token = parts.token
     this.#random = seededRandom(parts.seed)
     this.#kill = parts.kill
+    this.#webhooks = parts.webhooks
   }
 
   get isAlive(): boolean {
@@ -85,6 +102,7 @@ export class ControlledCluster implements AsyncDisposable {
       identity: { name: `controller-${this.#started}`, namespace },
       capabilities: [deschedule],
       solve: solveOnce,
+      ...(this.#webhooks === undefined ? {} : { webhooks: this.#webhooks }),
       signal: AbortSignal.any([stop.signal, dead.signal]),
     })
     // A killed process ends in any way it likes.
@@ -159,6 +177,7 @@ export class ControlledCluster implements AsyncDisposable {
     // Its end is not awaited: on a clock that stands still what it waits for does not come.
     this.#controller?.dead.abort(new Error('the test is over'))
     await this.twin.stop()
+    await this.#webhooks?.[Symbol.asyncDispose]()
   }
 
   get #signal(): AbortSignal {
@@ -223,7 +242,31 @@ export async function controlledCluster(options: ControlledOptions): Promise<Con
   const token = await controllerToken(admin, { namespace, seconds: 86_400, signal })
   twin.load(options.objects)
   await twin.settle({ limitMs: 120_000 })
-  return new ControlledCluster({ twin, clock, admin, token, seed: seed + 100, kill: options.kill })
+  return new ControlledCluster({
+    twin,
+    clock,
+    admin,
+    token,
+    seed: seed + 100,
+    kill: options.kill,
+    webhooks: options.hold === true ? await webhookEndpoint(clock) : undefined,
+  })
+}
+
+async function webhookEndpoint(clock: VirtualClock): Promise<WebhookEndpoint & AsyncDisposable> {
+  // Certificates are judged by the host's clock, whatever the cluster's says.
+  const nowMs = systemClock.now()
+  const authority = await issueAuthority({ commonName: 'test authority', nowMs })
+  const tls = await issueLeaf(authority, { commonName: 'webhooks', ipAddresses: ['127.0.0.1'], usages: ['server'], nowMs })
+  return startWebhookEndpoint({
+    tls,
+    bundle: authority.certificate,
+    reachedBy: { host: '127.0.0.1' },
+    bind: '127.0.0.1',
+    port: 0,
+    clock,
+    log: silentLog,
+  })
 }
 
 function isOver(plan: RebalancePlan): boolean {

@@ -156,6 +156,27 @@ describe('three moves on the twin', () => {
   })
 })
 
+describe('with the webhook installed landings are held', () => {
+  test('each replacement waits at its gate until it is let go towards its node; no node is tainted', async () => {
+    await using cluster = await small({ hold: true })
+    cluster.startController()
+    await cluster.rebalance('small')
+    expect(faults(cluster)).toEqual([])
+    expect(cluster.plans()[0]?.spec.landing).toBe('hold')
+    const moved = cluster
+      .list<Pod>('pods')
+      .filter(pod => pod.metadata.labels?.['app'] === 'web' || pod.metadata.labels?.['app'] === 'solo')
+    const towards = moved.map(
+      pod =>
+        pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms[0]?.matchFields?.[0]
+          ?.values?.[0],
+    )
+    expect(towards).toEqual(moved.map(pod => pod.spec.nodeName))
+    expect(cluster.list('mutatingwebhookconfigurations.admissionregistration.k8s.io')).toEqual([])
+    expect(cluster.writes.filter(write => write.includes('/nodes/'))).toEqual([])
+  })
+})
+
 describe('a policy that cannot be planned is refused before anything moves', () => {
   const goal = { name: 'g', nodes: ['n1'], resource: 'cpu', stat: 'requests' }
   // biome-ignore format: a table

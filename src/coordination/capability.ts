@@ -9,6 +9,7 @@ import type { Informers } from '#kube/informer.ts'
 import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import type { Random } from '#kube/random.ts'
+import type { Webhook } from '#kube/server/admission.ts'
 import type { Solve } from '#planning/solve.ts'
 import type { Arbiter } from './arbiter.ts'
 import type { ClusterView } from './cluster-view.ts'
@@ -209,28 +210,9 @@ export interface ClusterContext extends PartContext {
 export interface WebhookEndpoint {
   /** `clientConfig` of a webhook configuration for one of our paths. */
   clientConfig(path: string): Readonly<Record<string, unknown>>
-  /** Answers admission requests to `path`; disposing takes the path away. */
-  handle(path: string, answer: AdmissionAnswerer): Disposable
+  /** Answers admission requests by `webhook`; disposing takes it away. */
+  serve(webhook: Webhook): Disposable
 }
-
-export interface AdmissionRequest {
-  readonly uid: string
-  readonly namespace?: string
-  readonly operation: string
-  readonly object?: unknown
-  readonly oldObject?: unknown
-  readonly dryRun?: boolean
-}
-
-export type AdmissionAnswer =
-  | {
-      readonly kind: 'allow'
-      readonly patch?: readonly { readonly op: string; readonly path: string; readonly value?: unknown }[]
-      readonly warnings?: readonly string[]
-    }
-  | { readonly kind: 'refuse'; readonly code: number; readonly message: string }
-
-export type AdmissionAnswerer = (request: AdmissionRequest) => AdmissionAnswer
 
 /** What only the leader has: the door to every disruption, and the proof that it leads. */
 export interface Leading {

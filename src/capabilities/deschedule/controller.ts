@@ -10,7 +10,7 @@ import { builtIn } from '#kube/resource.ts'
 import { policyProblems } from '#planning/goals.ts'
 import { snapshotHash } from '#planning/snapshot-hash.ts'
 import { capabilityName, eventReasons } from './api.ts'
-import { answerCreation, dropStrandedGates, releaseHold, webhookPath } from './landing-gate.ts'
+import { dropStrandedGates, landingWebhook, releaseHold } from './landing-gate.ts'
 import { endSteering } from './landing-taint.ts'
 import { planPolicyOf, readPolicy } from './plan-policy.ts'
 import { inPhase, isApproved, isOver, isUnderWay, withCondition } from './plan-progress.ts'
@@ -78,7 +78,7 @@ class DescheduleLoop {
     resources.defer(this.#plans.onWish(() => this.#wake()))
     resources.defer(this.#policies.onWish(() => this.#wake()))
     const { webhooks } = this.#context
-    if (webhooks !== undefined) resources.use(webhooks.handle(webhookPath, answerCreation))
+    if (webhooks !== undefined) resources.use(webhooks.serve(landingWebhook))
     const running = [this.#run(signal), this.#sweep(signal)]
     return {
       health: () => this.#health(),

@@ -1,18 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { applyJsonPatch } from '#kube/json-patch.ts'
+import type { Pod } from '#kube/objects.ts'
+import { problemSentence } from '#kube/problem.ts'
 import { answerCreation, matchConditionsOf } from './landing-gate.ts'
 import { nodesToTaint } from './landing-taint.ts'
 import { cartPod, move } from './testdata/objects.ts'
 
 describe('a pod that is created while a wave is held', () => {
-  const patched = (object: unknown): unknown => {
-    const answer = answerCreation({ uid: 'u', operation: 'CREATE', object })
-    if (answer.kind !== 'allow' || answer.patch === undefined) return object
-    const result = applyJsonPatch(
-      object,
-      answer.patch.map(operation => ({ op: 'add', path: operation.path, value: operation.value })),
-    )
-    return result.ok ? result.value : result.problem
+  const patched = (object: Pod): Pod => {
+    const answer = answerCreation({ operation: 'CREATE', object })
+    if (answer.kind !== 'patched') return object
+    const result = applyJsonPatch(object, answer.patch)
+    if (!result.ok) throw new Error(problemSentence(result.problem))
+    // The patch adds gates to a pod: what comes out is a pod.
+    return result.value as Pod
   }
 
   test('gets our gate', () =>
@@ -30,11 +31,13 @@ describe('a pod that is created while a wave is held', () => {
 
   test('that has its node already passes as it is', () => {
     const bound = { ...cartPod('cart-c'), spec: { containers: [], nodeName: 'n1' } }
-    expect(answerCreation({ uid: 'u', operation: 'CREATE', object: bound })).toEqual({ kind: 'allow' })
+    expect(answerCreation({ operation: 'CREATE', object: bound })).toEqual({ kind: 'allowed' })
   })
 
   test('what is no pod passes', () =>
-    expect(answerCreation({ uid: 'u', operation: 'CREATE', object: { kind: 'Job' } })).toEqual({ kind: 'allow' }))
+    expect(
+      answerCreation({ operation: 'CREATE', object: { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'j' } } }),
+    ).toEqual({ kind: 'allowed' }))
 })
 
 test('only pods of the owners of the wave are sent to us; a surge is known by its name, because its ReplicaSet does not exist yet', () => {

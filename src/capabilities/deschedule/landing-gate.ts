@@ -1,17 +1,17 @@
 // Steering by `hold`: the webhook gates replacements of the running wave while they are created; each is then let go towards its node.
 // Where the webhook cannot be reached the pod comes ungated and is judged as under `observe`.
 import type { PlanMove, RebalancePlan } from '#coordination/api.ts'
-import type { AdmissionRequest, WebhookEndpoint } from '#coordination/capability.ts'
+import type { WebhookEndpoint } from '#coordination/capability.ts'
 import type { ClusterView } from '#coordination/cluster-view.ts'
 import type { EffectContext } from '#coordination/effects/effect-context.ts'
 import { dropGate, gateAtCreation, landingGate } from '#coordination/effects/gate.ts'
 import type { KubeObject, Pod } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
+import { type AdmissionRequest, type MutatingWebhook, webhookPath } from '#kube/server/admission.ts'
 import { isNotFound } from '#kube/status.ts'
 import { capabilityName, fieldManager } from './api.ts'
 
 export const webhookName = 'landing.deschedule.ballast.dev'
-export const webhookPath = '/mutate/landing.deschedule'
 /** Its own configuration while only one webhook of ours mutates; named so that uninstall finds it. */
 export const webhookConfigurationName = 'ballast-landing'
 
@@ -44,10 +44,18 @@ export function matchConditionsOf(
 }
 
 /** Answers `CREATE` of a pod: it gets our gate. What is no pod passes. */
-export function answerCreation(request: AdmissionRequest): ReturnType<typeof gateAtCreation> {
+export function answerCreation(request: Pick<AdmissionRequest, 'operation' | 'object'>): ReturnType<typeof gateAtCreation> {
   const { object } = request
-  if (request.operation !== 'CREATE' || !isPod(object)) return { kind: 'allow' }
+  if (request.operation !== 'CREATE' || !isPod(object)) return { kind: 'allowed' }
   return gateAtCreation(object)
+}
+
+/** The webhook as it is served, at `/mutate/landing.deschedule`. */
+export const landingWebhook: MutatingWebhook = {
+  kind: 'mutating',
+  name: 'landing.deschedule',
+  failurePolicy: 'Ignore',
+  handle: answerCreation,
 }
 
 function isPod(object: unknown): object is Pod {
@@ -75,7 +83,7 @@ export async function holdWave(
     webhooks: [
       {
         name: webhookName,
-        clientConfig: context.webhooks.clientConfig(webhookPath),
+        clientConfig: context.webhooks.clientConfig(webhookPath(landingWebhook)),
         rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: 'Namespaced' }],
         failurePolicy: 'Ignore',
         sideEffects: 'None',

@@ -3,8 +3,8 @@
 
 import type { NodeSelectorTerm, Pod } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
+import type { MutatingAnswer } from '#kube/server/admission.ts'
 import { isConflict, isInvalid, isNotFound } from '#kube/status.ts'
-import type { AdmissionAnswer } from '../capability.ts'
 import type { Permit } from '../ledger.ts'
 import { type EffectContext, effectOptions } from './effect-context.ts'
 
@@ -20,11 +20,11 @@ export type GateOutcome =
 type Operation = { readonly op: 'add' | 'replace' | 'remove' | 'test'; readonly path: string; readonly value?: unknown }
 
 /** The admission answer that gates a pod being created. Asked again about the same pod it changes nothing. */
-export function gateAtCreation(pod: Pod): AdmissionAnswer {
+export function gateAtCreation(pod: Pod): MutatingAnswer {
   const gates = pod.spec.schedulingGates ?? []
-  if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '') return { kind: 'allow' }
-  if (gates.some(gate => gate.name === landingGate)) return { kind: 'allow' }
-  return { kind: 'allow', patch: [{ op: 'add', path: '/spec/schedulingGates', value: [...gates, { name: landingGate }] }] }
+  if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '') return { kind: 'allowed' }
+  if (gates.some(gate => gate.name === landingGate)) return { kind: 'allowed' }
+  return { kind: 'patched', patch: [{ op: 'add', path: '/spec/schedulingGates', value: [...gates, { name: landingGate }] }] }
 }
 
 /**
