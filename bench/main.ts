@@ -1,0 +1,14 @@
+// `npm run bench`: every benchmark, one after the other, each in a process of its own so that its memory is its own.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+
+const benchmarks = ['start.ts', 'plan.ts', 'scheduler-model.ts']
+const wanted = process.argv.slice(2)
+
+for (const file of benchmarks.filter(name => wanted.length === 0 || wanted.some(word => name.startsWith(word)))) {
+  process.stdout.write(`\n${file}\n`)
+  const { status } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, file)], {
+    stdio: 'inherit',
+  })
+  if (status !== 0) process.exitCode = 1
+}
