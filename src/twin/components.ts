@@ -27,6 +27,7 @@ import { startTaintEviction } from './components/taint-eviction.ts'
 import { UsageModel } from './components/usage-model.ts'
 import { ClusterView } from './components/view.ts'
 import { startVolumeBinder } from './components/volume-binder.ts'
+import { startEphemeralVolumes, startVolumeProtection } from './components/volume-upkeep.ts'
 
 export type { LoopFailure } from './components/loop.ts'
 export type { ContainerUsage, Usage } from './components/usage-model.ts'
@@ -62,6 +63,8 @@ export interface Components extends Disposable {
   moving(): readonly string[]
   readonly nodes: NodePower
   readonly usage: UsageModel
+  /** To be called in the same turn after objects were put into the store as a snapshot has them: owners that are not there, metrics that now are. */
+  snapshotLoaded(absentOwners: ReadonlySet<string>): void
 }
 
 /** Starts the components on what the store holds. Disposing stops them: their timers are cancelled and they hear of no commit any more. */
@@ -80,6 +83,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     events: new EventRecorder(access, clock, random),
   }
   const usage = new UsageModel(access, view)
+  const absentOwners = new Set(options.absentOwners)
   if (options.scheduler !== false)
     startScheduler(context, options.schedulerSettings ?? defaultSettings(minorVersion < 36 ? '1.34' : '1.36'))
   const kubelets = options.kubelet === false ? undefined : new Kubelets(context)
@@ -88,7 +92,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     startNodeLifecycle(context, kubelets === undefined ? undefined : node => kubelets.isAlive(node))
   if (options.rootCertificate !== undefined && isEnabled(options.controllers, 'root-ca-cert-publisher'))
     startRootCertificates(context, options.rootCertificate)
-  if (isEnabled(options.controllers, 'garbage-collector')) startGarbageCollector(context, options.absentOwners ?? new Set())
+  if (isEnabled(options.controllers, 'garbage-collector')) startGarbageCollector(context, absentOwners)
   if (kubelets !== undefined) startHeartbeats(context, kubelets, options.heartbeat ?? 'auto')
   return {
     get isSettled() {
@@ -100,6 +104,10 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     moving: () => loop.moving(),
     nodes: nodePower(context, kubelets),
     usage,
+    snapshotLoaded: owners => {
+      for (const uid of owners) absentOwners.add(uid)
+      usage.readMetrics()
+    },
     [Symbol.dispose]: () => stack.dispose(),
   }
 }
@@ -121,6 +129,8 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['taint-eviction', startTaintEviction],
   ['podgc', startPodGc],
   ['persistentvolume-binder', startVolumeBinder],
+  ['pvc-protection', startVolumeProtection],
+  ['ephemeral-volume', startEphemeralVolumes],
   ['serviceaccount', startServiceAccounts],
 ]
 

@@ -102,6 +102,8 @@ class Scheduler {
     if ((pod.spec.schedulingGates ?? []).length > 0) {
       const message = 'Scheduling is blocked due to non-empty scheduling gates'
       this.#tell(pod, { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message })
+      // Not an attempt: the change that takes the last gate away brings it back without back-off.
+      this.#waiting.remove(key)
       return
     }
     const state = this.#snapshot.stateOf(pod)

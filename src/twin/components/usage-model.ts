@@ -23,6 +23,7 @@ const memoryWithoutRequest = 64 * 1024 * 1024
 type Means = ReadonlyMap<string, Usage>
 
 export class UsageModel {
+  readonly #access: ClusterAccess
   readonly #view: ClusterView
   /** Per pod uid the values it keeps. */
   readonly #means = new Map<string, Means>()
@@ -35,14 +36,20 @@ export class UsageModel {
 
   /** Reads the PodMetrics and NodeMetrics that the store was loaded with. */
   constructor(access: ClusterAccess, view: ClusterView) {
+    this.#access = access
     this.#view = view
-    for (const metrics of access.list('pods.metrics.k8s.io')) this.#takePodMetrics(metrics)
-    for (const metrics of access.list('nodes.metrics.k8s.io')) this.#takeNodeMetrics(metrics)
+    this.readMetrics()
     view.on('pods', ({ type, object, previous }) => {
       if (type === 'ADDED') this.#inherit(object)
       else if (type === 'DELETED') this.#release(object, true)
       else if (isTerminating(object) && previous !== undefined && !isTerminating(previous)) this.#release(object, false)
     })
+  }
+
+  /** Takes the values of the metrics that the store holds for pods and nodes not read before. */
+  readMetrics(): void {
+    for (const metrics of this.#access.list('pods.metrics.k8s.io')) this.#takePodMetrics(metrics)
+    for (const metrics of this.#access.list('nodes.metrics.k8s.io')) this.#takeNodeMetrics(metrics)
   }
 
   /** Of each container that runs; empty for a pod that does not. */
@@ -69,7 +76,7 @@ export class UsageModel {
   #takePodMetrics(metrics: KubeObject): void {
     const pod = this.#view.get('pods', metrics.metadata.namespace, metrics.metadata.name)
     const containers = metrics['containers']
-    if (pod?.metadata.uid === undefined || !Array.isArray(containers)) return
+    if (pod?.metadata.uid === undefined || this.#means.has(pod.metadata.uid) || !Array.isArray(containers)) return
     const means = new Map<string, Usage>()
     for (const container of containers as readonly { readonly name?: unknown; readonly usage?: unknown }[]) {
       const usage = usageOf(container.usage)
@@ -81,7 +88,7 @@ export class UsageModel {
   /** What a node has beyond its pods is its system's, and stays with it. */
   #takeNodeMetrics(metrics: KubeObject): void {
     const usage = usageOf(metrics['usage'])
-    if (usage === undefined) return
+    if (usage === undefined || this.#system.has(metrics.metadata.name)) return
     const pods = this.#podsOn(metrics.metadata.name)
     this.#system.set(metrics.metadata.name, {
       cpuNanocores: usage.cpuNanocores - pods.cpuNanocores,
