@@ -27,7 +27,7 @@ export interface Choice {
 
 /** Above this many unknowns only pairs that touch a goal are looked at, and above it still the greedy choice stands. */
 export const largestModel = 20_000
-const trimmedSize = 8_000
+const trimmedSize = 6_000
 /** Above this many the later objectives are left out: they cost more time than they are worth. */
 const largestSecondary = 4_000
 const nodesOfMain = 5_000
@@ -72,8 +72,14 @@ function greedyChoice(model: MoveModel, assignment: Assignment, whole: MoveModel
       { name: 'shortfall', value: shortfall, proven: shortfall === 0 },
       { name: 'cost', value: costOf(model, assignment), proven: false },
     ],
-    lp: lpText(moveProgram(model, { allowShortfall: shortfall > 0, secondary: false }).model, 'cost'),
+    lp: lpOf(model, shortfall),
   }
+}
+
+/** The question as a text that other solvers answer alike: the least cost that meets the goals, else the least shortfall. */
+function lpOf(model: MoveModel, shortfall: number): string {
+  const isMet = shortfall === 0
+  return lpText(moveProgram(model, { allowShortfall: !isMet, secondary: false }).model, isMet ? 'cost' : 'shortfall')
 }
 
 interface Known {
@@ -92,10 +98,9 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
   const stages = stagePlans({ reachesGoals, secondary, isProbe: known.isProbe })
   const start = known.greedy.isFeasible ? startOf(program, known.incumbent) : []
   const solution = await solve(program.model, { stages, start }, signal)
-  const lp = lpText(program.model, 'cost')
   const first = solution.stages[0]
   if (first?.status === 'infeasible' && !known.isTrimmed) {
-    return { ...known.greedy, assignment: [], isFeasible: false, certainty: 'proven', method: 'milp', lp }
+    return { ...known.greedy, assignment: [], isFeasible: false, certainty: 'proven', method: 'milp', lp: lpOf(model, 0) }
   }
   const best = bestAnswer(model, program, solution.stages, known)
   if (best === undefined || best.stages.length === 0)
@@ -119,7 +124,7 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
           stage.status === 'optimal' && (!known.isTrimmed || stage.name !== 'cost' || isFewest(model, best.assignment, known)),
       })),
     ],
-    lp,
+    lp: lpOf(model, shortfall),
     ...(solution.failure === undefined ? {} : { failure: solution.failure }),
   }
 }

@@ -230,12 +230,12 @@ function placesFor(
   nodes: readonly NodeState[],
   fit: StaticFit,
 ): Places {
-  const others = nodes.filter(node => node.name !== subject.from)
   const refused = fit.refusals(subject.pod)
-  const fitting = others.filter(node => !refused.has(node.name))
+  const fitting = nodes.flatMap(({ name }) => (name === subject.from || refused.has(name) ? [] : [name]))
   const back = movedFrom(input, subject)
-  const destinations = fitting.map(node => node.name).filter(name => !back.has(name))
+  const destinations = back.size === 0 ? fitting : fitting.filter(name => !back.has(name))
   if (destinations.length > 0) return { destinations }
+  const others = nodes.filter(node => node.name !== subject.from)
   if (fitting.length > 0) return { code: 'RecentlyMoved', data: { from: [...back].sort().join(', ') } }
   const refusals = others.flatMap(node => refused.get(node.name) ?? [])
   const pinning = refusals.find(refusal => refusal.filter.startsWith('Volume'))
@@ -261,16 +261,20 @@ function movedFrom(input: PlanInput, { workload, from }: Omit<Candidate, 'destin
   return nodes
 }
 
-/** The first volume of the pod that is bound to certain nodes. */
+/** The first volume of the pod that is bound to certain nodes, else the claim that keeps it where it is. */
 function pinnedVolume(state: ClusterState, pod: PodState): string {
-  for (const volume of pod.object.spec.volumes ?? []) {
-    const name = volume.persistentVolumeClaim?.claimName
-    const spec = name === undefined ? undefined : state.object('PersistentVolumeClaim', pod.namespace, name)?.['spec']
-    const bound = typeof spec === 'object' && spec !== null && 'volumeName' in spec ? spec.volumeName : undefined
-    if (typeof bound === 'string' && bound !== '') {
-      const pv = state.object('PersistentVolume', undefined, bound)?.['spec']
-      if (typeof pv === 'object' && pv !== null && 'nodeAffinity' in pv) return bound
-    }
-  }
-  return 'unknown'
+  const claims = (pod.object.spec.volumes ?? []).flatMap(volume => volume.persistentVolumeClaim?.claimName ?? [])
+  const bound = claims.flatMap(
+    name => textField(state.object('PersistentVolumeClaim', pod.namespace, name)?.['spec'], 'volumeName') ?? [],
+  )
+  const pinned = bound.find(name => {
+    const spec = state.object('PersistentVolume', undefined, name)?.['spec']
+    return typeof spec === 'object' && spec !== null && 'nodeAffinity' in spec
+  })
+  return pinned ?? bound[0] ?? claims[0] ?? ''
+}
+
+function textField(value: unknown, name: string): string | undefined {
+  const found: unknown = typeof value === 'object' && value !== null && name in value ? Reflect.get(value, name) : undefined
+  return typeof found === 'string' && found !== '' ? found : undefined
 }

@@ -55,6 +55,8 @@ class ProgramBuilder {
   readonly flows: { class: number; to: number; column: number }[] = []
   readonly #model: MoveModel
   readonly #byClass: readonly Map<number, number>[]
+  /** Classes that leave from, or may come to, each node. */
+  readonly #classesAt: readonly (readonly number[])[]
   readonly #units: ReadonlyMap<string, number>
 
   constructor(model: MoveModel) {
@@ -69,6 +71,12 @@ class ProgramBuilder {
       }
       return columns
     })
+    const classesAt = model.nodes.map((): number[] => [])
+    model.classes.forEach((each, index) => {
+      if (each.destinations.length > 0) classesAt[each.from]?.push(index)
+      for (const to of each.destinations) classesAt[to]?.push(index)
+    })
+    this.#classesAt = classesAt
   }
 
   #leaving(classIndex: number, factor = 1): Term[] {
@@ -85,10 +93,10 @@ class ProgramBuilder {
 
   /** Change of what `node` uses of a resource. */
   #change(node: number, amountOf: (classIndex: number) => number): Term[] {
-    return this.#model.classes.flatMap((moving, index) => {
+    return (this.#classesAt[node] ?? []).flatMap(index => {
       const amount = amountOf(index)
       if (amount === 0) return []
-      if (moving.from === node) return this.#leaving(index, -amount)
+      if (this.#model.classes[index]?.from === node) return this.#leaving(index, -amount)
       const column = this.#byClass[index]?.get(node)
       return column === undefined ? [] : [[column, amount] satisfies Term]
     })

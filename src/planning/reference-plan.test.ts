@@ -82,6 +82,38 @@ test.each(cases)(
   },
 )
 
+test('case 2: talos00 emptied of what is not core, and talos03 filled: 23 moves', async () => {
+  const core = [
+    'argocd',
+    'cert-manager',
+    'cilium-spire',
+    'external-secrets',
+    'flux-system',
+    'kube-system',
+    'liqo',
+    'local-path-storage',
+    'node-feature-discovery',
+    'traefik',
+  ]
+  const common = { stat: 'requests', hard: true } as const
+  const objects = referenceCluster()
+  const plan = await planOf(objects, {
+    // 36 of 110 pods, 32.7 %, are core or of DaemonSets: isolation leaves no other.
+    goals: [
+      { ...common, name: 'isolate', nodes: ['talos00'], resource: 'pods', max: 33, margin: 0 },
+      { ...common, name: 'use-talos03', nodes: ['talos03'], resource: 'cpu', min: 30, margin: 1 },
+    ],
+    scope: { namespaces: { exclude: core } },
+    coordination: { enforce: false, requirePDB: false },
+  })
+  expect([plan.outcome, plan.moves.length]).toEqual(['met', 23])
+  expect(new Set(plan.moves.map(move => move.from))).toEqual(new Set(['talos00']))
+  const share = (resource: string) => plan.after.find(each => each.node === 'talos00' && each.resource === resource)
+  expect(share('pods')?.used).toBe(36)
+  expect(share('cpu')?.percent.toFixed(1)).toBe('32.1')
+  expect(verifyPlan(plan, objects, settings)).toEqual([])
+})
+
 test('only labelled pods with a budget move, each workload at most once a wave', async () => {
   const plan = await planOf(referenceCluster(), { goals: goals(1) })
   const waves = plan.moves.map(move => `${move.wave} ${move.workload.kind} ${move.workload.namespace}/${move.workload.name}`)
