@@ -13,6 +13,11 @@ export function wholeProjection<T extends KubeObject>(): Projection<T> {
   return { project: trimmed, release: () => undefined }
 }
 
+/** Shorter words are kept once by the parser. */
+const shortestWord = 8
+const longestWord = 128
+const wordLimit = 8192
+
 interface SharedPart {
   readonly part: object
   readonly text: string
@@ -23,9 +28,20 @@ interface SharedPart {
 export class SharedParts {
   readonly #byText = new Map<string, SharedPart>()
   readonly #byPart = new Map<object, SharedPart>()
+  readonly #words = new Map<string, string>()
 
   get size(): number {
     return this.#byText.size
+  }
+
+  /** The same text, kept once while it is among the words last seen: names of nodes, images, phases, times. */
+  word(text: string): string {
+    if (text.length < shortestWord || text.length > longestWord) return text
+    const known = this.#words.get(text)
+    if (known !== undefined) return known
+    if (this.#words.size >= wordLimit) this.#words.clear()
+    this.#words.set(text, text)
+    return text
   }
 
   /** The one object that stands for all of this content, frozen through. */
@@ -54,45 +70,50 @@ export class SharedParts {
 
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 
-/** Where parts worth sharing are in `spec`: the same in all pods of a workload. */
-const sharedInSpec = [
-  'tolerations',
-  'affinity',
-  'topologySpreadConstraints',
-  'nodeSelector',
-  'overhead',
-  'resources',
-  'securityContext',
-  'selector',
-  'template',
-]
-/** The same, in each container. */
-const sharedInContainer = [
-  'resources',
-  'ports',
-  'env',
-  'envFrom',
-  'volumeMounts',
-  'securityContext',
-  'livenessProbe',
-  'readinessProbe',
-  'startupProbe',
-  'command',
-  'args',
-]
-const containerLists = ['containers', 'initContainers']
+/** What becomes of a part: shared as a whole, or looked into by key (`*`: any item of a list, any other key). */
+type Plan = 'share' | { readonly [key: string]: Plan }
+
+/** What is the same in all pods of a workload. Mounts and volumes carry a random name each: only their insides are. */
+const container: Plan = {
+  resources: 'share',
+  ports: 'share',
+  env: 'share',
+  envFrom: 'share',
+  securityContext: 'share',
+  livenessProbe: 'share',
+  readinessProbe: 'share',
+  startupProbe: 'share',
+  lifecycle: 'share',
+  command: 'share',
+  args: 'share',
+}
+const plan: Plan = {
+  metadata: { labels: 'share', annotations: 'share', ownerReferences: 'share' },
+  spec: {
+    tolerations: 'share',
+    affinity: 'share',
+    topologySpreadConstraints: 'share',
+    nodeSelector: 'share',
+    overhead: 'share',
+    resources: 'share',
+    securityContext: 'share',
+    imagePullSecrets: 'share',
+    selector: 'share',
+    template: 'share',
+    volumes: { '*': { '*': 'share' } },
+    containers: { '*': container },
+    initContainers: { '*': container },
+  },
+  status: { containerStatuses: { '*': { resources: 'share', allocatedResources: 'share', volumeMounts: 'share' } } },
+}
 
 /** Drops `managedFields` and the last-applied annotation, and shares equal parts through `parts`. */
 export function sharingProjection<T extends KubeObject>(parts: SharedParts): Projection<T> {
   return {
-    project: object => {
-      const { metadata, ...rest } = trimmed(object)
-      const shared: Record<string, unknown> = { ...rest, metadata: sharedMetadata(metadata, parts) }
-      if (isRecord(shared['spec'])) shared['spec'] = sharedSpec(shared['spec'], parts)
-      return Object.freeze(shared) as T
-    },
+    // The copy has the shape of the original: parts are replaced by equal ones.
+    project: object => Object.freeze(copied(trimmed(object), plan, parts)) as T,
     release: object => {
-      for (const part of partsOf(object)) parts.release(part)
+      for (const part of sharedIn(object, plan)) parts.release(part)
     },
   }
 }
@@ -108,60 +129,35 @@ function trimmed<T extends KubeObject>(object: T): T {
   return Object.freeze({ ...object, metadata: Object.freeze(metadata) })
 }
 
-function sharedMetadata(metadata: ObjectMeta, parts: SharedParts): ObjectMeta {
-  return Object.freeze({
-    ...metadata,
-    ...(metadata.labels === undefined ? {} : { labels: parts.share(metadata.labels) }),
-    ...(metadata.annotations === undefined ? {} : { annotations: parts.share(metadata.annotations) }),
-    ...(metadata.ownerReferences === undefined ? {} : { ownerReferences: parts.share(metadata.ownerReferences) }),
-  })
+/** A copy of `value` whose parts named by `way` are the shared ones, and whose strings are kept once where many have them. */
+function copied(value: unknown, way: Plan | undefined, parts: SharedParts): unknown {
+  if (typeof value === 'string') return parts.word(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (way === 'share') return parts.share(value)
+  if (Array.isArray(value)) return value.map(item => copied(item, way?.['*'], parts))
+  // A spread keeps the compact form of what the parser made; an object grown key by key has not.
+  const copy: Record<string, unknown> = { ...value }
+  for (const [key, part] of Object.entries(value)) {
+    const next = copied(part, way?.[key] ?? way?.['*'], parts)
+    // Assigning to this key would change the prototype; what is under it stays as it came.
+    if (next !== part && key !== '__proto__') copy[key] = next
+  }
+  return copy
 }
 
-function sharedSpec(spec: Record<string, unknown>, parts: SharedParts): Record<string, unknown> {
-  const result = shareFields(spec, sharedInSpec, parts)
-  for (const list of containerLists) {
-    const containers = result[list]
-    if (Array.isArray(containers)) {
-      result[list] = containers.map((container: unknown) =>
-        isRecord(container) ? shareFields(container, sharedInContainer, parts) : container,
-      )
+/** The parts of a projected object that are in the table. */
+function* sharedIn(value: unknown, way: Plan): Iterable<object> {
+  if (typeof value !== 'object' || value === null) return
+  if (way === 'share') yield value
+  else if (Array.isArray(value)) {
+    const inner = way['*']
+    if (inner !== undefined) for (const item of value) yield* sharedIn(item, inner)
+  } else {
+    for (const [key, part] of Object.entries(value)) {
+      const inner = way[key] ?? way['*']
+      if (inner !== undefined) yield* sharedIn(part, inner)
     }
   }
-  return result
-}
-
-function shareFields(record: Record<string, unknown>, fields: readonly string[], parts: SharedParts): Record<string, unknown> {
-  const result = { ...record }
-  for (const field of fields) {
-    const part = result[field]
-    if (typeof part === 'object' && part !== null) result[field] = parts.share(part)
-  }
-  return result
-}
-
-/** Everything of a projected object that may be shared, in any order. */
-function* partsOf(object: KubeObject): Iterable<object> {
-  const { labels, annotations, ownerReferences } = object.metadata
-  for (const part of [labels, annotations, ownerReferences]) if (part !== undefined) yield part
-  const spec = object['spec']
-  if (!isRecord(spec)) return
-  yield* objectsIn(spec, sharedInSpec)
-  for (const list of containerLists) {
-    const containers = spec[list]
-    if (!Array.isArray(containers)) continue
-    for (const container of containers) if (isRecord(container)) yield* objectsIn(container, sharedInContainer)
-  }
-}
-
-function* objectsIn(record: Record<string, unknown>, fields: readonly string[]): Iterable<object> {
-  for (const field of fields) {
-    const part = record[field]
-    if (typeof part === 'object' && part !== null) yield part
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -83,7 +83,7 @@ function changeWords(change: Change<KubeObject>): string {
 }
 
 function scene(
-  script: (request: SeenRequest, index: number) => Scripted,
+  script: (request: SeenRequest, index: number) => Scripted | Promise<Scripted>,
   options: { watchList?: 'auto' | 'off'; random?: Random } = {},
 ): Scene {
   const clock = new VirtualClock(0)
@@ -334,6 +334,33 @@ describe('shared informers', () => {
     const late: string[] = []
     informers.of(builtIn.pods).onChange(change => late.push(changeWords(change)))
     expect(late).toEqual(['ADDED a a 2 initial'])
+  })
+
+  test('four lists at once, and none waits for an optional kind that is not there', async () => {
+    let open = 0
+    let most = 0
+    const made = scene(async ({ path, query }) => {
+      if (query['watch'] === 'true') return hanging
+      most = Math.max(most, ++open)
+      await made.clock.after(100)
+      open--
+      return path.includes('csinodes') ? refusal(404, 'NotFound') : listOf(3, [])
+    })
+    const { clock, informers } = made
+    informers.of(builtIn.csinodes, { optional: true })
+    for (const resource of [builtIn.nodes, builtIn.services, builtIn.secrets, builtIn.leases, builtIn.jobs])
+      informers.of(resource)
+    let isSynced = false
+    const synced = informers.allSynced(new AbortController().signal).then(() => (isSynced = true))
+    await clock.advance(1000)
+    expect(isSynced).toBe(true)
+    await synced
+    expect(most).toBe(4)
+    informers.of(builtIn.csinodes)
+    const stop = new AbortController()
+    const waiting = informers.allSynced(stop.signal)
+    stop.abort(new Error('not for ever'))
+    await expect(waiting).rejects.toThrow('not for ever')
   })
 
   test('a handler that throws does not stop the others', async () => {

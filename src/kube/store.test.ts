@@ -316,6 +316,23 @@ describe('7.28 projection', () => {
     expect(parts.size).toBe(0)
   })
 
+  test('law: what is stored reads as what came', () => {
+    const projection = sharingProjection<KubeObject>(new SharedParts())
+    const part = fc.jsonValue({ maxDepth: 4 })
+    const object = fc.record({
+      spec: fc.record({ containers: fc.array(part), volumes: part, tolerations: part, other: part }),
+      status: part,
+    })
+    fc.assert(
+      fc.property(fc.array(object, { maxLength: 4 }), objects => {
+        for (const one of objects) {
+          const came: unknown = JSON.parse(JSON.stringify({ ...pod('a', '1', 1), ...one }))
+          expect(projection.project(came as KubeObject)).toEqual(came)
+        }
+      }),
+    )
+  })
+
   test('managed fields and the last applied configuration are dropped, nothing else', () => {
     const stored = sharingProjection<Pod>(new SharedParts()).project(replica(1))
     const { managedFields, annotations, ...metadata } = replica(1).metadata
