@@ -40,7 +40,7 @@ describe('order', () => {
     const queue = loop.queue('q', log('q'))
     for (let index = 0; index < 200; index++) queue.add(`k${index}`)
     clock.step()
-    expect(seen).toHaveLength(64)
+    expect(seen).toHaveLength(16)
     await clock.advance(0)
     expect(seen).toHaveLength(200)
     expect(seen.at(-1)).toBe('0 q k199')

@@ -5,7 +5,7 @@
 import type { Clock } from '#kube/clock.ts'
 
 /** How many items run in one turn of the event loop before others get theirs. */
-const itemsPerTurn = 64
+const itemsPerTurn = 16
 const firstBackOffMs = 5
 const longestBackOffMs = 1_000_000
 
