@@ -96,7 +96,10 @@ async function readModel(folder: string, name: string): Promise<Model> {
 }
 
 function plain(comment: string): string {
-  return comment.replaceAll(/\\(["'])/g, '$1').replaceAll('\\\\', '\\').replaceAll('*_/', '*/')
+  return comment
+    .replaceAll(/\\(["'])/g, '$1')
+    .replaceAll('\\\\', '\\')
+    .replaceAll('*_/', '*/')
 }
 
 const scalars: Readonly<Record<string, string>> = {

@@ -35,7 +35,12 @@ export interface ClusterAccess {
   /** As `create`, but mutating and validating webhooks are called first, which takes (real) time: what controllers use for pods. */
   createAdmitted(resource: ResourceKey, object: KubeObject, writer: Writer): Promise<KubeObject>
   /** Whole-object update; conditional when `metadata.resourceVersion` is set. With `subresource: 'status'` only the status is taken, with `'finalize'` only a namespace's finalizers. */
-  update(resource: ResourceKey, object: KubeObject, writer: Writer, options?: { readonly subresource?: 'status' | 'finalize' }): KubeObject
+  update(
+    resource: ResourceKey,
+    object: KubeObject,
+    writer: Writer,
+    options?: { readonly subresource?: 'status' | 'finalize' },
+  ): KubeObject
   remove(resource: ResourceKey, namespace: string | undefined, name: string, writer: Writer, options?: DeleteChoice): void
   /** Sets `spec.nodeName` and PodScheduled as POST …/binding does. */
   bind(namespace: string, pod: string, node: string, writer: Writer): void

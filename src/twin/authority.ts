@@ -35,7 +35,11 @@ export async function makeAuthority(nowMs: number, hosts: readonly string[]): Pr
     ],
   })
   let serial = 1
-  const issue = async (subject: readonly Record<string, string[]>[], usage: string, names: readonly string[]): Promise<KeyPair> => {
+  const issue = async (
+    subject: readonly Record<string, string[]>[],
+    usage: string,
+    names: readonly string[],
+  ): Promise<KeyPair> => {
     const keys = await generateKeys()
     serial++
     const certificate = await x509.X509CertificateGenerator.create({
@@ -61,7 +65,8 @@ export async function makeAuthority(nowMs: number, hosts: readonly string[]): Pr
   return {
     certificate,
     server: { authority: certificate, ...server },
-    issueClient: (user, groups) => issue([...groups.map(group => ({ O: [group] })), { CN: [user] }], x509.ExtendedKeyUsage.clientAuth, []),
+    issueClient: (user, groups) =>
+      issue([...groups.map(group => ({ O: [group] })), { CN: [user] }], x509.ExtendedKeyUsage.clientAuth, []),
   }
 }
 
@@ -82,4 +87,3 @@ async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
 function alternativeName(name: string): { readonly type: 'ip' | 'dns'; readonly value: string } {
   return { type: /^[\d.]+$|:/.test(name) ? 'ip' : 'dns', value: name }
 }
-

@@ -39,8 +39,13 @@ export function clusterAccess({ server, writes, deletion, webhooks }: AccessPart
       const admitted = await webhooks.admit(type, { operation: 'CREATE', object: draft, existing: undefined, options })
       return writes.finishCreate(type, admitted, options)
     },
-    update: (resource, object, writer, options) => writes.update(typeOf(resource), object, { ...optionsOf(writer), ...(options?.subresource === undefined ? {} : { subresource: options.subresource }) }),
-    remove: (resource, namespace, name, _writer, options: DeleteChoice = {}) => void deletion.remove(typeOf(resource), namespace, name, options),
+    update: (resource, object, writer, options) =>
+      writes.update(typeOf(resource), object, {
+        ...optionsOf(writer),
+        ...(options?.subresource === undefined ? {} : { subresource: options.subresource }),
+      }),
+    remove: (resource, namespace, name, _writer, options: DeleteChoice = {}) =>
+      void deletion.remove(typeOf(resource), namespace, name, options),
     bind: (namespace, pod, node, writer) => void bindPod(server, writes, { namespace, pod, node }, optionsOf(writer)),
     subscribe(resource: ResourceKey, handler: (event: StoreEvent) => void): () => void {
       if (resource === '') throw badRequest('a resource is needed to subscribe')

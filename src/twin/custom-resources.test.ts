@@ -64,7 +64,7 @@ describe('objects of a custom kind', () => {
     { spec: { size: 11 }, message: 'spec: Invalid value: "object": too big' },
     { spec: { size: -1 }, message: 'spec.size: Invalid value: -1: spec.size in body should be greater than or equal to 0' },
     { spec: { size: 'x' }, message: 'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"' },
-    { spec: { name: 'A' }, message: "spec.name: Invalid value: \"A\": spec.name in body should match '^[a-z]+$'" },
+    { spec: { name: 'A' }, message: 'spec.name: Invalid value: "A": spec.name in body should match \'^[a-z]+$\'' },
     { spec: { items: ['x', 'x'] }, message: 'spec.items[1]: Duplicate value: "x"' },
   ])('$spec is refused', async ({ spec, message }) => {
     await using twin = await widgetTwin()
@@ -91,7 +91,10 @@ describe('objects of a custom kind', () => {
   test('have status and scale of their own', async () => {
     await using twin = await widgetTwin()
     await twin.client.post(path, widget({ size: 2 }))
-    const status = await twin.client.patch(`${path}/w/status`, 'merge', { spec: { size: 9 }, status: { size: 2, conditions: [{ type: 'Ready', status: 'True' }] } })
+    const status = await twin.client.patch(`${path}/w/status`, 'merge', {
+      spec: { size: 9 },
+      status: { size: 2, conditions: [{ type: 'Ready', status: 'True' }] },
+    })
     expect([valueAt(status.body, 'spec', 'size'), valueAt(status.body, 'metadata', 'generation')]).toEqual([2, 1])
     const scale = await twin.client.patch(`${path}/w/scale`, 'merge', { spec: { replicas: 5 } })
     expect(scale.body).toMatchObject({ kind: 'Scale', spec: { replicas: 5 }, status: { replicas: 2 } })
@@ -104,7 +107,9 @@ describe('objects of a custom kind', () => {
     await twin.client.post(path, widget({}))
     expect((await twin.client.patch(`${path}/w`, 'strategic', {})).status).toBe(415)
     const replaced = await twin.client.put(`${path}/w`, widget({ size: 4 }))
-    expect(replaced.message).toBe('Widget.example.com "w" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update')
+    expect(replaced.message).toBe(
+      'Widget.example.com "w" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+    )
   })
 
   test('go with their definition', async () => {
@@ -117,7 +122,12 @@ describe('objects of a custom kind', () => {
 })
 
 test('a kind of which only objects are loaded gets a permissive definition', async () => {
-  const scaled: KubeObject = { apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', metadata: { name: 's', namespace: 'media' }, spec: { anything: [1, { x: null }] } }
+  const scaled: KubeObject = {
+    apiVersion: 'keda.sh/v1alpha1',
+    kind: 'ScaledObject',
+    metadata: { name: 's', namespace: 'media' },
+    spec: { anything: [1, { x: null }] },
+  }
   await using twin = await startTestTwin([scaled])
   const answer = await twin.client.get('/apis/keda.sh/v1alpha1/namespaces/media/scaledobjects/s')
   expect(valueAt(answer.body, 'spec')).toEqual({ anything: [1, { x: null }] })
@@ -130,9 +140,16 @@ test('what cannot be loaded is named and left out; owners that are absent are li
   const orphan: KubeObject = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name: 'c', namespace: 'default', ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'gone', uid: 'uid-gone' }] },
+    metadata: {
+      name: 'c',
+      namespace: 'default',
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'gone', uid: 'uid-gone' }],
+    },
   }
-  await using twin = await startTestTwin([orphan, { apiVersion: 'policy/v1beta1', kind: 'PodSecurityPolicy', metadata: { name: 'old' } }])
+  await using twin = await startTestTwin([
+    orphan,
+    { apiVersion: 'policy/v1beta1', kind: 'PodSecurityPolicy', metadata: { name: 'old' } },
+  ])
   expect(twin.twin.report.problems).toEqual([expect.objectContaining({ code: 'kind-unknown', where: 'PodSecurityPolicy old' })])
   expect([...twin.twin.report.absentOwners]).toEqual(['uid-gone'])
 })

@@ -23,7 +23,11 @@ export interface HttpServer {
 }
 
 /** Starts to listen. Port 0 takes a free one. @throws when the port is taken. */
-export async function startHttpServer(handler: Handler, certificates: ServerCertificates, listen: { readonly port: number; readonly bind: string }): Promise<HttpServer> {
+export async function startHttpServer(
+  handler: Handler,
+  certificates: ServerCertificates,
+  listen: { readonly port: number; readonly bind: string },
+): Promise<HttpServer> {
   const server = createSecureServer({
     allowHTTP1: true,
     key: certificates.key,
@@ -113,7 +117,11 @@ function credentialsOf(incoming: Http2ServerRequest): Credentials {
   const { subject } = tls.getPeerCertificate()
   if (subject === undefined || typeof subject.CN !== 'string') return { kind: 'none' }
   const organizations: unknown = subject.O
-  const groups = Array.isArray(organizations) ? organizations.map(String) : organizations === undefined ? [] : [String(organizations)]
+  const groups = Array.isArray(organizations)
+    ? organizations.map(String)
+    : organizations === undefined
+      ? []
+      : [String(organizations)]
   return { kind: 'certificate', name: subject.CN, groups }
 }
 
@@ -132,16 +140,27 @@ async function readBody(incoming: Http2ServerRequest): Promise<Uint8Array | unde
 function refuse(outgoing: Http2ServerResponse, status: number, message: string): void {
   const reason = status === 413 ? 'RequestEntityTooLarge' : 'RequestURITooLong'
   outgoing.writeHead(status, { 'content-type': 'application/json' })
-  outgoing.end(JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code: status }))
+  outgoing.end(
+    JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code: status }),
+  )
 }
 
-async function write(answer: TwinResponse, incoming: Http2ServerRequest, outgoing: Http2ServerResponse, signal: AbortSignal): Promise<void> {
+async function write(
+  answer: TwinResponse,
+  incoming: Http2ServerRequest,
+  outgoing: Http2ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
   if (signal.aborted) return
   if (answer.kind === 'whole') {
     const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
     const isCompressed = body.byteLength > gzipFromBytes && /\bgzip\b/.test(String(incoming.headers['accept-encoding'] ?? ''))
     const bytes = isCompressed ? gzipSync(body, { level: 1 }) : body
-    outgoing.writeHead(answer.status, { ...answer.headers, ...(isCompressed ? { 'content-encoding': 'gzip' } : {}), 'content-length': String(bytes.byteLength) })
+    outgoing.writeHead(answer.status, {
+      ...answer.headers,
+      ...(isCompressed ? { 'content-encoding': 'gzip' } : {}),
+      'content-length': String(bytes.byteLength),
+    })
     if (incoming.method === 'HEAD') outgoing.end()
     else outgoing.end(bytes)
     return

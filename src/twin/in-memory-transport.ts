@@ -18,11 +18,19 @@ export function inMemoryTransport(handler: Handler, credentials: TransportCreden
   return {
     async request(request): Promise<TransportResponse> {
       const answer = await send(request)
-      return { status: answer.status, headers: answer.headers, body: answer.kind === 'whole' ? bytesOf(answer.body) : await collected(answer.chunks) }
+      return {
+        status: answer.status,
+        headers: answer.headers,
+        body: answer.kind === 'whole' ? bytesOf(answer.body) : await collected(answer.chunks),
+      }
     },
     async stream(request): Promise<TransportStream> {
       const answer = await send(request)
-      return { status: answer.status, headers: answer.headers, chunks: answer.kind === 'whole' ? once(bytesOf(answer.body)) : encoded(answer.chunks, request.signal) }
+      return {
+        status: answer.status,
+        headers: answer.headers,
+        chunks: answer.kind === 'whole' ? once(bytesOf(answer.body)) : encoded(answer.chunks, request.signal),
+      }
     },
     close(): Promise<void> {
       closed.abort(new Error('the transport is closed'))

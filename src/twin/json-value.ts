@@ -50,7 +50,8 @@ export function itemsAt(value: unknown, ...path: readonly string[]): readonly Dr
 /** The string values of a map such as labels. */
 export function textsAt(value: unknown, ...path: readonly string[]): Record<string, string> {
   const texts: Record<string, string> = {}
-  for (const [key, text] of Object.entries(fieldsAt(value, ...path) ?? {})) if (typeof text === 'string') setField(texts, key, text)
+  for (const [key, text] of Object.entries(fieldsAt(value, ...path) ?? {}))
+    if (typeof text === 'string') setField(texts, key, text)
   return texts
 }
 
@@ -112,7 +113,8 @@ export function isSame(left: unknown, right: unknown): boolean {
     return Array.isArray(right) && left.length === right.length && left.every((item, index) => isSame(item, right[index]))
   }
   if (!isFields(left) || !isFields(right)) return false
-  for (const key of Object.keys(left)) if (left[key] !== undefined && !(Object.hasOwn(right, key) && isSame(left[key], right[key]))) return false
+  for (const key of Object.keys(left))
+    if (left[key] !== undefined && !(Object.hasOwn(right, key) && isSame(left[key], right[key]))) return false
   for (const key of Object.keys(right)) if (right[key] !== undefined && !Object.hasOwn(left, key)) return false
   return true
 }

@@ -11,6 +11,11 @@ export function kubeconfigText(server: string, authority: string, user: KeyPair)
     'current-context': 'twin',
     clusters: [{ name: 'twin', cluster: { server, 'certificate-authority-data': base64(authority) } }],
     contexts: [{ name: 'twin', context: { cluster: 'twin', user: 'ballast-admin' } }],
-    users: [{ name: 'ballast-admin', user: { 'client-certificate-data': base64(user.certificate), 'client-key-data': base64(user.key) } }],
+    users: [
+      {
+        name: 'ballast-admin',
+        user: { 'client-certificate-data': base64(user.certificate), 'client-key-data': base64(user.key) },
+      },
+    ],
   })
 }

@@ -12,7 +12,11 @@ describe('pages', () => {
     expect(itemNames(first.body)).toEqual(['cm-1'])
     expect(valueAt(first.body, 'metadata')).toMatchObject({ resourceVersion: String(revision), remainingItemCount: 2 })
     const token = textAt(first.body, 'metadata', 'continue') ?? ''
-    expect(JSON.parse(Buffer.from(token, 'base64url').toString())).toEqual({ v: 'meta.k8s.io/v1', rv: revision, start: 'cm-1\u0000' })
+    expect(JSON.parse(Buffer.from(token, 'base64url').toString())).toEqual({
+      v: 'meta.k8s.io/v1',
+      rv: revision,
+      start: 'cm-1\u0000',
+    })
     await twin.client.call('DELETE', `${core}/configmaps/cm-2`)
     await twin.client.post(`${core}/configmaps`, testConfigMap('cm-4'))
     const second = await twin.client.get(`${core}/configmaps`, { query: { continue: token } })
@@ -31,7 +35,9 @@ describe('pages', () => {
     await using twin = await startTestTwin([testConfigMap('cm-1'), testConfigMap('cm-2')], { historyLimit: 4 })
     const first = await twin.client.get(`${core}/configmaps?limit=1`)
     for (let count = 0; count < 10; count++) await twin.client.post(`${core}/configmaps`, testConfigMap(`cm-${3 + count}`))
-    const refused = await twin.client.get(`${core}/configmaps`, { query: { continue: textAt(first.body, 'metadata', 'continue') ?? '' } })
+    const refused = await twin.client.get(`${core}/configmaps`, {
+      query: { continue: textAt(first.body, 'metadata', 'continue') ?? '' },
+    })
     expect(refused.status).toBe(410)
     expect(refused.message).toContain('The provided continue parameter is too old to display a consistent list result.')
     const token = textAt(refused.body, 'metadata', 'continue') ?? ''
@@ -43,7 +49,11 @@ describe('pages', () => {
   test.each([
     { query: 'continue=abc', status: 400, text: 'continue key is not valid' },
     { query: 'sendInitialEvents=true', status: 422, text: 'sendInitialEvents is forbidden for list' },
-    { query: 'resourceVersionMatch=Exact', status: 422, text: 'resourceVersionMatch is forbidden unless resourceVersion is provided' },
+    {
+      query: 'resourceVersionMatch=Exact',
+      status: 422,
+      text: 'resourceVersionMatch is forbidden unless resourceVersion is provided',
+    },
     { query: 'resourceVersion=0&resourceVersionMatch=Exact', status: 422, text: 'forbidden for resourceVersion "0"' },
     { query: 'fieldSelector=spec.foo=1', status: 400, text: 'field label not supported: spec.foo' },
     { query: 'labelSelector=a in (', status: 400, text: 'unable to parse requirement' },
@@ -58,7 +68,9 @@ describe('pages', () => {
   test('selectors by field and label', async () => {
     await using twin = await startTestTwin([testPod('a', { node: 'n1' }), testPod('b', { node: 'n2', labels: { app: 'x' } })])
     expect(itemNames((await twin.client.get(`${core}/pods?fieldSelector=spec.nodeName%3Dn2`)).body)).toEqual(['b'])
-    expect(itemNames((await twin.client.get(`${core}/pods?fieldSelector=spec.nodeName!%3Dn2,status.phase%3DRunning`)).body)).toEqual(['a'])
+    expect(
+      itemNames((await twin.client.get(`${core}/pods?fieldSelector=spec.nodeName!%3Dn2,status.phase%3DRunning`)).body),
+    ).toEqual(['a'])
     expect(itemNames((await twin.client.get(`${core}/pods?labelSelector=app%3Dx`)).body)).toEqual(['b'])
   })
 })
@@ -111,7 +123,9 @@ describe('watches', () => {
     await twin.client.call('DELETE', `${core}/configmaps/a`)
     await twin.client.patch(`${core}/configmaps/b`, 'merge', { data: { x: 'y' } })
     await twin.client.post(`${core}/configmaps`, testConfigMap('c'))
-    using watch = await twin.client.watch(`${core}/configmaps`, { resourceVersion: textAt(before.body, 'metadata', 'resourceVersion') ?? '' })
+    using watch = await twin.client.watch(`${core}/configmaps`, {
+      resourceVersion: textAt(before.body, 'metadata', 'resourceVersion') ?? '',
+    })
     const events = await watch.next(3)
     expect(events.map(event => [event.type, valueAt(event.object, 'metadata', 'name')])).toEqual([
       ['DELETED', 'a'],

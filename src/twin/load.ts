@@ -21,7 +21,21 @@ export interface LoadReport {
 }
 
 /** Kinds in the order in which they are loaded; all others come after. */
-const order = ['CustomResourceDefinition', 'Namespace', 'PriorityClass', 'StorageClass', 'Node', 'PersistentVolume', 'PersistentVolumeClaim', 'Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob']
+const order = [
+  'CustomResourceDefinition',
+  'Namespace',
+  'PriorityClass',
+  'StorageClass',
+  'Node',
+  'PersistentVolume',
+  'PersistentVolumeClaim',
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'ReplicaSet',
+  'Job',
+  'CronJob',
+]
 
 /** Loads objects of any kind. What cannot be loaded is reported and left out; nothing here throws on odd objects. */
 export function loadObjects(server: ApiServer, objects: readonly KubeObject[]): LoadReport {
@@ -41,7 +55,12 @@ function rebuildReplicaSets(server: ApiServer, problems: Problem[]): void {
   for (const set of missingReplicaSets(known)) {
     loadOne(server, set, problems)
     const where = `ReplicaSet ${set.metadata.namespace ?? ''}/${set.metadata.name}`
-    problems.push({ code: 'owner-absent', where, found: 'pods of it but not the set', expected: 'the set too; it was rebuilt from its Deployment' })
+    problems.push({
+      code: 'owner-absent',
+      where,
+      found: 'pods of it but not the set',
+      expected: 'the set too; it was rebuilt from its Deployment',
+    })
   }
 }
 
@@ -63,7 +82,9 @@ function serveUnknownKinds(server: ApiServer, objects: readonly KubeObject[], pr
     if (!isObject(object) || described.has(`${object.apiVersion}/${object.kind}`)) continue
     if (server.resources.ofKind(object.apiVersion, object.kind) !== undefined) continue
     if (!object.apiVersion.includes('/')) continue
-    const isNamespaced = objects.some(other => other.kind === object.kind && other.apiVersion === object.apiVersion && other.metadata?.namespace !== undefined)
+    const isNamespaced = objects.some(
+      other => other.kind === object.kind && other.apiVersion === object.apiVersion && other.metadata?.namespace !== undefined,
+    )
     const definition = definitionFor(object.apiVersion, object.kind, isNamespaced)
     if (isBuiltInGroup(server, object.apiVersion)) continue
     described.add(`${object.apiVersion}/${object.kind}`)
@@ -82,20 +103,35 @@ function isObject(object: KubeObject): boolean {
 
 function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): boolean {
   if (!isObject(object)) {
-    problems.push({ code: 'object-shape', where: 'snapshot', found: JSON.stringify(object).slice(0, 100), expected: 'an object with apiVersion, kind and metadata.name' })
+    problems.push({
+      code: 'object-shape',
+      where: 'snapshot',
+      found: JSON.stringify(object).slice(0, 100),
+      expected: 'an object with apiVersion, kind and metadata.name',
+    })
     return false
   }
   const type = server.resources.ofKind(object.apiVersion, object.kind)
   const where = `${object.kind} ${object.metadata.namespace === undefined ? '' : `${object.metadata.namespace}/`}${object.metadata.name}`
   if (type === undefined || !(type.verbs.includes('watch') || type.group === 'metrics.k8s.io')) {
-    problems.push({ code: 'kind-unknown', where, found: `${object.apiVersion} ${object.kind}`, expected: 'a kind that this version of Kubernetes serves' })
+    problems.push({
+      code: 'kind-unknown',
+      where,
+      found: `${object.apiVersion} ${object.kind}`,
+      expected: 'a kind that this version of Kubernetes serves',
+    })
     return false
   }
   const draft = completed(server, type, object)
   const namespace = type.isNamespaced ? textAt(draft, 'metadata', 'namespace') : undefined
   if (namespace !== undefined) ensureNamespace(server, namespace)
   if (server.store.get(type.key, namespace, object.metadata.name) !== undefined && !isReplaceable(type, object.metadata.name)) {
-    problems.push({ code: 'object-duplicate', where, found: 'a second object of that name', expected: 'one; the last one is taken' })
+    problems.push({
+      code: 'object-duplicate',
+      where,
+      found: 'a second object of that name',
+      expected: 'one; the last one is taken',
+    })
   }
   const stored = server.store.put(type.key, asStored(draft))
   if (type.key === 'customresourcedefinitions.apiextensions.k8s.io') establish(server, stored)
@@ -104,7 +140,13 @@ function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): bo
 
 /** Objects that a twin makes before anything is loaded. */
 function isReplaceable(type: ResourceType, name: string): boolean {
-  return type.key === 'namespaces' || type.group === 'rbac.authorization.k8s.io' || name.startsWith('system-') || type.key === 'services' || type.group === 'flowcontrol.apiserver.k8s.io'
+  return (
+    type.key === 'namespaces' ||
+    type.group === 'rbac.authorization.k8s.io' ||
+    name.startsWith('system-') ||
+    type.key === 'services' ||
+    type.group === 'flowcontrol.apiserver.k8s.io'
+  )
 }
 
 function completed(server: ApiServer, type: ResourceType, object: KubeObject): Draft {
@@ -123,7 +165,8 @@ function completed(server: ApiServer, type: ResourceType, object: KubeObject): D
   if (hasGeneration(type, server.minor)) metadata['generation'] ??= 1
   decodeStringData(type, draft)
   setDefaults(storage, draft, server)
-  if (type.key === 'namespaces' && fieldsAt(draft, 'status', 'phase') === undefined) draft['status'] = { phase: 'Active', ...fieldsAt(draft, 'status') }
+  if (type.key === 'namespaces' && fieldsAt(draft, 'status', 'phase') === undefined)
+    draft['status'] = { phase: 'Active', ...fieldsAt(draft, 'status') }
   if (type.key === 'pods') completePod(server, draft)
   return draft
 }
@@ -160,7 +203,12 @@ export function ensureNamespace(server: ApiServer, name: string): void {
     asStored({
       apiVersion: 'v1',
       kind: 'Namespace',
-      metadata: { name, uid: randomUuid(server.random), creationTimestamp: timestamp(server.clock.now()), labels: { 'kubernetes.io/metadata.name': name } },
+      metadata: {
+        name,
+        uid: randomUuid(server.random),
+        creationTimestamp: timestamp(server.clock.now()),
+        labels: { 'kubernetes.io/metadata.name': name },
+      },
       spec: { finalizers: ['kubernetes'] },
       status: { phase: 'Active' },
     }),

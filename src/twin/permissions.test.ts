@@ -42,7 +42,9 @@ describe('a ServiceAccount', () => {
     expect((await twin.app.get(`${core}/pods`)).message).toBe(
       `pods is forbidden: User "${user}" cannot list resource "pods" in API group "" in the namespace "default"`,
     )
-    expect((await twin.app.get('/api/v1/nodes')).message).toBe(`nodes is forbidden: User "${user}" cannot list resource "nodes" in API group "" at the cluster scope`)
+    expect((await twin.app.get('/api/v1/nodes')).message).toBe(
+      `nodes is forbidden: User "${user}" cannot list resource "nodes" in API group "" at the cluster scope`,
+    )
   })
 
   test('needs the subresource by name', async () => {
@@ -59,7 +61,9 @@ describe('a ServiceAccount', () => {
     expect(itemNames((await twin.app.get(`${core}/pods`)).body)).toEqual(['a', 'b'])
     await twin.clock.advance(3_601_000)
     expect((await twin.app.get(`${core}/pods`)).status).toBe(401)
-    const fresh = new TestClient(twin.twin.transport({ token: await twin.twin.issueToken({ namespace: 'default', serviceAccount: 'app' }) }))
+    const fresh = new TestClient(
+      twin.twin.transport({ token: await twin.twin.issueToken({ namespace: 'default', serviceAccount: 'app' }) }),
+    )
     expect((await fresh.get(`${core}/pods`)).status).toBe(200)
     await twin.client.call('DELETE', `${core}/serviceaccounts/app`)
     expect((await fresh.get(`${core}/pods`)).status).toBe(401)
@@ -67,8 +71,14 @@ describe('a ServiceAccount', () => {
 
   test('is told what it may', async () => {
     await using twin = await accountTwin([{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }])
-    const ask = (verb: string) => twin.app.post(`/apis/authorization.k8s.io/v1/selfsubjectaccessreviews`, { spec: { resourceAttributes: { namespace: 'default', verb, resource: 'pods' } } })
-    expect(valueAt((await ask('list')).body, 'status')).toEqual({ allowed: true, reason: 'RBAC: allowed by RoleBinding "b/default" of Role "r" to ServiceAccount "app/default"' })
+    const ask = (verb: string) =>
+      twin.app.post(`/apis/authorization.k8s.io/v1/selfsubjectaccessreviews`, {
+        spec: { resourceAttributes: { namespace: 'default', verb, resource: 'pods' } },
+      })
+    expect(valueAt((await ask('list')).body, 'status')).toEqual({
+      allowed: true,
+      reason: 'RBAC: allowed by RoleBinding "b/default" of Role "r" to ServiceAccount "app/default"',
+    })
     expect(valueAt((await ask('delete')).body, 'status')).toEqual({ allowed: false })
   })
 
@@ -76,7 +86,10 @@ describe('a ServiceAccount', () => {
     await using twin = await accountTwin([])
     const review = (token: string) => twin.client.post('/apis/authentication.k8s.io/v1/tokenreviews', { spec: { token } })
     const good = await review(twin.token)
-    expect(valueAt(good.body, 'status')).toMatchObject({ authenticated: true, user: { username: 'system:serviceaccount:default:app' } })
+    expect(valueAt(good.body, 'status')).toMatchObject({
+      authenticated: true,
+      user: { username: 'system:serviceaccount:default:app' },
+    })
     expect(valueAt((await review(`${twin.token}x`)).body, 'status', 'authenticated')).toBeUndefined()
   })
 })

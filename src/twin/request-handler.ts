@@ -1,15 +1,22 @@
 // Every request of every transport ends here: who asks, may they, what is it about, what is the answer.
-import { StatusError, forbidden, internalError, statusBody } from '#kube/status.ts'
+import { forbidden, internalError, StatusError, statusBody } from '#kube/status.ts'
 import { plainText, refusal, textAnswer } from './api/answer.ts'
 import type { ApiServer, User } from './api/api-server.ts'
 import { authenticate, impersonated, type TokenCheck } from './api/authentication.ts'
 import type { Authorizer } from './api/authorization.ts'
 import { answerDiscovery } from './api/discovery.ts'
 import { answerOpenApi } from './api/openapi.ts'
-import { type Handler, type PathRequest, requestInfo, type ResourceRequest, type TwinRequest, type TwinResponse } from './api/request.ts'
-import type { RequestLog } from './request-log.ts'
+import {
+  type Handler,
+  type PathRequest,
+  type ResourceRequest,
+  requestInfo,
+  type TwinRequest,
+  type TwinResponse,
+} from './api/request.ts'
 import type { ResourceHandlers } from './api/resource-handlers.ts'
 import { versionDocument } from './api/server-version.ts'
+import type { RequestLog } from './request-log.ts'
 
 export interface HandlerParts {
   readonly server: ApiServer
@@ -19,6 +26,8 @@ export interface HandlerParts {
   readonly log: RequestLog
   readonly allowsAnonymous: boolean
   readonly onUnexpected: (error: unknown, request: TwinRequest) => void
+  /** Sees every request with its answer. */
+  readonly onExchange?: (request: TwinRequest, answer: TwinResponse) => void
 }
 
 /** Paths that need no credentials. */
@@ -41,6 +50,7 @@ export function requestHandler(parts: HandlerParts): Handler {
       code: answer.status,
       at: parts.server.clock.now(),
     })
+    parts.onExchange?.(request, answer)
     return answer
   }
 }
@@ -50,7 +60,16 @@ async function answerTo(parts: HandlerParts, request: TwinRequest, onUser: (user
     if (openPaths.test(request.path)) return answerOpenPath(parts, request)
     const caller = await authenticate(request, parts.checkToken, { allowsAnonymous: parts.allowsAnonymous })
     const user = impersonated(request, caller, (who, resource, name) =>
-      parts.authorizer.allows(who, { kind: 'resource', verb: 'impersonate', group: '', version: 'v1', resource, namespace: undefined, name, subresource: undefined }),
+      parts.authorizer.allows(who, {
+        kind: 'resource',
+        verb: 'impersonate',
+        group: '',
+        version: 'v1',
+        resource,
+        namespace: undefined,
+        name,
+        subresource: undefined,
+      }),
     )
     onUser(user)
     const info = requestInfo(request)
@@ -64,7 +83,12 @@ async function answerTo(parts: HandlerParts, request: TwinRequest, onUser: (user
   }
 }
 
-async function answerResource(parts: HandlerParts, info: ResourceRequest, request: TwinRequest, user: User): Promise<TwinResponse> {
+async function answerResource(
+  parts: HandlerParts,
+  info: ResourceRequest,
+  request: TwinRequest,
+  user: User,
+): Promise<TwinResponse> {
   const type = parts.server.resources.find(info.group, info.version, info.resource)
   if (type === undefined) return plainText(404, '404 page not found\n')
   return await parts.resources.answer({ type, info, request, user })
@@ -76,20 +100,34 @@ function answerOpenPath(parts: HandlerParts, request: TwinRequest): TwinResponse
   }
   const [, endpoint = ''] = request.path.split('/')
   if (!request.query.has('verbose')) return plainText(200, 'ok')
-  const checks = ['ping', 'log', 'etcd', 'informer-sync', 'poststarthook/start-apiextensions-controllers'].map(name => `[+]${name} ok\n`)
+  const checks = ['ping', 'log', 'etcd', 'informer-sync', 'poststarthook/start-apiextensions-controllers'].map(
+    name => `[+]${name} ok\n`,
+  )
   return plainText(200, `${checks.join('')}${endpoint} check passed\n`)
 }
 
 function answerPath(parts: HandlerParts, request: TwinRequest): TwinResponse {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return refusal(request, new StatusError(statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed')))
+    return refusal(
+      request,
+      new StatusError(statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed')),
+    )
   }
-  return answerDiscovery(parts.server, request.path, request) ?? answerOpenApi(parts.server, request) ?? plainText(404, '404 page not found\n')
+  return (
+    answerDiscovery(parts.server, request.path, request) ??
+    answerOpenApi(parts.server, request) ??
+    plainText(404, '404 page not found\n')
+  )
 }
 
 function authorize(authorizer: Authorizer, user: User, info: ResourceRequest | PathRequest): void {
   if (authorizer.allows(user, info)) return
-  if (info.kind === 'path') throw forbidden({ group: '', resource: '' }, '', `User ${JSON.stringify(user.name)} cannot ${info.verb} path ${JSON.stringify(info.path)}`)
+  if (info.kind === 'path')
+    throw forbidden(
+      { group: '', resource: '' },
+      '',
+      `User ${JSON.stringify(user.name)} cannot ${info.verb} path ${JSON.stringify(info.path)}`,
+    )
   const resource = info.subresource === undefined ? info.resource : `${info.resource}/${info.subresource}`
   const place = info.namespace === undefined ? 'at the cluster scope' : `in the namespace ${JSON.stringify(info.namespace)}`
   const why = `User ${JSON.stringify(user.name)} cannot ${info.verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(info.group)} ${place}`

@@ -100,7 +100,10 @@ export class Store {
       else objects.set(key, entry.event.previous)
     }
     const prefix = namespace === undefined ? '' : `${namespace}/`
-    return [...objects.keys()].filter(key => key.startsWith(prefix)).sort(byteOrder).flatMap(key => objects.get(key) ?? [])
+    return [...objects.keys()]
+      .filter(key => key.startsWith(prefix))
+      .sort(byteOrder)
+      .flatMap(key => objects.get(key) ?? [])
   }
 
   /** Changes of a resource after `revision`, oldest first; undefined when some of them are no longer known. */
@@ -125,7 +128,13 @@ export class Store {
     const stored = frozen({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })
     shelf.objects.set(key, stored)
     if (previous === undefined) shelf.forgetOrder()
-    this.#announce(resource, shelf, previous === undefined ? { type: 'ADDED', object: stored, revision } : { type: 'MODIFIED', object: stored, previous, revision })
+    this.#announce(
+      resource,
+      shelf,
+      previous === undefined
+        ? { type: 'ADDED', object: stored, revision }
+        : { type: 'MODIFIED', object: stored, previous, revision },
+    )
     return stored
   }
 

@@ -65,7 +65,10 @@ export class TestClient {
   /** Opens a watch; `next(n)` resolves with the next n events. */
   async watch(path: string, query: Readonly<Record<string, string>>): Promise<TestWatch> {
     const stop = new AbortController()
-    const stream = await this.#transport.stream({ ...requestOf('GET', path, { query: { watch: 'true', ...query } }), signal: stop.signal })
+    const stream = await this.#transport.stream({
+      ...requestOf('GET', path, { query: { watch: 'true', ...query } }),
+      signal: stop.signal,
+    })
     return new TestWatch(stream.chunks, stop)
   }
 }
@@ -106,7 +109,9 @@ export class TestWatch implements Disposable {
 function requestOf(verb: HttpVerb, path: string, options: CallOptions) {
   const question = path.indexOf('?')
   const query = question < 0 ? {} : Object.fromEntries(new URLSearchParams(path.slice(question + 1)))
-  const body = options.bytes ?? (options.body === undefined ? undefined : typeof options.body === 'string' ? options.body : JSON.stringify(options.body))
+  const body =
+    options.bytes ??
+    (options.body === undefined ? undefined : typeof options.body === 'string' ? options.body : JSON.stringify(options.body))
   return {
     verb,
     path: question < 0 ? path : path.slice(0, question),
@@ -144,13 +149,24 @@ export async function startTestTwin(objects: readonly KubeObject[] = [], options
   return { twin, clock, client: new TestClient(twin.transport({ admin: true })), [Symbol.asyncDispose]: () => twin.stop() }
 }
 
-export function testPod(name: string, options: { readonly labels?: Readonly<Record<string, string>>; readonly node?: string; readonly isReady?: boolean; readonly phase?: string } = {}): KubeObject {
+export function testPod(
+  name: string,
+  options: {
+    readonly labels?: Readonly<Record<string, string>>
+    readonly node?: string
+    readonly isReady?: boolean
+    readonly phase?: string
+  } = {},
+): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace: 'default', labels: options.labels ?? { app: 'web' } },
     spec: { containers: [{ name: 'c', image: 'nginx:1.27' }], nodeName: options.node ?? 'n1' },
-    status: { phase: options.phase ?? 'Running', conditions: [{ type: 'Ready', status: options.isReady === false ? 'False' : 'True' }] },
+    status: {
+      phase: options.phase ?? 'Running',
+      conditions: [{ type: 'Ready', status: options.isReady === false ? 'False' : 'True' }],
+    },
   }
 }
 

@@ -7,7 +7,7 @@ import type { ClusterAccess } from './access.ts'
 import type { ApiServer } from './api/api-server.ts'
 import { Authorizer } from './api/authorization.ts'
 import { Deletion } from './api/deletion.ts'
-import type { Handler, TwinRequest } from './api/request.ts'
+import type { Handler, TwinRequest, TwinResponse } from './api/request.ts'
 import { ResourceHandlers } from './api/resource-handlers.ts'
 import { ResourceRegistry } from './api/resource-registry.ts'
 import { minorOf, newestMinor } from './api/server-version.ts'
@@ -48,6 +48,8 @@ export interface TwinOptions {
   readonly historyLimit?: number
   /** Further settings of the simulated components; false: none are started. */
   readonly components?: Partial<ComponentOptions> | false
+  /** Sees every request with its answer: how traces of clients are recorded. */
+  readonly onExchange?: (request: TwinRequest, answer: TwinResponse) => void
   /** Told of errors that are bugs, not answers. */
   readonly onUnexpected?: (error: unknown, request: { readonly method: string; readonly path: string }) => void
 }
@@ -98,6 +100,7 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
     log,
     allowsAnonymous: options.allowsAnonymous ?? false,
     onUnexpected: options.onUnexpected ?? rethrowLater,
+    ...(options.onExchange === undefined ? {} : { onExchange: options.onExchange }),
   })
   const access = clusterAccess({ server, writes, deletion, webhooks })
   const stack = new AsyncDisposableStack()
@@ -204,13 +207,18 @@ function rethrowLater(error: unknown, request: Pick<TwinRequest, 'method' | 'pat
 const settlePollMs = 100
 
 /** Works off what moves by itself: a virtual clock is driven there, on a real one it is waited for. */
-async function settle(clock: Clock, components: Components | undefined, { limitMs }: { readonly limitMs: number }): Promise<void> {
+async function settle(
+  clock: Clock,
+  components: Components | undefined,
+  { limitMs }: { readonly limitMs: number },
+): Promise<void> {
   const untilMs = clock.elapsed() + limitMs
   for (;;) {
     if (clock instanceof VirtualClock) await clock.quiet()
     else await clock.after(settlePollMs)
     if (components === undefined || components.isSettled) return
-    if (clock.elapsed() > untilMs) throw new Error(`the cluster still moves after ${limitMs} ms: ${components.moving().join('; ')}`)
+    if (clock.elapsed() > untilMs)
+      throw new Error(`the cluster still moves after ${limitMs} ms: ${components.moving().join('; ')}`)
     if (clock instanceof VirtualClock && !clock.step()) return
   }
 }

@@ -14,7 +14,9 @@ afterEach(() => {
 })
 
 /** A webhook that listens; what it was asked is in `reviews`. */
-async function listen(respond: (request: Draft) => Draft): Promise<{ readonly url: string; readonly authority: Authority; readonly reviews: Draft[] }> {
+async function listen(
+  respond: (request: Draft) => Draft,
+): Promise<{ readonly url: string; readonly authority: Authority; readonly reviews: Draft[] }> {
   const authority = await makeAuthority(systemClock.now(), ['hook.default.svc'])
   const reviews: Draft[] = []
   const server = createServer({ key: authority.server.key, cert: authority.server.certificate }, (incoming, outgoing) => {
@@ -27,7 +29,13 @@ async function listen(respond: (request: Draft) => Draft): Promise<{ readonly ur
       const request = fieldsAt(review, 'request') ?? {}
       reviews.push(request)
       outgoing.setHeader('content-type', 'application/json')
-      outgoing.end(JSON.stringify({ kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', response: { uid: request['uid'], allowed: true, ...respond(request) } }))
+      outgoing.end(
+        JSON.stringify({
+          kind: 'AdmissionReview',
+          apiVersion: 'admission.k8s.io/v1',
+          response: { uid: request['uid'], allowed: true, ...respond(request) },
+        }),
+      )
     })
   })
   servers.push(server)
@@ -53,30 +61,55 @@ function configuration(kind: 'Mutating' | 'Validating', webhook: object): KubeOb
   }
 }
 
-const gate = Buffer.from(JSON.stringify([{ op: 'add', path: '/spec/schedulingGates', value: [{ name: 'ballast.dev/landing' }] }])).toString('base64')
+const gate = Buffer.from(
+  JSON.stringify([{ op: 'add', path: '/spec/schedulingGates', value: [{ name: 'ballast.dev/landing' }] }]),
+).toString('base64')
 const caBundle = (authority: Authority) => Buffer.from(authority.certificate).toString('base64')
 
 describe('a mutating webhook', () => {
   test('patches pods whose owner its condition names, and no others', async () => {
     const hook = await listen(() => ({ patchType: 'JSONPatch', patch: gate }))
-    const matchConditions = [{ name: 'wave', expression: "has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, o.uid in ['uid-1', 'uid-2'])" }]
+    const matchConditions = [
+      {
+        name: 'wave',
+        expression:
+          "has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, o.uid in ['uid-1', 'uid-2'])",
+      },
+    ]
     const service: KubeObject = {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name: 'hook', namespace: 'default', annotations: { 'ballast.dev/twin-endpoint': hook.url } },
       spec: { ports: [{ port: 443 }] },
     }
-    const clientConfig = { service: { namespace: 'default', name: 'hook', path: '/mutate/landing' }, caBundle: caBundle(hook.authority) }
-    await using twin = await startTestTwin([service, configuration('Mutating', { clientConfig, matchConditions, failurePolicy: 'Ignore' })])
+    const clientConfig = {
+      service: { namespace: 'default', name: 'hook', path: '/mutate/landing' },
+      caBundle: caBundle(hook.authority),
+    }
+    await using twin = await startTestTwin([
+      service,
+      configuration('Mutating', { clientConfig, matchConditions, failurePolicy: 'Ignore' }),
+    ])
     const pod = (name: string, uid: string) => {
       const { nodeName: _node, ...spec } = { nodeName: '', ...fieldsAt(testPod(name), 'spec') }
-      return { ...testPod(name), spec, metadata: { name, namespace: 'default', ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', uid }] } }
+      return {
+        ...testPod(name),
+        spec,
+        metadata: {
+          name,
+          namespace: 'default',
+          ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', uid }],
+        },
+      }
     }
     const gated = await twin.client.post(`${core}/pods`, pod('a', 'uid-1'))
     expect(valueAt(gated.body, 'spec', 'schedulingGates')).toEqual([{ name: 'ballast.dev/landing' }])
     const free = await twin.client.post(`${core}/pods`, pod('b', 'uid-3'))
     expect(valueAt(free.body, 'spec', 'schedulingGates')).toBeUndefined()
-    const made = await twin.twin.access.createAdmitted('pods', { apiVersion: 'v1', kind: 'Pod', ...pod('c', 'uid-2') }, { manager: 'kube-controller-manager', user: 'system:serviceaccount:kube-system:replicaset-controller' })
+    const made = await twin.twin.access.createAdmitted('pods', pod('c', 'uid-2'), {
+      manager: 'kube-controller-manager',
+      user: 'system:serviceaccount:kube-system:replicaset-controller',
+    })
     expect(valueAt(made, 'spec', 'schedulingGates')).toEqual([{ name: 'ballast.dev/landing' }])
     expect(hook.reviews.map(review => [review['name'], review['operation'], textAt(review, 'userInfo', 'username')])).toEqual([
       ['a', 'CREATE', 'ballast-admin'],
@@ -88,19 +121,29 @@ describe('a mutating webhook', () => {
     { failurePolicy: 'Ignore', status: 201 },
     { failurePolicy: 'Fail', status: 500 },
   ])('that cannot be reached, with failurePolicy $failurePolicy: $status', async ({ failurePolicy, status }) => {
-    await using twin = await startTestTwin([configuration('Mutating', { clientConfig: { url: 'https://127.0.0.1:1/' }, failurePolicy })])
+    await using twin = await startTestTwin([
+      configuration('Mutating', { clientConfig: { url: 'https://127.0.0.1:1/' }, failurePolicy }),
+    ])
     const answer = await twin.client.post(`${core}/pods`, testPod('a'))
     expect(answer.status).toBe(status)
-    if (status === 500) expect(answer.message).toContain('Internal error occurred: failed calling webhook "landing.deschedule.ballast.dev": ')
+    if (status === 500)
+      expect(answer.message).toContain('Internal error occurred: failed calling webhook "landing.deschedule.ballast.dev": ')
   })
 })
 
 test('a validating webhook denies with its words, and warns', async () => {
-  const hook = await listen(request => (valueAt(request, 'object', 'metadata', 'labels', 'bad') === undefined ? { warnings: ['mind the gap'] } : { allowed: false, status: { message: 'bad pod' } }))
+  const hook = await listen(request =>
+    valueAt(request, 'object', 'metadata', 'labels', 'bad') === undefined
+      ? { warnings: ['mind the gap'] }
+      : { allowed: false, status: { message: 'bad pod' } },
+  )
   const clientConfig = { url: `${hook.url}/validate`, caBundle: caBundle(hook.authority) }
   await using twin = await startTestTwin([configuration('Validating', { clientConfig, failurePolicy: 'Fail' })])
   const good = await twin.client.post(`${core}/pods`, testPod('a'))
   expect([good.status, good.headers['warning']]).toEqual([201, '299 - "mind the gap"'])
   const bad = await twin.client.post(`${core}/pods`, testPod('b', { labels: { bad: 'yes' } }))
-  expect([bad.status, bad.message]).toEqual([403, 'admission webhook "landing.deschedule.ballast.dev" denied the request: bad pod'])
+  expect([bad.status, bad.message]).toEqual([
+    403,
+    'admission webhook "landing.deschedule.ballast.dev" denied the request: bad pod',
+  ])
 })

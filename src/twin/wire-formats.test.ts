@@ -9,20 +9,29 @@ const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))
 describe('protobuf bodies, as kubectl sends them', () => {
   test('create configmap', async () => {
     await using twin = await startTestTwin()
-    const hex =
-      '6b3873000a0f0a0276311209436f6e6669674d6170121b0a110a016112001a0022002a0032003800420012060a01621201631a002200'
-    const answer = await twin.client.call('POST', `${core}/configmaps?fieldManager=kubectl-create`, { ...protobuf, bytes: bytesOf(hex) })
+    const hex = '6b3873000a0f0a0276311209436f6e6669674d6170121b0a110a016112001a0022002a0032003800420012060a01621201631a002200'
+    const answer = await twin.client.call('POST', `${core}/configmaps?fieldManager=kubectl-create`, {
+      ...protobuf,
+      bytes: bytesOf(hex),
+    })
     expect(answer.status).toBe(201)
     expect(answer.body).toMatchObject({ kind: 'ConfigMap', metadata: { name: 'a', namespace: 'default' }, data: { b: 'c' } })
     expect(Object.keys(fieldsAt(answer, 'body') ?? {}).toSorted()).toEqual(['apiVersion', 'data', 'kind', 'metadata'])
-    expect(itemsAt(answer.body, 'metadata', 'managedFields')[0]).toMatchObject({ manager: 'kubectl-create', operation: 'Update', fieldsV1: { 'f:data': { '.': {}, 'f:b': {} } } })
+    expect(itemsAt(answer.body, 'metadata', 'managedFields')[0]).toMatchObject({
+      manager: 'kubectl-create',
+      operation: 'Update',
+      fieldsV1: { 'f:data': { '.': {}, 'f:b': {} } },
+    })
   })
 
   test('auth can-i', async () => {
     await using twin = await startTestTwin()
     const hex =
       '6b3873000a320a17617574686f72697a6174696f6e2e6b38732e696f2f7631121753656c665375626a656374416363657373526576696577123c0a100a0012001a0022002a00320038004200121e0a1c0a0764656661756c7412036765741a0022002a04706f647332003a001a08080012001a0020001a002200'
-    const answer = await twin.client.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { ...protobuf, bytes: bytesOf(hex) })
+    const answer = await twin.client.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {
+      ...protobuf,
+      bytes: bytesOf(hex),
+    })
     expect(answer.status).toBe(201)
     expect(valueAt(answer.body, 'spec')).toEqual({ resourceAttributes: { namespace: 'default', verb: 'get', resource: 'pods' } })
     expect(valueAt(answer.body, 'status', 'allowed')).toBe(true)
@@ -34,13 +43,19 @@ describe('protobuf bodies, as kubectl sends them', () => {
       seconds: 60,
       varint: '3c',
       status: 422,
-      message: 'TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes',
+      message:
+        'TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes',
     },
   ])('create token for $seconds s', async ({ varint, status, message }) => {
-    await using twin = await startTestTwin([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'acc', namespace: 'default' } }])
+    await using twin = await startTestTwin([
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'acc', namespace: 'default' } },
+    ])
     const spec = `20${varint}`
     const length = (spec.length / 2).toString(16).padStart(2, '0')
-    const raw = `0a100a0012001a0022002a0032003800420012${length}${spec}1a040a0012001a002200`.replace('1a040a0012001a002200', '1a040a0012002200')
+    const raw = `0a100a0012001a0022002a0032003800420012${length}${spec}1a040a0012001a002200`.replace(
+      '1a040a0012001a002200',
+      '1a040a0012002200',
+    )
     const rawLength = (raw.length / 2).toString(16).padStart(2, '0')
     const hex = `6b3873000a280a1861757468656e7469636174696f6e2e6b38732e696f2f7631120c546f6b656e5265717565737412${rawLength}${raw}1a002200`
     const answer = await twin.client.call('POST', `${core}/serviceaccounts/acc/token`, { ...protobuf, bytes: bytesOf(hex) })
@@ -74,8 +89,15 @@ describe('content negotiation', () => {
     const aggregated = await twin.client.get('/apis', { accept })
     expect(aggregated.headers['content-type']).toBe('application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList')
     const apps = itemsAt(aggregated.body, 'items').find(group => textAt(group, 'metadata', 'name') === 'apps')
-    const deployments = itemsAt(itemsAt(apps, 'versions')[0], 'resources').find(resource => resource['resource'] === 'deployments')
-    expect(deployments).toMatchObject({ scope: 'Namespaced', singularResource: 'deployment', shortNames: ['deploy'], categories: ['all'] })
+    const deployments = itemsAt(itemsAt(apps, 'versions')[0], 'resources').find(
+      resource => resource['resource'] === 'deployments',
+    )
+    expect(deployments).toMatchObject({
+      scope: 'Namespaced',
+      singularResource: 'deployment',
+      shortNames: ['deploy'],
+      categories: ['all'],
+    })
     expect(itemsAt(deployments, 'subresources').map(subresource => subresource['subresource'])).toEqual(['scale', 'status'])
     const again = await twin.client.get('/apis', { accept, headers: { 'if-none-match': aggregated.headers['etag'] ?? '' } })
     expect(again.status).toBe(304)
@@ -94,9 +116,21 @@ describe('content negotiation', () => {
 
   test('a table has the columns and cells kubectl prints', async () => {
     await using twin = await startTestTwin([testPod('p1')])
-    const answer = await twin.client.get(`${core}/pods`, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' })
+    const answer = await twin.client.get(`${core}/pods`, {
+      accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json',
+    })
     expect(answer.body).toMatchObject({ kind: 'Table', apiVersion: 'meta.k8s.io/v1' })
-    expect(itemsAt(answer.body, 'columnDefinitions').map(column => column['name'])).toEqual(['Name', 'Ready', 'Status', 'Restarts', 'Age', 'IP', 'Node', 'Nominated Node', 'Readiness Gates'])
+    expect(itemsAt(answer.body, 'columnDefinitions').map(column => column['name'])).toEqual([
+      'Name',
+      'Ready',
+      'Status',
+      'Restarts',
+      'Age',
+      'IP',
+      'Node',
+      'Nominated Node',
+      'Readiness Gates',
+    ])
     const [row] = itemsAt(answer.body, 'rows')
     expect(listAt(row, 'cells')).toEqual(['p1', '0/1', 'Running', '0', '0s', '<none>', 'n1', '<none>', '<none>'])
     expect(fieldsAt(row, 'object')).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'p1' } })
@@ -104,8 +138,13 @@ describe('content negotiation', () => {
 
   test('metadata alone', async () => {
     await using twin = await startTestTwin([testPod('p1')])
-    const answer = await twin.client.get(`${core}/pods`, { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' })
-    expect(answer.body).toMatchObject({ kind: 'PartialObjectMetadataList', items: [{ kind: 'PartialObjectMetadata', metadata: { name: 'p1' } }] })
+    const answer = await twin.client.get(`${core}/pods`, {
+      accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+    })
+    expect(answer.body).toMatchObject({
+      kind: 'PartialObjectMetadataList',
+      items: [{ kind: 'PartialObjectMetadata', metadata: { name: 'p1' } }],
+    })
     expect(valueAt(itemsAt(answer.body, 'items')[0], 'spec')).toBeUndefined()
   })
 })
@@ -122,13 +161,19 @@ describe('strict bodies', () => {
     const answer = await twin.client.post(`${core}/pods?fieldValidation=${fieldValidation}`, pod)
     expect(answer.status).toBe(status)
     expect(answer.headers['warning']).toBe(warning)
-    if (status === 400) expect(answer.message).toBe('Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.foo"')
+    if (status === 400)
+      expect(answer.message).toBe(
+        'Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.foo"',
+      )
     else expect(valueAt(answer.body, 'spec', 'foo')).toBeUndefined()
   })
 
   test('duplicate fields are named', async () => {
     await using twin = await startTestTwin()
-    const answer = await twin.client.post(`${core}/configmaps?fieldValidation=Strict`, '{"metadata":{"name":"a"},"data":{"k":"1","k":"2"}}')
+    const answer = await twin.client.post(
+      `${core}/configmaps?fieldValidation=Strict`,
+      '{"metadata":{"name":"a"},"data":{"k":"1","k":"2"}}',
+    )
     expect(answer.message).toContain('strict decoding error: duplicate field "data.k"')
   })
 
@@ -147,7 +192,10 @@ describe('strict bodies', () => {
 
   test('keys that are dangerous elsewhere are data here', async () => {
     await using twin = await startTestTwin()
-    const answer = await twin.client.post(`${core}/configmaps`, '{"metadata":{"name":"a"},"data":{"__proto__":"x","constructor":"y"}}')
+    const answer = await twin.client.post(
+      `${core}/configmaps`,
+      '{"metadata":{"name":"a"},"data":{"__proto__":"x","constructor":"y"}}',
+    )
     expect(answer.status).toBe(201)
     expect(answer.text).toContain('"data":{"__proto__":"x","constructor":"y"}')
   })

@@ -33,7 +33,9 @@ describe('optimistic writes', () => {
     const { revision } = twin.twin.access
     const answer = await twin.client.post(`${apps}/deployments?dryRun=All`, testDeployment('web'))
     expect([answer.status, twin.twin.access.revision]).toEqual([201, revision])
-    expect((await twin.client.post(`${core}/configmaps?dryRun=x`, testConfigMap('a'))).message).toContain('dryRun: Unsupported value: "x": supported values: "All"')
+    expect((await twin.client.post(`${core}/configmaps?dryRun=x`, testConfigMap('a'))).message).toContain(
+      'dryRun: Unsupported value: "x": supported values: "All"',
+    )
   })
 
   test('generation follows the spec, not metadata or status', async () => {
@@ -58,7 +60,8 @@ describe('validation', () => {
     {
       name: 'labels that the selector does not match',
       patch: { spec: { template: { metadata: { labels: { app: 'x' } } } } },
-      message: 'Deployment.apps "web" is invalid: spec.template.metadata.labels: Invalid value: {"app":"x"}: `selector` does not match template `labels`',
+      message:
+        'Deployment.apps "web" is invalid: spec.template.metadata.labels: Invalid value: {"app":"x"}: `selector` does not match template `labels`',
     },
     {
       name: 'negative replicas',
@@ -74,10 +77,14 @@ describe('validation', () => {
 
   test('a pod may change its image and nothing else of its containers', async () => {
     await using twin = await startTestTwin([testPod('p')])
-    const image = (value: object) => twin.client.patch(`${core}/pods/p`, 'strategic', { spec: { containers: [{ name: 'c', ...value }] } })
+    const image = (value: object) =>
+      twin.client.patch(`${core}/pods/p`, 'strategic', { spec: { containers: [{ name: 'c', ...value }] } })
     expect((await image({ image: 'nginx:2' })).status).toBe(200)
     const refused = await image({ resources: { requests: { cpu: '1' } } })
-    expect([refused.status, refused.message?.slice(0, 60)]).toEqual([422, 'Pod "p" is invalid: spec: Forbidden: pod updates may not cha'])
+    expect([refused.status, refused.message?.slice(0, 60)]).toEqual([
+      422,
+      'Pod "p" is invalid: spec: Forbidden: pod updates may not cha',
+    ])
   })
 
   test('a gated pod may be narrowed to a node, and loses its gate in the same patch', async () => {
@@ -102,7 +109,13 @@ describe('patches', () => {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'dns', namespace: 'default' },
-    spec: { type: 'NodePort', ports: [{ name: 't', port: 53, protocol: 'TCP' }, { name: 'u', port: 53, protocol: 'UDP' }] },
+    spec: {
+      type: 'NodePort',
+      ports: [
+        { name: 't', port: 53, protocol: 'TCP' },
+        { name: 'u', port: 53, protocol: 'UDP' },
+      ],
+    },
   }
 
   test('strategic merge takes the first port of the number, server-side apply the one of the protocol', async () => {
@@ -115,7 +128,9 @@ describe('patches', () => {
     const body = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'dns' }, spec: { ports: [item] } }
     const done = await twin.client.apply(`${core}/services/dns`, 'a', body, { force: true })
     expect(done.status).toBe(200)
-    expect(itemsAt(done.body, 'spec', 'ports').map(port => [port['protocol'], port['name'], port['nodePort'] === 30_100])).toEqual([
+    expect(
+      itemsAt(done.body, 'spec', 'ports').map(port => [port['protocol'], port['name'], port['nodePort'] === 30_100]),
+    ).toEqual([
       ['TCP', 't', false],
       ['UDP', 'u', true],
     ])
@@ -125,7 +140,9 @@ describe('patches', () => {
     { name: 'adds by key', patch: { spec: { taints: [{ key: 'b', effect: 'NoExecute' }] } }, taints: ['b'] },
     { name: 'null deletes', patch: { spec: { taints: null } }, taints: [] },
   ])('of a node with strategic merge: $name', async ({ patch, taints }) => {
-    await using twin = await startTestTwin([{ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' }, spec: { taints: [{ key: 'a', effect: 'NoSchedule' }] } }])
+    await using twin = await startTestTwin([
+      { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' }, spec: { taints: [{ key: 'a', effect: 'NoSchedule' }] } },
+    ])
     const answer = await twin.client.patch('/api/v1/nodes/n1', 'strategic', patch)
     expect(itemsAt(answer.body, 'spec', 'taints').map(taint => taint['key'])).toEqual(taints)
   })
@@ -136,13 +153,26 @@ describe('patches', () => {
     await twin.client.post(`${apps}/deployments`, deployment)
     const path = `${apps}/deployments/web`
     await twin.client.patch(path, 'strategic', {
-      spec: { template: { spec: { $setElementOrder: null, '$setElementOrder/containers': [{ name: 'd' }, { name: 'c' }], containers: [{ name: 'd', image: 'y' }] } } },
+      spec: {
+        template: {
+          spec: {
+            $setElementOrder: null,
+            '$setElementOrder/containers': [{ name: 'd' }, { name: 'c' }],
+            containers: [{ name: 'd', image: 'y' }],
+          },
+        },
+      },
     })
-    const names = async () => itemsAt((await twin.client.get(path)).body, 'spec', 'template', 'spec', 'containers').map(container => container['name'])
+    const names = async () =>
+      itemsAt((await twin.client.get(path)).body, 'spec', 'template', 'spec', 'containers').map(container => container['name'])
     expect(await names()).toEqual(['d', 'c'])
-    await twin.client.patch(path, 'strategic', { spec: { template: { spec: { containers: [{ name: 'd', $patch: 'delete' }] } } } })
+    await twin.client.patch(path, 'strategic', {
+      spec: { template: { spec: { containers: [{ name: 'd', $patch: 'delete' }] } } },
+    })
     expect(await names()).toEqual(['c'])
-    const recreate = await twin.client.patch(path, 'strategic', { spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } } })
+    const recreate = await twin.client.patch(path, 'strategic', {
+      spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } },
+    })
     expect(valueAt(recreate.body, 'spec', 'strategy')).toEqual({ type: 'Recreate' })
   })
 
@@ -151,7 +181,10 @@ describe('patches', () => {
     const path = `${core}/configmaps/a`
     const failed = await twin.client.patch(path, 'json', [{ op: 'test', path: '/data/x', value: '2' }])
     expect([failed.status, failed.message]).toEqual([422, 'the server rejected our request due to an error in our request'])
-    const done = await twin.client.patch(path, 'json', [{ op: 'test', path: '/data/x', value: '1' }, { op: 'replace', path: '/data/x', value: '3' }])
+    const done = await twin.client.patch(path, 'json', [
+      { op: 'test', path: '/data/x', value: '1' },
+      { op: 'replace', path: '/data/x', value: '3' },
+    ])
     expect(valueAt(done.body, 'data', 'x')).toBe('3')
   })
 })
@@ -168,7 +201,9 @@ describe('server-side apply', () => {
     expect((await twin.client.apply(path, 'b', body(3))).status).toBe(200)
     const forced = await twin.client.apply(path, 'b', body(5), { force: true })
     expect(valueAt(forced.body, 'spec', 'replicas')).toBe(5)
-    const owners = itemsAt(forced.body, 'metadata', 'managedFields').filter(entry => valueAt(entry, 'fieldsV1', 'f:spec', 'f:replicas') !== undefined)
+    const owners = itemsAt(forced.body, 'metadata', 'managedFields').filter(
+      entry => valueAt(entry, 'fieldsV1', 'f:spec', 'f:replicas') !== undefined,
+    )
     expect(owners.map(entry => entry['manager'])).toEqual(['b'])
   })
 
@@ -176,13 +211,16 @@ describe('server-side apply', () => {
     await using twin = await startTestTwin()
     await twin.client.apply(path, 'a', body(3))
     await twin.client.patch(`${path}?fieldManager=kubectl-edit`, 'merge', { spec: { replicas: 4 } })
-    expect((await twin.client.apply(path, 'a', body(3))).message).toBe('Apply failed with 1 conflict: conflict with "kubectl-edit" using apps/v1: .spec.replicas')
+    expect((await twin.client.apply(path, 'a', body(3))).message).toBe(
+      'Apply failed with 1 conflict: conflict with "kubectl-edit" using apps/v1: .spec.replicas',
+    )
   })
 
   test('what a manager no longer applies goes, unless another applied it too', async () => {
     await using twin = await startTestTwin()
     const map = `${core}/configmaps/m`
-    const apply = (manager: string, data: Record<string, string>) => twin.client.apply(map, manager, { ...testConfigMap('m'), data })
+    const apply = (manager: string, data: Record<string, string>) =>
+      twin.client.apply(map, manager, { ...testConfigMap('m'), data })
     await apply('a', { x: '1', y: '2' })
     expect(valueAt((await apply('a', { x: '1' })).body, 'data')).toEqual({ x: '1' })
     await apply('a', { x: '1', y: '2' })
@@ -206,7 +244,10 @@ describe('server-side apply', () => {
   ])('refused: $message', async ({ query, message }) => {
     await using twin = await startTestTwin()
     const managed = { ...testConfigMap('m'), metadata: { name: 'm', managedFields: [{ manager: 'x' }] } }
-    const answer = await twin.client.call('PATCH', `${core}/configmaps/m${query}`, { body: managed, contentType: 'application/apply-patch+yaml' })
+    const answer = await twin.client.call('PATCH', `${core}/configmaps/m${query}`, {
+      body: managed,
+      contentType: 'application/apply-patch+yaml',
+    })
     expect(answer.message).toContain(message)
   })
 })
@@ -235,11 +276,18 @@ describe('deletion', () => {
   })
 
   test('finalizers hold an object until the last is gone', async () => {
-    await using twin = await startTestTwin([{ ...testConfigMap('a'), metadata: { name: 'a', namespace: 'default', finalizers: ['x.dev/f'] } }])
+    await using twin = await startTestTwin([
+      { ...testConfigMap('a'), metadata: { name: 'a', namespace: 'default', finalizers: ['x.dev/f'] } },
+    ])
     const path = `${core}/configmaps/a`
-    expect((await twin.client.call('DELETE', path)).body).toMatchObject({ kind: 'ConfigMap', metadata: { finalizers: ['x.dev/f'] } })
+    expect((await twin.client.call('DELETE', path)).body).toMatchObject({
+      kind: 'ConfigMap',
+      metadata: { finalizers: ['x.dev/f'] },
+    })
     const added = await twin.client.patch(path, 'merge', { metadata: { finalizers: ['x.dev/f', 'x.dev/g'] } })
-    expect(added.message).toContain('metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted')
+    expect(added.message).toContain(
+      'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted',
+    )
     expect((await twin.client.patch(path, 'merge', { metadata: { finalizers: null } })).status).toBe(200)
     expect((await twin.client.get(path)).status).toBe(404)
   })
@@ -258,7 +306,11 @@ describe('deletion', () => {
     await using twin = await startTestTwin()
     await twin.client.post(`${apps}/deployments`, testDeployment('web'))
     const answer = await twin.client.call('DELETE', `${apps}/deployments/web`, { body: { propagationPolicy: 'Background' } })
-    expect(answer.body).toMatchObject({ kind: 'Status', status: 'Success', details: { name: 'web', group: 'apps', kind: 'deployments' } })
+    expect(answer.body).toMatchObject({
+      kind: 'Status',
+      status: 'Success',
+      details: { name: 'web', group: 'apps', kind: 'deployments' },
+    })
     expect((await twin.client.get(`${apps}/deployments/web`)).message).toBe('deployments.apps "web" not found')
   })
 
@@ -272,11 +324,17 @@ describe('deletion', () => {
     await using twin = await startTestTwin([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'old' } }])
     expect(valueAt((await twin.client.call('DELETE', '/api/v1/namespaces/old')).body, 'status', 'phase')).toBe('Terminating')
     const answer = await twin.client.post('/api/v1/namespaces/old/pods', { ...testPod('p'), metadata: { name: 'p' } })
-    expect(answer.message).toBe('pods "p" is forbidden: unable to create new content in namespace old because it is being terminated')
+    expect(answer.message).toBe(
+      'pods "p" is forbidden: unable to create new content in namespace old because it is being terminated',
+    )
     expect(valueAt(itemsAt(answer.body, 'details', 'causes')[0], 'reason')).toBe('NamespaceTerminating')
-    expect((await twin.client.call('DELETE', '/api/v1/namespaces/default')).message).toBe('namespaces "default" is forbidden: this namespace may not be deleted')
+    expect((await twin.client.call('DELETE', '/api/v1/namespaces/default')).message).toBe(
+      'namespaces "default" is forbidden: this namespace may not be deleted',
+    )
     expect((await twin.client.post('/api/v1/namespaces/none/pods', testPod('p'))).status).toBe(400)
-    expect((await twin.client.post('/api/v1/namespaces/none/pods', { ...testPod('p'), metadata: { name: 'p' } })).message).toBe('namespaces "none" not found')
+    expect((await twin.client.post('/api/v1/namespaces/none/pods', { ...testPod('p'), metadata: { name: 'p' } })).message).toBe(
+      'namespaces "none" not found',
+    )
   })
 })
 
@@ -295,17 +353,26 @@ describe('eviction', () => {
     const answer = await twin.client.post(`${core}/pods/a/eviction`, evict('a'))
     expect(answer.status).toBe(429)
     expect(answer.headers['retry-after']).toBeUndefined()
-    expect(valueAt(answer.body, 'details', 'causes')).toEqual([{ reason: 'DisruptionBudget', message: 'The disruption budget p needs 2 healthy pods and has 2 currently' }])
+    expect(valueAt(answer.body, 'details', 'causes')).toEqual([
+      { reason: 'DisruptionBudget', message: 'The disruption budget p needs 2 healthy pods and has 2 currently' },
+    ])
   })
 
   test('is counted once, and the pod says why it goes', async () => {
-    await using twin = await startTestTwin([testPod('a'), testPod('b'), testPod('c'), budget({ currentHealthy: 3, disruptionsAllowed: 1 })])
+    await using twin = await startTestTwin([
+      testPod('a'),
+      testPod('b'),
+      testPod('c'),
+      budget({ currentHealthy: 3, disruptionsAllowed: 1 }),
+    ])
     const answer = await twin.client.post(`${core}/pods/a/eviction`, evict('a'))
     expect([answer.status, valueAt(answer.body, 'status')]).toEqual([201, 'Success'])
     const after = await twin.client.get('/apis/policy/v1/namespaces/default/poddisruptionbudgets/p')
     expect(valueAt(after.body, 'status')).toMatchObject({ disruptionsAllowed: 0, disruptedPods: { a: '2026-01-01T00:00:00Z' } })
     const pod = await twin.client.get(`${core}/pods/a`)
-    expect(itemsAt(pod.body, 'status', 'conditions')).toContainEqual(expect.objectContaining({ type: 'DisruptionTarget', reason: 'EvictionByEvictionAPI' }))
+    expect(itemsAt(pod.body, 'status', 'conditions')).toContainEqual(
+      expect.objectContaining({ type: 'DisruptionTarget', reason: 'EvictionByEvictionAPI' }),
+    )
     expect(textAt(pod.body, 'metadata', 'deletionTimestamp')).toBe('2026-01-01T00:00:30Z')
     expect((await twin.client.post(`${core}/pods/b/eviction`, evict('b'))).status).toBe(429)
   })
@@ -319,7 +386,10 @@ describe('eviction', () => {
 
   test('a wrong UID costs the budget nothing; dry run neither', async () => {
     await using twin = await startTestTwin([testPod('a'), budget({ disruptionsAllowed: 1 })])
-    const wrong = await twin.client.post(`${core}/pods/a/eviction`, evict('a', { deleteOptions: { preconditions: { uid: 'x' } } }))
+    const wrong = await twin.client.post(
+      `${core}/pods/a/eviction`,
+      evict('a', { deleteOptions: { preconditions: { uid: 'x' } } }),
+    )
     const dry = await twin.client.post(`${core}/pods/a/eviction?dryRun=All`, evict('a'))
     const mismatch = await twin.client.post(`${core}/pods/a/eviction`, evict('b'))
     expect([wrong.status, dry.status, mismatch.status]).toEqual([409, 201, 400])
@@ -332,6 +402,9 @@ describe('eviction', () => {
     await using twin = await startTestTwin([testPod('a', { phase: 'Pending' }), testPod('b'), budget({}), second])
     expect((await twin.client.post(`${core}/pods/a/eviction`, evict('a'))).status).toBe(201)
     const answer = await twin.client.post(`${core}/pods/b/eviction`, evict('b'))
-    expect([answer.status, answer.message]).toEqual([500, 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'])
+    expect([answer.status, answer.message]).toEqual([
+      500,
+      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+    ])
   })
 })

@@ -14,33 +14,46 @@ function selectOwnPods(draft: Draft): void {
   if (spec === undefined || template === undefined || spec['manualSelector'] === true) return
   const uid = textAt(draft, 'metadata', 'uid') ?? ''
   const name = textAt(draft, 'metadata', 'name') ?? ''
-  const labels = { 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name, 'controller-uid': uid, 'job-name': name }
+  const labels = {
+    'batch.kubernetes.io/controller-uid': uid,
+    'batch.kubernetes.io/job-name': name,
+    'controller-uid': uid,
+    'job-name': name,
+  }
   setAt(template, ['metadata', 'labels'], { ...fieldsAt(template, 'metadata', 'labels'), ...labels })
-  spec['selector'] = { ...fieldsAt(spec, 'selector'), matchLabels: { ...fieldsAt(spec, 'selector', 'matchLabels'), 'batch.kubernetes.io/controller-uid': uid } }
+  spec['selector'] = {
+    ...fieldsAt(spec, 'selector'),
+    matchLabels: { ...fieldsAt(spec, 'selector', 'matchLabels'), 'batch.kubernetes.io/controller-uid': uid },
+  }
 }
 
 /** Namespaces that are always there and cannot be deleted. */
 export const immortalNamespaces: readonly string[] = ['default', 'kube-system', 'kube-public']
 
-/** Refuses, or completes the draft, in upstream's order of plug-ins. */
+interface Admission {
+  readonly server: ApiServer
+  readonly type: ResourceType
+  readonly draft: Draft
+  readonly user: User
+}
+
+/** What is added to new objects of a kind, or why they are refused. */
+const completions: Readonly<Record<string, (admission: Admission) => void>> = {
+  pods: ({ server, draft }) => admitPod(server, draft),
+  persistentvolumeclaims: ({ server, type, draft }) => {
+    applyLimitRanges(server, type, draft)
+    defaultStorageClass(server, draft)
+  },
+  nodes: ({ draft, user }) => taintNewNode(draft, user),
+  'ingresses.networking.k8s.io': ({ server, draft }) => defaultIngressClass(server, draft),
+  services: ({ server, draft }) => assignServiceAddresses(server, draft),
+  'jobs.batch': ({ draft }) => selectOwnPods(draft),
+}
+
+/** Refuses a new object, or completes it. @throws StatusError 403, 404, 422 */
 export function admitCreate(server: ApiServer, type: ResourceType, draft: Draft, user: User): void {
   admitIntoNamespace(server, type, draft)
-  switch (type.key) {
-    case 'pods':
-      return admitPod(server, draft)
-    case 'persistentvolumeclaims':
-      applyLimitRanges(server, type, draft)
-      return defaultStorageClass(server, draft)
-    case 'nodes':
-      return taintNewNode(draft, user)
-    case 'ingresses.networking.k8s.io':
-      return defaultIngressClass(server, draft)
-    case 'services':
-      return assignServiceAddresses(server, draft)
-    case 'jobs.batch':
-      return selectOwnPods(draft)
-    default:
-  }
+  if (Object.hasOwn(completions, type.key)) completions[type.key]?.({ server, type, draft, user })
 }
 
 /** The same for an update. What admission resolved when a pod was created stays. */
@@ -72,7 +85,11 @@ function admitIntoNamespace(server: ApiServer, type: ResourceType, draft: Draft)
   const name = textAt(draft, 'metadata', 'name') ?? ''
   const why = `unable to create new content in namespace ${namespace} because it is being terminated`
   const { status } = forbidden({ group: type.group, resource: type.plural }, name, why)
-  const cause = { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }
+  const cause = {
+    reason: 'NamespaceTerminating',
+    message: `namespace ${namespace} is being terminated`,
+    field: 'metadata.namespace',
+  }
   throw new StatusError(statusBody(403, status.message ?? why, 'Forbidden', { ...status.details, causes: [cause] }))
 }
 
@@ -92,9 +109,16 @@ function admitPod(server: ApiServer, draft: Draft): void {
 function resolvePriority(server: ApiServer, draft: Draft, spec: Draft): void {
   const name = textAt(spec, 'priorityClassName') ?? ''
   const classes = server.store.list('priorityclasses.scheduling.k8s.io')
-  const found = name === '' ? classes.find(candidate => candidate['globalDefault'] === true) : classes.find(candidate => candidate.metadata.name === name)
+  const found =
+    name === ''
+      ? classes.find(candidate => candidate['globalDefault'] === true)
+      : classes.find(candidate => candidate.metadata.name === name)
   if (name !== '' && found === undefined) {
-    throw forbidden({ group: '', resource: 'pods' }, textAt(draft, 'metadata', 'name') ?? '', `no PriorityClass with name ${name} was found`)
+    throw forbidden(
+      { group: '', resource: 'pods' },
+      textAt(draft, 'metadata', 'name') ?? '',
+      `no PriorityClass with name ${name} was found`,
+    )
   }
   const value = typeof found?.['value'] === 'number' ? found['value'] : 0
   const given = spec['priority']
@@ -114,7 +138,8 @@ function addDefaultTolerations(spec: Draft): void {
   for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
     const isCovered = tolerations.some(
       toleration =>
-        (toleration['key'] === key || (toleration['key'] ?? '') === '') && ((toleration['effect'] ?? '') === '' || toleration['effect'] === 'NoExecute'),
+        (toleration['key'] === key || (toleration['key'] ?? '') === '') &&
+        ((toleration['effect'] ?? '') === '' || toleration['effect'] === 'NoExecute'),
     )
     if (!isCovered) added.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })
   }
@@ -126,7 +151,11 @@ function addOverhead(server: ApiServer, draft: Draft, spec: Draft): void {
   if (name === undefined) return
   const found = server.store.get('runtimeclasses.node.k8s.io', undefined, name)
   if (found === undefined) {
-    throw forbidden({ group: '', resource: 'pods' }, textAt(draft, 'metadata', 'name') ?? '', `pod rejected: RuntimeClass "${name}" not found`)
+    throw forbidden(
+      { group: '', resource: 'pods' },
+      textAt(draft, 'metadata', 'name') ?? '',
+      `pod rejected: RuntimeClass "${name}" not found`,
+    )
   }
   const fixed = fieldsAt(found, 'overhead', 'podFixed')
   if (fixed !== undefined) spec['overhead'] = { ...fixed }
@@ -141,7 +170,12 @@ function defaultStorageClass(server: ApiServer, draft: Draft): void {
 
 function defaultIngressClass(server: ApiServer, draft: Draft): void {
   const spec = fieldsAt(draft, 'spec')
-  if (spec === undefined || spec['ingressClassName'] !== undefined || textAt(draft, 'metadata', 'annotations', 'kubernetes.io/ingress.class') !== undefined) return
+  if (
+    spec === undefined ||
+    spec['ingressClassName'] !== undefined ||
+    textAt(draft, 'metadata', 'annotations', 'kubernetes.io/ingress.class') !== undefined
+  )
+    return
   const found = defaultsOf(server.store.list('ingressclasses.networking.k8s.io'), 'ingressclass.kubernetes.io/is-default-class')
   if (found !== undefined) spec['ingressClassName'] = found.metadata.name
 }
@@ -149,7 +183,9 @@ function defaultIngressClass(server: ApiServer, draft: Draft): void {
 /** The newest object that is annotated to be the default. */
 function defaultsOf(objects: readonly KubeObject[], annotation: string): KubeObject | undefined {
   const marked = objects.filter(object => object.metadata.annotations?.[annotation] === 'true')
-  return marked.toSorted((left, right) => (right.metadata.creationTimestamp ?? '').localeCompare(left.metadata.creationTimestamp ?? ''))[0]
+  return marked.toSorted((left, right) =>
+    (right.metadata.creationTimestamp ?? '').localeCompare(left.metadata.creationTimestamp ?? ''),
+  )[0]
 }
 
 /** A node that registers itself is not scheduled to before it reports ready. */

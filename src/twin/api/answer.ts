@@ -1,7 +1,8 @@
 // Objects turned into answers: object, metadata or table; JSON or YAML.
-import type { KubeObject } from '#kube/objects.ts'
-import { type Status, statusBody, StatusError } from '#kube/status.ts'
+
 import { stringify } from 'yaml'
+import type { KubeObject } from '#kube/objects.ts'
+import { type Status, StatusError, statusBody } from '#kube/status.ts'
 import type { Draft } from '../json-value.ts'
 import type { AnswerForm } from './negotiation.ts'
 import type { TwinRequest, TwinResponse } from './request.ts'
@@ -25,9 +26,20 @@ export function metadataOnly(object: KubeObject, version: string): Draft {
 }
 
 /** A JSON (or YAML) answer. `text` is JSON. */
-export function textAnswer(request: TwinRequest, status: number, text: string, form: Pick<AnswerForm, 'encoding'>, headers: Readonly<Record<string, string>> = {}): TwinResponse {
+export function textAnswer(
+  request: TwinRequest,
+  status: number,
+  text: string,
+  form: Pick<AnswerForm, 'encoding'>,
+  headers: Readonly<Record<string, string>> = {},
+): TwinResponse {
   if (form.encoding === 'yaml') {
-    return { kind: 'whole', status, headers: { ...headers, 'content-type': 'application/yaml' }, body: stringify(JSON.parse(text)) }
+    return {
+      kind: 'whole',
+      status,
+      headers: { ...headers, 'content-type': 'application/yaml' },
+      body: stringify(JSON.parse(text)),
+    }
   }
   const body = isForPeople(request) ? `${JSON.stringify(JSON.parse(text), null, 2)}\n` : `${text}\n`
   return { kind: 'whole', status, headers: { 'content-type': 'application/json', ...headers }, body }
@@ -39,7 +51,12 @@ function isForPeople(request: TwinRequest): boolean {
   return /^(curl|Wget|Mozilla\/5\.0)/.test(request.headers['user-agent'] ?? '')
 }
 
-export function statusAnswer(request: TwinRequest, status: Status | Draft, code: number, headers: Readonly<Record<string, string>> = {}): TwinResponse {
+export function statusAnswer(
+  request: TwinRequest,
+  status: Status | Draft,
+  code: number,
+  headers: Readonly<Record<string, string>> = {},
+): TwinResponse {
   return textAnswer(request, code, JSON.stringify(status), { encoding: 'json' }, headers)
 }
 
@@ -60,5 +77,10 @@ export function refusal(request: TwinRequest, error: StatusError): TwinResponse 
 }
 
 export function plainText(status: number, body: string, headers: Readonly<Record<string, string>> = {}): TwinResponse {
-  return { kind: 'whole', status, headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers }, body }
+  return {
+    kind: 'whole',
+    status,
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers },
+    body,
+  }
 }

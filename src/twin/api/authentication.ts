@@ -9,7 +9,11 @@ export type TokenCheck = (token: string) => Promise<User | undefined>
 const authenticated = 'system:authenticated'
 
 /** The user of a request. @throws StatusError 401 without valid credentials. */
-export async function authenticate(request: TwinRequest, checkToken: TokenCheck, options: { readonly allowsAnonymous: boolean }): Promise<User> {
+export async function authenticate(
+  request: TwinRequest,
+  checkToken: TokenCheck,
+  options: { readonly allowsAnonymous: boolean },
+): Promise<User> {
   const header = request.headers['authorization'] ?? ''
   const [scheme, token] = header.split(/\s+/, 2)
   if (scheme?.toLowerCase() === 'bearer' && token !== undefined) {
@@ -26,16 +30,25 @@ export async function authenticate(request: TwinRequest, checkToken: TokenCheck,
 }
 
 /** Whether `user` may do `verb` on an impersonated user, group, uid or extra. */
-export type MayImpersonate = (user: User, resource: 'users' | 'groups' | 'uids' | 'serviceaccounts' | 'userextras', name: string) => boolean
+export type MayImpersonate = (
+  user: User,
+  resource: 'users' | 'groups' | 'uids' | 'serviceaccounts' | 'userextras',
+  name: string,
+) => boolean
 
 /** The user in whose name the request is made. @throws StatusError 403 where the caller may not. */
 export function impersonated(request: TwinRequest, user: User, may: MayImpersonate): User {
   const name = request.headers['impersonate-user']
   if (name === undefined) return user
   const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name)
-  const groups = (request.headers['impersonate-group'] ?? '').split(',').map(group => group.trim()).filter(group => group !== '')
+  const groups = (request.headers['impersonate-group'] ?? '')
+    .split(',')
+    .map(group => group.trim())
+    .filter(group => group !== '')
   const wanted = [
-    account === null ? { resource: 'users' as const, value: name } : { resource: 'serviceaccounts' as const, value: account[2] ?? '' },
+    account === null
+      ? { resource: 'users' as const, value: name }
+      : { resource: 'serviceaccounts' as const, value: account[2] ?? '' },
     ...groups.map(value => ({ resource: 'groups' as const, value })),
   ]
   for (const { resource, value } of wanted) {

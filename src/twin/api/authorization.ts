@@ -111,7 +111,8 @@ function subjectOf(binding: KubeObject, user: User, namespace: string | undefine
 /** Whether one rule allows it. */
 export function covers(rule: Draft, attributes: Attributes): boolean {
   if (!includes(rule, 'verbs', attributes.verb)) return false
-  if (attributes.kind === 'path') return listAt(rule, 'nonResourceURLs').some(pattern => matchesPath(String(pattern), attributes.path))
+  if (attributes.kind === 'path')
+    return listAt(rule, 'nonResourceURLs').some(pattern => matchesPath(String(pattern), attributes.path))
   return includes(rule, 'apiGroups', attributes.group) && coversResource(rule, attributes) && coversName(rule, attributes.name)
 }
 
@@ -121,7 +122,9 @@ function includes(rule: Draft, list: string, value: string): boolean {
 
 function coversResource(rule: Draft, { resource, subresource }: ResourceAttributes): boolean {
   const wanted = subresource === undefined ? resource : `${resource}/${subresource}`
-  return listAt(rule, 'resources').some(item => item === '*' || item === wanted || (subresource !== undefined && item === `*/${subresource}`))
+  return listAt(rule, 'resources').some(
+    item => item === '*' || item === wanted || (subresource !== undefined && item === `*/${subresource}`),
+  )
 }
 
 function coversName(rule: Draft, name: string | undefined): boolean {

@@ -1,9 +1,8 @@
 // POST …/pods/P/binding: a pod is given its node.
 import type { KubeObject } from '#kube/objects.ts'
-import { conflict } from '#kube/status.ts'
+import { conflict, notFound } from '#kube/status.ts'
 import { draftOf, fieldsAt, itemsAt, setAt, textAt } from '../json-value.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
-import { notFound } from '#kube/status.ts'
 import { asStored, type WriteOptions, type WritePipeline } from './write-pipeline.ts'
 
 export interface BindingTarget {
@@ -19,7 +18,8 @@ export function bindPod(server: ApiServer, _writes: WritePipeline, target: Bindi
   if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, target.pod)
   const bound = textAt(pod, 'spec', 'nodeName') ?? ''
   if (bound !== '') throw conflict(subject, target.pod, `pod ${target.pod} is already assigned to node ${JSON.stringify(bound)}`)
-  if (pod.metadata.deletionTimestamp !== undefined) throw conflict(subject, target.pod, `pod ${target.pod} is being deleted, cannot be assigned to a host`)
+  if (pod.metadata.deletionTimestamp !== undefined)
+    throw conflict(subject, target.pod, `pod ${target.pod} is being deleted, cannot be assigned to a host`)
   const gates = itemsAt(pod, 'spec', 'schedulingGates')
   if (gates.length > 0) throw conflict(subject, target.pod, `pod ${target.pod} has non-empty .spec.schedulingGates`)
   const draft = draftOf(pod)

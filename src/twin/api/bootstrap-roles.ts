@@ -10,12 +10,56 @@ function rule(verbs: readonly string[], group: string, resources: readonly strin
   return { verbs, apiGroups: [group], resources }
 }
 
-const discoveryPaths = ['/api', '/api/*', '/apis', '/apis/*', '/healthz', '/livez', '/openapi', '/openapi/*', '/readyz', '/version', '/version/']
+const discoveryPaths = [
+  '/api',
+  '/api/*',
+  '/apis',
+  '/apis/*',
+  '/healthz',
+  '/livez',
+  '/openapi',
+  '/openapi/*',
+  '/readyz',
+  '/version',
+  '/version/',
+]
 
 /** Namespaced kinds of a group and what users of `edit` and `view` see of them. */
 const namespaced: readonly { readonly group: string; readonly resources: readonly string[] }[] = [
-  { group: '', resources: ['configmaps', 'endpoints', 'persistentvolumeclaims', 'persistentvolumeclaims/status', 'pods', 'pods/status', 'replicationcontrollers', 'replicationcontrollers/scale', 'replicationcontrollers/status', 'serviceaccounts', 'services', 'services/status'] },
-  { group: 'apps', resources: ['controllerrevisions', 'daemonsets', 'daemonsets/status', 'deployments', 'deployments/scale', 'deployments/status', 'replicasets', 'replicasets/scale', 'replicasets/status', 'statefulsets', 'statefulsets/scale', 'statefulsets/status'] },
+  {
+    group: '',
+    resources: [
+      'configmaps',
+      'endpoints',
+      'persistentvolumeclaims',
+      'persistentvolumeclaims/status',
+      'pods',
+      'pods/status',
+      'replicationcontrollers',
+      'replicationcontrollers/scale',
+      'replicationcontrollers/status',
+      'serviceaccounts',
+      'services',
+      'services/status',
+    ],
+  },
+  {
+    group: 'apps',
+    resources: [
+      'controllerrevisions',
+      'daemonsets',
+      'daemonsets/status',
+      'deployments',
+      'deployments/scale',
+      'deployments/status',
+      'replicasets',
+      'replicasets/scale',
+      'replicasets/status',
+      'statefulsets',
+      'statefulsets/scale',
+      'statefulsets/status',
+    ],
+  },
   { group: 'autoscaling', resources: ['horizontalpodautoscalers', 'horizontalpodautoscalers/status'] },
   { group: 'batch', resources: ['cronjobs', 'cronjobs/status', 'jobs', 'jobs/status'] },
   { group: 'discovery.k8s.io', resources: ['endpointslices'] },
@@ -25,10 +69,25 @@ const namespaced: readonly { readonly group: string; readonly resources: readonl
 
 const viewRules: readonly Draft[] = [
   ...namespaced.map(({ group, resources }) => rule(readVerbs, group, resources)),
-  rule(readVerbs, '', ['bindings', 'events', 'limitranges', 'namespaces', 'namespaces/status', 'pods/log', 'resourcequotas', 'resourcequotas/status']),
+  rule(readVerbs, '', [
+    'bindings',
+    'events',
+    'limitranges',
+    'namespaces',
+    'namespaces/status',
+    'pods/log',
+    'resourcequotas',
+    'resourcequotas/status',
+  ]),
 ]
 const editRules: readonly Draft[] = [
-  ...namespaced.map(({ group, resources }) => rule(writeVerbs, group, resources.filter(resource => !resource.endsWith('/status')))),
+  ...namespaced.map(({ group, resources }) =>
+    rule(
+      writeVerbs,
+      group,
+      resources.filter(resource => !resource.endsWith('/status')),
+    ),
+  ),
   rule(allVerbs, '', ['secrets', 'pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'services/proxy']),
   rule(['create'], '', ['pods/eviction', 'serviceaccounts/token']),
   rule(['impersonate'], '', ['serviceaccounts']),
@@ -65,7 +124,15 @@ const clusterRoles: Readonly<Record<string, readonly Draft[]>> = {
     rule(allVerbs, 'coordination.k8s.io', ['leases']),
   ],
   'system:kube-scheduler': [
-    rule(readVerbs, '', ['nodes', 'namespaces', 'persistentvolumes', 'persistentvolumeclaims', 'pods', 'replicationcontrollers', 'services']),
+    rule(readVerbs, '', [
+      'nodes',
+      'namespaces',
+      'persistentvolumes',
+      'persistentvolumeclaims',
+      'pods',
+      'replicationcontrollers',
+      'services',
+    ]),
     rule(['create', 'delete', 'patch', 'update'], '', ['bindings', 'pods', 'pods/binding', 'pods/status', 'events']),
     rule(readVerbs, 'apps', ['replicasets', 'statefulsets']),
     rule(readVerbs, 'policy', ['poddisruptionbudgets']),
@@ -96,7 +163,13 @@ const marks = {
 /** ClusterRoles and ClusterRoleBindings of a new cluster. */
 export function bootstrapRoles(): readonly KubeObject[] {
   const apiVersion = 'rbac.authorization.k8s.io/v1'
-  const roles = Object.entries(clusterRoles).map(([name, rules]) => ({ apiVersion, kind: 'ClusterRole', metadata: { name, ...marks }, ...aggregation(name), rules }))
+  const roles = Object.entries(clusterRoles).map(([name, rules]) => ({
+    apiVersion,
+    kind: 'ClusterRole',
+    metadata: { name, ...marks },
+    ...aggregation(name),
+    rules,
+  }))
   const bound = bindings.map(({ role, kind, subject }) => ({
     apiVersion,
     kind: 'ClusterRoleBinding',

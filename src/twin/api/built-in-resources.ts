@@ -164,7 +164,11 @@ function subresourceNamed(name: string, row: Row): Subresource {
     case 'attach':
     case 'exec':
     case 'portforward':
-      return { name, kind: `Pod${{ attach: 'Attach', exec: 'Exec', portforward: 'PortForward' }[name]}Options`, verbs: connectVerbs }
+      return {
+        name,
+        kind: `Pod${{ attach: 'Attach', exec: 'Exec', portforward: 'PortForward' }[name]}Options`,
+        verbs: connectVerbs,
+      }
     case 'proxy':
       return { name, kind: `${row.kind}ProxyOptions`, verbs: ['create', 'delete', 'get', 'patch', 'update'] }
     default:

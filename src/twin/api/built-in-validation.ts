@@ -1,16 +1,23 @@
 // Rules of single built-in kinds: required fields, allowed values, and what an update may not change.
-import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/field-error.ts'
+
 import { parseCron } from '#kube/cron.ts'
+import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/field-error.ts'
 import { dns1123LabelProblems } from '#kube/names.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { parseQuantity } from '#kube/quantity.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, textAt, textsAt, valueAt } from '../json-value.ts'
 import type { ApiServer } from './api-server.ts'
-import type { ResourceType } from './resource-type.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
+import type { ResourceType } from './resource-type.ts'
 
-const workloads = new Set(['deployments.apps', 'replicasets.apps', 'statefulsets.apps', 'daemonsets.apps', 'replicationcontrollers'])
+const workloads = new Set([
+  'deployments.apps',
+  'replicasets.apps',
+  'statefulsets.apps',
+  'daemonsets.apps',
+  'replicationcontrollers',
+])
 
 /** Everything that is wrong with an object of a built-in kind, beyond its metadata. */
 export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: Draft): readonly FieldError[] {
@@ -35,7 +42,9 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
     case 'clusterrolebindings.rbac.authorization.k8s.io':
       return textAt(draft, 'roleRef', 'name') === undefined ? [required('roleRef.name')] : []
     case 'persistentvolumeclaims':
-      return listAt(draft, 'spec', 'accessModes').length === 0 ? [required('spec.accessModes', 'at least 1 access mode is required')] : []
+      return listAt(draft, 'spec', 'accessModes').length === 0
+        ? [required('spec.accessModes', 'at least 1 access mode is required')]
+        : []
     case 'storageclasses.storage.k8s.io':
       return textAt(draft, 'provisioner') === undefined ? [required('provisioner')] : []
     case 'horizontalpodautoscalers.autoscaling':
@@ -67,7 +76,9 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
     case 'clusterrolebindings.rbac.authorization.k8s.io':
       return isSame(draft['roleRef'], existing['roleRef']) ? [] : [invalid('roleRef', draft['roleRef'], 'cannot change roleRef')]
     case 'storageclasses.storage.k8s.io':
-      return ['provisioner', 'parameters', 'reclaimPolicy', 'volumeBindingMode'].flatMap(name => immutable(draft, existing, [name]))
+      return ['provisioner', 'parameters', 'reclaimPolicy', 'volumeBindingMode'].flatMap(name =>
+        immutable(draft, existing, [name]),
+      )
     case 'priorityclasses.scheduling.k8s.io':
       return isSame(draft['value'], existing['value']) ? [] : [forbidden('value', 'may not be changed in an update.')]
     default:
@@ -108,11 +119,16 @@ function selectorProblems(spec: Draft, template: Draft | undefined): readonly Fi
 
 function strategyProblems(spec: Draft): readonly FieldError[] {
   const kind = textAt(spec, 'strategy', 'type')
-  if (kind !== 'Recreate' && kind !== 'RollingUpdate') return [notSupported('spec.strategy.type', kind, ['Recreate', 'RollingUpdate'])]
+  if (kind !== 'Recreate' && kind !== 'RollingUpdate')
+    return [notSupported('spec.strategy.type', kind, ['Recreate', 'RollingUpdate'])]
   if (kind === 'Recreate' && valueAt(spec, 'strategy', 'rollingUpdate') !== undefined) {
     return [forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'")]
   }
-  const { maxSurge, maxUnavailable } = { maxSurge: undefined, maxUnavailable: undefined, ...fieldsAt(spec, 'strategy', 'rollingUpdate') }
+  const { maxSurge, maxUnavailable } = {
+    maxSurge: undefined,
+    maxUnavailable: undefined,
+    ...fieldsAt(spec, 'strategy', 'rollingUpdate'),
+  }
   if (isZeroCount(maxSurge) && isZeroCount(maxUnavailable)) {
     return [invalid('spec.strategy.rollingUpdate.maxUnavailable', maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
   }
@@ -136,7 +152,8 @@ function podSpecProblems(spec: Draft, path: string, policies: readonly string[] 
       const at = `${path}.${list}[${index}]`
       problems.push(...containerProblems(container, at, volumes))
       const name = container['name']
-      if (names.has(name)) problems.push({ type: 'FieldValueDuplicate', field: `${at}.name`, body: `Duplicate value: ${JSON.stringify(name)}` })
+      if (names.has(name))
+        problems.push({ type: 'FieldValueDuplicate', field: `${at}.name`, body: `Duplicate value: ${JSON.stringify(name)}` })
       names.add(name)
     }
   }
@@ -154,7 +171,12 @@ function containerProblems(container: Draft, at: string, volumes: ReadonlySet<un
   if ((textAt(container, 'image') ?? '') === '') problems.push(required(`${at}.image`))
   for (const [index, mount] of itemsAt(container, 'volumeMounts').entries()) {
     const volume = mount['name']
-    if (!volumes.has(volume)) problems.push({ type: 'FieldValueNotFound', field: `${at}.volumeMounts[${index}].name`, body: `Not found: ${JSON.stringify(volume)}` })
+    if (!volumes.has(volume))
+      problems.push({
+        type: 'FieldValueNotFound',
+        field: `${at}.volumeMounts[${index}].name`,
+        body: `Not found: ${JSON.stringify(volume)}`,
+      })
   }
   for (const [index, port] of itemsAt(container, 'ports').entries()) {
     const number = port['containerPort']
@@ -190,7 +212,13 @@ function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
       return [notSupported(`${path}.tolerations[${index}].effect`, effect, tolerationEffects)]
     }
     if ((textAt(toleration, 'key') ?? '') === '' && toleration['operator'] !== 'Exists') {
-      return [invalid(`${path}.tolerations[${index}].operator`, toleration['operator'] ?? '', 'operator must be Exists when `key` is empty, which means "match all values and all keys"')]
+      return [
+        invalid(
+          `${path}.tolerations[${index}].operator`,
+          toleration['operator'] ?? '',
+          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+        ),
+      ]
     }
     return []
   })
@@ -200,10 +228,12 @@ function spreadProblems(spec: Draft, path: string): readonly FieldError[] {
   return itemsAt(spec, 'topologySpreadConstraints').flatMap((constraint, index) => {
     const at = `${path}.topologySpreadConstraints[${index}]`
     const problems: FieldError[] = []
-    if (typeof constraint['maxSkew'] !== 'number' || constraint['maxSkew'] <= 0) problems.push(invalid(`${at}.maxSkew`, constraint['maxSkew'] ?? 0, 'must be greater than zero'))
+    if (typeof constraint['maxSkew'] !== 'number' || constraint['maxSkew'] <= 0)
+      problems.push(invalid(`${at}.maxSkew`, constraint['maxSkew'] ?? 0, 'must be greater than zero'))
     if ((textAt(constraint, 'topologyKey') ?? '') === '') problems.push(required(`${at}.topologyKey`, 'can not be empty'))
     const action = textAt(constraint, 'whenUnsatisfiable')
-    if (action !== 'DoNotSchedule' && action !== 'ScheduleAnyway') problems.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', ['DoNotSchedule', 'ScheduleAnyway']))
+    if (action !== 'DoNotSchedule' && action !== 'ScheduleAnyway')
+      problems.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', ['DoNotSchedule', 'ScheduleAnyway']))
     return problems
   })
 }
@@ -235,9 +265,16 @@ function budgetProblems(draft: Draft): readonly FieldError[] {
   const problems: FieldError[] = []
   for (const name of ['minAvailable', 'maxUnavailable'] as const) {
     const value = spec[name]
-    if (typeof value === 'number' && value < 0) problems.push(invalid(`spec.${name}`, value, 'must be greater than or equal to 0'))
+    if (typeof value === 'number' && value < 0)
+      problems.push(invalid(`spec.${name}`, value, 'must be greater than or equal to 0'))
     if (typeof value === 'string' && !/^\d+%$/.test(value)) {
-      problems.push(invalid(`spec.${name}`, value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"))
+      problems.push(
+        invalid(
+          `spec.${name}`,
+          value,
+          "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+        ),
+      )
     }
   }
   const selector = fieldsAt(spec, 'selector')
@@ -254,12 +291,19 @@ function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldErr
   for (const list of lists) {
     for (const [key, value] of Object.entries(fieldsAt(draft, list) ?? {})) {
       if (!/^[-._a-zA-Z0-9]+$/.test(key)) {
-        problems.push(invalid(`${list}[${key}]`, key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"))
+        problems.push(
+          invalid(
+            `${list}[${key}]`,
+            key,
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+          ),
+        )
       }
       if (typeof value === 'string') bytes += Buffer.byteLength(value)
     }
   }
-  if (bytes > dataLimitBytes) problems.push({ type: 'FieldValueTooLong', field: '', body: `Too long: may not be more than ${dataLimitBytes} bytes` })
+  if (bytes > dataLimitBytes)
+    problems.push({ type: 'FieldValueTooLong', field: '', body: `Too long: may not be more than ${dataLimitBytes} bytes` })
   return problems
 }
 
@@ -273,9 +317,15 @@ function serviceProblems(draft: Draft): readonly FieldError[] {
     const at = `spec.ports[${index}]`
     if (ports.length > 1 && (textAt(port, 'name') ?? '') === '') problems.push(required(`${at}.name`))
     const number = port['port']
-    if (typeof number !== 'number' || number < 1 || number > 65535) problems.push(invalid(`${at}.port`, number, 'must be between 1 and 65535, inclusive'))
+    if (typeof number !== 'number' || number < 1 || number > 65535)
+      problems.push(invalid(`${at}.port`, number, 'must be between 1 and 65535, inclusive'))
     const identity = `${String(number)}/${String(port['protocol'])}`
-    if (seen.has(identity)) problems.push({ type: 'FieldValueDuplicate', field: at, body: `Duplicate value: ${JSON.stringify({ port: number, protocol: port['protocol'] })}` })
+    if (seen.has(identity))
+      problems.push({
+        type: 'FieldValueDuplicate',
+        field: at,
+        body: `Duplicate value: ${JSON.stringify({ port: number, protocol: port['protocol'] })}`,
+      })
     seen.add(identity)
   }
   return problems
@@ -286,9 +336,17 @@ function taintProblems(draft: Draft): readonly FieldError[] {
   return itemsAt(draft, 'spec', 'taints').flatMap((taint, index) => {
     const at = `spec.taints[${index}]`
     const effect = textAt(taint, 'effect') ?? ''
-    if (!tolerationEffects.some(known => known === effect)) return [notSupported(`${at}.effect`, effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute'])]
+    if (!tolerationEffects.some(known => known === effect))
+      return [notSupported(`${at}.effect`, effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute'])]
     const identity = `${textAt(taint, 'key') ?? ''}:${effect}`
-    if (seen.has(identity)) return [{ type: 'FieldValueDuplicate' as const, field: at, body: `Duplicate value: taints must be unique by key and effect pair` }]
+    if (seen.has(identity))
+      return [
+        {
+          type: 'FieldValueDuplicate' as const,
+          field: at,
+          body: `Duplicate value: taints must be unique by key and effect pair`,
+        },
+      ]
     seen.add(identity)
     return []
   })
@@ -298,14 +356,24 @@ function autoscalerProblems(draft: Draft): readonly FieldError[] {
   const most = valueAt(draft, 'spec', 'maxReplicas')
   const least = valueAt(draft, 'spec', 'minReplicas')
   if (typeof most !== 'number' || most < 1) return [invalid('spec.maxReplicas', most ?? 0, 'must be greater than 0')]
-  if (typeof least === 'number' && most < least) return [invalid('spec.maxReplicas', most, 'must be greater than or equal to `minReplicas`')]
+  if (typeof least === 'number' && most < least)
+    return [invalid('spec.maxReplicas', most, 'must be greater than or equal to `minReplicas`')]
   return []
 }
 
-const statefulSetFree = ['replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy', 'minReadySeconds']
+const statefulSetFree = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+]
 
 function statefulSetUpdateProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
-  const fixed = (object: Draft | KubeObject) => Object.fromEntries(Object.entries(fieldsAt(object, 'spec') ?? {}).filter(([name]) => !statefulSetFree.includes(name)))
+  const fixed = (object: Draft | KubeObject) =>
+    Object.fromEntries(Object.entries(fieldsAt(object, 'spec') ?? {}).filter(([name]) => !statefulSetFree.includes(name)))
   if (isSame(fixed(draft), fixed(existing))) return []
   return [
     forbidden(
@@ -320,10 +388,12 @@ function immutableDataProblems(type: ResourceType, draft: Draft, existing: KubeO
   if (existing['immutable'] === true) {
     if (draft['immutable'] !== true) problems.push(forbidden('immutable', 'field is immutable when `immutable` is set'))
     for (const name of ['data', 'binaryData']) {
-      if (!isSame(draft[name] ?? {}, existing[name] ?? {})) problems.push(forbidden(name, 'field is immutable when `immutable` is set'))
+      if (!isSame(draft[name] ?? {}, existing[name] ?? {}))
+        problems.push(forbidden(name, 'field is immutable when `immutable` is set'))
     }
   }
-  if (type.key === 'secrets' && draft['type'] !== existing['type']) problems.push(invalid('type', draft['type'], 'field is immutable'))
+  if (type.key === 'secrets' && draft['type'] !== existing['type'])
+    problems.push(invalid('type', draft['type'], 'field is immutable'))
   return problems
 }
 

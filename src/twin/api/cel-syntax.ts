@@ -5,7 +5,12 @@ export type Expression =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'field'; readonly target: Expression; readonly name: string; readonly isOptional: boolean }
   | { readonly kind: 'index'; readonly target: Expression; readonly index: Expression; readonly isOptional: boolean }
-  | { readonly kind: 'call'; readonly target: Expression | undefined; readonly name: string; readonly args: readonly Expression[] }
+  | {
+      readonly kind: 'call'
+      readonly target: Expression | undefined
+      readonly name: string
+      readonly args: readonly Expression[]
+    }
   | { readonly kind: 'unary'; readonly operator: '!' | '-'; readonly operand: Expression }
   | { readonly kind: 'binary'; readonly operator: string; readonly left: Expression; readonly right: Expression }
   | { readonly kind: 'choice'; readonly condition: Expression; readonly then: Expression; readonly otherwise: Expression }
@@ -33,8 +38,36 @@ export function parseCel(source: string): Expression {
   return parser.whole()
 }
 
-const symbols = ['&&', '||', '==', '!=', '<=', '>=', '?.', '[?', '(', ')', '[', ']', '{', '}', '.', ',', '+', '-', '*', '/', '%', '!', '<', '>', '?', ':']
-const tokenPattern = /\s+|\/\/[^\n]*|(0[xX][0-9a-fA-F]+u?|\d+\.\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+u?)|([rRbB]{0,2})("""[\s\S]*?"""|'''[\s\S]*?'''|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|([A-Za-z_][A-Za-z0-9_]*)|(&&|\|\||==|!=|<=|>=|\[\?|[()[\]{}.,+\-*/%!<>?:])/y
+const symbols = [
+  '&&',
+  '||',
+  '==',
+  '!=',
+  '<=',
+  '>=',
+  '?.',
+  '[?',
+  '(',
+  ')',
+  '[',
+  ']',
+  '{',
+  '}',
+  '.',
+  ',',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '!',
+  '<',
+  '>',
+  '?',
+  ':',
+]
+const tokenPattern =
+  /\s+|\/\/[^\n]*|(0[xX][0-9a-fA-F]+u?|\d+\.\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+u?)|([rRbB]{0,2})("""[\s\S]*?"""|'''[\s\S]*?'''|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|([A-Za-z_][A-Za-z0-9_]*)|(&&|\|\||==|!=|<=|>=|\[\?|[()[\]{}.,+\-*/%!<>?:])/y
 
 function tokensOf(source: string): readonly Token[] {
   const tokens: Token[] = []
@@ -45,7 +78,8 @@ function tokensOf(source: string): readonly Token[] {
     if (match === null) throw new CelError(`an unexpected character at ${at}: ${JSON.stringify(source[at])}`)
     const [, number, prefix, quoted, name, symbol] = match
     if (number !== undefined) tokens.push({ kind: 'literal', text: number, value: Number(number.replace(/u$/, '')) })
-    else if (quoted !== undefined) tokens.push({ kind: 'literal', text: quoted, value: unquoted(quoted, /r/i.test(prefix ?? '')) })
+    else if (quoted !== undefined)
+      tokens.push({ kind: 'literal', text: quoted, value: unquoted(quoted, /r/i.test(prefix ?? '')) })
     else if (name !== undefined) tokens.push(nameToken(name))
     else if (symbol !== undefined && symbols.includes(symbol)) tokens.push({ kind: 'symbol', text: symbol })
   }
@@ -64,10 +98,13 @@ function unquoted(text: string, isRaw: boolean): string {
   const width = text.startsWith('"""') || text.startsWith("'''") ? 3 : 1
   const inner = text.slice(width, -width)
   if (isRaw) return inner
-  return inner.replaceAll(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))/gs, (_all, hex?: string, unicode?: string, character?: string) => {
-    const code = hex ?? unicode
-    return code === undefined ? (escapes[character ?? ''] ?? character ?? '') : String.fromCharCode(Number.parseInt(code, 16))
-  })
+  return inner.replaceAll(
+    /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))/gs,
+    (_all, hex?: string, unicode?: string, character?: string) => {
+      const code = hex ?? unicode
+      return code === undefined ? (escapes[character ?? ''] ?? character ?? '') : String.fromCharCode(Number.parseInt(code, 16))
+    },
+  )
 }
 
 const relations = new Set(['==', '!=', '<', '<=', '>', '>=', 'in'])
@@ -123,28 +160,44 @@ class Parser {
 
   #leftToRight(operators: (text: string) => boolean, operand: () => Expression): Expression {
     let left = operand()
-    while (this.#peek().kind === 'symbol' && operators(this.#peek().text)) left = { kind: 'binary', operator: this.#next().text, left, right: operand() }
+    while (this.#peek().kind === 'symbol' && operators(this.#peek().text))
+      left = { kind: 'binary', operator: this.#next().text, left, right: operand() }
     return left
   }
 
   #either(): Expression {
-    return this.#leftToRight(text => text === '||', () => this.#both())
+    return this.#leftToRight(
+      text => text === '||',
+      () => this.#both(),
+    )
   }
 
   #both(): Expression {
-    return this.#leftToRight(text => text === '&&', () => this.#relation())
+    return this.#leftToRight(
+      text => text === '&&',
+      () => this.#relation(),
+    )
   }
 
   #relation(): Expression {
-    return this.#leftToRight(text => relations.has(text), () => this.#sum())
+    return this.#leftToRight(
+      text => relations.has(text),
+      () => this.#sum(),
+    )
   }
 
   #sum(): Expression {
-    return this.#leftToRight(text => text === '+' || text === '-', () => this.#product())
+    return this.#leftToRight(
+      text => text === '+' || text === '-',
+      () => this.#product(),
+    )
   }
 
   #product(): Expression {
-    return this.#leftToRight(text => text === '*' || text === '/' || text === '%', () => this.#unary())
+    return this.#leftToRight(
+      text => text === '*' || text === '/' || text === '%',
+      () => this.#unary(),
+    )
   }
 
   #unary(): Expression {
@@ -159,7 +212,9 @@ class Parser {
       if (this.#takes('.')) {
         const isOptional = this.#takes('?')
         const name = this.#next().text
-        target = this.#takes('(') ? { kind: 'call', target, name, args: this.#list(')') } : { kind: 'field', target, name, isOptional }
+        target = this.#takes('(')
+          ? { kind: 'call', target, name, args: this.#list(')') }
+          : { kind: 'field', target, name, isOptional }
       } else if (this.#takes('[?') || this.#takes('[')) {
         const isOptional = this.#tokens[this.#position - 1]?.text === '[?'
         const index = this.#expression()
@@ -193,7 +248,9 @@ class Parser {
     const token = this.#next()
     if (token.kind === 'literal') return { kind: 'literal', value: token.value }
     if (token.kind !== 'name') throw new CelError(`unexpected ${JSON.stringify(token.text)}`)
-    return this.#takes('(') ? { kind: 'call', target: undefined, name: token.text, args: this.#list(')') } : { kind: 'name', name: token.text }
+    return this.#takes('(')
+      ? { kind: 'call', target: undefined, name: token.text, args: this.#list(')') }
+      : { kind: 'name', name: token.text }
   }
 
   #map(): Expression {

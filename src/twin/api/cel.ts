@@ -50,7 +50,8 @@ class Evaluation {
   #steps = 0
 
   value(expression: Expression, scope: Scope): unknown {
-    if (++this.#steps > stepLimit) throw new CelError('validation failed due to running out of cost budget, no further validation rules will be run')
+    if (++this.#steps > stepLimit)
+      throw new CelError('validation failed due to running out of cost budget, no further validation rules will be run')
     switch (expression.kind) {
       case 'literal':
         return expression.value
@@ -64,7 +65,9 @@ class Evaluation {
       case 'list':
         return expression.items.map(item => this.value(item, scope))
       case 'map':
-        return Object.fromEntries(expression.entries.map(({ key, value }) => [String(this.value(key, scope)), this.value(value, scope)]))
+        return Object.fromEntries(
+          expression.entries.map(({ key, value }) => [String(this.value(key, scope)), this.value(value, scope)]),
+        )
       case 'choice':
         return this.value(this.#isTrue(expression.condition, scope) ? expression.then : expression.otherwise, scope)
       case 'unary':
@@ -158,9 +161,15 @@ class Evaluation {
   #call({ target, name, args }: Extract<Expression, { kind: 'call' }>, scope: Scope): unknown {
     if (target === undefined) return this.#function(name, args, scope)
     const [first, second] = args
-    if (first?.kind === 'name' && second !== undefined && comprehensions.has(name)) return this.#comprehension(name, this.value(target, scope), first.name, args.slice(1), scope)
-    if (target.kind === 'name' && target.name === 'optional') return name === 'none' ? absent : new Optional(first === undefined ? undefined : this.value(first, scope), true)
-    return method(name, this.value(target, scope), args.map(argument => this.value(argument, scope)))
+    if (first?.kind === 'name' && second !== undefined && comprehensions.has(name))
+      return this.#comprehension(name, this.value(target, scope), first.name, args.slice(1), scope)
+    if (target.kind === 'name' && target.name === 'optional')
+      return name === 'none' ? absent : new Optional(first === undefined ? undefined : this.value(first, scope), true)
+    return method(
+      name,
+      this.value(target, scope),
+      args.map(argument => this.value(argument, scope)),
+    )
   }
 
   #function(name: string, args: readonly Expression[], scope: Scope): unknown {
@@ -281,7 +290,9 @@ function method(name: string, target: unknown, args: readonly unknown[]): unknow
     const found = listMethod(name, target, args)
     if (found !== undefined) return found
   }
-  throw new CelError(`undeclared reference to '${name}' with ${JSON.stringify([first, second].filter(argument => argument !== undefined))}`)
+  throw new CelError(
+    `undeclared reference to '${name}' with ${JSON.stringify([first, second].filter(argument => argument !== undefined))}`,
+  )
 }
 
 function optionalMethod(name: string, target: Optional, [first]: readonly unknown[]): unknown {

@@ -1,7 +1,7 @@
 // Table columns of custom resources: `additionalPrinterColumns` of their definition.
 
-import { ageOf, nameColumn, parseTimeMs } from './ages.ts'
 import { type Draft, textAt } from '../json-value.ts'
+import { ageOf, nameColumn, parseTimeMs } from './ages.ts'
 import { readPath } from './json-path.ts'
 import type { Cell, Column } from './table.ts'
 

@@ -1,10 +1,10 @@
 // CustomResourceDefinitions: from the object a user writes to resources that are served.
 import type { KubeObject } from '#kube/objects.ts'
-import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt, valueAt } from '../json-value.ts'
 import type { ResourceKey } from '../access.ts'
+import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt, valueAt } from '../json-value.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
 import { guessedPlural, versionOrder } from './resource-registry.ts'
-import { type CustomVersion, type ResourceType, splitApiVersion, type Subresource } from './resource-type.ts'
+import { type CustomVersion, type ResourceType, type Subresource, splitApiVersion } from './resource-type.ts'
 import { asStored } from './write-pipeline.ts'
 
 export const definitionsKey: ResourceKey = 'customresourcedefinitions.apiextensions.k8s.io'
@@ -23,10 +23,25 @@ export function establish(server: ApiServer, definition: KubeObject): void {
   const now = timestamp(server.clock.now())
   const status: Draft = {
     acceptedNames: names,
-    conditions: itemsAt(definition, 'status', 'conditions').length > 0 ? listAt(definition, 'status', 'conditions') : [
-      { type: 'NamesAccepted', status: 'True', lastTransitionTime: now, reason: 'NoConflicts', message: 'no conflicts found' },
-      { type: 'Established', status: 'True', lastTransitionTime: now, reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' },
-    ],
+    conditions:
+      itemsAt(definition, 'status', 'conditions').length > 0
+        ? listAt(definition, 'status', 'conditions')
+        : [
+            {
+              type: 'NamesAccepted',
+              status: 'True',
+              lastTransitionTime: now,
+              reason: 'NoConflicts',
+              message: 'no conflicts found',
+            },
+            {
+              type: 'Established',
+              status: 'True',
+              lastTransitionTime: now,
+              reason: 'InitialNamesAccepted',
+              message: 'the initial names have been accepted',
+            },
+          ],
     storedVersions: stored === undefined || known.includes(stored) ? known : [...known, stored],
   }
   if (!isSame(status, definition['status'])) server.store.put(definitionsKey, asStored({ ...definition, status }))
@@ -44,8 +59,16 @@ function typesOf(definition: KubeObject): readonly ResourceType[] {
   const plural = textAt(names, 'plural') ?? ''
   const kind = textAt(names, 'kind') ?? ''
   const versions = itemsAt(spec, 'versions')
-  const storageVersion = textAt(versions.find(version => version['storage'] === true), 'name') ?? textAt(versions[0], 'name') ?? 'v1'
-  const served = versions.filter(version => version['served'] === true).toSorted((left, right) => versionOrder(textAt(left, 'name') ?? '', textAt(right, 'name') ?? ''))
+  const storageVersion =
+    textAt(
+      versions.find(version => version['storage'] === true),
+      'name',
+    ) ??
+    textAt(versions[0], 'name') ??
+    'v1'
+  const served = versions
+    .filter(version => version['served'] === true)
+    .toSorted((left, right) => versionOrder(textAt(left, 'name') ?? '', textAt(right, 'name') ?? ''))
   return served.map(version => ({
     group,
     version: textAt(version, 'name') ?? '',
@@ -67,7 +90,8 @@ function subresourcesOf(version: Draft, kind: string): readonly Subresource[] {
   const subresources = fieldsAt(version, 'subresources')
   const found: Subresource[] = []
   if (subresources?.['status'] !== undefined) found.push({ name: 'status', kind, verbs: subresourceVerbs })
-  if (subresources?.['scale'] !== undefined) found.push({ name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: subresourceVerbs })
+  if (subresources?.['scale'] !== undefined)
+    found.push({ name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: subresourceVerbs })
   return found
 }
 
@@ -111,5 +135,9 @@ export function definitionFor(apiVersion: string, kind: string, isNamespaced: bo
 
 /** After a definition was written over the wire: serves what it says now. */
 export function afterDefinitionWrite(server: ApiServer, object: KubeObject): void {
-  if (object.kind === 'CustomResourceDefinition' && server.store.get(definitionsKey, undefined, object.metadata.name) !== undefined) establish(server, object)
+  if (
+    object.kind === 'CustomResourceDefinition' &&
+    server.store.get(definitionsKey, undefined, object.metadata.name) !== undefined
+  )
+    establish(server, object)
 }

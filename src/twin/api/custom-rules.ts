@@ -1,5 +1,5 @@
 // `x-kubernetes-validations` of custom kinds: CEL rules on `self` and, where there is one, `oldSelf`.
-import { type FieldError, forbidden, invalid, duplicate, required } from '#kube/field-error.ts'
+import { duplicate, type FieldError, forbidden, invalid, required } from '#kube/field-error.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { type Draft, fieldsAt, isFields, isSame, itemsAt, textAt, valueAt } from '../json-value.ts'
 import { evaluateCel, mentions } from './cel.ts'
@@ -14,13 +14,16 @@ function check(schema: Draft, value: unknown, before: unknown, path: string): re
   const problems = itemsAt(schema, 'x-kubernetes-validations').flatMap(rule => brokenRule(rule, value, before, path))
   if (Array.isArray(value)) {
     const items = fieldsAt(schema, 'items')
-    if (items !== undefined) for (const [index, item] of value.entries()) problems.push(...check(items, item, matching(schema, before, item), `${path}[${index}]`))
+    if (items !== undefined)
+      for (const [index, item] of value.entries())
+        problems.push(...check(items, item, matching(schema, before, item), `${path}[${index}]`))
   } else if (isFields(value)) {
     const properties = fieldsAt(schema, 'properties') ?? {}
     const additional = fieldsAt(schema, 'additionalProperties')
     for (const [name, item] of Object.entries(value)) {
       const member = Object.hasOwn(properties, name) ? fieldsAt(properties, name) : additional
-      if (member !== undefined) problems.push(...check(member, item, valueAt(before, name), path === '' ? name : `${path}.${name}`))
+      if (member !== undefined)
+        problems.push(...check(member, item, valueAt(before, name), path === '' ? name : `${path}.${name}`))
     }
   }
   return problems
@@ -41,7 +44,9 @@ function brokenRule(rule: Draft, value: unknown, before: unknown, path: string):
   if (outcome.ok && outcome.value === true) return []
   const ownPath = textAt(rule, 'fieldPath') ?? ''
   const field = `${path}${path === '' ? ownPath.replace(/^\./, '') : ownPath}`
-  const detail = outcome.ok ? messageOf(rule, expression, value, before) : `rule compile or run-time error: ${outcome.problem}: evaluating rule: ${expression}`
+  const detail = outcome.ok
+    ? messageOf(rule, expression, value, before)
+    : `rule compile or run-time error: ${outcome.problem}: evaluating rule: ${expression}`
   return [errorOf(textAt(rule, 'reason'), field, value, detail)]
 }
 

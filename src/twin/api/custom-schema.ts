@@ -1,9 +1,21 @@
 // Custom objects against the structural schema of their definition: defaults, and everything that is wrong with them.
 import { type FieldError, invalid, notSupported, required, tooFew, tooMany, typeInvalid } from '#kube/field-error.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { compilePattern } from './patterns.ts'
-import { copyOf, type Draft, fieldsAt, isFields, isSame, itemsAt, listAt, numberAt, setField, textAt, valueAt } from '../json-value.ts'
+import {
+  copyOf,
+  type Draft,
+  fieldsAt,
+  isFields,
+  isSame,
+  itemsAt,
+  listAt,
+  numberAt,
+  setField,
+  textAt,
+  valueAt,
+} from '../json-value.ts'
 import { ruleProblems } from './custom-rules.ts'
+import { compilePattern } from './patterns.ts'
 
 /** Fills in the schema's defaults. Null where null is not allowed is treated as absent. */
 export function setCustomDefaults(schema: Draft, draft: Draft): void {
@@ -26,7 +38,8 @@ function fillIn(schema: Draft, value: unknown): void {
     if (Object.hasOwn(value, name)) fillIn(property, value[name])
   }
   const additional = fieldsAt(schema, 'additionalProperties')
-  if (additional !== undefined) for (const [name, item] of Object.entries(value)) if (!Object.hasOwn(properties, name)) fillIn(additional, item)
+  if (additional !== undefined)
+    for (const [name, item] of Object.entries(value)) if (!Object.hasOwn(properties, name)) fillIn(additional, item)
 }
 
 /** Every problem of a custom object. What was wrong before and did not change is let pass. */
@@ -64,7 +77,10 @@ function typeNameOf(value: unknown): string {
 }
 
 function typeProblems(schema: Draft, value: unknown, path: string): readonly FieldError[] {
-  if (value === null) return schema['nullable'] === true || schema['type'] === undefined ? [] : [wrongType(path, value, textAt(schema, 'type') ?? '')]
+  if (value === null)
+    return schema['nullable'] === true || schema['type'] === undefined
+      ? []
+      : [wrongType(path, value, textAt(schema, 'type') ?? '')]
   if (schema['x-kubernetes-int-or-string'] === true) {
     return typeof value === 'string' || Number.isInteger(value) ? [] : [wrongType(path, value, 'integer,string')]
   }
@@ -82,7 +98,13 @@ function valueProblems(schema: Draft, value: unknown, path: string): readonly Fi
   const problems: FieldError[] = []
   const choices = listAt(schema, 'enum')
   if (choices.length > 0 && !choices.some(choice => isSame(choice, value))) {
-    problems.push(notSupported(path, value, choices.map(choice => (typeof choice === 'string' ? choice : JSON.stringify(choice)))))
+    problems.push(
+      notSupported(
+        path,
+        value,
+        choices.map(choice => (typeof choice === 'string' ? choice : JSON.stringify(choice))),
+      ),
+    )
   }
   if (typeof value === 'number') problems.push(...numberProblems(schema, value, path))
   if (typeof value === 'string') problems.push(...textProblems(schema, value, path))
@@ -102,7 +124,8 @@ function numberProblems(schema: Draft, value: number, path: string): readonly Fi
   if (most !== undefined && (value > most || (isOpenAbove && value === most))) {
     problems.push(invalid(path, value, `${path} in body should be less than ${isOpenAbove ? '' : 'or equal to '}${most}`))
   }
-  if (step !== undefined && step > 0 && !Number.isInteger(value / step)) problems.push(invalid(path, value, `${path} in body should be a multiple of ${step}`))
+  if (step !== undefined && step > 0 && !Number.isInteger(value / step))
+    problems.push(invalid(path, value, `${path} in body should be a multiple of ${step}`))
   return problems
 }
 
@@ -111,12 +134,16 @@ function textProblems(schema: Draft, value: string, path: string): readonly Fiel
   const length = [...value].length
   const least = numberAt(schema, 'minLength')
   const most = numberAt(schema, 'maxLength')
-  if (least !== undefined && length < least) problems.push(invalid(path, value, `${path} in body should be at least ${least} chars long`))
-  if (most !== undefined && length > most) problems.push({ type: 'FieldValueTooLong', field: path, body: `Too long: may not be more than ${most} bytes` })
+  if (least !== undefined && length < least)
+    problems.push(invalid(path, value, `${path} in body should be at least ${least} chars long`))
+  if (most !== undefined && length > most)
+    problems.push({ type: 'FieldValueTooLong', field: path, body: `Too long: may not be more than ${most} bytes` })
   const pattern = textAt(schema, 'pattern')
-  if (pattern !== undefined && !compilePattern(pattern).test(value)) problems.push(invalid(path, value, `${path} in body should match '${pattern}'`))
+  if (pattern !== undefined && !compilePattern(pattern).test(value))
+    problems.push(invalid(path, value, `${path} in body should match '${pattern}'`))
   const format = textAt(schema, 'format')
-  if (format !== undefined && !hasFormat(format, value)) problems.push(invalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`))
+  if (format !== undefined && !hasFormat(format, value))
+    problems.push(invalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`))
   return problems
 }
 
@@ -150,7 +177,15 @@ function listProblems(schema: Draft, value: readonly unknown[], path: string, be
   const items = fieldsAt(schema, 'items')
   if (items === undefined) return problems
   const previous = Array.isArray(before) ? before : []
-  for (const [index, item] of value.entries()) problems.push(...problemsOf(items, item, `${path}[${index}]`, previous.find(candidate => isSame(candidate, item))))
+  for (const [index, item] of value.entries())
+    problems.push(
+      ...problemsOf(
+        items,
+        item,
+        `${path}[${index}]`,
+        previous.find(candidate => isSame(candidate, item)),
+      ),
+    )
   return problems
 }
 
@@ -158,17 +193,27 @@ function duplicateProblems(schema: Draft, value: readonly unknown[], path: strin
   const kind = textAt(schema, 'x-kubernetes-list-type')
   if (kind !== 'set' && kind !== 'map') return []
   const keys = listAt(schema, 'x-kubernetes-list-map-keys').map(String)
-  const identityOf = (item: unknown) => (kind === 'set' || !isFields(item) ? item : Object.fromEntries(keys.map(key => [key, item[key]])))
+  const identityOf = (item: unknown) =>
+    kind === 'set' || !isFields(item) ? item : Object.fromEntries(keys.map(key => [key, item[key]]))
   return value.flatMap((item, index) => {
     const isRepeated = value.slice(0, index).some(other => isSame(identityOf(other), identityOf(item)))
-    return isRepeated ? [{ type: 'FieldValueDuplicate' as const, field: `${path}[${index}]`, body: `Duplicate value: ${JSON.stringify(identityOf(item))}` }] : []
+    return isRepeated
+      ? [
+          {
+            type: 'FieldValueDuplicate' as const,
+            field: `${path}[${index}]`,
+            body: `Duplicate value: ${JSON.stringify(identityOf(item))}`,
+          },
+        ]
+      : []
   })
 }
 
 function objectProblems(schema: Draft, value: Draft, path: string, before: unknown): readonly FieldError[] {
   const problems: FieldError[] = []
   const at = (name: string) => (path === '' ? name : `${path}.${name}`)
-  for (const name of listAt(schema, 'required')) if (!Object.hasOwn(value, String(name))) problems.push(required(at(String(name))))
+  for (const name of listAt(schema, 'required'))
+    if (!Object.hasOwn(value, String(name))) problems.push(required(at(String(name))))
   const count = Object.keys(value).length
   const least = numberAt(schema, 'minProperties')
   const most = numberAt(schema, 'maxProperties')
@@ -190,9 +235,11 @@ function combinationProblems(schema: Draft, value: unknown, path: string): reado
   const where = path === '' ? '<nil>' : path
   for (const part of itemsAt(schema, 'allOf')) problems.push(...problemsOf(part, value, path, undefined))
   const any = itemsAt(schema, 'anyOf')
-  if (any.length > 0 && !any.some(holds)) problems.push(invalid(path, value, `${where} in body must validate at least one schema (anyOf)`))
+  if (any.length > 0 && !any.some(holds))
+    problems.push(invalid(path, value, `${where} in body must validate at least one schema (anyOf)`))
   const one = itemsAt(schema, 'oneOf')
-  if (one.length > 0 && one.filter(holds).length !== 1) problems.push(invalid(path, value, `${where} in body must validate one and only one schema (oneOf)`))
+  if (one.length > 0 && one.filter(holds).length !== 1)
+    problems.push(invalid(path, value, `${where} in body must validate one and only one schema (oneOf)`))
   const not = fieldsAt(schema, 'not')
   if (not !== undefined && holds(not)) problems.push(invalid(path, value, `${where} in body must not validate the schema (not)`))
   return problems

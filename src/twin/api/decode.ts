@@ -1,6 +1,7 @@
 // Request bodies: JSON, YAML or protobuf into objects, with a word on fields that the kind does not have.
-import { badRequest, StatusError, statusBody } from '#kube/status.ts'
+
 import { parseDocument } from 'yaml'
+import { badRequest, StatusError, statusBody } from '#kube/status.ts'
 import { type Draft, isFields, setField } from '../json-value.ts'
 import type { Schema } from '../schema/schema.ts'
 import { decodeProtobuf, isProtobuf } from './protobuf.ts'
@@ -11,7 +12,10 @@ const accepted = 'application/json, application/yaml, application/vnd.kubernetes
 const deepest = 10_000
 
 /** The JSON value of a body. @throws StatusError 400 for what does not parse, 415 for other media types. */
-export function decodeBody(contentType: string | undefined, body: Uint8Array): { readonly value: unknown; readonly duplicates: readonly string[] } {
+export function decodeBody(
+  contentType: string | undefined,
+  body: Uint8Array,
+): { readonly value: unknown; readonly duplicates: readonly string[] } {
   const mediaType = (contentType ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
   switch (mediaType) {
     case '':
@@ -26,7 +30,13 @@ export function decodeBody(contentType: string | undefined, body: Uint8Array): {
     case 'application/vnd.kubernetes.protobuf':
       return { value: decodeProtobuf(body), duplicates: [] }
     default:
-      throw new StatusError(statusBody(415, `the body of the request was in an unknown format - accepted media types include: ${accepted}`, 'UnsupportedMediaType'))
+      throw new StatusError(
+        statusBody(
+          415,
+          `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+          'UnsupportedMediaType',
+        ),
+      )
   }
 }
 
@@ -35,7 +45,8 @@ function parseJson(text: string): { readonly value: unknown; readonly duplicates
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    if (cause instanceof SyntaxError || cause instanceof RangeError) throw badRequest(`the object provided is not well formed: ${cause.message}`)
+    if (cause instanceof SyntaxError || cause instanceof RangeError)
+      throw badRequest(`the object provided is not well formed: ${cause.message}`)
     throw cause
   }
   if (depthOf(value) > deepest) throw badRequest(`the object provided is nested deeper than ${deepest} levels`)
@@ -90,7 +101,8 @@ function duplicateFields(text: string): readonly string[] {
     }
     if (character === '{' || character === '[') {
       const step = key ?? (top !== undefined && top.keys === undefined ? `[${top.index}]` : '')
-      const path = top === undefined ? '' : step.startsWith('[') ? `${top.path}${step}` : top.path === '' ? step : `${top.path}.${step}`
+      const path =
+        top === undefined ? '' : step.startsWith('[') ? `${top.path}${step}` : top.path === '' ? step : `${top.path}.${step}`
       stack.push({ keys: character === '{' ? new Set() : undefined, path, index: 0 })
       key = undefined
     } else if (character === '}' || character === ']') {
@@ -133,10 +145,13 @@ function prune(schema: Schema, value: unknown, path: string, unknown: string[]):
       }
       return
     case 'map':
-      if (isFields(value)) for (const [name, item] of Object.entries(value)) prune(schema.value, item, path === '' ? name : `${path}.${name}`, unknown)
+      if (isFields(value))
+        for (const [name, item] of Object.entries(value))
+          prune(schema.value, item, path === '' ? name : `${path}.${name}`, unknown)
       return
     case 'list':
-      if (Array.isArray(value)) for (const [index, item] of value.entries()) prune(schema.item, item, `${path}[${index}]`, unknown)
+      if (Array.isArray(value))
+        for (const [index, item] of value.entries()) prune(schema.item, item, `${path}[${index}]`, unknown)
       return
     case 'any':
     case 'scalar':
@@ -147,9 +162,23 @@ function prune(schema: Schema, value: unknown, path: string, unknown: string[]):
 }
 
 /** The first place where a value is not of the type the schema has; undefined where all fit. */
-export function typeMismatch(schema: Schema, value: unknown, path: string): { readonly path: string; readonly found: string; readonly expected: string } | undefined {
+export function typeMismatch(
+  schema: Schema,
+  value: unknown,
+  path: string,
+): { readonly path: string; readonly found: string; readonly expected: string } | undefined {
   if (value === undefined || value === null) return undefined
-  const wrong = (expected: string) => ({ path, found: Array.isArray(value) ? 'array' : typeof value === 'object' ? 'object' : typeof value === 'boolean' ? 'bool' : typeof value, expected })
+  const wrong = (expected: string) => ({
+    path,
+    found: Array.isArray(value)
+      ? 'array'
+      : typeof value === 'object'
+        ? 'object'
+        : typeof value === 'boolean'
+          ? 'bool'
+          : typeof value,
+    expected,
+  })
   switch (schema.kind) {
     case 'any':
       return undefined
@@ -164,7 +193,9 @@ export function typeMismatch(schema: Schema, value: unknown, path: string): { re
       return firstOf(Object.entries(value), ([name, item]) => typeMismatch(schema.value, item, `${path}.${name}`))
     case 'struct': {
       if (!isFields(value)) return wrong(schema.name.replace(/^V1/, 'v1.'))
-      return firstOf(schema.fields, ([name, field]) => typeMismatch(field.schema, value[name], path === '' ? name : `${path}.${name}`))
+      return firstOf(schema.fields, ([name, field]) =>
+        typeMismatch(field.schema, value[name], path === '' ? name : `${path}.${name}`),
+      )
     }
   }
 }
@@ -218,7 +249,8 @@ export function quantitiesToText(schema: Schema, holder: Draft, name: string): v
       if (isFields(value)) for (const key of Object.keys(value)) quantitiesToText(schema.value, value, key)
       return
     case 'struct':
-      if (isFields(value)) for (const [key, field] of schema.fields) if (value[key] !== undefined) quantitiesToText(field.schema, value, key)
+      if (isFields(value))
+        for (const [key, field] of schema.fields) if (value[key] !== undefined) quantitiesToText(field.schema, value, key)
       return
     case 'list':
       if (Array.isArray(value)) for (const item of value) quantitiesToText(schema.item, { item }, 'item')

@@ -23,13 +23,15 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   namespaces: draft => {
     setAt(draft, ['metadata', 'labels', 'kubernetes.io/metadata.name'], textAt(draft, 'metadata', 'name'))
     const spec = specOf(draft)
-    if (valueAt(draft, 'metadata', 'deletionTimestamp') === undefined && listAt(spec, 'finalizers').length === 0) spec['finalizers'] = ['kubernetes']
+    if (valueAt(draft, 'metadata', 'deletionTimestamp') === undefined && listAt(spec, 'finalizers').length === 0)
+      spec['finalizers'] = ['kubernetes']
   },
   nodes: draft => {
     const spec = specOf(draft)
     for (const taint of itemsAt(spec, 'taints')) if (taint['value'] === '') delete taint['value']
     const status = fieldsAt(draft, 'status')
-    if (status !== undefined && status['allocatable'] === undefined && status['capacity'] !== undefined) status['allocatable'] = status['capacity']
+    if (status !== undefined && status['allocatable'] === undefined && status['capacity'] !== undefined)
+      status['allocatable'] = status['capacity']
   },
   persistentvolumes: draft => {
     const spec = specOf(draft)
@@ -61,7 +63,15 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   },
   'csidrivers.storage.k8s.io': draft => {
     const spec = specOf(draft)
-    for (const [name, value] of [['attachRequired', true], ['podInfoOnMount', false], ['storageCapacity', false], ['requiresRepublish', false], ['fsGroupPolicy', 'ReadWriteOnceWithFSType'], ['volumeLifecycleModes', ['Persistent']], ['seLinuxMount', false]] as const) {
+    for (const [name, value] of [
+      ['attachRequired', true],
+      ['podInfoOnMount', false],
+      ['storageCapacity', false],
+      ['requiresRepublish', false],
+      ['fsGroupPolicy', 'ReadWriteOnceWithFSType'],
+      ['volumeLifecycleModes', ['Persistent']],
+      ['seLinuxMount', false],
+    ] as const) {
       defaultField(spec, name, value)
     }
   },
@@ -70,7 +80,8 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     for (const rule of [...itemsAt(spec, 'ingress'), ...itemsAt(spec, 'egress')]) {
       for (const port of itemsAt(rule, 'ports')) defaultField(port, 'protocol', 'TCP')
     }
-    if (spec['policyTypes'] === undefined) spec['policyTypes'] = spec['egress'] === undefined ? ['Ingress'] : ['Ingress', 'Egress']
+    if (spec['policyTypes'] === undefined)
+      spec['policyTypes'] = spec['egress'] === undefined ? ['Ingress'] : ['Ingress', 'Egress']
   },
   'priorityclasses.scheduling.k8s.io': draft => {
     defaultField(draft, 'preemptionPolicy', 'PreemptLowerPriority')
@@ -121,7 +132,8 @@ export function podSpecDefaults(spec: Draft): void {
   defaultObject(spec, 'securityContext')
   const account = spec['serviceAccountName']
   if (typeof account === 'string' && account !== '') spec['serviceAccount'] = account
-  else if (typeof spec['serviceAccount'] === 'string' && spec['serviceAccount'] !== '') spec['serviceAccountName'] = spec['serviceAccount']
+  else if (typeof spec['serviceAccount'] === 'string' && spec['serviceAccount'] !== '')
+    spec['serviceAccountName'] = spec['serviceAccount']
   for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
     for (const container of itemsAt(spec, list)) containerDefaults(container, spec['hostNetwork'] === true)
   }
@@ -135,7 +147,8 @@ function containerDefaults(container: Draft, usesHostNetwork: boolean): void {
   defaultObject(container, 'resources')
   defaultField(container, 'terminationMessagePath', '/dev/termination-log')
   defaultField(container, 'terminationMessagePolicy', 'File')
-  if (typeof container['image'] === 'string') defaultField(container, 'imagePullPolicy', isLatest(container['image']) ? 'Always' : 'IfNotPresent')
+  if (typeof container['image'] === 'string')
+    defaultField(container, 'imagePullPolicy', isLatest(container['image']) ? 'Always' : 'IfNotPresent')
   const limits = fieldsAt(container, 'resources', 'limits')
   if (limits !== undefined) {
     const requests = defaultObject(defaultObject(container, 'resources'), 'requests')
@@ -166,7 +179,12 @@ export function isLatest(image: string): boolean {
 
 function probeDefaults(probe: Draft | undefined): void {
   if (probe === undefined) return
-  for (const [name, value] of [['timeoutSeconds', 1], ['periodSeconds', 10], ['successThreshold', 1], ['failureThreshold', 3]] as const) {
+  for (const [name, value] of [
+    ['timeoutSeconds', 1],
+    ['periodSeconds', 10],
+    ['successThreshold', 1],
+    ['failureThreshold', 3],
+  ] as const) {
     if (probe[name] === 0) delete probe[name]
     defaultField(probe, name, value)
   }
@@ -187,7 +205,10 @@ function volumeDefaults(volume: Draft): void {
     const source = fieldsAt(volume, name)
     if (source === undefined) continue
     defaultField(source, 'defaultMode', 420)
-    for (const item of [...itemsAt(source, 'items'), ...itemsAt(source, 'sources').flatMap(projection => itemsAt(projection, 'downwardAPI', 'items'))]) {
+    for (const item of [
+      ...itemsAt(source, 'items'),
+      ...itemsAt(source, 'sources').flatMap(projection => itemsAt(projection, 'downwardAPI', 'items')),
+    ]) {
       const reference = fieldsAt(item, 'fieldRef')
       if (reference !== undefined) defaultField(reference, 'apiVersion', 'v1')
     }

@@ -48,21 +48,37 @@ export class Deletion {
   #removeNow(type: ResourceType, existing: KubeObject): void {
     this.#server.store.remove(type.key, existing.metadata.namespace, existing.metadata.name)
     if (type.key === 'customresourcedefinitions.apiextensions.k8s.io') {
-      for (const served of this.#server.resources.all().filter(candidate => candidate.custom?.definition === existing.metadata.name)) {
-        for (const object of this.#server.store.list(served.key)) this.#server.store.remove(served.key, object.metadata.namespace, object.metadata.name)
+      for (const served of this.#server.resources
+        .all()
+        .filter(candidate => candidate.custom?.definition === existing.metadata.name)) {
+        for (const object of this.#server.store.list(served.key))
+          this.#server.store.remove(served.key, object.metadata.namespace, object.metadata.name)
       }
       withdraw(this.#server, existing)
     }
   }
 
   /** A pod gets time to end; asking again may only shorten it. */
-  #startGrace(type: ResourceType, existing: KubeObject, seconds: number, finalizers: readonly string[], choice: DeletionChoice): DeletionOutcome {
+  #startGrace(
+    type: ResourceType,
+    existing: KubeObject,
+    seconds: number,
+    finalizers: readonly string[],
+    choice: DeletionChoice,
+  ): DeletionOutcome {
     const before = existing.metadata.deletionGracePeriodSeconds
-    if (existing.metadata.deletionTimestamp !== undefined && before !== undefined && seconds >= before) return { object: existing, isGone: false }
+    if (existing.metadata.deletionTimestamp !== undefined && before !== undefined && seconds >= before)
+      return { object: existing, isGone: false }
     return this.#mark(type, existing, finalizers, choice, seconds)
   }
 
-  #mark(type: ResourceType, existing: KubeObject, finalizers: readonly string[], choice: DeletionChoice, seconds = 0): DeletionOutcome {
+  #mark(
+    type: ResourceType,
+    existing: KubeObject,
+    finalizers: readonly string[],
+    choice: DeletionChoice,
+    seconds = 0,
+  ): DeletionOutcome {
     const isMarked = existing.metadata.deletionTimestamp !== undefined
     const draft = draftOf(existing)
     if (!isMarked || type.key === 'pods') {
@@ -88,7 +104,8 @@ export class Deletion {
 
   /** Its controller empties a namespace and takes the finalizer away. */
   #removeNamespace(type: ResourceType, existing: KubeObject, choice: DeletionChoice): DeletionOutcome {
-    if (immortalNamespaces.includes(existing.metadata.name)) throw forbidden(subjectOf(type), existing.metadata.name, 'this namespace may not be deleted')
+    if (immortalNamespaces.includes(existing.metadata.name))
+      throw forbidden(subjectOf(type), existing.metadata.name, 'this namespace may not be deleted')
     if (listAt(existing, 'spec', 'finalizers').length === 0 && (existing.metadata.finalizers?.length ?? 0) === 0) {
       if (choice.isDryRun !== true) this.#server.store.remove(type.key, undefined, existing.metadata.name)
       return { object: existing, isGone: true }
@@ -106,16 +123,30 @@ function checkPreconditions(type: ResourceType, existing: KubeObject, choice: De
   const subject = { group: type.group, resource: type.kind }
   const { name } = existing.metadata
   if (uid !== undefined && uid !== existing.metadata.uid) {
-    throw preconditionFailed(subject, name, `the UID in the precondition (${uid}) does not match the UID in record (${existing.metadata.uid ?? ''}). The object might have been deleted and then recreated`)
+    throw preconditionFailed(
+      subject,
+      name,
+      `the UID in the precondition (${uid}) does not match the UID in record (${existing.metadata.uid ?? ''}). The object might have been deleted and then recreated`,
+    )
   }
   if (resourceVersion !== undefined && resourceVersion !== existing.metadata.resourceVersion) {
-    throw preconditionFailed(subject, name, `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${existing.metadata.resourceVersion ?? ''}). The object might have been modified`)
+    throw preconditionFailed(
+      subject,
+      name,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${existing.metadata.resourceVersion ?? ''}). The object might have been modified`,
+    )
   }
 }
 
-function preconditionFailed(subject: { readonly group: string; readonly resource: string }, name: string, why: string): StatusError {
+function preconditionFailed(
+  subject: { readonly group: string; readonly resource: string },
+  name: string,
+  why: string,
+): StatusError {
   const message = `Operation cannot be fulfilled on ${subject.resource} "${name}": ${why}`
-  return subject.group === '' ? new StatusError(statusBody(409, message, 'Conflict', { name, kind: subject.resource })) : conflict(subject, name, why)
+  return subject.group === ''
+    ? new StatusError(statusBody(409, message, 'Conflict', { name, kind: subject.resource }))
+    : conflict(subject, name, why)
 }
 
 /** The finalizers the object has to lose before it goes, with those that the propagation policy adds. */

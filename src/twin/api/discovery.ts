@@ -13,13 +13,20 @@ export function answerDiscovery(server: ApiServer, path: string, request: TwinRe
   const [root, first, second, ...more] = segments
   if (more.length > 0) return undefined
   if (root === 'api') {
-    if (first === undefined) return aggregated(server, request, 'core') ?? json(request, { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] })
+    if (first === undefined)
+      return (
+        aggregated(server, request, 'core') ??
+        json(request, { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] })
+      )
     return first === 'v1' && second === undefined ? resourceList(server, '', 'v1', request) : undefined
   }
   if (root !== 'apis') return undefined
   if (first === undefined) {
     const groups = server.resources.groups().filter(({ group }) => group !== '')
-    return aggregated(server, request, 'named') ?? json(request, { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(groupOf) })
+    return (
+      aggregated(server, request, 'named') ??
+      json(request, { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(groupOf) })
+    )
   }
   const known = server.resources.groups().find(({ group }) => group === first && group !== '')
   if (known === undefined) return undefined
@@ -39,7 +46,8 @@ function groupOf({ group, versions }: { readonly group: string; readonly version
 /** The media type of aggregated discovery the client asks for; clients compare the answer's Content-Type with it. */
 function aggregatedVersion(accept: string | undefined): string | undefined {
   return mediaRanges(accept ?? '').find(
-    ({ type, parameters }) => type === 'application/json' && parameters['as'] === 'APIGroupDiscoveryList' && parameters['g'] === 'apidiscovery.k8s.io',
+    ({ type, parameters }) =>
+      type === 'application/json' && parameters['as'] === 'APIGroupDiscoveryList' && parameters['g'] === 'apidiscovery.k8s.io',
   )?.parameters['v']
 }
 
@@ -51,13 +59,25 @@ function aggregated(server: ApiServer, request: TwinRequest, which: 'core' | 'na
     metadata: { ...(group === '' ? {} : { name: group }), creationTimestamp: null },
     versions: versions.map(name => ({
       version: name,
-      resources: server.resources.inGroupVersion(group, name).toSorted((a, b) => (a.plural < b.plural ? -1 : 1)).map(resourceDiscovery),
+      resources: server.resources
+        .inGroupVersion(group, name)
+        .toSorted((a, b) => (a.plural < b.plural ? -1 : 1))
+        .map(resourceDiscovery),
       freshness: 'Current',
     })),
   }))
-  const body = JSON.stringify({ kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items })
+  const body = JSON.stringify({
+    kind: 'APIGroupDiscoveryList',
+    apiVersion: `apidiscovery.k8s.io/${version}`,
+    metadata: {},
+    items,
+  })
   const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`
-  const headers = { 'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`, etag, vary: 'Accept' }
+  const headers = {
+    'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+    etag,
+    vary: 'Accept',
+  }
   if (request.headers['if-none-match'] === etag) return { kind: 'whole', status: 304, headers, body: '' }
   return { kind: 'whole', status: 200, headers, body }
 }
@@ -76,7 +96,11 @@ function resourceDiscovery(type: ResourceType): Draft {
       : {
           subresources: type.subresources.map(subresource => ({
             subresource: subresource.name,
-            responseKind: { group: subresource.group ?? type.group, version: subresource.version ?? type.version, kind: subresource.kind },
+            responseKind: {
+              group: subresource.group ?? type.group,
+              version: subresource.version ?? type.version,
+              kind: subresource.kind,
+            },
             verbs: subresource.verbs,
           })),
         }),
@@ -85,12 +109,19 @@ function resourceDiscovery(type: ResourceType): Draft {
 
 function resourceList(server: ApiServer, group: string, version: string, request: TwinRequest): TwinResponse {
   const types = server.resources.inGroupVersion(group, version)
-  const resources = types.flatMap(type => [resourceRow(type), ...type.subresources.map(subresource => subresourceRow(type, subresource))])
+  const resources = types.flatMap(type => [
+    resourceRow(type),
+    ...type.subresources.map(subresource => subresourceRow(type, subresource)),
+  ])
   return json(request, { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: groupVersion(group, version), resources })
 }
 
 function resourceRow(type: ResourceType): Draft {
-  const hash = createHash('sha256').update(`${type.group}/${type.storageVersion}/${type.kind}`).digest().subarray(0, 8).toString('base64')
+  const hash = createHash('sha256')
+    .update(`${type.group}/${type.storageVersion}/${type.kind}`)
+    .digest()
+    .subarray(0, 8)
+    .toString('base64')
   return {
     name: type.plural,
     singularName: type.singular,

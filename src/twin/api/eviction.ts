@@ -8,8 +8,8 @@ import { timestamp } from './api-server.ts'
 import { decodeBody } from './decode.ts'
 import type { DeletionChoice } from './deletion.ts'
 import type { WriteParts, WriteRequest } from './object-writes.ts'
-import { isDryRun } from './request-body.ts'
 import type { TwinResponse } from './request.ts'
+import { isDryRun } from './request-body.ts'
 import { asStored } from './write-pipeline.ts'
 
 /** Evicts the pod of the path. @throws StatusError 429 with the budget's cause where it does not allow it. */
@@ -30,12 +30,18 @@ export function answerEviction({ server, deletion }: WriteParts, { info, request
   const isDry = choice.isDryRun === true
   if (answer.isCounted && answer.budget !== undefined && !isDry) {
     const budget = budgets.find(candidate => `${candidate.metadata.namespace ?? ''}/${candidate.metadata.name}` === answer.budget)
-    if (budget !== undefined) server.store.put('poddisruptionbudgets.policy', charged(budget, name, timestamp(server.clock.now())))
+    if (budget !== undefined)
+      server.store.put('poddisruptionbudgets.policy', charged(budget, name, timestamp(server.clock.now())))
   }
   const isLeaving = found.metadata.deletionTimestamp !== undefined
   if (!isDry && !isLeaving) server.store.put('pods', withDisruption(found, timestamp(server.clock.now())))
   const { preconditions, ...rest } = choice
-  deletion.remove(type, info.namespace, name, preconditions?.uid === undefined ? rest : { ...rest, preconditions: { uid: preconditions.uid } })
+  deletion.remove(
+    type,
+    info.namespace,
+    name,
+    preconditions?.uid === undefined ? rest : { ...rest, preconditions: { uid: preconditions.uid } },
+  )
   return statusAnswer(request, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
 }
 
@@ -49,12 +55,21 @@ function choiceOf(body: Draft, isDry: boolean): DeletionChoice {
   return {
     ...(seconds === undefined ? {} : { gracePeriodSeconds: seconds }),
     ...(policy === 'Background' || policy === 'Foreground' || policy === 'Orphan' ? { propagationPolicy: policy } : {}),
-    ...(hasPreconditions ? { preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) } } : {}),
+    ...(hasPreconditions
+      ? {
+          preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) },
+        }
+      : {}),
     isDryRun: isDry || listAt(options, 'dryRun').includes('All'),
   }
 }
 
-function refusalOf(answer: { readonly code: number; readonly message: string; readonly cause?: string; readonly retryAfterSeconds?: number }): StatusError {
+function refusalOf(answer: {
+  readonly code: number
+  readonly message: string
+  readonly cause?: string
+  readonly retryAfterSeconds?: number
+}): StatusError {
   if (answer.code === 429) {
     const causes = answer.cause === undefined ? [] : [{ reason: 'DisruptionBudget', message: answer.cause }]
     return tooManyRequests(answer.message, answer.retryAfterSeconds ?? 0, causes)
@@ -73,7 +88,14 @@ function charged(budget: KubeObject, pod: string, now: string): KubeObject {
 function withDisruption(pod: KubeObject, now: string): KubeObject {
   const draft = draftOf(pod)
   const others = itemsAt(draft, 'status', 'conditions').filter(condition => condition['type'] !== 'DisruptionTarget')
-  const condition = { type: 'DisruptionTarget', status: 'True', lastProbeTime: null, lastTransitionTime: now, reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' }
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: now,
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+  }
   setAt(draft, ['status', 'conditions'], [...others, condition])
   return asStored(draft)
 }

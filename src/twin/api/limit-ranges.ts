@@ -5,7 +5,11 @@ import { type Draft, fieldsAt, itemsAt, textAt } from '../json-value.ts'
 import type { ApiServer } from './api-server.ts'
 
 /** Completes and checks a pod or claim against the LimitRanges of its namespace. */
-export function applyLimitRanges(server: ApiServer, type: { readonly key: string; readonly group: string; readonly plural: string }, draft: Draft): void {
+export function applyLimitRanges(
+  server: ApiServer,
+  type: { readonly key: string; readonly group: string; readonly plural: string },
+  draft: Draft,
+): void {
   const ranges = server.store.list('limitranges', textAt(draft, 'metadata', 'namespace') ?? '')
   const limits = ranges.flatMap(range => itemsAt(range, 'spec', 'limits'))
   if (limits.length === 0) return
@@ -48,13 +52,17 @@ function brokenBounds(resources: Draft, limit: Draft, kind: string): readonly st
       const list = bound === 'max' && fieldsAt(resources, 'limits')?.[name] !== undefined ? 'limits' : 'requests'
       const found = fieldsAt(resources, list)?.[name]
       if (found === undefined) {
-        broken.push(`${what} ${name} usage per ${kind} is ${String(most)}.  No ${bound === 'max' ? 'limit' : 'request'} is specified`)
+        broken.push(
+          `${what} ${name} usage per ${kind} is ${String(most)}.  No ${bound === 'max' ? 'limit' : 'request'} is specified`,
+        )
         continue
       }
       const left = parseQuantity(String(found))
       const right = parseQuantity(String(most))
       if (!left.ok || !right.ok || Math.sign(compareQuantities(left.value, right.value)) !== sign) continue
-      broken.push(`${what} ${name} usage per ${kind} is ${String(most)}, but ${list === 'limits' ? 'limit' : 'request'} is ${formatQuantity(left.value)}`)
+      broken.push(
+        `${what} ${name} usage per ${kind} is ${String(most)}, but ${list === 'limits' ? 'limit' : 'request'} is ${formatQuantity(left.value)}`,
+      )
     }
   }
   return broken

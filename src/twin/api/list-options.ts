@@ -37,19 +37,25 @@ export function listOptions(query: URLSearchParams, verb: 'list' | 'watch'): Lis
 function wholeNumber(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name)
   if (text === null || text === '') return undefined
-  if (!/^-?\d{1,15}$/.test(text)) throw badRequest(`unable to parse the query parameter ${name}: ${JSON.stringify(text)} is not a whole number`)
+  if (!/^-?\d{1,15}$/.test(text))
+    throw badRequest(`unable to parse the query parameter ${name}: ${JSON.stringify(text)} is not a whole number`)
   return Number(text)
 }
 
 function listProblems(options: ListOptions): readonly FieldError[] {
   const { resourceVersion, resourceVersionMatch: match, continueToken } = options
   const problems: FieldError[] = []
-  if (options.sendInitialEvents !== undefined) problems.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'))
+  if (options.sendInitialEvents !== undefined)
+    problems.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'))
   if (match !== '') {
-    if (resourceVersion === '') problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
-    if (continueToken !== '') problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
-    if (match !== 'Exact' && match !== 'NotOlderThan') problems.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan']))
-    if (match === 'Exact' && resourceVersion === '0') problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+    if (resourceVersion === '')
+      problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
+    if (continueToken !== '')
+      problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
+    if (match !== 'Exact' && match !== 'NotOlderThan')
+      problems.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan']))
+    if (match === 'Exact' && resourceVersion === '0')
+      problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
   }
   return problems
 }
@@ -58,7 +64,10 @@ function watchProblems(options: ListOptions): readonly FieldError[] {
   const { resourceVersionMatch: match, sendInitialEvents } = options
   const problems: FieldError[] = []
   if (match !== '') {
-    if (sendInitialEvents === undefined) problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
+    if (sendInitialEvents === undefined)
+      problems.push(
+        forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'),
+      )
     if (match !== 'NotOlderThan') problems.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
   } else if (sendInitialEvents !== undefined) {
     problems.push(forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
@@ -74,7 +83,7 @@ function invalidOptions(problems: readonly FieldError[]): StatusError {
 
 /** A resourceVersion as a number. @throws StatusError 400. */
 export function revisionOf(text: string): number {
-  if (!/^\d{1,16}$/.test(text)) throw badRequest(`Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`)
+  if (!/^\d{1,16}$/.test(text))
+    throw badRequest(`Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`)
   return Number(text)
 }
-

@@ -5,7 +5,7 @@ import { numberAt, textAt } from '../json-value.ts'
 import { objectKey } from '../store.ts'
 import { ContinueExpired, jsonOf, metadataOnly, textAnswer } from './answer.ts'
 import type { ApiServer } from './api-server.ts'
-import { listOptions, type ListOptions, revisionOf } from './list-options.ts'
+import { type ListOptions, listOptions, revisionOf } from './list-options.ts'
 import type { AnswerForm } from './negotiation.ts'
 import type { ResourceRequest, TwinRequest, TwinResponse } from './request.ts'
 import { apiVersionOf, type ResourceType } from './resource-type.ts'
@@ -16,7 +16,13 @@ import { inVersion } from './versions.ts'
 /** How long a client that asks for a revision that is not there yet is kept waiting, real time. */
 const futureWaitMs = 3000
 
-export async function answerGet(server: ApiServer, type: ResourceType, info: ResourceRequest, request: TwinRequest, form: AnswerForm): Promise<TwinResponse> {
+export async function answerGet(
+  server: ApiServer,
+  type: ResourceType,
+  info: ResourceRequest,
+  request: TwinRequest,
+  form: AnswerForm,
+): Promise<TwinResponse> {
   await atLeastRevision(server, request.query.get('resourceVersion') ?? '', request.signal)
   const name = info.name ?? ''
   const found = server.store.get(type.key, info.namespace, name)
@@ -25,7 +31,13 @@ export async function answerGet(server: ApiServer, type: ResourceType, info: Res
 }
 
 /** The JSON of one object in the form asked for. */
-export function objectText(server: ApiServer, type: ResourceType, object: KubeObject, form: AnswerForm, request: TwinRequest): string {
+export function objectText(
+  server: ApiServer,
+  type: ResourceType,
+  object: KubeObject,
+  form: AnswerForm,
+  request: TwinRequest,
+): string {
   switch (form.shape) {
     case 'object':
       return jsonOf(object)
@@ -38,10 +50,20 @@ export function objectText(server: ApiServer, type: ResourceType, object: KubeOb
 
 export function tableOptions(form: AnswerForm, request: TwinRequest): TableOptions {
   const includes = request.query.get('includeObject')
-  return { version: form.version, includes: includes === 'None' || includes === 'Object' ? includes : 'Metadata', hasColumns: true }
+  return {
+    version: form.version,
+    includes: includes === 'None' || includes === 'Object' ? includes : 'Metadata',
+    hasColumns: true,
+  }
 }
 
-export async function answerList(server: ApiServer, type: ResourceType, info: ResourceRequest, request: TwinRequest, form: AnswerForm): Promise<TwinResponse> {
+export async function answerList(
+  server: ApiServer,
+  type: ResourceType,
+  info: ResourceRequest,
+  request: TwinRequest,
+  form: AnswerForm,
+): Promise<TwinResponse> {
   const options = listOptions(request.query, 'list')
   await atLeastRevision(server, options.continueToken === '' ? options.resourceVersion : '', request.signal)
   const fields = info.name === undefined ? options.fieldSelector : `metadata.name=${info.name}`
@@ -60,7 +82,9 @@ export async function answerList(server: ApiServer, type: ResourceType, info: Re
     form.shape === 'metadata'
       ? { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version}`, metadata }
       : { kind: `${type.kind}List`, apiVersion: apiVersionOf(type), metadata }
-  const texts = items.map(object => (form.shape === 'metadata' ? JSON.stringify(metadataOnly(object, form.version)) : jsonOf(object)))
+  const texts = items.map(object =>
+    form.shape === 'metadata' ? JSON.stringify(metadataOnly(object, form.version)) : jsonOf(object),
+  )
   return textAnswer(request, 200, `${JSON.stringify(head).slice(0, -1)},"items":[${texts.join(',')}]}`, form)
 }
 
@@ -77,7 +101,12 @@ export async function atLeastRevision(server: ApiServer, resourceVersion: string
 
 function tooLarge(wanted: number, current: number): StatusError {
   const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }]
-  return new StatusError(statusBody(504, `Timeout: Too large resource version: ${wanted}, current: ${current}`, 'Timeout', { causes, retryAfterSeconds: 1 }))
+  return new StatusError(
+    statusBody(504, `Timeout: Too large resource version: ${wanted}, current: ${current}`, 'Timeout', {
+      causes,
+      retryAfterSeconds: 1,
+    }),
+  )
 }
 
 interface Page {
@@ -93,12 +122,19 @@ interface Position {
   readonly after: string | undefined
 }
 
-function pageOf(server: ApiServer, type: ResourceType, namespace: string | undefined, options: ListOptions, selection: Selection): Page {
-  const position = positionOf(server, namespace, options)
+function pageOf(
+  server: ApiServer,
+  type: ResourceType,
+  namespace: string | undefined,
+  options: ListOptions,
+  selection: Selection,
+): Page {
+  const position = positionOf(server, options)
   const objects = server.store.listAt(type.key, namespace, position.revision)
-  if (objects === undefined) throw tooOld(server, options)
+  if (objects === undefined) throw tooOld(options)
   const left = objects.filter(object => isAfter(object, namespace, position.after) && selection.matches(object))
-  if (options.limit <= 0 || left.length <= options.limit) return { items: left, revision: position.revision, continueToken: undefined, remaining: undefined }
+  if (options.limit <= 0 || left.length <= options.limit)
+    return { items: left, revision: position.revision, continueToken: undefined, remaining: undefined }
   const items = left.slice(0, options.limit)
   const last = items.at(-1)
   const start = `${last === undefined ? '' : relativeKey(last, namespace)}\u0000`
@@ -122,7 +158,7 @@ function isAfter(object: KubeObject, namespace: string | undefined, after: strin
   return after === undefined || relativeKey(object, namespace) > after
 }
 
-function positionOf(server: ApiServer, _namespace: string | undefined, options: ListOptions): Position {
+function positionOf(server: ApiServer, options: ListOptions): Position {
   if (options.continueToken !== '') {
     if (options.resourceVersion !== '' && options.resourceVersion !== '0') {
       throw badRequest('specifying resource version is not allowed when using continue')
@@ -146,14 +182,14 @@ function readToken(token: string): Position {
   const revision = numberAt(value, 'rv')
   const start = textAt(value, 'start')
   if (revision === undefined || start === undefined || textAt(value, 'v') !== 'meta.k8s.io/v1') throw refusal
-  return { revision, after: start.replace(/\u0000$/, '') }
+  return { revision, after: start.endsWith('\u0000') ? start.slice(0, -1) : start }
 }
 
-function tooOld(server: ApiServer, options: ListOptions): StatusError {
+function tooOld(options: ListOptions): StatusError {
   if (options.continueToken === '') return expired('The resourceVersion for the provided list is too old.')
   const { after } = readToken(options.continueToken)
   const token = continueToken(-1, `${after ?? ''}\u0000`)
   const message =
-    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.'
+    'The provided continue parameter is too old to display a consistent list result. The token in this answer goes on from the newest state.'
   return new ContinueExpired(message, token)
 }

@@ -1,6 +1,13 @@
 // Names, labels and annotations: rules that hold for every object.
 import { type FieldError, invalid, tooLong } from '#kube/field-error.ts'
-import { annotationBytesLimit, dns1035LabelProblems, dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#kube/names.ts'
+import {
+  annotationBytesLimit,
+  dns1035LabelProblems,
+  dns1123LabelProblems,
+  dns1123SubdomainProblems,
+  labelValueProblems,
+  qualifiedNameProblems,
+} from '#kube/names.ts'
 import { type Draft, fieldsAt, listAt, textAt } from '../json-value.ts'
 import type { ResourceType } from './resource-type.ts'
 
@@ -12,7 +19,8 @@ export function validateMetadata(type: ResourceType, draft: Draft): readonly Fie
   if (name !== '') problems.push(...nameProblems(type, name).map(problem => invalid('metadata.name', name, problem)))
   for (const [key, value] of Object.entries(fieldsAt(metadata, 'labels') ?? {})) {
     problems.push(...qualifiedNameProblems(key).map(problem => invalid('metadata.labels', key, problem)))
-    if (typeof value === 'string') problems.push(...labelValueProblems(value).map(problem => invalid('metadata.labels', value, problem)))
+    if (typeof value === 'string')
+      problems.push(...labelValueProblems(value).map(problem => invalid('metadata.labels', value, problem)))
   }
   let bytes = 0
   for (const [key, value] of Object.entries(fieldsAt(metadata, 'annotations') ?? {})) {

@@ -24,14 +24,28 @@ export interface UsageSource {
 const windowSeconds = 15
 
 /** GET and list of NodeMetrics and PodMetrics. Without a source the objects that were loaded are served. */
-export function answerMetrics(server: ApiServer, source: UsageSource | undefined, { type, info, request }: WriteRequest): TwinResponse {
+export function answerMetrics(
+  server: ApiServer,
+  source: UsageSource | undefined,
+  { type, info, request }: WriteRequest,
+): TwinResponse {
   const options = listOptions(request.query, 'list')
   const fields = info.name === undefined ? options.fieldSelector : `metadata.name=${info.name}`
-  const all = source === undefined ? server.store.list(type.key, info.namespace) : type.isNamespaced ? podMetrics(server, source, info.namespace) : nodeMetrics(server, source)
+  const all =
+    source === undefined
+      ? server.store.list(type.key, info.namespace)
+      : type.isNamespaced
+        ? podMetrics(server, source, info.namespace)
+        : nodeMetrics(server, source)
   const selection = selectionOf(type, options.labelSelector, fields)
   const items = all.filter(object => selection.matches(object))
   if (info.name === undefined) {
-    return textAnswer(request, 200, JSON.stringify({ kind: `${type.kind}List`, apiVersion: 'metrics.k8s.io/v1beta1', metadata: {}, items }), { encoding: 'json' })
+    return textAnswer(
+      request,
+      200,
+      JSON.stringify({ kind: `${type.kind}List`, apiVersion: 'metrics.k8s.io/v1beta1', metadata: {}, items }),
+      { encoding: 'json' },
+    )
   }
   const [found] = items
   if (found === undefined) throw notFound(subjectOf(type), info.name)
@@ -42,13 +56,22 @@ function usageText(usage: MeasuredUsage) {
   return { cpu: `${Math.round(usage.cpuNanocores)}n`, memory: `${Math.round(usage.memoryBytes / 1024)}Ki` }
 }
 
-function metricsOf(server: ApiServer, kind: string, object: KubeObject): Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'> & { readonly timestamp: string; readonly window: string } {
+function metricsOf(
+  server: ApiServer,
+  kind: string,
+  object: KubeObject,
+): Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'> & { readonly timestamp: string; readonly window: string } {
   const { name, namespace, labels } = object.metadata
   const now = timestamp(server.clock.now())
   return {
     kind,
     apiVersion: 'metrics.k8s.io/v1beta1',
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }), creationTimestamp: now, ...(labels === undefined ? {} : { labels }) },
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      creationTimestamp: now,
+      ...(labels === undefined ? {} : { labels }),
+    },
     timestamp: now,
     window: `${windowSeconds}s`,
   }

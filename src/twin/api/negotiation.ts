@@ -48,6 +48,7 @@ function encodingOf(type: string): 'json' | 'yaml' | undefined {
 }
 
 export function notAcceptable(): StatusError {
-  const message = 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'
+  const message =
+    'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'
   return new StatusError(statusBody(406, message, 'NotAcceptable'))
 }

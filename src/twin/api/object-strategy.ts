@@ -32,7 +32,11 @@ export function hasGeneration(type: ResourceType, minor: number): boolean {
 /** Whether more than metadata and status differs. */
 export function generationRises(type: ResourceType, draft: Draft, existing: KubeObject): boolean {
   const ignoresStatus = hasSubresource(type, 'status')
-  const relevant = (object: Draft | KubeObject) => ({ ...object, metadata: undefined, ...(ignoresStatus ? { status: undefined } : {}) })
+  const relevant = (object: Draft | KubeObject) => ({
+    ...object,
+    metadata: undefined,
+    ...(ignoresStatus ? { status: undefined } : {}),
+  })
   return !isSame(relevant(draft), relevant(existing))
 }
 
@@ -79,7 +83,15 @@ function initialStatus(type: ResourceType, draft: Draft): Draft | undefined {
   }
 }
 
-const systemMetadata = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'generation', 'generateName'] as const
+const systemMetadata = [
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'selfLink',
+  'generation',
+  'generateName',
+] as const
 
 /** Puts back what an update of this (sub)resource may not write. */
 export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeObject, subresource: string | undefined): void {
@@ -121,7 +133,8 @@ export function qualityOfService(spec: Draft): 'Guaranteed' | 'Burstable' | 'Bes
     return Array.isArray(containers) ? containers : []
   })
   const podLevel = fieldsAt(spec, 'resources')
-  const holders: readonly unknown[] = podLevel !== undefined && Object.keys(podLevel).length > 0 ? [{ resources: podLevel }] : lists
+  const holders: readonly unknown[] =
+    podLevel !== undefined && Object.keys(podLevel).length > 0 ? [{ resources: podLevel }] : lists
   let isGuaranteed = true
   let isBestEffort = true
   for (const holder of holders) {

@@ -1,7 +1,8 @@
 // POST, PUT, PATCH and DELETE of objects over the wire.
-import type { KubeObject } from '#kube/objects.ts'
+
 import { applyJsonPatch, operationsLimit, readJsonPatch } from '#kube/json-patch.ts'
 import { applyMergePatch } from '#kube/merge-patch.ts'
+import type { KubeObject } from '#kube/objects.ts'
 import { badRequest, internalError, notFound, StatusError, statusBody } from '#kube/status.ts'
 import { type Draft, draftOf, fieldsAt, isFields, listAt, numberAt, setAt, textAt, valueAt } from '../json-value.ts'
 import { applied } from '../patch/server-side-apply.ts'
@@ -15,8 +16,8 @@ import type { Deletion, DeletionChoice } from './deletion.ts'
 import { objectText } from './list.ts'
 import { listOptions } from './list-options.ts'
 import { type AnswerForm, answerForm } from './negotiation.ts'
-import { agreeOnName, checked, fieldManager, isDryRun, objectOf, warningHeaders } from './request-body.ts'
 import { isTrue, type ResourceRequest, type TwinRequest, type TwinResponse } from './request.ts'
+import { agreeOnName, checked, fieldManager, isDryRun, objectOf, warningHeaders } from './request-body.ts'
 import type { ResourceType } from './resource-type.ts'
 import { selectionOf } from './selection.ts'
 import { inVersion, toStorage } from './versions.ts'
@@ -75,9 +76,20 @@ export class ObjectWrites {
   ): Promise<{ readonly object: KubeObject; readonly warnings: readonly string[] }> {
     const { server, writes, webhooks } = this.#parts
     const storage = this.#storageType(write.type)
-    const prepared = writes.prepareCreate(storage, toStorage(write.type, draft), write.type.isNamespaced ? (write.info.namespace ?? '') : undefined, options)
+    const prepared = writes.prepareCreate(
+      storage,
+      toStorage(write.type, draft),
+      write.type.isNamespaced ? (write.info.namespace ?? '') : undefined,
+      options,
+    )
     const warnings: string[] = []
-    const admitted = await webhooks.admit(storage, { operation: 'CREATE', object: prepared, existing: undefined, options, warnings })
+    const admitted = await webhooks.admit(storage, {
+      operation: 'CREATE',
+      object: prepared,
+      existing: undefined,
+      options,
+      warnings,
+    })
     const object = writes.finishCreate(storage, admitted, options)
     if (options.isDryRun !== true) afterDefinitionWrite(server, object)
     return { object, warnings }
@@ -89,7 +101,8 @@ export class ObjectWrites {
     agreeOnName(draft, write.info)
     const existing = this.#find(write)
     if (existing === undefined) {
-      if (!createdByUpdate.has(write.type.key) || write.info.subresource !== undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
+      if (!createdByUpdate.has(write.type.key) || write.info.subresource !== undefined)
+        throw notFound(subjectOf(write.type), write.info.name ?? '')
       const { object, warnings: more } = await this.#created(write, draft)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }
@@ -103,10 +116,14 @@ export class ObjectWrites {
     const { server, writes, webhooks } = this.#parts
     const storage = this.#storageType(write.type)
     const body = toStorage(write.type, draft)
-    if (write.type.isNamespaced) setAt(body, ['metadata', 'namespace'], textAt(body, 'metadata', 'namespace') ?? write.info.namespace)
+    if (write.type.isNamespaced)
+      setAt(body, ['metadata', 'namespace'], textAt(body, 'metadata', 'namespace') ?? write.info.namespace)
     const prepared = writes.prepareUpdate(storage, body, existing, options)
     const warnings: string[] = []
-    const admitted = options.subresource === undefined ? await webhooks.admit(storage, { operation: 'UPDATE', object: prepared, existing, options, warnings }) : prepared
+    const admitted =
+      options.subresource === undefined
+        ? await webhooks.admit(storage, { operation: 'UPDATE', object: prepared, existing, options, warnings })
+        : prepared
     if (this.#find(write) !== existing) return undefined
     const object = writes.finishUpdate(storage, admitted, existing, options)
     if (options.isDryRun !== true) afterDefinitionWrite(server, object)
@@ -130,21 +147,33 @@ export class ObjectWrites {
       agreeOnName(draft, write.info)
       const isConditional = sentResourceVersion(value) !== undefined
       const result = await this.#updated(write, draft, existing, this.#options(write))
-      if (result !== undefined) return this.#answer(write, form, { object: result.object, status: 200, warnings: [...warnings, ...result.warnings] })
+      if (result !== undefined)
+        return this.#answer(write, form, { object: result.object, status: 200, warnings: [...warnings, ...result.warnings] })
       if (isConditional) break
     }
     throw modified(write.type, write.info.name ?? '')
   }
 
   /** Undefined when somebody else wrote the object meanwhile. */
-  async #apply(write: WriteRequest, form: AnswerForm, value: unknown, existing: KubeObject | undefined, duplicates: readonly string[]): Promise<TwinResponse | undefined> {
+  async #apply(
+    write: WriteRequest,
+    form: AnswerForm,
+    value: unknown,
+    existing: KubeObject | undefined,
+    duplicates: readonly string[],
+  ): Promise<TwinResponse | undefined> {
     const { server } = this.#parts
     if (!isFields(value)) throw badRequest('the applied configuration must be an object')
     if (write.request.query.get('fieldManager') === null) throw missingManager()
     const { draft, warnings } = checked(write.type, draftOf(value), write.request, duplicates)
     agreeOnName(draft, write.info)
-    if (write.type.isNamespaced) setAt(draft, ['metadata', 'namespace'], textAt(draft, 'metadata', 'namespace') ?? write.info.namespace)
-    const options = { ...this.#options(write), keepManagedFields: true, isForced: isTrue(write.request.query.get('force') ?? 'false') }
+    if (write.type.isNamespaced)
+      setAt(draft, ['metadata', 'namespace'], textAt(draft, 'metadata', 'namespace') ?? write.info.namespace)
+    const options = {
+      ...this.#options(write),
+      keepManagedFields: true,
+      isForced: isTrue(write.request.query.get('force') ?? 'false'),
+    }
     if (existing === undefined) {
       if (write.info.subresource !== undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
       const whole = applied(server, write.type, undefined, draft, options)
@@ -155,13 +184,20 @@ export class ObjectWrites {
     if (given !== undefined && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
     const merged = applied(server, write.type, inVersion(write.type, existing), draft, options)
     const result = await this.#updated(write, merged, existing, options)
-    return result === undefined ? undefined : this.#answer(write, form, { object: result.object, status: 200, warnings: [...warnings, ...result.warnings] })
+    return result === undefined
+      ? undefined
+      : this.#answer(write, form, { object: result.object, status: 200, warnings: [...warnings, ...result.warnings] })
   }
 
   remove(write: WriteRequest): TwinResponse {
     const form = answerForm(write.request.headers['accept'])
     const choice = deletionChoice(write.request)
-    const { object, isGone } = this.#parts.deletion.remove(this.#storageType(write.type), write.info.namespace, write.info.name ?? '', choice)
+    const { object, isGone } = this.#parts.deletion.remove(
+      this.#storageType(write.type),
+      write.info.namespace,
+      write.info.name ?? '',
+      choice,
+    )
     if (!isGone || returnsObject.has(write.type.key)) return this.#answer(write, form, { object, status: 200, warnings: [] })
     const details = {
       name: object.metadata.name,
@@ -180,12 +216,21 @@ export class ObjectWrites {
     const storage = this.#storageType(write.type)
     const found = server.store.list(storage.key, write.info.namespace).filter(object => selection.matches(object))
     const items = found.map(object => deletion.remove(storage, object.metadata.namespace, object.metadata.name, choice).object)
-    const list = { kind: `${write.type.kind}List`, apiVersion: `${write.type.group === '' ? '' : `${write.type.group}/`}${write.type.version}`, metadata: { resourceVersion: String(server.store.revision) }, items }
+    const list = {
+      kind: `${write.type.kind}List`,
+      apiVersion: `${write.type.group === '' ? '' : `${write.type.group}/`}${write.type.version}`,
+      metadata: { resourceVersion: String(server.store.revision) },
+      items,
+    }
     return textAnswer(write.request, 200, JSON.stringify(list), { encoding: 'json' })
   }
 
   #find(write: WriteRequest): KubeObject | undefined {
-    return this.#parts.server.store.get(write.type.key, write.type.isNamespaced ? write.info.namespace : undefined, write.info.name ?? '')
+    return this.#parts.server.store.get(
+      write.type.key,
+      write.type.isNamespaced ? write.info.namespace : undefined,
+      write.info.name ?? '',
+    )
   }
 
   #storageType(type: ResourceType): ResourceType {
@@ -204,14 +249,32 @@ export class ObjectWrites {
     }
   }
 
-  #answer(write: WriteRequest, form: AnswerForm, result: { readonly object: KubeObject; readonly status: number; readonly warnings: readonly string[] }): TwinResponse {
+  #answer(
+    write: WriteRequest,
+    form: AnswerForm,
+    result: { readonly object: KubeObject; readonly status: number; readonly warnings: readonly string[] },
+  ): TwinResponse {
     const shown = inVersion(write.type, result.object)
-    return textAnswer(write.request, result.status, objectText(this.#parts.server, write.type, shown, form, write.request), form, warningHeaders(result.warnings))
+    return textAnswer(
+      write.request,
+      result.status,
+      objectText(this.#parts.server, write.type, shown, form, write.request),
+      form,
+      warningHeaders(result.warnings),
+    )
   }
 }
 
 /** Kinds whose deletion answers with the object. */
-const returnsObject = new Set(['pods', 'services', 'serviceaccounts', 'persistentvolumeclaims', 'persistentvolumes', 'resourcequotas', 'podtemplates'])
+const returnsObject = new Set([
+  'pods',
+  'services',
+  'serviceaccounts',
+  'persistentvolumeclaims',
+  'persistentvolumes',
+  'resourcequotas',
+  'podtemplates',
+])
 
 function sentResourceVersion(patch: unknown): string | undefined {
   return textAt(patch, 'metadata', 'resourceVersion')
@@ -228,33 +291,55 @@ function patchedValue(type: ResourceType, object: Draft, mediaType: string, patc
   switch (mediaType) {
     case 'application/json-patch+json': {
       if (Array.isArray(patch) && patch.length > operationsLimit) {
-        throw new StatusError(statusBody(413, `The allowed maximum operations in a JSON patch is ${operationsLimit}, got ${patch.length}`, 'RequestEntityTooLarge'))
+        throw new StatusError(
+          statusBody(
+            413,
+            `The allowed maximum operations in a JSON patch is ${operationsLimit}, got ${patch.length}`,
+            'RequestEntityTooLarge',
+          ),
+        )
       }
       const operations = readJsonPatch(patch)
       if (!operations.ok) throw badRequest(`error decoding patch: expected ${operations.problem.expected}`)
       const result = applyJsonPatch(object, operations.value)
-      if (!result.ok) throw new StatusError(statusBody(422, 'the server rejected our request due to an error in our request', 'Invalid', {}))
+      if (!result.ok)
+        throw new StatusError(statusBody(422, 'the server rejected our request due to an error in our request', 'Invalid', {}))
       return draftOf(isFields(result.value) ? result.value : {})
     }
     case 'application/merge-patch+json':
       return draftOf(fieldsAt({ value: applyMergePatch(object, patch) }, 'value') ?? {})
     case 'application/strategic-merge-patch+json':
-      if (type.custom !== undefined) throw unsupportedPatch('application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml')
+      if (type.custom !== undefined)
+        throw unsupportedPatch('application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml')
       if (!isFields(patch)) throw badRequest('a strategic merge patch must be an object')
       return draftOf(strategicMerge(kindSchema(type), object, patch))
     default:
-      throw unsupportedPatch('application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml')
+      throw unsupportedPatch(
+        'application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml',
+      )
   }
 }
 
 function unsupportedPatch(accepted: string): StatusError {
-  return new StatusError(statusBody(415, `the body of the request was in an unknown format - accepted media types include: ${accepted}`, 'UnsupportedMediaType'))
+  return new StatusError(
+    statusBody(
+      415,
+      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+      'UnsupportedMediaType',
+    ),
+  )
 }
 
 function missingManager(): StatusError {
   const body = 'Required value: is required for apply patch'
   const causes = [{ reason: 'FieldValueRequired', message: body, field: 'fieldManager' }]
-  return new StatusError(statusBody(422, `PatchOptions.meta.k8s.io "" is invalid: fieldManager: ${body}`, 'Invalid', { group: 'meta.k8s.io', kind: 'PatchOptions', causes }))
+  return new StatusError(
+    statusBody(422, `PatchOptions.meta.k8s.io "" is invalid: fieldManager: ${body}`, 'Invalid', {
+      group: 'meta.k8s.io',
+      kind: 'PatchOptions',
+      causes,
+    }),
+  )
 }
 
 /** DeleteOptions of the body, or of the query. */
@@ -262,18 +347,33 @@ export function deletionChoice(request: TwinRequest): DeletionChoice {
   const body = request.body.byteLength === 0 ? {} : decodeBody(request.headers['content-type'], request.body).value
   const { query } = request
   const text = (name: string) => textAt(body, name) ?? query.get(name) ?? undefined
-  const seconds = numberAt(body, 'gracePeriodSeconds') ?? (query.get('gracePeriodSeconds') === null ? undefined : Number(query.get('gracePeriodSeconds')))
+  const seconds =
+    numberAt(body, 'gracePeriodSeconds') ??
+    (query.get('gracePeriodSeconds') === null ? undefined : Number(query.get('gracePeriodSeconds')))
   const policy = text('propagationPolicy')
-  const orphan = valueAt(body, 'orphanDependents') ?? (query.get('orphanDependents') === null ? undefined : query.get('orphanDependents') === 'true')
+  const orphan =
+    valueAt(body, 'orphanDependents') ??
+    (query.get('orphanDependents') === null ? undefined : query.get('orphanDependents') === 'true')
   const preconditions = fieldsAt(body, 'preconditions')
   const isDry = listAt(body, 'dryRun').includes('All') || isDryRun(query)
-  const chosen = policy === 'Background' || policy === 'Foreground' || policy === 'Orphan' ? policy : orphan === true ? 'Orphan' : orphan === false ? 'Background' : undefined
+  const chosen =
+    policy === 'Background' || policy === 'Foreground' || policy === 'Orphan'
+      ? policy
+      : orphan === true
+        ? 'Orphan'
+        : orphan === false
+          ? 'Background'
+          : undefined
   const uid = textAt(preconditions, 'uid')
   const resourceVersion = textAt(preconditions, 'resourceVersion')
   return {
     ...(seconds === undefined ? {} : { gracePeriodSeconds: seconds }),
     ...(chosen === undefined ? {} : { propagationPolicy: chosen }),
-    ...(preconditions === undefined ? {} : { preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) } }),
+    ...(preconditions === undefined
+      ? {}
+      : {
+          preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) },
+        }),
     isDryRun: isDry,
   }
 }

@@ -46,13 +46,20 @@ export function definitionComponents(type: ResourceType): Draft {
 }
 
 function extras(type: ResourceType): readonly string[] {
-  const bodies: Readonly<Record<string, string>> = { eviction: 'V1Eviction', scale: 'V1Scale', token: 'AuthenticationV1TokenRequest', binding: 'V1Binding' }
+  const bodies: Readonly<Record<string, string>> = {
+    eviction: 'V1Eviction',
+    scale: 'V1Scale',
+    token: 'AuthenticationV1TokenRequest',
+    binding: 'V1Binding',
+  }
   return ['V1DeleteOptions', 'V1Status', ...type.subresources.flatMap(subresource => bodies[subresource.name] ?? [])]
 }
 
 function componentOf(definition: string, codes: Readonly<Record<string, string>>, type: ResourceType | undefined): Draft {
   const required = Object.entries(codes).flatMap(([name, code]) => (code.endsWith('!') ? [name] : []))
-  const properties = Object.fromEntries(Object.entries(codes).map(([name, code]) => [name, propertyOf(definition, name, code.replace(/!$/, ''))]))
+  const properties = Object.fromEntries(
+    Object.entries(codes).map(([name, code]) => [name, propertyOf(definition, name, code.replace(/!$/, ''))]),
+  )
   const isAtomic = atomicStructs.has(structName(definition))
   return {
     description: descriptionOf(definition, ''),
@@ -115,7 +122,12 @@ function mergeExtensions(path: string, code: string): Draft {
   if (!code.startsWith('[')) return {}
   const semantics = listSemantics[path]
   if (semantics === undefined) return { 'x-kubernetes-list-type': 'atomic' }
-  const strategy = semantics.retainsKeys === true ? 'merge,retainKeys' : semantics.mergeKey !== undefined || semantics.isMergedSet === true ? 'merge' : undefined
+  const strategy =
+    semantics.retainsKeys === true
+      ? 'merge,retainKeys'
+      : semantics.mergeKey !== undefined || semantics.isMergedSet === true
+        ? 'merge'
+        : undefined
   return {
     'x-kubernetes-list-type': semantics.list.kind,
     ...(semantics.list.kind === 'map' ? { 'x-kubernetes-list-map-keys': semantics.list.keys } : {}),
@@ -133,9 +145,22 @@ export function customComponents(type: ResourceType): Draft {
   const described = (field: string) => ({ description: descriptionOf('V1Pod', field), type: 'string' })
   properties['apiVersion'] = described('apiVersion')
   properties['kind'] = described('kind')
-  properties['metadata'] = { description: descriptionOf('V1Pod', 'metadata'), allOf: [{ $ref: `#/components/schemas/${componentName('V1ObjectMeta')}` }] }
+  properties['metadata'] = {
+    description: descriptionOf('V1Pod', 'metadata'),
+    allOf: [{ $ref: `#/components/schemas/${componentName('V1ObjectMeta')}` }],
+  }
   const components: Draft = { [name]: { ...schema, properties, 'x-kubernetes-group-version-kind': [gvkOf(type)] } }
-  for (const definition of ['V1ObjectMeta', 'V1OwnerReference', 'V1ManagedFieldsEntry', 'V1DeleteOptions', 'V1Preconditions', 'V1Status', 'V1StatusDetails', 'V1StatusCause', 'V1ListMeta']) {
+  for (const definition of [
+    'V1ObjectMeta',
+    'V1OwnerReference',
+    'V1ManagedFieldsEntry',
+    'V1DeleteOptions',
+    'V1Preconditions',
+    'V1Status',
+    'V1StatusDetails',
+    'V1StatusCause',
+    'V1ListMeta',
+  ]) {
     const codes = definitionCodes(definition)
     if (codes !== undefined) components[componentName(definition)] = componentOf(definition, codes, undefined)
   }

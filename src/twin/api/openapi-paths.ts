@@ -4,11 +4,21 @@ import { gvkOf } from './openapi-components.ts'
 import type { ResourceType, Subresource } from './resource-type.ts'
 
 const parameter = (name: string, type = 'string'): Draft => ({ name, in: 'query', schema: { type, uniqueItems: true } })
-const pathParameter = (name: string): Draft => ({ name, in: 'path', required: true, schema: { type: 'string', uniqueItems: true } })
+const pathParameter = (name: string): Draft => ({
+  name,
+  in: 'path',
+  required: true,
+  schema: { type: 'string', uniqueItems: true },
+})
 
 const writeParameters = ['dryRun', 'fieldManager', 'fieldValidation'].map(name => parameter(name))
 const patchParameters = [...writeParameters, parameter('force', 'boolean')]
-const deleteParameters = [parameter('dryRun'), parameter('gracePeriodSeconds', 'integer'), parameter('orphanDependents', 'boolean'), parameter('propagationPolicy')]
+const deleteParameters = [
+  parameter('dryRun'),
+  parameter('gracePeriodSeconds', 'integer'),
+  parameter('orphanDependents', 'boolean'),
+  parameter('propagationPolicy'),
+]
 const listParameters = [
   parameter('allowWatchBookmarks', 'boolean'),
   parameter('continue'),
@@ -27,18 +37,31 @@ export function pathsOf(type: ResourceType, component: string | undefined): Draf
   const root = type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`
   const collection = type.isNamespaced ? `${root}/namespaces/{namespace}/${type.plural}` : `${root}/${type.plural}`
   const places = type.isNamespaced ? [pathParameter('namespace')] : []
-  const paths: Draft = { [collection]: { ...collectionOperations(type, component), ...(places.length === 0 ? {} : { parameters: places }) } }
-  if (type.isNamespaced && type.verbs.includes('list')) paths[`${root}/${type.plural}`] = { get: operation(type, 'list', component, listParameters) }
+  const paths: Draft = {
+    [collection]: { ...collectionOperations(type, component), ...(places.length === 0 ? {} : { parameters: places }) },
+  }
+  if (type.isNamespaced && type.verbs.includes('list'))
+    paths[`${root}/${type.plural}`] = { get: operation(type, 'list', component, listParameters) }
   const object = objectOperations(type, component)
-  if (Object.keys(object).length > 0) paths[`${collection}/{name}`] = { ...object, parameters: [pathParameter('name'), ...places] }
+  if (Object.keys(object).length > 0)
+    paths[`${collection}/{name}`] = { ...object, parameters: [pathParameter('name'), ...places] }
   for (const subresource of type.subresources) {
-    paths[`${collection}/{name}/${subresource.name}`] = { ...subresourceOperations(type, subresource), parameters: [pathParameter('name'), ...places] }
+    paths[`${collection}/{name}/${subresource.name}`] = {
+      ...subresourceOperations(type, subresource),
+      parameters: [pathParameter('name'), ...places],
+    }
   }
   return paths
 }
 
-function operation(type: Pick<ResourceType, 'group' | 'version' | 'kind'>, action: string, component: string | undefined, parameters: readonly Draft[]): Draft {
-  const content = component === undefined ? {} : { content: { 'application/json': { schema: { $ref: `#/components/schemas/${component}` } } } }
+function operation(
+  type: Pick<ResourceType, 'group' | 'version' | 'kind'>,
+  action: string,
+  component: string | undefined,
+  parameters: readonly Draft[],
+): Draft {
+  const content =
+    component === undefined ? {} : { content: { 'application/json': { schema: { $ref: `#/components/schemas/${component}` } } } }
   return {
     description: `${action} ${type.kind}`,
     parameters,
@@ -53,7 +76,9 @@ function collectionOperations(type: ResourceType, component: string | undefined)
   return {
     ...(has('list') ? { get: operation(type, 'list', component, listParameters) } : {}),
     ...(has('create') ? { post: operation(type, 'post', component, writeParameters) } : {}),
-    ...(has('deletecollection') ? { delete: operation(type, 'deletecollection', component, [...deleteParameters, ...listParameters]) } : {}),
+    ...(has('deletecollection')
+      ? { delete: operation(type, 'deletecollection', component, [...deleteParameters, ...listParameters]) }
+      : {}),
   }
 }
 
@@ -69,7 +94,13 @@ function objectOperations(type: ResourceType, component: string | undefined): Dr
 
 function subresourceOperations(type: ResourceType, subresource: Subresource): Draft {
   const kind = { group: subresource.group ?? type.group, version: subresource.version ?? type.version, kind: subresource.kind }
-  const methods: Readonly<Record<string, readonly [string, string]>> = { create: ['post', 'post'], get: ['get', 'get'], update: ['put', 'put'], patch: ['patch', 'patch'], delete: ['delete', 'delete'] }
+  const methods: Readonly<Record<string, readonly [string, string]>> = {
+    create: ['post', 'post'],
+    get: ['get', 'get'],
+    update: ['put', 'put'],
+    patch: ['patch', 'patch'],
+    delete: ['delete', 'delete'],
+  }
   return Object.fromEntries(
     subresource.verbs.flatMap(verb => {
       const method = methods[verb]

@@ -4,7 +4,7 @@ import table from '../generated/schemas.json' with { type: 'json' }
 import type { Draft } from '../json-value.ts'
 import { plainText, statusAnswer } from './answer.ts'
 import type { ApiServer } from './api-server.ts'
-import { customComponents, definitionComponents, componentNameOf } from './openapi-components.ts'
+import { componentNameOf, customComponents, definitionComponents } from './openapi-components.ts'
 import { pathsOf } from './openapi-paths.ts'
 import type { TwinRequest, TwinResponse } from './request.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -32,7 +32,9 @@ export function answerOpenApi(server: ApiServer, request: TwinRequest): TwinResp
     'content-type': 'application/json',
     etag: `"${hash}"`,
     vary: 'Accept',
-    ...(asked === null ? {} : { 'cache-control': 'public, immutable', expires: new Date(server.wire.now() + 365 * 86_400_000).toUTCString() }),
+    ...(asked === null
+      ? {}
+      : { 'cache-control': 'public, immutable', expires: new Date(server.wire.now() + 365 * 86_400_000).toUTCString() }),
   }
   if (request.headers['if-none-match'] === `"${hash}"`) return { kind: 'whole', status: 304, headers, body: '' }
   return { kind: 'whole', status: 200, headers, body: documentAt(server, place, types, hash) }
@@ -40,10 +42,17 @@ export function answerOpenApi(server: ApiServer, request: TwinRequest): TwinResp
 
 /** Only the frame: today's clients ask for it when version 3 fails, and then for the JSON form. */
 function answerVersion2(request: TwinRequest): TwinResponse {
-  if (/com\.github\.proto-openapi/.test(request.headers['accept'] ?? '') && !/application\/json|\*\/\*/.test(request.headers['accept'] ?? '')) {
+  if (
+    /com\.github\.proto-openapi/.test(request.headers['accept'] ?? '') &&
+    !/application\/json|\*\/\*/.test(request.headers['accept'] ?? '')
+  ) {
     return plainText(406, 'only application/json is served')
   }
-  return statusAnswer(request, { swagger: '2.0', info: { title: 'Kubernetes', version: 'ballast' }, paths: {}, definitions: {} }, 200)
+  return statusAnswer(
+    request,
+    { swagger: '2.0', info: { title: 'Kubernetes', version: 'ballast' }, paths: {}, definitions: {} },
+    200,
+  )
 }
 
 function placeOf(group: string, version: string): string {
@@ -73,7 +82,10 @@ function answerIndex(server: ApiServer, request: TwinRequest): TwinResponse {
 /** Built-in documents depend on the table alone, those of custom kinds on their definitions. */
 function hashOf(server: ApiServer, place: string, types: readonly ResourceType[]): string {
   const custom = types.map(type => (type.custom === undefined ? type.plural : [type.plural, type.kind, type.custom.schema]))
-  return createHash('sha512').update(JSON.stringify([table.source, server.minor, place, custom])).digest('hex').toUpperCase()
+  return createHash('sha512')
+    .update(JSON.stringify([table.source, server.minor, place, custom]))
+    .digest('hex')
+    .toUpperCase()
 }
 
 function documentAt(server: ApiServer, place: string, types: readonly ResourceType[], hash: string): string {
@@ -85,7 +97,8 @@ function documentAt(server: ApiServer, place: string, types: readonly ResourceTy
   const found = known.get(place)
   if (found?.hash === hash) return found.text
   const schemas: Draft = {}
-  for (const type of types) Object.assign(schemas, type.custom === undefined ? definitionComponents(type) : customComponents(type))
+  for (const type of types)
+    Object.assign(schemas, type.custom === undefined ? definitionComponents(type) : customComponents(type))
   const document = {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: `v1.${server.minor}.0+ballast` },

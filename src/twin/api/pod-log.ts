@@ -17,6 +17,7 @@ export function answerLog(server: ApiServer, { info, request }: WriteRequest): T
   const status = itemsAt(pod, 'status', 'containerStatuses').find(candidate => candidate['name'] === wanted)
   const started = textAt(status, 'state', 'running', 'startedAt')
   const node = textAt(pod, 'spec', 'nodeName') ?? ''
-  if (started === undefined) throw badRequest(`container ${JSON.stringify(wanted)} in pod ${JSON.stringify(name)} is waiting to start`)
+  if (started === undefined)
+    throw badRequest(`container ${JSON.stringify(wanted)} in pod ${JSON.stringify(name)} is waiting to start`)
   return plainText(200, `${started} container ${wanted} of pod ${info.namespace ?? ''}/${name} started on node ${node}\n`)
 }

@@ -11,12 +11,19 @@ export interface PodWords {
 
 /** Ready, Status and Restarts of a pod. */
 export function podWords(pod: KubeObject, nowMs: number): PodWords {
-  const sidecars = new Set(itemsAt(pod, 'spec', 'initContainers').filter(container => container['restartPolicy'] === 'Always').map(container => container['name']))
+  const sidecars = new Set(
+    itemsAt(pod, 'spec', 'initContainers')
+      .filter(container => container['restartPolicy'] === 'Always')
+      .map(container => container['name']),
+  )
   const initStatuses = itemsAt(pod, 'status', 'initContainerStatuses')
   const statuses = itemsAt(pod, 'status', 'containerStatuses')
   const counted = [...statuses, ...initStatuses.filter(status => sidecars.has(status['name']))]
   const total = itemsAt(pod, 'spec', 'containers').length + sidecars.size
-  const ready = counted.filter(status => status['ready'] === true && (fieldsAt(status, 'state', 'running') !== undefined || fieldsAt(status, 'state') === undefined)).length
+  const ready = counted.filter(
+    status =>
+      status['ready'] === true && (fieldsAt(status, 'state', 'running') !== undefined || fieldsAt(status, 'state') === undefined),
+  ).length
   const initWord = initStatus(pod, sidecars)
   const word = initWord ?? containerStatus(pod, statuses)
   const relevant = initWord === undefined ? counted : initStatuses
@@ -68,7 +75,9 @@ function containerStatus(pod: KubeObject, statuses: readonly Draft[]): string {
     else if (status['ready'] === true && fieldsAt(status, 'state', 'running') !== undefined) hasRunning = true
   }
   if (word !== 'Completed' || !hasRunning) return word
-  const isReady = itemsAt(pod, 'status', 'conditions').some(condition => condition['type'] === 'Ready' && condition['status'] === 'True')
+  const isReady = itemsAt(pod, 'status', 'conditions').some(
+    condition => condition['type'] === 'Ready' && condition['status'] === 'True',
+  )
   return isReady ? 'Running' : 'NotReady'
 }
 

@@ -1,8 +1,8 @@
 // What an update may change of a pod: images, the deadline, added tolerations, removed gates and, while gated, its node selection.
 import { type FieldError, forbidden, invalid } from '#kube/field-error.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { podSpecDefaults } from './defaults.ts'
 import { copyOf, type Draft, fieldsAt, isSame, itemsAt, listAt, valueAt } from '../json-value.ts'
+import { podSpecDefaults } from './defaults.ts'
 
 const sentence =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'
@@ -35,12 +35,22 @@ function restore(now: Draft, before: Draft, name: string): void {
 function gateProblems(now: Draft, before: Draft): readonly FieldError[] {
   const known = new Set(itemsAt(before, 'schedulingGates').map(gate => gate['name']))
   const added = itemsAt(now, 'schedulingGates').filter(gate => !known.has(gate['name']))
-  return added.length === 0 ? [] : [forbidden('spec.schedulingGates', `only deletion is allowed, but found new scheduling gate '${String(added[0]?.['name'])}'`)]
+  return added.length === 0
+    ? []
+    : [
+        forbidden(
+          'spec.schedulingGates',
+          `only deletion is allowed, but found new scheduling gate '${String(added[0]?.['name'])}'`,
+        ),
+      ]
 }
 
 function tolerationProblems(now: Draft, before: Draft): readonly FieldError[] {
   const kept = itemsAt(now, 'tolerations')
-  const isMissing = itemsAt(before, 'tolerations').some(toleration => !kept.some(candidate => isSame({ ...candidate, tolerationSeconds: 0 }, { ...toleration, tolerationSeconds: 0 })))
+  const isMissing = itemsAt(before, 'tolerations').some(
+    toleration =>
+      !kept.some(candidate => isSame({ ...candidate, tolerationSeconds: 0 }, { ...toleration, tolerationSeconds: 0 })),
+  )
   return isMissing ? [forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')] : []
 }
 
@@ -49,7 +59,8 @@ function gatedProblems(now: Draft, before: Draft): readonly FieldError[] {
   const problems: FieldError[] = []
   const selector = fieldsAt(now, 'nodeSelector') ?? {}
   for (const [key, value] of Object.entries(fieldsAt(before, 'nodeSelector') ?? {})) {
-    if (selector[key] !== value) problems.push(invalid('spec.nodeSelector', selector, 'only additions are allowed (no mutations or deletions)'))
+    if (selector[key] !== value)
+      problems.push(invalid('spec.nodeSelector', selector, 'only additions are allowed (no mutations or deletions)'))
   }
   restore(now, before, 'nodeSelector')
   const required = 'requiredDuringSchedulingIgnoredDuringExecution'
@@ -58,7 +69,13 @@ function gatedProblems(now: Draft, before: Draft): readonly FieldError[] {
     const terms = itemsAt(now, 'affinity', 'nodeAffinity', required, 'nodeSelectorTerms')
     const isNarrower = terms.length === previousTerms.length && terms.every((term, index) => onlyAdds(term, previousTerms[index]))
     if (!isNarrower) {
-      problems.push(invalid(`spec.affinity.nodeAffinity.${required}.nodeSelectorTerms`, terms, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed'))
+      problems.push(
+        invalid(
+          `spec.affinity.nodeAffinity.${required}.nodeSelectorTerms`,
+          terms,
+          'no additions/deletions to non-empty NodeSelectorTerms list are allowed',
+        ),
+      )
     }
   }
   restoreNodeAffinity(now, before)
@@ -79,5 +96,6 @@ function restoreNodeAffinity(now: Draft, before: Draft): void {
   if (affinity !== undefined) {
     restore(affinity, previous ?? {}, 'nodeAffinity')
     if (previous === undefined && Object.keys(affinity).length === 0) delete now['affinity']
-  } else if (previous !== undefined && fieldsAt(previous, 'nodeAffinity') === undefined && Object.keys(previous).length === 0) now['affinity'] = previous
+  } else if (previous !== undefined && fieldsAt(previous, 'nodeAffinity') === undefined && Object.keys(previous).length === 0)
+    now['affinity'] = previous
 }

@@ -12,7 +12,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     ApplyOptions: 'dryRun force fieldManager',
     Condition: 'type status observedGeneration lastTransitionTime reason message',
     CreateOptions: 'dryRun @3 fieldManager fieldValidation',
-    DeleteOptions: 'gracePeriodSeconds preconditions orphanDependents propagationPolicy dryRun ignoreStoreReadErrorWithClusterBreakingPotential',
+    DeleteOptions:
+      'gracePeriodSeconds preconditions orphanDependents propagationPolicy dryRun ignoreStoreReadErrorWithClusterBreakingPotential',
     Duration: 'duration',
     FieldSelectorRequirement: 'key operator values',
     FieldsV1: 'Raw',
@@ -26,10 +27,12 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     LabelSelector: 'matchLabels matchExpressions',
     LabelSelectorRequirement: 'key operator values',
     ListMeta: 'selfLink resourceVersion continue remainingItemCount shardInfo',
-    ListOptions: 'labelSelector fieldSelector watch resourceVersion timeoutSeconds @7 limit continue allowWatchBookmarks resourceVersionMatch sendInitialEvents @15 shardSelector',
+    ListOptions:
+      'labelSelector fieldSelector watch resourceVersion timeoutSeconds @7 limit continue allowWatchBookmarks resourceVersionMatch sendInitialEvents @15 shardSelector',
     ManagedFieldsEntry: 'manager operation apiVersion time @6 fieldsType fieldsV1 subresource',
     MicroTime: 'seconds nanos',
-    ObjectMeta: 'name generateName namespace selfLink uid resourceVersion generation creationTimestamp deletionTimestamp deletionGracePeriodSeconds labels annotations ownerReferences finalizers @17 managedFields',
+    ObjectMeta:
+      'name generateName namespace selfLink uid resourceVersion generation creationTimestamp deletionTimestamp deletionGracePeriodSeconds labels annotations ownerReferences finalizers @17 managedFields',
     OwnerReference: 'kind @3 name uid apiVersion controller blockOwnerDeletion',
     PartialObjectMetadata: 'metadata',
     PatchOptions: 'dryRun force fieldManager fieldValidation',
@@ -58,7 +61,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     AzureFilePersistentVolumeSource: 'secretName shareName readOnly secretNamespace',
     AzureFileVolumeSource: 'secretName shareName readOnly',
     Binding: 'metadata target',
-    CSIPersistentVolumeSource: 'driver volumeHandle readOnly fsType volumeAttributes controllerPublishSecretRef nodeStageSecretRef nodePublishSecretRef controllerExpandSecretRef nodeExpandSecretRef',
+    CSIPersistentVolumeSource:
+      'driver volumeHandle readOnly fsType volumeAttributes controllerPublishSecretRef nodeStageSecretRef nodePublishSecretRef controllerExpandSecretRef nodeExpandSecretRef',
     CSIVolumeSource: 'driver readOnly fsType volumeAttributes nodePublishSecretRef',
     Capabilities: 'add drop',
     CephFSPersistentVolumeSource: 'monitors path user secretFile secretRef readOnly',
@@ -75,7 +79,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     ConfigMapNodeConfigSource: 'namespace name uid resourceVersion kubeletConfigKey',
     ConfigMapProjection: 'localObjectReference items @4 optional',
     ConfigMapVolumeSource: 'localObjectReference items defaultMode optional defaultUser',
-    Container: 'name image command args workingDir ports env resources volumeMounts livenessProbe readinessProbe lifecycle terminationMessagePath imagePullPolicy securityContext stdin stdinOnce tty envFrom terminationMessagePolicy volumeDevices startupProbe resizePolicy restartPolicy restartPolicyRules',
+    Container:
+      'name image command args workingDir ports env resources volumeMounts livenessProbe readinessProbe lifecycle terminationMessagePath imagePullPolicy securityContext stdin stdinOnce tty envFrom terminationMessagePolicy volumeDevices startupProbe resizePolicy restartPolicy restartPolicyRules',
     ContainerExtendedResourceRequest: 'containerName resourceName requestName',
     ContainerImage: 'names sizeBytes',
     ContainerPort: 'name hostPort containerPort protocol hostIP',
@@ -86,7 +91,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     ContainerStateRunning: 'startedAt',
     ContainerStateTerminated: 'exitCode signal reason message startedAt finishedAt containerID',
     ContainerStateWaiting: 'reason message',
-    ContainerStatus: 'name state lastState ready restartCount image imageID containerID started allocatedResources resources volumeMounts user allocatedResourcesStatus stopSignal',
+    ContainerStatus:
+      'name state lastState ready restartCount image imageID containerID started allocatedResources resources volumeMounts user allocatedResourcesStatus stopSignal',
     ContainerUser: 'linux',
     DaemonEndpoint: 'Port',
     DownwardAPIProjection: 'items',
@@ -101,9 +107,11 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     EnvVar: 'name value valueFrom',
     EnvVarSource: 'fieldRef resourceFieldRef configMapKeyRef secretKeyRef fileKeyRef',
     EphemeralContainer: 'ephemeralContainerCommon targetContainerName',
-    EphemeralContainerCommon: 'name image command args workingDir ports env resources volumeMounts livenessProbe readinessProbe lifecycle terminationMessagePath imagePullPolicy securityContext stdin stdinOnce tty envFrom terminationMessagePolicy volumeDevices startupProbe resizePolicy restartPolicy restartPolicyRules',
+    EphemeralContainerCommon:
+      'name image command args workingDir ports env resources volumeMounts livenessProbe readinessProbe lifecycle terminationMessagePath imagePullPolicy securityContext stdin stdinOnce tty envFrom terminationMessagePolicy volumeDevices startupProbe resizePolicy restartPolicy restartPolicyRules',
     EphemeralVolumeSource: 'volumeClaimTemplate',
-    Event: 'metadata involvedObject reason message source firstTimestamp lastTimestamp count type eventTime series action related reportingComponent reportingInstance',
+    Event:
+      'metadata involvedObject reason message source firstTimestamp lastTimestamp count type eventTime series action related reportingComponent reportingInstance',
     EventSeries: 'count lastObservedTime',
     EventSource: 'component host',
     EvictionResponder: 'name priority',
@@ -123,8 +131,10 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     HostAlias: 'ip hostnames',
     HostIP: 'ip',
     HostPathVolumeSource: 'path type',
-    ISCSIPersistentVolumeSource: 'targetPortal iqn lun iscsiInterface fsType readOnly portals chapAuthDiscovery @10 secretRef chapAuthSession initiatorName',
-    ISCSIVolumeSource: 'targetPortal iqn lun iscsiInterface fsType readOnly portals chapAuthDiscovery @10 secretRef chapAuthSession initiatorName',
+    ISCSIPersistentVolumeSource:
+      'targetPortal iqn lun iscsiInterface fsType readOnly portals chapAuthDiscovery @10 secretRef chapAuthSession initiatorName',
+    ISCSIVolumeSource:
+      'targetPortal iqn lun iscsiInterface fsType readOnly portals chapAuthDiscovery @10 secretRef chapAuthSession initiatorName',
     ImageVolumeSource: 'reference pullPolicy',
     ImageVolumeStatus: 'imageRef',
     KeyToPath: 'key path mode user',
@@ -160,31 +170,39 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     NodeSelectorRequirement: 'key operator values',
     NodeSelectorTerm: 'matchExpressions matchFields',
     NodeSpec: 'podCIDR externalID providerID unschedulable taints configSource podCIDRs podPreemptionPolicy',
-    NodeStatus: 'capacity allocatable phase conditions addresses daemonEndpoints nodeInfo images volumesInUse volumesAttached config runtimeHandlers features declaredFeatures',
+    NodeStatus:
+      'capacity allocatable phase conditions addresses daemonEndpoints nodeInfo images volumesInUse volumesAttached config runtimeHandlers features declaredFeatures',
     NodeSwapStatus: 'capacity',
-    NodeSystemInfo: 'machineID systemUUID bootID kernelVersion osImage containerRuntimeVersion kubeletVersion kubeProxyVersion operatingSystem architecture swap',
+    NodeSystemInfo:
+      'machineID systemUUID bootID kernelVersion osImage containerRuntimeVersion kubeletVersion kubeProxyVersion operatingSystem architecture swap',
     ObjectFieldSelector: 'apiVersion fieldPath',
     ObjectReference: 'kind namespace name uid apiVersion resourceVersion fieldPath',
     PersistentVolumeClaimCondition: 'type status lastProbeTime lastTransitionTime reason message',
-    PersistentVolumeClaimSpec: 'accessModes resources volumeName selector storageClassName volumeMode dataSource dataSourceRef volumeAttributesClassName',
-    PersistentVolumeClaimStatus: 'phase accessModes capacity conditions allocatedResources @7 allocatedResourceStatuses currentVolumeAttributesClassName modifyVolumeStatus healthStatus',
+    PersistentVolumeClaimSpec:
+      'accessModes resources volumeName selector storageClassName volumeMode dataSource dataSourceRef volumeAttributesClassName',
+    PersistentVolumeClaimStatus:
+      'phase accessModes capacity conditions allocatedResources @7 allocatedResourceStatuses currentVolumeAttributesClassName modifyVolumeStatus healthStatus',
     PersistentVolumeClaimVolumeSource: 'claimName readOnly',
-    PersistentVolumeSource: 'gcePersistentDisk awsElasticBlockStore hostPath glusterfs nfs rbd iscsi cinder cephfs fc flocker flexVolume azureFile vsphereVolume quobyte azureDisk photonPersistentDisk portworxVolume scaleIO local storageos csi',
-    PersistentVolumeSpec: 'capacity persistentVolumeSource accessModes claimRef persistentVolumeReclaimPolicy storageClassName mountOptions volumeMode nodeAffinity volumeAttributesClassName',
+    PersistentVolumeSource:
+      'gcePersistentDisk awsElasticBlockStore hostPath glusterfs nfs rbd iscsi cinder cephfs fc flocker flexVolume azureFile vsphereVolume quobyte azureDisk photonPersistentDisk portworxVolume scaleIO local storageos csi',
+    PersistentVolumeSpec:
+      'capacity persistentVolumeSource accessModes claimRef persistentVolumeReclaimPolicy storageClassName mountOptions volumeMode nodeAffinity volumeAttributesClassName',
     PersistentVolumeStatus: 'phase message reason lastPhaseTransitionTime',
     PhotonPersistentDiskVolumeSource: 'pdID fsType',
     PodAffinity: 'requiredDuringSchedulingIgnoredDuringExecution preferredDuringSchedulingIgnoredDuringExecution',
     PodAffinityTerm: 'labelSelector namespaces topologyKey namespaceSelector matchLabelKeys mismatchLabelKeys',
     PodAntiAffinity: 'requiredDuringSchedulingIgnoredDuringExecution preferredDuringSchedulingIgnoredDuringExecution',
     PodAttachOptions: 'stdin stdout stderr tty container',
-    PodCertificateProjection: 'signerName keyType maxExpirationSeconds credentialBundlePath keyPath certificateChainPath userAnnotations user',
+    PodCertificateProjection:
+      'signerName keyType maxExpirationSeconds credentialBundlePath keyPath certificateChainPath userAnnotations user',
     PodCondition: 'type status lastProbeTime lastTransitionTime reason message observedGeneration',
     PodDNSConfig: 'nameservers searches options',
     PodDNSConfigOption: 'name value',
     PodExecOptions: 'stdin stdout stderr tty container command',
     PodExtendedResourceClaimStatus: 'requestMappings resourceClaimName',
     PodIP: 'ip',
-    PodLogOptions: 'container follow previous sinceSeconds sinceTime timestamps tailLines limitBytes insecureSkipTLSVerifyBackend stream',
+    PodLogOptions:
+      'container follow previous sinceSeconds sinceTime timestamps tailLines limitBytes insecureSkipTLSVerifyBackend stream',
     PodOS: 'name',
     PodPortForwardOptions: 'ports',
     PodProxyOptions: 'path',
@@ -193,10 +211,13 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     PodResourceClaimStatus: 'name resourceClaimName',
     PodSchedulingGate: 'name',
     PodSchedulingGroup: 'podGroupName',
-    PodSecurityContext: 'seLinuxOptions runAsUser runAsNonRoot supplementalGroups fsGroup runAsGroup sysctls windowsOptions fsGroupChangePolicy seccompProfile appArmorProfile supplementalGroupsPolicy seLinuxChangePolicy',
+    PodSecurityContext:
+      'seLinuxOptions runAsUser runAsNonRoot supplementalGroups fsGroup runAsGroup sysctls windowsOptions fsGroupChangePolicy seccompProfile appArmorProfile supplementalGroupsPolicy seLinuxChangePolicy',
     PodSignature: 'podController',
-    PodSpec: 'volumes containers restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds dnsPolicy nodeSelector serviceAccountName serviceAccount nodeName hostNetwork hostPID hostIPC securityContext imagePullSecrets hostname subdomain affinity schedulerName initContainers automountServiceAccountToken tolerations hostAliases priorityClassName priority dnsConfig shareProcessNamespace readinessGates runtimeClassName enableServiceLinks preemptionPolicy overhead topologySpreadConstraints ephemeralContainers setHostnameAsFQDN os hostUsers schedulingGates resourceClaims resources hostnameOverride @43 schedulingGroup evictionResponders',
-    PodStatus: 'phase conditions message reason hostIP podIP startTime containerStatuses qosClass initContainerStatuses nominatedNodeName podIPs ephemeralContainerStatuses resize resourceClaimStatuses hostIPs observedGeneration extendedResourceClaimStatus allocatedResources resources nodeAllocatableResourceClaimStatuses volumeHealth',
+    PodSpec:
+      'volumes containers restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds dnsPolicy nodeSelector serviceAccountName serviceAccount nodeName hostNetwork hostPID hostIPC securityContext imagePullSecrets hostname subdomain affinity schedulerName initContainers automountServiceAccountToken tolerations hostAliases priorityClassName priority dnsConfig shareProcessNamespace readinessGates runtimeClassName enableServiceLinks preemptionPolicy overhead topologySpreadConstraints ephemeralContainers setHostnameAsFQDN os hostUsers schedulingGates resourceClaims resources hostnameOverride @43 schedulingGroup evictionResponders',
+    PodStatus:
+      'phase conditions message reason hostIP podIP startTime containerStatuses qosClass initContainerStatuses nominatedNodeName podIPs ephemeralContainerStatuses resize resourceClaimStatuses hostIPs observedGeneration extendedResourceClaimStatus allocatedResources resources nodeAllocatableResourceClaimStatuses volumeHealth',
     PodTemplate: 'metadata template',
     PodVolumeHealth: 'name healthConditions lastTransitionTime',
     PortStatus: 'port protocol error',
@@ -204,7 +225,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     Preconditions: 'uid',
     PreferAvoidPodsEntry: 'podSignature evictionTime reason message',
     PreferredSchedulingTerm: 'weight preference',
-    Probe: 'handler initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold terminationGracePeriodSeconds',
+    Probe:
+      'handler initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold terminationGracePeriodSeconds',
     ProbeHandler: 'exec httpGet tcpSocket grpc',
     ProjectedVolumeSource: 'sources defaultMode defaultUser',
     QuobyteVolumeSource: 'registry volume readOnly user group tenant',
@@ -222,8 +244,10 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     ResourceRequirements: 'limits requests claims',
     ResourceStatus: 'name resources',
     SELinuxOptions: 'user role type level',
-    ScaleIOPersistentVolumeSource: 'gateway system secretRef sslEnabled protectionDomain storagePool storageMode volumeName fsType readOnly',
-    ScaleIOVolumeSource: 'gateway system secretRef sslEnabled protectionDomain storagePool storageMode volumeName fsType readOnly',
+    ScaleIOPersistentVolumeSource:
+      'gateway system secretRef sslEnabled protectionDomain storagePool storageMode volumeName fsType readOnly',
+    ScaleIOVolumeSource:
+      'gateway system secretRef sslEnabled protectionDomain storagePool storageMode volumeName fsType readOnly',
     ScopeSelector: 'matchExpressions',
     ScopedResourceSelectorRequirement: 'scopeName operator values',
     SeccompProfile: 'type localhostProfile',
@@ -233,13 +257,15 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     SecretProjection: 'localObjectReference items @4 optional',
     SecretReference: 'name namespace',
     SecretVolumeSource: 'secretName items defaultMode optional defaultUser',
-    SecurityContext: 'capabilities privileged seLinuxOptions runAsUser runAsNonRoot readOnlyRootFilesystem allowPrivilegeEscalation runAsGroup procMount windowsOptions seccompProfile appArmorProfile',
+    SecurityContext:
+      'capabilities privileged seLinuxOptions runAsUser runAsNonRoot readOnlyRootFilesystem allowPrivilegeEscalation runAsGroup procMount windowsOptions seccompProfile appArmorProfile',
     SerializedReference: 'reference',
     ServiceAccount: 'metadata secrets imagePullSecrets automountServiceAccountToken',
     ServiceAccountTokenProjection: 'audience expirationSeconds path user',
     ServicePort: 'name protocol port targetPort nodePort appProtocol',
     ServiceProxyOptions: 'path',
-    ServiceSpec: 'ports selector clusterIP type externalIPs @7 sessionAffinity loadBalancerIP loadBalancerSourceRanges externalName externalTrafficPolicy healthCheckNodePort publishNotReadyAddresses sessionAffinityConfig @17 ipFamilyPolicy clusterIPs ipFamilies allocateLoadBalancerNodePorts loadBalancerClass internalTrafficPolicy trafficDistribution',
+    ServiceSpec:
+      'ports selector clusterIP type externalIPs @7 sessionAffinity loadBalancerIP loadBalancerSourceRanges externalName externalTrafficPolicy healthCheckNodePort publishNotReadyAddresses sessionAffinityConfig @17 ipFamilyPolicy clusterIPs ipFamilies allocateLoadBalancerNodePorts loadBalancerClass internalTrafficPolicy trafficDistribution',
     ServiceStatus: 'loadBalancer conditions',
     SessionAffinityConfig: 'clientIP',
     SleepAction: 'seconds',
@@ -251,7 +277,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     Toleration: 'key operator value effect tolerationSeconds',
     TopologySelectorLabelRequirement: 'key values',
     TopologySelectorTerm: 'matchLabelExpressions',
-    TopologySpreadConstraint: 'maxSkew topologyKey whenUnsatisfiable labelSelector minDomains nodeAffinityPolicy nodeTaintsPolicy matchLabelKeys',
+    TopologySpreadConstraint:
+      'maxSkew topologyKey whenUnsatisfiable labelSelector minDomains nodeAffinityPolicy nodeTaintsPolicy matchLabelKeys',
     TypedLocalObjectReference: 'apiGroup kind name',
     TypedObjectReference: 'apiGroup kind name namespace',
     Volume: 'name volumeSource',
@@ -263,7 +290,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     VolumeNodeAffinity: 'required',
     VolumeProjection: 'secret downwardAPI configMap serviceAccountToken clusterTrustBundle podCertificate',
     VolumeResourceRequirements: 'limits requests',
-    VolumeSource: 'hostPath emptyDir gcePersistentDisk awsElasticBlockStore gitRepo secret nfs iscsi glusterfs persistentVolumeClaim rbd flexVolume cinder cephfs flocker downwardAPI fc azureFile configMap vsphereVolume quobyte azureDisk photonPersistentDisk portworxVolume scaleIO projected storageos csi ephemeral image',
+    VolumeSource:
+      'hostPath emptyDir gcePersistentDisk awsElasticBlockStore gitRepo secret nfs iscsi glusterfs persistentVolumeClaim rbd flexVolume cinder cephfs flocker downwardAPI fc azureFile configMap vsphereVolume quobyte azureDisk photonPersistentDisk portworxVolume scaleIO projected storageos csi ephemeral image',
     VolumeStatus: 'image',
     VsphereVirtualDiskVolumeSource: 'volumePath fsType storagePolicyName storagePolicyID',
     WeightedPodAffinityTerm: 'weight podAffinityTerm',
@@ -273,32 +301,40 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     ControllerRevision: 'metadata data revision',
     DaemonSetCondition: 'type status lastTransitionTime reason message',
     DaemonSetSpec: 'selector template updateStrategy minReadySeconds @6 revisionHistoryLimit',
-    DaemonSetStatus: 'currentNumberScheduled numberMisscheduled desiredNumberScheduled numberReady observedGeneration updatedNumberScheduled numberAvailable numberUnavailable collisionCount conditions',
+    DaemonSetStatus:
+      'currentNumberScheduled numberMisscheduled desiredNumberScheduled numberReady observedGeneration updatedNumberScheduled numberAvailable numberUnavailable collisionCount conditions',
     DaemonSetUpdateStrategy: 'type rollingUpdate',
     DeploymentCondition: 'type status @4 reason message lastUpdateTime lastTransitionTime',
     DeploymentSpec: 'replicas selector template strategy minReadySeconds revisionHistoryLimit paused @9 progressDeadlineSeconds',
-    DeploymentStatus: 'observedGeneration replicas updatedReplicas availableReplicas unavailableReplicas conditions readyReplicas collisionCount terminatingReplicas',
+    DeploymentStatus:
+      'observedGeneration replicas updatedReplicas availableReplicas unavailableReplicas conditions readyReplicas collisionCount terminatingReplicas',
     DeploymentStrategy: 'type rollingUpdate',
     ReplicaSetCondition: 'type status lastTransitionTime reason message',
     ReplicaSetSpec: 'replicas selector template minReadySeconds',
-    ReplicaSetStatus: 'replicas fullyLabeledReplicas observedGeneration readyReplicas availableReplicas conditions terminatingReplicas',
+    ReplicaSetStatus:
+      'replicas fullyLabeledReplicas observedGeneration readyReplicas availableReplicas conditions terminatingReplicas',
     RollingUpdateDaemonSet: 'maxUnavailable maxSurge',
     RollingUpdateDeployment: 'maxUnavailable maxSurge',
     RollingUpdateStatefulSetStrategy: 'partition maxUnavailable',
     StatefulSetCondition: 'type status lastTransitionTime reason message',
     StatefulSetOrdinals: 'start',
     StatefulSetPersistentVolumeClaimRetentionPolicy: 'whenDeleted whenScaled',
-    StatefulSetSpec: 'replicas selector template volumeClaimTemplates serviceName podManagementPolicy updateStrategy revisionHistoryLimit minReadySeconds persistentVolumeClaimRetentionPolicy ordinals',
-    StatefulSetStatus: 'observedGeneration replicas readyReplicas currentReplicas updatedReplicas currentRevision updateRevision @9 collisionCount conditions availableReplicas',
+    StatefulSetSpec:
+      'replicas selector template volumeClaimTemplates serviceName podManagementPolicy updateStrategy revisionHistoryLimit minReadySeconds persistentVolumeClaimRetentionPolicy ordinals',
+    StatefulSetStatus:
+      'observedGeneration replicas readyReplicas currentReplicas updatedReplicas currentRevision updateRevision @9 collisionCount conditions availableReplicas',
     StatefulSetUpdateStrategy: 'type rollingUpdate',
   },
   'batch/v1': {
-    CronJobSpec: 'schedule startingDeadlineSeconds concurrencyPolicy suspend jobTemplate successfulJobsHistoryLimit failedJobsHistoryLimit timeZone',
+    CronJobSpec:
+      'schedule startingDeadlineSeconds concurrencyPolicy suspend jobTemplate successfulJobsHistoryLimit failedJobsHistoryLimit timeZone',
     CronJobStatus: 'active @4 lastScheduleTime lastSuccessfulTime',
     JobCondition: 'type status lastProbeTime lastTransitionTime reason message',
     JobSchedulingConfiguration: 'schedulingPolicy schedulingConstraints disruptionMode resourceClaims',
-    JobSpec: 'parallelism completions activeDeadlineSeconds selector manualSelector template backoffLimit ttlSecondsAfterFinished completionMode suspend podFailurePolicy backoffLimitPerIndex maxFailedIndexes podReplacementPolicy managedBy successPolicy scheduling',
-    JobStatus: 'conditions startTime completionTime active succeeded failed completedIndexes uncountedTerminatedPods ready failedIndexes terminating',
+    JobSpec:
+      'parallelism completions activeDeadlineSeconds selector manualSelector template backoffLimit ttlSecondsAfterFinished completionMode suspend podFailurePolicy backoffLimitPerIndex maxFailedIndexes podReplacementPolicy managedBy successPolicy scheduling',
+    JobStatus:
+      'conditions startTime completionTime active succeeded failed completedIndexes uncountedTerminatedPods ready failedIndexes terminating',
     PodFailurePolicy: 'rules',
     PodFailurePolicyOnExitCodesRequirement: 'containerName operator values',
     PodFailurePolicyOnPodConditionsPattern: 'type status',
@@ -315,7 +351,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     ExternalMetricStatus: 'metricName metricSelector currentValue currentAverageValue',
     HorizontalPodAutoscalerCondition: 'type status lastTransitionTime reason message observedGeneration',
     HorizontalPodAutoscalerSpec: 'scaleTargetRef minReplicas maxReplicas targetCPUUtilizationPercentage',
-    HorizontalPodAutoscalerStatus: 'observedGeneration lastScaleTime currentReplicas desiredReplicas currentCPUUtilizationPercentage',
+    HorizontalPodAutoscalerStatus:
+      'observedGeneration lastScaleTime currentReplicas desiredReplicas currentCPUUtilizationPercentage',
     MetricSpec: 'type object pods resource external @7 containerResource',
     MetricStatus: 'type object pods resource external @7 containerResource',
     ObjectMetricSource: 'target metricName targetValue selector averageValue',
@@ -354,13 +391,15 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
   'policy/v1': {
     Eviction: 'metadata deleteOptions',
     PodDisruptionBudgetSpec: 'minAvailable selector maxUnavailable unhealthyPodEvictionPolicy',
-    PodDisruptionBudgetStatus: 'observedGeneration disruptedPods disruptionsAllowed currentHealthy desiredHealthy expectedPods conditions',
+    PodDisruptionBudgetStatus:
+      'observedGeneration disruptedPods disruptionsAllowed currentHealthy desiredHealthy expectedPods conditions',
   },
   'coordination/v1': {
     LeaseSpec: 'holderIdentity leaseDurationSeconds acquireTime renewTime leaseTransitions strategy preferredHolder',
   },
   'events/v1': {
-    Event: 'metadata eventTime series reportingController reportingInstance action reason regarding related note type deprecatedSource deprecatedFirstTimestamp deprecatedLastTimestamp deprecatedCount',
+    Event:
+      'metadata eventTime series reportingController reportingInstance action reason regarding related note type deprecatedSource deprecatedFirstTimestamp deprecatedLastTimestamp deprecatedCount',
     EventSeries: 'count lastObservedTime',
   },
   'discovery/v1': {
@@ -418,12 +457,14 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     PriorityClass: 'metadata value globalDefault description preemptionPolicy',
   },
   'storage/v1': {
-    CSIDriverSpec: 'attachRequired podInfoOnMount volumeLifecycleModes storageCapacity fsGroupPolicy tokenRequests requiresRepublish seLinuxMount nodeAllocatableUpdatePeriodSeconds serviceAccountTokenInSecrets preventPodSchedulingIfMissing',
+    CSIDriverSpec:
+      'attachRequired podInfoOnMount volumeLifecycleModes storageCapacity fsGroupPolicy tokenRequests requiresRepublish seLinuxMount nodeAllocatableUpdatePeriodSeconds serviceAccountTokenInSecrets preventPodSchedulingIfMissing',
     CSINodeDriver: 'name nodeID topologyKeys allocatable',
     CSINodeSpec: 'drivers',
     CSINodeStatus: 'storageHealth',
     CSIStorageCapacity: 'metadata nodeTopology storageClassName capacity maximumVolumeSize',
-    StorageClass: 'metadata provisioner parameters reclaimPolicy mountOptions allowVolumeExpansion volumeBindingMode allowedTopologies',
+    StorageClass:
+      'metadata provisioner parameters reclaimPolicy mountOptions allowVolumeExpansion volumeBindingMode allowedTopologies',
     StorageHealth: 'name healthConditions',
     StorageHealthCondition: 'status reason message accessMode volumeMode lastTransitionTime',
     TokenRequest: 'audience expirationSeconds',
@@ -442,8 +483,10 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     MatchCondition: 'name expression',
     MatchResources: 'namespaceSelector objectSelector resourceRules excludeResourceRules @7 matchPolicy',
     MutatingAdmissionPolicyBindingSpec: 'policyName paramRef matchResources',
-    MutatingAdmissionPolicySpec: 'paramKind matchConstraints variables mutations failurePolicy matchConditions reinvocationPolicy',
-    MutatingWebhook: 'name clientConfig rules failurePolicy namespaceSelector sideEffects timeoutSeconds admissionReviewVersions matchPolicy reinvocationPolicy objectSelector matchConditions',
+    MutatingAdmissionPolicySpec:
+      'paramKind matchConstraints variables mutations failurePolicy matchConditions reinvocationPolicy',
+    MutatingWebhook:
+      'name clientConfig rules failurePolicy namespaceSelector sideEffects timeoutSeconds admissionReviewVersions matchPolicy reinvocationPolicy objectSelector matchConditions',
     MutatingWebhookConfiguration: 'metadata Webhooks',
     Mutation: '@2 patchType applyConfiguration jsonPatch',
     NamedRuleWithOperations: 'resourceNames ruleWithOperations',
@@ -454,9 +497,11 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     ServiceReference: 'namespace name path port',
     TypeChecking: 'expressionWarnings',
     ValidatingAdmissionPolicyBindingSpec: 'policyName paramRef matchResources validationActions',
-    ValidatingAdmissionPolicySpec: 'paramKind matchConstraints validations failurePolicy auditAnnotations matchConditions variables',
+    ValidatingAdmissionPolicySpec:
+      'paramKind matchConstraints validations failurePolicy auditAnnotations matchConditions variables',
     ValidatingAdmissionPolicyStatus: 'observedGeneration typeChecking conditions',
-    ValidatingWebhook: 'name clientConfig rules failurePolicy namespaceSelector sideEffects timeoutSeconds admissionReviewVersions matchPolicy objectSelector matchConditions',
+    ValidatingWebhook:
+      'name clientConfig rules failurePolicy namespaceSelector sideEffects timeoutSeconds admissionReviewVersions matchPolicy objectSelector matchConditions',
     ValidatingWebhookConfiguration: 'metadata Webhooks',
     Validation: 'Expression message reason messageExpression',
     Variable: 'Name Expression',
@@ -468,7 +513,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     CertificateSigningRequestStatus: 'conditions certificate',
     ClusterTrustBundleSpec: 'signerName trustBundle',
     ExtraValue: 'items',
-    PodCertificateRequestSpec: 'signerName podName podUID serviceAccountName serviceAccountUID nodeName nodeUID maxExpirationSeconds @11 unverifiedUserAnnotations stubPKCS10Request',
+    PodCertificateRequestSpec:
+      'signerName podName podUID serviceAccountName serviceAccountUID nodeName nodeUID maxExpirationSeconds @11 unverifiedUserAnnotations stubPKCS10Request',
     PodCertificateRequestStatus: 'conditions certificateChain @4 notBefore beginRefreshAt notAfter',
   },
   'authentication/v1': {
@@ -527,7 +573,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     CapacityRequirements: 'requests',
     Counter: 'value',
     CounterSet: 'name counters',
-    Device: 'name attributes capacity consumesCounters nodeName nodeSelector allNodes taints bindsToNode bindingConditions bindingFailureConditions allowMultipleAllocations @14 nodeAllocatableResources',
+    Device:
+      'name attributes capacity consumesCounters nodeName nodeSelector allNodes taints bindsToNode bindingConditions bindingFailureConditions allowMultipleAllocations @14 nodeAllocatableResources',
     DeviceAllocationConfiguration: 'source requests deviceConfiguration',
     DeviceAllocationResult: 'results config',
     DeviceAttribute: '@2 int bool string version ints bools strings versions',
@@ -540,7 +587,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     DeviceConstraint: 'requests matchAttribute distinctAttribute',
     DeviceCounterConsumption: 'counterSet counters',
     DeviceRequest: 'name exactly firstAvailable',
-    DeviceRequestAllocationResult: 'request driver pool device adminAccess tolerations bindingConditions bindingFailureConditions shareID consumedCapacity skipNodeOperations',
+    DeviceRequestAllocationResult:
+      'request driver pool device adminAccess tolerations bindingConditions bindingFailureConditions shareID consumedCapacity skipNodeOperations',
     DeviceSelector: 'cel',
     DeviceSubRequest: 'name deviceClassName selectors allocationMode count tolerations capacity',
     DeviceTaint: 'key value effect timeAdded',
@@ -558,7 +606,8 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     ResourceClaimSpec: 'devices',
     ResourceClaimStatus: 'allocation reservedFor @4 devices',
     ResourcePool: 'name generation resourceSliceCount',
-    ResourceSliceSpec: 'driver pool nodeName nodeSelector allNodes devices perDeviceNodeSelection sharedCounters partitionTypeAttribute skipNodeOperations',
+    ResourceSliceSpec:
+      'driver pool nodeName nodeSelector allNodes devices perDeviceNodeSelection sharedCounters partitionTypeAttribute skipNodeOperations',
   },
   'apiextensions/v1': {
     ConversionRequest: 'uid desiredAPIVersion objects',
@@ -570,13 +619,15 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<string, strin
     CustomResourceDefinitionNames: 'plural singular shortNames kind listKind categories',
     CustomResourceDefinitionSpec: 'group @3 names scope @7 versions @9 conversion preserveUnknownFields',
     CustomResourceDefinitionStatus: 'conditions acceptedNames storedVersions observedGeneration',
-    CustomResourceDefinitionVersion: 'name served storage schema subresources additionalPrinterColumns deprecated deprecationWarning selectableFields',
+    CustomResourceDefinitionVersion:
+      'name served storage schema subresources additionalPrinterColumns deprecated deprecationWarning selectableFields',
     CustomResourceSubresourceScale: 'specReplicasPath statusReplicasPath labelSelectorPath',
     CustomResourceSubresources: 'status scale',
     CustomResourceValidation: 'openAPIV3Schema',
     ExternalDocumentation: 'description url',
     JSON: 'raw',
-    JSONSchemaProps: 'id schema ref description type format title default maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems multipleOf enum maxProperties minProperties required items allOf oneOf anyOf not properties additionalProperties patternProperties dependencies additionalItems definitions externalDocs example nullable xKubernetesPreserveUnknownFields xKubernetesEmbeddedResource xKubernetesIntOrString xKubernetesListMapKeys xKubernetesListType xKubernetesMapType xKubernetesValidations',
+    JSONSchemaProps:
+      'id schema ref description type format title default maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems multipleOf enum maxProperties minProperties required items allOf oneOf anyOf not properties additionalProperties patternProperties dependencies additionalItems definitions externalDocs example nullable xKubernetesPreserveUnknownFields xKubernetesEmbeddedResource xKubernetesIntOrString xKubernetesListMapKeys xKubernetesListType xKubernetesMapType xKubernetesValidations',
     JSONSchemaPropsOrArray: 'schema jSONSchemas',
     JSONSchemaPropsOrBool: 'allows schema',
     JSONSchemaPropsOrStringArray: 'schema property',
@@ -638,7 +689,8 @@ export const zeroIsValue: Readonly<Record<string, Readonly<Record<string, string
     ContainerStatus: 'started',
     ResourceHealth: 'message',
     Toleration: 'tolerationSeconds',
-    PodSpec: 'terminationGracePeriodSeconds activeDeadlineSeconds automountServiceAccountToken shareProcessNamespace priority runtimeClassName enableServiceLinks setHostnameAsFQDN hostUsers hostnameOverride',
+    PodSpec:
+      'terminationGracePeriodSeconds activeDeadlineSeconds automountServiceAccountToken shareProcessNamespace priority runtimeClassName enableServiceLinks setHostnameAsFQDN hostUsers hostnameOverride',
     PodResourceClaim: 'resourceClaimName resourceClaimTemplateName',
     PodResourceClaimStatus: 'resourceClaimName',
     PodSchedulingGroup: 'podGroupName',
@@ -682,7 +734,8 @@ export const zeroIsValue: Readonly<Record<string, Readonly<Record<string, string
   'batch/v1': {
     PodFailurePolicyOnExitCodesRequirement: 'containerName',
     SuccessPolicyRule: 'succeededIndexes succeededCount',
-    JobSpec: 'parallelism completions activeDeadlineSeconds backoffLimit backoffLimitPerIndex maxFailedIndexes manualSelector ttlSecondsAfterFinished suspend managedBy',
+    JobSpec:
+      'parallelism completions activeDeadlineSeconds backoffLimit backoffLimitPerIndex maxFailedIndexes manualSelector ttlSecondsAfterFinished suspend managedBy',
     JobStatus: 'terminating failedIndexes ready',
     CronJobSpec: 'timeZone startingDeadlineSeconds suspend successfulJobsHistoryLimit failedJobsHistoryLimit',
   },
@@ -721,7 +774,8 @@ export const zeroIsValue: Readonly<Record<string, Readonly<Record<string, string
     StorageClass: 'allowVolumeExpansion',
     VolumeAttachmentSource: 'persistentVolumeName',
     VolumeError: 'errorCode',
-    CSIDriverSpec: 'attachRequired podInfoOnMount storageCapacity requiresRepublish seLinuxMount nodeAllocatableUpdatePeriodSeconds serviceAccountTokenInSecrets preventPodSchedulingIfMissing',
+    CSIDriverSpec:
+      'attachRequired podInfoOnMount storageCapacity requiresRepublish seLinuxMount nodeAllocatableUpdatePeriodSeconds serviceAccountTokenInSecrets preventPodSchedulingIfMissing',
     TokenRequest: 'expirationSeconds',
     VolumeNodeResources: 'count',
   },
@@ -743,7 +797,8 @@ export const zeroIsValue: Readonly<Record<string, Readonly<Record<string, string
     ServiceReference: 'path port',
     CustomResourceDefinitionVersion: 'deprecationWarning',
     CustomResourceSubresourceScale: 'labelSelectorPath',
-    JSONSchemaProps: '$ref maximum minimum maxLength minLength maxItems minItems multipleOf maxProperties minProperties x-kubernetes-preserve-unknown-fields x-kubernetes-list-type x-kubernetes-map-type',
+    JSONSchemaProps:
+      '$ref maximum minimum maxLength minLength maxItems minItems multipleOf maxProperties minProperties x-kubernetes-preserve-unknown-fields x-kubernetes-list-type x-kubernetes-map-type',
     ValidationRule: 'optionalOldSelf',
   },
   'apiregistration/v1': {

@@ -1,8 +1,9 @@
 // Kubernetes' protobuf bodies into JSON values, driven by field numbers and by the schemas of the built-in kinds.
 // Answers are never protobuf: clients decode by the answer's Content-Type.
+
+import protobuf from 'protobufjs/minimal.js'
 import { decodeFrame } from '#kube/protobuf.ts'
 import { badRequest, StatusError } from '#kube/status.ts'
-import protobuf from 'protobufjs/minimal.js'
 import { type Draft, isEmpty, isFields, setField } from '../json-value.ts'
 import { anySchema, type FieldSchema, type Scalar, type Schema, type StructSchema } from '../schema/schema.ts'
 import { builtInSchema, definitionCodes, structName, structSchema } from '../schema/schema-table.ts'
@@ -24,7 +25,10 @@ export function decodeProtobuf(body: Uint8Array): Draft {
     const { apiVersion, kind, raw } = frame.value
     const { group, version } = splitApiVersion(apiVersion)
     const schema = bodySchema(group, version, kind)
-    if (schema === undefined) throw badRequest(`unable to decode: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`)
+    if (schema === undefined)
+      throw badRequest(
+        `unable to decode: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`,
+      )
     return { apiVersion, kind, ...readMessage(raw, { message: kind, section: sectionOf(group, version), schema }) }
   } catch (cause) {
     if (cause instanceof StatusError) throw cause
@@ -43,7 +47,9 @@ const bodyDefinitions: Readonly<Record<string, string>> = {
 
 function bodySchema(group: string, version: string, kind: string): StructSchema | undefined {
   const definition = bodyDefinitions[kind]
-  return definition === undefined || definitionCodes(definition) === undefined ? builtInSchema(group, version, kind) : structSchema(definition)
+  return definition === undefined || definitionCodes(definition) === undefined
+    ? builtInSchema(group, version, kind)
+    : structSchema(definition)
 }
 
 /** `apps/v1`, `core/v1`, `rbac/v1`: how the table of numbers names groups. */
@@ -140,7 +146,8 @@ function fieldOf(schema: StructSchema, name: string): { readonly name: string; r
   const exact = schema.fields.get(name)
   if (exact !== undefined) return { name, field: exact }
   const wanted = name.toLowerCase().replaceAll('-', '')
-  for (const [candidate, field] of schema.fields) if (candidate.toLowerCase().replaceAll(/[-$]/g, '') === wanted) return { name: candidate, field }
+  for (const [candidate, field] of schema.fields)
+    if (candidate.toLowerCase().replaceAll(/[-$]/g, '') === wanted) return { name: candidate, field }
   return undefined
 }
 
@@ -151,7 +158,11 @@ interface FieldInput {
   readonly keepsZero: boolean
 }
 
-function readField(fields: Draft, { name, field }: { readonly name: string; readonly field: FieldSchema }, input: FieldInput): void {
+function readField(
+  fields: Draft,
+  { name, field }: { readonly name: string; readonly field: FieldSchema },
+  input: FieldInput,
+): void {
   const { schema } = field
   if (schema.kind === 'list') {
     const present = fields[name]
@@ -173,7 +184,10 @@ function readField(fields: Draft, { name, field }: { readonly name: string; read
 }
 
 function readItems(items: unknown[], item: Schema, input: FieldInput): void {
-  const isPacked = input.wire === 2 && item.kind === 'scalar' && (item.scalar === 'int32' || item.scalar === 'int64' || item.scalar === 'boolean')
+  const isPacked =
+    input.wire === 2 &&
+    item.kind === 'scalar' &&
+    (item.scalar === 'int32' || item.scalar === 'int64' || item.scalar === 'boolean')
   if (!isPacked) {
     items.push(readValue(item, input))
     return

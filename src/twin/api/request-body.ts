@@ -20,7 +20,13 @@ export function isDryRun(query: URLSearchParams): boolean {
   if (value === 'All') return true
   const body = `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`
   const causes = [{ reason: 'FieldValueNotSupported', message: body, field: 'dryRun' }]
-  throw new StatusError(statusBody(422, `CreateOptions.meta.k8s.io "" is invalid: dryRun: ${body}`, 'Invalid', { group: 'meta.k8s.io', kind: 'CreateOptions', causes }))
+  throw new StatusError(
+    statusBody(422, `CreateOptions.meta.k8s.io "" is invalid: dryRun: ${body}`, 'Invalid', {
+      group: 'meta.k8s.io',
+      kind: 'CreateOptions',
+      causes,
+    }),
+  )
 }
 
 /** The manager a request names, or the first word of its User-Agent. */
@@ -42,13 +48,20 @@ export function objectOf(type: ResourceType, request: TwinRequest): DecodedObjec
   const kind = textAt(value, 'kind') ?? type.kind
   const apiVersion = textAt(value, 'apiVersion') ?? apiVersionOf(type)
   if (kind !== type.kind || apiVersion !== apiVersionOf(type)) {
-    throw badRequest(`the object provided is of kind ${kind} in version ${JSON.stringify(apiVersion)}, expected ${type.kind} in version ${JSON.stringify(apiVersionOf(type))}`)
+    throw badRequest(
+      `the object provided is of kind ${kind} in version ${JSON.stringify(apiVersion)}, expected ${type.kind} in version ${JSON.stringify(apiVersionOf(type))}`,
+    )
   }
   return checked(type, value, request, duplicates)
 }
 
 /** A patched or applied object held to its kind, as one that was sent whole. */
-export function checked(type: ResourceType, value: Draft, request: TwinRequest, duplicates: readonly string[] = []): DecodedObject {
+export function checked(
+  type: ResourceType,
+  value: Draft,
+  request: TwinRequest,
+  duplicates: readonly string[] = [],
+): DecodedObject {
   const schema = kindSchema(type)
   const warnings = strictProblems(type, schema, value, { request, duplicates })
   checkTypes(type, schema, value)
@@ -59,22 +72,37 @@ export function checked(type: ResourceType, value: Draft, request: TwinRequest, 
   return { draft: value, warnings }
 }
 
-function strictProblems(type: ResourceType, schema: StructSchema, value: Draft, { request, duplicates }: { readonly request: TwinRequest; readonly duplicates: readonly string[] }): readonly string[] {
+function strictProblems(
+  type: ResourceType,
+  schema: StructSchema,
+  value: Draft,
+  { request, duplicates }: { readonly request: TwinRequest; readonly duplicates: readonly string[] },
+): readonly string[] {
   const validation = fieldValidation(request.query)
   const unknown = pruneUnknown(schema, value)
-  const problems = [...unknown.map(path => `unknown field ${JSON.stringify(path)}`), ...duplicates.map(path => `duplicate field ${JSON.stringify(path)}`)]
+  const problems = [
+    ...unknown.map(path => `unknown field ${JSON.stringify(path)}`),
+    ...duplicates.map(path => `duplicate field ${JSON.stringify(path)}`),
+  ]
   if (problems.length === 0 || validation === 'Ignore') return []
   if (validation === 'Warn') return problems
-  throw badRequest(`${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: strict decoding error: ${problems.join(', ')}`)
+  throw badRequest(
+    `${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: strict decoding error: ${problems.join(', ')}`,
+  )
 }
 
 function checkTypes(type: ResourceType, schema: StructSchema, value: Draft): void {
   // Custom objects are held to their own schema, with messages of their own.
-  const relevant: StructSchema = type.custom === undefined ? schema : { ...schema, fields: new Map([...schema.fields].filter(([name]) => name === 'metadata')) }
+  const relevant: StructSchema =
+    type.custom === undefined
+      ? schema
+      : { ...schema, fields: new Map([...schema.fields].filter(([name]) => name === 'metadata')) }
   const mismatch = typeMismatch(relevant, value, '')
   if (mismatch === undefined) return
   const { path, found, expected } = mismatch
-  throw badRequest(`${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: json: cannot unmarshal ${found} into Go struct field ${type.kind}.${path} of type ${expected}`)
+  throw badRequest(
+    `${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: json: cannot unmarshal ${found} into Go struct field ${type.kind}.${path} of type ${expected}`,
+  )
 }
 
 function mergeStringData(secret: Draft): void {
@@ -92,7 +120,8 @@ export function agreeOnName(draft: Draft, info: ResourceRequest): void {
   draft['metadata'] = metadata
   const name = textAt(metadata, 'name') ?? ''
   if (info.name === undefined) return
-  if (name !== '' && name !== info.name) throw badRequest(`the name of the object (${name}) does not match the name on the URL (${info.name})`)
+  if (name !== '' && name !== info.name)
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${info.name})`)
   metadata['name'] = info.name
 }
 

@@ -20,8 +20,18 @@ export interface TwinRequest {
 }
 
 export type TwinResponse =
-  | { readonly kind: 'whole'; readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string | Uint8Array }
-  | { readonly kind: 'stream'; readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly chunks: AsyncIterable<string> }
+  | {
+      readonly kind: 'whole'
+      readonly status: number
+      readonly headers: Readonly<Record<string, string>>
+      readonly body: string | Uint8Array
+    }
+  | {
+      readonly kind: 'stream'
+      readonly status: number
+      readonly headers: Readonly<Record<string, string>>
+      readonly chunks: AsyncIterable<string>
+    }
 
 export type Handler = (request: TwinRequest) => Promise<TwinResponse>
 
@@ -47,11 +57,21 @@ export interface PathRequest {
   readonly path: string
 }
 
-const verbsOfMethods: Readonly<Record<string, ApiVerb>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete', GET: 'get', HEAD: 'get' }
+const verbsOfMethods: Readonly<Record<string, ApiVerb>> = {
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  GET: 'get',
+  HEAD: 'get',
+}
 
 /** Reads a request's path, as upstream's RequestInfo does. @throws StatusError 400 when the path is not well encoded. */
 export function requestInfo(request: Pick<TwinRequest, 'method' | 'path' | 'query'>): ResourceRequest | PathRequest {
-  const segments = request.path.split('/').filter(segment => segment !== '').map(decoded)
+  const segments = request.path
+    .split('/')
+    .filter(segment => segment !== '')
+    .map(decoded)
   const nonResource: PathRequest = { kind: 'path', verb: request.method.toLowerCase(), path: request.path }
   const [root, ...rest] = segments
   if (root !== 'api' && root !== 'apis') return nonResource

@@ -6,12 +6,12 @@ import { bindPod } from './binding.ts'
 import { decodeBody } from './decode.ts'
 import { answerEviction } from './eviction.ts'
 import { answerGet, answerList } from './list.ts'
-import { answerLog } from './pod-log.ts'
-import { answerForm } from './negotiation.ts'
 import { answerMetrics, type UsageSource } from './metrics-api.ts'
+import { answerForm } from './negotiation.ts'
 import { ObjectWrites, type WriteParts, type WriteRequest } from './object-writes.ts'
-import { isDryRun } from './request-body.ts'
+import { answerLog } from './pod-log.ts'
 import type { TwinResponse } from './request.ts'
+import { isDryRun } from './request-body.ts'
 import { hasSubresource } from './resource-type.ts'
 import { answerReview, type ReviewParts } from './reviews.ts'
 import { answerScale } from './scale.ts'
@@ -35,7 +35,8 @@ export class ResourceHandlers {
 
   async answer(write: WriteRequest): Promise<TwinResponse> {
     const { type, info } = write
-    if (type.isNamespaced && info.namespace === undefined && info.name !== undefined) return plainText(404, '404 page not found\n')
+    if (type.isNamespaced && info.namespace === undefined && info.name !== undefined)
+      return plainText(404, '404 page not found\n')
     if (info.subresource === undefined) return await this.#answerObject(write)
     if (!hasSubresource(type, info.subresource)) return plainText(404, '404 page not found\n')
     return await this.#answerSubresource(write, info.subresource)
@@ -44,7 +45,8 @@ export class ResourceHandlers {
   async #answerObject(write: WriteRequest): Promise<TwinResponse> {
     const { type, info, request } = write
     const { server } = this.#parts
-    if (type.group === 'metrics.k8s.io' && type.custom === undefined && (info.verb === 'get' || info.verb === 'list')) return answerMetrics(server, this.#parts.usage(), write)
+    if (type.group === 'metrics.k8s.io' && type.custom === undefined && (info.verb === 'get' || info.verb === 'list'))
+      return answerMetrics(server, this.#parts.usage(), write)
     if (!type.verbs.includes(info.verb)) throw methodNotSupported(subjectOf(type), info.verb)
     switch (info.verb) {
       case 'get':
@@ -54,7 +56,10 @@ export class ResourceHandlers {
       case 'watch':
         return await answerWatch(server, type, info, request, answerForm(request.headers['accept']))
       case 'create':
-        return (await answerReview(this.#parts, write)) ?? (type.key === 'bindings' ? this.#bind(write) : await this.#writes.create(write))
+        return (
+          (await answerReview(this.#parts, write)) ??
+          (type.key === 'bindings' ? this.#bind(write) : await this.#writes.create(write))
+        )
       case 'update':
         return await this.#writes.update(write)
       case 'patch':
@@ -119,7 +124,11 @@ export class ResourceHandlers {
       kind: 'TokenRequest',
       apiVersion: 'authentication.k8s.io/v1',
       metadata: { name, namespace: info.namespace, creationTimestamp: null },
-      spec: { audiences: issued.audiences, expirationSeconds: ask.seconds ?? 3600, boundObjectRef: isFields(value['spec']) ? (value['spec']['boundObjectRef'] ?? null) : null },
+      spec: {
+        audiences: issued.audiences,
+        expirationSeconds: ask.seconds ?? 3600,
+        boundObjectRef: isFields(value['spec']) ? (value['spec']['boundObjectRef'] ?? null) : null,
+      },
       status: { token: issued.token, expirationTimestamp: issued.expires },
     }
     return textAnswer(request, 201, JSON.stringify(answer), { encoding: 'json' })

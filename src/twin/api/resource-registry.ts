@@ -37,7 +37,10 @@ export class ResourceRegistry {
   /** All types, groups in the order of discovery: built-in ones first, then those of CustomResourceDefinitions by group. */
   all(): readonly ResourceType[] {
     const custom = [...this.#custom.values()].flat()
-    return [...this.#builtIn, ...custom.sort((left, right) => byteOrder(left.group, right.group) || byteOrder(left.plural, right.plural))]
+    return [
+      ...this.#builtIn,
+      ...custom.sort((left, right) => byteOrder(left.group, right.group) || byteOrder(left.plural, right.plural)),
+    ]
   }
 
   /** Group names in order, each with its versions, the preferred one first. */
@@ -96,4 +99,3 @@ export function guessedPlural(kind: string): string {
   if (/[^aeiou]y$/.test(singular)) return `${singular.slice(0, -1)}ies`
   return `${singular}s`
 }
-

@@ -20,7 +20,9 @@ export interface CustomVersion {
   readonly columns: readonly Draft[] | undefined
   readonly selectableFields: readonly string[]
   readonly storageVersion: string
-  readonly scale: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath: string | undefined } | undefined
+  readonly scale:
+    | { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath: string | undefined }
+    | undefined
 }
 
 export interface ResourceType {
@@ -66,5 +68,7 @@ export function qualifiedKind(type: { readonly group: string; readonly kind: str
 
 export function splitApiVersion(apiVersion: string): { readonly group: string; readonly version: string } {
   const slash = apiVersion.indexOf('/')
-  return slash < 0 ? { group: '', version: apiVersion } : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) }
+  return slash < 0
+    ? { group: '', version: apiVersion }
+    : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) }
 }

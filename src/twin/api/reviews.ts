@@ -38,7 +38,8 @@ const reviewers: Readonly<Record<string, Reviewer>> = {
   SelfSubjectAccessReview: ({ authorizer }, body, { user }) => accessStatus(authorizer, user, body),
   SubjectAccessReview: ({ authorizer }, body) => accessStatus(authorizer, subjectOf(body), body),
   LocalSubjectAccessReview: ({ authorizer }, body) => accessStatus(authorizer, subjectOf(body), body),
-  SelfSubjectRulesReview: ({ authorizer }, body, { user }) => rulesStatus(authorizer, user, textAt(body, 'spec', 'namespace') ?? ''),
+  SelfSubjectRulesReview: ({ authorizer }, body, { user }) =>
+    rulesStatus(authorizer, user, textAt(body, 'spec', 'namespace') ?? ''),
   TokenReview: ({ tokens }, body) => tokenStatus(tokens, body),
 }
 
@@ -82,8 +83,13 @@ function attributesOf(body: Draft): Attributes {
 }
 
 function rulesStatus(authorizer: Authorizer, user: User, namespace: string): Draft {
-  const everything = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }]
-  const rules = user.groups.includes('system:masters') ? everything : [...authorizer.rulesOf(user, namespace)].map(({ rule }) => rule)
+  const everything = [
+    { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+    { verbs: ['*'], nonResourceURLs: ['*'] },
+  ]
+  const rules = user.groups.includes('system:masters')
+    ? everything
+    : [...authorizer.rulesOf(user, namespace)].map(({ rule }) => rule)
   return {
     resourceRules: rules.filter(rule => !('nonResourceURLs' in rule)),
     nonResourceRules: rules.filter(rule => 'nonResourceURLs' in rule),

@@ -7,8 +7,8 @@ import { textAnswer } from './answer.ts'
 import { decodeBody } from './decode.ts'
 import { readPath } from './json-path.ts'
 import { patchedObject, type WriteParts, type WriteRequest } from './object-writes.ts'
-import { fieldManager, isDryRun } from './request-body.ts'
 import type { TwinResponse } from './request.ts'
+import { fieldManager, isDryRun } from './request-body.ts'
 import type { ResourceType } from './resource-type.ts'
 import { modified, subjectOf } from './write-pipeline.ts'
 
@@ -38,14 +38,22 @@ function wantedScale({ request, type }: WriteRequest, present: Draft): Draft {
     if (!isFields(value)) throw badRequest('the object provided is unrecognized (must be of type Scale)')
     return value
   }
-  const plain = mediaType === 'application/strategic-merge-patch+json' || mediaType === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : mediaType
+  const plain =
+    mediaType === 'application/strategic-merge-patch+json' || mediaType === 'application/apply-patch+yaml'
+      ? 'application/merge-patch+json'
+      : mediaType
   return patchedObject(type, present, plain, value)
 }
 
 function scaleOf(type: ResourceType, parent: KubeObject): Draft {
   const custom = type.custom?.scale
   const read = (path: string) => numberOf(readPath(parent, path)[0])
-  const selector = custom === undefined ? selectorText(parent) : custom.labelSelectorPath === undefined ? '' : String(readPath(parent, custom.labelSelectorPath)[0] ?? '')
+  const selector =
+    custom === undefined
+      ? selectorText(parent)
+      : custom.labelSelectorPath === undefined
+        ? ''
+        : String(readPath(parent, custom.labelSelectorPath)[0] ?? '')
   const { name, namespace, uid, resourceVersion, creationTimestamp } = parent.metadata
   return {
     kind: 'Scale',
@@ -64,7 +72,9 @@ function selectorText(parent: KubeObject): string {
   const selector = fieldsAt(parent, 'spec', 'selector')
   if (selector === undefined) return ''
   if (valueAt(selector, 'matchLabels') === undefined && valueAt(selector, 'matchExpressions') === undefined) {
-    return Object.entries(selector).map(([key, value]) => `${key}=${String(value)}`).join(',')
+    return Object.entries(selector)
+      .map(([key, value]) => `${key}=${String(value)}`)
+      .join(',')
   }
   const parsed = labelSelectorOf(selector)
   return parsed.ok ? parsed.value.toString() : ''

@@ -1,7 +1,8 @@
 // Label and field selectors of lists and watches as one predicate.
-import { type Selector, everything, parseLabelSelector } from '#kube/selector.ts'
-import { badRequest } from '#kube/status.ts'
+
 import type { KubeObject } from '#kube/objects.ts'
+import { everything, parseLabelSelector, type Selector } from '#kube/selector.ts'
+import { badRequest } from '#kube/status.ts'
 import { textsAt, valueAt } from '../json-value.ts'
 import type { ResourceType } from './resource-type.ts'
 
@@ -37,7 +38,8 @@ function labelSelector(text: string): Selector {
 
 function fieldText(object: KubeObject, path: readonly string[]): string {
   const value = valueAt(object, ...path)
-  if (value === undefined || value === null) return path.at(-1) === 'unschedulable' || path.at(-1) === 'hostNetwork' ? 'false' : ''
+  if (value === undefined || value === null)
+    return path.at(-1) === 'unschedulable' || path.at(-1) === 'hostNetwork' ? 'false' : ''
   return String(value)
 }
 
@@ -46,7 +48,17 @@ const eventFields = (reference: string) =>
 
 /** Fields besides metadata.name and metadata.namespace by which objects can be selected. */
 const selectableFields: Readonly<Record<string, readonly string[]>> = {
-  pods: ['spec.nodeName', 'spec.restartPolicy', 'spec.schedulerName', 'spec.serviceAccountName', 'spec.hostNetwork', 'status.phase', 'status.podIP', 'status.podIPs', 'status.nominatedNodeName'],
+  pods: [
+    'spec.nodeName',
+    'spec.restartPolicy',
+    'spec.schedulerName',
+    'spec.serviceAccountName',
+    'spec.hostNetwork',
+    'status.phase',
+    'status.podIP',
+    'status.podIPs',
+    'status.nominatedNodeName',
+  ],
   nodes: ['spec.unschedulable'],
   namespaces: ['status.phase'],
   secrets: ['type'],
@@ -55,11 +67,22 @@ const selectableFields: Readonly<Record<string, readonly string[]>> = {
   'replicasets.apps': ['status.replicas'],
   'jobs.batch': ['status.successful'],
   'certificatesigningrequests.certificates.k8s.io': ['spec.signerName'],
-  events: [...eventFields('involvedObject'), ...eventFields('regarding'), 'reason', 'reportingComponent', 'reportingController', 'source', 'type'],
+  events: [
+    ...eventFields('involvedObject'),
+    ...eventFields('regarding'),
+    'reason',
+    'reportingComponent',
+    'reportingController',
+    'source',
+    'type',
+  ],
 }
 
 /** Where a selectable field lies when that is not its name. */
-const paths: Readonly<Record<string, readonly string[]>> = { source: ['source', 'component'], 'status.successful': ['status', 'succeeded'] }
+const paths: Readonly<Record<string, readonly string[]>> = {
+  source: ['source', 'component'],
+  'status.successful': ['status', 'succeeded'],
+}
 
 function fieldRequirements(type: ResourceType, text: string): readonly FieldRequirement[] {
   if (text.trim() === '') return []
@@ -67,7 +90,11 @@ function fieldRequirements(type: ResourceType, text: string): readonly FieldRequ
     const match = /^([^=!]+)(==|!=|=)(.*)$/s.exec(term)
     if (match === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`)
     const [, name = '', operator = '', value = ''] = match
-    return { path: pathOf(type, name === 'spec.host' ? 'spec.nodeName' : name.trim()), isEqual: operator !== '!=', value: unescaped(value) }
+    return {
+      path: pathOf(type, name === 'spec.host' ? 'spec.nodeName' : name.trim()),
+      isEqual: operator !== '!=',
+      value: unescaped(value),
+    }
   })
 }
 
@@ -92,10 +119,14 @@ function unescaped(value: string): string {
 
 function pathOf(type: ResourceType, field: string): readonly string[] {
   const own = selectableFields[type.key]
-  const known = field === 'metadata.name' || (field === 'metadata.namespace' && type.isNamespaced) || own?.includes(field) === true
+  const known =
+    field === 'metadata.name' || (field === 'metadata.namespace' && type.isNamespaced) || own?.includes(field) === true
   if (known || type.custom?.selectableFields.includes(`.${field}`) === true) {
     // Events are stored as the core kind has them.
-    const stored = type.key === 'events' ? field.replace(/^regarding\./, 'involvedObject.').replace('reportingController', 'reportingComponent') : field
+    const stored =
+      type.key === 'events'
+        ? field.replace(/^regarding\./, 'involvedObject.').replace('reportingController', 'reportingComponent')
+        : field
     return paths[stored] ?? stored.split('.')
   }
   if (own !== undefined || type.custom !== undefined) throw badRequest(`field label not supported: ${field}`)

@@ -21,7 +21,9 @@ export function assignServiceAddresses(server: ApiServer, draft: Draft): void {
     return
   }
   assignClusterAddress(spec, draft, new Set(others.map(service => textAt(service, 'spec', 'clusterIP') ?? '')))
-  const usedPorts = new Set(others.flatMap(service => itemsAt(service, 'spec', 'ports').map(port => numberAt(port, 'nodePort') ?? 0)))
+  const usedPorts = new Set(
+    others.flatMap(service => itemsAt(service, 'spec', 'ports').map(port => numberAt(port, 'nodePort') ?? 0)),
+  )
   const wantsPorts = kind === 'NodePort' || (kind === 'LoadBalancer' && spec['allocateLoadBalancerNodePorts'] !== false)
   for (const [index, port] of itemsAt(spec, 'ports').entries()) {
     if (wantsPorts) assignNodePort(draft, port, index, usedPorts)
@@ -54,7 +56,9 @@ function assignNodePort(draft: Draft, port: Draft, index: number, used: Set<numb
   const given = numberAt(port, 'nodePort') ?? 0
   if (given !== 0) {
     if (used.has(given)) {
-      throw refused({ kind: 'Service', group: '' }, textAt(draft, 'metadata', 'name') ?? '', [forbidden(`spec.ports[${index}].nodePort`, 'provided port is already allocated')])
+      throw refused({ kind: 'Service', group: '' }, textAt(draft, 'metadata', 'name') ?? '', [
+        forbidden(`spec.ports[${index}].nodePort`, 'provided port is already allocated'),
+      ])
     }
     used.add(given)
     return

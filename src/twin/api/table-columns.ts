@@ -4,8 +4,18 @@ import { labelSelectorOf } from '#kube/selector.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../json-value.ts'
 import { ageColumn, ageOf, nameColumn, parseTimeMs } from './ages.ts'
 import { podWords } from './pod-status.ts'
-import { autoscalerTargets, claimSize, endpointsText, externalAddress, jobStatus, portsText, roleText, subjectNames, webhookCount } from './table-words.ts'
 import type { Cell, Column } from './table.ts'
+import {
+  autoscalerTargets,
+  claimSize,
+  endpointsText,
+  externalAddress,
+  jobStatus,
+  portsText,
+  roleText,
+  subjectNames,
+  webhookCount,
+} from './table-words.ts'
 
 type Read = (object: KubeObject, nowMs: number) => Cell
 
@@ -32,9 +42,22 @@ export const defaultColumns: readonly Column[] = [
 ]
 
 const containersOf = (object: KubeObject): readonly Draft[] =>
-  [['spec', 'jobTemplate', 'spec', 'template', 'spec'], ['spec', 'template', 'spec']].map(path => itemsAt(object, ...path, 'containers')).find(list => list.length > 0) ?? []
-const containers = wide('Containers', object => containersOf(object).map(container => textAt(container, 'name') ?? '').join(','))
-const images = wide('Images', object => containersOf(object).map(container => textAt(container, 'image') ?? '').join(','))
+  [
+    ['spec', 'jobTemplate', 'spec', 'template', 'spec'],
+    ['spec', 'template', 'spec'],
+  ]
+    .map(path => itemsAt(object, ...path, 'containers'))
+    .find(list => list.length > 0) ?? []
+const containers = wide('Containers', object =>
+  containersOf(object)
+    .map(container => textAt(container, 'name') ?? '')
+    .join(','),
+)
+const images = wide('Images', object =>
+  containersOf(object)
+    .map(container => textAt(container, 'image') ?? '')
+    .join(','),
+)
 const selector = wide('Selector', object => selectorText(fieldsAt(object, 'spec', 'selector')))
 
 function selectorText(value: Draft | undefined): string {
@@ -50,10 +73,12 @@ function mapText(labels: Readonly<Record<string, string>>): string {
   return pairs.length === 0 ? '<none>' : pairs.toSorted().join(',')
 }
 
-const nodeAddress = (kind: string): Read => object => {
-  const address = itemsAt(object, 'status', 'addresses').find(candidate => candidate['type'] === kind)
-  return textAt(address, 'address') ?? '<none>'
-}
+const nodeAddress =
+  (kind: string): Read =>
+  object => {
+    const address = itemsAt(object, 'status', 'addresses').find(candidate => candidate['type'] === kind)
+    return textAt(address, 'address') ?? '<none>'
+  }
 
 function nodeStatus(node: KubeObject): string {
   const ready = itemsAt(node, 'status', 'conditions').find(condition => condition['type'] === 'Ready')
@@ -64,7 +89,8 @@ function nodeStatus(node: KubeObject): string {
 function nodeRoles(node: KubeObject): string {
   const roles = new Set<string>()
   for (const [key, value] of Object.entries(textsAt(node, 'metadata', 'labels'))) {
-    if (key.startsWith('node-role.kubernetes.io/') && key.length > 'node-role.kubernetes.io/'.length) roles.add(key.slice('node-role.kubernetes.io/'.length))
+    if (key.startsWith('node-role.kubernetes.io/') && key.length > 'node-role.kubernetes.io/'.length)
+      roles.add(key.slice('node-role.kubernetes.io/'.length))
     if (key === 'kubernetes.io/role' && value !== '') roles.add(value)
   }
   return roles.size === 0 ? '<none>' : [...roles].toSorted().join(',')
@@ -78,10 +104,19 @@ function readinessGates(pod: KubeObject): string {
   return `${met.length}/${gates.length}`
 }
 
-const accessModes = (path: string): Read => object => {
-  const short: Readonly<Record<string, string>> = { ReadWriteOnce: 'RWO', ReadOnlyMany: 'ROX', ReadWriteMany: 'RWX', ReadWriteOncePod: 'RWOP' }
-  return listAt(object, ...path.split('.')).map(mode => short[String(mode)] ?? String(mode)).join(',')
-}
+const accessModes =
+  (path: string): Read =>
+  object => {
+    const short: Readonly<Record<string, string>> = {
+      ReadWriteOnce: 'RWO',
+      ReadOnlyMany: 'ROX',
+      ReadWriteMany: 'RWX',
+      ReadWriteOncePod: 'RWOP',
+    }
+    return listAt(object, ...path.split('.'))
+      .map(mode => short[String(mode)] ?? String(mode))
+      .join(',')
+  }
 
 function claimName(volume: KubeObject): string {
   const claim = fieldsAt(volume, 'spec', 'claimRef')
@@ -95,14 +130,23 @@ function storageClassName(object: KubeObject): string {
   return isDefault ? `${object.metadata.name} (default)` : object.metadata.name
 }
 
-const keyCount = (...lists: readonly string[]): Read => object => lists.reduce((sum, list) => sum + Object.keys(fieldsAt(object, list) ?? {}).length, 0)
+const keyCount =
+  (...lists: readonly string[]): Read =>
+  object =>
+    lists.reduce((sum, list) => sum + Object.keys(fieldsAt(object, list) ?? {}).length, 0)
 const desired = count('Desired', number('spec.replicas'))
 const current = count('Current', number('status.replicas'))
 const readyCount = count('Ready', number('status.readyReplicas'))
 const eventAge = (object: KubeObject, nowMs: number, which: 'first' | 'last') => {
   const series = textAt(object, 'series', 'lastObservedTime')
-  const candidates = which === 'last' ? [series, textAt(object, 'lastTimestamp'), textAt(object, 'eventTime')] : [textAt(object, 'firstTimestamp'), textAt(object, 'eventTime')]
-  return ageOf(candidates.find(time => time !== undefined), nowMs)
+  const candidates =
+    which === 'last'
+      ? [series, textAt(object, 'lastTimestamp'), textAt(object, 'eventTime')]
+      : [textAt(object, 'firstTimestamp'), textAt(object, 'eventTime')]
+  return ageOf(
+    candidates.find(time => time !== undefined),
+    nowMs,
+  )
 }
 const reference = (object: KubeObject, ...path: readonly string[]) => {
   const target = fieldsAt(object, ...path)
@@ -178,7 +222,10 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
   'jobs.batch': [
     nameColumn,
     text('Status', jobStatus),
-    text('Completions', object => `${numberAt(object, 'status', 'succeeded') ?? 0}/${numberAt(object, 'spec', 'completions') ?? 1}`),
+    text(
+      'Completions',
+      object => `${numberAt(object, 'status', 'succeeded') ?? 0}/${numberAt(object, 'spec', 'completions') ?? 1}`,
+    ),
     text('Duration', jobDuration),
     ageColumn,
     containers,
@@ -209,7 +256,11 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
   ],
   'horizontalpodautoscalers.autoscaling': [
     nameColumn,
-    text('Reference', object => `${textAt(object, 'spec', 'scaleTargetRef', 'kind') ?? ''}/${textAt(object, 'spec', 'scaleTargetRef', 'name') ?? ''}`),
+    text(
+      'Reference',
+      object =>
+        `${textAt(object, 'spec', 'scaleTargetRef', 'kind') ?? ''}/${textAt(object, 'spec', 'scaleTargetRef', 'name') ?? ''}`,
+    ),
     text('Targets', autoscalerTargets),
     text('MinPods', field('spec.minReplicas', '<unset>')),
     count('MaxPods', number('spec.maxReplicas')),
@@ -228,19 +279,51 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
   'ingresses.networking.k8s.io': [
     nameColumn,
     text('Class', field('spec.ingressClassName', '<none>')),
-    text('Hosts', object => itemsAt(object, 'spec', 'rules').map(rule => textAt(rule, 'host') ?? '*').join(',') || '*'),
-    text('Address', object => itemsAt(object, 'status', 'loadBalancer', 'ingress').map(entry => textAt(entry, 'ip') ?? textAt(entry, 'hostname') ?? '').join(',')),
+    text(
+      'Hosts',
+      object =>
+        itemsAt(object, 'spec', 'rules')
+          .map(rule => textAt(rule, 'host') ?? '*')
+          .join(',') || '*',
+    ),
+    text('Address', object =>
+      itemsAt(object, 'status', 'loadBalancer', 'ingress')
+        .map(entry => textAt(entry, 'ip') ?? textAt(entry, 'hostname') ?? '')
+        .join(','),
+    ),
     text('Ports', object => (listAt(object, 'spec', 'tls').length > 0 ? '80, 443' : '80')),
     ageColumn,
   ],
-  'ingressclasses.networking.k8s.io': [nameColumn, text('Controller', field('spec.controller')), text('Parameters', field('spec.parameters.name', '<none>')), ageColumn],
-  'networkpolicies.networking.k8s.io': [nameColumn, text('Pod-Selector', object => selectorText(fieldsAt(object, 'spec', 'podSelector'))), ageColumn],
+  'ingressclasses.networking.k8s.io': [
+    nameColumn,
+    text('Controller', field('spec.controller')),
+    text('Parameters', field('spec.parameters.name', '<none>')),
+    ageColumn,
+  ],
+  'networkpolicies.networking.k8s.io': [
+    nameColumn,
+    text('Pod-Selector', object => selectorText(fieldsAt(object, 'spec', 'podSelector'))),
+    ageColumn,
+  ],
   endpoints: [nameColumn, text('Endpoints', endpointsText), ageColumn],
   'endpointslices.discovery.k8s.io': [
     nameColumn,
     text('AddressType', field('addressType')),
-    text('Ports', object => itemsAt(object, 'ports').map(port => String(port['port'] ?? '*')).join(',') || '<unset>'),
-    text('Endpoints', object => itemsAt(object, 'endpoints').flatMap(endpoint => listAt(endpoint, 'addresses')).map(String).join(',') || '<unset>'),
+    text(
+      'Ports',
+      object =>
+        itemsAt(object, 'ports')
+          .map(port => String(port['port'] ?? '*'))
+          .join(',') || '<unset>',
+    ),
+    text(
+      'Endpoints',
+      object =>
+        itemsAt(object, 'endpoints')
+          .flatMap(endpoint => listAt(endpoint, 'addresses'))
+          .map(String)
+          .join(',') || '<unset>',
+    ),
     ageColumn,
   ],
   events: [
@@ -252,7 +335,12 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     wide('Source', object => textAt(object, 'source', 'component') ?? textAt(object, 'reportingComponent') ?? ''),
     text('Message', object => (textAt(object, 'message') ?? '').trim()),
     wide('First Seen', (object, now) => eventAge(object, now, 'first')),
-    { name: 'Count', type: 'integer', priority: 1, cell: object => numberAt(object, 'series', 'count') ?? numberAt(object, 'count') ?? 1 },
+    {
+      name: 'Count',
+      type: 'integer',
+      priority: 1,
+      cell: object => numberAt(object, 'series', 'count') ?? numberAt(object, 'count') ?? 1,
+    },
     { ...nameColumn, priority: 1 },
   ],
   namespaces: [nameColumn, text('Status', field('status.phase')), ageColumn],
@@ -264,7 +352,9 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     text('Capacity', field('spec.capacity.storage')),
     text('Access Modes', accessModes('spec.accessModes')),
     text('Reclaim Policy', field('spec.persistentVolumeReclaimPolicy')),
-    text('Status', object => (object.metadata.deletionTimestamp === undefined ? String(field('status.phase')(object, 0)) : 'Terminating')),
+    text('Status', object =>
+      object.metadata.deletionTimestamp === undefined ? String(field('status.phase')(object, 0)) : 'Terminating',
+    ),
     text('Claim', claimName),
     text('StorageClass', field('spec.storageClassName')),
     text('VolumeAttributesClass', field('spec.volumeAttributesClassName', '<unset>')),
@@ -274,7 +364,9 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
   ],
   persistentvolumeclaims: [
     nameColumn,
-    text('Status', object => (object.metadata.deletionTimestamp === undefined ? String(field('status.phase')(object, 0)) : 'Terminating')),
+    text('Status', object =>
+      object.metadata.deletionTimestamp === undefined ? String(field('status.phase')(object, 0)) : 'Terminating',
+    ),
     text('Volume', field('spec.volumeName')),
     text('Capacity', claimSize),
     text('Access Modes', accessModes('status.accessModes')),
@@ -297,12 +389,22 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     { name: 'AttachRequired', type: 'boolean', cell: object => valueAt(object, 'spec', 'attachRequired') !== false },
     { name: 'PodInfoOnMount', type: 'boolean', cell: object => valueAt(object, 'spec', 'podInfoOnMount') === true },
     { name: 'StorageCapacity', type: 'boolean', cell: object => valueAt(object, 'spec', 'storageCapacity') === true },
-    text('TokenRequests', object => itemsAt(object, 'spec', 'tokenRequests').map(request => textAt(request, 'audience') ?? '').join(',') || '<unset>'),
+    text(
+      'TokenRequests',
+      object =>
+        itemsAt(object, 'spec', 'tokenRequests')
+          .map(request => textAt(request, 'audience') ?? '')
+          .join(',') || '<unset>',
+    ),
     { name: 'RequiresRepublish', type: 'boolean', cell: object => valueAt(object, 'spec', 'requiresRepublish') === true },
     text('Modes', object => listAt(object, 'spec', 'volumeLifecycleModes').map(String).join(',')),
     ageColumn,
   ],
-  'csistoragecapacities.storage.k8s.io': [nameColumn, text('StorageClassName', field('storageClassName')), text('Capacity', field('capacity', '<unset>'))],
+  'csistoragecapacities.storage.k8s.io': [
+    nameColumn,
+    text('StorageClassName', field('storageClassName')),
+    text('Capacity', field('capacity', '<unset>')),
+  ],
   'volumeattachments.storage.k8s.io': [
     nameColumn,
     text('Attacher', field('spec.attacher')),
@@ -311,8 +413,22 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     { name: 'Attached', type: 'boolean', cell: object => valueAt(object, 'status', 'attached') === true },
     ageColumn,
   ],
-  'rolebindings.rbac.authorization.k8s.io': [nameColumn, text('Role', roleText), ageColumn, wide('Users', object => subjectNames(object, 'User')), wide('Groups', object => subjectNames(object, 'Group')), wide('ServiceAccounts', object => subjectNames(object, 'ServiceAccount'))],
-  'clusterrolebindings.rbac.authorization.k8s.io': [nameColumn, text('Role', roleText), ageColumn, wide('Users', object => subjectNames(object, 'User')), wide('Groups', object => subjectNames(object, 'Group')), wide('ServiceAccounts', object => subjectNames(object, 'ServiceAccount'))],
+  'rolebindings.rbac.authorization.k8s.io': [
+    nameColumn,
+    text('Role', roleText),
+    ageColumn,
+    wide('Users', object => subjectNames(object, 'User')),
+    wide('Groups', object => subjectNames(object, 'Group')),
+    wide('ServiceAccounts', object => subjectNames(object, 'ServiceAccount')),
+  ],
+  'clusterrolebindings.rbac.authorization.k8s.io': [
+    nameColumn,
+    text('Role', roleText),
+    ageColumn,
+    wide('Users', object => subjectNames(object, 'User')),
+    wide('Groups', object => subjectNames(object, 'Group')),
+    wide('ServiceAccounts', object => subjectNames(object, 'ServiceAccount')),
+  ],
   'leases.coordination.k8s.io': [nameColumn, text('Holder', field('spec.holderIdentity')), ageColumn],
   'controllerrevisions.apps': [
     nameColumn,
@@ -325,7 +441,12 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     count('Revision', number('revision')),
     ageColumn,
   ],
-  resourcequotas: [nameColumn, text('Request', object => quotaText(object, false)), text('Limit', object => quotaText(object, true)), ageColumn],
+  resourcequotas: [
+    nameColumn,
+    text('Request', object => quotaText(object, false)),
+    text('Limit', object => quotaText(object, true)),
+    ageColumn,
+  ],
   'priorityclasses.scheduling.k8s.io': [
     nameColumn,
     count('Value', number('value')),
@@ -344,7 +465,11 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
   ],
   'apiservices.apiregistration.k8s.io': [
     nameColumn,
-    text('Service', object => (fieldsAt(object, 'spec', 'service') === undefined ? 'Local' : `${textAt(object, 'spec', 'service', 'namespace') ?? ''}/${textAt(object, 'spec', 'service', 'name') ?? ''}`)),
+    text('Service', object =>
+      fieldsAt(object, 'spec', 'service') === undefined
+        ? 'Local'
+        : `${textAt(object, 'spec', 'service', 'namespace') ?? ''}/${textAt(object, 'spec', 'service', 'name') ?? ''}`,
+    ),
     text('Available', object => {
       const found = itemsAt(object, 'status', 'conditions').find(condition => condition['type'] === 'Available')
       if (found === undefined) return 'Unknown'
@@ -363,4 +488,3 @@ function quotaText(quota: KubeObject, isLimit: boolean): string {
     .map(name => `${name}: ${String(used[name] ?? '0')}/${String(hard[name])}`)
     .join(', ')
 }
-

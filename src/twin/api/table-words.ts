@@ -7,7 +7,9 @@ export function externalAddress(service: KubeObject): string {
   const kind = textAt(service, 'spec', 'type')
   if (kind === 'ExternalName') return textAt(service, 'spec', 'externalName') ?? '<none>'
   if (kind !== 'LoadBalancer') return fixed.length > 0 ? fixed.join(',') : '<none>'
-  const entries = itemsAt(service, 'status', 'loadBalancer', 'ingress').map(entry => textAt(entry, 'ip') ?? textAt(entry, 'hostname') ?? '')
+  const entries = itemsAt(service, 'status', 'loadBalancer', 'ingress').map(
+    entry => textAt(entry, 'ip') ?? textAt(entry, 'hostname') ?? '',
+  )
   return [...entries, ...fixed].join(',') || '<pending>'
 }
 
@@ -39,7 +41,11 @@ export function roleText(binding: KubeObject): string {
 export function subjectNames(binding: KubeObject, kind: string): string {
   return itemsAt(binding, 'subjects')
     .filter(subject => subject['kind'] === kind)
-    .map(subject => (kind === 'ServiceAccount' ? `${textAt(subject, 'namespace') ?? ''}/${textAt(subject, 'name') ?? ''}` : (textAt(subject, 'name') ?? '')))
+    .map(subject =>
+      kind === 'ServiceAccount'
+        ? `${textAt(subject, 'namespace') ?? ''}/${textAt(subject, 'name') ?? ''}`
+        : (textAt(subject, 'name') ?? ''),
+    )
     .join(', ')
 }
 
@@ -52,10 +58,16 @@ export function claimSize(claim: KubeObject): string {
 }
 
 export function jobStatus(job: KubeObject): string {
-  const isTrue = (kind: string) => itemsAt(job, 'status', 'conditions').some(condition => condition['type'] === kind && condition['status'] === 'True')
+  const isTrue = (kind: string) =>
+    itemsAt(job, 'status', 'conditions').some(condition => condition['type'] === kind && condition['status'] === 'True')
   for (const word of ['Complete', 'Failed']) if (isTrue(word)) return word
   if (job.metadata.deletionTimestamp !== undefined) return 'Terminating'
-  for (const [kind, word] of [['Suspended', 'Suspended'], ['FailureTarget', 'FailureTarget'], ['SuccessCriteriaMet', 'SuccessCriteriaMet']] as const) if (isTrue(kind)) return word
+  for (const [kind, word] of [
+    ['Suspended', 'Suspended'],
+    ['FailureTarget', 'FailureTarget'],
+    ['SuccessCriteriaMet', 'SuccessCriteriaMet'],
+  ] as const)
+    if (isTrue(kind)) return word
   return 'Running'
 }
 
@@ -67,7 +79,13 @@ export function autoscalerTargets(autoscaler: KubeObject): string {
   return texts.length > 2 ? `${texts.slice(0, 2).join(', ')} + ${texts.length - 2} more...` : texts.join(', ')
 }
 
-const sources: Readonly<Record<string, string>> = { Resource: 'resource', ContainerResource: 'containerResource', Pods: 'pods', Object: 'object', External: 'external' }
+const sources: Readonly<Record<string, string>> = {
+  Resource: 'resource',
+  ContainerResource: 'containerResource',
+  Pods: 'pods',
+  Object: 'object',
+  External: 'external',
+}
 
 function targetText(metric: Draft, status: Draft | undefined): string {
   const kind = textAt(metric, 'type') ?? ''
@@ -76,7 +94,11 @@ function targetText(metric: Draft, status: Draft | undefined): string {
   const now = fieldsAt(status, source, 'current')
   const target = fieldsAt(spec, 'target') ?? {}
   const label = kind === 'Resource' || kind === 'ContainerResource' ? `${textAt(spec, 'name') ?? ''}: ` : ''
-  for (const [name, unit, suffix] of [['averageUtilization', '%', ''], ['averageValue', '', kind === 'Resource' || kind === 'Pods' ? '' : ' (avg)'], ['value', '', '']] as const) {
+  for (const [name, unit, suffix] of [
+    ['averageUtilization', '%', ''],
+    ['averageValue', '', kind === 'Resource' || kind === 'Pods' ? '' : ' (avg)'],
+    ['value', '', ''],
+  ] as const) {
     if (target[name] === undefined) continue
     const found = now?.[name]
     return `${label}${found === undefined ? '<unknown>' : `${String(found)}${unit}`}/${String(target[name])}${unit}${suffix}`

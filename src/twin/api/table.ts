@@ -27,7 +27,12 @@ export interface TableOptions {
 }
 
 /** The table of some objects of one type. */
-export function tableOf(server: Pick<ApiServer, 'clock'>, type: ResourceType, objects: readonly KubeObject[], options: TableOptions): Draft {
+export function tableOf(
+  server: Pick<ApiServer, 'clock'>,
+  type: ResourceType,
+  objects: readonly KubeObject[],
+  options: TableOptions,
+): Draft {
   const columns = columnsOf(type)
   const nowMs = server.clock.now()
   return {

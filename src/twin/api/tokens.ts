@@ -1,7 +1,8 @@
 // Tokens of ServiceAccounts: JWTs signed by the twin, bound to the account and, if asked, to a pod, secret or node.
+
+import { errors, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import { randomUuid } from '#kube/random.ts'
 import { badRequest, notFound } from '#kube/status.ts'
-import { generateKeyPair, jwtVerify, SignJWT, errors } from 'jose'
 import { type Draft, fieldsAt, listAt, numberAt, textAt } from '../json-value.ts'
 import { type ApiServer, timestamp, type User } from './api-server.ts'
 import { invalidOf } from './validation.ts'
@@ -27,7 +28,9 @@ export interface IssuedToken {
 }
 
 /** Whether a token speaks for a user. */
-export type TokenVerdict = { readonly ok: true; readonly user: User; readonly audiences: readonly string[] } | { readonly ok: false; readonly problem: string }
+export type TokenVerdict =
+  | { readonly ok: true; readonly user: User; readonly audiences: readonly string[] }
+  | { readonly ok: false; readonly problem: string }
 
 export class Tokens {
   readonly #server: ApiServer
@@ -48,12 +51,23 @@ export class Tokens {
     if (account === undefined) throw notFound({ group: '', resource: 'serviceaccounts' }, ask.serviceAccount)
     const seconds = ask.seconds ?? defaultSeconds
     if (seconds < leastSeconds) {
-      throw invalidOf({ kind: 'TokenRequest', group: 'authentication.k8s.io' }, '', 'spec.expirationSeconds', `Invalid value: ${seconds}: may not specify a duration less than 10 minutes`)
+      throw invalidOf(
+        { kind: 'TokenRequest', group: 'authentication.k8s.io' },
+        '',
+        'spec.expirationSeconds',
+        `Invalid value: ${seconds}: may not specify a duration less than 10 minutes`,
+      )
     }
     const audiences = ask.audiences === undefined || ask.audiences.length === 0 ? [issuer] : ask.audiences
     const nowSeconds = Math.floor(this.#server.clock.now() / 1000)
     const bound = ask.bound === undefined ? {} : { [ask.bound.kind.toLowerCase()]: { name: ask.bound.name, uid: ask.bound.uid } }
-    const claims = { 'kubernetes.io': { namespace: ask.namespace, serviceaccount: { name: ask.serviceAccount, uid: account.metadata.uid }, ...bound } }
+    const claims = {
+      'kubernetes.io': {
+        namespace: ask.namespace,
+        serviceaccount: { name: ask.serviceAccount, uid: account.metadata.uid },
+        ...bound,
+      },
+    }
     const token = await new SignJWT(claims)
       .setProtectedHeader({ alg: 'ES256' })
       .setIssuer(issuer)
@@ -71,7 +85,11 @@ export class Tokens {
   async verify(token: string, audiences: readonly string[] = [issuer]): Promise<TokenVerdict> {
     let payload: Draft
     try {
-      const verified = await jwtVerify(token, this.#keys.publicKey, { issuer, audience: [...audiences], currentDate: new Date(this.#server.clock.now()) })
+      const verified = await jwtVerify(token, this.#keys.publicKey, {
+        issuer,
+        audience: [...audiences],
+        currentDate: new Date(this.#server.clock.now()),
+      })
       payload = { ...verified.payload }
     } catch (error) {
       if (error instanceof errors.JOSEError) return { ok: false, problem: error.message }
@@ -89,18 +107,36 @@ export class Tokens {
       name: `system:serviceaccount:${namespace}:${name}`,
       uid,
       groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
-      ...(pod === undefined ? {} : { extra: { 'authentication.kubernetes.io/pod-name': [textAt(pod, 'name') ?? ''], 'authentication.kubernetes.io/pod-uid': [textAt(pod, 'uid') ?? ''] } }),
+      ...(pod === undefined
+        ? {}
+        : {
+            extra: {
+              'authentication.kubernetes.io/pod-name': [textAt(pod, 'name') ?? ''],
+              'authentication.kubernetes.io/pod-uid': [textAt(pod, 'uid') ?? ''],
+            },
+          }),
     }
     const granted = payload['aud']
-    return { ok: true, user, audiences: (Array.isArray(granted) ? granted.map(String) : [String(granted)]).filter(audience => audiences.includes(audience)) }
+    return {
+      ok: true,
+      user,
+      audiences: (Array.isArray(granted) ? granted.map(String) : [String(granted)]).filter(audience =>
+        audiences.includes(audience),
+      ),
+    }
   }
 
   #deadBinding(payload: Draft, namespace: string): string | undefined {
-    for (const [claim, key] of [['pod', 'pods'], ['secret', 'secrets'], ['node', 'nodes']] as const) {
+    for (const [claim, key] of [
+      ['pod', 'pods'],
+      ['secret', 'secrets'],
+      ['node', 'nodes'],
+    ] as const) {
       const bound = fieldsAt(payload, 'kubernetes.io', claim)
       if (bound === undefined) continue
       const object = this.#server.store.get(key, claim === 'node' ? undefined : namespace, textAt(bound, 'name') ?? '')
-      if (object === undefined || object.metadata.uid !== textAt(bound, 'uid')) return `the token is bound to a ${claim} that is gone`
+      if (object === undefined || object.metadata.uid !== textAt(bound, 'uid'))
+        return `the token is bound to a ${claim} that is gone`
     }
     return undefined
   }
@@ -110,13 +146,16 @@ export class Tokens {
 export function tokenAsk(namespace: string, serviceAccount: string, body: Draft): TokenAsk {
   const reference = fieldsAt(body, 'spec', 'boundObjectRef')
   const kind = textAt(reference, 'kind')
-  if (reference !== undefined && kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node') throw badRequest(`cannot bind token to object of type ${kind ?? ''}`)
+  if (reference !== undefined && kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node')
+    throw badRequest(`cannot bind token to object of type ${kind ?? ''}`)
   const seconds = numberAt(body, 'spec', 'expirationSeconds')
   return {
     namespace,
     serviceAccount,
     ...(seconds === undefined ? {} : { seconds }),
     audiences: listAt(body, 'spec', 'audiences').map(String),
-    ...(kind === 'Pod' || kind === 'Secret' || kind === 'Node' ? { bound: { kind, name: textAt(reference, 'name') ?? '', uid: textAt(reference, 'uid') ?? '' } } : {}),
+    ...(kind === 'Pod' || kind === 'Secret' || kind === 'Node'
+      ? { bound: { kind, name: textAt(reference, 'name') ?? '', uid: textAt(reference, 'uid') ?? '' } }
+      : {}),
   }
 }

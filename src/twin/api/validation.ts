@@ -15,7 +15,9 @@ export function validateCreate(server: ApiServer, type: ResourceType, draft: Dra
   const problems: FieldError[] = []
   if (name === '') problems.push(required('metadata.name', 'name or generateName is required'))
   problems.push(...validateMetadata(type, draft))
-  problems.push(...(type.custom === undefined ? validateBuiltIn(server, type, draft) : validateCustom(type.custom.schema, draft, undefined)))
+  problems.push(
+    ...(type.custom === undefined ? validateBuiltIn(server, type, draft) : validateCustom(type.custom.schema, draft, undefined)),
+  )
   if (problems.length > 0) throw refused(type, name, problems)
 }
 
@@ -39,7 +41,11 @@ export function validateUpdate(
   if (problems.length > 0) throw refused(type, name, problems)
 }
 
-export function refused(type: { readonly kind: string; readonly group: string }, name: string, problems: readonly FieldError[]): StatusError {
+export function refused(
+  type: { readonly kind: string; readonly group: string },
+  name: string,
+  problems: readonly FieldError[],
+): StatusError {
   const causes = problems.map(problem => ({ reason: problem.type, message: problem.body, field: problem.field }))
   return invalid(type.kind, type.group, name, fieldErrorsText(problems), causes)
 }
@@ -54,6 +60,11 @@ function newFinalizers(draft: Draft, existing: KubeObject): readonly FieldError[
 }
 
 /** A 422 for one field. */
-export function invalidOf(type: { readonly kind: string; readonly group: string }, name: string, field: string, body: string): StatusError {
+export function invalidOf(
+  type: { readonly kind: string; readonly group: string },
+  name: string,
+  field: string,
+  body: string,
+): StatusError {
   return refused(type, name, [{ type: 'FieldValueInvalid', field, body }])
 }

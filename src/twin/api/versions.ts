@@ -68,10 +68,22 @@ const metricsAnnotation = 'autoscaling.alpha.kubernetes.io/metrics'
 const autoscalersV1: Converter = {
   fromStorage: object => {
     const metrics = itemsAt(object, 'spec', 'metrics')
-    const { metrics: _all, behavior: _behavior, ...spec } = { metrics: undefined, behavior: undefined, ...fieldsAt(object, 'spec') }
-    const cpu = metrics.map(metric => numberAt(metric, 'resource', 'target', 'averageUtilization')).find(value => value !== undefined)
-    const { currentMetrics: _current, conditions: _conditions, ...status } = { currentMetrics: undefined, conditions: undefined, ...fieldsAt(object, 'status') }
-    const current = itemsAt(object, 'status', 'currentMetrics').map(metric => numberAt(metric, 'resource', 'current', 'averageUtilization'))
+    const {
+      metrics: _all,
+      behavior: _behavior,
+      ...spec
+    } = { metrics: undefined, behavior: undefined, ...fieldsAt(object, 'spec') }
+    const cpu = metrics
+      .map(metric => numberAt(metric, 'resource', 'target', 'averageUtilization'))
+      .find(value => value !== undefined)
+    const {
+      currentMetrics: _current,
+      conditions: _conditions,
+      ...status
+    } = { currentMetrics: undefined, conditions: undefined, ...fieldsAt(object, 'status') }
+    const current = itemsAt(object, 'status', 'currentMetrics').map(metric =>
+      numberAt(metric, 'resource', 'current', 'averageUtilization'),
+    )
     return {
       ...object,
       spec: { ...spec, ...(cpu === undefined ? {} : { targetCPUUtilizationPercentage: cpu }) },
@@ -84,7 +96,10 @@ const autoscalersV1: Converter = {
     delete spec['targetCPUUtilizationPercentage']
     const written = textAt(draft, 'metadata', 'annotations', metricsAnnotation)
     const others: unknown = written === undefined ? [] : JSON.parse(written)
-    const own = typeof cpu === 'number' ? [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: cpu } } }] : []
+    const own =
+      typeof cpu === 'number'
+        ? [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: cpu } } }]
+        : []
     const metrics = [...own, ...(Array.isArray(others) ? others.filter(isFields) : [])]
     if (metrics.length > 0) spec['metrics'] = metrics
     return { ...draft, spec, ...(valueAt(draft, 'status') === undefined ? {} : { status: draft['status'] }) }

@@ -5,15 +5,15 @@ import { StatusError } from '#kube/status.ts'
 import type { StoreEvent } from '../access.ts'
 import { jsonOf, metadataOnly } from './answer.ts'
 import type { ApiServer } from './api-server.ts'
+import { EventQueue } from './event-queue.ts'
 import { atLeastRevision, tableOptions } from './list.ts'
-import { listOptions, type ListOptions, revisionOf } from './list-options.ts'
+import { type ListOptions, listOptions, revisionOf } from './list-options.ts'
 import type { AnswerForm } from './negotiation.ts'
 import type { ResourceRequest, TwinRequest, TwinResponse } from './request.ts'
 import { apiVersionOf, type ResourceType } from './resource-type.ts'
 import { type Selection, selectionOf } from './selection.ts'
 import { tableOf } from './table.ts'
 import { inVersion } from './versions.ts'
-import { EventQueue } from './event-queue.ts'
 
 const bookmarkEveryMs = 60_000
 const defaultTimeoutMs = 1_800_000
@@ -21,9 +21,18 @@ const defaultTimeoutMs = 1_800_000
 type WatchType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
 
 /** Opens a watch. What is wrong with the request is refused; what is wrong with its resourceVersion comes as an ERROR event. */
-export async function answerWatch(server: ApiServer, type: ResourceType, info: ResourceRequest, request: TwinRequest, form: AnswerForm): Promise<TwinResponse> {
+export async function answerWatch(
+  server: ApiServer,
+  type: ResourceType,
+  info: ResourceRequest,
+  request: TwinRequest,
+  form: AnswerForm,
+): Promise<TwinResponse> {
   const options = listOptions(request.query, 'watch')
-  const fields = info.name === undefined ? options.fieldSelector : [options.fieldSelector, `metadata.name=${info.name}`].filter(text => text !== '').join(',')
+  const fields =
+    info.name === undefined
+      ? options.fieldSelector
+      : [options.fieldSelector, `metadata.name=${info.name}`].filter(text => text !== '').join(',')
   const selection = selectionOf(type, options.labelSelector, fields)
   const queue = new EventQueue()
   const watch = new Watch(server, type, info.namespace, selection, { form, request, options, queue })
@@ -79,8 +88,10 @@ class Watch {
     const { store } = this.#server
     const wantsState = options.sendInitialEvents ?? (options.resourceVersion === '' || options.resourceVersion === '0')
     if (wantsState) {
-      for (const object of store.list(this.#type.key, this.#namespace)) if (this.#selection.matches(object)) this.#send('ADDED', object)
-      if (options.sendInitialEvents === true && options.allowsBookmarks) this.#sendBookmark({ 'k8s.io/initial-events-end': 'true' })
+      for (const object of store.list(this.#type.key, this.#namespace))
+        if (this.#selection.matches(object)) this.#send('ADDED', object)
+      if (options.sendInitialEvents === true && options.allowsBookmarks)
+        this.#sendBookmark({ 'k8s.io/initial-events-end': 'true' })
       return true
     }
     if (options.resourceVersion === '' || options.resourceVersion === '0') return true
@@ -105,30 +116,38 @@ class Watch {
   }
 
   #send(eventType: WatchType, object: KubeObject): void {
-    const { queue, form, request } = this.#options
-    const shown = inVersion(this.#type, object)
-    switch (form.shape) {
-      case 'object':
-        return queue.push(eventLine(eventType, jsonOf(shown)))
-      case 'metadata':
-        return queue.push(eventLine(eventType, JSON.stringify(metadataOnly(shown, form.version))))
-      case 'table': {
-        const table = tableOf(this.#server, this.#type, [shown], { ...tableOptions(form, request), hasColumns: !this.#hasSentColumns })
-        this.#hasSentColumns = true
-        return queue.push(eventLine(eventType, JSON.stringify(table)))
-      }
-    }
+    this.#options.queue.push(eventLine(eventType, this.#shown(inVersion(this.#type, object))))
+  }
+
+  /** The JSON of an object in the form of this watch. */
+  #shown(object: KubeObject): string {
+    const { form, request } = this.#options
+    if (form.shape === 'object') return jsonOf(object)
+    if (form.shape === 'metadata') return JSON.stringify(metadataOnly(object, form.version))
+    const hasColumns = !this.#hasSentColumns
+    this.#hasSentColumns = true
+    return JSON.stringify(tableOf(this.#server, this.#type, [object], { ...tableOptions(form, request), hasColumns }))
   }
 
   #sendBookmark(annotations: Readonly<Record<string, string>> | undefined): void {
     const { form, queue } = this.#options
-    const metadata = { resourceVersion: String(this.#server.store.revision), creationTimestamp: null, ...(annotations === undefined ? {} : { annotations }) }
+    const metadata = {
+      resourceVersion: String(this.#server.store.revision),
+      creationTimestamp: null,
+      ...(annotations === undefined ? {} : { annotations }),
+    }
     const object =
       form.shape === 'object'
         ? { kind: this.#type.kind, apiVersion: apiVersionOf(this.#type), metadata }
         : form.shape === 'metadata'
           ? { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${form.version}`, metadata }
-          : { kind: 'Table', apiVersion: `meta.k8s.io/${form.version}`, metadata: { resourceVersion: metadata.resourceVersion }, columnDefinitions: null, rows: [bookmarkRow(metadata)] }
+          : {
+              kind: 'Table',
+              apiVersion: `meta.k8s.io/${form.version}`,
+              metadata: { resourceVersion: metadata.resourceVersion },
+              columnDefinitions: null,
+              rows: [bookmarkRow(metadata)],
+            }
     queue.push(eventLine('BOOKMARK', JSON.stringify(object)))
   }
 
@@ -168,7 +187,15 @@ function atRevision(object: KubeObject, revision: number): KubeObject {
 
 function expiredAt(since: number, compacted: number): StatusError {
   const message = `too old resource version: ${since} (${compacted})`
-  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'Expired', code: 410 })
+  return new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason: 'Expired',
+    code: 410,
+  })
 }
 
 function bookmarkRow(metadata: object) {

@@ -16,7 +16,12 @@ export function webhookCaller(store: Store): { readonly call: CallWebhook; close
     const key = `${serverName ?? ''}\n${authority}`
     let agent = agents.get(key)
     if (agent === undefined) {
-      agent = new Agent({ connect: { ...(authority === '' ? {} : { ca: authority }), ...(serverName === undefined ? {} : { servername: serverName }) } })
+      agent = new Agent({
+        connect: {
+          ...(authority === '' ? {} : { ca: authority }),
+          ...(serverName === undefined ? {} : { servername: serverName }),
+        },
+      })
       agents.set(key, agent)
     }
     return agent
@@ -27,20 +32,26 @@ export function webhookCaller(store: Store): { readonly call: CallWebhook; close
       if (!target.ok) return target
       const authority = Buffer.from(textAt(clientConfig, 'caBundle') ?? '', 'base64').toString()
       try {
-        const answer = await request(`${target.url}${target.url.includes('?') ? '&' : '?'}timeout=${Math.ceil(timeoutMs / 1000)}s`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', accept: 'application/json' },
-          body: JSON.stringify(review),
-          dispatcher: agentFor(authority, target.serverName),
-          signal: AbortSignal.timeout(timeoutMs),
-        })
+        const answer = await request(
+          `${target.url}${target.url.includes('?') ? '&' : '?'}timeout=${Math.ceil(timeoutMs / 1000)}s`,
+          {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', accept: 'application/json' },
+            body: JSON.stringify(review),
+            dispatcher: agentFor(authority, target.serverName),
+            signal: AbortSignal.timeout(timeoutMs),
+          },
+        )
         const text = await answer.body.text()
         if (text.length > longestAnswerBytes) return { ok: false, problem: 'its answer is too large' }
         if (answer.statusCode !== 200) return { ok: false, problem: `it answered ${answer.statusCode}` }
         const value: unknown = JSON.parse(text)
         return isFields(value) ? { ok: true, value } : { ok: false, problem: 'its answer is no AdmissionReview' }
       } catch (cause) {
-        return { ok: false, problem: `Post ${JSON.stringify(target.url)}: ${cause instanceof Error ? cause.message : String(cause)}` }
+        return {
+          ok: false,
+          problem: `Post ${JSON.stringify(target.url)}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        }
       }
     },
     close: async () => {
@@ -49,7 +60,9 @@ export function webhookCaller(store: Store): { readonly call: CallWebhook; close
   }
 }
 
-type Target = { readonly ok: true; readonly url: string; readonly serverName: string | undefined } | { readonly ok: false; readonly problem: string }
+type Target =
+  | { readonly ok: true; readonly url: string; readonly serverName: string | undefined }
+  | { readonly ok: false; readonly problem: string }
 
 function targetOf(store: Store, clientConfig: Draft): Target {
   const url = textAt(clientConfig, 'url')
@@ -62,7 +75,10 @@ function targetOf(store: Store, clientConfig: Draft): Target {
   const endpoint = service.metadata.annotations?.[endpointAnnotation]
   if (endpoint === undefined) {
     const port = numberAt(clientConfig, 'service', 'port') ?? 443
-    return { ok: false, problem: `no endpoints available for service ${JSON.stringify(`${name}.${namespace}.svc:${port}`)}: simulated pods listen nowhere` }
+    return {
+      ok: false,
+      problem: `no endpoints available for service ${JSON.stringify(`${name}.${namespace}.svc:${port}`)}: simulated pods listen nowhere`,
+    }
   }
   return { ok: true, url: `${endpoint.replace(/\/$/, '')}${path}`, serverName: `${name}.${namespace}.svc` }
 }

@@ -4,8 +4,8 @@ import type { KubeObject } from '#kube/objects.ts'
 import { randomUuid } from '#kube/random.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import { badRequest, internalError, StatusError, statusBody } from '#kube/status.ts'
-import { byteOrder } from '../store.ts'
 import { type Draft, draftOf, fieldsAt, isFields, itemsAt, listAt, numberAt, textAt, textsAt } from '../json-value.ts'
+import { byteOrder } from '../store.ts'
 import type { ApiServer } from './api-server.ts'
 import { evaluateCel } from './cel.ts'
 import { setDefaults } from './defaults.ts'
@@ -47,7 +47,9 @@ export class Webhooks {
       setDefaults(type, object, this.#server)
     }
     const settled = { ...input, object }
-    const validating = this.#matching(validatingKey, type, settled).filter(webhook => this.#passesConditions(webhook, type, settled))
+    const validating = this.#matching(validatingKey, type, settled).filter(webhook =>
+      this.#passesConditions(webhook, type, settled),
+    )
     await Promise.all(validating.map(webhook => this.#ask(webhook, type, settled)))
     return object
   }
@@ -55,8 +57,12 @@ export class Webhooks {
   /** Webhooks whose rules and selectors match, by name of configuration, then in their order. */
   #matching(key: string, type: ResourceType, input: AdmissionInput): readonly Draft[] {
     if (!this.#server.store.has(key)) return []
-    const configurations = this.#server.store.list(key).toSorted((left, right) => byteOrder(left.metadata.name, right.metadata.name))
-    return configurations.flatMap(configuration => itemsAt(configuration, 'webhooks')).filter(webhook => this.#matches(webhook, type, input))
+    const configurations = this.#server.store
+      .list(key)
+      .toSorted((left, right) => byteOrder(left.metadata.name, right.metadata.name))
+    return configurations
+      .flatMap(configuration => itemsAt(configuration, 'webhooks'))
+      .filter(webhook => this.#matches(webhook, type, input))
   }
 
   #matches(webhook: Draft, type: ResourceType, input: AdmissionInput): boolean {
@@ -72,9 +78,17 @@ export class Webhooks {
     if (!isRuled) return false
     const labels = textsAt(input.object, 'metadata', 'labels')
     const before = input.existing === undefined ? undefined : textsAt(input.existing, 'metadata', 'labels')
-    if (!selects(webhook, 'objectSelector', labels) && !(before !== undefined && selects(webhook, 'objectSelector', before))) return false
-    const namespace = type.key === 'namespaces' ? input.object : this.#server.store.get('namespaces', undefined, textAt(input.object, 'metadata', 'namespace') ?? '')
-    return namespace === undefined || !(type.isNamespaced || type.key === 'namespaces') || selects(webhook, 'namespaceSelector', textsAt(namespace, 'metadata', 'labels'))
+    if (!selects(webhook, 'objectSelector', labels) && !(before !== undefined && selects(webhook, 'objectSelector', before)))
+      return false
+    const namespace =
+      type.key === 'namespaces'
+        ? input.object
+        : this.#server.store.get('namespaces', undefined, textAt(input.object, 'metadata', 'namespace') ?? '')
+    return (
+      namespace === undefined ||
+      !(type.isNamespaced || type.key === 'namespaces') ||
+      selects(webhook, 'namespaceSelector', textsAt(namespace, 'metadata', 'labels'))
+    )
   }
 
   /** @throws StatusError 403 where a condition cannot be told and the webhook must not be passed over. */
@@ -103,7 +117,10 @@ export class Webhooks {
     const parsed: unknown = JSON.parse(Buffer.from(encoded, 'base64').toString())
     const operations = readJsonPatch(parsed)
     const result = operations.ok ? applyJsonPatch(input.object, operations.value) : operations
-    if (!result.ok) throw internalError(`webhook ${JSON.stringify(textAt(webhook, 'name') ?? '')}: its patch does not apply: ${result.problem.expected}`)
+    if (!result.ok)
+      throw internalError(
+        `webhook ${JSON.stringify(textAt(webhook, 'name') ?? '')}: its patch does not apply: ${result.problem.expected}`,
+      )
     return isFields(result.value) ? draftOf(result.value) : undefined
   }
 

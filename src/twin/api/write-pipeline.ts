@@ -1,17 +1,27 @@
 // How objects are created and changed, whoever asks: clients over HTTP (with webhooks in between) and the simulated components.
 // The order of steps is upstream's and observable: names, defaults, admission, system fields, validation, ownership, commit.
-import type { KubeObject } from '#kube/objects.ts'
+
 import { generatedName } from '#kube/names.ts'
+import type { KubeObject } from '#kube/objects.ts'
 import { randomUuid } from '#kube/random.ts'
-import { alreadyExists, badRequest, conflict, internalError, notFound, StatusError, type Subject, statusBody } from '#kube/status.ts'
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  internalError,
+  notFound,
+  StatusError,
+  type Subject,
+  statusBody,
+} from '#kube/status.ts'
 import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, textAt } from '../json-value.ts'
+import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
 import { admitCreate, admitUpdate } from './admission.ts'
 import { type ApiServer, timestamp, type User } from './api-server.ts'
 import { setDefaults } from './defaults.ts'
 import { generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
 import { apiVersionOf, hasSubresource, type ResourceType } from './resource-type.ts'
 import { validateCreate, validateUpdate } from './validation.ts'
-import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
 
 export interface WriteOptions {
   readonly user: User
@@ -30,7 +40,12 @@ export function subjectOf(type: ResourceType): Subject {
 export function asStored(draft: Draft): KubeObject {
   const metadata = fieldsAt(draft, 'metadata')
   const { apiVersion, kind } = draft
-  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || metadata === undefined || typeof metadata['name'] !== 'string') {
+  if (
+    typeof apiVersion !== 'string' ||
+    typeof kind !== 'string' ||
+    metadata === undefined ||
+    typeof metadata['name'] !== 'string'
+  ) {
     throw internalError('an object without apiVersion, kind or metadata.name reached the store')
   }
   return frozen({ ...draft, apiVersion, kind, metadata: { ...metadata, name: metadata['name'] } })
@@ -111,7 +126,8 @@ export class WritePipeline {
     const metadata = fieldsAt(draft, 'metadata') ?? {}
     if (hasGeneration(type, this.#server.minor)) {
       const generation = existing.metadata.generation ?? 1
-      metadata['generation'] = options.subresource !== 'status' && generationRises(type, draft, existing) ? generation + 1 : generation
+      metadata['generation'] =
+        options.subresource !== 'status' && generationRises(type, draft, existing) ? generation + 1 : generation
     }
     validateUpdate(this.#server, type, draft, existing, options.subresource)
     if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
@@ -165,17 +181,30 @@ function agreeOnNamespace(type: ResourceType, metadata: Draft, namespace: string
 }
 
 export function modified(type: ResourceType, name: string): StatusError {
-  return conflict(subjectOf(type), name, 'the object has been modified; please apply your changes to the latest version and try again')
+  return conflict(
+    subjectOf(type),
+    name,
+    'the object has been modified; please apply your changes to the latest version and try again',
+  )
 }
 
 function needsResourceVersion(type: ResourceType): boolean {
-  return type.custom !== undefined || type.key === 'poddisruptionbudgets.policy' || type.key === 'leases.coordination.k8s.io' || type.key === 'apiservices.apiregistration.k8s.io'
+  return (
+    type.custom !== undefined ||
+    type.key === 'poddisruptionbudgets.policy' ||
+    type.key === 'leases.coordination.k8s.io' ||
+    type.key === 'apiservices.apiregistration.k8s.io'
+  )
 }
 
 function missingResourceVersion(type: ResourceType, name: string): StatusError {
   const why = 'metadata.resourceVersion: Invalid value: 0: must be specified for an update'
   const qualified = type.group === '' ? type.kind : `${type.kind}.${type.group}`
-  const cause = { reason: 'FieldValueInvalid', message: 'Invalid value: 0: must be specified for an update', field: 'metadata.resourceVersion' }
+  const cause = {
+    reason: 'FieldValueInvalid',
+    message: 'Invalid value: 0: must be specified for an update',
+    field: 'metadata.resourceVersion',
+  }
   const details = { name, ...(type.group === '' ? {} : { group: type.group }), kind: type.kind, causes: [cause] }
   return new StatusError(statusBody(422, `${qualified} "${name}" is invalid: ${why}`, 'Invalid', details))
 }

@@ -1,6 +1,7 @@
 // Sets of fields of an object, as managedFields records them (FieldsV1), and their algebra.
-import { isFields, isSame, setField } from '../json-value.ts'
+
 import type { Draft } from '../json-value.ts'
+import { isFields, isSame, setField } from '../json-value.ts'
 import { memberSchema, type Schema } from '../schema/schema.ts'
 
 /** A field and what is below it. `f:spec`, `k:{"name":"c"}`, `v:"x"` are path elements as FieldsV1 writes them. */
@@ -17,7 +18,19 @@ export function isEmptySet(set: FieldSet): boolean {
 }
 
 /** Metadata that nobody owns. */
-const unowned = new Set(['name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'managedFields', 'generateName'])
+const unowned = new Set([
+  'name',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'selfLink',
+  'managedFields',
+  'generateName',
+])
 
 /** The fields an object sets, without those that nobody owns. */
 export function fieldsOfObject(schema: Schema, object: Draft): FieldSet {
@@ -49,7 +62,11 @@ function fieldsOf(schema: Schema, value: unknown): FieldSet {
     if (elements.length === 0 || elements.some(({ element }) => element === undefined)) return leaf
     const children = new Map<string, FieldSet>()
     for (const { element, item } of elements) {
-      if (element !== undefined) children.set(element, element.startsWith('k:') ? { isMember: true, children: fieldsOf(schema.item, item).children } : leaf)
+      if (element !== undefined)
+        children.set(
+          element,
+          element.startsWith('k:') ? { isMember: true, children: fieldsOf(schema.item, item).children } : leaf,
+        )
     }
     return { isMember: true, children }
   }
@@ -99,7 +116,8 @@ export function fromFieldsV1(fields: unknown): FieldSet {
 export function toFieldsV1(set: FieldSet): Draft {
   const fields: Draft = {}
   if (set.isMember && set.children.size > 0) fields['.'] = {}
-  for (const [element, below] of [...set.children].toSorted(([left], [right]) => (left < right ? -1 : 1))) setField(fields, element, toFieldsV1(below))
+  for (const [element, below] of [...set.children].toSorted(([left], [right]) => (left < right ? -1 : 1)))
+    setField(fields, element, toFieldsV1(below))
   return fields
 }
 
@@ -135,7 +153,9 @@ export function intersection(left: FieldSet, right: FieldSet): FieldSet {
 
 /** The paths of all members, each as its elements. */
 export function paths(set: FieldSet, prefix: readonly string[] = []): readonly (readonly string[])[] {
-  const below = [...set.children].toSorted(([left], [right]) => (left < right ? -1 : 1)).flatMap(([element, child]) => paths(child, [...prefix, element]))
+  const below = [...set.children]
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
+    .flatMap(([element, child]) => paths(child, [...prefix, element]))
   return set.isMember ? [prefix, ...below] : below
 }
 
@@ -147,7 +167,9 @@ export function pathText(path: readonly string[]): string {
       if (element.startsWith('f:')) return `.${rest}`
       if (element.startsWith('k:')) {
         const keys: unknown = JSON.parse(rest)
-        return `[${Object.entries(isFields(keys) ? keys : {}).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(',')}]`
+        return `[${Object.entries(isFields(keys) ? keys : {})
+          .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+          .join(',')}]`
       }
       return element.startsWith('v:') ? `[=${rest}]` : `[${rest}]`
     })
@@ -175,7 +197,11 @@ export function valueAtPath(object: unknown, path: readonly string[], schema: Sc
 }
 
 /** Members of `set` whose values differ between two objects, or that only one of them has. */
-export function changedFields(schema: Schema, before: Draft, after: Draft): { readonly changed: FieldSet; readonly removed: FieldSet } {
+export function changedFields(
+  schema: Schema,
+  before: Draft,
+  after: Draft,
+): { readonly changed: FieldSet; readonly removed: FieldSet } {
   const old = fieldsOfObject(schema, before)
   const now = fieldsOfObject(schema, after)
   const removed = difference(old, now)

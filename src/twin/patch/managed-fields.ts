@@ -5,7 +5,16 @@ import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-pipeline.ts'
 import { type Draft, fieldsAt, isFields, itemsAt, textAt, valueAt } from '../json-value.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
-import { changedFields, difference, fieldsOfObject, type FieldSet, fromFieldsV1, isEmptySet, toFieldsV1, union } from './field-set.ts'
+import {
+  changedFields,
+  difference,
+  type FieldSet,
+  fieldsOfObject,
+  fromFieldsV1,
+  isEmptySet,
+  toFieldsV1,
+  union,
+} from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {
@@ -65,7 +74,9 @@ function entryOf({ manager, operation, apiVersion, subresource, time, fields }: 
 function merged(ownerships: readonly Ownership[]): readonly Ownership[] {
   const updates = ownerships.filter(ownership => ownership.operation === 'Update')
   if (updates.length <= mostUpdates) return ownerships
-  const oldest = updates.toSorted((left, right) => (left.time ?? '').localeCompare(right.time ?? '')).slice(0, updates.length - mostUpdates + 1)
+  const oldest = updates
+    .toSorted((left, right) => (left.time ?? '').localeCompare(right.time ?? ''))
+    .slice(0, updates.length - mostUpdates + 1)
   const [first] = oldest
   if (first === undefined) return ownerships
   const fields = oldest.reduce((set, ownership) => union(set, ownership.fields), first.fields)
@@ -79,7 +90,13 @@ export function trackCreate(server: ApiServer, type: ResourceType, draft: Draft,
 }
 
 /** Moves what an update changed to the one who made it. */
-export function trackUpdate(server: ApiServer, type: ResourceType, draft: Draft, existing: KubeObject, options: WriteOptions): void {
+export function trackUpdate(
+  server: ApiServer,
+  type: ResourceType,
+  draft: Draft,
+  existing: KubeObject,
+  options: WriteOptions,
+): void {
   const metadata = fieldsAt(draft, 'metadata')
   const sent = valueAt(draft, 'metadata', 'managedFields')
   if (isReset(sent)) {
@@ -102,12 +119,17 @@ interface UpdateInput {
   readonly options: WriteOptions
 }
 
-function afterUpdate(server: ApiServer, type: ResourceType, { draft, existing, known, options }: UpdateInput): readonly Ownership[] {
+function afterUpdate(
+  server: ApiServer,
+  type: ResourceType,
+  { draft, existing, known, options }: UpdateInput,
+): readonly Ownership[] {
   const { changed, removed } = changedFields(kindSchema(type), { ...existing }, draft)
   if (isEmptySet(changed) && isEmptySet(removed)) return known
   const own = ownershipBy(server, type, options, changed)
   const others = known.map(ownership => {
-    if (isSameManager(ownership, own)) return { ...ownership, time: own.time, fields: difference(union(ownership.fields, changed), removed) }
+    if (isSameManager(ownership, own))
+      return { ...ownership, time: own.time, fields: difference(union(ownership.fields, changed), removed) }
     return { ...ownership, fields: difference(difference(ownership.fields, changed), removed) }
   })
   return known.some(ownership => isSameManager(ownership, own)) || isEmptySet(changed) ? others : [...others, own]
@@ -115,11 +137,18 @@ function afterUpdate(server: ApiServer, type: ResourceType, { draft, existing, k
 
 /** `[]` and `[{}]` say that the records are to be forgotten. */
 function isReset(sent: unknown): boolean {
-  return Array.isArray(sent) && (sent.length === 0 || (sent.length === 1 && isFields(sent[0]) && Object.keys(sent[0]).length === 0))
+  return (
+    Array.isArray(sent) && (sent.length === 0 || (sent.length === 1 && isFields(sent[0]) && Object.keys(sent[0]).length === 0))
+  )
 }
 
 export function isSameManager(left: Ownership, right: Ownership): boolean {
-  return left.manager === right.manager && left.operation === right.operation && left.apiVersion === right.apiVersion && left.subresource === right.subresource
+  return (
+    left.manager === right.manager &&
+    left.operation === right.operation &&
+    left.apiVersion === right.apiVersion &&
+    left.subresource === right.subresource
+  )
 }
 
 export function ownershipBy(server: ApiServer, type: ResourceType, options: WriteOptions, fields: FieldSet): Ownership {

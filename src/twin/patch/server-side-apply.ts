@@ -1,13 +1,25 @@
 // Server-side apply: an applied configuration merged into the live object, by who owns what.
-import { badRequest, StatusError, statusBody } from '#kube/status.ts'
+
 import type { KubeObject } from '#kube/objects.ts'
+import { badRequest, StatusError, statusBody } from '#kube/status.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-pipeline.ts'
 import { copyOf, type Draft, draftOf, fieldsAt, isFields, isSame, setField, valueAt } from '../json-value.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import { memberSchema, type Schema } from '../schema/schema.ts'
-import { difference, elementOf, emptySet, fieldsOfObject, type FieldSet, intersection, pathText, paths, union, valueAtPath } from './field-set.ts'
+import {
+  difference,
+  elementOf,
+  emptySet,
+  type FieldSet,
+  fieldsOfObject,
+  intersection,
+  paths,
+  pathText,
+  union,
+  valueAtPath,
+} from './field-set.ts'
 import { isSameManager, type Ownership, ownershipsOf, writeOwnerships } from './managed-fields.ts'
 
 export interface ApplyOptions extends WriteOptions {
@@ -16,8 +28,15 @@ export interface ApplyOptions extends WriteOptions {
 }
 
 /** The live object with `applied` merged in, ownership included. @throws StatusError 409 on conflicts, 400 for managedFields in the body. */
-export function applied(server: ApiServer, type: ResourceType, existing: KubeObject | undefined, configuration: Draft, options: ApplyOptions): Draft {
-  if (valueAt(configuration, 'metadata', 'managedFields') !== undefined && !isEmptyList(configuration)) throw badRequest('metadata.managedFields must be nil')
+export function applied(
+  server: ApiServer,
+  type: ResourceType,
+  existing: KubeObject | undefined,
+  configuration: Draft,
+  options: ApplyOptions,
+): Draft {
+  if (valueAt(configuration, 'metadata', 'managedFields') !== undefined && !isEmptyList(configuration))
+    throw badRequest('metadata.managedFields must be nil')
   const schema = kindSchema(type)
   const wanted = fieldsOfObject(schema, configuration)
   const own: Ownership = {
@@ -45,7 +64,16 @@ export function applied(server: ApiServer, type: ResourceType, existing: KubeObj
   const dropped = difference(before?.fields ?? emptySet, wanted)
   const orphaned = left.reduce((set, owner) => difference(set, owner.fields), dropped)
   removeFields(schema, merged, orphaned)
-  writeOwnerships(merged, [...left, { ...own, time: before !== undefined && isSame([...paths(before.fields)], [...paths(wanted)]) && isUnchanged(live, merged) ? before.time : own.time }])
+  writeOwnerships(merged, [
+    ...left,
+    {
+      ...own,
+      time:
+        before !== undefined && isSame([...paths(before.fields)], [...paths(wanted)]) && isUnchanged(live, merged)
+          ? before.time
+          : own.time,
+    },
+  ])
   return merged
 }
 
@@ -64,7 +92,16 @@ function knownOwnerships(server: ApiServer, type: ResourceType, existing: KubeOb
   const known = ownershipsOf(existing)
   if (known.length > 0) return known
   const fields = fieldsOfObject(kindSchema(type), { ...existing })
-  return [{ manager: 'before-first-apply', operation: 'Update', apiVersion: apiVersionOf(type), subresource: undefined, time: timestamp(server.clock.now()), fields }]
+  return [
+    {
+      manager: 'before-first-apply',
+      operation: 'Update',
+      apiVersion: apiVersionOf(type),
+      subresource: undefined,
+      time: timestamp(server.clock.now()),
+      fields,
+    },
+  ]
 }
 
 interface Conflict {
@@ -73,7 +110,11 @@ interface Conflict {
 }
 
 /** Fields of another owner whose value the merge changes. */
-function conflictsWith(owner: Ownership, wanted: FieldSet, objects: { readonly schema: Schema; readonly live: Draft; readonly merged: Draft }): readonly Conflict[] {
+function conflictsWith(
+  owner: Ownership,
+  wanted: FieldSet,
+  objects: { readonly schema: Schema; readonly live: Draft; readonly merged: Draft },
+): readonly Conflict[] {
   const shared = intersection(owner.fields, wanted)
   return paths(shared).flatMap(path => {
     const before = valueAtPath(objects.live, path, objects.schema)
@@ -112,7 +153,11 @@ function conflictError(conflicts: readonly Conflict[]): StatusError {
     conflicts.length === 1 && only !== undefined
       ? `Apply failed with 1 conflict: conflict with ${ownerText(only.owner)}: ${pathText(only.path)}`
       : `Apply failed with ${conflicts.length} conflicts: ${lines.join('\n')}`
-  const causes = conflicts.map(({ owner, path }) => ({ reason: 'FieldManagerConflict', message: `conflict with ${ownerText(owner)}`, field: pathText(path) }))
+  const causes = conflicts.map(({ owner, path }) => ({
+    reason: 'FieldManagerConflict',
+    message: `conflict with ${ownerText(owner)}`,
+    field: pathText(path),
+  }))
   return new StatusError(statusBody(409, message, 'Conflict', { causes }))
 }
 
@@ -128,7 +173,8 @@ function mergeApplied(schema: Schema, live: Draft, configuration: Draft): Draft 
 
 function mergeValue(schema: Schema, live: unknown, value: unknown): unknown {
   if (isFields(value)) {
-    const isAtomic = (schema.kind === 'struct' && schema.isAtomic) || (schema.kind === 'map' && schema.isAtomic) || schema.kind === 'scalar'
+    const isAtomic =
+      (schema.kind === 'struct' && schema.isAtomic) || (schema.kind === 'map' && schema.isAtomic) || schema.kind === 'scalar'
     return isAtomic || !isFields(live) ? copyOf(value) : mergeApplied(schema, live, value)
   }
   if (!Array.isArray(value) || schema.kind !== 'list' || schema.semantics.list.kind === 'atomic') return copyOf(value)
@@ -144,7 +190,11 @@ function mergeValue(schema: Schema, live: unknown, value: unknown): unknown {
 }
 
 /** Applied items in the order of the configuration, at the places where items of it stood. */
-function appliedOrder(schema: Extract<Schema, { kind: 'list' }>, merged: readonly unknown[], value: readonly unknown[]): unknown[] {
+function appliedOrder(
+  schema: Extract<Schema, { kind: 'list' }>,
+  merged: readonly unknown[],
+  value: readonly unknown[],
+): unknown[] {
   const wanted = value.map(item => elementOf(schema, item))
   const queue = wanted.map(element => merged.find(candidate => elementOf(schema, candidate) === element))
   return merged.map(item => (wanted.includes(elementOf(schema, item)) ? queue.shift() : item))
@@ -168,4 +218,3 @@ function removeFields(schema: Schema, value: unknown, set: FieldSet): void {
     }
   }
 }
-

@@ -2,8 +2,8 @@
 // `$deleteFromPrimitiveList/…` and `$setElementOrder/…`.
 import { badRequest } from '#kube/status.ts'
 import { copyOf, type Draft, isFields, isSame, setField } from '../json-value.ts'
-import { type FieldSchema, memberSchema, type Schema } from '../schema/schema.ts'
 import type { ListSemantics } from '../schema/list-semantics.ts'
+import { type FieldSchema, memberSchema, type Schema } from '../schema/schema.ts'
 
 /** `original` with `patch` merged in; neither is changed. @throws StatusError 400 for directives that make no sense. */
 export function strategicMerge(schema: Schema, original: Draft, patch: Draft): Draft {
@@ -31,7 +31,13 @@ function mergeFields(schema: Schema, original: Draft, patch: Draft): Draft | und
     if (name.startsWith(directive.deleteFrom)) deleteItems(merged, name.slice(directive.deleteFrom.length), value)
   }
   for (const [name, value] of Object.entries(patch)) {
-    if (name === directive.patch || name === directive.retainKeys || name.startsWith(directive.setOrder) || name.startsWith(directive.deleteFrom)) continue
+    if (
+      name === directive.patch ||
+      name === directive.retainKeys ||
+      name.startsWith(directive.setOrder) ||
+      name.startsWith(directive.deleteFrom)
+    )
+      continue
     if (value === null) {
       delete merged[name]
       continue
@@ -57,7 +63,11 @@ function mergeField(schema: Schema, merged: Draft, name: string, patch: FieldPat
   const present = Object.hasOwn(merged, name) ? merged[name] : undefined
   if (Array.isArray(patch.value)) {
     const semantics = member.kind === 'list' ? member.semantics : undefined
-    setField(merged, name, mergeList(member.kind === 'list' ? member.item : member, semantics, present, { value: patch.value, order: patch.order }))
+    setField(
+      merged,
+      name,
+      mergeList(member.kind === 'list' ? member.item : member, semantics, present, { value: patch.value, order: patch.order }),
+    )
     return
   }
   if (!isFields(patch.value)) {
@@ -77,7 +87,11 @@ function mergeField(schema: Schema, merged: Draft, name: string, patch: FieldPat
 function deleteItems(merged: Draft, name: string, values: unknown): void {
   const present = merged[name]
   if (!Array.isArray(values) || !Array.isArray(present)) return
-  setField(merged, name, present.filter(item => !values.some(value => isSame(value, item))))
+  setField(
+    merged,
+    name,
+    present.filter(item => !values.some(value => isSame(value, item))),
+  )
 }
 
 interface ListPatch {
@@ -99,7 +113,9 @@ function mergeSet(original: readonly unknown[], patch: ListPatch): unknown[] {
 }
 
 function mergeKeyed(item: Schema, original: readonly unknown[], key: string, patch: ListPatch): unknown[] {
-  const isReplaced = patch.value.some(value => isFields(value) && value[directive.patch] === 'replace' && value[key] === undefined)
+  const isReplaced = patch.value.some(
+    value => isFields(value) && value[directive.patch] === 'replace' && value[key] === undefined,
+  )
   let merged: unknown[] = isReplaced ? [] : [...original]
   for (const value of patch.value) {
     if (!isFields(value)) throw badRequest(`expected an object in a list that is merged by ${JSON.stringify(key)}`)
@@ -117,17 +133,26 @@ function mergeKeyed(item: Schema, original: readonly unknown[], key: string, pat
       else merged[at] = result
     }
   }
-  return Array.isArray(patch.order) ? inOrder(merged, patch.order, element => (isFields(element) ? element[key] : undefined), key) : merged
+  return Array.isArray(patch.order)
+    ? inOrder(merged, patch.order, element => (isFields(element) ? element[key] : undefined), key)
+    : merged
 }
 
 /** Items named by the order first among themselves; the others keep their place relative to their neighbours. */
-function inOrder(items: readonly unknown[], order: readonly unknown[], identityOf: (item: unknown) => unknown, key?: string): unknown[] {
+function inOrder(
+  items: readonly unknown[],
+  order: readonly unknown[],
+  identityOf: (item: unknown) => unknown,
+  key?: string,
+): unknown[] {
   const wanted = order.map(entry => (key === undefined ? entry : isFields(entry) ? entry[key] : undefined))
   const rankOf = (item: unknown) => wanted.findIndex(identity => isSame(identity, identityOf(item)))
   const ranked = items.filter(item => rankOf(item) >= 0).toSorted((left, right) => rankOf(left) - rankOf(right))
   const result: unknown[] = []
   // Items that the order does not name stay behind the item they followed.
-  const others = items.flatMap((item, index) => (rankOf(item) < 0 ? [{ item, after: items.slice(0, index).findLast(previous => rankOf(previous) >= 0) }] : []))
+  const others = items.flatMap((item, index) =>
+    rankOf(item) < 0 ? [{ item, after: items.slice(0, index).findLast(previous => rankOf(previous) >= 0) }] : [],
+  )
   for (const { item, after } of others) if (after === undefined) result.push(item)
   for (const item of ranked) {
     result.push(item)
@@ -144,9 +169,20 @@ function withoutDirectivesIn(value: unknown): unknown {
 function withoutDirectives(patch: Draft): Draft {
   const content: Draft = {}
   for (const [name, value] of Object.entries(patch)) {
-    if (name === directive.patch || name === directive.retainKeys || name.startsWith(directive.setOrder) || name.startsWith(directive.deleteFrom)) continue
+    if (
+      name === directive.patch ||
+      name === directive.retainKeys ||
+      name.startsWith(directive.setOrder) ||
+      name.startsWith(directive.deleteFrom)
+    )
+      continue
     if (value === null) continue
-    if (Array.isArray(value)) setField(content, name, value.filter(item => !(isFields(item) && item[directive.patch] === 'delete')).map(withoutDirectivesIn))
+    if (Array.isArray(value))
+      setField(
+        content,
+        name,
+        value.filter(item => !(isFields(item) && item[directive.patch] === 'delete')).map(withoutDirectivesIn),
+      )
     else setField(content, name, isFields(value) ? withoutDirectives(value) : copyOf(value))
   }
   return content

@@ -1,9 +1,10 @@
 // The schema of any resource that is served.
-import { type Draft, fieldsAt, listAt, textAt, valueAt } from '../json-value.ts'
+
 import type { ResourceType } from '../api/resource-type.ts'
-import { atomicList, anySchema, type FieldSchema, type Schema, type StructSchema } from './schema.ts'
-import { builtInSchema, structSchema } from './schema-table.ts'
+import { type Draft, fieldsAt, listAt, textAt, valueAt } from '../json-value.ts'
 import type { ListSemantics } from './list-semantics.ts'
+import { anySchema, atomicList, type FieldSchema, type Schema, type StructSchema } from './schema.ts'
+import { builtInSchema, structSchema } from './schema-table.ts'
 
 const customSchemas = new WeakMap<Draft, StructSchema>()
 
@@ -69,7 +70,8 @@ function convertObject(definition: Draft): Schema {
     fields.set(name, { schema: convert(fieldsAt(properties, name)), isRequired: required.includes(name) })
   }
   if (definition['x-kubernetes-embedded-resource'] === true) {
-    for (const name of ['apiVersion', 'kind']) fields.set(name, { schema: { kind: 'scalar', scalar: 'string' }, isRequired: false })
+    for (const name of ['apiVersion', 'kind'])
+      fields.set(name, { schema: { kind: 'scalar', scalar: 'string' }, isRequired: false })
     fields.set('metadata', { schema: structSchema('V1ObjectMeta'), isRequired: false })
   }
   return { kind: 'struct', name: '', fields, isAtomic, preservesUnknown }

@@ -2,7 +2,10 @@
 
 export interface ListSemantics {
   /** Server-side apply: keys of a map-like list, `set`, or `atomic`. */
-  readonly list: { readonly kind: 'map'; readonly keys: readonly string[] } | { readonly kind: 'set' } | { readonly kind: 'atomic' }
+  readonly list:
+    | { readonly kind: 'map'; readonly keys: readonly string[] }
+    | { readonly kind: 'set' }
+    | { readonly kind: 'atomic' }
   /** Strategic merge: the one key, where lists merge at all. */
   readonly mergeKey?: string
   readonly isMergedSet?: boolean
@@ -109,7 +112,11 @@ export const atomicStructs: ReadonlySet<string> = new Set([
 ])
 
 /** Maps that are owned and replaced as a whole. */
-export const atomicMaps: ReadonlySet<string> = new Set(['PodSpec.nodeSelector', 'ServiceSpec.selector', 'ReplicationControllerSpec.selector'])
+export const atomicMaps: ReadonlySet<string> = new Set([
+  'PodSpec.nodeSelector',
+  'ServiceSpec.selector',
+  'ReplicationControllerSpec.selector',
+])
 
 /** Structs that strategic merge replaces, or of which it keeps only named keys. */
 export const patchedStructs: Readonly<Record<string, 'replace' | 'retainKeys'>> = {

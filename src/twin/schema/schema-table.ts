@@ -41,7 +41,13 @@ export function structSchema(definition: string): StructSchema {
   if (codes === undefined) throw new Error(`the schema table has no definition ${definition}`)
   const name = structName(definition)
   const fields = new Map<string, FieldSchema>()
-  const struct: StructSchema = { kind: 'struct', name: definition, fields, isAtomic: atomicStructs.has(name), preservesUnknown: false }
+  const struct: StructSchema = {
+    kind: 'struct',
+    name: definition,
+    fields,
+    isAtomic: atomicStructs.has(name),
+    preservesUnknown: false,
+  }
   // Before its fields, since definitions may contain themselves.
   structs.set(definition, struct)
   for (const [field, code] of Object.entries(codes)) fields.set(field, fieldSchema(`${name}.${field}`, code))

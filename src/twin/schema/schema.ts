@@ -1,7 +1,17 @@
 // What is known of the shape of objects, for built-in and custom kinds alike: which fields there are, how lists merge.
 import type { ListSemantics } from './list-semantics.ts'
 
-export type Scalar = 'string' | 'bytes' | 'int32' | 'int64' | 'double' | 'boolean' | 'time' | 'micro-time' | 'int-or-string' | 'quantity'
+export type Scalar =
+  | 'string'
+  | 'bytes'
+  | 'int32'
+  | 'int64'
+  | 'double'
+  | 'boolean'
+  | 'time'
+  | 'micro-time'
+  | 'int-or-string'
+  | 'quantity'
 
 export type Schema =
   | { readonly kind: 'any' }
