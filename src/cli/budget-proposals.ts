@@ -3,6 +3,8 @@ import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { KubeObject, LabelSelector } from '#kube/objects.ts'
 import type { Plan } from '#planning/plan-record.ts'
 
+const budgeted: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'ReplicaSet', 'ReplicationController'])
+
 /** One budget a workload whose pods stay because no budget covers them, maxUnavailable 1, selecting as the workload itself does. */
 export function budgetProposals(state: ClusterState, plan: Plan): KubeObject[] {
   const workloads = new Map<string, KubeObject>()
@@ -10,6 +12,8 @@ export function budgetProposals(state: ClusterState, plan: Plan): KubeObject[] {
     const wantsBudget = one.code === 'NoPDB' || one.also.includes('NoPDB')
     if (!wantsBudget || one.workload === undefined) continue
     const { kind, namespace, name } = one.workload
+    // The budget's arithmetic needs a scale; a DaemonSet's pods are not moved anyway.
+    if (!budgeted.has(kind)) continue
     const object = state.object(kind, namespace, name)
     if (object !== undefined) workloads.set(`${namespace}/${name}`, object)
   }

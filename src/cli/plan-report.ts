@@ -1,5 +1,6 @@
 // A plan as a person reads it: the nodes, the moves with their reasons, what stays and why, the nodes afterwards.
 import type { Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
+import { ownerLabel } from '#planning/policy.ts'
 import { staySentence } from '#planning/sentences.ts'
 import { type Terminal, table } from './terminal.ts'
 
@@ -85,4 +86,24 @@ export function staySummary(unmovable: readonly { readonly workload: string; rea
   return unmovable.length === 0
     ? 'every pod may be moved'
     : `${unmovable.length} pods stay: ${parts.join(', ')} (ballast plan says why each)`
+}
+
+/** What the user could add so that more may be moved, where the goals ask for more. */
+export function adviceLines(plan: Plan): string[] {
+  if (plan.outcome === 'met') return []
+  const count = (code: Unmovable['code']) => plan.unmovable.filter(one => one.code === code || one.also.includes(code)).length
+  const unlabelled = count('Unlabelled')
+  const unbudgeted = count('NoPDB')
+  return [
+    ...(unlabelled === 0
+      ? []
+      : [
+          `to let pods of a workload be moved (${unlabelled} pods belong to nobody): kubectl label deployment NAME -n NAMESPACE ${ownerLabel}=descheduler`,
+        ]),
+    ...(unbudgeted === 0
+      ? []
+      : [
+          `to give budgets to workloads without one (${unbudgeted} pods): ballast plan --cluster ... --emit-pdbs | kubectl apply -f -`,
+        ]),
+  ]
 }

@@ -28,7 +28,7 @@ import {
   type Surroundings,
 } from './command-line.ts'
 import { nodeFigures, nodeTable } from './node-table.ts'
-import { goalLines, moveTable, shareTable, stayTable } from './plan-report.ts'
+import { adviceLines, goalLines, moveTable, shareTable, stayTable } from './plan-report.ts'
 
 interface PlanOptions extends SourceOptions {
   readonly policy?: string
@@ -177,6 +177,7 @@ function printTable(made: Plan, cluster: LoadedCluster, policy: RebalancePolicy,
   }
   for (const line of goalLines(made, terminal.colour)) terminal.write(line)
   for (const line of explanationLines(made)) terminal.write(line)
+  for (const line of adviceLines(made)) terminal.write(line)
 }
 
 function verifyFile(file: string, cluster: LoadedCluster, { terminal }: Surroundings): ExitCode {
