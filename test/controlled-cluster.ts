@@ -8,6 +8,7 @@ import { ConnectionError } from '#kube/connection-error.ts'
 import { type Log, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
+import type { GroupVersionResource } from '#kube/resource.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import type { Transport, TransportRequest } from '#kube/transport.ts'
 import { type Solution, type Solve, solveInChild } from '#planning/solve.ts'
@@ -65,6 +66,8 @@ export class ControlledCluster implements AsyncDisposable {
   readonly #token: string
   readonly #random: () => number
   readonly #webhooks: Parts['webhooks']
+  /** Called with each write of a controller (verb and path) before it reaches the server: what else happens in the cluster just then. */
+  meanwhile: (write: string) => Promise<void> | void = () => undefined
   #kill: Kill | undefined
   #controller: { stop: AbortController; dead: AbortController; done: Promise<void> } | undefined
   #started = 0
@@ -166,6 +169,21 @@ export class ControlledCluster implements AsyncDisposable {
     await this.admin.resource<RebalancePolicy>(rebalancePolicies).patch(policy, { type: 'merge', body }, { signal: this.#signal })
   }
 
+  /** What a person or another program does: a merge patch as administrator. */
+  async change(
+    resource: GroupVersionResource,
+    at: { readonly name: string; readonly namespace?: string },
+    body: object,
+  ): Promise<void> {
+    await this.admin
+      .resource(resource)
+      .patch(
+        at.name,
+        { type: 'merge', body },
+        { signal: this.#signal, ...(at.namespace === undefined ? {} : { namespace: at.namespace }) },
+      )
+  }
+
   async approve(plan: RebalancePlan): Promise<void> {
     const body = { spec: { approved: true, approvedHash: plan.spec.snapshotHash } }
     await this.admin
@@ -217,6 +235,7 @@ export class ControlledCluster implements AsyncDisposable {
             throw new ConnectionError('killed')
           }
           this.writes.push(`${request.verb} ${request.path}`)
+          await this.meanwhile(`${request.verb} ${request.path}`)
           const answer = await inner.request(request)
           if (answer.status === 403) this.forbidden.push(`${request.verb} ${request.path}`)
           if (this.#kill?.when === 'after' && this.#kill.write === number) {

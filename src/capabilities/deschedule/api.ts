@@ -19,5 +19,4 @@ export const eventReasons = {
   mismatch: 'LandingMismatch',
   invalid: 'InvalidSpec',
   paused: 'PlanPaused',
-  contradiction: 'OwnerContradiction',
 } as const

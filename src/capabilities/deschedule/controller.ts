@@ -149,6 +149,7 @@ class DescheduleLoop {
       await this.#cleanUp('left by an earlier leader', signal)
       this.#isClean = true
     }
+    await this.#expireOrphans(signal)
     let waitMs: number = intervals.longestWaitMs
     for (const object of this.#policies.list()) {
       const policy = await this.#checked(object, signal)
@@ -171,6 +172,15 @@ class DescheduleLoop {
     await releaseHold(this.#leading.effects, signal)
     const isHolding = this.#plans.list().some(plan => isUnderWay(plan) && plan.spec.landing === 'hold')
     await dropStrandedGates({ effects: this.#leading.effects, view: this.#leading.view }, isHolding ? 'old' : 'all', signal)
+  }
+
+  /** A plan whose policy is gone has nobody who wants it. */
+  async #expireOrphans(signal: AbortSignal): Promise<void> {
+    for (const plan of this.#plans.list()) {
+      if (isOver(plan) || plan.status?.phase === undefined || this.#policies.get(plan.spec.policyRef.name) !== undefined) continue
+      const change = { message: 'its policy is gone', nowMs: this.#context.clock.now() }
+      await this.#plans.setStatus(plan, status => inPhase(status, 'Expired', change), signal)
+    }
   }
 
   async #serve(policy: RebalancePolicy, signal: AbortSignal): Promise<number> {
@@ -338,6 +348,14 @@ class DescheduleLoop {
     return problems.length === 0 ? { ...read.policy, ...statusOf(this.#policies.get(object.metadata.name)) } : undefined
   }
 
+  /** The policy as it is now, with the defaults of its schema; `undefined` where it is gone or has lost its shape. */
+  #readable(name: string): RebalancePolicy | undefined {
+    const object = this.#policies.get(name)
+    if (object === undefined) return undefined
+    const read = readPolicy(object)
+    return read.ok ? read.policy : undefined
+  }
+
   #problems(policy: RebalancePolicy): readonly Problem[] {
     const state = this.#leading.view.state()
     const planPolicy = planPolicyOf(policy, state, { ownerLabel: this.#leading.ownerLabel, landing: this.#landing })
@@ -386,7 +404,7 @@ class DescheduleLoop {
       plans: this.#plans,
       settings: this.#leading.settings,
       webhooks,
-      policy: () => this.#policies.get(policy.metadata.name),
+      policy: () => this.#readable(policy.metadata.name),
       planPolicy: planPolicy.value,
       isStopping: () => this.#isStopping,
     }

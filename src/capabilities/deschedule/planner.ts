@@ -9,7 +9,7 @@ import type { Log } from '#kube/log.ts'
 import { type Problem, problemSentence } from '#kube/problem.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
-import type { PlanPolicy } from '#planning/policy.ts'
+import { type PlanPolicy, workloadKey } from '#planning/policy.ts'
 import { capabilityName, eventReasons } from './api.ts'
 import { planObject } from './plan-object.ts'
 import { planPolicyOf } from './plan-policy.ts'
@@ -81,10 +81,9 @@ export async function planIfChanged(
   const made = await compute(context, policy, signal)
   if (made.kind === 'refused' || isSamePlan(made.plan, old)) return undefined
   const name = planName(policy, `${old.metadata.name} ${made.plan.snapshotHash}`)
-  return (
-    (await wholePlan(context, name, signal)) ??
-    propose(context, { policy, name, plan: made.plan, approved: policy.spec.mode === 'Auto' }, signal)
-  )
+  const replaces = { name: old.metadata.name, batch: old.spec.batch ?? old.metadata.name, attempt: old.spec.attempt }
+  const proposal = { policy, name, plan: made.plan, approved: policy.spec.mode === 'Auto', replaces }
+  return (await wholePlan(context, name, signal)) ?? propose(context, proposal, signal)
 }
 
 /** Marks every other waiting proposal of the policy as replaced by `by`. */
@@ -174,6 +173,7 @@ async function propose(context: PlannerContext, proposal: Proposal, signal: Abor
   const stored = await context.plans.create(object, whole, signal)
   context.log.info({ plan: name, moves: plan.moves.length, outcome: plan.outcome, method: plan.method }, 'plan proposed')
   announce(context, policy, { plan, name })
+  warnOfContradictions(context, plan)
   return stored
 }
 
@@ -223,6 +223,29 @@ function announce(
       regarding: move.workload,
       note: `${name}: pod ${move.pod.name} is to go from ${move.from} to ${move.to}`,
       controller,
+    })
+  }
+}
+
+/** A workload that is labelled for the descheduler and scaled by KEDA belongs to KEDA: its people should know. Once a workload. */
+function warnOfContradictions(context: PlannerContext, plan: Plan): void {
+  const told = new Set<string>()
+  for (const { workload, code, data } of plan.unmovable) {
+    if (
+      workload === undefined ||
+      code !== 'KedaManaged' ||
+      data['contradicting'] === undefined ||
+      told.has(workloadKey(workload))
+    )
+      continue
+    told.add(workloadKey(workload))
+    context.events.emit({
+      type: 'Warning',
+      reason: eventReasons.skipped,
+      action: 'Plan',
+      regarding: workload,
+      note: `its label says ${data['contradicting']}, but a ScaledObject or ScaledJob targets it: it is KEDA's and is not moved [KedaManaged]`,
+      controller: `ballast.dev/${capabilityName}`,
     })
   }
 }

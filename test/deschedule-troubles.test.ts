@@ -1,0 +1,243 @@
+// What happens to a plan under way when the cluster changes under it.
+import { describe, expect, test } from 'vitest'
+import type { RebalancePlan } from '#coordination/api.ts'
+import type { KubeObject, Node } from '#kube/objects.ts'
+import { builtIn } from '#kube/resource.ts'
+import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
+import { smallCluster, smallPolicy } from './small-cluster.ts'
+
+async function started(spec: Record<string, unknown> = {}): Promise<ControlledCluster> {
+  const cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy(spec)] })
+  cluster.startController()
+  await cluster.ask('small')
+  await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Proposed')
+  return cluster
+}
+
+async function approveFirst(cluster: ControlledCluster): Promise<void> {
+  const [plan] = cluster.plans()
+  if (plan === undefined) throw new Error('no plan was proposed')
+  await cluster.approve(plan)
+}
+
+/** Once, at the first write of this kind. */
+function atFirst(pattern: RegExp, act: () => Promise<void>): (write: string) => Promise<void> {
+  let isDone = false
+  return async write => {
+    if (isDone || !pattern.test(write)) return
+    isDone = true
+    await act()
+  }
+}
+
+const cordon = (cluster: ControlledCluster, name: string, unschedulable: boolean) =>
+  cluster.change(builtIn.nodes, { name }, { spec: { unschedulable } })
+const freeze = (cluster: ControlledCluster, value: string | null) =>
+  cluster.change(builtIn.namespaces, { name: 'shop' }, { metadata: { annotations: { 'ballast.dev/freeze': value } } })
+const evictions = (cluster: ControlledCluster) =>
+  cluster.twin.requests.entries.filter(({ path, code }) => path.endsWith('/eviction') && code === 201).length
+const taints = (cluster: ControlledCluster) =>
+  cluster.list<Node>('nodes').flatMap(node => (node.spec?.taints ?? []).filter(taint => taint.key.startsWith('ballast.dev/')))
+const phases = (cluster: ControlledCluster) =>
+  cluster
+    .plans()
+    .map(plan => plan.status?.phase ?? '')
+    .toSorted()
+const steps = (plan: RebalancePlan | undefined) =>
+  (plan?.status?.steps ?? []).map(step => `${step.id} ${step.state}${step.reason === undefined ? '' : ` ${step.reason}`}`)
+const reasons = async (cluster: ControlledCluster) => {
+  const events = await cluster.admin.resource<KubeObject>(builtIn.events).list({ signal: new AbortController().signal })
+  return new Set(events.items.map(event => String(event['reason'])))
+}
+
+describe('a replacement that lands elsewhere', () => {
+  test('makes the rest be planned anew; what is left was approved before, so it runs on', async () => {
+    await using cluster = await started()
+    cluster.meanwhile = atFirst(/web-abcde12345-a\/eviction/, () => cordon(cluster, 'n2', true))
+    await cluster.followPlans()
+    expect(phases(cluster)).toEqual(['Expired', 'Succeeded'])
+    const old = cluster.plans().find(plan => plan.status?.phase === 'Expired')
+    const last = cluster.plans().find(plan => plan.status?.phase === 'Succeeded')
+    expect(steps(old)).toEqual(['m01 Landed', 'm02 Mismatch LandingMismatch'])
+    expect(old?.status?.conditions?.find(({ type }) => type === 'Superseded')?.message).toBe(`by ${last?.metadata.name}`)
+    expect(last?.spec).toMatchObject({ replaces: old?.metadata.name, batch: old?.spec.batch, attempt: 1, approved: true })
+    expect(last?.status?.message).toBe('1 of 1 moves landed; all goals are met')
+    expect(evictions(cluster)).toBe(2)
+    expect(taints(cluster)).toEqual([])
+    expect(await reasons(cluster)).toContain('LandingMismatch')
+  })
+
+  test('twice ends the plan: nothing more is moved', async () => {
+    await using cluster = await started()
+    const closed = new Set<string>()
+    cluster.meanwhile = async write => {
+      if (!write.endsWith('/eviction')) return
+      // Whichever node the pod is meant for closes in that moment, the other opens.
+      const open = cluster
+        .list<Node>('nodes')
+        .filter(node => !(node.spec?.taints ?? []).some(taint => taint.key === 'ballast.dev/rebalance'))
+      for (const { metadata } of open) {
+        closed.add(metadata.name)
+        await cordon(cluster, metadata.name, true)
+      }
+      for (const name of ['n1', 'n2', 'n3'])
+        if (!open.some(node => node.metadata.name === name)) await cordon(cluster, name, false)
+    }
+    await cluster.followPlans()
+    expect(phases(cluster)).toEqual(['Expired', 'Failed'])
+    expect(cluster.plans().find(plan => plan.status?.phase === 'Failed')?.status?.message).toBe(
+      '2 replacements landed elsewhere; nothing more is moved',
+    )
+    expect(evictions(cluster)).toBe(2)
+    expect(taints(cluster)).toEqual([])
+  })
+})
+
+test('a replacement that gets no node within two minutes pauses the plan, and nothing is evicted until it has one', async () => {
+  await using cluster = await started()
+  const nodes = ['n1', 'n2', 'n3']
+  cluster.meanwhile = atFirst(/web-abcde12345-a\/eviction/, async () => {
+    for (const name of nodes) await cordon(cluster, name, true)
+  })
+  await approveFirst(cluster)
+  await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Paused')
+  expect(cluster.plans()[0]?.status?.message).toBe('m02: the replacement of pod shop/web-abcde12345-a waits for a node')
+  await cluster.clock.advance(120_000)
+  expect(evictions(cluster)).toBe(1)
+  for (const name of nodes) await cordon(cluster, name, false)
+  await cluster.followPlans()
+  expect(phases(cluster)).toEqual(['Succeeded'])
+  expect(evictions(cluster)).toBe(2)
+})
+
+test('a budget that can never allow it is asked for once, not hammered; the workload is left out and said (7.2 case 18)', async () => {
+  await using cluster = await started()
+  cluster.meanwhile = atFirst(/deployments\/solo/, () =>
+    cluster.change(
+      builtIn.poddisruptionbudgets,
+      { namespace: 'shop', name: 'web' },
+      { spec: { maxUnavailable: null, minAvailable: 2 } },
+    ),
+  )
+  await cluster.followPlans()
+  const [plan] = cluster.plans()
+  expect(steps(plan)).toEqual(['m01 Landed', 'm02 Skipped PDBNeverAllows', 'm03 Skipped WorkloadLeftOut'])
+  expect(plan?.status?.message).toBe('1 of 3 moves landed; not met: n1-light')
+  expect(cluster.twin.requests.entries.filter(({ path }) => path.endsWith('/eviction'))).toEqual([])
+  expect(await reasons(cluster)).toContain('RebalanceSkipped')
+})
+
+describe('a plan under way', () => {
+  test('stands still while its namespace is frozen, without its taints, and goes on after', async () => {
+    await using cluster = await started()
+    cluster.meanwhile = atFirst(/deployments\/solo/, () => freeze(cluster, 'audit'))
+    await approveFirst(cluster)
+    await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Paused')
+    expect(cluster.plans()[0]?.status?.message).toContain('frozen by ballast.dev/freeze on Namespace shop: audit')
+    await cluster.clock.advance(900_000)
+    expect([evictions(cluster), taints(cluster)]).toEqual([0, []])
+    await freeze(cluster, null)
+    await cluster.followPlans()
+    expect([phases(cluster), evictions(cluster)]).toEqual([['Succeeded'], 2])
+  })
+
+  test('stops after the move it was told to, and goes on when told', async () => {
+    await using cluster = await started()
+    const plans = { group: 'ballast.dev', version: 'v1alpha1', resource: 'rebalanceplans' }
+    const name = cluster.plans()[0]?.metadata.name ?? ''
+    await cluster.change(plans, { name }, { metadata: { annotations: { 'ballast.dev/run-until': 'm01' } } })
+    await approveFirst(cluster)
+    await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Paused')
+    expect(steps(cluster.plans()[0])).toEqual(['m01 Landed'])
+    await cluster.change(plans, { name }, { metadata: { annotations: { 'ballast.dev/run-until': null } } })
+    await cluster.followPlans()
+    expect(phases(cluster)).toEqual(['Succeeded'])
+  })
+
+  test('is not begun outside of the windows of its policy', async () => {
+    await using cluster = await started({ windows: [{ cron: '30 4 * * *', duration: '1h' }] })
+    await approveFirst(cluster)
+    await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Approved')
+    await cluster.clock.advance(600_000)
+    expect(evictions(cluster)).toBe(0)
+    await cluster.followPlans()
+    expect(phases(cluster)).toEqual(['Succeeded'])
+    expect(cluster.plans()[0]?.status?.startedAt).toMatch(/^2026-03-02T04:30/)
+  })
+
+  test('leaves out a workload whose owner became KEDA meanwhile', async () => {
+    await using cluster = await started()
+    const keda = { metadata: { labels: { 'scaling.talos.io/managed-by': 'keda' } } }
+    cluster.meanwhile = atFirst(/deployments\/solo/, () =>
+      cluster.change(builtIn.deployments, { namespace: 'shop', name: 'web' }, keda),
+    )
+    await cluster.followPlans()
+    expect(steps(cluster.plans()[0])).toEqual(['m01 Landed', 'm02 Skipped NotOurs', 'm03 Skipped WorkloadLeftOut'])
+    expect(evictions(cluster)).toBe(0)
+    expect(await reasons(cluster)).toContain('DisruptionDenied')
+  })
+})
+
+test('a proposal that waits is looked at again, and replaced when the cluster is another', async () => {
+  await using cluster = await started()
+  const first = cluster.plans()[0]?.metadata.name
+  await cordon(cluster, 'n2', true)
+  await cluster.until(() => cluster.plans().length === 2)
+  const [second] = cluster.plans().filter(plan => plan.metadata.name !== first)
+  expect(second?.spec).toMatchObject({ replaces: first, approved: false })
+  expect(second?.spec.moves.map(move => move.to)).not.toContain('n2')
+  await cluster.until(() => cluster.plans().some(plan => plan.status?.phase === 'Expired'))
+  expect(cluster.clock.elapsed()).toBeGreaterThan(900_000)
+})
+
+test('a workload labelled for the descheduler that a ScaledObject targets stays, and a warning says so once (7.2 case 22)', async () => {
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'scaledobjects.keda.sh' },
+    spec: {
+      group: 'keda.sh',
+      scope: 'Namespaced',
+      names: { plural: 'scaledobjects', singular: 'scaledobject', kind: 'ScaledObject', listKind: 'ScaledObjectList' },
+      versions: [
+        {
+          name: 'v1alpha1',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        },
+      ],
+    },
+  }
+  const scaled = {
+    apiVersion: 'keda.sh/v1alpha1',
+    kind: 'ScaledObject',
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: { scaleTargetRef: { name: 'web' } },
+  }
+  await using cluster = await controlledCluster({ objects: [definition, scaled, ...smallCluster(), smallPolicy()] })
+  cluster.startController()
+  await cluster.ask('small')
+  await cluster.until(() => cluster.plans()[0]?.status?.phase !== undefined)
+  await cluster.clock.advance(1_000)
+  const [plan] = cluster.plans()
+  expect(plan?.spec.moves.map(move => move.workload.name)).toEqual(['solo'])
+  expect(plan?.status?.unmovable?.filter(one => one.workload === 'Deployment shop/web').map(one => one.reason)).toEqual([
+    'KedaManaged',
+    'KedaManaged',
+  ])
+  const events = await cluster.admin.resource<KubeObject>(builtIn.events).list({ signal: new AbortController().signal })
+  const warnings = events.items.filter(event => event['type'] === 'Warning' && event['reason'] === 'RebalanceSkipped')
+  expect(warnings.map(event => event['note'])).toEqual([
+    "its label says descheduler, but a ScaledObject or ScaledJob targets it: it is KEDA's and is not moved [KedaManaged]",
+  ])
+})
+
+test('a plan whose policy is deleted expires', async () => {
+  await using cluster = await started()
+  await cluster.admin
+    .resource({ group: 'ballast.dev', version: 'v1alpha1', resource: 'rebalancepolicies' })
+    .delete('small', { signal: new AbortController().signal })
+  await cluster.followPlans()
+  expect(cluster.plans().map(plan => plan.status?.message)).toEqual(['its policy is gone'])
+})
