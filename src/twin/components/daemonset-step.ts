@@ -18,7 +18,7 @@ const hostNetworkToleration: Toleration = {
 }
 
 /** The template's tolerations with those of daemon pods added, as the pods get them. */
-export function daemonPodTolerations(spec: PodSpec): readonly Toleration[] {
+function daemonPodTolerations(spec: PodSpec): readonly Toleration[] {
   const own = spec.tolerations ?? []
   const added = spec.hostNetwork === true ? [...daemonTolerations, hostNetworkToleration] : daemonTolerations
   return [...own, ...added.filter(extra => !own.some(toleration => isSame(toleration, extra)))]

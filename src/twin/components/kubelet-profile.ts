@@ -6,7 +6,7 @@ import { parseWhole } from '#kube/quantity.ts'
 import type { Random } from '#kube/random.ts'
 import { controllerOf } from './pod-state.ts'
 
-export const twinAnnotation = {
+const twinAnnotation = {
   readyAfter: 'ballast.dev/twin-ready-after',
   runFor: 'ballast.dev/twin-run-for',
   exitCode: 'ballast.dev/twin-exit-code',
@@ -24,7 +24,7 @@ const jobRunMs = 30_000
 const jobRunKinds = new Set(['Job'])
 
 /** Log-normal with median 1: `spread` is the standard deviation of its logarithm. */
-export function logNormal(random: Random, spread: number): number {
+function logNormal(random: Random, spread: number): number {
   const radius = Math.sqrt(-2 * Math.log(1 - random()))
   return Math.exp(spread * radius * Math.cos(2 * Math.PI * random()))
 }

@@ -81,12 +81,6 @@ function withTaints(before: readonly Taint[], { effect, wanted, managed, nowText
   return [...kept, ...missing.map(key => ({ key, effect, timeAdded: nowText }))]
 }
 
-/** Nodes a second that may get a NoExecute taint in one zone. */
-export interface ZoneRate {
-  readonly zone: string
-  readonly perSecond: number
-}
-
 const normalRate = 0.1
 const reducedRate = 0.01
 const largeZone = 50
@@ -97,7 +91,7 @@ export interface ZoneNode {
   readonly isReady: boolean
 }
 
-/** Rates by zone: none anywhere when every zone is down; in a zone with 55 % (and more than two) unhealthy 0.01/s, or none up to 50 nodes. */
+/** Nodes a second that may get a NoExecute taint, by zone: none anywhere when every zone is down; in a zone with 55 % (and more than two) unhealthy 0.01/s, or none up to 50 nodes. */
 export function zoneRates(nodes: readonly ZoneNode[]): ReadonlyMap<string, number> {
   const zones = new Map<string, { ready: number; unready: number }>()
   for (const { zone, isReady } of nodes) {

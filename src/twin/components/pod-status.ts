@@ -188,7 +188,7 @@ function stateText(state: ContainerState, containerId: string): Readonly<Record<
 }
 
 /** A digest that depends on the image's name alone: equal images have equal IDs on all nodes. */
-export function imageId(image: string): string {
+function imageId(image: string): string {
   if (image.includes('@sha256:')) return image
   const slash = image.lastIndexOf('/')
   const colon = image.indexOf(':', slash + 1)

@@ -16,13 +16,22 @@ const watched: readonly KnownResource[] = [
   'services',
   'replicasets.apps',
   'replicationcontrollers',
-  'deployments.apps',
   'statefulsets.apps',
   'persistentvolumeclaims',
   'persistentvolumes',
   'storageclasses.storage.k8s.io',
   'csinodes.storage.k8s.io',
 ]
+
+/** Those whose changes can make room for a pod that did not fit. */
+const helpful: ReadonlySet<KnownResource> = new Set<KnownResource>([
+  'nodes',
+  'namespaces',
+  'persistentvolumeclaims',
+  'persistentvolumes',
+  'storageclasses.storage.k8s.io',
+  'csinodes.storage.k8s.io',
+])
 
 interface Snapshot {
   readonly state: ClusterState
@@ -42,7 +51,7 @@ export class SchedulerSnapshot {
       view.onAny(resource, ({ type, object, previous }) => {
         if (type === 'MODIFIED' && previous !== undefined && ruleText(object) === ruleText(previous)) return
         this.#snapshot = undefined
-        onChange()
+        if (helpful.has(resource)) onChange()
       })
     }
     view.on('pods', ({ type, object, previous }) => {
@@ -109,21 +118,26 @@ function standingText(pod: Pod): string {
   return canonicalText([pod.metadata.labels, pod.spec, pod.metadata.deletionTimestamp])
 }
 
-/** An object without what changes all the time: versions, heartbeats, counts. */
+/** What placement rules see of an object: sizes, counts, heartbeats and versions change all the time and mean nothing to them. */
 function ruleText(object: KubeObject): string {
   const { labels, annotations, ownerReferences, deletionTimestamp } = object.metadata
-  const { metadata: _, status, ...rest } = object
-  const { allocatable, images, phase } = (typeof status === 'object' && status !== null ? status : {}) as Readonly<
-    Record<string, unknown>
-  >
-  return canonicalText([
-    labels,
-    object.kind === 'Node' ? undefined : annotations,
-    ownerReferences,
-    deletionTimestamp,
-    rest,
-    allocatable,
-    images,
-    phase,
-  ])
+  const { metadata: _, status, spec, ...rest } = object
+  const said = fields(status)
+  switch (object.kind) {
+    case 'Node':
+      return canonicalText([labels, spec, said['allocatable'], said['images']])
+    case 'Namespace':
+      return canonicalText(labels)
+    case 'Service':
+    case 'ReplicaSet':
+    case 'ReplicationController':
+    case 'StatefulSet':
+      return canonicalText([labels, ownerReferences, fields(spec)['selector']])
+    default:
+      return canonicalText([labels, annotations, deletionTimestamp, spec, rest, said['phase']])
+  }
+}
+
+function fields(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
 }

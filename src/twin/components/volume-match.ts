@@ -4,7 +4,7 @@ import type { Node, PersistentVolume, PersistentVolumeClaim } from '#kube/object
 import { parseWhole } from '#kube/quantity.ts'
 import { selectorFor } from './selectors.ts'
 
-export const classAnnotation = 'volume.beta.kubernetes.io/storage-class'
+const classAnnotation = 'volume.beta.kubernetes.io/storage-class'
 
 /** The class a claim asks for; the empty text: none. */
 export function claimClassOf(claim: PersistentVolumeClaim): string {
