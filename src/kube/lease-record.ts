@@ -124,7 +124,9 @@ export class LeaseRecord {
   async #create(signal: AbortSignal): Promise<boolean> {
     const { namespace, name, leases } = this.#options
     const metadata = { namespace, name, labels: { 'ballast.dev/managed': 'true' } }
-    const lease: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: this.#specOf(undefined) }
+    // One that was ours when it was deleted is made again as it was: the term goes on.
+    const before = this.holder === this.#options.identity ? this.#seen?.lease : undefined
+    const lease: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: this.#specOf(before) }
     try {
       this.#see(await leases.create(lease, this.#request(signal)))
       return true

@@ -13,6 +13,8 @@ import { seededRandom } from './random.ts'
 class LeaseServer {
   lease: Lease | undefined
   isDown = false
+  /** How many of the next writes meet another's. */
+  overtakenWrites = 0
   #version = 0
   readonly transport = new ScriptedTransport(request => this.#answer(request))
 
@@ -29,6 +31,10 @@ class LeaseServer {
     if (this.lease === undefined) return refusal(404, 'NotFound')
     if (verb === 'GET') return answer(200, this.lease)
     const sent = body as Lease
+    if (this.overtakenWrites > 0) {
+      this.overtakenWrites--
+      this.change({})
+    }
     if (sent.metadata.resourceVersion !== this.lease.metadata.resourceVersion) return refusal(409, 'Conflict')
     return answer(200, this.#store(sent))
   }
@@ -158,6 +164,40 @@ test('confirm renews by compare-and-swap', async () => {
   expect(server.lease?.spec?.renewTime).toBe('1970-01-01T00:00:00.500000Z')
 })
 
+describe('confirm while others write to the lease', () => {
+  test.each([
+    ['succeeds when it got through', 3, 'renewed'],
+    ['is no proof when it did not', 6, 'the lease was changed by others 3 times while it was renewed'],
+  ])('%s', async (_, overtakenWrites, expected) => {
+    const clock = new VirtualClock(0)
+    const server = new LeaseServer()
+    const only = candidate(server, 'a', clock)
+    await clock.advance(500)
+    server.overtakenWrites = overtakenWrites
+    const before = server.lease?.spec?.renewTime
+    const outcome = await only.terms[0]?.leader.confirm(new AbortController().signal).then(
+      () => 'renewed',
+      error => (error instanceof LeaseLostError ? error.message : String(error)),
+    )
+    expect(outcome).toBe(expected)
+    expect(server.lease?.spec?.renewTime !== before).toBe(expected === 'renewed')
+    expect(only.terms[0]?.leader.signal.aborted).toBe(false)
+  })
+})
+
+test('a lease taken back from one who led in between is another term', async () => {
+  const clock = new VirtualClock(0)
+  const server = new LeaseServer()
+  const first = candidate(server, 'a', clock)
+  await clock.advance(1000)
+  // Another led for a moment and gave it back.
+  server.change({ holderIdentity: '', leaseTransitions: 1, leaseDurationSeconds: 1 })
+  await clock.advance(10_000)
+  expect(first.terms).toHaveLength(2)
+  expect(first.terms[0]?.leader.signal.reason).toBeInstanceOf(LeaseLostError)
+  expect(first.terms[1]?.leader.transitions).toBe(2)
+})
+
 test('7.22 a released lease is led by the next within 4.4 s', async () => {
   const clock = new VirtualClock(0)
   const server = new LeaseServer()
@@ -183,7 +223,7 @@ describe('trouble while leading', () => {
     await clock.advance(30_000)
     expect(only.terms).toHaveLength(1)
     expect(only.terms[0]?.leader.signal.aborted).toBe(false)
-    expect(server.lease).toMatchObject({ spec: { holderIdentity: 'a' } })
+    expect(server.lease).toMatchObject({ spec: { holderIdentity: 'a', acquireTime: '1970-01-01T00:00:00.000000Z' } })
   })
 
   test('a server that is gone ends the term 10 s after the first failed renewal, and a new one begins when it is back', async () => {

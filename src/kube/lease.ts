@@ -44,6 +44,7 @@ export interface LeaseElectionOptions {
 const candidateJitter = 1.2
 const stopLimitMs = 5000
 const requestLimitMs = 5000
+const confirmTries = 3
 
 export class LeaseElection {
   readonly #options: Required<Omit<LeaseElectionOptions, 'events'>> & Pick<LeaseElectionOptions, 'events'>
@@ -73,19 +74,20 @@ export class LeaseElection {
    */
   async run(lead: (leader: Leader) => Promise<void>, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const transitions = await this.#acquire(signal)
-      if (transitions === undefined) return
-      const isOver = await this.#serve(transitions, lead, signal)
+      const acquisition = await this.#acquire(signal)
+      if (acquisition === undefined) return
+      const isOver = await this.#serve(acquisition, lead, signal)
       if (isOver) return
     }
   }
 
-  /** `leaseTransitions` when the Lease is ours; `undefined` when aborted. */
-  async #acquire(signal: AbortSignal): Promise<number | undefined> {
+  /** Tries until the Lease is ours; `undefined` when aborted. */
+  async #acquire(signal: AbortSignal): Promise<Acquisition | undefined> {
     const { clock, random, retryPeriodMs, log } = this.#options
     while (!signal.aborted) {
       try {
-        if (await this.#record.take(signal)) return this.#record.transitions
+        const sentMs = clock.elapsed()
+        if (await this.#record.take(signal)) return { transitions: this.#record.transitions, sentMs }
       } catch (error) {
         if (signal.aborted) return undefined
         log.warn({ lease: this.#name, why: messageOf(error) }, 'lease could not be read or written')
@@ -98,14 +100,10 @@ export class LeaseElection {
   }
 
   /** One term. True when it ended because it should. */
-  async #serve(transitions: number, lead: (leader: Leader) => Promise<void>, signal: AbortSignal): Promise<boolean> {
+  async #serve(acquisition: Acquisition, lead: (leader: Leader) => Promise<void>, signal: AbortSignal): Promise<boolean> {
     const { log, identity } = this.#options
-    const term = new Term({
-      ...this.#options,
-      transitions,
-      tryOnce: by => this.#record.take(by),
-      isOurs: () => this.holder === identity,
-    })
+    const { transitions } = acquisition
+    const term = new Term({ ...this.#options, ...acquisition, record: this.#record })
     const onAbort = () => term.end(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
@@ -167,15 +165,19 @@ export class LeaseElection {
   }
 }
 
-interface TermOptions {
-  readonly identity: string
+/** How the Lease became ours, and when what made it so was sent. */
+interface Acquisition {
   readonly transitions: number
+  readonly sentMs: number
+}
+
+interface TermOptions extends Acquisition {
+  readonly identity: string
   readonly clock: Clock
   readonly log: Log
   readonly renewDeadlineMs: number
   readonly retryPeriodMs: number
-  readonly tryOnce: (signal: AbortSignal) => Promise<boolean>
-  readonly isOurs: () => boolean
+  readonly record: LeaseRecord
 }
 
 class Term implements Leader {
@@ -190,7 +192,7 @@ class Term implements Leader {
     this.#options = options
     this.identity = options.identity
     this.transitions = options.transitions
-    this.#renewedMs = options.clock.elapsed()
+    this.#renewedMs = options.sentMs
   }
 
   get signal(): AbortSignal {
@@ -209,9 +211,14 @@ class Term implements Leader {
   }
 
   async confirm(signal: AbortSignal): Promise<void> {
-    this.assert()
-    if (!(await this.#renew(AbortSignal.any([signal, this.signal])))) throw this.#lose('the lease is held by another')
-    this.assert()
+    for (let attempt = 0; attempt < confirmTries; attempt++) {
+      this.assert()
+      if (await this.#renew(AbortSignal.any([signal, this.signal]))) {
+        this.assert()
+        return
+      }
+    }
+    throw new LeaseLostError(`the lease was changed by others ${confirmTries} times while it was renewed`)
   }
 
   /** Every retry period; the term is lost when that did not work for the renew deadline, or at once when another holds the Lease. */
@@ -225,12 +232,10 @@ class Term implements Leader {
           this.#lose(`lease not renewed for ${Math.floor((clock.elapsed() - this.#renewedMs) / 1000)} s`),
         )
         try {
-          if (!(await this.#renew(this.signal))) {
-            this.#lose('the lease is held by another')
-            return
+          if (await this.#renew(this.signal)) {
+            cancel()
+            cancel = undefined
           }
-          cancel()
-          cancel = undefined
         } catch (error) {
           this.signal.throwIfAborted()
           log.warn({ why: messageOf(error) }, 'lease not renewed')
@@ -243,15 +248,18 @@ class Term implements Leader {
     }
   }
 
-  /** False when another holds the Lease. One renewal at a time: each needs the version the last one was answered with. */
+  /** False when another changed the Lease meanwhile and it is still ours. One renewal at a time: each needs the version the last was answered with. @throws LeaseLostError */
   #renew(signal: AbortSignal): Promise<boolean> {
+    const { clock, record, identity, transitions } = this.#options
     const renewal = this.#last.then(async () => {
       signal.throwIfAborted()
-      const sentMs = this.#options.clock.elapsed()
-      const isRenewed = await this.#options.tryOnce(signal)
+      const sentMs = clock.elapsed()
+      const isRenewed = await record.take(signal)
+      if (record.holder !== identity) throw this.#lose('the lease is held by another')
+      // We may have taken it back from one who led in between: that is another term.
+      if (record.transitions !== transitions) throw this.#lose('the lease was held by another')
       if (isRenewed) this.#renewedMs = sentMs
-      // Created by another in the same moment, or changed: it counts as lost only when it names another.
-      return isRenewed || this.#options.isOurs()
+      return isRenewed
     })
     this.#last = renewal.catch(() => undefined)
     return renewal
