@@ -1,7 +1,7 @@
 // The schemas of the built-in kinds, read from the installed @kubernetes/client-node (Apache-2.0), whose generated classes
 // carry names, types, formats and descriptions of every field of a Kubernetes release. Written as two compact tables:
 // types for everybody, descriptions for `kubectl explain`.
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { builtInResources } from '../src/twin/api/built-in-resources.ts'
 
@@ -14,7 +14,7 @@ interface Model {
   readonly fields: Readonly<Record<string, string>>
 }
 
-export interface Generated {
+interface Generated {
   readonly types: string
   readonly descriptions: string
 }
@@ -23,20 +23,22 @@ export interface Generated {
 const furtherRoots = ['V1Eviction', 'V1Binding', 'V1Scale', 'AuthenticationV1TokenRequest', 'V1DeleteOptions', 'V1Status']
 
 /** Makes both tables from the package below `root`. */
-export async function generateSchemas(root: string): Promise<Generated> {
+function generateSchemas(root: string): Generated {
   const packageFolder = join(root, 'node_modules', '@kubernetes', 'client-node')
   const folder = join(packageFolder, 'dist', 'gen', 'models')
-  const manifest: unknown = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8'))
+  const manifest: unknown = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'))
   const version = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : ''
   const names = new Set(
-    (await readdir(folder)).filter(file => file.endsWith('.d.ts')).map(file => file.slice(0, -'.d.ts'.length)),
+    readdirSync(folder)
+      .filter(file => file.endsWith('.d.ts'))
+      .map(file => file.slice(0, -'.d.ts'.length)),
   )
   const models = new Map<string, Model>()
   const roots = builtInResources.map(type => modelOfKind(names, type)).filter(name => name !== undefined)
   const queue = [...roots, ...furtherRoots]
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     if (models.has(name) || !names.has(name)) continue
-    const model = await readModel(folder, name)
+    const model = readModel(folder, name)
     models.set(name, model)
     for (const code of Object.values(model.definition)) queue.push(...(code.match(/@(\w+)/)?.slice(1) ?? []))
   }
@@ -77,9 +79,9 @@ function modelOfKind(
   return [`${groupPart}${versionPart}${kind}`, `${versionPart}${kind}`].find(name => names.has(name))
 }
 
-async function readModel(folder: string, name: string): Promise<Model> {
-  const code = await readFile(join(folder, `${name}.js`), 'utf8')
-  const types = await readFile(join(folder, `${name}.d.ts`), 'utf8')
+function readModel(folder: string, name: string): Model {
+  const code = readFileSync(join(folder, `${name}.js`), 'utf8')
+  const types = readFileSync(join(folder, `${name}.d.ts`), 'utf8')
   const fields = new Map<string, { readonly isRequired: boolean; readonly description: string }>()
   for (const match of types.matchAll(/(?:\/\*\*\s*\n\s*\* (.*)\n\s*\*\/\s*\n\s*)?'(\w+)'(\?)?: /g)) {
     fields.set(match[2] ?? '', { isRequired: match[3] !== '?', description: plain(match[1] ?? '') })
@@ -125,15 +127,11 @@ function typeCode(type: string, format: string): string {
   return `@${type}`
 }
 
-/** Where the tables are kept, below the project's root. */
-export const generatedFiles = {
-  types: 'src/twin/generated/schemas.json',
-  descriptions: 'src/twin/generated/descriptions.json',
-} as const
-
-if (import.meta.main) {
-  const root = join(import.meta.dirname, '..')
-  const generated = await generateSchemas(root)
-  await writeFile(join(root, generatedFiles.types), generated.types)
-  await writeFile(join(root, generatedFiles.descriptions), generated.descriptions)
+/** Path below the project's root → text of both tables. */
+export function schemaTables(root: string): ReadonlyMap<string, string> {
+  const { types, descriptions } = generateSchemas(root)
+  return new Map([
+    ['src/twin/generated/schemas.json', types],
+    ['src/twin/generated/descriptions.json', descriptions],
+  ])
 }

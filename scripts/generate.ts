@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { talosHomelab } from './examples/talos-homelab.ts'
+import { schemaTables } from './generate-schemas.ts'
 
 const root = dirname(import.meta.dirname)
 
@@ -9,6 +10,7 @@ const root = dirname(import.meta.dirname)
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>()
   for (const [file, text] of talosHomelab()) files.set(join('examples/talos-homelab', file), text)
+  for (const [file, text] of schemaTables(root)) files.set(file, text)
   return files
 }
 
