@@ -172,6 +172,8 @@ export class Informers implements AsyncDisposable {
     })
     this.#run(reflector.run(this.#signal))
     const isHeld = (object: T) =>
+      // Of objects of which only the metadata is held, an answer is another form.
+      scope.metadataOnly !== true &&
       (scope.namespace === undefined || object.metadata.namespace === scope.namespace) &&
       // Whether a selector takes it only the server says: an object that is held is, others come by the watch.
       ((scope.labelSelector === undefined && scope.fieldSelector === undefined) ||

@@ -389,4 +389,17 @@ describe('shared informers', () => {
     expect(changes).toEqual(['ADDED a a 9 initial', 'MODIFIED a a 12', 'ADDED new new 13', 'DELETED new new 14'])
     expect(informer.store.size).toBe(1)
   })
+
+  test.each([
+    ['another namespace', { namespace: 'other' }, 0],
+    ['metadata only', { metadataOnly: true }, 0],
+    ['a selector that only the server can tell', { labelSelector: 'a=b' }, 0],
+    ['its own namespace', { namespace: 'shop' }, 1],
+  ])('the answer of a write offered to an informer of %s', async (_, scope, size) => {
+    const { clock, informers } = scene(({ query }) => (query['watch'] === 'true' ? hanging : listOf(3, [])))
+    const scoped = informers.of(builtIn.pods, scope)
+    await clock.quiet()
+    informers.observe(builtIn.pods, pod('new', 5))
+    expect(scoped.store.size).toBe(size)
+  })
 })
