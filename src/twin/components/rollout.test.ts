@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { TestCluster, testNodes, testTemplate, testWorkload } from './cluster-for-tests.ts'
+import { person, TestCluster, testNodes, testTemplate, testWorkload } from './cluster-for-tests.ts'
 import { isReady } from './pod-state.ts'
 
 test('a new Deployment becomes pods that are bound, started and ready', async () => {
@@ -81,4 +81,93 @@ test('a good image: never < 8 available, never > 13 pods; undo takes the old set
   expect(cluster.get('deployments.apps', 'web')?.metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('3')
   expect(cluster.readyPods()).toHaveLength(10)
   expect(cluster.failures).toEqual([])
+})
+
+test('Recreate waits until the last old pod is gone before it makes a new one', async () => {
+  await using cluster = await TestCluster.start(testNodes(2))
+  const template = testTemplate('web', { annotations: { 'ballast.dev/twin-ignore-sigterm': 'true' } })
+  cluster.create('deployments.apps', testWorkload('Deployment', 'web', { replicas: 2, strategy: { type: 'Recreate' }, template }))
+  await cluster.settle()
+  const images = new Set<string>()
+  cluster.access.subscribe('pods', () =>
+    images.add([...new Set(cluster.pods().map(pod => pod.spec.containers[0]?.image))].toSorted().join(' and ')),
+  )
+  const next = testTemplate('web', { image: 'registry.example/app:2' })
+  cluster.edit('deployments.apps', 'web', deployment => ({ ...deployment, spec: { ...deployment.spec, template: next } }))
+  await cluster.settle()
+  expect([...images].toSorted()).toEqual(['', 'registry.example/app:1', 'registry.example/app:2'])
+  expect(cluster.readyPods()).toHaveLength(2)
+  expect(cluster.failures).toEqual([])
+})
+
+test('a paused Deployment keeps its template, scales, and goes on when resumed', async () => {
+  await using cluster = await TestCluster.start(testNodes(2))
+  cluster.create('deployments.apps', testWorkload('Deployment', 'web', { replicas: 2 }))
+  await cluster.settle()
+  const template = testTemplate('web', { image: 'registry.example/app:2' })
+  cluster.edit('deployments.apps', 'web', deployment => ({
+    ...deployment,
+    spec: { ...deployment.spec, paused: true, template, replicas: 4 },
+  }))
+  await cluster.settle()
+  const images = () => [...new Set(cluster.readyPods().map(pod => pod.spec.containers[0]?.image))]
+  expect(cluster.readyPods()).toHaveLength(4)
+  expect(images()).toEqual(['registry.example/app:1'])
+  const progressing = () =>
+    cluster.get('deployments.apps', 'web')?.status?.conditions?.find(condition => condition.type === 'Progressing')
+  expect(progressing()).toMatchObject({ status: 'Unknown', reason: 'DeploymentPaused' })
+  cluster.edit('deployments.apps', 'web', deployment => ({ ...deployment, spec: { ...deployment.spec, paused: false } }))
+  await cluster.settle()
+  expect(images()).toEqual(['registry.example/app:2'])
+  expect(progressing()).toMatchObject({ status: 'True', reason: 'NewReplicaSetAvailable' })
+  expect(cluster.failures).toEqual([])
+})
+
+test('an orphaned set is adopted by the next Deployment of its selector', async () => {
+  await using cluster = await TestCluster.start(testNodes(2))
+  cluster.create('deployments.apps', testWorkload('Deployment', 'web', { replicas: 2 }))
+  await cluster.settle()
+  const before = cluster.pods().map(pod => pod.metadata.uid)
+  cluster.access.remove('deployments.apps', 'default', 'web', person, { propagationPolicy: 'Orphan' })
+  await cluster.settle()
+  cluster.create('deployments.apps', testWorkload('Deployment', 'web', { replicas: 2 }))
+  await cluster.settle()
+  expect(cluster.list('replicasets.apps')).toHaveLength(1)
+  expect(cluster.list('replicasets.apps')[0]?.metadata.ownerReferences?.[0]?.uid).toBe(
+    cluster.get('deployments.apps', 'web')?.metadata.uid,
+  )
+  expect(cluster.pods().map(pod => pod.metadata.uid)).toEqual(before)
+})
+
+test('a pod whose labels change is released and replaced; one that matches is adopted and the surplus goes', async () => {
+  await using cluster = await TestCluster.start(testNodes(2))
+  cluster.create('replicasets.apps', testWorkload('ReplicaSet', 'web', { replicas: 2 }))
+  await cluster.settle()
+  const [first] = cluster.pods()
+  const relabel = (app: string) =>
+    cluster.edit('pods', first?.metadata.name ?? '', pod => ({ ...pod, metadata: { ...pod.metadata, labels: { app } } }))
+  relabel('debug')
+  await cluster.settle()
+  expect(cluster.pods()).toHaveLength(3)
+  expect(cluster.get('pods', first?.metadata.name ?? '')?.metadata.ownerReferences ?? []).toEqual([])
+  relabel('web')
+  await cluster.settle()
+  expect(cluster.pods()).toHaveLength(2)
+  for (const pod of cluster.pods()) expect(pod.metadata.ownerReferences?.[0]?.name).toBe('web')
+  expect(cluster.failures).toEqual([])
+})
+
+test('revisions beyond the history limit are dropped, oldest first', async () => {
+  await using cluster = await TestCluster.start(testNodes(1))
+  cluster.create('deployments.apps', testWorkload('Deployment', 'web', { replicas: 1, revisionHistoryLimit: 1 }))
+  await cluster.settle()
+  for (const tag of ['2', '3', '4']) {
+    cluster.edit('deployments.apps', 'web', deployment => ({
+      ...deployment,
+      spec: { ...deployment.spec, template: testTemplate('web', { image: `registry.example/app:${tag}` }) },
+    }))
+    await cluster.settle()
+  }
+  const revisions = cluster.list('replicasets.apps').map(set => set.metadata.annotations?.['deployment.kubernetes.io/revision'])
+  expect(revisions.toSorted()).toEqual(['3', '4'])
 })
