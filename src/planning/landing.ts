@@ -26,6 +26,11 @@ export function predictLanding(
   options: { readonly mode: PlanPolicy['landing']; readonly to: string },
 ): Landing {
   const { mode, to } = options
+  if (mode === 'hold') {
+    // Bound to one node, a hard spread would count that node alone and pass anything: the pod has to fit as it is, too.
+    const free = placement.fits(pending, to)
+    if (free.kind === 'refused') return { nodes: [], totals: {}, refusal: { filter: free.filter, reason: free.reasons[0] ?? '' } }
+  }
   const evaluation =
     mode === 'hold'
       ? placement.evaluate(boundTo(pending, to))

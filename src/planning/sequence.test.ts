@@ -115,6 +115,21 @@ test('anti-affinity of what is there already refuses; its own pod that leaves do
   expect(check(objects, [['apart-abcde12345-xxxx0', 'c']]).moves).toEqual(['1 apart → c (evict)'])
 })
 
+test('a hard spread holds under hold too, where the gate would let the scheduler forget it', () => {
+  const constraint = {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: { 'app.kubernetes.io/name': 'even' } },
+  }
+  const spec = { topologySpreadConstraints: [constraint] }
+  const objects = [node('a'), node('b'), node('c'), ...workload('shop/even', movable({ on: ['a', 'b'], spec }))]
+  expect(check(objects, [['even-abcde12345-xxxx0', 'b']]).blocked).toEqual([
+    "even: refused: node(s) didn't match pod topology spread constraints",
+  ])
+  expect(check(objects, [['even-abcde12345-xxxx0', 'c']]).moves).toEqual(['1 even → c (evict)'])
+})
+
 test('the budget is in the certificate of an eviction, as it is at that step', () => {
   const objects = [node('a'), node('b'), ...workload('shop/web', movable({ on: ['a', 'a', 'a'], budget: { minAvailable: 1 } }))]
   const { certificates } = check(objects, [
