@@ -1,8 +1,7 @@
 // StatefulSets: named pods in their order, volumes claimed for them once, updates from the top.
 
 import { scaledValue } from '#kube/int-or-string.ts'
-import type { KubeObject, Pod, PodTemplateSpec, StatefulSet } from '#kube/objects.ts'
-import { isAlreadyExists } from '#kube/status.ts'
+import type { Pod, PodTemplateSpec, StatefulSet } from '#kube/objects.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
 import {
   type RevisionOwner,
@@ -29,6 +28,7 @@ import {
 import { canonicalText, controllerReference, podFromTemplate } from './pod-template.ts'
 import { selectorFor } from './selectors.ts'
 import { isNamespaceTerminating } from './slow-start.ts'
+import { claimsOf, makeClaim, syncRetention } from './statefulset-claims.ts'
 import { type OrdinalPod, type StatefulAction, type StatefulShape, statefulSetActions } from './statefulset-step.ts'
 
 const writer = controllerWriter('statefulset-controller')
@@ -72,6 +72,7 @@ async function reconcile(context: ComponentContext, set: StatefulSet): Promise<v
   const current = currentRevision(set, revisions)
   const read = readerOf(context, set, revisions)
   if (!isTerminating(set)) {
+    syncRetention(context, set, { pods, ordinalOf: pod => ordinalOf(set, pod), writer })
     const shape = shapeOf(context, set, revisions.update.metadata.name)
     for (const action of statefulSetActions(shape, pods.map(read))) await act(context, { set, revisions, current, pods }, action)
   }
@@ -174,7 +175,7 @@ async function create(
   const template = (revision === update || stored === undefined ? undefined : templateOf(stored)) ?? set.spec.template
   const name = `${set.metadata.name}-${ordinal}`
   try {
-    for (const claim of claimsOf(set, ordinal)) makeClaim(context, claim)
+    for (const claim of claimsOf(set, ordinal)) makeClaim(context, claim, writer)
     await access.createAdmitted('pods', podFor(set, { ordinal, name, revision, template }), writer)
   } catch (error) {
     if (isNamespaceTerminating(error)) return
@@ -214,41 +215,6 @@ function podFor(set: StatefulSet, { ordinal, name, revision, template }: PodPlan
       ...(set.spec.serviceName === undefined ? {} : { subdomain: set.spec.serviceName }),
       ...(own.length + others.length === 0 ? {} : { volumes: [...others, ...own] }),
     },
-  }
-}
-
-interface NamedClaim {
-  readonly volume: { readonly name: string; readonly persistentVolumeClaim: { readonly claimName: string } }
-  readonly claim: KubeObject
-}
-
-function claimsOf(set: StatefulSet, ordinal: number): readonly NamedClaim[] {
-  return (set.spec.volumeClaimTemplates ?? []).map(template => {
-    const claimName = `${template.metadata.name}-${set.metadata.name}-${ordinal}`
-    const { matchLabels } = set.spec.selector
-    const claim: KubeObject = {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: {
-        name: claimName,
-        namespace: set.metadata.namespace ?? '',
-        labels: { ...template.metadata.labels, ...matchLabels },
-        ...(template.metadata.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
-      },
-      spec: template['spec'],
-    }
-    return { volume: { name: template.metadata.name, persistentVolumeClaim: { claimName } }, claim }
-  })
-}
-
-/** Claims outlive their pods: one that is there is used again. */
-function makeClaim({ access, view }: ComponentContext, { claim }: NamedClaim): void {
-  const { namespace, name } = claim.metadata
-  if (view.get('persistentvolumeclaims', namespace, name) !== undefined) return
-  try {
-    access.create('persistentvolumeclaims', claim, writer)
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error
   }
 }
 

@@ -97,6 +97,43 @@ describe('StatefulSet', () => {
   })
 })
 
+describe('claims of a StatefulSet', () => {
+  const volumeClaimTemplates = [
+    {
+      metadata: { name: 'data' },
+      spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'fast', resources: { requests: { storage: '1Gi' } } },
+    },
+  ]
+  const storageClass = {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: 'fast' },
+    provisioner: 'example.com/disk',
+    volumeBindingMode: 'Immediate',
+  }
+  const claims = (cluster: TestCluster) => cluster.list('persistentvolumeclaims').map(claim => claim.metadata.name)
+
+  // biome-ignore format: a table
+  test.each([
+    ['stay by default', {}, ['data-db-0', 'data-db-1'], ['data-db-0', 'data-db-1']],
+    ['go when the set shrinks', { whenScaled: 'Delete' }, ['data-db-0'], ['data-db-0']],
+    ['go with the set, those of pods it had before too', { whenDeleted: 'Delete' }, ['data-db-0', 'data-db-1'], []],
+  ] as const)('%s', async (_, policy, afterShrink, afterDelete) => {
+    await using cluster = await TestCluster.start([...testNodes(2), storageClass])
+    cluster.create('statefulsets.apps', testWorkload('StatefulSet', 'db', { replicas: 2, volumeClaimTemplates, persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain', ...policy } }))
+    await cluster.settle()
+    expect(cluster.readyPods()).toHaveLength(2)
+    cluster.edit('statefulsets.apps', 'db', set => ({ ...set, spec: { ...set.spec, replicas: 1 } }))
+    await cluster.settle()
+    expect(claims(cluster)).toEqual(afterShrink)
+    cluster.access.remove('statefulsets.apps', 'default', 'db', person, { propagationPolicy: 'Background' })
+    await cluster.settle()
+    expect(cluster.pods()).toEqual([])
+    expect(claims(cluster)).toEqual(afterDelete)
+    expect(cluster.failures).toEqual([])
+  })
+})
+
 describe('DaemonSet', () => {
   test('one pod on each node, new nodes too; an update takes at most a quarter down (case 26)', async () => {
     await using cluster = await TestCluster.start(testNodes(9))
