@@ -257,7 +257,7 @@ export const rebalancePlanStatus = z.object({
   observedGeneration: z.int().min(0).exactOptional(),
   phase: z.enum(['Proposed', 'Approved', 'Running', 'Paused', 'Succeeded', 'Failed', 'Expired']).exactOptional(),
   message: z.string().max(4096).exactOptional(),
-  objective: z.object({ moves: z.int(), lowerBound: z.int(), gap: z.number() }).exactOptional(),
+  objective: z.object({ moves: z.int(), lowerBound: z.number(), gap: z.number() }).exactOptional(),
   goals: z
     .array(z.object({ name: name(), outcome: z.enum(['met', 'not-met']), message: z.string().max(1024) }))
     .max(64)

@@ -3,6 +3,7 @@ import { buildClusterState, type ClusterReading, type ClusterState, type Workloa
 import type { Clock } from '#kube/clock.ts'
 import type { Informer, Informers } from '#kube/informer.ts'
 import type { KubeObject, Pod } from '#kube/objects.ts'
+import { parseApiVersion } from '#kube/resource.ts'
 import { Bell } from './bell.ts'
 import type { Need } from './capability.ts'
 
@@ -69,6 +70,23 @@ export class ClusterView implements Disposable {
       }
     }
     return found
+  }
+
+  /** One object of a kind that the view watches, without building the whole state. */
+  object(of: {
+    readonly apiVersion: string
+    readonly kind: string
+    readonly namespace?: string
+    readonly name: string
+  }): KubeObject | undefined {
+    const { group } = parseApiVersion(of.apiVersion)
+    const index = clusterNeeds.findIndex(need => need.kind === of.kind && need.group === group)
+    return this.#informers[index]?.store.get(of.namespace, of.name)
+  }
+
+  /** Every pod, in the order of arrival. */
+  pods(): Iterable<Pod> {
+    return this.#pods.store.list()
   }
 
   /** The pod of this name, whatever its UID. */

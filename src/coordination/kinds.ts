@@ -51,7 +51,7 @@ const planDefinition = crd({
         { name: 'Policy', type: 'string', jsonPath: '.spec.policyRef.name' },
         { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
         { name: 'Moves', type: 'integer', jsonPath: '.status.objective.moves' },
-        { name: 'Bound', type: 'integer', jsonPath: '.status.objective.lowerBound' },
+        { name: 'Bound', type: 'number', jsonPath: '.status.objective.lowerBound' },
         { name: 'Goals Met', type: 'string', jsonPath: '.status.conditions[?(@.type=="GoalsMet")].status' },
       ],
     },

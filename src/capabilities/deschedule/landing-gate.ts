@@ -119,8 +119,7 @@ export async function dropStrandedGates(
 ): Promise<number> {
   const beforeMs = context.effects.clock.now() - oldestGateMs
   let dropped = 0
-  for (const { object } of context.view.state().pods.values()) {
-    if (!isGated(object)) continue
+  for (const object of [...context.view.pods()].filter(isGated)) {
     const createdMs = Date.parse(object.metadata.creationTimestamp ?? '')
     if (which === 'old' && createdMs > beforeMs) continue
     const outcome = await dropGate(context.effects, { pod: object, requester: capabilityName }, signal)

@@ -1,7 +1,6 @@
 // One move, from its permit to its record. Every step can be the last before a crash: whoever comes next reads permit, cluster and
 // recorded steps, and goes on from there.
 
-import { kindKey } from '#cluster/ownership.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { PlanMove, PlanStep, RebalancePlan } from '#coordination/api.ts'
 import { type Arbiter, type Reply, refusalWords } from '#coordination/arbiter.ts'
@@ -361,7 +360,7 @@ function specOf(
   context: MoveContext,
   { workload }: PlanMove,
 ): { readonly replicas?: unknown; readonly progressDeadlineSeconds?: unknown } {
-  const object = context.view.state().object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)
+  const object = context.view.object(workload)
   return typeof object?.['spec'] === 'object' && object['spec'] !== null ? object['spec'] : {}
 }
 
@@ -410,7 +409,7 @@ async function skip(
 
 /** Why the workload's own window keeps it where it is now. A window that does not parse holds nothing. */
 function closedWindow(context: MoveContext, { workload }: PlanMove): string | undefined {
-  const object = context.view.state().object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)
+  const object = context.view.object(workload)
   const text = object?.metadata.annotations?.[windowAnnotation]
   if (text === undefined) return undefined
   const window = parseWindow(text)

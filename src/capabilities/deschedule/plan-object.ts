@@ -69,7 +69,7 @@ function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
   return {
     phase: 'Proposed',
     message: planSentence(plan),
-    objective: { moves, lowerBound: Math.ceil(lowerBound - 1e-6), gap },
+    objective: { moves, lowerBound, gap },
     goals: plan.goals.map(goal => ({
       name: goal.goal,
       outcome: goal.state === 'met' ? 'met' : 'not-met',
