@@ -285,6 +285,17 @@ describe('trouble', () => {
     expect(informer.state).toBe('synced')
   })
 
+  test('where only watching is denied lists become as rare as the tries', async () => {
+    const { clock, asked, informer } = scene(({ query }) =>
+      query['watch'] === 'true' ? refusal(403, 'Forbidden') : listOf(3, [pod('a', 2)]),
+    )
+    await clock.advance(3_600_000)
+    // 0.8, 1.6, … 204.8 s, then each 300 s.
+    expect(asked().filter(word => word.startsWith('list'))).toHaveLength(20)
+    expect(informer.state).toBe('denied')
+    expect(informer.store.size).toBe(1)
+  })
+
   test('a refused connection is tried again at the same version with growing waits', async () => {
     let isDown = false
     const { clock, asked } = scene(({ query }) => {

@@ -334,6 +334,8 @@ export class Reflector<T extends KubeObject> {
     count(this.#restarts, end.kind === 'silent' ? 'idle' : end.kind)
     const wasUseful = end.events > 0 || end.lastedMs >= shortWatchMs
     if (wasUseful) this.#shortWatches = 0
+    // Not by a list that works: where only watching is denied each list would start the waits over.
+    if (end.events > 0 || end.kind !== 'failed') this.#deniedBackoff.reset()
     if (end.kind !== 'failed') {
       if (wasUseful) return
       this.#shortWatches++
@@ -387,7 +389,6 @@ export class Reflector<T extends KubeObject> {
     this.#state = state
     this.#problem = undefined
     this.#internalErrorsSinceMs = undefined
-    this.#deniedBackoff.reset()
   }
 
   async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
