@@ -14,13 +14,11 @@ export function explainPod(input: PlanInput, plan: Plan, key: string): readonly 
   if (move !== undefined) return movesBecause(plan, move)
   const held = plan.unmovable.find(each => `${each.pod.namespace}/${each.pod.name}` === key)
   if (held === undefined) return staysByChoice(plan, key, pod.nodeName)
-  const remedies = [{ code: held.code, data: held.data }, ...held.also.map(code => ({ code, data: {} }))].map(({ code, data }) =>
-    remedySentence(code, data),
-  )
+  const remedies = [held, ...held.also].map(({ code, data }) => remedySentence(code, data))
   const isHopeless = remedies.some(remedy => remedy === undefined)
   return [
-    `${key} stays on ${held.node}: ${staySentence(held)} [${reasonText(held)}]`,
-    ...held.also.map(code => `  also: ${staySentence({ code, data: {} })} [${code}]`),
+    `${key} stays on ${held.node}: ${staySentence({ code: held.code, data: held.data, node: held.node })} [${reasonText(held)}]`,
+    ...held.also.map(reason => `  also: ${staySentence(reason)} [${reasonText(reason)}]`),
     ...(isHopeless ? ['  nothing would make it movable'] : remedies.map(remedy => `  what would change that: ${remedy ?? ''}`)),
   ]
 }

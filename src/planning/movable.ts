@@ -6,7 +6,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { labelSelectorOf, type Selector } from '#kube/selector.ts'
 import type { Budgets } from './budgets.ts'
 import type { PlanInput } from './plan-input.ts'
-import type { StayCode, Unmovable } from './plan-record.ts'
+import type { StayCode, StayReason, Unmovable } from './plan-record.ts'
 import { type PlanPolicy, workloadKey } from './policy.ts'
 import type { StaticFit } from './static-fit.ts'
 
@@ -21,11 +21,6 @@ export interface Candidate {
 export interface Sorting {
   readonly candidates: readonly Candidate[]
   readonly unmovable: readonly Unmovable[]
-}
-
-export interface StayReason {
-  readonly code: StayCode
-  readonly data: Readonly<Record<string, string>>
 }
 
 type Rule = (pod: PodState) => StayReason | undefined
@@ -61,7 +56,7 @@ export function sortPods(input: PlanInput, tools: { readonly budgets: Budgets; r
     const [first, ...others] = reasons
     if (first === undefined) continue
     const identity = { namespace: pod.namespace, name: pod.name, uid: pod.uid }
-    unmovable.push({ pod: identity, node, workload, code: first.code, data: first.data, also: others.map(reason => reason.code) })
+    unmovable.push({ pod: identity, node, workload, code: first.code, data: first.data, also: others })
   }
   return { candidates, unmovable }
 }

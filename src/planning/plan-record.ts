@@ -96,15 +96,18 @@ export const stayCodes = [
 ] as const
 export type StayCode = (typeof stayCodes)[number]
 
-export interface Unmovable {
-  readonly pod: PodIdentity
-  readonly node: string
-  readonly workload: WorkloadReference | undefined
+export interface StayReason {
   readonly code: StayCode
   /** Facts of the reason: `pv` of VolumePinned, `budget` of PDBNeverAllows, `until` of Quarantined … */
   readonly data: Readonly<Record<string, string>>
+}
+
+export interface Unmovable extends StayReason {
+  readonly pod: PodIdentity
+  readonly node: string
+  readonly workload: WorkloadReference | undefined
   /** What else would hold it if this reason were gone, in order of precedence. */
-  readonly also: readonly StayCode[]
+  readonly also: readonly StayReason[]
 }
 
 export interface NodeShare {

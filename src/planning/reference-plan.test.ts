@@ -182,7 +182,7 @@ describe('H2: nothing is labelled', () => {
     expect(new Set(plan.unmovable.map(each => each.code))).toEqual(new Set(['Unlabelled']))
     expect(plan.unmovable).toHaveLength(124)
     const querier = plan.unmovable.find(each => each.pod.name.startsWith('mimir-querier'))
-    expect(querier?.also).toEqual(['NoPDB'])
+    expect(querier?.also.map(reason => reason.code)).toEqual(['NoPDB'])
     expect(plan.outcome).toBe('infeasible')
     const lines = explainPod(
       inputOf(referenceCluster({ labels: false }), { goals: goals(1) }),

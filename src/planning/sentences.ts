@@ -5,8 +5,15 @@ import type { Finding } from './verifier/finding.ts'
 
 type Facts = Readonly<Record<string, string>>
 
-/** Why the pod stays, without its name: `its volume nexus-local is on talos01 alone`. */
-export function staySentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & { readonly node?: string }): string {
+/** Why the pod stays, without its name: `its volume nexus-local cannot leave talos01`. What no remedy would change is said too. */
+export function staySentence(reason: Pick<Unmovable, 'code' | 'data'> & Partial<Pick<Unmovable, 'node' | 'also'>>): string {
+  const sentence = ownSentence(reason)
+  if (remedySentence(reason.code, reason.data) === undefined) return sentence
+  const final = reason.also?.find(({ code, data }) => remedySentence(code, data) === undefined)
+  return final === undefined ? sentence : `${sentence}, and ${ownSentence({ ...reason, ...final })}`
+}
+
+function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Partial<Pick<Unmovable, 'node'>>): string {
   const at = node === undefined ? 'its node' : node
   switch (code) {
     case 'NamespaceExcluded':

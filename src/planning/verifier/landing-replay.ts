@@ -21,15 +21,15 @@ export class LandingReplay {
     this.#placement = new Placement(this.state, settings)
   }
 
-  /** Where the replacement of `key` may land and with which totals; afterwards it stands on `move.to`. */
-  play(move: Move, key: string): SeenLanding {
+  /** Where the replacement of `key` may land and with which totals; afterwards it stands on `settled`. */
+  play(move: Move, key: string, settled: string): SeenLanding {
     const pod = this.state.pods.get(key)
     if (pod === undefined || this.#placement.nodeOf(key) === undefined) return { missing: key }
     if (!this.state.nodes.has(move.to)) return { missing: move.to }
     const pending = this.#placement.asPending(pod)
     if (move.action === 'evict') this.#placement.remove(key)
     const seen = this.#look(move, pending)
-    this.#placement.bind(pending, move.to)
+    this.#placement.bind(pending, settled)
     if (move.action === 'surge') this.#placement.remove(key)
     return seen
   }

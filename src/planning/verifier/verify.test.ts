@@ -48,6 +48,14 @@ test('a destination changed to a full node: the move and the resource are named'
   expect(sentences.some(sentence => sentence.startsWith(`move ${move?.id}: memory on talos01:`))).toBe(true)
 })
 
+test('one edit is one move, not all that follow it', () => {
+  const edited = structuredClone(plan)
+  Object.assign(edited.moves[2] ?? {}, { to: 'talos02-gpu', acceptable: ['talos02-gpu'] })
+  const findings = verifyPlan(edited, objects, settings)
+  expect(findings.length).toBeGreaterThan(0)
+  expect(new Set(findings.map(finding => finding.move))).toEqual(new Set([edited.moves[2]?.id]))
+})
+
 /** The path of every number (and of every text that names something) below `value`. */
 function leaves(value: unknown, path: readonly string[] = []): readonly (readonly string[])[] {
   if (typeof value !== 'object' || value === null) return [path]

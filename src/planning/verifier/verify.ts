@@ -72,8 +72,9 @@ class Replay {
       for (const { rule, found } of objections(this.#world, replacement, target))
         say('does-not-fit', `${rule} on ${move.to}`, found, 'nothing that speaks against it')
     })
-    this.#checkLanding(move, key, say)
-    target.pods.set(key, replacement)
+    const settled = this.#believedTarget(move, target)
+    this.#checkLanding(move, key, settled.name, say)
+    settled.pods.set(key, replacement)
     if (move.action === 'evict') this.#away.add(key)
     const leaving = this.#leaving.get(standing.name) ?? {}
     add(leaving, { ...pod.requests, pods: 1 })
@@ -135,11 +136,31 @@ class Replay {
     return owner
   }
 
+  /**
+   * Where the replacement stands for the moves after it. Where move and certificate name two nodes, the one of which the certificate's
+   * numbers are true: then one edit is one move's findings, and not those of all that follow.
+   */
+  #believedTarget(move: Move, target: StandingNode): StandingNode {
+    const certified = this.#world.nodes.get(move.certificate.to)
+    if (certified === undefined || certified === target) return target
+    const isTrueOf = (node: StandingNode) => {
+      const free = this.#freeOf(node)
+      return Object.keys(free).every(resource => free[resource] === move.certificate.freeBefore[resource])
+    }
+    return !isTrueOf(target) && isTrueOf(certified) ? certified : target
+  }
+
+  /** Free on a node while nothing that left it in this wave is gone yet. */
+  #freeOf(node: StandingNode): Sums {
+    const used = this.#world.used(node)
+    add(used, this.#leaving.get(node.name) ?? {})
+    return Object.fromEntries(
+      Object.entries(node.allocatable).map(([resource, amount]) => [resource, amount - (used[resource] ?? 0)]),
+    )
+  }
+
   #checkRoom(move: Move, pod: StandingPod, target: StandingNode, say: Say): void {
-    const used = this.#world.used(target)
-    add(used, this.#leaving.get(target.name) ?? {})
-    const free: Sums = {}
-    for (const [resource, amount] of Object.entries(target.allocatable)) free[resource] = amount - (used[resource] ?? 0)
+    const free = this.#freeOf(target)
     const needed: Sums = { ...pod.requests, pods: 1 }
     for (const [resource, amount] of Object.entries(needed)) {
       const left = free[resource] ?? 0
@@ -191,12 +212,12 @@ class Replay {
     }
   }
 
-  #checkLanding(move: Move, key: string, say: Say): void {
+  #checkLanding(move: Move, key: string, settled: string, say: Say): void {
     const { landing, filters } = move.certificate
     for (const [filter, verdict] of Object.entries(filters))
       if (verdict !== 'passed') say('filter', `certificate.filters.${filter}`, verdict, 'passed')
     if (landing.mode !== this.#plan.landing) say('landing', 'certificate.landing.mode', landing.mode, this.#plan.landing)
-    const seen = this.#landing.play(move, key)
+    const seen = this.#landing.play(move, key, settled)
     if ('missing' in seen) {
       say('landing', 'certificate.landing', seen.missing, 'a pod and nodes that the scheduler model knows')
       return
