@@ -9,7 +9,7 @@ const budgeted: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'Rep
 export function budgetProposals(state: ClusterState, plan: Plan): KubeObject[] {
   const workloads = new Map<string, KubeObject>()
   for (const one of plan.unmovable) {
-    const wantsBudget = one.code === 'NoPDB' || one.also.includes('NoPDB')
+    const wantsBudget = one.code === 'NoPDB' || one.also.some(reason => reason.code === 'NoPDB')
     if (!wantsBudget || one.workload === undefined) continue
     const { kind, namespace, name } = one.workload
     // The budget's arithmetic needs a scale; a DaemonSet's pods are not moved anyway.
