@@ -4,6 +4,7 @@ import type { Clock } from '#kube/clock.ts'
 import type { EventRecorder } from '#kube/events.ts'
 import type { Log } from '#kube/log.ts'
 import type { ObjectReference } from '#kube/objects.ts'
+import { restartedAtAnnotation } from './effects/restart.ts'
 import { factsFor, newestPodsOf } from './facts.ts'
 import { type Intent, targetKey } from './intent.ts'
 import type { Ledger, Permit } from './ledger.ts'
@@ -186,7 +187,7 @@ function restartedAtOf(
   const object = state.object(target.kind, target.namespace, target.name)
   const spec: { readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } } } =
     typeof object?.['spec'] === 'object' && object['spec'] !== null ? object['spec'] : {}
-  return spec.template?.metadata?.annotations?.['kubectl.kubernetes.io/restartedAt']
+  return spec.template?.metadata?.annotations?.[restartedAtAnnotation]
 }
 
 /** How a refusal reads where one line is all there is. */
