@@ -10,7 +10,8 @@ import { startDaemonSets } from './components/daemonset.ts'
 import { startDeployments } from './components/deployment.ts'
 import { startDisruption } from './components/disruption.ts'
 import { startEndpointSlices, startEndpoints } from './components/endpoints.ts'
-import { EventRecorder } from './components/event-recorder.ts'
+import { startEventExpiry } from './components/event-expiry.ts'
+import { type EventMode, EventRecorder } from './components/event-recorder.ts'
 import { startGarbageCollector } from './components/garbage-collector.ts'
 import { startJobs, startTtlAfterFinished } from './components/job.ts'
 import { Kubelets, type NodePower } from './components/kubelet.ts'
@@ -46,6 +47,8 @@ export interface ComponentOptions {
   readonly scheduler?: boolean
   readonly kubelet?: boolean
   readonly heartbeat?: HeartbeatMode
+  /** Which components write Events: `full` (all), `scheduling` (the scheduler), `off`. */
+  readonly events?: EventMode
   /** The API server's certificate authority as PEM, published in every namespace; absent: it is not. */
   readonly rootCertificate?: string
   /** How the scheduler scores; by default as kube-scheduler of the version does. */
@@ -80,7 +83,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     clock,
     random,
     minorVersion,
-    events: new EventRecorder(access, clock, random),
+    events: new EventRecorder(access, { clock, random, mode: options.events ?? 'full' }),
   }
   const usage = new UsageModel(access, view)
   const absentOwners = new Set(options.absentOwners)
@@ -132,6 +135,7 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['pvc-protection', startVolumeProtection],
   ['ephemeral-volume', startEphemeralVolumes],
   ['serviceaccount', startServiceAccounts],
+  ['event-expiry', startEventExpiry],
 ]
 
 function isEnabled(wanted: readonly string[] | undefined, name: string): boolean {

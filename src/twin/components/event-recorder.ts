@@ -24,13 +24,19 @@ export interface EventSource {
 /** Above this many remembered events the oldest are forgotten: repeats of those are written anew. */
 const rememberedEvents = 4096
 
+/** Which components write events: all, the scheduler alone, or none. */
+export type EventMode = 'full' | 'scheduling' | 'off'
+
 export class EventRecorder {
   readonly #access: ClusterAccess
   readonly #clock: Clock
   readonly #random: Random
+  readonly #mode: EventMode
   readonly #remembered = new Map<string, { readonly namespace: string; readonly name: string }>()
 
-  constructor(access: ClusterAccess, clock: Clock, random: Random) {
+  constructor(access: ClusterAccess, options: { readonly clock: Clock; readonly random: Random; readonly mode: EventMode }) {
+    const { clock, random, mode } = options
+    this.#mode = mode
     this.#access = access
     this.#clock = clock
     this.#random = random
@@ -38,6 +44,7 @@ export class EventRecorder {
 
   /** Writes the event about `subject`; in namespace `default` for objects without one. Never throws for what the server refuses. */
   record(subject: KubeObject, source: EventSource, text: EventText): void {
+    if (this.#mode === 'off' || (this.#mode === 'scheduling' && source.component !== 'default-scheduler')) return
     try {
       const sameness = JSON.stringify([source.component, source.host, subject.metadata.uid, text])
       if (!this.#countUp(sameness, source.writer)) this.#write(sameness, subject, source, text)

@@ -1,5 +1,5 @@
 // The scheduler: takes pending pods one by one, asks the placement model where they land, draws among equals with the twin's seed
-// and binds. Preemption is not played: a pod that would need it stays pending, with the reasons in its condition.
+// and binds. A pod that fits nowhere makes pods of lower priority go where that helps.
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { Evaluation } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
@@ -8,6 +8,7 @@ import { isConflict, isNotFound } from '#kube/status.ts'
 import { type ComponentContext, schedulerWriter } from './component.ts'
 import type { EventSource } from './event-recorder.ts'
 import { conditionOf, isFinished, isTerminating, keyOf, splitKey, timeText, withCondition } from './pod-state.ts'
+import { preemptionFor } from './preemption.ts'
 import { SchedulerSnapshot } from './scheduler-snapshot.ts'
 import { SchedulingQueue } from './scheduling-queue.ts'
 
@@ -117,14 +118,70 @@ class Scheduler {
     const evaluation = this.#snapshot.placement.evaluate(state)
     const { landing } = evaluation
     const node = landing[Math.floor(this.#context.random() * landing.length)]
-    if (node === undefined) this.#refuse(pod, evaluation)
-    return node
+    if (node !== undefined) return node
+    this.#refuse(pod, evaluation)
+    this.#preempt(pod, state)
+    return undefined
   }
 
   #refuse(pod: Pod, evaluation: Evaluation): void {
     const message = evaluation.preemption === '' ? evaluation.message : `${evaluation.message} ${evaluation.preemption}`
     this.#context.events.record(pod, source, { type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' })
     this.#tell(pod, { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message })
+  }
+
+  #preempt(pod: Pod, state: PodState): void {
+    const { view } = this.#context
+    const standing = (node: string) => view.podsOn(node).filter(other => !isFinished(other))
+    const nominated = pod.status?.nominatedNodeName
+    // Its victims are still on their way out.
+    if (
+      nominated !== undefined &&
+      standing(nominated).some(other => isTerminating(other) && (other.spec.priority ?? 0) < state.priority)
+    )
+      return
+    const preemption = preemptionFor({
+      placement: this.#snapshot.placement,
+      pod: state,
+      podsOn: node =>
+        standing(node)
+          .filter(other => (other.spec.priority ?? 0) < state.priority)
+          .map(other => this.#snapshot.stateOf(other)),
+      budgets: view.list('poddisruptionbudgets.policy'),
+    })
+    if (preemption === undefined) return
+    for (const victim of preemption.victims) this.#evict(pod, victim.object, preemption.node)
+    this.#nominate(pod, preemption.node)
+  }
+
+  #evict(pod: Pod, victim: Pod, node: string): void {
+    const { access, events, clock } = this.#context
+    const { namespace, name, uid } = victim.metadata
+    const message = `${schedulerName}: preempting to accommodate a higher priority pod`
+    const condition: Condition = { type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message }
+    const conditions = withCondition(victim.status?.conditions, condition, timeText(clock.now()))
+    try {
+      access.update('pods', { ...victim, status: { ...victim.status, conditions } }, schedulerWriter, { subresource: 'status' })
+      access.remove('pods', namespace, name, schedulerWriter, uid === undefined ? {} : { preconditions: { uid } })
+    } catch (error) {
+      if (!isConflict(error) && !isNotFound(error)) throw error
+      return
+    }
+    events.record(victim, source, {
+      type: 'Normal',
+      reason: 'Preempted',
+      message: `Preempted by pod ${pod.metadata.uid ?? ''} on node ${node}`,
+      action: 'Preempting',
+    })
+  }
+
+  #nominate(pod: Pod, node: string): void {
+    const { access, view } = this.#context
+    const stored = view.get('pods', pod.metadata.namespace, pod.metadata.name)
+    if (stored === undefined || stored.status?.nominatedNodeName === node) return
+    access.update('pods', { ...stored, status: { ...stored.status, nominatedNodeName: node } }, schedulerWriter, {
+      subresource: 'status',
+    })
   }
 
   #tell(pod: Pod, condition: Condition): void {
