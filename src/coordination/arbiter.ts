@@ -4,9 +4,9 @@ import type { Clock } from '#kube/clock.ts'
 import type { EventRecorder } from '#kube/events.ts'
 import type { Log } from '#kube/log.ts'
 import type { ObjectReference } from '#kube/objects.ts'
-import { restartedAtAnnotation } from './effects/restart.ts'
+import { hasBegun } from './effects/begun.ts'
 import { factsFor, newestPodsOf } from './facts.ts'
-import { type Intent, targetKey } from './intent.ts'
+import type { Intent } from './intent.ts'
 import type { Ledger, Permit } from './ledger.ts'
 import { type Ending, isActive, type PermitRecord } from './permit-record.ts'
 import { type ArbiterPolicy, judge, type Verdict } from './policy.ts'
@@ -153,41 +153,6 @@ function regardingOf(intent: Intent): ObjectReference | undefined {
   const { workload } = intent
   if (workload !== undefined) return workload
   return intent.targets[0]
-}
-
-/**
- * Whether the effect of a permit can be seen. The server ends each effect within 4 s, and the Lease outlives that: what is not seen
- * when a new leader has synced did not happen.
- */
-function hasBegun(record: PermitRecord, state: ClusterState): boolean {
-  switch (record.verb) {
-    case 'evict':
-    case 'drain':
-      return record.targets.some(target => {
-        if (target.kind !== 'Pod') return false
-        const pod = state.pods.get(targetKey(target))
-        return pod === undefined || pod.uid !== target.uid || pod.isTerminating
-      })
-    case 'restart':
-      return record.targets.some(target => restartedAtOf(state, target) === new Date(record.grant?.atMs ?? 0).toISOString())
-    case 'resize':
-    case 'scale':
-    case 'taint':
-    case 'launch':
-    case 'terminate':
-      // Their requesters know what they look like half done.
-      return true
-  }
-}
-
-function restartedAtOf(
-  state: ClusterState,
-  target: { readonly kind: string; readonly namespace?: string; readonly name: string },
-): string | undefined {
-  const object = state.object(target.kind, target.namespace, target.name)
-  const spec: { readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } } } =
-    typeof object?.['spec'] === 'object' && object['spec'] !== null ? object['spec'] : {}
-  return spec.template?.metadata?.annotations?.[restartedAtAnnotation]
 }
 
 /** How a refusal reads where one line is all there is. */

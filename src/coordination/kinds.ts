@@ -13,7 +13,7 @@ import {
 import type { ServedKind } from './capability.ts'
 
 const common = { group: ballastGroup, categories: ['ballast'] } as const
-const version = { name: ballastVersion, served: true, storage: true } as const
+const version = { name: ballastVersion, served: true, storage: true, readyColumn: false } as const
 
 const policyDefinition = crd({
   ...common,

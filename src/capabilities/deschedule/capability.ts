@@ -3,6 +3,10 @@ import * as z from 'zod'
 import { ballastGroup, ballastVersion } from '#coordination/api.ts'
 import { capability } from '#coordination/capability.ts'
 import { clusterNeeds } from '#coordination/cluster-view.ts'
+import { evictPermission } from '#coordination/effects/evict.ts'
+import { gatePermission } from '#coordination/effects/gate.ts'
+import { restartPermission } from '#coordination/effects/restart.ts'
+import { taintPermission } from '#coordination/effects/taint.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
 import { arbitrationModes } from '#coordination/policy.ts'
 import { lastMoveAnnotation, rebalanceTaint } from './api.ts'
@@ -43,14 +47,15 @@ export const deschedule = capability({
         own('disruptionpermits', 'DisruptionPermit'),
       ],
       permissions: [
-        { groups: [''], resources: ['pods/eviction'], verbs: ['create'], because: 'moves a pod' },
-        { groups: [''], resources: ['nodes'], verbs: ['patch'], because: 'sets and removes the steering taint' },
-        { groups: [''], resources: ['pods'], verbs: ['patch'], because: 'opens the landing gate of a replacement' },
+        evictPermission,
+        restartPermission,
+        taintPermission,
+        gatePermission,
         {
           groups: ['apps'],
           resources: ['deployments', 'statefulsets', 'replicasets'],
           verbs: ['patch'],
-          because: 'surges a single replica; notes the last move',
+          because: 'notes the last move',
         },
         {
           groups: [ballastGroup],

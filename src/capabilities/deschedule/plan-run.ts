@@ -16,7 +16,8 @@ import { type PlanPolicy, workloadKey } from '#planning/policy.ts'
 import { capabilityName, eventReasons, runUntilAnnotation } from './api.ts'
 import { holdWave, releaseHold } from './landing-gate.ts'
 import { endSteering, nodesToTaint, steerWave } from './landing-taint.ts'
-import { carryOut, type MoveContext, type MoveEnd } from './move-run.ts'
+import type { MoveContext, MoveEnd } from './move-context.ts'
+import { carryOut, moveKey } from './move-run.ts'
 import { storedShare } from './plan-object.ts'
 import { inPhase, isApproved, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
@@ -203,7 +204,7 @@ class PlanRun {
   }
 
   #hasPermit(move: PlanMove): boolean {
-    const key = `${this.#plan.metadata.uid ?? this.#plan.metadata.name}/${move.id}`
+    const key = moveKey(this.#plan, move)
     return this.#context.arbiter.unfinished(capabilityName).some(record => record.idempotencyKey === key)
   }
 

@@ -1,11 +1,21 @@
 // The eviction of one pod: the only caller of the eviction sub-resource.
+
 import { messageOf } from '#kube/log.ts'
 import type { Pod } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isConflict, isForbidden, isNotFound, isTooManyRequests, StatusError } from '#kube/status.ts'
+import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
 import type { Permit } from '../ledger.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+
+/** The right this effect takes. */
+export const evictPermission: Permission = {
+  groups: [''],
+  resources: ['pods/eviction'],
+  verbs: ['create'],
+  because: 'moves a pod',
+}
 
 export type EvictOutcome =
   | { readonly kind: 'evicted' }

@@ -5,8 +5,17 @@ import type { NodeSelectorTerm, Pod } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
 import { isConflict, isInvalid, isNotFound } from '#kube/status.ts'
+import type { Permission } from '../capability.ts'
 import type { Permit } from '../ledger.ts'
 import { type EffectContext, effectOptions } from './effect-context.ts'
+
+/** The right this effect takes. */
+export const gatePermission: Permission = {
+  groups: [''],
+  resources: ['pods'],
+  verbs: ['patch'],
+  because: 'opens the landing gate of a replacement',
+}
 
 /** Holds a replacement back until its node is chosen. */
 export const landingGate = 'ballast.dev/landing'

@@ -1,10 +1,20 @@
 // The rollout of one workload by its template's restart annotation: the only writer of pod templates.
+
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
 import { isConflict, isInvalid, isNotFound } from '#kube/status.ts'
+import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
 import type { Permit } from '../ledger.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+
+/** The right this effect takes. */
+export const restartPermission: Permission = {
+  groups: ['apps'],
+  resources: ['deployments', 'statefulsets', 'daemonsets'],
+  verbs: ['patch'],
+  because: 'starts a rollout',
+}
 
 /** What `kubectl rollout restart` writes too. */
 export const restartedAtAnnotation = 'kubectl.kubernetes.io/restartedAt'

@@ -1,9 +1,19 @@
 // Taints of nodes: the only writer of `spec.taints`. Setting one needs a permit; taking ours away takes nothing from anybody.
+
 import type { Node, Taint } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isConflict, isNotFound } from '#kube/status.ts'
+import type { Permission } from '../capability.ts'
 import type { Permit } from '../ledger.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+
+/** The right this effect takes. */
+export const taintPermission: Permission = {
+  groups: [''],
+  resources: ['nodes'],
+  verbs: ['patch'],
+  because: 'sets and removes taints of ours',
+}
 
 export type TaintOutcome =
   | { readonly kind: 'written'; readonly node: Node }
