@@ -82,7 +82,8 @@ interface Work {
 async function bestAttempt(input: PlanInput, work: Work): Promise<Attempt> {
   const wide = await repeatedAttempt(input, work)
   const hasMargins = input.policy.goals.some(goal => goal.margin > 0)
-  if (missing(input, wide) === 0 || !hasMargins) return wide
+  const isMet = outcomesOf(input, wide.sequence.moves).every(goal => goal.state !== 'missed')
+  if (isMet || !hasMargins) return wide
   const narrow = await repeatedAttempt(withoutMargins(input), work)
   const best = missing(input, narrow) < missing(input, wide) ? narrow : wide
   return { ...best, isOutOfReach: narrow.isOutOfReach }
@@ -142,9 +143,25 @@ function forbid(forbidden: Set<string>, model: PlanModel, intent: Intent): void 
   for (const candidate of group?.candidates ?? [intent.candidate]) forbidden.add(`${candidate.pod.key}>${intent.to}`)
 }
 
-function missing(input: PlanInput, attempt: Pick<Attempt, 'sequence'>): number {
-  const outcomes = outcomesOf(input, attempt.sequence.moves)
-  return outcomes.reduce((sum, outcome) => sum + outcome.shortBy, 0)
+/** How far the goals are missed: without margins first, by millions, then with them. 0: all hold with their margins. */
+function missing(input: PlanInput, { sequence }: Pick<Attempt, 'sequence'>): number {
+  return missedPoints(outcomesOf(input, sequence.moves)) * 1e6 + missedPoints(outcomesOf(withinMargins(input), sequence.moves))
+}
+
+/** Percentage points; a goal that is missed by nothing but its strictness counts a little too. */
+function missedPoints(outcomes: readonly GoalOutcome[]): number {
+  return outcomes.reduce((sum, outcome) => sum + outcome.shortBy + (outcome.state === 'missed' ? 1e-3 : 0), 0)
+}
+
+/** The same goals, stricter by their margins. */
+function withinMargins(input: PlanInput): PlanInput {
+  const goals = input.policy.goals.map(({ max, min, margin, ...goal }) => ({
+    ...goal,
+    margin: 0,
+    ...(max === undefined ? {} : { max: max - margin }),
+    ...(min === undefined ? {} : { min: min + margin }),
+  }))
+  return { ...input, policy: { ...input.policy, goals } }
 }
 
 interface Parts {

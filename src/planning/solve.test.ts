@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { systemClock } from '#kube/clock.ts'
+import { VirtualClock } from '#kube/clock.ts'
 import { type LinearModel, LinearModelBuilder } from './linear-model.ts'
 import { lpText } from './lp-text.ts'
 import { childSolver, solveInChild } from './solve.ts'
@@ -116,9 +116,12 @@ describe('a solver that takes too long', () => {
   })
 
   test('is ended at the safety limit, and the session goes on with the next model', async () => {
-    using session = childSolver({ clock: systemClock, safetySeconds: 1 }).session()
-    const solution = await session.solve(endless(), { stages }, never)
-    expect(solution.failure).toBe('no answer within 1 s')
+    const clock = new VirtualClock(0)
+    using session = childSolver({ clock, safetySeconds: 30 }).session()
+    const waiting = session.solve(endless(), { stages }, never)
+    await clock.advance(30_000)
+    const solution = await waiting
+    expect(solution.failure).toBe('no answer within 30 s')
     expect(solution.stages).toEqual([])
     const next = await session.solve(coins(), { stages: [{ objective: 'coins', kind: 'integer', nodes: 100 }] }, never)
     expect(next.stages[0]?.status).toBe('optimal')
