@@ -135,6 +135,12 @@ test('the whole object', () => {
   })
 })
 
+test('a kind without a condition of type Ready has no column for it', () => {
+  const spec = z.object({ interval: duration() })
+  const made = crd({ group: 'ballast.dev', kind: 'Wish', scope: 'Cluster', versions: [{ name: 'v1', spec, readyColumn: false }] })
+  expect(made.spec.versions[0]?.additionalPrinterColumns.map(column => column.name)).toEqual(['Age'])
+})
+
 test('a default that would be pruned is refused', () => {
   const properties = { a: { type: 'string' } }
   expect(() => structural({ type: 'object', properties, default: { b: 'x' } }, 'spec')).toThrow(

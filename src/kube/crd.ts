@@ -25,8 +25,10 @@ export interface CrdVersion {
   /** True unless said otherwise, both. */
   readonly served?: boolean
   readonly storage?: boolean
-  /** Shown before `Ready` and `Age`, which each kind has. */
+  /** Shown before `Ready` and `Age`. */
   readonly printerColumns?: readonly PrinterColumn[]
+  /** False for kinds without a condition of type Ready: the column would always be empty. True unless said otherwise. */
+  readonly readyColumn?: boolean
   readonly scale?: ScalePaths
   readonly description?: string
 }
@@ -100,7 +102,11 @@ export function crd(definition: CrdDefinition): CustomResourceDefinition {
         storage: version.storage ?? true,
         schema: { openAPIV3Schema: rootSchema(version, kind) },
         subresources: { status: {}, ...(version.scale === undefined ? {} : { scale: version.scale }) },
-        additionalPrinterColumns: [...(version.printerColumns ?? []), readyColumn, ageColumn],
+        additionalPrinterColumns: [
+          ...(version.printerColumns ?? []),
+          ...(version.readyColumn === false ? [] : [readyColumn]),
+          ageColumn,
+        ],
       })),
     },
   }
