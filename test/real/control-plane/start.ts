@@ -2,7 +2,7 @@
 // There are no kubelets: nodes and pod statuses are what the caller writes.
 // By hand: `node test/real/control-plane/start.ts [1.34|1.36|off]` prints the kubeconfig's path and runs until Ctrl-C.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +17,8 @@ export interface ControlPlaneOptions {
   readonly scheduler: MinorVersion | 'off'
   /** Runs all controllers but those that judge nodes by their heartbeats, which nobody sends here. */
   readonly controllerManager: boolean
+  /** Has the API server write down who asked for what, for {@link ControlPlane.answered}. */
+  readonly audit?: boolean
 }
 
 export interface SchedulerOptions {
@@ -28,6 +30,14 @@ export interface SchedulerOptions {
   readonly onLine?: (line: string) => void
 }
 
+/** As the API server's audit log has it. */
+export interface AnsweredRequest {
+  readonly user: string
+  readonly verb: string
+  readonly path: string
+  readonly code: number
+}
+
 export interface ControlPlane {
   /** Path of a kubeconfig with a client certificate of group `system:masters`. */
   readonly kubeconfig: string
@@ -36,6 +46,8 @@ export interface ControlPlane {
   /** A client with the same rights; closed by {@link stop}. */
   readonly client: ApiClient
   startScheduler(options: SchedulerOptions): Promise<void>
+  /** Requests that were answered so far, oldest first; none without `audit`. */
+  answered(): readonly AnsweredRequest[]
   /** Ends the programs and removes what they have written. */
   stop(): Promise<void>
 }
@@ -64,7 +76,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
   try {
     processes.start(programs.etcd, etcdFlags(join(directory, 'etcd'), etcdPort, peerPort))
-    processes.start(programs.server, serverFlags(directory, etcdPort, port))
+    processes.start(programs.server, [
+      ...serverFlags(directory, etcdPort, port),
+      ...(options.audit === true ? auditFlags(directory) : []),
+    ])
     await untilReady(client, processes)
     if (programs.controllers !== undefined) processes.start(programs.controllers, controllerFlags(directory))
     const version = (await client.want('GET', '/version')) as { readonly gitVersion?: unknown }
@@ -77,7 +92,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       processes.start(program, [...connection, '--leader-elect=false', '--secure-port=0', ...flags], onLine)
     }
     if (options.scheduler !== 'off') await startScheduler({ version: options.scheduler })
-    return { kubeconfig, server, serverVersion: String(version.gitVersion), client, startScheduler, stop }
+    return {
+      kubeconfig,
+      server,
+      serverVersion: String(version.gitVersion),
+      client,
+      startScheduler,
+      answered: () => auditedRequests(directory),
+      stop,
+    }
   } catch (cause) {
     await stop()
     throw cause
@@ -264,6 +287,37 @@ function serverFlags(directory: string, etcdPort: number, port: number): string[
     // Without a controller manager nobody makes ServiceAccounts, and no node would ever lose its not-ready taint.
     '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition',
   ]
+}
+
+function auditFlags(directory: string): string[] {
+  const policy = join(directory, 'audit-policy.json')
+  const content = {
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived', 'ResponseStarted'],
+    rules: [{ level: 'Metadata' }],
+  }
+  writeFileSync(policy, JSON.stringify(content))
+  return [`--audit-policy-file=${policy}`, `--audit-log-path=${join(directory, auditFile)}`, '--audit-log-mode=blocking']
+}
+
+const auditFile = 'audit.log'
+
+function auditedRequests(directory: string): readonly AnsweredRequest[] {
+  const file = join(directory, auditFile)
+  if (!existsSync(file)) return []
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
+  return lines.map(line => {
+    const { user, verb, requestURI, responseStatus }: AuditEvent = JSON.parse(line)
+    return { user: user.username, verb, path: requestURI.split('?')[0] ?? '', code: responseStatus?.code ?? 0 }
+  })
+}
+
+interface AuditEvent {
+  readonly user: { readonly username: string }
+  readonly verb: string
+  readonly requestURI: string
+  readonly responseStatus?: { readonly code?: number }
 }
 
 function controllerFlags(directory: string): string[] {

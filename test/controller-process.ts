@@ -1,0 +1,91 @@
+// A real process of `ballast controller`, with nothing but its ServiceAccount's token.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
+import { systemClock } from '#kube/clock.ts'
+import { writePrivately } from '../src/cli/private-file.ts'
+
+const program = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts')
+
+/** A directory of the test's own with a kubeconfig whose only user is a bearer token. */
+export function tokenKubeconfig(adminKubeconfig: string, token: string): { readonly file: string } & Disposable {
+  const directory = mkdtempSync(join(tmpdir(), 'ballast-controller-'))
+  const file = join(directory, 'kubeconfig')
+  const config: {
+    readonly clusters: unknown
+    readonly contexts: readonly { readonly name: string; readonly context: object }[]
+  } = parse(adminKubeconfig)
+  writePrivately(
+    file,
+    stringify({
+      ...config,
+      contexts: config.contexts.map(({ name, context }) => ({ name, context: { ...context, user: 'controller' } })),
+      users: [{ name: 'controller', user: { token } }],
+    }),
+  )
+  return { file, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) }
+}
+
+export interface End {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export class ControllerProcess {
+  readonly #child: ChildProcess
+  readonly #lines: string[] = []
+  readonly ended: Promise<End>
+
+  constructor(kubeconfig: string) {
+    const args = [program, 'controller', '--kubeconfig', kubeconfig, '--install-crds', 'never', '--log-level', 'info']
+    // Nothing of this process's environment leads to another cluster.
+    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'], env: { PATH: process.env['PATH'] } })
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#lines.push(text))
+    this.ended = new Promise(resolve => {
+      this.#child.once('exit', (code, signal) => resolve({ code, signal }))
+    })
+  }
+
+  get log(): string {
+    return this.#lines.join('')
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Processes that it started and that still run. Linux only: elsewhere there are none. */
+  get children(): readonly number[] {
+    const { pid } = this.#child
+    try {
+      const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+      return text === '' ? [] : text.split(' ').map(Number)
+    } catch {
+      return [] // it has ended
+    }
+  }
+
+  kill(signal: 'SIGKILL' | 'SIGTERM'): void {
+    this.#child.kill(signal)
+  }
+}
+
+/** Whether a process that is not ours runs still; one that has ended and waits to be buried does not. */
+export function runs(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** Resolves when `holds`; looks every `pollMs`. @throws Error with `what` after `limitMs`. */
+export async function until(what: () => string, holds: () => boolean, limitMs: number, pollMs = 100): Promise<void> {
+  const untilMs = systemClock.elapsed() + limitMs
+  while (!holds()) {
+    if (systemClock.elapsed() > untilMs) throw new Error(`not after ${limitMs / 1000} s: ${what()}`)
+    await systemClock.after(pollMs)
+  }
+}

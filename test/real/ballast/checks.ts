@@ -1,0 +1,317 @@
+// `ballast controller` on a real control plane, with nothing but its ServiceAccount's token: a real scheduler decides where the pods
+// land, the real eviction API guards the budgets, real controllers replace what was evicted.
+import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import { readFileSync } from 'node:fs'
+import { systemClock } from '#kube/clock.ts'
+import { loadConfig } from '#kube/config.ts'
+import { openHttpTransport } from '#kube/http-transport.ts'
+import { systemRandom } from '#kube/random.ts'
+import tables from '../../../examples/talos-homelab/expect/tables.json' with { type: 'json' }
+import { enabledCapabilities } from '../../../src/cli/embedded-cluster.ts'
+import { ballastNamespace, controllerAccount, installationObjects } from '../../../src/cli/install-ballast.ts'
+import { ControllerProcess, tokenKubeconfig } from '../../controller-process.ts'
+import { openChecker } from '../../independent-checker.ts'
+import type { Check } from '../check.ts'
+import type { ApiObject } from '../control-plane/api-client.ts'
+import { kubernetesVersions, type MinorVersion } from '../control-plane/build.ts'
+import { kubectlPath } from '../control-plane/debian.ts'
+import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
+import { commandOutput, runCommand } from '../run-command.ts'
+import { createExample, eventually, exampleCluster, untilEstablished, untilSteady } from './example-cluster.ts'
+import { startTinyKubelet } from './tiny-kubelet.ts'
+
+const account = `system:serviceaccount:${ballastNamespace}:${controllerAccount}`
+const ballastKinds = ['rebalancepolicies', 'rebalanceplans', 'disruptionpermits'] as const
+const plans = '/apis/ballast.dev/v1alpha1/rebalanceplans'
+const policy = '/apis/ballast.dev/v1alpha1/rebalancepolicies/talos'
+/** Without progress for this long a run is stuck. */
+const runLimitMs = 240_000
+
+export const ballastChecks: readonly Check[] = [
+  { name: 'ballast controller on the real control plane: kinds', run: () => onControlPlane(judgeKinds) },
+  ...(['1.36', '1.34'] as const).map(version => ({
+    name: `ballast controller on the real control plane: the example put right, kube-scheduler ${kubernetesVersions[version]}`,
+    run: () => onControlPlane(plane => putRight(plane, version)),
+  })),
+]
+
+async function onControlPlane(work: (plane: ControlPlane) => Promise<string>): Promise<string> {
+  const plane = await startControlPlane({ scheduler: 'off', controllerManager: true, audit: true })
+  try {
+    return await work(plane)
+  } finally {
+    await plane.stop()
+  }
+}
+
+async function install(plane: ControlPlane): Promise<void> {
+  const items = installationObjects(enabledCapabilities, ballastNamespace)
+  const kubectl = await kubectlPath('newest')
+  const apply = (objects: readonly object[]) =>
+    commandOutput(kubectl, [`--kubeconfig=${plane.kubeconfig}`, 'apply', '--server-side', '-f', '-'], {
+      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+      timeoutMs: 60_000,
+    })
+  await apply(items)
+  for (const kind of ballastKinds) {
+    const conditions = await untilEstablished(plane.client, `${kind}.ballast.dev`)
+    const bad = conditions.filter(
+      ({ type, status }) =>
+        (type === 'NonStructuralSchema' && status === 'True') || (type === 'NamesAccepted' && status !== 'True'),
+    )
+    deepStrictEqual(bad, [])
+  }
+}
+
+interface Sample {
+  readonly path: string
+  readonly object: object
+  /** Said by the server; undefined where it takes the object. */
+  readonly refusal?: RegExp
+}
+
+function samples(): readonly Sample[] {
+  const { objects } = exampleCluster()
+  const good = objects.find(({ kind }) => kind === 'RebalancePolicy')
+  ok(good !== undefined)
+  const path = '/apis/ballast.dev/v1alpha1/rebalancepolicies'
+  const bad = (spec: object, refusal: RegExp): Sample => ({
+    path,
+    object: { ...good, metadata: { name: 'bad' }, spec: { ...(good.spec as object), ...spec } },
+    refusal,
+  })
+  const goal = { name: 'g', nodes: ['talos00'], resource: 'cpu' }
+  const permits = '/apis/ballast.dev/v1alpha1/namespaces/default/disruptionpermits'
+  const permit = (spec: object, refusal?: RegExp): Sample => ({
+    path: permits,
+    object: { apiVersion: 'ballast.dev/v1alpha1', kind: 'DisruptionPermit', metadata: { name: 'p' }, spec },
+    ...(refusal === undefined ? {} : { refusal }),
+  })
+  const spec = {
+    requester: 'deschedule',
+    class: 'balance',
+    verb: 'evict',
+    targets: [{ apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'web' }],
+    idempotencyKey: 'plan/m01',
+    deadline: '2026-01-01T00:00:00Z',
+  }
+  return [
+    { path, object: good },
+    bad({ mode: 'Sometimes' }, /spec\.mode: Unsupported value: "Sometimes"/),
+    bad({ goals: [] }, /spec\.goals: Invalid value.*should have at least 1 items/),
+    bad({ goals: [{ ...goal, max: 170 }] }, /spec\.goals\[0\]\.max: Invalid value: 170.*less than or equal to 100/),
+    bad({ goals: [{ ...goal, margin: -1 }] }, /spec\.goals\[0\]\.margin: Invalid value: -1/),
+    bad({ goals: [{ ...goal, resource: 'gpu' }] }, /spec\.goals\[0\]\.resource: Unsupported value: "gpu"/),
+    bad({ limits: { concurrent: 'two' } }, /spec\.limits\.concurrent: Invalid value: "string".*must be of type integer/),
+    bad({ goal: [] }, /unknown field "spec\.goal"/),
+    permit(spec),
+    permit({ ...spec, idempotencyKey: undefined }, /spec\.idempotencyKey: Required value/),
+    permit({ ...spec, targets: [] }, /spec\.targets: Invalid value/),
+    permit({ ...spec, verb: 'explode' }, /spec\.verb: Unsupported value: "explode"/),
+  ]
+}
+
+async function judgeKinds(plane: ControlPlane): Promise<string> {
+  await install(plane)
+  // Applied again, it changes nothing.
+  await install(plane)
+  let refused = 0
+  for (const { path, object, refusal } of samples()) {
+    const { status, body } = await plane.client.send('POST', `${path}?dryRun=All&fieldValidation=Strict`, object)
+    const said = JSON.stringify(object)
+    if (refusal === undefined) {
+      strictEqual(status, 201, `${said}: ${JSON.stringify(body)}`)
+    } else {
+      const { message = '' } = body as { readonly message?: string }
+      ok(status === 422 || status === 400, `${said}: ${status} ${message}`)
+      ok(refusal.test(message), `${said}: ${message}, expected ${refusal}`)
+      refused++
+    }
+  }
+  const seen: string[] = []
+  for (const version of ['1.32', 'newest'] as const) {
+    const kubectl = await kubectlPath(version)
+    const run = (...args: string[]) =>
+      commandOutput(kubectl, [`--kubeconfig=${plane.kubeconfig}`, ...args], { timeoutMs: 60_000 })
+    for (const field of ['mode', 'goals.margin', 'limits.perPlan', 'landing'])
+      ok((await run('explain', `rebalancepolicy.spec.${field}`)).includes('FIELD:'), field)
+    const explained = await run('explain', 'rebalancepolicy.spec')
+    for (const field of ['goals', 'headroom', 'coordination', 'singleReplica'])
+      ok(new RegExp(`^  ${field}\\s`, 'm').test(explained), `explain rebalancepolicy.spec: no ${field} in\n${explained}`)
+    const known = await run('api-resources', '--categories=ballast', '--no-headers')
+    strictEqual(known.trim().split('\n').length, ballastKinds.length, known)
+    const listed = await runCommand(kubectl, [`--kubeconfig=${plane.kubeconfig}`, 'get', 'rbpol,rbplan,permit', '-A'])
+    strictEqual(listed.code, 0, listed.stderr)
+    seen.push(version)
+  }
+  return `${ballastKinds.length} kinds established, ${refused} bad samples refused, kubectl ${seen.join(' and ')}`
+}
+
+interface PlanObject extends ApiObject {
+  readonly spec: {
+    readonly snapshotHash: string
+    readonly approved?: boolean
+    readonly moves: readonly { readonly action: string }[]
+  }
+  readonly status?: {
+    readonly phase?: string
+    readonly message?: string
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[]
+    readonly steps?: readonly { readonly id: string; readonly state: string; readonly landedOn?: string }[]
+  }
+}
+
+async function putRight(plane: ControlPlane, scheduler: MinorVersion): Promise<string> {
+  const { client } = plane
+  const example = exampleCluster()
+  await install(plane)
+  // Until the pods stand where the example has them, the kubelet binds them; then the scheduler takes over.
+  let isPlaced = false
+  const kubelet = await startTinyKubelet(client, pod => (isPlaced ? undefined : example.place(pod)))
+  try {
+    await createExample(client, example.objects)
+    await untilSteady(client, kubelet.pods, example.podCount)
+    isPlaced = true
+    await plane.startScheduler({ version: scheduler })
+    const account = await token(plane)
+    using kubeconfig = tokenKubeconfig(readFileSync(plane.kubeconfig, 'utf8'), account)
+    const transport = openHttpTransport(await loadConfig({ environment: {}, homeDirectory: '/', kubeconfig: plane.kubeconfig }), {
+      clock: systemClock,
+      random: systemRandom,
+    })
+    const checker = await openChecker(transport)
+    const controller = new ControllerProcess(kubeconfig.file)
+    try {
+      const ended = await follow(plane, controller, () => kubelet.failure)
+      controller.kill('SIGTERM')
+      deepStrictEqual(await controller.ended, { code: 0, signal: null })
+      await untilSteady(client, kubelet.pods, example.podCount)
+      return await judge(plane, ended, await checker.judge())
+    } finally {
+      controller.kill('SIGKILL')
+      await transport.close()
+    }
+  } finally {
+    await kubelet.stop()
+  }
+}
+
+async function token({ client }: ControlPlane): Promise<string> {
+  const path = `/api/v1/namespaces/${ballastNamespace}/serviceaccounts/${controllerAccount}/token`
+  const { status } = (await client.want('POST', path, {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { expirationSeconds: 3600 },
+  })) as { readonly status?: { readonly token?: string } }
+  ok(status?.token !== undefined)
+  return status.token
+}
+
+/** Asks for a plan, approves what is proposed, and yields the plans when the last is over. */
+async function follow(
+  { client }: ControlPlane,
+  controller: ControllerProcess,
+  kubeletFailure: () => Error | undefined,
+): Promise<readonly PlanObject[]> {
+  await client.want('PATCH', policy, { metadata: { annotations: { 'ballast.dev/plan-now': 'now' } } })
+  let last: readonly PlanObject[] = []
+  const story = () =>
+    `the run ends; plans: ${last.map(plan => `${plan.metadata.name} ${plan.status?.phase} ${plan.status?.message ?? ''}`).join('; ')}\n${controller.log.split('\n').slice(-8).join('\n')}`
+  return await eventually(
+    story,
+    async () => {
+      const failure = kubeletFailure()
+      if (failure !== undefined) throw failure
+      if (!controller.isRunning) throw new Error(`ballast controller ended: ${controller.log}`)
+      const answer = await client.send('GET', plans)
+      // A kind that is new to the server has no storage yet.
+      if (answer.status === 429) return undefined
+      strictEqual(answer.status, 200, JSON.stringify(answer.body))
+      last = (answer.body as { readonly items: readonly PlanObject[] }).items
+      for (const plan of last) {
+        if (plan.status?.phase !== 'Proposed' || plan.spec.approved === true) continue
+        const spec = { approved: true, approvedHash: plan.spec.snapshotHash }
+        await client.want('PATCH', `${plans}/${plan.metadata.name}`, { spec })
+      }
+      const isOver = ({ status }: PlanObject) => ['Succeeded', 'Failed', 'Expired'].includes(status?.phase ?? '')
+      return last.length > 0 && last.every(isOver) ? last : undefined
+    },
+    runLimitMs,
+  )
+}
+
+type Judgement = Awaited<ReturnType<Awaited<ReturnType<typeof openChecker>>['judge']>>
+
+async function judge(plane: ControlPlane, ended: readonly PlanObject[], judgement: Judgement): Promise<string> {
+  const { client } = plane
+  const requests = plane.answered().filter(({ user }) => user === account)
+  deepStrictEqual(
+    requests.filter(({ code }) => code === 403 || code === 401),
+    [],
+  )
+  const evictions = requests.filter(({ path, code }) => path.endsWith('/eviction') && code === 201).map(({ path }) => path)
+  strictEqual(new Set(evictions).size, evictions.length, 'a pod was evicted twice')
+  const last = ended.at(-1)
+  const told = ended.map(({ metadata, status }) => `${metadata.name} ${status?.phase} ${status?.message ?? ''}`).join('; ')
+  strictEqual(last?.status?.conditions?.find(({ type }) => type === 'GoalsMet')?.status, 'True', told)
+  const steps = ended.flatMap(({ status }) => status?.steps ?? [])
+  const landed = steps.filter(({ state }) => state === 'Landed')
+  const surges = ended.flatMap(({ spec }) => spec.moves).filter(({ action }) => action === 'surge')
+  // The real scheduler agrees with every landing that was foretold, so that nothing is planned twice.
+  strictEqual(landed.length, tables.plan.moves, told)
+  deepStrictEqual([...new Set(landed.map(({ landedOn }) => landedOn))], [tables.plan.to])
+  strictEqual(evictions.length + surges.length, tables.plan.moves)
+  deepStrictEqual(judgement.violations, [])
+  deepStrictEqual(judgement.pending, [])
+  ok(judgement.events > 60, `${judgement.events} watch events`)
+  const nodes = (await client.want('GET', '/api/v1/nodes')).items as readonly {
+    readonly metadata: { readonly name: string }
+    readonly spec: { readonly taints?: readonly { readonly key: string }[] }
+  }[]
+  deepStrictEqual(
+    nodes.flatMap(({ metadata, spec }) => (spec.taints ?? []).map(({ key }) => `${metadata.name} ${key}`)),
+    [],
+  )
+  const permits = (await client.want('GET', '/apis/ballast.dev/v1alpha1/disruptionpermits')).items as readonly {
+    readonly metadata: { readonly name: string }
+    readonly status?: { readonly releasedAt?: string }
+  }[]
+  deepStrictEqual(
+    permits.filter(({ status }) => status?.releasedAt === undefined).map(({ metadata }) => metadata.name),
+    [],
+  )
+  const control = judgement.nodes.get('talos00')?.millicores ?? 0
+  const target = judgement.nodes.get('talos03')?.millicores ?? 0
+  ok(control * 100 < 70 * 7950, `talos00: ${control} millicores of 7950`)
+  ok(target * 100 > 30 * 15_950, `talos03: ${target} millicores of 15950`)
+  const shown = await commandOutput(
+    await kubectlPath('newest'),
+    [`--kubeconfig=${plane.kubeconfig}`, 'get', 'rbpol,rbplan,permit', '-A'],
+    { timeoutMs: 60_000 },
+  )
+  const empty = emptyColumns(shown)
+  deepStrictEqual(empty, [], shown)
+  return [
+    `server ${plane.serverVersion}`,
+    `${landed.length} of ${steps.length} moves landed in ${ended.length} plan(s)`,
+    `${evictions.length} evictions`,
+    `${permits.length} permits`,
+    `${requests.length} requests, no 403`,
+    `${judgement.events} pod events, no budget broken`,
+    `talos00 ${Math.trunc((100 * control) / 7950)} %, talos03 ${Math.trunc((100 * target) / 15_950)} %`,
+  ].join(', ')
+}
+
+/** Columns of kubectl's tables in which no row says anything: a definition that points at nothing. */
+function emptyColumns(tables: string): readonly string[] {
+  return tables
+    .split(/\n\s*\n/)
+    .filter(table => table.trim() !== '')
+    .flatMap(table => {
+      const [head = '', ...rows] = table.split('\n').filter(line => line.trim() !== '')
+      const columns = Array.from(head.matchAll(/\S+(?: \S+)*/g), ({ 0: name, index }) => ({ name, index }))
+      return columns
+        .filter(({ index }, at) => rows.every(row => row.slice(index, columns[at + 1]?.index).trim() === ''))
+        .map(({ name }) => name)
+    })
+}
