@@ -10,7 +10,7 @@ import { controllerReference, templateHash, templateText } from './pod-template.
 export const revisionHashLabel = 'controller-revision-hash'
 
 export interface RevisionOwner extends KubeObject {
-  readonly spec: { readonly template: PodTemplateSpec; readonly revisionHistoryLimit?: number; readonly [field: string]: unknown }
+  readonly spec: { readonly template: PodTemplateSpec; readonly [field: string]: unknown }
 }
 
 export interface Revisions {
@@ -108,7 +108,8 @@ export function truncateRevisions(
   writer: Writer,
 ): void {
   const unused = revisions.all.filter(revision => revision !== revisions.update && !inUse.has(revision.metadata.name))
-  const surplus = unused.length - (owner.spec.revisionHistoryLimit ?? 10)
+  const limit = owner.spec['revisionHistoryLimit']
+  const surplus = unused.length - (typeof limit === 'number' ? limit : 10)
   for (const revision of unused.slice(0, Math.max(0, surplus))) {
     access.remove('controllerrevisions.apps', revision.metadata.namespace, revision.metadata.name, writer)
   }

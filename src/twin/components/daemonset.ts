@@ -4,14 +4,7 @@ import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
 import { scaledValue } from '#kube/int-or-string.ts'
 import type { DaemonSet, IntOrString, Pod } from '#kube/objects.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
-import {
-  type RevisionOwner,
-  type Revisions,
-  revisionHashLabel,
-  revisionLabelOf,
-  syncRevisions,
-  truncateRevisions,
-} from './controller-revisions.ts'
+import { type Revisions, revisionHashLabel, revisionLabelOf, syncRevisions, truncateRevisions } from './controller-revisions.ts'
 import { type DaemonPod, type DaemonVerdict, daemonPodSpec, daemonSetActions, daemonVerdict } from './daemonset-step.ts'
 import type { EventSource } from './event-recorder.ts'
 import { claimPods } from './pod-claims.ts'
@@ -59,7 +52,7 @@ function placeText(node: {
 async function reconcile(context: ComponentContext, set: DaemonSet): Promise<void> {
   const pods = claimPods(context, { owner: set, selector: selectorFor(set.spec.selector), writer })
   const revisions = syncRevisions(context, {
-    owner: set as RevisionOwner,
+    owner: set,
     writer,
     firstName: firstRevisionName(set, pods),
     labels: hash => ({ [revisionHashLabel]: hash }),
@@ -79,7 +72,7 @@ async function reconcile(context: ComponentContext, set: DaemonSet): Promise<voi
   }
   const after = context.view.podsOf(set.metadata.uid ?? '')
   writeStatus(context, set, verdicts, after.map(read))
-  truncateRevisions(context, set as RevisionOwner, revisions, namesInUse(revisions, after), writer)
+  truncateRevisions(context, set, revisions, namesInUse(revisions, after), writer)
 }
 
 interface UpdateStrategy {

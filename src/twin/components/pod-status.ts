@@ -148,7 +148,15 @@ function phaseOf(pod: Pod, facts: PodFacts): string {
   return 'Pending'
 }
 
-function containerStatus(container: Container, facts: PodFacts, isStartedWhenRunning = true): ContainerStatus {
+/** With what the shared type leaves out. */
+interface FullContainerStatus extends ContainerStatus {
+  readonly lastState: ContainerStateText
+}
+
+type ContainerStateText = NonNullable<ContainerStatus['state']>
+type TerminatedText = NonNullable<ContainerStateText['terminated']> & { readonly containerID: string }
+
+function containerStatus(container: Container, facts: PodFacts, isStartedWhenRunning = true): FullContainerStatus {
   const known = facts.containers.get(container.name)
   const state: ContainerState = known?.state ?? { kind: 'waiting', reason: 'ContainerCreating' }
   const image = container.image ?? ''
@@ -165,25 +173,25 @@ function containerStatus(container: Container, facts: PodFacts, isStartedWhenRun
     restartCount: known?.restarts ?? 0,
     state: stateText(state, known?.containerId ?? ''),
     lastState: known?.lastState === undefined ? {} : stateText(known.lastState, known.containerId),
-  } as ContainerStatus
+  }
 }
 
-function stateText(state: ContainerState, containerId: string): Readonly<Record<string, unknown>> {
+function stateText(state: ContainerState, containerId: string): ContainerStateText {
   switch (state.kind) {
     case 'waiting':
       return { waiting: { reason: state.reason, ...(state.message === undefined ? {} : { message: state.message }) } }
     case 'running':
       return { running: { startedAt: timeText(state.startedMs) } }
-    case 'terminated':
-      return {
-        terminated: {
-          exitCode: state.exitCode,
-          reason: state.reason,
-          startedAt: timeText(state.startedMs),
-          finishedAt: timeText(state.finishedMs),
-          containerID: containerId,
-        },
+    case 'terminated': {
+      const terminated: TerminatedText = {
+        exitCode: state.exitCode,
+        reason: state.reason,
+        startedAt: timeText(state.startedMs),
+        finishedAt: timeText(state.finishedMs),
+        containerID: containerId,
       }
+      return { terminated }
+    }
   }
 }
 

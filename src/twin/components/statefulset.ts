@@ -4,7 +4,6 @@ import { scaledValue } from '#kube/int-or-string.ts'
 import type { Pod, PodTemplateSpec, StatefulSet } from '#kube/objects.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
 import {
-  type RevisionOwner,
   type Revisions,
   revisionHashLabel,
   revisionLabelOf,
@@ -62,7 +61,7 @@ export function startStatefulSets(context: ComponentContext): void {
 
 async function reconcile(context: ComponentContext, set: StatefulSet): Promise<void> {
   const revisions = syncRevisions(context, {
-    owner: set as RevisionOwner,
+    owner: set,
     writer,
     firstName: textField(set.status, 'updateRevision'),
     labels: hash => ({ 'controller.kubernetes.io/hash': hash }),
@@ -81,7 +80,7 @@ async function reconcile(context: ComponentContext, set: StatefulSet): Promise<v
     .filter(pod => ordinalOf(set, pod) !== undefined)
     .map(read)
   writeStatus(context, set, after, { current, update: revisions.update.metadata.name })
-  truncateRevisions(context, set as RevisionOwner, revisions, new Set([current, ...after.map(pod => pod.revision)]), writer)
+  truncateRevisions(context, set, revisions, new Set([current, ...after.map(pod => pod.revision)]), writer)
 }
 
 /** The number at the end of a pod's name; `undefined` where the pod is not named after the set. */
