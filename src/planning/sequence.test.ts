@@ -170,6 +170,23 @@ test('one soft taint steers to one node: under prefer a wave has one destination
   expect(check(objects, wanted, { landing: 'hold' }).moves).toEqual(['1 one → b (evict)', '1 two → c (evict)'])
 })
 
+test('a surge that its own spread forbids becomes an eviction', () => {
+  const constraint = {
+    maxSkew: 1,
+    topologyKey: 'zone',
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: { 'app.kubernetes.io/name': 'single' } },
+  }
+  const objects = [
+    node('a', { labels: { zone: 'x' } }),
+    node('b', { labels: { zone: 'x' } }),
+    node('c', { labels: { zone: 'y' } }),
+    ...workload('shop/single', movable({ on: ['a'], spec: { topologySpreadConstraints: [constraint] } })),
+  ]
+  expect(check(objects, [['single', 'b']]).moves).toEqual(['1 single → b (evict)'])
+  expect(check(objects, [['single', 'c']]).moves).toEqual(['1 single → c (surge)'])
+})
+
 describe('how a pod goes', () => {
   const exclusive = { spec: claimVolume('data') }
   const volume = boundVolume('shop', 'data', { volume: 'disk' })

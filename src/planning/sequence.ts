@@ -99,7 +99,7 @@ class Play {
         left.push(intent)
         continue
       }
-      const step = this.#step(intent, wave)
+      const step = this.#stepEitherWay(intent, wave)
       if ('why' in step) {
         left.push(intent)
         blocked.push(step)
@@ -111,6 +111,13 @@ class Play {
     }
     this.#budgets.settle()
     return { moves, left, blocked }
+  }
+
+  /** A replacement that cannot stand beside the pod it replaces (a hard spread, anti-affinity) can after it: then the pod is evicted. */
+  #stepEitherWay(intent: Intent, wave: number): Omit<Move, 'id'> | Blocked {
+    const step = this.#step(intent, wave)
+    if (!('why' in step) || step.why !== 'refused' || intent.action !== 'surge') return step
+    return this.#step({ ...intent, action: 'evict' }, wave)
   }
 
   /** Plays one move, or says what it waits for and leaves everything as it was. */

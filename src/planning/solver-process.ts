@@ -125,10 +125,12 @@ function keep(highs: Highs, model: Model, stage: StageRequest, answer: StageAnsw
   model.addRow(-highs.infinity, most, { indices: [...stage.columns], values: [...stage.coefficients] })
 }
 
-try {
-  await main()
-} catch (error) {
-  // The stack would begin with the whole solver, which is one line.
-  process.stderr.write(error instanceof Error ? `${error.name}: ${error.message}` : String(error))
-  process.exitCode = 1
+if (import.meta.main) {
+  try {
+    await main()
+  } catch (error) {
+    // The stack would begin with the whole solver, which is one line.
+    process.stderr.write(error instanceof Error ? `${error.name}: ${error.message}` : String(error))
+    process.exitCode = 1
+  }
 }
