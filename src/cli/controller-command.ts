@@ -5,10 +5,12 @@ import { loadConfig } from '#kube/config.ts'
 import { openHttpTransport } from '#kube/http-transport.ts'
 import { systemRandom } from '#kube/random.ts'
 import type { DefineCommand } from './command-line.ts'
-import { oneOf } from './command-line.ts'
-import { runController } from './controller.ts'
+import { oneOf, wholeNumber } from './command-line.ts'
+import { ControllerHealth, runController } from './controller.ts'
 import { enabledCapabilities } from './embedded-cluster.ts'
+import { readAddress, startHealthListener } from './health-listener.ts'
 import { ballastNamespace } from './install-ballast.ts'
+import { openOwnWebhooks } from './own-webhooks.ts'
 import { processLog } from './process-log.ts'
 
 interface ControllerOptions {
@@ -16,6 +18,9 @@ interface ControllerOptions {
   readonly context?: string
   readonly namespace: string
   readonly installCrds: 'auto' | 'never'
+  readonly webhookHost?: string
+  readonly webhookPort: number
+  readonly healthProbeBindAddress: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
 
@@ -36,6 +41,16 @@ export const defineController: DefineCommand = (program, surroundings) => {
       oneOf('auto', 'never'),
       'auto',
     )
+    .option(
+      '--webhook-host <host>',
+      'where the API server reaches this process: landings are then held by a webhook instead of a taint',
+    )
+    .option('--webhook-port <number>', 'port of the webhooks; 0 takes a free one', wholeNumber(0, 65_535), 9443)
+    .option(
+      '--health-probe-bind-address <address>',
+      'HOST:PORT of health and metrics; 0 is none, the default outside of a cluster',
+      surroundings.environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
+    )
     .option('--log-level <level>', 'debug, info, warn or error', oneOf('debug', 'info', 'warn', 'error'), 'info')
     .addHelpText('after', '\nExample: ballast controller --kubeconfig ~/.kube/config')
     .action(async (options: ControllerOptions) => {
@@ -48,6 +63,16 @@ export const defineController: DefineCommand = (program, surroundings) => {
       })
       const log = processLog({ level: options.logLevel, clock: systemClock })
       for (const warning of config.warnings) log.warn({}, warning)
+      const health = new ControllerHealth()
+      await using listeners = new AsyncDisposableStack()
+      const address = readAddress(options.healthProbeBindAddress)
+      if (address !== undefined) listeners.use(await startHealthListener(address, health, log))
+      const webhooks =
+        options.webhookHost === undefined
+          ? undefined
+          : listeners.use(
+              await openOwnWebhooks({ host: options.webhookHost, port: options.webhookPort, clock: systemClock, log }),
+            )
       await runController({
         transport: openHttpTransport(config, {
           clock: systemClock,
@@ -62,6 +87,8 @@ export const defineController: DefineCommand = (program, surroundings) => {
         identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace: options.namespace },
         capabilities: enabledCapabilities,
         installDefinitions: options.installCrds === 'auto',
+        health,
+        ...(webhooks === undefined ? {} : { webhooks }),
         signal,
       })
     })

@@ -10,6 +10,7 @@ import { seededRandom } from '#kube/random.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { runController } from './controller.ts'
 import { ballastNamespace, controllerToken, installBallast } from './install-ballast.ts'
+import { openOwnWebhooks } from './own-webhooks.ts'
 
 export interface EmbeddedOptions {
   readonly objects: readonly KubeObject[]
@@ -18,6 +19,8 @@ export interface EmbeddedOptions {
   readonly kubernetesVersion?: string
   /** HTTPS as well; without it the cluster is reached in memory only. */
   readonly listen?: { readonly port: number; readonly bind: string }
+  /** Landings are held by a webhook on loopback instead of a taint. */
+  readonly hold?: boolean
   readonly log: Log
   readonly signal: AbortSignal
 }
@@ -52,6 +55,10 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   started.defer(() => admin.close())
   await installBallast(admin, { capabilities: enabledCapabilities, namespace: ballastNamespace, signal })
   const token = await controllerToken(admin, { namespace: ballastNamespace, seconds: tokenSeconds, signal })
+  const webhooks =
+    options.hold === true
+      ? started.use(await openOwnWebhooks({ host: '127.0.0.1', bind: '127.0.0.1', port: 0, clock, log }))
+      : undefined
   const stop = new AbortController()
   const controller = runController({
     transport: twin.transport({ token }),
@@ -61,6 +68,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     identity: { name: 'ballast-up', namespace: ballastNamespace },
     capabilities: enabledCapabilities,
     installDefinitions: false,
+    ...(webhooks === undefined ? {} : { webhooks }),
     signal: AbortSignal.any([signal, stop.signal]),
   })
   started.defer(async () => {

@@ -91,7 +91,8 @@ export function staySummary(unmovable: readonly { readonly workload: string; rea
 /** What the user could add so that more may be moved, where the goals ask for more. */
 export function adviceLines(plan: Plan): string[] {
   if (plan.outcome === 'met') return []
-  const count = (code: Unmovable['code']) => plan.unmovable.filter(one => one.code === code || one.also.some(reason => reason.code === code)).length
+  const count = (code: Unmovable['code']) =>
+    plan.unmovable.filter(one => one.code === code || one.also.some(reason => reason.code === code)).length
   const unlabelled = count('Unlabelled')
   const unbudgeted = count('NoPDB')
   return [

@@ -32,6 +32,7 @@ interface UpOptions {
   readonly speed: number
   readonly seed?: number
   readonly ask?: boolean
+  readonly hold?: boolean
   readonly once?: boolean
   readonly output: 'table' | 'json'
   readonly verbose?: boolean
@@ -51,6 +52,7 @@ export const defineUp: DefineCommand = (program, surroundings) => {
     .option('--speed <factor>', 'how many seconds of the cluster pass in one of yours', wholeNumber(1, 10_000), 1)
     .option('--seed <number>', 'of every random choice; default BALLAST_SEED, else 1', wholeNumber(0, 2 ** 32 - 1))
     .option('--ask', 'wait for a key before the plan is approved')
+    .option('--hold', 'steer landings by the gate of a webhook instead of a taint')
     .option('--once', 'on a virtual clock, to convergence, then end: 0 goals met, 3 not met, 4 cannot be met')
     .option('-o, --output <format>', 'table or json (with --once: one document)', oneOf('table', 'json'), 'table')
     .option('--verbose', 'log lines of the controller on standard error')
@@ -115,6 +117,7 @@ async function withRun<T>(
     log,
     signal,
     ...(setting.listen === undefined ? {} : { listen: setting.listen }),
+    hold: setting.hold,
   })
   await using informers = new Informers(cluster.admin, { clock, random: seededRandom(seed + 2), log, signal })
   const run = () =>
@@ -132,6 +135,7 @@ interface Setting {
   readonly seed: number
   readonly log: Log
   readonly listen?: { readonly port: number; readonly bind: string }
+  readonly hold: boolean
   readonly watch: RunWatch
   readonly surroundings: Surroundings
 }
@@ -142,7 +146,7 @@ async function runOnce(options: UpOptions, surroundings: Surroundings): Promise<
   const clock = new VirtualClock(hostClock().now())
   const seed = seedOf(options, surroundings)
   const story = options.output === 'table' ? tell(surroundings, clock, { ask: false }) : silentWatch
-  const setting = { clock, seed, log: logFor(options, clock), watch: story, surroundings }
+  const setting = { clock, seed, hold: options.hold === true, log: logFor(options, clock), watch: story, surroundings }
   return await withRun(loaded, setting, async (cluster, run) => {
     const before = await figuresOf(cluster.admin, loaded.policy, signal)
     if (options.output === 'table') terminal.write(`${nodeTable(before, terminal.colour)}\n`)
@@ -215,6 +219,7 @@ async function runOn(options: UpOptions, surroundings: Surroundings): Promise<Ex
   const setting = {
     clock,
     seed: seedOf(options, surroundings),
+    hold: options.hold === true,
     log: logFor(options, clock),
     listen,
     watch: tell(surroundings, clock, { ask: options.ask === true }),
