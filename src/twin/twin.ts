@@ -124,7 +124,11 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
     access,
     components: running,
     issueToken: async ask => (await tokens.issue(ask)).token,
-    load: objects => loadObjects(server, objects),
+    load: objects => {
+      const loading = loadObjects(server, objects)
+      running?.snapshotLoaded(loading.absentOwners)
+      return loading
+    },
     report,
     requests: log,
     settle: limits => settle(options.clock, running, limits),

@@ -90,3 +90,34 @@ describe('a healthy dump', () => {
     expect(missingReplicaSets(dump)).toEqual([])
   })
 })
+
+test('a snapshot loaded later keeps its pods of absent owners, and its usage', async () => {
+  await using cluster = await TestCluster.start(testNodes(1))
+  await cluster.settle()
+  const ownerReferences = [
+    { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'gone', uid: 'not-there', controller: true, blockOwnerDeletion: true },
+  ]
+  const status = {
+    phase: 'Running',
+    conditions: [{ type: 'Ready', status: 'True' }],
+    containerStatuses: [{ name: 'a', ready: true, image: 'i', state: { running: {} } }],
+  }
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'default', uid: 'p', ownerReferences },
+    spec: { nodeName: 'n1', containers: [{ name: 'a', image: 'i' }] },
+    status,
+  }
+  const metrics = {
+    apiVersion: 'metrics.k8s.io/v1beta1',
+    kind: 'PodMetrics',
+    metadata: { name: 'p', namespace: 'default' },
+    containers: [{ name: 'a', usage: { cpu: '300m', memory: '1Gi' } }],
+  }
+  cluster.twin.load([pod, metrics])
+  await cluster.settle()
+  expect(cluster.readyPods().map(made => made.metadata.name)).toEqual(['p'])
+  expect(cluster.components.usage.node('n1')).toEqual({ cpuNanocores: 3e8, memoryBytes: 1024 ** 3 })
+  expect(cluster.failures).toEqual([])
+})
