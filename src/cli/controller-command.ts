@@ -9,6 +9,7 @@ import { oneOf, wholeNumber } from './command-line.ts'
 import { ControllerHealth, runController } from './controller.ts'
 import { enabledCapabilities } from './embedded-cluster.ts'
 import { readAddress, startHealthListener } from './health-listener.ts'
+import { heardTransport } from './heard-transport.ts'
 import { ballastNamespace } from './install-ballast.ts'
 import { openOwnWebhooks } from './own-webhooks.ts'
 import { processLog } from './process-log.ts'
@@ -63,7 +64,21 @@ export const defineController: DefineCommand = (program, surroundings) => {
       })
       const log = processLog({ level: options.logLevel, clock: systemClock })
       for (const warning of config.warnings) log.warn({}, warning)
+      const transport = heardTransport(
+        openHttpTransport(config, {
+          clock: systemClock,
+          random: systemRandom,
+          log,
+          environment,
+          isTerminal: process.stdin.isTTY === true,
+        }),
+        systemClock,
+      )
       const health = new ControllerHealth()
+      health.add('api', () => {
+        const silence = transport.silence()
+        return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
+      })
       await using listeners = new AsyncDisposableStack()
       const address = readAddress(options.healthProbeBindAddress)
       if (address !== undefined) listeners.use(await startHealthListener(address, health, log))
@@ -74,13 +89,7 @@ export const defineController: DefineCommand = (program, surroundings) => {
               await openOwnWebhooks({ host: options.webhookHost, port: options.webhookPort, clock: systemClock, log }),
             )
       await runController({
-        transport: openHttpTransport(config, {
-          clock: systemClock,
-          random: systemRandom,
-          log,
-          environment,
-          isTerminal: process.stdin.isTTY === true,
-        }),
+        transport,
         clock: systemClock,
         random: systemRandom,
         log,
