@@ -35,6 +35,9 @@ async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal)
   const budgets = Budgets.of(input.state, input.nowMs)
   const sorting = sortPods(input, { budgets, fit: new StaticFit(input.state, input.settings) })
   if (problems.length > 0) return finished(input, { hash, problems, sorting })
+  // A margin is room for what happens after a plan: while a goal holds at all, nothing is disturbed to give it more.
+  const isQuiet = outcomesOf(input, []).every(goal => goal.state !== 'missed')
+  if (isQuiet) return finished(input, { hash, problems, sorting })
   const work = { budgets, hash, sorting, solve, signal }
   const attempt = await bestAttempt(input, work)
   const plan = finished(input, { hash, problems, sorting, attempt })

@@ -135,6 +135,12 @@ test('only labelled pods with a budget move, each workload at most once a wave',
   })
 })
 
+test('nothing is moved while the goals hold, be it without their margins', async () => {
+  const common = { resource: 'cpu', stat: 'requests', margin: 1, hard: false } as const
+  const plan = await planOf(referenceCluster(), { goals: [{ ...common, name: 'as-it-is', nodes: ['talos00'], max: 93.5 }] })
+  expect([plan.outcome, plan.moves.length, plan.method]).toEqual(['met', 0, 'none'])
+})
+
 test('the same input gives the same bytes', async () => {
   const objects = referenceCluster()
   const first = JSON.stringify(await planOf(objects, { goals: goals(1) }))
