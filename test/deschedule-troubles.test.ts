@@ -154,6 +154,23 @@ describe('a plan under way', () => {
     expect(phases(cluster)).toEqual(['Succeeded'])
   })
 
+  test('that stands still gives way to a plan that is asked for', async () => {
+    await using cluster = await started()
+    const plans = { group: 'ballast.dev', version: 'v1alpha1', resource: 'rebalanceplans' }
+    const name = cluster.plans()[0]?.metadata.name ?? ''
+    await approveFirst(cluster)
+    await cluster.until(() => steps(cluster.plans()[0]).length === 1)
+    await cluster.change(plans, { name }, { spec: { approved: false } })
+    await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Paused')
+    await cluster.ask('small', 'again')
+    await cluster.until(() => cluster.plans().length === 2)
+    await cluster.followPlans()
+    expect(phases(cluster)).toEqual(['Expired', 'Succeeded'])
+    // The pods of web that go with the new plan are of another batch: the workload cools down first.
+    expect(steps(cluster.plans().find(plan => plan.status?.phase === 'Succeeded'))).toEqual(['m01 Skipped CoolDown'])
+    expect([evictions(cluster), taints(cluster)]).toEqual([1, []])
+  })
+
   test('is not begun outside of the windows of its policy', async () => {
     await using cluster = await started({ windows: [{ cron: '30 4 * * *', duration: '1h' }] })
     await approveFirst(cluster)

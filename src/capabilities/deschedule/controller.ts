@@ -5,19 +5,18 @@ import { Bell } from '#coordination/bell.ts'
 import type { Check, ControllerContext, Leading, Running } from '#coordination/capability.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Node } from '#kube/objects.ts'
-import { type Problem, problemSentence } from '#kube/problem.ts'
 import { builtIn } from '#kube/resource.ts'
-import { policyProblems } from '#planning/goals.ts'
 import { snapshotHash } from '#planning/snapshot-hash.ts'
-import { capabilityName, eventReasons } from './api.ts'
+import { capabilityName } from './api.ts'
 import { dropStrandedGates, landingWebhook, releaseHold } from './landing-gate.ts'
 import { endSteering } from './landing-taint.ts'
-import { planPolicyOf, readPolicy } from './plan-policy.ts'
+import { planPolicyOf } from './plan-policy.ts'
 import { inPhase, isApproved, isOver, isUnderWay, withCondition } from './plan-progress.ts'
 import { type RunContext, runPlan, whyPaused } from './plan-run.ts'
 import { openPlans, type Plans, type Policies } from './plan-store.ts'
 import { type PlannerContext, planAgain, planFor, planIfChanged, problemLines, replaceBy, supersede } from './planner.ts'
-import { scheduleProblems, whenToPlan } from './schedule.ts'
+import { PolicyReview } from './policy-review.ts'
+import { type Trigger, whenToPlan } from './schedule.ts'
 
 const intervals = {
   /** A waiting proposal is checked again. */
@@ -30,6 +29,8 @@ const intervals = {
   drainMs: 20_000,
   firstErrorMs: 1_000,
   longestErrorMs: 30_000,
+  /** A policy that cannot be planned is looked at again: what it lacks (a node) may have come. */
+  reviewMs: 60_000,
   longestWaitMs: 3_600_000,
 } as const
 /** A batch is planned anew this often at most, and may land elsewhere this often. */
@@ -49,6 +50,7 @@ class DescheduleLoop {
   readonly #leading: Leading
   readonly #plans: Plans
   readonly #policies: Policies
+  readonly #review: PolicyReview
   readonly #bell: Bell
   readonly #stop = new AbortController()
   readonly #pausedUntil = new Map<string, number>()
@@ -68,7 +70,9 @@ class DescheduleLoop {
     })
     this.#plans = plans
     this.#policies = policies
-    this.#bell = new Bell(context.clock)
+    const { clock, events } = context
+    this.#review = new PolicyReview({ policies, leading, clock, events, landing: this.#landing })
+    this.#bell = new Bell(clock)
   }
 
   async start<Config>(outer: AbortSignal): Promise<Running<Config>> {
@@ -152,8 +156,11 @@ class DescheduleLoop {
     await this.#expireOrphans(signal)
     let waitMs: number = intervals.longestWaitMs
     for (const object of this.#policies.list()) {
-      const policy = await this.#checked(object, signal)
-      if (policy === undefined) continue
+      const policy = await this.#review.reviewed(object, signal)
+      if (policy === undefined) {
+        waitMs = Math.min(waitMs, intervals.reviewMs)
+        continue
+      }
       waitMs = Math.min(waitMs, await this.#serve(policy, signal))
     }
     return waitMs
@@ -189,11 +196,18 @@ class DescheduleLoop {
       .list()
       .filter(plan => plan.spec.policyRef.name === policy.metadata.name && !isOver(plan) && plan.status?.phase !== undefined)
     const active = mine.filter(plan => isUnderWay(plan) || (isApproved(plan) && policy.spec.mode !== 'Report')).sort(byAttempt)
-    for (const plan of active) {
+    const due = whenToPlan(policy, clock.now())
+    // Who asks for a plan while another stands still wants that one gone; a replacement under way is waited for.
+    const isInTheWay = (plan: RebalancePlan) =>
+      plan.status?.phase === 'Running' ||
+      this.#leading.arbiter
+        .unfinished(capabilityName)
+        .some(record => record.batch === plan.spec.batch && record.purpose === 'move')
+    const isAskedAnew = due.kind === 'now' && due.trigger.kind === 'asked' && !active.some(isInTheWay)
+    for (const plan of isAskedAnew ? [] : active) {
       const waitMs = await this.#advance(policy, plan, signal)
       if (waitMs !== undefined) return waitMs
     }
-    const due = whenToPlan(policy, clock.now())
     if (due.kind === 'now') {
       await this.#plan(policy, due.trigger, signal)
       return 0
@@ -235,23 +249,18 @@ class DescheduleLoop {
     }
   }
 
-  async #plan(
-    policy: RebalancePolicy,
-    trigger: { readonly kind: string; readonly key: string },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #plan(policy: RebalancePolicy, trigger: Trigger, signal: AbortSignal): Promise<void> {
     const planned = await planFor(this.#plannerContext(), policy, trigger.key, signal)
     if (planned.kind === 'planned') await supersede(this.#plannerContext(), planned.plan, signal)
-    else this.#tellInvalid(policy, planned.problems)
+    else this.#review.tell(policy, planned.problems)
     const nowMs = this.#context.clock.now()
-    const isAsked = trigger.kind === 'asked'
     await this.#policies.setStatus(
       policy,
       status => ({
         ...status,
-        ...(isAsked
-          ? { lastPlanNow: trigger.key.slice('asked '.length) }
-          : { lastScheduleTime: trigger.key.slice('schedule '.length) }),
+        ...(trigger.kind === 'asked'
+          ? { lastPlanNow: trigger.value }
+          : { lastScheduleTime: new Date(trigger.atMs).toISOString() }),
         ...(planned.kind === 'planned' ? { lastPlan: planned.plan.metadata.name } : {}),
         conditions: withCondition(
           status.conditions,
@@ -322,60 +331,6 @@ class DescheduleLoop {
     return waitMs
   }
 
-  /** The policy where it can be planned; what is wrong with it becomes its condition and an event. */
-  async #checked(object: RebalancePolicy, signal: AbortSignal): Promise<RebalancePolicy | undefined> {
-    const read = readPolicy(object)
-    const problems = read.ok ? this.#problems(read.policy) : read.problems
-    const message = problems.map(problemSentence).join('\n').slice(0, 4096)
-    const nowMs = this.#context.clock.now()
-    const before = object.status?.conditions?.find(({ type }) => type === 'Valid')
-    const status = problems.length === 0 ? 'True' : 'False'
-    if (before?.status !== status || (before.message ?? '') !== message) {
-      const reason = problems.length === 0 ? 'Accepted' : 'InvalidSpec'
-      await this.#policies.setStatus(
-        object,
-        known => ({
-          ...known,
-          ...(object.metadata.generation === undefined ? {} : { observedGeneration: object.metadata.generation }),
-          conditions: withCondition(known.conditions, { type: 'Valid', status, reason, message }, nowMs),
-        }),
-        signal,
-      )
-      if (problems.length > 0) this.#tellInvalid(object, problems)
-    }
-    if (!read.ok) return undefined
-    // A plan under way is not left alone because its policy was edited into nonsense: it pauses where it is.
-    return problems.length === 0 ? { ...read.policy, ...statusOf(this.#policies.get(object.metadata.name)) } : undefined
-  }
-
-  /** The policy as it is now, with the defaults of its schema; `undefined` where it is gone or has lost its shape. */
-  #readable(name: string): RebalancePolicy | undefined {
-    const object = this.#policies.get(name)
-    if (object === undefined) return undefined
-    const read = readPolicy(object)
-    return read.ok ? read.policy : undefined
-  }
-
-  #problems(policy: RebalancePolicy): readonly Problem[] {
-    const state = this.#leading.view.state()
-    const planPolicy = planPolicyOf(policy, state, { ownerLabel: this.#leading.ownerLabel, landing: this.#landing })
-    const nowMs = this.#context.clock.now()
-    if (!planPolicy.ok) return [planPolicy.problem, ...scheduleProblems(policy, nowMs)]
-    return [...scheduleProblems(policy, nowMs), ...policyProblems(planPolicy.value, state)]
-  }
-
-  #tellInvalid(policy: RebalancePolicy, problems: readonly Problem[]): void {
-    const { apiVersion, kind, metadata } = policy
-    this.#context.events.emit({
-      type: 'Warning',
-      reason: eventReasons.invalid,
-      action: 'Validate',
-      regarding: { apiVersion, kind, name: metadata.name, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) },
-      note: problemLines(problems),
-      controller: `ballast.dev/${capabilityName}`,
-    })
-  }
-
   get #landing(): 'prefer' | 'hold' {
     return this.#context.webhooks === undefined ? 'prefer' : 'hold'
   }
@@ -404,7 +359,7 @@ class DescheduleLoop {
       plans: this.#plans,
       settings: this.#leading.settings,
       webhooks,
-      policy: () => this.#readable(policy.metadata.name),
+      policy: () => this.#review.readable(policy.metadata.name),
       planPolicy: planPolicy.value,
       isStopping: () => this.#isStopping,
     }
@@ -417,10 +372,6 @@ class DescheduleLoop {
 
 function byAttempt(a: RebalancePlan, b: RebalancePlan): number {
   return a.spec.attempt - b.spec.attempt || (a.metadata.name < b.metadata.name ? -1 : 1)
-}
-
-function statusOf(policy: RebalancePolicy | undefined): Pick<RebalancePolicy, 'status'> {
-  return policy?.status === undefined ? {} : { status: policy.status }
 }
 
 function ignoreAbort(signal: AbortSignal): (error: unknown) => void {

@@ -58,6 +58,7 @@ export async function runPlan(context: RunContext, plan: RebalancePlan, signal: 
 /** Why a plan may not run just now; `undefined`: it may. */
 export function whyPaused(plan: RebalancePlan, policy: RebalancePolicy | undefined, nowMs: number): string | undefined {
   if (policy === undefined) return 'its policy is gone'
+  if (policy.spec.mode === 'Report') return 'its policy only reports'
   if (!isApproved(plan)) return 'its approval was withdrawn'
   const freeze = freezeOf(plan, nowMs) ?? freezeOf(policy, nowMs)
   if (freeze !== undefined) return `frozen by ${freeze.where}: ${freeze.reason}`

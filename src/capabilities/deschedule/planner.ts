@@ -86,11 +86,11 @@ export async function planIfChanged(
   return (await wholePlan(context, name, signal)) ?? propose(context, proposal, signal)
 }
 
-/** Marks every other waiting proposal of the policy as replaced by `by`. */
+/** Marks every other plan of the policy that waits or stands still as replaced by `by`. */
 export async function supersede(context: PlannerContext, by: RebalancePlan, signal: AbortSignal): Promise<void> {
   for (const plan of context.plans.list()) {
     const isOther = plan.metadata.name !== by.metadata.name && plan.spec.policyRef.name === by.spec.policyRef.name
-    if (!isOther || isOver(plan) || plan.status?.phase !== 'Proposed') continue
+    if (!isOther || isOver(plan) || plan.status?.phase === undefined || plan.status.phase === 'Running') continue
     await replaceBy(context, plan, { by, message: `replaced by ${by.metadata.name}` }, signal)
   }
 }

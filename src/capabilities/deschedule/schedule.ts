@@ -6,7 +6,7 @@ import { planNowAnnotation } from './api.ts'
 
 /** Why a plan is made: told apart by `key`, so that one reason makes one plan however often it is looked at. */
 export type Trigger =
-  | { readonly kind: 'asked'; readonly key: string }
+  | { readonly kind: 'asked'; readonly key: string; readonly value: string }
   | { readonly kind: 'schedule'; readonly key: string; readonly atMs: number }
 
 export type Due =
@@ -26,7 +26,7 @@ const firingsLookedAt = 700
 export function whenToPlan(policy: RebalancePolicy, nowMs: number): Due {
   const asked = policy.metadata.annotations?.[planNowAnnotation]
   if (asked !== undefined && asked !== policy.status?.lastPlanNow)
-    return { kind: 'now', trigger: { kind: 'asked', key: `asked ${asked}` } }
+    return { kind: 'now', trigger: { kind: 'asked', key: `asked ${asked}`, value: asked } }
   const schedule = scheduleOf(policy)
   if (schedule === undefined || !schedule.ok) return { kind: 'never' }
   const sinceMs = Date.parse(
