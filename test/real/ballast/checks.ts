@@ -6,9 +6,12 @@ import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/config.ts'
 import { openHttpTransport } from '#kube/http-transport.ts'
 import { systemRandom } from '#kube/random.ts'
+import type { Transport } from '#kube/transport.ts'
 import tables from '../../../examples/talos-homelab/expect/tables.json' with { type: 'json' }
+import { runController } from '../../../src/cli/controller.ts'
 import { enabledCapabilities } from '../../../src/cli/embedded-cluster.ts'
 import { ballastNamespace, controllerAccount, installationObjects } from '../../../src/cli/install-ballast.ts'
+import { webhookEndpoint } from '../../controlled-cluster.ts'
 import { ControllerProcess, tokenKubeconfig } from '../../controller-process.ts'
 import { openChecker } from '../../independent-checker.ts'
 import type { Check } from '../check.ts'
@@ -31,8 +34,12 @@ export const ballastChecks: readonly Check[] = [
   { name: 'ballast controller on the real control plane: kinds', run: () => onControlPlane(judgeKinds) },
   ...(['1.36', '1.34'] as const).map(version => ({
     name: `ballast controller on the real control plane: the example put right, kube-scheduler ${kubernetesVersions[version]}`,
-    run: () => onControlPlane(plane => putRight(plane, version)),
+    run: () => onControlPlane(plane => putRight(plane, { scheduler: version, landing: 'prefer' })),
   })),
+  {
+    name: 'ballast controller on the real control plane: the example put right, replacements held at a gate',
+    run: () => onControlPlane(plane => putRight(plane, { scheduler: '1.36', landing: 'hold' })),
+  },
 ]
 
 async function onControlPlane(work: (plane: ControlPlane) => Promise<string>): Promise<string> {
@@ -150,6 +157,7 @@ async function judgeKinds(plane: ControlPlane): Promise<string> {
 interface PlanObject extends ApiObject {
   readonly spec: {
     readonly snapshotHash: string
+    readonly landing: string
     readonly approved?: boolean
     readonly moves: readonly { readonly action: string }[]
   }
@@ -161,7 +169,13 @@ interface PlanObject extends ApiObject {
   }
 }
 
-async function putRight(plane: ControlPlane, scheduler: MinorVersion): Promise<string> {
+interface Variant {
+  readonly scheduler: MinorVersion
+  /** `hold` needs webhooks, which run in this process; `prefer` is the command as it is. */
+  readonly landing: 'prefer' | 'hold'
+}
+
+async function putRight(plane: ControlPlane, { scheduler, landing }: Variant): Promise<string> {
   const { client } = plane
   const example = exampleCluster()
   await install(plane)
@@ -173,26 +187,93 @@ async function putRight(plane: ControlPlane, scheduler: MinorVersion): Promise<s
     await untilSteady(client, kubelet.pods, example.podCount)
     isPlaced = true
     await plane.startScheduler({ version: scheduler })
-    const account = await token(plane)
-    using kubeconfig = tokenKubeconfig(readFileSync(plane.kubeconfig, 'utf8'), account)
-    const transport = openHttpTransport(await loadConfig({ environment: {}, homeDirectory: '/', kubeconfig: plane.kubeconfig }), {
-      clock: systemClock,
-      random: systemRandom,
-    })
-    const checker = await openChecker(transport)
-    const controller = new ControllerProcess(kubeconfig.file)
+    using kubeconfig = tokenKubeconfig(readFileSync(plane.kubeconfig, 'utf8'), await token(plane))
+    const transport = await transportTo(plane.kubeconfig)
+    await using controller = landing === 'hold' ? await gatingController(kubeconfig.file) : commandController(kubeconfig.file)
     try {
+      const checker = await openChecker(transport)
       const ended = await follow(plane, controller, () => kubelet.failure)
-      controller.kill('SIGTERM')
-      deepStrictEqual(await controller.ended, { code: 0, signal: null })
+      await controller.stop()
       await untilSteady(client, kubelet.pods, example.podCount)
+      const landings = ended.map(({ spec }) => spec.landing)
+      deepStrictEqual([...new Set(landings)], [landing])
       return await judge(plane, ended, await checker.judge())
     } finally {
-      controller.kill('SIGKILL')
       await transport.close()
     }
   } finally {
     await kubelet.stop()
+  }
+}
+
+async function transportTo(kubeconfig: string): Promise<Transport> {
+  const config = await loadConfig({ environment: {}, homeDirectory: '/', kubeconfig })
+  return openHttpTransport(config, { clock: systemClock, random: systemRandom })
+}
+
+interface Controller extends AsyncDisposable {
+  readonly log: string
+  readonly isRunning: boolean
+  /** As SIGTERM does. @throws what it did not end in order by */
+  stop(): Promise<void>
+}
+
+/** The process as a user starts it. */
+function commandController(kubeconfig: string): Controller {
+  const child = new ControllerProcess(kubeconfig)
+  return {
+    get log() {
+      return child.log
+    },
+    get isRunning() {
+      return child.isRunning
+    },
+    async stop() {
+      child.kill('SIGTERM')
+      deepStrictEqual(await child.ended, { code: 0, signal: null })
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await child.ended
+    },
+  }
+}
+
+/** The same controller in this process, with webhooks that the API server reaches on loopback. */
+async function gatingController(kubeconfig: string): Promise<Controller> {
+  const webhooks = await webhookEndpoint(systemClock)
+  const lines: string[] = []
+  const write = (level: string) => (facts: object, message: string) => lines.push(`${level} ${message} ${JSON.stringify(facts)}`)
+  const stop = new AbortController()
+  let isRunning = true
+  const done = runController({
+    transport: await transportTo(kubeconfig),
+    clock: systemClock,
+    random: systemRandom,
+    log: { debug: () => undefined, info: write('info'), warn: write('warn'), error: write('error') },
+    identity: { name: 'gating', namespace: ballastNamespace },
+    capabilities: enabledCapabilities,
+    webhooks,
+    signal: stop.signal,
+  }).finally(() => {
+    isRunning = false
+  })
+  done.catch((error: unknown) => lines.push(String(error))) // told by `stop` as well
+  const end = async () => {
+    stop.abort(new DOMException('shutdown', 'AbortError'))
+    await done
+  }
+  return {
+    get log() {
+      return lines.join('\n')
+    },
+    get isRunning() {
+      return isRunning
+    },
+    stop: end,
+    async [Symbol.asyncDispose]() {
+      await end().finally(() => webhooks[Symbol.asyncDispose]())
+    },
   }
 }
 
@@ -210,7 +291,7 @@ async function token({ client }: ControlPlane): Promise<string> {
 /** Asks for a plan, approves what is proposed, and yields the plans when the last is over. */
 async function follow(
   { client }: ControlPlane,
-  controller: ControllerProcess,
+  controller: Controller,
   kubeletFailure: () => Error | undefined,
 ): Promise<readonly PlanObject[]> {
   await client.want('PATCH', policy, { metadata: { annotations: { 'ballast.dev/plan-now': 'now' } } })
@@ -270,6 +351,14 @@ async function judge(plane: ControlPlane, ended: readonly PlanObject[], judgemen
   }[]
   deepStrictEqual(
     nodes.flatMap(({ metadata, spec }) => (spec.taints ?? []).map(({ key }) => `${metadata.name} ${key}`)),
+    [],
+  )
+  const gated = (await client.want('GET', '/api/v1/pods')).items as readonly {
+    readonly metadata: { readonly name: string }
+    readonly spec: { readonly schedulingGates?: readonly unknown[] }
+  }[]
+  deepStrictEqual(
+    gated.filter(({ spec }) => (spec.schedulingGates ?? []).length > 0).map(({ metadata }) => metadata.name),
     [],
   )
   const permits = (await client.want('GET', '/apis/ballast.dev/v1alpha1/disruptionpermits')).items as readonly {
