@@ -2,9 +2,9 @@
 
 import { parseCron } from '#kube/cron.ts'
 import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/field-error.ts'
-import { dns1123LabelProblems } from '#kube/names.ts'
+import { dns1123LabelProblems, labelValueProblems } from '#kube/names.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { parseQuantity } from '#kube/quantity.ts'
+import { compareQuantities, parseQuantity } from '#kube/quantity.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, textAt, textsAt, valueAt } from '../json-value.ts'
 import type { ApiServer } from './api-server.ts'
@@ -97,7 +97,11 @@ function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError
   const template = fieldsAt(spec, 'template')
   if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template))
   if (template === undefined) problems.push(required('spec.template'))
-  else problems.push(...podSpecProblems(fieldsAt(template, 'spec') ?? {}, 'spec.template.spec', ['Always']))
+  else {
+    const claims = itemsAt(spec, 'volumeClaimTemplates').map(claim => textAt(claim, 'metadata', 'name'))
+    const podSpec = fieldsAt(template, 'spec') ?? {}
+    problems.push(...podSpecProblems(podSpec, 'spec.template.spec', { policies: ['Always'], claims }))
+  }
   if (type.key === 'deployments.apps') problems.push(...strategyProblems(spec))
   return problems
 }
@@ -108,8 +112,11 @@ function selectorProblems(spec: Draft, template: Draft | undefined): readonly Fi
   if (isEmpty(selector['matchLabels']) && isEmpty(selector['matchExpressions'])) {
     return [invalid('spec.selector', selector, 'empty selector is invalid for deployment')]
   }
+  const values = Object.values(textsAt(selector, 'matchLabels')).flatMap(value =>
+    labelValueProblems(value).map(problem => invalid('spec.selector.matchLabels', value, problem)),
+  )
   const parsed = labelSelectorOf(selector, 'spec.selector')
-  if (!parsed.ok) return [invalid('spec.selector', selector, parsed.problem.expected)]
+  if (!parsed.ok || values.length > 0) return [...values, invalid('spec.selector', selector, 'invalid label selector')]
   const labels = textsAt(template, 'metadata', 'labels')
   if (template !== undefined && !parsed.value.matches(labels)) {
     return [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')]
@@ -141,11 +148,18 @@ function isZeroCount(value: unknown): boolean {
 
 const restartPolicies = ['Always', 'OnFailure', 'Never'] as const
 
-function podSpecProblems(spec: Draft, path: string, policies: readonly string[] = restartPolicies): readonly FieldError[] {
+interface PodSpecRules {
+  readonly policies?: readonly string[]
+  /** Names of volumes that come from a StatefulSet's claim templates. */
+  readonly claims?: readonly (string | undefined)[]
+}
+
+function podSpecProblems(spec: Draft, path: string, rules: PodSpecRules = {}): readonly FieldError[] {
+  const { policies = restartPolicies, claims = [] } = rules
   const problems: FieldError[] = []
   const containers = itemsAt(spec, 'containers')
   if (containers.length === 0) problems.push(required(`${path}.containers`))
-  const volumes = new Set(itemsAt(spec, 'volumes').map(volume => volume['name']))
+  const volumes = new Set<unknown>([...itemsAt(spec, 'volumes').map(volume => volume['name']), ...claims])
   const names = new Set<unknown>()
   for (const list of ['containers', 'initContainers'] as const) {
     for (const [index, container] of itemsAt(spec, list).entries()) {
@@ -193,11 +207,19 @@ function resourceProblems(container: Draft, at: string): readonly FieldError[] {
   const problems: FieldError[] = []
   for (const list of ['limits', 'requests'] as const) {
     for (const [name, value] of Object.entries(fieldsAt(container, 'resources', list) ?? {})) {
-      const parsed = parseQuantity(String(value))
-      if (!parsed.ok) problems.push(invalid(`${at}.resources.${list}[${name}]`, value, 'must be a quantity'))
-      else if (String(value).trim().startsWith('-')) {
+      if (String(value).trim().startsWith('-')) {
         problems.push(invalid(`${at}.resources.${list}[${name}]`, String(value), 'must be greater than or equal to 0'))
       }
+    }
+  }
+  const limits = fieldsAt(container, 'resources', 'limits') ?? {}
+  for (const [name, value] of Object.entries(fieldsAt(container, 'resources', 'requests') ?? {})) {
+    const limit = limits[name]
+    if (limit === undefined) continue
+    const [asked, most] = [parseQuantity(String(value)), parseQuantity(String(limit))]
+    if (asked.ok && most.ok && compareQuantities(asked.value, most.value) > 0) {
+      const detail = `must be less than or equal to ${name} limit of ${String(limit)}`
+      problems.push(invalid(`${at}.resources.requests`, String(value), detail))
     }
   }
   return problems
@@ -244,7 +266,7 @@ function wholeNumber(fields: Draft, name: string, path: string): readonly FieldE
 }
 
 function jobTemplateProblems(spec: Draft, path: string): readonly FieldError[] {
-  return podSpecProblems(fieldsAt(spec, 'template', 'spec') ?? {}, `${path}.spec`, ['OnFailure', 'Never'])
+  return podSpecProblems(fieldsAt(spec, 'template', 'spec') ?? {}, `${path}.spec`, { policies: ['OnFailure', 'Never'] })
 }
 
 function cronJobProblems(draft: Draft): readonly FieldError[] {
@@ -324,7 +346,7 @@ function serviceProblems(draft: Draft): readonly FieldError[] {
       problems.push({
         type: 'FieldValueDuplicate',
         field: at,
-        body: `Duplicate value: ${JSON.stringify({ port: number, protocol: port['protocol'] })}`,
+        body: `Duplicate value: ${portText(port)}`,
       })
     seen.add(identity)
   }
@@ -402,4 +424,9 @@ function clusterAddressProblems(draft: Draft, existing: KubeObject): readonly Fi
   const now = textAt(draft, 'spec', 'clusterIP') ?? ''
   if (before === '' || now === before || textAt(draft, 'spec', 'type') === 'ExternalName') return []
   return [invalid('spec.clusterIPs[0]', [now], 'may not change once set')]
+}
+
+/** A port as Go prints the parts of it that may not occur twice. */
+function portText(port: Draft): string {
+  return JSON.stringify({ Name: '', Protocol: port['protocol'], AppProtocol: null, Port: port['port'], TargetPort: 0, NodePort: 0 })
 }

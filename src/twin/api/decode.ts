@@ -2,7 +2,7 @@
 
 import { parseDocument } from 'yaml'
 import { badRequest, StatusError, statusBody } from '#kube/status.ts'
-import { type Draft, isFields, setField } from '../json-value.ts'
+import { type Draft, isFields } from '../json-value.ts'
 import type { Schema } from '../schema/schema.ts'
 import { decodeProtobuf, isProtobuf } from './protobuf.ts'
 
@@ -235,29 +235,5 @@ function fitsScalar(scalar: keyof typeof goTypes, value: unknown): boolean {
       return typeof value === 'string' || typeof value === 'number'
     default:
       return typeof value === 'string'
-  }
-}
-
-/** Quantities that came as numbers become text, as upstream stores them. */
-export function quantitiesToText(schema: Schema, holder: Draft, name: string): void {
-  const value = holder[name]
-  switch (schema.kind) {
-    case 'scalar':
-      if (schema.scalar === 'quantity' && typeof value === 'number') setField(holder, name, String(value))
-      return
-    case 'map':
-      if (isFields(value)) for (const key of Object.keys(value)) quantitiesToText(schema.value, value, key)
-      return
-    case 'struct':
-      if (isFields(value))
-        for (const [key, field] of schema.fields) if (value[key] !== undefined) quantitiesToText(field.schema, value, key)
-      return
-    case 'list':
-      if (Array.isArray(value)) for (const item of value) quantitiesToText(schema.item, { item }, 'item')
-      return
-    case 'any':
-      return
-    default:
-      schema satisfies never
   }
 }

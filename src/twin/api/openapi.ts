@@ -40,19 +40,26 @@ export function answerOpenApi(server: ApiServer, request: TwinRequest): TwinResp
   return { kind: 'whole', status: 200, headers, body: documentAt(server, place, types, hash) }
 }
 
-/** Only the frame: today's clients ask for it when version 3 fails, and then for the JSON form. */
+/** Only the frame: today's clients read version 3 and ask for this one when a kind is in none of its documents. */
 function answerVersion2(request: TwinRequest): TwinResponse {
-  if (
-    /com\.github\.proto-openapi/.test(request.headers['accept'] ?? '') &&
-    !/application\/json|\*\/\*/.test(request.headers['accept'] ?? '')
-  ) {
-    return plainText(406, 'only application/json is served')
+  const accept = request.headers['accept'] ?? ''
+  if (/com\.github\.proto-openapi/.test(accept) && !/application\/json|\*\/\*/.test(accept)) {
+    const headers = { 'content-type': 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' }
+    return { kind: 'whole', status: 200, headers, body: version2Frame() }
   }
-  return statusAnswer(
-    request,
-    { swagger: '2.0', info: { title: 'Kubernetes', version: 'ballast' }, paths: {}, definitions: {} },
-    200,
-  )
+  return statusAnswer(request, { swagger: '2.0', info: version2Info, paths: {}, definitions: {} }, 200)
+}
+
+const version2Info = { title: 'Kubernetes', version: 'ballast' } as const
+
+/** The same as a protobuf message: 1 swagger, 2 info {1 title, 2 version}. */
+function version2Frame(): Uint8Array {
+  const text = (field: number, value: Uint8Array | string) => {
+    const bytes = Buffer.from(value)
+    return Buffer.from([(field << 3) | 2, bytes.byteLength, ...bytes])
+  }
+  const info = Buffer.concat([text(1, version2Info.title), text(2, version2Info.version)])
+  return Buffer.concat([text(1, '2.0'), text(2, info)])
 }
 
 function placeOf(group: string, version: string): string {

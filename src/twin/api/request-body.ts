@@ -3,9 +3,10 @@ import { badRequest, StatusError, statusBody } from '#kube/status.ts'
 import { type Draft, fieldsAt, isFields, textAt } from '../json-value.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
-import { decodeBody, type FieldValidation, pruneUnknown, quantitiesToText, typeMismatch } from './decode.ts'
+import { decodeBody, type FieldValidation, pruneUnknown, typeMismatch } from './decode.ts'
 import type { ResourceRequest, TwinRequest } from './request.ts'
 import { apiVersionOf, type ResourceType } from './resource-type.ts'
+import { noQuantity, settleValues } from './stored-values.ts'
 
 export interface DecodedObject {
   readonly draft: Draft
@@ -65,7 +66,7 @@ export function checked(
   const schema = kindSchema(type)
   const warnings = strictProblems(type, schema, value, { request, duplicates })
   checkTypes(type, schema, value)
-  quantitiesToText(schema, { value }, 'value')
+  if (!settleValues(ownSchema(type, schema), value)) throw cannotBeHandled(type, noQuantity)
   if (type.key === 'secrets') mergeStringData(value)
   const metadata = fieldsAt(value, 'metadata')
   if (metadata?.['creationTimestamp'] === null) delete metadata['creationTimestamp']
@@ -86,23 +87,24 @@ function strictProblems(
   ]
   if (problems.length === 0 || validation === 'Ignore') return []
   if (validation === 'Warn') return problems
-  throw badRequest(
-    `${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: strict decoding error: ${problems.join(', ')}`,
-  )
+  throw cannotBeHandled(type, `strict decoding error: ${problems.join(', ')}`)
 }
 
 function checkTypes(type: ResourceType, schema: StructSchema, value: Draft): void {
-  // Custom objects are held to their own schema, with messages of their own.
-  const relevant: StructSchema =
-    type.custom === undefined
-      ? schema
-      : { ...schema, fields: new Map([...schema.fields].filter(([name]) => name === 'metadata')) }
-  const mismatch = typeMismatch(relevant, value, '')
+  const mismatch = typeMismatch(ownSchema(type, schema), value, '')
   if (mismatch === undefined) return
   const { path, found, expected } = mismatch
-  throw badRequest(
-    `${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: json: cannot unmarshal ${found} into Go struct field ${type.kind}.${path} of type ${expected}`,
-  )
+  throw cannotBeHandled(type, `json: cannot unmarshal ${found} into Go struct field ${type.kind}.${path} of type ${expected}`)
+}
+
+/** What decoding looks at: custom objects are held to their own schema later, with messages of their own. */
+function ownSchema(type: ResourceType, schema: StructSchema): StructSchema {
+  if (type.custom === undefined) return schema
+  return { ...schema, fields: new Map([...schema.fields].filter(([name]) => name === 'metadata')) }
+}
+
+function cannotBeHandled(type: ResourceType, why: string): StatusError {
+  return badRequest(`${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ${why}`)
 }
 
 function mergeStringData(secret: Draft): void {

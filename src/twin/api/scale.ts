@@ -4,12 +4,16 @@ import { labelSelectorOf } from '#kube/selector.ts'
 import { badRequest, notFound } from '#kube/status.ts'
 import { type Draft, draftOf, fieldsAt, isFields, numberAt, setAt, textAt, valueAt } from '../json-value.ts'
 import { textAnswer } from './answer.ts'
+import type { ApiServer } from './api-server.ts'
 import { decodeBody } from './decode.ts'
 import { readPath } from './json-path.ts'
+import { answerForm } from './negotiation.ts'
 import { patchedObject, type WriteParts, type WriteRequest } from './object-writes.ts'
-import type { TwinResponse } from './request.ts'
+import type { TwinRequest, TwinResponse } from './request.ts'
 import { fieldManager, isDryRun } from './request-body.ts'
 import type { ResourceType } from './resource-type.ts'
+import { tableWith } from './table.ts'
+import { scaleColumns } from './table-columns.ts'
 import { modified, subjectOf } from './write-pipeline.ts'
 
 /** GET, PUT and PATCH of a scale. */
@@ -18,7 +22,7 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
   const storage = server.resources.ofKey(type.key) ?? type
   const parent = server.store.get(type.key, info.namespace, info.name ?? '')
   if (parent === undefined) throw notFound(subjectOf(type), info.name ?? '')
-  if (info.verb === 'get') return textAnswer(request, 200, JSON.stringify(scaleOf(type, parent)), { encoding: 'json' })
+  if (info.verb === 'get') return scaleAnswer(server, request, scaleOf(type, parent))
   const wanted = wantedScale(write, scaleOf(type, parent))
   const version = textAt(wanted, 'metadata', 'resourceVersion') ?? ''
   if (version !== '' && version !== parent.metadata.resourceVersion) throw modified(type, parent.metadata.name)
@@ -29,6 +33,14 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
   const options = { user, manager: fieldManager(request), isDryRun: isDryRun(request.query), subresource: 'scale' }
   const updated = writes.finishUpdate(storage, writes.prepareUpdate(storage, draft, parent, options), parent, options)
   return textAnswer(request, 200, JSON.stringify(scaleOf(type, updated)), { encoding: 'json' })
+}
+
+/** The small object, or a table of it. */
+function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject): TwinResponse {
+  const form = answerForm(request.headers['accept'])
+  const options = { version: form.version, includes: 'Metadata', hasColumns: true } as const
+  const answer = form.shape === 'table' ? tableWith(scaleColumns, server, [scale], options) : scale
+  return textAnswer(request, 200, JSON.stringify(answer), form)
 }
 
 function wantedScale({ request, type }: WriteRequest, present: Draft): Draft {
@@ -45,7 +57,7 @@ function wantedScale({ request, type }: WriteRequest, present: Draft): Draft {
   return patchedObject(type, present, plain, value)
 }
 
-function scaleOf(type: ResourceType, parent: KubeObject): Draft {
+function scaleOf(type: ResourceType, parent: KubeObject): KubeObject {
   const custom = type.custom?.scale
   const read = (path: string) => numberOf(readPath(parent, path)[0])
   const selector =
@@ -55,10 +67,17 @@ function scaleOf(type: ResourceType, parent: KubeObject): Draft {
         ? ''
         : String(readPath(parent, custom.labelSelectorPath)[0] ?? '')
   const { name, namespace, uid, resourceVersion, creationTimestamp } = parent.metadata
+  const metadata = {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+  }
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
-    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    metadata,
     spec: { replicas: read(custom?.specReplicasPath ?? '.spec.replicas') },
     status: { replicas: read(custom?.statusReplicasPath ?? '.status.replicas'), ...(selector === '' ? {} : { selector }) },
   }

@@ -236,7 +236,7 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     nameColumn,
     text('Schedule', field('spec.schedule')),
     text('Timezone', field('spec.timeZone', '<none>')),
-    { name: 'Suspend', type: 'boolean', cell: object => valueAt(object, 'spec', 'suspend') === true },
+    { name: 'Suspend', type: 'boolean', cell: object => (valueAt(object, 'spec', 'suspend') === true ? 'True' : 'False') },
     count('Active', object => listAt(object, 'status', 'active').length),
     text('Last Schedule', (object, now) => {
       const last = textAt(object, 'status', 'lastScheduleTime')
@@ -478,6 +478,14 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     ageColumn,
   ],
 }
+
+/** Columns of `autoscaling/v1 Scale`. */
+export const scaleColumns: readonly Column[] = [
+  nameColumn,
+  count('Desired', number('spec.replicas')),
+  count('Available', number('status.replicas')),
+  ageColumn,
+]
 
 function quotaText(quota: KubeObject, isLimit: boolean): string {
   const used = fieldsAt(quota, 'status', 'used') ?? {}

@@ -33,7 +33,16 @@ export function tableOf(
   objects: readonly KubeObject[],
   options: TableOptions,
 ): Draft {
-  const columns = columnsOf(type)
+  return tableWith(columnsOf(type), server, objects, options)
+}
+
+/** The table of some objects with the columns given. */
+export function tableWith(
+  columns: readonly Column[],
+  server: Pick<ApiServer, 'clock'>,
+  objects: readonly KubeObject[],
+  options: TableOptions,
+): Draft {
   const nowMs = server.clock.now()
   return {
     kind: 'Table',
@@ -42,7 +51,7 @@ export function tableOf(
     columnDefinitions: options.hasColumns ? columns.map(definitionOf) : null,
     rows: objects.map(object => ({
       cells: columns.map(column => column.cell(object, nowMs)),
-      ...conditionsOf(type, object),
+      ...conditionsOf(object),
       object: options.includes === 'None' ? null : options.includes === 'Object' ? object : metadataOnly(object, options.version),
     })),
   }
@@ -64,8 +73,8 @@ function definitionOf(column: Column): Draft {
 }
 
 /** Rows of pods that are done say so: `kubectl` used to hide them. */
-function conditionsOf(type: ResourceType, object: KubeObject): Draft {
-  if (type.key !== 'pods') return {}
+function conditionsOf(object: KubeObject): Draft {
+  if (object.kind !== 'Pod') return {}
   const status = object['status']
   const phase = typeof status === 'object' && status !== null && 'phase' in status ? status.phase : undefined
   if (phase !== 'Succeeded' && phase !== 'Failed') return {}

@@ -20,6 +20,7 @@ import {
   union,
   valueAtPath,
 } from './field-set.ts'
+import { keepLastApplied, lastAppliedFields } from './last-applied.ts'
 import { isSameManager, type Ownership, ownershipsOf, writeOwnerships } from './managed-fields.ts'
 
 export interface ApplyOptions extends WriteOptions {
@@ -58,12 +59,15 @@ export function applied(
   const merged = mergeApplied(schema, draftOf(existing), configuration)
   const live: Draft = { ...existing }
   const conflicts = others.flatMap(owner => conflictsWith(owner, wanted, { schema, live, merged }))
-  if (conflicts.length > 0 && !options.isForced) throw conflictError(conflicts)
+  const allowed = lastAppliedFields(type, live, options.manager)
+  const isMove = allowed !== undefined && conflicts.every(({ path }) => hasPath(allowed, path))
+  if (conflicts.length > 0 && !options.isForced && !isMove) throw conflictError(conflicts)
   const taken = conflicts.reduce<FieldSet>((set, { path }) => union(set, setOfPath(path)), emptySet)
   const left = others.map(owner => ({ ...owner, fields: difference(owner.fields, taken) }))
   const dropped = difference(before?.fields ?? emptySet, wanted)
   const orphaned = left.reduce((set, owner) => difference(set, owner.fields), dropped)
   removeFields(schema, merged, orphaned)
+  keepLastApplied(merged, live, configuration, options.manager)
   writeOwnerships(merged, [
     ...left,
     {
@@ -122,6 +126,12 @@ function conflictsWith(
     const isContainer = hasChildren(wanted, path)
     return isContainer || isSame(before, after) ? [] : [{ owner, path }]
   })
+}
+
+function hasPath(set: FieldSet, path: readonly string[]): boolean {
+  let current: FieldSet | undefined = set
+  for (const element of path) current = current?.children.get(element)
+  return current !== undefined
 }
 
 function hasChildren(set: FieldSet, path: readonly string[]): boolean {

@@ -29,9 +29,9 @@ export function step(kubectl: string | readonly string[], out?: Expected, rest: 
   return { kubectl, ...(out === undefined ? {} : { out }), ...rest }
 }
 
-/** A step that fails with code 1 and these words on standard error. */
+/** A step that fails with code 1 and has these words on standard error. */
 export function refused(kubectl: string | readonly string[], err: Expected, rest: Omit<Step, 'kubectl' | 'err'> = {}): Step {
-  return { kubectl, code: 1, err, ...rest }
+  return { kubectl, code: 1, err: typeof err === 'string' ? [err] : err, ...rest }
 }
 
 export interface Kubectl {
@@ -61,7 +61,6 @@ function wordsOf({ kubectl }: Step): readonly string[] {
 }
 
 function argumentsOf(kubectl: Kubectl, next: Step): readonly string[] {
-  // What follows a double dash is not for kubectl.
   return [`--kubeconfig=${kubectl.kubeconfig}`, `--cache-dir=${kubectl.cacheDirectory}`, ...wordsOf(next)]
 }
 
@@ -115,7 +114,8 @@ async function runMeanwhile(kubectl: Kubectl, next: Step, meanwhile: readonly St
 
 function differencesOf(next: Step, result: CommandResult): readonly string[] {
   const wanted = next.code ?? 0
-  const code = result.code === wanted ? [] : [`exit code ${result.code}, expected ${wanted}; standard error: ${result.stderr.trim()}`]
+  const code =
+    result.code === wanted ? [] : [`exit code ${result.code}, expected ${wanted}; standard error: ${result.stderr.trim()}`]
   const out = next.out === undefined ? undefined : mismatch(next.out, result.stdout)
   const err = next.err === undefined ? undefined : mismatch(next.err, result.stderr)
   return [

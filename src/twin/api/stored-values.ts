@@ -1,0 +1,56 @@
+// What decoding does to values before anybody looks at them: quantities become text, and a list or map that an optional field holds
+// empty is as if it were not there.
+import { parseQuantity } from '#kube/quantity.ts'
+import { type Draft, isFields, setField } from '../json-value.ts'
+import type { Schema } from '../schema/schema.ts'
+
+/** Upstream's words for text that is no quantity. */
+export const noQuantity = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+
+/** Optional fields that upstream writes even when they are empty. */
+const alwaysWritten = new Set(['V1Role.rules', 'V1ClusterRole.rules'])
+
+/** Brings a decoded object into the form it is stored in. Yields false where it has a quantity that is none. */
+export function settleValues(schema: Schema, value: Draft): boolean {
+  const holder: Draft = { value }
+  return settle(schema, holder, 'value')
+}
+
+function settle(schema: Schema, holder: Draft, name: string): boolean {
+  const value = holder[name]
+  switch (schema.kind) {
+    case 'scalar':
+      if (schema.scalar !== 'quantity' || value === null || value === undefined) return true
+      if (typeof value === 'number') setField(holder, name, String(value))
+      return parseQuantity(String(value)).ok
+    case 'map':
+      return !isFields(value) || Object.keys(value).every(key => settle(schema.value, value, key))
+    case 'struct':
+      if (!isFields(value)) return true
+      for (const [key, field] of schema.fields) {
+        if (value[key] === undefined) continue
+        const mayLack = !field.isRequired && !alwaysWritten.has(`${schema.name}.${key}`)
+        if (mayLack && isEmptyCollection(field.schema, value[key])) delete value[key]
+        else if (!settle(field.schema, value, key)) return false
+      }
+      return true
+    case 'list':
+      if (!Array.isArray(value)) return true
+      return value.every((item, index) => {
+        const place: Draft = { item }
+        const isGood = settle(schema.item, place, 'item')
+        value[index] = place['item']
+        return isGood
+      })
+    case 'any':
+      return true
+    default:
+      return schema satisfies never
+  }
+}
+
+/** Structs are another matter: `emptyDir: {}` says something. */
+function isEmptyCollection(schema: Schema, value: unknown): boolean {
+  if (schema.kind === 'list') return Array.isArray(value) && value.length === 0
+  return schema.kind === 'map' && isFields(value) && Object.keys(value).length === 0
+}
