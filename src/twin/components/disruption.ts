@@ -1,7 +1,7 @@
 // PodDisruptionBudget status: how many pods may go now, kept current as pods and their controllers change.
 
 import type { PodState } from '#cluster/cluster-state.ts'
-import { type BudgetStatus, budgetSelector, budgetStatus } from '#cluster/disruption-budget.ts'
+import { type BudgetStatus, budgetStatus } from '#cluster/disruption-budget.ts'
 import { podRequests } from '#cluster/requests.ts'
 import type { Condition, OwnerReference, Pod, PodDisruptionBudget } from '#kube/objects.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
@@ -9,6 +9,7 @@ import type { EventSource } from './event-recorder.ts'
 import type { KnownResource } from './kinds.ts'
 import { controllerOf, isFinished, isReady, isTerminating, keyOf, splitKey, timeText, withCondition } from './pod-state.ts'
 import { canonicalText } from './pod-template.ts'
+import { selectorFor } from './selectors.ts'
 
 const writer = controllerWriter('disruption-controller')
 const source: EventSource = { component: 'controllermanager', writer }
@@ -37,7 +38,7 @@ export function startDisruption(context: ComponentContext): void {
   )
   view.on('pods', ({ object, previous }) => {
     addAll(object.metadata.namespace, budget => {
-      const selector = budgetSelector(budget)
+      const selector = selectorFor(budget.spec.selector)
       return selector.matches(object.metadata.labels) || (previous !== undefined && selector.matches(previous.metadata.labels))
     })
   })
@@ -53,7 +54,7 @@ export function startDisruption(context: ComponentContext): void {
 function sync(context: ComponentContext, budget: PodDisruptionBudget): number | undefined {
   const { access, view, events, clock } = context
   const nowMs = clock.now()
-  const selector = budgetSelector(budget)
+  const selector = selectorFor(budget.spec.selector)
   const pods = view.list('pods', budget.metadata.namespace).filter(pod => selector.matches(pod.metadata.labels))
   const disrupted = liveDisruptions(budget, pods, nowMs)
   const { disruptedPods: _, ...kept } = budget.status ?? {}
