@@ -58,16 +58,15 @@ test(`${runs} clusters of up to 8 pods on 3 nodes: as few moves as exhaustive se
   let compared = 0
   for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
     const { cluster, state, policy, plan } = await planned(seed, { nodes: [3, 3], mostPods: 8 }, { landing: 'hold' })
-    // Nothing is done while the goals just hold; and where the margins cannot be had, goals that just hold will do.
     const narrow = { ...policy, goals: policy.goals.map(goal => ({ ...goal, margin: 0 })) }
     const least = fewestMoves(cluster.objects, state, narrow, plan)
-    const fewest = least === 0 ? 0 : (fewestMoves(cluster.objects, state, policy, plan) ?? least)
-    if (fewest === undefined) expect(plan.outcome, `seed ${seed}: exhaustive search finds nothing`).not.toBe('met')
-    else {
-      expect(plan.outcome, `seed ${seed}: exhaustive search needs ${fewest} moves`).toBe('met')
-      expect(plan.moves.length, `seed ${seed}`).toBe(fewest)
-      if (fewest > 0) compared++
-    }
+    // Nothing is done while the goals hold at all, so that their margins count only where one is missed.
+    const fewest = least === 0 ? 0 : fewestMoves(cluster.objects, state, policy, plan)
+    expect(plan.outcome === 'met', `seed ${seed}: exhaustive search needs ${fewest ?? least} moves`).toBe(least !== undefined)
+    if (fewest !== undefined) expect(plan.moves.length, `seed ${seed}`).toBe(fewest)
+    // Where margins cannot be had, coming close to them may take more moves than just holding the goals does.
+    else if (least !== undefined) expect(plan.moves.length, `seed ${seed}`).toBeGreaterThanOrEqual(least)
+    if (fewest !== undefined && fewest > 0) compared++
   }
   if (runs >= 50) expect(compared).toBeGreaterThan(runs / 10)
 })
