@@ -125,7 +125,8 @@ describe('H3 and H8: the labelled homelab', () => {
     const share = (node: string, resource: string) =>
       plan.status.after.find(entry => entry.node === node && entry.resource === resource)?.percent
     expect(plan.spec.moves.map(move => move.to)).toEqual(Array.from({ length: tables.plan.moves }, () => tables.plan.to))
-    expect(plan.status.objective).toMatchObject({ moves: 15, lowerBound: 15 })
+    expect(plan.status.objective.moves).toBe(15)
+    expect(Math.ceil(plan.status.objective.lowerBound)).toBe(15)
     expect(share('talos00', 'cpu')).toBeLessThanOrEqual(tables.plan.talos00CpuAtMost)
     expect(share('talos03', 'cpu')).toBeGreaterThanOrEqual(tables.plan.talos03CpuAtLeast)
     expect(share('talos03', 'memory')).toBeLessThanOrEqual(tables.plan.talos03MemoryAtMost)
