@@ -3,7 +3,7 @@ import { deschedule } from '#capabilities/deschedule'
 import { type RebalancePlan, type RebalancePolicy, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
 import type { WebhookEndpoint } from '#coordination/capability.ts'
 import { type Api, openApi } from '#kube/api.ts'
-import { type Clock, systemClock, VirtualClock } from '#kube/clock.ts'
+import { systemClock, VirtualClock } from '#kube/clock.ts'
 import { ConnectionError } from '#kube/connection-error.ts'
 import { type Log, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
@@ -272,8 +272,7 @@ export async function controlledCluster(options: ControlledOptions): Promise<Con
   })
 }
 
-/** HTTPS on loopback with a certificate of its own authority. */
-export async function webhookEndpoint(clock: Clock): Promise<WebhookEndpoint & AsyncDisposable> {
+async function webhookEndpoint(clock: VirtualClock): Promise<WebhookEndpoint & AsyncDisposable> {
   // Certificates are judged by the host's clock, whatever the cluster's says.
   const nowMs = systemClock.now()
   const authority = await issueAuthority({ commonName: 'test authority', nowMs })

@@ -38,8 +38,10 @@ export class ControllerProcess {
   readonly #lines: string[] = []
   readonly ended: Promise<End>
 
-  constructor(kubeconfig: string) {
-    const args = [program, 'controller', '--kubeconfig', kubeconfig, '--install-crds', 'never', '--log-level', 'info']
+  /** `hold` has it serve its own webhooks on loopback, so that replacements wait at a gate. */
+  constructor(kubeconfig: string, landing: 'prefer' | 'hold' = 'prefer') {
+    const webhooks = landing === 'hold' ? ['--webhook-host', '127.0.0.1', '--webhook-port', '0'] : []
+    const args = [program, 'controller', '--kubeconfig', kubeconfig, '--install-crds', 'never', ...webhooks]
     // Nothing of this process's environment leads to another cluster.
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'], env: { PATH: process.env['PATH'] } })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#lines.push(text))

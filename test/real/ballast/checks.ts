@@ -8,10 +8,8 @@ import { openHttpTransport } from '#kube/http-transport.ts'
 import { systemRandom } from '#kube/random.ts'
 import type { Transport } from '#kube/transport.ts'
 import tables from '../../../examples/talos-homelab/expect/tables.json' with { type: 'json' }
-import { runController } from '../../../src/cli/controller.ts'
 import { enabledCapabilities } from '../../../src/cli/embedded-cluster.ts'
 import { ballastNamespace, controllerAccount, installationObjects } from '../../../src/cli/install-ballast.ts'
-import { webhookEndpoint } from '../../controlled-cluster.ts'
 import { ControllerProcess, tokenKubeconfig } from '../../controller-process.ts'
 import { openChecker } from '../../independent-checker.ts'
 import type { Check } from '../check.ts'
@@ -171,7 +169,7 @@ interface PlanObject extends ApiObject {
 
 interface Variant {
   readonly scheduler: MinorVersion
-  /** `hold` needs webhooks, which run in this process; `prefer` is the command as it is. */
+  /** `hold` where the process serves webhooks, which the API server calls on loopback. */
   readonly landing: 'prefer' | 'hold'
 }
 
@@ -189,16 +187,18 @@ async function putRight(plane: ControlPlane, { scheduler, landing }: Variant): P
     await plane.startScheduler({ version: scheduler })
     using kubeconfig = tokenKubeconfig(readFileSync(plane.kubeconfig, 'utf8'), await token(plane))
     const transport = await transportTo(plane.kubeconfig)
-    await using controller = landing === 'hold' ? await gatingController(kubeconfig.file) : commandController(kubeconfig.file)
+    const controller = new ControllerProcess(kubeconfig.file, landing)
     try {
       const checker = await openChecker(transport)
       const ended = await follow(plane, controller, () => kubelet.failure)
-      await controller.stop()
+      controller.kill('SIGTERM')
+      deepStrictEqual(await controller.ended, { code: 0, signal: null })
       await untilSteady(client, kubelet.pods, example.podCount)
       const landings = ended.map(({ spec }) => spec.landing)
       deepStrictEqual([...new Set(landings)], [landing])
       return await judge(plane, ended, await checker.judge())
     } finally {
+      controller.kill('SIGKILL')
       await transport.close()
     }
   } finally {
@@ -209,72 +209,6 @@ async function putRight(plane: ControlPlane, { scheduler, landing }: Variant): P
 async function transportTo(kubeconfig: string): Promise<Transport> {
   const config = await loadConfig({ environment: {}, homeDirectory: '/', kubeconfig })
   return openHttpTransport(config, { clock: systemClock, random: systemRandom })
-}
-
-interface Controller extends AsyncDisposable {
-  readonly log: string
-  readonly isRunning: boolean
-  /** As SIGTERM does. @throws what it did not end in order by */
-  stop(): Promise<void>
-}
-
-/** The process as a user starts it. */
-function commandController(kubeconfig: string): Controller {
-  const child = new ControllerProcess(kubeconfig)
-  return {
-    get log() {
-      return child.log
-    },
-    get isRunning() {
-      return child.isRunning
-    },
-    async stop() {
-      child.kill('SIGTERM')
-      deepStrictEqual(await child.ended, { code: 0, signal: null })
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL')
-      await child.ended
-    },
-  }
-}
-
-/** The same controller in this process, with webhooks that the API server reaches on loopback. */
-async function gatingController(kubeconfig: string): Promise<Controller> {
-  const webhooks = await webhookEndpoint(systemClock)
-  const lines: string[] = []
-  const write = (level: string) => (facts: object, message: string) => lines.push(`${level} ${message} ${JSON.stringify(facts)}`)
-  const stop = new AbortController()
-  let isRunning = true
-  const done = runController({
-    transport: await transportTo(kubeconfig),
-    clock: systemClock,
-    random: systemRandom,
-    log: { debug: () => undefined, info: write('info'), warn: write('warn'), error: write('error') },
-    identity: { name: 'gating', namespace: ballastNamespace },
-    capabilities: enabledCapabilities,
-    webhooks,
-    signal: stop.signal,
-  }).finally(() => {
-    isRunning = false
-  })
-  done.catch((error: unknown) => lines.push(String(error))) // told by `stop` as well
-  const end = async () => {
-    stop.abort(new DOMException('shutdown', 'AbortError'))
-    await done
-  }
-  return {
-    get log() {
-      return lines.join('\n')
-    },
-    get isRunning() {
-      return isRunning
-    },
-    stop: end,
-    async [Symbol.asyncDispose]() {
-      await end().finally(() => webhooks[Symbol.asyncDispose]())
-    },
-  }
 }
 
 async function token({ client }: ControlPlane): Promise<string> {
@@ -291,7 +225,7 @@ async function token({ client }: ControlPlane): Promise<string> {
 /** Asks for a plan, approves what is proposed, and yields the plans when the last is over. */
 async function follow(
   { client }: ControlPlane,
-  controller: Controller,
+  controller: ControllerProcess,
   kubeletFailure: () => Error | undefined,
 ): Promise<readonly PlanObject[]> {
   await client.want('PATCH', policy, { metadata: { annotations: { 'ballast.dev/plan-now': 'now' } } })
