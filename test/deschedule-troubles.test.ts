@@ -258,3 +258,17 @@ test('a plan whose policy is deleted expires', async () => {
   await cluster.followPlans()
   expect(cluster.plans().map(plan => plan.status?.message)).toEqual(['its policy is gone'])
 })
+
+test('goals that an excluded namespace keeps out of reach: nothing moves, and the plan says what stands in the way', async () => {
+  await using cluster = await controlledCluster({
+    objects: [...smallCluster(), smallPolicy({ scope: { namespaces: { exclude: ['shop'] } } })],
+  })
+  cluster.startController()
+  await cluster.ask('small')
+  await cluster.followPlans()
+  const [plan] = cluster.plans()
+  expect(plan?.spec).toMatchObject({ outcome: 'infeasible', moves: [] })
+  expect(plan?.status?.phase).toBe('Failed')
+  expect(plan?.status?.message).toMatch(/no choice of moves reaches the goals\n.*shop/s)
+  expect(evictions(cluster)).toBe(0)
+})

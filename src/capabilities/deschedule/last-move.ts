@@ -3,7 +3,7 @@ import type { PlanMove } from '#coordination/api.ts'
 import type { EffectContext } from '#coordination/effects/effect-context.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
-import { isInvalid, isNotFound } from '#kube/status.ts'
+import { isConflict, isInvalid, isNotFound } from '#kube/status.ts'
 import { fieldManager, lastMoveAnnotation } from './api.ts'
 
 /** Kinds whose objects we annotate. What another controller owns is left as it is. */
@@ -36,6 +36,7 @@ export async function rememberMove(
       .resource<KubeObject>(resource)
       .patch(workload.name, { type: 'merge', body }, { namespace: workload.namespace, signal, fieldManager })
   } catch (error) {
-    if (!isNotFound(error) && !isInvalid(error)) throw error
+    // Gone, or another object of its name: there is nothing to note it on.
+    if (!isNotFound(error) && !isInvalid(error) && !isConflict(error)) throw error
   }
 }

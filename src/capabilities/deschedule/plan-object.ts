@@ -11,7 +11,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
 import { staySentence } from '#planning/sentences.ts'
-import { planSentence } from './plan-words.ts'
+import { planMessage } from './plan-words.ts'
 
 export interface PlanObjectOptions {
   readonly name: string
@@ -68,7 +68,7 @@ function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
   const at = new Date(nowMs).toISOString()
   return {
     phase: 'Proposed',
-    message: planSentence(plan),
+    message: planMessage(plan),
     objective: { moves, lowerBound, gap },
     goals: plan.goals.map(goal => ({
       name: goal.goal,
@@ -91,7 +91,7 @@ function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
         type: 'Proven',
         status: plan.outcome === 'met' ? 'True' : 'False',
         reason: plan.outcome === 'met' ? 'CertificatesMade' : 'GoalsNotReached',
-        message: planSentence(plan),
+        message: planMessage(plan),
         lastTransitionTime: at,
       },
       { type: 'GoalsMet', status: 'Unknown', reason: 'NotRun', message: 'the plan has not run', lastTransitionTime: at },

@@ -1,5 +1,6 @@
-// One line about a plan as a whole, for its status, events and the terminal.
+// What is said about a plan as a whole, in its status, events and the terminal.
 import type { Plan } from '#planning/plan-record.ts'
+import { explanationLines } from '#planning/sentences.ts'
 
 /** `15 moves reach both goals; no plan needs fewer than 15 (milp)`. */
 export function planSentence(plan: Plan): string {
@@ -12,4 +13,10 @@ export function planSentence(plan: Plan): string {
   if (plan.outcome === 'infeasible') return 'no choice of moves reaches the goals'
   if (missed.length > 0) return `${moves} leave ${[...new Set(missed)].join(', ')} unmet${optimal}`
   return count === 0 ? 'all goals are met already' : `${moves} ${count === 1 ? 'reaches' : 'reach'} all goals${optimal}`
+}
+
+/** The same, and where goals are out of reach what stands in the way and what would help; a line each, at most 4,096 characters. */
+export function planMessage(plan: Plan): string {
+  const because = plan.outcome === 'met' ? [] : explanationLines(plan)
+  return [planSentence(plan), ...because].join('\n').slice(0, 4096)
 }

@@ -15,7 +15,7 @@ import { planObject } from './plan-object.ts'
 import { planPolicyOf } from './plan-policy.ts'
 import { inPhase, isOver, withCondition } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
-import { planSentence } from './plan-words.ts'
+import { planMessage, planSentence } from './plan-words.ts'
 import { quarantines } from './quarantine.ts'
 
 export interface PlannerContext {
@@ -184,12 +184,12 @@ function withNothingToDo(
   nowMs: number,
 ): NonNullable<RebalancePlan['status']> {
   const isMet = plan.outcome === 'met'
-  const ended = inPhase(status, isMet ? 'Succeeded' : 'Failed', { message: planSentence(plan), nowMs })
+  const ended = inPhase(status, isMet ? 'Succeeded' : 'Failed', { message: planMessage(plan), nowMs })
   const condition = {
     type: 'GoalsMet',
     status: isMet ? ('True' as const) : ('False' as const),
     reason: isMet ? 'Measured' : 'OutOfReach',
-    message: planSentence(plan),
+    message: planMessage(plan),
   }
   return { ...ended, conditions: withCondition(ended.conditions, condition, nowMs) }
 }
