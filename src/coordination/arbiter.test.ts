@@ -130,6 +130,28 @@ describe('a grant', () => {
     expect(site.server.permits.size).toBe(1)
   })
 
+  test('whose answer is lost is read back, and given once', async () => {
+    const site = new Site()
+    const arbiter = await site.leader()
+    site.server.breaksOff = 'after'
+    const asked = arbiter.request(eviction('db-0'), signal)
+    await site.server.clock.advance(1)
+    expect(words(await asked)).toBe('granted evict-db-0-1000001')
+    expect(site.server.permits.size).toBe(1)
+  })
+
+  test('that never arrived is not given', async () => {
+    const site = new Site()
+    const arbiter = await site.leader()
+    site.server.breaksOff = 'before'
+    const asked = arbiter.request(eviction('db-0'), signal)
+    const refused = expect(asked).rejects.toThrow('connection reset')
+    await site.server.clock.advance(10_000)
+    await refused
+    expect(site.server.permits.size).toBe(0)
+    expect(words(await arbiter.request(eviction('db-0'), signal))).toBe('granted evict-db-0-1000002')
+  })
+
   test('locks its workload until it is released', async () => {
     const site = new Site()
     const arbiter = await site.leader()

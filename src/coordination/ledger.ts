@@ -1,10 +1,10 @@
 // The arbiter's book: DisruptionPermit objects in the API server. A Permit comes into being only by being written there, so that
 // no effect can be without its record.
-import type { Api, ResourceApi } from '#kube/api.ts'
+import type { Api, ResourceApi, WriteOptions } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informer } from '#kube/informer.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import { isConflict, isNotFound } from '#kube/status.ts'
+import { isConflict, isNotFound, StatusError } from '#kube/status.ts'
 import { workloadKey } from '#planning/policy.ts'
 import { ballastApiVersion, type DisruptionPermit, disruptionPermits } from './api.ts'
 import { type Intent, targetKey } from './intent.ts'
@@ -36,6 +36,7 @@ const keptMs = 48 * 3_600_000
 /** Tokens of one epoch start above those of every earlier one, also when all permits were deleted. */
 const tokensPerEpoch = 1_000_000
 const siblingLimit = 50
+const serverTimeoutMs = 4_000
 
 /**
  * Flow: `takeOver` once after the Lease was won, then `grant` before and `release` after each effect.
@@ -98,7 +99,7 @@ export class Ledger {
       priority: 'effect' as const,
       query: { timeout: '4s' },
     }
-    const stored = await this.#api.create(permit, options)
+    const stored = await this.#createOrReadBack(permit, options)
     this.#options.permits.observe(stored)
     return minted(recordOf(stored))
   }
@@ -159,6 +160,32 @@ export class Ledger {
           )
         }
       }
+    }
+  }
+
+  /** A create whose answer was lost may have been done: its name is used by nobody else, so that reading it tells. */
+  async #createOrReadBack(permit: DisruptionPermit, options: WriteOptions): Promise<DisruptionPermit> {
+    try {
+      return await this.#api.create(permit, options)
+    } catch (error) {
+      if (error instanceof StatusError && error.code < 500) throw error
+      options.signal.throwIfAborted()
+      // The server works on it for 4 s at most.
+      for (const delayMs of [0, serverTimeoutMs]) {
+        await this.#options.clock.after(delayMs, options.signal)
+        const found = await this.#read(permit, options)
+        if (found !== undefined) return found
+      }
+      throw error
+    }
+  }
+
+  async #read(permit: DisruptionPermit, { namespace, signal }: WriteOptions): Promise<DisruptionPermit | undefined> {
+    try {
+      return await this.#api.get(permit.metadata.name, { namespace, signal })
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
     }
   }
 

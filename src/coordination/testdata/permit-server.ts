@@ -1,6 +1,7 @@
 // The part of an API server that keeps permits, with a Lease beside it, and a record of what was written in which order.
 import { type Api, openApi } from '#kube/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
+import { ConnectionError } from '#kube/connection-error.ts'
 import type { Informer } from '#kube/informer.ts'
 import { wholeProjection } from '#kube/projection.ts'
 import { Store } from '#kube/store.ts'
@@ -17,10 +18,12 @@ export class PermitServer {
   leaseTransitions = 0
   /** False: another holds the Lease. */
   isOurs = true
+  /** The next create breaks off: before the permit is stored, or after. */
+  breaksOff: 'before' | 'after' | undefined
   #version = 0
 
   api(): Api {
-    const request = (sent: TransportRequest) => Promise.resolve(this.#answer(sent))
+    const request = async (sent: TransportRequest) => this.#answer(sent)
     return openApi(
       {
         request,
@@ -71,12 +74,18 @@ export class PermitServer {
     const sent = body === undefined ? undefined : (JSON.parse(String(body)) as DisruptionPermit)
     const key = `${namespace}/${name === '' ? (sent?.metadata.name ?? '') : name}`
     const known = this.permits.get(key)
+    if (verb === 'GET' && name !== '')
+      return known === undefined ? json(404, { kind: 'Status', status: 'Failure', code: 404, reason: 'NotFound', message: path }) : json(200, known)
     if (verb === 'GET') return json(200, { kind: 'DisruptionPermitList', apiVersion: 'ballast.dev/v1alpha1', metadata: { resourceVersion: String(this.#version) }, items: [...this.permits.values()] })
     if (verb === 'POST' && sent !== undefined) {
+      const { breaksOff } = this
+      this.breaksOff = undefined
+      if (breaksOff === 'before') throw new ConnectionError('connection reset')
       this.writes.push(`create ${sent.metadata.name}`)
       const metadata = { ...sent.metadata, uid: `uid-${sent.metadata.name}`, resourceVersion: this.#next(), creationTimestamp: new Date(this.clock.now()).toISOString() }
       const stored = { ...sent, metadata }
       this.permits.set(key, stored)
+      if (breaksOff === 'after') throw new ConnectionError('connection reset')
       return json(201, stored)
     }
     if (verb === 'PATCH' && known !== undefined && sent !== undefined && subresource === 'status') {
