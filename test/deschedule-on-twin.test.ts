@@ -141,6 +141,16 @@ describe('three moves on the twin', () => {
     expect(report.plans()[0]?.status?.phase).toBe('Proposed')
   })
 
+  test('run side by side where the policy allows it, and end the same', async () => {
+    await using cluster = await small({ objects: [...smallCluster(), smallPolicy({ limits: { concurrent: 3 } })] })
+    cluster.startController()
+    await cluster.rebalance('small')
+    expect(faults(cluster)).toEqual([])
+    const effects = cluster.writes.filter(write => /\/eviction$|deployments\/solo$|disruptionpermits\/restart/.test(write))
+    const firstEviction = effects.findIndex(write => write.endsWith('/eviction'))
+    expect(firstEviction).toBeLessThan(effects.findIndex(write => write.includes('disruptionpermits/restart')))
+  })
+
   test('stop in order in the middle: taints go, and the next controller goes on', async () => {
     await using cluster = await small()
     cluster.startController()
