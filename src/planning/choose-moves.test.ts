@@ -93,6 +93,23 @@ describe('the solver and the greedy search', () => {
   })
 })
 
+test('a spread that is broken already takes nobody in until it is whole', async () => {
+  // n0 and n1 are one zone with three pods, n2 another with one: within the first nothing may move, beyond it one must.
+  const zones = [
+    { value: 'x', nodes: [0, 1], fixed: 0 },
+    { value: 'y', nodes: [2], fixed: 1 },
+  ]
+  const model = modelOf({
+    used: [900, 100, 100],
+    classes: [[0, 3, 110]],
+    most: 690,
+    rules: [{ kind: 'skew', name: 'spread', members: [0], domains: zones, limit: 1 }],
+  })
+  const choice = await chooseMoves(model, { method: 'milp' }, solveInChild, never)
+  expect(flows(choice.assignment)).toContain('1 of c0 → n2')
+  expect(brokenRules(model, [{ class: 0, to: 1, count: 2 }])).toEqual(['spread: 3 in x'])
+})
+
 test('cost decides before the number of moves', async () => {
   const model = modelOf({
     used: [900, 100],

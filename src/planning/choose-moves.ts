@@ -64,7 +64,7 @@ function greedyChoice(model: MoveModel, assignment: Assignment, whole: MoveModel
   return {
     assignment: isFeasible ? assignment : [],
     shortfall: isFeasible ? shortfall : tallyOf(model, []).shortfall(),
-    certainty: shortfall === 0 ? 'proven' : 'unproven',
+    certainty: isFeasible && shortfall === 0 ? 'proven' : 'unproven',
     isFeasible,
     method: 'greedy',
     lowerBound: shortfall === 0 ? countingBound(whole) : 0,

@@ -130,9 +130,8 @@ class Search {
     this.tally.move(index, to, 1)
     const holds = (): boolean => {
       if (rule.kind === 'apart') return this.tally.inDomain(rule, at) === 0 || this.tally.inDomain(rule, at, rule.others) === 0
-      const limit = this.#limits.get(rule)?.[at] ?? rule.limit
       const least = rule.kind === 'skew' ? Math.min(...rule.domains.map((_, domain) => this.tally.inDomain(rule, domain))) : 0
-      return this.tally.inDomain(rule, at) - least <= limit
+      return this.tally.inDomain(rule, at) - least <= rule.limit
     }
     const result = holds()
     this.tally.move(index, to, -1)

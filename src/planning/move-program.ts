@@ -197,14 +197,27 @@ class ProgramBuilder {
     rule.domains.forEach((domain, at) => {
       const { terms, constant } = this.#inDomain(rule.members, domain.nodes)
       const count = constant + domain.fixed
-      const ceiling = limits[at] ?? rule.limit
-      if (least === undefined) {
-        this.linear.row(`${label}_${at}`, terms, { atMost: ceiling - count })
-      } else {
-        this.linear.row(`${label}_least_${at}`, [...terms, [least, -1]], { atLeast: -count })
-        this.linear.row(`${label}_most_${at}`, [...terms, [least, -1]], { atMost: ceiling - count })
-      }
+      const above: Term[] = least === undefined ? [] : [[least, -1]]
+      if (least !== undefined) this.linear.row(`${label}_least_${at}`, [...terms, ...above], { atLeast: -count })
+      // Where the rule is broken already it may stay so, but only while nothing new comes.
+      const excess = (limits[at] ?? rule.limit) - rule.limit
+      if (excess > 0) above.push([this.#entered(`${label}_enter_${at}`, rule.members, domain.nodes), excess])
+      this.linear.row(`${label}_most_${at}`, [...terms, ...above], { atMost: rule.limit + excess - count })
     })
+  }
+
+  /** A column that is 1 where any of `members` comes to one of `nodes` from elsewhere or from another of them. */
+  #entered(name: string, members: readonly number[], nodes: readonly number[]): number {
+    const column = this.linear.column(name, { upper: 1, isInteger: true })
+    const arrivals = members.flatMap(member =>
+      nodes.flatMap((node): Term[] => {
+        const arrival = this.#byClass[member]?.get(node)
+        return arrival === undefined ? [] : [[arrival, 1]]
+      }),
+    )
+    const most = members.reduce((sum, member) => sum + (this.#model.classes[member]?.size ?? 0), 0)
+    this.linear.row(name, [...arrivals, [column, -most]], { atMost: 0 })
+    return column
   }
 
   #addApart(label: string, rule: DomainRule & { kind: 'apart' }): void {

@@ -160,7 +160,7 @@ export function brokenStructure(model: MoveModel, assignment: Assignment): reado
     ...brokenFlows(model, assignment, tally),
     ...brokenCeilings(model, assignment, tally),
     ...brokenLimits(model, assignment),
-    ...model.rules.flatMap(rule => brokenDomains(model, rule, assignment, tally)),
+    ...model.rules.flatMap(rule => brokenDomains(rule, assignment, tally)),
   ]
 }
 
@@ -217,7 +217,7 @@ export function domainLimits(model: MoveModel, rule: DomainRule & { kind: 'at-mo
   return counts.map(count => Math.max(rule.limit, count - least))
 }
 
-function brokenDomains(model: MoveModel, rule: DomainRule, assignment: Assignment, tally: Tally): string[] {
+function brokenDomains(rule: DomainRule, assignment: Assignment, tally: Tally): string[] {
   const receives = (index: number, members: readonly number[]) =>
     assignment.some(flow => members.includes(flow.class) && rule.domains[index]?.nodes.includes(flow.to))
   if (rule.kind === 'apart') {
@@ -227,12 +227,11 @@ function brokenDomains(model: MoveModel, rule: DomainRule, assignment: Assignmen
       return both ? [`${rule.name}: both in ${domain.value}`] : []
     })
   }
-  const limits = domainLimits(model, rule)
   const counts = rule.domains.map((_, index) => tally.inDomain(rule, index))
   const least = rule.kind === 'skew' ? Math.min(...counts) : 0
   return rule.domains.flatMap((domain, index) => {
     if (!receives(index, rule.members)) return []
     const count = counts[index] ?? 0
-    return count - least > (limits[index] ?? 0) ? [`${rule.name}: ${count} in ${domain.value}`] : []
+    return count - least > rule.limit ? [`${rule.name}: ${count} in ${domain.value}`] : []
   })
 }
