@@ -54,8 +54,9 @@ export class ControllerProcess {
     return this.#lines.join('')
   }
 
+  /** False from its end on, or from the signal that was sent to it. */
   get isRunning(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null
+    return this.#child.exitCode === null && this.#child.signalCode === null && !this.#child.killed
   }
 
   /** Processes that it started and that still run. Linux only: elsewhere there are none. */

@@ -5,10 +5,12 @@ import type { Node, Pod } from '#kube/objects.ts'
 import { readSource } from '../../src/cli/source.ts'
 import { type ControlledCluster, controlledCluster, type Kill } from '../controlled-cluster.ts'
 
-const objects = readSource(join(import.meta.dirname, '..', '..', 'examples', 'talos-homelab')).objects.map(({ object }) => object)
+export const exampleObjects = readSource(join(import.meta.dirname, '..', '..', 'examples', 'talos-homelab')).objects.map(
+  ({ object }) => object,
+)
 
-/** What is wrong after the run: a move repeated or forgotten, something left behind. Empty when all is well. */
-function faults(cluster: ControlledCluster): readonly string[] {
+/** What is wrong after a run of the example: a move repeated or forgotten, something left behind. Empty when all is well. */
+export function faults(cluster: Pick<ControlledCluster, 'twin' | 'list' | 'plans' | 'forbidden'>): readonly string[] {
   const check = (is: boolean, fault: string) => (is ? [] : [fault])
   const evicted = cluster.twin.requests.entries
     .filter(({ path, code }) => path.endsWith('/eviction') && code === 201)
@@ -57,11 +59,13 @@ export interface Outcome {
 
 /** Runs the example to its end, killed where `kill` says. */
 export async function runExample(kill?: Kill): Promise<Outcome> {
-  await using cluster = await controlledCluster({ objects, ...(kill === undefined ? {} : { kill }) })
+  await using cluster = await controlledCluster({ objects: exampleObjects, ...(kill === undefined ? {} : { kill }) })
   cluster.startController()
   await cluster.rebalance('talos')
+  // What comes after is the Lease being renewed.
+  const writes = cluster.writes.length
   await cluster.clock.advance(30_000)
-  return { faults: faults(cluster), writes: cluster.writes.length, started: cluster.started }
+  return { faults: faults(cluster), writes, started: cluster.started }
 }
 
 /** Kills at every write in turn, `when` each is about to be sent or has been. @returns what went wrong, a line a run */
