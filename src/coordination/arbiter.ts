@@ -89,7 +89,7 @@ export class Arbiter {
       const siblings = intent.workload === undefined ? [] : newestPodsOf(state, intent.workload)
       const permit = await ledger.grant(intent, verdict, { siblings, nowMs, signal })
       this.#options.log.info(
-        { permit: `${permit.record.namespace}/${permit.record.name}`, token: permit.record.grant.token },
+        { permit: `${permit.record.namespace}/${permit.record.name}`, fencingToken: permit.record.grant.token },
         'permit granted',
       )
       return { kind: 'granted', permit, isNew: true }
