@@ -109,6 +109,23 @@ function samples(): readonly Sample[] {
     bad({ goals: [{ ...goal, resource: 'gpu' }] }, /spec\.goals\[0\]\.resource: Unsupported value: "gpu"/),
     bad({ limits: { concurrent: 'two' } }, /spec\.limits\.concurrent: Invalid value: "string".*must be of type integer/),
     bad({ goal: [] }, /unknown field "spec\.goal"/),
+    {
+      path: plans,
+      object: {
+        apiVersion: 'ballast.dev/v1alpha1',
+        kind: 'RebalancePlan',
+        metadata: { name: 'bad' },
+        spec: {
+          policyRef: { name: 'talos' },
+          snapshotHash: 'h',
+          outcome: 'met',
+          method: 'milp',
+          landing: 'prefer',
+          moves: [{ id: 'm01' }],
+        },
+      },
+      refusal: /spec\.moves\[0\]\.certificate: Required value/,
+    },
     permit(spec),
     permit({ ...spec, idempotencyKey: undefined }, /spec\.idempotencyKey: Required value/),
     permit({ ...spec, targets: [] }, /spec\.targets: Invalid value/),
