@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { stringify } from 'yaml'
 import type { KubeObject, OwnerReference } from '#kube/objects.ts'
+import { canonicalText, quantity } from '#kube/quantity.ts'
 import { type NodeRow, nodes, type WorkloadRow, workloads } from './talos-homelab-tables.ts'
 
 const takenAt = '2025-12-19T20:00:00Z'
@@ -36,6 +37,9 @@ function suffix(text: string, length: number): string {
     .join('')
 }
 
+/** A quantity as the API server prints it: `3072Mi` comes back as `3Gi`. */
+const printed = (text: string) => canonicalText(quantity(text))
+
 const labelsOf = (workload: WorkloadRow) => ({ 'app.kubernetes.io/name': workload.name })
 
 function metadata(kind: string, workload: WorkloadRow, more: Record<string, unknown> = {}) {
@@ -66,7 +70,7 @@ function template(workload: WorkloadRow): Record<string, unknown> {
           image: workload.image,
           imagePullPolicy: 'IfNotPresent',
           ...(workload.port === undefined ? {} : { ports: [{ containerPort: workload.port, protocol: 'TCP' }] }),
-          resources: { requests: { cpu: `${workload.cpuMillicores}m`, memory: `${workload.memoryMi}Mi` } },
+          resources: { requests: { cpu: printed(`${workload.cpuMillicores}m`), memory: printed(`${workload.memoryMi}Mi`) } },
           terminationMessagePath: '/dev/termination-log',
           terminationMessagePolicy: 'File',
           ...(workload.volume === undefined ? {} : { volumeMounts: [{ name: 'data', mountPath: '/data' }] }),
@@ -481,15 +485,15 @@ function nodeObject(node: NodeRow): KubeObject {
         { type: 'Hostname', address: node.name },
       ],
       allocatable: {
-        cpu: `${node.cpuMillicores}m`,
-        memory: `${node.memoryMi}Mi`,
+        cpu: printed(`${node.cpuMillicores}m`),
+        memory: printed(`${node.memoryMi}Mi`),
         pods: '110',
         'ephemeral-storage': '450Gi',
         ...node.extended,
       },
       capacity: {
         cpu: node.capacityCpu,
-        memory: `${node.capacityMemoryMi}Mi`,
+        memory: printed(`${node.capacityMemoryMi}Mi`),
         pods: '110',
         'ephemeral-storage': '480Gi',
         ...node.extended,
@@ -552,7 +556,7 @@ function metrics(pods: readonly { workload: WorkloadRow; name: string; node: Nod
       kind: 'NodeMetrics',
       metadata: { name: node.name, creationTimestamp: takenAt },
       ...window,
-      usage: { cpu: `${node.usedMillicores}m`, memory: `${node.usedMi}Mi` },
+      usage: { cpu: printed(`${node.usedMillicores}m`), memory: printed(`${node.usedMi}Mi`) },
     })),
     ...pods.map(({ workload, name, node }) => ({
       apiVersion: 'metrics.k8s.io/v1beta1',
@@ -563,8 +567,8 @@ function metrics(pods: readonly { workload: WorkloadRow; name: string; node: Nod
         {
           name: workload.name,
           usage: {
-            cpu: `${Math.round((workload.usedMillicores ?? workload.cpuMillicores * node.cpuShare) * 1000)}u`,
-            memory: `${Math.round((workload.usedMi ?? workload.memoryMi * node.memoryShare) * 1024)}Ki`,
+            cpu: printed(`${Math.round((workload.usedMillicores ?? workload.cpuMillicores * node.cpuShare) * 1000)}u`),
+            memory: printed(`${Math.round((workload.usedMi ?? workload.memoryMi * node.memoryShare) * 1024)}Ki`),
           },
         },
       ],
