@@ -43,7 +43,10 @@ export function exchangeOf(request: TwinRequest, answer: TwinResponse): Exchange
     verb: request.method,
     path: request.path,
     // The hash of an OpenAPI document changes with the schemas; what is asked for does not.
-    query: request.path.startsWith('/openapi/') ? '' : request.query.toString(),
+    // How long a watch lasts is chance.
+    query: request.path.startsWith('/openapi/')
+      ? ''
+      : request.query.toString().replace(/timeoutSeconds=\d+/, 'timeoutSeconds=300'),
     accept: request.headers['accept'] ?? '',
     contentType,
     ...(request.headers['impersonate-user'] === undefined ? {} : { impersonates: request.headers['impersonate-user'] }),

@@ -21,6 +21,7 @@ import { type HeartbeatMode, reportNow, startHeartbeats } from './components/nod
 import { startNodeLifecycle } from './components/node-lifecycle.ts'
 import { startPodGc } from './components/pod-gc.ts'
 import { startReplicaSets, startReplicationControllers } from './components/replicaset.ts'
+import { startResourceQuotas } from './components/resource-quota.ts'
 import { startScheduler } from './components/scheduler.ts'
 import { startRootCertificates, startServiceAccounts } from './components/service-accounts.ts'
 import { startStatefulSets } from './components/statefulset.ts'
@@ -134,6 +135,7 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['persistentvolume-binder', startVolumeBinder],
   ['pvc-protection', startVolumeProtection],
   ['ephemeral-volume', startEphemeralVolumes],
+  ['resourcequota', startResourceQuotas],
   ['serviceaccount', startServiceAccounts],
   ['event-expiry', startEventExpiry],
 ]

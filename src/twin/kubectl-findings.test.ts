@@ -143,3 +143,49 @@ describe('from client-side to server-side apply', () => {
     expect(valueAt((await twin.client.get(`${path}/moves`)).body, 'data')).toEqual({ a: '1' })
   })
 })
+
+test('a map that one manager shared with another stays when its record of the map itself goes', async () => {
+  await using twin = await startTestTwin()
+  await twin.client.post(`${deployments}?fieldManager=kubectl`, testDeployment('web'))
+  const before = await twin.client.get(`${deployments}/web`)
+  const entry = { ...itemsAt(before.body, 'metadata', 'managedFields')[0], operation: 'Apply' }
+  await twin.client.patch(`${deployments}/web`, 'json', [{ op: 'replace', path: '/metadata/managedFields', value: [entry] }])
+  const applied = await twin.client.apply(`${deployments}/web`, 'kubectl', testDeployment('web', 2))
+  expect([applied.status, valueAt(applied.body, 'spec', 'template', 'metadata', 'labels')]).toEqual([200, { app: 'web' }])
+})
+
+describe('warnings', () => {
+  test.each([
+    { name: 'a refusal', path: pods, body: { ...podWith({ image: '' }), extra: 1 }, status: 422 },
+    { name: 'an answer', path: pods, body: { ...podWith({}), extra: 1 }, status: 201 },
+  ])('about unknown fields come with $name', async ({ path, body, status }) => {
+    await using twin = await startTestTwin()
+    const answer = await twin.client.post(path, body)
+    expect([answer.status, answer.headers['warning']]).toEqual([status, '299 - "unknown field \\"extra\\""'])
+  })
+
+  test.each([
+    { kubernetesVersion: '1.32', warning: undefined },
+    { kubernetesVersion: '1.34', warning: '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"' },
+  ])('about Endpoints in $kubernetesVersion', async ({ kubernetesVersion, warning }) => {
+    await using twin = await startTestTwin([], { kubernetesVersion })
+    expect((await twin.client.get('/api/v1/namespaces/default/endpoints')).headers['warning']).toBe(warning)
+  })
+})
+
+test('quantities are stored in their canonical form', async () => {
+  await using twin = await startTestTwin()
+  const requests = { cpu: '1000m', memory: '1024Mi', 'ephemeral-storage': '2e6' }
+  await twin.client.post(pods, podWith({ resources: { requests, limits: { cpu: 1.5, memory: '1.5Gi' } } }))
+  const { body } = await twin.client.get(`${pods}/p`)
+  expect(itemsAt(body, 'spec', 'containers')[0]?.['resources']).toEqual({
+    requests: { cpu: '1', memory: '1Gi', 'ephemeral-storage': '2e6' },
+    limits: { cpu: '1500m', memory: '1536Mi' },
+  })
+})
+
+test('a pod with one address has a list of it', async () => {
+  const pod = { ...podWith({}), metadata: { name: 'p', namespace: 'default' }, status: { phase: 'Running', podIP: '10.0.0.9' } }
+  await using twin = await startTestTwin([pod])
+  expect(valueAt((await twin.client.get(`${pods}/p`)).body, 'status', 'podIPs')).toEqual([{ ip: '10.0.0.9' }])
+})

@@ -16,6 +16,7 @@ import {
 } from './api/request.ts'
 import type { ResourceHandlers } from './api/resource-handlers.ts'
 import { versionDocument } from './api/server-version.ts'
+import { withDeprecation, withNotedWarnings } from './api/warnings.ts'
 import type { RequestLog } from './request-log.ts'
 
 export interface HandlerParts {
@@ -76,7 +77,7 @@ async function answerTo(parts: HandlerParts, request: TwinRequest, onUser: (user
     authorize(parts.authorizer, user, info)
     return info.kind === 'path' ? answerPath(parts, request) : await answerResource(parts, info, request, user)
   } catch (error) {
-    if (error instanceof StatusError) return refusal(request, error)
+    if (error instanceof StatusError) return withNotedWarnings(request, refusal(request, error))
     if (request.signal.aborted) return plainText(499, 'client closed the request')
     parts.onUnexpected(error, request)
     return refusal(request, internalError(error instanceof Error ? error.message : String(error)))
@@ -91,7 +92,7 @@ async function answerResource(
 ): Promise<TwinResponse> {
   const type = parts.server.resources.find(info.group, info.version, info.resource)
   if (type === undefined) return plainText(404, '404 page not found\n')
-  return await parts.resources.answer({ type, info, request, user })
+  return withDeprecation(type, parts.server.minor, await parts.resources.answer({ type, info, request, user }))
 }
 
 function answerOpenPath(parts: HandlerParts, request: TwinRequest): TwinResponse {

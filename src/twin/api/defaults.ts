@@ -16,7 +16,12 @@ export function setDefaults(type: ResourceType, draft: Draft, server: Pick<ApiSe
 type SetDefaults = (draft: Draft, server: Pick<ApiServer, 'minor'>) => void
 
 const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
-  pods: draft => podSpecDefaults(specOf(draft)),
+  pods: draft => {
+    podSpecDefaults(specOf(draft))
+    const status = fieldsAt(draft, 'status')
+    const address = textAt(status, 'podIP') ?? ''
+    if (status !== undefined && address !== '') defaultField(status, 'podIPs', [{ ip: address }])
+  },
   podtemplates: draft => templateDefaults(fieldsAt(draft, 'template')),
   services: serviceDefaults,
   secrets: draft => defaultField(draft, 'type', 'Opaque'),

@@ -17,11 +17,12 @@ import { objectText } from './list.ts'
 import { listOptions } from './list-options.ts'
 import { type AnswerForm, answerForm } from './negotiation.ts'
 import { isTrue, type ResourceRequest, type TwinRequest, type TwinResponse } from './request.ts'
-import { agreeOnName, checked, fieldManager, isDryRun, objectOf, warningHeaders } from './request-body.ts'
+import { agreeOnName, checked, fieldManager, isDryRun, objectOf } from './request-body.ts'
 import type { ResourceType } from './resource-type.ts'
 import { selectionOf } from './selection.ts'
 import { inVersion, toStorage } from './versions.ts'
 import type { Webhooks } from './webhooks.ts'
+import { warningHeaders } from './warnings.ts'
 import { modified, subjectOf, type WriteOptions, type WritePipeline } from './write-pipeline.ts'
 
 export interface WriteParts {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import table from '../generated/schemas.json' with { type: 'json' }
 import type { Draft } from '../json-value.ts'
-import { plainText, statusAnswer } from './answer.ts'
+import { statusAnswer } from './answer.ts'
 import type { ApiServer } from './api-server.ts'
 import { componentNameOf, customComponents, definitionComponents } from './openapi-components.ts'
 import { pathsOf } from './openapi-paths.ts'
@@ -44,7 +44,7 @@ export function answerOpenApi(server: ApiServer, request: TwinRequest): TwinResp
 function answerVersion2(request: TwinRequest): TwinResponse {
   const accept = request.headers['accept'] ?? ''
   if (/com\.github\.proto-openapi/.test(accept) && !/application\/json|\*\/\*/.test(accept)) {
-    const headers = { 'content-type': 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' }
+    const headers = { 'content-type': 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf' }
     return { kind: 'whole', status: 200, headers, body: version2Frame() }
   }
   return statusAnswer(request, { swagger: '2.0', info: version2Info, paths: {}, definitions: {} }, 200)

@@ -7,6 +7,7 @@ import { decodeBody, type FieldValidation, pruneUnknown, typeMismatch } from './
 import type { ResourceRequest, TwinRequest } from './request.ts'
 import { apiVersionOf, type ResourceType } from './resource-type.ts'
 import { noQuantity, settleValues } from './stored-values.ts'
+import { noteWarnings } from './warnings.ts'
 
 export interface DecodedObject {
   readonly draft: Draft
@@ -65,6 +66,7 @@ export function checked(
 ): DecodedObject {
   const schema = kindSchema(type)
   const warnings = strictProblems(type, schema, value, { request, duplicates })
+  noteWarnings(request, warnings)
   checkTypes(type, schema, value)
   if (!settleValues(ownSchema(type, schema), value)) throw cannotBeHandled(type, noQuantity)
   if (type.key === 'secrets') mergeStringData(value)
@@ -125,10 +127,4 @@ export function agreeOnName(draft: Draft, info: ResourceRequest): void {
   if (name !== '' && name !== info.name)
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${info.name})`)
   metadata['name'] = info.name
-}
-
-/** Warning headers, as RFC 7234 has them. */
-export function warningHeaders(warnings: readonly string[]): Record<string, string> {
-  if (warnings.length === 0) return {}
-  return { warning: warnings.map(text => `299 - ${JSON.stringify(text)}`).join(', ') }
 }

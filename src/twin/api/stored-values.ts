@@ -1,6 +1,6 @@
 // What decoding does to values before anybody looks at them: quantities become text, and a list or map that an optional field holds
 // empty is as if it were not there.
-import { parseQuantity } from '#kube/quantity.ts'
+import { canonicalText, parseQuantity } from '#kube/quantity.ts'
 import { type Draft, isFields, setField } from '../json-value.ts'
 import type { Schema } from '../schema/schema.ts'
 
@@ -21,8 +21,7 @@ function settle(schema: Schema, holder: Draft, name: string): boolean {
   switch (schema.kind) {
     case 'scalar':
       if (schema.scalar !== 'quantity' || value === null || value === undefined) return true
-      if (typeof value === 'number') setField(holder, name, String(value))
-      return parseQuantity(String(value)).ok
+      return settleQuantity(holder, name, String(value))
     case 'map':
       return !isFields(value) || Object.keys(value).every(key => settle(schema.value, value, key))
     case 'struct':
@@ -47,6 +46,13 @@ function settle(schema: Schema, holder: Draft, name: string): boolean {
     default:
       return schema satisfies never
   }
+}
+
+/** In its canonical form: `1000m` is stored as `1`. */
+function settleQuantity(holder: Draft, name: string, text: string): boolean {
+  const parsed = parseQuantity(text)
+  if (parsed.ok) setField(holder, name, canonicalText(parsed.value))
+  return parsed.ok
 }
 
 /** Structs are another matter: `emptyDir: {}` says something. */

@@ -20,6 +20,7 @@ import { admitCreate, admitUpdate } from './admission.ts'
 import { type ApiServer, timestamp, type User } from './api-server.ts'
 import { setDefaults } from './defaults.ts'
 import { generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
+import { admitToQuotas } from './resource-quotas.ts'
 import { apiVersionOf, hasSubresource, type ResourceType } from './resource-type.ts'
 import { validateCreate, validateUpdate } from './validation.ts'
 
@@ -86,6 +87,7 @@ export class WritePipeline {
     if (hasGeneration(type, this.#server.minor)) metadata['generation'] = 1
     else delete metadata['generation']
     validateCreate(this.#server, type, draft)
+    admitToQuotas(this.#server, type, draft)
     if (options.keepManagedFields !== true) trackCreate(this.#server, type, draft, options)
     const object = asStored(draft)
     const { namespace, name } = object.metadata

@@ -103,7 +103,8 @@ export function trackUpdate(
     if (metadata !== undefined) delete metadata['managedFields']
     return
   }
-  const known = ownershipsOf(existing)
+  // What the body says of ownership counts: kubectl rewrites it so when it moves an object to server-side apply.
+  const known = ownershipsOf(itemsAt(draft, 'metadata', 'managedFields').length > 0 ? draft : existing)
   // Objects that were loaded without records stay without until somebody applies.
   if (known.length === 0) {
     if (metadata !== undefined) delete metadata['managedFields']

@@ -64,8 +64,8 @@ export function applied(
   if (conflicts.length > 0 && !options.isForced && !isMove) throw conflictError(conflicts)
   const taken = conflicts.reduce<FieldSet>((set, { path }) => union(set, setOfPath(path)), emptySet)
   const left = others.map(owner => ({ ...owner, fields: difference(owner.fields, taken) }))
-  const dropped = difference(before?.fields ?? emptySet, wanted)
-  const orphaned = left.reduce((set, owner) => difference(set, owner.fields), dropped)
+  const dropped = difference(before?.fields ?? emptySet, withContainers(wanted))
+  const orphaned = left.reduce((set, owner) => difference(set, withContainers(owner.fields)), dropped)
   removeFields(schema, merged, orphaned)
   keepLastApplied(merged, live, configuration, options.manager)
   writeOwnerships(merged, [
@@ -79,6 +79,11 @@ export function applied(
     },
   ])
   return merged
+}
+
+/** The set with every field that something of it is below: who has a label has the labels. */
+function withContainers(set: FieldSet): FieldSet {
+  return { isMember: true, children: new Map([...set.children].map(([name, below]) => [name, withContainers(below)])) }
 }
 
 function isEmptyList(configuration: Draft): boolean {

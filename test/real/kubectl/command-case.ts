@@ -126,7 +126,7 @@ function differencesOf(next: Step, result: CommandResult): readonly string[] {
 }
 
 function mismatch(expected: Expected, text: string): string | undefined {
-  const found = JSON.stringify(text.length > 1500 ? `${text.slice(0, 1500)}…` : text)
+  const found = JSON.stringify(text.length > 4000 ? `${text.slice(0, 4000)}…` : text)
   if (typeof expected === 'string') {
     return text.trim() === expected.trim() ? undefined : `is ${found}, expected ${JSON.stringify(expected)}`
   }

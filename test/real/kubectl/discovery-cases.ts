@@ -66,7 +66,10 @@ const auth: readonly CommandCase[] = [
     steps: [
       step('auth can-i get pods', 'yes'),
       step('auth can-i delete nodes --as=system:serviceaccount:default:default', 'no', { code: 1 }),
-      step('auth can-i create pods/eviction -n media --as=system:serviceaccount:ballast-system:ballast-controller', 'yes'),
+      step(
+        'auth can-i create pods --subresource=eviction -n media --as=system:serviceaccount:ballast-system:ballast-controller',
+        'yes',
+      ),
       step('auth can-i --list --as=alice', [
         /^Resources +Non-Resource URLs +Resource Names +Verbs *\n/,
         /^selfsubjectaccessreviews\.authorization\.k8s\.io +\[\] +\[\] +\[create\]$/m,

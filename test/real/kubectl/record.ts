@@ -30,7 +30,7 @@ async function record(program: string, version: string, scenario: Scenario): Pro
     for (const command of scenario.commands) {
       const args = command.map(word => (word === 'FILE' ? manifest : word))
       const env = { KUBECONFIG: kubeconfig, HOME: directory, KUBECTL_EXTERNAL_DIFF: 'true' }
-      const { code } = await runCommand(program, [...args, `--cache-dir=${join(directory, 'cache')}`], {
+      const { code } = await runCommand(program, [`--cache-dir=${join(directory, 'cache')}`, ...args], {
         env,
         timeoutMs: scenario.stopAfterMs ?? commandLimitMs,
       })

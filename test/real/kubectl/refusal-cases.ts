@@ -103,7 +103,7 @@ const refusals: readonly CommandCase[] = [
       step('create rolebinding bob -n media --clusterrole=edit --user=bob', 'rolebinding.rbac.authorization.k8s.io/bob created'),
       refused(
         'create role big -n media --verb=* --resource=pods --as=bob',
-        'error: failed to create role: roles.rbac.authorization.k8s.io is forbidden: User "bob" cannot create resource "roles"',
+        'Error from server (Forbidden): roles.rbac.authorization.k8s.io is forbidden: User "bob" cannot create resource "roles"',
       ),
     ],
   },

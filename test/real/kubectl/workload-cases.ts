@@ -21,7 +21,7 @@ const scale: readonly CommandCase[] = [
       step('get statefulset loki -n monitoring', /^loki +1\/1 /m),
       step('scale --replicas=0 deployment -n media -l app.kubernetes.io/name=plex', 'deployment.apps/plex scaled'),
       step('get deployment plex -n media', /^plex +0\/0 /m),
-      refused('scale deployment none --replicas=1', 'Error from server (NotFound): deployments.apps "none" not found'),
+      refused('scale deployment none --replicas=1', 'deployments.apps "none" not found'),
       refused(
         'scale deployment web --replicas=-1',
         'error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0',
@@ -172,7 +172,7 @@ const events: readonly CommandCase[] = [
         'get events -A -o wide',
         /^NAMESPACE +LAST SEEN +TYPE +REASON +OBJECT +SUBOBJECT +SOURCE +MESSAGE +FIRST SEEN +COUNT +NAME *\n/,
       ),
-      step('describe pod -l app=web', [
+      step('describe pod -l app=web --show-events', [
         /^Events:\n {2}Type +Reason +Age +From +Message\n/m,
         /Normal +Scheduled +\S+ +default-scheduler +Successfully assigned/,
         /Normal +Started +\S+ +kubelet /,
