@@ -5,12 +5,14 @@ import { randomUuid } from '#kube/random.ts'
 import { type ApiServer, timestamp } from './api/api-server.ts'
 import { definitionFor, establish } from './api/custom-resources.ts'
 import { setDefaults } from './api/defaults.ts'
-import { hasGeneration, qualityOfService } from './api/object-strategy.ts'
+import { hasGeneration, holdNamespace, qualityOfService } from './api/object-strategy.ts'
 import { apiVersionOf, type ResourceType } from './api/resource-type.ts'
+import { settleValues } from './api/stored-values.ts'
 import { toStorage } from './api/versions.ts'
 import { asStored } from './api/write-pipeline.ts'
 import { missingReplicaSets } from './components/missing-replica-sets.ts'
 import { type Draft, draftOf, fieldsAt, itemsAt, listAt, textAt } from './json-value.ts'
+import { kindSchema } from './schema/kind-schema.ts'
 
 export interface LoadReport {
   readonly loaded: number
@@ -123,6 +125,16 @@ function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): bo
     return false
   }
   const draft = completed(server, type, object)
+  // In the form in which writes store it: what differs only in writing must not look like a change.
+  const storage = server.resources.ofKey(type.key) ?? type
+  if (storage.custom === undefined && !settleValues(kindSchema(storage), draft)) {
+    problems.push({
+      code: 'quantity-syntax',
+      where,
+      found: 'a quantity that does not parse',
+      expected: 'quantities as Kubernetes writes them',
+    })
+  }
   const namespace = type.isNamespaced ? textAt(draft, 'metadata', 'namespace') : undefined
   if (namespace !== undefined) ensureNamespace(server, namespace)
   if (server.store.get(type.key, namespace, object.metadata.name) !== undefined && !isReplaceable(type, object.metadata.name)) {
@@ -165,6 +177,7 @@ function completed(server: ApiServer, type: ResourceType, object: KubeObject): D
   if (hasGeneration(type, server.minor)) metadata['generation'] ??= 1
   decodeStringData(type, draft)
   setDefaults(storage, draft, server)
+  if (type.key === 'namespaces' && metadata['deletionTimestamp'] === undefined) holdNamespace(draft)
   if (type.key === 'namespaces' && fieldsAt(draft, 'status', 'phase') === undefined)
     draft['status'] = { phase: 'Active', ...fieldsAt(draft, 'status') }
   if (type.key === 'pods') completePod(server, draft)

@@ -91,8 +91,14 @@ async function answerResource(
   user: User,
 ): Promise<TwinResponse> {
   const type = parts.server.resources.find(info.group, info.version, info.resource)
-  if (type === undefined) return plainText(404, '404 page not found\n')
+  if (type === undefined) return unknownResource(parts, info, request)
   return withDeprecation(type, parts.server.minor, await parts.resources.answer({ type, info, request, user }))
+}
+
+/** A group and version that are served know which resources they have; other paths are no API at all. */
+function unknownResource(parts: HandlerParts, info: ResourceRequest, request: TwinRequest): TwinResponse {
+  if (parts.server.resources.inGroupVersion(info.group, info.version).length === 0) return plainText(404, '404 page not found\n')
+  return refusal(request, new StatusError(statusBody(404, 'the server could not find the requested resource', 'NotFound', {})))
 }
 
 function answerOpenPath(parts: HandlerParts, request: TwinRequest): TwinResponse {

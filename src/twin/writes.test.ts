@@ -34,7 +34,7 @@ describe('optimistic writes', () => {
     const answer = await twin.client.post(`${apps}/deployments?dryRun=All`, testDeployment('web'))
     expect([answer.status, twin.twin.access.revision]).toEqual([201, revision])
     expect((await twin.client.post(`${core}/configmaps?dryRun=x`, testConfigMap('a'))).message).toContain(
-      'dryRun: Unsupported value: "x": supported values: "All"',
+      'dryRun: Unsupported value: ["x"]: supported values: "All"',
     )
   })
 
@@ -98,7 +98,7 @@ describe('validation', () => {
     expect(answer.status).toBe(200)
     expect(valueAt(answer.body, 'spec', 'schedulingGates')).toBeUndefined()
     const gateAgain = await twin.client.patch(`${core}/pods/p`, 'merge', { spec: { schedulingGates: [{ name: 'x' }] } })
-    expect(gateAgain.message).toContain('spec.schedulingGates: Forbidden: only deletion is allowed')
+    expect(gateAgain.message).toContain('spec.schedulingGates[0].name: Forbidden: only deletion is allowed')
     const moved = await twin.client.patch(`${core}/pods/p`, 'merge', { spec: { affinity: null } })
     expect(moved.status).toBe(422)
   })

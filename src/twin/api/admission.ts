@@ -25,6 +25,9 @@ function selectOwnPods(draft: Draft): void {
     ...fieldsAt(spec, 'selector'),
     matchLabels: { ...fieldsAt(spec, 'selector', 'matchLabels'), 'batch.kubernetes.io/controller-uid': uid },
   }
+  const own = fieldsAt(draft, 'metadata', 'labels')
+  if (own === undefined || Object.keys(own).length === 0)
+    setAt(draft, ['metadata', 'labels'], { ...fieldsAt(template, 'metadata', 'labels') })
 }
 
 /** Namespaces that are always there and cannot be deleted. */
@@ -69,6 +72,7 @@ export function admitUpdate(server: ApiServer, type: ResourceType, draft: Draft,
     assignServiceAddresses(server, draft)
   }
   if (type.key !== 'pods') return
+  addDefaultTolerations(spec)
   for (const name of ['priority', 'preemptionPolicy', 'overhead']) {
     if (spec[name] === undefined && before?.[name] !== undefined) spec[name] = before[name]
   }

@@ -20,6 +20,18 @@ export function jsonOf(object: object): string {
   return text
 }
 
+const itemTexts = new WeakMap<object, string>()
+
+/** The JSON of an object as an item of a list of its kind: built-in kinds are not repeated in it. */
+export function itemJsonOf(object: KubeObject): string {
+  let text = itemTexts.get(object)
+  if (text === undefined) {
+    text = JSON.stringify({ ...object, apiVersion: undefined, kind: undefined })
+    itemTexts.set(object, text)
+  }
+  return text
+}
+
 /** An object with its metadata alone. */
 export function metadataOnly(object: KubeObject, version: string): Draft {
   return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata }

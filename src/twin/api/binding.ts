@@ -1,7 +1,7 @@
 // POST …/pods/P/binding: a pod is given its node.
 import type { KubeObject } from '#kube/objects.ts'
 import { conflict, notFound } from '#kube/status.ts'
-import { draftOf, fieldsAt, itemsAt, setAt, textAt } from '../json-value.ts'
+import { draftOf, itemsAt, setAt, textAt } from '../json-value.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
 import { asStored, type WriteOptions, type WritePipeline } from './write-pipeline.ts'
 
@@ -25,13 +25,11 @@ export function bindPod(server: ApiServer, _writes: WritePipeline, target: Bindi
   const draft = draftOf(pod)
   setAt(draft, ['spec', 'nodeName'], target.node)
   const others = itemsAt(draft, 'status', 'conditions').filter(condition => condition['type'] !== 'PodScheduled')
-  const generation = fieldsAt(draft, 'metadata')?.['generation']
   const scheduled = {
     type: 'PodScheduled',
     status: 'True',
     lastProbeTime: null,
     lastTransitionTime: timestamp(server.clock.now()),
-    ...(typeof generation === 'number' ? { observedGeneration: generation } : {}),
   }
   setAt(draft, ['status', 'conditions'], [scheduled, ...others])
   return server.store.put('pods', asStored(draft))

@@ -108,6 +108,8 @@ const table: readonly GroupVersionRows[] = [
     { kind: 'VolumeAttributesClass', plural: 'volumeattributesclasses', short: 'vac', cluster: true },
   ] },
   { group: 'admissionregistration.k8s.io', version: 'v1', rows: [
+    { kind: 'MutatingAdmissionPolicy', plural: 'mutatingadmissionpolicies', cluster: true, categories: 'api-extensions' },
+    { kind: 'MutatingAdmissionPolicyBinding', plural: 'mutatingadmissionpolicybindings', cluster: true, categories: 'api-extensions' },
     { kind: 'MutatingWebhookConfiguration', plural: 'mutatingwebhookconfigurations', cluster: true, categories: 'api-extensions' },
     { kind: 'ValidatingAdmissionPolicy', plural: 'validatingadmissionpolicies', cluster: true, categories: 'api-extensions', sub: 'status' },
     { kind: 'ValidatingAdmissionPolicyBinding', plural: 'validatingadmissionpolicybindings', cluster: true, categories: 'api-extensions' },
@@ -128,15 +130,15 @@ const table: readonly GroupVersionRows[] = [
   { group: 'discovery.k8s.io', version: 'v1', rows: [
     { kind: 'EndpointSlice', plural: 'endpointslices' },
   ] },
-  { group: 'flowcontrol.apiserver.k8s.io', version: 'v1', rows: [
-    { kind: 'FlowSchema', plural: 'flowschemas', cluster: true, sub: 'status' },
-    { kind: 'PriorityLevelConfiguration', plural: 'prioritylevelconfigurations', cluster: true, sub: 'status' },
-  ] },
   { group: 'resource.k8s.io', version: 'v1', rows: [
     { kind: 'DeviceClass', plural: 'deviceclasses', cluster: true },
     { kind: 'ResourceClaim', plural: 'resourceclaims', sub: 'status' },
     { kind: 'ResourceClaimTemplate', plural: 'resourceclaimtemplates' },
     { kind: 'ResourceSlice', plural: 'resourceslices', cluster: true },
+  ] },
+  { group: 'flowcontrol.apiserver.k8s.io', version: 'v1', rows: [
+    { kind: 'FlowSchema', plural: 'flowschemas', cluster: true, sub: 'status' },
+    { kind: 'PriorityLevelConfiguration', plural: 'prioritylevelconfigurations', cluster: true, sub: 'status' },
   ] },
   { group: 'metrics.k8s.io', version: 'v1beta1', rows: [
     { kind: 'NodeMetrics', plural: 'nodes', cluster: true, verbs: readVerbs },

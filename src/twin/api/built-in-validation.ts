@@ -6,7 +6,7 @@ import { dns1123LabelProblems, labelValueProblems } from '#kube/names.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { compareQuantities, parseQuantity } from '#kube/quantity.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
-import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, textAt, textsAt, valueAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../json-value.ts'
 import type { ApiServer } from './api-server.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -42,9 +42,7 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
     case 'clusterrolebindings.rbac.authorization.k8s.io':
       return textAt(draft, 'roleRef', 'name') === undefined ? [required('roleRef.name')] : []
     case 'persistentvolumeclaims':
-      return listAt(draft, 'spec', 'accessModes').length === 0
-        ? [required('spec.accessModes', 'at least 1 access mode is required')]
-        : []
+      return claimProblems(draft)
     case 'storageclasses.storage.k8s.io':
       return textAt(draft, 'provisioner') === undefined ? [required('provisioner')] : []
     case 'horizontalpodautoscalers.autoscaling':
@@ -96,19 +94,22 @@ function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError
   const problems: FieldError[] = [...wholeNumber(spec, 'replicas', 'spec.replicas')]
   const template = fieldsAt(spec, 'template')
   if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template))
-  if (template === undefined) problems.push(required('spec.template'))
-  else {
-    const claims = itemsAt(spec, 'volumeClaimTemplates').map(claim => textAt(claim, 'metadata', 'name'))
-    const podSpec = fieldsAt(template, 'spec') ?? {}
-    problems.push(...podSpecProblems(podSpec, 'spec.template.spec', { policies: ['Always'], claims }))
-  }
+  const claims = itemsAt(spec, 'volumeClaimTemplates').map(claim => textAt(claim, 'metadata', 'name'))
+  const podSpec = fieldsAt(template, 'spec') ?? {}
+  problems.push(...podSpecProblems(podSpec, 'spec.template.spec', { policies: ['Always'], claims }))
   if (type.key === 'deployments.apps') problems.push(...strategyProblems(spec))
   return problems
 }
 
 function selectorProblems(spec: Draft, template: Draft | undefined): readonly FieldError[] {
   const selector = fieldsAt(spec, 'selector')
-  if (selector === undefined) return [required('spec.selector')]
+  if (selector === undefined) {
+    const labels = valueAt(template, 'metadata', 'labels') ?? null
+    return [
+      required('spec.selector'),
+      invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
+    ]
+  }
   if (isEmpty(selector['matchLabels']) && isEmpty(selector['matchExpressions'])) {
     return [invalid('spec.selector', selector, 'empty selector is invalid for deployment')]
   }
@@ -127,7 +128,7 @@ function selectorProblems(spec: Draft, template: Draft | undefined): readonly Fi
 function strategyProblems(spec: Draft): readonly FieldError[] {
   const kind = textAt(spec, 'strategy', 'type')
   if (kind !== 'Recreate' && kind !== 'RollingUpdate')
-    return [notSupported('spec.strategy.type', kind, ['Recreate', 'RollingUpdate'])]
+    return [notSupported('spec.strategy', { Type: kind, RollingUpdate: null }, ['Recreate', 'RollingUpdate'])]
   if (kind === 'Recreate' && valueAt(spec, 'strategy', 'rollingUpdate') !== undefined) {
     return [forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'")]
   }
@@ -266,7 +267,10 @@ function wholeNumber(fields: Draft, name: string, path: string): readonly FieldE
 }
 
 function jobTemplateProblems(spec: Draft, path: string): readonly FieldError[] {
-  return podSpecProblems(fieldsAt(spec, 'template', 'spec') ?? {}, `${path}.spec`, { policies: ['OnFailure', 'Never'] })
+  const podSpec = fieldsAt(spec, 'template', 'spec') ?? {}
+  const problems = podSpecProblems(podSpec, `${path}.spec`)
+  if (podSpec['restartPolicy'] === 'OnFailure' || podSpec['restartPolicy'] === 'Never') return problems
+  return [...problems, required(`${path}.spec.restartPolicy`, 'valid values: "OnFailure", "Never"')]
 }
 
 function cronJobProblems(draft: Draft): readonly FieldError[] {
@@ -274,7 +278,8 @@ function cronJobProblems(draft: Draft): readonly FieldError[] {
   const schedule = textAt(draft, 'spec', 'schedule') ?? ''
   const parsed = parseCron(schedule)
   if (schedule === '') problems.push(required('spec.schedule'))
-  else if (!parsed.ok) problems.push(invalid('spec.schedule', schedule, parsed.problem.expected))
+  else if (!parsed.ok)
+    problems.push(invalid('spec.schedule', schedule, /\((.*)\)$/s.exec(parsed.problem.expected)?.[1] ?? parsed.problem.expected))
   problems.push(...jobTemplateProblems(fieldsAt(draft, 'spec', 'jobTemplate', 'spec') ?? {}, 'spec.jobTemplate.spec.template'))
   return problems
 }
@@ -282,7 +287,19 @@ function cronJobProblems(draft: Draft): readonly FieldError[] {
 function budgetProblems(draft: Draft): readonly FieldError[] {
   const spec = fieldsAt(draft, 'spec') ?? {}
   if (spec['minAvailable'] !== undefined && spec['maxUnavailable'] !== undefined) {
-    return [invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set')]
+    const {
+      minAvailable,
+      selector = null,
+      maxUnavailable,
+      unhealthyPodEvictionPolicy = null,
+    } = { minAvailable: null, maxUnavailable: null, ...spec }
+    const value = {
+      MinAvailable: minAvailable,
+      Selector: selector,
+      MaxUnavailable: maxUnavailable,
+      UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy,
+    }
+    return [invalid('spec', value, 'minAvailable and maxUnavailable cannot be both set')]
   }
   const problems: FieldError[] = []
   for (const name of ['minAvailable', 'maxUnavailable'] as const) {
@@ -375,12 +392,20 @@ function taintProblems(draft: Draft): readonly FieldError[] {
 }
 
 function autoscalerProblems(draft: Draft): readonly FieldError[] {
-  const most = valueAt(draft, 'spec', 'maxReplicas')
-  const least = valueAt(draft, 'spec', 'minReplicas')
-  if (typeof most !== 'number' || most < 1) return [invalid('spec.maxReplicas', most ?? 0, 'must be greater than 0')]
-  if (typeof least === 'number' && most < least)
-    return [invalid('spec.maxReplicas', most, 'must be greater than or equal to `minReplicas`')]
-  return []
+  const most = numberAt(draft, 'spec', 'maxReplicas') ?? 0
+  const least = numberAt(draft, 'spec', 'minReplicas') ?? 1
+  const problems: FieldError[] = []
+  if (most < 1) problems.push(required('spec.maxReplicas', 'must be set and greater than 0'))
+  if (most < least) problems.push(invalid('spec.maxReplicas', most, 'must be greater than or equal to `minReplicas`'))
+  return problems
+}
+
+function claimProblems(draft: Draft): readonly FieldError[] {
+  const problems: FieldError[] = []
+  if (listAt(draft, 'spec', 'accessModes').length === 0)
+    problems.push(required('spec.accessModes', 'at least 1 access mode is required'))
+  if (valueAt(draft, 'spec', 'resources', 'requests', 'storage') === undefined) problems.push(required('spec.resources[storage]'))
+  return problems
 }
 
 const statefulSetFree = [
@@ -428,5 +453,12 @@ function clusterAddressProblems(draft: Draft, existing: KubeObject): readonly Fi
 
 /** A port as Go prints the parts of it that may not occur twice. */
 function portText(port: Draft): string {
-  return JSON.stringify({ Name: '', Protocol: port['protocol'], AppProtocol: null, Port: port['port'], TargetPort: 0, NodePort: 0 })
+  return JSON.stringify({
+    Name: '',
+    Protocol: port['protocol'],
+    AppProtocol: null,
+    Port: port['port'],
+    TargetPort: 0,
+    NodePort: 0,
+  })
 }

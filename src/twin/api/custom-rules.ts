@@ -1,5 +1,5 @@
 // `x-kubernetes-validations` of custom kinds: CEL rules on `self` and, where there is one, `oldSelf`.
-import { duplicate, type FieldError, forbidden, invalid, required } from '#kube/field-error.ts'
+import { duplicate, type FieldError, forbidden, required } from '#kube/field-error.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { type Draft, fieldsAt, isFields, isSame, itemsAt, textAt, valueAt } from '../json-value.ts'
 import { evaluateCel, mentions } from './cel.ts'
@@ -68,6 +68,6 @@ function errorOf(reason: string | undefined, field: string, value: unknown, deta
     case 'FieldValueDuplicate':
       return duplicate(field, value)
     default:
-      return invalid(field, typeof value === 'object' ? (Array.isArray(value) ? 'array' : 'object') : value, detail)
+      return { type: 'FieldValueInvalid', field, body: `Invalid value: ${detail}` }
   }
 }

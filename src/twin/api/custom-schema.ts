@@ -42,11 +42,31 @@ function fillIn(schema: Draft, value: unknown): void {
     for (const [name, item] of Object.entries(value)) if (!Object.hasOwn(properties, name)) fillIn(additional, item)
 }
 
+/** Problems after which rules would only meet what they cannot expect. */
+const blocking: ReadonlySet<FieldError['type']> = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+])
+
+const rulesUnchecked: FieldError = {
+  type: 'FieldValueInvalid',
+  field: '<nil>',
+  body: 'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+}
+
+function hasRules(schema: Draft): boolean {
+  const parts = [...Object.values(fieldsAt(schema, 'properties') ?? {}), schema['items'], schema['additionalProperties']]
+  return itemsAt(schema, 'x-kubernetes-validations').length > 0 || parts.some(part => isFields(part) && hasRules(part))
+}
+
 /** Every problem of a custom object. What was wrong before and did not change is let pass. */
 export function validateCustom(schema: Draft, draft: Draft, existing: KubeObject | undefined): readonly FieldError[] {
-  const problems = problemsOf(schema, draft, '', existing)
-  const relevant = problems.filter(problem => !/^metadata(\.|$)/.test(problem.field))
-  return [...relevant, ...(relevant.length === 0 ? ruleProblems(schema, draft, existing) : [])]
+  const problems = problemsOf(schema, draft, '', existing).filter(problem => !/^metadata(\.|$)/.test(problem.field))
+  if (!problems.some(problem => blocking.has(problem.type))) return [...problems, ...ruleProblems(schema, draft, existing)]
+  return hasRules(schema) ? [...problems, rulesUnchecked] : problems
 }
 
 function problemsOf(schema: Draft, value: unknown, path: string, before: unknown): readonly FieldError[] {
@@ -130,21 +150,21 @@ function numberProblems(schema: Draft, value: number, path: string): readonly Fi
 }
 
 function textProblems(schema: Draft, value: string, path: string): readonly FieldError[] {
-  const problems: FieldError[] = []
   const length = [...value].length
   const least = numberAt(schema, 'minLength')
   const most = numberAt(schema, 'maxLength')
-  if (least !== undefined && length < least)
-    problems.push(invalid(path, value, `${path} in body should be at least ${least} chars long`))
-  if (most !== undefined && length > most)
-    problems.push({ type: 'FieldValueTooLong', field: path, body: `Too long: may not be more than ${most} bytes` })
   const pattern = textAt(schema, 'pattern')
-  if (pattern !== undefined && !compilePattern(pattern).test(value))
-    problems.push(invalid(path, value, `${path} in body should match '${pattern}'`))
   const format = textAt(schema, 'format')
+  // Only the first of them is reported.
+  if (most !== undefined && length > most)
+    return [{ type: 'FieldValueTooLong', field: path, body: `Too long: may not be more than ${most} bytes` }]
+  if (least !== undefined && length < least)
+    return [invalid(path, value, `${path} in body should be at least ${least} chars long`)]
+  if (pattern !== undefined && !compilePattern(pattern).test(value))
+    return [invalid(path, value, `${path} in body should match '${pattern}'`)]
   if (format !== undefined && !hasFormat(format, value))
-    problems.push(invalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`))
-  return problems
+    return [invalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`)]
+  return []
 }
 
 /** Formats that are checked; those that are unknown to Kubernetes are ignored. */

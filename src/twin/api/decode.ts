@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml'
 import { badRequest, StatusError, statusBody } from '#kube/status.ts'
 import { type Draft, isFields } from '../json-value.ts'
 import type { Schema } from '../schema/schema.ts'
+import { structName } from '../schema/schema-table.ts'
 import { decodeProtobuf, isProtobuf } from './protobuf.ts'
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
@@ -161,12 +162,16 @@ function prune(schema: Schema, value: unknown, path: string, unknown: string[]):
   }
 }
 
+interface TypeMismatch {
+  readonly path: string
+  readonly found: string
+  readonly expected: string
+  /** The struct that has the field. */
+  readonly struct?: string
+}
+
 /** The first place where a value is not of the type the schema has; undefined where all fit. */
-export function typeMismatch(
-  schema: Schema,
-  value: unknown,
-  path: string,
-): { readonly path: string; readonly found: string; readonly expected: string } | undefined {
+export function typeMismatch(schema: Schema, value: unknown, path: string): TypeMismatch | undefined {
   if (value === undefined || value === null) return undefined
   const wrong = (expected: string) => ({
     path,
@@ -193,9 +198,10 @@ export function typeMismatch(
       return firstOf(Object.entries(value), ([name, item]) => typeMismatch(schema.value, item, `${path}.${name}`))
     case 'struct': {
       if (!isFields(value)) return wrong(schema.name.replace(/^V1/, 'v1.'))
-      return firstOf(schema.fields, ([name, field]) =>
+      const mismatch = firstOf(schema.fields, ([name, field]) =>
         typeMismatch(field.schema, value[name], path === '' ? name : `${path}.${name}`),
       )
+      return mismatch === undefined || mismatch.struct !== undefined ? mismatch : { ...mismatch, struct: structName(schema.name) }
     }
   }
 }

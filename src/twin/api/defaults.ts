@@ -1,5 +1,5 @@
 // The values Kubernetes fills in where a built-in object says nothing, on create and on every update.
-import { type Draft, fieldsAt, isFields, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isFields, itemsAt, setAt, textAt } from '../json-value.ts'
 import type { ApiServer } from './api-server.ts'
 import { setCustomDefaults } from './custom-schema.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -17,7 +17,9 @@ type SetDefaults = (draft: Draft, server: Pick<ApiServer, 'minor'>) => void
 
 const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   pods: draft => {
-    podSpecDefaults(specOf(draft))
+    const spec = specOf(draft)
+    podSpecDefaults(spec)
+    defaultField(spec, 'enableServiceLinks', true)
     const status = fieldsAt(draft, 'status')
     const address = textAt(status, 'podIP') ?? ''
     if (status !== undefined && address !== '') defaultField(status, 'podIPs', [{ ip: address }])
@@ -27,9 +29,6 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   secrets: draft => defaultField(draft, 'type', 'Opaque'),
   namespaces: draft => {
     setAt(draft, ['metadata', 'labels', 'kubernetes.io/metadata.name'], textAt(draft, 'metadata', 'name'))
-    const spec = specOf(draft)
-    if (valueAt(draft, 'metadata', 'deletionTimestamp') === undefined && listAt(spec, 'finalizers').length === 0)
-      spec['finalizers'] = ['kubernetes']
   },
   nodes: draft => {
     const spec = specOf(draft)
@@ -42,6 +41,8 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     const spec = specOf(draft)
     defaultField(spec, 'volumeMode', 'Filesystem')
     defaultField(spec, 'persistentVolumeReclaimPolicy', 'Retain')
+    const hostPath = fieldsAt(spec, 'hostPath')
+    if (hostPath !== undefined) defaultField(hostPath, 'type', '')
   },
   persistentvolumeclaims: draft => defaultField(specOf(draft), 'volumeMode', 'Filesystem'),
   replicationcontrollers: draft => {
@@ -124,7 +125,9 @@ function defaultObject(fields: Draft, name: string): Draft {
 }
 
 function templateDefaults(template: Draft | undefined): void {
-  if (template !== undefined) podSpecDefaults(specOf(template))
+  if (template === undefined) return
+  defaultObject(template, 'metadata')
+  podSpecDefaults(specOf(template))
 }
 
 /** Fills in the defaults of a pod's or a template's spec. */
@@ -266,6 +269,9 @@ function statefulSetDefaults(draft: Draft): void {
 
 function daemonSetDefaults(draft: Draft): void {
   const spec = specOf(draft)
+  const generation = 'deprecated.daemonset.template.generation'
+  if (textAt(draft, 'metadata', 'annotations', generation) === undefined)
+    setAt(draft, ['metadata', 'annotations', generation], '1')
   const strategy = defaultObject(spec, 'updateStrategy')
   defaultField(strategy, 'type', 'RollingUpdate')
   if (strategy['type'] === 'RollingUpdate') {
@@ -286,6 +292,7 @@ function jobDefaults(spec: Draft): void {
   defaultField(spec, 'backoffLimit', spec['backoffLimitPerIndex'] === undefined ? 6 : 2147483647)
   defaultField(spec, 'completionMode', 'NonIndexed')
   defaultField(spec, 'suspend', false)
+  defaultField(spec, 'manualSelector', false)
   defaultField(spec, 'podReplacementPolicy', spec['podFailurePolicy'] === undefined ? 'TerminatingOrFailed' : 'Failed')
   templateDefaults(fieldsAt(spec, 'template'))
 }
@@ -296,7 +303,9 @@ function cronJobDefaults(draft: Draft): void {
   defaultField(spec, 'suspend', false)
   defaultField(spec, 'successfulJobsHistoryLimit', 3)
   defaultField(spec, 'failedJobsHistoryLimit', 1)
-  templateDefaults(fieldsAt(spec, 'jobTemplate', 'spec', 'template'))
+  const jobTemplate = fieldsAt(spec, 'jobTemplate')
+  if (jobTemplate !== undefined) defaultObject(jobTemplate, 'metadata')
+  templateDefaults(fieldsAt(jobTemplate, 'spec', 'template'))
 }
 
 function serviceDefaults(draft: Draft): void {
@@ -309,8 +318,6 @@ function serviceDefaults(draft: Draft): void {
   }
   if (spec['type'] === 'ExternalName') return
   defaultField(spec, 'internalTrafficPolicy', 'Cluster')
-  defaultField(spec, 'ipFamilies', ['IPv4'])
-  defaultField(spec, 'ipFamilyPolicy', 'SingleStack')
   if (spec['type'] === 'LoadBalancer') defaultField(spec, 'allocateLoadBalancerNodePorts', true)
   if (spec['type'] === 'LoadBalancer' || spec['type'] === 'NodePort') defaultField(spec, 'externalTrafficPolicy', 'Cluster')
 }

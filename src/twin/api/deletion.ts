@@ -37,7 +37,7 @@ export class Deletion {
     if (graceSeconds > 0) return this.#startGrace(type, existing, graceSeconds, finalizers, choice)
     if (finalizers.length > 0) return this.#mark(type, existing, finalizers, choice)
     if (choice.isDryRun !== true) this.#removeNow(type, existing)
-    return { object: existing, isGone: true }
+    return { object: type.key === 'pods' ? this.#ended(existing) : existing, isGone: true }
   }
 
   /** @throws StatusError 409 where a precondition does not hold. */
@@ -56,6 +56,16 @@ export class Deletion {
       }
       withdraw(this.#server, existing)
     }
+  }
+
+  /** A pod that went at once, as the answer shows it. */
+  #ended(pod: KubeObject): KubeObject {
+    const draft = draftOf(pod)
+    setAt(draft, ['metadata', 'deletionTimestamp'], pod.metadata.deletionTimestamp ?? timestamp(this.#server.clock.now()))
+    setAt(draft, ['metadata', 'deletionGracePeriodSeconds'], 0)
+    const { generation, deletionTimestamp } = pod.metadata
+    if (generation !== undefined && deletionTimestamp === undefined) setAt(draft, ['metadata', 'generation'], generation + 1)
+    return asStored(draft)
   }
 
   /** A pod gets time to end; asking again may only shorten it. */

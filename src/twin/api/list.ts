@@ -3,7 +3,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { badRequest, expired, notFound, StatusError, statusBody } from '#kube/status.ts'
 import { numberAt, textAt } from '../json-value.ts'
 import { objectKey } from '../store.ts'
-import { ContinueExpired, jsonOf, metadataOnly, textAnswer } from './answer.ts'
+import { ContinueExpired, itemJsonOf, jsonOf, metadataOnly, textAnswer } from './answer.ts'
 import type { ApiServer } from './api-server.ts'
 import { type ListOptions, listOptions, revisionOf } from './list-options.ts'
 import type { AnswerForm } from './negotiation.ts'
@@ -82,8 +82,9 @@ export async function answerList(
     form.shape === 'metadata'
       ? { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version}`, metadata }
       : { kind: `${type.kind}List`, apiVersion: apiVersionOf(type), metadata }
+  const itemText = type.custom === undefined ? itemJsonOf : jsonOf
   const texts = items.map(object =>
-    form.shape === 'metadata' ? JSON.stringify(metadataOnly(object, form.version)) : jsonOf(object),
+    form.shape === 'metadata' ? JSON.stringify(metadataOnly(object, form.version)) : itemText(object),
   )
   return textAnswer(request, 200, `${JSON.stringify(head).slice(0, -1)},"items":[${texts.join(',')}]}`, form)
 }
@@ -171,7 +172,7 @@ function positionOf(server: ApiServer, options: ListOptions): Position {
 }
 
 function readToken(token: string): Position {
-  const refusal = badRequest('continue key is not valid: it was not made by this server')
+  const refusal = badRequest('invalid continue token: continue key is not valid: it was not made by this server')
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(token, 'base64url').toString())

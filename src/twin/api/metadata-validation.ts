@@ -2,7 +2,6 @@
 import { type FieldError, invalid, tooLong } from '#kube/field-error.ts'
 import {
   annotationBytesLimit,
-  dns1035LabelProblems,
   dns1123LabelProblems,
   dns1123SubdomainProblems,
   labelValueProblems,
@@ -39,9 +38,8 @@ function nameProblems(type: ResourceType, name: string): readonly string[] {
   if (type.group === 'rbac.authorization.k8s.io') return pathSegmentProblems(name)
   switch (type.key) {
     case 'namespaces':
-      return dns1123LabelProblems(name)
     case 'services':
-      return dns1035LabelProblems(name)
+      return dns1123LabelProblems(name)
     default:
       return dns1123SubdomainProblems(name)
   }

@@ -1,6 +1,6 @@
 // What a request may write of an object and what only the server sets: status, generation, system metadata.
 import type { KubeObject } from '#kube/objects.ts'
-import { type Draft, fieldsAt, isSame } from '../json-value.ts'
+import { type Draft, fieldsAt, isSame, listAt, textAt } from '../json-value.ts'
 import { hasSubresource, type ResourceType } from './resource-type.ts'
 
 const kindsWithGeneration = new Set([
@@ -9,7 +9,6 @@ const kindsWithGeneration = new Set([
   'cronjobs.batch',
   'daemonsets.apps',
   'deployments.apps',
-  'horizontalpodautoscalers.autoscaling',
   'ingressclasses.networking.k8s.io',
   'ingresses.networking.k8s.io',
   'jobs.batch',
@@ -20,6 +19,7 @@ const kindsWithGeneration = new Set([
   'replicationcontrollers',
   'runtimeclasses.node.k8s.io',
   'statefulsets.apps',
+  'priorityclasses.scheduling.k8s.io',
   'validatingadmissionpolicies.admissionregistration.k8s.io',
   'validatingwebhookconfigurations.admissionregistration.k8s.io',
 ])
@@ -40,18 +40,34 @@ export function generationRises(type: ResourceType, draft: Draft, existing: Kube
   return !isSame(relevant(draft), relevant(existing))
 }
 
-/** A created object starts with the status the server gives it. */
+/** A created object starts with the status the server gives it; a namespace also with its finalizer. */
 export function resetStatus(type: ResourceType, draft: Draft): void {
+  if (type.key === 'namespaces') holdNamespace(draft)
   if (!hasSubresource(type, 'status')) return
   const initial = initialStatus(type, draft)
   if (initial === undefined) delete draft['status']
   else draft['status'] = initial
 }
 
+const emptyNodeInfo = Object.fromEntries(
+  [
+    'architecture',
+    'bootID',
+    'containerRuntimeVersion',
+    'kernelVersion',
+    'kubeProxyVersion',
+    'kubeletVersion',
+    'machineID',
+    'operatingSystem',
+    'osImage',
+    'systemUUID',
+  ].map(name => [name, '']),
+)
+
 function initialStatus(type: ResourceType, draft: Draft): Draft | undefined {
   switch (type.key) {
     case 'pods':
-      return { phase: 'Pending', qosClass: qualityOfService(fieldsAt(draft, 'spec') ?? {}) }
+      return { phase: 'Pending', qosClass: qualityOfService(fieldsAt(draft, 'spec') ?? {}), ...gatedCondition(draft) }
     case 'namespaces':
       return { phase: 'Active' }
     case 'persistentvolumeclaims':
@@ -63,15 +79,17 @@ function initialStatus(type: ResourceType, draft: Draft): Draft | undefined {
       return { loadBalancer: {} }
     case 'nodes':
       // A kubelet registers its node with the status it has.
-      return fieldsAt(draft, 'status') ?? {}
-    case 'deployments.apps':
+      return { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: { ...emptyNodeInfo }, ...fieldsAt(draft, 'status') }
     case 'horizontalpodautoscalers.autoscaling':
+      return { desiredReplicas: 0 }
+    case 'deployments.apps':
     case 'cronjobs.batch':
     case 'jobs.batch':
     case 'resourcequotas':
       return {}
-    case 'replicasets.apps':
     case 'statefulsets.apps':
+      return { replicas: 0, availableReplicas: 0 }
+    case 'replicasets.apps':
     case 'replicationcontrollers':
       return { replicas: 0 }
     case 'daemonsets.apps':
@@ -81,6 +99,21 @@ function initialStatus(type: ResourceType, draft: Draft): Draft | undefined {
     default:
       return undefined
   }
+}
+
+/** A gated pod says so from the start. */
+function gatedCondition(draft: Draft): Draft {
+  if (listAt(draft, 'spec', 'schedulingGates').length === 0) return {}
+  const message = 'Scheduling is blocked due to non-empty scheduling gates'
+  const lastTransitionTime = textAt(draft, 'metadata', 'creationTimestamp')
+  return { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message, lastTransitionTime }] }
+}
+
+/** The namespace controller takes the finalizer away when the namespace is empty. */
+export function holdNamespace(draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  draft['spec'] = spec
+  if (!Array.isArray(spec['finalizers']) || spec['finalizers'].length === 0) spec['finalizers'] = ['kubernetes']
 }
 
 const systemMetadata = [

@@ -21,8 +21,8 @@ import { agreeOnName, checked, fieldManager, isDryRun, objectOf } from './reques
 import type { ResourceType } from './resource-type.ts'
 import { selectionOf } from './selection.ts'
 import { inVersion, toStorage } from './versions.ts'
-import type { Webhooks } from './webhooks.ts'
 import { warningHeaders } from './warnings.ts'
+import type { Webhooks } from './webhooks.ts'
 import { modified, subjectOf, type WriteOptions, type WritePipeline } from './write-pipeline.ts'
 
 export interface WriteParts {
@@ -134,6 +134,7 @@ export class ObjectWrites {
   async patch(write: WriteRequest): Promise<TwinResponse> {
     const form = answerForm(write.request.headers['accept'])
     const mediaType = (write.request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? ''
+    if (!patchTypes.has(mediaType)) throw unsupportedPatch()
     const { value, duplicates } = decodeBody(mediaType, write.request.body)
     for (let attempt = 0; attempt < patchTries; attempt++) {
       const existing = this.#find(write)
@@ -199,7 +200,8 @@ export class ObjectWrites {
       write.info.name ?? '',
       choice,
     )
-    if (!isGone || returnsObject.has(write.type.key)) return this.#answer(write, form, { object, status: 200, warnings: [] })
+    if (!isGone || returnsObject.has(write.type.key) || write.type.group === 'storage.k8s.io')
+      return this.#answer(write, form, { object, status: 200, warnings: [] })
     const details = {
       name: object.metadata.name,
       ...(write.type.group === '' ? {} : { group: write.type.group }),
@@ -216,7 +218,10 @@ export class ObjectWrites {
     const choice = deletionChoice(write.request)
     const storage = this.#storageType(write.type)
     const found = server.store.list(storage.key, write.info.namespace).filter(object => selection.matches(object))
-    const items = found.map(object => deletion.remove(storage, object.metadata.namespace, object.metadata.name, choice).object)
+    const items = found.map(object => {
+      const { object: removed } = deletion.remove(storage, object.metadata.namespace, object.metadata.name, choice)
+      return write.type.custom === undefined ? { ...removed, apiVersion: undefined, kind: undefined } : removed
+    })
     const list = {
       kind: `${write.type.kind}List`,
       apiVersion: `${write.type.group === '' ? '' : `${write.type.group}/`}${write.type.version}`,
@@ -266,6 +271,13 @@ export class ObjectWrites {
   }
 }
 
+const patchTypes = new Set([
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+])
+
 /** Kinds whose deletion answers with the object. */
 const returnsObject = new Set([
   'pods',
@@ -310,25 +322,23 @@ function patchedValue(type: ResourceType, object: Draft, mediaType: string, patc
     case 'application/merge-patch+json':
       return draftOf(fieldsAt({ value: applyMergePatch(object, patch) }, 'value') ?? {})
     case 'application/strategic-merge-patch+json':
-      if (type.custom !== undefined)
-        throw unsupportedPatch('application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml')
+      if (type.custom !== undefined) throw unknownFormat()
       if (!isFields(patch)) throw badRequest('a strategic merge patch must be an object')
       return draftOf(strategicMerge(kindSchema(type), object, patch))
     default:
-      throw unsupportedPatch(
-        'application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml',
-      )
+      throw unsupportedPatch()
   }
 }
 
-function unsupportedPatch(accepted: string): StatusError {
-  return new StatusError(
-    statusBody(
-      415,
-      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
-      'UnsupportedMediaType',
-    ),
-  )
+function unsupportedPatch(): StatusError {
+  return new StatusError(statusBody(415, '415: Unsupported Media Type', 'UnsupportedMediaType', {}))
+}
+
+/** Custom kinds have no strategic merge. */
+function unknownFormat(): StatusError {
+  const accepted = 'application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml'
+  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted}`
+  return new StatusError(statusBody(415, message, 'UnsupportedMediaType'))
 }
 
 function missingManager(): StatusError {

@@ -1,7 +1,7 @@
 // Component schemas of OpenAPI documents: shapes from the table, merge rules, and the descriptions `kubectl explain` prints.
 import { readFileSync } from 'node:fs'
 import { copyOf, type Draft, fieldsAt, isFields, textAt } from '../json-value.ts'
-import { atomicMaps, atomicStructs, listSemantics, patchedStructs } from '../schema/list-semantics.ts'
+import { atomicMaps, granularFields, isAtomicStruct, listSemantics, patchedStructs } from '../schema/list-semantics.ts'
 import { quantityFields } from '../schema/quantity-fields.ts'
 import { definitionCodes, definitionName, structName } from '../schema/schema-table.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -33,7 +33,7 @@ export function componentNameOf(type: ResourceType): string | undefined {
 /** The schemas of a built-in kind and of everything it refers to, its list and what is sent with requests included. */
 export function definitionComponents(type: ResourceType): Draft {
   const root = definitionName(type.group, type.version, type.kind)
-  const components: Draft = {}
+  const components: Draft = { ...sharedComponents }
   const queue = [...(root === undefined ? [] : [root]), ...extras(type)]
   for (let definition = queue.pop(); definition !== undefined; definition = queue.pop()) {
     const name = componentName(definition)
@@ -60,7 +60,7 @@ function componentOf(definition: string, codes: Readonly<Record<string, string>>
   const properties = Object.fromEntries(
     Object.entries(codes).map(([name, code]) => [name, propertyOf(definition, name, code.replace(/!$/, ''))]),
   )
-  const isAtomic = atomicStructs.has(structName(definition))
+  const isAtomic = isAtomicStruct(definition, structName(definition))
   return {
     description: descriptionOf(definition, ''),
     type: 'object',
@@ -96,8 +96,23 @@ const scalarShapes: Readonly<Record<string, Draft>> = {
   b: { type: 'boolean' },
   t: { type: 'string', format: 'date-time' },
   m: { type: 'string', format: 'date-time' },
-  x: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
   '*': {},
+}
+
+const intOrString = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString'
+const quantity = 'io.k8s.apimachinery.pkg.api.resource.Quantity'
+
+/** Scalars with a name of their own: `kubectl explain` shows it. */
+const sharedComponents: Draft = {
+  [intOrString]: {
+    description: 'A whole number, or a text such as a percentage or the name of a port.',
+    format: 'int-or-string',
+    oneOf: [{ type: 'integer' }, { type: 'string' }],
+  },
+  [quantity]: {
+    description: 'An exact number with a unit such as 500m, 2, 1Gi or 5M.',
+    oneOf: [{ type: 'string' }, { type: 'number' }],
+  },
 }
 
 function shapeOf(path: string, code: string, isField: boolean): Draft {
@@ -107,17 +122,24 @@ function shapeOf(path: string, code: string, isField: boolean): Draft {
       return { type: 'array', items: shapeOf(path, rest, false) }
     case '{':
       return { type: 'object', additionalProperties: shapeOf(path, rest, false) }
-    case '@': {
-      const reference = { $ref: `#/components/schemas/${componentName(rest)}` }
-      return isField ? { allOf: [reference] } : reference
-    }
+    case '@':
+      return referenceTo(componentName(rest), isField)
+    case 'x':
+      return referenceTo(intOrString, isField)
     default:
-      if (code === 's' && quantityFields.has(path)) return { oneOf: [{ type: 'string' }, { type: 'number' }] }
+      if (code === 's' && quantityFields.has(path)) return referenceTo(quantity, isField)
       return { ...scalarShapes[code] }
   }
 }
 
+/** A field has more to say beside the reference. */
+function referenceTo(component: string, isField: boolean): Draft {
+  const reference = { $ref: `#/components/schemas/${component}` }
+  return isField ? { allOf: [reference] } : reference
+}
+
 function mergeExtensions(path: string, code: string): Draft {
+  if (granularFields.has(path)) return { 'x-kubernetes-map-type': 'granular' }
   if (code.startsWith('{') && atomicMaps.has(path)) return { 'x-kubernetes-map-type': 'atomic' }
   if (!code.startsWith('[')) return {}
   const semantics = listSemantics[path]

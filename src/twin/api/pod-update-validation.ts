@@ -34,15 +34,16 @@ function restore(now: Draft, before: Draft, name: string): void {
 
 function gateProblems(now: Draft, before: Draft): readonly FieldError[] {
   const known = new Set(itemsAt(before, 'schedulingGates').map(gate => gate['name']))
-  const added = itemsAt(now, 'schedulingGates').filter(gate => !known.has(gate['name']))
-  return added.length === 0
-    ? []
-    : [
-        forbidden(
-          'spec.schedulingGates',
-          `only deletion is allowed, but found new scheduling gate '${String(added[0]?.['name'])}'`,
-        ),
-      ]
+  return itemsAt(now, 'schedulingGates').flatMap((gate, index) =>
+    known.has(gate['name'])
+      ? []
+      : [
+          forbidden(
+            `spec.schedulingGates[${index}].name`,
+            `only deletion is allowed, but found new scheduling gate '${String(gate['name'])}'`,
+          ),
+        ],
+  )
 }
 
 function tolerationProblems(now: Draft, before: Draft): readonly FieldError[] {
@@ -60,7 +61,13 @@ function gatedProblems(now: Draft, before: Draft): readonly FieldError[] {
   const selector = fieldsAt(now, 'nodeSelector') ?? {}
   for (const [key, value] of Object.entries(fieldsAt(before, 'nodeSelector') ?? {})) {
     if (selector[key] !== value)
-      problems.push(invalid('spec.nodeSelector', selector, 'only additions are allowed (no mutations or deletions)'))
+      problems.push(
+        invalid(
+          'spec.nodeSelector',
+          now['nodeSelector'],
+          'only additions to spec.nodeSelector are allowed (no mutations or deletions)',
+        ),
+      )
   }
   restore(now, before, 'nodeSelector')
   const required = 'requiredDuringSchedulingIgnoredDuringExecution'

@@ -5,7 +5,7 @@ import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
 import { decodeBody, type FieldValidation, pruneUnknown, typeMismatch } from './decode.ts'
 import type { ResourceRequest, TwinRequest } from './request.ts'
-import { apiVersionOf, type ResourceType } from './resource-type.ts'
+import { apiVersionOf, type ResourceType, splitApiVersion } from './resource-type.ts'
 import { noQuantity, settleValues } from './stored-values.ts'
 import { noteWarnings } from './warnings.ts'
 
@@ -20,7 +20,7 @@ export function isDryRun(query: URLSearchParams): boolean {
   const value = query.get('dryRun')
   if (value === null || value === '') return false
   if (value === 'All') return true
-  const body = `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`
+  const body = `Unsupported value: ${JSON.stringify([value])}: supported values: "All"`
   const causes = [{ reason: 'FieldValueNotSupported', message: body, field: 'dryRun' }]
   throw new StatusError(
     statusBody(422, `CreateOptions.meta.k8s.io "" is invalid: dryRun: ${body}`, 'Invalid', {
@@ -50,9 +50,10 @@ export function objectOf(type: ResourceType, request: TwinRequest): DecodedObjec
   const kind = textAt(value, 'kind') ?? type.kind
   const apiVersion = textAt(value, 'apiVersion') ?? apiVersionOf(type)
   if (kind !== type.kind || apiVersion !== apiVersionOf(type)) {
-    throw badRequest(
-      `the object provided is of kind ${kind} in version ${JSON.stringify(apiVersion)}, expected ${type.kind} in version ${JSON.stringify(apiVersionOf(type))}`,
-    )
+    const given = splitApiVersion(apiVersion)
+    const group = type.group === '' ? 'core' : (type.group.split('.')[0] ?? type.group)
+    const conversion = `converting (${given.version}.${kind}) to (${group}.${type.kind}): unknown conversion`
+    throw badRequest(`${kind} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${type.kind}: ${conversion}`)
   }
   return checked(type, value, request, duplicates)
 }
@@ -95,8 +96,8 @@ function strictProblems(
 function checkTypes(type: ResourceType, schema: StructSchema, value: Draft): void {
   const mismatch = typeMismatch(ownSchema(type, schema), value, '')
   if (mismatch === undefined) return
-  const { path, found, expected } = mismatch
-  throw cannotBeHandled(type, `json: cannot unmarshal ${found} into Go struct field ${type.kind}.${path} of type ${expected}`)
+  const { path, found, expected, struct = type.kind } = mismatch
+  throw cannotBeHandled(type, `json: cannot unmarshal ${found} into Go struct field ${struct}.${path} of type ${expected}`)
 }
 
 /** What decoding looks at: custom objects are held to their own schema later, with messages of their own. */

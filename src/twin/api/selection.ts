@@ -32,8 +32,13 @@ export function selectionOf(type: ResourceType, labels: string, fields: string):
 
 function labelSelector(text: string): Selector {
   const parsed = parseLabelSelector(text)
-  if (!parsed.ok) throw badRequest(`unable to parse requirement: ${parsed.problem.expected}`)
+  if (!parsed.ok) throw badRequest(reasonOf(parsed.problem.expected))
   return parsed.value
+}
+
+/** The server's own words, which a problem has in brackets behind what was expected. */
+function reasonOf(expected: string): string {
+  return /\((.*)\)$/s.exec(expected)?.[1] ?? expected
 }
 
 function fieldText(object: KubeObject, path: readonly string[]): string {

@@ -46,6 +46,8 @@ function assignClusterAddress(spec: Draft, draft: Draft, used: ReadonlySet<strin
     ])
   }
   if (listAt(spec, 'clusterIPs').length === 0) spec['clusterIPs'] = [spec['clusterIP']]
+  spec['ipFamilies'] ??= ['IPv4']
+  spec['ipFamilyPolicy'] ??= 'SingleStack'
 }
 
 function addressText(address: number): string {

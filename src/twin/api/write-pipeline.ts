@@ -16,12 +16,13 @@ import {
 } from '#kube/status.ts'
 import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, textAt } from '../json-value.ts'
 import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
+import { objectKey } from '../store.ts'
 import { admitCreate, admitUpdate } from './admission.ts'
 import { type ApiServer, timestamp, type User } from './api-server.ts'
 import { setDefaults } from './defaults.ts'
 import { generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
 import { admitToQuotas } from './resource-quotas.ts'
-import { apiVersionOf, hasSubresource, type ResourceType } from './resource-type.ts'
+import { apiVersionOf, hasSubresource, qualifiedResource, type ResourceType } from './resource-type.ts'
 import { validateCreate, validateUpdate } from './validation.ts'
 
 export interface WriteOptions {
@@ -76,6 +77,8 @@ export class WritePipeline {
     if (textAt(metadata, 'name') === undefined || metadata['name'] === '') this.#generateName(type, metadata)
     if (metadata['generateName'] === '') delete metadata['generateName']
     setDefaults(type, draft, this.#server)
+    // Before admission: what it adds is nobody's.
+    if (options.keepManagedFields !== true) trackCreate(this.#server, type, draft, options)
     admitCreate(this.#server, type, draft, options.user)
     return draft
   }
@@ -88,7 +91,6 @@ export class WritePipeline {
     else delete metadata['generation']
     validateCreate(this.#server, type, draft)
     admitToQuotas(this.#server, type, draft)
-    if (options.keepManagedFields !== true) trackCreate(this.#server, type, draft, options)
     const object = asStored(draft)
     const { namespace, name } = object.metadata
     if (this.#server.store.get(type.key, namespace, name) !== undefined) throw alreadyExists(subjectOf(type), name)
@@ -113,12 +115,14 @@ export class WritePipeline {
     if (givenVersion === '' && needsResourceVersion(type)) throw missingResourceVersion(type, name)
     const givenUid = textAt(metadata, 'uid') ?? ''
     if (givenUid !== '' && givenUid !== uid) {
-      const why = `Precondition failed: UID in precondition: ${givenUid}, UID in object meta: ${uid ?? ''}`
+      const key = `/registry/${type.plural}/${objectKey(existing.metadata.namespace, name)}`
+      const why = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${givenUid}, UID in object meta: ${uid ?? ''}`
       throw conflict(subjectOf(type), name, why)
     }
     keepUnwritable(type, draft, existing, options.subresource)
     // A write to a subresource takes the rest from what is stored, which has its defaults and is frozen.
     if (options.subresource === undefined) setDefaults(type, draft, this.#server)
+    if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
     if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing)
     return draft
   }
@@ -132,7 +136,6 @@ export class WritePipeline {
         options.subresource !== 'status' && generationRises(type, draft, existing) ? generation + 1 : generation
     }
     validateUpdate(this.#server, type, draft, existing, options.subresource)
-    if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
     metadata['resourceVersion'] = existing.metadata.resourceVersion
     if (isUnchanged(draft, existing)) return existing
     const object = asStored(draft)
@@ -201,13 +204,13 @@ function needsResourceVersion(type: ResourceType): boolean {
 
 function missingResourceVersion(type: ResourceType, name: string): StatusError {
   const why = 'metadata.resourceVersion: Invalid value: 0: must be specified for an update'
-  const qualified = type.group === '' ? type.kind : `${type.kind}.${type.group}`
+  const qualified = qualifiedResource(type)
   const cause = {
     reason: 'FieldValueInvalid',
     message: 'Invalid value: 0: must be specified for an update',
     field: 'metadata.resourceVersion',
   }
-  const details = { name, ...(type.group === '' ? {} : { group: type.group }), kind: type.kind, causes: [cause] }
+  const details = { name, ...(type.group === '' ? {} : { group: type.group }), kind: type.plural, causes: [cause] }
   return new StatusError(statusBody(422, `${qualified} "${name}" is invalid: ${why}`, 'Invalid', details))
 }
 

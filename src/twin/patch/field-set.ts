@@ -32,43 +32,60 @@ const unowned = new Set([
   'generateName',
 ])
 
-/** The fields an object sets, without those that nobody owns. */
+/**
+ * How structs, maps and lists that are not atomic count: an applied configuration names what is in them (and themselves only where
+ * they are empty); an update also owns those it makes.
+ */
+type Counting = 'applied' | 'updated'
+
+/** The fields an applied configuration names, without those that nobody owns. */
 export function fieldsOfObject(schema: Schema, object: Draft): FieldSet {
+  return countedFields(schema, object, 'applied')
+}
+
+function countedFields(schema: Schema, object: Draft, counting: Counting): FieldSet {
   const children = new Map<string, FieldSet>()
   for (const [name, value] of Object.entries(object)) {
     if (name === 'apiVersion' || name === 'kind' || value === undefined) continue
-    if (name !== 'metadata') children.set(`f:${name}`, fieldsOf(memberSchema(schema, name), value))
+    if (name !== 'metadata') children.set(`f:${name}`, memberSet(schema, name, value, counting))
     else if (isFields(value)) {
       const owned = Object.fromEntries(Object.entries(value).filter(([field]) => !unowned.has(field)))
-      const set = fieldsOf(memberSchema(schema, name), owned)
+      const set = fieldsOf(memberSchema(schema, name), owned, counting)
       if (set.children.size > 0) children.set('f:metadata', { isMember: false, children: set.children })
     }
   }
   return { isMember: false, children }
 }
 
-/** The fields of a value: itself alone where it is atomic, else its members. */
-function fieldsOf(schema: Schema, value: unknown): FieldSet {
+/** The set of a field or map value. Keys that the schema does not declare are owned themselves, too. */
+function memberSet(schema: Schema, name: string, value: unknown, counting: Counting): FieldSet {
+  const set = fieldsOf(memberSchema(schema, name), value, counting)
+  const isDeclared = schema.kind === 'struct' && schema.fields.has(name)
+  return isDeclared ? set : { ...set, isMember: true }
+}
+
+/** The fields of a value: itself alone where it is atomic or empty, else its members. */
+function fieldsOf(schema: Schema, value: unknown, counting: Counting): FieldSet {
   if (isFields(value)) {
-    const isAtomic = (schema.kind === 'struct' && schema.isAtomic) || (schema.kind === 'map' && schema.isAtomic)
+    const isAtomic = (schema.kind === 'struct' || schema.kind === 'map') && schema.isAtomic
     const members = Object.entries(value).filter(([, member]) => member !== undefined)
     if (isAtomic || schema.kind === 'scalar' || members.length === 0) return leaf
     const children = new Map<string, FieldSet>()
-    for (const [name, member] of members) children.set(`f:${name}`, fieldsOf(memberSchema(schema, name), member))
-    return { isMember: schema.kind === 'map' || schema.kind === 'any', children }
+    for (const [name, member] of members) children.set(`f:${name}`, memberSet(schema, name, member, counting))
+    return { isMember: counting === 'updated', children }
   }
   if (Array.isArray(value) && schema.kind === 'list') {
     const elements = value.map(item => ({ element: elementOf(schema, item), item }))
     if (elements.length === 0 || elements.some(({ element }) => element === undefined)) return leaf
     const children = new Map<string, FieldSet>()
     for (const { element, item } of elements) {
-      if (element !== undefined)
-        children.set(
-          element,
-          element.startsWith('k:') ? { isMember: true, children: fieldsOf(schema.item, item).children } : leaf,
-        )
+      if (element === undefined) continue
+      children.set(
+        element,
+        element.startsWith('k:') ? { isMember: true, children: fieldsOf(schema.item, item, counting).children } : leaf,
+      )
     }
-    return { isMember: true, children }
+    return { isMember: counting === 'updated', children }
   }
   return leaf
 }
@@ -196,20 +213,18 @@ export function valueAtPath(object: unknown, path: readonly string[], schema: Sc
   return value
 }
 
-/** Members of `set` whose values differ between two objects, or that only one of them has. */
+/** What an update owns of the new object: leaves it changed and containers it made; and what is no longer there. */
 export function changedFields(
   schema: Schema,
   before: Draft,
   after: Draft,
 ): { readonly changed: FieldSet; readonly removed: FieldSet } {
-  const old = fieldsOfObject(schema, before)
-  const now = fieldsOfObject(schema, after)
-  const removed = difference(old, now)
+  const now = countedFields(schema, after, 'updated')
+  const removed = difference(countedFields(schema, before, 'updated'), now)
   const changed = keepChanged(now, [], path => {
     const previous = valueAtPath(before, path, schema)
     const present = valueAtPath(after, path, schema)
-    const isContainer = (isFields(present) || Array.isArray(present)) && childrenAt(now, path) > 0
-    return isContainer ? previous === undefined : !isSame(previous, present)
+    return childrenAt(now, path) > 0 ? previous === undefined : !isSame(previous, present)
   })
   return { changed, removed }
 }

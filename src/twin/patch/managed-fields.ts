@@ -1,20 +1,12 @@
 // Who owns which fields: `metadata.managedFields`, kept on every write.
 import type { KubeObject } from '#kube/objects.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
-import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
+import { apiVersionOf, hasSubresource, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-pipeline.ts'
 import { type Draft, fieldsAt, isFields, itemsAt, textAt, valueAt } from '../json-value.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
-import {
-  changedFields,
-  difference,
-  type FieldSet,
-  fieldsOfObject,
-  fromFieldsV1,
-  isEmptySet,
-  toFieldsV1,
-  union,
-} from './field-set.ts'
+import { zeroObject } from '../schema/zero-object.ts'
+import { changedFields, difference, type FieldSet, fromFieldsV1, isEmptySet, toFieldsV1, union } from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {
@@ -85,8 +77,14 @@ function merged(ownerships: readonly Ownership[]): readonly Ownership[] {
 
 /** Records the creator as the owner of everything. */
 export function trackCreate(server: ApiServer, type: ResourceType, draft: Draft, options: WriteOptions): void {
-  const ownership = ownershipBy(server, type, options, fieldsOfObject(kindSchema(type), draft))
+  const fields = changedFields(kindSchema(type), zeroObject(type), draft).changed
+  const ownership = ownershipBy(server, type, options, hasSubresource(type, 'status') ? without(fields, 'f:status') : fields)
   writeOwnerships(draft, [ownership])
+}
+
+/** A set without one of its top fields: the status of an object is not written with the object. */
+function without(set: FieldSet, element: string): FieldSet {
+  return { isMember: set.isMember, children: new Map([...set.children].filter(([name]) => name !== element)) }
 }
 
 /** Moves what an update changed to the one who made it. */

@@ -68,16 +68,8 @@ export function applied(
   const orphaned = left.reduce((set, owner) => difference(set, withContainers(owner.fields)), dropped)
   removeFields(schema, merged, orphaned)
   keepLastApplied(merged, live, configuration, options.manager)
-  writeOwnerships(merged, [
-    ...left,
-    {
-      ...own,
-      time:
-        before !== undefined && isSame([...paths(before.fields)], [...paths(wanted)]) && isUnchanged(live, merged)
-          ? before.time
-          : own.time,
-    },
-  ])
+  // Who changes nothing but ownership leaves no time.
+  writeOwnerships(merged, [...left, { ...own, time: isUnchanged(live, merged) ? before?.time : own.time }])
   return merged
 }
 
@@ -223,8 +215,9 @@ function removeFields(schema: Schema, value: unknown, set: FieldSet): void {
       if (!isFields(value) || !Object.hasOwn(value, name)) continue
       removeFields(memberSchema(schema, name), value[name], below)
       const rest = value[name]
-      const isHollow = isFields(rest) || Array.isArray(rest) ? Object.keys(rest).length === 0 : true
-      if (below.isMember && (below.children.size === 0 || isHollow)) delete value[name]
+      const isContainer = isFields(rest) || Array.isArray(rest)
+      const isHollow = !isContainer || Object.keys(rest).length === 0
+      if (isHollow || (below.isMember && below.children.size === 0)) delete value[name]
     } else if (Array.isArray(value) && schema.kind === 'list') {
       const at = value.findIndex(item => elementOf(schema, item) === element)
       if (at < 0) continue

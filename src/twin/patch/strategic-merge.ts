@@ -109,7 +109,7 @@ function mergeList(item: Schema, semantics: ListSemantics | undefined, present: 
 
 function mergeSet(original: readonly unknown[], patch: ListPatch): unknown[] {
   const merged = [...original, ...patch.value.filter(value => !original.some(item => isSame(item, value)))]
-  return Array.isArray(patch.order) ? inOrder(merged, patch.order, item => item) : merged
+  return Array.isArray(patch.order) ? ordered(merged, patch.order, original, item => item) : merged
 }
 
 function mergeKeyed(item: Schema, original: readonly unknown[], key: string, patch: ListPatch): unknown[] {
@@ -133,32 +133,33 @@ function mergeKeyed(item: Schema, original: readonly unknown[], key: string, pat
       else merged[at] = result
     }
   }
-  return Array.isArray(patch.order)
-    ? inOrder(merged, patch.order, element => (isFields(element) ? element[key] : undefined), key)
-    : merged
+  const identityOf = (element: unknown) => (isFields(element) ? element[key] : undefined)
+  const order = Array.isArray(patch.order) ? patch.order.map(identityOf) : patch.value.map(identityOf)
+  return ordered(merged, order, original.map(identityOf), identityOf)
 }
 
-/** Items named by the order first among themselves; the others keep their place relative to their neighbours. */
-function inOrder(
+/**
+ * Items that the patch names in its order, the others in the server's; both lists keep their own order and are merged by the
+ * server's, in which new items come first.
+ */
+function ordered(
   items: readonly unknown[],
-  order: readonly unknown[],
+  patchOrder: readonly unknown[],
+  serverOrder: readonly unknown[],
   identityOf: (item: unknown) => unknown,
-  key?: string,
 ): unknown[] {
-  const wanted = order.map(entry => (key === undefined ? entry : isFields(entry) ? entry[key] : undefined))
-  const rankOf = (item: unknown) => wanted.findIndex(identity => isSame(identity, identityOf(item)))
-  const ranked = items.filter(item => rankOf(item) >= 0).toSorted((left, right) => rankOf(left) - rankOf(right))
+  const rank = (order: readonly unknown[], item: unknown) => order.findIndex(identity => isSame(identity, identityOf(item)))
+  const named = items
+    .filter(item => rank(patchOrder, item) >= 0)
+    .toSorted((left, right) => rank(patchOrder, left) - rank(patchOrder, right))
+  const others = items.filter(item => rank(patchOrder, item) < 0)
   const result: unknown[] = []
-  // Items that the order does not name stay behind the item they followed.
-  const others = items.flatMap((item, index) =>
-    rankOf(item) < 0 ? [{ item, after: items.slice(0, index).findLast(previous => rankOf(previous) >= 0) }] : [],
-  )
-  for (const { item, after } of others) if (after === undefined) result.push(item)
-  for (const item of ranked) {
-    result.push(item)
-    for (const other of others) if (other.after === item) result.push(other.item)
+  let next = 0
+  for (const other of others) {
+    while (next < named.length && rank(serverOrder, other) >= rank(serverOrder, named[next])) result.push(named[next++])
+    result.push(other)
   }
-  return result
+  return [...result, ...named.slice(next)]
 }
 
 function withoutDirectivesIn(value: unknown): unknown {

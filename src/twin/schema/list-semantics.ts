@@ -75,6 +75,19 @@ export const listSemantics: Readonly<Record<string, ListSemantics>> = {
   'PriorityLevelConfigurationStatus.conditions': conditions,
   'ServiceCIDRStatus.conditions': conditions,
   'JobStatus.conditions': { list: { kind: 'atomic' }, mergeKey: 'type' },
+  'ComponentStatus.conditions': conditions,
+  'AllocatedDeviceStatus.conditions': onlyApply('type'),
+  'ResourceClaimStatus.devices': { list: { kind: 'map', keys: ['driver', 'device', 'pool', 'shareID'] } },
+  'ResourceStatus.resources': onlyApply('resourceID'),
+  'NodeAllocatableResourceClaimStatus.containers': set,
+  'ContainerRestartRuleOnExitCodes.values': set,
+  'ValidatingAdmissionPolicyBindingSpec.validationActions': set,
+  'ResourcePolicyRule.resources': set,
+  'ResourcePolicyRule.verbs': set,
+  'ResourcePolicyRule.apiGroups': set,
+  'ResourcePolicyRule.namespaces': set,
+  'NonResourcePolicyRule.verbs': set,
+  'NonResourcePolicyRule.nonResourceURLs': set,
   'CustomResourceDefinitionStatus.conditions': onlyApply('type'),
   'CertificateSigningRequestStatus.conditions': onlyApply('type'),
   'ValidatingAdmissionPolicyStatus.conditions': onlyApply('type'),
@@ -88,7 +101,7 @@ export const listSemantics: Readonly<Record<string, ListSemantics>> = {
 }
 
 /** Structs that are owned and replaced as a whole. */
-export const atomicStructs: ReadonlySet<string> = new Set([
+const atomicStructs: ReadonlySet<string> = new Set([
   'LabelSelector',
   'OwnerReference',
   'ObjectReference',
@@ -109,11 +122,30 @@ export const atomicStructs: ReadonlySet<string> = new Set([
   'MatchResources',
   'TypedLocalObjectReference',
   'SecretReference',
+  'EndpointAddress',
+  'Variable',
+  'ParamKind',
+  'ParamRef',
+  'NamedRuleWithOperations',
+  'TopologySelectorTerm',
 ])
+
+/** Namesakes of atomic structs that are not atomic themselves. */
+const granularDefinitions: ReadonlySet<string> = new Set(['V2CrossVersionObjectReference', 'FlowcontrolV1Subject'])
+
+/** Whether a definition, such as `V1LabelSelector` of struct `LabelSelector`, is atomic. */
+export function isAtomicStruct(definition: string, struct: string): boolean {
+  return atomicStructs.has(struct) && !granularDefinitions.has(definition)
+}
+
+/** Fields whose members are owned one by one although their struct is atomic elsewhere. */
+export const granularFields: ReadonlySet<string> = new Set(['PersistentVolumeSpec.claimRef'])
 
 /** Maps that are owned and replaced as a whole. */
 export const atomicMaps: ReadonlySet<string> = new Set([
   'PodSpec.nodeSelector',
+  'Scheduling.nodeSelector',
+  'Scheduling.nodeSelector',
   'ServiceSpec.selector',
   'ReplicationControllerSpec.selector',
 ])

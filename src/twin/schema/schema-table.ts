@@ -3,7 +3,7 @@
 // Codes of the table: `s` string, `y` bytes, `i` int32, `l` int64, `n` double, `b` boolean, `t` time, `m` time with microseconds,
 // `x` int or string, `*` anything, `[` list of, `{` map of, `@Name` struct; `!` at the end: required.
 import table from '../generated/schemas.json' with { type: 'json' }
-import { atomicMaps, atomicStructs, listSemantics, patchedStructs } from './list-semantics.ts'
+import { atomicMaps, granularFields, isAtomicStruct, listSemantics, patchedStructs } from './list-semantics.ts'
 import { quantityFields } from './quantity-fields.ts'
 import { anySchema, atomicList, type FieldSchema, type Scalar, type Schema, type StructSchema } from './schema.ts'
 
@@ -45,7 +45,7 @@ export function structSchema(definition: string): StructSchema {
     kind: 'struct',
     name: definition,
     fields,
-    isAtomic: atomicStructs.has(name),
+    isAtomic: isAtomicStruct(definition, name),
     preservesUnknown: false,
   }
   // Before its fields, since definitions may contain themselves.
@@ -84,7 +84,8 @@ function schemaOfCode(path: string, code: string): Schema {
     case '{':
       return { kind: 'map', value: schemaOfCode(path, rest), isAtomic: atomicMaps.has(path) }
     case '@':
-      return shapeless.has(rest) || definitionCodes(rest) === undefined ? anySchema : lazyStruct(rest)
+      if (shapeless.has(rest) || definitionCodes(rest) === undefined) return anySchema
+      return granularFields.has(path) ? { ...structSchema(rest), isAtomic: false } : structSchema(rest)
     case '*':
       return anySchema
     default: {
@@ -92,8 +93,4 @@ function schemaOfCode(path: string, code: string): Schema {
       return scalar === undefined ? anySchema : { kind: 'scalar', scalar }
     }
   }
-}
-
-function lazyStruct(definition: string): StructSchema {
-  return structs.get(definition) ?? structSchema(definition)
 }

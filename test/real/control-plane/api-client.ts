@@ -40,8 +40,12 @@ export class ApiClient {
   }
 
   /** Sends one request and yields the answer whatever its status is. */
-  async send(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<ApiAnswer> {
-    const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+  async send(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+  ): Promise<ApiAnswer> {
     const response = await request(`${this.#server}${path}`, {
       method,
       dispatcher: this.#agent,
