@@ -8,8 +8,7 @@ import { openHttpTransport } from '#kube/http-transport.ts'
 import { systemRandom } from '#kube/random.ts'
 import type { Transport } from '#kube/transport.ts'
 import tables from '../../../examples/talos-homelab/expect/tables.json' with { type: 'json' }
-import { enabledCapabilities } from '../../../src/cli/embedded-cluster.ts'
-import { ballastNamespace, controllerAccount, installationObjects } from '../../../src/cli/install-ballast.ts'
+import { ballastNamespace, controllerAccount } from '../../../src/cli/install-ballast.ts'
 import { ControllerProcess, tokenKubeconfig } from '../../controller-process.ts'
 import { openChecker } from '../../independent-checker.ts'
 import type { Check } from '../check.ts'
@@ -17,27 +16,37 @@ import type { ApiObject } from '../control-plane/api-client.ts'
 import { kubernetesVersions, type MinorVersion } from '../control-plane/build.ts'
 import { kubectlPath } from '../control-plane/debian.ts'
 import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
-import { commandOutput, runCommand } from '../run-command.ts'
-import { createExample, eventually, exampleCluster, untilEstablished, untilSteady } from './example-cluster.ts'
+import { commandOutput } from '../run-command.ts'
+import { createExample, eventually, exampleCluster, untilSteady } from './example-cluster.ts'
+import { install, judgeKinds } from './kinds.ts'
 import { startTinyKubelet } from './tiny-kubelet.ts'
 
 const account = `system:serviceaccount:${ballastNamespace}:${controllerAccount}`
-const ballastKinds = ['rebalancepolicies', 'rebalanceplans', 'disruptionpermits'] as const
 const plans = '/apis/ballast.dev/v1alpha1/rebalanceplans'
 const policy = '/apis/ballast.dev/v1alpha1/rebalancepolicies/talos'
 /** Without progress for this long a run is stuck. */
 const runLimitMs = 240_000
 
+interface Variant {
+  readonly scheduler: MinorVersion
+  /** `hold` where the process serves webhooks, which the API server calls on loopback. */
+  readonly landing: 'prefer' | 'hold'
+  /** By SIGKILL, when five moves have landed; another process finishes. */
+  readonly isKilled: boolean
+}
+
+const variants: readonly Variant[] = [
+  { scheduler: '1.36', landing: 'prefer', isKilled: false },
+  { scheduler: '1.34', landing: 'prefer', isKilled: true },
+  { scheduler: '1.36', landing: 'hold', isKilled: false },
+]
+
 export const ballastChecks: readonly Check[] = [
   { name: 'ballast controller on the real control plane: kinds', run: () => onControlPlane(judgeKinds) },
-  ...(['1.36', '1.34'] as const).map(version => ({
-    name: `ballast controller on the real control plane: the example put right, kube-scheduler ${kubernetesVersions[version]}`,
-    run: () => onControlPlane(plane => putRight(plane, { scheduler: version, landing: 'prefer' })),
+  ...variants.map(variant => ({
+    name: `ballast controller on the real control plane: the example put right, kube-scheduler ${kubernetesVersions[variant.scheduler]}, landing ${variant.landing}${variant.isKilled ? ', killed half-way' : ''}`,
+    run: () => onControlPlane(plane => putRight(plane, variant)),
   })),
-  {
-    name: 'ballast controller on the real control plane: the example put right, replacements held at a gate',
-    run: () => onControlPlane(plane => putRight(plane, { scheduler: '1.36', landing: 'hold' })),
-  },
 ]
 
 async function onControlPlane(work: (plane: ControlPlane) => Promise<string>): Promise<string> {
@@ -47,126 +56,6 @@ async function onControlPlane(work: (plane: ControlPlane) => Promise<string>): P
   } finally {
     await plane.stop()
   }
-}
-
-async function install(plane: ControlPlane): Promise<void> {
-  const items = installationObjects(enabledCapabilities, ballastNamespace)
-  const kubectl = await kubectlPath('newest')
-  const apply = (objects: readonly object[]) =>
-    commandOutput(kubectl, [`--kubeconfig=${plane.kubeconfig}`, 'apply', '--server-side', '-f', '-'], {
-      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
-      timeoutMs: 60_000,
-    })
-  await apply(items)
-  for (const kind of ballastKinds) {
-    const conditions = await untilEstablished(plane.client, `${kind}.ballast.dev`)
-    const bad = conditions.filter(
-      ({ type, status }) =>
-        (type === 'NonStructuralSchema' && status === 'True') || (type === 'NamesAccepted' && status !== 'True'),
-    )
-    deepStrictEqual(bad, [])
-  }
-}
-
-interface Sample {
-  readonly path: string
-  readonly object: object
-  /** Said by the server; undefined where it takes the object. */
-  readonly refusal?: RegExp
-}
-
-function samples(): readonly Sample[] {
-  const { objects } = exampleCluster()
-  const good = objects.find(({ kind }) => kind === 'RebalancePolicy')
-  ok(good !== undefined)
-  const path = '/apis/ballast.dev/v1alpha1/rebalancepolicies'
-  const bad = (spec: object, refusal: RegExp): Sample => ({
-    path,
-    object: { ...good, metadata: { name: 'bad' }, spec: { ...(good.spec as object), ...spec } },
-    refusal,
-  })
-  const goal = { name: 'g', nodes: ['talos00'], resource: 'cpu' }
-  const permits = '/apis/ballast.dev/v1alpha1/namespaces/default/disruptionpermits'
-  const permit = (spec: object, refusal?: RegExp): Sample => ({
-    path: permits,
-    object: { apiVersion: 'ballast.dev/v1alpha1', kind: 'DisruptionPermit', metadata: { name: 'p' }, spec },
-    ...(refusal === undefined ? {} : { refusal }),
-  })
-  const spec = {
-    requester: 'deschedule',
-    class: 'balance',
-    verb: 'evict',
-    targets: [{ apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'web' }],
-    idempotencyKey: 'plan/m01',
-    deadline: '2026-01-01T00:00:00Z',
-  }
-  return [
-    { path, object: good },
-    bad({ mode: 'Sometimes' }, /spec\.mode: Unsupported value: "Sometimes"/),
-    bad({ goals: [] }, /spec\.goals: Invalid value.*should have at least 1 items/),
-    bad({ goals: [{ ...goal, max: 170 }] }, /spec\.goals\[0\]\.max: Invalid value: 170.*less than or equal to 100/),
-    bad({ goals: [{ ...goal, margin: -1 }] }, /spec\.goals\[0\]\.margin: Invalid value: -1/),
-    bad({ goals: [{ ...goal, resource: 'gpu' }] }, /spec\.goals\[0\]\.resource: Unsupported value: "gpu"/),
-    bad({ limits: { concurrent: 'two' } }, /spec\.limits\.concurrent: Invalid value: "string".*must be of type integer/),
-    bad({ goal: [] }, /unknown field "spec\.goal"/),
-    {
-      path: plans,
-      object: {
-        apiVersion: 'ballast.dev/v1alpha1',
-        kind: 'RebalancePlan',
-        metadata: { name: 'bad' },
-        spec: {
-          policyRef: { name: 'talos' },
-          snapshotHash: 'h',
-          outcome: 'met',
-          method: 'milp',
-          landing: 'prefer',
-          moves: [{ id: 'm01' }],
-        },
-      },
-      refusal: /spec\.moves\[0\]\.certificate: Required value/,
-    },
-    permit(spec),
-    permit({ ...spec, idempotencyKey: undefined }, /spec\.idempotencyKey: Required value/),
-    permit({ ...spec, targets: [] }, /spec\.targets: Invalid value/),
-    permit({ ...spec, verb: 'explode' }, /spec\.verb: Unsupported value: "explode"/),
-  ]
-}
-
-async function judgeKinds(plane: ControlPlane): Promise<string> {
-  await install(plane)
-  // Applied again, it changes nothing.
-  await install(plane)
-  let refused = 0
-  for (const { path, object, refusal } of samples()) {
-    const { status, body } = await plane.client.send('POST', `${path}?dryRun=All&fieldValidation=Strict`, object)
-    const said = JSON.stringify(object)
-    if (refusal === undefined) {
-      strictEqual(status, 201, `${said}: ${JSON.stringify(body)}`)
-    } else {
-      const { message = '' } = body as { readonly message?: string }
-      ok(status === 422 || status === 400, `${said}: ${status} ${message}`)
-      ok(refusal.test(message), `${said}: ${message}, expected ${refusal}`)
-      refused++
-    }
-  }
-  const seen: string[] = []
-  for (const version of ['1.32', 'newest'] as const) {
-    const kubectl = await kubectlPath(version)
-    const run = (...args: string[]) =>
-      commandOutput(kubectl, [`--kubeconfig=${plane.kubeconfig}`, ...args], { timeoutMs: 60_000 })
-    for (const field of ['mode', 'goals.margin', 'limits.perPlan', 'landing'])
-      ok((await run('explain', `rebalancepolicy.spec.${field}`)).includes('FIELD:'), field)
-    const explained = await run('explain', 'rebalancepolicy.spec')
-    for (const field of ['goals', 'headroom', 'coordination', 'singleReplica'])
-      ok(new RegExp(`^  ${field}\\s`, 'm').test(explained), `explain rebalancepolicy.spec: no ${field} in\n${explained}`)
-    const known = await run('api-resources', '--categories=ballast', '--no-headers')
-    strictEqual(known.trim().split('\n').length, ballastKinds.length, known)
-    const listed = await runCommand(kubectl, [`--kubeconfig=${plane.kubeconfig}`, 'get', 'rbpol,rbplan,permit', '-A'])
-    strictEqual(listed.code, 0, listed.stderr)
-    seen.push(version)
-  }
-  return `${ballastKinds.length} kinds established, ${refused} bad samples refused, kubectl ${seen.join(' and ')}`
 }
 
 interface PlanObject extends ApiObject {
@@ -184,13 +73,7 @@ interface PlanObject extends ApiObject {
   }
 }
 
-interface Variant {
-  readonly scheduler: MinorVersion
-  /** `hold` where the process serves webhooks, which the API server calls on loopback. */
-  readonly landing: 'prefer' | 'hold'
-}
-
-async function putRight(plane: ControlPlane, { scheduler, landing }: Variant): Promise<string> {
+async function putRight(plane: ControlPlane, { scheduler, landing, isKilled }: Variant): Promise<string> {
   const { client } = plane
   const example = exampleCluster()
   await install(plane)
@@ -204,15 +87,26 @@ async function putRight(plane: ControlPlane, { scheduler, landing }: Variant): P
     await plane.startScheduler({ version: scheduler })
     using kubeconfig = tokenKubeconfig(readFileSync(plane.kubeconfig, 'utf8'), await token(plane))
     const transport = await transportTo(plane.kubeconfig)
-    const controller = new ControllerProcess(kubeconfig.file, landing)
+    let controller = new ControllerProcess(kubeconfig.file, landing)
+    let kills = 0
     try {
       const checker = await openChecker(transport)
-      const ended = await follow(plane, controller, () => kubelet.failure)
+      const ended = await follow(plane, async plans => {
+        if (kubelet.failure !== undefined) throw kubelet.failure
+        if (!controller.isRunning) throw new Error(`ballast controller ended: ${controller.log}`)
+        if (isKilled && kills === 0 && landings(plans).length >= 5) {
+          kills++
+          controller.kill('SIGKILL')
+          await controller.ended
+          controller = new ControllerProcess(kubeconfig.file, landing)
+        }
+        return controller.log
+      })
+      strictEqual(kills, isKilled ? 1 : 0)
       controller.kill('SIGTERM')
       deepStrictEqual(await controller.ended, { code: 0, signal: null })
       await untilSteady(client, kubelet.pods, example.podCount)
-      const landings = ended.map(({ spec }) => spec.landing)
-      deepStrictEqual([...new Set(landings)], [landing])
+      deepStrictEqual([...new Set(ended.map(({ spec }) => spec.landing))], [landing])
       return await judge(plane, ended, await checker.judge())
     } finally {
       controller.kill('SIGKILL')
@@ -242,24 +136,20 @@ async function token({ client }: ControlPlane): Promise<string> {
 /** Asks for a plan, approves what is proposed, and yields the plans when the last is over. */
 async function follow(
   { client }: ControlPlane,
-  controller: ControllerProcess,
-  kubeletFailure: () => Error | undefined,
+  look: (plans: readonly PlanObject[]) => Promise<string>,
 ): Promise<readonly PlanObject[]> {
   await client.want('PATCH', policy, { metadata: { annotations: { 'ballast.dev/plan-now': 'now' } } })
   let last: readonly PlanObject[] = []
-  const story = () =>
-    `the run ends; plans: ${last.map(plan => `${plan.metadata.name} ${plan.status?.phase} ${plan.status?.message ?? ''}`).join('; ')}\n${controller.log.split('\n').slice(-8).join('\n')}`
+  let log = ''
   return await eventually(
-    story,
+    () => `the run ends; plans: ${told(last)}\n${log.split('\n').slice(-8).join('\n')}`,
     async () => {
-      const failure = kubeletFailure()
-      if (failure !== undefined) throw failure
-      if (!controller.isRunning) throw new Error(`ballast controller ended: ${controller.log}`)
       const answer = await client.send('GET', plans)
       // A kind that is new to the server has no storage yet.
       if (answer.status === 429) return undefined
       strictEqual(answer.status, 200, JSON.stringify(answer.body))
       last = (answer.body as { readonly items: readonly PlanObject[] }).items
+      log = await look(last)
       for (const plan of last) {
         if (plan.status?.phase !== 'Proposed' || plan.spec.approved === true) continue
         const spec = { approved: true, approvedHash: plan.spec.snapshotHash }
@@ -271,6 +161,12 @@ async function follow(
     runLimitMs,
   )
 }
+
+const told = (ended: readonly PlanObject[]) =>
+  ended.map(({ metadata, status }) => `${metadata.name} ${status?.phase} ${status?.message ?? ''}`).join('; ')
+
+const landings = (ended: readonly PlanObject[]) =>
+  ended.flatMap(({ status }) => status?.steps ?? []).filter(({ state }) => state === 'Landed')
 
 type Judgement = Awaited<ReturnType<Awaited<ReturnType<typeof openChecker>>['judge']>>
 
@@ -284,13 +180,12 @@ async function judge(plane: ControlPlane, ended: readonly PlanObject[], judgemen
   const evictions = requests.filter(({ path, code }) => path.endsWith('/eviction') && code === 201).map(({ path }) => path)
   strictEqual(new Set(evictions).size, evictions.length, 'a pod was evicted twice')
   const last = ended.at(-1)
-  const told = ended.map(({ metadata, status }) => `${metadata.name} ${status?.phase} ${status?.message ?? ''}`).join('; ')
-  strictEqual(last?.status?.conditions?.find(({ type }) => type === 'GoalsMet')?.status, 'True', told)
+  strictEqual(last?.status?.conditions?.find(({ type }) => type === 'GoalsMet')?.status, 'True', told(ended))
   const steps = ended.flatMap(({ status }) => status?.steps ?? [])
-  const landed = steps.filter(({ state }) => state === 'Landed')
+  const landed = landings(ended)
   const surges = ended.flatMap(({ spec }) => spec.moves).filter(({ action }) => action === 'surge')
   // The real scheduler agrees with every landing that was foretold, so that nothing is planned twice.
-  strictEqual(landed.length, tables.plan.moves, told)
+  strictEqual(landed.length, tables.plan.moves, told(ended))
   deepStrictEqual([...new Set(landed.map(({ landedOn }) => landedOn))], [tables.plan.to])
   strictEqual(evictions.length + surges.length, tables.plan.moves)
   deepStrictEqual(judgement.violations, [])

@@ -1,0 +1,132 @@
+// Our kinds as a real API server takes them: schemas, what they refuse, and what kubectl makes of them.
+import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import { enabledCapabilities } from '../../../src/cli/embedded-cluster.ts'
+import { ballastNamespace, installationObjects } from '../../../src/cli/install-ballast.ts'
+import { kubectlPath } from '../control-plane/debian.ts'
+import type { ControlPlane } from '../control-plane/start.ts'
+import { commandOutput, runCommand } from '../run-command.ts'
+import { exampleCluster, untilEstablished } from './example-cluster.ts'
+
+const ballastKinds = ['rebalancepolicies', 'rebalanceplans', 'disruptionpermits'] as const
+
+/** As an administrator does: kubectl applies kinds, namespace, account and rights. */
+export async function install(plane: ControlPlane): Promise<void> {
+  const items = installationObjects(enabledCapabilities, ballastNamespace)
+  const kubectl = await kubectlPath('newest')
+  const apply = (objects: readonly object[]) =>
+    commandOutput(kubectl, [`--kubeconfig=${plane.kubeconfig}`, 'apply', '--server-side', '-f', '-'], {
+      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+      timeoutMs: 60_000,
+    })
+  await apply(items)
+  for (const kind of ballastKinds) {
+    const conditions = await untilEstablished(plane.client, `${kind}.ballast.dev`)
+    const bad = conditions.filter(
+      ({ type, status }) =>
+        (type === 'NonStructuralSchema' && status === 'True') || (type === 'NamesAccepted' && status !== 'True'),
+    )
+    deepStrictEqual(bad, [])
+  }
+}
+
+interface Sample {
+  readonly path: string
+  readonly object: object
+  /** Said by the server; undefined where it takes the object. */
+  readonly refusal?: RegExp
+}
+
+function samples(): readonly Sample[] {
+  const { objects } = exampleCluster()
+  const good = objects.find(({ kind }) => kind === 'RebalancePolicy')
+  ok(good !== undefined)
+  const path = '/apis/ballast.dev/v1alpha1/rebalancepolicies'
+  const bad = (spec: object, refusal: RegExp): Sample => ({
+    path,
+    object: { ...good, metadata: { name: 'bad' }, spec: { ...(good.spec as object), ...spec } },
+    refusal,
+  })
+  const goal = { name: 'g', nodes: ['talos00'], resource: 'cpu' }
+  const permits = '/apis/ballast.dev/v1alpha1/namespaces/default/disruptionpermits'
+  const permit = (spec: object, refusal?: RegExp): Sample => ({
+    path: permits,
+    object: { apiVersion: 'ballast.dev/v1alpha1', kind: 'DisruptionPermit', metadata: { name: 'p' }, spec },
+    ...(refusal === undefined ? {} : { refusal }),
+  })
+  const spec = {
+    requester: 'deschedule',
+    class: 'balance',
+    verb: 'evict',
+    targets: [{ apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'web' }],
+    idempotencyKey: 'plan/m01',
+    deadline: '2026-01-01T00:00:00Z',
+  }
+  return [
+    { path, object: good },
+    bad({ mode: 'Sometimes' }, /spec\.mode: Unsupported value: "Sometimes"/),
+    bad({ goals: [] }, /spec\.goals: Invalid value.*should have at least 1 items/),
+    bad({ goals: [{ ...goal, max: 170 }] }, /spec\.goals\[0\]\.max: Invalid value: 170.*less than or equal to 100/),
+    bad({ goals: [{ ...goal, margin: -1 }] }, /spec\.goals\[0\]\.margin: Invalid value: -1/),
+    bad({ goals: [{ ...goal, resource: 'gpu' }] }, /spec\.goals\[0\]\.resource: Unsupported value: "gpu"/),
+    bad({ limits: { concurrent: 'two' } }, /spec\.limits\.concurrent: Invalid value: "string".*must be of type integer/),
+    bad({ goal: [] }, /unknown field "spec\.goal"/),
+    {
+      path: '/apis/ballast.dev/v1alpha1/rebalanceplans',
+      object: {
+        apiVersion: 'ballast.dev/v1alpha1',
+        kind: 'RebalancePlan',
+        metadata: { name: 'bad' },
+        spec: {
+          policyRef: { name: 'talos' },
+          snapshotHash: 'h',
+          outcome: 'met',
+          method: 'milp',
+          landing: 'prefer',
+          moves: [{ id: 'm01' }],
+        },
+      },
+      refusal: /spec\.moves\[0\]\.certificate: Required value/,
+    },
+    permit(spec),
+    permit({ ...spec, idempotencyKey: undefined }, /spec\.idempotencyKey: Required value/),
+    permit({ ...spec, targets: [] }, /spec\.targets: Invalid value/),
+    permit({ ...spec, verb: 'explode' }, /spec\.verb: Unsupported value: "explode"/),
+  ]
+}
+
+/** Kinds are served, bad objects refused, and kubectl can explain and list them. */
+export async function judgeKinds(plane: ControlPlane): Promise<string> {
+  await install(plane)
+  // Applied again, it changes nothing.
+  await install(plane)
+  let refused = 0
+  for (const { path, object, refusal } of samples()) {
+    const { status, body } = await plane.client.send('POST', `${path}?dryRun=All&fieldValidation=Strict`, object)
+    const said = JSON.stringify(object)
+    if (refusal === undefined) {
+      strictEqual(status, 201, `${said}: ${JSON.stringify(body)}`)
+    } else {
+      const { message = '' } = body as { readonly message?: string }
+      ok(status === 422 || status === 400, `${said}: ${status} ${message}`)
+      ok(refusal.test(message), `${said}: ${message}, expected ${refusal}`)
+      refused++
+    }
+  }
+  const seen: string[] = []
+  for (const version of ['1.32', 'newest'] as const) {
+    const kubectl = await kubectlPath(version)
+    const run = (...args: string[]) =>
+      commandOutput(kubectl, [`--kubeconfig=${plane.kubeconfig}`, ...args], { timeoutMs: 60_000 })
+    for (const field of ['mode', 'goals.margin', 'limits.perPlan', 'landing'])
+      ok((await run('explain', `rebalancepolicy.spec.${field}`)).includes('FIELD:'), field)
+    const explained = await run('explain', 'rebalancepolicy.spec')
+    for (const field of ['goals', 'headroom', 'coordination', 'singleReplica'])
+      ok(new RegExp(`^  ${field}\\s`, 'm').test(explained), `explain rebalancepolicy.spec: no ${field} in\n${explained}`)
+    const known = await run('api-resources', '--categories=ballast', '--no-headers')
+    strictEqual(known.trim().split('\n').length, ballastKinds.length, known)
+    const listed = await runCommand(kubectl, [`--kubeconfig=${plane.kubeconfig}`, 'get', 'rbpol,rbplan,permit', '-A'])
+    strictEqual(listed.code, 0, listed.stderr)
+    seen.push(version)
+  }
+  return `${ballastKinds.length} kinds established, ${refused} bad samples refused, kubectl ${seen.join(' and ')}`
+}
