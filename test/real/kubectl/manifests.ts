@@ -4,10 +4,13 @@ export interface DeploymentOptions {
   readonly name?: string
   readonly replicas?: number
   readonly image?: string
+  /** A node label, as `key: value`. */
+  readonly nodeSelector?: string
 }
 
 /** A small Deployment in the namespace default. */
-export function deploymentManifest({ name = 'web', replicas = 2, image = 'nginx:1.27' }: DeploymentOptions = {}): string {
+export function deploymentManifest(options: DeploymentOptions = {}): string {
+  const { name = 'web', replicas = 2, image = 'nginx:1.27', nodeSelector = '' } = options
   return `
 apiVersion: apps/v1
 kind: Deployment
@@ -22,6 +25,7 @@ spec:
     metadata: {labels: {app: ${name}}}
     spec:
       terminationGracePeriodSeconds: 1
+      nodeSelector: {${nodeSelector}}
       containers:
       - name: web
         image: ${image}

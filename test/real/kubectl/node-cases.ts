@@ -87,19 +87,35 @@ const drain: readonly CommandCase[] = [
     ],
   },
   {
-    name: 'a budget holds a drain up until there is room',
+    name: 'a budget holds a drain up until the first pod runs elsewhere',
     steps: [
-      step('apply -f -', 'deployment.apps/held created', { input: deploymentManifest({ name: 'held', replicas: 2 }) }),
+      step('label node talos02-gpu talos03 held=here', /labeled/),
+      step('cordon talos02-gpu', 'node/talos02-gpu cordoned'),
+      step('apply -f -', 'deployment.apps/held created', {
+        input: deploymentManifest({ name: 'held', nodeSelector: 'held: here' }),
+      }),
       step('rollout status deployment/held --timeout=40s', /successfully rolled out/),
-      step('create pdb held --selector=app=held --min-available=2', 'poddisruptionbudget.policy/held created'),
-      step('wait pdb/held --for=jsonpath={.status.currentHealthy}=2 --timeout=10s'),
-      step('get pdb held', /^held +2 +N\/A +0 /m),
-      step('patch pdb held --type=merge -p {"spec":{"minAvailable":1}}', 'poddisruptionbudget.policy/held patched'),
-      step('wait pdb/held --for=jsonpath={.status.disruptionsAllowed}=1 --timeout=10s'),
+      step('uncordon talos02-gpu', 'node/talos02-gpu uncordoned'),
+      step('create pdb held --selector=app=held --min-available=1', 'poddisruptionbudget.policy/held created'),
+      step(
+        'wait pdb/held --for=jsonpath={.status.disruptionsAllowed}=1 --timeout=10s',
+        'poddisruptionbudget.policy/held condition met',
+      ),
+      step('get pdb held', /^held +1 +N\/A +1 /m),
+      step(
+        'drain talos03 --ignore-daemonsets --pod-selector=app=held --timeout=50s',
+        /^(pod\/held-\S+ evicted\n[\s\S]*){2}node\/talos03 drained\n$/m,
+        {
+          err: /will retry after 5s\): Cannot evict pod as it would violate the pod's disruption budget\./,
+        },
+      ),
+      step('wait deployment/held --for=jsonpath={.status.readyReplicas}=2 --timeout=30s', 'deployment.apps/held condition met'),
+      step('get pods -l app=held -o jsonpath={.items[*].spec.nodeName}', 'talos02-gpu talos02-gpu'),
       step('delete pdb/held deployment/held', [
         /^poddisruptionbudget\.policy "held" deleted/m,
         /^deployment\.apps "held" deleted/m,
       ]),
+      step('uncordon talos03', 'node/talos03 uncordoned'),
     ],
   },
   {

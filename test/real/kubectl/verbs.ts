@@ -14,6 +14,7 @@ import { kubectlPath } from '../control-plane/debian.ts'
 import { type CommandCase, runCase } from './command-case.ts'
 import { creatingCases } from './creating-cases.ts'
 import { discoveryCases } from './discovery-cases.ts'
+import { mainJobChecks } from './main-job.ts'
 import { nodeCases } from './node-cases.ts'
 import { readingCases } from './reading-cases.ts'
 import { refusalCases } from './refusal-cases.ts'
@@ -35,7 +36,7 @@ const groups: Readonly<Record<string, readonly CommandCase[]>> = {
 }
 
 /** Every group of verbs with both versions, each on a fresh twin of the example with Ballast's kinds installed. */
-export const kubectlChecks: readonly Check[] = (['1.32', 'newest'] as const).flatMap(version =>
+const verbChecks: readonly Check[] = (['1.32', 'newest'] as const).flatMap(version =>
   Object.entries(groups).map(([group, cases]) => ({
     name: `kubectl ${version}: ${group}`,
     run: async () => {
@@ -44,6 +45,8 @@ export const kubectlChecks: readonly Check[] = (['1.32', 'newest'] as const).fla
     },
   })),
 )
+
+export const kubectlChecks: readonly Check[] = [...verbChecks, ...mainJobChecks]
 
 async function runGroup(program: string, cases: readonly CommandCase[]): Promise<void> {
   await using cleanup = new AsyncDisposableStack()
