@@ -55,6 +55,29 @@ describe('what is refused', () => {
       status: 422,
       message: 'StatefulSet.apps "db" is invalid: spec.template.spec.containers[0].volumeMounts[0].name: Not found: "other"',
     },
+    {
+      name: 'a TLS secret without its parts',
+      path: '/api/v1/namespaces/default/secrets',
+      body: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, type: 'kubernetes.io/tls', data: {} },
+      status: 422,
+      message: 'Secret "s" is invalid: [data[tls.crt]: Required value, data[tls.key]: Required value]',
+    },
+    {
+      name: 'a quota of what nobody counts',
+      path: '/api/v1/namespaces/default/resourcequotas',
+      body: { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard: { 'requests.foo': '1' } } },
+      status: 422,
+      message:
+        'ResourceQuota "q" is invalid: [spec.hard[requests.foo]: Invalid value: "requests.foo": must be a standard resource type or fully qualified, spec.hard[requests.foo]: Invalid value: "requests.foo": must be a standard resource for quota]',
+    },
+    {
+      name: 'ports that are none',
+      path: '/api/v1/namespaces/default/services',
+      body: { apiVersion: 'v1', kind: 'Service', metadata: { name: 's' }, spec: { ports: [{ port: 99999 }] } },
+      status: 422,
+      message:
+        'Service "s" is invalid: [spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535, inclusive, spec.ports[0].targetPort: Invalid value: 99999: must be between 1 and 65535, inclusive]',
+    },
   ])('$name', async ({ path, body, status, message }) => {
     await using twin = await startTestTwin()
     const answer = await twin.client.post(path, body)

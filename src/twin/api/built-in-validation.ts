@@ -8,6 +8,7 @@ import { compareQuantities, parseQuantity } from '#kube/quantity.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../json-value.ts'
 import type { ApiServer } from './api-server.ts'
+import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import type { ResourceType } from './resource-type.ts'
 
@@ -33,7 +34,9 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
     case 'configmaps':
       return dataProblems(draft, ['data', 'binaryData'])
     case 'secrets':
-      return dataProblems(draft, ['data'])
+      return [...dataProblems(draft, ['data']), ...secretTypeProblems(draft)]
+    case 'resourcequotas':
+      return quotaProblems(draft)
     case 'services':
       return serviceProblems(draft)
     case 'nodes':
@@ -358,6 +361,9 @@ function serviceProblems(draft: Draft): readonly FieldError[] {
     const number = port['port']
     if (typeof number !== 'number' || number < 1 || number > 65535)
       problems.push(invalid(`${at}.port`, number, 'must be between 1 and 65535, inclusive'))
+    const target = port['targetPort']
+    if (typeof target === 'number' && (target < 1 || target > 65535))
+      problems.push(invalid(`${at}.targetPort`, target, 'must be between 1 and 65535, inclusive'))
     const identity = `${String(number)}/${String(port['protocol'])}`
     if (seen.has(identity))
       problems.push({
