@@ -14,10 +14,10 @@ const versions = Object.values(kubernetesVersions).map(version => `v${version}`)
 describe.each(versions)('recordings of kube-scheduler %s', version => {
   const files = readdirSync(join(folder, version))
 
-  test('are of 25 clusters of 4 to 150 nodes and a thousand decisions', () => {
+  test('are of 31 clusters of 4 to 150 nodes and a thousand decisions', () => {
     const recordings = files.map(file => read(version, file))
     const sizes = recordings.map(({ nodes }) => nodes.length).toSorted((first, second) => first - second)
-    expect([sizes.length, sizes[0], sizes.at(-1)]).toEqual([25, 4, 150])
+    expect([sizes.length, sizes[0], sizes.at(-1)]).toEqual([31, 4, 150])
     expect(recordings.reduce((sum, { steps }) => sum + steps.length, 0)).toBeGreaterThan(1000)
   })
 

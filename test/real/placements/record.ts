@@ -7,7 +7,7 @@ import { configuredClusters } from './configurations.ts'
 import { type Recording, recordCluster } from './record-cluster.ts'
 import { seededCluster } from './seeded-cluster.ts'
 
-const clusterCount = 25
+const clusterCount = 31
 const directory = join(import.meta.dirname, '../../fixtures/placements')
 
 if (import.meta.main) {
