@@ -4,9 +4,25 @@ import { ownerLabel } from '#planning/policy.ts'
 import { staySentence } from '#planning/sentences.ts'
 import { type Terminal, table } from './terminal.ts'
 
-/** The moves, one a row, in the order in which they are carried out. */
-export function moveTable(moves: readonly Move[]): string {
-  return table(
+/** A goal that moves serve: by leaving its nodes where it has a `max`, by coming to them where it has a `min`. */
+interface ServedGoal {
+  readonly name: string
+  readonly nodes: readonly string[]
+  readonly max?: number | undefined
+  readonly min?: number | undefined
+}
+
+function served(move: Move, goals: readonly ServedGoal[]): string {
+  const leaves = (goal: ServedGoal) => goal.max !== undefined && goal.nodes.includes(move.from)
+  const comes = (goal: ServedGoal) => goal.min !== undefined && goal.nodes.includes(move.to)
+  const names = goals.filter(goal => leaves(goal) || comes(goal)).map(goal => goal.name)
+  return names.length === 0 ? 'makes room' : names.join(', ')
+}
+
+/** The moves, one a row, in the order in which they are carried out, each with the goals it serves. */
+export function moveTable(moves: readonly Move[], goals: readonly ServedGoal[]): string {
+  const surges = moves.some(move => move.action === 'surge')
+  const sheet = table(
     [
       { title: 'MOVE' },
       { title: 'WAVE', align: 'right' },
@@ -16,6 +32,7 @@ export function moveTable(moves: readonly Move[]): string {
       { title: 'HOW' },
       { title: 'CPU', align: 'right' },
       { title: 'MEMORY', align: 'right' },
+      { title: 'FOR' },
     ],
     moves.map(move => [
       move.id,
@@ -23,11 +40,13 @@ export function moveTable(moves: readonly Move[]): string {
       `${move.pod.namespace}/${move.pod.name}`,
       move.from,
       move.to,
-      move.action === 'surge' ? 'surge: the new pod is ready before the old one goes' : 'evict',
+      move.action,
       `${move.certificate.requests['cpu'] ?? 0}m`,
       `${Math.floor((move.certificate.requests['memory'] ?? 0) / 1024 / 1024)}Mi`,
+      served(move, goals),
     ]),
   )
+  return surges ? `${sheet}\n\nsurge: the new pod is ready before the old one goes` : sheet
 }
 
 /** Why pods stay, one line a reason and node: how many, which workloads, and the sentence of the first. */

@@ -166,7 +166,7 @@ function printTable(made: Plan, cluster: LoadedCluster, policy: RebalancePolicy,
   terminal.write(nodeTable(nodeFigures(cluster.state, policy.spec.goals), terminal.colour))
   terminal.write('')
   if (made.moves.length > 0) {
-    terminal.write(moveTable(made.moves))
+    terminal.write(moveTable(made.moves, policy.spec.goals))
     terminal.write('')
     terminal.write(shareTable(made.before, made.after))
     terminal.write('')

@@ -145,7 +145,8 @@ async function runOnce(options: UpOptions, surroundings: Surroundings): Promise<
   const { terminal, signal } = surroundings
   const clock = new VirtualClock(hostClock().now())
   const seed = seedOf(options, surroundings)
-  const story = options.output === 'table' ? tell(surroundings, clock, { ask: false }) : silentWatch
+  const story =
+    options.output === 'table' ? tell(surroundings, clock, { ask: false, goals: loaded.policy.spec.goals }) : silentWatch
   const setting = { clock, seed, hold: options.hold === true, log: logFor(options, clock), watch: story, surroundings }
   return await withRun(loaded, setting, async (cluster, run) => {
     const before = await figuresOf(cluster.admin, loaded.policy, signal)
@@ -222,7 +223,7 @@ async function runOn(options: UpOptions, surroundings: Surroundings): Promise<Ex
     hold: options.hold === true,
     log: logFor(options, clock),
     listen,
-    watch: tell(surroundings, clock, { ask: options.ask === true }),
+    watch: tell(surroundings, clock, { ask: options.ask === true, goals: loaded.policy.spec.goals }),
     surroundings,
   }
   return await withRun(loaded, setting, async (cluster, run) => {
@@ -243,7 +244,12 @@ const logFor = (options: UpOptions, clock: Clock): Log =>
   options.verbose === true ? processLog({ level: 'debug', clock }) : silentLog
 
 /** Tells a run on the terminal while it goes on. */
-function tell(surroundings: Surroundings, clock: Clock, { ask }: { readonly ask: boolean }): RunWatch {
+function tell(
+  surroundings: Surroundings,
+  clock: Clock,
+  options: { readonly ask: boolean; readonly goals: RebalancePolicy['spec']['goals'] },
+): RunWatch {
+  const { ask, goals } = options
   const { terminal, signal } = surroundings
   const startedMs = clock.elapsed()
   const at = () => `${((clock.elapsed() - startedMs) / 1000).toFixed(1).padStart(7)} s`
@@ -252,7 +258,7 @@ function tell(surroundings: Surroundings, clock: Clock, { ask }: { readonly ask:
       const read = planRecord(plan)
       if (!read.ok) throw new InputError(read.problems)
       terminal.write(`plan ${plan.metadata.name}: ${plan.status?.message ?? ''}\n`)
-      terminal.write(`${moveTable(read.record.moves)}\n`)
+      terminal.write(`${moveTable(read.record.moves, goals)}\n`)
       terminal.write(staySummary(plan.status?.unmovable ?? []))
       for (const goal of plan.status?.goals ?? []) terminal.write(`goal ${goal.name}: ${goal.message}`)
       if (ask) await keyPressed(plan, signal)
