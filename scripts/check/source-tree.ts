@@ -6,6 +6,7 @@ import { parseSync } from 'oxc-parser'
 export interface Import {
   readonly specifier: string
   readonly line: number
+  /** As the imported file exports them; `*` where the whole module is taken. */
   readonly names: readonly string[]
 }
 
@@ -67,12 +68,15 @@ export function parseSource(path: string, text: string): SourceFile {
         imports.push({
           specifier: nameOf(node['source']),
           line,
-          names: specifiers.map(specifier => nameOf(specifier['imported'])),
+          names: specifiers.map(specifier =>
+            specifier.type === 'ImportNamespaceSpecifier' ? '*' : nameOf(specifier['imported']),
+          ),
         })
         break
       }
       case 'ImportExpression':
-        imports.push({ specifier: nameOf(node['source']), line, names: [] })
+      case 'TSImportType':
+        imports.push({ specifier: nameOf(node['source']), line, names: ['*'] })
         break
       case 'ExportNamedDeclaration': {
         if (isNode(node['source']))

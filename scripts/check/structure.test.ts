@@ -3,7 +3,7 @@ import { parseSource } from './source-tree.ts'
 import { structureFindings } from './structure.ts'
 
 const findingsOf = (path: string, text: string) =>
-  structureFindings([parseSource(path, text)], [parseSource('test/user.test.ts', `import '../${path}'`)]).map(
+  structureFindings([parseSource(path, text)], [parseSource('test/user.test.ts', `import { a } from '../${path}'`)]).map(
     finding => finding.message,
   )
 
@@ -38,4 +38,25 @@ describe('the walls', () => {
     expect(structureFindings([parseSource('src/kube/a.ts', '')], []).map(finding => finding.message)).toEqual([
       'nobody imports this file',
     ]))
+
+  // biome-ignore format: a table
+  test.each([
+    // case                     exported                                          used by                                      unused
+    ['a function',              'export function a() {}\nexport function b() {}', "import { a } from './a.ts'",                 ['b']],
+    ['a constant',              'export const a = 1, b = 2',                      "import { b } from './a.ts'",                ['a']],
+    ['a type',                  'export type A = 1\nexport interface B {}',       "import type { A } from './a.ts'",           ['B']],
+    ['a class',                 'export class A {}\nexport class B {}',           "import { type B } from './a.ts'",           ['A']],
+    ['one passed on',           "export { a } from './c.ts'\nexport const b = 1", "import { b } from './a.ts'",                ['a']],
+    ['none: renamed',           'export const a = 1',                             "import { a as other } from './a.ts'",       []],
+    ['none: passed on',         'export const a = 1',                             "export { a as other } from './a.ts'",       []],
+    ['none: the whole module',  'export const a = 1',                             "import * as all from './a.ts'",             []],
+    ['none: imported late',     'export const a = 1',                             "const all = await import('./a.ts')",        []],
+    ['none: in a type',         'export type A = 1',                              "type B = import('./a.ts').A",               []],
+  ])('an export that nobody imports is found: %s', (_name, exported, user, unused) => {
+    const src = [parseSource('src/kube/a.ts', exported), parseSource('src/kube/c.ts', 'export const a = 1')]
+    const outside = [parseSource('src/kube/user.test.ts', user), parseSource('test/c.ts', "import { a } from '../src/kube/c.ts'")]
+    expect(structureFindings(src, outside).map(finding => finding.message)).toEqual(
+      unused.map(name => `exports ${name}, which nobody imports: drop the word or the code`),
+    )
+  })
 })

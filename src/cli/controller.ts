@@ -31,7 +31,7 @@ import type { Transport } from '#kube/transport.ts'
 import { ownerLabel } from '#planning/policy.ts'
 import { type Solve, solveInChild } from '#planning/solve.ts'
 
-export interface ControllerOptions {
+interface ControllerOptions {
   /** Closed when the controller ends. */
   readonly transport: Transport
   readonly clock: Clock

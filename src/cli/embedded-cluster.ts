@@ -12,7 +12,7 @@ import { runController } from './controller.ts'
 import { ballastNamespace, controllerToken, installBallast } from './install-ballast.ts'
 import { openOwnWebhooks } from './own-webhooks.ts'
 
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   readonly objects: readonly KubeObject[]
   readonly clock: Clock
   readonly seed: number

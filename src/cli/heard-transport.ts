@@ -2,7 +2,7 @@
 import type { Clock } from '#kube/clock.ts'
 import type { Transport } from '#kube/transport.ts'
 
-export interface HeardTransport extends Transport {
+interface HeardTransport extends Transport {
   /** `undefined` while the server answers, else for how long it has not. Candidates ask for the Lease every few seconds, so silence means something. */
   silence(): string | undefined
 }

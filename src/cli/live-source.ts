@@ -12,14 +12,14 @@ import { builtIn } from '#kube/resource.ts'
 import { isForbidden, isNotFound } from '#kube/status.ts'
 import { CommandRefused, exitCodes } from './command-line.ts'
 
-export interface LiveOptions {
+interface LiveOptions {
   readonly kubeconfig: string | undefined
   readonly context: string | undefined
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
 }
 
-export interface LiveCluster {
+interface LiveCluster {
   readonly objects: readonly KubeObject[]
   readonly gitVersion: string
   readonly shown: string

@@ -8,7 +8,7 @@ import { type Column, type Terminal, table } from './terminal.ts'
 const mebibyte = 1024 * 1024
 
 /** A bound on a node's requests, as a policy states it. */
-export interface NodeGoal {
+interface NodeGoal {
   readonly name: string
   readonly nodes: readonly string[]
   readonly resource: string

@@ -5,7 +5,7 @@ import type { Log } from '#kube/log.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { startWebhookEndpoint } from './webhook-endpoint.ts'
 
-export interface OwnWebhooksOptions {
+interface OwnWebhooksOptions {
   /** Name or address under which the API server reaches this process. */
   readonly host: string
   /** 0 takes a free one. */

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 
-export interface LogOptions {
+interface LogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly clock: Clock
 }

@@ -31,7 +31,7 @@ const isOver = (plan: RebalancePlan) => ['Succeeded', 'Failed', 'Expired'].inclu
 /** A plan that has nothing to do is over as soon as it is proposed. */
 const isEmpty = (plan: RebalancePlan) => plan.spec.moves.length === 0 && plan.status?.phase === 'Proposed'
 
-export interface RunOptions {
+interface RunOptions {
   readonly admin: Api
   readonly informers: Informers
   readonly clock: Clock

@@ -9,13 +9,13 @@ import { InputError, type Problem } from '#kube/problem.ts'
 /** The largest file that is read, in bytes, also after unpacking: a dump of 150,000 pods is about 700 MB and has to be split. */
 const largestFileBytes = 512 * 1024 * 1024
 
-export interface ReadObject {
+interface ReadObject {
   readonly object: KubeObject
   /** File and document, for messages. */
   readonly where: string
 }
 
-export interface ClusterSource {
+interface ClusterSource {
   readonly objects: readonly ReadObject[]
   /** Documents that are set aside; the rest stands without them. */
   readonly problems: readonly Problem[]

@@ -6,7 +6,7 @@ import type { Webhook } from '#kube/server/admission.ts'
 import type { KeyPair } from '#kube/server/certificates.ts'
 import { startWebhookServer } from '#kube/server/webhook.ts'
 
-export interface WebhookEndpointOptions {
+interface WebhookEndpointOptions {
   /** Our certificate, and the PEM bundle by which API servers judge it. */
   readonly tls: KeyPair
   readonly bundle: string

@@ -8,8 +8,6 @@ import { ObjectIndex } from './object-index.ts'
 import { type OwnerLookup, topmostController } from './ownership.ts'
 import { podRequests, type Requests, requestsOf } from './requests.ts'
 
-export type { ClusterProblem } from './cluster-checks.ts'
-
 export interface WorkloadReference {
   readonly apiVersion: string
   readonly kind: string
@@ -64,7 +62,7 @@ export interface ClusterReading {
   readonly problems: readonly ClusterProblem[]
 }
 
-export interface ClusterStateOptions {
+interface ClusterStateOptions {
   /** File and document of an object, for problems: `cluster/nodes.yaml: document 3`. */
   readonly where?: (object: KubeObject) => string | undefined
 }

@@ -4,13 +4,13 @@ import { LineCounter, parseAllDocuments } from 'yaml'
 import type { KubeObject } from '#kube/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 
-export interface ReadObject {
+interface ReadObject {
   readonly object: KubeObject
   /** `cluster/pods.yaml: document 3`, with `: items[5]` for the items of a list. */
   readonly where: string
 }
 
-export interface Documents {
+interface Documents {
   readonly objects: readonly ReadObject[]
   /** Documents that do not parse or hold no object. The others are read all the same. */
   readonly problems: readonly Problem[]

@@ -53,10 +53,10 @@ export function kindKey(apiVersion: string, kind: string): string {
 }
 
 /** Values of the owner label that mean something. */
-export const owners = ['keda', 'descheduler', 'none'] as const
-export type Owner = (typeof owners)[number]
+const owners = ['keda', 'descheduler', 'none'] as const
+type Owner = (typeof owners)[number]
 
-export interface EffectiveOwner {
+interface EffectiveOwner {
   /** `undefined`: no label anywhere. */
   readonly owner: Owner | undefined
   /** Where it was found; `scaler`: a ScaledObject or ScaledJob targets the workload. */

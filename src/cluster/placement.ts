@@ -23,7 +23,7 @@ import { VolumeObjects } from './scheduling/volume-objects.ts'
 
 export type { Evaluation, NodeVerdict } from './scheduling/outcome.ts'
 
-export interface EvaluateOptions {
+interface EvaluateOptions {
   /** Taints that nodes are to be thought to have on top of theirs; only PreferNoSchedule ones count. */
   readonly extraTaints?: ReadonlyMap<string, readonly Taint[]>
   /** Compare these nodes alone, as a partial search that found them would: what is feasible beside them is left out of scores and landing. */

@@ -36,7 +36,7 @@ export const scorePlugins = [
 ] as const
 export type ScorePlugin = (typeof scorePlugins)[number]
 
-export interface WeightedResource {
+interface WeightedResource {
   readonly name: string
   readonly weight: number
 }

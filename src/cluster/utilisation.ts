@@ -3,7 +3,7 @@
 import type { ClusterState } from './cluster-state.ts'
 import { addRequests, type Requests, requestsOf, specRequests } from './requests.ts'
 
-export interface Percentage {
+interface Percentage {
   /** Requested, in the resource's unit; goals are judged on numerator / denominator. */
   readonly numerator: number
   /** Allocatable. */
@@ -12,7 +12,7 @@ export interface Percentage {
   readonly truncated: number
 }
 
-export interface NodeUtilisation {
+interface NodeUtilisation {
   /** The sum over the pods on the node that are not finished, from their specs. */
   readonly requested: Requests
   readonly pods: number

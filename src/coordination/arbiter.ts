@@ -20,7 +20,7 @@ export type Reply =
       readonly sentence: string
     }
 
-export interface ArbiterOptions {
+interface ArbiterOptions {
   readonly ledger: Ledger
   /** The cluster at this moment, as far as our watches have come. */
   readonly state: () => ClusterState

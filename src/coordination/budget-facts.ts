@@ -29,7 +29,7 @@ export function budgetAnswer(state: ClusterState, pod: PodState, ledger: readonl
 }
 
 /** The budgets of the pod's namespace whose selector matches it, in order of name. */
-export function budgetsOf(state: ClusterState, pod: PodState): readonly PodDisruptionBudget[] {
+function budgetsOf(state: ClusterState, pod: PodState): readonly PodDisruptionBudget[] {
   return state
     .objects('PodDisruptionBudget')
     .filter(isBudget)

@@ -9,7 +9,7 @@ import { type Intent, type Target, targetKey } from './intent.ts'
 import type { PermitRecord } from './permit-record.ts'
 import type { Freeze, TargetFacts, TargetPresence } from './policy.ts'
 
-export interface FactsContext {
+interface FactsContext {
   readonly state: ClusterState
   readonly ledger: readonly PermitRecord[]
   readonly ownerLabel: string
@@ -35,7 +35,7 @@ export function factsFor(intent: Intent, context: FactsContext): TargetFacts {
 }
 
 /** A pod as a target, named with its UID. */
-export function targetOf(pod: PodState): Target {
+function targetOf(pod: PodState): Target {
   return { apiVersion: 'v1', kind: 'Pod', namespace: pod.namespace, name: pod.name, uid: pod.uid }
 }
 
@@ -47,7 +47,7 @@ export function newestPodsOf(state: ClusterState, workload: WorkloadReference): 
 }
 
 /** All pods whose topmost controller is `workload`, in order of their keys. */
-export function podsOfWorkload(
+function podsOfWorkload(
   state: ClusterState,
   workload: Pick<WorkloadReference, 'kind' | 'namespace' | 'name' | 'uid'>,
 ): readonly PodState[] {
@@ -62,7 +62,7 @@ export function podsOfWorkload(
 }
 
 /** Milliseconds since 1970; 0 where the object does not say. */
-export function createdMs(object: KubeObject): number {
+function createdMs(object: KubeObject): number {
   const { creationTimestamp } = object.metadata
   return creationTimestamp === undefined ? 0 : Date.parse(creationTimestamp)
 }

@@ -2,7 +2,7 @@
 import type { KubeObject } from '#kube/objects.ts'
 import type { Freeze } from './policy.ts'
 
-export const freezeAnnotation = 'ballast.dev/freeze'
+const freezeAnnotation = 'ballast.dev/freeze'
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}/
 

@@ -21,7 +21,7 @@ export interface Permit {
   readonly [written]: true
 }
 
-export interface LedgerOptions {
+interface LedgerOptions {
   readonly api: Api
   readonly permits: Informer<DisruptionPermit>
   readonly leadership: Leadership

@@ -69,7 +69,7 @@ export function recordOf(permit: DisruptionPermit): PermitRecord {
 }
 
 /** 0 for an absent or unreadable annotation. */
-export function epochOf(text: string | undefined): number {
+function epochOf(text: string | undefined): number {
   const value = Number(text ?? '0')
   return Number.isSafeInteger(value) && value > 0 ? value : 0
 }

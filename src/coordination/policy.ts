@@ -6,9 +6,9 @@ import { isActive, type PermitRecord } from './permit-record.ts'
 
 /** `observe`: acts as its upstream would, the ledger records what the policy would have said. `coordinate`: also owners and locks. `enforce`: all. */
 export const arbitrationModes = ['observe', 'coordinate', 'enforce'] as const
-export type ArbitrationMode = (typeof arbitrationModes)[number]
+type ArbitrationMode = (typeof arbitrationModes)[number]
 
-export type Owner = 'keda' | 'descheduler' | 'none'
+type Owner = 'keda' | 'descheduler' | 'none'
 
 export interface ArbiterPolicy {
   /** Everything voluntary stands still; a text is the reason. */
@@ -86,8 +86,6 @@ export type Objection =
   | { readonly rule: 'budgets-overlap'; readonly pod: Target; readonly budgets: readonly string[] }
   | { readonly rule: 'fit-proof'; readonly workload: string | undefined }
 
-export type Rule = Objection['rule']
-
 export type Verdict =
   | {
       readonly kind: 'grant'
@@ -100,7 +98,7 @@ export type Verdict =
   | { readonly kind: 'no-op'; readonly objection: Objection }
   | { readonly kind: 'coalesced'; readonly into: string }
 
-export interface Question {
+interface Question {
   readonly intent: Intent
   readonly facts: TargetFacts
   readonly ledger: readonly PermitRecord[]

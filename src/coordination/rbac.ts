@@ -3,20 +3,20 @@ import type { KubeObject } from '#kube/objects.ts'
 import { ballastGroup, disruptionPermits } from './api.ts'
 import type { Capability, Need, Part, Permission } from './capability.ts'
 
-export interface PolicyRule {
+interface PolicyRule {
   readonly apiGroups: readonly string[]
   readonly resources: readonly string[]
   readonly resourceNames?: readonly string[]
   readonly verbs: readonly string[]
 }
 
-export interface Rights {
+interface Rights {
   readonly cluster: readonly PolicyRule[]
   /** By namespace; `''` stands for our own. */
   readonly namespaces: ReadonlyMap<string, readonly PolicyRule[]>
 }
 
-export interface RightsOptions {
+interface RightsOptions {
   /** Parts of this trust only: they share the ServiceAccount. */
   readonly trust: string
   /** The process elects a leader by Lease. */
@@ -63,7 +63,7 @@ export function rightsOf(capabilities: readonly Capability[], options: RightsOpt
   return collected.rights()
 }
 
-export interface AccountOptions extends RightsOptions {
+interface AccountOptions extends RightsOptions {
   /** Name of the ServiceAccount, and of the roles: `ballast-controller`. */
   readonly name: string
   readonly namespace: string

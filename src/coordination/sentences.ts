@@ -86,7 +86,7 @@ const presenceWords = {
 } as const
 
 /** What would let it pass: the end of a sentence. */
-export function remedy(objection: Objection): string {
+function remedy(objection: Objection): string {
   switch (objection.rule) {
     case 'repeat':
       return 'nothing is left to do'

@@ -23,7 +23,7 @@ export interface RequestOptions {
   readonly query?: Readonly<Record<string, string>>
 }
 
-export interface ListOptions extends RequestOptions {
+interface ListOptions extends RequestOptions {
   readonly labelSelector?: string | undefined
   readonly fieldSelector?: string | undefined
   readonly resourceVersion?: string | undefined
@@ -34,7 +34,7 @@ export interface ListOptions extends RequestOptions {
   readonly metadataOnly?: boolean | undefined
 }
 
-export interface WatchOptions extends ListOptions {
+interface WatchOptions extends ListOptions {
   readonly timeoutSeconds?: number
   readonly sendInitialEvents?: boolean
 }
@@ -52,14 +52,14 @@ export interface ApplyOptions extends WriteOptions {
   readonly force?: boolean
 }
 
-export interface DeleteOptions extends RequestOptions {
+interface DeleteOptions extends RequestOptions {
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'
   readonly gracePeriodSeconds?: number
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
   readonly dryRun?: boolean
 }
 
-export interface Patch {
+interface Patch {
   /** `strategic` for built-in kinds only: custom resources answer 415. */
   readonly type: 'json' | 'merge' | 'strategic'
   readonly body: unknown
@@ -99,7 +99,7 @@ export interface Api {
   close(): Promise<void>
 }
 
-export interface ApiOptions {
+interface ApiOptions {
   readonly clock: Clock
   /** `ballast/0.1.0 (linux/x64) controller` */
   readonly userAgent: string

@@ -5,12 +5,12 @@ import type { NewCondition } from './conditions.ts'
 import type { KubeObject } from './objects.ts'
 import { isApplyConflict } from './status.ts'
 
-export interface FieldConflict {
+interface FieldConflict {
   readonly manager: string
   readonly field: string
 }
 
-export type ApplyOutcome<T extends KubeObject> =
+type ApplyOutcome<T extends KubeObject> =
   | { readonly kind: 'applied'; readonly object: T }
   /** Others own fields with other values, and `force` was not set: nothing was written. */
   | { readonly kind: 'conflict'; readonly conflicts: readonly FieldConflict[] }

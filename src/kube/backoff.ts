@@ -2,7 +2,7 @@
 import type { Clock } from './clock.ts'
 import type { Random } from './random.ts'
 
-export interface BackoffOptions {
+interface BackoffOptions {
   readonly initialMs: number
   readonly capMs: number
   /** The sequence starts over when more than this passed since it last did. */

@@ -4,7 +4,7 @@ import { type ClusterConfig, impersonation, inputError, textOf } from './cluster
 import { fromKubeconfigs, readKubeconfig } from './kubeconfig.ts'
 import { InputError } from './problem.ts'
 
-export interface ConfigOverrides {
+interface ConfigOverrides {
   readonly namespace?: string
   readonly as?: string
   readonly asUid?: string

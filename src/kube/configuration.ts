@@ -8,13 +8,13 @@ import { nearestName } from './nearest-name.ts'
 import type { Problem } from './problem.ts'
 import { checkAgainst } from './schema-problems.ts'
 
-export const configurationApiVersion = 'ballast.dev/v1alpha1'
-export const configurationKind = 'BallastConfiguration'
+const configurationApiVersion = 'ballast.dev/v1alpha1'
+const configurationKind = 'BallastConfiguration'
 
 const address = z.string().max(256)
 
 /** The section `process`: what all processes have in common. */
-export const processSchema = z.strictObject({
+const processSchema = z.strictObject({
   logFormat: z.enum(['json', 'text']).default('json'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   kubeApiQPS: z.number().min(-1).max(100_000).default(200),
@@ -38,7 +38,7 @@ export const processSchema = z.strictObject({
   standby: z.enum(['cold', 'warm']).default('cold'),
 })
 
-export type ProcessConfiguration = z.output<typeof processSchema>
+type ProcessConfiguration = z.output<typeof processSchema>
 
 export interface ConfigurationSchemas {
   /** By section beside `process` and `capabilities`: `arbiter`, `planning`, `dashboard`. Each must accept `{}`. */
@@ -47,21 +47,21 @@ export interface ConfigurationSchemas {
   readonly capabilities: Readonly<Record<string, z.ZodObject>>
 }
 
-export interface CapabilityConfiguration {
+interface CapabilityConfiguration {
   readonly enabled: boolean
   readonly arbitration?: 'observe' | 'coordinate' | 'enforce' | undefined
   readonly guardLease: { readonly enabled: boolean; readonly namespace?: string | undefined }
   readonly [key: string]: unknown
 }
 
-export interface Configuration {
+interface Configuration {
   readonly process: ProcessConfiguration
   readonly sections: Readonly<Record<string, unknown>>
   /** Of every capability there is, those left out of the file too. */
   readonly capabilities: Readonly<Record<string, CapabilityConfiguration>>
 }
 
-export type ReadConfiguration =
+type ReadConfiguration =
   | { readonly ok: true; readonly configuration: Configuration }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 

@@ -9,7 +9,7 @@ export const requestTimeoutMs = 30_000
 const bodyLimitBytes = 3 * 1024 * 1024
 
 /** What goes with a request beside its path. */
-export interface Sent {
+interface Sent {
   readonly accept?: string
   readonly contentType?: string
   readonly body?: unknown

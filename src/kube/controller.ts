@@ -18,7 +18,7 @@ export class TerminalError extends Error {
   override readonly name = 'TerminalError'
 }
 
-export interface WorkersOptions<K extends string> {
+interface WorkersOptions<K extends string> {
   readonly name: string
   readonly queue: WorkQueue<K>
   readonly reconcile: (key: K, signal: AbortSignal) => Promise<ReconcileResult>

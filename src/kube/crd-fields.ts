@@ -17,7 +17,7 @@ export interface CelRule {
  * What `.meta(...)` of a schema may say to `crd.ts` beside `description`. `cel` stands in for refinements, which have no other
  * way to the API server. `listType: 'map'` names the fields in `keys` that tell items apart.
  */
-export interface FieldMeta {
+interface FieldMeta {
   readonly cel?: CelRule | readonly CelRule[]
   readonly listType?: 'atomic' | 'set' | 'map'
   readonly keys?: readonly string[]

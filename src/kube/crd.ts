@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { type StructuralSchema, structural } from './structural-schema.ts'
 
-export interface PrinterColumn {
+interface PrinterColumn {
   readonly name: string
   readonly type: 'integer' | 'number' | 'string' | 'boolean' | 'date'
   readonly jsonPath: string
@@ -12,13 +12,13 @@ export interface PrinterColumn {
   readonly priority?: number
 }
 
-export interface ScalePaths {
+interface ScalePaths {
   readonly specReplicasPath: string
   readonly statusReplicasPath: string
   readonly labelSelectorPath?: string
 }
 
-export interface CrdVersion {
+interface CrdVersion {
   readonly name: string
   readonly spec: z.ZodType
   readonly status?: z.ZodType
@@ -33,7 +33,7 @@ export interface CrdVersion {
   readonly description?: string
 }
 
-export interface CrdDefinition {
+interface CrdDefinition {
   readonly group: string
   readonly kind: string
   /** Of the kind in lower case by English rule unless given. */
@@ -45,7 +45,7 @@ export interface CrdDefinition {
   readonly labels?: Readonly<Record<string, string>>
 }
 
-export interface CustomResourceDefinition {
+interface CustomResourceDefinition {
   readonly apiVersion: 'apiextensions.k8s.io/v1'
   readonly kind: 'CustomResourceDefinition'
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }

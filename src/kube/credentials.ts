@@ -13,7 +13,7 @@ export interface TlsMaterial {
   readonly key: string | undefined
 }
 
-export interface CredentialsOptions {
+interface CredentialsOptions {
   readonly clock: Clock
   readonly log: Log
   /** For exec plugins. */

@@ -5,7 +5,7 @@ import { parseDuration } from './duration.ts'
 import type { Parsed } from './problem.ts'
 import { type TimeZone, timeZone, type WallTime } from './time-zone.ts'
 
-export interface CronSchedule {
+interface CronSchedule {
   /** The first time after `afterMs`, in milliseconds since 1970; `undefined` where none comes within five years. */
   next(afterMs: number): number | undefined
 }

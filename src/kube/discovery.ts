@@ -3,7 +3,7 @@ import { type Connection, parsed } from './connection.ts'
 import { messageOf } from './log.ts'
 import { parseApiVersion } from './resource.ts'
 
-export interface ApiResource {
+interface ApiResource {
   readonly group: string
   readonly version: string
   readonly resource: string

@@ -24,14 +24,14 @@ export interface EmittedEvent {
 }
 
 /** How many events went which way since the start. */
-export interface EventCounts {
+interface EventCounts {
   readonly sent: number
   readonly merged: number
   readonly dropped: number
   readonly failed: number
 }
 
-export interface EventRecorderOptions {
+interface EventRecorderOptions {
   readonly clock: Clock
   readonly random: Random
   /** `ballast.dev/<capability>` of events that do not say. */

@@ -5,13 +5,13 @@ import type { Clock } from './clock.ts'
 import type { ExecConfig } from './cluster-config.ts'
 import { type Log, messageOf } from './log.ts'
 
-export interface ExecCredential {
+interface ExecCredential {
   readonly token: string | undefined
   readonly certificate: string | undefined
   readonly key: string | undefined
 }
 
-export interface ExecPluginOptions {
+interface ExecPluginOptions {
   readonly exec: ExecConfig
   /** What a plugin is told of the cluster, where it asks for it. */
   readonly cluster: Readonly<Record<string, unknown>>

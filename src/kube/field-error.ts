@@ -1,6 +1,6 @@
 // Validation errors on a field, worded and listed as Kubernetes does, and the Status they make.
 
-export const fieldErrorTypes = {
+const fieldErrorTypes = {
   FieldValueNotFound: 'Not found',
   FieldValueRequired: 'Required value',
   FieldValueDuplicate: 'Duplicate value',
@@ -15,7 +15,7 @@ export const fieldErrorTypes = {
   InternalError: 'Internal error',
 } as const
 
-export type FieldErrorType = keyof typeof fieldErrorTypes
+type FieldErrorType = keyof typeof fieldErrorTypes
 
 export interface FieldError {
   readonly type: FieldErrorType
@@ -26,7 +26,7 @@ export interface FieldError {
 }
 
 /** A step of a path: a field's name, an index of a list, or `{ key }` of a map. */
-export type PathStep = string | number | { readonly key: string }
+type PathStep = string | number | { readonly key: string }
 
 /** `fieldPath('spec', 'a', 0, { key: 'x/y' })` is `spec.a[0][x/y]`. */
 export function fieldPath(...steps: readonly PathStep[]): string {
@@ -97,7 +97,7 @@ export function fieldErrorsText(errors: readonly FieldError[]): string {
   return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`
 }
 
-export interface StatusCause {
+interface StatusCause {
   readonly reason: string
   readonly message: string
   readonly field: string

@@ -3,13 +3,13 @@
 import type { KubeObject } from './objects.ts'
 import type { Parsed } from './problem.ts'
 
-export interface FieldTerm {
+interface FieldTerm {
   readonly field: string
   readonly operator: '=' | '!='
   readonly value: string
 }
 
-export interface FieldSelector {
+interface FieldSelector {
   readonly terms: readonly FieldTerm[]
   /** `fieldOf` says what the object has in a field; a field that is absent has the empty text. */
   matches(fieldOf: (field: string) => string | undefined): boolean
@@ -40,7 +40,7 @@ export function parseFieldSelector(text: string, where = 'field selector'): Pars
 }
 
 /** A selector that holds where all of `terms` do. */
-export function fieldSelectorOf(terms: readonly FieldTerm[]): FieldSelector {
+function fieldSelectorOf(terms: readonly FieldTerm[]): FieldSelector {
   return {
     terms,
     matches: fieldOf => terms.every(({ field, operator, value }) => ((fieldOf(field) ?? '') === value) === (operator === '=')),

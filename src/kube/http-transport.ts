@@ -11,7 +11,7 @@ import { proxyFor } from './proxy.ts'
 import type { Random } from './random.ts'
 import type { Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
 
-export interface HttpTransportOptions {
+interface HttpTransportOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log?: Log

@@ -11,7 +11,7 @@ import { type Change, type ObjectReader, Store } from './store.ts'
 import { StreamingLists } from './streaming-lists.ts'
 import { Turns } from './turns.ts'
 
-export interface InformerScope {
+interface InformerScope {
   readonly namespace?: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
@@ -40,7 +40,7 @@ export interface Informer<T extends KubeObject> {
   retryNow(): void
 }
 
-export interface InformersOptions {
+interface InformersOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log?: Log

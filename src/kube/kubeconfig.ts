@@ -19,7 +19,7 @@ interface Entry {
   readonly directory: string
 }
 
-export interface Kubeconfig {
+interface Kubeconfig {
   readonly path: string
   readonly currentContext: string
   readonly clusters: ReadonlyMap<string, Entry>

@@ -19,7 +19,7 @@ export interface Lease extends KubeObject {
   }
 }
 
-export interface LeaseRecordOptions {
+interface LeaseRecordOptions {
   readonly leases: ResourceApi<Lease>
   readonly namespace: string
   readonly name: string

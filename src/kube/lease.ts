@@ -26,7 +26,7 @@ export interface Leader {
   confirm(signal: AbortSignal): Promise<void>
 }
 
-export interface LeaseElectionOptions {
+interface LeaseElectionOptions {
   readonly api: Api
   readonly namespace: string
   readonly name: string

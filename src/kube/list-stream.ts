@@ -26,7 +26,7 @@ export class ListDecodeError extends Error {
  * Feeds bytes in any cuts and calls `visit` with the bytes of each item. What is outside of the items is kept and parsed
  * by `head()`. Bytes given to `visit` are valid during the call only.
  */
-export class ItemScanner {
+class ItemScanner {
   readonly #visit: (item: Uint8Array) => void
   #depth = 0
   #isString = false
@@ -182,7 +182,7 @@ export class ItemScanner {
   }
 }
 
-export interface ReadListOptions<T> {
+interface ReadListOptions<T> {
   /** Called with each item; `apiVersion` and `kind`, which items of built-in lists lack on the wire, are filled in. */
   readonly visit: (item: T) => void
   /** Called between items now and then; it gives the event loop a turn when enough work was done. */

@@ -61,7 +61,7 @@ export interface ObjectReference {
   readonly uid?: string
 }
 
-export interface LabelSelectorRequirement {
+interface LabelSelectorRequirement {
   readonly key: string
   readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist'
   readonly values?: readonly string[]
@@ -75,13 +75,13 @@ export interface LabelSelector {
 export type ResourceList = Readonly<Record<string, string | number>>
 export type IntOrString = number | string
 
-export interface ResourceRequirements {
+interface ResourceRequirements {
   readonly requests?: ResourceList
   readonly limits?: ResourceList
   readonly claims?: readonly { readonly name: string }[]
 }
 
-export interface ContainerPort {
+interface ContainerPort {
   readonly name?: string
   readonly containerPort: number
   readonly hostPort?: number
@@ -137,12 +137,12 @@ export interface PodAffinityTerm {
   readonly mismatchLabelKeys?: readonly string[]
 }
 
-export interface WeightedPodAffinityTerm {
+interface WeightedPodAffinityTerm {
   readonly weight: number
   readonly podAffinityTerm: PodAffinityTerm
 }
 
-export interface PodAffinity {
+interface PodAffinity {
   readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly PodAffinityTerm[]
   readonly preferredDuringSchedulingIgnoredDuringExecution?: readonly WeightedPodAffinityTerm[]
 }
@@ -155,7 +155,7 @@ export interface NodeAffinity {
   }[]
 }
 
-export interface Affinity {
+interface Affinity {
   readonly nodeAffinity?: NodeAffinity
   readonly podAffinity?: PodAffinity
   readonly podAntiAffinity?: PodAffinity
@@ -267,7 +267,7 @@ export interface NodeSpec {
   readonly podCIDR?: string
 }
 
-export interface NodeStatus {
+interface NodeStatus {
   readonly allocatable?: ResourceList
   readonly capacity?: ResourceList
   readonly conditions?: readonly Condition[]
@@ -401,10 +401,4 @@ export interface Service extends KubeObject {
 export interface Namespace extends KubeObject {
   readonly spec?: { readonly finalizers?: readonly string[] }
   readonly status?: { readonly phase?: string; readonly conditions?: readonly Condition[] }
-}
-
-export interface PriorityClass extends KubeObject {
-  readonly value: number
-  readonly globalDefault?: boolean
-  readonly preemptionPolicy?: string
 }

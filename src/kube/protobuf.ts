@@ -3,7 +3,7 @@
 
 import type { Parsed } from './problem.ts'
 
-export interface ProtobufFrame {
+interface ProtobufFrame {
   readonly apiVersion: string
   readonly kind: string
   readonly raw: Uint8Array

@@ -1,7 +1,7 @@
 // Which proxy leads to a server: the kubeconfig's, else that of the environment unless NO_PROXY names the server.
 import { BlockList, isIP } from 'node:net'
 
-export interface ProxyQuestion {
+interface ProxyQuestion {
   readonly server: string
   readonly proxyUrl: string | undefined
   readonly environment: Readonly<Record<string, string | undefined>>

@@ -3,7 +3,7 @@
 
 import type { Parsed } from './problem.ts'
 
-export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent'
+type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent'
 
 export interface Quantity {
   /** The value in units of 10^-9: the smallest step there is. */

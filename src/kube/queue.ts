@@ -2,7 +2,7 @@
 // when that is done. Priorities come first, first in first out inside one, and nothing waits for ever.
 import type { Cancel, Clock } from './clock.ts'
 
-export interface QueueOptions<K extends string> {
+interface QueueOptions<K extends string> {
   readonly clock: Clock
   /** Keys of different groups (their namespaces) take turns within a priority. */
   readonly groupOf?: (key: K) => string

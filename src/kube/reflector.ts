@@ -29,16 +29,16 @@ import type { StreamingLists } from './streaming-lists.ts'
 import { readWatch, type WatchEnd, type WatchRequest } from './watch-session.ts'
 import { WatchDecodeError } from './watch-stream.ts'
 
-export type RelistReason = 'start' | 'expired' | 'too_large' | 'empty_watch' | 'decode' | 'error'
+type RelistReason = 'start' | 'expired' | 'too_large' | 'empty_watch' | 'decode' | 'error'
 
-export interface ReflectorScope {
+interface ReflectorScope {
   readonly namespace: string | undefined
   readonly labelSelector: string | undefined
   readonly fieldSelector: string | undefined
   readonly metadataOnly: boolean
 }
 
-export interface ReflectorOptions<T extends KubeObject> {
+interface ReflectorOptions<T extends KubeObject> {
   readonly api: ResourceApi<T>
   readonly store: Store<T>
   readonly scope: ReflectorScope

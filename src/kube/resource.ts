@@ -8,7 +8,7 @@ export interface GroupVersionResource {
   readonly resource: string
 }
 
-export interface ResourcePath {
+interface ResourcePath {
   readonly namespace?: string | undefined
   readonly name?: string | undefined
   readonly subresource?: string | undefined

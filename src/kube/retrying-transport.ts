@@ -7,7 +7,7 @@ import type { Log } from './log.ts'
 import { type BucketOptions, RequestBucket } from './request-bucket.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
-export interface RetryOptions {
+interface RetryOptions {
   readonly clock: Clock
   readonly log: Log
   readonly bucket: BucketOptions

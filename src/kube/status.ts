@@ -1,14 +1,14 @@
 // `Status` objects: what an API server answers when it refuses. The client reads them into StatusError; the twin and the
 // aggregated API build them with the functions at the end, in the words of apimachinery's `api/errors`.
 
-export interface StatusCause {
+interface StatusCause {
   readonly reason?: string
   readonly message?: string
   /** `spec.containers[0].image`, where the cause has a field. */
   readonly field?: string
 }
 
-export interface StatusDetails {
+interface StatusDetails {
   readonly name?: string
   readonly group?: string
   /** The resource's plural on most errors, the kind on `Invalid`. */
@@ -191,20 +191,8 @@ export function isTooManyRequests(error: unknown): error is StatusError {
   return error instanceof StatusError && (error.reason === 'TooManyRequests' || error.code === 429)
 }
 
-export function isServerTimeout(error: unknown): error is StatusError {
-  return error instanceof StatusError && error.reason === 'ServerTimeout'
-}
-
-export function isTimeout(error: unknown): error is StatusError {
-  return hasReason(error, 504, 'Timeout')
-}
-
 export function isInternalError(error: unknown): error is StatusError {
   return hasReason(error, 500, 'InternalError')
-}
-
-export function isServiceUnavailable(error: unknown): error is StatusError {
-  return hasReason(error, 503, 'ServiceUnavailable')
 }
 
 /** A server-side apply met fields that others own; `error.conflicts()` names them. */

@@ -18,7 +18,7 @@ export interface Change<T extends KubeObject> {
 }
 
 /** `name → values under which the object is found`. */
-export type IndexFunction<T extends KubeObject> = (object: T) => readonly string[]
+type IndexFunction<T extends KubeObject> = (object: T) => readonly string[]
 
 /** The reading side of a store. What it hands out is shared: never change it. */
 export interface ObjectReader<T extends KubeObject> {
@@ -34,7 +34,7 @@ export interface ObjectReader<T extends KubeObject> {
   readonly resourceVersion: string
 }
 
-export interface StoreOptions<T extends KubeObject> {
+interface StoreOptions<T extends KubeObject> {
   readonly clock: Clock
   readonly projection: Projection<T>
   readonly onChange: (change: Change<T>) => void

@@ -5,7 +5,7 @@ import type { KubeObject } from './objects.ts'
 import type { Random } from './random.ts'
 import { isConflict } from './status.ts'
 
-export interface UpdateOptions extends WriteOptions {
+interface UpdateOptions extends WriteOptions {
   readonly clock: Clock
   readonly random: Random
   /** Waits between the tries, in milliseconds. */
@@ -13,8 +13,6 @@ export interface UpdateOptions extends WriteOptions {
 }
 
 const defaultWaitsMs = [10, 10, 10, 10]
-/** For the status of objects that many write. */
-export const hotWaitsMs: readonly number[] = [10, 50, 250]
 const waitJitter = 0.1
 
 /**

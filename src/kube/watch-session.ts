@@ -4,7 +4,7 @@ import type { Cancel, Clock } from './clock.ts'
 import type { KubeObject } from './objects.ts'
 import type { Random } from './random.ts'
 
-export interface WatchSink<T extends KubeObject> {
+interface WatchSink<T extends KubeObject> {
   upsert(object: T): void
   remove(object: T): void
   /** Everything is said up to this version, the last event included. */
@@ -50,7 +50,7 @@ const initialSilenceMs = 30_000
 
 const endOfInitialEvents = 'k8s.io/initial-events-end'
 
-export interface WatchSessionOptions<T extends KubeObject> {
+interface WatchSessionOptions<T extends KubeObject> {
   readonly api: ResourceApi<T>
   readonly clock: Clock
   readonly random: Random

@@ -17,7 +17,7 @@ const lineLimitBytes = 16 * 1024 * 1024
 const newline = 10
 
 /** Lines of a byte stream, without their ends; a last line without an end is not yielded. @throws WatchDecodeError for a line over 16 MiB. */
-export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let carried: Uint8Array[] = []
   let carriedBytes = 0
   for await (const chunk of chunks) {

@@ -11,7 +11,7 @@ import type { PlanInput } from './plan-input.ts'
 import type { Amounts, MoveAction } from './plan-record.ts'
 import { type PlanPolicy, workloadKey } from './policy.ts'
 
-export interface PlanClass {
+interface PlanClass {
   readonly action: MoveAction
   /** Alike for the plan; those that go first come first. */
   readonly candidates: readonly Candidate[]

@@ -5,7 +5,7 @@ import type { BudgetView } from './budgets.ts'
 import type { Candidate } from './movable.ts'
 import type { Amounts, Certificate } from './plan-record.ts'
 
-export interface CertificateFacts {
+interface CertificateFacts {
   readonly snapshotHash: string
   readonly candidate: Candidate
   readonly to: string

@@ -26,7 +26,7 @@ export interface Choice {
 }
 
 /** Above this many unknowns only pairs that touch a goal are looked at, and above it still the greedy choice stands. */
-export const largestModel = 20_000
+const largestModel = 20_000
 const trimmedSize = 6_000
 /** Above this many the later objectives are left out: they cost more time than they are worth. */
 const largestSecondary = 4_000

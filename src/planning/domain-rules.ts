@@ -8,13 +8,13 @@ import { untoleratedTaint } from '#kube/tolerations.ts'
 import type { Domain, DomainRule } from './move-model.ts'
 
 /** A class of the model with one of its pods, which stands for all. */
-export interface ClassOfPods {
+interface ClassOfPods {
   readonly pods: readonly PodState[]
   readonly from: number
   readonly destinations: readonly number[]
 }
 
-export interface DomainRules {
+interface DomainRules {
   readonly rules: readonly DomainRule[]
   /** The destinations of each class that unmovable pods leave it. */
   readonly destinations: readonly (readonly number[])[]

@@ -94,7 +94,7 @@ export function nodeShares(state: ClusterState, change: ReadonlyMap<string, Amou
   })
 }
 
-export function percentOf(used: number, allocatable: number): number {
+function percentOf(used: number, allocatable: number): number {
   return allocatable > 0 ? (used * 100) / allocatable : 0
 }
 

@@ -13,7 +13,7 @@ import type { SolveOnce } from './solve.ts'
 import { StaticFit } from './static-fit.ts'
 import { shortfallOf } from './tally.ts'
 
-export interface ShortfallFacts {
+interface ShortfallFacts {
   readonly plan: Plan
   readonly sorting: Sorting
   readonly model: MoveModel

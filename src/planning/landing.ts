@@ -8,9 +8,9 @@ import type { Amounts } from './plan-record.ts'
 import type { PlanPolicy } from './policy.ts'
 
 /** The taint that steers, worth 300 points on each node outside the acceptable ones. */
-export const steeringTaint: Taint = { key: 'ballast.dev/rebalance', value: 'plan', effect: 'PreferNoSchedule' }
+const steeringTaint: Taint = { key: 'ballast.dev/rebalance', value: 'plan', effect: 'PreferNoSchedule' }
 
-export interface Landing {
+interface Landing {
   /** Nodes that share the top total, and with them all that could win a partial search. */
   readonly nodes: readonly string[]
   /** The total of every node that is feasible. */

@@ -16,7 +16,7 @@ export interface Row {
 }
 
 /** A sum to be made small. */
-export interface Objective {
+interface Objective {
   readonly name: string
   readonly columns: readonly number[]
   readonly coefficients: readonly number[]

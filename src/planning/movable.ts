@@ -62,7 +62,7 @@ export function sortPods(input: PlanInput, tools: { readonly budgets: Budgets; r
 }
 
 /** Nodes that may receive pods of this plan. */
-export function destinationsOf({ state, policy }: PlanInput): readonly NodeState[] {
+function destinationsOf({ state, policy }: PlanInput): readonly NodeState[] {
   const isInScope = nodeScope(policy)
   return [...state.nodes.values()].filter(node => node.isReady && node.isSchedulable && !isLeaving(node) && isInScope(node))
 }

@@ -48,7 +48,7 @@ export function pricePerMove(
 }
 
 /** True where a claim of the pod is one that a single node (or pod) mounts. */
-export function holdsExclusiveVolume(state: ClusterState, pod: PodState): boolean {
+function holdsExclusiveVolume(state: ClusterState, pod: PodState): boolean {
   return (pod.object.spec.volumes ?? []).some(volume => {
     const name = volume.persistentVolumeClaim?.claimName
     if (name === undefined) return false

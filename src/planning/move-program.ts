@@ -12,7 +12,7 @@ export interface MoveProgram {
   readonly flows: readonly { readonly class: number; readonly to: number; readonly column: number }[]
 }
 
-export interface MoveProgramOptions {
+interface MoveProgramOptions {
   /** True: soft goals may be missed at a price. False: they are rows like hard ones. */
   readonly allowShortfall: boolean
   /** Adds what only the later objectives need: workloads touched, co-location, dominant share. */

@@ -5,7 +5,7 @@ import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Measurements } from './goals.ts'
 import type { PlanPolicy } from './policy.ts'
 
-export interface RecentMove {
+interface RecentMove {
   /** `namespace/kind/name`. */
   readonly workload: string
   readonly from: string

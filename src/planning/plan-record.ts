@@ -7,7 +7,7 @@ import type { GoalResource } from './policy.ts'
 /** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
 export type Amounts = Readonly<Record<string, number>>
 
-export interface PodIdentity {
+interface PodIdentity {
   readonly namespace: string
   readonly name: string
   readonly uid: string
@@ -51,7 +51,7 @@ export interface Certificate {
   readonly budget?: BudgetRecord
 }
 
-export interface BudgetRecord {
+interface BudgetRecord {
   readonly name: string
   readonly expected: number
   readonly desired: number

@@ -59,7 +59,7 @@ function withoutMargins(input: PlanInput): PlanInput {
   return { ...input, policy: { ...input.policy, goals: input.policy.goals.map(goal => ({ ...goal, margin: 0 })) } }
 }
 
-export interface Attempt {
+interface Attempt {
   readonly model: PlanModel
   readonly choice: Choice
   readonly sequence: Sequence
@@ -216,7 +216,7 @@ function costOfMoves({ model }: Attempt, policy: PlanPolicy, moves: readonly Mov
 }
 
 /** What the moves change in the requests of each node. */
-export function changeBy(moves: readonly Pick<Move, 'from' | 'to' | 'certificate'>[]): ReadonlyMap<string, Amounts> {
+function changeBy(moves: readonly Pick<Move, 'from' | 'to' | 'certificate'>[]): ReadonlyMap<string, Amounts> {
   const change = new Map<string, Record<string, number>>()
   const add = (node: string, amounts: Amounts, sign: number) => {
     const sum = change.get(node) ?? {}

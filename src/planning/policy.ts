@@ -22,7 +22,7 @@ export interface Goal {
 }
 
 /** Where pods should land if they move at all. */
-export interface Preference {
+interface Preference {
   /** Empty: all namespaces. */
   readonly namespaces: readonly string[]
   readonly labelSelector?: LabelSelector

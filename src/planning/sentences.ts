@@ -158,7 +158,7 @@ export function goalSentence(goal: GoalOutcome): string {
   return `goal ${goal.goal}: ${wanted}: ${figures}${goal.state === 'met' ? '' : `, short by ${goal.shortBy.toFixed(1)} points`}`
 }
 
-export function blockerSentence(blocker: Blocker): string {
+function blockerSentence(blocker: Blocker): string {
   switch (blocker.kind) {
     case 'limit':
       return `without the limit spec.limits.${blocker.limit} all goals could be met at once; the next plans go on`
@@ -201,7 +201,7 @@ function amountText(value: number, resource: string): string {
   return resource === 'memory' ? `${Math.ceil(value / 2 ** 20)}Mi` : String(value)
 }
 
-export function wishSentence(wish: OpenWish): string {
+function wishSentence(wish: OpenWish): string {
   const pod = `${wish.pod.namespace}/${wish.pod.name}`
   const why =
     wish.because === 'NotWorthAMove'

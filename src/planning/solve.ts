@@ -59,7 +59,7 @@ export interface Solution {
   readonly peakKilobytes: number
 }
 
-export interface SolveOptions {
+interface SolveOptions {
   readonly stages: readonly StagePlan[]
   readonly start?: readonly Term[]
   readonly iterations?: number
@@ -73,7 +73,7 @@ export interface Solve extends SolveOnce {
   session?(): SolveSession
 }
 
-export interface SolveSession extends Disposable {
+interface SolveSession extends Disposable {
   readonly solve: SolveOnce
 }
 

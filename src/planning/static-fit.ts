@@ -4,7 +4,7 @@ import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { type NodeVerdict, Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 
-export interface Refusal {
+interface Refusal {
   readonly filter: string
   readonly reason: string
 }

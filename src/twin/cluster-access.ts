@@ -9,7 +9,7 @@ import type { ResourceType } from './api/resource-type.ts'
 import type { Webhooks } from './api/webhooks.ts'
 import type { WriteOptions, WritePipeline } from './api/write-pipeline.ts'
 
-export interface AccessParts {
+interface AccessParts {
   readonly server: ApiServer
   readonly writes: WritePipeline
   readonly deletion: Deletion

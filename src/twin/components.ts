@@ -32,7 +32,6 @@ import { startVolumeBinder } from './components/volume-binder.ts'
 import { startEphemeralVolumes, startVolumeProtection } from './components/volume-upkeep.ts'
 
 export type { LoopFailure } from './components/loop.ts'
-export type { ContainerUsage, Usage } from './components/usage-model.ts'
 
 export interface ComponentOptions {
   readonly clock: Clock

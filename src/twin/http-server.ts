@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import type { Credentials, Handler, TwinRequest, TwinResponse } from './api/request.ts'
 
 /** What a request body may weigh; upstream's limit. */
-export const bodyLimitBytes = 3 * 1024 * 1024
+const bodyLimitBytes = 3 * 1024 * 1024
 const urlLimit = 16 * 1024
 /** Answers from this size on are compressed for clients that can read it. */
 const gzipFromBytes = 128 * 1024

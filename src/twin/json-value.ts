@@ -1,8 +1,8 @@
 // JSON trees as data: reading them by path without trusting their shape, copying, freezing, comparing.
 import type { KubeObject } from '#kube/objects.ts'
 
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonFields
-export type JsonFields = { readonly [key: string]: JsonValue | undefined }
+type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonFields
+type JsonFields = { readonly [key: string]: JsonValue | undefined }
 
 /** A tree that is being made; it becomes a `KubeObject` when it is stored. */
 export type Draft = { [key: string]: unknown }

@@ -48,7 +48,7 @@ export function countedResource(name: string): string {
 }
 
 /** The sum of two usages. */
-export function addUsage(left: QuotaUsage, right: QuotaUsage): QuotaUsage {
+function addUsage(left: QuotaUsage, right: QuotaUsage): QuotaUsage {
   const sum = new Map(left)
   for (const [name, amount] of right) sum.set(name, addQuantities(sum.get(name) ?? zero, amount))
   return sum

@@ -19,7 +19,7 @@ import { versionDocument } from './api/server-version.ts'
 import { withDeprecation, withNotedWarnings } from './api/warnings.ts'
 import type { RequestLog } from './request-log.ts'
 
-export interface HandlerParts {
+interface HandlerParts {
   readonly server: ApiServer
   readonly resources: ResourceHandlers
   readonly authorizer: Authorizer

@@ -4,7 +4,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import type { ResourceKey, StoreEvent } from './access.ts'
 import { frozen } from './json-value.ts'
 
-export interface HistoryEntry {
+interface HistoryEntry {
   readonly resource: ResourceKey
   readonly event: StoreEvent
 }

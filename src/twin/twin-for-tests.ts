@@ -5,9 +5,9 @@ import type { HttpVerb, Transport } from '#kube/transport.ts'
 import { fieldsAt, itemsAt, textAt } from './json-value.ts'
 import { startTwin, type Twin, type TwinOptions } from './twin.ts'
 
-export const testStartMs = Date.parse('2026-01-01T00:00:00Z')
+const testStartMs = Date.parse('2026-01-01T00:00:00Z')
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** The body parsed; undefined where it is no JSON. */
@@ -17,7 +17,7 @@ export interface Answer {
   readonly message: string | undefined
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly body?: unknown
   /** The body as it is sent. */
   readonly bytes?: Uint8Array
@@ -73,7 +73,7 @@ export class TestClient {
   }
 }
 
-export class TestWatch implements Disposable {
+class TestWatch implements Disposable {
   readonly #chunks: AsyncIterator<Uint8Array>
   readonly #stop: AbortController
   #text = ''
@@ -136,7 +136,7 @@ function answerOf(status: number, headers: Readonly<Record<string, string>>, tex
   return { status, headers, body, text, message: textAt(body, 'message') }
 }
 
-export interface TestTwin extends AsyncDisposable {
+interface TestTwin extends AsyncDisposable {
   readonly twin: Twin
   readonly clock: VirtualClock
   readonly client: TestClient

@@ -16,8 +16,6 @@ import { webhookConfigurationName, webhookName } from './landing-gate.ts'
 export { planNowAnnotation } from './api.ts'
 export { planObject, planRecord } from './plan-object.ts'
 export { planPolicyOf, readPolicy } from './plan-policy.ts'
-export { planSentence } from './plan-words.ts'
-export { scheduleProblems } from './schedule.ts'
 
 const own = (resource: string, kind: string) => ({
   group: ballastGroup,

@@ -6,13 +6,13 @@ import type { PlanMove } from '#coordination/api.ts'
 import type { FitProof } from '#coordination/intent.ts'
 import { predictLanding } from '#planning/landing.ts'
 
-export type FreshCheck =
+type FreshCheck =
   | { readonly kind: 'holds'; readonly pod: PodState; readonly proof: FitProof }
   | { readonly kind: 'broken'; readonly code: BrokenCode; readonly message: string }
 
-export type BrokenCode = 'pod-gone' | 'pod-elsewhere' | 'node-gone' | 'node-closed' | 'no-room' | 'lands-elsewhere'
+type BrokenCode = 'pod-gone' | 'pod-elsewhere' | 'node-gone' | 'node-closed' | 'no-room' | 'lands-elsewhere'
 
-export interface FreshCheckOptions {
+interface FreshCheckOptions {
   readonly settings: SchedulerSettings
   /** How landings are steered now. With `hold` only the filters of the destination count. */
   readonly landing: 'observe' | 'prefer' | 'hold'

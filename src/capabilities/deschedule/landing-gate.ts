@@ -20,7 +20,7 @@ const settleMs = 2_000
 /** A gate older than this is taken away, whatever became of its plan. */
 const oldestGateMs = 30_000
 
-export interface HoldContext {
+interface HoldContext {
   readonly effects: EffectContext
   readonly view: ClusterView
   readonly webhooks: WebhookEndpoint

@@ -11,7 +11,7 @@ import type { Informer } from '#kube/informer.ts'
 import type { Node, Taint } from '#kube/objects.ts'
 import { capabilityName, rebalanceTaint } from './api.ts'
 
-export interface SteeringContext {
+interface SteeringContext {
   readonly arbiter: Arbiter
   readonly effects: EffectContext
   readonly view: ClusterView
@@ -22,7 +22,7 @@ export interface SteeringContext {
 const settleMs = 1_000
 
 /** The taint of a plan. Its value is a label value: names of plans are short enough to fit. */
-export function steeringTaint(plan: string): Taint {
+function steeringTaint(plan: string): Taint {
   return { key: rebalanceTaint, value: plan.slice(0, 63), effect: 'PreferNoSchedule' }
 }
 
@@ -83,7 +83,7 @@ export async function endSteering(context: SteeringContext, reason: string, sign
 }
 
 /** Nodes that carry our taint now, in order of name. */
-export function taintedNodes(view: ClusterView): readonly string[] {
+function taintedNodes(view: ClusterView): readonly string[] {
   return Array.from(view.state().nodes.values())
     .filter(({ object }) => object.spec?.taints?.some(taint => taint.key === rebalanceTaint) === true)
     .map(({ name }) => name)

@@ -14,7 +14,7 @@ const annotated: Readonly<Record<string, GroupVersionResource>> = {
 }
 
 /** `<from>→<to>@<RFC 3339>`. */
-export function lastMoveText(from: string, to: string, atMs: number): string {
+function lastMoveText(from: string, to: string, atMs: number): string {
   return `${from}→${to}@${new Date(atMs).toISOString().slice(0, 19)}Z`
 }
 

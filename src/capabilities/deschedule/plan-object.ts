@@ -13,7 +13,7 @@ import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts
 import { staySentence } from '#planning/sentences.ts'
 import { planMessage } from './plan-words.ts'
 
-export interface PlanObjectOptions {
+interface PlanObjectOptions {
   readonly name: string
   readonly policyUid: string | undefined
   readonly nowMs: number

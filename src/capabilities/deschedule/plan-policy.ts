@@ -34,7 +34,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return at
 }
 
-export interface PlanPolicyOptions {
+interface PlanPolicyOptions {
   readonly ownerLabel: string
   /** How landings are steered where the policy does not say. */
   readonly landing: 'prefer' | 'hold'

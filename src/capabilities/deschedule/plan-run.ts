@@ -40,7 +40,7 @@ export interface RunContext {
   readonly isStopping: () => boolean
 }
 
-export type RunEnd =
+type RunEnd =
   | { readonly kind: 'over' }
   /** Waits for a window, a thaw, an approval. */
   | { readonly kind: 'paused' }

@@ -12,7 +12,7 @@ import { fieldManager } from './api.ts'
 const conflictTries = 5
 
 /** One kind of ours. Writes are refused once we lead no more, and conditional on what was read: a deposed leader changes nothing. */
-export class OwnObjects<T extends KubeObject, Status> {
+class OwnObjects<T extends KubeObject, Status> {
   readonly #api: ResourceApi<T>
   readonly #informer: Informer<T>
   readonly #leadership: Leadership

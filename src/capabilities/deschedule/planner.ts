@@ -28,7 +28,7 @@ export interface PlannerContext {
   readonly landing: 'prefer' | 'hold'
 }
 
-export type Planned =
+type Planned =
   | { readonly kind: 'planned'; readonly plan: RebalancePlan }
   | { readonly kind: 'refused'; readonly problems: readonly Problem[] }
 
@@ -263,7 +263,7 @@ function isCovered(plan: Plan, old: RebalancePlan): boolean {
 }
 
 /** `<policy>-<8 hex digits of the reason>`: fits a label value, so that the taint can name it. */
-export function planName(policy: RebalancePolicy, reason: string): string {
+function planName(policy: RebalancePolicy, reason: string): string {
   const hash = createHash('sha256')
     .update(`${policy.metadata.uid ?? ''} ${reason}`)
     .digest('hex')

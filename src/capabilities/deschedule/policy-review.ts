@@ -12,7 +12,7 @@ import type { Policies } from './plan-store.ts'
 import { problemLines } from './planner.ts'
 import { scheduleProblems } from './schedule.ts'
 
-export interface PolicyReviewOptions {
+interface PolicyReviewOptions {
   readonly policies: Policies
   readonly leading: Leading
   readonly clock: Clock

@@ -9,7 +9,7 @@ export type Trigger =
   | { readonly kind: 'asked'; readonly key: string; readonly value: string }
   | { readonly kind: 'schedule'; readonly key: string; readonly atMs: number }
 
-export type Due =
+type Due =
   | { readonly kind: 'now'; readonly trigger: Trigger }
   | { readonly kind: 'at'; readonly atMs: number }
   /** Only when asked. */

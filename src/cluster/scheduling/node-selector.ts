@@ -4,7 +4,7 @@ import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod
 import { labelSelectorOf, type Selector, type SelectorOperator, type SelectorRequirement, selectorOf } from '#kube/selector.ts'
 
 /** Whether a term holds of a node; a term whose expressions make no sense holds of none. */
-export type NodeTest = (node: Node) => boolean
+type NodeTest = (node: Node) => boolean
 
 const operators: Readonly<Record<string, SelectorOperator>> = {
   In: 'in',

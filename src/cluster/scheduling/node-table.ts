@@ -12,7 +12,7 @@ export interface Topology {
 }
 
 /** One image name: how big the first node that has it says it is, and which nodes have it. */
-export interface NodeImage {
+interface NodeImage {
   readonly sizeBytes: number
   readonly nodes: readonly number[]
 }

@@ -42,7 +42,7 @@ export interface Evaluation {
   readonly preemption: string
 }
 
-export interface OutcomeParts {
+interface OutcomeParts {
   readonly table: NodeTable
   readonly settings: SchedulerSettings
   readonly pod: PodState

@@ -22,7 +22,7 @@ export function nodesToFind(nodes: number, percentage: number): number {
   return Math.max(fewestNodes, Math.floor((nodes * share) / 100))
 }
 
-export interface WeightedRaw {
+interface WeightedRaw {
   /** By position in the feasible nodes; more than one where the raw scores too depend on which nodes are found, `undefined`: too many. */
   readonly variants: readonly Float64Array[] | undefined
   readonly normalisation: Normalisation

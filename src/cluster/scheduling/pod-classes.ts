@@ -13,12 +13,12 @@ export interface AffinityTerm {
   readonly namespaceSelector: Selector
 }
 
-export interface WeightedTerm extends AffinityTerm {
+interface WeightedTerm extends AffinityTerm {
   /** Below 0 for anti-affinity. */
   readonly weight: number
 }
 
-export interface AffinityTerms {
+interface AffinityTerms {
   readonly required: readonly AffinityTerm[]
   readonly requiredAnti: readonly AffinityTerm[]
   /** Preferred affinity and, with weights below 0, anti-affinity. */

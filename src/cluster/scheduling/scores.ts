@@ -20,7 +20,7 @@ export interface RawScore {
   readonly variants: readonly Float64Array[] | undefined
 }
 
-export interface ScoredNodes {
+interface ScoredNodes {
   /** Indexes of the feasible nodes. */
   readonly feasible: Int32Array
   /** How many of them the scheduler finds. */

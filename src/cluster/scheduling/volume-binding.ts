@@ -17,13 +17,13 @@ import {
 } from './volume-objects.ts'
 
 /** The claims of a pod, sorted by what has to be done for them. */
-export interface PodClaims {
+interface PodClaims {
   readonly bound: readonly PersistentVolumeClaim[]
   /** Wait for the pod to have a node. */
   readonly waiting: readonly PersistentVolumeClaim[]
 }
 
-export type ClaimsReading =
+type ClaimsReading =
   | { readonly kind: 'claims'; readonly claims: PodClaims }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
 
@@ -32,7 +32,7 @@ const nothingToBind = "node(s) didn't find available persistent volumes to bind"
 const notEnoughSpace = 'node(s) did not have enough free storage'
 const volumeMissing = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'
 
-export interface ClaimName {
+interface ClaimName {
   readonly name: string
   readonly isEphemeral: boolean
 }

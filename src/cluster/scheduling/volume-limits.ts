@@ -8,7 +8,7 @@ import { type Refusal, refusal } from './refusal.ts'
 import { claimNames, notFound } from './volume-binding.ts'
 import { claimClass, type VolumeObjects } from './volume-objects.ts'
 
-export type VolumeCheck =
+type VolumeCheck =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'filter'; readonly filter: (node: number) => Refusal | undefined }
 

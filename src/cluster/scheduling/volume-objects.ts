@@ -3,18 +3,18 @@
 import type { CSINode, KubeObject, LabelSelector, PersistentVolume, PersistentVolumeClaim, StorageClass } from '#kube/objects.ts'
 import type { ClusterState } from '../cluster-state.ts'
 
-export interface CSIDriver extends KubeObject {
+interface CSIDriver extends KubeObject {
   readonly spec: { readonly storageCapacity?: boolean }
 }
 
-export interface CSIStorageCapacity extends KubeObject {
+interface CSIStorageCapacity extends KubeObject {
   readonly storageClassName: string
   readonly nodeTopology?: LabelSelector
   readonly capacity?: string | number
   readonly maximumVolumeSize?: string | number
 }
 
-export interface VolumeAttachment extends KubeObject {
+interface VolumeAttachment extends KubeObject {
   readonly spec: {
     readonly attacher?: string
     readonly nodeName?: string

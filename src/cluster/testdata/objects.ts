@@ -2,7 +2,7 @@
 
 import type { Container, KubeObject, Node, NodeSpec, OwnerReference, Pod, PodSpec, PodStatus } from '#kube/objects.ts'
 
-export interface NodeOptions extends NodeSpec {
+interface NodeOptions extends NodeSpec {
   readonly cpu?: string
   readonly memory?: string
   readonly pods?: string

@@ -17,7 +17,7 @@ export const evictPermission: Permission = {
   because: 'moves a pod',
 }
 
-export type EvictOutcome =
+type EvictOutcome =
   | { readonly kind: 'evicted' }
   /** It was not there, or another pod has its name: the one that was meant is gone. */
   | { readonly kind: 'already-gone' }

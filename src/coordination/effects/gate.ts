@@ -20,7 +20,7 @@ export const gatePermission: Permission = {
 /** Holds a replacement back until its node is chosen. */
 export const landingGate = 'ballast.dev/landing'
 
-export type GateOutcome =
+type GateOutcome =
   | { readonly kind: 'opened'; readonly pod: Pod }
   | { readonly kind: 'not-gated' }
   | { readonly kind: 'gone' }

@@ -19,7 +19,7 @@ export const restartPermission: Permission = {
 /** What `kubectl rollout restart` writes too. */
 export const restartedAtAnnotation = 'kubectl.kubernetes.io/restartedAt'
 
-export type RestartOutcome =
+type RestartOutcome =
   | { readonly kind: 'restarted'; readonly generation: number }
   | { readonly kind: 'gone' }
   /** Another object has the name, or a policy forbids the change. */
@@ -32,7 +32,7 @@ const resourceOfKind: Readonly<Record<string, GroupVersionResource>> = {
 }
 
 /** What the template of a restarted workload says: the permit's own time, so that a second call changes nothing. */
-export function restartMark(permit: Permit): string {
+function restartMark(permit: Permit): string {
   return new Date(permit.record.grant.atMs).toISOString()
 }
 

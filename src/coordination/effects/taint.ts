@@ -15,7 +15,7 @@ export const taintPermission: Permission = {
   because: 'sets and removes taints of ours',
 }
 
-export type TaintOutcome =
+type TaintOutcome =
   | { readonly kind: 'written'; readonly node: Node }
   | { readonly kind: 'unchanged'; readonly node: Node }
   | { readonly kind: 'gone' }

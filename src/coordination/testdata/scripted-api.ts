@@ -13,12 +13,12 @@ export const startMs = Date.parse('2026-03-02T04:00:00Z')
 
 export type Answer = { readonly status: number; readonly body: unknown } | 'broken'
 
-export interface Script {
+interface Script {
   /** `POST /api/v1/…` (without query) → answers in turn; the last one stays. */
   readonly [request: string]: readonly Answer[]
 }
 
-export interface Scripted {
+interface Scripted {
   readonly context: EffectContext
   readonly clock: VirtualClock
   readonly api: Api

@@ -30,7 +30,7 @@ interface AnswerNotes {
   readonly auditAnnotations?: Readonly<Record<string, string>>
 }
 
-export type ValidatingAnswer =
+type ValidatingAnswer =
   | ({ readonly kind: 'allowed' } & AnswerNotes)
   | ({
       readonly kind: 'denied'
@@ -51,7 +51,7 @@ interface WebhookCommon {
   readonly failurePolicy: 'Ignore' | 'Fail'
 }
 
-export interface ValidatingWebhook extends WebhookCommon {
+interface ValidatingWebhook extends WebhookCommon {
   readonly kind: 'validating'
   handle(request: AdmissionRequest, signal: AbortSignal): Promise<ValidatingAnswer> | ValidatingAnswer
 }

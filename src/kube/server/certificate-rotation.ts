@@ -72,7 +72,7 @@ export function nextStep(state: CertificateState | undefined, injection: Injecti
   }
 }
 
-export interface RotationNames {
+interface RotationNames {
   readonly authorityName: string
   readonly leaf: Omit<LeafRequest, 'nowMs'>
 }

@@ -106,7 +106,7 @@ export function serviceDnsNames(service: string, namespace: string): readonly st
   return [service, `${service}.${namespace}`, `${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`]
 }
 
-export interface CertificateLife {
+interface CertificateLife {
   readonly notBeforeMs: number
   readonly notAfterMs: number
 }

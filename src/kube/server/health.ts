@@ -24,7 +24,7 @@ export interface HealthOptions {
   readonly log: Log
 }
 
-export interface HealthReply {
+interface HealthReply {
   readonly status: number
   readonly contentType: string
   readonly body: string
@@ -123,7 +123,7 @@ export function eventLoopCheck(clock: Clock): HealthCheck & Disposable {
   }
 }
 
-export interface HealthServer extends AsyncDisposable {
+interface HealthServer extends AsyncDisposable {
   readonly port: number
 }
 

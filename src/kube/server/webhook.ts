@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:https'
 import { type AdmissionSurroundings, answerAdmission, type Webhook, type WebhookReply } from './admission.ts'
 import type { KeyPair } from './certificates.ts'
 
-export interface WebhookServerOptions extends AdmissionSurroundings {
+interface WebhookServerOptions extends AdmissionSurroundings {
   readonly webhooks: readonly Webhook[]
   readonly tls: KeyPair
   /** 0 takes any free port. */

@@ -10,7 +10,7 @@ export interface RandomCluster {
   readonly goals: readonly Goal[]
 }
 
-export interface RandomClusterLimits {
+interface RandomClusterLimits {
   readonly nodes: readonly [least: number, most: number]
   /** Movable and other pods together stop here. */
   readonly mostPods: number

@@ -5,7 +5,7 @@ import type { KubeObject, OwnerReference, PodDisruptionBudget } from '#kube/obje
 import { labelSelectorOf } from '#kube/selector.ts'
 import type { StandingPod, World } from './world.ts'
 
-export interface BudgetCount {
+interface BudgetCount {
   readonly name: string
   readonly expected: number
   readonly desired: number

@@ -6,7 +6,7 @@ import { untoleratedTaint } from '#kube/tolerations.ts'
 import type { StandingNode, StandingPod, World } from './world.ts'
 
 /** What speaks against it: a rule and its facts. */
-export interface Objection {
+interface Objection {
   readonly rule: string
   readonly found: string
 }

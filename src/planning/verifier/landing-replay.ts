@@ -8,7 +8,7 @@ import type { KubeObject, NodeSelectorTerm, Taint } from '#kube/objects.ts'
 import type { Move } from '../plan-record.ts'
 import type { Sums } from './world.ts'
 
-export type SeenLanding = { readonly nodes: readonly string[]; readonly totals: Readonly<Sums> } | { readonly missing: string }
+type SeenLanding = { readonly nodes: readonly string[]; readonly totals: Readonly<Sums> } | { readonly missing: string }
 
 const softTaint: Taint = { key: 'ballast.dev/rebalance', value: 'verified', effect: 'PreferNoSchedule' }
 

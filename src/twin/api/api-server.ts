@@ -28,8 +28,3 @@ export interface User {
 export function timestamp(ms: number): string {
   return `${new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19)}Z`
 }
-
-/** The time with microseconds, as `MicroTime` fields have it. */
-export function microTimestamp(ms: number): string {
-  return new Date(ms).toISOString().replace('Z', '000Z')
-}

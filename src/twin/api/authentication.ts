@@ -30,7 +30,7 @@ export async function authenticate(
 }
 
 /** Whether `user` may do `verb` on an impersonated user, group, uid or extra. */
-export type MayImpersonate = (
+type MayImpersonate = (
   user: User,
   resource: 'users' | 'groups' | 'uids' | 'serviceaccounts' | 'userextras',
   name: string,

@@ -6,7 +6,7 @@ import type { User } from './api-server.ts'
 import type { PathRequest } from './request.ts'
 
 /** What is to be allowed: RBAC's attributes of a request on a resource. */
-export interface ResourceAttributes {
+interface ResourceAttributes {
   readonly kind: 'resource'
   readonly verb: string
   readonly group: string
@@ -109,7 +109,7 @@ function subjectOf(binding: KubeObject, user: User, namespace: string | undefine
 }
 
 /** Whether one rule allows it. */
-export function covers(rule: Draft, attributes: Attributes): boolean {
+function covers(rule: Draft, attributes: Attributes): boolean {
   if (!includes(rule, 'verbs', attributes.verb)) return false
   if (attributes.kind === 'path')
     return listAt(rule, 'nonResourceURLs').some(pattern => matchesPath(String(pattern), attributes.path))

@@ -5,7 +5,7 @@ import { draftOf, itemsAt, setAt, textAt } from '../json-value.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
 import { asStored, type WriteOptions, type WritePipeline } from './write-pipeline.ts'
 
-export interface BindingTarget {
+interface BindingTarget {
   readonly namespace: string
   readonly pod: string
   readonly node: string

@@ -5,7 +5,7 @@ import { isFields, isSame } from '../json-value.ts'
 import { CelError, type Expression, parseCel } from './cel-syntax.ts'
 import { compilePattern } from './patterns.ts'
 
-export type CelOutcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string }
+type CelOutcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string }
 
 type Scope = Readonly<Record<string, unknown>>
 

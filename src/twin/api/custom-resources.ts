@@ -7,7 +7,7 @@ import { guessedPlural, versionOrder } from './resource-registry.ts'
 import { type CustomVersion, type ResourceType, type Subresource, splitApiVersion } from './resource-type.ts'
 import { asStored } from './write-pipeline.ts'
 
-export const definitionsKey: ResourceKey = 'customresourcedefinitions.apiextensions.k8s.io'
+const definitionsKey: ResourceKey = 'customresourcedefinitions.apiextensions.k8s.io'
 
 const standardVerbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'] as const
 const subresourceVerbs = ['get', 'patch', 'update'] as const

@@ -178,7 +178,7 @@ function containerDefaults(container: Draft, usesHostNetwork: boolean): void {
 }
 
 /** An image without tag and digest, or with the tag `latest`. */
-export function isLatest(image: string): boolean {
+function isLatest(image: string): boolean {
   if (image.includes('@')) return false
   const name = image.slice(image.lastIndexOf('/') + 1)
   const colon = name.indexOf(':')

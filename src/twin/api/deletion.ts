@@ -9,7 +9,7 @@ import { withdraw } from './custom-resources.ts'
 import type { ResourceType } from './resource-type.ts'
 import { asStored, subjectOf, type WritePipeline } from './write-pipeline.ts'
 
-export interface DeletionOutcome {
+interface DeletionOutcome {
   readonly object: KubeObject
   readonly isGone: boolean
 }

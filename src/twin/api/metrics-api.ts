@@ -10,7 +10,7 @@ import type { TwinResponse } from './request.ts'
 import { selectionOf } from './selection.ts'
 import { subjectOf } from './write-pipeline.ts'
 
-export interface MeasuredUsage {
+interface MeasuredUsage {
   readonly cpuNanocores: number
   readonly memoryBytes: number
 }

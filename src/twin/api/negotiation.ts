@@ -47,7 +47,7 @@ function encodingOf(type: string): 'json' | 'yaml' | undefined {
   return type === 'application/yaml' ? 'yaml' : undefined
 }
 
-export function notAcceptable(): StatusError {
+function notAcceptable(): StatusError {
   const message =
     'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'
   return new StatusError(statusBody(406, message, 'NotAcceptable'))

@@ -354,7 +354,7 @@ function missingManager(): StatusError {
 }
 
 /** DeleteOptions of the body, or of the query. */
-export function deletionChoice(request: TwinRequest): DeletionChoice {
+function deletionChoice(request: TwinRequest): DeletionChoice {
   const body = request.body.byteLength === 0 ? {} : decodeBody(request.headers['content-type'], request.body).value
   const { query } = request
   const text = (name: string) => textAt(body, name) ?? query.get(name) ?? undefined

@@ -4,7 +4,7 @@ import { type Pattern, parsePattern } from '#kube/regex.ts'
 const compiled = new Map<string, Pattern | undefined>()
 const mostCompiled = 10_000
 
-export interface CompiledPattern {
+interface CompiledPattern {
   /** True where the pattern is found; a pattern that does not parse matches everything. */
   test(text: string): boolean
 }

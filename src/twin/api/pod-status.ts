@@ -3,7 +3,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { type Draft, fieldsAt, itemsAt, numberAt, textAt } from '../json-value.ts'
 import { ageOf } from './ages.ts'
 
-export interface PodWords {
+interface PodWords {
   readonly ready: string
   readonly status: string
   readonly restarts: string

@@ -9,7 +9,7 @@ import { apiVersionOf, type ResourceType, splitApiVersion } from './resource-typ
 import { noQuantity, settleValues } from './stored-values.ts'
 import { noteWarnings } from './warnings.ts'
 
-export interface DecodedObject {
+interface DecodedObject {
   readonly draft: Draft
   /** Texts of Warning headers. */
   readonly warnings: readonly string[]

@@ -36,7 +36,7 @@ export type TwinResponse =
 export type Handler = (request: TwinRequest) => Promise<TwinResponse>
 
 /** The verbs of RBAC and discovery. */
-export type ApiVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
+type ApiVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
 
 /** What a path below `/api` or `/apis` names. */
 export interface ResourceRequest {

@@ -19,7 +19,7 @@ import { tokenAsk } from './tokens.ts'
 import { answerWatch } from './watch.ts'
 import { subjectOf } from './write-pipeline.ts'
 
-export interface HandlerParts extends WriteParts, ReviewParts {
+interface HandlerParts extends WriteParts, ReviewParts {
   /** Where usage comes from; undefined while nothing is simulated. */
   usage(): UsageSource | undefined
 }

@@ -61,11 +61,6 @@ export function qualifiedResource(type: { readonly group: string; readonly plura
   return type.group === '' ? type.plural : `${type.plural}.${type.group}`
 }
 
-/** `Pod`, `Deployment.apps`: how error texts name a kind. */
-export function qualifiedKind(type: { readonly group: string; readonly kind: string }): string {
-  return type.group === '' ? type.kind : `${type.kind}.${type.group}`
-}
-
 export function splitApiVersion(apiVersion: string): { readonly group: string; readonly version: string } {
   const slash = apiVersion.indexOf('/')
   return slash < 0

@@ -1,7 +1,7 @@
 // `/version`: which Kubernetes is simulated.
 import type { Draft } from '../json-value.ts'
 
-export const oldestMinor = 32
+const oldestMinor = 32
 export const newestMinor = 36
 
 export function versionDocument(minor: number): Draft {

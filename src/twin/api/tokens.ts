@@ -20,7 +20,7 @@ export interface TokenAsk {
   readonly bound?: { readonly kind: 'Pod' | 'Secret' | 'Node'; readonly name: string; readonly uid: string }
 }
 
-export interface IssuedToken {
+interface IssuedToken {
   readonly token: string
   /** RFC 3339. */
   readonly expires: string
@@ -28,7 +28,7 @@ export interface IssuedToken {
 }
 
 /** Whether a token speaks for a user. */
-export type TokenVerdict =
+type TokenVerdict =
   | { readonly ok: true; readonly user: User; readonly audiences: readonly string[] }
   | { readonly ok: false; readonly problem: string }
 

@@ -3,10 +3,10 @@ import { Agent, request } from 'undici'
 import { type Draft, isFields, numberAt, textAt } from '../json-value.ts'
 import type { Store } from '../store.ts'
 
-export type CallOutcome = { readonly ok: true; readonly value: Draft } | { readonly ok: false; readonly problem: string }
+type CallOutcome = { readonly ok: true; readonly value: Draft } | { readonly ok: false; readonly problem: string }
 export type CallWebhook = (clientConfig: Draft, review: Draft, timeoutMs: number) => Promise<CallOutcome>
 
-export const endpointAnnotation = 'ballast.dev/twin-endpoint'
+const endpointAnnotation = 'ballast.dev/twin-endpoint'
 const longestAnswerBytes = 3 * 1024 * 1024
 
 /** Calls webhooks for real; times are real time. */

@@ -13,7 +13,7 @@ import { apiVersionOf, type ResourceType } from './resource-type.ts'
 import type { CallWebhook } from './webhook-call.ts'
 import type { WriteOptions } from './write-pipeline.ts'
 
-export interface AdmissionInput {
+interface AdmissionInput {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE'
   readonly object: Draft
   readonly existing: KubeObject | undefined

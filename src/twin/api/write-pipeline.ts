@@ -22,7 +22,7 @@ import { type ApiServer, timestamp, type User } from './api-server.ts'
 import { setDefaults } from './defaults.ts'
 import { generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
 import { admitToQuotas } from './resource-quotas.ts'
-import { apiVersionOf, hasSubresource, qualifiedResource, type ResourceType } from './resource-type.ts'
+import { apiVersionOf, qualifiedResource, type ResourceType } from './resource-type.ts'
 import { validateCreate, validateUpdate } from './validation.ts'
 
 export interface WriteOptions {
@@ -215,7 +215,7 @@ function missingResourceVersion(type: ResourceType, name: string): StatusError {
 }
 
 /** An object whose deletion was asked for and that nothing holds any more. */
-export function isGone(object: KubeObject): boolean {
+function isGone(object: KubeObject): boolean {
   const { deletionTimestamp, finalizers, deletionGracePeriodSeconds } = object.metadata
   if (deletionTimestamp === undefined || (finalizers?.length ?? 0) > 0) return false
   return (deletionGracePeriodSeconds ?? 0) === 0 && listAt(object, 'spec', 'finalizers').length === 0
@@ -230,8 +230,4 @@ function withoutTimes(object: Draft | KubeObject): Draft {
   const metadata = fieldsAt(object, 'metadata') ?? {}
   const entries = listAt(metadata, 'managedFields').map(entry => ({ ...fieldsAt({ entry }, 'entry'), time: undefined }))
   return { ...object, metadata: { ...metadata, managedFields: entries.length === 0 ? undefined : entries } }
-}
-
-export function hasStatus(type: ResourceType): boolean {
-  return hasSubresource(type, 'status')
 }

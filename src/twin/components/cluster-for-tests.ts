@@ -130,7 +130,7 @@ export function testNodes(count: number): readonly KubeObject[] {
   return Array.from({ length: count }, (_, index) => testNode(`n${index + 1}`))
 }
 
-export interface TemplateShape {
+interface TemplateShape {
   readonly image?: string
   readonly cpu?: string
   readonly annotations?: Readonly<Record<string, string>>

@@ -9,7 +9,7 @@ import { controllerReference, templateHash, templateText } from './pod-template.
 
 export const revisionHashLabel = 'controller-revision-hash'
 
-export interface RevisionOwner extends KubeObject {
+interface RevisionOwner extends KubeObject {
   readonly spec: { readonly template: PodTemplateSpec; readonly [field: string]: unknown }
 }
 
@@ -20,7 +20,7 @@ export interface Revisions {
   readonly update: ControllerRevision
 }
 
-export interface RevisionChoice {
+interface RevisionChoice {
   readonly owner: RevisionOwner
   readonly writer: Writer
   /** Name for the first revision of an owner that has none, as a dump without ControllerRevisions leaves it. */

@@ -76,7 +76,7 @@ export interface DaemonInput {
   readonly isOnDelete: boolean
 }
 
-export interface DaemonActions {
+interface DaemonActions {
   readonly create: readonly string[]
   readonly remove: readonly string[]
 }

@@ -27,7 +27,7 @@ export interface StatusInput {
   readonly nowMs: number
 }
 
-export interface DeploymentStatus {
+interface DeploymentStatus {
   readonly observedGeneration: number
   readonly replicas: number
   readonly updatedReplicas: number

@@ -3,7 +3,7 @@ import type { Pod } from '#kube/objects.ts'
 import type { EndpointService, ServicePort } from './kinds.ts'
 import { isFinished, isReady, isTerminating } from './pod-state.ts'
 
-export interface ResolvedPort {
+interface ResolvedPort {
   readonly name: string
   readonly port: number
   readonly protocol: string

@@ -7,7 +7,7 @@ const definitions = 'customresourcedefinitions.apiextensions.k8s.io'
 /** Nothing owns these and they own nothing. */
 const leftOut = new Set(['events', 'pods.metrics.k8s.io', 'nodes.metrics.k8s.io'])
 
-export type EveryHandler = (resource: string, event: KindEvent<KubeObject>) => void
+type EveryHandler = (resource: string, event: KindEvent<KubeObject>) => void
 
 /** Calls `handler` for each object there is, as ADDED, and after each commit. */
 export function watchEverything(context: ComponentContext, name: string, handler: EveryHandler): void {

@@ -25,7 +25,7 @@ export interface JobDecision {
   readonly remove: readonly string[]
 }
 
-export interface JobInput {
+interface JobInput {
   readonly job: Job
   readonly counts: JobCounts
   /** Pods that are neither finished nor terminating. */
@@ -106,7 +106,7 @@ export function indexOf(pod: Pod): number {
   return text !== undefined && /^[0-9]{1,9}$/.test(text) ? Number(text) : -1
 }
 
-export type PodVerdict =
+type PodVerdict =
   | { readonly kind: 'running' }
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'failed'; readonly counts: boolean; readonly failJob: string | undefined }

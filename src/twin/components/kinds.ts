@@ -21,7 +21,7 @@ import type {
   StorageClass,
 } from '#kube/objects.ts'
 
-export interface Lease extends KubeObject {
+interface Lease extends KubeObject {
   readonly spec?: {
     readonly holderIdentity?: string
     readonly leaseDurationSeconds?: number

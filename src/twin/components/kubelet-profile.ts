@@ -102,7 +102,7 @@ export function runForMs(pod: Pod): number | undefined {
   return jobRunKinds.has(controllerOf(pod)?.kind ?? '') ? jobRunMs : undefined
 }
 
-export type SimulatedFailure = 'CrashLoopBackOff' | 'OOMKilled' | 'Error' | 'ImagePullBackOff' | 'CreateContainerConfigError'
+type SimulatedFailure = 'CrashLoopBackOff' | 'OOMKilled' | 'Error' | 'ImagePullBackOff' | 'CreateContainerConfigError'
 const failures: readonly string[] = ['CrashLoopBackOff', 'OOMKilled', 'Error', 'ImagePullBackOff', 'CreateContainerConfigError']
 
 /** What the pod is told to suffer from. */

@@ -19,7 +19,7 @@ interface Entry {
   isCancelled: boolean
 }
 
-export type KeyHandler = (key: string) => void | Promise<void>
+type KeyHandler = (key: string) => void | Promise<void>
 
 interface QueueState {
   readonly name: string

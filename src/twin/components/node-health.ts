@@ -2,8 +2,8 @@
 import type { Condition, Node, Taint } from '#kube/objects.ts'
 import { conditionOf } from './pod-state.ts'
 
-export const unreachable = 'node.kubernetes.io/unreachable'
-export const notReady = 'node.kubernetes.io/not-ready'
+const unreachable = 'node.kubernetes.io/unreachable'
+const notReady = 'node.kubernetes.io/not-ready'
 const unschedulable = 'node.kubernetes.io/unschedulable'
 
 /** Taints that follow a condition: the status that sets them, by type. */

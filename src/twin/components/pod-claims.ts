@@ -8,7 +8,7 @@ import type { ComponentContext } from './component.ts'
 import { controllerOf, isActive, isTerminating } from './pod-state.ts'
 import { controllerReference } from './pod-template.ts'
 
-export interface Claim {
+interface Claim {
   readonly owner: KubeObject
   readonly selector: Selector
   readonly writer: Writer

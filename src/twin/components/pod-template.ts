@@ -66,7 +66,7 @@ export function controllerReference(owner: {
   }
 }
 
-export interface PodIdentity {
+interface PodIdentity {
   /** Exactly one of the two. */
   readonly name?: string
   readonly generateName?: string

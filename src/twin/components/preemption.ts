@@ -6,7 +6,7 @@ import { budgetSelector } from '#cluster/disruption-budget.ts'
 import type { Placement } from '#cluster/placement.ts'
 import type { PodDisruptionBudget } from '#kube/objects.ts'
 
-export interface PreemptionInput {
+interface PreemptionInput {
   readonly placement: Placement
   readonly pod: PodState
   /** Pods that stand on a node, finished ones left out. */
@@ -14,7 +14,7 @@ export interface PreemptionInput {
   readonly budgets: readonly PodDisruptionBudget[]
 }
 
-export interface Preemption {
+interface Preemption {
   readonly node: string
   /** Most important first. */
   readonly victims: readonly PodState[]

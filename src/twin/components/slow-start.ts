@@ -1,7 +1,7 @@
 // Creating many objects without hammering: batches of 1, 2, 4, … until one fails, as upstream's controllers do.
 import { StatusError } from '#kube/status.ts'
 
-export interface BatchOutcome {
+interface BatchOutcome {
   readonly created: number
   /** What the first failing batch met last; nothing after that batch was tried. */
   readonly error: Error | undefined

@@ -5,7 +5,7 @@ import type { Writer } from '../access.ts'
 import type { ComponentContext } from './component.ts'
 import { canonicalText } from './pod-template.ts'
 
-export interface NamedClaim {
+interface NamedClaim {
   readonly volume: { readonly name: string; readonly persistentVolumeClaim: { readonly claimName: string } }
   readonly claim: KubeObject
 }
@@ -41,7 +41,7 @@ export function makeClaim({ access, view }: ComponentContext, { claim }: NamedCl
   }
 }
 
-export interface Retention {
+interface Retention {
   readonly pods: readonly Pod[]
   readonly ordinalOf: (pod: Pod) => number | undefined
   readonly writer: Writer

@@ -6,13 +6,13 @@ import type { ClusterAccess } from '../access.ts'
 import { controllerOf, isFinished, isTerminating, keyOf } from './pod-state.ts'
 import type { ClusterView } from './view.ts'
 
-export interface Usage {
+interface Usage {
   /** Billionths of a core. */
   readonly cpuNanocores: number
   readonly memoryBytes: number
 }
 
-export interface ContainerUsage extends Usage {
+interface ContainerUsage extends Usage {
   readonly name: string
 }
 

@@ -150,7 +150,7 @@ export function isSameManager(left: Ownership, right: Ownership): boolean {
   )
 }
 
-export function ownershipBy(server: ApiServer, type: ResourceType, options: WriteOptions, fields: FieldSet): Ownership {
+function ownershipBy(server: ApiServer, type: ResourceType, options: WriteOptions, fields: FieldSet): Ownership {
   return {
     manager: options.manager,
     operation: 'Update',

@@ -23,7 +23,7 @@ import {
 import { keepLastApplied, lastAppliedFields } from './last-applied.ts'
 import { isSameManager, type Ownership, ownershipsOf, writeOwnerships } from './managed-fields.ts'
 
-export interface ApplyOptions extends WriteOptions {
+interface ApplyOptions extends WriteOptions {
   /** Take what others own. */
   readonly isForced: boolean
 }

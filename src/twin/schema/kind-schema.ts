@@ -20,7 +20,7 @@ function permissive(name: string): StructSchema {
 }
 
 /** A structural schema of a CustomResourceDefinition, with apiVersion, kind and metadata added. */
-export function customSchema(definition: Draft): StructSchema {
+function customSchema(definition: Draft): StructSchema {
   let schema = customSchemas.get(definition)
   if (schema === undefined) {
     const converted = convert(definition)
