@@ -10,7 +10,8 @@ export interface DeploymentOptions {
 
 /** A small Deployment in the namespace default. */
 export function deploymentManifest(options: DeploymentOptions = {}): string {
-  const { name = 'web', replicas = 2, image = 'nginx:1.27', nodeSelector = '' } = options
+  const { name = 'web', replicas = 2, image = 'nginx:1.27', nodeSelector } = options
+  const selector = nodeSelector === undefined ? '' : `\n      nodeSelector: {${nodeSelector}}`
   return `
 apiVersion: apps/v1
 kind: Deployment
@@ -24,8 +25,7 @@ spec:
   template:
     metadata: {labels: {app: ${name}}}
     spec:
-      terminationGracePeriodSeconds: 1
-      nodeSelector: {${nodeSelector}}
+      terminationGracePeriodSeconds: 1${selector}
       containers:
       - name: web
         image: ${image}
