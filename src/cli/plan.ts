@@ -73,12 +73,17 @@ function addExplain(plan: Command, surroundings: Surroundings): void {
     .action(async (pod: string, _options: SourceOptions, command: Command) => {
       const options = command.optsWithGlobals<PlanOptions>()
       const cluster = await loadCluster(options, surroundings)
-      const state = cluster.state.pods.get(pod)
-      if (state === undefined)
-        throw new CommandRefused(`no pod ${JSON.stringify(pod)} in ${cluster.shown}; name it as NAMESPACE/POD`)
+      if (!cluster.state.pods.has(pod)) throw new CommandRefused(noSuchPod(pod, cluster))
       const { input, made } = await planFor(policyOf(cluster, options), cluster, surroundings)
       for (const line of explainPod(input, made, pod)) surroundings.terminal.write(line)
     })
+}
+
+/** Names pods that begin as the one asked for: a workload's name is what people remember. */
+function noSuchPod(pod: string, cluster: LoadedCluster): string {
+  const near = [...cluster.state.pods.keys()].filter(key => key.startsWith(pod)).slice(0, 3)
+  const hint = near.length === 0 ? 'name it as NAMESPACE/POD' : `did you mean ${near.join(' or ')}?`
+  return `no pod ${JSON.stringify(pod)} in ${cluster.shown}; ${hint}`
 }
 
 /** The policy that is asked for. @throws CommandRefused when there is none, or several and none is named */

@@ -1,8 +1,8 @@
 // Why one pod moves or stays, and what would change that.
 
 import type { PlanInput } from './plan-input.ts'
-import type { Move, Plan } from './plan-record.ts'
-import { goalSentence, reasonText, remedySentence, staySentence } from './sentences.ts'
+import type { Amounts, Move, Plan } from './plan-record.ts'
+import { amountText, goalSentence, reasonText, remedySentence, staySentence } from './sentences.ts'
 
 /** Lines for people about the pod `namespace/name`, the answer first. A pod that is not in the cluster is said to be so. */
 export function explainPod(input: PlanInput, plan: Plan, key: string): readonly string[] {
@@ -30,9 +30,10 @@ function movesBecause(plan: Plan, move: Move): readonly string[] {
   )
   const { requests, freeBefore, freeAfter, landing, budget } = move.certificate
   const how = move.action === 'surge' ? 'its replacement is Ready before it goes' : 'it is evicted by the eviction API'
-  const amounts = Object.keys(requests).map(
-    resource => `${resource} ${requests[resource]} of ${freeBefore[resource] ?? 0} free, ${freeAfter[resource] ?? 0} left`,
-  )
+  const amounts = Object.keys(requests).map(resource => {
+    const text = (amounts: Amounts) => amountText(amounts[resource] ?? 0, resource)
+    return `${resource} ${text(requests)} of ${text(freeBefore)} free, ${text(freeAfter)} left`
+  })
   return [
     `${key} moves from ${move.from} to ${move.to} as ${move.id} of wave ${move.wave}: ${how}`,
     ...goals.map(goal => `  for ${goalSentence(goal)}`),

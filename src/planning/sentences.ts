@@ -196,7 +196,8 @@ function named(noun: string, names: readonly string[]): string {
   return `${noun}${names.length === 1 ? '' : 's'} ${shown}${rest > 0 ? ` and ${rest} more` : ''}`
 }
 
-function amountText(value: number, resource: string): string {
+/** An amount with its unit, as people write it: `500m`, `3072Mi`, a plain count. */
+export function amountText(value: number, resource: string): string {
   if (resource === 'cpu') return `${value}m`
   return resource === 'memory' ? `${Math.ceil(value / 2 ** 20)}Mi` : String(value)
 }
