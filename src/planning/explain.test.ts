@@ -39,7 +39,7 @@ test('a pod that moves: where to, for which goal, with what room and budget', ()
   const text = about(`${move?.pod.namespace}/${move?.pod.name}`)
   expect(text).toContain(`moves from talos00 to talos03 as ${move?.id} of wave ${move?.wave}: it is evicted`)
   expect(text).toContain('goal cp-light: talos00 cpu requests below 70 %')
-  expect(text).toContain(`cpu ${move?.certificate.requests['cpu']} of ${move?.certificate.freeBefore['cpu']} free`)
+  expect(text).toContain(`cpu ${move?.certificate.requests['cpu']}m of ${move?.certificate.freeBefore['cpu']}m free`)
   expect(text).toContain(`PodDisruptionBudget ${move?.workload.name} allows`)
 })
 
