@@ -28,16 +28,18 @@ export interface SourceFile {
   readonly text: string
 }
 
-interface SyntaxNode {
+/** A node of the syntax tree, as ESTree names it. */
+export interface SyntaxNode {
   readonly type: string
   readonly start: number
   readonly [field: string]: unknown
 }
 
-const isNode = (value: unknown): value is SyntaxNode =>
+export const isNode = (value: unknown): value is SyntaxNode =>
   typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string'
 
-function visit(node: SyntaxNode, enter: (node: SyntaxNode) => void): void {
+/** Calls `enter` for `node` and everything below it, in the order of the text. */
+export function visit(node: SyntaxNode, enter: (node: SyntaxNode) => void): void {
   enter(node)
   for (const value of Object.values(node)) {
     if (Array.isArray(value)) {
@@ -46,20 +48,27 @@ function visit(node: SyntaxNode, enter: (node: SyntaxNode) => void): void {
   }
 }
 
-const identifier = (value: unknown): string | undefined =>
+/** An identifier's name; `undefined` for any other node. */
+export const identifier = (value: unknown): string | undefined =>
   isNode(value) && value.type === 'Identifier' ? String(value['name']) : undefined
 const nameOf = (value: unknown): string => identifier(value) ?? (isNode(value) ? String(value['value'] ?? '') : '')
 
-/** One file, parsed. @throws Error naming the file when it does not parse. */
-export function parseSource(path: string, text: string): SourceFile {
+/** A file's syntax tree. @throws Error naming the file when it does not parse. */
+export function syntaxOf(path: string, text: string): SyntaxNode {
   const { program, errors } = parseSync(path, text)
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`)
+  if (!isNode(program)) throw new Error(`${path}: no program`)
+  return program
+}
+
+/** One file, read for what the checks ask. @throws Error naming the file when it does not parse. */
+export function parseSource(path: string, text: string): SourceFile {
+  const program = syntaxOf(path, text)
   const lineAt = (offset: number) => text.slice(0, offset).split('\n').length
   const imports: Import[] = []
   const exports: Found[] = []
   const uses: Found[] = []
   const literals: Found[] = []
-  if (!isNode(program)) throw new Error(`${path}: no program`)
   visit(program, node => {
     const line = lineAt(node.start)
     switch (node.type) {
@@ -126,10 +135,14 @@ export function parseSource(path: string, text: string): SourceFile {
 
 /** Every TypeScript file below `folder`, in name order. */
 export function readTree(root: string, folder: string): SourceFile[] {
+  return filesBelow(root, folder).map(path => parseSource(path, readFileSync(join(root, path), 'utf8')))
+}
+
+/** The paths of `readTree`, from the project's root. */
+export function filesBelow(root: string, folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
     .map(entry => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .filter(path => !path.includes('node_modules/'))
     .sort()
-    .map(path => parseSource(path, readFileSync(join(root, path), 'utf8')))
 }

@@ -70,6 +70,8 @@ function namedEntries(root: Record<string, unknown>, list: string, key: string, 
   return entries
 }
 
+const missingCodes = { clusters: 'cluster-missing', users: 'user-missing', contexts: 'context-missing' } as const
+
 /** The first file that has an entry of a name, or a current context, wins. @throws InputError */
 export function fromKubeconfigs(files: readonly Kubeconfig[], context: string | undefined, warnings: string[]): ClusterConfig {
   const paths = files.map(file => file.path).join(', ')
@@ -80,7 +82,7 @@ export function fromKubeconfigs(files: readonly Kubeconfig[], context: string | 
   const find = (list: 'clusters' | 'users' | 'contexts', name: string, where: string): Entry => {
     const entry = files.map(file => file[list].get(name)).find(found => found !== undefined)
     if (entry !== undefined) return entry
-    throw inputError(`${list.slice(0, -1)}-missing`, where, name, `one of the ${list}: ${names(files, list)}`)
+    throw inputError(missingCodes[list], where, name, `one of the ${list}: ${names(files, list)}`)
   }
   const chosen = find('contexts', contextName, `${paths}: ${context === undefined ? 'current-context' : '--context'}`)
   const clusterName = textIn(chosen.fields['cluster']) ?? ''
