@@ -267,7 +267,12 @@ export const rebalancePlanStatus = z.object({
   steps: z.array(step).max(1_000).exactOptional(),
   unmovable: z
     .array(
-      z.object({ workload: z.string().max(600), reason: z.string().max(300), message: z.string().max(1024).exactOptional() }),
+      z.object({
+        workload: z.string().max(600),
+        pod: z.string().max(507).exactOptional().describe('namespace/name'),
+        reason: z.string().max(300),
+        message: z.string().max(1024).exactOptional(),
+      }),
     )
     .max(1_000)
     .exactOptional(),

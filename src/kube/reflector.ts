@@ -376,8 +376,12 @@ export class Reflector<T extends KubeObject> {
     const isAbsent = isNotFound(error)
     this.#state = isDenied ? 'denied' : isAbsent ? 'absent' : 'failing'
     const problem = messageOf(error)
-    if (problem !== this.#problem)
-      log.warn({ resource: this.#resource, state: this.#state, why: problem }, 'watch or list did not work')
+    if (problem !== this.#problem) {
+      const facts = { resource: this.#resource, state: this.#state, why: problem }
+      // A kind that nobody serves is no trouble: most clusters lack some that are asked for.
+      if (isAbsent) log.info(facts, 'kind is not served, looked for again now and then')
+      else log.warn(facts, 'watch or list did not work')
+    }
     this.#problem = problem
     await this.#pause(isDenied || isAbsent ? this.#deniedBackoff.nextMs() : this.#backoff.nextMs(), signal)
   }

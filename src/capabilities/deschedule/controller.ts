@@ -6,6 +6,7 @@ import type { Check, ControllerContext, Leading, Running } from '#coordination/c
 import { messageOf } from '#kube/log.ts'
 import type { Node } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
+import { formatTime } from '#kube/time.ts'
 import { snapshotHash } from '#planning/snapshot-hash.ts'
 import { capabilityName } from './api.ts'
 import { dropStrandedGates, landingWebhook, releaseHold } from './landing-gate.ts'
@@ -258,9 +259,7 @@ class DescheduleLoop {
       policy,
       status => ({
         ...status,
-        ...(trigger.kind === 'asked'
-          ? { lastPlanNow: trigger.value }
-          : { lastScheduleTime: new Date(trigger.atMs).toISOString() }),
+        ...(trigger.kind === 'asked' ? { lastPlanNow: trigger.value } : { lastScheduleTime: formatTime(trigger.atMs) }),
         ...(planned.kind === 'planned' ? { lastPlan: planned.plan.metadata.name } : {}),
         conditions: withCondition(
           status.conditions,
@@ -325,7 +324,7 @@ class DescheduleLoop {
       const changed = isSame ? undefined : await planIfChanged(this.#plannerContext(), policy, plan, signal)
       if (changed !== undefined)
         await replaceBy(this.#plannerContext(), plan, { by: changed, message: 'its certificates do not hold any more' }, signal)
-      else await this.#plans.setStatus(plan, status => ({ ...status, checkedAt: new Date(nowMs).toISOString() }), signal)
+      else await this.#plans.setStatus(plan, status => ({ ...status, checkedAt: formatTime(nowMs) }), signal)
       waitMs = Math.min(waitMs, intervals.recheckMs)
     }
     return waitMs

@@ -9,6 +9,7 @@ import {
 } from '#coordination/api.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import type { Problem } from '#kube/problem.ts'
+import { formatTime } from '#kube/time.ts'
 import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
 import { staySentence } from '#planning/sentences.ts'
 import { planMessage } from './plan-words.ts'
@@ -65,7 +66,7 @@ function storedMove(move: Move): PlanMove {
 
 function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
   const { moves, lowerBound, gap } = plan.objective
-  const at = new Date(nowMs).toISOString()
+  const at = formatTime(nowMs)
   return {
     phase: 'Proposed',
     message: planMessage(plan),
@@ -82,6 +83,7 @@ function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
         one.workload === undefined
           ? `Pod ${one.pod.namespace}/${one.pod.name}`
           : `${one.workload.kind} ${one.workload.namespace}/${one.workload.name}`,
+      pod: `${one.pod.namespace}/${one.pod.name}`,
       reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
       message: staySentence(one),
     })),

@@ -1,6 +1,7 @@
 // How a plan's status moves on: steps, phases, conditions. Pure: from one status to the next.
 import type { PlanStep, RebalancePlan, RebalancePlanStatus } from '#coordination/api.ts'
 import type { Condition } from '#kube/objects.ts'
+import { formatTime } from '#kube/time.ts'
 
 export type Phase = NonNullable<RebalancePlanStatus['phase']>
 
@@ -36,7 +37,7 @@ export function stepOf(plan: RebalancePlan, id: string): PlanStep | undefined {
 /** The status with `step` in place of the one of its id, in order of ids; progress is noted at `nowMs`. */
 export function withStep(status: RebalancePlanStatus, step: PlanStep, nowMs: number): RebalancePlanStatus {
   const steps = [...(status.steps ?? []).filter(({ id }) => id !== step.id), step].sort((a, b) => (a.id < b.id ? -1 : 1))
-  return { ...status, steps, progressAt: new Date(nowMs).toISOString() }
+  return { ...status, steps, progressAt: formatTime(nowMs) }
 }
 
 /** The status in another phase. `Running` notes the start, final phases the end. */
@@ -45,7 +46,7 @@ export function inPhase(
   phase: Phase,
   change: { readonly message: string; readonly nowMs: number },
 ): RebalancePlanStatus {
-  const at = new Date(change.nowMs).toISOString()
+  const at = formatTime(change.nowMs)
   const isEnd = phase === 'Succeeded' || phase === 'Failed' || phase === 'Expired'
   return {
     ...status,
@@ -64,7 +65,7 @@ export function withCondition(
 ): readonly Condition[] {
   const before = conditions?.find(({ type }) => type === condition.type)
   const at = before?.status === condition.status ? before.lastTransitionTime : undefined
-  const changed = { ...condition, lastTransitionTime: at ?? new Date(nowMs).toISOString() }
+  const changed = { ...condition, lastTransitionTime: at ?? formatTime(nowMs) }
   return before === undefined
     ? [...(conditions ?? []), changed]
     : (conditions ?? []).map(one => (one.type === condition.type ? changed : one))

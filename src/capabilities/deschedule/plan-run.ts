@@ -11,6 +11,7 @@ import type { EventRecorder } from '#kube/events.ts'
 import type { Informer } from '#kube/informer.ts'
 import type { Log } from '#kube/log.ts'
 import type { Node } from '#kube/objects.ts'
+import { formatTime } from '#kube/time.ts'
 import { goalOutcomes, nodeShares } from '#planning/goals.ts'
 import { type PlanPolicy, workloadKey } from '#planning/policy.ts'
 import { capabilityName, eventReasons, runUntilAnnotation } from './api.ts'
@@ -95,7 +96,7 @@ class PlanRun {
           ? status
           : {
               ...inPhase(status, 'Running', { message: 'running', nowMs: clock.now() }),
-              progressAt: new Date(clock.now()).toISOString(),
+              progressAt: formatTime(clock.now()),
             },
       signal,
     )
