@@ -129,7 +129,7 @@ const headings: Readonly<Record<Form, { readonly title: string; readonly text: s
   },
   finding: {
     title: 'What the verifier finds in a plan',
-    text: 'A plan with a finding is refused whole. The verifier shares no code with the planner: a finding is a bug of ours, or a plan that was changed.',
+    text: 'Said by `ballast plan verify`, which then ends with 3. The verifier shares no code with the planner: a finding means that the plan was edited, that the cluster is another than it was made for, or a bug of ours.',
     column: 'expected was',
   },
   reason: {

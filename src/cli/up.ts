@@ -38,6 +38,9 @@ interface UpOptions {
   readonly verbose?: boolean
 }
 
+/** Of the cluster's time: a run that is not over then never will be. */
+const longestRunMs = 24 * 3_600_000
+
 const example = join(import.meta.dirname, '..', '..', 'examples', 'talos-homelab')
 
 export const defineUp: DefineCommand = (program, surroundings) => {
@@ -155,7 +158,7 @@ async function runOnce(options: UpOptions, surroundings: Surroundings): Promise<
     const running = run().finally(() => {
       isDone = true
     })
-    const driving = clock.runUntil(() => isDone, { limitMs: 24 * 3_600_000, signal })
+    const driving = clock.runUntil(() => isDone, { limitMs: longestRunMs, signal })
     const [end] = await Promise.all([running, driving])
     const after = await figuresOf(cluster.admin, loaded.policy, signal)
     const code = exitCodeOf(end)

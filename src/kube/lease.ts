@@ -42,6 +42,8 @@ interface LeaseElectionOptions {
 }
 
 const candidateJitter = 1.2
+/** What client-go's leader election uses. */
+const defaultTimes = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 }
 const stopLimitMs = 5000
 const requestLimitMs = 5000
 const confirmTries = 3
@@ -52,7 +54,7 @@ export class LeaseElection {
 
   /** @throws RangeError where lease > renew deadline > 1.2 × retry period ≥ 1 s does not hold. */
   constructor(options: LeaseElectionOptions) {
-    this.#options = { log: silentLog, leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2000, ...options }
+    this.#options = { log: silentLog, ...defaultTimes, ...options }
     const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = this.#options
     if (leaseDurationMs <= renewDeadlineMs) throw new RangeError('lease duration must be greater than renew deadline')
     if (renewDeadlineMs <= candidateJitter * retryPeriodMs)

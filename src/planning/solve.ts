@@ -79,6 +79,7 @@ interface SolveSession extends Disposable {
 
 const defaultIterations = 2_000_000
 const heapMegabytes = 1024
+const solverLimitMs = 60_000
 
 /** A solver with its own safety limit: after `safetySeconds` its process is ended and the solution is what had been answered. */
 export function childSolver(options: {
@@ -93,8 +94,8 @@ export function childSolver(options: {
   return Object.assign(once, { session })
 }
 
-/** The solver of the product: HiGHS in a child process, at most 60 s a model. */
-export const solveInChild = childSolver({ clock: systemClock, safetySeconds: 60 })
+/** The solver of the product: HiGHS in a child process, at most a minute a model. */
+export const solveInChild = childSolver({ clock: systemClock, safetySeconds: solverLimitMs / 1000 })
 
 /** Keeps one process for models that are solved one after the other; one that ended is replaced for the next model. */
 class ChildSession implements SolveSession {

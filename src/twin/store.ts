@@ -36,6 +36,9 @@ export function byteOrder(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
+/** So many events stay readable; a watch from before them is told to list again. */
+const defaultHistory = 100_000
+
 export class Store {
   readonly #shelves = new Map<ResourceKey, Shelf>()
   readonly #history: HistoryEntry[] = []
@@ -47,7 +50,7 @@ export class Store {
   #compactedRevision = 1
 
   constructor(options: { historyLimit?: number } = {}) {
-    this.#historyLimit = options.historyLimit ?? 100_000
+    this.#historyLimit = options.historyLimit ?? defaultHistory
   }
 
   get revision(): number {

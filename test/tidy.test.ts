@@ -1,0 +1,115 @@
+// What the house promises its users to keep true: every command shows how it is used, every limit is written down as it is.
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Command } from 'commander'
+import { describe, expect, test } from 'vitest'
+import { constantsOf } from '../scripts/check/constants.ts'
+import { filesBelow, readTree, syntaxOf } from '../scripts/check/source-tree.ts'
+import type { DefineCommand, Surroundings } from '../src/cli/command-line.ts'
+import { processTerminal } from '../src/cli/terminal.ts'
+
+const root = dirname(import.meta.dirname)
+const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
+
+describe('every command', async () => {
+  const surroundings: Surroundings = {
+    terminal: processTerminal({}),
+    environment: {},
+    signal: new AbortController().signal,
+    end: () => undefined,
+  }
+  const program = new Command('ballast')
+  for (const { path, exports } of readTree(root, 'src/cli')) {
+    for (const { text: name } of exports) {
+      if (!/^define[A-Z]/.test(name)) continue
+      const module: Readonly<Record<string, DefineCommand>> = await import(join(root, path))
+      module[name]?.(program, surroundings)
+    }
+  }
+
+  test.each(commandsBelow(program))('%s shows an example of itself in its help', (name, command) => {
+    expect(helpOf(command)).toMatch(new RegExp(`^Example: ${name}( |$)`, 'm'))
+  })
+
+  test('is one that the command line has', () =>
+    expect(program.commands.map(command => `define${command.name().replace(/^./, first => first.toUpperCase())}`).sort()).toEqual(
+      [...textOf('src/cli/main.ts').matchAll(/\b(define[A-Z]\w*)[,\]]/g)].map(match => match[1]).sort(),
+    ))
+})
+
+/** Commands that do something themselves, with their names as they are typed. */
+function commandsBelow(command: Command, path: readonly string[] = []): (readonly [name: string, command: Command])[] {
+  const here = [...path, command.name()]
+  const below = command.commands.flatMap(inner => commandsBelow(inner, here))
+  return path.length === 0 ? below : [[here.join(' '), command], ...below]
+}
+
+/** The help as it is printed, with what was added after it. */
+function helpOf(command: Command): string {
+  let printed = ''
+  command.configureOutput({
+    writeOut: text => {
+      printed += text
+    },
+  })
+  command.outputHelp()
+  return printed
+}
+
+describe('docs/limits.md', () => {
+  const rows = textOf('docs/limits.md')
+    .split('\n')
+    .map(line => /^\| (.+) \| (.+) \| `([\w.]+)` in `([\w/.-]+\.ts)` \| (.*)\|$/.exec(line))
+    .filter(match => match !== null)
+    .map(([, , value = '', name = '', file = '']) => ({ value, name, file: `src/${file}` }))
+  const constants = new Map(filesBelow(root, 'src').map(path => [path, constantsOf(syntaxOf(path, textOf(path)))]))
+
+  test('has a row for each line of its tables', () => {
+    const lines = textOf('docs/limits.md')
+      .split('\n')
+      .filter(line => line.startsWith('| ') && !line.startsWith('| what |'))
+    expect(rows).toHaveLength(lines.length)
+  })
+
+  test.each(rows)('$name of $file is $value', ({ value, name, file }) => {
+    expect(amountOf(value, name)).toBe(constants.get(file)?.get(name))
+  })
+
+  test('names every constant that says by its name that it is a limit', () => {
+    const listed = new Set(rows.map(({ name, file }) => `${file} ${name}`))
+    const missing = [...constants].flatMap(([path, numbers]) =>
+      [...numbers.keys()]
+        .filter(name => !/\.test\.ts$|testdata\/|-for-tests\.ts$/.test(path) && soundsLikeLimit.test(name))
+        .map(name => `${path} ${name}`)
+        .filter(place => !listed.has(place) && !noLimits.has(place)),
+    )
+    expect(missing).toEqual([])
+  })
+})
+
+const soundsLikeLimit = /^(most|longest|largest|deepest)([A-Z]|$)|Limit(Bytes|Ms)?$|[tT]ries$|TimeoutMs$|capMs$/i
+
+/** What sounds like a limit and bounds nothing of ours. */
+const noLimits = new Set([
+  'src/cluster/scheduling/image-locality.ts mostBytesPerContainer', // a term of kube-scheduler's score
+  'src/kube/clock.ts longestTimerMs', // longer waits are chained
+  'src/kube/projection.ts longestWord', // longer words are kept, each by itself
+  'src/planning/lp-text.ts longestLine', // longer lines go on in the next
+])
+
+const units: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  min: 60_000,
+  h: 3_600_000,
+  days: 86_400_000,
+  KiB: 1024,
+  MiB: 1024 * 1024,
+}
+
+/** The number that a constant of this name has when the table says `value`: milliseconds unless the name ends in `Seconds`. */
+function amountOf(value: string, name: string): number {
+  const [, number = '', unit = ''] = /^([\d,]+) ?(\w*)/.exec(value) ?? []
+  const amount = Number(number.replaceAll(',', '')) * (units[unit] ?? 1)
+  return name.endsWith('Seconds') ? amount / 1000 : amount
+}
