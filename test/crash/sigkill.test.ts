@@ -108,7 +108,8 @@ async function listeningExample() {
 
 const isOver = (plan: RebalancePlan) => ['Succeeded', 'Failed', 'Expired'].includes(plan.status?.phase ?? '')
 
-test.each(['prefer', 'hold'] as const)(
+// Side by side: most of the time both wait for a Lease to run out.
+test.concurrent.each(['prefer', 'hold'] as const)(
   `killed ten times by SIGKILL, landing %s, seed ${seed}, the example repeats and forgets nothing`,
   async landing => {
     await using cluster = await listeningExample()
