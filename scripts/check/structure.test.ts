@@ -34,6 +34,23 @@ describe('the walls', () => {
     ['the clock itself',          'src/kube/clock.ts',                     'export const a = () => Date.now()'],
   ])('%s is allowed', (_name, path, text) => expect(findingsOf(path, text)).toEqual([]))
 
+  // biome-ignore format: a table
+  test.each([
+    ['a dropped error',           'src/kube/a.ts',       'export const a = () => { try { b() } catch { return } }',         'an error is dropped'],
+    ['a dropped rejection',       'src/kube/a.ts',       'export const a = b.catch(() => undefined)',                       'an error is dropped'],
+    ['a type talked away',        'src/kube/a.ts',       'export const a = b as unknown as string',                         'types are checked'],
+    ['something left to do',      'src/kube/a.ts',       'export const a = 1 // TODO: more',                                'do it, or name an issue'],
+    ['a test that sleeps',        'src/kube/a.test.ts',  'await new Promise(done => setTimeout(done, 5))',                  'tests do not sleep'],
+    ['a test that imports sleep', 'src/kube/a.test.ts',  "import { setTimeout as after } from 'node:timers/promises'",      'tests do not sleep'],
+  ])('%s is found', (_name, path, text, finding) => expect(findingsOf(path, text).join('\n')).toContain(finding))
+
+  // biome-ignore format: a table
+  test.each([
+    ['an error dropped for a reason',      'src/kube/a.ts', 'export const a = () => {\n  // Nobody is left to tell.\n  return b.catch(() => undefined)\n}'],
+    ['an error dropped for a reason told', 'src/kube/a.ts', 'export const a = () => {\n  try { b() } catch {\n    // Nobody is left to tell.\n  }\n}'],
+    ['an issue by its number',             'src/kube/a.ts', 'export const a = 1 // TODO(#12): more'],
+  ])('%s is allowed', (_name, path, text) => expect(findingsOf(path, text)).toEqual([]))
+
   test('a file that nobody imports is found', () =>
     expect(structureFindings([parseSource('src/kube/a.ts', '')], []).map(finding => finding.message)).toEqual([
       'nobody imports this file',

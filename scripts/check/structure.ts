@@ -110,6 +110,42 @@ function* banFindings(file: SourceFile): Generator<Finding> {
   }
 }
 
+/** What is right only with its reason beside it, or never. */
+const bannedTexts: readonly { readonly pattern: RegExp; readonly because: string; readonly isExplainable?: boolean }[] = [
+  {
+    pattern: /\bcatch \{|\.catch\(\(\) => (undefined|\{\s*\})\)/,
+    because: 'an error is dropped: say why, or handle it',
+    isExplainable: true,
+  },
+  { pattern: /\bas unknown as\b|@ts-(ignore|expect-error|nocheck)/, because: 'types are checked, not talked away' },
+  { pattern: /\b(TODO|FIXME|XXX)\b(?!\(#\d+\))/, because: 'do it, or name an issue' },
+]
+
+function* textFindings(file: SourceFile): Generator<Finding> {
+  const lines = file.text.split('\n')
+  for (const [index, line] of lines.entries()) {
+    for (const { pattern, because, isExplainable } of bannedTexts) {
+      const found = pattern.exec(line)
+      if (found === null) continue
+      const isExplained = lines.slice(Math.max(0, index - 1), index + 2).some(near => /(^|\s)\/\/ /.test(near))
+      if (isExplainable === true && isExplained) continue
+      yield { path: file.path, line: index + 1, message: `says ${found[0]}: ${because}` }
+    }
+  }
+}
+
+/** Tests wait for a condition or move a clock; what runs against real peers may have to wait for real. */
+function* sleepFindings(file: SourceFile): Generator<Finding> {
+  const isReal = /^test\/(real|crash)\//.test(file.path)
+  if (isReal || !(file.path.startsWith('test/') || file.path.endsWith('.test.ts'))) return
+  const sleeps = [
+    ...file.imports.flatMap(({ specifier, line }) => (/timers(\/promises)?$/.test(specifier) ? [{ text: specifier, line }] : [])),
+    ...file.uses.filter(({ text }) => text === 'setTimeout' || text === 'setInterval'),
+  ]
+  for (const { text, line } of sleeps)
+    yield { path: file.path, line, message: `uses ${text}: tests do not sleep, wait for the condition` }
+}
+
 /** Words that only an effect writes: what evicts, scales, restarts, taints or gates. The twin answers them, the model reads them. */
 const effectLiterals: readonly { readonly pattern: RegExp; readonly what: string }[] = [
   { pattern: /(^|\/)eviction$/, what: 'the eviction subresource' },
@@ -188,7 +224,14 @@ function* unusedFindings(files: readonly SourceFile[], outside: readonly SourceF
 /** Every break of the house's rules in `src`; `outside` are the tests, scripts and benchmarks that import from it. */
 export function structureFindings(src: readonly SourceFile[], outside: readonly SourceFile[]): Finding[] {
   return [
-    ...src.flatMap(file => [...importFindings(file), ...banFindings(file), ...effectFindings(file), ...nameFindings(file)]),
+    ...src.flatMap(file => [
+      ...importFindings(file),
+      ...banFindings(file),
+      ...effectFindings(file),
+      ...nameFindings(file),
+      ...textFindings(file),
+    ]),
+    ...[...src, ...outside].flatMap(file => [...sleepFindings(file)]),
     ...unusedFindings(src, outside),
   ].sort((a, b) => (a.path === b.path ? a.line - b.line : a.path < b.path ? -1 : 1))
 }

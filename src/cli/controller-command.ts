@@ -4,8 +4,7 @@ import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/config.ts'
 import { openHttpTransport } from '#kube/http-transport.ts'
 import { systemRandom } from '#kube/random.ts'
-import type { DefineCommand } from './command-line.ts'
-import { oneOf, wholeNumber } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { ControllerHealth, runController } from './controller.ts'
 import { enabledCapabilities } from './embedded-cluster.ts'
 import { readAddress, startHealthListener } from './health-listener.ts'
@@ -54,51 +53,50 @@ export const defineController: DefineCommand = (program, surroundings) => {
     )
     .option('--log-level <level>', 'debug, info, warn or error', oneOf('debug', 'info', 'warn', 'error'), 'info')
     .addHelpText('after', '\nExample: ballast controller --kubeconfig ~/.kube/config')
-    .action(async (options: ControllerOptions) => {
-      const { environment, signal } = surroundings
-      const config = await loadConfig({
-        environment,
-        homeDirectory: homedir(),
-        kubeconfig: options.kubeconfig,
-        context: options.context,
-      })
-      const log = processLog({ level: options.logLevel, clock: systemClock })
-      for (const warning of config.warnings) log.warn({}, warning)
-      const transport = heardTransport(
-        openHttpTransport(config, {
-          clock: systemClock,
-          random: systemRandom,
-          log,
-          environment,
-          isTerminal: process.stdin.isTTY === true,
-        }),
-        systemClock,
-      )
-      const health = new ControllerHealth()
-      health.add('api', () => {
-        const silence = transport.silence()
-        return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
-      })
-      await using listeners = new AsyncDisposableStack()
-      const address = readAddress(options.healthProbeBindAddress)
-      if (address !== undefined) listeners.use(await startHealthListener(address, health, log))
-      const webhooks =
-        options.webhookHost === undefined
-          ? undefined
-          : listeners.use(
-              await openOwnWebhooks({ host: options.webhookHost, port: options.webhookPort, clock: systemClock, log }),
-            )
-      await runController({
-        transport,
-        clock: systemClock,
-        random: systemRandom,
-        log,
-        identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace: options.namespace },
-        capabilities: enabledCapabilities,
-        installDefinitions: options.installCrds === 'auto',
-        health,
-        ...(webhooks === undefined ? {} : { webhooks }),
-        signal,
-      })
-    })
+    .action((options: ControllerOptions) => controlLiveCluster(options, surroundings))
+}
+
+async function controlLiveCluster(options: ControllerOptions, { environment, signal }: Surroundings): Promise<void> {
+  const config = await loadConfig({
+    environment,
+    homeDirectory: homedir(),
+    kubeconfig: options.kubeconfig,
+    context: options.context,
+  })
+  const log = processLog({ level: options.logLevel, clock: systemClock })
+  for (const warning of config.warnings) log.warn({}, warning)
+  const transport = heardTransport(
+    openHttpTransport(config, {
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      environment,
+      isTerminal: process.stdin.isTTY === true,
+    }),
+    systemClock,
+  )
+  const health = new ControllerHealth()
+  health.add('api', () => {
+    const silence = transport.silence()
+    return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
+  })
+  await using listeners = new AsyncDisposableStack()
+  const address = readAddress(options.healthProbeBindAddress)
+  if (address !== undefined) listeners.use(await startHealthListener(address, health, log))
+  const webhooks =
+    options.webhookHost === undefined
+      ? undefined
+      : listeners.use(await openOwnWebhooks({ host: options.webhookHost, port: options.webhookPort, clock: systemClock, log }))
+  await runController({
+    transport,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace: options.namespace },
+    capabilities: enabledCapabilities,
+    installDefinitions: options.installCrds === 'auto',
+    health,
+    ...(webhooks === undefined ? {} : { webhooks }),
+    signal,
+  })
 }

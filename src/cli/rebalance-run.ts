@@ -42,30 +42,14 @@ interface RunOptions {
 
 /** Runs `policy` once. @throws CommandRefused when the policy is refused, with the words of its condition */
 export async function runRebalance(options: RunOptions): Promise<RunEnd> {
-  const { admin, informers, signal, watch } = options
+  const { informers, signal, watch } = options
   const policies = informers.of<RebalancePolicy>(rebalancePolicies)
   const plans = informers.of<RebalancePlan>(rebalancePlans)
   const permits = informers.of<DisruptionPermit>(disruptionPermits)
   await informers.allSynced(signal)
-  const asked = `ask-${options.clock.now()}`
-  await admin
-    .resource<RebalancePolicy>(rebalancePolicies)
-    .patch(
-      options.policy,
-      { type: 'merge', body: { metadata: { annotations: { [planNowAnnotation]: asked } } } },
-      { signal, fieldManager: 'ballast-up' },
-    )
-  const seen = new Map<string, string>()
+  const asked = await askForPlan(options)
   const run: string[] = []
-  const follow = (plan: RebalancePlan) => {
-    for (const step of plan.status?.steps ?? []) {
-      const key = `${plan.metadata.name} ${step.id}`
-      const state = `${step.state} ${step.landedOn ?? ''}`
-      if (seen.get(key) === state) continue
-      seen.set(key, state)
-      watch.step(plan, step)
-    }
-  }
+  const follow = stepTeller(watch)
   const ends = plans.onChange(change => {
     if (change.type !== 'DELETED' && run.includes(change.object.metadata.name)) follow(change.object)
   })
@@ -84,13 +68,7 @@ export async function runRebalance(options: RunOptions): Promise<RunEnd> {
       run.push(name)
       if (!isEmpty(plan) && !plan.spec.approved) {
         await watch.proposed(plan)
-        await admin
-          .resource<RebalancePlan>(rebalancePlans)
-          .patch(
-            name,
-            { type: 'merge', body: { spec: { approved: true, approvedHash: plan.spec.snapshotHash } } },
-            { signal, fieldManager: 'ballast-up' },
-          )
+        await approve(plan, options)
       }
       const ended = isEmpty(plan)
         ? plan
@@ -112,6 +90,35 @@ export async function runRebalance(options: RunOptions): Promise<RunEnd> {
     }
   } finally {
     ends()
+  }
+}
+
+/** @returns the word that the policy's status repeats once the plan is there */
+async function askForPlan({ admin, clock, policy, signal }: RunOptions): Promise<string> {
+  const asked = `ask-${clock.now()}`
+  const body = { metadata: { annotations: { [planNowAnnotation]: asked } } }
+  const policies = admin.resource<RebalancePolicy>(rebalancePolicies)
+  await policies.patch(policy, { type: 'merge', body }, { signal, fieldManager: 'ballast-up' })
+  return asked
+}
+
+async function approve(plan: RebalancePlan, { admin, signal }: RunOptions): Promise<void> {
+  const body = { spec: { approved: true, approvedHash: plan.spec.snapshotHash } }
+  const plans = admin.resource<RebalancePlan>(rebalancePlans)
+  await plans.patch(plan.metadata.name, { type: 'merge', body }, { signal, fieldManager: 'ballast-up' })
+}
+
+/** Tells each state of each step once, whatever order the changes of the plans come in. */
+function stepTeller(watch: RunWatch): (plan: RebalancePlan) => void {
+  const seen = new Map<string, string>()
+  return plan => {
+    for (const step of plan.status?.steps ?? []) {
+      const key = `${plan.metadata.name} ${step.id}`
+      const state = `${step.state} ${step.landedOn ?? ''}`
+      if (seen.get(key) === state) continue
+      seen.set(key, state)
+      watch.step(plan, step)
+    }
   }
 }
 

@@ -159,28 +159,11 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
     get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options)),
     list,
     visit,
-    async *pages(options) {
-      let token: string | undefined
-      do {
-        const { resourceVersion, resourceVersionMatch, ...rest } = options
-        // The token stands for the snapshot: a version beside it is refused.
-        const page: KubeList<T> = await list(
-          token === undefined ? { limit: pageLimit, ...options } : { limit: pageLimit, ...rest, continue: token },
-        )
-        yield page
-        token = page.metadata.continue
-      } while (token !== undefined && token !== '')
-    },
+    pages: options => pagesOf(list, options),
     async *watch(options) {
-      const query = {
-        watch: 'true',
-        allowWatchBookmarks: 'true',
-        ...listQuery(options),
-        ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: String(options.timeoutSeconds) }),
-        ...(options.sendInitialEvents === undefined ? {} : { sendInitialEvents: String(options.sendInitialEvents) }),
-      }
       const request = { timeoutMs: requestTimeoutMs, priority: 'watch' as const, ...options }
-      const answer = await connection.stream(path(options), request, { accept: acceptOf(options, ''), query })
+      const sent = { accept: acceptOf(options, ''), query: watchQuery(options) }
+      const answer = await connection.stream(path(options), request, sent)
       yield* eventsOf<T>(answer.chunks)
     },
     create: async (object, options) => {
@@ -211,6 +194,32 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
         verb === 'GET' ? {} : { body, query: writeQuery(options), ...(verb === 'PATCH' ? { contentType: patchTypes.merge } : {}) }
       return parsed<R>(await connection.request(verb, path(options, name, subresource), options, sent))
     },
+  }
+}
+
+async function* pagesOf<T extends KubeObject>(
+  list: (options: ListOptions) => Promise<KubeList<T>>,
+  options: ListOptions,
+): AsyncGenerator<KubeList<T>> {
+  let token: string | undefined
+  do {
+    const { resourceVersion, resourceVersionMatch, ...rest } = options
+    // The token stands for the snapshot: a version beside it is refused.
+    const page = await list(
+      token === undefined ? { limit: pageLimit, ...options } : { limit: pageLimit, ...rest, continue: token },
+    )
+    yield page
+    token = page.metadata.continue
+  } while (token !== undefined && token !== '')
+}
+
+function watchQuery(options: WatchOptions): Record<string, string> {
+  return {
+    watch: 'true',
+    allowWatchBookmarks: 'true',
+    ...listQuery(options),
+    ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: String(options.timeoutSeconds) }),
+    ...(options.sendInitialEvents === undefined ? {} : { sendInitialEvents: String(options.sendInitialEvents) }),
   }
 }
 

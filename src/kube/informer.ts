@@ -134,6 +134,7 @@ export class Informers implements AsyncDisposable {
     try {
       await Promise.race([informer.synced, poll])
     } finally {
+      // It ends by the abort below, which nobody waits for.
       poll.catch(() => undefined)
       isOver.abort()
     }

@@ -263,6 +263,7 @@ class Term implements Leader {
       if (isRenewed) this.#renewedMs = sentMs
       return isRenewed
     })
+    // Whoever asked for this renewal gets its failure; the next one only waits for it.
     this.#last = renewal.catch(() => undefined)
     return renewal
   }

@@ -102,6 +102,7 @@ class DescheduleLoop {
     this.#bell.ring()
     const [loop] = running
     const isOver = new AbortController()
+    // Both aborts of it mean the same here as its time: go on.
     const limit = this.#context.clock.after(intervals.drainMs, AbortSignal.any([outer, isOver.signal])).catch(() => undefined)
     await Promise.race([loop, limit])
     isOver.abort()
