@@ -5,7 +5,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { InputError, type Problem, problemSentence } from '#kube/problem.ts'
 import { CommandRefused, type Surroundings } from './command-line.ts'
 import { readLive } from './live-source.ts'
-import { readSource } from './source.ts'
+import { readSourceOrInput } from './source.ts'
 
 export interface SourceOptions {
   readonly cluster?: string
@@ -50,7 +50,7 @@ export async function loadCluster(options: SourceOptions, surroundings: Surround
     })
     return { ...stateOf(live.objects, new Map(), [], surroundings), gitVersion: live.gitVersion, shown: live.shown }
   }
-  const read = readSource(options.cluster)
+  const read = await readSourceOrInput(options.cluster, process.stdin, surroundings.signal)
   const objects = read.objects.map(({ object }) => object)
   const where = new Map(read.objects.map(entry => [entry.object, entry.where]))
   return { ...stateOf(objects, where, read.problems, surroundings), gitVersion: newestKubelet(objects), shown: options.cluster }

@@ -15,6 +15,8 @@ import { openOwnWebhooks } from './own-webhooks.ts'
 interface EmbeddedOptions {
   readonly objects: readonly KubeObject[]
   readonly clock: Clock
+  /** Of the controller's Lease, where `clock` runs faster than real time. */
+  readonly leaseClock?: Clock
   readonly seed: number
   readonly kubernetesVersion?: string
   /** HTTPS as well; without it the cluster is reached in memory only. */
@@ -63,6 +65,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   const controller = runController({
     transport: twin.transport({ token }),
     clock,
+    ...(options.leaseClock === undefined ? {} : { leaseClock: options.leaseClock }),
     random: seededRandom(seed + 1),
     log,
     identity: { name: 'ballast-up', namespace: ballastNamespace },

@@ -21,9 +21,12 @@ const surroundings: Surroundings = {
 }
 
 // The first signal asks for an orderly end, the second ends at once. A launcher that is gone counts as a signal.
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'] as const) {
+const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, disconnect: 1 } as const
+let interrupted = 128
+for (const [name, signalNumber] of Object.entries(signalNumbers)) {
   process.on(name, () => {
-    if (stop.signal.aborted) process.exit(exitCodes.failed)
+    interrupted = 128 + signalNumber
+    if (stop.signal.aborted) process.exit(interrupted)
     stop.abort(new DOMException(`stopped by ${name}`, 'AbortError'))
   })
 }
@@ -49,10 +52,11 @@ try {
   process.exitCode = codeOf(error)
 }
 
-function codeOf(error: unknown): ExitCode {
+/** What the process ends with; a command that was stopped before it had an answer ends as shells say it: 128 and the signal's number. */
+function codeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.badInput
   if (stop.signal.aborted && (error === stop.signal.reason || (error instanceof Error && error.name === 'AbortError')))
-    return exitCodes.done
+    return interrupted
   if (error instanceof InputError) {
     terminal.say(error.message)
     return exitCodes.badInput
@@ -60,6 +64,10 @@ function codeOf(error: unknown): ExitCode {
   if (error instanceof CommandRefused) {
     terminal.say(`ballast: ${error.message}`)
     return error.code
+  }
+  if (error instanceof Error && 'syscall' in error) {
+    terminal.say(`ballast: ${error.message}`) // a port that is taken, a folder that may not be written: no fault of ours to trace
+    return exitCodes.failed
   }
   terminal.say(`ballast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   return exitCodes.failed

@@ -1,5 +1,5 @@
 // A file that only its owner may read, whole or not at all.
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { CommandRefused, exitCodes } from './command-line.ts'
 
@@ -11,7 +11,7 @@ export function writePrivately(path: string, text: string): void {
     writeFileSync(draft, text, { mode: 0o600 })
     renameSync(draft, path)
   } catch (error) {
-    rmSync(draft, { force: true })
+    if (existsSync(draft)) rmSync(draft)
     throw new CommandRefused(`write ${path}: ${error instanceof Error ? error.message : String(error)}`, exitCodes.failed)
   }
 }

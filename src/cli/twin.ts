@@ -6,7 +6,7 @@ import { problemSentence } from '#kube/problem.ts'
 import { startTwin } from '#twin/twin.ts'
 import { type DefineCommand, wholeNumber } from './command-line.ts'
 import { writePrivately } from './private-file.ts'
-import { readSource } from './source.ts'
+import { readSourceOrInput } from './source.ts'
 
 interface TwinCommandOptions {
   readonly cluster?: string
@@ -22,7 +22,7 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
   program
     .command('twin')
     .description('the embedded cluster alone: an API server with simulated nodes behind it')
-    .option('--cluster <path>', 'file or folder of objects to start with; empty without')
+    .option('--cluster <path>', 'file or folder of objects to start with, - for standard input; empty without')
     .option('--port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)
     .option('--bind <address>', 'address to listen on', '127.0.0.1')
     .option('--kubeconfig-out <file>', "where the administrator's kubeconfig is written; without it, it is printed")
@@ -35,7 +35,10 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
     )
     .action(async (options: TwinCommandOptions) => {
       const { terminal, signal, environment } = surroundings
-      const source = options.cluster === undefined ? { objects: [], problems: [] } : readSource(options.cluster)
+      const source =
+        options.cluster === undefined
+          ? { objects: [], problems: [] }
+          : await readSourceOrInput(options.cluster, process.stdin, signal)
       for (const problem of source.problems) terminal.say(`set aside: ${problemSentence(problem)}`)
       await using twin = await startTwin({
         clock: hostClock({ speed: options.speed }),

@@ -1,19 +1,27 @@
 // `ballast up` (and `npm start`): a cluster in trouble, in the twin, put right through its API, with everything shown on the way.
 import { once } from 'node:events'
 import { join, relative, resolve } from 'node:path'
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import { planRecord } from '#capabilities/deschedule'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import type { PlanStep, RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
 import type { Api } from '#kube/api.ts'
-import { type Clock, hostClock, VirtualClock } from '#kube/clock.ts'
+import { type Clock, hostClock, systemClock, VirtualClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informer.ts'
 import { type Log, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { seededRandom } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import {
+  CommandRefused,
+  type DefineCommand,
+  type ExitCode,
+  exitCodes,
+  oneOf,
+  type Surroundings,
+  wholeNumber,
+} from './command-line.ts'
 import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts'
 import { type NodeFigures, nodeFigures, nodeTable } from './node-table.ts'
 import { policyOf } from './plan.ts'
@@ -21,7 +29,7 @@ import { moveTable, staySummary } from './plan-report.ts'
 import { writePrivately } from './private-file.ts'
 import { processLog } from './process-log.ts'
 import { exitCodeOf, type RunEnd, type RunWatch, runRebalance } from './rebalance-run.ts'
-import { readSource } from './source.ts'
+import { readSourceOrInput } from './source.ts'
 
 interface UpOptions {
   readonly cluster: string
@@ -47,7 +55,7 @@ export const defineUp: DefineCommand = (program, surroundings) => {
   program
     .command('up')
     .description('a cluster in the twin with Ballast in it: shows it, plans, moves, proves; then keeps running for you')
-    .option('--cluster <path>', 'file or folder of objects', example)
+    .option('--cluster <path>', 'file or folder of objects, - for standard input', example)
     .option('--policy <name>', 'the RebalancePolicy to run, where the cluster has several')
     .option('--api-port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)
     .option('--bind <address>', 'address to listen on', '127.0.0.1')
@@ -72,8 +80,12 @@ interface Loaded {
   readonly policy: RebalancePolicy
 }
 
-function load(options: UpOptions, { terminal }: Surroundings): Loaded {
-  const source = readSource(options.cluster)
+async function load(options: UpOptions, { terminal, signal }: Surroundings): Promise<Loaded> {
+  if (options.cluster === '-' && options.ask === true)
+    throw new CommandRefused(
+      '--ask and --cluster - exclude each other: standard input cannot carry both the cluster and your key',
+    )
+  const source = await readSourceOrInput(options.cluster, process.stdin, signal)
   const where = new Map(source.objects.map(entry => [entry.object, entry.where]))
   const objects = source.objects.map(({ object }) => object)
   const { problems } = buildClusterState(objects, { where: object => where.get(object) })
@@ -119,7 +131,7 @@ async function withRun<T>(
     seed,
     log,
     signal,
-    ...(setting.listen === undefined ? {} : { listen: setting.listen }),
+    ...(setting.listen === undefined ? {} : { listen: setting.listen, leaseClock: systemClock }),
     hold: setting.hold,
   })
   await using informers = new Informers(cluster.admin, { clock, random: seededRandom(seed + 2), log, signal })
@@ -144,7 +156,7 @@ interface Setting {
 }
 
 async function runOnce(options: UpOptions, surroundings: Surroundings): Promise<ExitCode> {
-  const loaded = load(options, surroundings)
+  const loaded = await load(options, surroundings)
   const { terminal, signal } = surroundings
   const clock = new VirtualClock(hostClock().now())
   const seed = seedOf(options, surroundings)
@@ -215,7 +227,7 @@ function runDocument(run: {
 }
 
 async function runOn(options: UpOptions, surroundings: Surroundings): Promise<ExitCode> {
-  const loaded = load(options, surroundings)
+  const loaded = await load(options, surroundings)
   const { terminal, signal } = surroundings
   const clock = hostClock({ speed: options.speed })
   const kubeconfigPath = resolve(options.kubeconfigOut)
@@ -236,8 +248,9 @@ async function runOn(options: UpOptions, surroundings: Surroundings): Promise<Ex
     terminal.write(`${nodeTable(await figuresOf(cluster.admin, loaded.policy, signal), terminal.colour)}\n`)
     const end = await run()
     const code = exitCodeOf(end)
-    tellEnd({ surroundings, after: await figuresOf(cluster.admin, loaded.policy, signal), end, code })
-    terminal.write(lookAround(shown, end))
+    const after = await figuresOf(cluster.admin, loaded.policy, signal)
+    tellEnd({ surroundings, after, end, code })
+    terminal.write(lookAround(shown, after, end))
     if (!signal.aborted) await once(signal, 'abort')
     return code
   })
@@ -293,11 +306,23 @@ function stepLine(plan: RebalancePlan, step: PlanStep, at: string, colour: Surro
   }
 }
 
+/** Resolves at a line of input. @throws CommandRefused where input ends without one; the signal's reason */
 async function keyPressed(plan: RebalancePlan, signal: AbortSignal): Promise<void> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  // Not the terminal mode of readline: it would keep Ctrl-C for itself.
+  const lines = createInterface({ input: process.stdin, terminal: false })
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onAbort = () => reject(signal.reason)
+  process.stderr.write(`\nPress Enter to approve ${plan.metadata.name} (Ctrl-C leaves everything as it is) `)
+  lines.once('line', () => resolve())
+  lines.once('close', () =>
+    reject(new CommandRefused(`nobody approved ${plan.metadata.name}: standard input has ended`, exitCodes.notSo)),
+  )
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
   try {
-    await lines.question(`\nPress Enter to approve ${plan.metadata.name} (Ctrl-C leaves everything as it is) `, { signal })
+    await promise
   } finally {
+    signal.removeEventListener('abort', onAbort)
     lines.close()
   }
 }
@@ -316,14 +341,15 @@ function tellEnd(run: {
   terminal.write(`${goals}: ${landed} moves under ${run.end.permits.length} permits. ${last?.status?.message ?? ''}`)
 }
 
-function lookAround(kubeconfig: string, end: RunEnd): string {
-  const plan = end.plans[0]?.metadata.name ?? ''
+function lookAround(kubeconfig: string, nodes: readonly NodeFigures[], end: RunEnd): string {
+  const plan = end.plans.at(-1)?.metadata.name
+  const node = nodes.find(one => one.goals.length > 0) ?? nodes[0]
   return [
     '',
     'The cluster goes on. Look around, from another terminal:',
     `  export KUBECONFIG=${kubeconfig}`,
-    '  kubectl describe node talos00',
-    `  kubectl get rebalanceplan ${plan} -o yaml`,
+    ...(node === undefined ? [] : [`  kubectl describe node ${node.node}`]),
+    ...(plan === undefined ? [] : [`  kubectl get rebalanceplan ${plan} -o yaml`]),
     '  kubectl get disruptionpermits -A',
     '  kubectl events -A',
     'Ctrl-C ends it.',
