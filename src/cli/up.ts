@@ -158,7 +158,7 @@ interface Setting {
 async function runOnce(options: UpOptions, surroundings: Surroundings): Promise<ExitCode> {
   const loaded = await load(options, surroundings)
   const { terminal, signal } = surroundings
-  const clock = new VirtualClock(hostClock().now())
+  const clock = new VirtualClock(startOf(loaded.objects))
   const seed = seedOf(options, surroundings)
   const story =
     options.output === 'table' ? tell(surroundings, clock, { ask: false, goals: loaded.policy.spec.goals }) : silentWatch
@@ -178,6 +178,15 @@ async function runOnce(options: UpOptions, surroundings: Surroundings): Promise<
     else tellEnd({ surroundings, after, end, code })
     return code
   })
+}
+
+const hourMs = 3_600_000
+const startWithoutAges = Date.UTC(2026, 0, 1)
+
+/** When a virtual clock starts: an hour after the newest object was made. Of the host's time nothing is in a run, so that it can be had again. */
+function startOf(objects: readonly KubeObject[]): number {
+  const made = objects.map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '')).filter(ms => !Number.isNaN(ms))
+  return made.length === 0 ? startWithoutAges : made.reduce((a, b) => Math.max(a, b)) + hourMs
 }
 
 /** Short where it lies below the working directory, else whole. */
@@ -246,7 +255,10 @@ async function runOn(options: UpOptions, surroundings: Surroundings): Promise<Ex
     const shown = shownPath(kubeconfigPath)
     terminal.write(`${shownPath(resolve(options.cluster))} runs in the twin: ${cluster.twin.url ?? ''}, kubeconfig ${shown}\n`)
     terminal.write(`${nodeTable(await figuresOf(cluster.admin, loaded.policy, signal), terminal.colour)}\n`)
+    const onAbort = () => terminal.say('\nstopping: what is under way may still land; once more ends at once')
+    signal.addEventListener('abort', onAbort, { once: true })
     const end = await run()
+    signal.removeEventListener('abort', onAbort)
     const code = exitCodeOf(end)
     const after = await figuresOf(cluster.admin, loaded.policy, signal)
     tellEnd({ surroundings, after, end, code })
