@@ -3,7 +3,7 @@
 import type { KubeObject } from './objects.ts'
 import type { Parsed } from './problem.ts'
 
-interface FieldTerm {
+export interface FieldTerm {
   readonly field: string
   readonly operator: '=' | '!='
   readonly value: string
@@ -83,46 +83,6 @@ function unescaped(value: string): Unescaped {
     at++
   }
   return { ok: true, text }
-}
-
-/** The fields an API server lets one select by, of each kind, besides `metadata.name` and `metadata.namespace`. */
-const fieldsOfKinds: Readonly<Record<string, readonly string[]>> = {
-  Pod: [
-    'spec.nodeName',
-    'spec.restartPolicy',
-    'spec.schedulerName',
-    'spec.serviceAccountName',
-    'spec.hostNetwork',
-    'status.phase',
-    'status.podIP',
-    'status.podIPs',
-    'status.nominatedNodeName',
-  ],
-  Node: ['spec.unschedulable'],
-  Secret: ['type'],
-  Event: [
-    'involvedObject.kind',
-    'involvedObject.namespace',
-    'involvedObject.name',
-    'involvedObject.uid',
-    'involvedObject.apiVersion',
-    'involvedObject.resourceVersion',
-    'involvedObject.fieldPath',
-    'reason',
-    'reportingComponent',
-    'source',
-    'type',
-  ],
-  Namespace: ['status.phase'],
-  Job: ['status.successful'],
-  ReplicaSet: ['status.replicas'],
-  ReplicationController: ['status.replicas'],
-}
-
-/** Whether objects of `kind` can be selected by `field`. */
-export function isSelectableField(kind: string, field: string): boolean {
-  if (field === 'metadata.name' || field === 'metadata.namespace') return true
-  return Object.hasOwn(fieldsOfKinds, kind) && (fieldsOfKinds[kind] ?? []).includes(field)
 }
 
 /** What `object` has in `field`, as text: absent booleans are `false`, absent numbers `0`, all else the empty text. */

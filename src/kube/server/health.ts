@@ -1,10 +1,11 @@
 // The health and metrics endpoint of a process: /healthz, /livez, /readyz, single checks below them, /metrics.
 // What is checked is handed in; a failure's reason is logged and never shown, for anybody may ask.
 
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Clock } from '../clock.ts'
 import { type Log, messageOf } from '../log.ts'
+import { closed, listening } from './listening.ts'
 
 export interface HealthCheck {
   /** `/readyz/<name>` asks this one alone; `?exclude=<name>` leaves it out. */
@@ -149,27 +150,9 @@ export async function startHealthServer(
     },
   )
   server.maxConnections = connectionsLimit
-  await listening(server, options)
-  const address = server.address()
+  const port = await listening(server, options)
   return {
-    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    port,
     [Symbol.asyncDispose]: () => closed(server),
   }
-}
-
-function listening(server: Server, { port, host }: { readonly port: number; readonly host?: string }): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
-    server.off('error', reject)
-    resolve()
-  })
-  return promise
-}
-
-function closed(server: Server): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.close(error => (error === undefined ? resolve() : reject(error)))
-  server.closeIdleConnections()
-  return promise
 }

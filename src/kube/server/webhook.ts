@@ -2,9 +2,10 @@
 // while it runs, and open connections live on.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer, type Server } from 'node:https'
+import { createServer } from 'node:https'
 import { type AdmissionSurroundings, answerAdmission, type Webhook, type WebhookReply } from './admission.ts'
 import type { KeyPair } from './certificates.ts'
+import { closed, listening } from './listening.ts'
 
 interface WebhookServerOptions extends AdmissionSurroundings {
   readonly webhooks: readonly Webhook[]
@@ -45,30 +46,12 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
     },
   )
   server.maxConnections = connectionsLimit
-  await listening(server, options)
-  const address = server.address()
+  const port = await listening(server, options)
   return {
-    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    port,
     setCertificate: tls => server.setSecureContext({ cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' }),
     [Symbol.asyncDispose]: () => closed(server),
   }
-}
-
-function listening(server: Server, { port, host }: WebhookServerOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
-    server.off('error', reject)
-    resolve()
-  })
-  return promise
-}
-
-function closed(server: Server): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.close(error => (error === undefined ? resolve() : reject(error)))
-  server.closeIdleConnections()
-  return promise
 }
 
 async function serve(request: IncomingMessage, response: ServerResponse, options: WebhookServerOptions): Promise<void> {

@@ -1,9 +1,10 @@
 // Label and field selectors of lists and watches as one predicate.
 
+import { type FieldTerm, parseFieldSelector, selectableFieldOf } from '#kube/field-selector.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { everything, parseLabelSelector, type Selector } from '#kube/selector.ts'
 import { badRequest } from '#kube/status.ts'
-import { textsAt, valueAt } from '../json-value.ts'
+import { textsAt } from '../json-value.ts'
 import type { ResourceType } from './resource-type.ts'
 
 export interface Selection {
@@ -12,21 +13,15 @@ export interface Selection {
   readonly isAll: boolean
 }
 
-interface FieldRequirement {
-  readonly path: readonly string[]
-  readonly isEqual: boolean
-  readonly value: string
-}
-
 /** @throws StatusError 400 for a selector that does not parse or names a field this kind cannot be selected by. */
 export function selectionOf(type: ResourceType, labels: string, fields: string): Selection {
   const selector = labels === '' ? everything : labelSelector(labels)
-  const requirements = fieldRequirements(type, fields)
+  const terms = fieldTerms(type, fields)
   return {
-    isAll: labels === '' && requirements.length === 0,
+    isAll: labels === '' && terms.length === 0,
     matches: object =>
       (selector === everything || selector.matches(textsAt(object, 'metadata', 'labels'))) &&
-      requirements.every(({ path, isEqual, value }) => (fieldText(object, path) === value) === isEqual),
+      terms.every(({ field, operator, value }) => (selectableFieldOf(object, field) === value) === (operator === '=')),
   }
 }
 
@@ -39,13 +34,6 @@ function labelSelector(text: string): Selector {
 /** The server's own words, which a problem has in brackets behind what was expected. */
 function reasonOf(expected: string): string {
   return /\((.*)\)$/s.exec(expected)?.[1] ?? expected
-}
-
-function fieldText(object: KubeObject, path: readonly string[]): string {
-  const value = valueAt(object, ...path)
-  if (value === undefined || value === null)
-    return path.at(-1) === 'unschedulable' || path.at(-1) === 'hostNetwork' ? 'false' : ''
-  return String(value)
 }
 
 const eventFields = (reference: string) =>
@@ -83,56 +71,25 @@ const selectableFields: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** Where a selectable field lies when that is not its name. */
-const paths: Readonly<Record<string, readonly string[]>> = {
-  source: ['source', 'component'],
-  'status.successful': ['status', 'succeeded'],
+/** The terms of a field selector, with the names under which the fields are stored. */
+function fieldTerms(type: ResourceType, text: string): readonly FieldTerm[] {
+  const parsed = parseFieldSelector(text)
+  if (!parsed.ok) throw badRequest(parsed.problem.message ?? parsed.problem.expected)
+  return parsed.value.terms.map(term => ({
+    ...term,
+    field: storedField(type, term.field === 'spec.host' ? 'spec.nodeName' : term.field),
+  }))
 }
 
-function fieldRequirements(type: ResourceType, text: string): readonly FieldRequirement[] {
-  if (text.trim() === '') return []
-  return splitTerms(text).map(term => {
-    const match = /^([^=!]+)(==|!=|=)(.*)$/s.exec(term)
-    if (match === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`)
-    const [, name = '', operator = '', value = ''] = match
-    return {
-      path: pathOf(type, name === 'spec.host' ? 'spec.nodeName' : name.trim()),
-      isEqual: operator !== '!=',
-      value: unescaped(value),
-    }
-  })
-}
-
-/** Terms are parted by commas; a backslash takes the next character as it is. */
-function splitTerms(text: string): readonly string[] {
-  const terms: string[] = []
-  let term = ''
-  for (let index = 0; index < text.length; index++) {
-    const character = text[index] ?? ''
-    if (character === '\\') term += character + (text[++index] ?? '')
-    else if (character === ',') {
-      terms.push(term)
-      term = ''
-    } else term += character
-  }
-  return [...terms, term].filter(part => part !== '')
-}
-
-function unescaped(value: string): string {
-  return value.replaceAll(/\\(.)/gs, '$1')
-}
-
-function pathOf(type: ResourceType, field: string): readonly string[] {
+function storedField(type: ResourceType, field: string): string {
   const own = selectableFields[type.key]
   const known =
     field === 'metadata.name' || (field === 'metadata.namespace' && type.isNamespaced) || own?.includes(field) === true
   if (known || type.custom?.selectableFields.includes(`.${field}`) === true) {
     // Events are stored as the core kind has them.
-    const stored =
-      type.key === 'events'
-        ? field.replace(/^regarding\./, 'involvedObject.').replace('reportingController', 'reportingComponent')
-        : field
-    return paths[stored] ?? stored.split('.')
+    return type.key === 'events'
+      ? field.replace(/^regarding\./, 'involvedObject.').replace('reportingController', 'reportingComponent')
+      : field
   }
   if (own !== undefined || type.custom !== undefined) throw badRequest(`field label not supported: ${field}`)
   const names = type.isNamespaced ? '"metadata.name", "metadata.namespace"' : '"metadata.name"'

@@ -1,0 +1,30 @@
+// Opening and closing the sockets of a server, the same for each that we run.
+import type { Server } from 'node:net'
+
+interface Address {
+  /** 0 takes any free one. */
+  readonly port: number
+  /** All addresses unless given. */
+  readonly host?: string
+}
+
+/** Listens, and yields the port that it came to. @throws when the address is taken or not ours */
+export async function listening(server: Server, { port, host }: Address): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+    server.off('error', reject)
+    resolve()
+  })
+  await promise
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}
+
+/** Refuses new connections, closes idle ones, and resolves when the calls under way are answered. */
+export function closed(server: Server & { closeIdleConnections(): void }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.close(error => (error === undefined ? resolve() : reject(error)))
+  server.closeIdleConnections()
+  return promise
+}
