@@ -1,6 +1,6 @@
 // What happens to a plan under way when the cluster changes under it.
 import { describe, expect, test } from 'vitest'
-import type { RebalancePlan } from '#coordination/api.ts'
+import type { DisruptionPermit, RebalancePlan } from '#coordination/api.ts'
 import type { KubeObject, Node } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
@@ -38,6 +38,11 @@ const evictions = (cluster: ControlledCluster) =>
   cluster.twin.requests.entries.filter(({ path, code }) => path.endsWith('/eviction') && code === 201).length
 const taints = (cluster: ControlledCluster) =>
   cluster.list<Node>('nodes').flatMap(node => (node.spec?.taints ?? []).filter(taint => taint.key.startsWith('ballast.dev/')))
+const openPermits = (cluster: ControlledCluster) =>
+  cluster
+    .list<DisruptionPermit>('disruptionpermits.ballast.dev')
+    .filter(permit => permit.spec.grant !== undefined && permit.status?.releasedAt === undefined)
+    .map(permit => permit.metadata.name)
 const phases = (cluster: ControlledCluster) =>
   cluster
     .plans()
@@ -248,6 +253,32 @@ test('a workload labelled for the descheduler that a ScaledObject targets stays,
   expect(warnings.map(event => event['note'])).toEqual([
     "its label says descheduler, but a ScaledObject or ScaledJob targets it: it is KEDA's and is not moved [KedaManaged]",
   ])
+})
+
+test.each([
+  ['before its first move', /nodes\/.*/],
+  ['while a replacement starts', /eviction/],
+])('a plan that is deleted %s moves nothing more and leaves neither taint nor permit behind', async (_when, write) => {
+  await using cluster = await started()
+  const signal = new AbortController().signal
+  const name = cluster.plans()[0]?.metadata.name ?? ''
+  const plans = cluster.admin.resource({ group: 'ballast.dev', version: 'v1alpha1', resource: 'rebalanceplans' })
+  let isDeleted = false
+  cluster.meanwhile = atFirst(write, async () => {
+    await plans.delete(name, { signal })
+    isDeleted = true
+  })
+  await approveFirst(cluster)
+  await cluster.until(() => isDeleted)
+  const before = evictions(cluster)
+  await cluster.clock.advance(600_000)
+  expect(taints(cluster)).toEqual([])
+  expect(openPermits(cluster)).toEqual([])
+  expect(evictions(cluster) - before).toBeLessThanOrEqual(1)
+  // The next plan is not in the way of what the first left.
+  await cluster.ask('small', 'again')
+  await cluster.followPlans()
+  expect(phases(cluster)).toEqual(['Succeeded'])
 })
 
 test('a plan whose policy is deleted expires', async () => {

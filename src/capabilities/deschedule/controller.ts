@@ -154,7 +154,7 @@ class DescheduleLoop {
     if (!this.#isClean) {
       await this.#cleanUp('left by an earlier leader', signal)
       this.#isClean = true
-    }
+    } else if (this.#isForsaken()) await this.#cleanUp('its plan was deleted', signal)
     await this.#expireOrphans(signal)
     let waitMs: number = intervals.longestWaitMs
     for (const object of this.#policies.list()) {
@@ -166,6 +166,14 @@ class DescheduleLoop {
       waitMs = Math.min(waitMs, await this.#serve(policy, signal))
     }
     return waitMs
+  }
+
+  /** Something steers for a plan that is not there any more: nobody else would end it. */
+  #isForsaken(): boolean {
+    const batches = new Set(this.#plans.list().map(plan => plan.spec.batch ?? plan.metadata.name))
+    return this.#leading.arbiter
+      .unfinished(capabilityName)
+      .some(({ purpose, batch }) => purpose === 'steer' && batch !== undefined && !batches.has(batch))
   }
 
   /** Removes what steers, wherever it comes from. A plan under way steers anew when it goes on. */

@@ -11,6 +11,7 @@ import type { EventRecorder } from '#kube/events.ts'
 import type { Informer } from '#kube/informer.ts'
 import type { Log } from '#kube/log.ts'
 import type { Node } from '#kube/objects.ts'
+import { isNotFound } from '#kube/status.ts'
 import { formatTime } from '#kube/time.ts'
 import { goalOutcomes, nodeShares } from '#planning/goals.ts'
 import { type PlanPolicy, workloadKey } from '#planning/policy.ts'
@@ -77,6 +78,7 @@ class PlanRun {
   /** Workloads of which a move was left out: their other moves are left out too. */
   readonly #leftOut = new Set<string>()
   readonly #waitingMoves = new Set<string>()
+  #isDeleted = false
 
   constructor(context: RunContext, plan: RebalancePlan) {
     this.#context = context
@@ -212,6 +214,7 @@ class PlanRun {
 
   #pause(): string | undefined {
     if (this.#context.isStopping()) return 'the controller stops'
+    if (this.#isDeleted || this.#context.plans.get(this.#plan.metadata.name) === undefined) return 'it was deleted'
     return whyPaused(this.#known, this.#context.policy(), this.#context.effects.clock.now())
   }
 
@@ -271,7 +274,13 @@ class PlanRun {
   }
 
   async #write(change: (status: RebalancePlanStatus) => RebalancePlanStatus, signal: AbortSignal): Promise<void> {
-    this.#plan = await this.#context.plans.setStatus(this.#plan, change, signal)
+    try {
+      this.#plan = await this.#context.plans.setStatus(this.#plan, change, signal)
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      // Who deletes a plan ends it. What is under way still lands and gives its permit back; there is nowhere to write it to.
+      this.#isDeleted = true
+    }
   }
 
   /** Takes the steering away, then says how it ended: after, goals, phase, in one write. */
