@@ -35,7 +35,7 @@ async function runExample(seed: number) {
     informers,
     clock,
     policy: 'talos',
-    watch: { proposed: () => Promise.resolve(), step: () => undefined },
+    watch: { proposed: () => Promise.resolve(), step: () => undefined, replaced: () => undefined },
     signal,
   }).finally(() => {
     isDone = true

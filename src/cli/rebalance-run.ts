@@ -12,6 +12,7 @@ import {
 import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informer, Informers } from '#kube/informer.ts'
+import { isNotFound } from '#kube/status.ts'
 import { CommandRefused, exitCodes } from './command-line.ts'
 
 export interface RunWatch {
@@ -19,12 +20,16 @@ export interface RunWatch {
   proposed(plan: RebalancePlan): Promise<void>
   /** A step changed. */
   step(plan: RebalancePlan, step: PlanStep): void
+  /** A plan ended early; another follows, made from what is now. */
+  replaced(plan: RebalancePlan): void
 }
 
 export interface RunEnd {
   /** Every plan of the run, the first proposal first: a landing elsewhere makes another one. */
   readonly plans: readonly RebalancePlan[]
   readonly permits: readonly DisruptionPermit[]
+  /** Set where somebody took the plan or the policy away before there was an end. */
+  readonly cutShort: string | undefined
 }
 
 const isOver = (plan: RebalancePlan) => ['Succeeded', 'Failed', 'Expired'].includes(plan.status?.phase ?? '')
@@ -48,45 +53,55 @@ export async function runRebalance(options: RunOptions): Promise<RunEnd> {
   const permits = informers.of<DisruptionPermit>(disruptionPermits)
   await informers.allSynced(signal)
   const asked = await askForPlan(options)
-  const run: string[] = []
+  /** The plans of this run as they were last seen. */
+  const run = new Map<string, RebalancePlan>()
   const follow = stepTeller(watch)
   const ends = plans.onChange(change => {
-    if (change.type !== 'DELETED' && run.includes(change.object.metadata.name)) follow(change.object)
+    const { name } = change.object.metadata
+    if (!run.has(name)) return
+    run.set(name, change.object)
+    if (change.type !== 'DELETED') follow(change.object)
+  })
+  const end = (cutShort?: string): RunEnd => ({
+    plans: [...run.values()],
+    permits: [...permits.store.list()].sort((a, b) => (a.spec.grant?.token ?? 0) - (b.spec.grant?.token ?? 0)),
+    cutShort,
   })
   try {
-    let plan = await found(plans, options, () => {
+    const first = await found<RebalancePlan | 'no policy'>(plans, options, () => {
       const policy = policies.store.get(undefined, options.policy)
-      const refusal = policy?.status?.conditions?.find(condition => condition.type === 'Valid' && condition.status === 'False')
+      if (policy === undefined) return 'no policy'
+      const refusal = policy.status?.conditions?.find(condition => condition.type === 'Valid' && condition.status === 'False')
       if (refusal !== undefined)
         throw new CommandRefused(`RebalancePolicy ${options.policy}: ${refusal.message ?? refusal.reason ?? 'refused'}`)
-      const name = policy?.status?.lastPlanNow === asked ? policy.status.lastPlan : undefined
+      const name = policy.status?.lastPlanNow === asked ? policy.status.lastPlan : undefined
       const proposal = name === undefined ? undefined : plans.store.get(undefined, name)
       return proposal?.status?.phase === undefined ? undefined : proposal
     })
-    for (;;) {
+    if (first === 'no policy') return end(`RebalancePolicy ${options.policy} was deleted before it had a plan`)
+    for (let plan = first; ; ) {
       const { name } = plan.metadata
-      run.push(name)
+      run.set(name, plan)
       if (!isEmpty(plan) && !plan.spec.approved) {
         await watch.proposed(plan)
-        await approve(plan, options)
+        if (!(await approve(plan, options))) return end(`plan ${name} was deleted`)
       }
       const ended = isEmpty(plan)
         ? plan
-        : await found(plans, options, () => {
+        : await found<RebalancePlan | 'deleted'>(plans, options, () => {
             const now = plans.store.get(undefined, name)
-            return now !== undefined && isOver(now) ? now : undefined
+            if (now === undefined) return 'deleted'
+            return isOver(now) ? now : undefined
           })
+      if (ended === 'deleted') return end(`plan ${name} was deleted`)
+      run.set(name, ended)
       follow(ended)
       const next = ended.status?.conditions?.find(condition => condition.type === 'Superseded' && condition.status === 'True')
-      if (next === undefined) break
+      if (next === undefined) return end()
+      watch.replaced(ended)
       plan = await found(plans, options, () =>
         [...plans.store.list()].find(candidate => candidate.spec.replaces === name && candidate.status?.phase !== undefined),
       )
-    }
-    const ofRun = run.flatMap(name => plans.store.get(undefined, name) ?? [])
-    return {
-      plans: ofRun,
-      permits: [...permits.store.list()].sort((a, b) => (a.spec.grant?.token ?? 0) - (b.spec.grant?.token ?? 0)),
     }
   } finally {
     ends()
@@ -102,10 +117,17 @@ async function askForPlan({ admin, clock, policy, signal }: RunOptions): Promise
   return asked
 }
 
-async function approve(plan: RebalancePlan, { admin, signal }: RunOptions): Promise<void> {
+/** False where the plan is not there any more. */
+async function approve(plan: RebalancePlan, { admin, signal }: RunOptions): Promise<boolean> {
   const body = { spec: { approved: true, approvedHash: plan.spec.snapshotHash } }
   const plans = admin.resource<RebalancePlan>(rebalancePlans)
-  await plans.patch(plan.metadata.name, { type: 'merge', body }, { signal, fieldManager: 'ballast-up' })
+  try {
+    await plans.patch(plan.metadata.name, { type: 'merge', body }, { signal, fieldManager: 'ballast-up' })
+    return true
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+    return false
+  }
 }
 
 /** Tells each state of each step once, whatever order the changes of the plans come in. */
@@ -142,6 +164,7 @@ async function found<T>(plans: Informer<RebalancePlan>, { clock, signal }: RunOp
 
 /** What the run came to: whether its goals are met now. */
 export function exitCodeOf(end: RunEnd): typeof exitCodes.done | typeof exitCodes.notSo | typeof exitCodes.infeasible {
+  if (end.cutShort !== undefined) return exitCodes.notSo
   const last = end.plans.at(-1)
   const goalsMet = last?.status?.conditions?.find(condition => condition.type === 'GoalsMet')
   if (goalsMet?.status === 'True') return exitCodes.done

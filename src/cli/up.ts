@@ -195,7 +195,7 @@ function shownPath(path: string): string {
   return short === '' || short.startsWith('..') ? path : short
 }
 
-const silentWatch: RunWatch = { proposed: () => Promise.resolve(), step: () => undefined }
+const silentWatch: RunWatch = { proposed: () => Promise.resolve(), step: () => undefined, replaced: () => undefined }
 
 function runDocument(run: {
   readonly seed: number
@@ -295,6 +295,10 @@ function tell(
       )
     },
     step: (plan, step) => terminal.write(stepLine(plan, step, at(), terminal.colour)),
+    replaced: plan =>
+      terminal.write(
+        `${at()}  ${plan.metadata.name} ends here: ${plan.status?.message ?? 'it was replaced'}; a new plan follows\n`,
+      ),
   }
 }
 
@@ -350,11 +354,13 @@ function tellEnd(run: {
   const last = run.end.plans.at(-1)
   terminal.write(`\n${nodeTable(run.after, terminal.colour)}\n`)
   const goals = run.code === 0 ? terminal.colour.green('every goal is met') : terminal.colour.red('not every goal is met')
-  terminal.write(`${goals}: ${landed} moves under ${run.end.permits.length} permits. ${last?.status?.message ?? ''}`)
+  terminal.write(
+    `${goals}: ${landed} moves under ${run.end.permits.length} permits. ${run.end.cutShort ?? last?.status?.message ?? ''}`,
+  )
 }
 
 function lookAround(kubeconfig: string, nodes: readonly NodeFigures[], end: RunEnd): string {
-  const plan = end.plans.at(-1)?.metadata.name
+  const plan = end.cutShort === undefined ? end.plans.at(-1)?.metadata.name : undefined
   const node = nodes.find(one => one.goals.length > 0) ?? nodes[0]
   return [
     '',
