@@ -50,6 +50,13 @@ describe('a plan as an object', () => {
     expect(findings({ ...stored, spec: { ...stored.spec, moves } })).not.toEqual([])
   })
 
+  test.each(['before', 'after'] as const)('with another percentage %s, the figure that people read, is refused', when => {
+    const [first, ...rest] = stored.status?.[when] ?? []
+    const edited = first === undefined ? [] : [{ ...first, percent: first.percent + 1 }, ...rest]
+    const status = { ...stored.status, [when]: edited }
+    expect(findings({ ...stored, status })).toEqual([expect.stringMatching(`^${when}: .*percent$`)])
+  })
+
   test('without its shape, is refused with every field', () => {
     expect(findings({ ...stored, spec: { ...stored.spec, landing: 'hope', moves: [{ id: '' }] } })).toContain(
       'RebalancePlan p-1: spec.landing',

@@ -101,12 +101,14 @@ function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
   }
 }
 
+const percentOf = (used: number, allocatable: number): number => (allocatable === 0 ? 0 : (used * 100) / allocatable)
+
 /** A share of a node for the object: whole numbers as text, the percentage as `kubectl describe node` prints it. */
 export function storedShare(share: NodeShare): NodePercent {
   return {
     node: share.node,
     resource: share.resource,
-    percent: share.allocatable === 0 ? 0 : Math.trunc((share.used * 100) / share.allocatable),
+    percent: Math.trunc(percentOf(share.used, share.allocatable)),
     requested: String(share.used),
     allocatable: String(share.allocatable),
   }
@@ -154,11 +156,7 @@ export function planRecord(
 function shareOf(stored: NodePercent): NodeShare {
   const used = Number(stored.requested)
   const allocatable = Number(stored.allocatable)
-  return {
-    node: stored.node,
-    resource: stored.resource,
-    used,
-    allocatable,
-    percent: allocatable === 0 ? 0 : (100 * used) / allocatable,
-  }
+  const exact = { node: stored.node, resource: stored.resource, used, allocatable, percent: percentOf(used, allocatable) }
+  // A figure that is not the one we print was edited: it goes to the verifier as it stands.
+  return storedShare(exact).percent === stored.percent ? exact : { ...exact, percent: stored.percent }
 }
