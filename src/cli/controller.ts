@@ -26,7 +26,7 @@ import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { type Random, randomUuid } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
-import { isForbidden } from '#kube/status.ts'
+import { isAlreadyExists, isForbidden, isNotFound } from '#kube/status.ts'
 import type { Transport } from '#kube/transport.ts'
 import { ownerLabel } from '#planning/policy.ts'
 import { type Solve, solveInChild } from '#planning/solve.ts'
@@ -45,7 +45,7 @@ interface ControllerOptions {
   /** By name of capability; what is absent has the defaults of its schema. */
   readonly configurations?: Readonly<Record<string, unknown>>
   readonly arbiter?: Partial<ArbiterPolicy> & { readonly ownerLabel?: string }
-  /** Kinds of ours that are absent are applied, where we may. Default: no. */
+  /** Kinds of ours that are absent are applied, and our namespace, where we may. Default: no. */
   readonly installDefinitions?: boolean
   readonly webhooks?: WebhookEndpoint
   readonly solve?: Solve
@@ -94,7 +94,10 @@ export async function runController(options: ControllerOptions): Promise<void> {
   })
   const terms = new Terms({ ...options, identity, api, events, health })
   try {
-    if (options.installDefinitions === true) await installDefinitions(api, options, signal)
+    if (options.installDefinitions === true) {
+      await installDefinitions(api, options, signal)
+      await ensureNamespace(api, options, signal)
+    }
     for (let failures = 0; !signal.aborted; ) {
       const election = new LeaseElection({
         api,
@@ -297,6 +300,32 @@ async function installDefinitions(api: Api, { capabilities, log }: ControllerOpt
         'kind is absent and may not be installed by us: apply `ballast manifests`',
       )
     }
+  }
+}
+
+/** Our own namespace, for the Lease and what steers nodes. Where we may not make it, it is said how somebody can; the election waits for it. */
+async function ensureNamespace(api: Api, { identity, log }: ControllerOptions, signal: AbortSignal): Promise<void> {
+  const { namespace } = identity
+  const namespaces = api.resource<KubeObject>(builtIn.namespaces)
+  try {
+    await namespaces.get(namespace, { signal })
+    return
+  } catch (error) {
+    // Whoever may not read it may still work in it.
+    if (isForbidden(error)) return
+    if (!isNotFound(error)) throw error
+  }
+  try {
+    const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
+    await namespaces.create(object, { signal, fieldManager: 'ballast-install' })
+    log.info({ namespace }, 'namespace made')
+  } catch (error) {
+    if (isAlreadyExists(error)) return
+    if (!isForbidden(error)) throw error
+    log.error(
+      { namespace, why: error.message },
+      `namespace is absent and may not be made by us: kubectl create namespace ${namespace}`,
+    )
   }
 }
 
