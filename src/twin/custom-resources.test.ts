@@ -132,6 +132,7 @@ test('a kind of which only objects are loaded gets a permissive definition', asy
     kind: 'ScaledObject',
     metadata: { name: 's', namespace: 'media' },
     spec: { anything: [1, { x: null }] },
+    status: { was: 'there' },
   }
   await using twin = await startTestTwin([scaled])
   const answer = await twin.client.get('/apis/keda.sh/v1alpha1/namespaces/media/scaledobjects/s')
@@ -139,6 +140,12 @@ test('a kind of which only objects are loaded gets a permissive definition', asy
   const made = await twin.client.get('/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scaledobjects.keda.sh')
   expect(valueAt(made.body, 'metadata', 'labels')).toEqual({ 'ballast.dev/twin-synthesised': 'true' })
   expect((await twin.client.get('/api/v1/namespaces/media')).status).toBe(200)
+  // Controllers write what they see to it; and that is no change of what is wanted.
+  const status = await twin.client.patch('/apis/keda.sh/v1alpha1/namespaces/media/scaledobjects/s/status', 'merge', {
+    status: { is: 'here' },
+  })
+  expect(valueAt(status.body, 'status')).toEqual({ was: 'there', is: 'here' })
+  expect(valueAt(status.body, 'metadata', 'generation')).toBe(valueAt(answer.body, 'metadata', 'generation'))
 })
 
 test('what cannot be loaded is named and left out; owners that are absent are listed', async () => {

@@ -128,7 +128,9 @@ export function definitionFor(apiVersion: string, kind: string, isNamespaced: bo
       group,
       names: { plural, singular: kind.toLowerCase(), kind, listKind: `${kind}List` },
       scope: isNamespaced ? 'Namespaced' : 'Cluster',
-      versions: [{ name: version, served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+      versions: [
+        { name: version, served: true, storage: true, subresources: { status: {} }, schema: { openAPIV3Schema: schema } },
+      ],
     },
   }
 }
