@@ -94,10 +94,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
   })
   const terms = new Terms({ ...options, identity, api, events, health })
   try {
-    if (options.installDefinitions === true) {
-      await installDefinitions(api, options, signal)
-      await ensureNamespace(api, options, signal)
-    }
+    if (options.installDefinitions === true) await install(api, options, signal)
     for (let failures = 0; !signal.aborted; ) {
       const election = new LeaseElection({
         api,
@@ -280,6 +277,23 @@ async function serverVersion(api: Api, signal: AbortSignal): Promise<string> {
   return typeof version === 'object' && version !== null && 'gitVersion' in version && typeof version.gitVersion === 'string'
     ? version.gitVersion
     : ''
+}
+
+/** Kinds and namespace, tried until the server answers: it may be on its way up, as we are. */
+async function install(api: Api, options: ControllerOptions, signal: AbortSignal): Promise<void> {
+  const { clock, log } = options
+  for (let failures = 0; !signal.aborted; ) {
+    try {
+      await installDefinitions(api, options, signal)
+      await ensureNamespace(api, options, signal)
+      return
+    } catch (error) {
+      if (signal.aborted) return
+      const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures++)
+      log.error({ delayMs, why: messageOf(error) }, 'cluster not prepared yet, tried again')
+      await clock.after(delayMs, signal).catch(ignoreAbort(signal))
+    }
+  }
 }
 
 /** Applies kinds of ours that the server does not know. Where we may not, the chart or an administrator has to: it is said, and the watches wait. */
