@@ -37,13 +37,17 @@ test('a leader that is cut off in the middle of a plan does nothing when it is b
   await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Auto' })] })
   const { clock, twin, admin } = cluster
   const token = await controllerToken(admin, { namespace, seconds: 86_400, signal: new AbortController().signal })
+  const told: string[] = []
   const lines = [new Line(twin.transport({ token })), new Line(twin.transport({ token }))]
   for (const [at, { transport }] of lines.entries()) {
     const ended = runController({
       transport,
       clock,
       random: seededRandom(at + 7),
-      log: silentLog,
+      log: {
+        ...silentLog,
+        info: (facts, message) => void told.push(`controller-${at}: ${message} ${String(facts['holder'] ?? '')}`),
+      },
       identity: { name: `controller-${at}`, namespace },
       capabilities: [deschedule],
       solve: solveInChild,
@@ -64,6 +68,9 @@ test('a leader that is cut off in the middle of a plan does nothing when it is b
   await wait(() => cluster.plans()[0]?.status?.steps?.some(step => step.id === 'm01') === true)
   if (first === undefined || other === undefined) throw new Error('nobody leads')
   const before = holder()
+  expect(told.filter(line => line.includes('standing by'))).toEqual([
+    `${other === lines[0] ? 'controller-0' : 'controller-1'}: standing by: another one leads ${before}`,
+  ])
   first.isCut = true
   await wait(() => holder() !== before)
   first.isCut = false

@@ -311,7 +311,7 @@ async function installDefinitions(api: Api, { capabilities, log }: ControllerOpt
       if (!isForbidden(error)) throw error
       log.error(
         { kind: definition.metadata.name, why: error.message },
-        'kind is absent and may not be installed by us: apply `ballast manifests`',
+        "kind is absent and may not be installed by us: run this once with an administrator's kubeconfig",
       )
     }
   }

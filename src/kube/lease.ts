@@ -85,11 +85,16 @@ export class LeaseElection {
 
   /** Tries until the Lease is ours; `undefined` when aborted. */
   async #acquire(signal: AbortSignal): Promise<Acquisition | undefined> {
-    const { clock, random, retryPeriodMs, log } = this.#options
+    const { clock, random, retryPeriodMs, log, identity } = this.#options
+    let told = ''
     while (!signal.aborted) {
       try {
         const sentMs = clock.elapsed()
         if (await this.#record.take(signal)) return { transitions: this.#record.transitions, sentMs }
+        const { holder } = this.#record
+        if (holder !== told && holder !== '' && holder !== identity)
+          log.info({ lease: this.#name, identity, holder }, 'standing by: another one leads')
+        told = holder
       } catch (error) {
         if (signal.aborted) return undefined
         log.warn({ lease: this.#name, why: messageOf(error) }, 'lease could not be read or written')
