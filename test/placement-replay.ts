@@ -31,6 +31,8 @@ export interface Replay {
   /** Placed pods whose landing is one node, of those whose scores differ between nodes. */
   readonly singleLandings: number
   readonly scored: number
+  /** For each placed pod the size of its landing: `1`, or `4 of 103 in part` where the scheduler looked at a part of the nodes. */
+  readonly landingSizes: readonly string[]
 }
 
 /** Holds the model to a recording: the feasible nodes, each plugin's score, the landing, and what refused pods are told. */
@@ -39,12 +41,14 @@ export function replayPlacements(recording: ReplayedRecording): Replay {
   const differences = problems.map(problem => `${problem.where}: ${problem.code}`)
   const placement = new Placement(state, settingsOf(recording))
   const counts = { placed: 0, refused: 0, singleLandings: 0, scored: 0 }
+  const landingSizes: string[] = []
   for (const step of recording.steps) {
     const pod = podState(state, step.pod)
     const whole = placement.evaluate(pod)
     if (step.node === null) {
       counts.refused++
       differences.push(...refusalDifferences(step, whole).map(line => `${pod.key}: ${line}`))
+      placement.settle(step.after ?? [])
       continue
     }
     counts.placed++
@@ -52,6 +56,11 @@ export function replayPlacements(recording: ReplayedRecording): Replay {
     const among = placement.evaluate(pod, { among: found })
     const said = [...feasibleDifferences(recording, step.node, { whole, found }), ...scoreDifferences(step, { among, found })]
     differences.push(...said.map(line => `${pod.key}: ${line}`))
+    landingSizes.push(
+      isSearchedInPart(recording, { whole, found })
+        ? `${whole.landing.length} of ${whole.feasible.length} in part`
+        : `${whole.landing.length}`,
+    )
     if (new Set(step.scores?.total).size > 1) {
       counts.scored++
       if (among.landing.length === 1) counts.singleLandings++
@@ -59,7 +68,7 @@ export function replayPlacements(recording: ReplayedRecording): Replay {
     placement.bind(pod, step.node)
     placement.settle(step.after ?? [])
   }
-  return { ...counts, differences }
+  return { ...counts, differences, landingSizes }
 }
 
 function settingsOf({ kubernetesVersion, configuration }: ReplayedRecording): SchedulerSettings {
@@ -85,12 +94,18 @@ function feasibleDifferences(
   { whole, found }: { readonly whole: Evaluation; readonly found: readonly string[] },
 ): string[] {
   const landing = whole.landing.includes(node) ? [] : [`on ${node}, not among ${whole.landing.join(' ')}`]
-  // From 100 nodes on the scheduler stops when it has found enough: then it found some of the feasible ones.
-  const isPart = recording.nodes.length >= 100 && found.length < whole.feasible.length
-  const agrees = isPart
+  const agrees = isSearchedInPart(recording, { whole, found })
     ? found.every(name => whole.feasible.includes(name))
     : found.toSorted().join(' ') === whole.feasible.toSorted().join(' ')
   return agrees ? landing : [...landing, `feasible ${whole.feasible.join(' ')}, recorded ${found.join(' ')}`]
+}
+
+/** From 100 nodes on the scheduler stops when it has found enough: then it found some of the feasible ones. */
+function isSearchedInPart(
+  recording: ReplayedRecording,
+  { whole, found }: { readonly whole: Evaluation; readonly found: readonly string[] },
+): boolean {
+  return recording.nodes.length >= 100 && found.length < whole.feasible.length
 }
 
 function scoreDifferences(

@@ -4,6 +4,7 @@ import { deschedule } from '#capabilities/deschedule'
 import { ConnectionError } from '#kube/connection-error.ts'
 import type { Lease } from '#kube/lease-record.ts'
 import { silentLog } from '#kube/log.ts'
+import type { Node } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import type { Transport } from '#kube/transport.ts'
 import { solveInChild } from '#planning/solve.ts'
@@ -12,9 +13,9 @@ import { controllerToken } from '../src/cli/install-ballast.ts'
 import { controlledCluster, namespace } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
-/** A transport that can be cut; what is sent meanwhile is lost. */
+/** A transport that can be cut: what is sent meanwhile is lost, what was open breaks. */
 class Line {
-  isCut = false
+  #cut = new AbortController()
   readonly writes: string[] = []
   readonly transport: Transport
 
@@ -27,9 +28,18 @@ class Line {
           if (request.verb !== 'GET' && !request.path.includes('/events')) this.writes.push(`${request.verb} ${request.path}`)
           return inner.request(request)
         }),
-      stream: request => through(() => inner.stream(request)),
+      stream: request => through(() => inner.stream({ ...request, signal: AbortSignal.any([request.signal, this.#cut.signal]) })),
       close: () => inner.close(),
     }
+  }
+
+  get isCut(): boolean {
+    return this.#cut.signal.aborted
+  }
+
+  set isCut(isCut: boolean) {
+    if (isCut) this.#cut.abort(new ConnectionError('the line is cut'))
+    else this.#cut = new AbortController()
   }
 }
 
@@ -84,4 +94,40 @@ test('a leader that is cut off in the middle of a plan does nothing when it is b
     'm03 Landed',
   ])
   expect(twin.requests.entries.filter(({ path, code }) => path.endsWith('/eviction') && code === 201)).toHaveLength(2)
+})
+
+test('with the API server gone for a minute in the middle of a plan, the only controller goes on where it was', async () => {
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Auto' })] })
+  const { clock, twin, admin } = cluster
+  const token = await controllerToken(admin, { namespace, seconds: 86_400, signal: new AbortController().signal })
+  const line = new Line(twin.transport({ token }))
+  const ended = runController({
+    transport: line.transport,
+    clock,
+    random: seededRandom(5),
+    log: silentLog,
+    identity: { name: 'controller', namespace },
+    capabilities: [deschedule],
+    solve: solveInChild,
+    signal: new AbortController().signal,
+  })
+  ended.catch(error => {
+    throw error
+  })
+  const wait = (done: () => boolean) => clock.runUntil(done, { limitMs: 1_200_000 })
+  await cluster.ask('small')
+  await wait(() => cluster.plans()[0]?.status?.steps?.some(step => step.id === 'm01') === true)
+  line.isCut = true
+  const written = line.writes.length
+  await clock.advance(60_000)
+  expect(line.writes.length).toBe(written)
+  line.isCut = false
+  await wait(() => cluster.plans().length > 0 && cluster.plans().every(plan => plan.status?.phase === 'Succeeded'))
+  const evicted = twin.requests.entries
+    .filter(({ path, code }) => path.endsWith('/eviction') && code === 201)
+    .map(({ path }) => path)
+  expect(new Set(evicted).size).toBe(evicted.length)
+  const steps = cluster.plans().flatMap(plan => (plan.status?.steps ?? []).map(step => `${step.id} ${step.state}`))
+  expect(steps).toEqual(['m01 Landed', 'm02 Landed', 'm03 Landed'])
+  expect(cluster.list<Node>('nodes').flatMap(node => node.spec?.taints ?? [])).toEqual([])
 })
