@@ -2,7 +2,26 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-const benchmarks = ['start.ts', 'plan.ts', 'scheduler-model.ts']
+const benchmarks = [
+  'start.ts',
+  'dashboard-start.ts',
+  'doctor.ts',
+  'memory.ts',
+  'plan.ts',
+  'scheduler-model.ts',
+  'snapshot.ts',
+  'arbiter.ts',
+  'watch-intake.ts',
+  'informers.ts',
+  'twin-load.ts',
+  'twin-reads.ts',
+  'twin-watchers.ts',
+  'api-writes.ts',
+  'api-load.ts',
+  'reload.ts',
+  'reload-budgets.ts',
+  'dashboard-stream.ts',
+]
 const wanted = process.argv.slice(2)
 
 for (const file of benchmarks.filter(name => wanted.length === 0 || wanted.some(word => name.startsWith(word)))) {

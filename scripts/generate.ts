@@ -1,6 +1,8 @@
 // Writes every committed file that is made from something else. CI fails when running it changes anything.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { deploymentFiles } from '../src/cli/deployment/generated-files.ts'
+import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
 import { errorTable } from './error-table.ts'
 import { talosHomelab } from './examples/talos-homelab.ts'
 import { schemaTables } from './generate-schemas.ts'
@@ -13,6 +15,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   for (const [file, text] of talosHomelab()) files.set(join('examples/talos-homelab', file), text)
   for (const [file, text] of schemaTables(root)) files.set(file, text)
   for (const [file, text] of errorTable(root)) files.set(file, text)
+  for (const [file, text] of deploymentFiles(enabledCapabilities)) files.set(join('deploy', file), text)
   return files
 }
 

@@ -3,7 +3,10 @@ import { check } from './check/check.ts'
 import { generate } from './generate.ts'
 
 /** Each answers whether all went well. */
-const commands: Readonly<Record<string, () => boolean>> = {
+const commands: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
+  'build-web': async () => (await import('./page/build-page.ts')).buildPage(),
+  'dev-web': async () => (await import('./page/serve-page.ts')).servePage(process.argv[3]),
+  screenshots: async () => (await import('./screenshots.ts')).takeScreenshots(),
   check,
   generate: () => {
     generate()
@@ -16,4 +19,4 @@ const command = Object.hasOwn(commands, name) ? commands[name] : undefined
 if (command === undefined) {
   console.error(`scripts: no command ${JSON.stringify(name)}; there are ${Object.keys(commands).join(', ')}`)
   process.exitCode = 2
-} else if (!command()) process.exitCode = 1
+} else if (!(await command())) process.exitCode = 1

@@ -1,24 +1,36 @@
 // A twin with Ballast's controller on a virtual clock, and a hand that can kill the controller between any two bytes it sends.
 import { deschedule } from '#capabilities/deschedule'
-import { type RebalancePlan, type RebalancePolicy, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
-import type { WebhookEndpoint } from '#coordination/capability.ts'
+import type { OwnerLabel } from '#cluster/ownership.ts'
+import {
+  type DisruptionPermit,
+  type RebalancePlan,
+  type RebalancePolicy,
+  rebalancePlans,
+  rebalancePolicies,
+} from '#coordination/api.ts'
+import type { Capability, WebhookEndpoint } from '#coordination/capability.ts'
+import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
+import { singlesOf } from '#coordination/shared-permit.ts'
 import { type Api, openApi } from '#kube/api.ts'
-import { systemClock, VirtualClock } from '#kube/clock.ts'
+import { type Clock, systemClock, VirtualClock } from '#kube/clock.ts'
 import { ConnectionError } from '#kube/connection-error.ts'
 import { type Log, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
-import type { GroupVersionResource } from '#kube/resource.ts'
+import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
-import type { Transport, TransportRequest } from '#kube/transport.ts'
+import type { Transport, TransportRequest, TransportStream } from '#kube/transport.ts'
 import { type Solution, type Solve, solveInChild } from '#planning/solve.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { runController } from '../src/cli/controller.ts'
 import { controllerToken, installBallast } from '../src/cli/install-ballast.ts'
 import { startWebhookEndpoint } from '../src/cli/webhook-endpoint.ts'
+import { DisruptionWitness } from './disruption-witness.ts'
+import { MortalWebhooks } from './mortal-webhooks.ts'
 
 export const namespace = 'ballast-system'
-const startMs = Date.parse('2026-03-02T04:00:00Z')
+/** Where every test's clock begins. */
+export const startMs = Date.parse('2026-03-02T04:00:00Z')
 
 /** Kills before or after the n-th write of the controllers of a cluster, counted over all of them. */
 export interface Kill {
@@ -26,12 +38,29 @@ export interface Kill {
   readonly when: 'before' | 'after'
 }
 
+/** Takes the webhooks away from the moment at which the n-th write is sent, for so many milliseconds. */
+export interface Outage {
+  readonly write: number
+  readonly forMs: number
+}
+
 export interface ControlledOptions {
   readonly objects: readonly KubeObject[]
+  /** Namespaces that Ballast is installed into: there before it. */
+  readonly before?: readonly KubeObject[]
   readonly kill?: Kill
   readonly seed?: number
-  /** Serves the controllers' webhooks over HTTPS, so that landings are held and not only preferred. */
+  /** Serves the controllers' webhooks over HTTPS, so that landings are held and not only preferred. They die with their controller. */
   readonly hold?: boolean
+  /** The webhooks are away though their controller lives. */
+  readonly outage?: Outage
+  /** What the controllers run; default: deschedule. */
+  readonly capabilities?: readonly Capability[]
+  /** Sections of the configuration by capability. */
+  readonly configurations?: Readonly<Record<string, unknown>>
+  readonly arbiter?: Partial<ArbiterPolicy> & { readonly ownerLabel?: OwnerLabel }
+  /** Paths that may be listed and not watched, and how often what may not be watched is listed unasked. */
+  readonly unwatchable?: { readonly paths: RegExp; readonly pollMs: number }
 }
 
 /** Answers of the solver are kept: the same model has the same answer, and hundreds of runs need not spawn hundreds of processes. */
@@ -43,6 +72,13 @@ const solveOnce: Solve = (model, options) => {
   return known
 }
 
+interface EventObject extends KubeObject {
+  readonly type?: string
+  readonly reason?: string
+  readonly note?: string
+  readonly regarding?: { readonly kind?: string; readonly name?: string }
+}
+
 interface Parts {
   readonly twin: Twin
   readonly clock: VirtualClock
@@ -50,6 +86,7 @@ interface Parts {
   readonly token: string
   readonly seed: number
   readonly kill: Kill | undefined
+  readonly options: Pick<ControlledOptions, 'capabilities' | 'configurations' | 'arbiter' | 'outage' | 'unwatchable'>
   readonly webhooks: (WebhookEndpoint & AsyncDisposable) | undefined
 }
 
@@ -61,22 +98,35 @@ export class ControlledCluster implements AsyncDisposable {
   readonly errors: { readonly facts: object; readonly message: string }[] = []
   /** Writes that reached the server, in order: verb and path. */
   readonly writes: string[] = []
+  /** What controllers read and watched, in order. */
+  readonly reads: string[] = []
   /** Answers of 403 to any controller. */
   readonly forbidden: string[] = []
+  /** Every pod that was taken away since the objects were loaded. */
+  readonly witness: DisruptionWitness
   readonly #token: string
+  readonly #options: Parts['options']
   readonly #random: () => number
   readonly #webhooks: Parts['webhooks']
   /** Called with each write of a controller (verb and path) before it reaches the server: what else happens in the cluster just then. */
   meanwhile: (write: string) => Promise<void> | void = () => undefined
+  /** Called with each list and watch of a controller before it reaches the server. */
+  beforeRead: (path: string) => Promise<void> | void = () => undefined
+  /** How far the wall clock of the controllers is from the cluster's, in milliseconds: somebody sets it, or NTP does. Durations are not touched. */
+  clockIsOffByMs = 0
   #kill: Kill | undefined
   #controller: { stop: AbortController; dead: AbortController; done: Promise<void> } | undefined
+  #served: MortalWebhooks | undefined
+  #isOut = false
   #started = 0
 
   constructor(parts: Parts) {
     this.twin = parts.twin
     this.clock = parts.clock
     this.admin = parts.admin
+    this.witness = new DisruptionWitness(parts.twin, parts.clock)
     this.#token = parts.token
+    this.#options = parts.options
     this.#random = seededRandom(parts.seed)
     this.#kill = parts.kill
     this.#webhooks = parts.webhooks
@@ -96,16 +146,26 @@ export class ControlledCluster implements AsyncDisposable {
     const stop = new AbortController()
     const dead = new AbortController()
     const transport = this.#mortal(this.twin.transport({ token: this.#token }), dead)
+    const webhooks = this.#webhooks === undefined ? undefined : new MortalWebhooks(this.#webhooks)
+    this.#served = webhooks
+    if (this.#isOut) webhooks?.goAway()
+    dead.signal.addEventListener('abort', () => webhooks?.goAway(), { once: true })
     this.#started++
+    const { unwatchable } = this.#options
     const done = runController({
       transport,
-      clock: this.clock,
+      clock: this.#controllerClock,
       random: this.#random,
       log: this.#log(dead.signal),
       identity: { name: `controller-${this.#started}`, namespace },
-      capabilities: [deschedule],
+      capabilities: this.#options.capabilities ?? [deschedule],
+      ...(this.#options.configurations === undefined ? {} : { configurations: this.#options.configurations }),
+      ...(this.#options.arbiter === undefined ? {} : { arbiter: this.#options.arbiter }),
       solve: solveOnce,
-      ...(this.#webhooks === undefined ? {} : { webhooks: this.#webhooks }),
+      ...(webhooks === undefined ? {} : { webhooks }),
+      ...(unwatchable === undefined
+        ? {}
+        : { tuning: { lists: { watchList: 'off' as const, pageSize: 500, pollMs: unwatchable.pollMs } } }),
       signal: AbortSignal.any([stop.signal, dead.signal]),
     })
     // A killed process ends in any way it likes.
@@ -127,6 +187,11 @@ export class ControlledCluster implements AsyncDisposable {
     }
   }
 
+  /** Ends the controller as SIGKILL does; `until` starts another. */
+  killController(): void {
+    this.#controller?.dead.abort(new Error('killed'))
+  }
+
   /** Virtual time until `done`; a controller that was killed is followed by a new one. */
   async until(done: () => boolean, limitMs = 3_600_000): Promise<void> {
     await this.clock.runUntil(
@@ -138,13 +203,36 @@ export class ControlledCluster implements AsyncDisposable {
     )
   }
 
+  /** Lets so many milliseconds pass, as `until` does. */
+  async pass(ms: number): Promise<void> {
+    const untilMs = this.clock.now() + ms
+    // So that the clock has somewhere to go.
+    this.clock.schedule(ms, () => undefined)
+    await this.until(() => this.clock.now() >= untilMs, ms + 1_000)
+  }
+
   list<T extends KubeObject>(resource: string): readonly T[] {
     // The twin's store holds what the API server validated.
     return this.twin.access.list(resource) as readonly T[]
   }
 
+  /** Plans, oldest first: their names are drawn, and say nothing of their order. */
   plans(): readonly RebalancePlan[] {
-    return this.list<RebalancePlan>('rebalanceplans.ballast.dev')
+    const madeAtMs = ({ metadata }: RebalancePlan) => Date.parse(metadata.creationTimestamp ?? '')
+    return this.list<RebalancePlan>('rebalanceplans.ballast.dev').toSorted((a, b) => madeAtMs(a) - madeAtMs(b))
+  }
+
+  /** Events as a person reads them: `Warning DisruptionDenied Deployment web: …`. */
+  async events(): Promise<readonly string[]> {
+    const list = await this.admin.resource<EventObject>(builtIn.events).list({ signal: this.#signal })
+    return list.items.map(
+      ({ type, reason, regarding, note }) => `${type} ${reason} ${regarding?.kind} ${regarding?.name}: ${note}`,
+    )
+  }
+
+  /** Each wish that was granted or asked for, also of those that share a permit. */
+  permits(): readonly DisruptionPermit[] {
+    return this.list<DisruptionPermit>('disruptionpermits.ballast.dev').flatMap(singlesOf)
   }
 
   /** Asks for a plan, approves each that is proposed, and follows them to the end of the last. */
@@ -194,8 +282,20 @@ export class ControlledCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // Its end is not awaited: on a clock that stands still what it waits for does not come.
     this.#controller?.dead.abort(new Error('the test is over'))
+    this.witness[Symbol.dispose]()
     await this.twin.stop()
     await this.#webhooks?.[Symbol.asyncDispose]()
+  }
+
+  get #controllerClock(): Clock {
+    const { clock } = this
+    return {
+      now: () => clock.now() + this.clockIsOffByMs,
+      elapsed: () => clock.elapsed(),
+      schedule: (delayMs, callback) => clock.schedule(delayMs, callback),
+      after: (delayMs, signal) => clock.after(delayMs, signal),
+      hold: () => clock.hold(),
+    }
   }
 
   get #signal(): AbortSignal {
@@ -214,6 +314,15 @@ export class ControlledCluster implements AsyncDisposable {
     }
   }
 
+  #breakOut({ forMs }: Outage): void {
+    this.#isOut = true
+    this.#served?.goAway()
+    this.clock.schedule(forMs, () => {
+      this.#isOut = false
+      if (this.isAlive) this.#served?.comeBack()
+    })
+  }
+
   /** Counts writes, and dies at the one it is told to: nothing is sent or heard afterwards. */
   #mortal(inner: Transport, dead: AbortController): Transport {
     const die = () => {
@@ -228,13 +337,17 @@ export class ControlledCluster implements AsyncDisposable {
     return {
       request: request =>
         alive(async () => {
-          if (request.verb === 'GET') return inner.request(withLife(request))
+          if (request.verb === 'GET') {
+            this.reads.push(`read ${request.path}`)
+            return inner.request(withLife(request))
+          }
           const number = this.writes.length + 1
           if (this.#kill?.when === 'before' && this.#kill.write === number) {
             die()
             throw new ConnectionError('killed')
           }
           this.writes.push(`${request.verb} ${request.path}`)
+          if (this.#options.outage?.write === number) this.#breakOut(this.#options.outage)
           await this.meanwhile(`${request.verb} ${request.path}`)
           const answer = await inner.request(request)
           if (answer.status === 403) this.forbidden.push(`${request.verb} ${request.path}`)
@@ -244,7 +357,15 @@ export class ControlledCluster implements AsyncDisposable {
           }
           return answer
         }),
-      stream: request => alive(() => inner.stream(withLife(request))),
+      stream: request =>
+        alive(async () => {
+          const { path, query = {} } = request
+          const isWatch = query['watch'] === 'true'
+          this.reads.push(`${isWatch ? 'watch' : 'read'} ${path}`)
+          await this.beforeRead(path)
+          const isRefused = isWatch && this.#options.unwatchable?.paths.test(path) === true
+          return isRefused ? forbidden() : inner.stream(withLife(request))
+        }),
       close: () => inner.close(),
     }
   }
@@ -254,10 +375,11 @@ export class ControlledCluster implements AsyncDisposable {
 export async function controlledCluster(options: ControlledOptions): Promise<ControlledCluster> {
   const clock = new VirtualClock(startMs)
   const seed = options.seed ?? 1
-  const twin = await startTwin({ clock, seed, objects: [] })
+  const twin = await startTwin({ clock, seed, objects: options.before ?? [] })
   const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: 'test admin' })
   const { signal } = new AbortController()
-  await installBallast(admin, { capabilities: [deschedule], namespace, signal })
+  const { capabilities = [deschedule], configurations } = options
+  await installBallast(admin, { capabilities, configurations, namespace, signal })
   const token = await controllerToken(admin, { namespace, seconds: 86_400, signal })
   twin.load(options.objects)
   await twin.settle({ limitMs: 120_000 })
@@ -268,6 +390,7 @@ export async function controlledCluster(options: ControlledOptions): Promise<Con
     token,
     seed: seed + 100,
     kill: options.kill,
+    options,
     webhooks: options.hold === true ? await webhookEndpoint(clock) : undefined,
   })
 }
@@ -286,6 +409,15 @@ async function webhookEndpoint(clock: VirtualClock): Promise<WebhookEndpoint & A
     clock,
     log: silentLog,
   })
+}
+
+/** What an API server says to who may not. */
+function forbidden(): TransportStream {
+  const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 403, reason: 'Forbidden', message: 'not allowed' }
+  async function* chunks() {
+    yield new TextEncoder().encode(JSON.stringify(status))
+  }
+  return { status: 403, headers: { 'content-type': 'application/json' }, chunks: chunks() }
 }
 
 function isOver(plan: RebalancePlan): boolean {

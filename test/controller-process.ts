@@ -38,10 +38,10 @@ export class ControllerProcess {
   readonly #lines: string[] = []
   readonly ended: Promise<End>
 
-  /** `hold` has it serve its own webhooks on loopback, so that replacements wait at a gate. */
-  constructor(kubeconfig: string, landing: 'prefer' | 'hold' = 'prefer') {
+  /** `hold` has it serve its own webhooks on loopback, so that replacements wait at a gate; `flags` say otherwise or more. */
+  constructor(kubeconfig: string, landing: 'prefer' | 'hold' = 'prefer', flags: readonly string[] = []) {
     const webhooks = landing === 'hold' ? ['--webhook-host', '127.0.0.1', '--webhook-port', '0'] : []
-    const args = [program, 'controller', '--kubeconfig', kubeconfig, '--install-crds', 'never', ...webhooks]
+    const args = [program, 'controller', '--kubeconfig', kubeconfig, '--install-crds', 'never', ...webhooks, ...flags]
     // Nothing of this process's environment leads to another cluster.
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'], env: { PATH: process.env['PATH'] } })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#lines.push(text))
@@ -70,7 +70,7 @@ export class ControllerProcess {
     }
   }
 
-  kill(signal: 'SIGKILL' | 'SIGTERM'): void {
+  kill(signal: 'SIGHUP' | 'SIGKILL' | 'SIGTERM'): void {
     this.#child.kill(signal)
   }
 }

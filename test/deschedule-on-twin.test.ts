@@ -1,9 +1,11 @@
 // The descheduler in planned mode against the twin, on a virtual clock, with nothing but its ServiceAccount's rights.
 import { describe, expect, test } from 'vitest'
 import type { DisruptionPermit } from '#coordination/api.ts'
+import { defaultPolicy } from '#coordination/policy/arbiter-policy.ts'
 import type { Deployment, Node, Pod } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
-import { type ControlledCluster, type ControlledOptions, controlledCluster, type Kill } from './controlled-cluster.ts'
+import { type ControlledCluster, type ControlledOptions, controlledCluster } from './controlled-cluster.ts'
+import { describeKills, leftBehind } from './crash-harness.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
 async function small(options: Partial<ControlledOptions> = {}): Promise<ControlledCluster> {
@@ -52,16 +54,7 @@ function faults(cluster: ControlledCluster): readonly string[] {
       landed.toSorted().join() === 'm01,m02,m03' && steps.length === 3,
       `steps: ${steps.map(step => `${step.id} ${step.state}`).join(', ')}`,
     ),
-    ...cluster
-      .list<Node>('nodes')
-      .flatMap(node => (node.spec?.taints ?? []).map(taint => `taint ${taint.key} on ${node.metadata.name}`)),
-    ...cluster
-      .list<Pod>('pods')
-      .flatMap(pod => (pod.spec.schedulingGates ?? []).map(gate => `gate ${gate.name} on ${pod.metadata.name}`)),
-    ...cluster
-      .list<DisruptionPermit>('disruptionpermits.ballast.dev')
-      .flatMap(permit => check(permit.status?.releasedAt !== undefined, `permit ${permit.metadata.name} is out`)),
-    ...cluster.forbidden.map(request => `403: ${request}`),
+    ...leftBehind(cluster),
     ...cluster.errors.map(error => `error: ${error.message} ${JSON.stringify(error.facts)}`),
   ]
 }
@@ -142,7 +135,10 @@ describe('three moves on the twin', () => {
   })
 
   test('run side by side where the policy allows it, and end the same', async () => {
-    await using cluster = await small({ objects: [...smallCluster(), smallPolicy({ limits: { concurrent: 3 } })] })
+    await using cluster = await small({
+      objects: [...smallCluster(), smallPolicy({ limits: { concurrent: 3 } })],
+      arbiter: { caps: { ...defaultPolicy.caps, concurrent: 3 } },
+    })
     cluster.startController()
     await cluster.rebalance('small')
     expect(faults(cluster)).toEqual([])
@@ -209,29 +205,13 @@ describe('a policy that cannot be planned is refused before anything moves', () 
   })
 })
 
-describe('killed before or after each of its writes the controller is followed by one that neither repeats nor forgets a move', async () => {
-  const counted = await countedWrites()
-  process.stdout.write(`the run of three moves has ${counted} writes: ${2 * counted} kills\n`)
-  const kills = Array.from({ length: counted }, (_, at): Kill[] => [
-    { write: at + 1, when: 'before' },
-    { write: at + 1, when: 'after' },
-  ]).flat()
-
-  test.each(kills)('$when write $write', async kill => {
-    await using cluster = await small({ kill })
-    cluster.startController()
-    await cluster.rebalance('small')
-    await cluster.until(() => cluster.isAlive)
-    expect(faults(cluster)).toEqual([])
-    expect(cluster.started).toBe(2)
-    expect(cluster.plans().map(plan => plan.status?.phase)).toEqual(['Succeeded'])
-  })
+describeKills({
+  name: 'three moves',
+  cluster: { objects: [...smallCluster(), smallPolicy()] },
+  drive: cluster => cluster.rebalance('small'),
+  faults: cluster => [
+    ...faults(cluster),
+    ...cluster.plans().flatMap(({ status }) => (status?.phase === 'Succeeded' ? [] : [`plan ${status?.phase}`])),
+    ...(cluster.plans().length === 1 ? [] : [`${cluster.plans().length} plans`]),
+  ],
 })
-
-/** How many writes the run has when nobody is killed. */
-async function countedWrites(): Promise<number> {
-  await using cluster = await small()
-  cluster.startController()
-  await cluster.rebalance('small')
-  return cluster.writes.length
-}

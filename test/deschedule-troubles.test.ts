@@ -212,32 +212,33 @@ test('a proposal that waits is looked at again, and replaced when the cluster is
   expect(cluster.clock.elapsed()).toBeGreaterThan(900_000)
 })
 
+const scaledObjects = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'scaledobjects.keda.sh' },
+  spec: {
+    group: 'keda.sh',
+    scope: 'Namespaced',
+    names: { plural: 'scaledobjects', singular: 'scaledobject', kind: 'ScaledObject', listKind: 'ScaledObjectList' },
+    versions: [
+      {
+        name: 'v1alpha1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+}
+const scaled = {
+  apiVersion: 'keda.sh/v1alpha1',
+  kind: 'ScaledObject',
+  metadata: { name: 'web', namespace: 'shop' },
+  spec: { scaleTargetRef: { name: 'web' } },
+}
+
 test('a workload labelled for the descheduler that a ScaledObject targets stays, and a warning says so once (7.2 case 22)', async () => {
-  const definition = {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: 'scaledobjects.keda.sh' },
-    spec: {
-      group: 'keda.sh',
-      scope: 'Namespaced',
-      names: { plural: 'scaledobjects', singular: 'scaledobject', kind: 'ScaledObject', listKind: 'ScaledObjectList' },
-      versions: [
-        {
-          name: 'v1alpha1',
-          served: true,
-          storage: true,
-          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-        },
-      ],
-    },
-  }
-  const scaled = {
-    apiVersion: 'keda.sh/v1alpha1',
-    kind: 'ScaledObject',
-    metadata: { name: 'web', namespace: 'shop' },
-    spec: { scaleTargetRef: { name: 'web' } },
-  }
-  await using cluster = await controlledCluster({ objects: [definition, scaled, ...smallCluster(), smallPolicy()] })
+  await using cluster = await controlledCluster({ objects: [scaledObjects, scaled, ...smallCluster(), smallPolicy()] })
   cluster.startController()
   await cluster.ask('small')
   await cluster.until(() => cluster.plans()[0]?.status?.phase !== undefined)
@@ -251,8 +252,19 @@ test('a workload labelled for the descheduler that a ScaledObject targets stays,
   const events = await cluster.admin.resource<KubeObject>(builtIn.events).list({ signal: new AbortController().signal })
   const warnings = events.items.filter(event => event['type'] === 'Warning' && event['reason'] === 'RebalanceSkipped')
   expect(warnings.map(event => event['note'])).toEqual([
-    "its label says descheduler, but a ScaledObject or ScaledJob targets it: it is KEDA's and is not moved [KedaManaged]",
+    `its label scaling.talos.io/managed-by says "descheduler", but a ScaledObject or ScaledJob targets it: it is KEDA's [KedaManaged]`,
   ])
+})
+
+test('where the policy ignores ScaledObjects the label stands, for the planner and for the arbiter', async () => {
+  const policy = smallPolicy({ coordination: { kedaPresence: 'ignore' } })
+  await using cluster = await controlledCluster({ objects: [scaledObjects, scaled, ...smallCluster(), policy] })
+  cluster.startController()
+  await cluster.rebalance('small')
+  const [plan] = cluster.plans()
+  expect(plan?.spec.moves.map(move => move.workload.name).toSorted()).toEqual(['solo', 'web', 'web'])
+  expect(plan?.status?.steps?.map(({ state }) => state)).toEqual(['Landed', 'Landed', 'Landed'])
+  expect((await cluster.events()).filter(event => event.startsWith('Warning'))).toEqual([])
 })
 
 test.each([

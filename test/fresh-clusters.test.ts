@@ -1,14 +1,15 @@
 // Clusters that were made for this run are planned from their YAML, and judged by a reader of that YAML that knows nothing of Ballast.
+
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { planPolicyOf, readPolicy } from '#capabilities/deschedule'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { readDocuments } from '#cluster/documents.ts'
+import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
+import { planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
-import { ownerLabel } from '#planning/policy.ts'
 import { childSolver } from '#planning/solve.ts'
 import { freshCluster } from './fresh-cluster.ts'
 
@@ -20,7 +21,7 @@ async function planOf(text: string): Promise<Plan> {
   expect(reading.problems).toEqual([])
   const policy = readPolicy(plain.find(object => object.kind === 'RebalancePolicy') ?? expect.fail('no policy'))
   if (!policy.ok) throw new Error(JSON.stringify(policy.problems))
-  const resolved = planPolicyOf(policy.policy, reading.state, { ownerLabel, landing: 'prefer' })
+  const resolved = planPolicyOf(policy.policy, reading.state, { ownerLabel: defaultOwnerLabel, landing: 'prefer' })
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.problem))
   const input = { state: reading.state, policy: resolved.value, settings: settingsForServer('v1.34.1'), nowMs: 0 }
   return await makePlan(input, childSolver({ clock: systemClock, safetySeconds: 60 }), AbortSignal.timeout(60_000))

@@ -1,6 +1,5 @@
 // The client against the twin: the same dialogue as with a real API server, in memory and over HTTPS with a kubeconfig.
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Api, openApi } from '#kube/api.ts'
@@ -16,6 +15,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isConflict, isNotFound, StatusError } from '#kube/status.ts'
+import { temporaryDirectory } from '#kube/testdata/temporary-directory.ts'
 import { updateObject } from '#kube/update.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 
@@ -168,7 +168,7 @@ describe.each(['in memory', 'over HTTPS'])('%s', way => {
 })
 
 async function httpTransport(twin: Twin): Promise<ReturnType<typeof openHttpTransport>> {
-  const path = join(await mkdtemp(join(tmpdir(), 'ballast-kube-')), 'config')
+  const path = join(await temporaryDirectory(), 'config')
   await writeFile(path, await twin.kubeconfig())
   const config = await loadConfig({ environment: {}, homeDirectory: '/nowhere', kubeconfig: path })
   return openHttpTransport(config, { clock: systemClock, random })

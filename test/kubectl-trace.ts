@@ -24,6 +24,8 @@ export interface Exchange {
 
 export interface Trace {
   readonly kubectl: string
+  /** Revision of the twin before the first request: what requests name counts from there. */
+  readonly startRevision: number
   readonly commands: readonly (readonly string[])[]
   readonly exitCodes: readonly number[]
   readonly exchanges: readonly Exchange[]
@@ -59,6 +61,16 @@ export function exchangeOf(request: TwinRequest, answer: TwinResponse): Exchange
         ? { kind: 'watch' }
         : shapeOf(answer.headers['content-type'] ?? '', Buffer.from(answer.body).toString()),
   }
+}
+
+/** A request as kubectl would send it to a twin that begins at another revision than the recorded one did. */
+export function movedBy(exchange: Exchange, revisions: number): Exchange {
+  const moved = (version: string) => String(Number(version) + revisions)
+  const query = exchange.query.replace(/(\bresourceVersion=)([1-9]\d*)/g, (_, name, version) => name + moved(version))
+  if (exchange.body === undefined || !('text' in exchange.body)) return { ...exchange, query }
+  const named = /(resourceVersion"(?:,"value")?:\s*")([1-9]\d*)(?=")/g
+  const text = exchange.body.text.replace(named, (_, name, version) => name + moved(version))
+  return { ...exchange, query, body: { text } }
 }
 
 /** Kind, size and words of an answer. */
@@ -235,7 +247,7 @@ function usage(cpu: string, memory: string) {
 }
 
 /** The cluster every trace begins with. */
-function traceCluster(): readonly KubeObject[] {
+export function traceCluster(): readonly KubeObject[] {
   const budget = object('policy/v1', 'PodDisruptionBudget', 'web', {
     namespace: 'default',
     metadata: { generation: 1 },

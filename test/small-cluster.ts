@@ -3,7 +3,8 @@ import type { KubeObject } from '#kube/objects.ts'
 
 const podHash = 'abcde12345'
 
-function node(name: string): KubeObject {
+/** Four cores, 16 GiB. */
+export function node(name: string): KubeObject {
   const amounts = { cpu: '4', memory: '16Gi', pods: '110', 'ephemeral-storage': '100Gi' }
   return {
     apiVersion: 'v1',
@@ -14,23 +15,40 @@ function node(name: string): KubeObject {
   }
 }
 
-interface Workload {
+export interface SmallWorkload {
   readonly name: string
   readonly cpu: string
-  /** The node of each replica. */
+  /** The node of each replica; none for a workload at zero. */
   readonly on: readonly string[]
-  readonly owner: 'descheduler' | 'none'
+  /** Its owner label. */
+  readonly owner?: 'descheduler' | 'none' | 'keda'
+  /** Default: it has a budget of maxUnavailable 1. */
+  readonly hasBudget?: boolean
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly podAnnotations?: Readonly<Record<string, string>>
+  /** Secrets that its container reads into its environment. */
+  readonly secrets?: readonly string[]
 }
 
-/** Deployment, ReplicaSet, Running pods and a budget of maxUnavailable 1. */
-function workload({ name, cpu, on, owner }: Workload): readonly KubeObject[] {
+function rolledOut(type: string, reason: string) {
+  const at = '2026-03-01T00:01:00Z'
+  return { type, status: 'True', reason, message: '', lastUpdateTime: at, lastTransitionTime: at }
+}
+
+/** Deployment, ReplicaSet, Running pods and a budget, all of the namespace shop. */
+export function smallWorkload(of: SmallWorkload): readonly KubeObject[] {
+  const { name, cpu, on, owner, hasBudget = true, annotations = {}, podAnnotations, secrets = [] } = of
   const labels = { app: name }
   const hashed = { ...labels, 'pod-template-hash': podHash }
-  const spec = {
-    terminationGracePeriodSeconds: 5,
-    containers: [{ name: 'main', image: `registry.example/${name}:1`, resources: { requests: { cpu, memory: '256Mi' } } }],
+  const container = {
+    name: 'main',
+    image: `registry.example/${name}:1`,
+    resources: { requests: { cpu, memory: '256Mi' } },
+    ...(secrets.length === 0 ? {} : { envFrom: secrets.map(secret => ({ secretRef: { name: secret } })) }),
   }
-  const template = { metadata: { labels }, spec }
+  const spec = { terminationGracePeriodSeconds: 5, containers: [container] }
+  const ofPods = podAnnotations === undefined ? {} : { annotations: podAnnotations }
+  const template = { metadata: { labels, ...ofPods }, spec }
   const set = `${name}-${podHash}`
   const uid = `deployment-${name}`
   const metadata = (own: string, uidOf: string, ownLabels: Readonly<Record<string, string>>) => ({
@@ -39,6 +57,7 @@ function workload({ name, cpu, on, owner }: Workload): readonly KubeObject[] {
     uid: uidOf,
     labels: ownLabels,
     generation: 1,
+    creationTimestamp: '2026-03-01T00:00:00Z',
   })
   const owned = (kind: string, owning: string, owningUid: string) => [
     { apiVersion: 'apps/v1', kind, name: owning, uid: owningUid, controller: true, blockOwnerDeletion: true },
@@ -48,8 +67,8 @@ function workload({ name, cpu, on, owner }: Workload): readonly KubeObject[] {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
       metadata: {
-        ...metadata(name, uid, { ...labels, 'scaling.talos.io/managed-by': owner }),
-        annotations: { 'deployment.kubernetes.io/revision': '1' },
+        ...metadata(name, uid, { ...labels, ...(owner === undefined ? {} : { 'scaling.talos.io/managed-by': owner }) }),
+        annotations: { 'deployment.kubernetes.io/revision': '1', ...annotations },
       },
       spec: {
         replicas: on.length,
@@ -57,6 +76,14 @@ function workload({ name, cpu, on, owner }: Workload): readonly KubeObject[] {
         template,
         strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } },
         progressDeadlineSeconds: 600,
+      },
+      status: {
+        observedGeneration: 1,
+        replicas: on.length,
+        updatedReplicas: on.length,
+        readyReplicas: on.length,
+        availableReplicas: on.length,
+        conditions: [rolledOut('Available', 'MinimumReplicasAvailable'), rolledOut('Progressing', 'NewReplicaSetAvailable')],
       },
     },
     {
@@ -67,7 +94,11 @@ function workload({ name, cpu, on, owner }: Workload): readonly KubeObject[] {
         annotations: { 'deployment.kubernetes.io/revision': '1' },
         ownerReferences: owned('Deployment', name, uid),
       },
-      spec: { replicas: on.length, selector: { matchLabels: hashed }, template: { ...template, metadata: { labels: hashed } } },
+      spec: {
+        replicas: on.length,
+        selector: { matchLabels: hashed },
+        template: { ...template, metadata: { ...template.metadata, labels: hashed } },
+      },
     },
     ...on.map(
       (nodeName, at): KubeObject => ({
@@ -75,7 +106,7 @@ function workload({ name, cpu, on, owner }: Workload): readonly KubeObject[] {
         kind: 'Pod',
         metadata: {
           ...metadata(`${set}-${'abcdefgh'[at] ?? 'x'}`, `pod-${name}-${at}`, hashed),
-          creationTimestamp: '2026-03-01T00:00:00Z',
+          ...ofPods,
           ownerReferences: owned('ReplicaSet', set, `set-${name}`),
         },
         spec: { ...spec, nodeName },
@@ -89,12 +120,16 @@ function workload({ name, cpu, on, owner }: Workload): readonly KubeObject[] {
         },
       }),
     ),
-    {
-      apiVersion: 'policy/v1',
-      kind: 'PodDisruptionBudget',
-      metadata: metadata(name, `budget-${name}`, {}),
-      spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
-    },
+    ...(hasBudget
+      ? [
+          {
+            apiVersion: 'policy/v1',
+            kind: 'PodDisruptionBudget',
+            metadata: metadata(name, `budget-${name}`, {}),
+            spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
+          },
+        ]
+      : []),
   ]
 }
 
@@ -110,15 +145,22 @@ export function smallPolicy(spec: Readonly<Record<string, unknown>> = {}): KubeO
   }
 }
 
-/** n1 has 3,250 of 4,000 millicores requested; below 44 % (45 less the margin) it has to lose three pods of 500. */
-export function smallCluster(): readonly KubeObject[] {
+const workloads: readonly SmallWorkload[] = [
+  { name: 'web', cpu: '500m', on: ['n1', 'n1'], owner: 'descheduler' },
+  { name: 'solo', cpu: '500m', on: ['n1'], owner: 'descheduler' },
+  { name: 'fixed', cpu: '850m', on: ['n1', 'n1', 'n2', 'n3'], owner: 'none' },
+  // Too big to be worth its own move, and nobody's.
+  { name: 'other', cpu: '50m', on: ['n1'], owner: 'none' },
+]
+
+/**
+ * n1 has 3,250 of 4,000 millicores requested; below 44 % (45 less the margin) it has to lose three pods of 500. `changed` says what is
+ * otherwise, by workload.
+ */
+export function smallCluster(changed: Readonly<Record<string, Partial<SmallWorkload>>> = {}): readonly KubeObject[] {
   return [
     ...['n1', 'n2', 'n3'].map(node),
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', uid: 'namespace-shop' } },
-    ...workload({ name: 'web', cpu: '500m', on: ['n1', 'n1'], owner: 'descheduler' }),
-    ...workload({ name: 'solo', cpu: '500m', on: ['n1'], owner: 'descheduler' }),
-    ...workload({ name: 'fixed', cpu: '850m', on: ['n1', 'n1', 'n2', 'n3'], owner: 'none' }),
-    // Too big to be worth its own move, and nobody's.
-    ...workload({ name: 'other', cpu: '50m', on: ['n1'], owner: 'none' }),
+    ...workloads.flatMap(one => smallWorkload({ ...one, ...changed[one.name] })),
   ]
 }

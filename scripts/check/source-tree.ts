@@ -133,7 +133,7 @@ export function parseSource(path: string, text: string): SourceFile {
   return { path, lines: text.split('\n').length, imports, exports, uses, literals, text }
 }
 
-/** Every TypeScript file below `folder`, in name order. */
+/** Every TypeScript file below `folder`, `.tsx` too, in name order. */
 export function readTree(root: string, folder: string): SourceFile[] {
   return filesBelow(root, folder).map(path => parseSource(path, readFileSync(join(root, path), 'utf8')))
 }
@@ -141,7 +141,7 @@ export function readTree(root: string, folder: string): SourceFile[] {
 /** The paths of `readTree`, from the project's root. */
 export function filesBelow(root: string, folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter(entry => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map(entry => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .filter(path => !path.includes('node_modules/'))
     .sort()

@@ -23,6 +23,14 @@ describe('the walls', () => {
     ['an eviction outside effects',         'src/capabilities/deschedule/a.ts',     "export const a = (api) => api.sub('x', 'eviction')",  'effects go through src/coordination/effects'],
     ['a restart outside effects',           'src/cli/a.ts',                         "export const a = 'kubectl.kubernetes.io/restartedAt'",'effects go through src/coordination/effects'],
     ['a taint patch outside effects',       'src/coordination/a.ts',                "export const a = [{ op: 'add', path: '/spec/taints' }]", 'effects go through src/coordination/effects'],
+    ['JSX outside of the page',             'src/dashboard/views/a.tsx',            'export const a = <p />',                              'only src/dashboard/web'],
+    ['the page knowing the server',         'src/dashboard/web/frame/a.tsx',        "import { a } from '../../picture.ts'",                'only contract.ts'],
+    ['the page by another name',            'src/dashboard/web/a.tsx',              "import { a } from '#dashboard/contract.ts'",          'by its way from here'],
+    ['another package in the page',         'src/dashboard/web/a.tsx',              "import { a } from 'node:fs'",                         'no other package'],
+    ['words that know a room',              'src/dashboard/words/a.ts',             "import { a } from '#cluster/a.ts'",                   'nothing but each other'],
+    ['words that know a package',           'src/dashboard/words/a.ts',             "import { a } from 'zod'",                             'nothing but each other'],
+    ['the server running JSX',              'src/dashboard/page/a.ts',              "import { a } from '../web/a.tsx'",                    'Node does not run .tsx'],
+    ['a name that says nothing in JSX',     'src/dashboard/web/utils.tsx',          'export const a = 1',                                  'name it for its concept'],
     ['a name that says nothing',            'src/kube/utils.ts',                    'export const a = 1',                                  'name it for its concept'],
   ])('%s is found', (_name, path, text, finding) => expect(findingsOf(path, text).join('\n')).toContain(finding))
 
@@ -31,6 +39,8 @@ describe('the walls', () => {
     ['a downward import',         'src/planning/a.ts',                     "import { a } from '#cluster/a.ts'"],
     ['an effect in its place',    'src/coordination/effects/evict.ts',     "export const a = 'eviction'"],
     ['a given time',              'src/cluster/a.ts',                      'export const a = (ms: number) => new Date(ms)'],
+    ['time in a browser',         'src/dashboard/web/frame/a.tsx',         'export const a = () => setTimeout(Date.now(), 1)'],
+    ['what the page may know',    'src/dashboard/web/frame/a.tsx',         "import { a } from '../../words/a.ts'\nimport { signal } from '@preact/signals'\nimport './a.css'\nconst b = <p />"],
     ['the clock itself',          'src/kube/clock.ts',                     'export const a = () => Date.now()'],
   ])('%s is allowed', (_name, path, text) => expect(findingsOf(path, text)).toEqual([]))
 

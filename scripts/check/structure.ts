@@ -33,6 +33,8 @@ interface Place {
   readonly unit: string
 }
 
+const isTestFile = (path: string): boolean => /\.test\.tsx?$/.test(path)
+
 function placeOf(path: string): Place {
   const [, room = '', second = ''] = path.split('/')
   return { room, unit: room === 'capabilities' ? `${room}/${second}` : room }
@@ -49,11 +51,13 @@ export function resolveImport(from: string, specifier: string): string | undefin
 
 function* importFindings(file: SourceFile): Generator<Finding> {
   const here = placeOf(file.path)
-  const isTest = file.path.endsWith('.test.ts') || file.path.endsWith('.test-d.ts')
+  const isTest = isTestFile(file.path) || file.path.endsWith('.test-d.ts')
   for (const { specifier, line } of file.imports) {
     const target = resolveImport(file.path, specifier)
-    if (target === undefined) continue
     const finding = (message: string): Finding => ({ path: file.path, line, message: `imports ${specifier}: ${message}` })
+    const trespass = isTest ? undefined : browserTrespass(file.path, specifier, target)
+    if (trespass !== undefined) yield finding(trespass)
+    if (target === undefined) continue
     if (!target.startsWith('src/')) {
       if (!isTest) yield finding('src stands alone; only its tests import from outside')
       continue
@@ -79,6 +83,28 @@ function* importFindings(file: SourceFile): Generator<Finding> {
   }
 }
 
+/** The page, which runs in a browser. */
+const page = /^src\/dashboard\/web\//
+/** What page, server and terminal share: it runs everywhere. */
+const sharedWithPage = /^src\/dashboard\/(contract\.ts|delta\.ts|words\/)/
+const browserPackages = /^(preact(\/(hooks|jsx-runtime))?|@preact\/signals)$/
+
+/** What is wrong with an import of, or from, what runs in a browser. */
+function browserTrespass(from: string, specifier: string, target: string | undefined): string | undefined {
+  if (page.test(from)) {
+    if (target === undefined)
+      return browserPackages.test(specifier) ? undefined : 'the page takes preact and @preact/signals, no other package'
+    if (specifier.startsWith('#')) return 'the page is bundled: name the file by its way from here'
+    return page.test(target) || sharedWithPage.test(target)
+      ? undefined
+      : 'the page knows of the server only contract.ts, delta.ts and words'
+  }
+  if (sharedWithPage.test(from) && (target === undefined || !sharedWithPage.test(target)))
+    return 'it runs in the browser too: contract.ts, delta.ts and words import nothing but each other'
+  if (target !== undefined && page.test(target) && target.endsWith('.tsx')) return 'Node does not run .tsx'
+  return undefined
+}
+
 interface Ban {
   readonly uses: readonly string[]
   readonly allowed: readonly RegExp[]
@@ -88,10 +114,14 @@ interface Ban {
 const bans: readonly Ban[] = [
   {
     uses: ['Date.now', 'new Date', 'performance.now', 'setTimeout', 'setInterval'],
-    allowed: [/^src\/kube\/clock\.ts$/],
+    allowed: [/^src\/kube\/clock\.ts$/, page],
     instead: 'take a Clock',
   },
-  { uses: ['Math.random', 'crypto.randomUUID', 'randomUUID'], allowed: [/^src\/kube\/random\.ts$/], instead: 'take a Random' },
+  {
+    uses: ['Math.random', 'crypto.randomUUID', 'randomUUID'],
+    allowed: [/^src\/kube\/random\.ts$/, page],
+    instead: 'take a Random',
+  },
   {
     uses: ['process.env', 'process.argv'],
     allowed: [/^src\/cli\//],
@@ -101,7 +131,7 @@ const bans: readonly Ban[] = [
 ]
 
 function* banFindings(file: SourceFile): Generator<Finding> {
-  if (file.path.endsWith('.test.ts')) return
+  if (isTestFile(file.path)) return
   for (const ban of bans) {
     if (ban.allowed.some(pattern => pattern.test(file.path))) continue
     for (const { text, line } of file.uses) {
@@ -137,7 +167,7 @@ function* textFindings(file: SourceFile): Generator<Finding> {
 /** Tests wait for a condition or move a clock; what runs against real peers may have to wait for real. */
 function* sleepFindings(file: SourceFile): Generator<Finding> {
   const isReal = /^test\/(real|crash)\//.test(file.path)
-  if (isReal || !(file.path.startsWith('test/') || file.path.endsWith('.test.ts'))) return
+  if (isReal || !(file.path.startsWith('test/') || isTestFile(file.path))) return
   const sleeps = [
     ...file.imports.flatMap(({ specifier, line }) => (/timers(\/promises)?$/.test(specifier) ? [{ text: specifier, line }] : [])),
     ...file.uses.filter(({ text }) => text === 'setTimeout' || text === 'setInterval'),
@@ -163,7 +193,7 @@ function* effectFindings(file: SourceFile): Generator<Finding> {
   if (!['coordination', 'capabilities', 'dashboard', 'cli', 'planning'].includes(room)) return
   // A capability's value only says which rights it needs.
   const declares = file.path.endsWith('/capability.ts') || file.path.endsWith('.test-d.ts')
-  if (file.path.startsWith('src/coordination/effects/') || file.path.endsWith('.test.ts') || declares) return
+  if (file.path.startsWith('src/coordination/effects/') || isTestFile(file.path) || declares) return
   for (const { text, line } of file.literals) {
     const rule = effectLiterals.find(({ pattern }) => pattern.test(text))
     if (rule !== undefined)
@@ -175,27 +205,37 @@ function* effectFindings(file: SourceFile): Generator<Finding> {
   }
 }
 
-const bannedNames = /(^|\/)(utils?|helpers?|common|misc|shared|manager|base|types|index)(\.ts|\/)/
+/** Files whose exports are a published contract: what is exported is for authors who are not in this tree, and is long as it must be. */
+const contracts: readonly { readonly path: string; readonly because: string }[] = [
+  { path: 'src/coordination/capability.ts', because: 'an author of a capability names each of its types' },
+  { path: 'src/coordination/api.ts', because: 'the custom kinds: schema and type of each go together' },
+  { path: 'src/dashboard/contract.ts', because: 'the shapes that programs read from the dashboard, all in one place' },
+  { path: 'src/twin/twin.ts', because: 'what a test of somebody else drives a twin by' },
+]
+const isContract = (path: string): boolean => contracts.some(contract => contract.path === path)
+
+const bannedNames = /(^|\/)(utils?|helpers?|common|misc|shared|manager|base|types|index)(\.tsx?|\/)/
 
 function* nameFindings(file: SourceFile): Generator<Finding> {
   if (bannedNames.test(file.path))
     yield { path: file.path, line: 1, message: 'says nothing by its name; name it for its concept' }
   const name = file.path.slice(file.path.lastIndexOf('/') + 1)
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.test-d)?\.ts$/.test(name))
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.test-d)?\.tsx?$/.test(name))
     yield { path: file.path, line: 1, message: 'file names are kebab-case' }
-  const isTable = /-(tables?|messages|numbers)\.ts$/.test(name) || file.path.includes('/generated/')
-  if (file.lines > 500 && !isTable && !name.endsWith('.test.ts'))
+  if (name.endsWith('.tsx') && !page.test(file.path))
+    yield { path: file.path, line: 1, message: 'is .tsx, which Node does not run: only src/dashboard/web has such files' }
+  const isTable = /-(tables?|messages|numbers)\.ts$/.test(name) || file.path.includes('/generated/') || isContract(file.path)
+  if (file.lines > 500 && !isTable && !isTestFile(name))
     yield { path: file.path, line: 500, message: `has ${file.lines} lines: more than one sitting; what second concept is in it?` }
 }
 
 /** Files that a process starts with: nobody imports them. */
-const entries = [/^src\/cli\/main\.ts$/, /-process\.ts$/, /\/capability\.ts$/, /\.test(-d)?\.ts$/]
-
-/** Files whose exports are a published contract: what is exported is for authors who are not in this tree. */
-const contracts: readonly { readonly path: string; readonly because: string }[] = [
-  { path: 'src/coordination/capability.ts', because: 'an author of a capability names each of its types' },
-  { path: 'src/coordination/api.ts', because: 'the custom kinds: schema and type of each go together' },
-  { path: 'src/twin/twin.ts', because: 'what a test of somebody else drives a twin by' },
+const entries = [
+  /^src\/cli\/main\.ts$/,
+  /^src\/dashboard\/web\/main\.tsx$/,
+  /-process\.ts$/,
+  /\/capability\.ts$/,
+  /\.test(-d)?\.tsx?$/,
 ]
 
 function* unusedFindings(files: readonly SourceFile[], outside: readonly SourceFile[]): Generator<Finding> {
@@ -215,7 +255,7 @@ function* unusedFindings(files: readonly SourceFile[], outside: readonly SourceF
       yield { path, line: 1, message: 'nobody imports this file' }
       continue
     }
-    if (names?.has('*') || contracts.some(contract => contract.path === path)) continue
+    if (names?.has('*') || isContract(path)) continue
     for (const { text, line } of exports)
       if (!names?.has(text)) yield { path, line, message: `exports ${text}, which nobody imports: drop the word or the code` }
   }

@@ -42,6 +42,8 @@ export interface WorkloadRow {
   readonly port?: number
   /** `network`: a claim that follows the pod; `local`: a volume that lies on the pod's node. */
   readonly volume?: 'network' | 'local'
+  /** A Secret that it reads as environment variables; it asks to be reloaded when that changes. */
+  readonly secret?: { readonly name: string; readonly values: Readonly<Record<string, string>> }
   readonly usedMillicores?: number
   readonly usedMi?: number
   readonly nodeSelector?: Readonly<Record<string, string>>
@@ -120,7 +122,7 @@ export const workloads: readonly WorkloadRow[] = [
   row('monitoring', 'mimir-distributor', 'Deployment', 2, [200, 200], 'talos00', 'descheduler', 'docker.io/grafana/mimir:3.0.0', { port: 9095 }),
   row('monitoring', 'mimir-store-gateway', 'StatefulSet', 1, [200, 400], 'talos00', 'descheduler', 'docker.io/grafana/mimir:3.0.0', { port: 9095 }),
   row('monitoring', 'alloy', 'Deployment', 1, [200, 1536], 'talos00', 'descheduler', 'docker.io/grafana/alloy:v1.11.3', { port: 12345, usedMillicores: 196, usedMi: 1536 }),
-  row('monitoring', 'grafana', 'Deployment', 1, [100, 256], 'talos00', 'descheduler', 'docker.io/grafana/grafana:12.3.0', { port: 3000 }),
+  row('monitoring', 'grafana', 'Deployment', 1, [100, 256], 'talos00', 'descheduler', 'docker.io/grafana/grafana:12.3.0', { port: 3000, secret: { name: 'grafana-admin', values: { GF_SECURITY_ADMIN_USER: 'admin', GF_SECURITY_ADMIN_PASSWORD: 'change-me' } } }),
   row('catalyst', 'postgresql', 'StatefulSet', 1, [500, 768], 'talos00', 'descheduler', 'docker.io/library/postgres:18.1', { port: 5432, volume: 'network' }),
   row('catalyst', 'catalyst-api', 'Deployment', 2, [150, 128], 'talos00', 'descheduler', 'ghcr.io/catalyst/api:2.14.0', { port: 8080 }),
   row('media', 'kometa', 'Deployment', 1, [200, 512], 'talos00', 'descheduler', 'docker.io/kometateam/kometa:v2.2.2', { usedMillicores: 181, usedMi: 1024 }),

@@ -70,6 +70,7 @@ function template(workload: WorkloadRow): Record<string, unknown> {
           image: workload.image,
           imagePullPolicy: 'IfNotPresent',
           ...(workload.port === undefined ? {} : { ports: [{ containerPort: workload.port, protocol: 'TCP' }] }),
+          ...(workload.secret === undefined ? {} : { envFrom: [{ secretRef: { name: workload.secret.name } }] }),
           resources: { requests: { cpu: printed(`${workload.cpuMillicores}m`), memory: printed(`${workload.memoryMi}Mi`) } },
           terminationMessagePath: '/dev/termination-log',
           terminationMessagePolicy: 'File',
@@ -183,6 +184,22 @@ function nodeNamed(name: string): NodeRow {
   const node = nodes.find(candidate => candidate.name === name)
   if (node === undefined) throw new Error(`table: no node ${name}`)
   return node
+}
+
+/** The Secret that a workload reads, as `kubectl get -o yaml` prints it. */
+function secretOf({ namespace, secret }: WorkloadRow): KubeObject[] {
+  if (secret === undefined) return []
+  const { name, values } = secret
+  const data = Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')])
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace, uid: uid('Secret', namespace, name), creationTimestamp: startedAt },
+      type: 'Opaque',
+      data: Object.fromEntries(data),
+    },
+  ]
 }
 
 /** The objects of one workload: the workload itself, what stands between, its pods, claims and volumes. */
@@ -331,6 +348,11 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
       const setId = uid('ReplicaSet', namespace, setName)
       const base = template(workload) as { metadata: { labels: Record<string, string> }; spec: Record<string, unknown> }
       const hashed = { ...labelsOf(workload), 'pod-template-hash': hash }
+      // The controller of Deployments writes them on the ReplicaSets, too.
+      const annotations = {
+        'deployment.kubernetes.io/revision': '1',
+        ...(workload.secret === undefined ? {} : { 'reloader.stakater.com/auto': 'true' }),
+      }
       const counts = {
         availableReplicas: workload.replicas,
         observedGeneration: 1,
@@ -344,7 +366,7 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
           metadata: metadata('Deployment', workload, {
             generation: 1,
             labels: ownerLabels(workload),
-            annotations: { 'deployment.kubernetes.io/revision': '1' },
+            annotations,
           }),
           spec: {
             replicas: workload.replicas,
@@ -384,7 +406,7 @@ function objectsOf(workload: WorkloadRow, nextIndex: (node: string) => number): 
             annotations: {
               'deployment.kubernetes.io/desired-replicas': String(workload.replicas),
               'deployment.kubernetes.io/max-replicas': String(workload.replicas + Math.ceil(workload.replicas / 4)),
-              'deployment.kubernetes.io/revision': '1',
+              ...annotations,
             },
             ownerReferences: [controlledBy('apps/v1', 'Deployment', name, id)],
           },
@@ -634,7 +656,7 @@ export function talosHomelab(): ReadonlyMap<string, string> {
   )
   const pods: { workload: WorkloadRow; name: string; node: NodeRow }[] = []
   for (const workload of workloads) {
-    for (const object of objectsOf(workload, nextIndex)) {
+    for (const object of [...secretOf(workload), ...objectsOf(workload, nextIndex)]) {
       if (object.kind === 'PersistentVolume' || object.kind === 'PersistentVolumeClaim') put('cluster/storage.yaml', object)
       else put(`cluster/workloads-${workload.namespace}.yaml`, object)
       if (object.kind === 'Pod')

@@ -3,8 +3,9 @@ import type { Command } from 'commander'
 import { buildClusterState, type ClusterState } from '#cluster/cluster-state.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError, type Problem, problemSentence } from '#kube/problem.ts'
+import type { GroupVersionResource } from '#kube/resource.ts'
 import { CommandRefused, type Surroundings } from './command-line.ts'
-import { readLive } from './live-source.ts'
+import { kubeconfigOf, readLive } from './live-source.ts'
 import { readSourceOrInput } from './source.ts'
 
 export interface SourceOptions {
@@ -21,21 +22,27 @@ export interface LoadedCluster {
   /** The API server's or the newest kubelet's version: `v1.34.1`. */
   readonly gitVersion: string
   readonly shown: string
+  /** Read from an API server just now, not from a file of some time. */
+  readonly isLive: boolean
 }
 
 /** Adds the options that say where a cluster comes from. */
 export function withSource(command: Command): Command {
   return command
     .option('--cluster <path>', 'file or folder of objects as kubectl get -o yaml|json writes them; - for standard input')
-    .option('--kubeconfig <file>', 'a live cluster, read once and never written')
+    .option('--kubeconfig <file>', 'a live cluster, only read; without --cluster else KUBECONFIG, ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
 }
 
-/** Reads the cluster. @throws InputError with every fatal problem; CommandRefused when no source is named */
-export async function loadCluster(options: SourceOptions, surroundings: Surroundings): Promise<LoadedCluster> {
+/** Reads the cluster, of a live one with the kinds of `also`. @throws InputError with every fatal problem; CommandRefused when no source is named */
+export async function loadCluster(
+  options: SourceOptions,
+  surroundings: Surroundings,
+  also: readonly GroupVersionResource[] = [],
+): Promise<LoadedCluster> {
   if (options.cluster !== undefined && options.kubeconfig !== undefined)
     throw new CommandRefused('--cluster and --kubeconfig exclude each other')
-  const kubeconfig = options.kubeconfig ?? (options.cluster === undefined ? surroundings.environment['KUBECONFIG'] : undefined)
+  const kubeconfig = options.cluster === undefined ? kubeconfigOf(options.kubeconfig, surroundings.environment) : undefined
   if (options.cluster === undefined && kubeconfig === undefined) {
     throw new CommandRefused(
       'no cluster: name one with --cluster PATH or --kubeconfig FILE, for example --cluster examples/talos-homelab',
@@ -47,13 +54,25 @@ export async function loadCluster(options: SourceOptions, surroundings: Surround
       context: options.context,
       environment: surroundings.environment,
       signal: surroundings.signal,
+      also,
     })
-    return { ...stateOf(live.objects, new Map(), [], surroundings), gitVersion: live.gitVersion, shown: live.shown }
+    return { ...stateOf(live.objects, new Map(), [], surroundings), gitVersion: live.gitVersion, shown: live.shown, isLive: true }
   }
   const read = await readSourceOrInput(options.cluster, process.stdin, surroundings.signal)
   const objects = read.objects.map(({ object }) => object)
+  const has = (wanted: string) => objects.some(({ kind }) => kind === wanted)
+  if (has('Pod') && !has('Node')) {
+    throw new CommandRefused(
+      `pods but no Node in ${options.cluster}: kubectl get all leaves them out; read them too, as kubectl get nodes,all -A -o yaml does`,
+    )
+  }
   const where = new Map(read.objects.map(entry => [entry.object, entry.where]))
-  return { ...stateOf(objects, where, read.problems, surroundings), gitVersion: newestKubelet(objects), shown: options.cluster }
+  return {
+    ...stateOf(objects, where, read.problems, surroundings),
+    gitVersion: newestKubelet(objects),
+    shown: options.cluster,
+    isLive: false,
+  }
 }
 
 function stateOf(

@@ -1,25 +1,31 @@
 // `ballast controller`: the process that decides and disrupts, on a live cluster, through its API alone.
 import { homedir, hostname } from 'node:os'
+import type { Command } from 'commander'
 import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/config.ts'
-import { openHttpTransport } from '#kube/http-transport.ts'
-import { systemRandom } from '#kube/random.ts'
+import type { Override } from '#kube/configuration.ts'
 import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
-import { ControllerHealth, runController } from './controller.ts'
-import { enabledCapabilities } from './embedded-cluster.ts'
-import { readAddress, startHealthListener } from './health-listener.ts'
-import { heardTransport } from './heard-transport.ts'
-import { ballastNamespace } from './install-ballast.ts'
+import { ConfigurationFile } from './configuration-file.ts'
+import { enabling } from './controller-configuration.ts'
+import { enabledCapabilities } from './enabled-capabilities.ts'
+import { readAddress } from './health-listener.ts'
+import { runLiveController } from './live-controller.ts'
+import { ballastNamespace } from './own-names.ts'
 import { openOwnWebhooks } from './own-webhooks.ts'
 import { processLog } from './process-log.ts'
+import { reloadEnvironment } from './reloader-environment.ts'
+import { SharedWebhooks } from './shared-webhooks.ts'
 
 interface ControllerOptions {
+  readonly config?: string
+  readonly enable?: string
   readonly kubeconfig?: string
   readonly context?: string
   readonly namespace: string
   readonly installCrds: 'auto' | 'never'
   readonly webhookHost?: string
   readonly webhookPort: number
+  readonly webhookCertDir?: string
   readonly healthProbeBindAddress: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
@@ -28,6 +34,8 @@ export const defineController: DefineCommand = (program, surroundings) => {
   program
     .command('controller')
     .description('decides and disrupts on a live cluster; what it does is up to its RebalancePolicies (mode Report by default)')
+    .option('--config <file>', 'BallastConfiguration; it is watched, and what may change while we run does. Else BALLAST_CONFIG')
+    .option('--enable <names>', 'capabilities to enable besides, by comma; may be given often', commaList)
     .option('--kubeconfig <file>', 'else KUBECONFIG, the service account of a pod, ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option(
@@ -43,9 +51,13 @@ export const defineController: DefineCommand = (program, surroundings) => {
     )
     .option(
       '--webhook-host <host>',
-      'where the API server reaches this process: landings are then held by a webhook instead of a taint',
+      'HOST or HOST:PORT where the API server reaches this process, or all replicas: landings are then held by a webhook instead of a taint',
     )
     .option('--webhook-port <number>', 'port of the webhooks; 0 takes a free one', wholeNumber(0, 65_535), 9443)
+    .option(
+      '--webhook-cert-dir <directory>',
+      'tls.crt, tls.key and ca.crt of the webhooks, read again when they change. Else they are kept in a Secret that all replicas share',
+    )
     .option(
       '--health-probe-bind-address <address>',
       'HOST:PORT of health and metrics; 0 is none, the default outside of a cluster',
@@ -53,50 +65,67 @@ export const defineController: DefineCommand = (program, surroundings) => {
     )
     .option('--log-level <level>', 'debug, info, warn or error', oneOf('debug', 'info', 'warn', 'error'), 'info')
     .addHelpText('after', '\nExample: ballast controller --kubeconfig ~/.kube/config')
-    .action((options: ControllerOptions) => controlLiveCluster(options, surroundings))
+    .action((options: ControllerOptions, command: Command) =>
+      controlLiveCluster({ options, overrides: overridesOf(options, command) }, surroundings),
+    )
 }
 
-async function controlLiveCluster(options: ControllerOptions, { environment, signal }: Surroundings): Promise<void> {
+const commaList = (text: string, before?: string) => (before === undefined ? text : `${before},${text}`)
+
+/** Flags that were given, over the same keys of the file. */
+function overridesOf(options: ControllerOptions, command: Command): readonly Override[] {
+  const keys = {
+    logLevel: '--log-level',
+    webhookPort: '--webhook-port',
+    healthProbeBindAddress: '--health-probe-bind-address',
+  } as const
+  const isGiven = (key: string) => command.getOptionValueSource(key) === 'cli'
+  const given = (Object.keys(keys) as (keyof typeof keys)[]).filter(isGiven)
+  return [
+    ...given.map(key => ({ path: ['process', key], value: options[key], where: keys[key] })),
+    ...(options.enable === undefined ? [] : enabling(options.enable, enabledCapabilities)),
+  ]
+}
+
+async function controlLiveCluster(
+  { options, overrides }: { readonly options: ControllerOptions; readonly overrides: readonly Override[] },
+  surroundings: Surroundings,
+): Promise<void> {
+  const { environment, signal } = surroundings
+  const fileLog = processLog({ level: options.logLevel, clock: systemClock })
+  // Reloader's variables hold here, too: over the file, below flags.
+  const upstream = reloadEnvironment(environment)
+  for (const warning of upstream.warnings) fileLog.warn({}, warning)
+  const path = options.config ?? environment['BALLAST_CONFIG']
+  using settings = new ConfigurationFile({
+    path: path === '' ? undefined : path,
+    overrides: [...upstream.overrides, ...overrides],
+    capabilities: enabledCapabilities,
+    clock: systemClock,
+    log: fileLog,
+  })
+  const settled = settings.process
   const config = await loadConfig({
     environment,
     homeDirectory: homedir(),
     kubeconfig: options.kubeconfig,
     context: options.context,
   })
-  const log = processLog({ level: options.logLevel, clock: systemClock })
-  for (const warning of config.warnings) log.warn({}, warning)
-  const transport = heardTransport(
-    openHttpTransport(config, {
-      clock: systemClock,
-      random: systemRandom,
-      log,
-      environment,
-      isTerminal: process.stdin.isTTY === true,
-    }),
-    systemClock,
-  )
-  const health = new ControllerHealth()
-  health.add('api', () => {
-    const silence = transport.silence()
-    return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
-  })
-  await using listeners = new AsyncDisposableStack()
-  const address = readAddress(options.healthProbeBindAddress)
-  if (address !== undefined) listeners.use(await startHealthListener(address, health, log))
-  const webhooks =
-    options.webhookHost === undefined
-      ? undefined
-      : listeners.use(await openOwnWebhooks({ host: options.webhookHost, port: options.webhookPort, clock: systemClock, log }))
-  await runController({
-    transport,
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace: options.namespace },
+  const log = processLog({ level: settled.logLevel, clock: systemClock })
+  const { webhookHost, webhookCertDir: certificates } = options
+  const openWebhooks = async (host: string) => {
+    const at = { host, port: settled.webhookPort, ending: signal, clock: systemClock, log }
+    return certificates === undefined ? new SharedWebhooks(at) : await openOwnWebhooks({ ...at, certificates })
+  }
+  const live = {
+    config,
+    settings,
     capabilities: enabledCapabilities,
+    identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace: options.namespace },
+    log,
     installDefinitions: options.installCrds === 'auto',
-    health,
-    ...(webhooks === undefined ? {} : { webhooks }),
-    signal,
-  })
+    address: readAddress(settled.healthProbeBindAddress ?? options.healthProbeBindAddress),
+    ...(webhookHost === undefined ? {} : { openWebhooks: () => openWebhooks(webhookHost) }),
+  }
+  await runLiveController(live, surroundings)
 }

@@ -1,16 +1,18 @@
 // A twin with Ballast installed and its controller running inside this process, each on its own side of the API: the controller holds
 // nothing but its ServiceAccount's token.
-import { deschedule } from '#capabilities/deschedule'
-import type { Capability } from '#coordination/capability.ts'
 import { type Api, openApi } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
+import { withClock } from '#twin/own-kinds/clock-spec.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { runController } from './controller.ts'
-import { ballastNamespace, controllerToken, installBallast } from './install-ballast.ts'
+import { enabledCapabilities } from './enabled-capabilities.ts'
+import { controllerToken, installBallast } from './install-ballast.ts'
+import { ballastNamespace } from './own-names.ts'
 import { openOwnWebhooks } from './own-webhooks.ts'
+import type { FaultSource } from './process-faults.ts'
 
 interface EmbeddedOptions {
   readonly objects: readonly KubeObject[]
@@ -24,6 +26,8 @@ interface EmbeddedOptions {
   /** Landings are held by a webhook on loopback instead of a taint. */
   readonly hold?: boolean
   readonly log: Log
+  /** Tells of faults that no part of the controller owns. */
+  readonly faults?: FaultSource
   readonly signal: AbortSignal
 }
 
@@ -38,8 +42,6 @@ export interface EmbeddedCluster extends AsyncDisposable {
 /** How long the controller's token lives, in seconds of the cluster. */
 const tokenSeconds = 7 * 24 * 3600
 
-export const enabledCapabilities: readonly Capability[] = [deschedule]
-
 /** Starts both. Disposing stops the controller first, so that it leaves nothing behind, then the twin. */
 export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<EmbeddedCluster> {
   const { clock, seed, log, signal } = options
@@ -48,9 +50,9 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     await startTwin({
       clock,
       seed,
-      objects: options.objects,
+      objects: options.listen === undefined ? options.objects : withClock(options.objects),
       ...(options.kubernetesVersion === undefined ? {} : { kubernetesVersion: options.kubernetesVersion }),
-      ...(options.listen === undefined ? {} : { listen: options.listen }),
+      ...(options.listen === undefined ? {} : { listen: options.listen, ownKinds: true }),
     }),
   )
   const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: 'ballast/0.1.0 up', log })
@@ -72,6 +74,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     capabilities: enabledCapabilities,
     installDefinitions: false,
     ...(webhooks === undefined ? {} : { webhooks }),
+    ...(options.faults === undefined ? {} : { faults: options.faults }),
     signal: AbortSignal.any([signal, stop.signal]),
   })
   started.defer(async () => {

@@ -1,13 +1,13 @@
 // What an administrator does once so that Ballast can run in a cluster: kinds, namespace, ServiceAccount, roles. Ballast itself then
 // acts with that ServiceAccount's token and nothing more.
 import type { Capability } from '#coordination/capability.ts'
-import { accountObjects } from '#coordination/rbac.ts'
 import type { Api } from '#kube/api.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn, type GroupVersionResource, parseApiVersion } from '#kube/resource.ts'
+import { installationValues, plainRelease } from './deployment/installation.ts'
+import { objects } from './deployment/objects.ts'
+import { controllerAccount } from './own-names.ts'
 
-export const controllerAccount = 'ballast-controller'
-export const ballastNamespace = 'ballast-system'
 const fieldManager = 'ballast-install'
 
 const resourceOfKind: Readonly<Record<string, GroupVersionResource>> = {
@@ -27,25 +27,38 @@ function resourceOf(object: KubeObject): GroupVersionResource {
   return resource
 }
 
-/** The objects of an installation, in the order in which they are applied. */
-export function installationObjects(capabilities: readonly Capability[], namespace: string): readonly KubeObject[] {
-  const definitions = capabilities.flatMap(capability =>
-    capability.kinds.flatMap(kind => (kind.definition === undefined ? [] : [kind.definition])),
-  )
-  return [
-    ...definitions,
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: { 'ballast.dev/managed': 'true' } } },
-    ...accountObjects(capabilities, { name: controllerAccount, namespace, trust: 'core', elects: true }),
-  ]
+/** Kinds, namespace, account and rights: what a controller needs that somebody else runs. */
+const needed: ReadonlySet<string> = new Set(Object.keys(resourceOfKind))
+
+/**
+ * The objects of an installation in which each of `capabilities` is enabled, in the order in which they are applied. `configurations` are
+ * their sections, by name: rights follow from them.
+ */
+export function installationObjects(
+  capabilities: readonly Capability[],
+  namespace: string,
+  configurations: Readonly<Record<string, unknown>> = {},
+): readonly KubeObject[] {
+  const preset = { namespace: { create: true }, capabilities: configurations }
+  const asked = { preset, enable: capabilities.map(({ name }) => name) }
+  return objects(installationValues(asked, capabilities), {
+    capabilities,
+    release: plainRelease('ballast', namespace),
+  }).filter(({ kind }) => needed.has(kind))
 }
 
 /** Applies them as the administrator; run again it changes nothing. */
 export async function installBallast(
   admin: Api,
-  options: { readonly capabilities: readonly Capability[]; readonly namespace: string; readonly signal: AbortSignal },
+  options: {
+    readonly capabilities: readonly Capability[]
+    readonly configurations?: Readonly<Record<string, unknown>> | undefined
+    readonly namespace: string
+    readonly signal: AbortSignal
+  },
 ): Promise<void> {
   const { signal } = options
-  for (const object of installationObjects(options.capabilities, options.namespace)) {
+  for (const object of installationObjects(options.capabilities, options.namespace, options.configurations)) {
     const { namespace } = object.metadata
     await admin
       .resource(resourceOf(object))

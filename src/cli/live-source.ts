@@ -1,7 +1,9 @@
 // A live cluster, read once: every kind that a decision looks at, listed page by page. Nothing is written.
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { rebalancePolicies } from '#coordination/api.ts'
-import { openApi } from '#kube/api.ts'
+import { type Api, openApi } from '#kube/api.ts'
 import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/config.ts'
 import { openHttpTransport } from '#kube/http-transport.ts'
@@ -11,12 +13,15 @@ import type { GroupVersionResource } from '#kube/resource.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isForbidden, isNotFound } from '#kube/status.ts'
 import { CommandRefused, exitCodes } from './command-line.ts'
+import { awaitFirstAnswer } from './first-answer.ts'
 
 interface LiveOptions {
   readonly kubeconfig: string | undefined
   readonly context: string | undefined
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
+  /** Kinds beside those that every decision looks at. */
+  readonly also?: readonly GroupVersionResource[]
 }
 
 interface LiveCluster {
@@ -50,22 +55,43 @@ const others: readonly GroupVersionResource[] = [
   { group: 'metrics.k8s.io', version: 'v1beta1', resource: 'pods' },
 ]
 
-/** Lists what a decision needs. @throws CommandRefused when nodes or pods cannot be read; InputError for a bad kubeconfig */
-export async function readLive(options: LiveOptions): Promise<LiveCluster> {
+/** The kubeconfig that is meant: the one that is named, else that of KUBECONFIG, else kubectl's own, if there is one. */
+export function kubeconfigOf(named: string | undefined, environment: LiveOptions['environment']): string | undefined {
+  const given = named ?? environment['KUBECONFIG']
+  if (given !== undefined && given !== '') return given
+  const own = join(environment['HOME'] ?? homedir(), '.kube', 'config')
+  return existsSync(own) ? own : undefined
+}
+
+/**
+ * The API of the cluster that the kubeconfig names, which has answered once; whoever opens it closes it. @throws InputError for a bad
+ * kubeconfig; CommandRefused with address and cause where nobody answers within 10 s
+ */
+export async function openLiveApi(options: LiveOptions): Promise<{ readonly api: Api; readonly server: string }> {
   const config = await loadConfig({
     environment: options.environment,
     homeDirectory: homedir(),
     kubeconfig: options.kubeconfig,
     context: options.context,
   })
-  const api = openApi(openHttpTransport(config, { clock: systemClock, random: systemRandom, environment: options.environment }), {
-    clock: systemClock,
-    userAgent: 'ballast/0.1.0 plan',
-  })
+  const transport = openHttpTransport(config, { clock: systemClock, random: systemRandom, environment: options.environment })
+  try {
+    const say = (line: string) => void process.stderr.write(`${line}\n`)
+    await awaitFirstAnswer(transport, { server: config.server, clock: systemClock, signal: options.signal, say })
+  } catch (error) {
+    await transport.close()
+    throw error
+  }
+  return { api: openApi(transport, { clock: systemClock, userAgent: 'ballast/0.1.0' }), server: config.server }
+}
+
+/** Lists what a decision needs. @throws CommandRefused when nodes or pods cannot be read; InputError for a bad kubeconfig */
+export async function readLive(options: LiveOptions): Promise<LiveCluster> {
+  const { api, server } = await openLiveApi(options)
   try {
     const version = await api.getPath('/version', { signal: options.signal })
     const objects: KubeObject[] = []
-    for (const resource of [...required, ...others]) {
+    for (const resource of [...required, ...others, ...(options.also ?? [])]) {
       try {
         for await (const page of api.resource(resource).pages({ signal: options.signal })) {
           // Items of a list carry neither apiVersion nor kind.
@@ -79,11 +105,11 @@ export async function readLive(options: LiveOptions): Promise<LiveCluster> {
     }
     const gitVersion =
       typeof version === 'object' && version !== null && 'gitVersion' in version ? String(version.gitVersion) : 'v1.34.0'
-    return { objects, gitVersion, shown: config.server }
+    return { objects, gitVersion, shown: server }
   } catch (error) {
     if (options.signal.aborted) throw error
     throw new CommandRefused(
-      `read cluster ${config.server}: ${error instanceof Error ? error.message : String(error)}`,
+      `read cluster ${server}: ${error instanceof Error ? error.message : String(error)}`,
       exitCodes.failed,
     )
   } finally {

@@ -1,12 +1,32 @@
 // The command line: reads arguments and environment, runs one command, ends with its code. Commands lie beside, one a file.
 import { Command, CommanderError } from 'commander'
+import { systemClock } from '#kube/clock.ts'
 import { InputError } from '#kube/problem.ts'
-import { CommandRefused, type ExitCode, exitCodes, type Surroundings } from './command-line.ts'
-import { defineController } from './controller-command.ts'
-import { definePlan } from './plan.ts'
+import { calledAs } from './called-as.ts'
+import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, type Surroundings } from './command-line.ts'
+import { ProcessFault } from './controller.ts'
 import { processTerminal } from './terminal.ts'
-import { defineTwin } from './twin.ts'
-import { defineUp } from './up.ts'
+
+/** Only the command that is asked for is loaded: a controller carries nothing of the twin. In the order of the help. */
+const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {
+  up: async () => (await import('./up.ts')).defineUp,
+  twin: async () => (await import('./twin.ts')).defineTwin,
+  top: async () => (await import('./top.ts')).defineTop,
+  dashboard: async () => (await import('./dashboard.ts')).defineDashboard,
+  snapshot: async () => (await import('./snapshot.ts')).defineSnapshot,
+  plan: async () => (await import('./plan.ts')).definePlan,
+  isolate: async () => (await import('./isolate.ts')).defineIsolate,
+  why: async () => (await import('./why.ts')).defineWhy,
+  permits: async () => (await import('./permits.ts')).definePermits,
+  migrate: async () => (await import('./migrate.ts')).defineMigrate,
+  doctor: async () => (await import('./doctor.ts')).defineDoctor,
+  manifests: async () => (await import('./manifests.ts')).defineManifests,
+  chart: async () => (await import('./chart.ts')).defineChart,
+  uninstall: async () => (await import('./uninstall.ts')).defineUninstall,
+  controller: async () => (await import('./controller-command.ts')).defineController,
+  apiserver: async () => (await import('./apiserver-command.ts')).defineApiserver,
+  reloader: async () => (await import('./reloader.ts')).defineReloader,
+}
 
 const stop = new AbortController()
 const terminal = processTerminal(process.env)
@@ -23,10 +43,16 @@ const surroundings: Surroundings = {
 // The first signal asks for an orderly end, the second ends at once. A launcher that is gone counts as a signal.
 const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, disconnect: 1 } as const
 let interrupted = 128
+let askedMs = 0
+/** A signal to the whole group comes twice: from whoever sent it, and passed on by the launcher. */
+const sameSignalMs = 500
 for (const [name, signalNumber] of Object.entries(signalNumbers)) {
   process.on(name, () => {
+    if (stop.signal.aborted && systemClock.elapsed() - askedMs < sameSignalMs) return
+    // Who asks twice does not want to wait.
+    if (stop.signal.aborted) process.exit(exitCodes.failed)
+    askedMs = systemClock.elapsed()
     interrupted = 128 + signalNumber
-    if (stop.signal.aborted) process.exit(interrupted)
     stop.abort(new DOMException(`stopped by ${name}`, 'AbortError'))
   })
 }
@@ -43,13 +69,18 @@ const program = new Command('ballast')
     'after',
     '\nExit codes: 0 done, 1 failed, 2 bad usage or input, 3 the answer is "not so", 4 infeasible.\nExample: ballast plan --cluster examples/talos-homelab',
   )
-for (const define of [defineUp, defineTwin, definePlan, defineController]) define(program, surroundings)
+const words = calledAs({ argv: process.argv, argv0: process.argv0, environment: process.env })
+const asked = words[2]
+const known = asked !== undefined && Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)
+for (const name of known) (await commands[name]?.())?.(program, surroundings)
 
 try {
-  await program.parseAsync(process.argv)
+  await program.parseAsync(words)
   process.exitCode = code
 } catch (error) {
   process.exitCode = codeOf(error)
+  // What is at fault may keep timers and sockets: it is not waited for.
+  if (error instanceof ProcessFault) process.exit()
 }
 
 /** What the process ends with; a command that was stopped before it had an answer ends as shells say it: 128 and the signal's number. */

@@ -1,26 +1,18 @@
 // A plan as a person reads it: the nodes, the moves with their reasons, what stays and why, the nodes afterwards.
+import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
-import { ownerLabel } from '#planning/policy.ts'
 import { staySentence } from '#planning/sentences.ts'
+import { type ServableGoal, servedGoals } from '#planning/served-goals.ts'
 import { type Terminal, table } from './terminal.ts'
 
-/** A goal that moves serve: by leaving its nodes where it has a `max`, by coming to them where it has a `min`. */
-interface ServedGoal {
-  readonly name: string
-  readonly nodes: readonly string[]
-  readonly max?: number | undefined
-  readonly min?: number | undefined
-}
-
-function served(move: Move, goals: readonly ServedGoal[]): string {
-  const leaves = (goal: ServedGoal) => goal.max !== undefined && goal.nodes.includes(move.from)
-  const comes = (goal: ServedGoal) => goal.min !== undefined && goal.nodes.includes(move.to)
-  const names = goals.filter(goal => leaves(goal) || comes(goal)).map(goal => goal.name)
-  return names.length === 0 ? 'makes room' : names.join(', ')
+/** `cp-light, use-talos03`. */
+function served(move: Move, goals: readonly ServableGoal[]): string {
+  const names = new Set(servedGoals(move, goals).map(({ goal }) => goal))
+  return names.size === 0 ? 'makes room' : [...names].join(', ')
 }
 
 /** The moves, one a row, in the order in which they are carried out, each with the goals it serves. */
-export function moveTable(moves: readonly Move[], goals: readonly ServedGoal[]): string {
+export function moveTable(moves: readonly Move[], goals: readonly ServableGoal[]): string {
   const surges = moves.some(move => move.action === 'surge')
   const sheet = table(
     [
@@ -108,7 +100,7 @@ export function staySummary(unmovable: readonly { readonly workload: string; rea
 }
 
 /** What the user could add so that more may be moved, where the goals ask for more. */
-export function adviceLines(plan: Plan): string[] {
+export function adviceLines(plan: Plan, { key, values }: OwnerLabel): string[] {
   if (plan.outcome === 'met') return []
   const count = (code: Unmovable['code']) =>
     plan.unmovable.filter(one => one.code === code || one.also.some(reason => reason.code === code)).length
@@ -118,7 +110,7 @@ export function adviceLines(plan: Plan): string[] {
     ...(unlabelled === 0
       ? []
       : [
-          `to let pods of a workload be moved (${unlabelled} pods belong to nobody): kubectl label deployment NAME -n NAMESPACE ${ownerLabel}=descheduler`,
+          `to let pods of a workload be moved (${unlabelled} pods belong to nobody): kubectl label deployment NAME -n NAMESPACE ${key}=${values.descheduler}`,
         ]),
     ...(unbudgeted === 0
       ? []

@@ -2,17 +2,18 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
-import { planObject, planPolicyOf, planRecord, readPolicy } from '#capabilities/deschedule'
 import { readDocuments } from '#cluster/documents.ts'
+import type { OwnerLabel } from '#cluster/ownership.ts'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import type { RebalancePolicy } from '#coordination/api.ts'
+import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
+import { planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import { explainPod } from '#planning/explain.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
-import { ownerLabel } from '#planning/policy.ts'
 import { explanationLines, findingSentence } from '#planning/sentences.ts'
 import { childSolver } from '#planning/solve.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
@@ -27,10 +28,11 @@ import {
   outputFormats,
   type Surroundings,
 } from './command-line.ts'
+import { type ConfigurationOptions, installedSettings, withConfiguration } from './installed-settings.ts'
 import { nodeFigures, nodeTable } from './node-table.ts'
 import { adviceLines, goalLines, moveTable, shareTable, stayTable } from './plan-report.ts'
 
-interface PlanOptions extends SourceOptions {
+interface PlanOptions extends SourceOptions, ConfigurationOptions {
   readonly policy?: string
   readonly policyFile?: string
   readonly output: (typeof outputFormats)[number]
@@ -38,7 +40,7 @@ interface PlanOptions extends SourceOptions {
 }
 
 export const definePlan: DefineCommand = (program, surroundings) => {
-  const plan = withSource(program.command('plan'))
+  const plan = withConfiguration(withSource(program.command('plan')))
     .description('what would be moved, what it brings, what cannot move and why')
     .option('--policy <name>', 'the RebalancePolicy to plan for, where the cluster has several')
     .option('--policy-file <file>', 'a RebalancePolicy from a file instead of the cluster')
@@ -65,7 +67,7 @@ function addVerify(plan: Command, surroundings: Surroundings): void {
 }
 
 function addExplain(plan: Command, surroundings: Surroundings): void {
-  withSource(plan.command('explain <namespace/pod>'))
+  withConfiguration(withSource(plan.command('explain <namespace/pod>')))
     .description('why a pod moves or stays, and what would change that')
     .option('--policy <name>', 'the RebalancePolicy to plan for')
     .option('--policy-file <file>', 'a RebalancePolicy from a file instead of the cluster')
@@ -74,7 +76,11 @@ function addExplain(plan: Command, surroundings: Surroundings): void {
       const options = command.optsWithGlobals<PlanOptions>()
       const cluster = await loadCluster(options, surroundings)
       if (!cluster.state.pods.has(pod)) throw new CommandRefused(noSuchPod(pod, cluster))
-      const { input, made } = await planFor(policyOf(cluster, options), cluster, surroundings)
+      const { input, made } = await planFor(
+        policyOf(cluster, options),
+        { cluster, ownerLabel: await ownerLabelFor(options, cluster, surroundings) },
+        surroundings,
+      )
       for (const line of explainPod(input, made, pod)) surroundings.terminal.write(line)
     })
 }
@@ -114,7 +120,16 @@ export function policyOf(
   return read.policy
 }
 
-async function planFor(policy: RebalancePolicy, cluster: LoadedCluster, { signal }: Surroundings) {
+async function ownerLabelFor(options: PlanOptions, cluster: LoadedCluster, surroundings: Surroundings): Promise<OwnerLabel> {
+  const { settings } = await installedSettings(options, cluster, surroundings)
+  return settings.ownerLabel
+}
+
+async function planFor(
+  policy: RebalancePolicy,
+  { cluster, ownerLabel }: { readonly cluster: LoadedCluster; readonly ownerLabel: OwnerLabel },
+  { signal }: Surroundings,
+) {
   const resolved = planPolicyOf(policy, cluster.state, { ownerLabel, landing: 'prefer' })
   if (!resolved.ok) throw new InputError([resolved.problem])
   const input = {
@@ -138,7 +153,8 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
   const { terminal } = surroundings
   const cluster = await loadCluster(options, surroundings)
   const policy = policyOf(cluster, options)
-  const { made } = await planFor(policy, cluster, surroundings)
+  const ownerLabel = await ownerLabelFor(options, cluster, surroundings)
+  const { made } = await planFor(policy, { cluster, ownerLabel }, surroundings)
   if (options.emitPdbs === true) {
     terminal.write(
       budgetProposals(cluster.state, made)
@@ -161,13 +177,21 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
       terminal.write(made.lp.trimEnd())
       break
     case 'table':
-      printTable(made, cluster, policy, surroundings)
+      printTable(made, { cluster, policy, ownerLabel }, surroundings)
       break
   }
   return codeOfOutcome[made.outcome]
 }
 
-function printTable(made: Plan, cluster: LoadedCluster, policy: RebalancePolicy, { terminal }: Surroundings): void {
+function printTable(
+  made: Plan,
+  {
+    cluster,
+    policy,
+    ownerLabel,
+  }: { readonly cluster: LoadedCluster; readonly policy: RebalancePolicy; readonly ownerLabel: OwnerLabel },
+  { terminal }: Surroundings,
+): void {
   terminal.write(nodeTable(nodeFigures(cluster.state, policy.spec.goals), terminal.colour))
   terminal.write('')
   if (made.moves.length > 0) {
@@ -182,7 +206,7 @@ function printTable(made: Plan, cluster: LoadedCluster, policy: RebalancePolicy,
   }
   for (const line of goalLines(made, terminal.colour)) terminal.write(line)
   for (const line of explanationLines(made)) terminal.write(line)
-  for (const line of adviceLines(made)) terminal.write(line)
+  for (const line of adviceLines(made, ownerLabel)) terminal.write(line)
 }
 
 function verifyFile(file: string, cluster: LoadedCluster, { terminal }: Surroundings): ExitCode {

@@ -1,14 +1,18 @@
 // Where a cluster comes from: files as `kubectl get -o yaml|json` writes them, or a live cluster that is read once and never written.
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'
-import { addAbortSignal, type Readable } from 'node:stream'
-import { gunzipSync } from 'node:zlib'
-import { readDocuments } from '#cluster/documents.ts'
+import { addAbortSignal, pipeline, type Readable } from 'node:stream'
+import { createGunzip, gunzipSync } from 'node:zlib'
+import { readDocuments, readJsonItem } from '#cluster/documents.ts'
+import { JsonItems } from '#cluster/json-items.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 
-/** The largest file that is read, in bytes, also after unpacking: a dump of 150,000 pods is about 700 MB and has to be split. */
+/** The largest file that is read at once, in bytes, also after unpacking; JSON files from `longFileBytes` on are read item by item. */
 const largestFileBytes = 512 * 1024 * 1024
+const longFileBytes = 64 * 1024 * 1024
+const typicalPacking = 16
+const chunkBytes = 1024 * 1024
 
 interface ReadObject {
   readonly object: KubeObject
@@ -59,7 +63,13 @@ const reasonOf = (error: unknown) => (error instanceof Error ? error.message : S
 function textOf(file: string): string {
   const bytes = readFileSync(file)
   if (bytes.length > largestFileBytes) throw new RangeError(`it has ${bytes.length} bytes`)
-  return (file.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: largestFileBytes }) : bytes).toString('utf8')
+  return decoded(file.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: largestFileBytes }) : bytes)
+}
+
+/** The text without its mark; PowerShell writes what it redirects as UTF-16. */
+function decoded(bytes: Buffer): string {
+  const isWide = bytes[0] === 0xff && bytes[1] === 0xfe
+  return bytes.toString(isWide ? 'utf16le' : 'utf8').replace(/^\ufeff/, '')
 }
 
 /** `input` to its end, packed or not. Not read at once: a pipe may have nothing yet, and a signal has to end the wait. */
@@ -74,12 +84,20 @@ async function textOfStream(input: Readable, signal: AbortSignal): Promise<strin
   }
   const whole = Buffer.concat(chunks)
   const isPacked = whole[0] === 0x1f && whole[1] === 0x8b
-  return (isPacked ? gunzipSync(whole, { maxOutputLength: largestFileBytes }) : whole).toString('utf8')
+  return decoded(isPacked ? gunzipSync(whole, { maxOutputLength: largestFileBytes }) : whole)
 }
 
-/** As `readSource`, and `-` stands for standard input. @throws the signal's reason while it waits for input */
-export async function readSourceOrInput(path: string, input: Readable, signal: AbortSignal): Promise<ClusterSource> {
-  if (path !== '-') return readSource(path)
+/**
+ * As `readSource`, and `-` stands for standard input; JSON files may be of any length. Each object is kept as `keep` makes it.
+ * @throws the signal's reason while it waits for input
+ */
+export async function readSourceOrInput(
+  path: string,
+  input: Readable,
+  signal: AbortSignal,
+  keep: (object: KubeObject) => KubeObject = object => object,
+): Promise<ClusterSource> {
+  if (path !== '-') return await readFiles(path, signal, keep)
   let text = ''
   const problems: Problem[] = []
   try {
@@ -92,6 +110,47 @@ export async function readSourceOrInput(path: string, input: Readable, signal: A
   return standing('standard input', read.objects, [...problems, ...read.problems], 'no object')
 }
 
+async function readFiles(path: string, signal: AbortSignal, keep: (object: KubeObject) => KubeObject): Promise<ClusterSource> {
+  const objects: ReadObject[] = []
+  const problems: Problem[] = []
+  const files = filesOf(path)
+  for (const file of files) {
+    const shown = file === path ? file : join(path, relative(path, file))
+    for await (const read of isLong(file) ? longFile(file, shown, signal) : [oneFile(file, shown)]) {
+      for (const { object, where } of read.objects) objects.push({ object: keep(object), where })
+      problems.push(...read.problems)
+    }
+  }
+  return standing(path, objects, problems, `${files.length} files`)
+}
+
+const isLong = (file: string) =>
+  /\.json(\.gz)?$/.test(file) && statSync(file).size > (file.endsWith('.gz') ? longFileBytes / typicalPacking : longFileBytes)
+
+/** JSON piece by piece: the whole may be longer than a string can be. */
+async function* longFile(file: string, shown: string, signal: AbortSignal): AsyncGenerator<ClusterSource> {
+  const items = new JsonItems()
+  try {
+    const bytes = addAbortSignal(signal, createReadStream(file, { highWaterMark: chunkBytes }))
+    const chunks: AsyncIterable<Uint8Array> = file.endsWith('.gz')
+      ? pipeline(bytes, createGunzip({ chunkSize: chunkBytes }), () => undefined)
+      : bytes
+    for await (const chunk of chunks) for (const item of items.read(chunk)) yield readJsonItem(shown, item)
+    for (const item of items.end()) yield readJsonItem(shown, item)
+  } catch (error) {
+    signal.throwIfAborted()
+    yield { objects: [], problems: [unreadable(shown, error)] }
+  }
+}
+
+function oneFile(file: string, shown: string): ClusterSource {
+  try {
+    return readDocuments(shown, textOf(file))
+  } catch (error) {
+    return { objects: [], problems: [unreadable(shown, error)] }
+  }
+}
+
 /**
  * Everything that `path` (a file or a folder) holds.
  * @throws InputError when there is nothing to read; what is wrong inside a file is in `problems`
@@ -102,14 +161,7 @@ export function readSource(path: string): ClusterSource {
   const files = filesOf(path)
   for (const file of files) {
     const shown = file === path ? file : join(path, relative(path, file))
-    let text: string
-    try {
-      text = textOf(file)
-    } catch (error) {
-      problems.push(unreadable(shown, error))
-      continue
-    }
-    const read = readDocuments(shown, text)
+    const read = oneFile(file, shown)
     objects.push(...read.objects)
     problems.push(...read.problems)
   }
@@ -125,7 +177,36 @@ const unreadable = (where: string, error: unknown): Problem => ({
 
 /** What was read, where there is anything. @throws InputError */
 function standing(where: string, objects: readonly ReadObject[], problems: readonly Problem[], found: string): ClusterSource {
-  if (objects.length > 0) return { objects, problems }
+  if (objects.length > 0) {
+    const once = withoutRepeats(objects)
+    return { objects: once.objects, problems: [...problems, ...once.problems] }
+  }
   if (problems.length > 0) throw new InputError(problems)
   throw new InputError([{ code: 'source-empty', where, found, expected: 'Kubernetes objects in .yaml, .yml or .json files' }])
+}
+
+/** Dumps of `all` and of a kind have the same objects: of those with one UID the last is taken. Others of one name are judged with the cluster. */
+function withoutRepeats(objects: readonly ReadObject[]): ClusterSource {
+  const last = new Map<string, ReadObject>()
+  const repeats = new Map<string, { readonly first: ReadObject; count: number }>()
+  for (const [index, read] of objects.entries()) {
+    const { kind, metadata } = read.object
+    const isOne = typeof metadata === 'object' && metadata !== null && typeof metadata.uid === 'string'
+    const key = isOne ? `${kind} ${metadata.namespace ?? ''}/${metadata.name} ${metadata.uid}` : String(index)
+    if (last.has(key)) {
+      const repeat = repeats.get(kind)
+      if (repeat === undefined) repeats.set(kind, { first: read, count: 1 })
+      else repeat.count++
+    }
+    last.set(key, read)
+  }
+  return {
+    objects: [...last.values()],
+    problems: [...repeats].map(([kind, { first, count }]) => ({
+      code: 'object-duplicate',
+      where: `${first.where}: ${kind} ${first.object.metadata.name}`,
+      found: count === 1 ? 'the same object again' : `the same object again, as ${count - 1} more of its kind`,
+      expected: 'each object once; the last one is taken',
+    })),
+  }
 }

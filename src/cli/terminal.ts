@@ -46,6 +46,11 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 /** The terminal of this process. Colours only where a person looks and `NO_COLOR` is not set. */
 export function processTerminal(environment: Readonly<Record<string, string | undefined>>): Terminal {
   const isInteractive = process.stdout.isTTY === true && environment['TERM'] !== 'dumb'
+  // A reader that has seen enough, as `head` has, ends us as it ends every program of a pipe: by the number of SIGPIPE.
+  process.stdout.on('error', error => {
+    if (!('code' in error) || error.code !== 'EPIPE') throw error
+    process.exit(128 + 13)
+  })
   const wantsColour = environment['FORCE_COLOR'] !== undefined || (isInteractive && environment['NO_COLOR'] === undefined)
   return {
     write: text => void process.stdout.write(`${text}\n`),

@@ -1,58 +1,193 @@
 // `ballast twin`: the embedded cluster alone, for kubectl, tests and other people's controllers.
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { hostClock } from '#kube/clock.ts'
-import { problemSentence } from '#kube/problem.ts'
-import { startTwin } from '#twin/twin.ts'
-import { type DefineCommand, wholeNumber } from './command-line.ts'
+import { VirtualClock } from '#kube/clock.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { InputError, problemSentence } from '#kube/problem.ts'
+import { withClock } from '#twin/own-kinds/clock-spec.ts'
+import { SharedValues } from '#twin/shared-values.ts'
+import { startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
+import { CommandRefused, type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { writePrivately } from './private-file.ts'
-import { readSourceOrInput } from './source.ts'
+import { snapshotText } from './snapshot-text.ts'
+import { readSource, readSourceOrInput } from './source.ts'
+import { syntheticCluster } from './synthetic-cluster.ts'
+import { type ClockOptions, clockOf, momentOption, paceOption, startOf } from './twin-clock.ts'
+import { withoutUnansweredWebhooks } from './unanswered-webhooks.ts'
 
-interface TwinCommandOptions {
-  readonly cluster?: string
+interface TwinCommandOptions extends ClockOptions {
+  readonly cluster: readonly string[]
+  readonly nodes: number
+  readonly pods: number
+  readonly faults?: string
   readonly port: number
   readonly bind: string
   readonly kubeconfigOut?: string
   readonly kubernetesVersion?: string
   readonly seed?: number
-  readonly speed: number
+  readonly controllers?: readonly string[]
+  readonly scheduler: 'on' | 'off'
+  readonly kubelet: 'on' | 'off'
+  readonly authorization: 'RBAC' | 'AlwaysAllow'
+  readonly anonymous?: boolean
+  readonly history?: number
+  readonly events: 'full' | 'scheduling' | 'off'
+  readonly heartbeat: 'auto' | 'exact' | 'off'
+  readonly once?: boolean
+  readonly output?: 'json' | 'yaml'
 }
+
+/** Of the cluster's time: what is not settled then never will be. */
+const longestOnceMs = 24 * 3_600_000
+const mostHistory = 10_000_000
+const mostNodes = 20_000
+const mostPods = 500_000
 
 export const defineTwin: DefineCommand = (program, surroundings) => {
   program
     .command('twin')
     .description('the embedded cluster alone: an API server with simulated nodes behind it')
-    .option('--cluster <path>', 'file or folder of objects to start with, - for standard input; empty without')
+    .option('--cluster <path>', 'file or folder of objects to start with, - for standard input; may be repeated', appended, [])
+    .option('--nodes <number>', 'of a cluster out of nothing, where no --cluster is given', wholeNumber(0, mostNodes), 0)
+    .option('--pods <number>', 'of its Deployments, 30 each', wholeNumber(0, mostPods), 0)
+    .option('--faults <file>', 'TwinFault objects that are in force from the start')
     .option('--port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)
     .option('--bind <address>', 'address to listen on', '127.0.0.1')
     .option('--kubeconfig-out <file>', "where the administrator's kubeconfig is written; without it, it is printed")
     .option('--kubernetes-version <minor>', '1.32 to 1.36; the newest kubelet of the cluster, else the newest')
+    .option(
+      '--clock <kind>',
+      'real, or virtual: moves only when told, by a speed or by the TwinClock',
+      oneOf('real', 'virtual'),
+      'real',
+    )
+    .option('--speed <factor>', 'seconds of the cluster in one of ours; max goes from one event to the next', paceOption)
+    .option('--start <time>', 'when a virtual clock starts; the newest moment of the cluster, else 2026-01-01', momentOption)
+    .option('--paused', 'time stands still until the TwinClock says otherwise')
     .option('--seed <number>', 'of every random choice', wholeNumber(0, 2 ** 32 - 1))
-    .option('--speed <factor>', 'how many seconds of the cluster pass in one of ours', wholeNumber(1, 10_000), 1)
+    .option('--controllers <list>', 'as kube-controller-manager has it, such as *,-deployment', listed)
+    .option('--scheduler <switch>', 'off leaves it to a real one', oneOf('on', 'off'), 'on')
+    .option('--kubelet <switch>', 'off leaves it to a real one', oneOf('on', 'off'), 'on')
+    .option('--authorization <mode>', 'RBAC or AlwaysAllow', oneOf('RBAC', 'AlwaysAllow'), 'RBAC')
+    .option('--anonymous', 'who shows nothing is system:anonymous instead of refused')
+    .option('--history <revisions>', 'that watches and lists can go back', wholeNumber(1, mostHistory))
+    .option('--events <mode>', 'which components write Events: full, scheduling, off', oneOf('full', 'scheduling', 'off'), 'full')
+    .option('--heartbeat <mode>', 'of nodes: auto, exact, off', oneOf('auto', 'exact', 'off'), 'auto')
+    .option('--once', 'on a virtual clock, as fast as can be, until nothing moves; prints the cluster and ends')
+    .option('-o, --output <format>', 'of what --once prints: yaml or json', oneOf('yaml', 'json'))
     .addHelpText(
       'after',
       '\nExample: ballast twin --cluster examples/talos-homelab --kubeconfig-out kubeconfig\n         kubectl --kubeconfig kubeconfig get nodes',
     )
     .action(async (options: TwinCommandOptions) => {
-      const { terminal, signal, environment } = surroundings
-      const source =
-        options.cluster === undefined
-          ? { objects: [], problems: [] }
-          : await readSourceOrInput(options.cluster, process.stdin, signal)
-      for (const problem of source.problems) terminal.say(`set aside: ${problemSentence(problem)}`)
-      await using twin = await startTwin({
-        clock: hostClock({ speed: options.speed }),
-        seed: options.seed ?? Number(environment['BALLAST_SEED'] ?? 1),
-        objects: source.objects.map(({ object }) => object),
-        listen: { port: options.port, bind: options.bind },
-        ...(options.kubernetesVersion === undefined ? {} : { kubernetesVersion: options.kubernetesVersion }),
-      })
-      const kubeconfig = await twin.kubeconfig()
-      if (options.kubeconfigOut === undefined) terminal.write(kubeconfig.trimEnd())
-      else {
-        writePrivately(resolve(options.kubeconfigOut), kubeconfig)
-        terminal.say(`API server ${twin.url ?? ''}; kubectl --kubeconfig ${options.kubeconfigOut} get nodes`)
-      }
-      if (!signal.aborted) await once(signal, 'abort')
+      checkTogether(options)
+      const loaded = await objectsOf(options, surroundings)
+      if (options.once === true) await runOnce(options, loaded, surroundings)
+      else await runOn(options, loaded, surroundings)
     })
+}
+
+function appended(path: string, before: readonly string[]): readonly string[] {
+  return [...before, path]
+}
+
+function listed(text: string): readonly string[] {
+  return text.split(',').map(name => name.trim())
+}
+
+function checkTogether(options: TwinCommandOptions): void {
+  if (options.cluster.length > 0 && options.nodes + options.pods > 0)
+    throw new CommandRefused('--nodes and --pods make a cluster out of nothing: leave out --cluster, or them')
+  if (options.output !== undefined && options.once !== true)
+    throw new CommandRefused('-o needs --once: a cluster that goes on has no last word')
+  if (options.once === true && options.paused === true)
+    throw new CommandRefused('--once and --paused exclude each other: a clock that stands still never settles')
+  if (options.once === true && typeof options.speed === 'number')
+    throw new CommandRefused('--once runs as fast as can be: leave --speed out, or say max')
+}
+
+/** What a twin starts with. */
+interface Loaded {
+  readonly objects: readonly KubeObject[]
+  /** What was read and what the twin stores have their equal parts in common. */
+  readonly sharedValues: SharedValues
+}
+
+async function objectsOf(options: TwinCommandOptions, { terminal, signal }: Surroundings): Promise<Loaded> {
+  const sharedValues = new SharedValues()
+  const sources = []
+  for (const path of options.cluster)
+    sources.push(await readSourceOrInput(path, process.stdin, signal, object => sharedValues.shared(object)))
+  const faults = options.faults === undefined ? [] : faultsOf(options.faults)
+  for (const problem of sources.flatMap(source => source.problems)) terminal.say(`set aside: ${problemSentence(problem)}`)
+  const found = sources.flatMap(source => source.objects.map(({ object }) => object))
+  const { objects, leftOut } = withoutUnansweredWebhooks(found)
+  for (const sentence of leftOut) terminal.say(sentence)
+  return { objects: [...objects, ...syntheticCluster(options), ...faults], sharedValues }
+}
+
+/** The file of `--faults`. @throws InputError where it holds something else */
+function faultsOf(path: string): readonly KubeObject[] {
+  const { objects, problems } = readSource(path)
+  const others = objects
+    .filter(({ object }) => object.kind !== 'TwinFault')
+    .map(({ object, where }) => ({ code: 'twin-fault-file', where, found: object.kind, expected: 'TwinFault objects alone' }))
+  if (problems.length + others.length > 0) throw new InputError([...problems, ...others])
+  return objects.map(({ object }) => object)
+}
+
+function settingsOf(options: TwinCommandOptions, { environment }: Surroundings): Omit<TwinOptions, 'clock' | 'objects'> {
+  const { controllers, kubernetesVersion, history } = options
+  return {
+    seed: options.seed ?? Number(environment['BALLAST_SEED'] ?? 1),
+    scheduler: options.scheduler === 'on',
+    kubelet: options.kubelet === 'on',
+    authorization: options.authorization,
+    allowsAnonymous: options.anonymous === true,
+    components: { events: options.events, heartbeat: options.heartbeat },
+    ...(controllers === undefined ? {} : { controllers }),
+    ...(history === undefined ? {} : { historyLimit: history }),
+    ...(kubernetesVersion === undefined ? {} : { kubernetesVersion }),
+  }
+}
+
+function report(twin: Twin, { terminal }: Surroundings): void {
+  for (const problem of twin.report.problems) terminal.say(`loaded with a change: ${problemSentence(problem)}`)
+  const absent = twin.report.absentOwners.size
+  if (absent > 0) terminal.say(`${absent} owners of objects are not there: what they own is left as it is`)
+}
+
+async function runOn(options: TwinCommandOptions, loaded: Loaded, surroundings: Surroundings): Promise<void> {
+  const { terminal, signal } = surroundings
+  using clock = clockOf(options, loaded.objects)
+  await using twin = await startTwin({
+    ...settingsOf(options, surroundings),
+    clock,
+    ...loaded,
+    objects: withClock(loaded.objects),
+    ownKinds: true,
+    listen: { port: options.port, bind: options.bind },
+  })
+  report(twin, surroundings)
+  const kubeconfig = await twin.kubeconfig()
+  if (options.kubeconfigOut === undefined) terminal.write(kubeconfig.trimEnd())
+  else {
+    writePrivately(resolve(options.kubeconfigOut), kubeconfig)
+    terminal.say(`API server ${twin.url ?? ''}; kubectl --kubeconfig ${options.kubeconfigOut} get nodes`)
+  }
+  if (!signal.aborted) await once(signal, 'abort')
+}
+
+/** Until nothing moves any more, then the whole cluster on standard output. */
+async function runOnce(options: TwinCommandOptions, loaded: Loaded, surroundings: Surroundings): Promise<void> {
+  const clock = new VirtualClock(startOf(options, loaded.objects))
+  await using twin = await startTwin({ ...settingsOf(options, surroundings), clock, ...loaded })
+  report(twin, surroundings)
+  await twin.settle({ limitMs: longestOnceMs })
+  const dumped = (async function* () {
+    yield* twin.dump()
+  })()
+  let text = ''
+  for await (const piece of snapshotText(dumped, options.output ?? 'yaml')) text += piece
+  surroundings.terminal.write(text.trimEnd())
 }

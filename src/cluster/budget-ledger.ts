@@ -13,10 +13,12 @@ import {
   firstGeneration,
   replicasIn,
 } from './disruption-budget.ts'
+import { SortedMap } from './sorted-map.ts'
 
 interface Holding {
   readonly budget: PodDisruptionBudget
   readonly selector: Selector
+  /** Looked for when somebody first asks: of 500 budgets a question is about one or two. */
   readonly pods: ReadonlyMap<string, PodState>
 }
 
@@ -76,17 +78,21 @@ export class BudgetLedger {
   /** The pod (`namespace/name`) is gone. */
   gone(podKey: string): void {
     for (const [key, holding] of this.#holdings) {
-      if (!holding.pods.has(podKey)) continue
+      if (!podKey.startsWith(`${holding.budget.metadata.namespace}/`) || !holding.pods.has(podKey)) continue
       const pods = new Map(holding.pods)
       pods.delete(podKey)
-      this.#holdings.set(key, { ...holding, pods })
+      this.#holdings.set(key, { budget: holding.budget, selector: holding.selector, pods })
     }
   }
 
   /** A pod is there, new or changed: `isReady` and `isTerminating` are as it says. */
   put(pod: PodState): void {
     for (const [key, holding] of this.#selecting(pod))
-      this.#holdings.set(key, { ...holding, pods: new Map(holding.pods).set(pod.key, pod) })
+      this.#holdings.set(key, {
+        budget: holding.budget,
+        selector: holding.selector,
+        pods: new Map(holding.pods).set(pod.key, pod),
+      })
   }
 
   /** A ledger that begins as this one is and goes its own way. */
@@ -95,8 +101,9 @@ export class BudgetLedger {
   }
 
   #known(podKey: string): PodState | undefined {
-    for (const { pods } of this.#holdings.values()) {
-      const pod = pods.get(podKey)
+    for (const holding of this.#holdings.values()) {
+      if (!podKey.startsWith(`${holding.budget.metadata.namespace}/`)) continue
+      const pod = holding.pods.get(podKey)
       if (pod !== undefined) return pod
     }
     return undefined
@@ -111,20 +118,49 @@ export class BudgetLedger {
 }
 
 function holdingsOf(state: ClusterState): Map<string, Holding> {
-  const podsOf = Map.groupBy(state.pods.values(), pod => pod.namespace)
+  const podsIn = podsByNamespace(state)
   const holdings = new Map<string, Holding>()
   for (const object of state.objects('PodDisruptionBudget')) {
     // Checked when the cluster was read.
     const budget = object as PodDisruptionBudget
-    const selector = budgetSelector(budget)
-    const pods = (podsOf.get(budget.metadata.namespace ?? '') ?? []).filter(pod => selector.matches(pod.object.metadata.labels))
-    holdings.set(`${budget.metadata.namespace}/${budget.metadata.name}`, {
-      budget,
-      selector,
-      pods: new Map(pods.map(pod => [pod.key, pod])),
-    })
+    holdings.set(`${budget.metadata.namespace}/${budget.metadata.name}`, new FirstHolding(budget, podsIn))
   }
   return holdings
+}
+
+class FirstHolding implements Holding {
+  readonly budget: PodDisruptionBudget
+  readonly selector: Selector
+  readonly #podsIn: (namespace: string) => Iterable<PodState>
+  #pods: ReadonlyMap<string, PodState> | undefined
+
+  constructor(budget: PodDisruptionBudget, podsIn: (namespace: string) => Iterable<PodState>) {
+    this.budget = budget
+    this.selector = budgetSelector(budget)
+    this.#podsIn = podsIn
+  }
+
+  get pods(): ReadonlyMap<string, PodState> {
+    this.#pods ??= this.#selected()
+    return this.#pods
+  }
+
+  #selected(): ReadonlyMap<string, PodState> {
+    const pods = new Map<string, PodState>()
+    for (const pod of this.#podsIn(this.budget.metadata.namespace ?? ''))
+      if (this.selector.matches(pod.object.metadata.labels)) pods.set(pod.key, pod)
+    return pods
+  }
+}
+
+/** Where pods lie in order of their keys those of a namespace are found without looking at the others. */
+function podsByNamespace({ pods }: ClusterState): (namespace: string) => Iterable<PodState> {
+  if (pods instanceof SortedMap) return namespace => pods.under(`${namespace}/`)
+  let grouped: ReadonlyMap<string, readonly PodState[]> | undefined
+  return namespace => {
+    grouped ??= Map.groupBy(pods.values(), pod => pod.namespace)
+    return grouped.get(namespace) ?? []
+  }
 }
 
 /** The budget as the controller would have it, which has caught up. */

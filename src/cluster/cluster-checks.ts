@@ -43,50 +43,90 @@ export function checkedObject(object: KubeObject, place: string): readonly Clust
   problems.push(...kindProblems(object, place), ...labelProblems(object, place), ...annotationProblems(object, place))
   const { group } = parseApiVersion(object.apiVersion)
   const shape = isBuiltInGroup(group) ? shapeOfKind(object.kind) : shapeOfKind('')
-  if (problems.length === 0) problems.push(...shapeProblems(object, shape, `${place}: `))
+  if (problems.length === 0) checkShape(object, shape, { at: `${place}: `, problems })
   return problems
 }
 
-/** Fields that are not what `shape` says. Null is absent. */
-function shapeProblems(value: unknown, shape: Shape, at: string): readonly ClusterProblem[] {
-  const wrong = (expected: string) => [aside('field-type', at, shown(value), expected)]
+/** Adds the fields that are not what `shape` says. Null is absent. Every object that comes passes here: what is right costs no list. */
+function checkShape(value: unknown, shape: Shape, { at, problems }: Check): void {
+  const wrong = (expected: string) => aside('field-type', at, shown(value), expected)
   switch (shape.kind) {
     case 'text':
-      return typeof value === 'string' ? [] : wrong('a text')
+      if (typeof value !== 'string') problems.push(wrong('a text'))
+      return
     case 'number':
-      return Number.isSafeInteger(value) ? [] : wrong('a whole number')
+      if (!Number.isSafeInteger(value)) problems.push(wrong('a whole number'))
+      return
     case 'flag':
-      return typeof value === 'boolean' ? [] : wrong('true or false')
+      if (typeof value !== 'boolean') problems.push(wrong('true or false'))
+      return
     case 'quantity':
-      return problemOf(wholeNumber(value, at))
+      problems.push(...problemOf(wholeNumber(value, at)))
+      return
     case 'share':
-      return problemOf(parseScaledValue(value, 100, 'up', at))
+      problems.push(...problemOf(parseScaledValue(value, 100, 'up', at)))
+      return
     case 'selector': {
-      const problems = shapeProblems(value, labelSelectorShape, at)
+      const before = problems.length
+      checkShape(value, labelSelectorShape, { at, problems })
       // Its shape has just been checked.
-      return problems.length > 0 ? problems : problemOf(labelSelectorOf(value as LabelSelector, at))
+      if (problems.length === before) problems.push(...problemOf(labelSelectorOf(value as LabelSelector, at)))
+      return
     }
     case 'texts':
-      if (!isRecord(value)) return wrong('a map of texts')
-      return Object.entries(value).flatMap(([key, item]) => shapeProblems(item, { kind: 'text' }, `${at}[${key}]`))
+      if (!isRecord(value)) {
+        problems.push(wrong('a map of texts'))
+        return
+      }
+      for (const key of Object.keys(value))
+        if (typeof value[key] !== 'string') checkShape(value[key], { kind: 'text' }, { at: `${at}[${key}]`, problems })
+      return
     case 'quantities':
-      if (!isRecord(value)) return wrong('a map of quantities')
-      return Object.entries(value).flatMap(([resource, item]) =>
-        problemOf(resource === 'cpu' ? cpuMillicores(item, `${at}.${resource}`) : wholeNumber(item, `${at}.${resource}`)),
-      )
+      if (!isRecord(value)) {
+        problems.push(wrong('a map of quantities'))
+        return
+      }
+      for (const resource of Object.keys(value)) {
+        const place = `${at}.${resource}`
+        const parsed = resource === 'cpu' ? cpuMillicores(value[resource], place) : wholeNumber(value[resource], place)
+        if (!parsed.ok) problems.push(...problemOf(parsed))
+      }
+      return
     case 'list':
-      if (!Array.isArray(value)) return wrong('a list')
-      return value.flatMap((item, index) => shapeProblems(item, shape.items, `${at}[${index}]`))
-    case 'fields': {
-      if (!isRecord(value)) return wrong('an object')
-      const prefix = at.endsWith(': ') ? at : `${at}.`
-      return Object.entries(shape.fields).flatMap(([field, inner]) => {
-        const found = Object.hasOwn(value, field) ? value[field] : undefined
-        if (found !== undefined && found !== null) return shapeProblems(found, inner, `${prefix}${field}`)
-        return shape.needed.includes(field) ? [aside('field-missing', `${prefix}${field}`, 'nothing', neededText(inner))] : []
-      })
-    }
+      if (!Array.isArray(value)) {
+        problems.push(wrong('a list'))
+        return
+      }
+      for (let index = 0; index < value.length; index++)
+        checkShape(value[index], shape.items, { at: `${at}[${index}]`, problems })
+      return
+    case 'fields':
+      if (!isRecord(value)) {
+        problems.push(wrong('an object'))
+        return
+      }
+      checkFields(value, shape, { at: at.endsWith(': ') ? at : `${at}.`, problems })
   }
+}
+
+function checkFields(
+  value: Readonly<Record<string, unknown>>,
+  shape: Shape & { readonly kind: 'fields' },
+  { at, problems }: Check,
+): void {
+  for (const field of shape.names) {
+    const inner = shape.fields[field]
+    const found = Object.hasOwn(value, field) ? value[field] : undefined
+    if (inner === undefined || (inner.kind === 'text' && typeof found === 'string')) continue
+    if (found !== undefined && found !== null) checkShape(found, inner, { at: `${at}${field}`, problems })
+    else if (shape.needed.includes(field)) problems.push(aside('field-missing', `${at}${field}`, 'nothing', neededText(inner)))
+  }
+}
+
+/** Where we are, and what was found. */
+interface Check {
+  readonly at: string
+  readonly problems: ClusterProblem[]
 }
 
 function neededText({ kind }: Shape): string {

@@ -4,7 +4,7 @@
 import type { KubeObject, Node, Pod } from '#kube/objects.ts'
 import { parseMilli, parseWhole } from '#kube/quantity.ts'
 import { type ClusterProblem, checkedObject, placeOf } from './cluster-checks.ts'
-import { ObjectIndex } from './object-index.ts'
+import { ObjectIndex, type ObjectLookup } from './object-index.ts'
 import { type OwnerLookup, topmostController } from './ownership.ts'
 import { podRequests, type Requests, requestsOf } from './requests.ts'
 
@@ -51,6 +51,10 @@ export interface ClusterState extends OwnerLookup {
   readonly pods: ReadonlyMap<string, PodState>
   /** The pods on a node that are not finished, terminating ones included, in order of their keys. */
   podsOn(node: string): readonly PodState[]
+  /** The pods whose topmost controller has this UID, in order of their keys. */
+  podsOf(workloadUid: string): readonly PodState[]
+  /** Those of a kind in one namespace, in order of name. */
+  objectsIn(kind: string, namespace: string): readonly KubeObject[]
   /** All of a kind in order of namespace and name; custom resources also as `Kind.group`. */
   objects(kind: string): readonly KubeObject[]
   object(kind: string, namespace: string | undefined, name: string): KubeObject | undefined
@@ -91,12 +95,22 @@ export function buildClusterState(objects: Iterable<KubeObject>, options: Cluste
     }
     places.set(object, place)
   }
-  const nodes = readNodes(index)
-  const pods = readPods(index, { places, problems, nodes, asideNodes })
-  return { state: new IndexedCluster(index, nodes, pods), problems }
+  const read = index.snapshot()
+  // `checkedObject` passes only what has the shape of its kind, here and below.
+  const nodes = new Map(read.objects('Node').map(object => [object.metadata.name, nodeState(object as Node)]))
+  const pods = new Map<string, PodState>()
+  for (const object of read.objects('Pod')) {
+    const pod = podState(read, object as Pod)
+    if (isPlaceless(pod, nodes)) {
+      problems.push(placelessPod(pod, places.get(object) ?? '', asideNodes))
+      index.remove(object)
+    } else pods.set(pod.key, pod)
+  }
+  return { state: new IndexedCluster(index.snapshot(), nodes, pods), problems }
 }
 
-function duplicate(object: KubeObject, place: string): ClusterProblem {
+/** What is said of a second object of one name. */
+export function duplicate(object: KubeObject, place: string): ClusterProblem {
   const isNode = object.kind === 'Node'
   return {
     code: isNode ? 'node-duplicate' : 'object-duplicate',
@@ -107,37 +121,21 @@ function duplicate(object: KubeObject, place: string): ClusterProblem {
   }
 }
 
-function readNodes(index: ObjectIndex): ReadonlyMap<string, NodeState> {
-  // `checkedObject` passes only what has the shape of its kind, here and below.
-  return new Map(index.objects('Node').map(object => [object.metadata.name, nodeState(object as Node)]))
+/** On a node that is not there: such a pod cannot be counted anywhere. */
+export function isPlaceless(pod: PodState, nodes: { get(name: string): NodeState | undefined }): boolean {
+  return pod.nodeName !== undefined && !pod.isFinished && nodes.get(pod.nodeName) === undefined
 }
 
-function readPods(
-  index: ObjectIndex,
-  context: {
-    readonly places: ReadonlyMap<KubeObject, string>
-    readonly problems: ClusterProblem[]
-    readonly nodes: ReadonlyMap<string, NodeState>
-    readonly asideNodes: ReadonlySet<string>
-  },
-): ReadonlyMap<string, PodState> {
-  const pods = new Map<string, PodState>()
-  for (const object of index.objects('Pod')) {
-    const pod = podState(index, object as Pod)
-    if (pod.nodeName !== undefined && !pod.isFinished && !context.nodes.has(pod.nodeName)) {
-      context.problems.push({
-        code: 'pod-node-missing',
-        where: `${context.places.get(object) ?? ''}: spec.nodeName`,
-        found: pod.nodeName,
-        expected: context.asideNodes.has(pod.nodeName) ? 'a node that is not set aside' : 'the name of a node of this cluster',
-        isFatal: false,
-      })
-      index.remove(object)
-      continue
-    }
-    pods.set(pod.key, pod)
+/** What is said of a pod on a node that is not there. */
+export function placelessPod(pod: PodState, place: string, asideNodes: { has(name: string): boolean }): ClusterProblem {
+  const { nodeName = '' } = pod
+  return {
+    code: 'pod-node-missing',
+    where: `${place}: spec.nodeName`,
+    found: nodeName,
+    expected: asideNodes.has(nodeName) ? 'a node that is not set aside' : 'the name of a node of this cluster',
+    isFatal: false,
   }
-  return pods
 }
 
 /** A pod as the model sees it. `owners` finds the controllers above it. @throws RangeError where a quantity does not parse. */
@@ -168,7 +166,8 @@ function isPodReady(pod: Pod, isBound: boolean): boolean {
   return conditions?.some(condition => condition.type === 'Ready' && condition.status === 'True') ?? false
 }
 
-function nodeState(object: Node): NodeState {
+/** A node as the model sees it. @throws RangeError where a quantity does not parse. */
+export function nodeState(object: Node): NodeState {
   const conditions = object.status?.conditions
   return {
     name: object.metadata.name,
@@ -191,11 +190,13 @@ export function allocatableOf(node: Node): Requests {
 class IndexedCluster implements ClusterState {
   readonly nodes: ReadonlyMap<string, NodeState>
   readonly pods: ReadonlyMap<string, PodState>
-  readonly #index: ObjectIndex
+  readonly #objects: ObjectLookup
   readonly #podsByNode = new Map<string, PodState[]>()
+  /** Made when they are first asked for. */
+  #podsByWorkload: ReadonlyMap<string, readonly PodState[]> | undefined
 
-  constructor(index: ObjectIndex, nodes: ReadonlyMap<string, NodeState>, pods: ReadonlyMap<string, PodState>) {
-    this.#index = index
+  constructor(objects: ObjectLookup, nodes: ReadonlyMap<string, NodeState>, pods: ReadonlyMap<string, PodState>) {
+    this.#objects = objects
     this.nodes = nodes
     this.pods = pods
     for (const pod of pods.values()) {
@@ -210,11 +211,20 @@ class IndexedCluster implements ClusterState {
     return this.#podsByNode.get(node) ?? []
   }
 
+  podsOf(workloadUid: string): readonly PodState[] {
+    this.#podsByWorkload ??= Map.groupBy(this.pods.values(), pod => pod.workload?.uid ?? '')
+    return workloadUid === '' ? [] : (this.#podsByWorkload.get(workloadUid) ?? [])
+  }
+
+  objectsIn(kind: string, namespace: string): readonly KubeObject[] {
+    return this.#objects.objectsIn(kind, namespace)
+  }
+
   objects(kind: string): readonly KubeObject[] {
-    return this.#index.objects(kind)
+    return this.#objects.objects(kind)
   }
 
   object(kind: string, namespace: string | undefined, name: string): KubeObject | undefined {
-    return this.#index.object(kind, namespace, name)
+    return this.#objects.object(kind, namespace, name)
   }
 }

@@ -179,8 +179,19 @@ function budgetAnswer(budget: PodDisruptionBudget, isPodReady: boolean): Evictio
     return forbidden('DisruptedPods map too big - too many evictions not confirmed by PDB controller')
   }
   if (disruptionsAllowed > 0) return { kind: 'allowed', budget: key, isCounted: true }
-  const cause = `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`
-  return { kind: 'refused', code: 429, message: tooMany, cause, budget: key }
+  return { kind: 'refused', code: 429, message: tooMany, cause: exhaustedWords(name, status), budget: key }
+}
+
+/** Why a budget allows no disruption, in the server's words. */
+function exhaustedWords(name: string, status: NonNullable<PodDisruptionBudget['status']>): string {
+  const { currentHealthy = 0, desiredHealthy = 0 } = status
+  const condition = status.conditions?.find(({ type }) => type === 'DisruptionAllowed')
+  const said = condition?.status === 'False' ? (condition.message ?? '') : ''
+  const refusal = `The disruption budget ${name} does not allow evicting pods currently`
+  if (said !== '' && condition?.reason === 'SyncFailed') return `${refusal} because it failed sync: ${said}`
+  if (currentHealthy <= desiredHealthy)
+    return `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`
+  return said === '' ? refusal : `${refusal} (${condition?.reason ?? ''}): ${said}`
 }
 
 /** Pods that run nothing, or are leaving anyway, are deleted without asking a budget. */

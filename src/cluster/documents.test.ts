@@ -11,6 +11,11 @@ describe('objects of a file', () => {
     ['several, some empty', '---\n---\nkind: Node\nmetadata: {name: a}\n---\n# nothing\n---\nkind: Pod\nmetadata: {name: b}\n', ['Node a', 'Pod b']],
     ['JSON', '{"kind":"Node","metadata":{"name":"a"}}', ['Node a']],
     ['a flow map that is no JSON', '{kind: Node, metadata: {name: a}}', ['Node a']],
+    ['answers in JSON one after the other', '{\n  "kind": "PodList",\n  "items": [{"metadata":{"name":"a"}, "kind": "Pod"}]\n}\n{\n  "kind": "Node", "metadata": {"name":"b"}\n}\n', ['Pod a', 'Node b']],
+    ['an object of JSON a line', '{"kind":"Node","metadata":{"name":"a"}}\n{"kind":"Node","metadata":{"name":"b"}}\n', ['Node a', 'Node b']],
+    ['answers in YAML without a separator', 'apiVersion: v1\nkind: Node\nmetadata: {name: a}\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: b}\n', ['Node a', 'Pod b']],
+    ['Windows line ends', 'apiVersion: v1\r\nkind: Node\r\nmetadata: {name: a}\r\napiVersion: v1\r\nkind: Node\r\nmetadata: {name: b}\r\n---\r\napiVersion: v1\r\nkind: Node\r\nmetadata: {name: c}\r\n', ['Node a', 'Node b', 'Node c']],
+    ['a text that looks like another answer', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: |\n    apiVersion: v1\n    ---\n', ['ConfigMap a']],
     ['a List', 'kind: List\napiVersion: v1\nitems: [{kind: Pod, metadata: {name: a}}, {kind: Node, metadata: {name: b}}]', ['Pod a', 'Node b']],
     ['a list of one kind, whose items do not say it', '{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"a"}}]}', ['Pod a']],
     ['a list without items', '{"kind":"PodList","apiVersion":"v1","items":null}', []],
@@ -50,6 +55,8 @@ describe('documents that cannot be read', () => {
   // biome-ignore format: a table
   test.each<[string, string, string, string]>([
     ['a broken one', 'kind: Pod\nmetadata: {name: good}\n---\nkind: Pod\n  metadata: x\n', 'yaml-syntax', 'f.yaml: document 2: line 4 column 7'],
+    ['one after answers without a separator', 'apiVersion: v1\nkind: Pod\napiVersion: v1\nkind: Pod\napiVersion: v1\nkind: Pod\nkind: Node\n', 'yaml-syntax', 'f.yaml: document 3: line 7 column 1'],
+    ['JSON that breaks off', '{\n  "kind": "Pod"\n}\n{\n  "kind":\n', 'yaml-syntax', 'f.yaml: document 1: line 4 column 1'],
     ['a key twice', 'kind: Pod\nkind: Node\n', 'yaml-syntax', 'f.yaml: document 1: line 2 column 1'],
     ['a bare text', 'hello', 'document-shape', 'f.yaml: document 1'],
     ['an alias of nothing', 'kind: *nothing', 'yaml-alias', 'f.yaml: document 1'],

@@ -3,6 +3,7 @@
 import { LineCounter, parseAllDocuments } from 'yaml'
 import type { KubeObject } from '#kube/objects.ts'
 import type { Problem } from '#kube/problem.ts'
+import type { JsonItem } from './json-items.ts'
 
 interface ReadObject {
   readonly object: KubeObject
@@ -33,7 +34,7 @@ export function readDocuments(file: string, text: string): Documents {
     }
   }
   const json = looksLikeJson(text) ? parseJson(text) : undefined
-  const values = json === undefined ? parseYaml(file, text) : { documents: [{ value: json, number: 1 }], problems: [] }
+  const values = json === undefined ? parseYaml(file, text) : { documents: json, problems: [] }
   const objects: ReadObject[] = []
   const problems: Problem[] = [...values.problems]
   for (const { value, number } of values.documents)
@@ -41,12 +42,44 @@ export function readDocuments(file: string, text: string): Documents {
   return { objects, problems }
 }
 
+/** The objects of one piece of a long JSON text; `item` says where in `file` it stood. */
+export function readJsonItem(file: string, item: JsonItem): Documents {
+  const document = `${file}: document ${item.document}`
+  const where = item.item === undefined ? document : `${document}: items[${item.item}]`
+  const objects: ReadObject[] = []
+  const problems: Problem[] = []
+  if (item.problem !== undefined) problems.push({ code: 'json-syntax', where, found: item.problem, expected: 'JSON' })
+  else {
+    const { value } = item
+    const isNamed = typeof value === 'object' && value !== null && !Array.isArray(value) && item.item !== undefined
+    const named = isNamed ? { ...listItems({ ...item.head, items: [] })?.defaults, ...value } : value
+    collect(named, { where, depth: item.item === undefined ? 0 : 1 }, { objects, problems })
+  }
+  return { objects, problems }
+}
+
 function looksLikeJson(text: string): boolean {
   return /^\s*[[{]/.test(text)
 }
 
-/** JSON is read as such because it is many times faster; what is not quite JSON may still be YAML. */
-function parseJson(text: string): unknown {
+/**
+ * JSON is read as such because it is many times faster; what is not quite JSON may still be YAML. Several answers of
+ * `kubectl get -o json` that were put into one file are as many documents.
+ */
+function parseJson(text: string): Parsed['documents'] | undefined {
+  const whole = jsonValue(text)
+  if (whole !== undefined) return [{ value: whole, number: 1 }]
+  const documents: { readonly value: unknown; readonly number: number }[] = []
+  for (const piece of text.split(/^(?=\{)/m)) {
+    if (piece.trim() === '') continue
+    const value = jsonValue(piece)
+    if (value === undefined) return undefined
+    documents.push({ value, number: documents.length + 1 })
+  }
+  return documents
+}
+
+function jsonValue(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -60,10 +93,32 @@ interface Parsed {
   readonly problems: readonly Problem[]
 }
 
+/**
+ * Answers of `kubectl get -o yaml` that were put into one file without `---` between them, taken apart: no document can have a second
+ * `apiVersion` at its left edge. `insertedAt`: where in the result there is a line more than in `text`.
+ */
+function withSeparators(text: string): { readonly text: string; readonly insertedAt: readonly number[] } {
+  const separator = '---\n'
+  const pieces: string[] = []
+  const insertedAt: number[] = []
+  let taken = 0
+  let isBegun = false
+  for (const { 0: found, index } of text.matchAll(/^(?:---|\.\.\.|apiVersion:)/gm)) {
+    if (found === 'apiVersion:' && isBegun) {
+      pieces.push(text.slice(taken, index))
+      insertedAt.push(index + insertedAt.length * separator.length)
+      taken = index
+    }
+    isBegun = found === 'apiVersion:'
+  }
+  return insertedAt.length === 0 ? { text, insertedAt } : { text: [...pieces, text.slice(taken)].join(separator), insertedAt }
+}
+
 function parseYaml(file: string, text: string): Parsed {
   const lineCounter = new LineCounter()
   const problems: Problem[] = []
-  const readable = withoutLongLines(file, text, problems)
+  const apart = withSeparators(text)
+  const readable = withoutLongLines(file, apart.text, problems)
   const documents: { readonly value: unknown; readonly number: number }[] = []
   // An empty stream comes as a list of its own kind without documents.
   for (const [index, document] of Array.from(
@@ -75,7 +130,8 @@ function parseYaml(file: string, text: string): Parsed {
     const [error] = document.errors
     if (error !== undefined) {
       const { line, col } = lineCounter.linePos(error.pos[0])
-      const at = `${where}: line ${line} column ${col}`
+      const more = apart.insertedAt.filter(inserted => inserted < error.pos[0]).length
+      const at = `${where}: line ${line - more} column ${col}`
       problems.push({
         code: 'yaml-syntax',
         where: at,
@@ -172,12 +228,30 @@ function listItems(
   return { items, defaults: kind === '' || apiVersion === undefined ? {} : { apiVersion, kind } }
 }
 
-/** A field that is null is absent, as on an API server. Items of lists stay as they are. */
+/** A field that is null is absent, as on an API server. Items of lists stay as they are. What has none is not copied. */
 function withoutNulls(value: object): object {
-  if (Array.isArray(value)) return value.map(item => (typeof item === 'object' && item !== null ? withoutNulls(item) : item))
-  const entries = Object.entries(value).flatMap(([key, field]: [string, unknown]): [string, unknown][] => {
-    if (field === null) return []
-    return [[key, typeof field === 'object' ? withoutNulls(field) : field]]
-  })
-  return Object.fromEntries(entries)
+  if (Array.isArray(value)) {
+    const given: readonly unknown[] = value
+    let items: unknown[] | undefined
+    for (const [index, item] of given.entries()) {
+      const kept = isTree(item) ? withoutNulls(item) : item
+      if (kept === item) continue
+      items ??= [...given]
+      items[index] = kept
+    }
+    return items ?? value
+  }
+  const kept: [string, unknown][] = []
+  let isSame = true
+  for (const key of Object.keys(value)) {
+    const field: unknown = Reflect.get(value, key)
+    const clean = isTree(field) ? withoutNulls(field) : field
+    if (clean !== field || field === null) isSame = false
+    if (clean !== null) kept.push([key, clean])
+  }
+  return isSame ? value : Object.fromEntries(kept)
+}
+
+function isTree(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }

@@ -6,7 +6,7 @@ import type { KubeObject, LabelSelector } from '#kube/objects.ts'
 import { BudgetLedger } from './budget-ledger.ts'
 import { buildClusterState, podState } from './cluster-state.ts'
 import { readDocuments } from './documents.ts'
-import { effectiveOwner } from './ownership.ts'
+import { defaultOwnerLabel, effectiveOwner } from './ownership.ts'
 import { Placement } from './placement.ts'
 import { defaultSettings } from './scheduler-settings.ts'
 import { node, object, pod } from './testdata/objects.ts'
@@ -144,7 +144,7 @@ function useAll(objects: readonly KubeObject[]): number {
   for (const version of ['1.34', '1.36'] as const) {
     const placement = new Placement(state, defaultSettings(version))
     for (const one of state.pods.values()) {
-      effectiveOwner(state, one, 'owner')
+      effectiveOwner(state, one, defaultOwnerLabel)
       ledger.evict(one)
       const pending = placement.asPending(one)
       if (placement.nodeOf(one.key) !== undefined) placement.remove(one.key)

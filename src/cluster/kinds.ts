@@ -84,6 +84,13 @@ const namespacelessKinds: ReadonlySet<string> = new Set([
   'VolumeAttributesClass',
 ])
 
+const everyBuiltInKind: ReadonlySet<string> = new Set(Object.values(kindsByGroup).flat())
+
+/** Whether the API server has a kind of this name, in any group. */
+export function isBuiltInKind(kind: string): boolean {
+  return everyBuiltInKind.has(kind)
+}
+
 /** Whether the API server has kinds of its own in `group`; every other group is somebody's custom resource. */
 export function isBuiltInGroup(group: string): boolean {
   return Object.hasOwn(kindsByGroup, group)

@@ -4,7 +4,13 @@
 export type Shape =
   | { readonly kind: 'text' | 'number' | 'flag' | 'texts' | 'quantity' | 'quantities' | 'share' | 'selector' }
   | { readonly kind: 'list'; readonly items: Shape }
-  | { readonly kind: 'fields'; readonly fields: Readonly<Record<string, Shape>>; readonly needed: readonly string[] }
+  | {
+      readonly kind: 'fields'
+      readonly fields: Readonly<Record<string, Shape>>
+      /** Of the fields, in order. */
+      readonly names: readonly string[]
+      readonly needed: readonly string[]
+    }
 
 const text: Shape = { kind: 'text' }
 const number: Shape = { kind: 'number' }
@@ -21,6 +27,7 @@ const list = (items: Shape): Shape => ({ kind: 'list', items })
 const fields = (shapes: Readonly<Record<string, Shape>>, ...needed: readonly string[]): Shape => ({
   kind: 'fields',
   fields: shapes,
+  names: Object.keys(shapes),
   needed,
 })
 
@@ -207,8 +214,21 @@ const capacityFields: Readonly<Record<string, Shape>> = {
   maximumVolumeSize: quantity,
 }
 
+const known = new Map<string, Shape>()
+
 /** The shape of an object of a built-in kind; of other kinds its metadata alone is looked at. */
 export function shapeOfKind(kind: string): Shape {
+  const name = isShaped(kind) ? kind : ''
+  const shape = known.get(name) ?? madeFor(name)
+  known.set(name, shape)
+  return shape
+}
+
+function isShaped(kind: string): boolean {
+  return Object.hasOwn(specs, kind) || Object.hasOwn(statuses, kind) || kind === 'StorageClass' || kind === 'CSIStorageCapacity'
+}
+
+function madeFor(kind: string): Shape {
   const own = kind === 'StorageClass' ? classFields : kind === 'CSIStorageCapacity' ? capacityFields : {}
   const spec = Object.hasOwn(specs, kind) ? specs[kind] : undefined
   const status = Object.hasOwn(statuses, kind) ? statuses[kind] : undefined

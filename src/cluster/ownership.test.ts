@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects.ts'
 import { buildClusterState } from './cluster-state.ts'
-import { effectiveOwner } from './ownership.ts'
+import { defaultOwnerLabel, effectiveOwner, type OwnerLabel, workloadOwner } from './ownership.ts'
 import { node, object, type PodOptions, pod } from './testdata/objects.ts'
 
-const ownerLabel = 'scaling.talos.io/managed-by'
-const labelled = (value: string) => ({ labels: { [ownerLabel]: value } })
+const labelled = (value: string, { key }: OwnerLabel = defaultOwnerLabel) => ({ labels: { [key]: value } })
 const owned = (kind: string, name: string, apiVersion = 'apps/v1') => ({
   ownerReferences: [{ apiVersion, kind, name, uid: name, controller: true }],
 })
@@ -51,11 +50,33 @@ describe('the effective owner', () => {
     ['the namespace at last', { owner }, [...chain, deployment(), namespace(labelled('none'))], { owner: 'none', source: 'namespace' }],
     ['a value that means nothing', { owner, ...labelled('me') }, [], { owner: undefined, source: 'pod', contradicting: 'me' }],
     ['case 22: a ScaledObject makes it keda whatever the label says', { owner }, [...chain, deployment(labelled('descheduler')), scaler({ name: 'cart' })], { owner: 'keda', source: 'scaler', contradicting: 'descheduler' }],
+    ['a ScaledObject and a value that means nothing', { owner }, [...chain, deployment(labelled('me')), scaler({ name: 'cart' })], { owner: 'keda', source: 'scaler', contradicting: 'me' }],
     ['a ScaledObject of another kind of target does not', { owner }, [...chain, deployment(), scaler({ name: 'cart', kind: 'StatefulSet' })], { owner: undefined, source: 'nowhere' }],
     ['nor one of another name', { owner }, [...chain, deployment(), scaler({ name: 'basket' })], { owner: undefined, source: 'nowhere' }],
     ['the pods of a ScaledJob', { owner: { apiVersion: 'batch/v1', kind: 'Job', name: 'j' } }, [object('batch/v1', 'Job', 'shop/j', { metadata: { name: 'j', namespace: 'shop', uid: 'j', ...owned('ScaledJob', 's', 'keda.sh/v1alpha1') } })], { owner: 'keda', source: 'scaler' }],
   ])('%s', (_, options, objects, expected) => {
     const read = readPod(options, ...objects)
-    expect(effectiveOwner(read.state, read.pod, ownerLabel)).toEqual(expected)
+    expect(effectiveOwner(read.state, read.pod, defaultOwnerLabel)).toEqual(expected)
+  })
+})
+
+describe('another key and other values', () => {
+  const label: OwnerLabel = { key: 'example.com/owner', values: { keda: 'autoscaler', descheduler: 'free', none: 'keda' } }
+  const chain = [replicas(owned('Deployment', 'cart'))]
+  // biome-ignore format: a table
+  test.each<[string, object, readonly KubeObject[], 'count' | 'ignore', object]>([
+    ['the value for each owner',                     labelled('free', label),       [],                          'count',  { owner: 'descheduler', source: 'workload' }],
+    ['which may be the usual word for another',      labelled('keda', label),       [],                          'count',  { owner: 'none', source: 'workload' }],
+    ['a usual word that stands for nobody',          labelled('none', label),       [],                          'count',  { owner: undefined, source: 'workload', contradicting: 'none' }],
+    ['the usual key',                                labelled('descheduler'),       [],                          'count',  { owner: undefined, source: 'nowhere' }],
+    ["a ScaledObject against the label's own value", labelled('free', label),       [scaler({ name: 'cart' })],  'count',  { owner: 'keda', source: 'scaler', contradicting: 'free' }],
+    ['a ScaledObject that agrees',                   labelled('autoscaler', label), [scaler({ name: 'cart' })],  'count',  { owner: 'keda', source: 'scaler' }],
+    ['a ScaledObject that counts for nothing',       labelled('free', label),       [scaler({ name: 'cart' })],  'ignore', { owner: 'descheduler', source: 'workload' }],
+    ['and no label',                                 {},                            [scaler({ name: 'cart' })],  'ignore', { owner: undefined, source: 'nowhere' }],
+  ])('%s', (_, metadata, others, scalers, expected) => {
+    const { state, pod: found } = readPod({ owner }, ...chain, deployment(metadata), ...others)
+    expect(effectiveOwner(state, found, label, scalers)).toEqual(expected)
+    const workload = found.workload ?? expect.fail('no workload')
+    expect(workloadOwner(state, workload, label, scalers)).toEqual(expected)
   })
 })

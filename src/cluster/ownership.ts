@@ -1,8 +1,9 @@
 // Who a pod belongs to: the topmost controller above it, and the owner label that says who may move or scale it (rebalancing 3.17).
 
-import type { KubeObject, ObjectMeta, OwnerReference, Pod } from '#kube/objects.ts'
+import type { KubeObject, ObjectMeta, OwnerReference } from '#kube/objects.ts'
 import { parseApiVersion } from '#kube/resource.ts'
 import type { ClusterState, PodState, WorkloadReference } from './cluster-state.ts'
+import { isBuiltInGroup } from './kinds.ts'
 
 /** What finding owners needs of a cluster. */
 export interface OwnerLookup {
@@ -21,17 +22,22 @@ export function controllerOf(metadata: ObjectMeta): OwnerReference | undefined {
  * The topmost controller above `pod`: the Deployment over its ReplicaSet, the CronJob over its Job, whatever an operator put above.
  * Where a controller is not in the cluster the chain ends with its reference. `undefined`: no controller, or a static pod's node.
  */
-export function topmostController(cluster: OwnerLookup, pod: Pod): WorkloadReference | undefined {
+export function topmostController(cluster: OwnerLookup, pod: Pick<KubeObject, 'metadata'>): WorkloadReference | undefined {
   const namespace = pod.metadata.namespace ?? 'default'
   const direct = controllerOf(pod.metadata)
   if (direct === undefined || isNode(direct)) return undefined
   let owner = direct
-  for (let level = 0; level < mostLevels; level++) {
-    const above = controllerAbove(cluster, owner, namespace)
-    if (above === undefined) break
-    owner = above
-  }
+  for (const above of controllersFrom(cluster, direct, namespace)) owner = above
   return { apiVersion: owner.apiVersion, kind: owner.kind, namespace, name: owner.name, uid: owner.uid ?? '' }
+}
+
+/** `first` and the controllers above it, as far as they are in the cluster and known by their UIDs. */
+export function* controllersFrom(cluster: OwnerLookup, first: OwnerReference, namespace: string): Generator<OwnerReference> {
+  let owner: OwnerReference | undefined = first
+  for (let level = 0; owner !== undefined && level <= mostLevels; level++) {
+    yield owner
+    owner = controllerAbove(cluster, owner, namespace)
+  }
 }
 
 function controllerAbove(cluster: OwnerLookup, owner: OwnerReference, namespace: string): OwnerReference | undefined {
@@ -49,50 +55,95 @@ function isNode(owner: OwnerReference): boolean {
 /** The name `ClusterState.objects` files a kind under: the kind, with its group where the group is not built in and so might repeat a kind. */
 export function kindKey(apiVersion: string, kind: string): string {
   const { group } = parseApiVersion(apiVersion)
-  return group === '' || !group.includes('.') || group.endsWith('.k8s.io') ? kind : `${kind}.${group}`
+  return group === '' || !group.includes('.') || isBuiltInGroup(group) ? kind : `${kind}.${group}`
 }
 
-/** Values of the owner label that mean something. */
+/** Who a workload can belong to. */
 const owners = ['keda', 'descheduler', 'none'] as const
 type Owner = (typeof owners)[number]
 
+/** The label that says who may move or scale: its key, and the value that stands for each owner. */
+export interface OwnerLabel {
+  readonly key: string
+  /** No two alike. */
+  readonly values: Readonly<Record<Owner, string>>
+}
+
+export const defaultOwnerLabel: OwnerLabel = {
+  key: 'scaling.talos.io/managed-by',
+  values: { keda: 'keda', descheduler: 'descheduler', none: 'none' },
+}
+
 interface EffectiveOwner {
-  /** `undefined`: no label anywhere. */
+  /** `undefined`: no label anywhere, or one that means nothing. */
   readonly owner: Owner | undefined
   /** Where it was found; `scaler`: a ScaledObject or ScaledJob targets the workload. */
   readonly source: 'scaler' | 'pod' | 'workload' | 'namespace' | 'nowhere'
-  /** What the label says where a scaler says otherwise, or a value that is none of the three. */
+  /** The label's value where a scaler says otherwise, or where it stands for no owner. */
   readonly contradicting?: string
 }
 
+/** `ignore`: what a ScaledObject or ScaledJob targets belongs to whom its label says. */
+type Scalers = 'count' | 'ignore'
+
 /**
- * Who may move or scale `pod`: a ScaledObject or ScaledJob that targets its workload makes it `keda`; else the label `ownerLabel` of
- * the pod, its workload, its namespace, the first that is there.
+ * Who may move or scale `pod`: a ScaledObject or ScaledJob that targets its workload makes it `keda`; else the label of the pod, its
+ * workload, its namespace, the first that is there.
  */
-export function effectiveOwner(state: ClusterState, pod: PodState, ownerLabel: string): EffectiveOwner {
-  const labelled = labelledOwner(state, pod, ownerLabel)
-  if (pod.workload === undefined || !isScaled(state, pod.workload)) return labelled
-  return labelled.owner === undefined || labelled.owner === 'keda'
-    ? { owner: 'keda', source: 'scaler' }
-    : { owner: 'keda', source: 'scaler', contradicting: labelled.owner }
+export function effectiveOwner(
+  state: ClusterState,
+  pod: PodState,
+  label: OwnerLabel,
+  scalers: Scalers = 'count',
+): EffectiveOwner {
+  const { workload } = pod
+  const labelled = labelledOwner(label, [
+    { source: 'pod', metadata: pod.object.metadata },
+    { source: 'workload', metadata: workload && metadataOf(state, workload) },
+    { source: 'namespace', metadata: state.object('Namespace', undefined, pod.namespace)?.metadata },
+  ])
+  return workload === undefined || scalers === 'ignore' ? labelled : orScaler(state, workload, { labelled, label })
 }
 
-function labelledOwner(state: ClusterState, pod: PodState, ownerLabel: string): EffectiveOwner {
-  const workload = pod.workload
-  const holders = [
-    { source: 'pod', metadata: pod.object.metadata },
-    {
-      source: 'workload',
-      metadata:
-        workload && state.object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)?.metadata,
-    },
-    { source: 'namespace', metadata: state.object('Namespace', undefined, pod.namespace)?.metadata },
-  ] as const
+/** As `effectiveOwner`, of a workload that has no pods now. */
+export function workloadOwner(
+  state: ClusterState,
+  workload: WorkloadReference,
+  label: OwnerLabel,
+  scalers: Scalers = 'count',
+): EffectiveOwner {
+  const labelled = labelledOwner(label, [
+    { source: 'workload', metadata: metadataOf(state, workload) },
+    { source: 'namespace', metadata: state.object('Namespace', undefined, workload.namespace)?.metadata },
+  ])
+  return scalers === 'ignore' ? labelled : orScaler(state, workload, { labelled, label })
+}
+
+function metadataOf(state: ClusterState, workload: WorkloadReference): ObjectMeta | undefined {
+  return state.object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)?.metadata
+}
+
+function orScaler(
+  state: ClusterState,
+  workload: WorkloadReference,
+  { labelled, label }: { readonly labelled: EffectiveOwner; readonly label: OwnerLabel },
+): EffectiveOwner {
+  if (!isScaled(state, workload)) return labelled
+  const { owner } = labelled
+  const said = owner === undefined ? labelled.contradicting : owner === 'keda' ? undefined : label.values[owner]
+  return { owner: 'keda', source: 'scaler', ...(said === undefined ? {} : { contradicting: said }) }
+}
+
+/** The first of `holders` that carries the label. */
+function labelledOwner(
+  { key, values }: OwnerLabel,
+  holders: readonly { readonly source: EffectiveOwner['source']; readonly metadata: ObjectMeta | undefined }[],
+): EffectiveOwner {
   for (const { source, metadata } of holders) {
     const labels = metadata?.labels
-    if (labels === undefined || !Object.hasOwn(labels, ownerLabel)) continue
-    const value = labels[ownerLabel] ?? ''
-    const owner = owners.find(known => known === value)
+    if (labels === undefined || !Object.hasOwn(labels, key)) continue
+    const value = labels[key] ?? ''
+    const owner = owners.find(known => values[known] === value)
     return owner === undefined ? { owner, source, contradicting: value } : { owner, source }
   }
   return { owner: undefined, source: 'nowhere' }
@@ -108,8 +159,7 @@ interface ScaleTarget {
 function isScaled(state: ClusterState, workload: WorkloadReference): boolean {
   if (workload.kind === 'ScaledJob' && workload.apiVersion.startsWith('keda.sh/')) return true
   return ['ScaledObject.keda.sh', 'ScaledJob.keda.sh'].some(kind =>
-    state.objects(kind).some(scaler => {
-      if (scaler.metadata.namespace !== workload.namespace) return false
+    state.objectsIn(kind, workload.namespace).some(scaler => {
       const spec: { readonly scaleTargetRef?: ScaleTarget } =
         typeof scaler['spec'] === 'object' && scaler['spec'] !== null ? scaler['spec'] : {}
       const target = spec.scaleTargetRef

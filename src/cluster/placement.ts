@@ -59,30 +59,53 @@ function fixedParts(state: ClusterState, settings: SchedulerSettings): Fixed {
   }
 }
 
+/** With what another placement has, or with no pods; what `emptyLike` has read of pods is not read again. */
+type Beginning = { readonly from: Placement } | { readonly emptyLike: Placement | undefined }
+
 /** What stands on which node, and where the next pod would go. */
 export class Placement {
-  readonly #fixed: Fixed
+  #fixed: Fixed
   #loads: NodeLoads
   #volumes: VolumeObjects
   /** Whether loads and volumes belong to another placement too, so that they must be copied before they change. */
   #isShared = false
 
-  /** Begins with the pods of `state` that stand on nodes and are not finished, or where `from` is now. */
-  constructor(state: ClusterState, settings: SchedulerSettings, from?: Placement) {
-    if (from !== undefined) {
-      this.#fixed = from.#fixed
-      this.#loads = from.#loads
-      this.#volumes = from.#volumes
+  /** Begins with the pods of `state` that stand on nodes and are not finished, or as `begin` says. */
+  constructor(state: ClusterState, settings: SchedulerSettings, begin?: Beginning) {
+    if (begin !== undefined && 'from' in begin) {
+      this.#fixed = begin.from.#fixed
+      this.#loads = begin.from.#loads
+      this.#volumes = begin.from.#volumes
       this.#isShared = true
       return
     }
-    this.#fixed = fixedParts(state, settings)
+    const fixed = fixedParts(state, settings)
+    const like = begin?.emptyLike
+    this.#fixed = like === undefined ? fixed : { ...fixed, reader: like.#fixed.reader }
     this.#loads = new NodeLoads(this.#fixed.table)
     this.#volumes = new VolumeObjects(state)
-    for (const pod of state.pods.values()) {
-      const node = pod.nodeName === undefined || pod.isFinished ? undefined : this.#fixed.table.indexOf.get(pod.nodeName)
-      if (node !== undefined) this.#loads.add(this.#fixed.reader.info(pod), node)
+    if (begin === undefined) for (const pod of state.pods.values()) this.stand(pod)
+  }
+
+  /** Has the pod stand where it says it does; one that is finished, or whose node is not here, stands nowhere. Its volumes stay as they are. */
+  stand(pod: PodState): void {
+    const node = pod.nodeName === undefined || pod.isFinished ? undefined : this.#fixed.table.indexOf.get(pod.nodeName)
+    if (node === undefined) return
+    this.#makeOwn()
+    this.#loads.add(this.#fixed.reader.info(pod), node)
+  }
+
+  /** From now on by a newer state of the cluster, whose nodes are the same. Who stands where stays. */
+  renew(state: ClusterState): void {
+    const { settings } = this.#fixed
+    this.#fixed = {
+      ...this.#fixed,
+      state,
+      namespaces: new NamespaceLabels(state),
+      spread: new SpreadReader(state, settings),
+      pending: new WeakMap(),
     }
+    this.#volumes = new VolumeObjects(state)
   }
 
   /** The nodes' names, ascending. */
@@ -116,11 +139,19 @@ export class Placement {
 
   /** Whether `pod` fits on one node, by the filters alone: scores are empty, the total 0. @throws Error for a node that is not there. */
   fits(pod: PodState, node: string): NodeVerdict {
+    return this.fitting(pod)(node)
+  }
+
+  /** `fits` for many nodes: what is the same for all of them is worked out once. Ask before anything of this placement changes. */
+  fitting(pod: PodState): (node: string) => NodeVerdict {
     const filters = prepareFilters(this.#view(pod))
-    const found = filters.kind === 'none' ? filters.refusal : filters.refusalOf(this.#indexOf(node))
-    return found === undefined
-      ? { kind: 'feasible', scores: {}, total: 0 }
-      : { kind: 'refused', filter: found.filter, reasons: found.reasons }
+    return node => {
+      const index = this.#indexOf(node)
+      const found = filters.kind === 'none' ? filters.refusal : filters.refusalOf(index)
+      return found === undefined
+        ? { kind: 'feasible', scores: {}, total: 0 }
+        : { kind: 'refused', filter: found.filter, reasons: found.reasons }
+    }
   }
 
   /**
@@ -167,7 +198,7 @@ export class Placement {
   /** A placement that begins as this one is and goes its own way. Costs nothing until either changes. */
   fork(): Placement {
     this.#isShared = true
-    return new Placement(this.#fixed.state, this.#fixed.settings, this)
+    return new Placement(this.#fixed.state, this.#fixed.settings, { from: this })
   }
 
   /** Takes PersistentVolumes and PersistentVolumeClaims (and what describes them) in place of their namesakes. */

@@ -2,7 +2,8 @@
 // the check of what the watch brings, and the CustomResourceDefinition come from it.
 import * as z from 'zod'
 import type { KubeObject } from '#kube/objects.ts'
-import { disruptionClasses, purposes, verbs } from './intent.ts'
+import { isolationFields, isolationStatusOf } from './isolation-fields.ts'
+import type { disruptionPermitSpec, disruptionPermitStatus } from './permit-schema.ts'
 
 export const ballastGroup = 'ballast.dev'
 export const ballastVersion = 'v1alpha1'
@@ -25,8 +26,6 @@ const condition = z.object({
   lastTransitionTime: timestamp().exactOptional(),
   observedGeneration: z.int().min(0).exactOptional(),
 })
-
-const labelSelectorText = () => z.string().max(1024)
 
 const labelSelector = z.object({
   matchLabels: z.record(z.string().max(317), z.string().max(63)).exactOptional(),
@@ -59,7 +58,7 @@ const namespaceChoice = z.object({
   exclude: z.array(name()).max(256).default([]),
 })
 
-export const rebalancePolicySpec = z.object({
+const rebalancePolicyFields = z.object({
   trigger: z.enum(['schedule', 'manual']).default('schedule'),
   schedule: z.string().max(128).exactOptional().describe('cron, 5 fields; required unless trigger is manual'),
   timeZone: z.string().max(64).default('UTC'),
@@ -69,7 +68,7 @@ export const rebalancePolicySpec = z.object({
     .default([])
     .describe('an approved plan runs only inside one of these; none: at any time'),
   mode: z.enum(['Report', 'Approve', 'Auto']).default('Report'),
-  goals: z.array(goal).min(1).max(64),
+  goals: z.array(goal).max(64).default([]).describe('none only beside an isolation'),
   scope: z
     .object({
       namespaces: namespaceChoice.default({ include: [], exclude: [] }),
@@ -118,19 +117,7 @@ export const rebalancePolicySpec = z.object({
   objective: z.enum(['cost', 'moves']).default('cost'),
   solveSeconds: z.int().min(1).max(600).default(20),
   singleReplica: z.enum(['surge', 'evict', 'skip']).default('surge'),
-  isolation: z
-    .object({
-      enabled: z.boolean().default(false),
-      nodes: labelSelectorText().default('node-role.kubernetes.io/control-plane'),
-      taint: z.string().max(317).default('node-role.kubernetes.io/control-plane'),
-      taintMode: z.enum(['external', 'kubernetes']).default('external'),
-      coreNamespaces: z.array(name()).max(64).exactOptional(),
-      tolerations: z.enum(['report', 'apply', 'webhook']).default('report'),
-      keda: z.enum(['waitForZero', 'evict']).default('waitForZero'),
-      includeUnmanaged: z.boolean().default(true),
-      exceptions: z.array(z.string().max(507)).max(256).default([]),
-    })
-    .exactOptional(),
+  isolation: isolationFields.exactOptional(),
   energy: z
     .object({
       nodes: z
@@ -156,12 +143,26 @@ export const rebalancePolicySpec = z.object({
     .exactOptional(),
 })
 
+/** A policy is for goals or for an isolation (one that is switched off can be switched on): the same in CEL for the API server. */
+export const rebalancePolicySpec = rebalancePolicyFields
+  .refine(spec => spec.goals.length > 0 || spec.isolation !== undefined, {
+    path: ['goals'],
+    message: 'at least one goal, or an isolation',
+  })
+  .meta({
+    cel: {
+      rule: '(has(self.goals) && size(self.goals) > 0) || has(self.isolation)',
+      message: 'at least one goal, or an isolation',
+    },
+  })
+
 export const rebalancePolicyStatus = z.object({
   observedGeneration: z.int().min(0).exactOptional(),
   lastScheduleTime: timestamp().exactOptional().describe('the last time of the schedule that was acted on'),
   lastPlanNow: z.string().max(256).exactOptional().describe('the value of ballast.dev/plan-now that was acted on'),
   lastPlan: name().exactOptional(),
   nextPlanTime: timestamp().exactOptional(),
+  isolation: isolationStatusOf(condition).exactOptional(),
   conditions: z.array(condition).max(16).exactOptional(),
 })
 
@@ -223,6 +224,10 @@ export const rebalancePlanSpec = z.object({
   attempt: z.int().min(0).max(100).default(0).describe('how often its batch was planned anew after a landing elsewhere'),
   outcome: z.enum(['met', 'not-met', 'infeasible']),
   method: z.string().max(32),
+  purpose: z
+    .enum(['move', 'isolate'])
+    .default('move')
+    .describe('move: for the goals, class balance; isolate: for the control plane, class correctness'),
   landing: z.enum(['observe', 'prefer', 'hold']),
   moves: z.array(planMove).max(1_000),
   approved: z.boolean().default(false),
@@ -257,7 +262,14 @@ export const rebalancePlanStatus = z.object({
   observedGeneration: z.int().min(0).exactOptional(),
   phase: z.enum(['Proposed', 'Approved', 'Running', 'Paused', 'Succeeded', 'Failed', 'Expired']).exactOptional(),
   message: z.string().max(4096).exactOptional(),
-  objective: z.object({ moves: z.int(), lowerBound: z.number(), gap: z.number() }).exactOptional(),
+  objective: z
+    .object({
+      moves: z.int(),
+      lowerBound: z.number().describe('what a choice of parts of pods would need'),
+      atLeast: z.int().exactOptional().describe('no plan that reaches as much needs fewer: the lower bound, rounded up'),
+      gap: z.number(),
+    })
+    .exactOptional(),
   goals: z
     .array(z.object({ name: name(), outcome: z.enum(['met', 'not-met']), message: z.string().max(1024) }))
     .max(64)
@@ -284,70 +296,13 @@ export const rebalancePlanStatus = z.object({
   conditions: z.array(condition).max(16).exactOptional(),
 })
 
-const target = z.object({
-  apiVersion: z.string().max(317),
-  kind: z.string().max(63),
-  namespace: name().exactOptional(),
-  name: name(),
-  uid: z.string().max(128).exactOptional(),
-})
-
-const wouldBe = z.object({
-  decision: z.enum(['Queued', 'Denied', 'NoOp']),
-  rule: z.string().max(63),
-  message: z.string().max(1024),
-})
-
-export const disruptionPermitSpec = z.object({
-  requester: z.string().min(1).max(63),
-  class: z.enum(disruptionClasses),
-  verb: z.enum(verbs),
-  purpose: z.enum(purposes).default('move'),
-  targets: z.array(target).min(1).max(500),
-  workload: z.string().max(600).exactOptional().describe('what is locked while the permit is out: `namespace/Kind/name`'),
-  reasons: z
-    .array(
-      z.object({
-        code: z.string().max(128),
-        message: z.string().max(1024),
-        data: z.record(z.string().max(63), z.string().max(1024)).exactOptional(),
-      }),
-    )
-    .max(32)
-    .default([]),
-  idempotencyKey: z.string().min(1).max(512),
-  batch: z.string().max(253).exactOptional(),
-  deadline: timestamp(),
-  siblings: z
-    .array(z.string().max(128))
-    .max(64)
-    .default([])
-    .describe('UIDs of the newest pods of the workload when it was granted'),
-  grant: z
-    .object({
-      token: z.int().min(1),
-      at: timestamp(),
-      expiresAt: timestamp(),
-      wouldBe: wouldBe.exactOptional(),
-    })
-    .exactOptional()
-    .describe('written by the arbiter alone, at creation; a permit without one is a request'),
-})
-
-export const disruptionPermitStatus = z.object({
-  decision: z.enum(['Granted', 'Queued', 'Denied', 'NoOp', 'Coalesced', 'Observed']).exactOptional(),
-  reason: z.string().max(4096).exactOptional(),
-  wouldBe: wouldBe.exactOptional(),
-  releasedAt: timestamp().exactOptional(),
-  ending: z.enum(['done', 'failed', 'withdrawn', 'expired']).exactOptional(),
-  coalescedInto: name().exactOptional(),
-})
-
 /** What comes out of the API server is shared: nobody changes it in place. */
 type Stored<T> = T extends object ? { readonly [Key in keyof T]: Stored<T[Key]> } : T
 
 export type RebalancePolicySpec = Stored<z.output<typeof rebalancePolicySpec>>
 export type RebalancePolicyStatus = Stored<z.output<typeof rebalancePolicyStatus>>
+export type IsolationStatus = NonNullable<RebalancePolicyStatus['isolation']>
+export type IsolationRow = NonNullable<IsolationStatus['blocked']>[number]
 export type RebalancePlanSpec = Stored<z.output<typeof rebalancePlanSpec>>
 export type RebalancePlanStatus = Stored<z.output<typeof rebalancePlanStatus>>
 export type PlanMove = Stored<z.output<typeof planMove>>

@@ -1,101 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { buildClusterState } from '#cluster/cluster-state.ts'
-import { silentLog } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { Arbiter, type Reply } from './arbiter.ts'
-import type { Intent } from './intent.ts'
-import { Ledger } from './ledger.ts'
-import { defaultPolicy } from './policy.ts'
-import { PermitServer } from './testdata/permit-server.ts'
-import { startMs } from './testdata/scripted-api.ts'
+import { eviction, otherWorkload, pod, Site, words } from './testdata/arbiter-site.ts'
 
 const { signal } = new AbortController()
-const owned = [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'db', uid: 'uid-db', controller: true }]
-
-function pod(name: string, uid = `uid-${name}`): KubeObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: 'shop', uid, labels: { app: 'db' }, ownerReferences: owned },
-    spec: { nodeName: 'n1', containers: [{ name: 'main' }] },
-    status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
-  }
-}
-
-const around: readonly KubeObject[] = [
-  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
-  { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' }, status: { allocatable: { cpu: '4', memory: '8Gi', pods: '110' } } },
-  {
-    apiVersion: 'apps/v1',
-    kind: 'StatefulSet',
-    metadata: { name: 'db', namespace: 'shop', uid: 'uid-db', labels: { 'scaling.talos.io/managed-by': 'descheduler' } },
-    spec: { replicas: 2, selector: {}, template: {} },
-  },
-  {
-    apiVersion: 'policy/v1',
-    kind: 'PodDisruptionBudget',
-    metadata: { name: 'db', namespace: 'shop', generation: 1 },
-    spec: { maxUnavailable: 1, selector: { matchLabels: { app: 'db' } } },
-    status: { observedGeneration: 1, expectedPods: 2, desiredHealthy: 1, currentHealthy: 2, disruptionsAllowed: 1 },
-  },
-]
-
-class Site {
-  readonly server = new PermitServer()
-  readonly events: { reason: string; note: string }[] = []
-  pods: readonly KubeObject[] = [pod('db-0'), pod('db-1')]
-
-  /** A leader with a ledger of its own over what the server has. */
-  async leader(): Promise<Arbiter> {
-    const { server } = this
-    const ledger = new Ledger({
-      api: server.api(),
-      permits: server.informer(),
-      leadership: server.leadership(),
-      clock: server.clock,
-      log: silentLog,
-      namespace: 'ballast-system',
-    })
-    const arbiter = new Arbiter({
-      ledger,
-      state: () => buildClusterState([...around, ...this.pods]).state,
-      policy: () => defaultPolicy,
-      ownerLabel: 'scaling.talos.io/managed-by',
-      ownNamespace: 'ballast-system',
-      events: { emit: (event: { reason: string; note: string }) => this.events.push(event) } as never,
-      clock: server.clock,
-      log: silentLog,
-    })
-    await arbiter.takeOver(signal)
-    return arbiter
-  }
-}
-
-function eviction(name: string, change: Partial<Intent> = {}): Intent {
-  const target = { apiVersion: 'v1', kind: 'Pod', namespace: 'shop', name, uid: `uid-${name}` }
-  return {
-    requester: 'deschedule',
-    verb: 'evict',
-    purpose: 'move',
-    class: 'balance',
-    targets: [target],
-    workload: { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'shop', name: 'db', uid: 'uid-db' },
-    disrupts: [target],
-    reasons: [],
-    idempotencyKey: `plan/${name}`,
-    batch: 'plan',
-    deadlineMs: startMs + 900_000,
-    timeToLiveMs: 600_000,
-    proof: { snapshotHash: 'x', nodes: ['n2'] },
-    requireBudget: true,
-    ...change,
-  }
-}
-
-function words(reply: Reply): string {
-  if (reply.kind === 'granted') return `granted ${reply.permit.record.name}${reply.isNew ? '' : ' again'}`
-  return 'objection' in reply.verdict ? `${reply.verdict.kind} ${reply.verdict.objection.rule}` : reply.verdict.kind
-}
 
 describe('a grant', () => {
   test('is in the API server before it is handed out, and the lease is renewed before that', async () => {
@@ -183,7 +89,13 @@ describe('a new leader', () => {
     expect(
       words(
         await after.request(
-          eviction('db-1', { idempotencyKey: 'other', workload: undefined as never, requireBudget: false }),
+          eviction('db-1', {
+            idempotencyKey: 'other',
+
+            class: 'correctness',
+            workload: otherWorkload,
+            requireBudget: false,
+          }),
           signal,
         ),
       ),
@@ -225,19 +137,24 @@ describe('a new leader', () => {
   })
 })
 
-test('a permit that nobody finished ends with its time, and is forgotten after two days', async () => {
+test('a permit that nobody finished ends with its time, and is forgotten after two days, but for the last', async () => {
   const site = new Site()
   const arbiter = await site.leader()
   await arbiter.request(eviction('db-0'), signal)
   await site.server.clock.advance(599_000)
   await arbiter.settle(signal)
   expect(site.server.writes).not.toContain('release evict-db-0-1000001')
-  await site.server.clock.advance(2_000)
+  await site.server.clock.advance(10_000)
   await arbiter.settle(signal)
   expect(site.server.permits.get('shop/evict-db-0-1000001')?.status).toMatchObject({ ending: 'expired' })
+  const later = eviction('db-1', { requireBudget: false, batch: 'plan', deadlineMs: site.server.clock.now() + 900_000 })
+  await arbiter.request(later, signal)
   await site.server.clock.advance(49 * 3_600_000)
   await arbiter.settle(signal)
-  expect(site.server.permits.size).toBe(0)
+  await site.server.clock.advance(49 * 3_600_000)
+  await arbiter.settle(signal)
+  // The one with the highest token stays.
+  expect([...site.server.permits.keys()]).toEqual(['shop/evict-db-1-1000002'])
 })
 
 test('a denial is an event on the workload, once for the same reason', async () => {

@@ -44,12 +44,18 @@ function permit(podName: string): PermitRecord {
     reasons: [],
     idempotencyKey: 'k',
     batch: undefined,
+    change: undefined,
+    relocation: undefined,
+    nodes: [],
+    joined: [],
+    dropped: [],
     deadlineMs: 0,
     siblings: [],
     grant: { token: 1, atMs: 0, expiresAtMs: 1 },
     epoch: 1,
     releasedAtMs: undefined,
     ending: undefined,
+    landing: undefined,
     createdMs: 0,
   }
 }

@@ -4,7 +4,7 @@ import type { KubeObject, PodDisruptionBudget } from '#kube/objects.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import { targetKey } from './intent.ts'
 import { isActive, type PermitRecord } from './permit-record.ts'
-import type { BudgetAnswer } from './policy.ts'
+import type { BudgetAnswer } from './policy/question.ts'
 
 /** The answer of the budgets of `pod`. The API server has the last word; this keeps us from asking what it would refuse. */
 export function budgetAnswer(state: ClusterState, pod: PodState, ledger: readonly PermitRecord[]): BudgetAnswer {
@@ -31,9 +31,9 @@ export function budgetAnswer(state: ClusterState, pod: PodState, ledger: readonl
 /** The budgets of the pod's namespace whose selector matches it, in order of name. */
 function budgetsOf(state: ClusterState, pod: PodState): readonly PodDisruptionBudget[] {
   return state
-    .objects('PodDisruptionBudget')
+    .objectsIn('PodDisruptionBudget', pod.namespace)
     .filter(isBudget)
-    .filter(budget => budget.metadata.namespace === pod.namespace && selects(budget, pod.object.metadata.labels ?? {}))
+    .filter(budget => selects(budget, pod.object.metadata.labels ?? {}))
 }
 
 /** The cluster model sets budgets aside whose spec is no object. */

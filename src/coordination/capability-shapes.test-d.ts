@@ -172,6 +172,57 @@ export const externalMetricsShape = capability({
   leaves: [{ kind: 'finalizer', name: 'finalizer.keda.sh', on: ['scaledobjects.keda.sh'] }],
 })
 
+/** Whose needs and rights are what its configuration says. */
+export const reloadShape = capability({
+  name: 'reload',
+  config: z.object({
+    argoRollouts: z.boolean().default(false),
+    ignoredWorkloadTypes: z.array(z.string()).default([]),
+    namespaces: z.array(z.string()).default([]),
+  }),
+  kinds: [],
+  replaces: [{ upstream: 'reloader', leases: ['stakater-reloader-lock'] }],
+  disrupts: ['restart'],
+  parts: [
+    {
+      process: 'controller',
+      presence: 'leading',
+      trust: 'core',
+      needs: ({ argoRollouts, namespaces }) => [
+        {
+          group: '',
+          version: 'v1',
+          resource: 'secrets',
+          kind: 'Secret',
+          mode: 'metadata',
+          scope: namespaces.length === 0 ? 'cluster' : { namespaces },
+        },
+        ...(argoRollouts
+          ? [
+              {
+                group: 'argoproj.io',
+                version: 'v1alpha1',
+                resource: 'rollouts',
+                kind: 'Rollout',
+                mode: 'full' as const,
+                optional: true,
+              },
+            ]
+          : []),
+      ],
+      permissions: ({ ignoredWorkloadTypes }) =>
+        ignoredWorkloadTypes.includes('jobs')
+          ? []
+          : [{ groups: ['batch'], resources: ['jobs'], verbs: ['create', 'delete'], because: 'runs Jobs anew' }],
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: () => neverStarted(),
+    },
+  ],
+  leaves: [],
+})
+
 export const nfsShape = capability({
   name: 'nfs',
   config: z.object({ driverName: z.string().default('nfs.csi.k8s.io'), mountPermissions: z.string().default('0') }),

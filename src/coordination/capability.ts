@@ -1,6 +1,8 @@
 // The capability contract: one value says everything a capability is, needs, may and leaves behind. Manifests, RBAC, uninstall,
 // doctor and the documentation are made from these values without starting anything.
+import type { Registry } from 'prom-client'
 import type * as z from 'zod'
+import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -9,6 +11,7 @@ import type { Informers } from '#kube/informer.ts'
 import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import type { Random } from '#kube/random.ts'
+import type { GroupVersionResource } from '#kube/resource.ts'
 import type { Webhook } from '#kube/server/admission.ts'
 import type { Solve } from '#planning/solve.ts'
 import type { Arbiter } from './arbiter.ts'
@@ -47,8 +50,8 @@ export interface Need {
   readonly fields?: readonly string[]
   readonly labelSelector?: string
   readonly fieldSelector?: string
-  /** Default `cluster`. */
-  readonly scope?: 'cluster' | 'own-namespace'
+  /** Default `cluster`. With `namespaces` these are watched one by one, and look like one watch. */
+  readonly scope?: 'cluster' | 'own-namespace' | { readonly namespaces: readonly string[] }
   /** The kind may be absent from the cluster; then the capability does without. */
   readonly optional?: boolean
 }
@@ -110,6 +113,8 @@ export type Listener =
       readonly name: string
       readonly mutates: boolean
       readonly failurePolicy: 'Ignore' | 'Fail'
+      /** Name of the configuration, where the part itself writes it while it wants to be asked. */
+      readonly configuration?: string
       readonly groups: readonly string[]
       readonly versions: readonly string[]
       readonly resources: readonly string[]
@@ -147,6 +152,8 @@ export interface PortUse {
 export type Leftover =
   | { readonly kind: 'taint'; readonly key: string }
   | { readonly kind: 'label' | 'annotation'; readonly key: string; readonly on: readonly string[] }
+  /** Deployments that are paused by us, which the annotation says: they are to go on. */
+  | { readonly kind: 'pause'; readonly annotation: string }
   | { readonly kind: 'finalizer'; readonly name: string; readonly on: readonly string[] }
   | { readonly kind: 'scheduling-gate'; readonly name: string }
   | {
@@ -196,6 +203,8 @@ export interface PartContext {
   readonly log: Log
   readonly identity: Identity
   readonly ports: Ports
+  /** Where the part counts what it does; absent: nobody collects. */
+  readonly metrics?: Registry | undefined
 }
 
 /** What processes that speak to the API server have besides. */
@@ -210,6 +219,8 @@ export interface ClusterContext extends PartContext {
 export interface WebhookEndpoint {
   /** `clientConfig` of a webhook configuration for one of our paths. */
   clientConfig(path: string): Readonly<Record<string, unknown>>
+  /** What such a configuration is annotated with; absent: nothing. */
+  annotations?(): Readonly<Record<string, string>>
   /** Answers admission requests by `webhook`; disposing takes it away. */
   serve(webhook: Webhook): Disposable
 }
@@ -225,7 +236,7 @@ export interface Leading {
   /** How the cluster's scheduler decides. */
   readonly settings: SchedulerSettings
   /** The label that says who may move a workload. */
-  readonly ownerLabel: string
+  readonly ownerLabel: OwnerLabel
 }
 
 export interface ControllerContext extends ClusterContext {
@@ -249,6 +260,24 @@ export interface Contexts {
 
 export type Process = keyof Contexts
 
+/** A list, or what it is for a configuration: what is switched off needs no watch and no right. */
+export type OfConfig<Config, Item> = readonly Item[] | ListOf<Config, Item>['of']
+
+/** A method, so that a part of one configuration is a part of any, as its `start` has it. */
+interface ListOf<Config, Item> {
+  of(config: Config): readonly Item[]
+}
+
+/** What `part` watches with `config`, its capability's section as its schema gave it. */
+export function needsOf<Config>(part: Pick<Part<Config>, 'needs'>, config: Config): readonly Need[] {
+  return typeof part.needs === 'function' ? part.needs(config) : part.needs
+}
+
+/** What `part` may with `config`, beyond reading what it watches. */
+export function permissionsOf<Config>(part: Pick<Part<Config>, 'permissions'>, config: Config): readonly Permission[] {
+  return typeof part.permissions === 'function' ? part.permissions(config) : part.permissions
+}
+
 export interface PartOf<P extends Process, Config> {
   readonly process: P
   /** Distinguishes several parts of one process: the agent's `--role`. */
@@ -257,8 +286,8 @@ export interface PartOf<P extends Process, Config> {
   readonly presence: 'leading' | 'always'
   /** Parts of one trust share a pod and a ServiceAccount: `core`, `edge`, `agent`, `agent-mirror`. */
   readonly trust: string
-  readonly needs: readonly Need[]
-  readonly permissions: readonly Permission[]
+  readonly needs: OfConfig<Config, Need>
+  readonly permissions: OfConfig<Config, Permission>
   readonly host?: HostAccess
   readonly listeners: readonly Listener[]
   readonly offers: readonly Port<unknown>[]
@@ -267,6 +296,19 @@ export interface PartOf<P extends Process, Config> {
 }
 
 export type Part<Config> = { readonly [P in Process]: PartOf<P, Config> }[Process]
+
+/** What a capability says of a workload in `ballast why`: from objects alone, without starting anything. */
+export interface WorkloadWords {
+  /** What it looks at beside the workload and Events, in the workload's namespace; of these only metadata is read. */
+  readonly reads: readonly GroupVersionResource[]
+  /** Sentences, in order. `config` is the capability's section. */
+  linesOn(of: {
+    readonly workload: KubeObject
+    readonly objects: readonly KubeObject[]
+    readonly config: unknown
+    readonly nowMs: number
+  }): readonly string[]
+}
 
 export interface Capability<Schema extends z.ZodType = z.ZodType> {
   /** Its section of the configuration: `capabilities.<name>`. */
@@ -278,6 +320,9 @@ export interface Capability<Schema extends z.ZodType = z.ZodType> {
   readonly disrupts: readonly Verb[]
   readonly parts: readonly Part<z.output<Schema>>[]
   readonly leaves: readonly Leftover[]
+  readonly words?: WorkloadWords
+  /** Registers what it counts, where it is enabled: names and zeros are there before anything is counted, on every replica. */
+  readonly metrics?: (registry: Registry) => void
 }
 
 /** The value itself; checks it and keeps the type of its configuration. */

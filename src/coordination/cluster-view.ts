@@ -1,5 +1,8 @@
 // The cluster as our watches know it: every kind that the model reads, as one state; and a bell that rings when something changed.
-import { buildClusterState, type ClusterReading, type ClusterState, type WorkloadReference } from '#cluster/cluster-state.ts'
+import { ClusterModel } from '#cluster/cluster-model.ts'
+import type { ClusterReading, ClusterState, WorkloadReference } from '#cluster/cluster-state.ts'
+import { podFields } from '#cluster/pod-fields.ts'
+import { breather } from '#kube/breather.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informer, Informers } from '#kube/informer.ts'
 import type { KubeObject, Pod } from '#kube/objects.ts'
@@ -7,9 +10,29 @@ import { parseApiVersion } from '#kube/resource.ts'
 import { Bell } from './bell.ts'
 import type { Need } from './capability.ts'
 
+/** What the arbiter's rules and those who watch what others do read of a pod, beside the model. */
+const podFieldsOfRules = [
+  'metadata.annotations[kubectl.kubernetes.io/restartedAt]',
+  'status.reason',
+  'status.message',
+  'status.conditions.message',
+  ...['PodScheduled', 'DisruptionTarget'].map(type => `status.conditions[type=${type}].lastTransitionTime`),
+  'status.containerStatuses.state.terminated.finishedAt',
+]
+
+/** Of pods, of which there are most: not everything. */
+export const podNeed: Need = {
+  group: '',
+  version: 'v1',
+  resource: 'pods',
+  kind: 'Pod',
+  mode: 'projection',
+  fields: [...podFields, ...podFieldsOfRules],
+}
+
 /** What the scheduler model and the arbiter's rules read. Whoever uses a ClusterView names these among its needs. */
 export const clusterNeeds: readonly Need[] = [
-  { group: '', version: 'v1', resource: 'pods', kind: 'Pod', mode: 'full' },
+  podNeed,
   { group: '', version: 'v1', resource: 'nodes', kind: 'Node', mode: 'full' },
   { group: '', version: 'v1', resource: 'namespaces', kind: 'Namespace', mode: 'full' },
   { group: '', version: 'v1', resource: 'services', kind: 'Service', mode: 'full' },
@@ -29,29 +52,74 @@ export const clusterNeeds: readonly Need[] = [
   { group: 'keda.sh', version: 'v1alpha1', resource: 'scaledjobs', kind: 'ScaledJob', mode: 'full', optional: true },
 ]
 
+/** Whether `needs` name the kind. */
+export function isNeeded(
+  needs: readonly Need[],
+  { apiVersion, kind }: { readonly apiVersion: string; readonly kind: string },
+): boolean {
+  const { group } = parseApiVersion(apiVersion)
+  return needs.some(need => need.kind === kind && need.group === group)
+}
+
+/** Pieces of the model's work between two looks at the clock: a millisecond or two. */
+const stepSize = 64
+/** After so much of it the event loop gets a turn. */
+const sliceMs = 5
+
+/**
+ * Flow: each change of an informer goes to the model, which works it off when the event loop is idle; `state` does what is left of it.
+ * Guarantees: a state is of one moment, has every change told until then, and never changes; asking costs what changed since.
+ */
 export class ClusterView implements Disposable {
+  readonly #model = new ClusterModel()
+  readonly #clock: Clock
   readonly #informers: readonly Informer<KubeObject>[]
   readonly #pods: Informer<Pod>
   readonly #bell: Bell
+  readonly #needs: readonly Need[]
   readonly #unsubscribe: (() => void)[]
-  #reading: ClusterReading | undefined
+  #nextSlice: NodeJS.Immediate | undefined
 
-  /** Starts (or joins) the watches of `clusterNeeds`. */
-  constructor(informers: Informers, clock: Clock) {
+  /** Starts (or joins) the watches of `needs`: those of `clusterNeeds`, or some of them. */
+  constructor(informers: Pick<Informers, 'of'>, clock: Clock, needs: readonly Need[] = clusterNeeds) {
+    this.#clock = clock
+    this.#needs = needs
     this.#bell = new Bell(clock)
-    this.#informers = clusterNeeds.map(need => informers.of<KubeObject>(need, { optional: need.optional === true }))
-    this.#pods = informers.of<Pod>({ group: '', version: 'v1', resource: 'pods' })
-    this.#unsubscribe = this.#informers.map(informer => informer.onChange(() => this.ring()))
+    this.#informers = needs.map(({ optional, fields, ...resource }) =>
+      informers.of<KubeObject>(resource, { optional: optional === true, ...(fields === undefined ? {} : { fields }) }),
+    )
+    this.#pods = informers.of<Pod>(podNeed, { fields: podNeed.fields ?? [] })
+    this.#unsubscribe = this.#informers.map(informer =>
+      informer.onChange(({ type, object, previous }) => {
+        this.#model.change(type === 'DELETED' ? { previous, object: undefined } : { previous, object })
+        this.#nextSlice ??= setImmediate(() => this.#work())
+        this.ring()
+      }),
+    )
   }
 
   /** The state of this moment, and what is wrong with it. The same value until something changes. */
   reading(): ClusterReading {
-    this.#reading ??= buildClusterState(this.#objects())
-    return this.#reading
+    return this.#model.reading()
   }
 
   state(): ClusterState {
     return this.reading().state
+  }
+
+  /** As `state`, but after a big list the event loop has its turns meanwhile. @throws `signal.reason` when aborted */
+  async snapshot(signal: AbortSignal): Promise<ClusterState> {
+    const breathe = breather(this.#clock)
+    while (this.#model.step(stepSize)) {
+      await breathe()
+      signal.throwIfAborted()
+    }
+    return this.state()
+  }
+
+  /** What the model did so far: objects checked, pods derived, pods whose workload was looked up anew. */
+  get counts(): ClusterModel['counts'] {
+    return this.#model.counts
   }
 
   /** The pods under a workload at this moment: those it controls, and those of what it controls. Costs what there is to find, not the cluster. */
@@ -80,8 +148,13 @@ export class ClusterView implements Disposable {
     readonly name: string
   }): KubeObject | undefined {
     const { group } = parseApiVersion(of.apiVersion)
-    const index = clusterNeeds.findIndex(need => need.kind === of.kind && need.group === group)
+    const index = this.#needs.findIndex(need => need.kind === of.kind && need.group === group)
     return this.#informers[index]?.store.get(of.namespace, of.name)
+  }
+
+  /** Whether objects of a kind are known here: of others their absence says nothing. */
+  watches({ apiVersion, kind }: { readonly apiVersion: string; readonly kind: string }): boolean {
+    return isNeeded(this.#needs, { apiVersion, kind })
   }
 
   /** Every pod, in the order of arrival. */
@@ -96,7 +169,6 @@ export class ClusterView implements Disposable {
 
   /** Says that something outside of the view changed that waiters look at. */
   ring(): void {
-    this.#reading = undefined
     this.#bell.ring()
   }
 
@@ -110,11 +182,18 @@ export class ClusterView implements Disposable {
 
   [Symbol.dispose](): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    clearImmediate(this.#nextSlice)
     this.ring()
   }
 
-  *#objects(): Iterable<KubeObject> {
-    for (const informer of this.#informers) yield* informer.store.list()
+  #work(): void {
+    this.#nextSlice = undefined
+    const startMs = this.#clock.elapsed()
+    while (this.#model.step(stepSize)) {
+      if (this.#clock.elapsed() - startMs < sliceMs) continue
+      this.#nextSlice = setImmediate(() => this.#work())
+      return
+    }
   }
 }
 

@@ -1,10 +1,12 @@
 // The annotation that makes everything voluntary stand still around an object.
 import type { KubeObject } from '#kube/objects.ts'
-import type { Freeze } from './policy.ts'
+import { parseTime } from '#kube/time.ts'
+import type { Freeze } from './policy/question.ts'
 
-const freezeAnnotation = 'ballast.dev/freeze'
+export const freezeAnnotation = 'ballast.dev/freeze'
 
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}/
+/** Of a reason as much is repeated, in characters. */
+const longestReason = 256
 
 /**
  * What the annotation on `object` says at `nowMs`: `false` and a time that is past freeze nothing; a time to come freezes until then;
@@ -16,8 +18,12 @@ export function freezeOf(object: KubeObject | undefined, nowMs: number): Freeze 
   const place =
     object.metadata.namespace === undefined ? object.metadata.name : `${object.metadata.namespace}/${object.metadata.name}`
   const where = `${freezeAnnotation} on ${object.kind} ${place}`
-  const untilMs = rfc3339.test(value) ? Date.parse(value) : Number.NaN
-  if (Number.isNaN(untilMs))
-    return { where, reason: value === '' || value === 'true' ? 'no reason given' : value, untilMs: undefined }
-  return untilMs > nowMs ? { where, reason: `until ${value}`, untilMs } : undefined
+  const until = parseTime(value.slice(0, longestReason))
+  if (!until.ok)
+    return {
+      where,
+      reason: value === '' || value === 'true' ? 'no reason given' : value.slice(0, longestReason),
+      untilMs: undefined,
+    }
+  return until.value > nowMs ? { where, reason: `until ${value}`, untilMs: until.value } : undefined
 }

@@ -41,6 +41,34 @@ export interface FitProof {
   readonly nodes: readonly string[]
 }
 
+/**
+ * What a rollout changes in its workload's pod template beside being one. The changes of several intents for one workload combine into
+ * one rollout.
+ */
+export interface TemplateChange {
+  readonly annotations?: Readonly<Record<string, string>>
+  /** Environment variables of containers, by name of both. */
+  readonly env?: readonly { readonly container: string; readonly name: string; readonly value: string }[]
+  /** Environment variables that go, by name of container and variable; what is not there is left so. */
+  readonly removeEnv?: readonly { readonly container: string; readonly name: string }[]
+  /** Quantities by resource, of containers by name. */
+  readonly resources?: readonly {
+    readonly container: string
+    readonly requests?: Readonly<Record<string, string>>
+    readonly limits?: Readonly<Record<string, string>>
+  }[]
+}
+
+export const rolloutMarks = ['time', 'none'] as const
+export type RolloutMark = (typeof rolloutMarks)[number]
+
+/** From where a pod is to go, and where its replacement is to land. */
+export interface Relocation {
+  readonly from: string
+  /** Not empty; the first is the one meant. */
+  readonly to: readonly string[]
+}
+
 export interface Intent {
   /** Name of the capability that asks. */
   readonly requester: string
@@ -64,12 +92,38 @@ export interface Intent {
   readonly deadlineMs: number
   /** How long the effect may take, in milliseconds: the permit's time to live. */
   readonly timeToLiveMs: number
+  /** For `restart` and `resize`: rides along with whatever rollout of the workload comes first. */
+  readonly change?: TemplateChange
+  /**
+   * Of a rollout: its template is marked with the time of the grant (`time`, the default), or not (`none`), because its change makes new pods by
+   * itself. Where something goes along that asks for the mark it is written all the same.
+   */
+  readonly mark?: RolloutMark
+  /** In whose name the effect is written; default `ballast-<requester>`. */
+  readonly fieldManager?: string
+  /** Of a move: as a passenger of a rollout it steers the new pods. */
+  readonly relocation?: Relocation
+  /** For `scale`: how many replicas are wanted. */
+  readonly replicas?: number
+  /** The workload must keep at least so many replicas to be disturbed for this; default 0. */
+  readonly leastReplicas?: number
   /** For `evict` and `drain`; without one they are denied in mode `enforce`. */
   readonly proof?: FitProof
   /** The policy behind it asks that a workload without any owner label be treated as `descheduler`'s (`descheduler`) or left alone (`none`). */
   readonly unlabelled?: 'none' | 'descheduler'
   /** A disruption budget is demanded of each workload that is moved (rebalancing only). */
   readonly requireBudget?: boolean
+  /** What a ScaledObject or ScaledJob targets belongs to whom its label says, not to KEDA (`coordination.kedaPresence: ignore`). */
+  readonly ignoreScalers?: boolean
+  /** For `isolate`: KEDA's running workloads are moved too, instead of waiting for their next 0 (`isolation.keda: evict`). */
+  readonly evictScaled?: boolean
+  /** For `isolate`: what carries no owner label, or `none`, is left alone (`isolation.includeUnmanaged: false`). */
+  readonly spareUnmanaged?: boolean
+}
+
+/** The same for the same wish, across restarts: whose, and which. */
+export function wishKey({ requester, idempotencyKey }: Pick<Intent, 'requester' | 'idempotencyKey'>): string {
+  return `${requester}\n${idempotencyKey}`
 }
 
 /** `namespace/name`, or `name` for what has no namespace. */

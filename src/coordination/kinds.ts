@@ -3,14 +3,13 @@ import { crd } from '#kube/crd.ts'
 import {
   ballastGroup,
   ballastVersion,
-  disruptionPermitSpec,
-  disruptionPermitStatus,
   rebalancePlanSpec,
   rebalancePlanStatus,
   rebalancePolicySpec,
   rebalancePolicyStatus,
 } from './api.ts'
 import type { ServedKind } from './capability.ts'
+import { disruptionPermitSpec, disruptionPermitStatus } from './permit-schema.ts'
 
 const common = { group: ballastGroup, categories: ['ballast'] } as const
 const version = { name: ballastVersion, served: true, storage: true, readyColumn: false } as const
@@ -31,6 +30,7 @@ const policyDefinition = crd({
         { name: 'Schedule', type: 'string', jsonPath: '.spec.schedule' },
         { name: 'Valid', type: 'string', jsonPath: '.status.conditions[?(@.type=="Valid")].status' },
         { name: 'Last Plan', type: 'string', jsonPath: '.status.lastPlan' },
+        { name: 'Isolation', type: 'string', jsonPath: '.status.isolation.phase' },
       ],
     },
   ],
@@ -51,12 +51,18 @@ const planDefinition = crd({
         { name: 'Policy', type: 'string', jsonPath: '.spec.policyRef.name' },
         { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
         { name: 'Moves', type: 'integer', jsonPath: '.status.objective.moves' },
-        { name: 'Bound', type: 'number', jsonPath: '.status.objective.lowerBound' },
+        { name: 'At Least', type: 'integer', jsonPath: '.status.objective.atLeast' },
         { name: 'Goals Met', type: 'string', jsonPath: '.status.conditions[?(@.type=="GoalsMet")].status' },
       ],
     },
   ],
 })
+
+/** The rules of the status see what is changed in it; this one sees it taken away as a whole. */
+const releaseStays = {
+  rule: '!has(oldSelf.status) || !has(oldSelf.status.releasedAt) || has(self.status)',
+  message: 'the status of a permit that was released cannot be taken away',
+}
 
 const permitDefinition = crd({
   ...common,
@@ -69,6 +75,7 @@ const permitDefinition = crd({
       ...version,
       spec: disruptionPermitSpec,
       status: disruptionPermitStatus,
+      cel: [releaseStays],
       printerColumns: [
         { name: 'Requester', type: 'string', jsonPath: '.spec.requester' },
         { name: 'Verb', type: 'string', jsonPath: '.spec.verb' },

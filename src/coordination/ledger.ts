@@ -1,24 +1,78 @@
 // The arbiter's book: DisruptionPermit objects in the API server. A Permit comes into being only by being written there, so that
 // no effect can be without its record.
-import type { Api, ResourceApi, WriteOptions } from '#kube/api.ts'
+import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informer } from '#kube/informer.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import { isConflict, isNotFound, StatusError } from '#kube/status.ts'
-import { workloadKey } from '#planning/policy.ts'
-import { ballastApiVersion, type DisruptionPermit, disruptionPermits } from './api.ts'
-import { type Intent, targetKey } from './intent.ts'
+import { isNewer } from '#kube/resource-version.ts'
+import { Turns } from '#kube/turns.ts'
+import type { DisruptionPermit } from './api.ts'
+import { type Look, lookAtServer } from './effects/begun.ts'
+import type { Intent } from './intent.ts'
+import { KnownPermits, type PermitTrouble } from './known-permits.ts'
 import type { Leadership } from './leadership.ts'
-import { type Ending, isActive, leaderEpochAnnotation, type PermitRecord, recordOf } from './permit-record.ts'
-import type { Verdict } from './policy.ts'
-import { objectionSentence } from './sentences.ts'
+import { objectKey, recordKey } from './ledger-index.ts'
+import type { LedgerView } from './ledger-view.ts'
+import { type GrantContext, grantedRequest, type JoinedSpec, permitObject, wishOf } from './permit-object.ts'
+import {
+  type DroppedWish,
+  type Ending,
+  epochOf,
+  isActive,
+  type Landing,
+  leaderEpochAnnotation,
+  type PermitRecord,
+  recordOf,
+  withDropped,
+} from './permit-record.ts'
+import { mostJoined, PermitWrites, surelyOverMs, UncertainWriteError } from './permit-writes.ts'
+import type { Verdict } from './policy/question.ts'
+import { type EndedMember, sharedPermit, statusOfMembers, type Together } from './shared-permit.ts'
 
 declare const written: unique symbol
 
+type GrantedRecord = PermitRecord & { readonly grant: NonNullable<PermitRecord['grant']> }
+
 /** Leave to disrupt, written down before it was handed out. Only the ledger makes one. */
 export interface Permit {
-  readonly record: PermitRecord & { readonly grant: NonNullable<PermitRecord['grant']> }
+  readonly record: GrantedRecord
+  /** Of the leader that handed it out. */
+  readonly epoch: number
+  /** When it ends, by our monotonic clock. */
+  readonly expiresElapsedMs: number
+  /** The book it stands in. */
+  readonly ledger: LedgerView
+  /**
+   * Writes that these go along no more, because the server refused their changes: they are judged anew when they are asked again.
+   * @throws what the Lease or the server says; then nobody may act as if it were written.
+   */
+  readonly drop: (dropped: readonly DroppedWish[], signal: AbortSignal) => Promise<void>
   readonly [written]: true
+}
+
+/** A grant that is decided and not written yet: others are judged as if it were. */
+export interface Draft {
+  readonly record: GrantedRecord
+  readonly object: DisruptionPermit
+  /** The grant is written into this request of another process, instead of as a permit of its own. */
+  readonly request: DisruptionPermit | undefined
+  /** It shares its permit with the others of the same name; `object` is what it would be alone. */
+  readonly together: Together | undefined
+  readonly signal: AbortSignal
+}
+
+/** Wishes to be written into a permit that is out. */
+export interface Joining {
+  readonly into: PermitRecord
+  readonly wishes: readonly Intent[]
+}
+
+/** How a disruption ended. */
+export interface PermitEnd {
+  readonly ending: Ending
+  readonly reason: string
+  /** Of a move: where its replacement came to stand. */
+  readonly landing?: Landing
 }
 
 interface LedgerOptions {
@@ -29,226 +83,415 @@ interface LedgerOptions {
   readonly log: Log
   /** Our own namespace: where permits for nodes and machines lie. */
   readonly namespace: string
+  /** Where permits lie, where that is not the whole cluster. */
+  readonly namespaces?: readonly string[] | undefined
 }
 
 /** How long a released permit stays readable, in milliseconds: longer than every cool-down and the day of reverse moves. */
 const keptMs = 48 * 3_600_000
 /** Tokens of one epoch start above those of every earlier one, also when all permits were deleted. */
 const tokensPerEpoch = 1_000_000
-const siblingLimit = 50
-const serverTimeoutMs = 4_000
+const writesAtOnce = 8
+/** How long a requester may take after a change of leader to take its permits up again. */
+const claimMs = 120_000
 
 /**
- * Flow: `takeOver` once after the Lease was won, then `grant` before and `release` after each effect.
- * Guarantees: tokens rise; a grant is in the API server before the Permit exists; the Lease was renewed by compare-and-swap before.
- * Assumes that calls come one after the other (the arbiter's queue sees to it).
+ * Flow: `takeOver` once after the Lease was won; `draft` what is granted, `commit` it, `release` after each effect.
+ * Guarantees: tokens rise and epochs never go back; a grant is in the API server before the Permit exists; before each batch of them the
+ * Lease was renewed by compare-and-swap; what is out stays known, whatever is done to its object.
+ * Time: permits end by our monotonic clock (see KnownPermits).
+ * Assumes that `takeOver`, `prepare`, `commit`, `release` and `forgetOld` come one after the other (the arbiter's queue sees to it).
  */
-export class Ledger {
+export class Ledger implements Disposable {
   readonly #options: LedgerOptions
-  readonly #api: ResourceApi<DisruptionPermit>
+  readonly #writes: PermitWrites
+  readonly #known: KnownPermits
+  readonly #turns = new Turns(writesAtOnce)
+  /** Grants of which nobody knows whether they were written, and when they were sent: they lock as if they were. */
+  readonly #uncertain = new Map<string, number>()
+  /** Objects whose members ended in part, or all, and do not say so yet. */
+  readonly #unwritten = new Set<string>()
+  /** Permits that were handed out by us. */
+  readonly #claimed = new Set<string>()
+  readonly #dropListeners = new Set<(record: PermitRecord, dropped: readonly DroppedWish[]) => void>()
+  #isOvertaken = false
   #epoch = 0
   #token = 0
 
   constructor(options: LedgerOptions) {
     this.#options = options
-    this.#api = options.api.resource<DisruptionPermit>(disruptionPermits)
+    this.#writes = new PermitWrites(options)
+    this.#known = new KnownPermits({ ...options, epoch: () => this.#epoch })
+    this.#known.onTrouble(({ reason }) => {
+      if (reason === 'PermitOfLaterLeader') this.#isOvertaken = true
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#known[Symbol.dispose]()
   }
 
   get epoch(): number {
     return this.#epoch
   }
 
-  /** Every permit known, in order of namespace and name. */
-  records(): readonly PermitRecord[] {
-    return [...this.#options.permits.store.list()]
-      .map(recordOf)
-      .sort((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name))
+  /** Every permit with a grant, and those that are being written. */
+  get view(): LedgerView {
+    return this.#known.view
   }
 
-  /** Reads all permits from etcd (not from a cache), so that nothing granted by an earlier leader is missed, and begins a new epoch. */
-  async takeOver(signal: AbortSignal): Promise<void> {
-    let highest = this.#options.leadership.transitions
-    for await (const page of this.#api.pages({ signal })) {
-      for (const permit of page.items) {
-        this.#options.permits.observe(permit)
-        const record = recordOf(permit)
-        highest = Math.max(highest, record.epoch)
-        this.#token = Math.max(this.#token, record.grant?.token ?? 0)
-      }
-    }
-    this.#epoch = highest + 1
-    this.#token = Math.max(this.#token, this.#epoch * tokensPerEpoch)
+  /** Every permit known, in order of namespace and name. */
+  records(): readonly PermitRecord[] {
+    return this.view.all()
+  }
+
+  /** Calls `listener` when another process than ours released a permit. */
+  onRelease(listener: (record: PermitRecord) => void): () => void {
+    return this.#known.onRelease(listener)
+  }
+
+  /** Calls `listener` when wishes were dropped from a permit. */
+  onDrop(listener: (record: PermitRecord, dropped: readonly DroppedWish[]) => void): () => void {
+    this.#dropListeners.add(listener)
+    return () => this.#dropListeners.delete(listener)
+  }
+
+  /** Calls `listener` when a permit was deleted or edited by hand, cannot be read, or is of a leader that should not write. */
+  onTrouble(listener: (trouble: PermitTrouble) => void): () => void {
+    return this.#known.onTrouble(listener)
   }
 
   /**
-   * Writes a grant: the Lease first, by compare-and-swap, then the permit.
-   * @throws what the API server refuses; `LostLeaseError` of the leadership. Then there is no permit and nothing may be done.
+   * Reads all permits from etcd (not from a cache), so that nothing granted by an earlier leader is missed, and begins a new epoch: above
+   * all that permits or Lease ever told, and written on the Lease before anything is granted in it. Where the Lease was deleted, whoever
+   * held it may believe to lead for a while: that is waited for first.
    */
-  async grant(
+  async takeOver(signal: AbortSignal): Promise<void> {
+    const { leadership } = this.#options
+    let highest = Math.max(this.#epoch, leadership.transitions, epochOf(leadership.annotations()[leaderEpochAnnotation]))
+    // Where nothing was ever granted there is nobody to wait for.
+    for await (const _ of this.#writes.all(signal)) {
+      await leadership.outlast(signal)
+      break
+    }
+    const listed = new Set<string>()
+    for await (const permit of this.#writes.all(signal)) {
+      for (const record of this.#known.learn(permit)) {
+        listed.add(objectKey(record))
+        const token = record.grant?.token ?? 0
+        highest = Math.max(highest, record.epoch, Math.floor(token / tokensPerEpoch))
+        this.#token = Math.max(this.#token, token)
+      }
+    }
+    for (const record of this.records()) {
+      const key = objectKey(record)
+      if (!listed.has(key) && !this.#known.isBereft(record) && !this.#uncertain.has(key)) this.#forget(record)
+    }
+    this.#epoch = highest + 1
+    this.#token = Math.max(this.#token, this.#epoch * tokensPerEpoch)
+    this.#isOvertaken = false
+    await leadership.annotate({ [leaderEpochAnnotation]: String(this.#epoch) }, signal)
+  }
+
+  /**
+   * To be awaited before a batch is judged: finds out about grants whose writing was not answered, and begins a new epoch where a permit
+   * claims a later leader. @throws LeaseLostError when there is one.
+   */
+  async prepare(signal: AbortSignal): Promise<void> {
+    if (this.#isOvertaken) await this.takeOver(signal)
+    for (const [key, sentMs] of [...this.#uncertain]) {
+      const [namespace = '', name = ''] = key.split('/')
+      try {
+        const found = await this.#writes.read({ namespace, name }, signal)
+        if (found?.spec.grant !== undefined) this.#known.observe(found)
+        else if (this.#options.clock.elapsed() - sentMs < surelyOverMs) continue
+        else this.#forget({ namespace, name })
+        this.#uncertain.delete(key)
+      } catch (error) {
+        signal.throwIfAborted()
+        this.#options.log.warn({ permit: key, why: messageOf(error) }, 'a permit that may have been written could not be read')
+      }
+    }
+  }
+
+  /** Whether nobody knows yet if this grant was written, or who wrote it: nothing may be done under it. */
+  isUncertain(record: PermitRecord): boolean {
+    return this.#uncertain.has(objectKey(record)) || this.#known.isOfNobody(record)
+  }
+
+  /** Decides a grant. From here on everybody is judged as if it were out; nothing is written before `commit`. */
+  draft(
     intent: Intent,
     verdict: Verdict & { kind: 'grant' },
-    context: { siblings: readonly string[]; nowMs: number; signal: AbortSignal },
-  ): Promise<Permit> {
-    await this.#options.leadership.confirm(context.signal)
+    context: Omit<GrantContext, 'joined'> & {
+      readonly joined?: readonly JoinedSpec[]
+      readonly request?: DisruptionPermit | undefined
+      readonly together?: Together | undefined
+      readonly signal: AbortSignal
+    },
+  ): Draft {
     const token = ++this.#token
-    const permit = this.#permitObject(intent, verdict, { ...context, token })
-    const options = {
-      namespace: permit.metadata.namespace,
-      signal: context.signal,
-      fieldManager: `ballast-${intent.requester}`,
-      priority: 'effect' as const,
-      query: { timeout: '4s' },
+    const { namespace } = this.#options
+    const joined = (context.joined ?? []).slice(0, mostJoined)
+    const fresh = permitObject(intent, verdict, { ...context, joined, token, epoch: this.#epoch, namespace })
+    const { request, together, signal } = context
+    if (together !== undefined) {
+      const { member, ...place } = together.seat(intent, fresh)
+      const object = { ...fresh, metadata: { ...fresh.metadata, ...place } }
+      const record = granted({ ...recordOf(object), member })
+      this.#known.put(record)
+      return { record, object, request: undefined, together, signal }
     }
-    const stored = await this.#createOrReadBack(permit, options)
-    this.#options.permits.observe(stored)
-    return minted(recordOf(stored))
+    const object = request === undefined ? fresh : grantedRequest(request, fresh)
+    const record = granted(recordOf(object))
+    this.#known.put(record)
+    return { record, object, request, together, signal }
+  }
+
+  /** Adds a wish to a grant that is not written yet. */
+  joinDraft(draft: Draft, wish: Intent): Draft {
+    const object = { ...draft.object, spec: { ...draft.object.spec, joined: [...draft.object.spec.joined, wishOf(wish)] } }
+    const { member } = draft.record
+    const record = granted({ ...recordOf(object), ...(member === undefined ? {} : { member }) })
+    this.#known.put(record)
+    return { ...draft, object, record }
+  }
+
+  /**
+   * Writes a batch: the Lease once, by compare-and-swap, then the permits, several at a time. What could not be written is no permit,
+   * and nothing may be done for it; the others are not concerned.
+   * @throws LeaseLostError and what the Lease's renewal throws: then nothing was written.
+   */
+  async commit(drafts: readonly Draft[], signal: AbortSignal): Promise<readonly PromiseSettledResult<Permit>[]> {
+    try {
+      await this.#options.leadership.confirm(signal)
+    } catch (error) {
+      for (const { record } of drafts) this.#forget(record)
+      throw error
+    }
+    const writing = new Map<string, Promise<(record: PermitRecord) => Permit>>()
+    for (const [key, sharing] of Map.groupBy(drafts, ({ record }) => objectKey(record))) writing.set(key, this.#write(sharing))
+    const outcomes = await Promise.allSettled(
+      drafts.map(async ({ record }) => {
+        const mint = await writing.get(objectKey(record))
+        if (mint === undefined) throw new Error(`permit ${recordKey(record)} was not written`)
+        return mint(record)
+      }),
+    )
+    try {
+      // One that was written long ago has waited for the slowest: another may lead by now, and have withdrawn it.
+      this.#options.leadership.assert()
+    } catch (reason) {
+      return outcomes.map(outcome => (outcome.status === 'rejected' ? outcome : { status: 'rejected', reason }))
+    }
+    return outcomes
+  }
+
+  /** Writes wishes into permits that are out. `undefined` for one that is out no more, or full. */
+  joinAll(joinings: readonly Joining[], signal: AbortSignal): Promise<readonly PromiseSettledResult<PermitRecord | undefined>[]> {
+    return Promise.allSettled(
+      joinings.map(async ({ into, wishes }) => {
+        using _turn = await this.#turns.take(signal)
+        const { member } = into
+        const named = wishes.map(wish => ({ ...wishOf(wish), ...(member === undefined ? {} : { member }) }))
+        const stored = await this.#writes.join(into, named, signal)
+        if (stored === undefined) return undefined
+        this.#known.observe(stored)
+        const now = this.#known.latest(into)
+        return isActive(now) ? now : undefined
+      }),
+    )
   }
 
   /** The permit of an earlier leader (or of this one) taken up again. @throws Error when it is not out, or was written by a later leader. */
   adopt(record: PermitRecord): Permit {
-    if (!isActive(record)) throw new Error(`permit ${record.namespace}/${record.name} is not out any more`)
+    const known = this.#known.latest(record)
+    const key = recordKey(record)
+    if (!isActive(known)) throw new Error(`permit ${key} is not out any more`)
+    if (this.isUncertain(record)) throw new UncertainWriteError(`nobody knows whether permit ${key} holds`)
     if (record.epoch > this.#epoch)
-      throw new Error(
-        `permit ${record.namespace}/${record.name} was written by a later leader (epoch ${record.epoch}, ours is ${this.#epoch})`,
-      )
-    return minted(record)
+      throw new Error(`permit ${key} was written by a later leader (epoch ${record.epoch}, ours is ${this.#epoch})`)
+    return this.#minted(known)
   }
 
-  /** Writes how it ended. A permit that is gone, or released already, is left as it is; asking twice does nothing. */
-  async release(record: PermitRecord, ending: Ending, reason: string, signal: AbortSignal): Promise<void> {
+  /** The targets of a permit as etcd has them; `undefined` where they are of a kind that is not read. */
+  async lookAt(record: PermitRecord, signal: AbortSignal): Promise<Look | undefined> {
+    using _turn = await this.#turns.take(signal)
+    return await lookAtServer(this.#options.api, record, signal)
+  }
+
+  /** Whether a permit of an earlier leader has been out for a while and nobody has taken it up again. */
+  isUnclaimed(record: PermitRecord): boolean {
+    return record.epoch < this.#epoch && !this.#claimed.has(recordKey(record)) && this.#known.ageOf(record) >= claimMs
+  }
+
+  /** Whether a permit's time is up, by our monotonic clock, and what was sent under it at its end was done or dropped by the server. */
+  isOver(record: PermitRecord): boolean {
+    return this.#options.clock.elapsed() >= this.#known.expiryOf(record) + surelyOverMs
+  }
+
+  /**
+   * Writes how it ended. A permit that is gone, or released already, is left as it is; asking twice does nothing. A member of a shared permit
+   * has ended at once as far as anybody asks; its object is written when the last of them has, or by `writeEnds`.
+   */
+  async release(record: PermitRecord, end: PermitEnd, signal: AbortSignal): Promise<void> {
     this.#options.leadership.assert()
-    const known = this.#options.permits.store.get(record.namespace, record.name)
-    const wouldBe = known?.spec.grant?.wouldBe
-    const releasedAt = new Date(this.#options.clock.now()).toISOString()
+    const known = this.#known.latest(record)
+    if (known.releasedAtMs !== undefined) return
+    const releasedAtMs = this.#options.clock.now()
+    if (known.member !== undefined) {
+      this.#known.end({ ...known, releasedAtMs, ending: end.ending, landing: end.landing, reason: end.reason })
+      this.#unwritten.add(objectKey(known))
+      if (!this.#known.ofObject(known).some(isActive)) await this.#writeEndsOf(known, [], signal)
+      return
+    }
+    const { wouldBe } = this.#options.permits.store.get(record.namespace, record.name)?.spec.grant ?? {}
     const status = {
-      decision: 'Granted',
-      releasedAt,
-      ending,
-      reason: reason.slice(0, 4096),
+      decision: 'Granted' as const,
+      releasedAt: new Date(releasedAtMs).toISOString(),
+      ending: end.ending,
+      reason: end.reason.slice(0, 4096),
+      ...(end.landing === undefined ? {} : { landing: end.landing }),
       ...(wouldBe === undefined ? {} : { wouldBe }),
     }
-    if (known !== undefined && recordOf(known).releasedAtMs !== undefined) return
-    try {
-      const stored = await this.#api.patch(
-        record.name,
-        { type: 'merge', body: { status } },
-        { namespace: record.namespace, subresource: 'status', signal, fieldManager: 'ballast-arbiter-status' },
-      )
-      this.#options.permits.observe(stored)
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-      this.#options.log.warn({ permit: `${record.namespace}/${record.name}` }, 'a permit was deleted before its release')
+    const stored = await this.#writes.setStatus(record, status, signal)
+    if (stored !== undefined) {
+      this.#known.observe(stored)
+      return
+    }
+    this.#options.log.warn({ permit: recordKey(record) }, 'a permit was deleted before its release')
+    this.#known.put({ ...known, releasedAtMs, ending: end.ending, landing: end.landing })
+  }
+
+  /** Ends what nobody vouches for: members of shared permits, too, count as ended only once that is written. As `release`. */
+  async releaseAll(
+    ends: readonly { readonly record: PermitRecord; readonly end: PermitEnd }[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const releasedAtMs = this.#options.clock.now()
+    const members = new Map<string, EndedMember[]>()
+    for (const { record, end } of ends) {
+      const known = this.#known.latest(record)
+      if (known.member === undefined) await this.release(record, end, signal)
+      else if (known.releasedAtMs === undefined) {
+        const ended = { ...known, releasedAtMs, ending: end.ending, landing: end.landing, reason: end.reason }
+        members.set(objectKey(known), [...(members.get(objectKey(known)) ?? []), ended])
+      }
+    }
+    for (const ended of members.values()) {
+      const [first] = ended
+      if (first !== undefined) await this.#writeEndsOf(first, ended, signal)
     }
   }
 
-  /** Deletes permits released longer ago than any rule looks back. */
+  /** Whether members have ended whose objects do not say so. */
+  get hasUnwrittenEnds(): boolean {
+    return this.#unwritten.size > 0
+  }
+
+  /** Writes how members of shared permits ended so far. @throws what the Lease or the server says; it is tried again with the next ones. */
+  async writeEnds(signal: AbortSignal): Promise<void> {
+    for (const key of [...this.#unwritten]) {
+      const [namespace = '', name = ''] = key.split('/')
+      await this.#writeEndsOf({ namespace, name }, [], signal)
+    }
+  }
+
+  /** Those that ended so far, and `more`, which count as ended from then on. */
+  async #writeEndsOf(
+    object: Pick<PermitRecord, 'namespace' | 'name'>,
+    more: readonly EndedMember[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#options.leadership.assert()
+    const members = this.#known.ofObject(object)
+    const ended = [...this.#known.endedOf(object), ...more]
+    const stored = await this.#writes.setStatus(object, statusOfMembers(members.length, ended), signal)
+    this.#unwritten.delete(objectKey(object))
+    for (const one of more) this.#known.end(one)
+    if (stored !== undefined) this.#known.observe(stored)
+    else this.#options.log.warn({ permit: objectKey(object) }, 'a permit was deleted before its release')
+  }
+
+  async #drop(record: PermitRecord, dropped: readonly DroppedWish[], signal: AbortSignal): Promise<void> {
+    this.#options.leadership.assert()
+    const before = withDropped(this.#known.latest(record), dropped)
+    const named = before.dropped.map(({ requester, idempotencyKey, message }) => ({ requester, idempotencyKey, message }))
+    const stored = await this.#writes.setStatus(record, { dropped: named }, signal)
+    // Whoever wrote meanwhile was answered with it.
+    if (stored === undefined) this.#known.put(withDropped(this.#known.latest(record), dropped))
+    else if (isNewer(stored.metadata.resourceVersion, this.#known.latest(record).resourceVersion)) this.#known.observe(stored)
+    for (const listener of this.#dropListeners) listener(record, dropped)
+  }
+
+  /** Deletes permits released longer ago than any rule looks back; the one with the highest token stays, so that tokens never go back. */
   async forgetOld(signal: AbortSignal): Promise<void> {
     const beforeMs = this.#options.clock.now() - keptMs
-    for (const record of this.records()) {
-      if (record.releasedAtMs === undefined || record.releasedAtMs >= beforeMs) continue
+    const records = this.records()
+    const highest = records.reduce((most, record) => Math.max(most, record.grant?.token ?? 0), 0)
+    for (const [key, sharing] of Map.groupBy(records, objectKey)) {
+      const [record] = sharing
+      if (record === undefined || sharing.some(one => one.releasedAtMs === undefined || one.releasedAtMs >= beforeMs)) continue
+      if (sharing.some(({ grant }) => grant?.token === highest) || this.#unwritten.has(key)) continue
       try {
-        await this.#api.delete(record.name, {
-          namespace: record.namespace,
-          signal,
-          preconditions: { resourceVersion: record.resourceVersion },
-        })
+        if (!this.#known.isBereft(record)) await this.#writes.delete(record, signal)
+        this.#forget(record)
       } catch (error) {
-        if (!isNotFound(error) && !isConflict(error)) {
-          this.#options.log.warn(
-            { permit: `${record.namespace}/${record.name}`, error: messageOf(error) },
-            'an old permit could not be deleted',
-          )
-        }
+        signal.throwIfAborted()
+        this.#options.log.warn({ permit: recordKey(record), why: messageOf(error) }, 'an old permit could not be deleted')
       }
     }
   }
 
-  /** A create whose answer was lost may have been done: its name is used by nobody else, so that reading it tells. */
-  async #createOrReadBack(permit: DisruptionPermit, options: WriteOptions): Promise<DisruptionPermit> {
+  /** Writes one object, of one draft or of all that share it. Yields what makes their permits. */
+  async #write(drafts: readonly Draft[]): Promise<(record: PermitRecord) => Permit> {
+    const [draft] = drafts
+    if (draft === undefined) throw new RangeError('nothing to write')
+    const { record, request, signal } = draft
+    const object = draft.together === undefined ? draft.object : sharedPermit(drafts.map(one => one.object))
+    const key = objectKey(record)
+    const sentMs = this.#options.clock.elapsed()
     try {
-      return await this.#api.create(permit, options)
+      using _turn = await this.#turns.take(signal)
+      // From here on nobody knows, until it is answered.
+      this.#uncertain.set(key, sentMs)
+      const stored =
+        request === undefined
+          ? await this.#writes.create(object, { requester: record.requester, signal })
+          : await this.#writes.grant(object, { request, signal })
+      this.#uncertain.delete(key)
+      this.#known.observe(stored)
+      // It may have been answered long after it was sent.
+      this.#options.leadership.assert()
+      return one => this.#minted(this.#known.latest(one))
     } catch (error) {
-      if (error instanceof StatusError && error.code < 500) throw error
-      options.signal.throwIfAborted()
-      // The server works on it for 4 s at most.
-      for (const delayMs of [0, serverTimeoutMs]) {
-        await this.#options.clock.after(delayMs, options.signal)
-        const found = await this.#read(permit, options)
-        if (found !== undefined) return found
+      const isUncertain = this.#uncertain.has(key) && (error instanceof UncertainWriteError || signal.aborted)
+      if (!isUncertain) {
+        this.#uncertain.delete(key)
+        if (this.#options.permits.store.get(record.namespace, record.name)?.spec.grant === undefined) this.#forget(record)
       }
       throw error
     }
   }
 
-  async #read(permit: DisruptionPermit, { namespace, signal }: WriteOptions): Promise<DisruptionPermit | undefined> {
-    try {
-      return await this.#api.get(permit.metadata.name, { namespace, signal })
-    } catch (error) {
-      if (isNotFound(error)) return undefined
-      throw error
-    }
+  #forget(object: Pick<PermitRecord, 'namespace' | 'name'>): void {
+    for (const record of this.#known.ofObject(object)) this.#claimed.delete(recordKey(record))
+    this.#known.forget(object)
+    this.#unwritten.delete(objectKey(object))
   }
 
-  #permitObject(
-    intent: Intent,
-    verdict: Verdict & { kind: 'grant' },
-    { siblings, nowMs, token }: { siblings: readonly string[]; nowMs: number; token: number },
-  ): DisruptionPermit {
-    const expiresAtMs = nowMs + intent.timeToLiveMs
-    const wouldBe =
-      verdict.wouldBe === undefined
-        ? {}
-        : {
-            wouldBe: {
-              decision: verdict.wouldBe.decision,
-              rule: verdict.wouldBe.objection.rule,
-              message: objectionSentence(verdict.wouldBe.objection).slice(0, 1024),
-            },
-          }
-    return {
-      apiVersion: ballastApiVersion,
-      kind: 'DisruptionPermit',
-      metadata: {
-        name: permitName(intent, token),
-        namespace: intent.targets[0]?.namespace ?? this.#options.namespace,
-        labels: { 'ballast.dev/managed': 'true', 'ballast.dev/capability': intent.requester },
-        annotations: { [leaderEpochAnnotation]: String(this.#epoch) },
-      },
-      spec: {
-        requester: intent.requester,
-        class: intent.class,
-        verb: intent.verb,
-        purpose: intent.purpose,
-        targets: intent.targets.map(target => ({ ...target })),
-        ...(intent.workload === undefined ? {} : { workload: workloadKey(intent.workload) }),
-        reasons: intent.reasons.map(reason => ({
-          code: reason.code,
-          message: reason.message,
-          ...(reason.data === undefined ? {} : { data: { ...reason.data } }),
-        })),
-        idempotencyKey: intent.idempotencyKey,
-        ...(intent.batch === undefined ? {} : { batch: intent.batch }),
-        deadline: new Date(intent.deadlineMs).toISOString(),
-        siblings: siblings.slice(0, siblingLimit),
-        grant: { token, at: new Date(nowMs).toISOString(), expiresAt: new Date(expiresAtMs).toISOString(), ...wouldBe },
-      },
-    }
+  /** The one place where a Permit is made, from a record that the API server has. */
+  #minted(record: PermitRecord): Permit {
+    this.#claimed.add(recordKey(record))
+    const { epoch, view: ledger } = this
+    const drop = (dropped: readonly DroppedWish[], signal: AbortSignal) => this.#drop(record, dropped, signal)
+    const permit = { record: granted(record), epoch, expiresElapsedMs: this.#known.expiryOf(record), ledger, drop }
+    return permit as Permit
   }
 }
 
-/** The one place where a Permit is made, from a record that the API server has. */
-function minted(record: PermitRecord): Permit {
-  if (record.grant === undefined) throw new Error(`permit ${record.namespace}/${record.name} carries no grant`)
-  return { record } as Permit
-}
-
-/** `evict-cart-7c9f-2000017`: a name that is never used twice, because tokens rise. */
-function permitName(intent: Intent, token: number): string {
-  const [first] = intent.targets
-  const subject = first === undefined ? intent.requester : targetKey({ name: first.name })
-  return `${intent.verb}-${subject.slice(0, 200)}-${token}`
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function granted(record: PermitRecord): GrantedRecord {
+  const { grant } = record
+  if (grant === undefined) throw new Error(`permit ${recordKey(record)} carries no grant`)
+  return { ...record, grant }
 }

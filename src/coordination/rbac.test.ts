@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { externalMetricsShape, mirrorShape, nfsShape } from './capability-shapes.test-d.ts'
-import { accountObjects, rightsOf } from './rbac.ts'
+import { landingPart } from './plans/plan-rights.ts'
+import { rightsOf } from './rbac.ts'
 
 const all = [mirrorShape, externalMetricsShape, nfsShape]
 
@@ -12,8 +13,11 @@ describe('rights follow from what the parts of a trust say', () => {
   test('what is watched may be read, in the namespace where it is watched', () => {
     const rights = rightsOf(all, { trust: 'core', elects: true })
     expect(rights.namespaces.get('')).toEqual([
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: ['ballast-status'], verbs: ['get', 'patch'] },
+      { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
       { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
       { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] },
+      { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
     ])
     expect(rights.cluster).toEqual([
       { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
@@ -36,6 +40,20 @@ describe('rights follow from what the parts of a trust say', () => {
     ])
   })
 
+  test('whoever serves webhooks under configurations of its own keeps one Secret, and the bundle in those alone', () => {
+    const rights = rightsOf([{ ...mirrorShape, parts: [landingPart()] }], { trust: 'core', elects: false })
+    expect(rights.namespaces.get('')).toEqual([
+      { apiGroups: [''], resources: ['secrets'], resourceNames: ['ballast-tls'], verbs: ['get', 'list', 'update', 'watch'] },
+      { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+    ])
+    expect(rights.cluster).toContainEqual({
+      apiGroups: ['admissionregistration.k8s.io'],
+      resources: ['mutatingwebhookconfigurations'],
+      resourceNames: ['ballast-landing'],
+      verbs: ['get', 'list', 'patch', 'watch'],
+    })
+  })
+
   test('verbs asked for one resource from several sides are joined in one rule', () => {
     const rule = rightsOf(all, { trust: 'nfs-controller', elects: false }).cluster.find(({ resources }) =>
       resources.includes('persistentvolumes'),
@@ -44,15 +62,21 @@ describe('rights follow from what the parts of a trust say', () => {
   })
 })
 
-test('the account comes with a role and a binding for the cluster and for each namespace', () => {
-  const objects = accountObjects(all, { trust: 'edge', elects: true, name: 'ballast-apiserver', namespace: 'ballast-system' })
-  expect(objects.map(object => `${object.kind} ${object.metadata.namespace ?? '-'}`)).toEqual([
-    'ServiceAccount ballast-system',
-    'ClusterRole -',
-    'ClusterRoleBinding -',
-    'Role ballast-system',
-    'RoleBinding ballast-system',
-    'Role kube-system',
-    'RoleBinding kube-system',
+test('a verb that no name can bound gets a rule without names; what a wider rule grants is not granted again', () => {
+  const [part] = mirrorShape.parts
+  const because = 'a test'
+  const asking = [
+    { groups: [''], resources: ['pods'], verbs: ['get', 'list'], because },
+    { groups: [''], resources: ['pods'], verbs: ['watch'], because },
+    { groups: [''], resources: ['configmaps'], verbs: ['get', 'create'], names: ['x'], because },
+    { groups: [''], resources: ['secrets'], verbs: ['get'], names: ['y'], because },
+    { groups: [''], resources: ['secrets'], verbs: ['get', 'list'], because },
+  ] as const
+  const capability = { ...mirrorShape, parts: part === undefined ? [] : [{ ...part, permissions: asking, needs: [] }] }
+  expect(rightsOf([capability], { trust: 'agent-mirror', elects: false }).cluster).toEqual([
+    { apiGroups: [''], resources: ['configmaps'], resourceNames: ['x'], verbs: ['get'] },
+    { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
+    { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+    { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list'] },
   ])
 })

@@ -1,7 +1,9 @@
 // Roles made from what enabled capabilities say they need and may: nobody writes a rule by hand.
-import type { KubeObject } from '#kube/objects.ts'
+import { builtIn } from '#kube/resource.ts'
+import { certificateRights, type InjectedPlace } from '#kube/server/certificate-rights.ts'
 import { ballastGroup, disruptionPermits } from './api.ts'
-import type { Capability, Need, Part, Permission } from './capability.ts'
+import { type Capability, type Need, needsOf, type Part, type Permission, permissionsOf } from './capability.ts'
+import { pastEventsPermission } from './observed/past-events.ts'
 
 interface PolicyRule {
   readonly apiGroups: readonly string[]
@@ -21,32 +23,52 @@ interface RightsOptions {
   readonly trust: string
   /** The process elects a leader by Lease. */
   readonly elects: boolean
+  /** By capability, as its schema gave it; for one that is left out its defaults count. */
+  readonly configurations?: Readonly<Record<string, unknown>>
 }
 
 type AnyPart = Part<unknown>
 
 const own = ''
+/** `<release>-tls`: where the certificates of our webhooks are kept, in our own namespace. */
+export const certificateSecret = 'ballast-tls'
 
-/** The rights of the ServiceAccount of one trust: those of its parts, and of the process around them. Same input, same order. */
-export function rightsOf(capabilities: readonly Capability[], options: RightsOptions): Rights {
-  const collected = new RuleCollection()
+/** What wants to know by which authority our webhooks are to be judged. */
+export function certificatePlaces(parts: readonly AnyPart[]): readonly InjectedPlace[] {
+  const names = parts
+    .flatMap(({ listeners }) => listeners)
+    .map(listener => (listener.kind === 'webhook' && listener.mutates ? listener.configuration : undefined))
+    .filter(name => name !== undefined)
+  return [...new Set(names)].sort().map(name => ({ resource: builtIn.mutatingwebhookconfigurations, name }))
+}
+
+/** One verb on one resource, at one place: what roles are made of. */
+export interface Right {
+  /** `cluster`, a namespace, or `''` for our own. */
+  readonly place: string
+  readonly group: string
+  readonly resource: string
+  /** Only objects of these names; empty: all. */
+  readonly names: readonly string[]
+  readonly verb: string
+}
+
+/** Every right of the ServiceAccount of one trust: those of its parts, and of the process around them. Same input, same order. */
+export function grantsOf(capabilities: readonly Capability[], options: RightsOptions): readonly Right[] {
+  const collected = new RightCollection()
   const enabled = capabilities.flatMap(capability =>
     capability.parts.filter(part => part.trust === options.trust).map(part => ({ capability, part })),
   )
-  for (const { part } of enabled) collectPart(collected, part)
+  for (const { capability, part } of enabled)
+    collectPart(collected, part, options.configurations?.[capability.name] ?? capability.config.parse({}))
   if (enabled.some(({ part }) => part.process !== 'node'))
     collected.add('cluster', { groups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] })
-  if (options.elects) {
-    collected.add(own, { groups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] })
-    const guarded = enabled.some(
-      ({ capability, part }) => part.presence === 'leading' && capability.replaces.some(({ leases }) => leases.length > 0),
-    )
-    if (guarded)
-      collected.add('cluster', {
-        groups: ['coordination.k8s.io'],
-        resources: ['leases'],
-        verbs: ['create', 'get', 'list', 'update'],
-      })
+  if (options.elects) collectElection(collected, enabled)
+  const places = certificatePlaces(enabled.map(({ part }) => part))
+  if (places.length > 0) {
+    const rights = certificateRights(certificateSecret, places)
+    for (const right of rights.own) collected.add(own, right)
+    for (const right of rights.cluster) collected.add('cluster', right)
   }
   const arbitrates = enabled.some(
     ({ capability, part }) => part.process === 'controller' && part.presence === 'leading' && capability.disrupts.length > 0,
@@ -59,52 +81,47 @@ export function rightsOf(capabilities: readonly Capability[], options: RightsOpt
       verbs: ['create', 'delete', 'get', 'list', 'patch', 'watch'],
     })
     collected.add('cluster', { groups: [ballastGroup], resources: [`${resource}/status`], verbs: ['patch', 'update'] })
+    collected.add('cluster', pastEventsPermission)
   }
   return collected.rights()
 }
 
-interface AccountOptions extends RightsOptions {
-  /** Name of the ServiceAccount, and of the roles: `ballast-controller`. */
-  readonly name: string
-  readonly namespace: string
+/** The rights as rules, by place. */
+export function rightsOf(capabilities: readonly Capability[], options: RightsOptions): Rights {
+  const rights = grantsOf(capabilities, options)
+  const at = (place: string) => rulesOf(rights.filter(right => right.place === place))
+  const places = [...new Set(rights.map(({ place }) => place))].filter(place => place !== 'cluster').sort()
+  return { cluster: at('cluster'), namespaces: new Map(places.map(place => [place, at(place)])) }
 }
 
-/** ServiceAccount, ClusterRole, Roles and their bindings, in the order in which they are to be applied. */
-export function accountObjects(capabilities: readonly Capability[], options: AccountOptions): readonly KubeObject[] {
-  const { name, namespace } = options
-  const rights = rightsOf(capabilities, options)
-  const labels = { 'ballast.dev/managed': 'true' }
-  const subjects = [{ kind: 'ServiceAccount', name, namespace }]
-  const rbac = 'rbac.authorization.k8s.io/v1'
-  const bound = (kind: string, role: string, at: string | undefined): KubeObject => ({
-    apiVersion: rbac,
-    kind,
-    metadata: { name, ...(at === undefined ? {} : { namespace: at }), labels },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: role, name },
-    subjects,
-  })
-  const inNamespaces = Array.from(rights.namespaces, ([place, rules]) => {
-    const at = place === own ? namespace : place
-    return [
-      { apiVersion: rbac, kind: 'Role', metadata: { name, namespace: at, labels }, rules },
-      bound('RoleBinding', 'Role', at),
-    ]
-  })
-  return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace, labels } },
-    { apiVersion: rbac, kind: 'ClusterRole', metadata: { name, labels }, rules: rights.cluster },
-    bound('ClusterRoleBinding', 'ClusterRole', undefined),
-    ...inNamespaces.flat(),
-  ]
+function collectElection(
+  collected: RightCollection,
+  enabled: readonly { readonly capability: Capability; readonly part: AnyPart }[],
+): void {
+  collected.add(own, { groups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] })
+  // Who leads is told beside the Lease, also where there are rights in some namespaces only.
+  collected.add(own, { groups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] })
+  // How each capability stands is written down by whoever leads; a name cannot bound who may create.
+  collected.add(own, { groups: [''], resources: ['configmaps'], verbs: ['create'] })
+  collected.add(own, { groups: [''], resources: ['configmaps'], names: ['ballast-status'], verbs: ['get', 'patch'] })
+  const guarded = enabled.some(
+    ({ capability, part }) => part.presence === 'leading' && capability.replaces.some(({ leases }) => leases.length > 0),
+  )
+  if (guarded)
+    collected.add('cluster', {
+      groups: ['coordination.k8s.io'],
+      resources: ['leases'],
+      verbs: ['create', 'get', 'list', 'update'],
+    })
 }
 
-function collectPart(collected: RuleCollection, part: AnyPart): void {
-  for (const need of part.needs) collected.add(need.scope === 'own-namespace' ? own : 'cluster', readRule(need))
-  for (const permission of part.permissions) {
-    const scope = permission.scope ?? 'cluster'
-    const places = scope === 'cluster' ? ['cluster'] : scope === 'own-namespace' ? [own] : scope.namespaces
-    for (const place of places) collected.add(place, permission)
-  }
+function collectPart(collected: RightCollection, part: AnyPart, config: unknown): void {
+  for (const need of needsOf(part, config)) for (const place of placesOf(need)) collected.add(place, readRule(need))
+  for (const permission of permissionsOf(part, config)) for (const place of placesOf(permission)) collected.add(place, permission)
+}
+
+function placesOf({ scope = 'cluster' }: Pick<Need, 'scope'>): readonly string[] {
+  return scope === 'cluster' ? ['cluster'] : scope === 'own-namespace' ? [own] : scope.namespaces
 }
 
 function readRule(need: Need): Grant {
@@ -113,44 +130,55 @@ function readRule(need: Need): Grant {
 
 type Grant = Pick<Permission, 'groups' | 'resources' | 'names'> & { readonly verbs: readonly string[] }
 
-/** Rules by place, each resource once with the union of its verbs; resources of equal verbs stand together. */
-class RuleCollection {
-  readonly #verbs = new Map<string, Map<string, Set<string>>>()
+/** Verbs that no name can bound: the server does not know one yet, or there are many. */
+const namelessVerbs: ReadonlySet<string> = new Set(['create', 'deletecollection'])
+
+/** Rights by what they are on, each once. */
+class RightCollection {
+  readonly #rights = new Map<string, Right>()
 
   add(place: string, grant: Grant): void {
-    const ofPlace = this.#verbs.get(place) ?? new Map<string, Set<string>>()
-    this.#verbs.set(place, ofPlace)
-    for (const group of grant.groups) {
-      for (const resource of grant.resources) {
-        const key = JSON.stringify([group, resource, [...(grant.names ?? [])].sort()])
-        const verbs = ofPlace.get(key) ?? new Set<string>()
-        for (const verb of grant.verbs) verbs.add(verb)
-        ofPlace.set(key, verbs)
-      }
-    }
+    for (const group of grant.groups)
+      for (const resource of grant.resources)
+        for (const verb of grant.verbs) {
+          const names = namelessVerbs.has(verb) ? [] : [...(grant.names ?? [])].sort()
+          const right = { place, group, resource, names, verb }
+          this.#rights.set(JSON.stringify(right), right)
+        }
   }
 
-  rights(): Rights {
-    const places = [...this.#verbs.keys()].filter(place => place !== 'cluster').sort()
-    return { cluster: this.#rules('cluster'), namespaces: new Map(places.map(place => [place, this.#rules(place)])) }
+  /** In order, without those that another implies. */
+  rights(): readonly Right[] {
+    const isImplied = (right: Right) =>
+      right.names.length > 0 && this.#rights.has(JSON.stringify({ ...right, names: [] } satisfies Right))
+    return [...this.#rights]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, right]) => right)
+      .filter(right => !isImplied(right))
   }
+}
 
-  #rules(place: string): readonly PolicyRule[] {
-    const together = new Map<string, { group: string; names: readonly string[]; verbs: readonly string[]; resources: string[] }>()
-    const entries = [...(this.#verbs.get(place) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))
-    for (const [key, verbSet] of entries) {
-      const [group, resource, names] = JSON.parse(key) as [string, string, string[]]
-      const verbs = [...verbSet].sort()
-      const rule = JSON.stringify([group, names, verbs])
-      const known = together.get(rule)
-      if (known === undefined) together.set(rule, { group, names, verbs, resources: [resource] })
-      else known.resources.push(resource)
-    }
-    return Array.from(together.values(), ({ group, names, verbs, resources }) => ({
-      apiGroups: [group],
-      resources,
-      ...(names.length === 0 ? {} : { resourceNames: names }),
-      verbs,
-    }))
+/** As few rules as say the same: each resource once with the union of its verbs, resources of equal verbs together. */
+function rulesOf(rights: readonly Right[]): readonly PolicyRule[] {
+  const verbs = new Map<string, Right & { readonly verbs: Set<string> }>()
+  for (const right of rights) {
+    const key = JSON.stringify([right.group, right.resource, right.names])
+    const known = verbs.get(key) ?? { ...right, verbs: new Set<string>() }
+    known.verbs.add(right.verb)
+    verbs.set(key, known)
   }
+  const together = new Map<string, { readonly of: Right; readonly verbs: readonly string[]; readonly resources: string[] }>()
+  for (const [, of] of [...verbs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const sorted = [...of.verbs].sort()
+    const rule = JSON.stringify([of.group, of.names, sorted])
+    const known = together.get(rule)
+    if (known === undefined) together.set(rule, { of, verbs: sorted, resources: [of.resource] })
+    else known.resources.push(of.resource)
+  }
+  return Array.from(together.values(), ({ of, resources, verbs: sorted }) => ({
+    apiGroups: [of.group],
+    resources,
+    ...(of.names.length === 0 ? {} : { resourceNames: of.names }),
+    verbs: sorted,
+  }))
 }

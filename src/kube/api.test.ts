@@ -12,6 +12,7 @@ import {
 } from '#test/scripted-transport.ts'
 import { type Api, openApi } from './api.ts'
 import { VirtualClock } from './clock.ts'
+import { silentLog } from './log.ts'
 import type { KubeObject } from './objects.ts'
 import { builtIn } from './resource.ts'
 import { StatusError } from './status.ts'
@@ -148,6 +149,15 @@ describe('refusals', () => {
     await expect(asked).rejects.toBeInstanceOf(StatusError)
     await expect(asked).rejects.toMatchObject(expected)
   })
+})
+
+test('7.23 which queue of the server was full is logged for who looks for it', async () => {
+  const told: object[] = []
+  const log = { ...silentLog, debug: (facts: object) => void told.push(facts) }
+  const full = answer(429, statusOf(429, 'TooManyRequests'), { 'x-kubernetes-pf-flowschema-uid': 'schema-1' })
+  const api = openApi(new ScriptedTransport(() => full), { clock: new VirtualClock(0), userAgent: 'test', log })
+  await expect(api.resource(builtIn.pods).get('a', { signal, namespace: 'shop' })).rejects.toMatchObject({ code: 429 })
+  expect(told).toEqual([{ path: '/api/v1/namespaces/shop/pods/a', flowSchema: 'schema-1' }])
 })
 
 describe('7.23 repetition', () => {

@@ -5,10 +5,11 @@ import { Connection, parsed, parseJson, requestTimeoutMs } from './connection.ts
 import { type Discovery, discover } from './discovery.ts'
 import { type ListHead, readList } from './list-stream.ts'
 import { type Log, silentLog } from './log.ts'
+import type { ParseOptions } from './object-text.ts'
 import type { KubeList, KubeObject } from './objects.ts'
 import { type BucketOptions, defaultBucket } from './request-bucket.ts'
 import { apiVersionOf, type GroupVersionResource, resourcePath } from './resource.ts'
-import { retryingTransport } from './retrying-transport.ts'
+import { type RequestObserver, retryingTransport } from './retrying-transport.ts'
 import type { Status } from './status.ts'
 import type { HttpVerb, Transport, TransportRequest } from './transport.ts'
 import { eventsOf, type WatchEvent } from './watch-stream.ts'
@@ -23,7 +24,7 @@ export interface RequestOptions {
   readonly query?: Readonly<Record<string, string>>
 }
 
-interface ListOptions extends RequestOptions {
+interface ListOptions extends RequestOptions, ParseOptions {
   readonly labelSelector?: string | undefined
   readonly fieldSelector?: string | undefined
   readonly resourceVersion?: string | undefined
@@ -45,6 +46,8 @@ export interface WriteOptions extends RequestOptions {
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore'
   readonly dryRun?: boolean
   readonly subresource?: string
+  /** Of a patch: only the metadata of the object comes back, where the server knows how. */
+  readonly metadataOnly?: boolean
 }
 
 export interface ApplyOptions extends WriteOptions {
@@ -68,6 +71,10 @@ interface Patch {
 export interface ResourceApi<T extends KubeObject> {
   readonly resource: GroupVersionResource
   get(name: string, options: RequestOptions): Promise<T>
+  /** The bytes of an object's JSON as they come, for objects that may hold secrets: whoever reads them overwrites them. @throws StatusError */
+  bytes(name: string, options: RequestOptions): Promise<AsyncIterable<Uint8Array>>
+  /** The bytes of a list's JSON, all of it or one page, under the same rule. @throws StatusError */
+  listBytes(options: ListOptions): Promise<AsyncIterable<Uint8Array>>
   /** One request, one page: all unless `limit` is given. */
   list(options: ListOptions): Promise<KubeList<T>>
   /** Page by page (500 unless `limit` says otherwise), all of one snapshot. @throws StatusError `isExpired` when the snapshot is gone midway. */
@@ -105,6 +112,8 @@ interface ApiOptions {
   readonly userAgent: string
   readonly bucket?: BucketOptions
   readonly log?: Log
+  /** For metrics. */
+  readonly requestObserver?: RequestObserver | undefined
 }
 
 const listTimeoutMs = 60_000
@@ -118,7 +127,8 @@ const patchTypes: Readonly<Record<Patch['type'], string>> = {
 
 /** An Api over `transport`, with retries and the client's bucket. Closing it closes the transport. */
 export function openApi(transport: Transport, options: ApiOptions): Api {
-  const retries = { clock: options.clock, log: options.log ?? silentLog, bucket: options.bucket ?? defaultBucket }
+  const { clock, log = silentLog, bucket = defaultBucket, requestObserver: observer } = options
+  const retries = { clock, log, bucket, observer }
   const connection = new Connection(retryingTransport(transport, retries), options)
   return {
     resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource, options.clock),
@@ -143,9 +153,15 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
   }
 
   const visit = async (options: ListOptions, each: (item: T) => void) => {
-    const sent = { accept: acceptOf(options, 'List'), query: listQuery(options) }
+    const isSecret = options.annotations !== undefined
+    const sent = { accept: acceptOf(options, 'List'), query: listQuery(options), isSecret }
     const answer = await connection.stream(path(options), { timeoutMs: listTimeoutMs, ...options }, sent)
-    return readList<T>(answer.chunks, { visit: each, breathe: breather(clock) })
+    return readList<T>(answer.chunks, {
+      visit: each,
+      breathe: breather(clock),
+      withoutManagedFields: options.withoutManagedFields,
+      annotations: options.annotations,
+    })
   }
 
   const list = async (options: ListOptions): Promise<KubeList<T>> => {
@@ -157,15 +173,18 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
   return {
     resource,
     get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options)),
+    bytes: async (name, options) => {
+      const answer = await connection.stream(path(options, name), { timeoutMs: requestTimeoutMs, ...options }, { isSecret: true })
+      return answer.chunks
+    },
+    listBytes: async options => {
+      const sent = { query: listQuery(options), isSecret: true }
+      return (await connection.stream(path(options), { timeoutMs: listTimeoutMs, ...options }, sent)).chunks
+    },
     list,
     visit,
     pages: options => pagesOf(list, options),
-    async *watch(options) {
-      const request = { timeoutMs: requestTimeoutMs, priority: 'watch' as const, ...options }
-      const sent = { accept: acceptOf(options, ''), query: watchQuery(options) }
-      const answer = await connection.stream(path(options), request, sent)
-      yield* eventsOf<T>(answer.chunks)
-    },
+    watch: options => eventsOf<T>(watchedChunks(connection, path(options), options), options),
     create: async (object, options) => {
       const target = path(at(object, options), undefined)
       return parsed<T>(await connection.request('POST', target, options, { body: object, query: writeQuery(options) }))
@@ -173,7 +192,8 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
     update,
     updateStatus: (object, options) => update(object, { ...options, subresource: 'status' }),
     patch: async (name, patch, options) => {
-      const sent = { body: patch.body, contentType: patchTypes[patch.type], query: writeQuery(options) }
+      const accept = acceptOf(options, '')
+      const sent = { accept, body: patch.body, contentType: patchTypes[patch.type], query: writeQuery(options) }
       return parsed<T>(await connection.request('PATCH', path(options, name, options.subresource), options, sent))
     },
     apply: async (object, options) => {
@@ -195,6 +215,17 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
       return parsed<R>(await connection.request(verb, path(options, name, subresource), options, sent))
     },
   }
+}
+
+/** The body of a watch, asked for when it is read. */
+async function* watchedChunks(connection: Connection, path: string, options: WatchOptions): AsyncGenerator<Uint8Array> {
+  const request = { timeoutMs: requestTimeoutMs, priority: 'watch' as const, ...options }
+  const answer = await connection.stream(path, request, {
+    accept: acceptOf(options, ''),
+    query: watchQuery(options),
+    isSecret: options.annotations !== undefined,
+  })
+  yield* answer.chunks
 }
 
 async function* pagesOf<T extends KubeObject>(
@@ -223,7 +254,7 @@ function watchQuery(options: WatchOptions): Record<string, string> {
   }
 }
 
-function acceptOf(options: ListOptions, suffix: '' | 'List'): string {
+function acceptOf(options: { readonly metadataOnly?: boolean | undefined }, suffix: '' | 'List'): string {
   return options.metadataOnly === true
     ? `application/json;as=PartialObjectMetadata${suffix};v=v1;g=meta.k8s.io`
     : 'application/json'

@@ -1,18 +1,18 @@
 // kubeconfig files and pods: which entry wins, what is refused, and in what words.
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { ClusterConfig } from './cluster-config.ts'
 import { type LoadConfigOptions, loadConfig } from './config.ts'
 import { proxyFor } from './proxy.ts'
+import { temporaryDirectory } from './testdata/temporary-directory.ts'
 
 const pem = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n'
 const pemData = Buffer.from(pem).toString('base64')
 
 /** A directory with these files; `~` in texts is replaced by it. */
 async function directoryWith(files: Readonly<Record<string, string>>): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'ballast-config-'))
+  const directory = await temporaryDirectory()
   for (const [name, text] of Object.entries(files)) {
     await mkdir(join(directory, name, '..'), { recursive: true })
     await writeFile(join(directory, name), text)

@@ -8,7 +8,7 @@ const schemas: ConfigurationSchemas = {
   sections: { arbiter: z.strictObject({ freeze: z.boolean().default(false), mergeWindow: duration().default('60s') }) },
   capabilities: {
     deschedule: z.strictObject({ interval: duration().default('5m') }),
-    reload: z.strictObject({ debounce: duration().default('2s') }),
+    reload: z.strictObject({ debounce: duration().default('2s'), namespaces: z.array(z.enum(['a', 'b'])).default([]) }),
   },
 }
 const head = 'apiVersion: ballast.dev/v1alpha1\nkind: BallastConfiguration\n'
@@ -39,7 +39,7 @@ test('what the file says holds', () => {
   expect(read(text)).toMatchObject({
     ok: true,
     configuration: {
-      process: { logLevel: 'debug', logFormat: 'json' },
+      process: { logLevel: 'debug', kubeApiBurst: 500 },
       sections: { arbiter: { freeze: true } },
       capabilities: { deschedule: { enabled: true, arbitration: 'enforce' } },
     },
@@ -52,10 +52,10 @@ test('flags win over the environment, both over the file, key by key', () => {
     { path: ['process', 'logLevel'], value: 'error', where: '--log-level' },
     { path: ['capabilities', 'reload', 'enabled'], value: true, where: '--enable' },
   ]
-  expect(read(`${head}process: {logLevel: debug, logFormat: text}\n`, overrides)).toMatchObject({
+  expect(read(`${head}process: {logLevel: debug, kubeApiBurst: 7}\n`, overrides)).toMatchObject({
     ok: true,
     configuration: {
-      process: { logLevel: 'error', logFormat: 'text' },
+      process: { logLevel: 'error', kubeApiBurst: 7 },
       capabilities: { reload: { enabled: true, debounce: '2s' } },
     },
   })
@@ -67,11 +67,12 @@ describe('problems', () => {
     ['a key one letter off', `${head}process: {logLevl: debug}`, ['config.yaml: process: found "logLevl", expected a known key; did you mean "logLevel"? [unknown-key]']],
     ['a section one letter off', `${head}arbitr: {}`, ['config.yaml: found "arbitr", expected a known key; did you mean "arbiter"? [unknown-key]']],
     ['an unknown capability', `${head}capabilities: {deshedule: {}}`, ['config.yaml: capabilities: found "deshedule", expected a known key; did you mean "deschedule"? [unknown-key]']],
-    ['a wrong type', `${head}process: {kubeApiBurst: many}`, ['config.yaml: process: kubeApiBurst: found "\\"many\\"", expected a number [wrong-type]']],
+    ['a wrong type', `${head}process: {kubeApiBurst: many}`, ['config.yaml: process: kubeApiBurst: found "many", expected a number [wrong-type]']],
     ['a value beyond its bounds', `${head}process: {webhookPort: 70000}`, ['config.yaml: process: webhookPort: found "70000", expected at most 65535 [wrong-value]']],
-    ['a word one letter off', `${head}process: {logFormat: jsn}`, ['config.yaml: process: logFormat: found "\\"jsn\\"", expected one of "json", "text"; did you mean "json"? [wrong-value]']],
+    ['a word one letter off', `${head}process: {watchList: atuo}`, ['config.yaml: process: watchList: found "atuo", expected one of "auto", "off"; did you mean "auto"? [wrong-value]']],
+    ['a Lease shorter than its renewal', `${head}process: {leaderElectLeaseDuration: 9s}`, ['config.yaml: process: leaderElectLeaseDuration: found "9s", expected longer than leaderElectRenewDeadline [wrong-value]']],
     ['a duration in days', `${head}capabilities: {reload: {debounce: 2d}}`, ['config.yaml: capabilities.reload: debounce: found']],
-    ['another kind', 'apiVersion: v1\nkind: Pod\n', ['config.yaml: apiVersion: found "\\"v1\\"", expected "ballast.dev/v1alpha1" [configuration-kind]', 'config.yaml: kind: found "\\"Pod\\""']],
+    ['another kind', 'apiVersion: v1\nkind: Pod\n', ['config.yaml: apiVersion: found "v1", expected "ballast.dev/v1alpha1" [configuration-kind]', 'config.yaml: kind: found "Pod"']],
     ['several at once', `${head}process: {logLevl: x, webhookPort: -1}\ncapabilities: {reload: {enabled: 1}}`, ['config.yaml: process: webhookPort', 'config.yaml: process: found "logLevl"', 'config.yaml: capabilities.reload: enabled: found "1", expected a boolean [wrong-type]']],
     ['no YAML', `${head}process: {`, ['config.yaml:3']],
     ['the same key twice', `${head}process: {}\nprocess: {}\n`, ['config.yaml:4']],
@@ -86,8 +87,13 @@ describe('problems', () => {
   test('a wrong flag is told of the flag', () => {
     const overrides = [{ path: ['process', 'logLevel'], value: 'loud', where: '--log-level' }]
     expect(sentences('', overrides)).toEqual([
-      '--log-level: found "\\"loud\\"", expected one of "trace", "debug", "info", "warn", "error" [wrong-value]',
+      '--log-level: found "loud", expected one of "debug", "info", "warn", "error" [wrong-value]',
     ])
+  })
+
+  test('a flag whose value is a list is told of its entries', () => {
+    const overrides = [{ path: ['capabilities', 'reload', 'namespaces'], value: ['a', 'x'], where: '--namespaces' }]
+    expect(sentences('', overrides)).toEqual(['--namespaces: found "x", expected one of "a", "b" [wrong-value]'])
   })
 
   test('a bomb of aliases is refused', () => {

@@ -4,6 +4,7 @@
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { duration } from './crd-fields.ts'
+import { parseDurationMs } from './duration.ts'
 import { nearestName } from './nearest-name.ts'
 import type { Problem } from './problem.ts'
 import { checkAgainst } from './schema-problems.ts'
@@ -11,39 +12,53 @@ import { checkAgainst } from './schema-problems.ts'
 const configurationApiVersion = 'ballast.dev/v1alpha1'
 const configurationKind = 'BallastConfiguration'
 
-const address = z.string().max(256)
+/** The section `process`: what all processes have in common. A key is here once something acts on it. */
+export const processSchema = z
+  .strictObject({
+    logFormat: z.literal('json').default('json'),
+    logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    kubeApiQPS: z.number().min(-1).max(100_000).default(200),
+    kubeApiBurst: z.int().min(1).max(100_000).default(500),
+    leaderElectLeaseDuration: duration().default('15s'),
+    leaderElectRenewDeadline: duration().default('10s'),
+    leaderElectRetryPeriod: duration().default('2s'),
+    watchList: z.enum(['auto', 'off']).default('auto'),
+    listPageSize: z.int().min(1).max(10_000).default(500),
+    healthProbeBindAddress: z.string().max(256).optional(),
+    webhookPort: z.int().min(0).max(65_535).default(9_443),
+    gracefulShutdownTimeout: duration().default('30s'),
+    /** `warm`: a replica that does not lead watches all that a leader does, and takes over sooner. */
+    standby: z.enum(['cold', 'warm']).default('cold'),
+    /** Empty: the whole cluster. Else only these, watched one by one, and nothing that lies in no namespace. */
+    watchNamespaces: z.array(z.string().min(1).max(63)).max(100).default([]),
+  })
+  .refine(given => durationMs(given.leaderElectLeaseDuration) > durationMs(given.leaderElectRenewDeadline), {
+    path: ['leaderElectLeaseDuration'],
+    error: 'not longer than leaderElectRenewDeadline',
+  })
+  .refine(given => durationMs(given.leaderElectRenewDeadline) > 1.2 * durationMs(given.leaderElectRetryPeriod), {
+    path: ['leaderElectRenewDeadline'],
+    error: 'not longer than 1.2 times leaderElectRetryPeriod',
+  })
+  .refine(given => durationMs(given.leaderElectRetryPeriod) >= 1_000, {
+    path: ['leaderElectRetryPeriod'],
+    error: 'not at least 1s',
+  })
 
-/** The section `process`: what all processes have in common. */
-const processSchema = z.strictObject({
-  logFormat: z.enum(['json', 'text']).default('json'),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
-  kubeApiQPS: z.number().min(-1).max(100_000).default(200),
-  kubeApiBurst: z.int().min(1).max(100_000).default(500),
-  leaderElect: z.boolean().default(true),
-  leaderElectLeaseDuration: duration().default('15s'),
-  leaderElectRenewDeadline: duration().default('10s'),
-  leaderElectRetryPeriod: duration().default('2s'),
-  leaderElectResourceName: z.string().max(253).optional(),
-  leaderElectResourceNamespace: z.string().max(63).optional(),
-  watchList: z.enum(['auto', 'off']).default('auto'),
-  listPageSize: z.int().min(1).max(10_000).default(500),
-  metricsBindAddress: address.default(':8081'),
-  healthProbeBindAddress: address.default(':8081'),
-  webhookPort: z.int().min(0).max(65_535).default(9_443),
-  webhookCertDir: z.string().max(4_096).optional(),
-  securePort: z.int().min(0).max(65_535).default(6_443),
-  tlsCertFile: z.string().max(4_096).optional(),
-  tlsPrivateKeyFile: z.string().max(4_096).optional(),
-  gracefulShutdownTimeout: duration().default('30s'),
-  standby: z.enum(['cold', 'warm']).default('cold'),
-})
+export type ProcessConfiguration = z.output<typeof processSchema>
 
-type ProcessConfiguration = z.output<typeof processSchema>
+/** 0 for what is no duration: that is told by itself. */
+function durationMs(text: string): number {
+  const parsed = parseDurationMs(text)
+  return parsed.ok ? parsed.value : 0
+}
 
-export interface ConfigurationSchemas {
+export interface ConfigurationSchemas<
+  Sections extends Readonly<Record<string, z.ZodType>> = Readonly<Record<string, z.ZodType>>,
+> {
   /** By section beside `process` and `capabilities`: `arbiter`, `planning`, `dashboard`. Each must accept `{}`. */
-  readonly sections: Readonly<Record<string, z.ZodType>>
-  /** By capability: its own keys, without `enabled`, `arbitration` and `guardLease`, which all have. Strict objects. */
+  readonly sections: Sections
+  /** By capability: its own keys. `enabled`, `arbitration` and `guardLease`, which all have, may be among them with other defaults. */
   readonly capabilities: Readonly<Record<string, z.ZodObject>>
 }
 
@@ -54,15 +69,15 @@ interface CapabilityConfiguration {
   readonly [key: string]: unknown
 }
 
-interface Configuration {
+export interface Configuration<Sections extends Readonly<Record<string, z.ZodType>> = Readonly<Record<string, z.ZodType>>> {
   readonly process: ProcessConfiguration
-  readonly sections: Readonly<Record<string, unknown>>
+  readonly sections: { readonly [Name in keyof Sections]: z.output<Sections[Name]> }
   /** Of every capability there is, those left out of the file too. */
   readonly capabilities: Readonly<Record<string, CapabilityConfiguration>>
 }
 
-type ReadConfiguration =
-  | { readonly ok: true; readonly configuration: Configuration }
+type ReadConfiguration<Sections extends Readonly<Record<string, z.ZodType>>> =
+  | { readonly ok: true; readonly configuration: Configuration<Sections> }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** One key given by a flag or the environment: it wins over the file. */
@@ -77,7 +92,8 @@ export interface Override {
 const longestText = 1_048_576
 const aliasesLimit = 100
 
-const capabilityCommon = {
+/** What every section of a capability may say. */
+export const capabilityCommon = {
   enabled: z.boolean().default(false),
   arbitration: z.enum(['observe', 'coordinate', 'enforce']).optional(),
   guardLease: z.strictObject({ enabled: z.boolean().default(true), namespace: z.string().max(63).optional() }).prefault({}),
@@ -87,10 +103,10 @@ const capabilityCommon = {
  * The configuration that `text` (YAML; empty: all defaults) says with `overrides` laid over it, or every problem found.
  * Later overrides win over earlier ones.
  */
-export function readConfiguration(
+export function readConfiguration<Sections extends Readonly<Record<string, z.ZodType>>>(
   source: { readonly file: string; readonly text: string; readonly overrides?: readonly Override[] },
-  schemas: ConfigurationSchemas,
-): ReadConfiguration {
+  schemas: ConfigurationSchemas<Sections>,
+): ReadConfiguration<Sections> {
   const { file } = source
   const read = readYaml(file, source.text)
   if (!read.ok) return read
@@ -107,12 +123,20 @@ export function readConfiguration(
   const sections = Object.fromEntries(Object.entries(schemas.sections).map(([name, schema]) => [name, check(schema, [name])]))
   const capabilities = Object.fromEntries(
     Object.entries(schemas.capabilities).flatMap(([name, schema]) => {
-      const checked = check(z.strictObject({ ...schema.shape, ...capabilityCommon }), ['capabilities', name])
-      return checked === undefined ? [] : [[name, checked] as const]
+      const checked = check(withCommonKeys(schema), ['capabilities', name])
+      // Whatever a capability says of the common keys, it keeps their types: `capabilitySchema` sees to it.
+      return checked === undefined ? [] : [[name, checked as CapabilityConfiguration] as const]
     }),
   )
   if (problems.length > 0 || process === undefined) return { ok: false, problems }
-  return { ok: true, configuration: { process, sections, capabilities } }
+  // Without problems each section is what its schema gave.
+  return { ok: true, configuration: { process, sections: sections as Configuration<Sections>['sections'], capabilities } }
+}
+
+/** The schema with the keys that all capabilities have, where it has none of that name; its refinements hold on. */
+function withCommonKeys(schema: z.ZodObject): z.ZodObject {
+  const missing = Object.entries(capabilityCommon).filter(([key]) => !Object.hasOwn(schema.shape, key))
+  return schema.safeExtend(Object.fromEntries(missing)).strict()
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -154,9 +178,13 @@ function headProblems(file: string, fields: Fields): readonly Problem[] {
     .map(([key, value]) => ({
       code: 'configuration-kind',
       where: `${file}: ${key}`,
-      found: JSON.stringify(fields[key]) ?? 'nothing',
+      found: textOf(fields[key]),
       expected: JSON.stringify(value),
     }))
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
 }
 
 function unknownSections(file: string, fields: Fields, schemas: ConfigurationSchemas): readonly Problem[] {
@@ -188,7 +216,8 @@ function namingOverride(
   { file, overrides }: { readonly file: string; readonly overrides: readonly Override[] },
 ): Problem {
   const path = problem.where.slice(file.length + 2).replace(': ', '.')
-  const override = overrides.findLast(candidate => candidate.path.join('.') === path)
+  const isOf = (key: string) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`)
+  const override = overrides.findLast(candidate => isOf(candidate.path.join('.')))
   return override === undefined ? problem : { ...problem, where: override.where }
 }
 

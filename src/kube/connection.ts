@@ -14,6 +14,8 @@ interface Sent {
   readonly contentType?: string
   readonly body?: unknown
   readonly query?: Readonly<Record<string, string>>
+  /** As `TransportRequest.isSecret`. */
+  readonly isSecret?: boolean
 }
 
 /** Sends requests over a transport. */
@@ -62,6 +64,7 @@ export class Connection {
       ...(body === undefined ? {} : { body }),
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
       ...(options.priority === undefined ? {} : { priority: options.priority }),
+      ...(sent.isSecret === true ? { isSecret: true } : {}),
       signal: options.signal,
     }
   }

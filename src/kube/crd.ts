@@ -1,6 +1,7 @@
 // CustomResourceDefinitions from zod schemas: one source for the API server's checks, ours at run time, and the docs.
 
 import { z } from 'zod'
+import type { CelRule } from './crd-fields.ts'
 import { type StructuralSchema, structural } from './structural-schema.ts'
 
 interface PrinterColumn {
@@ -31,6 +32,8 @@ interface CrdVersion {
   readonly readyColumn?: boolean
   readonly scale?: ScalePaths
   readonly description?: string
+  /** Rules on the object as a whole: a transition of `spec` or `status` is not judged where one side lacks it. */
+  readonly cel?: readonly CelRule[]
 }
 
 interface CrdDefinition {
@@ -126,6 +129,7 @@ function rootSchema(version: CrdVersion, kind: string): StructuralSchema {
       ...status,
     },
     required: ['spec'],
+    ...(version.cel === undefined ? {} : { 'x-kubernetes-validations': version.cel }),
   }
 }
 

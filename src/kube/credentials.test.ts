@@ -1,12 +1,12 @@
 // kube-machinery.md §7, case 25: plugins that are real programs, and what is said of those that answer badly.
-import { chmod, mkdtemp, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Clock, systemClock, VirtualClock } from './clock.ts'
 import type { ClusterConfig, ExecConfig } from './cluster-config.ts'
 import { Credentials } from './credentials.ts'
 import { silentLog } from './log.ts'
+import { temporaryDirectory } from './testdata/temporary-directory.ts'
 
 const v1 = 'client.authentication.k8s.io/v1'
 
@@ -21,7 +21,7 @@ interface Plugin {
 
 /** A program that notes each run and what it was told, and prints `reply`. */
 async function plugin(reply: unknown, options: Partial<ExecConfig> = {}, body = 'cat "$0.reply"'): Promise<Plugin> {
-  const directory = await mkdtemp(join(tmpdir(), 'ballast-plugin-'))
+  const directory = await temporaryDirectory()
   const command = join(directory, 'plugin')
   await writeFile(command, `#!/bin/sh\necho run >> "$0.runs"\nprintf '%s' "$KUBERNETES_EXEC_INFO" > "$0.told"\n${body}\n`)
   await chmod(command, 0o755)

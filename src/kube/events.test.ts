@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { answer, broken, refusal, type Scripted, ScriptedTransport, type SeenRequest } from '#test/scripted-transport.ts'
 import { openApi } from './api.ts'
 import { VirtualClock } from './clock.ts'
-import { type EmittedEvent, EventRecorder } from './events.ts'
+import type { EmittedEvent } from './event-object.ts'
+import { EventRecorder } from './events.ts'
 
 const evicted: EmittedEvent = {
   type: 'Normal',
@@ -141,5 +142,68 @@ describe('a server in trouble', () => {
     await clock.advance(2000)
     await flushed
     expect(recorder.counts.sent).toBe(0)
+  })
+})
+
+test('annotations go with the event, and what is distinct is a series of its own', async () => {
+  const { clock, recorder, seen } = scene()
+  const denied = { ...evicted, reason: 'DisruptionDenied' }
+  recorder.emit({ ...denied, annotations: { 'example.org/verdict': '{"rule":"lock"}' }, distinction: 'lock' })
+  recorder.emit({ ...denied, annotations: { 'example.org/verdict': '{"rule":"freeze"}' }, distinction: 'freeze' })
+  recorder.emit({ ...denied, annotations: { 'example.org/verdict': '{"rule":"lock"}' }, distinction: 'lock' })
+  await clock.quiet()
+  expect(seen.map(({ verb }) => verb)).toEqual(['POST', 'POST', 'PATCH'])
+  expect(seen[0]?.body).toMatchObject({ metadata: { annotations: { 'example.org/verdict': '{"rule":"lock"}' } } })
+  expect(seen[0]?.body).not.toHaveProperty('distinction')
+  expect(seen[1]?.body).toMatchObject({ metadata: { annotations: { 'example.org/verdict': '{"rule":"freeze"}' } } })
+})
+
+describe('an event of a component', () => {
+  const reloaded: EmittedEvent = {
+    type: 'Normal',
+    reason: 'Reloaded',
+    action: 'Reload',
+    regarding: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'cart', uid: 'u2' },
+    note: "Changes detected in 'db'",
+    distinction: "Changes detected in 'db'",
+    component: 'reloader-secrets',
+  }
+
+  test('is one of the core group, as client-go writes it', async () => {
+    const { clock, recorder, seen } = scene()
+    recorder.emit(reloaded)
+    await clock.quiet()
+    expect(seen.map(({ verb, path }) => `${verb} ${path}`)).toEqual(['POST /api/v1/namespaces/shop/events'])
+    expect(seen[0]?.body).toEqual({
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: 'cart.0000000000000000', namespace: 'shop' },
+      involvedObject: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'cart', uid: 'u2' },
+      reason: 'Reloaded',
+      message: "Changes detected in 'db'",
+      source: { component: 'reloader-secrets' },
+      firstTimestamp: '2026-01-01T00:00:00Z',
+      lastTimestamp: '2026-01-01T00:00:00Z',
+      count: 1,
+      type: 'Normal',
+      reportingComponent: 'reloader-secrets',
+      reportingInstance: '',
+    })
+  })
+
+  test('counts on each time it happens again, and other words are another event', async () => {
+    const { clock, recorder, seen } = scene()
+    for (let time = 0; time < 3; time++) {
+      recorder.emit(reloaded)
+      await clock.advance(60_000)
+    }
+    recorder.emit({ ...reloaded, note: "Changes detected in 'other'", distinction: "Changes detected in 'other'" })
+    await clock.quiet()
+    expect(seen.map(({ verb, body }) => [verb, body])).toEqual([
+      ['POST', expect.objectContaining({ count: 1 })],
+      ['PATCH', { count: 2, lastTimestamp: '2026-01-01T00:01:00Z' }],
+      ['PATCH', { count: 3, lastTimestamp: '2026-01-01T00:02:00Z' }],
+      ['POST', expect.objectContaining({ count: 1, message: "Changes detected in 'other'" })],
+    ])
   })
 })

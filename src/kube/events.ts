@@ -1,27 +1,14 @@
-// Events of events.k8s.io/v1: what happened to an object, for people. Emitting never waits, never throws and never delays an
+// Events: what happened to an object, for people. Emitting never waits, never throws and never delays an
 // effect; what repeats becomes a series, and what floods is dropped, counted and told with the next one.
 import type { Api, ResourceApi } from './api.ts'
 import type { Cancel, Clock } from './clock.ts'
+import { coreEvents, type EmittedEvent, eventObject, seriesPart } from './event-object.ts'
 import { type Log, messageOf, silentLog } from './log.ts'
 import type { KubeObject, ObjectReference } from './objects.ts'
 import type { Random } from './random.ts'
 import { builtIn } from './resource.ts'
 import { SpamFilter } from './spam-filter.ts'
 import { isNotFound, isTooManyRequests, StatusError } from './status.ts'
-import { formatMicroTime } from './time.ts'
-
-export interface EmittedEvent {
-  readonly type: 'Normal' | 'Warning'
-  /** UpperCamelCase, why: `DisruptionDenied`. */
-  readonly reason: string
-  /** UpperCamelCase, what was done: `Evict`. */
-  readonly action: string
-  readonly regarding: ObjectReference
-  readonly related?: ObjectReference
-  readonly note: string
-  /** `ballast.dev/<capability>`; the recorder's own where it is left out. */
-  readonly controller?: string
-}
 
 /** How many events went which way since the start. */
 interface EventCounts {
@@ -43,11 +30,6 @@ interface EventRecorderOptions {
   readonly spamFilter?: boolean
 }
 
-interface EventObject extends KubeObject {
-  readonly eventTime: string
-  readonly series?: { readonly count: number; readonly lastObservedTime: string }
-}
-
 interface Series {
   readonly event: EmittedEvent
   /** The object's name and namespace on the server. */
@@ -63,9 +45,7 @@ interface Series {
 
 const seriesQuietMs = 6 * 60_000
 const seriesWriteMs = 30 * 60_000
-const noteLimitBytes = 1024
 const nameLimit = 253
-const wordLimit = 128
 const queueLimit = 1000
 const atOnce = 8
 const retryLimit = 12
@@ -73,7 +53,8 @@ const retryMs = 10_000
 const retryJitter = 0.25
 
 export class EventRecorder implements AsyncDisposable {
-  readonly #events: ResourceApi<EventObject>
+  readonly #events: ResourceApi<KubeObject>
+  readonly #coreEvents: ResourceApi<KubeObject>
   readonly #options: EventRecorderOptions
   readonly #log: Log
   readonly #filter: SpamFilter | undefined
@@ -85,7 +66,8 @@ export class EventRecorder implements AsyncDisposable {
   #isFlushing = false
 
   constructor(api: Api, options: EventRecorderOptions) {
-    this.#events = api.resource<EventObject>(builtIn.events)
+    this.#events = api.resource<KubeObject>(builtIn.events)
+    this.#coreEvents = api.resource<KubeObject>(coreEvents)
     this.#options = options
     this.#log = options.log ?? silentLog
     this.#filter = options.spamFilter === false ? undefined : new SpamFilter(options.clock)
@@ -99,7 +81,7 @@ export class EventRecorder implements AsyncDisposable {
   emit(event: EmittedEvent): void {
     if (this.#stop.signal.aborted) return
     const controller = event.controller ?? this.#options.controller
-    const verdict = this.#filter?.take(`${controller} ${referenceKey(event.regarding)} ${event.type}`)
+    const verdict = this.#filter?.take(`${event.component ?? controller} ${referenceKey(event.regarding)} ${event.type}`)
     if (verdict?.isAccepted === false) {
       this.#counts.dropped++
       return
@@ -139,7 +121,8 @@ export class EventRecorder implements AsyncDisposable {
     series.count++
     series.lastMs = nowMs
     this.#counts.merged++
-    if (series.count === 2) this.#writeSeries(series)
+    // Readers of core Events look at their last time and count, which is to be true.
+    if (series.count === 2 || event.component !== undefined) this.#writeSeries(series)
   }
 
   #begin(key: string, event: EmittedEvent): void {
@@ -159,7 +142,7 @@ export class EventRecorder implements AsyncDisposable {
     this.#watchOver(key, series, clock.elapsed())
     const object = this.#objectOf(series)
     this.#send(series, async signal => {
-      await this.#events.create(object, { signal, namespace: series.namespace, priority: 'event' })
+      await this.#resourceOf(series).create(object, { signal, namespace: series.namespace, priority: 'event' })
     })
   }
 
@@ -182,35 +165,26 @@ export class EventRecorder implements AsyncDisposable {
     const { clock } = this.#options
     if (series.count === series.writtenCount) return
     series.writtenCount = series.count
-    const lastObservedTime = formatMicroTime(clock.now() - (clock.elapsed() - series.lastMs))
-    const body = { series: { count: series.count, lastObservedTime } }
+    const body = seriesPart(series.event, { count: series.count, lastMs: clock.now() - (clock.elapsed() - series.lastMs) })
+    const events = this.#resourceOf(series)
     this.#send(series, async signal => {
       const options = { signal, namespace: series.namespace, priority: 'event' as const }
       try {
-        await this.#events.patch(series.name, { type: 'merge', body }, options)
+        await events.patch(series.name, { type: 'merge', body }, options)
       } catch (error) {
         if (!isNotFound(error)) throw error
-        await this.#events.create({ ...this.#objectOf(series), ...body }, options)
+        await events.create({ ...this.#objectOf(series), ...body }, options)
       }
     })
   }
 
-  #objectOf(series: Series): EventObject {
-    const { event } = series
-    return {
-      apiVersion: 'events.k8s.io/v1',
-      kind: 'Event',
-      metadata: { name: series.name, namespace: series.namespace },
-      eventTime: formatMicroTime(this.#options.clock.now()),
-      reportingController: event.controller ?? this.#options.controller,
-      reportingInstance: this.#options.instance.slice(0, wordLimit),
-      action: event.action.slice(0, wordLimit),
-      reason: event.reason.slice(0, wordLimit),
-      type: event.type,
-      note: cutNote(event.note),
-      regarding: onlyReference(event.regarding),
-      ...(event.related === undefined ? {} : { related: onlyReference(event.related) }),
-    }
+  #objectOf(series: Series): KubeObject {
+    const { clock, controller, instance } = this.#options
+    return eventObject(series.event, { ...series, nowMs: clock.now(), controller, instance })
+  }
+
+  #resourceOf({ event }: Series): ResourceApi<KubeObject> {
+    return event.component === undefined ? this.#events : this.#coreEvents
   }
 
   #send(series: Series, request: (signal: AbortSignal) => Promise<void>): void {
@@ -269,39 +243,21 @@ function isWorthRetrying(error: unknown): boolean {
   return !(error instanceof StatusError) || error.code >= 500 || isTooManyRequests(error)
 }
 
-/** Servers refuse what an ObjectReference does not have. */
-function onlyReference(reference: ObjectReference): ObjectReference {
-  const { apiVersion, kind, namespace, name, uid } = reference
-  return { apiVersion, kind, ...(namespace === undefined ? {} : { namespace }), name, ...(uid === undefined ? {} : { uid }) }
-}
-
 function referenceKey(reference: ObjectReference | undefined): string {
   if (reference === undefined) return ''
   return JSON.stringify([reference.apiVersion, reference.kind, reference.namespace, reference.name, reference.uid])
 }
 
-/** Events alike in all but their note are one series. */
+/** Events alike in all but note and annotations are one series. */
 function seriesKey(event: EmittedEvent): string {
   return [
     event.type,
     event.action,
     event.reason,
+    event.distinction ?? '',
+    event.component ?? '',
     event.controller,
     referenceKey(event.regarding),
     referenceKey(event.related),
   ].join('\n')
-}
-
-/** At most 1,024 bytes, cut at a character's boundary. */
-function cutNote(note: string): string {
-  if (Buffer.byteLength(note) <= noteLimitBytes) return note
-  const mark = '…'
-  let bytes = Buffer.byteLength(mark)
-  let kept = ''
-  for (const character of note) {
-    bytes += Buffer.byteLength(character)
-    if (bytes > noteLimitBytes) break
-    kept += character
-  }
-  return kept + mark
 }

@@ -11,7 +11,6 @@ const fieldErrorTypes = {
   FieldValueTooLong: 'Too long',
   FieldValueTooShort: 'Too short',
   FieldValueTooMany: 'Too many',
-  FieldValueTooFew: 'Too few',
   InternalError: 'Internal error',
 } as const
 
@@ -80,10 +79,6 @@ export function tooLong(field: string, mostBytes: number): FieldError {
 
 export function tooMany(field: string, found: number, most: number): FieldError {
   return fieldError('FieldValueTooMany', field, found, `must have at most ${most} ${most === 1 ? 'item' : 'items'}`)
-}
-
-export function tooFew(field: string, found: number, least: number): FieldError {
-  return fieldError('FieldValueTooFew', field, found, `must have at least ${least} ${least === 1 ? 'item' : 'items'}`)
 }
 
 /** `spec.a: Invalid value: "x": must be y`. */

@@ -1,8 +1,7 @@
 // The undici transport against servers of this process: sockets, time-outs, tokens, errors.
 
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openApi } from './api.ts'
@@ -10,8 +9,10 @@ import { type Clock, systemClock, VirtualClock } from './clock.ts'
 import type { AuthConfig, ClusterConfig } from './cluster-config.ts'
 import { ConnectionError, RequestTimeoutError } from './connection-error.ts'
 import { openHttpTransport } from './http-transport.ts'
+import { type Log, silentLog } from './log.ts'
 import { builtIn } from './resource.ts'
 import { isUnauthorized } from './status.ts'
+import { temporaryDirectory } from './testdata/temporary-directory.ts'
 import type { Transport } from './transport.ts'
 
 const toClose: (() => Promise<void> | void)[] = []
@@ -61,8 +62,8 @@ function configOf(server: string, auth: AuthConfig = { kind: 'none' }): ClusterC
   }
 }
 
-function transportTo(config: ClusterConfig, clock: Clock = systemClock): Transport {
-  const transport = openHttpTransport(config, { clock, random: () => 0 })
+function transportTo(config: ClusterConfig, clock: Clock = systemClock, log: Log = silentLog): Transport {
+  const transport = openHttpTransport(config, { clock, random: () => 0, log })
   toClose.push(() => transport.close())
   return transport
 }
@@ -144,8 +145,9 @@ describe('7.24 a token in a file', () => {
     clock: VirtualClock
     ask(): Promise<void>
     refuse: Set<string>
+    warned: readonly string[]
   }> {
-    const path = join(await mkdtemp(join(tmpdir(), 'ballast-token-')), 'token')
+    const path = join(await temporaryDirectory(), 'token')
     await writeFile(path, 'first\n')
     const seen: (string | undefined)[] = []
     const refuse = new Set<string>()
@@ -156,12 +158,14 @@ describe('7.24 a token in a file', () => {
       else json(response, 200, {})
     })
     const clock = new VirtualClock(0)
-    const transport = transportTo(configOf(url, { kind: 'tokenFile', path, fallback: undefined }), clock)
+    const warned: string[] = []
+    const log = { ...silentLog, warn: (_: object, message: string) => void warned.push(message) }
+    const transport = transportTo(configOf(url, { kind: 'tokenFile', path, fallback: undefined }), clock, log)
     const api = openApi(transport, { clock, userAgent: 'test' })
     const ask = async () => {
       await api.getPath('/version', { signal })
     }
-    return { path, seen, clock, ask, refuse }
+    return { path, seen, clock, ask, refuse, warned }
   }
 
   test('is read again after 50 s', async () => {
@@ -189,11 +193,13 @@ describe('7.24 a token in a file', () => {
   })
 
   test('stays when the file is emptied', async () => {
-    const { path, seen, clock, ask } = await tokens()
+    const { path, seen, clock, ask, warned } = await tokens()
     await ask()
     await writeFile(path, '')
     await clock.advance(50_000)
     await ask()
-    expect(seen).toEqual(['Bearer first', 'Bearer first'])
+    await ask()
+    expect(seen).toEqual(['Bearer first', 'Bearer first', 'Bearer first'])
+    expect(warned).toEqual(['token file not read, the previous token is used'])
   })
 })

@@ -9,6 +9,7 @@ import { Credentials, type TlsMaterial } from './credentials.ts'
 import { type Log, messageOf, silentLog } from './log.ts'
 import { proxyFor } from './proxy.ts'
 import type { Random } from './random.ts'
+import { type SecretAnswer, SecretPool } from './secret-exchange.ts'
 import type { Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
 
 interface HttpTransportOptions {
@@ -78,6 +79,11 @@ class HttpTransport implements Transport {
     const deadline = new Deadline(request)
     using _ = this.#options.clock.hold()
     try {
+      if (request.isSecret === true && (await this.#currentPools()).secrets !== undefined) {
+        const { status, headers, chunks } = await this.#secretAnswer(request, deadline.signal)
+        deadline.met()
+        return { status, headers, chunks: this.#secretChunks(chunks, request, deadline) }
+      }
       const takesGzip = request.priority !== 'watch' && !this.#config.disableCompression && !isLoopback(this.#config.server)
       const answer = await this.#send(request, { signal: deadline.signal, takesGzip })
       deadline.met()
@@ -108,6 +114,34 @@ class HttpTransport implements Transport {
     } finally {
       body.on('error', () => undefined)
       body.destroy()
+      deadline[Symbol.dispose]()
+    }
+  }
+
+  /** As `#send`, for answers that may hold secrets. */
+  async #secretAnswer(request: TransportRequest, signal: AbortSignal): Promise<SecretAnswer> {
+    const startedMs = this.#options.clock.elapsed()
+    const send = async () => {
+      const { secrets } = await this.#currentPools()
+      if (secrets === undefined) throw new Error('a proxy stands between')
+      return secrets.send(request, await this.#credentials.headers(), signal)
+    }
+    const answer = await send()
+    if (answer.status !== 401 || !this.#credentials.invalidate(startedMs)) return answer
+    for await (const chunk of answer.chunks) chunk.fill(0)
+    return send()
+  }
+
+  async *#secretChunks(
+    chunks: AsyncIterable<Uint8Array>,
+    request: TransportRequest,
+    deadline: Deadline,
+  ): AsyncGenerator<Uint8Array> {
+    try {
+      yield* chunks
+    } catch (error) {
+      throw this.#explain(error, request, deadline)
+    } finally {
       deadline[Symbol.dispose]()
     }
   }
@@ -204,6 +238,8 @@ class Pools {
   readonly requests: Dispatcher
   readonly lease: Dispatcher
   readonly watches: Dispatcher
+  /** Absent behind a proxy, where answers with secrets go the way of all others. */
+  readonly secrets: SecretPool | undefined
 
   constructor(config: ClusterConfig, material: TlsMaterial, environment: HttpTransportOptions['environment'] = {}) {
     this.material = material
@@ -212,9 +248,14 @@ class Pools {
     this.requests = open(8)
     this.lease = open(1)
     this.watches = open(null)
+    const { server, tls } = config
+    const { isInsecure, serverName } = tls
+    this.secrets =
+      proxy === undefined ? new SecretPool({ server, material, isInsecure, serverName, idleMs: listIdleMs }) : undefined
   }
 
   async destroy(): Promise<void> {
+    this.secrets?.destroy()
     await Promise.all([this.requests.destroy(), this.lease.destroy(), this.watches.destroy()])
   }
 }

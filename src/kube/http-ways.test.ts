@@ -1,9 +1,8 @@
 // The ways to a server: packed answers, proxies of each kind, TLS with an authority and a client's certificate, and new ones.
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
@@ -16,6 +15,7 @@ import { ConnectionError } from './connection-error.ts'
 import { openHttpTransport } from './http-transport.ts'
 import { builtIn } from './resource.ts'
 import { issueAuthority, issueLeaf, type KeyPair } from './server/certificates.ts'
+import { temporaryDirectory } from './testdata/temporary-directory.ts'
 
 const signal = new AbortController().signal
 const toClose: (() => Promise<void> | void)[] = []
@@ -229,7 +229,7 @@ describe('TLS', () => {
 
   test('an authority in a file that changes is taken up without a restart', async () => {
     const { port, authority, moveTo } = await tlsServer()
-    const path = join(await mkdtemp(join(tmpdir(), 'ballast-ca-')), 'ca.crt')
+    const path = join(await temporaryDirectory(), 'ca.crt')
     await writeFile(path, authority.certificate)
     const clock = new VirtualClock(systemClock.now())
     const tls = { authority: { kind: 'file', path } as const, serverName: 'kube-apiserver' }

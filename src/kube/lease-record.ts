@@ -4,7 +4,7 @@ import type { RequestOptions, ResourceApi } from './api.ts'
 import type { Clock } from './clock.ts'
 import { type Log, messageOf } from './log.ts'
 import type { KubeObject } from './objects.ts'
-import { isAlreadyExists, isConflict, isNotFound } from './status.ts'
+import { isAlreadyExists, isConflict, isNotFound, StatusError } from './status.ts'
 import { formatMicroTime } from './time.ts'
 
 export interface Lease extends KubeObject {
@@ -25,6 +25,8 @@ interface LeaseRecordOptions {
   readonly name: string
   readonly identity: string
   readonly leaseDurationMs: number
+  /** Whoever is known to act no more: its Lease is taken at once. */
+  readonly outlived?: string
   /** For one request. */
   readonly timeoutMs: number
   readonly clock: Clock
@@ -44,6 +46,10 @@ const releaseRetryMs = 200
 export class LeaseRecord {
   readonly #options: LeaseRecordOptions
   #seen: Seen | undefined
+  /** Annotations of ours: written with each renewal, and again where the Lease was deleted or they were taken away. */
+  #annotations: Readonly<Record<string, string>> = {}
+  #isMade = false
+  #predecessor = ''
 
   constructor(options: LeaseRecordOptions) {
     this.#options = options
@@ -58,18 +64,46 @@ export class LeaseRecord {
     return this.#seen?.lease.spec?.leaseTransitions ?? 0
   }
 
-  /** Takes or renews it. False when it is another's, or another was faster. @throws what the requests throw. */
-  async take(signal: AbortSignal): Promise<boolean> {
-    const { identity, clock } = this.#options
+  /** From whom it became ours; `''` where it was given back or was nobody's. */
+  get predecessor(): string {
+    return this.#predecessor
+  }
+
+  /** It was ours from the moment we made it: nobody knows whether another held one that was deleted. */
+  get isMade(): boolean {
+    return this.#isMade
+  }
+
+  /** What is written on it, as it was last seen, and what we want there. */
+  get annotations(): Readonly<Record<string, string>> {
+    return { ...this.#seen?.lease.metadata.annotations, ...this.#annotations }
+  }
+
+  /** From the next write on `annotations` are on it; they stay until others of the same keys are given. */
+  annotate(annotations: Readonly<Record<string, string>>): void {
+    this.#annotations = { ...this.#annotations, ...annotations }
+  }
+
+  /**
+   * Takes or renews it. False when it is another's, or another was faster. Where there is none it is made: `anew`, by a candidate; `as it
+   * was`, by a leader where nobody can have led since its last renewal; or it is left, and nobody's. @throws what the requests throw.
+   */
+  async take(signal: AbortSignal, absent: 'anew' | 'as it was' | 'left' = 'anew'): Promise<boolean> {
+    const { identity, outlived, clock } = this.#options
     const known = this.#seen
     if (known !== undefined && this.holder === identity && clock.elapsed() < expiryOf(known)) {
       const isRenewed = await this.#write(known.lease, signal)
       if (isRenewed) return true
     }
     const current = await this.#read(signal)
-    if (current === undefined) return this.#create(signal)
+    if (current === undefined) {
+      if (absent !== 'left') return this.#create(signal, absent)
+      this.#seen = undefined
+      return false
+    }
     const holder = current.lease.spec?.holderIdentity ?? ''
-    if (holder !== '' && holder !== identity && clock.elapsed() < expiryOf(current)) return false
+    const isFree = holder === '' || holder === identity || holder === outlived
+    if (!isFree && clock.elapsed() < expiryOf(current)) return false
     return this.#write(current.lease, signal)
   }
 
@@ -121,14 +155,15 @@ export class LeaseRecord {
     return this.#seen
   }
 
-  async #create(signal: AbortSignal): Promise<boolean> {
+  async #create(signal: AbortSignal, how: 'anew' | 'as it was'): Promise<boolean> {
     const { namespace, name, leases } = this.#options
-    const metadata = { namespace, name, labels: { 'ballast.dev/managed': 'true' } }
-    // One that was ours when it was deleted is made again as it was: the term goes on.
-    const before = this.holder === this.#options.identity ? this.#seen?.lease : undefined
+    const before = how === 'as it was' && this.holder === this.#options.identity ? this.#seen?.lease : undefined
+    if (before === undefined) this.#annotations = {}
+    const metadata = { namespace, name, labels: { 'ballast.dev/managed': 'true' }, annotations: this.#annotations }
     const lease: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: this.#specOf(before) }
     try {
       this.#see(await leases.create(lease, this.#request(signal)))
+      this.#isMade = before === undefined
       return true
     } catch (error) {
       if (isAlreadyExists(error)) return false
@@ -139,10 +174,18 @@ export class LeaseRecord {
   /** Conditional on the version of `lease`. False when it changed or is gone. */
   async #write(lease: Lease, signal: AbortSignal): Promise<boolean> {
     try {
-      this.#see(await this.#options.leases.update({ ...lease, spec: this.#specOf(lease) }, this.#request(signal)))
+      // A new term begins with what others wrote, not with what we wrote in an earlier one.
+      const wasOurs = lease.spec?.holderIdentity === this.#options.identity
+      if (!wasOurs) this.#annotations = {}
+      const metadata = { ...lease.metadata, annotations: { ...lease.metadata.annotations, ...this.#annotations } }
+      this.#see(await this.#options.leases.update({ ...lease, metadata, spec: this.#specOf(lease) }, this.#request(signal)))
+      this.#isMade &&= wasOurs
+      if (!wasOurs) this.#predecessor = lease.spec?.holderIdentity ?? ''
       return true
     } catch (error) {
       if (isConflict(error) || isNotFound(error)) return false
+      // A PUT may create a Lease, and is refused because it names the version of one that was deleted.
+      if (error instanceof StatusError && (await this.#read(signal)) === undefined) return false
       throw error
     }
   }

@@ -18,12 +18,23 @@ export interface Leader {
   readonly identity: string
   /** `leaseTransitions` of our acquisition. */
   readonly transitions: number
+  /** Whose Lease ran out before it became ours: that one acts no more. `''` where it was given back, or was nobody's. */
+  readonly predecessor: string
   /** Aborted with a LeaseLostError when the term ends against our will, with the caller's reason when it is ended. */
   readonly signal: AbortSignal
   /** @throws LeaseLostError when the last successful renewal was sent longer ago than the renew deadline. Before each effect. */
   assert(): void
   /** Renews by compare-and-swap on the Lease's resourceVersion. @throws LeaseLostError when it is not ours any more. Before each batch of grants. */
   confirm(signal: AbortSignal): Promise<void>
+  /** What is written on the Lease: by earlier leaders too. */
+  annotations(): Readonly<Record<string, string>>
+  /**
+   * Resolves when nobody who led before can believe to lead still: at once where the Lease was given up or ran out, after a lease duration
+   * where there was none: it may have been deleted under its holder. @throws `signal.reason`
+   */
+  outlast(signal: AbortSignal): Promise<void>
+  /** As `confirm`, and writes `annotations` with it; each later renewal keeps them, also on a Lease that is made anew. @throws LeaseLostError */
+  annotate(annotations: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>
 }
 
 interface LeaseElectionOptions {
@@ -32,6 +43,8 @@ interface LeaseElectionOptions {
   readonly name: string
   /** `<pod or host name>_<uuid>` */
   readonly identity: string
+  /** Whoever is known to act no more: the Lease is not waited for where that one holds it. */
+  readonly outlived?: string
   readonly clock: Clock
   readonly random: Random
   readonly log?: Log
@@ -49,7 +62,7 @@ const requestLimitMs = 5000
 const confirmTries = 3
 
 export class LeaseElection {
-  readonly #options: Required<Omit<LeaseElectionOptions, 'events'>> & Pick<LeaseElectionOptions, 'events'>
+  readonly #options: Required<Omit<LeaseElectionOptions, 'events' | 'outlived'>> & Pick<LeaseElectionOptions, 'events'>
   readonly #record: LeaseRecord
 
   /** @throws RangeError where lease > renew deadline > 1.2 × retry period ≥ 1 s does not hold. */
@@ -90,7 +103,10 @@ export class LeaseElection {
     while (!signal.aborted) {
       try {
         const sentMs = clock.elapsed()
-        if (await this.#record.take(signal)) return { transitions: this.#record.transitions, sentMs }
+        if (await this.#record.take(signal)) {
+          const { transitions, predecessor, isMade } = this.#record
+          return { transitions, predecessor, isMade, sentMs }
+        }
         const { holder } = this.#record
         if (holder !== told && holder !== '' && holder !== identity)
           log.info({ lease: this.#name, identity, holder }, 'standing by: another one leads')
@@ -175,6 +191,9 @@ export class LeaseElection {
 /** How the Lease became ours, and when what made it so was sent. */
 interface Acquisition {
   readonly transitions: number
+  readonly predecessor: string
+  /** There was no Lease before. */
+  readonly isMade: boolean
   readonly sentMs: number
 }
 
@@ -182,6 +201,7 @@ interface TermOptions extends Acquisition {
   readonly identity: string
   readonly clock: Clock
   readonly log: Log
+  readonly leaseDurationMs: number
   readonly renewDeadlineMs: number
   readonly retryPeriodMs: number
   readonly record: LeaseRecord
@@ -190,6 +210,7 @@ interface TermOptions extends Acquisition {
 class Term implements Leader {
   readonly identity: string
   readonly transitions: number
+  readonly predecessor: string
   readonly #options: TermOptions
   readonly #end = new AbortController()
   #renewedMs: number
@@ -199,6 +220,7 @@ class Term implements Leader {
     this.#options = options
     this.identity = options.identity
     this.transitions = options.transitions
+    this.predecessor = options.predecessor
     this.#renewedMs = options.sentMs
   }
 
@@ -226,6 +248,22 @@ class Term implements Leader {
       }
     }
     throw new LeaseLostError(`the lease was changed by others ${confirmTries} times while it was renewed`)
+  }
+
+  outlast(signal: AbortSignal): Promise<void> {
+    const { isMade, sentMs, leaseDurationMs, clock } = this.#options
+    const leftMs = isMade ? sentMs + leaseDurationMs - clock.elapsed() : 0
+    return leftMs <= 0 ? Promise.resolve() : clock.after(leftMs, AbortSignal.any([signal, this.signal]))
+  }
+
+  annotations(): Readonly<Record<string, string>> {
+    return this.#options.record.annotations
+  }
+
+  annotate(annotations: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+    this.assert()
+    this.#options.record.annotate(annotations)
+    return this.confirm(signal)
   }
 
   /** Every retry period; the term is lost when that did not work for the renew deadline, or at once when another holds the Lease. */
@@ -257,11 +295,14 @@ class Term implements Leader {
 
   /** False when another changed the Lease meanwhile and it is still ours. One renewal at a time: each needs the version the last was answered with. @throws LeaseLostError */
   #renew(signal: AbortSignal): Promise<boolean> {
-    const { clock, record, identity, transitions } = this.#options
+    const { clock, record, identity, transitions, renewDeadlineMs } = this.#options
     const renewal = this.#last.then(async () => {
       signal.throwIfAborted()
       const sentMs = clock.elapsed()
-      const isRenewed = await record.take(signal)
+      // As with an effect: what is sent now reaches the server before another may lead.
+      const isSurelyOurs = sentMs - this.#renewedMs < renewDeadlineMs
+      const isRenewed = await record.take(signal, isSurelyOurs ? 'as it was' : 'left')
+      if (record.holder === '') throw this.#lose('the lease is gone, and another may have held it since it was last renewed')
       if (record.holder !== identity) throw this.#lose('the lease is held by another')
       // We may have taken it back from one who led in between: that is another term.
       if (record.transitions !== transitions) throw this.#lose('the lease was held by another')

@@ -1,5 +1,6 @@
 // A list's body, read item by item: no response is ever one string or one tree. The bytes are scanned once for the bounds of
 // the items; each item is parsed and handed on before the next.
+import { type ParseOptions, parseObjectText } from './object-text.ts'
 import type { KubeList, KubeObject } from './objects.ts'
 
 /** The list without its items. */
@@ -28,6 +29,7 @@ export class ListDecodeError extends Error {
  */
 class ItemScanner {
   readonly #visit: (item: Uint8Array) => void
+  readonly #overwrites: boolean
   #depth = 0
   #isString = false
   #isEscaped = false
@@ -42,8 +44,10 @@ class ItemScanner {
   #isKey = false
   #isItemsKey = false
 
-  constructor(visit: (item: Uint8Array) => void) {
+  /** With `overwrites`, bytes of items that were copied are overwritten where they came. */
+  constructor(visit: (item: Uint8Array) => void, overwrites: boolean) {
     this.#visit = visit
+    this.#overwrites = overwrites
   }
 
   push(chunk: Uint8Array): void {
@@ -176,13 +180,14 @@ class ItemScanner {
       return
     }
     const whole = Buffer.concat([...this.#pieces, last])
+    if (this.#overwrites) for (const copied of [...this.#pieces, last]) copied.fill(0)
     this.#pieces = []
     this.#piecesBytes = 0
     this.#visit(whole)
   }
 }
 
-interface ReadListOptions<T> {
+interface ReadListOptions<T> extends ParseOptions {
   /** Called with each item; `apiVersion` and `kind`, which items of built-in lists lack on the wire, are filled in. */
   readonly visit: (item: T) => void
   /** Called between items now and then; it gives the event loop a turn when enough work was done. */
@@ -200,11 +205,11 @@ export async function readList<T extends KubeObject>(
   let kinds: Kinds | undefined
   const early: Partial<T>[] = []
   const scanner = new ItemScanner(bytes => {
-    const item = parseItem<T>(bytes)
+    const item = parseItem<T>(bytes, options)
     kinds ??= kindsOf(scanner.headSoFar())
     if (kinds === undefined) early.push(item)
     else options.visit(withKinds<T>(item, kinds))
-  })
+  }, options.annotations !== undefined)
   for await (const chunk of chunks) {
     for (let start = 0; start < chunk.length; start += stepBytes) {
       scanner.push(chunk.subarray(start, start + stepBytes))
@@ -230,10 +235,10 @@ function withKinds<T extends KubeObject>(item: Partial<T>, kinds: Kinds): T {
   return { ...item, apiVersion: item.apiVersion ?? kinds.apiVersion, kind: item.kind ?? kinds.kind } as T
 }
 
-function parseItem<T>(bytes: Uint8Array): Partial<T> {
+function parseItem<T>(bytes: Uint8Array, options: ParseOptions): Partial<T> {
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder().decode(bytes))
+    value = parseObjectText(bytes, options)
   } catch (error) {
     throw new ListDecodeError(`an item of ${bytes.length} bytes is not JSON`, { cause: error })
   }

@@ -38,14 +38,14 @@ describe('the words of Kubernetes', () => {
     ])
   })
   test('for lengths', () => {
-    expect(dns1123LabelProblems(long)).toEqual(['must be no more than 63 bytes'])
+    expect(dns1123LabelProblems(long)).toEqual(['must be no more than 63 characters'])
     expect(dns1123LabelProblems('a.b')).toEqual(['must not contain dots'])
     expect(qualifiedNameProblems('x/')[0]).toBe('name part must be non-empty')
   })
 })
 
 test('a hostile length costs nothing', () => {
-  expect(dns1123SubdomainProblems(`${'a.'.repeat(1_000_000)}!`)).toContain('must be no more than 253 bytes')
+  expect(dns1123SubdomainProblems(`${'a.'.repeat(1_000_000)}!`)).toContain('must be no more than 253 characters')
 })
 
 test('generated names keep within 63 characters and differ', () => {

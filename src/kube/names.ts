@@ -28,7 +28,7 @@ export function annotationBytes(annotations: Readonly<Record<string, string>>): 
 
 /** What is wrong with `value` as a DNS-1123 label (namespace names, container names); empty: nothing. */
 export function dns1123LabelProblems(value: string): readonly string[] {
-  const problems = lengthProblems(value, 63)
+  const problems = lengthProblems(value, 63, 'characters')
   if (dns1123LabelPattern.test(value)) return problems
   if (dns1123SubdomainPattern.test(value)) return [...problems, 'must not contain dots']
   const rule =
@@ -38,7 +38,7 @@ export function dns1123LabelProblems(value: string): readonly string[] {
 
 /** What is wrong with `value` as a DNS-1123 subdomain (most object names); empty: nothing. */
 export function dns1123SubdomainProblems(value: string): readonly string[] {
-  const problems = lengthProblems(value, 253)
+  const problems = lengthProblems(value, 253, 'characters')
   if (dns1123SubdomainPattern.test(value)) return problems
   const rule =
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
@@ -47,7 +47,7 @@ export function dns1123SubdomainProblems(value: string): readonly string[] {
 
 /** What is wrong with `value` as a DNS-1035 label (service names); empty: nothing. */
 export function dns1035LabelProblems(value: string): readonly string[] {
-  const problems = lengthProblems(value, 63)
+  const problems = lengthProblems(value, 63, 'characters')
   if (dns1035LabelPattern.test(value)) return problems
   const rule =
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character"
@@ -80,8 +80,8 @@ export function labelValueProblems(value: string): readonly string[] {
   return [...problems, `${rule} ${examples(['MyValue', 'my_value', '12345'], `(${nameFormat})?`)}`]
 }
 
-function lengthProblems(value: string, most: number): readonly string[] {
-  return Buffer.byteLength(value) > most ? [`must be no more than ${most} bytes`] : []
+function lengthProblems(value: string, most: number, unit: 'bytes' | 'characters' = 'bytes'): readonly string[] {
+  return Buffer.byteLength(value) > most ? [`must be no more than ${most} ${unit}`] : []
 }
 
 /** The bracket Kubernetes puts behind such a rule, its double blanks included. */

@@ -1,10 +1,15 @@
 // The stored form of objects: without the fields nobody reads, and with equal parts kept once. Thousands of pods of one
 // ReplicaSet share their labels, tolerations and resources; the table counts who uses a part and drops it with the last.
-import type { KubeObject, ObjectMeta } from './objects.ts'
+import { FieldPaths } from './field-paths.ts'
+import type { KnownSpecs } from './known-specs.ts'
+import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from './objects.ts'
 
 export interface Projection<T extends KubeObject> {
-  /** The stored form of an object from the wire, frozen. Each is given back by one `release`. */
-  project(object: T): T
+  /**
+   * The stored form of an object from the wire, frozen. Each is given back by one `release`. `like` is the stored form of an earlier state of
+   * the object, not given back yet: what did not change need not be made anew.
+   */
+  project(object: T, like?: T): T
   release(object: T): void
 }
 
@@ -29,6 +34,7 @@ export class SharedParts {
   readonly #byText = new Map<string, SharedPart>()
   readonly #byPart = new Map<object, SharedPart>()
   readonly #words = new Map<string, string>()
+  #textLength = 0
 
   get size(): number {
     return this.#byText.size
@@ -52,20 +58,73 @@ export class SharedParts {
       shared = { part: deepFreeze(part), text, uses: 0 }
       this.#byText.set(text, shared)
       this.#byPart.set(part, shared)
+      this.#textLength += text.length
     }
     shared.uses++
     // The same text was written by the same shape: what JSON.stringify prints alike, reads alike.
     return shared.part as T
   }
 
-  release(part: object): void {
-    const shared = this.#byPart.get(part)
-    if (shared === undefined) return
+  /** Every shared part in `object`, itself included, is used once more: what `releaseIn` takes back. */
+  shareAgain<T extends object>(object: T): T {
+    const shared = this.#byPart.get(object)
+    if (shared !== undefined) shared.uses++
+    else
+      for (const name in object) {
+        const part = object[name]
+        if (typeof part === 'object' && part !== null) this.shareAgain(part)
+      }
+    return object
+  }
+
+  /** Gives back every shared part in `object`, whichever projection put it there. */
+  releaseIn(object: object): void {
+    const shared = this.#byPart.get(object)
+    if (shared === undefined) {
+      for (const name in object) {
+        const part: unknown = Reflect.get(object, name)
+        if (typeof part === 'object' && part !== null) this.releaseIn(part)
+      }
+      return
+    }
     shared.uses--
     if (shared.uses > 0) return
     this.#byText.delete(shared.text)
-    this.#byPart.delete(part)
+    this.#byPart.delete(object)
+    this.#textLength -= shared.text.length
   }
+
+  /** Characters of the text of all parts. */
+  get textLength(): number {
+    return this.#textLength
+  }
+
+  /** Characters of the text of what is an object's own. */
+  ownLength(object: object): number {
+    return JSON.stringify(object, (_, part: unknown) => (isOneOf(this.#byPart, part) ? undefined : part)).length
+  }
+}
+
+function isOneOf(parts: ReadonlyMap<object, unknown>, part: unknown): boolean {
+  return typeof part === 'object' && part !== null && parts.has(part)
+}
+
+const sampleSize = 20
+/** A character of JSON becomes about two bytes of objects; a shared part is kept with its text; an object has four places in maps and indexes. */
+const bytesACharacter = 2
+const bytesASharedCharacter = 3
+const bytesOfPlaces = 300
+
+/** Bytes that stored objects and their shared parts take, judged by the first of them. */
+export function estimatedBytes(objects: { readonly size: number; list(): Iterable<object> }, parts: SharedParts): number {
+  let length = 0
+  let count = 0
+  for (const object of objects.list()) {
+    if (count++ === sampleSize) break
+    length += parts.ownLength(object)
+  }
+  const own = count === 0 ? 0 : (length / Math.min(count, sampleSize)) * bytesACharacter + bytesOfPlaces
+  return Math.round(objects.size * own + parts.textLength * bytesASharedCharacter)
 }
 
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
@@ -104,17 +163,65 @@ const plan: Plan = {
     containers: { '*': container },
     initContainers: { '*': container },
   },
-  status: { containerStatuses: { '*': { resources: 'share', allocatedResources: 'share', volumeMounts: 'share' } } },
+  status: { containerStatuses: { '*': { resources: 'share', allocatedResources: 'share' } } },
 }
 
-/** Drops `managedFields` and the last-applied annotation, and shares equal parts through `parts`. */
+/** Kinds of which it is kept who wrote the fields below: there are few of them, and people ask who changed them. */
+const signedKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicationController', 'Node'])
+const signedFields = ['f:template', 'f:replicas', 'f:unschedulable', 'f:taints'] as const
+
+/**
+ * Drops `managedFields` (but for who wrote templates, replicas, cordons and taints), the last-applied annotation and the identities of
+ * containers in the status of pods, and shares equal parts through `parts`.
+ */
 export function sharingProjection<T extends KubeObject>(parts: SharedParts): Projection<T> {
   return {
     // The copy has the shape of the original: parts are replaced by equal ones.
     project: object => Object.freeze(copied(trimmed(object), plan, parts)) as T,
-    release: object => {
-      for (const part of sharedIn(object, plan)) parts.release(part)
+    release: object => parts.releaseIn(object),
+  }
+}
+
+/** What every reader of objects is entitled to, whatever the fields it named. */
+const alwaysKept = [
+  'apiVersion',
+  'kind',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'metadata.resourceVersion',
+  'metadata.generation',
+  'metadata.creationTimestamp',
+  'metadata.deletionTimestamp',
+  'metadata.deletionGracePeriodSeconds',
+  'metadata.labels',
+  'metadata.ownerReferences',
+]
+
+/**
+ * Only the fields of `paths` (as FieldPaths has them) beside names, times, labels and owners; what stands right under `metadata`, `spec` and
+ * `status` is shared through `parts`. `knownSpecs` is told how specs are kept. @throws RangeError for a path that is none
+ */
+export function fieldProjection<T extends KubeObject>(
+  paths: Iterable<string>,
+  parts: SharedParts,
+  knownSpecs?: KnownSpecs,
+): Projection<T> {
+  const fields = new FieldPaths([...alwaysKept, ...paths])
+  const sharing = {
+    keep: (part: object) => parts.share(part),
+    again: <T extends object>(part: T) => parts.shareAgain(part),
+    word: (text: string) => parts.word(text),
+  }
+  return {
+    project: (object, like) => {
+      const picked = fields.pickParts(object, sharing, like)
+      for (const part of Object.values(picked)) if (typeof part === 'object') Object.freeze(part)
+      knownSpecs?.isKept(object['spec'], Reflect.get(picked, 'spec'))
+      // The fields that are left are those of the original; readers of others have not named them.
+      return Object.freeze(picked) as T
     },
+    release: object => parts.releaseIn(object),
   }
 }
 
@@ -125,8 +232,50 @@ function trimmed<T extends KubeObject>(object: T): T {
     const { [lastApplied]: _, ...others } = annotations
     kept = others
   }
-  const metadata: ObjectMeta = kept === undefined ? rest : { ...rest, annotations: kept }
-  return Object.freeze({ ...object, metadata: Object.freeze(metadata) })
+  const signed = signedKinds.has(object.kind) || isSizedSet(object) ? signatures(managedFields) : []
+  const metadata: ObjectMeta = {
+    ...rest,
+    ...(kept === undefined ? {} : { annotations: kept }),
+    ...(signed.length === 0 ? {} : { managedFields: signed }),
+  }
+  const plain = { ...object, metadata: Object.freeze(metadata) }
+  return Object.freeze(object.kind === 'Pod' ? withoutIdentities(plain) : plain)
+}
+
+/** A ReplicaSet that has pods: when it was sized tells when its Deployment was scaled. Past revisions are many, and tell nothing. */
+function isSizedSet({ kind, spec }: KubeObject): boolean {
+  return kind === 'ReplicaSet' && typeof spec === 'object' && spec !== null && 'replicas' in spec && spec.replicas !== 0
+}
+
+/** A pod without what only tells its containers from all others and nobody reads; a write of a pod never takes its status along. */
+function withoutIdentities<T extends KubeObject>(pod: T): T {
+  const status = pod['status']
+  if (typeof status !== 'object' || status === null || Array.isArray(status)) return pod
+  const trimmedStatus: Record<string, unknown> = { ...status }
+  for (const field of ['containerStatuses', 'initContainerStatuses'] as const) {
+    const statuses = trimmedStatus[field]
+    if (Array.isArray(statuses)) trimmedStatus[field] = statuses.map(withoutIdentity)
+  }
+  return { ...pod, status: trimmedStatus }
+}
+
+/** IDs of container and image, and the status of mounts, one of which has a random name: 1 KB a container. */
+function withoutIdentity(status: unknown): unknown {
+  if (typeof status !== 'object' || status === null || Array.isArray(status)) return status
+  const { containerID, imageID, volumeMounts, ...rest }: Readonly<Record<string, unknown>> = { ...status }
+  return rest
+}
+
+/** The entries that own a signed field, each with no other fields than those. */
+function signatures(entries: readonly ManagedFieldsEntry[] | undefined): readonly ManagedFieldsEntry[] {
+  if (!Array.isArray(entries)) return []
+  return entries.flatMap(entry => {
+    const spec = entry.fieldsV1?.['f:spec']
+    if (typeof spec !== 'object' || spec === null) return []
+    const owned = signedFields.filter(field => Object.hasOwn(spec, field))
+    if (owned.length === 0) return []
+    return [{ ...entry, fieldsV1: { 'f:spec': Object.fromEntries(owned.map(field => [field, {}])) } }]
+  })
 }
 
 /** A copy of `value` whose parts named by `way` are the shared ones, and whose strings are kept once where many have them. */
@@ -143,21 +292,6 @@ function copied(value: unknown, way: Plan | undefined, parts: SharedParts): unkn
     if (next !== part && key !== '__proto__') copy[key] = next
   }
   return copy
-}
-
-/** The parts of a projected object that are in the table. */
-function* sharedIn(value: unknown, way: Plan): Iterable<object> {
-  if (typeof value !== 'object' || value === null) return
-  if (way === 'share') yield value
-  else if (Array.isArray(value)) {
-    const inner = way['*']
-    if (inner !== undefined) for (const item of value) yield* sharedIn(item, inner)
-  } else {
-    for (const [key, part] of Object.entries(value)) {
-      const inner = way[key] ?? way['*']
-      if (inner !== undefined) yield* sharedIn(part, inner)
-    }
-  }
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { systemClock } from './clock.ts'
 import {
   addQuantities,
   canonicalText,
@@ -66,6 +67,12 @@ describe('texts that are no quantity (case 2)', () => {
     expect(parseQuantity(text, 'spec.x')).toMatchObject({ ok: false, problem: { code: 'quantity-syntax', where: 'spec.x', found: text, message } })
     expect(() => parseMilli(text)).toThrow(RangeError)
   })
+})
+
+test('an absurd exponent is refused without being computed (case 2)', () => {
+  const startMs = systemClock.elapsed()
+  for (let time = 0; time < 1_000; time++) expect(parseQuantity('1e2147483648').ok).toBe(false)
+  expect(systemClock.elapsed() - startMs).toBeLessThan(1_000)
 })
 
 test.each([

@@ -150,7 +150,8 @@ function readSuffix(text: string): Suffix | undefined {
   const binary = Object.hasOwn(binaryExponents, text) ? binaryExponents[text] : undefined
   if (binary !== undefined) return { format: 'BinarySI', exponent: binary }
   if (!/^[eE][-+]?[0-9]+$/.test(text)) return undefined
-  return { format: 'DecimalExponent', exponent: Number(text.slice(1)) }
+  const exponent = BigInt(text.slice(1).replace('+', ''))
+  return BigInt.asIntN(64, exponent) === exponent ? { format: 'DecimalExponent', exponent: Number(exponent) } : undefined
 }
 
 /** The size in nanos, rounded up. */

@@ -2,8 +2,17 @@
 // when that is done. Priorities come first, first in first out inside one, and nothing waits for ever.
 import type { Cancel, Clock } from './clock.ts'
 
+/** Told what happens to keys, for metrics; `depth` is how many are ready then. */
+export interface QueueObserver {
+  added(depth: number): void
+  retried(): void
+  taken(key: string, waitedMs: number, depth: number): void
+  done(key: string): void
+}
+
 interface QueueOptions<K extends string> {
   readonly clock: Clock
+  readonly observer?: QueueObserver | undefined
   /** Keys of different groups (their namespaces) take turns within a priority. */
   readonly groupOf?: (key: K) => string
 }
@@ -34,6 +43,7 @@ interface Delayed {
 export class WorkQueue<K extends string> {
   readonly #clock: Clock
   readonly #groupOf: (key: K) => string
+  readonly #observer: QueueObserver | undefined
   readonly #dirty = new Map<K, Waiting>()
   readonly #processing = new Set<K>()
   /** Ready keys by priority, highest first. */
@@ -50,6 +60,7 @@ export class WorkQueue<K extends string> {
   constructor(options: QueueOptions<K>) {
     this.#clock = options.clock
     this.#groupOf = options.groupOf ?? (() => '')
+    this.#observer = options.observer
     this.#filledMs = options.clock.elapsed()
   }
 
@@ -75,6 +86,7 @@ export class WorkQueue<K extends string> {
     const addedMs = waiting?.addedMs ?? this.#clock.elapsed()
     const entry = { priority, addedMs, ticket: this.#ticket++ }
     this.#dirty.set(key, entry)
+    if (waiting === undefined) this.#observer?.added(this.depth)
     if (!this.#processing.has(key)) this.#makeReady(key, entry)
   }
 
@@ -100,6 +112,7 @@ export class WorkQueue<K extends string> {
   addRateLimited(key: K, priority = 0): number {
     const failures = this.#failures.get(key) ?? 0
     this.#failures.set(key, failures + 1)
+    this.#observer?.retried()
     const delayMs = Math.max(Math.min(longestRetryMs, firstRetryMs * 2 ** failures), this.#reserveMs())
     this.addAfter(key, delayMs, priority)
     return delayMs
@@ -132,16 +145,22 @@ export class WorkQueue<K extends string> {
 
   done(key: K): void {
     this.#processing.delete(key)
+    this.#observer?.done(key)
     const waiting = this.#dirty.get(key)
     if (waiting !== undefined) this.#makeReady(key, waiting)
     this.#tellDrained()
   }
 
-  /** Takes no more; what is ready is still handed out. Resolves when all of it is done. */
-  shutDown(): Promise<void> {
+  /** Takes no more, and no timer of it is left: for a queue whose workers have ended. */
+  [Symbol.dispose](): void {
     this.#isShutDown = true
     for (const { cancel } of this.#delayed.values()) cancel()
     this.#delayed.clear()
+  }
+
+  /** Takes no more; what is ready is still handed out. Resolves when all of it is done. */
+  shutDown(): Promise<void> {
+    this[Symbol.dispose]()
     if (this.#dirty.size === 0) for (const taker of this.#takers.splice(0)) taker(undefined)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#drained.push(resolve)
@@ -171,8 +190,10 @@ export class WorkQueue<K extends string> {
   }
 
   #begin(key: K): K {
+    const addedMs = this.#dirty.get(key)?.addedMs ?? this.#clock.elapsed()
     this.#dirty.delete(key)
     this.#processing.add(key)
+    this.#observer?.taken(key, this.#clock.elapsed() - addedMs, this.depth)
     return key
   }
 

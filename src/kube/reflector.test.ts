@@ -82,6 +82,12 @@ function changeWords(change: Change<KubeObject>): string {
   ].join(' ')
 }
 
+const secretWith = (hidden: string): object => ({
+  apiVersion: 'meta.k8s.io/v1',
+  kind: 'PartialObjectMetadata',
+  metadata: { name: 'db', namespace: 'shop', uid: 'u', resourceVersion: '5', annotations: { ask: 'true', hidden } },
+})
+
 function scene(
   script: (request: SeenRequest, index: number) => Scripted | Promise<Scripted>,
   options: { watchList?: 'auto' | 'off'; random?: Random } = {},
@@ -124,6 +130,41 @@ test('7.4 a 410 in the stream leads to a list at the last version, a 410 of that
   expect(informer.counts.relists).toEqual({ start: 1, expired: 1 })
 })
 
+describe('a server that answers every list and refuses every watch with 410', () => {
+  const expired = { type: 'ERROR', object: statusOf(410, 'Expired') }
+  const pages: (request: SeenRequest) => Scripted = ({ query }) =>
+    query['watch'] === 'true' ? watchOf([expired]) : listOf(9, [pod('a', 9)])
+  const streams: (request: SeenRequest) => Scripted = ({ query }) =>
+    query['sendInitialEvents'] === 'true' ? watchOf([added(pod('a', 9)), bookmark(9, endOfInitialEvents), expired]) : hanging
+
+  test.each([
+    ['page by page', pages, 'off', 'list'],
+    ['as a stream', streams, 'auto', 'stream'],
+  ] as const)('is listed again later and later: %s', async (_, script, watchList, word) => {
+    const { clock, asked } = scene(script, { watchList })
+    const lists = () => asked().filter(each => each.startsWith(word)).length
+    await clock.advance(60_000)
+    // At once for the first; then after 0.8, 1.6, 3.2, 6.4, 12.8, 25.6 s.
+    expect(lists()).toBe(8)
+    await clock.advance(600_000)
+    expect(lists()).toBeLessThan(50)
+  })
+
+  test('and watched as ever once it allows that', async () => {
+    let isMended = false
+    const { clock, asked } = scene(request =>
+      isMended && request.query['watch'] === 'true' ? watchOf([], 'stay') : pages(request),
+    )
+    await clock.advance(60_000)
+    isMended = true
+    await clock.advance(60_000)
+    const watched = asked().length
+    await clock.advance(60_000)
+    expect(asked()).toHaveLength(watched)
+    expect(asked().at(-1)).toBe('watch 9')
+  })
+})
+
 describe('7.5 a black hole', () => {
   test('is left when the watch is silent for its time and 10 s, and entered again at the last version without a list', async () => {
     const { clock, asked, informer } = scene(inOrder(listOf(5, []), watchOf([], 'stay')))
@@ -149,19 +190,29 @@ describe('7.5 a black hole', () => {
   })
 })
 
-test('7.6 three empty watches at one version are an expiry without words, asked with back-off', async () => {
-  const atMs: number[] = []
-  const { clock, asked } = scene((_, index) => {
-    atMs.push(clock.elapsed())
-    return index === 0 || index === 4 ? listOf(7, []) : watchOf([])
-  })
-  await clock.advance(2400)
-  expect(asked()).toEqual(['list 0 500', 'watch 7', 'watch 7', 'watch 7', 'list 7', 'watch 7'])
-  const [, first = 0, second = 0, third = 0, relist = 0] = atMs
-  expect(second - first).toBe(800)
-  expect(third - second).toBe(1600)
-  expect(relist).toBe(third)
-})
+test.each([
+  [0, 800, 1600],
+  [0.5, 1200, 2400],
+  [0.999, 1599.2, 3198.4],
+])(
+  '7.6 three empty watches at one version are an expiry without words, asked with back-off (chance %d)',
+  async (chance, ...waits) => {
+    const atMs: number[] = []
+    const { clock, asked } = scene(
+      (_, index) => {
+        atMs.push(clock.elapsed())
+        return index === 0 || index === 4 ? listOf(7, []) : watchOf([])
+      },
+      { random: () => chance },
+    )
+    await clock.advance(4800)
+    expect(asked().slice(0, 6)).toEqual(['list 0 500', 'watch 7', 'watch 7', 'watch 7', 'list 7', 'watch 7'])
+    const [, first = 0, second = 0, third = 0, relist = 0] = atMs
+    expect([second - first, third - second]).toEqual(waits.map(wait => expect.closeTo(wait, 6)))
+    expect(relist).toBe(third)
+    expect(atMs.filter(ms => ms < 2400).length).toBeLessThanOrEqual(3)
+  },
+)
 
 describe('7.7 a streaming list', () => {
   test('fills the store at its bookmark and goes on with the same request', async () => {
@@ -347,6 +398,19 @@ describe('shared informers', () => {
     expect(late).toEqual(['ADDED a a 2 initial'])
   })
 
+  test('kinds that are absent do not keep others from their first list while they wait', async () => {
+    const absent = [builtIn.nodes, builtIn.services, builtIn.jobs, builtIn.leases, builtIn.namespaces]
+    const { clock, informers } = scene(({ path, query }) => {
+      if (query['watch'] === 'true') return hanging
+      return absent.some(({ resource }) => path.endsWith(`/${resource}`)) ? refusal(404, 'NotFound') : listOf(3, [])
+    })
+    for (const resource of absent) informers.of(resource)
+    await clock.advance(120_000)
+    const late = informers.of(builtIn.secrets)
+    await clock.advance(1)
+    expect(late.state).toBe('synced')
+  })
+
   test('four lists at once, and none waits for an optional kind that is not there', async () => {
     let open = 0
     let most = 0
@@ -372,6 +436,22 @@ describe('shared informers', () => {
     const waiting = informers.allSynced(stop.signal)
     stop.abort(new Error('not for ever'))
     await expect(waiting).rejects.toThrow('not for ever')
+  })
+
+  test('a streaming list of which only some annotations are read ends with its bookmark', async () => {
+    const end = {
+      type: 'BOOKMARK',
+      object: { kind: 'Secret', metadata: { resourceVersion: '7', annotations: { 'k8s.io/initial-events-end': 'true' } } },
+    }
+    const { clock, informers } = scene(
+      ({ path }) =>
+        path.endsWith('/secrets') ? watchOf([{ type: 'ADDED', object: secretWith('content') }, end], 'stay') : hanging,
+      { watchList: 'auto' },
+    )
+    const secrets = informers.of(builtIn.secrets, { metadataOnly: true, annotations: ['ask'] })
+    await clock.advance(10)
+    expect(secrets.state).toBe('synced')
+    expect(secrets.store.get('shop', 'db')?.metadata.annotations).toEqual({ ask: 'true' })
   })
 
   test('a handler that throws does not stop the others', async () => {
@@ -403,8 +483,9 @@ describe('shared informers', () => {
 
   test.each([
     ['another namespace', { namespace: 'other' }, 0],
-    ['metadata only', { metadataOnly: true }, 0],
-    ['a selector that only the server can tell', { labelSelector: 'a=b' }, 0],
+    ['metadata only', { labelSelector: 'a!=b', metadataOnly: true }, 0],
+    ['a selector that does not take it', { labelSelector: 'a=b' }, 0],
+    ['a selector that takes it', { labelSelector: 'a!=b', fieldSelector: 'metadata.name=new' }, 1],
     ['its own namespace', { namespace: 'shop' }, 1],
   ])('the answer of a write offered to an informer of %s', async (_, scope, size) => {
     const { clock, informers } = scene(({ query }) => (query['watch'] === 'true' ? hanging : listOf(3, [])))

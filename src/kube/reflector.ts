@@ -10,10 +10,17 @@ import { Backoff, reflectorBackoff } from './backoff.ts'
 import { breather } from './breather.ts'
 import type { Clock } from './clock.ts'
 import { ConnectionError } from './connection-error.ts'
+import { InitialObjects } from './initial-objects.ts'
+import type { KnownSpecs } from './known-specs.ts'
 import { type Log, messageOf } from './log.ts'
+import { listNamespace } from './namespace-list.ts'
 import type { KubeObject } from './objects.ts'
+import type { Polling } from './polling.ts'
 import type { Random } from './random.ts'
+import type { ReflectorCounts, RelistReason } from './reflector-counts.ts'
+import { RelistPace } from './relist-pace.ts'
 import { isNewer } from './resource-version.ts'
+import type { RoleNotes } from './role-notes.ts'
 import {
   isExpired,
   isForbidden,
@@ -29,23 +36,33 @@ import type { StreamingLists } from './streaming-lists.ts'
 import { readWatch, type WatchEnd, type WatchRequest } from './watch-session.ts'
 import { WatchDecodeError } from './watch-stream.ts'
 
-type RelistReason = 'start' | 'expired' | 'too_large' | 'empty_watch' | 'decode' | 'error'
-
-interface ReflectorScope {
+export interface ReflectorScope {
   readonly namespace: string | undefined
   readonly labelSelector: string | undefined
   readonly fieldSelector: string | undefined
   readonly metadataOnly: boolean
+  /** Nobody reads them, and nothing else of the kind has their name. */
+  readonly withoutManagedFields: boolean
+  /** The only annotations that are read. */
+  readonly annotations?: readonly string[] | undefined
+  /** Specs as the store keeps them. */
+  readonly knownSpecs?: KnownSpecs | undefined
 }
 
 interface ReflectorOptions<T extends KubeObject> {
   readonly api: ResourceApi<T>
   readonly store: Store<T>
   readonly scope: ReflectorScope
+  /** The version that the store has already; `''` where it is empty. What is listed is at least as new. */
+  readonly from?: string
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
   readonly pageSize: number
+  /** Who wants to know what is there, where it may not be watched; `undefined`: then it counts as denied. */
+  readonly polling?: Polling | undefined
+  /** Where refusals are expected: told there instead of warned of. */
+  readonly roleNotes?: RoleNotes | undefined
   readonly streamingLists: StreamingLists
   /** Waits for a turn among the first lists of the process; dispose it when the list is in. */
   readonly firstListTurn: (signal: AbortSignal) => Promise<Disposable>
@@ -57,10 +74,14 @@ interface ReflectorOptions<T extends KubeObject> {
 export type ReflectorState = 'starting' | 'synced' | 'denied' | 'absent' | 'failing'
 
 const deniedBackoff = { initialMs: 800, capMs: 300_000, resetMs: Number.POSITIVE_INFINITY }
+/** Where refusals are expected the right is seldom given later. */
+const expectedDenialMs = 60_000
 const shortWatchMs = 1000
 const shortWatchLimit = 3
 const internalErrorMs = 60_000
 const reportMs = 60_000
+/** A watch that lasts so long was not refused. */
+const heldWatchMs = 2_000
 
 export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>
@@ -72,15 +93,22 @@ export class Reflector<T extends KubeObject> {
   #position = '0'
   #kind: string | undefined
   #isPaged = false
+  /** Version of the newest list of one namespace: what is listed afterwards is not older. */
+  #partVersion = ''
+  /** Among the first lists of the process, while one is under way. */
+  #turn: Disposable | undefined
   #isSynced = false
   #shortWatches = 0
   #internalErrorsSinceMs: number | undefined
+  readonly #pace: RelistPace
   #reportedSkipMs = Number.NEGATIVE_INFINITY
   #wake = new AbortController()
 
   readonly #relists = new Map<RelistReason, number>()
+  #lists = 0
   readonly #restarts = new Map<string, number>()
   #events = 0
+  #applyMs = 0
   #skipped = 0
   #state: ReflectorState = 'starting'
   #problem: string | undefined
@@ -88,8 +116,11 @@ export class Reflector<T extends KubeObject> {
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options
+    if (options.from !== undefined && options.from !== '') this.#position = options.from
     this.#backoff = new Backoff(options.clock, options.random, reflectorBackoff)
-    this.#deniedBackoff = new Backoff(options.clock, options.random, deniedBackoff)
+    this.#pace = new RelistPace(options.clock, this.#backoff)
+    const denied = options.roleNotes === undefined ? {} : { initialMs: expectedDenialMs }
+    this.#deniedBackoff = new Backoff(options.clock, options.random, { ...deniedBackoff, ...denied })
     this.#lastHeardMs = options.clock.elapsed()
   }
 
@@ -111,6 +142,7 @@ export class Reflector<T extends KubeObject> {
   get counts(): ReflectorCounts {
     return {
       events: this.#events,
+      applyMs: this.#applyMs,
       skipped: this.#skipped,
       relists: Object.fromEntries(this.#relists),
       watchRestarts: Object.fromEntries(this.#restarts),
@@ -127,7 +159,7 @@ export class Reflector<T extends KubeObject> {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        if (this.#relist === undefined) await this.#watch(signal)
+        if (this.#relist === undefined) await (this.#mayWatch ? this.#watch(signal) : this.#poll(signal))
         else await this.#list(this.#relist, signal)
       } catch (error) {
         if (signal.aborted) return
@@ -140,6 +172,10 @@ export class Reflector<T extends KubeObject> {
     }
   }
 
+  get #mayWatch(): boolean {
+    return this.#options.polling?.mayWatch ?? true
+  }
+
   get #resource(): string {
     return this.#options.api.resource.resource
   }
@@ -148,39 +184,49 @@ export class Reflector<T extends KubeObject> {
     const resource = this.#options.api.resource
     // While the first lists take turns; a watch that goes on after its initial events gives its turn back at their end.
     const turn = this.#isSynced ? new DisposableStack() : await this.#options.firstListTurn(signal)
+    this.#turn = turn
+    const { polling, clock } = this.#options
+    const startMs = clock.elapsed()
+    const wanted = polling?.take()
+    const before = this.#lists
     try {
       if (this.#options.streamingLists.isTried(resource, this.#options.clock.elapsed())) {
         const isSettled = await this.#streamList(reason, turn, signal)
         if (isSettled) return
       }
-      await this.#pagedList(reason, signal)
+      await this.#pagedList(reason, wanted === undefined ? this.#leastVersion : '', signal)
+      polling?.listedAll(clock.elapsed() - startMs)
     } finally {
       turn[Symbol.dispose]()
+      if (this.#lists > before) wanted?.told()
+      else wanted?.again()
     }
   }
 
   /** True when it loaded the store, or failed in a way that another form of list would too; false: list page by page. */
   async #streamList(reason: RelistReason, turn: Disposable, signal: AbortSignal): Promise<boolean> {
     const resourceVersion = this.#position === '0' ? '' : this.#position
-    const initial = new Map<string, T>()
+    const initial = new InitialObjects(this.#options.store)
     let isLoaded = false
-    const end = await this.#readWatch({ resourceVersion, sendInitialEvents: true }, signal, {
-      upsert: object => (isLoaded ? this.#options.store.upsert(object) : this.#hold(initial, object)),
-      remove: object => (isLoaded ? this.#options.store.remove(object) : this.#letGo(initial, object)),
-      bookmark: async (version, isEnd) => {
+    const sink = {
+      upsert: (object: T) => (isLoaded ? this.#options.store.upsert(object) : initial.hold(object)),
+      remove: (object: T) => (isLoaded ? this.#options.store.remove(object) : initial.letGo(object)),
+      bookmark: async (version: string, isEnd: boolean) => {
         if (isLoaded || !isEnd) return
         isLoaded = true
-        await this.#replace([...initial.values()], version, reason)
+        await this.#replace(initial.take(), version, reason)
         turn[Symbol.dispose]()
       },
-    })
-    if (isLoaded) {
+    }
+    try {
+      const end = await this.#readWatch({ resourceVersion, sendInitialEvents: true }, signal, sink)
+      if (!isLoaded) return await this.#afterFailedStream(end, resourceVersion, signal)
       this.#position = end.resourceVersion
       await this.#afterWatch(end, signal)
       return true
+    } finally {
+      initial.release()
     }
-    for (const object of initial.values()) this.#options.store.release(object)
-    return this.#afterFailedStream(end, resourceVersion, signal)
   }
 
   async #afterFailedStream(end: WatchEnd, resourceVersion: string, signal: AbortSignal): Promise<boolean> {
@@ -201,9 +247,13 @@ export class Reflector<T extends KubeObject> {
     return false
   }
 
-  async #pagedList(reason: RelistReason, signal: AbortSignal): Promise<void> {
+  get #leastVersion(): string {
+    const isPassed = this.#position !== '' && isNewer(this.#partVersion, this.#position)
+    return isPassed ? this.#partVersion : this.#position
+  }
+
+  async #pagedList(reason: RelistReason, resourceVersion: string, signal: AbortSignal): Promise<void> {
     const { api, scope, store, pageSize } = this.#options
-    const resourceVersion = this.#position
     const isLimited = this.#isPaged || resourceVersion === '' || resourceVersion === '0'
     const objects: T[] = []
     let token: string | undefined
@@ -235,22 +285,26 @@ export class Reflector<T extends KubeObject> {
         return
       }
     } catch (error) {
+      if (!isComplete) for (const object of objects.splice(0)) store.release(object)
       signal.throwIfAborted()
-      if (!isComplete) for (const object of objects) store.release(object)
-      else throw error
+      if (isComplete) throw error
       await this.#afterFailedList(error, resourceVersion, signal)
     }
   }
 
   async #afterFailedList(error: unknown, resourceVersion: string, signal: AbortSignal): Promise<void> {
     const isGone = isExpired(error) || isTooLargeResourceVersion(error)
-    if (isGone && resourceVersion !== '') this.#position = ''
-    else await this.#fail(error, signal)
+    if (isGone && resourceVersion !== '') {
+      this.#position = ''
+      this.#partVersion = ''
+    } else await this.#fail(error, signal)
   }
 
   async #replace(objects: readonly T[], resourceVersion: string, reason: RelistReason): Promise<void> {
     const { store, log, clock } = this.#options
     count(this.#relists, reason)
+    this.#lists++
+    this.#pace.listed()
     if (isNewer(store.resourceVersion, resourceVersion)) {
       log.warn({ resource: this.#resource, from: store.resourceVersion, to: resourceVersion }, 'resourceVersion went backwards')
     }
@@ -266,12 +320,13 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { store } = this.#options
+    const { store, clock, polling } = this.#options
+    const cancel = polling?.isOn === true ? clock.schedule(heldWatchMs, () => polling.end()) : () => undefined
     const end = await this.#readWatch({ resourceVersion: this.#position, sendInitialEvents: false }, signal, {
       upsert: object => store.upsert(object),
       remove: object => store.remove(object),
       bookmark: () => undefined,
-    })
+    }).finally(cancel)
     this.#position = end.resourceVersion
     await this.#afterWatch(end, signal)
   }
@@ -287,6 +342,7 @@ export class Reflector<T extends KubeObject> {
       this.#events++
       this.#setWell()
       apply(object)
+      this.#applyMs += clock.elapsed() - this.#lastHeardMs
     }
     const options = {
       api,
@@ -308,17 +364,6 @@ export class Reflector<T extends KubeObject> {
       },
     }
     return readWatch(options, signal)
-  }
-
-  #hold(initial: Map<string, T>, object: T): void {
-    this.#letGo(initial, object)
-    initial.set(keyOf(object), this.#options.store.project(object))
-  }
-
-  #letGo(initial: Map<string, T>, object: T): void {
-    const held = initial.get(keyOf(object))
-    if (held !== undefined) this.#options.store.release(held)
-    initial.delete(keyOf(object))
   }
 
   #skip(type: string, kind: string): void {
@@ -349,8 +394,10 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #afterFailedWatch(error: unknown, wasUseful: boolean, signal: AbortSignal): Promise<void> {
-    if (isExpired(error)) this.#relist = 'expired'
-    else if (isTooLargeResourceVersion(error)) this.#relist = 'too_large'
+    const { polling } = this.#options
+    if (polling !== undefined && this.#isSynced && isForbidden(error)) await this.#poll(signal)
+    else if (isExpired(error)) await this.#listAnew('expired', signal)
+    else if (isTooLargeResourceVersion(error)) await this.#listAnew('too_large', signal)
     else if (isInternalError(error)) await this.#afterInternalError(error, signal)
     else if (error instanceof WatchDecodeError) {
       this.#relist = 'decode'
@@ -362,6 +409,38 @@ export class Reflector<T extends KubeObject> {
     } else if (!wasUseful || isRefused(error)) await this.#fail(error, signal)
   }
 
+  async #listAnew(reason: RelistReason, signal: AbortSignal): Promise<void> {
+    this.#relist = reason
+    const delayMs = this.#pace.expired()
+    if (delayMs > 0) await this.#pause(delayMs, signal)
+  }
+
+  /** Listing is allowed and watching is not: namespaces are listed when they are wanted, and everything after a while. */
+  async #poll(signal: AbortSignal): Promise<void> {
+    const { polling, roleNotes, clock } = this.#options
+    if (polling === undefined) return
+    if (this.#mayWatch && polling.begin()) roleNotes?.note('unwatched', this.#resource)
+    for (;;) {
+      const wanted = await polling.next((delayMs, until) => this.#pause(delayMs, until), signal)
+      if (wanted?.namespaces === undefined) break
+      const startMs = clock.elapsed()
+      try {
+        for (const namespace of wanted.namespaces) {
+          const version = await listNamespace(this.#options, namespace, signal)
+          if (this.#partVersion === '' || isNewer(version, this.#partVersion)) this.#partVersion = version
+        }
+        this.#setWell()
+        wanted.told()
+        polling.listedPart(clock.elapsed() - startMs)
+      } catch (error) {
+        wanted.again()
+        signal.throwIfAborted()
+        await this.#fail(error, signal)
+      }
+    }
+    this.#relist = 'poll'
+  }
+
   /** Tried again at once, but not more than once a second, for a minute; then with back-off. */
   async #afterInternalError(error: unknown, signal: AbortSignal): Promise<void> {
     const nowMs = this.#options.clock.elapsed()
@@ -371,7 +450,7 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #fail(error: unknown, signal: AbortSignal): Promise<void> {
-    const { log } = this.#options
+    const { log, roleNotes } = this.#options
     const isDenied = isForbidden(error)
     const isAbsent = isNotFound(error)
     this.#state = isDenied ? 'denied' : isAbsent ? 'absent' : 'failing'
@@ -380,9 +459,12 @@ export class Reflector<T extends KubeObject> {
       const facts = { resource: this.#resource, state: this.#state, why: problem }
       // A kind that nobody serves is no trouble: most clusters lack some that are asked for.
       if (isAbsent) log.info(facts, 'kind is not served, looked for again now and then')
+      else if (isDenied && roleNotes !== undefined) roleNotes.note('unread', this.#resource)
       else log.warn(facts, 'watch or list did not work')
     }
     this.#problem = problem
+    // What may not be read is not there, and nobody waits for it.
+    if (isDenied || isAbsent) this.#options.polling?.end()
     await this.#pause(isDenied || isAbsent ? this.#deniedBackoff.nextMs() : this.#backoff.nextMs(), signal)
   }
 
@@ -396,6 +478,8 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    // Whoever waits does not list: kinds that are absent would keep the others from their first lists.
+    this.#turn?.[Symbol.dispose]()
     const wake = this.#wake.signal
     try {
       await this.#options.clock.after(delayMs, AbortSignal.any([signal, wake]))
@@ -405,20 +489,8 @@ export class Reflector<T extends KubeObject> {
   }
 }
 
-export interface ReflectorCounts {
-  readonly events: number
-  readonly skipped: number
-  readonly relists: Readonly<Partial<Record<RelistReason, number>>>
-  /** By how the watch ended: `closed`, `idle`, `failed`. */
-  readonly watchRestarts: Readonly<Record<string, number>>
-}
-
 function isRefused(error: unknown): boolean {
   return error instanceof ConnectionError && error.code === 'ECONNREFUSED'
-}
-
-function keyOf(object: KubeObject): string {
-  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`
 }
 
 function count<K>(counts: Map<K, number>, key: K): void {

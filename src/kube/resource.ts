@@ -42,6 +42,24 @@ export function resourceKey(resource: Pick<GroupVersionResource, 'group' | 'reso
   return resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`
 }
 
+/** Built-in kinds that lie in no namespace, and ours: who may read some namespaces only may not watch them. */
+const clusterScoped: ReadonlySet<string> = new Set([
+  ...['nodes', 'namespaces', 'persistentvolumes', 'storageclasses.storage.k8s.io', 'csinodes.storage.k8s.io'],
+  ...['csidrivers.storage.k8s.io', 'volumeattachments.storage.k8s.io', 'priorityclasses.scheduling.k8s.io'],
+  ...['customresourcedefinitions.apiextensions.k8s.io', 'clusterroles.rbac.authorization.k8s.io'],
+  ...['clusterrolebindings.rbac.authorization.k8s.io', 'mutatingwebhookconfigurations.admissionregistration.k8s.io'],
+  ...[
+    'validatingwebhookconfigurations.admissionregistration.k8s.io',
+    'rebalancepolicies.ballast.dev',
+    'rebalanceplans.ballast.dev',
+  ],
+])
+
+/** Whether objects of `resource` lie in no namespace, as far as its name tells. */
+export function isClusterScoped(resource: Pick<GroupVersionResource, 'group' | 'resource'>): boolean {
+  return clusterScoped.has(resourceKey(resource))
+}
+
 function resources<const Names extends readonly string[]>(
   apiVersion: string,
   names: Names,

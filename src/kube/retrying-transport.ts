@@ -7,10 +7,19 @@ import type { Log } from './log.ts'
 import { type BucketOptions, RequestBucket } from './request-bucket.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
+/** Told what becomes of requests before they are sent. */
+export interface RequestObserver {
+  /** It waited so long for the client's own limit. */
+  admitted(request: TransportRequest, waitedMs: number): void
+  /** It is sent again after an answer of this code, `<error>` where none came. */
+  repeated(request: TransportRequest, code: string): void
+}
+
 interface RetryOptions {
   readonly clock: Clock
   readonly log: Log
   readonly bucket: BucketOptions
+  readonly observer?: RequestObserver | undefined
 }
 
 /** How often one request is repeated at most. */
@@ -18,6 +27,8 @@ const retryLimit = 10
 
 const afterBrokenConnectionMs = 1000
 const slowWaitMs = 1000
+/** Which of the server's queues was full: the UID of a FlowSchema. */
+const flowSchemaHeader = 'x-kubernetes-pf-flowschema-uid'
 
 /** `inner` with retries and the bucket; closing it closes `inner`. */
 export function retryingTransport(inner: Transport, options: RetryOptions): Transport {
@@ -27,6 +38,7 @@ export function retryingTransport(inner: Transport, options: RetryOptions): Tran
     const startMs = options.clock.elapsed()
     await bucket.take(request.priority, request.signal)
     const waitedMs = options.clock.elapsed() - startMs
+    options.observer?.admitted(request, waitedMs)
     if (waitedMs > slowWaitMs) options.log.info({ waitedMs, path: request.path }, 'request waited for the client bucket')
   }
 
@@ -39,8 +51,12 @@ export function retryingTransport(inner: Transport, options: RetryOptions): Tran
     for (let attempt = 0; ; attempt++) {
       await admitted(request)
       let waitMs: number | undefined
+      let code = '<error>'
       try {
         const answer = await send()
+        code = String(answer.status)
+        if (answer.status === 429)
+          options.log.debug({ path: request.path, flowSchema: answer.headers[flowSchemaHeader] }, 'throttled')
         waitMs = retryAfterMs(answer.status, answer.headers, options.clock.now())
         if (waitMs === undefined || !isRepeated || attempt >= retryLimit) return answer
         await discard(answer)
@@ -50,6 +66,7 @@ export function retryingTransport(inner: Transport, options: RetryOptions): Tran
         waitMs = afterBrokenConnectionMs
       }
       options.log.debug({ path: request.path, waitMs, attempt }, 'request is repeated')
+      options.observer?.repeated(request, code)
       await options.clock.after(waitMs, request.signal)
     }
   }

@@ -16,6 +16,14 @@ export function checkAgainst<T extends z.ZodType>(
   return { ok: false, problems: result.error.issues.flatMap(issue => problemsOf(issue, { schema, value, where, base: [] })) }
 }
 
+const privateAddresses = new WeakSet<z.ZodType>()
+
+/** Marks a schema of addresses: of a bad one only scheme and host are told, because the rest is often the secret. */
+export function privateAddress<T extends z.ZodType>(schema: T): T {
+  privateAddresses.add(schema)
+  return schema
+}
+
 type Issue = z.core.$ZodIssue
 
 interface Subject {
@@ -30,7 +38,7 @@ function problemsOf(issue: Issue, subject: Subject): readonly Problem[] {
   const path = [...subject.base, ...issue.path]
   const where = [subject.where, pathText(path)].filter(text => text !== '').join(': ')
   const given = valueAt(subject.value, path)
-  const found = given === undefined ? 'nothing' : textOf(given)
+  const found = foundText(given, schemaAt(subject.schema, path))
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(subject.schema, path)
     return issue.keys.map(key => ({ code: 'unknown-key', where, found: key, expected: expectedKey(key, known) }))
@@ -102,16 +110,34 @@ function textOf(value: unknown): string {
   return JSON.stringify(value) ?? String(value)
 }
 
+function foundText(given: unknown, schema: unknown): string {
+  if (given === undefined) return 'nothing'
+  if (schema instanceof z.ZodType && privateAddresses.has(schema)) return shownAddress(given)
+  return typeof given === 'string' ? given : textOf(given)
+}
+
+function shownAddress(given: unknown): string {
+  const text = typeof given === 'string' ? given : textOf(given)
+  const url = URL.parse(text)
+  return url === null || url.host === '' ? `${text.length} characters that are not shown` : `${url.protocol}//${url.host}/…`
+}
+
 /** The keys that the object at `path` may have; none where that is no object, or one of a union. */
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  const at = schemaAt(schema, path)
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : []
+}
+
+/** The schema of what is at `path`; `undefined` inside of unions, and where nothing is to be. */
+function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): unknown {
   let at: unknown = unwrapped(schema)
   for (const step of path) {
     if (at instanceof z.ZodObject) at = unwrapped(at.shape[String(step)])
     else if (at instanceof z.ZodArray) at = unwrapped(at.element)
     else if (at instanceof z.ZodRecord) at = unwrapped(at.valueType)
-    else return []
+    else return undefined
   }
-  return at instanceof z.ZodObject ? Object.keys(at.shape) : []
+  return at
 }
 
 /** The schema inside of defaults, optionals and pipes. */

@@ -1,6 +1,8 @@
 // `Status` objects: what an API server answers when it refuses. The client reads them into StatusError; the twin and the
 // aggregated API build them with the functions at the end, in the words of apimachinery's `api/errors`.
 
+import { goQuote } from './field-error.ts'
+
 interface StatusCause {
   readonly reason?: string
   readonly message?: string
@@ -243,7 +245,7 @@ export function forbidden(subject: Subject, name: string, why: string): StatusEr
 /** `errors` is the joined text of the causes (`a` alone, `[a, b]` for several); `kind` stands where others have the resource. */
 export function invalid(kind: string, group: string, name: string, errors: string, causes: readonly StatusCause[]): StatusError {
   const subject = { group, resource: kind }
-  const message = `${qualified(subject)} "${name}" is invalid: ${errors}`
+  const message = `${qualified(subject)} ${goQuote(name)} is invalid: ${errors}`
   return new StatusError(statusBody(422, message, 'Invalid', { ...detailsOf(subject, name), causes }))
 }
 
@@ -262,7 +264,11 @@ export function expired(message: string): StatusError {
 
 export function tooManyRequests(message: string, retryAfterSeconds: number, causes: readonly StatusCause[] = []): StatusError {
   return new StatusError(
-    statusBody(429, message, 'TooManyRequests', { ...(causes.length === 0 ? {} : { causes }), retryAfterSeconds }),
+    statusBody(429, message, 'TooManyRequests', {
+      ...(causes.length === 0 ? {} : { causes }),
+      // As on the wire: no seconds are left out.
+      ...(retryAfterSeconds === 0 ? {} : { retryAfterSeconds }),
+    }),
   )
 }
 

@@ -333,10 +333,72 @@ describe('7.28 projection', () => {
     )
   })
 
-  test('managed fields and the last applied configuration are dropped, nothing else', () => {
+  test('of a Deployment it is kept who wrote template and replicas', () => {
+    const entry = (manager: string, fields: Readonly<Record<string, unknown>>) =>
+      ({ manager, operation: 'Update', apiVersion: 'apps/v1', fieldsType: 'FieldsV1', fieldsV1: fields }) as const
+    const stored = sharingProjection<KubeObject>(new SharedParts()).project({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: {
+        name: 'cart',
+        managedFields: [
+          entry('kubectl-scale', { 'f:spec': { 'f:replicas': {}, 'f:paused': {} } }),
+          entry('flux', { 'f:spec': { 'f:template': { 'f:spec': { 'f:containers': {} } } } }),
+          entry('kube-controller-manager', { 'f:status': {} }),
+        ],
+      },
+    })
+    expect(stored.metadata.managedFields).toEqual([
+      entry('kubectl-scale', { 'f:spec': { 'f:replicas': {} } }),
+      entry('flux', { 'f:spec': { 'f:template': {} } }),
+    ])
+  })
+
+  test.each([
+    ['that has pods', { replicas: 2 }, 1],
+    ['of an earlier revision', { replicas: 0 }, 0],
+  ])('of a ReplicaSet %s: who gave it its size is kept while it has one', (_name, spec, kept) => {
+    const entry = {
+      manager: 'kube-controller-manager',
+      operation: 'Update',
+      apiVersion: 'apps/v1',
+      fieldsType: 'FieldsV1',
+    } as const
+    const managedFields = [{ ...entry, fieldsV1: { 'f:spec': { 'f:replicas': {} } } }]
+    const projection = sharingProjection<KubeObject>(new SharedParts())
+    const stored = projection.project({
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      metadata: { name: 'cart-1', managedFields },
+      spec,
+    })
+    expect(stored.metadata.managedFields ?? []).toEqual(managedFields.slice(0, kept))
+  })
+
+  test('of other kinds managed fields are dropped, and the last applied configuration; nothing else', () => {
     const stored = sharingProjection<Pod>(new SharedParts()).project(replica(1))
     const { managedFields, annotations, ...metadata } = replica(1).metadata
     expect(stored).toEqual({ ...replica(1), metadata: { ...metadata, annotations: { kept: 'yes' } } })
     expect(Object.isFrozen(stored.metadata.labels)).toBe(true)
+  })
+
+  test('of the status of containers everything is kept but what only tells them apart', () => {
+    const kept = {
+      name: 'main',
+      restartCount: 3,
+      lastState: { terminated: { reason: 'OOMKilled' } },
+      resources: { requests: { cpu: '1' } },
+    }
+    const identity = { containerID: 'containerd://1', imageID: 'sha256:2', volumeMounts: [{ name: 'kube-api-access-x7k2p' }] }
+    const status = (container: object) => ({
+      phase: 'Running',
+      containerStatuses: [container],
+      initContainerStatuses: [container],
+    })
+    const projection = sharingProjection<KubeObject>(new SharedParts())
+    const stored = projection.project(pod('a', '1', 1, { status: status({ ...kept, ...identity }) }))
+    expect(stored).toEqual(pod('a', '1', 1, { status: status(kept) }))
+    const other = { ...pod('a', '1', 1), kind: 'Deployment', status: status({ ...kept, ...identity }) }
+    expect(projection.project(other)).toEqual(other)
   })
 })

@@ -15,6 +15,8 @@ export interface Change<T extends KubeObject> {
   readonly initial: boolean
   /** It is gone but its end was not seen: `object` is the last known state. */
   readonly finalStateUnknown: boolean
+  /** Nothing happened: somebody needed more fields, and this is the same state with them. */
+  readonly resync?: true
 }
 
 /** `name → values under which the object is found`. */
@@ -42,7 +44,8 @@ interface StoreOptions<T extends KubeObject> {
 
 interface Index<T extends KubeObject> {
   readonly valuesOf: IndexFunction<T>
-  readonly objects: Map<string, Set<T>>
+  /** By value, then by identity: an object that changed and not its values takes the place of the one before. */
+  readonly objects: Map<string, Map<string, T>>
 }
 
 /** For how long an own write may stand against an older list. */
@@ -55,13 +58,22 @@ const noNamespace = ''
 /** The index of pods by `spec.nodeName`, and of anything by its controlling owner's UID: always there. */
 const standardIndexes: readonly [string, IndexFunction<KubeObject>][] = [
   ['node', object => nodeNameOf(object)],
-  ['owner', object => (object.metadata.ownerReferences ?? []).filter(owner => owner.controller === true).map(owner => owner.uid)],
+  ['owner', object => ownersOf(object)],
 ]
 
-function nodeNameOf(object: KubeObject): string[] {
+const none: readonly string[] = []
+
+function ownersOf({ metadata: { ownerReferences = [] } }: KubeObject): readonly string[] {
+  const [first] = ownerReferences
+  if (first === undefined) return none
+  if (ownerReferences.length === 1) return first.controller === true ? [first.uid] : none
+  return ownerReferences.filter(owner => owner.controller === true).map(owner => owner.uid)
+}
+
+function nodeNameOf(object: KubeObject): readonly string[] {
   const spec = object['spec']
-  if (typeof spec !== 'object' || spec === null || !('nodeName' in spec)) return []
-  return typeof spec.nodeName === 'string' && spec.nodeName !== '' ? [spec.nodeName] : []
+  if (typeof spec !== 'object' || spec === null || !('nodeName' in spec)) return none
+  return typeof spec.nodeName === 'string' && spec.nodeName !== '' ? [spec.nodeName] : none
 }
 
 export class Store<T extends KubeObject> implements ObjectReader<T> {
@@ -71,12 +83,16 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
   readonly #indexes = new Map<string, Index<T>>()
   /** Objects that came from own writes, and when. */
   readonly #observed = new Map<T, number>()
+  /** Objects that were stored with fewer fields than are wanted now. */
+  readonly #narrow = new Set<T>()
+  #projection: Projection<T>
   #size = 0
   #resourceVersion = ''
   #isLoaded = false
 
   constructor(options: StoreOptions<T>) {
     this.#options = options
+    this.#projection = options.projection
     for (const [name, valuesOf] of standardIndexes) this.addIndex(name, valuesOf)
   }
 
@@ -104,28 +120,34 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
   *byIndex(name: string, value: string): IterableIterator<T> {
     const index = this.#indexes.get(name)
     if (index === undefined) throw new RangeError(`there is no index ${JSON.stringify(name)}`)
-    yield* index.objects.get(value) ?? []
+    yield* index.objects.get(value)?.values() ?? []
   }
 
   addIndex(name: string, valuesOf: IndexFunction<T>): void {
     const index: Index<T> = { valuesOf, objects: new Map() }
     this.#indexes.set(name, index)
-    for (const object of this.list()) addTo(index, object)
+    for (const object of this.list()) addTo(index, object, index.valuesOf(object))
   }
 
   /** The stored form of an object from the wire; what is not given to `replace` afterwards is given to `release`. */
   project(object: T): T {
-    return this.#options.projection.project(object)
+    return this.#projection.project(object, this.#find(object))
   }
 
   release(object: T): void {
-    this.#options.projection.release(object)
+    this.#projection.release(object)
+  }
+
+  /** Objects that come are stored in this form from now on, and those that are there when they come again, changed or not. */
+  widen(projection: Projection<T>): void {
+    this.#projection = projection
+    for (const object of this.list()) this.#narrow.add(object)
   }
 
   /** ADDED or MODIFIED came. What is not newer than what is known is dropped: a replay. */
   upsert(object: T): void {
     const known = this.#find(object)
-    if (known === undefined ? this.#isPassed(object) : !isReplacement(object, known)) return
+    if (known === undefined ? this.#isPassed(object) : !isReplacement(object, known) && !this.#isNarrower(known, object)) return
     this.#put(this.project(object), known)
   }
 
@@ -135,6 +157,8 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
     if (known === undefined) return
     const isSame = known.metadata.uid === object.metadata.uid
     if (!isSame && !isNewer(object.metadata.resourceVersion, known.metadata.resourceVersion)) return
+    // It left the selection and came back by our own write, of which the watch has yet to tell.
+    if (isSame && this.#observed.has(known) && isNewer(known.metadata.resourceVersion, object.metadata.resourceVersion)) return
     this.#drop(known, isSame ? this.#projectOnce(object) : known, !isSame)
   }
 
@@ -156,20 +180,24 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
     for (const _ of this.replaceInSteps(objects, resourceVersion));
   }
 
-  /** `replace` for big collections: the loop may turn at each step. The store is at `resourceVersion` after the last. */
-  *replaceInSteps(objects: readonly T[], resourceVersion: string): Generator<void> {
+  /**
+   * `replace` for big collections: the loop may turn at each step. The store is at `resourceVersion` after the last; not so where the truth
+   * is that of one `namespace` only.
+   */
+  *replaceInSteps(objects: readonly T[], resourceVersion: string, namespace?: string): Generator<void> {
     const listed = new Set<T>()
     let step = 0
     for (const object of objects) {
       listed.add(this.#replaceOne(object))
       if (++step % stepSize === 0) yield
     }
-    for (const object of [...this.list()]) {
+    for (const object of [...this.list(namespace)]) {
       if (++step % stepSize === 0) yield
       if (listed.has(object) || this.#find(object) !== object) continue
       if (this.#isFresh(object) && isNewer(object.metadata.resourceVersion, resourceVersion)) continue
       this.#drop(object, object, true)
     }
+    if (namespace !== undefined) return
     this.#resourceVersion = resourceVersion
     this.#isLoaded = true
     this.#forgetStaleWrites()
@@ -183,16 +211,19 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
   #replaceOne(object: T): T {
     const known = this.#find(object)
     if (known !== undefined) {
-      const isUnchanged =
-        known.metadata.uid === object.metadata.uid && known.metadata.resourceVersion === object.metadata.resourceVersion
+      const isWhole = isSameState(known, object) && !this.#narrow.has(known)
       const isOurs = this.#isFresh(known) && isNewer(known.metadata.resourceVersion, object.metadata.resourceVersion)
-      if (isUnchanged || isOurs) {
+      if (isWhole || isOurs) {
         this.release(object)
         return known
       }
     }
     this.#put(object, known)
     return object
+  }
+
+  #isNarrower(known: T, object: T): boolean {
+    return this.#narrow.has(known) && isSameState(known, object)
   }
 
   /** Whether the watch has told all there is to tell up to this object's version: where it is not known, it was deleted since. */
@@ -227,7 +258,7 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
       this.#put(object, undefined)
       return
     }
-    if (known !== undefined) this.#unlink(known)
+    if (known !== undefined) this.#forget(known)
     const namespace = object.metadata.namespace ?? noNamespace
     let objects = this.#objects.get(namespace)
     if (objects === undefined) {
@@ -236,10 +267,12 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
     }
     objects.set(object.metadata.name, object)
     if (object.metadata.uid !== undefined) this.#uids.set(object.metadata.uid, object)
-    for (const index of this.#indexes.values()) addTo(index, object)
+    for (const index of this.#indexes.values()) moveIn(index, known, object)
     if (known === undefined) this.#size++
     else this.release(known)
-    this.#tell({ type: known === undefined ? 'ADDED' : 'MODIFIED', object, previous: known, finalStateUnknown: false })
+    const type = known === undefined ? 'ADDED' : 'MODIFIED'
+    const resync = known !== undefined && isSameState(known, object) ? { resync: true as const } : {}
+    this.#tell({ type, object, previous: known, finalStateUnknown: false, ...resync })
   }
 
   #drop(known: T, told: T, finalStateUnknown: boolean): void {
@@ -254,14 +287,24 @@ export class Store<T extends KubeObject> implements ObjectReader<T> {
   }
 
   #unlink(known: T): void {
-    this.#observed.delete(known)
+    this.#forget(known)
     if (known.metadata.uid !== undefined) this.#uids.delete(known.metadata.uid)
-    for (const index of this.#indexes.values()) removeFrom(index, known)
+    for (const index of this.#indexes.values()) removeFrom(index, known, index.valuesOf(known))
+  }
+
+  /** What was noted of this very state. */
+  #forget(known: T): void {
+    if (this.#observed.size > 0) this.#observed.delete(known)
+    if (this.#narrow.size > 0) this.#narrow.delete(known)
   }
 
   #tell(change: Omit<Change<T>, 'initial'>): void {
     this.#options.onChange({ ...change, initial: !this.#isLoaded })
   }
+}
+
+function isSameState(one: KubeObject, other: KubeObject): boolean {
+  return one.metadata.uid === other.metadata.uid && one.metadata.resourceVersion === other.metadata.resourceVersion
 }
 
 /** Whether an event's object takes the place of the stored one: newer, or of an order that cannot be told and not the same. */
@@ -273,18 +316,33 @@ function isReplacement(object: KubeObject, known: KubeObject): boolean {
   )
 }
 
-function addTo<T extends KubeObject>(index: Index<T>, object: T): void {
-  for (const value of index.valuesOf(object)) {
+/** Files `object` in place of `known`, which has its name and identity. */
+function moveIn<T extends KubeObject>(index: Index<T>, known: T | undefined, object: T): void {
+  const values = index.valuesOf(object)
+  const before = known === undefined ? none : index.valuesOf(known)
+  const isSame = before.length === values.length && before.every((value, at) => value === values[at])
+  if (known !== undefined && !isSame) removeFrom(index, known, before)
+  addTo(index, object, values)
+}
+
+function identityOf({ metadata: { uid, namespace, name } }: KubeObject): string {
+  return uid ?? `${namespace ?? noNamespace}/${name}`
+}
+
+function addTo<T extends KubeObject>(index: Index<T>, object: T, values: readonly string[]): void {
+  const identity = identityOf(object)
+  for (const value of values) {
     const objects = index.objects.get(value)
-    if (objects === undefined) index.objects.set(value, new Set([object]))
-    else objects.add(object)
+    if (objects === undefined) index.objects.set(value, new Map([[identity, object]]))
+    else objects.set(identity, object)
   }
 }
 
-function removeFrom<T extends KubeObject>(index: Index<T>, object: T): void {
-  for (const value of index.valuesOf(object)) {
+function removeFrom<T extends KubeObject>(index: Index<T>, object: T, values: readonly string[]): void {
+  const identity = identityOf(object)
+  for (const value of values) {
     const objects = index.objects.get(value)
-    objects?.delete(object)
+    objects?.delete(identity)
     if (objects?.size === 0) index.objects.delete(value)
   }
 }

@@ -14,6 +14,8 @@ export interface TransportRequest {
   readonly timeoutMs?: number
   /** Which pool and which place in the client's bucket: leases and watches are never throttled. */
   readonly priority?: 'lease' | 'watch' | 'effect' | 'status' | 'event'
+  /** The answer may hold secrets: of a stream nothing keeps a copy, and whoever reads it overwrites the chunks. */
+  readonly isSecret?: boolean
   readonly signal: AbortSignal
 }
 

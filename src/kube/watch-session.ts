@@ -1,8 +1,10 @@
 // One watch connection read to its end: events go to the sink, silence ends it, and how it ended is a value.
 import type { ResourceApi } from './api.ts'
 import type { Cancel, Clock } from './clock.ts'
+import type { KnownSpecs } from './known-specs.ts'
 import type { KubeObject } from './objects.ts'
 import type { Random } from './random.ts'
+import { isNewer } from './resource-version.ts'
 
 interface WatchSink<T extends KubeObject> {
   upsert(object: T): void
@@ -20,6 +22,9 @@ export interface WatchRequest {
   readonly labelSelector: string | undefined
   readonly fieldSelector: string | undefined
   readonly metadataOnly: boolean
+  readonly withoutManagedFields: boolean
+  readonly knownSpecs?: KnownSpecs | undefined
+  readonly annotations?: readonly string[] | undefined
   readonly resourceVersion: string
   /** Ask for the present objects as events first. */
   readonly sendInitialEvents: boolean
@@ -40,6 +45,8 @@ export interface WatchEnd {
 /** Servers are asked to end watches after 5 to 10 minutes, each at its own time. */
 const shortestWatchSeconds = 300
 const watchSpreadSeconds = 300
+/** No watch is asked to last longer. */
+export const watchEndSeconds = shortestWatchSeconds + watchSpreadSeconds
 /** How much longer than asked the connection may be silent. */
 const graceMs = 10_000
 /** With bookmarks about each minute three missed ones are silence. */
@@ -90,16 +97,20 @@ class WatchSession<T extends KubeObject> {
 
   async read(signal: AbortSignal): Promise<WatchEnd> {
     const { kind, ...request } = this.#options.request
-    const { sendInitialEvents, ...plain } = request
+    const { sendInitialEvents, annotations, ...plain } = request
     this.#armGuard()
     try {
       const events = this.#options.api.watch({
         ...plain,
+        // Where only some annotations are read, the server's own word is among them.
+        ...(annotations === undefined ? {} : { annotations: [...annotations, endOfInitialEvents] }),
         ...(sendInitialEvents ? { sendInitialEvents, resourceVersionMatch: 'NotOlderThan' as const } : {}),
         timeoutSeconds: this.#timeoutSeconds,
         signal: AbortSignal.any([signal, this.#silence.signal]),
       })
       for await (const { type, object } of events) {
+        // What was parsed for readers of fewer fields than are wanted now is told by the next watch.
+        signal.throwIfAborted()
         const more = this.#take(type, object)
         if (more !== undefined) await more
       }
@@ -162,7 +173,8 @@ class WatchSession<T extends KubeObject> {
   }
 
   #advance(version: string): void {
-    if (this.#isSynthetic) return
+    // An event that is told again is no way back.
+    if (this.#isSynthetic || isNewer(this.#resourceVersion, version)) return
     this.#resourceVersion = version
     this.#options.sink.advance(version)
   }

@@ -1,4 +1,6 @@
 // A watch's body: one JSON event a line, split over raw buffers.
+
+import { type ParseOptions, parseObjectText } from './object-text.ts'
 import type { KubeObject } from './objects.ts'
 import { isStatus, StatusError } from './status.ts'
 
@@ -16,37 +18,52 @@ export class WatchDecodeError extends Error {
 const lineLimitBytes = 16 * 1024 * 1024
 const newline = 10
 
-/** Lines of a byte stream, without their ends; a last line without an end is not yielded. @throws WatchDecodeError for a line over 16 MiB. */
-async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let carried: Uint8Array[] = []
-  let carriedBytes = 0
-  for await (const chunk of chunks) {
+/** Lines of a byte stream, without their ends; a last line without an end is none. */
+class Lines {
+  #carried: Uint8Array[] = []
+  #carriedBytes = 0
+  readonly #overwrites: boolean
+
+  /** With `overwrites`, bytes that were copied are overwritten where they came. */
+  constructor(overwrites: boolean) {
+    this.#overwrites = overwrites
+  }
+
+  /** Those that are whole with this chunk. @throws WatchDecodeError for a line over 16 MiB */
+  push(chunk: Uint8Array): readonly Uint8Array[] {
+    const lines: Uint8Array[] = []
     let start = 0
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       const piece = chunk.subarray(start, end)
       start = end + 1
-      if (carriedBytes > 0) {
-        yield Buffer.concat([...carried, piece])
-        carried = []
-        carriedBytes = 0
-      } else if (piece.length > 0) yield piece
+      if (this.#carriedBytes > 0) {
+        lines.push(Buffer.concat([...this.#carried, piece]))
+        if (this.#overwrites) for (const copied of [...this.#carried, piece]) copied.fill(0)
+        this.#carried = []
+        this.#carriedBytes = 0
+      } else if (piece.length > 0) lines.push(piece)
     }
-    if (start === chunk.length) continue
-    carried.push(chunk.subarray(start))
-    carriedBytes += chunk.length - start
-    if (carriedBytes > lineLimitBytes) throw new WatchDecodeError(`a watch line is longer than ${lineLimitBytes} bytes`)
+    if (start === chunk.length) return lines
+    this.#carried.push(chunk.subarray(start))
+    this.#carriedBytes += chunk.length - start
+    if (this.#carriedBytes > lineLimitBytes) throw new WatchDecodeError(`a watch line is longer than ${lineLimitBytes} bytes`)
+    return lines
   }
 }
 
 /** Events of a watch's body. @throws StatusError for an ERROR event; WatchDecodeError for a line that is no event. */
-export async function* eventsOf<T extends KubeObject>(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<WatchEvent<T>> {
-  for await (const line of linesOf(chunks)) yield parseEvent<T>(line)
+export async function* eventsOf<T extends KubeObject>(
+  chunks: AsyncIterable<Uint8Array>,
+  options: ParseOptions = {},
+): AsyncGenerator<WatchEvent<T>> {
+  const lines = new Lines(options.annotations !== undefined)
+  for await (const chunk of chunks) for (const line of lines.push(chunk)) yield parseEvent<T>(line, options)
 }
 
-function parseEvent<T extends KubeObject>(line: Uint8Array): WatchEvent<T> {
+function parseEvent<T extends KubeObject>(line: Uint8Array, options: ParseOptions): WatchEvent<T> {
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(line))
+    value = parseObjectText(line, options)
   } catch (error) {
     throw new WatchDecodeError(`a watch line of ${line.length} bytes is not JSON`, { cause: error })
   }

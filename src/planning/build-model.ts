@@ -4,6 +4,7 @@ import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import { domainRules } from './domain-rules.ts'
 import { goalRows, mostWithin, requestedOn } from './goals.ts'
+import { isolationRows } from './isolation/rules.ts'
 import type { Candidate } from './movable.ts'
 import { isSurge, pricePerMove } from './move-action.ts'
 import type { ModelNode, MoveClass, MoveModel, WorkloadSpread } from './move-model.ts'
@@ -83,12 +84,20 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
   const model: MoveModel = {
     nodes: modelNodes(state, policy),
     classes,
-    goals: goalRows(state, policy, input.measured),
+    goals: [...goalRows(state, policy, input.measured), ...isolationRows(state, policy, candidates)],
     rules,
     replicated: replicatedWorkloads(state, classes, ordered, nodeIndex),
-    limits: { perPlan: policy.limits.perPlan, perNode: policy.limits.perNode, perNamespace: policy.limits.perNamespace },
+    limits: limitsOf(policy),
   }
   return { model, classes: ordered, nodeNames }
+}
+
+/** What is to be emptied is emptied at once: limits pace balance. */
+function limitsOf({ limits, isolation }: PlanPolicy): MoveModel['limits'] {
+  const { perPlan, perNode, perNamespace } = limits
+  return isolation === undefined
+    ? { perPlan, perNode, perNamespace }
+    : { perPlan: Number.MAX_SAFE_INTEGER, perNode: undefined, perNamespace: undefined }
 }
 
 /** Everything that tells two pods apart for a plan. */

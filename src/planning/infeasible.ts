@@ -3,6 +3,7 @@
 import { Budgets } from './budgets.ts'
 import { buildModel } from './build-model.ts'
 import { chooseMoves } from './choose-moves.ts'
+import { shortRooms } from './isolation/rules.ts'
 import { type Sorting, sortPods } from './movable.ts'
 import type { GoalRow, MoveModel } from './move-model.ts'
 import type { PlanInput } from './plan-input.ts'
@@ -37,7 +38,10 @@ export async function explainShortfall(
   for (const variant of facts.meetsGoalsOnPaper ? [] : variantsOf(input.policy, facts)) {
     if (await meetsGoals({ ...input, policy: variant.policy }, solve, signal)) blockers.push(variant.blocker)
   }
-  if (!facts.meetsGoalsOnPaper) blockers.push(...suppliesOf(facts.model))
+  if (!facts.meetsGoalsOnPaper) {
+    blockers.push(...suppliesOf(facts.model))
+    if (input.policy.isolation !== undefined) blockers.push(...shortRooms(facts.model, input.policy.isolation))
+  }
   const refused = (why: Blocked['why']) =>
     [...new Set(facts.refused.filter(each => each.why === why).map(each => each.intent.candidate.pod.key))].sort()
   if (facts.model.goals.length > 0 && !facts.isProven) {
@@ -57,15 +61,16 @@ function variantsOf(policy: PlanPolicy, facts: ShortfallFacts): readonly Variant
   const { limits, headroom, scope, coordination } = policy
   const variants: Variant[] = []
   const { perNode, perNamespace, ...plain } = limits
-  if (facts.plan.moves.length >= limits.perPlan) {
+  const isPaced = policy.isolation === undefined
+  if (isPaced && facts.plan.moves.length >= limits.perPlan) {
     variants.push({ blocker: { kind: 'limit', limit: 'perPlan' }, policy: { ...policy, limits: { ...limits, perPlan: 1e9 } } })
   }
-  if (perNode !== undefined)
+  if (isPaced && perNode !== undefined)
     variants.push({
       blocker: { kind: 'limit', limit: 'perNode' },
       policy: { ...policy, limits: { ...plain, ...(perNamespace === undefined ? {} : { perNamespace }) } },
     })
-  if (perNamespace !== undefined)
+  if (isPaced && perNamespace !== undefined)
     variants.push({
       blocker: { kind: 'limit', limit: 'perNamespace' },
       policy: { ...policy, limits: { ...plain, ...(perNode === undefined ? {} : { perNode }) } },
@@ -77,7 +82,7 @@ function variantsOf(policy: PlanPolicy, facts: ShortfallFacts): readonly Variant
       policy: { ...policy, headroom: { ...headroom, [resource]: 100 } },
     })
   }
-  if (policy.goals.length > 1) {
+  if (policy.goals.length > (isPaced ? 1 : 0)) {
     for (const goal of policy.goals) {
       variants.push({
         blocker: { kind: 'goal', goal: goal.name, hard: goal.hard },

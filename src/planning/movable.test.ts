@@ -56,8 +56,10 @@ function check(given: Given) {
   if (candidates.some(each => each.pod.key.startsWith('shop/web'))) return 'movable'
   const held = unmovable.find(each => each.pod.name.startsWith('web'))
   // Every code has words, whatever its facts.
-  if (held !== undefined)
+  if (held !== undefined) {
     expect(staySentence(held).length + (remedySentence(held.code, held.data)?.length ?? 0)).toBeGreaterThan(10)
+    expect(staySentence(held)).not.toMatch(/[:,(] *$/)
+  }
   return held && reasonText(held)
 }
 

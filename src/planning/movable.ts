@@ -1,10 +1,12 @@
 // Which pods a plan may move, and why each of the others stays where it is: one reason each, by precedence, with its facts.
 
 import type { ClusterState, NodeState, PodState, WorkloadReference } from '#cluster/cluster-state.ts'
-import { effectiveOwner, kindKey } from '#cluster/ownership.ts'
+import { kindKey } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { labelSelectorOf, type Selector } from '#kube/selector.ts'
 import type { Budgets } from './budgets.ts'
+import { isIsolated, isolationRules } from './isolation/rules.ts'
+import { policyOwner } from './owner.ts'
 import type { PlanInput } from './plan-input.ts'
 import type { StayCode, StayReason, Unmovable } from './plan-record.ts'
 import { type PlanPolicy, workloadKey } from './policy.ts'
@@ -23,7 +25,7 @@ export interface Sorting {
   readonly unmovable: readonly Unmovable[]
 }
 
-type Rule = (pod: PodState) => StayReason | undefined
+export type Rule = (pod: PodState) => StayReason | undefined
 
 const reverseMoveMs = 24 * 3600 * 1000
 const criticalPriority = 2_000_000_000
@@ -37,15 +39,23 @@ const leavingTaints = new Set([
   'ballast.dev/agent-not-ready',
 ])
 
-/** All pods that run on a node, each a candidate or with the reason why not, in order of namespace and name. */
-export function sortPods(input: PlanInput, tools: { readonly budgets: Budgets; readonly fit: StaticFit }): Sorting {
+/**
+ * All pods that run on a node, each a candidate or with the reason why not, in order of namespace and name. Where nodes are isolated
+ * only their pods are asked about. `pods`: only these are looked at.
+ */
+export function sortPods(
+  input: PlanInput,
+  tools: { readonly budgets: Budgets; readonly fit: StaticFit },
+  pods: Iterable<PodState> = input.state.pods.values(),
+): Sorting {
   const rules = rulesOf(input, tools.budgets)
   const destinationNodes = destinationsOf(input)
   const candidates: Candidate[] = []
   const unmovable: Unmovable[] = []
-  for (const pod of input.state.pods.values()) {
+  for (const pod of pods) {
     const node = pod.nodeName
     if (node === undefined || pod.isFinished) continue
+    if (input.policy.isolation !== undefined && !isIsolated(input.policy, node)) continue
     const reasons = rules.flatMap(rule => rule(pod) ?? [])
     const { workload } = pod
     if (reasons.length === 0 && workload !== undefined) {
@@ -64,7 +74,9 @@ export function sortPods(input: PlanInput, tools: { readonly budgets: Budgets; r
 /** Nodes that may receive pods of this plan. */
 function destinationsOf({ state, policy }: PlanInput): readonly NodeState[] {
   const isInScope = nodeScope(policy)
-  return [...state.nodes.values()].filter(node => node.isReady && node.isSchedulable && !isLeaving(node) && isInScope(node))
+  return [...state.nodes.values()].filter(
+    node => node.isReady && node.isSchedulable && !isLeaving(node) && isInScope(node) && !isIsolated(policy, node.name),
+  )
 }
 
 function nodeScope(policy: PlanPolicy): (node: NodeState) => boolean {
@@ -87,17 +99,10 @@ function rulesOf(input: PlanInput, budgets: Budgets): readonly Rule[] {
   const { state, policy, nowMs } = input
   const data = (code: StayCode, facts: Readonly<Record<string, string>> = {}): StayReason => ({ code, data: facts })
   const annotation = (pod: PodState, key: string) => pod.object.metadata.annotations?.[key]
-  const { include, exclude } = policy.scope.namespaces
-  const podSelector = policy.scope.labelSelector === undefined ? undefined : selectorOrNothing(policy.scope.labelSelector)
   const isInScope = nodeScope(policy)
   const forced = (pod: PodState) => annotation(pod, 'descheduler.alpha.kubernetes.io/evict') !== undefined
   return [
-    pod => {
-      const isOut = exclude.includes(pod.namespace) || (include.length > 0 && !include.includes(pod.namespace))
-      return isOut ? data('NamespaceExcluded', { namespace: pod.namespace }) : undefined
-    },
-    pod => (podSelector?.matches(pod.object.metadata.labels) === false ? data('OutOfScope') : undefined),
-    pod => ownerReason(state, policy, pod),
+    ...(policy.isolation === undefined ? balanceRules(state, policy) : isolationRules(state, policy, policy.isolation)),
     pod => (isOwnedBy(pod, 'DaemonSet') ? data('DaemonSet') : undefined),
     pod => (annotation(pod, 'kubernetes.io/config.mirror') !== undefined ? data('Mirror') : undefined),
     pod => ((annotation(pod, 'kubernetes.io/config.source') ?? 'api') === 'api' ? undefined : data('Static')),
@@ -112,7 +117,8 @@ function rulesOf(input: PlanInput, budgets: Budgets): readonly Rule[] {
     pod => frozen(state, pod, nowMs),
     pod => {
       const node = state.nodes.get(pod.nodeName ?? '')
-      if (node === undefined) return undefined
+      // A node that is isolated is emptied whatever else holds of it.
+      if (node === undefined || policy.isolation !== undefined) return undefined
       if (!isInScope(node)) return data('NodeOutOfScope', { node: node.name })
       return isLeaving(node) ? data('SourceLeaving', { node: node.name }) : undefined
     },
@@ -132,18 +138,29 @@ function isOwnedBy(pod: PodState, kind: string): boolean {
   return (pod.object.metadata.ownerReferences ?? []).some(owner => owner.kind === kind)
 }
 
+/** What a policy for balance leaves alone by its scope and by who owns what. */
+function balanceRules(state: ClusterState, policy: PlanPolicy): readonly Rule[] {
+  const { namespaces, labelSelector } = policy.scope
+  const { include, exclude } = namespaces
+  const podSelector = labelSelector === undefined ? undefined : selectorOrNothing(labelSelector)
+  return [
+    pod => {
+      const isOut = exclude.includes(pod.namespace) || (include.length > 0 && !include.includes(pod.namespace))
+      return isOut ? { code: 'NamespaceExcluded', data: { namespace: pod.namespace } } : undefined
+    },
+    pod => (podSelector?.matches(pod.object.metadata.labels) === false ? { code: 'OutOfScope', data: {} } : undefined),
+    pod => ownerReason(state, policy, pod),
+  ]
+}
+
 function ownerReason(state: ClusterState, policy: PlanPolicy, pod: PodState): StayReason | undefined {
-  const { enforce, unlabelled, kedaPresence, ownerLabel } = policy.coordination
+  const { enforce, unlabelled } = policy.coordination
   if (!enforce) return undefined
-  const { owner, source, contradicting } = effectiveOwner(state, pod, ownerLabel)
-  const said = source === 'scaler' && kedaPresence === 'ignore' ? contradicting : owner
-  const facts = { label: ownerLabel, source }
-  if (said === 'keda') return { code: 'KedaManaged', data: contradicting === undefined ? facts : { ...facts, contradicting } }
-  if (said === 'none') return { code: 'OwnerNone', data: facts }
-  if (said === undefined && unlabelled === 'none') {
-    return { code: 'Unlabelled', data: contradicting === undefined || source === 'scaler' ? facts : { ...facts, contradicting } }
-  }
-  return undefined
+  const { owner, facts } = policyOwner(state, policy, pod)
+  if (owner === 'keda') return { code: 'KedaManaged', data: facts }
+  const { contradicting: _, ...plain } = facts
+  if (owner === 'none') return { code: 'OwnerNone', data: plain }
+  return owner === undefined && unlabelled === 'none' ? { code: 'Unlabelled', data: facts } : undefined
 }
 
 function localStorage(pod: PodState): StayReason | undefined {
@@ -188,7 +205,8 @@ function frozen(state: ClusterState, pod: PodState, nowMs: number): StayReason |
 
 function budgetReason(policy: PlanPolicy, budgets: Budgets, pod: PodState): StayReason | undefined {
   const covering = budgets.covering(pod)
-  if (covering.length === 0) return policy.coordination.requirePDB ? { code: 'NoPDB', data: {} } : undefined
+  if (covering.length === 0)
+    return policy.coordination.requirePDB && policy.isolation === undefined ? { code: 'NoPDB', data: {} } : undefined
   const names = covering.map(budget => budget.name).join(', ')
   // The eviction API answers 500 while two budgets match.
   if (covering.length > 1) return { code: 'PDBNeverAllows', data: { budget: names, why: 'several' } }
@@ -227,7 +245,7 @@ function placesFor(
 ): Places {
   const refused = fit.refusals(subject.pod)
   const fitting = nodes.flatMap(({ name }) => (name === subject.from || refused.has(name) ? [] : [name]))
-  const back = movedFrom(input, subject)
+  const back = input.policy.isolation === undefined ? movedFrom(input, subject) : new Set<string>()
   const destinations = back.size === 0 ? fitting : fitting.filter(name => !back.has(name))
   if (destinations.length > 0) return { destinations }
   const others = nodes.filter(node => node.name !== subject.from)

@@ -63,6 +63,9 @@ interface BudgetRecord {
 
 /** Why a pod is left alone. One code each; `data` has the facts that its sentence needs. */
 export const stayCodes = [
+  'Core',
+  'Excepted',
+  'KedaNotAtZero',
   'NamespaceExcluded',
   'OutOfScope',
   'NodeOutOfScope',
@@ -144,7 +147,7 @@ export interface OpenWish {
   readonly because: StayCode | 'NotWorthAMove' | 'MovedElsewhere'
 }
 
-/** What stands in the way of the goals. All but the last three are such that without them alone every goal could be met. */
+/** What stands in the way of the goals. All but the last four are such that without them alone every goal could be met. */
 export type Blocker =
   | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perNode' | 'perNamespace' }
   | { readonly kind: 'headroom'; readonly resource: GoalResource; readonly percent: number }
@@ -165,6 +168,16 @@ export type Blocker =
       readonly needed: number
       readonly available: number
     }
+  | {
+      /** Of isolation: what must leave asks for more of a resource than the other nodes may still be filled with. */
+      readonly kind: 'room'
+      readonly resource: string
+      readonly needed: number
+      /** What is left on each node that may receive it. */
+      readonly rooms: readonly { readonly node: string; readonly room: number }[]
+      /** Set where one pod is too big for each node by itself. */
+      readonly of?: string
+    }
   | { readonly kind: 'order'; readonly pods: readonly string[] }
   | { readonly kind: 'landing'; readonly pods: readonly string[] }
 
@@ -178,6 +191,15 @@ export interface Stage {
   readonly name: string
   readonly value: number
   readonly proven: boolean
+}
+
+/** How far a plan of isolation comes. */
+export interface IsolationOutcome {
+  readonly nodes: readonly string[]
+  /** How many pods are to leave that can. */
+  readonly toMove: number
+  /** Those of them that the plan does not move: `namespace/name`. Empty: nothing stands in the way. */
+  readonly left: readonly string[]
 }
 
 export interface Plan {
@@ -199,7 +221,7 @@ export interface Plan {
   readonly after: readonly NodeShare[]
   readonly goals: readonly GoalOutcome[]
   readonly wishes: readonly OpenWish[]
-  /** `infeasible`: no plan can meet the goals; `not-met`: this one does not. */
+  /** `infeasible`: no plan can meet the goals; `not-met`: this one does not. Of isolation: nor move all that is to leave. */
   readonly outcome: 'met' | 'not-met' | 'infeasible'
   /** `none`: there was nothing to choose. */
   readonly method: 'milp' | 'greedy' | 'none'
@@ -210,6 +232,8 @@ export interface Plan {
   /** What is wrong with the policy on this cluster; with any of them nothing is moved. */
   readonly problems: readonly Problem[]
   readonly explanation?: PlanExplanation
+  /** Of a plan that empties nodes. */
+  readonly isolation?: IsolationOutcome
 }
 
 /** The part of a plan that a verifier judges; a `Plan` is one. */

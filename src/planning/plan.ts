@@ -6,6 +6,7 @@ import { buildModel, type PlanModel, preferredNames } from './build-model.ts'
 import { type Choice, chooseMoves, gapOf } from './choose-moves.ts'
 import { goalOutcomes, nodeShares, policyProblems } from './goals.ts'
 import { explainShortfall } from './infeasible.ts'
+import { isolationOutcome } from './isolation/rules.ts'
 import { type Sorting, sortPods } from './movable.ts'
 import type { PlanInput } from './plan-input.ts'
 import type { Amounts, GoalOutcome, Move, OpenWish, Plan, Unmovable } from './plan-record.ts'
@@ -36,7 +37,8 @@ async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal)
   const sorting = sortPods(input, { budgets, fit: new StaticFit(input.state, input.settings) })
   if (problems.length > 0) return finished(input, { hash, problems, sorting })
   // A margin is room for what happens after a plan: while a goal holds at all, nothing is disturbed to give it more.
-  const isQuiet = outcomesOf(input, []).every(goal => goal.state !== 'missed')
+  const areMet = outcomesOf(input, []).every(goal => goal.state !== 'missed')
+  const isQuiet = input.policy.isolation === undefined ? areMet : sorting.candidates.length === 0
   if (isQuiet) return finished(input, { hash, problems, sorting })
   const work = { budgets, hash, sorting, solve, signal }
   const attempt = await bestAttempt(input, work)
@@ -88,7 +90,7 @@ async function bestAttempt(input: PlanInput, work: Work): Promise<Attempt> {
   const isMet = outcomesOf(input, wide.sequence.moves).every(goal => goal.state !== 'missed')
   if (isMet || !hasMargins) return wide
   const narrow = await repeatedAttempt(withoutMargins(input), work)
-  const best = missing(input, narrow) < missing(input, wide) ? narrow : wide
+  const best = missing(input, work.sorting, narrow) < missing(input, work.sorting, wide) ? narrow : wide
   return { ...best, isOutOfReach: narrow.isOutOfReach }
 }
 
@@ -115,7 +117,7 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
       lowerBound,
       meetsGoalsOnPaper: first.isFeasible && first.shortfall === 0,
     }
-    if (best === undefined || missing(input, attempt) < missing(input, best)) best = attempt
+    if (best === undefined || missing(input, work.sorting, attempt) < missing(input, work.sorting, best)) best = attempt
     if (sequence.blocked.length === 0) break
     refused.push(...sequence.blocked)
     for (const blocked of sequence.blocked) forbid(forbidden, model, blocked.intent)
@@ -123,7 +125,8 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
   if (best === undefined) throw new Error('a plan takes at least one attempt')
   // Moves that bring nothing for want of the others are not worth their disruption.
   const nothing: Sequence = { moves: [], blocked: best.sequence.blocked }
-  const isWorthless = best.sequence.blocked.length > 0 && missing(input, best) >= missing(input, { sequence: nothing })
+  const isWorthless =
+    best.sequence.blocked.length > 0 && missing(input, work.sorting, best) >= missing(input, work.sorting, { sequence: nothing })
   return isWorthless ? { ...best, sequence: nothing } : best
 }
 
@@ -146,9 +149,14 @@ function forbid(forbidden: Set<string>, model: PlanModel, intent: Intent): void 
   for (const candidate of group?.candidates ?? [intent.candidate]) forbidden.add(`${candidate.pod.key}>${intent.to}`)
 }
 
-/** How far the goals are missed: without margins first, by millions, then with them. 0: all hold with their margins. */
-function missing(input: PlanInput, { sequence }: Pick<Attempt, 'sequence'>): number {
-  return missedPoints(outcomesOf(input, sequence.moves)) * 1e6 + missedPoints(outcomesOf(withinMargins(input), sequence.moves))
+/**
+ * How far a plan falls short: pods of isolated nodes that stay, above everything; then goals without their margins, by millions, then
+ * with them. 0: nothing stays, all goals hold with their margins.
+ */
+function missing(input: PlanInput, sorting: Sorting, { sequence }: Pick<Attempt, 'sequence'>): number {
+  const left = isolationOutcome(input.policy, sorting.candidates, sequence.moves)?.left.length ?? 0
+  const points = missedPoints(outcomesOf(input, sequence.moves)) * 1e6
+  return left * 1e12 + points + missedPoints(outcomesOf(withinMargins(input), sequence.moves))
 }
 
 /** Percentage points; a goal that is missed by nothing but its strictness counts a little too. */
@@ -180,7 +188,8 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
   const goals = outcomesOf(input, moves)
   // Where part of the choice could not be played its bound says nothing about what is left.
   const bound = attempt === undefined || attempt.sequence.blocked.length > 0 ? 0 : attempt.lowerBound
-  const isMet = problems.length === 0 && goals.every(goal => goal.state !== 'missed')
+  const isolation = isolationOutcome(policy, sorting.candidates, moves)
+  const isMet = problems.length === 0 && goals.every(goal => goal.state !== 'missed') && (isolation?.left ?? []).length === 0
   return {
     policyName: policy.name,
     snapshotHash: hash,
@@ -202,6 +211,7 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
     stages: attempt?.choice.stages ?? [],
     lp: attempt?.choice.lp ?? '',
     problems,
+    ...(isolation === undefined ? {} : { isolation }),
   }
 }
 
@@ -248,12 +258,12 @@ function outcomesOf(input: PlanInput, moves: readonly Move[]): readonly GoalOutc
 
 /** Pods that were to move until the play showed that they cannot. */
 function refusedPods(attempt: Attempt | undefined): readonly Unmovable[] {
-  const moved = new Set(attempt?.sequence.moves.map(move => move.pod.uid))
+  const moved = new Set(attempt?.sequence.moves.map(({ pod }) => `${pod.namespace}/${pod.name}`))
   const seen = new Set<string>()
   return (attempt?.refused ?? []).flatMap(({ intent, why, detail }): Unmovable[] => {
     const { pod, workload, from } = intent.candidate
-    if (moved.has(pod.uid) || seen.has(pod.uid)) return []
-    seen.add(pod.uid)
+    if (moved.has(pod.key) || seen.has(pod.key)) return []
+    seen.add(pod.key)
     const code = why === 'order' ? 'NoSafeOrder' : why === 'landing' ? 'LandsElsewhere' : 'NoFeasibleNode'
     const data = why === 'refused' ? { nodes: '1', reasons: detail, to: intent.to } : { to: intent.to, detail }
     return [{ pod: { namespace: pod.namespace, name: pod.name, uid: pod.uid }, node: from, workload, code, data, also: [] }]

@@ -1,6 +1,7 @@
 // What a user wishes of a plan: goals for nodes, what may be moved, and what it may cost. Whether it can be had is not decided here.
 
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
+import { defaultOwnerLabel, type OwnerLabel } from '#cluster/ownership.ts'
 import type { LabelSelector } from '#kube/objects.ts'
 
 export const goalResources = ['cpu', 'memory', 'pods'] as const
@@ -29,6 +30,38 @@ interface Preference {
   readonly nodes: readonly string[]
 }
 
+/** Nodes that are kept for the core: every other pod leaves them, and none comes to them. */
+export interface IsolationRules {
+  /** Names of nodes. */
+  readonly nodes: readonly string[]
+  /** Key of the NoSchedule taint that keeps the nodes for who tolerates it. */
+  readonly taint: string
+  /** Pods of these stay, whatever they are. */
+  readonly coreNamespaces: readonly string[]
+  /** Pods that may stay all the same: `namespace/name` of a pod or workload, or `namespace/Kind/name`. */
+  readonly exceptions: readonly string[]
+  /** `waitForZero`: what KEDA scales leaves when it has no pods; `evict`: as everything else. */
+  readonly keda: 'waitForZero' | 'evict'
+  /** Also what is labelled `none` or has no owner label. */
+  readonly includeUnmanaged: boolean
+  /** From where pods of the core have their toleration: their template (default), or a webhook that adds it while they are created. */
+  readonly tolerationsFrom?: 'template' | 'webhook'
+}
+
+/** What a cluster lives by: the namespaces that are core where a policy does not say. */
+export const defaultCoreNamespaces: readonly string[] = [
+  'kube-system',
+  'cert-manager',
+  'external-secrets',
+  'flux-system',
+  'argocd',
+  'traefik',
+  'liqo',
+  'cilium-spire',
+  'local-path-storage',
+  'node-feature-discovery',
+]
+
 export interface PlanPolicy {
   readonly name: string
   readonly goals: readonly Goal[]
@@ -56,16 +89,19 @@ export interface PlanPolicy {
     readonly requirePDB: boolean
     /** `exclude`: what a ScaledObject or ScaledJob targets belongs to KEDA whatever its label says. */
     readonly kedaPresence: 'exclude' | 'ignore'
-    readonly ownerLabel: string
+    readonly ownerLabel: OwnerLabel
   }
   readonly landing: 'observe' | 'prefer' | 'hold'
   readonly method: 'auto' | 'milp' | 'greedy'
   /** `moves`: each pod costs 1. */
   readonly objective: 'cost' | 'moves'
   readonly singleReplica: 'surge' | 'evict' | 'skip'
+  /**
+   * Makes the plan one that empties nodes: only their pods move, all that may leave at once, none comes to them, and no budget is
+   * demanded (those that exist hold). Scope and limits speak of balance and do not count; goals are still aimed for.
+   */
+  readonly isolation?: IsolationRules
 }
-
-export const ownerLabel = 'scaling.talos.io/managed-by'
 
 /** A policy with the defaults of RebalancePolicy for what `given` leaves out; nested groups are merged field by field. */
 export function policyWithDefaults(given: PartialPolicy): PlanPolicy {
@@ -85,7 +121,7 @@ export function policyWithDefaults(given: PartialPolicy): PlanPolicy {
       unlabelled: 'none',
       requirePDB: true,
       kedaPresence: 'exclude',
-      ownerLabel,
+      ownerLabel: defaultOwnerLabel,
       ...given.coordination,
     },
   }

@@ -8,7 +8,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { explainPod } from './explain.ts'
 import { goalOutcomes, nodeShares } from './goals.ts'
 import { makePlan, type PlanInput } from './plan.ts'
-import { type Goal, type PartialPolicy, policyWithDefaults } from './policy.ts'
+import { defaultCoreNamespaces, type Goal, type PartialPolicy, policyWithDefaults } from './policy.ts'
 import { explanationLines, reasonText } from './sentences.ts'
 import { type Solve, solveInChild } from './solve.ts'
 import { workload } from './testdata/objects.ts'
@@ -83,34 +83,29 @@ test.each(cases)(
 )
 
 test('case 2: talos00 emptied of what is not core, and talos03 filled: 23 moves', async () => {
-  const core = [
-    'argocd',
-    'cert-manager',
-    'cilium-spire',
-    'external-secrets',
-    'flux-system',
-    'kube-system',
-    'liqo',
-    'local-path-storage',
-    'node-feature-discovery',
-    'traefik',
-  ]
-  const common = { stat: 'requests', hard: true } as const
-  const objects = referenceCluster()
-  const plan = await planOf(objects, {
-    // 36 of 110 pods, 32.7 %, are core or of DaemonSets: isolation leaves no other.
-    goals: [
-      { ...common, name: 'isolate', nodes: ['talos00'], resource: 'pods', max: 33, margin: 0 },
-      { ...common, name: 'use-talos03', nodes: ['talos03'], resource: 'cpu', min: 30, margin: 1 },
-    ],
-    scope: { namespaces: { exclude: core } },
-    coordination: { enforce: false, requirePDB: false },
+  const isolation = {
+    nodes: ['talos00'],
+    taint: 'node-role.kubernetes.io/control-plane',
+    coreNamespaces: defaultCoreNamespaces,
+    exceptions: [],
+    keda: 'evict',
+    includeUnmanaged: true,
+  } as const
+  const [, useTalos03] = goals(1)
+  const objects = referenceCluster().map((object): KubeObject => {
+    if (object.kind !== 'Node' || object.metadata.name !== 'talos00') return object
+    return { ...object, spec: { taints: [{ key: isolation.taint, effect: 'NoSchedule' }] } }
   })
+  const plan = await planOf(objects, { goals: useTalos03 === undefined ? [] : [useTalos03], isolation })
   expect([plan.outcome, plan.moves.length]).toEqual(['met', 23])
+  expect(plan.isolation).toEqual({ nodes: ['talos00'], toMove: 23, left: [] })
   expect(new Set(plan.moves.map(move => move.from))).toEqual(new Set(['talos00']))
   const share = (resource: string) => plan.after.find(each => each.node === 'talos00' && each.resource === resource)
   expect(share('pods')?.used).toBe(36)
   expect(share('cpu')?.percent.toFixed(1)).toBe('32.1')
+  expect(plan.goals.every(goal => goal.state === 'met')).toBe(true)
+  const stays = Map.groupBy(plan.unmovable, each => each.code)
+  expect(Object.fromEntries([...stays].map(([code, pods]) => [code, pods.length]))).toEqual({ Core: 35, DaemonSet: 1 })
   expect(verifyPlan(plan, objects, settings)).toEqual([])
 })
 

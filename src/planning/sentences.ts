@@ -16,6 +16,12 @@ export function staySentence(reason: Pick<Unmovable, 'code' | 'data'> & Partial<
 function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Partial<Pick<Unmovable, 'node'>>): string {
   const at = node === undefined ? 'its node' : node
   switch (code) {
+    case 'Core':
+      return `namespace ${data['namespace'] ?? ''} is core and stays`
+    case 'Excepted':
+      return `the policy's isolation makes an exception of ${data['exception'] ?? 'it'}`
+    case 'KedaNotAtZero':
+      return `KEDA scales its workload (${sourceWords(data)}), and it is not at zero`
     case 'NamespaceExcluded':
       return `the policy leaves namespace ${data['namespace'] ?? ''} alone`
     case 'OutOfScope':
@@ -25,13 +31,13 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
     case 'Unlabelled':
       return data['contradicting'] === undefined
         ? `neither it nor its workload or namespace has the label ${data['label'] ?? ''}`
-        : `the label ${data['label'] ?? ''} says ${JSON.stringify(data['contradicting'])}, which is none of descheduler, keda, none`
+        : `the label ${data['label'] ?? ''} says ${JSON.stringify(data['contradicting'])}, which is none of ${data['movable'] ?? ''}, ${data['scaled'] ?? ''}, ${data['held'] ?? ''}`
     case 'KedaManaged':
       return data['contradicting'] === undefined
         ? `KEDA scales its workload (${sourceWords(data)})`
         : `KEDA scales its workload (${sourceWords(data)}), although a label says ${data['contradicting']}`
     case 'OwnerNone':
-      return `the label ${data['label'] ?? ''}=none (${sourceWords(data)}) says that nobody moves it`
+      return `the label ${data['label'] ?? ''}=${data['held'] ?? ''} (${sourceWords(data)}) says that nobody moves it`
     case 'DaemonSet':
       return 'its DaemonSet runs one on each node'
     case 'Mirror':
@@ -76,7 +82,9 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
     case 'RecentlyMoved':
       return `its workload was moved away from ${data['from'] ?? ''} within the last day, the only place to go back to`
     case 'NoFeasibleNode':
-      return `no other node can run it: ${data['reasons'] ?? ''}`
+      return data['nodes'] === '0'
+        ? 'no other node takes pods: the rest is cordoned, not ready, leaving, or out of scope'
+        : `no other node can run it: ${data['reasons'] ?? ''}`
     case 'NoSafeOrder':
       return `in no order of the moves is there room for it on ${data['to'] ?? ''} (${data['detail'] ?? ''})`
     case 'LandsElsewhere':
@@ -87,17 +95,23 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
 /** What would make the pod movable, as far as this reason goes; `undefined` where nothing reasonable would. */
 export function remedySentence(code: StayCode, data: Facts): string | undefined {
   switch (code) {
+    case 'Core':
+      return `take ${data['namespace'] ?? 'its namespace'} out of spec.isolation.coreNamespaces`
+    case 'Excepted':
+      return `take ${data['exception'] ?? 'it'} out of spec.isolation.exceptions`
+    case 'KedaNotAtZero':
+      return 'wait until KEDA scales it to zero, or set spec.isolation.keda to evict'
     case 'NamespaceExcluded':
       return `take ${data['namespace'] ?? 'the namespace'} out of spec.scope.namespaces.exclude`
     case 'OutOfScope':
     case 'NodeOutOfScope':
       return 'widen spec.scope of the policy'
     case 'Unlabelled':
-      return `label its workload ${data['label'] ?? 'scaling.talos.io/managed-by'}=descheduler`
+      return `label its workload ${labelToMove(data)}`
     case 'OwnerNone':
-      return `set ${data['label'] ?? 'scaling.talos.io/managed-by'}=descheduler on its ${data['source'] ?? 'workload'}`
+      return `set ${labelToMove(data)} on its ${data['source'] ?? 'workload'}`
     case 'KedaManaged':
-      return 'remove its ScaledObject or keda label; until then it moves at its next start from zero'
+      return `remove its ScaledObject or its label ${data['label'] ?? ''}=${data['scaled'] ?? ''}; until then it moves at its next start from zero`
     case 'NoPDB':
       return 'give its workload a PodDisruptionBudget with maxUnavailable: 1 (ballast plan --emit-pdbs prints it)'
     case 'PDBNeverAllows':
@@ -141,6 +155,11 @@ export function remedySentence(code: StayCode, data: Facts): string | undefined 
   }
 }
 
+/** `scaling.talos.io/managed-by=descheduler`, as it is configured. */
+function labelToMove(data: Facts): string {
+  return `${data['label'] ?? ''}=${data['movable'] ?? ''}`
+}
+
 function sourceWords(data: Facts): string {
   const source = data['source'] ?? ''
   return source === 'scaler' ? 'a ScaledObject or ScaledJob targets it' : `by the label of the ${source}`
@@ -171,7 +190,7 @@ function blockerSentence(blocker: Blocker): string {
         NamespaceExcluded: `if the policy did not leave out ${named('namespace', blocker.namespaces)}`,
         Unlabelled: `if what has no owner label could be moved (${named('workload', blocker.workloads)})`,
         NoPDB: `if ${named('workload', blocker.workloads)} had a PodDisruptionBudget`,
-        OwnerNone: `if what is labelled none or keda could be moved (${named('workload', blocker.workloads)})`,
+        OwnerNone: `if what has the owner none or keda could be moved (${named('workload', blocker.workloads)})`,
       }
       return `all goals could be met ${what[blocker.code] ?? `without ${blocker.code}`}`
     }
@@ -180,6 +199,13 @@ function blockerSentence(blocker: Blocker): string {
       return blocker.bound === 'max'
         ? `goal ${blocker.goal}: ${amount(blocker.needed)} of ${blocker.resource} must leave ${blocker.node}, only ${amount(blocker.available)} can`
         : `goal ${blocker.goal}: ${amount(blocker.needed)} of ${blocker.resource} must come to ${blocker.node}, only ${amount(blocker.available)} can`
+    }
+    case 'room': {
+      const rooms = blocker.rooms.map(({ node, room }) => `${node} ${amountText(room, blocker.resource)}`).join(', ')
+      const sum = blocker.rooms.reduce((total, { room }) => total + room, 0)
+      const needed = `${blocker.resource}: ${amountText(blocker.needed, blocker.resource)}`
+      if (blocker.of !== undefined) return `${needed} for a pod of ${blocker.of} must find room on one node (${rooms})`
+      return `${needed} must find room, ${amountText(sum, blocker.resource)} is left (${rooms === '' ? 'no node may receive it' : rooms})`
     }
     case 'order':
       return `no order of moves leaves room for ${named('pod', blocker.pods)}`

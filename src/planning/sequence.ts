@@ -4,6 +4,7 @@
 import { Placement } from '#cluster/placement.ts'
 import type { Budgets } from './budgets.ts'
 import { certificateOf } from './certificate.ts'
+import { waveGroups } from './isolation/rules.ts'
 import { predictLanding } from './landing.ts'
 import type { Candidate } from './movable.ts'
 import type { PlanInput } from './plan-input.ts'
@@ -37,12 +38,21 @@ export function sequenceMoves(
   const moves: Omit<Move, 'id'>[] = []
   let left: readonly Intent[] = intents.toSorted(firstFirst)
   let blocked: readonly Blocked[] = []
+  const hasBudget = ({ candidate }: Intent) => tools.budgets.covering(candidate.pod).length > 0
   for (let wave = 1; left.length > 0; wave++) {
-    const played = play.wave(left, wave)
-    moves.push(...played.moves)
-    blocked = played.blocked
-    left = played.left
-    if (played.moves.length === 0) break
+    const played: Omit<Move, 'id'>[] = []
+    blocked = []
+    for (const group of waveGroups(input.state, input.policy, left, hasBudget)) {
+      const part = play.wave(group.intents, { number: wave, most: group.isOneByOne ? 1 : group.intents.length })
+      blocked = [...blocked, ...part.blocked]
+      played.push(...part.moves)
+      if (played.length > 0) break
+    }
+    if (played.length === 0) break
+    moves.push(...played)
+    // By name: pods of a dump may have no UID.
+    const gone = new Set(played.map(({ pod }) => `${pod.namespace}/${pod.name}`))
+    left = left.filter(intent => !gone.has(intent.candidate.pod.key))
   }
   const width = Math.max(2, String(moves.length).length)
   return {
@@ -65,7 +75,6 @@ function firstFirst(a: Intent, b: Intent): number {
 
 interface PlayedWave {
   readonly moves: readonly Omit<Move, 'id'>[]
-  readonly left: readonly Intent[]
   readonly blocked: readonly Blocked[]
 }
 
@@ -84,24 +93,19 @@ class Play {
     this.#snapshotHash = snapshotHash
   }
 
-  wave(intents: readonly Intent[], wave: number): PlayedWave {
+  wave(intents: readonly Intent[], wave: { readonly number: number; readonly most: number }): PlayedWave {
     this.#leaving = new Map()
     const busy = new Set<string>()
     const moves: Omit<Move, 'id'>[] = []
-    const left: Intent[] = []
     const blocked: Blocked[] = []
     let destination: string | undefined
     for (const intent of intents) {
       const workload = workloadKey(intent.candidate.workload)
       // One soft taint steers to one set of nodes: a wave under `prefer` has one destination.
       const isElsewhere = this.#input.policy.landing === 'prefer' && destination !== undefined && destination !== intent.to
-      if (busy.has(workload) || isElsewhere) {
-        left.push(intent)
-        continue
-      }
-      const step = this.#stepEitherWay(intent, wave)
+      if (busy.has(workload) || isElsewhere || moves.length >= wave.most) continue
+      const step = this.#stepEitherWay(intent, wave.number)
       if ('why' in step) {
-        left.push(intent)
         blocked.push(step)
         continue
       }
@@ -110,7 +114,7 @@ class Play {
       moves.push(step)
     }
     this.#budgets.settle()
-    return { moves, left, blocked }
+    return { moves, blocked }
   }
 
   /** A replacement that cannot stand beside the pod it replaces (a hard spread, anti-affinity) can after it: then the pod is evicted. */

@@ -2,10 +2,11 @@
 
 import { createHash } from 'node:crypto'
 import type { ClusterState } from '#cluster/cluster-state.ts'
+import { decisiveSpec } from '#cluster/pod-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 
 /** Kinds of which all that a person wrote matters, and nothing that the cluster writes back. */
-const kinds = [
+export const decisiveKinds = [
   'Namespace',
   'PodDisruptionBudget',
   'PersistentVolume',
@@ -39,7 +40,7 @@ export function snapshotHash(state: ClusterState): string {
     add([
       'Pod',
       identity(pod.object),
-      pod.object.spec,
+      decisiveSpec(pod.object.spec),
       pod.requests,
       pod.isTerminating,
       pod.isFinished,
@@ -47,7 +48,7 @@ export function snapshotHash(state: ClusterState): string {
       status?.nominatedNodeName,
     ])
   }
-  for (const kind of kinds) for (const object of state.objects(kind)) add([kind, identity(object), body(object)])
+  for (const kind of decisiveKinds) for (const object of state.objects(kind)) add([kind, identity(object), body(object)])
   return `sha256:${hash.digest('hex')}`
 }
 

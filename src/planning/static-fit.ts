@@ -18,10 +18,10 @@ export class StaticFit {
   readonly #nodes: readonly string[]
   readonly #refusals = new Map<string, ReadonlyMap<string, Refusal>>()
 
-  constructor(state: ClusterState, settings: SchedulerSettings) {
-    this.#current = new Placement(state, settings)
-    this.#empty = this.#current.fork()
-    for (const pod of state.pods.values()) if (pod.nodeName !== undefined && !pod.isFinished) this.#empty.remove(pod.key)
+  /** `current`: the pods as they stand in `state`, where somebody has that already; it is not changed. */
+  constructor(state: ClusterState, settings: SchedulerSettings, current: Placement = new Placement(state, settings)) {
+    this.#current = current
+    this.#empty = new Placement(state, settings, { emptyLike: current })
     this.#nodes = [...state.nodes.keys()]
   }
 
@@ -36,11 +36,12 @@ export class StaticFit {
   #refusalsOf(pod: PodState): ReadonlyMap<string, Refusal> {
     const refusals = new Map<string, Refusal>()
     const pending = this.#empty.asPending(pod)
-    const besideOthers = asksForOthers(pod) ? this.#withoutOnePod(pod) : undefined
+    const alone = this.#empty.fitting(pending)
+    const besideOthers = asksForOthers(pod) ? this.#withoutOnePod(pod).fitting(pending) : undefined
     for (const node of this.#nodes) {
-      const refusal = refusalOf(this.#empty.fits(pending, node), filter => !dependsOnPods.has(filter))
+      const refusal = refusalOf(alone(node), filter => !dependsOnPods.has(filter))
       // Pods it must stand beside, and ports that are taken, are looked for where the cluster is now: nobody plans their move too.
-      const beside = refusal ?? (besideOthers && refusalOf(besideOthers.fits(pending, node), isAboutCompany))
+      const beside = refusal ?? (besideOthers && refusalOf(besideOthers(node), isAboutCompany))
       if (beside !== undefined) refusals.set(node, beside)
     }
     return refusals
@@ -48,7 +49,7 @@ export class StaticFit {
 
   #withoutOnePod(pod: PodState): Placement {
     const placement = this.#current.fork()
-    placement.remove(pod.key)
+    if (placement.nodeOf(pod.key) !== undefined) placement.remove(pod.key)
     return placement
   }
 }

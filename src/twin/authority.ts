@@ -18,13 +18,13 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const dayMs = 86_400_000
 
 /** A fresh authority. `nowMs` is real time: certificates are checked by clients that live in it. */
-export async function makeAuthority(nowMs: number, hosts: readonly string[]): Promise<Authority> {
+export async function makeAuthority(nowMs: number, hosts: readonly string[], name = 'ballast-twin'): Promise<Authority> {
   await import('reflect-metadata')
   const x509 = await import('@peculiar/x509')
   const rootKeys = await generateKeys()
   const root = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: '01',
-    name: 'CN=ballast-twin',
+    name: [{ CN: [name] }],
     ...validity(nowMs),
     signingAlgorithm: algorithm,
     keys: rootKeys,

@@ -2,13 +2,14 @@
 import type { KubeObject } from '#kube/objects.ts'
 import type { ApiServer } from './api/api-server.ts'
 import { bootstrapRoles } from './api/bootstrap-roles.ts'
-import type { Draft } from './json-value.ts'
+import { type Draft, fieldsAt } from './json-value.ts'
 import { ensureNamespace, loadObjects } from './load.ts'
+import { signedByServer } from './server-objects.ts'
 
 /** Fills an empty store. */
 export function bootstrap(server: ApiServer): void {
   for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system']) ensureNamespace(server, name)
-  loadObjects(server, [...priorityClasses, apiService, ...flowObjects, ...bootstrapRoles()])
+  loadObjects(server, [...priorityClasses, apiService(server), ...flowObjects, ...bootstrapRoles()])
 }
 
 function priorityClass(name: string, value: number, description: string): KubeObject {
@@ -35,17 +36,21 @@ const priorityClasses = [
   ),
 ]
 
-const apiService: KubeObject = {
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
-  spec: {
-    clusterIP: '10.96.0.1',
-    clusterIPs: ['10.96.0.1'],
-    ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
-    type: 'ClusterIP',
-  },
-  status: { loadBalancer: {} },
+/** The server's own Service: what it asked for is its own, and what the addresses came with is nobody's. */
+function apiService(server: ApiServer): KubeObject {
+  const signed = signedByServer(server, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      clusterIP: '10.96.0.1',
+      ipFamilyPolicy: 'SingleStack',
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
+      type: 'ClusterIP',
+    },
+  })
+  const spec = { ...fieldsAt(signed, 'spec'), clusterIPs: ['10.96.0.1'], ipFamilies: ['IPv4'] }
+  return { ...signed, spec, status: { loadBalancer: {} } }
 }
 
 function priorityLevel(name: string, spec: Draft): KubeObject {

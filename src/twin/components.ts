@@ -3,7 +3,8 @@
 import { defaultSettings, type SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Random } from '#kube/random.ts'
-import type { ClusterAccess } from './access.ts'
+import type { Transport } from '#kube/transport.ts'
+import type { ClusterAccess, ResourceKey } from './access.ts'
 import type { ComponentContext } from './components/component.ts'
 import { startCronJobs } from './components/cronjob.ts'
 import { startDaemonSets } from './components/daemonset.ts'
@@ -13,17 +14,22 @@ import { startEndpointSlices, startEndpoints } from './components/endpoints.ts'
 import { startEventExpiry } from './components/event-expiry.ts'
 import { type EventMode, EventRecorder } from './components/event-recorder.ts'
 import { startGarbageCollector } from './components/garbage-collector.ts'
+import { startHorizontalPodAutoscalers } from './components/horizontal-pod-autoscaler.ts'
 import { startJobs, startTtlAfterFinished } from './components/job.ts'
 import { Kubelets, type NodePower } from './components/kubelet.ts'
 import { ComponentLoop, type LoopFailure } from './components/loop.ts'
+import { startMemoryWatch } from './components/memory-watch.ts'
 import { startNamespaces } from './components/namespace.ts'
+import { NodeFaults } from './components/node-faults.ts'
 import { type HeartbeatMode, reportNow, startHeartbeats } from './components/node-heartbeat.ts'
 import { startNodeLifecycle } from './components/node-lifecycle.ts'
 import { startPodGc } from './components/pod-gc.ts'
 import { startReplicaSets, startReplicationControllers } from './components/replicaset.ts'
+import { startResizes } from './components/resize.ts'
 import { startResourceQuotas } from './components/resource-quota.ts'
 import { startScheduler } from './components/scheduler.ts'
 import { startRootCertificates, startServiceAccounts } from './components/service-accounts.ts'
+import { Stages } from './components/stages.ts'
 import { startStatefulSets } from './components/statefulset.ts'
 import { startTaintEviction } from './components/taint-eviction.ts'
 import { UsageModel } from './components/usage-model.ts'
@@ -31,12 +37,16 @@ import { ClusterView } from './components/view.ts'
 import { startVolumeBinder } from './components/volume-binder.ts'
 import { startEphemeralVolumes, startVolumeProtection } from './components/volume-upkeep.ts'
 
+import type { Faults } from './faults/faults.ts'
+
 export type { LoopFailure } from './components/loop.ts'
 
 export interface ComponentOptions {
   readonly clock: Clock
   /** Every random choice of the components: the same sequence gives the same run. */
   readonly random: Random
+  /** Of what is drawn by time and name instead of in turn: the noise of usage. */
+  readonly seed?: number
   /** Minor of the Kubernetes version that is played: 36 for 1.36. */
   readonly minorVersion: number
   /** UIDs that objects name as owners and that are not there: the garbage collector leaves their dependents alone. */
@@ -49,10 +59,16 @@ export interface ComponentOptions {
   readonly heartbeat?: HeartbeatMode
   /** Which components write Events: `full` (all), `scheduling` (the scheduler), `off`. */
   readonly events?: EventMode
+  /** Where autoscalers read metrics and write scales; without it they do nothing. */
+  readonly api?: Transport
   /** The API server's certificate authority as PEM, published in every namespace; absent: it is not. */
   readonly rootCertificate?: string
   /** How the scheduler scores; by default as kube-scheduler of the version does. */
   readonly schedulerSettings?: SchedulerSettings
+  /** The resource of a kind that is served; stages need it. */
+  readonly resourceOf?: (group: string, kind: string) => ResourceKey | undefined
+  /** Faults of nodes and images that the kubelets are to suffer. */
+  readonly faults?: Faults
   /** Told of each failed run of an item; the loop tries it again by itself. */
   readonly onFailure?: (failure: LoopFailure) => void
 }
@@ -66,6 +82,8 @@ export interface Components extends Disposable {
   moving(): readonly string[]
   readonly nodes: NodePower
   readonly usage: UsageModel
+  /** Controllers that are not there, played. */
+  readonly stages: Stages
   /** To be called in the same turn after objects were put into the store as a snapshot has them: owners that are not there, metrics that now are. */
   snapshotLoaded(absentOwners: ReadonlySet<string>): void
 }
@@ -84,8 +102,10 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     random,
     minorVersion,
     events: new EventRecorder(access, { clock, random, mode: options.events ?? 'full' }),
+    ...(options.api === undefined ? {} : { api: options.api }),
+    ...(options.resourceOf === undefined ? {} : { resourceOf: options.resourceOf }),
   }
-  const usage = new UsageModel(access, view)
+  const usage = new UsageModel(access, view, { clock, seed: options.seed ?? 1 })
   const absentOwners = new Set(options.absentOwners)
   if (options.scheduler !== false)
     startScheduler(context, options.schedulerSettings ?? defaultSettings(minorVersion < 36 ? '1.34' : '1.36'))
@@ -97,6 +117,11 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     startRootCertificates(context, options.rootCertificate)
   if (isEnabled(options.controllers, 'garbage-collector')) startGarbageCollector(context, absentOwners)
   if (kubelets !== undefined) startHeartbeats(context, kubelets, options.heartbeat ?? 'auto')
+  if (kubelets !== undefined) {
+    options.faults?.listen(new NodeFaults(context, kubelets))
+    startMemoryWatch(context, kubelets, usage)
+    startResizes(context, kubelets)
+  }
   return {
     get isSettled() {
       return loop.isSettled
@@ -107,6 +132,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     moving: () => loop.moving(),
     nodes: nodePower(context, kubelets),
     usage,
+    stages: new Stages(context, options.resourceOf ?? (() => undefined)),
     snapshotLoaded: owners => {
       for (const uid of owners) absentOwners.add(uid)
       usage.readMetrics()
@@ -126,6 +152,7 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['cronjob', startCronJobs],
   ['ttl-after-finished', startTtlAfterFinished],
   ['disruption', startDisruption],
+  ['horizontalpodautoscaling', startHorizontalPodAutoscalers],
   ['endpoint', startEndpoints],
   ['endpointslice', startEndpointSlices],
   ['namespace', startNamespaces],

@@ -84,6 +84,8 @@ describe('objects of a custom kind', () => {
     expect(answer.headers['warning']).toBe('299 - "unknown field \\"spec.extra\\""')
     expect(valueAt(answer.body, 'spec')).toEqual({ size: 3, free: { any: { thing: true } } })
     expect(valueAt(answer.body, 'metadata', 'generation')).toBe(1)
+    const other = await twin.client.post(path, { ...widget({ extra: 1 }), metadata: { name: 'v' } })
+    expect(valueAt(other.body, 'spec')).toEqual({ size: 3 })
   })
 
   test('keep a transition rule', async () => {

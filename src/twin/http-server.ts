@@ -1,14 +1,38 @@
 // The twin's HTTPS face: HTTP/2 and HTTP/1.1 on one port, client certificates asked for, requests handed to the one handler.
-import { createSecureServer, type Http2SecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2'
 import { TLSSocket } from 'node:tls'
-import { gzipSync } from 'node:zlib'
-import type { Credentials, Handler, TwinRequest, TwinResponse } from './api/request.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Credentials, Handler, TwinRequest } from './api/request.ts'
+import { InjectedReset } from './faults/injected-reset.ts'
+import { writeAnswer } from './http-answers.ts'
+import { receiveBody, refuseBytes, requestFault } from './http-requests.ts'
 
-/** What a request body may weigh; upstream's limit. */
-const bodyLimitBytes = 3 * 1024 * 1024
-const urlLimit = 16 * 1024
-/** Answers from this size on are compressed for clients that can read it. */
-const gzipFromBytes = 128 * 1024
+/**
+ * How HTTP/1.1 is served, as upstream does: what the lines before a body may weigh, how long headers and whole requests may take to
+ * come, how long connections stay open between requests. A Host that is missing has an answer of its own.
+ */
+const http1Options = {
+  maxHeaderSize: 1024 * 1024,
+  maxHeadersCount: 0,
+  requireHostHeader: false,
+  headersTimeout: 32_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 90_000,
+}
+/** What one connection may hold of requests under way: clients keep hundreds of watches on one. In MiB. */
+const connectionMemory = 1000
+const streamsOfConnection = 4000
+/** A client that goes drops all its watches at once: that is no attack. Streams, and streams a second. */
+const droppedStreams = 100_000
+/** A connection that says nothing is asked whether anybody is there; without an answer it is closed, and its watches with it. */
+const askAfterMs = 30_000
+const answerWithinMs = 15_000
 
 export interface ServerCertificates {
   readonly authority: string
@@ -26,7 +50,7 @@ export interface HttpServer {
 export async function startHttpServer(
   handler: Handler,
   certificates: ServerCertificates,
-  listen: { readonly port: number; readonly bind: string },
+  listen: { readonly port: number; readonly bind: string; readonly clock: Clock },
 ): Promise<HttpServer> {
   const server = createSecureServer({
     allowHTTP1: true,
@@ -37,21 +61,29 @@ export async function startHttpServer(
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
     maxHeaderListPairs: 200,
-    settings: { maxConcurrentStreams: 4000, initialWindowSize: 1024 * 1024 },
+    maxSessionMemory: connectionMemory,
+    streamResetBurst: droppedStreams,
+    streamResetRate: droppedStreams,
+    settings: { maxConcurrentStreams: streamsOfConnection, initialWindowSize: 1024 * 1024 },
   })
   const sessions = new Set<{ destroy(): void }>()
   server.on('session', session => {
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
     session.on('error', () => session.destroy())
+    keepAsking(session, listen.clock)
   })
   server.on('secureConnection', socket => {
     sessions.add(socket)
     socket.once('close', () => sessions.delete(socket))
     // A client that goes away mid-handshake or mid-answer is no fault of the server.
     socket.on('error', () => socket.destroy())
+    socket.setNoDelay(true)
+    socket.setKeepAlive(true, askAfterMs)
   })
-  server.on('request', (incoming, outgoing) => void serve(handler, incoming, outgoing))
+  server.on('request', (incoming, outgoing) => void serve(handler, listen.clock, incoming, outgoing))
+  server.on('clientError', refuseBytes)
+  Object.assign(server, http1Options)
   await listening(server, listen)
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : listen.port
@@ -65,6 +97,21 @@ export async function startHttpServer(
   }
 }
 
+/** Closes an HTTP/2 connection whose client does not answer any more: its watches would stay open for good. */
+function keepAsking(session: ServerHttp2Session, clock: Clock): void {
+  let cancel = clock.schedule(askAfterMs, ask)
+  session.once('close', () => cancel())
+  function ask(): void {
+    if (session.destroyed || session.closed) return
+    cancel = clock.schedule(answerWithinMs, () => session.destroy())
+    session.ping(error => {
+      if (error !== null) return
+      cancel()
+      cancel = clock.schedule(askAfterMs, ask)
+    })
+  }
+}
+
 function listening(server: Http2SecureServer, listen: { readonly port: number; readonly bind: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -75,20 +122,42 @@ function listening(server: Http2SecureServer, listen: { readonly port: number; r
   })
 }
 
-async function serve(handler: Handler, incoming: Http2ServerRequest, outgoing: Http2ServerResponse): Promise<void> {
+async function serve(handler: Handler, clock: Clock, incoming: Http2ServerRequest, outgoing: Http2ServerResponse): Promise<void> {
   const gone = new AbortController()
   incoming.on('error', () => gone.abort())
   outgoing.on('error', () => gone.abort())
   outgoing.on('close', () => gone.abort())
   try {
-    if (incoming.url.length > urlLimit) return refuse(outgoing, 414, 'request URI is too long')
-    const body = await readBody(incoming)
-    if (body === undefined) return refuse(outgoing, 413, `Request entity too large: limit is ${bodyLimitBytes}`)
-    const answer = await handler(requestOf(incoming, body, gone.signal))
-    await write(answer, incoming, outgoing, gone.signal)
+    const fault = requestFault(incoming)
+    if (fault !== undefined) {
+      const head = { 'content-type': 'text/plain; charset=utf-8', 'content-length': String(fault.length), connection: 'close' }
+      outgoing.writeHead(400, head).end(fault)
+      return
+    }
+    const body = await receiveBody(incoming, clock)
+    if (body.kind === 'cut') return
+    if (body.kind === 'too-long') {
+      const isFirst = incoming.httpVersionMajor === 1
+      outgoing.writeHead(413, { 'content-type': 'application/json', ...(isFirst ? { connection: 'close' } : {}) })
+      outgoing.end(JSON.stringify(tooLong))
+      return
+    }
+    const answer = await handler(requestOf(incoming, body.bytes, gone.signal))
+    await writeAnswer(answer, incoming, outgoing, gone.signal)
   } catch (error) {
-    if (!gone.signal.aborted) throw error
+    if (error instanceof InjectedReset) breakConnection(incoming, outgoing)
+    else if (!gone.signal.aborted) throw error
   }
+}
+
+/** Destroys the socket, with all that is under way on it, once the bytes that were to come before have left. */
+function breakConnection(incoming: Http2ServerRequest, outgoing: Http2ServerResponse): void {
+  const stream = 'stream' in incoming ? incoming.stream : undefined
+  const session = stream?.session
+  const destroy = () => (session === undefined ? incoming.socket.destroy() : session.destroy())
+  if (!outgoing.headersSent) destroy()
+  else if (session === undefined) incoming.socket.write('', destroy)
+  else stream?.write('', destroy)
 }
 
 function requestOf(incoming: Http2ServerRequest, body: Uint8Array, signal: AbortSignal): TwinRequest {
@@ -100,7 +169,7 @@ function requestOf(incoming: Http2ServerRequest, body: Uint8Array, signal: Abort
   return {
     method: incoming.method,
     path: question < 0 ? incoming.url : incoming.url.slice(0, question),
-    query: new URLSearchParams(question < 0 ? '' : incoming.url.slice(question + 1)),
+    query: queryOf(question < 0 ? '' : incoming.url.slice(question + 1)),
     headers,
     body,
     credentials: credentialsOf(incoming),
@@ -108,12 +177,32 @@ function requestOf(incoming: Http2ServerRequest, body: Uint8Array, signal: Abort
   }
 }
 
-/** The client certificate's CN and O, when it is one of the twin's authority. */
+/** Parameters that are not well encoded are left out, as Go leaves them out. */
+function queryOf(text: string): URLSearchParams {
+  if (!/%(?![0-9a-fA-F]{2})|;/.test(text)) return new URLSearchParams(text)
+  const good = text.split('&').filter(pair => !/%(?![0-9a-fA-F]{2})|;/.test(pair))
+  return new URLSearchParams(good.join('&'))
+}
+
+const credentials = new WeakMap<TLSSocket, Credentials>()
+
+/** Who is at the other end of the connection: looked at once. */
 function credentialsOf(incoming: Http2ServerRequest): Credentials {
   const socket: unknown = incoming.socket
   const stream: unknown = 'stream' in incoming ? incoming.stream?.session?.socket : undefined
   const tls = stream instanceof TLSSocket ? stream : socket instanceof TLSSocket ? socket : undefined
-  if (tls === undefined || !tls.authorized) return { kind: 'none' }
+  if (tls === undefined) return { kind: 'none' }
+  let found = credentials.get(tls)
+  if (found === undefined) {
+    found = certificateOf(tls)
+    credentials.set(tls, found)
+  }
+  return found
+}
+
+/** The client certificate's CN and O, when it is one of the twin's authority. */
+function certificateOf(tls: TLSSocket): Credentials {
+  if (!tls.authorized) return { kind: 'none' }
   const { subject } = tls.getPeerCertificate()
   if (subject === undefined || typeof subject.CN !== 'string') return { kind: 'none' }
   const organizations: unknown = subject.O
@@ -125,64 +214,12 @@ function credentialsOf(incoming: Http2ServerRequest): Credentials {
   return { kind: 'certificate', name: subject.CN, groups }
 }
 
-async function readBody(incoming: Http2ServerRequest): Promise<Uint8Array | undefined> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of incoming) {
-    if (!(chunk instanceof Uint8Array)) continue
-    bytes += chunk.byteLength
-    if (bytes > bodyLimitBytes) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
-function refuse(outgoing: Http2ServerResponse, status: number, message: string): void {
-  const reason = status === 413 ? 'RequestEntityTooLarge' : 'RequestURITooLong'
-  outgoing.writeHead(status, { 'content-type': 'application/json' })
-  outgoing.end(
-    JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code: status }),
-  )
-}
-
-async function write(
-  answer: TwinResponse,
-  incoming: Http2ServerRequest,
-  outgoing: Http2ServerResponse,
-  signal: AbortSignal,
-): Promise<void> {
-  if (signal.aborted) return
-  if (answer.kind === 'whole') {
-    const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
-    const isCompressed = body.byteLength > gzipFromBytes && /\bgzip\b/.test(String(incoming.headers['accept-encoding'] ?? ''))
-    const bytes = isCompressed ? gzipSync(body, { level: 1 }) : body
-    outgoing.writeHead(answer.status, {
-      ...answer.headers,
-      ...(isCompressed ? { 'content-encoding': 'gzip' } : {}),
-      'content-length': String(bytes.byteLength),
-    })
-    if (incoming.method === 'HEAD') outgoing.end()
-    else outgoing.end(bytes)
-    return
-  }
-  outgoing.writeHead(answer.status, { ...answer.headers })
-  if ('flushHeaders' in outgoing && typeof outgoing.flushHeaders === 'function') outgoing.flushHeaders()
-  for await (const chunk of answer.chunks) {
-    if (!outgoing.write(chunk, 'utf8')) await drained(outgoing, signal)
-    if (signal.aborted) return
-  }
-  outgoing.end()
-}
-
-/** Resolves when more can be written or the client is gone. */
-function drained(outgoing: Http2ServerResponse, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const done = () => {
-      outgoing.off('drain', done)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    outgoing.once('drain', done)
-    signal.addEventListener('abort', done, { once: true })
-  })
+const tooLong = {
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Failure',
+  message: 'Request entity too large: limit is 3145728',
+  reason: 'RequestEntityTooLarge',
+  code: 413,
 }

@@ -2,8 +2,11 @@
 import type { Transport, TransportRequest, TransportResponse, TransportStream } from '#kube/transport.ts'
 import type { Credentials, Handler, TwinRequest, TwinResponse } from './api/request.ts'
 
-/** As whom the transport speaks: the administrator, or the holder of a bearer token. */
-export type TransportCredentials = { readonly admin: true } | { readonly token: string }
+/** As whom the transport speaks: the administrator, the holder of a bearer token, or a user by name. */
+export type TransportCredentials =
+  | { readonly admin: true }
+  | { readonly token: string }
+  | { readonly user: string; readonly groups: readonly string[] }
 
 /** A transport into `handler`. */
 export function inMemoryTransport(handler: Handler, credentials: TransportCredentials): Transport {
@@ -50,26 +53,31 @@ function twinRequest(request: TransportRequest, credentials: TransportCredential
     query: new URLSearchParams({ ...request.query }),
     headers,
     body: request.body === undefined ? new Uint8Array() : typeof request.body === 'string' ? bytesOf(request.body) : request.body,
-    credentials: 'token' in credentials ? { kind: 'none' } : administrator,
+    credentials: credentialsOf(credentials),
     signal,
   }
+}
+
+function credentialsOf(credentials: TransportCredentials): Credentials {
+  if ('token' in credentials) return { kind: 'none' }
+  return 'user' in credentials ? { kind: 'certificate', name: credentials.user, groups: credentials.groups } : administrator
 }
 
 function bytesOf(body: string | Uint8Array): Uint8Array {
   return typeof body === 'string' ? new TextEncoder().encode(body) : body
 }
 
-async function collected(chunks: AsyncIterable<string>): Promise<Uint8Array> {
-  let text = ''
-  for await (const chunk of chunks) text += chunk
-  return bytesOf(text)
+async function collected(chunks: AsyncIterable<string | Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  for await (const chunk of chunks) pieces.push(bytesOf(chunk))
+  return Buffer.concat(pieces)
 }
 
 async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
   yield body
 }
 
-async function* encoded(chunks: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* encoded(chunks: AsyncIterable<string | Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) yield bytesOf(chunk)
   signal.throwIfAborted()
 }

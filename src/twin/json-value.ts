@@ -115,7 +115,8 @@ export function isSame(left: unknown, right: unknown): boolean {
   if (!isFields(left) || !isFields(right)) return false
   for (const key of Object.keys(left))
     if (left[key] !== undefined && !(Object.hasOwn(right, key) && isSame(left[key], right[key]))) return false
-  for (const key of Object.keys(right)) if (right[key] !== undefined && !Object.hasOwn(left, key)) return false
+  for (const key of Object.keys(right))
+    if (right[key] !== undefined && !(Object.hasOwn(left, key) && left[key] !== undefined)) return false
   return true
 }
 
@@ -124,4 +125,23 @@ export function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '' || value === 0 || value === false) return true
   if (Array.isArray(value)) return value.length === 0
   return isFields(value) && Object.keys(value).length === 0
+}
+
+/** The JSON of a tree. Integers beyond 2^53 are written exactly. */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    // Some integer is a bigint, which is rare enough to find out this way.
+    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? rawJson(String(item)) : item))
+  }
+}
+
+/** A number that is written with the digits given. */
+function rawJson(text: string): unknown {
+  // The types of ES2024 do not have it yet.
+  const make: unknown = Reflect.get(JSON, 'rawJSON')
+  if (typeof make !== 'function') throw new TypeError(`this engine cannot write the integer ${text}`)
+  return Reflect.apply(make, JSON, [text])
 }

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { HttpVerb } from '#kube/transport.ts'
-import { type Exchange, shapeOf, type Trace, traceTwinOptions } from '#test/kubectl-trace.ts'
+import { type Exchange, movedBy, shapeOf, type Trace, traceTwinOptions } from '#test/kubectl-trace.ts'
 import { startTwin, type Twin } from './twin.ts'
 
 const fixtures = join(import.meta.dirname, '..', '..', 'test', 'fixtures', 'kubectl')
@@ -18,8 +18,9 @@ describe.each(files)('%s', file => {
   test(`${basename(file, '.json')} is answered as it was recorded`, async () => {
     const trace = JSON.parse(readFileSync(join(fixtures, file), 'utf8')) as Trace
     await using twin = await startTwin(traceTwinOptions())
+    const moved = twin.access.revision - trace.startRevision
     for (const [index, exchange] of trace.exchanges.entries()) {
-      const { status, shape } = await replay(twin, exchange)
+      const { status, shape } = await replay(twin, movedBy(exchange, moved))
       const what = `${index + 1}: ${exchange.verb} ${exchange.path}?${exchange.query}`
       expect({ what, status, shape }).toEqual({ what, status: exchange.status, shape: exchange.shape })
     }

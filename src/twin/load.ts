@@ -1,8 +1,8 @@
 // A snapshot put into the store: identities, owners and status stay as they are, only resourceVersions are new.
 import type { KubeObject } from '#kube/objects.ts'
 import type { Problem } from '#kube/problem.ts'
-import { randomUuid } from '#kube/random.ts'
-import { type ApiServer, timestamp } from './api/api-server.ts'
+import { selectOwnPods } from './api/admission.ts'
+import { type ApiServer, freshUid, timestamp } from './api/api-server.ts'
 import { definitionFor, establish } from './api/custom-resources.ts'
 import { setDefaults } from './api/defaults.ts'
 import { hasGeneration, holdNamespace, qualityOfService } from './api/object-strategy.ts'
@@ -39,16 +39,26 @@ const order = [
   'CronJob',
 ]
 
+/** Kinds of which it matters who writes them. What dumps leave out of them, an API server has from their creation on. */
+const signedKinds: ReadonlySet<string> = new Set(['deployments.apps', 'statefulsets.apps', 'daemonsets.apps', 'nodes'])
+
 /** Loads objects of any kind. What cannot be loaded is reported and left out; nothing here throws on odd objects. */
 export function loadObjects(server: ApiServer, objects: readonly KubeObject[]): LoadReport {
   const problems: Problem[] = []
   const ranked = objects.map((object, index) => ({ object, index, rank: rankOf(object) }))
+  for (const object of objects) noteUids(server, object)
   ranked.sort((left, right) => left.rank - right.rank || left.index - right.index)
   serveUnknownKinds(server, objects, problems)
   let loaded = 0
   for (const { object } of ranked) if (loadOne(server, object, problems)) loaded++
   rebuildReplicaSets(server, problems)
   return { loaded, problems, absentOwners: absentOwners(server) }
+}
+
+function noteUids({ loadedUids }: ApiServer, object: KubeObject): void {
+  const uid = textAt(object, 'metadata', 'uid')
+  if (uid !== undefined) loadedUids.add(uid)
+  for (const owner of itemsAt(object, 'metadata', 'ownerReferences')) loadedUids.add(textAt(owner, 'uid') ?? '')
 }
 
 /** ReplicaSets that a dump left out and whose Deployment and pods it has: without them everything would roll out anew. */
@@ -135,6 +145,9 @@ function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): bo
       expected: 'quantities as Kubernetes writes them',
     })
   }
+  const uid = textAt(draft, 'metadata', 'uid')
+  if (signedKinds.has(type.key) && uid !== undefined && listAt(draft, 'metadata', 'managedFields').length === 0)
+    server.unsigned.add(uid)
   const namespace = type.isNamespaced ? textAt(draft, 'metadata', 'namespace') : undefined
   if (namespace !== undefined) ensureNamespace(server, namespace)
   if (server.store.get(type.key, namespace, object.metadata.name) !== undefined && !isReplaceable(type, object.metadata.name)) {
@@ -145,9 +158,15 @@ function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): bo
       expected: 'one; the last one is taken',
     })
   }
-  const stored = server.store.put(type.key, asStored(draft))
+  const stored = server.store.put(type.key, madeOf(draft, object), object)
   if (type.key === 'customresourcedefinitions.apiextensions.k8s.io') establish(server, stored)
   return true
+}
+
+/** Not frozen yet: the store does that, and takes what did not change from `object`. */
+function madeOf(draft: Draft, { metadata: { name } }: KubeObject): KubeObject {
+  const { apiVersion, kind } = draft
+  return { ...draft, apiVersion: String(apiVersion), kind: String(kind), metadata: { ...fieldsAt(draft, 'metadata'), name } }
 }
 
 /** Objects that a twin makes before anything is loaded. */
@@ -172,7 +191,7 @@ function completed(server: ApiServer, type: ResourceType, object: KubeObject): D
   delete metadata['selfLink']
   if (type.isNamespaced) metadata['namespace'] = textAt(metadata, 'namespace') ?? 'default'
   else delete metadata['namespace']
-  metadata['uid'] ??= randomUuid(server.random)
+  metadata['uid'] ??= freshUid(server)
   metadata['creationTimestamp'] ??= timestamp(server.clock.now())
   if (hasGeneration(type, server.minor)) metadata['generation'] ??= 1
   decodeStringData(type, draft)
@@ -181,6 +200,8 @@ function completed(server: ApiServer, type: ResourceType, object: KubeObject): D
   if (type.key === 'namespaces' && fieldsAt(draft, 'status', 'phase') === undefined)
     draft['status'] = { phase: 'Active', ...fieldsAt(draft, 'status') }
   if (type.key === 'pods') completePod(server, draft)
+  // As it was written, not as a server had it: without its selector it would let go of each pod that it makes.
+  if (type.key === 'jobs.batch' && fieldsAt(draft, 'spec', 'selector') === undefined) selectOwnPods(draft)
   return draft
 }
 
@@ -218,7 +239,7 @@ export function ensureNamespace(server: ApiServer, name: string): void {
       kind: 'Namespace',
       metadata: {
         name,
-        uid: randomUuid(server.random),
+        uid: freshUid(server),
         creationTimestamp: timestamp(server.clock.now()),
         labels: { 'kubernetes.io/metadata.name': name },
       },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects.ts'
 import { itemsAt, textAt, valueAt } from './json-value.ts'
-import { itemNames, startTestTwin, TestClient, testPod } from './twin-for-tests.ts'
+import { itemNames, startTestTwin, TestClient, testDeployment, testPod } from './twin-for-tests.ts'
 
 const core = '/api/v1/namespaces/default'
 const rbac = 'rbac.authorization.k8s.io'
@@ -28,6 +28,22 @@ async function accountTwin(rules: readonly object[]) {
   const token = await twin.twin.issueToken({ namespace: 'default', serviceAccount: 'app' })
   return { ...twin, app: new TestClient(twin.twin.transport({ token })), token }
 }
+
+test('a user with get on one name may not list, nor get another (case 32)', async () => {
+  await using twin = await accountTwin([{ apiGroups: [''], resources: ['pods'], verbs: ['get'], resourceNames: ['a'] }])
+  const user = new TestClient(twin.twin.transport({ user: 'u', groups: ['system:authenticated'] }))
+  const list = await user.get(`${core}/pods`)
+  expect([list.status, list.message]).toEqual([
+    403,
+    'pods is forbidden: User "u" cannot list resource "pods" in API group "" in the namespace "default"',
+  ])
+  const other = await user.get(`${core}/pods/b`)
+  expect([other.status, other.message]).toEqual([
+    403,
+    'pods "b" is forbidden: User "u" cannot get resource "pods" in API group "" in the namespace "default"',
+  ])
+  expect((await user.get(`${core}/pods/a`)).status).toBe(200)
+})
 
 describe('a ServiceAccount', () => {
   test('may do what its role says, by name', async () => {
@@ -142,6 +158,19 @@ test('a virtual clock stands still while a request is answered', async () => {
   await twin.client.patch(`${core}/pods/a`, 'merge', { metadata: { labels: { x: 'y' } } })
   await Promise.all([reading, driving])
   expect(answeredAtMs).toBe(0)
+})
+
+test('the autoscaler may scale whatever has a scale, and no more than a real one', async () => {
+  await using twin = await startTestTwin([testPod('a'), testDeployment('web')])
+  const user = 'system:serviceaccount:kube-system:horizontal-pod-autoscaler'
+  const autoscaler = new TestClient(twin.twin.transport({ user, groups: ['system:authenticated'] }))
+  const scale = '/apis/apps/v1/namespaces/default/deployments/web/scale'
+  const found = await autoscaler.get(scale)
+  expect(found.status).toBe(200)
+  expect((await autoscaler.put(scale, found.body)).status).toBe(200)
+  expect((await autoscaler.get(`${core}/pods`)).status).toBe(200)
+  expect((await autoscaler.call('DELETE', `${core}/pods/a`)).status).toBe(403)
+  expect((await autoscaler.get('/apis/apps/v1/namespaces/default/deployments/web')).status).toBe(403)
 })
 
 test('roles of a new cluster are those clients expect', async () => {

@@ -1,30 +1,33 @@
 // Every request of every transport ends here: who asks, may they, what is it about, what is the answer.
-import { forbidden, internalError, StatusError, statusBody } from '#kube/status.ts'
+import { accessOf, refusedTo, requestInfo } from '#kube/server/request-info.ts'
+import { badRequest, internalError, StatusError, statusBody } from '#kube/status.ts'
+import type { Aggregator } from './aggregation/aggregator.ts'
 import { plainText, refusal, textAnswer } from './api/answer.ts'
 import type { ApiServer, User } from './api/api-server.ts'
 import { authenticate, impersonated, type TokenCheck } from './api/authentication.ts'
 import type { Authorizer } from './api/authorization.ts'
 import { answerDiscovery } from './api/discovery.ts'
 import { answerOpenApi } from './api/openapi.ts'
-import {
-  type Handler,
-  type PathRequest,
-  type ResourceRequest,
-  requestInfo,
-  type TwinRequest,
-  type TwinResponse,
-} from './api/request.ts'
+import type { Handler, PathRequest, ResourceRequest, TwinRequest, TwinResponse } from './api/request.ts'
 import type { ResourceHandlers } from './api/resource-handlers.ts'
 import { versionDocument } from './api/server-version.ts'
 import { withDeprecation, withNotedWarnings } from './api/warnings.ts'
+import type { Faults } from './faults/faults.ts'
+import { faultyAnswer } from './faults/faulty-answer.ts'
+import { InjectedReset } from './faults/injected-reset.ts'
+import type { TwinObserver } from './observe/twin-observer.ts'
 import type { RequestLog } from './request-log.ts'
 
 interface HandlerParts {
+  /** The APIs that others serve behind us; undefined until they are looked at. */
+  aggregator(): Aggregator | undefined
   readonly server: ApiServer
   readonly resources: ResourceHandlers
   readonly authorizer: Authorizer
   readonly checkToken: TokenCheck
   readonly log: RequestLog
+  readonly faults: Faults
+  readonly observer: TwinObserver
   readonly allowsAnonymous: boolean
   readonly onUnexpected: (error: unknown, request: TwinRequest) => void
   /** Sees every request with its answer. */
@@ -34,29 +37,72 @@ interface HandlerParts {
 /** Paths that need no credentials. */
 const openPaths = /^\/(healthz|livez|readyz|version)(\/|$)/
 
-/** The one request handler of a twin. It never rejects: what goes wrong is an answer. */
+/** The one request handler of a twin. What goes wrong is an answer; it rejects for connections alone that a fault breaks. */
 export function requestHandler(parts: HandlerParts): Handler {
   return async request => {
-    using _held = parts.server.clock.hold()
+    using held = new HeldClock(parts.server)
+    const startedMs = parts.server.wire.elapsed()
     let user: User | undefined
-    const answer = await answerTo(parts, request, found => {
-      user = found
-    })
-    parts.log.add({
-      verb: request.method,
-      path: request.path,
-      query: request.query.toString(),
-      user: user?.name ?? '',
-      agent: request.headers['user-agent'] ?? '',
-      code: answer.status,
-      at: parts.server.clock.now(),
-    })
-    parts.onExchange?.(request, answer)
-    return answer
+    let info: ResourceRequest | PathRequest | undefined
+    const told = (code: number) => {
+      if (info !== undefined) parts.observer.requests.add(info, code, (parts.server.wire.elapsed() - startedMs) / 1000)
+      parts.log.add({
+        verb: request.method,
+        path: request.path,
+        query: request.query.toString(),
+        user: user?.name ?? '',
+        agent: request.headers['user-agent'] ?? '',
+        code,
+        at: parts.server.clock.now(),
+      })
+    }
+    try {
+      const answer = await answerTo(parts, request, held, (who, what) => {
+        user = who
+        info = what
+      })
+      told(answer.status)
+      parts.onExchange?.(request, answer)
+      return answer
+    } catch (error) {
+      if (error instanceof InjectedReset) told(0)
+      throw error
+    }
   }
 }
 
-async function answerTo(parts: HandlerParts, request: TwinRequest, onUser: (user: User) => void): Promise<TwinResponse> {
+/** A virtual clock stands still while a request is worked on, and goes on while it only waits for that clock. */
+class HeldClock implements Disposable {
+  readonly #server: ApiServer
+  #held: Disposable
+
+  constructor(server: ApiServer) {
+    this.#server = server
+    this.#held = server.clock.hold()
+  }
+
+  async wait(ms: number, signal: AbortSignal): Promise<void> {
+    const { wire, clock } = this.#server
+    if (wire !== clock) return wire.after(ms, signal)
+    this.#held[Symbol.dispose]()
+    try {
+      await wire.after(ms, signal)
+    } finally {
+      this.#held = clock.hold()
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#held[Symbol.dispose]()
+  }
+}
+
+async function answerTo(
+  parts: HandlerParts,
+  request: TwinRequest,
+  held: HeldClock,
+  onAsked: (user: User, info: ResourceRequest | PathRequest) => void,
+): Promise<TwinResponse> {
   try {
     if (openPaths.test(request.path)) return answerOpenPath(parts, request)
     const caller = await authenticate(request, parts.checkToken, { allowsAnonymous: parts.allowsAnonymous })
@@ -72,16 +118,28 @@ async function answerTo(parts: HandlerParts, request: TwinRequest, onUser: (user
         subresource: undefined,
       }),
     )
-    onUser(user)
     const info = requestInfo(request)
-    authorize(parts.authorizer, user, info)
-    return info.kind === 'path' ? answerPath(parts, request) : await answerResource(parts, info, request, user)
+    onAsked(user, info)
+    authorize(parts.authorizer, user, accessOf(info, request.query))
+    if (info.kind === 'path') return await (parts.aggregator()?.route(info)?.(request, user) ?? answerPath(parts, request))
+    const { faults, server } = parts
+    const wait = (ms: number, signal: AbortSignal) => held.wait(ms, signal)
+    return await faultyAnswer({ faults, wire: server.wire, wait }, { info, request, user: user.name }, faulty =>
+      answerResource(parts, info, faulty, user),
+    )
   } catch (error) {
+    if (error instanceof InjectedReset) throw error
     if (error instanceof StatusError) return withNotedWarnings(request, refusal(request, error))
+    if (isTooDeep(error)) return refusal(request, badRequest('the object provided is nested deeper than this server follows'))
     if (request.signal.aborted) return plainText(499, 'client closed the request')
     parts.onUnexpected(error, request)
     return refusal(request, internalError(error instanceof Error ? error.message : String(error)))
   }
+}
+
+/** Trees are walked by recursion; one that is deeper than the stack is refused like any other that is too much. */
+function isTooDeep(error: unknown): boolean {
+  return error instanceof RangeError && error.message.startsWith('Maximum call stack')
 }
 
 async function answerResource(
@@ -90,6 +148,8 @@ async function answerResource(
   request: TwinRequest,
   user: User,
 ): Promise<TwinResponse> {
+  const forward = parts.aggregator()?.route(info)
+  if (forward !== undefined) return await forward(request, user)
   const type = parts.server.resources.find(info.group, info.version, info.resource)
   if (type === undefined) return unknownResource(parts, info, request)
   return withDeprecation(type, parts.server.minor, await parts.resources.answer({ type, info, request, user }))
@@ -117,26 +177,19 @@ function answerPath(parts: HandlerParts, request: TwinRequest): TwinResponse {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return refusal(
       request,
-      new StatusError(statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed')),
+      new StatusError(statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed', {})),
     )
   }
+  if (request.path === '/metrics') return plainText(200, parts.observer.metrics())
+  if (request.path === '/debug/twin') return plainText(200, parts.observer.page())
+  const remote = parts.aggregator()?.remoteApis() ?? []
   return (
-    answerDiscovery(parts.server, request.path, request) ??
-    answerOpenApi(parts.server, request) ??
+    answerDiscovery(parts.server, request.path, request, remote) ??
+    answerOpenApi(parts.server, request, remote) ??
     plainText(404, '404 page not found\n')
   )
 }
 
 function authorize(authorizer: Authorizer, user: User, info: ResourceRequest | PathRequest): void {
-  if (authorizer.allows(user, info)) return
-  if (info.kind === 'path')
-    throw forbidden(
-      { group: '', resource: '' },
-      '',
-      `User ${JSON.stringify(user.name)} cannot ${info.verb} path ${JSON.stringify(info.path)}`,
-    )
-  const resource = info.subresource === undefined ? info.resource : `${info.resource}/${info.subresource}`
-  const place = info.namespace === undefined ? 'at the cluster scope' : `in the namespace ${JSON.stringify(info.namespace)}`
-  const why = `User ${JSON.stringify(user.name)} cannot ${info.verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(info.group)} ${place}`
-  throw forbidden({ group: info.group, resource: info.resource }, info.name ?? '', why)
+  if (!authorizer.allows(user, info)) throw refusedTo(user.name, info)
 }

@@ -6,6 +6,7 @@ export interface LoggedRequest {
   readonly query: string
   readonly user: string
   readonly agent: string
+  /** 0 where a fault broke the connection instead of an answer. */
   readonly code: number
   /** The cluster's time when it was answered, milliseconds since 1970. */
   readonly at: number

@@ -2,12 +2,9 @@
 // consistent lists are served. It knows no rules of Kubernetes; the write pipeline decides what is committed.
 import type { KubeObject } from '#kube/objects.ts'
 import type { ResourceKey, StoreEvent } from './access.ts'
-import { frozen } from './json-value.ts'
-
-interface HistoryEntry {
-  readonly resource: ResourceKey
-  readonly event: StoreEvent
-}
+import { Changes, History } from './history.ts'
+import { type ObjectsSnapshot, OrderedObjects } from './ordered-objects.ts'
+import { SharedValues } from './shared-values.ts'
 
 type Handler = (event: StoreEvent) => void
 
@@ -16,41 +13,75 @@ export function objectKey(namespace: string | undefined, name: string): string {
   return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`
 }
 
-/** Objects of one resource with their keys in order. */
+/** The objects of one resource. */
 class Shelf {
   readonly objects = new Map<string, KubeObject>()
-  readonly handlers = new Set<Handler>()
-  #keys: string[] | undefined
+  readonly ordered = new OrderedObjects()
+  readonly changes = new Changes()
+  readonly #handlers = new Set<Handler>()
+  #called: readonly Handler[] = []
+  #addedBytes = 0
+  #addedCount = 0
 
-  sortedKeys(): readonly string[] {
-    this.#keys ??= [...this.objects.keys()].sort(byteOrder)
-    return this.#keys
+  /** Who is told now; who comes or goes meanwhile does not change it. */
+  get handlers(): readonly Handler[] {
+    return this.#called
   }
 
-  forgetOrder(): void {
-    this.#keys = undefined
+  subscribe(handler: Handler): () => void {
+    this.#handlers.add(handler)
+    this.#called = [...this.#handlers]
+    return () => {
+      this.#handlers.delete(handler)
+      this.#called = [...this.#handlers]
+    }
+  }
+
+  noteAdded(bytes: number): void {
+    this.#addedBytes += bytes
+    this.#addedCount++
+  }
+
+  /** What one of its objects takes, on average. */
+  get objectBytes(): number {
+    return this.#addedCount === 0 ? 0 : this.#addedBytes / this.#addedCount
   }
 }
 
-export function byteOrder(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0
+interface StoreOptions {
+  /** So many events stay readable; a watch from before them is told to list again. */
+  readonly historyLimit?: number
+  /** What they may take in memory, roughly. */
+  readonly historyBytes?: number
+  /** Where objects find the parts they have in common with others; one of its own by default. */
+  readonly sharedValues?: SharedValues
 }
 
-/** So many events stay readable; a watch from before them is told to list again. */
 const defaultHistory = 100_000
+const defaultHistoryBytes = 128 * 1024 * 1024
+/** What an event takes besides its objects. */
+const eventBytes = 200
+/** Old states that are kept for clients in the middle of their pages. */
+const mostSnapshots = 64
 
 export class Store {
   readonly #shelves = new Map<ResourceKey, Shelf>()
-  readonly #history: HistoryEntry[] = []
-  readonly #historyLimit: number
+  readonly #history: History
+  readonly #shared: SharedValues
+  /** States that pages were given of, by resource and revision, the last used at the end. */
+  readonly #snapshots = new Map<string, { readonly revision: number; readonly snapshot: ObjectsSnapshot }>()
   // A handler may commit: what it commits is delivered after its own event has reached everybody, so that all see one order.
   readonly #undelivered: { readonly shelf: Shelf; readonly event: StoreEvent }[] = []
   #isDelivering = false
   #revision = 1
-  #compactedRevision = 1
 
-  constructor(options: { historyLimit?: number } = {}) {
-    this.#historyLimit = options.historyLimit ?? defaultHistory
+  constructor(options: StoreOptions = {}) {
+    this.#history = new History({
+      mostEvents: options.historyLimit ?? defaultHistory,
+      mostBytes: options.historyBytes ?? defaultHistoryBytes,
+      startRevision: 1,
+    })
+    this.#shared = options.sharedValues ?? new SharedValues()
   }
 
   get revision(): number {
@@ -59,7 +90,7 @@ export class Store {
 
   /** Changes after this revision are known; older ones are gone. */
   get compactedRevision(): number {
-    return this.#compactedRevision
+    return this.#history.compactedRevision
   }
 
   get(resource: ResourceKey, namespace: string | undefined, name: string): KubeObject | undefined {
@@ -67,7 +98,7 @@ export class Store {
   }
 
   has(resource: ResourceKey): boolean {
-    return (this.#shelves.get(resource)?.objects.size ?? 0) > 0
+    return this.count(resource) > 0
   }
 
   count(resource: ResourceKey): number {
@@ -78,66 +109,48 @@ export class Store {
   list(resource: ResourceKey, namespace?: string): readonly KubeObject[] {
     const shelf = this.#shelves.get(resource)
     if (shelf === undefined) return []
-    const found: KubeObject[] = []
-    const prefix = namespace === undefined ? '' : `${namespace}/`
-    for (const key of shelf.sortedKeys()) {
-      if (!key.startsWith(prefix)) continue
-      const object = shelf.objects.get(key)
-      if (object !== undefined) found.push(object)
-    }
+    return namespace === undefined ? shelf.ordered.all() : [...shelf.ordered.snapshot().objects(`${namespace}/`)]
+  }
+
+  /**
+   * All objects of the resource as they were at `revision`; undefined when that is no longer known. With `keeps` it is found again fast,
+   * for whoever goes on from there.
+   */
+  snapshotAt(resource: ResourceKey, revision: number, keeps = false): ObjectsSnapshot | undefined {
+    if (revision < this.compactedRevision || revision > this.#revision) return undefined
+    const name = `${resource}@${revision}`
+    const kept = this.#snapshots.get(name)
+    const snapshot = kept?.snapshot ?? this.#shelf(resource).ordered.snapshot()
+    const found = kept === undefined && revision < this.#revision ? this.#undone(resource, snapshot, revision) : snapshot
+    if (!keeps && kept === undefined) return found
+    this.#snapshots.delete(name)
+    this.#snapshots.set(name, { revision, snapshot: found })
+    this.#dropSnapshots()
     return found
   }
 
-  /** The list as it was at `revision`; undefined when that is no longer known. */
-  listAt(resource: ResourceKey, namespace: string | undefined, revision: number): readonly KubeObject[] | undefined {
-    if (revision === this.#revision) return this.list(resource, namespace)
-    if (revision < this.#compactedRevision || revision > this.#revision) return undefined
-    const objects = new Map(this.#shelves.get(resource)?.objects)
-    for (let index = this.#history.length - 1; index >= 0; index--) {
-      const entry = this.#history[index]
-      if (entry === undefined || entry.event.revision <= revision) break
-      if (entry.resource !== resource) continue
-      const { metadata } = entry.event.object
-      const key = objectKey(metadata.namespace, metadata.name)
-      if (entry.event.previous === undefined) objects.delete(key)
-      else objects.set(key, entry.event.previous)
-    }
-    const prefix = namespace === undefined ? '' : `${namespace}/`
-    return [...objects.keys()]
-      .filter(key => key.startsWith(prefix))
-      .sort(byteOrder)
-      .flatMap(key => objects.get(key) ?? [])
-  }
-
-  /** Changes of a resource after `revision`, oldest first; undefined when some of them are no longer known. */
-  changesSince(resource: ResourceKey, revision: number): readonly StoreEvent[] | undefined {
-    if (revision < this.#compactedRevision) return undefined
-    const changes: StoreEvent[] = []
-    for (let index = this.#history.length - 1; index >= 0; index--) {
-      const entry = this.#history[index]
-      if (entry === undefined || entry.event.revision <= revision) break
-      if (entry.resource === resource) changes.push(entry.event)
-    }
-    return changes.reverse()
+  /** Changes of a resource after `revision`, oldest first, at most `limit`; undefined when some of them are no longer known. */
+  changesSince(resource: ResourceKey, revision: number, limit?: number): readonly StoreEvent[] | undefined {
+    if (revision < this.compactedRevision) return undefined
+    return this.#shelves.get(resource)?.changes.since(revision, limit) ?? []
   }
 
   /** Puts an object under the next revision. Its `metadata.resourceVersion` is set here; the result is frozen and shared. */
-  put(resource: ResourceKey, object: KubeObject): KubeObject {
+  put(resource: ResourceKey, object: KubeObject, like?: KubeObject): KubeObject {
     const shelf = this.#shelf(resource)
     const { namespace, name } = object.metadata
     const key = objectKey(namespace, name)
     const previous = shelf.objects.get(key)
     const revision = ++this.#revision
-    const stored = frozen({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })
+    const bytesBefore = this.#shared.freshBytes
+    const stored = this.#shared.shared(atRevision(object, revision), previous ?? like)
+    const bytes = this.#shared.freshBytes - bytesBefore
     shelf.objects.set(key, stored)
-    if (previous === undefined) shelf.forgetOrder()
-    this.#announce(
-      resource,
-      shelf,
-      previous === undefined
-        ? { type: 'ADDED', object: stored, revision }
-        : { type: 'MODIFIED', object: stored, previous, revision },
-    )
+    shelf.ordered.set(key, stored)
+    if (previous === undefined) {
+      shelf.noteAdded(bytes)
+      this.#announce(shelf, { type: 'ADDED', object: stored, revision }, bytes)
+    } else this.#announce(shelf, { type: 'MODIFIED', object: stored, previous, revision }, bytes)
     return stored
   }
 
@@ -149,38 +162,48 @@ export class Store {
     if (previous === undefined) return undefined
     const revision = ++this.#revision
     shelf.objects.delete(key)
-    shelf.forgetOrder()
-    const object = frozen({ ...previous, metadata: { ...previous.metadata, resourceVersion: String(revision) } })
-    this.#announce(resource, shelf, { type: 'DELETED', object, previous, revision })
+    shelf.ordered.delete(key)
+    const object = this.#shared.shared(atRevision(previous, revision), previous)
+    this.#announce(shelf, { type: 'DELETED', object, previous, revision }, shelf.objectBytes)
     return object
   }
 
   /** `handler` is called synchronously after each commit of the resource. */
   subscribe(resource: ResourceKey, handler: Handler): () => void {
-    const shelf = this.#shelf(resource)
-    shelf.handlers.add(handler)
-    return () => void shelf.handlers.delete(handler)
+    return this.#shelf(resource).subscribe(handler)
   }
 
   /** Forgets the changes up to and including `revision`. */
   compact(revision: number): void {
-    const keepFrom = this.#history.findIndex(entry => entry.event.revision > revision)
-    this.#history.splice(0, keepFrom < 0 ? this.#history.length : keepFrom)
-    this.#compactedRevision = Math.max(this.#compactedRevision, Math.min(revision, this.#revision))
+    this.#history.compact(Math.min(revision, this.#revision))
+    this.#dropSnapshots()
   }
 
-  #announce(resource: ResourceKey, shelf: Shelf, event: StoreEvent): void {
-    this.#history.push({ resource, event })
-    if (this.#history.length > this.#historyLimit * 1.25) {
-      const dropped = this.#history.splice(0, this.#history.length - this.#historyLimit)
-      this.#compactedRevision = dropped.at(-1)?.event.revision ?? this.#compactedRevision
+  /** What is before the last known revision, or too much, the least used first. */
+  #dropSnapshots(): void {
+    for (const [name, { revision }] of this.#snapshots)
+      if (revision < this.compactedRevision || this.#snapshots.size > mostSnapshots) this.#snapshots.delete(name)
+  }
+
+  #undone(resource: ResourceKey, newest: ObjectsSnapshot, revision: number): ObjectsSnapshot {
+    const past = newest.fork()
+    for (const event of this.#shelf(resource).changes.backTo(revision)) {
+      const { namespace, name } = event.object.metadata
+      const key = objectKey(namespace, name)
+      if (event.previous === undefined) past.delete(key)
+      else past.set(key, event.previous)
     }
+    return past.snapshot()
+  }
+
+  #announce(shelf: Shelf, event: StoreEvent, bytes: number): void {
+    this.#history.add(shelf.changes, event, bytes + eventBytes)
     this.#undelivered.push({ shelf, event })
     if (this.#isDelivering) return
     this.#isDelivering = true
     try {
       for (let next = this.#undelivered.shift(); next !== undefined; next = this.#undelivered.shift()) {
-        for (const handler of [...next.shelf.handlers]) handler(next.event)
+        for (const handler of next.shelf.handlers) handler(next.event)
       }
     } finally {
       this.#isDelivering = false
@@ -195,4 +218,9 @@ export class Store {
     }
     return shelf
   }
+}
+
+/** An object with the revision as its resourceVersion. */
+export function atRevision(object: KubeObject, revision: number): KubeObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }
 }

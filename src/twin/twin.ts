@@ -4,6 +4,8 @@ import type { KubeObject, Node } from '#kube/objects.ts'
 import { type Random, seededRandom } from '#kube/random.ts'
 import type { Transport } from '#kube/transport.ts'
 import type { ClusterAccess } from './access.ts'
+import { Aggregator } from './aggregation/aggregator.ts'
+import { makeFrontProxy } from './aggregation/front-proxy.ts'
 import type { ApiServer } from './api/api-server.ts'
 import { Authorizer } from './api/authorization.ts'
 import { Deletion } from './api/deletion.ts'
@@ -12,6 +14,7 @@ import { ResourceHandlers } from './api/resource-handlers.ts'
 import { ResourceRegistry } from './api/resource-registry.ts'
 import { minorOf, newestMinor } from './api/server-version.ts'
 import { type TokenAsk, Tokens } from './api/tokens.ts'
+import { WatchHub } from './api/watch-hub.ts'
 import { webhookCaller } from './api/webhook-call.ts'
 import { Webhooks } from './api/webhooks.ts'
 import { WritePipeline } from './api/write-pipeline.ts'
@@ -19,20 +22,33 @@ import { type Authority, makeAuthority } from './authority.ts'
 import { bootstrap } from './bootstrap.ts'
 import { clusterAccess } from './cluster-access.ts'
 import { type ComponentOptions, type Components, startComponents } from './components.ts'
+import { dumpObjects } from './dump.ts'
+import type { FaultSpec } from './faults/fault-spec.ts'
+import { type FaultHandle, Faults } from './faults/faults.ts'
 import { type HttpServer, startHttpServer } from './http-server.ts'
 import { inMemoryTransport, type TransportCredentials } from './in-memory-transport.ts'
 import { kubeconfigText } from './kubeconfig.ts'
 import { type LoadReport, loadObjects } from './load.ts'
+import { TwinObserver } from './observe/twin-observer.ts'
+import { isTwinKind, twinDefinitions } from './own-kinds/definitions.ts'
+import { translateKwok } from './own-kinds/kwok.ts'
+import { startOwnKinds } from './own-kinds/own-kinds.ts'
 import { requestHandler } from './request-handler.ts'
 import { type LoggedRequest, RequestLog } from './request-log.ts'
+import type { SharedValues } from './shared-values.ts'
+import { catchUp } from './snapshot-time.ts'
 import { Store } from './store.ts'
 
 export interface TwinOptions {
   /** The cluster's time. */
   readonly clock: Clock
+  /** Of connections: time-outs, bookmarks, injected waits. Real time when absent; a virtual one lets a test wait for nothing. */
+  readonly wire?: Clock
   /** Every random choice: the same seed gives the same names and UIDs. */
   readonly seed?: number
   readonly objects?: readonly KubeObject[]
+  /** Where what is stored finds its equal parts: the pool in which `objects` are, when they are in one. */
+  readonly sharedValues?: SharedValues
   /** `1.32` to `1.36`; when absent the minor of the newest kubelet among the objects, else the newest. */
   readonly kubernetesVersion?: string
   /** `*` and `-name`, as kube-controller-manager takes them; all when absent. */
@@ -46,6 +62,8 @@ export interface TwinOptions {
   readonly allowsAnonymous?: boolean
   /** Revisions that watches can go back. */
   readonly historyLimit?: number
+  /** Serves TwinClock, TwinFault, TwinUsage and TwinStage; without it they are served where the objects hold some. */
+  readonly ownKinds?: boolean
   /** Further settings of the simulated components; false: none are started. */
   readonly components?: Partial<ComponentOptions> | false
   /** Sees every request with its answer: how traces of clients are recorded. */
@@ -66,6 +84,10 @@ export interface Twin extends AsyncDisposable {
   readonly components: Components | undefined
   /** A bearer token of a ServiceAccount that exists. @throws StatusError 404 */
   issueToken(ask: TokenAsk): Promise<string>
+  /** Sets a fault: the same `spec` as a TwinFault has. @throws InputError where it is wrong */
+  fault(spec: FaultSpec): FaultHandle
+  /** All objects but events and leases, in an order of their own: the same cluster gives the same bytes. */
+  dump(): readonly KubeObject[]
   /** Puts objects into the cluster as they are, with their identities and status. */
   load(objects: readonly KubeObject[]): LoadReport
   /** What the load at the start left out. */
@@ -78,19 +100,34 @@ export interface Twin extends AsyncDisposable {
 
 /** Starts a twin; it answers when this resolves. @throws InputError on an unknown version, Error when the port is taken. */
 export async function startTwin(options: TwinOptions): Promise<Twin> {
-  const server = apiServer(options)
+  // Nothing is started yet: the clock only moves.
+  await catchUp(options.clock, options.objects ?? [])
+  const { server, close } = apiServer(options)
   const writes = new WritePipeline(server)
   const deletion = new Deletion(server, writes)
-  const caller = webhookCaller(server.store)
-  const webhooks = new Webhooks(server, caller.call)
+  const webhooks = new Webhooks(server, server.callWebhook)
   const log = new RequestLog()
+  const { store } = server
+  const faults = new Faults({
+    clock: options.clock,
+    seed: options.seed ?? 1,
+    compact: keepRevisions => store.compact(store.revision - keepRevisions),
+  })
   const authorizer = new Authorizer(server.store, options.authorization ?? 'RBAC')
   const tokens = await Tokens.make(server)
   bootstrap(server)
-  const report = loadObjects(server, options.objects ?? [])
+  const { objects, problems } = translateKwok(options.objects ?? [])
+  const hasOwnKinds = options.ownKinds ?? objects.some(isTwinKind)
+  if (hasOwnKinds) loadObjects(server, twinDefinitions())
+  const loaded = loadObjects(server, objects)
+  const report = { ...loaded, problems: [...problems, ...loaded.problems] }
   let components: Components | undefined
+  let aggregator: Aggregator | undefined
+  const access = clusterAccess({ server, writes, deletion, webhooks })
+  const observer = new TwinObserver({ server, access, faults, components: () => components })
   const handler = requestHandler({
     server,
+    aggregator: () => aggregator,
     resources: new ResourceHandlers({ server, writes, deletion, webhooks, authorizer, tokens, usage: () => components?.usage }),
     authorizer,
     checkToken: async token => {
@@ -98,18 +135,31 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
       return verdict.ok ? verdict.user : undefined
     },
     log,
+    faults,
+    observer,
     allowsAnonymous: options.allowsAnonymous ?? false,
     onUnexpected: options.onUnexpected ?? rethrowLater,
     ...(options.onExchange === undefined ? {} : { onExchange: options.onExchange }),
   })
-  const access = clusterAccess({ server, writes, deletion, webhooks })
   const stack = new AsyncDisposableStack()
-  stack.defer(() => caller.close())
+  stack.defer(close)
+  stack.use(observer)
   const listening = options.listen === undefined ? undefined : await listen(handler, options.listen)
   if (listening !== undefined) stack.defer(() => listening.http.close())
-  components = startedComponents(options, { server, access, report, rootCertificate: listening?.authority.certificate })
+  // Servers behind the twin ask it for the ConfigMap: where nobody can, there is nobody to show a certificate to.
+  const frontProxy =
+    listening === undefined ? undefined : await makeFrontProxy(server, listening.authority.certificate, systemClock.now())
+  aggregator = stack.use(new Aggregator({ server, access, certificate: () => frontProxy }))
+  const rootCertificate = listening?.authority.certificate
+  const api = inMemoryTransport(handler, autoscalerCredentials)
+  components = startedComponents(options, { server, access, report, faults, rootCertificate, api })
   if (components !== undefined) stack.use(components)
   const running = components
+  let catchingUp = Promise.resolve()
+  if (hasOwnKinds) {
+    const { clock, seed = 1 } = options
+    stack.use(startOwnKinds({ access, clock, wire: server.wire, seed, faults, components: running }))
+  }
   return {
     url: listening?.url,
     async kubeconfig(user = { name: 'ballast-admin', groups: ['system:masters'] }) {
@@ -124,14 +174,21 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
     access,
     components: running,
     issueToken: async ask => (await tokens.issue(ask)).token,
-    load: objects => {
+    fault: spec => faults.add(spec),
+    dump: () => dumpObjects(access),
+    load: given => {
+      const { objects, problems } = translateKwok(given)
       const loading = loadObjects(server, objects)
       running?.snapshotLoaded(loading.absentOwners)
-      return loading
+      catchingUp = catchingUp.then(() => catchUp(options.clock, objects))
+      return { ...loading, problems: [...problems, ...loading.problems] }
     },
     report,
     requests: log,
-    settle: limits => settle(options.clock, running, limits),
+    settle: async limits => {
+      await catchingUp
+      await settle(options.clock, running, limits)
+    },
     stop: () => stack.disposeAsync(),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
@@ -141,17 +198,31 @@ interface Cluster {
   readonly server: ApiServer
   readonly access: ClusterAccess
   readonly report: LoadReport
+  readonly faults: Faults
   readonly rootCertificate: string | undefined
+  /** The API as the controllers have it that are its clients. */
+  readonly api: Transport
 }
 
-function startedComponents(options: TwinOptions, { server, access, report, rootCertificate }: Cluster): Components | undefined {
+/** What the role of that name allows is all it may: it is a client like others. */
+const autoscalerCredentials = {
+  user: 'system:serviceaccount:kube-system:horizontal-pod-autoscaler',
+  groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
+}
+
+function startedComponents(options: TwinOptions, cluster: Cluster): Components | undefined {
   if (options.components === false) return undefined
+  const { server, access, report, faults, rootCertificate, api } = cluster
   const { controllers, scheduler, kubelet } = options
   return startComponents(access, {
     clock: options.clock,
     random: server.random,
+    seed: options.seed ?? 1,
     minorVersion: server.minor,
     absentOwners: report.absentOwners,
+    faults,
+    api,
+    resourceOf: (group, kind) => server.resources.all().find(type => type.group === group && type.kind === kind)?.key,
     ...(rootCertificate === undefined ? {} : { rootCertificate }),
     ...(controllers === undefined ? {} : { controllers }),
     ...(scheduler === undefined ? {} : { scheduler }),
@@ -160,20 +231,30 @@ function startedComponents(options: TwinOptions, { server, access, report, rootC
   })
 }
 
-function apiServer(options: TwinOptions): ApiServer {
+function apiServer(options: TwinOptions): { readonly server: ApiServer; close(): Promise<void> } {
   const minor = options.kubernetesVersion === undefined ? kubeletMinor(options.objects ?? []) : minorOf(options.kubernetesVersion)
   if (minor === undefined)
     throw new Error(`Kubernetes ${options.kubernetesVersion ?? ''} is not one the twin can play; 1.32 to 1.36 are`)
   const random: Random = seededRandom(options.seed ?? 1)
   const history = options.historyLimit
-  return {
-    store: new Store(history === undefined ? {} : { historyLimit: history }),
+  const store = new Store({
+    ...(history === undefined ? {} : { historyLimit: history }),
+    ...(options.sharedValues === undefined ? {} : { sharedValues: options.sharedValues }),
+  })
+  const { call, close } = webhookCaller(store)
+  const server: ApiServer = {
+    store,
+    watches: new WatchHub(options, store),
     resources: new ResourceRegistry(),
     clock: options.clock,
-    wire: systemClock,
+    wire: options.wire ?? systemClock,
     random,
     minor,
+    unsigned: new Set(),
+    loadedUids: new Set(),
+    callWebhook: call,
   }
+  return { server, close }
 }
 
 /** The newest minor that a kubelet of the snapshot runs, as far as the twin plays it. */
@@ -196,7 +277,7 @@ interface Listening {
 async function listen(handler: Handler, where: { readonly port: number; readonly bind?: string }): Promise<Listening> {
   const bind = where.bind ?? '127.0.0.1'
   const authority = await makeAuthority(systemClock.now(), [bind])
-  const http = await startHttpServer(handler, authority.server, { port: where.port, bind })
+  const http = await startHttpServer(handler, authority.server, { port: where.port, bind, clock: systemClock })
   const host = bind.includes(':') ? `[${bind}]` : bind
   return { http, url: `https://${host}:${http.port}`, authority }
 }

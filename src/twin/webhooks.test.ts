@@ -143,7 +143,34 @@ test('a validating webhook denies with its words, and warns', async () => {
   expect([good.status, good.headers['warning']]).toEqual([201, '299 - "mind the gap"'])
   const bad = await twin.client.post(`${core}/pods`, testPod('b', { labels: { bad: 'yes' } }))
   expect([bad.status, bad.message]).toEqual([
-    403,
+    400,
     'admission webhook "landing.deschedule.ballast.dev" denied the request: bad pod',
   ])
+})
+
+test('a denial as our own handlers write it reads as kubectl prints it (kube-machinery case 30)', async () => {
+  const hook = await listen(() => ({ allowed: false, status: { code: 403, message: 'no' } }))
+  const clientConfig = { url: `${hook.url}/validate`, caBundle: caBundle(hook.authority) }
+  const webhook = { name: 'pods.ballast.dev', clientConfig, failurePolicy: 'Fail' }
+  await using twin = await startTestTwin([configuration('Validating', webhook)])
+  const refused = await twin.client.post(`${core}/pods`, testPod('a'))
+  expect([refused.status, refused.message]).toEqual([403, 'admission webhook "pods.ballast.dev" denied the request: no'])
+})
+
+// biome-ignore format: a table
+test.each([
+  ['*',          500],
+  ['*/*',        500],
+  ['pods',       500],
+  ['pods/*',     500],
+  ['services',   201],
+  ['services/*', 201],
+])('a rule for %s answers a new pod with %i where the webhook is out of reach', async (resources, status) => {
+  await using twin = await startTestTwin()
+  const rules = [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: [resources] }]
+  const clientConfig = { service: { name: 'gone', namespace: 'default' } }
+  const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations'
+  const made = await twin.client.post(path, configuration('Validating', { rules, clientConfig }))
+  expect(made.status).toBe(201)
+  expect((await twin.client.post(`${core}/pods`, testPod('a'))).status).toBe(status)
 })

@@ -11,10 +11,13 @@ describe('optimistic writes', () => {
     await using twin = await startTestTwin()
     const { body } = await twin.client.post(`${core}/configmaps`, testConfigMap('a', { x: 'y' }))
     const { revision } = twin.twin.access
+    using watch = await twin.client.watch(`${core}/configmaps`, { resourceVersion: String(revision) })
     const again = await twin.client.put(`${core}/configmaps/a`, body)
     expect(again.status).toBe(200)
     expect(valueAt(again.body, 'metadata', 'resourceVersion')).toBe(valueAt(body, 'metadata', 'resourceVersion'))
     expect(twin.twin.access.revision).toBe(revision)
+    await twin.client.post(`${core}/configmaps`, testConfigMap('next'))
+    expect(await watch.next(1)).toMatchObject([{ type: 'ADDED', object: { metadata: { name: 'next' } } }])
   })
 
   test('a stale resourceVersion is a conflict', async () => {
@@ -112,8 +115,8 @@ describe('patches', () => {
     spec: {
       type: 'NodePort',
       ports: [
-        { name: 't', port: 53, protocol: 'TCP' },
-        { name: 'u', port: 53, protocol: 'UDP' },
+        { name: 't', port: 53, protocol: 'TCP', nodePort: 30_053 },
+        { name: 'u', port: 53, protocol: 'UDP', nodePort: 30_054 },
       ],
     },
   }
@@ -121,7 +124,7 @@ describe('patches', () => {
   test('strategic merge takes the first port of the number, server-side apply the one of the protocol', async () => {
     await using twin = await startTestTwin()
     await twin.client.post(`${core}/services?fieldManager=x`, service)
-    const item = { port: 53, protocol: 'UDP', nodePort: 30_100 }
+    const item = { port: 53, protocol: 'UDP', nodePort: 30_001 }
     const merged = await twin.client.patch(`${core}/services/dns`, 'strategic', { spec: { ports: [item] } })
     expect(merged.status).toBe(422)
     expect(merged.message).toContain('spec.ports[1]: Duplicate value')
@@ -129,7 +132,7 @@ describe('patches', () => {
     const done = await twin.client.apply(`${core}/services/dns`, 'a', body, { force: true })
     expect(done.status).toBe(200)
     expect(
-      itemsAt(done.body, 'spec', 'ports').map(port => [port['protocol'], port['name'], port['nodePort'] === 30_100]),
+      itemsAt(done.body, 'spec', 'ports').map(port => [port['protocol'], port['name'], port['nodePort'] === 30_001]),
     ).toEqual([
       ['TCP', 't', false],
       ['UDP', 'u', true],
@@ -210,7 +213,9 @@ describe('server-side apply', () => {
   test('an updater is named with its version', async () => {
     await using twin = await startTestTwin()
     await twin.client.apply(path, 'a', body(3))
-    await twin.client.patch(`${path}?fieldManager=kubectl-edit`, 'merge', { spec: { replicas: 4 } })
+    const { body: present } = await twin.client.get(path)
+    const edited = { ...Object(present), spec: { ...Object(valueAt(present, 'spec')), replicas: 4 } }
+    expect((await twin.client.put(`${path}?fieldManager=kubectl-edit`, edited)).status).toBe(200)
     expect((await twin.client.apply(path, 'a', body(3))).message).toBe(
       'Apply failed with 1 conflict: conflict with "kubectl-edit" using apps/v1: .spec.replicas',
     )
@@ -225,7 +230,10 @@ describe('server-side apply', () => {
     expect(valueAt((await apply('a', { x: '1' })).body, 'data')).toEqual({ x: '1' })
     await apply('a', { x: '1', y: '2' })
     await apply('b', { y: '2' })
-    expect(valueAt((await apply('a', { x: '1' })).body, 'data')).toEqual({ x: '1', y: '2' })
+    const { body: left } = await apply('a', { x: '1' })
+    expect(valueAt(left, 'data')).toEqual({ x: '1', y: '2' })
+    const owners = itemsAt(left, 'metadata', 'managedFields').filter(entry => valueAt(entry, 'fieldsV1', 'f:data', 'f:y'))
+    expect(owners.map(entry => entry['manager'])).toEqual(['b'])
   })
 
   test('the same configuration twice writes nothing', async () => {
@@ -375,6 +383,24 @@ describe('eviction', () => {
     )
     expect(textAt(pod.body, 'metadata', 'deletionTimestamp')).toBe('2026-01-01T00:00:30Z')
     expect((await twin.client.post(`${core}/pods/b/eviction`, evict('b'))).status).toBe(429)
+  })
+
+  test('of a pod that is not ready, or not yet running, costs nothing (case 21)', async () => {
+    const running = testPod('a', { isReady: false })
+    const pending = testPod('b', { phase: 'Pending', isReady: false })
+    const short = budget({ currentHealthy: 1, desiredHealthy: 2 })
+    const policy = { ...Object(short['spec']), unhealthyPodEvictionPolicy: 'AlwaysAllow' }
+    for (const [spec, expected] of [
+      [short['spec'], [429, 201]],
+      [policy, [201, 201]],
+    ] as const) {
+      await using twin = await startTestTwin([running, pending, { ...short, spec }])
+      const codes = []
+      for (const name of ['a', 'b']) codes.push((await twin.client.post(`${core}/pods/${name}/eviction`, evict(name))).status)
+      expect(codes).toEqual(expected)
+      const after = await twin.client.get('/apis/policy/v1/namespaces/default/poddisruptionbudgets/p')
+      expect(valueAt(after.body, 'status')).toEqual(short['status'])
+    }
   })
 
   test('waits for a budget that was just edited', async () => {

@@ -1,9 +1,9 @@
-// The whole example with its controller killed once, before or after one of its writes, and judged when another one has ended the run.
+// The whole example, put right; and what is judged when it is.
 import { join } from 'node:path'
-import type { DisruptionPermit } from '#coordination/api.ts'
-import type { Node, Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects.ts'
 import { readSource } from '../../src/cli/source.ts'
-import { type ControlledCluster, controlledCluster, type Kill } from '../controlled-cluster.ts'
+import type { ControlledCluster } from '../controlled-cluster.ts'
+import { leftBehind, type Scenario } from '../crash-harness.ts'
 
 export const exampleObjects = readSource(join(import.meta.dirname, '..', '..', 'examples', 'talos-homelab')).objects.map(
   ({ object }) => object,
@@ -40,48 +40,14 @@ export function faults(cluster: Pick<ControlledCluster, 'twin' | 'list' | 'plans
       plans.at(-1)?.status?.conditions?.find(({ type }) => type === 'GoalsMet')?.status === 'True',
       `plans: ${plans.map(plan => `${plan.metadata.name} ${plan.status?.phase} ${plan.status?.message}`).join('; ')}`,
     ),
-    ...cluster
-      .list<Node>('nodes')
-      .flatMap(node => (node.spec?.taints ?? []).map(taint => `taint ${taint.key} on ${node.metadata.name}`)),
-    ...pods.flatMap(pod => (pod.spec.schedulingGates ?? []).map(gate => `gate ${gate.name} on ${pod.metadata.name}`)),
-    ...cluster
-      .list<DisruptionPermit>('disruptionpermits.ballast.dev')
-      .flatMap(permit => check(permit.status?.releasedAt !== undefined, `permit ${permit.metadata.name} is out`)),
-    ...cluster.forbidden.map(request => `403: ${request}`),
+    ...leftBehind(cluster),
   ]
 }
 
-export interface Outcome {
-  readonly faults: readonly string[]
-  readonly writes: number
-  readonly started: number
-}
-
-/** Runs the example to its end, killed where `kill` says. */
-export async function runExample(kill?: Kill): Promise<Outcome> {
-  await using cluster = await controlledCluster({ objects: exampleObjects, ...(kill === undefined ? {} : { kill }) })
-  cluster.startController()
-  await cluster.rebalance('talos')
-  // What comes after is the Lease being renewed.
-  const writes = cluster.writes.length
-  await cluster.clock.advance(30_000)
-  return { faults: faults(cluster), writes, started: cluster.started }
-}
-
-/** Kills at every write in turn, `when` each is about to be sent or has been. @returns what went wrong, a line a run */
-export async function killAtEach(when: Kill['when']): Promise<{ readonly runs: number; readonly wrong: readonly string[] }> {
-  const { writes, faults: faultsAlone } = await runExample()
-  if (faultsAlone.length > 0) throw new Error(`without a kill: ${faultsAlone.join('; ')}`)
-  console.log(`the example makes ${writes} writes; ${writes} runs killed ${when} each`)
-  const wrong: string[] = []
-  for (let write = 1; write <= writes; write++) {
-    try {
-      const outcome = await runExample({ write, when })
-      if (outcome.started !== 2) wrong.push(`${when} write ${write}: ${outcome.started} controllers were started`)
-      if (outcome.faults.length > 0) wrong.push(`${when} write ${write}: ${outcome.faults.join('; ')}`)
-    } catch (error) {
-      wrong.push(`${when} write ${write}: ${error instanceof Error ? error.message : String(error)}`)
-    }
-  }
-  return { runs: writes, wrong }
+/** The example put right in planned mode. */
+export const example: Scenario = {
+  name: 'the example',
+  cluster: { objects: exampleObjects },
+  drive: cluster => cluster.rebalance('talos'),
+  faults,
 }

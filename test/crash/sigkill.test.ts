@@ -2,13 +2,13 @@
 // on a virtual clock cannot show: that a process which never hears of its end leaves nothing that runs on, and that the next one
 // takes the Lease over and finishes.
 import { expect, test } from 'vitest'
-import { deschedule } from '#capabilities/deschedule'
 import { type RebalancePlan, type RebalancePolicy, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
 import { openApi } from '#kube/api.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { startTwin } from '#twin/twin.ts'
+import { enabledCapabilities } from '../../src/cli/enabled-capabilities.ts'
 import { controllerToken, installBallast } from '../../src/cli/install-ballast.ts'
 import { ControllerProcess, runs, tokenKubeconfig, until } from '../controller-process.ts'
 import { openChecker } from '../independent-checker.ts'
@@ -71,7 +71,7 @@ async function listeningExample() {
   const { signal } = new AbortController()
   const admin = openApi(twin.transport({ admin: true }), { clock: systemClock, userAgent: 'test admin' })
   stack.defer(() => admin.close())
-  await installBallast(admin, { capabilities: [deschedule], namespace, signal })
+  await installBallast(admin, { capabilities: enabledCapabilities, namespace, signal })
   const token = await controllerToken(admin, { namespace, seconds: 86_400, signal })
   twin.load(exampleObjects)
   await twin.settle({ limitMs: 120_000 })

@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 3_000_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // Real processes mostly wait for a Lease to run out.
+    maxWorkers: 3,
   },
 })

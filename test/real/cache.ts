@@ -15,3 +15,14 @@ export function cacheDirectory(part: string): string {
   mkdirSync(directory, { recursive: true })
   return directory
 }
+
+const underWay = new Map<string, Promise<string>>()
+
+/** Builds a part once at a time, however many checks ask for it; a build that failed is tried again by the next that asks. */
+export function builtOnce(part: string, build: () => Promise<string>): Promise<string> {
+  const known = underWay.get(part)
+  if (known !== undefined) return known
+  const building = build().finally(() => underWay.delete(part))
+  underWay.set(part, building)
+  return building
+}

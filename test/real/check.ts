@@ -3,38 +3,77 @@ import { PartUnavailable } from './cache.ts'
 
 export interface Check {
   readonly name: string
+  /** True for what measures time or needs the whole machine: it runs when all others are done. */
+  readonly alone?: boolean
   /** Yields a line about what was seen; throws where reality differs, PartUnavailable where there is none to compare with. */
   run(): Promise<string>
 }
 
 export interface CheckCounts {
   readonly passed: number
-  readonly failed: number
+  /** Their names. */
+  readonly failed: readonly string[]
   readonly skipped: readonly string[]
 }
 
-/** Runs the checks one after the other and prints a line for each. */
-export async function runChecks(checks: readonly Check[], print: (line: string) => void): Promise<CheckCounts> {
-  let passed = 0
-  let failed = 0
-  const skipped: string[] = []
-  for (const check of checks) {
-    const startedAt = Date.now()
-    const seconds = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`
-    try {
-      const seen = await check.run()
-      passed++
-      print(`passed   ${check.name}: ${seen} (${seconds()})`)
-    } catch (cause) {
-      if (cause instanceof PartUnavailable) {
-        skipped.push(`${check.name}: ${cause.message}`)
-        print(`skipped  ${check.name}`)
-      } else {
-        failed++
-        print(`failed   ${check.name} (${seconds()})`)
-        print(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause))
-      }
+/** The checks of these names, else those whose names contain one; all without names. @throws Error naming what none is called */
+export function namedChecks(checks: readonly Check[], names: readonly string[]): readonly Check[] {
+  if (names.length === 0) return checks
+  const wanted = names.flatMap(name => {
+    const exact = checks.filter(check => check.name === name)
+    const found = exact.length > 0 ? exact : checks.filter(check => check.name.includes(name))
+    if (found.length === 0) throw new Error(`no check is called ${JSON.stringify(name)}`)
+    return found
+  })
+  return checks.filter(check => wanted.includes(check))
+}
+
+/** Checks that run at once: each has a control plane of its own, and most of the time it waits. */
+const lanes = 2
+
+/** Runs the checks, those that may in two lanes and then those that must be alone (or `allAlone`), and prints whole lines for each. */
+export async function runChecks(
+  checks: readonly Check[],
+  print: (lines: string) => void,
+  allAlone = false,
+): Promise<CheckCounts> {
+  const counts: Counting = { passed: 0, failed: [], skipped: [] }
+  const lane = async (left: Check[]) => {
+    for (let check = left.shift(); check !== undefined; check = left.shift()) await runCheck(check, counts, print)
+  }
+  const isShared = ({ alone }: Check) => !allAlone && alone !== true
+  const shared = checks.filter(isShared)
+  await Promise.all(Array.from({ length: lanes }, () => lane(shared)))
+  await lane(checks.filter(check => !isShared(check)))
+  return counts
+}
+
+interface Counting extends CheckCounts {
+  passed: number
+  readonly failed: string[]
+  readonly skipped: string[]
+}
+
+async function runCheck(check: Check, counts: Counting, print: (lines: string) => void): Promise<void> {
+  const startedAt = Date.now()
+  const seconds = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`
+  try {
+    const seen = await check.run()
+    counts.passed++
+    print(`passed   ${check.name}: ${seen} (${seconds()})`)
+  } catch (cause) {
+    if (cause instanceof PartUnavailable) {
+      counts.skipped.push(`${check.name}: ${cause.message}`)
+      print(`skipped  ${check.name}`)
+    } else {
+      counts.failed.push(check.name)
+      print(`failed   ${check.name} (${seconds()})\n${causesOf(cause).join('\n')}`)
     }
   }
-  return { passed, failed, skipped }
+}
+
+/** What went wrong, and what went wrong after that while the check was tidied up. */
+function causesOf(cause: unknown): readonly string[] {
+  if (cause instanceof SuppressedError) return [...causesOf(cause.suppressed), ...causesOf(cause.error)]
+  return [cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)]
 }

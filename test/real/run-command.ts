@@ -1,5 +1,6 @@
 // Runs one program to its end, without a shell.
 import { spawn } from 'node:child_process'
+import { atEnd } from './endings.ts'
 
 export interface CommandOptions {
   readonly cwd?: string
@@ -26,6 +27,8 @@ export function runCommand(program: string, args: readonly string[], options: Co
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: options.timeoutMs,
   })
+  const isOver = atEnd(() => child.kill('SIGKILL'))
+  child.on('close', isOver)
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,19 +1,54 @@
 // Ballast against the real things: `npm run test:real`. What this machine cannot build or fetch is skipped and counted.
+// `npm run test:real -- [--alone] [--failed <file>] [name …]` runs only what is named, whole or in part, one after the other if so told,
+// and writes the names of what failed.
 // BALLAST_SEED (default 1) chooses the fresh clusters.
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { aggregationChecks } from './aggregation/checks.ts'
+import { badInputChecks } from './bad-input/checks.ts'
 import { ballastChecks } from './ballast/checks.ts'
-import { runChecks } from './check.ts'
+import { browserChecks } from './browser/checks.ts'
+import { namedChecks, runChecks } from './check.ts'
+import { clientChecks } from './clients/checks.ts'
 import { controlPlaneChecks } from './control-plane-checks.ts'
+import { controllerChecks } from './controllers/checks.ts'
 import { evictionChecks } from './evictions/checks.ts'
+import { helmChecks } from './helm/checks.ts'
+import { imageChecks } from './image/checks.ts'
 import { kubectlChecks } from './kubectl/verbs.ts'
+import { kwokChecks } from './kwok/checks.ts'
+import { migrateChecks } from './migrate/checks.ts'
 import { placementChecks } from './placements/checks.ts'
+import { reloadChecks } from './reload/checks.ts'
+import { upstreamChecks } from './upstreams/checks.ts'
 
 if (import.meta.main) {
+  const options = { alone: { type: 'boolean' }, failed: { type: 'string' } } as const
+  const { values, positionals: names } = parseArgs({ options, allowPositionals: true })
   const seed = Number(process.env.BALLAST_SEED ?? '1')
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new Error(`BALLAST_SEED: found ${process.env.BALLAST_SEED}, expected a number`)
-  const checks = [...controlPlaneChecks, ...ballastChecks, ...evictionChecks, ...kubectlChecks, ...placementChecks(seed)]
-  const { passed, failed, skipped } = await runChecks(checks, line => console.log(line))
+  const checks = [
+    ...controlPlaneChecks,
+    ...controllerChecks,
+    ...ballastChecks,
+    ...kwokChecks,
+    ...imageChecks,
+    ...evictionChecks,
+    ...helmChecks,
+    ...aggregationChecks,
+    ...badInputChecks,
+    ...kubectlChecks,
+    ...upstreamChecks,
+    ...reloadChecks,
+    ...migrateChecks,
+    ...clientChecks,
+    ...browserChecks,
+    ...placementChecks(seed),
+  ]
+  const { passed, failed, skipped } = await runChecks(namedChecks(checks, names), line => console.log(line), values.alone)
   for (const reason of skipped) console.log(`skipped: ${reason}`)
-  console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`)
-  process.exitCode = failed === 0 ? 0 : 1
+  console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`)
+  if (values.failed !== undefined) writeFileSync(values.failed, failed.map(name => `${name}\n`).join(''))
+  process.exitCode = failed.length === 0 ? 0 : 1
 }

@@ -1,5 +1,6 @@
 // What the pods on the nodes hold: the part of the model that binding and removing changes. Forks share it until one of them writes.
 
+import { LayeredMap } from './layered-map.ts'
 import type { NodeTable } from './node-table.ts'
 import type { HostPort, PodInfo } from './pod-info.ts'
 
@@ -18,16 +19,18 @@ interface Columns {
   readonly pods: Float64Array
 }
 
-/** Requests, pods, ports and volumes in use, by node. A copy shares nothing that changes. */
+/** Requests, pods, ports and volumes in use, by node. A copy changes on its own; what neither has changed they share. */
 export class NodeLoads {
   readonly columns: Columns
   readonly #size: number
   /** Requested of other resources, made when first asked for. */
   readonly #scalars: Map<string, Float64Array>
   /** By key of the pod. */
-  readonly placed: Map<string, PlacedPod>
+  readonly placed: LayeredMap<PlacedPod>
   /** How many pods of each class stand on which node. */
   readonly #classCounts: (Map<number, number> | undefined)[]
+  /** Classes whose counts are nobody else's. */
+  #ownCounts = new Set<number>()
   readonly #ports: Map<number, readonly HostPort[]>
   /** Pods that use a claim, by `namespace/claim`. */
   readonly #claimUsers: Map<string, number>
@@ -49,8 +52,9 @@ export class NodeLoads {
     this.#scalars = new Map(
       Array.from(from === undefined ? [] : from.#scalars, ([resource, amounts]) => [resource, amounts.slice()]),
     )
-    this.placed = new Map(from?.placed)
-    this.#classCounts = from === undefined ? [] : from.#classCounts.map(counts => counts && new Map(counts))
+    this.placed = from === undefined ? new LayeredMap() : from.placed.fork()
+    this.#classCounts = from === undefined ? [] : from.#classCounts.slice()
+    if (from !== undefined) from.#ownCounts = new Set()
     this.#ports = new Map(from === undefined ? [] : from.#ports)
     this.#claimUsers = new Map(from === undefined ? [] : from.#claimUsers)
     this.#volumePods = new Map(from === undefined ? [] : from.#volumePods)
@@ -116,14 +120,21 @@ export class NodeLoads {
     columns.nonZeroMilliCpu[node] = (columns.nonZeroMilliCpu[node] ?? 0) + sign * info.nonZeroMilliCpu
     columns.nonZeroMemory[node] = (columns.nonZeroMemory[node] ?? 0) + sign * info.nonZeroMemory
     columns.pods[node] = (columns.pods[node] ?? 0) + sign
-    const counts = this.#classCounts[info.podClass.id] ?? new Map<number, number>()
-    this.#classCounts[info.podClass.id] = counts
-    addCount(counts, node, sign)
+    addCount(this.#countsOf(info.podClass.id), node, sign)
     if (!info.hasVolumes) return
     for (const volume of info.pod.object.spec.volumes ?? []) {
       const claim = volume.persistentVolumeClaim?.claimName
       if (claim !== undefined) addCount(this.#claimUsers, `${info.pod.namespace}/${claim}`, sign)
     }
+  }
+
+  #countsOf(id: number): Map<number, number> {
+    const known = this.#classCounts[id]
+    if (known !== undefined && this.#ownCounts.has(id)) return known
+    const counts = new Map(known)
+    this.#classCounts[id] = counts
+    this.#ownCounts.add(id)
+    return counts
   }
 
   #writable(resource: string): Float64Array {

@@ -3,6 +3,7 @@ import type { Api, WriteOptions } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Leadership } from '../leadership.ts'
 import type { Permit } from '../ledger.ts'
+import type { PermitRecord } from '../permit-record.ts'
 
 export interface EffectContext {
   readonly api: Api
@@ -12,20 +13,30 @@ export interface EffectContext {
 
 /** How long the server may work on an effect: with the renew deadline of 10 s it ends before the Lease of 15 s can be lost. */
 const serverTimeout = '4s'
+/** The same with a second for the way there: whoever reads then sees whether it was done. */
+export const surelyOverMs = 5_000
 
-/** Options of the one request of an effect: never repeated, ended by the server after 4 s, under the requester's name. */
-export function effectOptions(requester: string, namespace: string | undefined, signal: AbortSignal): WriteOptions {
+/** Options of the one request of an effect: never repeated, ended by the server after 4 s, in the name that its permit says, or the requester's. */
+export function effectOptions(
+  by: string | Pick<PermitRecord, 'requester' | 'fieldManager'>,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): WriteOptions {
+  const { requester, fieldManager } = typeof by === 'string' ? { requester: by, fieldManager: undefined } : by
   return {
     namespace,
     signal,
     priority: 'effect',
-    fieldManager: `ballast-${requester}`,
+    fieldManager: fieldManager ?? `ballast-${requester}`,
     query: { timeout: serverTimeout },
     timeoutMs: 8_000,
   }
 }
 
-/** @throws Error when the permit expired or does not speak of `target`; what the leadership throws when we lead no more. */
+/**
+ * @throws Error when the permit's time is over, it does not speak of `target`, or it was released or overtaken; what the leadership throws when
+ * we lead no more.
+ */
 export function assertPermitted(
   context: EffectContext,
   permit: Permit,
@@ -33,13 +44,27 @@ export function assertPermitted(
 ): void {
   context.leadership.assert()
   const { record } = permit
-  if (context.clock.now() >= record.grant.expiresAtMs)
-    throw new Error(`permit ${record.namespace}/${record.name} expired at ${new Date(record.grant.expiresAtMs).toISOString()}`)
+  const name = `permit ${record.namespace}/${record.name}`
+  if (context.clock.elapsed() >= permit.expiresElapsedMs)
+    throw new Error(`${name} expired at ${new Date(record.grant.expiresAtMs).toISOString()}`)
   const isNamed = record.targets.some(
     one => one.kind === target.kind && one.name === target.name && one.namespace === target.namespace,
   )
-  if (!isNamed)
-    throw new Error(
-      `permit ${record.namespace}/${record.name} does not speak of ${target.kind} ${target.namespace ?? ''}/${target.name}`,
-    )
+  if (!isNamed) throw new Error(`${name} does not speak of ${target.kind} ${target.namespace ?? ''}/${target.name}`)
+  const why = whyFenced(permit)
+  if (why !== undefined) throw new Error(`${name} (token ${record.grant.token}) ${why}`)
+}
+
+/**
+ * Why whoever holds `permit` comes too late: it was ended, or a later leader granted something on the same workload. Tokens of one leader
+ * may be out side by side, where a mode without locks let them.
+ */
+function whyFenced({ record, epoch, ledger }: Permit): string | undefined {
+  const now = ledger
+    .byKey(record.requester, record.idempotencyKey)
+    .find(one => one.name === record.name && one.namespace === record.namespace && one.member === record.member)
+  if (now?.releasedAtMs !== undefined) return `was released at ${new Date(now.releasedAtMs).toISOString()}`
+  if (record.workload === undefined) return undefined
+  const later = ledger.ofWorkload(record.workload).find(one => (one.grant?.token ?? 0) > record.grant.token && one.epoch > epoch)
+  return later === undefined ? undefined : `was overtaken by ${later.name} of a later leader on ${record.workload}`
 }

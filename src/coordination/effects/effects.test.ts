@@ -40,7 +40,9 @@ describe('the answer to an eviction', () => {
     ['a broken connection and the pod is gone: done',  'broken',                                                     gone,     { kind: 'evicted' }],
   ])('%s', async (_name, answer, pods, expected) => {
     const server = scripted({ [eviction]: [answer], [reading]: [pods] })
-    expect(await evict(server.context, grantedPermit(server, { targets: [pod], verb: 'evict' }), pod, signal)).toMatchObject(expected)
+    const asked = evict(server.context, grantedPermit(server, { targets: [pod], verb: 'evict' }), pod, signal)
+    await server.clock.advance(5_000)
+    expect(await asked).toMatchObject(expected)
   })
 
   test('is asked for once, with the UID as precondition and 4 s for the server', async () => {

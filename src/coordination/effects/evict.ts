@@ -7,7 +7,7 @@ import { isConflict, isForbidden, isNotFound, isTooManyRequests, StatusError } f
 import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
 import type { Permit } from '../ledger.ts'
-import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+import { assertPermitted, type EffectContext, effectOptions, surelyOverMs } from './effect-context.ts'
 
 /** The right this effect takes. */
 export const evictPermission: Permission = {
@@ -69,8 +69,12 @@ export async function evict(context: EffectContext, permit: Permit, pod: Target,
     if (isForbidden(error)) return { kind: 'forbidden', message: error.message }
     if (error instanceof StatusError && error.code === 500 && error.message.includes('PodDisruptionBudget'))
       return { kind: 'forbidden', message: error.message }
-    const isThere = await isStillThere(context, pod, signal)
-    return isThere ? { kind: 'not-done', message: messageOf(error) } : { kind: 'evicted' }
+    // What was sent may be done for as long as the server works on it: nobody may think it was not before.
+    for (const delayMs of [0, surelyOverMs]) {
+      await context.clock.after(delayMs, signal)
+      if (!(await isStillThere(context, pod, signal))) return { kind: 'evicted' }
+    }
+    return { kind: 'not-done', message: messageOf(error) }
   }
 }
 

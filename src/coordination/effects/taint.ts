@@ -22,11 +22,14 @@ type TaintOutcome =
 
 const conflictTries = 5
 
-/** Sets `taint` on a node (key and effect name it; the value is replaced). Safe to call twice. @throws as `evict` does. */
+/**
+ * Sets `taint` on a node (key and effect name it; the value is replaced), in one write with the annotations that say whose it is. Safe to
+ * call twice. @throws as `evict` does.
+ */
 export async function setTaint(
   context: EffectContext,
   permit: Permit,
-  change: { readonly node: string; readonly taint: Taint },
+  change: { readonly node: string; readonly taint: Taint; readonly annotations?: Readonly<Record<string, string>> },
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
   assertPermitted(context, permit, { kind: 'Node', name: change.node })
@@ -35,19 +38,26 @@ export async function setTaint(
     taints.some(one => isSame(one, taint) && one.value === taint.value)
       ? taints
       : [...taints.filter(one => !isSame(one, taint)), taint]
-  return changeTaints(context, { node: change.node, requester: permit.record.requester, change: add }, signal)
+  const { node, annotations } = change
+  const { requester } = permit.record
+  return changeTaints(context, { node, requester, change: add, ...(annotations === undefined ? {} : { annotations }) }, signal)
 }
 
-/** Takes every taint of `key` off a node. Safe to call twice. @throws what the leadership throws when we lead no more. */
+/**
+ * Takes every taint of `key` off a node, and the annotation that says whose it is. Safe to call twice.
+ * @throws what the leadership throws when we lead no more.
+ */
 export async function removeTaint(
   context: EffectContext,
-  choice: { readonly node: string; readonly key: string; readonly requester: string },
+  choice: { readonly node: string; readonly key: string; readonly requester: string; readonly annotation?: string },
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
   context.leadership.assert()
   const remove = (taints: readonly Taint[]) =>
     taints.some(one => one.key === choice.key) ? taints.filter(one => one.key !== choice.key) : taints
-  return changeTaints(context, { node: choice.node, requester: choice.requester, change: remove }, signal)
+  const { node, requester, annotation } = choice
+  const annotations = annotation === undefined ? {} : { annotations: { [annotation]: null } }
+  return changeTaints(context, { node, requester, change: remove, ...annotations }, signal)
 }
 
 interface TaintChange {
@@ -55,12 +65,14 @@ interface TaintChange {
   readonly requester: string
   /** Returns the very same list where nothing is to be written. */
   readonly change: (taints: readonly Taint[]) => readonly Taint[]
+  /** To be set, or taken away where `null`. */
+  readonly annotations?: Readonly<Record<string, string | null>>
 }
 
 /** Reads, changes, writes under the resourceVersion that was read; others write taints too. */
 async function changeTaints(
   context: EffectContext,
-  { node: name, requester, change }: TaintChange,
+  { node: name, requester, change, annotations = {} }: TaintChange,
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
   const nodes = context.api.resource<Node>(builtIn.nodes)
@@ -69,9 +81,10 @@ async function changeTaints(
       const node = await nodes.get(name, { signal })
       const taints = node.spec?.taints ?? []
       const changed = change(taints)
-      if (changed === taints) return { kind: 'unchanged', node }
+      const isMarked = Object.entries(annotations).every(([key, value]) => (node.metadata.annotations?.[key] ?? null) === value)
+      if (changed === taints && isMarked) return { kind: 'unchanged', node }
       const body = {
-        metadata: { resourceVersion: node.metadata.resourceVersion },
+        metadata: { resourceVersion: node.metadata.resourceVersion, ...(isMarked ? {} : { annotations }) },
         spec: { taints: changed.length === 0 ? null : changed },
       }
       return {

@@ -58,6 +58,9 @@ export function scripted(script: Script): Scripted {
           if (!result.leads) throw new Error('the lease is held by another')
         },
         confirm: async () => undefined,
+        outlast: async () => undefined,
+        annotations: () => ({}),
+        annotate: async () => undefined,
       },
     },
   }
@@ -69,7 +72,7 @@ export function failure(code: number, reason: string, message: string, details: 
 }
 
 /** A permit as the ledger hands it out for what the API server has. */
-export function grantedPermit(given: Scripted, spec: Pick<DisruptionPermit['spec'], 'targets' | 'verb'>): Permit {
+export function grantedPermit(given: Scripted, spec: Pick<DisruptionPermit['spec'], 'targets' | 'verb'> & Partial<DisruptionPermit['spec']>): Permit {
   const object: DisruptionPermit = {
     apiVersion: 'ballast.dev/v1alpha1',
     kind: 'DisruptionPermit',
@@ -82,6 +85,8 @@ export function grantedPermit(given: Scripted, spec: Pick<DisruptionPermit['spec
       idempotencyKey: 'k',
       deadline: new Date(startMs + 900_000).toISOString(),
       siblings: [],
+      nodes: [],
+      joined: [],
       grant: { token: 7, at: new Date(startMs).toISOString(), expiresAt: new Date(startMs + 600_000).toISOString() },
       ...spec,
     },
@@ -94,6 +99,7 @@ function permitOf(given: Scripted, object: DisruptionPermit): Permit {
   const permits = {
     resource: { group: '', version: '', resource: '' },
     store: { get: nothing, byUid: nothing, list: () => [object][Symbol.iterator](), byIndex: () => [object][Symbol.iterator](), addIndex: nothing, size: 1, resourceVersion: '1' },
+    onChange: () => nothing,
   }
   const ledger = new Ledger({
     api: given.api,

@@ -111,12 +111,12 @@ export async function answerAdmission(
 ): Promise<WebhookReply> {
   const url = URL.parse(call.url, 'https://webhook')
   const webhook = webhooks.find(candidate => webhookPath(candidate) === url?.pathname)
-  if (url === null || webhook === undefined) return plain(404, 'no webhook at this path')
-  if (call.method !== 'POST') return plain(405, 'admission reviews are sent by POST')
+  if (url === null || webhook === undefined) return plainReply(404, 'no webhook at this path')
+  if (call.method !== 'POST') return plainReply(405, 'admission reviews are sent by POST')
   if (call.contentType?.split(';')[0]?.trim().toLowerCase() !== 'application/json')
-    return plain(415, 'expected content type application/json')
+    return plainReply(415, 'expected content type application/json')
   const request = readReview(call.body)
-  if (typeof request === 'string') return plain(400, request)
+  if (typeof request === 'string') return plainReply(400, request)
   const answer = await ask(webhook, request, { ...around, limitMs: limitOf(url.searchParams.get('timeout')) })
   const review = {
     apiVersion: 'admission.k8s.io/v1',
@@ -126,12 +126,13 @@ export async function answerAdmission(
   return { status: 200, contentType: 'application/json', body: JSON.stringify(review) }
 }
 
-function plain(status: number, text: string): WebhookReply {
+/** A line of text in place of a review. */
+export function plainReply(status: number, text: string): WebhookReply {
   return { status, contentType: 'text/plain; charset=utf-8', body: `${text}\n` }
 }
 
-/** The request in a review, or what is wrong with it. */
-function readReview(body: Uint8Array): AdmissionRequest | string {
+/** The request in a review of the kind, or what is wrong with it. */
+export function requestIn(body: Uint8Array, kind: string, apiVersion: string): { readonly request: unknown } | string {
   let review: unknown
   try {
     review = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
@@ -139,9 +140,15 @@ function readReview(body: Uint8Array): AdmissionRequest | string {
     if (error instanceof SyntaxError || error instanceof TypeError) return 'the body is no JSON'
     throw error
   }
-  if (!isRecord(review) || review['kind'] !== 'AdmissionReview') return 'expected kind AdmissionReview'
-  if (review['apiVersion'] !== 'admission.k8s.io/v1') return 'expected apiVersion admission.k8s.io/v1'
-  const request = review['request']
+  if (!isRecord(review) || review['kind'] !== kind) return `expected kind ${kind}`
+  if (review['apiVersion'] !== apiVersion) return `expected apiVersion ${apiVersion}`
+  return { request: review['request'] }
+}
+
+function readReview(body: Uint8Array): AdmissionRequest | string {
+  const review = requestIn(body, 'AdmissionReview', 'admission.k8s.io/v1')
+  if (typeof review === 'string') return review
+  const { request } = review
   if (!isAdmissionRequest(request)) return 'expected a request with uid, kind, resource and operation'
   return request
 }
@@ -152,7 +159,7 @@ function isAdmissionRequest(value: unknown): value is AdmissionRequest {
   return ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'].includes(String(value['operation']))
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -5,12 +5,15 @@
 import type { Random } from '../random.ts'
 import {
   authorityRenewalMs,
+  type CertificateNames,
   certificateLife,
+  isNaming,
   issueAuthority,
   issueLeaf,
   type KeyPair,
   type LeafRequest,
   leafRenewalMs,
+  namesOf,
 } from './certificates.ts'
 
 /** What the Secret holds. */
@@ -36,12 +39,16 @@ export type RotationStep =
   | { readonly kind: 'introduce-authority' }
   | { readonly kind: 'adopt-authority' }
   | { readonly kind: 'renew-leaf' }
+  /** A replica is reached by a name that the leaf lacks. */
+  | { readonly kind: 'widen-leaf' }
   | { readonly kind: 'drop-authority' }
   /** Nothing now; look again at `untilMs`, or when the injection changed. */
   | { readonly kind: 'wait'; readonly untilMs: number }
 
 /** How long a bundle must have been everywhere: API servers keep connections, and the places are read back late. */
 const settlingMs = 60_000
+/** A leaf is issued anew with the names it had, for replicas that are still reached by them; the oldest are forgotten. */
+const mostNames = 20
 
 /** What clients must trust: PEM, one authority after the other. */
 export function bundleOf(state: CertificateState): string {
@@ -53,7 +60,11 @@ export function bundleOf(state: CertificateState): string {
 }
 
 /** The next step; steps are to be carried out one by one, each written down before the next is asked for. */
-export function nextStep(state: CertificateState | undefined, injection: Injection, nowMs: number): RotationStep {
+export function nextStep(
+  state: CertificateState | undefined,
+  injection: Injection,
+  { nowMs, leaf }: { readonly nowMs: number; readonly leaf: CertificateNames },
+): RotationStep {
   if (state === undefined) return { kind: 'create' }
   const authorityEndMs = certificateLife(state.authority.certificate).notAfterMs
   // Nobody trusts us any more either way: begin anew.
@@ -62,6 +73,7 @@ export function nextStep(state: CertificateState | undefined, injection: Injecti
   const settledMs = injection.completeSinceMs === undefined ? undefined : injection.completeSinceMs + settlingMs
   if (state.next !== undefined && settledMs !== undefined && settledMs <= nowMs) return { kind: 'adopt-authority' }
   if (state.leafRenewalMs <= nowMs) return { kind: 'renew-leaf' }
+  if (!isNaming(state.leaf.certificate, leaf)) return { kind: 'widen-leaf' }
   const introductionMs = authorityRenewalMs(state.authority.certificate)
   // One change of authorities at a time: the bundle never holds more than two.
   if (state.next === undefined && state.old === undefined && introductionMs <= nowMs) return { kind: 'introduce-authority' }
@@ -72,8 +84,10 @@ export function nextStep(state: CertificateState | undefined, injection: Injecti
   }
 }
 
-interface RotationNames {
+export interface RotationNames {
   readonly authorityName: string
+  /** Five years unless said otherwise. */
+  readonly authorityLifeMs?: number
   readonly leaf: Omit<LeafRequest, 'nowMs'>
 }
 
@@ -84,9 +98,10 @@ export async function afterStep(
   around: { readonly names: RotationNames; readonly nowMs: number; readonly random: Random },
 ): Promise<CertificateState> {
   const { names, nowMs, random } = around
-  const newAuthority = () => issueAuthority({ commonName: names.authorityName, nowMs })
+  const life = names.authorityLifeMs === undefined ? {} : { lifeMs: names.authorityLifeMs }
+  const newAuthority = () => issueAuthority({ commonName: names.authorityName, nowMs, ...life })
   const withLeaf = async (authority: KeyPair) => {
-    const leaf = await issueLeaf(authority, { ...names.leaf, nowMs })
+    const leaf = await issueLeaf(authority, { ...names.leaf, ...withNamesOf(state, names.leaf), nowMs })
     return { authority, leaf, leafRenewalMs: leafRenewalMs(leaf.certificate, random) }
   }
   if (state === undefined || step.kind === 'create') return withLeaf(await newAuthority())
@@ -101,8 +116,17 @@ export async function afterStep(
         old: { certificate: state.authority.certificate, untilMs: certificateLife(state.leaf.certificate).notAfterMs },
       }
     case 'renew-leaf':
+    case 'widen-leaf':
       return { ...state, ...(await withLeaf(state.authority)) }
     case 'drop-authority':
       return { ...settled, ...(next === undefined ? {} : { next }) }
   }
+}
+
+/** `wanted` first, and then what the leaf of `state` names besides. */
+function withNamesOf(state: CertificateState | undefined, wanted: CertificateNames): CertificateNames {
+  const had = state === undefined ? {} : namesOf(state.leaf.certificate)
+  const all = (field: keyof CertificateNames) =>
+    [...new Set([...(wanted[field] ?? []), ...(had[field] ?? [])])].slice(0, mostNames)
+  return { dnsNames: all('dnsNames'), ipAddresses: all('ipAddresses') }
 }

@@ -12,12 +12,16 @@ export interface KeyPair {
   readonly key: string
 }
 
-export interface LeafRequest {
+/** How servers are reached. */
+export interface CertificateNames {
+  readonly dnsNames?: readonly string[]
+  readonly ipAddresses?: readonly string[]
+}
+
+export interface LeafRequest extends CertificateNames {
   readonly commonName: string
   /** The groups of a client, as Kubernetes reads them. */
   readonly organizations?: readonly string[]
-  readonly dnsNames?: readonly string[]
-  readonly ipAddresses?: readonly string[]
   readonly usages: readonly ('server' | 'client')[]
   readonly nowMs: number
   /** 90 days unless said otherwise. */
@@ -137,6 +141,23 @@ export function isIssuedBy(leaf: string, authority: string): boolean {
   const signer = new X509Certificate(authority)
   const certificate = new X509Certificate(leaf)
   return certificate.checkIssued(signer) && certificate.verify(signer.publicKey)
+}
+
+/** Whether a server that shows `certificate` (PEM) may be reached by each of `names`. */
+export function isNaming(certificate: string, names: CertificateNames): boolean {
+  const leaf = new X509Certificate(certificate)
+  const { dnsNames = [], ipAddresses = [] } = names
+  return (
+    dnsNames.every(name => leaf.checkHost(name) !== undefined) &&
+    ipAddresses.every(address => leaf.checkIP(address) !== undefined)
+  )
+}
+
+/** What `certificate` (PEM) names; names with characters that no host has are left out. */
+export function namesOf(certificate: string): CertificateNames {
+  const entries = (new X509Certificate(certificate).subjectAltName ?? '').split(', ')
+  const valuesOf = (pattern: RegExp) => entries.map(entry => pattern.exec(entry)?.[1]).filter(value => value !== undefined)
+  return { dnsNames: valuesOf(/^DNS:([\w.*-]+)$/), ipAddresses: valuesOf(/^IP Address:([\da-fA-F.:]+)$/) }
 }
 
 function validity(nowMs: number, lifeMs: number): { readonly notBefore: Date; readonly notAfter: Date } {

@@ -17,6 +17,12 @@ const parts: readonly HealthCheck[] = [
   { ...good('deschedule/webhook'), group: 'deschedule' },
 ]
 
+test('further paths are answered as their owner says', async () => {
+  const options = { ...health([]), also: { '/live': () => ({ status: 500, body: 'lost' }) } }
+  expect(await answerHealth(options, 'GET', '/live')).toMatchObject({ status: 500, body: 'lost' })
+  expect(await answerHealth(options, 'GET', '/constructor')).toMatchObject({ status: 404 })
+})
+
 describe('checks', () => {
   // biome-ignore format: a table
   test.each([
@@ -30,6 +36,7 @@ describe('checks', () => {
     ['a quarantined part does not gate the whole', parts, '/readyz', 200, 'ok'],
     ['but is shown', parts, '/readyz?verbose', 200, '[+]informers ok\n[-]deschedule/planner failed: reason withheld (not counted)\n[+]deschedule/webhook ok\nreadyz check passed\n'],
     ['and gates its capability', parts, '/readyz/deschedule', 500, '[-]deschedule/planner failed: reason withheld (not counted)\n[+]deschedule/webhook ok\nreadyz check failed\n'],
+    ['a state that may be told is, in words', [{ ...bad('a'), state: 'quarantined until noon' }, { ...good('b'), state: 'running' }], '/readyz', 500, '[-]a failed: quarantined until noon\n[+]b ok: running\nreadyz check failed\n'],
     ['readiness is not liveness', [bad('a')], '/livez', 200, 'ok'],
     ['healthz is livez', [bad('a')], '/healthz', 200, 'ok'],
     ['another path', [], '/', 404, 'not found\n'],

@@ -14,6 +14,8 @@ export interface HealthCheck {
   readonly group?: string
   /** False: shown and asked by name, but the whole does not depend on it, as with a part that is quarantined. */
   readonly isGating?: boolean
+  /** How it stands, in words without secrets: shown to whoever asks for `verbose`, or where it failed. */
+  readonly state?: string
   /** `undefined` when all is well, else why not. */
   check(): string | undefined
 }
@@ -22,6 +24,8 @@ export interface HealthOptions {
   readonly live: () => readonly HealthCheck[]
   readonly ready: () => readonly HealthCheck[]
   readonly metrics: Pick<Registry, 'metrics' | 'contentType'>
+  /** Further paths, such as those that an upstream's probes ask. */
+  readonly also?: Readonly<Record<string, () => { readonly status: number; readonly body: string }>>
   readonly log: Log
 }
 
@@ -39,6 +43,9 @@ export async function answerHealth(options: HealthOptions, method: string, targe
   if (url === null) return reply(400, 'bad path\n')
   if (method !== 'GET' && method !== 'HEAD') return reply(405, 'only GET is answered\n')
   if (url.pathname === '/metrics') return metricsReply(options)
+  const { also = {} } = options
+  const further = Object.hasOwn(also, url.pathname) ? also[url.pathname]?.() : undefined
+  if (further !== undefined) return reply(further.status, further.body)
   const [, endpoint = '', name = '', ...rest] = url.pathname.split('/')
   if (rest.length > 0) return notFound
   switch (endpoint) {
@@ -87,8 +94,8 @@ function checksReply(checks: readonly HealthCheck[], asked: Asked): HealthReply 
     asked.log.info({ endpoint: asked.endpoint, check: check.name, because: failure }, 'health check failed')
   if (failed.length === 0 && !asked.url.searchParams.has('verbose')) return reply(200, 'ok')
   const lines = outcomes.map(({ check, failure }) => {
-    if (failure === undefined) return `[+]${check.name} ok\n`
-    return `[-]${check.name} failed: reason withheld${check.isGating === false ? ' (not counted)' : ''}\n`
+    if (failure === undefined) return `[+]${check.name} ok${check.state === undefined ? '' : `: ${check.state}`}\n`
+    return `[-]${check.name} failed: ${check.state ?? 'reason withheld'}${check.isGating === false ? ' (not counted)' : ''}\n`
   })
   return reply(
     failed.length === 0 ? 200 : 500,

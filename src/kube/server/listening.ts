@@ -8,6 +8,18 @@ interface Address {
   readonly host?: string
 }
 
+const keptConnectionMs = 100_000
+
+/**
+ * For servers that API servers call. Those keep a connection for 90 s of quiet, also one that was opened and never used. Node counts a
+ * connection without a request against all three limits and says 408 into it, which the next call on it then gets.
+ */
+export const keptConnections = {
+  headersTimeout: keptConnectionMs,
+  requestTimeout: keptConnectionMs,
+  keepAliveTimeout: keptConnectionMs,
+}
+
 /** Listens, and yields the port that it came to. @throws when the address is taken or not ours */
 export async function listening(server: Server, { port, host }: Address): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()

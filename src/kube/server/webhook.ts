@@ -5,10 +5,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import { type AdmissionSurroundings, answerAdmission, type Webhook, type WebhookReply } from './admission.ts'
 import type { KeyPair } from './certificates.ts'
-import { closed, listening } from './listening.ts'
+import { answerConversion, type Converter, converterPath } from './conversion.ts'
+import { closed, keptConnections, listening } from './listening.ts'
 
 interface WebhookServerOptions extends AdmissionSurroundings {
   readonly webhooks: readonly Webhook[]
+  /** Of our own kinds that are served in several versions. */
+  readonly converters?: readonly Converter[]
   readonly tls: KeyPair
   /** 0 takes any free port. */
   readonly port: number
@@ -24,9 +27,6 @@ export interface WebhookServer extends AsyncDisposable {
 
 const bodyLimit = 8 * 1024 * 1024
 const connectionsLimit = 1_000
-const headersMs = 10_000
-const requestMs = 30_000
-const idleMs = 90_000
 
 /** Listens until disposed of: then new connections are refused, calls under way are answered, idle connections closed. */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
@@ -36,9 +36,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       key: options.tls.key,
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['http/1.1'],
-      headersTimeout: headersMs,
-      requestTimeout: requestMs,
-      keepAliveTimeout: idleMs,
+      ...keptConnections,
       maxHeaderSize: 16_384,
     },
     (request, response) => {
@@ -72,6 +70,9 @@ const tooLarge: WebhookReply = { status: 413, contentType: 'text/plain; charset=
 
 function answer(request: IncomingMessage, body: Uint8Array, options: WebhookServerOptions): Promise<WebhookReply> {
   const call = { method: request.method ?? '', url: request.url ?? '', contentType: request.headers['content-type'], body }
+  const [path] = call.url.split('?')
+  const converter = options.converters?.find(candidate => converterPath(candidate) === path)
+  if (converter !== undefined) return Promise.resolve(answerConversion(converter, call, options.log))
   return answerAdmission(options.webhooks, call, options)
 }
 

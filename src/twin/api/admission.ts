@@ -1,14 +1,15 @@
 // Built-in admission: what an API server adds to new objects, and what it refuses although the object is well formed.
 import type { KubeObject } from '#kube/objects.ts'
 import { forbidden, notFound, StatusError, statusBody } from '#kube/status.ts'
-import { type Draft, fieldsAt, isFields, itemsAt, setAt, textAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isFields, itemsAt, listAt, setAt, textAt } from '../json-value.ts'
+import { admitAccount } from './account-token.ts'
 import type { ApiServer, User } from './api-server.ts'
 import { applyLimitRanges } from './limit-ranges.ts'
 import type { ResourceType } from './resource-type.ts'
 import { assignServiceAddresses } from './service-addresses.ts'
 
 /** A Job finds its pods by its own UID, unless its user took that in hand. */
-function selectOwnPods(draft: Draft): void {
+export function selectOwnPods(draft: Draft): void {
   const spec = fieldsAt(draft, 'spec')
   const template = fieldsAt(spec, 'template')
   if (spec === undefined || template === undefined || spec['manualSelector'] === true) return
@@ -46,7 +47,9 @@ const completions: Readonly<Record<string, (admission: Admission) => void>> = {
   persistentvolumeclaims: ({ server, type, draft }) => {
     applyLimitRanges(server, type, draft)
     defaultStorageClass(server, draft)
+    protect(draft, 'kubernetes.io/pvc-protection')
   },
+  persistentvolumes: ({ draft }) => protect(draft, 'kubernetes.io/pv-protection'),
   nodes: ({ draft, user }) => taintNewNode(draft, user),
   'ingresses.networking.k8s.io': ({ server, draft }) => defaultIngressClass(server, draft),
   services: ({ server, draft }) => assignServiceAddresses(server, draft),
@@ -100,10 +103,7 @@ function admitIntoNamespace(server: ApiServer, type: ResourceType, draft: Draft)
 function admitPod(server: ApiServer, draft: Draft): void {
   const spec = fieldsAt(draft, 'spec')
   if (spec === undefined) return
-  if (textAt(spec, 'serviceAccountName') === undefined) {
-    spec['serviceAccountName'] = 'default'
-    spec['serviceAccount'] = 'default'
-  }
+  admitAccount(server, draft)
   applyLimitRanges(server, { key: 'pods', group: '', plural: 'pods' }, draft)
   resolvePriority(server, draft, spec)
   addDefaultTolerations(spec)
@@ -163,6 +163,12 @@ function addOverhead(server: ApiServer, draft: Draft, spec: Draft): void {
   }
   const fixed = fieldsAt(found, 'overhead', 'podFixed')
   if (fixed !== undefined) spec['overhead'] = { ...fixed }
+}
+
+/** Storage that is in use outlives its deletion: a controller takes the finalizer away. */
+function protect(draft: Draft, finalizer: string): void {
+  const finalizers = listAt(draft, 'metadata', 'finalizers').map(String)
+  if (!finalizers.includes(finalizer)) setAt(draft, ['metadata', 'finalizers'], [...finalizers, finalizer])
 }
 
 function defaultStorageClass(server: ApiServer, draft: Draft): void {

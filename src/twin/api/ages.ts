@@ -18,7 +18,6 @@ export function ageOf(time: string | undefined, nowMs: number): string {
 export const nameColumn: Column = {
   name: 'Name',
   format: 'name',
-  description: 'Name must be unique within a namespace.',
   cell: object => object.metadata.name,
 }
 

@@ -3,38 +3,25 @@
 import { stringify } from 'yaml'
 import type { KubeObject } from '#kube/objects.ts'
 import { type Status, StatusError, statusBody } from '#kube/status.ts'
-import type { Draft } from '../json-value.ts'
+import { type Draft, jsonText } from '../json-value.ts'
 import type { AnswerForm } from './negotiation.ts'
 import type { TwinRequest, TwinResponse } from './request.ts'
 
-const texts = new WeakMap<object, string>()
-
-/** The JSON of a stored (frozen) object, made once. */
-export function jsonOf(object: object): string {
-  if (!Object.isFrozen(object)) return JSON.stringify(object)
-  let text = texts.get(object)
-  if (text === undefined) {
-    text = JSON.stringify(object)
-    texts.set(object, text)
-  }
-  return text
-}
-
-const itemTexts = new WeakMap<object, string>()
-
 /** The JSON of an object as an item of a list of its kind: built-in kinds are not repeated in it. */
-export function itemJsonOf(object: KubeObject): string {
-  let text = itemTexts.get(object)
-  if (text === undefined) {
-    text = JSON.stringify({ ...object, apiVersion: undefined, kind: undefined })
-    itemTexts.set(object, text)
-  }
-  return text
+export function itemJsonOf({ apiVersion: _version, kind: _kind, ...object }: KubeObject): string {
+  return jsonText(object)
 }
 
 /** An object with its metadata alone. */
 export function metadataOnly(object: KubeObject, version: string): Draft {
-  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata }
+  const metadata = object.kind === 'DaemonSet' ? uncounted(object.metadata) : object.metadata
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata }
+}
+
+/** Upstream keeps the count of a DaemonSet's templates in a field of its own, and shows it in an annotation with the whole object only. */
+function uncounted({ annotations, ...metadata }: KubeObject['metadata']): KubeObject['metadata'] {
+  const { 'deprecated.daemonset.template.generation': _count, ...others } = { ...annotations }
+  return Object.keys(others).length === 0 ? metadata : { ...metadata, annotations: others }
 }
 
 /** A JSON (or YAML) answer. `text` is JSON. */
@@ -57,7 +44,8 @@ export function textAnswer(
   return { kind: 'whole', status, headers: { 'content-type': 'application/json', ...headers }, body }
 }
 
-function isForPeople(request: TwinRequest): boolean {
+/** Whether the answer is to be indented. */
+export function isForPeople(request: TwinRequest): boolean {
   const pretty = request.query.get('pretty')
   if (pretty !== null) return pretty !== 'false' && pretty !== '0'
   return /^(curl|Wget|Mozilla\/5\.0)/.test(request.headers['user-agent'] ?? '')
@@ -69,7 +57,7 @@ export function statusAnswer(
   code: number,
   headers: Readonly<Record<string, string>> = {},
 ): TwinResponse {
-  return textAnswer(request, code, JSON.stringify(status), { encoding: 'json' }, headers)
+  return textAnswer(request, code, jsonText(status), { encoding: 'json' }, headers)
 }
 
 /** A list's next page is too old; `token` goes on without consistency. */

@@ -1,19 +1,37 @@
 // What all parts of the API server share: the store, the resources served, time and chance.
 import type { Clock } from '#kube/clock.ts'
-import type { Random } from '#kube/random.ts'
+import { type Random, randomUuid } from '#kube/random.ts'
 import type { Store } from '../store.ts'
 import type { ResourceRegistry } from './resource-registry.ts'
+import type { WatchHub } from './watch-hub.ts'
+import type { CallWebhook } from './webhook-call.ts'
 
 export interface ApiServer {
   readonly store: Store
+  /** Who is told of what is committed. */
+  readonly watches: WatchHub
   readonly resources: ResourceRegistry
   /** The cluster's time: what is written into objects. */
   readonly clock: Clock
   /** Real time: how long watches and waits of clients take. */
   readonly wire: Clock
   readonly random: Random
+  /** Of admission and of conversion. */
+  readonly callWebhook: CallWebhook
   /** The minor version of Kubernetes that is simulated: 36 for 1.36. */
   readonly minor: number
+  /** UIDs of loaded objects whose dump does not say who wrote them: the first write to each begins their records. */
+  readonly unsigned: Set<string>
+  /** UIDs that loaded objects have, or name as their owners': no new object gets one of them. */
+  readonly loadedUids: Set<string>
+}
+
+/** A UID nobody has: a dump of a twin, loaded into one of the same seed, would meet its own again. */
+export function freshUid({ random, loadedUids }: Pick<ApiServer, 'random' | 'loadedUids'>): string {
+  for (;;) {
+    const uid = randomUuid(random)
+    if (!loadedUids.has(uid)) return uid
+  }
 }
 
 /** Who makes a request. */

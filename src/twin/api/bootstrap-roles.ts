@@ -143,9 +143,27 @@ const clusterRoles: Readonly<Record<string, readonly Draft[]>> = {
     rule(['create'], 'authorization.k8s.io', ['subjectaccessreviews']),
   ],
   'system:kube-controller-manager': everything,
+  'system:controller:horizontal-pod-autoscaler': [
+    rule(readVerbs, 'autoscaling', ['horizontalpodautoscalers']),
+    rule(['update'], 'autoscaling', ['horizontalpodautoscalers/status']),
+    rule(['get', 'update'], '*', ['*/scale']),
+    rule(['list', 'watch'], '', ['pods']),
+    rule(['list', 'watch'], 'metrics.k8s.io', ['pods']),
+    rule(readVerbs, 'custom.metrics.k8s.io', ['*']),
+    rule(readVerbs, 'external.metrics.k8s.io', ['*']),
+    rule(['create', 'update', 'patch'], '', ['events']),
+    rule(['create', 'update', 'patch'], 'events.k8s.io', ['events']),
+  ],
 }
 
-const bindings: readonly { readonly role: string; readonly kind: 'Group' | 'User'; readonly subject: string }[] = [
+interface BootstrapBinding {
+  readonly role: string
+  /** A ServiceAccount is one of `kube-system`. */
+  readonly kind: 'Group' | 'User' | 'ServiceAccount'
+  readonly subject: string
+}
+
+const bindings: readonly BootstrapBinding[] = [
   { role: 'cluster-admin', kind: 'Group', subject: 'system:masters' },
   { role: 'system:discovery', kind: 'Group', subject: 'system:authenticated' },
   { role: 'system:basic-user', kind: 'Group', subject: 'system:authenticated' },
@@ -153,6 +171,7 @@ const bindings: readonly { readonly role: string; readonly kind: 'Group' | 'User
   { role: 'system:kube-scheduler', kind: 'User', subject: 'system:kube-scheduler' },
   { role: 'system:kube-controller-manager', kind: 'User', subject: 'system:kube-controller-manager' },
   { role: 'system:node', kind: 'Group', subject: 'system:nodes' },
+  { role: 'system:controller:horizontal-pod-autoscaler', kind: 'ServiceAccount', subject: 'horizontal-pod-autoscaler' },
 ]
 
 const marks = {
@@ -175,7 +194,11 @@ export function bootstrapRoles(): readonly KubeObject[] {
     kind: 'ClusterRoleBinding',
     metadata: { name: role, ...marks },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind, name: subject }],
+    subjects: [
+      kind === 'ServiceAccount'
+        ? { kind, name: subject, namespace: 'kube-system' }
+        : { apiGroup: 'rbac.authorization.k8s.io', kind, name: subject },
+    ],
   }))
   return [...roles, ...bound]
 }

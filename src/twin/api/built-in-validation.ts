@@ -1,16 +1,23 @@
 // Rules of single built-in kinds: required fields, allowed values, and what an update may not change.
 
+import { isIP } from 'node:net'
 import { parseCron } from '#kube/cron.ts'
-import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/field-error.ts'
-import { dns1123LabelProblems, labelValueProblems } from '#kube/names.ts'
+import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '#kube/field-error.ts'
+import { labelValueProblems, qualifiedNameProblems } from '#kube/names.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { compareQuantities, parseQuantity } from '#kube/quantity.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
+import { apiServiceProblems } from '../aggregation/api-service-problems.ts'
 import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../json-value.ts'
+import { policyBindingProblems, policyProblems } from './admission-policy-validation.ts'
 import type { ApiServer } from './api-server.ts'
+import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
+import { definitionProblems } from './definition-validation.ts'
+import { leaseProblems } from './lease-validation.ts'
+import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import type { ResourceType } from './resource-type.ts'
+import { bindingProblems, roleProblems } from './role-validation.ts'
 
 const workloads = new Set([
   'deployments.apps',
@@ -25,6 +32,8 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
   if (type.key === 'pods') return podSpecProblems(fieldsAt(draft, 'spec') ?? {}, 'spec')
   if (workloads.has(type.key)) return workloadProblems(type, draft)
   switch (type.key) {
+    case 'apiservices.apiregistration.k8s.io':
+      return apiServiceProblems(draft)
     case 'jobs.batch':
       return jobTemplateProblems(fieldsAt(draft, 'spec') ?? {}, 'spec.template')
     case 'cronjobs.batch':
@@ -41,9 +50,20 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
       return serviceProblems(draft)
     case 'nodes':
       return taintProblems(draft)
+    case 'leases.coordination.k8s.io':
+      return leaseProblems(draft)
+    case 'roles.rbac.authorization.k8s.io':
+    case 'clusterroles.rbac.authorization.k8s.io':
+      return roleProblems(draft, type.isNamespaced)
     case 'rolebindings.rbac.authorization.k8s.io':
     case 'clusterrolebindings.rbac.authorization.k8s.io':
-      return textAt(draft, 'roleRef', 'name') === undefined ? [required('roleRef.name')] : []
+      return bindingProblems(draft, type.isNamespaced)
+    case 'customresourcedefinitions.apiextensions.k8s.io':
+      return definitionProblems(draft)
+    case 'validatingadmissionpolicies.admissionregistration.k8s.io':
+      return policyProblems(draft)
+    case 'validatingadmissionpolicybindings.admissionregistration.k8s.io':
+      return policyBindingProblems(draft)
     case 'persistentvolumeclaims':
       return claimProblems(draft)
     case 'storageclasses.storage.k8s.io':
@@ -100,7 +120,12 @@ function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError
   const claims = itemsAt(spec, 'volumeClaimTemplates').map(claim => textAt(claim, 'metadata', 'name'))
   const podSpec = fieldsAt(template, 'spec') ?? {}
   problems.push(...podSpecProblems(podSpec, 'spec.template.spec', { policies: ['Always'], claims }))
-  if (type.key === 'deployments.apps') problems.push(...strategyProblems(spec))
+  if (type.key === 'deployments.apps') {
+    problems.push(...strategyProblems(spec))
+    const [ready, deadline] = [numberAt(spec, 'minReadySeconds') ?? 0, numberAt(spec, 'progressDeadlineSeconds')]
+    if (deadline !== undefined && deadline <= ready)
+      problems.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'))
+  }
   return problems
 }
 
@@ -122,8 +147,9 @@ function selectorProblems(spec: Draft, template: Draft | undefined): readonly Fi
   const parsed = labelSelectorOf(selector, 'spec.selector')
   if (!parsed.ok || values.length > 0) return [...values, invalid('spec.selector', selector, 'invalid label selector')]
   const labels = textsAt(template, 'metadata', 'labels')
-  if (template !== undefined && !parsed.value.matches(labels)) {
-    return [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')]
+  if (!parsed.value.matches(labels)) {
+    const shown = valueAt(template, 'metadata', 'labels') ?? null
+    return [invalid('spec.template.metadata.labels', shown, '`selector` does not match template `labels`')]
   }
   return []
 }
@@ -140,128 +166,32 @@ function strategyProblems(spec: Draft): readonly FieldError[] {
     maxUnavailable: undefined,
     ...fieldsAt(spec, 'strategy', 'rollingUpdate'),
   }
+  const shares = [
+    ...shareProblems(maxUnavailable, 'spec.strategy.rollingUpdate.maxUnavailable', false),
+    ...shareProblems(maxSurge, 'spec.strategy.rollingUpdate.maxSurge', false),
+  ]
+  if (typeof maxUnavailable === 'string' && Number.parseInt(maxUnavailable, 10) > 100)
+    shares.push(invalid('spec.strategy.rollingUpdate.maxUnavailable', maxUnavailable, 'must not be greater than 100%'))
+  if (shares.length > 0) return shares
   if (isZeroCount(maxSurge) && isZeroCount(maxUnavailable)) {
     return [invalid('spec.strategy.rollingUpdate.maxUnavailable', maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
   }
   return []
 }
 
+const percentRule =
+  "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+
+/** What a count that may be a percentage breaks. */
+function shareProblems(value: unknown, place: string, isBounded: boolean): readonly FieldError[] {
+  if (typeof value === 'number' && value < 0) return [invalid(place, value, 'must be greater than or equal to 0')]
+  if (typeof value !== 'string') return []
+  if (!/^\d+%$/.test(value)) return [invalid(place, value, percentRule)]
+  return isBounded && Number(value.slice(0, -1)) > 100 ? [invalid(place, value, 'must not be greater than 100%')] : []
+}
+
 function isZeroCount(value: unknown): boolean {
   return value === 0 || value === '0%' || value === '0'
-}
-
-const restartPolicies = ['Always', 'OnFailure', 'Never'] as const
-
-interface PodSpecRules {
-  readonly policies?: readonly string[]
-  /** Names of volumes that come from a StatefulSet's claim templates. */
-  readonly claims?: readonly (string | undefined)[]
-}
-
-function podSpecProblems(spec: Draft, path: string, rules: PodSpecRules = {}): readonly FieldError[] {
-  const { policies = restartPolicies, claims = [] } = rules
-  const problems: FieldError[] = []
-  const containers = itemsAt(spec, 'containers')
-  if (containers.length === 0) problems.push(required(`${path}.containers`))
-  const volumes = new Set<unknown>([...itemsAt(spec, 'volumes').map(volume => volume['name']), ...claims])
-  const names = new Set<unknown>()
-  for (const list of ['containers', 'initContainers'] as const) {
-    for (const [index, container] of itemsAt(spec, list).entries()) {
-      const at = `${path}.${list}[${index}]`
-      problems.push(...containerProblems(container, at, volumes))
-      const name = container['name']
-      if (names.has(name))
-        problems.push({ type: 'FieldValueDuplicate', field: `${at}.name`, body: `Duplicate value: ${JSON.stringify(name)}` })
-      names.add(name)
-    }
-  }
-  const policy = textAt(spec, 'restartPolicy')
-  if (policy !== undefined && !policies.includes(policy)) problems.push(notSupported(`${path}.restartPolicy`, policy, policies))
-  problems.push(...tolerationProblems(spec, path), ...spreadProblems(spec, path))
-  return problems
-}
-
-function containerProblems(container: Draft, at: string, volumes: ReadonlySet<unknown>): readonly FieldError[] {
-  const problems: FieldError[] = []
-  const name = textAt(container, 'name') ?? ''
-  if (name === '') problems.push(required(`${at}.name`))
-  else problems.push(...dns1123LabelProblems(name).map(problem => invalid(`${at}.name`, name, problem)))
-  if ((textAt(container, 'image') ?? '') === '') problems.push(required(`${at}.image`))
-  for (const [index, mount] of itemsAt(container, 'volumeMounts').entries()) {
-    const volume = mount['name']
-    if (!volumes.has(volume))
-      problems.push({
-        type: 'FieldValueNotFound',
-        field: `${at}.volumeMounts[${index}].name`,
-        body: `Not found: ${JSON.stringify(volume)}`,
-      })
-  }
-  for (const [index, port] of itemsAt(container, 'ports').entries()) {
-    const number = port['containerPort']
-    if (number === undefined) problems.push(required(`${at}.ports[${index}].containerPort`))
-    else if (typeof number !== 'number' || number < 1 || number > 65535) {
-      problems.push(invalid(`${at}.ports[${index}].containerPort`, number, 'must be between 1 and 65535, inclusive'))
-    }
-  }
-  problems.push(...resourceProblems(container, at))
-  return problems
-}
-
-function resourceProblems(container: Draft, at: string): readonly FieldError[] {
-  const problems: FieldError[] = []
-  for (const list of ['limits', 'requests'] as const) {
-    for (const [name, value] of Object.entries(fieldsAt(container, 'resources', list) ?? {})) {
-      if (String(value).trim().startsWith('-')) {
-        problems.push(invalid(`${at}.resources.${list}[${name}]`, String(value), 'must be greater than or equal to 0'))
-      }
-    }
-  }
-  const limits = fieldsAt(container, 'resources', 'limits') ?? {}
-  for (const [name, value] of Object.entries(fieldsAt(container, 'resources', 'requests') ?? {})) {
-    const limit = limits[name]
-    if (limit === undefined) continue
-    const [asked, most] = [parseQuantity(String(value)), parseQuantity(String(limit))]
-    if (asked.ok && most.ok && compareQuantities(asked.value, most.value) > 0) {
-      const detail = `must be less than or equal to ${name} limit of ${String(limit)}`
-      problems.push(invalid(`${at}.resources.requests`, String(value), detail))
-    }
-  }
-  return problems
-}
-
-const tolerationEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
-
-function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
-  return itemsAt(spec, 'tolerations').flatMap((toleration, index) => {
-    const effect = textAt(toleration, 'effect') ?? ''
-    if (effect !== '' && !tolerationEffects.some(known => known === effect)) {
-      return [notSupported(`${path}.tolerations[${index}].effect`, effect, tolerationEffects)]
-    }
-    if ((textAt(toleration, 'key') ?? '') === '' && toleration['operator'] !== 'Exists') {
-      return [
-        invalid(
-          `${path}.tolerations[${index}].operator`,
-          toleration['operator'] ?? '',
-          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
-        ),
-      ]
-    }
-    return []
-  })
-}
-
-function spreadProblems(spec: Draft, path: string): readonly FieldError[] {
-  return itemsAt(spec, 'topologySpreadConstraints').flatMap((constraint, index) => {
-    const at = `${path}.topologySpreadConstraints[${index}]`
-    const problems: FieldError[] = []
-    if (typeof constraint['maxSkew'] !== 'number' || constraint['maxSkew'] <= 0)
-      problems.push(invalid(`${at}.maxSkew`, constraint['maxSkew'] ?? 0, 'must be greater than zero'))
-    if ((textAt(constraint, 'topologyKey') ?? '') === '') problems.push(required(`${at}.topologyKey`, 'can not be empty'))
-    const action = textAt(constraint, 'whenUnsatisfiable')
-    if (action !== 'DoNotSchedule' && action !== 'ScheduleAnyway')
-      problems.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', ['DoNotSchedule', 'ScheduleAnyway']))
-    return problems
-  })
 }
 
 function wholeNumber(fields: Draft, name: string, path: string): readonly FieldError[] {
@@ -271,7 +201,12 @@ function wholeNumber(fields: Draft, name: string, path: string): readonly FieldE
 
 function jobTemplateProblems(spec: Draft, path: string): readonly FieldError[] {
   const podSpec = fieldsAt(spec, 'template', 'spec') ?? {}
-  const problems = podSpecProblems(podSpec, `${path}.spec`)
+  const counts = ['parallelism', 'completions', 'backoffLimit', 'activeDeadlineSeconds', 'ttlSecondsAfterFinished']
+  const place = path.replace(/template$/, '')
+  const problems = [
+    ...counts.flatMap(name => wholeNumber(spec, name, `${place}${name}`)),
+    ...podSpecProblems(podSpec, `${path}.spec`),
+  ]
   if (podSpec['restartPolicy'] === 'OnFailure' || podSpec['restartPolicy'] === 'Never') return problems
   return [...problems, required(`${path}.spec.restartPolicy`, 'valid values: "OnFailure", "Never"')]
 }
@@ -306,18 +241,7 @@ function budgetProblems(draft: Draft): readonly FieldError[] {
   }
   const problems: FieldError[] = []
   for (const name of ['minAvailable', 'maxUnavailable'] as const) {
-    const value = spec[name]
-    if (typeof value === 'number' && value < 0)
-      problems.push(invalid(`spec.${name}`, value, 'must be greater than or equal to 0'))
-    if (typeof value === 'string' && !/^\d+%$/.test(value)) {
-      problems.push(
-        invalid(
-          `spec.${name}`,
-          value,
-          "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
-        ),
-      )
-    }
+    problems.push(...shareProblems(spec[name], `spec.${name}`, true))
   }
   const selector = fieldsAt(spec, 'selector')
   const parsed = selector === undefined ? undefined : labelSelectorOf(selector, 'spec.selector')
@@ -332,7 +256,10 @@ function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldErr
   const problems: FieldError[] = []
   for (const list of lists) {
     for (const [key, value] of Object.entries(fieldsAt(draft, list) ?? {})) {
-      if (!/^[-._a-zA-Z0-9]+$/.test(key)) {
+      if (key === '.' || key.startsWith('..')) {
+        const rule = key === '.' || key === '..' ? `must not be '${key}'` : "must not start with '..'"
+        problems.push(invalid(`${list}[${key}]`, key, rule))
+      } else if (!/^[-._a-zA-Z0-9]+$/.test(key)) {
         problems.push(
           invalid(
             `${list}[${key}]`,
@@ -344,8 +271,7 @@ function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldErr
       if (typeof value === 'string') bytes += Buffer.byteLength(value)
     }
   }
-  if (bytes > dataLimitBytes)
-    problems.push({ type: 'FieldValueTooLong', field: '', body: `Too long: may not be more than ${dataLimitBytes} bytes` })
+  if (bytes > dataLimitBytes) problems.push(tooLong(lists.length === 1 ? 'data' : '[]', dataLimitBytes))
   return problems
 }
 
@@ -362,8 +288,7 @@ function serviceProblems(draft: Draft): readonly FieldError[] {
     if (typeof number !== 'number' || number < 1 || number > 65535)
       problems.push(invalid(`${at}.port`, number, 'must be between 1 and 65535, inclusive'))
     const target = port['targetPort']
-    if (typeof target === 'number' && (target < 1 || target > 65535))
-      problems.push(invalid(`${at}.targetPort`, target, 'must be between 1 and 65535, inclusive'))
+    if (target !== undefined) problems.push(...targetProblems(target, `${at}.targetPort`))
     const identity = `${String(number)}/${String(port['protocol'])}`
     if (seen.has(identity))
       problems.push({
@@ -373,27 +298,43 @@ function serviceProblems(draft: Draft): readonly FieldError[] {
       })
     seen.add(identity)
   }
+  const addresses = listAt(spec, 'clusterIPs')
+  for (const [index, address] of addresses.entries())
+    if (address !== 'None' && isIP(String(address)) === 0)
+      problems.push(
+        invalid(`spec.clusterIPs[${index}]`, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
+      )
+  problems.push(...oneOf(spec, 'sessionAffinity', ['ClientIP', 'None']))
+  problems.push(...oneOf(spec, 'type', ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']))
   return problems
 }
 
+function oneOf(spec: Draft, name: string, choices: readonly string[]): readonly FieldError[] {
+  const value = textAt(spec, name)
+  return value === undefined || choices.includes(value) ? [] : [notSupported(`spec.${name}`, value, choices)]
+}
+
+const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
+
 function taintProblems(draft: Draft): readonly FieldError[] {
   const seen = new Set<string>()
+  const repeated = (identity: string, at: string): readonly FieldError[] => {
+    if (!seen.has(identity)) {
+      seen.add(identity)
+      return []
+    }
+    return [{ type: 'FieldValueDuplicate', field: at, body: 'Duplicate value: taints must be unique by key and effect pair' }]
+  }
   return itemsAt(draft, 'spec', 'taints').flatMap((taint, index) => {
-    const at = `spec.taints[${index}]`
+    // Upstream names the place so.
+    const at = `metadata.taints[${index}]`
+    const key = textAt(taint, 'key') ?? ''
     const effect = textAt(taint, 'effect') ?? ''
-    if (!tolerationEffects.some(known => known === effect))
-      return [notSupported(`${at}.effect`, effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute'])]
-    const identity = `${textAt(taint, 'key') ?? ''}:${effect}`
-    if (seen.has(identity))
-      return [
-        {
-          type: 'FieldValueDuplicate' as const,
-          field: at,
-          body: `Duplicate value: taints must be unique by key and effect pair`,
-        },
-      ]
-    seen.add(identity)
-    return []
+    return [
+      ...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)),
+      ...(taintEffects.includes(effect) ? [] : [notSupported(`${at}.effect`, effect, taintEffects)]),
+      ...repeated(`${key}:${effect}`, at),
+    ]
   })
 }
 

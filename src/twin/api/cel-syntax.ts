@@ -211,7 +211,9 @@ class Parser {
     for (;;) {
       if (this.#takes('.')) {
         const isOptional = this.#takes('?')
-        const name = this.#next().text
+        const { kind, text: name } = this.#next()
+        // Literals such as `true` are words too, and fields may be named like them.
+        if (kind === 'end' || kind === 'symbol') throw new CelError(`expected a name after ".", found ${JSON.stringify(name)}`)
         target = this.#takes('(')
           ? { kind: 'call', target, name, args: this.#list(')') }
           : { kind: 'field', target, name, isOptional }

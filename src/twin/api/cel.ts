@@ -30,6 +30,17 @@ export function evaluateCel(source: string, scope: Scope): CelOutcome {
   }
 }
 
+/** Why a text is no expression. */
+export function celProblem(source: string): string | undefined {
+  try {
+    parseCel(source)
+    return undefined
+  } catch (error) {
+    if (error instanceof CelError) return error.message
+    throw error
+  }
+}
+
 /** Whether an expression names a variable. */
 export function mentions(source: string, name: string): boolean {
   return source.split(/[^A-Za-z0-9_]+/).includes(name)

@@ -21,7 +21,9 @@ function columnOf(definition: Draft): Column {
     type: type === 'integer' || type === 'number' || type === 'boolean' || type === 'date' ? type : 'string',
     format: textAt(definition, 'format') ?? '',
     priority: typeof definition['priority'] === 'number' && definition['priority'] > 0 ? 1 : 0,
-    description: textAt(definition, 'description') ?? '',
+    description:
+      textAt(definition, 'description') ||
+      `Custom resource definition column (in JSONPath format): ${textAt(definition, 'jsonPath') ?? ''}`,
     cell: (object, nowMs) => cellOf(type, readPath(object, path), nowMs),
   }
 }

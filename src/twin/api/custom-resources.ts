@@ -1,9 +1,10 @@
 // CustomResourceDefinitions: from the object a user writes to resources that are served.
+import { versionOrder } from '#kube/api-versions.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import type { ResourceKey } from '../access.ts'
 import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt, valueAt } from '../json-value.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
-import { guessedPlural, versionOrder } from './resource-registry.ts'
+import { guessedPlural } from './resource-registry.ts'
 import { type CustomVersion, type ResourceType, type Subresource, splitApiVersion } from './resource-type.ts'
 import { asStored } from './write-pipeline.ts'
 
@@ -104,6 +105,10 @@ function customVersion(definition: KubeObject, version: Draft, storageVersion: s
     columns: Array.isArray(columns) ? itemsAt(version, 'additionalPrinterColumns') : undefined,
     selectableFields: itemsAt(version, 'selectableFields').map(field => textAt(field, 'jsonPath') ?? ''),
     storageVersion,
+    converter:
+      textAt(definition, 'spec', 'conversion', 'strategy') === 'Webhook'
+        ? fieldsAt(definition, 'spec', 'conversion', 'webhook', 'clientConfig')
+        : undefined,
     scale:
       scale === undefined
         ? undefined

@@ -43,7 +43,8 @@ function brokenRule(rule: Draft, value: unknown, before: unknown, path: string):
   const outcome = evaluateCel(expression, { self: value, ...(before === undefined ? {} : { oldSelf: before }) })
   if (outcome.ok && outcome.value === true) return []
   const ownPath = textAt(rule, 'fieldPath') ?? ''
-  const field = `${path}${path === '' ? ownPath.replace(/^\./, '') : ownPath}`
+  // A rule on the object as a whole names no field.
+  const field = `${path}${path === '' ? ownPath.replace(/^\./, '') : ownPath}` || '<nil>'
   const detail = outcome.ok
     ? messageOf(rule, expression, value, before)
     : `rule compile or run-time error: ${outcome.problem}: evaluating rule: ${expression}`

@@ -1,5 +1,5 @@
 // Custom objects against the structural schema of their definition: defaults, and everything that is wrong with them.
-import { type FieldError, invalid, notSupported, required, tooFew, tooMany, typeInvalid } from '#kube/field-error.ts'
+import { type FieldError, invalid, notSupported, required, tooMany, typeInvalid } from '#kube/field-error.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import {
   copyOf,
@@ -33,7 +33,7 @@ function fillIn(schema: Draft, value: unknown): void {
   for (const [name, property] of Object.entries(properties)) {
     if (!isFields(property)) continue
     const isNull = value[name] === null && property['nullable'] !== true
-    if (isNull && property['default'] !== undefined) delete value[name]
+    if (isNull) delete value[name]
     if (!Object.hasOwn(value, name) && property['default'] !== undefined) setField(value, name, copyOf(property['default']))
     if (Object.hasOwn(value, name)) fillIn(property, value[name])
   }
@@ -69,10 +69,15 @@ export function validateCustom(schema: Draft, draft: Draft, existing: KubeObject
   return hasRules(schema) ? [...problems, rulesUnchecked] : problems
 }
 
+/** Everything that is wrong with a value by itself, without rules. */
+export function schemaProblems(schema: Draft, value: unknown): readonly FieldError[] {
+  return problemsOf(schema, value, '', undefined)
+}
+
 function problemsOf(schema: Draft, value: unknown, path: string, before: unknown): readonly FieldError[] {
   if (before !== undefined && isSame(value, before)) return []
   const problems = [...typeProblems(schema, value, path)]
-  if (problems.length > 0) return problems
+  if (problems.length > 0) return value === null ? problems : [...problems, ...choiceProblems(schema, value, path)]
   if (value === null) return []
   problems.push(...valueProblems(schema, value, path), ...combinationProblems(schema, value, path))
   if (Array.isArray(value)) problems.push(...listProblems(schema, value, path, before))
@@ -84,14 +89,20 @@ const jsonTypes: Readonly<Record<string, (value: unknown) => boolean>> = {
   object: isFields,
   array: Array.isArray,
   string: value => typeof value === 'string',
-  integer: value => typeof value === 'number' && Number.isInteger(value),
-  number: value => typeof value === 'number',
+  integer: value => isInt64(value),
+  number: value => typeof value === 'number' || typeof value === 'bigint',
   boolean: value => typeof value === 'boolean',
+}
+
+function isInt64(value: unknown): boolean {
+  return typeof value === 'bigint' || (Number.isInteger(value) && Math.abs(Number(value)) < 2 ** 63)
 }
 
 function typeNameOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
+  if (typeof value === 'bigint') return 'integer'
+  if (typeof value === 'number' && Number.isInteger(value) && !isInt64(value)) return 'float64'
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
   return typeof value
 }
@@ -102,11 +113,18 @@ function typeProblems(schema: Draft, value: unknown, path: string): readonly Fie
       ? []
       : [wrongType(path, value, textAt(schema, 'type') ?? '')]
   if (schema['x-kubernetes-int-or-string'] === true) {
-    return typeof value === 'string' || Number.isInteger(value) ? [] : [wrongType(path, value, 'integer,string')]
+    return typeof value === 'string' || isInt64(value) ? [] : [wrongType(path, value, 'integer,string')]
   }
   const type = textAt(schema, 'type')
   if (type === undefined) return []
-  return jsonTypes[type]?.(value) === false ? [wrongType(path, value, type)] : []
+  if (jsonTypes[type]?.(value) !== false) return []
+  if (type !== 'integer' || typeof value !== 'number') return [wrongType(path, value, type)]
+  // A number that is no integer is said twice.
+  const format = textAt(schema, 'format')
+  const checked = format === undefined ? 'integer (default format)' : `integer with format ${format}`
+  const again = `Invalid value: "": Checked value must be of type ${checked} in ${path}`
+  const isTooBig = Number.isInteger(value)
+  return [wrongType(path, value, isTooBig ? (format ?? type) : type), { type: 'FieldValueInvalid', field: '<nil>', body: again }]
 }
 
 function wrongType(path: string, value: unknown, type: string): FieldError {
@@ -114,18 +132,15 @@ function wrongType(path: string, value: unknown, type: string): FieldError {
   return typeInvalid(path, name, `${path} in body must be of type ${type}: ${JSON.stringify(name)}`)
 }
 
-function valueProblems(schema: Draft, value: unknown, path: string): readonly FieldError[] {
-  const problems: FieldError[] = []
+function choiceProblems(schema: Draft, value: unknown, path: string): readonly FieldError[] {
   const choices = listAt(schema, 'enum')
-  if (choices.length > 0 && !choices.some(choice => isSame(choice, value))) {
-    problems.push(
-      notSupported(
-        path,
-        value,
-        choices.map(choice => (typeof choice === 'string' ? choice : JSON.stringify(choice))),
-      ),
-    )
-  }
+  if (choices.length === 0 || choices.some(choice => isSame(choice, value))) return []
+  const texts = choices.map(choice => (typeof choice === 'string' ? choice : JSON.stringify(choice)))
+  return [notSupported(path, value, texts)]
+}
+
+function valueProblems(schema: Draft, value: unknown, path: string): readonly FieldError[] {
+  const problems: FieldError[] = [...choiceProblems(schema, value, path)]
   if (typeof value === 'number') problems.push(...numberProblems(schema, value, path))
   if (typeof value === 'string') problems.push(...textProblems(schema, value, path))
   return problems
@@ -192,7 +207,8 @@ function listProblems(schema: Draft, value: readonly unknown[], path: string, be
   const least = numberAt(schema, 'minItems')
   const most = numberAt(schema, 'maxItems')
   if (most !== undefined && value.length > most) problems.push(tooMany(path, value.length, most))
-  if (least !== undefined && value.length < least) problems.push(tooFew(path, value.length, least))
+  if (least !== undefined && value.length < least)
+    problems.push(invalid(path, value.length, `${path} in body should have at least ${least} items`))
   problems.push(...duplicateProblems(schema, value, path))
   const items = fieldsAt(schema, 'items')
   if (items === undefined) return problems
@@ -238,7 +254,8 @@ function objectProblems(schema: Draft, value: Draft, path: string, before: unkno
   const least = numberAt(schema, 'minProperties')
   const most = numberAt(schema, 'maxProperties')
   if (most !== undefined && count > most) problems.push(tooMany(path, count, most))
-  if (least !== undefined && count < least) problems.push(tooFew(path, count, least))
+  if (least !== undefined && count < least)
+    problems.push(invalid(path, count, `${path} in body should have at least ${least} properties`))
   const properties = fieldsAt(schema, 'properties') ?? {}
   const additional = fieldsAt(schema, 'additionalProperties')
   for (const [name, item] of Object.entries(value)) {

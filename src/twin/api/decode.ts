@@ -1,245 +1,140 @@
 // Request bodies: JSON, YAML or protobuf into objects, with a word on fields that the kind does not have.
-
-import { parseDocument } from 'yaml'
 import { badRequest, StatusError, statusBody } from '#kube/status.ts'
-import { type Draft, isFields } from '../json-value.ts'
-import type { Schema } from '../schema/schema.ts'
-import { structName } from '../schema/schema-table.ts'
-import { decodeProtobuf, isProtobuf } from './protobuf.ts'
+import { isFields } from '../json-value.ts'
+import { goKind } from './go-words.ts'
+import { type ReadJson, readJson } from './json-text.ts'
+import { decodeProtobuf, frameFault } from './protobuf.ts'
+import { readYaml } from './yaml-text.ts'
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
 
+export interface DecodedBody extends ReadJson {
+  /** What a strict reader would refuse of the text itself, in upstream's words. */
+  readonly textProblems: readonly string[]
+}
+
+/** What a body is to be. */
+interface BodyKind {
+  readonly kind: string
+  readonly group: string
+  readonly version: string
+}
+
 const accepted = 'application/json, application/yaml, application/vnd.kubernetes.protobuf'
-const deepest = 10_000
 
-/** The JSON value of a body. @throws StatusError 400 for what does not parse, 415 for other media types. */
-export function decodeBody(
-  contentType: string | undefined,
-  body: Uint8Array,
-): { readonly value: unknown; readonly duplicates: readonly string[] } {
-  const mediaType = (contentType ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
-  switch (mediaType) {
+/** A body as a value; `isTyped` for kinds that upstream reads into structs. @throws StatusError 400 for what does not parse, 415 for other media types. */
+export function decodeBody(contentType: string | undefined, body: Uint8Array, as: BodyKind, isTyped = true): DecodedBody {
+  const { kind } = as
+  switch (mediaTypeOf(contentType)) {
     case '':
-    case 'application/json':
-    case 'application/json-patch+json':
-    case 'application/merge-patch+json':
-    case 'application/strategic-merge-patch+json':
-      return isProtobuf(body) ? { value: decodeProtobuf(body), duplicates: [] } : parseJson(new TextDecoder().decode(body))
-    case 'application/yaml':
-    case 'application/apply-patch+yaml':
-      return parseYaml(new TextDecoder().decode(body))
-    case 'application/vnd.kubernetes.protobuf':
-      return { value: decodeProtobuf(body), duplicates: [] }
+    case 'application/json': {
+      const reading = readJson(textOf(body), { mergesRepeated: isTyped })
+      if (!reading.ok) throw unrecognized(kind, `couldn't get version/kind; json parse error: ${reading.why}`, body)
+      checkTypeFields(reading.read.value, kind, body)
+      return withDuplicates(reading.read)
+    }
+    case 'application/yaml': {
+      // Clients send JSON as YAML more often than not.
+      const reading = readYaml(textOf(body))
+      if (!reading.ok) throw unrecognized(kind, reading.why, body)
+      checkTypeFields(reading.read.value, kind, body)
+      return reading.read
+    }
+    case 'application/vnd.kubernetes.protobuf': {
+      const refusal = frameFault(body)
+      if (refusal !== undefined) throw unrecognized(kind, refusal, body)
+      return { value: decodeProtobuf(body, as), duplicates: [], hasOddNumbers: false, textProblems: [] }
+    }
     default:
-      throw new StatusError(
-        statusBody(
-          415,
-          `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
-          'UnsupportedMediaType',
-        ),
-      )
+      throw unsupportedMediaType(accepted)
   }
 }
 
-function parseJson(text: string): { readonly value: unknown; readonly duplicates: readonly string[] } {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    if (cause instanceof SyntaxError || cause instanceof RangeError)
-      throw badRequest(`the object provided is not well formed: ${cause.message}`)
-    throw cause
+/** The value of a patch's body, which is JSON or, to apply, YAML. @throws StatusError 400 in the words that upstream has for the type. */
+export function decodePatch(mediaType: string, body: Uint8Array): DecodedBody {
+  if (mediaType === 'application/apply-patch+yaml') {
+    const reading = readYaml(textOf(body))
+    if (!reading.ok) throw badRequest(`error decoding YAML: error converting YAML to JSON: ${reading.why}`)
+    return reading.read
   }
-  if (depthOf(value) > deepest) throw badRequest(`the object provided is nested deeper than ${deepest} levels`)
-  return { value, duplicates: duplicateFields(text) }
+  const reading = readJson(textOf(body))
+  const prefix = mediaType === 'application/strategic-merge-patch+json' ? '' : 'error decoding patch: '
+  if (!reading.ok) throw badRequest(`${prefix}${reading.why}`)
+  const read = withDuplicates(reading.read)
+  if (mediaType !== 'application/json-patch+json') return read
+  return { ...read, textProblems: [...read.textProblems, ...unknownMembers(read.value)].map(text => `json patch ${text}`) }
 }
 
-function depthOf(value: unknown): number {
-  let deepestSeen = 0
-  const stack: { readonly value: unknown; readonly depth: number }[] = [{ value, depth: 1 }]
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    if (typeof next.value !== 'object' || next.value === null) continue
-    deepestSeen = Math.max(deepestSeen, next.depth)
-    for (const child of Object.values(next.value)) stack.push({ value: child, depth: next.depth + 1 })
-  }
-  return deepestSeen
+const operationMembers = new Set(['op', 'path', 'from', 'value'])
+
+function unknownMembers(operations: unknown): readonly string[] {
+  if (!Array.isArray(operations)) return []
+  return operations.flatMap((operation, index) =>
+    isFields(operation)
+      ? Object.keys(operation)
+          .filter(name => !operationMembers.has(name))
+          .map(name => `unknown field ${JSON.stringify(`[${index}].${name}`)}`)
+      : [],
+  )
 }
 
-function parseYaml(text: string): { readonly value: unknown; readonly duplicates: readonly string[] } {
-  // Apply patches are JSON more often than not.
-  if (/^\s*\{/.test(text)) {
-    try {
-      return parseJson(text)
-    } catch (error) {
-      if (!(error instanceof StatusError)) throw error
+/** The media type without parameters; one with broken parameters is none that is known. */
+export function mediaTypeOf(contentType: string | undefined): string {
+  const [type = '', ...parameters] = (contentType ?? '').split(';')
+  if (parameters.some(parameter => parameter.trim() !== '' && !parameter.includes('='))) return 'broken'
+  return type.trim().toLowerCase()
+}
+
+/** Bytes that are no UTF-8 become replacement characters; a byte order mark is no white space. */
+function textOf(body: Uint8Array): string {
+  return decoder.decode(body)
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+function withDuplicates(read: ReadJson): DecodedBody {
+  return { ...read, textProblems: read.duplicates.map(path => `duplicate field ${JSON.stringify(path)}`) }
+}
+
+function unsupportedMediaType(types: string): StatusError {
+  const message = `the body of the request was in an unknown format - accepted media types include: ${types}`
+  return new StatusError(statusBody(415, message, 'UnsupportedMediaType'))
+}
+
+/** Upstream reads apiVersion and kind before anything else. */
+function checkTypeFields(value: unknown, kind: string, body: Uint8Array): void {
+  if (value === null) return
+  if (!isFields(value)) {
+    const goType = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+    throw unrecognized(
+      kind,
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${goKind(value)} into Go value of type ${goType}`,
+      body,
+    )
+  }
+  for (const name of ['apiVersion', 'kind']) {
+    const found = value[name]
+    if (found !== undefined && found !== null && typeof found !== 'string') {
+      const why = `json: cannot unmarshal ${goKind(found)} into Go struct field .${name} of type string`
+      throw unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, body)
     }
   }
-  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false })
-  const [problem] = document.errors
-  if (problem !== undefined) throw badRequest(`error converting YAML to JSON: yaml: ${problem.message}`)
-  return { value: document.toJS({ maxAliasCount: 100 }), duplicates: [] }
+  const apiVersion = value['apiVersion']
+  if (typeof apiVersion === 'string' && apiVersion.split('/').length > 2)
+    throw unrecognized(kind, `unexpected GroupVersion string: ${apiVersion}`, body)
 }
 
-/** Paths of keys that occur twice in one object of a JSON text. Strings and nesting are followed; nothing else matters here. */
-function duplicateFields(text: string): readonly string[] {
-  const found: string[] = []
-  const stack: { readonly keys: Set<string> | undefined; readonly path: string; index: number }[] = []
-  let position = 0
-  let key: string | undefined
-  while (position < text.length) {
-    const character = text[position]
-    const top = stack.at(-1)
-    if (character === '"') {
-      const end = stringEnd(text, position)
-      if (top?.keys !== undefined && key === undefined) {
-        const name: unknown = JSON.parse(text.slice(position, end))
-        key = String(name)
-        if (top.keys.has(key)) found.push(top.path === '' ? key : `${top.path}.${key}`)
-        top.keys.add(key)
-      }
-      position = end
-      continue
-    }
-    if (character === '{' || character === '[') {
-      const step = key ?? (top !== undefined && top.keys === undefined ? `[${top.index}]` : '')
-      const path =
-        top === undefined ? '' : step.startsWith('[') ? `${top.path}${step}` : top.path === '' ? step : `${top.path}.${step}`
-      stack.push({ keys: character === '{' ? new Set() : undefined, path, index: 0 })
-      key = undefined
-    } else if (character === '}' || character === ']') {
-      stack.pop()
-      key = undefined
-    } else if (character === ',') {
-      key = undefined
-      if (top !== undefined) top.index++
-    }
-    position++
-  }
-  return found
+/** A body that nothing can be made of; for a kind that is named, with its beginning. */
+function unrecognized(kind: string, why: string, body: Uint8Array): StatusError {
+  if (kind === 'DeleteOptions') return badRequest(why)
+  return badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${beginning(body)})`)
 }
 
-function stringEnd(text: string, start: number): number {
-  let position = start + 1
-  while (position < text.length && text[position] !== '"') position += text[position] === '\\' ? 2 : 1
-  return position + 1
-}
+const shownBytes = 30
 
-/** Takes out of `draft` the fields its schema does not have; yields their paths. */
-export function pruneUnknown(schema: Schema, draft: Draft): readonly string[] {
-  const unknown: string[] = []
-  prune(schema, draft, '', unknown)
-  return unknown
-}
-
-function prune(schema: Schema, value: unknown, path: string, unknown: string[]): void {
-  switch (schema.kind) {
-    case 'struct':
-      if (!isFields(value)) return
-      for (const name of Object.keys(value)) {
-        const field = schema.fields.get(name)
-        const at = path === '' ? name : `${path}.${name}`
-        if (field !== undefined) prune(field.schema, value[name], at, unknown)
-        else if (!schema.preservesUnknown) {
-          unknown.push(at)
-          delete value[name]
-        }
-      }
-      return
-    case 'map':
-      if (isFields(value))
-        for (const [name, item] of Object.entries(value))
-          prune(schema.value, item, path === '' ? name : `${path}.${name}`, unknown)
-      return
-    case 'list':
-      if (Array.isArray(value))
-        for (const [index, item] of value.entries()) prune(schema.item, item, `${path}[${index}]`, unknown)
-      return
-    case 'any':
-    case 'scalar':
-      return
-    default:
-      schema satisfies never
-  }
-}
-
-interface TypeMismatch {
-  readonly path: string
-  readonly found: string
-  readonly expected: string
-  /** The struct that has the field. */
-  readonly struct?: string
-}
-
-/** The first place where a value is not of the type the schema has; undefined where all fit. */
-export function typeMismatch(schema: Schema, value: unknown, path: string): TypeMismatch | undefined {
-  if (value === undefined || value === null) return undefined
-  const wrong = (expected: string) => ({
-    path,
-    found: Array.isArray(value)
-      ? 'array'
-      : typeof value === 'object'
-        ? 'object'
-        : typeof value === 'boolean'
-          ? 'bool'
-          : typeof value,
-    expected,
-  })
-  switch (schema.kind) {
-    case 'any':
-      return undefined
-    case 'scalar':
-      return fitsScalar(schema.scalar, value) ? undefined : wrong(goTypes[schema.scalar])
-    case 'list': {
-      if (!Array.isArray(value)) return wrong('[]')
-      return firstOf(value.entries(), ([index, item]) => typeMismatch(schema.item, item, `${path}[${index}]`))
-    }
-    case 'map':
-      if (!isFields(value)) return wrong('map[string]')
-      return firstOf(Object.entries(value), ([name, item]) => typeMismatch(schema.value, item, `${path}.${name}`))
-    case 'struct': {
-      if (!isFields(value)) return wrong(schema.name.replace(/^V1/, 'v1.'))
-      const mismatch = firstOf(schema.fields, ([name, field]) =>
-        typeMismatch(field.schema, value[name], path === '' ? name : `${path}.${name}`),
-      )
-      return mismatch === undefined || mismatch.struct !== undefined ? mismatch : { ...mismatch, struct: structName(schema.name) }
-    }
-  }
-}
-
-function firstOf<T, R>(items: Iterable<T>, find: (item: T) => R | undefined): R | undefined {
-  for (const item of items) {
-    const found = find(item)
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-const goTypes = {
-  string: 'string',
-  bytes: '[]uint8',
-  int32: 'int32',
-  int64: 'int64',
-  double: 'float64',
-  boolean: 'bool',
-  time: 'Time',
-  'micro-time': 'MicroTime',
-  'int-or-string': 'IntOrString',
-  quantity: 'Quantity',
-} as const
-
-function fitsScalar(scalar: keyof typeof goTypes, value: unknown): boolean {
-  switch (scalar) {
-    case 'boolean':
-      return typeof value === 'boolean'
-    case 'int32':
-    case 'int64':
-      return typeof value === 'number' && Number.isInteger(value)
-    case 'double':
-      return typeof value === 'number'
-    case 'int-or-string':
-    case 'quantity':
-      return typeof value === 'string' || typeof value === 'number'
-    default:
-      return typeof value === 'string'
-  }
+function beginning(body: Uint8Array): string {
+  if (body.byteLength === 0) return '<empty>'
+  const start = Buffer.from(body.subarray(0, shownBytes))
+  const text = body[0] === 0x7b ? start.toString() : start.toString('hex')
+  return body.byteLength > shownBytes ? `${text} ...` : text
 }

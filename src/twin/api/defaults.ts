@@ -1,5 +1,6 @@
 // The values Kubernetes fills in where a built-in object says nothing, on create and on every update.
-import { type Draft, fieldsAt, isFields, itemsAt, setAt, textAt } from '../json-value.ts'
+import { copyOf, type Draft, fieldsAt, isFields, itemsAt, setAt, textAt } from '../json-value.ts'
+import { policyDefaults } from './admission-policies.ts'
 import type { ApiServer } from './api-server.ts'
 import { setCustomDefaults } from './custom-schema.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -13,6 +14,14 @@ export function setDefaults(type: ResourceType, draft: Draft, server: Pick<ApiSe
   defaultsByKey[type.key]?.(draft, server)
 }
 
+/** A pod's one address is the first of its addresses: in a status that is written as well. */
+export function setPodAddresses(draft: Draft): void {
+  const status = fieldsAt(draft, 'status')
+  const address = textAt(status, 'podIP') ?? ''
+  // An update may have the stored status, which cannot be written to.
+  if (status?.['podIPs'] === undefined && address !== '') draft['status'] = { ...status, podIPs: [{ ip: address }] }
+}
+
 type SetDefaults = (draft: Draft, server: Pick<ApiServer, 'minor'>) => void
 
 const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
@@ -20,18 +29,18 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     const spec = specOf(draft)
     podSpecDefaults(spec)
     defaultField(spec, 'enableServiceLinks', true)
-    const status = fieldsAt(draft, 'status')
-    const address = textAt(status, 'podIP') ?? ''
-    if (status !== undefined && address !== '') defaultField(status, 'podIPs', [{ ip: address }])
+    setPodAddresses(draft)
   },
   podtemplates: draft => templateDefaults(fieldsAt(draft, 'template')),
   services: serviceDefaults,
   secrets: draft => defaultField(draft, 'type', 'Opaque'),
   namespaces: draft => {
-    setAt(draft, ['metadata', 'labels', 'kubernetes.io/metadata.name'], textAt(draft, 'metadata', 'name'))
+    const name = textAt(draft, 'metadata', 'name') ?? ''
+    if (name !== '') setAt(draft, ['metadata', 'labels', 'kubernetes.io/metadata.name'], name)
   },
   nodes: draft => {
     const spec = specOf(draft)
+    if (textAt(spec, 'podCIDR') !== undefined) defaultField(spec, 'podCIDRs', [spec['podCIDR']])
     for (const taint of itemsAt(spec, 'taints')) if (taint['value'] === '') delete taint['value']
     const status = fieldsAt(draft, 'status')
     if (status !== undefined && status['allocatable'] === undefined && status['capacity'] !== undefined)
@@ -45,8 +54,14 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     if (hostPath !== undefined) defaultField(hostPath, 'type', '')
   },
   persistentvolumeclaims: draft => defaultField(specOf(draft), 'volumeMode', 'Filesystem'),
+  limitranges: draft => {
+    for (const limit of itemsAt(draft, 'spec', 'limits')) if (limit['type'] === 'Container') limitDefaults(limit)
+  },
   replicationcontrollers: draft => {
     const spec = specOf(draft)
+    const labels = fieldsAt(spec, 'template', 'metadata', 'labels')
+    if (labels !== undefined && fieldsAt(draft, 'metadata', 'labels') === undefined)
+      setAt(draft, ['metadata', 'labels'], { ...labels })
     defaultField(spec, 'replicas', 1)
     templateDefaults(fieldsAt(spec, 'template'))
   },
@@ -94,6 +109,8 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': draft => webhookDefaults(draft, true),
   'validatingwebhookconfigurations.admissionregistration.k8s.io': draft => webhookDefaults(draft, false),
+  'validatingadmissionpolicies.admissionregistration.k8s.io': draft => policyDefaults(draft, 'matchConstraints'),
+  'validatingadmissionpolicybindings.admissionregistration.k8s.io': draft => policyDefaults(draft, 'matchResources'),
   'customresourcedefinitions.apiextensions.k8s.io': definitionDefaults,
   'endpointslices.discovery.k8s.io': draft => {
     for (const port of itemsAt(draft, 'ports')) {
@@ -102,6 +119,7 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     }
   },
   'poddisruptionbudgets.policy': draft => void specOf(draft),
+  'leases.coordination.k8s.io': draft => void specOf(draft),
 }
 
 function specOf(draft: Draft): Draft {
@@ -134,6 +152,8 @@ function templateDefaults(template: Draft | undefined): void {
 export function podSpecDefaults(spec: Draft): void {
   defaultField(spec, 'restartPolicy', 'Always')
   defaultField(spec, 'terminationGracePeriodSeconds', 30)
+  const grace = spec['terminationGracePeriodSeconds']
+  if (typeof grace === 'bigint' ? grace < 0n : typeof grace === 'number' && grace < 0) spec['terminationGracePeriodSeconds'] = 1
   defaultField(spec, 'dnsPolicy', 'ClusterFirst')
   if (spec['dnsPolicy'] === '') spec['dnsPolicy'] = 'ClusterFirst'
   defaultField(spec, 'schedulerName', 'default-scheduler')
@@ -308,6 +328,15 @@ function cronJobDefaults(draft: Draft): void {
   templateDefaults(fieldsAt(jobTemplate, 'spec', 'template'))
 }
 
+/** What is allowed at most is the default limit, that or what is asked at least the default request. */
+function limitDefaults(limit: Draft): void {
+  const amounts = (name: string) => fieldsAt(limit, name) ?? {}
+  const limits = { ...amounts('max'), ...amounts('default') }
+  const requests = { ...amounts('min'), ...limits, ...amounts('defaultRequest') }
+  if (Object.keys(limits).length > 0) limit['default'] = limits
+  if (Object.keys(requests).length > 0) limit['defaultRequest'] = requests
+}
+
 function serviceDefaults(draft: Draft): void {
   const spec = specOf(draft)
   defaultField(spec, 'sessionAffinity', 'None')
@@ -328,6 +357,19 @@ function autoscalerDefaults(draft: Draft): void {
   if (itemsAt(spec, 'metrics').length === 0) {
     spec['metrics'] = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }]
   }
+  const behavior = fieldsAt(spec, 'behavior')
+  if (behavior === undefined) return
+  scalingRuleDefaults(behavior, 'scaleUp', { stabilizationWindowSeconds: 0, policies: defaultUpPolicies })
+  scalingRuleDefaults(behavior, 'scaleDown', { policies: defaultDownPolicies })
+}
+
+const defaultDownPolicies = [{ type: 'Percent', value: 100, periodSeconds: 15 }]
+const defaultUpPolicies = [{ type: 'Pods', value: 4, periodSeconds: 15 }, ...defaultDownPolicies]
+
+function scalingRuleDefaults(behavior: Draft, name: string, values: Draft): void {
+  const rules = fieldsAt(behavior, name) ?? {}
+  behavior[name] = rules
+  for (const [field, value] of Object.entries({ selectPolicy: 'Max', ...values })) defaultField(rules, field, copyOf(value))
 }
 
 function bindingDefaults(draft: Draft): void {

@@ -36,8 +36,8 @@ export class Deletion {
     const graceSeconds = type.key === 'pods' ? podGrace(existing, choice) : 0
     if (graceSeconds > 0) return this.#startGrace(type, existing, graceSeconds, finalizers, choice)
     if (finalizers.length > 0) return this.#mark(type, existing, finalizers, choice)
-    if (choice.isDryRun !== true) this.#removeNow(type, existing)
-    return { object: type.key === 'pods' ? this.#ended(existing) : existing, isGone: true }
+    const removed = choice.isDryRun === true ? existing : this.#removeNow(type, existing)
+    return { object: type.key === 'pods' ? this.#ended(removed) : removed, isGone: true }
   }
 
   /** @throws StatusError 409 where a precondition does not hold. */
@@ -45,8 +45,9 @@ export class Deletion {
     checkPreconditions(type, existing, choice)
   }
 
-  #removeNow(type: ResourceType, existing: KubeObject): void {
-    this.#server.store.remove(type.key, existing.metadata.namespace, existing.metadata.name)
+  /** Yields the last state, at the version of its removal. */
+  #removeNow(type: ResourceType, existing: KubeObject): KubeObject {
+    const removed = this.#server.store.remove(type.key, existing.metadata.namespace, existing.metadata.name)
     if (type.key === 'customresourcedefinitions.apiextensions.k8s.io') {
       for (const served of this.#server.resources
         .all()
@@ -56,6 +57,7 @@ export class Deletion {
       }
       withdraw(this.#server, existing)
     }
+    return removed ?? existing
   }
 
   /** A pod that went at once, as the answer shows it. */
@@ -163,7 +165,6 @@ function preconditionFailed(
 function wantedFinalizers(type: ResourceType, existing: KubeObject, choice: DeletionChoice): readonly string[] {
   const present = (existing.metadata.finalizers ?? []).filter(name => name !== 'foregroundDeletion' && name !== 'orphan')
   const kept = existing.metadata.finalizers ?? []
-  void type
   switch (choice.propagationPolicy) {
     case 'Foreground':
       return [...present, 'foregroundDeletion']
@@ -172,7 +173,8 @@ function wantedFinalizers(type: ResourceType, existing: KubeObject, choice: Dele
     case 'Background':
       return present
     default:
-      return kept
+      // Jobs leave their pods unless told otherwise.
+      return type.key === 'jobs.batch' && kept.length === present.length ? [...kept, 'orphan'] : kept
   }
 }
 

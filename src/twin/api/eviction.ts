@@ -2,23 +2,38 @@
 import { evictionAnswer } from '#cluster/disruption-budget.ts'
 import type { KubeObject, Pod, PodDisruptionBudget } from '#kube/objects.ts'
 import { badRequest, notFound, StatusError, statusBody, tooManyRequests } from '#kube/status.ts'
-import { type Draft, draftOf, fieldsAt, isFields, itemsAt, listAt, numberAt, setAt, textAt } from '../json-value.ts'
+import { type Draft, draftOf, fieldsAt, itemsAt, listAt, numberAt, setAt, textAt } from '../json-value.ts'
+import { serverManager, serverUser } from '../server-objects.ts'
 import { statusAnswer } from './answer.ts'
 import { timestamp } from './api-server.ts'
-import { decodeBody } from './decode.ts'
 import type { DeletionChoice } from './deletion.ts'
 import type { WriteParts, WriteRequest } from './object-writes.ts'
 import type { TwinResponse } from './request.ts'
-import { isDryRun } from './request-body.ts'
+import { sentObject } from './request-body.ts'
+import { checkWriteOptions, fieldManager, isDryRun } from './write-options.ts'
 import { asStored } from './write-pipeline.ts'
 
 /** Evicts the pod of the path. @throws StatusError 429 with the budget's cause where it does not allow it. */
-export function answerEviction({ server, deletion }: WriteParts, { info, request, type }: WriteRequest): TwinResponse {
-  const { value } = decodeBody(request.headers['content-type'], request.body)
-  const body = isFields(value) ? value : {}
+export async function answerEviction(
+  { server, writes, deletion, webhooks }: WriteParts,
+  { info, request, type, user }: WriteRequest,
+): Promise<TwinResponse> {
+  checkWriteOptions(request)
+  const body = sentObject(request, { kind: 'Eviction', group: 'policy', version: 'v1', definition: 'V1Eviction' })
   const name = info.name ?? ''
   const named = textAt(body, 'metadata', 'name') ?? ''
-  if (named !== '' && named !== name) throw badRequest('name in URL does not match name in Eviction object')
+  if (named !== name) throw badRequest('name in URL does not match name in Eviction object')
+  const isDryRequest = isDryRun(request.query) || listAt(body, 'deleteOptions', 'dryRun').includes('All')
+  setAt(body, ['metadata', 'namespace'], info.namespace)
+  // Whoever asks about deletions is not asked about the pod that goes by this.
+  await webhooks.admit(type, {
+    operation: 'CREATE',
+    object: body,
+    existing: undefined,
+    options: { user, manager: fieldManager(request), subresource: 'eviction', isDryRun: isDryRequest },
+    kind: { group: 'policy', version: 'v1', kind: 'Eviction' },
+    query: request.query,
+  })
   const found = server.store.get('pods', info.namespace, name)
   if (found === undefined) throw notFound({ group: '', resource: 'pods' }, name)
   const choice = choiceOf(body, isDryRun(request.query))
@@ -30,8 +45,16 @@ export function answerEviction({ server, deletion }: WriteParts, { info, request
   const isDry = choice.isDryRun === true
   if (answer.isCounted && answer.budget !== undefined && !isDry) {
     const budget = budgets.find(candidate => `${candidate.metadata.namespace ?? ''}/${candidate.metadata.name}` === answer.budget)
-    if (budget !== undefined)
-      server.store.put('poddisruptionbudgets.policy', charged(budget, name, timestamp(server.clock.now())))
+    const budgetType = server.resources.ofKey('poddisruptionbudgets.policy')
+    if (budget !== undefined && budgetType !== undefined) {
+      const draft = charged(budget, name, timestamp(server.clock.now()))
+      writes.update(budgetType, draft, {
+        user: serverUser,
+        manager: serverManager,
+        subresource: 'status',
+        requested: budgetType,
+      })
+    }
   }
   const isLeaving = found.metadata.deletionTimestamp !== undefined
   if (!isDry && !isLeaving) server.store.put('pods', withDisruption(found, timestamp(server.clock.now())))
@@ -77,12 +100,27 @@ function refusalOf(answer: {
   return new StatusError(statusBody(answer.code, answer.message, answer.code === 403 ? 'Forbidden' : 'InternalError'))
 }
 
-/** The budget with one disruption less and the pod on record. */
-function charged(budget: KubeObject, pod: string, now: string): KubeObject {
+/** The budget with one disruption less and the pod on record; one that allows none any more says so. */
+function charged(budget: KubeObject, pod: string, now: string): Draft {
   const draft = draftOf(budget)
-  setAt(draft, ['status', 'disruptionsAllowed'], (numberAt(draft, 'status', 'disruptionsAllowed') ?? 1) - 1)
+  const left = (numberAt(draft, 'status', 'disruptionsAllowed') ?? 1) - 1
+  setAt(draft, ['status', 'disruptionsAllowed'], left)
   setAt(draft, ['status', 'disruptedPods'], { ...fieldsAt(draft, 'status', 'disruptedPods'), [pod]: now })
-  return asStored(draft)
+  if (left > 0) return draft
+  const conditions = itemsAt(draft, 'status', 'conditions')
+  const before = conditions.find(condition => condition['type'] === 'DisruptionAllowed')
+  const observedGeneration = numberAt(draft, 'status', 'observedGeneration')
+  const condition = {
+    type: 'DisruptionAllowed',
+    status: 'False',
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
+    lastTransitionTime: before?.['status'] === 'False' ? before['lastTransitionTime'] : now,
+    reason: 'InsufficientPods',
+    message: '',
+  }
+  const others = conditions.filter(one => one !== before)
+  setAt(draft, ['status', 'conditions'], [...others, condition])
+  return draft
 }
 
 function withDisruption(pod: KubeObject, now: string): KubeObject {

@@ -1,7 +1,9 @@
 // The query parameters of lists and watches, checked as upstream checks them.
-import { type FieldError, fieldErrorsText, forbidden, notSupported } from '#kube/field-error.ts'
+import { type FieldError, fieldErrorsText, forbidden, goQuote, notSupported } from '#kube/field-error.ts'
+import { isTrue } from '#kube/server/request-info.ts'
 import { badRequest, StatusError, statusBody } from '#kube/status.ts'
-import { isTrue } from './request.ts'
+import { bareError } from './bare-error.ts'
+import { wholeNumber } from './write-options.ts'
 
 export interface ListOptions {
   readonly labelSelector: string
@@ -34,14 +36,6 @@ export function listOptions(query: URLSearchParams, verb: 'list' | 'watch'): Lis
   return options
 }
 
-function wholeNumber(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name)
-  if (text === null || text === '') return undefined
-  if (!/^-?\d{1,15}$/.test(text))
-    throw badRequest(`unable to parse the query parameter ${name}: ${JSON.stringify(text)} is not a whole number`)
-  return Number(text)
-}
-
 function listProblems(options: ListOptions): readonly FieldError[] {
   const { resourceVersion, resourceVersionMatch: match, continueToken } = options
   const problems: FieldError[] = []
@@ -53,7 +47,7 @@ function listProblems(options: ListOptions): readonly FieldError[] {
     if (continueToken !== '')
       problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
     if (match !== 'Exact' && match !== 'NotOlderThan')
-      problems.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan']))
+      problems.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']))
     if (match === 'Exact' && resourceVersion === '0')
       problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
   }
@@ -63,11 +57,15 @@ function listProblems(options: ListOptions): readonly FieldError[] {
 function watchProblems(options: ListOptions): readonly FieldError[] {
   const { resourceVersionMatch: match, sendInitialEvents } = options
   const problems: FieldError[] = []
+  if (options.continueToken !== '')
+    problems.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
   if (match !== '') {
     if (sendInitialEvents === undefined)
       problems.push(
         forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'),
       )
+    else if (match !== 'NotOlderThan')
+      problems.push(forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
     if (match !== 'NotOlderThan') problems.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
   } else if (sendInitialEvents !== undefined) {
     problems.push(forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
@@ -81,9 +79,11 @@ function invalidOptions(problems: readonly FieldError[]): StatusError {
   return new StatusError(statusBody(422, message, 'Invalid', { group: 'meta.k8s.io', kind: 'ListOptions', causes }))
 }
 
-/** A resourceVersion as a number. @throws StatusError 400. */
-export function revisionOf(text: string): number {
-  if (!/^\d{1,16}$/.test(text))
-    throw badRequest(`Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`)
-  return Number(text)
+/** A resourceVersion as a number. @throws StatusError 400 for lists; for gets and watches 500, as upstream. */
+export function revisionOf(text: string, verb: 'list' | 'get' | 'watch' = 'list'): number {
+  const isNumber = /^\d+$/.test(text)
+  if (isNumber && BigInt.asUintN(64, BigInt(text)) === BigInt(text)) return Number(text)
+  const why = isNumber ? 'value out of range' : 'invalid syntax'
+  const problem = `resourceVersion: Invalid value: ${goQuote(text)}: strconv.ParseUint: parsing ${goQuote(text)}: ${why}`
+  throw verb === 'list' ? badRequest(`invalid resource version: ${problem}`) : bareError(problem)
 }

@@ -1,20 +1,27 @@
 // GET of one object and of lists: consistent pages, selectors, and the forms in which they are answered.
+import { breather } from '#kube/breather.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { badRequest, expired, notFound, StatusError, statusBody } from '#kube/status.ts'
-import { numberAt, textAt } from '../json-value.ts'
+import { jsonText, numberAt, textAt } from '../json-value.ts'
+import type { ObjectsSnapshot } from '../ordered-objects.ts'
 import { objectKey } from '../store.ts'
-import { ContinueExpired, itemJsonOf, jsonOf, metadataOnly, textAnswer } from './answer.ts'
+import { ContinueExpired, metadataOnly, textAnswer } from './answer.ts'
 import type { ApiServer } from './api-server.ts'
+import { isConverted, readyIn } from './conversions.ts'
 import { type ListOptions, listOptions, revisionOf } from './list-options.ts'
+import { listJson, listPieces, listShape } from './list-text.ts'
 import type { AnswerForm } from './negotiation.ts'
 import type { ResourceRequest, TwinRequest, TwinResponse } from './request.ts'
-import { apiVersionOf, type ResourceType } from './resource-type.ts'
+import type { ResourceType } from './resource-type.ts'
 import { type Selection, selectionOf } from './selection.ts'
 import { type TableOptions, tableOf } from './table.ts'
 import { inVersion } from './versions.ts'
 
 /** How long a client that asks for a revision that is not there yet is kept waiting, real time. */
 const futureWaitMs = 3000
+/** Lists of more objects are written piece by piece. */
+const mostAtOnce = 256
+const breathAfterObjects = 256
 
 export async function answerGet(
   server: ApiServer,
@@ -23,10 +30,11 @@ export async function answerGet(
   request: TwinRequest,
   form: AnswerForm,
 ): Promise<TwinResponse> {
-  await atLeastRevision(server, request.query.get('resourceVersion') ?? '', request.signal)
+  await atLeastRevision(server, request.query.get('resourceVersion') ?? '', request.signal, 'get')
   const name = info.name ?? ''
   const found = server.store.get(type.key, info.namespace, name)
   if (found === undefined) throw notFound({ group: type.group, resource: type.plural }, name)
+  await readyIn(server, type, [found], { isFresh: true })
   return textAnswer(request, 200, objectText(server, type, inVersion(type, found), form, request), form)
 }
 
@@ -40,11 +48,11 @@ export function objectText(
 ): string {
   switch (form.shape) {
     case 'object':
-      return jsonOf(object)
+      return jsonText(object)
     case 'metadata':
-      return JSON.stringify(metadataOnly(object, form.version))
+      return jsonText(metadataOnly(object, form.version))
     case 'table':
-      return JSON.stringify(tableOf(server, type, [object], tableOptions(form, request)))
+      return jsonText(tableOf(server, type, [object], tableOptions(form, request)))
   }
 }
 
@@ -67,32 +75,40 @@ export async function answerList(
   const options = listOptions(request.query, 'list')
   await atLeastRevision(server, options.continueToken === '' ? options.resourceVersion : '', request.signal)
   const fields = info.name === undefined ? options.fieldSelector : `metadata.name=${info.name}`
-  const page = pageOf(server, type, info.namespace, options, selectionOf(type, options.labelSelector, fields))
-  const items = page.items.map(object => inVersion(type, object))
+  const page = await pageOf(server, type, info.namespace, options, selectionOf(type, options.labelSelector, fields))
+  const items = isConverted(type) ? [...page.items] : page.items
+  if (Array.isArray(items)) await readyIn(server, type, items)
   const metadata = {
     resourceVersion: String(page.revision),
-    ...(page.continueToken === undefined ? {} : { continue: page.continueToken }),
+    ...continueField(type, form, page.continueToken),
     ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
   }
-  if (form.shape === 'table') {
-    const table = tableOf(server, type, items, tableOptions(form, request))
-    return textAnswer(request, 200, JSON.stringify({ ...table, metadata }), form)
+  const shape = listShape(server, type, metadata, form, tableOptions(form, request))
+  if (page.count <= mostAtOnce) return textAnswer(request, 200, listJson(shape, items), form)
+  return {
+    kind: 'stream',
+    status: 200,
+    headers: { 'content-type': form.encoding === 'yaml' ? 'application/yaml' : 'application/json' },
+    chunks: listPieces(server, shape, items, form, request),
+    isList: true,
   }
-  const head =
-    form.shape === 'metadata'
-      ? { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version}`, metadata }
-      : { kind: `${type.kind}List`, apiVersion: apiVersionOf(type), metadata }
-  const itemText = type.custom === undefined ? itemJsonOf : jsonOf
-  const texts = items.map(object =>
-    form.shape === 'metadata' ? JSON.stringify(metadataOnly(object, form.version)) : itemText(object),
-  )
-  return textAnswer(request, 200, `${JSON.stringify(head).slice(0, -1)},"items":[${texts.join(',')}]}`, form)
+}
+
+/** Lists of custom resources say that nothing is left; others leave it out. */
+function continueField(type: ResourceType, form: AnswerForm, token: string | undefined): { readonly continue?: string } {
+  if (token === undefined && (type.custom === undefined || form.shape !== 'object')) return {}
+  return { continue: token ?? '' }
 }
 
 /** Waits for a revision that a client has seen elsewhere. @throws StatusError 504 when it does not come. */
-export async function atLeastRevision(server: ApiServer, resourceVersion: string, signal: AbortSignal): Promise<void> {
+export async function atLeastRevision(
+  server: ApiServer,
+  resourceVersion: string,
+  signal: AbortSignal,
+  verb: 'get' | 'list' = 'list',
+): Promise<void> {
   if (resourceVersion === '' || resourceVersion === '0') return
-  const wanted = revisionOf(resourceVersion)
+  const wanted = revisionOf(resourceVersion, verb)
   const untilMs = server.wire.elapsed() + futureWaitMs
   while (server.store.revision < wanted) {
     if (server.wire.elapsed() >= untilMs) throw tooLarge(wanted, server.store.revision)
@@ -111,7 +127,8 @@ function tooLarge(wanted: number, current: number): StatusError {
 }
 
 interface Page {
-  readonly items: readonly KubeObject[]
+  readonly items: Iterable<KubeObject>
+  readonly count: number
   readonly revision: number
   readonly continueToken: string | undefined
   readonly remaining: number | undefined
@@ -119,32 +136,73 @@ interface Page {
 
 interface Position {
   readonly revision: number
-  /** Keys up to and including this one were given already. */
+  /** Keys up to and including this one were given already; without the namespace in lists of one. */
   readonly after: string | undefined
 }
 
-function pageOf(
+async function pageOf(
   server: ApiServer,
   type: ResourceType,
   namespace: string | undefined,
   options: ListOptions,
   selection: Selection,
-): Page {
+): Promise<Page> {
   const position = positionOf(server, options)
-  const objects = server.store.listAt(type.key, namespace, position.revision)
-  if (objects === undefined) throw tooOld(options)
-  const left = objects.filter(object => isAfter(object, namespace, position.after) && selection.matches(object))
-  if (options.limit <= 0 || left.length <= options.limit)
-    return { items: left, revision: position.revision, continueToken: undefined, remaining: undefined }
-  const items = left.slice(0, options.limit)
+  const isPaged = options.limit > 0 || position.after !== undefined
+  const snapshot = server.store.snapshotAt(type.key, position.revision, isPaged)
+  if (snapshot === undefined) throw tooOld(options)
+  const prefix = namespace === undefined ? '' : `${namespace}/`
+  const after = position.after === undefined ? undefined : prefix + position.after
+  const whole = { revision: position.revision, continueToken: undefined, remaining: undefined }
+  if (selection.isAll) {
+    const count = snapshot.count(prefix, after)
+    const objects = snapshot.objects(prefix, after)
+    if (options.limit <= 0 || count <= options.limit) return { ...whole, items: objects, count }
+    const items = objects.take(options.limit).toArray()
+    return { ...whole, ...cutOff(items, namespace, position.revision), remaining: count - items.length }
+  }
+  const { items, hasMore } = await selected(server, selection, candidates(snapshot, selection, namespace, prefix, after), options)
+  return { ...whole, ...(hasMore ? cutOff(items, namespace, position.revision) : { items, count: items.length }) }
+}
+
+/** What may match: of a name in a known place there is one at most. */
+function candidates(
+  snapshot: ObjectsSnapshot,
+  { pinned }: Selection,
+  namespace: string | undefined,
+  prefix: string,
+  after: string | undefined,
+): Iterable<KubeObject> {
+  if (pinned?.field !== 'metadata.name') return snapshot.objects(prefix, after)
+  const found = snapshot.get(prefix + pinned.value)
+  // Without a namespace it is one of the cluster, or there may be one in each.
+  if (found === undefined && namespace === undefined) return snapshot.objects(prefix, after)
+  return found === undefined || (after !== undefined && prefix + pinned.value <= after) ? [] : [found]
+}
+
+/** The first objects that match, in slices: others have their turn meanwhile. */
+async function selected(
+  server: ApiServer,
+  selection: Selection,
+  objects: Iterable<KubeObject>,
+  { limit }: ListOptions,
+): Promise<{ readonly items: readonly KubeObject[]; readonly hasMore: boolean }> {
+  const breathe = breather(server.wire)
+  const items: KubeObject[] = []
+  let looked = 0
+  for (const object of objects) {
+    if (++looked % breathAfterObjects === 0) await breathe()
+    if (!selection.matches(object)) continue
+    if (limit > 0 && items.length === limit) return { items, hasMore: true }
+    items.push(object)
+  }
+  return { items, hasMore: false }
+}
+
+function cutOff(items: readonly KubeObject[], namespace: string | undefined, revision: number) {
   const last = items.at(-1)
   const start = `${last === undefined ? '' : relativeKey(last, namespace)}\u0000`
-  return {
-    items,
-    revision: position.revision,
-    continueToken: continueToken(position.revision, start),
-    remaining: selection.isAll ? left.length - items.length : undefined,
-  }
+  return { items, count: items.length, continueToken: continueToken(revision, start) }
 }
 
 function continueToken(revision: number, start: string): string {
@@ -153,10 +211,6 @@ function continueToken(revision: number, start: string): string {
 
 function relativeKey(object: KubeObject, namespace: string | undefined): string {
   return objectKey(namespace === undefined ? object.metadata.namespace : undefined, object.metadata.name)
-}
-
-function isAfter(object: KubeObject, namespace: string | undefined, after: string | undefined): boolean {
-  return after === undefined || relativeKey(object, namespace) > after
 }
 
 function positionOf(server: ApiServer, options: ListOptions): Position {

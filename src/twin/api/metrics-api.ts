@@ -18,7 +18,8 @@ interface MeasuredUsage {
 /** Where usage comes from; the simulated components have it. */
 export interface UsageSource {
   node(name: string): MeasuredUsage | undefined
-  pod(pod: Pod): readonly (MeasuredUsage & { readonly name: string })[]
+  /** `wantedNanocores`: without limits and neighbours. */
+  pod(pod: Pod): readonly (MeasuredUsage & { readonly name: string; readonly wantedNanocores?: number })[]
 }
 
 const windowSeconds = 15

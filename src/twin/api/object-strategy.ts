@@ -1,6 +1,7 @@
 // What a request may write of an object and what only the server sets: status, generation, system metadata.
 import type { KubeObject } from '#kube/objects.ts'
-import { type Draft, fieldsAt, isSame, listAt, textAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt } from '../json-value.ts'
+import { keepResizable } from './resize.ts'
 import { hasSubresource, type ResourceType } from './resource-type.ts'
 
 const kindsWithGeneration = new Set([
@@ -9,6 +10,7 @@ const kindsWithGeneration = new Set([
   'cronjobs.batch',
   'daemonsets.apps',
   'deployments.apps',
+  'endpointslices.discovery.k8s.io',
   'ingressclasses.networking.k8s.io',
   'ingresses.networking.k8s.io',
   'jobs.batch',
@@ -29,8 +31,17 @@ export function hasGeneration(type: ResourceType, minor: number): boolean {
   return type.custom !== undefined || kindsWithGeneration.has(type.key) || (type.key === 'pods' && minor >= 34)
 }
 
+/** Metadata that counts: a Deployment's annotations go to its ReplicaSets. */
+const countingMetadata: Readonly<Record<string, 'annotations' | 'labels'>> = {
+  'deployments.apps': 'annotations',
+  'endpointslices.discovery.k8s.io': 'labels',
+}
+
 /** Whether more than metadata and status differs. */
 export function generationRises(type: ResourceType, draft: Draft, existing: KubeObject): boolean {
+  const counting = countingMetadata[type.key]
+  const words = (object: Draft | KubeObject) => (counting === undefined ? {} : (fieldsAt(object, 'metadata', counting) ?? {}))
+  if (!isSame(words(draft), words(existing))) return true
   const ignoresStatus = hasSubresource(type, 'status')
   const relevant = (object: Draft | KubeObject) => ({
     ...object,
@@ -66,13 +77,23 @@ const emptyNodeInfo = Object.fromEntries(
 
 function initialStatus(type: ResourceType, draft: Draft): Draft | undefined {
   switch (type.key) {
+    case 'validatingadmissionpolicies.admissionregistration.k8s.io':
+      return {}
     case 'pods':
       return { phase: 'Pending', qosClass: qualityOfService(fieldsAt(draft, 'spec') ?? {}), ...gatedCondition(draft) }
     case 'namespaces':
       return { phase: 'Active' }
     case 'persistentvolumeclaims':
-    case 'persistentvolumes':
       return { phase: 'Pending' }
+    case 'persistentvolumes':
+      return { phase: 'Pending', lastPhaseTransitionTime: textAt(draft, 'metadata', 'creationTimestamp') }
+    case 'customresourcedefinitions.apiextensions.k8s.io':
+      return {
+        acceptedNames: { kind: '', plural: '' },
+        storedVersions: itemsAt(draft, 'spec', 'versions').flatMap(version =>
+          version['storage'] === true ? [version['name']] : [],
+        ),
+      }
     case 'services':
       return { loadBalancer: {} }
     case 'ingresses.networking.k8s.io':
@@ -81,7 +102,7 @@ function initialStatus(type: ResourceType, draft: Draft): Draft | undefined {
       // A kubelet registers its node with the status it has.
       return { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: { ...emptyNodeInfo }, ...fieldsAt(draft, 'status') }
     case 'horizontalpodautoscalers.autoscaling':
-      return { desiredReplicas: 0 }
+      return { currentMetrics: null, desiredReplicas: 0 }
     case 'deployments.apps':
     case 'cronjobs.batch':
     case 'jobs.batch':
@@ -138,6 +159,12 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
     if (hasSubresource(type, 'status')) putBack(draft, existing, 'status')
     return
   }
+  if (subresource === 'resize') {
+    keepResizable(draft, existing)
+    putBack(draft, existing, 'status')
+    restoreMetadata(metadata, before, ['labels', 'annotations', 'finalizers', 'ownerReferences'])
+    return
+  }
   if (subresource !== 'status' && subresource !== 'approval') return
   for (const name of Object.keys(draft)) if (name !== 'status' && name !== 'metadata') putBack(draft, existing, name)
   for (const name of Object.keys(existing)) if (name !== 'status' && name !== 'metadata') putBack(draft, existing, name)
@@ -147,11 +174,28 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
 /** A status write leaves metadata alone; kubelets may also label and annotate their node and pods with it, as upstream lets them. */
 function keepMetadata(type: ResourceType, metadata: Draft, before: Draft): void {
   const isFree = type.key === 'nodes' || type.key === 'pods'
-  const kept = isFree ? ['ownerReferences'] : ['labels', 'annotations', 'finalizers', 'ownerReferences']
-  for (const name of kept) {
+  // The deployment controller notes the revision in an annotation by a status write.
+  const isNoted = type.key === 'deployments.apps'
+  const kept = isFree ? ['ownerReferences'] : ['labels', ...(isNoted ? [] : ['annotations']), 'finalizers', 'ownerReferences']
+  restoreMetadata(metadata, before, kept)
+}
+
+function restoreMetadata(metadata: Draft, before: Draft, names: readonly string[]): void {
+  for (const name of names) {
     if (before[name] === undefined) delete metadata[name]
     else metadata[name] = before[name]
   }
+}
+
+const templateCount = 'deprecated.daemonset.template.generation'
+
+/** The server counts a DaemonSet's templates in an annotation; `draft` has its defaults. */
+export function countTemplates(type: ResourceType, draft: Draft, existing: KubeObject): void {
+  const metadata = fieldsAt(draft, 'metadata')
+  if (type.key !== 'daemonsets.apps' || metadata === undefined) return
+  const before = Number(existing.metadata.annotations?.[templateCount] ?? '1')
+  const isNew = !isSame(fieldsAt(draft, 'spec', 'template'), fieldsAt(existing, 'spec', 'template'))
+  metadata['annotations'] = { ...fieldsAt(metadata, 'annotations'), [templateCount]: String(isNew ? before + 1 : before) }
 }
 
 function putBack(draft: Draft, existing: KubeObject, name: string): void {

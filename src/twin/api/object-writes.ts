@@ -1,28 +1,34 @@
 // POST, PUT, PATCH and DELETE of objects over the wire.
 
-import { applyJsonPatch, operationsLimit, readJsonPatch } from '#kube/json-patch.ts'
-import { applyMergePatch } from '#kube/merge-patch.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { badRequest, internalError, notFound, StatusError, statusBody } from '#kube/status.ts'
-import { type Draft, draftOf, fieldsAt, isFields, listAt, numberAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { isTrue } from '#kube/server/request-info.ts'
+import { alreadyExists, badRequest, conflict, internalError, notFound } from '#kube/status.ts'
+import { type Draft, draftOf, jsonText, setAt, textAt } from '../json-value.ts'
 import { applied } from '../patch/server-side-apply.ts'
-import { strategicMerge } from '../patch/strategic-merge.ts'
+import { inGoForm } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import { statusAnswer, textAnswer } from './answer.ts'
 import type { ApiServer, User } from './api-server.ts'
+import { appliedConfiguration, untyped } from './applied-configuration.ts'
+import { bareError } from './bare-error.ts'
+import { isConverted, readyIn } from './conversions.ts'
 import { afterDefinitionWrite } from './custom-resources.ts'
-import { decodeBody } from './decode.ts'
-import type { Deletion, DeletionChoice } from './deletion.ts'
+import { type DecodedBody, decodePatch } from './decode.ts'
+import type { Deletion } from './deletion.ts'
+import { deletionChoice } from './deletion-options.ts'
 import { objectText } from './list.ts'
 import { listOptions } from './list-options.ts'
 import { type AnswerForm, answerForm } from './negotiation.ts'
-import { isTrue, type ResourceRequest, type TwinRequest, type TwinResponse } from './request.ts'
-import { agreeOnName, checked, fieldManager, isDryRun, objectOf } from './request-body.ts'
-import type { ResourceType } from './resource-type.ts'
+import { invalidPatch, patchedObject, patchType, unknownFormat } from './patched-object.ts'
+import { podWarnings } from './pod-warnings.ts'
+import type { ResourceRequest, TwinRequest, TwinResponse } from './request.ts'
+import { agreeOnName, objectOf, patchedDraft, strictWords } from './request-body.ts'
+import { apiVersionOf, type ResourceType } from './resource-type.ts'
 import { selectionOf } from './selection.ts'
 import { inVersion, toStorage } from './versions.ts'
-import { warningHeaders } from './warnings.ts'
+import { finalizerWarnings, keptPodsWarning, noteWarnings, warningHeaders } from './warnings.ts'
 import type { Webhooks } from './webhooks.ts'
+import { checkWriteOptions, fieldManager, fieldValidation, isDryRun } from './write-options.ts'
 import { modified, subjectOf, type WriteOptions, type WritePipeline } from './write-pipeline.ts'
 
 export interface WriteParts {
@@ -65,6 +71,7 @@ export class ObjectWrites {
 
   async create(write: WriteRequest): Promise<TwinResponse> {
     const form = answerForm(write.request.headers['accept'])
+    checkWriteOptions(write.request)
     const { draft, warnings } = objectOf(write.type, write.request)
     const { object, warnings: more } = await this.#created(write, draft)
     return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
@@ -75,8 +82,8 @@ export class ObjectWrites {
     draft: Draft,
     options: WriteOptions = this.#options(write),
   ): Promise<{ readonly object: KubeObject; readonly warnings: readonly string[] }> {
-    const { server, writes, webhooks } = this.#parts
-    const storage = this.#storageType(write.type)
+    const { server, writes } = this.#parts
+    const storage = this.#writtenType(write.type)
     const prepared = writes.prepareCreate(
       storage,
       toStorage(write.type, draft),
@@ -84,20 +91,29 @@ export class ObjectWrites {
       options,
     )
     const warnings: string[] = []
-    const admitted = await webhooks.admit(storage, {
+    const admitted = await this.#admitted(write, storage, {
       operation: 'CREATE',
       object: prepared,
       existing: undefined,
       options,
+      requested: write.type,
+      query: write.request.query,
       warnings,
     })
-    const object = writes.finishCreate(storage, admitted, options)
+    checkSize(write, admitted)
+    if (storage.key === 'pods') warnings.push(...podWarnings(admitted))
+    if (storage.custom !== undefined) warnings.push(...finalizerWarnings(admitted, undefined))
+    const object = isConverted(storage)
+      ? await this.#committed(write, writes.finishCreate(storage, admitted, { ...options, isDryRun: true }), undefined, options)
+      : writes.finishCreate(storage, admitted, options)
+    if (object === undefined) throw alreadyExists(subjectOf(write.type), textAt(draft, 'metadata', 'name') ?? '')
     if (options.isDryRun !== true) afterDefinitionWrite(server, object)
     return { object, warnings }
   }
 
   async update(write: WriteRequest): Promise<TwinResponse> {
     const form = answerForm(write.request.headers['accept'])
+    checkWriteOptions(write.request)
     const { draft, warnings } = objectOf(write.type, write.request)
     agreeOnName(draft, write.info)
     const existing = this.#find(write)
@@ -114,41 +130,66 @@ export class ObjectWrites {
 
   /** Undefined when somebody else wrote the object meanwhile. */
   async #updated(write: WriteRequest, draft: Draft, existing: KubeObject, options: WriteOptions) {
-    const { server, writes, webhooks } = this.#parts
-    const storage = this.#storageType(write.type)
+    const { server, writes } = this.#parts
+    const storage = this.#writtenType(write.type)
+    await readyIn(server, storage, [existing])
     const body = toStorage(write.type, draft)
     if (write.type.isNamespaced)
       setAt(body, ['metadata', 'namespace'], textAt(body, 'metadata', 'namespace') ?? write.info.namespace)
-    const prepared = writes.prepareUpdate(storage, body, existing, options)
+    // What a component wrote lacks what Go writes: that is no change of this client's.
+    const before = inGoForm(kindSchema(storage), isConverted(storage) ? inVersion(storage, existing) : existing)
+    const prepared = writes.prepareUpdate(storage, body, before, options)
     const warnings: string[] = []
-    const admitted =
-      options.subresource === undefined
-        ? await webhooks.admit(storage, { operation: 'UPDATE', object: prepared, existing, options, warnings })
-        : prepared
+    const admitted = await this.#admitted(write, storage, {
+      operation: 'UPDATE',
+      object: prepared,
+      existing: before,
+      options,
+      requested: write.type,
+      query: write.request.query,
+      warnings,
+    })
     if (this.#find(write) !== existing) return undefined
-    const object = writes.finishUpdate(storage, admitted, existing, options)
+    checkSize(write, admitted)
+    if (storage.custom !== undefined) warnings.push(...finalizerWarnings(admitted, existing))
+    const object = isConverted(storage)
+      ? await this.#converted(write, storage, { admitted, before, existing }, options)
+      : writes.finishUpdate(storage, admitted, before, options)
+    if (object === undefined) return undefined
     if (options.isDryRun !== true) afterDefinitionWrite(server, object)
     return { object, warnings }
   }
 
   async patch(write: WriteRequest): Promise<TwinResponse> {
     const form = answerForm(write.request.headers['accept'])
-    const mediaType = (write.request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? ''
-    if (!patchTypes.has(mediaType)) throw unsupportedPatch()
-    const { value, duplicates } = decodeBody(mediaType, write.request.body)
+    const mediaType = patchType(write.request.headers['content-type'])
+    if (mediaType === 'application/strategic-merge-patch+json' && write.type.custom !== undefined) throw unknownFormat()
+    checkWriteOptions(write.request, mediaType === 'application/apply-patch+yaml')
+    const { server } = this.#parts
+    const body = decodePatch(mediaType, write.request.body)
+    const patch = body.value
     for (let attempt = 0; attempt < patchTries; attempt++) {
       const existing = this.#find(write)
+      if (existing !== undefined) await readyIn(server, write.type, [existing], { isFresh: true })
       if (mediaType === 'application/apply-patch+yaml') {
-        const answer = await this.#apply(write, form, value, existing, duplicates)
+        const answer = await this.#apply(write, form, body, existing)
         if (answer !== undefined) return answer
         continue
       }
       if (existing === undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
-      const patched = patchedObject(write.type, draftOf(inVersion(write.type, existing)), mediaType, value)
-      const { draft, warnings } = checked(write.type, patched, write.request, duplicates)
+      const patched = patchedObject(write.type, draftOf(inVersion(write.type, existing)), mediaType, patch)
+      const refused = (why: string, restoring = why) =>
+        invalidPatch(mediaType, patch, patched, mediaType === 'application/strategic-merge-patch+json' ? restoring : why)
+      // Upstream patches a struct with a strategic merge, which has no kind of its own; other patches may leave it out.
+      for (const [name, value] of Object.entries({ kind: write.type.kind, apiVersion: apiVersionOf(write.type) })) {
+        if (mediaType === 'application/strategic-merge-patch+json') patched[name] = value
+        patched[name] ??= value
+        if (patched[name] !== value) throw refused(unregistered(patched))
+      }
+      const { draft, warnings } = patchedDraft(write.type, patched, write.request, { body, refused })
       agreeOnName(draft, write.info)
-      const isConditional = sentResourceVersion(value) !== undefined
-      const result = await this.#updated(write, draft, existing, this.#options(write))
+      const isConditional = sentResourceVersion(patch) !== undefined
+      const result = await this.#updated(write, draft, existing, { ...this.#options(write), isPatch: true })
       if (result !== undefined)
         return this.#answer(write, form, { object: result.object, status: 200, warnings: [...warnings, ...result.warnings] })
       if (isConditional) break
@@ -160,15 +201,15 @@ export class ObjectWrites {
   async #apply(
     write: WriteRequest,
     form: AnswerForm,
-    value: unknown,
+    body: DecodedBody,
     existing: KubeObject | undefined,
-    duplicates: readonly string[],
   ): Promise<TwinResponse | undefined> {
     const { server } = this.#parts
-    if (!isFields(value)) throw badRequest('the applied configuration must be an object')
-    if (write.request.query.get('fieldManager') === null) throw missingManager()
-    const { draft, warnings } = checked(write.type, draftOf(value), write.request, duplicates)
-    agreeOnName(draft, write.info)
+    if (fieldValidation(write.request.query) === 'Strict' && body.textProblems.length > 0)
+      throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${strictWords(body.textProblems)}`)
+    const configuration = appliedConfiguration(write.type, write.info, body)
+    const refused = (why: string) => untyped(write.info, write.type, why)
+    const { draft, warnings } = patchedDraft(write.type, configuration, write.request, { body, refused })
     if (write.type.isNamespaced)
       setAt(draft, ['metadata', 'namespace'], textAt(draft, 'metadata', 'namespace') ?? write.info.namespace)
     const options = {
@@ -178,22 +219,36 @@ export class ObjectWrites {
     }
     if (existing === undefined) {
       if (write.info.subresource !== undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
+      const uid = textAt(draft, 'metadata', 'uid') ?? ''
+      if (uid !== '')
+        throw conflict(
+          subjectOf(write.type),
+          write.info.name ?? '',
+          `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+        )
+      agreeOnName(draft, write.info)
+      setAt(draft, ['metadata', 'resourceVersion'], undefined)
       const whole = applied(server, write.type, undefined, draft, options)
       const { object, warnings: more } = await this.#created(write, whole, options)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }
     const given = textAt(draft, 'metadata', 'resourceVersion')
-    if (given !== undefined && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
     const merged = applied(server, write.type, inVersion(write.type, existing), draft, options)
+    if (given !== undefined && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
+    agreeOnName(draft, write.info)
     const result = await this.#updated(write, merged, existing, options)
     return result === undefined
       ? undefined
       : this.#answer(write, form, { object: result.object, status: 200, warnings: [...warnings, ...result.warnings] })
   }
 
-  remove(write: WriteRequest): TwinResponse {
+  async remove(write: WriteRequest): Promise<TwinResponse> {
     const form = answerForm(write.request.headers['accept'])
     const choice = deletionChoice(write.request)
+    const isUndecided = write.type.key === 'jobs.batch' && choice.propagationPolicy === undefined
+    const warnings: string[] = isUndecided ? [keptPodsWarning] : []
+    const existing = this.#find(write)
+    if (existing !== undefined) await this.#admitDeletion(write, existing, warnings)
     const { object, isGone } = this.#parts.deletion.remove(
       this.#storageType(write.type),
       write.info.namespace,
@@ -201,31 +256,55 @@ export class ObjectWrites {
       choice,
     )
     if (!isGone || returnsObject.has(write.type.key) || write.type.group === 'storage.k8s.io')
-      return this.#answer(write, form, { object, status: 200, warnings: [] })
+      return this.#answer(write, form, { object, status: 200, warnings })
     const details = {
       name: object.metadata.name,
       ...(write.type.group === '' ? {} : { group: write.type.group }),
       kind: write.type.plural,
       uid: object.metadata.uid,
     }
-    return statusAnswer(write.request, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }, 200)
+    return statusAnswer(
+      write.request,
+      { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details },
+      200,
+      warningHeaders(warnings),
+    )
   }
 
-  removeCollection(write: WriteRequest): TwinResponse {
+  async #admitDeletion(write: WriteRequest, existing: KubeObject, warnings: string[]): Promise<void> {
+    await this.#parts.webhooks.admit(this.#storageType(write.type), {
+      operation: 'DELETE',
+      object: { ...existing },
+      existing,
+      options: this.#options(write),
+      requested: write.type,
+      query: write.request.query,
+      warnings,
+    })
+  }
+
+  async removeCollection(write: WriteRequest): Promise<TwinResponse> {
     const { server, deletion } = this.#parts
     const options = listOptions(write.request.query, 'list')
     const selection = selectionOf(write.type, options.labelSelector, options.fieldSelector)
     const choice = deletionChoice(write.request)
     const storage = this.#storageType(write.type)
     const found = server.store.list(storage.key, write.info.namespace).filter(object => selection.matches(object))
-    const items = found.map(object => {
-      const { object: removed } = deletion.remove(storage, object.metadata.namespace, object.metadata.name, choice)
-      return write.type.custom === undefined ? { ...removed, apiVersion: undefined, kind: undefined } : removed
-    })
+    // The answer is the list as it was found.
+    const revision = server.store.revision
+    for (const object of found) {
+      await this.#admitDeletion(write, object, [])
+      const { namespace, name } = object.metadata
+      if (server.store.get(storage.key, namespace, name) !== undefined) deletion.remove(storage, namespace, name, choice)
+    }
+    await readyIn(server, write.type, found)
+    const items = found.map(object =>
+      write.type.custom === undefined ? { ...object, apiVersion: undefined, kind: undefined } : inVersion(write.type, object),
+    )
     const list = {
       kind: `${write.type.kind}List`,
       apiVersion: `${write.type.group === '' ? '' : `${write.type.group}/`}${write.type.version}`,
-      metadata: { resourceVersion: String(server.store.revision) },
+      metadata: { ...(write.type.custom === undefined ? {} : { continue: '' }), resourceVersion: String(revision) },
       items,
     }
     return textAnswer(write.request, 200, JSON.stringify(list), { encoding: 'json' })
@@ -237,6 +316,47 @@ export class ObjectWrites {
       write.type.isNamespaced ? write.info.namespace : undefined,
       write.info.name ?? '',
     )
+  }
+
+  /** What is warned of is told with a refusal, too. */
+  async #admitted(write: WriteRequest, type: ResourceType, input: Parameters<Webhooks['admit']>[1]): Promise<Draft> {
+    try {
+      return await this.#parts.webhooks.admit(type, input)
+    } catch (error) {
+      noteWarnings(write.request, input.warnings ?? [])
+      throw error
+    }
+  }
+
+  /** In whose version a write is checked: that of storage, but for kinds that a webhook converts afterwards. */
+  #writtenType(type: ResourceType): ResourceType {
+    return isConverted(type) ? type : this.#storageType(type)
+  }
+
+  async #converted(
+    write: WriteRequest,
+    type: ResourceType,
+    { admitted, before, existing }: { readonly admitted: Draft; readonly before: KubeObject; readonly existing: KubeObject },
+    options: WriteOptions,
+  ): Promise<KubeObject | undefined> {
+    const updated = this.#parts.writes.finishUpdate(type, admitted, before, { ...options, isDryRun: true })
+    return updated === before ? existing : await this.#committed(write, updated, existing, options)
+  }
+
+  /** Has `object` converted to what is stored, and stores it. Undefined where `existing` is not what is there any more. */
+  async #committed(
+    write: WriteRequest,
+    object: KubeObject,
+    existing: KubeObject | undefined,
+    options: WriteOptions,
+  ): Promise<KubeObject | undefined> {
+    const { server, writes } = this.#parts
+    const storage = this.#storageType(write.type)
+    await readyIn(server, storage, [object])
+    const { namespace, name } = object.metadata
+    if (server.store.get(storage.key, namespace, name) !== existing) return undefined
+    const stored = inVersion(storage, object)
+    return options.isDryRun === true ? stored : writes.commit(storage, stored)
   }
 
   #storageType(type: ResourceType): ResourceType {
@@ -251,15 +371,17 @@ export class ObjectWrites {
       user: write.user,
       manager: fieldManager(write.request),
       isDryRun: isDryRun(write.request.query),
+      requested: write.type,
       ...(subresource === undefined ? {} : { subresource }),
     }
   }
 
-  #answer(
+  async #answer(
     write: WriteRequest,
     form: AnswerForm,
     result: { readonly object: KubeObject; readonly status: number; readonly warnings: readonly string[] },
-  ): TwinResponse {
+  ): Promise<TwinResponse> {
+    await readyIn(this.#parts.server, write.type, [result.object])
     const shown = inVersion(write.type, result.object)
     return textAnswer(
       write.request,
@@ -270,13 +392,6 @@ export class ObjectWrites {
     )
   }
 }
-
-const patchTypes = new Set([
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-])
 
 /** Kinds whose deletion answers with the object. */
 const returnsObject = new Set([
@@ -289,102 +404,20 @@ const returnsObject = new Set([
   'podtemplates',
 ])
 
+function unregistered(patched: Draft): string {
+  const [kind, version] = [textAt(patched, 'kind') ?? '', textAt(patched, 'apiVersion') ?? '']
+  return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(version)} in scheme "pkg/runtime/scheme.go:111"`
+}
+
+/** What etcd stores at most of one object. */
+const largestObjectBytes = 1536 * 1024
+
+/** @throws StatusError 500, as upstream, for an object that is too large to store; only big requests can make one. */
+function checkSize({ request }: WriteRequest, object: Draft): void {
+  if (request.body.byteLength * 2 > largestObjectBytes && Buffer.byteLength(jsonText(object)) > largestObjectBytes)
+    throw bareError('etcdserver: request is too large')
+}
+
 function sentResourceVersion(patch: unknown): string | undefined {
   return textAt(patch, 'metadata', 'resourceVersion')
-}
-
-/** The object a patch makes of another. @throws StatusError */
-export function patchedObject(type: ResourceType, object: Draft, mediaType: string, patch: unknown): Draft {
-  const result = patchedValue(type, object, mediaType, patch)
-  if (!isFields(result)) throw badRequest('the patched object is no object')
-  return result
-}
-
-function patchedValue(type: ResourceType, object: Draft, mediaType: string, patch: unknown): unknown {
-  switch (mediaType) {
-    case 'application/json-patch+json': {
-      if (Array.isArray(patch) && patch.length > operationsLimit) {
-        throw new StatusError(
-          statusBody(
-            413,
-            `The allowed maximum operations in a JSON patch is ${operationsLimit}, got ${patch.length}`,
-            'RequestEntityTooLarge',
-          ),
-        )
-      }
-      const operations = readJsonPatch(patch)
-      if (!operations.ok) throw badRequest(`error decoding patch: expected ${operations.problem.expected}`)
-      const result = applyJsonPatch(object, operations.value)
-      if (!result.ok)
-        throw new StatusError(statusBody(422, 'the server rejected our request due to an error in our request', 'Invalid', {}))
-      return draftOf(isFields(result.value) ? result.value : {})
-    }
-    case 'application/merge-patch+json':
-      return draftOf(fieldsAt({ value: applyMergePatch(object, patch) }, 'value') ?? {})
-    case 'application/strategic-merge-patch+json':
-      if (type.custom !== undefined) throw unknownFormat()
-      if (!isFields(patch)) throw badRequest('a strategic merge patch must be an object')
-      return draftOf(strategicMerge(kindSchema(type), object, patch))
-    default:
-      throw unsupportedPatch()
-  }
-}
-
-function unsupportedPatch(): StatusError {
-  return new StatusError(statusBody(415, '415: Unsupported Media Type', 'UnsupportedMediaType', {}))
-}
-
-/** Custom kinds have no strategic merge. */
-function unknownFormat(): StatusError {
-  const accepted = 'application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml'
-  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted}`
-  return new StatusError(statusBody(415, message, 'UnsupportedMediaType'))
-}
-
-function missingManager(): StatusError {
-  const body = 'Required value: is required for apply patch'
-  const causes = [{ reason: 'FieldValueRequired', message: body, field: 'fieldManager' }]
-  return new StatusError(
-    statusBody(422, `PatchOptions.meta.k8s.io "" is invalid: fieldManager: ${body}`, 'Invalid', {
-      group: 'meta.k8s.io',
-      kind: 'PatchOptions',
-      causes,
-    }),
-  )
-}
-
-/** DeleteOptions of the body, or of the query. */
-function deletionChoice(request: TwinRequest): DeletionChoice {
-  const body = request.body.byteLength === 0 ? {} : decodeBody(request.headers['content-type'], request.body).value
-  const { query } = request
-  const text = (name: string) => textAt(body, name) ?? query.get(name) ?? undefined
-  const seconds =
-    numberAt(body, 'gracePeriodSeconds') ??
-    (query.get('gracePeriodSeconds') === null ? undefined : Number(query.get('gracePeriodSeconds')))
-  const policy = text('propagationPolicy')
-  const orphan =
-    valueAt(body, 'orphanDependents') ??
-    (query.get('orphanDependents') === null ? undefined : query.get('orphanDependents') === 'true')
-  const preconditions = fieldsAt(body, 'preconditions')
-  const isDry = listAt(body, 'dryRun').includes('All') || isDryRun(query)
-  const chosen =
-    policy === 'Background' || policy === 'Foreground' || policy === 'Orphan'
-      ? policy
-      : orphan === true
-        ? 'Orphan'
-        : orphan === false
-          ? 'Background'
-          : undefined
-  const uid = textAt(preconditions, 'uid')
-  const resourceVersion = textAt(preconditions, 'resourceVersion')
-  return {
-    ...(seconds === undefined ? {} : { gracePeriodSeconds: seconds }),
-    ...(chosen === undefined ? {} : { propagationPolicy: chosen }),
-    ...(preconditions === undefined
-      ? {}
-      : {
-          preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) },
-        }),
-    isDryRun: isDry,
-  }
 }

@@ -1,21 +1,10 @@
 // Component schemas of OpenAPI documents: shapes from the table, merge rules, and the descriptions `kubectl explain` prints.
-import { readFileSync } from 'node:fs'
-import { copyOf, type Draft, fieldsAt, isFields, textAt } from '../json-value.ts'
+import { copyOf, type Draft, isFields } from '../json-value.ts'
+import { descriptionOf } from '../schema/descriptions.ts'
 import { atomicMaps, granularFields, isAtomicStruct, listSemantics, patchedStructs } from '../schema/list-semantics.ts'
 import { quantityFields } from '../schema/quantity-fields.ts'
 import { definitionCodes, definitionName, structName } from '../schema/schema-table.ts'
 import type { ResourceType } from './resource-type.ts'
-
-let descriptions: Draft | undefined
-
-/** Loaded when the first document is made: half a megabyte that most twins never need. */
-function descriptionOf(definition: string, field: string): string {
-  if (descriptions === undefined) {
-    const parsed: unknown = JSON.parse(readFileSync(new URL('../generated/descriptions.json', import.meta.url), 'utf8'))
-    descriptions = fieldsAt(parsed, 'definitions') ?? {}
-  }
-  return textAt(descriptions, definition, field) ?? ''
-}
 
 /** `V1PodSpec` → `io.k8s.api.v1.PodSpec`. */
 function componentName(definition: string): string {

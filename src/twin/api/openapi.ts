@@ -1,5 +1,6 @@
 // OpenAPI v3: an index, and a document for each group and version, made from the schema table when somebody asks.
 import { createHash } from 'node:crypto'
+import type { RemoteApi } from '../aggregation/aggregator.ts'
 import table from '../generated/schemas.json' with { type: 'json' }
 import type { Draft } from '../json-value.ts'
 import { statusAnswer } from './answer.ts'
@@ -17,9 +18,13 @@ interface Document {
 const documents = new WeakMap<ApiServer, Map<string, Document>>()
 
 /** The answer to `/openapi/…`; undefined for other paths. */
-export function answerOpenApi(server: ApiServer, request: TwinRequest): TwinResponse | undefined {
+export function answerOpenApi(
+  server: ApiServer,
+  request: TwinRequest,
+  remote: readonly RemoteApi[] = [],
+): TwinResponse | undefined {
   if (request.path === '/openapi/v2') return answerVersion2(request)
-  if (request.path === '/openapi/v3' || request.path === '/openapi/v3/') return answerIndex(server, request)
+  if (request.path === '/openapi/v3' || request.path === '/openapi/v3/') return answerIndex(server, request, remote)
   const prefix = '/openapi/v3/'
   if (!request.path.startsWith(prefix)) return undefined
   const place = request.path.slice(prefix.length)
@@ -75,7 +80,7 @@ function typesAt(server: ApiServer, place: string): readonly ResourceType[] {
   return root === 'api' ? server.resources.inGroupVersion('', first) : server.resources.inGroupVersion(first, second)
 }
 
-function answerIndex(server: ApiServer, request: TwinRequest): TwinResponse {
+function answerIndex(server: ApiServer, request: TwinRequest, remote: readonly RemoteApi[]): TwinResponse {
   const paths: Draft = {}
   for (const { group, versions } of server.resources.groups()) {
     for (const version of versions) {
@@ -83,7 +88,15 @@ function answerIndex(server: ApiServer, request: TwinRequest): TwinResponse {
       paths[place] = { serverRelativeURL: urlOf(place, hashOf(server, place, typesAt(server, place))) }
     }
   }
-  return statusAnswer(request, { paths }, 200)
+  for (const { group, version, served } of remote) {
+    if (served?.openApiUrl !== undefined) paths[placeOf(group, version)] = { serverRelativeURL: served.openApiUrl }
+  }
+  const body = JSON.stringify({ paths })
+  const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`
+  // Upstream serves it as a file without a type.
+  const headers = { 'content-type': 'text/plain; charset=utf-8', etag }
+  if (request.headers['if-none-match'] === etag) return { kind: 'whole', status: 304, headers: { etag }, body: '' }
+  return { kind: 'whole', status: 200, headers, body }
 }
 
 /** Built-in documents depend on the table alone, those of custom kinds on their definitions. */

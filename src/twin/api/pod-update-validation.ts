@@ -16,6 +16,8 @@ export function podUpdateProblems(draft: Draft, existing: KubeObject): readonly 
   const problems: FieldError[] = [...gateProblems(now, before), ...tolerationProblems(now, before)]
   for (const list of ['containers', 'initContainers']) {
     const previous = itemsAt(before, list)
+    if (itemsAt(now, list).length !== previous.length)
+      return [...problems, forbidden(`spec.${list}`, 'pod updates may not add or remove containers')]
     for (const [index, container] of itemsAt(now, list).entries()) {
       const image = previous[index]?.['image']
       if (image !== undefined) container['image'] = image

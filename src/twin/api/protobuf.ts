@@ -3,36 +3,53 @@
 
 import protobuf from 'protobufjs/minimal.js'
 import { decodeFrame } from '#kube/protobuf.ts'
-import { badRequest, StatusError } from '#kube/status.ts'
+import { badRequest } from '#kube/status.ts'
 import { type Draft, isEmpty, isFields, setField } from '../json-value.ts'
 import { anySchema, type FieldSchema, type Scalar, type Schema, type StructSchema } from '../schema/schema.ts'
 import { builtInSchema, definitionCodes, structName, structSchema } from '../schema/schema-table.ts'
 import { fieldNumbers, zeroIsValue } from './protobuf-numbers.ts'
+import { WireFault, wireFault, wireTypeOf } from './protobuf-wire.ts'
 import { splitApiVersion } from './resource-type.ts'
 
 const magic = [0x6b, 0x38, 0x73, 0x00] as const
 
 /** Whether a body starts as protobuf bodies do. */
-export function isProtobuf(body: Uint8Array): boolean {
+function isProtobuf(body: Uint8Array): boolean {
   return magic.every((byte, index) => body[index] === byte)
 }
 
-/** The object of a framed body. @throws StatusError 400 for bytes that are no such message. */
-export function decodeProtobuf(body: Uint8Array): Draft {
+/** Why a body is no frame, in the words of upstream; undefined where it is one. */
+export function frameFault(body: Uint8Array): string | undefined {
+  if (body.byteLength === 0) return 'empty data'
+  if (!isProtobuf(body)) return 'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]'
+  if (body.byteLength === magic.length) return 'empty body'
+  return wireFault(body.subarray(magic.length), 'Unknown')
+}
+
+/** The object of a framed body that is to be of a kind. @throws StatusError 400 for bytes that are no such message. */
+export function decodeProtobuf(
+  body: Uint8Array,
+  as: { readonly kind: string; readonly group: string; readonly version: string },
+): Draft {
+  const frame = decodeFrame(body)
+  if (!frame.ok) throw badRequest(`unable to decode: expected ${frame.problem.expected}`)
+  const { raw } = frame.value
+  const kind = frame.value.kind || as.kind
+  const apiVersion = frame.value.apiVersion || (as.group === '' ? as.version : `${as.group}/${as.version}`)
+  const { group, version } = splitApiVersion(apiVersion)
+  const schema = bodySchema(group, version, kind)
+  // Of a kind that is not known there is nothing to read; its name is what it will be refused for.
+  if (schema === undefined) return { apiVersion, kind }
+  const refused = (why: string) =>
+    badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${as.kind}: ${why}`)
+  const fault = wireFault(raw, kind)
+  if (fault !== undefined) throw refused(fault)
   try {
-    const frame = decodeFrame(body)
-    if (!frame.ok) throw badRequest(`unable to decode: expected ${frame.problem.expected}`)
-    const { apiVersion, kind, raw } = frame.value
-    const { group, version } = splitApiVersion(apiVersion)
-    const schema = bodySchema(group, version, kind)
-    if (schema === undefined)
-      throw badRequest(
-        `unable to decode: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`,
-      )
     return { apiVersion, kind, ...readMessage(raw, { message: kind, section: sectionOf(group, version), schema }) }
   } catch (cause) {
-    if (cause instanceof StatusError) throw cause
-    throw badRequest(`unable to decode: ${cause instanceof Error ? cause.message : String(cause)}`)
+    if (cause instanceof WireFault) throw refused(cause.message)
+    if (cause instanceof RangeError) throw refused('unexpected EOF')
+    throw refused(cause instanceof Error ? cause.message : String(cause))
   }
 }
 
@@ -136,10 +153,20 @@ function readMessage(bytes: Uint8Array, type: MessageType): Draft {
       reader.skipType(wire)
       return
     }
+    checkWireType(found, wire)
     const keepsZero = found.field.isRequired || zeros.some(zero => zero.toLowerCase() === found.name.toLowerCase())
     readField(fields, found, { reader, wire, section: type.section, keepsZero })
   })
   return fields
+}
+
+/** @throws WireFault where the bytes are not of the kind the field is. */
+function checkWireType({ name, field }: { readonly name: string; readonly field: FieldSchema }, wire: number): void {
+  const { schema } = field
+  const expected = wireTypeOf(schema.kind === 'list' ? schema.item : schema)
+  if (wire === expected || (schema.kind === 'list' && wire === 2)) return
+  const goName = name === 'metadata' ? 'ObjectMeta' : `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
+  throw new WireFault(`proto: wrong wireType = ${wire} for field ${goName}`)
 }
 
 function fieldOf(schema: StructSchema, name: string): { readonly name: string; readonly field: FieldSchema } | undefined {
@@ -259,7 +286,7 @@ function readScalar(scalar: Scalar, { reader }: FieldInput): unknown {
     case 'int32':
       return reader.int32()
     case 'int64':
-      return longNumber(reader.int64())
+      return longValue(reader.int64())
     case 'double':
       return reader.double()
     case 'time':
@@ -278,15 +305,18 @@ function readScalar(scalar: Scalar, { reader }: FieldInput): unknown {
   }
 }
 
-function longNumber(value: unknown): number {
-  return Number(String(value))
+/** An int64 of the wire; beyond what a double holds it is a bigint. */
+function longValue(long: unknown): number | bigint {
+  const exact = BigInt(String(long))
+  const value = Number(exact)
+  return Number.isSafeInteger(value) ? value : exact
 }
 
 function readTime(bytes: Uint8Array, scalar: 'time' | 'micro-time'): string | undefined {
   let seconds = 0
   let nanos = 0
   eachField(bytes, (number, reader, wire) => {
-    if (number === 1) seconds = longNumber(reader.int64())
+    if (number === 1) seconds = Number(longValue(reader.int64()))
     else if (number === 2) nanos = reader.int32()
     else reader.skipType(wire)
   })
@@ -305,5 +335,5 @@ function readIntOrString(bytes: Uint8Array): number | string {
     else if (field === 3) text = reader.string()
     else reader.skipType(wire)
   })
-  return kind === 1 ? text : number
+  return kind === 1 ? text : kind === 0 ? number : 0
 }

@@ -1,13 +1,14 @@
-// The object a request carries: decoded, of the right kind, without fields its kind does not have.
-import { badRequest, StatusError, statusBody } from '#kube/status.ts'
+// The object in a request's body, held to its kind.
+import { badRequest, type StatusError } from '#kube/status.ts'
 import { type Draft, fieldsAt, isFields, textAt } from '../json-value.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
-import type { StructSchema } from '../schema/schema.ts'
-import { decodeBody, type FieldValidation, pruneUnknown, typeMismatch } from './decode.ts'
+import { builtInKind, structSchema } from '../schema/schema-table.ts'
+import { type DecodedBody, decodeBody } from './decode.ts'
 import type { ResourceRequest, TwinRequest } from './request.ts'
-import { apiVersionOf, type ResourceType, splitApiVersion } from './resource-type.ts'
-import { noQuantity, settleValues } from './stored-values.ts'
+import { type ResourceType, splitApiVersion } from './resource-type.ts'
+import { mostProblems, type Settled, settleFields } from './settled-fields.ts'
 import { noteWarnings } from './warnings.ts'
+import { fieldValidation } from './write-options.ts'
 
 interface DecodedObject {
   readonly draft: Draft
@@ -15,98 +16,100 @@ interface DecodedObject {
   readonly warnings: readonly string[]
 }
 
-/** `dryRun=All`, or none. @throws StatusError 422 for other values. */
-export function isDryRun(query: URLSearchParams): boolean {
-  const value = query.get('dryRun')
-  if (value === null || value === '') return false
-  if (value === 'All') return true
-  const body = `Unsupported value: ${JSON.stringify([value])}: supported values: "All"`
-  const causes = [{ reason: 'FieldValueNotSupported', message: body, field: 'dryRun' }]
-  throw new StatusError(
-    statusBody(422, `CreateOptions.meta.k8s.io "" is invalid: dryRun: ${body}`, 'Invalid', {
-      group: 'meta.k8s.io',
-      kind: 'CreateOptions',
-      causes,
-    }),
-  )
-}
-
-/** The manager a request names, or the first word of its User-Agent. */
-export function fieldManager(request: TwinRequest): string {
-  const named = request.query.get('fieldManager') ?? ''
-  if (named.length > 128) throw badRequest('metadata.fieldManager: Too long: may not be more than 128 bytes')
-  return named !== '' ? named : ((request.headers['user-agent'] ?? 'unknown').split('/')[0] ?? 'unknown')
-}
-
-function fieldValidation(query: URLSearchParams): FieldValidation {
-  const value = query.get('fieldValidation')
-  return value === 'Strict' || value === 'Ignore' ? value : 'Warn'
-}
-
 /** The object in a request's body. @throws StatusError 400 for another kind, wrong types or (Strict) unknown fields. */
 export function objectOf(type: ResourceType, request: TwinRequest): DecodedObject {
-  const { value, duplicates } = decodeBody(request.headers['content-type'], request.body)
-  if (!isFields(value)) throw badRequest(`the object provided is unrecognized (must be of type ${type.kind})`)
-  const kind = textAt(value, 'kind') ?? type.kind
-  const apiVersion = textAt(value, 'apiVersion') ?? apiVersionOf(type)
-  if (kind !== type.kind || apiVersion !== apiVersionOf(type)) {
-    const given = splitApiVersion(apiVersion)
-    const group = type.group === '' ? 'core' : (type.group.split('.')[0] ?? type.group)
-    const conversion = `converting (${given.version}.${kind}) to (${group}.${type.kind}): unknown conversion`
-    throw badRequest(`${kind} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${type.kind}: ${conversion}`)
-  }
-  return checked(type, value, request, duplicates)
-}
-
-/** A patched or applied object held to its kind, as one that was sent whole. */
-export function checked(
-  type: ResourceType,
-  value: Draft,
-  request: TwinRequest,
-  duplicates: readonly string[] = [],
-): DecodedObject {
-  const schema = kindSchema(type)
-  const warnings = strictProblems(type, schema, value, { request, duplicates })
-  noteWarnings(request, warnings)
-  checkTypes(type, schema, value)
-  if (!settleValues(ownSchema(type, schema), value)) throw cannotBeHandled(type, noQuantity)
-  if (type.key === 'secrets') mergeStringData(value)
-  const metadata = fieldsAt(value, 'metadata')
-  if (metadata?.['creationTimestamp'] === null) delete metadata['creationTimestamp']
+  const body = decodeBody(request.headers['content-type'], request.body, type, type.custom === undefined)
+  const value = isFields(body.value) ? body.value : {}
+  checkKind(value, type, type.group)
+  const checkedBody = checkedFields(type, value, body)
+  if (checkedBody.fault !== undefined) throw cannotBeHandled(type, checkedBody.fault)
+  const warnings = heldTo(request, checkedBody.problems, problems => cannotBeHandled(type, problems))
   return { draft: value, warnings }
 }
 
-function strictProblems(
+/** An object of a kind that is not stored: an eviction, a binding, a scale, a review. @throws StatusError 400 */
+export function sentObject(
+  request: TwinRequest,
+  kind: { readonly kind: string; readonly group: string; readonly version: string; readonly definition?: string },
+): Draft {
+  const { value: decoded } = decodeBody(request.headers['content-type'], request.body, kind)
+  const value = isFields(decoded) ? decoded : {}
+  checkKind(value, kind, kind.group)
+  if (kind.definition === undefined) return value
+  const { fault } = settleFields(structSchema(kind.definition), value)
+  if (fault !== undefined) throw cannotBeHandled(kind, fault)
+  return value
+}
+
+/** What a patch made of an object, held to its kind. `refused` words what is wrong with it. */
+export function patchedDraft(
   type: ResourceType,
-  schema: StructSchema,
   value: Draft,
-  { request, duplicates }: { readonly request: TwinRequest; readonly duplicates: readonly string[] },
-): readonly string[] {
+  request: TwinRequest,
+  { body, refused }: { readonly body: DecodedBody; readonly refused: (why: string, restoring?: string) => StatusError },
+): DecodedObject {
+  const { fault, restoreFault, problems } = checkedFields(type, value, { ...body, duplicates: [], textProblems: [] })
+  if (fault !== undefined) throw refused(fault, restoreFault)
+  return { draft: value, warnings: heldTo(request, [...body.textProblems, ...problems].slice(0, mostProblems), refused) }
+}
+
+/** Unknown and repeated fields are a refusal, warnings or nothing, as the request wants it. */
+function heldTo(request: TwinRequest, problems: readonly string[], refused: (why: string) => StatusError): readonly string[] {
   const validation = fieldValidation(request.query)
-  const unknown = pruneUnknown(schema, value)
-  const problems = [
-    ...unknown.map(path => `unknown field ${JSON.stringify(path)}`),
-    ...duplicates.map(path => `duplicate field ${JSON.stringify(path)}`),
-  ]
   if (problems.length === 0 || validation === 'Ignore') return []
-  if (validation === 'Warn') return problems
-  throw cannotBeHandled(type, `strict decoding error: ${problems.join(', ')}`)
+  if (validation === 'Strict') throw refused(`strict decoding error: ${strictWords(problems)}`)
+  noteWarnings(request, problems)
+  return problems
 }
 
-function checkTypes(type: ResourceType, schema: StructSchema, value: Draft): void {
-  const mismatch = typeMismatch(ownSchema(type, schema), value, '')
-  if (mismatch === undefined) return
-  const { path, found, expected, struct = type.kind } = mismatch
-  throw cannotBeHandled(type, `json: cannot unmarshal ${found} into Go struct field ${struct}.${path} of type ${expected}`)
+/** Problems of a YAML text are listed by line. */
+export function strictWords(problems: readonly string[]): string {
+  const lines = problems.filter(problem => problem.startsWith('line '))
+  const others = problems.filter(problem => !problem.startsWith('line '))
+  return [...(lines.length === 0 ? [] : [`yaml: unmarshal errors:\n  ${lines.join('\n  ')}`]), ...others].join(', ')
 }
 
-/** What decoding looks at: custom objects are held to their own schema later, with messages of their own. */
-function ownSchema(type: ResourceType, schema: StructSchema): StructSchema {
-  if (type.custom === undefined) return schema
-  return { ...schema, fields: new Map([...schema.fields].filter(([name]) => name === 'metadata')) }
+function checkedFields(
+  type: ResourceType,
+  value: Draft,
+  body: Pick<DecodedBody, 'duplicates' | 'textProblems' | 'hasOddNumbers'>,
+): Settled {
+  const schema = kindSchema(type)
+  if (type.custom !== undefined) {
+    const settled = settleFields(schema, value, { isCustom: true })
+    return { ...settled, problems: [...body.textProblems, ...settled.problems] }
+  }
+  const isText = body.duplicates.length === 0
+  const settled = settleFields(schema, value, { repeated: body.duplicates })
+  if (type.key === 'secrets') mergeStringData(value)
+  return isText ? { ...settled, problems: [...body.textProblems, ...settled.problems] } : settled
 }
 
-function cannotBeHandled(type: ResourceType, why: string): StatusError {
+/** @throws StatusError 400 for an object of another kind. */
+function checkKind(value: Draft, type: { readonly kind: string; readonly version: string }, group: string): void {
+  const own = group === '' ? type.version : `${group}/${type.version}`
+  const kind = textAt(value, 'kind') || type.kind
+  const apiVersion = textAt(value, 'apiVersion') || own
+  if (kind === type.kind && apiVersion === own) return
+  const given = splitApiVersion(apiVersion)
+  const start = `${kind} in version ${JSON.stringify(given.version)} cannot be handled as a ${type.kind}`
+  if (!isRegistered(given.group, given.version, kind))
+    throw badRequest(
+      `${start}: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`,
+    )
+  const internal = group === '' ? 'core' : (group.split('.')[0] ?? group)
+  throw badRequest(`${start}: converting (${given.version}.${kind}) to (${internal}.${type.kind}): unknown conversion`)
+}
+
+/** Whether upstream knows the kind: its own, lists of it, and the kinds that every group has. */
+function isRegistered(group: string, version: string, kind: string): boolean {
+  const plain = kind.endsWith('List') ? kind.slice(0, -'List'.length) : kind
+  return (
+    builtInKind(group, version, kind) || builtInKind(group, version, plain) || (group === '' && ['List', 'Status'].includes(kind))
+  )
+}
+
+function cannotBeHandled(type: { readonly kind: string; readonly version: string }, why: string): StatusError {
   return badRequest(`${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ${why}`)
 }
 
@@ -125,7 +128,8 @@ export function agreeOnName(draft: Draft, info: ResourceRequest): void {
   draft['metadata'] = metadata
   const name = textAt(metadata, 'name') ?? ''
   if (info.name === undefined) return
-  if (name !== '' && name !== info.name)
-    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${info.name})`)
+  if (name === '')
+    throw badRequest(`the name of the object (${info.name} based on URL) was undeterminable: name must be provided`)
+  if (name !== info.name) throw badRequest(`the name of the object (${name}) does not match the name on the URL (${info.name})`)
   metadata['name'] = info.name
 }

@@ -1,22 +1,27 @@
 // Requests on resources: which part of the server answers which verb and subresource.
 import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '#kube/status.ts'
-import { isFields, textAt } from '../json-value.ts'
-import { plainText, statusAnswer, textAnswer } from './answer.ts'
+import { fieldsAt, isFields, textAt } from '../json-value.ts'
+import { recordsOfSent } from '../patch/managed-fields.ts'
+import { structSchema } from '../schema/schema-table.ts'
+import { statusAnswer, textAnswer } from './answer.ts'
+import { timestamp } from './api-server.ts'
+import { bareError } from './bare-error.ts'
 import { bindPod } from './binding.ts'
-import { decodeBody } from './decode.ts'
 import { answerEviction } from './eviction.ts'
+import { KubeletApi } from './kubelet-api.ts'
 import { answerGet, answerList } from './list.ts'
 import { answerMetrics, type UsageSource } from './metrics-api.ts'
 import { answerForm } from './negotiation.ts'
 import { ObjectWrites, type WriteParts, type WriteRequest } from './object-writes.ts'
 import { answerLog } from './pod-log.ts'
-import type { TwinResponse } from './request.ts'
-import { isDryRun } from './request-body.ts'
+import type { ResourceRequest, TwinResponse } from './request.ts'
+import { sentObject } from './request-body.ts'
 import { hasSubresource } from './resource-type.ts'
 import { answerReview, type ReviewParts } from './reviews.ts'
 import { answerScale } from './scale.ts'
 import { tokenAsk } from './tokens.ts'
 import { answerWatch } from './watch.ts'
+import { checkWriteOptions, fieldManager, isDryRun } from './write-options.ts'
 import { subjectOf } from './write-pipeline.ts'
 
 interface HandlerParts extends WriteParts, ReviewParts {
@@ -27,18 +32,21 @@ interface HandlerParts extends WriteParts, ReviewParts {
 export class ResourceHandlers {
   readonly #parts: HandlerParts
   readonly #writes: ObjectWrites
+  readonly #kubelets: KubeletApi
 
   constructor(parts: HandlerParts) {
     this.#parts = parts
     this.#writes = new ObjectWrites(parts)
+    this.#kubelets = new KubeletApi(parts.server, () => parts.usage())
   }
 
   async answer(write: WriteRequest): Promise<TwinResponse> {
     const { type, info } = write
-    if (type.isNamespaced && info.namespace === undefined && info.name !== undefined)
-      return plainText(404, '404 page not found\n')
+    if (info.name !== undefined) checkPathName(info.name)
+    const isMisplaced = type.isNamespaced ? info.namespace === undefined && info.name !== undefined : info.namespace !== undefined
+    if (isMisplaced) throw noSuchResource()
     if (info.subresource === undefined) return await this.#answerObject(write)
-    if (!hasSubresource(type, info.subresource)) return plainText(404, '404 page not found\n')
+    if (!hasSubresource(type, info.subresource)) throw noSuchResource()
     return await this.#answerSubresource(write, info.subresource)
   }
 
@@ -47,7 +55,8 @@ export class ResourceHandlers {
     const { server } = this.#parts
     if (type.group === 'metrics.k8s.io' && type.custom === undefined && (info.verb === 'get' || info.verb === 'list'))
       return answerMetrics(server, this.#parts.usage(), write)
-    if (!type.verbs.includes(info.verb)) throw methodNotSupported(subjectOf(type), info.verb)
+    const hasNoPlace = info.verb === 'create' && type.isNamespaced && info.namespace === undefined
+    if (hasNoPlace || request.method === 'HEAD' || !type.verbs.includes(info.verb) || !isAtItsPlace(info)) throw notAllowed()
     switch (info.verb) {
       case 'get':
         return await answerGet(server, type, info, request, answerForm(request.headers['accept']))
@@ -79,16 +88,19 @@ export class ResourceHandlers {
       case 'eviction':
         return answerEviction(this.#parts, write)
       case 'binding':
+        if (info.verb !== 'create') throw notAllowed()
         return this.#bind(write)
       case 'token':
         return await this.#issueToken(write)
       case 'log':
         return answerLog(this.#parts.server, write)
+      case 'proxy':
+        if (type.key === 'nodes' && info.verb === 'get') return this.#kubelets.answer(write)
+        throw runsNothing()
       case 'attach':
       case 'exec':
       case 'portforward':
-      case 'proxy':
-        throw new StatusError(statusBody(501, 'the twin runs no containers', 'NotImplemented'))
+        throw runsNothing()
       default:
     }
     switch (info.verb) {
@@ -105,25 +117,37 @@ export class ResourceHandlers {
 
   #bind({ info, request, user }: WriteRequest): TwinResponse {
     const { server, writes } = this.#parts
-    const { value } = decodeBody(request.headers['content-type'], request.body)
-    const node = textAt(value, 'target', 'name') ?? ''
-    const pod = info.name ?? textAt(value, 'metadata', 'name') ?? ''
-    if (node === '') throw badRequest('target.name: Required value')
+    checkWriteOptions(request)
+    const binding = sentObject(request, { kind: 'Binding', group: '', version: 'v1', definition: 'V1Binding' })
+    const named = textAt(binding, 'metadata', 'name') ?? ''
+    if (info.name !== undefined && named !== info.name) throw badRequest('name in URL does not match name in Binding object')
+    const pod = info.name ?? named
+    const node = textAt(binding, 'target', 'name') ?? ''
+    const fault = targetFault(textAt(binding, 'target', 'kind') ?? '', node)
+    if (fault !== undefined) throw bareError(fault)
     if (!isDryRun(request.query)) bindPod(server, writes, { namespace: info.namespace ?? '', pod, node }, { user, manager: '' })
     return statusAnswer(request, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
   }
 
   async #issueToken({ info, request }: WriteRequest): Promise<TwinResponse> {
-    const { value } = decodeBody(request.headers['content-type'], request.body)
-    if (!isFields(value)) throw badRequest('the object provided is unrecognized (must be of type TokenRequest)')
+    const value = sentObject(request, { kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1' })
     const name = info.name
     if (name === undefined) throw notFound({ group: '', resource: 'serviceaccounts' }, '')
     const ask = tokenAsk(info.namespace ?? '', name, value)
-    const issued = await this.#parts.tokens.issue(ask)
+    const { server, tokens } = this.#parts
+    const issued = await tokens.issue(ask)
+    const asked = { ...value, spec: { expirationSeconds: ask.seconds ?? 3600, ...fieldsAt(value, 'spec') } }
+    const by = { manager: fieldManager(request), apiVersion: 'authentication.k8s.io/v1', subresource: 'token' }
     const answer = {
       kind: 'TokenRequest',
       apiVersion: 'authentication.k8s.io/v1',
-      metadata: { name, namespace: info.namespace, creationTimestamp: null },
+      metadata: {
+        name,
+        namespace: info.namespace,
+        uid: server.store.get('serviceaccounts', info.namespace, name)?.metadata.uid,
+        creationTimestamp: timestamp(server.clock.now()),
+        ...recordsOfSent(server, structSchema('AuthenticationV1TokenRequest'), asked, by),
+      },
       spec: {
         audiences: issued.audiences,
         expirationSeconds: ask.seconds ?? 3600,
@@ -133,4 +157,41 @@ export class ResourceHandlers {
     }
     return textAnswer(request, 201, JSON.stringify(answer), { encoding: 'json' })
   }
+}
+
+function runsNothing(): StatusError {
+  return new StatusError(statusBody(501, 'the twin runs no containers', 'NotImplemented'))
+}
+
+/** Collections take what makes objects, objects what changes them. */
+function isAtItsPlace({ verb, name }: ResourceRequest): boolean {
+  return verb === 'create' ? name === undefined : (verb !== 'update' && verb !== 'patch') || name !== undefined
+}
+
+/** @throws StatusError 400 for names that no path can have. */
+function checkPathName(name: string): void {
+  const fault = name === '.' || name === '..' ? `may not be '${name}'` : name.includes('%') ? "may not contain '%'" : undefined
+  if (fault !== undefined) throw badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${fault}`)
+  if (name.includes('/')) throw noSuchResource()
+}
+
+function noSuchResource(): StatusError {
+  return new StatusError(statusBody(404, 'the server could not find the requested resource', 'NotFound', {}))
+}
+
+function notAllowed(): StatusError {
+  return new StatusError(
+    statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed', {}),
+  )
+}
+
+/** Why a binding's target is none. */
+function targetFault(kind: string, name: string): string | undefined {
+  const faults = [
+    ...(kind === '' || kind === 'Node'
+      ? []
+      : [`target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`]),
+    ...(name === '' ? ['target.name: Required value'] : []),
+  ]
+  return faults.length > 1 ? `[${faults.join(', ')}]` : faults[0]
 }

@@ -1,6 +1,7 @@
 // Which resources are served right now: the built-in ones and those of established CustomResourceDefinitions.
+import { versionOrder } from '#kube/api-versions.ts'
 import type { ResourceKey } from '../access.ts'
-import { byteOrder } from '../store.ts'
+import { byteOrder } from '../ordered-objects.ts'
 import { builtInResources } from './built-in-resources.ts'
 import { groupVersion, type ResourceType } from './resource-type.ts'
 
@@ -81,15 +82,6 @@ export class ResourceRegistry {
       if (type.version === type.storageVersion && !this.#byKey.has(type.key)) this.#byKey.set(type.key, type)
     }
   }
-}
-
-/** Kubernetes' order of versions: stable before beta before alpha, higher numbers first, others by name. */
-export function versionOrder(left: string, right: string): number {
-  const a = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(left)
-  const b = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(right)
-  if (a === null || b === null) return a === b ? byteOrder(left, right) : a === null ? 1 : -1
-  const stage = (match: RegExpExecArray) => (match[2] === undefined ? 2 : match[2] === 'beta' ? 1 : 0)
-  return stage(b) - stage(a) || Number(b[1]) - Number(a[1]) || Number(b[3] ?? 0) - Number(a[3] ?? 0)
 }
 
 /** The plural name of a kind as `kubectl` guesses it; used for kinds that only a loaded folder names. */

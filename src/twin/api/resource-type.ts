@@ -20,6 +20,8 @@ export interface CustomVersion {
   readonly columns: readonly Draft[] | undefined
   readonly selectableFields: readonly string[]
   readonly storageVersion: string
+  /** `clientConfig` of the webhook that converts between versions. */
+  readonly converter?: Draft | undefined
   readonly scale:
     | { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath: string | undefined }
     | undefined

@@ -1,16 +1,20 @@
 // Kinds that are asked, not stored: who am I, may I, is this token good.
 import { badRequest } from '#kube/status.ts'
-import { type Draft, fieldsAt, isFields, listAt, textAt } from '../json-value.ts'
+import { type Draft, fieldsAt, listAt, textAt } from '../json-value.ts'
+import { recordsOfSent } from '../patch/managed-fields.ts'
+import { kindSchema } from '../schema/kind-schema.ts'
 import { textAnswer } from './answer.ts'
-import type { User } from './api-server.ts'
+import { type ApiServer, timestamp, type User } from './api-server.ts'
 import type { Attributes, Authorizer } from './authorization.ts'
-import { decodeBody } from './decode.ts'
 import type { WriteRequest } from './object-writes.ts'
 import type { TwinResponse } from './request.ts'
-import { apiVersionOf } from './resource-type.ts'
+import { sentObject } from './request-body.ts'
+import { apiVersionOf, type ResourceType } from './resource-type.ts'
 import type { Tokens } from './tokens.ts'
+import { fieldManager } from './write-options.ts'
 
 export interface ReviewParts {
+  readonly server: ApiServer
   readonly authorizer: Authorizer
   readonly tokens: Tokens
 }
@@ -19,16 +23,29 @@ export interface ReviewParts {
 export async function answerReview(parts: ReviewParts, write: WriteRequest): Promise<TwinResponse | undefined> {
   const status = reviewers[write.type.kind]
   if (status === undefined || !write.type.group.startsWith('auth')) return undefined
-  const { value } = decodeBody(write.request.headers['content-type'], write.request.body)
-  if (!isFields(value)) throw badRequest(`the object provided is unrecognized (must be of type ${write.type.kind})`)
+  const value = sentObject(write.request, write.type)
   const answer = {
     kind: write.type.kind,
     apiVersion: apiVersionOf(write.type),
-    metadata: { creationTimestamp: null },
-    ...(value['spec'] === undefined ? {} : { spec: value['spec'] }),
+    metadata: metadataOf(parts.server, write, value),
+    ...specOf(write.type, value),
     status: await status(parts, value, write),
   }
   return textAnswer(write.request, 201, JSON.stringify(answer), { encoding: 'json' })
+}
+
+/** Of what is asked of oneself nothing is recorded, but when. */
+function metadataOf(server: ApiServer, { type, request }: WriteRequest, value: Draft): Draft {
+  if (type.kind === 'SelfSubjectReview') return { creationTimestamp: timestamp(server.clock.now()) }
+  if (type.kind === 'SelfSubjectRulesReview') return {}
+  const by = { manager: fieldManager(request), apiVersion: apiVersionOf(type), subresource: undefined }
+  return { ...fieldsAt(value, 'metadata'), ...recordsOfSent(server, kindSchema(type), value, by) }
+}
+
+/** Rules are told without what was asked. */
+function specOf(type: ResourceType, value: Draft): Draft {
+  if (type.kind === 'SelfSubjectRulesReview') return { spec: {} }
+  return value['spec'] === undefined ? {} : { spec: value['spec'] }
 }
 
 type Reviewer = (parts: ReviewParts, body: Draft, write: WriteRequest) => Draft | Promise<Draft>
@@ -87,9 +104,9 @@ function rulesStatus(authorizer: Authorizer, user: User, namespace: string): Dra
     { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
     { verbs: ['*'], nonResourceURLs: ['*'] },
   ]
-  const rules = user.groups.includes('system:masters')
-    ? everything
-    : [...authorizer.rulesOf(user, namespace)].map(({ rule }) => rule)
+  const bound = [...authorizer.rulesOf(user, namespace)].map(({ rule }) => rule)
+  const all = user.groups.includes('system:masters') ? [...bound, ...everything] : bound
+  const rules = [...new Map(all.map(rule => [JSON.stringify(rule), rule])).values()]
   return {
     resourceRules: rules.filter(rule => !('nonResourceURLs' in rule)),
     nonResourceRules: rules.filter(rule => 'nonResourceURLs' in rule),
@@ -102,5 +119,6 @@ async function tokenStatus(tokens: Tokens, body: Draft): Promise<Draft> {
   const token = textAt(body, 'spec', 'token') ?? ''
   const verdict = wanted.length === 0 ? await tokens.verify(token) : await tokens.verify(token, wanted)
   if (!verdict.ok) return { user: {}, error: verdict.problem }
-  return { authenticated: true, user: userInfo(verdict.user), audiences: verdict.audiences }
+  const groups = [...new Set([...verdict.user.groups, 'system:authenticated'])]
+  return { authenticated: true, user: userInfo({ ...verdict.user, groups }), audiences: verdict.audiences }
 }

@@ -1,19 +1,25 @@
 // …/scale: replicas of a workload through one small object.
+import { invalid } from '#kube/field-error.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
-import { badRequest, notFound } from '#kube/status.ts'
-import { type Draft, draftOf, fieldsAt, isFields, numberAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { notFound } from '#kube/status.ts'
+import { type Draft, draftOf, fieldsAt, numberAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { structSchema } from '../schema/schema-table.ts'
 import { textAnswer } from './answer.ts'
 import type { ApiServer } from './api-server.ts'
-import { decodeBody } from './decode.ts'
+import { decodePatch } from './decode.ts'
 import { readPath } from './json-path.ts'
 import { answerForm } from './negotiation.ts'
-import { patchedObject, type WriteParts, type WriteRequest } from './object-writes.ts'
+import type { WriteParts, WriteRequest } from './object-writes.ts'
+import { invalidPatch, patchedObject, patchType } from './patched-object.ts'
 import type { TwinRequest, TwinResponse } from './request.ts'
-import { fieldManager, isDryRun } from './request-body.ts'
+import { agreeOnName, sentObject } from './request-body.ts'
 import type { ResourceType } from './resource-type.ts'
+import { settleFields } from './settled-fields.ts'
 import { tableWith } from './table.ts'
 import { scaleColumns } from './table-columns.ts'
+import { refused } from './validation.ts'
+import { checkWriteOptions, fieldManager, isDryRun } from './write-options.ts'
 import { modified, subjectOf } from './write-pipeline.ts'
 
 /** GET, PUT and PATCH of a scale. */
@@ -27,7 +33,10 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
   const version = textAt(wanted, 'metadata', 'resourceVersion') ?? ''
   if (version !== '' && version !== parent.metadata.resourceVersion) throw modified(type, parent.metadata.name)
   const replicas = numberAt(wanted, 'spec', 'replicas') ?? 0
-  if (replicas < 0) throw badRequest(`spec.replicas: Invalid value: ${replicas}: must be greater than or equal to 0`)
+  if (replicas < 0) {
+    const problem = invalid('spec.replicas', replicas, 'must be greater than or equal to 0')
+    throw refused({ kind: 'Scale', group: 'autoscaling' }, parent.metadata.name, [problem])
+  }
   const draft = draftOf(parent)
   setAt(draft, pathOf(type.custom?.scale?.specReplicasPath ?? '.spec.replicas'), replicas)
   const options = { user, manager: fieldManager(request), isDryRun: isDryRun(request.query), subresource: 'scale' }
@@ -43,18 +52,20 @@ function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject)
   return textAnswer(request, 200, JSON.stringify(answer), form)
 }
 
-function wantedScale({ request, type }: WriteRequest, present: Draft): Draft {
-  const mediaType = (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim() ?? ''
-  const { value } = decodeBody(mediaType, request.body)
+function wantedScale({ request, type, info }: WriteRequest, present: Draft): Draft {
+  checkWriteOptions(request)
   if (request.method !== 'PATCH') {
-    if (!isFields(value)) throw badRequest('the object provided is unrecognized (must be of type Scale)')
-    return value
+    const sent = sentObject(request, { kind: 'Scale', group: 'autoscaling', version: 'v1', definition: 'V1Scale' })
+    agreeOnName(sent, info)
+    return sent
   }
-  const plain =
-    mediaType === 'application/strategic-merge-patch+json' || mediaType === 'application/apply-patch+yaml'
-      ? 'application/merge-patch+json'
-      : mediaType
-  return patchedObject(type, present, plain, value)
+  const given = patchType(request.headers['content-type'])
+  const { value } = decodePatch(given, request.body)
+  const isPlain = given === 'application/json-patch+json'
+  const patched = patchedObject(type, present, isPlain ? given : 'application/merge-patch+json', value)
+  const { fault } = settleFields(structSchema('V1Scale'), patched)
+  if (fault !== undefined) throw invalidPatch(given, value, patched, fault)
+  return patched
 }
 
 function scaleOf(type: ResourceType, parent: KubeObject): KubeObject {
@@ -66,6 +77,7 @@ function scaleOf(type: ResourceType, parent: KubeObject): KubeObject {
       : custom.labelSelectorPath === undefined
         ? ''
         : String(readPath(parent, custom.labelSelectorPath)[0] ?? '')
+  const wanted = read(custom?.specReplicasPath ?? '.spec.replicas')
   const { name, namespace, uid, resourceVersion, creationTimestamp } = parent.metadata
   const metadata = {
     name,
@@ -78,7 +90,7 @@ function scaleOf(type: ResourceType, parent: KubeObject): KubeObject {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata,
-    spec: { replicas: read(custom?.specReplicasPath ?? '.spec.replicas') },
+    spec: wanted === 0 ? {} : { replicas: wanted },
     status: { replicas: read(custom?.statusReplicasPath ?? '.status.replicas'), ...(selector === '' ? {} : { selector }) },
   }
 }

@@ -4,24 +4,29 @@ import { type FieldTerm, parseFieldSelector, selectableFieldOf } from '#kube/fie
 import type { KubeObject } from '#kube/objects.ts'
 import { everything, parseLabelSelector, type Selector } from '#kube/selector.ts'
 import { badRequest } from '#kube/status.ts'
-import { textsAt } from '../json-value.ts'
+import { fieldsAt } from '../json-value.ts'
 import type { ResourceType } from './resource-type.ts'
 
 export interface Selection {
   matches(object: KubeObject): boolean
   /** Whether anything is left out: with selectors, lists do not say how many items remain. */
   readonly isAll: boolean
+  /** The field whose value all selected objects have, where there is one: what to look them up by. */
+  readonly pinned: { readonly field: string; readonly value: string } | undefined
 }
 
 /** @throws StatusError 400 for a selector that does not parse or names a field this kind cannot be selected by. */
 export function selectionOf(type: ResourceType, labels: string, fields: string): Selection {
   const selector = labels === '' ? everything : labelSelector(labels)
   const terms = fieldTerms(type, fields)
+  const pinned = terms.filter(({ operator }) => operator === '=')
   return {
     isAll: labels === '' && terms.length === 0,
+    pinned: pinned.find(({ field }) => field === 'metadata.name') ?? pinned[0],
     matches: object =>
-      (selector === everything || selector.matches(textsAt(object, 'metadata', 'labels'))) &&
-      terms.every(({ field, operator, value }) => (selectableFieldOf(object, field) === value) === (operator === '=')),
+      terms.every(({ field, operator, value }) => (selectableFieldOf(object, field) === value) === (operator === '=')) &&
+      (selector === everything ||
+        selector.matches(fieldsAt(object, 'metadata', 'labels') === undefined ? {} : object.metadata.labels)),
   }
 }
 
@@ -60,6 +65,7 @@ const selectableFields: Readonly<Record<string, readonly string[]>> = {
   'replicasets.apps': ['status.replicas'],
   'jobs.batch': ['status.successful'],
   'certificatesigningrequests.certificates.k8s.io': ['spec.signerName'],
+  'resourceslices.resource.k8s.io': ['spec.nodeName', 'spec.driver'],
   events: [
     ...eventFields('involvedObject'),
     ...eventFields('regarding'),

@@ -8,6 +8,15 @@ export function versionDocument(minor: number): Draft {
   return {
     major: '1',
     minor: String(minor),
+    // Told from 1.33 on.
+    ...(minor < 33
+      ? {}
+      : {
+          emulationMajor: '1',
+          emulationMinor: String(minor),
+          minCompatibilityMajor: '1',
+          minCompatibilityMinor: String(minor - 1),
+        }),
     gitVersion: `v1.${minor}.0+ballast`,
     gitCommit: '0'.repeat(40),
     gitTreeState: 'clean',

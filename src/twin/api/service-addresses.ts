@@ -46,8 +46,10 @@ function assignClusterAddress(spec: Draft, draft: Draft, used: ReadonlySet<strin
     ])
   }
   if (listAt(spec, 'clusterIPs').length === 0) spec['clusterIPs'] = [spec['clusterIP']]
-  spec['ipFamilies'] ??= ['IPv4']
-  spec['ipFamilyPolicy'] ??= 'SingleStack'
+  // Without an address and without pods of its own it may stand for both families.
+  const isBoth = given === 'None' && Object.keys(fieldsAt(spec, 'selector') ?? {}).length === 0
+  spec['ipFamilies'] ??= isBoth ? ['IPv4', 'IPv6'] : ['IPv4']
+  spec['ipFamilyPolicy'] ??= isBoth ? 'RequireDualStack' : 'SingleStack'
 }
 
 function addressText(address: number): string {

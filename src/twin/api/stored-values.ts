@@ -4,12 +4,6 @@ import { canonicalText, parseQuantity } from '#kube/quantity.ts'
 import { type Draft, isFields, setField } from '../json-value.ts'
 import type { Schema } from '../schema/schema.ts'
 
-/** Upstream's words for text that is no quantity. */
-export const noQuantity = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-
-/** Optional fields that upstream writes even when they are empty. */
-const alwaysWritten = new Set(['V1Role.rules', 'V1ClusterRole.rules'])
-
 /** Brings a decoded object into the form it is stored in. Yields false where it has a quantity that is none. */
 export function settleValues(schema: Schema, value: Draft): boolean {
   const holder: Draft = { value }
@@ -26,10 +20,11 @@ function settle(schema: Schema, holder: Draft, name: string): boolean {
       return !isFields(value) || Object.keys(value).every(key => settle(schema.value, value, key))
     case 'struct':
       if (!isFields(value)) return true
-      for (const [key, field] of schema.fields) {
-        if (value[key] === undefined) continue
-        const mayLack = !field.isRequired && !alwaysWritten.has(`${schema.name}.${key}`)
-        if (mayLack && isEmptyCollection(field.schema, value[key])) delete value[key]
+      // By what it has: a schema has many more fields than any object.
+      for (const key of Object.keys(value)) {
+        const field = schema.fields.get(key)
+        if (field === undefined || value[key] === undefined) continue
+        if (field.isDropped === true && isEmptyCollection(field.schema, value[key])) delete value[key]
         else if (!settle(field.schema, value, key)) return false
       }
       return true

@@ -9,9 +9,12 @@ import {
   autoscalerTargets,
   claimSize,
   endpointsText,
+  eventSource,
   externalAddress,
   jobStatus,
+  kernelText,
   portsText,
+  quotaText,
   roleText,
   subjectNames,
   webhookCount,
@@ -184,14 +187,14 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     wide('Internal-IP', nodeAddress('InternalIP')),
     wide('External-IP', nodeAddress('ExternalIP')),
     wide('OS-Image', field('status.nodeInfo.osImage', '<unknown>')),
-    wide('Kernel-Version', field('status.nodeInfo.kernelVersion', '<unknown>')),
+    wide('Kernel-Version', kernelText),
     wide('Container-Runtime', field('status.nodeInfo.containerRuntimeVersion', '<unknown>')),
   ],
   'deployments.apps': [
     nameColumn,
     text('Ready', object => `${numberAt(object, 'status', 'readyReplicas') ?? 0}/${numberAt(object, 'spec', 'replicas') ?? 0}`),
-    count('Up-to-date', number('status.updatedReplicas')),
-    count('Available', number('status.availableReplicas')),
+    text('Up-to-date', number('status.updatedReplicas')),
+    text('Available', number('status.availableReplicas')),
     ageColumn,
     containers,
     images,
@@ -263,8 +266,8 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     ),
     text('Targets', autoscalerTargets),
     text('MinPods', field('spec.minReplicas', '<unset>')),
-    count('MaxPods', number('spec.maxReplicas')),
-    count('Replicas', number('status.currentReplicas')),
+    text('MaxPods', number('spec.maxReplicas')),
+    text('Replicas', number('status.currentReplicas')),
     ageColumn,
   ],
   services: [
@@ -332,21 +335,20 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     text('Reason', field('reason')),
     text('Object', object => reference(object, 'involvedObject')),
     wide('Subobject', field('involvedObject.fieldPath')),
-    wide('Source', object => textAt(object, 'source', 'component') ?? textAt(object, 'reportingComponent') ?? ''),
+    wide('Source', eventSource),
     text('Message', object => (textAt(object, 'message') ?? '').trim()),
     wide('First Seen', (object, now) => eventAge(object, now, 'first')),
     {
       name: 'Count',
-      type: 'integer',
       priority: 1,
       cell: object => numberAt(object, 'series', 'count') ?? numberAt(object, 'count') ?? 1,
     },
     { ...nameColumn, priority: 1 },
   ],
   namespaces: [nameColumn, text('Status', field('status.phase')), ageColumn],
-  secrets: [nameColumn, text('Type', field('type')), count('Data', keyCount('data')), ageColumn],
-  configmaps: [nameColumn, count('Data', keyCount('data', 'binaryData')), ageColumn],
-  serviceaccounts: [nameColumn, count('Secrets', object => listAt(object, 'secrets').length), ageColumn],
+  secrets: [nameColumn, text('Type', field('type')), text('Data', keyCount('data')), ageColumn],
+  configmaps: [nameColumn, text('Data', keyCount('data', 'binaryData')), ageColumn],
+  serviceaccounts: [nameColumn, text('Secrets', object => listAt(object, 'secrets').length), ageColumn],
   persistentvolumes: [
     nameColumn,
     text('Capacity', field('spec.capacity.storage')),
@@ -481,18 +483,8 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
 
 /** Columns of `autoscaling/v1 Scale`. */
 export const scaleColumns: readonly Column[] = [
-  nameColumn,
+  text('Name', object => object.metadata.name),
   count('Desired', number('spec.replicas')),
   count('Available', number('status.replicas')),
   ageColumn,
-]
-
-function quotaText(quota: KubeObject, isLimit: boolean): string {
-  const used = fieldsAt(quota, 'status', 'used') ?? {}
-  const hard = fieldsAt(quota, 'status', 'hard') ?? fieldsAt(quota, 'spec', 'hard') ?? {}
-  return Object.keys(hard)
-    .filter(name => name.startsWith('limits.') === isLimit)
-    .toSorted()
-    .map(name => `${name}: ${String(used[name] ?? '0')}/${String(hard[name])}`)
-    .join(', ')
-}
+].map(column => ({ resource: 'scales.autoscaling', ...column }))

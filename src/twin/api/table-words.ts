@@ -105,3 +105,28 @@ function targetText(metric: Draft, status: Draft | undefined): string {
   }
   return `${label}<unknown>/<auto>`
 }
+
+/** Since 1.36 with the architecture. */
+export function kernelText(node: KubeObject): string {
+  const kernel = textAt(node, 'status', 'nodeInfo', 'kernelVersion') || '<unknown>'
+  const architecture = textAt(node, 'status', 'nodeInfo', 'architecture') ?? ''
+  return architecture === '' ? kernel : `${kernel} (${architecture})`
+}
+
+/** Who reports an event, and from where. */
+export function eventSource(event: KubeObject): string {
+  const component = textAt(event, 'source', 'component') || textAt(event, 'reportingComponent') || ''
+  const place = textAt(event, 'source', 'host') || textAt(event, 'reportingInstance') || ''
+  return place === '' ? component : `${component}, ${place}`
+}
+
+/** What of a quota is used, for limits or for the rest. */
+export function quotaText(quota: KubeObject, isLimit: boolean): string {
+  const used = fieldsAt(quota, 'status', 'used') ?? {}
+  const hard = fieldsAt(quota, 'status', 'hard') ?? fieldsAt(quota, 'spec', 'hard') ?? {}
+  return Object.keys(hard)
+    .filter(name => name.startsWith('limits.') === isLimit)
+    .toSorted()
+    .map(name => `${name}: ${String(used[name] ?? '0')}/${String(hard[name])}`)
+    .join(', ')
+}

@@ -3,6 +3,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import type { Draft } from '../json-value.ts'
 import { metadataOnly } from './answer.ts'
 import type { ApiServer } from './api-server.ts'
+import { columnDescription } from './column-descriptions.ts'
 import { customColumns } from './custom-columns.ts'
 import type { ResourceType } from './resource-type.ts'
 import { builtInColumns, defaultColumns } from './table-columns.ts'
@@ -15,7 +16,10 @@ export interface Column {
   readonly format?: string
   /** 1: only with `-o wide`. */
   readonly priority?: 0 | 1
+  /** Of a definition; those of the built-in kinds are described by their schemas. */
   readonly description?: string
+  /** Whose table it is in. */
+  readonly resource?: string
   cell(object: KubeObject, nowMs: number): Cell
 }
 
@@ -45,21 +49,33 @@ export function tableWith(
 ): Draft {
   const nowMs = server.clock.now()
   return {
-    kind: 'Table',
-    apiVersion: `meta.k8s.io/${options.version}`,
-    metadata: { resourceVersion: objects[0]?.metadata.resourceVersion ?? '' },
-    columnDefinitions: options.hasColumns ? columns.map(definitionOf) : null,
-    rows: objects.map(object => ({
-      cells: columns.map(column => column.cell(object, nowMs)),
-      ...conditionsOf(object),
-      object: options.includes === 'None' ? null : options.includes === 'Object' ? object : metadataOnly(object, options.version),
-    })),
+    ...tableHead(columns, options, { resourceVersion: objects[0]?.metadata.resourceVersion ?? '' }),
+    rows: objects.map(object => rowOf(columns, object, options, nowMs)),
   }
 }
 
-function columnsOf(type: ResourceType): readonly Column[] {
+/** A table but for its rows. */
+export function tableHead(columns: readonly Column[], options: TableOptions, metadata: Draft): Draft {
+  return {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${options.version}`,
+    metadata,
+    columnDefinitions: options.hasColumns ? columns.map(definitionOf) : null,
+  }
+}
+
+export function rowOf(columns: readonly Column[], object: KubeObject, options: TableOptions, nowMs: number): Draft {
+  return {
+    cells: columns.map(column => column.cell(object, nowMs)),
+    ...conditionsOf(object),
+    object: options.includes === 'None' ? null : options.includes === 'Object' ? object : metadataOnly(object, options.version),
+  }
+}
+
+/** What the table of a type shows. */
+export function columnsOf(type: ResourceType): readonly Column[] {
   if (type.custom !== undefined) return customColumns(type.custom.columns)
-  return builtInColumns[type.key] ?? defaultColumns
+  return (builtInColumns[type.key] ?? defaultColumns).map(column => ({ resource: type.key, ...column }))
 }
 
 function definitionOf(column: Column): Draft {
@@ -67,7 +83,7 @@ function definitionOf(column: Column): Draft {
     name: column.name,
     type: column.type ?? 'string',
     format: column.format ?? '',
-    description: column.description ?? '',
+    description: column.description ?? columnDescription(column.resource ?? '', column.name),
     priority: column.priority ?? 0,
   }
 }

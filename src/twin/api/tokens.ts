@@ -1,6 +1,6 @@
 // Tokens of ServiceAccounts: JWTs signed by the twin, bound to the account and, if asked, to a pod, secret or node.
 
-import { errors, generateKeyPair, jwtVerify, SignJWT } from 'jose'
+import { errors, generateKeyPair, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { randomUuid } from '#kube/random.ts'
 import { badRequest, notFound } from '#kube/status.ts'
 import { type Draft, fieldsAt, listAt, numberAt, textAt } from '../json-value.ts'
@@ -10,6 +10,8 @@ import { invalidOf } from './validation.ts'
 const issuer = 'https://kubernetes.default.svc.cluster.local'
 const leastSeconds = 600
 const defaultSeconds = 3600
+/** Tokens whose signature need not be looked at again. */
+const mostVerified = 1_000
 
 export interface TokenAsk {
   readonly namespace: string
@@ -35,6 +37,8 @@ type TokenVerdict =
 export class Tokens {
   readonly #server: ApiServer
   readonly #keys: Awaited<ReturnType<typeof generateKeyPair>>
+  /** By token and audience. A signature takes real time, which would leave the order of requests to chance. */
+  readonly #verified = new Map<string, JWTPayload>()
 
   private constructor(server: ApiServer, keys: Awaited<ReturnType<typeof generateKeyPair>>) {
     this.#server = server
@@ -85,12 +89,7 @@ export class Tokens {
   async verify(token: string, audiences: readonly string[] = [issuer]): Promise<TokenVerdict> {
     let payload: Draft
     try {
-      const verified = await jwtVerify(token, this.#keys.publicKey, {
-        issuer,
-        audience: [...audiences],
-        currentDate: new Date(this.#server.clock.now()),
-      })
-      payload = { ...verified.payload }
+      payload = { ...(await this.#payloadOf(token, audiences)) }
     } catch (error) {
       if (error instanceof errors.JOSEError) return { ok: false, problem: error.message }
       throw error
@@ -107,14 +106,15 @@ export class Tokens {
       name: `system:serviceaccount:${namespace}:${name}`,
       uid,
       groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
-      ...(pod === undefined
-        ? {}
-        : {
-            extra: {
+      extra: {
+        'authentication.kubernetes.io/credential-id': [`JTI=${textAt(payload, 'jti') ?? ''}`],
+        ...(pod === undefined
+          ? {}
+          : {
               'authentication.kubernetes.io/pod-name': [textAt(pod, 'name') ?? ''],
               'authentication.kubernetes.io/pod-uid': [textAt(pod, 'uid') ?? ''],
-            },
-          }),
+            }),
+      },
     }
     const granted = payload['aud']
     return {
@@ -124,6 +124,23 @@ export class Tokens {
         audiences.includes(audience),
       ),
     }
+  }
+
+  /** What a token says, once its signature was good and as long as its time lasts. @throws errors.JOSEError */
+  async #payloadOf(token: string, audiences: readonly string[]): Promise<JWTPayload> {
+    const key = JSON.stringify([token, ...audiences])
+    const nowMs = this.#server.clock.now()
+    const known = this.#verified.get(key)
+    const nowSeconds = Math.floor(nowMs / 1000)
+    if (known !== undefined && (known.nbf ?? 0) <= nowSeconds && (known.exp ?? 0) > nowSeconds) return known
+    const { payload } = await jwtVerify(token, this.#keys.publicKey, {
+      issuer,
+      audience: [...audiences],
+      currentDate: new Date(nowMs),
+    })
+    if (this.#verified.size >= mostVerified) this.#verified.clear()
+    this.#verified.set(key, payload)
+    return payload
   }
 
   #deadBinding(payload: Draft, namespace: string): string | undefined {

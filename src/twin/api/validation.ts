@@ -7,6 +7,9 @@ import type { ApiServer } from './api-server.ts'
 import { validateBuiltIn, validateBuiltInUpdate } from './built-in-validation.ts'
 import { validateCustom } from './custom-schema.ts'
 import { validateMetadata } from './metadata-validation.ts'
+import { qualityOfService } from './object-strategy.ts'
+import { newPodProblems } from './pod-spec-validation.ts'
+import { resizeProblems } from './resize.ts'
 import type { ResourceType } from './resource-type.ts'
 
 /** @throws StatusError 422 that names every problem found. */
@@ -15,6 +18,7 @@ export function validateCreate(server: ApiServer, type: ResourceType, draft: Dra
   const problems: FieldError[] = []
   if (name === '') problems.push(required('metadata.name', 'name or generateName is required'))
   problems.push(...validateMetadata(type, draft))
+  if (type.key === 'pods') problems.push(...newPodProblems(draft))
   problems.push(
     ...(type.custom === undefined ? validateBuiltIn(server, type, draft) : validateCustom(type.custom.schema, draft, undefined)),
   )
@@ -37,7 +41,7 @@ export function validateUpdate(
   else if (subresource === undefined) {
     problems.push(...validateBuiltIn(server, type, draft))
     problems.push(...validateBuiltInUpdate(type, draft, existing))
-  }
+  } else if (subresource === 'resize') problems.push(...resizeProblems(draft, existing, qualityOfService))
   if (problems.length > 0) throw refused(type, name, problems)
 }
 
@@ -48,6 +52,15 @@ export function refused(
 ): StatusError {
   const causes = problems.map(problem => ({ reason: problem.type, message: problem.body, field: problem.field }))
   return invalid(type.kind, type.group, name, fieldErrorsText(problems), causes)
+}
+
+/** What the server alone sets and `metadata` has otherwise. */
+export function identityProblems(metadata: Draft, existing: KubeObject): readonly FieldError[] {
+  return (['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const).flatMap(name => {
+    const given = metadata[name]
+    const isGiven = given !== undefined && given !== null && given !== ''
+    return isGiven && given !== existing.metadata[name] ? [invalidField(`metadata.${name}`, given, 'field is immutable')] : []
+  })
 }
 
 function newFinalizers(draft: Draft, existing: KubeObject): readonly FieldError[] {

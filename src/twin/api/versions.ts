@@ -1,12 +1,24 @@
 // Objects in the version a client asks for. Only three kinds differ between the versions that are served: events, autoscalers
 // and custom resources.
 import type { KubeObject } from '#kube/objects.ts'
-import { type Draft, fieldsAt, frozen, isFields, itemsAt, numberAt, textAt, valueAt } from '../json-value.ts'
+import { type Draft, frozen } from '../json-value.ts'
+import { autoscalerFromV1, autoscalerToV1 } from './autoscaler-versions.ts'
 import { apiVersionOf, type ResourceType } from './resource-type.ts'
 
 const converted = new WeakMap<KubeObject, Map<string, KubeObject>>()
 
-/** A stored object as `type` serves it. The result is frozen. */
+/** Whether `object` can be shown in `apiVersion` without asking its webhook. */
+export function isKnownIn(apiVersion: string, object: KubeObject): boolean {
+  return converted.get(object)?.has(apiVersion) === true
+}
+
+/** What a webhook made of `object`. */
+export function rememberIn(apiVersion: string, object: KubeObject, shown: KubeObject): void {
+  const versions = converted.get(object) ?? new Map<string, KubeObject>()
+  converted.set(object, versions.set(apiVersion, shown))
+}
+
+/** A stored object as `type` serves it; one that a webhook converts was made ready before. The result is frozen. */
 export function inVersion(type: ResourceType, object: KubeObject): KubeObject {
   const apiVersion = apiVersionOf(type)
   if (object.apiVersion === apiVersion) return object
@@ -17,10 +29,15 @@ export function inVersion(type: ResourceType, object: KubeObject): KubeObject {
   }
   let found = versions.get(apiVersion)
   if (found === undefined) {
-    found = frozen({ ...converter(type).fromStorage(object), apiVersion, kind: type.kind, metadata: object.metadata })
+    found = frozen({ metadata: object.metadata, ...converter(type).fromStorage(object), apiVersion, kind: type.kind })
     versions.set(apiVersion, found)
   }
   return found
+}
+
+/** A tree in the version of storage as `type` shows it, without a copy of its own; of kinds that no webhook converts. */
+export function fieldsIn(type: ResourceType, object: Draft | KubeObject): Draft {
+  return object['apiVersion'] === apiVersionOf(type) ? { ...object } : converter(type).fromStorage(object)
 }
 
 /** An object as a client wrote it in the version of `type`, in the version in which it is stored. */
@@ -62,46 +79,5 @@ const events: Converter = {
   toStorage: draft => renamed(draft, 0, 1),
 }
 
-const metricsAnnotation = 'autoscaling.alpha.kubernetes.io/metrics'
-
-/** autoscaling/v1 knows one number, the target of cpu; the other metrics travel in an annotation. */
-const autoscalersV1: Converter = {
-  fromStorage: object => {
-    const metrics = itemsAt(object, 'spec', 'metrics')
-    const {
-      metrics: _all,
-      behavior: _behavior,
-      ...spec
-    } = { metrics: undefined, behavior: undefined, ...fieldsAt(object, 'spec') }
-    const cpu = metrics
-      .map(metric => numberAt(metric, 'resource', 'target', 'averageUtilization'))
-      .find(value => value !== undefined)
-    const {
-      currentMetrics: _current,
-      conditions: _conditions,
-      ...status
-    } = { currentMetrics: undefined, conditions: undefined, ...fieldsAt(object, 'status') }
-    const current = itemsAt(object, 'status', 'currentMetrics').map(metric =>
-      numberAt(metric, 'resource', 'current', 'averageUtilization'),
-    )
-    return {
-      ...object,
-      spec: { ...spec, ...(cpu === undefined ? {} : { targetCPUUtilizationPercentage: cpu }) },
-      status: { ...status, ...(current[0] === undefined ? {} : { currentCPUUtilizationPercentage: current[0] }) },
-    }
-  },
-  toStorage: draft => {
-    const spec: Draft = { ...fieldsAt(draft, 'spec') }
-    const cpu = spec['targetCPUUtilizationPercentage']
-    delete spec['targetCPUUtilizationPercentage']
-    const written = textAt(draft, 'metadata', 'annotations', metricsAnnotation)
-    const others: unknown = written === undefined ? [] : JSON.parse(written)
-    const own =
-      typeof cpu === 'number'
-        ? [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: cpu } } }]
-        : []
-    const metrics = [...own, ...(Array.isArray(others) ? others.filter(isFields) : [])]
-    if (metrics.length > 0) spec['metrics'] = metrics
-    return { ...draft, spec, ...(valueAt(draft, 'status') === undefined ? {} : { status: draft['status'] }) }
-  },
-}
+/** autoscaling/v1 knows one number, the target of cpu. */
+const autoscalersV1: Converter = { fromStorage: autoscalerToV1, toStorage: autoscalerFromV1 }

@@ -1,4 +1,6 @@
 // Warning headers: what a client should know although its request is answered, or beside the reason why it is not.
+import type { KubeObject } from '#kube/objects.ts'
+import { type Draft, listAt } from '../json-value.ts'
 import type { TwinRequest, TwinResponse } from './request.ts'
 import type { ResourceType } from './resource-type.ts'
 
@@ -33,8 +35,37 @@ function withWarnings(answer: TwinResponse, texts: readonly string[]): TwinRespo
   return { ...answer, headers: { ...answer.headers, warning } }
 }
 
+/** What is said of finalizers that a custom object gets: of names that another may have, too. */
+export function finalizerWarnings(object: Draft, before: KubeObject | undefined): readonly string[] {
+  const known = new Set(listAt(before, 'metadata', 'finalizers').map(String))
+  const added = new Set(listAt(object, 'metadata', 'finalizers').map(String)).difference(known)
+  return [...added]
+    .filter(name => !name.includes('/'))
+    .toSorted()
+    .map(
+      name =>
+        `metadata.finalizers: ${JSON.stringify(name)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`,
+    )
+}
+
+/** What is said of the deletion of a Job that does not tell what is to become of its pods. */
+export const keptPodsWarning =
+  'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning'
+
+/** Where a request's warnings are longer than that, each is cut. */
+const mostWarningCharacters = 4_096
+const longestWarning = 256
+
+/** Headers are bytes: UTF-8 goes through as such, what no header may have is escaped. */
+function headerText(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text
+  return Buffer.from(text.replaceAll('\x7f', '\\u007f')).toString('latin1')
+}
+
 /** Warning headers, as RFC 7234 has them. */
 export function warningHeaders(texts: readonly string[]): Record<string, string> {
   if (texts.length === 0) return {}
-  return { warning: texts.map(text => `299 - ${JSON.stringify(text)}`).join(', ') }
+  const all = texts.reduce((sum, text) => sum + text.length, 0)
+  const shown = all <= mostWarningCharacters ? texts : texts.map(text => text.slice(0, longestWarning))
+  return { warning: headerText(shown.map(text => `299 - ${JSON.stringify(text)}`).join(', ')) }
 }

@@ -1,29 +1,49 @@
 // Admission webhooks: who is asked about a write, and what their answers do to it.
-import { applyJsonPatch, readJsonPatch } from '#kube/json-patch.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { randomUuid } from '#kube/random.ts'
-import { labelSelectorOf } from '#kube/selector.ts'
-import { badRequest, internalError, StatusError, statusBody } from '#kube/status.ts'
-import { type Draft, draftOf, fieldsAt, isFields, itemsAt, listAt, numberAt, textAt, textsAt } from '../json-value.ts'
-import { byteOrder } from '../store.ts'
+import { badRequest, forbidden, internalError } from '#kube/status.ts'
+import { type Draft, draftOf, fieldsAt, isSame, itemsAt, listAt, numberAt, textAt } from '../json-value.ts'
+import { byteOrder } from '../ordered-objects.ts'
+import { kindSchema } from '../schema/kind-schema.ts'
+import { checkPolicies } from './admission-policies.ts'
 import type { ApiServer } from './api-server.ts'
 import { evaluateCel } from './cel.ts'
 import { setDefaults } from './defaults.ts'
-import { apiVersionOf, type ResourceType } from './resource-type.ts'
+import type { ResourceType } from './resource-type.ts'
+import { settleFields } from './settled-fields.ts'
+import { inVersion, toStorage } from './versions.ts'
 import type { CallWebhook } from './webhook-call.ts'
-import type { WriteOptions } from './write-pipeline.ts'
+import { type MatchedWrite, matchedType } from './webhook-match.ts'
+import { checkedResponse, denial, patched, type ReviewedKind, reviewRequest, UndecodablePatch } from './webhook-review.ts'
+import { asStored, subjectOf, type WriteOptions } from './write-pipeline.ts'
 
 interface AdmissionInput {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE'
+  /** In the version in which it is stored; of a deletion, what is to go. */
   readonly object: Draft
   readonly existing: KubeObject | undefined
   readonly options: WriteOptions
+  /** The type in whose version the client asked; that of storage unless given. */
+  readonly requested?: ResourceType
+  /** Of what is sent to a subresource that has a kind of its own; nothing of it is stored. */
+  readonly kind?: ReviewedKind
+  /** Of the request: webhooks are shown its options. */
+  readonly query?: URLSearchParams
   /** Texts that webhooks want shown to the client are added here. */
   readonly warnings?: string[]
 }
 
-const mutatingKey = 'mutatingwebhookconfigurations.admissionregistration.k8s.io'
-const validatingKey = 'validatingwebhookconfigurations.admissionregistration.k8s.io'
+/** A webhook that is to be asked, and in which version. */
+interface Chosen {
+  readonly webhook: Draft
+  readonly kind: 'mutating' | 'validating'
+  readonly type: ResourceType
+}
+
+const configurations = {
+  mutating: 'mutatingwebhookconfigurations.admissionregistration.k8s.io',
+  validating: 'validatingwebhookconfigurations.admissionregistration.k8s.io',
+} as const
 
 export class Webhooks {
   readonly #server: ApiServer
@@ -37,145 +57,134 @@ export class Webhooks {
   /** The object as the mutating webhooks leave it, accepted by the validating ones. @throws StatusError what a webhook refused with. */
   async admit(type: ResourceType, input: AdmissionInput): Promise<Draft> {
     if (type.group === 'admissionregistration.k8s.io') return input.object
-    let object = input.object
-    for (const webhook of this.#matching(mutatingKey, type, input)) {
-      const current = { ...input, object }
-      if (!this.#passesConditions(webhook, type, current)) continue
-      const patched = await this.#mutate(webhook, type, current)
-      if (patched === undefined) continue
-      object = patched
-      setDefaults(type, object, this.#server)
-    }
+    const object = await this.#mutated(type, input)
     const settled = { ...input, object }
-    const validating = this.#matching(validatingKey, type, settled).filter(webhook =>
-      this.#passesConditions(webhook, type, settled),
-    )
-    await Promise.all(validating.map(webhook => this.#ask(webhook, type, settled)))
+    checkPolicies(this.#server, {
+      ...writeOf(type, settled),
+      request: shown => this.#reviewRequest({ type: shown }, type, settled, ''),
+      ...(input.warnings === undefined ? {} : { warnings: input.warnings }),
+    })
+    const validating = this.#matching('validating', type, settled).filter(chosen => this.#passesConditions(chosen, type, settled))
+    await Promise.all(validating.map(chosen => this.#ask(chosen, type, settled)))
+    return object
+  }
+
+  async #mutated(type: ResourceType, input: AdmissionInput): Promise<Draft> {
+    let object = input.object
+    /** What webhooks left that want to be asked again when others change it. */
+    const left = new Map<Chosen, Draft>()
+    const ask = async (chosen: Chosen) => {
+      const current = { ...input, object }
+      if (!this.#passesConditions(chosen, type, current)) return
+      object = (await this.#ask(chosen, type, current)) ?? object
+      if (chosen.webhook['reinvocationPolicy'] === 'IfNeeded') left.set(chosen, object)
+    }
+    for (const chosen of this.#matching('mutating', type, input)) await ask(chosen)
+    for (const [chosen, seen] of [...left]) if (!isSame(seen, object)) await ask(chosen)
     return object
   }
 
   /** Webhooks whose rules and selectors match, by name of configuration, then in their order. */
-  #matching(key: string, type: ResourceType, input: AdmissionInput): readonly Draft[] {
+  #matching(kind: Chosen['kind'], type: ResourceType, input: AdmissionInput): readonly Chosen[] {
+    const key = configurations[kind]
     if (!this.#server.store.has(key)) return []
-    const configurations = this.#server.store
+    const write = writeOf(type, input)
+    return this.#server.store
       .list(key)
       .toSorted((left, right) => byteOrder(left.metadata.name, right.metadata.name))
-    return configurations
       .flatMap(configuration => itemsAt(configuration, 'webhooks'))
-      .filter(webhook => this.#matches(webhook, type, input))
-  }
-
-  #matches(webhook: Draft, type: ResourceType, input: AdmissionInput): boolean {
-    const wanted = (rule: Draft, list: string, value: string) => listAt(rule, list).some(item => item === '*' || item === value)
-    const isRuled = itemsAt(webhook, 'rules').some(
-      rule =>
-        wanted(rule, 'operations', input.operation) &&
-        wanted(rule, 'apiGroups', type.group) &&
-        wanted(rule, 'apiVersions', type.version) &&
-        wanted(rule, 'resources', type.plural) &&
-        (rule['scope'] === undefined || rule['scope'] === '*' || (rule['scope'] === 'Namespaced') === type.isNamespaced),
-    )
-    if (!isRuled) return false
-    const labels = textsAt(input.object, 'metadata', 'labels')
-    const before = input.existing === undefined ? undefined : textsAt(input.existing, 'metadata', 'labels')
-    if (!selects(webhook, 'objectSelector', labels) && !(before !== undefined && selects(webhook, 'objectSelector', before)))
-      return false
-    const namespace =
-      type.key === 'namespaces'
-        ? input.object
-        : this.#server.store.get('namespaces', undefined, textAt(input.object, 'metadata', 'namespace') ?? '')
-    return (
-      namespace === undefined ||
-      !(type.isNamespaced || type.key === 'namespaces') ||
-      selects(webhook, 'namespaceSelector', textsAt(namespace, 'metadata', 'labels'))
-    )
+      .flatMap(webhook => {
+        const matched = matchedType(this.#server, webhook, write)
+        return matched === undefined ? [] : [{ webhook, kind, type: matched }]
+      })
   }
 
   /** @throws StatusError 403 where a condition cannot be told and the webhook must not be passed over. */
-  #passesConditions(webhook: Draft, type: ResourceType, input: AdmissionInput): boolean {
-    const conditions = itemsAt(webhook, 'matchConditions')
+  #passesConditions(chosen: Chosen, type: ResourceType, input: AdmissionInput): boolean {
+    const conditions = itemsAt(chosen.webhook, 'matchConditions')
     if (conditions.length === 0) return true
-    const request = this.#reviewRequest(type, input, '')
-    const scope = { object: input.object, oldObject: input.existing ?? null, request }
+    const request = this.#reviewRequest(chosen, type, input, '')
+    const scope = { object: request['object'] ?? null, oldObject: request['oldObject'] ?? null, request }
     let problem: string | undefined
     for (const condition of conditions) {
-      const outcome = evaluateCel(textAt(condition, 'expression') ?? '', scope)
+      const expression = textAt(condition, 'expression') ?? ''
+      const outcome = evaluateCel(expression, scope)
       if (outcome.ok && outcome.value === false) return false
-      if (!outcome.ok) problem = outcome.problem
-      else if (outcome.value !== true) problem = 'must evaluate to bool'
+      if (!outcome.ok) problem = `expression '${expression}' resulted in error: ${outcome.problem}`
+      else if (outcome.value !== true) problem = `expression '${expression}' resulted in error: must evaluate to bool`
     }
     if (problem === undefined) return true
-    if (webhook['failurePolicy'] === 'Ignore') return false
-    throw internalError(`failed calling webhook ${JSON.stringify(textAt(webhook, 'name') ?? '')}: ${problem}`)
+    if (chosen.webhook['failurePolicy'] === 'Ignore') return false
+    const { requested = type, object } = input
+    throw forbidden(subjectOf(requested), textAt(object, 'metadata', 'name') ?? '', problem)
   }
 
-  /** Undefined where the webhook left the object alone or could not be asked and need not be. */
-  async #mutate(webhook: Draft, type: ResourceType, input: AdmissionInput): Promise<Draft | undefined> {
-    const response = await this.#ask(webhook, type, input)
-    const encoded = textAt(response, 'patch')
-    if (response === undefined || encoded === undefined) return undefined
-    const parsed: unknown = JSON.parse(Buffer.from(encoded, 'base64').toString())
-    const operations = readJsonPatch(parsed)
-    const result = operations.ok ? applyJsonPatch(input.object, operations.value) : operations
-    if (!result.ok)
-      throw internalError(
-        `webhook ${JSON.stringify(textAt(webhook, 'name') ?? '')}: its patch does not apply: ${result.problem.expected}`,
-      )
-    return isFields(result.value) ? draftOf(result.value) : undefined
-  }
-
-  /** The webhook's response; undefined where it failed and its failurePolicy is Ignore. @throws StatusError the denial, or 500. */
-  async #ask(webhook: Draft, type: ResourceType, input: AdmissionInput): Promise<Draft | undefined> {
+  /**
+   * The object as the webhook patched it; undefined where it left it alone, or could not be asked and need not be.
+   * @throws StatusError the denial, or 500.
+   */
+  async #ask(chosen: Chosen, type: ResourceType, input: AdmissionInput): Promise<Draft | undefined> {
+    const { webhook, kind } = chosen
     const name = textAt(webhook, 'name') ?? ''
     if (input.options.isDryRun === true && webhook['sideEffects'] !== 'None' && webhook['sideEffects'] !== 'NoneOnDryRun') {
       throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`)
     }
+    const failed = (problem: string): undefined => {
+      if (webhook['failurePolicy'] === 'Ignore') return undefined
+      throw internalError(`failed calling webhook ${JSON.stringify(name)}: ${problem}`)
+    }
     const uid = randomUuid(this.#server.random)
-    const review = { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request: this.#reviewRequest(type, input, uid) }
+    const request = this.#reviewRequest(chosen, type, input, uid)
+    const review = { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request }
     const timeoutMs = (numberAt(webhook, 'timeoutSeconds') ?? 10) * 1000
     const outcome = await this.#call(fieldsAt(webhook, 'clientConfig') ?? {}, review, timeoutMs)
-    if (!outcome.ok) {
-      if (webhook['failurePolicy'] === 'Ignore') return undefined
-      throw internalError(`failed calling webhook ${JSON.stringify(name)}: ${outcome.problem}`)
-    }
-    const response = fieldsAt(outcome.value, 'response') ?? {}
+    if (!outcome.ok) return failed(`failed to call webhook: ${outcome.problem}`)
+    const checked = checkedResponse(outcome.value, uid, kind)
+    if (!checked.ok) return failed(checked.problem)
+    const { response } = checked
     for (const warning of listAt(response, 'warnings')) input.warnings?.push(String(warning))
     if (response['allowed'] !== true) throw denial(name, response)
-    return response
-  }
-
-  #reviewRequest(type: ResourceType, input: AdmissionInput, uid: string): Draft {
-    const kind = { group: type.group, version: type.version, kind: type.kind }
-    const resource = { group: type.group, version: type.version, resource: type.plural }
-    const { user, isDryRun } = input.options
-    return {
-      uid,
-      kind,
-      resource,
-      requestKind: kind,
-      requestResource: resource,
-      name: textAt(input.object, 'metadata', 'name') ?? '',
-      ...(type.isNamespaced ? { namespace: textAt(input.object, 'metadata', 'namespace') ?? '' } : {}),
-      operation: input.operation,
-      userInfo: { username: user.name, groups: user.groups },
-      object: { ...input.object, apiVersion: apiVersionOf(type), kind: type.kind },
-      oldObject: input.existing ?? null,
-      dryRun: isDryRun === true,
-      options: { kind: input.operation === 'CREATE' ? 'CreateOptions' : 'UpdateOptions', apiVersion: 'meta.k8s.io/v1' },
+    const shown = fieldsAt(request, 'object')
+    if (shown === undefined || input.kind !== undefined) return undefined
+    try {
+      const changed = patched(shown, response)
+      if (changed === undefined) return undefined
+      // Fields that the kind does not have are dropped, as they are from a body.
+      const { fault } = settleFields(kindSchema(chosen.type), changed, { isCustom: type.custom !== undefined })
+      if (fault !== undefined) throw internalError(fault)
+      const stored = toStorage(chosen.type, changed)
+      setDefaults(type, stored, this.#server)
+      return stored
+    } catch (error) {
+      if (error instanceof UndecodablePatch) return failed(error.message)
+      throw error
     }
   }
+
+  #reviewRequest(chosen: Pick<Chosen, 'type'>, type: ResourceType, input: AdmissionInput, uid: string): Draft {
+    const { operation, existing, options, requested = type, query } = input
+    const shown = (object: Draft | KubeObject): Draft =>
+      chosen.type.version === type.version && chosen.type.group === type.group
+        ? { ...object }
+        : draftOf(inVersion(chosen.type, asStored(draftOf(object))))
+    return reviewRequest({
+      uid,
+      operation,
+      kind: input.kind,
+      type: chosen.type,
+      requested,
+      subresource: options.subresource,
+      name: textAt(input.object, 'metadata', 'name') ?? '',
+      namespace: type.isNamespaced ? (textAt(input.object, 'metadata', 'namespace') ?? '') : undefined,
+      user: options.user,
+      object: operation === 'DELETE' ? null : shown(input.object),
+      oldObject: existing === undefined ? null : shown(existing),
+      isDryRun: options.isDryRun === true,
+      query,
+    })
+  }
 }
 
-function selects(webhook: Draft, selector: string, labels: Readonly<Record<string, string>>): boolean {
-  const given = fieldsAt(webhook, selector)
-  if (given === undefined) return true
-  const parsed = labelSelectorOf(given)
-  return parsed.ok && parsed.value.matches(labels)
-}
-
-function denial(name: string, response: Draft): StatusError {
-  const code = numberAt(response, 'status', 'code') ?? 403
-  const message = textAt(response, 'status', 'message') ?? textAt(response, 'status', 'reason')
-  const text = `admission webhook ${JSON.stringify(name)} denied the request${message === undefined ? ' without explanation' : `: ${message}`}`
-  return new StatusError(statusBody(code, text, textAt(response, 'status', 'reason') ?? 'Forbidden'))
+function writeOf(type: ResourceType, { operation, object, existing, options, requested = type }: AdmissionInput): MatchedWrite {
+  return { operation, object, existing, requested, subresource: options.subresource }
 }

@@ -3,7 +3,6 @@
 
 import { generatedName } from '#kube/names.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { randomUuid } from '#kube/random.ts'
 import {
   alreadyExists,
   badRequest,
@@ -16,20 +15,27 @@ import {
 } from '#kube/status.ts'
 import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, textAt } from '../json-value.ts'
 import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
+import { inGoForm } from '../schema/go-form.ts'
+import { kindSchema } from '../schema/kind-schema.ts'
 import { objectKey } from '../store.ts'
 import { admitCreate, admitUpdate } from './admission.ts'
-import { type ApiServer, timestamp, type User } from './api-server.ts'
-import { setDefaults } from './defaults.ts'
-import { generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
+import { type ApiServer, freshUid, timestamp, type User } from './api-server.ts'
+import { bareError } from './bare-error.ts'
+import { setDefaults, setPodAddresses } from './defaults.ts'
+import { countTemplates, generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
 import { admitToQuotas } from './resource-quotas.ts'
 import { apiVersionOf, qualifiedResource, type ResourceType } from './resource-type.ts'
-import { validateCreate, validateUpdate } from './validation.ts'
+import { identityProblems, refused, validateCreate, validateUpdate } from './validation.ts'
 
 export interface WriteOptions {
   readonly user: User
   readonly manager: string
   readonly subresource?: string
+  /** Of a client's request: the type in whose version it was sent. Such objects are stored as Go writes them. */
+  readonly requested?: ResourceType
   readonly isDryRun?: boolean
+  /** A patch of the stored object: what it did to the identity is refused like any other field. */
+  readonly isPatch?: boolean
   /** Ownership was already written by server-side apply. */
   readonly keepManagedFields?: boolean
 }
@@ -68,17 +74,21 @@ export class WritePipeline {
     const metadata = { ...fieldsAt(draft, 'metadata') }
     draft['metadata'] = metadata
     agreeOnNamespace(type, metadata, namespace)
-    if (metadata['resourceVersion'] !== undefined && metadata['resourceVersion'] !== '') {
-      throw badRequest('resourceVersion should not be set on objects to be created')
+    if (/^0*[1-9]\d*$/.test(textAt(metadata, 'resourceVersion') ?? '')) {
+      throw bareError('resourceVersion should not be set on objects to be created')
     }
     for (const name of ['resourceVersion', 'selfLink', 'deletionTimestamp', 'deletionGracePeriodSeconds']) delete metadata[name]
-    metadata['uid'] = randomUuid(this.#server.random)
+    metadata['uid'] = freshUid(this.#server)
     metadata['creationTimestamp'] = timestamp(this.#server.clock.now())
-    if (textAt(metadata, 'name') === undefined || metadata['name'] === '') this.#generateName(type, metadata)
     if (metadata['generateName'] === '') delete metadata['generateName']
     setDefaults(type, draft, this.#server)
-    // Before admission: what it adds is nobody's.
+    if (options.requested !== undefined) inGoForm(kindSchema(type), draft)
+    // Before the server gives it a name, and before admission: what they add is nobody's.
     if (options.keepManagedFields !== true) trackCreate(this.#server, type, draft, options)
+    if (textAt(metadata, 'name') === undefined || metadata['name'] === '') {
+      this.#generateName(type, metadata)
+      setDefaults(type, draft, this.#server)
+    }
     admitCreate(this.#server, type, draft, options.user)
     return draft
   }
@@ -88,7 +98,7 @@ export class WritePipeline {
     const metadata = fieldsAt(draft, 'metadata') ?? {}
     resetStatus(type, draft)
     if (hasGeneration(type, this.#server.minor)) metadata['generation'] = 1
-    else delete metadata['generation']
+    else if (metadata['generation'] === 0) delete metadata['generation']
     validateCreate(this.#server, type, draft)
     admitToQuotas(this.#server, type, draft)
     const object = asStored(draft)
@@ -110,18 +120,23 @@ export class WritePipeline {
     draft['metadata'] = metadata
     const { name, uid, resourceVersion } = existing.metadata
     agreeOnNamespace(type, metadata, existing.metadata.namespace)
-    const givenVersion = textAt(metadata, 'resourceVersion') ?? ''
+    const givenVersion = givenResourceVersion(metadata)
     if (givenVersion !== '' && givenVersion !== resourceVersion) throw modified(type, name)
     if (givenVersion === '' && needsResourceVersion(type)) throw missingResourceVersion(type, name)
     const givenUid = textAt(metadata, 'uid') ?? ''
-    if (givenUid !== '' && givenUid !== uid) {
+    if (givenUid !== '' && givenUid !== uid && options.isPatch !== true) {
       const key = `/registry/${type.plural}/${objectKey(existing.metadata.namespace, name)}`
       const why = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${givenUid}, UID in object meta: ${uid ?? ''}`
       throw conflict(subjectOf(type), name, why)
     }
+    const changed = identityProblems(metadata, existing)
+    if (changed.length > 0) throw refused(type, name, changed)
     keepUnwritable(type, draft, existing, options.subresource)
     // A write to a subresource takes the rest from what is stored, which has its defaults and is frozen.
-    if (options.subresource === undefined) setDefaults(type, draft, this.#server)
+    if (options.subresource === undefined || options.subresource === 'ephemeralcontainers') setDefaults(type, draft, this.#server)
+    else if (type.key === 'pods' && options.subresource === 'status') setPodAddresses(draft)
+    if (options.requested !== undefined) inGoForm(kindSchema(type), draft)
+    if (options.subresource === undefined) countTemplates(type, draft, existing)
     if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
     if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing)
     return draft
@@ -139,7 +154,11 @@ export class WritePipeline {
     metadata['resourceVersion'] = existing.metadata.resourceVersion
     if (isUnchanged(draft, existing)) return existing
     const object = asStored(draft)
-    if (options.isDryRun === true) return object
+    return options.isDryRun === true ? object : this.commit(type, object)
+  }
+
+  /** Writes what went through all steps; what nothing holds any more goes. */
+  commit(type: ResourceType, object: KubeObject): KubeObject {
     const { namespace, name } = object.metadata
     if (isGone(object)) {
       this.#server.store.remove(type.key, namespace, name)
@@ -170,6 +189,14 @@ export class WritePipeline {
       if (this.#server.store.get(type.key, namespace, name) === undefined) return
     }
   }
+}
+
+/** Empty for none and for 0. @throws StatusError 500, as upstream, for what is no number. */
+function givenResourceVersion(metadata: Draft): string {
+  const given = textAt(metadata, 'resourceVersion') ?? ''
+  if (given === '' || /^0+$/.test(given)) return ''
+  if (!/^\d+$/.test(given)) throw bareError(`strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`)
+  return given
 }
 
 function agreeOnNamespace(type: ResourceType, metadata: Draft, namespace: string | undefined): void {

@@ -27,6 +27,14 @@ test('a Job runs its pods to the end, as many at once as it may', async () => {
   expect(cluster.failures).toEqual([])
 })
 
+test('a Job that is loaded as it was written finds its pods', async () => {
+  await using cluster = await TestCluster.start([...testNodes(1), job('loaded', { completions: 2 })])
+  await cluster.settle()
+  expect(cluster.get('jobs.batch', 'loaded')?.status).toMatchObject({ succeeded: 2 })
+  expect(cluster.pods()).toHaveLength(2)
+  expect(cluster.failures).toEqual([])
+})
+
 test('a Job that fails is tried again after 10, 20, 40 s and given up at its limit', async () => {
   await using cluster = await TestCluster.start(testNodes(1))
   cluster.create(

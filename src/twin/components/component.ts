@@ -1,7 +1,8 @@
 // What a simulated component is and what it gets: one store, one loop, one clock, one chain of chance.
 import type { Clock } from '#kube/clock.ts'
 import type { Random } from '#kube/random.ts'
-import type { ClusterAccess, Writer } from '../access.ts'
+import type { Transport } from '#kube/transport.ts'
+import type { ClusterAccess, ResourceKey, Writer } from '../access.ts'
 import type { EventRecorder } from './event-recorder.ts'
 import type { ComponentLoop } from './loop.ts'
 import type { ClusterView } from './view.ts'
@@ -13,6 +14,10 @@ export interface ComponentContext {
   readonly clock: Clock
   readonly random: Random
   readonly events: EventRecorder
+  /** The API as clients have it, with aggregated servers behind it; absent where only a store is there. */
+  readonly api?: Transport
+  /** The resource that serves a kind; absent as `api` is. */
+  readonly resourceOf?: (group: string, kind: string) => ResourceKey | undefined
   /** Minor of the Kubernetes version played: 36 for 1.36. */
   readonly minorVersion: number
 }

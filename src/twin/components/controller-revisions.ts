@@ -65,6 +65,7 @@ function create({ access }: ComponentContext, choice: RevisionChoice, revision: 
         name: named ?? `${prefix}${hash}`,
         namespace: owner.metadata.namespace ?? '',
         labels: { ...owner.spec.template.metadata?.labels, ...choice.labels(hash) },
+        ...(owner.metadata.annotations === undefined ? {} : { annotations: ownAnnotations(owner.metadata.annotations) }),
         ownerReferences: [controllerReference(owner)],
       },
       data: { spec: { template: { ...owner.spec.template, $patch: 'replace' } } },
@@ -77,6 +78,12 @@ function create({ access }: ComponentContext, choice: RevisionChoice, revision: 
       if (!isAlreadyExists(error) || collisions > 100) throw error
     }
   }
+}
+
+/** The owner's, but for what was applied last. */
+function ownAnnotations(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...own } = annotations
+  return own
 }
 
 function ownRevisions({ view }: ComponentContext, owner: RevisionOwner): readonly ControllerRevision[] {

@@ -1,6 +1,7 @@
 // CronJobs: a Job at each time of their schedule, named after it; old Jobs go by the history limits.
 import { parseCron } from '#kube/cron.ts'
 import { isAlreadyExists } from '#kube/status.ts'
+import { timeZone } from '#kube/time-zone.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
 import type { EventSource } from './event-recorder.ts'
 import type { CronJob, Job } from './kinds.ts'
@@ -37,6 +38,7 @@ function reconcile(context: ComponentContext, cron: CronJob): number | undefined
   const jobs = view.list('jobs.batch', cron.metadata.namespace).filter(job => controllerOf(job)?.uid === cron.metadata.uid)
   trimHistory(context, cron, jobs)
   const active = jobs.filter(job => endOf(job) === undefined)
+  tellEnded(context, cron, jobs)
   const zone = cron.spec.timeZone
   const schedule = parseCron(cron.spec.schedule, zone === undefined ? {} : { zone })
   if (!schedule.ok) {
@@ -45,7 +47,7 @@ function reconcile(context: ComponentContext, cron: CronJob): number | undefined
       reason: 'UnparseableSchedule',
       message: `unparseable schedule: ${cron.spec.schedule} : ${schedule.problem.expected}`,
     })
-    writeStatus(context, cron, { active, scheduledMs: undefined })
+    writeStatus(context, cron, { jobs, active, scheduledMs: undefined })
     return undefined
   }
   const now = clock.now()
@@ -53,8 +55,22 @@ function reconcile(context: ComponentContext, cron: CronJob): number | undefined
   const wasRun = due === undefined || jobs.some(job => job.metadata.name === jobName(cron, due))
   const made = due !== undefined && !wasRun ? runAt(context, cron, due, active) : undefined
   const still = made === undefined ? active : [...(cron.spec.concurrencyPolicy === 'Replace' ? [] : active), made]
-  writeStatus(context, cron, { active: still, scheduledMs: made === undefined ? undefined : due })
+  writeStatus(context, cron, { jobs, active: still, scheduledMs: made === undefined ? undefined : due })
   return schedule.value.next(now)
+}
+
+/** Jobs that were active at the last look, and have ended or are gone. */
+function tellEnded({ events }: ComponentContext, cron: CronJob, jobs: readonly Job[]): void {
+  for (const { uid, name } of cron.status?.active ?? []) {
+    const job = jobs.find(candidate => candidate.metadata.uid === uid)
+    const end = job === undefined ? undefined : endOf(job)
+    if (job === undefined) {
+      events.record(cron, source, { type: 'Normal', reason: 'MissingJob', message: `Active job went missing: ${name ?? ''}` })
+    } else if (end !== undefined) {
+      const message = `Saw completed job: ${job.metadata.name}, condition: ${end}`
+      events.record(cron, source, { type: 'Normal', reason: 'SawCompletedJob', message })
+    }
+  }
 }
 
 /** The last time of the schedule that has passed and was not run; older ones that were missed are not made up for. */
@@ -101,7 +117,7 @@ function runAt(context: ComponentContext, cron: CronJob, dueMs: number, active: 
   }
   const { metadata, spec } = cron.spec.jobTemplate
   const name = jobName(cron, dueMs)
-  const annotations = { ...metadata?.annotations, [timeAnnotation]: timeText(dueMs) }
+  const annotations = { ...metadata?.annotations, [timeAnnotation]: zonedText(dueMs, cron.spec.timeZone) }
   const job: Job = {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -122,6 +138,18 @@ function runAt(context: ComponentContext, cron: CronJob, dueMs: number, active: 
   }
   events.record(cron, source, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created job ${name}` })
   return view.get('jobs.batch', namespace, name)
+}
+
+/** RFC 3339, in the schedule's own time zone. */
+function zonedText(ms: number, zone: string | undefined): string {
+  const known = zone === undefined ? undefined : timeZone(zone)
+  if (known === undefined) return timeText(ms)
+  const offsetMinutes = Math.round(known.offsetMs(ms) / 60_000)
+  if (offsetMinutes === 0) return timeText(ms)
+  const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
+  const distance = Math.abs(offsetMinutes)
+  const offset = `${offsetMinutes < 0 ? '-' : '+'}${two(distance / 60)}:${two(distance % 60)}`
+  return `${timeText(ms + offsetMinutes * 60_000).slice(0, -1)}${offset}`
 }
 
 function jobName(cron: CronJob, dueMs: number): string {
@@ -148,16 +176,16 @@ function trimHistory({ access, events }: ComponentContext, cron: CronJob, jobs: 
 }
 
 interface CronOutcome {
+  /** Its own, those included that have just gone from the history. */
+  readonly jobs: readonly Job[]
   readonly active: readonly Job[]
   readonly scheduledMs: number | undefined
 }
 
-function writeStatus({ access, view }: ComponentContext, before: CronJob, { active, scheduledMs }: CronOutcome): void {
+function writeStatus({ access, view }: ComponentContext, before: CronJob, { jobs, active, scheduledMs }: CronOutcome): void {
   const cron = view.get('cronjobs.batch', before.metadata.namespace, before.metadata.name)
   if (cron === undefined) return
-  const ended = view
-    .list('jobs.batch', cron.metadata.namespace)
-    .filter(job => controllerOf(job)?.uid === cron.metadata.uid && endOf(job) === 'Complete')
+  const ended = jobs.filter(job => endOf(job) === 'Complete')
   const successes = ended.map(job => job.status?.completionTime ?? '').toSorted()
   const lastSuccessfulTime = [cron.status?.lastSuccessfulTime ?? '', ...successes].toSorted().at(-1)
   const references = active.map(job => ({

@@ -43,6 +43,7 @@ function pod(node: string, options: Partial<DaemonPod> = {}): DaemonPod {
   return {
     name: `d-${node}`,
     node,
+    isBound: true,
     isCurrent: true,
     isTerminating: false,
     isFailed: false,
@@ -66,6 +67,8 @@ describe('actions', () => {
     ['a node without a pod gets one', input(['a', 'b'], [pod('a')]), ['b'], []],
     ['a failed pod is removed, its successor comes after', input(['a'], [pod('a', { isFailed: true, ...down })]), [], ['d-a']],
     ['a pod on a node that no longer fits goes', input([], [pod('a')], { verdicts: new Map([['a', { shouldRun: false, shouldContinue: false }]]) }), [], ['d-a']],
+    ['a pod that waits for a node that is gone goes', input([], [pod('a', { isBound: false })]), [], ['d-a']],
+    ['a pod that was on a node that is gone is left to others', input([], [pod('a')]), [], []],
     ['of two the younger goes', input(['a'], [pod('a'), pod('a', { name: 'younger', createdMs: 5 })]), [], ['younger']],
     ['a terminating pod is waited for', input(['a'], [pod('a', { isTerminating: true })]), [], []],
     ['the update takes as many as may be down', input(['a', 'b', 'c'], ['a', 'b', 'c'].map(name => pod(name, old)), { maxUnavailable: 2 }), [], ['d-a', 'd-b']],

@@ -59,6 +59,8 @@ export function daemonVerdict(spec: PodSpec, node: Node, matchesNode: boolean): 
 export interface DaemonPod {
   readonly name: string
   readonly node: string
+  /** The scheduler has put it there; until then it is only meant for the node. */
+  readonly isBound: boolean
   readonly isCurrent: boolean
   readonly isTerminating: boolean
   readonly isFailed: boolean
@@ -102,7 +104,8 @@ function placement({ verdicts, pods, maxSurge }: DaemonInput): DaemonActions {
     else remove.push(...surplusOn(living, maxSurge))
   }
   for (const [node, there] of byNode) {
-    if (!verdicts.has(node)) remove.push(...there.filter(pod => !pod.isTerminating).map(pod => pod.name))
+    // Bound ones are for the collection of pods whose node is gone.
+    if (!verdicts.has(node)) remove.push(...there.filter(pod => !pod.isTerminating && !pod.isBound).map(pod => pod.name))
   }
   return { create, remove }
 }

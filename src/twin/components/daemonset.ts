@@ -132,6 +132,7 @@ function daemonPod(pod: Pod, { isCurrent, minReadySeconds, nowMs }: Reading): Da
   return {
     name: pod.metadata.name,
     node: nodeOf(pod),
+    isBound: Boolean(pod.spec.nodeName),
     isCurrent: isCurrent(pod),
     isTerminating: isTerminating(pod),
     isFailed: isFinished(pod),
@@ -189,13 +190,16 @@ function writeStatus(
   for (const [node, verdict] of verdicts) {
     const there = pods.filter(pod => pod.node === node && !pod.isFailed)
     const oldest = there.toSorted((a, b) => a.createdMs - b.createdMs)[0]
-    if (verdict.shouldRun) counts.desired++
+    // A pod that may stay is wanted where it is, though none would be made there now.
+    const isWanted = verdict.shouldRun || (verdict.shouldContinue && oldest !== undefined)
+    if (isWanted) counts.desired++
     else if (oldest !== undefined) counts.misscheduled++
-    if (!verdict.shouldRun || oldest === undefined) continue
+    if (!isWanted || oldest === undefined) continue
     counts.current++
-    if (there.some(pod => pod.isReady && !pod.isTerminating)) counts.ready++
-    if (there.some(pod => pod.isAvailable && !pod.isTerminating)) counts.available++
-    if (there.some(pod => pod.isCurrent && !pod.isTerminating)) counts.updated++
+    if (there.some(pod => pod.isReady)) counts.ready++
+    if (there.some(pod => pod.isAvailable)) counts.available++
+    // Of two that stand beside each other for a while the older one tells.
+    if (oldest.isCurrent) counts.updated++
   }
   const status = {
     ...set.status,
@@ -208,9 +212,10 @@ function writeStatus(
     numberUnavailable: counts.desired - counts.available,
     observedGeneration: set.metadata.generation ?? 0,
   }
-  const { numberAvailable, numberUnavailable, ...rest } = status
+  const { numberAvailable, numberUnavailable, updatedNumberScheduled, ...rest } = status
   const written = {
     ...rest,
+    ...(updatedNumberScheduled === 0 ? {} : { updatedNumberScheduled }),
     ...(numberAvailable === 0 ? {} : { numberAvailable }),
     ...(numberUnavailable === 0 ? {} : { numberUnavailable }),
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { TestClient } from '../twin-for-tests.ts'
 import { person, TestCluster, testNodes, testWorkload } from './cluster-for-tests.ts'
 
 async function withDeployment(): Promise<TestCluster> {
@@ -18,7 +19,10 @@ describe('deletion policies (case 30)', () => {
   test('Foreground: the Deployment stays until its set and pods are gone', async () => {
     await using cluster = await withDeployment()
     cluster.access.remove('deployments.apps', 'default', 'web', person, { propagationPolicy: 'Foreground' })
-    expect(cluster.get('deployments.apps', 'web')?.metadata).toMatchObject({ finalizers: ['foregroundDeletion'] })
+    expect(cluster.get('deployments.apps', 'web')?.metadata).toMatchObject({
+      finalizers: ['foregroundDeletion'],
+      deletionTimestamp: expect.any(String),
+    })
     const order: string[] = []
     for (const resource of ['deployments.apps', 'replicasets.apps', 'pods']) {
       cluster.access.subscribe(resource, ({ type }) => type === 'DELETED' && order.push(resource))
@@ -40,6 +44,7 @@ describe('deletion policies (case 30)', () => {
   test('Orphan: the set stays without an owner', async () => {
     await using cluster = await withDeployment()
     cluster.access.remove('deployments.apps', 'default', 'web', person, { propagationPolicy: 'Orphan' })
+    expect(cluster.get('deployments.apps', 'web')?.metadata.finalizers).toEqual(['orphan'])
     await cluster.settle()
     expect(left(cluster)).toEqual({ deployments: 0, sets: 1, pods: 2 })
     expect(cluster.list('replicasets.apps')[0]?.metadata.ownerReferences ?? []).toEqual([])
@@ -80,11 +85,14 @@ describe('namespaces', () => {
   test('a finalizer nobody removes holds it, and is named (case 31)', async () => {
     await using cluster = await TestCluster.start(testNodes(1))
     cluster.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } })
-    cluster.create('configmaps', {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: 'held', namespace: 'shop', finalizers: ['example.com/hold'] },
-    })
+    const widgets = 'widgets.example.com'
+    cluster.twin.load([
+      {
+        apiVersion: 'example.com/v1',
+        kind: 'Widget',
+        metadata: { name: 'held', namespace: 'shop', finalizers: ['example.com/hold'] },
+      },
+    ])
     await cluster.settle()
     cluster.access.remove('namespaces', undefined, 'shop', person)
     await cluster.settle()
@@ -94,14 +102,21 @@ describe('namespaces', () => {
       status: 'True',
       message,
     })
+    expect(cluster.get('namespaces', 'shop')?.status?.phase).toBe('Terminating')
+    expect(conditions.find(condition => condition.type === 'NamespaceContentRemaining')?.message).toBe(
+      'Some resources are remaining: widgets.example.com has 1 resource instances',
+    )
     const pod = {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name: 'p', namespace: 'shop' },
       spec: { containers: [{ name: 'a', image: 'i' }] },
     }
-    expect(() => cluster.create('pods', pod)).toThrow('because it is being terminated')
-    cluster.edit('configmaps', 'held', object => ({ ...object, metadata: { ...object.metadata, finalizers: [] } }), 'shop')
+    const client = new TestClient(cluster.twin.transport({ admin: true }))
+    const refused = await client.post('/api/v1/namespaces/shop/pods', pod)
+    expect(refused.body).toMatchObject({ code: 403, details: { causes: [{ reason: 'NamespaceTerminating' }] } })
+    const held = cluster.access.get(widgets, 'shop', 'held') ?? expect.fail('the widget is gone')
+    cluster.access.update(widgets, { ...held, metadata: { ...held.metadata, finalizers: [] } }, person)
     await cluster.settle()
     expect(cluster.access.get('namespaces', undefined, 'shop')).toBeUndefined()
     expect(cluster.failures).toEqual([])

@@ -51,7 +51,8 @@ export function setState(set: ReplicaSet): SetState {
   return {
     name: set.metadata.name,
     replicas: set.spec.replicas ?? 1,
-    available: statusCount(set, 'availableReplicas'),
+    // A set that was just told to shrink still counts pods that are about to go.
+    available: Math.min(statusCount(set, 'availableReplicas'), set.spec.replicas ?? 1),
     desiredReplicas: count(desiredAnnotation),
     maxReplicas: count(maxAnnotation),
     createdMs: Date.parse(set.metadata.creationTimestamp ?? '') || 0,
@@ -96,8 +97,15 @@ export function annotatedSet(deployment: Deployment, set: ReplicaSet, oldRevisio
   return isSame ? set : { ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, minReadySeconds } }
 }
 
-/** A set for the Deployment's template, of size 0; its name changes with the count of collisions. */
-export function newSet(deployment: Deployment, oldRevision: number, collisions: number): ReplicaSet {
+interface NewSet {
+  readonly oldRevision: number
+  /** The name changes with it. */
+  readonly collisions: number
+  readonly sizes: { readonly to: number; readonly desired: number; readonly max: number }
+}
+
+/** A set for the Deployment's template, at once of its first size. */
+export function newSet(deployment: Deployment, { oldRevision, collisions, sizes }: NewSet): ReplicaSet {
   const template = deployment.spec.template
   const hash = templateHash(templateText(template), collisions)
   const labels = { ...template.metadata?.labels, [templateHashLabel]: hash }
@@ -111,7 +119,7 @@ export function newSet(deployment: Deployment, oldRevision: number, collisions: 
       ownerReferences: [controllerReference(deployment)],
     },
     spec: {
-      replicas: 0,
+      replicas: sizes.to,
       minReadySeconds: deployment.spec.minReadySeconds ?? 0,
       selector: {
         ...deployment.spec.selector,
@@ -120,7 +128,7 @@ export function newSet(deployment: Deployment, oldRevision: number, collisions: 
       template: { ...template, metadata: { ...template.metadata, labels } },
     },
   }
-  return annotatedSet(deployment, set, oldRevision)
+  return resized(annotatedSet(deployment, set, oldRevision), sizes)
 }
 
 export function byAge(a: ReplicaSet, b: ReplicaSet): number {

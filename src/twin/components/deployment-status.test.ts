@@ -21,8 +21,8 @@ function deployment(
 function input(given: Deployment, counts: Partial<StatusInput> = {}): StatusInput {
   return {
     deployment: given,
-    all: { replicas: 13, ready: 8, available: 8, terminating: 0 },
-    current: { name: 'web-new', replicas: 5, ready: 0, available: 0, terminating: 0 },
+    all: { desired: 13, replicas: 13, ready: 8, available: 8, terminating: 0 },
+    current: { name: 'web-new', desired: 5, replicas: 5, ready: 0, available: 0, terminating: 0 },
     unavailable: 2,
     failure: undefined,
     collisionCount: undefined,
@@ -32,7 +32,7 @@ function input(given: Deployment, counts: Partial<StatusInput> = {}): StatusInpu
   }
 }
 
-const stuck = { replicas: 13, updatedReplicas: 5, readyReplicas: 8, availableReplicas: 8 }
+const stuck = { desired: 13, replicas: 13, updatedReplicas: 5, readyReplicas: 8, availableReplicas: 8 }
 const updated: DeploymentCondition = {
   type: 'Progressing',
   status: 'True',
@@ -67,7 +67,7 @@ describe('Progressing', () => {
   })
 
   test('all pods new and available: done', () => {
-    const all = { replicas: 10, ready: 10, available: 10, terminating: 1 }
+    const all = { desired: 10, replicas: 10, ready: 10, available: 10, terminating: 1 }
     const status = deploymentStatus(
       input(deployment(stuck, [updated]), { all, current: { name: 'web-new', ...all }, minorVersion: 35 }),
     )
@@ -77,7 +77,7 @@ describe('Progressing', () => {
 
   test('a finished rollout stays finished when a pod is lost', () => {
     const done: DeploymentCondition = { ...updated, reason: 'NewReplicaSetAvailable' }
-    const all = { replicas: 10, ready: 9, available: 9, terminating: 0 }
+    const all = { desired: 10, replicas: 10, ready: 9, available: 9, terminating: 0 }
     const status = deploymentStatus(
       input(deployment({}, [done]), { all, current: { name: 'web-new', ...all }, nowMs: startMs + 7_000_000 }),
     )
@@ -90,7 +90,7 @@ test.each([
   ['8 of 10 with 2 allowed to be missing', 8, 'True', 'MinimumReplicasAvailable'],
   ['7 of 10 with 2 allowed to be missing', 7, 'False', 'MinimumReplicasUnavailable'],
 ])('Available: %s', (_, available, status, reason) => {
-  const result = deploymentStatus(input(deployment(stuck), { all: { replicas: 13, ready: available, available, terminating: 0 } }))
+  const result = deploymentStatus(input(deployment(stuck), { all: { desired: 13, replicas: 13, ready: available, available, terminating: 0 } }))
   expect(find(result.conditions, 'Available')).toMatchObject({ status, reason })
 })
 

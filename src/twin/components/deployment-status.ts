@@ -8,6 +8,8 @@ export interface DeploymentCondition extends Condition {
 
 /** What the ReplicaSets of a Deployment say, summed up. */
 export interface SetCounts {
+  /** What the sets' specs ask for. */
+  readonly desired: number
   readonly replicas: number
   readonly ready: number
   readonly available: number
@@ -52,7 +54,7 @@ export function deploymentStatus(input: StatusInput): DeploymentStatus {
     updatedReplicas: current?.replicas ?? 0,
     readyReplicas: all.ready,
     availableReplicas: all.available,
-    unavailableReplicas: Math.max(0, all.replicas - all.available),
+    unavailableReplicas: Math.max(0, all.desired - all.available),
   }
   const nowText = timeText(nowMs)
   let conditions = setCondition(conditionsOf(deployment), availability(all.available >= desired - input.unavailable), nowText)

@@ -46,6 +46,12 @@ export function rollingStep(shape: RolloutShape, current: SetState, old: readonl
   return shrinkOldSets(total, desired - unavailable, current, old)
 }
 
+/** The size that a new set is made with: what fits beside the old ones; with Recreate there are none any more. */
+export function firstSize({ desired, surge }: RolloutShape, old: readonly SetState[], isRolling: boolean): number {
+  if (!isRolling) return desired
+  return Math.max(0, Math.min(desired, desired + surge - sum(old, set => set.replicas)))
+}
+
 /** Old sets first lose pods that are not available anyway, oldest set first, then as many as the available ones allow. */
 function shrinkOldSets(total: number, minAvailable: number, current: SetState, old: readonly SetState[]): readonly Sizing[] {
   const maxScaledDown = total - minAvailable - (current.replicas - current.available)

@@ -17,6 +17,7 @@ import {
 } from './deployment-sets.ts'
 import { conditionsOf, deploymentStatus, type SetCounts, setCondition, untilDeadlineMs } from './deployment-status.ts'
 import {
+  firstSize,
   isScalingEvent,
   type RolloutShape,
   recreateStep,
@@ -178,7 +179,9 @@ class Rollout {
     const { metadata } = this.#deployment
     if (revision === 0 || metadata.annotations?.[revisionAnnotation] === String(revision)) return
     const annotations = { ...metadata.annotations, [revisionAnnotation]: String(revision) }
-    this.#context.access.update('deployments.apps', { ...this.#deployment, metadata: { ...metadata, annotations } }, writer)
+    this.#context.access.update('deployments.apps', { ...this.#deployment, metadata: { ...metadata, annotations } }, writer, {
+      subresource: 'status',
+    })
     this.#reread()
   }
 
@@ -227,7 +230,11 @@ class Rollout {
   #makeSet(): void {
     const { access, view } = this.#context
     const collisions = this.#collisions()
-    const set = newSet(this.#deployment, this.#oldRevision(), collisions)
+    const { desired, surge } = this.#shape
+    const isRolling = this.#deployment.spec.strategy?.type !== 'Recreate'
+    const to = firstSize(this.#shape, this.#old().map(setState), isRolling)
+    const sizes = { to, desired, max: desired + surge }
+    const set = newSet(this.#deployment, { oldRevision: this.#oldRevision(), collisions, sizes })
     try {
       access.create('replicasets.apps', set, writer)
     } catch (error) {
@@ -239,6 +246,7 @@ class Rollout {
       access.update('deployments.apps', { ...this.#deployment, status }, writer, { subresource: 'status' })
       return
     }
+    if (to > 0) this.#tellScaled(set.metadata.name, 0, to)
     this.#findSets()
     this.#takeRevision()
     if (this.#hasDeadline()) this.#note('NewReplicaSetCreated', `Created new replica set "${set.metadata.name}"`)
@@ -250,16 +258,20 @@ class Rollout {
   }
 
   #apply(sizings: readonly Sizing[]): void {
-    const { access, events } = this.#context
+    const { access } = this.#context
     const { desired, surge } = this.#shape
     for (const { name, to } of sizings) {
       const set = this.#sets.find(candidate => candidate.metadata.name === name)
       if (set === undefined) continue
       const from = set.spec.replicas ?? 1
       access.update('replicasets.apps', resized(set, { to, desired, max: desired + surge }), writer)
-      const message = `Scaled ${to > from ? 'up' : 'down'} replica set ${name} from ${from} to ${to}`
-      events.record(this.#deployment, source, { type: 'Normal', reason: 'ScalingReplicaSet', message })
+      this.#tellScaled(name, from, to)
     }
+  }
+
+  #tellScaled(name: string, from: number, to: number): void {
+    const message = `Scaled ${to > from ? 'up' : 'down'} replica set ${name} from ${from} to ${to}`
+    this.#context.events.record(this.#deployment, source, { type: 'Normal', reason: 'ScalingReplicaSet', message })
   }
 
   #isComplete(): boolean {
@@ -337,10 +349,11 @@ class Rollout {
   }
 }
 
-const noPods: SetCounts = { replicas: 0, ready: 0, available: 0, terminating: 0 }
+const noPods: SetCounts = { desired: 0, replicas: 0, ready: 0, available: 0, terminating: 0 }
 
 function countsOf(set: ReplicaSet): SetCounts {
   return {
+    desired: set.spec.replicas ?? 1,
     replicas: statusCount(set, 'replicas'),
     ready: statusCount(set, 'readyReplicas'),
     available: statusCount(set, 'availableReplicas'),
@@ -350,6 +363,7 @@ function countsOf(set: ReplicaSet): SetCounts {
 
 function sum(a: SetCounts, b: SetCounts): SetCounts {
   return {
+    desired: a.desired + b.desired,
     replicas: a.replicas + b.replicas,
     ready: a.ready + b.ready,
     available: a.available + b.available,

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
-import { TestCluster, testNodes, testTemplate, testWorkload } from './cluster-for-tests.ts'
+import { describe, expect, test } from 'vitest'
+import type { KubeObject } from '#kube/objects.ts'
+import { person, TestCluster, testNodes, testTemplate, testWorkload } from './cluster-for-tests.ts'
 
 function budget(name: string, app: string, spec: Readonly<Record<string, unknown>>) {
   return {
@@ -26,16 +27,23 @@ test('status by percentage and by maxUnavailable (case 20)', async () => {
     observedGeneration: 1,
   })
   expect(status('third')).toMatchObject({ expectedPods: 5, desiredHealthy: 3, currentHealthy: 5, disruptionsAllowed: 2 })
-  // One pod that cannot start again leaves four healthy of five expected.
-  cluster.edit('nodes', 'n1', node => ({ ...node, spec: { ...node.spec, unschedulable: true } }))
+  // The quota keeps the lost pod from coming back: four exist of five expected.
+  const hard = { pods: '9' }
+  const metadata = { name: 'nine', namespace: 'default' }
+  cluster.access.create(
+    'resourcequotas',
+    { apiVersion: 'v1', kind: 'ResourceQuota', metadata, spec: { hard }, status: { hard } },
+    person,
+  )
+  await cluster.clock.advance(1_000)
   const lost = cluster.pods().find(pod => pod.metadata.labels?.['app'] === 'half')
   cluster.access.remove('pods', 'default', lost?.metadata.name ?? '', { manager: 'kubectl', user: 'u' })
-  await cluster.clock.advance(0)
+  await cluster.clock.advance(60_000)
+  expect(cluster.pods().filter(pod => pod.metadata.labels?.['app'] === 'half')).toHaveLength(4)
   expect(status('half')).toMatchObject({ expectedPods: 5, desiredHealthy: 3, currentHealthy: 4, disruptionsAllowed: 1 })
   expect(status('half')?.conditions).toMatchObject([
     { type: 'DisruptionAllowed', status: 'True', reason: 'SufficientPods', observedGeneration: 1 },
   ])
-  expect(cluster.failures).toEqual([])
 })
 
 test('pods of a controller without a scale: nothing may go, and the reason is told', async () => {
@@ -47,6 +55,63 @@ test('pods of a controller without a scale: nothing may go, and the reason is to
   expect(status).toMatchObject({ disruptionsAllowed: 0 })
   expect(status?.conditions?.[0]).toMatchObject({ status: 'False', reason: 'SyncFailed' })
   expect(cluster.list('events').map(event => event['reason'])).toContain('CalculateExpectedPodCountFailed')
+})
+
+describe('pods of a custom resource', () => {
+  const definition = (subresources: object): KubeObject => ({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'fleets.example.com' },
+    spec: {
+      group: 'example.com',
+      names: { plural: 'fleets', kind: 'Fleet' },
+      scope: 'Namespaced',
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          subresources,
+          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        },
+      ],
+    },
+  })
+  const scale = { scale: { specReplicasPath: '.spec.ships', statusReplicasPath: '.status.ships' } }
+  const fleet: KubeObject = {
+    apiVersion: 'example.com/v1',
+    kind: 'Fleet',
+    metadata: { name: 'f', namespace: 'default', uid: 'f1' },
+    spec: { ships: 4 },
+  }
+  const ship = (name: string, uid: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: 'default',
+      labels: { app: 'fleet' },
+      ownerReferences: [{ apiVersion: 'example.com/v1', kind: 'Fleet', name: 'f', uid, controller: true }],
+    },
+    spec: { containers: [{ name: 'main', image: 'i' }] },
+  })
+
+  test.each<[string, object, string, object]>([
+    [
+      'are expected as its scale says',
+      scale,
+      'f1',
+      { expectedPods: 4, desiredHealthy: 2, currentHealthy: 3, disruptionsAllowed: 1 },
+    ],
+    ['cannot be counted without a scale', { status: {} }, 'f1', { expectedPods: 0, disruptionsAllowed: 0 }],
+    ['cannot be counted where it is another of that name', scale, 'f0', { expectedPods: 0, disruptionsAllowed: 0 }],
+  ])('%s', async (_, subresources, uid, expected) => {
+    const ships = ['a', 'b', 'c'].map(name => ship(name, uid))
+    const objects = [...testNodes(2), definition(subresources), fleet, ...ships]
+    await using cluster = await TestCluster.start([...objects, budget('fleet', 'fleet', { minAvailable: '50%' })])
+    await cluster.settle()
+    expect(cluster.get('poddisruptionbudgets.policy', 'fleet')?.status).toMatchObject(expected)
+  })
 })
 
 test('an evicted pod is replaced elsewhere and the budget is whole again', async () => {

@@ -2,8 +2,11 @@
 
 import type { PodState } from '#cluster/cluster-state.ts'
 import { type BudgetStatus, budgetStatus } from '#cluster/disruption-budget.ts'
+import { selectorDump } from '#cluster/horizontal-autoscaler.ts'
 import { podRequests } from '#cluster/requests.ts'
 import type { Condition, OwnerReference, Pod, PodDisruptionBudget } from '#kube/objects.ts'
+import { readPath } from '../api/json-path.ts'
+import { itemsAt, textAt } from '../json-value.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
 import type { EventSource } from './event-recorder.ts'
 import type { KnownResource } from './kinds.ts'
@@ -59,10 +62,13 @@ function sync(context: ComponentContext, budget: PodDisruptionBudget): number | 
   const disrupted = liveDisruptions(budget, pods, nowMs)
   const { disruptedPods: _, ...kept } = budget.status ?? {}
   const asked: PodDisruptionBudget = { ...budget, status: { ...kept, disruptedPods: disrupted } }
-  const result = budgetStatus(asked, pods.map(podFacts), {
+  const counted = budgetStatus(asked, pods.map(podFacts), {
     nowMs,
     replicasOf: (controller, namespace) => replicasOf(context, controller, namespace),
   })
+  const result = counted.failure === undefined ? counted : { ...counted, failure: unscalable(context, pods) ?? counted.failure }
+  const counts = budget.spec.maxUnavailable !== undefined || typeof budget.spec.minAvailable === 'string'
+  if (counts && result.failure === undefined && pods.some(pod => controllerOf(pod) === undefined)) tellUnmanaged(context, budget)
   if (result.failure !== undefined) {
     events.record(budget, source, {
       type: 'Warning',
@@ -84,6 +90,23 @@ function sync(context: ComponentContext, budget: PodDisruptionBudget): number | 
   }
   const ends = Object.values(disrupted).map(text => Date.parse(text) + disruptedForMs - nowMs)
   return ends.length === 0 ? undefined : Math.max(1, Math.min(...ends))
+}
+
+/** Which resource of the pods' controllers cannot be asked for its scale. */
+function unscalable(context: ComponentContext, pods: readonly Pod[]): string | undefined {
+  for (const pod of pods) {
+    const { apiVersion = '', kind = '' } = controllerOf(pod) ?? {}
+    const resource = resourceOfKind(context, apiVersion, kind)
+    if (resource === undefined || scaledKinds.some(scaled => scaled === resource)) continue
+    if (customReplicasPath(context, resource, apiVersion) === undefined)
+      return `${resource} does not implement the scale subresource`
+  }
+  return undefined
+}
+
+function tellUnmanaged({ events }: ComponentContext, budget: PodDisruptionBudget): void {
+  const message = `Pods selected by this PodDisruptionBudget (selector: ${selectorDump(budget.spec.selector)}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`
+  events.record(budget, source, { type: 'Warning', reason: 'UnmanagedPods', message })
 }
 
 /** Entries of pods that are still there, not going yet, and not older than two minutes. */
@@ -113,7 +136,7 @@ function conditionsFor(budget: PodDisruptionBudget, result: BudgetStatus, nowTex
 }
 
 function replicasOf(
-  { view }: ComponentContext,
+  context: ComponentContext,
   controller: OwnerReference,
   namespace: string,
 ): { readonly key: string; readonly replicas: number } | undefined {
@@ -121,6 +144,7 @@ function replicasOf(
     key: `${kind}/${name}`,
     replicas: replicas ?? 1,
   })
+  const { view } = context
   const { kind, name, uid } = controller
   switch (kind) {
     case 'ReplicaSet': {
@@ -136,9 +160,38 @@ function replicasOf(
       return scaleOf(view.get('statefulsets.apps', namespace, name), uid, set => scale(kind, name, set.spec.replicas))
     case 'ReplicationController':
       return scaleOf(view.get('replicationcontrollers', namespace, name), uid, owner => scale(kind, name, owner.spec.replicas))
-    default:
-      return undefined
+    default: {
+      const replicas = customReplicas(context, controller, namespace)
+      return replicas === undefined ? undefined : { key: uid, replicas }
+    }
   }
+}
+
+function resourceOfKind({ resourceOf }: ComponentContext, apiVersion: string, kind: string): string | undefined {
+  const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : ''
+  return resourceOf?.(group, kind)
+}
+
+/** What the scale of a custom resource says; `undefined` where it has none or is another object by now. */
+function customReplicas(
+  context: ComponentContext,
+  { apiVersion, kind, name, uid }: OwnerReference,
+  namespace: string,
+): number | undefined {
+  const resource = resourceOfKind(context, apiVersion, kind)
+  const path = resource === undefined ? undefined : customReplicasPath(context, resource, apiVersion)
+  if (resource === undefined || path === undefined) return undefined
+  const object = context.access.get(resource, namespace, name)
+  if (object === undefined || object.metadata.uid !== uid) return undefined
+  const [replicas] = readPath(object, path)
+  return typeof replicas === 'number' ? replicas : undefined
+}
+
+/** Where a custom resource has its replicas; `undefined` for kinds without a definition or without a scale. */
+function customReplicasPath({ access }: ComponentContext, resource: string, apiVersion: string): string | undefined {
+  const definition = access.get('customresourcedefinitions.apiextensions.k8s.io', undefined, resource)
+  const version = itemsAt(definition, 'spec', 'versions').find(({ name }) => apiVersion.endsWith(`/${String(name)}`))
+  return textAt(version, 'subresources', 'scale', 'specReplicasPath')
 }
 
 function scaleOf<T extends { readonly metadata: { readonly uid?: string } }, R>(

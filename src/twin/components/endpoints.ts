@@ -24,7 +24,11 @@ export function startEndpointSlices(context: ComponentContext): void {
 }
 
 export function startEndpoints(context: ComponentContext): void {
-  followServices(context, 'endpoint', (service, pods) => syncEndpoints(context, service, pods))
+  const forget = ({ metadata }: EndpointService) => {
+    if (context.view.get('endpoints', metadata.namespace, metadata.name) !== undefined)
+      context.access.remove('endpoints', metadata.namespace, metadata.name, endpointsWriter)
+  }
+  followServices(context, 'endpoint', (service, pods) => syncEndpoints(context, service, pods), forget)
 }
 
 /** Calls `sync` for a service with a selector when it or one of its pods changes. */
@@ -32,6 +36,7 @@ function followServices(
   context: ComponentContext,
   name: string,
   sync: (service: EndpointService, pods: readonly Pod[]) => void,
+  forget?: (service: EndpointService) => void,
 ): void {
   const { view, loop } = context
   const queue = loop.queue(name, key => {
@@ -46,7 +51,11 @@ function followServices(
       if (!isNamespaceTerminating(error)) throw error
     }
   })
-  view.on('services', ({ type, object }) => (type === 'DELETED' ? queue.remove(keyOf(object)) : queue.add(keyOf(object))))
+  view.on('services', ({ type, object }) => {
+    if (type !== 'DELETED') return queue.add(keyOf(object))
+    queue.remove(keyOf(object))
+    forget?.(object)
+  })
   view.on('pods', ({ type, object, previous }) => {
     if (type === 'MODIFIED' && previous !== undefined && reachText(object) === reachText(previous)) return
     for (const service of view.list('services', object.metadata.namespace)) {
@@ -83,16 +92,21 @@ function syncSlices(context: ComponentContext, service: EndpointService, pods: r
   const groups = portGroups(service, pods)
   const wanted = groups.length === 0 ? [{ ports: [], endpoints: [] }] : groups.flatMap(inSlices)
   for (const [index, part] of wanted.entries()) {
+    // Go's empty slices: `null` on the wire.
+    const orNull = <T>(list: readonly T[]) => (list.length === 0 ? null : list)
     const content = {
       addressType: 'IPv4',
-      ports: part.ports.map(port => ({ ...port })),
-      endpoints: part.endpoints.map(endpoint => sliceEndpoint(endpoint, context)),
+      ports: orNull(part.ports.map(port => ({ ...port }))),
+      endpoints: orNull(part.endpoints.map(endpoint => sliceEndpoint(endpoint, context, service))),
     }
-    const labels = { ...service.metadata.labels, [managedLabel]: managedBy, [serviceLabel]: service.metadata.name }
+    const own = { [managedLabel]: managedBy, [serviceLabel]: service.metadata.name }
+    const labels = { ...service.metadata.labels, ...own, ...headlessLabel(service) }
     const slice = existing[index]
     if (slice === undefined) {
       const name = `${service.metadata.name}-${randomSuffix(5, random)}`
-      const metadata = { name, namespace: namespace ?? '', labels, ownerReferences: [controllerReference(service)] }
+      const generateName = `${service.metadata.name}-`
+      const ownerReferences = [controllerReference(service)]
+      const metadata = { name, generateName, namespace: namespace ?? '', labels, ownerReferences }
       access.create(slices, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata, ...content }, sliceWriter)
     } else if (
       canonicalText([slice['ports'] ?? [], slice['endpoints'] ?? []]) !== canonicalText([content.ports, content.endpoints])
@@ -114,17 +128,29 @@ function inSlices(group: PortGroup): readonly PortGroup[] {
 function sliceEndpoint(
   { pod, address, isReady, isServing, isTerminating }: ServiceEndpoint,
   { view }: ComponentContext,
+  service: EndpointService,
 ): Readonly<Record<string, unknown>> {
   const node = pod.spec.nodeName ? view.get('nodes', undefined, pod.spec.nodeName) : undefined
   const zone = node?.metadata.labels?.['topology.kubernetes.io/zone']
   return {
     addresses: [address],
     conditions: { ready: isReady, serving: isServing, terminating: isTerminating },
-    ...(pod.spec['hostname'] !== undefined && pod.spec['subdomain'] !== undefined ? { hostname: pod.spec['hostname'] } : {}),
+    ...hostnameIn(pod, service),
     targetRef: targetRef(pod),
     ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
     ...(zone === undefined ? {} : { zone }),
   }
+}
+
+/** A pod has a name of its own under the service that its subdomain names. */
+function hostnameIn(pod: Pod, service: EndpointService): { readonly hostname?: string } {
+  const { hostname, subdomain } = pod.spec
+  if (typeof hostname !== 'string' || hostname === '' || subdomain !== service.metadata.name) return {}
+  return { hostname }
+}
+
+function headlessLabel({ spec }: EndpointService): Readonly<Record<string, string>> {
+  return spec?.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {}
 }
 
 function targetRef(pod: Pod): Readonly<Record<string, string>> {
@@ -137,7 +163,7 @@ function syncEndpoints({ access, view }: ComponentContext, service: EndpointServ
   const groups = portGroups(service, pods)
   const total = groups.reduce((sum, group) => sum + group.endpoints.length, 0)
   const subsets = groups
-    .map(group => subset({ ...group, endpoints: group.endpoints.slice(0, endpointsLimit) }))
+    .map(group => subset(service, { ...group, endpoints: group.endpoints.slice(0, endpointsLimit) }))
     .filter(part => part !== undefined)
   const before = view.get('endpoints', namespace, name)
   const annotations = total > endpointsLimit ? { 'endpoints.kubernetes.io/over-capacity': 'truncated' } : undefined
@@ -145,7 +171,11 @@ function syncEndpoints({ access, view }: ComponentContext, service: EndpointServ
     ...before?.metadata,
     name,
     namespace: namespace ?? '',
-    labels: { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' },
+    labels: {
+      ...service.metadata.labels,
+      'endpoints.kubernetes.io/managed-by': 'endpoint-controller',
+      ...headlessLabel(service),
+    },
     ...(annotations === undefined ? {} : { annotations }),
   }
   const object: KubeObject = { apiVersion: 'v1', kind: 'Endpoints', metadata, ...(subsets.length === 0 ? {} : { subsets }) }
@@ -154,10 +184,11 @@ function syncEndpoints({ access, view }: ComponentContext, service: EndpointServ
 }
 
 /** Terminating pods are in no Endpoints; others are among the addresses when ready, else among those that are not. */
-function subset({ ports, endpoints }: PortGroup): Readonly<Record<string, unknown>> | undefined {
+function subset(service: EndpointService, { ports, endpoints }: PortGroup): Readonly<Record<string, unknown>> | undefined {
   const standing = endpoints.filter(endpoint => !endpoint.isTerminating)
   const address = ({ pod, address: ip }: ServiceEndpoint) => ({
     ip,
+    ...hostnameIn(pod, service),
     ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
     targetRef: targetRef(pod),
   })
@@ -167,6 +198,6 @@ function subset({ ports, endpoints }: PortGroup): Readonly<Record<string, unknow
   return {
     ...(ready.length === 0 ? {} : { addresses: ready }),
     ...(notReady.length === 0 ? {} : { notReadyAddresses: notReady }),
-    ports: ports.map(({ name, ...port }) => (name === '' ? port : { name, ...port })),
+    ...(ports.length === 0 ? {} : { ports: ports.map(({ name, ...port }) => (name === '' ? port : { name, ...port })) }),
   }
 }

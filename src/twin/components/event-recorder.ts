@@ -24,6 +24,24 @@ export interface EventSource {
 /** Above this many remembered events the oldest are forgotten: repeats of those are written anew. */
 const rememberedEvents = 4096
 
+/** From this many different messages of one reason about one object on, the further ones are counted in one combined event. */
+const similarEvents = 10
+const similarForMs = 600_000
+/** A source says this much about one object, and then one thing more every five minutes. */
+const eventBurst = 25
+const eventRefillMs = 300_000
+const combinedPrefix = '(combined from similar events): '
+
+interface Similar {
+  readonly messages: Set<string>
+  lastMs: number
+}
+
+interface Bucket {
+  tokens: number
+  atMs: number
+}
+
 /** Which components write events: all, the scheduler alone, or none. */
 export type EventMode = 'full' | 'scheduling' | 'off'
 
@@ -33,6 +51,8 @@ export class EventRecorder {
   readonly #random: Random
   readonly #mode: EventMode
   readonly #remembered = new Map<string, { readonly namespace: string; readonly name: string }>()
+  readonly #similar = new Map<string, Similar>()
+  readonly #buckets = new Map<string, Bucket>()
 
   constructor(access: ClusterAccess, options: { readonly clock: Clock; readonly random: Random; readonly mode: EventMode }) {
     const { clock, random, mode } = options
@@ -46,12 +66,42 @@ export class EventRecorder {
   record(subject: KubeObject, source: EventSource, text: EventText): void {
     if (this.#mode === 'off' || (this.#mode === 'scheduling' && source.component !== 'default-scheduler')) return
     try {
-      const sameness = JSON.stringify([source.component, source.host, subject.metadata.uid, text])
-      if (!this.#countUp(sameness, source.writer)) this.#write(sameness, subject, source, text)
+      // The scheduler's newer form of events knows neither combining nor a limit.
+      const said = text.action === undefined ? this.#combined(subject, source, text) : text
+      const about = [source.component, source.host, subject.metadata.uid]
+      const isCombined = said !== text
+      const sameness = JSON.stringify([...about, isCombined ? { ...text, message: combinedPrefix } : text])
+      if (text.action === undefined && !this.#mayTell(JSON.stringify(about))) return
+      if (!this.#countUp(sameness, source.writer, said.message)) this.#write(sameness, subject, source, said)
     } catch (error) {
       // An event is a courtesy: a namespace that is going, a quota or a full store must not stop the work it tells of.
       if (!(error instanceof StatusError)) throw error
     }
+  }
+
+  #combined(subject: KubeObject, source: EventSource, text: EventText): EventText {
+    const key = JSON.stringify([source.component, source.host, subject.metadata.uid, text.type, text.reason])
+    const now = this.#clock.now()
+    const known = this.#similar.get(key)
+    const similar =
+      known === undefined || now - known.lastMs > similarForMs ? { messages: new Set<string>(), lastMs: now } : known
+    similar.lastMs = now
+    similar.messages.add(text.message)
+    remember(this.#similar, key, similar)
+    if (similar.messages.size < similarEvents) return text
+    similar.messages.delete(text.message)
+    return { ...text, message: `${combinedPrefix}${text.message}` }
+  }
+
+  #mayTell(key: string): boolean {
+    const now = this.#clock.now()
+    const bucket = this.#buckets.get(key) ?? { tokens: eventBurst, atMs: now }
+    bucket.tokens = Math.min(eventBurst, bucket.tokens + (now - bucket.atMs) / eventRefillMs)
+    bucket.atMs = now
+    remember(this.#buckets, key, bucket)
+    if (bucket.tokens < 1) return false
+    bucket.tokens--
+    return true
   }
 
   #write(sameness: string, subject: KubeObject, source: EventSource, text: EventText): void {
@@ -75,10 +125,7 @@ export class EventRecorder {
       ...this.#form(source, text),
     }
     this.#access.create('events', event, source.writer)
-    this.#remembered.set(sameness, { namespace, name })
-    if (this.#remembered.size <= rememberedEvents) return
-    const oldest = this.#remembered.keys().next().value
-    if (oldest !== undefined) this.#remembered.delete(oldest)
+    remember(this.#remembered, sameness, { namespace, name })
   }
 
   #form(source: EventSource, text: EventText): Readonly<Record<string, unknown>> {
@@ -96,7 +143,7 @@ export class EventRecorder {
     }
   }
 
-  #countUp(sameness: string, writer: Writer): boolean {
+  #countUp(sameness: string, writer: Writer, message: string): boolean {
     const known = this.#remembered.get(sameness)
     if (known === undefined) return false
     const event = this.#access.get('events', known.namespace, known.name)
@@ -113,11 +160,20 @@ export class EventRecorder {
       return true
     }
     const count = typeof event['count'] === 'number' ? event['count'] : 1
-    this.#access.update('events', { ...event, count: count + 1, lastTimestamp: timeText(now) }, writer)
+    this.#access.update('events', { ...event, message, count: count + 1, lastTimestamp: timeText(now) }, writer)
     return true
   }
 
   #suffix(): string {
     return Array.from({ length: 16 }, () => Math.floor(this.#random() * 16).toString(16)).join('')
   }
+}
+
+/** Puts the entry last; the one that was longest not asked for is forgotten when there are too many. */
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key)
+  map.set(key, value)
+  if (map.size <= rememberedEvents) return
+  const oldest = map.keys().next().value
+  if (oldest !== undefined) map.delete(oldest)
 }

@@ -33,7 +33,10 @@ class GarbageCollector {
       const uid = object.metadata.uid ?? ''
       if (type === 'DELETED') this.#forget(uid)
       else {
+        const before = this.#graph.get(uid)
         this.#graph.put(resource, object)
+        // An owner that waits may be free now of a dependent that let it go.
+        for (const owner of before?.owners ?? []) if (isWaiting(this.#graph.get(owner.uid))) this.#queue.add(owner.uid)
         if (!needsLook(object, previous)) return
         if (this.#isStarted) this.#queue.add(uid)
         else waiting.push(uid)
@@ -68,11 +71,13 @@ class GarbageCollector {
     for (const reference of entry.owners) {
       const owner = this.#graph.get(reference.uid)
       if (owner === undefined && !this.#absentOwners.has(reference.uid)) gone.push(reference)
-      else if (isWaiting(owner) && reference.blockOwnerDeletion === true) waiting.push(reference)
-      else {
-        solid.push(reference)
-        if (owner?.namespace !== undefined && owner.namespace !== entry.namespace) this.#warnOfNamespace(entry, reference)
-      }
+      else if (owner?.namespace !== undefined && owner.namespace !== entry.namespace) {
+        this.#warnOfNamespace(entry, reference)
+        // Looked for in the dependent's own namespace it is not there; what has no namespace cannot be looked for, and stays.
+        if (entry.namespace === undefined) solid.push(reference)
+        else gone.push(reference)
+      } else if (isWaiting(owner)) waiting.push(reference)
+      else solid.push(reference)
     }
     if (gone.length === 0 && waiting.length === 0) return
     if (solid.length > 0)
@@ -92,12 +97,13 @@ class GarbageCollector {
 
   /** Foreground: dependents that block go first, then the owner loses its finalizer. */
   #deleteDependentsFirst(uid: string, entry: GraphEntry): void {
-    const blocking = this.#graph.dependentsOf(uid).filter(dependent => {
+    const dependents = this.#graph.dependentsOf(uid)
+    const blocking = dependents.filter(dependent => {
       const references = this.#graph.get(dependent)?.owners ?? []
       return references.some(reference => reference.uid === uid && reference.blockOwnerDeletion === true)
     })
     if (blocking.length === 0) this.#dropFinalizer(uid, entry, foreground)
-    for (const dependent of blocking) this.#queue.add(dependent)
+    for (const dependent of dependents) this.#queue.add(dependent)
   }
 
   #orphanDependents(uid: string, entry: GraphEntry): void {

@@ -20,10 +20,10 @@ export class ImagePulls {
     return node.status?.images?.some(entry => entry.names?.includes(image)) === true
   }
 
-  /** Queues a pull that begins when those before it have ended. */
-  begin(node: Node, image: string, nodes: Iterable<Node>, nowMs: number): Pull {
+  /** Queues a pull that begins when those before it have ended; it takes `factor` times as long as the node's bandwidth has it. */
+  begin(node: Node, image: string, nodes: Iterable<Node>, { nowMs, factor }: { nowMs: number; factor: number }): Pull {
     const bytes = imageBytes(image, nodes)
-    const transferMs = Math.max(50, Math.round((bytes / pullBandwidth(node)) * 1000))
+    const transferMs = Math.max(50, Math.round((bytes / pullBandwidth(node)) * 1000 * factor))
     const endMs = Math.max(nowMs, this.#busyUntilMs.get(node.metadata.name) ?? 0) + transferMs
     this.#busyUntilMs.set(node.metadata.name, endMs)
     return { totalMs: endMs - nowMs, transferMs, bytes }

@@ -1,26 +1,17 @@
 // Jobs: pods run to completion, counted once each by their finalizer, with back-off after failures; finished ones expire.
-import type { Condition, Pod } from '#kube/objects.ts'
+import type { Condition, Pod, PodTemplateSpec } from '#kube/objects.ts'
 import { isConflict, isNotFound } from '#kube/status.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
 import type { EventSource } from './event-recorder.ts'
-import {
-  indexAnnotation,
-  indexOf,
-  indexText,
-  isIndexed,
-  type JobCounts,
-  type JobEnd,
-  jobBackOffMs,
-  jobDecision,
-  parseIndexes,
-  podVerdict,
-} from './job-step.ts'
+import { indexAnnotation, indexText, type JobCounts, type JobEnd, jobBackOffMs, jobDecision } from './job-step.ts'
+import { indexFailuresAnnotation, type JobTally, jobTally, terminatingPods, trackingFinalizer } from './job-tally.ts'
 import type { Job } from './kinds.ts'
 import { claimPods } from './pod-claims.ts'
 import {
   conditionOf,
   controllerOf,
   isActive,
+  isFinished,
   isReady,
   isTerminating,
   keyOf,
@@ -35,7 +26,6 @@ import { createInBatches, isNamespaceTerminating } from './slow-start.ts'
 
 const writer = controllerWriter('job-controller')
 const source: EventSource = { component: 'job-controller', writer }
-const trackingFinalizer = 'batch.kubernetes.io/job-tracking'
 const ownManager = 'kubernetes.io/job-controller'
 
 /** What is remembered of a job between runs: failures since its last success, and when the last one was. */
@@ -62,23 +52,27 @@ export function startJobs(context: ComponentContext): void {
     else {
       failures.delete(object.metadata.uid ?? '')
       queue.remove(keyOf(object))
+      for (const pod of view.podsOf(object.metadata.uid ?? '')) orphans.add(keyOf(pod))
     }
   })
   view.on('pods', ({ type, object }) => {
     const owner = controllerOf(object)
     if (owner?.kind === 'Job') queue.add(`${object.metadata.namespace}/${owner.name}`)
     // A pod whose job is gone must not be held by its finalizer.
+    // Also one that was let go of.
     if (
       type !== 'DELETED' &&
-      isTerminating(object) &&
-      view.get('jobs.batch', object.metadata.namespace, owner?.name ?? '')?.metadata.uid !== owner?.uid
+      object.metadata.finalizers?.includes(trackingFinalizer) === true &&
+      (owner === undefined || view.get('jobs.batch', object.metadata.namespace, owner.name)?.metadata.uid !== owner.uid)
     )
       orphans.add(keyOf(object))
   })
   const orphans = loop.queue('jobs.batch orphans', key => {
     const { namespace, name } = splitKey(key)
     const pod = view.get('pods', namespace, name)
-    if (pod !== undefined) dropFinalizer(context, pod)
+    const owner = pod === undefined ? undefined : controllerOf(pod)
+    const job = owner?.kind === 'Job' ? view.get('jobs.batch', namespace, owner.name) : undefined
+    if (pod !== undefined && (owner === undefined || job?.metadata.uid !== owner.uid)) dropFinalizer(context, pod)
   })
   for (const job of view.list('jobs.batch')) queue.add(keyOf(job))
 }
@@ -89,69 +83,97 @@ async function reconcile(context: ComponentContext, job: Job, failures: Failures
   const pods = claimPods(context, { owner: job, selector: selectorFor(job.spec.selector), writer })
   if (isFinishedJob(job) || isTerminating(job)) {
     for (const pod of pods) if (!isActive(pod)) dropFinalizer(context, pod)
+    if (isTerminating(job) && !isFinishedJob(job)) tellOfPods(context, job)
     return undefined
   }
-  const { counts, failJob } = count(context, job, pods, failures)
+  const known = knownEnd(job)
+  const tally = jobTally(job, pods, known === undefined ? undefined : known.kind === 'complete' ? 'success' : 'failure')
+  const now = clock.now()
+  remember(failures, tally, now)
+  for (const pod of tally.released) dropFinalizer(context, pod)
   const active = pods.filter(pod => isActive(pod))
-  const decision = jobDecision({ job, counts, active, failJob, nowMs: clock.now() })
-  for (const name of decision.remove)
-    removePod(
-      context,
-      job,
-      active.find(pod => pod.metadata.name === name),
-    )
-  const backOffMs = failures.lastMs + jobBackOffMs(failures.count) - clock.now()
-  const mayCreate = decision.create > 0 && backOffMs <= 0
-  writeStatus(context, job, {
-    counts,
-    active: active.length - decision.remove.length,
-    ready: active.filter(isReady).length,
-    end: decision.end,
+  const notBefore = new Map([...tally.retries].map(([index, { count, lastMs }]) => [index, lastMs + jobBackOffMs(count)]))
+  const decision = jobDecision({
+    job,
+    counts: tally.counts,
+    active,
+    failJob: tally.failJob,
+    end: known,
+    held: replacesEndedOnly(job) ? pods.filter(pod => isTerminating(pod) && !isFinished(pod)) : [],
+    notBefore,
+    nowMs: now,
   })
-  if (mayCreate) await createPods(context, job, decision.create, decision.indexes)
-  if (decision.create > 0 && !mayCreate) return backOffMs
+  for (const name of decision.remove) {
+    const pod = active.find(candidate => candidate.metadata.name === name)
+    // Pods of a job that has failed count as failed; those that are too many just go.
+    if (pod !== undefined && decision.end === undefined) dropFinalizer(context, pod)
+    removePod(context, job, pod)
+  }
+  const isPerIndex = job.spec.backoffLimitPerIndex !== undefined
+  const backOffMs = isPerIndex ? 0 : failures.lastMs + jobBackOffMs(failures.count) - now
+  const mayCreate = decision.create > 0 && backOffMs <= 0
+  const left = context.view.podsOf(job.metadata.uid ?? '')
+  const standing = left.filter(isActive)
+  writeStatus(context, job, {
+    counts: tally.counts,
+    active: standing.length,
+    ready: standing.filter(isReady).length,
+    terminating: terminatingPods(left),
+    end: decision.end,
+    isOver: left.every(isFinished),
+  })
+  if (mayCreate) await createPods(context, job, { ...decision, failuresOf: index => tally.retries.get(index)?.count ?? 0 })
+  if (decision.end !== undefined) return undefined
+  const waits = [...notBefore.values()].filter(at => at > now).map(at => at - now)
+  if (decision.create > 0 && !mayCreate) waits.push(backOffMs)
   const { activeDeadlineSeconds } = job.spec
-  const startedMs = Date.parse(job.status?.startTime ?? timeText(clock.now()))
-  return activeDeadlineSeconds === undefined || decision.end !== undefined
-    ? undefined
-    : Math.max(1, startedMs + activeDeadlineSeconds * 1000 - clock.now())
+  if (activeDeadlineSeconds !== undefined && job.spec.suspend !== true) {
+    const startedMs = Date.parse(job.status?.startTime ?? timeText(now))
+    waits.push(startedMs + activeDeadlineSeconds * 1000 - now)
+  }
+  return waits.length === 0 ? undefined : Math.max(1, Math.min(...waits))
+}
+
+/** A job that is being deleted makes no more pods, but says what has become of those it has. */
+function tellOfPods({ access, view }: ComponentContext, job: Job): void {
+  const left = view.podsOf(job.metadata.uid ?? '')
+  const { active: _, ...before } = job.status ?? {}
+  const active = left.filter(isActive).length
+  const status = {
+    ...before,
+    ...withoutZeros({ active }),
+    ready: left.filter(pod => isActive(pod) && isReady(pod)).length,
+    terminating: terminatingPods(left),
+  }
+  if (canonicalText(status) === canonicalText(job.status)) return
+  access.update('jobs.batch', { ...job, status }, writer, { subresource: 'status' })
+}
+
+/** Upstream waits for the pod's end before it replaces it. */
+function replacesEndedOnly(job: Job): boolean {
+  return job.spec.podReplacementPolicy === 'Failed' || job.spec.podFailurePolicy !== undefined
+}
+
+function remember(failures: Failures, { newSucceeded, newFailed }: JobTally, nowMs: number): void {
+  if (newSucceeded > 0) failures.count = 0
+  if (newFailed === 0) return
+  failures.count += newFailed
+  failures.lastMs = nowMs
+}
+
+/** How the job said that it is going to end. */
+function knownEnd(job: Job): JobEnd | undefined {
+  const isTold = ({ type, status }: Condition) => status === 'True' && (type === 'FailureTarget' || type === 'SuccessCriteriaMet')
+  const told = job.status?.conditions?.find(isTold)
+  if (told === undefined) return undefined
+  const { type, reason = '', message = '' } = told
+  return { kind: type === 'SuccessCriteriaMet' ? 'complete' : 'failed', reason, message }
 }
 
 function isFinishedJob(job: Job): boolean {
   return (job.status?.conditions ?? []).some(
     condition => (condition.type === 'Complete' || condition.type === 'Failed') && condition.status === 'True',
   )
-}
-
-/** Counts each ended pod once: the one that still has the finalizer is new, and loses it. */
-function count(
-  context: ComponentContext,
-  job: Job,
-  pods: readonly Pod[],
-  failures: Failures,
-): { readonly counts: JobCounts; readonly failJob: string | undefined } {
-  let succeeded = job.status?.succeeded ?? 0
-  let failed = job.status?.failed ?? 0
-  let failJob: string | undefined
-  const completedIndexes = new Set(parseIndexes(job.status?.completedIndexes))
-  for (const pod of pods) {
-    if (!pod.metadata.finalizers?.includes(trackingFinalizer)) continue
-    const verdict = podVerdict(job, pod)
-    if (verdict.kind === 'running') continue
-    if (verdict.kind === 'succeeded') {
-      const index = indexOf(pod)
-      if (!isIndexed(job) || !completedIndexes.has(index)) succeeded++
-      if (isIndexed(job) && index >= 0) completedIndexes.add(index)
-      failures.count = 0
-    } else {
-      failJob ??= verdict.failJob
-      if (verdict.counts) failed++
-      failures.count++
-      failures.lastMs = context.clock.now()
-    }
-    dropFinalizer(context, pod)
-  }
-  return { counts: { succeeded, failed, completedIndexes }, failJob }
 }
 
 function dropFinalizer({ access }: ComponentContext, pod: Pod): void {
@@ -170,21 +192,28 @@ function removePod({ access, events }: ComponentContext, job: Job, pod: Pod | un
   events.record(job, source, { type: 'Normal', reason: 'SuccessfulDelete', message: `Deleted pod: ${pod.metadata.name}` })
 }
 
+interface NewPods {
+  readonly create: number
+  readonly indexes: readonly number[]
+  readonly failuresOf: (index: number) => number
+}
+
 async function createPods(
   { access, events }: ComponentContext,
   job: Job,
-  count: number,
-  indexes: readonly number[],
+  { create, indexes, failuresOf }: NewPods,
 ): Promise<void> {
-  const { error } = await createInBatches(count, async at => {
+  const isPerIndex = job.spec.backoffLimitPerIndex !== undefined
+  const { error } = await createInBatches(create, async at => {
     const index = indexes[at]
     const indexed = index === undefined ? {} : { [indexAnnotation]: String(index) }
-    const pod = podFromTemplate(job.spec.template, {
+    const counted = index === undefined || !isPerIndex ? {} : { [indexFailuresAnnotation]: String(failuresOf(index)) }
+    const pod = podFromTemplate(index === undefined ? job.spec.template : indexedTemplate(job, index), {
       generateName: index === undefined ? `${job.metadata.name}-` : `${job.metadata.name}-${index}-`,
       namespace: job.metadata.namespace ?? '',
       owner: controllerReference(job),
       labels: indexed,
-      annotations: indexed,
+      annotations: { ...indexed, ...counted },
       finalizers: [trackingFinalizer],
     })
     const made = await access.createAdmitted('pods', pod, writer)
@@ -195,50 +224,82 @@ async function createPods(
   throw error
 }
 
+/** Pods of an index have a name of their own, and are told their index. */
+function indexedTemplate(job: Job, index: number): PodTemplateSpec {
+  const { template } = job.spec
+  const { containers, initContainers } = template.spec
+  const variable = {
+    name: 'JOB_COMPLETION_INDEX',
+    valueFrom: { fieldRef: { fieldPath: `metadata.labels['${indexAnnotation}']` } },
+  }
+  const told = (list: PodTemplateSpec['spec']['containers']) =>
+    list.map(container => {
+      const env = Array.isArray(container['env']) ? (container['env'] as readonly { readonly name?: string }[]) : []
+      return env.some(({ name }) => name === variable.name) ? container : { ...container, env: [...env, variable] }
+    })
+  const spec = {
+    ...template.spec,
+    hostname: `${job.metadata.name}-${index}`,
+    containers: told(containers),
+    ...(initContainers === undefined ? {} : { initContainers: told(initContainers) }),
+  }
+  return { ...template, spec }
+}
+
 interface Outcome {
   readonly counts: JobCounts
   readonly active: number
   readonly ready: number
+  readonly terminating: number
   readonly end: JobEnd | undefined
+  /** Every pod has ended, or is gone. */
+  readonly isOver: boolean
 }
 
-function writeStatus(context: ComponentContext, before: Job, { counts, active, ready, end }: Outcome): void {
+function writeStatus(context: ComponentContext, before: Job, outcome: Outcome): void {
+  const { counts, active, ready, terminating, end } = outcome
   const { access, view, clock, events } = context
   const job = view.get('jobs.batch', before.metadata.namespace, before.metadata.name)
   if (job === undefined || job.metadata.uid !== before.metadata.uid) return
   const nowText = timeText(clock.now())
   let conditions = job.status?.conditions ?? []
-  const suspended = suspension(job, conditions)
+  const suspended = end === undefined ? suspension(job, conditions) : undefined
+  const isChanged = suspended !== undefined && conditionOf(conditions, 'Suspended')?.status !== suspended.status
   if (suspended !== undefined) conditions = withCondition(conditions, suspended, nowText)
-  // Pods that were told to end come first; then the job says that it is over.
-  if (end !== undefined && active === 0)
-    for (const condition of endConditions(end)) conditions = withCondition(conditions, { ...condition }, nowText)
-  const isOver = conditions.some(condition => condition.type === 'Complete' || condition.type === 'Failed')
+  // First how it is going to end; that it has ended when no pod is left that runs.
+  const isOver = end !== undefined && outcome.isOver
+  if (end !== undefined)
+    for (const condition of endConditions(end, isOver)) conditions = withCondition(conditions, condition, nowText)
+  const isResumed = isChanged && suspended.status === 'False'
+  const startTime = isResumed ? nowText : (job.status?.startTime ?? nowText)
   const status = {
-    ...(job.spec.suspend === true ? {} : { startTime: job.status?.startTime ?? nowText }),
+    ...(job.spec.suspend === true ? {} : { startTime }),
     ...withoutZeros({ active, succeeded: counts.succeeded, failed: counts.failed }),
-    ready: end === undefined ? ready : 0,
-    terminating: 0,
+    ready,
+    terminating,
     uncountedTerminatedPods: {},
-    ...(isIndexed(job) ? { completedIndexes: indexText(counts.completedIndexes) } : {}),
+    ...(counts.completedIndexes.size > 0 ? { completedIndexes: indexText(counts.completedIndexes) } : {}),
+    ...(job.spec.backoffLimitPerIndex === undefined ? {} : { failedIndexes: indexText(counts.failedIndexes ?? new Set()) }),
     ...(conditions.length === 0 ? {} : { conditions }),
     ...(isOver && end?.kind === 'complete' ? { completionTime: nowText } : {}),
   }
   if (canonicalText(status) === canonicalText(job.status)) return
   access.update('jobs.batch', { ...job, status }, writer, { subresource: 'status' })
-  if (isOver && end !== undefined) {
-    const text =
-      end.kind === 'complete'
-        ? { type: 'Normal', reason: 'Completed', message: 'Job completed' }
-        : { type: 'Warning', reason: end.reason, message: end.message }
-    events.record(job, source, text.type === 'Normal' ? { ...text, type: 'Normal' } : { ...text, type: 'Warning' })
+  if (isChanged) {
+    const isSuspended = suspended.status === 'True'
+    const message = isSuspended ? 'Job suspended' : 'Job resumed'
+    events.record(job, source, { type: 'Normal', reason: isSuspended ? 'Suspended' : 'Resumed', message })
   }
+  if (!isOver || end === undefined) return
+  if (end.kind === 'complete') events.record(job, source, { type: 'Normal', reason: 'Completed', message: 'Job completed' })
+  else events.record(job, source, { type: 'Warning', reason: end.reason, message: end.message })
 }
 
-function endConditions(end: JobEnd): readonly Condition[] {
+function endConditions(end: JobEnd, isOver: boolean): readonly Condition[] {
   const { reason, message } = end
-  const types = end.kind === 'complete' ? ['SuccessCriteriaMet', 'Complete'] : ['FailureTarget', 'Failed']
-  return types.map(type => ({ type, status: 'True', reason, message }))
+  const [first, last] = end.kind === 'complete' ? ['SuccessCriteriaMet', 'Complete'] : ['FailureTarget', 'Failed']
+  const types = isOver ? [first, last] : [first]
+  return types.map(type => ({ type: type ?? '', status: 'True', reason, message }))
 }
 
 function suspension(job: Job, conditions: readonly Condition[]): Condition | undefined {

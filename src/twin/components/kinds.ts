@@ -59,6 +59,9 @@ export interface JobSpec {
   readonly completions?: number
   readonly completionMode?: 'NonIndexed' | 'Indexed'
   readonly backoffLimit?: number
+  readonly backoffLimitPerIndex?: number
+  readonly maxFailedIndexes?: number
+  readonly successPolicy?: { readonly rules: readonly { readonly succeededIndexes?: string; readonly succeededCount?: number }[] }
   readonly activeDeadlineSeconds?: number
   readonly ttlSecondsAfterFinished?: number
   readonly suspend?: boolean

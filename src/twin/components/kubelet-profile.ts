@@ -10,9 +10,12 @@ const twinAnnotation = {
   readyAfter: 'ballast.dev/twin-ready-after',
   runFor: 'ballast.dev/twin-run-for',
   exitCode: 'ballast.dev/twin-exit-code',
+  restartAfter: 'ballast.dev/twin-restart-after',
   fail: 'ballast.dev/twin-fail',
   ignoreSigterm: 'ballast.dev/twin-ignore-sigterm',
   pullBandwidth: 'ballast.dev/twin-pull-bandwidth',
+  /** kwok's word for `runFor`. */
+  completeAfter: 'pod-complete.stage.kwok.x-k8s.io/delay',
 } as const
 
 const defaultBandwidth = 50 * 1024 * 1024
@@ -95,7 +98,7 @@ function probeMs(container: Container, name: 'startupProbe' | 'readinessProbe'):
 
 /** Milliseconds that the pod's containers run before they exit by themselves; `undefined`: for ever. */
 export function runForMs(pod: Pod): number | undefined {
-  const given = durationAnnotation(pod, twinAnnotation.runFor)
+  const given = durationAnnotation(pod, twinAnnotation.runFor) ?? durationAnnotation(pod, twinAnnotation.completeAfter)
   if (given !== undefined) return given
   const fail = failureOf(pod)
   if (fail === 'CrashLoopBackOff' || fail === 'OOMKilled' || fail === 'Error') return 1000
@@ -126,6 +129,11 @@ export function terminationMs(pod: Pod, graceSeconds: number): { readonly delayM
   return ignores
     ? { delayMs: graceSeconds * 1000, isKilled: true }
     : { delayMs: Math.min(graceSeconds, 1) * 1000, isKilled: false }
+}
+
+/** Milliseconds between the end of the pod's containers and their restart, where the pod says so. */
+export function restartAfterMs(pod: Pod): number | undefined {
+  return durationAnnotation(pod, twinAnnotation.restartAfter)
 }
 
 /** 10 s, doubled with each restart, at most 300 s: for crash loops and image pulls. */

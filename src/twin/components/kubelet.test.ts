@@ -267,3 +267,34 @@ test('usage follows the workload: the replacement takes over what its predecesso
   expect(usage.node(second?.spec.nodeName ?? '')?.cpuNanocores).toBe(75e7)
   expect(copy.clock.now()).toBeGreaterThan(startMs)
 })
+
+describe('what annotations say', () => {
+  test('when containers that ended start again', async () => {
+    await using cluster = await TestCluster.start(testNodes(1))
+    const annotations = { 'ballast.dev/twin-run-for': '10s', 'ballast.dev/twin-restart-after': '1m' }
+    cluster.create('pods', pod('p', { annotations }))
+    const endOf = () => cluster.get('pods', 'p')?.status?.containerStatuses?.[0]
+    while (endOf()?.state?.terminated === undefined) await cluster.clock.advance(1000)
+    await cluster.clock.advance(58_000)
+    expect(endOf()?.restartCount).toBe(0)
+    await cluster.clock.advance(2_000)
+    expect([endOf()?.restartCount, endOf()?.state?.running !== undefined]).toEqual([1, true])
+  })
+
+  test('kwok’s word for how long a pod runs', async () => {
+    await using cluster = await TestCluster.start(testNodes(1))
+    const annotations = { 'pod-complete.stage.kwok.x-k8s.io/delay': '10s' }
+    cluster.create('pods', pod('p', { annotations, spec: { restartPolicy: 'Never' } }))
+    await cluster.settle()
+    expect(cluster.get('pods', 'p')?.status?.phase).toBe('Succeeded')
+  })
+
+  test('an old failure counts no more after ten minutes without one', async () => {
+    await using cluster = await TestCluster.start(testNodes(1))
+    cluster.create('pods', pod('p', { annotations: { 'ballast.dev/twin-run-for': '11m', 'ballast.dev/twin-exit-code': '1' } }))
+    const restarts = () => cluster.get('pods', 'p')?.status?.containerStatuses?.[0]?.restartCount ?? 0
+    await cluster.clock.advance(4 * 3_600_000)
+    // Each round takes eleven minutes and ten seconds: the back-off never grows.
+    expect(restarts()).toBe(Math.floor((4 * 3600) / (11 * 60 + 10)))
+  })
+})

@@ -10,10 +10,21 @@ import { type ComponentContext, kubeletWriter } from './component.ts'
 import type { EventText } from './event-recorder.ts'
 import { ImagePulls } from './image-pulls.ts'
 import type { WorkQueue } from './loop.ts'
+import { NodeTrouble } from './node-trouble.ts'
 import { PodAddresses } from './pod-addresses.ts'
 import { type NextStep, PodRun, type PodRunEffects } from './pod-run.ts'
-import { isFinished, isStatic, isTerminating, keyOf, splitKey, timeText, withCondition } from './pod-state.ts'
-import { factsOf, type PodFacts, podStatus, readyCondition } from './pod-status.ts'
+import {
+  conditionOf,
+  isCritical,
+  isFinished,
+  isStatic,
+  isTerminating,
+  keyOf,
+  splitKey,
+  timeText,
+  withCondition,
+} from './pod-state.ts'
+import { factsOf, isSidecar, type PodFacts, podStatus, readyCondition } from './pod-status.ts'
 import { canonicalText } from './pod-template.ts'
 
 interface Entry {
@@ -40,6 +51,7 @@ export class Kubelets implements NodePower {
   readonly #dead = new Set<string>()
   readonly #addresses = new PodAddresses()
   readonly pulls = new ImagePulls()
+  readonly trouble = new NodeTrouble()
 
   constructor(context: ComponentContext) {
     this.#context = context
@@ -71,6 +83,57 @@ export class Kubelets implements NodePower {
   revive(node: string): void {
     this.#dead.delete(node)
     this.#wake(node)
+  }
+
+  /** Starts a node again whose containers did not survive: they come back as their pods' policies have it. */
+  restart(node: string): void {
+    this.#dead.delete(node)
+    for (const pod of this.#context.view.podsOn(node)) this.#die(pod, namesOf(pod), { exitCode: 255, reason: 'Unknown' })
+    this.#wake(node)
+  }
+
+  /** Ends running containers that are to have other resources, and starts them again at once. */
+  restartResized(pod: Pod, containers: readonly string[]): void {
+    this.#disturb(pod, run => {
+      const running = containers.filter(name => run.facts.containers.get(name)?.state.kind === 'running')
+      if (running.length === 0 || run.isStopping) return 'undisturbed'
+      return run.restart(running, name => `Container ${name} resize requires restart`)
+    })
+  }
+
+  /** The kernel killed a container that used more memory than it may. */
+  killForMemory(pod: Pod, container: string): void {
+    this.#die(pod, [container], { exitCode: 137, reason: 'OOMKilled' })
+  }
+
+  /** Puts an end to a pod; its object stays, Failed. */
+  evict(pod: Pod, ended: { readonly reason: string; readonly message: string }): void {
+    const node = this.#context.view.get('nodes', undefined, pod.spec.nodeName ?? '')
+    const key = keyOf(pod)
+    const entry = node === undefined || isFinished(pod) ? undefined : this.#entryOf(key, pod, node)
+    if (entry === undefined) return
+    entry.run.observe(pod)
+    entry.run.evict(ended)
+    this.#plan(entry, undefined)
+    this.#queue.add(key)
+  }
+
+  #die(pod: Pod, names: readonly string[], outcome: { readonly exitCode: number; readonly reason: string }): void {
+    this.#disturb(pod, run => run.die(names, outcome))
+  }
+
+  /** Does something to the pod's run from outside, and plans what follows from it. */
+  #disturb(pod: Pod, act: (run: PodRun) => NextStep | undefined | 'undisturbed'): void {
+    const node = this.#context.view.get('nodes', undefined, pod.spec.nodeName ?? '')
+    const key = keyOf(pod)
+    if (node === undefined || !isHere(pod)) return
+    const entry = this.#entryOf(key, pod, node)
+    if (entry === undefined) return
+    entry.run.observe(pod)
+    const next = act(entry.run)
+    if (next === 'undisturbed') return
+    this.#plan(entry, next)
+    this.#schedule(key, entry)
   }
 
   #wake(node: string): void {
@@ -204,8 +267,10 @@ export class Kubelets implements NodePower {
       pull: image => {
         const found = node()
         if (found === undefined) throw new Error(`node ${nodeName} is gone while it pulls ${image}`)
-        return this.pulls.begin(found, image, view.list('nodes'), clock.now())
+        const factor = this.trouble.pullFactor(nodeName)
+        return this.pulls.begin(found, image, view.list('nodes'), { nowMs: clock.now(), factor })
       },
+      pullError: image => this.trouble.pullError(image),
       pulled: (image, bytes) => this.pulls.add(nodeName, image, bytes),
       address: () => this.#address(current(), node(), uid),
     }
@@ -280,6 +345,8 @@ interface Refusal {
 
 /** Why a kubelet does not take a pod that was bound to it: resources or node affinity. */
 function admissionRefusal({ view }: ComponentContext, pod: Pod, node: Node): Refusal | undefined {
+  const pressure = pressureRefusal(pod, node)
+  if (pressure !== undefined) return pressure
   if (!requiredNodes(pod)(node))
     return { reason: 'NodeAffinity', message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector" }
   const allocatable = allocatableOf(node)
@@ -295,6 +362,32 @@ function admissionRefusal({ view }: ComponentContext, pod: Pod, node: Node): Ref
     if (amount > 0 && inUse + amount > capacity) return shortage(name, amount, inUse, capacity)
   }
   return undefined
+}
+
+/** Under pressure a node takes critical pods alone; of memory, pods with requests too, and those that tolerate it. */
+function pressureRefusal(pod: Pod, node: Node): Refusal | undefined {
+  if (isCritical(pod)) return undefined
+  const has = (type: string) => conditionOf(node.status?.conditions, type)?.status === 'True'
+  const toleratesMemory =
+    pod.status?.['qosClass'] !== 'BestEffort' ||
+    pod.spec.tolerations?.some(toleration => toleration.key === 'node.kubernetes.io/memory-pressure') === true
+  const conditions = [
+    ...(has('MemoryPressure') && !toleratesMemory ? ['MemoryPressure'] : []),
+    ...['DiskPressure', 'PIDPressure'].filter(has),
+  ]
+  return conditions.length === 0
+    ? undefined
+    : { reason: 'Evicted', message: `The node had condition: [${conditions.join(' ')}]. ` }
+}
+
+function namesOf(pod: Pod): readonly string[] {
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar)
+  return [...sidecars, ...pod.spec.containers].map(container => container.name)
+}
+
+/** Its containers were started and have not all ended for good. */
+function isHere(pod: Pod): boolean {
+  return !isFinished(pod) && (pod.status?.containerStatuses ?? []).length > 0
 }
 
 function shortage(resource: string, requested: number, used: number, capacity: number): Refusal {

@@ -45,6 +45,21 @@ describe('order', () => {
     expect(seen).toHaveLength(200)
     expect(seen.at(-1)).toBe('0 q k199')
   })
+
+  test('an item that takes long ends the turn, and the order stays', async () => {
+    const { clock, loop, seen, log } = setUp()
+    const long = loop.queue('long', key => {
+      log('long')(key)
+      loop.endTurn()
+    })
+    const short = loop.queue('short', log('short'))
+    short.add('c')
+    for (const key of ['a', 'b']) long.add(key)
+    clock.step()
+    expect(seen).toEqual(['0 long a'])
+    await clock.advance(0)
+    expect(seen).toEqual(['0 long a', '0 long b', '0 short c'])
+  })
 })
 
 test('a handler that throws is tried again after 5, 10, 20 ms and its success forgets the failures', async () => {

@@ -61,6 +61,7 @@ export class ComponentLoop implements Disposable {
   #cancelTimer: (() => void) | undefined
   #timerDueMs = Number.POSITIVE_INFINITY
   #isRunning = false
+  #isTurnOver = false
   #isStopped = false
 
   constructor(clock: Clock, onFailure: (failure: LoopFailure) => void) {
@@ -89,6 +90,11 @@ export class ComponentLoop implements Disposable {
         state.failures.delete(key)
       },
     }
+  }
+
+  /** For an item that takes milliseconds: others have their turn of the event loop before the next item runs. The order stays. */
+  endTurn(): void {
+    this.#isTurnOver = true
   }
 
   /** Nothing is running, due or going to happen by itself, periodic work aside. */
@@ -163,8 +169,9 @@ export class ComponentLoop implements Disposable {
 
   #turn(): void {
     this.#isRunning = true
+    this.#isTurnOver = false
     try {
-      for (let count = 0; count < itemsPerTurn; count++) {
+      for (let count = 0; count < itemsPerTurn && !this.#isTurnOver; count++) {
         const entry = this.#peek()
         // The host's timers may fire a fraction of a millisecond early.
         if (entry === undefined || entry.dueMs > this.#clock.elapsed() + 0.5) break

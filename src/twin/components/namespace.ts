@@ -8,6 +8,8 @@ import { canonicalText } from './pod-template.ts'
 
 const writer = controllerWriter('namespace-controller')
 const retryMs = 15_000
+/** So long the controller waits before it looks: writes that were under way may still arrive. */
+const graceMs = 5_000
 
 export function startNamespaces(context: ComponentContext): void {
   const { view, loop } = context
@@ -18,7 +20,7 @@ export function startNamespaces(context: ComponentContext): void {
     if (!empty(context, namespace)) queue.addPeriodic(name, retryMs)
   })
   view.on('namespaces', ({ type, object }) => {
-    if (type !== 'DELETED' && isGoing(object)) queue.add(object.metadata.name)
+    if (type !== 'DELETED' && isGoing(object)) queue.addAfter(object.metadata.name, graceMs)
   })
   watchEverything(context, 'namespace', (_, { type, object }) => {
     const { namespace } = object.metadata
@@ -37,7 +39,10 @@ function isGoing(namespace: Namespace): boolean {
 function empty(context: ComponentContext, namespace: Namespace): boolean {
   const { access } = context
   const name = namespace.metadata.name
-  for (const [resource, object] of contentOf(context, name)) {
+  const all = contentOf(context, name)
+  // Pods first: what they use stays until they are gone.
+  const pods = all.filter(([resource]) => resource === 'pods')
+  for (const [resource, object] of pods.length > 0 ? pods : all) {
     if (object.metadata.deletionTimestamp !== undefined) continue
     try {
       access.remove(resource, name, object.metadata.name, writer, { propagationPolicy: 'Background' })
@@ -46,7 +51,7 @@ function empty(context: ComponentContext, namespace: Namespace): boolean {
     }
   }
   const left = contentOf(context, name)
-  writeConditions(context, name, left)
+  writeConditions(context, name, pods.length > 0 ? [] : left)
   return left.length === 0 && finish(context, name)
 }
 

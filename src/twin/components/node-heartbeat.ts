@@ -111,10 +111,11 @@ function reportStatus({ access, clock }: ComponentContext, kubelets: Kubelets, n
   const now = timeText(clock.now())
   const before = node.status?.conditions ?? []
   const others = before.filter(condition => !healthy.some(own => own.type === condition.type))
-  const own = healthy.map(condition => {
+  const own = healthy.map(good => {
+    const condition = kubelets.trouble.conditionOf(node.metadata.name, good.type) ?? good
     const old = conditionOf(before, condition.type)
     const isSame = old?.status === condition.status
-    const text = isSame ? { reason: old.reason ?? '', message: old.message ?? '' } : {}
+    const text = isSame && condition === good ? { reason: old.reason ?? '', message: old.message ?? '' } : {}
     return { ...condition, ...text, lastHeartbeatTime: now, lastTransitionTime: isSame ? (old.lastTransitionTime ?? now) : now }
   })
   const allocatable = node.status?.allocatable ?? node.status?.capacity

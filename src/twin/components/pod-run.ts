@@ -9,12 +9,14 @@ import {
   failureOf,
   initExitMs,
   readyMs,
+  restartAfterMs,
   restartBackOffMs,
   runForMs,
   sandboxMs,
   startMs,
   terminationMs,
 } from './kubelet-profile.ts'
+import type { PullError } from './node-trouble.ts'
 import { type ContainerFacts, type ContainerState, isSidecar, type PodFacts } from './pod-status.ts'
 
 export interface PodRunEffects {
@@ -24,6 +26,8 @@ export interface PodRunEffects {
   /** Stores the facts as the pod's status. */
   write(facts: PodFacts): void
   hasImage(image: string): boolean
+  /** What is wrong with pulling it at present. */
+  pullError(image: string): PullError | undefined
   pull(image: string): Pull
   pulled(image: string, bytes: number): void
   address(): string | undefined
@@ -36,7 +40,8 @@ type Stage =
   | { readonly kind: 'init-exit'; readonly container: Container }
   | { readonly kind: 'ready' }
   | { readonly kind: 'exit' }
-  | { readonly kind: 'restart' }
+  | { readonly kind: 'restart'; readonly names: readonly string[] }
+  | { readonly kind: 'restart-at-once'; readonly names: readonly string[] }
   | { readonly kind: 'stopped' }
 
 /** When the run has to be stepped again; `isTransient`: somebody may wait for it. */
@@ -86,6 +91,11 @@ export class PodRun {
     return this.#isStopping && this.#stages.length === 0
   }
 
+  /** The kubelet put an end to it. */
+  get isEnded(): boolean {
+    return this.#facts.ended !== undefined
+  }
+
   get isStopping(): boolean {
     return this.#isStopping
   }
@@ -126,6 +136,42 @@ export class PodRun {
     return { delayMs: running.length === 0 ? 0 : delayMs, isTransient: true }
   }
 
+  /** Containers die where nobody told them to: of memory, or with their node. They come back as the pod's policy has it. */
+  die(
+    names: readonly string[],
+    { exitCode, reason }: { readonly exitCode: number; readonly reason: string },
+  ): NextStep | undefined {
+    const running = names.filter(name => this.#facts.containers.get(name)?.state.kind === 'running')
+    if (running.length === 0 || this.isEnded) return this.#enter()
+    this.#end(running, exitCode, reason)
+    if (this.#isStopping) {
+      this.#effects.write(this.#facts)
+      return transient(0)
+    }
+    this.#stages.splice(0)
+    this.#restartOf(running, exitCode)
+    this.#effects.write(this.#facts)
+    return this.#enter()
+  }
+
+  /** The kubelet itself ends containers to start them anew: no failure, so nothing backs off. */
+  restart(names: readonly string[], why: (name: string) => string): NextStep | undefined {
+    for (const name of names) this.#effects.event({ type: 'Normal', reason: 'Killing', message: why(name) })
+    this.#end(names, 143, 'Error')
+    const others = this.#stages.filter(({ kind }) => kind !== 'ready' && kind !== 'exit')
+    this.#stages.splice(0, this.#stages.length, { kind: 'restart-at-once', names }, ...others)
+    this.#effects.write(this.#facts)
+    return this.#enter()
+  }
+
+  /** Kills the containers for good; the pod is Failed for that reason. */
+  evict(ended: { readonly reason: string; readonly message: string }): void {
+    this.#stages.splice(0)
+    this.#end([...this.#facts.containers.keys()], 137, 'Error')
+    this.#facts = { ...this.#facts, ended }
+    this.#effects.write(this.#facts)
+  }
+
   #enter(): NextStep | undefined {
     const stage = this.#stages[0]
     if (stage === undefined) return undefined
@@ -144,7 +190,9 @@ export class PodRun {
         return transient(runForMs(this.#pod) ?? 0)
       case 'restart':
         // A crash loop never ends: nobody can wait for it.
-        return { delayMs: restartBackOffMs(this.#failures++), isTransient: false }
+        return { delayMs: restartAfterMs(this.#pod) ?? restartBackOffMs(this.#failures++), isTransient: false }
+      case 'restart-at-once':
+        return transient(startMs(this.#effects.random))
       case 'stopped':
         return transient(0)
     }
@@ -152,7 +200,7 @@ export class PodRun {
 
   #enterPull(container: Container): NextStep {
     const image = container.image ?? ''
-    if (failureOf(this.#pod) === 'ImagePullBackOff') return transient(1000)
+    if (this.#pullError(image) !== undefined) return transient(1000)
     if (container['imagePullPolicy'] !== 'Always' && this.#effects.hasImage(image)) {
       this.#effects.event({ type: 'Normal', reason: 'Pulled', message: `Container image "${image}" already present on machine` })
       this.#pull = undefined
@@ -196,7 +244,8 @@ export class PodRun {
       case 'exit':
         return this.#finishExit()
       case 'restart':
-        return this.#finishRestart()
+      case 'restart-at-once':
+        return this.#finishRestart(stage.names)
       case 'stopped':
         this.#end([...this.#facts.containers.keys()], this.#isKilled ? 137 : 0, this.#isKilled ? 'Error' : 'Completed')
         this.#effects.write(this.#facts)
@@ -206,7 +255,15 @@ export class PodRun {
 
   #finishPull(container: Container): NextStep | undefined {
     const image = container.image ?? ''
-    if (failureOf(this.#pod) === 'ImagePullBackOff') return this.#failPull(container, image)
+    const error = this.#pullError(image)
+    if (error !== undefined) return this.#failPull(container, image, error)
+    const state = this.#facts.containers.get(container.name)?.state
+    if (state?.kind === 'waiting' && pullFailures.has(state.reason)) {
+      this.#failures = 0
+      this.#setState(container.name, { kind: 'waiting', reason: 'ContainerCreating' })
+      this.#effects.write(this.#facts)
+      return this.#enterPull(container)
+    }
     const pull = this.#pull
     if (pull !== undefined) {
       const times = `${seconds(pull.transferMs)} (${seconds(pull.totalMs)} including waiting)`
@@ -217,26 +274,33 @@ export class PodRun {
     return undefined
   }
 
-  #failPull(container: Container, image: string): NextStep {
-    const state = this.#facts.containers.get(container.name)?.state
-    if (state?.kind === 'waiting' && state.reason === 'ErrImagePull') {
-      this.#setState(container.name, {
-        kind: 'waiting',
-        reason: 'ImagePullBackOff',
-        message: `Back-off pulling image "${image}"`,
-      })
-      this.#effects.event({ type: 'Normal', reason: 'BackOff', message: `Back-off pulling image "${image}"` })
-      this.#effects.write(this.#facts)
+  #pullError(image: string): PullError | undefined {
+    return failureOf(this.#pod) === 'ImagePullBackOff' ? 'ErrImagePull' : this.#effects.pullError(image)
+  }
+
+  #failPull(container: Container, image: string, error: PullError): NextStep {
+    if (error === 'InvalidImageName') {
+      const why = `couldn't parse image name "${image}": invalid reference format`
+      const message = `Failed to apply default image tag "${image}": ${why}`
+      this.#failWith(container, error, message)
+      this.#effects.event({ type: 'Warning', reason: 'InspectFailed', message })
       return { delayMs: restartBackOffMs(this.#failures++), isTransient: false }
     }
-    this.#setState(container.name, {
-      kind: 'waiting',
-      reason: 'ErrImagePull',
-      message: `failed to pull image "${image}": not found`,
-    })
+    const state = this.#facts.containers.get(container.name)?.state
+    if (state?.kind === 'waiting' && state.reason === 'ErrImagePull') {
+      const message = `Back-off pulling image "${image}"`
+      this.#failWith(container, 'ImagePullBackOff', message)
+      this.#effects.event({ type: 'Normal', reason: 'BackOff', message })
+      return { delayMs: restartBackOffMs(this.#failures++), isTransient: false }
+    }
+    this.#failWith(container, 'ErrImagePull', `failed to pull image "${image}": not found`)
     this.#effects.event({ type: 'Warning', reason: 'Failed', message: `Failed to pull image "${image}": not found` })
-    this.#effects.write(this.#facts)
     return { delayMs: 1000, isTransient: false }
+  }
+
+  #failWith(container: Container, reason: string, message: string): void {
+    this.#setState(container.name, { kind: 'waiting', reason, message })
+    this.#effects.write(this.#facts)
   }
 
   #finishStart(container: Container): NextStep | undefined {
@@ -256,47 +320,55 @@ export class PodRun {
 
   #finishExit(): undefined {
     const { code, reason } = exitOf(this.#pod)
-    this.#end(
-      this.#pod.spec.containers.map(container => container.name),
-      code,
-      reason,
-    )
-    const policy = this.#pod.spec.restartPolicy ?? 'Always'
-    if (policy === 'Always' || (policy === 'OnFailure' && code !== 0)) {
-      if (this.#failures > 0) this.#waitForRestart()
-      this.#stages.push({ kind: 'restart' })
-    }
+    const names = this.#pod.spec.containers.map(container => container.name)
+    this.#end(names, code, reason)
+    this.#restartOf(names, code)
     this.#effects.write(this.#facts)
     return undefined
   }
 
-  #finishRestart(): undefined {
-    for (const container of this.#pod.spec.containers) {
-      const before = this.#facts.containers.get(container.name)
-      this.#run(container.name, false)
-      const facts = this.#facts.containers.get(container.name)
-      if (before !== undefined && facts !== undefined) this.#put(container.name, { ...facts, restarts: before.restarts + 1 })
+  /** Containers that ended wait for their restart, where there is one. */
+  #restartOf(names: readonly string[], exitCode: number): void {
+    const policy = this.#pod.spec.restartPolicy ?? 'Always'
+    if (policy === 'Never' || (policy === 'OnFailure' && exitCode === 0)) return
+    if (this.#hasRunWell(names)) this.#failures = 0
+    if (this.#failures > 0) this.#waitForRestart(names)
+    this.#stages.push({ kind: 'restart', names })
+  }
+
+  /** Ten minutes without an end: an old failure counts no more. */
+  #hasRunWell(names: readonly string[]): boolean {
+    return names.every(name => {
+      const state = this.#facts.containers.get(name)?.state
+      return state?.kind === 'terminated' && state.finishedMs - state.startedMs >= backOffForgottenMs
+    })
+  }
+
+  #finishRestart(names: readonly string[]): undefined {
+    for (const name of names) {
+      const before = this.#facts.containers.get(name)
+      this.#run(name, false)
+      const facts = this.#facts.containers.get(name)
+      if (before !== undefined && facts !== undefined) this.#put(name, { ...facts, restarts: before.restarts + 1 })
     }
-    this.#stages.push({ kind: 'ready' })
-    if (runForMs(this.#pod) !== undefined) this.#stages.push({ kind: 'exit' })
+    const next: Stage[] = [{ kind: 'ready' }]
+    if (runForMs(this.#pod) !== undefined) next.push({ kind: 'exit' })
+    // Before what other containers still wait for.
+    this.#stages.splice(1, 0, ...next)
     return undefined
   }
 
-  #waitForRestart(): void {
-    for (const container of this.#pod.spec.containers) {
-      const before = this.#facts.containers.get(container.name)
+  #waitForRestart(names: readonly string[]): void {
+    for (const name of names) {
+      const before = this.#facts.containers.get(name)
       if (before === undefined) continue
       const state: ContainerState = {
         kind: 'waiting',
         reason: 'CrashLoopBackOff',
-        message: `back-off restarting failed container=${container.name}`,
+        message: `back-off restarting failed container=${name}`,
       }
-      this.#put(container.name, { ...before, state, lastState: before.state })
-      this.#effects.event({
-        type: 'Warning',
-        reason: 'BackOff',
-        message: `Back-off restarting failed container ${container.name}`,
-      })
+      this.#put(name, { ...before, state, lastState: before.state })
+      this.#effects.event({ type: 'Warning', reason: 'BackOff', message: `Back-off restarting failed container ${name}` })
     }
   }
 
@@ -344,6 +416,9 @@ export class PodRun {
     this.#facts = { ...this.#facts, containers: new Map(this.#facts.containers).set(name, facts) }
   }
 }
+
+const pullFailures: ReadonlySet<string> = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName'])
+const backOffForgottenMs = 600_000
 
 function transient(delayMs: number): NextStep {
   return { delayMs, isTransient: true }

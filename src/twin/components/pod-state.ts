@@ -84,6 +84,13 @@ export function isStatic(pod: Pod): boolean {
   )
 }
 
+const systemCriticalPriority = 2_000_000_000
+
+/** What a kubelet keeps running before all else: static pods, and those of the system's priorities. */
+export function isCritical(pod: Pod): boolean {
+  return isStatic(pod) || (pod.spec.priority ?? 0) >= systemCriticalPriority
+}
+
 /**
  * The list with one condition set. `lastTransitionTime` moves only when the status does, as everywhere in Kubernetes;
  * the same array comes back when nothing is different.
@@ -97,7 +104,8 @@ export function withCondition(
   const index = list.findIndex(condition => condition.type === next.type)
   const before = index < 0 ? undefined : list[index]
   if (before === undefined) return [...list, { lastTransitionTime: nowText, ...next }]
-  if (before.status === next.status && before.reason === next.reason && before.message === next.message) return list
+  const isSame = before.status === next.status && before.reason === next.reason && before.message === next.message
+  if (isSame && before['observedGeneration'] === next['observedGeneration']) return list
   const moved = before.status === next.status ? (before.lastTransitionTime ?? nowText) : nowText
   const replaced: Condition = { ...next, lastTransitionTime: moved }
   return list.map((condition, at) => (at === index ? replaced : condition))

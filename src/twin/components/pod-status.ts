@@ -28,17 +28,24 @@ export interface PodFacts {
   readonly podIp: string | undefined
   readonly hostIp: string | undefined
   readonly startedMs: number
+  /** The kubelet put an end to the pod, whatever its containers would have done: eviction, shutdown of the node. */
+  readonly ended?: { readonly reason: string; readonly message: string }
 }
 
 /** The whole status; what others wrote into it (PodScheduled, DisruptionTarget, qosClass, readiness gates) stays. */
 export function podStatus(pod: Pod, facts: PodFacts, nowMs: number): PodStatus {
   const nowText = timeText(nowMs)
-  const containers = pod.spec.containers.map(container => containerStatus(container, facts))
-  const inits = (pod.spec.initContainers ?? []).map(container => containerStatus(container, facts, isSidecar(container)))
-  const phase = phaseOf(pod, facts)
+  const containers = pod.spec.containers.map(container =>
+    containerStatus(container, facts, statusIn(pod.status?.containerStatuses, container)),
+  )
+  const inits = (pod.spec.initContainers ?? []).map(container =>
+    containerStatus(container, facts, statusIn(pod.status?.initContainerStatuses, container), isSidecar(container)),
+  )
+  const phase = facts.ended === undefined ? phaseOf(pod, facts) : 'Failed'
   const status: PodStatus = {
     ...pod.status,
     phase,
+    ...facts.ended,
     startTime: pod.status?.startTime ?? timeText(facts.startedMs),
     ...(facts.hostIp === undefined ? {} : { hostIP: facts.hostIp, hostIPs: [{ ip: facts.hostIp }] }),
     ...(facts.podIp === undefined ? {} : { podIP: facts.podIp, podIPs: [{ ip: facts.podIp }] }),
@@ -69,6 +76,8 @@ function conditionsFor(pod: Pod, facts: PodFacts, phase: string, nowText: string
         }
   put(readyCondition(pod, outcome))
   put(outcome)
+  if (facts.ended !== undefined)
+    put({ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: facts.ended.message })
   if (conditionOf(conditions, 'PodScheduled') === undefined) put({ type: 'PodScheduled', status: 'True' })
   return conditions
 }
@@ -150,13 +159,18 @@ function phaseOf(pod: Pod, facts: PodFacts): string {
 
 /** With what the shared type leaves out. */
 interface FullContainerStatus extends ContainerStatus {
-  readonly lastState: ContainerStateText
+  readonly lastState?: ContainerStateText
 }
 
 type ContainerStateText = NonNullable<ContainerStatus['state']>
 type TerminatedText = NonNullable<ContainerStateText['terminated']> & { readonly containerID: string }
 
-function containerStatus(container: Container, facts: PodFacts, isStartedWhenRunning = true): FullContainerStatus {
+function containerStatus(
+  container: Container,
+  facts: PodFacts,
+  before: FullContainerStatus | undefined,
+  isStartedWhenRunning = true,
+): FullContainerStatus {
   const known = facts.containers.get(container.name)
   const state: ContainerState = known?.state ?? { kind: 'waiting', reason: 'ContainerCreating' }
   const image = container.image ?? ''
@@ -172,8 +186,28 @@ function containerStatus(container: Container, facts: PodFacts, isStartedWhenRun
     started: state.kind === 'running' && isStartedWhenRunning,
     restartCount: known?.restarts ?? 0,
     state: stateText(state, known?.containerId ?? ''),
+    ...resourcesOf(container, state, before),
     lastState: known?.lastState === undefined ? {} : stateText(known.lastState, known.containerId),
   }
+}
+
+function statusIn(statuses: readonly ContainerStatus[] | undefined, { name }: Container): FullContainerStatus | undefined {
+  return statuses?.find(status => status.name === name)
+}
+
+/** What a running container has been given; a resize changes it afterwards. */
+function resourcesOf(
+  container: Container,
+  state: ContainerState,
+  before: FullContainerStatus | undefined,
+): Partial<FullContainerStatus> {
+  if (state.kind !== 'running') return {}
+  if (before?.resources !== undefined) {
+    const { resources, allocatedResources } = before
+    return { resources, ...(allocatedResources === undefined ? {} : { allocatedResources }) }
+  }
+  const requests = container.resources?.requests
+  return { resources: container.resources ?? {}, ...(requests === undefined ? {} : { allocatedResources: requests }) }
 }
 
 function stateText(state: ContainerState, containerId: string): ContainerStateText {

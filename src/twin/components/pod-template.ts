@@ -67,7 +67,7 @@ export function controllerReference(owner: {
 }
 
 interface PodIdentity {
-  /** Exactly one of the two. */
+  /** One of the two, or both where the name says which of its kind it is. */
   readonly name?: string
   readonly generateName?: string
   readonly namespace: string

@@ -203,6 +203,9 @@ function writeStatus<T extends ReplicaOwner>(
 
 function failureConditions(owner: ReplicaOwner, failure: Error | undefined, nowText: string): readonly Condition[] | undefined {
   const before = Array.isArray(owner.status?.['conditions']) ? (owner.status['conditions'] as readonly Condition[]) : undefined
+  // The pod's random name is in the message: only a new reason is worth a write, else each failure would bring on the next at once.
+  if (failure !== undefined && before?.some(({ type, reason }) => type === 'ReplicaFailure' && reason === 'FailedCreate'))
+    return before
   if (failure !== undefined)
     return withCondition(
       before,

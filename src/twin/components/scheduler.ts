@@ -21,6 +21,11 @@ export function startScheduler(context: ComponentContext, settings: SchedulerSet
   new Scheduler(context, settings).start()
 }
 
+/** With more pods than this the view of the cluster is made ready ahead of the first pod. */
+const podsAtOnce = 1_000
+/** With more nodes than this, looking at all of them for one pod takes milliseconds. */
+const nodesAtOnce = 500
+
 class Scheduler {
   readonly #context: ComponentContext
   readonly #waiting = new SchedulingQueue()
@@ -31,7 +36,11 @@ class Scheduler {
 
   constructor(context: ComponentContext, settings: SchedulerSettings) {
     this.#context = context
-    this.#queue = context.loop.queue('scheduler', key => (key === 'flush' ? this.#flush() : this.#cycle()))
+    this.#queue = context.loop.queue('scheduler', key => {
+      if (key === 'flush') this.#flush()
+      else if (key === 'prepare') this.#prepare()
+      else this.#cycle()
+    })
     this.#snapshot = new SchedulerSnapshot(context.view, settings, () => {
       this.#waiting.wakeAll()
       this.#arm()
@@ -51,6 +60,13 @@ class Scheduler {
     })
     this.#arm()
     this.#queue.addPeriodic('flush', flushMs)
+    if (view.list('pods').length > podsAtOnce) this.#queue.add('prepare')
+  }
+
+  /** What the first pod needs is made ready in slices: all at once it would keep everybody waiting. */
+  #prepare(): void {
+    if (this.#snapshot.prepare()) this.#queue.add('prepare')
+    this.#context.loop.endTurn()
   }
 
   #note(pod: Pod): void {
@@ -115,7 +131,9 @@ class Scheduler {
 
   /** One of the nodes with the top score; `undefined` where none fits, which the pod is told. */
   #choose(pod: Pod, state: PodState): string | undefined {
-    const evaluation = this.#snapshot.placement.evaluate(state)
+    const { placement } = this.#snapshot
+    if (placement.nodes.length > nodesAtOnce) this.#context.loop.endTurn()
+    const evaluation = placement.evaluate(state)
     const { landing } = evaluation
     const node = landing[Math.floor(this.#context.random() * landing.length)]
     if (node !== undefined) return node

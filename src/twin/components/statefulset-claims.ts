@@ -3,7 +3,7 @@ import type { KubeObject, OwnerReference, PersistentVolumeClaim, Pod, StatefulSe
 import { isAlreadyExists } from '#kube/status.ts'
 import type { Writer } from '../access.ts'
 import type { ComponentContext } from './component.ts'
-import { canonicalText } from './pod-template.ts'
+import { canonicalText, controllerReference } from './pod-template.ts'
 
 interface NamedClaim {
   readonly volume: { readonly name: string; readonly persistentVolumeClaim: { readonly claimName: string } }
@@ -30,14 +30,16 @@ export function claimsOf(set: StatefulSet, ordinal: number): readonly NamedClaim
   })
 }
 
-/** Claims outlive their pods: one that is there is used again. */
-export function makeClaim({ access, view }: ComponentContext, { claim }: NamedClaim, writer: Writer): void {
+/** Claims outlive their pods: one that is there is used again. False where it was there. */
+export function makeClaim({ access, view }: ComponentContext, { claim }: NamedClaim, writer: Writer): boolean {
   const { namespace, name } = claim.metadata
-  if (view.get('persistentvolumeclaims', namespace, name) !== undefined) return
+  if (view.get('persistentvolumeclaims', namespace, name) !== undefined) return false
   try {
     access.create('persistentvolumeclaims', claim, writer)
+    return true
   } catch (error) {
     if (!isAlreadyExists(error)) throw error
+    return false
   }
 }
 
@@ -68,8 +70,8 @@ export function syncRetention(
     if (ordinal === undefined) continue
     const isSurplus = ordinal < start || ordinal >= end
     const owners: OwnerReference[] = []
-    if (isSurplus && policy.whenScaled === 'Delete') owners.push(referenceTo(pod))
-    else if (policy.whenDeleted === 'Delete') owners.push(referenceTo(set))
+    if (isSurplus && policy.whenScaled === 'Delete') owners.push(controllerReference(pod))
+    else if (policy.whenDeleted === 'Delete') owners.push(controllerReference(set))
     for (const { claim } of claimsOf(set, ordinal)) {
       const stored = view.get('persistentvolumeclaims', claim.metadata.namespace, claim.metadata.name)
       if (stored !== undefined) own({ access }, stored, { owners, pod, set, writer })
@@ -94,8 +96,4 @@ function own(
   const ownerReferences = [...before.filter(reference => !managed.has(reference.uid)), ...owners]
   if (canonicalText(ownerReferences) === canonicalText(before)) return
   access.update('persistentvolumeclaims', { ...claim, metadata: { ...claim.metadata, ownerReferences } }, writer)
-}
-
-function referenceTo(owner: KubeObject): OwnerReference {
-  return { apiVersion: owner.apiVersion, kind: owner.kind, name: owner.metadata.name, uid: owner.metadata.uid ?? '' }
 }

@@ -7,7 +7,6 @@ const shape: StatefulShape = {
   isOrdered: true,
   isOnDelete: false,
   partition: 0,
-  maxUnavailable: 1,
   updateRevision: 'new',
 }
 
@@ -77,7 +76,6 @@ describe('rolling update', () => {
     ['goes on with the next', five, all(['old', 'old', 'old', 'old', 'new']), [remove(3, 'updated')]],
     ['ends at the partition', five, all(['old', 'old', 'old', 'new', 'new']), []],
     ['does nothing OnDelete', { ...five, isOnDelete: true }, all(['old', 'old', 'old', 'old', 'old']), []],
-    ['two at once where two may be unavailable', { ...five, partition: 0, maxUnavailable: 2 }, all(['old', 'old', 'old', 'old', 'old']), [remove(4, 'updated'), remove(3, 'updated')]],
   ])('%s', (_, change, pods, expected) => {
     expect(statefulSetActions({ ...shape, ...change }, pods)).toEqual(expected)
   })

@@ -18,8 +18,6 @@ export interface StatefulShape {
   readonly isOrdered: boolean
   readonly isOnDelete: boolean
   readonly partition: number
-  /** How many pods a rolling update may take down at once. */
-  readonly maxUnavailable: number
   readonly updateRevision: string
 }
 
@@ -73,27 +71,19 @@ function scaleDown(
   return actions
 }
 
-/** From the highest ordinal down to the partition; a pod that is not well, of whatever revision, takes from what may be unavailable. */
+/**
+ * From the highest ordinal down to the partition, one at a time; what is not well above waits for nothing below. A broken pod of
+ * the new revision holds the update up, also one back to the old revision: upstream's forced-rollback trap.
+ */
 function rollingUpdate(shape: StatefulShape, byOrdinal: ReadonlyMap<number, OrdinalPod>): readonly StatefulAction[] {
   const end = shape.start + shape.replicas
-  let unavailable = 0
-  for (let ordinal = shape.start; ordinal < end; ordinal++) {
-    const pod = byOrdinal.get(ordinal)
-    if (pod === undefined || !isHealthy(pod) || !pod.isAvailable) unavailable++
-  }
-  const actions: StatefulAction[] = []
   for (let ordinal = end - 1; ordinal >= shape.start + shape.partition; ordinal--) {
     const pod = byOrdinal.get(ordinal)
-    if (pod === undefined || pod.isTerminating) continue
-    if (pod.revision === shape.updateRevision) continue
-    const isDown = !isHealthy(pod) || !pod.isAvailable
-    // A broken pod of the old revision is replaced only when everything above it is well: upstream's forced-rollback trap.
-    if (isDown && unavailable > shape.maxUnavailable) return actions
-    if (!isDown && unavailable >= shape.maxUnavailable) return actions
-    if (!isDown) unavailable++
-    actions.push({ kind: 'delete', name: pod.name, why: 'updated' })
+    if (pod !== undefined && pod.revision !== shape.updateRevision && !pod.isTerminating)
+      return [{ kind: 'delete', name: pod.name, why: 'updated' }]
+    if (pod === undefined || !isHealthy(pod)) return []
   }
-  return actions
+  return []
 }
 
 function isHealthy(pod: OrdinalPod): boolean {

@@ -1,6 +1,5 @@
 // StatefulSets: named pods in their order, volumes claimed for them once, updates from the top.
 
-import { scaledValue } from '#kube/int-or-string.ts'
 import type { Pod, PodTemplateSpec, StatefulSet } from '#kube/objects.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
 import {
@@ -72,7 +71,7 @@ async function reconcile(context: ComponentContext, set: StatefulSet): Promise<v
   const read = readerOf(context, set, revisions)
   if (!isTerminating(set)) {
     syncRetention(context, set, { pods, ordinalOf: pod => ordinalOf(set, pod), writer })
-    const shape = shapeOf(context, set, revisions.update.metadata.name)
+    const shape = shapeOf(set, revisions.update.metadata.name)
     for (const action of statefulSetActions(shape, pods.map(read))) await act(context, { set, revisions, current, pods }, action)
   }
   const after = context.view
@@ -97,19 +96,17 @@ function currentRevision(set: StatefulSet, revisions: Revisions): string {
   return isKnown ? stored : revisions.update.metadata.name
 }
 
-function shapeOf(context: ComponentContext, set: StatefulSet, updateRevision: string): StatefulShape {
+/** `rollingUpdate.maxUnavailable` does not count: it is behind a gate that is off by default, up to 1.36. */
+function shapeOf(set: StatefulSet, updateRevision: string): StatefulShape {
   const replicas = set.spec.replicas ?? 1
   const strategy = objectField(set.spec, 'updateStrategy')
   const rolling = objectField(strategy, 'rollingUpdate')
-  const maxUnavailable = rolling['maxUnavailable']
-  const isGiven = context.minorVersion >= 35 && (typeof maxUnavailable === 'number' || typeof maxUnavailable === 'string')
   return {
     start: numberField(objectField(set.spec, 'ordinals'), 'start'),
     replicas,
     isOrdered: set.spec.podManagementPolicy !== 'Parallel',
     isOnDelete: strategy['type'] === 'OnDelete',
     partition: numberField(rolling, 'partition'),
-    maxUnavailable: isGiven ? Math.max(1, scaledValue(maxUnavailable, replicas, 'up')) : 1,
     updateRevision,
   }
 }
@@ -151,13 +148,8 @@ async function act(context: ComponentContext, situation: Situation, action: Stat
   }
   const pod = pods.find(candidate => candidate.metadata.name === action.name)
   if (pod?.metadata.uid === undefined) return
-  if (action.why === 'finished') {
-    const reason = pod.status?.phase === 'Failed' ? 'RecreatingFailedPod' : 'RecreatingTerminatedPod'
-    const message = `StatefulSet ${namespace}/${set.metadata.name} is recreating ${pod.status?.phase === 'Failed' ? 'failed' : 'terminated'} Pod ${action.name}`
-    events.record(set, source, { type: 'Warning', reason, message })
-  }
   access.remove('pods', namespace, action.name, writer, { preconditions: { uid: pod.metadata.uid } })
-  const message = `delete Pod ${action.name} in StatefulSet ${set.metadata.name} successful`
+  const message = `Delete Pod ${action.name} in StatefulSet ${set.metadata.name} successful`
   events.record(set, source, { type: 'Normal', reason: 'SuccessfulDelete', message })
 }
 
@@ -174,15 +166,19 @@ async function create(
   const template = (revision === update || stored === undefined ? undefined : templateOf(stored)) ?? set.spec.template
   const name = `${set.metadata.name}-${ordinal}`
   try {
-    for (const claim of claimsOf(set, ordinal)) makeClaim(context, claim, writer)
+    for (const claim of claimsOf(set, ordinal)) {
+      if (!makeClaim(context, claim, writer)) continue
+      const message = `Create Claim ${claim.claim.metadata.name} Pod ${name} in StatefulSet ${set.metadata.name} success`
+      events.record(set, source, { type: 'Normal', reason: 'SuccessfulCreate', message })
+    }
     await access.createAdmitted('pods', podFor(set, { ordinal, name, revision, template }), writer)
   } catch (error) {
     if (isNamespaceTerminating(error)) return
-    const message = `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${error instanceof Error ? error.message : String(error)}`
+    const message = `Create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${error instanceof Error ? error.message : String(error)}`
     events.record(set, source, { type: 'Warning', reason: 'FailedCreate', message })
     throw error
   }
-  const message = `create Pod ${name} in StatefulSet ${set.metadata.name} successful`
+  const message = `Create Pod ${name} in StatefulSet ${set.metadata.name} successful`
   events.record(set, source, { type: 'Normal', reason: 'SuccessfulCreate', message })
 }
 
@@ -196,6 +192,7 @@ interface PodPlan {
 function podFor(set: StatefulSet, { ordinal, name, revision, template }: PodPlan): Pod {
   const pod = podFromTemplate(template, {
     name,
+    generateName: `${set.metadata.name}-`,
     namespace: set.metadata.namespace ?? '',
     owner: controllerReference(set),
     labels: {
@@ -225,12 +222,13 @@ function writeStatus(
 ): void {
   const set = context.view.get('statefulsets.apps', before.metadata.namespace, before.metadata.name)
   if (set === undefined || set.metadata.uid !== before.metadata.uid) return
-  const living = pods.filter(pod => !pod.isFinished)
-  const standing = living.filter(pod => !pod.isTerminating)
-  const readyReplicas = standing.filter(pod => pod.isReady).length
+  const standing = pods.filter(pod => !pod.isTerminating)
+  // A pod that is going still counts as ready until its readiness says otherwise.
+  const readyReplicas = pods.filter(pod => pod.isReady).length
   const updated = standing.filter(pod => pod.revision === names.update).length
   const desired = set.spec.replicas ?? 1
-  const isDone = updated === living.length && updated === desired && readyReplicas === desired
+  const isOnDelete = objectField(set.spec, 'updateStrategy')['type'] === 'OnDelete'
+  const isDone = !isOnDelete && updated === pods.length && updated === desired && readyReplicas === desired
   const current = isDone ? names.update : names.current
   const counts = withoutZeros({
     observedGeneration: set.metadata.generation ?? 0,
@@ -239,8 +237,8 @@ function writeStatus(
     updatedReplicas: updated,
   })
   const status = {
-    replicas: living.length,
-    availableReplicas: standing.filter(pod => pod.isAvailable).length,
+    replicas: pods.length,
+    availableReplicas: pods.filter(pod => pod.isAvailable).length,
     ...counts,
     currentRevision: current,
     updateRevision: names.update,

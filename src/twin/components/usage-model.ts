@@ -1,178 +1,238 @@
-// What pods and nodes use. A pod that a snapshot has metrics for keeps their values; when it goes, they pass to the pod that takes
-// its place, so that usage moves with the workload. Others use 0.3 of their requests. Values stand still: no noise is added.
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import { milliValue, parseQuantity } from '#kube/quantity.ts'
+// What pods and nodes use at present. Each container's cpu and memory come from the first that says: an annotation of its pod, the most
+// specific TwinUsage, the snapshot's metrics, 0.3 of its request. Its limit caps its cpu, and a node gives no more than it has.
+import type { Clock } from '#kube/clock.ts'
+import type { Container, Node, Pod } from '#kube/objects.ts'
+import { InputError } from '#kube/problem.ts'
+import { parseQuantity } from '#kube/quantity.ts'
 import type { ClusterAccess } from '../access.ts'
-import { controllerOf, isFinished, isTerminating, keyOf } from './pod-state.ts'
+import type { UsageSpec } from '../own-kinds/usage-spec.ts'
+import { sharedCpu } from './cpu-share.ts'
+import { controllerOf, isFinished } from './pod-state.ts'
+import { SnapshotUsage, type Usage, workloadOf } from './snapshot-usage.ts'
+import type { AmountAt, UsageSubject } from './usage-amount.ts'
+import { textSeed } from './usage-noise.ts'
+import { type RuleSubject, readRule, rulesFor, type UsageRule } from './usage-rules.ts'
 import type { ClusterView } from './view.ts'
-
-interface Usage {
-  /** Billionths of a core. */
-  readonly cpuNanocores: number
-  readonly memoryBytes: number
-}
 
 interface ContainerUsage extends Usage {
   readonly name: string
+  /** What it would use of cpu without limit and neighbours, billionths of a core. */
+  readonly wantedNanocores: number
 }
 
 const shareOfRequest = 0.3
-const cpuWithoutRequest = 20_000_000
-const memoryWithoutRequest = 64 * 1024 * 1024
+const coresWithoutRequest = 0.02
+const bytesWithoutRequest = 64 * 1024 * 1024
+/** The kernel's least share against the 1024 of a core. */
+const leastWeight = 2 / 1024
 
-type Means = ReadonlyMap<string, Usage>
+const annotations = {
+  cpu: ['ballast.dev/twin-usage-cpu', 'kwok.x-k8s.io/usage-cpu'],
+  memory: ['ballast.dev/twin-usage-memory', 'kwok.x-k8s.io/usage-memory'],
+} as const
+
+interface UsageModelOptions {
+  readonly clock: Clock
+  /** Of the noise. */
+  readonly seed: number
+}
 
 export class UsageModel {
   readonly #access: ClusterAccess
   readonly #view: ClusterView
-  /** Per pod uid the values it keeps. */
-  readonly #means = new Map<string, Means>()
-  /** Per workload the values of pods that went, for those that follow. */
-  readonly #free = new Map<string, Means[]>()
-  /** Per workload the pods that came when no values were free. */
-  readonly #lacking = new Map<string, Set<string>>()
-  /** Per node what it uses beyond its pods. */
-  readonly #system = new Map<string, Usage>()
+  readonly #options: UsageModelOptions
+  readonly #snapshot: SnapshotUsage
+  readonly #rules = new Map<string, UsageRule>()
+  readonly #told = new Set<string>()
+  #shared: { readonly key: string; readonly nodes: Map<string, Map<string, readonly ContainerUsage[]>> } | undefined
+  #set = 0
 
   /** Reads the PodMetrics and NodeMetrics that the store was loaded with. */
-  constructor(access: ClusterAccess, view: ClusterView) {
+  constructor(access: ClusterAccess, view: ClusterView, options: UsageModelOptions) {
     this.#access = access
     this.#view = view
+    this.#options = options
+    this.#snapshot = new SnapshotUsage(access, view, node => sum(view.podsOn(node).flatMap(pod => this.#wanted(pod))))
     this.readMetrics()
-    view.on('pods', ({ type, object, previous }) => {
-      if (type === 'ADDED') this.#inherit(object)
-      else if (type === 'DELETED') this.#release(object, true)
-      else if (isTerminating(object) && previous !== undefined && !isTerminating(previous)) this.#release(object, false)
+    for (const pod of view.list('pods')) this.#note(pod)
+    view.on('pods', ({ type, object }) => {
+      if (type === 'DELETED') this.#told.delete(object.metadata.uid ?? '')
+      else this.#note(object)
     })
+  }
+
+  /** Something but a snapshot says what is used: it may change by itself, and exceed limits. */
+  get isLively(): boolean {
+    return this.#rules.size > 0 || this.#told.size > 0
   }
 
   /** Takes the values of the metrics that the store holds for pods and nodes not read before. */
   readMetrics(): void {
-    for (const metrics of this.#access.list('pods.metrics.k8s.io')) this.#takePodMetrics(metrics)
-    for (const metrics of this.#access.list('nodes.metrics.k8s.io')) this.#takeNodeMetrics(metrics)
+    this.#snapshot.readMetrics()
+  }
+
+  /** Has containers use what the spec of a TwinUsage says, until the result is disposed. @throws InputError */
+  set(spec: UsageSpec, options: { readonly name?: string; readonly onProblem?: UsageRule['onProblem'] } = {}): Disposable {
+    const name = options.name ?? `usage-${++this.#set}`
+    const rule = readRule(name, spec, options.onProblem ?? (() => undefined))
+    this.#rules.set(name, rule)
+    this.#shared = undefined
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#rules.get(name) === rule) this.#rules.delete(name)
+        this.#shared = undefined
+      },
+    }
   }
 
   /** Of each container that runs; empty for a pod that does not. */
   pod(pod: Pod): readonly ContainerUsage[] {
-    if (isFinished(pod) || pod.status?.phase !== 'Running') return []
-    const means = this.#means.get(pod.metadata.uid ?? '')
-    return pod.spec.containers.map(container => ({
-      name: container.name,
-      ...(means?.get(container.name) ?? byRequest(container.resources?.requests)),
-    }))
+    if (!isRunning(pod)) return []
+    const node = pod.spec.nodeName ?? ''
+    return this.#sharedOn(node).get(pod.metadata.uid ?? '') ?? this.#wanted(pod)
   }
 
   /** Of all pods on the node and its system; `undefined` for a node that is not there. */
   node(name: string): Usage | undefined {
     if (this.#view.get('nodes', undefined, name) === undefined) return undefined
-    return plus(this.#podsOn(name), this.#system.get(name) ?? { cpuNanocores: 0, memoryBytes: 0 })
+    const pods = sum([...this.#sharedOn(name).values()].flat())
+    return sum([pods, this.#snapshot.system(name)])
   }
 
-  #podsOn(node: string): Usage {
-    const containers = this.#view.podsOn(node).flatMap(pod => this.pod(pod))
-    return containers.reduce<Usage>(plus, { cpuNanocores: 0, memoryBytes: 0 })
+  #note(pod: Pod): void {
+    const uid = pod.metadata.uid ?? ''
+    const says = [...annotations.cpu, ...annotations.memory].some(name => pod.metadata.annotations?.[name] !== undefined)
+    if (says) this.#told.add(uid)
+    else this.#told.delete(uid)
   }
 
-  #takePodMetrics(metrics: KubeObject): void {
-    const pod = this.#view.get('pods', metrics.metadata.namespace, metrics.metadata.name)
-    const containers = metrics['containers']
-    if (pod?.metadata.uid === undefined || this.#means.has(pod.metadata.uid) || !Array.isArray(containers)) return
-    const means = new Map<string, Usage>()
-    for (const container of containers as readonly { readonly name?: unknown; readonly usage?: unknown }[]) {
-      const usage = usageOf(container.usage)
-      if (typeof container.name === 'string' && usage !== undefined) means.set(container.name, usage)
+  /** By uid of the pods on a node, after the node's own limit; kept for as long as nothing changes. */
+  #sharedOn(name: string): ReadonlyMap<string, readonly ContainerUsage[]> {
+    const key = `${this.#access.revision} ${this.#options.clock.now()}`
+    if (this.#shared?.key !== key) this.#shared = { key, nodes: new Map() }
+    let found = this.#shared.nodes.get(name)
+    if (found === undefined) {
+      found = this.#share(name)
+      this.#shared.nodes.set(name, found)
     }
-    this.#means.set(pod.metadata.uid, means)
+    return found
   }
 
-  /** What a node has beyond its pods is its system's, and stays with it. */
-  #takeNodeMetrics(metrics: KubeObject): void {
-    const usage = usageOf(metrics['usage'])
-    if (usage === undefined || this.#system.has(metrics.metadata.name)) return
-    const pods = this.#podsOn(metrics.metadata.name)
-    this.#system.set(metrics.metadata.name, {
-      cpuNanocores: usage.cpuNanocores - pods.cpuNanocores,
-      memoryBytes: usage.memoryBytes - pods.memoryBytes,
+  #share(name: string): Map<string, readonly ContainerUsage[]> {
+    const node = this.#view.get('nodes', undefined, name)
+    const pods = this.#view.podsOn(name).filter(isRunning)
+    const wanted = pods.map(pod => this.#wanted(pod))
+    const { allocatable, capacity } = node?.status ?? {}
+    const cores = quantityOf(allocatable?.['cpu'] ?? capacity?.['cpu'])
+    if (cores === undefined) return new Map(pods.map((pod, index) => [pod.metadata.uid ?? '', wanted[index] ?? []]))
+    const wants = pods.flatMap((pod, index) =>
+      (wanted[index] ?? []).map(({ name: container, cpuNanocores }) => ({
+        wanted: cpuNanocores,
+        weight: Math.max(leastWeight, requestOf(containerOf(pod, container), 'cpu') ?? 0),
+      })),
+    )
+    const given = sharedCpu(wants, cores * 1e9)
+    let at = 0
+    return new Map(
+      pods.map((pod, index) => [
+        pod.metadata.uid ?? '',
+        (wanted[index] ?? []).map(usage => ({ ...usage, cpuNanocores: Math.round(given[at++] ?? 0) })),
+      ]),
+    )
+  }
+
+  /** What the containers of a pod want, their own limits considered. */
+  #wanted(pod: Pod): readonly ContainerUsage[] {
+    if (!isRunning(pod)) return []
+    const node = this.#view.get('nodes', undefined, pod.spec.nodeName ?? '')
+    return pod.spec.containers.filter(isStarted(pod)).map(container => {
+      const cores = this.#amount(pod, container, 'cpu', node)
+      const limit = quantityOf(container.resources?.limits?.['cpu'])
+      const wantedNanocores = Math.round(cores * 1e9)
+      const cpuNanocores = limit === undefined ? wantedNanocores : Math.min(wantedNanocores, Math.round(limit * 1e9))
+      const memoryBytes = Math.round(this.#amount(pod, container, 'memory', node))
+      return { name: container.name, cpuNanocores, wantedNanocores, memoryBytes }
     })
   }
 
-  #inherit(pod: Pod): void {
-    const workload = this.#workloadOf(pod)
-    const uid = pod.metadata.uid
-    if (workload === undefined || uid === undefined) return
-    const means = this.#free.get(workload)?.shift()
-    if (means !== undefined) {
-      this.#means.set(uid, means)
-      return
+  #amount(pod: Pod, container: Container, resource: 'cpu' | 'memory', node: Node | undefined): number {
+    for (const name of annotations[resource]) {
+      const told = quantityOf(pod.metadata.annotations?.[name])
+      if (told !== undefined) return told
     }
-    const lacking = this.#lacking.get(workload) ?? new Set()
-    lacking.add(uid)
-    this.#lacking.set(workload, lacking)
+    const ruled = this.#rules.size === 0 ? undefined : this.#ruled(pod, container, resource, node)
+    if (ruled !== undefined) return ruled
+    const measured = this.#snapshot.container(pod, container.name)
+    if (measured !== undefined) return resource === 'cpu' ? measured.cpuNanocores / 1e9 : measured.memoryBytes
+    const request = requestOf(container, resource)
+    if (request !== undefined) return request * shareOfRequest
+    return resource === 'cpu' ? coresWithoutRequest : bytesWithoutRequest
   }
 
-  #release(pod: Pod, isGone: boolean): void {
-    const uid = pod.metadata.uid ?? ''
-    const means = this.#means.get(uid)
-    const workload = this.#workloadOf(pod)
-    if (workload !== undefined) this.#lacking.get(workload)?.delete(uid)
-    if (means === undefined) return
-    if (isGone) this.#means.delete(uid)
-    // A pod that ended by degrees gave its values up when it began to.
-    if (workload === undefined || (isGone && isTerminating(pod))) return
-    const heir = this.#lacking.get(workload)?.values().next().value
-    if (heir !== undefined) {
-      this.#lacking.get(workload)?.delete(heir)
-      this.#means.set(heir, means)
-      return
+  #ruled(pod: Pod, container: Container, resource: 'cpu' | 'memory', node: Node | undefined): number | undefined {
+    const subject: RuleSubject = { pod, container: container.name, workload: workloadOf(this.#view, pod) }
+    for (const rule of rulesFor(this.#rules.values(), subject)) {
+      const amount = rule[resource]
+      if (amount === undefined) continue
+      const controller = controllerOf(pod)
+      const value = attempt(amount, rule, {
+        pod,
+        node,
+        replicas: controller === undefined ? 1 : this.#view.podsOf(controller.uid).length,
+        request: requestOf(container, resource),
+        seed: textSeed(`${resource} ${pod.metadata.namespace}/${pod.metadata.name}/${container.name}`, this.#options.seed),
+        nowMs: this.#options.clock.now(),
+      })
+      if (value !== undefined) return value
     }
-    const free = this.#free.get(workload) ?? []
-    free.push(means)
-    this.#free.set(workload, free)
-  }
-
-  /** Pods of one Deployment are one workload, whichever ReplicaSet they are of; a StatefulSet's pods are each their own. */
-  #workloadOf(pod: Pod): string | undefined {
-    const owner = controllerOf(pod)
-    if (owner === undefined) return undefined
-    if (owner.kind === 'StatefulSet') return `StatefulSet ${keyOf(pod)}`
-    const set = owner.kind === 'ReplicaSet' ? this.#view.get('replicasets.apps', pod.metadata.namespace, owner.name) : undefined
-    const above = set === undefined ? undefined : controllerOf(set)
-    const top = above ?? owner
-    return `${top.kind} ${pod.metadata.namespace}/${top.name}`
+    return undefined
   }
 }
 
-function plus(a: Usage, b: Usage): Usage {
-  return { cpuNanocores: a.cpuNanocores + b.cpuNanocores, memoryBytes: a.memoryBytes + b.memoryBytes }
-}
-
-function byRequest(requests: Readonly<Record<string, string | number>> | undefined): Usage {
-  const cpu = milli(requests?.['cpu'])
-  const memory = milli(requests?.['memory'])
-  return {
-    cpuNanocores: cpu === undefined ? cpuWithoutRequest : Math.round(cpu * 1_000_000 * shareOfRequest),
-    memoryBytes: memory === undefined ? memoryWithoutRequest : Math.round((memory / 1000) * shareOfRequest),
+function attempt(amount: AmountAt, rule: UsageRule, subject: UsageSubject): number | undefined {
+  try {
+    return amount(subject)
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    rule.onProblem(error.problems)
+    return undefined
   }
 }
 
-function usageOf(value: unknown): Usage | undefined {
-  if (typeof value !== 'object' || value === null) return undefined
-  const { cpu, memory } = value as { readonly cpu?: unknown; readonly memory?: unknown }
-  const cpuNanocores = nano(cpu)
-  const memoryBytes = milli(memory)
-  return cpuNanocores === undefined || memoryBytes === undefined
-    ? undefined
-    : { cpuNanocores, memoryBytes: Math.round(memoryBytes / 1000) }
+function isRunning(pod: Pod): boolean {
+  return !isFinished(pod) && pod.status?.phase === 'Running'
 }
 
-function milli(value: unknown): number | undefined {
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined
+/** A container that waits or has ended uses nothing; one that nobody reported on runs with its pod. */
+function isStarted(pod: Pod): (container: Container) => boolean {
+  const statuses = pod.status?.containerStatuses ?? []
+  return ({ name }) => {
+    const state = statuses.find(status => status.name === name)?.state
+    return state?.waiting === undefined && state?.terminated === undefined
+  }
+}
+
+function containerOf(pod: Pod, name: string): Container | undefined {
+  return pod.spec.containers.find(container => container.name === name)
+}
+
+/** Cores or bytes. */
+function requestOf(container: Container | undefined, resource: 'cpu' | 'memory'): number | undefined {
+  return quantityOf(container?.resources?.requests?.[resource])
+}
+
+function quantityOf(value: string | number | undefined): number | undefined {
+  if (value === undefined) return undefined
   const parsed = parseQuantity(value)
-  return parsed.ok ? Number(milliValue(parsed.value)) : undefined
+  return parsed.ok ? Math.max(0, Number(parsed.value.nanos) / 1e9) : undefined
 }
 
-function nano(value: unknown): number | undefined {
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined
-  const parsed = parseQuantity(value)
-  return parsed.ok ? Number(parsed.value.nanos) : undefined
+function sum(usages: readonly Usage[]): Usage {
+  let cpuNanocores = 0
+  let memoryBytes = 0
+  for (const usage of usages) {
+    cpuNanocores += usage.cpuNanocores
+    memoryBytes += usage.memoryBytes
+  }
+  return { cpuNanocores, memoryBytes }
 }

@@ -1,12 +1,16 @@
 // Claims get their volumes: matching ones that exist, or, for classes with a provisioner, new ones that the twin makes itself.
 import type { PersistentVolume, PersistentVolumeClaim } from '#kube/objects.ts'
 import { type ComponentContext, controllerWriter } from './component.ts'
+import type { EventSource, EventText } from './event-recorder.ts'
 import { isTerminating, keyOf, splitKey } from './pod-state.ts'
 import { selectedNodeAnnotation } from './scheduler.ts'
 import { claimClassOf, matchingVolume } from './volume-match.ts'
 
 const writer = controllerWriter('persistent-volume-binder')
 const provisionerAnnotation = 'volume.kubernetes.io/storage-provisioner'
+const olderProvisionerAnnotation = 'volume.beta.kubernetes.io/storage-provisioner'
+const source: EventSource = { component: 'persistentvolume-controller', writer }
+const boundByController = 'pv.kubernetes.io/bound-by-controller'
 /** A real provisioner has this long before the twin plays its part. */
 const provisionAfterMs = 5_000
 
@@ -31,10 +35,20 @@ export function startVolumeBinder(context: ComponentContext): void {
       release(context, object)
     } else queue.add(keyOf(object))
   })
-  view.on('persistentvolumes', ({ type }) => {
-    if (type !== 'DELETED') addPending()
+  view.on('persistentvolumes', ({ type, object }) => {
+    if (type === 'DELETED') return
+    addPending()
+    if (isUnsettled(object)) available.add(object.metadata.name)
   })
   view.on('storageclasses.storage.k8s.io', addPending)
+  const available = loop.queue('persistentvolume-available', name => {
+    const volume = view.get('persistentvolumes', undefined, name)
+    if (volume === undefined || !isUnsettled(volume)) return
+    context.access.update('persistentvolumes', { ...volume, status: { ...volume.status, phase: 'Available' } }, writer, {
+      subresource: 'status',
+    })
+  })
+  for (const volume of view.list('persistentvolumes')) if (isUnsettled(volume)) available.add(volume.metadata.name)
   const volumes = loop.queue('persistentvolume-release', name => settleReleased(context, name))
   const release = ({ view: all }: ComponentContext, claim: PersistentVolumeClaim) => {
     for (const volume of all.list('persistentvolumes'))
@@ -48,6 +62,12 @@ function claimAt({ view }: ComponentContext, key: string): PersistentVolumeClaim
   return view.get('persistentvolumeclaims', namespace, name)
 }
 
+/** New, and no claim has it yet. */
+function isUnsettled({ metadata, spec, status }: PersistentVolume): boolean {
+  const isNew = status?.phase === undefined || status.phase === 'Pending'
+  return isNew && metadata.deletionTimestamp === undefined && (spec.claimRef?.uid ?? '') === ''
+}
+
 function isBound(claim: PersistentVolumeClaim): boolean {
   return claim.status?.phase === 'Bound'
 }
@@ -58,19 +78,42 @@ function bindClaim(context: ComponentContext, claim: PersistentVolumeClaim): 'do
   const storageClass = className === '' ? undefined : view.get('storageclasses.storage.k8s.io', undefined, className)
   const nodeName = claim.metadata.annotations?.[selectedNodeAnnotation]
   const isWaiting = storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && nodeName === undefined && !claim.spec.volumeName
-  if (isWaiting) return 'waits'
+  const tell = (type: EventText['type'], reason: string, message: string) =>
+    context.events.record(claim, source, { type, reason, message })
+  if (isWaiting) {
+    tell('Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding')
+    return 'waits'
+  }
   const node = nodeName === undefined ? undefined : view.get('nodes', undefined, nodeName)
   const volume = matchingVolume(claim, view.list('persistentvolumes'), node)
   if (volume !== undefined) {
     join(context, claim, volume)
     return 'done'
   }
-  if (storageClass === undefined || storageClass.provisioner === 'kubernetes.io/no-provisioner' || claim.spec.volumeName)
+  if (claim.spec.volumeName) return 'waits'
+  if (className === '') {
+    tell('Normal', 'FailedBinding', 'no persistent volumes available for this claim and no storage class is set')
     return 'waits'
+  }
+  if (storageClass === undefined) {
+    tell('Warning', 'ProvisioningFailed', `storageclass.storage.k8s.io "${className}" not found`)
+    return 'waits'
+  }
+  if (storageClass.provisioner === 'kubernetes.io/no-provisioner') return 'waits'
   if (claim.metadata.annotations?.[provisionerAnnotation] === undefined) {
-    const annotations = { ...claim.metadata.annotations, [provisionerAnnotation]: storageClass.provisioner }
+    const { provisioner } = storageClass
+    const annotations = {
+      ...claim.metadata.annotations,
+      [olderProvisionerAnnotation]: provisioner,
+      [provisionerAnnotation]: provisioner,
+    }
     access.update('persistentvolumeclaims', { ...claim, metadata: { ...claim.metadata, annotations } }, writer)
   }
+  tell(
+    'Normal',
+    'ExternalProvisioning',
+    `Waiting for a volume to be created either by the external provisioner '${storageClass.provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`,
+  )
   return 'needs-provisioning'
 }
 
@@ -78,7 +121,12 @@ function bindClaim(context: ComponentContext, claim: PersistentVolumeClaim): 'do
 function join({ access, view }: ComponentContext, claim: PersistentVolumeClaim, volume: PersistentVolume): void {
   const { namespace = '', name, uid = '' } = claim.metadata
   const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid }
-  access.update('persistentvolumes', { ...volume, spec: { ...volume.spec, claimRef } }, writer)
+  // Whoever reserved the volume for the claim bound it; where nobody did the controller says that it did.
+  const isReserved = volume.spec.claimRef !== undefined
+  const noted = isReserved
+    ? volume.metadata
+    : { ...volume.metadata, annotations: { ...volume.metadata.annotations, [boundByController]: 'yes' } }
+  access.update('persistentvolumes', { ...volume, metadata: noted, spec: { ...volume.spec, claimRef } }, writer)
   const taken = view.get('persistentvolumes', undefined, volume.metadata.name)
   if (taken !== undefined)
     access.update('persistentvolumes', { ...taken, status: { ...taken.status, phase: 'Bound' } }, writer, {
@@ -87,7 +135,7 @@ function join({ access, view }: ComponentContext, claim: PersistentVolumeClaim, 
   const annotations = {
     ...claim.metadata.annotations,
     'pv.kubernetes.io/bind-completed': 'yes',
-    'pv.kubernetes.io/bound-by-controller': 'yes',
+    ...(claim.spec.volumeName ? {} : { [boundByController]: 'yes' }),
   }
   const named = {
     ...claim,

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { builtInSchema } from '../schema/schema-table.ts'
+import { changedFields } from './changed-fields.ts'
 import {
-  changedFields,
   difference,
   type FieldSet,
   fromFieldsV1,

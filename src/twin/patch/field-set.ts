@@ -1,7 +1,7 @@
 // Sets of fields of an object, as managedFields records them (FieldsV1), and their algebra.
 
 import type { Draft } from '../json-value.ts'
-import { isFields, isSame, setField } from '../json-value.ts'
+import { isFields, setField } from '../json-value.ts'
 import { memberSchema, type Schema } from '../schema/schema.ts'
 
 /** A field and what is below it. `f:spec`, `k:{"name":"c"}`, `v:"x"` are path elements as FieldsV1 writes them. */
@@ -11,7 +11,8 @@ export interface FieldSet {
 }
 
 export const emptySet: FieldSet = { isMember: false, children: new Map() }
-const leaf: FieldSet = { isMember: true, children: new Map() }
+/** A field as a whole. */
+export const leaf: FieldSet = { isMember: true, children: new Map() }
 
 export function isEmptySet(set: FieldSet): boolean {
   return !set.isMember && set.children.size === 0
@@ -29,7 +30,6 @@ const unowned = new Set([
   'deletionGracePeriodSeconds',
   'selfLink',
   'managedFields',
-  'generateName',
 ])
 
 /**
@@ -49,12 +49,35 @@ function countedFields(schema: Schema, object: Draft, counting: Counting): Field
     if (name === 'apiVersion' || name === 'kind' || value === undefined) continue
     if (name !== 'metadata') children.set(`f:${name}`, memberSet(schema, name, value, counting))
     else if (isFields(value)) {
-      const owned = Object.fromEntries(Object.entries(value).filter(([field]) => !unowned.has(field)))
-      const set = fieldsOf(memberSchema(schema, name), owned, counting)
+      const set = fieldsOf(memberSchema(schema, name), ownedMetadata(value), counting)
       if (set.children.size > 0) children.set('f:metadata', { isMember: false, children: set.children })
     }
   }
   return { isMember: false, children }
+}
+
+/** Metadata without what nobody owns. */
+export function ownedMetadata(metadata: unknown): Draft {
+  const owned: Draft = {}
+  if (isFields(metadata)) for (const name of Object.keys(metadata)) if (!unowned.has(name)) setField(owned, name, metadata[name])
+  return owned
+}
+
+/** All that an update owns of a field or map value that it made. */
+export function setOfMember(schema: Schema, name: string, value: unknown): FieldSet {
+  return memberSet(schema, name, value, 'updated')
+}
+
+/** All that an update owns of a value that it made. */
+export function setOfValue(schema: Schema, value: unknown): FieldSet {
+  return fieldsOf(schema, value, 'updated')
+}
+
+/** Whether every item of a list has what names it; no item of an atomic list has. */
+export function hasKeys({ semantics }: Extract<Schema, { kind: 'list' }>, items: readonly unknown[]): boolean {
+  const { list } = semantics
+  if (list.kind !== 'map') return list.kind === 'set'
+  return items.every(item => isFields(item) && list.keys.every(key => (item[key] ?? defaultKeys[key]) !== undefined))
 }
 
 /** The set of a field or map value. Keys that the schema does not declare are owned themselves, too. */
@@ -114,15 +137,28 @@ export function elementOf(schema: Extract<Schema, { kind: 'list' }>, item: unkno
 /** Keys that are defaulted where they are left out. */
 const defaultKeys: Readonly<Record<string, string>> = { protocol: 'TCP' }
 
+/** Sets of stored FieldsV1, which are frozen and read again with every write. */
+const readSets = new WeakMap<object, FieldSet>()
+
 /** FieldsV1 as a set. */
 export function fromFieldsV1(fields: unknown): FieldSet {
+  if (!isFields(fields) || !Object.isFrozen(fields)) return readFieldsV1(fields)
+  let set = readSets.get(fields)
+  if (set === undefined) {
+    set = readFieldsV1(fields)
+    readSets.set(fields, set)
+  }
+  return set
+}
+
+function readFieldsV1(fields: unknown): FieldSet {
   const children = new Map<string, FieldSet>()
   let isMember = false
   if (!isFields(fields)) return emptySet
   for (const [element, below] of Object.entries(fields)) {
     if (element === '.') isMember = true
     else {
-      const set = fromFieldsV1(below)
+      const set = readFieldsV1(below)
       children.set(element, isEmptySet(set) ? leaf : set)
     }
   }
@@ -211,35 +247,4 @@ export function valueAtPath(object: unknown, path: readonly string[], schema: Sc
     }
   }
   return value
-}
-
-/** What an update owns of the new object: leaves it changed and containers it made; and what is no longer there. */
-export function changedFields(
-  schema: Schema,
-  before: Draft,
-  after: Draft,
-): { readonly changed: FieldSet; readonly removed: FieldSet } {
-  const now = countedFields(schema, after, 'updated')
-  const removed = difference(countedFields(schema, before, 'updated'), now)
-  const changed = keepChanged(now, [], path => {
-    const previous = valueAtPath(before, path, schema)
-    const present = valueAtPath(after, path, schema)
-    return childrenAt(now, path) > 0 ? previous === undefined : !isSame(previous, present)
-  })
-  return { changed, removed }
-}
-
-function childrenAt(set: FieldSet, path: readonly string[]): number {
-  let current: FieldSet | undefined = set
-  for (const element of path) current = current?.children.get(element)
-  return current?.children.size ?? 0
-}
-
-function keepChanged(set: FieldSet, path: readonly string[], isChanged: (path: readonly string[]) => boolean): FieldSet {
-  const children = new Map<string, FieldSet>()
-  for (const [element, child] of set.children) {
-    const kept = keepChanged(child, [...path, element], isChanged)
-    if (!isEmptySet(kept)) children.set(element, kept)
-  }
-  return { isMember: set.isMember && isChanged(path), children }
 }

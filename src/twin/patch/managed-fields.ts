@@ -2,11 +2,15 @@
 import type { KubeObject } from '#kube/objects.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
 import { apiVersionOf, hasSubresource, type ResourceType } from '../api/resource-type.ts'
+import { fieldsIn } from '../api/versions.ts'
 import type { WriteOptions } from '../api/write-pipeline.ts'
-import { type Draft, fieldsAt, isFields, itemsAt, textAt, valueAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isFields, isSame, itemsAt, textAt, valueAt } from '../json-value.ts'
+import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
+import type { StructSchema } from '../schema/schema.ts'
 import { zeroObject } from '../schema/zero-object.ts'
-import { changedFields, difference, type FieldSet, fromFieldsV1, isEmptySet, toFieldsV1, union } from './field-set.ts'
+import { changedFields } from './changed-fields.ts'
+import { difference, type FieldSet, fieldsOfObject, fromFieldsV1, isEmptySet, toFieldsV1, union } from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {
@@ -77,9 +81,22 @@ function merged(ownerships: readonly Ownership[]): readonly Ownership[] {
 
 /** Records the creator as the owner of everything. */
 export function trackCreate(server: ApiServer, type: ResourceType, draft: Draft, options: WriteOptions): void {
-  const fields = changedFields(kindSchema(type), zeroObject(type), draft).changed
-  const ownership = ownershipBy(server, type, options, hasSubresource(type, 'status') ? without(fields, 'f:status') : fields)
+  const requested = options.requested ?? type
+  const fields = changedFields(kindSchema(requested), zeroObject(requested), fieldsIn(requested, draft)).changed
+  const ownership = ownershipBy(server, requested, options, hasSubresource(type, 'status') ? without(fields, 'f:status') : fields)
   writeOwnerships(draft, [ownership])
+}
+
+/** What is recorded of an object that was sent and is not stored: a review. Its status is the answer. */
+export function recordsOfSent(
+  server: Pick<ApiServer, 'clock'>,
+  schema: StructSchema,
+  sent: Draft,
+  by: { readonly manager: string; readonly apiVersion: string; readonly subresource: string | undefined },
+): { readonly managedFields?: readonly Draft[] } {
+  const fields = without(changedFields(schema, zeroOfStruct(schema), sent).changed, 'f:status')
+  if (fields.children.size === 0) return {}
+  return { managedFields: [entryOf({ ...by, operation: 'Update', time: timestamp(server.clock.now()), fields })] }
 }
 
 /** A set without one of its top fields: the status of an object is not written with the object. */
@@ -97,18 +114,42 @@ export function trackUpdate(
 ): void {
   const metadata = fieldsAt(draft, 'metadata')
   const sent = valueAt(draft, 'metadata', 'managedFields')
+  const uid = textAt(existing, 'metadata', 'uid') ?? ''
   if (isReset(sent)) {
+    server.unsigned.delete(uid)
     if (metadata !== undefined) delete metadata['managedFields']
     return
   }
   // What the body says of ownership counts: kubectl rewrites it so when it moves an object to server-side apply.
-  const known = ownershipsOf(itemsAt(draft, 'metadata', 'managedFields').length > 0 ? draft : existing)
-  // Objects that were loaded without records stay without until somebody applies.
-  if (known.length === 0) {
+  const isRewritten = Array.isArray(sent) && sent.length > 0 && !isSame(sent, valueAt(existing, 'metadata', 'managedFields'))
+  const known = ownershipsOf(isRewritten ? draft : existing)
+  // Objects without records stay without until somebody applies, but for those that had some where they were dumped.
+  if (known.length > 0) writeOwnerships(draft, afterUpdate(server, type, { draft, existing, known, options }))
+  else {
     if (metadata !== undefined) delete metadata['managedFields']
-    return
+    if (server.unsigned.has(uid) && options.subresource !== 'status') beginRecords(server, type, { draft, existing, options })
   }
-  writeOwnerships(draft, afterUpdate(server, type, { draft, existing, known, options }))
+}
+
+/** The first write to a loaded object: what it does not change is of whoever came before. */
+function beginRecords(server: ApiServer, type: ResourceType, input: Omit<UpdateInput, 'known'>): void {
+  const before = ownershipBefore(type, input.existing, textAt(input.existing, 'metadata', 'creationTimestamp'))
+  const known = [{ ...before, fields: without(before.fields, 'f:status') }]
+  const after = afterUpdate(server, type, { ...input, known })
+  if (after.length > 1) writeOwnerships(input.draft, after)
+}
+
+/** Of an object that nobody recorded: whoever came before owns it all. */
+export function ownershipBefore(type: ResourceType, existing: KubeObject, time: string | undefined): Ownership {
+  const fields = fieldsOfObject(kindSchema(type), { ...existing })
+  return {
+    manager: 'before-first-apply',
+    operation: 'Update',
+    apiVersion: apiVersionOf(type),
+    subresource: undefined,
+    time,
+    fields,
+  }
 }
 
 interface UpdateInput {
@@ -123,13 +164,23 @@ function afterUpdate(
   type: ResourceType,
   { draft, existing, known, options }: UpdateInput,
 ): readonly Ownership[] {
-  const { changed, removed } = changedFields(kindSchema(type), { ...existing }, draft)
+  const requested = options.requested ?? type
+  const changesAs = (shown: ResourceType) =>
+    changedFields(kindSchema(shown), fieldsIn(shown, existing), shown === type ? draft : fieldsIn(shown, draft))
+  const { changed, removed } = changesAs(requested)
   if (isEmptySet(changed) && isEmptySet(removed)) return known
-  const own = ownershipBy(server, type, options, changed)
+  const own = ownershipBy(server, requested, options, changed)
   const others = known.map(ownership => {
     if (isSameManager(ownership, own))
-      return { ...ownership, time: own.time, fields: difference(union(ownership.fields, changed), removed) }
-    return { ...ownership, fields: difference(difference(ownership.fields, changed), removed) }
+      return {
+        ...ownership,
+        time: own.subresource === 'scale' ? ownership.time : own.time,
+        fields: difference(union(ownership.fields, changed), removed),
+      }
+    // Fields are recorded by the names that they have in the version of the entry.
+    const theirs = ownership.apiVersion === own.apiVersion ? undefined : server.resources.ofKind(ownership.apiVersion, type.kind)
+    const changes = theirs === undefined || theirs.custom !== undefined ? { changed, removed } : changesAs(theirs)
+    return { ...ownership, fields: difference(difference(ownership.fields, changes.changed), changes.removed) }
   })
   return known.some(ownership => isSameManager(ownership, own)) || isEmptySet(changed) ? others : [...others, own]
 }
@@ -156,7 +207,8 @@ function ownershipBy(server: ApiServer, type: ResourceType, options: WriteOption
     operation: 'Update',
     apiVersion: apiVersionOf(type),
     subresource: options.subresource,
-    time: timestamp(server.clock.now()),
+    // The server takes the times of a scale from the object as it was, which has none for a new entry.
+    time: options.subresource === 'scale' ? undefined : timestamp(server.clock.now()),
     fields,
   }
 }

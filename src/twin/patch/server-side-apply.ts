@@ -21,7 +21,7 @@ import {
   valueAtPath,
 } from './field-set.ts'
 import { keepLastApplied, lastAppliedFields } from './last-applied.ts'
-import { isSameManager, type Ownership, ownershipsOf, writeOwnerships } from './managed-fields.ts'
+import { isSameManager, type Ownership, ownershipBefore, ownershipsOf, writeOwnerships } from './managed-fields.ts'
 
 interface ApplyOptions extends WriteOptions {
   /** Take what others own. */
@@ -67,9 +67,10 @@ export function applied(
   const dropped = difference(before?.fields ?? emptySet, withContainers(wanted))
   const orphaned = left.reduce((set, owner) => difference(set, withContainers(owner.fields)), dropped)
   removeFields(schema, merged, orphaned)
+  // Who changes nothing but ownership leaves no time, nor does who scales.
+  const isUndated = own.subresource === 'scale' || isUnchanged(live, merged)
+  writeOwnerships(merged, [...left, { ...own, time: isUndated ? before?.time : own.time }])
   keepLastApplied(merged, live, configuration, options.manager)
-  // Who changes nothing but ownership leaves no time.
-  writeOwnerships(merged, [...left, { ...own, time: isUnchanged(live, merged) ? before?.time : own.time }])
   return merged
 }
 
@@ -92,17 +93,7 @@ function isUnchanged(live: Draft, merged: Draft): boolean {
 function knownOwnerships(server: ApiServer, type: ResourceType, existing: KubeObject): readonly Ownership[] {
   const known = ownershipsOf(existing)
   if (known.length > 0) return known
-  const fields = fieldsOfObject(kindSchema(type), { ...existing })
-  return [
-    {
-      manager: 'before-first-apply',
-      operation: 'Update',
-      apiVersion: apiVersionOf(type),
-      subresource: undefined,
-      time: timestamp(server.clock.now()),
-      fields,
-    },
-  ]
+  return [ownershipBefore(type, existing, timestamp(server.clock.now()))]
 }
 
 interface Conflict {

@@ -1,6 +1,8 @@
 // Strategic merge patch: merge by what the schema says of lists, with the directives `$patch`, `$retainKeys`,
 // `$deleteFromPrimitiveList/…` and `$setElementOrder/…`.
 import { badRequest } from '#kube/status.ts'
+import { bareError } from '../api/bare-error.ts'
+import { goPrinted } from '../api/go-words.ts'
 import { copyOf, type Draft, isFields, isSame, setField } from '../json-value.ts'
 import type { ListSemantics } from '../schema/list-semantics.ts'
 import { type FieldSchema, memberSchema, type Schema } from '../schema/schema.ts'
@@ -23,9 +25,13 @@ function mergeFields(schema: Schema, original: Draft, patch: Draft): Draft | und
   const action = patch[directive.patch]
   if (action === 'delete') return undefined
   if (action === 'replace') return withoutDirectives(patch)
-  if (action !== undefined && action !== 'merge') throw badRequest(`unable to understand $patch ${JSON.stringify(action)}`)
+  if (action !== undefined && action !== 'merge')
+    throw bareError(
+      `unknown patch type: ${typeof action === 'string' ? action : `%!s(int64=${String(action)})`} in map: ${goPrinted(patch)}`,
+    )
   const merged: Draft = { ...original }
   const retained = patch[directive.retainKeys]
+  checkRetained(retained, patch)
   if (Array.isArray(retained)) for (const name of Object.keys(merged)) if (!retained.includes(name)) delete merged[name]
   for (const [name, value] of Object.entries(patch)) {
     if (name.startsWith(directive.deleteFrom)) deleteItems(merged, name.slice(directive.deleteFrom.length), value)
@@ -52,6 +58,15 @@ function mergeFields(schema: Schema, original: Draft, patch: Draft): Draft | und
   return merged
 }
 
+/** @throws StatusError 400 for a patch of fields that it does not want to retain. */
+function checkRetained(retained: unknown, patch: Draft): void {
+  if (retained === undefined) return
+  const isWhole =
+    Array.isArray(retained) &&
+    Object.keys(patch).every(name => name.startsWith('$') || patch[name] === null || retained.includes(name))
+  if (!isWhole) throw badRequest('invalid patch format of retainKeys')
+}
+
 interface FieldPatch {
   readonly value: unknown
   readonly order: unknown
@@ -61,6 +76,7 @@ function mergeField(schema: Schema, merged: Draft, name: string, patch: FieldPat
   const field: FieldSchema | undefined = schema.kind === 'struct' ? schema.fields.get(name) : undefined
   const member = memberSchema(schema, name)
   const present = Object.hasOwn(merged, name) ? merged[name] : undefined
+  if (patch.order !== undefined) checkOrder(member, patch)
   if (Array.isArray(patch.value)) {
     const semantics = member.kind === 'list' ? member.semantics : undefined
     setField(
@@ -84,8 +100,33 @@ function mergeField(schema: Schema, merged: Draft, name: string, patch: FieldPat
   else setField(merged, name, result)
 }
 
+/** @throws StatusError 500, as upstream, for an order that the items of the patch do not follow. */
+function checkOrder(member: Schema, { value, order }: FieldPatch): void {
+  if (!Array.isArray(order)) throw bareError(`expected a []interface {}, but received a ${typeof order}`)
+  const key = member.kind === 'list' ? member.semantics.mergeKey : undefined
+  if (key === undefined || !Array.isArray(value)) return
+  for (const item of order) if (isFields(item) && item[key] === undefined) throw lacksKey(item, key)
+  const given: readonly unknown[] = value
+  const wanted = given.filter(item => isFields(item) && item[directive.patch] !== 'delete')
+  const places = wanted.map(item =>
+    order.findIndex(candidate => isFields(candidate) && isFields(item) && isSame(candidate[key], item[key])),
+  )
+  const isFollowed = places.every((place, index) => place >= 0 && (index === 0 || place > (places[index - 1] ?? -1)))
+  if (isFollowed) return
+  throw bareError(`The order in patch list:\n${goPrinted(wanted)}\n doesn't match $setElementOrder list:\n${goPrinted(order)}\n`)
+}
+
+function lacksKey(item: unknown, key: string): Error {
+  return bareError(`map: ${goPrinted(item)} does not contain declared merge key: ${key}`)
+}
+
+function otherElements(original: readonly unknown[], values: readonly unknown[]): Error {
+  return bareError(`list element types are not identical: [${goPrinted(original)} ${goPrinted(values)}]`)
+}
+
 function deleteItems(merged: Draft, name: string, values: unknown): void {
   const present = merged[name]
+  if (Array.isArray(present) && Array.isArray(values) && present.some(isFields)) throw otherElements(present, values)
   if (!Array.isArray(values) || !Array.isArray(present)) return
   setField(
     merged,
@@ -118,10 +159,10 @@ function mergeKeyed(item: Schema, original: readonly unknown[], key: string, pat
   )
   let merged: unknown[] = isReplaced ? [] : [...original]
   for (const value of patch.value) {
-    if (!isFields(value)) throw badRequest(`expected an object in a list that is merged by ${JSON.stringify(key)}`)
+    if (!isFields(value)) throw otherElements(original, patch.value)
     if (value[directive.patch] === 'replace' && value[key] === undefined) continue
     const identity = value[key]
-    if (identity === undefined) throw badRequest(`map: ${JSON.stringify(value)} does not contain declared merge key: ${key}`)
+    if (identity === undefined) throw lacksKey(value, key)
     const at = merged.findIndex(candidate => isFields(candidate) && isSame(candidate[key], identity))
     if (value[directive.patch] === 'delete') {
       merged = merged.filter(candidate => !(isFields(candidate) && isSame(candidate[key], identity)))

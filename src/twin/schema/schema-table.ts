@@ -3,6 +3,7 @@
 // Codes of the table: `s` string, `y` bytes, `i` int32, `l` int64, `n` double, `b` boolean, `t` time, `m` time with microseconds,
 // `x` int or string, `*` anything, `[` list of, `{` map of, `@Name` struct; `!` at the end: required.
 import table from '../generated/schemas.json' with { type: 'json' }
+import { droppedScalars, embedded, pointers, writtenLists, writtenScalars } from './go-fields.ts'
 import { atomicMaps, granularFields, isAtomicStruct, listSemantics, patchedStructs } from './list-semantics.ts'
 import { quantityFields } from './quantity-fields.ts'
 import { anySchema, atomicList, type FieldSchema, type Scalar, type Schema, type StructSchema } from './schema.ts'
@@ -16,6 +17,11 @@ const structs = new Map<string, StructSchema>()
 export function definitionName(group: string, version: string, kind: string): string | undefined {
   const key = `${group}/${version}/${kind}`
   return Object.hasOwn(kinds, key) ? kinds[key] : undefined
+}
+
+/** Whether the table has the kind. */
+export function builtInKind(group: string, version: string, kind: string): boolean {
+  return definitionName(group, version, kind) !== undefined
 }
 
 /** All definitions of the table, by name, as they are written in it. */
@@ -41,16 +47,23 @@ export function structSchema(definition: string): StructSchema {
   if (codes === undefined) throw new Error(`the schema table has no definition ${definition}`)
   const name = structName(definition)
   const fields = new Map<string, FieldSchema>()
+  const written = new Map<string, Schema>()
   const struct: StructSchema = {
     kind: 'struct',
     name: definition,
     fields,
     isAtomic: isAtomicStruct(definition, name),
     preservesUnknown: false,
+    written,
   }
   // Before its fields, since definitions may contain themselves.
   structs.set(definition, struct)
-  for (const [field, code] of Object.entries(codes)) fields.set(field, fieldSchema(`${name}.${field}`, code))
+  for (const [field, code] of Object.entries(codes)) {
+    const schema = fieldSchema(`${name}.${field}`, code)
+    const writing = writingOf(definition, field, schema)
+    fields.set(field, writing === 'dropped' ? { ...schema, isDropped: true } : schema)
+    if (writing === 'written') written.set(field, schema.schema)
+  }
   return struct
 }
 
@@ -59,6 +72,32 @@ function fieldSchema(path: string, code: string): FieldSchema {
   const schema = schemaOfCode(path, isRequired ? code.slice(0, -1) : code)
   const patch = patchedStructs[path]
   return patch === undefined ? { schema, isRequired } : { schema, isRequired, patch }
+}
+
+/** What Go's encoder does with a field that holds nothing; a field that is kept is written as it was sent, or not at all. */
+function writingOf(definition: string, field: string, { schema, isRequired }: FieldSchema): 'written' | 'dropped' | 'kept' {
+  const path = `${definition}.${field}`
+  const hasWord = (table: Readonly<Record<string, string>>) =>
+    Object.hasOwn(table, definition) && table[definition]?.split(' ').includes(field) === true
+  if (schema.kind === 'list') return !isRequired && !writtenLists.has(path) ? 'dropped' : 'kept'
+  if (schema.kind === 'map') return isRequired ? 'kept' : 'dropped'
+  if (hasWord(embedded)) return 'written'
+  if (schema.kind === 'struct') return isObjectPart(definition, field) ? 'written' : 'kept'
+  if (schema.kind !== 'scalar' || !hasZero(schema.scalar) || hasWord(pointers)) return 'kept'
+  const isWritten = isRequired ? !droppedScalars.has(path) : writtenScalars.has(path)
+  return isWritten ? 'written' : 'dropped'
+}
+
+const objectParts = new Set(['metadata', 'spec', 'status'])
+
+/** Of whatever has metadata, but of metadata itself. */
+function isObjectPart(definition: string, field: string): boolean {
+  return objectParts.has(field) && definitionCodes(definition)?.['metadata'] !== undefined
+}
+
+/** Times and numbers that may be text are structs in Go: they are never left out for what they hold. */
+function hasZero(scalar: Scalar): boolean {
+  return scalar !== 'time' && scalar !== 'micro-time' && scalar !== 'int-or-string' && scalar !== 'quantity'
 }
 
 const scalars: Readonly<Record<string, Scalar>> = {

@@ -27,11 +27,15 @@ export interface StructSchema {
   readonly isAtomic: boolean
   /** Fields that are not described are kept. */
   readonly preservesUnknown: boolean
+  /** Fields that Go writes whatever is in them; only of built-in kinds. */
+  readonly written?: ReadonlyMap<string, Schema>
 }
 
 export interface FieldSchema {
   readonly schema: Schema
   readonly isRequired: boolean
+  /** Left out where it holds zero, false or nothing: what Go does with most optional fields. */
+  readonly isDropped?: boolean
   /** How strategic merge treats a struct. */
   readonly patch?: 'replace' | 'retainKeys'
 }

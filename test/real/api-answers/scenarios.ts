@@ -1,5 +1,7 @@
 // What both servers are asked. Each scenario has a namespace of its own name; its pods find a ServiceAccount there.
+import { ballastApiVersion } from '#coordination/api.ts'
 import type { AnswerScenario, AskedRequest } from '#test/api-answers.ts'
+import { permitRequests, policyRequests } from './own-kinds.ts'
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -534,4 +536,6 @@ export const answerScenarios: readonly AnswerScenario[] = [
     remove(at.of('answers.example.com/v1', 'gadgets/g')),
     remove('/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gadgets.answers.example.com'),
   ]),
+  scenario('permits', at => permitRequests(at.of(ballastApiVersion, 'disruptionpermits'))),
+  scenario('policies', () => policyRequests()),
 ]

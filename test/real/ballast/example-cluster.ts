@@ -185,6 +185,9 @@ export async function eventually<T>(
   }
 }
 
+/** For two minutes a replacement of the same name counts as the pod that was evicted, where the disruption controller saw no gap. */
+const countedLimitMs = 180_000
+
 /** Resolves when every pod of the example is ready and every budget has counted its own. */
 export async function untilSteady(client: ApiClient, pods: ReadonlyMap<string, PodObject>, podCount: number): Promise<void> {
   const unready = () => [...pods.values()].filter(pod => !isReady(pod)).map(pod => pod.metadata.name)
@@ -193,12 +196,13 @@ export async function untilSteady(client: ApiClient, pods: ReadonlyMap<string, P
     () => (pods.size === podCount && unready().length === 0 ? true : undefined),
     120_000,
   )
-  await eventually('every budget has counted its pods', async () => {
+  const isCountedEverywhere = async () => {
     const budgets = (await client.want('GET', '/apis/policy/v1/poddisruptionbudgets')).items as readonly {
       readonly status?: { readonly currentHealthy: number; readonly expectedPods: number }
     }[]
     const isCounted = ({ status }: (typeof budgets)[number]) =>
       status !== undefined && status.expectedPods > 0 && status.currentHealthy === status.expectedPods
     return budgets.every(isCounted) ? true : undefined
-  })
+  }
+  await eventually('every budget has counted its pods', isCountedEverywhere, countedLimitMs)
 }

@@ -1,7 +1,9 @@
 // Our kinds as a real API server takes them: schemas, what they refuse, and what kubectl makes of them.
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
-import { enabledCapabilities } from '../../../src/cli/embedded-cluster.ts'
-import { ballastNamespace, installationObjects } from '../../../src/cli/install-ballast.ts'
+import { enabledCapabilities } from '../../../src/cli/enabled-capabilities.ts'
+import { installationObjects } from '../../../src/cli/install-ballast.ts'
+import { ballastNamespace } from '../../../src/cli/own-names.ts'
+import { company, editRequest, handEdits, permitGrant, permitObject, permitSpec } from '../api-answers/own-kinds.ts'
 import { kubectlPath } from '../control-plane/debian.ts'
 import type { ControlPlane } from '../control-plane/start.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
@@ -47,24 +49,12 @@ function samples(): readonly Sample[] {
     refusal,
   })
   const goal = { name: 'g', nodes: ['talos00'], resource: 'cpu' }
-  const permits = '/apis/ballast.dev/v1alpha1/namespaces/default/disruptionpermits'
-  const permit = (spec: object, refusal?: RegExp): Sample => ({
-    path: permits,
-    object: { apiVersion: 'ballast.dev/v1alpha1', kind: 'DisruptionPermit', metadata: { name: 'p' }, spec },
-    ...(refusal === undefined ? {} : { refusal }),
-  })
-  const spec = {
-    requester: 'deschedule',
-    class: 'balance',
-    verb: 'evict',
-    targets: [{ apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'web' }],
-    idempotencyKey: 'plan/m01',
-    deadline: '2026-01-01T00:00:00Z',
-  }
   return [
     { path, object: good },
     bad({ mode: 'Sometimes' }, /spec\.mode: Unsupported value: "Sometimes"/),
-    bad({ goals: [] }, /spec\.goals: Invalid value.*should have at least 1 items/),
+    { path, object: { ...good, spec: { ...(good.spec as object), goals: [] } } },
+    bad({ goals: [], isolation: undefined }, /at least one goal, or an isolation/),
+    bad({ isolation: { taintMode: 'sometimes' } }, /spec\.isolation\.taintMode: Unsupported value: "sometimes"/),
     bad({ goals: [{ ...goal, max: 170 }] }, /spec\.goals\[0\]\.max: Invalid value: 170.*less than or equal to 100/),
     bad({ goals: [{ ...goal, margin: -1 }] }, /spec\.goals\[0\]\.margin: Invalid value: -1/),
     bad({ goals: [{ ...goal, resource: 'gpu' }] }, /spec\.goals\[0\]\.resource: Unsupported value: "gpu"/),
@@ -87,11 +77,25 @@ function samples(): readonly Sample[] {
       },
       refusal: /spec\.moves\[0\]\.certificate: Required value/,
     },
-    permit(spec),
-    permit({ ...spec, idempotencyKey: undefined }, /spec\.idempotencyKey: Required value/),
-    permit({ ...spec, targets: [] }, /spec\.targets: Invalid value/),
-    permit({ ...spec, verb: 'explode' }, /spec\.verb: Unsupported value: "explode"/),
   ]
+}
+
+/** What was granted stays as it is, whoever may edit it: a permit is asked for, granted, joined and released, then hands try. */
+async function judgeHandEdits({ client }: ControlPlane): Promise<number> {
+  const path = '/apis/ballast.dev/v1alpha1/namespaces/default/disruptionpermits'
+  await client.want('POST', path, permitObject('p', permitSpec))
+  await client.want('PATCH', `${path}/p`, { spec: { grant: permitGrant } })
+  await client.want('PATCH', `${path}/p`, { spec: { joined: [company] } })
+  await client.want('PATCH', `${path}/p/status`, { status: { releasedAt: '2026-01-01T00:01:00Z', ending: 'done' } })
+  for (const edit of handEdits) {
+    const request = editRequest(`${path}/p`, edit)
+    const { status, body } = await client.send('PATCH', request.path, request.body, request.contentType)
+    const { message = '' } = body as { readonly message?: string }
+    strictEqual(status, edit.refusal === undefined ? 200 : 422, `${edit.what}: ${message}`)
+    ok(edit.refusal?.test(message) !== false, `${edit.what}: ${message}, expected ${edit.refusal}`)
+  }
+  await client.want('DELETE', `${path}/p`)
+  return handEdits.filter(({ refusal }) => refusal !== undefined).length
 }
 
 /** Kinds are served, bad objects refused, and kubectl can explain and list them. */
@@ -112,6 +116,7 @@ export async function judgeKinds(plane: ControlPlane): Promise<string> {
       refused++
     }
   }
+  const edits = await judgeHandEdits(plane)
   const seen: string[] = []
   for (const version of ['1.32', 'newest'] as const) {
     const kubectl = await kubectlPath(version)
@@ -128,5 +133,5 @@ export async function judgeKinds(plane: ControlPlane): Promise<string> {
     strictEqual(listed.code, 0, listed.stderr)
     seen.push(version)
   }
-  return `${ballastKinds.length} kinds established, ${refused} bad samples refused, kubectl ${seen.join(' and ')}`
+  return `${ballastKinds.length} kinds established, ${refused} bad samples and ${edits} edits by hand refused, kubectl ${seen.join(' and ')}`
 }

@@ -49,6 +49,7 @@ export async function startTinyKubelet(client: ApiClient, place: Place = () => u
     const { uid } = pod.metadata
     const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}`
     if (pod.metadata.deletionTimestamp !== undefined) {
+      if (started.has(uid)) await client.want('POST', `/api/v1/namespaces/${pod.metadata.namespace}/events`, killing(pod))
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, preconditions: { uid } }
       tolerate(await client.send('DELETE', path, body), 'stop', pod)
     } else if (pod.spec.nodeName === undefined) {
@@ -106,6 +107,27 @@ export async function startTinyKubelet(client: ApiClient, place: Place = () => u
       await Promise.all(working)
       if (failure !== undefined) throw failure
     },
+  }
+}
+
+/** What kubelets say of each pod that they stop: after a while it is all that tells of a pod that somebody deleted. */
+function killing({ metadata, spec }: PodObject) {
+  const { namespace, name, uid } = metadata
+  const now = `${new Date().toISOString().slice(0, 19)}Z`
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { namespace, generateName: `${name}.` },
+    involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
+    type: 'Normal',
+    reason: 'Killing',
+    message: `Stopping container ${spec.containers[0]?.name ?? ''}`,
+    source: { component: 'kubelet', host: spec.nodeName },
+    reportingComponent: 'kubelet',
+    reportingInstance: spec.nodeName,
+    firstTimestamp: now,
+    lastTimestamp: now,
+    count: 1,
   }
 }
 

@@ -45,11 +45,12 @@ export class ApiClient {
     path: string,
     body?: unknown,
     contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+    accept = 'application/json',
   ): Promise<ApiAnswer> {
     const response = await request(`${this.#server}${path}`, {
       method,
       dispatcher: this.#agent,
-      headers: { accept: 'application/json', 'content-type': contentType },
+      headers: { accept, 'content-type': contentType },
       headersTimeout: 30_000,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })

@@ -5,7 +5,7 @@
 // staging modules (1.N.P is published as 0.N.P).
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheDirectory, PartUnavailable } from '../cache.ts'
+import { builtOnce, cacheDirectory, PartUnavailable } from '../cache.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
 
 export const components = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const
@@ -19,8 +19,12 @@ export type MinorVersion = keyof typeof kubernetesVersions
  * Path of a control plane program, built where the cache does not have it yet (minutes, about 4 GB of memory).
  * Throws {@link PartUnavailable} where there is no Go, an older Go than the version asks for, or no way to its modules.
  */
-export async function componentPath(component: Component, minor: MinorVersion): Promise<string> {
+export function componentPath(component: Component, minor: MinorVersion): Promise<string> {
   const version = kubernetesVersions[minor]
+  return builtOnce(`${component} ${version}`, () => builtComponent(component, version))
+}
+
+async function builtComponent(component: Component, version: string): Promise<string> {
   const path = join(cacheDirectory(`${component}-${version}`), component)
   if (existsSync(path)) return path
   const wrapper = await wrapperModule(version)

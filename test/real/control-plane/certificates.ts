@@ -3,11 +3,24 @@ import 'reflect-metadata'
 import { generateKeyPairSync, webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 
+export interface CertificateAndKey {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** How the API server shows itself to aggregated API servers; `authority` is what they check it by. */
+export interface FrontProxy extends CertificateAndKey {
+  readonly authority: string
+}
+
 export interface Certificates {
   readonly authority: string
-  readonly server: { readonly certificate: string; readonly key: string }
+  readonly server: CertificateAndKey
   /** Client certificate of group `system:masters`: may do everything. */
-  readonly admin: { readonly certificate: string; readonly key: string }
+  readonly admin: CertificateAndKey
+  /** Another client certificate: `CN=jane, O=dev`. */
+  issueClient(subject: string): Promise<CertificateAndKey>
+  readonly frontProxy: FrontProxy
   /** Key pair that service account tokens are signed with. */
   readonly tokens: { readonly publicKey: string; readonly privateKey: string }
 }
@@ -17,55 +30,75 @@ const dayMs = 24 * 60 * 60 * 1000
 
 /** Certificates for an API server on 127.0.0.1, valid for one day from now. */
 export async function makeCertificates(): Promise<Certificates> {
-  x509.cryptoProvider.set(webcrypto)
-  const validity = { notBefore: new Date(Date.now() - dayMs / 24), notAfter: new Date(Date.now() + dayMs) }
-  const authorityKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const authority = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: '01',
-    name: 'CN=ballast-test-authority',
-    ...validity,
-    keys: authorityKeys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-    ],
-  })
-  const issue = async (serialNumber: string, subject: string, extensions: x509.Extension[]) => {
-    const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-    const certificate = await x509.X509CertificateGenerator.create({
-      serialNumber,
-      subject,
-      issuer: authority.subject,
-      ...validity,
-      publicKey: keys.publicKey,
-      signingKey: authorityKeys.privateKey,
-      signingAlgorithm: algorithm,
-      extensions,
-    })
-    const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
-    return {
-      certificate: certificate.toString('pem'),
-      key: `-----BEGIN PRIVATE KEY-----\n${key.replace(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`,
-    }
-  }
+  const authority = await makeTestAuthority('ballast-test-authority')
   const tokens = generateKeyPairSync('rsa', {
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   })
   return {
-    authority: authority.toString('pem'),
-    server: await issue('02', 'CN=kube-apiserver', [
+    authority: authority.certificate,
+    server: await authority.issue('CN=kube-apiserver', [
       new x509.SubjectAlternativeNameExtension([
         { type: 'ip', value: '127.0.0.1' },
         { type: 'dns', value: 'localhost' },
       ]),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
     ]),
-    admin: await issue('03', 'CN=admin, O=system:masters', [
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
-    ]),
+    admin: await authority.issueClient('CN=admin, O=system:masters'),
+    issueClient: subject => authority.issueClient(subject),
+    frontProxy: await makeFrontProxy(),
     tokens,
   }
+}
+
+/** A new authority of the front proxy, and the API server's client certificate under it. */
+export async function makeFrontProxy(): Promise<FrontProxy> {
+  const authority = await makeTestAuthority('ballast-test-front-proxy')
+  return { authority: authority.certificate, ...(await authority.issueClient('CN=front-proxy-client')) }
+}
+
+interface TestAuthority {
+  readonly certificate: string
+  issue(subject: string, extensions: readonly x509.Extension[]): Promise<CertificateAndKey>
+  issueClient(subject: string): Promise<CertificateAndKey>
+}
+
+async function makeTestAuthority(name: string): Promise<TestAuthority> {
+  x509.cryptoProvider.set(webcrypto)
+  const validity = { notBefore: new Date(Date.now() - dayMs / 24), notAfter: new Date(Date.now() + dayMs) }
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const root = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: '01',
+    name: `CN=${name}`,
+    ...validity,
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    ],
+  })
+  let serial = 1
+  const issue = async (subject: string, extensions: readonly x509.Extension[]): Promise<CertificateAndKey> => {
+    const own = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+    serial++
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: serial.toString(16).padStart(2, '0'),
+      subject,
+      issuer: root.subject,
+      ...validity,
+      publicKey: own.publicKey,
+      signingKey: keys.privateKey,
+      signingAlgorithm: algorithm,
+      extensions: [...extensions],
+    })
+    const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', own.privateKey)).toString('base64')
+    return {
+      certificate: certificate.toString('pem'),
+      key: `-----BEGIN PRIVATE KEY-----\n${key.replace(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`,
+    }
+  }
+  const clientUsage = new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth])
+  return { certificate: root.toString('pem'), issue, issueClient: subject => issue(subject, [clientUsage]) }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { cacheDirectory, PartUnavailable } from '../cache.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
 
-type Suite = 'trixie' | 'sid'
+export type Suite = 'bookworm' | 'trixie' | 'sid'
 
 /** Path of an unpacked kubectl: 1.32 is the one of Debian trixie, the newest that of sid. Throws {@link PartUnavailable}. */
 export async function kubectlPath(version: '1.32' | 'newest'): Promise<string> {
@@ -18,7 +18,24 @@ export async function etcdPath(): Promise<string> {
   return programPath('sid', 'etcd-server', 'usr/bin/etcd')
 }
 
-async function programPath(suite: Suite, packageName: string, file: string): Promise<string> {
+/** Path of a file of an unpacked package. Throws {@link PartUnavailable}. */
+export function programPath(suite: Suite, packageName: string, file: string): Promise<string> {
+  // One apt at a time in the state of a suite.
+  const before = lastOf.get(suite) ?? Promise.resolve()
+  const next = before.then(() => unpackedPath(suite, packageName, file))
+  lastOf.set(
+    suite,
+    next.then(
+      () => undefined,
+      () => undefined, // Told to whoever asked for it.
+    ),
+  )
+  return next
+}
+
+const lastOf = new Map<Suite, Promise<void>>()
+
+async function unpackedPath(suite: Suite, packageName: string, file: string): Promise<string> {
   const directory = cacheDirectory(`debian-${suite}`)
   const unpacked = join(directory, packageName)
   if (existsSync(join(unpacked, file))) return join(unpacked, file)
@@ -40,8 +57,11 @@ async function programPath(suite: Suite, packageName: string, file: string): Pro
   return join(unpacked, file)
 }
 
-/** Options that point apt at a state of its own for the suite; the lists are read on the first use only. */
-async function aptOptions(suite: Suite, directory: string): Promise<string[]> {
+/**
+ * Options that point apt at a state of its own below `directory` for the suite, and for another architecture than this machine's if named;
+ * the lists are read on the first use only. Throws {@link PartUnavailable}.
+ */
+export async function aptOptions(suite: Suite, directory: string, architecture?: string): Promise<string[]> {
   const { uri, signedBy } = machineMirror()
   const state = join(directory, 'apt')
   const options = [
@@ -53,6 +73,7 @@ async function aptOptions(suite: Suite, directory: string): Promise<string[]> {
     'APT::Sandbox::User=',
     'Acquire::Languages=none',
     'APT::Update::Post-Invoke-Success::=',
+    ...(architecture === undefined ? [] : [`APT::Architecture=${architecture}`, `APT::Architectures=${architecture}`]),
   ].flatMap(option => ['-o', option])
   if (existsSync(join(state, 'updated'))) return options
   mkdirSync(join(state, 'state', 'lists', 'partial'), { recursive: true })
@@ -73,7 +94,7 @@ function machineMirror(): { readonly uri: string; readonly signedBy: string | un
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
   const codename = /^VERSION_CODENAME=(\S+)$/m.exec(release)?.[1]
   if (!/^ID=debian$/m.test(release) || codename === undefined) {
-    throw new PartUnavailable('kubectl and etcd are taken from Debian packages and this machine is not Debian')
+    throw new PartUnavailable('packages of Debian are asked for, and this machine is not Debian: its apt knows no mirror of them')
   }
   for (const file of globSync('/etc/apt/sources.list.d/*.sources')) {
     for (const stanza of readFileSync(file, 'utf8').split(/\n\s*\n/)) {

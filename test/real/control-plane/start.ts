@@ -3,22 +3,27 @@
 // By hand: `node test/real/control-plane/start.ts [1.34|1.36|off]` prints the kubeconfig's path and runs until Ctrl-C.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { atEnd } from '../endings.ts'
 import { ApiClient } from './api-client.ts'
 import { componentPath, type MinorVersion } from './build.ts'
-import { type Certificates, makeCertificates } from './certificates.ts'
+import { type CertificateAndKey, type Certificates, type FrontProxy, makeCertificates } from './certificates.ts'
 import { etcdPath } from './debian.ts'
+import { freePorts } from './free-ports.ts'
 
 export interface ControlPlaneOptions {
   /** `off` leaves pods Pending; {@link ControlPlane.startScheduler} can start one later. */
   readonly scheduler: MinorVersion | 'off'
   /** Runs all controllers but those that judge nodes by their heartbeats, which nobody sends here. */
   readonly controllerManager: boolean
+  /** Further flags of the controller manager, which win over the ones it has here (`--controllers=*` judges nodes as well). */
+  readonly controllerFlags?: readonly string[]
   /** Has the API server write down who asked for what, for {@link ControlPlane.answered}. */
   readonly audit?: boolean
+  /** Leaves the admission of ServiceAccounts on: pods need one, and mount its token. */
+  readonly serviceAccounts?: boolean
 }
 
 export interface SchedulerOptions {
@@ -46,6 +51,16 @@ export interface ControlPlane {
   /** A client with the same rights; closed by {@link stop}. */
   readonly client: ApiClient
   startScheduler(options: SchedulerOptions): Promise<void>
+  /** Halts kube-controller-manager until the returned function is called: nothing is replaced meanwhile. */
+  haltControllers(): () => void
+  /** A client certificate of another user: `CN=jane, O=dev`. */
+  issueClient(subject: string): Promise<CertificateAndKey>
+  /** What API servers' certificates and client certificates are checked by. */
+  readonly authority: string
+  /** Has the API server show itself to aggregated API servers with another certificate; it notices within a minute. */
+  replaceFrontProxy(frontProxy: FrontProxy): void
+  /** What it shows itself with at first. */
+  readonly frontProxy: FrontProxy
   /** Requests that were answered so far, oldest first; none without `audit`. */
   answered(): readonly AnsweredRequest[]
   /** Ends the programs and removes what they have written. */
@@ -66,7 +81,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const directory = mkdtempSync(join(tmpdir(), 'ballast-control-plane-'))
   const processes = new Processes(directory)
   const certificates = await makeCertificates()
-  const [etcdPort, peerPort, port] = await freePorts(3)
+  const [etcdPort = 0, peerPort = 0, port = 0] = await freePorts(3)
   const server = `https://127.0.0.1:${port}`
   const client = new ApiClient(server, certificates)
   const kubeconfig = writeFiles(directory, server, certificates)
@@ -78,10 +93,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     processes.start(programs.etcd, etcdFlags(join(directory, 'etcd'), etcdPort, peerPort))
     processes.start(programs.server, [
       ...serverFlags(directory, etcdPort, port),
+      `--disable-admission-plugins=${[...unwantedAdmission, ...(options.serviceAccounts === true ? [] : ['ServiceAccount'])]}`,
       ...(options.audit === true ? auditFlags(directory) : []),
     ])
     await untilReady(client, processes)
-    if (programs.controllers !== undefined) processes.start(programs.controllers, controllerFlags(directory))
+    if (programs.controllers !== undefined) {
+      processes.start(programs.controllers, [...controllerFlags(directory), ...(options.controllerFlags ?? [])])
+    }
+    const haltControllers = () => {
+      processes.signal(programs.controllers, 'SIGSTOP')
+      return () => processes.signal(programs.controllers, 'SIGCONT')
+    }
     const version = (await client.want('GET', '/version')) as { readonly gitVersion?: unknown }
     const startScheduler = async ({ version: minor, flags = [], configuration, onLine }: SchedulerOptions) => {
       const program = await componentPath('kube-scheduler', minor)
@@ -98,6 +120,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       serverVersion: String(version.gitVersion),
       client,
       startScheduler,
+      haltControllers,
+      issueClient: certificates.issueClient,
+      authority: certificates.authority,
+      frontProxy: certificates.frontProxy,
+      replaceFrontProxy: frontProxy => writeFrontProxy(directory, frontProxy),
       answered: () => auditedRequests(directory),
       stop,
     }
@@ -107,29 +134,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-
 /** The programs of one control plane: their last lines are kept for the message when one ends too soon. */
 class Processes {
   readonly #children: ChildProcess[] = []
   #failure: Error | undefined
   #isStopping = false
   readonly #directory: string
-  readonly #endAtOnce = () => {
-    for (const child of this.#children) child.kill('SIGKILL')
-    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 })
-  }
-  readonly #endBySignal = (signal: NodeJS.Signals) => {
-    this.#forgetSignals()
-    this.#endAtOnce()
-    process.kill(process.pid, signal)
-  }
+  readonly #isEnded: () => void
 
   /** `directory` is removed with the programs: here, or when this process ends before. */
   constructor(directory: string) {
     this.#directory = directory
-    process.once('exit', this.#endAtOnce)
-    for (const signal of endingSignals) process.once(signal, this.#endBySignal)
+    this.#isEnded = atEnd(() => {
+      for (const child of this.#children) child.kill('SIGKILL')
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    })
   }
 
   get failure(): Error | undefined {
@@ -157,6 +176,11 @@ class Processes {
     this.#children.push(child)
   }
 
+  /** Signals those that run `program`. */
+  signal(program: string | undefined, signal: NodeJS.Signals): void {
+    for (const child of this.#children) if (child.spawnfile === program) child.kill(signal)
+  }
+
   async stop(): Promise<void> {
     this.#isStopping = true
     // Last started, first ended: else the others log that their server is gone.
@@ -164,18 +188,14 @@ class Processes {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) continue
       const { promise, resolve } = Promise.withResolvers<void>()
       child.once('exit', () => resolve())
+      child.kill('SIGCONT')
       child.kill('SIGTERM')
       const force = setTimeout(() => child.kill('SIGKILL'), 2_000)
       await promise
       clearTimeout(force)
     }
-    this.#forgetSignals()
+    this.#isEnded()
     rmSync(this.#directory, { recursive: true, force: true })
-  }
-
-  #forgetSignals(): void {
-    process.off('exit', this.#endAtOnce)
-    for (const signal of endingSignals) process.off(signal, this.#endBySignal)
   }
 }
 
@@ -196,19 +216,6 @@ async function untilReady(client: ApiClient, processes: Processes): Promise<void
   throw new Error(`kube-apiserver was not ready after ${startTimeoutMs / 1000} s`, { cause: last })
 }
 
-async function freePorts(count: 3): Promise<readonly [number, number, number]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  const ports: number[] = []
-  for (const server of servers) {
-    if (!server.listening) await new Promise(resolve => server.once('listening', resolve))
-    ports.push((server.address() as AddressInfo).port)
-  }
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  const [first, second, third] = ports
-  if (first === undefined || second === undefined || third === undefined) throw new Error('no free ports on loopback')
-  return [first, second, third]
-}
-
 function writeFiles(directory: string, server: string, certificates: Certificates): string {
   const files: Record<string, string> = {
     'authority.crt': certificates.authority,
@@ -218,6 +225,7 @@ function writeFiles(directory: string, server: string, certificates: Certificate
     'tokens.pub': certificates.tokens.publicKey,
   }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 })
+  writeFrontProxy(directory, certificates.frontProxy)
   const base64 = (text: string) => Buffer.from(text).toString('base64')
   const kubeconfig = join(directory, 'kubeconfig')
   // JSON is YAML: what reads kubeconfig files reads this.
@@ -239,6 +247,11 @@ function writeFiles(directory: string, server: string, certificates: Certificate
   }
   writeFileSync(kubeconfig, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 })
   return kubeconfig
+}
+
+function writeFrontProxy(directory: string, { authority, certificate, key }: FrontProxy): void {
+  const files = { 'front-proxy-authority.crt': authority, 'front-proxy.crt': certificate, 'front-proxy.key': key }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 })
 }
 
 function writeConfiguration(directory: string, kubeconfig: string, configuration: Readonly<Record<string, unknown>>): string {
@@ -277,6 +290,13 @@ function serverFlags(directory: string, etcdPort: number, port: number): string[
     `--tls-cert-file=${join(directory, 'server.crt')}`,
     `--tls-private-key-file=${join(directory, 'server.key')}`,
     `--client-ca-file=${join(directory, 'authority.crt')}`,
+    `--requestheader-client-ca-file=${join(directory, 'front-proxy-authority.crt')}`,
+    '--requestheader-allowed-names=front-proxy-client',
+    '--requestheader-username-headers=X-Remote-User',
+    '--requestheader-group-headers=X-Remote-Group',
+    '--requestheader-extra-headers-prefix=X-Remote-Extra-',
+    `--proxy-client-cert-file=${join(directory, 'front-proxy.crt')}`,
+    `--proxy-client-key-file=${join(directory, 'front-proxy.key')}`,
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-signing-key-file=${join(directory, 'tokens.key')}`,
     `--service-account-key-file=${join(directory, 'tokens.pub')}`,
@@ -284,10 +304,11 @@ function serverFlags(directory: string, etcdPort: number, port: number): string[
     '--authorization-mode=RBAC',
     '--allow-privileged',
     '--enable-priority-and-fairness=false',
-    // Without a controller manager nobody makes ServiceAccounts, and no node would ever lose its not-ready taint.
-    '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition',
   ]
 }
+
+/** Nobody here would take the not-ready taint from a new node. */
+const unwantedAdmission = ['TaintNodesByCondition']
 
 function auditFlags(directory: string): string[] {
   const policy = join(directory, 'audit-policy.json')

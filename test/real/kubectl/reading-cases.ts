@@ -20,7 +20,7 @@ const get: readonly CommandCase[] = [
     steps: [
       step('get node talos00 -o wide', [
         /^NAME +STATUS +ROLES +AGE +VERSION +INTERNAL-IP +EXTERNAL-IP +OS-IMAGE +KERNEL-VERSION +CONTAINER-RUNTIME *\n/,
-        /10\.0\.40\.10 +<none> +Talos \(v1\.11\.5\) +6\.12\.57-talos +containerd:\/\/2\.1\.5/,
+        /10\.0\.40\.10 +<none> +Talos \(v1\.11\.5\) +6\.12\.57-talos \(amd64\) +containerd:\/\/2\.1\.5/,
       ]),
       step('get pods -n media -o wide', [
         /^NAME +READY +STATUS +RESTARTS +AGE +IP +NODE +NOMINATED NODE +READINESS GATES *\n/,

@@ -20,6 +20,7 @@ async function record(program: string, version: string, scenario: Scenario): Pro
     listen: { port: 0 },
     onExchange: (request, answer) => exchanges.push(exchangeOf(request, answer)),
   })
+  const startRevision = twin.access.revision
   const directory = mkdtempSync(join(tmpdir(), 'kubectl-trace-'))
   try {
     const kubeconfig = join(directory, 'kubeconfig')
@@ -36,7 +37,7 @@ async function record(program: string, version: string, scenario: Scenario): Pro
       })
       exitCodes.push(code)
     }
-    return { kubectl: version, commands: scenario.commands, exitCodes, exchanges }
+    return { kubectl: version, startRevision, commands: scenario.commands, exitCodes, exchanges }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

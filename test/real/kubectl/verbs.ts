@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { openApi } from '#kube/api.ts'
 import { hostClock } from '#kube/clock.ts'
 import { startTwin } from '#twin/twin.ts'
-import { enabledCapabilities } from '../../../src/cli/embedded-cluster.ts'
-import { ballastNamespace, installBallast } from '../../../src/cli/install-ballast.ts'
+import { enabledCapabilities } from '../../../src/cli/enabled-capabilities.ts'
+import { installBallast } from '../../../src/cli/install-ballast.ts'
+import { ballastNamespace } from '../../../src/cli/own-names.ts'
 import { readSource } from '../../../src/cli/source.ts'
 import { type Check, runChecks } from '../check.ts'
 import { kubectlPath } from '../control-plane/debian.ts'
@@ -15,7 +16,9 @@ import { type CommandCase, runCase } from './command-case.ts'
 import { creatingCases } from './creating-cases.ts'
 import { discoveryCases } from './discovery-cases.ts'
 import { mainJobChecks } from './main-job.ts'
+import { manyNodesChecks } from './many-nodes.ts'
 import { nodeCases } from './node-cases.ts'
+import { printedLineChecks } from './printed-lines.ts'
 import { readingCases } from './reading-cases.ts'
 import { refusalCases } from './refusal-cases.ts'
 import { workloadCases } from './workload-cases.ts'
@@ -46,7 +49,7 @@ const verbChecks: readonly Check[] = (['1.32', 'newest'] as const).flatMap(versi
   })),
 )
 
-export const kubectlChecks: readonly Check[] = [...verbChecks, ...mainJobChecks]
+export const kubectlChecks: readonly Check[] = [...verbChecks, ...mainJobChecks, ...manyNodesChecks, ...printedLineChecks]
 
 async function runGroup(program: string, cases: readonly CommandCase[]): Promise<void> {
   await using cleanup = new AsyncDisposableStack()
@@ -71,9 +74,9 @@ async function runGroup(program: string, cases: readonly CommandCase[]): Promise
 
 if (import.meta.main) {
   const wanted = process.argv.slice(2)
-  const checks = kubectlChecks.filter(({ name }) => wanted.length === 0 || wanted.some(word => name.endsWith(`: ${word}`)))
+  const checks = kubectlChecks.filter(({ name }) => wanted.length === 0 || wanted.some(word => name.includes(`: ${word}`)))
   const { passed, failed, skipped } = await runChecks(checks, line => console.log(line))
   for (const reason of skipped) console.log(`skipped: ${reason}`)
-  console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`)
-  process.exitCode = failed === 0 ? 0 : 1
+  console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`)
+  process.exitCode = failed.length === 0 ? 0 : 1
 }

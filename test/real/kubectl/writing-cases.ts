@@ -153,6 +153,8 @@ const patch: readonly CommandCase[] = [
         'deployment.apps/web patched',
       ),
       step('get deployment web -o jsonpath={.spec.template.spec.containers[0].env}', ''),
+      // What its controller writes in between would be a change.
+      step('rollout status deployment web --timeout=60s', ['successfully rolled out']),
       step('patch deployment web -p {"spec":{"replicas":2}}', 'deployment.apps/web patched (no change)'),
       step('patch node talos03 -p {"spec":{"unschedulable":true}}', 'node/talos03 patched'),
       step('patch node talos03 -p {"spec":{"unschedulable":null}}', 'node/talos03 patched'),

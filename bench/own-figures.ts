@@ -1,0 +1,41 @@
+// Loaded into a process that is measured (`--import`): tells its parent, when asked, how long its event loop stood still and what it holds.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { systemClock } from '#kube/clock.ts'
+
+/** What a process tells of itself, since it was last asked. */
+export interface OwnFigures {
+  /** The longest time by the clock between two turns of the event loop: on a busy machine others' work counts too. */
+  readonly longestStallMs: number
+  /** The most this thread worked between two turns. */
+  readonly longestWorkMs: number
+  /** After a garbage collection, where the process has `--expose-gc` and was asked for it. */
+  readonly heapBytes: number
+}
+
+const tickMs = 5
+const loop = monitorEventLoopDelay({ resolution: 1 })
+let longestWorkMs = 0
+
+function tick(since: NodeJS.CpuUsage): void {
+  const { user, system } = process.threadCpuUsage(since)
+  longestWorkMs = Math.max(longestWorkMs, (user + system) / 1000)
+  const now = process.threadCpuUsage()
+  systemClock.schedule(tickMs, () => tick(now))
+}
+
+function tell(message: unknown): void {
+  const longestStallMs = loop.max / 1e6
+  if (message === 'heap') globalThis.gc?.()
+  const figures: OwnFigures = { longestStallMs, longestWorkMs, heapBytes: process.memoryUsage().heapUsed }
+  process.send?.(figures)
+  loop.reset()
+  longestWorkMs = 0
+}
+
+if (process.send !== undefined) {
+  loop.enable()
+  tick(process.threadCpuUsage())
+  process.on('message', tell)
+  // Whoever measures has gone without a word: nobody will stop this process.
+  process.on('disconnect', () => process.exit(1))
+}

@@ -1,0 +1,216 @@
+{{- define "ballast.rules.workloads" -}}
+{{- if and $.Values.capabilities.reload.enabled (and (not $.Values.capabilities.reload.namespaces) (not (has "configmaps" $.Values.capabilities.reload.resourcesToIgnore))) }}
+- apiGroups:
+    - ""
+  resources:
+    - configmaps
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
+{{- if $.Values.capabilities.reload.enabled }}
+- apiGroups:
+    - ""
+  resources:
+    - events
+  verbs:
+    - create
+    - patch
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+- apiGroups:
+    - ""
+  resources:
+    - persistentvolumeclaims
+    - replicationcontrollers
+    - services
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
+{{- if or (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled) }}
+- apiGroups:
+    - ""
+  resources:
+    - pods
+  verbs:
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - get
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - list
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled }}
+    - patch
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - watch
+{{- end }}
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+- apiGroups:
+    - ""
+  resources:
+    - pods/eviction
+  verbs:
+    - create
+- apiGroups:
+    - apps
+  resources:
+    - daemonsets
+    - deployments
+    - statefulsets
+  verbs:
+    - get
+    - list
+    - patch
+    - watch
+{{- end }}
+{{- if or (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled) }}
+- apiGroups:
+    - apps
+  resources:
+    - replicasets
+  verbs:
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - get
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - list
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled }}
+    - patch
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - watch
+{{- end }}
+{{- end }}
+{{- if and $.Values.capabilities.reload.enabled $.Values.capabilities.reload.argoRollouts }}
+- apiGroups:
+    - argoproj.io
+  resources:
+    - rollouts
+  verbs:
+    - get
+    - list
+    - patch
+    - watch
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+- apiGroups:
+    - ballast.dev
+  resources:
+    - disruptionpermits
+  verbs:
+    - create
+    - delete
+    - get
+    - list
+    - patch
+    - watch
+- apiGroups:
+    - ballast.dev
+  resources:
+    - disruptionpermits/status
+  verbs:
+    - patch
+    - update
+{{- end }}
+{{- if and $.Values.capabilities.reload.enabled (not (has "cronjobs" $.Values.capabilities.reload.ignoredWorkloadTypes)) }}
+- apiGroups:
+    - batch
+  resources:
+    - cronjobs
+  verbs:
+    - get
+    - list
+    - patch
+    - watch
+{{- end }}
+{{- if or (and $.Values.capabilities.reload.enabled (or (not (has "jobs" $.Values.capabilities.reload.ignoredWorkloadTypes)) (not (has "cronjobs" $.Values.capabilities.reload.ignoredWorkloadTypes)))) (and $.Values.capabilities.reload.enabled (not (has "jobs" $.Values.capabilities.reload.ignoredWorkloadTypes))) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
+- apiGroups:
+    - batch
+  resources:
+    - jobs
+  verbs:
+{{- if and $.Values.capabilities.reload.enabled (or (not (has "jobs" $.Values.capabilities.reload.ignoredWorkloadTypes)) (not (has "cronjobs" $.Values.capabilities.reload.ignoredWorkloadTypes))) }}
+    - create
+{{- end }}
+{{- if and $.Values.capabilities.reload.enabled (not (has "jobs" $.Values.capabilities.reload.ignoredWorkloadTypes)) }}
+    - delete
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - get
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - list
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - watch
+{{- end }}
+{{- end }}
+{{- if $.Values.capabilities.reload.enabled }}
+- apiGroups:
+    - coordination.k8s.io
+  resources:
+    - leases
+  verbs:
+    - create
+    - get
+    - list
+    - update
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+- apiGroups:
+    - events.k8s.io
+  resources:
+    - events
+  verbs:
+    - create
+    - list
+    - patch
+- apiGroups:
+    - keda.sh
+  resources:
+    - scaledjobs
+    - scaledobjects
+  verbs:
+    - get
+    - list
+    - watch
+- apiGroups:
+    - policy
+  resources:
+    - poddisruptionbudgets
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
+{{- if and $.Values.capabilities.reload.enabled (and (not $.Values.capabilities.reload.namespaces) $.Values.capabilities.reload.csiIntegration) }}
+- apiGroups:
+    - secrets-store.csi.x-k8s.io
+  resources:
+    - secretproviderclasses
+    - secretproviderclasspodstatuses
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
+{{- if $.Values.capabilities.reload.enabled }}
+{{- range $item := $.Values.capabilities.reload.customKinds }}
+- apiGroups:
+    - "{{ $item.group }}"
+  resources:
+    - "{{ $item.resource }}"
+  verbs:
+    - get
+    - list
+    - patch
+    - watch
+{{- end }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,107 @@
+// Restarts workloads when the ConfigMaps, Secrets and SecretProviderClasses that they use have changed: a drop-in for Reloader.
+import { capability, type Need, type Permission } from '#coordination/capability.ts'
+import { clusterNeeds } from '#coordination/cluster-view.ts'
+import { evictPermission } from '#coordination/effects/evict.ts'
+import { pauseRolloutPermission, resumeRolloutPermission } from '#coordination/effects/pause-rollout.ts'
+import { prepareCronJobPermission } from '#coordination/effects/prepare-start.ts'
+import { replaceJobPermission } from '#coordination/effects/replace-job.ts'
+import { restartArgoRolloutPermission, restartCustomPermission, restartPermission } from '#coordination/effects/restart.ts'
+import { restartAtPermission } from '#coordination/effects/restart-at.ts'
+import { triggerJobPermission, triggerJobReadPermission } from '#coordination/effects/trigger-job.ts'
+import { ballastKinds } from '#coordination/kinds.ts'
+import { resourceKey } from '#kube/resource.ts'
+import { defaultAnnotationKeys } from './annotations.ts'
+import { baselineNames } from './baseline-store.ts'
+import { ignoredTypesOf, type ReloadConfig, reloadConfiguration } from './config.ts'
+import { startReload } from './controller.ts'
+import { eventPermission } from './events.ts'
+import { reloadMetrics } from './metrics.ts'
+import { mountFields } from './provider-classes.ts'
+import { resourceOfReadable } from './source-reader.ts'
+import { sourceSelectors, watchedTypes } from './source-watch.ts'
+import { namedNamespaces } from './watched-namespaces.ts'
+import { workloadKinds } from './workload-watch.ts'
+import { reloadWords } from './workload-words.ts'
+
+/** What is watched with `config`; what it ignores is neither watched nor granted. */
+function needsFor(config: ReloadConfig): readonly Need[] {
+  const namespaces = namedNamespaces(config)
+  const scope = namespaces === undefined ? {} : { scope: { namespaces } }
+  const known = new Set(clusterNeeds.map(resourceKey))
+  const sources = watchedTypes(config).map((type): Need => {
+    const of = type === 'secret' ? { resource: 'secrets', kind: 'Secret' } : { resource: 'configmaps', kind: 'ConfigMap' }
+    return { group: '', version: 'v1', ...of, mode: 'metadata', ...sourceSelectors(type, config), ...scope, optional: true }
+  })
+  const workloads = workloadKinds(config)
+    .filter(({ resource }) => !known.has(resourceKey(resource)))
+    .map(({ kind, resource }): Need => ({ ...resource, kind, mode: 'full', optional: true }))
+  const mounts: readonly Need[] = [
+    {
+      ...resourceOfReadable.SecretProviderClassPodStatus,
+      kind: 'SecretProviderClassPodStatus',
+      mode: 'projection',
+      fields: mountFields,
+      optional: true,
+      ...scope,
+    },
+    { ...resourceOfReadable.SecretProviderClass, kind: 'SecretProviderClass', mode: 'metadata', optional: true, ...scope },
+  ]
+  return [...clusterNeeds, ...sources, ...workloads, ...(config.csiIntegration ? mounts : [])]
+}
+
+const ownObjects: readonly Permission[] = [
+  {
+    groups: [''],
+    resources: ['configmaps'],
+    verbs: ['get', 'create', 'patch', 'delete'],
+    scope: 'own-namespace',
+    because: 'remembers what was acted on, and Jobs that are being replaced',
+  },
+]
+
+/** What it may do with `config`. */
+function permissionsFor(config: ReloadConfig): readonly Permission[] {
+  const ignored = ignoredTypesOf(config)
+  return [
+    restartPermission,
+    pauseRolloutPermission,
+    resumeRolloutPermission,
+    evictPermission,
+    eventPermission,
+    ...ownObjects,
+    ...(ignored.includes('cronjobs') ? [] : [triggerJobPermission, triggerJobReadPermission, prepareCronJobPermission]),
+    ...(ignored.includes('jobs') ? [] : [replaceJobPermission]),
+    ...(config.argoRollouts ? [restartArgoRolloutPermission, restartAtPermission] : []),
+    // A workload's own annotation may ask for either way.
+    ...config.customKinds.map(restartCustomPermission),
+  ]
+}
+
+export const reload = capability({
+  name: 'reload',
+  config: reloadConfiguration,
+  kinds: ballastKinds,
+  replaces: [{ upstream: 'reloader', leases: ['stakater-reloader-lock'] }],
+  disrupts: ['restart', 'evict'],
+  parts: [
+    {
+      process: 'controller',
+      presence: 'leading',
+      trust: 'core',
+      needs: needsFor,
+      permissions: permissionsFor,
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: startReload,
+    },
+  ],
+  leaves: [
+    ...baselineNames.map(name => ({ kind: 'object', apiVersion: 'v1', of: 'ConfigMap', name, namespace: 'own' }) as const),
+    { kind: 'pause', annotation: defaultAnnotationKeys.pauseTime },
+  ],
+  words: reloadWords,
+  metrics: registry => void reloadMetrics(registry),
+})
+
+export { reloadPairs } from './reload-pairs.ts'

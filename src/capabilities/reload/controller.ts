@@ -1,0 +1,429 @@
+// Reload as a running part: watches, hashes, index, baseline and loop, put together; and what each change sets going.
+import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
+import type { Target } from '#coordination/intent.ts'
+import type { Informer } from '#kube/informer.ts'
+import { messageOf } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { resourceKey } from '#kube/resource.ts'
+import { isNewer } from '#kube/resource-version.ts'
+import { untilResolved } from '#kube/until-resolved.ts'
+import { BaselineStore } from './baseline-store.ts'
+import type { ReloadConfig } from './config.ts'
+import { describeSource } from './deed.ts'
+import { FreshWorkloads } from './fresh-workloads.ts'
+import { JobKeeper } from './job-keeper.ts'
+import { matcherOf } from './matcher.ts'
+import { PauseKeeper } from './pause-keeper.ts'
+import { ProviderClasses } from './provider-classes.ts'
+import { Telling } from './reload-telling.ts'
+import { RolloutFollower } from './rollout-follower.ts'
+import { customTemplateOf, reloadSettings } from './settings.ts'
+import { type ContentNews, SourceBook } from './source-book.ts'
+import { SourceIndex } from './source-index.ts'
+import { SourceReader } from './source-reader.ts'
+import { type SourceReference, type SourceState, sourceAnnotations } from './source-state.ts'
+import { type SourceChange, SourceWatch, sourceAnnotationKeys, watchedTypes } from './source-watch.ts'
+import type { ReceivedResource } from './telling.ts'
+import { UpdateNotifier } from './update-notifier.ts'
+import { WatchedNamespaces } from './watched-namespaces.ts'
+import { WorkloadLoop } from './workload-loop.ts'
+import type { WorkloadChange } from './workload-watch.ts'
+import { WorkloadWatch } from './workload-watch.ts'
+
+const lookIntervalMs = 30_000
+const tidyEvery = 10
+const lastFlushMs = 2_000
+const jobEventIntervalMs = 600_000
+
+const plurals = {
+  configmap: 'configmaps',
+  secret: 'secrets',
+  secretproviderclass: 'secretproviderclasspodstatuses',
+} as const satisfies Record<SourceReference['type'], ReceivedResource>
+
+/** Starts reloading. The returned part ends it, writes what is not written of the baseline, and waits for that. */
+export async function startReload(
+  context: ControllerContext,
+  config: ReloadConfig,
+  outer: AbortSignal,
+): Promise<Running<ReloadConfig>> {
+  const { leading } = context
+  if (leading === undefined) throw new Error('reload acts only where it leads')
+  const stop = new AbortController()
+  const signal = AbortSignal.any([outer, stop.signal])
+  const reloading = new Reloading(context, leading, config, signal)
+  await reloading.prepare(signal)
+  const running = reloading.run(signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+  return {
+    health: () => reloading.health(),
+    reconfigure: async () => 'restart-part',
+    async [Symbol.asyncDispose]() {
+      stop.abort(new DOMException('reload is stopped', 'AbortError'))
+      await running
+      await reloading.end()
+    },
+  }
+}
+
+class Reloading {
+  readonly #context: ControllerContext
+  readonly #config: ReloadConfig
+  readonly #telling: Telling
+  readonly #namespaces: WatchedNamespaces
+  readonly #sources: SourceWatch
+  readonly #classes: ProviderClasses | undefined
+  readonly #workloads: WorkloadWatch
+  readonly #index: SourceIndex
+  readonly #book: SourceBook
+  readonly #baseline: BaselineStore
+  readonly #fresh: FreshWorkloads
+  readonly #follower: RolloutFollower
+  readonly #pauses: PauseKeeper
+  readonly #loop: WorkloadLoop
+  /** Where an update webhook is told instead of reloading. */
+  readonly #notifier: UpdateNotifier | undefined
+  readonly #ends: (() => void)[] = []
+  /** What the first lists held of sources, until workloads are known, too. */
+  readonly #initial: SourceChange[] = []
+  readonly #jobToldMs = new Map<string, number>()
+
+  constructor(context: ControllerContext, leading: Leading, config: ReloadConfig, signal: AbortSignal) {
+    const { api, clock, log, informers, events, identity, metrics } = context
+    const settings = reloadSettings(config)
+    const { namespace } = identity
+    this.#context = context
+    this.#config = config
+    this.#telling = new Telling({ settings: config, events, metrics, namespace, clock, log })
+    this.#namespaces = new WatchedNamespaces(config, informers)
+    this.#sources = new SourceWatch(config, this.#namespaces, informers)
+    const onContent = (news: ContentNews) => this.#contentCame(news)
+    this.#classes = config.csiIntegration
+      ? new ProviderClasses({ config, settings, namespaces: this.#namespaces, informers, clock, log, onContent })
+      : undefined
+    this.#workloads = new WorkloadWatch({ config, settings, clock }, informers)
+    this.#index = new SourceIndex((type, place) =>
+      type === 'secretproviderclass' ? (this.#classes?.names(place) ?? []) : this.#sources.names(type, place),
+    )
+    this.#notifier = config.webhookUrl === '' ? undefined : new UpdateNotifier({ telling: this.#telling, clock, log })
+    this.#book = new SourceBook({
+      watch: this.#sources,
+      reader: new SourceReader({ api, clock, annotations: sourceAnnotationKeys(config) }),
+      keys: settings.keys,
+      clock,
+      log,
+      telling: this.#telling,
+      unreadable: (reference, why) => this.#sourceUnreadable(reference, why),
+      isWanted: reference => this.#notifier !== undefined || this.#index.has(reference),
+      asksBack: () => this.#notifier === undefined && this.#workloads.isPolled,
+      onContent,
+    })
+    this.#baseline = new BaselineStore({
+      api,
+      clock,
+      log,
+      leadership: leading.effects.leadership,
+      namespace,
+      unreadable: (name, why) => this.#tellBaseline('ReloadBaselineUnreadable', name, why),
+      full: (name, why) => this.#tellBaseline('ReloadBaselineFull', name, why),
+    })
+    this.#fresh = new FreshWorkloads({
+      api,
+      log,
+      settings,
+      workloads: this.#workloads,
+      index: this.#index,
+      baselineOf: key => this.#baseline.get(key),
+      lookAt: (reference, kind) => this.#lookAt(reference, kind),
+      signal,
+    })
+    this.#follower = new RolloutFollower({ arbiter: leading.arbiter, workloads: this.#workloads, clock, log, signal })
+    const deeds = {
+      leading,
+      clock,
+      jobs: new JobKeeper(api, namespace),
+      pauseTimeKey: settings.keys.pauseTime,
+      customOf: (workload: Target) => customTemplateOf(settings, workload),
+      jobRefused: (job: { readonly namespace?: string; readonly name: string; readonly uid?: string }, message: string) =>
+        this.#jobRefused(job, message),
+    }
+    this.#loop = new WorkloadLoop({
+      leading,
+      clock,
+      log,
+      telling: this.#telling,
+      settings,
+      bucket: { perSecond: config.reloadsPerSecond, burst: config.reloadBurst },
+      workloads: this.#workloads,
+      index: this.#index,
+      stateOf: (reference, kind) => this.#stateFor(reference, kind),
+      overtaken: (workload, known) => this.#fresh.overtaken(workload, known),
+      changedKeys: (reference, sinceMs) => this.#book.changedKeys(reference, sinceMs),
+      baseline: this.#baseline,
+      follower: this.#follower,
+      deeds,
+    })
+    this.#pauses = new PauseKeeper({
+      clock,
+      settings,
+      factsOf: key => this.#workloads.get(key),
+      resume: (facts, pausedAt) => this.#loop.resume(facts, pausedAt, signal),
+    })
+  }
+
+  /** Waits for the watches and reads the baseline, then takes in what is there. */
+  async prepare(signal: AbortSignal): Promise<void> {
+    const { informers } = this.#context
+    for (const informer of this.#informers()) await informers.settled(informer, signal)
+    // While another process led, nobody asked for what may be listed and not watched.
+    for (const informer of this.#workloads.informers) await untilResolved(informer.freshen(undefined), signal)
+    await this.#baseline.load(signal)
+    this.#ends.push(
+      this.#sources.onChange(change => this.#sourceChanged(change)),
+      this.#classes?.start(
+        reference => this.#lookAt(reference),
+        type => this.#telling.eventReceived(type, plurals.secretproviderclass),
+      ) ?? (() => undefined),
+      this.#workloads.onChange(change => this.#workloadChanged(change)),
+      this.#namespaces.onChange(namespace => this.#namespaceChanged(namespace)),
+    )
+    for (const change of this.#initial.splice(0)) this.#lookBack(change)
+    this.#loop.recall()
+    this.#forgetGone()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context
+    const looks = async () => {
+      for (let look = 1; ; look++) {
+        this.#tellDenied()
+        if (look % tidyEvery === 0) {
+          this.#book.forgetUnwanted()
+          this.#loop.tidy()
+        }
+        await clock.after(lookIntervalMs, signal)
+      }
+    }
+    await Promise.all([
+      this.#book.run(signal),
+      this.#baseline.run(signal),
+      this.#notifier === undefined ? this.#loop.run(signal) : this.#notifier.run(signal),
+      looks(),
+    ])
+  }
+
+  health() {
+    const { deferred, failing } = this.#loop.counts
+    const { problem } = this.#baseline
+    return [
+      {
+        name: 'reload-loop',
+        ok: true,
+        message: `${deferred} wait for the arbiter, ${failing} were refused, ${this.#pauses.size} are paused`,
+      },
+      { name: 'reload-baseline', ok: true, message: problem ?? 'written' },
+    ]
+  }
+
+  /** What is left to do when everything has stopped. */
+  async end(): Promise<void> {
+    const { clock, log } = this.#context
+    for (const end of this.#ends) end()
+    this.#pauses[Symbol.dispose]()
+    this.#book[Symbol.dispose]()
+    await this.#follower.end()
+    const limit = new AbortController()
+    const cancel = clock.schedule(lastFlushMs, () => limit.abort(new DOMException('it took too long', 'TimeoutError')))
+    try {
+      await this.#baseline.flush(limit.signal)
+    } catch (error) {
+      // Whoever leads next finds in the templates what was done.
+      log.debug({ why: messageOf(error) }, 'the last changes of the baseline are not written')
+    } finally {
+      cancel()
+    }
+    await this.#telling[Symbol.asyncDispose]()
+  }
+
+  #informers(): readonly Informer<KubeObject>[] {
+    const { informer } = this.#namespaces
+    return [
+      ...(informer === undefined ? [] : [informer]),
+      ...this.#sources.informers,
+      ...(this.#classes?.informers ?? []),
+      ...this.#workloads.informers,
+    ]
+  }
+
+  #stateOf(reference: SourceReference): SourceState {
+    if (reference.type !== 'secretproviderclass') return this.#book.state(reference)
+    if (this.#classes !== undefined) return this.#classes.state(reference)
+    const annotations = sourceAnnotations(undefined, this.#config.annotations)
+    // Nobody watches them: what was remembered stays.
+    return { reference, annotations, content: 'unread', resourceVersion: '', uid: '', changedAtMs: this.#context.clock.now() }
+  }
+
+  /** Not decided on before workloads were listed after its change, where nothing else tells of them. */
+  #stateFor(reference: SourceReference, kind: string): SourceState {
+    const state = this.#stateOf(reference)
+    return this.#fresh.isPending(reference, kind) ? { ...state, content: 'unread' } : state
+  }
+
+  #sourceChanged(change: SourceChange): void {
+    const { reference, type, initial, isMarkedAnew, version, previousVersion } = change
+    if (this.#notifier !== undefined && this.#isOurs(reference)) return
+    const received = plurals[reference.type]
+    if (type === 'add') this.#index.add(reference)
+    if (initial) {
+      if (this.#notifier !== undefined) this.#book.read(reference)
+      else this.#initial.push(change)
+      return
+    }
+    this.#telling.eventReceived(type, received)
+    if (this.#notifier !== undefined) this.#notify(reference, type)
+    else if (!this.#index.has(reference) && (this.#isOurs(reference) || !this.#mayBeTakenByUnknown(type))) {
+      this.#telling.eventProcessed(received, 'success')
+      return
+    }
+    const asksBack = this.#workloads.isPolled && previousVersion !== undefined
+    this.#book.heard(reference, asksBack ? { before: previousVersion, after: version } : undefined)
+    // What was only updated is looked at when its content is known.
+    if (type !== 'update') this.#changed(reference, type === 'add' ? 'create' : 'delete', version)
+    else if (isMarkedAnew) this.#lookAt(reference)
+    if (type === 'delete') this.#telling.eventProcessed(received, 'success')
+  }
+
+  /**
+   * It changed since somebody last was there. Of workloads that may only be listed one may have taken it that nobody had listed yet: its
+   * content is compared with what it was then, and both must have been there then.
+   */
+  #lookBack({ reference, version }: SourceChange): void {
+    const then = this.#baseline.loadedVersion
+    if (!this.#workloads.isPolled || then === undefined || !isNewer(version, then) || !this.#index.has(reference)) return
+    this.#book.heard(reference, { before: then, after: then })
+  }
+
+  /** By workloads that are not listed yet. */
+  #mayBeTakenByUnknown(type: SourceChange['type']): boolean {
+    const { reloadOnCreate, reloadOnDelete } = this.#config
+    return this.#workloads.isPolled && (type === 'update' || (type === 'add' ? reloadOnCreate : reloadOnDelete))
+  }
+
+  #changed(reference: SourceReference, event: 'create' | 'update' | 'delete', version: string | undefined): void {
+    const { reloadOnCreate, reloadOnDelete } = this.#config
+    const counts = event === 'update' || (event === 'create' ? reloadOnCreate : reloadOnDelete)
+    if (!counts || !this.#workloads.isPolled) this.#lookAt(reference)
+    else this.#fresh.changed({ reference, annotations: this.#stateOf(reference).annotations, event, version })
+  }
+
+  /** What Ballast writes down itself changes all the time, and nobody waits to be told of it. */
+  #isOurs({ namespace, name }: SourceReference): boolean {
+    return namespace === this.#context.identity.namespace && name.startsWith('ballast-')
+  }
+
+  #notify(reference: SourceReference, type: SourceChange['type']): void {
+    const { reloadOnCreate, reloadOnDelete } = this.#config
+    if ((type === 'add' && reloadOnCreate) || (type === 'delete' && reloadOnDelete)) this.#notifier?.changed(reference)
+  }
+
+  #contentCame({ reference, isChanged, version }: ContentNews): void {
+    this.#telling.eventProcessed(plurals[reference.type], 'success')
+    if (isChanged === false) {
+      this.#telling.skipped('no_data_change')
+      this.#telling.reconciled('skipped', 0)
+      return
+    }
+    if (this.#notifier !== undefined) {
+      if (isChanged === true) this.#notifier.changed(reference)
+      return
+    }
+    if (reference.type === 'secretproviderclass') this.#index.add(reference)
+    if (isChanged === true) this.#changed(reference, 'update', version)
+    else this.#lookAt(reference)
+  }
+
+  /** Every workload that may take it, or those of one kind, is planned anew. */
+  #lookAt(reference: SourceReference, only?: string): void {
+    const scanned = new Map<string, number>()
+    for (const key of this.#index.workloadsOf(reference)) {
+      const kind = this.#workloads.get(key)?.kind
+      if (only !== undefined && kind !== only) continue
+      if (kind !== undefined) scanned.set(kind, (scanned.get(kind) ?? 0) + 1)
+      this.#loop.add(key)
+    }
+    for (const [kind, count] of scanned) this.#telling.scanned(kind, count)
+  }
+
+  #workloadChanged({ key, facts, isStatusOnly, initial }: WorkloadChange): void {
+    this.#follower.look(key)
+    this.#pauses.look(key)
+    if (isStatusOnly) return
+    if (facts === undefined) this.#index.delete(key)
+    else this.#index.set(key, facts.namespace, matcherOf(facts))
+    if (initial) this.#loop.addFirst(key)
+    else this.#loop.add(key)
+  }
+
+  /** It came in or fell out: what is in it has come, or is not watched any more. */
+  #namespaceChanged(namespace: string): void {
+    for (const type of watchedTypes(this.#config))
+      for (const name of this.#sources.names(type, namespace)) {
+        const reference = { type, namespace, name }
+        this.#index.add(reference)
+        if (!this.#index.has(reference)) continue
+        this.#book.heard(reference)
+        this.#lookAt(reference)
+      }
+  }
+
+  /** Baselines of workloads that are gone since. */
+  #forgetGone(): void {
+    const synced = this.#workloads.syncedKinds
+    for (const key of [...this.#baseline.workloads()]) {
+      const [kind = ''] = key.split('/')
+      if (synced.has(kind) && this.#workloads.get(key) === undefined) this.#baseline.delete(key)
+    }
+  }
+
+  #tellDenied(): void {
+    for (const { state, problem, resource } of this.#informers())
+      if (state === 'denied') this.#telling.forbidden(resourceKey(resource), problem ?? 'it is denied')
+  }
+
+  #sourceUnreadable(reference: SourceReference, why: string): void {
+    const { log, events } = this.#context
+    log.warn({ source: describeSource(reference), why }, 'a source cannot be hashed: it reloads nothing')
+    events.emit({
+      type: 'Warning',
+      reason: 'ReloadSourceUnreadable',
+      action: 'Reload',
+      regarding: {
+        apiVersion: 'v1',
+        kind: reference.type === 'secret' ? 'Secret' : 'ConfigMap',
+        namespace: reference.namespace,
+        name: reference.name,
+      },
+      note: `${why}. It reloads nothing until it changes`,
+    })
+  }
+
+  #tellBaseline(reason: 'ReloadBaselineUnreadable' | 'ReloadBaselineFull', name: string, why: string): void {
+    const { log, events, identity } = this.#context
+    log.warn({ configmap: name, reason, why }, 'what is remembered of reloads is not whole')
+    const regarding = { apiVersion: 'v1', kind: 'ConfigMap', namespace: identity.namespace, name }
+    events.emit({ type: 'Warning', reason, action: 'Reload', regarding, note: why })
+  }
+
+  /** Told every ten minutes while it lasts. */
+  #jobRefused(job: { readonly namespace?: string; readonly name: string; readonly uid?: string }, message: string): void {
+    const { clock } = this.#context
+    const { namespace = '', name, uid = '' } = job
+    const told = this.#jobToldMs.get(uid)
+    if (told !== undefined && clock.now() - told < jobEventIntervalMs) return
+    this.#jobToldMs.set(uid, clock.now())
+    const workload = { apiVersion: 'batch/v1', kind: 'Job', namespace, name, uid }
+    const words = `the Job is deleted and its successor is refused, tried again: ${message}`
+    this.#telling.acted({ workload, sources: [], result: 'error', seconds: 0, message: words })
+  }
+}

@@ -1,0 +1,32 @@
+// The update webhook: instead of a reload, somebody else is told that an object changed. Which one is not said, as upstream.
+import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import { OutgoingHttp, shownUrl } from './outgoing-http.ts'
+import type { ToldSource } from './telling.ts'
+
+const message = { body: JSON.stringify({ webhook: 'update successful' }), contentType: 'application/json' }
+
+export class UpdateWebhook implements AsyncDisposable {
+  readonly #url: URL
+  readonly #log: Log
+  readonly #http: OutgoingHttp
+
+  constructor(options: { readonly url: URL; readonly clock: Clock; readonly log: Log }) {
+    this.#url = options.url
+    this.#log = options.log
+    this.#http = new OutgoingHttp(options)
+  }
+
+  /** Any answer counts. @throws where nobody answers */
+  async tell({ type, namespace, name }: ToldSource, signal: AbortSignal): Promise<void> {
+    const to = shownUrl(this.#url)
+    const status = await this.#http.post(this.#url, message, signal)
+    const facts = { to, status, type, namespace, name }
+    if (status < 300) this.#log.info(facts, 'change told to the update webhook')
+    else this.#log.warn(facts, 'the update webhook answered with a failure: not tried again')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#http[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,216 @@
+// `ballast apiserver`: the process that faces the outside, on a live cluster.
+import { homedir, hostname } from 'node:os'
+import type { Command } from 'commander'
+import { Registry } from 'prom-client'
+import { settingsForServer } from '#cluster/scheduler-settings.ts'
+import { openActions } from '#dashboard/actions/actions.ts'
+import { isLoopback, parseListen } from '#dashboard/configuration.ts'
+import { openApi } from '#kube/api.ts'
+import { systemClock } from '#kube/clock.ts'
+import type { ClusterConfig } from '#kube/cluster-config.ts'
+import { loadConfig } from '#kube/config.ts'
+import type { Override } from '#kube/configuration.ts'
+import { openHttpTransport } from '#kube/http-transport.ts'
+import type { Log } from '#kube/log.ts'
+import { systemRandom } from '#kube/random.ts'
+import { runApiserver } from './apiserver.ts'
+import { openStandby } from './apiserver-standby.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { ConfigurationFile } from './configuration-file.ts'
+import { durationMs } from './controller-configuration.ts'
+import { ControllerHealth } from './controller-health.ts'
+import { enabledCapabilities } from './enabled-capabilities.ts'
+import { enabledNames, hostOf } from './fixed-picture.ts'
+import { readAddress, startHealthListener } from './health-listener.ts'
+import { memoryCheck, memoryUses } from './health-memory.ts'
+import { Shutdown } from './health-shutdown.ts'
+import { heardTransport } from './heard-transport.ts'
+import { ballastNamespace } from './own-names.ts'
+import { bundleWords, openPage, pageBundle } from './page.ts'
+import { processLog } from './process-log.ts'
+
+interface ApiserverCommandOptions {
+  readonly config?: string
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly namespace: string
+  readonly clusterName?: string
+  readonly dashboardService?: string
+  readonly healthProbeBindAddress: string
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+}
+
+/** Beside the time that what is under way has: to close sockets. */
+const closingMs = 10_000
+
+export const defineApiserver: DefineCommand = (program, surroundings) => {
+  const { environment } = surroundings
+  program
+    .command('apiserver')
+    .description(
+      'the process that faces the outside: serves the page of the cluster, whoever leads; decides and disrupts nothing',
+    )
+    .option('--config <file>', "BallastConfiguration, the controller's; its section dashboard holds here. Else BALLAST_CONFIG")
+    .option('--kubeconfig <file>', 'else KUBECONFIG, the service account of a pod, ~/.kube/config')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option(
+      '--namespace <name>',
+      "Ballast's own namespace: Lease and Service",
+      environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace,
+    )
+    .option('--cluster-name <name>', 'how the page calls the cluster; else as the kubeconfig does')
+    .option(
+      '--dashboard-service <name>',
+      'Service without selector whose EndpointSlice the leader writes, where the page is reached from outside of its pod',
+    )
+    .option(
+      '--health-probe-bind-address <address>',
+      'HOST:PORT of health and metrics; 0 is none, the default outside of a cluster',
+      environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
+    )
+    .option('--log-level <level>', 'debug, info, warn or error', oneOf('debug', 'info', 'warn', 'error'), 'info')
+    .addHelpText('after', '\nExample: ballast apiserver --kubeconfig ~/.kube/config')
+    .action((options: ApiserverCommandOptions, command: Command) => serve(options, command, surroundings))
+}
+
+/** Flags that were given, over the same keys of the file. */
+function overridesOf(options: ApiserverCommandOptions, command: Command): readonly Override[] {
+  const keys = { logLevel: '--log-level', healthProbeBindAddress: '--health-probe-bind-address' } as const
+  return (Object.keys(keys) as (keyof typeof keys)[])
+    .filter(key => command.getOptionValueSource(key) === 'cli')
+    .map(key => ({ path: ['process', key], value: options[key], where: keys[key] }))
+}
+
+async function serve(options: ApiserverCommandOptions, command: Command, surroundings: Surroundings): Promise<void> {
+  const { environment, signal } = surroundings
+  const path = options.config ?? environment['BALLAST_CONFIG']
+  const fileLog = processLog({ level: options.logLevel, clock: systemClock })
+  using settings = new ConfigurationFile({
+    path: path === '' ? undefined : path,
+    overrides: overridesOf(options, command),
+    capabilities: enabledCapabilities,
+    clock: systemClock,
+    log: fileLog,
+  })
+  const settled = settings.process
+  const log = processLog({ level: settled.logLevel, clock: systemClock })
+  const { kubeconfig, context } = options
+  const config = await loadConfig({ environment, homeDirectory: homedir(), kubeconfig, context })
+  for (const warning of config.warnings) log.warn({}, warning)
+  const health = new ControllerHealth()
+  const metrics = new Registry()
+  using shutdown = new Shutdown(signal, systemClock)
+  await using stack = new AsyncDisposableStack()
+  health.add('process', () => [
+    memoryCheck(memoryUses()),
+    { name: 'shutdown', ok: !signal.aborted, ...(signal.aborted ? { state: 'shutting down' } : {}) },
+  ])
+  const address = readAddress(settled.healthProbeBindAddress ?? options.healthProbeBindAddress)
+  if (address !== undefined) stack.use(await startHealthListener(address, { health, metrics, log }))
+  settings.watch()
+  const { dashboard: configuration } = settings
+  if (!configuration.enabled) {
+    log.warn({}, 'dashboard.enabled is false: this process has nothing to serve')
+    return await idle(signal)
+  }
+  const transport = heardTransport(transportOf(config, { log, surroundings }), systemClock)
+  health.add('api', () => {
+    const silence = transport.silence()
+    return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
+  })
+  const bundle = stack.use(pageBundle(surroundings, log))
+  void bundle.ready.then(() => {
+    if (bundle.problem !== undefined) log.warn({}, bundleWords(bundle.problem))
+  })
+  const actions = configuration.actions === true ? stack.use(openActions({ random: systemRandom, log })) : undefined
+  const viewers = stack.use(new AsyncDisposableStack())
+  const { namespace } = options
+  const running = runApiserver({
+    transport,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace },
+    cluster: options.clusterName ?? context ?? hostOf(config.server),
+    settings: gitVersion => ({
+      arbiter: settings.current.arbiter,
+      ownerLabel: settings.current.ownerLabel,
+      scheduler: settingsForServer(gitVersion),
+      ownNamespace: namespace,
+      capabilities: enabledNames(settings.current),
+    }),
+    health,
+    openPage: shown =>
+      openPage(
+        {
+          ...shown,
+          configuration,
+          port: undefined,
+          hasKey: false,
+          viewerApi: token => {
+            const auth = { kind: 'token', token } as const
+            const api = openApi(transportOf(asNobody(config, auth), { log, surroundings }), {
+              clock: systemClock,
+              userAgent: 'ballast/0.1.0 dashboard',
+            })
+            viewers.defer(() => api.close())
+            return api
+          },
+          actions,
+          bundle,
+          log,
+          metrics,
+          origins: { file: path, flags: {} },
+        },
+        surroundings,
+      ),
+    openStandby: holder => openStandby({ configuration, namespace, holder }),
+    ...serviceOf(options, { configuration, environment, log }),
+    tuning: {
+      bucket: { perSecond: settled.kubeApiQPS, burst: settled.kubeApiBurst },
+      lease: {
+        leaseDurationMs: durationMs(settled.leaderElectLeaseDuration),
+        renewDeadlineMs: durationMs(settled.leaderElectRenewDeadline),
+        retryPeriodMs: durationMs(settled.leaderElectRetryPeriod),
+      },
+      lists: { watchList: settled.watchList, pageSize: settled.listPageSize },
+      namespaces: settled.watchNamespaces,
+    },
+    signal,
+  })
+  const limitMs = durationMs(settled.gracefulShutdownTimeout) + closingMs
+  await shutdown.within(limitMs, running, { stillRunning: () => ['dashboard'], log })
+}
+
+function transportOf(config: ClusterConfig, { log, surroundings }: { readonly log: Log; readonly surroundings: Surroundings }) {
+  const { environment } = surroundings
+  return openHttpTransport(config, { clock: systemClock, random: systemRandom, log, environment })
+}
+
+/** The way to the API server for nobody but the bearer of a token. */
+function asNobody(config: ClusterConfig, auth: ClusterConfig['auth']): ClusterConfig {
+  return { ...config, tls: { ...config.tls, clientCertificate: undefined, clientKey: undefined }, auth, impersonate: undefined }
+}
+
+/** Where others than the pod itself are to reach the page. */
+function serviceOf(
+  { dashboardService }: ApiserverCommandOptions,
+  given: {
+    readonly configuration: ConfigurationFile['dashboard']
+    readonly environment: Surroundings['environment']
+    readonly log: Log
+  },
+) {
+  if (dashboardService === undefined || isLoopback(parseListen(given.configuration.listen)?.host)) return {}
+  const address = given.environment['BALLAST_POD_IP']
+  if (address !== undefined && address !== '') return { service: { name: dashboardService, address } }
+  given.log.warn({}, 'BALLAST_POD_IP is not set: the Service of the dashboard leads nowhere')
+  return {}
+}
+
+async function idle(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  await promise
+}

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { calledAs, typedAs } from './called-as.ts'
+
+const chart = { RELOADER_NAMESPACE: 'tools', RELOADER_DEPLOYMENT_NAME: 'reloader' }
+
+// biome-ignore format: a table
+test.each([
+  [['/bin/node', '/app/ballast.mjs', 'up'], 'node', {}, ['up']],
+  [['/bin/node', '/app/ballast.mjs', 'reloader', '--enable-ha'], 'node', {}, ['reloader', '--enable-ha']],
+  [['/bin/node', '/manager/reloader', '--enable-ha'], 'node', {}, ['reloader', '--enable-ha']],
+  [['/bin/node', '/app/reloader.mjs'], '/bin/node', {}, ['reloader']],
+  [['/bin/node', '/app/ballast.mjs', '--enable-ha'], '/manager/reloader', {}, ['reloader', '--enable-ha']],
+  [['/bin/node', '/home/reloader/ballast'], 'node', {}, []],
+  [['/bin/node', '/app/constructor'], 'node', {}, []],
+  [['/bin/node', '/app/ballast.mjs', '--log-format=json'], 'node', chart, ['reloader', '--log-format=json']],
+  [['/bin/node', '/app/ballast.mjs'], 'node', chart, ['reloader']],
+  [['/bin/node', '/app/ballast.mjs', 'controller'], 'node', chart, ['controller']],
+  [['/bin/node', '/app/ballast.mjs', '--help'], 'node', chart, ['--help']],
+  [['/bin/node', '/app/ballast.mjs', '--log-format=json'], 'node', { RELOADER_NAMESPACE: 'tools' }, ['--log-format=json']],
+])('%j, started as %s with %j', (argv, argv0, environment, given) => {
+  expect(calledAs({ argv, argv0, environment })).toEqual([argv[0], argv[1], ...given])
+})
+
+test.each([
+  ['on the path', '/usr/bin:/opt/bin', ['/opt/bin/ballast', 'bin/ballast'], 'ballast'],
+  ['in a clone', '/usr/bin:', ['bin/ballast'], 'bin/ballast'],
+  ['without a path', undefined, ['bin/ballast'], 'bin/ballast'],
+  ['in the image', '/usr/bin', [], 'ballast'],
+])('%s it is typed so that it is found', (_name, path, there, expected) => {
+  expect(typedAs(path, 'bin/ballast', file => there.includes(file))).toBe(expected)
+})

@@ -1,0 +1,40 @@
+// One program under several names: called by an upstream's, it is the command that takes that upstream's place.
+import { basename, delimiter, join } from 'node:path'
+
+const dropIns: ReadonlySet<string> = new Set(['reloader'])
+
+/** What an upstream's chart says to its container: whoever swapped only the image is called with flags alone. */
+const chartVariables: Readonly<Record<string, readonly string[]>> = {
+  reloader: ['RELOADER_NAMESPACE', 'RELOADER_DEPLOYMENT_NAME'],
+}
+
+interface Call {
+  /** As Node gives them. */
+  readonly argv: readonly string[]
+  /** As the process was started. */
+  readonly argv0: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** The arguments with the command put first that the program was called as, by its name or by an upstream's chart. */
+export function calledAs({ argv, argv0, environment }: Call): readonly string[] {
+  const [node = '', script = '', ...rest] = argv
+  const byName = [argv0, script].map(path => basename(path).replace(/\.[cm]?[jt]s$/, '')).find(word => dropIns.has(word))
+  const name = byName ?? (isFlagsAlone(rest) ? byChart(environment) : undefined)
+  return name === undefined ? argv : [node, script, name, ...rest]
+}
+
+function isFlagsAlone([first]: readonly string[]): boolean {
+  return first === undefined || (first.startsWith('-') && !['-h', '--help', '-V', '--version'].includes(first))
+}
+
+function byChart(environment: Call['environment']): string | undefined {
+  const isSet = (variable: string) => (environment[variable] ?? '') !== ''
+  return Object.keys(chartVariables).find(name => chartVariables[name]?.every(isSet))
+}
+
+/** How the program is typed here: by its name where PATH has it, else by `launcher`, the clone's own. */
+export function typedAs(path: string | undefined, launcher: string, isThere: (path: string) => boolean): string {
+  const isOnPath = (path ?? '').split(delimiter).some(directory => directory !== '' && isThere(join(directory, 'ballast')))
+  return isOnPath || !isThere(launcher) ? 'ballast' : launcher
+}

@@ -1,0 +1,50 @@
+// `ballast chart`: the Helm chart as a folder, and as one file that is the same bytes each time.
+import { createHash } from 'node:crypto'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { CommandRefused, type DefineCommand, type Surroundings } from './command-line.ts'
+import { chartFiles } from './deployment/chart.ts'
+import { packChart } from './deployment/chart-package.ts'
+import { ballastVersion } from './deployment/names.ts'
+import { enabledCapabilities } from './enabled-capabilities.ts'
+
+interface ChartOptions {
+  readonly out: string
+  readonly package?: boolean
+}
+
+const chartName = 'ballast'
+
+export const defineChart: DefineCommand = (program, surroundings) => {
+  program
+    .command('chart')
+    .description('writes the Helm chart')
+    .requiredOption('--out <directory>', 'the chart is written to DIRECTORY/ballast')
+    .option('--package', `as DIRECTORY/ballast-VERSION.tgz besides; SOURCE_DATE_EPOCH is the time of its files`)
+    .addHelpText('after', '\nExample: ballast chart --out build --package && helm install ballast build/ballast-0.1.0.tgz')
+    .action((options: ChartOptions) => writeChart(options, surroundings))
+}
+
+async function writeChart(options: ChartOptions, { terminal, environment }: Surroundings): Promise<void> {
+  const files = chartFiles(enabledCapabilities)
+  const directory = join(options.out, chartName)
+  // What an older version wrote must not stay: templates are whatever lies there.
+  rmSync(join(directory, 'templates'), { recursive: true, force: true })
+  for (const [path, text] of files) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true })
+    writeFileSync(join(directory, path), text)
+  }
+  terminal.say(`wrote ${files.size} files to ${directory}`)
+  if (options.package !== true) return
+  const packed = await packChart(chartName, files, timeOf(environment['SOURCE_DATE_EPOCH']))
+  const file = join(options.out, `${chartName}-${ballastVersion}.tgz`)
+  writeFileSync(file, packed)
+  terminal.say(`wrote ${file}, sha256 ${createHash('sha256').update(packed).digest('hex')}`)
+}
+
+function timeOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined
+  if (!/^\d{1,12}$/.test(text))
+    throw new CommandRefused(`SOURCE_DATE_EPOCH: found ${JSON.stringify(text)}, expected seconds since 1970`)
+  return Number(text)
+}

@@ -1,0 +1,117 @@
+// The alerts that ship: only for what is counted today.
+import type { Capability } from '#coordination/capability.ts'
+
+export interface AlertRule {
+  readonly alert: string
+  readonly expr: string
+  readonly for: string
+  readonly severity: 'critical' | 'warning' | 'info'
+  readonly summary: string
+  readonly description: string
+}
+
+interface AlertGroup {
+  /** A capability's name, or `core`. */
+  readonly name: string
+  readonly rules: readonly AlertRule[]
+}
+
+const core: readonly AlertRule[] = [
+  {
+    alert: 'BallastDown',
+    expr: 'absent(ballast_build_info)',
+    for: '5m',
+    severity: 'critical',
+    summary: 'Ballast is not running, or not scraped.',
+    description: 'No Ballast process has reported for five minutes. Nothing is decided meanwhile; nothing breaks by it either.',
+  },
+  {
+    alert: 'BallastNoLeader',
+    expr: 'sum(ballast_part_state{state="running"}) == 0',
+    for: '5m',
+    severity: 'critical',
+    summary: 'No replica of the Ballast controller acts.',
+    description: 'Replicas run, but none of their parts does: look at /readyz and at the Lease ballast-controller.',
+  },
+  {
+    alert: 'BallastPartFaults',
+    expr: 'sum by (capability, part) (increase(ballast_part_faults_total[15m])) > 2',
+    for: '0m',
+    severity: 'warning',
+    summary: 'A part of Ballast fails over and over.',
+    description:
+      'Part {{ $labels.part }} of {{ $labels.capability }} is set aside for an hour after three faults in ten minutes.',
+  },
+  {
+    alert: 'BallastPermitStuck',
+    expr: 'ballast_arbiter_oldest_permit_seconds > 1800',
+    for: '10m',
+    severity: 'warning',
+    summary: 'A disruption has been under way for more than half an hour.',
+    description: 'The oldest permit is {{ $value | humanizeDuration }} old: ballast permits --active names it.',
+  },
+  {
+    alert: 'BallastFrozen',
+    expr: 'max by (gate) (ballast_arbiter_frozen) == 1',
+    for: '24h',
+    severity: 'info',
+    summary: 'Ballast has been frozen for a day.',
+    description: 'Gate {{ $labels.gate }} holds every disruption of Ballast back.',
+  },
+  {
+    alert: 'BallastConfigurationRefused',
+    expr: 'increase(ballast_config_reloads_total{result="refused"}[15m]) > 0',
+    for: '0m',
+    severity: 'warning',
+    summary: 'A changed configuration of Ballast was refused.',
+    description: 'The one before it stays in force. The Event ConfigurationRefused says what is wrong.',
+  },
+  {
+    alert: 'BallastCertificateExpiry',
+    expr: 'ballast_certificate_expiry_timestamp_seconds - time() < 7 * 86400',
+    for: '1h',
+    severity: 'critical',
+    summary: 'A certificate of the webhooks of Ballast ends within a week.',
+    description: 'It should have been renewed at two thirds of its life: look at the log for why it was not.',
+  },
+  {
+    alert: 'BallastWatchStale',
+    expr: 'time() - ballast_informer_last_event_timestamp_seconds > 1800',
+    for: '10m',
+    severity: 'warning',
+    summary: 'Ballast has not heard of a kind for half an hour.',
+    description: 'The watch of {{ $labels.resource }} is silent; API servers send at least a bookmark every minute or so.',
+  },
+]
+
+const ofCapability: Readonly<Record<string, readonly AlertRule[]>> = {
+  reload: [
+    {
+      alert: 'BallastReloadFailed',
+      expr: 'increase(reloader_reload_executed_total{success="false"}[15m]) > 0',
+      for: '0m',
+      severity: 'warning',
+      summary: 'A workload could not be reloaded.',
+      description: 'Events ReloadFail on the ConfigMap or Secret say which, and why.',
+    },
+    {
+      alert: 'BallastReloadForbidden',
+      expr: 'increase(ballast_reload_forbidden_total[15m]) > 0',
+      for: '0m',
+      severity: 'warning',
+      summary: 'Ballast lacks a right to reload {{ $labels.kind }}.',
+      description: 'ballast doctor names the missing rule.',
+    },
+  ],
+}
+
+/** The groups of the PrometheusRule. */
+export function alertGroups(capabilities: readonly Capability[]): readonly AlertGroup[] {
+  return [
+    { name: 'core', rules: core },
+    ...capabilities.flatMap(({ name }) => {
+      const rules = ofCapability[name]
+      return rules === undefined ? [] : [{ name, rules }]
+    }),
+  ]
+}

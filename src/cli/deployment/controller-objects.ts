@@ -1,0 +1,83 @@
+// The controller itself: Deployment, disruption budget, Services, network policy.
+import type { Capability } from '#coordination/capability.ts'
+import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
+import { processBudget, processDeployment } from './process-objects.ts'
+import { all, any, block, type Condition, type Fields, named, type ObjectTree, text, when } from './tree.ts'
+
+const component = 'controller'
+const selector = selectorLabels(component)
+const ports = { health: 8081, webhooks: 9443 } as const
+
+/** Webhooks are served where somebody enabled has one. */
+function servesWebhooks(capabilities: readonly Capability[]): Condition {
+  const serving = capabilities.filter(({ parts }) =>
+    parts.some(({ listeners }) => listeners.some(({ kind }) => kind === 'webhook')),
+  )
+  return all({ on: 'webhooks.enabled' }, any(...serving.map(({ name }): Condition => ({ on: `capabilities.${name}.enabled` }))))
+}
+
+/** The objects that make the controller run. */
+export function controllerObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const isServing = servesWebhooks(capabilities)
+  return [
+    { file: 'service.yaml', tree: service('-controller', { name: 'metrics', port: ports.health, targetPort: 'health' }) },
+    {
+      file: 'service.yaml',
+      when: isServing,
+      tree: service('-webhook', { name: 'webhooks', port: 443, targetPort: 'webhooks' }),
+    },
+    { file: 'network-policy.yaml', when: { on: 'networkPolicy.enabled' }, tree: networkPolicy() },
+    {
+      file: 'pod-disruption-budget.yaml',
+      when: { on: 'controller.podDisruptionBudget.enabled' },
+      tree: processBudget(component),
+    },
+    { file: 'deployment.yaml', tree: deployment(isServing) },
+  ]
+}
+
+function service(suffix: string, port: Fields): Fields {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadataOf({ name: fullName(suffix), component }),
+    spec: { type: 'ClusterIP', selector, ports: [{ ...port, protocol: 'TCP' }] },
+  }
+}
+
+function networkPolicy(): Fields {
+  const tcp = (port: number): Fields => ({ port, protocol: 'TCP' })
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: metadataOf({ name: fullName('-controller'), component }),
+    spec: {
+      podSelector: { matchLabels: selector },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [{ ports: [tcp(ports.health), tcp(ports.webhooks)] }],
+      egress: [
+        { ports: [{ port: 53, protocol: 'UDP' }, tcp(53)] },
+        // API servers listen on either; policies see the port behind the Service.
+        { ports: [tcp(443), tcp(6443)] },
+        block('networkPolicy.extraEgress'),
+      ],
+    },
+  }
+}
+
+function deployment(isServing: Condition): Fields {
+  return processDeployment({
+    component,
+    account: 'serviceAccount',
+    args: [
+      '--install-crds=never',
+      when(isServing, text('--webhook-host=', named('fullname'), '-webhook.', named('namespace'), '.svc:443')),
+    ],
+    env: [],
+    ports: [
+      { name: 'health', containerPort: ports.health, protocol: 'TCP' },
+      when(isServing, { name: 'webhooks', containerPort: ports.webhooks, protocol: 'TCP' }),
+    ],
+    checksums: {},
+  })
+}

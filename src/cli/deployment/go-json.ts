@@ -1,0 +1,15 @@
+// JSON as Go's encoding/json writes it, because checksums and texts of the chart are made from it.
+
+/** Keys in order of their bytes; `<`, `>`, `&` and line separators escaped. */
+export function goJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(goJson).join(',')}]`
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    return `{${entries.map(([key, inner]) => `${goText(key)}:${goJson(inner)}`).join(',')}}`
+  }
+  return typeof value === 'string' ? goText(value) : (JSON.stringify(value) ?? 'null')
+}
+
+function goText(text: string): string {
+  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, mark => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

@@ -1,0 +1,174 @@
+// ServiceAccount, roles and bindings of the controller, and of the apiserver where there is one.
+import type { Capability } from '#coordination/capability.ts'
+import { fullName, metadataOf, nameText } from './object-shapes.ts'
+import {
+  anyRule,
+  apiserverRuleTrees,
+  type RuleTree,
+  type RuleTrees,
+  ruleItems,
+  ruleTrees,
+  servesDashboard,
+} from './rights-tree.ts'
+import { all, type Condition, type Fields, item, not, type ObjectTree, shared, type Tree, text } from './tree.ts'
+
+const rbacVersion = 'rbac.authorization.k8s.io/v1'
+const isMade: Condition = { on: 'rbac.create' }
+const isNamespaced: Condition = { on: 'rbac.namespaced' }
+
+/** A ServiceAccount and what its objects are called. */
+interface Account {
+  readonly component: 'controller' | 'apiserver'
+  readonly name: 'serviceAccount' | 'apiserverAccount'
+  /** When there is such a process at all; left out: always. */
+  readonly when?: Condition
+  /** Below `templates/rbac`, before the name of each file. */
+  readonly prefix: string
+}
+
+const controller: Account = { component: 'controller', name: 'serviceAccount', prefix: '' }
+const apiserver: Account = { component: 'apiserver', name: 'apiserverAccount', when: servesDashboard, prefix: 'apiserver-' }
+
+const onlyIf = (condition: Condition | undefined, ...others: readonly Condition[]): { readonly when: Condition } => ({
+  when: all(isMade, ...others, ...(condition === undefined ? [] : [condition])),
+})
+
+/** A role and its binding, under one condition. */
+interface Granted {
+  readonly file: string
+  readonly kind: 'ClusterRole' | 'Role'
+  readonly suffix: string
+  readonly rules: readonly Tree[]
+  readonly when: Condition
+  readonly namespace?: Tree
+  readonly each?: string
+}
+
+function granted(account: Account, { file, kind, suffix, rules, namespace, ...around }: Granted): readonly ObjectTree[] {
+  const { component, prefix } = account
+  const name = fullName(`-${component}${suffix}`)
+  const metadata = metadataOf({ name, namespace: kind === 'Role' ? (namespace ?? nameText('namespace')) : undefined, component })
+  const role: Fields = { apiVersion: rbacVersion, kind, metadata, rules }
+  const binding: Fields = {
+    apiVersion: rbacVersion,
+    kind: `${kind}Binding`,
+    metadata,
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
+    subjects: [{ kind: 'ServiceAccount', name: nameText(account.name), namespace: nameText('namespace') }],
+  }
+  return [role, binding].map(tree => ({ file: `rbac/${prefix}${file}`, tree, ...around }))
+}
+
+/** The objects for every choice among `capabilities`. */
+export function rightsObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  return [
+    ...accountObjects(controller, ruleTrees(capabilities)),
+    ...accountObjects(apiserver, apiserverRuleTrees(capabilities)),
+    ...aggregated(capabilities),
+  ]
+}
+
+function accountObjects(account: Account, trees: RuleTrees): readonly ObjectTree[] {
+  const { component, prefix } = account
+  const everywhere = (name: string, file: string, suffix: string, rules: readonly RuleTree[]) => {
+    if (rules.length === 0) return []
+    const items = [shared(name, ruleItems(rules))]
+    const condition = anyRule(rules)
+    return [
+      ...granted(account, { file, kind: 'ClusterRole', suffix, rules: items, ...onlyIf(condition, not(isNamespaced)) }),
+      ...granted(account, {
+        file,
+        kind: 'Role',
+        suffix,
+        rules: items,
+        namespace: text(item),
+        each: 'rbac.namespaced',
+        ...onlyIf(condition, isNamespaced),
+      }),
+    ]
+  }
+  const inNamespaces = [...trees.namespaces].flatMap(([place, { rules, secrets }]) => {
+    const namespace = place === '' ? nameText('namespace') : place
+    const own = (suffix: string, of: readonly RuleTree[]) =>
+      of.length === 0
+        ? []
+        : granted(account, {
+            file: 'own-namespace.yaml',
+            kind: 'Role',
+            suffix,
+            rules: ruleItems(of),
+            namespace,
+            ...onlyIf(anyRule(of)),
+          })
+    return [...own('-own', rules), ...own('-own-secrets', secrets)]
+  })
+  const { listed } = trees
+  const inListed = (suffix: string, rules: readonly RuleTree[]) =>
+    rules.length === 0
+      ? []
+      : granted(account, {
+          file: 'listed-namespaces.yaml',
+          kind: 'Role',
+          suffix,
+          rules: ruleItems(rules),
+          namespace: text(item),
+          each: listed.path,
+          ...onlyIf(anyRule(rules)),
+        })
+  const isCreated: Condition = { on: `${component}.serviceAccount.create` }
+  const ruleName = (name: string) => (component === 'controller' ? `rules.${name}` : `rules.${component}-${name}`)
+  return [
+    {
+      file: `rbac/${prefix}service-account.yaml`,
+      when: account.when === undefined ? isCreated : all(account.when, isCreated),
+      tree: {
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: metadataOf({
+          name: nameText(account.name),
+          component,
+          annotationsOf: [`${component}.serviceAccount.annotations`],
+        }),
+        automountServiceAccountToken: false,
+      },
+    },
+    ...granted(account, {
+      file: 'cluster.yaml',
+      kind: 'ClusterRole',
+      suffix: '',
+      rules: ruleItems(trees.cluster),
+      ...onlyIf(anyRule(trees.cluster)),
+    }),
+    ...everywhere(ruleName('workloads'), 'workloads.yaml', '-workloads', trees.workloads),
+    ...everywhere(ruleName('secrets'), 'secrets.yaml', '-secrets', trees.secrets),
+    ...inNamespaces,
+    ...inListed('-sources', listed.rules),
+    ...inListed('-sources-secrets', listed.secrets),
+  ]
+}
+
+/** What people with the roles `view`, `edit` and `admin` see of our kinds. None of them may grant a permit. */
+function aggregated(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const kinds = new Map(capabilities.flatMap(one => one.kinds.map(kind => [`${kind.plural}.${kind.group}`, kind] as const)))
+  const groups = [...new Set([...kinds.values()].map(({ group }) => group))].sort()
+  if (groups.length === 0) return []
+  const rules = groups.map(group => {
+    const ofGroup = [...kinds.values()].filter(kind => kind.group === group)
+    const resources = ofGroup.flatMap(({ plural }) => [plural, `${plural}/status`]).sort()
+    return { apiGroups: [group], resources, verbs: ['get', 'list', 'watch'] }
+  })
+  const roles = ['admin', 'edit', 'view']
+  const labels = Object.fromEntries(roles.map(role => [`rbac.authorization.k8s.io/aggregate-to-${role}`, 'true']))
+  return [
+    {
+      file: 'rbac/view.yaml',
+      when: all(isMade, { on: 'rbac.aggregate' }),
+      tree: {
+        apiVersion: rbacVersion,
+        kind: 'ClusterRole',
+        metadata: metadataOf({ name: fullName('-view'), namespace: undefined, component: 'controller', labels }),
+        rules,
+      },
+    },
+  ]
+}

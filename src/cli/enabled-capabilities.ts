@@ -1,0 +1,7 @@
+// The capabilities that this program has.
+import { deschedule } from '#capabilities/deschedule'
+import { isolate } from '#capabilities/isolate'
+import { reload } from '#capabilities/reload'
+import type { Capability } from '#coordination/capability.ts'
+
+export const enabledCapabilities: readonly Capability[] = [deschedule, isolate, reload]

@@ -1,0 +1,138 @@
+// A controller on a live cluster as a process: its connection, its health and metrics on a port, and its orderly end. `ballast controller`
+// and the drop-in commands run it with settings of their own.
+import { Registry } from 'prom-client'
+import type { Capability, WebhookEndpoint } from '#coordination/capability.ts'
+import { systemClock } from '#kube/clock.ts'
+import type { ClusterConfig } from '#kube/cluster-config.ts'
+import type { ProcessConfiguration } from '#kube/configuration.ts'
+import { openHttpTransport } from '#kube/http-transport.ts'
+import type { Log } from '#kube/log.ts'
+import { systemRandom } from '#kube/random.ts'
+import { certificateMetrics } from '#kube/server/certificate-metrics.ts'
+import { type HealthOptions, startHealthServer } from '#kube/server/health.ts'
+import type { Transport } from '#kube/transport.ts'
+import type { Surroundings } from './command-line.ts'
+import type { ConfigurationFile } from './configuration-file.ts'
+import { runController } from './controller.ts'
+import { durationMs } from './controller-configuration.ts'
+import { ControllerHealth } from './controller-health.ts'
+import type { Tuning } from './controller-terms.ts'
+import { type Address, startHealthListener } from './health-listener.ts'
+import { memoryCheck, memoryUses } from './health-memory.ts'
+import { Shutdown } from './health-shutdown.ts'
+import { heardTransport } from './heard-transport.ts'
+import { processFaults } from './process-faults.ts'
+
+type Webhooks = WebhookEndpoint &
+  AsyncDisposable & { readonly certificates: ReturnType<Parameters<typeof certificateMetrics>[1]> }
+
+interface LiveOptions {
+  readonly config: ClusterConfig
+  readonly settings: ConfigurationFile
+  readonly capabilities: readonly Capability[]
+  readonly identity: { readonly name: string; readonly namespace: string }
+  readonly log: Log
+  readonly installDefinitions: boolean
+  /** Of health and metrics; none where absent. */
+  readonly address: Address | undefined
+  /** Where the same is answered once more. */
+  readonly furtherAddress?: Address
+  readonly health?: ControllerHealth
+  /** Paths on that address besides. */
+  readonly also?: HealthOptions['also']
+  readonly openWebhooks?: () => Promise<Webhooks>
+  /** What stands between the controller and the cluster. */
+  readonly between?: (transport: Transport, health: ControllerHealth) => Promise<Transport>
+  readonly tuning?: Tuning
+}
+
+/** Runs until the process is asked to end. @throws ProcessFault where something does not end, or failed that nobody owns */
+export async function runLiveController(options: LiveOptions, { environment, signal }: Surroundings): Promise<void> {
+  const { config, settings, log, openWebhooks, address, also } = options
+  const settled = settings.process
+  for (const warning of config.warnings) log.warn({}, warning)
+  const transport = heardTransport(
+    openHttpTransport(config, {
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      environment,
+      isTerminal: process.stdin.isTTY === true,
+    }),
+    systemClock,
+  )
+  const health = options.health ?? new ControllerHealth()
+  const metrics = new Registry()
+  using faults = processFaults()
+  health.add('api', () => {
+    const silence = transport.silence()
+    return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
+  })
+  using shutdown = new Shutdown(signal, systemClock)
+  const own = new Set(['api', 'process'])
+  let isBegun = false
+  health.add('process', () => [
+    memoryCheck(memoryUses()),
+    // Until the controller is there nobody else says that something is missing, and its metrics are not counted.
+    ...(isBegun ? [] : [{ name: 'start', ok: false, state: 'starting' }]),
+    { name: 'shutdown', ok: !signal.aborted, ...(signal.aborted ? { state: 'shutting down' } : {}) },
+  ])
+  await using listeners = new AsyncDisposableStack()
+  if (address !== undefined) {
+    const of = { health, metrics, log, ...(also === undefined ? {} : { also }) }
+    listeners.use(await startHealthListener(address, of))
+  }
+  if (options.furtherAddress !== undefined)
+    listeners.use(
+      await startHealthServer({
+        ...options.furtherAddress,
+        live: () => health.live(),
+        ready: () => health.ready(),
+        metrics,
+        log,
+        ...(also === undefined ? {} : { also }),
+      }),
+    )
+  const webhooks = openWebhooks === undefined ? undefined : listeners.use(await openWebhooks())
+  if (address !== undefined || webhooks !== undefined) listeners.defer(() => shutdown.accepted())
+  if (webhooks !== undefined) certificateMetrics(metrics, () => webhooks.certificates)
+  settings.watch()
+  const reached = (await options.between?.(transport, health)) ?? transport
+  const running = runController({
+    transport: reached,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    identity: options.identity,
+    capabilities: options.capabilities,
+    settings,
+    installDefinitions: options.installDefinitions,
+    health,
+    metrics,
+    faults,
+    tuning: { ...tuningOf(settled), ...options.tuning },
+    ...(webhooks === undefined ? {} : { webhooks }),
+    signal,
+  })
+  isBegun = true
+  const limitMs = durationMs(settled.gracefulShutdownTimeout) + abortedPartsMs
+  await shutdown.within(limitMs, running, { stillRunning: () => health.groups().filter(group => !own.has(group)), log })
+}
+
+/** Parts that did not end in their time are aborted, and have this long to notice. */
+const abortedPartsMs = 10_000
+
+function tuningOf(settled: ProcessConfiguration): Tuning {
+  return {
+    gracefulMs: durationMs(settled.gracefulShutdownTimeout),
+    bucket: { perSecond: settled.kubeApiQPS, burst: settled.kubeApiBurst },
+    lease: {
+      leaseDurationMs: durationMs(settled.leaderElectLeaseDuration),
+      renewDeadlineMs: durationMs(settled.leaderElectRenewDeadline),
+      retryPeriodMs: durationMs(settled.leaderElectRetryPeriod),
+    },
+    lists: { watchList: settled.watchList, pageSize: settled.listPageSize },
+    standby: settled.standby,
+    namespaces: settled.watchNamespaces,
+  }
+}

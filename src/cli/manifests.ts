@@ -1,0 +1,138 @@
+// `ballast manifests`: everything that an administrator applies, from what is enabled.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { InvalidArgumentError } from 'commander'
+import type { KubeObject } from '#kube/objects.ts'
+import { CommandRefused, type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { enabling } from './controller-configuration.ts'
+import { type Asked, installationValues, merged, plainRelease } from './deployment/installation.ts'
+import type { Values } from './deployment/names.ts'
+import { objects } from './deployment/objects.ts'
+import { yamlDocuments } from './deployment/yaml-text.ts'
+import { enabledCapabilities } from './enabled-capabilities.ts'
+import { ballastNamespace } from './own-names.ts'
+
+const choices = ['crds', 'rbac', 'workloads', 'monitoring'] as const
+type Choice = (typeof choices)[number]
+
+interface ManifestsOptions {
+  readonly config?: string
+  readonly values?: string
+  readonly enable?: readonly string[]
+  readonly disable?: readonly string[]
+  readonly namespace: string
+  readonly release: string
+  readonly format: string
+  readonly only?: Choice
+  readonly kubeVersion?: string
+  readonly set?: readonly string[]
+  readonly hardened?: boolean
+  readonly monitoring?: 'prometheus-operator'
+}
+
+const listed = (text: string, before: readonly string[] = []) => [...before, ...text.split(',').map(name => name.trim())]
+const added = (text: string, before: readonly string[] = []) => [...before, text]
+
+export const defineManifests: DefineCommand = (program, surroundings) => {
+  program
+    .command('manifests')
+    .description('prints everything to apply to a cluster, in that order: kinds, rights, configuration, the processes')
+    .option('--config <file>', 'BallastConfiguration; its blocks go into the ConfigMap')
+    .option('-f, --values <file>', 'values as for the Helm chart')
+    .option('--set <key=value>', 'one value, as for the Helm chart; may be given often', added)
+    .option('--enable <names>', 'capabilities to enable, by comma', listed)
+    .option('--disable <names>', 'capabilities to disable, by comma', listed)
+    .option('-n, --namespace <name>', "Ballast's own namespace", ballastNamespace)
+    .option('--release <name>', 'what names of objects begin with', 'ballast')
+    .option('--format <format>', 'yaml, json, or dir=DIRECTORY: a file each', format, 'yaml')
+    .option('--only <part>', choices.join(', '), oneOf(...choices))
+    .option('--kube-version <version>', 'of the cluster, such as 1.34', kubeVersion)
+    .option('--hardened', 'with network policies')
+    .option('--monitoring <kind>', 'prometheus-operator: monitors, rules and a dashboard', oneOf('prometheus-operator'))
+    .addHelpText(
+      'after',
+      '\nThe same objects as of the Helm chart with the same values.\nExample: ballast manifests --enable reload | kubectl apply --server-side -f -',
+    )
+    .action((options: ManifestsOptions) => printManifests(options, surroundings))
+}
+
+function format(text: string): string {
+  if (text === 'yaml' || text === 'json' || /^dir=./.test(text)) return text
+  throw new InvalidArgumentError('It must be yaml, json or dir=DIRECTORY.')
+}
+
+/** What the objects use is there from here on. */
+const oldestMinor = 29
+
+function kubeVersion(text: string): string {
+  const minor = Number(/^v?1\.(\d+)(\.\d+)?$/.exec(text)?.[1] ?? Number.NaN)
+  if (Number.isNaN(minor)) throw new InvalidArgumentError('It must be a version such as 1.34.')
+  if (minor < oldestMinor) throw new InvalidArgumentError(`Kubernetes before 1.${oldestMinor} is not supported.`)
+  return text
+}
+
+const source = (file: string | undefined) => (file === undefined ? undefined : { file, text: readFileSync(file, 'utf8') })
+
+function printManifests(options: ManifestsOptions, { terminal }: Surroundings): void {
+  const { enable = [], disable = [] } = options
+  if (enable.length > 0) enabling(enable.join(','), enabledCapabilities)
+  if (disable.length > 0) enabling(disable.join(','), enabledCapabilities, '--disable')
+  const asked: Asked = {
+    preset: presetOf(options),
+    configuration: source(options.config),
+    values: source(options.values),
+    set: options.set ?? [],
+    enable,
+    disable,
+  }
+  const values = installationValues(asked, enabledCapabilities)
+  const made = objects(values, {
+    capabilities: enabledCapabilities,
+    release: plainRelease(options.release, options.namespace),
+  })
+  const wanted = made.filter(object => options.only === undefined || partOf(object) === options.only)
+  if (options.format.startsWith('dir=')) writeFiles(options.format.slice('dir='.length), wanted, terminal.say)
+  else terminal.write((options.format === 'json' ? jsonList(wanted) : yamlDocuments(wanted)).trimEnd())
+}
+
+function presetOf({ namespace, hardened, monitoring }: ManifestsOptions): Values {
+  const isOwn = !/^(kube-.*|default)$/.test(namespace)
+  const presets: readonly Values[] = [
+    { namespace: { create: isOwn } },
+    hardened === true ? { networkPolicy: { enabled: true } } : {},
+    monitoring === undefined
+      ? {}
+      : {
+          metrics: { serviceMonitor: { enabled: true } },
+          prometheusRule: { enabled: true },
+          grafanaDashboard: { enabled: true },
+        },
+  ]
+  return presets.reduce(merged, {})
+}
+
+const rights: ReadonlySet<string> = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'])
+
+function partOf({ kind, apiVersion, metadata }: KubeObject): Choice {
+  if (kind === 'CustomResourceDefinition') return 'crds'
+  if (rights.has(kind)) return 'rbac'
+  const isMonitoring = /^(monitoring\.coreos\.com|grafana\.)/.test(apiVersion) || metadata.name.endsWith('-dashboard')
+  return isMonitoring ? 'monitoring' : 'workloads'
+}
+
+function jsonList(items: readonly KubeObject[]): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, undefined, 2)
+}
+
+/** Files sort in the order in which they are to be applied. */
+function writeFiles(directory: string, made: readonly KubeObject[], say: (line: string) => void): void {
+  if (made.length === 0) throw new CommandRefused('nothing to write')
+  mkdirSync(directory, { recursive: true })
+  for (const [at, object] of made.entries()) {
+    const { namespace, name } = object.metadata
+    const parts = [String(at).padStart(2, '0'), object.kind.toLowerCase(), ...(namespace === undefined ? [] : [namespace]), name]
+    const file = join(directory, `${parts.join('-')}.yaml`)
+    writeFileSync(file, yamlDocuments([object]))
+    say(`wrote ${file}`)
+  }
+}

@@ -1,0 +1,171 @@
+// `ballast migrate`: from an upstream to Ballast and back. `values` converts a chart's values, `plan` and `apply` swap the component itself.
+import { readFile, writeFile } from 'node:fs/promises'
+import { text as textOfStream } from 'node:stream/consumers'
+import type { Command } from 'commander'
+import { messageOf } from '#kube/log.ts'
+import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
+import { type ConvertedValues, convertValues, isOlder, type ReportLine } from './migration/convert-values.ts'
+import { notYet } from './migration/not-yet.ts'
+import { convertContainer } from './migration/reloader-flags.ts'
+import { reloaderRows, reloaderVersions } from './migration/reloader-rows.ts'
+import { addPlanAndApply } from './migration/swap/command.ts'
+import { readValuesInput, type ValuesInput, valuesText } from './migration/values-input.ts'
+import { paragraph } from './paragraph.ts'
+
+interface ValuesOptions {
+  readonly from: string
+  readonly out?: string
+  readonly namespace?: string
+  readonly allowLossy?: boolean
+  readonly format: 'yaml' | 'json'
+}
+
+export const defineMigrate: DefineCommand = (program, surroundings) => {
+  const migrate = program
+    .command('migrate')
+    .description('from an upstream to Ballast, and back')
+    .addHelpText('after', '\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config')
+  defineValues(migrate, surroundings)
+  addPlanAndApply(migrate, surroundings)
+}
+
+function defineValues(migrate: Command, surroundings: Surroundings): void {
+  migrate
+    .command('values <file>')
+    .description("an upstream chart's values as values of ours; what becomes of each key is told on standard error")
+    .requiredOption('--from <chart[@version]>', 'the upstream: reloader@2.2.7')
+    .option('-o, --out <file>', 'write the values there instead of standard output')
+    .option('-n, --namespace <name>', 'where the release lies, if the file does not say')
+    .option('--allow-lossy', 'end with 0 also where something is lost or behaves otherwise')
+    .option('--format <format>', 'yaml, or json with the report', oneOf('yaml', 'json'), 'yaml')
+    .addHelpText(
+      'after',
+      [
+        '\nFILE: values, a Flux HelmRelease, an Argo CD Application, a Deployment of',
+        'upstream, or - for standard input.',
+        'Exit codes: 0 everything carried, 1 something is lost or behaves otherwise,',
+        '2 bad usage or input.',
+        'Example: ballast migrate values --from reloader@2.2.7 release.yaml -o values.yaml',
+        'Example: helm get values reloader -o yaml | ballast migrate values --from reloader -',
+      ].join('\n'),
+    )
+    .action(async (file: string, options: ValuesOptions) => surroundings.end(await convertFile(file, options, surroundings)))
+}
+
+async function convertFile(file: string, options: ValuesOptions, surroundings: Surroundings): Promise<ExitCode> {
+  const { terminal } = surroundings
+  const { chart, version } = upstreamOf(options.from)
+  const input = readValuesInput(file === '-' ? 'standard input' : file, await textOf(file), chart)
+  const converted = convertInput(input, { version, namespace: options.namespace })
+  const written = valuesText(
+    converted.values,
+    converted.report.flatMap(({ from, to }) => (to === undefined ? [] : [{ from, to }])),
+    input.comments,
+  )
+  if (options.out !== undefined) await writeTo(options.out, written)
+  if (options.format === 'json') terminal.write(JSON.stringify(valuesDocument(converted, input, version), undefined, 2))
+  else if (options.out === undefined) terminal.write(written.trimEnd())
+  for (const line of reportLines(converted.report)) terminal.say(line)
+  return converted.isLossy && options.allowLossy !== true ? exitCodes.failed : exitCodes.done
+}
+
+/** The file's own version wins over none, the option's over the file's. */
+function convertInput(
+  input: ValuesInput,
+  given: { readonly version: string | undefined; readonly namespace: string | undefined },
+): ConvertedValues {
+  const namespace = given.namespace ?? input.namespace
+  const named = given.version ?? input.version
+  const version = named === undefined || !/^v?\d+\.\d+\.\d+$/.test(named) ? undefined : named
+  const converted =
+    input.container === undefined
+      ? convertValues({
+          rows: reloaderRows,
+          version,
+          values: input.values,
+          namespace,
+          start: { capabilities: { reload: { enabled: true } } },
+        })
+      : convertContainer(input.container, namespace)
+  const unread = input.unread.map(
+    (from): ReportLine => ({
+      from,
+      kind: 'lost',
+      why: 'it is not in this file and was not read: convert it, too',
+    }),
+  )
+  return { ...converted, report: [...converted.report, ...unread], isLossy: converted.isLossy || unread.length > 0 }
+}
+
+function upstreamOf(text: string): { readonly chart: string; readonly version: string | undefined } {
+  const [chart = '', version] = text.split('@', 2)
+  if (chart !== 'reloader') throw new CommandRefused(`--from: ${notYet(chart)}`)
+  const [oldest = '', newest = ''] = [reloaderVersions[0], reloaderVersions.at(-1)]
+  if (version !== undefined && (!/^v?\d+\.\d+\.\d+$/.test(version) || isOlder(version, oldest) || isOlder(newest, version)))
+    throw new CommandRefused(`--from: found version ${JSON.stringify(version)}, expected one from ${oldest} to ${newest}`)
+  return { chart, version: version?.replace(/^v/, '') }
+}
+
+async function textOf(file: string): Promise<string> {
+  if (file === '-') return await textOfStream(process.stdin)
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw new CommandRefused(`read ${file}: ${fileProblem(error)}`)
+  }
+}
+
+/** @throws CommandRefused where it cannot be written */
+async function writeTo(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text)
+  } catch (error) {
+    const why =
+      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such folder' : fileProblem(error)
+    throw new CommandRefused(`write ${file}: ${why}`, exitCodes.failed)
+  }
+}
+
+const fileWords: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'access is denied',
+}
+
+function fileProblem(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return fileWords[code] ?? messageOf(error)
+}
+
+function valuesDocument(converted: ConvertedValues, input: ValuesInput, version: string | undefined) {
+  return {
+    apiVersion: 'cli.ballast.dev/v1',
+    kind: 'ConvertedValues',
+    from: { chart: 'reloader', version: version ?? input.version ?? null, read: input.from },
+    isLossy: converted.isLossy,
+    values: converted.values,
+    report: converted.report,
+  }
+}
+
+const shownKinds: Readonly<Record<ReportLine['kind'], string>> = {
+  carried: 'carried',
+  changed: 'CHANGED',
+  dropped: 'dropped',
+  lost: 'LOST',
+  unknown: 'UNKNOWN',
+}
+
+/** What became of each key, with the reason below it, and a line that sums it up; at most 80 columns, as far as keys are shorter. */
+function reportLines(report: readonly ReportLine[]): readonly string[] {
+  if (report.length === 0) return ['nothing was said: our defaults stand']
+  const count = (...kinds: readonly ReportLine['kind'][]) => report.filter(({ kind }) => kinds.includes(kind)).length
+  const below = ' '.repeat(9)
+  return [
+    ...report.flatMap(({ from, kind, to, why }) => [
+      ...paragraph(to === undefined ? from : `${from} -> ${to}`, shownKinds[kind].padEnd(9), below),
+      ...(why === undefined ? [] : paragraph(why, below, below)),
+    ]),
+    `${count('carried')} carried, ${count('dropped')} dropped without loss, ${count('lost', 'unknown', 'changed')} lost or otherwise`,
+  ]
+}

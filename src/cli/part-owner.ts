@@ -1,0 +1,67 @@
+// Whose work is running: everything that a part starts (timers, promises, handlers) carries its owner, so that what goes wrong in it can be
+// told apart from what goes wrong in the process.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { WebhookEndpoint } from '#coordination/capability.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Webhook } from '#kube/server/admission.ts'
+
+export interface Owner {
+  /** `deschedule/controller` */
+  readonly name: string
+  /** Told what went wrong, and in what of it. Never throws. */
+  fault(error: unknown, where: string): void
+}
+
+const owners = new AsyncLocalStorage<Owner>()
+
+/** What `work` returns. All that it starts, now or later, belongs to `owner`. */
+export function runAs<T>(owner: Owner, work: () => T): T {
+  return owners.run(owner, work)
+}
+
+/** Whose work is running at this moment; `undefined` for the process's own. */
+export function currentOwner(): Owner | undefined {
+  return owners.getStore()
+}
+
+/** `clock`, with callbacks that run as `owner` and whose exceptions are its faults: also where timers are run by hand, as a virtual clock does. */
+export function ownedClock(clock: Clock, owner: Owner): Clock {
+  return {
+    now: () => clock.now(),
+    elapsed: () => clock.elapsed(),
+    schedule: (delayMs, callback) =>
+      clock.schedule(delayMs, () => {
+        try {
+          runAs(owner, callback)
+        } catch (error) {
+          owner.fault(error, 'a timer')
+        }
+      }),
+    after: (delayMs, signal) => clock.after(delayMs, signal),
+    hold: () => clock.hold(),
+  }
+}
+
+/** `endpoint`, with handlers that run as `owner`. What they throw is answered as their failure policy says, and is a fault besides. */
+export function ownedWebhooks(endpoint: WebhookEndpoint, owner: Owner): WebhookEndpoint {
+  return {
+    clientConfig: path => endpoint.clientConfig(path),
+    annotations: () => endpoint.annotations?.() ?? {},
+    serve: webhook => endpoint.serve(ownedWebhook(webhook, owner)),
+  }
+}
+
+function ownedWebhook(webhook: Webhook, owner: Owner): Webhook {
+  const owned = async <T>(signal: AbortSignal, work: () => Promise<T> | T): Promise<T> => {
+    try {
+      return await runAs(owner, work)
+    } catch (error) {
+      // Whoever asked has gone, or we are too slow: that is told by the answer.
+      if (!signal.aborted) owner.fault(error, `webhook ${webhook.name}`)
+      throw error
+    }
+  }
+  return webhook.kind === 'mutating'
+    ? { ...webhook, handle: (request, signal) => owned(signal, () => webhook.handle(request, signal)) }
+    : { ...webhook, handle: (request, signal) => owned(signal, () => webhook.handle(request, signal)) }
+}

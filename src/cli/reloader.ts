@@ -1,0 +1,187 @@
+// `ballast reloader`: upstream's command with upstream's flags, environment, port and Lease, and Ballast's reload behind them.
+import { existsSync } from 'node:fs'
+import { homedir, hostname } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { Capability } from '#coordination/capability.ts'
+import { openApi } from '#kube/api.ts'
+import { type Clock, systemClock } from '#kube/clock.ts'
+import type { ClusterConfig } from '#kube/cluster-config.ts'
+import { loadConfig } from '#kube/config.ts'
+import { LeaseLostError } from '#kube/lease.ts'
+import { CommandRefused, type DefineCommand, type Surroundings } from './command-line.ts'
+import { ConfigurationFile } from './configuration-file.ts'
+import { ControllerHealth } from './controller-health.ts'
+import { enabledCapabilities } from './enabled-capabilities.ts'
+import { type Address, readAddress } from './health-listener.ts'
+import { runLiveController } from './live-controller.ts'
+import { processLog } from './process-log.ts'
+import { commandOption, type FlagValue, reloaderFlags } from './reloader-flags.ts'
+import { publishMetaInfo } from './reloader-meta-info.ts'
+import { type GivenFlags, reloaderLog, reloaderSettings } from './reloader-settings.ts'
+import { reloaderStore } from './reloader-store.ts'
+import { textLog } from './text-log.ts'
+
+const version = '0.1.0'
+/** How often workloads are listed, unless a change asks for it, where they may not be watched. */
+const pollMs = 60_000
+
+export const defineReloader: DefineCommand = (program, surroundings) => {
+  const command = program
+    .command('reloader')
+    .description(
+      "restarts workloads when their ConfigMaps and Secrets change: takes Reloader's flags, environment, ports and Lease. Also runs where the program is called `reloader`",
+    )
+    .option(
+      '--config <file>',
+      'BallastConfiguration for what there is no flag for (windows, kinds of others, the arbiter); flags win',
+    )
+  for (const flag of reloaderFlags) command.addOption(commandOption(flag))
+  command
+    .addHelpText(
+      'after',
+      [
+        '\nLists are CSV as in Go: a,b or repeated flags; "k in (a,b)" in double quotes is one entry.',
+        'Environment: KUBECONFIG, KUBERNETES_NAMESPACE, POD_NAME, POD_NAMESPACE, RELOADER_NAMESPACE, RELOADER_DEPLOYMENT_NAME,',
+        '  METRICS_COUNT_BY_NAMESPACE, ALERT_ON_RELOAD, ALERT_SINK, ALERT_WEBHOOK_URL, ALERT_WEBHOOK_PROXY, ALERT_ADDITIONAL_INFO.',
+        'Two Leases are taken, with and without --enable-ha, in POD_NAMESPACE, else RELOADER_NAMESPACE, else the namespace of the',
+        '  kubeconfig or pod: ballast-controller and stakater-reloader-lock. Where Leases or DisruptionPermits may not be written',
+        "  (Reloader's own role allows neither without HA), they are kept in memory, and the log and /readyz?verbose say so.",
+        'Exit codes: 0 stopped, 1 failed, 2 bad flag, selector or strategy.',
+        'Example: ballast reloader --reload-strategy=annotations --namespaces-to-ignore=kube-system',
+        'Example, as soon and as often as Reloader: ballast reloader --debounce=0s --rate-guard=false',
+      ].join('\n'),
+    )
+    .action(async (_options: object, of: Command) => runReloader(givenFlags(of), of.opts(), surroundings))
+}
+
+function givenFlags(command: Command): GivenFlags {
+  const values: Readonly<Record<string, unknown>> = command.opts()
+  const given = command.options.flatMap(option => {
+    const name = option.attributeName()
+    const value = values[name]
+    const isTaken = command.getOptionValueSource(name) === 'cli' && isFlagValue(value)
+    return isTaken ? [[option.long?.slice(2) ?? name, value] as const] : []
+  })
+  return new Map(given)
+}
+
+function isFlagValue(value: unknown): value is FlagValue {
+  return typeof value === 'string' || typeof value === 'boolean' || Array.isArray(value)
+}
+
+async function runReloader(given: GivenFlags, options: { readonly config?: string }, surroundings: Surroundings): Promise<void> {
+  const { environment, terminal, signal } = surroundings
+  const wanted = reloaderLog(given)
+  const { level } = wanted
+  const log = wanted.isJson
+    ? processLog({ level, clock: systemClock })
+    : textLog({ level, clock: systemClock, write: line => terminal.say(line) })
+  for (const warning of wanted.warnings) log.warn({}, warning)
+  // What is wrong with flags is told before anybody looks for a cluster.
+  const hostName = hostname()
+  const open = (namespace: string) => {
+    const settled = reloaderSettings(given, environment, { hostName, namespace })
+    const settings = new ConfigurationFile({
+      path: options.config,
+      overrides: settled.overrides,
+      capabilities: enabledCapabilities,
+      clock: systemClock,
+      log,
+    })
+    return { settled, settings }
+  }
+  open('default').settings[Symbol.dispose]()
+  const config = await upstreamConfig(environment)
+  const { settled, settings } = open(config.namespace)
+  using _settings = settings
+  for (const warning of settled.warnings) log.warn({}, warning)
+  const { namespace, isHighlyAvailable } = settled
+  const capability = reloadUnder(settled.guardLease)
+  const health = new LeadershipHealth()
+  const address = addressOf(given, 'metrics-addr', ':9090')
+  const further = addressOf(given, 'health-addr', '0')
+  log.info({ version, namespace, cluster: config.source }, 'Starting Reloader, by Ballast')
+  await runLiveController(
+    {
+      config,
+      settings,
+      capabilities: [capability],
+      identity: { name: settled.name, namespace },
+      log,
+      installDefinitions: false,
+      address,
+      ...(further === undefined ? {} : { furtherAddress: further }),
+      health,
+      also: { '/live': () => health.alive() },
+      between: async transport => {
+        const reached = await reloaderStore(transport, { namespace, isHighlyAvailable, capability, log, signal }, health)
+        await tellMetaInfo(reached)
+        return reached
+      },
+      // Where lists are allowed and watches are not (Reloader's role, of workloads), lists are all there is.
+      tuning: { lists: { watchList: 'off', pageSize: 500, pollMs, isAllOptional: true } },
+    },
+    surroundings,
+  )
+
+  async function tellMetaInfo(transport: Parameters<typeof openApi>[0]): Promise<void> {
+    const own = environment['RELOADER_NAMESPACE'] ?? ''
+    if (own === '') {
+      log.info({}, 'RELOADER_NAMESPACE is not set: no ConfigMap reloader-meta-info')
+      return
+    }
+    const api = openApi(transport, { clock: systemClock, userAgent: `ballast/${version} reloader`, log })
+    const info = {
+      namespace: own,
+      deployment: environment['RELOADER_DEPLOYMENT_NAME'] ?? '',
+      version,
+      options: { ...optionsOf(settings, given), enableHA: isHighlyAvailable },
+    }
+    await publishMetaInfo({ api, log }, info, signal)
+  }
+}
+
+/** KUBECONFIG, else the home's file, where there is one; else the pod's. */
+async function upstreamConfig(environment: Surroundings['environment']): Promise<ClusterConfig> {
+  const homeDirectory = environment['HOME'] || homedir()
+  const path = environment['KUBECONFIG'] || join(homeDirectory, '.kube', 'config')
+  return existsSync(path)
+    ? await loadConfig({ environment, homeDirectory, kubeconfig: path })
+    : await loadConfig({ environment, homeDirectory, inCluster: true })
+}
+
+function addressOf(given: GivenFlags, flag: string, standard: string): Address | undefined {
+  const value = given.get(flag)
+  return readAddress(typeof value === 'string' && value !== '' ? value : standard, `--${flag}`)
+}
+
+/** The capability, kept apart from Reloader by a Lease of this name. */
+function reloadUnder(lease: string): Capability {
+  const reload = enabledCapabilities.find(({ name }) => name === 'reload')
+  if (reload === undefined) throw new CommandRefused('this program was built without reload')
+  return { ...reload, replaces: reload.replaces.map(replacement => ({ ...replacement, leases: [lease] })) }
+}
+
+/** Names as upstream has them in its options. */
+function optionsOf(settings: ConfigurationFile, given: GivenFlags): Readonly<Record<string, unknown>> {
+  const config = settings.current.capabilities['reload']?.config
+  const options = typeof config === 'object' && config !== null ? { ...config } : {}
+  const { alerts: _, webhookUrl: __, ...shown } = Object.fromEntries(Object.entries(options))
+  return { ...shown, logFormat: given.get('log-format') ?? '', logLevel: given.get('log-level') ?? 'info' }
+}
+
+/** Knows whether leadership was lost since it was last won: upstream's liveness probe fails then. */
+class LeadershipHealth extends ControllerHealth {
+  #isLost = false
+
+  override watchTerm(term: AbortSignal, clock: Clock): Disposable {
+    this.#isLost = false
+    term.addEventListener('abort', () => (this.#isLost = term.reason instanceof LeaseLostError), { once: true })
+    return super.watchTerm(term, clock)
+  }
+
+  alive(): { readonly status: number; readonly body: string } {
+    return this.#isLost ? { status: 500, body: '' } : { status: 200, body: 'alive' }
+  }
+}

@@ -1,0 +1,91 @@
+// The arbiter of one term: what it sees of the cluster, its ledger taken over, and what counts its decisions.
+import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
+import { Arbiter } from '#coordination/arbiter.ts'
+import type { Identity, Need } from '#coordination/capability.ts'
+import { ClusterView } from '#coordination/cluster-view.ts'
+import type { ApiHealth } from '#coordination/gates/api-health.ts'
+import { Ledger } from '#coordination/ledger.ts'
+import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
+import { onlyOf } from '#coordination/view-needs.ts'
+import type { Api } from '#kube/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { EventRecorder } from '#kube/events.ts'
+import type { Informers } from '#kube/informer.ts'
+import type { Leader } from '#kube/lease.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import type { ControllerMetrics } from './controller-metrics.ts'
+import type { SettingsFeed } from './controller-settings.ts'
+
+interface TermArbiterOptions {
+  readonly api: Api
+  readonly clock: Clock
+  readonly log: Log
+  readonly identity: Identity
+  readonly events: EventRecorder
+  readonly informers: Informers
+  readonly leader: Leader
+  readonly settings: SettingsFeed
+  readonly metrics: ControllerMetrics | undefined
+  /** How the API server answers us. */
+  readonly apiHealth: ApiHealth
+  /** What the arbiter watches of the cluster. */
+  readonly viewNeeds: readonly Need[]
+  /** Empty: the cluster. */
+  readonly namespaces: readonly string[]
+}
+
+/** How long a term that ends waits for its last write, in milliseconds. */
+const lastWriteMs = 2_000
+
+async function writeLastEnds(arbiter: Arbiter, { clock, log }: { readonly clock: Clock; readonly log: Log }): Promise<void> {
+  const ending = new AbortController()
+  const cancel = clock.schedule(lastWriteMs, () => ending.abort(new DOMException('the term is over', 'AbortError')))
+  try {
+    await arbiter.writeEnds(ending.signal)
+  } catch (error) {
+    log.warn({ why: messageOf(error) }, 'how some disruptions ended was not written: the next leader finds it out')
+  } finally {
+    cancel()
+  }
+}
+
+/** Waits for the watches, then takes the ledger over: from then on the arbiter may be asked. What it opens is on `stack`. */
+export async function openArbiter(options: TermArbiterOptions, stack: AsyncDisposableStack, signal: AbortSignal) {
+  const { api, clock, log, identity, events, informers, leader, settings, metrics, apiHealth, viewNeeds, namespaces } = options
+  const view = stack.use(new ClusterView(informers, clock, viewNeeds))
+  const permits = informers.of<DisruptionPermit>(disruptionPermits)
+  await informers.allSynced(signal)
+  await view.snapshot(signal)
+  const ledger = new Ledger({ api, permits, leadership: leader, clock, log, namespace: identity.namespace, namespaces })
+  const seen = onlyOf(informers, viewNeeds)
+  const observer = stack.use(
+    new ClusterObserver({ informers: seen, view, clock, log, ledger: () => ledger.view, apiHealth, namespaces }),
+  )
+  const arbiter = new Arbiter({
+    ledger,
+    observed: () => observer.observations(),
+    signals: () => observer.signals(),
+    state: () => view.state(),
+    watches: of => view.watches(of),
+    policy: () => settings.current.arbiter,
+    ownerLabel: settings.current.ownerLabel,
+    ownNamespace: identity.namespace,
+    events,
+    clock,
+    log,
+  })
+  const gates = () => ({
+    state: view.state(),
+    permits: ledger.view.active(),
+    observed: observer.observations(),
+    signals: observer.signals(),
+    nowMs: clock.now(),
+  })
+  const isFrozen = () => settings.current.arbiter.freeze !== false
+  stack.use(metrics?.watchArbiter({ arbiter, gates, isFrozen }))
+  // What ended is written while we lead still; where that cannot be, the next leader finds it out.
+  stack.defer(() => writeLastEnds(arbiter, { clock, log }))
+  await arbiter.takeOver(signal)
+  await observer.learnFrom(api, signal)
+  return { arbiter, view, permits }
+}

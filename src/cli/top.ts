@@ -1,0 +1,168 @@
+// `ballast top`: nodes with what is requested of them and what they use, side by side, their goals and the plan; once, or kept up.
+
+import { InvalidArgumentError } from 'commander'
+import type { Overview } from '#dashboard/contract.ts'
+import type { Picture } from '#dashboard/picture.ts'
+import { LiveView } from '#dashboard/terminal/live-view.ts'
+import { type Order, parseOrder, sortColumns } from '#dashboard/terminal/order.ts'
+import { type Tty, wholeScreen } from '#dashboard/terminal/screen.ts'
+import { plainWidth, terminalText, type ViewOptions } from '#dashboard/terminal/terminal-view.ts'
+import { nodesOf, type ResourceName, resourceNames } from '#dashboard/terminal/view-rows.ts'
+import { overviewOf } from '#dashboard/views/overview.ts'
+import { readingOnly } from '#dashboard/views/viewing.ts'
+import { systemClock } from '#kube/clock.ts'
+import { type AccountOptions, loadAccounts, withAccounts } from './account-source.ts'
+import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
+import { fixedPicture } from './fixed-picture.ts'
+import { followCluster } from './followed-cluster.ts'
+import { interruptAll, processTty, restoredOnEnd, suspendAll } from './process-tty.ts'
+import { hasColours, labelsOf, ownZone } from './view-options.ts'
+
+interface TopOptions extends AccountOptions {
+  readonly sort?: Order
+  readonly resource: readonly ResourceName[]
+  readonly labels?: readonly string[]
+  readonly watch?: boolean
+  readonly output: 'table' | 'json'
+}
+
+const mostLabels = 8
+
+export const defineTop: DefineCommand = (program, surroundings) => {
+  withAccounts(program.command('top'))
+    .description('nodes with what is requested of them and what they use, side by side, with goals and the plan')
+    .option('--sort <column>', `by ${sortColumns.join(', ')}; a minus before it turns it round`, orderOption)
+    .option('--resource <names>', `of ${resourceNames.join(', ')}: the first has the bar and the goals`, resourceOption, [
+      'cpu',
+      'memory',
+    ] satisfies ResourceName[])
+    .option('--labels <keys>', 'labels of nodes as columns, such as topology.kubernetes.io/zone', labelOption)
+    .option('-w, --watch', 'of a live cluster, on a terminal: kept up, with keys (? says which), until q')
+    .option('-o, --output <format>', 'table or json', oneOf('table', 'json'), 'table')
+    .addHelpText(
+      'after',
+      [
+        '\n# used, = requested beyond that, | a goal; ! is not met, ? is not known. Percent are truncated, as kubectl prints them.',
+        'Example: ballast top --cluster examples/talos-homelab --sort memory',
+      ].join('\n'),
+    )
+    .action(async (options: TopOptions) => surroundings.end(await top(options, surroundings)))
+}
+
+function orderOption(text: string): Order {
+  const order = parseOrder(text)
+  if (order === undefined)
+    throw new InvalidArgumentError(`It must be one of ${sortColumns.join(', ')}, or such a word with a minus before it.`)
+  return order
+}
+
+function resourceOption(text: string): readonly ResourceName[] {
+  return listOf(text).map(word => {
+    const name = resourceNames.find(one => one === word)
+    if (name === undefined) throw new InvalidArgumentError(`It must be of ${resourceNames.join(', ')}.`)
+    return name
+  })
+}
+
+function labelOption(text: string): readonly string[] {
+  const keys = listOf(text)
+  if (keys.length > mostLabels) throw new InvalidArgumentError(`There is room for ${mostLabels} of them.`)
+  return keys
+}
+
+function listOf(text: string): readonly string[] {
+  const words = text.split(',').map(word => word.trim())
+  if (words.some(word => word === '')) throw new InvalidArgumentError('It must be names with commas between them.')
+  return [...new Set(words)]
+}
+
+async function top(options: TopOptions, surroundings: Surroundings): Promise<ExitCode> {
+  if (options.watch === true && options.cluster !== undefined)
+    throw new CommandRefused('-w needs a live cluster: a dump does not change')
+  if (options.watch === true && options.output === 'json') throw new CommandRefused('-w draws: it goes with -o table only')
+  const { terminal } = surroundings
+  const tty = processTty(surroundings.environment)
+  if (options.watch === true && tty !== undefined) return await watched(options, surroundings, tty)
+  if (options.watch === true) terminal.say('not a terminal: one table, without -w')
+  const picture = fixedPicture(await loadAccounts(options, surroundings))
+  const overview = overviewOf(picture, readingOnly)
+  if (options.output === 'json') terminal.write(JSON.stringify(document(overview), undefined, 2))
+  else {
+    const width = tty?.size().columns ?? columnsSaid(surroundings) ?? plainWidth
+    const text = terminalText(overview, { ...viewOptions(options, () => picture), width, hasColours: hasColours(surroundings) })
+    terminal.write(text.trimEnd())
+  }
+  return exitCodes.done
+}
+
+/** What shells set for programs whose output is read through something else. */
+function columnsSaid({ environment }: Surroundings): number | undefined {
+  const columns = Number(environment['COLUMNS'])
+  return Number.isInteger(columns) && columns >= 20 && columns <= 1_000 ? columns : undefined
+}
+
+function viewOptions(
+  { sort, resource, labels = [] }: Pick<TopOptions, 'sort' | 'resource' | 'labels'>,
+  picture: () => Picture,
+): Pick<ViewOptions, 'order' | 'resources' | 'labels' | 'labelsOf' | 'zone'> {
+  return { order: sort, resources: resource, labels, labelsOf: labelsOf(picture), zone: ownZone() }
+}
+
+async function watched(options: TopOptions, surroundings: Surroundings, tty: Tty): Promise<ExitCode> {
+  const { signal } = surroundings
+  await using cluster = await followCluster(options, surroundings)
+  const { source } = cluster
+  const { promise, resolve } = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => resolve(), { once: true })
+  if (signal.aborted) resolve()
+  await Promise.race([source.ready, promise])
+  if (signal.aborted) return exitCodes.done
+  const { resources, order, ...view } = viewOptions(options, () => source.current())
+  using _view = restoring({
+    tty,
+    source,
+    overview: () => overviewOf(source.current(), readingOnly),
+    hasColours: hasColours(surroundings),
+    view,
+    start: { ...(resources === undefined ? {} : { resources }), order },
+    readOnly: 'This view only reads: ballast dashboard --actions has a page that acts.',
+    onEnd: resolve,
+  })
+  await promise
+  return exitCodes.done
+}
+
+/** A view on the whole terminal that gives it back however the process ends. */
+function restoring(
+  given: Omit<ConstructorParameters<typeof LiveView>[0], 'screen' | 'clock' | 'onInterrupt' | 'onSuspend'>,
+): Disposable {
+  const screen = wholeScreen(given.tty)
+  const stack = new DisposableStack()
+  stack.use(restoredOnEnd(() => screen.end()))
+  const view = stack.use(
+    new LiveView({
+      ...given,
+      screen,
+      clock: systemClock,
+      onInterrupt: interruptAll,
+      onSuspend: () => suspendAll(screen, () => view.refresh()),
+    }),
+  )
+  return stack
+}
+
+/** What `-o json` prints: the figures in base units, and words as the page has them. */
+function document(overview: Overview): object {
+  const { cluster, mode, now, verdict, totals, goals, plan, freeze } = overview
+  return {
+    cluster,
+    mode,
+    now,
+    verdict: { level: verdict.level, sentences: verdict.sentences.map(({ text }) => text) },
+    totals,
+    goals: goals.map(({ because, ...goal }) => ({ ...goal, because: because.text })),
+    nodes: nodesOf(overview),
+    plan: plan === null ? null : { ...plan, sentences: plan.sentences.map(({ text }) => text) },
+    freeze,
+  }
+}

@@ -1,0 +1,73 @@
+// One run of `ballast up`: a cluster in the twin with Ballast in it, and the policy carried out through its API.
+import { buildClusterState } from '#cluster/cluster-state.ts'
+import type { RebalancePolicy } from '#coordination/api.ts'
+import type { Api } from '#kube/api.ts'
+import { type Clock, systemClock } from '#kube/clock.ts'
+import { Informers } from '#kube/informer.ts'
+import type { Log } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { seededRandom } from '#kube/random.ts'
+import { builtIn } from '#kube/resource.ts'
+import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts'
+import { type NodeFigures, nodeFigures } from './node-table.ts'
+import { processFaults } from './process-faults.ts'
+import { type RunEnd, type RunWatch, runRebalance } from './rebalance-run.ts'
+
+/** What the cluster is made from. */
+export interface Loaded {
+  readonly objects: readonly KubeObject[]
+  readonly policy: RebalancePolicy
+}
+
+interface RunSetting {
+  readonly clock: Clock
+  readonly seed: number
+  readonly log: Log
+  readonly listen?: { readonly port: number; readonly bind: string }
+  readonly hold: boolean
+  readonly watch: RunWatch
+  readonly signal: AbortSignal
+}
+
+/** The nodes as they are now, read through the API. */
+export async function figuresOf(admin: Api, policy: RebalancePolicy, signal: AbortSignal): Promise<NodeFigures[]> {
+  const metrics = { group: 'metrics.k8s.io', version: 'v1beta1', resource: 'nodes' }
+  const lists = await Promise.all(
+    [builtIn.nodes, builtIn.pods, metrics].map(resource => admin.resource(resource).list({ signal })),
+  )
+  const objects = lists.flatMap(list =>
+    list.items.map(item => ({ ...item, apiVersion: list.apiVersion, kind: list.kind.replace(/List$/, '') })),
+  )
+  return nodeFigures(buildClusterState(objects).state, policy.spec.goals)
+}
+
+/** Starts the cluster and hands it to `use`, with what runs the policy once; all of it is over when this resolves. */
+export async function withRun<T>(
+  loaded: Loaded,
+  setting: RunSetting,
+  use: (cluster: EmbeddedCluster, run: () => Promise<RunEnd>, informers: Informers) => Promise<T>,
+): Promise<T> {
+  const { clock, seed, log } = setting
+  const stop = new AbortController()
+  const signal = AbortSignal.any([setting.signal, stop.signal])
+  using faults = processFaults()
+  await using cluster = await startEmbeddedCluster({
+    objects: loaded.objects,
+    clock,
+    seed,
+    log,
+    signal,
+    ...(setting.listen === undefined ? {} : { listen: setting.listen, leaseClock: systemClock }),
+    hold: setting.hold,
+    faults,
+  })
+  await using informers = new Informers(cluster.admin, { clock, random: seededRandom(seed + 2), log, signal })
+  const run = () =>
+    runRebalance({ admin: cluster.admin, informers, clock, policy: loaded.policy.metadata.name, watch: setting.watch, signal })
+  const faulted = cluster.controller.then(() => new Promise<never>(() => undefined))
+  try {
+    return await Promise.race([use(cluster, run, informers), faulted])
+  } finally {
+    stop.abort(new DOMException('the run is over', 'AbortError'))
+  }
+}

@@ -1,0 +1,209 @@
+// Events of the last hour, read once after a take-over: what they tell about pods that are gone and sizes that were changed.
+import type { Api } from '#kube/api.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import type { KubeObject, OwnerReference, Pod } from '#kube/objects.ts'
+import { builtIn } from '#kube/resource.ts'
+import { isForbidden } from '#kube/status.ts'
+import type { Permission } from '../capability.ts'
+import { recordOf, timeMs } from './object-fields.ts'
+import type { LossCause, PodLoss } from './pod-losses.ts'
+import { somebody } from './writers.ts'
+
+/** The right that `pastEvents` takes. */
+export const pastEventsPermission: Permission = {
+  groups: ['events.k8s.io'],
+  resources: ['events'],
+  verbs: ['list'],
+  because: 'learns after a take-over what others disrupted before it',
+}
+
+export interface PastEvent {
+  readonly reason: string
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly note: string
+  readonly reporter: string
+  readonly host: string
+  /** When it happened last. */
+  readonly atMs: number
+}
+
+/** An hour is how long API servers keep Events by default. */
+const lookBackMs = 3_600_000
+const pageSize = 500
+/** Read at most; the rest tells of the same hour. */
+const mostEvents = 20_000
+
+/** Events of the last hour that say something of disruptions. Where we may not read them the list is empty, and that is logged. */
+export async function pastEvents(
+  api: Api,
+  options: {
+    readonly nowMs: number
+    readonly log: Log
+    /** Of these alone; absent or empty: of the cluster. */
+    readonly namespaces?: readonly string[] | undefined
+    readonly signal: AbortSignal
+  },
+): Promise<readonly PastEvent[]> {
+  const { nowMs, log, namespaces = [], signal } = options
+  const found: PastEvent[] = []
+  let read = 0
+  // Where our clock is ahead the server's last word tells what an hour ago is.
+  let newestMs = 0
+  try {
+    for (const namespace of namespaces.length === 0 ? [undefined] : namespaces) {
+      for await (const page of api.resource<KubeObject>(builtIn.events).pages({ namespace, limit: pageSize, signal })) {
+        for (const event of page.items) {
+          const past = pastEvent(event)
+          if (past !== undefined) found.push(past)
+          newestMs = Math.max(newestMs, timeMs(event.metadata.creationTimestamp) ?? 0)
+        }
+        read += page.items.length
+        if (read >= mostEvents) break
+      }
+      if (read >= mostEvents) break
+    }
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+    log.warn({ why: messageOf(error) }, 'events may not be read: disruptions before the take-over are known less well')
+  }
+  const sinceMs = Math.min(nowMs, newestMs) - lookBackMs
+  return found.filter(({ atMs }) => atMs >= sinceMs)
+}
+
+/** What an Event says, of those kinds that are read; `undefined` for all others. */
+export function pastEvent(event: KubeObject): PastEvent | undefined {
+  const regarding = recordOf(event['regarding'])
+  const series = recordOf(event['series'])
+  const source = recordOf(event['deprecatedSource'])
+  const reason = textOf(event['reason'])
+  const atMs =
+    timeMs(series['lastObservedTime']) ??
+    timeMs(event['deprecatedLastTimestamp']) ??
+    timeMs(event['eventTime']) ??
+    timeMs(event.metadata.creationTimestamp)
+  const reporter = textOf(event['reportingController']) || textOf(source['component'])
+  if (atMs === undefined || !(Object.hasOwn(lossReasons, reason) || sizeReasons.has(reason) || isDescheduler(reporter))) {
+    return undefined
+  }
+  return {
+    reason,
+    kind: textOf(regarding['kind']),
+    namespace: textOf(regarding['namespace']),
+    name: textOf(regarding['name']),
+    uid: textOf(regarding['uid']),
+    note: textOf(event['note']),
+    reporter,
+    host: textOf(source['host']) || textOf(event['reportingInstance']),
+    atMs,
+  }
+}
+
+/** What controllers say when they change the size of something themselves. */
+const sizeReasons: ReadonlySet<string> = new Set(['ScalingReplicaSet', 'SuccessfulDelete'])
+
+const lossReasons: Readonly<Record<string, { readonly cause: LossCause; readonly by: string }>> = {
+  Evicted: { cause: 'kubelet', by: 'kubelet' },
+  Preempted: { cause: 'preempted', by: 'kube-scheduler (preemption)' },
+  TaintManagerEviction: { cause: 'tainted', by: 'taint-eviction-controller' },
+  EvictedByVPA: { cause: 'evicted', by: 'VerticalPodAutoscaler' },
+  Killing: { cause: 'deleted', by: somebody },
+}
+
+function isDescheduler(reporter: string): boolean {
+  return reporter === 'sigs.k8s.io/descheduler'
+}
+
+/** The pods that Events say were ended. Of a pod that is gone its controller is found by its name, among `controllers`. */
+export function lossesIn(
+  events: readonly PastEvent[],
+  cluster: {
+    /** The pod of this UID, where it is still there. */
+    pod(uid: string): Pod | undefined
+    /** A controller of pods by kind. */
+    object(kind: string, namespace: string, name: string): KubeObject | undefined
+  },
+): readonly PodLoss[] {
+  const byUid = new Map<string, PodLoss>()
+  const wished = deletedByOwners(events)
+  for (const event of events) {
+    if (event.kind !== 'Pod' || event.uid === '' || wished.has(`${event.namespace}/${event.name}`)) continue
+    const loss = lossIn(event, cluster)
+    // Evicted, Preempted and their like say more than the Killing that follows.
+    const known = byUid.get(event.uid)
+    if (loss !== undefined && (known === undefined || known.cause === 'deleted')) byUid.set(event.uid, loss)
+  }
+  return [...byUid.values()]
+}
+
+/** Pods (`namespace/name`) that their own controllers say they deleted. */
+function deletedByOwners(events: readonly PastEvent[]): ReadonlySet<string> {
+  return new Set(
+    events.flatMap(({ reason, namespace, note }) => {
+      const name = reason === 'SuccessfulDelete' ? /^(?:Deleted pod:|delete Pod) (\S+)/.exec(note)?.[1] : undefined
+      return name === undefined ? [] : [`${namespace}/${name}`]
+    }),
+  )
+}
+
+function lossIn(event: PastEvent, cluster: Parameters<typeof lossesIn>[1]): PodLoss | undefined {
+  // A pod that stands lost a container, not itself; one that is leaving tells by itself.
+  if (cluster.pod(event.uid) !== undefined) return undefined
+  const { cause, by } = isDescheduler(event.reporter)
+    ? { cause: 'evicted' as const, by: 'descheduler' }
+    : (lossReasons[event.reason] ?? { cause: 'deleted' as const, by: somebody })
+  const owner = ownerByName(event, cluster)
+  if (owner === undefined) return undefined
+  const pod: Pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: event.name, namespace: event.namespace, uid: event.uid, ownerReferences: [owner] },
+    spec: { containers: [], nodeName: event.host },
+  }
+  const evidence = `Event ${event.reason} of pod ${event.namespace}/${event.name}: ${event.note}`
+  return { pod, cause, atMs: event.atMs, serverMs: event.atMs, by: kubeletWords(by, event.note), evidence }
+}
+
+function kubeletWords(by: string, note: string): string {
+  if (by !== 'kubelet') return by
+  const resource = /low on resource: ([a-z-]+)/.exec(note)?.[1]
+  return resource === undefined ? by : `kubelet (${resource} pressure)`
+}
+
+/** ReplicaSet pods are named `<set>-<5 letters>`, StatefulSet pods `<set>-<ordinal>`. */
+function ownerByName(event: PastEvent, cluster: Parameters<typeof lossesIn>[1]): OwnerReference | undefined {
+  const { namespace, name } = event
+  const cut = name.lastIndexOf('-')
+  if (cut <= 0) return undefined
+  const kinds = /^\d+$/.test(name.slice(cut + 1)) ? ['StatefulSet', 'ReplicaSet'] : ['ReplicaSet']
+  for (const kind of kinds) {
+    const owner = cluster.object(kind, namespace, name.slice(0, cut))
+    if (owner === undefined) continue
+    const { apiVersion, metadata } = owner
+    return { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true }
+  }
+  return undefined
+}
+
+interface PastScale {
+  readonly from: number
+  readonly to: number
+  readonly atMs: number
+}
+
+/** `Scaled up replica set cart-7c9f from 0 to 2` of a Deployment, oldest first. */
+export function scalesIn(events: readonly PastEvent[], deploymentUid: string): readonly (PastScale & { readonly set: string })[] {
+  return events
+    .flatMap(event => {
+      if (event.reason !== 'ScalingReplicaSet' || event.uid !== deploymentUid) return []
+      const [, set, from, to] = /^Scaled (?:up|down) replica set (\S+) from (\d+) to (\d+)$/.exec(event.note) ?? []
+      return set === undefined ? [] : [{ set, from: Number(from), to: Number(to), atMs: event.atMs }]
+    })
+    .toSorted((a, b) => a.atMs - b.atMs)
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,52 @@
+// A move's certificate held against the cluster as it is now, right before the move. Pure.
+import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
+import { Placement } from '#cluster/placement.ts'
+import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import { predictLanding } from '#planning/landing.ts'
+import type { PlanMove } from '../api.ts'
+import type { FitProof } from '../intent.ts'
+
+export type FreshCheck =
+  | { readonly kind: 'holds'; readonly pod: PodState; readonly proof: FitProof }
+  | { readonly kind: 'broken'; readonly code: BrokenCode; readonly message: string }
+
+type BrokenCode = 'pod-gone' | 'pod-elsewhere' | 'node-gone' | 'node-closed' | 'no-room' | 'lands-elsewhere'
+
+interface FreshCheckOptions {
+  readonly settings: SchedulerSettings
+  /** How landings are steered now. With `hold` only the filters of the destination count. */
+  readonly landing: 'observe' | 'prefer' | 'hold'
+  readonly snapshotHash: string
+}
+
+/** Whether `move` would still do what was promised: its pod is where it was, and a replacement lands inside the acceptable set. */
+export function freshCheck(state: ClusterState, move: PlanMove, options: FreshCheckOptions): FreshCheck {
+  const broken = (code: BrokenCode, message: string): FreshCheck => ({ kind: 'broken', code, message: `${move.id}: ${message}` })
+  const key = `${move.pod.namespace}/${move.pod.name}`
+  const pod = state.pods.get(key)
+  if (pod === undefined || pod.uid !== move.pod.uid || pod.isTerminating || pod.isFinished)
+    return broken('pod-gone', `pod ${key} of the plan is gone`)
+  if (pod.nodeName !== move.from)
+    return broken('pod-elsewhere', `pod ${key} is on ${pod.nodeName ?? 'no node'}, not on ${move.from}`)
+  const target = state.nodes.get(move.to)
+  if (target === undefined) return broken('node-gone', `node ${move.to} is gone`)
+  if (!target.isReady || !target.isSchedulable)
+    return broken('node-closed', `node ${move.to} is ${target.isReady ? 'cordoned' : 'not ready'}`)
+  const placement = new Placement(state, options.settings)
+  const replacement = placement.asPending(pod)
+  // A surge starts the new pod beside the old one; an evicted one is out of its own way.
+  if (move.action === 'evict') placement.remove(key)
+  // The taints of `prefer` are on the nodes already: the prediction reads them there.
+  const mode = options.landing === 'hold' ? 'hold' : 'observe'
+  const landing = predictLanding(placement, replacement, { mode, to: move.to })
+  const nodes = landing.nodes
+  if (nodes.length === 0)
+    return broken(
+      'no-room',
+      `pod ${key} fits nowhere now${landing.refusal === undefined ? '' : ` (${move.to}: ${landing.refusal.reason})`}`,
+    )
+  const outside = nodes.filter(node => !move.acceptable.includes(node))
+  if (outside.length > 0)
+    return broken('lands-elsewhere', `pod ${key} would land on ${outside.join(', ')}, not only on ${move.acceptable.join(', ')}`)
+  return { kind: 'holds', pod, proof: { snapshotHash: options.snapshotHash, nodes } }
+}

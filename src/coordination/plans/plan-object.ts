@@ -1,0 +1,170 @@
+// A plan as the object people approve, and back: what `plan -o yaml` prints, what the controller stores, what `plan verify` reads.
+
+import type { KubeObject } from '#kube/objects.ts'
+import type { Problem } from '#kube/problem.ts'
+import { formatTime } from '#kube/time.ts'
+import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
+import { staySentence } from '#planning/sentences.ts'
+import {
+  ballastApiVersion,
+  type NodePercent,
+  type PlanMove,
+  type RebalancePlan,
+  type RebalancePlanStatus,
+  rebalancePlanSpec,
+} from '../api.ts'
+import { askingOf } from './names.ts'
+import { planMessage, wholeBound } from './plan-words.ts'
+
+interface PlanObjectOptions {
+  readonly name: string
+  readonly policyUid: string | undefined
+  readonly nowMs: number
+  readonly approved?: boolean
+  /** Default: `move`. */
+  readonly purpose?: 'move' | 'isolate'
+  /** Of a plan that takes the place of another: its name, batch and attempt. */
+  readonly replaces?: { readonly name: string; readonly batch: string; readonly attempt: number }
+}
+
+/** At most so many reasons of pods that stay are kept in the object; the command line prints all. */
+const keptUnmovable = 1_000
+
+/** The RebalancePlan of `plan`, with the status it has when proposed. */
+export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePlan {
+  const { name, replaces, purpose = 'move' } = options
+  return {
+    apiVersion: ballastApiVersion,
+    kind: 'RebalancePlan',
+    metadata: {
+      name,
+      labels: { 'ballast.dev/managed': 'true', 'ballast.dev/capability': askingOf({ spec: { purpose } }).requester },
+    },
+    spec: {
+      policyRef: { name: plan.policyName, ...(options.policyUid === undefined ? {} : { uid: options.policyUid }) },
+      snapshotHash: plan.snapshotHash,
+      batch: replaces?.batch ?? name,
+      ...(replaces === undefined ? {} : { replaces: replaces.name }),
+      attempt: replaces?.attempt ?? 0,
+      outcome: plan.outcome,
+      method: plan.method,
+      purpose,
+      landing: plan.landing,
+      moves: plan.moves.map(storedMove),
+      approved: options.approved ?? false,
+    },
+    status: proposedStatus(plan, options.nowMs),
+  }
+}
+
+function storedMove(move: Move): PlanMove {
+  const { apiVersion, kind, namespace, name, uid } = move.workload
+  return {
+    id: move.id,
+    wave: move.wave,
+    pod: { ...move.pod },
+    workload: { apiVersion, kind, namespace, name, uid },
+    from: move.from,
+    to: move.to,
+    acceptable: [...move.acceptable],
+    action: move.action,
+    certificate: { ...move.certificate },
+  }
+}
+
+function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
+  const { moves, lowerBound, gap } = plan.objective
+  const at = formatTime(nowMs)
+  return {
+    phase: 'Proposed',
+    message: planMessage(plan),
+    objective: { moves, lowerBound, atLeast: wholeBound(lowerBound), gap },
+    goals: plan.goals.map(goal => ({
+      name: goal.goal,
+      outcome: goal.state === 'met' ? 'met' : 'not-met',
+      message: `${goal.node}: ${goal.resource} ${goal.before.toFixed(1)} % now, ${goal.after.toFixed(1)} % after, ${goal.bound} ${goal.wanted} %`,
+    })),
+    before: plan.before.map(storedShare),
+    after: plan.after.map(storedShare),
+    unmovable: plan.unmovable.slice(0, keptUnmovable).map(one => ({
+      workload:
+        one.workload === undefined
+          ? `Pod ${one.pod.namespace}/${one.pod.name}`
+          : `${one.workload.kind} ${one.workload.namespace}/${one.workload.name}`,
+      pod: `${one.pod.namespace}/${one.pod.name}`,
+      reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
+      message: staySentence(one),
+    })),
+    checkedAt: at,
+    conditions: [
+      {
+        type: 'Proven',
+        status: plan.outcome === 'met' ? 'True' : 'False',
+        reason: plan.outcome === 'met' ? 'CertificatesMade' : 'GoalsNotReached',
+        message: planMessage(plan),
+        lastTransitionTime: at,
+      },
+      { type: 'GoalsMet', status: 'Unknown', reason: 'NotRun', message: 'the plan has not run', lastTransitionTime: at },
+    ],
+  }
+}
+
+const percentOf = (used: number, allocatable: number): number => (allocatable === 0 ? 0 : (used * 100) / allocatable)
+
+/** A share of a node for the object: whole numbers as text, the percentage as `kubectl describe node` prints it. */
+export function storedShare(share: NodeShare): NodePercent {
+  return {
+    node: share.node,
+    resource: share.resource,
+    percent: Math.trunc(percentOf(share.used, share.allocatable)),
+    requested: String(share.used),
+    allocatable: String(share.allocatable),
+  }
+}
+
+/** What a verifier judges, of a RebalancePlan read from a file or the API server; with every problem of its shape. */
+export function planRecord(
+  object: KubeObject,
+): { readonly ok: true; readonly record: PlanRecord } | { readonly ok: false; readonly problems: readonly Problem[] } {
+  const place = `RebalancePlan ${object.metadata.name}`
+  const parsed = rebalancePlanSpec.safeParse(object['spec'])
+  if (!parsed.success) {
+    return {
+      ok: false,
+      problems: parsed.error.issues.map(issue => ({
+        code: 'plan-shape',
+        where: `${place}: ${['spec', ...issue.path.map(String)].join('.')}`,
+        found: issue.code,
+        expected: issue.message,
+      })),
+    }
+  }
+  const spec = parsed.data
+  // Checked below by the verifier, number by number; here only the shape of the object is known.
+  const status = (object['status'] ?? {}) as RebalancePlanStatus
+  return {
+    ok: true,
+    record: {
+      policyName: spec.policyRef.name,
+      snapshotHash: spec.snapshotHash,
+      landing: spec.landing,
+      moves: spec.moves,
+      objective: {
+        moves: status.objective?.moves ?? spec.moves.length,
+        cost: 0,
+        lowerBound: status.objective?.lowerBound ?? 0,
+        gap: status.objective?.gap ?? 0,
+      },
+      before: (status.before ?? []).map(shareOf),
+      after: (status.after ?? []).map(shareOf),
+    },
+  }
+}
+
+function shareOf(stored: NodePercent): NodeShare {
+  const used = Number(stored.requested)
+  const allocatable = Number(stored.allocatable)
+  const exact = { node: stored.node, resource: stored.resource, used, allocatable, percent: percentOf(used, allocatable) }
+  // A figure that is not the one we print was edited: it goes to the verifier as it stands.
+  return storedShare(exact).percent === stored.percent ? exact : { ...exact, percent: stored.percent }
+}

@@ -1,0 +1,166 @@
+// A RebalancePolicy as the planner takes it: selectors resolved to the nodes of this moment, defaults filled in.
+import type { ClusterState } from '#cluster/cluster-state.ts'
+import type { OwnerLabel } from '#cluster/ownership.ts'
+import type { KubeObject, LabelSelector } from '#kube/objects.ts'
+import type { Parsed, Problem } from '#kube/problem.ts'
+import { labelSelectorOf, parseLabelSelector } from '#kube/selector.ts'
+import type { Goal, IsolationRules, PlanPolicy } from '#planning/policy.ts'
+import { type RebalancePolicy, type RebalancePolicySpec, rebalancePolicySpec } from '../api.ts'
+import type { Asking } from './names.ts'
+
+/** Reads a RebalancePolicy as the watch (or a file) brings it, with all that is wrong with its shape. */
+export function readPolicy(
+  object: KubeObject,
+): { readonly ok: true; readonly policy: RebalancePolicy } | { readonly ok: false; readonly problems: readonly Problem[] } {
+  const place = `RebalancePolicy ${object.metadata.name}`
+  const parsed = rebalancePolicySpec.safeParse(object['spec'])
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(issue => ({
+      code: 'policy-shape',
+      where: `${place}: ${['spec', ...issue.path.map(String)].join('.')}`,
+      found: JSON.stringify(valueAt(object['spec'], issue.path) ?? null),
+      expected: issue.message.replace(/^Invalid input: expected /, ''),
+    }))
+    return { ok: false, problems }
+  }
+  // The status is ours: the API server keeps its shape by the same schema.
+  return { ok: true, policy: { ...object, spec: parsed.data } as RebalancePolicy }
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let at: unknown = value
+  for (const key of path) {
+    if (typeof at !== 'object' || at === null) return undefined
+    at = (at as Readonly<Record<PropertyKey, unknown>>)[key]
+  }
+  return at
+}
+
+interface PlanPolicyOptions {
+  readonly ownerLabel: OwnerLabel
+  /** How landings are steered where the policy does not say. */
+  readonly landing: 'prefer' | 'hold'
+  /** What is planned for: its goals alone (default), or the isolation of nodes with the goals aimed for. */
+  readonly purpose?: Asking['purpose']
+}
+
+/** The planner's policy for the nodes of `state`. Problems: a selector that does not parse, an isolation that is not switched on. */
+export function planPolicyOf(policy: RebalancePolicy, state: ClusterState, options: PlanPolicyOptions): Parsed<PlanPolicy> {
+  const { spec } = policy
+  const goals: Goal[] = []
+  for (const [index, goal] of spec.goals.entries()) {
+    const nodes = nodesOf(goal, state, `RebalancePolicy ${policy.metadata.name}: spec.goals[${index}]`)
+    if (!nodes.ok) return nodes
+    goals.push({
+      name: goal.name,
+      nodes: nodes.value,
+      resource: goal.resource,
+      stat: goal.stat,
+      margin: goal.margin,
+      hard: goal.hard,
+      ...(goal.max === undefined ? {} : { max: goal.max }),
+      ...(goal.min === undefined ? {} : { min: goal.min }),
+    })
+  }
+  const isolation = options.purpose === 'isolate' ? isolationRulesOf(policy, state) : undefined
+  if (isolation?.ok === false) return isolation
+  return {
+    ok: true,
+    value: {
+      name: policy.metadata.name,
+      ...(isolation === undefined ? {} : { isolation: isolation.value }),
+      goals,
+      scope: {
+        namespaces: spec.scope.namespaces,
+        ...(spec.scope.labelSelector === undefined ? {} : { labelSelector: spec.scope.labelSelector }),
+        ...(spec.scope.nodeSelector === undefined ? {} : { nodeSelector: spec.scope.nodeSelector }),
+      },
+      headroom: spec.headroom,
+      limits: limitsOf(spec),
+      preferences: spec.preferences.map(preference => ({
+        namespaces: preference.namespaces,
+        nodes: preference.nodes,
+        ...(preference.labelSelector === undefined ? {} : { labelSelector: preference.labelSelector }),
+      })),
+      coordination: { ...spec.coordination, ownerLabel: options.ownerLabel },
+      landing: spec.landing ?? options.landing,
+      method: spec.method,
+      objective: spec.objective,
+      singleReplica: spec.singleReplica,
+    },
+  }
+}
+
+/** What is to be isolated, with the nodes of this moment. */
+export function isolationRulesOf({ metadata, spec }: RebalancePolicy, state: ClusterState): Parsed<IsolationRules> {
+  const where = `RebalancePolicy ${metadata.name}: spec.isolation`
+  const { isolation } = spec
+  if (isolation?.enabled !== true)
+    return { ok: false, problem: { code: 'isolation-off', where, found: 'not enabled', expected: 'enabled: true' } }
+  const selector = parseLabelSelector(isolation.nodes, `${where}.nodes`)
+  if (!selector.ok) return selector
+  const nodes = Array.from(state.nodes.values()).filter(node => selector.value.matches(node.object.metadata.labels))
+  const { taint, coreNamespaces, exceptions, keda, includeUnmanaged, tolerations } = isolation
+  const from = tolerations === 'webhook' ? { tolerationsFrom: 'webhook' as const } : {}
+  const rules = { nodes: nodes.map(({ name }) => name), taint, coreNamespaces, exceptions, keda, includeUnmanaged, ...from }
+  return { ok: true, value: rules }
+}
+
+/** What is wrong with the isolation of a policy: its selector, its exceptions. None where it is off. */
+export function isolationProblems({ metadata, spec }: RebalancePolicy): readonly Problem[] {
+  const { isolation } = spec
+  if (isolation?.enabled !== true) return []
+  const where = `RebalancePolicy ${metadata.name}: spec.isolation`
+  const selector = parseLabelSelector(isolation.nodes, `${where}.nodes`)
+  return [
+    ...(selector.ok ? [] : [selector.problem]),
+    ...(selector.ok && selector.value.requirements.length === 0
+      ? [
+          {
+            code: 'isolation-nodes',
+            where: `${where}.nodes`,
+            found: isolation.nodes,
+            expected: 'a selector that picks some nodes, not all',
+          },
+        ]
+      : []),
+    ...isolation.exceptions.flatMap((exception, at) =>
+      /^[^/\s]+\/([A-Z][^/\s]*\/)?[^/\s]+$/.test(exception)
+        ? []
+        : [
+            {
+              code: 'isolation-exception',
+              where: `${where}.exceptions[${at}]`,
+              found: exception,
+              expected: 'namespace/name or namespace/Kind/name',
+            },
+          ],
+    ),
+  ]
+}
+
+/** The pods that may leave per hour bound a plan too: a plan runs within the hour. */
+function limitsOf(spec: RebalancePolicySpec): PlanPolicy['limits'] {
+  const { perPlan, perHour, perNode, perNamespace, concurrent } = spec.limits
+  return {
+    perPlan: Math.min(perPlan, perHour),
+    concurrent,
+    ...(perNode === undefined ? {} : { perNode }),
+    ...(perNamespace === undefined ? {} : { perNamespace }),
+  }
+}
+
+/** The goal's nodes by name, then those of its selector, each once. */
+function nodesOf(
+  goal: { readonly nodes: readonly string[]; readonly nodeSelector?: LabelSelector },
+  state: ClusterState,
+  where: string,
+): Parsed<readonly string[]> {
+  if (goal.nodeSelector === undefined) return { ok: true, value: goal.nodes }
+  const selector = labelSelectorOf(goal.nodeSelector, `${where}.nodeSelector`)
+  if (!selector.ok) return selector
+  const selected = Array.from(state.nodes.values())
+    .filter(node => selector.value.matches(node.object.metadata.labels ?? {}))
+    .map(node => node.name)
+  return { ok: true, value: [...new Set([...goal.nodes, ...selected])] }
+}

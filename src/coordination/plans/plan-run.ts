@@ -1,0 +1,380 @@
+// An approved plan, carried out: wave by wave, move by move, until it is done, has to wait, or has to be made anew.
+// Nothing is remembered here: plan status, permits and the cluster say where it stands, so that any leader can go on.
+import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import type { EventRecorder } from '#kube/events.ts'
+import type { Informer } from '#kube/informer.ts'
+import type { Log } from '#kube/log.ts'
+import type { Node } from '#kube/objects.ts'
+import { isNotFound } from '#kube/status.ts'
+import { formatTime } from '#kube/time.ts'
+import { goalOutcomes, nodeShares } from '#planning/goals.ts'
+import { type PlanPolicy, workloadKey } from '#planning/policy.ts'
+import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus, RebalancePolicy } from '../api.ts'
+import type { Arbiter } from '../arbiter.ts'
+import type { WebhookEndpoint } from '../capability.ts'
+import type { ClusterView } from '../cluster-view.ts'
+import type { EffectContext } from '../effects/effect-context.ts'
+import { freezeOf } from '../freeze.ts'
+import { isUnheld } from './landing-decision.ts'
+import { releaseHold } from './landing-gate.ts'
+import { endSteering, nodesToTaint, steerWave } from './landing-taint.ts'
+import type { MoveContext, MoveEnd } from './move-context.ts'
+import { carryOut, moveKey } from './move-run.ts'
+import { askingOf, eventReasons, isOfOthers, runUntilAnnotation } from './names.ts'
+import { storedShare } from './plan-object.ts'
+import { inPhase, isApproved, isBeyondStop, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
+import type { Plans } from './plan-store.ts'
+import { runsAt } from './schedule.ts'
+import { WaveGate } from './wave-gate.ts'
+
+export interface RunContext {
+  readonly arbiter: Arbiter
+  readonly effects: EffectContext
+  readonly view: ClusterView
+  readonly nodes: Informer<Node>
+  readonly events: EventRecorder
+  readonly log: Log
+  readonly plans: Plans
+  readonly settings: SchedulerSettings
+  readonly webhooks: WebhookEndpoint | undefined
+  /** The policy as it is known now. */
+  readonly policy: () => RebalancePolicy | undefined
+  readonly planPolicy: PlanPolicy
+  /** Why no step may begin just now beside what the plan and its policy say; `undefined`: it may. */
+  readonly holdsBack: (plan: RebalancePlan) => string | undefined
+  /** The controller is to stop: what is under way is followed up, nothing new begins. */
+  readonly isStopping: () => boolean
+}
+
+type RunEnd =
+  | { readonly kind: 'over' }
+  /** Waits for a window, a thaw, an approval; for the landing webhook, it is tried again after `retryMs`. */
+  | { readonly kind: 'paused'; readonly retryMs?: number }
+  | ReplanEnd
+
+export interface ReplanEnd {
+  readonly kind: 'replan'
+  readonly message: string
+  /** `broken`: a certificate; `elsewhere`: the model foretold another landing; `unheld`: a replacement was made without its gate. */
+  readonly cause: 'broken' | 'elsewhere' | 'unheld'
+}
+
+/** Without progress for this long a running plan expires. */
+const staleMs = 15 * 60_000
+const noWebhook = 'this controller serves no landing webhook'
+/** A plan that waits for the landing webhook asks it again after so long. */
+const retryGateMs = 60_000
+
+/** Carries out `plan` as far as it goes. @throws on abort, a lost Lease, a broken connection: then the next call goes on. */
+export async function runPlan(context: RunContext, plan: RebalancePlan, signal: AbortSignal): Promise<RunEnd> {
+  const run = new PlanRun(context, plan)
+  return run.go(signal)
+}
+
+/** Why a plan may not run just now; `undefined`: it may. */
+export function whyPaused(plan: RebalancePlan, policy: RebalancePolicy | undefined, nowMs: number): string | undefined {
+  if (policy === undefined) return 'its policy is gone'
+  if (policy.spec.mode === 'Report') return 'its policy only reports'
+  if (!isApproved(plan)) return 'its approval was withdrawn'
+  const freeze = freezeOf(plan, nowMs) ?? freezeOf(policy, nowMs)
+  if (freeze !== undefined) return `frozen by ${freeze.where}: ${freeze.reason}`
+  const until = plan.metadata.annotations?.[runUntilAnnotation]
+  if (until !== undefined && isFinal(stepOf(plan, until))) return `StepDone: ${runUntilAnnotation} is ${until}`
+  const window = runsAt(policy, nowMs)
+  return window.isOpen
+    ? undefined
+    : `outside of the policy's windows${window.nextMs === undefined ? '' : `, the next opens ${new Date(window.nextMs).toISOString()}`}`
+}
+
+class PlanRun {
+  readonly #context: RunContext
+  #plan: RebalancePlan
+  /** Workloads of which a move was left out: their other moves are left out too. */
+  readonly #leftOut = new Set<string>()
+  readonly #waitingMoves = new Set<string>()
+  /** Under `hold`, where this process serves webhooks at all. */
+  readonly #gate: WaveGate | undefined
+  /** How the running wave is steered. */
+  #steering: RebalancePlan['spec']['landing']
+  #isSilenceTold = false
+  #isDeleted = false
+
+  constructor(context: RunContext, plan: RebalancePlan) {
+    const { view, effects, webhooks } = context
+    this.#context = context
+    this.#plan = plan
+    this.#steering = plan.spec.landing
+    if (plan.spec.landing === 'hold' && webhooks !== undefined) this.#gate = new WaveGate({ view, effects, webhooks }, plan)
+  }
+
+  async go(signal: AbortSignal): Promise<RunEnd> {
+    const { clock } = this.#context.effects
+    const steps = this.#known.status?.steps ?? []
+    const failed = steps.find(step => step.state === 'Failed')
+    // An earlier leader recorded it and had no time to draw the conclusion.
+    if (failed !== undefined) return this.#finish('Failed', failed.message, signal)
+    if (steps.some(step => step.state === 'Mismatch')) return this.#misled(signal)
+    await this.#write(
+      status =>
+        status.phase === 'Running'
+          ? status
+          : {
+              ...inPhase(status, 'Running', { message: 'running', nowMs: clock.now() }),
+              progressAt: formatTime(clock.now()),
+            },
+      signal,
+    )
+    for (const number of [...new Set(this.#plan.spec.moves.map(move => move.wave))].sort((a, b) => a - b)) {
+      const end = await this.#wave(number, signal)
+      if (end !== undefined) return end
+    }
+    return this.#finish('Succeeded', undefined, signal)
+  }
+
+  get #known(): RebalancePlan {
+    return this.#context.plans.get(this.#plan.metadata.name) ?? this.#plan
+  }
+
+  /** One wave; `undefined`: go on with the next. */
+  async #wave(number: number, signal: AbortSignal): Promise<RunEnd | undefined> {
+    const moves = this.#plan.spec.moves.filter(move => move.wave === number)
+    const open = moves.filter(move => !isFinal(stepOf(this.#known, move.id)) || this.#hasPermit(move))
+    if (open.length === 0) return undefined
+    const paused = this.#pause()
+    if (paused !== undefined) return this.#pauseRun(paused, signal)
+    const unsteered = await this.#steer(number, open, signal)
+    if (unsteered !== undefined) return this.#pauseRun(unsteered, signal)
+    const steering = this.#steering
+    const ends = await this.#carryOutAll(open, signal)
+    const kinds = ['failed', 'mismatch', 'broken', 'frozen', 'unsteered'] as const
+    const [stop] = kinds.flatMap(kind => ends.filter(end => end.kind === kind))
+    // The webhook went silent while the wave ran: the rest of it once more, by what is left to steer with.
+    if (stop?.kind === 'unsteered' && steering === 'hold') return this.#wave(number, signal)
+    switch (stop?.kind) {
+      case 'failed':
+        return this.#finish('Failed', stop.message, signal)
+      case 'mismatch':
+        return this.#misled(signal)
+      case 'broken':
+        await this.#endSteering('the plan does not hold any more', signal)
+        return { kind: 'replan', cause: 'broken', message: stop.message }
+      case 'unsteered':
+        return this.#pauseRun(`waits for the landing webhook: ${stop.message}`, signal, retryGateMs)
+      case 'frozen':
+        return this.#pauseRun(stop.message, signal)
+      default: {
+        const why = this.#pause()
+        return why === undefined || moves.every(move => isFinal(stepOf(this.#known, move.id)))
+          ? undefined
+          : this.#pauseRun(why, signal)
+      }
+    }
+  }
+
+  /** A replacement is not where it was meant to be: the rest of the plan stands on sand. */
+  async #misled(signal: AbortSignal): Promise<RunEnd> {
+    const strays = (this.#known.status?.steps ?? []).filter(step => step.state === 'Mismatch')
+    const cause = strays.every(isUnheld) ? 'unheld' : 'elsewhere'
+    const why = cause === 'unheld' ? ': it was made while the landing webhook did not answer' : ''
+    const message = `a replacement landed elsewhere${why}`
+    await this.#endSteering(message, signal)
+    return { kind: 'replan', cause, message }
+  }
+
+  /** The wave's moves, as many at once as the policy allows. After the first that stops the plan no further one begins. */
+  async #carryOutAll(moves: readonly PlanMove[], signal: AbortSignal): Promise<readonly MoveEnd[]> {
+    const queue = [...moves]
+    const ends: MoveEnd[] = []
+    const isStopped = () => ends.some(end => end.kind !== 'landed' && end.kind !== 'skipped')
+    const worker = async () => {
+      for (let move = queue.shift(); move !== undefined; move = queue.shift()) {
+        if (!this.#hasPermit(move) && (isStopped() || this.#pause() !== undefined || isBeyondStop(this.#known, move))) return
+        ends.push(await this.#move(move, signal))
+      }
+    }
+    const atOnce = Math.min(this.#context.planPolicy.limits.concurrent, queue.length)
+    const results = await Promise.allSettled(Array.from({ length: atOnce }, worker))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+    return ends
+  }
+
+  async #move(move: PlanMove, signal: AbortSignal): Promise<MoveEnd> {
+    const key = workloadKey(move.workload)
+    if (this.#leftOut.has(key) && !this.#hasPermit(move)) {
+      await this.#record(
+        { id: move.id, state: 'Skipped', reason: 'WorkloadLeftOut', message: 'an earlier move of this workload was left out' },
+        signal,
+      )
+      return { kind: 'skipped' }
+    }
+    const end = await carryOut(this.#moveContext(move, signal), move, signal)
+    if (end.kind === 'skipped') this.#leftOut.add(key)
+    return end
+  }
+
+  #moveContext(move: PlanMove, signal: AbortSignal): MoveContext {
+    const { arbiter, effects, view, events, log, settings, planPolicy } = this.#context
+    return {
+      arbiter,
+      effects,
+      view,
+      events,
+      log,
+      settings,
+      plan: () => this.#known,
+      record: step => this.#record(step, signal),
+      waiting: (isWaiting, message) => this.#wait({ id: move.id, isWaiting, message }, signal),
+      landing: this.#steering,
+      gateSilence: async () => (this.#steering === 'hold' ? this.#gate?.silence(signal) : undefined),
+      paused: () => this.#pause(),
+      requirements: {
+        // What is to be emptied is emptied also of what has no budget; those that exist hold.
+        requireBudget:
+          planPolicy.isolation === undefined && planPolicy.coordination.requirePDB && planPolicy.coordination.enforce,
+        unlabelled: planPolicy.coordination.unlabelled,
+        ignoreScalers: planPolicy.coordination.kedaPresence === 'ignore',
+        evictScaled: planPolicy.isolation?.keda === 'evict',
+        spareUnmanaged: planPolicy.isolation?.includeUnmanaged === false,
+      },
+      deadlineMs: () => Date.parse(this.#known.status?.progressAt ?? '') + staleMs,
+    }
+  }
+
+  #hasPermit(move: PlanMove): boolean {
+    const key = moveKey(this.#plan, move)
+    return this.#context.arbiter.unfinished(askingOf(this.#plan).requester).some(record => record.idempotencyKey === key)
+  }
+
+  #pause(): string | undefined {
+    if (this.#context.isStopping()) return 'the controller stops'
+    if (this.#isDeleted || this.#context.plans.get(this.#plan.metadata.name) === undefined) return 'it was deleted'
+    const paused = whyPaused(this.#known, this.#context.policy(), this.#context.effects.clock.now())
+    return paused ?? this.#context.holdsBack(this.#known)
+  }
+
+  /** Sees to it that replacements of `moves` land where they are meant to. @returns why that cannot be now */
+  async #steer(number: number, moves: readonly PlanMove[], signal: AbortSignal): Promise<string | undefined> {
+    const { view, effects } = this.#context
+    this.#steering = this.#plan.spec.landing
+    if (this.#steering === 'hold') {
+      const silence = this.#gate === undefined ? noWebhook : await this.#gate.raise(moves, signal)
+      if (silence === undefined) return undefined
+      await this.#tellSilence(silence)
+      this.#steering = 'prefer'
+    }
+    if (this.#steering === 'observe') return undefined
+    const nodes = nodesToTaint(view.state().nodes.keys(), moves)
+    return steerWave(
+      this.#context,
+      { plan: this.#plan, number, nodes, deadlineMs: effects.clock.now() + staleMs * (moves.length + 1) },
+      signal,
+    )
+  }
+
+  /** Says, once a run, that the wave goes on without the gate. */
+  async #tellSilence(silence: string): Promise<void> {
+    if (this.#isSilenceTold) return
+    this.#isSilenceTold = true
+    const note = `${silence}: landings are steered by the taint of prefer, and what would land elsewhere waits`
+    this.#context.log.warn({ plan: this.#plan.metadata.name, why: silence }, 'landing webhook is away')
+    this.#emit('Warning', eventReasons.unheld, note)
+  }
+
+  async #endSteering(reason: string, signal: AbortSignal): Promise<void> {
+    const { effects, plans } = this.#context
+    const { requester } = askingOf(this.#plan)
+    if (this.#plan.spec.landing === 'hold') await releaseHold(effects, requester, signal)
+    await endSteering(this.#context, { requester, reason, isOthers: plan => isOfOthers(plans.get(plan), requester) }, signal)
+  }
+
+  async #pauseRun(why: string, signal: AbortSignal, retryMs?: number): Promise<RunEnd> {
+    await this.#endSteering('the plan pauses', signal)
+    await this.#setPhase('Paused', why, signal)
+    return { kind: 'paused', ...(retryMs === undefined ? {} : { retryMs }) }
+  }
+
+  /** A replacement that gets no node pauses the plan; one that got it lets it go on. */
+  async #wait(
+    wait: { readonly id: string; readonly isWaiting: boolean; readonly message: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (wait.isWaiting) this.#waitingMoves.add(wait.id)
+    else this.#waitingMoves.delete(wait.id)
+    const phase = this.#waitingMoves.size > 0 ? 'Paused' : 'Running'
+    if (this.#known.status?.phase !== phase) await this.#setPhase(phase, wait.message, signal)
+  }
+
+  async #setPhase(phase: Phase, message: string, signal: AbortSignal): Promise<void> {
+    const nowMs = this.#context.effects.clock.now()
+    const before = this.#known.status
+    if (before?.phase === phase && before.message === message) return
+    await this.#write(status => inPhase(status, phase, { message, nowMs }), signal)
+    if (phase === 'Paused') this.#emit('Warning', eventReasons.paused, message)
+  }
+
+  async #record(step: PlanStep, signal: AbortSignal): Promise<void> {
+    const nowMs = this.#context.effects.clock.now()
+    await this.#write(status => withStep(status, step, nowMs), signal)
+  }
+
+  async #write(change: (status: RebalancePlanStatus) => RebalancePlanStatus, signal: AbortSignal): Promise<void> {
+    try {
+      this.#plan = await this.#context.plans.setStatus(this.#plan, change, signal)
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      // Who deletes a plan ends it. What is under way still lands and gives its permit back; there is nowhere to write it to.
+      this.#isDeleted = true
+    }
+  }
+
+  /** Takes the steering away, then says how it ended: after, goals, phase, in one write. */
+  async #finish(phase: 'Succeeded' | 'Failed', failure: string | undefined, signal: AbortSignal): Promise<RunEnd> {
+    await this.#endSteering('the plan is over', signal)
+    const { view, planPolicy, effects } = this.#context
+    const nowMs = effects.clock.now()
+    const state = view.state()
+    const nothing = { requests: new Map(), usage: new Map() }
+    const goals = goalOutcomes(planPolicy, state, nothing, undefined)
+    const missed = goals.filter(goal => goal.state !== 'met').map(goal => goal.goal)
+    const steps = this.#known.status?.steps ?? []
+    const landed = steps.filter(step => step.state === 'Landed').length
+    const result = `${landed} of ${this.#plan.spec.moves.length} moves landed; ${missed.length === 0 ? 'all goals are met' : `not met: ${[...new Set(missed)].join(', ')}`}`
+    const message = failure === undefined ? result : `${failure}; ${result}`
+    await this.#write(
+      status => ({
+        ...inPhase(status, phase, { message, nowMs }),
+        after: nodeShares(state).map(storedShare),
+        goals: goals.map(goal => ({
+          name: goal.goal,
+          outcome: goal.state === 'met' ? 'met' : 'not-met',
+          message: `${goal.node}: ${goal.resource} ${goal.after.toFixed(1)} %, ${goal.bound} ${goal.wanted} %`,
+        })),
+        conditions: withCondition(
+          status.conditions,
+          {
+            type: 'GoalsMet',
+            status: missed.length === 0 ? 'True' : 'False',
+            reason: missed.length === 0 ? 'Measured' : 'GoalsMissed',
+            message: result,
+          },
+          nowMs,
+        ).map(one => ({ ...one })),
+      }),
+      signal,
+    )
+    this.#context.log.info({ plan: this.#plan.metadata.name, phase, landed }, 'plan is over')
+    return { kind: 'over' }
+  }
+
+  #emit(type: 'Normal' | 'Warning', reason: string, note: string): void {
+    const { apiVersion, kind, metadata } = this.#plan
+    this.#context.events.emit({
+      type,
+      reason,
+      action: 'Rebalance',
+      regarding: { apiVersion, kind, name: metadata.name, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) },
+      note,
+      controller: `ballast.dev/${askingOf(this.#plan).requester}`,
+    })
+  }
+}

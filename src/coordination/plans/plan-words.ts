@@ -1,0 +1,43 @@
+// What is said about a plan as a whole, in its status, events and the terminal.
+import type { IsolationOutcome, Plan } from '#planning/plan-record.ts'
+import { explanationLines } from '#planning/sentences.ts'
+
+/** The least that a whole number of moves can be; solvers miss a whole number by a hair. */
+export function wholeBound(lowerBound: number): number {
+  return Math.ceil(lowerBound - 1e-6)
+}
+
+/** `15 moves reach both goals; no plan needs fewer than 15 (milp)`. */
+export function planSentence(plan: Plan): string {
+  const count = plan.moves.length
+  const moves = count === 1 ? '1 move' : `${count} moves`
+  const missed = plan.goals.filter(goal => goal.state !== 'met').map(goal => goal.goal)
+  const bound = wholeBound(plan.objective.lowerBound)
+  const optimal = count === 0 ? '' : `; no plan that reaches as much needs fewer than ${bound} (${plan.method})`
+  if (plan.problems.length > 0) return `nothing is moved: the policy has ${plan.problems.length} problems`
+  if (plan.isolation !== undefined) return isolationSentence(plan, plan.isolation, { moves, missed })
+  if (plan.outcome === 'infeasible') return 'no choice of moves reaches the goals'
+  if (missed.length > 0) return `${moves} leave ${[...new Set(missed)].join(', ')} unmet${optimal}`
+  return count === 0 ? 'all goals are met already' : `${moves} ${count === 1 ? 'reaches' : 'reach'} all goals${optimal}`
+}
+
+/** `23 moves leave nothing but the core on talos00; all goals are met`. */
+function isolationSentence(
+  plan: Plan,
+  { nodes, toMove, left }: IsolationOutcome,
+  { moves, missed }: { readonly moves: string; readonly missed: readonly string[] },
+): string {
+  const where = nodes.join(', ')
+  const goals =
+    plan.goals.length === 0 ? '' : missed.length === 0 ? '; all goals are met' : `; not met: ${[...new Set(missed)].join(', ')}`
+  if (left.length > 0) return `${left.length} of ${toMove} pods find no place away from ${where}`
+  return toMove === 0
+    ? `no pod that can leave is on ${where}${goals}`
+    : `${moves} ${plan.moves.length === 1 ? 'takes' : 'take'} all that can leave off ${where}${goals}`
+}
+
+/** The same, and where goals are out of reach what stands in the way and what would help; a line each, at most 4,096 characters. */
+export function planMessage(plan: Plan): string {
+  const because = plan.outcome === 'met' ? [] : explanationLines(plan)
+  return [planSentence(plan), ...because].join('\n').slice(0, 4096)
+}

@@ -1,0 +1,310 @@
+// Makes RebalancePlan objects: for a policy that is due, for a proposal that grew old, for a plan that has to be made anew.
+// The name of a plan follows from why it is made, so that one reason makes one plan, also across a crash.
+import { createHash } from 'node:crypto'
+import type { Clock } from '#kube/clock.ts'
+import type { EventRecorder } from '#kube/events.ts'
+import type { Log } from '#kube/log.ts'
+import { type Problem, problemSentence } from '#kube/problem.ts'
+import { makePlan } from '#planning/plan.ts'
+import type { Plan } from '#planning/plan-record.ts'
+import type { PlanPolicy } from '#planning/policy.ts'
+import type { RebalancePlan, RebalancePolicy } from '../api.ts'
+import type { Leading } from '../capability.ts'
+import { freezeAnnotation } from '../freeze.ts'
+import { isUnheld } from './landing-decision.ts'
+import { type Asking, askingOf, eventReasons, frozenByAnnotation, runUntilAnnotation } from './names.ts'
+import { planObject } from './plan-object.ts'
+import { planPolicyOf } from './plan-policy.ts'
+import { inPhase, isOver, withCondition } from './plan-progress.ts'
+import type { Plans } from './plan-store.ts'
+import { planMessage, planSentence } from './plan-words.ts'
+import { quarantines } from './quarantine.ts'
+
+export interface PlannerContext {
+  readonly leading: Leading
+  readonly plans: Plans
+  readonly events: EventRecorder
+  readonly clock: Clock
+  readonly log: Log
+  /** How landings are steered where the policy does not say. */
+  readonly landing: 'prefer' | 'hold'
+  /** What its plans are for. */
+  readonly purpose: Asking['purpose']
+}
+
+type Planned =
+  | { readonly kind: 'planned'; readonly plan: RebalancePlan }
+  | { readonly kind: 'refused'; readonly problems: readonly Problem[] }
+
+/** The plan for a reason; the one that is there already where an earlier leader made it. */
+export async function planFor(
+  context: PlannerContext,
+  policy: RebalancePolicy,
+  reason: string,
+  signal: AbortSignal,
+): Promise<Planned> {
+  const name = planName(policy, reason)
+  const existing = await wholePlan(context, name, signal)
+  if (existing !== undefined) return { kind: 'planned', plan: existing }
+  const made = await compute(context, policy, signal)
+  if (made.kind === 'refused') return made
+  return {
+    kind: 'planned',
+    plan: await propose(context, { policy, name, plan: made.plan, approved: policy.spec.mode === 'Auto' }, signal),
+  }
+}
+
+/**
+ * The plan that takes the place of `old`, which does not hold any more; `undefined` where nothing is left to move. It is approved
+ * where the policy approves by itself, or where it moves nothing that was not approved with the old one; not where somebody takes the old
+ * one move by move. `landing` steers it another way than the policy says.
+ */
+export async function planAgain(
+  context: PlannerContext,
+  policy: RebalancePolicy,
+  { old, landing }: { readonly old: RebalancePlan; readonly landing: 'prefer' | undefined },
+  signal: AbortSignal,
+): Promise<Planned> {
+  const attempt = old.spec.attempt + 1
+  const name = planName(policy, `${old.metadata.name} again ${attempt}`)
+  const existing = await wholePlan(context, name, signal)
+  if (existing !== undefined) return { kind: 'planned', plan: existing }
+  const made = await compute(context, policy, signal, landing)
+  if (made.kind === 'refused') return made
+  const replaces = { name: old.metadata.name, batch: old.spec.batch ?? old.metadata.name, attempt }
+  const isStepped = old.metadata.annotations?.[runUntilAnnotation] !== undefined
+  const approved = !isStepped && (policy.spec.mode === 'Auto' || (old.spec.approved && isCovered(made.plan, old)))
+  const annotations = stillFrozen(old)
+  return {
+    kind: 'planned',
+    plan: await propose(context, { policy, name, plan: made.plan, approved, replaces, annotations }, signal),
+  }
+}
+
+/** Looks at a waiting proposal with today's eyes; `undefined` where it would come out the same. */
+export async function planIfChanged(
+  context: PlannerContext,
+  policy: RebalancePolicy,
+  old: RebalancePlan,
+  signal: AbortSignal,
+): Promise<RebalancePlan | undefined> {
+  const made = await compute(context, policy, signal)
+  if (made.kind === 'refused' || isSamePlan(made.plan, old)) return undefined
+  const name = planName(policy, `${old.metadata.name} ${made.plan.snapshotHash}`)
+  const replaces = { name: old.metadata.name, batch: old.spec.batch ?? old.metadata.name, attempt: old.spec.attempt }
+  const approved = policy.spec.mode === 'Auto'
+  const proposal = { policy, name, plan: made.plan, approved, replaces, annotations: stillFrozen(old) }
+  return (await wholePlan(context, name, signal)) ?? propose(context, proposal, signal)
+}
+
+/** Marks every other plan of the policy and purpose that waits or stands still as replaced by `by`. */
+export async function supersede(context: PlannerContext, by: RebalancePlan, signal: AbortSignal): Promise<void> {
+  for (const plan of context.plans.list()) {
+    const isOther = plan.metadata.name !== by.metadata.name && plan.spec.policyRef.name === by.spec.policyRef.name
+    if (
+      !isOther ||
+      plan.spec.purpose !== by.spec.purpose ||
+      isOver(plan) ||
+      plan.status?.phase === undefined ||
+      plan.status.phase === 'Running'
+    )
+      continue
+    await replaceBy(context, plan, { by, message: `replaced by ${by.metadata.name}` }, signal)
+  }
+}
+
+/** Ends `plan` in favour of another. */
+export async function replaceBy(
+  context: PlannerContext,
+  plan: RebalancePlan,
+  change: { readonly by: RebalancePlan; readonly message: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const nowMs = context.clock.now()
+  await context.plans.setStatus(
+    plan,
+    status => ({
+      ...inPhase(status, 'Expired', { message: change.message, nowMs }),
+      conditions: withCondition(
+        status.conditions,
+        { type: 'Superseded', status: 'True', reason: 'Replaced', message: `by ${change.by.metadata.name}` },
+        nowMs,
+      ),
+    }),
+    signal,
+  )
+}
+
+/** A plan that was created and not finished (its status is missing) is taken away: what was to be written is lost. */
+async function wholePlan(context: PlannerContext, name: string, signal: AbortSignal): Promise<RebalancePlan | undefined> {
+  const plan = context.plans.get(name)
+  if (plan === undefined || plan.status?.phase !== undefined) return plan
+  await context.plans.remove(plan, signal)
+  return undefined
+}
+
+async function compute(
+  context: PlannerContext,
+  policy: RebalancePolicy,
+  signal: AbortSignal,
+  landing?: PlanPolicy['landing'],
+): Promise<{ kind: 'made'; plan: Plan; policy: PlanPolicy } | { kind: 'refused'; problems: readonly Problem[] }> {
+  const { leading, clock } = context
+  const state = await leading.view.snapshot(signal)
+  const planPolicy = planPolicyOf(policy, state, {
+    ownerLabel: leading.ownerLabel,
+    landing: context.landing,
+    purpose: context.purpose,
+  })
+  if (!planPolicy.ok) return { kind: 'refused', problems: [planPolicy.problem] }
+  const nowMs = clock.now()
+  const input = {
+    state,
+    policy: landing === undefined ? planPolicy.value : { ...planPolicy.value, landing },
+    settings: leading.settings,
+    nowMs,
+    quarantined: quarantines(context.plans.list(), nowMs),
+  }
+  // The solver works in another process, which a virtual clock cannot see.
+  using _ = clock.hold()
+  const plan = await makePlan(input, leading.solve, signal)
+  return plan.problems.length > 0
+    ? { kind: 'refused', problems: plan.problems }
+    : { kind: 'made', plan, policy: planPolicy.value }
+}
+
+interface Proposal {
+  readonly policy: RebalancePolicy
+  readonly name: string
+  readonly plan: Plan
+  readonly approved: boolean
+  readonly replaces?: { readonly name: string; readonly batch: string; readonly attempt: number }
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+/** Whoever froze a plan froze what takes its place too: else a pause would end by a landing elsewhere. */
+function stillFrozen({ metadata: { annotations = {} } }: RebalancePlan): Readonly<Record<string, string>> {
+  const kept = [freezeAnnotation, frozenByAnnotation].flatMap(key => {
+    const value = annotations[key]
+    return value === undefined ? [] : [[key, value] as const]
+  })
+  return Object.fromEntries(kept)
+}
+
+async function propose(context: PlannerContext, proposal: Proposal, signal: AbortSignal): Promise<RebalancePlan> {
+  const { policy, name, plan, approved, annotations = {} } = proposal
+  const nowMs = context.clock.now()
+  const made = planObject(plan, {
+    name,
+    policyUid: policy.metadata.uid,
+    nowMs,
+    approved,
+    purpose: context.purpose,
+    ...(proposal.replaces === undefined ? {} : { replaces: proposal.replaces }),
+  })
+  const { status = {}, ...unfrozen } = made
+  const object =
+    Object.keys(annotations).length === 0 ? unfrozen : { ...unfrozen, metadata: { ...unfrozen.metadata, annotations } }
+  const whole = plan.moves.length > 0 ? status : withNothingToDo(status, plan, nowMs)
+  const stored = await context.plans.create(object, whole, signal)
+  context.log.info({ plan: name, moves: plan.moves.length, outcome: plan.outcome, method: plan.method }, 'plan proposed')
+  announce(context, policy, { plan, name })
+  warnOfContradictions(context, plan)
+  return stored
+}
+
+/** Nothing to approve: the plan is over as soon as it is made. */
+function withNothingToDo(
+  status: NonNullable<RebalancePlan['status']>,
+  plan: Plan,
+  nowMs: number,
+): NonNullable<RebalancePlan['status']> {
+  const isMet = plan.outcome === 'met'
+  const ended = inPhase(status, isMet ? 'Succeeded' : 'Failed', { message: planMessage(plan), nowMs })
+  const condition = {
+    type: 'GoalsMet',
+    status: isMet ? ('True' as const) : ('False' as const),
+    reason: isMet ? 'Measured' : 'OutOfReach',
+    message: planMessage(plan),
+  }
+  return { ...ended, conditions: withCondition(ended.conditions, condition, nowMs) }
+}
+
+function announce(
+  context: PlannerContext,
+  policy: RebalancePolicy,
+  { plan, name }: { readonly plan: Plan; readonly name: string },
+): void {
+  const controller = controllerOf(context)
+  const { uid } = policy.metadata
+  const regarding = {
+    apiVersion: policy.apiVersion,
+    kind: policy.kind,
+    name: policy.metadata.name,
+    ...(uid === undefined ? {} : { uid }),
+  }
+  context.events.emit({
+    type: 'Normal',
+    reason: eventReasons.planned,
+    action: 'Plan',
+    regarding,
+    note: `${name}: ${planSentence(plan)}`,
+    controller,
+  })
+  for (const move of plan.moves) {
+    context.events.emit({
+      type: 'Normal',
+      reason: eventReasons.planned,
+      action: 'Plan',
+      regarding: move.workload,
+      note: `${name}: pod ${move.pod.name} is to go from ${move.from} to ${move.to}`,
+      controller,
+    })
+  }
+}
+
+/** Of what the plan leaves alone for its owner. */
+function warnOfContradictions(context: PlannerContext, plan: Plan): void {
+  const { ownerWarnings } = context.leading.arbiter
+  for (const { workload, pod, code, data } of plan.unmovable) {
+    const said = data['contradicting']
+    if (said === undefined) continue
+    const subject = workload ?? { apiVersion: 'v1', kind: 'Pod', ...pod }
+    const by = { reason: eventReasons.skipped, action: 'Plan', controller: controllerOf(context) }
+    ownerWarnings.tell({ subject, said, isScaled: data['source'] === 'scaler' }, { ...by, code })
+  }
+}
+
+function controllerOf({ purpose }: PlannerContext): string {
+  return `ballast.dev/${askingOf({ spec: { purpose } }).requester}`
+}
+
+function isSamePlan(plan: Plan, old: RebalancePlan): boolean {
+  const text = (moves: readonly { readonly pod: { readonly uid: string }; readonly to: string; readonly action: string }[]) =>
+    moves.map(move => `${move.pod.uid} ${move.to} ${move.action}`).join('\n')
+  return text(plan.moves) === text(old.spec.moves)
+}
+
+/** A replacement that was made without its gate stands for the pod that was to move: what was approved is still to be done. */
+function isCovered(plan: Plan, old: RebalancePlan): boolean {
+  const strays = new Map((old.status?.steps ?? []).filter(isUnheld).map(({ id, replacement }) => [id, replacement?.uid]))
+  return plan.moves.every(move =>
+    old.spec.moves.some(
+      ({ id, pod, acceptable }) => (pod.uid === move.pod.uid || strays.get(id) === move.pod.uid) && acceptable.includes(move.to),
+    ),
+  )
+}
+
+/** `<policy>-<8 hex digits of the reason>`: fits a label value, so that the taint can name it. */
+function planName(policy: RebalancePolicy, reason: string): string {
+  const hash = createHash('sha256')
+    .update(`${policy.metadata.uid ?? ''} ${reason}`)
+    .digest('hex')
+    .slice(0, 8)
+  return `${policy.metadata.name.slice(0, 54)}-${hash}`
+}
+
+/** All problems in one text, a line each. */
+export function problemLines(problems: readonly Problem[]): string {
+  return problems.map(problemSentence).join('\n')
+}

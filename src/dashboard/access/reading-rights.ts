@@ -1,0 +1,32 @@
+// What has to be listable for a page to be seen, and what is said where it is not.
+import { disruptionPermits, rebalancePlans } from '#coordination/api.ts'
+import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import type { Right } from './rights.ts'
+
+/** What is read, as users call it. */
+export type Reading = 'nodes' | 'plans' | 'permits'
+
+const resources: Readonly<Record<Reading, GroupVersionResource>> = {
+  nodes: builtIn.nodes,
+  plans: rebalancePlans,
+  permits: disruptionPermits,
+}
+
+export const readings: readonly Reading[] = ['nodes', 'plans', 'permits']
+
+/** Permits lie in Ballast's own namespace; all else that is read lies in none. */
+export function readingRight(reading: Reading, ownNamespace: string): Right {
+  const { group, resource } = resources[reading]
+  return { verb: 'list', group, resource, ...(reading === 'permits' ? { namespace: ownNamespace } : {}) }
+}
+
+/** Pods of a namespace; without one of all namespaces. */
+export function podsRight(namespace: string | undefined): Right {
+  return { verb: 'list', group: '', resource: 'pods', ...(namespace === undefined ? {} : { namespace }) }
+}
+
+/** `You may not see permits: your account lacks list on disruptionpermits (ballast.dev).` */
+export function forbiddenSentence(what: string, { verb, group, resource, namespace }: Right): string {
+  const of = group === '' ? resource : `${resource} (${group})`
+  return `You may not see ${what}: your account lacks ${verb} on ${of}${namespace === undefined ? '' : ` in ${namespace}`}.`
+}

@@ -1,0 +1,274 @@
+// Tables as CSV: the same filters as on the page, exact amounts with their unit in the header.
+import type * as z from 'zod'
+import type { Permit, Ref } from '../contract.ts'
+import { goalRows } from '../views/goals.ts'
+import { historyPage } from '../views/history.ts'
+import { movesOf } from '../views/moves.ts'
+import { nodePodsOf } from '../views/node.ts'
+import { nodeRows } from '../views/nodes.ts'
+import { isNotThere } from '../views/not-there.ts'
+import { permitPage } from '../views/permits.ts'
+import { plansOf, planViewOf } from '../views/plan.ts'
+import type { Viewing } from '../views/viewing.ts'
+import { workloadRows } from '../views/workload-rows.ts'
+import { type CsvCell, csvText } from '../words/csv.ts'
+import { cpuExact, memoryExact } from '../words/quantity.ts'
+import { answerOf, csvType, type WholeAnswer } from './answer.ts'
+import {
+  nodesNeeded,
+  noNode,
+  noPlan,
+  permitQueryOf,
+  permitShape,
+  permitsNeeded,
+  plansNeeded,
+  podShape,
+  podsNeeded,
+  refOf,
+  workloadName,
+  workloadQueryOf,
+  workloadShape,
+} from './api-routes.ts'
+import { allRows, mostExported } from './export-pages.ts'
+import { text } from './query.ts'
+import { type Call, get, type Route } from './route.ts'
+import { notThere, viewedValue } from './viewed.ts'
+
+const pageRows = 500
+
+interface Table {
+  readonly header: readonly string[]
+  readonly rows: readonly (readonly CsvCell[])[]
+}
+
+export const exportRoutes: readonly Route[] = [
+  get('/api/v1/export/nodes.csv', {}, call =>
+    table(call, 'nodes', nodesNeeded, () => ({
+      header: [
+        ...['node', 'role', 'ready', 'cordoned', 'draining', 'zone'],
+        ...['cpu allocatable (Kubernetes quantity)', 'cpu requested (Kubernetes quantity)', 'cpu used (Kubernetes quantity)'],
+        ...[
+          'memory allocatable (Kubernetes quantity)',
+          'memory requested (Kubernetes quantity)',
+          'memory used (Kubernetes quantity)',
+        ],
+        ...['used at', 'pods', 'pods allocatable', 'power (mW)', 'goals', 'taints'],
+      ],
+      rows: nodeRows(call.picture).map(row => [
+        ...[row.name, row.role, row.ready, row.cordoned, row.draining, row.zone],
+        ...[cpu(row.cpu.allocatable), cpu(row.cpu.requested), cpu(row.cpu.used)],
+        ...[memory(row.memory.allocatable), memory(row.memory.requested), memory(row.memory.used)],
+        ...[row.cpu.usedAt, row.pods.count, row.pods.allocatable, row.watts.now, row.goals.join(' '), row.taints.join(' ')],
+      ]),
+    })),
+  ),
+  get('/api/v1/export/goals.csv', {}, call =>
+    table(call, 'goals', nodesNeeded, () => ({
+      header: [
+        'goal',
+        'nodes',
+        'resource',
+        'of',
+        'min (%)',
+        'max (%)',
+        'now (%)',
+        'after the plan (%)',
+        'met',
+        'hard',
+        'because',
+      ],
+      rows: goalRows(call.picture).map(goal => [
+        ...[goal.name, goal.nodes.join(' '), goal.resource, goal.stat, goal.min, goal.max],
+        ...[goal.now, goal.after, goal.met, goal.hard, goal.because.text],
+      ]),
+    })),
+  ),
+  get('/api/v1/export/pods.csv', { node: text, ...podShape }, call => {
+    const { picture, query } = call
+    const asked = { sort: query.sort, descending: query.dir === 'desc', query: query.q ?? '', limit: mostExported, cursor: null }
+    return table(call, `pods-${query.node}`, nodesNeeded, viewing => {
+      const page = nodePodsOf(picture, query.node, asked, viewing)
+      if (page === undefined) return noNode(picture, query.node)
+      return {
+        header: [
+          ...['namespace', 'pod', 'workload kind', 'workload', 'cpu requested (Kubernetes quantity)'],
+          ...['cpu used (Kubernetes quantity)', 'memory requested (Kubernetes quantity)', 'memory used (Kubernetes quantity)'],
+          ...['movable', 'because'],
+        ],
+        rows: page.pods.map(pod => [
+          ...[pod.ref.namespace, pod.ref.name, pod.workload?.kind ?? null, pod.workload?.name ?? null],
+          ...[cpu(pod.cpu.requested), cpu(pod.cpu.used), memory(pod.memory.requested), memory(pod.memory.used)],
+          ...[pod.movable, pod.because.text],
+        ]),
+      }
+    })
+  }),
+  get('/api/v1/export/plans.csv', {}, call =>
+    table(call, 'plans', plansNeeded, () => ({
+      header: ['plan', 'policy', 'phase', 'created', 'expires', 'moves', 'lower bound', 'done', 'failed', 'goals met', 'proven'],
+      rows: plansOf(call.picture).map(plan => [
+        ...[plan.name, plan.policy, plan.phase, plan.createdAt, plan.expiresAt, plan.moves, plan.lowerBound],
+        ...[plan.done, plan.failed, plan.goalsMet, plan.proven],
+      ]),
+    })),
+  ),
+  get('/api/v1/export/moves.csv', { plan: text }, call =>
+    table(call, `moves-${call.query.plan}`, plansNeeded, () => {
+      const plan = call.picture.book.plans.find(one => one.metadata.name === call.query.plan)
+      if (plan === undefined) return noPlan(call.picture, call.query.plan)
+      return {
+        header: [
+          ...['move', 'wave', 'namespace', 'workload kind', 'workload', 'pod', 'from', 'to', 'landed on', 'action', 'state'],
+          ...['took (ms)', 'cpu (Kubernetes quantity)', 'memory (Kubernetes quantity)', 'volume bound', 'because'],
+        ],
+        rows: movesOf(call.picture, plan).map(move => [
+          ...[move.id, move.wave, move.pod.namespace, move.workload.kind, move.workload.name, move.pod.name, move.from, move.to],
+          ...[
+            move.landedOn,
+            move.action,
+            move.state,
+            move.ms,
+            cpu(move.cpu),
+            memory(move.memory),
+            move.volumeBound,
+            move.because.text,
+          ],
+        ]),
+      }
+    }),
+  ),
+  get('/api/v1/export/flows.csv', { plan: text }, call =>
+    planTable(call, 'flows', ({ flows }) => ({
+      header: ['from', 'to', 'pods', 'done', 'cpu (Kubernetes quantity)', 'memory (Kubernetes quantity)'],
+      rows: flows.map(flow => [flow.from, flow.to, flow.pods, flow.done, cpu(flow.cpu), memory(flow.memory)]),
+    })),
+  ),
+  get('/api/v1/export/unmovable.csv', { plan: text }, call =>
+    planTable(call, 'unmovable', ({ unmovable }) => ({
+      header: ['reason', 'pods', 'because', 'remedy', 'workloads'],
+      rows: unmovable.map(one => [
+        one.reason,
+        one.count,
+        one.because.text,
+        one.remedy?.text ?? null,
+        one.workloads.map(nameOf).join(' '),
+      ]),
+    })),
+  ),
+  get('/api/v1/export/permits.csv', permitShape, call =>
+    permits(call, { ...permitQueryOf(call.query, call.picture), limit: pageRows }),
+  ),
+  get('/api/v1/export/workloads.csv', workloadShape, workloads),
+  get('/api/v1/export/history.csv', { workload: workloadName }, history),
+]
+
+function nameOf({ namespace, name }: Ref): string {
+  return namespace === null ? name : `${namespace}/${name}`
+}
+
+/** Unknown is an empty cell. */
+function cpu(millicores: number | null): string | null {
+  return millicores === null ? null : cpuExact(millicores)
+}
+
+function memory(bytes: number | null): string | null {
+  return bytes === null ? null : memoryExact(bytes)
+}
+
+/** A table as a file; a text in place of it is a 404. */
+async function table(
+  call: Call<unknown>,
+  name: string,
+  needs: Parameters<typeof viewedValue>[1],
+  view: (viewing: Viewing) => Table | string,
+): Promise<WholeAnswer> {
+  const viewed = await viewedValue(call, needs, view)
+  if (!viewed.ok) return viewed.answer
+  return typeof viewed.value === 'string' ? notThere(viewed.value) : file(name, viewed.value)
+}
+
+function planTable(
+  call: Call<{ readonly plan: string }>,
+  name: string,
+  view: (plan: NonNullable<ReturnType<typeof planViewOf>>) => Table,
+): Promise<WholeAnswer> {
+  const { picture, query } = call
+  return table(call, `${name}-${query.plan}`, plansNeeded, viewing => {
+    const plan = planViewOf(picture, query.plan, viewing)
+    return plan === undefined ? noPlan(picture, query.plan) : view(plan)
+  })
+}
+
+function file(name: string, { header, rows }: Table): WholeAnswer {
+  const safe = name.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, 100)
+  return answerOf(csvType, csvText(header, rows.slice(0, mostExported)), {
+    headers: {
+      'content-disposition': `attachment; filename="ballast-${safe}.csv"`,
+      ...(rows.length > mostExported ? { 'ballast-cut': String(mostExported) } : {}),
+    },
+  })
+}
+
+async function permits(call: Call<unknown>, query: Parameters<typeof permitPage>[1]): Promise<WholeAnswer> {
+  const all = await allRows(call.services.clock, async cursor => {
+    const asked = cursor === undefined ? query : { ...query, cursor }
+    const viewed = await viewedValue(call, permitsNeeded, viewing => permitPage(call.picture, asked, viewing))
+    if (!viewed.ok) return { ok: false, refused: viewed.answer }
+    return { ok: true, page: { rows: viewed.value.permits, next: viewed.value.next } }
+  })
+  if (!all.ok) return all.refused
+  return file('permits', {
+    header: [
+      ...['time', 'decision', 'who asks', 'verb', 'class', 'namespace', 'kind', 'name', 'rule', 'because', 'remedy'],
+      ...['try again at', 'waited (ms)', 'released at', 'outcome', 'would be', 'merged into', 'permit'],
+    ],
+    rows: all.rows.map(permitRow),
+  })
+}
+
+async function workloads(call: Call<z.output<z.ZodObject<typeof workloadShape>>>): Promise<WholeAnswer> {
+  const all = await allRows(call.services.clock, async cursor => {
+    const asked = workloadQueryOf({ ...call.query, cursor }, pageRows)
+    const viewed = await viewedValue(call, undefined, viewing => workloadRows(call.picture, asked, viewing))
+    if (!viewed.ok) return { ok: false, refused: viewed.answer }
+    return { ok: true, page: { rows: viewed.value.workloads, next: viewed.value.next } }
+  })
+  if (!all.ok) return all.refused
+  return file('workloads', {
+    header: [
+      ...['namespace', 'kind', 'name', 'pods', 'ready', 'owner'],
+      ...['cpu requested (Kubernetes quantity)', 'memory requested (Kubernetes quantity)', 'nodes'],
+    ],
+    rows: all.rows.map(row => [
+      ...[row.ref.namespace, row.ref.kind, row.ref.name, row.pods, row.ready, row.owner],
+      ...[cpu(row.cpu), memory(row.memory), row.nodes.join(' ')],
+    ]),
+  })
+}
+
+async function history(call: Call<{ readonly workload: string }>): Promise<WholeAnswer> {
+  const [namespace = '', kind = '', name = ''] = call.query.workload.split('/')
+  const ref = refOf({ namespace, kind, name })
+  const all = await allRows(call.services.clock, async cursor => {
+    const asked = { limit: pageRows, ...(cursor === undefined ? {} : { cursor }) }
+    const viewed = await viewedValue(call, podsNeeded(ref), () => historyPage(call.picture, ref, asked))
+    if (!viewed.ok) return { ok: false, refused: viewed.answer }
+    if (isNotThere(viewed.value)) return { ok: false, refused: notThere(viewed.value.sentence.text) }
+    return { ok: true, page: { rows: viewed.value.history, next: viewed.value.next } }
+  })
+  if (!all.ok) return all.refused
+  return file(`history-${name}`, {
+    header: ['time', 'who', 'what', 'permit'],
+    rows: all.rows.map(row => [row.at, row.who, row.sentence.text, row.permit]),
+  })
+}
+
+function permitRow(permit: Permit): readonly CsvCell[] {
+  const { target, wouldBe } = permit
+  return [
+    ...[permit.at, permit.decision, permit.capability, permit.verb, permit.class, target.namespace, target.kind, target.name],
+    ...[permit.rule, permit.because.text, permit.remedy?.text ?? null, permit.retryAt],
+    ...[permit.waitedMs, permit.releasedAt, permit.outcome],
+    ...[wouldBe === null ? null : `${wouldBe.decision}: ${wouldBe.rule}`, permit.into, permit.id],
+  ]
+}

@@ -1,0 +1,161 @@
+// Pages: HTML that reads by itself, with the first overview in it; the same as plain text for who asks for that.
+
+import { forbiddenSentence } from '../access/reading-rights.ts'
+import type { Viewer } from '../access/viewer.ts'
+import type { Seen } from '../access/viewing-of.ts'
+import type { PageOptions } from '../page/page.ts'
+import type { Picture } from '../picture.ts'
+import { isNotThere } from '../views/not-there.ts'
+import { overviewOf } from '../views/overview.ts'
+import { permitPage } from '../views/permits.ts'
+import { everything } from '../views/viewing.ts'
+import { workloadViewOf } from '../views/workload.ts'
+import { answerOf, htmlType, redirect, textType, type WholeAnswer } from './answer.ts'
+import { noNode, noPlan, refOf } from './api-routes.ts'
+import type { Asked } from './asked.ts'
+import { pictureOf } from './moments.ts'
+import type { Services } from './services.ts'
+
+interface Paged {
+  readonly services: Services
+  readonly asked: Asked
+}
+
+/** What a path shows: whether there is such a page, and such a thing. */
+interface Found {
+  readonly status: 200 | 404
+  readonly notice?: string
+  /** It is a page, of a thing that is not there. */
+  readonly isThing?: true
+  /** The page to go to instead. */
+  readonly instead?: string
+}
+
+const found: Found = { status: 200 }
+const onePart = ['plan', 'permits', 'workloads', 'workload', 'twin', 'settings', 'help']
+/** Pages of capabilities that this version does not have yet. */
+const later: Readonly<Record<string, string>> = {
+  autoscaling: 'Autoscaling',
+  rightsizing: 'Right-sizing',
+  power: 'Power',
+  images: 'Images',
+  hardware: 'Hardware',
+  provision: 'Node buying',
+}
+
+/** The page of a path, for a viewer that was let in. */
+export async function pageAnswer({ services, asked }: Paged, viewer: Viewer): Promise<WholeAnswer> {
+  const moment = pictureOf(services.source.current(), asked.query.get('at'))
+  if (!moment.ok) return wantsText(asked) ? moment.answer : noPicture({ services, asked }, moment.answer)
+  const { picture } = moment
+  return services.access.viewed(viewer, picture, seen => seenPage({ services, asked }, picture, seen))
+}
+
+function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): WholeAnswer {
+  const lacking = seen.lacking('nodes')
+  const page = pageOf(asked, picture, seen)
+  if (wantsText(asked)) {
+    const forbidden = lacking === undefined ? undefined : `${forbiddenSentence('nodes', lacking)}\n`
+    const text =
+      page.status === 404
+        ? `${page.notice ?? 'There is no such page.'}\n`
+        : (forbidden ?? services.terminalView(picture, seen.viewing))
+    const status = page.status === 404 ? 404 : forbidden === undefined ? 200 : 403
+    return answerOf(textType, text.endsWith('\n') ? text : `${text}\n`, { status })
+  }
+  if (page.instead !== undefined) {
+    const query = asked.query.size === 0 ? '' : `?${asked.query}`
+    return redirect(302, `${services.configuration.basePath}${page.instead.slice(1)}${query}`)
+  }
+  const notice = page.notice ?? (lacking === undefined ? undefined : forbiddenSentence('nodes', lacking))
+  // A browser writes an error to its console for a document of status 404; who asks by a program gets it.
+  const status = asked.headers['sec-fetch-dest'] === 'document' && page.isThing === true ? 200 : page.status
+  return html({ services, asked }, status, {
+    picture,
+    overview: lacking === undefined ? overviewOf(picture, seen.viewing) : undefined,
+    permits: latestOf(picture, seen),
+    notice,
+    sessionForm: false,
+  })
+}
+
+/** The page that asks for a token: it shows nothing of the cluster. */
+export function signInPage({ services, asked }: Paged): WholeAnswer {
+  return html({ services, asked }, 401, { picture: undefined, overview: undefined, notice: undefined, sessionForm: true })
+}
+
+/** A page that only says what is wrong. */
+export function noPicture({ services, asked }: Paged, { status, body }: WholeAnswer): WholeAnswer {
+  const { error }: { readonly error: { readonly message: string; readonly remedy: string | null } } = JSON.parse(String(body))
+  const notice = error.remedy === null ? error.message : `${error.message} ${error.remedy}`
+  if (wantsText(asked)) return answerOf(textType, `${notice}\n`, { status })
+  return html({ services, asked }, status, { picture: undefined, overview: undefined, notice, sessionForm: false })
+}
+
+/** Decisions that stand on the page as the server writes it. */
+const latestPermits = 10
+
+function latestOf(picture: Picture, seen: Seen): PageOptions['permits'] {
+  if (picture.loading !== undefined || seen.lacking('permits') !== undefined) return undefined
+  return permitPage(picture, { limit: latestPermits }, seen.viewing).permits
+}
+
+type Shown = Pick<PageOptions, 'picture' | 'overview' | 'permits' | 'notice' | 'sessionForm'>
+
+function html({ services, asked }: Paged, status: number, shown: Shown): WholeAnswer {
+  const { bundle, configuration, pageHtml } = services
+  const { basePath, timeZone: displayZone, auth } = configuration
+  return answerOf(htmlType, pageHtml({ ...shown, bundle, path: asked.path, basePath, displayZone, auth: auth.mode }), { status })
+}
+
+/** Plain text before HTML: `curl -H 'Accept: text/plain'`. */
+export function wantsText({ headers }: Pick<Asked, 'headers'>): boolean {
+  const { accept = '' } = headers
+  return accept.includes('text/plain') && !accept.includes('text/html')
+}
+
+function pageOf({ segments }: Asked, picture: Picture, { viewing }: Seen): Found {
+  const parts = segments.filter(segment => segment !== '')
+  const [head = '', ...rest] = parts
+  if (parts.length === 0) return found
+  const [first = '', second = '', third = ''] = rest
+  if (Object.hasOwn(later, head))
+    return {
+      status: 404,
+      notice: `${later[head] ?? ''} is no part of this version of Ballast: there is no setting to turn it on yet.`,
+    }
+  if (rest.length === 0) return onePart.includes(head) ? found : noPage
+  if (picture.loading !== undefined) return found
+  if (head === 'plan' && rest.length === 1)
+    return picture.book.plans.some(plan => plan.metadata.name === first) ? found : gone(noPlan(picture, first))
+  if (head === 'node' && rest.length === 1) return picture.state.nodes.has(first) ? found : gone(noNode(picture, first))
+  if (head === 'pod' && rest.length === 2) return viewing.sees(first) ? podPage(picture, first, second) : found
+  if (head !== 'workload') return noPage
+  // A workload of the cluster has an empty namespace in its path.
+  const [namespace, kind, name] = segments.length === 4 ? segments.slice(1) : [first, second, third]
+  if (segments.length !== 4) return noPage
+  if (namespace !== '' && !viewing.sees(namespace)) return found
+  const view = workloadViewOf(picture, refOf({ namespace: namespace ?? '', kind: kind ?? '', name: name ?? '' }), viewing)
+  return isNotThere(view) ? gone(view.sentence.text) : found
+}
+
+const noPage: Found = { status: 404, notice: 'There is no such page.' }
+
+function gone(notice: string): Found {
+  return { status: 404, notice, isThing: true }
+}
+
+/** A pod's page is that of its workload; a bare pod has its own. */
+function podPage(picture: Picture, namespace: string, name: string): Found {
+  const pod = picture.state.pods.get(`${namespace}/${name}`)
+  const workload = pod?.workload
+  if (workload === undefined) return found
+  const path = [workload.namespace, workload.kind, workload.name].map(encodeURIComponent).join('/')
+  return { status: 200, instead: `/workload/${path}` }
+}
+
+/** Whether the page can be made at all: what a probe asks. */
+export function canRender({ source }: Pick<Services, 'source'>): boolean {
+  overviewOf(source.current(), everything)
+  return true
+}

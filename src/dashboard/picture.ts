@@ -1,0 +1,65 @@
+// What every view is made from: the cluster with Ballast's books at one moment. Views are pure functions of it.
+import type { ClusterState } from '#cluster/cluster-state.ts'
+import type { OwnerLabel } from '#cluster/ownership.ts'
+import type { Placement } from '#cluster/placement.ts'
+import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import type { Book } from '#coordination/account/book.ts'
+import type { Observations } from '#coordination/observed/observation.ts'
+import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import type { Source } from './contract.ts'
+
+export interface Picture {
+  /** Grows with each change, within one epoch. */
+  readonly sequence: number
+  /** New with each process, each leader and each load of a twin. */
+  readonly epoch: string
+  /** The cluster's present, in milliseconds since 1970. */
+  readonly nowMs: number
+  readonly mode: 'twin' | 'cluster'
+  /** How the cluster is called: `talos-homelab`. */
+  readonly cluster: string
+  /** With NodeMetrics and PodMetrics among its objects where somebody serves them. */
+  readonly state: ClusterState
+  readonly book: Book
+  readonly observed: Observations
+  readonly arbiter: ArbiterPolicy
+  readonly ownerLabel: OwnerLabel
+  readonly scheduler: SchedulerSettings
+  /** Ballast's own namespace. */
+  readonly ownNamespace: string
+  /** Names of the capabilities that are on. */
+  readonly capabilities: readonly string[]
+  readonly sources: readonly Source[]
+  /** Ids of permits whose steps are carried out now, and the gates that are red, as the arbiter's last Events and conditions say. */
+  readonly twin: TwinPicture | undefined
+  /** Of a large cluster: the scheduler's model of a moment ago. Without it whoever needs one makes it of `state`. */
+  readonly placed?: { readonly placement: Placement; readonly atMs: number } | undefined
+  readonly past?: PastPicture
+  /** While the cluster is being loaded. */
+  readonly loading: { readonly shown: string; readonly loaded: number; readonly total: number | undefined } | undefined
+}
+
+/** Set on the picture of an earlier moment: `book`, `observed` and `nowMs` are of then, as far as they are kept. */
+interface PastPicture {
+  /** What it was made from: the cluster as it is now. Of then the cluster keeps no pods and no figures: `state` has none. */
+  readonly present: Picture
+}
+
+export interface TwinPicture {
+  /** What was loaded: `examples/talos-homelab`. */
+  readonly source: string
+  readonly seed: number
+  readonly clock: KubeObject | undefined
+  readonly faults: readonly KubeObject[]
+}
+
+/** Where pictures come from. */
+export interface PictureSource {
+  /** As it is now. The same value until something changes, but for `nowMs`. */
+  current(): Picture
+  /** Called after each change, at most once in a turn of the event loop. Returns what ends that. */
+  onChange(listener: () => void): () => void
+  /** Makes ready what pictures need to say where pods may go: resolves when the next one has it. Never rejects. */
+  prepare?(): Promise<void>
+}

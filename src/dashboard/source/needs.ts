@@ -1,0 +1,32 @@
+// What the dashboard reads of a cluster by watches: what the model and the rules read, and what it shows beside.
+import { verdictAnnotation } from '#coordination/account/told-verdict.ts'
+import { disruptionPermits, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
+import type { GroupVersionResource } from '#kube/resource.ts'
+import { builtIn } from '#kube/resource.ts'
+import type { WatchNeed } from '#kube/watch-pool.ts'
+import { twinGroup } from '#twin/faults/fault-spec.ts'
+
+/** Of Events, of which there may be most: not everything. */
+export const eventFields: readonly string[] = [
+  `metadata.annotations[${verdictAnnotation}]`,
+  ...['eventTime', 'series', 'reason', 'note', 'reportingController', 'reportingInstance', 'regarding'],
+  ...['deprecatedFirstTimestamp', 'deprecatedLastTimestamp', 'deprecatedCount', 'deprecatedSource'],
+]
+
+export const twinClocks: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinclocks' }
+export const twinFaults: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinfaults' }
+
+/** Where leaders of the control plane, and ours, say that they live. */
+export const leaseNamespaces = (own: string): readonly string[] => [...new Set(['kube-system', own])]
+
+/** What is shown beside the model. Leases only where they tell the time: each node has one, and renews it every 10 s. */
+export function shownNeeds(ownNamespace: string): readonly WatchNeed[] {
+  return [
+    disruptionPermits,
+    rebalancePlans,
+    rebalancePolicies,
+    { ...builtIn.events, mode: 'projection', fields: eventFields },
+    { ...builtIn.horizontalpodautoscalers, mode: 'full' },
+    { ...builtIn.leases, mode: 'full', namespaces: leaseNamespaces(ownNamespace) },
+  ]
+}

@@ -1,0 +1,66 @@
+// The first page: what is wrong, what is done about it, and the figures behind it.
+import type { Overview, PlanHead } from '../contract.ts'
+import type { Picture } from '../picture.ts'
+import { loading, noGoals } from '../words/en.ts'
+import { sleepersNotKept } from '../words/en-verdict.ts'
+import { rfc3339 } from '../words/time.ts'
+import { freezeButtons, planButtons } from './buttons.ts'
+import { doingOf } from './doing.ts'
+import { clusterFreeze } from './freezes.ts'
+import { goalRows } from './goals.ts'
+import { nodeColumnsOf, nodeRows } from './nodes.ts'
+import { ownerCounts } from './owners.ts'
+import { permitCountsOf } from './permit-counts.ts'
+import { planHeadOf, safetyOf } from './plan.ts'
+import { planAtHand } from './plan-at-hand.ts'
+import { scaleToZeroOf } from './scale-to-zero.ts'
+import { totalsOf } from './totals.ts'
+import { speedOf } from './twin-clock.ts'
+import { verdictOf } from './verdict.ts'
+import type { Viewing } from './viewing.ts'
+
+/** Up to so many nodes are sent as rows, more as columns. */
+const mostNodeRows = 200
+
+const dayMs = 24 * 3_600_000
+/** The day that permits are counted of begins with a minute: else the sums would have to be made anew with each look. */
+const minuteMs = 60_000
+
+/** Everything that the overview shows `viewing`. Parts that did not change are the same objects as before. */
+export function overviewOf(picture: Picture, viewing: Viewing): Overview {
+  const { nowMs } = picture
+  const rows = nodeRows(picture)
+  const goals = goalRows(picture)
+  const plan = planAtHand(picture)
+  const head: PlanHead | null = plan === undefined ? null : planHeadOf(picture, plan)
+  const isPast = picture.past !== undefined
+  // Annotations are those of now.
+  const freeze = isPast ? null : clusterFreeze(picture)
+  const isWide = rows.length > mostNodeRows
+  return {
+    revision: `${picture.epoch}.${picture.sequence}`,
+    mode: picture.mode,
+    cluster: picture.cluster,
+    now: rfc3339(nowMs),
+    speed: speedOf(picture),
+    loading: picture.loading === undefined ? null : { text: loading(picture.loading).text },
+    verdict: verdictOf({ picture, viewing, rows, goals, plan }),
+    totals: totalsOf(rows),
+    goals,
+    goalsEmpty: goals.length === 0 ? noGoals() : null,
+    sources: picture.sources,
+    nodes: isWide ? [] : rows,
+    columns: isWide ? nodeColumnsOf(rows) : null,
+    doing: doingOf(picture, viewing),
+    plan: head,
+    buttons: [...planButtons(picture, plan, viewing), ...freezeButtons(picture, null, freeze, viewing)],
+    safety: plan?.status?.phase === 'Proposed' ? safetyOf(picture, plan) : [],
+    freeze,
+    counts: {
+      permits24h: permitCountsOf(picture, { sinceMs: nowMs - (nowMs % minuteMs) - dayMs }, viewing).byDecision,
+      owners: isPast ? { keda: null, descheduler: null, none: null } : ownerCounts(picture),
+    },
+    scaleToZero: isPast ? { can: null, atZero: null, sentence: sleepersNotKept() } : scaleToZeroOf(picture),
+    ...(isPast ? { past: true } : {}),
+  }
+}

@@ -1,0 +1,50 @@
+// The head of every page, alive.
+import type { Overview } from '../../contract.ts'
+import { age } from '../../words/age.ts'
+import { Drawn } from '../drawn/drawn.tsx'
+import { navigationMarkup, statusMarkup } from '../drawn/header.ts'
+import { link } from '../live/live.ts'
+import { onHost } from './base-path.ts'
+import { clusterName } from './cluster-name.ts'
+import { linkWord } from './link-words.ts'
+import { at } from './past.ts'
+import { A, address, keepingMoment } from './router.tsx'
+import { Search } from './search.tsx'
+import { now, skewMs, zone } from './time.ts'
+
+export function Header({ overview }: { overview: Overview | undefined }) {
+  const mode = overview?.mode ?? 'cluster'
+  const path = address.value.path
+  const toHost = (target: string) => onHost(keepingMoment(target))
+  const isPast = at.value !== undefined
+  return (
+    <header class="frame-header">
+      <A href="/" class="frame-brand">
+        Ballast
+      </A>
+      <Drawn of={navigationMarkup({ path, mode }, { link: toHost })} />
+      <Search />
+      <Drawn
+        of={statusMarkup(
+          {
+            cluster: clusterName.value,
+            mode,
+            speed: isPast ? undefined : (overview?.speed ?? null),
+            state: { kind: isPast ? 'past' : link.value.kind, text: linkWord(link.value.kind, isPast) },
+            clockNote: mode === 'cluster' ? skewNote() : undefined,
+          },
+          { nowMs: now.value, zone: zone.value, link: toHost },
+        )}
+      />
+    </header>
+  )
+}
+
+const toldSkewMs = 60_000
+
+/** Ages are told by the cluster's clock; who looks at their own should know that it differs. */
+function skewNote(): string | undefined {
+  const skew = skewMs.value
+  if (skew === undefined || Math.abs(skew) < toldSkewMs) return undefined
+  return `The cluster's clock; the one of this browser is ${age(Math.abs(skew))} ${skew > 0 ? 'ahead' : 'behind'}`
+}

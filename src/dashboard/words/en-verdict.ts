@@ -1,0 +1,111 @@
+// What only the verdict of the overview says: who plans and when, what stands out, and what was done.
+import type { Sentence } from '../contract.ts'
+import { capital, counted } from './grammar.ts'
+import { nodePath, planPath } from './links.ts'
+import { count } from './quantity.ts'
+import { say } from './sentence.ts'
+
+export function planning(): Sentence {
+  return say('planning', 'Planning…')
+}
+
+/** Goals are missed, and a plan is made by a schedule. `when`: `at 04:00 (Europe/Berlin), in 5h12m`. */
+export function plansAt({ policy, when }: { readonly policy: string; readonly when: string }): Sentence {
+  return say('plans-at', `The next plan is made ${when}.`, { policy, when })
+}
+
+/** Goals are missed, and nothing makes a plan by itself. */
+export function plansWhenAsked({ policy }: { readonly policy: string }): Sentence {
+  return say('plans-when-asked', `Policy ${policy} is planned only when somebody asks: Replan.`, { policy })
+}
+
+/** Goals are missed, and the capability that plans is off. */
+export function nobodyPlans(): Sentence {
+  return say('nobody-plans', 'Nobody plans here: the capability deschedule is off (capabilities.deschedule.enabled).')
+}
+
+/** Of a moment in the past only the books are kept. */
+export function nodesNotKept(): Sentence {
+  return say('nodes-not-kept', 'What the nodes were asked for at that time is not kept; plans and permits are.')
+}
+
+/** Of a moment in the past. */
+export function nodeNotKept({ node }: { readonly node: string }): Sentence {
+  return say('node-not-kept', `What ${node} carried at that time is not kept; plans and permits are.`, { node })
+}
+
+/** Of a moment in the past. */
+export function sleepersNotKept(): Sentence {
+  return say('scale-to-zero-not-kept', 'Which workloads slept then is not kept.')
+}
+
+/** Of a moment in the past. */
+export function notKeptWords(node: string): string {
+  return `what ${node} carried then is not kept`
+}
+
+/** A policy that cannot be planned; `why`: what is wrong with it. */
+export function policyInvalid({ policy, why }: { readonly policy: string; readonly why: string }): string {
+  return `policy ${policy} cannot be planned (${why})`
+}
+
+/** Where a plan does not say what stands in the way. */
+export const noChoiceReaches = 'no choice of moves reaches it'
+
+/** There was a plan and it does not reach the goal. */
+export function noPlanReaches({ goals, plan }: { readonly goals: number; readonly plan: string }): Sentence {
+  const text = `No plan reaches ${goals === 1 ? 'it' : 'them'}: see why.`
+  return say('no-plan-reaches', text, { goals, plan }, [{ text: 'see why', path: planPath(plan) }])
+}
+
+/** A node that is nearly full, where no goal says so. */
+export function hotNode({ node, percent }: { readonly node: string; readonly percent: number }): Sentence {
+  return say('hot-node', `${node} has ${Math.trunc(percent)}% of its CPU requested.`, { node, percent }, [
+    { text: node, path: nodePath(node) },
+  ])
+}
+
+export function idleNode({ node, percent }: { readonly node: string; readonly percent: number }): Sentence {
+  const text = `${node} is almost idle: ${Math.trunc(percent)}% of its CPU is requested.`
+  return say('idle-node', text, { node, percent }, [{ text: node, path: nodePath(node) }])
+}
+
+/** After the findings that were told. */
+export function moreFindings({ hot, idle }: { readonly hot: number; readonly idle: number }): Sentence {
+  const parts = [
+    ...(hot === 0 ? [] : [`${counted(hot, 'more node is', 'more nodes are')} nearly full`]),
+    ...(idle === 0
+      ? []
+      : [`${counted(idle, hot === 0 ? 'more node is' : 'node is', hot === 0 ? 'more nodes are' : 'nodes are')} almost idle`]),
+  ]
+  return say('more-findings', `${capital(parts.join(', '))}.`, { hot, idle })
+}
+
+export function allMet({ goals }: { readonly goals: number }): Sentence {
+  const text = goals === 1 ? 'The goal is met.' : `All ${count(goals)} goals are met.`
+  return say('all-met', text, { goals })
+}
+
+/** Of the plan that ended within a day. */
+export function movesMade(facts: {
+  readonly moves: number
+  /** A moment. */
+  readonly time: string
+  readonly pods: number
+  /** The longest that a pod was away; undefined where nothing measured it. */
+  readonly seconds: number | undefined
+}): Sentence {
+  const { moves, time, pods, seconds } = facts
+  const longest = seconds === undefined ? '' : `, none for longer than ${count(seconds)} s`
+  const text = `${counted(moves, 'move was', 'moves were')} made at ${time}; ${counted(pods, 'pod was', 'pods were')} disrupted${longest}.`
+  return say('moves-made', text, { moves, time, pods, ...(seconds === undefined ? {} : { seconds }) })
+}
+
+/** Neither goals nor anything that stands out. */
+export function quiet({ nodes }: { readonly nodes: number }): Sentence {
+  return say('quiet', `Nothing stands out on ${counted(nodes, 'node')}.`, { nodes })
+}
+
+export function noNodes(): Sentence {
+  return say('no-nodes', 'The cluster has no nodes.')
+}

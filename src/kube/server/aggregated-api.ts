@@ -1,0 +1,88 @@
+// One group and version that we serve behind an API server: its resources, and how to read them. What is written here is all that a
+// server of ours needs to know; identity, rights, discovery, tables and selectors are the library's.
+import type { KubeObject } from '../objects.ts'
+import type { Selector } from '../selector.ts'
+import type { Caller } from './caller.ts'
+
+/** What is asked of a resource. The library applies the selectors itself; a resource may use them to do less. */
+interface ResourceCall {
+  readonly caller: Caller
+  /** Undefined for cluster-scoped resources, and for a list over all namespaces. */
+  readonly namespace: string | undefined
+  /** As it stands in the path: of use where one entry serves many names. */
+  readonly resource: string
+  readonly subresource: string | undefined
+  readonly labelSelector: Selector
+  readonly query: URLSearchParams
+  /** Aborted at the deadline, or when the client went away. */
+  readonly signal: AbortSignal
+}
+
+interface NamedCall extends ResourceCall {
+  readonly name: string
+}
+
+export interface TableColumn {
+  readonly name: string
+  readonly type?: 'string' | 'integer' | 'number' | 'boolean' | 'date'
+  readonly format?: string
+  readonly description?: string
+  /** 1: only with `-o wide`. */
+  readonly priority?: 0 | 1
+  cell(object: KubeObject): string | number | boolean | null
+}
+
+type Awaitable<T> = T | Promise<T>
+
+export interface AggregatedResource {
+  /** The plural. */
+  readonly name: string
+  /** Empty unless given: not every kind has a word of its own. */
+  readonly singularName?: string
+  readonly kind: string
+  readonly namespaced: boolean
+  readonly shortNames?: readonly string[]
+  readonly categories?: readonly string[]
+  /** Answered with 405 where it is absent, as all that is not `get` or `list`. */
+  list?(call: ResourceCall): Awaitable<readonly KubeObject[]>
+  /** Undefined: 404. */
+  get?(call: NamedCall): Awaitable<KubeObject | undefined>
+  /** Name and creation time unless given. */
+  readonly columns?: readonly TableColumn[]
+  /** OpenAPI of one object, as `structuralSchemaOf` makes it of zod; its `metadata` is added. */
+  readonly schema: Readonly<Record<string, unknown>>
+}
+
+export interface AggregatedApi {
+  readonly group: string
+  readonly version: string
+  readonly resources: readonly AggregatedResource[]
+  /** Serves every other name, and is listed in discovery under its own: names that nobody can list, such as those of metrics. */
+  readonly anyOther?: AggregatedResource
+  /** Kind of the list of a kind; `<kind>List` unless given. */
+  listKind?(kind: string): string
+}
+
+const plainName = /^[a-z][a-z0-9-]*$/
+
+/** The same, checked: two resources of one name or a name that is no plural are slips of ours. @throws Error */
+export function aggregatedApi(api: AggregatedApi): AggregatedApi {
+  const where = `${api.group}/${api.version}`
+  if (api.group === '' || !/^v\d+((alpha|beta)\d+)?$/.test(api.version)) throw new Error(`API ${where}: expected GROUP and vN`)
+  const names = new Set<string>()
+  for (const { name, kind, list, get } of allResources(api)) {
+    if (!plainName.test(name)) throw new Error(`API ${where}: found resource ${JSON.stringify(name)}, expected a plural`)
+    if (names.has(name)) throw new Error(`API ${where}: found resource ${name} twice`)
+    if (list === undefined && get === undefined) throw new Error(`API ${where}: ${kind} can neither be listed nor got`)
+    names.add(name)
+  }
+  return api
+}
+
+export function allResources(api: AggregatedApi): readonly AggregatedResource[] {
+  return api.anyOther === undefined ? api.resources : [...api.resources, api.anyOther]
+}
+
+export function resourceVerbs({ list, get }: AggregatedResource): readonly string[] {
+  return [...(get === undefined ? [] : ['get']), ...(list === undefined ? [] : ['list'])]
+}

@@ -1,0 +1,323 @@
+// The HTTPS server of APIs that stand behind an API server: who asks and may they (asked of that server), discovery, reading, health.
+// It keeps nothing: what is served comes from the resources, what is believed from the API server's ConfigMap and reviews.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:https'
+import { TLSSocket } from 'node:tls'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { Registry } from 'prom-client'
+import type { Api } from '../api.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import type { Informers } from '../informer.ts'
+import { type Log, messageOf } from '../log.ts'
+import type { Random } from '../random.ts'
+import { internalError, StatusError, statusBody, tooManyRequests } from '../status.ts'
+import { resourceAnswer } from './aggregated-answers.ts'
+import type { AggregatedApi } from './aggregated-api.ts'
+import { AggregatedDocuments, type Document } from './aggregated-documents.ts'
+import type { Caller } from './caller.ts'
+import { presentedChain } from './certificate-trust.ts'
+import type { KeyPair } from './certificates.ts'
+import { watchClientTrust } from './client-trust.ts'
+import { authenticated, type Credentials } from './delegated-authentication.ts'
+import { DelegatedReviews } from './delegated-reviews.ts'
+import { answerHealth, type HealthCheck } from './health.ts'
+import { closed, keptConnections, listening } from './listening.ts'
+import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
+
+interface AggregatedServerOptions {
+  readonly apis: readonly AggregatedApi[]
+  readonly tls: KeyPair
+  /** 0 takes any free port. */
+  readonly port: number
+  /** All addresses unless given. */
+  readonly host?: string
+  /** Of the API server behind us, with the rights of {@link delegationObjects}. */
+  readonly api: Api
+  readonly informers: Informers
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Besides the ConfigMap that must have been read: what resources need before they answer. */
+  readonly ready?: () => readonly HealthCheck[]
+  readonly metrics: Pick<Registry, 'metrics' | 'contentType'>
+  readonly version: string
+  readonly limits?: { readonly answerMs?: number; readonly inFlight?: number }
+}
+
+export interface AggregatedServer extends AsyncDisposable {
+  readonly port: number
+  /** Used from the next connection on. */
+  setCertificate(tls: KeyPair): void
+  /** Fails `/readyz` from now on, and goes on answering. */
+  drain(): void
+  readonly checks: readonly HealthCheck[]
+}
+
+const connectionsLimit = 1_000
+const inFlightLimit = 400
+const answerLimitMs = 30_000
+const largestHeaders = 65_536
+const longestUrl = 16_384
+/** Nothing here reads a body: what is longer is cut off with its connection. */
+const bodyLimit = 65_536
+const gzipFromBytes = 128 * 1024
+
+const compress = promisify(gzip)
+
+/** Listens until disposed of: then new connections are refused, calls under way are answered, idle connections closed. */
+export async function startAggregatedServer(options: AggregatedServerOptions): Promise<AggregatedServer> {
+  const { informers, log } = options
+  const stop = new AbortController()
+  let tls = options.tls
+  let bundle = ''
+  const context = () => ({
+    cert: tls.certificate,
+    key: tls.key,
+    minVersion: 'TLSv1.2' as const,
+    ...(bundle === '' ? {} : { ca: bundle }),
+  })
+  const server = createServer({
+    ...context(),
+    // Whom we believe is decided for each request: whoever shows nothing may still have a token.
+    requestCert: true,
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.1'],
+    ...keptConnections,
+    maxHeaderSize: largestHeaders,
+  })
+  server.maxConnections = connectionsLimit
+  using trusting = new DisposableStack()
+  const trust = trusting.use(
+    watchClientTrust(
+      informers,
+      next => {
+        bundle = next.bundle
+        server.setSecureContext(context())
+      },
+      log,
+    ),
+  )
+  let isDraining = false
+  const checks: readonly HealthCheck[] = [
+    { name: 'client-authorities', check: () => trust.problem },
+    { name: 'shutdown', check: () => (isDraining ? 'shutting down' : undefined) },
+  ]
+  const handler = new AggregatedHandler({
+    options,
+    reviews: new DelegatedReviews({ api: options.api, clock: options.clock, random: options.random, signal: stop.signal }),
+    trust: () => trust.current,
+    ready: () => [...checks, ...(options.ready?.() ?? [])],
+  })
+  server.on('request', (request, response) => void handler.serve(request, response))
+  const port = await listening(server, options)
+  const held = trusting.move()
+  return {
+    port,
+    checks,
+    setCertificate(next) {
+      tls = next
+      server.setSecureContext(context())
+    },
+    drain() {
+      isDraining = true
+    },
+    async [Symbol.asyncDispose]() {
+      isDraining = true
+      await closed(server)
+      stop.abort(new DOMException('the server is closed', 'AbortError'))
+      held.dispose()
+    },
+  }
+}
+
+interface HandlerParts {
+  readonly options: AggregatedServerOptions
+  readonly reviews: DelegatedReviews
+  trust(): ReturnType<typeof watchClientTrust>['current']
+  ready(): readonly HealthCheck[]
+}
+
+interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+interface Asked {
+  readonly request: IncomingMessage
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly signal: AbortSignal
+}
+
+const openPaths = /^\/(healthz|livez|readyz)(\/|$)/
+
+class AggregatedHandler {
+  readonly #parts: HandlerParts
+  readonly #documents: AggregatedDocuments
+  #inFlight = 0
+
+  constructor(parts: HandlerParts) {
+    this.#parts = parts
+    this.#documents = new AggregatedDocuments(parts.options.apis, parts.options.version)
+  }
+
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController()
+    response.once('close', () => gone.abort(new DOMException('the client went away', 'AbortError')))
+    discardBody(request)
+    this.#inFlight++
+    try {
+      const reply = await this.#reply(request, gone)
+      await send(reply, request, response)
+    } catch (error) {
+      // The connection broke: nobody is left to answer.
+      this.#parts.options.log.debug({ err: messageOf(error) }, 'an answer broke off')
+      response.destroy()
+    } finally {
+      this.#inFlight--
+    }
+  }
+
+  async #reply(request: IncomingMessage, gone: AbortController): Promise<Reply> {
+    const { clock, limits = {}, log } = this.#parts.options
+    const { url = '/' } = request
+    if (url.length > longestUrl) return refusal(new StatusError(statusBody(414, 'request URI is too long', 'RequestURITooLong')))
+    const question = url.indexOf('?')
+    const path = question < 0 ? url : url.slice(0, question)
+    const query = new URLSearchParams(question < 0 ? '' : url.slice(question + 1))
+    if (this.#inFlight > (limits.inFlight ?? inFlightLimit) && !openPaths.test(path))
+      return refusal(tooManyRequests('Too many requests, please try again later.', 1))
+    const late = Promise.withResolvers<Reply>()
+    const cancel = clock.schedule(limits.answerMs ?? answerLimitMs, () => {
+      const error = new StatusError(statusBody(504, 'Timeout: request did not complete within the allotted timeout', 'Timeout'))
+      gone.abort(error)
+      late.resolve(refusal(error))
+    })
+    try {
+      return await Promise.race([this.#answer({ request, path, query, signal: gone.signal }), late.promise])
+    } catch (error) {
+      if (error instanceof StatusError) return refusal(error, isTurnedAway(request, error))
+      log.error({ path, err: messageOf(error) }, 'a request could not be answered')
+      return refusal(internalError(messageOf(error)))
+    } finally {
+      cancel()
+    }
+  }
+
+  async #answer(asked: Asked): Promise<Reply> {
+    const { options } = this.#parts
+    const { request, path, query } = asked
+    const method = request.method ?? ''
+    if (openPaths.test(path)) return this.#health(request)
+    const caller = await authenticated(credentialsOf(request), {
+      trust: this.#parts.trust(),
+      // Certificates are judged by the host's clock, whatever time the cluster has.
+      nowMs: systemClock.now(),
+      callerOf: token => this.#parts.reviews.callerOf(token),
+    })
+    const info = requestInfo({ method, path, query })
+    await this.#authorize(caller, accessOf(info, query))
+    if (info.kind === 'path') return this.#pathAnswer(asked)
+    const notReady = this.#unreadyReason()
+    if (notReady !== undefined) throw new StatusError(statusBody(503, `not ready yet: ${notReady}`, 'ServiceUnavailable'))
+    const accept = request.headers.accept ?? ''
+    return jsonReply(200, await resourceAnswer(options.apis, { info, caller, query, accept, signal: asked.signal }))
+  }
+
+  async #authorize(caller: Caller, info: ResourceRequest | PathRequest): Promise<void> {
+    if (caller.groups.includes('system:masters')) return
+    let decision: Awaited<ReturnType<DelegatedReviews['decide']>>
+    try {
+      decision = await this.#parts.reviews.decide(caller, info)
+    } catch (error) {
+      this.#parts.options.log.error({ err: messageOf(error) }, 'who may do what cannot be told')
+      throw internalError('who may do this could not be asked')
+    }
+    if (!decision.isAllowed) throw refusedTo(caller.name, info, decision.reason)
+  }
+
+  async #pathAnswer({ request, path }: Asked): Promise<Reply> {
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      throw new StatusError(
+        statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed'),
+      )
+    if (path === '/metrics') return this.#health(request)
+    if (path === '/version') return jsonReply(200, { major: '', minor: '', gitVersion: this.#parts.options.version })
+    // An API that would answer with nothing must not count as available: namespaces would be deleted over it.
+    const notReady = /^\/apis\/[^/]+\/[^/]+\/?$/.test(path) ? this.#unreadyReason() : undefined
+    if (notReady !== undefined) throw new StatusError(statusBody(503, `not ready yet: ${notReady}`, 'ServiceUnavailable'))
+    const found = this.#documents.at(path, request.headers.accept ?? '')
+    if (found === undefined)
+      throw new StatusError(statusBody(404, 'the server could not find the requested resource', 'NotFound'))
+    return documentReply(found, request)
+  }
+
+  /** The first check that does not hold, but for those of our own end: until the last connection is closed we answer. */
+  #unreadyReason(): string | undefined {
+    return this.#parts.ready().find(check => check.name !== 'shutdown' && check.check() !== undefined)?.name
+  }
+
+  async #health(request: IncomingMessage): Promise<Reply> {
+    const { metrics, log } = this.#parts.options
+    const health = { live: () => [{ name: 'ping', check: () => undefined }], ready: () => this.#parts.ready(), metrics, log }
+    const { status, contentType, body } = await answerHealth(health, request.method ?? '', request.url ?? '/')
+    return { status, headers: { 'content-type': contentType }, body }
+  }
+}
+
+/** A certificate that nobody vouches for: with new authorities a new connection may do better. */
+function isTurnedAway(request: IncomingMessage, error: StatusError): boolean {
+  return error.code === 401 && credentialsOf(request).chain.length > 0
+}
+
+function credentialsOf(request: IncomingMessage): Credentials {
+  const { socket } = request
+  if (!(socket instanceof TLSSocket)) return { chain: [], headers: request.headersDistinct }
+  const chain = presentedChain(socket.getPeerX509Certificate())
+  // Certificates between count only where TLS has checked them whole; it fails at authorities of one name, which we tell apart.
+  return { chain: socket.authorized ? chain : chain.slice(0, 1), headers: request.headersDistinct }
+}
+
+function discardBody(request: IncomingMessage): void {
+  let length = 0
+  request.on('data', (chunk: Buffer) => {
+    length += chunk.length
+    if (length > bodyLimit) request.destroy()
+  })
+}
+
+function jsonReply(status: number, value: object): Reply {
+  return { status, headers: { 'content-type': 'application/json' }, body: `${JSON.stringify(value)}\n` }
+}
+
+function refusal(error: StatusError, isLast = false): Reply {
+  const reply = jsonReply(error.code, error.status)
+  const headers = {
+    ...reply.headers,
+    ...(error.code === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+    ...(error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }),
+    ...(isLast ? { connection: 'close' } : {}),
+  }
+  return { ...reply, headers }
+}
+
+function documentReply({ contentType, body, etag }: Document, request: IncomingMessage): Reply {
+  const headers = { 'content-type': contentType, etag, vary: 'Accept' }
+  return request.headers['if-none-match'] === etag ? { status: 304, headers, body: '' } : { status: 200, headers, body }
+}
+
+async function send(reply: Reply, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const plain = Buffer.from(reply.body)
+  const isCompressed = plain.byteLength >= gzipFromBytes && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+  const body = isCompressed ? await compress(plain, { level: 1 }) : plain
+  response.writeHead(reply.status, {
+    ...reply.headers,
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-cache, private',
+    ...(isCompressed ? { 'content-encoding': 'gzip' } : {}),
+    ...(reply.status === 304 ? {} : { 'content-length': String(body.byteLength) }),
+  })
+  response.end(request.method === 'HEAD' || reply.status === 304 ? undefined : body)
+}

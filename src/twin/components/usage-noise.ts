@@ -1,0 +1,32 @@
+// Noise of usage: an Ornstein-Uhlenbeck process with a time constant of a minute, as a function of time alone. Whoever asks, and how
+// often, the value of a moment is the same.
+import { seededRandom } from '#kube/random.ts'
+
+const timeConstantMs = 60_000
+/** Values hold for so long: the window that metrics are served with. */
+const stepMs = 15_000
+/** Older shocks have decayed to less than a hundredth. */
+const rememberedSteps = 20
+const decay = Math.exp(-stepMs / timeConstantMs)
+/** So that the sum over the remembered shocks has standard deviation 1. */
+const scale = Math.sqrt((1 - decay ** 2) / (1 - decay ** (2 * rememberedSteps)))
+
+/** A draw of mean 0 and standard deviation 1; values of near moments are alike. `seed` tells containers apart. */
+export function wanderingNoise(seed: number, nowMs: number): number {
+  const step = Math.floor(nowMs / stepMs)
+  let sum = 0
+  for (let age = 0; age < rememberedSteps; age++) sum += decay ** age * shock(seed, step - age)
+  return scale * sum
+}
+
+function shock(seed: number, step: number): number {
+  const random = seededRandom(Math.imul(seed ^ 0x27d4eb2f, 0x9e3779b1) ^ Math.imul(step, 0x85ebca6b))
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+}
+
+/** FNV-1a of a text: what seeds a container's noise. */
+export function textSeed(text: string, seed: number): number {
+  let hash = (0x811c9dc5 ^ seed) >>> 0
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0
+  return hash
+}

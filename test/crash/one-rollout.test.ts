@@ -1,0 +1,4 @@
+import { describeKills } from '../crash-harness.ts'
+import { oneRollout } from '../one-rollout.ts'
+
+describeKills(oneRollout, ['before'])

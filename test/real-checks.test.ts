@@ -1,0 +1,67 @@
+// How real checks are chosen, run and counted; what they check is run by `npm run test:real`.
+import { describe, expect, test } from 'vitest'
+import { PartUnavailable } from '#test/real/cache.ts'
+import { type Check, namedChecks, runChecks } from '#test/real/check.ts'
+
+const passing = (name: string): Check => ({ name, run: async () => 'seen' })
+const names = (checks: readonly Check[]) => checks.map(({ name }) => name)
+
+describe('checks by name', () => {
+  const checks = ['kubectl: get', 'kubectl: get more, of all', 'helm'].map(passing)
+
+  test.each([
+    ['all without names', [], ['kubectl: get', 'kubectl: get more, of all', 'helm']],
+    ['one of that name, though others contain it', ['kubectl: get'], ['kubectl: get']],
+    ['those that contain a part', ['kubectl'], ['kubectl: get', 'kubectl: get more, of all']],
+    [
+      'several, each once and in their order',
+      ['helm', 'more, of', 'kubectl: get more, of all'],
+      ['kubectl: get more, of all', 'helm'],
+    ],
+  ])('%s', (_what, wanted, expected) => {
+    expect(names(namedChecks(checks, wanted))).toEqual(expected)
+  })
+
+  test('a name that none has', () => {
+    expect(() => namedChecks(checks, ['helm', 'keda'])).toThrow('no check is called "keda"')
+  })
+})
+
+describe('a run', () => {
+  const failing = (name: string): Check => ({ name, run: () => Promise.reject(new Error('it differs')) })
+  const skipped: Check = { name: 'absent', run: () => Promise.reject(new PartUnavailable('no etcd')) }
+
+  test('names what failed and what was skipped, and goes on', async () => {
+    const lines: string[] = []
+    const counts = await runChecks([failing('one'), skipped, passing('two'), failing('three')], line => lines.push(line))
+    expect(counts).toEqual({ passed: 1, failed: ['one', 'three'], skipped: ['absent: no etcd'] })
+    expect(lines.join('\n')).toContain('it differs')
+  })
+
+  test('tells the first error before those of tidying up', async () => {
+    const [first, second] = ['it differs', 'it does not end'].map(message => new Error(message))
+    const lines: string[] = []
+    const run = () => Promise.reject(new SuppressedError(second, first))
+    await runChecks([{ name: 'one', run }], line => lines.push(line))
+    expect(lines.join('\n')).toMatch(/it differs.*it does not end/s)
+  })
+
+  test.each([
+    ['two at once', false, 2],
+    ['one after the other where all are to be alone', true, 1],
+  ])('%s', async (_what, allAlone, most) => {
+    let running = 0
+    let seen = 0
+    const counted = (name: string): Check => ({
+      name,
+      run: async () => {
+        seen = Math.max(seen, ++running)
+        await new Promise(resolve => setImmediate(resolve))
+        running--
+        return ''
+      },
+    })
+    await runChecks(['a', 'b', 'c', 'd'].map(counted), () => undefined, allAlone)
+    expect(seen).toBe(most)
+  })
+})

@@ -1,0 +1,22 @@
+// All groups of cases of bad input.
+import { bodyGroup } from './body-cases.ts'
+import type { BadInputGroup } from './case.ts'
+import { connectionGroup } from './connection-cases.ts'
+import { definitionGroup } from './definition-cases.ts'
+import { fieldGroup } from './field-cases.ts'
+import { exponentGroup, objectGroup } from './object-cases.ts'
+import { patchGroup } from './patch-cases.ts'
+import { protobufGroup } from './protobuf-cases.ts'
+import { queryGroup } from './query-cases.ts'
+
+export const badInputGroups: readonly BadInputGroup[] = [
+  bodyGroup,
+  fieldGroup,
+  objectGroup,
+  exponentGroup,
+  patchGroup,
+  protobufGroup,
+  queryGroup,
+  definitionGroup,
+  connectionGroup,
+]

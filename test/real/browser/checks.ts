@@ -1,0 +1,32 @@
+// The dashboard in Debian's Chromium, against `ballast up` as a program of its own.
+import type { Check } from '../check.ts'
+import { judgeOddBrowsers, judgeTabs, judgeUndoAndReset } from './behaviour.ts'
+import { judgeReconnect, judgeStart } from './connection.ts'
+import { judgeExports } from './exports.ts'
+import { judgeHostileText, judgeTheme } from './manners.ts'
+import { judgeManyNodes } from './many-nodes.ts'
+import { judgeKeyboard, judgeLooks, judgePrint, judgeWithoutScript } from './pages.ts'
+import { judgePast } from './past.ts'
+import { judgeSignIn } from './sign-in.ts'
+import { judgeStory } from './story.ts'
+import { judgeTwinControls } from './twin-controls.ts'
+
+export const browserChecks: readonly Check[] = [
+  { name: 'browser: the story of the example', run: judgeStory },
+  { name: 'browser: every page in every look', run: judgeLooks },
+  { name: 'browser: without JavaScript', run: judgeWithoutScript },
+  { name: 'browser: by keyboard alone', run: judgeKeyboard },
+  { name: 'browser: on paper', run: judgePrint },
+  { name: 'browser: the server gone and back', run: judgeReconnect },
+  { name: 'browser: tables and drawings as files', run: judgeExports },
+  { name: 'browser: a link to a moment', run: judgePast },
+  { name: 'browser: the controls of the twin', run: judgeTwinControls },
+  { name: 'browser: sign-in, and what each viewer may do', run: judgeSignIn },
+  { name: 'browser: the theme is kept', run: judgeTheme },
+  { name: 'browser: text of others stays text', run: judgeHostileText },
+  { name: 'browser: tabs share a stream', run: judgeTabs },
+  { name: 'browser: a pause taken back, a twin begun anew', run: judgeUndoAndReset },
+  { name: 'browser: another version, and a browser that keeps nothing', run: judgeOddBrowsers },
+  { name: 'browser: first paint and what is loaded', alone: true, run: judgeStart },
+  { name: 'browser: 5,000 nodes and 150,000 pods', alone: true, run: judgeManyNodes },
+]

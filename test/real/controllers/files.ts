@@ -1,0 +1,31 @@
+// Which scenarios there are, by the fixture that holds them.
+import { autoscalerScenarios } from './autoscalers.ts'
+import { daemonSetScenarios } from './daemon-sets.ts'
+import { deploymentScenarios } from './deployments.ts'
+import { jobScenarios } from './jobs.ts'
+import { ownershipScenarios } from './ownership.ts'
+import { replicaSetScenarios } from './replica-sets.ts'
+import type { RecordedStep, Scenario } from './scenario.ts'
+import { serviceScenarios } from './services.ts'
+import { statefulSetScenarios } from './stateful-sets.ts'
+import { upkeepScenarios } from './upkeep.ts'
+import { volumeScenarios } from './volumes.ts'
+
+export interface RecordedFile {
+  readonly serverVersion: string
+  readonly command: string
+  readonly scenarios: Readonly<Record<string, readonly RecordedStep[]>>
+}
+
+export const scenarioFiles: Readonly<Record<string, readonly Scenario[]>> = {
+  deployments: deploymentScenarios,
+  'replica-sets': replicaSetScenarios,
+  'stateful-sets': statefulSetScenarios,
+  'daemon-sets': daemonSetScenarios,
+  jobs: jobScenarios,
+  ownership: ownershipScenarios,
+  services: serviceScenarios,
+  volumes: volumeScenarios,
+  upkeep: upkeepScenarios,
+  autoscalers: autoscalerScenarios,
+}

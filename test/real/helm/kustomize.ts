@@ -1,0 +1,127 @@
+// The Kustomize form: every choice of components builds, and adds up to what `ballast manifests` prints for it.
+import { deepStrictEqual } from 'node:assert'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { KubeObject } from '#kube/objects.ts'
+import { installationValues, plainRelease } from '../../../src/cli/deployment/installation.ts'
+import { kustomizeFiles } from '../../../src/cli/deployment/kustomize.ts'
+import { objects } from '../../../src/cli/deployment/objects.ts'
+import { yamlText } from '../../../src/cli/deployment/yaml-text.ts'
+import { enabledCapabilities } from '../../../src/cli/enabled-capabilities.ts'
+import { canonical, documentsOf } from '../../rendered-chart.ts'
+import { kubectlPath } from '../control-plane/debian.ts'
+import { commandOutput } from '../run-command.ts'
+
+const capabilities = enabledCapabilities
+const names = capabilities.map(({ name }) => name)
+
+interface Rule {
+  readonly apiGroups: readonly string[]
+  readonly resources: readonly string[]
+  readonly resourceNames?: readonly string[]
+  readonly verbs: readonly string[]
+}
+
+const isRights = ({ kind }: KubeObject) => /^(Cluster)?Role(Binding)?$/.test(kind)
+
+/** Each right of the controller by itself, with where it holds. */
+function rightsIn(list: readonly KubeObject[]): readonly string[] {
+  const bound = new Map(
+    list
+      .filter(({ kind }) => kind.endsWith('Binding'))
+      .map(({ kind, metadata, roleRef }) => [
+        `${kind} ${metadata.namespace ?? ''}/${(roleRef as { readonly name: string }).name}`,
+        true,
+      ]),
+  )
+  const rights = list
+    .filter(({ kind, metadata }) => bound.has(`${kind}Binding ${metadata.namespace ?? ''}/${metadata.name}`))
+    .flatMap(({ metadata, rules }) =>
+      ((rules ?? []) as readonly Rule[]).flatMap(({ apiGroups, resources, resourceNames = [], verbs }) =>
+        apiGroups.flatMap(group =>
+          resources.flatMap(resource =>
+            verbs.map(verb => `${metadata.namespace ?? ''}: ${verb} ${group}/${resource} ${resourceNames.join()}`),
+          ),
+        ),
+      ),
+    )
+  const all = new Set(rights)
+  // What is granted for all names need not be granted for one.
+  return [...all].filter(right => right.endsWith(' ') || !all.has(right.replace(/ \S*$/, ' '))).sort()
+}
+
+function* choices(): Generator<readonly string[]> {
+  for (let bits = 0; bits < 2 ** names.length; bits++) yield names.filter((_, at) => (bits & (1 << at)) !== 0)
+}
+
+export async function judgeKustomization(): Promise<string> {
+  const kubectl = await kubectlPath('newest')
+  const directory = mkdtempSync(join(tmpdir(), 'ballast-kustomize-'))
+  try {
+    const write = (path: string, text: string) => {
+      mkdirSync(dirname(join(directory, path)), { recursive: true })
+      writeFileSync(join(directory, path), text)
+    }
+    for (const [path, text] of kustomizeFiles(capabilities)) write(path, text)
+    let built = 0
+    for (const chosen of choices()) {
+      const components = chosen.map(name => `../../components/${name}`)
+      write(
+        'overlays/chosen/kustomization.yaml',
+        yamlText({ kind: 'Kustomization', resources: ['../../base'], ...(components.length === 0 ? {} : { components }) }),
+      )
+      const theirs = documentsOf(
+        await commandOutput(kubectl, ['kustomize', join(directory, 'overlays', 'chosen')], { timeoutMs: 60_000 }),
+      )
+      const values = installationValues(
+        { preset: { namespace: { create: true } }, enable: chosen, disable: names.filter(name => !chosen.includes(name)) },
+        capabilities,
+      )
+      const ours = objects(values, { capabilities, release: plainRelease('ballast', 'ballast-system') })
+      deepStrictEqual(rightsIn(theirs), rightsIn(ours), `rights of ${chosen.join()}`)
+      const flags = chosen.map(name => `--enable=${name}`)
+      const plain = (list: readonly KubeObject[]) => {
+        const rest = list.filter(
+          object =>
+            !isRights(object) &&
+            !/^(ballast-config|ballast-webhook)$/.test(object.metadata.name) &&
+            object.kind !== 'CustomResourceDefinition',
+        )
+        return canonical(rest.map(withoutServing))
+      }
+      const theirFlags = argsOf(theirs).filter(arg => arg.startsWith('--enable='))
+      deepStrictEqual(theirFlags, flags)
+      deepStrictEqual(plain(theirs), plain(ours))
+      built++
+    }
+    await commandOutput(kubectl, ['kustomize', join(directory, 'overlays', 'hardened')], { timeoutMs: 60_000 })
+    return `${built} choices of components, and the hardened overlay`
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+interface Podded extends KubeObject {
+  readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Contained[] } } }
+}
+interface Contained {
+  readonly args: readonly string[]
+  readonly ports: readonly { readonly name: string }[]
+}
+
+const isDeployment = (object: KubeObject): object is Podded => object.kind === 'Deployment'
+const argsOf = (list: readonly KubeObject[]) =>
+  list.filter(isDeployment).flatMap(({ spec }) => spec.template.spec.containers.flatMap(({ args }) => args))
+
+/** The base serves webhooks whatever is enabled, and enables by flags. */
+function withoutServing(object: KubeObject): KubeObject {
+  if (!isDeployment(object)) return object
+  const { template } = object.spec
+  const containers = template.spec.containers.map(container => ({
+    ...container,
+    args: container.args.filter(arg => !/^--(enable|webhook-host)=/.test(arg)),
+    ports: container.ports.filter(({ name }) => name !== 'webhooks'),
+  }))
+  return { ...object, spec: { ...object.spec, template: { ...template, spec: { ...template.spec, containers } } } }
+}

@@ -1,0 +1,330 @@
+// A twin on which Reloader stands as its chart installs it, and a stand-in for Ballast's controller that does what its ConfigMap says: for
+// trying the swap from one to the other, killed at any write.
+import { parse } from 'yaml'
+import { type Api, openApi } from '#kube/api.ts'
+import { VirtualClock } from '#kube/clock.ts'
+import { ConnectionError } from '#kube/connection-error.ts'
+import { silentLog } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { seededRandom } from '#kube/random.ts'
+import { builtIn } from '#kube/resource.ts'
+import { isNotFound } from '#kube/status.ts'
+import type { Transport, TransportRequest } from '#kube/transport.ts'
+import { startTwin, type Twin } from '#twin/twin.ts'
+import { runController } from '../src/cli/controller.ts'
+import { readControllerConfiguration, settingsOf } from '../src/cli/controller-configuration.ts'
+import type { ControllerSettings, Reload, SettingsFeed } from '../src/cli/controller-settings.ts'
+import { numberAt, textAt } from '../src/cli/doctor/facts.ts'
+import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
+import { onSwap } from '../src/cli/migration/swap/command.ts'
+import { runSteps, type StepResult, type Which } from '../src/cli/migration/swap/run.ts'
+import { configMap, secret, surroundings, workload } from './reload-cluster.ts'
+
+const startMs = Date.parse('2026-03-02T04:00:00Z')
+const signal = new AbortController().signal
+const release = {
+  'app.kubernetes.io/instance': 'reloader',
+  'helm.sh/chart': 'reloader-2.2.16',
+  app: 'reloader-reloader',
+  release: 'reloader',
+}
+const helm = { 'meta.helm.sh/release-name': 'reloader', 'meta.helm.sh/release-namespace': 'reloader' }
+
+const of = (apiVersion: string, kind: string, name: string, rest: object = {}, namespaced = true): KubeObject => ({
+  apiVersion,
+  kind,
+  metadata: { name, ...(namespaced ? { namespace: 'reloader' } : {}), labels: release, annotations: helm },
+  ...rest,
+})
+
+/** What the chart 2.2.16 leaves in a cluster, and Helm's own record of it. */
+export function upstreamInstallation(args: readonly string[] = [], labels: object = {}): readonly KubeObject[] {
+  const selector = { app: 'reloader-reloader', release: 'reloader' }
+  const deployment = of('apps/v1', 'Deployment', 'reloader-reloader', {
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: selector },
+      template: {
+        metadata: { labels: selector },
+        spec: {
+          serviceAccountName: 'reloader-reloader',
+          containers: [{ name: 'reloader-reloader', image: 'ghcr.io/stakater/reloader:v1.4.21', args }],
+        },
+      },
+    },
+  })
+  const role = { rules: [{ apiGroups: [''], resources: ['secrets', 'configmaps'], verbs: ['list', 'get', 'watch'] }] }
+  return [
+    { ...deployment, metadata: { ...deployment.metadata, labels: { ...release, ...labels } } },
+    of('v1', 'ServiceAccount', 'reloader-reloader'),
+    of('rbac.authorization.k8s.io/v1', 'ClusterRole', 'reloader-reloader-role', role, false),
+    of(
+      'rbac.authorization.k8s.io/v1',
+      'ClusterRoleBinding',
+      'reloader-reloader-role-binding',
+      {
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'reloader-reloader-role' },
+        subjects: [{ kind: 'ServiceAccount', name: 'reloader-reloader', namespace: 'reloader' }],
+      },
+      false,
+    ),
+    configMap('reloader-meta-info', { buildInfo: '{}' }, 'reloader'),
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        name: 'sh.helm.release.v1.reloader.v1',
+        namespace: 'reloader',
+        labels: { owner: 'helm', name: 'reloader', status: 'deployed' },
+      },
+      type: 'helm.sh/release.v1',
+    },
+  ]
+}
+
+export const users: readonly KubeObject[] = [
+  workload({ name: 'web', secrets: ['keys'] }),
+  workload({ name: 'plain', annotations: {}, configmaps: ['settings'] }),
+  secret('keys', { password: 'one' }),
+  configMap('settings', { a: '1' }),
+]
+
+export interface Kill {
+  readonly write: number
+  readonly when: 'before' | 'after'
+}
+
+interface Applied {
+  readonly results: readonly StepResult[]
+  readonly isDone: boolean
+  /** Not done: by a refusal or a kill. */
+  readonly error: Error | undefined
+  readonly writes: readonly string[]
+}
+
+export class SwapSite implements AsyncDisposable {
+  readonly clock: VirtualClock
+  readonly twin: Twin
+  readonly admin: Api
+  /** Moments at which both reloaded. */
+  readonly both: string[] = []
+  /** Does the stand-in follow its ConfigMap? */
+  isFollowing = true
+  #isOver = false
+  readonly #stop = new AbortController()
+  /** Called with each write of a migration before it is sent. */
+  meanwhile: (write: string) => Promise<void> = async () => undefined
+
+  private constructor(clock: VirtualClock, twin: Twin) {
+    this.clock = clock
+    this.twin = twin
+    this.admin = this.api(twin.transport({ admin: true }))
+  }
+
+  /** `real`: a controller in this process instead of the stand-in, with nothing but its ServiceAccount's token. */
+  static async start(objects: readonly KubeObject[], controller: 'real' | 'stand-in' = 'stand-in'): Promise<SwapSite> {
+    const clock = new VirtualClock(startMs)
+    const twin = await startTwin({ clock, seed: 1, objects: [...surroundings(objects).map(onLinux), ...objects] })
+    const site = new SwapSite(clock, twin)
+    await site.pass(30_000)
+    const standing = controller === 'real' ? site.#control() : site.#stand()
+    standing.catch(error => site.#isOver || site.both.push(`the controller broke: ${String(error)}`))
+    return site
+  }
+
+  api(transport: Transport): Api {
+    return openApi(transport, { clock: this.clock, userAgent: 'ballast-test' })
+  }
+
+  /** Runs the steps as a person would, with a holder of its own; killed where asked. */
+  async apply(
+    options: {
+      readonly back?: boolean
+      readonly which?: Which
+      readonly holder?: string
+      readonly kill?: Kill
+      readonly forgetRelease?: boolean
+      readonly allowLossy?: boolean
+    } = {},
+  ): Promise<Applied> {
+    const writes: string[] = []
+    const results: StepResult[] = []
+    const api = this.api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile: this.meanwhile }))
+    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
+    const { which = { kind: 'all' }, forgetRelease = true } = options
+    const run = onSwap(reach, { ...options, forgetRelease }, async (swap, steps) => {
+      await swap.record.take(options.back === true ? 'back' : 'forth')
+      const isDone = await runSteps(steps, swap, which, result => results.push(result))
+      await swap.record.release()
+      return isDone
+    })
+    let ended: { isDone: boolean; error: Error | undefined } | undefined
+    run.then(
+      isDone => (ended = { isDone, error: undefined }),
+      error => (ended = { isDone: false, error: error instanceof Error ? error : new Error(String(error)) }),
+    )
+    await this.clock.runUntil(() => ended !== undefined, { limitMs: 3_600_000 })
+    return { results, writes, isDone: ended?.isDone === true, error: ended?.error }
+  }
+
+  /** Lets so many milliseconds pass. */
+  async pass(ms: number): Promise<void> {
+    const untilMs = this.clock.now() + ms
+    this.clock.schedule(ms, () => undefined)
+    await this.clock.runUntil(() => this.clock.now() >= untilMs, { limitMs: ms + 1_000 })
+  }
+
+  list(resource: string): readonly KubeObject[] {
+    // The twin's store holds what the API server validated.
+    return this.twin.access.list(resource) as readonly KubeObject[]
+  }
+
+  find(resource: string, name: string): KubeObject | undefined {
+    return this.list(resource).find(({ metadata }) => metadata.name === name)
+  }
+
+  get upstreamReplicas(): number | undefined {
+    const deployment = this.find('deployments.apps', 'reloader-reloader')
+    return deployment === undefined ? undefined : (numberAt(deployment, 'spec', 'replicas') ?? 1)
+  }
+
+  get isEnabled(): boolean {
+    const text = textAt(this.find('configmaps', 'ballast-config'), 'data', 'config.yaml')
+    return text !== undefined && Reflect.get(Object(parse(text).capabilities?.reload), 'enabled') === true
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true
+    this.#stop.abort(new Error('the test is over'))
+    await this.twin.stop()
+  }
+
+  /** Every second: what the controller would say of itself, once its pods are there. */
+  async #stand(): Promise<void> {
+    while (!this.#isOver) {
+      await this.clock.after(1_000)
+      const deployment = this.find('deployments.apps', 'ballast-controller')
+      if (deployment === undefined || !this.isFollowing || this.#isOver) continue
+      const isReady = (numberAt(deployment, 'status', 'readyReplicas') ?? 0) > 0
+      const isOn = isReady && this.isEnabled
+      const upstream = this.find('deployments.apps', 'reloader-reloader')
+      const running = numberAt(upstream, 'status', 'replicas') ?? 0
+      if (isOn && running > 0) this.both.push(new Date(this.clock.now()).toISOString())
+      await this.#say(isOn)
+    }
+  }
+
+  /** The controller, once its Deployment is ready, told of its ConfigMap every five seconds as a kubelet would. */
+  async #control(): Promise<void> {
+    const place = { namespace: 'ballast-system', name: 'ballast-controller' }
+    const isReady = () => (numberAt(this.find('deployments.apps', place.name), 'status', 'readyReplicas') ?? 0) > 0
+    while (!isReady() && !this.#isOver) await this.clock.after(1_000)
+    const feed = new ConfigMapFeed(() => textAt(this.find('configmaps', 'ballast-config'), 'data', 'config.yaml') ?? '')
+    const token = await this.twin.issueToken({ namespace: place.namespace, serviceAccount: place.name, seconds: 86_400 })
+    const running = runController({
+      transport: this.twin.transport({ token }),
+      clock: this.clock,
+      random: seededRandom(3),
+      log: silentLog,
+      identity: { name: 'ballast-controller-0', namespace: place.namespace },
+      capabilities: enabledCapabilities,
+      settings: feed,
+      signal: this.#stop.signal,
+    })
+    running.catch(error => this.#isOver || this.both.push(`the controller ended: ${String(error)}`))
+    while (!this.#isOver) {
+      await this.clock.after(5_000)
+      feed.look()
+    }
+  }
+
+  async #say(isOn: boolean): Promise<void> {
+    const conditions = [{ type: 'Ready', status: isOn ? 'True' : 'False', reason: isOn ? 'Running' : 'NotRunning' }]
+    const object = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'ballast-status', namespace: 'ballast-system' },
+      data: { reload: JSON.stringify({ conditions }) },
+    }
+    try {
+      await this.admin
+        .resource(builtIn.configmaps)
+        .apply(object, { namespace: 'ballast-system', signal, fieldManager: 'stand-in', force: true })
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+}
+
+/** Settings that follow a ConfigMap. */
+class ConfigMapFeed implements SettingsFeed {
+  readonly #read: () => string
+  readonly #listeners = new Set<(reload: Reload) => void>()
+  #text: string
+  #current: ControllerSettings
+
+  constructor(read: () => string) {
+    this.#read = read
+    this.#text = read()
+    this.#current = settingsIn(this.#text)
+  }
+
+  get current(): ControllerSettings {
+    return this.#current
+  }
+
+  onReload(listener: (reload: Reload) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  look(): void {
+    const text = this.#read()
+    if (text === this.#text) return
+    this.#text = text
+    this.#current = settingsIn(text)
+    for (const listener of this.#listeners) listener({ kind: 'applied', needRestart: [] })
+  }
+}
+
+function settingsIn(text: string): ControllerSettings {
+  const read = readControllerConfiguration({ file: 'ballast-config', text, overrides: [] }, enabledCapabilities)
+  if (!read.ok) throw new Error(JSON.stringify(read.problems))
+  return settingsOf(read.configuration, enabledCapabilities)
+}
+
+/** As every kubelet labels its node. */
+function onLinux(object: KubeObject): KubeObject {
+  if (object.kind !== 'Node') return object
+  const { labels } = object.metadata
+  return { ...object, metadata: { ...object.metadata, labels: { ...labels, 'kubernetes.io/os': 'linux' } } }
+}
+
+/** Counts writes and dies at the one it is told to: nothing is sent or heard afterwards. */
+function mortal(
+  inner: Transport,
+  writes: string[],
+  { kill, meanwhile }: { readonly kill: Kill | undefined; readonly meanwhile: (write: string) => Promise<void> },
+): Transport {
+  let isDead = false
+  const die = () => {
+    isDead = true
+    return new ConnectionError('killed')
+  }
+  const alive = async <T>(request: TransportRequest, send: () => Promise<T>): Promise<T> => {
+    if (isDead) throw die()
+    // Asking what is allowed writes nothing.
+    if (request.verb === 'GET' || request.path.includes('/selfsubject')) return send()
+    if (kill?.when === 'before' && kill.write === writes.length + 1) throw die()
+    writes.push(`${request.verb} ${request.path}`)
+    await meanwhile(`${request.verb} ${request.path}`)
+    const answer = await send()
+    if (kill?.when === 'after' && kill.write === writes.length) throw die()
+    return answer
+  }
+  return {
+    request: request => alive(request, () => inner.request(request)),
+    stream: request => alive(request, () => inner.stream(request)),
+    close: () => inner.close(),
+  }
+}
