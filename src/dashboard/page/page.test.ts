@@ -208,6 +208,10 @@ describe('other pages', () => {
     expect(page).toContain('<title>Workload sonar · talos-homelab · Ballast</title>')
   })
 
+  test.each(['constructor', '__proto__', 'toString'])('an address that names a part of every object is no page: /%s', name =>
+    expect(html({ path: `/${name}`, notice: 'There is no such page.' })).toContain('<title>No such page · '),
+  )
+
   test('who must sign in sees nothing of the cluster', () => {
     const page = html({ picture: undefined, overview: undefined, sessionForm: true })
     expect(page).not.toContain('talos')

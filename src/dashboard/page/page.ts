@@ -89,25 +89,28 @@ function htmlStart({ basePath, displayZone, auth, picture }: PageOptions): strin
   return `<html${written.join('')}>`
 }
 
-const titles: Readonly<Record<string, string>> = {
-  '': 'Overview',
-  plan: 'Plan',
-  permits: 'Permits',
-  workload: 'Workload',
-  workloads: 'Workloads',
-  pod: 'Pod',
-  node: 'Node',
-  twin: 'Twin',
-  settings: 'Settings',
-  help: 'Help',
-}
+// A map, since the first part of an address is anything: `constructor` too.
+const titles: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '': 'Overview',
+    plan: 'Plan',
+    permits: 'Permits',
+    workload: 'Workload',
+    workloads: 'Workloads',
+    pod: 'Pod',
+    node: 'Node',
+    twin: 'Twin',
+    settings: 'Settings',
+    help: 'Help',
+  }),
+)
 
 const pageName = (path: string): string => path.split('/')[1] || 'overview'
 
 function titleOf({ path, notice, sessionForm }: PageOptions): string {
   if (sessionForm) return 'Sign in'
   const [, head = '', ...rest] = path.split('/')
-  const name = titles[head]
+  const name = titles.get(head)
   if (name === undefined) return 'No such page'
   if (notice !== undefined && rest.length === 0) return name
   const last = rest.at(-1)
