@@ -77,6 +77,7 @@ const explanations: Explanations = {
     'quantity-negative': 'a quantity of 0 or more',
     'quantity-syntax': 'a quantity such as `500m`, `1.5` or `2Gi`',
     'quantity-type': 'a quantity as text or number',
+    'registry-url': 'a registry as `scheme://host[:port]`, http or https, with no path, user or query',
     'schedule-continuous': 'at least 15 minutes between two runs while `coordination.enforce` is true',
     'schedule-missing': 'a cron schedule, or `spec.trigger: manual`',
     'scheduler-configuration-kind': 'a KubeSchedulerConfiguration',

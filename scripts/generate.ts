@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { deploymentFiles } from '../src/cli/deployment/generated-files.ts'
 import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
 import { errorTable } from './error-table.ts'
-import { talosHomelab } from './examples/talos-homelab.ts'
+import { homelabFiles } from './examples/homelab-objects.ts'
+import { talosHomelab } from './examples/talos-homelab-tables.ts'
 import { schemaTables } from './generate-schemas.ts'
 
 const root = dirname(import.meta.dirname)
@@ -12,7 +13,7 @@ const root = dirname(import.meta.dirname)
 /** Path below the project's root → text, for all generated files. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>()
-  for (const [file, text] of talosHomelab()) files.set(join('examples/talos-homelab', file), text)
+  for (const [file, text] of homelabFiles(talosHomelab)) files.set(join('examples/talos-homelab', file), text)
   for (const [file, text] of schemaTables(root)) files.set(file, text)
   for (const [file, text] of errorTable(root)) files.set(file, text)
   for (const [file, text] of deploymentFiles(enabledCapabilities)) files.set(join('deploy', file), text)

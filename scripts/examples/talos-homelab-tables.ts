@@ -1,101 +1,18 @@
-// The reference homelab as tables: four nodes and what runs on them. `talos-homelab.ts` turns them into Kubernetes objects.
-
-export interface NodeRow {
-  readonly name: string
-  readonly cpuMillicores: number
-  readonly memoryMi: number
-  readonly capacityCpu: string
-  readonly capacityMemoryMi: number
-  readonly address: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly extended: Readonly<Record<string, string>>
-  /** As metrics.k8s.io reports the whole node. */
-  readonly usedMillicores: number
-  readonly usedMi: number
-  /** Use of a pod as a share of its request, where the table names no figure of its own. */
-  readonly cpuShare: number
-  readonly memoryShare: number
-}
+// The reference homelab as tables: four nodes and what runs on them, as they stood on 2025-12-19.
+import { daemonOn, type Homelab, type NodeRow, row, type WorkloadRow } from './homelab-rows.ts'
 
 // biome-ignore format: a table
-export const nodes: readonly NodeRow[] = [
+const nodes: readonly NodeRow[] = [
   { name: 'talos00', cpuMillicores: 7950, memoryMi: 15500, capacityCpu: '8', capacityMemoryMi: 15980, address: '10.0.40.10', labels: { 'node-role.kubernetes.io/control-plane': '' }, extended: {}, usedMillicores: 4540, usedMi: 11320, cpuShare: 0.47, memoryShare: 0.58 },
   { name: 'talos01', cpuMillicores: 11950, memoryMi: 22800, capacityCpu: '12', capacityMemoryMi: 23280, address: '10.0.40.11', labels: { 'intel.feature.node.kubernetes.io/gpu': 'true' }, extended: { 'gpu.intel.com/i915': '5' }, usedMillicores: 840, usedMi: 6845, cpuShare: 0.12, memoryShare: 0.24 },
   { name: 'talos02-gpu', cpuMillicores: 13950, memoryMi: 62500, capacityCpu: '14', capacityMemoryMi: 62980, address: '10.0.40.12', labels: { 'intel.feature.node.kubernetes.io/gpu': 'true', 'ballast.dev/gpu-tier': 'local' }, extended: { 'gpu.intel.com/xe': '5' }, usedMillicores: 560, usedMi: 5005, cpuShare: 0.02, memoryShare: 0.4 },
   { name: 'talos03', cpuMillicores: 15950, memoryMi: 13800, capacityCpu: '16', capacityMemoryMi: 14280, address: '10.0.40.13', labels: {}, extended: { 'amd.com/gpu': '1' }, usedMillicores: 60, usedMi: 1520, cpuShare: 0.05, memoryShare: 0.4 },
 ]
 
-export type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'Static'
-/** Who may move it: the value of `scaling.talos.io/managed-by`; `core` is never moved and carries no label. */
-export type Owner = 'descheduler' | 'keda' | 'none' | 'core'
-
-export interface WorkloadRow {
-  readonly namespace: string
-  readonly name: string
-  readonly kind: WorkloadKind
-  readonly replicas: number
-  readonly cpuMillicores: number
-  readonly memoryMi: number
-  readonly nodes: readonly string[]
-  readonly owner: Owner
-  readonly image: string
-  readonly port?: number
-  /** `network`: a claim that follows the pod; `local`: a volume that lies on the pod's node. */
-  readonly volume?: 'network' | 'local'
-  /** A Secret that it reads as environment variables; it asks to be reloaded when that changes. */
-  readonly secret?: { readonly name: string; readonly values: Readonly<Record<string, string>> }
-  readonly usedMillicores?: number
-  readonly usedMi?: number
-  readonly nodeSelector?: Readonly<Record<string, string>>
-  /** DaemonSets that stay off a tainted control plane have none. */
-  readonly toleratesControlPlane?: boolean
-}
-
-const everywhere = nodes.map(node => node.name)
-const row = (
-  namespace: string,
-  name: string,
-  kind: WorkloadKind,
-  replicas: number,
-  request: readonly [number, number],
-  node: string,
-  owner: Owner,
-  image: string,
-  more: Partial<WorkloadRow> = {},
-): WorkloadRow => ({
-  namespace,
-  name,
-  kind,
-  replicas,
-  cpuMillicores: request[0],
-  memoryMi: request[1],
-  nodes: [node],
-  owner,
-  image,
-  ...more,
-})
-const daemon = (
-  namespace: string,
-  name: string,
-  request: readonly [number, number],
-  image: string,
-  more: Partial<WorkloadRow> = {},
-): WorkloadRow => ({
-  namespace,
-  name,
-  kind: 'DaemonSet',
-  replicas: 0,
-  cpuMillicores: request[0],
-  memoryMi: request[1],
-  nodes: everywhere,
-  owner: 'core',
-  image,
-  toleratesControlPlane: true,
-  ...more,
-})
+const daemon = daemonOn(nodes.map(node => node.name))
 
 // biome-ignore format: a table
-export const workloads: readonly WorkloadRow[] = [
+const workloads: readonly WorkloadRow[] = [
   daemon('kube-system', 'cilium', [100, 256], 'quay.io/cilium/cilium:v1.18.4'),
   daemon('traefik', 'traefik', [100, 128], 'docker.io/library/traefik:v3.6.2', { port: 8000 }),
   daemon('node-feature-discovery', 'nfd-worker', [5, 64], 'registry.k8s.io/nfd/node-feature-discovery:v0.18.3'),
@@ -152,3 +69,33 @@ export const workloads: readonly WorkloadRow[] = [
   row('media', 'jellyfin', 'Deployment', 1, [50, 256], 'talos03', 'none', 'docker.io/jellyfin/jellyfin:10.11.3', { port: 8096 }),
   row('scratch', 'dev-small', 'Deployment', 3, [100, 405], 'talos03', 'none', 'docker.io/library/debian:13'),
 ]
+
+export const talosHomelab: Homelab = {
+  tables: 'talos-homelab-tables.ts',
+  takenAt: '2025-12-19T20:00:00Z',
+  createdAt: '2025-11-02T09:00:00Z',
+  startedAt: '2025-12-01T06:30:00Z',
+  nodes,
+  workloads,
+  namespaceLabels: {
+    'catalyst-llm': { 'liqo.io/scheduling-enabled': 'true' },
+    media: { 'goldilocks.fairwinds.com/enabled': 'true' },
+  },
+  storageClasses: [
+    { name: 'local-path', provisioner: 'rancher.io/local-path', bindingMode: 'WaitForFirstConsumer' },
+    {
+      name: 'nfs-slow',
+      provisioner: 'nfs.csi.k8s.io',
+      bindingMode: 'Immediate',
+      more: { parameters: { server: 'candlekeep', share: '/kubernetes' }, mountOptions: ['nfsvers=4.1', 'nconnect=16'] },
+    },
+  ],
+  sharedClaims: [],
+  system: {
+    containerRuntimeVersion: 'containerd://2.1.5',
+    kernelVersion: '6.12.57-talos',
+    kubeletVersion: 'v1.34.1',
+    osImage: 'Talos (v1.11.5)',
+  },
+  saysOwners: true,
+}

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { duration, quantity } from '#kube/crd-fields.ts'
 import { parseDurationMs } from '#kube/duration.ts'
+import type { Parsed } from '#kube/problem.ts'
 import { parsePattern } from '#kube/regex.ts'
 import { parseMirroredRegistry } from './registry-url.ts'
 
@@ -28,18 +29,14 @@ const port = z.int().min(1).max(65_535)
 const registry = z
   .string()
   .max(longestText)
-  .superRefine((text, context) => {
-    const parsed = parseMirroredRegistry(text)
-    if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem.expected })
-  })
+  .refine(text => parseMirroredRegistry(text).ok, { error: ({ input }) => expectedOf(parseMirroredRegistry(String(input))) })
 
 const pattern = z
   .string()
   .max(longestText)
-  .superRefine((text, context) => {
-    const parsed = parsePattern(text)
-    if (!parsed.ok) context.addIssue({ code: 'custom', message: `not ${parsed.problem.expected}` })
-  })
+  .refine(text => parsePattern(text).ok, { error: ({ input }) => `not ${expectedOf(parsePattern(String(input)))}` })
+
+const expectedOf = (parsed: Parsed<unknown>): string => (parsed.ok ? '' : parsed.problem.expected)
 
 export const mirrorConfiguration = z.object({
   ports: z
