@@ -1,6 +1,7 @@
 // `ballast controller`: the process that decides and disrupts, on a live cluster, through its API alone.
 import { homedir, hostname } from 'node:os'
 import type { Command } from 'commander'
+import { standardAgentNamespace } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/config.ts'
 import type { Override } from '#kube/configuration.ts'
@@ -22,6 +23,7 @@ interface ControllerOptions {
   readonly kubeconfig?: string
   readonly context?: string
   readonly namespace: string
+  readonly agentNamespace: string
   readonly installCrds: 'auto' | 'never'
   readonly webhookHost?: string
   readonly webhookPort: number
@@ -42,6 +44,11 @@ export const defineController: DefineCommand = (program, surroundings) => {
       '--namespace <name>',
       "Ballast's own namespace: Lease and roles",
       surroundings.environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace,
+    )
+    .option(
+      '--agent-namespace <name>',
+      'where pods of `ballast agent` are',
+      surroundings.environment['BALLAST_AGENT_NAMESPACE'] ?? standardAgentNamespace,
     )
     .option(
       '--install-crds <when>',
@@ -121,7 +128,11 @@ async function controlLiveCluster(
     config,
     settings,
     capabilities: enabledCapabilities,
-    identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace: options.namespace },
+    identity: {
+      name: environment['BALLAST_POD_NAME'] ?? hostname(),
+      namespace: options.namespace,
+      agentNamespace: options.agentNamespace,
+    },
     log,
     installDefinitions: options.installCrds === 'auto',
     address: readAddress(settled.healthProbeBindAddress ?? options.healthProbeBindAddress),

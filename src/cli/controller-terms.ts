@@ -135,7 +135,7 @@ export class Terms {
   ): Promise<PartHost> {
     const { api, clock, random, log, identity, events, settings, roster, webhooks, tuning, solve } = this.#options
     const { onHandlerFault, health, metrics, registry } = this.#options
-    const needs = roster.needs('leading', settings.current).map(need => watchNeed(need, identity.namespace))
+    const needs = roster.needs('leading', settings.current).map(need => watchNeed(need, identity))
     const informers = stack.use(this.#options.informers.share({ needs, signal: leader.signal }))
     stack.use(health.add('informers', () => informerChecks(informers, clock)))
     const { namespaces = [] } = tuning

@@ -264,10 +264,10 @@ class Controller {
   #watchWarm(): void {
     const settings = this.#settings.current
     const needs: readonly Need[] = [...this.#roster.viewNeeds(settings), ...this.#roster.needs('leading', settings)]
-    const warm = this.#informers.share({ needs: needs.map(need => watchNeed(need, this.#identity.namespace)) })
+    const warm = this.#informers.share({ needs: needs.map(need => watchNeed(need, this.#identity)) })
     warm.of(disruptionPermits)
     for (const need of needs) {
-      const { fields: _, mode, ...scope } = watchNeed(need, this.#identity.namespace)
+      const { fields: _, mode, ...scope } = watchNeed(need, this.#identity)
       warm.of(need, { ...scope, metadataOnly: mode === 'metadata', optional: need.optional === true })
     }
   }

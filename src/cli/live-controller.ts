@@ -1,7 +1,7 @@
 // A controller on a live cluster as a process: its connection, its health and metrics on a port, and its orderly end. `ballast controller`
 // and the drop-in commands run it with settings of their own.
 import { Registry } from 'prom-client'
-import type { Capability, WebhookEndpoint } from '#coordination/capability.ts'
+import type { Capability, Identity, WebhookEndpoint } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/cluster-config.ts'
 import type { ProcessConfiguration } from '#kube/configuration.ts'
@@ -30,7 +30,7 @@ interface LiveOptions {
   readonly config: ClusterConfig
   readonly settings: ConfigurationFile
   readonly capabilities: readonly Capability[]
-  readonly identity: { readonly name: string; readonly namespace: string }
+  readonly identity: Omit<Identity, 'instance'>
   readonly log: Log
   readonly installDefinitions: boolean
   /** Of health and metrics; none where absent. */

@@ -1,6 +1,15 @@
 // Which parts of which capabilities are to run here and now, by presence and settings; and what each of them is given.
 import { isDeepStrictEqual } from 'node:util'
-import { type Capability, type ControllerContext, type Need, needsOf, type Part, type Running } from '#coordination/capability.ts'
+import {
+  type Capability,
+  type ControllerContext,
+  type Identity,
+  type Need,
+  needsOf,
+  type Part,
+  type Running,
+  standardAgentNamespace,
+} from '#coordination/capability.ts'
 import { viewNeedsOf } from '#coordination/view-needs.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { WatchNeed } from '#kube/watch-pool.ts'
@@ -116,7 +125,7 @@ export class PartRoster {
         await this.#guarded({ capability, part, record }, to, { held, signal, again })
         await this.#portsOf(part, record, signal)
         const ports = held.use(this.#ports.forPart())
-        const needs = needsOf(part, config).map(need => watchNeed(need, to.context.identity.namespace))
+        const needs = needsOf(part, config).map(need => watchNeed(need, to.context.identity))
         const informers = held.use(to.context.informers.share({ needs }))
         record.set('starting')
         const running = await part.start({ ...ownContext(to.context, owner), ports, informers }, config, signal)
@@ -153,8 +162,10 @@ export class PartRoster {
   }
 }
 
+type Places = Pick<Identity, 'namespace' | 'agentNamespace'>
+
 /** A need as informers take it. */
-export function watchNeed(need: Need, ownNamespace: string): WatchNeed {
+export function watchNeed(need: Need, { namespace, agentNamespace = standardAgentNamespace }: Places): WatchNeed {
   const { group, version, resource, mode, fields, labelSelector, fieldSelector } = need
   return {
     group,
@@ -164,7 +175,8 @@ export function watchNeed(need: Need, ownNamespace: string): WatchNeed {
     ...(fields === undefined ? {} : { fields }),
     ...(labelSelector === undefined ? {} : { labelSelector }),
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
-    ...(need.scope === 'own-namespace' ? { namespace: ownNamespace } : {}),
+    ...(need.scope === 'own-namespace' ? { namespace } : {}),
+    ...(need.scope === 'agent-namespace' ? { namespace: agentNamespace } : {}),
     ...(typeof need.scope === 'object' ? { namespaces: need.scope.namespaces } : {}),
   }
 }

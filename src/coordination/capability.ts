@@ -51,7 +51,7 @@ export interface Need {
   readonly labelSelector?: string
   readonly fieldSelector?: string
   /** Default `cluster`. With `namespaces` these are watched one by one, and look like one watch. */
-  readonly scope?: 'cluster' | 'own-namespace' | { readonly namespaces: readonly string[] }
+  readonly scope?: 'cluster' | 'own-namespace' | 'agent-namespace' | { readonly namespaces: readonly string[] }
   /** The kind may be absent from the cluster; then the capability does without. */
   readonly optional?: boolean
 }
@@ -77,8 +77,8 @@ export interface Permission {
   readonly verbs: readonly (typeof accessVerbs)[number][]
   /** Only the objects of these names; not for `create`, where the server does not know the name yet. */
   readonly names?: readonly string[]
-  /** Default `cluster`. */
-  readonly scope?: 'cluster' | 'own-namespace' | { readonly namespaces: readonly string[] }
+  /** Default `cluster`. `agent-namespace`: where our pods on nodes are. */
+  readonly scope?: 'cluster' | 'own-namespace' | 'agent-namespace' | { readonly namespaces: readonly string[] }
   /** Who reads the generated role sees this beside the rule. */
   readonly because: string
 }
@@ -180,12 +180,17 @@ export interface Running<Config> extends AsyncDisposable {
   reconfigure(config: Config): Promise<'applied' | 'restart-part'>
 }
 
+/** Where pods on nodes are unless an installer says otherwise: what they mount is not admitted where the controller is. */
+export const standardAgentNamespace = 'ballast-agent'
+
 /** Who this process is. */
 export interface Identity {
   /** Pod name, or host name. */
   readonly name: string
   /** Our own namespace. */
   readonly namespace: string
+  /** Where our pods on nodes are: `standardAgentNamespace` where nobody says. It may be our own. */
+  readonly agentNamespace?: string
   /** This very process: `<name>_<uuid>`. */
   readonly instance: string
 }

@@ -14,7 +14,7 @@ interface PolicyRule {
 
 interface Rights {
   readonly cluster: readonly PolicyRule[]
-  /** By namespace; `''` stands for our own. */
+  /** By namespace; `''` stands for our own, `agentPlace` for that of the pods on nodes. */
   readonly namespaces: ReadonlyMap<string, readonly PolicyRule[]>
 }
 
@@ -30,6 +30,8 @@ interface RightsOptions {
 type AnyPart = Part<unknown>
 
 const own = ''
+/** Stands for the namespace of our pods on nodes: no namespace is called so. */
+export const agentPlace = ':agents'
 /** `<release>-tls`: where the certificates of our webhooks are kept, in our own namespace. */
 export const certificateSecret = 'ballast-tls'
 
@@ -44,7 +46,7 @@ export function certificatePlaces(parts: readonly AnyPart[]): readonly InjectedP
 
 /** One verb on one resource, at one place: what roles are made of. */
 export interface Right {
-  /** `cluster`, a namespace, or `''` for our own. */
+  /** `cluster`, a namespace, `''` for our own, or `agentPlace`. */
   readonly place: string
   readonly group: string
   readonly resource: string
@@ -121,7 +123,8 @@ function collectPart(collected: RightCollection, part: AnyPart, config: unknown)
 }
 
 function placesOf({ scope = 'cluster' }: Pick<Need, 'scope'>): readonly string[] {
-  return scope === 'cluster' ? ['cluster'] : scope === 'own-namespace' ? [own] : scope.namespaces
+  if (typeof scope === 'object') return scope.namespaces
+  return [{ cluster: 'cluster', 'own-namespace': own, 'agent-namespace': agentPlace }[scope]]
 }
 
 function readRule(need: Need): Grant {
