@@ -40,8 +40,11 @@ export interface Store {
   resolve(name: string, signal: AbortSignal): Promise<Digest | undefined>
   /** `undefined` where it is not there whole. @throws StoreUnavailable */
   info(digest: Digest, signal: AbortSignal): Promise<ContentInfo | undefined>
-  /** Its bytes; the stream fails where fewer come than `info` said. @throws StoreUnavailable */
-  open(digest: Digest, range?: ByteRange): Promise<Readable>
+  /**
+   * Its bytes, at most `readBytes` of them in memory at a time (default 1 MiB; less where many read at once); the stream fails where
+   * fewer come than `info` said. @throws StoreUnavailable
+   */
+  open(digest: Digest, range?: ByteRange, readBytes?: number): Promise<Readable>
   /** The whole of something small. @throws Error where it is larger than `limit` bytes. */
   read(digest: Digest, limit: number, signal: AbortSignal): Promise<Buffer>
   /** The node's own download of it that is under way. */
