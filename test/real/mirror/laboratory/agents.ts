@@ -1,0 +1,124 @@
+// The mirror of a node: ours as a program from the sources, or upstream's Spegel, with the same flags.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cacheDirectory, PartUnavailable } from '../../cache.ts'
+import { runCommand } from '../../run-command.ts'
+import type { NodeContainerd } from '../containerd.ts'
+import type { NodeNetwork } from './network.ts'
+import { type Program, startProgram, until } from './program.ts'
+
+export type AgentKind = 'ballast' | 'upstream'
+
+export interface AgentOptions {
+  readonly kind: AgentKind
+  readonly node: NodeNetwork
+  readonly containerd: Pick<NodeContainerd, 'socket' | 'contentPath'>
+  /** Where the node writes what it needs. */
+  readonly directory: string
+  /** Whose `/id` it asks for a first peer; its own: it is the first. */
+  readonly first: NodeNetwork
+  /** Further flags, which win over those here. */
+  readonly flags?: readonly string[]
+  /** Values of `capabilities.mirror` beyond what the flags say; ours only. */
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+export interface Agent {
+  readonly kind: AgentKind
+  readonly node: NodeNetwork
+  readonly program: Program
+  /** A GET within the node; the status and the body. */
+  get(url: string): Promise<{ readonly status: number; readonly body: string }>
+  /** The value of a metric with all these labels, summed over others; 0 where it is not there yet. */
+  metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>
+  /** Waits until it says that it is. @throws Error with what it said where it ends or is not ready in time */
+  ready(limitMs?: number): Promise<void>
+  stop(): Promise<number>
+}
+
+export const ports = { registry: 29_999, router: 29_995, peers: 29_996, metrics: 29_997, bootstrap: 29_994 } as const
+const readyLimitMs = 30_000
+const root = join(import.meta.dirname, '..', '..', '..', '..')
+
+/** Where upstream's program has to lie: its module is not on the module proxy. @throws PartUnavailable where it is not there */
+export function upstreamProgram(): string {
+  const path = join(cacheDirectory('spegel-0.7.4'), 'spegel')
+  if (!existsSync(path)) throw new PartUnavailable(`upstream's Spegel 0.7.4 is not at ${path}: nothing to compare with`)
+  return path
+}
+
+/** Starts the mirror in the node's namespace. */
+export function startAgent(options: AgentOptions): Agent {
+  const { kind, node, containerd, first } = options
+  mkdirSync(options.directory, { recursive: true })
+  const flags = [
+    ...['--registry-addr', `:${ports.registry}`],
+    ...['--router-addr', `${node.address}:${ports.router}`],
+    ...['--metrics-addr', `:${ports.metrics}`],
+    ...['--containerd-sock', containerd.socket],
+    ...['--containerd-content-path', containerd.contentPath],
+    ...['--data-dir', join(options.directory, 'data')],
+    ...['--bootstrap-kind', 'http'],
+    ...['--http-bootstrap-addr', `:${ports.bootstrap}`],
+    ...['--http-bootstrap-peer', `http://${first.address}:${ports.bootstrap}`],
+    ...(options.flags ?? []),
+  ]
+  const [path, args] =
+    kind === 'upstream' ? [upstreamProgram(), ['registry', ...flags]] : [process.execPath, ownArguments(options, flags)]
+  const program = startProgram(path, args, { namespace: node.namespace })
+  const get = async (url: string) => {
+    const asked = ['netns', 'exec', node.namespace, 'curl', '-s', '-m', '5', '-w', '\n%{http_code}', url]
+    const { stdout } = await runCommand('ip', asked)
+    const at = stdout.lastIndexOf('\n')
+    return { status: Number(stdout.slice(at + 1)), body: stdout.slice(0, at) }
+  }
+  const agent: Agent = {
+    kind,
+    node,
+    program,
+    get,
+    async metric(name, labels = {}) {
+      const { body } = await get(`http://127.0.0.1:${ports.metrics}/metrics`)
+      return metricOf(body, name, labels)
+    },
+    ready: limitMs => untilReady(agent, limitMs),
+    stop: () => program.stop(),
+  }
+  return agent
+}
+
+async function untilReady(agent: Agent, limitMs = readyLimitMs): Promise<void> {
+  let last = ''
+  try {
+    await until(
+      `${agent.kind} on ${agent.node.name} is ready`,
+      async () => {
+        if (agent.program.hasEnded()) throw new Error('it ended')
+        const { status, body } = await agent.get(`http://127.0.0.1:${ports.registry}/readyz`)
+        last = `${status} ${body}`
+        return status === 200
+      },
+      limitMs,
+      100,
+    )
+  } catch (cause) {
+    throw new Error(`${agent.kind} on ${agent.node.name}: ${last}\n${agent.program.log().slice(-4_000)}`, { cause })
+  }
+}
+
+function ownArguments(options: AgentOptions, flags: readonly string[]): readonly string[] {
+  const settings = join(options.directory, 'ballast.yaml')
+  const mirror = { enabled: true, allowFrom: 'any', ...options.settings }
+  writeFileSync(settings, `${JSON.stringify({ capabilities: { mirror } }, undefined, 2)}\n`)
+  const node = ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'main.ts')]
+  return [...node, 'agent', '--role=mirror', '--config', settings, ...flags]
+}
+
+/** Sum of the samples of `name` that have all `labels`. */
+export function metricOf(text: string, name: string, labels: Readonly<Record<string, string>> = {}): number {
+  return text
+    .split('\n')
+    .filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .filter(line => Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
+}

@@ -1,0 +1,139 @@
+// Nodes as network namespaces on one bridge, 10.99.0.i/24, with the outside at 10.99.0.254. The bridge lies in a namespace of its own, so
+// that any number of laboratories can stand on one machine; one more link leads from this process to the outside.
+
+import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { PartUnavailable } from '../../cache.ts'
+import { atEnd } from '../../endings.ts'
+import { commandOutput, runCommand } from '../../run-command.ts'
+
+export interface NodeNetwork {
+  /** `n1`. */
+  readonly name: string
+  readonly namespace: string
+  readonly address: string
+}
+
+export interface Shape {
+  /** As `tc` has it: `1gbit`. Both directions. */
+  readonly rate: string
+}
+
+export interface Network extends AsyncDisposable {
+  readonly nodes: readonly NodeNetwork[]
+  /** Where what is outside the cluster runs, and where the nodes find it. */
+  readonly outside: { readonly namespace: string; readonly address: string }
+  /** Where this process finds what runs outside; nodes cannot come this way. */
+  readonly reach: string
+  /** The node's link is limited in both directions; `outside` is the link to what is outside. */
+  shape(where: NodeNetwork | 'outside', shape: Shape): Promise<void>
+  /** Takes a node's link down or up again; its neighbours are told nothing. */
+  link(node: NodeNetwork, state: 'up' | 'down'): Promise<void>
+  /** Splits the nodes: those of `group` and the others no longer reach each other; both still reach the outside. */
+  split(group: readonly NodeNetwork[]): Promise<void>
+  heal(): Promise<void>
+}
+
+const outsideAddress = '10.99.0.254'
+
+/** Makes `count` nodes (at most 200). @throws PartUnavailable where this machine has no network namespaces for us */
+export async function makeNetwork(count: number): Promise<Network> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    throw new PartUnavailable('network namespaces need Linux and root')
+  const tag = freeTag()
+  const hub = `bm${tag}-hub`
+  const reachNumber = Number.parseInt(tag, 36) % 16_000
+  const reachBase = `198.18.${Math.floor(reachNumber / 64)}.${(reachNumber % 64) * 4}`.split('.').map(Number)
+  const reachAt = (host: number) => [...reachBase.slice(0, 3), (reachBase[3] ?? 0) + host].join('.')
+  const nodes = Array.from({ length: count }, (_, index) => ({
+    name: `n${index + 1}`,
+    namespace: `bm${tag}-n${index + 1}`,
+    address: `10.99.0.${index + 1}`,
+  }))
+  const namespaces = [hub, `bm${tag}-out`, ...nodes.map(({ namespace }) => namespace)]
+  const outside = { namespace: `bm${tag}-out`, address: outsideAddress }
+  const remove = () => {
+    for (const namespace of namespaces) spawnSync('ip', ['netns', 'delete', namespace])
+  }
+  const isOver = atEnd(remove)
+  const ip = (...args: readonly string[]) => commandOutput('ip', args)
+  const attach = async (namespace: string, port: string, address: string) => {
+    await ip('netns', 'add', namespace)
+    await ip('-n', hub, 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace)
+    await ip('-n', hub, 'link', 'set', port, 'master', 'br0', 'up')
+    await ip('-n', namespace, 'link', 'set', 'lo', 'up')
+    await ip('-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0')
+    await ip('-n', namespace, 'link', 'set', 'eth0', 'up')
+  }
+  const limit = async (namespace: string, device: string, { rate }: Shape) => {
+    const tbf = ['root', 'tbf', 'rate', rate, 'burst', '512kb', 'latency', '100ms']
+    await commandOutput('ip', ['netns', 'exec', namespace, 'tc', 'qdisc', 'replace', 'dev', device, ...tbf])
+  }
+  try {
+    const made = await runCommand('ip', ['netns', 'add', hub])
+    if (made.code !== 0) throw new PartUnavailable(`no network namespace: ${made.stderr.trim()}`)
+    await ip('-n', hub, 'link', 'add', 'br0', 'type', 'bridge')
+    await ip('-n', hub, 'link', 'set', 'br0', 'up')
+    await attach(outside.namespace, 'out', outsideAddress)
+    for (const node of nodes) await attach(node.namespace, node.name, node.address)
+    await ip('-n', outside.namespace, 'link', 'add', 'reach', 'type', 'veth', 'peer', 'name', `bm${tag}`, 'netns', '1')
+    await ip('address', 'add', `${reachAt(1)}/30`, 'dev', `bm${tag}`)
+    await ip('link', 'set', `bm${tag}`, 'up')
+    await ip('-n', outside.namespace, 'address', 'add', `${reachAt(2)}/30`, 'dev', 'reach')
+    await ip('-n', outside.namespace, 'link', 'set', 'reach', 'up')
+  } catch (cause) {
+    remove()
+    isOver()
+    throw cause
+  }
+  return {
+    nodes,
+    outside,
+    reach: reachAt(2),
+    async shape(where, shape) {
+      const { namespace, port } =
+        where === 'outside' ? { namespace: outside.namespace, port: 'out' } : { namespace: where.namespace, port: where.name }
+      await limit(namespace, 'eth0', shape)
+      await limit(hub, port, shape)
+    },
+    async link(node, state) {
+      await ip('-n', hub, 'link', 'set', node.name, state)
+    },
+    async split(group) {
+      const others = nodes.filter(node => !group.includes(node))
+      for (const node of group) {
+        for (const other of others) await ip('-n', node.namespace, 'route', 'add', 'blackhole', `${other.address}/32`)
+      }
+      for (const node of others) {
+        for (const other of group) await ip('-n', node.namespace, 'route', 'add', 'blackhole', `${other.address}/32`)
+      }
+    },
+    async heal() {
+      for (const node of nodes) {
+        await commandOutput('ip', ['-n', node.namespace, 'route', 'flush', 'type', 'blackhole'])
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      remove()
+      isOver()
+    },
+  }
+}
+
+/** Five letters that no namespace of this machine begins with yet. */
+function freeTag(): string {
+  const inUse = new Set(namespacesOfMachine())
+  for (let number = process.pid % 40_000; ; number = (number + 7) % 46_000) {
+    const tag = number.toString(36).padStart(4, '0')
+    if (!inUse.has(`bm${tag}-hub`)) return tag
+  }
+}
+
+function namespacesOfMachine(): readonly string[] {
+  try {
+    return readdirSync('/var/run/netns')
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []
+    throw cause
+  }
+}
