@@ -1,0 +1,135 @@
+// Where what was asked comes from: this node's store, a download of its own that still goes on, other nodes, or nowhere.
+import type { Clock } from '#kube/clock.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import type { ContentInfo, Exchange, MirrorCounts, Store } from '../contract.ts'
+import { StoreUnavailable } from '../contract.ts'
+import { passes, type RegistryFilters } from '../filters.ts'
+import type { Digest } from '../reference.ts'
+import { clipRange } from './byte-range.ts'
+import { findLocal } from './local-content.ts'
+import { type FallReason, type Outcome, outcomeOf } from './outcome.ts'
+import type { AskedContent } from './request.ts'
+
+export interface FinderOptions {
+  readonly filters: RegistryFilters
+  readonly headerTimeoutMs: number
+  readonly store: Store
+  readonly exchange: Pick<Exchange, 'fetch' | 'answersTags' | 'relay'>
+  readonly counts: Pick<MirrorCounts, 'fellThrough'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Who asks, as far as it matters. */
+export interface AskedBy {
+  /** Another mirror: it gets what is here, and nobody else is asked for it. */
+  readonly isMirror: boolean
+  /** Id of a peer of ours: it may have downloads that still go on. */
+  readonly ourPeer: string | undefined
+}
+
+export class ContentFinder {
+  readonly #options: FinderOptions
+
+  constructor(options: FinderOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Answers within the deadline for a first header, whatever the rooms behind do. `readBytes`: how much of a body of this node's is read
+   * at a time. Aborting `gone` (the client went away) ends what was begun. Never throws.
+   */
+  async find(asked: AskedContent, by: AskedBy & { readonly readBytes: number }, gone: AbortSignal): Promise<Outcome> {
+    const { clock, headerTimeoutMs, log } = this.#options
+    const late = new AbortController()
+    const signal = AbortSignal.any([gone, late.signal])
+    const { promise: deadline, resolve } = Promise.withResolvers<Outcome>()
+    let isLate = false
+    const cancel = clock.schedule(headerTimeoutMs, () => {
+      isLate = true
+      late.abort(new DOMException(`no answer within ${headerTimeoutMs} ms`, 'AbortError'))
+      resolve(absent(`no answer within ${headerTimeoutMs} ms`, 'late'))
+    })
+    const work = this.#find(asked, by, signal).catch((error: unknown) => this.#fault(error, 'a request failed'))
+    // What comes too late is let go of.
+    const found = work.then(outcome => {
+      if (isLate && outcome.kind === 'content') outcome.body?.destroy()
+      return outcome
+    })
+    const outcome = await Promise.race([found, deadline])
+    cancel()
+    if (isLate) log.warn({ wanted: asked.digest ?? asked.tag }, 'answered 404 because nothing was found in time')
+    return outcome
+  }
+
+  async #find(asked: AskedContent, by: AskedBy & { readonly readBytes: number }, signal: AbortSignal): Promise<Outcome> {
+    const { filters, exchange } = this.#options
+    const { registry, repository, tag } = asked
+    // Content that is asked by its digest alone has no name that could be filtered.
+    if (registry !== '' && !passes(filters, { registry, repository, ...(tag === undefined ? {} : { tag }) }))
+      return absent('this registry or image is not mirrored', undefined)
+    if (tag !== undefined && !by.isMirror && !exchange.answersTags(registry))
+      return absent('tags are answered by their registry', 'registry-up')
+    const local = await this.#local(asked, by.readBytes, signal)
+    if (local !== undefined) return local
+    if (!by.isMirror) return outcomeOf(await exchange.fetch(asked, signal))
+    const relayed = await this.#relayed(asked, by, signal)
+    return relayed ?? absent(`${nameOf(asked)} is not here`, undefined)
+  }
+
+  /** `undefined`: not here, or not to be had here now. */
+  async #local(asked: AskedContent, readBytes: number, signal: AbortSignal): Promise<Outcome | undefined> {
+    const { store } = this.#options
+    try {
+      const local = await findLocal(store, asked, signal)
+      if (local.kind === 'absent') return undefined
+      if (local.kind === 'other-kind') return absent(`${nameOf(asked)} is not one of the ${asked.route}`, undefined)
+      return await this.#opened(asked, local.content, readBytes)
+    } catch (error) {
+      if (signal.aborted) throw error
+      if (!(error instanceof StoreUnavailable)) return void this.#fault(error, 'the store failed', 'read')
+      this.#fault(error, 'the store does not answer', 'store')
+      return undefined
+    }
+  }
+
+  async #opened(asked: AskedContent, content: ContentInfo, readBytes: number): Promise<Outcome> {
+    const { digest, size, mediaType } = content
+    const clipped = clipRange(asked.range, size)
+    if (clipped.kind === 'beyond') return { kind: 'beyond', size }
+    const range = clipped.kind === 'part' ? clipped.range : undefined
+    const body = asked.method === 'HEAD' ? undefined : await this.#options.store.open(digest, range, readBytes)
+    return { kind: 'content', source: 'local', body, content: { digest, size, mediaType, range } }
+  }
+
+  /** A download of this node's that is still under way, for a peer of ours that asks for all of it. */
+  async #relayed(asked: AskedContent, { ourPeer }: AskedBy, signal: AbortSignal): Promise<Outcome | undefined> {
+    const { digest, range, route, method } = asked
+    if (ourPeer === undefined || digest === undefined || route !== 'blobs' || method !== 'GET' || range !== undefined)
+      return undefined
+    const relayed = await this.#options.exchange.relay(digest, { peer: ourPeer }, signal)
+    switch (relayed.outcome) {
+      case 'nothing':
+        return undefined
+      case 'ask':
+        return { kind: 'ask', peers: relayed.peers }
+      case 'stream':
+        return { kind: 'content', source: 'relay', body: relayed.body, content: inFlight(digest, relayed.total) }
+    }
+  }
+
+  #fault(error: unknown, what: string, reason: FallReason = 'fault'): Outcome {
+    this.#options.log.warn({ why: messageOf(error), reason }, what)
+    this.#options.counts.fellThrough(reason)
+    return absent(what, undefined)
+  }
+}
+
+const inFlight = (digest: Digest, size: number) =>
+  ({ digest, size, mediaType: 'application/octet-stream', range: undefined, isInFlight: true }) as const
+
+function absent(message: string, reason: FallReason | undefined): Outcome {
+  return { kind: 'absent', message, reason, attempts: undefined }
+}
+
+const nameOf = ({ digest, registry, repository, tag }: AskedContent): string => digest ?? `${registry}/${repository}:${tag}`

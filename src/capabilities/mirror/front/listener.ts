@@ -1,0 +1,91 @@
+// The sockets of the registry front, plain and with mutual TLS: what may come in, how much of it, and an end in order.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Clock } from '#kube/clock.ts'
+import { closed, keptConnections, listening } from '#kube/server/listening.ts'
+import type { PeerIdentity } from '../contract.ts'
+import type { Askers } from './askers.ts'
+import type { ListenAddress } from './listen-address.ts'
+
+/** Bytes of target and headers together. */
+const largestHead = 16_384
+/** Connections at a time, and how many of them those may hold who may not ask. */
+const mostConnections = 2_048
+const mostOfStrangers = 64
+/** A client that takes nothing, or a connection on which nothing happens in the middle of an answer, is given up. */
+const silenceMs = 300_000
+/** What is under way when the process ends has so long. */
+const drainMs = 30_000
+
+export interface ListenerOptions {
+  readonly address: ListenAddress
+  readonly askers: Askers
+  readonly clock: Clock
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
+}
+
+export interface Listener extends AsyncDisposable {
+  readonly port: number
+}
+
+/** Plain HTTP. Disposing takes no new connection, lets answers end for 30 s, then breaks them off. @throws where the address is taken */
+export async function listenPlain(options: ListenerOptions): Promise<Listener> {
+  return await run(createServer(limits), options)
+}
+
+export interface TlsListener extends Listener {
+  /** Connections from now on. */
+  use(identity: PeerIdentity): void
+}
+
+/** With mutual TLS: who has no certificate of the same authority does not get as far as a request. */
+export async function listenTls(options: ListenerOptions & { readonly identity: PeerIdentity }): Promise<TlsListener> {
+  const server = createTlsServer({ ...limits, ...contextOf(options.identity), requestCert: true, rejectUnauthorized: true })
+  const listener = await run(server, options)
+  return { ...listener, use: identity => server.setSecureContext(contextOf(identity)) }
+}
+
+const limits = { maxHeaderSize: largestHead, ...keptConnections, noDelay: true } as const
+
+function contextOf({ ca, certificate, key }: PeerIdentity) {
+  return { ca, cert: certificate, key, minVersion: 'TLSv1.2' } as const
+}
+
+async function run(server: Server | TlsServer, { address, askers, clock, handle }: ListenerOptions): Promise<Listener> {
+  server.maxConnections = mostConnections
+  server.setTimeout(silenceMs)
+  let strangers = 0
+  server.on('connection', (socket: Socket) => {
+    if (askers.may(socket.remoteAddress)) return
+    strangers++
+    socket.once('close', () => strangers--)
+    // Whoever is not answered anyway must not keep out those who are.
+    if (strangers > mostOfStrangers) socket.destroy()
+  })
+  server.on('clientError', onClientError)
+  server.on('request', handle)
+  // `Expect` changes nothing: there are no bodies to wait for.
+  server.on('checkContinue', handle)
+  server.on('checkExpectation', handle)
+  const port = await listening(server, { port: address.port, ...(address.host === undefined ? {} : { host: address.host }) })
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      const ended = closed(server)
+      const cancel = clock.schedule(drainMs, () => server.closeAllConnections())
+      await ended
+      cancel()
+    },
+  }
+}
+
+/** Never a 408: containerd would repeat at once. What cannot be read is told so, as far as anybody still listens. */
+function onClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    socket.destroy()
+    return
+  }
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
+  socket.end(`HTTP/1.1 ${isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\nConnection: close\r\n\r\n`)
+}

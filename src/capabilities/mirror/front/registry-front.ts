@@ -1,0 +1,229 @@
+// The registry port: what containerd and other mirrors ask, answered so that containerd always goes on: with content, or with a 404 in time.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type Log, messageOf } from '#kube/log.ts'
+import type { MirrorCounts } from '../contract.ts'
+import { type Answer, type ContentHead, emptyAnswer, errorAnswer, methodNotAllowed, textAnswer, unauthorized } from './answers.ts'
+import type { Askers } from './askers.ts'
+import type { AskedBy, ContentFinder } from './content-finder.ts'
+import { isAuthorized } from './credentials.ts'
+import { Exactly } from './exactly.ts'
+import { type Outcome, replyTo, type Source } from './outcome.ts'
+import { readBytesFor } from './read-size.ts'
+import type { Readiness } from './readiness.ts'
+import { type Asked, type AskedContent, readRequest } from './request.ts'
+
+/** Requests at a time; further ones are answered 404 at once. */
+export const mostRequests = 1_000
+const strangersToldMs = 60_000
+
+/** One of the ports: who may ask there, and for whom it is. */
+export interface Door {
+  readonly askers: Askers
+  /** What containerd has to say; `undefined`: nothing, or who asks has proven who it is otherwise. */
+  readonly credentials: { readonly username: string; readonly password: string } | undefined
+  /** Only mirrors get through it: they get what is here, and nobody else is asked. */
+  readonly isForMirrors: boolean
+}
+
+/** What is measured of every request. */
+export interface RequestMeter {
+  /** Call what it returns when the answer has ended. `size`: bytes of its body. */
+  begin(handler: string, method: string): (code: number, size: number) => void
+}
+
+export interface FrontOptions {
+  readonly finder: ContentFinder
+  readonly readiness: () => Readiness
+  readonly counts: MirrorCounts
+  readonly meter: RequestMeter
+  /** Holds back what goes to other nodes; `undefined`: nothing does. */
+  readonly limitUpload: (() => Transform) | undefined
+  readonly clock: { elapsed(): number }
+  readonly log: Log
+}
+
+export class RegistryFront {
+  readonly #options: FrontOptions
+  #running = 0
+  #streaming = 0
+  #toldStrangersMs = Number.NEGATIVE_INFINITY
+
+  constructor(options: FrontOptions) {
+    this.#options = options
+  }
+
+  /** Requests that are being answered. */
+  get running(): number {
+    return this.#running
+  }
+
+  /** Answers; never throws. Resolves when the answer has ended, however. */
+  async handle(request: IncomingMessage, response: ServerResponse, door: Door): Promise<void> {
+    const { method = '', url = '', headers } = request
+    const asked = readRequest({ method, target: url, headers })
+    const end = this.#options.meter.begin(handlerOf(asked), method)
+    this.#running++
+    try {
+      const size = await this.#answer(asked, { request, response, door })
+      end(response.statusCode, size)
+    } catch (error) {
+      // A fault of ours: whoever asked is to go on elsewhere.
+      this.#options.log.error({ why: messageOf(error), err: error }, 'a request could not be answered')
+      response.destroy()
+      end(response.statusCode, 0)
+    } finally {
+      this.#running--
+    }
+  }
+
+  async #answer(asked: Asked, by: Exchanged): Promise<number> {
+    const answer = this.#answerTo(asked, by)
+    if (answer !== undefined) return send(by.response, answer, by.request.method)
+    if (asked.kind !== 'content') throw new Error(`no answer to ${asked.kind}`)
+    return await this.#content(asked, by)
+  }
+
+  /** All that is answered without looking for anything; `undefined` for content that may be looked for. */
+  #answerTo(asked: Asked, { request, response, door }: Exchanged): Answer | undefined {
+    switch (asked.kind) {
+      case 'livez':
+        return emptyAnswer
+      case 'readyz':
+        return readinessAnswer(this.#options.readiness())
+      case 'elsewhere':
+        return textAnswer(404, 'not found\n')
+      case 'refused':
+        response.shouldKeepAlive = false
+        return textAnswer(asked.status, `${asked.message}\n`)
+      case 'method':
+        return methodNotAllowed
+    }
+    if (!isAuthorized(request.headers.authorization, door.credentials)) return unauthorized
+    const remote = request.socket.remoteAddress
+    if (!door.askers.may(remote)) return this.#stranger(asked, remote)
+    if (asked.kind === 'ping') return emptyAnswer
+    if (asked.kind === 'invalid') return errorAnswer(404, asked)
+    if (this.#running <= mostRequests) return undefined
+    this.#options.counts.fellThrough('busy')
+    return notFound(asked, 'too many requests at once')
+  }
+
+  #stranger(asked: Asked, remote: string | undefined): Answer {
+    const nowMs = this.#options.clock.elapsed()
+    this.#options.counts.fellThrough('not-allowed')
+    if (nowMs - this.#toldStrangersMs >= strangersToldMs) {
+      this.#toldStrangersMs = nowMs
+      this.#options.log.warn({ remote }, 'asked from where allowFrom does not let ask: answered 404')
+    }
+    return notFound(asked, 'not for this address')
+  }
+
+  async #content(asked: AskedContent, { request, response, door }: Exchanged): Promise<number> {
+    const { finder } = this.#options
+    const gone = new AbortController()
+    const onClose = () => gone.abort(new DOMException('who asked has gone', 'AbortError'))
+    response.once('close', onClose)
+    const by = askedBy(request, door)
+    const outcome = await finder.find(asked, { ...by, readBytes: readBytesFor(this.#streaming) }, gone.signal)
+    this.#count(asked, outcome, by)
+    const reply = replyTo(asked, outcome)
+    if (reply.kind === 'answer') return send(response, reply.answer, request.method)
+    if (reply.body === undefined) {
+      response.writeHead(reply.head.status, { ...reply.head.headers })
+      response.end()
+      return 0
+    }
+    return await this.#stream({
+      response,
+      head: reply.head,
+      body: reply.body,
+      source: reply.source,
+      registry: asked.registry,
+      by,
+    })
+  }
+
+  /** Only what was not here counts as a hit or a miss. */
+  #count({ registry }: AskedContent, outcome: Outcome, { isMirror }: AskedBy): void {
+    const { counts } = this.#options
+    if (isMirror) return
+    if (outcome.kind === 'content' && outcome.source !== 'local') counts.request(registry, 'hit')
+    if (outcome.kind !== 'absent') return
+    if (outcome.reason !== undefined) counts.fellThrough(outcome.reason)
+    if (outcome.attempts !== undefined || outcome.reason === 'late') counts.request(registry, 'miss')
+  }
+
+  /** A body that does not come whole takes the connection with it: a clean end would pass for the whole. */
+  async #stream({ response, head, body, source, registry, by }: Stream): Promise<number> {
+    const { limitUpload, counts, log } = this.#options
+    const exactly = new Exactly(head.length)
+    this.#streaming++
+    try {
+      response.writeHead(head.status, { ...head.headers })
+      if (by.isMirror && limitUpload !== undefined) await pipeline(body, exactly, limitUpload(), response)
+      else await pipeline(body, exactly, response)
+    } catch (error) {
+      log.debug({ why: messageOf(error), sent: exactly.passed, of: head.length, source }, 'an answer was broken off')
+      response.destroy()
+    } finally {
+      this.#streaming--
+      counts.served(registry, source, 'out', exactly.passed)
+    }
+    return exactly.passed
+  }
+}
+
+interface Exchanged {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly door: Door
+}
+
+interface Stream {
+  readonly response: ServerResponse
+  readonly head: ContentHead
+  readonly body: NodeJS.ReadableStream
+  readonly source: Source
+  readonly registry: string
+  readonly by: AskedBy
+}
+
+/** The body is left out for HEAD; its length is told all the same. Returns the bytes that were sent of it. */
+function send(response: ServerResponse, { status, headers, body }: Answer, method: string | undefined): number {
+  response.writeHead(status, { ...headers })
+  response.end(method === 'HEAD' ? undefined : body)
+  return method === 'HEAD' ? 0 : Buffer.byteLength(body)
+}
+
+function notFound(asked: Asked, message: string): Answer {
+  const code = asked.kind === 'content' && asked.route === 'blobs' ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN'
+  return errorAnswer(404, { code, message })
+}
+
+export function readinessAnswer({ isReady, reason }: Readiness): Answer {
+  return isReady ? emptyAnswer : textAnswer(500, `${reason}\n`)
+}
+
+function askedBy({ headers }: IncomingMessage, { isForMirrors }: Door): AskedBy {
+  const isMirror = isForMirrors || headers['x-spegel-mirrored'] === 'true'
+  const peer = headers['x-ballast-peer']
+  const isOurs =
+    isMirror && headers['x-ballast-hop'] !== undefined && typeof peer === 'string' && /^[A-Za-z0-9]{1,128}$/.test(peer)
+  return { isMirror, ourPeer: isOurs ? peer : undefined }
+}
+
+/** As the metric's label has it. */
+function handlerOf({ kind }: Asked): string {
+  switch (kind) {
+    case 'livez':
+    case 'readyz':
+      return `/${kind}`
+    case 'elsewhere':
+    case 'refused':
+      return 'other'
+    default:
+      return '/v2/*'
+  }
+}
