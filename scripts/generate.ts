@@ -5,7 +5,9 @@ import { deploymentFiles } from '../src/cli/deployment/generated-files.ts'
 import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
 import { errorTable } from './error-table.ts'
 import { homelabFiles } from './examples/homelab-objects.ts'
+import { mediaHomelab } from './examples/media-homelab-tables.ts'
 import { talosHomelab } from './examples/talos-homelab-tables.ts'
+import { utilitiesHomelab } from './examples/utilities-homelab-tables.ts'
 import { schemaTables } from './generate-schemas.ts'
 
 const root = dirname(import.meta.dirname)
@@ -13,7 +15,12 @@ const root = dirname(import.meta.dirname)
 /** Path below the project's root → text, for all generated files. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>()
-  for (const [file, text] of homelabFiles(talosHomelab)) files.set(join('examples/talos-homelab', file), text)
+  for (const [name, lab] of Object.entries({
+    'talos-homelab': talosHomelab,
+    'utilities-homelab': utilitiesHomelab,
+    'media-homelab': mediaHomelab,
+  }))
+    for (const [file, text] of homelabFiles(lab)) files.set(join('examples', name, file), text)
   for (const [file, text] of schemaTables(root)) files.set(file, text)
   for (const [file, text] of errorTable(root)) files.set(file, text)
   for (const [file, text] of deploymentFiles(enabledCapabilities)) files.set(join('deploy', file), text)

@@ -542,6 +542,14 @@ class HomelabFiles {
     ]
   }
 
+  /** What the node's kubelet lists, where the table knows sizes. */
+  #imagesOn(node: NodeRow) {
+    const { imageBytes, workloads } = this.#lab
+    const here = workloads.filter(({ nodes, image }) => nodes.includes(node.name) && Object.hasOwn(imageBytes, image))
+    if (here.length === 0) return {}
+    return { images: here.map(({ image }) => ({ names: [image], sizeBytes: imageBytes[image] })) }
+  }
+
   #nodeObject(node: NodeRow): KubeObject {
     const index = this.#lab.nodes.indexOf(node)
     return {
@@ -594,6 +602,7 @@ class HomelabFiles {
           lastTransitionTime: this.#lab.createdAt,
         })),
         daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+        ...this.#imagesOn(node),
         nodeInfo: {
           architecture: 'amd64',
           bootID: uid('Boot', '', node.name),
@@ -668,7 +677,7 @@ class HomelabFiles {
     }
     const files = new Map<string, KubeObject[]>()
     const put = (file: string, ...objects: KubeObject[]) => files.set(file, [...(files.get(file) ?? []), ...objects])
-    const namespaces = [...new Set(this.#lab.workloads.map(workload => workload.namespace))].sort()
+    const namespaces = [...new Set([...this.#lab.workloads, ...this.#lab.sharedClaims].map(({ namespace }) => namespace))].sort()
     put(
       'cluster/namespaces.yaml',
       ...namespaces.map(name => ({
@@ -713,7 +722,7 @@ class HomelabFiles {
           })
       }
       put('cluster/services.yaml', ...this.#serviceOf(workload))
-      if (workload.owner === 'descheduler') {
+      if (this.#lab.saysOwners && workload.owner === 'descheduler') {
         put('config/pod-disruption-budgets.yaml', {
           apiVersion: 'policy/v1',
           kind: 'PodDisruptionBudget',

@@ -64,13 +64,15 @@ export interface Homelab {
   readonly storageClasses: readonly StorageClassRow[]
   /** Claims that several pods share. */
   readonly sharedClaims: readonly ClaimRow[]
+  /** Of images on the nodes that run them, where the node's status is to say so. */
+  readonly imageBytes: Readonly<Record<string, number>>
   readonly system: {
     readonly containerRuntimeVersion: string
     readonly kernelVersion: string
     readonly kubeletVersion: string
     readonly osImage: string
   }
-  /** Which label says who may move a workload, or that none does. */
+  /** Whether workloads carry the label that says who may move them, and those of the descheduler a disruption budget. */
   readonly saysOwners: boolean
 }
 

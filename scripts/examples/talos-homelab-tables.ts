@@ -91,6 +91,7 @@ export const talosHomelab: Homelab = {
     },
   ],
   sharedClaims: [],
+  imageBytes: {},
   system: {
     containerRuntimeVersion: 'containerd://2.1.5',
     kernelVersion: '6.12.57-talos',

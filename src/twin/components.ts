@@ -15,6 +15,7 @@ import { startEventExpiry } from './components/event-expiry.ts'
 import { type EventMode, EventRecorder } from './components/event-recorder.ts'
 import { startGarbageCollector } from './components/garbage-collector.ts'
 import { startHorizontalPodAutoscalers } from './components/horizontal-pod-autoscaler.ts'
+import type { PullRecord } from './components/image-pulls.ts'
 import { startJobs, startTtlAfterFinished } from './components/job.ts'
 import { Kubelets, type NodePower } from './components/kubelet.ts'
 import { ComponentLoop, type LoopFailure } from './components/loop.ts'
@@ -82,6 +83,8 @@ export interface Components extends Disposable {
   moving(): readonly string[]
   readonly nodes: NodePower
   readonly usage: UsageModel
+  /** The latest image pulls of all nodes, in the order they were begun. */
+  readonly imagePulls: readonly PullRecord[]
   /** Controllers that are not there, played. */
   readonly stages: Stages
   /** To be called in the same turn after objects were put into the store as a snapshot has them: owners that are not there, metrics that now are. */
@@ -132,6 +135,9 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     moving: () => loop.moving(),
     nodes: nodePower(context, kubelets),
     usage,
+    get imagePulls() {
+      return kubelets?.pulls.records ?? []
+    },
     stages: new Stages(context, options.resourceOf ?? (() => undefined)),
     snapshotLoaded: owners => {
       for (const uid of owners) absentOwners.add(uid)

@@ -21,6 +21,7 @@ import { WritePipeline } from './api/write-pipeline.ts'
 import { type Authority, makeAuthority } from './authority.ts'
 import { bootstrap } from './bootstrap.ts'
 import { clusterAccess } from './cluster-access.ts'
+import type { PullRecord } from './components/image-pulls.ts'
 import { type ComponentOptions, type Components, startComponents } from './components.ts'
 import { dumpObjects } from './dump.ts'
 import type { FaultSpec } from './faults/fault-spec.ts'
@@ -93,6 +94,8 @@ export interface Twin extends AsyncDisposable {
   /** What the load at the start left out. */
   readonly report: LoadReport
   readonly requests: { readonly entries: readonly LoggedRequest[]; readonly total: number }
+  /** The latest image pulls of all nodes, in the order they were begun: from outside, or from a node that had the bytes. */
+  readonly imagePulls: readonly PullRecord[]
   /** Resolves when nothing moves any more: on a virtual clock it is driven there. @throws Error at the limit. */
   settle(options: { readonly limitMs: number }): Promise<void>
   stop(): Promise<void>
@@ -185,6 +188,9 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
     },
     report,
     requests: log,
+    get imagePulls() {
+      return running?.imagePulls ?? []
+    },
     settle: async limits => {
       await catchingUp
       await settle(options.clock, running, limits)

@@ -1,6 +1,8 @@
-// Images on simulated nodes: which are there, and pulls one after the other as `serializeImagePulls` has it.
+// Images on simulated nodes: which are there, and pulls one after the other as `serializeImagePulls` has it. Bytes of a node that has
+// them come faster than those of a registry; what another node is still downloading comes as it comes there.
 import type { Node } from '#kube/objects.ts'
-import { imageBytes, pullBandwidth } from './kubelet-profile.ts'
+import type { PullSource } from './image-mirrors.ts'
+import { imageBytes, peerBandwidth, pullBandwidth } from './kubelet-profile.ts'
 
 export interface Pull {
   /** Until the image is there, waiting for other pulls included. */
@@ -8,11 +10,39 @@ export interface Pull {
   /** Of its own transfer. */
   readonly transferMs: number
   readonly bytes: number
+  readonly source: PullSource
 }
+
+/** A pull that was begun, as a registry's access log and the mirrors' metrics would tell it together. */
+export interface PullRecord {
+  readonly node: string
+  readonly image: string
+  readonly source: PullSource
+  readonly bytes: number
+  /** Milliseconds since 1970. */
+  readonly beganMs: number
+  readonly endsMs: number
+}
+
+/** What `begin` has to know besides the node. */
+export interface PullTerms {
+  readonly nowMs: number
+  /** How many times as long as the bandwidth has it. */
+  readonly factor: number
+  readonly source: PullSource
+}
+
+/** Older ones are forgotten. */
+const mostRecords = 10_000
+/** From the last byte at one node to the last byte at the node that follows it. */
+const relayDelayMs = 100
 
 export class ImagePulls {
   readonly #present = new Map<string, Map<string, number>>()
   readonly #busyUntilMs = new Map<string, number>()
+  /** Image → node → when its download ends. */
+  readonly #underWay = new Map<string, Map<string, number>>()
+  readonly #records: PullRecord[] = []
 
   /** Whether the node needs no pull: listed in its status, pulled before, or run by a pod it has. */
   isPresent(node: Node, image: string): boolean {
@@ -20,13 +50,26 @@ export class ImagePulls {
     return node.status?.images?.some(entry => entry.names?.includes(image)) === true
   }
 
-  /** Queues a pull that begins when those before it have ended; it takes `factor` times as long as the node's bandwidth has it. */
-  begin(node: Node, image: string, nodes: Iterable<Node>, { nowMs, factor }: { nowMs: number; factor: number }): Pull {
+  /** Whether the node is downloading the image. */
+  isPulling(node: string, image: string, nowMs: number): boolean {
+    return (this.#underWay.get(image)?.get(node) ?? 0) > nowMs
+  }
+
+  /** Queues a pull that begins when those before it have ended. */
+  begin(node: Node, image: string, nodes: Iterable<Node>, { nowMs, factor, source }: PullTerms): Pull {
+    const { name } = node.metadata
     const bytes = imageBytes(image, nodes)
-    const transferMs = Math.max(50, Math.round((bytes / pullBandwidth(node)) * 1000 * factor))
-    const endMs = Math.max(nowMs, this.#busyUntilMs.get(node.metadata.name) ?? 0) + transferMs
-    this.#busyUntilMs.set(node.metadata.name, endMs)
-    return { totalMs: endMs - nowMs, transferMs, bytes }
+    const bandwidth = source === 'outside' ? pullBandwidth(node) : peerBandwidth(node)
+    const ownMs = Math.max(50, Math.round((bytes / bandwidth) * 1000 * factor))
+    const beganMs = Math.max(nowMs, this.#busyUntilMs.get(name) ?? 0)
+    const underWay = this.#underWay.get(image) ?? new Map<string, number>()
+    const soonestMs = source === 'relay' ? Math.min(...underWay.values()) + relayDelayMs : 0
+    const endsMs = Math.max(beganMs + ownMs, soonestMs)
+    this.#busyUntilMs.set(name, endsMs)
+    underWay.set(name, endsMs)
+    this.#underWay.set(image, underWay)
+    if (this.#records.push({ node: name, image, source, bytes, beganMs, endsMs }) > mostRecords) this.#records.shift()
+    return { totalMs: endsMs - nowMs, transferMs: endsMs - beganMs, bytes, source }
   }
 
   /** The image is on the node from now on. */
@@ -34,10 +77,18 @@ export class ImagePulls {
     const images = this.#present.get(node) ?? new Map<string, number>()
     images.set(image, bytes)
     this.#present.set(node, images)
+    const underWay = this.#underWay.get(image)
+    underWay?.delete(node)
+    if (underWay?.size === 0) this.#underWay.delete(image)
   }
 
   /** Pulled images with their sizes, 0 where it is not known, in the order they came. */
   pulledOn(node: string): ReadonlyMap<string, number> {
     return this.#present.get(node) ?? new Map()
+  }
+
+  /** The latest pulls in the order they were begun. */
+  get records(): readonly PullRecord[] {
+    return this.#records
   }
 }

@@ -19,6 +19,8 @@ const twinAnnotation = {
 } as const
 
 const defaultBandwidth = 50 * 1024 * 1024
+/** Bytes a second between two nodes: a network of 1 Gbit/s. */
+const nodeBandwidth = 117 * 1024 * 1024
 const medianImageBytes = 100_000_000
 const containerStartMs = 300
 const initRunMs = 500
@@ -74,6 +76,11 @@ export function pullBandwidth(node: Node): number {
     if (error instanceof RangeError) return defaultBandwidth
     throw error
   }
+}
+
+/** Bytes a second that the node takes from another node; never fewer than from outside. */
+export function peerBandwidth(node: Node): number {
+  return Math.max(nodeBandwidth, pullBandwidth(node))
 }
 
 /** Milliseconds from the start of the pod's last container until all its probes have succeeded. */

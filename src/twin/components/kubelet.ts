@@ -8,9 +8,10 @@ import type { Node, Pod, PodStatus } from '#kube/objects.ts'
 import { isConflict, isNotFound } from '#kube/status.ts'
 import { type ComponentContext, kubeletWriter } from './component.ts'
 import type { EventText } from './event-recorder.ts'
+import { type ImageMirror, mirrorOf, type OtherNode, type PullSource, pullSource } from './image-mirrors.ts'
 import { ImagePulls } from './image-pulls.ts'
 import type { WorkQueue } from './loop.ts'
-import { NodeTrouble } from './node-trouble.ts'
+import { NodeTrouble, type PullError } from './node-trouble.ts'
 import { PodAddresses } from './pod-addresses.ts'
 import { type NextStep, PodRun, type PodRunEffects } from './pod-run.ts'
 import {
@@ -268,11 +269,43 @@ export class Kubelets implements NodePower {
         const found = node()
         if (found === undefined) throw new Error(`node ${nodeName} is gone while it pulls ${image}`)
         const factor = this.trouble.pullFactor(nodeName)
-        return this.pulls.begin(found, image, view.list('nodes'), { nowMs: clock.now(), factor })
+        const source = this.#pullSource(nodeName, image)
+        return this.pulls.begin(found, image, view.list('nodes'), { nowMs: clock.now(), factor, source })
       },
-      pullError: image => this.trouble.pullError(image),
+      pullError: image => this.#pullError(nodeName, image),
       pulled: (image, bytes) => this.pulls.add(nodeName, image, bytes),
       address: () => this.#address(current(), node(), uid),
+    }
+  }
+
+  /** A registry that fails harms nobody who gets the image from another node. */
+  #pullError(node: string, image: string): PullError | undefined {
+    const error = this.trouble.pullError(image)
+    return error === 'ErrImagePull' && this.#pullSource(node, image) === 'peer' ? undefined : error
+  }
+
+  #pullSource(node: string, image: string): PullSource {
+    return pullSource(image, this.#mirrorOn(node), this.#othersThan(node, image))
+  }
+
+  #mirrorOn(node: string): ImageMirror | undefined {
+    if (!this.isAlive(node)) return undefined
+    for (const pod of this.#context.view.podsOn(node)) {
+      const mirror = mirrorOf(pod)
+      if (mirror !== undefined) return mirror
+    }
+    return undefined
+  }
+
+  *#othersThan(asking: string, image: string): Iterable<OtherNode> {
+    const { view, clock } = this.#context
+    for (const node of view.list('nodes')) {
+      const { name } = node.metadata
+      if (name === asking) continue
+      const hasImage = this.pulls.isPresent(node, image) || this.#runsImage(name, image, '')
+      const isPulling = this.pulls.isPulling(name, image, clock.now())
+      // Whether it has a mirror matters only where it has something to give.
+      if (hasImage || isPulling) yield { mirror: this.#mirrorOn(name), hasImage, isPulling }
     }
   }
 

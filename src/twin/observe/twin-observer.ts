@@ -6,6 +6,7 @@ import { formatTime } from '#kube/time.ts'
 import type { ClusterAccess } from '../access.ts'
 import type { ApiServer } from '../api/api-server.ts'
 import { type MetricLine, metricFamily } from '../api/metric-text.ts'
+import type { PullRecord } from '../components/image-pulls.ts'
 import type { Components } from '../components.ts'
 import type { Faults } from '../faults/faults.ts'
 import { textAt } from '../json-value.ts'
@@ -82,6 +83,12 @@ export class TwinObserver implements Disposable {
         'counter',
         faults.list().map(({ name, fired }) => ({ labels: { fault: name }, value: fired })),
       ),
+      metricFamily(
+        'ballast_twin_image_pull_bytes_total',
+        'Bytes of the images that nodes pulled, by where they came from.',
+        'counter',
+        pulledBytes(this.#parts.components()?.imagePulls ?? []),
+      ),
       metricFamily('ballast_twin_objects', 'Objects in the store by resource.', 'gauge', present),
       metricFamily('ballast_twin_revision', 'Revision of the last write.', 'gauge', one(store.revision)),
       metricFamily('ballast_twin_watchers', 'Watches that are open by resource.', 'gauge', watchers),
@@ -132,4 +139,10 @@ function lagMs(clock: Clock): number {
 
 function nodeOf(pod: KubeObject): string {
   return textAt(pod, 'spec', 'nodeName') ?? ''
+}
+
+function pulledBytes(pulls: readonly PullRecord[]): readonly MetricLine[] {
+  const bytes = new Map<string, number>()
+  for (const pull of pulls) bytes.set(pull.source, (bytes.get(pull.source) ?? 0) + pull.bytes)
+  return [...bytes].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([source, value]) => ({ labels: { source }, value }))
 }
