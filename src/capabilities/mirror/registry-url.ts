@@ -30,5 +30,7 @@ export function parseRegistryUrl(text: string, where: string): Parsed<RegistryUr
   if (url.search !== '' || text.includes('?')) return no('query must be empty')
   if (url.hash !== '' || text.includes('#')) return no('fragment must be empty')
   if (url.hostname === '') return no('a host')
-  return { ok: true, value: { scheme: url.protocol === 'https:' ? 'https' : 'http', host: url.host } }
+  // Image names keep the port of a scheme, and directories are named after them; a URL drops it.
+  const named = url.port === '' ? (/:[0-9]+$/.exec(text)?.[0] ?? '') : `:${url.port}`
+  return { ok: true, value: { scheme: url.protocol === 'https:' ? 'https' : 'http', host: `${url.hostname}${named}` } }
 }
