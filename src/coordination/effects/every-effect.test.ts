@@ -11,7 +11,7 @@ import { createJob, replaceJob } from './replace-job.ts'
 import { restart } from './restart.ts'
 import { restartAt } from './restart-at.ts'
 import { scale } from './scale.ts'
-import { removeTaint, setTaint } from './taint.ts'
+import { markNode, removeTaint, setTaint, unmarkNode } from './taint.ts'
 import { tolerate } from './tolerate.ts'
 import { triggerJob } from './trigger-job.ts'
 
@@ -27,8 +27,8 @@ const gated: Pod = {
   metadata: { name: 'cart-a', namespace: 'shop', uid: 'uid-a' },
   spec: { containers: [{ name: 'main', image: 'cart' }], schedulingGates: [{ name: landingGate }] },
 }
-const node = ok({ kind: 'Node', metadata: { name: 'n1', resourceVersion: '5' }, spec: { taints: [taint] } })
-const bareNode = ok({ kind: 'Node', metadata: { name: 'n1', resourceVersion: '5' }, spec: {} })
+const node = ok({ kind: 'Node', metadata: { name: 'n1', uid: 'uid-n1', resourceVersion: '5' }, spec: { taints: [taint] } })
+const bareNode = ok({ kind: 'Node', metadata: { name: 'n1', uid: 'uid-n1', resourceVersion: '5' }, spec: {} })
 const workload = ok({ kind: 'Deployment', metadata: { name: 'cart', generation: 4 } })
 const scaleOf = (replicas: number, resourceVersion = '9', uid = 'uid-cart'): Answer =>
   ok({ kind: 'Scale', metadata: { name: 'cart', namespace: 'shop', uid, resourceVersion }, spec: { replicas } })
@@ -85,6 +85,8 @@ const effects: readonly [string, string, Parameters<typeof scripted>[0], (server
   ['createJob',   'replace-job.ts', { [`POST ${jobsPath}`]: [jobObject] },                                        s => createJob(s.context, grantedPermit(s, { targets: [job], verb: 'restart' }), { job, manifest }, signal), /"name":"import"/],
   ['setTaint',    'taint.ts',   { 'GET /api/v1/nodes/n1': [bareNode], 'PATCH /api/v1/nodes/n1': [node] },         s => setTaint(s.context, grantedPermit(s, { targets: [n1], verb: 'taint' }), { node: 'n1', taint }, signal), /"resourceVersion":"5"/],
   ['removeTaint', 'taint.ts',   { 'GET /api/v1/nodes/n1': [node], 'PATCH /api/v1/nodes/n1': [bareNode] },         s => removeTaint(s.context, { node: 'n1', key: taint.key, requester: 'deschedule' }, signal), /"resourceVersion":"5"/],
+  ['markNode',    'taint.ts',   { 'GET /api/v1/nodes/n1': [bareNode], 'PATCH /api/v1/nodes/n1': [node] },         s => markNode(s.context, grantedPermit(s, { targets: [n1], verb: 'taint' }), { node: 'n1', uid: 'uid-n1', marks: () => ({ add: [taint], remove: [], annotations: {} }) }, signal), /"resourceVersion":"5"/],
+  ['unmarkNode',  'taint.ts',   { 'GET /api/v1/nodes/n1': [node], 'PATCH /api/v1/nodes/n1': [bareNode] },         s => unmarkNode(s.context, { node: 'n1', uid: 'uid-n1', requester: 'readiness', marks: () => ({ add: [], remove: [taint], annotations: {} }) }, signal), /"resourceVersion":"5"/],
   ['openGate',    'gate.ts',    { [patchPod]: [ok(gated)] },                                                      s => openGate(s.context, grantedPermit(s, { targets: [pod], verb: 'evict' }), { pod: gated, node: 'n1' }, signal), /"op":"test","path":"\/metadata\/uid","value":"uid-a"/],
   ['dropGate',    'gate.ts',    { [patchPod]: [ok(gated)] },                                                      s => dropGate(s.context, { pod: gated, requester: 'deschedule' }, signal), /"op":"test","path":"\/metadata\/uid","value":"uid-a"/],
 ]

@@ -33,14 +33,9 @@ export async function setTaint(
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
   assertPermitted(context, permit, { kind: 'Node', name: change.node })
-  const { taint } = change
-  const add = (taints: readonly Taint[]) =>
-    taints.some(one => isSame(one, taint) && one.value === taint.value)
-      ? taints
-      : [...taints.filter(one => !isSame(one, taint)), taint]
-  const { node, annotations } = change
+  const { node, taint, annotations = {} } = change
   const { requester } = permit.record
-  return changeTaints(context, { node, requester, change: add, ...(annotations === undefined ? {} : { annotations }) }, signal)
+  return changeTaints(context, { node, requester, change: () => ({ add: [taint], remove: [], annotations }) }, signal)
 }
 
 /**
@@ -53,34 +48,88 @@ export async function removeTaint(
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
   context.leadership.assert()
-  const remove = (taints: readonly Taint[]) =>
-    taints.some(one => one.key === choice.key) ? taints.filter(one => one.key !== choice.key) : taints
   const { node, requester, annotation } = choice
-  const annotations = annotation === undefined ? {} : { annotations: { [annotation]: null } }
-  return changeTaints(context, { node, requester, change: remove, ...annotations }, signal)
+  const annotations = annotation === undefined ? {} : { [annotation]: null }
+  const change = ({ spec }: Node) => ({
+    add: [],
+    remove: (spec?.taints ?? []).filter(({ key }) => key === choice.key),
+    annotations,
+  })
+  return changeTaints(context, { node, requester, change }, signal)
+}
+
+/** What is to become of a node's taints, in one write with annotations. */
+export interface TaintMarks {
+  /** Each takes the place of one of the same key and effect. */
+  readonly add: readonly Taint[]
+  readonly remove: readonly Pick<Taint, 'key' | 'effect'>[]
+  /** To be set, or taken away where `null`. */
+  readonly annotations: Readonly<Record<string, string | null>>
+}
+
+export interface MarkedNode {
+  readonly node: string
+  /** A namesake of another UID is as good as gone. */
+  readonly uid: string
+  /** Asked with the node as the server has it, again after each conflict; `undefined`: nothing is to be written any more. */
+  readonly marks: (node: Node) => TaintMarks | undefined
+}
+
+/**
+ * Sets and takes away taints of a node, in one write with annotations, as `marks` says of the node as it is just then. A node that is being
+ * deleted is left alone. Safe to call twice. @throws as `evict` does.
+ */
+export async function markNode(
+  context: EffectContext,
+  permit: Permit,
+  change: MarkedNode,
+  signal: AbortSignal,
+): Promise<TaintOutcome> {
+  assertPermitted(context, permit, { kind: 'Node', name: change.node })
+  return changeTaints(context, { ...change, requester: permit.record.requester, change: change.marks }, signal)
+}
+
+/**
+ * As `markNode` without a permit, for what takes nothing from anybody: taints go, or get another value; none comes.
+ * @throws Error where `marks` would add one; what the leadership throws when we lead no more.
+ */
+export async function unmarkNode(
+  context: EffectContext,
+  change: MarkedNode & { readonly requester: string },
+  signal: AbortSignal,
+): Promise<TaintOutcome> {
+  context.leadership.assert()
+  const marks = (node: Node) => {
+    const wanted = change.marks(node)
+    const come = wanted?.add.find(taint => !node.spec?.taints?.some(one => isSame(one, taint)))
+    if (come !== undefined) throw new Error(`taint ${come.key} on ${node.metadata.name} needs a permit`)
+    return wanted
+  }
+  return changeTaints(context, { ...change, change: marks }, signal)
 }
 
 interface TaintChange {
   readonly node: string
   readonly requester: string
-  /** Returns the very same list where nothing is to be written. */
-  readonly change: (taints: readonly Taint[]) => readonly Taint[]
-  /** To be set, or taken away where `null`. */
-  readonly annotations?: Readonly<Record<string, string | null>>
+  readonly uid?: string
+  readonly change: (node: Node) => TaintMarks | undefined
 }
 
 /** Reads, changes, writes under the resourceVersion that was read; others write taints too. */
 async function changeTaints(
   context: EffectContext,
-  { node: name, requester, change, annotations = {} }: TaintChange,
+  { node: name, requester, uid, change }: TaintChange,
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
   const nodes = context.api.resource<Node>(builtIn.nodes)
   for (let attempt = 1; ; attempt++) {
     try {
       const node = await nodes.get(name, { signal })
+      if (uid !== undefined && (node.metadata.uid !== uid || isLeaving(node))) return { kind: 'gone' }
+      const wanted = change(node)
       const taints = node.spec?.taints ?? []
-      const changed = change(taints)
+      const changed = wanted === undefined ? taints : withMarks(taints, wanted)
+      const annotations = wanted?.annotations ?? {}
       const isMarked = Object.entries(annotations).every(([key, value]) => (node.metadata.annotations?.[key] ?? null) === value)
       if (changed === taints && isMarked) return { kind: 'unchanged', node }
       const body = {
@@ -98,6 +147,17 @@ async function changeTaints(
   }
 }
 
-function isSame(a: Taint, b: Taint): boolean {
+/** The very same list where nothing is to be written. */
+function withMarks(taints: readonly Taint[], { add, remove }: Pick<TaintMarks, 'add' | 'remove'>): readonly Taint[] {
+  const come = add.filter(taint => !taints.some(one => isSame(one, taint) && one.value === taint.value))
+  const stay = taints.filter(taint => !remove.some(one => isSame(one, taint)) && !come.some(one => isSame(one, taint)))
+  return come.length === 0 && stay.length === taints.length ? taints : [...stay, ...come]
+}
+
+function isLeaving({ metadata }: Node): boolean {
+  return metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp !== null
+}
+
+function isSame(a: Pick<Taint, 'key' | 'effect'>, b: Pick<Taint, 'key' | 'effect'>): boolean {
   return a.key === b.key && a.effect === b.effect
 }
