@@ -1,0 +1,205 @@
+// The section `capabilities.readiness` of the configuration: rules of ours, Nidhogg's file as it is, and how nodes are asked.
+import { createHash } from 'node:crypto'
+import * as z from 'zod'
+import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
+import { duration } from '#kube/crd-fields.ts'
+import { parseDurationMs } from '#kube/duration.ts'
+import { labelSelectorOf, parseLabelSelector } from '#kube/selector.ts'
+import { mirrorReadyCondition, ownTaintKeys } from './names.ts'
+
+const mostRules = 64
+const mostRequirements = 32
+const mostListed = 256
+const longestText = 2_048
+const shortestMs = 1_000
+const longestMs = 7 * 86_400_000
+
+/** Also the value of a taint. */
+const ruleName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+const objectName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+const namespaceName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+const conditionType = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+
+/** Stands for the node's own address in URLs; IPv6 comes in brackets. */
+export const nodeAddressMark = 'NODE_IP'
+
+function span(standard: string, meaning: string) {
+  return spanText().default(standard).describe(meaning)
+}
+
+function spanText() {
+  const isSpan = (text: string) => {
+    const parsed = parseDurationMs(text)
+    return !parsed.ok || (parsed.value >= shortestMs && parsed.value <= longestMs)
+  }
+  return duration().refine(isSpan, 'not a duration from 1s to 168h')
+}
+
+const webAddress = z
+  .string()
+  .max(longestText)
+  .refine(text => {
+    const url = URL.parse(text.replaceAll(nodeAddressMark, '192.0.2.1'))
+    return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+  }, 'not an http or https URL without a user, such as "http://NODE_IP:8080/readyz"')
+
+const nodeSelector = z
+  .strictObject({
+    matchLabels: z.record(z.string(), z.string()).optional(),
+    matchExpressions: z
+      .array(
+        z.strictObject({
+          key: z.string(),
+          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+          values: z.array(z.string()).max(mostListed).optional(),
+        }),
+      )
+      .max(mostListed)
+      .optional(),
+  })
+  .superRefine((selector, context) => {
+    const parsed = labelSelectorOf(plain(selector))
+    if (!parsed.ok) context.addIssue({ code: 'custom', message: `not ${parsed.problem.expected}` })
+  })
+
+type SelectorText = z.infer<typeof nodeSelector>
+
+/** Without the keys that are `undefined`, which the face of selectors does not know. */
+function plain({ matchLabels, matchExpressions }: SelectorText) {
+  return {
+    ...(matchLabels === undefined ? {} : { matchLabels }),
+    ...(matchExpressions === undefined
+      ? {}
+      : {
+          matchExpressions: matchExpressions.map(({ key, operator, values }) => ({
+            key,
+            operator,
+            ...(values === undefined ? {} : { values }),
+          })),
+        }),
+  }
+}
+
+const requirement = z.union(
+  [
+    z.strictObject({
+      daemonSet: z
+        .string()
+        .regex(/^[^/]+\/[^/]+$/, 'not NAMESPACE/NAME of a DaemonSet')
+        .refine(text => {
+          const [namespace = '', name = ''] = text.split('/')
+          return namespaceName.test(namespace) && objectName.test(name)
+        }, 'not NAMESPACE/NAME of a DaemonSet'),
+    }),
+    z.strictObject({
+      condition: z.string().refine(text => {
+        const [type = '', status = '', ...more] = text.split('=')
+        return more.length === 0 && conditionType.test(type) && ['True', 'False', 'Unknown'].includes(status)
+      }, 'not TYPE=STATUS with a status of True, False or Unknown'),
+    }),
+    z.strictObject({ http: webAddress }),
+  ],
+  'not one of {daemonSet: NAMESPACE/NAME}, {condition: TYPE=STATUS}, {http: URL}',
+)
+
+const ruleSchema = z.strictObject({
+  name: z.string().regex(ruleName, 'not a name of lower-case letters, digits and dashes, at most 63 characters'),
+  nodeSelector: nodeSelector.prefault({}).describe('labels of the nodes it is for; empty: all'),
+  require: z.array(requirement).min(1).max(mostRequirements).describe('what has to hold on the node'),
+  mode: z
+    .enum(['bootstrap', 'continuous'])
+    .default('bootstrap')
+    .describe('hold new nodes once, or hold a node again whenever it does not hold for 30 s'),
+  timeout: spanText().optional().describe('instead of the one for all rules'),
+  onTimeout: z.enum(['hold', 'release']).optional().describe('instead of the one for all rules'),
+})
+
+const nidhogg = z.strictObject({
+  nodeSelector: z
+    .union([z.string().max(longestText), z.array(z.string().max(longestText)).max(mostListed)])
+    .default([])
+    .transform(text => [text].flat())
+    .superRefine((texts, context) => {
+      for (const text of texts) {
+        const parsed = parseLabelSelector(text)
+        if (!parsed.ok) context.addIssue({ code: 'custom', message: `${text}: not ${parsed.problem.expected}` })
+      }
+    })
+    .describe('selectors as text, all of which must hold'),
+  daemonsets: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(objectName, 'not the name of a DaemonSet'),
+        namespace: z.string().regex(namespaceName, 'not the name of a namespace'),
+      }),
+    )
+    .max(mostRules),
+})
+
+export const readinessConfiguration = z
+  .object({
+    arbitration: z.enum(arbitrationModes).default('enforce').describe('which rules of the arbiter hold for taints of nodes'),
+    rules: z.array(ruleSchema).max(mostRules).default([]).describe('which nodes wait for what'),
+    timeout: span('10m', "how long after a node's creation its rules may take"),
+    onTimeout: z
+      .enum(['hold', 'release'])
+      .default('hold')
+      .describe('then: hold on and say so, or take the taint off with a warning'),
+    admission: z.boolean().default(true).describe('put the taint on nodes while they are created, by a webhook'),
+    taintKey: z
+      .enum(ownTaintKeys)
+      .default(ownTaintKeys[0])
+      .describe('key of our taint; an autoscaler knows the others as start-up taints'),
+    baseImages: z
+      .array(z.string().min(1).max(longestText))
+      .max(mostListed)
+      .default([])
+      .describe('images with a shell that nodes have, by which files are written to them; tried before those that are known'),
+    configureNodes: z
+      .boolean()
+      .default(false)
+      .describe("write the mirror's files to nodes by a pod of an image that is there (nodeConfiguration.mode: operator)"),
+    nidhogg: nidhogg.optional().describe("Nidhogg's file as it is"),
+    agent: z
+      .strictObject({
+        mirror: webAddress
+          .or(z.literal(''))
+          .default('http://NODE_IP:29997/readyz')
+          .describe(`where ${mirrorReadyCondition} is asked on each node; empty: it is not`),
+        conditionType: z
+          .string()
+          .regex(conditionType, 'not the type of a condition')
+          .default(mirrorReadyCondition)
+          .describe('the condition that says so'),
+        interval: span('10s', 'between two questions'),
+        heartbeat: span('5m', 'an unchanged condition is written again'),
+        impersonateNode: z.boolean().default(false).describe('write conditions as the user system:node:NAME'),
+      })
+      .prefault({}),
+  })
+  .superRefine(({ rules }, context) => {
+    const seen = new Set<string>()
+    for (const [at, { name }] of rules.entries()) {
+      if (seen.has(name))
+        context.addIssue({
+          code: 'custom',
+          path: ['rules', at, 'name'],
+          message: `not a name of its own: another rule is ${name}`,
+        })
+      seen.add(name)
+    }
+  })
+
+export type ReadinessConfig = z.output<typeof readinessConfiguration>
+export type RuleConfig = ReadinessConfig['rules'][number]
+export type NidhoggConfig = NonNullable<ReadinessConfig['nidhogg']>
+
+/** The selector of a rule's nodes; the schema has checked it. */
+export function selectorOfRule({ nodeSelector: selector }: RuleConfig) {
+  return labelSelectorOf(plain(selector))
+}
+
+/** The node condition by which a node's agent answers for `url`. */
+export function httpConditionOf(url: string): string {
+  return `ballast.dev/Http-${createHash('sha256').update(url).digest('hex').slice(0, 12)}`
+}
