@@ -1,0 +1,275 @@
+// The store of a node: its containerd, from 1.6 to 2.x. It opens whether containerd is there or not, and follows it from then on.
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '#kube/clock.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import type { Random } from '#kube/random.ts'
+import type { ByteRange, ContentInfo, InFlight, Store, StoreChange, StoredImage, StoreHealth } from '../contract.ts'
+import { StoreUnavailable } from '../contract.ts'
+import type { RegistryFilters } from '../filters.ts'
+import { type Digest, parseDigest } from '../reference.ts'
+import { blobPath, fileSize } from './blob-files.ts'
+import { ChangeFeed } from './change-feed.ts'
+import * as api from './containerd-api.ts'
+import { ContainerdClient, NotInStore, orMissing } from './containerd-client.ts'
+import { ContentReader } from './content-reader.ts'
+import { criSettings, type Finding, findings } from './findings.ts'
+import { isManifestType, largestFingerprint } from './fingerprint.ts'
+import { type Manifest, readManifest } from './image-tree.ts'
+import { followIngest, ingestPath } from './ingests.ts'
+import { StoreWatch } from './store-watch.ts'
+import { Tracker } from './tracker.ts'
+
+/** Pieces of content whose media type is remembered. */
+export const mostRemembered = 10_000
+/** How long content that lies as files is served while containerd is away. */
+export const graceMs = 60_000
+const findingsEveryMs = 3_600_000
+
+export interface ContainerdStoreOptions {
+  /** Absolute path of containerd's socket. */
+  readonly socket: string
+  readonly namespace: string
+  /** Where its content lies as files; empty: where containerd says. Without it content is read through the API. */
+  readonly contentPath: string
+  /** Where containerd is to look for hosts files. */
+  readonly registryConfigPath: string
+  readonly filters: RegistryFilters
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** The whole store was compared with what is announced; `repaired` keys differed. */
+  readonly onReconciled?: (repaired: number) => void
+}
+
+/** Yields at once: what containerd has is known when `changes` begins. Disposing ends its streams. */
+export function openContainerdStore(options: ContainerdStoreOptions): Store & AsyncDisposable {
+  return new ContainerdStore(options)
+}
+
+class ContainerdStore implements Store, AsyncDisposable {
+  readonly #options: ContainerdStoreOptions
+  readonly #client: ContainerdClient
+  readonly #reader: ContentReader
+  readonly #tracker: Tracker
+  readonly #feed: ChangeFeed
+  readonly #mediaTypes = new LRUCache<Digest, string>({ max: mostRemembered })
+  readonly #manifests = new LRUCache<Digest, Manifest>({ max: mostRemembered })
+  readonly #stop = new AbortController()
+  readonly #watching: Promise<void>
+  #version: string | undefined
+  #isUp = false
+  #lost = 'containerd has not answered yet'
+  /** Since when it does not answer, of the clock's `elapsed`. */
+  #lostMs = Number.NEGATIVE_INFINITY
+  #settings: ReturnType<typeof criSettings> = { discardsLayers: undefined, configPath: undefined }
+  #settingsMs = Number.NEGATIVE_INFINITY
+  #warnedPath: string | undefined
+
+  constructor(options: ContainerdStoreOptions) {
+    const { filters, clock, random, log, namespace } = options
+    this.#options = options
+    this.#client = new ContainerdClient(options)
+    this.#reader = new ContentReader(this.#client)
+    this.#tracker = new Tracker(filters)
+    this.#feed = new ChangeFeed(() => this.#tracker.keys())
+    const watch = new StoreWatch({
+      client: this.#client,
+      namespace,
+      filters,
+      tracker: this.#tracker,
+      feed: this.#feed,
+      clock,
+      random,
+      log,
+      readManifest: (digest, signal) => this.#manifest(digest, signal),
+      onConnected: (version, signal) => this.#connected(version, signal),
+      onLost: cause => this.#wasLost(cause),
+      onListed: async (repaired, signal) => {
+        options.onReconciled?.(repaired)
+        if (clock.elapsed() - this.#settingsMs > findingsEveryMs) await this.#readSettings(signal)
+      },
+    })
+    this.#watching = watch.run(this.#stop.signal)
+  }
+
+  async resolve(name: string, signal: AbortSignal): Promise<Digest | undefined> {
+    const answer = await orMissing(this.#client.call(api.getImage, { name }, signal))
+    return parseDigest(answer?.image?.target?.digest ?? '')
+  }
+
+  async info(digest: Digest, signal: AbortSignal): Promise<ContentInfo | undefined> {
+    const size = await this.#sizeOf(digest, signal)
+    if (size === undefined) return undefined
+    const content = { digest, size }
+    if (!(await this.#reader.isIntact(content))) {
+      this.#options.log.warn({ digest, size }, 'Content lacks its file, or it has another size.')
+      return undefined
+    }
+    const mediaType = this.#mediaTypes.get(digest) ?? (await this.#reader.mediaTypeOf(content, signal))
+    this.#mediaTypes.set(digest, mediaType)
+    return { digest, size, mediaType, isManifest: isManifestType(mediaType) }
+  }
+
+  async open(digest: Digest, range?: ByteRange): Promise<Readable> {
+    return await this.#reader.open(await this.#sized(digest, this.#stop.signal), range)
+  }
+
+  async read(digest: Digest, limit: number, signal: AbortSignal): Promise<Buffer> {
+    return await this.#reader.read(await this.#sized(digest, signal), limit, signal)
+  }
+
+  async inFlight(digest: Digest, signal: AbortSignal): Promise<InFlight | undefined> {
+    const { root } = this.#reader
+    if (root === undefined) return undefined // what cannot be followed is of no use to anybody
+    const filters = [`ref~=${JSON.stringify(`-${digest}$`)}`]
+    const answer = await orMissing(this.#client.call(api.listStatuses, { filters }, signal))
+    const [status] = (answer?.statuses ?? []).toSorted((left, right) => right.offset - left.offset)
+    if (status === undefined || (await ingestPath(root, this.#options.namespace, digest)) === undefined) return undefined
+    return { digest, offset: status.offset, total: status.total }
+  }
+
+  async follow(digest: Digest, start: number, stallMs: number): Promise<Readable> {
+    const { root } = this.#reader
+    if (root === undefined) throw new Error(`${digest}: content is not mounted as files, so no download can be followed`)
+    const path = await ingestPath(root, this.#options.namespace, digest)
+    if (path === undefined) {
+      // Committed since somebody asked: then it is content.
+      const whole = await this.#sized(digest, this.#stop.signal)
+      return await this.#reader.open(whole, { start, end: whole.size - 1 })
+    }
+    const { clock } = this.#options
+    return Readable.from(followIngest({ root, digest, path, start, stallMs, clock }), { objectMode: false, highWaterMark: 1 })
+  }
+
+  changes(signal: AbortSignal): AsyncIterable<StoreChange> {
+    return this.#feed.listen(AbortSignal.any([signal, this.#stop.signal]))
+  }
+
+  images(): readonly StoredImage[] {
+    return this.#tracker.images()
+  }
+
+  health(): StoreHealth {
+    const problems: Finding[] = this.#isUp ? [] : [{ reason: 'ContainerdUnreachable', message: this.#lost }]
+    if (this.#version !== undefined) {
+      const observed = {
+        version: this.#version,
+        ...this.#settings,
+        images: this.#tracker.imageCount,
+        imagesWithoutLayers: this.#tracker.withoutLayers(),
+      }
+      problems.push(...findings(observed, this.#options.registryConfigPath))
+    }
+    return { isUp: this.#isUp, version: this.#version, problems }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new DOMException('the store is closed', 'AbortError'))
+    await this.#watching
+    this.#client[Symbol.dispose]()
+  }
+
+  /** Its size, where our namespace has it; while containerd is away by what was known of it and lies as a file. */
+  async #sizeOf(digest: Digest, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      return (await orMissing(this.#client.call(api.contentInfo, { digest }, signal)))?.info?.size
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      const known = this.#tracker.sizeOf(digest)
+      const { root } = this.#reader
+      const isLate = !this.#isUp && this.#options.clock.elapsed() - this.#lostMs > graceMs
+      if (known === undefined || root === undefined || isLate) throw error
+      return (await fileSize(blobPath(root, digest))) === known ? known : undefined
+    }
+  }
+
+  async #sized(digest: Digest, signal: AbortSignal) {
+    const size = await this.#sizeOf(digest, signal)
+    if (size === undefined) throw new NotInStore(`${digest} is not in the store`)
+    return { digest, size }
+  }
+
+  async #manifest(digest: Digest, signal: AbortSignal): Promise<Manifest | undefined> {
+    const known = this.#manifests.get(digest)
+    const size = this.#tracker.sizeOf(digest) ?? (await this.#sizeOf(digest, signal))
+    if (size === undefined) return undefined
+    if (known !== undefined) return known
+    if (size > largestFingerprint) return undefined
+    const content = { digest, size }
+    if (!(await this.#reader.isIntact(content))) return undefined
+    const manifest = await this.#read(content, signal)
+    if (manifest !== undefined) this.#manifests.set(digest, manifest)
+    return manifest
+  }
+
+  async #read(content: { readonly digest: Digest; readonly size: number }, signal: AbortSignal): Promise<Manifest | undefined> {
+    try {
+      return readManifest(await this.#reader.read(content, largestFingerprint, signal))
+    } catch (error) {
+      if (error instanceof NotInStore) return undefined // deleted since it was listed
+      throw error
+    }
+  }
+
+  async #connected(version: string, signal: AbortSignal): Promise<void> {
+    const { log, clock, socket } = this.#options
+    this.#reader.root = await this.#contentRoot(signal)
+    if (this.#version !== version || clock.elapsed() - this.#settingsMs > findingsEveryMs) await this.#readSettings(signal)
+    this.#version = version
+    this.#isUp = true
+    log.info({ socket, version, contentPath: this.#reader.root ?? 'through the API' }, 'containerd answers.')
+  }
+
+  #wasLost(cause: unknown): void {
+    const { log, socket } = this.#options
+    if (this.#isUp || this.#lost !== messageOf(cause))
+      log.warn({ socket, cause: messageOf(cause) }, 'containerd does not answer.')
+    if (this.#isUp) this.#lostMs = this.#options.clock.elapsed()
+    this.#isUp = false
+    this.#lost = messageOf(cause)
+  }
+
+  /** The directory as configured, else as containerd says; `undefined` where neither is mounted here. */
+  async #contentRoot(signal: AbortSignal): Promise<string | undefined> {
+    const { contentPath, log } = this.#options
+    const asked = contentPath === '' ? await this.#exportedRoot(signal) : contentPath
+    if (asked === undefined || (await isContentDirectory(asked))) return asked
+    if (this.#warnedPath !== asked)
+      log.warn(
+        { path: asked },
+        'The content path is not mounted here: content is read through the API, and downloads are not shared.',
+      )
+    this.#warnedPath = asked
+    return undefined
+  }
+
+  async #exportedRoot(signal: AbortSignal): Promise<string | undefined> {
+    const filters = ['type==io.containerd.content.v1']
+    const { plugins } = await this.#client.call(api.listPlugins, { filters }, signal)
+    return plugins.map(({ exports }) => exports.get('root')).find(root => root !== undefined)
+  }
+
+  async #readSettings(signal: AbortSignal): Promise<void> {
+    this.#settingsMs = this.#options.clock.elapsed()
+    try {
+      const { info } = await this.#client.call(api.criStatus, { verbose: true }, signal)
+      this.#settings = criSettings(info.get('config'))
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      // The CRI may be off or still starting; a containerd that is gone shows with the next call.
+      this.#options.log.debug({ cause: messageOf(error) }, 'containerd does not tell its settings.')
+    }
+  }
+}
+
+async function isContentDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(join(path, 'ingest'))).isDirectory()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return false // absent, or not ours to see
+    throw error
+  }
+}

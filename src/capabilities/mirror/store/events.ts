@@ -1,0 +1,27 @@
+// What an event of containerd says may have changed. Nothing else of it is believed: the store is asked again.
+import { type Digest, parseDigest } from '../reference.ts'
+import { type ApiEnvelope, contentEvent, imageEvent } from './containerd-api.ts'
+
+export type Touched = { readonly kind: 'image'; readonly name: string } | { readonly kind: 'content'; readonly digest: Digest }
+
+/** containerd's filters, joined by "or": names without a slash are digests of configurations. */
+export const eventFilters = [
+  'topic~="/images/create|/images/update|/images/delete",event.name~="^.+/"',
+  'topic~="/content/create|/content/delete"',
+]
+export const imageFilter = 'name~="^.+/"'
+
+/** `undefined` for what is of no concern: another namespace, another topic, a name that is none. */
+export function touchedBy(envelope: ApiEnvelope, namespace: string): Touched | undefined {
+  const { event, topic } = envelope
+  if (envelope.namespace !== namespace || event === undefined) return undefined
+  if (topic.startsWith('/images/')) {
+    const { name } = imageEvent.decode(event.value)
+    return name.includes('/') ? { kind: 'image', name } : undefined
+  }
+  if (topic.startsWith('/content/')) {
+    const digest = parseDigest(contentEvent.decode(event.value).digest)
+    return digest === undefined ? undefined : { kind: 'content', digest }
+  }
+  return undefined
+}

@@ -1,0 +1,89 @@
+// What belongs to an image: an index names manifests, a manifest names a configuration and layers.
+import { type Digest, parseDigest } from '../reference.ts'
+import { firstObject, isObject, largestFingerprint } from './fingerprint.ts'
+
+/** An index or a manifest, as far as it names others. */
+export interface Manifest {
+  readonly kind: 'index' | 'manifest'
+  readonly children: readonly Digest[]
+}
+
+/** What hangs below an image's target. Of a manifest that could not be read only its digest is known. */
+export interface ImageTree {
+  readonly root: Digest
+  readonly manifests: ReadonlyMap<Digest, Manifest>
+  /** Every digest of it, the root first, each once. */
+  readonly parts: readonly Digest[]
+  /** Named as manifests, but not there to be read. */
+  readonly unread: ReadonlySet<Digest>
+}
+
+/** An index within an index within one: more is nobody's image. */
+const deepest = 4
+/** Digests of one image. */
+const mostParts = 20_000
+
+/** The index or manifest in `content`; `undefined` where it is neither. Names that are no digests are left out. */
+export function readManifest(content: Uint8Array): Manifest | undefined {
+  if (content.length > largestFingerprint) return undefined
+  const object = firstObject(content)
+  if (object === undefined) return undefined
+  const { manifests, config, layers } = object
+  if (Array.isArray(manifests)) return { kind: 'index', children: digestsOf(manifests) }
+  if (isObject(config) && Array.isArray(layers)) return { kind: 'manifest', children: digestsOf([config, ...layers]) }
+  return undefined
+}
+
+/** Reads an image's tree; `read` yields `undefined` for what is not there. Its errors are passed on. */
+export async function walkImage(root: Digest, read: (digest: Digest) => Promise<Manifest | undefined>): Promise<ImageTree> {
+  const manifests = new Map<Digest, Manifest>()
+  const unread = new Set<Digest>()
+  const parts = new Set<Digest>([root])
+  let level: readonly Digest[] = [root]
+  for (let depth = 0; depth < deepest && level.length > 0; depth++) {
+    const next: Digest[] = []
+    for (const digest of level) {
+      const manifest = await read(digest)
+      if (manifest === undefined) {
+        unread.add(digest)
+        continue
+      }
+      manifests.set(digest, manifest)
+      for (const child of manifest.children) {
+        if (parts.has(child) || parts.size >= mostParts) continue
+        parts.add(child)
+        if (manifest.kind === 'index') next.push(child)
+      }
+    }
+    level = next
+  }
+  return { root, manifests, parts: [...parts], unread }
+}
+
+/** Whether somebody could pull it from here: a manifest with all that it names, alone or in an index. */
+export function isWhole({ root, manifests }: ImageTree, has: (digest: Digest) => boolean): boolean {
+  const isWholeBelow = (digest: Digest, depth: number): boolean => {
+    const manifest = manifests.get(digest)
+    if (manifest === undefined || !has(digest) || depth > deepest) return false
+    if (manifest.kind === 'manifest') return manifest.children.every(has)
+    return manifest.children.length === 0 || manifest.children.some(child => isWholeBelow(child, depth + 1))
+  }
+  return isWholeBelow(root, 0)
+}
+
+/** Layers that a manifest which is here names and that are not: thrown away after they were unpacked. */
+export function lostLayers({ manifests }: ImageTree, has: (digest: Digest) => boolean): readonly Digest[] {
+  return [...manifests].flatMap(([digest, { kind, children }]) => {
+    const [config, ...layers] = children
+    // Without its configuration it was never pulled: another platform's manifest that came along.
+    if (kind !== 'manifest' || config === undefined || !has(digest) || !has(config)) return []
+    return layers.filter(layer => !has(layer))
+  })
+}
+
+function digestsOf(descriptors: readonly unknown[]): readonly Digest[] {
+  return descriptors.flatMap(descriptor => {
+    if (!isObject(descriptor) || typeof descriptor.digest !== 'string') return []
+    return parseDigest(descriptor.digest) ?? []
+  })
+}

@@ -1,0 +1,212 @@
+// Keeps the tracker like the store: subscribes, then lists, then reads again whatever an event names. A broken connection begins all of it
+// anew, after a while that doubles; every 15 minutes it is listed anyway.
+import { Backoff } from '#kube/backoff.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import type { Random } from '#kube/random.ts'
+import type { RegistryFilters } from '../filters.ts'
+import { type Digest, parseDigest } from '../reference.ts'
+import type { ChangeFeed } from './change-feed.ts'
+import * as api from './containerd-api.ts'
+import { type ContainerdClient, orMissing } from './containerd-client.ts'
+import { hasSource } from './content-sources.ts'
+import { eventFilters, imageFilter, touchedBy } from './events.ts'
+import { type Manifest, walkImage } from './image-tree.ts'
+import { type KnownContent, type KnownImage, mirroredImage, type Tracker } from './tracker.ts'
+
+export const reconcileMs = 15 * 60_000
+/** What events name and was not read yet; above it the whole is listed instead. */
+export const mostTouched = 20_000
+/** A list of all images or content. */
+export const listLimitMs = 30_000
+const probeMs = 10_000
+const backoff = { initialMs: 100, capMs: 2_500, resetMs: 60_000 } as const
+/** Labels of fresh content are written after it is announced. */
+const labelTries = 10
+const labelWaitMs = (attempt: number): number => Math.min(100, 10 * attempt)
+
+export interface StoreWatchOptions {
+  readonly client: ContainerdClient
+  readonly namespace: string
+  readonly filters: RegistryFilters
+  readonly tracker: Tracker
+  readonly feed: ChangeFeed
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** An index or manifest of the store. @throws StoreUnavailable */
+  readManifest(digest: Digest, signal: AbortSignal): Promise<Manifest | undefined>
+  /** It answers again; awaited before anything is listed. */
+  onConnected(version: string, signal: AbortSignal): Promise<void>
+  onLost(cause: unknown): void
+  /** The whole was compared: how many keys that repaired. */
+  onListed(repaired: number, signal: AbortSignal): Promise<void>
+}
+
+export class StoreWatch {
+  readonly #options: StoreWatchOptions
+  readonly #images = new Set<string>()
+  readonly #contents = new Map<Digest, number>()
+  #mustList = true
+  #wake = Promise.withResolvers<void>()
+
+  constructor(options: StoreWatchOptions) {
+    this.#options = options
+  }
+
+  /** Runs until `signal` is aborted; never throws for containerd's fault. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, onLost } = this.#options
+    const pause = new Backoff(clock, random, backoff)
+    while (!signal.aborted) {
+      const session = new AbortController()
+      const both = AbortSignal.any([signal, session.signal])
+      try {
+        await this.#session(both, session)
+      } catch (error) {
+        if (signal.aborted) return
+        session.abort(error)
+        onLost(error)
+        await clock.after(pause.nextMs(), signal).catch(() => undefined) // aborted: the loop ends
+      }
+    }
+  }
+
+  async #session(signal: AbortSignal, session: AbortController): Promise<void> {
+    const { client, clock, onConnected } = this.#options
+    const fail = (error: unknown) => session.abort(error)
+    const events = this.#readEvents(signal).catch(fail)
+    const ticks: Promise<void>[] = []
+    try {
+      // The answer comes after the subscription was taken: both go over one connection, in this order.
+      const { version } = await client.call(api.version, {}, signal)
+      await onConnected(version, signal)
+      this.#mustList = true
+      const list = () => {
+        this.#mustList = true
+        this.#wake.resolve()
+      }
+      // A containerd that hangs keeps its streams open: only a question shows it.
+      const probe = () => void client.call(api.version, {}, signal).catch(fail)
+      ticks.push(every(clock, reconcileMs, list, signal), every(clock, probeMs, probe, signal))
+      await this.#work(signal)
+    } finally {
+      session.abort(new DOMException('the session with containerd is over', 'AbortError'))
+      await Promise.all([events, ...ticks])
+    }
+  }
+
+  async #readEvents(signal: AbortSignal): Promise<void> {
+    const { client, namespace } = this.#options
+    for await (const envelope of client.stream(api.subscribe, { filters: eventFilters }, signal)) {
+      const touched = touchedBy(envelope, namespace)
+      if (touched?.kind === 'image') this.#images.add(touched.name)
+      if (touched?.kind === 'content') this.#contents.set(touched.digest, 0)
+      if (touched !== undefined) this.#wake.resolve()
+    }
+    throw new Error('containerd ended the stream of events')
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<never>()
+    const onAbort = () => aborted.reject(signal.reason)
+    aborted.promise.catch(() => undefined) // told through the race below
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      for (;;) {
+        this.#wake = Promise.withResolvers()
+        if (this.#mustList || this.#images.size + this.#contents.size > mostTouched) await this.#list(signal)
+        for (const [digest, attempt] of [...this.#contents]) await this.#readContent(digest, attempt, signal)
+        for (const name of [...this.#images]) await this.#readImage(name, signal)
+        await Promise.race([this.#wake.promise, aborted.promise])
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { client, tracker, feed, log, onListed } = this.#options
+    this.#mustList = false
+    // Otherwise they are read again after it: content may still wait for its labels.
+    if (this.#images.size + this.#contents.size > mostTouched) {
+      this.#images.clear()
+      this.#contents.clear()
+    }
+    const listed = await client.call(api.listImages, { filters: [imageFilter] }, signal, listLimitMs)
+    const contents = new Map<Digest, KnownContent>()
+    for await (const { info } of client.stream(api.listContent, {}, signal)) {
+      for (const { digest, size, labels } of info) {
+        const parsed = parseDigest(digest)
+        if (parsed !== undefined) contents.set(parsed, { digest: parsed, size, labels })
+      }
+    }
+    const images: KnownImage[] = []
+    for (const image of listed.images) {
+      const root = parseDigest(image.target?.digest ?? '')
+      if (root === undefined || mirroredImage(this.#options.filters, image.name) === undefined) {
+        log.debug({ image: image.name }, 'An image is not mirrored by its name.')
+        continue
+      }
+      const tree = await walkImage(root, async digest =>
+        contents.has(digest) ? await this.#options.readManifest(digest, signal) : undefined,
+      )
+      images.push({ name: image.name, tree })
+    }
+    const { added, removed } = tracker.replaceAll(images, contents.values())
+    feed.listed()
+    await onListed(added.length + removed.length, signal)
+  }
+
+  async #readImage(name: string, signal: AbortSignal): Promise<void> {
+    const { client, tracker, feed, filters, readManifest } = this.#options
+    this.#images.delete(name)
+    if (mirroredImage(filters, name) === undefined) return
+    const found = await orMissing(client.call(api.getImage, { name }, signal))
+    const root = parseDigest(found?.image?.target?.digest ?? '')
+    if (root === undefined) {
+      feed.changed(tracker.removeImage(name))
+      return
+    }
+    const tree = await walkImage(root, digest => readManifest(digest, signal))
+    // Before 2.1 nothing but the image's own event tells that its content is here.
+    for (const part of tree.parts) {
+      const content = await this.#infoOf(part, signal)
+      feed.changed(content === undefined ? tracker.removeContent(part) : tracker.putContent(content))
+    }
+    feed.changed(tracker.putImage({ name, tree }))
+  }
+
+  async #readContent(digest: Digest, attempt: number, signal: AbortSignal): Promise<void> {
+    const { tracker, feed, clock } = this.#options
+    this.#contents.delete(digest)
+    const content = await this.#infoOf(digest, signal)
+    if (content === undefined) {
+      feed.changed(tracker.removeContent(digest))
+      return
+    }
+    feed.changed(tracker.putContent(content))
+    for (const name of tracker.waitingFor(digest)) this.#images.add(name)
+    if (hasSource(content.labels) || tracker.isHeld(digest) || attempt >= labelTries) return
+    clock.schedule(labelWaitMs(attempt + 1), () => {
+      if (signal.aborted || this.#contents.has(digest)) return
+      this.#contents.set(digest, attempt + 1)
+      this.#wake.resolve()
+    })
+  }
+
+  async #infoOf(digest: Digest, signal: AbortSignal): Promise<KnownContent | undefined> {
+    const answer = await orMissing(this.#options.client.call(api.contentInfo, { digest }, signal))
+    return answer?.info === undefined ? undefined : { digest, size: answer.info.size, labels: answer.info.labels }
+  }
+}
+
+/** Ends, without an error, when `signal` is aborted. */
+async function every(clock: Clock, periodMs: number, act: () => void, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.after(periodMs, signal).then(act, (reason: unknown) => {
+      if (!signal.aborted) throw reason
+    })
+  }
+}
