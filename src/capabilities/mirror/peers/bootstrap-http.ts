@@ -1,0 +1,136 @@
+// Bootstrap over HTTP: one node's address answers with its id and addresses, and we answer the same for ourselves at `/id`.
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { join } from 'node:path'
+import { Agent, request } from 'undici'
+import * as z from 'zod'
+import { InputError, problemSentence } from '#kube/problem.ts'
+import { type Contact, listenAddresses, multiaddressOf, parseContact } from './address.ts'
+import type { Bootstrap, OwnContact } from './bootstrap.ts'
+
+export const answerWithinMs = 10_000
+export const largestBootstrapAnswer = 64 * 1_024
+/** Peers of an answer that are taken. */
+export const mostOfAnAnswer = 3
+
+interface HttpBootstrapOptions {
+  readonly url: string
+  /** Where we answer; empty: nowhere. */
+  readonly address: string
+  /** `ca.crt`, `tls.crt`, `tls.key`; empty: plain HTTP. */
+  readonly certificateDirectory: string
+}
+
+const entry = z.object({ ID: z.string().max(128).default(''), Addrs: z.array(z.string().max(256)).max(64).default([]) })
+/** The line up to 0.7 answers with one object, later ones with a list. */
+const answers = z.union([z.array(entry).max(1_024), entry.transform(one => [one])])
+
+interface Certificates {
+  readonly ca: string | undefined
+  readonly pair: { readonly cert: string; readonly key: string } | undefined
+}
+
+/** @throws InputError where only one of certificate and key is there, or the URL is none. */
+export function httpBootstrap({ url, address, certificateDirectory }: HttpBootstrapOptions): Bootstrap {
+  const target = idUrl(url)
+  const { ca, pair } = certificatesOf(certificateDirectory)
+  const dispatcher = new Agent({ connect: { ...(ca === undefined ? {} : { ca }), ...pair } })
+  return {
+    async find(signal) {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(answerWithinMs)])
+      const { statusCode, body } = await request(target, { dispatcher, signal: limit })
+      const bytes = await limited(body)
+      if (statusCode !== 200) throw new Error(`${url} answered ${statusCode}`)
+      return contactsOf(bytes.toString('utf8'), url)
+    },
+    ...(address === '' ? {} : { serve: own => serveOwn(address, pair, own) }),
+  }
+}
+
+/** `http://10.0.0.1:5002` of the older flag means `/id` there. @throws InputError */
+function idUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new InputError([
+      { code: 'bootstrap-settings', where: 'http-bootstrap-url', found: text, expected: 'an http or https URL' },
+    ])
+  }
+  if (url.pathname === '/') url.pathname = '/id'
+  return url
+}
+
+function certificatesOf(directory: string): Certificates {
+  if (directory === '') return { ca: undefined, pair: undefined }
+  const [ca, cert, key] = ['ca.crt', 'tls.crt', 'tls.key'].map(name => {
+    const path = join(directory, name)
+    return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+  })
+  if ((cert === undefined) !== (key === undefined)) {
+    const found = cert === undefined ? 'tls.key only' : 'tls.crt only'
+    throw new InputError([
+      { code: 'bootstrap-settings', where: directory, found, expected: 'tls.crt and tls.key, or none of both' },
+    ])
+  }
+  return { ca, pair: cert === undefined || key === undefined ? undefined : { cert, key } }
+}
+
+async function limited(body: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of body) {
+    length += part.length
+    if (length > largestBootstrapAnswer) throw new Error(`an answer of more than ${largestBootstrapAnswer} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
+/** Contacts of an answer; addresses of other kinds than TCP are left out. @throws Error where it is none. */
+export function contactsOf(text: string, where: string): readonly Contact[] {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw new Error(`${where} answered with what is no JSON`, { cause: error })
+  }
+  const read = answers.safeParse(json)
+  if (!read.success) throw new Error(`${where} answered with what are no peers: ${read.error.issues[0]?.message ?? ''}`)
+  return read.data.slice(0, mostOfAnAnswer).flatMap(({ ID, Addrs }) => {
+    const addresses = Addrs.flatMap(text => {
+      const parsed = parseContact(text, 0, where)
+      return parsed.ok ? parsed.value.addresses.filter(({ port }) => port > 0) : []
+    })
+    return addresses.length === 0 ? [] : [{ id: ID === '' ? undefined : ID, addresses }]
+  })
+}
+
+async function serveOwn(address: string, pair: Certificates['pair'], own: () => OwnContact): Promise<AsyncDisposable> {
+  const parsed = listenAddresses(address, 'http-bootstrap-addr')
+  if (!parsed.ok) throw new Error(problemSentence(parsed.problem))
+  const { port, host } = parsed.value
+  const answer = ({ method, url }: IncomingMessage, response: ServerResponse) => {
+    if (url !== '/id') return void response.writeHead(404).end()
+    if (method !== 'GET' && method !== 'HEAD') return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
+    const { id, addresses } = own()
+    const body = JSON.stringify([{ ID: id, Addrs: addresses.map(multiaddressOf) }])
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(method === 'HEAD' ? undefined : body)
+  }
+  const server = pair === undefined ? createServer(answer) : createTlsServer(pair, answer)
+  server.headersTimeout = answerWithinMs
+  server.requestTimeout = answerWithinMs
+  server.maxConnections = 64
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve)
+  await promise
+  return {
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      const { promise: closed, resolve: done } = Promise.withResolvers<void>()
+      server.close(() => done())
+      await closed
+    },
+  }
+}

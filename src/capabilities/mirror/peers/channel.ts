@@ -1,0 +1,92 @@
+// A stream of Kademlia to one peer. Requests go one behind the other without waiting; answers come in their order.
+import type { Clock } from '#kube/clock.ts'
+import { FrameReader, ProtocolFault } from './frames.ts'
+import { decodeMessage, type Message } from './message.ts'
+import type { Stream } from './node.ts'
+
+/** Bytes of an answer. */
+export const longestAnswer = 1_024 * 1_024
+export const answerTimeoutMs = 3_000
+/** Requests of one peer that wait for an answer. */
+export const mostPending = 256
+
+/** The stream ended before the answer came; where it was open before, a new one may do better. */
+export class ChannelClosed extends Error {
+  override readonly name = 'ChannelClosed'
+}
+
+interface Pending {
+  readonly resolve: (message: Message) => void
+  readonly reject: (reason: Error) => void
+}
+
+export class Channel {
+  readonly #stream: Stream
+  readonly #clock: Clock
+  readonly #frames = new FrameReader(longestAnswer)
+  readonly #pending: Pending[] = []
+  #isClosed = false
+
+  constructor(stream: Stream, clock: Clock, onClosed: () => void) {
+    this.#stream = stream
+    this.#clock = clock
+    const end = (error: Error) => {
+      if (this.#isClosed) return
+      this.#isClosed = true
+      for (const { reject } of this.#pending.splice(0)) reject(error)
+      onClosed()
+    }
+    stream.addEventListener('message', ({ data }) => {
+      try {
+        for (const frame of this.#frames.push(data.subarray())) this.#pending.shift()?.resolve(decodeMessage(frame))
+      } catch (error) {
+        const fault = new ProtocolFault('an answer that cannot be read', { cause: error })
+        end(fault)
+        stream.abort(fault)
+      }
+    })
+    stream.addEventListener('close', ({ error }) => end(new ChannelClosed('the stream was closed', { cause: error })))
+    stream.addEventListener('remoteCloseWrite', () => {
+      end(new ChannelClosed('the peer closed the stream'))
+      if (stream.status === 'open') stream.abort(new ChannelClosed('the peer closed the stream'))
+    })
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** @throws ChannelClosed; ProtocolFault; Error after 3 s without an answer; `signal.reason`. */
+  async request(frame: Uint8Array, signal: AbortSignal): Promise<Message> {
+    signal.throwIfAborted()
+    if (this.#isClosed) throw new ChannelClosed('the stream was closed')
+    if (this.#pending.length >= mostPending) throw new Error(`${mostPending} requests wait for this peer`)
+    const { promise, resolve, reject } = Promise.withResolvers<Message>()
+    const onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('given up'))
+    signal.addEventListener('abort', onAbort, { once: true })
+    const cancel = this.#clock.schedule(answerTimeoutMs, () => {
+      const late = new Error(`no answer within ${answerTimeoutMs} ms`)
+      reject(late)
+      this.#stream.abort(late)
+    })
+    this.#pending.push({ resolve, reject })
+    try {
+      this.#stream.send(frame)
+      return await promise
+    } finally {
+      cancel()
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Sends what is not answered; resolves when more can be sent. @throws Error where the stream ended. */
+  async tell(frames: Uint8Array, signal: AbortSignal): Promise<void> {
+    if (this.#isClosed) throw new ChannelClosed('the stream was closed')
+    if (!this.#stream.send(frames)) await this.#stream.onDrain({ signal })
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#stream.abort(new ChannelClosed('closed by us'))
+  }
+}
