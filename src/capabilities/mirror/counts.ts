@@ -145,6 +145,12 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
     this.#content.set(labels, content)
   }
 
+  /** All registries there are; others show nothing any more. */
+  advertisedNow(registries: ReadonlyMap<string, Parameters<MirrorCounts['advertised']>[1]>): void {
+    for (const gauge of [this.#tags, this.#digests, this.#content]) gauge.reset()
+    for (const [registry, counts] of registries) this.advertised(registry, counts)
+  }
+
   verifyFailed(peer: string): void {
     this.#verifyFailures.inc({ peer: bounded(this.#peers, peer, mostPeers) })
   }

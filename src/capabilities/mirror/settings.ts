@@ -30,6 +30,8 @@ export interface MirrorSettings {
   /** Empty: a new identity at each start. */
   readonly dataDirectory: string
   readonly filters: RegistryFilters
+  /** Hosts of mirrored registries that speak plain HTTP. */
+  readonly plainRegistries: ReadonlySet<string>
   readonly mirrorResolveTimeoutMs: number
   readonly mirrorResolveRetries: number
   readonly bootstrap: BootstrapSettings

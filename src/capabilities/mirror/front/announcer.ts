@@ -1,11 +1,10 @@
 // What the store has is announced to the others, and what it no longer has is withdrawn.
 import { type Log, messageOf } from '#kube/log.ts'
-import type { MirrorCounts, Router, Store, StoreChange } from '../contract.ts'
+import type { Router, Store, StoreChange } from '../contract.ts'
 
 export interface AnnouncerOptions {
   readonly store: Pick<Store, 'changes'>
   readonly router: Pick<Router, 'announce' | 'withdraw'>
-  readonly counts: Pick<MirrorCounts, 'storeReconciled'>
   readonly log: Log
 }
 
@@ -48,14 +47,13 @@ export class Announcer {
 
   /** Until `signal` is aborted. @throws what the store's changes throw */
   async run(signal: AbortSignal): Promise<void> {
-    const { store, router, counts } = this.#options
+    const { store, router } = this.#options
     for await (const change of store.changes(signal)) {
       if (signal.aborted) return
       const { add, remove } = announcements(this.#announced, change)
       for (const key of add) this.#announced.add(key)
       for (const key of remove) this.#announced.delete(key)
       if (remove.length > 0) router.withdraw(remove)
-      if (change.kind === 'all') counts.storeReconciled()
       // Telling thousands takes a while: what changes meanwhile does not wait for it.
       void this.#announce(add, change.kind === 'all')
     }
