@@ -1,0 +1,230 @@
+// Blobs of other nodes: small ones checked whole, large ones passed on as they come, each brought once for all who ask for it at a time.
+import type { Readable } from 'node:stream'
+import type { Found, NotFound, Wanted } from '../contract.ts'
+import type { Digest } from '../reference.ts'
+import type { Won } from './body-source.ts'
+import type { Grant } from './byte-budget.ts'
+import { type Fetching, mostRounds, notFound } from './fetching.ts'
+import { KeptBytes } from './kept-bytes.ts'
+import type { PeerRequest } from './peer-client.ts'
+import { SharedWork } from './shared.ts'
+import { Transfer } from './transfer.ts'
+
+/** What a transfer holds between peer and readers: the first where there is little left for all, the second where there is enough. */
+const leastWindow = 262_144
+const mostWindow = 1_048_576
+/** A blob up to this size is checked whole, whatever `verifyBufferBytes` says: four of them fit in what the process may hold. */
+export const largestChecked = 4_194_304
+
+/** Somebody else's download that still goes on, where nobody has the blob. */
+export type JoinDownload = (
+  wanted: Wanted,
+  digest: Digest,
+  signal: AbortSignal,
+) => Promise<{ readonly won: Won; readonly attempts: number } | NotFound>
+
+export interface BlobsOptions {
+  readonly fetching: Fetching
+  readonly verifyBufferBytes: number
+  readonly join: JoinDownload
+}
+
+/** What is there for all who asked at a time. */
+interface Opened {
+  readonly outcome: 'found'
+  /** Of the whole. */
+  readonly size: number
+  /** First and last byte that `content` brings. */
+  readonly start: number
+  readonly end: number
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly attempts: number
+  readonly source: 'peer' | 'relay'
+  readonly content: { attach(start: number, end: number): Readable | undefined }
+}
+
+export class Blobs {
+  readonly #options: BlobsOptions
+  readonly #opening = new SharedWork<Opened | NotFound>()
+  /** Transfers of whole blobs that go on. */
+  readonly #running = new Map<Digest, Opened>()
+  #transfers = 0
+
+  constructor(options: BlobsOptions) {
+    this.#options = options
+  }
+
+  get inFlight(): number {
+    return this.#transfers + this.#opening.size
+  }
+
+  /** @throws `signal.reason` when aborted */
+  async fetch(wanted: Wanted, digest: Digest, signal: AbortSignal): Promise<Found | NotFound> {
+    if (this.#options.fetching.options.quarantine.hasDigest(digest))
+      return notFound(digest, { attempts: 0, reason: 'quarantined' })
+    if (wanted.method === 'HEAD') return await this.#head(wanted, digest, signal)
+    const { range } = wanted
+    const running = this.#running.get(digest)
+    if (running !== undefined) {
+      const span = spanOf(range, running.size)
+      const found = span === undefined ? undefined : foundOf(running, span, range !== undefined)
+      if (found !== undefined) return found
+    }
+    const isWhole = range === undefined || ('start' in range && range.start === 0 && range.end === undefined)
+    if (!isWhole) return await this.#apart(wanted, digest, signal)
+    const opened = await this.#opening.join(digest, stop => this.#open(wanted, digest, undefined, stop), signal)
+    if (opened.outcome === 'not-found') return opened
+    // Where its beginning has been handed out already, this one is brought alone.
+    const found = foundOf(opened, opened, range !== undefined)
+    return found ?? (await this.#apart(wanted, digest, signal))
+  }
+
+  async #head(wanted: Wanted, digest: Digest, signal: AbortSignal): Promise<Found | NotFound> {
+    const finding = await this.#options.fetching.find(digest, requestOf(wanted, digest, undefined), signal)
+    const { attempts } = finding
+    if (finding.outcome === 'nobody') return notFound(digest, finding)
+    const { size, mediaType } = finding.won.answer.head
+    return { outcome: 'found', size, range: undefined, digest, mediaType, body: undefined, source: 'peer', attempts }
+  }
+
+  /** Not shared with others: a part of it, or all of it where others are further. */
+  async #apart(wanted: Wanted, digest: Digest, signal: AbortSignal): Promise<Found | NotFound> {
+    const opened = await this.#open(wanted, digest, wanted.range, signal)
+    if (opened.outcome === 'not-found') return opened
+    const found = foundOf(opened, opened, wanted.range !== undefined)
+    if (found === undefined) throw new Error(`a transfer of ${digest} that nobody reads has no beginning`)
+    return found
+  }
+
+  async #open(wanted: Wanted, digest: Digest, range: Wanted['range'], signal: AbortSignal): Promise<Opened | NotFound> {
+    const { fetching, join } = this.#options
+    const request = requestOf(wanted, digest, range)
+    const avoid = new Set<string>()
+    let attempts = 0
+    for (let round = 0; round < mostRounds; round++) {
+      const finding = await fetching.find(digest, request, signal, { avoid })
+      attempts += finding.attempts
+      let won: Won
+      if (finding.outcome === 'won') won = finding.won
+      else if (finding.reason !== 'no-peer' || round > 0 || range !== undefined) {
+        const reason = round === 0 || finding.reason === 'timeout' ? finding.reason : 'failed'
+        return notFound(digest, { attempts, reason, beyond: finding.beyond })
+      } else {
+        const joined = await join(wanted, digest, signal)
+        if ('outcome' in joined) return joined
+        attempts += joined.attempts
+        won = joined.won
+      }
+      const opened = await this.#take(request, digest, won, attempts, signal)
+      if (opened !== undefined) return opened
+      avoid.add(won.peer.id)
+    }
+    return notFound(digest, { attempts, reason: 'failed' })
+  }
+
+  /** `undefined`: it broke off, or was not what it should be, and nobody has got a byte. */
+  async #take(
+    request: PeerRequest,
+    digest: Digest,
+    won: Won,
+    attempts: number,
+    signal: AbortSignal,
+  ): Promise<Opened | undefined> {
+    const { fetching, verifyBufferBytes } = this.#options
+    const { size, start, end, mediaType, isInFlight } = won.answer.head
+    const isWhole = start === 0 && end === size - 1
+    const head = {
+      outcome: 'found' as const,
+      ...{ size, start, end, digest, mediaType, attempts },
+      source: isInFlight ? ('relay' as const) : ('peer' as const),
+    }
+    if (isWhole && size <= Math.min(verifyBufferBytes, largestChecked)) {
+      const checked = await fetching.readChecked(digest, request, won, signal)
+      return checked === undefined ? undefined : { ...head, content: new KeptBytes(checked) }
+    }
+    let window: Grant
+    try {
+      window = await fetching.options.budget.take(leastWindow, mostWindow, signal)
+    } catch (error) {
+      won.answer.body.on('error', () => undefined).destroy()
+      throw error
+    }
+    return this.#begun({ request, won, window, head, isWhole })
+  }
+
+  #begun({ request, won, window, head, isWhole }: Begun): Opened {
+    const { fetching } = this.#options
+    const { digest, start, end, source: from } = head
+    const source = fetching.source(digest, request, won)
+    let bytes = 0
+    const transfer = new Transfer({
+      clock: fetching.options.clock,
+      ...{ source, start, end, window },
+      digest: isWhole ? digest : undefined,
+      onBytes: count => {
+        bytes += count
+      },
+      apart: (first, last) => this.#goOnApart(request, digest, { start: first, end: last }),
+      onEnd: how => {
+        this.#transfers--
+        if (this.#running.get(digest)?.content === transfer) this.#running.delete(digest)
+        fetching.options.counts.served(request.registry, from, 'in', bytes)
+        if (how !== 'poisoned') return
+        fetching.options.quarantine.addDigest(digest)
+        fetching.poisoned(digest, request, [...source.delivered.keys()])
+      },
+    })
+    const opened: Opened = { ...head, content: transfer }
+    this.#transfers++
+    if (isWhole) this.#running.set(digest, opened)
+    // Those who wait for it take hold of its beginning first.
+    setImmediate(() => void transfer.run())
+    return opened
+  }
+
+  async #goOnApart(
+    request: PeerRequest,
+    digest: Digest,
+    range: { readonly start: number; readonly end: number },
+  ): Promise<Readable> {
+    const { registry, repository } = request
+    const wanted: Wanted = { route: 'blobs', method: 'GET', registry, repository, digest, range }
+    const found = await this.#apart(wanted, digest, new AbortController().signal)
+    if (found.outcome === 'not-found' || found.body === undefined) throw new Error('nobody goes on for a slow reader')
+    return found.body
+  }
+}
+
+interface Begun {
+  readonly request: PeerRequest
+  readonly won: Won
+  readonly window: Grant
+  readonly head: Omit<Opened, 'content'>
+  readonly isWhole: boolean
+}
+
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** `undefined` where the first of these bytes can no longer be had there. */
+function foundOf(opened: Opened, span: Span, isRangeAsked: boolean): Found | undefined {
+  const { size, digest, mediaType, source, attempts } = opened
+  const body = opened.content.attach(span.start, span.end)
+  if (body === undefined) return undefined
+  const range = isRangeAsked ? { start: span.start, end: span.end } : undefined
+  return { outcome: 'found', size, range, digest, mediaType, body, source, attempts }
+}
+
+/** The bytes that are meant; `undefined` where there are none. */
+function spanOf(range: Wanted['range'], size: number): Span | undefined {
+  if (range === undefined) return { start: 0, end: size - 1 }
+  if ('last' in range) return range.last === 0 ? undefined : { start: Math.max(0, size - range.last), end: size - 1 }
+  return range.start >= size ? undefined : { start: range.start, end: Math.min(range.end ?? size - 1, size - 1) }
+}
+
+function requestOf({ registry, repository, method }: Wanted, digest: Digest, range: Wanted['range']): PeerRequest {
+  return { route: 'blobs', method, registry, repository, digest, tag: undefined, range }
+}

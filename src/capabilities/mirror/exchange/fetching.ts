@@ -1,0 +1,135 @@
+// What fetching manifests and blobs has in common: finding who has it, reading it whole, and what a mismatch leads to.
+import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import type { MirrorCounts, NotFound } from '../contract.ts'
+import type { Digest } from '../reference.ts'
+import { BodySource, NoPeerLeft, type Won } from './body-source.ts'
+import type { ByteBudget, Grant } from './byte-budget.ts'
+import type { Finder, Finding, FindOptions } from './finder.ts'
+import { matches, type Reaction, reactTo } from './integrity.ts'
+import type { PeerAnswer, PeerRequest } from './peer-client.ts'
+
+/** Rounds of one request: each leaves a peer out that did not bring it. */
+export const mostRounds = 8
+
+export interface FetchingOptions extends Reaction {
+  readonly clock: Clock
+  readonly log: Log
+  readonly finder: Finder
+  readonly counts: MirrorCounts
+  readonly stallMs: number
+  /** Of all bodies that are on their way. */
+  readonly budget: ByteBudget
+}
+
+/** Content that was checked whole; disposing of it gives its memory back to the budget. */
+export interface Checked extends Disposable {
+  readonly bytes: Buffer
+}
+
+export class Fetching {
+  readonly #options: FetchingOptions
+
+  constructor(options: FetchingOptions) {
+    this.#options = options
+  }
+
+  get options(): FetchingOptions {
+    return this.#options
+  }
+
+  find(key: string, request: PeerRequest, signal: AbortSignal, options?: FindOptions): Promise<Finding> {
+    return this.#options.finder.find(key, request, signal, options)
+  }
+
+  /** The body of an answer, which others go on with where it breaks off; all of them say the same size. */
+  source(key: string, request: PeerRequest, first: Won): BodySource {
+    const { clock, finder, counts, stallMs } = this.#options
+    const { size, end } = first.answer.head
+    const again = async (offset: number, breaks: NonNullable<FindOptions['breaks']>, signal: AbortSignal) => {
+      const rest: PeerRequest = { ...request, range: end === size - 1 ? { start: offset } : { start: offset, end } }
+      const refuse = ({ head }: PeerAnswer) => (head.size === size ? undefined : `size ${head.size} instead of ${size}`)
+      const finding = await finder.find(key, rest, signal, { breaks, refuse })
+      return finding.outcome === 'won' ? finding.won : undefined
+    }
+    const begin = (peer: string) => finder.uses.begin(peer)
+    return new BodySource({ clock, stallMs, first, isResumable: request.route === 'blobs', again, begin, counts })
+  }
+
+  /** Reads a source to its end. @throws NoPeerLeft; `signal.reason` when aborted */
+  async readWhole(source: BodySource, size: number, signal: AbortSignal): Promise<Buffer> {
+    const onAbort = () => source.cancel()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      signal.throwIfAborted()
+      const bytes = Buffer.allocUnsafe(size)
+      let at = 0
+      for (let piece = await source.next(); piece !== undefined; piece = await source.next()) at += piece.copy(bytes, at)
+      if (at < size) throw new NoPeerLeft(`${at} of ${size} bytes`)
+      return bytes
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      source.cancel()
+    }
+  }
+
+  /**
+   * Reads an answer whole and compares it with its digest. `undefined`: it broke off, or did not match, which has had its consequences.
+   * @throws `signal.reason` when aborted
+   */
+  async readChecked(key: string, request: PeerRequest, won: Won, signal: AbortSignal): Promise<Checked | undefined> {
+    const { budget, counts } = this.#options
+    const { size, digest } = won.answer.head
+    const source = this.source(key, request, won)
+    let grant: Grant | undefined
+    try {
+      grant = await budget.take(size, size, signal)
+      const bytes = await this.readWhole(source, size, signal)
+      counts.served(request.registry, won.answer.head.isInFlight ? 'relay' : 'peer', 'in', bytes.length)
+      if (matches(bytes, digest)) return { bytes, [Symbol.dispose]: grant[Symbol.dispose] }
+      this.poisoned(digest, request, [...source.delivered.keys()])
+      grant[Symbol.dispose]()
+      return undefined
+    } catch (error) {
+      grant?.[Symbol.dispose]()
+      source.cancel()
+      if (error instanceof NoPeerLeft) return undefined
+      throw error
+    }
+  }
+
+  poisoned(digest: Digest, { registry, repository }: PeerRequest, peers: readonly string[]): void {
+    reactTo({ digest, registry, repository, peers }, this.#options)
+  }
+}
+
+/** Nobody had it, in the words of the front. */
+export function notFound(
+  name: string,
+  {
+    attempts,
+    reason,
+    beyond,
+  }: { readonly attempts: number; readonly reason: NotFound['reason']; readonly beyond?: number | undefined },
+): NotFound {
+  return {
+    outcome: 'not-found',
+    attempts,
+    message: `${sentences[reason]} ${name}`,
+    reason,
+    ...(beyond === undefined ? {} : { beyond }),
+  }
+}
+
+const sentences: Readonly<Record<NotFound['reason'], string>> = {
+  'no-peer': 'no peer has',
+  timeout: 'no peer answered in time for',
+  failed: 'no peer gave',
+  quarantined: 'quarantine holds back',
+  leading: 'this node fetches for the others',
+  'registry-up': 'its registry answers for',
+  range: 'beyond the end of',
+}
