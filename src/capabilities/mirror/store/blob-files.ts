@@ -25,6 +25,16 @@ export async function fileSize(path: string): Promise<number | undefined> {
   }
 }
 
+/** Whether it is a directory that we can see. */
+export async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return false // absent, or not ours to see
+    throw error
+  }
+}
+
 /** The file, to be closed by the caller; `undefined` where there is none. */
 export async function openFile(path: string): Promise<FileHandle | undefined> {
   try {

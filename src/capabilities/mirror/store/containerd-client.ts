@@ -140,7 +140,8 @@ export class ContainerdClient implements Disposable {
 
   #told(method: { readonly path: string }, error: ServiceError | null): Error {
     if (error?.code === status.NOT_FOUND) return new NotInStore(error.details, { cause: error })
-    return this.#unavailable(method, error?.details ?? 'no answer', error)
+    const [, connecting] = /Last error: (?:Error: )?(.*?)\.? Resolution note/.exec(error?.details ?? '') ?? []
+    return this.#unavailable(method, connecting ?? error?.details ?? 'no answer', error)
   }
 
   #unavailable(method: { readonly path: string }, what: string, cause: unknown): StoreUnavailable {

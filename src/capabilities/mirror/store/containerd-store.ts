@@ -1,6 +1,4 @@
 // The store of a node: its containerd, from 1.6 to 2.x. It opens whether containerd is there or not, and follows it from then on.
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '#kube/clock.ts'
@@ -66,7 +64,6 @@ class ContainerdStore implements Store, AsyncDisposable {
   #lostMs = Number.NEGATIVE_INFINITY
   #settings: ReturnType<typeof criSettings> = { discardsLayers: undefined, configPath: undefined }
   #settingsMs = Number.NEGATIVE_INFINITY
-  #warnedPath: string | undefined
 
   constructor(options: ContainerdStoreOptions) {
     const { filters, clock, random, log, namespace } = options
@@ -122,7 +119,7 @@ class ContainerdStore implements Store, AsyncDisposable {
   }
 
   async inFlight(digest: Digest, signal: AbortSignal): Promise<InFlight | undefined> {
-    const { root } = this.#reader
+    const root = await this.#reader.root()
     if (root === undefined) return undefined // what cannot be followed is of no use to anybody
     const filters = [`ref~=${JSON.stringify(`-${digest}$`)}`]
     const answer = await orMissing(this.#client.call(api.listStatuses, { filters }, signal))
@@ -132,7 +129,7 @@ class ContainerdStore implements Store, AsyncDisposable {
   }
 
   async follow(digest: Digest, start: number, stallMs: number): Promise<Readable> {
-    const { root } = this.#reader
+    const root = await this.#reader.root()
     if (root === undefined) throw new Error(`${digest}: content is not mounted as files, so no download can be followed`)
     const path = await ingestPath(root, this.#options.namespace, digest)
     if (path === undefined) {
@@ -179,7 +176,7 @@ class ContainerdStore implements Store, AsyncDisposable {
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       const known = this.#tracker.sizeOf(digest)
-      const { root } = this.#reader
+      const root = await this.#reader.root()
       const isLate = !this.#isUp && this.#options.clock.elapsed() - this.#lostMs > graceMs
       if (known === undefined || root === undefined || isLate) throw error
       return (await fileSize(blobPath(root, digest))) === known ? known : undefined
@@ -216,36 +213,28 @@ class ContainerdStore implements Store, AsyncDisposable {
 
   async #connected(version: string, signal: AbortSignal): Promise<void> {
     const { log, clock, socket } = this.#options
-    this.#reader.root = await this.#contentRoot(signal)
+    const { contentPath } = this.#options
+    this.#reader.path = contentPath === '' ? await this.#exportedRoot(signal) : contentPath
     if (this.#version !== version || clock.elapsed() - this.#settingsMs > findingsEveryMs) await this.#readSettings(signal)
     this.#version = version
     this.#isUp = true
-    log.info({ socket, version, contentPath: this.#reader.root ?? 'through the API' }, 'containerd answers.')
+    const root = await this.#reader.root()
+    log.info(
+      { socket, version },
+      root === undefined ? 'containerd answers; its content is not mounted here.' : 'containerd answers.',
+    )
   }
 
   #wasLost(cause: unknown): void {
-    const { log, socket } = this.#options
-    if (this.#isUp || this.#lost !== messageOf(cause))
-      log.warn({ socket, cause: messageOf(cause) }, 'containerd does not answer.')
-    if (this.#isUp) this.#lostMs = this.#options.clock.elapsed()
+    const { log, socket, clock } = this.#options
+    const message = cause instanceof StoreUnavailable ? cause.message : messageOf(cause)
+    if (this.#isUp || this.#lost !== message) log.warn({ socket, cause: message }, 'containerd does not answer.')
+    if (this.#isUp) this.#lostMs = clock.elapsed()
     this.#isUp = false
-    this.#lost = messageOf(cause)
+    this.#lost = message
   }
 
-  /** The directory as configured, else as containerd says; `undefined` where neither is mounted here. */
-  async #contentRoot(signal: AbortSignal): Promise<string | undefined> {
-    const { contentPath, log } = this.#options
-    const asked = contentPath === '' ? await this.#exportedRoot(signal) : contentPath
-    if (asked === undefined || (await isContentDirectory(asked))) return asked
-    if (this.#warnedPath !== asked)
-      log.warn(
-        { path: asked },
-        'The content path is not mounted here: content is read through the API, and downloads are not shared.',
-      )
-    this.#warnedPath = asked
-    return undefined
-  }
-
+  /** The content directory as containerd says it. */
   async #exportedRoot(signal: AbortSignal): Promise<string | undefined> {
     const filters = ['type==io.containerd.content.v1']
     const { plugins } = await this.#client.call(api.listPlugins, { filters }, signal)
@@ -262,14 +251,5 @@ class ContainerdStore implements Store, AsyncDisposable {
       // The CRI may be off or still starting; a containerd that is gone shows with the next call.
       this.#options.log.debug({ cause: messageOf(error) }, 'containerd does not tell its settings.')
     }
-  }
-}
-
-async function isContentDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(join(path, 'ingest'))).isDirectory()
-  } catch (error) {
-    if (error instanceof Error && 'code' in error) return false // absent, or not ours to see
-    throw error
   }
 }

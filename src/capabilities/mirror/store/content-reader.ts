@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream'
 import type { ByteRange } from '../contract.ts'
 import type { Digest } from '../reference.ts'
-import { blobPath, FileStream, fileSize, openFile, readHead } from './blob-files.ts'
+import { blobPath, FileStream, fileSize, isDirectory, openFile, readHead } from './blob-files.ts'
 import * as api from './containerd-api.ts'
 import type { ContainerdClient } from './containerd-client.ts'
 import { binaryType, largestFingerprint, mayBeJson, mediaTypeOf } from './fingerprint.ts'
@@ -18,16 +18,29 @@ export interface Sized {
 
 export class ContentReader {
   readonly #client: ContainerdClient
-  /** Directory with `blobs` and `ingest`; `undefined`: not mounted. */
-  root: string | undefined
+  #path: string | undefined
+  #isMounted = false
 
   constructor(client: ContainerdClient) {
     this.#client = client
   }
 
+  /** Where its directory with `blobs` and `ingest` lies, mounted or not. */
+  set path(path: string | undefined) {
+    if (path !== this.#path) this.#isMounted = false
+    this.#path = path
+  }
+
+  /** The directory; `undefined` while it is not there: containerd makes it when it first loads something. */
+  async root(): Promise<string | undefined> {
+    if (!this.#isMounted && this.#path !== undefined) this.#isMounted = await isDirectory(this.#path)
+    return this.#isMounted ? this.#path : undefined
+  }
+
   /** Whether the file is there with its size; without files always. */
   async isIntact({ digest, size }: Sized): Promise<boolean> {
-    return this.root === undefined || (await fileSize(blobPath(this.root, digest))) === size
+    const root = await this.root()
+    return root === undefined || (await fileSize(blobPath(root, digest))) === size
   }
 
   /** @throws Error where it is gone or has another size; NotInStore, StoreUnavailable */
@@ -35,8 +48,9 @@ export class ContentReader {
     const { digest, size } = content
     const start = range?.start ?? 0
     const end = Math.min(range?.end ?? size - 1, size - 1)
-    if (this.root !== undefined) {
-      const handle = await openFile(blobPath(this.root, digest))
+    const root = await this.root()
+    if (root !== undefined) {
+      const handle = await openFile(blobPath(root, digest))
       if (handle !== undefined) {
         const { size: found } = await handle.stat()
         if (found === size) return new FileStream(handle, { start, end })
@@ -68,8 +82,9 @@ export class ContentReader {
 
   async #head(content: Sized): Promise<Buffer> {
     const length = Math.min(headBytes, content.size)
-    if (this.root !== undefined) {
-      const handle = await openFile(blobPath(this.root, content.digest))
+    const root = await this.root()
+    if (root !== undefined) {
+      const handle = await openFile(blobPath(root, content.digest))
       if (handle !== undefined) {
         try {
           return await readHead(handle, length)
