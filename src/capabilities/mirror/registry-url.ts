@@ -1,5 +1,6 @@
 // Registries and mirrors as upstream's flags have them: `https://ghcr.io`, `http://10.0.0.7:30020`, or all of them.
 import type { Parsed, Problem } from '#kube/problem.ts'
+import { isRegistry } from './reference.ts'
 
 export interface RegistryUrl {
   readonly scheme: 'http' | 'https'
@@ -32,5 +33,8 @@ export function parseRegistryUrl(text: string, where: string): Parsed<RegistryUr
   if (url.hostname === '') return no('a host')
   // Image names keep the port of a scheme, and directories are named after them; a URL drops it.
   const named = url.port === '' ? (/:[0-9]+$/.exec(text)?.[0] ?? '') : `:${url.port}`
-  return { ok: true, value: { scheme: url.protocol === 'https:' ? 'https' : 'http', host: `${url.hostname}${named}` } }
+  const host = `${url.hostname}${named}`
+  // It becomes a directory's name, and part of scripts: URLs allow dollar signs, quotes and `..` in hosts.
+  if (!isRegistry(host)) return no('a host of letters, digits, dots and dashes')
+  return { ok: true, value: { scheme: url.protocol === 'https:' ? 'https' : 'http', host } }
 }
