@@ -105,6 +105,15 @@ test.each<[Partial<HostsWish>, readonly string[]]>([
     { mirroredRegistries: ['_default', '*'] },
     ['mirroredRegistries[1]: *: each registry once: mirroredRegistries[0] is _default, too'],
   ],
+  [
+    { mirroredRegistries: ["https://a'b", 'https://..', 'https://a$(id)', 'https://_backup'] },
+    [
+      "mirroredRegistries[0]: https://a'b: a host of letters, digits, dots and dashes",
+      'mirroredRegistries[1]: https://..: a host of letters, digits, dots and dashes',
+      'mirroredRegistries[2]: https://a$(id): a host of letters, digits, dots and dashes',
+      'mirroredRegistries[3]: https://_backup: a host of letters, digits, dots and dashes',
+    ],
+  ],
   [{ mirrorTargets: ['http://10.0.0.7:30020', '_default'] }, ['mirrorTargets[1]: _default: one mirror: a wildcard is none']],
   [{ mirrorTargets: [] }, ['mirrorTargets: : at least one mirror such as "http://10.0.0.7:30020"']],
   [{ dialTimeout: "1s'\nca = 'x" }, ['dialTimeout: 1s\'\nca = \'x: a duration of more than zero such as "200ms"']],
