@@ -1,7 +1,7 @@
 // One program under several names: called by an upstream's, it is the command that takes that upstream's place.
 import { basename, delimiter, join } from 'node:path'
 
-const dropIns: ReadonlySet<string> = new Set(['reloader'])
+const dropIns: ReadonlySet<string> = new Set(['reloader', 'spegel'])
 
 /** What an upstream's chart says to its container: whoever swapped only the image is called with flags alone. */
 const chartVariables: Readonly<Record<string, readonly string[]>> = {

@@ -5,7 +5,6 @@ import { arbiterConfiguration, arbiterPolicyOf } from '#coordination/arbiter-con
 import type { Capability } from '#coordination/capability.ts'
 import { dashboardProblems, dashboardSchema } from '#dashboard/configuration.ts'
 import { type Configuration, type ConfigurationSchemas, type Override, readConfiguration } from '#kube/configuration.ts'
-import { parseDurationMs } from '#kube/duration.ts'
 import { nearestName } from '#kube/nearest-name.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { type ControllerSettings, modesOf } from './controller-settings.ts'
@@ -90,11 +89,4 @@ export function waitingForRestart(before: ControllerConfiguration, after: Contro
 
 function valueAt(value: unknown, path: readonly string[]): unknown {
   return path.reduce((inner, key) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, key) : undefined), value)
-}
-
-/** Milliseconds of a duration that a schema has checked. */
-export function durationMs(text: string): number {
-  const parsed = parseDurationMs(text)
-  if (!parsed.ok) throw new InputError([parsed.problem])
-  return parsed.value
 }

@@ -27,6 +27,7 @@ import { tellPartNews, tellReload } from './part-news.ts'
 import { currentOwner } from './part-owner.ts'
 import type { PartRecord } from './part-record.ts'
 import { PartRoster, watchNeed } from './part-roster.ts'
+import { ProcessFault } from './process-fault.ts'
 import type { FaultSource } from './process-faults.ts'
 import { SharedWebhooks } from './shared-webhooks.ts'
 import { PartStuckError } from './supervised-part.ts'
@@ -63,11 +64,6 @@ interface ControllerOptions {
   readonly version?: string
   /** Ends the process in order: parts clean up, the Lease is given back. */
   readonly signal: AbortSignal
-}
-
-/** Something is wrong beyond any one part: what is left of this process must not go on. */
-export class ProcessFault extends Error {
-  override readonly name = 'ProcessFault'
 }
 
 const leaseName = 'ballast-controller'

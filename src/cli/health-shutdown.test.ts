@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
-import { ProcessFault } from './controller.ts'
 import { Shutdown } from './health-shutdown.ts'
+import { ProcessFault } from './process-fault.ts'
 
 const told = { stillRunning: () => ['deschedule', 'informers'], log: silentLog }
 

@@ -2,7 +2,7 @@
 // end that takes too long is told with what still ran.
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
-import { ProcessFault } from './controller.ts'
+import { ProcessFault } from './process-fault.ts'
 
 /** For so long after the signal servers accept: proxies and API servers learn late that we are not ready any more. */
 const acceptingMs = 5_000

@@ -4,7 +4,7 @@ import { systemClock } from '#kube/clock.ts'
 import { InputError } from '#kube/problem.ts'
 import { calledAs } from './called-as.ts'
 import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, type Surroundings } from './command-line.ts'
-import { ProcessFault } from './controller.ts'
+import { ProcessFault } from './process-fault.ts'
 import { processTerminal } from './terminal.ts'
 
 /** Only the command that is asked for is loaded: a controller carries nothing of the twin. In the order of the help. */
@@ -22,10 +22,13 @@ const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {
   doctor: async () => (await import('./doctor.ts')).defineDoctor,
   manifests: async () => (await import('./manifests.ts')).defineManifests,
   chart: async () => (await import('./chart.ts')).defineChart,
+  'node-config': async () => (await import('./node-config.ts')).defineNodeConfig,
   uninstall: async () => (await import('./uninstall.ts')).defineUninstall,
   controller: async () => (await import('./controller-command.ts')).defineController,
   apiserver: async () => (await import('./apiserver-command.ts')).defineApiserver,
+  agent: async () => (await import('./agent-command.ts')).defineAgent,
   reloader: async () => (await import('./reloader.ts')).defineReloader,
+  spegel: async () => (await import('./spegel.ts')).defineSpegel,
 }
 
 const stop = new AbortController()

@@ -1,0 +1,98 @@
+// `ballast agent --role=R`: the process on a node. Each role is a part of its own; usually a container has one.
+import { hostname } from 'node:os'
+import { type Command, InvalidArgumentError } from 'commander'
+import type * as z from 'zod'
+import { mirrorConfiguration } from '#capabilities/mirror'
+import { systemClock } from '#kube/clock.ts'
+import { readAgentConfiguration } from './agent-configuration.ts'
+import { type AgentPart, runAgentParts } from './agent-host.ts'
+import type { NodeRoles } from './agent-roles.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { durationMs } from './duration-text.ts'
+import { mirrorPart, mirrorSettings } from './mirror-run.ts'
+import { processLog } from './process-log.ts'
+import { addRegistryFlags } from './registry-flags.ts'
+
+interface AgentCommandOptions {
+  readonly role: readonly string[]
+  readonly config?: string
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly nodeName: string
+  readonly healthProbeBindAddress: string
+  readonly logLevel?: LogLevel
+}
+
+type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+const levels = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const
+
+/** As upstream writes levels, in either case. */
+export function logLevelOf(text: string): LogLevel {
+  return levels[oneOf('DEBUG', 'INFO', 'WARN', 'ERROR')(text.toUpperCase())]
+}
+
+export const defineAgent: DefineCommand = (program, surroundings) => {
+  const { environment } = surroundings
+  const command = program
+    .command('agent')
+    .description('the process on a node: --role=mirror gets images from other nodes, --role=readiness tells what works here')
+    .requiredOption('--role <roles>', 'mirror, readiness; several by comma', roleList)
+    .option('--config <file>', 'BallastConfiguration; flags win. Else BALLAST_CONFIG, and for mirror upstream’s defaults')
+    .option('--kubeconfig <file>', 'for roles that ask the API server; else KUBECONFIG, the service account of a pod')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('--node-name <name>', 'which node this is; else NODE_NAME', environment['NODE_NAME'] || hostname())
+    .option(
+      '--health-probe-bind-address <address>',
+      'HOST:PORT of health and metrics of roles other than mirror, which has --metrics-addr; 0 is none',
+      environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
+    )
+    .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR', logLevelOf)
+  addRegistryFlags(command)
+    .addHelpText(
+      'after',
+      [
+        '\nFlags from --registry-addr on are of role mirror: those of `spegel registry`, each also as a variable (REGISTRY_ADDR).',
+        'Exit codes: 0 stopped by a signal, 1 failed, 2 bad flag or configuration.',
+        'Example: ballast agent --role=mirror --registry-addr=:30020 --bootstrap-kind=dns --dns-bootstrap-domain=mirror.ballast-agent',
+      ].join('\n'),
+    )
+    .action((options: AgentCommandOptions, of: Command) => runAgent(options, of, surroundings))
+}
+
+function roleList(text: string): readonly string[] {
+  const roles = text.split(',').map(role => role.trim())
+  if (roles.some(role => !/^[a-z][a-z-]*$/.test(role)) || new Set(roles).size < roles.length)
+    throw new InvalidArgumentError('It must be roles by comma, each once.')
+  return roles
+}
+
+async function runAgent(options: AgentCommandOptions, command: Command, surroundings: Surroundings): Promise<void> {
+  const { environment, signal } = surroundings
+  const path = options.config ?? environment['BALLAST_CONFIG']
+  const file = path === '' ? undefined : path
+  const isMirror = options.role.includes('mirror')
+  const others = options.role.filter(role => role !== 'mirror')
+  // Loaded only where it is asked for: the mirror carries nothing of what speaks to the API server.
+  const roles: NodeRoles | undefined =
+    others.length === 0 ? undefined : (await import('./agent-roles.ts')).nodeRoles(others, options)
+  const schemas: Record<string, z.ZodObject> = { ...roles?.schemas, ...(isMirror ? { mirror: mirrorConfiguration } : {}) }
+  const configuration = readAgentConfiguration(file, schemas)
+  const log = processLog({ level: options.logLevel ?? configuration.process.logLevel, clock: systemClock })
+  const parts: AgentPart[] = []
+  if (isMirror) {
+    const section = file === undefined ? undefined : configuration.sections['mirror']
+    parts.push(mirrorPart(mirrorSettings({ command, section, environment }, log), { clock: systemClock, log }))
+  }
+  await using opened = await roles?.open({ sections: configuration.sections, log, surroundings })
+  parts.push(...(opened?.parts ?? []))
+  await runAgentParts({
+    parts,
+    log,
+    gracefulMs: durationMs(configuration.process.gracefulShutdownTimeout) + drainSlackMs,
+    signal,
+    ...(opened === undefined ? {} : { onChecks: checks => opened.serve(checks) }),
+  })
+}
+
+/** What is being sent has 30 s to end; after that its connections are broken off, which takes a moment. */
+const drainSlackMs = 5_000

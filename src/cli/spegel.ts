@@ -1,0 +1,169 @@
+// `ballast spegel …`: upstream's command with upstream's subcommands, flags and environment, and Ballast's mirror behind them.
+import type { Command } from 'commander'
+import { boolOf, cleanUp, waitForCleanup, writeConfiguration } from '#capabilities/mirror'
+import { systemClock } from '#kube/clock.ts'
+import { parseDurationMs } from '#kube/duration.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import { InputError, type Parsed } from '#kube/problem.ts'
+import { logLevelOf } from './agent-command.ts'
+import { runAgentParts } from './agent-host.ts'
+import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
+import { CommandRefused, type DefineCommand, exitCodes, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { mirrorPart, mirrorSettings, version } from './mirror-run.ts'
+import { processLog } from './process-log.ts'
+import { addRegistryFlags, variableOf } from './registry-flags.ts'
+import { parseStringSlice } from './string-slice.ts'
+
+const gracefulMs = 35_000
+/** As upstream's files have it. */
+const dialTimeout = '200ms'
+const configPathFlag = 'containerd-registry-config-path'
+const configPathStandard = '/etc/containerd/certs.d'
+
+export const defineSpegel: DefineCommand = (program, surroundings) => {
+  const spegel = program
+    .command('spegel')
+    .description("Spegel's subcommands, flags and environment. Also runs where the program is called `spegel`")
+    .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR; else LOG_LEVEL', logLevelOf)
+    .addHelpText('after', '\nEach flag is also a variable: --registry-addr is REGISTRY_ADDR; lists in variables have commas.')
+  const subcommand = (name: string, description: string): Command =>
+    spegel.command(name).description(description).option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR', logLevelOf)
+  addRegistryFlags(subcommand('registry', 'answers containerd and other nodes')).action((_options, command: Command) =>
+    runRegistry(command, surroundings),
+  )
+  subcommand('configuration', "writes containerd's hosts files")
+    .option(`--${configPathFlag} <directory>`, `where they lie (${configPathStandard})`)
+    .option('--mirrored-registries <values...>', 'registries that get a file of their own; none: _default')
+    .option('--mirror-targets <values...>', 'mirrors that containerd asks, in this order')
+    .option('--resolve-tags [value]', 'whether tags are asked too (true)')
+    .option('--prepend-existing [value]', 'keep hosts that were configured before, after ours (false)')
+    .action((_options, command: Command) => runConfiguration(command, surroundings))
+  subcommand('cleanup', 'gives back the hosts files that were there before, then answers /readyz until it is stopped')
+    .option('--addr <address>', 'HOST:PORT of /readyz')
+    .option(`--${configPathFlag} <directory>`, `where hosts files lie (${configPathStandard})`)
+    .action((_options, command: Command) => runCleanup(command, surroundings))
+  subcommand('cleanup-wait', 'waits until cleanup is done on every node')
+    .option('--probe-endpoint <endpoint>', 'HOST:PORT; every address of HOST is asked')
+    .option('--threshold <count>', 'so many rounds without a failure (3)')
+    .option('--period <duration>', 'between rounds (2s)')
+    .action((_options, command: Command) => runCleanupWait(command, surroundings))
+  subcommand('version', 'says the version')
+    .option('--format <format>', 'text or json', oneOf('text', 'json'), 'text')
+    .action(({ format }: { readonly format: 'text' | 'json' }) => {
+      const text = format === 'json' ? JSON.stringify({ version, program: 'ballast' }) : `ballast ${version}`
+      surroundings.terminal.write(text)
+    })
+}
+
+/** What was given to a subcommand, in the command line or the environment. */
+class Given {
+  readonly #command: Command
+  readonly #environment: Surroundings['environment']
+
+  constructor(command: Command, environment: Surroundings['environment']) {
+    this.#command = command
+    this.#environment = environment
+  }
+
+  text(flag: string): string | undefined {
+    const value = this.#said(flag)
+    return value === undefined ? this.#environment[variableOf(flag)] || undefined : String(value)
+  }
+
+  /** @throws CommandRefused where it was not given */
+  needed(flag: string): string {
+    const value = this.text(flag)
+    if (value === undefined) throw new CommandRefused(`--${flag} is needed`)
+    return value
+  }
+
+  list(flag: string): readonly string[] {
+    const value = this.#said(flag)
+    if (Array.isArray(value)) return value.map(String)
+    const text = this.#environment[variableOf(flag)] ?? ''
+    return parseStringSlice(text) ?? [text]
+  }
+
+  bool(flag: string, standard: boolean): boolean {
+    const text = this.text(flag)
+    return text === undefined ? standard : checked(boolOf(text, `--${flag}`))
+  }
+
+  #said(flag: string): unknown {
+    const name = flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    const values: Readonly<Record<string, unknown>> = this.#command.opts()
+    return this.#command.getOptionValueSource(name) === 'cli' ? values[name] : undefined
+  }
+}
+
+function checked<T>(parsed: Parsed<T>): T {
+  if (!parsed.ok) throw new InputError([parsed.problem])
+  return parsed.value
+}
+
+/** Of a subcommand, before or after its name, or the environment. */
+function logOf(command: Command, environment: Surroundings['environment']): Log {
+  const all: { readonly logLevel?: Parameters<typeof processLog>[0]['level'] } = command.optsWithGlobals()
+  const variable = environment['LOG_LEVEL'] ?? ''
+  return processLog({ level: all.logLevel ?? (variable === '' ? 'info' : logLevelOf(variable)), clock: systemClock })
+}
+
+async function runRegistry(command: Command, { environment, signal }: Surroundings): Promise<void> {
+  const log = logOf(command, environment)
+  const settings = mirrorSettings({ command, section: undefined, environment }, log)
+  await runAgentParts({ parts: [mirrorPart(settings, { clock: systemClock, log })], log, gracefulMs, signal })
+}
+
+async function runConfiguration(command: Command, { environment }: Surroundings): Promise<void> {
+  const given = new Given(command, environment)
+  const mirrorTargets = given.list('mirror-targets')
+  if (mirrorTargets.length === 0) throw new CommandRefused('--mirror-targets is needed')
+  await acting(() =>
+    writeConfiguration({
+      registryConfigPath: given.text(configPathFlag) ?? configPathStandard,
+      mirroredRegistries: given.list('mirrored-registries'),
+      mirrorTargets,
+      resolveTags: given.bool('resolve-tags', true),
+      dialTimeout,
+      basicAuth: readBasicAuth(environment['BALLAST_BASIC_AUTH_DIR'] ?? basicAuthDirectory),
+      existing: given.bool('prepend-existing', false) ? 'prepend-mirrored' : 'replace',
+      log: logOf(command, environment),
+    }),
+  )
+}
+
+async function runCleanup(command: Command, { environment, signal }: Surroundings): Promise<void> {
+  const given = new Given(command, environment)
+  await acting(() =>
+    cleanUp({
+      registryConfigPath: given.text(configPathFlag) ?? configPathStandard,
+      address: given.needed('addr'),
+      signal,
+      log: logOf(command, environment),
+    }),
+  )
+}
+
+const mostRounds = 1_000
+
+async function runCleanupWait(command: Command, { environment, signal }: Surroundings): Promise<void> {
+  const given = new Given(command, environment)
+  await waitForCleanup({
+    probeEndpoint: given.needed('probe-endpoint'),
+    threshold: wholeNumber(1, mostRounds)(given.text('threshold') ?? '3'),
+    periodMs: checked(parseDurationMs(given.text('period') ?? '2s', '--period')),
+    clock: systemClock,
+    signal,
+    log: logOf(command, environment),
+  })
+}
+
+/** A file that cannot be read or written is told without a trace: it is the machine's affair. */
+async function acting(act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    if (error instanceof Error && error.name === 'FileFault') throw new CommandRefused(messageOf(error), exitCodes.failed)
+    throw error
+  }
+}
