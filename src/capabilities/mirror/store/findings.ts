@@ -11,7 +11,7 @@ export interface Observed {
   readonly configPath: string | undefined
   /** Mirrored images, and those of them whose layers are not in the store. */
   readonly images: number
-  readonly imagesWithoutLayers: ReadonlyMap<string, number>
+  readonly imagesWithoutLayers: readonly string[]
 }
 
 const oldestMinor = 5
@@ -52,12 +52,12 @@ export function findings(observed: Observed, registryConfigPath: string): readon
       reason: 'LayersDiscarded',
       message: 'containerd has discard_unpacked_layers = true: set it to false, or no layer that this node pulls can be served',
     })
-  } else if (discardsLayers === undefined && imagesWithoutLayers.size > 0 && imagesWithoutLayers.size * 2 >= images) {
+  } else if (discardsLayers === undefined && imagesWithoutLayers.length > 0 && imagesWithoutLayers.length * 2 >= images) {
     // Images from before the setting was changed lack theirs for ever; while most have them it is right now.
-    const [example] = imagesWithoutLayers.keys()
+    const [example] = imagesWithoutLayers
     found.push({
       reason: 'LayersDiscarded',
-      message: `layers of ${imagesWithoutLayers.size} of ${images} images are not in containerd's store, such as ${example}: set discard_unpacked_layers = false`,
+      message: `layers of ${imagesWithoutLayers.length} of ${images} images are not in containerd's store, such as ${example}: set discard_unpacked_layers = false`,
     })
   }
   if (configPath === '') {

@@ -71,13 +71,13 @@ export function isWhole({ root, manifests }: ImageTree, has: (digest: Digest) =>
   return isWholeBelow(root, 0)
 }
 
-/** Layers that a manifest which is here names and that are not: thrown away after they were unpacked. */
-export function lostLayers({ manifests }: ImageTree, has: (digest: Digest) => boolean): readonly Digest[] {
-  return [...manifests].flatMap(([digest, { kind, children }]) => {
+/** Whether it was pulled and nobody can pull it from here: its manifest and configuration are kept, and layers were thrown away. */
+export function lacksLayers(tree: ImageTree, has: (digest: Digest) => boolean): boolean {
+  // Of further platforms manifests and configurations may come along without their layers.
+  if (isWhole(tree, has)) return false
+  return [...tree.manifests].some(([digest, { kind, children }]) => {
     const [config, ...layers] = children
-    // Without its configuration it was never pulled: another platform's manifest that came along.
-    if (kind !== 'manifest' || config === undefined || !has(digest) || !has(config)) return []
-    return layers.filter(layer => !has(layer))
+    return kind === 'manifest' && config !== undefined && has(digest) && has(config) && !layers.every(has)
   })
 }
 

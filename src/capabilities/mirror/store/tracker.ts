@@ -4,7 +4,7 @@ import type { StoreChange, StoredImage } from '../contract.ts'
 import { passes, type RegistryFilters } from '../filters.ts'
 import { type Digest, type ImageName, parseImageName, tagKey } from '../reference.ts'
 import { comesFromMirrored } from './content-sources.ts'
-import { type ImageTree, isWhole, lostLayers } from './image-tree.ts'
+import { type ImageTree, isWhole, lacksLayers } from './image-tree.ts'
 
 export interface KnownContent {
   readonly digest: Digest
@@ -140,14 +140,10 @@ export class Tracker {
     }))
   }
 
-  /** Images whose layers were thrown away, by name, with how many. */
-  withoutLayers(): ReadonlyMap<string, number> {
-    const lost = new Map<string, number>()
-    for (const [name, { tree }] of this.#images) {
-      const count = lostLayers(tree, digest => this.#contents.has(digest)).length
-      if (count > 0) lost.set(name, count)
-    }
-    return lost
+  /** Names of images that were pulled and whose layers were thrown away. */
+  withoutLayers(): readonly string[] {
+    const has = (digest: Digest) => this.#contents.has(digest)
+    return [...this.#images].flatMap(([name, { tree }]) => (lacksLayers(tree, has) ? [name] : []))
   }
 
   #content({ size, labels }: KnownContent) {
