@@ -18,7 +18,6 @@ notAHost.addSubnet('0.0.0.0', 8, 'ipv4')
 notAHost.addSubnet('169.254.0.0', 16, 'ipv4')
 notAHost.addSubnet('224.0.0.0', 3, 'ipv4')
 notAHost.addSubnet('::', 128, 'ipv6')
-notAHost.addSubnet('::ffff:0:0', 96, 'ipv6')
 notAHost.addSubnet('fe80::', 10, 'ipv6')
 notAHost.addSubnet('ff00::', 8, 'ipv6')
 
@@ -60,7 +59,8 @@ const typeOf = ({ family }: Address): 'ipv4' | 'ipv6' => (family === 4 ? 'ipv4' 
 /** Whether an address that somebody tells is one to dial. */
 export function isBelieved(rules: AddressRules, address: Address): boolean {
   if (isLoopback(address.ip)) return rules.acceptsLoopback && !rules.own().some(own => isSameAddress(own, address))
-  if (notAHost.check(address.ip, typeOf(address))) return false
+  // An IPv4 address in IPv6's clothes is nobody's, and a list of IPv6 networks would not know it.
+  if (address.ip.startsWith('::ffff:') || notAHost.check(address.ip, typeOf(address))) return false
   if (rules.own().some(own => isSameAddress(own, address))) return false
   return (rules.networks ?? privateList).check(address.ip, typeOf(address))
 }

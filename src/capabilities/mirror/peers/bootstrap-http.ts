@@ -33,7 +33,7 @@ interface Certificates {
 
 /** @throws InputError where only one of certificate and key is there, or the URL is none. */
 export function httpBootstrap({ url, address, certificateDirectory }: HttpBootstrapOptions): Bootstrap {
-  const target = idUrl(url)
+  const { target, isOlderLine } = idUrl(url)
   const { ca, pair } = certificatesOf(certificateDirectory)
   const dispatcher = new Agent({ connect: { ...(ca === undefined ? {} : { ca }), ...pair } })
   return {
@@ -44,20 +44,21 @@ export function httpBootstrap({ url, address, certificateDirectory }: HttpBootst
       if (statusCode !== 200) throw new Error(`${url} answered ${statusCode}`)
       return contactsOf(bytes.toString('utf8'), url)
     },
-    ...(address === '' ? {} : { serve: own => serveOwn(address, pair, own) }),
+    ...(address === '' ? {} : { serve: own => serveOwn(address, pair, isOlderLine, own) }),
   }
 }
 
-/** `http://10.0.0.1:5002` of the older flag means `/id` there. @throws InputError */
-function idUrl(text: string): URL {
-  const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) {
+/** `http://10.0.0.1:5002` is the spelling up to 0.7, which means `/id` there and answers with one object; later ones name the path. @throws InputError */
+function idUrl(text: string): { readonly target: URL; readonly isOlderLine: boolean } {
+  const target = URL.parse(text)
+  if (target === null || !/^https?:$/.test(target.protocol)) {
     throw new InputError([
       { code: 'bootstrap-settings', where: 'http-bootstrap-url', found: text, expected: 'an http or https URL' },
     ])
   }
-  if (url.pathname === '/') url.pathname = '/id'
-  return url
+  const isOlderLine = target.pathname === '/'
+  if (isOlderLine) target.pathname = '/id'
+  return { target, isOlderLine }
 }
 
 function certificatesOf(directory: string): Certificates {
@@ -105,7 +106,12 @@ export function contactsOf(text: string, where: string): readonly Contact[] {
   })
 }
 
-async function serveOwn(address: string, pair: Certificates['pair'], own: () => OwnContact): Promise<AsyncDisposable> {
+async function serveOwn(
+  address: string,
+  pair: Certificates['pair'],
+  isOlderLine: boolean,
+  own: () => OwnContact,
+): Promise<AsyncDisposable> {
   const parsed = listenAddresses(address, 'http-bootstrap-addr')
   if (!parsed.ok) throw new Error(problemSentence(parsed.problem))
   const { port, host } = parsed.value
@@ -113,7 +119,8 @@ async function serveOwn(address: string, pair: Certificates['pair'], own: () => 
     if (url !== '/id') return void response.writeHead(404).end()
     if (method !== 'GET' && method !== 'HEAD') return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
     const { id, addresses } = own()
-    const body = JSON.stringify([{ ID: id, Addrs: addresses.map(multiaddressOf) }])
+    const itself = { ID: id, Addrs: addresses.map(multiaddressOf) }
+    const body = JSON.stringify(isOlderLine ? itself : [itself])
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(method === 'HEAD' ? undefined : body)
   }
