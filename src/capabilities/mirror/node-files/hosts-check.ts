@@ -1,0 +1,68 @@
+// Whether containerd asks us, judged by the files it reads: those that it takes for none, ports nobody listens on, two who write. Pure.
+import { readHosts } from './existing-hosts.ts'
+
+/** A file below containerd's directory of hosts files. */
+export interface HostsFileFact {
+  /** `ghcr.io/hosts.toml`, `_backup/ghcr.io/hosts.toml` */
+  readonly path: string
+  readonly content: string
+}
+
+export interface HostsFinding {
+  readonly reason: 'unreadable' | 'port-not-served' | 'not-asked' | 'two-writers' | 'nothing-configured'
+  readonly path: string
+  readonly message: string
+}
+
+export interface ServedPorts {
+  /** Of this node, IPv6 without brackets. */
+  readonly addresses: readonly string[]
+  readonly ports: readonly number[]
+}
+
+/**
+ * What is wrong with the directory for a mirror that listens on `served`. Files of the backup are not looked at, but for whether there
+ * is one.
+ */
+export function checkHostsFiles(files: readonly HostsFileFact[], served: ServedPorts): readonly HostsFinding[] {
+  const live = files.filter(({ path }) => path.endsWith('/hosts.toml') && !path.startsWith('_backup/'))
+  if (live.length === 0)
+    return [{ reason: 'nothing-configured', path: '', message: 'there is no hosts.toml: containerd asks the registries alone' }]
+  return [...live.flatMap(file => fileFindings(file, served)), ...writers(files)]
+}
+
+function fileFindings({ path, content }: HostsFileFact, { addresses, ports }: ServedPorts): readonly HostsFinding[] {
+  const read = readHosts(content)
+  if (!read.ok)
+    return [{ reason: 'unreadable', path, message: `containerd takes it for none and asks the registry: ${read.why}` }]
+  const hosts = read.file.hosts.flatMap(({ url }) => {
+    const parsed = URL.parse(url.includes('://') ? url : `https://${url}`)
+    return parsed === null ? [] : [{ host: parsed.hostname.replace(/^\[|\]$/g, ''), port: portOf(parsed) }]
+  })
+  const own = hosts.filter(({ host }) => addresses.includes(host) || isLoopback(host))
+  const wrong = own.filter(({ port }) => !ports.includes(port))
+  const served = `this node's mirror listens on ${ports.join(', ')}`
+  if (own.length === 0) return [{ reason: 'not-asked', path, message: `it names no mirror of this node: ${served}` }]
+  if (wrong.length < own.length) return []
+  return wrong.map(({ host, port }) => ({
+    reason: 'port-not-served',
+    path,
+    message: `it names ${host}:${port}, where nobody listens: ${served}`,
+  }))
+}
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.')
+
+const portOf = ({ port, protocol }: URL): number => (port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port))
+
+/** Talos writes `host_port_`, others `host:port`: containerd reads the first and never sees the second. */
+function writers(files: readonly HostsFileFact[]): readonly HostsFinding[] {
+  const directories = new Set(files.map(({ path }) => path.split('/', 1)[0] ?? ''))
+  return [...directories].flatMap((name): readonly HostsFinding[] => {
+    const match = /^(.+):([0-9]+)$/.exec(name)
+    const other = match === null ? undefined : `${match[1]}_${match[2]}_`
+    if (other === undefined || !directories.has(other)) return []
+    const message = `${other} is there, too, and wins: two write this directory (Talos and the agent: nodeConfiguration.mode: none)`
+    return [{ reason: 'two-writers', path: name, message }]
+  })
+}
