@@ -15,6 +15,8 @@ import type { Transport } from '#kube/transport.ts'
 import { keepEndpoint } from './apiserver-endpoint.ts'
 import type { ControllerHealth } from './controller-health.ts'
 import type { Tuning } from './controller-terms.ts'
+import { mirrorMetricsPort } from './own-names.ts'
+import { readMetrics } from './read-metrics.ts'
 
 const apiserverLease = 'ballast-apiserver'
 const firstRetryMs = 1_000
@@ -170,7 +172,19 @@ class Door implements AsyncDisposable {
       new Informers(api, { namespaces: tuning.namespaces ?? [], clock, random, log, signal, ...tuning.lists }),
     )
     return term.use(
-      openLiveSource({ informers, api, clock, wallClock: clock, random, mode: 'cluster', cluster, settings, log, signal }),
+      openLiveSource({
+        informers,
+        api,
+        clock,
+        wallClock: clock,
+        random,
+        mode: 'cluster',
+        cluster,
+        settings,
+        mirrors: { read: readMetrics, port: mirrorMetricsPort },
+        log,
+        signal,
+      }),
     )
   }
 

@@ -148,7 +148,7 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
           mode: 'twin',
           cluster,
           settings: () => ({ ...settings, scheduler }),
-          twin: { source: shown, seed },
+          twin: { source: shown, seed, pulls: () => twin.twin.imagePulls },
           log,
           signal,
         }),

@@ -407,6 +407,36 @@ export const twinView = z.strictObject({
   buttons: z.array(button),
 }) satisfies z.ZodType<contract.TwinView>
 
+/** `GET /api/v1/images`. */
+export const imagesView = z.strictObject({
+  sentences: z.array(sentence),
+  registries: z.array(z.strictObject({ name: z.string(), hits: whole(), misses: whole() })),
+  mirrors: z.array(
+    z.strictObject({
+      node: name(),
+      state: z.enum(['serving', 'waiting', 'silent', 'none']),
+      because: z.string().nullable(),
+      images: whole(),
+      fromNodes: amount(),
+      fromOutside: amount(),
+      toNodes: amount(),
+    }),
+  ),
+  images: z.array(
+    z.strictObject({
+      name: z.string(),
+      digest: z.string().nullable(),
+      bytes: amount(),
+      nodes: z.array(name()),
+      nodeCount: whole(),
+      pulls: z.array(
+        z.strictObject({ node: name(), from: z.enum(['outside', 'peer', 'relay']), bytes: amount(), done: amount() }),
+      ),
+    }),
+  ),
+  total: whole(),
+}) satisfies z.ZodType<contract.ImagesView>
+
 /** `GET /api/v1/search`. */
 export const searchHits = z.array(
   z.strictObject({

@@ -472,6 +472,61 @@ export interface TwinView {
   readonly buttons: readonly ActionButton[]
 }
 
+/** From where an image comes: its registry, a node that has it, a node that is still downloading it. */
+export type ImageSource = 'outside' | 'peer' | 'relay'
+
+export interface ImagePull {
+  readonly node: string
+  readonly from: ImageSource
+  readonly bytes: number | null
+  /** null: nobody says how much of it is there. */
+  readonly done: number | null
+}
+
+export interface ImageRow {
+  /** As pods name it. */
+  readonly name: string
+  readonly digest: string | null
+  readonly bytes: number | null
+  /** Names of the first that have it, in order; `nodeCount` says how many have. */
+  readonly nodes: readonly string[]
+  readonly nodeCount: number
+  /** Under way now. */
+  readonly pulls: readonly ImagePull[]
+}
+
+/** Requests that mirrors could not answer from their own node, by registry. */
+export interface RegistryRow {
+  readonly name: string
+  /** Answered by another node. */
+  readonly hits: number
+  /** Sent on to the registry. */
+  readonly misses: number
+}
+
+export interface MirrorRow {
+  readonly node: string
+  /** `silent`: its pod is ready, its figures cannot be read. */
+  readonly state: 'serving' | 'waiting' | 'silent' | 'none'
+  readonly because: string | null
+  readonly images: number
+  /** Bytes that came from other nodes, from outside, and that went to other nodes; null: not known. */
+  readonly fromNodes: number | null
+  readonly fromOutside: number | null
+  readonly toNodes: number | null
+}
+
+/** `GET /api/v1/images`. */
+export interface ImagesView {
+  readonly sentences: readonly Sentence[]
+  readonly registries: readonly RegistryRow[]
+  readonly mirrors: readonly MirrorRow[]
+  /** The largest by what they take on all nodes together. */
+  readonly images: readonly ImageRow[]
+  /** How many there are. */
+  readonly total: number
+}
+
 export interface SearchHit {
   readonly kind: 'node' | 'workload' | 'plan' | 'permit' | 'pod'
   readonly text: string
@@ -569,16 +624,17 @@ export interface ActionDone {
   readonly revision: string
 }
 
-/** `overview`, `permits`, `twin`, `plan:NAME`, `node:NAME`, `workload:NS/KIND/NAME`. */
+/** `overview`, `permits`, `twin`, `images`, `plan:NAME`, `node:NAME`, `workload:NS/KIND/NAME`. */
 export type Topic = string
-export type TopicKind = 'overview' | 'permits' | 'twin' | 'plan' | 'node' | 'workload'
-export const topicKinds: readonly TopicKind[] = ['overview', 'permits', 'twin', 'plan', 'node', 'workload']
+export type TopicKind = 'overview' | 'permits' | 'twin' | 'images' | 'plan' | 'node' | 'workload'
+export const topicKinds: readonly TopicKind[] = ['overview', 'permits', 'twin', 'images', 'plan', 'node', 'workload']
 
 /** Which arrays of a topic's value are tables, and the field that names a row: their rows are sent one by one. */
 export const topicTables: { readonly [Kind in TopicKind]: Readonly<Record<string, string>> } = {
   overview: { nodes: 'name', goals: 'name', doing: 'permit', sources: 'name' },
   permits: { permits: 'id' },
   twin: { faults: 'name' },
+  images: { registries: 'name', mirrors: 'node', images: 'name' },
   plan: { moves: 'id', before: 'node', after: 'node' },
   node: {},
   workload: { pods: 'name' },
@@ -589,6 +645,7 @@ export const topicColumns: { readonly [Kind in TopicKind]: Readonly<Record<strin
   overview: { columns: 'name' },
   permits: {},
   twin: {},
+  images: {},
   plan: {},
   node: {},
   workload: {},

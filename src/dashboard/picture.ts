@@ -7,6 +7,7 @@ import type { Book } from '#coordination/account/book.ts'
 import type { Observations } from '#coordination/observed/observation.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
 import type { KubeObject } from '#kube/objects.ts'
+import type { PullRecord } from '#twin/components/image-pulls.ts'
 import type { Source } from './contract.ts'
 
 export interface Picture {
@@ -35,6 +36,8 @@ export interface Picture {
   readonly twin: TwinPicture | undefined
   /** Of a large cluster: the scheduler's model of a moment ago. Without it whoever needs one makes it of `state`. */
   readonly placed?: { readonly placement: Placement; readonly atMs: number } | undefined
+  /** What mirrors of images say of themselves; absent: nobody was asked. */
+  readonly mirrors?: MirrorsPicture | undefined
   readonly past?: PastPicture
   /** While the cluster is being loaded. */
   readonly loading: { readonly shown: string; readonly loaded: number; readonly total: number | undefined } | undefined
@@ -45,6 +48,24 @@ interface PastPicture {
   /** What it was made from: the cluster as it is now. Of then the cluster keeps no pods and no figures: `state` has none. */
   readonly present: Picture
 }
+
+/** What the image mirrors of a cluster did: read from each of them, or, of a twin, what was simulated. */
+export interface MirrorsPicture {
+  /** By node. */
+  readonly readings: ReadonlyMap<string, MirrorReading>
+  /** Of a twin. */
+  readonly pulls: readonly PullRecord[] | undefined
+}
+
+/** Since the mirror of a node started. */
+export type MirrorReading =
+  | {
+      readonly kind: 'read'
+      readonly registries: ReadonlyMap<string, { readonly hits: number; readonly misses: number }>
+      readonly bytesIn: number
+      readonly bytesOut: number
+    }
+  | { readonly kind: 'silent'; readonly because: string }
 
 export interface TwinPicture {
   /** What was loaded: `examples/talos-homelab`. */

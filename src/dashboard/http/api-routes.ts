@@ -6,6 +6,7 @@ import { contractSchema, type Me, type NodePage, type Ref, type Versions } from 
 import type { Picture } from '../picture.ts'
 import { certificateOf } from '../views/certificate.ts'
 import { historyPage } from '../views/history.ts'
+import { imagesViewOf } from '../views/images.ts'
 import { movePage } from '../views/moves.ts'
 import { nodePodSorts, nodePodsOf, nodeViewOf } from '../views/node.ts'
 import { nodeColumnsOf, nodeRows } from '../views/nodes.ts'
@@ -216,6 +217,7 @@ export const apiRoutes: readonly Route[] = [
     const { q, limit: asked } = call.query
     return viewedJson(call, undefined, viewing => searchIn(call.picture, q, Number(asked ?? standardHits), viewing))
   }),
+  get('/api/v1/images', {}, call => viewedJson(call, nodesNeeded, viewing => imagesViewOf(call.picture, viewing))),
   get('/api/v1/twin', {}, call =>
     viewedJson(
       call,

@@ -32,13 +32,12 @@ interface Found {
 }
 
 const found: Found = { status: 200 }
-const onePart = ['plan', 'permits', 'workloads', 'workload', 'twin', 'settings', 'help']
+const onePart = ['plan', 'permits', 'workloads', 'workload', 'images', 'twin', 'settings', 'help']
 /** Pages of capabilities that this version does not have yet. */
 const later: Readonly<Record<string, string>> = {
   autoscaling: 'Autoscaling',
   rightsizing: 'Right-sizing',
   power: 'Power',
-  images: 'Images',
   hardware: 'Hardware',
   provision: 'Node buying',
 }

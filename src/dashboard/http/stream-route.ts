@@ -204,6 +204,7 @@ interface Hidden {
 const readingOf: Readonly<Record<string, { readonly what: string; readonly reading: Reading }>> = {
   overview: { what: 'nodes', reading: 'nodes' },
   node: { what: 'nodes', reading: 'nodes' },
+  images: { what: 'images', reading: 'nodes' },
   plan: { what: 'plans', reading: 'plans' },
   permits: { what: 'permits', reading: 'permits' },
 }

@@ -99,6 +99,7 @@ const titles: ReadonlyMap<string, string> = new Map(
     workloads: 'Workloads',
     pod: 'Pod',
     node: 'Node',
+    images: 'Images',
     twin: 'Twin',
     settings: 'Settings',
     help: 'Help',

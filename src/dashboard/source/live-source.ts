@@ -14,10 +14,11 @@ import type { KubeObject } from '#kube/objects.ts'
 import type { Random } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
 import type { Change } from '#kube/store.ts'
-import type { Picture, PictureSource, TwinPicture } from '../picture.ts'
+import type { MirrorsPicture, Picture, PictureSource, TwinPicture } from '../picture.ts'
 import { BookWork } from './book-work.ts'
 import { ClusterTime } from './cluster-time.ts'
 import { newEpoch } from './epoch.ts'
+import { MirrorPoll, type ReadMetrics } from './mirror-poll.ts'
 import { eventFields, leaseNamespaces, shownNeeds, twinClocks, twinFaults } from './needs.ts'
 import { nothingRead } from './nothing-read.ts'
 import { withoutOwn } from './own-losses.ts'
@@ -57,8 +58,10 @@ interface LiveSourceOptions {
   readonly cluster: string
   /** Asked again with each picture that is made anew. */
   readonly settings: () => PictureSettings
-  /** Of a twin. */
-  readonly twin?: { readonly source: string; readonly seed: number }
+  /** Of a twin: what was loaded, and what was pulled since. */
+  readonly twin?: { readonly source: string; readonly seed: number; readonly pulls?: () => MirrorsPicture['pulls'] }
+  /** Of a cluster: how its image mirrors' figures are read, and on which port; absent: they are not. */
+  readonly mirrors?: { readonly read: ReadMetrics; readonly port: number }
   readonly log?: Log
   readonly signal: AbortSignal
 }
@@ -97,6 +100,7 @@ class FollowedCluster implements LiveSource {
   readonly #states: SourceStates
   readonly #usage: UsagePoll
   readonly #placements: PlacementKeeper
+  readonly #mirrors: MirrorPoll | undefined
   readonly #listeners = new Set<() => void>()
   readonly #epoch: string
   #observer: ClusterObserver | undefined
@@ -154,6 +158,16 @@ class FollowedCluster implements LiveSource {
       log,
       signal: this.#signal,
     })
+    this.#mirrors =
+      options.mirrors === undefined
+        ? undefined
+        : new MirrorPoll({
+            ...options.mirrors,
+            state: () => this.current().state,
+            wallClock,
+            onRound: () => this.#changed(),
+            signal: this.#signal,
+          })
     this.ready = this.#begin()
   }
 
@@ -171,10 +185,10 @@ class FollowedCluster implements LiveSource {
     // The same function may listen twice.
     const own = () => listener()
     this.#listeners.add(own)
-    if (this.#listeners.size === 1 && this.#isReady) this.#usage.follow(true)
+    if (this.#listeners.size === 1 && this.#isReady) this.#follow(true)
     return () => {
       this.#listeners.delete(own)
-      if (this.#listeners.size === 0) this.#usage.follow(false)
+      if (this.#listeners.size === 0) this.#follow(false)
     }
   }
 
@@ -185,6 +199,7 @@ class FollowedCluster implements LiveSource {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new DOMException('the source is closed', 'AbortError'))
     this.#usage[Symbol.dispose]()
+    this.#mirrors?.[Symbol.dispose]()
     this.#observer?.[Symbol.dispose]()
     this.#view[Symbol.dispose]()
     this.#books[Symbol.dispose]()
@@ -212,7 +227,7 @@ class FollowedCluster implements LiveSource {
     }
     this.#isReady = true
     this.#changed()
-    if (this.#listeners.size > 0) this.#usage.follow(true)
+    if (this.#listeners.size > 0) this.#follow(true)
   }
 
   async #learn(observer: ClusterObserver, api: Api): Promise<void> {
@@ -260,8 +275,20 @@ class FollowedCluster implements LiveSource {
       observed: this.#observed(),
       sources: this.#states.last,
       placed: this.#placements.current(),
+      mirrors: this.#mirrorsNow(),
       twin: this.#twin(),
     }
+  }
+
+  /** Asks what cannot be watched, while somebody looks. */
+  #follow(isOn: boolean): void {
+    this.#usage.follow(isOn)
+    this.#mirrors?.follow(isOn)
+  }
+
+  #mirrorsNow(): MirrorsPicture | undefined {
+    const pulls = this.#options.twin?.pulls?.()
+    return pulls === undefined ? this.#mirrors?.current : { readings: new Map(), pulls }
   }
 
   /** Of this picture only in name: what others did is written down as it comes, and only its newest is asked for. */

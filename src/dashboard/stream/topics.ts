@@ -1,6 +1,7 @@
 // What can be listened to, and what each topic says: its name leads to a view.
 import { type ApiError, type Link, type Topic, type TopicKind, topicKinds } from '../contract.ts'
 import type { Picture, PictureSource } from '../picture.ts'
+import { imagesViewOf } from '../views/images.ts'
 import { nodeViewOf } from '../views/node.ts'
 import { rowsInSteps } from '../views/nodes.ts'
 import { isNotThere } from '../views/not-there.ts'
@@ -39,6 +40,8 @@ export function topicValue(picture: Picture, topic: Topic, viewing: Viewing): To
       return { value: overviewOf(picture, viewing) }
     case 'permits':
       return { value: permitPage(picture, {}, viewing) }
+    case 'images':
+      return { value: imagesViewOf(picture, viewing) }
     case 'twin':
       return orMissing(twinViewOf(picture, viewing), 'This is no twin: its clock cannot be set.')
     case 'plan':

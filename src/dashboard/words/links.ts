@@ -7,6 +7,7 @@ export const pagePaths = {
   plans: '/plan',
   permits: '/permits',
   workloads: '/workloads',
+  images: '/images',
   twin: '/twin',
   settings: '/settings',
   help: '/help',

@@ -22,7 +22,12 @@ export function registryOf(image: string): string {
 /** The mirror that the pod serves to its node; `undefined` where it serves none, or not yet. */
 export function mirrorOf(pod: Pod): ImageMirror | undefined {
   if (!isReady(pod)) return undefined
-  for (const container of pod.spec.containers) {
+  return mirrorAmong(pod.spec.containers)
+}
+
+/** The mirror that one of the containers is, of a pod or of a template. */
+export function mirrorAmong(containers: readonly Container[]): ImageMirror | undefined {
+  for (const container of containers) {
     const mirror = mirrorIn(container)
     if (mirror !== undefined) return mirror
   }
@@ -59,9 +64,14 @@ export interface OtherNode {
   readonly isPulling: boolean
 }
 
+/** Whether the mirror is asked for the image before its registry is. */
+export function mirrorsImage(mirror: ImageMirror | undefined, image: string): boolean {
+  return mirror !== undefined && mirror.registries?.has(registryOf(image)) !== false
+}
+
 /** From where a node with `mirror` gets the image. */
 export function pullSource(image: string, mirror: ImageMirror | undefined, others: Iterable<OtherNode>): PullSource {
-  if (mirror === undefined || mirror.registries?.has(registryOf(image)) === false) return 'outside'
+  if (mirror === undefined || !mirrorsImage(mirror, image)) return 'outside'
   let isInFlight = false
   for (const other of others) {
     if (other.mirror === undefined) continue

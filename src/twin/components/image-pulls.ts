@@ -18,6 +18,8 @@ export interface PullRecord {
   readonly node: string
   readonly image: string
   readonly source: PullSource
+  /** Whether a mirror was asked first. */
+  readonly isMirrored: boolean
   readonly bytes: number
   /** Milliseconds since 1970. */
   readonly beganMs: number
@@ -30,6 +32,7 @@ export interface PullTerms {
   /** How many times as long as the bandwidth has it. */
   readonly factor: number
   readonly source: PullSource
+  readonly isMirrored: boolean
 }
 
 /** Older ones are forgotten. */
@@ -56,7 +59,7 @@ export class ImagePulls {
   }
 
   /** Queues a pull that begins when those before it have ended. */
-  begin(node: Node, image: string, nodes: Iterable<Node>, { nowMs, factor, source }: PullTerms): Pull {
+  begin(node: Node, image: string, nodes: Iterable<Node>, { nowMs, factor, source, isMirrored }: PullTerms): Pull {
     const { name } = node.metadata
     const bytes = imageBytes(image, nodes)
     const bandwidth = source === 'outside' ? pullBandwidth(node) : peerBandwidth(node)
@@ -68,7 +71,7 @@ export class ImagePulls {
     this.#busyUntilMs.set(name, endsMs)
     underWay.set(name, endsMs)
     this.#underWay.set(image, underWay)
-    if (this.#records.push({ node: name, image, source, bytes, beganMs, endsMs }) > mostRecords) this.#records.shift()
+    if (this.#records.push({ node: name, image, source, isMirrored, bytes, beganMs, endsMs }) > mostRecords) this.#records.shift()
     return { totalMs: endsMs - nowMs, transferMs: endsMs - beganMs, bytes, source }
   }
 

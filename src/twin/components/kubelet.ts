@@ -8,7 +8,7 @@ import type { Node, Pod, PodStatus } from '#kube/objects.ts'
 import { isConflict, isNotFound } from '#kube/status.ts'
 import { type ComponentContext, kubeletWriter } from './component.ts'
 import type { EventText } from './event-recorder.ts'
-import { type ImageMirror, mirrorOf, type OtherNode, type PullSource, pullSource } from './image-mirrors.ts'
+import { type ImageMirror, mirrorOf, mirrorsImage, type OtherNode, type PullSource, pullSource } from './image-mirrors.ts'
 import { ImagePulls } from './image-pulls.ts'
 import type { WorkQueue } from './loop.ts'
 import { NodeTrouble, type PullError } from './node-trouble.ts'
@@ -270,7 +270,8 @@ export class Kubelets implements NodePower {
         if (found === undefined) throw new Error(`node ${nodeName} is gone while it pulls ${image}`)
         const factor = this.trouble.pullFactor(nodeName)
         const source = this.#pullSource(nodeName, image)
-        return this.pulls.begin(found, image, view.list('nodes'), { nowMs: clock.now(), factor, source })
+        const isMirrored = mirrorsImage(this.#mirrorOn(nodeName), image)
+        return this.pulls.begin(found, image, view.list('nodes'), { nowMs: clock.now(), factor, source, isMirrored })
       },
       pullError: image => this.#pullError(nodeName, image),
       pulled: (image, bytes) => this.pulls.add(nodeName, image, bytes),

@@ -20,6 +20,7 @@ async function addresses(page: Page, url: string): Promise<readonly string[]> {
     'workload/media/Deployment/sonarr',
     'workload/registry/StatefulSet/nexus',
     'node/talos00',
+    'images',
     'twin',
     'settings',
     'help',

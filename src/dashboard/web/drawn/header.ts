@@ -13,6 +13,7 @@ const pages: readonly { readonly path: string; readonly text: string; readonly o
   { path: '/plan', text: 'Plan' },
   { path: '/permits', text: 'Permits' },
   { path: '/workloads', text: 'Workloads' },
+  { path: '/images', text: 'Images' },
   { path: '/twin', text: 'Twin', onlyTwin: true },
 ]
 

@@ -81,6 +81,7 @@ function useFrameKeys(isTwin: boolean): void {
   useKey('g p', 'Plan', () => go('/plan'))
   useKey('g d', 'Permits: what was decided', () => go('/permits'))
   useKey('g w', 'Workloads', () => go('/workloads'))
+  useKey('g i', 'Images', () => go('/images'))
   useKey('g t', 'Twin', () => {
     if (isTwin) go('/twin')
   })

@@ -8,6 +8,7 @@ export type PageName =
   | 'workloads'
   | 'workload'
   | 'node'
+  | 'images'
   | 'twin'
   | 'settings'
   | 'help'
@@ -31,6 +32,7 @@ const routes: readonly (readonly [pattern: string, page: PageName])[] = [
   ['/workloads', 'workloads'],
   ['/workload/:namespace/:kind/:name', 'workload'],
   ['/node/:name', 'node'],
+  ['/images', 'images'],
   ['/twin', 'twin'],
   ['/settings', 'settings'],
   ['/help', 'help'],

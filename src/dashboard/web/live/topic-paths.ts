@@ -17,6 +17,8 @@ export function topicPath(topic: Topic): string {
       return apiPath(['overview'])
     case 'permits':
       return apiPath(['permits'])
+    case 'images':
+      return apiPath(['images'])
     case 'twin':
       return apiPath(['twin'])
     case 'plan':
