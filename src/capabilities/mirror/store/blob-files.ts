@@ -87,14 +87,20 @@ export class FileStream extends Readable {
   }
 }
 
-/** At most `limit` bytes from the file's beginning. */
-export async function readHead(handle: FileHandle, limit: number): Promise<Buffer> {
-  const head = Buffer.allocUnsafe(limit)
-  let length = 0
-  while (length < limit) {
-    const { bytesRead } = await handle.read(head, length, limit - length, length)
-    if (bytesRead === 0) break
-    length += bytesRead
-  }
-  return head.subarray(0, length)
+/** Part of a blob's file, all of it without `range`; `undefined` where there is none. @throws Error where it has another size than said */
+export async function openBlob(
+  root: string,
+  { digest, size }: { readonly digest: Digest; readonly size: number },
+  range: Partial<ByteRange> = {},
+): Promise<FileStream | undefined> {
+  const handle = await openFile(blobPath(root, digest))
+  if (handle === undefined) return undefined
+  const { size: found } = await handle.stat()
+  if (found === size) return new FileStream(handle, clipped(size, range))
+  await handle.close()
+  throw new Error(`the file of ${digest} has ${found} bytes instead of ${size}`)
+}
+
+export function clipped(size: number, { start = 0, end = size - 1 }: Partial<ByteRange>): ByteRange {
+  return { start, end: Math.min(end, size - 1) }
 }

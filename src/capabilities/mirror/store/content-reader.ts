@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream'
 import type { ByteRange } from '../contract.ts'
 import type { Digest } from '../reference.ts'
-import { blobPath, FileStream, fileSize, isDirectory, openFile, readHead } from './blob-files.ts'
+import { blobPath, clipped, fileSize, isDirectory, openBlob } from './blob-files.ts'
 import * as api from './containerd-api.ts'
 import type { ContainerdClient } from './containerd-client.ts'
 import { binaryType, largestFingerprint, mayBeJson, mediaTypeOf } from './fingerprint.ts'
@@ -44,58 +44,26 @@ export class ContentReader {
   }
 
   /** @throws Error where it is gone or has another size; NotInStore, StoreUnavailable */
-  async open(content: Sized, range?: ByteRange): Promise<Readable> {
-    const { digest, size } = content
-    const start = range?.start ?? 0
-    const end = Math.min(range?.end ?? size - 1, size - 1)
+  async open(content: Sized, range?: Partial<ByteRange>): Promise<Readable> {
     const root = await this.root()
-    if (root !== undefined) {
-      const handle = await openFile(blobPath(root, digest))
-      if (handle !== undefined) {
-        const { size: found } = await handle.stat()
-        if (found === size) return new FileStream(handle, { start, end })
-        await handle.close()
-        throw new Error(`the file of ${digest} has ${found} bytes, containerd says ${size}`)
-      }
-    }
-    return Readable.from(this.#apiBytes(digest, { start, end }), { objectMode: false, highWaterMark: 1 })
+    const file = root === undefined ? undefined : await openBlob(root, content, range)
+    if (file !== undefined) return file
+    const bytes = this.#apiBytes(content.digest, clipped(content.size, range ?? {}))
+    return Readable.from(bytes, { objectMode: false, highWaterMark: 1 })
   }
 
   /** All bytes. @throws Error where there are more than `limit`; else as `open` */
   async read(content: Sized, limit: number, signal: AbortSignal): Promise<Buffer> {
     if (content.size > limit) throw new Error(`${content.digest} has ${content.size} bytes, more than ${limit}`)
-    const stream = await this.open(content)
-    const pieces: Buffer[] = []
-    for await (const piece of stream) {
-      signal.throwIfAborted()
-      pieces.push(piece)
-    }
-    return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces)
+    return await buffered(await this.open(content), signal)
   }
 
   /** By its first bytes, and by the whole where these may be JSON. */
   async mediaTypeOf(content: Sized, signal: AbortSignal): Promise<string> {
     if (content.size > largestFingerprint) return binaryType
-    if (!mayBeJson(await this.#head(content))) return binaryType
+    const end = Math.min(headBytes, content.size) - 1
+    if (!mayBeJson(await buffered(await this.open(content, { start: 0, end }), signal))) return binaryType
     return mediaTypeOf(await this.read(content, largestFingerprint, signal))
-  }
-
-  async #head(content: Sized): Promise<Buffer> {
-    const length = Math.min(headBytes, content.size)
-    const root = await this.root()
-    if (root !== undefined) {
-      const handle = await openFile(blobPath(root, content.digest))
-      if (handle !== undefined) {
-        try {
-          return await readHead(handle, length)
-        } finally {
-          await handle.close()
-        }
-      }
-    }
-    const pieces: Buffer[] = []
-    for await (const piece of this.#apiBytes(content.digest, { start: 0, end: length - 1 })) pieces.push(piece)
-    return Buffer.concat(pieces)
   }
 
   /** Each message is up to 1 MiB; the next is taken from the connection when this one was. */
@@ -116,4 +84,15 @@ export class ContentReader {
     }
     if (left > 0) throw new Error(`${digest}: containerd sends ${left} bytes too few`)
   }
+}
+
+/** All bytes of a stream that is known to be small. */
+export async function buffered(stream: Readable, signal: AbortSignal): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for await (const piece of stream) {
+    signal.throwIfAborted()
+    pieces.push(piece)
+  }
+  const [only] = pieces
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
 }

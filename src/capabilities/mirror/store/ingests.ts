@@ -2,7 +2,7 @@
 // it is committed.
 import type { FileHandle } from 'node:fs/promises'
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Clock } from '#kube/clock.ts'
 import type { Digest } from '../reference.ts'
 import { blobPath, fileSize, isMissing, openFile, readBytes } from './blob-files.ts'
@@ -27,6 +27,12 @@ export async function ingestPath(root: string, namespace: string, digest: Digest
     if (size !== undefined && (best === undefined || size > best.size)) best = { path, size }
   }
   return best?.path
+}
+
+/** Bytes that a download will have, as the file beside its data says; 0 where it does not. */
+export async function ingestTotal(path: string): Promise<number> {
+  const total = Number((await textIn(join(dirname(path), 'total'))) ?? '')
+  return Number.isSafeInteger(total) && total > 0 ? total : 0
 }
 
 export interface FollowOptions {
