@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { checkHostsFiles, type HostsFileFact } from './hosts-check.ts'
-import { nodeFileSet } from './node-file-set.ts'
 
 const served = { addresses: ['10.0.0.7', 'fd00::7'], ports: [29_999, 30_020] }
 const file = (path: string, url: string): HostsFileFact => ({ path: `${path}/hosts.toml`, content: `[host.'${url}']` })
@@ -26,27 +25,4 @@ test.each<[string, readonly HostsFileFact[], readonly string[]]>([
   ],
 ])('%s', (_, files, expected) => {
   expect(checkHostsFiles(files, served).map(({ reason, path }) => `${reason} ${path}`)).toEqual(expected)
-})
-
-test('the files of a node, and a digest that says whether they are others', () => {
-  const wish = {
-    configPath: '/etc/containerd/certs.d',
-    ports: [29_999, 30_020],
-    registries: ['https://ghcr.io'],
-    additionalTargets: ['http://cache:1'],
-    resolveTags: true,
-    basicAuth: undefined,
-  }
-  const set = nodeFileSet(wish, '10.0.0.7')
-  expect(set.files).toEqual([
-    {
-      path: '/etc/containerd/certs.d/ghcr.io/hosts.toml',
-      mode: 0o644,
-      content:
-        "server = 'https://ghcr.io'\n\n[host.'http://10.0.0.7:29999']\ncapabilities = ['pull', 'resolve']\ndial_timeout = '200ms'\n\n[host.'http://cache:1']\ncapabilities = ['pull', 'resolve']\ndial_timeout = '200ms'\n",
-    },
-  ])
-  expect(set.digest).toMatch(/^sha256:[0-9a-f]{64}$/)
-  expect(nodeFileSet(wish, '10.0.0.7').digest).toBe(set.digest)
-  expect(nodeFileSet(wish, '10.0.0.8').digest).not.toBe(set.digest)
 })
