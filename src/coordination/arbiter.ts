@@ -16,6 +16,7 @@ import { objectKey, recordKey } from './ledger-index.ts'
 import { PendingBook } from './pending-book.ts'
 import type { PermitRecord } from './permit-record.ts'
 import type { Pending } from './policy/question.ts'
+import { windowOpensMs } from './policy/window.ts'
 import { mostTogether, Together } from './shared-permit.ts'
 
 /** Questions of one batch; the rest is the next one. */
@@ -106,6 +107,11 @@ export class Arbiter {
     const seen = this.#changes
     if (leastMs > 0) await this.#options.clock.after(leastMs, signal)
     await this.#bell.until(() => (this.#changes === seen ? undefined : true), { limitMs: limitMs - leastMs, signal })
+  }
+
+  /** When `requester` may do by its windows what takes nothing from anybody: now, later, or never (infinity). In milliseconds since 1970. */
+  windowOpensMs(requester: string): number {
+    return windowOpensMs(this.#options.policy(), requester, this.#options.clock.now())
   }
 
   /** Wishes that were deferred and are still wanted, in order of their coming. */

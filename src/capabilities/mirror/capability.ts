@@ -1,9 +1,151 @@
-// What the rest of the program knows of the mirror.
+// Images between nodes: a mirror in front of each node's containerd, in place of Spegel; and what the rest of the program knows of it.
+// What it is made of (libp2p, gRPC) is loaded where it runs: other processes carry none of it.
+import { Registry } from 'prom-client'
+import { capability, type Need, type Permission, port } from '#coordination/capability.ts'
+import { nodeFilesPort } from '#coordination/ports/node-files.ts'
+import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
+import { certificateRights } from '#kube/server/certificate-rights.ts'
+import { agentTlsSecret, authoritySecret, peersConfigMap } from './agent-objects.ts'
+import { type MirrorConfig, mirrorConfiguration } from './config.ts'
+import { startMirror } from './node-part.ts'
+import { type MirrorPlace, settingsOf } from './settings-of.ts'
+
 export { mirrorConfiguration } from './config.ts'
 export { cleanUp } from './node-files/cleanup.ts'
 export { waitForCleanup } from './node-files/cleanup-wait.ts'
 export { writeConfiguration } from './node-files/writer.ts'
+export { hostsWishOf } from './node-files-port.ts'
 export { startMirror } from './node-part.ts'
 export { boolOf, type RegistryFlags, upstreamDefaults, withFlags } from './registry-flags.ts'
 export type { MirrorSettings } from './settings.ts'
 export { type MirrorPlace, settingsOf, slowPatterns } from './settings-of.ts'
+
+/** What the machine says, and no configuration: offered by the process that runs a mirror. */
+export const mirrorPlacePort = port<MirrorPlace & { readonly version: string }>('mirror-place')
+
+const watched = (kind: string, group: string, resource: string): Need => ({
+  group,
+  version: 'v1',
+  resource,
+  kind,
+  mode: 'full',
+})
+
+const needs: readonly Need[] = [
+  watched('Node', '', 'nodes'),
+  watched('Namespace', '', 'namespaces'),
+  watched('Deployment', 'apps', 'deployments'),
+]
+
+/** A name cannot bound who may create. */
+const kept = (resource: string, name: string, because: string): readonly Permission[] => [
+  { groups: [''], resources: [resource], verbs: ['create'], scope: 'agent-namespace', because },
+  { groups: [''], resources: [resource], names: [name], verbs: ['get', 'patch'], scope: 'agent-namespace', because },
+]
+
+const controllerPermissions: readonly Permission[] = [
+  ...kept('configmaps', peersConfigMap, 'tells mirrors of each other'),
+  ...kept('secrets', agentTlsSecret, 'hands out the certificates by which agents know each other'),
+  ...certificateRights(authoritySecret, []).own.map(
+    (right): Permission => ({
+      ...right,
+      verbs: right.verbs.filter(
+        verb => verb === 'create' || verb === 'get' || verb === 'list' || verb === 'update' || verb === 'watch',
+      ),
+      scope: 'own-namespace',
+      because: 'keeps the authority of those certificates',
+    }),
+  ),
+]
+
+/** Only who finds the others by the API asks it anything. */
+const mirrorPermissions = ({ bootstrapKind }: MirrorConfig): readonly Permission[] =>
+  bootstrapKind === 'kubernetes'
+    ? [
+        {
+          groups: ['discovery.k8s.io'],
+          resources: ['endpointslices'],
+          verbs: ['get', 'list'],
+          scope: 'agent-namespace',
+          because: 'finds the other mirrors by their Service',
+        },
+      ]
+    : []
+
+export const mirror = capability({
+  name: 'mirror',
+  config: mirrorConfiguration,
+  kinds: [],
+  replaces: [{ upstream: 'spegel', leases: [] }],
+  disrupts: [],
+  parts: [
+    {
+      process: 'controller',
+      presence: 'leading',
+      trust: 'core',
+      needs,
+      permissions: controllerPermissions,
+      listeners: [],
+      offers: [pullAheadPort, nodeFilesPort],
+      takes: [],
+      async start(context, config, signal) {
+        const { startMirrorController } = await import('./controller.ts')
+        return startMirrorController(context, config, signal)
+      },
+    },
+    {
+      process: 'node',
+      role: 'mirror',
+      presence: 'always',
+      trust: 'agent-mirror',
+      needs: [],
+      permissions: mirrorPermissions,
+      host: {
+        mounts: [
+          {
+            path: '/run/containerd',
+            access: 'read',
+            propagation: 'HostToContainer',
+            because: "containerd's socket, also that of a containerd that was started anew",
+          },
+          {
+            path: '/var/lib/containerd/io.containerd.content.v1.content',
+            access: 'read',
+            propagation: 'HostToContainer',
+            because: 'content is sent as it lies there',
+          },
+          { path: '/var/lib/ballast/mirror', access: 'write', because: 'keeps who it is among the mirrors' },
+        ],
+        user: 'root',
+        linuxCapabilities: [],
+        network: 'host',
+      },
+      listeners: [
+        { kind: 'port', name: 'registry', port: 29_999, protocol: 'TCP', exposure: 'host' },
+        { kind: 'port', name: 'registry-of-user-data', port: 30_020, protocol: 'TCP', exposure: 'host' },
+        { kind: 'port', name: 'router', port: 29_995, protocol: 'TCP', exposure: 'host' },
+        { kind: 'port', name: 'peers', port: 29_996, protocol: 'TCP', exposure: 'host' },
+        { kind: 'port', name: 'metrics', port: 29_997, protocol: 'TCP', exposure: 'host' },
+      ],
+      offers: [],
+      takes: [{ port: mirrorPlacePort, without: 'degrade' }],
+      start({ clock, random, log, ports, metrics, api, identity }, config) {
+        const { version = '0', ...place } = ports.take(mirrorPlacePort) ?? {}
+        return startMirror({
+          settings: settingsOf(config, place),
+          version,
+          clock,
+          random,
+          log,
+          metrics: metrics ?? new Registry(),
+          ...(api === undefined ? {} : { service: { api, namespace: identity.namespace, name: 'ballast-agent-mirror' } }),
+        })
+      },
+    },
+  ],
+  leaves: [
+    { kind: 'object', apiVersion: 'v1', of: 'Secret', name: authoritySecret, namespace: 'own' },
+    { kind: 'host-file', path: '/etc/containerd/certs.d', node: 'every' },
+    { kind: 'host-file', path: '/var/lib/ballast/mirror', node: 'every' },
+  ],
+})
