@@ -1,0 +1,93 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { announcements } from './announcer.ts'
+import { parseListenAddress } from './listen-address.ts'
+import { looseImageName } from './loose-image-name.ts'
+import { readBytesFor } from './read-size.ts'
+import { readinessOf } from './readiness.ts'
+
+// biome-ignore format: a table
+test.each([
+  [':5000', { host: undefined, port: 5000 }],
+  ['10.0.0.7:29999', { host: '10.0.0.7', port: 29_999 }],
+  ['[fd00::7]:29999', { host: 'fd00::7', port: 29_999 }],
+  ['localhost:0', { host: 'localhost', port: 0 }],
+  ['5000', undefined],
+  ['fd00::7:29999', undefined],
+  ['[10.0.0.7]:1', undefined],
+  [':65536', undefined],
+  ['a b:1', undefined],
+  ['', undefined],
+])('%s is listened on at %j', (text, address) => {
+  const parsed = parseListenAddress(text, '--registry-addr')
+  expect(parsed.ok ? parsed.value : undefined).toEqual(address)
+})
+
+// biome-ignore format: a table
+test.each([
+  ['busybox', 'docker.io/library/busybox:latest'],
+  ['busybox:1.37', 'docker.io/library/busybox:1.37'],
+  ['acme/app', 'docker.io/acme/app:latest'],
+  ['docker.io/nginx', 'docker.io/library/nginx:latest'],
+  ['ghcr.io/acme/app:v2', 'ghcr.io/acme/app:v2'],
+  ['registry.test:5000/acme/app', 'registry.test:5000/acme/app:latest'],
+  ['localhost/app:1', 'localhost/app:1'],
+  [`acme/app@sha256:${'a'.repeat(64)}`, `docker.io/acme/app@sha256:${'a'.repeat(64)}`],
+  ['', undefined],
+  ['Acme', undefined],
+  ['a@b', undefined],
+  ['a b', undefined],
+])('people who type %s mean %s', (text, meant) => {
+  const image = looseImageName(text)
+  const named = image && `${image.registry}/${image.repository}${image.tag ? `:${image.tag}` : ''}${image.digest ? `@${image.digest}` : ''}`
+  expect(named).toBe(meant)
+})
+
+const standing = {
+  router: { isReady: true, reason: undefined },
+  store: { isUp: true, problems: [] },
+  isAnnounced: true,
+  isEnding: false,
+}
+
+// biome-ignore format: a table
+test.each([
+  [{}, ''],
+  [{ isEnding: true }, 'shutting down'],
+  [{ router: undefined }, 'peers: not looked for yet'],
+  [{ router: { isReady: false, reason: 'nobody\nanswers' } }, 'peers: nobody answers'],
+  [{ store: { isUp: false, problems: [{ reason: 'ContainerdUnreachable', message: 'gone' }] } }, 'containerd: gone'],
+  [{ store: undefined, isAnnounced: false }, 'containerd: not reached yet; what is here has not been announced yet'],
+] as const)('readiness with %j', (change, reason) => {
+  expect(readinessOf({ ...standing, ...change })).toEqual({ isReady: reason === '', reason })
+})
+
+test('what is announced becomes what the store has, whatever order it tells it in', () => {
+  const key = fc.constantFrom('a', 'b', 'c', 'd')
+  const change = fc.oneof(
+    fc.array(key).map(keys => ({ kind: 'all' as const, keys: new Set(keys) })),
+    fc.record({ kind: fc.constant('changed' as const), added: fc.array(key), removed: fc.array(key) }),
+  )
+  fc.assert(
+    fc.property(fc.array(change), changes => {
+      const announced = new Set<string>()
+      let there = new Set<string>()
+      for (const one of changes) {
+        const { add, remove } = announcements(announced, one)
+        expect(add.every(added => !announced.has(added)) && remove.every(removed => announced.has(removed))).toBe(true)
+        for (const added of add) announced.add(added)
+        for (const removed of remove) announced.delete(removed)
+        if (one.kind === 'all') there = new Set(one.keys)
+        else there = new Set([...[...there].filter(kept => !one.removed.includes(kept)), ...one.added])
+        expect(announced).toEqual(there)
+      }
+    }),
+  )
+})
+
+test('all who read at once together hold no more than 80 MiB', () => {
+  let sum = 0
+  for (let others = 0; others < 1_000; others++) sum += 2 * readBytesFor(others)
+  expect(sum).toBeLessThan(80 * 2 ** 20)
+  expect(readBytesFor(0)).toBe(2 ** 20)
+})
