@@ -26,6 +26,7 @@ import { PeerClient } from './peer-client.ts'
 import { linuxOn } from './platform-manifests.ts'
 import { Quarantine } from './quarantine.ts'
 import { RegistryProbe } from './registry-probe.ts'
+import { Relay } from './relay.ts'
 import { TagPolicy } from './tag-policy.ts'
 
 /** Bodies on their way through this process, all together: windows of transfers, and what is read whole to be checked. */
@@ -76,6 +77,7 @@ class PeerExchange implements Exchange {
   readonly #quarantine: Quarantine
   readonly #manifests: Manifests
   readonly #blobs: Blobs
+  readonly #relay: Relay
   readonly #probe: RegistryProbe
   readonly #tags: TagPolicy
   #isClosed = false
@@ -105,7 +107,12 @@ class PeerExchange implements Exchange {
     this.#blobs = new Blobs({
       fetching,
       verifyBufferBytes: settings.verifyBufferBytes,
-      join: async (_wanted, digest) => notFound(digest, { attempts: 0, reason: 'no-peer' }),
+      join: (wanted, digest, signal) => this.#relay.join(wanted, digest, signal),
+    })
+    this.#relay = new Relay({
+      ...{ store, router, clock, log, client: this.#client, quarantine: this.#quarantine },
+      settings: settings.relay,
+      stallMs: settings.stallTimeoutMs,
     })
     this.#probe = new RegistryProbe({ clock, log, schemeOf: options.schemeOf ?? (() => 'https') })
     this.#tags = new TagPolicy({
@@ -138,8 +145,8 @@ class PeerExchange implements Exchange {
     return this.#tags.answers(registry)
   }
 
-  async relay(_digest: Digest, _asker: { readonly peer: string }, _signal: AbortSignal): Promise<Relayed> {
-    return { outcome: 'nothing' }
+  async relay(digest: Digest, { peer }: { readonly peer: string }, signal: AbortSignal): Promise<Relayed> {
+    return await this.#relay.serve(digest, peer, signal)
   }
 
   state(): ExchangeState {
