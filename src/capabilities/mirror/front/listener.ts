@@ -17,6 +17,7 @@ const mostOfStrangers = 64
 const silenceMs = 300_000
 /** What is under way when the process ends has so long. */
 const drainMs = 30_000
+const sweepMs = 50
 
 export interface ListenerOptions {
   readonly address: ListenAddress
@@ -73,7 +74,14 @@ async function run(server: Server | TlsServer, { address, askers, clock, handle 
     port,
     async [Symbol.asyncDispose]() {
       const ended = closed(server)
-      const cancel = clock.schedule(drainMs, () => server.closeAllConnections())
+      const untilMs = clock.elapsed() + drainMs
+      // Connections that were busy when the end began are kept by whoever opened them once their answer is sent.
+      const sweep = () => {
+        if (clock.elapsed() >= untilMs) server.closeAllConnections()
+        else server.closeIdleConnections()
+        cancel = clock.schedule(sweepMs, sweep)
+      }
+      let cancel = clock.schedule(sweepMs, sweep)
       await ended
       cancel()
     },
