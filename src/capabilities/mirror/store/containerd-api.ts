@@ -87,4 +87,15 @@ export const addToLease = method(
 export const deleteLease = method(`${services}.leases.v1.Leases/Delete`, message({ id: text(1), sync: flag(2) }), nothing)
 
 /** The CRI's own answer about itself; with `verbose` containerd adds its configuration as JSON. */
+export const pullImage = method(
+  '/runtime.v1.ImageService/PullImage',
+  message({ image: nested(1, message({ image: text(1) })) }),
+  message({ imageRef: text(1) }),
+)
+/** `image` is absent where it is not here. */
+export const imageStatus = method(
+  '/runtime.v1.ImageService/ImageStatus',
+  message({ image: nested(1, message({ image: text(1) })) }),
+  message({ image: nested(1, message({ id: text(1) })) }),
+)
 export const criStatus = method('/runtime.v1.RuntimeService/Status', message({ verbose: flag(1) }), message({ info: textMap(2) }))

@@ -32,6 +32,8 @@ export interface ContainerdClientOptions {
   /** Absolute path. */
   readonly socket: string
   readonly namespace: string
+  /** What is made by these calls is kept for as long as this lease lasts. */
+  readonly lease?: string
   readonly clock: Clock
 }
 
@@ -41,7 +43,7 @@ export class ContainerdClient implements Disposable {
   readonly #clock: Clock
   readonly #socket: string
 
-  constructor({ socket, namespace, clock }: ContainerdClientOptions) {
+  constructor({ socket, namespace, lease, clock }: ContainerdClientOptions) {
     this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
       'grpc.default_authority': 'localhost',
       'grpc.enable_retries': 0,
@@ -54,6 +56,7 @@ export class ContainerdClient implements Disposable {
     })
     this.#metadata = new Metadata()
     this.#metadata.set('containerd-namespace', namespace)
+    if (lease !== undefined) this.#metadata.set('containerd-lease', lease)
     this.#clock = clock
     this.#socket = socket
   }

@@ -20,6 +20,8 @@ export const mostTouched = 20_000
 /** A list of all images or content. */
 export const listLimitMs = 30_000
 const probeMs = 10_000
+/** After an image was deleted: containerd collects its content in its own time, and tells nobody. */
+const collectedAfterMs = [2_000, 15_000, 60_000]
 const backoff = { initialMs: 100, capMs: 2_500, resetMs: 60_000 } as const
 /** Labels of fresh content are written after it is announced. */
 const labelTries = 10
@@ -47,7 +49,8 @@ export class StoreWatch {
   readonly #options: StoreWatchOptions
   readonly #images = new Set<string>()
   readonly #contents = new Map<Digest, number>()
-  #mustList = true
+  #mustList: 'no' | 'quietly' | 'for all' = 'for all'
+  #isCollecting = false
   #wake = Promise.withResolvers<void>()
 
   constructor(options: StoreWatchOptions) {
@@ -81,9 +84,10 @@ export class StoreWatch {
       // The answer comes after the subscription was taken: both go over one connection, in this order.
       const { version } = await client.call(api.version, {}, signal)
       await onConnected(version, signal)
-      this.#mustList = true
+      this.#mustList = 'for all'
+      this.#isCollecting = false
       const list = () => {
-        this.#mustList = true
+        this.#mustList = 'for all'
         this.#wake.resolve()
       }
       // A containerd that hangs keeps its streams open: only a question shows it.
@@ -116,7 +120,8 @@ export class StoreWatch {
     try {
       for (;;) {
         this.#wake = Promise.withResolvers()
-        if (this.#mustList || this.#images.size + this.#contents.size > mostTouched) await this.#list(signal)
+        if (this.#images.size + this.#contents.size > mostTouched) this.#mustList = 'for all'
+        if (this.#mustList !== 'no') await this.#list(signal)
         for (const [digest, attempt] of [...this.#contents]) await this.#readContent(digest, attempt, signal)
         for (const name of [...this.#images]) await this.#readImage(name, signal)
         await Promise.race([this.#wake.promise, aborted.promise])
@@ -128,7 +133,8 @@ export class StoreWatch {
 
   async #list(signal: AbortSignal): Promise<void> {
     const { client, tracker, feed, log, onListed } = this.#options
-    this.#mustList = false
+    const isForAll = this.#mustList === 'for all'
+    this.#mustList = 'no'
     // Otherwise they are read again after it: content may still wait for its labels.
     if (this.#images.size + this.#contents.size > mostTouched) {
       this.#images.clear()
@@ -154,9 +160,13 @@ export class StoreWatch {
       )
       images.push({ name: image.name, tree })
     }
-    const { added, removed } = tracker.replaceAll(images, contents.values())
+    const change = tracker.replaceAll(images, contents.values())
+    if (!isForAll) {
+      feed.changed(change)
+      return
+    }
     feed.listed()
-    await onListed(added.length + removed.length, signal)
+    await onListed(change.added.length + change.removed.length, signal)
   }
 
   async #readImage(name: string, signal: AbortSignal): Promise<void> {
@@ -167,6 +177,7 @@ export class StoreWatch {
     const root = parseDigest(found?.image?.target?.digest ?? '')
     if (root === undefined) {
       feed.changed(tracker.removeImage(name))
+      this.#awaitCollection(signal)
       return
     }
     const tree = await walkImage(root, digest => readManifest(digest, signal))
@@ -176,6 +187,19 @@ export class StoreWatch {
       feed.changed(content === undefined ? tracker.removeContent(part) : tracker.putContent(content))
     }
     feed.changed(tracker.putImage({ name, tree }))
+  }
+
+  #awaitCollection(signal: AbortSignal): void {
+    if (this.#isCollecting) return
+    this.#isCollecting = true
+    for (const [index, afterMs] of collectedAfterMs.entries()) {
+      const list = () => {
+        if (index === 0) this.#isCollecting = false
+        if (this.#mustList === 'no') this.#mustList = 'quietly'
+        this.#wake.resolve()
+      }
+      void later(this.#options.clock, afterMs, list, signal)
+    }
   }
 
   async #readContent(digest: Digest, attempt: number, signal: AbortSignal): Promise<void> {
@@ -189,11 +213,12 @@ export class StoreWatch {
     feed.changed(tracker.putContent(content))
     for (const name of tracker.waitingFor(digest)) this.#images.add(name)
     if (hasSource(content.labels) || tracker.isHeld(digest) || attempt >= labelTries) return
-    clock.schedule(labelWaitMs(attempt + 1), () => {
-      if (signal.aborted || this.#contents.has(digest)) return
+    const again = () => {
+      if (this.#contents.has(digest)) return
       this.#contents.set(digest, attempt + 1)
       this.#wake.resolve()
-    })
+    }
+    void later(clock, labelWaitMs(attempt + 1), again, signal)
   }
 
   async #infoOf(digest: Digest, signal: AbortSignal): Promise<KnownContent | undefined> {
@@ -202,11 +227,17 @@ export class StoreWatch {
   }
 }
 
-/** Ends, without an error, when `signal` is aborted. */
-async function every(clock: Clock, periodMs: number, act: () => void, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await clock.after(periodMs, signal).then(act, (reason: unknown) => {
-      if (!signal.aborted) throw reason
-    })
+/** Acts after `delayMs`; ends without it when `signal` is aborted before. */
+async function later(clock: Clock, delayMs: number, act: () => void, signal: AbortSignal): Promise<void> {
+  try {
+    await clock.after(delayMs, signal)
+  } catch (reason) {
+    if (!signal.aborted) throw reason
+    return
   }
+  act()
+}
+
+async function every(clock: Clock, periodMs: number, act: () => void, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await later(clock, periodMs, act, signal)
 }

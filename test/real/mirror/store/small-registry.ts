@@ -13,6 +13,8 @@ export interface PushedImage {
   readonly manifest: string
   readonly config: string
   readonly layers: readonly string[]
+  /** Manifest and configuration of another platform in the index. */
+  readonly others: readonly string[]
 }
 
 export interface SmallRegistry extends AsyncDisposable {
@@ -108,6 +110,7 @@ export async function startSmallRegistry(): Promise<SmallRegistry> {
       }
       const { config, manifest } = imageOf('amd64', layers.map(described), layers)
       const absent = `sha256:${'0'.repeat(64)}`
+      const others: string[] = []
       const index = () => {
         // Of the other platform nobody fetches the layers, and ctr 2.x the rest.
         const other = imageOf(
@@ -115,6 +118,7 @@ export async function startSmallRegistry(): Promise<SmallRegistry> {
           [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: absent, size: 400 }],
           [absent],
         )
+        others.push(other.manifest, other.config)
         const platforms = [
           { ...described(manifest), platform: { architecture: 'amd64', os: 'linux' } },
           { ...described(other.manifest), platform: { architecture: 'arm64', os: 'linux' } },
@@ -123,7 +127,7 @@ export async function startSmallRegistry(): Promise<SmallRegistry> {
       }
       const digest = inIndex ? index() : manifest
       tags.set(`${repository}:${tag}`, digest)
-      return { digest, manifest, config, layers }
+      return { digest, manifest, config, layers, others }
     },
     tag: (repository, tag, digest) => void tags.set(`${repository}:${tag}`, digest),
     hold(digest, bytes) {
