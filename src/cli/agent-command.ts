@@ -3,12 +3,15 @@ import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError } from 'commander'
 import type * as z from 'zod'
 import { mirrorConfiguration } from '#capabilities/mirror'
+import { standardAgentNamespace } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
 import { readAgentConfiguration } from './agent-configuration.ts'
 import { type AgentPart, runAgentParts } from './agent-host.ts'
 import type { NodeRoles } from './agent-roles.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { durationMs } from './duration-text.ts'
+import { writeHosts } from './mirror-hosts.ts'
 import { mirrorPart, mirrorSettings } from './mirror-run.ts'
 import { processLog } from './process-log.ts'
 import { addRegistryFlags } from './registry-flags.ts'
@@ -20,8 +23,11 @@ interface AgentCommandOptions {
   readonly context?: string
   readonly nodeName: string
   readonly healthProbeBindAddress: string
+  readonly writeHosts?: boolean
   readonly logLevel?: LogLevel
 }
+
+const mirrorServiceName = 'ballast-agent-mirror'
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 const levels = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const
@@ -46,6 +52,7 @@ export const defineAgent: DefineCommand = (program, surroundings) => {
       'HOST:PORT of health and metrics of roles other than mirror, which has --metrics-addr; 0 is none',
       environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
     )
+    .option('--write-hosts', "role mirror: writes containerd's hosts files for NODE_IP and ends")
     .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR', logLevelOf)
   addRegistryFlags(command)
     .addHelpText(
@@ -78,10 +85,17 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   const schemas: Record<string, z.ZodObject> = { ...roles?.schemas, ...(isMirror ? { mirror: mirrorConfiguration } : {}) }
   const configuration = readAgentConfiguration(file, schemas)
   const log = processLog({ level: options.logLevel ?? configuration.process.logLevel, clock: systemClock })
+  if (options.writeHosts === true) {
+    await writeHosts(configuration.sections['mirror'], { environment, log, isMirror })
+    return
+  }
   const parts: AgentPart[] = []
   if (isMirror) {
     const section = file === undefined ? undefined : configuration.sections['mirror']
-    parts.push(mirrorPart(mirrorSettings({ command, section, environment }, log), { clock: systemClock, log }))
+    const settings = mirrorSettings({ command, section, environment }, log)
+    parts.push(
+      mirrorPart(settings, { clock: systemClock, log, openService: () => mirrorService(options, { log, surroundings }) }),
+    )
   }
   await using opened = await roles?.open({ sections: configuration.sections, log, surroundings })
   parts.push(...(opened?.parts ?? []))
@@ -92,6 +106,17 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
     signal,
     ...(opened === undefined ? {} : { onChecks: checks => opened.serve(checks) }),
   })
+}
+
+/** Where the others are told by the API: the headless Service of the mirrors. */
+async function mirrorService(options: AgentCommandOptions, around: { readonly log: Log; readonly surroundings: Surroundings }) {
+  const { connect } = await import('./agent-roles.ts')
+  const api = await connect(options, around)
+  return {
+    api,
+    namespace: around.surroundings.environment['BALLAST_POD_NAMESPACE'] || standardAgentNamespace,
+    name: mirrorServiceName,
+  }
 }
 
 /** What is being sent has 30 s to end; after that its connections are broken off, which takes a moment. */

@@ -74,7 +74,8 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
   const { log, surroundings, sections } = opening
   const { environment } = surroundings
   await using stack = new AsyncDisposableStack()
-  const api = await connect(options, opening, stack)
+  const api = await connect(options, opening)
+  stack.defer(() => api.close())
   const metrics = new Registry()
   const ports = new PortBook()
   const health = new ControllerHealth()
@@ -112,7 +113,11 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
   }
 }
 
-async function connect(options: RoleOptions, { log, surroundings }: Opening, stack: AsyncDisposableStack): Promise<Api> {
+/** The API server of this node's cluster; whoever asks closes it. */
+export async function connect(
+  options: Pick<RoleOptions, 'kubeconfig' | 'context'>,
+  { log, surroundings }: Pick<Opening, 'log' | 'surroundings'>,
+): Promise<Api> {
   const { environment } = surroundings
   const { kubeconfig, context } = options
   const config = await loadConfig({ environment, homeDirectory: homedir(), kubeconfig, context })
@@ -124,7 +129,5 @@ async function connect(options: RoleOptions, { log, surroundings }: Opening, sta
     environment,
     isTerminal: false,
   })
-  const api = openApi(transport, { clock: systemClock, userAgent: 'ballast/0.1.0 agent', log })
-  stack.defer(() => api.close())
-  return api
+  return openApi(transport, { clock: systemClock, userAgent: 'ballast/0.1.0 agent', log })
 }

@@ -10,6 +10,8 @@ test.each([
   [['/bin/node', '/manager/reloader', '--enable-ha'], 'node', {}, ['reloader', '--enable-ha']],
   [['/bin/node', '/app/reloader.mjs'], '/bin/node', {}, ['reloader']],
   [['/bin/node', '/app/ballast.mjs', '--enable-ha'], '/manager/reloader', {}, ['reloader', '--enable-ha']],
+  [['/bin/node', '/spegel', 'registry', '--registry-addr=:5000'], 'node', {}, ['spegel', 'registry', '--registry-addr=:5000']],
+  [['/bin/node', '/app/ballast.mjs', 'configuration'], '/spegel', {}, ['spegel', 'configuration']],
   [['/bin/node', '/home/reloader/ballast'], 'node', {}, []],
   [['/bin/node', '/app/constructor'], 'node', {}, []],
   [['/bin/node', '/app/ballast.mjs', '--log-format=json'], 'node', chart, ['reloader', '--log-format=json']],

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { MirrorSettings } from '#capabilities/mirror'
 import { mirrorConfiguration, settingsOf, slowPatterns, startMirror, upstreamDefaults, withFlags } from '#capabilities/mirror'
+import type { Api } from '#kube/api.ts'
 import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
@@ -53,8 +54,15 @@ export function mirrorSettings({ command, section, environment }: MirrorWish, lo
   return settings
 }
 
+interface MirrorPartOptions {
+  readonly clock: Clock
+  readonly log: Log
+  /** For bootstrap `kubernetes`: whose EndpointSlices name the others. */
+  readonly openService?: () => Promise<{ readonly api: Api; readonly namespace: string; readonly name: string }>
+}
+
 /** The mirror as a part of a process. */
-export function mirrorPart(settings: MirrorSettings, { clock, log }: { readonly clock: Clock; readonly log: Log }): AgentPart {
+export function mirrorPart(settings: MirrorSettings, { clock, log, openService }: MirrorPartOptions): AgentPart {
   return {
     capability: 'mirror',
     role: 'mirror',
@@ -65,7 +73,19 @@ export function mirrorPart(settings: MirrorSettings, { clock, log }: { readonly 
       collectDefaultMetrics({ register: metrics })
       const help = '1 for the version that runs'
       new Gauge({ name: 'ballast_build_info', help, labelNames: ['version'], registers: [metrics] }).set({ version }, 1)
-      return await startMirror({ settings, version, clock, random: systemRandom, log, metrics })
+      await using opening = new AsyncDisposableStack()
+      const service = settings.bootstrap.kind === 'kubernetes' ? await openService?.() : undefined
+      if (service !== undefined) opening.defer(() => service.api.close())
+      const running = await startMirror({ settings, version, clock, random: systemRandom, log, metrics, service })
+      const whole = opening.move()
+      return {
+        health: () => running.health(),
+        reconfigure: async () => 'restart-part',
+        async [Symbol.asyncDispose]() {
+          await running[Symbol.asyncDispose]()
+          await whole.disposeAsync()
+        },
+      }
     },
   }
 }

@@ -3,12 +3,13 @@ import type { Command } from 'commander'
 import { boolOf, cleanUp, waitForCleanup, writeConfiguration } from '#capabilities/mirror'
 import { systemClock } from '#kube/clock.ts'
 import { parseDurationMs } from '#kube/duration.ts'
-import { type Log, messageOf } from '#kube/log.ts'
+import type { Log } from '#kube/log.ts'
 import { InputError, type Parsed } from '#kube/problem.ts'
 import { logLevelOf } from './agent-command.ts'
 import { runAgentParts } from './agent-host.ts'
 import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
-import { CommandRefused, type DefineCommand, exitCodes, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { CommandRefused, type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { actOnFiles } from './mirror-hosts.ts'
 import { mirrorPart, mirrorSettings, version } from './mirror-run.ts'
 import { processLog } from './process-log.ts'
 import { addRegistryFlags, variableOf } from './registry-flags.ts'
@@ -118,7 +119,7 @@ async function runConfiguration(command: Command, { environment }: Surroundings)
   const given = new Given(command, environment)
   const mirrorTargets = given.list('mirror-targets')
   if (mirrorTargets.length === 0) throw new CommandRefused('--mirror-targets is needed')
-  await acting(() =>
+  await actOnFiles(() =>
     writeConfiguration({
       registryConfigPath: given.text(configPathFlag) ?? configPathStandard,
       mirroredRegistries: given.list('mirrored-registries'),
@@ -134,7 +135,7 @@ async function runConfiguration(command: Command, { environment }: Surroundings)
 
 async function runCleanup(command: Command, { environment, signal }: Surroundings): Promise<void> {
   const given = new Given(command, environment)
-  await acting(() =>
+  await actOnFiles(() =>
     cleanUp({
       registryConfigPath: given.text(configPathFlag) ?? configPathStandard,
       address: given.needed('addr'),
@@ -156,14 +157,4 @@ async function runCleanupWait(command: Command, { environment, signal }: Surroun
     signal,
     log: logOf(command, environment),
   })
-}
-
-/** A file that cannot be read or written is told without a trace: it is the machine's affair. */
-async function acting(act: () => Promise<unknown>): Promise<void> {
-  try {
-    await act()
-  } catch (error) {
-    if (error instanceof Error && error.name === 'FileFault') throw new CommandRefused(messageOf(error), exitCodes.failed)
-    throw error
-  }
 }

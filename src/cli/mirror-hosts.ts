@@ -1,0 +1,41 @@
+// containerd's hosts files as the configuration wants them on this node: what the mirror's init container does.
+import { isIP } from 'node:net'
+import { hostsWishOf, mirrorConfiguration, writeConfiguration } from '#capabilities/mirror'
+import { type Log, messageOf } from '#kube/log.ts'
+import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
+import { CommandRefused, exitCodes, type Surroundings } from './command-line.ts'
+
+interface Around {
+  readonly environment: Surroundings['environment']
+  readonly log: Log
+  readonly isMirror: boolean
+}
+
+/** @throws CommandRefused where the node's address is not said, or a file cannot be written */
+export async function writeHosts(section: unknown, { environment, log, isMirror }: Around): Promise<void> {
+  if (!isMirror) throw new CommandRefused('--write-hosts is of --role=mirror')
+  const address = (environment['NODE_IP'] ?? '').replace(/^\[|\]$/g, '')
+  if (isIP(address) === 0)
+    throw new CommandRefused(`NODE_IP: found ${JSON.stringify(environment['NODE_IP'] ?? '')}, expected the node's own address`)
+  const config = mirrorConfiguration.parse(section ?? {})
+  const basicAuth = readBasicAuth(environment['BALLAST_BASIC_AUTH_DIR'] ?? basicAuthDirectory)
+  await actOnFiles(async () => {
+    const { written, unchanged, removed, digest } = await writeConfiguration({
+      ...hostsWishOf(config, address, basicAuth),
+      registryConfigPath: config.containerdRegistryConfigPath,
+      existing: config.nodeConfiguration.existing,
+      log,
+    })
+    log.info({ written, unchanged: unchanged.length, removed, digest }, "containerd's hosts files are written")
+  })
+}
+
+/** A file that cannot be read or written is told without a trace: it is the machine's affair. */
+export async function actOnFiles(act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    if (error instanceof Error && error.name === 'FileFault') throw new CommandRefused(messageOf(error), exitCodes.failed)
+    throw error
+  }
+}
