@@ -1,4 +1,6 @@
 // The two smaller homelabs as they are loaded: their tables' figures, what waits there, and from where their nodes get images.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
@@ -8,6 +10,7 @@ import media from '../examples/media-homelab/expect/tables.json' with { type: 'j
 import utilities from '../examples/utilities-homelab/expect/tables.json' with { type: 'json' }
 import { readSource } from '../src/cli/source.ts'
 import { runBallast } from './cli/run-ballast.ts'
+import { startBallast } from './cli/running-ballast.ts'
 
 const folderOf = (name: string) => join(import.meta.dirname, '../examples', name)
 
@@ -85,3 +88,24 @@ test('a registry that is not among the eight is asked itself', async () => {
   }
   expect(twin.imagePulls.map(({ source }) => source)).toEqual(['outside', 'outside'])
 })
+
+test('up without a RebalancePolicy shows the cluster, says that nothing is planned, and goes on until it is stopped', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ballast-small-'))
+  const kubeconfig = join(folder, 'kubeconfig')
+  try {
+    await using ballast = startBallast([
+      'up',
+      '--cluster',
+      folderOf('media-homelab'),
+      '--no-dashboard',
+      '--kubeconfig-out',
+      kubeconfig,
+    ])
+    await ballast.said(/Ctrl-C ends it\./)
+    expect(ballast.output).toMatch(/^media-1 .*32 %/m)
+    expect(ballast.output).toContain('No RebalancePolicy is in it: nothing is planned, and nothing moves.')
+    expect(await ballast.stop()).toBe(0)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}, 90_000)

@@ -7,7 +7,7 @@ import { count } from '#dashboard/words/quantity.ts'
 import { systemClock } from '#kube/clock.ts'
 import { PacedClock } from '#kube/paced-clock.ts'
 import { typedAs } from './called-as.ts'
-import type { ExitCode, Surroundings } from './command-line.ts'
+import { type ExitCode, exitCodes, type Surroundings } from './command-line.ts'
 import { type NodeFigures, nodeTable } from './node-table.ts'
 import { writePrivately } from './private-file.ts'
 import { exitCodeOf, followPlans, type RunEnd, type RunWatch } from './rebalance-run.ts'
@@ -118,13 +118,20 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     signal.addEventListener('abort', onAbort, { once: true })
     const at = sinceStart(clock)
     watchReloads(informers, line => terminal.write(`${at()}  ${line}`))
+    const program = typedAs(surroundings.environment['PATH'], shownPath(launcher), existsSync)
+    const tried = { reload: reloadToTry(loaded.objects), program, url: site?.url }
+    if (loaded.policy === undefined) {
+      terminal.write('No RebalancePolicy is in it: nothing is planned, and nothing moves.')
+      terminal.write(lookAround(shown, await figuresOf(cluster.admin, undefined, signal), { end: undefined, ...tried }))
+      if (!signal.aborted) await once(signal, 'abort')
+      return exitCodes.done
+    }
     const end = await run()
     signal.removeEventListener('abort', onAbort)
     const code = exitCodeOf(end)
     const after = await figuresOf(cluster.admin, loaded.policy, signal)
     tellEnd({ terminal, after, end, code })
-    const program = typedAs(surroundings.environment['PATH'], shownPath(launcher), existsSync)
-    terminal.write(lookAround(shown, after, { end, reload: reloadToTry(loaded.objects), program, url: site?.url }))
+    terminal.write(lookAround(shown, after, { end, ...tried }))
     followPlans(informers, end, laterWatch(terminal, at))
     if (!signal.aborted) await once(signal, 'abort')
     return code
@@ -133,7 +140,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
 
 /** What is told of the run, and who approves. */
 function watchOf(loaded: Loaded, { options, terminal, clock, site }: Life, signal: AbortSignal): RunWatch {
-  const { goals } = loaded.policy.spec
+  const goals = loaded.policy?.spec.goals ?? []
   if (options.ask !== true) return tell(terminal, clock, { goals, isLed: true })
   const where = site?.url === undefined ? '' : `, or Run it on ${site.url}`
   const asked: RunWatch['proposed'] = async (plan, elsewhere) => {
@@ -158,7 +165,8 @@ function sizeOf({ objects }: Loaded): string {
 }
 
 interface LookAround {
-  readonly end: RunEnd
+  /** `undefined`: there was nothing to run. */
+  readonly end: RunEnd | undefined
   readonly reload: string | undefined
   readonly program: string
   /** Of the page. */
@@ -166,7 +174,7 @@ interface LookAround {
 }
 
 function lookAround(kubeconfig: string, nodes: readonly NodeFigures[], { end, reload, program, url }: LookAround): string {
-  const plan = end.cutShort === undefined ? end.plans.at(-1)?.metadata.name : undefined
+  const plan = end !== undefined && end.cutShort === undefined ? end.plans.at(-1)?.metadata.name : undefined
   const node = nodes.find(one => one.goals.length > 0) ?? nodes[0]
   return [
     '',

@@ -30,7 +30,7 @@ export interface UpOptions {
   readonly key?: boolean
 }
 
-/** Reads the cluster. What is left out of it is said. @throws InputError with every fatal problem; CommandRefused without a policy */
+/** Reads the cluster. What is left out of it is said. @throws InputError with every fatal problem; CommandRefused without a policy, where one is needed: `--once` has an end only with goals */
 export async function load(options: UpOptions, { terminal, signal }: Surroundings): Promise<Loaded> {
   if (options.cluster === '-' && options.ask === true)
     throw new CommandRefused(
@@ -45,6 +45,8 @@ export async function load(options: UpOptions, { terminal, signal }: Surrounding
   for (const problem of [...source.problems, ...problems]) terminal.say(`set aside: ${problemSentence(problem)}`)
   const playable = withoutUnansweredWebhooks(objects)
   for (const sentence of playable.leftOut) terminal.say(sentence)
+  const isNeeded = options.once === true || options.policy !== undefined || objects.some(({ kind }) => kind === 'RebalancePolicy')
+  if (!isNeeded) return { objects: playable.objects, policy: undefined }
   return {
     objects: playable.objects,
     policy: policyOf({ objects, shown: options.cluster }, options.policy === undefined ? {} : { policy: options.policy }),

@@ -8,6 +8,7 @@ import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
+import { CommandRefused } from './command-line.ts'
 import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts'
 import { type NodeFigures, nodeFigures } from './node-table.ts'
 import { processFaults } from './process-faults.ts'
@@ -16,7 +17,8 @@ import { type RunEnd, type RunWatch, runRebalance } from './rebalance-run.ts'
 /** What the cluster is made from. */
 export interface Loaded {
   readonly objects: readonly KubeObject[]
-  readonly policy: RebalancePolicy
+  /** `undefined`: nothing says what to plan for; the cluster runs and can be looked at. */
+  readonly policy: RebalancePolicy | undefined
 }
 
 interface RunSetting {
@@ -30,7 +32,7 @@ interface RunSetting {
 }
 
 /** The nodes as they are now, read through the API. */
-export async function figuresOf(admin: Api, policy: RebalancePolicy, signal: AbortSignal): Promise<NodeFigures[]> {
+export async function figuresOf(admin: Api, policy: RebalancePolicy | undefined, signal: AbortSignal): Promise<NodeFigures[]> {
   const metrics = { group: 'metrics.k8s.io', version: 'v1beta1', resource: 'nodes' }
   const lists = await Promise.all(
     [builtIn.nodes, builtIn.pods, metrics].map(resource => admin.resource(resource).list({ signal })),
@@ -38,7 +40,7 @@ export async function figuresOf(admin: Api, policy: RebalancePolicy, signal: Abo
   const objects = lists.flatMap(list =>
     list.items.map(item => ({ ...item, apiVersion: list.apiVersion, kind: list.kind.replace(/List$/, '') })),
   )
-  return nodeFigures(buildClusterState(objects).state, policy.spec.goals)
+  return nodeFigures(buildClusterState(objects).state, policy?.spec.goals ?? [])
 }
 
 /** Starts the cluster and hands it to `use`, with what runs the policy once; all of it is over when this resolves. */
@@ -62,8 +64,11 @@ export async function withRun<T>(
     faults,
   })
   await using informers = new Informers(cluster.admin, { clock, random: seededRandom(seed + 2), log, signal })
-  const run = () =>
-    runRebalance({ admin: cluster.admin, informers, clock, policy: loaded.policy.metadata.name, watch: setting.watch, signal })
+  const run = () => {
+    const { policy } = loaded
+    if (policy === undefined) throw new CommandRefused('there is no RebalancePolicy to run')
+    return runRebalance({ admin: cluster.admin, informers, clock, policy: policy.metadata.name, watch: setting.watch, signal })
+  }
   const faulted = cluster.controller.then(() => new Promise<never>(() => undefined))
   try {
     return await Promise.race([use(cluster, run, informers), faulted])
