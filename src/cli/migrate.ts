@@ -8,6 +8,7 @@ import { type ConvertedValues, convertValues, isOlder, type ReportLine } from '.
 import { notYet } from './migration/not-yet.ts'
 import { convertContainer } from './migration/reloader-flags.ts'
 import { reloaderRows, reloaderVersions } from './migration/reloader-rows.ts'
+import { convertSpegel, spegelVersions } from './migration/spegel-rows.ts'
 import { addPlanAndApply } from './migration/swap/command.ts'
 import { readValuesInput, type ValuesInput, valuesText } from './migration/values-input.ts'
 import { paragraph } from './paragraph.ts'
@@ -33,7 +34,7 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
   migrate
     .command('values <file>')
     .description("an upstream chart's values as values of ours; what becomes of each key is told on standard error")
-    .requiredOption('--from <chart[@version]>', 'the upstream: reloader@2.2.7')
+    .requiredOption('--from <chart[@version]>', 'the upstream: reloader@2.2.7, spegel@0.7.4')
     .option('-o, --out <file>', 'write the values there instead of standard output')
     .option('-n, --namespace <name>', 'where the release lies, if the file does not say')
     .option('--allow-lossy', 'end with 0 also where something is lost or behaves otherwise')
@@ -46,6 +47,7 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
         'Exit codes: 0 everything carried, 1 something is lost or behaves otherwise,',
         '2 bad usage or input.',
         'Example: ballast migrate values --from reloader@2.2.7 release.yaml -o values.yaml',
+        'Example: helm get values spegel -o yaml | ballast migrate values --from spegel@0.7.4 -',
         'Example: helm get values reloader -o yaml | ballast migrate values --from reloader -',
       ].join('\n'),
     )
@@ -56,14 +58,15 @@ async function convertFile(file: string, options: ValuesOptions, surroundings: S
   const { terminal } = surroundings
   const { chart, version } = upstreamOf(options.from)
   const input = readValuesInput(file === '-' ? 'standard input' : file, await textOf(file), chart)
-  const converted = convertInput(input, { version, namespace: options.namespace })
+  const converted = convertInput(input, { chart, version, namespace: options.namespace })
   const written = valuesText(
     converted.values,
     converted.report.flatMap(({ from, to }) => (to === undefined ? [] : [{ from, to }])),
     input.comments,
   )
   if (options.out !== undefined) await writeTo(options.out, written)
-  if (options.format === 'json') terminal.write(JSON.stringify(valuesDocument(converted, input, version), undefined, 2))
+  if (options.format === 'json')
+    terminal.write(JSON.stringify(valuesDocument(converted, input, { chart, version }), undefined, 2))
   else if (options.out === undefined) terminal.write(written.trimEnd())
   for (const line of reportLines(converted.report)) terminal.say(line)
   return converted.isLossy && options.allowLossy !== true ? exitCodes.failed : exitCodes.done
@@ -72,21 +75,12 @@ async function convertFile(file: string, options: ValuesOptions, surroundings: S
 /** The file's own version wins over none, the option's over the file's. */
 function convertInput(
   input: ValuesInput,
-  given: { readonly version: string | undefined; readonly namespace: string | undefined },
+  given: { readonly chart: Chart; readonly version: string | undefined; readonly namespace: string | undefined },
 ): ConvertedValues {
   const namespace = given.namespace ?? input.namespace
   const named = given.version ?? input.version
   const version = named === undefined || !/^v?\d+\.\d+\.\d+$/.test(named) ? undefined : named
-  const converted =
-    input.container === undefined
-      ? convertValues({
-          rows: reloaderRows,
-          version,
-          values: input.values,
-          namespace,
-          start: { capabilities: { reload: { enabled: true } } },
-        })
-      : convertContainer(input.container, namespace)
+  const converted = convertedBy(given.chart, { ...input, version, namespace })
   const unread = input.unread.map(
     (from): ReportLine => ({
       from,
@@ -97,10 +91,23 @@ function convertInput(
   return { ...converted, report: [...converted.report, ...unread], isLossy: converted.isLossy || unread.length > 0 }
 }
 
-function upstreamOf(text: string): { readonly chart: string; readonly version: string | undefined } {
+function convertedBy(chart: Chart, { container, ...input }: ValuesInput): ConvertedValues {
+  if (chart === 'spegel') return convertSpegel(input)
+  if (container !== undefined) return convertContainer(container, input.namespace)
+  return convertValues({ ...input, rows: reloaderRows, start: { capabilities: { reload: { enabled: true } } } })
+}
+
+type Chart = 'reloader' | 'spegel'
+
+/** Versions of each chart that can be converted, oldest first. */
+const versionsOf: Readonly<Record<Chart, readonly string[]>> = { reloader: reloaderVersions, spegel: spegelVersions }
+
+const isChart = (text: string): text is Chart => Object.hasOwn(versionsOf, text)
+
+function upstreamOf(text: string): { readonly chart: Chart; readonly version: string | undefined } {
   const [chart = '', version] = text.split('@', 2)
-  if (chart !== 'reloader') throw new CommandRefused(`--from: ${notYet(chart)}`)
-  const [oldest = '', newest = ''] = [reloaderVersions[0], reloaderVersions.at(-1)]
+  if (!isChart(chart)) throw new CommandRefused(`--from: ${notYet(chart)}`)
+  const [oldest = '', newest = ''] = [versionsOf[chart][0], versionsOf[chart].at(-1)]
   if (version !== undefined && (!/^v?\d+\.\d+\.\d+$/.test(version) || isOlder(version, oldest) || isOlder(newest, version)))
     throw new CommandRefused(`--from: found version ${JSON.stringify(version)}, expected one from ${oldest} to ${newest}`)
   return { chart, version: version?.replace(/^v/, '') }
@@ -137,11 +144,15 @@ function fileProblem(error: unknown): string {
   return fileWords[code] ?? messageOf(error)
 }
 
-function valuesDocument(converted: ConvertedValues, input: ValuesInput, version: string | undefined) {
+function valuesDocument(
+  converted: ConvertedValues,
+  input: ValuesInput,
+  { chart, version }: { readonly chart: Chart; readonly version: string | undefined },
+) {
   return {
     apiVersion: 'cli.ballast.dev/v1',
     kind: 'ConvertedValues',
-    from: { chart: 'reloader', version: version ?? input.version ?? null, read: input.from },
+    from: { chart, version: version ?? input.version ?? null, read: input.from },
     isLossy: converted.isLossy,
     values: converted.values,
     report: converted.report,
