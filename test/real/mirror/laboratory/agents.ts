@@ -5,6 +5,7 @@ import { cacheDirectory, PartUnavailable } from '../../cache.ts'
 import { runCommand } from '../../run-command.ts'
 import type { NodeContainerd } from '../containerd.ts'
 import type { NodeNetwork } from './network.ts'
+import { memoryFlags, ownProgram } from './own-program.ts'
 import { type Program, startProgram, until } from './program.ts'
 
 export type AgentKind = 'ballast' | 'upstream'
@@ -29,16 +30,26 @@ export interface Agent {
   readonly program: Program
   /** A GET within the node; the status and the body. */
   get(url: string): Promise<{ readonly status: number; readonly body: string }>
+  /** The status of a HEAD within the node. */
+  head(url: string): Promise<number>
   /** The value of a metric with all these labels, summed over others; 0 where it is not there yet. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>
+  /** What it says of itself. */
+  readyz(): Promise<{ readonly status: number; readonly body: string }>
   /** Waits until it says that it is. @throws Error with what it said where it ends or is not ready in time */
   ready(limitMs?: number): Promise<void>
   stop(): Promise<number>
 }
 
-export const ports = { registry: 29_999, router: 29_995, peers: 29_996, metrics: 29_997, bootstrap: 29_994 } as const
-const readyLimitMs = 30_000
-const root = join(import.meta.dirname, '..', '..', '..', '..')
+export const ports = {
+  registry: 29_999,
+  router: 29_995,
+  peers: 29_996,
+  metrics: 29_997,
+  seed: 30_020,
+  bootstrap: 29_994,
+} as const
+const readyLimitMs = 120_000
 
 /** Where upstream's program has to lie: its module is not on the module proxy. @throws PartUnavailable where it is not there */
 export function upstreamProgram(): string {
@@ -48,11 +59,11 @@ export function upstreamProgram(): string {
 }
 
 /** Starts the mirror in the node's namespace. */
-export function startAgent(options: AgentOptions): Agent {
+export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { kind, node, containerd, first } = options
   mkdirSync(options.directory, { recursive: true })
+  const base = `http://${first.address}:${ports.bootstrap}`
   const flags = [
-    ...['--registry-addr', `:${ports.registry}`],
     ...['--router-addr', `${node.address}:${ports.router}`],
     ...['--metrics-addr', `:${ports.metrics}`],
     ...['--containerd-sock', containerd.socket],
@@ -60,23 +71,34 @@ export function startAgent(options: AgentOptions): Agent {
     ...['--data-dir', join(options.directory, 'data')],
     ...['--bootstrap-kind', 'http'],
     ...['--http-bootstrap-addr', `:${ports.bootstrap}`],
-    ...['--http-bootstrap-peer', `http://${first.address}:${ports.bootstrap}`],
+    // Upstream's of this line puts the path to it itself.
+    ...(kind === 'upstream' ? ['--http-bootstrap-peer', base] : ['--http-bootstrap-url', `${base}/id`]),
     ...(options.flags ?? []),
   ]
-  const [path, args] =
-    kind === 'upstream' ? [upstreamProgram(), ['registry', ...flags]] : [process.execPath, ownArguments(options, flags)]
-  const program = startProgram(path, args, { namespace: node.namespace })
+  const program =
+    kind === 'upstream'
+      ? startProgram(upstreamProgram(), ['registry', '--registry-addr', `:${ports.registry}`, ...flags], node)
+      : startProgram(process.execPath, [await ownProgram(), ...ownArguments(options, flags)], {
+          ...node,
+          env: { NODE_OPTIONS: memoryFlags },
+        })
   const get = async (url: string) => {
     const asked = ['netns', 'exec', node.namespace, 'curl', '-s', '-m', '5', '-w', '\n%{http_code}', url]
     const { stdout } = await runCommand('ip', asked)
     const at = stdout.lastIndexOf('\n')
     return { status: Number(stdout.slice(at + 1)), body: stdout.slice(0, at) }
   }
+  const head = async (url: string) => {
+    const asked = ['netns', 'exec', node.namespace, 'curl', '-s', '-m', '5', '-I', '-o', '/dev/null', '-w', '%{http_code}', url]
+    return Number((await runCommand('ip', asked)).stdout)
+  }
   const agent: Agent = {
     kind,
     node,
     program,
     get,
+    head,
+    readyz: () => get(`http://127.0.0.1:${ports.registry}/readyz`),
     async metric(name, labels = {}) {
       const { body } = await get(`http://127.0.0.1:${ports.metrics}/metrics`)
       return metricOf(body, name, labels)
@@ -94,7 +116,7 @@ async function untilReady(agent: Agent, limitMs = readyLimitMs): Promise<void> {
       `${agent.kind} on ${agent.node.name} is ready`,
       async () => {
         if (agent.program.hasEnded()) throw new Error('it ended')
-        const { status, body } = await agent.get(`http://127.0.0.1:${ports.registry}/readyz`)
+        const { status, body } = await agent.readyz()
         last = `${status} ${body}`
         return status === 200
       },
@@ -108,10 +130,10 @@ async function untilReady(agent: Agent, limitMs = readyLimitMs): Promise<void> {
 
 function ownArguments(options: AgentOptions, flags: readonly string[]): readonly string[] {
   const settings = join(options.directory, 'ballast.yaml')
-  const mirror = { enabled: true, allowFrom: 'any', ...options.settings }
-  writeFileSync(settings, `${JSON.stringify({ capabilities: { mirror } }, undefined, 2)}\n`)
-  const node = ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'main.ts')]
-  return [...node, 'agent', '--role=mirror', '--config', settings, ...flags]
+  const kind = { apiVersion: 'ballast.dev/v1alpha1', kind: 'BallastConfiguration' }
+  const mirror = { enabled: true, allowFrom: 'any', ports: [ports.registry, ports.seed], ...options.settings }
+  writeFileSync(settings, `${JSON.stringify({ ...kind, capabilities: { mirror } }, undefined, 2)}\n`)
+  return ['agent', '--role=mirror', '--config', settings, ...flags]
 }
 
 /** Sum of the samples of `name` that have all `labels`. */

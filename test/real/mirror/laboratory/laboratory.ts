@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { CommandResult } from '../../run-command.ts'
 import { type ContainerdLine, type NodeContainerd, startNodeContainerd } from '../containerd.ts'
 import { type Agent, type AgentKind, ports, startAgent } from './agents.ts'
+import { pullByCri } from './cri.ts'
 import { makeNetwork, type Network, type NodeNetwork } from './network.ts'
 import { type Outside, startOutside } from './outside.ts'
 
@@ -24,6 +25,8 @@ export interface LaboratoryNode extends NodeNetwork {
   pull(reference: string): Promise<CommandResult>
   /** `ctr content fetch`: the same requests and the same commit, without unpacking. */
   fetch(reference: string): Promise<CommandResult>
+  /** `PullImage` of the container runtime interface, as a kubelet asks it; yields the image's reference. @throws Error with what it said */
+  pullByCri(reference: string): Promise<string>
   /** Takes all images and all content away, and waits until the files are gone. */
   clean(): Promise<void>
 }
@@ -66,7 +69,7 @@ export async function startLaboratory(options: LaboratoryOptions): Promise<Labor
     const [head] = nodes
     if (head === undefined) throw new Error('a laboratory needs a node')
     const start = async (node: LaboratoryNode, { first = head, ...how }: StartAgentOptions) => {
-      const agent = startAgent({ ...how, node, first, containerd: node.containerd, directory: node.directory })
+      const agent = await startAgent({ ...how, node, first, containerd: node.containerd, directory: node.directory })
       agents.push(agent)
       if (how.readyMs !== 0) await agent.ready(how.readyMs)
       return agent
@@ -109,6 +112,7 @@ async function startNode(
     hosts,
     pull: reference => containerd.pull(reference, { hostsDirectory: hosts }),
     fetch: reference => containerd.ctr('content', 'fetch', ...flags, reference),
+    pullByCri: reference => pullByCri(containerd.socket, reference),
     clean: () => clean(containerd),
   }
 }

@@ -1,0 +1,26 @@
+// Ballast as it is shipped, for agents that are to start fast and to weigh what they weigh in a cluster: bundled once for this process.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bundle, writeBundle } from '../../../../scripts/image/bundle.ts'
+import { atEnd } from '../../endings.ts'
+
+const root = join(import.meta.dirname, '..', '..', '..', '..')
+let made: Promise<string> | undefined
+
+/** What our manifests give the agent's process. */
+export const memoryFlags = '--max-old-space-size=48 --max-semi-space-size=1'
+
+/** Path of the program. `BALLAST_PROGRAM` names one that is there already. */
+export function ownProgram(): Promise<string> {
+  const named = process.env['BALLAST_PROGRAM']
+  made ??= named === undefined ? bundled() : Promise.resolve(named)
+  return made
+}
+
+async function bundled(): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'bp-'))
+  atEnd(() => rmSync(directory, { recursive: true, force: true }))
+  writeBundle(await bundle(root), directory)
+  return join(directory, 'ballast.mjs')
+}
