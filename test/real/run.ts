@@ -18,6 +18,7 @@ import { imageChecks } from './image/checks.ts'
 import { kubectlChecks } from './kubectl/verbs.ts'
 import { kwokChecks } from './kwok/checks.ts'
 import { migrateChecks } from './migrate/checks.ts'
+import { nodeFileChecks } from './mirror/node-files/checks.ts'
 import { placementChecks } from './placements/checks.ts'
 import { reloadChecks } from './reload/checks.ts'
 import { upstreamChecks } from './upstreams/checks.ts'
@@ -44,6 +45,7 @@ if (import.meta.main) {
     ...migrateChecks,
     ...clientChecks,
     ...browserChecks,
+    ...nodeFileChecks,
     ...placementChecks(seed),
   ]
   const { passed, failed, skipped } = await runChecks(namedChecks(checks, names), line => console.log(line), values.alone)
