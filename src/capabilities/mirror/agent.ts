@@ -10,6 +10,7 @@ import { advertisedBy } from './advertised.ts'
 import type { Exchange, Router, Store } from './contract.ts'
 import { MirrorMetrics } from './counts.ts'
 import { startExchange } from './exchange/exchange.ts'
+import { UploadLimit } from './exchange/upload-limit.ts'
 import { Announcer } from './front/announcer.ts'
 import { askersOf } from './front/askers.ts'
 import { ContentFinder } from './front/content-finder.ts'
@@ -135,7 +136,9 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
   announce(announcer, opening)
   const { filters, headerTimeoutMs } = settings
   const finder = new ContentFinder({ filters, headerTimeoutMs, store, exchange, counts, clock, log })
-  const front = new RegistryFront({ finder, readiness, counts, meter: counts, limitUpload: undefined, clock, log })
+  const limit = settings.uploadLimit > 0 ? new UploadLimit(settings.uploadLimit, clock) : undefined
+  const limitUpload = limit === undefined ? undefined : () => limit.stream()
+  const front = new RegistryFront({ finder, readiness, counts, meter: counts, limitUpload, clock, log })
   const peers = certificates === undefined ? undefined : opening.use(new PeerDoor(options, { front, certificates }))
   await peers?.open()
   const registry = await openRegistry(options, front, opening)

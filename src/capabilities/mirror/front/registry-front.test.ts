@@ -256,6 +256,22 @@ describe('from others', () => {
     await expect.poll(() => exchange.signal?.aborted).toBe(true)
   })
 
+  test('what is found for a client that has gone is closed', async () => {
+    const { exchange, port } = await site()
+    const asked = Promise.withResolvers<AbortSignal>()
+    const body = new Readable({ read: () => undefined })
+    exchange.answer = async (_wanted, signal) => {
+      asked.resolve(signal)
+      await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+      return found(body)
+    }
+    const socket = connect(port, '127.0.0.1')
+    socket.write(`GET /v2/a/blobs/${missing}?ns=x.io HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await asked.promise
+    socket.destroy()
+    await expect.poll(() => body.destroyed).toBe(true)
+  })
+
   test('tags that their registry is to answer are not answered, but to another mirror', async () => {
     const { ask, exchange, counts } = await site()
     exchange.answersTagsNow = false

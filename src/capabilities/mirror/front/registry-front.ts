@@ -1,6 +1,6 @@
 // The registry port: what containerd and other mirrors ask, answered so that containerd always goes on: with content, or with a 404 in time.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Transform } from 'node:stream'
+import type { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { MirrorCounts } from '../contract.ts'
@@ -128,6 +128,11 @@ export class RegistryFront {
     const by = askedBy(request, door)
     const outcome = await finder.find(asked, { ...by, readBytes: readBytesFor(this.#streaming) }, gone.signal)
     this.#count(asked, outcome, by)
+    if (gone.signal.aborted) {
+      // Nobody is left to send it to, and nothing may stay open for it.
+      if (outcome.kind === 'content') outcome.body?.destroy()
+      return 0
+    }
     const reply = replyTo(asked, outcome)
     if (reply.kind === 'answer') return send(response, reply.answer, request.method)
     if (reply.body === undefined) {
@@ -168,6 +173,7 @@ export class RegistryFront {
       log.debug({ why: messageOf(error), sent: exactly.passed, of: head.length, source }, 'an answer was broken off')
       response.destroy()
     } finally {
+      body.destroy()
       this.#streaming--
       counts.served(registry, source, 'out', exactly.passed)
     }
@@ -184,7 +190,7 @@ interface Exchanged {
 interface Stream {
   readonly response: ServerResponse
   readonly head: ContentHead
-  readonly body: NodeJS.ReadableStream
+  readonly body: Readable
   readonly source: Source
   readonly registry: string
   readonly by: AskedBy

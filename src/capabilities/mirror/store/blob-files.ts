@@ -49,14 +49,16 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 }
 
-/** The bytes of an open file from `start` to `end`, both included; closes it. Fails where the file ends before. */
+/** The bytes of an open file from `start` to `end`, both included, `atOnce` at a time; closes it. Fails where the file ends before. */
 export class FileStream extends Readable {
   readonly #handle: FileHandle
   readonly #end: number
+  readonly #atOnce: number
   #at: number
 
-  constructor(handle: FileHandle, { start, end }: ByteRange) {
-    super({ highWaterMark: readBytes })
+  constructor(handle: FileHandle, { start, end }: ByteRange, atOnce = readBytes) {
+    super({ highWaterMark: atOnce })
+    this.#atOnce = atOnce
     this.#handle = handle
     this.#at = start
     this.#end = end
@@ -72,7 +74,7 @@ export class FileStream extends Readable {
       this.push(null)
       return
     }
-    const piece = Buffer.allocUnsafe(Math.min(readBytes, left))
+    const piece = Buffer.allocUnsafe(Math.min(this.#atOnce, left))
     const { bytesRead } = await this.#handle.read(piece, 0, piece.length, this.#at)
     if (bytesRead === 0) throw new Error(`the file ends at byte ${this.#at}, ${left} bytes too early`)
     this.#at += bytesRead
@@ -92,11 +94,12 @@ export async function openBlob(
   root: string,
   { digest, size }: { readonly digest: Digest; readonly size: number },
   range: Partial<ByteRange> = {},
+  atOnce = readBytes,
 ): Promise<FileStream | undefined> {
   const handle = await openFile(blobPath(root, digest))
   if (handle === undefined) return undefined
   const { size: found } = await handle.stat()
-  if (found === size) return new FileStream(handle, clipped(size, range))
+  if (found === size) return new FileStream(handle, clipped(size, range), atOnce)
   await handle.close()
   throw new Error(`the file of ${digest} has ${found} bytes instead of ${size}`)
 }

@@ -44,9 +44,9 @@ export class ContentReader {
   }
 
   /** @throws Error where it is gone or has another size; NotInStore, StoreUnavailable */
-  async open(content: Sized, range?: Partial<ByteRange>): Promise<Readable> {
+  async open(content: Sized, range?: Partial<ByteRange>, atOnce?: number): Promise<Readable> {
     const root = await this.root()
-    const file = root === undefined ? undefined : await openBlob(root, content, range)
+    const file = root === undefined ? undefined : await openBlob(root, content, range, atOnce)
     if (file !== undefined) return file
     const bytes = this.#apiBytes(content.digest, clipped(content.size, range ?? {}))
     return Readable.from(bytes, { objectMode: false, highWaterMark: 1 })

@@ -71,9 +71,9 @@ class FileStore implements Store, AsyncDisposable {
     return { digest, size, mediaType, isManifest: isManifestType(mediaType) }
   }
 
-  async open(digest: Digest, range?: ByteRange): Promise<Readable> {
+  async open(digest: Digest, range?: ByteRange, atOnce?: number): Promise<Readable> {
     const size = await fileSize(blobPath(this.#root, digest))
-    const file = size === undefined ? undefined : await openBlob(this.#root, { digest, size }, range)
+    const file = size === undefined ? undefined : await openBlob(this.#root, { digest, size }, range, atOnce)
     if (file === undefined) throw new Error(`${digest} is not in ${this.#root}`)
     return file
   }
