@@ -22,6 +22,8 @@ import { Tracker } from './tracker.ts'
 
 /** Pieces of content whose media type is remembered. */
 export const mostRemembered = 10_000
+/** Digests in the manifests that are remembered. */
+export const mostNamed = 200_000
 /** How long content that lies as files is served while containerd is away. */
 export const graceMs = 60_000
 const findingsEveryMs = 3_600_000
@@ -54,7 +56,11 @@ class ContainerdStore implements Store, AsyncDisposable {
   readonly #tracker: Tracker
   readonly #feed: ChangeFeed
   readonly #mediaTypes = new LRUCache<Digest, string>({ max: mostRemembered })
-  readonly #manifests = new LRUCache<Digest, Manifest>({ max: mostRemembered })
+  readonly #manifests = new LRUCache<Digest, Manifest>({
+    max: mostRemembered,
+    maxSize: mostNamed,
+    sizeCalculation: ({ children }) => children.length + 1,
+  })
   readonly #stop = new AbortController()
   readonly #watching: Promise<void>
   #version: string | undefined
@@ -110,8 +116,8 @@ class ContainerdStore implements Store, AsyncDisposable {
     return { digest, size, mediaType, isManifest: isManifestType(mediaType) }
   }
 
-  async open(digest: Digest, range?: ByteRange): Promise<Readable> {
-    return await this.#reader.open(await this.#sized(digest, this.#stop.signal), range)
+  async open(digest: Digest, range?: ByteRange, atOnce?: number): Promise<Readable> {
+    return await this.#reader.open(await this.#sized(digest, this.#stop.signal), range, atOnce)
   }
 
   async read(digest: Digest, limit: number, signal: AbortSignal): Promise<Buffer> {

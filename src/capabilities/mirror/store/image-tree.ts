@@ -62,13 +62,21 @@ export async function walkImage(root: Digest, read: (digest: Digest) => Promise<
 
 /** Whether somebody could pull it from here: a manifest with all that it names, alone or in an index. */
 export function isWhole({ root, manifests }: ImageTree, has: (digest: Digest) => boolean): boolean {
-  const isWholeBelow = (digest: Digest, depth: number): boolean => {
-    const manifest = manifests.get(digest)
-    if (manifest === undefined || !has(digest) || depth > deepest) return false
-    if (manifest.kind === 'manifest') return manifest.children.every(has)
-    return manifest.children.length === 0 || manifest.children.some(child => isWholeBelow(child, depth + 1))
+  const judged = new Map<Digest, boolean>()
+  const isWholeBelow = (digest: Digest): boolean => {
+    const known = judged.get(digest)
+    if (known !== undefined) return known
+    judged.set(digest, false) // an index that names itself leads nowhere
+    const manifest = has(digest) ? manifests.get(digest) : undefined
+    const isIt =
+      manifest !== undefined &&
+      (manifest.kind === 'manifest'
+        ? manifest.children.every(has)
+        : manifest.children.length === 0 || manifest.children.some(isWholeBelow))
+    judged.set(digest, isIt)
+    return isIt
   }
-  return isWholeBelow(root, 0)
+  return isWholeBelow(root)
 }
 
 /** Whether it was pulled and nobody can pull it from here: its manifest and configuration are kept, and layers were thrown away. */

@@ -22,6 +22,7 @@ export class SmallContainerd implements AsyncDisposable {
   server: ContainerdServer
   readonly contentPath: string
   readonly #namespace = 'k8s.io'
+  readonly #awaited = new Map<string, () => void>()
 
   private constructor(server: ContainerdServer) {
     this.server = server
@@ -66,6 +67,11 @@ export class SmallContainerd implements AsyncDisposable {
   removeContent(digest: Digest): void {
     this.contents.delete(digest)
     rmSync(join(this.contentPath, 'blobs', 'sha256', digest.slice(7)), { force: true })
+  }
+
+  /** Resolves when it was answered about this content as it is now. */
+  infoAsked(digest: Digest): Promise<void> {
+    return new Promise(resolve => this.#awaited.set(digest, resolve))
   }
 
   tell(topic: '/images/create' | '/images/update' | '/images/delete' | '/content/create' | '/content/delete', of: string): void {
@@ -127,9 +133,12 @@ export class SmallContainerd implements AsyncDisposable {
       ],
       [
         api.contentInfo,
-        own(request =>
-          answerOf(api.contentInfo.response, { info: info(asked(api.contentInfo.request.decode(request).digest)) }),
-        ),
+        own(request => {
+          const { digest } = api.contentInfo.request.decode(request)
+          const answer = answerOf(api.contentInfo.response, { info: info(asked(digest)) })
+          this.#awaited.get(digest)?.()
+          return answer
+        }),
       ],
       [api.listContent, own(() => [...this.contents.keys()].map(digest => api.listContent.response.encode({ info: [info(digest)] })))],
       [
