@@ -51,6 +51,7 @@ export class BodySource {
   #position: number
   #current: Current
   #resumes = 0
+  #isClosed = false
   #waitsSinceMs: number | undefined
   #cancelWatch: (() => void) | undefined
 
@@ -74,6 +75,8 @@ export class BodySource {
       if (chunk !== undefined) return this.#taken(chunk)
       await this.#resume()
     }
+    // Its end is read too: then the connection can be used again.
+    if (!this.#isClosed) await this.#read()
     this.#close()
     return undefined
   }
@@ -145,10 +148,12 @@ export class BodySource {
       this.#stop.signal.throwIfAborted()
     }
     this.#options.counts.resumed()
+    this.#isClosed = false
     this.#current = this.#begin(won)
   }
 
   #close(): void {
+    this.#isClosed = true
     this.#cancelWatch?.()
     this.#cancelWatch = undefined
     this.#current.done()

@@ -34,6 +34,20 @@ describe('a blob that peers have', () => {
     expect(headers).toMatchObject({ 'x-spegel-mirrored': 'true', 'x-ballast-hop': '1', 'x-ballast-peer': 'own' })
   })
 
+  test('comes over kept connections', async () => {
+    await using bed = await PeerBed.open(1, { verifyBufferBytes: 1_000 })
+    const sockets = new Set<unknown>()
+    for (let round = 0; round < 10; round++) {
+      const bytes = Buffer.alloc(round % 2 === 0 ? 10 : 200_000, round)
+      bed.has(1, digestOf(bytes), (request, response) => {
+        sockets.add(request.socket)
+        serve(bytes)(request, response)
+      })
+      expect((await readBody(found(await bed.blob(digestOf(bytes))).body)).isClean).toBe(true)
+    }
+    expect(sockets.size).toBeLessThanOrEqual(2)
+  })
+
   test('case 12: is nowhere: not found with no attempts, and the digest in the message', async () => {
     await using bed = await PeerBed.open(1)
     expect(await bed.blob(B)).toEqual({ outcome: 'not-found', attempts: 0, message: `no peer has ${B}`, reason: 'no-peer' })
