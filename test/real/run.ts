@@ -19,6 +19,7 @@ import { kubectlChecks } from './kubectl/verbs.ts'
 import { kwokChecks } from './kwok/checks.ts'
 import { migrateChecks } from './migrate/checks.ts'
 import { nodeFileChecks } from './mirror/node-files/checks.ts'
+import { storeChecks } from './mirror/store/checks.ts'
 import { placementChecks } from './placements/checks.ts'
 import { reloadChecks } from './reload/checks.ts'
 import { upstreamChecks } from './upstreams/checks.ts'
@@ -46,6 +47,7 @@ if (import.meta.main) {
     ...clientChecks,
     ...browserChecks,
     ...nodeFileChecks,
+    ...storeChecks,
     ...placementChecks(seed),
   ]
   const { passed, failed, skipped } = await runChecks(namedChecks(checks, names), line => console.log(line), values.alone)
