@@ -6,7 +6,7 @@ import type { Stream } from './node.ts'
 
 /** Bytes of an answer. */
 export const longestAnswer = 1_024 * 1_024
-export const answerTimeoutMs = 3_000
+export const answerTimeoutMs = 5_000
 /** Requests of one peer that wait for an answer. */
 export const mostPending = 256
 
@@ -56,7 +56,7 @@ export class Channel {
     return this.#isClosed
   }
 
-  /** @throws ChannelClosed; ProtocolFault; Error after 3 s without an answer; `signal.reason`. */
+  /** @throws ChannelClosed; ProtocolFault; Error after 5 s without an answer; `signal.reason`. */
   async request(frame: Uint8Array, signal: AbortSignal): Promise<Message> {
     signal.throwIfAborted()
     if (this.#isClosed) throw new ChannelClosed('the stream was closed')
@@ -69,9 +69,10 @@ export class Channel {
       reject(late)
       this.#stream.abort(late)
     })
-    this.#pending.push({ resolve, reject })
     try {
       this.#stream.send(frame)
+      if (this.#isClosed) throw new ChannelClosed('the stream was closed')
+      this.#pending.push({ resolve, reject })
       return await promise
     } finally {
       cancel()

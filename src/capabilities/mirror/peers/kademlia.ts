@@ -11,7 +11,7 @@ import { bytesOfPeer, multihashOf, type Place, peerOfBytes, placeOf, placeOfPeer
 import { Links } from './links.ts'
 import { askedAtOnce, LostPeers, toAsk } from './liveness.ts'
 import { type Message, messageTypes, type PeerRecord } from './message.ts'
-import { type Identified, kademliaProtocol, type Node } from './node.ts'
+import { type Identified, kademliaProtocol, type Node, OwnAddress } from './node.ts'
 import { PeerBook } from './peer-book.ts'
 import { ProviderRecords } from './provider-records.ts'
 import { bucketSize, RoutingTable } from './routing-table.ts'
@@ -137,7 +137,7 @@ export class Kademlia implements AsyncDisposable {
 
   /** Reaches one of the contact's addresses. @throws OwnAddress where it is ourselves; Error of the last dial. */
   async reach({ id, addresses }: Contact, signal: AbortSignal): Promise<void> {
-    if (id === this.own) return
+    if (id === this.own) throw new OwnAddress(id)
     let failure: unknown = new Error('no address')
     for (const address of addresses) {
       try {
@@ -187,20 +187,29 @@ export class Kademlia implements AsyncDisposable {
     })
   }
 
-  /** Whether the peer is there, over a new connection; else it is lost. */
+  /** Whether the peer is there, first as it is connected, then over a new connection; else it is lost. */
   async verify(peer: string): Promise<void> {
     if (this.#verified.has(peer) || this.#stop.signal.aborted) return
     this.#verified.add(peer)
     try {
+      if (this.#options.node.isConnected(peer) && (await this.#answers(peer))) return
       await this.#options.node.disconnect(peer)
-      await this.#links.request(peer, { type: messageTypes.ping }, this.#stop.signal)
-    } catch (error) {
+      if (await this.#answers(peer)) return
       if (this.#stop.signal.aborted) return
-      this.#options.log.debug({ peer, error: messageOf(error) }, 'a peer is lost')
       if (this.table.has(peer)) this.lost.add(peer, this.#options.clock.elapsed())
       this.#leave(peer)
     } finally {
       this.#verified.delete(peer)
+    }
+  }
+
+  async #answers(peer: string): Promise<boolean> {
+    try {
+      await this.#links.request(peer, { type: messageTypes.ping }, this.#stop.signal)
+      return true
+    } catch (error) {
+      this.#options.log.debug({ peer, error: messageOf(error) }, 'a peer does not answer')
+      return false
     }
   }
 

@@ -20,7 +20,7 @@ export class Links implements Disposable {
     this.#options = options
   }
 
-  /** @throws Error where the peer cannot be reached or does not answer within 3 s; `signal.reason`. */
+  /** @throws Error where the peer cannot be reached or does not answer within 5 s; `signal.reason`. */
   async request(peer: string, message: Partial<Message> & Pick<Message, 'type'>, signal: AbortSignal): Promise<Message> {
     const frame = encodeMessage(message)
     const wasOpen = this.#channels.has(peer)

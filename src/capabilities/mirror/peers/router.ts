@@ -22,7 +22,7 @@ import { digestText } from './serving.ts'
 
 export const refreshEveryMs = 10 * 60_000
 /** After a peer came: others may have come with it. */
-export const refreshAfterMs = 500
+export const refreshAfterMs = 1_000
 /** A peer that comes and goes is not told everything more often than this. */
 export const toldAgainAfterMs = 30_000
 const hashedAtOnce = 128
