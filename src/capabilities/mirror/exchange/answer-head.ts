@@ -37,7 +37,7 @@ export type HeadFault =
 export type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 /** Bytes of a blob or manifest: beyond 2^40 nobody means it. */
-const largestContent = 2 ** 40
+const largestContent = 1_099_511_627_776
 const longestMediaType = 255
 /** Peers that an answer may name. */
 const mostNamed = 16

@@ -26,13 +26,13 @@ export class ByteBudget {
   }
 
   /**
-   * Between `least` and `most` bytes, as many as are free; first come, first served.
+   * Between `least` and `most` bytes, more than `least` only of the first half: so many can begin. First come, first served.
    * @throws RangeError where `least` is more than there ever are; `signal.reason` when aborted while waiting
    */
   async take(least: number, most: number, signal: AbortSignal): Promise<Grant> {
     if (least > this.#total) throw new RangeError(`${least} bytes of a budget of ${this.#total}`)
     signal.throwIfAborted()
-    if (this.#waiting.length === 0 && this.#free >= least) return this.#grant(Math.min(most, this.#free))
+    if (this.#waiting.length === 0 && this.#free >= least) return this.#grant(this.#share(least, most))
     const { promise, resolve, reject } = Promise.withResolvers<Grant>()
     const waiting: Waiting = { least, most, give: resolve }
     this.#waiting.push(waiting)
@@ -49,6 +49,10 @@ export class ByteBudget {
     } finally {
       signal.removeEventListener('abort', onAbort)
     }
+  }
+
+  #share(least: number, most: number): number {
+    return Math.max(least, Math.min(most, this.#free - Math.floor(this.#total / 2)))
   }
 
   #grant(bytes: number): Grant {
@@ -68,7 +72,7 @@ export class ByteBudget {
   #serve(): void {
     for (let [first] = this.#waiting; first !== undefined && first.least <= this.#free; [first] = this.#waiting) {
       this.#waiting.shift()
-      first.give(this.#grant(Math.min(first.most, this.#free)))
+      first.give(this.#grant(this.#share(first.least, first.most)))
     }
   }
 }
