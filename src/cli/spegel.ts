@@ -26,29 +26,44 @@ export const defineSpegel: DefineCommand = (program, surroundings) => {
     .command('spegel')
     .description("Spegel's subcommands, flags and environment. Also runs where the program is called `spegel`")
     .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR; else LOG_LEVEL', logLevelOf)
-    .addHelpText('after', '\nEach flag is also a variable: --registry-addr is REGISTRY_ADDR; lists in variables have commas.')
-  const subcommand = (name: string, description: string): Command =>
-    spegel.command(name).description(description).option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR', logLevelOf)
-  addRegistryFlags(subcommand('registry', 'answers containerd and other nodes')).action((_options, command: Command) =>
-    runRegistry(command, surroundings),
-  )
-  subcommand('configuration', "writes containerd's hosts files")
+    .addHelpText(
+      'after',
+      '\nEach flag is also a variable: --registry-addr is REGISTRY_ADDR; lists in variables have commas.\nExample: ballast spegel version',
+    )
+  const subcommand = (name: string, description: string, example: string): Command =>
+    spegel
+      .command(name)
+      .description(description)
+      .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR', logLevelOf)
+      .addHelpText('after', `\nExample: ballast spegel ${name}${example}`)
+  addRegistryFlags(
+    subcommand(
+      'registry',
+      'answers containerd and other nodes',
+      ' --bootstrap-kind=dns --dns-bootstrap-domain=spegel-bootstrap.spegel',
+    ),
+  ).action((_options, command: Command) => runRegistry(command, surroundings))
+  subcommand('configuration', "writes containerd's hosts files", ' --mirror-targets http://10.0.0.7:30020')
     .option(`--${configPathFlag} <directory>`, `where they lie (${configPathStandard})`)
     .option('--mirrored-registries <values...>', 'registries that get a file of their own; none: _default')
     .option('--mirror-targets <values...>', 'mirrors that containerd asks, in this order')
     .option('--resolve-tags [value]', 'whether tags are asked too (true)')
     .option('--prepend-existing [value]', 'keep hosts that were configured before, after ours (false)')
     .action((_options, command: Command) => runConfiguration(command, surroundings))
-  subcommand('cleanup', 'gives back the hosts files that were there before, then answers /readyz until it is stopped')
+  subcommand(
+    'cleanup',
+    'gives back the hosts files that were there before, then answers /readyz until it is stopped',
+    ' --addr=:8080',
+  )
     .option('--addr <address>', 'HOST:PORT of /readyz')
     .option(`--${configPathFlag} <directory>`, `where hosts files lie (${configPathStandard})`)
     .action((_options, command: Command) => runCleanup(command, surroundings))
-  subcommand('cleanup-wait', 'waits until cleanup is done on every node')
+  subcommand('cleanup-wait', 'waits until cleanup is done on every node', ' --probe-endpoint=spegel-cleanup.spegel:8080')
     .option('--probe-endpoint <endpoint>', 'HOST:PORT; every address of HOST is asked')
     .option('--threshold <count>', 'so many rounds without a failure (3)')
     .option('--period <duration>', 'between rounds (2s)')
     .action((_options, command: Command) => runCleanupWait(command, surroundings))
-  subcommand('version', 'says the version')
+  subcommand('version', 'says the version', ' --format=json')
     .option('--format <format>', 'text or json', oneOf('text', 'json'), 'text')
     .action(({ format }: { readonly format: 'text' | 'json' }) => {
       const text = format === 'json' ? JSON.stringify({ version, program: 'ballast' }) : `ballast ${version}`
