@@ -11,8 +11,11 @@ export function checkUpstreams(facts: ClusterFacts): readonly Finding[] {
   return [...present(facts, found), ...doubleDuty(facts, found), ...leases(facts)]
 }
 
-/** Which of them Ballast can be moved to from already. */
-const movable: readonly string[] = ['reload']
+/** How Ballast is moved to, from those that it can be moved to from already. */
+const moving: Readonly<Record<string, string>> = {
+  reload: 'ballast migrate plan reloader',
+  mirror: 'ballast migrate values --from spegel   # then as docs/node-config.md says, "From Spegel"',
+}
 
 function present(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {
   return found.map(({ upstream, workload, version, chart, isLive }) => {
@@ -29,9 +32,7 @@ function present(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly
       object: shown(workload),
       capability: upstream.capability,
       message: `${upstream.name}${text === '' ? '' : ` (${text})`} is installed${isLive ? '' : ', scaled to none'}${role}`,
-      fix: movable.includes(upstream.capability)
-        ? `ballast migrate plan ${upstream.capability === 'reload' ? 'reloader' : upstream.capability}`
-        : `nothing to do: Ballast leaves ${upstream.name} alone`,
+      fix: moving[upstream.capability] ?? `nothing to do: Ballast leaves ${upstream.name} alone`,
     })
   })
 }
@@ -52,8 +53,10 @@ function ownDouble(facts: ClusterFacts, live: readonly FoundUpstream[]): readonl
     .filter(({ upstream }) => isAtWork(facts, upstream.capability))
     .map(({ upstream, workload }) => {
       const lease = leases(facts).find(({ capability }) => capability === upstream.capability)
-      const outcome =
-        lease === undefined ? 'both act' : `ours waits for ${lease.object}, which it renews, and does nothing meanwhile`
+      const alone = writesHostsFiles(workload)
+        ? "both write containerd's hosts files, and its uninstall deletes all of them but its backup (take spegel.containerdMirrorAdd away first)"
+        : 'both act'
+      const outcome = lease === undefined ? alone : `ours waits for ${lease.object}, which it renews, and does nothing meanwhile`
       return finding('double-duty', {
         object: shown(workload),
         capability: upstream.capability,
@@ -61,6 +64,15 @@ function ownDouble(facts: ClusterFacts, live: readonly FoundUpstream[]): readonl
         fix: `${stopCommand(workload)}   # or capabilities.${upstream.capability}.enabled: false`,
       })
     })
+}
+
+/** Has it the init container by which Spegel writes containerd's hosts files? */
+function writesHostsFiles(workload: KubeObject): boolean {
+  const containers = listAt(templateOf(workload), 'spec', 'initContainers')
+  return containers.some(container => {
+    const words = [...listAt(container, 'command'), ...listAt(container, 'args')]
+    return words.includes('configuration') && words.some(word => String(word).startsWith('--mirror-targets'))
+  })
 }
 
 /** Is ours enabled, and has anything to do? Rebalancing does nothing without a policy. */
