@@ -86,7 +86,7 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   const configuration = readAgentConfiguration(file, schemas)
   const log = processLog({ level: options.logLevel ?? configuration.process.logLevel, clock: systemClock })
   if (options.writeHosts === true) {
-    await writeHosts(configuration.sections['mirror'], { environment, log, isMirror })
+    await writeHosts(file === undefined ? undefined : configuration.sections['mirror'], { environment, log, isMirror })
     return
   }
   const parts: AgentPart[] = []

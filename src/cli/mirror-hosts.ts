@@ -11,23 +11,24 @@ interface Around {
   readonly isMirror: boolean
 }
 
-/** @throws CommandRefused where the node's address is not said, or a file cannot be written */
+/** `section`: of the configuration. @throws CommandRefused where it or the node's address is not said, or a file cannot be written */
 export async function writeHosts(section: unknown, { environment, log, isMirror }: Around): Promise<void> {
   if (!isMirror) throw new CommandRefused('--write-hosts is of --role=mirror')
+  // Without one a trial on somebody's machine would write where its own containerd reads.
+  if (section === undefined) throw new CommandRefused('--write-hosts needs a configuration: --config')
   const address = (environment['NODE_IP'] ?? '').replace(/^\[|\]$/g, '')
   if (isIP(address) === 0)
     throw new CommandRefused(`NODE_IP: found ${JSON.stringify(environment['NODE_IP'] ?? '')}, expected the node's own address`)
-  const config = mirrorConfiguration.parse(section ?? {})
+  const config = mirrorConfiguration.parse(section)
   const basicAuth = readBasicAuth(environment['BALLAST_BASIC_AUTH_DIR'] ?? basicAuthDirectory)
-  await actOnFiles(async () => {
-    const { written, unchanged, removed, digest } = await writeConfiguration({
+  await actOnFiles(() =>
+    writeConfiguration({
       ...hostsWishOf(config, address, basicAuth),
       registryConfigPath: config.containerdRegistryConfigPath,
       existing: config.nodeConfiguration.existing,
       log,
-    })
-    log.info({ written, unchanged: unchanged.length, removed, digest }, "containerd's hosts files are written")
-  })
+    }),
+  )
 }
 
 /** A file that cannot be read or written is told without a trace: it is the machine's affair. */
