@@ -1,7 +1,8 @@
 // The capabilities that this program has.
 import { deschedule } from '#capabilities/deschedule'
 import { isolate } from '#capabilities/isolate'
+import { mirror } from '#capabilities/mirror'
 import { reload } from '#capabilities/reload'
 import type { Capability } from '#coordination/capability.ts'
 
-export const enabledCapabilities: readonly Capability[] = [deschedule, isolate, reload]
+export const enabledCapabilities: readonly Capability[] = [deschedule, isolate, mirror, reload]

@@ -8,6 +8,7 @@ import { enabling } from './controller-configuration.ts'
 import { type Asked, installationValues, merged, plainRelease } from './deployment/installation.ts'
 import type { Values } from './deployment/names.ts'
 import { objects } from './deployment/objects.ts'
+import { platforms, platformValues } from './deployment/platforms.ts'
 import { yamlDocuments } from './deployment/yaml-text.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { ballastNamespace } from './own-names.ts'
@@ -28,6 +29,8 @@ interface ManifestsOptions {
   readonly set?: readonly string[]
   readonly hardened?: boolean
   readonly monitoring?: 'prometheus-operator'
+  readonly platform?: string
+  readonly agentNamespace?: string
 }
 
 const listed = (text: string, before: readonly string[] = []) => [...before, ...text.split(',').map(name => name.trim())]
@@ -47,6 +50,12 @@ export const defineManifests: DefineCommand = (program, surroundings) => {
     .option('--format <format>', 'yaml, json, or dir=DIRECTORY: a file each', format, 'yaml')
     .option('--only <part>', choices.join(', '), oneOf(...choices))
     .option('--kube-version <version>', 'of the cluster, such as 1.34', kubeVersion)
+    .option(
+      '--platform <name>',
+      `paths of containerd on it: ${Object.keys(platforms).join(', ')}`,
+      oneOf(...Object.keys(platforms)),
+    )
+    .option('--agent-namespace <name>', 'where pods on nodes are')
     .option('--hardened', 'with network policies')
     .option('--monitoring <kind>', 'prometheus-operator: monitors, rules and a dashboard', oneOf('prometheus-operator'))
     .addHelpText(
@@ -95,10 +104,12 @@ function printManifests(options: ManifestsOptions, { terminal }: Surroundings): 
   else terminal.write((options.format === 'json' ? jsonList(wanted) : yamlDocuments(wanted)).trimEnd())
 }
 
-function presetOf({ namespace, hardened, monitoring }: ManifestsOptions): Values {
+function presetOf({ namespace, hardened, monitoring, platform, agentNamespace }: ManifestsOptions): Values {
   const isOwn = !/^(kube-.*|default)$/.test(namespace)
   const presets: readonly Values[] = [
     { namespace: { create: isOwn } },
+    platform === undefined ? {} : platformValues(platform),
+    agentNamespace === undefined ? {} : { agent: { namespace: agentNamespace } },
     hardened === true ? { networkPolicy: { enabled: true } } : {},
     monitoring === undefined
       ? {}

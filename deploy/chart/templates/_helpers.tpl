@@ -17,6 +17,10 @@
 {{- default .Release.Namespace .Values.namespaceOverride -}}
 {{- end -}}
 
+{{- define "ballast.agentNamespace" -}}
+{{- default "ballast-agent" .Values.agent.namespace -}}
+{{- end -}}
+
 {{- define "ballast.image" -}}
 {{- $registry := default .Values.image.registry .Values.global.imageRegistry -}}
 {{- if $registry }}{{ $registry }}/{{ end -}}
@@ -30,6 +34,14 @@
 
 {{- define "ballast.apiserverAccount" -}}
 {{- default (printf "%s-apiserver" (include "ballast.fullname" .)) .Values.apiserver.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "ballast.agentAccount" -}}
+{{- default (printf "%s-agent" (include "ballast.fullname" .)) .Values.agent.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "ballast.mirrorAccount" -}}
+{{- default (printf "%s-agent-mirror" (include "ballast.fullname" .)) .Values.mirror.serviceAccount.name -}}
 {{- end -}}
 
 {{- define "ballast.labels" -}}

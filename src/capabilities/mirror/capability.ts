@@ -1,14 +1,14 @@
 // Images between nodes: a mirror in front of each node's containerd, in place of Spegel; and what the rest of the program knows of it.
 // What it is made of (libp2p, gRPC) is loaded where it runs: other processes carry none of it.
 import { Registry } from 'prom-client'
-import { capability, type Need, type Permission, port } from '#coordination/capability.ts'
+import { capability, type Need, type Permission } from '#coordination/capability.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
 import { certificateRights } from '#kube/server/certificate-rights.ts'
 import { agentTlsSecret, authoritySecret, peersConfigMap } from './agent-objects.ts'
 import { type MirrorConfig, mirrorConfiguration } from './config.ts'
 import { startMirror } from './node-part.ts'
-import { type MirrorPlace, settingsOf } from './settings-of.ts'
+import { settingsOf } from './settings-of.ts'
 
 export { mirrorConfiguration } from './config.ts'
 export { cleanUp } from './node-files/cleanup.ts'
@@ -20,8 +20,7 @@ export { boolOf, type RegistryFlags, upstreamDefaults, withFlags } from './regis
 export type { MirrorSettings } from './settings.ts'
 export { type MirrorPlace, settingsOf, slowPatterns } from './settings-of.ts'
 
-/** What the machine says, and no configuration: offered by the process that runs a mirror. */
-export const mirrorPlacePort = port<MirrorPlace & { readonly version: string }>('mirror-place')
+const ownVersion = '0.1.0'
 
 const watched = (kind: string, group: string, resource: string): Need => ({
   group,
@@ -128,12 +127,12 @@ export const mirror = capability({
         { kind: 'port', name: 'metrics', port: 29_997, protocol: 'TCP', exposure: 'host' },
       ],
       offers: [],
-      takes: [{ port: mirrorPlacePort, without: 'degrade' }],
-      start({ clock, random, log, ports, metrics, api, identity }, config) {
-        const { version = '0', ...place } = ports.take(mirrorPlacePort) ?? {}
+      takes: [],
+      // `ballast agent` says the node's address and paths besides, by flags.
+      start({ clock, random, log, metrics, api, identity }, config) {
         return startMirror({
-          settings: settingsOf(config, place),
-          version,
+          settings: settingsOf(config),
+          version: ownVersion,
           clock,
           random,
           log,

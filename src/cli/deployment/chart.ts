@@ -1,8 +1,10 @@
 // The Helm chart: the same trees as `manifests` prints, as templates; values, their schema, and words for whoever installs.
 import type { Capability } from '#coordination/capability.ts'
+import { cleanupTrees } from './cleanup-hook.ts'
 import { hookTrees } from './hook-objects.ts'
 import { ballastVersion, definitions } from './names.ts'
 import { installationTrees } from './objects.ts'
+import { platforms, platformText } from './platforms.ts'
 import { templateOf } from './template.ts'
 import type { ObjectTree } from './tree.ts'
 import { jsonSchemaOf, valuesText } from './values-schema.ts'
@@ -11,7 +13,8 @@ import { jsonSchemaOf, valuesText } from './values-schema.ts'
 export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<string, string> {
   const schema = jsonSchemaOf(capabilities)
   const byFile = new Map<string, ObjectTree[]>()
-  for (const tree of [...installationTrees(capabilities), ...hookTrees(capabilities)]) {
+  const hooks = [...hookTrees(capabilities), ...cleanupTrees(capabilities)]
+  for (const tree of [...installationTrees(capabilities), ...hooks]) {
     const trees = byFile.get(tree.file) ?? []
     trees.push(tree)
     byFile.set(tree.file, trees)
@@ -26,6 +29,7 @@ export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<str
     ['README.md', readme],
     ['templates/NOTES.txt', notes],
     ['templates/_helpers.tpl', definitions],
+    ...Object.keys(platforms).map(name => [`platforms/${name}.yaml`, platformText(name)] as const),
     ...[...shared].map(
       ([name, text]) => [`templates/_${name}.tpl`, `{{- define "ballast.${name}" -}}\n${text}{{- end -}}\n`] as const,
     ),
@@ -52,6 +56,7 @@ kubeVersion: ">=1.29.0-0"
 keywords:
   - reloader
   - descheduler
+  - spegel
   - rebalancing
 annotations:
   artifacthub.io/license: Apache-2.0
@@ -68,6 +73,8 @@ const readme = `# Ballast
 
 Every value is described in \`values.yaml\`, and a key that does not exist is refused. The same objects come from
 \`ballast manifests\`. Upgrading, rolling back and removing: \`docs/install.md\` of the project.
+
+Where containerd is not where it mostly is, \`-f platforms/k3s.yaml\` (a file each for Talos, k3s, RKE2, k0s, kind, EKS, kubeadm) says so.
 
 This chart is generated. Do not edit it.
 `

@@ -1,6 +1,7 @@
 // The controller itself: Deployment, disruption budget, Services, network policy.
 import type { Capability } from '#coordination/capability.ts'
-import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
+import { runsOnNodes } from './agent-roles.ts'
+import { fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
 import { all, any, block, type Condition, type Fields, named, type ObjectTree, text, when } from './tree.ts'
 
@@ -32,7 +33,7 @@ export function controllerObjects(capabilities: readonly Capability[]): readonly
       when: { on: 'controller.podDisruptionBudget.enabled' },
       tree: processBudget(component),
     },
-    { file: 'deployment.yaml', tree: deployment(isServing) },
+    { file: 'deployment.yaml', tree: deployment(isServing, runsOnNodes(capabilities, 'agent', 'agent-mirror')) },
   ]
 }
 
@@ -65,7 +66,7 @@ function networkPolicy(): Fields {
   }
 }
 
-function deployment(isServing: Condition): Fields {
+function deployment(isServing: Condition, agents: Condition | undefined): Fields {
   return processDeployment({
     component,
     account: 'serviceAccount',
@@ -73,7 +74,7 @@ function deployment(isServing: Condition): Fields {
       '--install-crds=never',
       when(isServing, text('--webhook-host=', named('fullname'), '-webhook.', named('namespace'), '.svc:443')),
     ],
-    env: [],
+    env: agents === undefined ? [] : [when(agents, { name: 'BALLAST_AGENT_NAMESPACE', value: nameText('agentNamespace') })],
     ports: [
       { name: 'health', containerPort: ports.health, protocol: 'TCP' },
       when(isServing, { name: 'webhooks', containerPort: ports.webhooks, protocol: 'TCP' }),

@@ -1,5 +1,6 @@
 // A tree filled in: what `ballast manifests` prints.
 import { createHash } from 'node:crypto'
+import { dirname } from 'node:path/posix'
 import { InputError } from '#kube/problem.ts'
 import { goJson } from './go-json.ts'
 import { nameOf, type Release, standardLabels, type Values, valueAt } from './names.ts'
@@ -29,6 +30,10 @@ function holds(condition: Condition, filling: Filling): boolean {
   if ('has' in condition) return listAt(values, condition.has).includes(condition.value)
   if ('is' in condition) return valueAt(values, condition.is) === condition.value
   if ('namespace' in condition) return nameOf('namespace', values, release) === condition.namespace
+  if ('same' in condition) {
+    const [a, b] = condition.same
+    return nameOf(a, values, release) === nameOf(b, values, release)
+  }
   if ('served' in condition) return release.served.has(condition.served)
   if ('not' in condition) return !holds(condition.not, filling)
   if ('all' in condition) return condition.all.every(inner => holds(inner, filling))
@@ -131,6 +136,7 @@ function holeOf({ of }: Hole, scope: Scope): unknown {
 function partOf(part: Part, { values, release, item }: Scope): string {
   if (typeof part === 'string') return part
   if ('named' in part) return nameOf(part.named, values, release)
+  if ('directory' in part) return dirname(String(valueAt(values, part.directory)))
   if ('joined' in part) return listAt(values, part.joined).join(',')
   if ('value' in part) return String(valueAt(values, part.value))
   return String(part.item === '' ? item : valueAt({ item }, `item.${part.item}`))

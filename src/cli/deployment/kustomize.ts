@@ -31,8 +31,9 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
     )
   const none = made([])
   const whole = made(names)
-  const ofNone = ({ kind, metadata }: KubeObject) => roleKinds.has(kind) || metadata.name === 'ballast-config'
-  const base = [...none.filter(ofNone), ...whole.filter(object => !ofNone(object))]
+  const ofNone = ({ kind, metadata }: KubeObject) =>
+    roleKinds.has(kind) || (metadata.name === 'ballast-config' && metadata.namespace === namespace)
+  const base = [...none.filter(ofNone), ...whole.filter(object => !ofNone(object) && !isOnNodes(object))]
   const inOrder = whole.map(keyOf)
   base.sort((a, b) => inOrder.indexOf(keyOf(a)) - inOrder.indexOf(keyOf(b)))
   const hardened = made(names, { networkPolicy: { enabled: true } }).filter(({ kind }) => kind === 'NetworkPolicy')
@@ -72,17 +73,25 @@ function component(
     .filter(object => roleKinds.has(object.kind) && object.metadata.name !== 'ballast-view')
     .filter(object => known.get(keyOf(object)) !== JSON.stringify(object) || isBindingOfOther(object, enabled, known))
     .map(object => renamed(object, name))
+  // Of a namespace that components share nothing is theirs.
+  const onNodes = enabled.filter(isOnNodes)
   const patch = [{ op: 'add', path: argumentsPath, value: `--enable=${name}` }]
   return [
     [
       `components/${name}/kustomization.yaml`,
       kustomization('Component', {
-        resources: ['rights.yaml'],
+        resources: ['rights.yaml', ...(onNodes.length > 0 ? ['agents.yaml'] : [])],
         patches: [{ target: { kind: 'Deployment', name: 'ballast-controller' }, patch: JSON.stringify(patch) }],
       }),
     ],
     [`components/${name}/rights.yaml`, header + yamlDocuments(roles)],
+    ...(onNodes.length > 0 ? [[`components/${name}/agents.yaml`, header + yamlDocuments(onNodes)] as const] : []),
   ]
+}
+
+/** Pods on nodes and what is theirs alone; their rights come with the others. */
+function isOnNodes({ kind, metadata }: KubeObject): boolean {
+  return !roleKinds.has(kind) && /^agent(-|$)/.test(metadata.labels?.['app.kubernetes.io/component'] ?? '')
 }
 
 /** A binding that stands as it is in the base binds a role that the component brings anew. */

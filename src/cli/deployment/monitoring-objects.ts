@@ -1,5 +1,6 @@
 // What Prometheus and Grafana are given: how to scrape, what to warn of, and a dashboard.
 import type { Capability } from '#coordination/capability.ts'
+import { runsOnNodes } from './agent-roles.ts'
 import { type AlertRule, alertGroups } from './alerts.ts'
 import { dashboardText } from './dashboard.ts'
 import { annotationsWith, fullName, labelsOf, nameText, selectorLabels } from './object-shapes.ts'
@@ -26,12 +27,13 @@ export const grafanaOperator = 'grafana.integreatly.org/v1beta1'
 /** Of one process; `serves`: where it runs at all. */
 function monitor(
   kind: 'ServiceMonitor' | 'PodMonitor',
-  of: 'controller' | 'apiserver',
+  of: 'controller' | 'apiserver' | 'agent-mirror',
   serves: readonly Condition[] = [],
+  port: Fields = { port: kind === 'ServiceMonitor' ? 'metrics' : 'health' },
 ): ObjectTree {
   const path = `metrics.${kind === 'ServiceMonitor' ? 'serviceMonitor' : 'podMonitor'}`
   const endpoint: Fields = {
-    port: kind === 'ServiceMonitor' ? 'metrics' : 'health',
+    ...port,
     path: '/metrics',
     interval: value(`${path}.interval`),
     scrapeTimeout: value(`${path}.scrapeTimeout`),
@@ -51,7 +53,7 @@ function monitor(
         annotations: annotationsWith({}, ['commonAnnotations']),
       },
       spec: {
-        namespaceSelector: { matchNames: [nameText('namespace')] },
+        namespaceSelector: { matchNames: [nameText(of === 'agent-mirror' ? 'agentNamespace' : 'namespace')] },
         selector: { matchLabels: selectorLabels(of) },
         [kind === 'ServiceMonitor' ? 'endpoints' : 'podMetricsEndpoints']: [endpoint],
       },
@@ -124,6 +126,15 @@ export function monitoringObjects(capabilities: readonly Capability[]): readonly
     monitor('ServiceMonitor', 'apiserver', [servesDashboard]),
     monitor('PodMonitor', 'apiserver', [servesDashboard]),
     prometheusRule(capabilities),
+    ...mirrorMonitors(capabilities),
     ...dashboards(),
   ]
+}
+
+/** Of pods on the host's network, which declare no ports. */
+function mirrorMonitors(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const runs = runsOnNodes(capabilities, 'agent-mirror')
+  if (runs === undefined) return []
+  const port = { portNumber: value('capabilities.mirror.metricsPort') }
+  return [monitor('ServiceMonitor', 'agent-mirror', [runs]), monitor('PodMonitor', 'agent-mirror', [runs], port)]
 }

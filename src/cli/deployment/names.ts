@@ -1,4 +1,5 @@
 // What an installation is called, and what follows from that; `definitions` says the same to Helm.
+import { standardAgentNamespace } from '#coordination/capability.ts'
 import type { Named } from './tree.ts'
 
 /** The version of everything: npm package, image, chart. */
@@ -42,6 +43,7 @@ const functions: Readonly<Record<Named, (values: Values, release: Release) => st
     return shortened(release.name.includes(name) ? release.name : `${release.name}-${name}`)
   },
   namespace: (values, release) => textAt(values, 'namespaceOverride') || release.namespace,
+  agentNamespace: values => textAt(values, 'agent.namespace') || standardAgentNamespace,
   image(values, release) {
     const registry = textAt(values, 'global.imageRegistry') || textAt(values, 'image.registry')
     const digest = textAt(values, 'image.digest')
@@ -52,6 +54,10 @@ const functions: Readonly<Record<Named, (values: Values, release: Release) => st
     textAt(values, 'controller.serviceAccount.name') || `${functions.fullname(values, release)}-controller`,
   apiserverAccount: (values, release) =>
     textAt(values, 'apiserver.serviceAccount.name') || `${functions.fullname(values, release)}-apiserver`,
+  agentAccount: (values, release) =>
+    textAt(values, 'agent.serviceAccount.name') || `${functions.fullname(values, release)}-agent`,
+  mirrorAccount: (values, release) =>
+    textAt(values, 'mirror.serviceAccount.name') || `${functions.fullname(values, release)}-agent-mirror`,
   release: (_values, release) => release.name,
   service: (_values, release) => release.service,
 }
@@ -99,6 +105,10 @@ export const definitions = `{{- /* Names; each says what src/cli/deployment/name
 {{- default .Release.Namespace .Values.namespaceOverride -}}
 {{- end -}}
 
+{{- define "ballast.agentNamespace" -}}
+{{- default "${standardAgentNamespace}" .Values.agent.namespace -}}
+{{- end -}}
+
 {{- define "ballast.image" -}}
 {{- $registry := default .Values.image.registry .Values.global.imageRegistry -}}
 {{- if $registry }}{{ $registry }}/{{ end -}}
@@ -112,6 +122,14 @@ export const definitions = `{{- /* Names; each says what src/cli/deployment/name
 
 {{- define "ballast.apiserverAccount" -}}
 {{- default (printf "%s-apiserver" (include "ballast.fullname" .)) .Values.apiserver.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "ballast.agentAccount" -}}
+{{- default (printf "%s-agent" (include "ballast.fullname" .)) .Values.agent.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "ballast.mirrorAccount" -}}
+{{- default (printf "%s-agent-mirror" (include "ballast.fullname" .)) .Values.mirror.serviceAccount.name -}}
 {{- end -}}
 
 {{- define "ballast.labels" -}}

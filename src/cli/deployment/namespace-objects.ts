@@ -84,7 +84,7 @@ function definitionAnnotations(own: Readonly<Record<string, string>>): Tree {
 }
 
 /** The configuration file. Each key stands for itself, so that what the values lack is left to the program's default. */
-export function configurationObject(schema: JsonSchema): ObjectTree {
+export function configurationObject(schema: JsonSchema, namespace: Tree = nameText('namespace')): ObjectTree {
   const sections = ['process', 'arbiter', 'dashboard']
     .flatMap(name => section(name, name, schema.properties?.[name], 0))
     .flatMap(narrowed)
@@ -96,7 +96,7 @@ export function configurationObject(schema: JsonSchema): ObjectTree {
     tree: {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: metadataOf({ name: fullName('-config'), component: 'controller' }),
+      metadata: metadataOf({ name: fullName('-config'), namespace, component: 'controller' }),
       data: {
         'config.yaml': lines([
           { text: 'apiVersion: ballast.dev/v1alpha1' },

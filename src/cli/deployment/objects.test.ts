@@ -2,7 +2,8 @@ import { Ajv } from 'ajv'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { rightsOf } from '#coordination/rbac.ts'
+import { standardAgentNamespace } from '#coordination/capability.ts'
+import { agentPlace, rightsOf } from '#coordination/rbac.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { enabledCapabilities } from '../enabled-capabilities.ts'
 import { type Asked, installationValues, plainRelease } from './installation.ts'
@@ -133,7 +134,7 @@ describe('roles', () => {
           {
             preset: randomValues(capabilities, seed),
             enable: enabled,
-            set: ['rbac.create=true', 'rbac.namespaced={}', 'namespaceOverride='],
+            set: ['rbac.create=true', 'rbac.namespaced={}', 'namespaceOverride=', 'agent.namespace=ballast-agent'],
             disable: names.filter(name => !enabled.includes(name)),
           },
           capabilities,
@@ -151,7 +152,8 @@ describe('roles', () => {
         expect(single(inCluster.flatMap(rulesOf))).toEqual(single(wanted.cluster))
         const placed = Map.groupBy(
           list.filter(({ kind }) => kind === 'Role'),
-          ({ metadata }) => (metadata.namespace === release.namespace ? '' : (metadata.namespace ?? '')),
+          ({ metadata: { namespace = '' } }) =>
+            namespace === release.namespace ? '' : namespace === standardAgentNamespace ? agentPlace : namespace,
         )
         expect([...placed.keys()].sort()).toEqual([...wanted.namespaces.keys()].sort())
         for (const [place, rules] of wanted.namespaces)

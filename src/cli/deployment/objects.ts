@@ -1,9 +1,11 @@
 // The installation as one list of objects with holes, and filled in: `manifests`, chart, Kustomize, doctor and uninstall all read this.
 import type { Capability } from '#coordination/capability.ts'
 import type { KubeObject } from '#kube/objects.ts'
+import { agentNamespaceObjects, agentObjects } from './agent-objects.ts'
 import { apiserverObjects } from './apiserver-objects.ts'
 import { controllerObjects } from './controller-objects.ts'
 import { evaluate, extraObjects } from './evaluate.ts'
+import { mirrorObjects } from './mirror-objects.ts'
 import { monitoringObjects } from './monitoring-objects.ts'
 import type { Release, Values } from './names.ts'
 import { configurationObject, definitionObjects, namespaceObjects } from './namespace-objects.ts'
@@ -18,8 +20,11 @@ export function installationTrees(capabilities: readonly Capability[]): readonly
     ...definitionObjects(capabilities),
     ...rightsObjects(capabilities),
     configurationObject(jsonSchemaOf(capabilities)),
+    ...agentNamespaceObjects(capabilities, jsonSchemaOf(capabilities)),
     ...controllerObjects(capabilities),
     ...apiserverObjects(),
+    ...agentObjects(capabilities),
+    ...mirrorObjects(capabilities),
     ...monitoringObjects(capabilities),
   ]
 }

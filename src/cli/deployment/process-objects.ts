@@ -2,7 +2,22 @@
 import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
 import { any, block, type Condition, checksum, type Fields, type Named, not, type Tree, value, when } from './tree.ts'
 
-const tokenPath = '/var/run/secrets/kubernetes.io/serviceaccount'
+/** The API token is mounted by hand, so that it goes only where the API is called and ends after an hour. */
+export const tokenVolume: Fields = {
+  name: 'api-access',
+  projected: {
+    sources: [
+      { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
+    ],
+  },
+}
+export const tokenMount: Fields = {
+  name: 'api-access',
+  mountPath: '/var/run/secrets/kubernetes.io/serviceaccount',
+  readOnly: true,
+}
 
 /** One of our processes, as what differs from the others. `component` is also the block of the values. */
 interface ProcessShape {
@@ -118,27 +133,17 @@ function container({ component, args, env, ports }: ProcessShape): Fields {
     securityContext: block(of('securityContext')),
     volumeMounts: [
       { name: 'config', mountPath: '/etc/ballast', readOnly: true },
-      { name: 'api-access', mountPath: tokenPath, readOnly: true },
+      tokenMount,
       { name: 'tmp', mountPath: '/tmp' },
       block(of('extraVolumeMounts')),
     ],
   }
 }
 
-/** The API token is mounted by hand, so that it goes only where the API is called and ends after an hour. */
 function volumes(component: ProcessShape['component']): readonly Tree[] {
   return [
     { name: 'config', configMap: { name: fullName('-config') } },
-    {
-      name: 'api-access',
-      projected: {
-        sources: [
-          { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },
-          { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-          { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
-        ],
-      },
-    },
+    tokenVolume,
     { name: 'tmp', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
     block(`${component}.extraVolumes`),
   ]

@@ -7,6 +7,7 @@ const monitoring = (resource: string): GroupVersionResource => ({ group: 'monito
 
 /** In the order in which they go: first what runs, last what it may. */
 const installed: readonly GroupVersionResource[] = [
+  builtIn.daemonsets,
   builtIn.deployments,
   builtIn.poddisruptionbudgets,
   builtIn.services,
@@ -39,8 +40,8 @@ export async function removeInstalled(run: RemovalRun): Promise<void> {
     ofHelm += found.filter(isOfHelm).length
     for (const object of found) {
       if (isOfHelm(object)) continue
-      if (resource === builtIn.namespaces && (await isUsed(run, namespace))) {
-        run.left.push(`Namespace ${namespace}: pods of others run there`)
+      if (resource === builtIn.namespaces && (await isUsed(run, object.metadata.name))) {
+        run.left.push(`Namespace ${object.metadata.name}: pods of others run there`)
         continue
       }
       await run.delete(resource, object)

@@ -1,5 +1,7 @@
 // ServiceAccount, roles and bindings of the controller, and of the apiserver where there is one.
 import type { Capability } from '#coordination/capability.ts'
+import { agentPlace } from '#coordination/rbac.ts'
+import { type AgentTrust, runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, nameText } from './object-shapes.ts'
 import {
   anyRule,
@@ -18,16 +20,57 @@ const isNamespaced: Condition = { on: 'rbac.namespaced' }
 
 /** A ServiceAccount and what its objects are called. */
 interface Account {
-  readonly component: 'controller' | 'apiserver'
-  readonly name: 'serviceAccount' | 'apiserverAccount'
+  readonly component: 'controller' | 'apiserver' | 'agent' | 'agent-mirror'
+  readonly name: 'serviceAccount' | 'apiserverAccount' | 'agentAccount' | 'mirrorAccount'
+  /** Where it lies, and what the values call its block. */
+  readonly namespace: 'namespace' | 'agentNamespace'
+  readonly block: 'controller' | 'apiserver' | 'agent' | 'mirror'
   /** When there is such a process at all; left out: always. */
   readonly when?: Condition
   /** Below `templates/rbac`, before the name of each file. */
   readonly prefix: string
 }
 
-const controller: Account = { component: 'controller', name: 'serviceAccount', prefix: '' }
-const apiserver: Account = { component: 'apiserver', name: 'apiserverAccount', when: servesDashboard, prefix: 'apiserver-' }
+const controller: Account = {
+  component: 'controller',
+  name: 'serviceAccount',
+  namespace: 'namespace',
+  block: 'controller',
+  prefix: '',
+}
+const apiserver: Account = {
+  component: 'apiserver',
+  name: 'apiserverAccount',
+  namespace: 'namespace',
+  block: 'apiserver',
+  when: servesDashboard,
+  prefix: 'apiserver-',
+}
+
+/** Pods on nodes: those whose parts call the API, and the mirror, which mostly does not. */
+function nodeAccounts(capabilities: readonly Capability[]): readonly Account[] {
+  const of = (trust: AgentTrust) => runsOnNodes(capabilities, trust)
+  const agent = of('agent')
+  const mirror = of('agent-mirror')
+  const base = { namespace: 'agentNamespace' } as const
+  return [
+    ...(agent === undefined
+      ? []
+      : [{ ...base, component: 'agent', name: 'agentAccount', block: 'agent', when: agent, prefix: 'agent-' } as const]),
+    ...(mirror === undefined
+      ? []
+      : [
+          {
+            ...base,
+            component: 'agent-mirror',
+            name: 'mirrorAccount',
+            block: 'mirror',
+            when: mirror,
+            prefix: 'mirror-',
+          } as const,
+        ]),
+  ]
+}
 
 const onlyIf = (condition: Condition | undefined, ...others: readonly Condition[]): { readonly when: Condition } => ({
   when: all(isMade, ...others, ...(condition === undefined ? [] : [condition])),
@@ -54,9 +97,10 @@ function granted(account: Account, { file, kind, suffix, rules, namespace, ...ar
     kind: `${kind}Binding`,
     metadata,
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
-    subjects: [{ kind: 'ServiceAccount', name: nameText(account.name), namespace: nameText('namespace') }],
+    subjects: [{ kind: 'ServiceAccount', name: nameText(account.name), namespace: nameText(account.namespace) }],
   }
-  return [role, binding].map(tree => ({ file: `rbac/${prefix}${file}`, tree, ...around }))
+  const path = account.namespace === 'agentNamespace' ? 'agents/rights.yaml' : `rbac/${prefix}${file}`
+  return [role, binding].map(tree => ({ file: path, tree, ...around }))
 }
 
 /** The objects for every choice among `capabilities`. */
@@ -64,6 +108,9 @@ export function rightsObjects(capabilities: readonly Capability[]): readonly Obj
   return [
     ...accountObjects(controller, ruleTrees(capabilities)),
     ...accountObjects(apiserver, apiserverRuleTrees(capabilities)),
+    ...nodeAccounts(capabilities).flatMap(account =>
+      accountObjects(account, ruleTrees(capabilities, { trust: account.component, elects: false })),
+    ),
     ...aggregated(capabilities),
   ]
 }
@@ -88,19 +135,20 @@ function accountObjects(account: Account, trees: RuleTrees): readonly ObjectTree
     ]
   }
   const inNamespaces = [...trees.namespaces].flatMap(([place, { rules, secrets }]) => {
-    const namespace = place === '' ? nameText('namespace') : place
+    const namespace = place === '' ? nameText('namespace') : place === agentPlace ? nameText('agentNamespace') : place
+    const suffix = place === agentPlace ? '-agents' : '-own'
     const own = (suffix: string, of: readonly RuleTree[]) =>
       of.length === 0
         ? []
         : granted(account, {
-            file: 'own-namespace.yaml',
+            file: place === agentPlace ? 'agent-namespace.yaml' : 'own-namespace.yaml',
             kind: 'Role',
             suffix,
             rules: ruleItems(of),
             namespace,
             ...onlyIf(anyRule(of)),
           })
-    return [...own('-own', rules), ...own('-own-secrets', secrets)]
+    return [...own(suffix, rules), ...own(`${suffix}-secrets`, secrets)]
   })
   const { listed } = trees
   const inListed = (suffix: string, rules: readonly RuleTree[]) =>
@@ -115,30 +163,33 @@ function accountObjects(account: Account, trees: RuleTrees): readonly ObjectTree
           each: listed.path,
           ...onlyIf(anyRule(rules)),
         })
-  const isCreated: Condition = { on: `${component}.serviceAccount.create` }
+  const isCreated: Condition = { on: `${account.block}.serviceAccount.create` }
   const ruleName = (name: string) => (component === 'controller' ? `rules.${name}` : `rules.${component}-${name}`)
   return [
     {
-      file: `rbac/${prefix}service-account.yaml`,
+      file: account.namespace === 'agentNamespace' ? 'agents/rights.yaml' : `rbac/${prefix}service-account.yaml`,
       when: account.when === undefined ? isCreated : all(account.when, isCreated),
       tree: {
         apiVersion: 'v1',
         kind: 'ServiceAccount',
         metadata: metadataOf({
           name: nameText(account.name),
+          namespace: nameText(account.namespace),
           component,
-          annotationsOf: [`${component}.serviceAccount.annotations`],
+          annotationsOf: [`${account.block}.serviceAccount.annotations`],
         }),
         automountServiceAccountToken: false,
       },
     },
-    ...granted(account, {
-      file: 'cluster.yaml',
-      kind: 'ClusterRole',
-      suffix: '',
-      rules: ruleItems(trees.cluster),
-      ...onlyIf(anyRule(trees.cluster)),
-    }),
+    ...(trees.cluster.length === 0
+      ? []
+      : granted(account, {
+          file: 'cluster.yaml',
+          kind: 'ClusterRole',
+          suffix: '',
+          rules: ruleItems(trees.cluster),
+          ...onlyIf(anyRule(trees.cluster)),
+        })),
     ...everywhere(ruleName('workloads'), 'workloads.yaml', '-workloads', trees.workloads),
     ...everywhere(ruleName('secrets'), 'secrets.yaml', '-secrets', trees.secrets),
     ...inNamespaces,

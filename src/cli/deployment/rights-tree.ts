@@ -11,6 +11,12 @@ const anyNamespace = 'each-listed-namespace'
 
 /** A setting that makes a capability ask for more, or for less. */
 const settings: Readonly<Record<string, readonly Axis[]>> = {
+  mirror: [
+    {
+      condition: { is: 'capabilities.mirror.bootstrapKind', value: 'kubernetes' },
+      with: { bootstrapKind: 'kubernetes' },
+    },
+  ],
   reload: [
     { condition: { on: 'capabilities.reload.namespaces' }, with: { namespaces: [anyNamespace] } },
     { condition: { on: 'capabilities.reload.argoRollouts' }, with: { argoRollouts: true } },
@@ -111,9 +117,16 @@ export function anyRule(rules: readonly RuleTree[]): Condition | undefined {
   return found.some(condition => condition === undefined) ? undefined : anyOf(found.filter(condition => condition !== undefined))
 }
 
-/** The rights of the core's ServiceAccount for every choice of `capabilities`. */
-export function ruleTrees(capabilities: readonly Capability[], trust = 'core'): RuleTrees {
-  return treesOf(conditionalRights(capabilities, trust), capabilities)
+/** Whose rights: parts of one trust share a ServiceAccount. */
+interface Holder {
+  readonly trust: string
+  /** Its process stands for a Lease. */
+  readonly elects: boolean
+}
+
+/** The rights of a ServiceAccount, unless said otherwise of the core's, for every choice of `capabilities`. */
+export function ruleTrees(capabilities: readonly Capability[], of: Holder = { trust: 'core', elects: true }): RuleTrees {
+  return treesOf(conditionalRights(capabilities, of), capabilities)
 }
 
 /** When the page of the cluster is served at all. */
@@ -182,7 +195,7 @@ function customRules(rights: readonly ConditionalRight[], path: string): readonl
   }))
 }
 
-function conditionalRights(capabilities: readonly Capability[], trust: string): readonly ConditionalRight[] {
+function conditionalRights(capabilities: readonly Capability[], of: Holder): readonly ConditionalRight[] {
   const found = new Map<string, { readonly right: Right; always: boolean; readonly conditions: Condition[] }>()
   const entryOf = (right: Right) => {
     const key = JSON.stringify(right)
@@ -190,11 +203,11 @@ function conditionalRights(capabilities: readonly Capability[], trust: string): 
     found.set(key, entry)
     return entry
   }
-  for (const right of grantsOf([], { trust, elects: true })) entryOf(right).always = true
+  for (const right of grantsOf([], of)) entryOf(right).always = true
   for (const capability of capabilities) {
     const isEnabled: Condition = { on: `capabilities.${capability.name}.enabled` }
     const axes = settings[capability.name] ?? []
-    const { possible, rights } = heldRights(capability, axes, trust)
+    const { possible, rights } = heldRights(capability, axes, of)
     for (const { right, held } of rights) {
       const inner = conditionOf(held, axes, possible)
       entryOf(right).conditions.push(inner === undefined ? isEnabled : all(isEnabled, inner))
@@ -206,7 +219,7 @@ function conditionalRights(capabilities: readonly Capability[], trust: string): 
 }
 
 /** Each right that the capability asks for with some choice of its settings, and the choices with which it does. */
-function heldRights(capability: Capability, axes: readonly Axis[], trust: string) {
+function heldRights(capability: Capability, axes: readonly Axis[], of: Holder) {
   const held = new Map<string, { readonly right: Right; readonly held: Set<number> }>()
   const possible: number[] = []
   const members = Object.assign({}, ...(lists[capability.name] ?? []).map(list => list.with))
@@ -215,7 +228,7 @@ function heldRights(capability: Capability, axes: readonly Axis[], trust: string
     const config = configurationWith(capability, [members, ...chosen])
     if (config === undefined) continue
     possible.push(bits)
-    for (const right of grantsOf([capability], { trust, elects: true, configurations: { [capability.name]: config.config } })) {
+    for (const right of grantsOf([capability], { ...of, configurations: { [capability.name]: config.config } })) {
       const key = JSON.stringify(right)
       const entry = held.get(key) ?? { right, held: new Set<number>() }
       entry.held.add(bits)

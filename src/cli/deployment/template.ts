@@ -32,6 +32,7 @@ function conditionText(condition: Condition): string {
   if ('has' in condition) return `has ${JSON.stringify(condition.value)} ${pathOf(condition.has)}`
   if ('is' in condition) return `eq ${pathOf(condition.is)} ${JSON.stringify(condition.value)}`
   if ('namespace' in condition) return `eq (include "ballast.namespace" $) ${JSON.stringify(condition.namespace)}`
+  if ('same' in condition) return `eq ${condition.same.map(name => `(${namedTemplate(name)})`).join(' ')}`
   if ('served' in condition) return `$.Capabilities.APIVersions.Has ${JSON.stringify(condition.served)}`
   if ('not' in condition) return `not ${inParentheses(condition.not)}`
   const inner = 'all' in condition ? condition.all : condition.any
@@ -152,6 +153,7 @@ function scalarHole({ of }: Hole): string {
 function partText(part: Part): string {
   if (typeof part === 'string') return part
   if ('named' in part) return `{{ ${namedTemplate(part.named)} }}`
+  if ('directory' in part) return `{{ dir ${pathOf(part.directory)} }}`
   if ('joined' in part) return `{{ join "," ${pathOf(part.joined)} }}`
   if ('value' in part) return `{{ ${pathOf(part.value)} }}`
   return part.item === '' ? '{{ $item }}' : `{{ $item.${part.item} }}`

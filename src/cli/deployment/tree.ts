@@ -13,6 +13,8 @@ export type Condition =
   | { readonly is: string; readonly value: string }
   /** The namespace of the release has this name. */
   | { readonly namespace: string }
+  /** Two names that are worked out are equal. */
+  | { readonly same: readonly [Named, Named] }
   /** The cluster serves this group and version: `monitoring.coreos.com/v1`. */
   | { readonly served: string }
   | { readonly not: Condition }
@@ -20,13 +22,26 @@ export type Condition =
   | { readonly any: readonly Condition[] }
 
 /** Names that are worked out from values: each is a function in `names.ts` and a definition in the chart's `_helpers.tpl`. */
-export type Named = 'name' | 'fullname' | 'namespace' | 'image' | 'serviceAccount' | 'apiserverAccount' | 'release' | 'service'
+export type Named =
+  | 'name'
+  | 'fullname'
+  | 'namespace'
+  | 'agentNamespace'
+  | 'image'
+  | 'serviceAccount'
+  | 'apiserverAccount'
+  | 'agentAccount'
+  | 'mirrorAccount'
+  | 'release'
+  | 'service'
 
 /** A piece of a text: itself, a name, a value, or (in a repetition) the member, whole or one field of it. */
 export type Part =
   | string
   | { readonly named: Named }
   | { readonly value: string }
+  /** The directory that the path of a value lies in. */
+  | { readonly directory: string }
   /** The members of a list, by comma. */
   | { readonly joined: string }
   | { readonly item: string }

@@ -6,6 +6,7 @@ import type { Capability } from '#coordination/capability.ts'
 import { dashboardSchema } from '#dashboard/configuration.ts'
 import { capabilityCommon, processSchema } from '#kube/configuration.ts'
 import { capabilitySchema } from '../controller-configuration.ts'
+import { agentSchema, mirrorSchema } from './agent-values.ts'
 
 const mapping = () => z.record(z.string(), z.unknown())
 const texts = () => z.record(z.string(), z.string())
@@ -174,6 +175,8 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     imagePullSecrets: pullSecrets().default([]),
     controller: controllerSchema,
     apiserver: apiserverSchema,
+    agent: agentSchema,
+    mirror: mirrorSchema,
     process: processSchema.prefault({}).describe('what all processes have in common; a change of it starts the pods anew'),
     arbiter: arbiterConfiguration(capabilities.map(({ name }) => name))
       .prefault({})
@@ -240,5 +243,5 @@ export function valuesSchema(capabilities: readonly Capability[]) {
 }
 
 function documentOf(capability: string): string {
-  return capability === 'reload' ? 'reload.md' : 'rebalancing.md'
+  return ['reload', 'mirror', 'readiness'].includes(capability) ? `${capability}.md` : 'rebalancing.md'
 }

@@ -33,6 +33,14 @@ const choices: readonly Choice[] = [
   { controller: { initContainers: [{ name: 'wait', image: 'busybox' }] } },
   { controller: { nodeSelector: { arch: 'arm64' }, resources: { limits: { memory: '1Gi' } } } },
   { apiserver: { enabled: true } },
+  { agent: { namespace: 'kube-system', createNamespace: false } },
+  { agent: { namespace: 'ballast-system' } },
+  { agent: { createNamespace: false, tolerations: [], extraEnv: [{ name: 'TZ', value: 'UTC' }] } },
+  { agent: { serviceAccount: { create: false, name: 'theirs' }, podAnnotations: { in: '{{ .Release.Namespace }}' } } },
+  { mirror: { resources: {}, updateStrategy: {}, livenessProbe: { httpGet: { path: '/livez', port: 29_997 } } } },
+  { mirror: { extraVolumes: [{ name: 'x', emptyDir: {} }], extraVolumeMounts: [{ name: 'x', mountPath: '/x' }] } },
+  { mirror: { cleanup: { enabled: false }, initContainers: [{ name: 'wait', image: 'busybox' }] } },
+  { mirror: { serviceAccount: { annotations: { a: 'b' } }, podLabels: { team: 'net' }, service: { annotations: { c: 'd' } } } },
   { apiserver: { replicas: 1, podDisruptionBudget: { enabled: false }, service: { port: 443, annotations: { lb: 'internal' } } } },
   { apiserver: { serviceAccount: { create: false, name: 'face' }, extraArgs: ['--cluster-name=home'], hostUsers: false } },
   { apiserver: { podDisruptionBudget: { minAvailable: 1 }, extraVolumes: [{ name: 'tls', secret: { secretName: 'page' } }] } },
@@ -66,6 +74,16 @@ const choices: readonly Choice[] = [
 ]
 
 const ofCapability: Readonly<Record<string, readonly Choice[]>> = {
+  mirror: [
+    { bootstrapKind: 'kubernetes' },
+    { bootstrapKind: 'dns' },
+    { containerdContentPath: '', persistence: { enabled: false } },
+    { containerdSock: '/run/k3s/containerd/containerd.sock', ports: [30_020] },
+    { nodeConfiguration: { mode: 'operator' } },
+    { nodeConfiguration: { mode: 'none', existing: 'replace' } },
+    { basicAuthSecretName: 'mirror-auth', registries: ['https://docker.io', '_default'] },
+    { allowFrom: ['10.0.0.0/8'], filters: [':latest$'], metricsPort: 9_090 },
+  ],
   reload: [
     { argoRollouts: true },
     { csiIntegration: true },

@@ -1,0 +1,87 @@
+// The values of our pods on nodes: `agent` for those that call the API, `mirror` for the image mirror, which has pods of its own.
+import * as z from 'zod'
+import { standardAgentNamespace } from '#coordination/capability.ts'
+
+const mapping = () => z.record(z.string(), z.unknown())
+const texts = () => z.record(z.string(), z.string())
+const items = () => z.array(mapping())
+
+const podFields = (account: string) => ({
+  nodeSelector: texts().default({ 'kubernetes.io/os': 'linux' }),
+  affinity: mapping().default({}),
+  priorityClassName: z.string().default('system-node-critical'),
+  podAnnotations: texts().default({}).describe('templates in them are filled in'),
+  podLabels: texts().default({}),
+  annotations: texts().default({}).describe('of the DaemonSet'),
+  updateStrategy: mapping().default({ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '10%' } }),
+  revisionHistoryLimit: z.int().min(0).default(3),
+  extraArgs: z.array(z.string()).default([]).describe('further flags of `ballast agent`'),
+  extraEnv: items().default([]),
+  extraVolumes: items().default([]),
+  extraVolumeMounts: items().default([]),
+  initContainers: items().default([]),
+  serviceAccount: z
+    .strictObject({
+      create: z.boolean().default(true),
+      name: z
+        .string()
+        .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/, 'not a name of lower-case letters, digits, "-" and "."')
+        .default('')
+        .describe(`empty: \`<fullname>-${account}\``),
+      annotations: texts().default({}),
+    })
+    .prefault({}),
+})
+
+/** What containers on nodes may not, whatever their user. */
+const tightContainer = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
+
+export const agentSchema = z
+  .strictObject({
+    namespace: z
+      .string()
+      .regex(/^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$/, 'not the name of a namespace')
+      .default(standardAgentNamespace)
+      .describe("of all pods on nodes: they mount paths of their nodes, which the controller's namespace does not admit"),
+    createNamespace: z.boolean().default(true).describe('make that namespace, where it is not the one of the release'),
+    resources: mapping()
+      .default({ requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } })
+      .describe('of each container; no CPU limit on purpose'),
+    tolerations: items().default([{ operator: 'Exists' }]),
+    podSecurityContext: mapping().default({ seccompProfile: { type: 'RuntimeDefault' } }),
+    securityContext: mapping().default(tightContainer).describe('of the containers; their users are their own'),
+    ...podFields('agent'),
+  })
+  .prefault({})
+  .describe('the DaemonSet of the parts that run on every node and call the API; there is none while none is enabled')
+
+export const mirrorSchema = z
+  .strictObject({
+    resources: mapping()
+      .default({ requests: { cpu: '10m', memory: '192Mi' }, limits: { memory: '192Mi' } })
+      .describe('see the figures in docs/mirror.md; no CPU limit on purpose'),
+    tolerations: items().default([
+      { key: 'CriticalAddonsOnly', operator: 'Exists' },
+      { effect: 'NoExecute', operator: 'Exists' },
+      { effect: 'NoSchedule', operator: 'Exists' },
+    ]),
+    podSecurityContext: mapping().default({ seccompProfile: { type: 'RuntimeDefault' } }),
+    securityContext: mapping()
+      .default({ runAsUser: 0, runAsGroup: 0, ...tightContainer })
+      .describe("containerd's socket and content belong to root; nothing else of root is kept"),
+    livenessProbe: mapping().default({}).describe('empty: none; a mirror without peers still serves what its node has'),
+    service: z
+      .strictObject({ annotations: texts().default({}) })
+      .prefault({})
+      .describe('the headless Service of the mirrors'),
+    cleanup: z
+      .strictObject({
+        enabled: z.boolean().default(true),
+        port: z.int().min(1).max(65_535).default(29_992).describe("on the nodes' addresses, while it runs"),
+      })
+      .prefault({})
+      .describe('before the release goes, give containerd its hosts files back; only where nodeConfiguration.mode is agent'),
+    ...podFields('agent-mirror'),
+  })
+  .prefault({})
+  .describe('the DaemonSet of the image mirror; what it does is said in capabilities.mirror')

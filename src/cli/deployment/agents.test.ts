@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest'
+import type { KubeObject } from '#kube/objects.ts'
+import { enabledCapabilities as capabilities } from '../enabled-capabilities.ts'
+import { chartFiles } from './chart.ts'
+import { type Asked, installationValues, plainRelease } from './installation.ts'
+import { objects } from './objects.ts'
+import { platforms, platformValues } from './platforms.ts'
+
+const release = plainRelease('ballast', 'ballast-system')
+const made = (asked: Asked = {}) =>
+  objects(installationValues({ enable: ['mirror'], ...asked }, capabilities), { capabilities, release })
+const namesOf = (list: readonly KubeObject[]) =>
+  list.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`)
+
+interface PodTemplate {
+  readonly spec: {
+    readonly hostNetwork?: boolean
+    readonly dnsPolicy?: string
+    readonly serviceAccountName: string
+    readonly automountServiceAccountToken: boolean
+    readonly priorityClassName: string
+    readonly tolerations: readonly object[]
+    readonly initContainers?: readonly Container[]
+    readonly containers: readonly Container[]
+    readonly volumes: readonly { readonly name: string; readonly hostPath?: { readonly path: string } }[]
+  }
+}
+interface Container {
+  readonly name: string
+  readonly args: readonly string[]
+  readonly ports?: readonly object[]
+  readonly securityContext: object
+  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[]
+  readonly startupProbe?: object
+}
+
+function podOf(asked: Asked = {}): PodTemplate['spec'] {
+  const set = made(asked).find(({ kind, metadata }) => kind === 'DaemonSet' && metadata.name === 'ballast-agent-mirror')
+  if (set === undefined) throw new Error('there is no DaemonSet')
+  const { template } = set['spec'] as { readonly template: PodTemplate }
+  return template.spec
+}
+
+test('nothing runs on nodes unless something is enabled that does', () => {
+  const quiet = objects(installationValues({ disable: ['mirror'] }, capabilities), { capabilities, release })
+  expect(namesOf(quiet).filter(name => /agent|DaemonSet/.test(name))).toEqual([])
+})
+
+describe('the mirror', () => {
+  test('has a namespace of its own, which admits what it mounts, and no right', () => {
+    const found = namesOf(made()).filter(name => /agent/.test(name) && !/ballast-controller/.test(name))
+    expect(found).toEqual([
+      'Namespace /ballast-agent',
+      'ResourceQuota ballast-agent/ballast-critical-pods',
+      'ServiceAccount ballast-agent/ballast-agent-mirror',
+      'ConfigMap ballast-agent/ballast-config',
+      'Service ballast-agent/ballast-agent-mirror',
+      'DaemonSet ballast-agent/ballast-agent-mirror',
+    ])
+    const namespace = made().find(({ kind, metadata }) => kind === 'Namespace' && metadata.name === 'ballast-agent')
+    expect(namespace?.metadata.labels).toMatchObject({
+      'pod-security.kubernetes.io/enforce': 'privileged',
+      'pod-security.kubernetes.io/warn': 'baseline',
+    })
+  })
+
+  test('is on the host, declares no port, and has nothing of its node but what it serves', () => {
+    const pod = podOf()
+    expect(pod).toMatchObject({
+      hostNetwork: true,
+      automountServiceAccountToken: false,
+      priorityClassName: 'system-node-critical',
+      tolerations: [
+        { key: 'CriticalAddonsOnly', operator: 'Exists' },
+        { effect: 'NoExecute', operator: 'Exists' },
+        { effect: 'NoSchedule', operator: 'Exists' },
+      ],
+    })
+    expect(pod.dnsPolicy).toBeUndefined()
+    const [container] = pod.containers
+    expect(container?.ports).toBeUndefined()
+    expect(container?.securityContext).toMatchObject({
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+    })
+    expect(container?.startupProbe).toEqual({
+      httpGet: { path: '/readyz', port: 29_997 },
+      periodSeconds: 3,
+      failureThreshold: 60,
+      timeoutSeconds: 2,
+    })
+    const writable = container?.volumeMounts.filter(({ readOnly }) => readOnly !== true).map(({ mountPath }) => mountPath)
+    expect(writable).toEqual(['/var/lib/ballast/mirror'])
+    expect(pod.volumes.flatMap(({ hostPath }) => (hostPath === undefined ? [] : [hostPath.path]))).toEqual([
+      '/run/containerd',
+      '/var/lib/containerd/io.containerd.content.v1.content',
+      '/var/lib/ballast/mirror',
+      '/etc/containerd/certs.d',
+    ])
+  })
+
+  test('writes hosts files in a container before it, which alone may; not where somebody else does', () => {
+    const [init] = podOf().initContainers ?? []
+    expect(init?.args).toContain('--write-hosts')
+    expect(init?.volumeMounts).toContainEqual({ name: 'registry-config', mountPath: '/etc/containerd/certs.d' })
+    expect(podOf().containers[0]?.volumeMounts.map(({ name }) => name)).not.toContain('registry-config')
+    for (const mode of ['operator', 'none']) {
+      const pod = podOf({ set: [`capabilities.mirror.nodeConfiguration.mode=${mode}`] })
+      expect(pod.initContainers ?? []).toEqual([])
+      expect(pod.volumes.map(({ name }) => name)).not.toContain('registry-config')
+    }
+  })
+
+  test('gets a token only where it finds the others by the API', () => {
+    const token = (asked: Asked) => podOf(asked).volumes.some(({ name }) => name === 'api-access')
+    expect(token({})).toBe(false)
+    const asked: Asked = { set: ['capabilities.mirror.bootstrapKind=kubernetes'] }
+    expect(token(asked)).toBe(true)
+    const roles = made(asked).filter(({ kind, metadata }) => kind === 'Role' && metadata.name.startsWith('ballast-agent-mirror'))
+    expect(roles.map(role => [role.metadata.namespace, role['rules']])).toEqual([
+      ['ballast-agent', [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list'] }]],
+    ])
+  })
+
+  test('asks names of the cluster only where they lead it to the others', () => {
+    const asked: Asked = { set: ['capabilities.mirror.bootstrapKind=dns'] }
+    expect(podOf(asked).dnsPolicy).toBe('ClusterFirstWithHostNet')
+    expect(podOf(asked).containers[0]?.args).toContain('--dns-bootstrap-domain=ballast-agent-mirror.ballast-agent.svc')
+  })
+
+  test('in the namespace of the release there is one namespace, one configuration, and the controller knows', () => {
+    const list = made({ set: ['agent.namespace=ballast-system'], preset: { namespace: { create: true } } })
+    expect(namesOf(list).filter(name => /^(Namespace|ConfigMap)/.test(name))).toEqual([
+      'Namespace /ballast-system',
+      'ConfigMap ballast-system/ballast-config',
+    ])
+    const controller = JSON.stringify(list.find(({ kind }) => kind === 'Deployment'))
+    expect(controller).toContain('{"name":"BALLAST_AGENT_NAMESPACE","value":"ballast-system"}')
+  })
+
+  test('the controller may keep three objects for it, and reads no other Secret', () => {
+    const rules = made()
+      .filter(({ kind, metadata }) => kind === 'Role' && metadata.namespace === 'ballast-agent')
+      .flatMap(
+        role =>
+          role['rules'] as readonly {
+            readonly resources: readonly string[]
+            readonly resourceNames?: readonly string[]
+            readonly verbs: readonly string[]
+          }[],
+      )
+    expect(
+      rules.map(({ resources, resourceNames, verbs }) => [resources.join(), resourceNames?.join() ?? '', verbs.join()]),
+    ).toEqual([
+      ['configmaps', 'ballast-mirror-peers', 'get,patch'],
+      ['configmaps', '', 'create'],
+      ['secrets', 'ballast-agent-tls', 'get,patch'],
+      ['secrets', '', 'create'],
+    ])
+  })
+})
+
+test.each(Object.keys(platforms))('%s: values that are accepted, and lead to paths of nodes', name => {
+  const pod = podOf({ preset: platformValues(name) })
+  expect(pod.volumes.find(volume => volume.name === 'content')?.hostPath?.path).toMatch(/io\.containerd\.content\.v1\.content$/)
+  expect(chartFiles(capabilities).has(`platforms/${name}.yaml`)).toBe(true)
+})
+
+test('of k3s: its own socket, content and hosts files', () => {
+  const pod = podOf({ preset: platformValues('k3s') })
+  expect(pod.volumes.flatMap(({ hostPath }) => (hostPath === undefined ? [] : [hostPath.path]))).toEqual([
+    '/run/k3s/containerd',
+    '/var/lib/rancher/k3s/agent/containerd/io.containerd.content.v1.content',
+    '/var/lib/ballast/mirror',
+    '/var/lib/rancher/k3s/agent/etc/containerd/certs.d',
+  ])
+})
