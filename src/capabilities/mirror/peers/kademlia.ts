@@ -1,13 +1,14 @@
 // The node among its peers: whom it knows, what it asks them, what it answers, who is gone.
 import type { BlockList } from 'node:net'
+import { LRUCache } from 'lru-cache'
 import { breather } from '#kube/breather.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Random } from '#kube/random.ts'
 import type { Peer } from '../contract.ts'
 import type { Address, Contact } from './address.ts'
-import { type AddressRules, believedAddresses } from './address-rules.ts'
-import { bytesOfPeer, multihashOf, type Place, peerOfBytes, placeOf, placeOfPeer, sharedBits } from './keys.ts'
+import { type AddressRules, believedAddresses, mostAddressesOfAPeer } from './address-rules.ts'
+import { bytesOfPeer, multihashOf, type Place, peerOfBytes, placeOf, placeOfPeer, sharedBits, textOf } from './keys.ts'
 import { Links } from './links.ts'
 import { askedAtOnce, LostPeers, toAsk } from './liveness.ts'
 import { type Message, messageTypes, type PeerRecord } from './message.ts'
@@ -25,6 +26,7 @@ export const askedInParallel = 10
 /** Distances whose peers are sought again. */
 export const mostRefreshedDistances = 10
 export const introductionLimitMs = 1_000
+export const ownAddressesReadMs = 10_000
 
 interface KademliaOptions {
   readonly node: Node
@@ -50,6 +52,8 @@ export class Kademlia implements AsyncDisposable {
   readonly #verified = new Set<string>()
   readonly #introduced = new Map<string, PromiseWithResolvers<void>>()
   readonly #stop = new AbortController()
+  readonly #believed = new LRUCache<string, readonly Address[]>({ max: 1_024 })
+  #own: { readonly addresses: readonly Address[]; readonly readMs: number } = { addresses: [], readMs: 0 }
   #heardMs: number | undefined
 
   constructor(options: KademliaOptions) {
@@ -59,7 +63,7 @@ export class Kademlia implements AsyncDisposable {
     this.table = new RoutingTable(placeOfPeer(node.id))
     this.book = new PeerBook(clock)
     this.records = new ProviderRecords(clock)
-    this.#rules = { networks, acceptsLoopback, own: () => node.addresses() }
+    this.#rules = { networks, acceptsLoopback, own: () => this.addresses }
     this.#links = new Links({
       node,
       clock,
@@ -68,8 +72,24 @@ export class Kademlia implements AsyncDisposable {
     })
   }
 
+  /** Own ones. The library makes them anew at each call, which thousands of messages a second would feel. */
   get addresses(): readonly Address[] {
-    return this.#options.node.addresses()
+    const nowMs = this.#options.clock.elapsed()
+    if (this.#own.addresses.length === 0 || nowMs - this.#own.readMs >= ownAddressesReadMs) {
+      this.#own = { addresses: this.#options.node.addresses(), readMs: nowMs }
+      this.#believed.clear()
+    }
+    return this.#own.addresses
+  }
+
+  /** A peer says the same addresses with each of its keys. */
+  #believe(addresses: readonly Uint8Array[]): readonly Address[] {
+    const text = addresses.slice(0, mostAddressesOfAPeer).map(textOf).join('|')
+    const known = this.#believed.get(text)
+    if (known !== undefined) return known
+    const believed = believedAddresses(this.#rules, addresses)
+    this.#believed.set(text, believed)
+    return believed
   }
 
   /** When any peer was last heard, by the process's clock. */
@@ -81,11 +101,11 @@ export class Kademlia implements AsyncDisposable {
     const { node, clock, random, log, announces } = this.#options
     const known: Known = {
       own: this.own,
-      ownAddresses: () => node.addresses(),
+      ownAddresses: () => this.addresses,
       table: this.table,
       book: this.book,
       records: this.records,
-      rules: this.#rules,
+      believe: addresses => this.#believe(addresses),
       announces,
       random,
     }
@@ -114,7 +134,7 @@ export class Kademlia implements AsyncDisposable {
 
   #identified({ id, agent, protocols, addresses, reachedAt }: Identified): void {
     if (id === this.own) return
-    this.book.learn(id, believedAddresses(this.#rules, addresses), 'itself')
+    this.book.learn(id, this.#believe(addresses), 'itself')
     if (reachedAt !== undefined) this.book.reached(id, reachedAt)
     this.book.identified(id, agent)
     this.#heard(id)
@@ -182,7 +202,7 @@ export class Kademlia implements AsyncDisposable {
     return peers.flatMap(({ id, addresses }) => {
       const peer = peerOfBytes(id)
       if (peer === undefined || peer === this.own) return []
-      this.book.learn(peer, believedAddresses(this.#rules, addresses), 'others')
+      this.book.learn(peer, this.#believe(addresses), 'others')
       return this.book.addresses(peer).length === 0 ? [] : [peer]
     })
   }

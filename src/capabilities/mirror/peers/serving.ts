@@ -2,7 +2,6 @@
 import type { Random } from '#kube/random.ts'
 import type { Address } from './address.ts'
 import { addressBytes } from './address.ts'
-import { type AddressRules, believedAddresses } from './address-rules.ts'
 import { FrameReader, ProtocolFault } from './frames.ts'
 import { bytesOfPeer, peerOfBytes, placeOf, textOf } from './keys.ts'
 import { decodeMessage, encodeMessage, longestKey, type Message, messageTypes, type PeerRecord } from './message.ts'
@@ -24,7 +23,8 @@ export interface Known {
   readonly table: RoutingTable
   readonly book: PeerBook
   readonly records: ProviderRecords
-  readonly rules: AddressRules
+  /** Those of a record's addresses that are to be dialled. */
+  readonly believe: (addresses: readonly Uint8Array[]) => readonly Address[]
   /** Whether we announce the key ourselves; `key` as text of the digest. */
   readonly announces: (key: string) => boolean
   readonly random: Random
@@ -44,7 +44,7 @@ export function answer(known: Known, message: Message, asker: string): Message |
 
 const empty = { key: new Uint8Array(), closer: [], providers: [], validSeconds: undefined }
 
-function remember({ records, book, rules }: Known, { key, providers, validSeconds }: Message, asker: string): undefined {
+function remember({ records, book, believe }: Known, { key, providers, validSeconds }: Message, asker: string): undefined {
   const digest = digestText(key)
   const id = bytesOfPeer(asker)
   // Nobody can announce for another; upstream leaves such records out too.
@@ -54,7 +54,7 @@ function remember({ records, book, rules }: Known, { key, providers, validSecond
     records.remove(digest, asker)
     return
   }
-  const addresses = believedAddresses(rules, record.addresses)
+  const addresses = believe(record.addresses)
   if (addresses.length === 0) return
   book.learn(asker, addresses, 'itself')
   records.add(digest, asker, Math.min(recordValidMs, (validSeconds ?? Number.POSITIVE_INFINITY) * 1_000))
