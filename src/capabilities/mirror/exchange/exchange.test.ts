@@ -127,13 +127,22 @@ describe('a blob that peers have', () => {
     expect(bed.counts.lines).toEqual(expect.arrayContaining(['stalled', 'resumed']))
   })
 
-  test('a silent peer costs 100 ms, then it is not found', async () => {
+  test('a silent peer costs a second while nothing is known of peers, then 100 ms', async () => {
     await using bed = await PeerBed.open(1)
-    bed.has(1, B, () => undefined)
-    const answer = bed.blob(B)
-    await until(() => bed.peer(1).asked.length === 1)
-    await bed.clock.advance(100)
-    expect(await answer).toMatchObject({ outcome: 'not-found', attempts: 1, reason: 'timeout' })
+    const costs = async (digest: ReturnType<typeof digestOf>, ms: number) => {
+      bed.has(1, digest, () => undefined)
+      const before = bed.peer(1).asked.length
+      const answer = bed.blob(digest)
+      await until(() => bed.peer(1).asked.length > before)
+      await bed.clock.advance(ms - 1)
+      expect(await Promise.race([answer, 'waits'])).toBe('waits')
+      await bed.clock.advance(1)
+      expect(await answer).toMatchObject({ outcome: 'not-found', attempts: 1, reason: 'timeout' })
+    }
+    await costs(B, 1_000)
+    bed.has(1, L, serve(large))
+    await readBody(found(await bed.blob(L)).body)
+    await costs(digestOf('another'), 100)
   })
 
   test('a second peer is asked when the first is silent for 50 ms', async () => {

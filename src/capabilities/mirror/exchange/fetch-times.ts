@@ -8,6 +8,8 @@ const longestFetchMs = 500
 const unknownMs = 50
 /** A race is never given up sooner than this after its first fetch. */
 const leastGiveUpMs = 100
+/** The first ones of a process are slow by themselves: connections, certificates, code that never ran. They are not to be lost to that. */
+const firstGiveUpMs = 1_000
 /** Percentiles after which the second, the third and the fourth fetch of the same content begin. */
 const hedgePercentiles = [80, 85, 90] as const
 
@@ -31,7 +33,8 @@ export class FetchTimes {
   times(): RaceTimes {
     const sorted = [...this.#observed].sort((one, other) => one - other)
     const hedgesMs = hedgePercentiles.map(percent => percentileOf(sorted, percent))
-    return { hedgesMs, giveUpMs: Math.max(2 * (hedgesMs.at(-1) ?? unknownMs), leastGiveUpMs) }
+    const learntMs = Math.max(2 * (hedgesMs.at(-1) ?? unknownMs), leastGiveUpMs)
+    return { hedgesMs, giveUpMs: sorted.length === 0 ? firstGiveUpMs : learntMs }
   }
 }
 
