@@ -21,6 +21,7 @@ const benchmarks = [
   'reload.ts',
   'reload-budgets.ts',
   'dashboard-stream.ts',
+  'mirror.ts',
 ]
 const wanted = process.argv.slice(2)
 

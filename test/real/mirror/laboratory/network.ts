@@ -100,7 +100,7 @@ export async function makeNetwork(count: number): Promise<Network> {
       await ip('-n', hub, 'link', 'set', node.name, state)
     },
     async split(group) {
-      const others = nodes.filter(node => !group.includes(node))
+      const others = nodes.filter(({ name }) => !group.some(node => node.name === name))
       for (const node of group) {
         for (const other of others) await ip('-n', node.namespace, 'route', 'add', 'blackhole', `${other.address}/32`)
       }
