@@ -7,18 +7,25 @@ import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
 import { certificateRights } from '#kube/server/certificate-rights.ts'
 import { agentTlsSecret, authoritySecret, peersConfigMap } from './agent-objects.ts'
 import { type MirrorConfig, mirrorConfiguration } from './config.ts'
+import type { CleanUp, WaitForCleanup, WriteConfiguration } from './node-files/options.ts'
 import { startMirror } from './node-part.ts'
 import { settingsOf } from './settings-of.ts'
 
 export { mirrorConfiguration } from './config.ts'
-export { cleanUp } from './node-files/cleanup.ts'
-export { waitForCleanup } from './node-files/cleanup-wait.ts'
-export { writeConfiguration } from './node-files/writer.ts'
-export { hostsWishOf } from './node-files-port.ts'
+export { hostsWishOf } from './hosts-wish-of.ts'
 export { startMirror } from './node-part.ts'
 export { boolOf, type RegistryFlags, upstreamDefaults, withFlags } from './registry-flags.ts'
 export type { MirrorSettings } from './settings.ts'
 export { type MirrorPlace, settingsOf, slowPatterns } from './settings-of.ts'
+
+/** As `node-files/writer.ts` has it. */
+export const writeConfiguration: WriteConfiguration = async options =>
+  (await import('./node-files/writer.ts')).writeConfiguration(options)
+/** As `node-files/cleanup.ts` has it. */
+export const cleanUp: CleanUp = async options => (await import('./node-files/cleanup.ts')).cleanUp(options)
+/** As `node-files/cleanup-wait.ts` has it. */
+export const waitForCleanup: WaitForCleanup = async options =>
+  (await import('./node-files/cleanup-wait.ts')).waitForCleanup(options)
 
 const ownVersion = '0.1.0'
 
