@@ -50,7 +50,7 @@ export function isMissing(error: unknown): boolean {
 }
 
 /** The bytes of an open file from `start` to `end`, both included, `atOnce` at a time; closes it. Fails where the file ends before. */
-export class FileStream extends Readable {
+class FileStream extends Readable {
   readonly #handle: FileHandle
   readonly #end: number
   readonly #atOnce: number

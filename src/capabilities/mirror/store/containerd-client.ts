@@ -6,9 +6,9 @@ import type { Method } from './containerd-api.ts'
 import type { Message } from './wire.ts'
 
 /** A look-up that takes longer counts as no answer. */
-export const callLimitMs = 1_000
+const callLimitMs = 1_000
 /** A message of containerd; pieces of content come in messages of 1 MiB. */
-export const largestMessage = 16 * 1024 * 1024
+const largestMessage = 16 * 1024 * 1024
 const keepaliveMs = 360_000 // a Go server answers pings more often than each 5 min with a farewell
 const firstReconnectMs = 100
 const lastReconnectMs = 5_000
@@ -28,7 +28,7 @@ export async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-export interface ContainerdClientOptions {
+interface ContainerdClientOptions {
   /** Absolute path. */
   readonly socket: string
   readonly namespace: string

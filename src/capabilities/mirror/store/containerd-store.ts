@@ -21,14 +21,14 @@ import { StoreWatch } from './store-watch.ts'
 import { Tracker } from './tracker.ts'
 
 /** Pieces of content whose media type is remembered. */
-export const mostRemembered = 10_000
+const mostRemembered = 10_000
 /** Digests in the manifests that are remembered. */
-export const mostNamed = 200_000
+const mostNamed = 200_000
 /** How long content that lies as files is served while containerd is away. */
-export const graceMs = 60_000
+const graceMs = 60_000
 const findingsEveryMs = 3_600_000
 
-export interface ContainerdStoreOptions {
+interface ContainerdStoreOptions {
   /** Absolute path of containerd's socket. */
   readonly socket: string
   readonly namespace: string

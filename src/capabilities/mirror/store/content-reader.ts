@@ -10,7 +10,7 @@ import { binaryType, largestFingerprint, mayBeJson, mediaTypeOf } from './finger
 
 const headBytes = 256
 
-export interface Sized {
+interface Sized {
   readonly digest: Digest
   /** Bytes, as containerd says. */
   readonly size: number

@@ -2,7 +2,7 @@
 import { type Digest, parseDigest } from '../reference.ts'
 import { type ApiEnvelope, contentEvent, imageEvent } from './containerd-api.ts'
 
-export type Touched = { readonly kind: 'image'; readonly name: string } | { readonly kind: 'content'; readonly digest: Digest }
+type Touched = { readonly kind: 'image'; readonly name: string } | { readonly kind: 'content'; readonly digest: Digest }
 
 /** containerd's filters, joined by "or": names without a slash are digests of configurations. */
 export const eventFilters = [

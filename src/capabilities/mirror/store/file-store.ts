@@ -22,7 +22,7 @@ const namespace = 'k8s.io'
 /** Whatever lies in the directory counts as fetched. */
 const ownLabels = new Map([['containerd.io/distribution.source.layout', 'blobs']])
 
-export interface FileStoreOptions {
+interface FileStoreOptions {
   readonly clock: Clock
   readonly log: Log
   readonly filters?: RegistryFilters

@@ -35,7 +35,7 @@ export async function ingestTotal(path: string): Promise<number> {
   return Number.isSafeInteger(total) && total > 0 ? total : 0
 }
 
-export interface FollowOptions {
+interface FollowOptions {
   readonly root: string
   readonly digest: Digest
   /** Of the growing file. */

@@ -14,20 +14,20 @@ import { eventFilters, imageFilter, touchedBy } from './events.ts'
 import { type Manifest, walkImage } from './image-tree.ts'
 import { type KnownContent, type KnownImage, mirroredImage, type Tracker } from './tracker.ts'
 
-export const reconcileMs = 15 * 60_000
+const reconcileMs = 15 * 60_000
 /** What events name and was not read yet; above it the whole is listed instead. */
-export const mostTouched = 20_000
+const mostTouched = 20_000
 /** A list of all images or content. */
-export const listLimitMs = 30_000
+const listLimitMs = 30_000
 const probeMs = 10_000
-/** After an image was deleted: containerd collects its content in its own time, and tells nobody. */
+/** After an image changed: containerd collects what nobody holds any more in its own time, and tells nobody. */
 const collectedAfterMs = [2_000, 15_000, 60_000]
 const backoff = { initialMs: 100, capMs: 2_500, resetMs: 60_000 } as const
 /** Labels of fresh content are written after it is announced. */
 const labelTries = 10
 const labelWaitMs = (attempt: number): number => Math.min(100, 10 * attempt)
 
-export interface StoreWatchOptions {
+interface StoreWatchOptions {
   readonly client: ContainerdClient
   readonly namespace: string
   readonly filters: RegistryFilters
@@ -173,11 +173,11 @@ export class StoreWatch {
     const { client, tracker, feed, filters, readManifest } = this.#options
     this.#images.delete(name)
     if (mirroredImage(filters, name) === undefined) return
+    this.#awaitCollection(signal)
     const found = await orMissing(client.call(api.getImage, { name }, signal))
     const root = parseDigest(found?.image?.target?.digest ?? '')
     if (root === undefined) {
       feed.changed(tracker.removeImage(name))
-      this.#awaitCollection(signal)
       return
     }
     const tree = await walkImage(root, digest => readManifest(digest, signal))
@@ -194,7 +194,7 @@ export class StoreWatch {
     this.#isCollecting = true
     for (const [index, afterMs] of collectedAfterMs.entries()) {
       const list = () => {
-        if (index === 0) this.#isCollecting = false
+        if (index === 1) this.#isCollecting = false
         if (this.#mustList === 'no') this.#mustList = 'quietly'
         this.#wake.resolve()
       }

@@ -9,7 +9,7 @@ const varint = 0
 const delimited = 2
 
 /** One field of a message: how it is read after its tag, and how it is written. */
-export interface Field<T> {
+interface Field<T> {
   readonly number: number
   readonly wire: typeof varint | typeof delimited
   /** What it is where nothing was sent. */
