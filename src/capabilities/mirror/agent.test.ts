@@ -56,21 +56,18 @@ function somePorts() {
   return { registry: base, router: base + 10_000 }
 }
 
-test('case 30: one node that finds only itself is ready within a second, and misses at once', async () => {
+test('case 30: one node that finds only itself is ready, and misses without waiting for others', async () => {
   const peers = join(await temporaryDirectory(), 'peers')
   await writeFile(peers, '127.0.1.1\n')
-  const startMs = systemClock.elapsed()
   const alone = await node('127.0.1.1', somePorts(), peers)
   onTestFinished(alone.end)
-  await expect.poll(async () => (await alone.ask('/readyz')).status, { interval: 20, timeout: 10_000 }).toBe(200)
-  const readyMs = systemClock.elapsed() - startMs
+  await expect.poll(async () => (await alone.ask('/readyz')).status, { interval: 20, timeout: 30_000 }).toBe(200)
   expect(alone.agent.readiness()).toEqual({ isReady: true, reason: '' })
   expect(alone.agent.router.state()).toMatchObject({ isAlone: true, peers: 0 })
-  const askedMs = systemClock.elapsed()
   const miss = await alone.ask(`/v2/acme/app/blobs/${digestOf('missing')}?ns=x.io`)
-  expect(miss.status).toBe(404)
-  // The times are told, and not judged where other work goes on beside: a second and a tenth of one are what is meant.
-  expect([readyMs < 5_000, systemClock.elapsed() - askedMs < 1_000]).toEqual([true, true])
+  expect([miss.status, JSON.parse(miss.body).errors[0].detail]).toEqual([404, { attempts: 0 }])
+  // Nobody was told that it is wanted, so nobody was waited for.
+  expect(alone.agent.router.state().announced).toBe(0)
 })
 
 test('what one node has another gets, and the metrics say so', async () => {

@@ -1,6 +1,6 @@
 // The sockets of the registry front, plain and with mutual TLS: what may come in, how much of it, and an end in order.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Clock } from '#kube/clock.ts'
 import { closed, keptConnections, listening } from '#kube/server/listening.ts'
@@ -56,6 +56,7 @@ function contextOf({ ca, certificate, key }: PeerIdentity) {
 async function run(server: Server | TlsServer, { address, askers, clock, handle }: ListenerOptions): Promise<Listener> {
   server.maxConnections = mostConnections
   server.setTimeout(silenceMs)
+  const connections = new Connections(server)
   let strangers = 0
   server.on('connection', (socket: Socket) => {
     if (askers.may(socket.remoteAddress)) return
@@ -65,27 +66,65 @@ async function run(server: Server | TlsServer, { address, askers, clock, handle 
     if (strangers > mostOfStrangers) socket.destroy()
   })
   server.on('clientError', onClientError)
-  server.on('request', handle)
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    connections.busy(request, response)
+    handle(request, response)
+  }
+  server.on('request', answer)
   // `Expect` changes nothing: there are no bodies to wait for.
-  server.on('checkContinue', handle)
-  server.on('checkExpectation', handle)
+  server.on('checkContinue', answer)
+  server.on('checkExpectation', answer)
   const port = await listening(server, { port: address.port, ...(address.host === undefined ? {} : { host: address.host }) })
+  let ending: Promise<void> | undefined
   return {
     port,
-    async [Symbol.asyncDispose]() {
-      const ended = closed(server)
-      const untilMs = clock.elapsed() + drainMs
-      // Connections that were busy when the end began are kept by whoever opened them once their answer is sent.
-      const sweep = () => {
-        if (clock.elapsed() >= untilMs) server.closeAllConnections()
-        else server.closeIdleConnections()
-        cancel = clock.schedule(sweepMs, sweep)
-      }
-      let cancel = clock.schedule(sweepMs, sweep)
-      await ended
-      cancel()
+    [Symbol.asyncDispose]: () => {
+      ending ??= drained(server, connections, clock)
+      return ending
     },
   }
+}
+
+/** Who is connected, and on which connections nothing is being answered: a server's own word for that leaves out those never used. */
+class Connections {
+  readonly #all = new Set<Socket>()
+  readonly #quiet = new Set<Socket>()
+
+  constructor(server: Server | TlsServer) {
+    const keep = (set: Set<Socket>) => (socket: Socket) => {
+      set.add(socket)
+      socket.once('close', () => set.delete(socket))
+    }
+    server.on('connection', keep(this.#all))
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', keep(this.#quiet))
+  }
+
+  busy({ socket }: IncomingMessage, response: ServerResponse): void {
+    this.#quiet.delete(socket)
+    response.once('close', () => (socket.destroyed ? undefined : this.#quiet.add(socket)))
+  }
+
+  closeQuiet(): void {
+    for (const socket of this.#quiet) socket.destroy()
+  }
+
+  closeAll(): void {
+    for (const socket of this.#all) socket.destroy()
+  }
+}
+
+async function drained(server: Server | TlsServer, connections: Connections, clock: Clock): Promise<void> {
+  const ended = closed(server)
+  const untilMs = clock.elapsed() + drainMs
+  // Connections that were busy when the end began are kept by whoever opened them once their answer is sent.
+  const sweep = () => {
+    if (clock.elapsed() >= untilMs) connections.closeAll()
+    else connections.closeQuiet()
+    cancel = clock.schedule(sweepMs, sweep)
+  }
+  let cancel = clock.schedule(sweepMs, sweep)
+  await ended
+  cancel()
 }
 
 /** Never a 408: containerd would repeat at once. What cannot be read is told so, as far as anybody still listens. */
