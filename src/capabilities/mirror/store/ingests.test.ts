@@ -85,6 +85,17 @@ describe('a download', () => {
     expect((await reading.next()).done).toBe(true)
   })
 
+  test('may be followed from where it has not come to yet', async () => {
+    const path = begin(`k8s.io/1/layer-${digest}`, '0123')
+    const reading = follow(path, 6)
+    const next = reading.next()
+    appendFileSync(path, '45')
+    appendFileSync(path, '6789')
+    expect(String((await next).value)).toBe('6789')
+    commit(path)
+    expect((await reading.next()).done).toBe(true)
+  })
+
   test('that vanishes fails', async () => {
     const path = begin(`k8s.io/1/layer-${digest}`, '0123')
     const reading = follow(path)

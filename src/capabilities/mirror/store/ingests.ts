@@ -59,10 +59,12 @@ export async function* followIngest(options: FollowOptions): AsyncGenerator<Buff
   try {
     let at = options.start
     let grewMs = clock.elapsed()
+    let largest = 0 // a reader may begin ahead of the download
     for (;;) {
       const piece = await readAt(handle, at)
       if (piece.length > 0) {
         at += piece.length
+        largest = Math.max(largest, at)
         yield piece
         grewMs = clock.elapsed() // after it was taken: a slow reader is no stall
         continue
@@ -78,7 +80,10 @@ export async function* followIngest(options: FollowOptions): AsyncGenerator<Buff
         continue
       }
       if (!isGrowing) throw new Error(`the download of ${digest} vanished after ${at} bytes`)
-      if ((await handle.stat()).size < at) throw new Error(`the download of ${digest} began anew`)
+      const { size } = await handle.stat()
+      if (size < largest) throw new Error(`the download of ${digest} began anew`)
+      if (size > largest) grewMs = clock.elapsed()
+      largest = size
       if (clock.elapsed() - grewMs > stallMs) throw new Error(`the download of ${digest} stands still after ${at} bytes`)
       await clock.after(pollMs)
     }
