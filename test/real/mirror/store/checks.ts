@@ -7,9 +7,11 @@ import { systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { type Digest, parseDigest } from '../../../../src/capabilities/mirror/reference.ts'
+import { ContainerdClient } from '../../../../src/capabilities/mirror/store/containerd-client.ts'
 import { openContainerdStore } from '../../../../src/capabilities/mirror/store/containerd-store.ts'
 import { buffered } from '../../../../src/capabilities/mirror/store/content-reader.ts'
 import { Announced } from '../../../../src/capabilities/mirror/store/testdata/announced.ts'
+import { message, nested, text } from '../../../../src/capabilities/mirror/store/wire.ts'
 import type { Check } from '../../check.ts'
 import { type ContainerdLine, containerdLines, type NodeContainerd, startNodeContainerd } from '../containerd.ts'
 import { type SmallRegistry, startSmallRegistry } from './small-registry.ts'
@@ -244,6 +246,27 @@ async function noticesSettings(line: ContainerdLine): Promise<string> {
   return `${at.containerd.version}: ${told.join(', ') || 'says neither setting'}`
 }
 
+/** As a kubelet pulls: on 2.x nothing but the missing layers tells of the setting. */
+async function noticesDiscardedLayers(line: ContainerdLine): Promise<string> {
+  await using at = await site(line, { discardUnpackedLayers: true })
+  at.registry.push('acme/app', 'v1', { layerBytes: [300_000], inIndex: true })
+  using client = new ContainerdClient({ socket: at.containerd.socket, namespace: 'k8s.io', clock: systemClock })
+  await client.call(pullImage, { image: { image: `${name}:v1` } }, never, limitMs)
+  await eventually('an image', async () => at.store.images().find(image => image.name === `${name}:v1`))
+  const problem = await eventually('LayersDiscarded', async () => {
+    const isWithout = at.store.images().every(({ parts }) => parts.size === 3)
+    return isWithout ? at.store.health().problems.find(({ reason }) => reason === 'LayersDiscarded') : undefined
+  })
+  expectThat(!at.announced.keys.has(`${name}:v1`), 'a tag that cannot be pulled from here is not announced')
+  return `${at.containerd.version}: ${problem.message}`
+}
+
+const pullImage = {
+  path: '/runtime.v1.ImageService/PullImage',
+  request: message({ image: nested(1, message({ image: text(1) })) }),
+  response: message({ ref: text(1) }),
+}
+
 /** Every check with each line of containerd. */
 export const storeChecks: readonly Check[] = (
   [
@@ -254,6 +277,7 @@ export const storeChecks: readonly Check[] = (
     ['stands a restart', standsRestart],
     ['reads through the API', readsThroughApi],
     ['notices settings', noticesSettings],
+    ['notices discarded layers', noticesDiscardedLayers],
   ] as const
 ).flatMap(([title, run]) =>
   (Object.keys(containerdLines) as ContainerdLine[]).map(line => ({
