@@ -84,6 +84,10 @@ const cases: Readonly<Record<string, Case>> = {
     version: '0.8.0',
     mirror: { enabled: true, ports: [31_000] },
   },
+  'the Service alone': {
+    given: { service: { registry: { usePreferSameNodeTrafficDistribution: true } } },
+    mirror: { enabled: true, ports: [30_021] },
+  },
   'registries of 0.3 without a scheme': {
     given: s({ mirroredRegistries: ['ghcr.io', 'https://quay.io', '_default'] }),
     version: '0.3.0',

@@ -37,6 +37,8 @@ const hostNetwork = "ours is on the host's network: router 29995, metrics 29997 
 /** From here on the chart has no host port, and its node port is 30020. */
 const firstWithoutHostPort = '0.7.5'
 const standardPort = 30_020
+/** Of the Service, up to 0.7. */
+const earlyNodePort = 30_021
 
 /** An explicit nothing where upstream has a default cannot be told from silence: both take the default. */
 const isLate = (version: string | undefined): boolean => version !== undefined && !isOlder(version, firstWithoutHostPort)
@@ -54,6 +56,8 @@ const portNumber = (value: unknown): number | undefined => {
 function portsOf({ read }: RowContext, version: string | undefined): readonly number[] {
   const nodePort = portNumber(read('service.registry.nodePort') ?? '')
   if (isLate(version)) return [nodePort ?? standardPort]
+  // Then the chart tells containerd of the Service alone.
+  if (read('service.registry.usePreferSameNodeTrafficDistribution') === true) return [nodePort ?? earlyNodePort]
   const hostPort = portNumber(read('service.registry.hostPort') ?? standardPort)
   const named = [...new Set([hostPort, nodePort].filter(port => port !== undefined))]
   return named.length === 0 ? [standardPort] : named
