@@ -68,7 +68,10 @@ export class Kademlia implements AsyncDisposable {
       node,
       clock,
       addressesOf: peer => this.book.addresses(peer),
-      onAnswer: peer => this.#heard(peer),
+      onAnswer: peer => {
+        this.#heard(peer)
+        this.#admit(peer)
+      },
     })
   }
 
@@ -143,11 +146,15 @@ export class Kademlia implements AsyncDisposable {
       this.#leave(id)
       return
     }
-    // Who cannot be dialled is of no use to others, so it does not enter.
-    if (this.book.addresses(id).length === 0) return
-    if (this.table.add(id) !== 'added') return
-    this.lost.remove(id)
-    this.#options.onJoined(id)
+    this.#admit(id)
+  }
+
+  /** Who answers, or says that it would, enters the table; one that was given up too: its connection may have stayed. */
+  #admit(peer: string): void {
+    // Who cannot be dialled is of no use to others.
+    if (this.table.has(peer) || this.book.addresses(peer).length === 0 || this.table.add(peer) !== 'added') return
+    this.lost.remove(peer)
+    this.#options.onJoined(peer)
   }
 
   #leave(peer: string): void {
