@@ -18,6 +18,7 @@ import { imageChecks } from './image/checks.ts'
 import { kubectlChecks } from './kubectl/verbs.ts'
 import { kwokChecks } from './kwok/checks.ts'
 import { migrateChecks } from './migrate/checks.ts'
+import { peerChecks } from './mirror/peers/checks.ts'
 import { nodeFileChecks } from './mirror/node-files/checks.ts'
 import { storeChecks } from './mirror/store/checks.ts'
 import { placementChecks } from './placements/checks.ts'
@@ -44,6 +45,7 @@ if (import.meta.main) {
     ...upstreamChecks,
     ...reloadChecks,
     ...migrateChecks,
+    ...peerChecks,
     ...clientChecks,
     ...browserChecks,
     ...nodeFileChecks,
