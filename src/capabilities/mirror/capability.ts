@@ -2,8 +2,10 @@
 // What it is made of (libp2p, gRPC) is loaded where it runs: other processes carry none of it.
 import { Registry } from 'prom-client'
 import { capability, type Need, type Permission } from '#coordination/capability.ts'
+import { ballastKinds } from '#coordination/kinds.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
+import type { Clock } from '#kube/clock.ts'
 import { certificateRights } from '#kube/server/certificate-rights.ts'
 import { agentTlsSecret, authoritySecret, peersConfigMap } from './agent-objects.ts'
 import { type MirrorConfig, mirrorConfiguration } from './config.ts'
@@ -26,6 +28,12 @@ export const cleanUp: CleanUp = async options => (await import('./node-files/cle
 /** As `node-files/cleanup-wait.ts` has it. */
 export const waitForCleanup: WaitForCleanup = async options =>
   (await import('./node-files/cleanup-wait.ts')).waitForCleanup(options)
+
+/** Reading files takes the host's time, not the cluster's. */
+async function loaded(clock: Clock): Promise<typeof import('./controller.ts')> {
+  using _held = clock.hold()
+  return await import('./controller.ts')
+}
 
 const ownVersion = '0.1.0'
 
@@ -81,7 +89,8 @@ const mirrorPermissions = ({ bootstrapKind }: MirrorConfig): readonly Permission
 export const mirror = capability({
   name: 'mirror',
   config: mirrorConfiguration,
-  kinds: [],
+  // It asks for no permit; but who leads keeps their book, and stands still without its kind.
+  kinds: ballastKinds,
   replaces: [{ upstream: 'spegel', leases: [] }],
   disrupts: [],
   parts: [
@@ -95,7 +104,7 @@ export const mirror = capability({
       offers: [pullAheadPort, nodeFilesPort],
       takes: [],
       async start(context, config, signal) {
-        const { startMirrorController } = await import('./controller.ts')
+        const { startMirrorController } = await loaded(context.clock)
         return startMirrorController(context, config, signal)
       },
     },
