@@ -7,23 +7,23 @@ import type { Grant } from './byte-budget.ts'
 import { type Fetching, mostRounds, notFound } from './fetching.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import type { PeerRequest } from './peer-client.ts'
-import { SharedWork } from './shared.ts'
+import { SharedWork } from './waited-work.ts'
 import { Transfer } from './transfer.ts'
 
 /** What a transfer holds between peer and readers: the first where there is little left for all, the second where there is enough. */
 const leastWindow = 262_144
 const mostWindow = 1_048_576
 /** A blob up to this size is checked whole, whatever `verifyBufferBytes` says: four of them fit in what the process may hold. */
-export const largestChecked = 4_194_304
+const largestChecked = 4_194_304
 
 /** Somebody else's download that still goes on, where nobody has the blob. */
-export type JoinDownload = (
+type JoinDownload = (
   wanted: Wanted,
   digest: Digest,
   signal: AbortSignal,
 ) => Promise<{ readonly won: Won; readonly attempts: number } | NotFound>
 
-export interface BlobsOptions {
+interface BlobsOptions {
   readonly fetching: Fetching
   readonly verifyBufferBytes: number
   readonly join: JoinDownload

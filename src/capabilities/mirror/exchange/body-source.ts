@@ -23,7 +23,7 @@ export interface Won {
   readonly answer: PeerAnswer
 }
 
-export interface SourceOptions {
+interface SourceOptions {
   readonly clock: Clock
   readonly stallMs: number
   readonly first: Won

@@ -12,7 +12,7 @@ import type { PeerAnswer, PeerRequest } from './peer-client.ts'
 /** Rounds of one request: each leaves a peer out that did not bring it. */
 export const mostRounds = 8
 
-export interface FetchingOptions extends Reaction {
+interface FetchingOptions extends Reaction {
   readonly clock: Clock
   readonly log: Log
   readonly finder: Finder

@@ -15,7 +15,7 @@ import { type Reply, runRace } from './race-run.ts'
 /** Peers that one look-up asks for, however many are barred. */
 const mostLookedUp = 64
 
-export interface FinderOptions {
+interface FinderOptions {
   readonly settings: Pick<MirrorSettings, 'mirrorResolveTimeoutMs' | 'mirrorResolveRetries' | 'zone' | 'ownZone'>
   readonly clock: Clock
   readonly log: Log

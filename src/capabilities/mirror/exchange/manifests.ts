@@ -7,7 +7,7 @@ import { isManifestType, largestFingerprint, mediaTypeOf } from '../store/finger
 import { type Fetching, mostRounds, notFound } from './fetching.ts'
 import type { PeerAnswer, PeerRequest } from './peer-client.ts'
 import { type Platform, platformManifests } from './platform-manifests.ts'
-import { SharedWork } from './shared.ts'
+import { SharedWork } from './waited-work.ts'
 
 /** Manifests that are kept, and their bytes together: a pull asks for each two or three times. */
 const mostKept = 64
@@ -15,13 +15,13 @@ const mostKeptBytes = 8_388_608
 /** Manifests of an index that a peer is asked for until one is there. */
 const mostPlatforms = 4
 
-export interface Manifest {
+interface Manifest {
   readonly digest: Digest
   readonly bytes: Buffer
   readonly mediaType: string
 }
 
-export type ManifestResult = { readonly outcome: 'found'; readonly manifest: Manifest; readonly attempts: number } | NotFound
+type ManifestResult = { readonly outcome: 'found'; readonly manifest: Manifest; readonly attempts: number } | NotFound
 
 export class Manifests {
   readonly #fetching: Fetching

@@ -11,7 +11,7 @@ import { firstPeer, PeerUses } from './peer-order.ts'
 import { linuxOn, platformManifests } from './platform-manifests.ts'
 import { Quarantine } from './quarantine.ts'
 import { addressOf } from './registry-probe.ts'
-import { SharedWork } from './shared.ts'
+import { SharedWork } from './waited-work.ts'
 import { TagPolicy } from './tag-policy.ts'
 import { closedBreaker, onProbe, onTag } from './tags-breaker.ts'
 

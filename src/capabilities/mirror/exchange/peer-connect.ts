@@ -8,7 +8,7 @@ const staggerMs = 15
 /** Addresses of a peer that are tried. */
 const mostAddresses = 8
 
-export interface ConnectOptions {
+interface ConnectOptions {
   readonly clock: Clock
   /** As in URLs; IPv6 in brackets, and first. */
   readonly hosts: readonly string[]

@@ -2,7 +2,7 @@
 import type { Peer } from '../contract.ts'
 
 /** How peers are used now. */
-export interface PeerUse {
+interface PeerUse {
   /** Transfers under way from a peer, by its id. */
   readonly uses: ReadonlyMap<string, number>
   /** This node's zone where it counts; `undefined`: it does not. */

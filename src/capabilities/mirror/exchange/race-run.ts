@@ -5,7 +5,7 @@ import { Race, type RaceAction, type RaceEvent, type RaceOptions } from './race.
 /** What asking one candidate yields; it never throws for a peer's fault. */
 export type Reply<Answer, Fault> = { readonly ok: true; readonly answer: Answer } | { readonly ok: false; readonly fault: Fault }
 
-export interface RunOptions<Candidate, Answer, Fault> extends RaceOptions<Candidate> {
+interface RunOptions<Candidate, Answer, Fault> extends RaceOptions<Candidate> {
   readonly clock: Clock
   /** Ends without an error when its signal is aborted. */
   readonly candidates: (signal: AbortSignal) => AsyncIterable<Candidate>
@@ -17,7 +17,7 @@ export interface RunOptions<Candidate, Answer, Fault> extends RaceOptions<Candid
   readonly observe: (ms: number) => void
 }
 
-export interface RaceResult<Candidate, Answer, Fault> {
+interface RaceResult<Candidate, Answer, Fault> {
   readonly attempts: number
   readonly faults: readonly { readonly candidate: Candidate; readonly fault: Fault }[]
   readonly won: { readonly candidate: Candidate; readonly answer: Answer } | undefined

@@ -5,7 +5,7 @@ import { type Log, messageOf } from '#kube/log.ts'
 
 const probeTimeoutMs = 5_000
 
-export interface ProbeOptions {
+interface ProbeOptions {
   readonly clock: Clock
   readonly log: Log
   /** `http` where the registry was configured so. */

@@ -6,9 +6,9 @@ const longestWaitMs = 400
 /** Others that a node asks before it leads: one of them may have begun already. */
 const mostAskedAhead = 2
 /** How long it waits for each of those. */
-export const askAheadMs = 100
+const askAheadMs = 100
 /** How long a follower waits for the head of an answer. */
-export const askMs = 500
+const askMs = 500
 
 export type SeatAction =
   /** Nobody is nearer and nobody has begun: this node's containerd fetches from the registry. */
@@ -28,7 +28,7 @@ export function orderOf(ids: Iterable<string>, distance: (id: string) => bigint)
   return placed.map(({ id }) => id)
 }
 
-export interface SeatOptions {
+interface SeatOptions {
   readonly self: string
   /** As {@link orderOf} gives them, with `self` among them. */
   readonly order: readonly string[]

@@ -20,7 +20,7 @@ const mostAnnouncers = 64
 /** How long the look-up of them may take, at least. */
 const leastLookupMs = 100
 
-export interface RelayOptions {
+interface RelayOptions {
   readonly settings: MirrorSettings['relay']
   readonly stallMs: number
   readonly store: Pick<Store, 'inFlight' | 'follow'>
@@ -32,7 +32,7 @@ export interface RelayOptions {
 }
 
 /** Under which nodes tell that they want a blob which nobody has whole. */
-export const inFlightKey = (digest: Digest): string => `inflight:${digest}`
+const inFlightKey = (digest: Digest): string => `inflight:${digest}`
 
 export class Relay {
   readonly #options: RelayOptions

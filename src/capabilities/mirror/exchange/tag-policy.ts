@@ -9,7 +9,7 @@ const mostRegistries = 256
 /** Registries that are looked at at a time. */
 const mostProbes = 8
 
-export interface TagPolicyOptions {
+interface TagPolicyOptions {
   readonly tags: 'always' | 'never' | 'fallback'
   /** Whether the registry answers anything at all; never throws. */
   readonly probe: (registry: string, signal: AbortSignal) => Promise<boolean>

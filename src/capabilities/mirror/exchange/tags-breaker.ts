@@ -1,7 +1,7 @@
 // Whether a registry is away, by what was seen of it: only then `tags: fallback` answers tags from the cluster. Pure.
 
 /** A registry is looked at so often at most. */
-export const probeEveryMs = 30_000
+const probeEveryMs = 30_000
 /** Failures in a row that open the breaker. */
 const opensAfter = 2
 

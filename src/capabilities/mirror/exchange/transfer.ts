@@ -12,11 +12,11 @@ const heldBytes = 65_536
 const lagMs = 250
 
 /** The bytes were not those of the digest. */
-export class Poisoned extends Error {
+class Poisoned extends Error {
   override readonly name = 'Poisoned'
 }
 
-export interface TransferOptions {
+interface TransferOptions {
   readonly clock: Clock
   readonly source: BodySource
   readonly start: number

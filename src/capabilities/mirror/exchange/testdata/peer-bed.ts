@@ -15,7 +15,7 @@ import type { PoisonedBlob } from '../integrity.ts'
 export type Behaviour = (request: IncomingMessage, response: ServerResponse) => void
 
 /** One peer: what it was asked, and what it has announced. */
-export interface BedPeer {
+interface BedPeer {
   readonly id: string
   readonly router: MemoryRouter
   readonly asked: string[]
