@@ -18,8 +18,9 @@ import { imageChecks } from './image/checks.ts'
 import { kubectlChecks } from './kubectl/verbs.ts'
 import { kwokChecks } from './kwok/checks.ts'
 import { migrateChecks } from './migrate/checks.ts'
-import { peerChecks } from './mirror/peers/checks.ts'
+import { laboratoryChecks } from './mirror/laboratory-checks.ts'
 import { nodeFileChecks } from './mirror/node-files/checks.ts'
+import { peerChecks } from './mirror/peers/checks.ts'
 import { storeChecks } from './mirror/store/checks.ts'
 import { placementChecks } from './placements/checks.ts'
 import { reloadChecks } from './reload/checks.ts'
@@ -49,6 +50,7 @@ if (import.meta.main) {
     ...clientChecks,
     ...browserChecks,
     ...nodeFileChecks,
+    ...laboratoryChecks,
     ...storeChecks,
     ...placementChecks(seed),
   ]

@@ -1,7 +1,8 @@
 // Everything that is tried in the laboratory, for `npm run test:real`.
 import type { Check } from '../check.ts'
+import { crowdChecks } from './crowds.ts'
 import { fallThroughChecks } from './fall-through.ts'
 import { faultChecks } from './faults.ts'
 import { pullChecks } from './pulls.ts'
 
-export const laboratoryChecks: readonly Check[] = [...fallThroughChecks, ...pullChecks, ...faultChecks]
+export const laboratoryChecks: readonly Check[] = [...fallThroughChecks, ...pullChecks, ...faultChecks, ...crowdChecks]
