@@ -18,7 +18,7 @@ interface Given {
   readonly ageMs?: number
   readonly taints?: readonly Taint[]
   readonly annotations?: Readonly<Record<string, string>>
-  readonly conditions?: Readonly<Record<string, 'True' | 'False' | 'Unknown'>>
+  readonly conditions?: Readonly<Record<string, 'True' | 'False' | 'Unknown'>> | undefined
   readonly labels?: Readonly<Record<string, string>>
   readonly deleting?: boolean
 }
@@ -206,7 +206,8 @@ const table: readonly (readonly [
 ]
 
 describe('what our rules want of a node', () => {
-  test.each(table)('%s', (_, given, rules, marks, state, over = {}) => {
+  const rows = table.map(([name, given, rules, marks, state, over = {}]) => ({ name, given, rules, marks, state, over }))
+  test.each(rows)('$name', ({ given, rules, marks, state, over }) => {
     const decision = decideOwn(nodeFacts(node(given)), world(rules, over), startMs)
     expect(decision.marks).toEqual(marks)
     expect(decision.verdicts[0]?.state ?? '').toBe(state)

@@ -1,0 +1,115 @@
+// The agent's role: asks on its own node, and writes node conditions. It can set no taint and take none away.
+import type { NodeContext, Running } from '#coordination/capability.ts'
+import type { Api } from '#kube/api.ts'
+import { messageOf } from '#kube/log.ts'
+import type { Node } from '#kube/objects.ts'
+import { builtIn } from '#kube/resource.ts'
+import type { ReadinessConfig } from './config.ts'
+import { nodeFacts } from './node-facts.ts'
+import { milliseconds } from './own-rules.ts'
+import { type Answer, type Check, checksOf, conditionToWrite, healthOf, type NodeCondition } from './reporter-decision.ts'
+
+const askMs = 10_000
+const longestBody = 64 * 1_024
+
+/** Asks and writes until it is disposed of. */
+export async function startReporter(
+  context: NodeContext,
+  config: ReadinessConfig,
+  outer: AbortSignal,
+): Promise<Running<ReadinessConfig>> {
+  const { api } = context
+  if (api === undefined) throw new Error('role readiness needs an API server')
+  const stop = new AbortController()
+  const signal = AbortSignal.any([outer, stop.signal])
+  const reporter = new Reporter(context, api, config)
+  const running = reporter.run(signal)
+  return {
+    // The probe of a pod that cannot write now must not end it: what it last wrote ages, and is looked at by whoever reads it.
+    health: () => [
+      { name: 'readiness-reporter', ok: true, ...(reporter.failure === undefined ? {} : { message: reporter.failure }) },
+    ],
+    reconfigure: async next => {
+      reporter.config = next
+      return 'applied'
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort(new DOMException('the reporter is stopped', 'AbortError'))
+      await running
+    },
+  }
+}
+
+class Reporter {
+  config: ReadinessConfig
+  /** Why the last condition was not written. */
+  failure: string | undefined
+  readonly #context: NodeContext
+  readonly #api: Api
+
+  constructor(context: NodeContext, api: Api, config: ReadinessConfig) {
+    this.#context = context
+    this.#api = api
+    this.config = config
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log, node } = this.#context
+    while (!signal.aborted) {
+      try {
+        await this.#report(signal)
+        this.failure = undefined
+      } catch (error) {
+        if (signal.aborted) return
+        this.failure = messageOf(error)
+        log.warn({ node, why: this.failure }, 'the node’s conditions are not written, tried again')
+      }
+      await clock.after(milliseconds(this.config.agent.interval), signal).catch((reason: unknown) => {
+        if (!signal.aborted) throw reason
+      })
+    }
+  }
+
+  async #report(signal: AbortSignal): Promise<void> {
+    const { clock, node: name } = this.#context
+    const nodes = this.#api.resource<Node>(builtIn.nodes)
+    const node = await nodes.get(name, { signal })
+    const { labels, address = '127.0.0.1' } = nodeFacts(node)
+    const checks = checksOf(this.config, { labels, address })
+    const answers = await Promise.all(checks.map(async check => ({ check, answer: await ask(check, signal) })))
+    // A node's conditions have a heartbeat that other conditions lack.
+    const known: readonly NodeCondition[] = node.status?.conditions ?? []
+    const conditions = answers.flatMap(({ check, answer }) => {
+      const health = healthOf(check, answer)
+      const heartbeatMs = milliseconds(this.config.agent.heartbeat)
+      return conditionToWrite(known, { type: check.condition, health, nowMs: clock.now(), heartbeatMs }) ?? []
+    })
+    if (conditions.length === 0) return
+    // Merged by type: conditions of others stay.
+    const body = { metadata: { uid: node.metadata.uid }, status: { conditions } }
+    await nodes.patch(name, { type: 'strategic', body }, { signal, subresource: 'status', fieldManager: 'ballast-readiness' })
+  }
+}
+
+/** One question; redirects are not followed, and of the answer only its beginning is read. Never throws but for an abort. */
+async function ask({ url }: Check, signal: AbortSignal): Promise<Answer> {
+  try {
+    const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.any([signal, AbortSignal.timeout(askMs)]) })
+    const body = await beginning(response)
+    return { kind: 'answered', status: response.status, body }
+  } catch (error) {
+    signal.throwIfAborted()
+    return { kind: 'unreachable', why: messageOf(error) }
+  }
+}
+
+async function beginning({ body }: Response): Promise<string> {
+  if (body === null) return ''
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true })
+    if (text.length >= longestBody) break
+  }
+  return text.slice(0, longestBody)
+}
