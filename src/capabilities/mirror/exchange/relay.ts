@@ -163,7 +163,8 @@ export class Relay {
     }
     if (reply.ok) return { kind: 'won', won: { peer, answer: reply.answer } }
     if (reply.fault.kind === 'ask') return { kind: 'ask', peers: reply.fault.peers }
-    return { kind: reply.fault.kind === 'refused' ? 'nothing' : 'unreachable' }
+    // Slow is not gone: if each node that hears nothing for a while led instead, all would lead on machines that are busy.
+    return { kind: reply.fault.kind === 'refused' || late.signal.aborted ? 'nothing' : 'unreachable' }
   }
 }
 
