@@ -71,7 +71,8 @@ function codesOfFile(
     // Statuses of Kubernetes have a number as code beside their message.
     if (codes === undefined && carried.form === 'reason') return
     if (codes === undefined) throw new Error(`${path}: a code that is neither a text, a choice of texts nor passed on`)
-    for (const code of codes) used.push({ code, form: carried.form, room })
+    // `custom` is zod's own word for an issue that a schema's refinement names.
+    for (const code of codes) if (code !== 'custom') used.push({ code, form: carried.form, room })
   })
   return used
 }
