@@ -7,6 +7,7 @@ import type { Capability, Identity, Need, WebhookEndpoint } from '#coordination/
 import { ApiHealth } from '#coordination/gates/api-health.ts'
 import { measuredTransport } from '#coordination/gates/measured-transport.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
+import { isAsked } from '#coordination/view-needs.ts'
 import { type Api, openApi } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { EventRecorder } from '#kube/events.ts'
@@ -259,9 +260,10 @@ class Controller {
   /** What a leader watches, from now on. */
   #watchWarm(): void {
     const settings = this.#settings.current
-    const needs: readonly Need[] = [...this.#roster.viewNeeds(settings), ...this.#roster.needs('leading', settings)]
+    const viewNeeds = this.#roster.viewNeeds(settings)
+    const needs: readonly Need[] = [...viewNeeds, ...this.#roster.needs('leading', settings)]
     const warm = this.#informers.share({ needs: needs.map(need => watchNeed(need, this.#identity)) })
-    warm.of(disruptionPermits)
+    if (isAsked(viewNeeds)) warm.of(disruptionPermits)
     for (const need of needs) {
       const { fields: _, mode, ...scope } = watchNeed(need, this.#identity)
       warm.of(need, { ...scope, metadataOnly: mode === 'metadata', optional: need.optional === true })

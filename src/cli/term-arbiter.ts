@@ -6,7 +6,7 @@ import { ClusterView } from '#coordination/cluster-view.ts'
 import type { ApiHealth } from '#coordination/gates/api-health.ts'
 import { Ledger } from '#coordination/ledger.ts'
 import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
-import { onlyOf } from '#coordination/view-needs.ts'
+import { isAsked, onlyOf } from '#coordination/view-needs.ts'
 import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { EventRecorder } from '#kube/events.ts'
@@ -49,15 +49,18 @@ async function writeLastEnds(arbiter: Arbiter, { clock, log }: { readonly clock:
   }
 }
 
-/** Waits for the watches, then takes the ledger over: from then on the arbiter may be asked. What it opens is on `stack`. */
+/**
+ * Waits for the watches, then takes the ledger over: from then on the arbiter may be asked. What it opens is on `stack`. Where nobody may ask
+ * it reads nothing of the cluster: a role that is made for who disrupts nothing has no right to that.
+ */
 export async function openArbiter(options: TermArbiterOptions, stack: AsyncDisposableStack, signal: AbortSignal) {
   const { api, clock, log, identity, events, informers, leader, settings, metrics, apiHealth, viewNeeds, namespaces } = options
-  const view = stack.use(new ClusterView(informers, clock, viewNeeds))
-  const permits = informers.of<DisruptionPermit>(disruptionPermits)
+  const seen = onlyOf(informers, viewNeeds)
+  const view = stack.use(new ClusterView(seen, clock, viewNeeds))
+  const permits = (isAsked(viewNeeds) ? informers : seen).of<DisruptionPermit>(disruptionPermits)
   await informers.allSynced(signal)
   await view.snapshot(signal)
   const ledger = new Ledger({ api, permits, leadership: leader, clock, log, namespace: identity.namespace, namespaces })
-  const seen = onlyOf(informers, viewNeeds)
   const observer = stack.use(
     new ClusterObserver({ informers: seen, view, clock, log, ledger: () => ledger.view, apiHealth, namespaces }),
   )
@@ -85,7 +88,9 @@ export async function openArbiter(options: TermArbiterOptions, stack: AsyncDispo
   stack.use(metrics?.watchArbiter({ arbiter, gates, isFrozen }))
   // What ended is written while we lead still; where that cannot be, the next leader finds it out.
   stack.defer(() => writeLastEnds(arbiter, { clock, log }))
-  await arbiter.takeOver(signal)
-  await observer.learnFrom(api, signal)
+  if (isAsked(viewNeeds)) {
+    await arbiter.takeOver(signal)
+    await observer.learnFrom(api, signal)
+  }
   return { arbiter, view, permits }
 }

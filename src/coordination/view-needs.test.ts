@@ -5,7 +5,7 @@ import { clusterNeeds } from './cluster-view.ts'
 import type { Verb } from './intent.ts'
 import type { ArbitrationMode } from './policy/arbiter-policy.ts'
 import { HandFedInformers } from './testdata/hand-fed-informers.ts'
-import { isWhole, onlyOf, viewNeedsOf } from './view-needs.ts'
+import { isAsked, isWhole, onlyOf, viewNeedsOf } from './view-needs.ts'
 
 describe('what the arbiter watches', () => {
   const asker = (name: string, ...disrupts: readonly Verb[]) => ({ name, disrupts })
@@ -23,8 +23,14 @@ describe('what the arbiter watches', () => {
     expect(isWhole(viewNeedsOf(askers, modes(mode)))).toBe(expected)
   })
 
-  test('for restarts: what is restarted and who owns it, no volumes, services and Jobs, no templates of ReplicaSets', () => {
+  test('nothing where nobody asks: there is no right to it', () => {
     const needs = viewNeedsOf([], {})
+    expect([isAsked(needs), needs, viewNeedsOf([], modes('enforce')) === needs]).toEqual([false, [], true])
+    expect(isAsked(viewNeedsOf([asker('reload', 'restart')], modes('observe')))).toBe(true)
+  })
+
+  test('for restarts: what is restarted and who owns it, no volumes, services and Jobs, no templates of ReplicaSets', () => {
+    const needs = viewNeedsOf([asker('reload', 'restart')], modes('observe'))
     expect(needs.map(resourceKey).toSorted()).toEqual([
       'daemonsets.apps',
       'deployments.apps',
@@ -44,7 +50,7 @@ describe('what the arbiter watches', () => {
 
 test('of what is not needed nobody starts a watch', () => {
   const informers = new HandFedInformers(new VirtualClock(0))
-  const seen = onlyOf(informers, viewNeedsOf([], {}))
+  const seen = onlyOf(informers, viewNeedsOf([{ name: 'reload', disrupts: ['restart'] }], { reload: 'observe' }))
   expect(seen.of(builtIn.pods)).toBe(informers.of(builtIn.pods))
   const jobs = seen.of(builtIn.jobs)
   expect([seen.of(builtIn.jobs) === jobs, jobs.isSynced, [...jobs.store.list()]]).toEqual([true, true, []])

@@ -22,13 +22,20 @@ const restartNeeds: readonly Need[] = clusterNeeds
   .filter(need => !ofPlaces.has(resourceKey(need)))
   .map(need => (need.kind === 'ReplicaSet' ? { ...need, mode: 'projection', fields: replicaSetFields } : need))
 
+/** Where nobody may ask: no permits either. */
+const noNeeds: readonly Need[] = []
+
 interface Asker {
   readonly name: string
   readonly disrupts: readonly Verb[]
 }
 
-/** What the arbiter watches for those who may ask it. All that `clusterNeeds` say, unless everybody acts as an upstream that moves nothing. */
+/**
+ * What the arbiter watches for those who may ask it. All that `clusterNeeds` say, unless everybody acts as an upstream that moves nothing;
+ * nothing where nobody may ask: then we have no right to read it, either. The same value for the same needs.
+ */
 export function viewNeedsOf(askers: readonly Asker[], modes: ArbiterPolicy['modes']): readonly Need[] {
+  if (askers.length === 0) return noNeeds
   const isPlain = ({ name, disrupts }: Asker) =>
     modeOf(name, modes) === 'observe' && disrupts.every(verb => verb === 'restart' || verb === 'evict')
   return askers.every(isPlain) ? restartNeeds : clusterNeeds
@@ -37,6 +44,11 @@ export function viewNeedsOf(askers: readonly Asker[], modes: ArbiterPolicy['mode
 /** Whether all is watched that a model of the cluster is made from. */
 export function isWhole(needs: readonly Need[]): boolean {
   return needs === clusterNeeds
+}
+
+/** Whether anybody may ask an arbiter that watches `needs`. */
+export function isAsked(needs: readonly Need[]): boolean {
+  return needs.length > 0
 }
 
 /** `informers`, but a kind that is not among `needs` is not watched: it is as if there were none. */

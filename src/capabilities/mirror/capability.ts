@@ -2,7 +2,6 @@
 // What it is made of (libp2p, gRPC) is loaded where it runs: other processes carry none of it.
 import { Registry } from 'prom-client'
 import { capability, type Need, type Permission } from '#coordination/capability.ts'
-import { ballastKinds } from '#coordination/kinds.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -89,8 +88,7 @@ const mirrorPermissions = ({ bootstrapKind }: MirrorConfig): readonly Permission
 export const mirror = capability({
   name: 'mirror',
   config: mirrorConfiguration,
-  // It asks for no permit; but who leads keeps their book, and stands still without its kind.
-  kinds: ballastKinds,
+  kinds: [],
   replaces: [{ upstream: 'spegel', leases: [] }],
   disrupts: [],
   parts: [
