@@ -21,6 +21,7 @@ import { migrateChecks } from './migrate/checks.ts'
 import { laboratoryChecks } from './mirror/laboratory-checks.ts'
 import { nodeFileChecks } from './mirror/node-files/checks.ts'
 import { peerChecks } from './mirror/peers/checks.ts'
+import { prefetchChecks } from './mirror/prefetch.ts'
 import { storeChecks } from './mirror/store/checks.ts'
 import { placementChecks } from './placements/checks.ts'
 import { reloadChecks } from './reload/checks.ts'
@@ -52,6 +53,7 @@ if (import.meta.main) {
     ...nodeFileChecks,
     ...laboratoryChecks,
     ...storeChecks,
+    ...prefetchChecks,
     ...placementChecks(seed),
   ]
   const { passed, failed, skipped } = await runChecks(namedChecks(checks, names), line => console.log(line), values.alone)
