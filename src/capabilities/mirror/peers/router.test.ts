@@ -107,7 +107,7 @@ describe('a router that is alone', () => {
     expect(alone.state()).toMatchObject({ isReady: true, isOnline: false, isAlone: true, peers: 0 })
     const asked = systemClock.elapsed()
     expect(await found(alone, 'sha256:miss')).toEqual([])
-    expect(systemClock.elapsed() - asked).toBeLessThan(100)
+    expect(systemClock.elapsed() - asked).toBeLessThan(1_000)
   })
 
   it('is not ready where that is not wanted, and says why', async () => {

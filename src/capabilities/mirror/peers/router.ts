@@ -5,6 +5,7 @@ import { type Log, messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import type { Random } from '#kube/random.ts'
 import type { MirrorCounts, Peer, Router, RouterState } from '../contract.ts'
+import { Acquaintance } from './acquaintance.ts'
 import { listenAddresses } from './address.ts'
 import { networksOf } from './address-rules.ts'
 import { agentString } from './agent-string.ts'
@@ -20,9 +21,7 @@ import { Lookups } from './lookups.ts'
 import { createNode, type NodeOptions } from './node.ts'
 import { digestText } from './serving.ts'
 
-export const refreshEveryMs = 10 * 60_000
-/** After a peer came: others may have come with it. */
-export const refreshAfterMs = 1_000
+const sweepEveryMs = 10 * 60_000
 /** A peer that comes and goes is not told everything more often than this. */
 export const toldAgainAfterMs = 30_000
 const hashedAtOnce = 128
@@ -69,13 +68,13 @@ class PeerRouter implements Router {
   readonly #kademlia: Kademlia
   readonly #announcements: Announcements
   readonly #announcer: Announcer
+  readonly #acquaintance: Acquaintance
   readonly #lookups: Lookups
   readonly #stop = new AbortController()
   readonly #toldMs = new Map<string, number>()
   readonly #cleanUp = new AsyncDisposableStack()
   #tried: Tried = { outcome: 'failed', reason: 'it has just begun to look for others' }
   #untilEmpty = Promise.withResolvers<void>()
-  #isRefreshing = false
 
   constructor(
     options: RouterOptions,
@@ -109,6 +108,7 @@ class PeerRouter implements Router {
       clock,
       log,
     })
+    this.#acquaintance = new Acquaintance({ clock, log, refresh: signal => this.#kademlia.refresh(signal) })
     const onFault = (key: string, error: unknown) => log.warn({ key, error: messageOf(error) }, 'a look-up failed')
     this.#lookups = new Lookups(clock, (key, found, isEnough, signal) => this.#search(key, found, isEnough, signal), onFault)
   }
@@ -148,16 +148,14 @@ class PeerRouter implements Router {
     const works = [
       keepJoined(joining, untilOffline, signal),
       this.#every(checkEveryMs, async () => {
-        if (await this.#kademlia.check()) this.#refreshSoon()
+        if (await this.#kademlia.check()) this.#acquaintance.tellNews()
       }),
       this.#every(checkEveryMs, async () => {
         const digests = this.#announcements.due(clock.elapsed())
         if (digests.length > 0) await this.#announcer.tellNearest({ digests, validSeconds: undefined }, signal)
       }),
-      this.#every(refreshEveryMs, async () => {
-        await this.#kademlia.refresh(signal)
-        await this.#kademlia.records.sweep(breather(clock))
-      }),
+      this.#acquaintance.keep(signal),
+      this.#every(sweepEveryMs, () => this.#kademlia.records.sweep(breather(clock))),
     ]
     for (const work of works) this.#run(work)
   }
@@ -181,7 +179,7 @@ class PeerRouter implements Router {
 
   #joined(peer: string): void {
     this.#options.counts?.peers(this.#kademlia.table.size)
-    this.#refreshSoon()
+    this.#acquaintance.tellNews()
     this.#tellAll(peer).catch((error: unknown) => {
       if (!this.#stop.signal.aborted)
         this.#options.log.warn({ peer, error: messageOf(error) }, 'could not announce to a new peer')
@@ -204,21 +202,6 @@ class PeerRouter implements Router {
     this.#toldMs.set(peer, clock.elapsed() + Math.max(0, toldAgainAfterMs - sinceMs))
     if (sinceMs < toldAgainAfterMs) await clock.after(toldAgainAfterMs - sinceMs, signal)
     if (this.#kademlia.table.has(peer)) await this.#announcer.tellNew(peer, this.#announcements.all(), signal)
-  }
-
-  #refreshSoon(): void {
-    if (this.#isRefreshing) return
-    this.#isRefreshing = true
-    const { clock, log } = this.#options
-    const { signal } = this.#stop
-    const refresh = async () => {
-      await clock.after(refreshAfterMs, signal)
-      this.#isRefreshing = false
-      await this.#kademlia.refresh(signal)
-    }
-    refresh().catch((error: unknown) => {
-      if (!signal.aborted) log.warn({ error: messageOf(error) }, 'could not ask around')
-    })
   }
 
   lookup(key: string, options: { readonly count: number; readonly signal: AbortSignal }): AsyncIterable<Peer> {
