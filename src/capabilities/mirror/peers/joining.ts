@@ -3,6 +3,7 @@ import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Contact } from './address.ts'
 import type { Bootstrap } from './bootstrap.ts'
+import { withSignal } from './links.ts'
 import { OwnAddress } from './node.ts'
 
 export const firstPauseMs = 50
@@ -40,13 +41,13 @@ export async function tryToJoin({ bootstrap, clock, reach, settle, peers }: Join
   const cancel = clock.schedule(tryLimitMs, () => limit.abort(new Error('the try took 30 s')))
   const both = AbortSignal.any([signal, limit.signal])
   try {
-    const contacts = await before(both, bootstrap.find(both))
-    const results = await before(both, Promise.allSettled(contacts.map(contact => reach(contact, both))))
+    const contacts = await withSignal(bootstrap.find(both), both)
+    const results = await withSignal(Promise.allSettled(contacts.map(contact => reach(contact, both))), both)
     const failures = results.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))
     const isOnlyUs =
       contacts.length > 0 && failures.length === contacts.length && failures.every(error => error instanceof OwnAddress)
     if (isOnlyUs && peers() === 0) return { outcome: 'alone' }
-    await before(both, settle(both))
+    await withSignal(settle(both), both)
     if (peers() > 0) return { outcome: 'joined' }
     const others = failures.filter(error => !(error instanceof OwnAddress))
     const reason = contacts.length === 0 ? 'nobody to begin with was found' : others.map(messageOf).join('; ')
@@ -56,18 +57,6 @@ export async function tryToJoin({ bootstrap, clock, reach, settle, peers }: Join
     return { outcome: 'failed', reason: messageOf(error) }
   } finally {
     cancel()
-  }
-}
-
-async function before<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason)
-  if (signal.aborted) onAbort()
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }
 

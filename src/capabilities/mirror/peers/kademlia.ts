@@ -9,7 +9,7 @@ import type { Peer } from '../contract.ts'
 import type { Address, Contact } from './address.ts'
 import { type AddressRules, believedAddresses, mostAddressesOfAPeer } from './address-rules.ts'
 import { bytesOfPeer, multihashOf, type Place, peerOfBytes, placeOf, placeOfPeer, sharedBits, textOf } from './keys.ts'
-import { Links } from './links.ts'
+import { Links, withSignal } from './links.ts'
 import { askedAtOnce, LostPeers, toAsk } from './liveness.ts'
 import { type Message, messageTypes, type PeerRecord } from './message.ts'
 import { type Identified, kademliaProtocol, type Node, OwnAddress } from './node.ts'
@@ -326,8 +326,11 @@ export class Kademlia implements AsyncDisposable {
 
   /** Whose agent is not known is asked for it first: how it is asked for content depends on that. */
   async #introduce(peer: string, signal: AbortSignal): Promise<void> {
+    const { node } = this.#options
     try {
-      await this.#options.node.connect(peer, this.book.addresses(peer), signal)
+      // What a busy peer did not say when the connection came up, it is not asked again by itself.
+      if (node.isConnected(peer)) await withSignal(node.identify(peer), signal)
+      else await node.connect(peer, this.book.addresses(peer), signal)
       await this.#untilIntroduced(peer, signal)
     } catch (error) {
       if (!signal.aborted) this.#options.log.debug({ peer, error: messageOf(error) }, 'a provider cannot be reached')

@@ -88,10 +88,12 @@ export class Links implements Disposable {
   }
 }
 
-async function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
+/** @throws `signal.reason` as soon as it is aborted; what goes on is not waited for. */
+export async function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(signal.reason)
+  // Through the race too, so that what `promise` fails with later is nobody's surprise.
+  if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     return await Promise.race([promise, aborted])

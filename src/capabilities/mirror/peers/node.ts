@@ -49,10 +49,12 @@ export class OwnAddress extends Error {
 export class Node implements AsyncDisposable {
   readonly #host: Libp2p
   readonly #met: Set<string>
+  readonly #identify: (connection: Connection) => Promise<unknown>
 
-  constructor(host: Libp2p, met: Set<string>) {
+  constructor(host: Libp2p, met: Set<string>, identify: (connection: Connection) => Promise<unknown>) {
     this.#host = host
     this.#met = met
+    this.#identify = identify
   }
 
   get id(): string {
@@ -99,6 +101,12 @@ export class Node implements AsyncDisposable {
 
   async disconnect(id: string): Promise<void> {
     await this.#host.hangUp(peerIdFromString(id))
+  }
+
+  /** Asks a connected peer again who it is, as is done by itself once a connection; `onIdentified` hears it. @throws Error where it does not say */
+  async identify(id: string): Promise<void> {
+    const open = this.#host.getConnections(peerIdFromString(id)).find(({ status }) => status === 'open')
+    if (open !== undefined) await this.#identify(open)
   }
 
   onIdentified(listener: (peer: Identified) => void): void {
@@ -197,5 +205,5 @@ export async function createNode({
     connectionMonitor: { enabled: false },
     services: { identify: identify(), ping: ping() },
   })
-  return new Node(host, met)
+  return new Node(host, met, connection => host.services.identify.identify(connection))
 }
