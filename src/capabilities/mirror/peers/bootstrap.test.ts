@@ -123,7 +123,7 @@ describe('a kind', () => {
     [{ kind: 'http' }, /http-bootstrap-url/],
     [
       { kind: 'static', staticPeers: ['/ip4/10.0.0.1/tcp/1', 'x', 'y'] },
-      /static-bootstrap-peers\[1\][^]*static-bootstrap-peers\[2\]/,
+      /static-bootstrap-peers\[1\][\s\S]*static-bootstrap-peers\[2\]/,
     ],
     [{ kind: 'file' }, /bootstrap-file/],
     [{ kind: 'kubernetes' }, /bootstrap-kind/],
