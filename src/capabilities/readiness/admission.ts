@@ -1,4 +1,5 @@
 // The webhooks: a node gets our taint while it is created, so that no pod finds it first; rules that fight over a taint are refused. Pure.
+import { taintAtCreation } from '#coordination/effects/taint.ts'
 import { type FieldError, forbidden, invalid, required } from '#kube/field-error.ts'
 import type { KubeObject, Node } from '#kube/objects.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
@@ -25,14 +26,8 @@ export function answerNodeCreation(
   if (request.operation !== 'CREATE' || (request.subResource ?? '') !== '' || !isNode(object)) return { kind: 'allowed' }
   const { labels, annotations } = object.metadata
   const rule = rules.find(({ selector }) => selector.matches(labels))
-  const taints = object.spec?.taints
-  const isThere = taints?.some(({ key, effect }) => key === taintKey && effect === 'NoSchedule') === true
-  if (rule === undefined || isThere || annotations?.[releasedAnnotation] !== undefined) return { kind: 'allowed' }
-  const taint = { key: taintKey, effect: 'NoSchedule', value: rule.name, timeAdded: formatTime(nowMs) }
-  const spec = object.spec === undefined ? [{ op: 'add' as const, path: '/spec', value: {} }] : []
-  return taints === undefined || taints === null
-    ? { kind: 'patched', patch: [...spec, { op: 'add', path: '/spec/taints', value: [taint] }] }
-    : { kind: 'patched', patch: [{ op: 'add', path: '/spec/taints/-', value: taint }] }
+  if (rule === undefined || annotations?.[releasedAnnotation] !== undefined) return { kind: 'allowed' }
+  return taintAtCreation(object, { key: taintKey, effect: 'NoSchedule', value: rule.name, timeAdded: formatTime(nowMs) })
 }
 
 function isNode(object: KubeObject | undefined): object is Node {

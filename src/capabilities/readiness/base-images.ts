@@ -4,7 +4,7 @@
 const knownNames = ['kube-proxy', 'cilium', 'calico/', 'flannel', 'amazon-k8s-cni', 'busybox', 'alpine'] as const
 
 /** `registry.k8s.io/kube-proxy` of `registry.k8s.io/kube-proxy:v1.34.1` and of `…@sha256:…`. */
-export function repositoryOf(image: string): string {
+function repositoryOf(image: string): string {
   const [name = ''] = image.split('@')
   const slash = name.lastIndexOf('/')
   const colon = name.lastIndexOf(':')

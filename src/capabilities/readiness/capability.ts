@@ -9,14 +9,7 @@ import { nodeWebhookName, readinessConfigurationName, ruleWebhookName } from './
 import { type ReadinessConfig, readinessConfiguration } from './config.ts'
 import { startReadiness } from './controller.ts'
 import { readinessMetrics } from './metrics.ts'
-import {
-  agentNamespace,
-  cleanupFinalizer,
-  mirrorConfigAnnotation,
-  ownTaintKeys,
-  releasedAnnotation,
-  timedOutAnnotation,
-} from './names.ts'
+import { cleanupFinalizer, mirrorConfigAnnotation, ownTaintKeys, releasedAnnotation, timedOutAnnotation } from './names.ts'
 import { nodeReadinessRuleKind, nodeReadinessRules, ruleGroup, ruleVersion } from './node-readiness-rule.ts'
 import { startReporter } from './reporter.ts'
 import { rulesConfigMap } from './rule-ages.ts'
@@ -103,7 +96,7 @@ function permissionsFor({ configureNodes, nidhogg }: ReadinessConfig): readonly 
             groups: [''],
             resources: ['pods'],
             verbs: ['create', 'delete'],
-            scope: { namespaces: [agentNamespace] },
+            scope: 'agent-namespace',
             because: "writes the mirror's files to nodes by pods of images that are there",
           } as const,
         ]

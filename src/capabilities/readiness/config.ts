@@ -191,7 +191,7 @@ export const readinessConfiguration = z
   })
 
 export type ReadinessConfig = z.output<typeof readinessConfiguration>
-export type RuleConfig = ReadinessConfig['rules'][number]
+type RuleConfig = ReadinessConfig['rules'][number]
 export type NidhoggConfig = NonNullable<ReadinessConfig['nidhogg']>
 
 /** The selector of a rule's nodes; the schema has checked it. */

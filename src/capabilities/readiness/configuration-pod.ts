@@ -3,7 +3,7 @@
 import type { NodeFile, NodeFileSet } from '#coordination/ports/node-files.ts'
 import { hashedName } from '#kube/names.ts'
 import type { Pod } from '#kube/objects.ts'
-import { agentNamespace, mirrorConfigAnnotation } from './names.ts'
+import { mirrorConfigAnnotation } from './names.ts'
 
 export const configurationLabel = 'ballast.dev/node-configuration'
 /** What is written to it: read back, whatever becomes of the files meanwhile. */
@@ -16,11 +16,12 @@ function literal(text: string): string {
 }
 
 /** The script for so many files; nothing of them is in it. Needs `mkdir`, `mv`, and `chmod` where a mode is not 644. */
-export function configurationScript(files: number): string {
+function configurationScript(files: number): string {
   return [
     'set -eu',
     'umask 022',
     'put() {',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
     '  mkdir -p "${1%/*}"',
     '  printf %s "$3" > "$1.ballast-tmp"',
     '  if [ "$2" != 644 ]; then chmod "$2" "$1.ballast-tmp"; fi',
@@ -36,25 +37,26 @@ export function configurationPodName(node: string): string {
 }
 
 interface PodOrder {
-  readonly node: { readonly name: string; readonly uid: string }
+  readonly node: { readonly name: string }
   readonly image: string
   readonly pull: 'Never' | 'IfNotPresent'
   readonly set: NodeFileSet
   readonly directories: readonly string[]
+  /** Where pods with paths of the node may run. */
+  readonly namespace: string
 }
 
-/** The pod. It has no token and no capability; as root it writes what root owns. */
-export function configurationPod({ node, image, pull, set, directories }: PodOrder): Pod {
+/** The pod. It has no owner: one that a node owned would be taken for a static one. It has no token and no capability; as root it writes what root owns. */
+export function configurationPod({ node, image, pull, set, directories, namespace }: PodOrder): Pod {
   const mounts = directories.map((path, at) => ({ name: `directory-${at}`, path }))
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
       name: configurationPodName(node.name),
-      namespace: agentNamespace,
+      namespace,
       labels: { [configurationLabel]: 'true', 'ballast.dev/managed': 'true', 'ballast.dev/capability': 'readiness' },
       annotations: { [wantedAnnotation]: set.digest },
-      ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.uid }],
     },
     spec: {
       nodeName: node.name,
@@ -65,6 +67,7 @@ export function configurationPod({ node, image, pull, set, directories }: PodOrd
       enableServiceLinks: false,
       priorityClassName: 'system-node-critical',
       tolerations: [{ operator: 'Exists' }],
+      // A new node may have no pod network yet.
       hostNetwork: true,
       containers: [
         {

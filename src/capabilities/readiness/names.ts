@@ -41,6 +41,3 @@ export const firstTimeReadyAnnotation = 'nidhogg.uswitch.com/first-time-ready'
 
 /** The condition by which the agent's role tells that the mirror of its node serves. */
 export const mirrorReadyCondition = 'ballast.dev/MirrorReady'
-
-/** Where pods that write to nodes may run: the namespace of the agents. */
-export const agentNamespace = 'ballast-agent'

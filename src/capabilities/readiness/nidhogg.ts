@@ -18,7 +18,7 @@ export interface NidhoggDecision {
 }
 
 /** The key of the taint that stands for a DaemonSet. */
-export function nidhoggTaint({ name, namespace }: { readonly name: string; readonly namespace: string }): string {
+function nidhoggTaint({ name, namespace }: { readonly name: string; readonly namespace: string }): string {
   return `${nidhoggPrefix}/${namespace}.${name}`
 }
 

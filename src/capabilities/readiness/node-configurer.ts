@@ -1,5 +1,5 @@
 // Writes the mirror's files to nodes from outside, by one pod a node, and notes on the node what was written.
-import type { ControllerContext, Leading } from '#coordination/capability.ts'
+import { type ControllerContext, type Leading, standardAgentNamespace } from '#coordination/capability.ts'
 import { unmarkNode } from '#coordination/effects/taint.ts'
 import type { NodeFileSet, NodeFiles } from '#coordination/ports/node-files.ts'
 import type { Informer } from '#kube/informer.ts'
@@ -9,7 +9,7 @@ import { builtIn } from '#kube/resource.ts'
 import { isAlreadyExists, isNotFound, StatusError } from '#kube/status.ts'
 import type { ReadinessConfig } from './config.ts'
 import { configurationLabel, configurationPod, configurationPodName, endOf, wantedAnnotation } from './configuration-pod.ts'
-import { agentNamespace, capabilityName, mirrorConfigAnnotation } from './names.ts'
+import { capabilityName, mirrorConfigAnnotation } from './names.ts'
 import {
   type ConfigurationMemory,
   type ConfigurationStep,
@@ -43,7 +43,7 @@ export class NodeConfigurer {
 
   /** Whether a pod is one of ours. */
   static owns({ metadata }: KubeObject): boolean {
-    return metadata.namespace === agentNamespace && metadata.labels?.[configurationLabel] === 'true'
+    return metadata.labels?.[configurationLabel] === 'true'
   }
 
   /** How far it is on a node. */
@@ -86,7 +86,7 @@ export class NodeConfigurer {
   }
 
   #podOn({ name }: Pick<NodeFacts, 'name'>): Pod | undefined {
-    return this.#pods.store.get(agentNamespace, configurationPodName(name))
+    return this.#pods.store.get(this.#namespace, configurationPodName(name))
   }
 
   #step(
@@ -110,6 +110,10 @@ export class NodeConfigurer {
       images: { baseImages: config.baseImages, ownImage: this.#ownImage() },
       nowMs,
     })
+  }
+
+  get #namespace(): string {
+    return this.#options.context.identity.agentNamespace ?? standardAgentNamespace
   }
 
   /** Of the pod that we run in; `undefined` outside of a cluster. */
@@ -175,8 +179,8 @@ export class NodeConfigurer {
   ): Promise<void> {
     const { effects } = this.#options.leading
     effects.leadership.assert()
-    const pod = configurationPod({ node, image, pull, set, directories })
-    const options = { signal, namespace: agentNamespace, fieldManager }
+    const pod = configurationPod({ node, image, pull, set, directories, namespace: this.#namespace })
+    const options = { signal, namespace: this.#namespace, fieldManager }
     try {
       this.#pods.observe(await effects.api.resource<Pod>(builtIn.pods).create(pod, options))
       this.#states.set(node.name, 'running')
@@ -205,7 +209,7 @@ export class NodeConfigurer {
       const only = uid === undefined ? {} : { preconditions: { uid } }
       await effects.api
         .resource<Pod>(builtIn.pods)
-        .delete(configurationPodName(node.name), { signal, namespace: agentNamespace, gracePeriodSeconds: 0, ...only })
+        .delete(configurationPodName(node.name), { signal, namespace: this.#namespace, gracePeriodSeconds: 0, ...only })
     } catch (error) {
       if (!isNotFound(error)) throw error
     }

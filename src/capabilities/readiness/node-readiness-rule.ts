@@ -9,7 +9,7 @@ import type { ConditionStatus } from './node-facts.ts'
 
 export const ruleGroup = 'readiness.node.x-k8s.io'
 export const ruleVersion = 'v1alpha1'
-export const ruleKind = 'NodeReadinessRule'
+const ruleKind = 'NodeReadinessRule'
 
 export const nodeReadinessRules: GroupVersionResource = {
   group: ruleGroup,

@@ -32,7 +32,7 @@ export interface OwnWorld {
   readonly configuration?: (node: NodeFacts) => 'todo' | 'running' | 'done'
 }
 
-export interface OwnVerdict {
+interface OwnVerdict {
   readonly rule: string
   readonly state: NodeReadinessState
   readonly isMet: boolean

@@ -4,7 +4,7 @@ import { nothing, type Selector } from '#kube/selector.ts'
 import { httpConditionOf, type ReadinessConfig, selectorOfRule } from './config.ts'
 import type { ConditionStatus, NodeFacts } from './node-facts.ts'
 
-export type Requirement =
+type Requirement =
   | { readonly kind: 'daemon-set'; readonly namespace: string; readonly name: string }
   /** `url`: the condition is how the node's agent answers for it. */
   | { readonly kind: 'condition'; readonly type: string; readonly status: ConditionStatus; readonly url?: string }

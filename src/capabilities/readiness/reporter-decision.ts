@@ -41,7 +41,7 @@ export type Answer =
   | { readonly kind: 'answered'; readonly status: number; readonly body: string }
   | { readonly kind: 'unreachable'; readonly why: string }
 
-export interface Health {
+interface Health {
   readonly status: 'True' | 'False'
   readonly reason: string
   readonly message: string

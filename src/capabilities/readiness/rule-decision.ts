@@ -6,7 +6,7 @@ import { carries, isSameTaint, type NodeFacts } from './node-facts.ts'
 import type { ConditionResult, NodeReadinessRule } from './node-readiness-rule.ts'
 import { type NodeMarks, noMarks } from './own-decision.ts'
 
-export type RuleAction =
+type RuleAction =
   /** Nothing to do: it does not speak of the node, is done with it, or all is as it should be. */
   | 'none'
   | 'add'
@@ -58,7 +58,7 @@ export function isSatisfied({ spec }: NodeReadinessRule, node: NodeFacts): boole
 }
 
 /** Whether a rule of mode bootstrap-only is done with the node. */
-export function isCompleted({ metadata }: NodeReadinessRule, node: Pick<NodeFacts, 'annotations'>): boolean {
+function isCompleted({ metadata }: NodeReadinessRule, node: Pick<NodeFacts, 'annotations'>): boolean {
   const { current, old } = bootstrapAnnotations({ name: metadata.name, uid: metadata.uid ?? '' })
   return node.annotations[current] !== undefined || node.annotations[old] !== undefined
 }

@@ -17,6 +17,10 @@ const settings: Readonly<Record<string, readonly Axis[]>> = {
       with: { bootstrapKind: 'kubernetes' },
     },
   ],
+  readiness: [
+    { condition: { on: 'capabilities.readiness.configureNodes' }, with: { configureNodes: true } },
+    { condition: { on: 'capabilities.readiness.nidhogg' }, with: { nidhogg: { nodeSelector: [], daemonsets: [] } } },
+  ],
   reload: [
     { condition: { on: 'capabilities.reload.namespaces' }, with: { namespaces: [anyNamespace] } },
     { condition: { on: 'capabilities.reload.argoRollouts' }, with: { argoRollouts: true } },

@@ -2,6 +2,7 @@
 
 import type { Node, Taint } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
+import type { MutatingAnswer } from '#kube/server/admission.ts'
 import { isConflict, isNotFound } from '#kube/status.ts'
 import type { Permission } from '../capability.ts'
 import type { Permit } from '../ledger.ts'
@@ -58,8 +59,17 @@ export async function removeTaint(
   return changeTaints(context, { node, requester, change }, signal)
 }
 
+/** The answer to `CREATE` of a node that is to have `taint` from the first; one that has it of that key and effect passes as it is. Pure. */
+export function taintAtCreation({ spec }: Node, taint: Taint): MutatingAnswer {
+  const taints = spec?.taints ?? undefined
+  if (taints?.some(one => isSame(one, taint)) === true) return { kind: 'allowed' }
+  if (taints !== undefined) return { kind: 'patched', patch: [{ op: 'add', path: '/spec/taints/-', value: taint }] }
+  const whole = spec === undefined || spec === null ? [{ op: 'add' as const, path: '/spec', value: {} }] : []
+  return { kind: 'patched', patch: [...whole, { op: 'add', path: '/spec/taints', value: [taint] }] }
+}
+
 /** What is to become of a node's taints, in one write with annotations. */
-export interface TaintMarks {
+interface TaintMarks {
   /** Each takes the place of one of the same key and effect. */
   readonly add: readonly Taint[]
   readonly remove: readonly Pick<Taint, 'key' | 'effect'>[]
@@ -67,7 +77,7 @@ export interface TaintMarks {
   readonly annotations: Readonly<Record<string, string | null>>
 }
 
-export interface MarkedNode {
+interface MarkedNode {
   readonly node: string
   /** A namesake of another UID is as good as gone. */
   readonly uid: string

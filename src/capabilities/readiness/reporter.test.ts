@@ -1,0 +1,80 @@
+// The agent's role: what it asks, and the conditions that it writes, in the reporter's words.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { openApi } from '#kube/api.ts'
+import { VirtualClock } from '#kube/clock.ts'
+import { silentLog } from '#kube/log.ts'
+import type { Node } from '#kube/objects.ts'
+import { seededRandom } from '#kube/random.ts'
+import { startTwin } from '#twin/twin.ts'
+import { httpConditionOf, readinessConfiguration } from './config.ts'
+import { startReporter } from './reporter.ts'
+import { checksOf, conditionToWrite, healthOf } from './reporter-decision.ts'
+
+const nowMs = Date.parse('2026-03-02T04:00:00Z')
+const url = 'http://NODE_IP:8080/ok'
+const config = readinessConfiguration.parse({
+  rules: [
+    { name: 'web', nodeSelector: { matchLabels: { role: 'web' } }, require: [{ http: url }] },
+    { name: 'other', require: [{ condition: 'A=True' }] },
+  ],
+})
+
+test('it asks the mirror, and what the rules of its node ask for', () => {
+  expect(checksOf(config, { labels: { role: 'web' }, address: '[fd00::7]' })).toEqual([
+    { url: 'http://[fd00::7]:29997/readyz', condition: 'ballast.dev/MirrorReady', isMirror: true },
+    { url: 'http://[fd00::7]:8080/ok', condition: httpConditionOf(url), isMirror: false },
+  ])
+  expect(checksOf(config, { labels: {}, address: '10.0.0.7' })).toHaveLength(1)
+})
+
+const mirror = { url: 'http://m/readyz', condition: 'ballast.dev/MirrorReady', isMirror: true }
+test.each([
+  [mirror, { kind: 'answered', status: 200, body: '' }, 'True', 'Serving'],
+  [mirror, { kind: 'answered', status: 500, body: 'no peer answered within 30s' }, 'False', 'NoPeers'],
+  [mirror, { kind: 'answered', status: 500, body: 'containerd does not answer' }, 'False', 'ContainerdUnreachable'],
+  [mirror, { kind: 'answered', status: 500, body: 'LayersDiscarded: containerd keeps no layers' }, 'False', 'LayersDiscarded'],
+  [mirror, { kind: 'unreachable', why: 'refused' }, 'False', 'EndpointConnectionError'],
+  [{ ...mirror, isMirror: false }, { kind: 'answered', status: 204, body: '' }, 'True', 'EndpointOK'],
+  [{ ...mirror, isMirror: false }, { kind: 'answered', status: 302, body: '' }, 'False', 'EndpointNotReady'],
+] as const)('%j, %j: %s %s', (check, answer, status, reason) => {
+  expect(healthOf(check, answer)).toMatchObject({ status, reason })
+})
+
+test('what says the same is written again only for its heartbeat', () => {
+  const health = { status: 'True', reason: 'Serving', message: 'm' } as const
+  const first = conditionToWrite([], { type: 'T', health, nowMs, heartbeatMs: 300_000 })
+  expect(first).toMatchObject({ lastTransitionTime: '2026-03-02T04:00:00Z' })
+  if (first === undefined) return
+  const later = (ms: number, how: Parameters<typeof conditionToWrite>[1]['health'] = health) =>
+    conditionToWrite([first], { type: 'T', health: how, nowMs: nowMs + ms, heartbeatMs: 300_000 })
+  expect(later(299_000)).toBeUndefined()
+  expect(later(300_000)).toMatchObject({ lastTransitionTime: '2026-03-02T04:00:00Z', lastHeartbeatTime: '2026-03-02T04:05:00Z' })
+  expect(later(10_000, { ...health, status: 'False' })).toMatchObject({ lastTransitionTime: '2026-03-02T04:00:10Z' })
+})
+
+test('it writes the condition of its node, and no other', async () => {
+  const clock = new VirtualClock(nowMs)
+  const status = { conditions: [{ type: 'Ready', status: 'True' }], addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] }
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' }, spec: {}, status }
+  const twin = await startTwin({ clock, seed: 1, objects: [node] })
+  const server = createServer((_, response) => response.writeHead(503).end('no peer'))
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const api = openApi(twin.transport({ admin: true }), { clock, userAgent: 'test' })
+  const section = readinessConfiguration.parse({ agent: { mirror: `http://NODE_IP:${port}/readyz` } })
+  const around = { clock, random: seededRandom(1), log: silentLog, node: 'n1', api }
+  const identity = { name: 'a', namespace: 'ballast-agent', instance: 'a_1' }
+  const ports = { take: () => undefined, offer: () => undefined }
+  const running = await startReporter({ ...around, identity, ports }, section, new AbortController().signal)
+  const conditions = () => (twin.access.list('nodes') as readonly Node[])[0]?.status?.conditions ?? []
+  await expect
+    .poll(() => conditions().find(({ type }) => type === 'ballast.dev/MirrorReady'))
+    .toMatchObject({ status: 'False', reason: 'NoPeers' })
+  expect(conditions().find(({ type }) => type === 'Ready')?.status).toBe('True')
+  expect(running.health()).toEqual([{ name: 'readiness-reporter', ok: true }])
+  await running[Symbol.asyncDispose]()
+  server.close()
+  await twin.stop()
+})
