@@ -16,7 +16,7 @@ export interface AgentPart {
   readonly start: (life: Parameters<HostedPart['start']>[0]) => Promise<Running<unknown>>
 }
 
-export interface AgentHostOptions {
+interface AgentHostOptions {
   readonly parts: readonly AgentPart[]
   readonly log: Log
   /** How long a part may take to end in order. */

@@ -16,7 +16,7 @@ import { givenRegistryFlags } from './registry-flags.ts'
 
 export const version = '0.1.0'
 
-export interface MirrorWish {
+interface MirrorWish {
   /** With the flags of the registry. */
   readonly command: Command
   /** The section of the configuration; `undefined`: none was given, and upstream's defaults hold. */

@@ -1,7 +1,7 @@
 // How much of each registry this node announces.
 import type { StoredImage } from './contract.ts'
 
-export interface Advertised {
+interface Advertised {
   /** Names with a tag. */
   readonly tags: number
   /** Names with a digest. */

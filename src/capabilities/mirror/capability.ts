@@ -17,7 +17,7 @@ export { hostsWishOf } from './hosts-wish-of.ts'
 export { startMirror } from './node-part.ts'
 export { boolOf, type RegistryFlags, upstreamDefaults, withFlags } from './registry-flags.ts'
 export type { MirrorSettings } from './settings.ts'
-export { type MirrorPlace, settingsOf, slowPatterns } from './settings-of.ts'
+export { settingsOf, slowPatterns } from './settings-of.ts'
 
 /** As `node-files/writer.ts` has it. */
 export const writeConfiguration: WriteConfiguration = async options =>

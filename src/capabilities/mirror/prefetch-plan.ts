@@ -8,7 +8,7 @@ import { mostPrefetched } from './prefetch.ts'
 import { parseImageName } from './reference.ts'
 
 /** On a Namespace (for all nodes that take pods) or a Deployment (for those where its pods could run): images, by comma. */
-export const prefetchAnnotation = 'ballast.dev/prefetch'
+const prefetchAnnotation = 'ballast.dev/prefetch'
 
 /** The whole name of an image as containerd has it: `nginx` is `docker.io/library/nginx:latest`. `undefined` where it is none. */
 export function wholeImageName(text: string): string | undefined {

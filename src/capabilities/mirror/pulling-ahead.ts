@@ -16,7 +16,7 @@ const longestLookMs = 30_000
 /** Tries of an agent that does not answer. */
 const mostSilent = 3
 
-export interface PullingAheadOptions {
+interface PullingAheadOptions {
   readonly clock: Clock
   /** Where the agent of a node answers; `undefined`: no such node. */
   readonly addressOf: (node: string) => string | undefined

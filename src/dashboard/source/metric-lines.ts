@@ -1,6 +1,6 @@
 // Samples of Prometheus' text format: as much of it as counters and gauges need.
 
-export interface Sample {
+interface Sample {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
   readonly value: number

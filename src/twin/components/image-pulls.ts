@@ -27,7 +27,7 @@ export interface PullRecord {
 }
 
 /** What `begin` has to know besides the node. */
-export interface PullTerms {
+interface PullTerms {
   readonly nowMs: number
   /** How many times as long as the bandwidth has it. */
   readonly factor: number

@@ -2,7 +2,7 @@
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Router, Store, StoreChange } from '../contract.ts'
 
-export interface AnnouncerOptions {
+interface AnnouncerOptions {
   readonly store: Pick<Store, 'changes'>
   readonly router: Pick<Router, 'announce' | 'withdraw'>
   readonly log: Log

@@ -22,7 +22,7 @@ export function parseRange(header: string | undefined): AskedRange | undefined {
 /** Numbers beyond what a file can have all mean the same. */
 const wholeNumber = (digits: string): number => Math.min(Number(digits), Number.MAX_SAFE_INTEGER)
 
-export type ClippedRange =
+type ClippedRange =
   | { readonly kind: 'whole' }
   | { readonly kind: 'part'; readonly range: ByteRange }
   /** It begins where nothing is: 416. */

@@ -10,7 +10,7 @@ import { findLocal } from './local-content.ts'
 import { type FallReason, type Outcome, outcomeOf } from './outcome.ts'
 import type { AskedContent } from './request.ts'
 
-export interface FinderOptions {
+interface FinderOptions {
   readonly filters: RegistryFilters
   readonly headerTimeoutMs: number
   readonly store: Store

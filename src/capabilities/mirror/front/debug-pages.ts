@@ -7,7 +7,7 @@ import type { Answer } from './answers.ts'
 import { escaped, html, json, page, seconds, table } from './html.ts'
 import { looseImageName } from './loose-image-name.ts'
 
-export interface DebugOptions {
+interface DebugOptions {
   readonly store: Pick<Store, 'images' | 'health'>
   readonly router: Pick<Router, 'id' | 'state' | 'lookup'>
   readonly exchange: Pick<Exchange, 'state' | 'fetch'>

@@ -19,7 +19,7 @@ const silenceMs = 300_000
 const drainMs = 30_000
 const sweepMs = 50
 
-export interface ListenerOptions {
+interface ListenerOptions {
   readonly address: ListenAddress
   readonly askers: Askers
   readonly clock: Clock

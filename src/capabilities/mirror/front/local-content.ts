@@ -3,7 +3,7 @@ import type { ContentInfo, Store } from '../contract.ts'
 import { type Digest, parseDigest, tagKey } from '../reference.ts'
 import type { AskedContent } from './request.ts'
 
-export type Local =
+type Local =
   | { readonly kind: 'here'; readonly content: ContentInfo }
   | { readonly kind: 'absent' }
   /** It is here, but not what the route answers: a manifest asked as a blob, or the other way round. */
@@ -44,7 +44,7 @@ async function canBePulled(store: Store, content: ContentInfo, signal: AbortSign
 }
 
 /** Digests of the platforms' manifests of an index, in its order; `undefined` where the bytes are none. */
-export function manifestsIn(bytes: Buffer): readonly Digest[] | undefined {
+function manifestsIn(bytes: Buffer): readonly Digest[] | undefined {
   const parsed = parsedJson(bytes)
   if (typeof parsed !== 'object' || parsed === null || !('manifests' in parsed) || !Array.isArray(parsed.manifests))
     return undefined

@@ -14,7 +14,7 @@ const mostConnections = 200
 const headersMs = 10_000
 const largestHead = 16_384
 
-export interface MetricsListenerOptions {
+interface MetricsListenerOptions {
   readonly address: ListenAddress
   readonly metrics: Registry
   readonly readiness: () => Readiness

@@ -23,7 +23,7 @@ export type Outcome =
       readonly attempts: number | undefined
     }
 
-export interface Served {
+interface Served {
   readonly digest: ContentInfo['digest']
   /** Of the whole, in bytes. */
   readonly size: number
@@ -33,7 +33,7 @@ export interface Served {
   readonly isInFlight?: boolean
 }
 
-export type Reply =
+type Reply =
   | { readonly kind: 'answer'; readonly answer: Answer }
   | { readonly kind: 'content'; readonly head: ContentHead; readonly body: Readable | undefined; readonly source: Source }
 

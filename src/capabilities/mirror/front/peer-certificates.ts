@@ -9,7 +9,7 @@ import type { PeerIdentity } from '../contract.ts'
 const lookAgainMs = 10_000
 const largestFile = 262_144
 
-export interface PeerCertificatesOptions {
+interface PeerCertificatesOptions {
   /** Of `ca.crt`, `tls.crt` and `tls.key`. */
   readonly directory: string
   readonly clock: Clock

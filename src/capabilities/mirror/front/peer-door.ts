@@ -12,7 +12,7 @@ import type { PeerCertificates } from './peer-certificates.ts'
 import { answerPrefetch, isPrefetch } from './prefetch-door.ts'
 import type { Door, RegistryFront } from './registry-front.ts'
 
-export interface PeerDoorOptions {
+interface PeerDoorOptions {
   readonly settings: Pick<MirrorSettings, 'peerTlsAddress'>
   readonly prefetcher?: Prefetcher | undefined
   readonly clock: Clock

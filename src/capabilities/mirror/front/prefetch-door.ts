@@ -7,7 +7,7 @@ import { longestPrefetch, type Prefetcher, prefetchPath, prefetchRequest } from 
 /** For the body of a request. */
 const bodyMs = 10_000
 
-export interface PrefetchDoorOptions {
+interface PrefetchDoorOptions {
   /** `undefined`: this agent pulls nothing beforehand. */
   readonly prefetcher: Prefetcher | undefined
   readonly clock: Clock

@@ -7,7 +7,7 @@ export interface Readiness {
   readonly reason: string
 }
 
-export interface Standing {
+interface Standing {
   /** `undefined`: it has not started. */
   readonly router: Pick<RouterState, 'isReady' | 'reason'> | undefined
   readonly store: Pick<StoreHealth, 'isUp' | 'problems'> | undefined

@@ -15,7 +15,7 @@ import type { Readiness } from './readiness.ts'
 import { type Asked, type AskedContent, readRequest } from './request.ts'
 
 /** Requests at a time; further ones are answered 404 at once. */
-export const mostRequests = 1_000
+const mostRequests = 1_000
 const strangersToldMs = 60_000
 
 /** One of the ports: who may ask there, and for whom it is. */
@@ -33,7 +33,7 @@ export interface RequestMeter {
   begin(handler: string, method: string): (code: number, size: number) => void
 }
 
-export interface FrontOptions {
+interface FrontOptions {
   readonly finder: ContentFinder
   readonly readiness: () => Readiness
   readonly counts: MirrorCounts

@@ -32,7 +32,7 @@ export type Asked =
   /** 431 or 400, and the connection is closed. */
   | { readonly kind: 'refused'; readonly status: 400 | 431; readonly message: string }
 
-export interface RawRequest {
+interface RawRequest {
   readonly method: string
   /** Path and query as they came. */
   readonly target: string

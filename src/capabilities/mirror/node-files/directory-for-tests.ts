@@ -52,7 +52,7 @@ export class TestDirectory implements AsyncDisposable {
   }
 }
 
-export class Killed extends Error {
+class Killed extends Error {
   override readonly name = 'Killed'
 }
 

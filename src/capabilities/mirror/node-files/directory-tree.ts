@@ -67,7 +67,7 @@ export async function readTree(
 const isDraft = (name: string): boolean => name.endsWith(draftSuffix)
 export const draftOf = (path: string): string => `${path}${draftSuffix}`
 
-export interface Changes {
+interface Changes {
   readonly written: readonly string[]
   readonly unchanged: readonly string[]
   readonly removed: readonly string[]

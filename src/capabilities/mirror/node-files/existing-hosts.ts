@@ -2,14 +2,14 @@
 import { parse, type TomlTable, type TomlValue } from 'smol-toml'
 import { messageOf } from '#kube/log.ts'
 
-export interface ExistingHostsFile {
+interface ExistingHostsFile {
   /** `server` and what else stands before the hosts, written anew; empty where nothing does. */
   readonly top: string
   /** In the order of the file. */
   readonly hosts: readonly { readonly url: string; readonly text: string }[]
 }
 
-export type ReadHosts =
+type ReadHosts =
   | { readonly ok: true; readonly file: ExistingHostsFile }
   /** containerd takes such a file for none. */
   | { readonly ok: false; readonly why: string }

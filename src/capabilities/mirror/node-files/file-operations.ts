@@ -12,7 +12,7 @@ export class FileFault extends Error {
   }
 }
 
-export type Entry =
+type Entry =
   | { readonly kind: 'file'; readonly mode: number; readonly owner: number; readonly group: number; readonly size: number }
   | { readonly kind: 'directory'; readonly mode: number; readonly owner: number; readonly group: number }
   | { readonly kind: 'link'; readonly target: string }

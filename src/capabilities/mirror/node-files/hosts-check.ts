@@ -8,13 +8,13 @@ export interface HostsFileFact {
   readonly content: string
 }
 
-export interface HostsFinding {
+interface HostsFinding {
   readonly reason: 'unreadable' | 'port-not-served' | 'not-asked' | 'two-writers' | 'nothing-configured'
   readonly path: string
   readonly message: string
 }
 
-export interface ServedPorts {
+interface ServedPorts {
   /** Of this node, IPv6 without brackets. */
   readonly addresses: readonly string[]
   readonly ports: readonly number[]

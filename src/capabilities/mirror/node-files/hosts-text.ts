@@ -12,7 +12,7 @@ export interface HostBlock {
 }
 
 /** One host, without a newline at its end. */
-export function hostBlockText({ url, capabilities, dialTimeout, authorization }: HostBlock): string {
+function hostBlockText({ url, capabilities, dialTimeout, authorization }: HostBlock): string {
   return [
     `[host.'${url}']`,
     `capabilities = [${capabilities.map(word => `'${word}'`).join(', ')}]`,

@@ -5,7 +5,7 @@ import type { HostBlock } from './hosts-text.ts'
 import { type HostsDirectory, parseHostsWish } from './hosts-wish.ts'
 
 export const platforms = ['hosts', 'cloud-init', 'talos', 'ignition', 'nodeadm', 'containerd'] as const
-export type Platform = (typeof platforms)[number]
+type Platform = (typeof platforms)[number]
 
 export interface NodeWish {
   readonly platform: Platform
@@ -27,11 +27,11 @@ export interface NodeWish {
   readonly talosPart: string
 }
 
-export const standardConfigPath = '/etc/containerd/certs.d'
-export const talosConfigPath = '/etc/cri/conf.d/hosts'
+const standardConfigPath = '/etc/containerd/certs.d'
+const talosConfigPath = '/etc/cri/conf.d/hosts'
 export const standardTalosPart = '/etc/cri/conf.d/20-customization.part'
 /** What is put in place of the address where whoever reads the text fills it in. */
-export const placeholder = `\${NODE_IP}`
+const placeholder = `\${NODE_IP}`
 
 export interface NodeSettings {
   readonly platform: Platform

@@ -12,7 +12,7 @@ export interface NodeText {
   readonly content: string
 }
 
-export interface NodeTexts {
+interface NodeTexts {
   readonly files: readonly NodeText[]
   /** Several files are printed below the path of each. */
   readonly isSeveral: boolean
@@ -49,7 +49,7 @@ export function printedTexts({ files, isSeveral }: NodeTexts): string {
 }
 
 /** The hosts files of a node, each with a newline at its end. */
-export function hostsFiles({
+function hostsFiles({
   directories,
   hosts,
   configPath,

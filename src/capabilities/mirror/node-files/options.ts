@@ -40,7 +40,7 @@ export interface WrittenConfiguration {
 /** @throws InputError before a file is touched; FileFault naming the path that could not be read or written */
 export type WriteConfiguration = (options: ConfigurationOptions) => Promise<WrittenConfiguration>
 
-export interface CleanupOptions {
+interface CleanupOptions {
   readonly registryConfigPath: string
   /** `:8080`, `[::]:8080`: answers `GET /readyz` with 200 once all is restored, until `signal`; `undefined`: it returns at once. */
   readonly address: string | undefined

@@ -8,7 +8,7 @@ import type { ExistingHosts } from './options.ts'
 
 export const hostsFileName = 'hosts.toml'
 
-export interface WantedTree {
+interface WantedTree {
   readonly tree: Tree
   /** For the log: what of the earlier configuration is not asked any more, and why. */
   readonly warnings: readonly string[]

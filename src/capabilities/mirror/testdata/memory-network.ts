@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Peer, Router, RouterState } from '../contract.ts'
 
-export interface Member {
+interface Member {
   readonly id: string
   readonly hosts?: readonly string[]
   readonly agent?: string

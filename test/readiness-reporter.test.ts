@@ -8,9 +8,9 @@ import { silentLog } from '#kube/log.ts'
 import type { Node } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { startTwin } from '#twin/twin.ts'
-import { httpConditionOf, readinessConfiguration } from './config.ts'
-import { startReporter } from './reporter.ts'
-import { checksOf, conditionToWrite, healthOf } from './reporter-decision.ts'
+import { httpConditionOf, readinessConfiguration } from '../src/capabilities/readiness/config.ts'
+import { startReporter } from '../src/capabilities/readiness/reporter.ts'
+import { checksOf, conditionToWrite, healthOf } from '../src/capabilities/readiness/reporter-decision.ts'
 
 const nowMs = Date.parse('2026-03-02T04:00:00Z')
 const url = 'http://NODE_IP:8080/ok'
