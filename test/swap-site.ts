@@ -179,8 +179,10 @@ export class SwapSite implements AsyncDisposable {
     return this.twin.access.list(resource) as readonly KubeObject[]
   }
 
+  /** The first of that name, the controller's own before those of agents. */
   find(resource: string, name: string): KubeObject | undefined {
-    return this.list(resource).find(({ metadata }) => metadata.name === name)
+    const named = this.list(resource).filter(({ metadata }) => metadata.name === name)
+    return named.find(({ metadata }) => metadata.namespace === 'ballast-system') ?? named[0]
   }
 
   get upstreamReplicas(): number | undefined {

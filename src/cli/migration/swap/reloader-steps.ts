@@ -1,5 +1,6 @@
 // Reloader to Ballast: the steps for one cluster, in order.
 import { isDeepStrictEqual } from 'node:util'
+import { parse } from 'yaml'
 import type { KubeObject } from '#kube/objects.ts'
 import { examineCluster } from '../../doctor/checks.ts'
 import type { Finding } from '../../doctor/finding.ts'
@@ -210,7 +211,9 @@ function unsaid(
 function withReloadOff(object: KubeObject): KubeObject {
   const data: unknown = object['data']
   const text = valueAt(data, ['config.yaml'])
-  if (object.kind !== 'ConfigMap' || typeof text !== 'string') return object
+  // Agents have a file of their own, which says nothing of reload.
+  if (object.kind !== 'ConfigMap' || typeof text !== 'string' || valueAt(parse(text), ['capabilities', 'reload']) === undefined)
+    return object
   return { ...object, data: { ...Object(data), 'config.yaml': withSection(text, { enabled: false }) } }
 }
 

@@ -62,6 +62,7 @@ const resources: Readonly<Record<string, GroupVersionResource>> = {
   Service: builtIn.services,
   PodDisruptionBudget: builtIn.poddisruptionbudgets,
   Deployment: builtIn.deployments,
+  DaemonSet: builtIn.daemonsets,
   ResourceQuota: { group: '', version: 'v1', resource: 'resourcequotas' },
   NetworkPolicy: { group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies' },
   PodMonitor: { group: 'monitoring.coreos.com', version: 'v1', resource: 'podmonitors' },
