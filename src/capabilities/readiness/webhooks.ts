@@ -7,7 +7,7 @@ import { isRule, type NodeReadinessRule, nodeReadinessRules } from './node-readi
 import { ownRules } from './own-rules.ts'
 
 /** Rules that one answer is judged against. */
-const mostRules = 5_000
+const mostCompared = 5_000
 
 /** Serves both webhooks where the process can be reached. */
 export async function startWebhooks(
@@ -27,7 +27,7 @@ export async function startWebhooks(
     name: 'rules.readiness',
     failurePolicy: 'Ignore',
     handle: async (request, signal) => {
-      const known = await api.resource<NodeReadinessRule>(nodeReadinessRules).list({ signal, limit: mostRules })
+      const known = await api.resource<NodeReadinessRule>(nodeReadinessRules).list({ signal, limit: mostCompared })
       return answerRule(request, known.items.filter(isRule))
     },
   }
