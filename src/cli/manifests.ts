@@ -9,6 +9,7 @@ import { type Asked, installationValues, merged, plainRelease } from './deployme
 import type { Values } from './deployment/names.ts'
 import { objects } from './deployment/objects.ts'
 import { platforms, platformValues } from './deployment/platforms.ts'
+import { mirrorStaticPod } from './deployment/static-pod.ts'
 import { yamlDocuments } from './deployment/yaml-text.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { ballastNamespace } from './own-names.ts'
@@ -31,6 +32,7 @@ interface ManifestsOptions {
   readonly monitoring?: 'prometheus-operator'
   readonly platform?: string
   readonly agentNamespace?: string
+  readonly staticPod?: 'mirror'
 }
 
 const listed = (text: string, before: readonly string[] = []) => [...before, ...text.split(',').map(name => name.trim())]
@@ -56,11 +58,20 @@ export const defineManifests: DefineCommand = (program, surroundings) => {
       oneOf(...Object.keys(platforms)),
     )
     .option('--agent-namespace <name>', 'where pods on nodes are')
+    .option(
+      '--static-pod <name>',
+      'mirror: the one pod for a machine image, to be read by its kubelet; nothing else',
+      oneOf('mirror'),
+    )
     .option('--hardened', 'with network policies')
     .option('--monitoring <kind>', 'prometheus-operator: monitors, rules and a dashboard', oneOf('prometheus-operator'))
     .addHelpText(
       'after',
-      '\nThe same objects as of the Helm chart with the same values.\nExample: ballast manifests --enable reload | kubectl apply --server-side -f -',
+      [
+        '\nThe same objects as of the Helm chart with the same values.',
+        'Example: ballast manifests --enable reload | kubectl apply --server-side -f -',
+        'Example: ballast manifests --static-pod mirror > /etc/kubernetes/manifests/ballast-mirror.yaml',
+      ].join('\n'),
     )
     .action((options: ManifestsOptions) => printManifests(options, surroundings))
 }
@@ -83,7 +94,8 @@ function kubeVersion(text: string): string {
 const source = (file: string | undefined) => (file === undefined ? undefined : { file, text: readFileSync(file, 'utf8') })
 
 function printManifests(options: ManifestsOptions, { terminal }: Surroundings): void {
-  const { enable = [], disable = [] } = options
+  const { disable = [], staticPod } = options
+  const enable = [...(options.enable ?? []), ...(staticPod === undefined ? [] : [staticPod])]
   if (enable.length > 0) enabling(enable.join(','), enabledCapabilities)
   if (disable.length > 0) enabling(disable.join(','), enabledCapabilities, '--disable')
   const asked: Asked = {
@@ -99,7 +111,10 @@ function printManifests(options: ManifestsOptions, { terminal }: Surroundings): 
     capabilities: enabledCapabilities,
     release: plainRelease(options.release, options.namespace),
   })
-  const wanted = made.filter(object => options.only === undefined || partOf(object) === options.only)
+  const wanted =
+    staticPod === undefined
+      ? made.filter(object => options.only === undefined || partOf(object) === options.only)
+      : [mirrorStaticPod(made)]
   if (options.format.startsWith('dir=')) writeFiles(options.format.slice('dir='.length), wanted, terminal.say)
   else terminal.write((options.format === 'json' ? jsonList(wanted) : yamlDocuments(wanted)).trimEnd())
 }
