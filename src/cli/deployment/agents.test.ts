@@ -176,3 +176,20 @@ test('of k3s: its own socket, content and hosts files', () => {
     '/var/lib/rancher/k3s/agent/etc/containerd/certs.d',
   ])
 })
+
+test('network policies let the controller ask mirrors to pull, and the page read their counts; nobody without mirrors', () => {
+  const portsOf = (asked: Asked, name: string) => {
+    const policy = made(asked).find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === name)
+    if (policy === undefined) throw new Error(`there is no policy ${name}`)
+    const { egress } = policy['spec'] as {
+      readonly egress: readonly { readonly ports: readonly { readonly port: number }[] }[]
+    }
+    return egress.flatMap(({ ports }) => ports.map(({ port }) => port))
+  }
+  const set = ['networkPolicy.enabled=true', 'apiserver.enabled=true', 'dashboard.enabled=true']
+  const api = [53, 53, 443, 6443]
+  expect(portsOf({ set }, 'ballast-controller')).toEqual([...api, 29_996])
+  expect(portsOf({ set }, 'ballast-apiserver')).toEqual([...api, 29_997])
+  expect(portsOf({ set: [...set, 'capabilities.mirror.metricsPort=9090'] }, 'ballast-apiserver')).toEqual([...api, 9_090])
+  for (const name of ['ballast-controller', 'ballast-apiserver']) expect(portsOf({ set, enable: [] }, name)).toEqual(api)
+})

@@ -1,22 +1,24 @@
 // The process that faces the outside: Deployment, disruption budget, network policy, and the Service of the page where it is exposed.
+import type { Capability } from '#coordination/capability.ts'
+import { runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
 import { isDashboardExposed, servesDashboard } from './rights-tree.ts'
-import { all, block, checksum, type Fields, named, type ObjectTree, text, value, when } from './tree.ts'
+import { all, block, type Condition, checksum, type Fields, named, type ObjectTree, text, value, when } from './tree.ts'
 
 const component = 'apiserver'
 const selector = selectorLabels(component)
 const ports = { health: 8081, dashboard: 8080 } as const
 
 /** The objects that make it run: none unless somebody enables it. */
-export function apiserverObjects(): readonly ObjectTree[] {
+export function apiserverObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
   return [
     { file: 'apiserver/service.yaml', when: servesDashboard, tree: metricsService() },
     { file: 'apiserver/service.yaml', when: all(servesDashboard, isDashboardExposed), tree: dashboardService() },
     {
       file: 'apiserver/network-policy.yaml',
       when: all(servesDashboard, { on: 'networkPolicy.enabled' }),
-      tree: networkPolicy(),
+      tree: networkPolicy(runsOnNodes(capabilities, 'agent-mirror')),
     },
     {
       file: 'apiserver/pod-disruption-budget.yaml',
@@ -53,7 +55,8 @@ function dashboardService(): Fields {
   }
 }
 
-function networkPolicy(): Fields {
+/** `mirrors`: when there are any, whose counts the page shows. */
+function networkPolicy(mirrors: Condition | undefined): Fields {
   const tcp = (port: number): Fields => ({ port, protocol: 'TCP' })
   return {
     apiVersion: 'networking.k8s.io/v1',
@@ -67,6 +70,9 @@ function networkPolicy(): Fields {
         { ports: [{ port: 53, protocol: 'UDP' }, tcp(53)] },
         // API servers listen on either; policies see the port behind the Service.
         { ports: [tcp(443), tcp(6443)] },
+        ...(mirrors === undefined
+          ? []
+          : [when(mirrors, { ports: [{ port: value('capabilities.mirror.metricsPort'), protocol: 'TCP' }] })]),
         block('networkPolicy.extraEgress'),
       ],
     },

@@ -3,7 +3,7 @@ import type { Capability } from '#coordination/capability.ts'
 import { runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
-import { all, any, block, type Condition, type Fields, named, type ObjectTree, text, when } from './tree.ts'
+import { all, any, block, type Condition, type Fields, named, type ObjectTree, text, value, when } from './tree.ts'
 
 const component = 'controller'
 const selector = selectorLabels(component)
@@ -27,7 +27,11 @@ export function controllerObjects(capabilities: readonly Capability[]): readonly
       when: isServing,
       tree: service('-webhook', { name: 'webhooks', port: 443, targetPort: 'webhooks' }),
     },
-    { file: 'network-policy.yaml', when: { on: 'networkPolicy.enabled' }, tree: networkPolicy() },
+    {
+      file: 'network-policy.yaml',
+      when: { on: 'networkPolicy.enabled' },
+      tree: networkPolicy(runsOnNodes(capabilities, 'agent-mirror')),
+    },
     {
       file: 'pod-disruption-budget.yaml',
       when: { on: 'controller.podDisruptionBudget.enabled' },
@@ -46,7 +50,8 @@ function service(suffix: string, port: Fields): Fields {
   }
 }
 
-function networkPolicy(): Fields {
+/** `mirrors`: when there are any, which are asked to pull beforehand. */
+function networkPolicy(mirrors: Condition | undefined): Fields {
   const tcp = (port: number): Fields => ({ port, protocol: 'TCP' })
   return {
     apiVersion: 'networking.k8s.io/v1',
@@ -60,6 +65,9 @@ function networkPolicy(): Fields {
         { ports: [{ port: 53, protocol: 'UDP' }, tcp(53)] },
         // API servers listen on either; policies see the port behind the Service.
         { ports: [tcp(443), tcp(6443)] },
+        ...(mirrors === undefined
+          ? []
+          : [when(mirrors, { ports: [{ port: value('capabilities.mirror.peerPort'), protocol: 'TCP' }] })]),
         block('networkPolicy.extraEgress'),
       ],
     },

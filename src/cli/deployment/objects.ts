@@ -22,7 +22,7 @@ export function installationTrees(capabilities: readonly Capability[]): readonly
     configurationObject(jsonSchemaOf(capabilities)),
     ...agentNamespaceObjects(capabilities, jsonSchemaOf(capabilities)),
     ...controllerObjects(capabilities),
-    ...apiserverObjects(),
+    ...apiserverObjects(capabilities),
     ...agentObjects(capabilities),
     ...mirrorObjects(capabilities),
     ...monitoringObjects(capabilities),
