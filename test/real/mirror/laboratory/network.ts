@@ -40,8 +40,8 @@ const outsideAddress = '10.99.0.254'
 export async function makeNetwork(count: number): Promise<Network> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     throw new PartUnavailable('network namespaces need Linux and root')
-  const tag = freeTag()
-  const hub = `bm${tag}-hub`
+  const tag = await claimedTag()
+  const hub = hubOf(tag)
   const reachNumber = Number.parseInt(tag, 36) % 16_000
   const reachBase = `198.18.${Math.floor(reachNumber / 64)}.${(reachNumber % 64) * 4}`.split('.').map(Number)
   const reachAt = (host: number) => [...reachBase.slice(0, 3), (reachBase[3] ?? 0) + host].join('.')
@@ -70,8 +70,6 @@ export async function makeNetwork(count: number): Promise<Network> {
     await commandOutput('ip', ['netns', 'exec', namespace, 'tc', 'qdisc', 'replace', 'dev', device, ...tbf])
   }
   try {
-    const made = await runCommand('ip', ['netns', 'add', hub])
-    if (made.code !== 0) throw new PartUnavailable(`no network namespace: ${made.stderr.trim()}`)
     await ip('-n', hub, 'link', 'add', 'br0', 'type', 'bridge')
     await ip('-n', hub, 'link', 'set', 'br0', 'up')
     await attach(outside.namespace, 'out', outsideAddress)
@@ -120,12 +118,22 @@ export async function makeNetwork(count: number): Promise<Network> {
   }
 }
 
-/** Five letters that no namespace of this machine begins with yet. */
-function freeTag(): string {
+const hubOf = (tag: string): string => `bm${tag}-hub`
+
+/** Not given twice by this process: what a network leaves behind may go a moment after it. */
+const given = new Set<string>()
+
+/** Makes the hub's namespace, by whose name a network is nobody else's: others are made at the same time, here and in other processes. */
+async function claimedTag(): Promise<string> {
   const inUse = new Set(namespacesOfMachine())
   for (let number = process.pid % 40_000; ; number = (number + 7) % 46_000) {
     const tag = number.toString(36).padStart(4, '0')
-    if (!inUse.has(`bm${tag}-hub`)) return tag
+    const hub = hubOf(tag)
+    if (given.has(tag) || inUse.has(hub)) continue
+    given.add(tag)
+    const made = await runCommand('ip', ['netns', 'add', hub])
+    if (made.code === 0) return tag
+    if (!made.stderr.includes('File exists')) throw new PartUnavailable(`no network namespace: ${made.stderr.trim()}`)
   }
 }
 
