@@ -40,7 +40,7 @@ test.each<[string, readonly string[], readonly object[], readonly string[]]>([
 ])('Spegel: %s', (_, enabled, initContainers, ids) => {
   const findings = examineCluster(facts(enabled, spegel(initContainers))).filter(({ object }) => object.includes('spegel'))
   expect(findings.map(({ id }) => id)).toEqual(ids)
-  expect(findings.at(-1)?.fix).toContain('ballast migrate values --from spegel')
+  expect(findings.at(-1)?.fix).toContain('ballast migrate plan spegel')
   if (enabled.length > 0) {
     const said = findings[0]?.message ?? ''
     expect(said.includes("both write containerd's hosts files")).toBe(initContainers.length > 0)

@@ -14,7 +14,7 @@ export function checkUpstreams(facts: ClusterFacts): readonly Finding[] {
 /** How Ballast is moved to, from those that it can be moved to from already. */
 const moving: Readonly<Record<string, string>> = {
   reload: 'ballast migrate plan reloader',
-  mirror: 'ballast migrate values --from spegel   # then as docs/node-config.md says, "From Spegel"',
+  mirror: 'ballast migrate plan spegel',
 }
 
 function present(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {

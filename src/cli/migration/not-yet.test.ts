@@ -4,7 +4,7 @@ import { notYet } from './not-yet.ts'
 test.each([
   ['descheduler', 'keep its chart as it is, without a RebalancePolicy beside it'],
   ['reload', 'the name of the upstream'],
-  ['spegel', 'the swap is done by hand, node by node'],
+  ['spegel', 'is swapped by hand: ballast migrate plan spegel'],
   ['keda', 'does not replace KEDA yet: keep it as it is'],
   ['relaoder', 'found "relaoder", expected reloader'],
   ['thing', 'the only upstream that can be moved so far'],

@@ -9,7 +9,7 @@ export function notYet(name: string): string {
   if (name === 'descheduler' || name === 'deschedule')
     return `found ${found}, expected reloader; descheduler is not converted yet: keep its chart as it is, without a RebalancePolicy beside it, or write what it does as a policy of Ballast's (docs/rebalancing.md)`
   if (name === 'spegel' || name === 'mirror')
-    return `found ${found}, expected reloader; Spegel's values are converted (ballast migrate values --from spegel) and the swap is done by hand, node by node: docs/node-config.md, "From Spegel"`
+    return `found ${found}, expected reloader; Spegel (the name is spegel) is swapped by hand: ballast migrate plan spegel prints each command, ballast migrate values --from spegel converts its values`
   const upstream = upstreams.find(one => one.names.includes(name) || one.capability === name)
   if (upstream !== undefined)
     return `found ${found}, expected reloader; Ballast does not replace ${upstream.name} yet: keep it as it is, Ballast leaves it alone`

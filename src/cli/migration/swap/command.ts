@@ -13,15 +13,17 @@ import { textAt } from '../../doctor/facts.ts'
 import { enabledCapabilities } from '../../enabled-capabilities.ts'
 import { kubeconfigOf, openLiveApi } from '../../live-source.ts'
 import { ballastNamespace } from '../../own-names.ts'
-import { harmless, paragraph } from '../../paragraph.ts'
+import { harmless } from '../../paragraph.ts'
 import { notYet } from '../not-yet.ts'
 import { valueAt } from '../values-tree.ts'
 import { missingAccess } from './access.ts'
+import { type PlanRow, planDocument, planLines } from './plan-lines.ts'
 import { MigrationRecord } from './record.ts'
 import { stepsBack } from './reloader-back.ts'
 import { stepsForth } from './reloader-steps.ts'
 import { runSteps, type StepResult, type Which } from './run.ts'
 import { type Reach, readSituation } from './situation.ts'
+import { mirrorIsByHand, printMirrorPlan } from './spegel-plan.ts'
 import { type Proof, type Step, StepFailed, type Swap } from './step.ts'
 
 interface SwapOptions {
@@ -50,7 +52,7 @@ export function addPlanAndApply(migrate: Command, surroundings: Surroundings): v
     .option('-o, --output <format>', 'table or json', oneOf('table', 'json'), 'table')
     .addHelpText(
       'after',
-      '\nCOMPONENT: reloader.\nExit codes: 0 it can begin, 1 the cluster cannot be read, 3 something stands in\nits way.\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config',
+      '\nCOMPONENT: reloader, or spegel (whose steps you run by hand).\nExit codes: 0 it can begin, 1 the cluster cannot be read, 3 something stands in\nits way.\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config\nExample: ballast migrate plan spegel --back',
     )
     .action(async (component: string, options: PlanOptions) =>
       surroundings.end(await printPlan(component, options, surroundings)),
@@ -81,6 +83,8 @@ function withCluster(command: Command): Command {
 const direction = ({ back }: SwapOptions) => (back === true ? 'back' : 'forth')
 
 async function printPlan(component: string, options: PlanOptions, surroundings: Surroundings): Promise<ExitCode> {
+  if (component === 'spegel')
+    return withReach(options, surroundings, reach => printMirrorPlan(reach, options, surroundings.terminal))
   return withSwap(component, options, surroundings, async (swap, steps) => {
     const { terminal } = surroundings
     const { content } = swap.record
@@ -113,26 +117,6 @@ function flagsFor(steps: readonly Step[], { back, allowLossy }: PlanOptions): st
     .join('')
 }
 
-interface PlanRow {
-  readonly step: Step
-  readonly isDone: boolean
-  /** Of steps before the switch that only look: what they see already. */
-  readonly now: Proof | undefined
-}
-
-function planDocument(component: string, towards: string, rows: readonly PlanRow[]) {
-  const steps = rows.map(({ step: { id, title, command, proof, undo }, isDone, now }) => ({
-    id,
-    title,
-    run: command,
-    proof,
-    undo,
-    isDone,
-    ...(now === undefined ? {} : { now }),
-  }))
-  return { apiVersion: 'cli.ballast.dev/v1', kind: 'MigrationPlan', component, direction: towards, steps }
-}
-
 async function proofOf(step: Step, swap: Swap): Promise<Proof> {
   try {
     return await step.prove(swap)
@@ -142,18 +126,8 @@ async function proofOf(step: Step, swap: Swap): Promise<Proof> {
   }
 }
 
-/** Step, proof and undo, one below the other; commands are not broken, so that they can be copied. */
-function planLines(rows: readonly PlanRow[]): readonly string[] {
-  return rows.flatMap(({ step: { id, title, command, proof, undo }, isDone, now }, index) => [
-    ...paragraph(title, `${String(index + 1).padStart(2)} ${id}${isDone ? ' (done)' : ''}: `, '   '),
-    `   run: ${harmless(command)}`,
-    ...paragraph(`proof: ${proof}`, '   ', '          '),
-    `   undo: ${harmless(undo)}`,
-    ...(now === undefined ? [] : paragraph(`now: ${now.ok ? 'yes' : 'NO'}, ${now.said}`, '   ', '        ')),
-  ])
-}
-
 async function applySteps(component: string, options: ApplyOptions, surroundings: Surroundings): Promise<ExitCode> {
+  if (component === 'spegel') throw new CommandRefused(mirrorIsByHand(options.back === true))
   if (options.all === true && options.step !== undefined) throw new CommandRefused('--all and --step exclude each other')
   return withSwap(component, options, surroundings, async (swap, steps) => {
     const { terminal } = surroundings
@@ -206,16 +180,25 @@ async function confirm(component: string, { yes }: ApplyOptions, { signal }: Sur
 async function withSwap(
   component: string,
   options: SwapOptions & { readonly forgetRelease?: boolean },
-  { environment, signal }: Surroundings,
+  surroundings: Surroundings,
   act: (swap: Swap, steps: readonly Step[]) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   if (component !== 'reloader') throw new CommandRefused(notYet(component))
+  return withReach(options, surroundings, reach => onSwap(reach, options, act))
+}
+
+/** What can be read of the cluster is told; what cannot, and why, is refused. */
+async function withReach(
+  options: SwapOptions,
+  { environment, signal }: Surroundings,
+  act: (reach: Reach) => Promise<ExitCode>,
+): Promise<ExitCode> {
   const kubeconfig = kubeconfigOf(options.kubeconfig, environment)
   if (kubeconfig === undefined) throw new CommandRefused('no cluster: name one with --kubeconfig FILE')
   const { api } = await openLiveApi({ kubeconfig, context: options.context, environment, signal })
   try {
     const reach: Reach = { api, clock: systemClock, capabilities: enabledCapabilities, signal }
-    return await onSwap(reach, options, act)
+    return await act(reach)
   } catch (error) {
     if (error instanceof StepFailed) throw new CommandRefused(error.message, exitCodes.notSo)
     if (isForbidden(error)) throw new CommandRefused(`a swap has to read this, and may not: ${error.message}`, exitCodes.failed)

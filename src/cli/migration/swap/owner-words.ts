@@ -3,14 +3,18 @@ import { shownOwner } from '../../doctor/gitops-owner.ts'
 import type { UpstreamState } from './situation.ts'
 
 /** Who would put back what is changed here, and the commit that stops that; `undefined`: nobody. */
-export function ownerIsLive({ owner, isOwnerQuiet }: UpstreamState, at: 'switch' | 'remove' = 'switch'): string | undefined {
+export function ownerIsLive(
+  { owner, isOwnerQuiet }: Pick<UpstreamState, 'owner' | 'isOwnerQuiet'>,
+  at: 'switch' | 'remove' = 'switch',
+  kind = 'Deployment',
+): string | undefined {
   if (owner === undefined || isOwnerQuiet) return undefined
   const shown = shownOwner(owner)
   switch (owner.by) {
     case 'flux-helm':
       return `${shown} is live and brings upstream back. Commit "spec.suspend: true" in it, wait until it is applied, then go on${at === 'remove' ? '; a second commit deletes it: a suspended one is deleted without an uninstall' : ''}`
     case 'flux':
-      return `${shown} is live and brings upstream back. Commit "spec.suspend: true" in it, or annotate the Deployment with kustomize.toolkit.fluxcd.io/reconcile: disabled in Git, then go on`
+      return `${shown} is live and brings upstream back. Commit "spec.suspend: true" in it, or annotate the ${kind} with kustomize.toolkit.fluxcd.io/reconcile: disabled in Git, then go on`
     case 'argo':
       return `${shown} is live and brings upstream back. Run: kubectl delete application ${owner.name} --cascade=orphan (or take its automated sync and its finalizer away), then go on`
     case 'helm':

@@ -77,7 +77,8 @@ async function upstreamState(reach: Reach, deployment: KubeObject): Promise<Upst
   }
 }
 
-async function isQuiet({ api, signal }: Reach, owner: GitopsOwner | undefined): Promise<boolean> {
+/** Does nobody bring it back? */
+export async function isQuiet({ api, signal }: Pick<Reach, 'api' | 'signal'>, owner: GitopsOwner | undefined): Promise<boolean> {
   if (owner === undefined || owner.by === 'helm') return true
   if (owner.by === 'argo') return false
   const resource = owner.by === 'flux-helm' ? helmReleases : kustomizations

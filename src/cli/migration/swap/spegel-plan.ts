@@ -1,0 +1,37 @@
+// `ballast migrate plan spegel`: the swap of a mirror as commands for a person. It takes nodes one after the other and needs files of whoever
+// installed either, so nothing here carries it out.
+import { type ExitCode, exitCodes, type Surroundings } from '../../command-line.ts'
+import { harmless } from '../../paragraph.ts'
+import { planDocument, planLines } from './plan-lines.ts'
+import type { Reach } from './situation.ts'
+import { mirrorStepsBack } from './spegel-back.ts'
+import { readMirrorSituation } from './spegel-situation.ts'
+import { mirrorStepsForth } from './spegel-steps.ts'
+
+interface PlanWish {
+  readonly back?: boolean
+  readonly allowLossy?: boolean
+  readonly output: 'table' | 'json'
+}
+
+/** Reads only. @throws StepFailed where there is nothing to swap */
+export async function printMirrorPlan(reach: Reach, options: PlanWish, terminal: Surroundings['terminal']): Promise<ExitCode> {
+  const situation = await readMirrorSituation(reach)
+  const steps = options.back === true ? mirrorStepsBack(situation) : mirrorStepsForth(situation, options.allowLossy === true)
+  const rows = steps.map(({ now, ...step }) => ({ step, isDone: false, now }))
+  if (options.output === 'json') {
+    const document = planDocument('spegel', options.back === true ? 'back' : 'forth', rows)
+    const [spegel] = situation.spegels
+    const more = spegel === undefined ? {} : { values: spegel.converted.values, report: spegel.converted.report }
+    terminal.write(JSON.stringify({ ...document, ...more }, undefined, 2))
+  } else for (const line of planLines(rows)) terminal.write(line)
+  const obstacles = rows.flatMap(({ now }) => (now === undefined || now.ok ? [] : [now.said]))
+  for (const said of obstacles) terminal.say(`in the way: ${harmless(said)}`)
+  if (obstacles.length === 0) terminal.say('to carry it out: run these commands yourself, each after the proof of the one before')
+  return obstacles.length === 0 ? exitCodes.done : exitCodes.notSo
+}
+
+/** What `apply` says of a mirror. */
+export function mirrorIsByHand(isBack: boolean): string {
+  return `the swap of a mirror is carried out by hand, node by node: ballast migrate plan spegel${isBack ? ' --back' : ''} prints each command in order, with its proof and its way back`
+}
