@@ -4,7 +4,7 @@ import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 
 /** After a peer came: others may have come with it. */
-export const refreshAfterMs = 1_000
+const refreshAfterMs = 1_000
 /** While nobody comes. */
 export const refreshEveryMs = 10 * 60_000
 

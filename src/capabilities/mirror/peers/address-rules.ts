@@ -57,7 +57,7 @@ for (const [network, length, family] of privateNetworks) privateList.addSubnet(n
 const typeOf = ({ family }: Address): 'ipv4' | 'ipv6' => (family === 4 ? 'ipv4' : 'ipv6')
 
 /** Whether an address that somebody tells is one to dial. */
-export function isBelieved(rules: AddressRules, address: Address): boolean {
+function isBelieved(rules: AddressRules, address: Address): boolean {
   if (isLoopback(address.ip)) return rules.acceptsLoopback && !rules.own().some(own => isSameAddress(own, address))
   // An IPv4 address in IPv6's clothes is nobody's, and a list of IPv6 networks would not know it.
   if (address.ip.startsWith('::ffff:') || notAHost.check(address.ip, typeOf(address))) return false

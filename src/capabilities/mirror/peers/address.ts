@@ -84,7 +84,7 @@ function contact(id: string | undefined, ip: string, family: 4 | 6, port: number
   return { id, addresses: [{ ip: family === 6 ? shortened(ip) : ip, family, port }] }
 }
 
-export interface Listening {
+interface Listening {
   /** Multiaddresses. */
   readonly listen: readonly string[]
   /** `undefined`: all of the machine. */

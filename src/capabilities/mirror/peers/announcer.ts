@@ -8,7 +8,7 @@ import { encodeMessage, messageTypes } from './message.ts'
 import { bucketSize, type RoutingTable } from './routing-table.ts'
 
 /** Peers that are told at once. */
-export const toldAtOnce = 4
+const toldAtOnce = 4
 /** Messages in one piece that is sent. */
 export const batchLength = 128
 
@@ -25,7 +25,7 @@ interface AnnouncerOptions {
 }
 
 /** What is told of keys: for good; for so many seconds; no longer. The last two only to ours: others would keep it for 19 min. */
-export interface Telling {
+interface Telling {
   readonly digests: readonly string[]
   readonly validSeconds: number | undefined
 }

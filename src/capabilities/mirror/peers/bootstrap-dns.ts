@@ -5,10 +5,10 @@ import { addressBytes, type Contact, parseContact } from './address.ts'
 import type { Bootstrap } from './bootstrap.ts'
 
 /** Addresses of each family that are tried. */
-export const mostOfAFamily = 3
+const mostOfAFamily = 3
 
 /** Names to addresses, one family: as `node:dns` does it. */
-export type Resolve = (name: string, family: 4 | 6) => Promise<readonly string[]>
+type Resolve = (name: string, family: 4 | 6) => Promise<readonly string[]>
 
 /** As all programs of the machine resolve names: with its hosts file and search list. Cannot be cancelled; the router limits each try. */
 const systemResolve: Resolve = async (name, family) => (await lookup(name, { family, all: true })).map(({ address }) => address)

@@ -7,7 +7,7 @@ import type { Bootstrap } from './bootstrap.ts'
 
 /** Addresses that are taken from a file; the rest is left out. */
 export const mostInAFile = 64
-export const largestBootstrapFile = 64 * 1_024
+const largestBootstrapFile = 64 * 1_024
 
 /** Contacts of the text, and what of it is none. Empty lines and `#` are skipped. */
 export function parseBootstrapFile(

@@ -9,10 +9,10 @@ import { InputError, problemSentence } from '#kube/problem.ts'
 import { type Contact, listenAddresses, multiaddressOf, parseContact } from './address.ts'
 import type { Bootstrap, OwnContact } from './bootstrap.ts'
 
-export const answerWithinMs = 10_000
-export const largestBootstrapAnswer = 64 * 1_024
+const answerWithinMs = 10_000
+const largestBootstrapAnswer = 64 * 1_024
 /** Peers of an answer that are taken. */
-export const mostOfAnAnswer = 3
+const mostOfAnAnswer = 3
 
 interface HttpBootstrapOptions {
   readonly url: string

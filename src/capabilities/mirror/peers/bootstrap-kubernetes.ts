@@ -5,7 +5,7 @@ import { type Contact, parseContact } from './address.ts'
 import type { Bootstrap } from './bootstrap.ts'
 
 /** Addresses that one try takes. */
-export const mostEndpoints = 6
+const mostEndpoints = 6
 
 interface EndpointSlice extends KubeObject {
   readonly endpoints?:

@@ -23,7 +23,7 @@ export interface Bootstrap {
   serve?(own: () => OwnContact): Promise<AsyncDisposable>
 }
 
-export interface BootstrapOptions {
+interface BootstrapOptions {
   readonly settings: BootstrapSettings
   /** Where others' routers listen, when nobody says a port: our own. */
   readonly routerPort: number

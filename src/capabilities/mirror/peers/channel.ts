@@ -5,10 +5,10 @@ import { decodeMessage, type Message } from './message.ts'
 import type { Stream } from './node.ts'
 
 /** Bytes of an answer. */
-export const longestAnswer = 1_024 * 1_024
-export const answerTimeoutMs = 5_000
+const longestAnswer = 1_024 * 1_024
+const answerTimeoutMs = 5_000
 /** Requests of one peer that wait for an answer. */
-export const mostPending = 256
+const mostPending = 256
 
 /** The stream ended before the answer came; where it was open before, a new one may do better. */
 export class ChannelClosed extends Error {

@@ -6,10 +6,10 @@ import type { Bootstrap } from './bootstrap.ts'
 import { withSignal } from './links.ts'
 import { OwnAddress } from './node.ts'
 
-export const firstPauseMs = 50
-export const longestPauseMs = 10_000
-export const tryLimitMs = 30_000
-export const anywayMs = 30 * 60_000
+const firstPauseMs = 50
+const longestPauseMs = 10_000
+const tryLimitMs = 30_000
+const anywayMs = 30 * 60_000
 
 /** Before the try that follows `failures` failed ones: 50 ms doubling to 10 s. */
 export function pauseAfter(failures: number): number {
@@ -36,7 +36,7 @@ interface JoiningOptions {
 }
 
 /** One try, at most 30 s. An empty table afterwards is a failure. */
-export async function tryToJoin({ bootstrap, clock, reach, settle, peers }: JoiningOptions, signal: AbortSignal): Promise<Tried> {
+async function tryToJoin({ bootstrap, clock, reach, settle, peers }: JoiningOptions, signal: AbortSignal): Promise<Tried> {
   const limit = new AbortController()
   const cancel = clock.schedule(tryLimitMs, () => limit.abort(new Error('the try took 30 s')))
   const both = AbortSignal.any([signal, limit.signal])

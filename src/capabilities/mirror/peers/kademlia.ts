@@ -22,11 +22,11 @@ import { walk } from './walk.ts'
 /** Nearest peers that have to have answered before a key counts as provided by nobody else. */
 export const certainOfProviders = 8
 export const certainOfNeighbours = 3
-export const askedInParallel = 10
+const askedInParallel = 10
 /** Distances whose peers are sought again. */
-export const mostRefreshedDistances = 10
-export const introductionLimitMs = 1_000
-export const ownAddressesReadMs = 10_000
+const mostRefreshedDistances = 10
+const introductionLimitMs = 1_000
+const ownAddressesReadMs = 10_000
 
 interface KademliaOptions {
   readonly node: Node

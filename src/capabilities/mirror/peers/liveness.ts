@@ -2,13 +2,13 @@
 import { LRUCache } from 'lru-cache'
 
 /** A peer of the table that said nothing for so long is asked. */
-export const askedAfterMs = 10_000
+const askedAfterMs = 10_000
 /** How often that is looked at, and how many are asked then: the cost of a large cluster is bounded. */
 export const checkEveryMs = 5_000
 export const askedAtOnce = 8
 /** A peer answered within this: the node is online. */
 export const onlineMs = 30_000
-export const mostLost = 256
+const mostLost = 256
 export const lostForMs = 3_600_000
 const firstTryMs = 2_000
 const longestTryMs = 60_000

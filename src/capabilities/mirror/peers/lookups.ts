@@ -3,10 +3,10 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '#kube/clock.ts'
 import type { Peer } from '../contract.ts'
 
-export const keptMs = 5_000
-export const askedAgainAfterMs = keptMs / 2
+const keptMs = 5_000
+const askedAgainAfterMs = keptMs / 2
 /** Keys whose look-ups are kept at once. */
-export const mostKeptLookups = 4_096
+const mostKeptLookups = 4_096
 
 /** Finds peers of a key until `isEnough`, or none is left, or `signal` is aborted (without an error). */
 export type Search = (key: string, found: (peer: Peer) => void, isEnough: () => boolean, signal: AbortSignal) => Promise<void>

@@ -5,7 +5,7 @@ import { mostAddressesOfAPeer } from './address-rules.ts'
 export const messageTypes = { putValue: 0, getValue: 1, addProvider: 2, getProviders: 3, findNode: 4, ping: 5 } as const
 
 /** Peers in one list of a message; more are skipped. */
-export const mostPeersOfAList = 1_000
+const mostPeersOfAList = 1_000
 /** A key on the wire is a multihash; upstream's limit. */
 export const longestKey = 80
 

@@ -6,21 +6,21 @@ import { type Address, isLoopback, isSameAddress, multiaddressOf, readAddress } 
 import type { RawKey } from './identity.ts'
 import { textOf } from './keys.ts'
 
-export type Connection = Awaited<ReturnType<Libp2p['dial']>>
+type Connection = Awaited<ReturnType<Libp2p['dial']>>
 export type Stream = Awaited<ReturnType<Connection['newStream']>>
 
 export const kademliaProtocol = '/spegel/kad/1.0.0'
 /** Connections to peers; libp2p closes those used least beyond it. */
-export const mostConnections = 300
+const mostConnections = 300
 /** Connections that are not yet proven, at once. */
-export const mostPendingConnections = 64
+const mostPendingConnections = 64
 /** New connections a second from one address. */
-export const connectionsASecond = 50
+const connectionsASecond = 50
 export const dialTimeoutMs = 3_000
 /** Streams of Kademlia that one peer may open to us at once. */
-export const mostStreamsOfAPeer = 32
+const mostStreamsOfAPeer = 32
 /** Bytes that wait for a peer which does not read. */
-export const mostUnsentBytes = 4 * 1_024 * 1_024
+const mostUnsentBytes = 4 * 1_024 * 1_024
 
 export interface NodeOptions {
   readonly key: RawKey

@@ -7,8 +7,8 @@ import { mostAddressesOfAPeer } from './address-rules.ts'
 import { type ReadAgent, readAgent } from './agent-string.ts'
 
 /** Peers that are remembered; beyond it those used least are forgotten. */
-export const mostKnownPeers = 10_000
-export const addressValidMs = 3_600_000
+const mostKnownPeers = 10_000
+const addressValidMs = 3_600_000
 
 interface Known {
   addresses: readonly Address[]

@@ -3,9 +3,9 @@ import type { Clock } from '#kube/clock.ts'
 
 /** Providers of one key; a further one is refused. */
 export const mostProvidersOfAKey = 1_000
-export const mostKeys = 250_000
+const mostKeys = 250_000
 /** Of all keys together. */
-export const mostRecords = 1_000_000
+const mostRecords = 1_000_000
 
 /** Peers as small numbers, seconds as small numbers: a record is two of them. */
 type Records = number[]

@@ -23,7 +23,7 @@ import { digestText } from './serving.ts'
 
 const sweepEveryMs = 10 * 60_000
 /** A peer that comes and goes is not told everything more often than this. */
-export const toldAgainAfterMs = 30_000
+const toldAgainAfterMs = 30_000
 const hashedAtOnce = 128
 
 export interface RouterOptions {
@@ -140,10 +140,14 @@ class PeerRouter implements Router {
       },
     }
     const untilOffline = async (limitMs: number, within: AbortSignal) => {
-      const limit = new AbortController()
-      const late = clock.after(limitMs, AbortSignal.any([within, limit.signal])).catch(() => undefined)
+      const { promise: late, resolve } = Promise.withResolvers<void>()
+      const cancel = clock.schedule(limitMs, resolve)
+      const onAbort = () => resolve()
+      if (within.aborted) onAbort()
+      within.addEventListener('abort', onAbort, { once: true })
       await Promise.race([late, this.#untilEmpty.promise])
-      limit.abort()
+      cancel()
+      within.removeEventListener('abort', onAbort)
     }
     const works = [
       keepJoined(joining, untilOffline, signal),

@@ -11,7 +11,7 @@ import type { ProviderRecords } from './provider-records.ts'
 import type { RoutingTable } from './routing-table.ts'
 
 /** Bytes of a request. */
-export const longestRequest = 64 * 1_024
+const longestRequest = 64 * 1_024
 /** Providers in one answer, chosen anew each time. */
 export const mostProvidersOfAnAnswer = 100
 /** How long a record is valid where the provider does not say less. */

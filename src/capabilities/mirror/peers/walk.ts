@@ -1,7 +1,7 @@
 // Kademlia's walk: ask the nearest that are known for nearer ones, until those nearest of all have answered.
 import { compareDistance, type Place, placeOfPeer } from './keys.ts'
 
-export interface WalkOptions {
+interface WalkOptions {
   readonly target: Place
   readonly start: readonly string[]
   /** Never asked: ourselves. */
