@@ -8,7 +8,7 @@ import { platforms, platformValues } from './platforms.ts'
 
 const release = plainRelease('ballast', 'ballast-system')
 const made = (asked: Asked = {}) =>
-  objects(installationValues({ enable: ['mirror'], ...asked }, capabilities), { capabilities, release })
+  objects(installationValues({ enable: ['mirror'], disable: ['readiness'], ...asked }, capabilities), { capabilities, release })
 const namesOf = (list: readonly KubeObject[]) =>
   list.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`)
 
@@ -42,7 +42,7 @@ function podOf(asked: Asked = {}): PodTemplate['spec'] {
 }
 
 test('nothing runs on nodes unless something is enabled that does', () => {
-  const quiet = objects(installationValues({ disable: ['mirror'] }, capabilities), { capabilities, release })
+  const quiet = objects(installationValues({ disable: ['mirror', 'readiness'] }, capabilities), { capabilities, release })
   expect(namesOf(quiet).filter(name => /agent|DaemonSet/.test(name))).toEqual([])
 })
 
