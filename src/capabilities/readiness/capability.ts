@@ -108,7 +108,8 @@ export const readiness = capability({
   name: 'readiness',
   config: readinessConfiguration,
   kinds: [...ballastKinds, nodeReadinessRuleKind],
-  replaces: [],
+  // It elects only where it is told to; Nidhogg elects by a ConfigMap.
+  replaces: [{ upstream: 'node-readiness-controller', leases: ['ba65f13e.readiness.node.x-k8s.io'] }],
   disrupts: ['taint'],
   parts: [
     {

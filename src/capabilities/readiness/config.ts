@@ -138,7 +138,7 @@ const nidhogg = z.strictObject({
 
 export const readinessConfiguration = z
   .object({
-    arbitration: z.enum(arbitrationModes).default('enforce').describe('which rules of the arbiter hold for taints of nodes'),
+    arbitration: z.enum(arbitrationModes).default('observe').describe('which rules of the arbiter hold for taints of nodes'),
     rules: z.array(ruleSchema).max(mostRules).default([]).describe('which nodes wait for what'),
     timeout: span('10m', "how long after a node's creation its rules may take"),
     onTimeout: z
