@@ -179,7 +179,7 @@
     - watch
 {{- end }}
 {{- end }}
-{{- if $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - coordination.k8s.io
   resources:
