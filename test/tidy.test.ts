@@ -32,9 +32,11 @@ describe('every command', async () => {
   })
 
   test('is one that the command line has', () =>
-    expect(program.commands.map(command => `define${command.name().replace(/^./, first => first.toUpperCase())}`).sort()).toEqual(
-      [...textOf('src/cli/main.ts').matchAll(/\b(define[A-Z]\w*)[,\]]/g)].map(match => match[1]).sort(),
-    ))
+    expect(
+      program.commands
+        .map(command => `define${command.name().replace(/(?:^|-)./g, first => first.slice(-1).toUpperCase())}`)
+        .sort(),
+    ).toEqual([...textOf('src/cli/main.ts').matchAll(/\b(define[A-Z]\w*)[,\]]/g)].map(match => match[1]).sort()))
 })
 
 /** Commands that do something themselves, with their names as they are typed. */

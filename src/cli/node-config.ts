@@ -52,18 +52,28 @@ const meanings: Readonly<Record<(typeof platforms)[number], string>> = {
   containerd: "the part of containerd's own configuration, without which a mirror is not asked or has nothing to give",
 }
 
+/** What stands behind the command's name in its example. */
+const examples: Readonly<Record<(typeof platforms)[number], string>> = {
+  hosts: ' --node-ip 10.0.0.7 --registry https://docker.io',
+  'cloud-init': ' > user-data',
+  talos: ' --node-ip 10.0.0.7 > patch-10.0.0.7.yaml',
+  ignition: ' --node-ip 10.0.0.7 > node.ign',
+  nodeadm: ' > user-data',
+  containerd: ' --containerd 2',
+}
+
 export const defineNodeConfig: DefineCommand = (program, surroundings) => {
   const command = program
     .command('node-config')
     .description("prints, writes or compares the files that make a node's containerd ask the mirror")
     .addHelpText('after', '\nExample: ballast node-config hosts --node-ip 10.0.0.7')
   for (const platform of platforms)
-    withOptions(command.command(platform).description(meanings[platform])).action(async (options: NodeConfigOptions) =>
+    withOptions(command.command(platform).description(meanings[platform]), platform).action(async (options: NodeConfigOptions) =>
       surroundings.end(await run({ platform, options, surroundings })),
     )
 }
 
-function withOptions(command: Command): Command {
+function withOptions(command: Command, platform: (typeof platforms)[number]): Command {
   const several = (text: string, before: readonly string[]) => [...before, text]
   return command
     .option('--node-ip <ip>', "the node's own address, or auto: found on the node (not talos, ignition)")
@@ -84,7 +94,8 @@ function withOptions(command: Command): Command {
     .option('-o, --output <format>', 'text or json', oneOf('text', 'json'), 'text')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, or all the same, 1 a file cannot be read or written, 2 bad usage or\ninput, 3 --check found a difference.',
+      '\nExit codes: 0 done, or all the same, 1 a file cannot be read or written, 2 bad usage or\ninput, 3 --check found a difference.' +
+        `\nExample: ballast node-config ${platform}${examples[platform]}`,
     )
 }
 
