@@ -5,7 +5,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { CommandRefused } from '../command-line.ts'
 
 /** Where a machine has what a cluster keeps in a ConfigMap and in Secrets. Absent: as with objects that are absent. */
-export const staticPaths = {
+const staticPaths = {
   /** `peers`: addresses of nodes that are asked first, one a line. */
   peers: '/etc/ballast/mirror/peers',
   /** `ca.crt`, `tls.crt`, `tls.key`. */

@@ -7,8 +7,8 @@ import type { Grant } from './byte-budget.ts'
 import { type Fetching, mostRounds, notFound } from './fetching.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import type { PeerRequest } from './peer-client.ts'
-import { SharedWork } from './waited-work.ts'
 import { Transfer } from './transfer.ts'
+import { SharedWork } from './waited-work.ts'
 
 /** What a transfer holds between peer and readers: the first where there is little left for all, the second where there is enough. */
 const leastWindow = 262_144

@@ -11,9 +11,9 @@ import { firstPeer, PeerUses } from './peer-order.ts'
 import { linuxOn, platformManifests } from './platform-manifests.ts'
 import { Quarantine } from './quarantine.ts'
 import { addressOf } from './registry-probe.ts'
-import { SharedWork } from './waited-work.ts'
 import { TagPolicy } from './tag-policy.ts'
 import { closedBreaker, onProbe, onTag } from './tags-breaker.ts'
+import { SharedWork } from './waited-work.ts'
 
 const peer = (id: string, zone?: string): Peer => ({ id, hosts: ['127.0.0.1'], agent: 'ballast/1', zone, isOurs: true })
 
