@@ -2,13 +2,13 @@
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { InputError } from '#kube/problem.ts'
-import { becomeTree, draftOf, readTree, takeAway } from './directory-tree.ts'
+import { becomeTree, draftOf, goneOf, readTree, takeAway } from './directory-tree.ts'
 import { type FileOperations, realFiles } from './file-operations.ts'
 import type { CleanUp } from './options.ts'
 import { backupName, checkedDirectory, isBackup } from './writer.ts'
 
 /** The backup on its way out: it says no longer that there is something to restore. */
-const goneName = `${backupName}.ballast-old`
+const goneName = goneOf(backupName)
 
 /**
  * Makes the directory be what the backup holds, byte for byte, and removes the backup. Without one nothing is touched. True where there

@@ -22,6 +22,8 @@ const mostEntries = 10_000
 const mostBytes = 64 * 1024 * 1024
 /** What was begun and not finished ends so; nobody reads it, and the next run takes it away. */
 const draftSuffix = '.ballast-new'
+/** What is on its way out: nobody reads it either, and it is nothing that was there before us. */
+const goneSuffix = '.ballast-old'
 
 /** Everything below `root`, but what `isLeft` says; drafts of earlier runs are no part of it. @throws FileFault */
 export async function readTree(
@@ -64,8 +66,9 @@ export async function readTree(
   return tree
 }
 
-const isDraft = (name: string): boolean => name.endsWith(draftSuffix)
+const isDraft = (name: string): boolean => name.endsWith(draftSuffix) || name.endsWith(goneSuffix)
 export const draftOf = (path: string): string => `${path}${draftSuffix}`
+export const goneOf = (path: string): string => `${path}${goneSuffix}`
 
 interface Changes {
   readonly written: readonly string[]
