@@ -5,7 +5,19 @@ import { agentNamespace, nodeEnvironment, podOnNode } from './agent-objects.ts'
 import { runsOnNodes } from './agent-roles.ts'
 import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
 import { tokenMount, tokenVolume } from './process-objects.ts'
-import { any, block, type Condition, checksum, type Fields, named, type ObjectTree, type Tree, text, value, when } from './tree.ts'
+import {
+  any,
+  block,
+  type Condition,
+  checksum,
+  type Fields,
+  named,
+  type ObjectTree,
+  type Tree,
+  text,
+  value,
+  when,
+} from './tree.ts'
 
 const component = 'agent-mirror'
 const selector = selectorLabels(component)
