@@ -15,6 +15,7 @@ import { commandOutput } from '../run-command.ts'
 
 const capabilities = enabledCapabilities
 const names = capabilities.map(({ name }) => name)
+const agentNamespace = 'ballast-agent'
 
 interface Rule {
   readonly apiGroups: readonly string[]
@@ -85,6 +86,7 @@ export async function judgeKustomization(): Promise<string> {
         const rest = list.filter(
           object =>
             !isRights(object) &&
+            !isForNodes(object) &&
             !/^(ballast-config|ballast-webhook)$/.test(object.metadata.name) &&
             object.kind !== 'CustomResourceDefinition',
         )
@@ -108,13 +110,18 @@ interface Podded extends KubeObject {
 interface Contained {
   readonly args: readonly string[]
   readonly ports: readonly { readonly name: string }[]
+  readonly env?: readonly { readonly name: string }[]
 }
 
 const isDeployment = (object: KubeObject): object is Podded => object.kind === 'Deployment'
 const argsOf = (list: readonly KubeObject[]) =>
   list.filter(isDeployment).flatMap(({ spec }) => spec.template.spec.containers.flatMap(({ args }) => args))
 
-/** The base serves webhooks whatever is enabled, and enables by flags. */
+/** The base has the namespace of pods on nodes whatever is enabled: two components could not both bring it. */
+const isForNodes = ({ kind, metadata: { name, namespace } }: KubeObject) =>
+  (kind === 'Namespace' && name === agentNamespace) || (kind === 'ResourceQuota' && namespace === agentNamespace)
+
+/** The base serves webhooks whatever is enabled, says where pods on nodes are, and enables by flags. */
 function withoutServing(object: KubeObject): KubeObject {
   if (!isDeployment(object)) return object
   const { template } = object.spec
@@ -122,6 +129,7 @@ function withoutServing(object: KubeObject): KubeObject {
     ...container,
     args: container.args.filter(arg => !/^--(enable|webhook-host)=/.test(arg)),
     ports: container.ports.filter(({ name }) => name !== 'webhooks'),
+    env: (container.env ?? []).filter(({ name }) => name !== 'BALLAST_AGENT_NAMESPACE'),
   }))
   return { ...object, spec: { ...object.spec, template: { ...template, spec: { ...template.spec, containers } } } }
 }
