@@ -121,6 +121,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     const program = typedAs(surroundings.environment['PATH'], shownPath(launcher), existsSync)
     const tried = { reload: reloadToTry(loaded.objects), program, url: site?.url }
     if (loaded.policy === undefined) {
+      signal.removeEventListener('abort', onAbort)
       terminal.write('No RebalancePolicy is in it: nothing is planned, and nothing moves.')
       terminal.write(lookAround(shown, await figuresOf(cluster.admin, undefined, signal), { end: undefined, ...tried }))
       if (!signal.aborted) await once(signal, 'abort')
