@@ -2,6 +2,7 @@
 import type { Http2ServerRequest } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '#kube/clock.ts'
+import { hangUp } from '#kube/server/hang-up.ts'
 
 /** What a request body may weigh; upstream's limit. */
 const bodyLimitBytes = 3 * 1024 * 1024
@@ -84,13 +85,13 @@ const endings: Readonly<Record<string, string>> = {
 }
 
 /** Answers what is no HTTP and hangs up. */
-export function refuseBytes(error: unknown, socket: Duplex): void {
+export function refuseBytes(error: unknown, socket: Duplex, clock: Clock): void {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (code === 'ECONNRESET' || !socket.writable) {
+  if (code === 'ECONNRESET') {
     socket.destroy()
     return
   }
   const status = (Object.hasOwn(endings, code) ? endings[code] : undefined) ?? '400 Bad Request'
   const text = status.startsWith('505') ? `${status}: unsupported protocol version` : status
-  socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${text}`)
+  hangUp(socket, `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${text}`, clock)
 }

@@ -82,7 +82,7 @@ export async function startHttpServer(
     socket.setKeepAlive(true, askAfterMs)
   })
   server.on('request', (incoming, outgoing) => void serve(handler, listen.clock, incoming, outgoing))
-  server.on('clientError', refuseBytes)
+  server.on('clientError', (error, socket) => refuseBytes(error, socket, listen.clock))
   Object.assign(server, http1Options)
   await listening(server, listen)
   const address = server.address()

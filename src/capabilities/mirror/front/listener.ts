@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Clock } from '#kube/clock.ts'
+import { hangUp } from '#kube/server/hang-up.ts'
 import { closed, keptConnections, listening } from '#kube/server/listening.ts'
 import type { PeerIdentity } from '../contract.ts'
 import type { Askers } from './askers.ts'
@@ -65,7 +66,7 @@ async function run(server: Server | TlsServer, { address, askers, clock, handle 
     // Whoever is not answered anyway must not keep out those who are.
     if (strangers > mostOfStrangers) socket.destroy()
   })
-  server.on('clientError', onClientError)
+  server.on('clientError', (error, socket: Socket) => onClientError(error, socket, clock))
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     connections.busy(request, response)
     handle(request, response)
@@ -128,11 +129,15 @@ async function drained(server: Server | TlsServer, connections: Connections, clo
 }
 
 /** Never a 408: containerd would repeat at once. What cannot be read is told so, as far as anybody still listens. */
-function onClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+function onClientError(error: Error & { readonly code?: string }, socket: Socket, clock: Clock): void {
+  if (error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     socket.destroy()
     return
   }
   const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
-  socket.end(`HTTP/1.1 ${isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\nConnection: close\r\n\r\n`)
+  hangUp(
+    socket,
+    `HTTP/1.1 ${isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\nConnection: close\r\n\r\n`,
+    clock,
+  )
 }

@@ -1,0 +1,26 @@
+// The last answer on a connection: it reaches a client that is still sending.
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
+
+/** What a client still sends after its last answer is taken in for so long, and dropped. */
+const lingerMs = 2_000
+
+const hungUp = new WeakSet<Duplex>()
+
+/**
+ * Sends `answer` and ends the connection. What the client is still sending is read on and dropped for 2 s: a connection that is closed
+ * with bytes unread is reset, and the reset overtakes the answer. Each further call for the same connection does nothing: a parser
+ * that has failed says so once more for each piece that comes.
+ */
+export function hangUp(socket: Duplex, answer: string, clock: Clock): void {
+  if (hungUp.has(socket)) return
+  hungUp.add(socket)
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const cancel = clock.schedule(lingerMs, () => socket.destroy())
+  socket.once('close', cancel)
+  socket.end(answer)
+  socket.resume()
+}
