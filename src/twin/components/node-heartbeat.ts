@@ -36,7 +36,11 @@ export function startHeartbeats(context: ComponentContext, kubelets: Kubelets, m
     statuses.addPeriodic(name, (statusPeriodMs * (index + 1)) / Math.max(1, total))
   }
   const nodes = view.list('nodes')
-  for (const [index, node] of nodes.entries()) join(node.metadata.name, index, nodes.length)
+  for (const [index, node] of nodes.entries()) {
+    join(node.metadata.name, index, nodes.length)
+    // A node that is in the cluster has a Lease since it joined; a snapshot may come without.
+    if (mode !== 'off' && kubelets.isAlive(node.metadata.name) && leaseOf(context, node) === undefined) renewLease(context, node)
+  }
   view.on('nodes', ({ type, object, previous }) => {
     const name = object.metadata.name
     if (type === 'ADDED') {
@@ -70,11 +74,16 @@ function readyOf(node: Node): string | undefined {
   return conditionOf(node.status?.conditions, 'Ready')?.status
 }
 
-function renewLease({ access, view, clock }: ComponentContext, node: Node): void {
+function leaseOf({ view }: ComponentContext, node: Node) {
+  return view.get('leases.coordination.k8s.io', leaseNamespace, node.metadata.name)
+}
+
+function renewLease(context: ComponentContext, node: Node): void {
+  const { access, view, clock } = context
   const name = node.metadata.name
   const writer = kubeletWriter(name)
   const now = microTimeText(clock.now())
-  const lease = view.get('leases.coordination.k8s.io', leaseNamespace, name)
+  const lease = leaseOf(context, node)
   if (lease !== undefined) {
     access.update('leases.coordination.k8s.io', { ...lease, spec: { ...lease.spec, renewTime: now } }, writer)
     return
