@@ -1,0 +1,41 @@
+// What containers of a pod wait for, how they ended and how often they began anew.
+import type { ContainerStatus, Pod } from '#kube/objects.ts'
+
+/** Which containers are looked at besides the main ones. */
+export interface ContainerChoice {
+  readonly includingInitContainers: boolean
+  readonly includingEphemeralContainers?: boolean
+}
+
+/** The statuses of the containers that are looked at. */
+export function chosenStatuses(pod: Pod, choice: ContainerChoice): readonly ContainerStatus[] {
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses } = pod.status ?? {}
+  // Not among the typed fields; as the API server has it a list of statuses.
+  const ephemeral = (ephemeralContainerStatuses ?? []) as readonly ContainerStatus[]
+  return [
+    ...containerStatuses,
+    ...(choice.includingInitContainers ? initContainerStatuses : []),
+    ...(choice.includingEphemeralContainers === true ? ephemeral : []),
+  ]
+}
+
+export function waitingReasons(statuses: readonly ContainerStatus[]): readonly string[] {
+  return statuses.flatMap(({ state }) => present(state?.waiting?.reason))
+}
+
+export function terminatedReasons(statuses: readonly ContainerStatus[]): readonly string[] {
+  return statuses.flatMap(({ state }) => present(state?.terminated?.reason))
+}
+
+/** Of containers that have ended; the wire leaves 0 out. */
+export function exitCodes(statuses: readonly ContainerStatus[]): readonly number[] {
+  return statuses.flatMap(({ state }) => (state?.terminated === undefined ? [] : [state.terminated.exitCode ?? 0]))
+}
+
+export function restarts(statuses: readonly ContainerStatus[]): number {
+  return statuses.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0)
+}
+
+function present(reason: string | undefined): readonly string[] {
+  return reason === undefined || reason === '' ? [] : [reason]
+}

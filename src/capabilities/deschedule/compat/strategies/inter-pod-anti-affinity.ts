@@ -1,0 +1,31 @@
+// RemovePodsViolatingInterPodAntiAffinity: pods with a required anti-affinity to another pod of their node or its domain. Kept as upstream
+// has it: only the pod that has the term goes; pods of one name never stand in each other's way, even across namespaces;
+// `namespaceSelector` is not looked at; the policy's namespaces and labels choose both sides; a pod that stays stays in the way.
+import type { StrategyRun, StrategyView } from '../contract.ts'
+import type { InterPodAntiAffinityArgs } from '../policy/args.ts'
+import { AntiAffinityIndex } from './anti-affinity-index.ts'
+import { choosing } from './pod-choice.ts'
+import { byPriority } from './pod-order.ts'
+import { Wishing } from './wishing.ts'
+
+export function* interPodAntiAffinity(args: InterPodAntiAffinityArgs, view: StrategyView): StrategyRun {
+  const wishing = new Wishing(view, args.plugin)
+  const isChosen = choosing(args)
+  const chosen = view.nodes.map(node => view.activePods(node.name).filter(isChosen))
+  const index = new AntiAffinityIndex(view.nodes, chosen.flat())
+  for (const pods of chosen) {
+    for (const pod of byPriority(pods)) {
+      const hasTerms = pod.object.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined
+      if (!hasTerms) continue
+      if (!index.isViolator(pod)) {
+        wishing.stays(pod, 'no other pod is in its way')
+        continue
+      }
+      if (!wishing.passesBoth(pod)) continue
+      const ending = yield* wishing.wish(pod)
+      if (ending === 'evicted') index.remove(pod)
+      if (ending === 'node-limit') break
+      if (ending === 'total-limit') return
+    }
+  }
+}

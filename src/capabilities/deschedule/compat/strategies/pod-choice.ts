@@ -1,0 +1,15 @@
+// Which pods a strategy looks at before any evictor is asked: namespaces, then labels.
+import type { PodState } from '#cluster/cluster-state.ts'
+import type { NamespaceChoice, PodChoice } from '../policy/args.ts'
+
+/** A test of the namespaces and labels that a policy names. Lists without entries choose every namespace. */
+export function choosing({ namespaces, labelSelector }: PodChoice): (pod: PodState) => boolean {
+  const isListed = choosingNamespaces(namespaces)
+  return pod => isListed(pod.namespace) && (labelSelector === undefined || labelSelector.matches(pod.object.metadata.labels))
+}
+
+/** A test of names against the list that has entries. */
+export function choosingNamespaces({ include, exclude }: NamespaceChoice): (name: string) => boolean {
+  const [included, excluded] = [new Set(include), new Set(exclude)]
+  return name => (included.size === 0 || included.has(name)) && !excluded.has(name)
+}

@@ -1,0 +1,70 @@
+// What all strategies do alike: they ask the evictors, say why a pod stays, and wish for evictions one at a time.
+import type { NodeState, PodState } from '#cluster/cluster-state.ts'
+import type { EvictionAnswer, EvictionWish, StrategyView } from '../contract.ts'
+
+/** How wishing for one pod ended; `asked`: this run had wished for it before, so nothing was asked. */
+type Ending = EvictionAnswer['kind'] | 'asked'
+
+/** The log level at which a policy's author is told why a pod stays. */
+const verboseLevel = 4
+
+export class Wishing {
+  readonly #view: StrategyView
+  readonly #strategy: string
+  readonly #asked = new Set<string>()
+
+  constructor(view: StrategyView, strategy: string) {
+    this.#view = view
+    this.#strategy = strategy
+  }
+
+  /** Says why a pod stays. Always false, so that a filter can end with it. */
+  stays(pod: PodState, reason: string): false {
+    this.#view.tell(verboseLevel, 'pod stays', { pod: pod.key, strategy: this.#strategy, reason })
+    return false
+  }
+
+  /** Whether the evictors' Filter lets the pod go. */
+  passesFilter(pod: PodState): boolean {
+    const refusals = this.#view.evictor.filter(pod)
+    return refusals.length === 0 || this.stays(pod, refusals.join(', '))
+  }
+
+  /** Whether the evictors' PreEvictionFilter lets the pod go. */
+  passesPreEviction(pod: PodState): boolean {
+    const refusals = this.#view.evictor.preEvictionFilter(pod)
+    return refusals.length === 0 || this.stays(pod, refusals.join(', '))
+  }
+
+  passesBoth(pod: PodState): boolean {
+    return this.passesFilter(pod) && this.passesPreEviction(pod)
+  }
+
+  /** Wishes for one pod. Within a run no pod is wished for twice. */
+  *wish(pod: PodState): Generator<EvictionWish, Ending, EvictionAnswer> {
+    if (this.#asked.has(pod.key)) return 'asked'
+    this.#asked.add(pod.key)
+    const answer = yield { pod, strategy: this.#strategy, profile: this.#view.profile, reason: '' }
+    if (answer.kind === 'failed')
+      this.#view.tell(0, 'eviction failed', { pod: pod.key, strategy: this.#strategy, error: answer.message })
+    return answer.kind
+  }
+
+  /** Wishes for the pods in turn until one of these limits is met. A full namespace or a refused eviction costs that pod alone. */
+  *wishEach(pods: readonly PodState[]): Generator<EvictionWish, 'done' | 'node-limit' | 'total-limit', EvictionAnswer> {
+    for (const pod of pods) {
+      const ending = yield* this.wish(pod)
+      if (ending === 'node-limit' || ending === 'total-limit') return ending
+    }
+    return 'done'
+  }
+
+  /** Node by node: what `pick` names is wished for. A node's pods are picked when those of the nodes before it have gone. */
+  *nodeByNode(pick: (node: NodeState) => readonly PodState[]): Generator<EvictionWish, 'done' | 'total-limit', EvictionAnswer> {
+    for (const node of this.#view.nodes) {
+      this.#view.tell(2, 'processing node', { node: node.name, strategy: this.#strategy })
+      if ((yield* this.wishEach(pick(node))) === 'total-limit') return 'total-limit'
+    }
+    return 'done'
+  }
+}
