@@ -24,16 +24,14 @@ export class Wishing {
     return false
   }
 
-  /** Whether the evictors' Filter lets the pod go. */
+  /** Whether the evictors' Filter lets the pod go; they say themselves why not. */
   passesFilter(pod: PodState): boolean {
-    const refusals = this.#view.evictor.filter(pod)
-    return refusals.length === 0 || this.stays(pod, refusals.join(', '))
+    return this.#view.evictor.filter(pod).length === 0
   }
 
-  /** Whether the evictors' PreEvictionFilter lets the pod go. */
+  /** Whether the evictors' PreEvictionFilter lets the pod go; they say themselves why not. */
   passesPreEviction(pod: PodState): boolean {
-    const refusals = this.#view.evictor.preEvictionFilter(pod)
-    return refusals.length === 0 || this.stays(pod, refusals.join(', '))
+    return this.#view.evictor.preEvictionFilter(pod).length === 0
   }
 
   passesBoth(pod: PodState): boolean {
