@@ -10,7 +10,7 @@ import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { type Requests, specRequests } from '#cluster/requests.ts'
 
 /** What the cycle did with a pod. */
-export type Departure = 'terminating' | 'gone'
+type Departure = 'terminating' | 'gone'
 
 export class CyclePods {
   readonly state: ClusterState

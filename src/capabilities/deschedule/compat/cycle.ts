@@ -39,7 +39,7 @@ export interface CycleInput {
 }
 
 /** One plugin of one profile. */
-export interface PluginPlace {
+interface PluginPlace {
   readonly point: ExtensionPoint
   readonly profile: string
   readonly strategy: string
@@ -54,7 +54,7 @@ export type CycleStep =
   | { readonly kind: 'end'; readonly plugin: PluginPlace; readonly evicted: number; readonly error?: string }
 
 /** A wish and how it ended. */
-export interface CycleEntry {
+interface CycleEntry {
   readonly wish: EvictionWish
   /** As the counter of evicted pods has it; `requested` and `ignored` are not counted there. */
   readonly result: string
@@ -77,7 +77,7 @@ export interface CycleReport {
   readonly errors: readonly (PluginPlace & { readonly error: string })[]
 }
 
-export type Cycle = Generator<CycleStep, CycleReport, EvictionOutcome | undefined>
+type Cycle = Generator<CycleStep, CycleReport, EvictionOutcome | undefined>
 
 /** Runs the plugins of `policy`. Fewer than two ready nodes: nothing is done, which is no error. */
 export function* runCycle(input: CycleInput): Cycle {

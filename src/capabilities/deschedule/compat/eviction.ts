@@ -1,4 +1,4 @@
-// One eviction as a request, and what the API server's answer means. No HTTP here.
+// What an eviction says of itself, and what the API server's answer to it means.
 import type { PodState } from '#cluster/cluster-state.ts'
 import { ConnectionError, RequestTimeoutError } from '#kube/connection-error.ts'
 import { messageOf } from '#kube/log.ts'
@@ -9,37 +9,13 @@ import { isEvacuation } from './eviction-in-background.ts'
 
 const requestedBy = 'sigs.k8s.io/descheduler'
 
-/** What is posted to the pod's `eviction` subresource. */
-export interface EvictionBody {
-  readonly apiVersion: string
-  readonly kind: 'Eviction'
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly annotations: Readonly<Record<string, string>> }
-  readonly deleteOptions: { readonly gracePeriodSeconds?: number; readonly preconditions: { readonly uid: string } }
-}
-
-/**
- * The eviction of a wish's pod, and of no other that came to have its name. The annotations are for admission webhooks. `apiVersion` is the
- * server's preferred one of the group `policy`.
- */
-export function evictionBody(
-  { pod, profile, strategy, reason }: EvictionWish,
-  options: { readonly apiVersion: string; readonly gracePeriodSeconds?: number },
-): EvictionBody {
-  const { apiVersion, gracePeriodSeconds } = options
-  return {
-    apiVersion,
-    kind: 'Eviction',
-    metadata: {
-      name: pod.name,
-      namespace: pod.namespace,
-      annotations: { reason: `triggered by ${profile}/${strategy}: ${reason}`, 'requested-by': requestedBy },
-    },
-    deleteOptions: { ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }), preconditions: { uid: pod.uid } },
-  }
+/** What an eviction says of itself, for admission webhooks: who asks for it and why. */
+export function evictionAnnotations({ profile, strategy, reason }: EvictionWish): Readonly<Record<string, string>> {
+  return { reason: `triggered by ${profile}/${strategy}: ${reason}`, 'requested-by': requestedBy }
 }
 
 /** Why an eviction was not done. None is tried again within the cycle. */
-export type EvictionFailure =
+type EvictionFailure =
   /** 429: a budget says no, or the server is busy. */
   | 'too-many-requests'
   | 'not-found'

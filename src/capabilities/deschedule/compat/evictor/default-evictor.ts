@@ -6,11 +6,12 @@ import type { Evictor, NodeFit, Refusals } from '../contract.ts'
 import type { CyclePods } from '../cycle-pods.ts'
 import type { DefaultEvictorArgs, PodProtection } from '../policy/args.ts'
 import { systemCriticalPriority } from '../policy/evictor-args.ts'
+import { preferNoEvictionAnnotation } from '../strategies/pod-order.ts'
 import { BudgetIndex } from './budget-index.ts'
 import { readyNodes } from './ready-nodes.ts'
 
 /** What the evictor looks at. */
-export interface EvictorView {
+interface EvictorView {
   readonly pods: CyclePods
   readonly fit: NodeFit
   /** Milliseconds since 1970. */
@@ -22,7 +23,6 @@ type Rule = (pod: PodState) => string | undefined
 
 const none: Refusals = []
 const evictAnnotation = 'descheduler.alpha.kubernetes.io/evict'
-const preferNoEvictionAnnotation = 'descheduler.alpha.kubernetes.io/prefer-no-eviction'
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
 const sourceAnnotation = 'kubernetes.io/config.source'
 

@@ -141,40 +141,37 @@ export class FieldReader {
 
   /** Notes that a value is not right. */
   refuse(fault: Fault): undefined {
-    const { findings, prefix } = this.place
-    findings.problems.push({ code: 'policy-value', ...this.#problem(fault), message: `${prefix}${fault.message}` })
+    const { where, found, expected, message } = this.#told(fault)
+    this.place.findings.problems.push({ code: 'policy-value', where, found, expected, message })
   }
 
   /** As `refuse`, of plugins that are not there or not configured. */
   refusePlugin(fault: Fault): undefined {
-    const { findings, prefix } = this.place
-    findings.problems.push({ code: 'policy-plugin', ...this.#problem(fault), message: `${prefix}${fault.message}` })
+    const { where, found, expected, message } = this.#told(fault)
+    this.place.findings.problems.push({ code: 'policy-plugin', where, found, expected, message })
   }
 
   /** As `refuse`, of fields that the arguments do not have. */
   refuseUnknown(fault: Fault): undefined {
-    const { findings, prefix } = this.place
-    findings.problems.push({ code: 'policy-unknown-field', ...this.#problem(fault), message: `${prefix}${fault.message}` })
+    const { where, found, expected, message } = this.#told(fault)
+    this.place.findings.problems.push({ code: 'policy-unknown-field', where, found, expected, message })
   }
 
   note(message: string): void {
     this.place.findings.notes.push(`${this.place.prefix}${message}`)
   }
 
-  #mistyped(field: string, found: unknown, type: string): undefined {
-    const { findings, prefix, struct } = this.place
-    const message = `json: cannot unmarshal ${jsonWord(found)} into Go struct field ${struct}.${field} of type ${type}`
-    const expected = expectedWords[type] ?? (type.startsWith('[]') ? 'a list' : 'a map')
-    findings.problems.push({
-      code: 'policy-field-type',
-      ...this.#problem({ field, found, expected, message }),
-      message: `${prefix}${message}`,
-    })
+  #mistyped(field: string, value: unknown, type: string): undefined {
+    const words = `json: cannot unmarshal ${jsonWord(value)} into Go struct field ${this.place.struct}.${field} of type ${type}`
+    const wanted = expectedWords[type] ?? (type.startsWith('[]') ? 'a list' : 'a map')
+    const { where, found, expected, message } = this.#told({ field, found: value, expected: wanted, message: words })
+    this.place.findings.problems.push({ code: 'policy-field-type', where, found, expected, message })
   }
 
-  #problem({ field, found, expected }: Fault): { where: string; found: string; expected: string } {
-    const path = field === undefined ? this.place.path : this.#pathOf(field)
-    return { where: `${this.place.prefix}${path}`, found: shown(found), expected }
+  #told({ field, found, expected, message }: Fault): Omit<Problem, 'code'> & { readonly message: string } {
+    const { path, prefix } = this.place
+    const where = `${prefix}${field === undefined ? path : this.#pathOf(field)}`
+    return { where, found: shown(found), expected, message: `${prefix}${message}` }
   }
 
   #list<Item>(name: string, type: string, is: (value: unknown) => value is Item): readonly Item[] | undefined {

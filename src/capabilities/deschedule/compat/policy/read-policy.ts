@@ -11,7 +11,7 @@ import { readProfile } from './read-profile.ts'
 const policyVersion = 'descheduler/v1alpha2'
 const policyKind = 'DeschedulerPolicy'
 
-export type PolicyReading =
+type PolicyReading =
   | {
       readonly ok: true
       readonly policy: DeschedulerPolicy

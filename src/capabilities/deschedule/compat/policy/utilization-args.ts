@@ -4,7 +4,7 @@ import { excludedNamespaces, thresholds } from './common-args.ts'
 import type { FieldReader } from './fields.ts'
 
 /** The one resource that Prometheus' figures stand for. */
-export const metricResource = 'MetricResource'
+const metricResource = 'MetricResource'
 
 export function lowNodeUtilizationArgs(args: FieldReader): LowNodeUtilizationArgs {
   const useDeviationThresholds = args.flag('useDeviationThresholds') ?? false
