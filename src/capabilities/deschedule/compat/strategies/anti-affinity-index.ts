@@ -16,18 +16,14 @@ interface Meant {
 
 export class AntiAffinityIndex {
   readonly #nodes: ReadonlyMap<string, NodeState>
-  readonly #byNamespace: ReadonlyMap<string, Set<PodState>>
+  readonly #pods: readonly PodState[]
+  #grouped: ReadonlyMap<string, Set<PodState>> | undefined
   readonly #terms = new Map<string, Meant | undefined>()
 
   /** `pods` are all that may stand in the way. */
   constructor(nodes: readonly NodeState[], pods: readonly PodState[]) {
     this.#nodes = new Map(nodes.map(node => [node.name, node]))
-    this.#byNamespace = new Map(
-      Array.from(
-        Map.groupBy(pods, pod => pod.namespace),
-        ([name, of]) => [name, new Set(of)],
-      ),
-    )
+    this.#pods = pods
   }
 
   /** Whether one of the pod's own terms means another pod on its node or in its node's domain. A term that does not parse ends the look. */
@@ -42,8 +38,19 @@ export class AntiAffinityIndex {
 
   /** Takes a pod out of the picture. */
   remove(pod: PodState): void {
-    this.#byNamespace.get(pod.namespace)?.delete(pod)
+    this.#byNamespace().get(pod.namespace)?.delete(pod)
     for (const meant of this.#terms.values()) if (meant?.matches(pod) === true) this.#count(meant, pod, -1)
+  }
+
+  /** Made when a term first asks: in most clusters none does. */
+  #byNamespace(): ReadonlyMap<string, Set<PodState>> {
+    this.#grouped ??= new Map(
+      Array.from(
+        Map.groupBy(this.#pods, pod => pod.namespace),
+        ([name, of]) => [name, new Set(of)],
+      ),
+    )
+    return this.#grouped
   }
 
   #meant(term: PodAffinityTerm, ownNamespace: string): Meant | undefined {
@@ -62,7 +69,7 @@ export class AntiAffinityIndex {
     this.#terms.set(identity, meant)
     if (meant === undefined) return undefined
     for (const name of names)
-      for (const pod of this.#byNamespace.get(name) ?? []) if (meant.matches(pod)) this.#count(meant, pod, 1)
+      for (const pod of this.#byNamespace().get(name) ?? []) if (meant.matches(pod)) this.#count(meant, pod, 1)
     return meant
   }
 

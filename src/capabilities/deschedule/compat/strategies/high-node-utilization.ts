@@ -12,10 +12,11 @@ export function* highNodeUtilization(args: HighNodeUtilizationArgs, view: Strate
   const usage = requestedUsage(view, withBasicResources(args.thresholds.keys()))
   const figures = figuresOf(view.nodes, usage)
   const under = figures.filter(one => isUnder(one, args.thresholds))
-  const destinations = figures.filter(one => !under.includes(one) && one.node.isSchedulable)
+  const isUnderused = new Set(under)
+  const destinations = figures.filter(one => !isUnderused.has(one) && one.node.isSchedulable)
   for (const one of figures)
     view.tell(0, 'node has been classified', {
-      category: under.includes(one) ? 'underutilized' : 'overutilized',
+      category: isUnderused.has(one) ? 'underutilized' : 'overutilized',
       node: one.node.name,
       ...textOf(one.usage),
     })

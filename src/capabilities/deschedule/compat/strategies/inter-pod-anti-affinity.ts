@@ -1,6 +1,7 @@
 // RemovePodsViolatingInterPodAntiAffinity: pods with a required anti-affinity to another pod of their node or its domain. Kept as upstream
 // has it: only the pod that has the term goes; pods of one name never stand in each other's way, even across namespaces;
 // `namespaceSelector` is not looked at; the policy's namespaces and labels choose both sides; a pod that stays stays in the way.
+import type { PodState } from '#cluster/cluster-state.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
 import type { InterPodAntiAffinityArgs } from '../policy/args.ts'
 import { AntiAffinityIndex } from './anti-affinity-index.ts'
@@ -14,9 +15,7 @@ export function* interPodAntiAffinity(args: InterPodAntiAffinityArgs, view: Stra
   const chosen = view.nodes.map(node => view.activePods(node.name).filter(isChosen))
   const index = new AntiAffinityIndex(view.nodes, chosen.flat())
   for (const pods of chosen) {
-    for (const pod of byPriority(pods)) {
-      const hasTerms = pod.object.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined
-      if (!hasTerms) continue
+    for (const pod of byPriority(pods.filter(hasTerms))) {
       if (!index.isViolator(pod)) {
         wishing.stays(pod, 'no other pod is in its way')
         continue
@@ -28,4 +27,8 @@ export function* interPodAntiAffinity(args: InterPodAntiAffinityArgs, view: Stra
       if (ending === 'total-limit') return
     }
   }
+}
+
+function hasTerms({ object }: PodState): boolean {
+  return object.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined
 }

@@ -23,8 +23,9 @@ export function* lowNodeUtilization(args: LowNodeUtilizationArgs, view: Strategy
   const usage = usageFor(args, view, measured)
   const figures = figuresOf(view.nodes, usage)
   const { under, over, high } = classified(args, figures)
+  const [isUnderused, isOverused] = [new Set(under), new Set(over)]
   for (const one of figures) {
-    const category = under.includes(one) ? 'underutilized' : over.includes(one) ? 'overutilized' : 'appropriately utilized'
+    const category = isUnderused.has(one) ? 'underutilized' : isOverused.has(one) ? 'overutilized' : 'appropriately utilized'
     view.tell(0, 'node has been classified', { category, node: one.node.name, ...textOf(one.usage) })
   }
   const why = nothingToDo(args, { under: under.length, over: over.length, all: figures.length })
@@ -56,8 +57,8 @@ export function classified(
   const { low, high } = args.useDeviationThresholds
     ? deviationLevels(figures, args.thresholds, args.targetThresholds)
     : { low: args.thresholds, high: args.targetThresholds }
-  const under = figures.filter(one => one.node.isSchedulable && isUnder(one, low))
-  return { under, over: figures.filter(one => !under.includes(one) && isOver(one, high)), high }
+  const under = new Set(figures.filter(one => one.node.isSchedulable && isUnder(one, low)))
+  return { under: [...under], over: figures.filter(one => !under.has(one) && isOver(one, high)), high }
 }
 
 function nothingToDo(

@@ -3,6 +3,7 @@ import type { NodeSelector, NodeSelectorRequirement, Pod } from '#kube/objects.t
 
 /** Equal for pods whose nodeSelector and required node affinity are the same. */
 export function nodeChoiceIdentity({ spec }: Pod): string {
+  if (spec.nodeSelector === undefined && spec.affinity?.nodeAffinity === undefined) return ';'
   const pairs = Object.entries(spec.nodeSelector ?? {}).map(pair => JSON.stringify(pair))
   return `${pairs.sort().join()};${selectorIdentity(spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution)}`
 }

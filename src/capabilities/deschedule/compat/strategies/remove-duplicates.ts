@@ -23,10 +23,11 @@ interface Kin {
 export function* removeDuplicates(args: RemoveDuplicatesArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
   const kins = kinsOf(args, view, wishing)
+  const nodes = new Targets(view.nodes)
   for (const [owner, { duplicates, count }] of [...kins].sort(([a], [b]) => compare(a, b))) {
     const all = [...duplicates.values()].flat()
     if (all.length === 0) continue
-    const targets = targetsOf(all, view.nodes)
+    const targets = nodes.count(all)
     view.tell(2, 'feasible nodes', { owner, nodes: targets, strategy: args.plugin })
     if (targets < 2) {
       for (const pod of all) wishing.stays(pod, 'less than two feasible nodes for duplicates to land')
@@ -56,7 +57,10 @@ function kinsOf(args: RemoveDuplicatesArgs, view: StrategyView, wishing: Wishing
       if (!wishing.passesBoth(pod)) continue
       const images = pod.object.spec.containers.map(({ image = '' }) => image).sort()
       const names = owners.map(({ kind, name }) => `${pod.namespace}/${kind}/${name}`)
-      const likeness = JSON.stringify(names.flatMap(name => images.map(image => `${name}/${image}`)).sort())
+      const likeness = names
+        .flatMap(name => images.map(image => `${name}/${image}`))
+        .sort()
+        .join('\n')
       const isFirst = !firsts.has(likeness)
       if (isFirst) wishing.stays(pod, 'it is the first of its kind on its node')
       firsts.add(likeness)
@@ -75,21 +79,34 @@ function kinsOf(args: RemoveDuplicatesArgs, view: StrategyView, wishing: Wishing
   return kins
 }
 
-/** How many nodes the pods could be on, of those pods that have at least two to choose from. */
-function targetsOf(pods: readonly PodState[], nodes: readonly NodeState[]): number {
-  const targets = new Set<string>()
-  const seen = new Set<string>()
-  for (const { object } of pods) {
-    const identity = `${tolerationsIdentity(object.spec.tolerations)};${nodeChoiceIdentity(object)}`
-    if (seen.has(identity)) continue
-    seen.add(identity)
-    const matches = requiredNodes(object)
-    const fitting = nodes.filter(
-      node =>
-        firstUntolerated(object.spec.tolerations, node.object.spec?.taints, forbidsScheduling) === undefined &&
-        matches(node.object),
-    )
-    if (fitting.length > 1) for (const { name } of fitting) targets.add(name)
+/** Which nodes pods could be on, looked up once for all that ask the same. */
+class Targets {
+  readonly #nodes: readonly NodeState[]
+  readonly #known = new Map<string, readonly string[]>()
+
+  constructor(nodes: readonly NodeState[]) {
+    this.#nodes = nodes
   }
-  return targets.size
+
+  /** How many nodes the pods could be on, of those pods that have at least two to choose from. */
+  count(pods: readonly PodState[]): number {
+    const lists = new Set(pods.map(pod => this.#of(pod)).filter(({ length }) => length > 1))
+    const [first, ...others] = lists
+    if (first === undefined || others.length === 0) return first?.length ?? 0
+    return new Set([...lists].flat()).size
+  }
+
+  #of({ object }: PodState): readonly string[] {
+    const { tolerations } = object.spec
+    const identity = `${tolerationsIdentity(tolerations)};${nodeChoiceIdentity(object)}`
+    const known = this.#known.get(identity)
+    if (known !== undefined) return known
+    const matches = requiredNodes(object)
+    const fitting = this.#nodes.filter(
+      node => firstUntolerated(tolerations, node.object.spec?.taints, forbidsScheduling) === undefined && matches(node.object),
+    )
+    const names = fitting.map(({ name }) => name)
+    this.#known.set(identity, names)
+    return names
+  }
 }

@@ -31,7 +31,8 @@ export function toleratesSome({ object }: PodState, taintsOfNodes: Iterable<read
 
 /** Equal for lists that say the same in whatever order and however often. Seconds do not count; `Equal` and none are two things. */
 export function tolerationsIdentity(tolerations: readonly Toleration[] | undefined): string {
-  const said = (tolerations ?? []).map(({ key = '', value = '', effect = '', operator = '' }) =>
+  if (tolerations === undefined || tolerations.length === 0) return ''
+  const said = tolerations.map(({ key = '', value = '', effect = '', operator = '' }) =>
     JSON.stringify([key, value, effect, operator]),
   )
   return [...new Set(said)].sort().join()

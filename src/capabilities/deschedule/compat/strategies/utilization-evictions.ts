@@ -2,6 +2,7 @@
 // it: room is a sum over all destinations, not of one of them; sources are ordered by a sum of millicores and bytes, so that memory
 // decides; excluded namespaces count as usage; `pods` goes down by one an eviction.
 import type { PodState } from '#cluster/cluster-state.ts'
+import type { Taint } from '#kube/objects.ts'
 import type { EvictionAnswer, EvictionWish, StrategyView } from '../contract.ts'
 import type { Thresholds } from '../policy/args.ts'
 import { capOf, type NodeFigures } from './node-classes.ts'
@@ -32,6 +33,7 @@ type Wishes = Generator<EvictionWish, 'done' | 'node-limit' | 'total-limit', Evi
 export function* relieve(relief: Relief, view: StrategyView): Generator<EvictionWish, void, EvictionAnswer> {
   const wishing = new Wishing(view, relief.strategy)
   const room = roomIn(relief)
+  const taints = relief.destinations.map(({ node }) => node.object.spec?.taints ?? [])
   view.tell(1, 'total capacity to be moved', { strategy: relief.strategy, ...textOf(room) })
   for (const source of relief.sources) {
     const pods = view.activePods(source.node.name)
@@ -44,7 +46,7 @@ export function* relieve(relief: Relief, view: StrategyView): Generator<Eviction
       nonRemovablePods: pods.length - removable.length,
       removablePods: removable.length,
     })
-    if ((yield* relieveNode(relief, { source, removable, room }, wishing)) === 'total-limit') return
+    if ((yield* relieveNode(relief, { source, removable, room, taints }, wishing)) === 'total-limit') return
   }
 }
 
@@ -53,11 +55,12 @@ interface SourceNode {
   readonly removable: readonly PodState[]
   /** Shared by all sources. */
   readonly room: Map<string, bigint>
+  /** Of all destinations. */
+  readonly taints: readonly (readonly Taint[])[]
 }
 
-function* relieveNode(relief: Relief, { source, removable, room }: SourceNode, wishing: Wishing): Wishes {
+function* relieveNode(relief: Relief, { source, removable, room, taints }: SourceNode, wishing: Wishing): Wishes {
   const goesOn = () => relief.isToGoOn(source) && hasRoom(room)
-  const taints = relief.destinations.map(({ node }) => node.object.spec?.taints ?? [])
   const excluded = new Set(relief.excludedNamespaces)
   const { nodeEvictionLimit: limit } = relief
   let evicted = 0
@@ -86,7 +89,7 @@ function* relieveNode(relief: Relief, { source, removable, room }: SourceNode, w
 function usageToMove(
   pod: PodState,
   usage: Usage,
-  { taints, excluded }: { readonly taints: Parameters<typeof toleratesSome>[1]; readonly excluded: ReadonlySet<string> },
+  { taints, excluded }: { readonly taints: readonly (readonly Taint[])[]; readonly excluded: ReadonlySet<string> },
   wishing: Wishing,
 ): Amounts | 'unmeasured' | undefined {
   const stays = (reason: string) => {
