@@ -1,5 +1,4 @@
 // The kinds of arguments that several plugins share: namespaces, label selectors, percentages.
-import { isFields } from '#cluster/loose-fields.ts'
 import { goQuote } from '#kube/field-error.ts'
 import type { LabelSelector } from '#kube/objects.ts'
 import { labelSelectorOf, type Selector } from '#kube/selector.ts'
@@ -14,7 +13,7 @@ export function podChoice(args: FieldReader): PodChoice {
 
 /** `namespaces`: included or excluded, not both. */
 export function namespaceChoice(args: FieldReader): NamespaceChoice {
-  return eitherList(args, 'namespaces', 'Namespaces')
+  return eitherList(args, 'namespaces', 'api.Namespaces')
 }
 
 /** A field with `include` and `exclude`, of which at most one may have entries. */
@@ -34,7 +33,7 @@ export function eitherList(args: FieldReader, field: 'namespaces' | 'ownerKinds'
 
 /** The namespaces of `evictableNamespaces`, where nothing can be included. */
 export function excludedNamespaces(args: FieldReader): readonly string[] {
-  const choice = args.map('evictableNamespaces', 'Namespaces')
+  const choice = args.map('evictableNamespaces', 'api.Namespaces')
   const include = choice?.texts('include') ?? []
   if (choice !== undefined && include.length > 0) {
     choice.refuse({
@@ -49,19 +48,11 @@ export function excludedNamespaces(args: FieldReader): readonly string[] {
 
 /** A metav1.LabelSelector; `undefined` where the field is absent or selects everything. */
 export function labelSelectorIn(args: FieldReader, field: string): Selector | undefined {
-  const selector = args.map(field, 'LabelSelector')
+  const selector = args.map(field, 'v1.LabelSelector')
   if (selector === undefined) return undefined
-  const labels = selector.value('matchLabels')
-  const expressions = selector.maps('matchExpressions', 'LabelSelectorRequirement').flatMap(requirement)
-  if (labels !== undefined && !isTexts(labels)) {
-    return selector.refuse({
-      field: 'matchLabels',
-      found: labels,
-      expected: 'texts by label',
-      message: refusedSelector('matchLabels'),
-    })
-  }
-  const found = { ...(labels && { matchLabels: labels }), matchExpressions: expressions }
+  const matchLabels = selector.labels('matchLabels')
+  const matchExpressions = selector.maps('matchExpressions', 'v1.LabelSelectorRequirement').flatMap(requirement)
+  const found = { ...(matchLabels && { matchLabels }), matchExpressions }
   const parsed = labelSelectorOf(found)
   if (!parsed.ok) {
     const message = refusedSelector(parsed.problem.message ?? parsed.problem.expected)
@@ -91,30 +82,23 @@ function refusedSelector(why: string): string {
   return `failed to get label selectors from strategy's params: ${why}`
 }
 
-function isTexts(value: unknown): value is Readonly<Record<string, string>> {
-  return isFields(value) && Object.values(value).every(text => typeof text === 'string')
-}
-
 /** Percentages by resource, each from 0 to 100, in order of the names. `label` begins upstream's messages, as `thresholds config is not valid: `. */
 export function thresholds(args: FieldReader, field: string, label = ''): Thresholds {
-  const given = args.map(field, 'ResourceThresholds')
-  const value = args.value(field)
-  const names = isFields(value) ? Object.keys(value).toSorted() : []
-  if (names.length === 0) {
+  const given = args.numbers(field, 'api.Percentage')
+  if (given?.size === 0) {
     args.refuse({
       field,
-      found: value,
+      found: {},
       expected: 'at least one resource with a percentage',
       message: `${label}no resource threshold is configured`,
     })
   }
   const percentages = new Map<string, number>()
-  for (const name of names) {
-    const percent = given?.value(name) ?? 0
-    if (typeof percent === 'number' && percent >= 0 && percent <= 100) percentages.set(name, percent)
+  for (const [name, percent] of given ?? []) {
+    if (percent >= 0 && percent <= 100) percentages.set(name, percent)
     else {
-      given?.refuse({
-        field: name,
+      args.refuse({
+        field: `${field}.${name}`,
         found: percent,
         expected: 'a percentage from 0 to 100',
         message: `${label}${name} threshold not in [0, 100] range`,

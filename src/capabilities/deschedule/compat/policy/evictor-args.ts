@@ -80,7 +80,7 @@ function ageIn(args: FieldReader): DefaultEvictorArgs['minPodAge'] {
 
 /** The priority from which on pods stay. */
 function priorityThreshold(args: FieldReader, priorityOf: PriorityOf): number {
-  const threshold = args.map('priorityThreshold', 'PriorityThreshold')
+  const threshold = args.map('priorityThreshold', 'api.PriorityThreshold')
   if (threshold === undefined) return systemCriticalPriority
   const value = threshold.whole('value', 'int32')
   const name = threshold.text('name') ?? ''
@@ -106,7 +106,7 @@ function priorityThreshold(args: FieldReader, priorityOf: PriorityOf): number {
 }
 
 function protections(args: FieldReader): Pick<DefaultEvictorArgs, 'protections' | 'protectedStorageClasses'> {
-  const given = args.map('podProtections', 'PodProtections')
+  const given = args.map('podProtections', 'defaultevictor.PodProtections')
   const disabled = protectionList(given, { field: 'defaultDisabled', known: defaultProtections })
   const extra = protectionList(given, { field: 'extraEnabled', known: extraProtections })
   const hasLists = disabled.length > 0 || extra.length > 0
@@ -149,8 +149,10 @@ function protectionList(
 }
 
 function storageClasses(given: FieldReader | undefined): readonly string[] {
-  const config = given?.map('config', 'PodProtectionsConfig')?.map('PodsWithPVC', 'PodsWithPVCConfig')
-  const classes = config?.maps('protectedStorageClasses', 'ProtectedStorageClass') ?? []
+  const config = given
+    ?.map('config', 'defaultevictor.PodProtectionsConfig')
+    ?.map('PodsWithPVC', 'defaultevictor.PodsWithPVCConfig')
+  const classes = config?.maps('protectedStorageClasses', 'defaultevictor.ProtectedStorageClass') ?? []
   return classes.map((entry, index) => {
     const name = entry.text('name') ?? ''
     if (name === '') {

@@ -2,6 +2,7 @@
 // Go's words, a key nobody asked for is unknown. All errors are collected, none is thrown.
 import { type Fields, fieldOf, isFields } from '#cluster/loose-fields.ts'
 import type { Problem } from '#kube/problem.ts'
+import { expectedOf, isWhole, jsonWord, type WholeType } from './go-types.ts'
 
 /** What is wrong with a policy, and what of it nobody reads. */
 export interface PolicyFindings {
@@ -19,8 +20,10 @@ interface Place {
   readonly prefix: string
   /** From the policy's root: `profiles[0].pluginConfig[1].args`; empty for the root itself. */
   readonly path: string
-  /** The Go type's name, as it stands in messages: `LowNodeUtilizationArgs`. */
+  /** The Go type with its package, as it stands in messages: `api.Namespaces`. */
   readonly struct: string
+  /** Path of what Go decodes at once, this being part of it: the policy, or the arguments of a plugin. */
+  readonly root: string
 }
 
 interface Fault {
@@ -30,15 +33,6 @@ interface Fault {
   readonly expected: string
   /** Upstream's text, without the profile. */
   readonly message: string
-}
-
-type WholeType = 'uint' | 'int' | 'int32' | 'int64'
-
-const wholeRanges: Readonly<Record<WholeType, readonly [number, number]>> = {
-  uint: [0, Number.MAX_SAFE_INTEGER],
-  int: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
 }
 
 interface WhatIsRead {
@@ -88,6 +82,17 @@ export class FieldReader {
     return this.#list(name, type, value => isWhole(value, type))
   }
 
+  /** Numbers by name, in order of the names; `undefined` where one is none. `type` is their Go type. */
+  numbers(name: string, type: string): ReadonlyMap<string, number> | undefined {
+    return this.#entries(name, type, value => (value === null ? 0 : typeof value === 'number' ? value : undefined))
+  }
+
+  /** Texts by name, as labels are. */
+  labels(name: string): Readonly<Record<string, string>> | undefined {
+    const read = this.#entries(name, 'string', value => (value === null ? '' : typeof value === 'string' ? value : undefined))
+    return read && Object.fromEntries(read)
+  }
+
   /** The map in the field, to be read further; `struct` is its Go type. */
   map(name: string, struct: string): FieldReader | undefined {
     const value = this.value(name)
@@ -100,7 +105,8 @@ export class FieldReader {
   strictMap(name: string, struct: string): FieldReader {
     const value = this.value(name)
     if (value !== undefined && !isFields(value)) this.#mistyped(name, value, struct)
-    return new FieldReader(isFields(value) ? value : {}, { ...this.place, path: this.#pathOf(name), struct })
+    const path = this.#pathOf(name)
+    return new FieldReader(isFields(value) ? value : {}, { ...this.place, path, struct, root: path })
   }
 
   /** The maps of the list in the field. */
@@ -162,9 +168,9 @@ export class FieldReader {
   }
 
   #mistyped(field: string, value: unknown, type: string): undefined {
-    const words = `json: cannot unmarshal ${jsonWord(value)} into Go struct field ${this.place.struct}.${field} of type ${type}`
-    const wanted = expectedWords[type] ?? (type.startsWith('[]') ? 'a list' : 'a map')
-    const { where, found, expected, message } = this.#told({ field, found: value, expected: wanted, message: words })
+    const name = `${this.place.struct.replace(/^.*\./, '')}.${this.#goPathOf(field)}`
+    const words = `json: cannot unmarshal ${jsonWord(value, type)} into Go struct field ${name} of type ${type}`
+    const { where, found, expected, message } = this.#told({ field, found: value, expected: expectedOf(type), message: words })
     this.place.findings.problems.push({ code: 'policy-field-type', where, found, expected, message })
   }
 
@@ -184,8 +190,31 @@ export class FieldReader {
     return items.filter(is)
   }
 
+  #entries<Value>(
+    name: string,
+    type: string,
+    read: (value: unknown) => Value | undefined,
+  ): ReadonlyMap<string, Value> | undefined {
+    const given = this.value(name) ?? {}
+    if (!isFields(given)) return this.#mistyped(name, given, `map[string]${type}`)
+    const entries = new Map<string, Value>()
+    for (const key of Object.keys(given).toSorted()) {
+      const value = read(given[key])
+      if (value === undefined) return this.#mistyped(name, given[key], type)
+      entries.set(key, value)
+    }
+    return entries
+  }
+
   #pathOf(name: string): string {
     return this.place.path === '' ? name : `${this.place.path}.${name}`
+  }
+
+  /** As Go names a field in messages: from the root of what it decodes, without places in lists. */
+  #goPathOf(name: string): string {
+    const { root } = this.place
+    const path = this.#pathOf(name)
+    return (root === '' ? path : path.slice(root.length + 1)).replace(/\[\d+\]/g, '')
   }
 
   #within(fields: Fields, place: Pick<Place, 'path' | 'struct'>): FieldReader {
@@ -193,28 +222,6 @@ export class FieldReader {
     this.#read.inner.push(inner)
     return inner
   }
-}
-
-const expectedWords: Readonly<Record<string, string>> = {
-  string: 'a text',
-  bool: 'true or false',
-  uint: 'a whole number from 0 up to 2^53-1',
-  int: 'a whole number',
-  int32: 'a whole number of 32 bits',
-  int64: 'a whole number up to 2^53-1',
-}
-
-function isWhole(value: unknown, type: WholeType): value is number {
-  const [least, most] = wholeRanges[type]
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most
-}
-
-/** What Go's decoder calls a JSON value that it cannot take; numbers with the number. */
-function jsonWord(value: unknown): string {
-  if (typeof value === 'number') return `number ${value}`
-  if (typeof value === 'boolean') return 'bool'
-  if (Array.isArray(value)) return 'array'
-  return typeof value === 'string' ? 'string' : 'object'
 }
 
 function shown(value: unknown): string {

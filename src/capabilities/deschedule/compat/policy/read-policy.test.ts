@@ -105,8 +105,9 @@ test.each<[string, string, string]>([
   ['maxNoOfPodsToEvictPerNamespace: "3"', 'string', 'DeschedulerPolicy.maxNoOfPodsToEvictPerNamespace of type uint'],
   ['evictionFailureEventNotification: "yes"', 'string', 'DeschedulerPolicy.evictionFailureEventNotification of type bool'],
   ['nodeSelector: {a: b}', 'object', 'DeschedulerPolicy.nodeSelector of type string'],
-  ['profiles: {}', 'object', 'DeschedulerPolicy.profiles of type []DeschedulerProfile'],
-  ['profiles: [3]', 'number 3', 'DeschedulerPolicy.profiles of type DeschedulerProfile'],
+  ['profiles: {}', 'object', 'DeschedulerPolicy.profiles of type []v1alpha2.DeschedulerProfile'],
+  ['profiles: [3]', 'number', 'DeschedulerPolicy.profiles of type v1alpha2.DeschedulerProfile'],
+  ['profiles: [{name: [3]}]', 'array', 'DeschedulerProfile.profiles.name of type string'],
 ])('%s is refused with the words of Go', (text, found, type) => {
   expect(messages(text)).toEqual([`json: cannot unmarshal ${found} into Go struct field ${type}`])
 })
@@ -355,7 +356,7 @@ test.each<[string, string, readonly string[]]>([
     [
       'thresholds config is not valid: cpu threshold not in [0, 100] range',
       'thresholds config is not valid: memory threshold not in [0, 100] range',
-      'targetThresholds config is not valid: cpu threshold not in [0, 100] range',
+      'json: cannot unmarshal string into Go struct field LowNodeUtilizationArgs.targetThresholds of type api.Percentage',
     ],
   ],
   [
@@ -449,12 +450,12 @@ test.each<[string, string, readonly string[]]>([
   [
     'RemovePodsViolatingInterPodAntiAffinity',
     '{labelSelector: {matchLabels: {a: 3}}}',
-    ["failed to get label selectors from strategy's params: matchLabels"],
+    ['json: cannot unmarshal number into Go struct field LabelSelector.labelSelector.matchLabels of type string'],
   ],
   [
     'RemoveDuplicates',
     '[]',
-    ['json: cannot unmarshal array into Go struct field PluginConfig.args of type RemoveDuplicatesArgs'],
+    ['json: cannot unmarshal array into Go struct field PluginConfig.profiles.pluginConfig.args of type RemoveDuplicatesArgs'],
   ],
   ['RemoveDuplicates', '{labelSelector: {}}', ['plugin RemoveDuplicates: strict decoding error: unknown field "labelSelector"']],
 ])('%s refuses %s', (plugin, args, expected) => {

@@ -30,9 +30,9 @@ export function readPolicy(text: string, options: { readonly file: string; reado
   if (kindProblem !== undefined) return { ok: false, problems: [kindProblem] }
   const findings: PolicyFindings = { problems: [], unknownFields: [], notes: [] }
   const fields = isFields(parsed.value) ? parsed.value : {}
-  const reader = new FieldReader(fields, { findings, prefix: '', path: '', struct: policyKind })
+  const reader = new FieldReader(fields, { findings, prefix: '', path: '', struct: policyKind, root: '' })
   for (const name of ['apiVersion', 'kind']) reader.value(name)
-  const profiles = reader.maps('profiles', 'DeschedulerProfile').map(profile => readProfile(profile, options.priorityOf))
+  const profiles = reader.maps('profiles', 'v1alpha2.DeschedulerProfile').map(profile => readProfile(profile, options.priorityOf))
   const policy: DeschedulerPolicy = {
     ...readLimits(reader),
     ...readMetrics(reader),
@@ -97,13 +97,13 @@ function readLimits(
 type MetricsPart = Pick<DeschedulerPolicy, 'kubernetesMetrics' | 'prometheus'>
 
 function readMetrics(reader: FieldReader): MetricsPart {
-  const hasCollector = reader.map('metricsCollector', 'MetricsCollector')?.flag('enabled') ?? false
+  const hasCollector = reader.map('metricsCollector', 'v1alpha2.MetricsCollector')?.flag('enabled') ?? false
   if (hasCollector) reader.note("metricsCollector is deprecated: use metricsProviders with source 'KubernetesMetrics'")
   const seen = new Set<string>()
   let prometheus: PrometheusProvider | undefined
-  for (const provider of reader.maps('metricsProviders', 'MetricsProvider')) {
+  for (const provider of reader.maps('metricsProviders', 'v1alpha2.MetricsProvider')) {
     const source = provider.text('source') ?? ''
-    const settings = provider.map('prometheus', 'Prometheus')
+    const settings = provider.map('prometheus', 'v1alpha2.Prometheus')
     checkSource(provider, { source, isRepeated: seen.has(source) })
     if (source === 'Prometheus') prometheus ??= readPrometheus(provider, settings)
     seen.add(source)
@@ -141,9 +141,9 @@ function readPrometheus(provider: FieldReader, settings: FieldReader | undefined
     const message = 'error parsing prometheus URL: it is no absolute http or https address'
     settings.refuse({ field: 'url', found: '(not shown)', expected: 'an absolute http or https address', message })
   }
-  const token = settings.map('authToken', 'AuthToken')
+  const token = settings.map('authToken', 'v1alpha2.AuthToken')
   if (token === undefined) return { url }
-  const secret = token.map('secretReference', 'SecretReference')
+  const secret = token.map('secretReference', 'v1alpha2.SecretReference')
   const [namespace = '', name = ''] = [secret?.text('namespace'), secret?.text('name')]
   if (secret === undefined) {
     const message = 'prometheus authToken secret is expected to be set when authToken field is'

@@ -45,7 +45,7 @@ type Configured = ReadonlyMap<string, PluginArgs>
 /** The arguments by plugin; of several entries for one plugin the first counts, all are checked. */
 function pluginConfigs(profile: FieldReader, priorityOf: PriorityOf): Configured {
   const read = new Map<string, PluginArgs>()
-  for (const entry of profile.maps('pluginConfig', 'PluginConfig')) {
+  for (const entry of profile.maps('pluginConfig', 'v1alpha2.PluginConfig')) {
     const plugin = entry.text('name') ?? ''
     const args = argsOf(entry, { plugin, priorityOf })
     if (args !== undefined && !read.has(plugin)) read.set(plugin, args)
@@ -92,9 +92,9 @@ type Point = 'deschedule' | 'balance' | 'filter' | 'preEvictionFilter'
 
 /** The enabled plugins by extension point. `sort`, `presort` and every `disabled` are read and have no effect, as upstream. */
 function extensionPoints(profile: FieldReader): Readonly<Record<Point, readonly string[]>> {
-  const plugins = profile.map('plugins', 'Plugins')
+  const plugins = profile.map('plugins', 'v1alpha2.Plugins')
   const enabled = (field: string): readonly string[] => {
-    const set = plugins?.map(field, 'PluginSet')
+    const set = plugins?.map(field, 'v1alpha2.PluginSet')
     set?.texts('disabled')
     return set?.texts('enabled') ?? []
   }

@@ -123,9 +123,9 @@ function podLifeTimeArgs(args: FieldReader): PodLifeTimeArgs {
     ...podChoice(args),
     ...(maxPodLifeTimeSeconds !== undefined && { maxPodLifeTimeSeconds }),
     states: states(args, lifeTimeStates),
-    conditions: args.maps('conditions', 'PodConditionFilter').map(conditionFilter),
+    conditions: args.maps('conditions', 'podlifetime.PodConditionFilter').map(conditionFilter),
     exitCodes: args.wholes('exitCodes', 'int32') ?? [],
-    ownerKinds: eitherList(args, 'ownerKinds', 'OwnerKinds'),
+    ownerKinds: eitherList(args, 'ownerKinds', 'podlifetime.OwnerKinds'),
     includingInitContainers: args.flag('includingInitContainers') ?? false,
     includingEphemeralContainers: args.flag('includingEphemeralContainers') ?? false,
   }

@@ -11,7 +11,7 @@ export function lowNodeUtilizationArgs(args: FieldReader): LowNodeUtilizationArg
   const low = thresholds(args, 'thresholds', 'thresholds config is not valid: ')
   const high = thresholds(args, 'targetThresholds', 'targetThresholds config is not valid: ')
   if (low.size > 0 && high.size > 0) checkPair(args, { low, high, useDeviationThresholds })
-  const nodeEvictionLimit = args.map('evictionLimits', 'EvictionLimits')?.whole('node', 'uint')
+  const nodeEvictionLimit = args.map('evictionLimits', 'api.EvictionLimits')?.whole('node', 'uint')
   return {
     plugin: 'LowNodeUtilization',
     thresholds: low,
@@ -52,11 +52,11 @@ function checkPair(
 
 function usageSource(args: FieldReader, bounds: { readonly low: Thresholds; readonly high: Thresholds }): UsageSource {
   const requests: UsageSource = { kind: 'requests' }
-  const metrics = args.map('metricsUtilization', 'MetricsUtilization')
+  const metrics = args.map('metricsUtilization', 'nodeutilization.MetricsUtilization')
   if (metrics === undefined) return requests
   const fromServer = metrics.flag('metricsServer') ?? false
   const source = metrics.text('source') ?? ''
-  const prometheus = metrics.map('prometheus', 'Prometheus')
+  const prometheus = metrics.map('prometheus', 'nodeutilization.Prometheus')
   const query = prometheus?.text('query') ?? ''
   if (fromServer) metrics.note("metricsUtilization.metricsServer is deprecated: use source 'KubernetesMetrics'")
   switch (source) {
