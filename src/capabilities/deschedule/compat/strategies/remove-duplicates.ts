@@ -57,10 +57,7 @@ function kinsOf(args: RemoveDuplicatesArgs, view: StrategyView, wishing: Wishing
       if (!wishing.passesBoth(pod)) continue
       const images = pod.object.spec.containers.map(({ image = '' }) => image).sort()
       const names = owners.map(({ kind, name }) => `${pod.namespace}/${kind}/${name}`)
-      const likeness = names
-        .flatMap(name => images.map(image => `${name}/${image}`))
-        .sort()
-        .join('\n')
+      const likeness = likenessOf(names, images)
       const isFirst = !firsts.has(likeness)
       if (isFirst) wishing.stays(pod, 'it is the first of its kind on its node')
       firsts.add(likeness)
@@ -77,6 +74,13 @@ function kinsOf(args: RemoveDuplicatesArgs, view: StrategyView, wishing: Wishing
     }
   }
   return kins
+}
+
+/** Equal for pods that are duplicates of each other: each owner with each image. */
+function likenessOf(owners: readonly string[], images: readonly string[]): string {
+  if (owners.length === 1 && images.length === 1) return `${owners[0]}/${images[0]}`
+  const pairs = owners.flatMap(owner => images.map(image => `${owner}/${image}`))
+  return pairs.sort().join('\n')
 }
 
 /** Which nodes pods could be on, looked up once for all that ask the same. */
