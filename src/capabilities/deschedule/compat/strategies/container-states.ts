@@ -2,7 +2,7 @@
 import type { ContainerStatus, Pod } from '#kube/objects.ts'
 
 /** Which containers are looked at besides the main ones. */
-export interface ContainerChoice {
+interface ContainerChoice {
   readonly includingInitContainers: boolean
   readonly includingEphemeralContainers?: boolean
 }

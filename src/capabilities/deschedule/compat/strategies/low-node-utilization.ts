@@ -50,7 +50,7 @@ export function* lowNodeUtilization(args: LowNodeUtilizationArgs, view: Strategy
 }
 
 /** The nodes under and over, and what counts as over. A cordoned node is never under. */
-export function classified(
+function classified(
   args: Pick<LowNodeUtilizationArgs, 'thresholds' | 'targetThresholds' | 'useDeviationThresholds'>,
   figures: readonly NodeFigures[],
 ): { readonly under: readonly NodeFigures[]; readonly over: readonly NodeFigures[]; readonly high: ReadonlyMap<string, number> } {

@@ -7,7 +7,7 @@ import { StrategyError } from '../strategy-error.ts'
 import type { Amounts, PodUsage, Usage } from './usage.ts'
 
 /** The `usage` of a NodeMetrics or of a container in PodMetrics, as the wire has it. */
-export type UsageSample = Readonly<Record<string, string | number>>
+type UsageSample = Readonly<Record<string, string | number>>
 
 /** Averages of cpu and memory by node. */
 export type NodeAverages = ReadonlyMap<string, Amounts>

@@ -9,7 +9,7 @@ export function choosing({ namespaces, labelSelector }: PodChoice): (pod: PodSta
 }
 
 /** A test of names against the list that has entries. */
-export function choosingNamespaces({ include, exclude }: NamespaceChoice): (name: string) => boolean {
+function choosingNamespaces({ include, exclude }: NamespaceChoice): (name: string) => boolean {
   const [included, excluded] = [new Set(include), new Set(exclude)]
   return name => (included.size === 0 || included.has(name)) && !excluded.has(name)
 }

@@ -9,7 +9,7 @@ import { oneCycle } from './testdata/one-cycle.ts'
 import { policyCases, policyText } from './testdata/policies.ts'
 
 const nowMs = Date.UTC(2026, 10, 1)
-const runs = 12
+const runs = 6
 
 /** The same objects in an order that hangs on `seed` alone. */
 function shuffled(objects: readonly KubeObject[], seed: number): readonly KubeObject[] {

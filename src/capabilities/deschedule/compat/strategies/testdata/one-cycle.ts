@@ -7,13 +7,13 @@ import { policyRefusal, readPolicy } from '../../policy/read-policy.ts'
 import type { MeasuredFigures } from '../low-node-utilization.ts'
 import { strategyMaker } from '../strategies.ts'
 
-export interface Told {
+interface Told {
   readonly level: number
   readonly message: string
   readonly fields: Readonly<Record<string, string | number>>
 }
 
-export interface CycleOfTest {
+interface CycleOfTest {
   readonly state: ClusterState
   readonly report: CycleReport
   /** Those that were evicted, in order. */

@@ -34,7 +34,7 @@ export interface SideBySide {
 }
 
 /** A policy on a cluster: objects, the file's text, and what ours evicts. */
-export interface Side {
+interface Side {
   readonly objects: readonly KubeObject[]
   readonly policy: string
   /** By key, sorted. */
