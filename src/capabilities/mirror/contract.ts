@@ -128,6 +128,10 @@ export interface Router extends AsyncDisposable {
   state(): RouterState
   /** XOR distance of a peer's id to a key, for electing one of several: smaller is nearer. */
   distance(key: string, peer: string): bigint
+  /** Peers of ours nearest to a key, nearest first, ourselves not among them; at once where everybody is known. @throws `signal.reason` */
+  nearest(key: string, signal: AbortSignal): Promise<readonly Peer[]>
+  /** Where a peer is that others name; `undefined` where nobody knows. @throws `signal.reason` */
+  whereIs(id: string, signal: AbortSignal): Promise<Peer | undefined>
 }
 
 /** What is asked of others, since it is not here. */
@@ -178,13 +182,22 @@ export interface Exchange extends AsyncDisposable {
   /** Whether a tag may be answered from the cluster at all now (`tags: never` and `fallback`). */
   answersTags(registry: string): boolean
   /** What another of ours asked of a download that is not yet whole (`X-Ballast-Hop`): a stream, somebody to ask instead, or nothing. */
-  relay(digest: Digest, asker: { readonly peer: string }, signal: AbortSignal): Promise<Relayed>
+  relay(digest: Digest, asker: RelayAsker, signal: AbortSignal): Promise<Relayed>
   state(): ExchangeState
 }
 
+export interface RelayAsker {
+  readonly peer: string
+  /** Its `X-Ballast-Seat`: that it asks who fetches, or waits for a first byte. As it came: not yet read. */
+  readonly seat?: string | undefined
+  /** First byte that it lacks; left out: all. */
+  readonly start?: number | undefined
+}
+
 export type Relayed =
+  /** `body` is all from the first byte that was asked for, `total` the whole. */
   | { readonly outcome: 'stream'; readonly total: number; readonly body: Readable }
-  /** All places are taken: these are served by us and can be asked (`X-Ballast-Relay`). */
+  /** Whom to ask instead (`X-Ballast-Relay`): those served by us where all places are taken; who asks itself where it is to fetch. */
   | { readonly outcome: 'ask'; readonly peers: readonly string[] }
   | { readonly outcome: 'nothing' }
 

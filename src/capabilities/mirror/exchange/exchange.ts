@@ -8,6 +8,7 @@ import type {
   MirrorCounts,
   NotFound,
   PeerIdentity,
+  RelayAsker,
   Relayed,
   Router,
   Store,
@@ -145,8 +146,8 @@ class PeerExchange implements Exchange {
     return this.#tags.answers(registry)
   }
 
-  async relay(digest: Digest, { peer }: { readonly peer: string }, signal: AbortSignal): Promise<Relayed> {
-    return await this.#relay.serve(digest, peer, signal)
+  async relay(digest: Digest, asker: RelayAsker, signal: AbortSignal): Promise<Relayed> {
+    return await this.#relay.serve(digest, asker, signal)
   }
 
   state(): ExchangeState {

@@ -42,6 +42,8 @@ export interface PeerRequest {
   readonly digest: Digest | undefined
   readonly tag: string | undefined
   readonly range: AskedRange | undefined
+  /** `X-Ballast-Seat`, of a download that several share. */
+  readonly seat?: string | undefined
 }
 
 /** A good answer: its head was checked, its body was not. */
@@ -108,7 +110,7 @@ export class PeerClient implements AsyncDisposable {
     const { statusCode, headers, body } = await pool.request({
       path: pathOf(request),
       method: request.method,
-      headers: this.#headers(request.range),
+      headers: this.#headers(request),
       signal,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -119,9 +121,10 @@ export class PeerClient implements AsyncDisposable {
     return read.ok ? { ok: true, answer: { head: read.head, body } } : read
   }
 
-  #headers(range: AskedRange | undefined): Record<string, string> {
+  #headers({ range, seat }: PeerRequest): Record<string, string> {
     const { basicAuth, ownId } = this.#options
     const headers: Record<string, string> = { 'x-spegel-mirrored': 'true', 'x-ballast-hop': '1', 'x-ballast-peer': ownId }
+    if (seat !== undefined) headers['x-ballast-seat'] = seat
     if (range !== undefined)
       headers['range'] = 'last' in range ? `bytes=-${range.last}` : `bytes=${range.start}-${range.end ?? ''}`
     if (basicAuth !== undefined)

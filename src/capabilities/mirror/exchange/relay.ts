@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import type { NotFound, Peer, Relayed, Router, Store, Wanted } from '../contract.ts'
+import type { NotFound, Peer, RelayAsker, Relayed, Router, Store, Wanted } from '../contract.ts'
 import type { Digest } from '../reference.ts'
 import type { MirrorSettings } from '../settings.ts'
 import type { Won } from './body-source.ts'
@@ -81,12 +81,12 @@ export class Relay {
   }
 
   /** Another of ours asks for a download of this node's. @throws StoreUnavailable */
-  async serve(digest: Digest, asker: string, signal: AbortSignal): Promise<Relayed> {
+  async serve(digest: Digest, { peer: asker, start = 0 }: RelayAsker, signal: AbortSignal): Promise<Relayed> {
     const { store, stallMs, settings } = this.#options
     if (!settings.enabled) return { outcome: 'nothing' }
     const download = await store.inFlight(digest, signal)
     // Only bytes that are here are given: nobody can come to wait for one that waits for him.
-    if (download === undefined || download.total === 0 || download.offset === 0) return { outcome: 'nothing' }
+    if (download === undefined || download.total === 0 || download.offset <= start) return { outcome: 'nothing' }
     const seated = this.#seated.get(digest) ?? new Set<string>()
     if (!hasPlace(seated, asker)) return { outcome: 'ask', peers: [...seated] }
     seated.add(asker)
@@ -97,7 +97,7 @@ export class Relay {
     }
     let body: Readable
     try {
-      body = await store.follow(digest, 0, stallMs)
+      body = await store.follow(digest, start, stallMs)
     } catch (error) {
       leave()
       this.#options.log.debug({ digest, error: messageOf(error) }, 'a download ended before it could be followed')

@@ -304,6 +304,13 @@ describe('a download under way, for a peer of ours', () => {
     expect(exchange.relayed).toEqual([{ digest: missing, peer: '12D3KooWabc' }])
   })
 
+  test('is passed on from where the peer stopped', async () => {
+    const { ask, exchange } = await site()
+    exchange.relaying = () => ({ outcome: 'stream', total: 10, body: Readable.from([Buffer.from(blob).subarray(4)]) })
+    const reply = await ask(target, { headers: { ...ours, range: 'bytes=4-' } })
+    expect([reply.status, reply.body, reply.headers.get('content-range')]).toEqual([206, blob.slice(4), 'bytes 4-9/10'])
+  })
+
   test('names whom else to ask where there is no place', async () => {
     const { ask, exchange } = await site()
     exchange.relaying = () => ({ outcome: 'ask', peers: ['a', 'b'] })
@@ -314,7 +321,7 @@ describe('a download under way, for a peer of ours', () => {
   test.each([
     ['containerd', {}],
     ["upstream's mirror", mirrored],
-    ['a part of it', { ...ours, range: 'bytes=1-' }],
+    ['a part of its middle', { ...ours, range: 'bytes=1-3' }],
     ['a peer without a name', { ...ours, 'x-ballast-peer': '../x' }],
   ])('is nothing for %s', async (_who, headers) => {
     const { ask, exchange } = await site()

@@ -217,7 +217,8 @@ function askedBy({ headers }: IncomingMessage, { isForMirrors }: Door): AskedBy 
   const peer = headers['x-ballast-peer']
   const isOurs =
     isMirror && headers['x-ballast-hop'] !== undefined && typeof peer === 'string' && /^[A-Za-z0-9]{1,128}$/.test(peer)
-  return { isMirror, ourPeer: isOurs ? peer : undefined }
+  const seat = headers['x-ballast-seat']
+  return { isMirror, ourPeer: isOurs ? peer : undefined, seat: isOurs && typeof seat === 'string' ? seat : undefined }
 }
 
 /** As the metric's label has it. */
