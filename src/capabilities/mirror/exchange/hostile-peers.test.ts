@@ -121,7 +121,7 @@ describe('peers that do anything', () => {
           if (!got.isClean) expect(got.bytes.length).toBeLessThan(length)
         }
         client.abort()
-        await passing(bed, expect.poll(() => bed.exchange.state().inFlight, { timeout: 5_000, interval: 1 }).toBe(0))
+        await passing(bed, expect.poll(() => bed.exchange.state().inFlight, { interval: 1 }).toBe(0))
         await bed.clock.advance(settings.quarantineMs)
       }),
       { numRuns: 150 },

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { systemClock } from '#kube/clock.ts'
+import { VirtualClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
 import { parsePattern } from '#kube/regex.ts'
 import type { Found, NotFound } from '../contract.ts'
@@ -19,16 +19,18 @@ const index = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v
 const indexDigest = 'sha256:dff9de10919148711140d349bf03f1a99eb06f94b03e51715ccebfa7cdc518e2'
 const blobDigest = 'sha256:84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882'
 const ociIndex = 'application/vnd.oci.image.index.v1+json'
+const headerTimeoutMs = 3_000
 const mirrored = { 'x-spegel-mirrored': 'true' }
 
 interface SiteOptions {
   readonly filters?: RegistryFilters
   readonly door?: Partial<Door>
-  readonly headerTimeoutMs?: number
 }
 
 /** A front on a free port, over a store that has B and M, and M as `ghcr.io/acme/app:v2`. */
-async function site({ filters = everything, door = {}, headerTimeoutMs = 3_000 }: SiteOptions = {}) {
+async function site({ filters = everything, door = {} }: SiteOptions = {}) {
+  // Nobody is late unless a test lets the time pass.
+  const clock = new VirtualClock(1_750_000_000_000)
   const store = new MemoryStore()
   store.put(blob)
   store.tag('ghcr.io/acme/app:v2', store.put(index))
@@ -36,21 +38,21 @@ async function site({ filters = everything, door = {}, headerTimeoutMs = 3_000 }
   const counts = new KeptCounts()
   const measured: string[] = []
   const readiness = { isReady: true, reason: '' }
-  const finder = new ContentFinder({ filters, headerTimeoutMs, store, exchange, counts, clock: systemClock, log: silentLog })
+  const finder = new ContentFinder({ filters, headerTimeoutMs, store, exchange, counts, clock, log: silentLog })
   const front = new RegistryFront({
     finder,
     readiness: () => readiness,
     counts,
     meter: { begin: (handler, method) => (code, size) => measured.push(`${handler} ${method} ${code} ${size}`) },
     limitUpload: undefined,
-    clock: systemClock,
+    clock,
     log: silentLog,
   })
-  const whole: Door = { askers: askersOf('any', { clock: systemClock }), credentials: undefined, isForMirrors: false, ...door }
+  const whole: Door = { askers: askersOf('any', { clock }), credentials: undefined, isForMirrors: false, ...door }
   const listener = await listenPlain({
     address: { host: '127.0.0.1', port: 0 },
     askers: whole.askers,
-    clock: systemClock,
+    clock,
     handle: (request, response) => void front.handle(request, response, whole),
   })
   onTestFinished(() => listener[Symbol.asyncDispose]())
@@ -58,7 +60,7 @@ async function site({ filters = everything, door = {}, headerTimeoutMs = 3_000 }
     const reply = await fetch(`http://127.0.0.1:${listener.port}${target}`, init)
     return { status: reply.status, headers: reply.headers, body: await reply.text() }
   }
-  return { store, exchange, counts, measured, readiness, ask, port: listener.port }
+  return { clock, store, exchange, counts, measured, readiness, ask, port: listener.port }
 }
 
 const codeIn = (body: string): unknown => JSON.parse(body).errors[0].code
@@ -230,10 +232,19 @@ describe('from others', () => {
   })
 
   test('who does not answer in time is waited for no longer, and what comes then is let go of', async () => {
-    const { ask, exchange, counts } = await site({ headerTimeoutMs: 30 })
+    const { clock, ask, exchange, counts } = await site()
     const late = Promise.withResolvers<Found>()
-    exchange.answer = () => late.promise
-    expect((await ask(`/v2/acme/app/blobs/${missing}?ns=x.io`)).status).toBe(404)
+    const asked = Promise.withResolvers<void>()
+    exchange.answer = () => {
+      asked.resolve()
+      return late.promise
+    }
+    const reply = ask(`/v2/acme/app/blobs/${missing}?ns=x.io`)
+    await asked.promise
+    await clock.advance(headerTimeoutMs - 1)
+    expect(exchange.signal?.aborted).toBe(false)
+    await clock.advance(1)
+    expect((await reply).status).toBe(404)
     expect(counts.lines).toEqual(['fell through late', 'request x.io miss'])
     expect(exchange.signal?.aborted).toBe(true)
     const body = new Readable({ read: () => undefined })
@@ -395,7 +406,7 @@ describe('other requests', () => {
     }
     const missing = digestOf('missing')
     const all = Array.from({ length: 1_010 }, () => ask(`/v2/a/blobs/${missing}?ns=x.io`))
-    await expect.poll(() => counts.lines.filter(line => line === 'fell through busy').length, { timeout: 20_000 }).toBe(10)
+    await expect.poll(() => counts.lines.filter(line => line === 'fell through busy').length).toBe(10)
     held.resolve()
     expect(new Set((await Promise.all(all)).map(({ status }) => status))).toEqual(new Set([404]))
     expect((await ask(`/v2/a/blobs/${blobDigest}?ns=x.io`)).status).toBe(200)
