@@ -41,8 +41,8 @@ export interface Store {
   /** `undefined` where it is not there whole. @throws StoreUnavailable */
   info(digest: Digest, signal: AbortSignal): Promise<ContentInfo | undefined>
   /**
-   * Its bytes, at most `readBytes` of them in memory at a time (default 1 MiB; less where many read at once); the stream fails where
-   * fewer come than `info` said. @throws StoreUnavailable
+   * Its bytes, `readBytes` of them at a time (default and most 256 KiB; less where many read at once), two pieces in memory; the stream
+   * fails where fewer come than `info` said. A `LentBody` is sent without copies. @throws StoreUnavailable
    */
   open(digest: Digest, range?: ByteRange, readBytes?: number): Promise<Readable>
   /** The whole of something small. @throws Error where it is larger than `limit` bytes. */

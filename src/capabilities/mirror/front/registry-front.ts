@@ -1,18 +1,17 @@
 // The registry port: what containerd and other mirrors ask, answered so that containerd always goes on: with content, or with a 404 in time.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { MirrorCounts } from '../contract.ts'
 import { type Answer, type ContentHead, emptyAnswer, errorAnswer, methodNotAllowed, textAnswer, unauthorized } from './answers.ts'
 import type { Askers } from './askers.ts'
 import type { AskedBy, ContentFinder } from './content-finder.ts'
 import { isAuthorized } from './credentials.ts'
-import { Exactly } from './exactly.ts'
 import { type Outcome, replyTo, type Source } from './outcome.ts'
 import { readBytesFor } from './read-size.ts'
 import type { Readiness } from './readiness.ts'
 import { type Asked, type AskedContent, readRequest } from './request.ts'
+import { Sending } from './sending.ts'
 
 /** Requests at a time; further ones are answered 404 at once. */
 const mostRequests = 1_000
@@ -163,21 +162,20 @@ export class RegistryFront {
   /** A body that does not come whole takes the connection with it: a clean end would pass for the whole. */
   async #stream({ response, head, body, source, registry, by }: Stream): Promise<number> {
     const { limitUpload, counts, log } = this.#options
-    const exactly = new Exactly(head.length)
+    const sending = new Sending(response, head.length)
     this.#streaming++
     try {
       response.writeHead(head.status, { ...head.headers })
-      if (by.isMirror && limitUpload !== undefined) await pipeline(body, exactly, limitUpload(), response)
-      else await pipeline(body, exactly, response)
+      await sending.send(body, by.isMirror ? limitUpload?.() : undefined)
     } catch (error) {
-      log.debug({ why: messageOf(error), sent: exactly.passed, of: head.length, source }, 'an answer was broken off')
+      log.debug({ why: messageOf(error), sent: sending.sent, of: head.length, source }, 'an answer was broken off')
       response.destroy()
     } finally {
       body.destroy()
       this.#streaming--
-      counts.served(registry, source, 'out', exactly.passed)
+      counts.served(registry, source, 'out', sending.sent)
     }
-    return exactly.passed
+    return sending.sent
   }
 }
 

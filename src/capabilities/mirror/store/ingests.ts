@@ -5,7 +5,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Clock } from '#kube/clock.ts'
 import type { Digest } from '../reference.ts'
-import { blobPath, fileSize, isMissing, openFile, readBytes } from './blob-files.ts'
+import { slabBytes } from '../slabs.ts'
+import { blobPath, fileSize, isMissing, openFile } from './blob-files.ts'
 
 const pollMs = 10
 /** Directories that are looked through. */
@@ -102,7 +103,7 @@ async function replaced(handle: FileHandle, path: string): Promise<FileHandle> {
 async function readAt(handle: FileHandle, at: number): Promise<Buffer> {
   const { size } = await handle.stat()
   if (size <= at) return Buffer.alloc(0)
-  const piece = Buffer.allocUnsafe(Math.min(readBytes, size - at))
+  const piece = Buffer.allocUnsafe(Math.min(slabBytes, size - at))
   const { bytesRead } = await handle.read(piece, 0, piece.length, at)
   return piece.subarray(0, bytesRead)
 }
