@@ -96,14 +96,6 @@ test('case 29: kube-proxy that is there writes them; the pod goes, and the node 
   await of.until(() => podsOf(of).length > 0, 60_000)
   const [pod] = podsOf(of)
   expect(pod?.spec.containers[0]).toMatchObject({ image: proxy, imagePullPolicy: 'Never' })
-  // The container of the twin runs until it is told to end.
-  await of.admin
-    .resource<Pod>(builtIn.pods)
-    .patch(
-      pod?.metadata.name ?? '',
-      { type: 'merge', body: { status: { phase: 'Succeeded' } } },
-      { signal, namespace: 'ballast-agent', subresource: 'status' },
-    )
   await of.until(() => noteOf(of) === digest, 60_000)
   await of.until(() => podsOf(of).length === 0, 60_000)
   await of.pass(120_000)
