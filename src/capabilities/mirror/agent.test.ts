@@ -102,6 +102,35 @@ test('what one node has another gets, and the metrics say so', async () => {
   expect((await first.look('/debug/web/stats')).body).toContain('ghcr.io/acme/app:v1')
 })
 
+test('case 16: content of another node that does not match is told at the notices, and counted', async () => {
+  const peers = join(await temporaryDirectory(), 'peers')
+  const ports = somePorts()
+  await writeFile(peers, '127.0.1.5\n127.0.1.6\n')
+  const liar = await node('127.0.1.5', ports, peers)
+  onTestFinished(liar.end)
+  const second = await node('127.0.1.6', ports, peers)
+  onTestFinished(second.end)
+  await expect.poll(() => [liar, second].map(({ agent }) => agent.router.state().peers), { timeout: 20_000 }).toEqual([1, 1])
+  const digest = liar.store.put(blob)
+  liar.store.damage(digest, () => Buffer.from('0123456780'))
+  const notices = async () => JSON.parse((await second.look('/ballast/notices')).body)
+  const told = async () => {
+    expect((await second.ask(`/v2/acme/app/blobs/${digest}?ns=ghcr.io`)).status).toBe(404)
+    return (await notices()).events
+  }
+  await expect.poll(told, { timeout: 20_000 }).toEqual([
+    {
+      number: 1,
+      reason: 'PoisonedBlob',
+      message: `${digest} of ghcr.io/acme/app: bytes of ${liar.agent.router.id} do not match it; nothing wrong was passed on`,
+      atMs: expect.any(Number),
+    },
+  ])
+  const shown = (await second.look('/metrics')).body
+  expect(shown).toMatch(/^ballast_mirror_verify_failures_total\{peer="[^"]+"\} 1$/m)
+  expect(shown).toMatch(/^ballast_mirror_problems\{reason="LayersDiscarded"\} 0$/m)
+})
+
 test('it ends in order: what is being sent comes whole, nothing new is taken', async () => {
   const peers = join(await temporaryDirectory(), 'peers')
   await writeFile(peers, '127.0.1.4\n')

@@ -42,6 +42,8 @@ interface ContainerdStoreOptions {
   readonly log: Log
   /** The whole store was compared with what is announced; `repaired` keys differed. */
   readonly onReconciled?: (repaired: number) => void
+  /** An image came from a registry, through this node's mirror or past it. */
+  readonly onPulled?: (name: string) => void
 }
 
 /** Yields at once: what containerd has is known when `changes` begins. Disposing ends its streams. */
@@ -90,6 +92,7 @@ class ContainerdStore implements Store, AsyncDisposable {
       readManifest: (digest, signal) => this.#manifest(digest, signal),
       onConnected: (version, signal) => this.#connected(version, signal),
       onLost: cause => this.#wasLost(cause),
+      ...(options.onPulled === undefined ? {} : { onPulled: options.onPulled }),
       onListed: async (repaired, signal) => {
         options.onReconciled?.(repaired)
         if (clock.elapsed() - this.#settingsMs > findingsEveryMs) await this.#readSettings(signal)
