@@ -1,13 +1,16 @@
 // The agent's role: asks on its own node, and writes node conditions. It can set no taint and take none away.
 import type { NodeContext, Running } from '#coordination/capability.ts'
 import type { Api } from '#kube/api.ts'
+import { EventRecorder } from '#kube/events.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Node } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import type { ReadinessConfig } from './config.ts'
+import { MirrorNews, type MirrorNotices, noticesUrl, readNotices } from './mirror-notices.ts'
 import { nodeFacts } from './node-facts.ts'
 import { milliseconds } from './own-rules.ts'
 import { type Answer, type Check, checksOf, conditionToWrite, healthOf, type NodeCondition } from './reporter-decision.ts'
+import { nodeReference } from './telling.ts'
 
 const askMs = 10_000
 const longestBody = 64 * 1_024
@@ -36,21 +39,32 @@ export async function startReporter(
     [Symbol.asyncDispose]: async () => {
       stop.abort(new DOMException('the reporter is stopped', 'AbortError'))
       await running
+      await reporter[Symbol.asyncDispose]()
     },
   }
 }
 
-class Reporter {
+class Reporter implements AsyncDisposable {
   config: ReadinessConfig
   /** Why the last condition was not written. */
   failure: string | undefined
   readonly #context: NodeContext
   readonly #api: Api
+  readonly #events: EventRecorder
+  readonly #news = new MirrorNews()
 
   constructor(context: NodeContext, api: Api, config: ReadinessConfig) {
     this.#context = context
     this.#api = api
     this.config = config
+    const { clock, random, log, identity } = context
+    const names = { controller: 'ballast.dev/readiness', instance: identity.instance }
+    this.#events = new EventRecorder(api, { clock, random, log, ...names })
+  }
+
+  /** Sends what was told and not sent yet. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#events[Symbol.asyncDispose]()
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -74,13 +88,20 @@ class Reporter {
     const { clock, node: name } = this.#context
     const nodes = this.#api.resource<Node>(builtIn.nodes)
     const node = await nodes.get(name, { signal })
-    const { labels, address = '127.0.0.1' } = nodeFacts(node)
+    const facts = nodeFacts(node)
+    const { labels, address = '127.0.0.1' } = facts
     const checks = checksOf(this.config, { labels, address })
-    const answers = await Promise.all(checks.map(async check => ({ check, answer: await ask(check, signal) })))
+    const [answers, notices] = await Promise.all([
+      Promise.all(checks.map(async check => ({ check, answer: await ask(check, signal) }))),
+      noticesOf(checks, signal),
+    ])
+    const regarding = nodeReference(facts)
+    for (const { reason, message } of this.#news.of(notices, clock.now()))
+      this.#events.emit({ type: 'Warning', reason, action: 'Mirror', regarding, note: message, distinction: message })
     // A node's conditions have a heartbeat that other conditions lack.
     const known: readonly NodeCondition[] = node.status?.conditions ?? []
     const conditions = answers.flatMap(({ check, answer }) => {
-      const health = healthOf(check, answer)
+      const health = healthOf(check, answer, notices?.problems)
       const heartbeatMs = milliseconds(this.config.agent.heartbeat)
       return conditionToWrite(known, { type: check.condition, health, nowMs: clock.now(), heartbeatMs }) ?? []
     })
@@ -89,6 +110,14 @@ class Reporter {
     const body = { metadata: { uid: node.metadata.uid }, status: { conditions } }
     await nodes.patch(name, { type: 'strategic', body }, { signal, subresource: 'status', fieldManager: 'ballast-readiness' })
   }
+}
+
+/** What the mirror tells of its node beside whether it serves; `undefined` where there is none, or it is not one of ours. */
+async function noticesOf(checks: readonly Check[], signal: AbortSignal): Promise<MirrorNotices | undefined> {
+  const mirror = checks.find(({ isMirror }) => isMirror)
+  if (mirror === undefined) return undefined
+  const answer = await ask({ ...mirror, url: noticesUrl(mirror.url) }, signal)
+  return answer.kind === 'answered' && answer.status === 200 ? readNotices(answer.body) : undefined
 }
 
 /** One question; redirects are not followed, and of the answer only its beginning is read. Never throws but for an abort. */
