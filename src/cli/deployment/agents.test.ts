@@ -104,11 +104,17 @@ describe('the mirror', () => {
     const [init] = podOf().initContainers ?? []
     expect(init?.args).toContain('--write-hosts')
     expect(init?.volumeMounts).toContainEqual({ name: 'registry-config', mountPath: '/etc/containerd/certs.d' })
-    expect(podOf().containers[0]?.volumeMounts.map(({ name }) => name)).not.toContain('registry-config')
+    const looked = {
+      name: 'registry-config',
+      mountPath: '/etc/containerd/certs.d',
+      readOnly: true,
+      mountPropagation: 'HostToContainer',
+    }
+    expect(podOf().containers[0]?.volumeMounts).toContainEqual(looked)
     for (const mode of ['operator', 'none']) {
       const pod = podOf({ set: [`capabilities.mirror.nodeConfiguration.mode=${mode}`] })
       expect(pod.initContainers ?? []).toEqual([])
-      expect(pod.volumes.map(({ name }) => name)).not.toContain('registry-config')
+      expect(pod.volumes.some(({ name }) => name === 'registry-config')).toBe(mode === 'operator')
     }
   })
 
