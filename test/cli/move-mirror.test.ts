@@ -27,7 +27,7 @@ beforeAll(async () => {
   twin = await startTwin({ clock: systemClock, listen: { port: 0 }, objects: [...surroundings(there), ...there] })
   kubeconfig = join(folder, 'kubeconfig')
   writeFileSync(kubeconfig, await twin.kubeconfig())
-}, 60_000)
+})
 afterAll(async () => {
   await twin.stop()
   rmSync(folder, { recursive: true, force: true })

@@ -60,4 +60,4 @@ test('files that are written anew are shown to the next connection; what cannot 
     await clock.advance(60_000)
     expect(await shownBy(of.port)).toBe('third')
   }, soon)
-}, 60_000)
+})

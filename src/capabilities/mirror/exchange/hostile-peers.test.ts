@@ -129,5 +129,5 @@ describe('peers that do anything', () => {
     for (const { router } of bed.peers) router.announced.clear()
     bed.has(1, digestOf(large), serve(large))
     expect((await readBody(found(await bed.blob(digestOf(large))).body)).bytes.equals(large)).toBe(true)
-  }, 60_000)
+  })
 })
