@@ -1,6 +1,6 @@
 // A body whose bytes lie in memory that is used again: who takes its pieces says when they are no longer needed. Whoever knows only streams
 // reads it as one, and gets copies.
-import { Readable } from 'node:stream'
+import { Readable, type ReadableOptions } from 'node:stream'
 
 /** Bytes that are valid until they are disposed of, once. */
 export interface Piece extends Disposable {
@@ -12,6 +12,12 @@ export interface Piece extends Disposable {
  * handed out stay valid.
  */
 export abstract class LentBody extends Readable {
+  constructor(options?: ReadableOptions) {
+    super(options)
+    // Who takes pieces hears of a fault from `next`; no listener for it is no reason to end the process.
+    this.on('error', () => undefined)
+  }
+
   /** The next bytes, at least one; `undefined` after the last. One call at a time. @throws Error what broke it, or that it was destroyed */
   abstract next(): Promise<Piece | undefined>
 

@@ -47,7 +47,7 @@ export class Slab {
 
 /** Slabs of one transfer: at most so many at a time. */
 export class Slabs implements Disposable {
-  readonly #most: number
+  #most: number
   readonly #onEmpty: () => void
   #out = 0
   #isClosed = false
@@ -62,6 +62,14 @@ export class Slabs implements Disposable {
 
   get hasRoom(): boolean {
     return this.#out < this.#most && !this.#isClosed
+  }
+
+  /** One more from now on, up to `limit`. Yields whether it is so. */
+  grow(limit: number): boolean {
+    if (this.#most >= limit) return false
+    this.#most++
+    this.onRoom?.()
+    return true
   }
 
   /** Held once; `undefined` where all are out. */
