@@ -10,13 +10,13 @@ export interface Ended {
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
 
-/** Resolves when the command has ended. @throws when it takes longer than a minute */
+/** Resolves when the command has ended. @throws when it takes longer than four minutes: against hanging only */
 export function runBallast(args: readonly string[], input = ''): Promise<Ended> {
   const environment = { ...process.env, NO_COLOR: '1' }
   for (const name of ['KUBECONFIG', 'FORCE_COLOR']) Reflect.deleteProperty(environment, name)
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
     env: environment,
-    timeout: 60_000,
+    timeout: 240_000,
   })
   const output: Buffer[] = []
   const words: Buffer[] = []

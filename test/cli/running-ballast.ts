@@ -24,7 +24,7 @@ export function startBallast(args: readonly string[], { onTerminal = false } = {
   const [program = '', ...given] = onTerminal
     ? ['script', '-qefc', `stty rows 40 cols 122; exec ${quoted}`, '/dev/null']
     : command
-  const child = spawn(program, given, { env: environment, stdio: ['pipe', 'pipe', 'pipe'], timeout: 120_000 })
+  const child = spawn(program, given, { env: environment, stdio: ['pipe', 'pipe', 'pipe'], timeout: 280_000 })
   const listeners = new Set<() => void>()
   let output = ''
   let words = ''

@@ -88,7 +88,7 @@ describe('announcing', () => {
     at.containerd.label(manifest, source('registry.test', 'acme/fresh'))
     at.containerd.tell('/images/create', fresh)
     await at.announced.until(() => at.announced.keys.has(fresh))
-    await vi.waitUntil(() => pulled.length > 0, { timeout: 20_000 })
+    await vi.waitUntil(() => pulled.length > 0, { timeout: 120_000 })
     expect(pulled).toEqual([fresh])
   })
 
@@ -380,7 +380,7 @@ async function passes(at: Site, is: () => boolean): Promise<void> {
     await at.clock.advance(20)
     return is()
   }
-  await vi.waitUntil(goOn, { timeout: 50_000, interval: 2 })
+  await vi.waitUntil(goOn, { timeout: 120_000, interval: 2 })
 }
 
 const comesBack = (at: Site) => passes(at, () => at.store.health().isUp)
