@@ -130,6 +130,8 @@ export interface Router extends AsyncDisposable {
   distance(key: string, peer: string): bigint
   /** Peers of ours nearest to a key, nearest first, ourselves not among them; at once where everybody is known. @throws `signal.reason` */
   nearest(key: string, signal: AbortSignal): Promise<readonly Peer[]>
+  /** Peers that have the key, as far as this node keeps that for others; nobody is asked. */
+  known(key: string): readonly Peer[]
   /** Where a peer is that others name; `undefined` where nobody knows. @throws `signal.reason` */
   whereIs(id: string, signal: AbortSignal): Promise<Peer | undefined>
 }

@@ -108,7 +108,8 @@ class PeerExchange implements Exchange {
     this.#blobs = new Blobs({
       fetching,
       verifyBufferBytes: settings.verifyBufferBytes,
-      join: (wanted, digest, signal) => this.#relay.join(wanted, digest, signal),
+      join: (wanted, digest, start, signal) => this.#relay.join(wanted, digest, start, signal),
+      settleMs: settings.relay.settleMs,
     })
     this.#relay = new Relay({
       ...{ store, router, clock, log, client: this.#client, quarantine: this.#quarantine },

@@ -72,6 +72,9 @@ export class ContentFinder {
       return absent('this registry or image is not mirrored', undefined)
     if (tag !== undefined && !by.isMirror && !exchange.answersTags(registry))
       return absent('tags are answered by their registry', 'registry-up')
+    // Who fetches is a short question, and many wait for its answer: containerd is not asked first.
+    const shared = by.isMirror && by.seat !== undefined ? await this.#relayed(asked, by, signal) : undefined
+    if (shared !== undefined) return shared
     const local = await this.#local(asked, by.readBytes, signal)
     if (local !== undefined) return local
     if (!by.isMirror) return outcomeOf(await exchange.fetch(asked, signal))

@@ -303,6 +303,14 @@ class PeerRouter implements Router {
       .slice(0, mostNearest)
   }
 
+  known(key: string): readonly Peer[] {
+    const { records, book, lost } = this.#kademlia
+    return records
+      .of(digestText(multihashOf(key)) ?? '')
+      .filter(id => id !== this.id && !lost.has(id))
+      .flatMap(id => book.peer(id) ?? [])
+  }
+
   async whereIs(id: string, signal: AbortSignal): Promise<Peer | undefined> {
     const found = await this.#kademlia.findPeer(id, AbortSignal.any([signal, this.#stop.signal]))
     signal.throwIfAborted()

@@ -90,6 +90,10 @@ export class MemoryRouter implements Router {
     return placed.toSorted((one, other) => (one.at < other.at ? -1 : 1)).map(({ peer }) => peer)
   }
 
+  known(key: string): readonly Peer[] {
+    return [...this.#members.values()].filter(other => other !== this && other.announced.has(key)).map(({ peer }) => peer)
+  }
+
   async whereIs(id: string): Promise<Peer | undefined> {
     return this.#members.get(id)?.peer
   }
