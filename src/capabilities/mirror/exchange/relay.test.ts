@@ -65,11 +65,17 @@ async function nodeAt(index: number, port: number, network: MemoryNetwork, clock
       response.writeHead(200, { ...head, 'content-length': info.size })
       return void (await pipeline(await store.open(digest), response).catch(() => response.destroy())) // the client left
     }
-    const relayed = await exchange.relay(digest, { peer }, new AbortController().signal)
+    const { range } = request.headers
+    const start = range === undefined ? undefined : Number(/^bytes=(\d+)-$/.exec(range)?.[1])
+    const asker = { peer, seat: `${request.headers['x-ballast-seat']}`, start }
+    const relayed = await exchange.relay(digest, asker, new AbortController().signal)
     if (relayed.outcome === 'nothing') return void response.writeHead(404, { 'content-length': 0 }).end()
     if (relayed.outcome === 'ask')
       return void response.writeHead(503, { 'content-length': 0, 'x-ballast-relay': relayed.peers.join() }).end()
-    response.writeHead(200, { ...head, 'content-length': relayed.total, 'x-ballast-inflight': '1' })
+    const length = relayed.total - (start ?? 0)
+    const part = start === undefined ? {} : { 'content-range': `bytes ${start}-${relayed.total - 1}/${relayed.total}` }
+    const status = start === undefined ? 200 : 206
+    response.writeHead(status, { ...head, ...part, 'content-length': length, 'x-ballast-inflight': '1' })
     await pipeline(relayed.body, response).catch(() => response.destroy()) // broken off: uncleanly here too
   })
   return { id, exchange, store, router, server, counts }
