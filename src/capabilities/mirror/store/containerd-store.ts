@@ -27,6 +27,9 @@ const mostNamed = 200_000
 /** How long content that lies as files is served while containerd is away. */
 const graceMs = 60_000
 const findingsEveryMs = 3_600_000
+/** What containerd said of so much content is believed for so long, by whoever opens it right after. */
+const mostTold = 1_000
+const toldMs = 1_000
 
 interface ContainerdStoreOptions {
   /** Absolute path of containerd's socket. */
@@ -57,6 +60,8 @@ class ContainerdStore implements Store, AsyncDisposable {
   readonly #reader: ContentReader
   readonly #tracker: Tracker
   readonly #feed: ChangeFeed
+  /** What containerd said a moment ago: whoever opens content has just asked whether it is here. */
+  readonly #told = new LRUCache<Digest, { readonly size: number; readonly untilMs: number }>({ max: mostTold })
   readonly #mediaTypes = new LRUCache<Digest, string>({ max: mostRemembered })
   readonly #manifests = new LRUCache<Digest, Manifest>({
     max: mostRemembered,
@@ -107,10 +112,15 @@ class ContainerdStore implements Store, AsyncDisposable {
   }
 
   async info(digest: Digest, signal: AbortSignal): Promise<ContentInfo | undefined> {
+    // Most that is asked is not here: one look at the directory is quicker than a question to containerd.
+    const file = await this.#reader.file(digest)
+    if (file === 'none') return undefined
     const size = await this.#sizeOf(digest, signal)
     if (size === undefined) return undefined
+    this.#told.set(digest, { size, untilMs: this.#options.clock.elapsed() + toldMs })
     const content = { digest, size }
-    if (!(await this.#reader.isIntact(content))) {
+    // Its directory may have been made since.
+    if (!(file === 'unmounted' ? await this.#reader.isIntact(content) : file.size === size)) {
       this.#options.log.warn({ digest, size }, 'Content lacks its file, or it has another size.')
       return undefined
     }
@@ -120,7 +130,10 @@ class ContainerdStore implements Store, AsyncDisposable {
   }
 
   async open(digest: Digest, range?: ByteRange, atOnce?: number): Promise<Readable> {
-    return await this.#reader.open(await this.#sized(digest, this.#stop.signal), range, atOnce)
+    const told = this.#told.get(digest)
+    const isFresh = told !== undefined && told.untilMs > this.#options.clock.elapsed()
+    const content = isFresh ? { digest, size: told.size } : await this.#sized(digest, this.#stop.signal)
+    return await this.#reader.open(content, range, atOnce)
   }
 
   async read(digest: Digest, limit: number, signal: AbortSignal): Promise<Buffer> {
