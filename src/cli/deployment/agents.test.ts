@@ -46,6 +46,27 @@ test('nothing runs on nodes unless something is enabled that does', () => {
   expect(namesOf(quiet).filter(name => /agent|DaemonSet/.test(name))).toEqual([])
 })
 
+test('the controller runs where every node waits for it, and says nothing of taints where it does not hold nodes', () => {
+  const tolerationsOf = (asked: Asked) => {
+    const controller = made(asked).find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'ballast-controller')
+    return (controller?.['spec'] as { readonly template: PodTemplate }).template.spec.tolerations
+  }
+  const key = 'startup-taint.cluster-autoscaler.kubernetes.io/ballast-agent-not-ready'
+  const own = { operator: 'Exists', effect: 'NoSchedule' }
+  expect(tolerationsOf({})).toBeUndefined()
+  expect(tolerationsOf({ enable: ['readiness'], disable: [] })).toEqual([{ key: 'ballast.dev/agent-not-ready', ...own }])
+  expect(
+    tolerationsOf({
+      enable: ['readiness'],
+      disable: [],
+      values: {
+        text: `controller: {tolerations: [{operator: Exists}]}\ncapabilities: {readiness: {taintKey: ${key}}}`,
+        file: 'values.yaml',
+      },
+    }),
+  ).toEqual([{ key, ...own }, { operator: 'Exists' }])
+})
+
 describe('the mirror', () => {
   test('has a namespace of its own, which admits what it mounts, and no right', () => {
     const found = namesOf(made()).filter(name => /agent/.test(name) && !/ballast-controller/.test(name))
