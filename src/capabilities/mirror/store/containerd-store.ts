@@ -1,5 +1,5 @@
 // The store of a node: its containerd, from 1.6 to 2.x. It opens whether containerd is there or not, and follows it from then on.
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
@@ -15,8 +15,9 @@ import { ContainerdClient, NotInStore, orMissing } from './containerd-client.ts'
 import { ContentReader } from './content-reader.ts'
 import { criSettings, type Finding, findings } from './findings.ts'
 import { isManifestType, largestFingerprint } from './fingerprint.ts'
+import { followIngest } from './following.ts'
 import { type Manifest, readManifest } from './image-tree.ts'
-import { followIngest, ingestPath, ingestTotal } from './ingests.ts'
+import { ingestPath, ingestTotal } from './ingests.ts'
 import { StoreWatch } from './store-watch.ts'
 import { Tracker } from './tracker.ts'
 
@@ -160,7 +161,7 @@ class ContainerdStore implements Store, AsyncDisposable {
       return await this.#reader.open(whole, { start, end: whole.size - 1 })
     }
     const { clock } = this.#options
-    return Readable.from(followIngest({ root, digest, path, start, stallMs, clock }), { objectMode: false, highWaterMark: 1 })
+    return followIngest({ root, digest, path, start, stallMs, clock })
   }
 
   changes(signal: AbortSignal): AsyncIterable<StoreChange> {
