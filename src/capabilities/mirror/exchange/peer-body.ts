@@ -85,7 +85,6 @@ export class PeerBody extends LentBody {
   /** Memory for what comes next; `undefined`: none, and it is to come into memory of the connection. */
   room(): Buffer | undefined {
     if (this.#left === 0 || this.#error !== undefined) return undefined
-    if (this.#slab !== undefined && this.#slab.memory.length - this.#filled < leastRoom) this.#letGoOfSlab()
     this.#slab ??= this.#slabs?.take()
     return this.#slab?.memory.subarray(this.#filled)
   }
@@ -154,13 +153,14 @@ export class PeerBody extends LentBody {
       this.#wire.done()
       return true
     }
+    // Held on to it would never come back where it is the only one.
+    if (this.#slab !== undefined && this.#slab.memory.length - this.#filled < leastRoom) this.#letGoOfSlab()
     this.#isPaused = !this.#hasRoom()
     return !this.#isPaused
   }
 
   #hasRoom(): boolean {
-    if (this.#slab !== undefined && this.#slab.memory.length - this.#filled >= leastRoom) return true
-    return this.#slabs?.hasRoom === true
+    return this.#slab !== undefined || this.#slabs?.hasRoom === true
   }
 
   #goOn(): void {

@@ -52,7 +52,10 @@ export class ContentFinder {
       late.abort(new DOMException(`no answer within ${headerTimeoutMs} ms`, 'AbortError'))
       resolve(absent(`no answer within ${headerTimeoutMs} ms`, 'late'))
     })
-    const work = this.#find(asked, by, signal).catch((error: unknown) => this.#fault(error, 'a request failed'))
+    const work = this.#find(asked, by, signal).catch((error: unknown) =>
+      // Whatever ended because nobody waits for it any more is no fault.
+      gone.aborted ? absent('who asked has gone', undefined) : this.#fault(error, 'a request failed'),
+    )
     // What comes too late is let go of.
     const found = work.then(outcome => {
       if (isLate && outcome.kind === 'content') outcome.body?.destroy()

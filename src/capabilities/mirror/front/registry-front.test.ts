@@ -253,7 +253,7 @@ describe('from others', () => {
   })
 
   test('a client that goes away ends the search for it', async () => {
-    const { exchange, port } = await site()
+    const { exchange, port, counts, measured } = await site()
     const asked = Promise.withResolvers<void>()
     exchange.answer = async (_wanted, signal) => {
       asked.resolve()
@@ -264,11 +264,12 @@ describe('from others', () => {
     socket.write(`GET /v2/a/blobs/${missing}?ns=x.io HTTP/1.1\r\nHost: x\r\n\r\n`)
     await asked.promise
     socket.destroy()
-    await expect.poll(() => exchange.signal?.aborted).toBe(true)
+    await expect.poll(() => measured.length).toBe(1)
+    expect([exchange.signal?.aborted, counts.lines]).toEqual([true, []])
   })
 
   test('what is found for a client that has gone is closed', async () => {
-    const { exchange, port } = await site()
+    const { exchange, port, counts, measured } = await site()
     const asked = Promise.withResolvers<AbortSignal>()
     const body = new Readable({ read: () => undefined })
     exchange.answer = async (_wanted, signal) => {
@@ -280,7 +281,8 @@ describe('from others', () => {
     socket.write(`GET /v2/a/blobs/${missing}?ns=x.io HTTP/1.1\r\nHost: x\r\n\r\n`)
     await asked.promise
     socket.destroy()
-    await expect.poll(() => body.destroyed).toBe(true)
+    await expect.poll(() => measured.length).toBe(1)
+    expect([body.destroyed, counts.lines]).toEqual([true, []])
   })
 
   test('tags that their registry is to answer are not answered, but to another mirror', async () => {

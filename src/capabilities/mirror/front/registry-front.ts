@@ -126,12 +126,12 @@ export class RegistryFront {
     response.once('close', onClose)
     const by = askedBy(request, door)
     const outcome = await finder.find(asked, { ...by, readBytes: readBytesFor(this.#streaming) }, gone.signal)
-    this.#count(asked, outcome, by)
     if (gone.signal.aborted) {
-      // Nobody is left to send it to, and nothing may stay open for it.
+      // Nobody is left to send it to, nothing may stay open for it, and it is neither a hit nor a miss.
       if (outcome.kind === 'content') outcome.body?.destroy()
       return 0
     }
+    this.#count(asked, outcome, by)
     const reply = replyTo(asked, outcome)
     if (reply.kind === 'answer') return send(response, reply.answer, request.method)
     if (reply.body === undefined) {
