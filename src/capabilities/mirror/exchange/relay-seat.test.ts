@@ -39,7 +39,7 @@ function play(self: string, others: string, answers: Answers, most = 14, holdMs 
       const word = `${action.keeper}?`
       done.push(action.failed === undefined ? word : `${word}${action.failed.why}=${action.failed.peer}`)
       const answer = answers[word] ?? { kind: 'nothing' }
-      if (isOfKeeper(answer)) seat.told(answer)
+      if (isOfKeeper(answer)) seat.told(answer, nowMs)
       nowMs += 1
     } else if (action.kind === 'follow') {
       done.push(action.peer)
@@ -65,7 +65,7 @@ describe('a node', () => {
     ['fetches where three do not know', 'e', 'abcd', {}, 'a? b? c? lead'],
     ['fetches where nobody is left to ask', 'b', 'a', {}, 'a? b? lead'],
     ['says who of those it was told is gone', 'd', 'abc', { 'a?': follow('b') }, 'a? b a?gone=b b 25ms a?gone=b b 50ms a?gone=b b 100ms a?gone=b b 200ms'],
-    ['waits for a first byte for three fifths of the time, then for the rest', 'd', 'abc', { 'a?': follow('b'), b: { kind: 'slow' } }, 'a? b a?slow=b b give-up'],
+    ['waits for a first byte for four fifths of the time, then for the rest', 'd', 'abc', { 'a?': follow('b'), b: { kind: 'slow' } }, 'a? b a?slow=b b give-up'],
     ['goes on to whom one without a place names', 'd', 'abc', { 'a?': follow('b'), b: { kind: 'full', peers: ['e', 'c'] } }, 'a? b e c a?full=b b e c 25ms a?full=b b e c 50ms'],
     ['follows each of those it is told, one after the other', 'd', 'abc', { 'a?': follow('b', 'c') }, 'a? b c a?gone=b b c 25ms a?gone=b b c 50ms a?gone=b b c'],
     ['never follows itself', 'd', 'abc', { 'a?': follow('d') }, 'a? b? c? lead'],

@@ -3,9 +3,13 @@ import type { FollowFault } from './relay-words.ts'
 
 /** Nodes that are asked who fetches, one after the other, where one does not answer. */
 export const mostKeepers = 3
-/** Shares of the whole time: how long an answer of one of them is waited for, and a first byte of the one that is followed. */
-const keeperShare = 0.6
-const byteShare = 0.6
+/**
+ * As shares of the time that a request is held, once it is known whom to follow: how long it may take to get to know that; how long one
+ * answer to it is waited for; how long the one that is followed.
+ */
+const askShare = 1.5
+const keeperShare = 0.8
+const byteShare = 0.8
 /** Between two questions, twice as long each time, up to the last of these. */
 const firstPauseMs = 25
 const longestPauseMs = 400
@@ -51,31 +55,36 @@ interface SeatOptions {
   /** As {@link orderOf} gives them, with `self` among them. */
   readonly order: readonly string[]
   readonly nowMs: number
-  /** How long all of it may take. */
+  /** How long a request is held for the one that is followed. */
   readonly holdMs: number
+  /** Whom this node followed before, and who broke off. */
+  readonly failed?: Failed | undefined
 }
 
 /**
  * Call `next` for what to do; after an `ask` tell `told`, after a `follow` that did not bring a stream `followed`. Guarantees: it ends with
- * `lead` or `give-up`, at the deadline at the latest; it never follows itself.
+ * `lead` or `give-up`, after two and a half times `holdMs` at the latest; it never follows itself.
  */
 export class RelaySeat {
   readonly #self: string
   readonly #keepers: string[]
   readonly #holdMs: number
-  readonly #deadlineMs: number
+  #deadlineMs: number
   #parents: string[] = []
   #tried = new Set<string>()
   #failed: Failed | undefined
   #isLeading = false
+  /** It was told whom to follow: from then on it is held. */
+  #isHeld = false
   #questions = 0
   #pauseMs = 0
 
-  constructor({ self, order, nowMs, holdMs }: SeatOptions) {
+  constructor({ self, order, nowMs, holdMs, failed }: SeatOptions) {
+    this.#failed = failed
     this.#self = self
     this.#keepers = order.slice(0, mostKeepers)
     this.#holdMs = holdMs
-    this.#deadlineMs = nowMs + holdMs
+    this.#deadlineMs = nowMs + holdMs * askShare
   }
 
   next(nowMs: number): SeatAction {
@@ -94,14 +103,17 @@ export class RelaySeat {
     return { kind: 'ask', keeper, withinMs: Math.min(leftMs, this.#holdMs * keeperShare), failed: this.#failed }
   }
 
-  told(answer: KeeperAnswer): void {
+  told(answer: KeeperAnswer, nowMs: number): void {
     // The first repetition is for free: whoever failed may have done so at once.
     if (++this.#questions > 1) this.#pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#questions - 2))
     this.#tried = new Set()
     const peers = answer.kind === 'follow' ? answer.peers.filter(id => id !== this.#self) : []
     if (answer.kind === 'lead') this.#isLeading = true
-    else if (peers.length > 0) this.#parents = peers.slice(0, mostNamed)
-    else {
+    else if (peers.length > 0) {
+      this.#parents = peers.slice(0, mostNamed)
+      if (!this.#isHeld) this.#deadlineMs = nowMs + this.#holdMs
+      this.#isHeld = true
+    } else {
       this.#keepers.shift()
       this.#failed = undefined
       this.#pauseMs = 0

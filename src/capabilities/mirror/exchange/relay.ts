@@ -1,6 +1,7 @@
 // Downloads that go on, shared: this node follows another's, or lets others follow its own. Who fetches says the node nearest to the digest,
 // asked directly: telling all through the distributed table takes longer than a request may wait.
 import type { Readable } from 'node:stream'
+import { LRUCache } from 'lru-cache'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Peer, RelayAsker, Relayed, Router, Store, Wanted } from '../contract.ts'
@@ -23,13 +24,12 @@ import {
 import { SeatTable } from './relay-table.ts'
 import type { Joined } from './relay-together.ts'
 import { formatSeat, parseSeat, type SeatWord } from './relay-words.ts'
-import { SharedWork } from './waited-work.ts'
 
 /** Blobs below this size are not shared while they come: asking who fetches would take longer. */
 const leastBytes = 1_048_576
-/** How often a download is looked at whose first byte others wait for. */
-const lookEveryMs = 20
-const longestLookMs = 100
+/** Downloads of which it is remembered whom this node followed, and for how long. */
+const mostFollowed = 1_024
+const followedMs = 60_000
 
 interface RelayOptions {
   readonly settings: MirrorSettings['relay']
@@ -48,12 +48,20 @@ type Asked<Answer> = { readonly kind: 'won'; readonly won: Won } | Answer
 /** What is here of a download: bytes beyond those that are wanted, none yet, or nothing at all. */
 type Seen = { readonly kind: 'begun' | 'not yet'; readonly total: number } | { readonly kind: 'gone' }
 
+interface Followed {
+  readonly peer: string
+  readonly sinceMs: number
+}
+
 export class Relay {
   readonly #options: RelayOptions
   readonly #table: SeatTable
   /** Who is served of each download. */
   readonly #seated = new Map<Digest, Set<string>>()
-  readonly #begun = new SharedWork<Seen>()
+  /** How this node comes to them is not decided yet. */
+  readonly #joining = new Map<Digest, Promise<void>>()
+  /** Whom it followed last: where it asks again, that one broke off. */
+  readonly #followed = new LRUCache<Digest, Followed>({ max: mostFollowed })
 
   constructor(options: RelayOptions) {
     this.#options = options
@@ -65,12 +73,25 @@ export class Relay {
    * @throws `signal.reason` when aborted
    */
   async join(wanted: Wanted, digest: Digest, start: number, signal: AbortSignal): Promise<Joined> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#joining.set(digest, promise)
+    try {
+      return await this.#join(wanted, digest, start, signal)
+    } finally {
+      if (this.#joining.get(digest) === promise) this.#joining.delete(digest)
+      resolve()
+    }
+  }
+
+  async #join(wanted: Wanted, digest: Digest, start: number, signal: AbortSignal): Promise<Joined> {
     const { clock, router, settings, log } = this.#options
     const beganMs = clock.elapsed()
     if (!(await this.#isWorthIt(digest, start, signal))) return notFound(digest, { attempts: 0, reason: 'no-peer' })
     const near = new Map((await router.nearest(digest, signal)).map(peer => [peer.id, peer]))
     const order = orderOf([router.id, ...near.keys()], id => router.distance(digest, id))
-    const seat = new RelaySeat({ self: router.id, order, nowMs: beganMs, holdMs: settings.holdMs })
+    const broken = this.#brokeOff(digest, beganMs)
+    const failed = broken === undefined ? undefined : ({ peer: broken, why: 'gone' } as const)
+    const seat = new RelaySeat({ self: router.id, order, nowMs: beganMs, holdMs: settings.holdMs, failed })
     const range = start === 0 ? undefined : { start }
     const request: PeerRequest = { ...wanted, route: 'blobs', method: 'GET', digest, tag: undefined, range }
     for (let attempts = 0; ; ) {
@@ -89,15 +110,25 @@ export class Relay {
         const answer = await this.#askKeeper(near.get(action.keeper), action, request, signal)
         log.debug({ digest, keeper: action.keeper, ...answerShown(answer) }, 'asked who fetches')
         if (answer.kind === 'won') return { won: answer.won, attempts }
-        seat.told(answer)
+        seat.told(answer, clock.elapsed())
       } else {
         const peer = near.get(action.peer) ?? (await router.whereIs(action.peer, signal))
-        const answer = await this.#follow(peer, action.withinMs, request, signal)
+        const answer =
+          action.peer === broken ? ({ kind: 'gone' } as const) : await this.#follow(peer, action.withinMs, request, signal)
         log.debug({ digest, peer: action.peer, ...answerShown(answer) }, 'asked whom to follow')
-        if (answer.kind === 'won') return { won: answer.won, attempts }
+        if (answer.kind === 'won') {
+          this.#followed.set(digest, { peer: action.peer, sinceMs: clock.elapsed() })
+          return { won: answer.won, attempts }
+        }
         seat.followed(action.peer, answer)
       }
     }
+  }
+
+  #brokeOff(digest: Digest, nowMs: number): string | undefined {
+    const followed = this.#followed.get(digest)
+    this.#followed.delete(digest)
+    return followed !== undefined && nowMs - followed.sinceMs < followedMs ? followed.peer : undefined
   }
 
   /** Another of ours asks for a download of this node's, or who fetches. @throws StoreUnavailable */
@@ -105,7 +136,8 @@ export class Relay {
     if (!this.#options.settings.enabled) return { outcome: 'nothing' }
     const word = parseSeat(seat)
     if (word?.kind === 'ask') return await this.#tell(digest, asker, word, start, signal)
-    const seen = word === undefined ? await this.#look(digest, start, signal) : await this.#waitFor(digest, word, start, signal)
+    const seen =
+      word === undefined ? await this.#look(digest, start, signal) : await this.#untilDecided(digest, word, start, signal)
     if (seen.kind === 'begun') return await this.#stream(digest, asker, start, seen.total)
     // The one that waited in vain is told so by nobody's name: that is not the same as that nothing is loaded here.
     return seen.kind === 'not yet' && word !== undefined ? { outcome: 'ask', peers: [] } : { outcome: 'nothing' }
@@ -120,13 +152,12 @@ export class Relay {
     signal: AbortSignal,
   ): Promise<Relayed> {
     const { router, clock } = this.#options
-    if (start === 0 && failed === undefined && this.#table.leader(digest) === undefined) {
-      const seen = await this.#look(digest, 0, signal)
-      if (seen.kind === 'begun') return await this.#stream(digest, asker, 0, seen.total)
-    }
     const answer = this.#table.ask(digest, asker, clock.elapsed(), failed)
     if (answer.kind === 'nothing') return { outcome: 'nothing' }
     if (answer.kind === 'follow') return { outcome: 'ask', peers: [answer.peer] }
+    // Only for the first one that asks is it looked at what is here; the others follow that one all the same.
+    const seen = start === 0 && failed === undefined ? await this.#look(digest, 0, signal) : undefined
+    if (seen?.kind === 'begun') return await this.#stream(digest, asker, 0, seen.total)
     // Those nearest to a digest are told who has it: what was only just announced, the one that asks may not have found.
     const having = router.known(digest).filter(({ id, isOurs }) => isOurs && id !== asker && id !== failed?.peer)
     return { outcome: 'ask', peers: having.length === 0 ? [asker] : having.slice(0, mostFollowers).map(({ id }) => id) }
@@ -164,35 +195,21 @@ export class Relay {
     return whole === undefined ? { kind: 'gone' } : { kind: 'begun', total: whole.size }
   }
 
-  /** For a first byte; what comes after others' last byte is waited for by the stream itself. */
-  async #waitFor(
+  /**
+   * Until it is decided how this node comes to it: then it is on its way, and is sent as it comes. Its first byte is not waited for: on nodes
+   * that have much to do a whole chain of them would be given up before it had begun.
+   */
+  async #untilDecided(
     digest: Digest,
     { ms }: SeatWord & { readonly kind: 'wait' },
     start: number,
     signal: AbortSignal,
   ): Promise<Seen> {
     const { clock, settings } = this.#options
+    const joining = this.#joining.get(digest)
+    if (joining !== undefined) await Promise.race([joining, clock.after(Math.min(ms, settings.holdMs), signal)])
     const now = await this.#look(digest, start, signal)
-    if (now.kind !== 'not yet') return now
-    if (start > 0) return { kind: 'begun', total: now.total }
-    const late = new AbortController()
-    const cancel = clock.schedule(Math.min(ms, settings.holdMs), () => late.abort())
-    try {
-      return await this.#begun.join(digest, stop => this.#untilBegun(digest, stop), AbortSignal.any([signal, late.signal]))
-    } catch (error) {
-      if (signal.aborted || !late.signal.aborted) throw error
-      return now
-    } finally {
-      cancel()
-    }
-  }
-
-  async #untilBegun(digest: Digest, signal: AbortSignal): Promise<Seen> {
-    for (let pauseMs = lookEveryMs; ; pauseMs = Math.min(longestLookMs, pauseMs * 1.5)) {
-      await this.#options.clock.after(pauseMs, signal)
-      const now = await this.#look(digest, 0, signal)
-      if (now.kind !== 'not yet') return now
-    }
+    return now.kind === 'not yet' && !this.#joining.has(digest) ? { kind: 'begun', total: now.total } : now
   }
 
   async #isWorthIt(digest: Digest, start: number, signal: AbortSignal): Promise<boolean> {

@@ -147,8 +147,9 @@ class ContainerdStore implements Store, AsyncDisposable {
     if (root === undefined) return undefined // what cannot be followed is of no use to anybody
     const path = await ingestPath(root, this.#options.namespace, digest)
     signal.throwIfAborted()
-    const offset = path === undefined ? undefined : await fileSize(path)
-    return path === undefined || offset === undefined ? undefined : { digest, offset, total: await ingestTotal(path) }
+    if (path === undefined) return undefined
+    const [offset, total] = await Promise.all([fileSize(path), ingestTotal(path)])
+    return offset === undefined ? undefined : { digest, offset, total }
   }
 
   async follow(digest: Digest, start: number, stallMs: number): Promise<Readable> {
