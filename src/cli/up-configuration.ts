@@ -10,7 +10,7 @@ import { enabledCapabilities } from './enabled-capabilities.ts'
 import { configMapKey, configMapName } from './installed-settings.ts'
 import { ballastNamespace } from './own-names.ts'
 
-export interface UpConfiguration {
+interface UpConfiguration {
   readonly settings: ControllerSettings
   /** Where they are from; `undefined`: nobody said anything. */
   readonly from: string | undefined

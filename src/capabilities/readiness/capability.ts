@@ -15,6 +15,8 @@ import { startReporter } from './reporter.ts'
 import { rulesConfigMap } from './rule-ages.ts'
 import { startWebhooks } from './webhooks.ts'
 
+export { type ConditionReport, reportCondition } from './condition-reporter.ts'
+
 /** How the pods end that write files to nodes: read where they are asked for. */
 const podEnds: Need = {
   ...podNeed,

@@ -5,15 +5,13 @@ import { EventRecorder } from '#kube/events.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Node } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
+import { ask } from './ask.ts'
 import type { ReadinessConfig } from './config.ts'
 import { MirrorNews, type MirrorNotices, noticesUrl, readNotices } from './mirror-notices.ts'
 import { nodeFacts } from './node-facts.ts'
 import { milliseconds } from './own-rules.ts'
-import { type Answer, type Check, checksOf, conditionToWrite, healthOf, type NodeCondition } from './reporter-decision.ts'
+import { type Check, checksOf, conditionToWrite, healthOf, type NodeCondition } from './reporter-decision.ts'
 import { nodeReference } from './telling.ts'
-
-const askMs = 10_000
-const longestBody = 64 * 1_024
 
 /** Asks and writes until it is disposed of. */
 export async function startReporter(
@@ -21,11 +19,15 @@ export async function startReporter(
   config: ReadinessConfig,
   outer: AbortSignal,
 ): Promise<Running<ReadinessConfig>> {
-  const { api } = context
+  const { api, node, apiAs } = context
   if (api === undefined) throw new Error('role readiness needs an API server')
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
-  const reporter = new Reporter(context, api, config)
+  // Decided once: who writes is the process's business, as its rights are.
+  const asNode = config.agent.impersonateNode ? await apiAs?.(`system:node:${node}`) : undefined
+  if (config.agent.impersonateNode && asNode === undefined)
+    throw new Error('role readiness cannot write as its node here: agent.impersonateNode is for agents in a cluster')
+  const reporter = new Reporter(context, { own: api, node: asNode ?? api }, config)
   const running = reporter.run(signal)
   return {
     // The probe of a pod that cannot write now must not end it: what it last wrote ages, and is looked at by whoever reads it.
@@ -33,6 +35,7 @@ export async function startReporter(
       { name: 'readiness-reporter', ok: true, ...(reporter.failure === undefined ? {} : { message: reporter.failure }) },
     ],
     reconfigure: async next => {
+      if (next.agent.impersonateNode !== config.agent.impersonateNode) return 'restart-part'
       reporter.config = next
       return 'applied'
     },
@@ -40,6 +43,7 @@ export async function startReporter(
       stop.abort(new DOMException('the reporter is stopped', 'AbortError'))
       await running
       await reporter[Symbol.asyncDispose]()
+      await asNode?.close()
     },
   }
 }
@@ -53,13 +57,14 @@ class Reporter implements AsyncDisposable {
   readonly #events: EventRecorder
   readonly #news = new MirrorNews()
 
-  constructor(context: NodeContext, api: Api, config: ReadinessConfig) {
+  /** `own` writes events; `node` reads the node and writes its conditions. */
+  constructor(context: NodeContext, apis: { readonly own: Api; readonly node: Api }, config: ReadinessConfig) {
     this.#context = context
-    this.#api = api
+    this.#api = apis.node
     this.config = config
     const { clock, random, log, identity } = context
     const names = { controller: 'ballast.dev/readiness', instance: identity.instance }
-    this.#events = new EventRecorder(api, { clock, random, log, ...names })
+    this.#events = new EventRecorder(apis.own, { clock, random, log, ...names })
   }
 
   /** Sends what was told and not sent yet. */
@@ -118,27 +123,4 @@ async function noticesOf(checks: readonly Check[], signal: AbortSignal): Promise
   if (mirror === undefined) return undefined
   const answer = await ask({ ...mirror, url: noticesUrl(mirror.url) }, signal)
   return answer.kind === 'answered' && answer.status === 200 ? readNotices(answer.body) : undefined
-}
-
-/** One question; redirects are not followed, and of the answer only its beginning is read. Never throws but for an abort. */
-async function ask({ url }: Check, signal: AbortSignal): Promise<Answer> {
-  try {
-    const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.any([signal, AbortSignal.timeout(askMs)]) })
-    const body = await beginning(response)
-    return { kind: 'answered', status: response.status, body }
-  } catch (error) {
-    signal.throwIfAborted()
-    return { kind: 'unreachable', why: messageOf(error) }
-  }
-}
-
-async function beginning({ body }: Response): Promise<string> {
-  if (body === null) return ''
-  const decoder = new TextDecoder()
-  let text = ''
-  for await (const chunk of body) {
-    text += decoder.decode(chunk, { stream: true })
-    if (text.length >= longestBody) break
-  }
-  return text.slice(0, longestBody)
 }
