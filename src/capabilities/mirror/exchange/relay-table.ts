@@ -1,6 +1,5 @@
 // Who fetches what nobody has, kept by the node that is nearest to a digest, for as long as others ask. Pure: time comes as an argument.
 import type { Digest } from '../reference.ts'
-import { mostFollowers } from './relay-seat.ts'
 import type { FollowFault } from './relay-words.ts'
 
 /** A digest that nobody asked about for so long is forgotten. */
@@ -9,6 +8,8 @@ export const keptMs = 60_000
 export const mostMembers = 256
 /** Nodes of all digests together; those of the digest that was asked about longest ago are forgotten first. */
 export const mostSeats = 16_384
+/** Nodes that are sent to the same one, while others have a place: it could serve one more, but whoever serves loads something itself. */
+const sentToOne = 2
 /** Digests that one node may ask about at a time. */
 export const mostOfOne = 512
 /** One that was to fetch and brought no byte, so often within `barredMs`, is no longer told to. */
@@ -31,6 +32,8 @@ interface Member {
   /** Since when it is to fetch. */
   leadsSinceMs: number | undefined
   follows: string | undefined
+  /** How many are between it and the registry. */
+  depth: number
 }
 
 interface Seats {
@@ -98,6 +101,7 @@ export class SeatTable {
       isGone: false,
       leadsSinceMs: undefined,
       follows: undefined,
+      depth: 0,
     }
     seats.members.set(id, member)
     this.#members++
@@ -127,17 +131,28 @@ export class SeatTable {
     if (leading === undefined || leading === member) {
       member.leadsSinceMs ??= nowMs
       member.follows = undefined
+      member.depth = 0
       if (leading === undefined) member.number = --seats.lowest
       return { kind: 'lead' }
     }
-    const before = [...seats.members.values()]
-      .filter(({ id, isGone, number }) => !isGone && number < member.number && (id !== avoid || id === leading.id))
-      .toSorted((one, other) => one.number - other.number)
-    const parent = before[Math.floor((before.length - 1) / mostFollowers)] ?? leading
-    const others = before.filter(({ id }) => id !== avoid)
-    const chosen = parent.id === avoid ? (others[0] ?? leading) : parent
-    member.follows = chosen.id
-    return { kind: 'follow', peer: chosen.id }
+    const parent = this.#parentOf(seats, member, avoid) ?? leading
+    member.follows = parent.id
+    member.depth = parent.depth + 1
+    return { kind: 'follow', peer: parent.id }
+  }
+
+  /** Of those that came before: one with a place, near to the one that fetches; whom it is to leave out only where nobody else is there. */
+  #parentOf({ members }: Seats, member: Member, avoid: string | undefined): Member | undefined {
+    const followers = new Map<string, number>()
+    for (const { id, follows, isGone } of members.values())
+      if (follows !== undefined && !isGone && id !== member.id) followers.set(follows, (followers.get(follows) ?? 0) + 1)
+    const before = members.values().filter(({ id, isGone, number }) => !isGone && number < member.number && id !== avoid)
+    const count = ({ id }: Member) => followers.get(id) ?? 0
+    return [...before].toSorted((one, other) => {
+      const [here, there] = [count(one), count(other)]
+      if (here >= sentToOne !== there >= sentToOne) return here - there
+      return one.depth - other.depth || here - there || one.number - other.number
+    })[0]
   }
 
   #strike(peer: string, nowMs: number): void {
