@@ -75,15 +75,19 @@ export class Relay {
   async join(wanted: Wanted, digest: Digest, start: number, signal: AbortSignal): Promise<Joined> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#joining.set(digest, promise)
-    try {
-      return await this.#join(wanted, digest, start, signal)
-    } finally {
+    const decided = () => {
       if (this.#joining.get(digest) === promise) this.#joining.delete(digest)
       resolve()
     }
+    try {
+      return await this.#join(wanted, digest, start, decided, signal)
+    } finally {
+      decided()
+    }
   }
 
-  async #join(wanted: Wanted, digest: Digest, start: number, signal: AbortSignal): Promise<Joined> {
+  /** `decided`: to be called when it is known whom this node follows, or that it fetches. */
+  async #join(wanted: Wanted, digest: Digest, start: number, decided: () => void, signal: AbortSignal): Promise<Joined> {
     const { clock, router, settings, log } = this.#options
     const beganMs = clock.elapsed()
     if (!(await this.#isWorthIt(digest, start, signal))) return notFound(digest, { attempts: 0, reason: 'no-peer' })
@@ -110,6 +114,7 @@ export class Relay {
         const answer = await this.#askKeeper(near.get(action.keeper), action, request, signal)
         log.debug({ digest, keeper: action.keeper, ...answerShown(answer) }, 'asked who fetches')
         if (answer.kind === 'won') return { won: answer.won, attempts }
+        if (answer.kind !== 'nothing') decided()
         seat.told(answer, clock.elapsed())
       } else {
         const peer = near.get(action.peer) ?? (await router.whereIs(action.peer, signal))
