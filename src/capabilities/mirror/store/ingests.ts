@@ -20,9 +20,9 @@ export function isRefOf(ref: string, { namespace, digest }: { readonly namespace
 /** Path of the growing file of a digest; the largest where it is loaded twice, `undefined` where it is not loaded. */
 export async function ingestPath(root: string, namespace: string, digest: Digest): Promise<string | undefined> {
   const directories = (await directoriesIn(join(root, 'ingest'))).slice(0, mostIngests).map(name => join(root, 'ingest', name))
-  const refs = await Promise.all(directories.map(refOf))
+  const found = await Promise.all(directories.map(refOf))
   const paths = directories
-    .filter((_directory, index) => isRefOf(refs[index] ?? '', { namespace, digest }))
+    .filter((_directory, index) => isRefOf(found[index] ?? '', { namespace, digest }))
     .map(directory => join(directory, 'data'))
   if (paths.length < 2) return paths[0]
   const sizes = await Promise.all(paths.map(fileSize))
