@@ -4,5 +4,12 @@ import { crowdChecks } from './crowds.ts'
 import { fallThroughChecks } from './fall-through.ts'
 import { faultChecks } from './faults.ts'
 import { pullChecks } from './pulls.ts'
+import { containerdSettingsChecks } from './settings-of-containerd.ts'
 
-export const laboratoryChecks: readonly Check[] = [...fallThroughChecks, ...pullChecks, ...faultChecks, ...crowdChecks]
+export const laboratoryChecks: readonly Check[] = [
+  ...fallThroughChecks,
+  ...pullChecks,
+  ...faultChecks,
+  ...crowdChecks,
+  ...containerdSettingsChecks,
+]
