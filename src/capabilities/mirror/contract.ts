@@ -215,6 +215,7 @@ export interface ExchangeState {
 /** What the mirror counts; the metrics of spec names are made of it in one place. */
 export interface MirrorCounts {
   request(registry: string, cache: 'hit' | 'miss'): void
+  /** Bytes of content that came `in` from another node, or went `out` to one: what `source` says is where they came from. */
   served(registry: string, source: 'local' | 'peer' | 'relay', direction: 'in' | 'out', bytes: number): void
   resolved(seconds: number): void
   advertised(registry: string, counts: { readonly tags: number; readonly digests: number; readonly content: number }): void

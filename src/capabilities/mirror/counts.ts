@@ -85,7 +85,7 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
     })
     this.#bytes = new Counter({
       name: 'ballast_mirror_bytes_total',
-      help: 'Bytes of content, by where they came from and whether they came in or went out.',
+      help: 'Bytes of content that came in from other nodes and went out to them, by where they came from.',
       labelNames: ['source', 'direction'],
       registers,
     })

@@ -115,12 +115,12 @@ export function readingOf(text: string): MirrorReading {
   let bytesIn = 0
   let bytesOut = 0
   for (const { name, labels, value } of samplesOf(text, names)) {
-    const { registry = '', cache, direction, source } = labels
+    const { registry = '', cache, direction } = labels
     if (name === 'spegel_mirror_requests_total') {
       const sum = registries.get(registry) ?? { hits: 0, misses: 0 }
       registries.set(registry, cache === 'hit' ? { ...sum, hits: sum.hits + value } : { ...sum, misses: sum.misses + value })
-    } else if (direction === 'in' && source !== 'local') bytesIn += value
-    else if (direction === 'out' && source !== 'local') bytesOut += value
+    } else if (direction === 'in') bytesIn += value
+    else if (direction === 'out') bytesOut += value
   }
   return { kind: 'read', registries, bytesIn, bytesOut }
 }

@@ -173,7 +173,8 @@ export class RegistryFront {
     } finally {
       body.destroy()
       this.#streaming--
-      counts.served(registry, source, 'out', sending.sent)
+      // What this node's own containerd gets came in already, or was here.
+      if (by.isMirror) counts.served(registry, source, 'out', sending.sent)
     }
     return sending.sent
   }
