@@ -4,6 +4,8 @@ import { type Slab, Slabs } from '../slabs.ts'
 
 /** A slab with less room than this is not read into any more. */
 const leastRoom = 32_768
+/** Bytes that are handed over at once. */
+const worthHanding = 131_072
 /** Slabs of a body that nobody has given any. */
 const ownSlabs = 2
 
@@ -36,6 +38,7 @@ export class PeerBody extends LentBody {
   #filled = 0
   #left: number
   #isPaused = true
+  #later: NodeJS.Immediate | undefined
   #error: Error | undefined
   #waiting: { readonly resolve: (piece: Piece | undefined) => void; readonly reject: (error: Error) => void } | undefined
 
@@ -119,6 +122,8 @@ export class PeerBody extends LentBody {
   /** Nothing more comes. */
   broke(error: Error): void {
     if (this.#left === 0) return
+    // What came before is had first.
+    this.#handOver()
     this.#error ??= error
     this.#letGoOfSlab()
     this.#waiting?.reject(this.#error)
@@ -141,12 +146,10 @@ export class PeerBody extends LentBody {
 
   #came(bytes: number): boolean {
     this.#left -= bytes
-    const waiting = this.#waiting
-    const segment = waiting === undefined ? undefined : this.#segments.shift()
-    if (segment !== undefined) {
-      this.#waiting = undefined
-      waiting?.resolve(lend(segment))
-    }
+    const first = this.#segments[0]
+    // Small pieces that come in one turn, as TLS has them, are handed over together.
+    if (this.#left === 0 || (first !== undefined && first.to - first.from >= worthHanding)) this.#handOver()
+    else if (this.#waiting !== undefined) this.#later ??= setImmediate(() => this.#handOver())
     if (this.#left === 0) {
       this.#letGoOfSlab()
       this.#end()
@@ -157,6 +160,16 @@ export class PeerBody extends LentBody {
     if (this.#slab !== undefined && this.#slab.memory.length - this.#filled < leastRoom) this.#letGoOfSlab()
     this.#isPaused = !this.#hasRoom()
     return !this.#isPaused
+  }
+
+  #handOver(): void {
+    clearImmediate(this.#later)
+    this.#later = undefined
+    const waiting = this.#waiting
+    const segment = waiting === undefined ? undefined : this.#segments.shift()
+    if (segment === undefined) return
+    this.#waiting = undefined
+    waiting?.resolve(lend(segment))
   }
 
   #hasRoom(): boolean {
