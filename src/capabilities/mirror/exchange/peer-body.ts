@@ -158,8 +158,11 @@ export class PeerBody extends LentBody {
     }
     // Held on to it would never come back where it is the only one.
     if (this.#slab !== undefined && this.#slab.memory.length - this.#filled < leastRoom) this.#letGoOfSlab()
-    this.#isPaused = !this.#hasRoom()
-    return !this.#isPaused
+    const hasRoom = this.#hasRoom()
+    // TLS hands over what it has deciphered also after it was told to stop: where there is room again by then, it has to be told to go on.
+    if (hasRoom && this.#isPaused) this.#wire.resume()
+    this.#isPaused = !hasRoom
+    return hasRoom
   }
 
   #handOver(): void {
