@@ -110,8 +110,13 @@ export class PeerConnection {
 
   #done(): void {
     this.#body = undefined
-    if (this.#isKept) this.onIdle?.()
-    else this.destroy()
+    if (!this.#isKept) {
+      this.destroy()
+      return
+    }
+    // With TLS the last bytes may come although it was told to stop: an answer to the next request, or an end, would never be seen.
+    this.#socket?.resume()
+    this.onIdle?.()
   }
 
   #fail(error: Error): void {
