@@ -13,4 +13,5 @@ export const laboratoryChecks: readonly Check[] = [
   ...faultChecks,
   ...crowdChecks,
   ...containerdSettingsChecks,
+  ...encryptedChecks,
 ]
