@@ -106,7 +106,7 @@ describe('asking', () => {
     using poll = new MirrorPoll({
       state: () => stateOf(ours),
       read: async (url, signal) => await (await fetch(url, { signal })).text(),
-      port,
+      port: () => port,
       wallClock: clock,
       onRound: () => rounds++,
       signal: new AbortController().signal,

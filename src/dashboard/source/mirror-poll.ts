@@ -14,7 +14,7 @@ interface MirrorPollOptions {
   readonly state: () => ClusterState
   readonly read: ReadMetrics
   /** Port of the metrics on each node. */
-  readonly port: number
+  readonly port: () => number
   readonly wallClock: Clock
   /** Told after each round. */
   readonly onRound: () => void
@@ -82,7 +82,7 @@ export class MirrorPoll implements Disposable {
   async #reading(address: string): Promise<MirrorReading> {
     const { read, port, signal } = this.#options
     const host = address.includes(':') ? `[${address}]` : address
-    const url = `http://${host}:${port}/metrics`
+    const url = `http://${host}:${port()}/metrics`
     try {
       return readingOf(await read(url, AbortSignal.any([signal, AbortSignal.timeout(answerLimitMs)])))
     } catch (error) {

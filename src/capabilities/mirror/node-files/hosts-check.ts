@@ -8,7 +8,7 @@ export interface HostsFileFact {
   readonly content: string
 }
 
-export interface HostsFinding {
+interface HostsFinding {
   readonly reason: 'unreadable' | 'port-not-served' | 'not-asked' | 'two-writers' | 'nothing-configured'
   readonly path: string
   readonly message: string

@@ -9,8 +9,8 @@ import { listOf } from './situation.ts'
 import type { NodeSet } from './spegel-situation.ts'
 import { eventually, no, StepFailed, yes } from './step.ts'
 
-export type Mark = 'spegel' | 'ballast'
-export type Side = Pick<NodeSet, 'namespace' | 'selector'> & { readonly mark: Mark }
+type Mark = 'spegel' | 'ballast'
+type Side = Pick<NodeSet, 'namespace' | 'selector'> & { readonly mark: Mark }
 
 /** A pod has 30 s for an orderly end. */
 const leaveMs = 120_000
@@ -23,7 +23,7 @@ type Wire = Pick<MirrorSwap, 'api' | 'signal'>
 export const markOf = (node: KubeObject): string | undefined => node.metadata.labels?.[swapLabel]
 
 /** `undefined` takes the mark away. */
-export async function markNode({ api, signal }: Wire, name: string, mark: Mark | 'none' | undefined): Promise<void> {
+async function markNode({ api, signal }: Wire, name: string, mark: Mark | 'none' | undefined): Promise<void> {
   const body = { metadata: { labels: { [swapLabel]: mark ?? null } } }
   await api.resource(builtIn.nodes).patch(name, { type: 'merge', body }, { signal, fieldManager })
 }
@@ -36,12 +36,12 @@ export function podsOf({ api, signal }: Wire, { namespace, selector }: Pick<Side
   return listOf(api, builtIn.pods, 'Pod', { signal, namespace, labelSelector: selector, ...only })
 }
 
-export const nodeOf = (pod: KubeObject): string => textAt(pod, 'spec', 'nodeName') ?? ''
+const nodeOf = (pod: KubeObject): string => textAt(pod, 'spec', 'nodeName') ?? ''
 
 const hasReady = (object: KubeObject): boolean =>
   listAt(object, 'status', 'conditions').some(one => textAt(one, 'type') === 'Ready' && textAt(one, 'status') === 'True')
 
-export const isReadyPod = (pod: KubeObject): boolean => pod.metadata.deletionTimestamp === undefined && hasReady(pod)
+const isReadyPod = (pod: KubeObject): boolean => pod.metadata.deletionTimestamp === undefined && hasReady(pod)
 
 /** Every node that `side` is on gets its mark; those that are further on keep theirs. */
 export async function markAll(swap: Wire, side: Side): Promise<void> {
