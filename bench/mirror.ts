@@ -1,6 +1,11 @@
 // Images between nodes: ours, upstream's Spegel and the registry read directly, in one run, in the same network namespaces. Medians; links
 // are shaped by `tc tbf`. Where the machine has no namespaces, no containerd or no Spegel, it says so and measures the rest.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { systemClock } from '#kube/clock.ts'
+import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
+import { agentTlsName } from '../src/capabilities/mirror/prefetch.ts'
 import { PartUnavailable } from '../test/real/cache.ts'
 import { type Agent, type AgentKind, ports, upstreamProgram } from '../test/real/mirror/laboratory/agents.ts'
 import type { PushedImage } from '../test/real/mirror/laboratory/images.ts'
@@ -8,6 +13,7 @@ import { type Laboratory, type LaboratoryNode, registryName, startLaboratory } f
 import { referenceOf, untilFound } from '../test/real/mirror/pulls.ts'
 import { commandOutput } from '../test/real/run-command.ts'
 import { type BudgetRow, budgetTable } from './budget-table.ts'
+import { manyDigests } from './mirror-digests.ts'
 
 const megabyte = 1_000_000
 const bigLayer = 1_000 * megabyte
@@ -45,9 +51,10 @@ interface OneToOne {
   readonly pss: number
 }
 
-async function fromPeer(laboratory: Laboratory, kind: AgentKind, big: PushedImage, rounds: number): Promise<OneToOne> {
+async function fromPeer(laboratory: Laboratory, kind: Measured, big: PushedImage, rounds: number): Promise<OneToOne> {
   const [n1, n2] = laboratory.nodes
-  const agents = await laboratory.startAgents({ kind, flags: patient })
+  const flags = kind === 'ballast-tls' ? [...patient, ...(await certificateFlags(laboratory))] : patient
+  const agents = await laboratory.startAgents({ kind: kind === 'ballast-tls' ? 'ballast' : kind, flags })
   const [serving, receiving] = agents
   if (n1 === undefined || n2 === undefined || serving === undefined || receiving === undefined) throw new Error('two nodes')
   await untilFound(receiving, big)
@@ -73,6 +80,24 @@ async function fromPeer(laboratory: Laboratory, kind: AgentKind, big: PushedImag
   }
 }
 
+/** Ours with certificates, so that agents speak TLS with each other; upstream has nothing of the kind. */
+type Measured = AgentKind | 'ballast-tls'
+
+/** One certificate for all nodes, as a Secret would bring it. */
+async function certificateFlags(laboratory: Laboratory): Promise<readonly string[]> {
+  const [first] = laboratory.nodes
+  if (first === undefined) throw new Error('a node')
+  const directory = join(first.directory, 'peer-certificates')
+  mkdirSync(directory, { recursive: true })
+  const nowMs = systemClock.now()
+  const authority = await issueAuthority({ commonName: 'agents', nowMs })
+  const own = { commonName: agentTlsName, dnsNames: [agentTlsName], ipAddresses: [], nowMs }
+  const { certificate, key } = await issueLeaf(authority, { ...own, usages: ['server', 'client'] })
+  const files = { 'ca.crt': authority.certificate, 'tls.crt': certificate, 'tls.key': key }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
+  return ['--peer-addr', `:${ports.peers}`, '--peer-cert-dir', directory]
+}
+
 async function oneToOne(rounds: number, kinds: readonly AgentKind[]): Promise<readonly BudgetRow[]> {
   await using laboratory = await startLaboratory({ nodes: 2, line: '2' })
   const [n1, n2] = laboratory.nodes
@@ -85,11 +110,12 @@ async function oneToOne(rounds: number, kinds: readonly AgentKind[]): Promise<re
   for (let round = 0; round < rounds; round++) direct.push(await read(n2, laboratory.outside.url, big, 0))
   const warm: number[] = []
   for (let request = 0; request < warmRequests; request++) warm.push((await read(n2, laboratory.outside.url, big, 1)).firstByteMs)
-  const seen = new Map<AgentKind, OneToOne>()
-  for (const kind of kinds) seen.set(kind, await fromPeer(laboratory, kind, big, rounds))
+  const seen = new Map<Measured, OneToOne>()
+  for (const kind of [...kinds, 'ballast-tls'] as const) seen.set(kind, await fromPeer(laboratory, kind, big, rounds))
   const ours = seen.get('ballast')
+  const secured = seen.get('ballast-tls')
   const theirs = seen.get('upstream')
-  if (ours === undefined) throw new Error('ours was not measured')
+  if (ours === undefined || secured === undefined) throw new Error('ours was not measured')
   const beside = (value: (of: OneToOne) => number) =>
     theirs === undefined ? {} : { other: { name: 'upstream', value: value(theirs) } }
   const cpu = ({ cpuPerGb }: OneToOne) => cpuPerGb.serving + cpuPerGb.receiving
@@ -123,6 +149,9 @@ async function oneToOne(rounds: number, kinds: readonly AgentKind[]): Promise<re
       budget: { atMost: median(warm) + 5 },
       ...beside(({ firstByteMs }) => firstByteMs),
     },
+    { what: '1 GB from a node, mutual TLS', value: secured.seconds, unit: 's', ...beside(({ seconds }) => seconds) },
+    { what: 'CPU of both agents for 1 GB, mutual TLS', value: cpu(secured), unit: 's', ...beside(cpu) },
+    { what: 'first byte on a warm route, mutual TLS', value: secured.firstByteMs, unit: 'ms' },
     { what: 'memory after it, PSS', value: mebibytes(ours.pss), unit: 'MiB', ...beside(({ pss }) => mebibytes(pss)) },
   ]
 }
@@ -216,7 +245,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' } } })
   const rounds = Number(values.rounds)
   const kinds = kindsHere()
-  const parts = { one: oneToOne, ten: tenAtOnce }
+  const parts = { one: oneToOne, ten: tenAtOnce, digests: manyDigests }
   const rows: BudgetRow[] = []
   for (const [name, part] of Object.entries(parts)) {
     if (values.only === undefined || values.only === name) rows.push(...(await part(rounds, kinds)))

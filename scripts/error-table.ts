@@ -27,6 +27,7 @@ const explanations: Explanations = {
     'dial-timeout': 'a duration of more than zero such as `200ms` for how long containerd tries a mirror',
     'document-shape': 'a Kubernetes object, or a list of them, in each YAML document',
     'duration-syntax': 'a duration such as `1h30m` or `500ms`',
+    'environment-variable': 'a variable of the environment that the command needs, with a value that it can use',
     encrypted: 'values in the open: files encrypted by SOPS are not decrypted here',
     'exec-command': 'the command of an `exec` plugin',
     'exec-mode': '`Never`, `IfAvailable` or `Always` as interactiveMode of an `exec` plugin',

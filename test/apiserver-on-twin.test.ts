@@ -177,7 +177,7 @@ describe('a standby', () => {
     const configuration = dashboardSchema.parse({ listen: '127.0.0.1:0' })
     await using standby = await openStandby({ configuration, namespace, holder: () => holder })
     const ask = async (path: string) => {
-      const answer = await fetch(`http://127.0.0.1:${standby.port}${path}`, { signal: AbortSignal.timeout(5_000) })
+      const answer = await fetch(`http://127.0.0.1:${standby.port}${path}`, { signal: AbortSignal.timeout(120_000) })
       return { status: answer.status, retryAfter: answer.headers.get('retry-after'), text: await answer.text() }
     }
     expect(await ask('/')).toMatchObject({ status: 503, retryAfter: '5', text: expect.stringContaining('Nobody leads yet') })

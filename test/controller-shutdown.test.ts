@@ -12,9 +12,10 @@ import { freePort } from './real/control-plane/free-ports.ts'
 
 const namespace = 'ballast-system'
 const { signal } = new AbortController()
-const startLimitMs = 30_000
-/** The machine may be busy; without the five seconds it is a few milliseconds. */
-const endLimitMs = 15_000
+/** Against hanging only. */
+const limitMs = 120_000
+/** How long it answers on before it ends. */
+const answeringMs = 5_000
 
 async function openCluster() {
   await using opening = new AsyncDisposableStack()
@@ -36,7 +37,7 @@ async function openCluster() {
       ])
       resources.defer(() => controller.kill('SIGKILL'))
       const status = (path: string) => statusOf(`http://127.0.0.1:${health}${path}`)
-      await eventually(controller, startLimitMs, async () => (await status('/readyz')) === 200)
+      await eventually(controller, async () => (await status('/readyz')) === 200)
       const [secret] = twin.access.list('secrets').filter(({ metadata }) => metadata.name === 'ballast-tls')
       const ca = Buffer.from(textAt(secret, 'data', 'ca.crt') ?? '', 'base64').toString()
       return { controller, status, callWebhook: () => statusOf(`https://127.0.0.1:${webhooks}/mutate/landing.deschedule`, ca) }
@@ -61,7 +62,7 @@ async function statusOf(url: string, ca?: string): Promise<number | undefined> {
   }
 }
 
-async function eventually(controller: ControllerProcess, limitMs: number, holds: () => Promise<boolean>): Promise<void> {
+async function eventually(controller: ControllerProcess, holds: () => Promise<boolean>): Promise<void> {
   const untilMs = systemClock.elapsed() + limitMs
   while (!(await holds())) {
     if (systemClock.elapsed() > untilMs) throw new Error(`not after ${limitMs / 1_000} s: ${controller.log}`)
@@ -78,8 +79,8 @@ test.concurrent('after SIGTERM it is not ready, answers health and webhooks for 
   controller.kill('SIGTERM')
   // As a launcher passes on what the whole group got: the same wish, not a second one.
   controller.kill('SIGHUP')
-  await eventually(controller, endLimitMs, async () => (await status('/readyz')) !== 200)
-  let answeredMs = 0
+  await eventually(controller, async () => (await status('/readyz')) !== 200)
+  let unheardMs: number | undefined
   const seen = new Set<string>()
   let isOver = false
   const ended = controller.ended.finally(() => {
@@ -88,15 +89,17 @@ test.concurrent('after SIGTERM it is not ready, answers health and webhooks for 
   while (!isOver) {
     const answers = [await status('/livez'), await status('/readyz'), await status('/readyz/shutdown'), await callWebhook()]
     // Whatever is asked while it ends may be the first that nobody hears.
-    if (answers.includes(undefined)) break
-    answeredMs = systemClock.elapsed() - toldMs
+    if (answers.includes(undefined)) {
+      unheardMs = systemClock.elapsed() - toldMs
+      break
+    }
     seen.add(answers.join())
     await systemClock.after(100)
   }
   expect(await ended).toEqual({ code: 0, signal: null })
   expect([...seen]).toEqual(['200,500,500,415'])
-  expect(answeredMs).toBeGreaterThan(4_000)
-  expect(systemClock.elapsed() - toldMs).toBeLessThan(endLimitMs)
+  // On a busy machine all of this is later, and none of it sooner.
+  expect(unheardMs ?? systemClock.elapsed() - toldMs).toBeGreaterThan(answeringMs - 1_000)
 })
 
 test.concurrent('the second signal ends it at once, with 1', async () => {
@@ -104,10 +107,9 @@ test.concurrent('the second signal ends it at once, with 1', async () => {
   const { controller, status } = await cluster.start()
   const firstMs = systemClock.elapsed()
   controller.kill('SIGTERM')
-  await eventually(controller, endLimitMs, async () => (await status('/readyz')) !== 200)
-  await eventually(controller, endLimitMs, async () => systemClock.elapsed() - firstMs > 1_000)
-  const toldMs = systemClock.elapsed()
+  await eventually(controller, async () => (await status('/readyz')) !== 200)
+  await eventually(controller, async () => systemClock.elapsed() - firstMs > 1_000)
   controller.kill('SIGTERM')
+  // An orderly end, which takes five seconds, has 0.
   expect(await controller.ended).toEqual({ code: 1, signal: null })
-  expect(systemClock.elapsed() - toldMs).toBeLessThan(3_000)
 })

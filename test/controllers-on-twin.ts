@@ -94,7 +94,7 @@ class TwinCluster implements ScenarioCluster {
       path,
       headers: { accept: 'application/json', 'content-type': type },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(120_000),
     })
     return { status: answer.status, body: JSON.parse(new TextDecoder().decode(answer.body)) as unknown }
   }

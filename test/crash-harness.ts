@@ -158,13 +158,28 @@ export async function killAtEach(
   return { runs: kills.length, wrong }
 }
 
-/** A test for each kill, and one that says how many there are. */
+/**
+ * Of a scenario that is killed before and after its writes (one that is killed at one moment only is run whole): `half` of them, before the even and after the odd ones, so that every second state
+ * is met by a controller that heard of its write and by one that did not; `rest`, the others; or `each`. CI runs one half here, the other there.
+ */
+function shareOf(kills: readonly Kill[], moments: readonly Kill['when'][]): readonly Kill[] {
+  const share = process.env['BALLAST_KILLS'] ?? 'half'
+  if (share !== 'half' && share !== 'rest' && share !== 'each')
+    throw new Error(`BALLAST_KILLS: found ${share}, expected half, rest or each`)
+  if (share === 'each') return kills
+  if (moments.length === 1) return share === 'half' ? kills : []
+  return kills.filter(({ write, when }) => (write % 2 === (when === 'before' ? 0 : 1)) === (share === 'half'))
+}
+
+/** A test for each kill of this run's share, told with how many there are. */
 export function describeKills(scenario: Scenario, moments: readonly Kill['when'][] = ['before', 'after']): void {
   describe(`${scenario.name}, killed ${moments.join(' or ')} each of its writes, is ended by the next controller`, async () => {
     const writes = await countWrites(scenario)
-    process.stdout.write(`${scenario.name}: ${writes} writes, ${moments.length * writes} kills\n`)
+    const kills = shareOf(killsAt(writes, moments), moments)
+    process.stdout.write(`${scenario.name}: ${writes} writes, ${kills.length} of ${moments.length * writes} kills\n`)
 
-    test.each(killsAt(writes, moments))('$when write $write', async kill => {
+    if (kills.length === 0) test.skip('all of them run with the other half')
+    test.each(kills)('$when write $write', async kill => {
       const { faults, started } = await runScenario(scenario, { kill })
       expect(faults).toEqual([])
       expect(started).toBe(2)

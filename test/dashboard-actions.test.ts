@@ -36,7 +36,7 @@ describe('a printed line, as a shell and kubectl read it, leaves behind what the
       headers:
         verb === 'delete' ? {} : { 'content-type': verb === 'patch' ? 'application/merge-patch+json' : 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(120_000),
       priority: 'effect',
     })
     if (answer.status >= 300) throw new Error(`${line}: ${answer.status} ${new TextDecoder().decode(answer.body)}`)

@@ -24,7 +24,7 @@ async function planOf(text: string): Promise<Plan> {
   const resolved = planPolicyOf(policy.policy, reading.state, { ownerLabel: defaultOwnerLabel, landing: 'prefer' })
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.problem))
   const input = { state: reading.state, policy: resolved.value, settings: settingsForServer('v1.34.1'), nowMs: 0 }
-  return await makePlan(input, childSolver({ clock: systemClock, safetySeconds: 60 }), AbortSignal.timeout(60_000))
+  return await makePlan(input, childSolver({ clock: systemClock, safetySeconds: 60 }), AbortSignal.timeout(280_000))
 }
 
 interface Yaml {

@@ -59,7 +59,7 @@ async function read<T>(
   const answer = await transport.request({
     verb: 'GET',
     path,
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(120_000),
     headers: { accept: 'application/json' },
   })
   if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`)

@@ -169,7 +169,7 @@ describe('what stands in its way', () => {
     )
     await until(cluster, 'Verify Verified', 6 * 3_600_000)
     expect(rollouts.names.slice(3).toSorted()).toEqual(['cert-manager', 'spire'])
-  }, 180_000)
+  })
 
   test('a DaemonSet needs it in its template: its patch is shown, its pods stay', async () => {
     await using cluster = await start(without(byWebhook(), 'DaemonSet', 'nfd-worker'), { hold: true })

@@ -35,7 +35,11 @@ afterEach(() => rmSync(clone, { recursive: true, force: true }))
 
 const environment = () => ({ ...process.env, npm_execpath: join(clone, 'npm.js') })
 const start = (...args: string[]) =>
-  spawnSync(process.execPath, [join(clone, 'bin', 'ballast'), ...args], { encoding: 'utf8', env: environment(), timeout: 60_000 })
+  spawnSync(process.execPath, [join(clone, 'bin', 'ballast'), ...args], {
+    encoding: 'utf8',
+    env: environment(),
+    timeout: 240_000,
+  })
 const installs = () =>
   existsSync(join(clone, 'installs.txt')) ? readFileSync(join(clone, 'installs.txt'), 'utf8').trim().split('\n') : []
 

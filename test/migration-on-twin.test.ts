@@ -80,7 +80,7 @@ describe('killed after any write, another run ends it, and never do both reload'
   test.each([
     ['forth', false, 15],
     ['back', true, 8],
-  ])('%s', { timeout: 240_000 }, async (_name, back, least) => {
+  ])('%s', async (_name, back, least) => {
     const writes = await (async () => {
       await using site = await SwapSite.start(everything)
       const forth = await site.apply()
@@ -164,9 +164,7 @@ test('a reload of a Secret that was written meanwhile is no fault of the swap', 
   expect(results[0]).toMatchObject({ id: 'prove', said: expect.stringContaining('Deployment shop/web') })
 })
 
-test('with the real controller: a Secret that is written in the gap is acted on once, and nothing else is rolled out', {
-  timeout: 60_000,
-}, async () => {
+test('with the real controller: a Secret that is written in the gap is acted on once, and nothing else is rolled out', async () => {
   const hash = hashContent([{ key: 'password', value: Buffer.from('one'), encoded: false }]).sha1
   // As upstream left them after an earlier reload.
   const reloadedOnce = (name: string, secretName: string) => {
@@ -261,7 +259,7 @@ test('Ballast that is there already is to get the variables by its values', asyn
   expect(site.upstreamReplicas).toBe(1)
 })
 
-test('Ballast that is there already, without reload, gets its rights and settings', { timeout: 60_000 }, async () => {
+test('Ballast that is there already, without reload, gets its rights and settings', async () => {
   const there = installation(installationValues({}, enabledCapabilities), {
     capabilities: enabledCapabilities,
     release: plainRelease('ballast', 'ballast-system'),

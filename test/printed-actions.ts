@@ -162,7 +162,7 @@ export class PrintedSite implements AsyncDisposable {
   }
 
   get #signal(): AbortSignal {
-    return AbortSignal.timeout(30_000)
+    return AbortSignal.timeout(120_000)
   }
 
   async #frozen(): Promise<void> {

@@ -1,16 +1,13 @@
 // Operator mode on the twin: files come to each node by a pod of an image that is there.
 import { expect, test } from 'vitest'
-import { z } from 'zod'
 import { readiness } from '#capabilities/readiness'
-import { type Capability, capability } from '#coordination/capability.ts'
-import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import type { KubeObject, Node, Pod } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
+import { nodeFiles, nodeFilesDigest } from './node-files-capability.ts'
 import { node } from './small-cluster.ts'
 
 const { signal } = new AbortController()
-const digest = `sha256:${'a'.repeat(64)}`
 const namespaces: readonly KubeObject[] = ['ballast-agent'].map(name => ({
   apiVersion: 'v1',
   kind: 'Namespace',
@@ -18,36 +15,6 @@ const namespaces: readonly KubeObject[] = ['ballast-agent'].map(name => ({
 }))
 const pause = 'registry.k8s.io/pause:3.10'
 const proxy = 'registry.k8s.io/kube-proxy:v1.34.1'
-
-/** What the mirror offers, in a capability of its own. */
-const files: Capability = capability({
-  name: 'node-files',
-  config: z.object({}),
-  kinds: [],
-  replaces: [],
-  disrupts: [],
-  parts: [
-    {
-      process: 'controller',
-      presence: 'leading',
-      trust: 'core',
-      needs: [],
-      permissions: [],
-      listeners: [],
-      offers: [nodeFilesPort],
-      takes: [],
-      start: async ({ ports }) => {
-        const path = '/etc/containerd/certs.d/_default/hosts.toml'
-        ports.offer(nodeFilesPort, {
-          directories: ['/etc/containerd/certs.d'],
-          filesFor: ({ ip }) => ({ digest, files: [{ path, mode: 0o644, content: `[host.'http://${ip}:30020']\n` }] }),
-        })
-        return { health: () => [], reconfigure: async () => 'applied', [Symbol.asyncDispose]: async () => undefined }
-      },
-    },
-  ],
-  leaves: [],
-})
 
 /** A node with those images and an address. */
 function withImages(name: string, images: readonly string[]): KubeObject {
@@ -81,7 +48,7 @@ function cluster(images: readonly string[]): Promise<ControlledCluster> {
         },
       },
     ],
-    capabilities: [files, readiness],
+    capabilities: [nodeFiles, readiness],
     configurations: { readiness: readiness.config.parse({ admission: false, configureNodes: true }) },
   })
 }
@@ -96,15 +63,7 @@ test('case 29: kube-proxy that is there writes them; the pod goes, and the node 
   await of.until(() => podsOf(of).length > 0, 60_000)
   const [pod] = podsOf(of)
   expect(pod?.spec.containers[0]).toMatchObject({ image: proxy, imagePullPolicy: 'Never' })
-  // The container of the twin runs until it is told to end.
-  await of.admin
-    .resource<Pod>(builtIn.pods)
-    .patch(
-      pod?.metadata.name ?? '',
-      { type: 'merge', body: { status: { phase: 'Succeeded' } } },
-      { signal, namespace: 'ballast-agent', subresource: 'status' },
-    )
-  await of.until(() => noteOf(of) === digest, 60_000)
+  await of.until(() => noteOf(of) === nodeFilesDigest, 60_000)
   await of.until(() => podsOf(of).length === 0, 60_000)
   await of.pass(120_000)
   expect(podsOf(of)).toEqual([])

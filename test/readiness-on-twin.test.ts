@@ -4,6 +4,7 @@ import { readiness } from '#capabilities/readiness'
 import type { KubeObject, Node, Pod } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { type ControlledCluster, type ControlledOptions, controlledCluster } from './controlled-cluster.ts'
+import { makePatient } from './patient-webhooks.ts'
 import { node } from './small-cluster.ts'
 
 const { signal } = new AbortController()
@@ -99,6 +100,7 @@ test('pods that wait for a held node are placed when it is let go', async () => 
   await using of = await cluster({ rules: [mirror] }, { hold: true })
   of.startController()
   await of.until(() => of.list('mutatingwebhookconfigurations.admissionregistration.k8s.io').length > 0, 60_000)
+  await makePatient(of)
   await of.admin.resource<KubeObject>(builtIn.pods).create(waiting, { signal, namespace: 'default' })
   const joining = join(of, 'n2', { pool: 'new' })
   await of.pass(2_500)

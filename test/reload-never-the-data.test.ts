@@ -20,7 +20,7 @@ import { configMap, secret, surroundings, workload } from './reload-cluster.ts'
 const namespace = 'ballast-system'
 const { signal } = new AbortController()
 const rotations = 6
-const limitMs = 60_000
+const limitMs = 180_000
 /** V8 writes as it goes, and waits for the machine. */
 const snapshotLimitMs = 180_000
 const windowBytes = 16

@@ -129,7 +129,7 @@ describe('storms', () => {
       .filter(({ user, verb, query }) => user.endsWith(':ballast-controller') && verb === 'GET' && !query.includes('watch='))
     expect(own.filter(({ path }) => /\/[a-z]+s$/.test(path) && !path.includes('/configmaps/'))).toEqual([])
     expect(own.filter(({ path }) => path.endsWith('/configmaps/settings'))).toHaveLength(1)
-  }, 120_000)
+  })
 })
 
 describe('rights', () => {

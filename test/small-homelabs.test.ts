@@ -108,4 +108,4 @@ test('up without a RebalancePolicy shows the cluster, says that nothing is plann
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}, 90_000)
+})

@@ -303,7 +303,7 @@ function onLinux(object: KubeObject): KubeObject {
 }
 
 /** Counts writes and dies at the one it is told to: nothing is sent or heard afterwards. */
-function mortal(
+export function mortal(
   inner: Transport,
   writes: string[],
   { kill, meanwhile }: { readonly kill: Kill | undefined; readonly meanwhile: (write: string) => Promise<void> },

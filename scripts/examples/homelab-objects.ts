@@ -44,6 +44,17 @@ function portsOf({ port, hostPort }: WorkloadRow) {
   return { ports: [{ containerPort: port, ...(hostPort === undefined ? {} : { hostPort }), protocol: 'TCP' }] }
 }
 
+function probesOf({ readyPort }: WorkloadRow) {
+  if (readyPort === undefined) return {}
+  const often = {
+    httpGet: { path: '/readyz', port: readyPort, scheme: 'HTTP' },
+    timeoutSeconds: 1,
+    periodSeconds: 3,
+    successThreshold: 1,
+  }
+  return { startupProbe: { ...often, failureThreshold: 60 }, readinessProbe: { ...often, failureThreshold: 3 } }
+}
+
 /** Whoever asks for nothing says nothing. */
 function resourcesOf({ cpuMillicores, memoryMi, limits }: WorkloadRow) {
   const devices = limits === undefined ? {} : { limits }
@@ -67,6 +78,7 @@ function template(workload: WorkloadRow): Record<string, unknown> {
           ...(workload.args === undefined ? {} : { args: workload.args }),
           ...portsOf(workload),
           ...(workload.secret === undefined ? {} : { envFrom: [{ secretRef: { name: workload.secret.name } }] }),
+          ...probesOf(workload),
           resources: resourcesOf(workload),
           terminationMessagePath: '/dev/termination-log',
           terminationMessagePolicy: 'File',

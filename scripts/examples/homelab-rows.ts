@@ -48,6 +48,8 @@ export interface WorkloadRow {
   /** What its container is started with. */
   readonly args?: readonly string[]
   readonly hostPort?: number
+  /** Port on which `/readyz` is asked every 3 s, from its start on. */
+  readonly readyPort?: number
 }
 
 /** A homelab as a whole. */

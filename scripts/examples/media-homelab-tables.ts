@@ -27,7 +27,7 @@ const staticPod = (name: string, node: string, request: readonly [number, number
 // biome-ignore format: a table
 const workloads: readonly WorkloadRow[] = [
   daemon('kube-system', 'cilium', [100, 256], 'quay.io/cilium/cilium:v1.18.4'),
-  daemon('kube-system', 'spegel', [0, 128], 'ghcr.io/spegel-org/spegel:v0.4.0', { port: 5000, hostPort: 29_999, args: ['registry', '--mirror-resolve-retries=3', '--mirror-resolve-timeout=20ms', '--registry-addr=:5000', '--router-addr=:5001', '--metrics-addr=:9090', '--containerd-sock=/run/containerd/containerd.sock', '--containerd-namespace=k8s.io', '--containerd-registry-config-path=/etc/cri/conf.d/hosts', '--bootstrap-kind=dns', '--dns-bootstrap-domain=spegel-bootstrap.kube-system.svc.cluster.local.', '--resolve-latest-tag=true'] }),
+  daemon('kube-system', 'spegel', [0, 128], 'ghcr.io/spegel-org/spegel:v0.4.0', { port: 5000, hostPort: 29_999, readyPort: 5000, args: ['registry', '--mirror-resolve-retries=3', '--mirror-resolve-timeout=20ms', '--registry-addr=:5000', '--router-addr=:5001', '--metrics-addr=:9090', '--containerd-sock=/run/containerd/containerd.sock', '--containerd-namespace=k8s.io', '--containerd-registry-config-path=/etc/cri/conf.d/hosts', '--bootstrap-kind=dns', '--dns-bootstrap-domain=spegel-bootstrap.kube-system.svc.cluster.local.', '--resolve-latest-tag=true'] }),
   daemon('kube-system', 'node-feature-discovery-worker', [5, 64], 'registry.k8s.io/nfd/node-feature-discovery:v0.18.3'),
   daemon('kube-system', 'intel-gpu-plugin-i915', [40, 45], 'docker.io/intel/intel-gpu-plugin:0.34.0', gpuNodes),
 

@@ -31,7 +31,7 @@ const registries = [
 // biome-ignore format: a table
 const workloads: readonly WorkloadRow[] = [
   daemon('kube-system', 'cilium', [100, 128], 'quay.io/cilium/cilium:v1.18.4'),
-  daemon('spegel', 'spegel', [0, 0], 'ghcr.io/spegel-org/spegel:v0.3.0', { port: 5000, hostPort: 29_999, args: ['registry', '--mirror-resolve-retries=3', '--mirror-resolve-timeout=20ms', '--registry-addr=:5000', '--router-addr=:5001', '--metrics-addr=:9090', '--containerd-sock=/run/containerd/containerd.sock', '--containerd-namespace=k8s.io', '--containerd-registry-config-path=/etc/containerd/certs.d', '--bootstrap-kind=dns', '--dns-bootstrap-domain=spegel-bootstrap.spegel.svc.cluster.local.', '--mirrored-registries', ...registries] }),
+  daemon('spegel', 'spegel', [0, 0], 'ghcr.io/spegel-org/spegel:v0.3.0', { port: 5000, hostPort: 29_999, readyPort: 5000, args: ['registry', '--mirror-resolve-retries=3', '--mirror-resolve-timeout=20ms', '--registry-addr=:5000', '--router-addr=:5001', '--metrics-addr=:9090', '--containerd-sock=/run/containerd/containerd.sock', '--containerd-namespace=k8s.io', '--containerd-registry-config-path=/etc/containerd/certs.d', '--bootstrap-kind=dns', '--dns-bootstrap-domain=spegel-bootstrap.spegel.svc.cluster.local.', '--mirrored-registries', ...registries] }),
   daemon('csi-nfs', 'csi-nfs-node', [0, 0], 'registry.k8s.io/sig-storage/nfsplugin:v4.13.0'),
 
   staticPod('kube-apiserver', 'kube-apiserver'),

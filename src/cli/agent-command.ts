@@ -24,6 +24,7 @@ interface AgentCommandOptions {
   readonly nodeName: string
   readonly healthProbeBindAddress: string
   readonly writeHosts?: boolean
+  readonly hostsRecord?: string
   readonly logLevel?: LogLevel
 }
 
@@ -53,6 +54,7 @@ export const defineAgent: DefineCommand = (program, surroundings) => {
       environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
     )
     .option('--write-hosts', "role mirror: writes containerd's hosts files for NODE_IP and ends")
+    .option('--hosts-record <file>', 'role mirror: where --write-hosts counts how it went, for the metrics of the mirror')
     .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR', logLevelOf)
   addRegistryFlags(command)
     .addHelpText(
@@ -86,7 +88,12 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   const configuration = readAgentConfiguration(file, schemas)
   const log = processLog({ level: options.logLevel ?? configuration.process.logLevel, clock: systemClock })
   if (options.writeHosts === true) {
-    await writeHosts(file === undefined ? undefined : configuration.sections['mirror'], { environment, log, isMirror })
+    await writeHosts(file === undefined ? undefined : configuration.sections['mirror'], {
+      environment,
+      log,
+      isMirror,
+      record: options.hostsRecord,
+    })
     return
   }
   const parts: AgentPart[] = []
@@ -94,7 +101,12 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
     const section = file === undefined ? undefined : configuration.sections['mirror']
     const settings = mirrorSettings({ command, section, environment }, log)
     parts.push(
-      mirrorPart(settings, { clock: systemClock, log, openService: () => mirrorService(options, { log, surroundings }) }),
+      mirrorPart(settings, {
+        clock: systemClock,
+        log,
+        openService: () => mirrorService(options, { log, surroundings }),
+        ...(options.hostsRecord === undefined ? {} : { hostsRecord: options.hostsRecord }),
+      }),
     )
   }
   await using opened = await roles?.open({ sections: configuration.sections, log, surroundings })

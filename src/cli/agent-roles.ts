@@ -86,7 +86,8 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
   const name = environment['BALLAST_POD_NAME'] ?? hostname()
   const namespace = environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace
   const identity = { name, namespace, instance: `${name}_${randomUuid(systemRandom)}` }
-  const shared = { random: systemRandom, log, identity, metrics, node: options.nodeName, api }
+  const apiAs = (user: string) => connect({ ...options, as: user }, opening)
+  const shared = { random: systemRandom, log, identity, metrics, node: options.nodeName, api, apiAs }
   const whole = stack.move()
   return {
     parts: found.map(({ capability, part, role }) => ({
@@ -115,12 +116,13 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
 
 /** The API server of this node's cluster; whoever asks closes it. */
 export async function connect(
-  options: Pick<RoleOptions, 'kubeconfig' | 'context'>,
+  options: Pick<RoleOptions, 'kubeconfig' | 'context'> & { readonly as?: string },
   { log, surroundings }: Pick<Opening, 'log' | 'surroundings'>,
 ): Promise<Api> {
   const { environment } = surroundings
-  const { kubeconfig, context } = options
-  const config = await loadConfig({ environment, homeDirectory: homedir(), kubeconfig, context })
+  const { kubeconfig, context, as } = options
+  const overrides = as === undefined ? {} : { overrides: { as } }
+  const config = await loadConfig({ environment, homeDirectory: homedir(), kubeconfig, context, ...overrides })
   for (const warning of config.warnings) log.warn({}, warning)
   const transport = openHttpTransport(config, {
     clock: systemClock,

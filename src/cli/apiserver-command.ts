@@ -25,6 +25,7 @@ import { readAddress, startHealthListener } from './health-listener.ts'
 import { memoryCheck, memoryUses } from './health-memory.ts'
 import { Shutdown } from './health-shutdown.ts'
 import { heardTransport } from './heard-transport.ts'
+import { mirrorMetricsPort } from './mirror-port.ts'
 import { ballastNamespace } from './own-names.ts'
 import { bundleWords, openPage, pageBundle } from './page.ts'
 import { processLog } from './process-log.ts'
@@ -132,6 +133,7 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
     log,
     identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace },
     cluster: options.clusterName ?? context ?? hostOf(config.server),
+    mirrorPort: () => mirrorMetricsPort(settings.current),
     settings: gitVersion => ({
       arbiter: settings.current.arbiter,
       ownerLabel: settings.current.ownerLabel,

@@ -15,7 +15,7 @@ import type { Transport } from '#kube/transport.ts'
 import { keepEndpoint } from './apiserver-endpoint.ts'
 import type { ControllerHealth } from './controller-health.ts'
 import type { Tuning } from './controller-terms.ts'
-import { mirrorMetricsPort } from './own-names.ts'
+import { mirrorMetricsPort } from './mirror-port.ts'
 import { readMetrics } from './read-metrics.ts'
 
 const apiserverLease = 'ballast-apiserver'
@@ -39,6 +39,8 @@ interface ApiserverOptions {
   readonly cluster: string
   /** Of a server of this version; asked with each picture. */
   readonly settings: (gitVersion: string) => PictureSettings
+  /** Of the mirrors' metrics, as it is now; absent: the default. */
+  readonly mirrorPort?: () => number
   readonly health: ControllerHealth
   readonly openPage: (shown: { readonly api: Api; readonly source: PictureSource }) => Promise<ShownPage>
   /** Answers on the page's address while another leads; disposing frees that. */
@@ -181,7 +183,7 @@ class Door implements AsyncDisposable {
         mode: 'cluster',
         cluster,
         settings,
-        mirrors: { read: readMetrics, port: mirrorMetricsPort },
+        mirrors: { read: readMetrics, port: this.#options.mirrorPort ?? (() => mirrorMetricsPort(undefined)) },
         log,
         signal,
       }),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { calledAs, typedAs } from './called-as.ts'
 
+const reporter = { NODE_NAME: 'n1', CONDITION_TYPE: 'A', CHECK_ENDPOINT: 'http://localhost:1' }
 const chart = { RELOADER_NAMESPACE: 'tools', RELOADER_DEPLOYMENT_NAME: 'reloader' }
 
 // biome-ignore format: a table
@@ -13,6 +14,9 @@ test.each([
   [['/bin/node', '/spegel', 'registry', '--registry-addr=:5000'], 'node', {}, ['spegel', 'registry', '--registry-addr=:5000']],
   [['/bin/node', '/app/ballast.mjs', 'configuration'], '/spegel', {}, ['spegel', 'configuration']],
   [['/bin/node', '/home/reloader/ballast'], 'node', {}, []],
+  [['/bin/node', '/app/ballast.mjs'], '/reporter', {}, ['readiness-condition-reporter']],
+  [['/bin/node', '/bin/readiness-condition-reporter', '-v=2'], 'node', {}, ['readiness-condition-reporter', '-v=2']],
+  [['/bin/node', '/app/ballast.mjs'], 'node', reporter, ['readiness-condition-reporter']],
   [['/bin/node', '/app/constructor'], 'node', {}, []],
   [['/bin/node', '/app/ballast.mjs', '--log-format=json'], 'node', chart, ['reloader', '--log-format=json']],
   [['/bin/node', '/app/ballast.mjs'], 'node', chart, ['reloader']],

@@ -1,11 +1,18 @@
 // One program under several names: called by an upstream's, it is the command that takes that upstream's place.
 import { basename, delimiter, join } from 'node:path'
 
-const dropIns: ReadonlySet<string> = new Set(['reloader', 'spegel'])
+/** Names of programs, and the command that each is. */
+const dropIns: ReadonlyMap<string, string> = new Map([
+  ['reloader', 'reloader'],
+  ['spegel', 'spegel'],
+  ['readiness-condition-reporter', 'readiness-condition-reporter'],
+  ['reporter', 'readiness-condition-reporter'],
+])
 
 /** What an upstream's chart says to its container: whoever swapped only the image is called with flags alone. */
 const chartVariables: Readonly<Record<string, readonly string[]>> = {
   reloader: ['RELOADER_NAMESPACE', 'RELOADER_DEPLOYMENT_NAME'],
+  'readiness-condition-reporter': ['NODE_NAME', 'CONDITION_TYPE', 'CHECK_ENDPOINT'],
 }
 
 interface Call {
@@ -19,8 +26,10 @@ interface Call {
 /** The arguments with the command put first that the program was called as, by its name or by an upstream's chart. */
 export function calledAs({ argv, argv0, environment }: Call): readonly string[] {
   const [node = '', script = '', ...rest] = argv
-  const byName = [argv0, script].map(path => basename(path).replace(/\.[cm]?[jt]s$/, '')).find(word => dropIns.has(word))
-  const name = byName ?? (isFlagsAlone(rest) ? byChart(environment) : undefined)
+  const words = [argv0, script].map(path => basename(path).replace(/\.[cm]?[jt]s$/, ''))
+  const name =
+    words.map(word => dropIns.get(word)).find(word => word !== undefined) ??
+    (isFlagsAlone(rest) ? byChart(environment) : undefined)
   return name === undefined ? argv : [node, script, name, ...rest]
 }
 

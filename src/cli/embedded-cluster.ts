@@ -8,6 +8,7 @@ import { seededRandom } from '#kube/random.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { runController } from './controller.ts'
+import type { ControllerSettings } from './controller-settings.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { controllerToken, installBallast } from './install-ballast.ts'
 import { ballastNamespace } from './own-names.ts'
@@ -21,6 +22,8 @@ interface EmbeddedOptions {
   readonly leaseClock?: Clock
   readonly seed: number
   readonly kubernetesVersion?: string
+  /** Default: every capability, as its schema has it. */
+  readonly settings?: ControllerSettings
   /** HTTPS as well; without it the cluster is reached in memory only. */
   readonly listen?: { readonly port: number; readonly bind: string }
   /** Landings are held by a webhook on loopback instead of a taint. */
@@ -57,7 +60,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   )
   const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: 'ballast/0.1.0 up', log })
   started.defer(() => admin.close())
-  await installBallast(admin, { capabilities: enabledCapabilities, namespace: ballastNamespace, signal })
+  await installBallast(admin, { ...installedWith(options.settings), namespace: ballastNamespace, signal })
   const token = await controllerToken(admin, { namespace: ballastNamespace, seconds: tokenSeconds, signal })
   const webhooks =
     options.hold === true
@@ -73,6 +76,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     identity: { name: 'ballast-up', namespace: ballastNamespace },
     capabilities: enabledCapabilities,
     installDefinitions: false,
+    ...(options.settings === undefined ? {} : { settings: { current: options.settings, onReload: () => new DisposableStack() } }),
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(options.faults === undefined ? {} : { faults: options.faults }),
     signal: AbortSignal.any([signal, stop.signal]),
@@ -83,4 +87,12 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   })
   const whole = started.move()
   return { twin, admin, controller, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+}
+
+/** What is enabled, and the sections that rights follow from. */
+function installedWith(settings: ControllerSettings | undefined) {
+  if (settings === undefined) return { capabilities: enabledCapabilities }
+  const capabilities = enabledCapabilities.filter(({ name }) => settings.capabilities[name]?.isEnabled === true)
+  const configurations = Object.fromEntries(capabilities.map(({ name }) => [name, settings.capabilities[name]?.config]))
+  return { capabilities, configurations }
 }

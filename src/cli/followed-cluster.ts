@@ -15,7 +15,8 @@ import type { Surroundings } from './command-line.ts'
 import { enabledNames, hostOf } from './fixed-picture.ts'
 import { type ConfigurationOptions, installedSettings } from './installed-settings.ts'
 import { kubeconfigOf, openLiveApi } from './live-source.ts'
-import { ballastNamespace, mirrorMetricsPort } from './own-names.ts'
+import { mirrorMetricsPort } from './mirror-port.ts'
+import { ballastNamespace } from './own-names.ts'
 import { readMetrics } from './read-metrics.ts'
 
 interface FollowedCluster extends AsyncDisposable {
@@ -57,7 +58,7 @@ export async function followCluster(
       mode: 'cluster',
       cluster: options.context ?? hostOf(server),
       settings: () => own,
-      mirrors: { read: readMetrics, port: mirrorMetricsPort },
+      mirrors: { read: readMetrics, port: () => mirrorMetricsPort(settings) },
       signal,
     }),
   )

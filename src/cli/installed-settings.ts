@@ -74,8 +74,8 @@ async function configMap(
   return typeof text === 'string' ? { file: `ConfigMap ${ballastNamespace}/${configMapName}`, text } : undefined
 }
 
-const configMapName = 'ballast-config'
-const configMapKey = 'config.yaml'
+export const configMapName = 'ballast-config'
+export const configMapKey = 'config.yaml'
 
 /** `undefined` where it is not there or not ours to read. */
 async function liveConfigMap(

@@ -29,6 +29,8 @@ const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {
   agent: async () => (await import('./agent-command.ts')).defineAgent,
   reloader: async () => (await import('./reloader.ts')).defineReloader,
   spegel: async () => (await import('./spegel.ts')).defineSpegel,
+  'readiness-condition-reporter': async () =>
+    (await import('./readiness-condition-reporter.ts')).defineReadinessConditionReporter,
 }
 
 const stop = new AbortController()

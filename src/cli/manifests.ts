@@ -5,6 +5,7 @@ import { InvalidArgumentError } from 'commander'
 import type { KubeObject } from '#kube/objects.ts'
 import { CommandRefused, type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { enabling } from './controller-configuration.ts'
+import { cleanupObjects } from './deployment/cleanup-hook.ts'
 import { type Asked, installationValues, merged, plainRelease } from './deployment/installation.ts'
 import type { Values } from './deployment/names.ts'
 import { objects } from './deployment/objects.ts'
@@ -33,6 +34,7 @@ interface ManifestsOptions {
   readonly platform?: string
   readonly agentNamespace?: string
   readonly staticPod?: 'mirror'
+  readonly cleanup?: boolean
 }
 
 const listed = (text: string, before: readonly string[] = []) => [...before, ...text.split(',').map(name => name.trim())]
@@ -63,6 +65,10 @@ export const defineManifests: DefineCommand = (program, surroundings) => {
       'mirror: the one pod for a machine image, to be read by its kubelet; nothing else',
       oneOf('mirror'),
     )
+    .option(
+      '--cleanup',
+      "only what gives containerd's hosts files back on every node, where a mirror was taken away without uninstall",
+    )
     .option('--hardened', 'with network policies')
     .option('--monitoring <kind>', 'prometheus-operator: monitors, rules and a dashboard', oneOf('prometheus-operator'))
     .addHelpText(
@@ -70,6 +76,7 @@ export const defineManifests: DefineCommand = (program, surroundings) => {
       [
         '\nThe same objects as of the Helm chart with the same values.',
         'Example: ballast manifests --enable reload | kubectl apply --server-side -f -',
+        'Example: ballast manifests --cleanup | kubectl apply -f -\n  kubectl -n ballast-agent wait job ballast-mirror-cleanup --for=condition=complete',
         'Example: ballast manifests --static-pod mirror > /etc/kubernetes/manifests/ballast-mirror.yaml',
       ].join('\n'),
     )
@@ -94,8 +101,9 @@ function kubeVersion(text: string): string {
 const source = (file: string | undefined) => (file === undefined ? undefined : { file, text: readFileSync(file, 'utf8') })
 
 function printManifests(options: ManifestsOptions, { terminal }: Surroundings): void {
-  const { disable = [], staticPod } = options
-  const enable = [...(options.enable ?? []), ...(staticPod === undefined ? [] : [staticPod])]
+  const { disable = [], staticPod, cleanup = false } = options
+  const needed = staticPod ?? (cleanup ? 'mirror' : undefined)
+  const enable = [...(options.enable ?? []), ...(needed === undefined ? [] : [needed])]
   if (enable.length > 0) enabling(enable.join(','), enabledCapabilities)
   if (disable.length > 0) enabling(disable.join(','), enabledCapabilities, '--disable')
   const asked: Asked = {
@@ -107,17 +115,21 @@ function printManifests(options: ManifestsOptions, { terminal }: Surroundings): 
     disable,
   }
   const values = installationValues(asked, enabledCapabilities)
-  const made = objects(values, {
-    capabilities: enabledCapabilities,
-    release: plainRelease(options.release, options.namespace),
-  })
-  const wanted =
-    staticPod === undefined
-      ? made.filter(object => options.only === undefined || partOf(object) === options.only)
+  const around = { capabilities: enabledCapabilities, release: plainRelease(options.release, options.namespace) }
+  const made = objects(values, around)
+  const only = () => made.filter(object => options.only === undefined || partOf(object) === options.only)
+  const wanted = cleanup
+    ? [...made.filter(isNamespaceOfAgents), ...cleanupObjects(values, around)]
+    : staticPod === undefined
+      ? only()
       : [mirrorStaticPod(made)]
   if (options.format.startsWith('dir=')) writeFiles(options.format.slice('dir='.length), wanted, terminal.say)
   else terminal.write((options.format === 'json' ? jsonList(wanted) : yamlDocuments(wanted)).trimEnd())
 }
+
+/** It may be gone with the mirror. */
+const isNamespaceOfAgents = ({ kind, metadata }: KubeObject): boolean =>
+  kind === 'Namespace' && metadata.labels?.['pod-security.kubernetes.io/enforce'] === 'privileged'
 
 function presetOf({ namespace, hardened, monitoring, platform, agentNamespace }: ManifestsOptions): Values {
   const isOwn = !/^(kube-.*|default)$/.test(namespace)

@@ -4,15 +4,18 @@ import { hostsWishOf, mirrorConfiguration, writeConfiguration } from '#capabilit
 import { type Log, messageOf } from '#kube/log.ts'
 import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
 import { CommandRefused, exitCodes, type Surroundings } from './command-line.ts'
+import { addToHostsRecord } from './hosts-record.ts'
 
 interface Around {
   readonly environment: Surroundings['environment']
   readonly log: Log
   readonly isMirror: boolean
+  /** Where it is counted. */
+  readonly record?: string | undefined
 }
 
 /** `section`: of the configuration. @throws CommandRefused where it or the node's address is not said, or a file cannot be written */
-export async function writeHosts(section: unknown, { environment, log, isMirror }: Around): Promise<void> {
+export async function writeHosts(section: unknown, { environment, log, isMirror, record }: Around): Promise<void> {
   if (!isMirror) throw new CommandRefused('--write-hosts is of --role=mirror')
   // Without one a trial on somebody's machine would write where its own containerd reads.
   if (section === undefined) throw new CommandRefused('--write-hosts needs a configuration: --config')
@@ -21,20 +24,29 @@ export async function writeHosts(section: unknown, { environment, log, isMirror 
     throw new CommandRefused(`NODE_IP: found ${JSON.stringify(environment['NODE_IP'] ?? '')}, expected the node's own address`)
   const config = mirrorConfiguration.parse(section)
   const basicAuth = readBasicAuth(environment['BALLAST_BASIC_AUTH_DIR'] ?? basicAuthDirectory)
-  await actOnFiles(() =>
-    writeConfiguration({
-      ...hostsWishOf(config, address, basicAuth),
-      registryConfigPath: config.containerdRegistryConfigPath,
-      existing: config.nodeConfiguration.existing,
-      log,
-    }),
-  )
+  const count = (result: 'written' | 'unchanged' | 'failed') => {
+    if (record !== undefined) addToHostsRecord(record, result, log)
+  }
+  try {
+    const { written, removed } = await actOnFiles(() =>
+      writeConfiguration({
+        ...hostsWishOf(config, address, basicAuth),
+        registryConfigPath: config.containerdRegistryConfigPath,
+        existing: config.nodeConfiguration.existing,
+        log,
+      }),
+    )
+    count(written.length + removed.length === 0 ? 'unchanged' : 'written')
+  } catch (error) {
+    count('failed')
+    throw error
+  }
 }
 
 /** A file that cannot be read or written is told without a trace: it is the machine's affair. */
-export async function actOnFiles(act: () => Promise<unknown>): Promise<void> {
+export async function actOnFiles<Done>(act: () => Promise<Done>): Promise<Done> {
   try {
-    await act()
+    return await act()
   } catch (error) {
     if (error instanceof Error && error.name === 'FileFault') throw new CommandRefused(messageOf(error), exitCodes.failed)
     throw error

@@ -12,6 +12,7 @@ import { systemRandom } from '#kube/random.ts'
 import type { AgentPart } from './agent-host.ts'
 import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
 import type { Surroundings } from './command-line.ts'
+import { countHostsWrites, readHostsRecord } from './hosts-record.ts'
 import { givenRegistryFlags } from './registry-flags.ts'
 
 export const version = '0.1.0'
@@ -57,12 +58,14 @@ export function mirrorSettings({ command, section, environment }: MirrorWish, lo
 interface MirrorPartOptions {
   readonly clock: Clock
   readonly log: Log
+  /** What the container before it left of how hosts files were written. */
+  readonly hostsRecord?: string
   /** For bootstrap `kubernetes`: whose EndpointSlices name the others. */
   readonly openService?: () => Promise<{ readonly api: Api; readonly namespace: string; readonly name: string }>
 }
 
 /** The mirror as a part of a process. */
-export function mirrorPart(settings: MirrorSettings, { clock, log, openService }: MirrorPartOptions): AgentPart {
+export function mirrorPart(settings: MirrorSettings, { clock, log, openService, hostsRecord }: MirrorPartOptions): AgentPart {
   return {
     capability: 'mirror',
     role: 'mirror',
@@ -73,6 +76,7 @@ export function mirrorPart(settings: MirrorSettings, { clock, log, openService }
       collectDefaultMetrics({ register: metrics })
       const help = '1 for the version that runs'
       new Gauge({ name: 'ballast_build_info', help, labelNames: ['version'], registers: [metrics] }).set({ version }, 1)
+      if (hostsRecord !== undefined) countHostsWrites(metrics, readHostsRecord(hostsRecord))
       await using opening = new AsyncDisposableStack()
       const service = settings.bootstrap.kind === 'kubernetes' ? await openService?.() : undefined
       if (service !== undefined) opening.defer(() => service.api.close())

@@ -9,10 +9,12 @@ import { policyOf } from './plan.ts'
 import { processLog } from './process-log.ts'
 import { readSourceOrInput } from './source.ts'
 import { withoutUnansweredWebhooks } from './unanswered-webhooks.ts'
+import { upConfiguration } from './up-configuration.ts'
 import type { Loaded } from './up-run.ts'
 
 export interface UpOptions {
   readonly cluster: string
+  readonly config?: string
   readonly policy?: string
   readonly apiPort: number
   readonly bind: string
@@ -45,10 +47,14 @@ export async function load(options: UpOptions, { terminal, signal }: Surrounding
   for (const problem of [...source.problems, ...problems]) terminal.say(`set aside: ${problemSentence(problem)}`)
   const playable = withoutUnansweredWebhooks(objects)
   for (const sentence of playable.leftOut) terminal.say(sentence)
+  const { settings, from } = upConfiguration(options.config, objects)
+  if (from !== undefined) terminal.say(`configured by ${from}`)
+  const configured = from === undefined ? {} : { settings }
   const isNeeded = options.once === true || options.policy !== undefined || objects.some(({ kind }) => kind === 'RebalancePolicy')
-  if (!isNeeded) return { objects: playable.objects, policy: undefined }
+  if (!isNeeded) return { objects: playable.objects, policy: undefined, ...configured }
   return {
     objects: playable.objects,
+    ...configured,
     policy: policyOf({ objects, shown: options.cluster }, options.policy === undefined ? {} : { policy: options.policy }),
   }
 }

@@ -9,6 +9,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
 import { CommandRefused } from './command-line.ts'
+import type { ControllerSettings } from './controller-settings.ts'
 import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts'
 import { type NodeFigures, nodeFigures } from './node-table.ts'
 import { processFaults } from './process-faults.ts'
@@ -19,6 +20,8 @@ export interface Loaded {
   readonly objects: readonly KubeObject[]
   /** `undefined`: nothing says what to plan for; the cluster runs and can be looked at. */
   readonly policy: RebalancePolicy | undefined
+  /** Of the controller; default: every capability, as its schema has it. */
+  readonly settings?: ControllerSettings
 }
 
 interface RunSetting {
@@ -61,6 +64,7 @@ export async function withRun<T>(
     signal,
     ...(setting.listen === undefined ? {} : { listen: setting.listen, leaseClock: systemClock }),
     hold: setting.hold,
+    ...(loaded.settings === undefined ? {} : { settings: loaded.settings }),
     faults,
   })
   await using informers = new Informers(cluster.admin, { clock, random: seededRandom(seed + 2), log, signal })

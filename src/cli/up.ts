@@ -11,6 +11,7 @@ export const defineUp: DefineCommand = (program, surroundings) => {
     .command('up')
     .description('a cluster in the twin with Ballast in it: shows it, plans, moves, proves; then keeps running for you')
     .option('--cluster <path>', 'file or folder of objects, - for standard input', example)
+    .option('--config <file>', 'the BallastConfiguration that Ballast runs with; else ConfigMap ballast-config of the cluster')
     .option('--policy <name>', 'the RebalancePolicy to run, where the cluster has several')
     .option('--api-port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)
     .option('--bind <address>', 'address to listen on', '127.0.0.1')

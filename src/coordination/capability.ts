@@ -254,6 +254,8 @@ export interface NodeContext extends PartContext {
   readonly node: string
   /** Absent for roles without a token (mirror). A node part has no arbiter: it offers facts, and a leader asks. */
   readonly api: Api | undefined
+  /** The API in the name of another user, where the process can ask for that; whoever asks closes it. */
+  readonly apiAs?: (user: string) => Promise<Api>
 }
 
 export interface Contexts {

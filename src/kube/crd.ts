@@ -31,6 +31,8 @@ interface CrdVersion {
   /** False for kinds without a condition of type Ready: the column would always be empty. True unless said otherwise. */
   readonly readyColumn?: boolean
   readonly scale?: ScalePaths
+  /** Paths such as `.spec.mode` that lists and watches can select by. */
+  readonly selectableFields?: readonly string[]
   readonly description?: string
   /** Rules on the object as a whole: a transition of `spec` or `status` is not judged where one side lacks it. */
   readonly cel?: readonly CelRule[]
@@ -70,6 +72,7 @@ interface CustomResourceDefinition {
       readonly schema: { readonly openAPIV3Schema: StructuralSchema }
       readonly subresources: { readonly status: Readonly<Record<string, never>>; readonly scale?: ScalePaths }
       readonly additionalPrinterColumns: readonly PrinterColumn[]
+      readonly selectableFields?: readonly { readonly jsonPath: string }[]
     }[]
   }
 }
@@ -110,6 +113,9 @@ export function crd(definition: CrdDefinition): CustomResourceDefinition {
           ...(version.readyColumn === false ? [] : [readyColumn]),
           ageColumn,
         ],
+        ...(version.selectableFields === undefined
+          ? {}
+          : { selectableFields: version.selectableFields.map(jsonPath => ({ jsonPath })) }),
       })),
     },
   }

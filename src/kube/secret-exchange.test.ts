@@ -1,5 +1,5 @@
 // Answers that may hold secrets: chunks are the reader's own, and how an exchange ends is told as other ways tell it.
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { openApi } from './api.ts'
@@ -69,15 +69,18 @@ test('an object comes as bytes that its reader may overwrite', async () => {
 
 test('a refusal is a StatusError, a connection that breaks off a ConnectionError', async () => {
   const forbidden = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Forbidden', code: 403, message: 'no' }
+  const toBreak = Promise.withResolvers<ServerResponse>()
   const secrets = await secretsOf((request, response) => {
     if (request.url?.endsWith('/denied') === true) return response.writeHead(403).end(JSON.stringify(forbidden))
     response.writeHead(200, { 'content-length': '100' })
     response.write('{"data":')
-    setImmediate(() => response.destroy())
+    toBreak.resolve(response)
     return response
   })
   await expect(secrets.bytes('denied', { namespace: 'default', signal })).rejects.toSatisfy(isForbidden)
   const chunks = await secrets.bytes('broken', { namespace: 'default', signal })
+  // Only when its head has come: before that it would be the request that breaks off.
+  ;(await toBreak.promise).destroy()
   await expect(allOf(chunks)).rejects.toBeInstanceOf(ConnectionError)
 })
 

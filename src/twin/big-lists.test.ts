@@ -97,9 +97,7 @@ describe('a watch that starts with much', () => {
   })
 })
 
-test('a list, and the events after its revision, are the list later on: whatever selector, place and pages', {
-  timeout: 60_000,
-}, async () => {
+test('a list, and the events after its revision, are the list later on: whatever selector, place and pages', async () => {
   const step = fc.record({
     name: fc.constantFrom('a', 'b', 'c', 'd'),
     namespace: fc.constantFrom('default', 'kube-system'),

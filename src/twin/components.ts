@@ -21,6 +21,7 @@ import { Kubelets, type NodePower } from './components/kubelet.ts'
 import { ComponentLoop, type LoopFailure } from './components/loop.ts'
 import { startMemoryWatch } from './components/memory-watch.ts'
 import { startNamespaces } from './components/namespace.ts'
+import { startNodeAgents } from './components/node-agents.ts'
 import { NodeFaults } from './components/node-faults.ts'
 import { type HeartbeatMode, reportNow, startHeartbeats } from './components/node-heartbeat.ts'
 import { startNodeLifecycle } from './components/node-lifecycle.ts'
@@ -124,6 +125,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     options.faults?.listen(new NodeFaults(context, kubelets))
     startMemoryWatch(context, kubelets, usage)
     startResizes(context, kubelets)
+    startNodeAgents(context)
   }
   return {
     get isSettled() {

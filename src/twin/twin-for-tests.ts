@@ -36,7 +36,7 @@ export class TestClient {
 
   /** One request, one answer. `path` may carry a query. */
   async call(verb: HttpVerb, path: string, options: CallOptions = {}): Promise<Answer> {
-    const answer = await this.#transport.request({ ...requestOf(verb, path, options), signal: AbortSignal.timeout(10_000) })
+    const answer = await this.#transport.request({ ...requestOf(verb, path, options), signal: AbortSignal.timeout(120_000) })
     return answerOf(answer.status, answer.headers, new TextDecoder().decode(answer.body))
   }
 

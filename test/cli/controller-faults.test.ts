@@ -65,7 +65,7 @@ test('the process ends in order with code 1, its parts stopped and its Lease giv
     }
     // Parts that are always there start before it leads.
     const isLeading = () => lines.some(line => line.includes('part started') && line.includes('"deschedule/controller"'))
-    await until(() => lines.join(''), isLeading, 30_000)
+    await until(() => lines.join(''), isLeading, 120_000)
     expect(holder()).not.toBe('')
     expect(await get('/livez?verbose')).toBe('200 [+]event-loop ok\n[+]lease ok\nlivez check passed\n')
     expect(await get('/readyz')).toBe('200 ok')

@@ -189,5 +189,5 @@ describe('against a live cluster', () => {
     const back = await runBallast([...args, '--abort'])
     expect(back.output).toContain('Its taint was taken away')
     expect(back.code).toBe(0)
-  }, 180_000)
+  })
 })

@@ -21,7 +21,7 @@ beforeAll(async () => {
   twin = await startTwin({ clock: systemClock, listen: { port: 0 }, objects: [...surroundings(objects), ...objects] })
   kubeconfig = join(folder, 'kubeconfig')
   writeFileSync(kubeconfig, await twin.kubeconfig())
-}, 60_000)
+})
 afterAll(async () => {
   await twin.stop()
   rmSync(folder, { recursive: true, force: true })

@@ -76,7 +76,7 @@ beforeAll(async () => {
   await cluster.stopController()
   events = await cluster.events()
   writeFileSync(inFolder('after.yaml'), dumpOf(kinds.flatMap(kind => cluster.list<KubeObject>(kind))))
-}, 60_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('the three moves are made, and nobody is warned', () => {

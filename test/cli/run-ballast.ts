@@ -10,13 +10,18 @@ export interface Ended {
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
 
-/** Resolves when the command has ended. @throws when it takes longer than a minute */
-export function runBallast(args: readonly string[], input = ''): Promise<Ended> {
-  const environment = { ...process.env, NO_COLOR: '1' }
+/** Resolves when the command has ended. @throws when it takes longer than four minutes: against hanging only */
+export function runBallast(
+  args: readonly string[],
+  input = '',
+  { environment: given = {} }: { readonly environment?: Readonly<Record<string, string>> } = {},
+): Promise<Ended> {
+  const environment: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' }
   for (const name of ['KUBECONFIG', 'FORCE_COLOR']) Reflect.deleteProperty(environment, name)
+  Object.assign(environment, given)
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
     env: environment,
-    timeout: 60_000,
+    timeout: 240_000,
   })
   const output: Buffer[] = []
   const words: Buffer[] = []

@@ -16,15 +16,22 @@ export interface RunningBallast extends AsyncDisposable {
 }
 
 /** With `onTerminal` it has a terminal of 122 by 40 (Debian's `script`), and its output is all that is written on that. */
-export function startBallast(args: readonly string[], { onTerminal = false } = {}): RunningBallast {
+export function startBallast(
+  args: readonly string[],
+  {
+    onTerminal = false,
+    environment: more = {},
+  }: { readonly onTerminal?: boolean; readonly environment?: Readonly<Record<string, string>> } = {},
+): RunningBallast {
   const environment: NodeJS.ProcessEnv = { ...process.env, TERM: 'xterm', NO_COLOR: '1' }
   for (const name of ['KUBECONFIG', 'FORCE_COLOR']) Reflect.deleteProperty(environment, name)
+  Object.assign(environment, more)
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', main, ...args]
   const quoted = command.map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
   const [program = '', ...given] = onTerminal
     ? ['script', '-qefc', `stty rows 40 cols 122; exec ${quoted}`, '/dev/null']
     : command
-  const child = spawn(program, given, { env: environment, stdio: ['pipe', 'pipe', 'pipe'], timeout: 120_000 })
+  const child = spawn(program, given, { env: environment, stdio: ['pipe', 'pipe', 'pipe'], timeout: 280_000 })
   const listeners = new Set<() => void>()
   let output = ''
   let words = ''

@@ -92,7 +92,7 @@ describe('top', () => {
     top.type('a')
     await top.said(/This view only reads/)
     top.type('q')
-    await vi.waitUntil(() => !screen().isAlternate, { timeout: 10_000, interval: 50 })
+    await vi.waitUntil(() => !screen().isAlternate, { timeout: 120_000, interval: 50 })
     expect(screen().hasCursor).toBe(true)
   })
 
@@ -135,7 +135,7 @@ describe('dashboard', () => {
         const answer = await fetch(url, { headers: { accept: 'text/plain' } })
         return (await answer.text()).includes('4 nodes  124 pods')
       },
-      { timeout: 20_000, interval: 100 },
+      { timeout: 120_000, interval: 100 },
     )
     const me = await (await fetch(`${url}api/v1/me`)).json()
     expect(me).toMatchObject({ name: 'local', can: { replan: { allowed: true } } })

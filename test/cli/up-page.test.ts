@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { terminalModel } from '../../src/dashboard/terminal/screen-for-tests.ts'
 import { type RunningBallast, startBallast } from './running-ballast.ts'
 
-const patience = { timeout: 30_000, interval: 50 }
+const patience = { timeout: 120_000, interval: 50 }
 let folder = ''
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'ballast-page-'))

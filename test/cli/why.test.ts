@@ -33,7 +33,7 @@ beforeAll(async () => {
   const ours = ['rebalancepolicies.ballast.dev', 'rebalanceplans.ballast.dev', 'disruptionpermits.ballast.dev']
   const objects = [...kinds, ...ours].flatMap(kind => cluster.list<KubeObject>(kind))
   writeFileSync(dump, objects.map(object => stringify(object, { aliasDuplicateObjects: false })).join('---\n'))
-}, 60_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const why = (...args: readonly string[]) => runBallast(['why', '--cluster', dump, ...args])

@@ -161,7 +161,7 @@ test.concurrent.each(['prefer', 'hold'] as const)(
     await until(
       () => faults(cluster).join('; '),
       () => faults(cluster).length === 0,
-      60_000,
+      patienceMs,
     )
     // Killed at its last write, the run has a process that only begins.
     await until(story, () => controller.log.includes('"msg":"leading"'), patienceMs)
@@ -176,7 +176,7 @@ test.concurrent.each(['prefer', 'hold'] as const)(
     await until(
       () => `processes ${orphans.filter(runs)} of killed controllers run`,
       () => !orphans.some(runs),
-      30_000,
+      patienceMs,
     )
   },
 )
@@ -201,7 +201,7 @@ test.runIf(process.platform === 'linux')('a solver ends by itself when its contr
     await until(
       () => `the solver ${[...solvers].join()} runs`,
       () => ![...solvers].some(runs),
-      30_000,
+      patienceMs,
     )
   } finally {
     controller.kill('SIGKILL')

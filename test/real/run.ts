@@ -16,6 +16,7 @@ import { evictionChecks } from './evictions/checks.ts'
 import { helmChecks } from './helm/checks.ts'
 import { imageChecks } from './image/checks.ts'
 import { kubectlChecks } from './kubectl/verbs.ts'
+import { kubeletChecks } from './kubelet/checks.ts'
 import { kwokChecks } from './kwok/checks.ts'
 import { migrateChecks } from './migrate/checks.ts'
 import { laboratoryChecks } from './mirror/laboratory-checks.ts'
@@ -53,6 +54,7 @@ if (import.meta.main) {
     ...nodeFileChecks,
     ...laboratoryChecks,
     ...storeChecks,
+    ...kubeletChecks,
     ...prefetchChecks,
     ...placementChecks(seed),
   ]

@@ -61,7 +61,7 @@ test('case 30: one node that finds only itself is ready, and misses without wait
   await writeFile(peers, '127.0.1.1\n')
   const alone = await node('127.0.1.1', somePorts(), peers)
   onTestFinished(alone.end)
-  await expect.poll(async () => (await alone.ask('/readyz')).status, { interval: 20, timeout: 30_000 }).toBe(200)
+  await expect.poll(async () => (await alone.ask('/readyz')).status).toBe(200)
   expect(alone.agent.readiness()).toEqual({ isReady: true, reason: '' })
   expect(alone.agent.router.state()).toMatchObject({ isAlone: true, peers: 0 })
   const miss = await alone.ask(`/v2/acme/app/blobs/${digestOf('missing')}?ns=x.io`)
@@ -78,15 +78,15 @@ test('what one node has another gets, and the metrics say so', async () => {
   onTestFinished(first.end)
   const second = await node('127.0.1.3', ports, peers)
   onTestFinished(second.end)
-  await expect.poll(() => [first, second].map(({ agent }) => agent.router.state().peers), { timeout: 20_000 }).toEqual([1, 1])
+  await expect.poll(() => [first, second].map(({ agent }) => agent.router.state().peers)).toEqual([1, 1])
   const digest = first.store.put(blob)
   const manifest = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', config: {}, layers: [] }
   first.store.tag('ghcr.io/acme/app:v1', first.store.put(JSON.stringify(manifest)))
   const got = async () => await second.ask(`/v2/acme/app/blobs/${digest}?ns=ghcr.io`)
-  await expect.poll(async () => (await got()).status, { timeout: 20_000 }).toBe(200)
+  await expect.poll(async () => (await got()).status).toBe(200)
   expect((await got()).body).toBe(blob)
   const tag = () => second.ask('/v2/acme/app/manifests/v1?ns=ghcr.io', { method: 'HEAD' })
-  await expect.poll(async () => (await tag()).status, { timeout: 20_000 }).toBe(200)
+  await expect.poll(async () => (await tag()).status).toBe(200)
   expect((await tag()).headers.get('content-type')).toBe(manifest.mediaType)
   const shown = (await second.look('/metrics')).body
   expect(shown).toMatch(/^spegel_mirror_requests_total\{registry="ghcr.io",cache="hit"\} [1-9]/m)
@@ -100,6 +100,35 @@ test('what one node has another gets, and the metrics say so', async () => {
   expect((await second.look('/debug/web/measure')).status).toBe(400)
   expect((await second.look('/debug/web/stats')).status).toBe(200)
   expect((await first.look('/debug/web/stats')).body).toContain('ghcr.io/acme/app:v1')
+})
+
+test('case 16: content of another node that does not match is told at the notices, and counted', async () => {
+  const peers = join(await temporaryDirectory(), 'peers')
+  const ports = somePorts()
+  await writeFile(peers, '127.0.1.5\n127.0.1.6\n')
+  const liar = await node('127.0.1.5', ports, peers)
+  onTestFinished(liar.end)
+  const second = await node('127.0.1.6', ports, peers)
+  onTestFinished(second.end)
+  await expect.poll(() => [liar, second].map(({ agent }) => agent.router.state().peers), { timeout: 20_000 }).toEqual([1, 1])
+  const digest = liar.store.put(blob)
+  liar.store.damage(digest, () => Buffer.from('0123456780'))
+  const notices = async () => JSON.parse((await second.look('/ballast/notices')).body)
+  const told = async () => {
+    expect((await second.ask(`/v2/acme/app/blobs/${digest}?ns=ghcr.io`)).status).toBe(404)
+    return (await notices()).events
+  }
+  await expect.poll(told, { timeout: 20_000 }).toEqual([
+    {
+      number: 1,
+      reason: 'PoisonedBlob',
+      message: `${digest} of ghcr.io/acme/app: bytes of ${liar.agent.router.id} do not match it; nothing wrong was passed on`,
+      atMs: expect.any(Number),
+    },
+  ])
+  const shown = (await second.look('/metrics')).body
+  expect(shown).toMatch(/^ballast_mirror_verify_failures_total\{peer="[^"]+"\} 1$/m)
+  expect(shown).toMatch(/^ballast_mirror_problems\{reason="LayersDiscarded"\} 0$/m)
 })
 
 test('it ends in order: what is being sent comes whole, nothing new is taken', async () => {

@@ -12,7 +12,7 @@ import { MirrorMetrics } from './counts.ts'
 import { startExchange } from './exchange/exchange.ts'
 import { UploadLimit } from './exchange/upload-limit.ts'
 import { Announcer } from './front/announcer.ts'
-import { askersOf } from './front/askers.ts'
+import { addressesOfNode, askersOf } from './front/askers.ts'
 import { ContentFinder } from './front/content-finder.ts'
 import { DebugPages } from './front/debug-pages.ts'
 import { type ListenAddress, parseListenAddress } from './front/listen-address.ts'
@@ -22,9 +22,11 @@ import { PeerCertificates } from './front/peer-certificates.ts'
 import { PeerDoor } from './front/peer-door.ts'
 import { type Readiness, readinessOf } from './front/readiness.ts'
 import { RegistryFront } from './front/registry-front.ts'
+import { lookAtHostsFiles } from './node-files/hosts-look.ts'
 import { bootstrapOf } from './peers/bootstrap.ts'
 import { startRouter } from './peers/router.ts'
 import type { Prefetcher } from './prefetch.ts'
+import { SelfCheck } from './self-check.ts'
 import type { MirrorSettings } from './settings.ts'
 import { openContainerdStore } from './store/containerd-store.ts'
 
@@ -59,6 +61,7 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
   let store: (Store & AsyncDisposable) | undefined
   let router: Router | undefined
   let announcer: Announcer | undefined
+  let self: SelfCheck | undefined
   const readiness = () =>
     readinessOf({
       router: router?.state(),
@@ -71,6 +74,7 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
     beforeScrape: () => {
       counts.peers(router?.state().peers ?? 0)
       counts.advertisedNow(advertisedBy(store?.images() ?? []))
+      counts.troubles(self?.troubles().map(({ reason }) => reason) ?? [])
     },
   })
   await using opening = new AsyncDisposableStack()
@@ -86,8 +90,12 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
         random,
         log,
         onReconciled: () => counts.storeReconciled(),
+        onPulled: name => self?.pulled(name),
       }),
   )
+  const checking = selfCheckOf(options, store)
+  self = checking
+  runUntilEnd(signal => checking.run(signal), opening)
   const { port: routerPort } = addressOf(settings.routerAddress, 'router-addr')
   const { service } = options
   router = opening.use(
@@ -117,6 +125,7 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
       log,
       ...(tlsPort === undefined ? {} : { peerTlsPort: tlsPort }),
       peerIdentity: () => certificates?.current,
+      onPoisoned: event => checking.poisoned(event),
       schemeOf: registry => (settings.plainRegistries.has(registry) ? 'http' : 'https'),
     }),
   )
@@ -128,12 +137,14 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
       address: addressOf(settings.metricsAddress, 'metrics-addr'),
       metrics: options.metrics,
       readiness,
+      notices: () => checking.document(),
       debug,
       log,
     }),
   )
   announcer = new Announcer({ store, router, log })
-  announce(announcer, opening)
+  const announcing = announcer
+  runUntilEnd(signal => announcing.run(signal), opening)
   const { filters, headerTimeoutMs } = settings
   const finder = new ContentFinder({ filters, headerTimeoutMs, store, exchange, counts, clock, log })
   const limit = settings.uploadLimit > 0 ? new UploadLimit(settings.uploadLimit, clock) : undefined
@@ -141,7 +152,7 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
   const front = new RegistryFront({ finder, readiness, counts, meter: counts, limitUpload, clock, log })
   const peers = certificates === undefined ? undefined : opening.use(new PeerDoor(options, { front, certificates }))
   await peers?.open()
-  const registry = await openRegistry(options, front, opening)
+  const registry = await openRegistry(options, { front, self: checking }, opening)
   opening.defer(() => {
     state.isEnding = true
   })
@@ -181,16 +192,38 @@ async function certificatesOf({ settings, clock, log }: AgentOptions, stack: Asy
 }
 
 /** Until the agent ends. What fails in it is a fault of whoever runs the agent. */
-function announce(announcer: Announcer, stack: AsyncDisposableStack): void {
+function runUntilEnd(run: (signal: AbortSignal) => Promise<void>, stack: AsyncDisposableStack): void {
   const stop = new AbortController()
-  const running = announcer.run(stop.signal)
+  const running = run(stop.signal)
   stack.defer(async () => {
     stop.abort(new DOMException('the mirror ends', 'AbortError'))
     await running
   })
 }
 
-async function openRegistry({ settings, clock }: AgentOptions, front: RegistryFront, stack: AsyncDisposableStack) {
+function selfCheckOf({ settings, clock, log }: AgentOptions, store: Store): SelfCheck {
+  const addresses = settings.registryAddresses.map(text => addressOf(text, 'registry-addr'))
+  const hosts = addresses.flatMap(({ host }) => host ?? [])
+  return new SelfCheck({
+    store,
+    hostsFiles: () => lookAtHostsFiles(settings.containerdRegistryConfigPath, log),
+    served: () => ({
+      addresses: hosts.length === addresses.length ? hosts : [...addressesOfNode()],
+      ports: addresses.map(({ port }) => port),
+      registries: settings.filters.registries,
+    }),
+    seesEveryPull: settings.tags === 'always',
+    clock,
+    log,
+  })
+}
+
+interface RegistryDoor {
+  readonly front: RegistryFront
+  readonly self: SelfCheck
+}
+
+async function openRegistry({ settings, clock }: AgentOptions, { front, self }: RegistryDoor, stack: AsyncDisposableStack) {
   const askers = askersOf(settings.allowFrom, { clock })
   const door = { askers, credentials: settings.basicAuth, isForMirrors: false }
   const opened: Listener[] = []
@@ -200,7 +233,10 @@ async function openRegistry({ settings, clock }: AgentOptions, front: RegistryFr
   })
   for (const text of settings.registryAddresses) {
     const address = addressOf(text, 'registry-addr')
-    const handle: Parameters<typeof listenPlain>[0]['handle'] = (request, response) => void front.handle(request, response, door)
+    const handle: Parameters<typeof listenPlain>[0]['handle'] = (request, response) => {
+      if (request.url?.startsWith('/v2/') === true && request.headers['x-spegel-mirrored'] === undefined) self.asked()
+      void front.handle(request, response, door)
+    }
     opened.push(await listenPlain({ address, askers, clock, handle }))
   }
   return opened

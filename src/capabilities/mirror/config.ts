@@ -100,7 +100,7 @@ export const mirrorConfiguration = z.object({
     .strictObject({
       enabled: z.boolean().default(true).describe('share downloads that are under way'),
       hold: span('2s', 'how long a request is held for a first byte of another download'),
-      settle: span('50ms', 'how long to wait until all who began at once are known'),
+      settle: span('50ms', 'how long nodes that have a blob are looked for before it is asked who loads it'),
     })
     .prefault({}),
   verifyBufferBytes: quantity()

@@ -41,8 +41,8 @@ export interface Store {
   /** `undefined` where it is not there whole. @throws StoreUnavailable */
   info(digest: Digest, signal: AbortSignal): Promise<ContentInfo | undefined>
   /**
-   * Its bytes, at most `readBytes` of them in memory at a time (default 1 MiB; less where many read at once); the stream fails where
-   * fewer come than `info` said. @throws StoreUnavailable
+   * Its bytes, `readBytes` of them at a time (default and most 256 KiB; less where many read at once), two pieces in memory; the stream
+   * fails where fewer come than `info` said. A `LentBody` is sent without copies. @throws StoreUnavailable
    */
   open(digest: Digest, range?: ByteRange, readBytes?: number): Promise<Readable>
   /** The whole of something small. @throws Error where it is larger than `limit` bytes. */
@@ -128,6 +128,12 @@ export interface Router extends AsyncDisposable {
   state(): RouterState
   /** XOR distance of a peer's id to a key, for electing one of several: smaller is nearer. */
   distance(key: string, peer: string): bigint
+  /** Peers of ours nearest to a key, nearest first, ourselves not among them; at once where everybody is known. @throws `signal.reason` */
+  nearest(key: string, signal: AbortSignal): Promise<readonly Peer[]>
+  /** Peers that have the key, as far as this node keeps that for others; nobody is asked. */
+  known(key: string): readonly Peer[]
+  /** Where a peer is that others name; `undefined` where nobody knows. @throws `signal.reason` */
+  whereIs(id: string, signal: AbortSignal): Promise<Peer | undefined>
 }
 
 /** What is asked of others, since it is not here. */
@@ -178,13 +184,22 @@ export interface Exchange extends AsyncDisposable {
   /** Whether a tag may be answered from the cluster at all now (`tags: never` and `fallback`). */
   answersTags(registry: string): boolean
   /** What another of ours asked of a download that is not yet whole (`X-Ballast-Hop`): a stream, somebody to ask instead, or nothing. */
-  relay(digest: Digest, asker: { readonly peer: string }, signal: AbortSignal): Promise<Relayed>
+  relay(digest: Digest, asker: RelayAsker, signal: AbortSignal): Promise<Relayed>
   state(): ExchangeState
 }
 
+export interface RelayAsker {
+  readonly peer: string
+  /** Its `X-Ballast-Seat`: that it asks who fetches, or waits for a first byte. As it came: not yet read. */
+  readonly seat?: string | undefined
+  /** First byte that it lacks; left out: all. */
+  readonly start?: number | undefined
+}
+
 export type Relayed =
+  /** `body` is all from the first byte that was asked for, `total` the whole. */
   | { readonly outcome: 'stream'; readonly total: number; readonly body: Readable }
-  /** All places are taken: these are served by us and can be asked (`X-Ballast-Relay`). */
+  /** Whom to ask instead (`X-Ballast-Relay`): those served by us where all places are taken; who asks itself where it is to fetch. */
   | { readonly outcome: 'ask'; readonly peers: readonly string[] }
   | { readonly outcome: 'nothing' }
 
@@ -200,6 +215,7 @@ export interface ExchangeState {
 /** What the mirror counts; the metrics of spec names are made of it in one place. */
 export interface MirrorCounts {
   request(registry: string, cache: 'hit' | 'miss'): void
+  /** Bytes of content that came `in` from another node, or went `out` to one: what `source` says is where they came from. */
   served(registry: string, source: 'local' | 'peer' | 'relay', direction: 'in' | 'out', bytes: number): void
   resolved(seconds: number): void
   advertised(registry: string, counts: { readonly tags: number; readonly digests: number; readonly content: number }): void

@@ -34,6 +34,7 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
   readonly #stalls: Counter
   readonly #reconciles: Counter
   readonly #fellThrough: Counter<'reason'>
+  readonly #troubles: Gauge<'reason'>
   #lastSuccessMs: number | undefined
 
   /** Once for each registry: its names are taken then. `beforeScrape` brings up to date what is only looked at then. */
@@ -84,7 +85,7 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
     })
     this.#bytes = new Counter({
       name: 'ballast_mirror_bytes_total',
-      help: 'Bytes of content, by where they came from and whether they came in or went out.',
+      help: 'Bytes of content that came in from other nodes and went out to them, by where they came from.',
       labelNames: ['source', 'direction'],
       registers,
     })
@@ -113,6 +114,12 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
     this.#fellThrough = new Counter({
       name: 'ballast_mirror_fallthrough_total',
       help: 'Requests that were left to the registry, by reason.',
+      labelNames: ['reason'],
+      registers,
+    })
+    this.#troubles = new Gauge({
+      name: 'ballast_mirror_problems',
+      help: 'What keeps the mirror from being of use to its node, by reason.',
       labelNames: ['reason'],
       registers,
     })
@@ -175,6 +182,11 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
     this.#peerCount.set(count)
   }
 
+  /** All that is wrong now; what is over shows 0. */
+  troubles(reasons: readonly string[]): void {
+    for (const reason of troubleReasons) this.#troubles.set({ reason }, reasons.filter(one => one === reason).length)
+  }
+
   begin(handler: string, method: string): (code: number, size: number) => void {
     const startMs = this.#clock.elapsed()
     const word = methods.has(method) ? method : other
@@ -188,6 +200,7 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
   }
 }
 
+const troubleReasons = ['ContainerdUnreachable', 'LayersDiscarded', 'ConfigurationMissing'] as const
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /** The label, unless there are too many already. */

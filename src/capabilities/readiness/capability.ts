@@ -15,6 +15,8 @@ import { startReporter } from './reporter.ts'
 import { rulesConfigMap } from './rule-ages.ts'
 import { startWebhooks } from './webhooks.ts'
 
+export { type ConditionReport, reportCondition } from './condition-reporter.ts'
+
 /** How the pods end that write files to nodes: read where they are asked for. */
 const podEnds: Need = {
   ...podNeed,
@@ -175,6 +177,14 @@ export const readiness = capability({
       permissions: [
         { groups: [''], resources: ['nodes'], verbs: ['get'], because: 'reads the labels and conditions of its own node' },
         { groups: [''], resources: ['nodes/status'], verbs: ['patch'], because: 'says by conditions what answers on its node' },
+        {
+          groups: ['events.k8s.io'],
+          resources: ['events'],
+          verbs: ['create', 'patch'],
+          // Where events of what is in no namespace lie.
+          scope: { namespaces: ['default'] },
+          because: 'tells on its node of poisoned content, and of what keeps its mirror from being asked',
+        },
       ],
       host: { mounts: [], user: 'non-root', linuxCapabilities: [], network: 'pod' },
       listeners: [],

@@ -113,7 +113,7 @@ class Readying implements Disposable {
     this.#keeper = new RuleKeeper({ effects, rules: this.#upstream })
     this.#webhooks = new WebhookKeeper(effects, webhooks)
     this.#writes = new NodeWrites({ leading, nodes: this.#nodes, telling: this.#telling, log })
-    this.#configurer = new NodeConfigurer({ leading, context, nodes: this.#nodes })
+    this.#configurer = new NodeConfigurer({ leading, context, nodes: this.#nodes, metrics: figures })
     const wake = () => this.#wake()
     const ofSet = ({ metadata }: KubeObject) => metadata.ownerReferences?.some(({ kind }) => kind === 'DaemonSet') === true
     this.#unsubscribe = [

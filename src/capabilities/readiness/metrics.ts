@@ -36,6 +36,7 @@ export class ReadinessMetrics {
   readonly #nidhogg: Counter<'operation' | 'taint'>
   readonly #nidhoggErrors: Counter<'operation'>
   readonly #nodes: Gauge<'rule' | 'state'>
+  readonly #configured: Counter<'result'>
 
   constructor(registry: Registry) {
     const registers = [registry]
@@ -127,6 +128,17 @@ export class ReadinessMetrics {
       labelNames: ['rule', 'state'],
       registers,
     })
+    this.#configured = new Counter({
+      name: 'ballast_node_config_writes_total',
+      help: "Times that containerd's hosts files were written to a node, by how it went",
+      labelNames: ['result'],
+      registers,
+    })
+  }
+
+  /** The mirror's files were written to a node, or could not be. */
+  configured(result: 'written' | 'failed'): void {
+    this.#configured.inc({ result })
   }
 
   /** Of our rules: how many nodes are in each state. */

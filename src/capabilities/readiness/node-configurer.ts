@@ -9,6 +9,7 @@ import { builtIn } from '#kube/resource.ts'
 import { isAlreadyExists, isNotFound, StatusError } from '#kube/status.ts'
 import type { ReadinessConfig } from './config.ts'
 import { configurationLabel, configurationPod, configurationPodName, endOf, wantedAnnotation } from './configuration-pod.ts'
+import type { ReadinessMetrics } from './metrics.ts'
 import { capabilityName, mirrorConfigAnnotation } from './names.ts'
 import {
   type ConfigurationMemory,
@@ -28,6 +29,7 @@ interface ConfigurerOptions {
   readonly leading: Leading
   readonly context: Pick<ControllerContext, 'clock' | 'events' | 'log' | 'identity' | 'informers'>
   readonly nodes: Informer<Node>
+  readonly metrics?: Pick<ReadinessMetrics, 'configured'> | undefined
 }
 
 export class NodeConfigurer {
@@ -216,6 +218,8 @@ export class NodeConfigurer {
   }
 
   #tell(node: NodeFacts, type: 'Normal' | 'Warning', reason: string, note: string): void {
+    if (reason === 'MirrorConfigured') this.#options.metrics?.configured('written')
+    if (reason === 'MirrorConfigFailed') this.#options.metrics?.configured('failed')
     this.#options.context.events.emit({ type, reason, action: 'Configure', regarding: nodeReference(node), note })
   }
 }

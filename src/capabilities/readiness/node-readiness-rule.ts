@@ -224,6 +224,7 @@ const definition = crd({
       spec: ruleSpec,
       status: ruleStatus,
       readyColumn: false,
+      selectableFields: ['.spec.enforcementMode', '.spec.taint.key', '.spec.dryRun'],
       printerColumns: [
         { name: 'Mode', type: 'string', jsonPath: '.spec.enforcementMode' },
         { name: 'Taint', type: 'string', jsonPath: '.spec.taint.key' },

@@ -117,7 +117,7 @@ function judgeRule(rule: OwnRule, standing: Standing, world: OwnWorld): Judged {
   const sinceMs = world.rulesSinceMs.get(rule.name) ?? nowMs
   // A node that registered with the taint asks to be held, however old it is.
   const isBootstrapping = !isReleased && (tainted !== undefined || node.createdMs >= sinceMs)
-  const met = meets(rule.requirements, node, world.daemonSets)
+  const met = metOn(rule, { node, isBootstrapping }, world)
   const verdict = { rule: rule.name, isMet: met.isMet, holds: false, why: met.why, isOverdue: false } as const
   const judged = { isBootstrapping, givesUp: false, mode: rule.mode, nextMs: undefined } as const
   if (rule.mode === 'bootstrap' && !isBootstrapping) return { ...judged, verdict: { ...verdict, state: 'Released' } }
@@ -125,6 +125,17 @@ function judgeRule(rule: OwnRule, standing: Standing, world: OwnWorld): Judged {
   return isBootstrapping
     ? judgeNew(rule, { ...judged, verdict: { ...verdict, state: 'New' } }, standing, { world, met })
     : judgeOld(rule, { ...judged, verdict: { ...verdict, state: 'New' } }, standing, { world, met })
+}
+
+/** A node whose files are written from outside is not let go without them: what it pulls would come from outside. */
+function metOn(
+  { requirements }: OwnRule,
+  { node, isBootstrapping }: { readonly node: NodeFacts; readonly isBootstrapping: boolean },
+  { daemonSets, configuration }: OwnWorld,
+): Met {
+  const met = meets(requirements, node, daemonSets)
+  const isWithout = isBootstrapping && configuration !== undefined && configuration(node) !== 'done'
+  return isWithout && met.isMet ? { ...met, isMet: false, why: "the mirror's files are not on the node yet" } : met
 }
 
 /** Not met on a node that was never let go. A clock that is behind the node's makes it younger than it is, never older. */

@@ -47,23 +47,27 @@ interface Health {
   readonly message: string
 }
 
-/** Reasons by which the mirror says what it lacks: the first word of its body, or what it is about. */
-const mirrorReasons: readonly (readonly [RegExp, string])[] = [
-  [/LayersDiscarded/i, 'LayersDiscarded'],
-  [/ConfigurationMissing/i, 'ConfigurationMissing'],
-  [/ContainerdUnreachable|containerd/i, 'ContainerdUnreachable'],
-  [/NoPeers|peer|bootstrap|online/i, 'NoPeers'],
-]
+/** The word that the mirror's body begins with; upstream's has no body, and then nothing more is known. */
+const mirrorReason = /^(ContainerdUnreachable|NoPeers|NotAnnounced|Ending): /
 const longestMessage = 1_024
 
-/** What an answer means. */
-export function healthOf({ url, isMirror }: Check, answer: Answer): Health {
+/** What lasts on a node although its mirror serves: it is said by reason and message of the condition that it does. */
+export interface Trouble {
+  readonly reason: string
+  readonly message: string
+}
+
+/** What an answer means. `troubles`: of the mirror, most serious first. */
+export function healthOf({ url, isMirror }: Check, answer: Answer, troubles: readonly Trouble[] = []): Health {
   if (answer.kind === 'unreachable')
     return { status: 'False', reason: 'EndpointConnectionError', message: cut(`Failed to reach endpoint ${url}: ${answer.why}`) }
+  const [trouble] = troubles
+  if (isMirror && answer.status >= 200 && answer.status < 300 && trouble !== undefined)
+    return { status: 'True', reason: trouble.reason, message: cut(`Endpoint reports ready at ${url}, but: ${trouble.message}`) }
   if (answer.status >= 200 && answer.status < 300)
     return { status: 'True', reason: isMirror ? 'Serving' : 'EndpointOK', message: `Endpoint reports ready at ${url}` }
   const body = answer.body.trim()
-  const known = isMirror ? mirrorReasons.find(([pattern]) => pattern.test(body))?.[1] : undefined
+  const known = isMirror ? mirrorReason.exec(body)?.[1] : undefined
   const message = `Endpoint returned non-2xx status code ${answer.status} at ${url}: ${body}`
   return { status: 'False', reason: known ?? 'EndpointNotReady', message: cut(message) }
 }

@@ -142,13 +142,15 @@ export class ReadinessTelling {
     for (const taint of added) this.#metrics?.nidhogg('added', taint)
     for (const taint of removed) this.#metrics?.nidhogg('removed', taint)
     const first = after.metadata.annotations?.[firstTimeReadyAnnotation] ?? ''
+    const note = `Taints added: [${added.join(' ')}], Taints removed: [${removed.join(' ')}], TaintLess: ${isTaintless}, FirstTimeReady: "${first}"`
     this.#events.emit({
       type: 'Normal',
       reason: 'TaintsChanged',
       action: 'TaintsChanged',
       // Nidhogg names the node as its UID, so that `kubectl describe node` finds the event.
       regarding: { apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.name },
-      note: `Taints added: [${added.join(' ')}], Taints removed: [${removed.join(' ')}], TaintLess: ${isTaintless}, FirstTimeReady: "${first}"`,
+      note,
+      distinction: note,
       component: nidhoggComponent,
     })
   }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects.ts'
 import { enabledCapabilities as capabilities } from '../enabled-capabilities.ts'
 import { chartFiles } from './chart.ts'
+import { cleanupObjects } from './cleanup-hook.ts'
 import { type Asked, installationValues, plainRelease } from './installation.ts'
 import { objects } from './objects.ts'
 import { platforms, platformValues } from './platforms.ts'
@@ -44,6 +45,27 @@ function podOf(asked: Asked = {}): PodTemplate['spec'] {
 test('nothing runs on nodes unless something is enabled that does', () => {
   const quiet = objects(installationValues({ disable: ['mirror', 'readiness'] }, capabilities), { capabilities, release })
   expect(namesOf(quiet).filter(name => /agent|DaemonSet/.test(name))).toEqual([])
+})
+
+test('the controller runs where every node waits for it, and says nothing of taints where it does not hold nodes', () => {
+  const tolerationsOf = (asked: Asked) => {
+    const controller = made(asked).find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'ballast-controller')
+    return (controller?.['spec'] as { readonly template: PodTemplate }).template.spec.tolerations
+  }
+  const key = 'startup-taint.cluster-autoscaler.kubernetes.io/ballast-agent-not-ready'
+  const own = { operator: 'Exists', effect: 'NoSchedule' }
+  expect(tolerationsOf({})).toBeUndefined()
+  expect(tolerationsOf({ enable: ['readiness'], disable: [] })).toEqual([{ key: 'ballast.dev/agent-not-ready', ...own }])
+  expect(
+    tolerationsOf({
+      enable: ['readiness'],
+      disable: [],
+      values: {
+        text: `controller: {tolerations: [{operator: Exists}]}\ncapabilities: {readiness: {taintKey: ${key}}}`,
+        file: 'values.yaml',
+      },
+    }),
+  ).toEqual([{ key, ...own }, { operator: 'Exists' }])
 })
 
 describe('the mirror', () => {
@@ -104,11 +126,17 @@ describe('the mirror', () => {
     const [init] = podOf().initContainers ?? []
     expect(init?.args).toContain('--write-hosts')
     expect(init?.volumeMounts).toContainEqual({ name: 'registry-config', mountPath: '/etc/containerd/certs.d' })
-    expect(podOf().containers[0]?.volumeMounts.map(({ name }) => name)).not.toContain('registry-config')
+    const looked = {
+      name: 'registry-config',
+      mountPath: '/etc/containerd/certs.d',
+      readOnly: true,
+      mountPropagation: 'HostToContainer',
+    }
+    expect(podOf().containers[0]?.volumeMounts).toContainEqual(looked)
     for (const mode of ['operator', 'none']) {
       const pod = podOf({ set: [`capabilities.mirror.nodeConfiguration.mode=${mode}`] })
       expect(pod.initContainers ?? []).toEqual([])
-      expect(pod.volumes.map(({ name }) => name)).not.toContain('registry-config')
+      expect(pod.volumes.some(({ name }) => name === 'registry-config')).toBe(mode === 'operator')
     }
   })
 
@@ -192,4 +220,13 @@ test('network policies let the controller ask mirrors to pull, and the page read
   expect(portsOf({ set }, 'ballast-apiserver')).toEqual([...api, 29_997])
   expect(portsOf({ set: [...set, 'capabilities.mirror.metricsPort=9090'] }, 'ballast-apiserver')).toEqual([...api, 9_090])
   for (const name of ['ballast-controller', 'ballast-apiserver']) expect(portsOf({ set, enable: [] }, name)).toEqual(api)
+})
+
+test('the cleanup for whoever has no Helm: the same objects, without hooks and without an account that may be gone', () => {
+  const values = installationValues({ enable: ['mirror'] }, capabilities)
+  const plain = cleanupObjects(values, { capabilities, release })
+  expect(namesOf(plain)).toEqual(['Service', 'DaemonSet', 'Job'].map(kind => `${kind} ballast-agent/ballast-mirror-cleanup`))
+  expect(JSON.stringify(plain)).not.toMatch(/helm\.sh|serviceAccountName/)
+  const none = installationValues({ enable: ['mirror'], set: ['capabilities.mirror.nodeConfiguration.mode=none'] }, capabilities)
+  expect(cleanupObjects(none, { capabilities, release })).toEqual([])
 })

@@ -1,9 +1,12 @@
 // What Helm runs before it deletes a release with mirrors: on each node containerd gets back the hosts files that it had. A DaemonSet does it, and
 // a Job waits until all have.
 import type { Capability } from '#coordination/capability.ts'
+import type { KubeObject } from '#kube/objects.ts'
 import { agentNamespace, nodeEnvironment, podOnNode } from './agent-objects.ts'
 import { runsOnNodes } from './agent-roles.ts'
+import { evaluate } from './evaluate.ts'
 import { writesHosts } from './mirror-objects.ts'
+import type { Release, Values } from './names.ts'
 import { fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
 import { all, block, type Fields, named, type ObjectTree, text, value } from './tree.ts'
 
@@ -32,6 +35,27 @@ export function cleanupTrees(capabilities: readonly Capability[]): readonly Obje
   if (runs === undefined) return []
   const isWanted = all(runs, writesHosts, { on: 'mirror.cleanup.enabled' })
   return [service(), daemonSet(), job()].map(tree => ({ file: 'agents/mirror-cleanup.yaml', when: isWanted, tree }))
+}
+
+/** The same for whoever has no Helm and no mirror any more: applied by hand, looked at, deleted by hand. */
+export function cleanupObjects(
+  values: Values,
+  { capabilities, release }: { readonly capabilities: readonly Capability[]; readonly release: Release },
+): readonly KubeObject[] {
+  const made = cleanupTrees(capabilities).flatMap(tree => evaluate(tree, { values, release }))
+  return (made as readonly KubeObject[]).map(object => {
+    const { annotations = {}, ...metadata } = object.metadata
+    const kept = Object.fromEntries(Object.entries(annotations).filter(([key]) => !key.startsWith('helm.sh/')))
+    const plain = { ...object, metadata: Object.keys(kept).length === 0 ? metadata : { ...metadata, annotations: kept } }
+    return object.kind === 'Service' ? plain : withoutAccount(plain)
+  })
+}
+
+/** The mirror's own is gone with it; no right is needed. */
+function withoutAccount(object: KubeObject): KubeObject {
+  const spec = Object(object['spec'])
+  const { serviceAccountName: _name, ...pod } = Object(spec.template.spec)
+  return { ...object, spec: { ...spec, template: { ...spec.template, spec: pod } } }
 }
 
 function service(): Fields {

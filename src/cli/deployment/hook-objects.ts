@@ -1,6 +1,7 @@
 // What Helm runs before it deletes a release: `ballast uninstall`, with rights that exist only while it runs.
 import type { Capability } from '#coordination/capability.ts'
 import { fullName, metadataOf, nameText } from './object-shapes.ts'
+import { tolerationsOf } from './process-objects.ts'
 import { ownNamespaceRules, removalRules } from './removal-rights.ts'
 import { block, type Fields, type ObjectTree, type Tree, text, value } from './tree.ts'
 
@@ -55,7 +56,7 @@ const job: Fields = {
         imagePullSecrets: block('imagePullSecrets'),
         securityContext: block('controller.podSecurityContext'),
         nodeSelector: block('controller.nodeSelector'),
-        tolerations: block('controller.tolerations'),
+        tolerations: tolerationsOf('controller'),
         containers: [
           {
             name: 'uninstall',

@@ -12,6 +12,7 @@ import {
   checksum,
   type Fields,
   named,
+  not,
   type ObjectTree,
   type Tree,
   text,
@@ -25,6 +26,8 @@ const of = (key: string) => `capabilities.mirror.${key}`
 
 /** Agents write containerd's hosts files, before they serve. */
 export const writesHosts: Condition = { is: of('nodeConfiguration.mode'), value: 'agent' }
+/** Whoever writes them, the mirror looks whether they lead to it. Where nobody of ours does, the directory may not be there. */
+const looksAtHosts: Condition = not({ is: of('nodeConfiguration.mode'), value: 'none' })
 /** The only way to find each other that asks the API. */
 const callsApi: Condition = { is: of('bootstrapKind'), value: 'kubernetes' }
 const keepsIdentity: Condition = { on: of('persistence.enabled') }
@@ -37,6 +40,7 @@ const mirrorPaths = {
   peers: '/etc/ballast-peers',
   certificates: '/etc/ballast-tls',
   basicAuth: '/etc/secrets/basic-auth',
+  record: '/run/ballast-hosts',
 } as const
 
 /** DaemonSet and headless Service; none where no capability is a mirror. */
@@ -126,16 +130,24 @@ const basicAuth = when(
   { name: 'basic-auth', mountPath: mirrorPaths.basicAuth, readOnly: true },
 )
 
+const record: Fields = { name: 'hosts-record', mountPath: mirrorPaths.record }
+const recordFlag = `--hosts-record=${mirrorPaths.record}/record.json`
+
 function configurationContainer(): Fields {
   return {
     name: 'configuration',
     image: nameText('image'),
     imagePullPolicy: value('image.pullPolicy'),
-    args: ['agent', '--role=mirror', '--write-hosts', '--config=/etc/ballast/config.yaml'],
+    args: ['agent', '--role=mirror', '--write-hosts', recordFlag, '--config=/etc/ballast/config.yaml'],
     env: nodeEnvironment,
     resources: block('mirror.resources'),
     securityContext: block('mirror.securityContext'),
-    volumeMounts: [configuration, { name: 'registry-config', mountPath: value(of('containerdRegistryConfigPath')) }, basicAuth],
+    volumeMounts: [
+      configuration,
+      { name: 'registry-config', mountPath: value(of('containerdRegistryConfigPath')) },
+      record,
+      basicAuth,
+    ],
   }
 }
 
@@ -155,6 +167,7 @@ function mirrorContainer(): Fields {
         { is: of('bootstrapKind'), value: 'dns' },
         text('--dns-bootstrap-domain=', named('fullname'), '-agent-mirror.', named('agentNamespace'), '.svc'),
       ),
+      when(writesHosts, recordFlag),
       block('mirror.extraArgs'),
     ],
     env: [
@@ -189,6 +202,13 @@ function mirrorContainer(): Fields {
           mountPropagation: 'HostToContainer',
         },
       ),
+      when(looksAtHosts, {
+        name: 'registry-config',
+        mountPath: value(of('containerdRegistryConfigPath')),
+        readOnly: true,
+        mountPropagation: 'HostToContainer',
+      }),
+      when(writesHosts, { ...record, readOnly: true }),
       when(keepsIdentity, { name: 'data', mountPath: value(of('persistence.path')) }),
       basicAuth,
       when(callsApi, tokenMount),
@@ -207,7 +227,8 @@ function volumes(): readonly Tree[] {
     host('containerd', text({ directory: of('containerdSock') }), 'Directory'),
     when({ on: of('containerdContentPath') }, host('content', value(of('containerdContentPath')), 'Directory')),
     when(keepsIdentity, host('data', value(of('persistence.hostPath')), 'DirectoryOrCreate')),
-    when(writesHosts, host('registry-config', value(of('containerdRegistryConfigPath')), 'DirectoryOrCreate')),
+    when(looksAtHosts, host('registry-config', value(of('containerdRegistryConfigPath')), 'DirectoryOrCreate')),
+    when(writesHosts, { name: 'hosts-record', emptyDir: { sizeLimit: '1Mi' } }),
     when(
       { on: of('basicAuthSecretName') },
       { name: 'basic-auth', secret: { secretName: value(of('basicAuthSecretName')), defaultMode: 0o400 } },

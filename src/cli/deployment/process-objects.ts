@@ -56,6 +56,20 @@ const spread = (topologyKey: string, selector: Fields): Fields => ({
   labelSelector: { matchLabels: selector },
 })
 
+/**
+ * What pods of ours in Deployments tolerate. Who takes the taint of readiness away must not wait for that: where every node registers with it,
+ * as in a new cluster, no other node would be left to run on.
+ */
+export function tolerationsOf(of: string): Tree {
+  return when(any({ on: 'capabilities.readiness.enabled' }, { on: `${of}.tolerations` }), [
+    when(
+      { on: 'capabilities.readiness.enabled' },
+      { key: value('capabilities.readiness.taintKey'), operator: 'Exists', effect: 'NoSchedule' },
+    ),
+    block(`${of}.tolerations`),
+  ])
+}
+
 /** The Deployment of a process. */
 export function processDeployment(shape: ProcessShape): Fields {
   const { component, account, checksums } = shape
@@ -95,7 +109,7 @@ export function processDeployment(shape: ProcessShape): Fields {
           hostUsers: when({ present: of('hostUsers') }, value(of('hostUsers'))),
           securityContext: block(of('podSecurityContext')),
           nodeSelector: block(of('nodeSelector')),
-          tolerations: block(of('tolerations')),
+          tolerations: tolerationsOf(component),
           affinity: block(of('affinity')),
           topologySpreadConstraints: [
             when(not(ownSpread), spread('kubernetes.io/hostname', selector), spread('topology.kubernetes.io/zone', selector)),

@@ -10,6 +10,7 @@ import type { Deployment, KubeObject, Node, Pod } from '#kube/objects.ts'
 import { builtIn, parseApiVersion, resourceKey } from '#kube/resource.ts'
 import { formatTime } from '#kube/time.ts'
 import { dashboardSlice } from '../apiserver-endpoint.ts'
+import { restoreHostsFiles } from './removal-hosts.ts'
 import { removeInstalled } from './removal-installed.ts'
 import { installedLabel, placeOf, type RemovalOptions, RemovalRun } from './removal-run.ts'
 
@@ -20,13 +21,14 @@ export interface Removal {
   readonly left: readonly string[]
 }
 
-/** In this order: what decides, what would gate new pods, what holds pods and nodes, the ledger, marks, our own objects, kinds. */
+/** In this order: what decides, what nodes read, what would gate new pods, what holds pods and nodes, the ledger, marks, our own objects, kinds. */
 export async function remove(options: RemovalOptions): Promise<Removal> {
   const run = new RemovalRun(options)
   const place = await installedElsewhere(run)
   if (place !== undefined) return { done: [], left: [place] }
   const leaves = [...new Map(options.capabilities.flatMap(one => one.leaves).map(left => [JSON.stringify(left), left])).values()]
   await stopController(run)
+  await restoreHostsFiles(run)
   await deleteNamed(run, leaves)
   await dropGates(run, leaves)
   await takeTaints(run, leaves)

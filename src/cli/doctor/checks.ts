@@ -4,6 +4,7 @@ import { checkApis } from './api-checks.ts'
 import type { ClusterFacts } from './facts.ts'
 import { type Finding, inOrder } from './finding.ts'
 import { checkLeftovers } from './leftover-checks.ts'
+import { checkMirrors } from './mirror-checks.ts'
 import { checkReload } from './reload-annotations.ts'
 import { checkRights } from './rights-checks.ts'
 import { checkUpstreams } from './upstream-checks.ts'
@@ -11,6 +12,6 @@ import { checkValues } from './value-checks.ts'
 
 /** Everything that is wrong with a cluster, errors first. Pure. */
 export function examineCluster(facts: ClusterFacts): readonly Finding[] {
-  const checks = [checkUpstreams, checkApis, checkLeftovers, checkRights, checkAdmission, checkValues, checkReload]
+  const checks = [checkUpstreams, checkApis, checkLeftovers, checkRights, checkAdmission, checkValues, checkReload, checkMirrors]
   return inOrder(checks.flatMap(check => check(facts)))
 }

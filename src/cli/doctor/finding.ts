@@ -9,7 +9,17 @@ interface FindingKind {
   readonly what: string
 }
 
-export const areas = ['upstreams', 'apis', 'leftovers', 'rights', 'admission', 'values', 'reload', 'repository'] as const
+export const areas = [
+  'upstreams',
+  'apis',
+  'leftovers',
+  'rights',
+  'admission',
+  'values',
+  'reload',
+  'mirror',
+  'repository',
+] as const
 type Area = (typeof areas)[number]
 
 const kind = (severity: Severity, area: Area, what: string): FindingKind => ({ severity, area, what })
@@ -38,6 +48,7 @@ export const findingKinds = {
   'value-dropped': kind('warn', 'values', 'a release has values that its chart does not know'),
   'reload-annotation-unknown': kind('warn', 'reload', 'an annotation that looks like one of Reloader and is none'),
   'reload-pattern-invalid': kind('warn', 'reload', 'a pattern in an annotation that does not compile'),
+  'mirror-unused': kind('warn', 'mirror', "a node's image mirror that does not serve, or that its containerd does not ask"),
   'flux-dangling-source': kind('error', 'repository', 'a source that is not there'),
   'flux-depends-missing': kind('error', 'repository', 'a dependency that is not there'),
   'flux-depends-cycle': kind('error', 'repository', 'dependencies that wait for each other'),

@@ -13,6 +13,25 @@ function controller(args: readonly string[]): KubeObject {
   return object
 }
 
+test('rights among the pods on nodes are those in their namespace', () => {
+  const agents: KubeObject = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: {
+      name: 'a',
+      namespace: 'of-agents',
+      labels: { 'app.kubernetes.io/part-of': 'ballast', 'app.kubernetes.io/component': 'agent-mirror' },
+    },
+  }
+  const placesWith = (objects: readonly KubeObject[]) => {
+    const around = { capabilities: enabledCapabilities, nowMs: 0 }
+    const rights = ownFacts([controller(['controller', '--enable=mirror']), ...objects], undefined, around)?.rights ?? []
+    return [...new Set(rights.filter(({ resource }) => resource === 'configmaps').map(({ place }) => place))].toSorted()
+  }
+  expect(placesWith([])).toEqual(['', 'ballast-agent'])
+  expect(placesWith([agents])).toEqual(['', 'of-agents'])
+})
+
 function configMap(reload: boolean): KubeObject {
   const text = [
     'apiVersion: ballast.dev/v1alpha1',

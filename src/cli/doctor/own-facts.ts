@@ -1,6 +1,6 @@
 // How Ballast is installed in a cluster, by its Deployment, its ConfigMap and its Lease.
-import type { Capability } from '#coordination/capability.ts'
-import { grantsOf } from '#coordination/rbac.ts'
+import { type Capability, standardAgentNamespace } from '#coordination/capability.ts'
+import { agentPlace, grantsOf } from '#coordination/rbac.ts'
 import type { Api } from '#kube/api.ts'
 import type { Override } from '#kube/configuration.ts'
 import type { KubeObject } from '#kube/objects.ts'
@@ -89,8 +89,19 @@ export function ownFacts(
     isConfigured: configMap !== undefined,
     isRunning: isLeading || (deployment !== undefined && isWanted(deployment)),
     account: textAt(templateOf(deployment ?? emptyObject), 'spec', 'serviceAccountName') ?? standardName,
-    rights: grantsOf(enabled, { trust: 'core', elects: true, configurations }),
+    rights: grantsOf(enabled, { trust: 'core', elects: true, configurations }).map(right =>
+      right.place === agentPlace ? { ...right, place: agentNamespaceOf(objects) } : right,
+    ),
   }
+}
+
+/** Where our pods on nodes are. */
+function agentNamespaceOf(objects: readonly KubeObject[]): string {
+  const isAgents = ({ kind, metadata: { labels = {} } }: KubeObject) =>
+    kind === 'DaemonSet' &&
+    labels['app.kubernetes.io/part-of'] === 'ballast' &&
+    /^agent/.test(labels['app.kubernetes.io/component'] ?? '')
+  return objects.find(isAgents)?.metadata.namespace ?? standardAgentNamespace
 }
 
 /** Somebody holds the Lease and has renewed it lately. */

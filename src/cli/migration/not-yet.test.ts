@@ -4,7 +4,7 @@ import { notYet } from './not-yet.ts'
 test.each([
   ['descheduler', 'keep its chart as it is, without a RebalancePolicy beside it'],
   ['reload', 'the name of the upstream'],
-  ['spegel', 'is swapped by hand: ballast migrate plan spegel'],
+  ['mirror', 'or spegel: the name of the upstream'],
   ['keda', 'does not replace KEDA yet: keep it as it is'],
   ['relaoder', 'found "relaoder", expected reloader'],
   ['thing', 'the only upstream that can be moved so far'],

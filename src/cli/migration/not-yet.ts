@@ -8,8 +8,8 @@ export function notYet(name: string): string {
   if (name === 'reload') return `found ${found}, expected reloader: the name of the upstream, not that of the capability`
   if (name === 'descheduler' || name === 'deschedule')
     return `found ${found}, expected reloader; descheduler is not converted yet: keep its chart as it is, without a RebalancePolicy beside it, or write what it does as a policy of Ballast's (docs/rebalancing.md)`
-  if (name === 'spegel' || name === 'mirror')
-    return `found ${found}, expected reloader; Spegel (the name is spegel) is swapped by hand: ballast migrate plan spegel prints each command, ballast migrate values --from spegel converts its values`
+  if (name === 'mirror')
+    return `found ${found}, expected reloader or spegel: the name of the upstream, not that of the capability`
   const upstream = upstreams.find(one => one.names.includes(name) || one.capability === name)
   if (upstream !== undefined)
     return `found ${found}, expected reloader; Ballast does not replace ${upstream.name} yet: keep it as it is, Ballast leaves it alone`

@@ -101,7 +101,7 @@ test('no request is a fault of ours, and none is left without an answer', async 
     { numRuns: 600 },
   )
   expect(faults).toEqual([])
-}, 60_000)
+})
 
 test('an address is read or refused, never both, and its segments are what was encoded', () => {
   fc.assert(

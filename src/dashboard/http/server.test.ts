@@ -377,7 +377,7 @@ test('what is no request of a browser is answered or cut off in time', async () 
   expect(await said('nonsense\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /)
   // Headers that never end: ten seconds, and it is over.
   expect(await said('GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ')).toMatch(/^HTTP\/1.1 408 /)
-}, 20_000)
+})
 
 test('another source is shown from then on', async () => {
   await using own = await startTestDashboard({ picture })

@@ -10,6 +10,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KeyPair } from '#kube/server/certificates.ts'
+import { refuseUnreadable } from '#kube/server/hang-up.ts'
 import { closed, listening } from '#kube/server/listening.ts'
 import type { ListenAddress } from '../configuration.ts'
 import type { Picture, PictureSource } from '../picture.ts'
@@ -69,6 +70,7 @@ export async function startServer(options: ServerOptions, at: ListenAddress): Pr
       : createTlsServer({ ...limits, ...secureContext(tls), ALPNProtocols: ['http/1.1'], ...clientCertificates(tls) }, answering)
   server.maxConnections = connectionsLimit
   server.timeout = idleLimitMs
+  server.on('clientError', (error, socket) => refuseUnreadable(error, socket, options.clock))
   const port = await listeningNear(server, at)
   return {
     port,

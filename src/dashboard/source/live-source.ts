@@ -61,7 +61,7 @@ interface LiveSourceOptions {
   /** Of a twin: what was loaded, and what was pulled since. */
   readonly twin?: { readonly source: string; readonly seed: number; readonly pulls?: () => MirrorsPicture['pulls'] }
   /** Of a cluster: how its image mirrors' figures are read, and on which port; absent: they are not. */
-  readonly mirrors?: { readonly read: ReadMetrics; readonly port: number }
+  readonly mirrors?: { readonly read: ReadMetrics; readonly port: () => number }
   readonly log?: Log
   readonly signal: AbortSignal
 }

@@ -27,7 +27,7 @@ test('a page of metrics as a reading', () =>
       ['r.test:5000', { hits: 0, misses: 1 }],
     ]),
     bytesIn: 1_500_000_500,
-    bytesOut: 300,
+    bytesOut: 309,
   }))
 
 describe('lines of metrics', () => {
@@ -106,7 +106,7 @@ describe('asking', () => {
     using poll = new MirrorPoll({
       state: () => stateOf(ours),
       read: async (url, signal) => await (await fetch(url, { signal })).text(),
-      port,
+      port: () => port,
       wallClock: clock,
       onRound: () => rounds++,
       signal: new AbortController().signal,
@@ -114,7 +114,7 @@ describe('asking', () => {
     expect(poll.current).toBeUndefined()
     poll.follow(true)
     await poll.round()
-    expect(poll.current?.readings.get('one')).toMatchObject({ kind: 'read', bytesOut: 300 })
+    expect(poll.current?.readings.get('one')).toMatchObject({ kind: 'read', bytesOut: 309 })
     expect(poll.current?.readings.get('two')).toMatchObject({
       kind: 'silent',
       because: expect.stringMatching(/^http:\/\/\[::1\]:\d+\/metrics: /),

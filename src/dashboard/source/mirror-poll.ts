@@ -14,7 +14,7 @@ interface MirrorPollOptions {
   readonly state: () => ClusterState
   readonly read: ReadMetrics
   /** Port of the metrics on each node. */
-  readonly port: number
+  readonly port: () => number
   readonly wallClock: Clock
   /** Told after each round. */
   readonly onRound: () => void
@@ -82,7 +82,7 @@ export class MirrorPoll implements Disposable {
   async #reading(address: string): Promise<MirrorReading> {
     const { read, port, signal } = this.#options
     const host = address.includes(':') ? `[${address}]` : address
-    const url = `http://${host}:${port}/metrics`
+    const url = `http://${host}:${port()}/metrics`
     try {
       return readingOf(await read(url, AbortSignal.any([signal, AbortSignal.timeout(answerLimitMs)])))
     } catch (error) {
@@ -115,12 +115,12 @@ export function readingOf(text: string): MirrorReading {
   let bytesIn = 0
   let bytesOut = 0
   for (const { name, labels, value } of samplesOf(text, names)) {
-    const { registry = '', cache, direction, source } = labels
+    const { registry = '', cache, direction } = labels
     if (name === 'spegel_mirror_requests_total') {
       const sum = registries.get(registry) ?? { hits: 0, misses: 0 }
       registries.set(registry, cache === 'hit' ? { ...sum, hits: sum.hits + value } : { ...sum, misses: sum.misses + value })
-    } else if (direction === 'in' && source !== 'local') bytesIn += value
-    else if (direction === 'out' && source !== 'local') bytesOut += value
+    } else if (direction === 'in') bytesIn += value
+    else if (direction === 'out') bytesOut += value
   }
   return { kind: 'read', registries, bytesIn, bytesOut }
 }

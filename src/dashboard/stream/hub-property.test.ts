@@ -205,7 +205,7 @@ function settled(value: unknown): unknown {
 }
 
 describe('hub', () => {
-  test('everybody ends with what a fresh snapshot says', { timeout: 120_000 }, async () => {
+  test('everybody ends with what a fresh snapshot says', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 40 }),

@@ -24,3 +24,15 @@ export function hangUp(socket: Duplex, answer: string, clock: Clock): void {
   socket.end(answer)
   socket.resume()
 }
+
+const endings: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
+/** For `clientError` of a server: tells who cannot be read as HTTP, or not in time, so that they hear it even while they send. */
+export function refuseUnreadable(error: unknown, socket: Duplex, clock: Clock): void {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (code === 'ECONNRESET') socket.destroy()
+  else hangUp(socket, `HTTP/1.1 ${endings[code] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`, clock)
+}

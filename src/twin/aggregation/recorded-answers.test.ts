@@ -22,7 +22,7 @@ function comparable(body: unknown): unknown {
 const start = () => startTwin({ clock: systemClock, wire: hostClock({ speed: 20 }), components: false, listen: { port: 0 } })
 
 describe('APIs that others serve', () => {
-  test('are answered for as a real API server answers', { timeout: 100_000 }, async () => {
+  test('are answered for as a real API server answers', async () => {
     await using twin = await start()
     await using site = await siteOf(twin)
     const records = await recordAggregation(site)

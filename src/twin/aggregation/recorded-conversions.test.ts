@@ -20,7 +20,7 @@ const steady = (records: readonly Recorded[]) =>
     ]),
   )
 
-test('a kind in two versions is converted as on a real API server', { timeout: 30_000 }, async () => {
+test('a kind in two versions is converted as on a real API server', async () => {
   await using twin = await startTwin({ clock: systemClock, components: false, listen: { port: 0 } })
   await using site = await siteOf(twin)
   expect(steady(await recordConversions(site, 0))).toEqual(steady(recorded.records))

@@ -22,7 +22,7 @@ const compilers = new Set([
   'refused: a message that is no text',
 ])
 
-test('admission policies do to writes what they do on a real API server', { timeout: 30_000 }, async () => {
+test('admission policies do to writes what they do on a real API server', async () => {
   await using twin = await startTwin({ clock: systemClock, components: false, listen: { port: 0 } })
   await using site = await siteOf(twin)
   const own = new Map(steady(await recordPolicies(site, 0)))

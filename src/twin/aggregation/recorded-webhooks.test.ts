@@ -24,7 +24,7 @@ const steady = (records: readonly Recorded[]) =>
     ).map((record: Recorded, at: number) => [`${at} ${record.name}`, record]),
   )
 
-test('webhooks, well and badly behaved, do to writes what they do on a real API server', { timeout: 30_000 }, async () => {
+test('webhooks, well and badly behaved, do to writes what they do on a real API server', async () => {
   await using twin = await startTwin({ clock: systemClock, components: false, listen: { port: 0 } })
   await using site = await siteOf(twin)
   expect(steady(await recordWebhooks(site, 0))).toEqual(steady(recorded.records))

@@ -96,6 +96,14 @@ describe('in a cluster', () => {
     expect(second).toBeLessThan((first ?? 0) / 2)
   })
 
+  test('pods of one node that want it at once share one pull', async () => {
+    await using cluster = await TestCluster.start(testNodes(1))
+    for (const name of ['a', 'b', 'c']) cluster.create('pods', onNode(name, 1, 'docker.io/x/y:1'))
+    await cluster.settle()
+    expect(sources(cluster, 'docker.io/x/y:1')).toEqual(['n1 outside'])
+    expect(cluster.pods().every(({ status }) => status?.phase === 'Running')).toBe(true)
+  })
+
   test('with the registry away it still comes from a node that has it, and from nowhere else', async () => {
     await using cluster = await TestCluster.start(testNodes(2))
     for (const mirror of mirrors(2, false)) cluster.create('pods', mirror)

@@ -36,10 +36,19 @@ export function mirrorAmong(containers: readonly Container[]): ImageMirror | und
 
 /** Spegel by its image or its subcommand's name, Ballast by the role. */
 function mirrorIn(container: Container): ImageMirror | undefined {
-  const words = [...wordsOf(container['command']), ...wordsOf(container['args'])]
-  const isOurs = words.some((word, at) => word === '--role=mirror' || (word === '--role' && words[at + 1] === 'mirror'))
+  const words = wordsIn(container)
+  const isOurs = startsRole(container, 'mirror')
   const isSpegel = /(^|\/)spegel(?=[:@]|$)/.test(container.image ?? '') && words.includes('registry')
   return isOurs || isSpegel ? { registries: registriesIn(words), relays: isOurs } : undefined
+}
+
+/** Whether the container is Ballast's agent of that role. */
+export function startsRole(container: Container, role: string): boolean {
+  return wordsIn(container).some((word, at, words) => word === `--role=${role}` || (word === '--role' && words[at + 1] === role))
+}
+
+function wordsIn(container: Container): readonly string[] {
+  return [...wordsOf(container['command']), ...wordsOf(container['args'])]
 }
 
 function wordsOf(value: unknown): readonly string[] {

@@ -58,10 +58,13 @@ export class ImagePulls {
     return (this.#underWay.get(image)?.get(node) ?? 0) > nowMs
   }
 
-  /** Queues a pull that begins when those before it have ended. */
+  /** Queues a pull that begins when those before it have ended; one of the same image on the node is shared. */
   begin(node: Node, image: string, nodes: Iterable<Node>, { nowMs, factor, source, isMirrored }: PullTerms): Pull {
     const { name } = node.metadata
     const bytes = imageBytes(image, nodes)
+    const sharedMs = this.#underWay.get(image)?.get(name)
+    // Another pod of the node pulls it: when its turn comes the layers are there.
+    if (sharedMs !== undefined && sharedMs > nowMs) return { totalMs: sharedMs - nowMs, transferMs: 0, bytes, source }
     const bandwidth = source === 'outside' ? pullBandwidth(node) : peerBandwidth(node)
     const ownMs = Math.max(50, Math.round((bytes / bandwidth) * 1000 * factor))
     const beganMs = Math.max(nowMs, this.#busyUntilMs.get(name) ?? 0)

@@ -109,7 +109,17 @@ export function runForMs(pod: Pod): number | undefined {
   if (given !== undefined) return given
   const fail = failureOf(pod)
   if (fail === 'CrashLoopBackOff' || fail === 'OOMKilled' || fail === 'Error') return 1000
+  if (isScript(pod)) return initRunMs
   return jobRunKinds.has(controllerOf(pod)?.kind ?? '') ? jobRunMs : undefined
+}
+
+/** A pod of its own that hands a script to a shell, is never restarted and has a deadline: it does its work and ends. */
+function isScript(pod: Pod): boolean {
+  const { spec } = pod
+  if (controllerOf(pod) !== undefined || spec.restartPolicy !== 'Never' || spec['activeDeadlineSeconds'] === undefined)
+    return false
+  const command = spec.containers[0]?.['command']
+  return Array.isArray(command) && command[0] === '/bin/sh' && command[1] === '-c'
 }
 
 type SimulatedFailure = 'CrashLoopBackOff' | 'OOMKilled' | 'Error' | 'ImagePullBackOff' | 'CreateContainerConfigError'

@@ -38,7 +38,7 @@ export interface Recorded {
 const registrations = '/apis/apiregistration.k8s.io/v1/apiservices'
 const discoveryAccept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json'
 const tableAccept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
-const longestWaitMs = 45_000
+const longestWaitMs = 180_000
 
 /** Runs all of it and yields what was answered, in order, without what differs from run to run. */
 export async function recordAggregation(site: Site): Promise<readonly Recorded[]> {

@@ -174,7 +174,7 @@ export interface Condition {
 export async function eventually<T>(
   what: string | (() => string),
   look: () => T | Promise<T | undefined> | undefined,
-  limitMs = 60_000,
+  limitMs = 180_000,
 ): Promise<T> {
   const untilMs = Date.now() + limitMs
   for (;;) {

@@ -128,7 +128,7 @@ export async function openSite(
       void controller.ended.then(atEnd(() => controller.kill('SIGKILL')))
       return controller
     },
-    ballast: (args, timeoutMs = 60_000) =>
+    ballast: (args, timeoutMs = 240_000) =>
       runCommand(process.execPath, [commandLine, ...args, '--kubeconfig', plane.kubeconfig], {
         env: { NO_COLOR: '1' },
         timeoutMs,

@@ -6,7 +6,7 @@ import { contractSchema } from '#dashboard/contract.ts'
 import { startExample } from './ballast-process.ts'
 import { openBrowser } from './browser.ts'
 
-const soonMs = 30_000
+const soonMs = 120_000
 const hiddenKeepsMs = 60_000
 
 /** How many streams the pages of a browser have open. */

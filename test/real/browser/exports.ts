@@ -8,7 +8,7 @@ import { startExample } from './ballast-process.ts'
 import { type OwnBrowser, openBrowser } from './browser.ts'
 import { ofBallast, openTwinApi } from './twin-api.ts'
 
-const soonMs = 30_000
+const soonMs = 120_000
 const formula = "=cmd|' /C calc'!A0"
 
 /** Permits and moves open in a spreadsheet that runs nothing; the drawing of the plan is whole without our page. */

@@ -5,7 +5,7 @@ import { startExample } from './ballast-process.ts'
 import { desk, openBrowser } from './browser.ts'
 import { openTwinApi } from './twin-api.ts'
 
-const soonMs = 30_000
+const soonMs = 120_000
 const picture = '<img src=x onerror="document.title=\'broken into\'">'
 const bold = '<b>x</b>=cmd'
 

@@ -48,7 +48,7 @@ export async function judgeManyNodes(): Promise<string> {
   await page.keyboard.press('End')
   // The head is row 1.
   // End is known to stop up to fourteen rows early (README): the last screen is what is held here.
-  await page.locator(`main tr[aria-rowindex="${biggestCluster.nodes - 5}"]`).waitFor({ timeout: 10_000 })
+  await page.locator(`main tr[aria-rowindex="${biggestCluster.nodes - 5}"]`).waitFor({ timeout: soonMs })
   const count: number = await page.evaluate("document.querySelectorAll('tr').length")
   ok(count > 10 && count <= longestTable, `${count} rows in the document`)
   const tasks: readonly number[] = await page.evaluate('window.tasks')

@@ -4,7 +4,7 @@ import type { BrowserContextOptions, Page } from 'playwright-core'
 import { startExample } from './ballast-process.ts'
 import { accessibilityFindings, desk, openBrowser, phone } from './browser.ts'
 
-const soonMs = 30_000
+const soonMs = 120_000
 
 /** Addresses of all pages; what follows a name is of the example. */
 async function addresses(page: Page, url: string): Promise<readonly string[]> {

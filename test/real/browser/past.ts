@@ -3,7 +3,7 @@ import { deepStrictEqual, ok } from 'node:assert'
 import { startExample } from './ballast-process.ts'
 import { openBrowser } from './browser.ts'
 
-const soonMs = 30_000
+const soonMs = 120_000
 const acting = /^(Run all|One move|Replan|Pause|Resume|Withdraw|Withdraw the rest|Freeze|Thaw)$/
 
 /** The plan before its first move, looked at after it (D27): a banner, no action, no stream; and back to now. */

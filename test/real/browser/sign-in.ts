@@ -10,7 +10,7 @@ import { startBallast, startExample } from './ballast-process.ts'
 import { desk, openBrowser } from './browser.ts'
 import { ofBallast, openTwinApi, type TwinApi } from './twin-api.ts'
 
-const soonMs = 30_000
+const soonMs = 120_000
 const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' } as const
 const plans = { ...ofBallast, resource: 'rebalanceplans' } as const
 const lacking = 'Your account lacks patch on rebalanceplans (ballast.dev).'

@@ -3,7 +3,7 @@ import { deepStrictEqual, ok } from 'node:assert'
 import { startExample } from './ballast-process.ts'
 import { openBrowser } from './browser.ts'
 
-const soonMs = 30_000
+const soonMs = 120_000
 const storyMs = 240_000
 
 /** Opens the page, reads what is wrong, looks at the plan, tries one move, pauses, runs the rest and reads that all is well. */

@@ -9,7 +9,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { systemRandom } from '#kube/random.ts'
 import type { GroupVersionResource } from '#kube/resource.ts'
 
-const soonMs = 30_000
+const soonMs = 120_000
 
 export const ofBallast = { group: 'ballast.dev', version: 'v1alpha1' } as const
 

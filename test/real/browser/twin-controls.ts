@@ -6,7 +6,7 @@ import { startExample } from './ballast-process.ts'
 import { openBrowser } from './browser.ts'
 import { ofBallast, openTwinApi } from './twin-api.ts'
 
-const soonMs = 30_000
+const soonMs = 120_000
 const clocks = { ...ofBallast, resource: 'twinclocks' } as const
 const faults = { ...ofBallast, resource: 'twinfaults' } as const
 

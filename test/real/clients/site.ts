@@ -134,7 +134,7 @@ class StartedClient implements RunningClient {
     if (this.isRunning) {
       const ended = new Promise(resolve => this.#child.once('exit', resolve))
       this.#child.kill('SIGTERM')
-      const force = setTimeout(() => this.#child.kill('SIGKILL'), 10_000)
+      const force = setTimeout(() => this.#child.kill('SIGKILL'), 60_000)
       await ended
       clearTimeout(force)
     }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { builtOnce, cacheDirectory, PartUnavailable } from '../cache.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
 
-export const components = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const
+export const components = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet'] as const
 export type Component = (typeof components)[number]
 
 /** The versions that recordings and checks are made with, by minor version. */

@@ -28,8 +28,8 @@ export interface Certificates {
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const dayMs = 24 * 60 * 60 * 1000
 
-/** Certificates for an API server on 127.0.0.1, valid for one day from now. */
-export async function makeCertificates(): Promise<Certificates> {
+/** Certificates for an API server on 127.0.0.1 and further addresses, valid for one day from now. */
+export async function makeCertificates(addresses: readonly string[] = []): Promise<Certificates> {
   const authority = await makeTestAuthority('ballast-test-authority')
   const tokens = generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -40,7 +40,7 @@ export async function makeCertificates(): Promise<Certificates> {
     authority: authority.certificate,
     server: await authority.issue('CN=kube-apiserver', [
       new x509.SubjectAlternativeNameExtension([
-        { type: 'ip', value: '127.0.0.1' },
+        ...['127.0.0.1', ...addresses].map(value => ({ type: 'ip' as const, value })),
         { type: 'dns', value: 'localhost' },
       ]),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { cacheDirectory, PartUnavailable } from '../cache.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
 
-export type Suite = 'bookworm' | 'trixie' | 'sid'
+const suites = ['bookworm', 'trixie', 'sid'] as const
+export type Suite = (typeof suites)[number]
 
 /** Path of an unpacked kubectl: 1.32 is the one of Debian trixie, the newest that of sid. Throws {@link PartUnavailable}. */
 export async function kubectlPath(version: '1.32' | 'newest'): Promise<string> {
@@ -89,13 +90,27 @@ export async function aptOptions(suite: Suite, directory: string, architecture?:
   return options
 }
 
-/** The mirror that this machine's package sources use for its own release. */
-function machineMirror(): { readonly uri: string; readonly signedBy: string | undefined } {
+/** The release of Debian that this machine has. */
+function machineCodename(): string {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
   const codename = /^VERSION_CODENAME=(\S+)$/m.exec(release)?.[1]
   if (!/^ID=debian$/m.test(release) || codename === undefined) {
     throw new PartUnavailable('packages of Debian are asked for, and this machine is not Debian: its apt knows no mirror of them')
   }
+  return codename
+}
+
+/** The suite whose programs run with this machine's C library. Throws {@link PartUnavailable} */
+export function machineSuite(): Suite {
+  const codename = machineCodename()
+  const suite = suites.find(known => known === codename)
+  if (suite === undefined) throw new PartUnavailable(`programs for Debian ${codename}: only ${suites.join(', ')} are known here`)
+  return suite
+}
+
+/** The mirror that this machine's package sources use for its own release. */
+function machineMirror(): { readonly uri: string; readonly signedBy: string | undefined } {
+  const codename = machineCodename()
   for (const file of globSync('/etc/apt/sources.list.d/*.sources')) {
     for (const stanza of readFileSync(file, 'utf8').split(/\n\s*\n/)) {
       const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(stanza)?.[1]?.trim()

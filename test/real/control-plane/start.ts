@@ -18,13 +18,27 @@ export interface ControlPlaneOptions {
   readonly scheduler: MinorVersion | 'off'
   /** Runs all controllers but those that judge nodes by their heartbeats, which nobody sends here. */
   readonly controllerManager: boolean
-  /** Further flags of the controller manager, which win over the ones it has here (`--controllers=*` judges nodes as well). */
+  /** Further flags of the controller manager, which win over the ones it has here. */
   readonly controllerFlags?: readonly string[]
   /** Has the API server write down who asked for what, for {@link ControlPlane.answered}. */
   readonly audit?: boolean
   /** Leaves the admission of ServiceAccounts on: pods need one, and mount its token. */
   readonly serviceAccounts?: boolean
+  /** For clusters of real kubelets: where the programs run. Nodes are judged, and kubelets may do what a kubelet may. */
+  readonly place?: ControlPlanePlace
 }
+
+/** A network namespace of its own, that nodes can reach. */
+export interface ControlPlanePlace {
+  readonly namespace: string
+  /** Address by which this process reaches it. */
+  readonly reach: string
+  /** Address by which nodes reach it. */
+  readonly address: string
+}
+
+/** Address of the Service `kubernetes`. */
+export const kubernetesAddress = '10.0.0.1'
 
 export interface SchedulerOptions {
   readonly version: MinorVersion
@@ -79,10 +93,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     controllers: options.controllerManager ? await componentPath('kube-controller-manager', serverMinor) : undefined,
   }
   const directory = mkdtempSync(join(tmpdir(), 'ballast-control-plane-'))
-  const processes = new Processes(directory)
-  const certificates = await makeCertificates()
-  const [etcdPort = 0, peerPort = 0, port = 0] = await freePorts(3)
-  const server = `https://127.0.0.1:${port}`
+  const { place } = options
+  const processes = new Processes(directory, place?.namespace)
+  const addresses = place === undefined ? [] : [place.reach, place.address, kubernetesAddress]
+  const certificates = await makeCertificates(addresses)
+  // In a namespace of its own every port is free, and a Service's port leads there without a proxy.
+  const [etcdPort = 0, peerPort = 0, port = 0] = place === undefined ? await freePorts(3) : [2379, 2380, 443]
+  const server = `https://${place?.reach ?? '127.0.0.1'}:${port}`
   const client = new ApiClient(server, certificates)
   const kubeconfig = writeFiles(directory, server, certificates)
   const stop = async () => {
@@ -93,12 +110,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     processes.start(programs.etcd, etcdFlags(join(directory, 'etcd'), etcdPort, peerPort))
     processes.start(programs.server, [
       ...serverFlags(directory, etcdPort, port),
-      `--disable-admission-plugins=${[...unwantedAdmission, ...(options.serviceAccounts === true ? [] : ['ServiceAccount'])]}`,
+      ...(place === undefined
+        ? [
+            '--authorization-mode=RBAC',
+            `--disable-admission-plugins=${[...unwantedAdmission, ...(options.serviceAccounts === true ? [] : ['ServiceAccount'])]}`,
+          ]
+        : placedFlags(directory, place)),
       ...(options.audit === true ? auditFlags(directory) : []),
     ])
     await untilReady(client, processes)
     if (programs.controllers !== undefined) {
-      processes.start(programs.controllers, [...controllerFlags(directory), ...(options.controllerFlags ?? [])])
+      processes.start(programs.controllers, [
+        ...controllerFlags(directory, place !== undefined),
+        ...(options.controllerFlags ?? []),
+      ])
     }
     const haltControllers = () => {
       processes.signal(programs.controllers, 'SIGSTOP')
@@ -136,17 +161,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 /** The programs of one control plane: their last lines are kept for the message when one ends too soon. */
 class Processes {
-  readonly #children: ChildProcess[] = []
+  readonly #children: { readonly program: string; readonly child: ChildProcess }[] = []
   #failure: Error | undefined
   #isStopping = false
   readonly #directory: string
+  readonly #namespace: string | undefined
   readonly #isEnded: () => void
 
-  /** `directory` is removed with the programs: here, or when this process ends before. */
-  constructor(directory: string) {
+  /** `directory` is removed with the programs: here, or when this process ends before. They run in the network namespace, where one is named. */
+  constructor(directory: string, namespace: string | undefined) {
     this.#directory = directory
+    this.#namespace = namespace
     this.#isEnded = atEnd(() => {
-      for (const child of this.#children) child.kill('SIGKILL')
+      for (const { child } of this.#children) child.kill('SIGKILL')
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
     })
   }
@@ -156,7 +183,9 @@ class Processes {
   }
 
   start(program: string, flags: readonly string[], onLine?: (line: string) => void): void {
-    const child = spawn(program, flags, { stdio: ['ignore', 'ignore', 'pipe'] })
+    const [command = program, ...args] =
+      this.#namespace === undefined ? [program, ...flags] : ['ip', 'netns', 'exec', this.#namespace, program, ...flags]
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     const lastLines: string[] = []
     let rest = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -173,18 +202,18 @@ class Processes {
       if (this.#isStopping) return
       this.#failure ??= new Error(`${program} ended (${code ?? signal}): ${lastLines.join('\n')}`)
     })
-    this.#children.push(child)
+    this.#children.push({ program, child })
   }
 
   /** Signals those that run `program`. */
   signal(program: string | undefined, signal: NodeJS.Signals): void {
-    for (const child of this.#children) if (child.spawnfile === program) child.kill(signal)
+    for (const started of this.#children) if (started.program === program) started.child.kill(signal)
   }
 
   async stop(): Promise<void> {
     this.#isStopping = true
     // Last started, first ended: else the others log that their server is gone.
-    for (const child of this.#children.toReversed()) {
+    for (const { child } of this.#children.toReversed()) {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) continue
       const { promise, resolve } = Promise.withResolvers<void>()
       child.once('exit', () => resolve())
@@ -221,6 +250,8 @@ function writeFiles(directory: string, server: string, certificates: Certificate
     'authority.crt': certificates.authority,
     'server.crt': certificates.server.certificate,
     'server.key': certificates.server.key,
+    'admin.crt': certificates.admin.certificate,
+    'admin.key': certificates.admin.key,
     'tokens.key': certificates.tokens.privateKey,
     'tokens.pub': certificates.tokens.publicKey,
   }
@@ -301,9 +332,23 @@ function serverFlags(directory: string, etcdPort: number, port: number): string[
     `--service-account-signing-key-file=${join(directory, 'tokens.key')}`,
     `--service-account-key-file=${join(directory, 'tokens.pub')}`,
     '--service-cluster-ip-range=10.0.0.0/16',
-    '--authorization-mode=RBAC',
     '--allow-privileged',
     '--enable-priority-and-fairness=false',
+  ]
+}
+
+/** Listens where nodes and pods find it; kubelets have the rights of their own node, as in every cluster that is well kept. */
+function placedFlags(directory: string, { address }: ControlPlanePlace): string[] {
+  return [
+    '--bind-address=0.0.0.0',
+    `--advertise-address=${address}`,
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
+    // Nobody makes Services' addresses lead anywhere here: webhooks are asked at their pods.
+    '--enable-aggregator-routing',
+    '--kubelet-preferred-address-types=InternalIP',
+    `--kubelet-client-certificate=${join(directory, 'admin.crt')}`,
+    `--kubelet-client-key=${join(directory, 'admin.key')}`,
   ]
 }
 
@@ -341,14 +386,14 @@ interface AuditEvent {
   readonly responseStatus?: { readonly code?: number }
 }
 
-function controllerFlags(directory: string): string[] {
+function controllerFlags(directory: string, judgesNodes: boolean): string[] {
   return [
     `--kubeconfig=${join(directory, 'kubeconfig')}`,
     '--leader-elect=false',
     '--secure-port=0',
     `--root-ca-file=${join(directory, 'authority.crt')}`,
     `--service-account-private-key-file=${join(directory, 'tokens.key')}`,
-    '--controllers=*,-node-lifecycle-controller,-taint-eviction-controller',
+    `--controllers=${judgesNodes ? '*' : '*,-node-lifecycle-controller,-taint-eviction-controller'}`,
   ]
 }
 

@@ -95,7 +95,7 @@ export async function judgeRights({ set }: RightsCase): Promise<string> {
       await commandOutput(
         kubectl,
         [`--kubeconfig=${plane.kubeconfig}`, 'get', 'configmaps', '-n', 'ballast-system', '-o', 'name'],
-        { timeoutMs: 30_000 },
+        { timeoutMs: 120_000 },
       )
     ).includes('ballast-reload-baseline')
   const wait = async (what: string, holds: () => Promise<boolean>) => {

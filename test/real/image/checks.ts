@@ -7,16 +7,14 @@ import { systemClock } from '#kube/clock.ts'
 import { startInstalledTwin } from '../../../bench/installed-twin.ts'
 import { digestOf } from '../../../scripts/image/layer.ts'
 import { enabledCapabilities } from '../../../src/cli/enabled-capabilities.ts'
-import { PartUnavailable } from '../cache.ts'
 import type { Check } from '../check.ts'
 import { freePort } from '../control-plane/free-ports.ts'
-import { atEnd } from '../endings.ts'
-import { commandOutput, runCommand } from '../run-command.ts'
+import { commandOutput } from '../run-command.ts'
 import { type Container, type Containerd, startContainerd } from './containerd.ts'
+import { buildOwnImage, ownImage, reference } from './own-image.ts'
 import { imageTool } from './tools.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
-const reference = 'ballast.example/ballast:check'
 const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64'
 const limitMs = 60_000
 /** Of the container: what a chart of ours asks for at most. */
@@ -30,36 +28,6 @@ export const imageChecks: readonly Check[] = [
   { name: 'image: containerd runs the controller, which plans for a twin and ends when told', run: controllerInContainer },
 ]
 
-/** Builds into a directory of its own. Throws {@link PartUnavailable} where the parts of others cannot be had. */
-async function build(
-  directory: string,
-  where: { readonly cwd?: string; readonly env?: Record<string, string>; readonly umask?: string } = {},
-) {
-  const program = join(root, 'scripts', 'image', 'main.ts')
-  const args = [program, '--out', directory, '--reference', reference]
-  // A shell only to set the umask; its arguments are data.
-  const result =
-    where.umask === undefined
-      ? await runCommand(process.execPath, args, where)
-      : await runCommand('sh', ['-c', 'umask "$0" && exec "$@"', where.umask, process.execPath, ...args], where)
-  if (/cannot be had|could not fetch|knows no mirror/.test(result.stderr)) throw new PartUnavailable(result.stderr.trim())
-  strictEqual(result.code, 0, result.stderr)
-  return result.stdout
-}
-
-let shared: Promise<string> | undefined
-
-/** The directory of one build that the checks share. */
-function image(): Promise<string> {
-  shared ??= (async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'ballast-image-'))
-    atEnd(() => rmSync(directory, { recursive: true, force: true }))
-    await build(directory)
-    return directory
-  })()
-  return shared
-}
-
 function digests(directory: string): Record<string, string> {
   const files = globSync('**/*', { cwd: directory, withFileTypes: true }).filter(entry => entry.isFile())
   const paths = files.map(entry => join(entry.parentPath, entry.name))
@@ -67,14 +35,14 @@ function digests(directory: string): Record<string, string> {
 }
 
 async function sameTwice(): Promise<string> {
-  const first = await image()
+  const first = await ownImage()
   using second = temporaryDirectory()
   const elsewhere = { TZ: 'Pacific/Kiritimati', LC_ALL: 'C', HOME: second.path }
   const cache =
     process.env['BALLAST_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '', '.cache'), 'ballast')
   const out = join(second.path, 'image')
   mkdirSync(out)
-  await build(out, { cwd: second.path, env: { ...elsewhere, BALLAST_CACHE: cache }, umask: '077' })
+  await buildOwnImage(out, { cwd: second.path, env: { ...elsewhere, BALLAST_CACHE: cache }, umask: '077' })
   const [one, other] = [digests(first), digests(out)]
   deepStrictEqual(other, one)
   return `${Object.keys(one).length} files`
@@ -87,7 +55,7 @@ interface Inspected {
 }
 
 async function readByOthers(): Promise<string> {
-  const directory = await image()
+  const directory = await ownImage()
   const layout = join(directory, 'layout')
   const [bill] = globSync('*.cdx.json', { cwd: directory })
   const version = /^ballast-(.+)\.cdx\.json$/.exec(bill ?? '')?.[1] ?? ''
@@ -130,7 +98,7 @@ async function readByOthers(): Promise<string> {
 }
 
 async function withImage<T>(use: (containerd: Containerd) => Promise<T>): Promise<T> {
-  const directory = await image()
+  const directory = await ownImage()
   await using containerd = await startContainerd()
   const [archive] = globSync(`*-linux-${architecture}.tar`, { cwd: directory })
   await containerd.import(join(directory, archive ?? ''))

@@ -9,7 +9,7 @@ import { atEnd } from '../endings.ts'
 import { type CommandResult, commandOutput, runCommand } from '../run-command.ts'
 import { besideOf, imageTool, pathOf } from './tools.ts'
 
-const startLimitMs = 20_000
+const startLimitMs = 120_000
 const runLimitMs = 120_000
 
 /** What containerd leaves a container that asks for nothing; all of it is dropped. */

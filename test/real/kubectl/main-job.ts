@@ -9,7 +9,7 @@ import { kubectlPath } from '../control-plane/debian.ts'
 import { type CommandCase, runCase, step } from './command-case.ts'
 
 const commandLine = join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.ts')
-const startLimitMs = 30_000
+const startLimitMs = 120_000
 
 const meanwhile: readonly CommandCase[] = [
   {

@@ -60,7 +60,7 @@ async function runGroup(program: string, cases: readonly CommandCase[]): Promise
   const twin = cleanup.use(await startTwin({ clock, seed: 1, objects, listen: { port: 0 } }))
   const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: 'kubectl-checks' })
   cleanup.defer(() => admin.close())
-  const signal = AbortSignal.timeout(30_000)
+  const signal = AbortSignal.timeout(120_000)
   await installBallast(admin, { capabilities: enabledCapabilities, namespace: ballastNamespace, signal })
   const kubeconfig = join(directory, 'kubeconfig')
   writeFileSync(kubeconfig, await twin.kubeconfig(), { mode: 0o600 })

@@ -100,7 +100,7 @@ async function spreadOntoNewNodes(): Promise<string> {
   )
   const doneMs = systemClock.elapsed() - askedMs
   controller.kill('SIGTERM')
-  deepStrictEqual(await Promise.race([controller.ended, pause(30_000, undefined, { ref: false })]), { code: 0, signal: null })
+  deepStrictEqual(await Promise.race([controller.ended, pause(120_000, undefined, { ref: false })]), { code: 0, signal: null })
   await untilReady(client, kwok)
   const judgement = await checker.judge()
   const { requests, evictions } = await judgeTraces({ plane, client }, judgement)

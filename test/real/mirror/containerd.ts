@@ -23,6 +23,9 @@ export interface NodeContainerdOptions {
   /** Directory of hosts files, for pulls by CRI (`config_path`). */
   readonly configPath?: string
   readonly discardUnpackedLayers?: boolean
+  /** Further settings of how containerd 2 pulls for kubelets, and of its transfer service. */
+  readonly imageLines?: readonly string[]
+  readonly transferLines?: readonly string[]
   /** Further lines of the configuration file. */
   readonly lines?: readonly string[]
 }
@@ -140,7 +143,14 @@ export async function startNodeContainerd(options: NodeContainerdOptions): Promi
 }
 
 function settingsText(
-  { line, configPath = '', discardUnpackedLayers = false, lines = [] }: NodeContainerdOptions,
+  {
+    line,
+    configPath = '',
+    discardUnpackedLayers = false,
+    imageLines = [],
+    transferLines = [],
+    lines = [],
+  }: NodeContainerdOptions,
   { root, state, socket }: { readonly root: string; readonly state: string; readonly socket: string },
 ): string {
   const images =
@@ -149,9 +159,12 @@ function settingsText(
           `[plugins."io.containerd.cri.v1.images"]`,
           `  snapshotter = "native"`,
           `  discard_unpacked_layers = ${discardUnpackedLayers}`,
+          ...imageLines,
           `[plugins."io.containerd.cri.v1.images".registry]`,
           `  config_path = "${configPath}"`,
           // The transfer service unpacks with overlayfs unless told: temporary directories may be on what overlayfs cannot lie on.
+          `[plugins."io.containerd.transfer.v1.local"]`,
+          ...transferLines,
           `[[plugins."io.containerd.transfer.v1.local".unpack_config]]`,
           `  platform = "linux/amd64"`,
           `  snapshotter = "native"`,

@@ -27,7 +27,8 @@ export async function pulled(node: LaboratoryNode, reference: string, attempts =
   }
 }
 
-async function pulledByCri(node: LaboratoryNode, reference: string): Promise<string> {
+/** The same by CRI. @throws Error with what was said last */
+export async function pulledByCri(node: LaboratoryNode, reference: string): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await node.pullByCri(reference)

@@ -155,7 +155,7 @@ async function ended(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promis
   if (child.exitCode !== null || child.signalCode !== null) return
   const over = new Promise<void>(resolve => child.once('exit', () => resolve()))
   child.kill(signal)
-  const force = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  const force = setTimeout(() => child.kill('SIGKILL'), 60_000)
   await over
   clearTimeout(force)
 }

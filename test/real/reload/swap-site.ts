@@ -367,7 +367,7 @@ async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const over = new Promise<void>(resolve => child.once('exit', () => resolve()))
   child.kill('SIGTERM')
-  const force = setTimeout(() => child.kill('SIGKILL'), 5_000)
+  const force = setTimeout(() => child.kill('SIGKILL'), 60_000)
   await over
   clearTimeout(force)
 }

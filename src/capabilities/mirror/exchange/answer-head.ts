@@ -26,7 +26,12 @@ export interface Head {
 
 export type HeadFault =
   /** It does not have it, or does not speak as it should. */
-  | { readonly kind: 'refused'; readonly message: string }
+  | {
+      readonly kind: 'refused'
+      readonly message: string
+      /** 404: it does not have it, as far as this route goes. */
+      readonly isAbsent?: boolean
+    }
   /** Another digest than was asked for: it is not to be trusted. */
   | { readonly kind: 'other-digest'; readonly message: string }
   /** The range begins beyond the end. */
@@ -64,6 +69,7 @@ export function readHead(
       ? no('416 without a size')
       : { ok: false, fault: { kind: 'beyond', size, message: 'the range is beyond its end' } }
   }
+  if (status === 404) return { ok: false, fault: { kind: 'refused', message: 'status 404', isAbsent: true } }
   if (status !== 200 && status !== 206) return no(`status ${status}`)
   const encoding = textOf(headers, 'content-encoding')
   if (encoding !== undefined && encoding !== 'identity') return no(`Content-Encoding ${encoding.slice(0, 32)}`)

@@ -1,32 +1,34 @@
 // Blobs of other nodes: small ones checked whole, large ones passed on as they come, each brought once for all who ask for it at a time.
-import type { Readable } from 'node:stream'
 import type { Found, NotFound, Wanted } from '../contract.ts'
+import { LentBody } from '../lent-body.ts'
 import type { Digest } from '../reference.ts'
+import { Slabs, slabBytes } from '../slabs.ts'
 import type { Won } from './body-source.ts'
 import type { Grant } from './byte-budget.ts'
 import { type Fetching, mostRounds, notFound } from './fetching.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import type { PeerRequest } from './peer-client.ts'
+import { broughtBy, findOrJoin, type Joined } from './relay-together.ts'
 import { Transfer } from './transfer.ts'
 import { SharedWork } from './waited-work.ts'
 
 /** What a transfer holds between peer and readers: the first where there is little left for all, the second where there is enough. */
-const leastWindow = 262_144
-const mostWindow = 1_048_576
+const leastWindow = 2 * slabBytes
+const mostWindow = 4 * slabBytes
+/** Slabs of a transfer with readers that went on alone, and still send what they had of it. */
+const mostSlabs = 16
 /** A blob up to this size is checked whole, whatever `verifyBufferBytes` says: four of them fit in what the process may hold. */
 const largestChecked = 4_194_304
 
-/** Somebody else's download that still goes on, where nobody has the blob. */
-type JoinDownload = (
-  wanted: Wanted,
-  digest: Digest,
-  signal: AbortSignal,
-) => Promise<{ readonly won: Won; readonly attempts: number } | NotFound>
+/** Somebody else's download that still goes on, from a byte on, where nobody has the blob. */
+type JoinDownload = (wanted: Wanted, digest: Digest, start: number, signal: AbortSignal) => Promise<Joined>
 
 interface BlobsOptions {
   readonly fetching: Fetching
   readonly verifyBufferBytes: number
   readonly join: JoinDownload
+  /** How long those that have it are looked for before others are asked who loads it. */
+  readonly settleMs: number
 }
 
 /** What is there for all who asked at a time. */
@@ -41,7 +43,7 @@ interface Opened {
   readonly mediaType: string
   readonly attempts: number
   readonly source: 'peer' | 'relay'
-  readonly content: { attach(start: number, end: number): Readable | undefined }
+  readonly content: { attach(start: number, end: number): LentBody | undefined }
 }
 
 export class Blobs {
@@ -98,24 +100,26 @@ export class Blobs {
   }
 
   async #open(wanted: Wanted, digest: Digest, range: Wanted['range'], signal: AbortSignal): Promise<Opened | NotFound> {
-    const { fetching, join } = this.#options
+    const { fetching, join, settleMs } = this.#options
+    const { clock } = fetching.options
     const request = requestOf(wanted, digest, range)
     const avoid = new Set<string>()
     let attempts = 0
     for (let round = 0; round < mostRounds; round++) {
-      const finding = await fetching.find(digest, request, signal, { avoid })
-      attempts += finding.attempts
-      let won: Won
-      if (finding.outcome === 'won') won = finding.won
-      else if (finding.reason !== 'no-peer' || round > 0 || range !== undefined) {
+      const find = (stop: AbortSignal) => fetching.find(digest, request, stop, { avoid })
+      const start = round === 0 ? startOf(range) : undefined
+      const brought =
+        start === undefined
+          ? broughtBy(await find(signal))
+          : await findOrJoin({ find, join: stop => join(wanted, digest, start, stop), headStartMs: settleMs, clock }, signal)
+      if (brought.outcome === 'not-joined') return brought.answer
+      if (brought.outcome === 'found-nobody') {
+        const { finding } = brought
         const reason = round === 0 || finding.reason === 'timeout' ? finding.reason : 'failed'
-        return notFound(digest, { attempts, reason, beyond: finding.beyond })
-      } else {
-        const joined = await join(wanted, digest, signal)
-        if ('outcome' in joined) return joined
-        attempts += joined.attempts
-        won = joined.won
+        return notFound(digest, { attempts: attempts + finding.attempts, reason, beyond: finding.beyond })
       }
+      const { won } = brought
+      attempts += brought.attempts
       const opened = await this.#take(request, digest, won, attempts, signal)
       if (opened !== undefined) return opened
       avoid.add(won.peer.id)
@@ -148,7 +152,7 @@ export class Blobs {
     try {
       window = await fetching.options.budget.take(leastWindow, mostWindow, signal)
     } catch (error) {
-      won.answer.body.on('error', () => undefined).destroy()
+      won.answer.body.destroy()
       throw error
     }
     return this.#begun({ request, won, window, head, isWhole })
@@ -157,18 +161,21 @@ export class Blobs {
   #begun({ request, won, window, head, isWhole }: Begun): Opened {
     const { fetching } = this.#options
     const { digest, start, end, source: from } = head
-    const source = fetching.source(digest, request, won)
+    const slabs = new Slabs(Math.floor(window.bytes / slabBytes), window[Symbol.dispose])
+    const source = fetching.source(digest, request, won, slabs)
     let bytes = 0
     const transfer = new Transfer({
       clock: fetching.options.clock,
-      ...{ source, start, end, window },
+      ...{ source, start, end },
       digest: isWhole ? digest : undefined,
       onBytes: count => {
         bytes += count
       },
+      makeRoom: () => slabs.grow(mostSlabs),
       apart: (first, last) => this.#goOnApart(request, digest, { start: first, end: last }),
       onEnd: how => {
         this.#transfers--
+        slabs[Symbol.dispose]()
         if (this.#running.get(digest)?.content === transfer) this.#running.delete(digest)
         fetching.options.counts.served(request.registry, from, 'in', bytes)
         if (how !== 'poisoned') return
@@ -188,12 +195,12 @@ export class Blobs {
     request: PeerRequest,
     digest: Digest,
     range: { readonly start: number; readonly end: number },
-  ): Promise<Readable> {
+  ): Promise<LentBody> {
     const { registry, repository } = request
     const wanted: Wanted = { route: 'blobs', method: 'GET', registry, repository, digest, range }
     const found = await this.#apart(wanted, digest, new AbortController().signal)
-    if (found.outcome === 'not-found' || found.body === undefined) throw new Error('nobody goes on for a slow reader')
-    return found.body
+    if (found.outcome === 'found' && found.body instanceof LentBody) return found.body
+    throw new Error('nobody goes on for a slow reader')
   }
 }
 
@@ -217,6 +224,12 @@ function foundOf(opened: Opened, span: Span, isRangeAsked: boolean): Found | und
   if (body === undefined) return undefined
   const range = isRangeAsked ? { start: span.start, end: span.end } : undefined
   return { outcome: 'found', size, range, digest, mediaType, body, source, attempts }
+}
+
+/** First byte of what is wanted to the end; `undefined` where only a part is. */
+function startOf(range: Wanted['range']): number | undefined {
+  if (range === undefined) return 0
+  return 'start' in range && range.end === undefined ? range.start : undefined
 }
 
 /** The bytes that are meant; `undefined` where there are none. */

@@ -1,8 +1,10 @@
 // Bytes of one piece of content, in order, from one peer after the other: where one breaks off or falls silent, the next goes on.
-import type { Readable } from 'node:stream'
 import type { Clock } from '#kube/clock.ts'
 import type { Peer } from '../contract.ts'
+import type { Piece } from '../lent-body.ts'
+import type { Slabs } from '../slabs.ts'
 import { Breaks } from './breaks.ts'
+import type { PeerBody } from './peer-body.ts'
 import type { PeerAnswer } from './peer-client.ts'
 
 /** Peers after another for one body: each brings at least a byte, and still it has an end. */
@@ -27,6 +29,8 @@ interface SourceOptions {
   readonly clock: Clock
   readonly stallMs: number
   readonly first: Won
+  /** Where its bytes are to lie. */
+  readonly slabs: Slabs
   /** A manifest is not: it is fetched anew. */
   readonly isResumable: boolean
   /** Whoever goes on from `offset` to the end, those that broke before last; `undefined`: nobody. */
@@ -36,7 +40,6 @@ interface SourceOptions {
 }
 
 interface Current extends Won {
-  readonly iterator: AsyncIterator<unknown>
   readonly done: () => void
   bytes: number
 }
@@ -68,15 +71,18 @@ export class BodySource {
     return this.#position
   }
 
+  /** Whether nothing comes because whoever has taken pieces does not let go of them. */
+  get isHeldUp(): boolean {
+    return !this.#isClosed && this.#current.answer.body.isHeldUp
+  }
+
   /** The next bytes; `undefined` at the end. @throws NoPeerLeft; `Error` of another kind once it was cancelled */
-  async next(): Promise<Buffer | undefined> {
+  async next(): Promise<Piece | undefined> {
     while (this.#position <= this.#end) {
-      const chunk = await this.#read()
-      if (chunk !== undefined) return this.#taken(chunk)
+      const piece = await this.#read()
+      if (piece !== undefined) return this.#taken(piece)
       await this.#resume()
     }
-    // Its end is read too: then the connection can be used again.
-    if (!this.#isClosed) await this.#read()
     this.#close()
     return undefined
   }
@@ -88,29 +94,26 @@ export class BodySource {
   }
 
   #begin(won: Won): Current {
-    return { ...won, iterator: won.answer.body[Symbol.asyncIterator](), done: this.#options.begin(won.peer.id), bytes: 0 }
+    won.answer.body.use(this.#options.slabs)
+    return { ...won, done: this.#options.begin(won.peer.id), bytes: 0 }
   }
 
-  #taken(chunk: Buffer): Buffer {
-    const piece = chunk.subarray(0, this.#end + 1 - this.#position)
+  #taken(piece: Piece): Piece {
+    const { length } = piece.bytes
     const { peer } = this.#current
-    this.#position += piece.length
-    this.#current.bytes += piece.length
-    this.delivered.set(peer.id, (this.delivered.get(peer.id) ?? 0) + piece.length)
+    this.#position += length
+    this.#current.bytes += length
+    this.delivered.set(peer.id, (this.delivered.get(peer.id) ?? 0) + length)
     return piece
   }
 
   /** `undefined`: the peer broke off. */
-  async #read(): Promise<Buffer | undefined> {
-    const { iterator, answer } = this.#current
+  async #read(): Promise<Piece | undefined> {
+    const { body } = this.#current.answer
     this.#waitsSinceMs = this.#options.clock.elapsed()
-    this.#watch(answer.body)
+    this.#watch(body)
     try {
-      for (;;) {
-        const { done, value } = await iterator.next()
-        if (done) return undefined
-        if (Buffer.isBuffer(value) && value.length > 0) return value
-      }
+      return await body.next()
     } catch (error) {
       this.#stop.signal.throwIfAborted()
       if (error instanceof Stalled) this.#options.counts.stalled()
@@ -122,12 +125,14 @@ export class BodySource {
   }
 
   /** One timer for many reads: it looks how long the latest waits. */
-  #watch(body: Readable): void {
+  #watch(body: PeerBody): void {
     if (this.#cancelWatch !== undefined) return
     const { clock, stallMs } = this.#options
     const look = () => {
       this.#cancelWatch = undefined
       if (this.#waitsSinceMs === undefined) return
+      // Who takes nothing is not to be laid at the peer's door.
+      if (body.isHeldUp) this.#waitsSinceMs = clock.elapsed()
       const leftMs = this.#waitsSinceMs + stallMs - clock.elapsed()
       if (leftMs > 0) this.#cancelWatch = clock.schedule(leftMs, look)
       else body.destroy(new Stalled(`no byte for ${stallMs} ms`))
@@ -158,6 +163,6 @@ export class BodySource {
     this.#cancelWatch = undefined
     this.#current.done()
     const { body } = this.#current.answer
-    if (!body.destroyed) body.on('error', () => undefined).destroy()
+    body.destroy()
   }
 }

@@ -8,6 +8,7 @@ import type {
   MirrorCounts,
   NotFound,
   PeerIdentity,
+  RelayAsker,
   Relayed,
   Router,
   Store,
@@ -107,7 +108,8 @@ class PeerExchange implements Exchange {
     this.#blobs = new Blobs({
       fetching,
       verifyBufferBytes: settings.verifyBufferBytes,
-      join: (wanted, digest, signal) => this.#relay.join(wanted, digest, signal),
+      join: (wanted, digest, start, signal) => this.#relay.join(wanted, digest, start, signal),
+      settleMs: settings.relay.settleMs,
     })
     this.#relay = new Relay({
       ...{ store, router, clock, log, client: this.#client, quarantine: this.#quarantine },
@@ -145,8 +147,8 @@ class PeerExchange implements Exchange {
     return this.#tags.answers(registry)
   }
 
-  async relay(digest: Digest, { peer }: { readonly peer: string }, signal: AbortSignal): Promise<Relayed> {
-    return await this.#relay.serve(digest, peer, signal)
+  async relay(digest: Digest, asker: RelayAsker, signal: AbortSignal): Promise<Relayed> {
+    return await this.#relay.serve(digest, asker, signal)
   }
 
   state(): ExchangeState {

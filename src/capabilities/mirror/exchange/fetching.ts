@@ -3,11 +3,15 @@ import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import type { MirrorCounts, NotFound } from '../contract.ts'
 import type { Digest } from '../reference.ts'
+import { Slabs } from '../slabs.ts'
 import { BodySource, NoPeerLeft, type Won } from './body-source.ts'
 import type { ByteBudget, Grant } from './byte-budget.ts'
 import type { Finder, Finding, FindOptions } from './finder.ts'
 import { matches, type Reaction, reactTo } from './integrity.ts'
 import type { PeerAnswer, PeerRequest } from './peer-client.ts'
+
+/** Slabs that bytes come through which are read whole: each is copied out at once. */
+const checkingSlabs = 1
 
 /** Rounds of one request: each leaves a peer out that did not bring it. */
 export const mostRounds = 8
@@ -43,7 +47,7 @@ export class Fetching {
   }
 
   /** The body of an answer, which others go on with where it breaks off; all of them say the same size. */
-  source(key: string, request: PeerRequest, first: Won): BodySource {
+  source(key: string, request: PeerRequest, first: Won, slabs: Slabs): BodySource {
     const { clock, finder, counts, stallMs } = this.#options
     const { size, end } = first.answer.head
     const again = async (offset: number, breaks: NonNullable<FindOptions['breaks']>, signal: AbortSignal) => {
@@ -53,7 +57,7 @@ export class Fetching {
       return finding.outcome === 'won' ? finding.won : undefined
     }
     const begin = (peer: string) => finder.uses.begin(peer)
-    return new BodySource({ clock, stallMs, first, isResumable: request.route === 'blobs', again, begin, counts })
+    return new BodySource({ clock, stallMs, first, slabs, isResumable: request.route === 'blobs', again, begin, counts })
   }
 
   /** Reads a source to its end. @throws NoPeerLeft; `signal.reason` when aborted */
@@ -64,7 +68,10 @@ export class Fetching {
       signal.throwIfAborted()
       const bytes = Buffer.allocUnsafe(size)
       let at = 0
-      for (let piece = await source.next(); piece !== undefined; piece = await source.next()) at += piece.copy(bytes, at)
+      for (let piece = await source.next(); piece !== undefined; piece = await source.next()) {
+        at += piece.bytes.copy(bytes, at)
+        piece[Symbol.dispose]()
+      }
       if (at < size) throw new NoPeerLeft(`${at} of ${size} bytes`)
       return bytes
     } catch (error) {
@@ -83,7 +90,8 @@ export class Fetching {
   async readChecked(key: string, request: PeerRequest, won: Won, signal: AbortSignal): Promise<Checked | undefined> {
     const { budget, counts } = this.#options
     const { size, digest } = won.answer.head
-    const source = this.source(key, request, won)
+    using slabs = new Slabs(checkingSlabs)
+    const source = this.source(key, request, won, slabs)
     let grant: Grant | undefined
     try {
       grant = await budget.take(size, size, signal)

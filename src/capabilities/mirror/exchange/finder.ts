@@ -3,6 +3,7 @@ import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import type { MirrorCounts, NotFound, Peer, Router } from '../contract.ts'
 import type { MirrorSettings } from '../settings.ts'
+import { Absences } from './absences.ts'
 import type { Won } from './body-source.ts'
 import type { Breaks } from './breaks.ts'
 import { FetchTimes } from './fetch-times.ts'
@@ -45,10 +46,12 @@ export class Finder {
   readonly #options: FinderOptions
   readonly #times = new FetchTimes()
   readonly #late: LateFirstPeers
+  readonly #absences: Absences
 
   constructor(options: FinderOptions) {
     this.#options = options
     this.#late = new LateFirstPeers(options)
+    this.#absences = new Absences(options.clock)
   }
 
   /** @throws `signal.reason` when aborted */
@@ -66,7 +69,7 @@ export class Finder {
         lastResort,
         choose: waiting => firstPeer(waiting, { uses: this.uses.uses, zone }),
         candidates: stop =>
-          this.#candidates(key, stop, options, peer => {
+          this.#candidates(key, request, stop, options, peer => {
             if (!isBarred(peer)) return false
             barred++
             return true
@@ -87,6 +90,7 @@ export class Finder {
 
   async *#candidates(
     key: string,
+    request: PeerRequest,
     signal: AbortSignal,
     { breaks, peers }: FindOptions,
     isBarred: (peer: string) => boolean,
@@ -98,6 +102,7 @@ export class Finder {
     for await (const peer of peers ?? router.lookup(key, { count, signal })) {
       if (peers === undefined) counts.resolved((clock.elapsed() - beganMs) / 1000)
       if (isBarred(peer.id) || breaks?.has(peer.id) === true) continue
+      if (peers === undefined && this.#absences.has(request, peer.id)) continue
       yield peer
     }
   }
@@ -122,7 +127,9 @@ export class Finder {
     if (reply.ok) reply.answer.body.on('error', () => undefined).destroy()
     const fault: PeerFault = reply.ok ? { kind: 'refused', message: refused ?? '' } : reply.fault
     if (fault.kind === 'other-digest') quarantine.addPeer(peer.id)
-    if (fault.kind !== 'beyond' && fault.kind !== 'ask') router.drop(key, peer.id)
+    // A blob that is asked for as a manifest is not there, and still the peer has it.
+    if (fault.kind === 'refused' && fault.isAbsent === true && request.digest !== undefined) this.#absences.add(request, peer.id)
+    else if (fault.kind !== 'beyond' && fault.kind !== 'ask') router.drop(key, peer.id)
     log.debug({ key, peer: peer.id, fault: fault.kind, message: fault.message }, 'a peer did not give it')
     return { ok: false, fault }
   }

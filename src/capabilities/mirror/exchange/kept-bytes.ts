@@ -1,9 +1,9 @@
 // Content that was checked whole and lies in memory until the last of those who asked for it has it.
-import { Readable } from 'node:stream'
+import { LentBody, ownPiece, type Piece } from '../lent-body.ts'
 import type { Checked } from './fetching.ts'
 
 /** So much is handed on at a time. */
-const pieceBytes = 65_536
+const pieceBytes = 262_144
 
 export class KeptBytes {
   readonly #checked: Checked
@@ -16,7 +16,7 @@ export class KeptBytes {
     setImmediate(leave)
   }
 
-  attach(start: number, end: number): Readable {
+  attach(start: number, end: number): LentBody {
     const leave = this.#hold()
     return readableOf(this.#checked.bytes.subarray(start, end + 1), leave)
   }
@@ -29,17 +29,23 @@ export class KeptBytes {
   }
 }
 
-/** The bytes as a stream; `onClose` once, however it ends. */
-export function readableOf(bytes: Buffer, onClose: () => void = () => undefined): Readable {
-  let at = 0
-  const stream = new Readable({
-    highWaterMark: pieceBytes,
-    read() {
-      const piece = bytes.subarray(at, at + pieceBytes)
-      at += piece.length
-      if (piece.length > 0) stream.push(piece)
-      if (at >= bytes.length) stream.push(null)
-    },
-  })
-  return stream.once('close', onClose)
+/** The bytes as a body; `onClose` once, however it ends. */
+export function readableOf(bytes: Buffer, onClose: () => void = () => undefined): LentBody {
+  return new HeldBody(bytes).once('close', onClose)
+}
+
+class HeldBody extends LentBody {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    super({ highWaterMark: pieceBytes })
+    this.#bytes = bytes
+  }
+
+  override async next(): Promise<Piece | undefined> {
+    const bytes = this.#bytes.subarray(this.#at, this.#at + pieceBytes)
+    this.#at += bytes.length
+    return bytes.length === 0 ? undefined : ownPiece(bytes)
+  }
 }

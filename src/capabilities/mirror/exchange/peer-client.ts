@@ -1,25 +1,21 @@
 // HTTP to other nodes' mirrors: kept connections, no redirects, nothing decoded; plain or with mutual TLS.
-import type { Readable } from 'node:stream'
-import { createSecureContext } from 'node:tls'
-import { Pool } from 'undici'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Peer, PeerIdentity, Wanted } from '../contract.ts'
 import { agentTlsName } from '../prefetch.ts'
 import type { Digest } from '../reference.ts'
 import { type AskedRange, type Head, type HeadFault, readHead } from './answer-head.ts'
+import type { PeerBody } from './peer-body.ts'
 import { connectPeer } from './peer-connect.ts'
+import type { PeerConnection } from './peer-connection.ts'
+import { PeerLine } from './peer-line.ts'
 import type { Reply } from './race-run.ts'
 
-/** Connections to one peer. */
-const mostConnections = 100
 /** Peers that connections are kept to. */
 const mostPeers = 256
-/** Bytes of the header of an answer. */
-const largestHeader = 16_384
 /** Of an answer that is not taken so much is read, so that the connection can be used again. */
 const mostDumped = 16_384
-const keepAliveMs = 30_000
 
 export interface PeerClientOptions {
   readonly clock: Clock
@@ -42,29 +38,31 @@ export interface PeerRequest {
   readonly digest: Digest | undefined
   readonly tag: string | undefined
   readonly range: AskedRange | undefined
+  /** `X-Ballast-Seat`, of a download that several share. */
+  readonly seat?: string | undefined
 }
 
 /** A good answer: its head was checked, its body was not. */
 export interface PeerAnswer {
   readonly head: Head
   /** Empty for HEAD. Destroying it closes the connection. */
-  readonly body: Readable
+  readonly body: PeerBody
 }
 
 export type PeerFault = HeadFault | { readonly kind: 'unreachable'; readonly message: string }
 
-interface Connections {
-  readonly pool: Pool
+type Way = 'http' | 'mtls'
+
+interface Line {
+  readonly line: PeerLine
   hosts: readonly string[]
-  /** Connections that were opened: whether a request had a fresh one. */
-  opened: number
 }
 
 /** How a peer is asked, or `undefined`: not at all, since neither way is open. */
 export function wayTo(
   peer: Pick<Peer, 'isOurs'>,
   { transport, hasTls }: { readonly transport: PeerClientOptions['transport']; readonly hasTls: boolean },
-): 'http' | 'mtls' | undefined {
+): Way | undefined {
   if (transport === 'http') return 'http'
   if (transport === 'mtls') return peer.isOurs && hasTls ? 'mtls' : undefined
   return peer.isOurs && hasTls ? 'mtls' : 'http'
@@ -72,7 +70,8 @@ export function wayTo(
 
 export class PeerClient implements AsyncDisposable {
   readonly #options: PeerClientOptions
-  readonly #pools = new Map<string, Connections>()
+  readonly #lines = new Map<string, Line>()
+  #context: { readonly of: PeerIdentity; readonly context: SecureContext } | undefined
 
   constructor(options: PeerClientOptions) {
     this.#options = options
@@ -83,45 +82,65 @@ export class PeerClient implements AsyncDisposable {
     const { transport, tlsPort } = this.#options
     const way = wayTo(peer, { transport, hasTls: tlsPort !== undefined && this.#options.identity() !== undefined })
     if (way === undefined) return { ok: false, fault: { kind: 'unreachable', message: 'no mutual TLS to it' } }
-    const connections = this.#connections(peer, way)
-    const openedBefore = connections.opened
-    try {
-      return await this.#once(connections, request, signal)
-    } catch (error) {
-      const wasKept = connections.opened === openedBefore && !signal.aborted
-      if (!wasKept) return { ok: false, fault: { kind: 'unreachable', message: messageOf(error) } }
-    }
-    try {
-      return await this.#once(connections, request, signal)
-    } catch (error) {
-      return { ok: false, fault: { kind: 'unreachable', message: messageOf(error) } }
-    }
+    const line = this.#line(peer, way)
+    const first = await this.#once(line, way, request, signal, false)
+    // A kept connection may have been closed by the peer at the same moment: then a fresh one is asked.
+    const reply = first === undefined ? await this.#once(line, way, request, signal, true) : first
+    return reply ?? { ok: false, fault: { kind: 'unreachable', message: 'the connection was closed' } }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const pools = [...this.#pools.values()]
-    this.#pools.clear()
-    await Promise.all(pools.map(({ pool }) => pool.destroy()))
+    for (const { line } of this.#lines.values()) line[Symbol.dispose]()
+    this.#lines.clear()
   }
 
-  async #once({ pool }: Connections, request: PeerRequest, signal: AbortSignal): Promise<Reply<PeerAnswer, PeerFault>> {
-    const { statusCode, headers, body } = await pool.request({
-      path: pathOf(request),
-      method: request.method,
-      headers: this.#headers(request.range),
-      signal,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    })
-    const read = readHead(statusCode, headers, request)
-    if (read.ok && request.method === 'GET') return { ok: true, answer: { head: read.head, body } }
-    await body.dump({ limit: mostDumped })
-    return read.ok ? { ok: true, answer: { head: read.head, body } } : read
+  /** `undefined`: a kept connection brought nothing. */
+  async #once(
+    line: PeerLine,
+    way: Way,
+    request: PeerRequest,
+    signal: AbortSignal,
+    isFresh: boolean,
+  ): Promise<Reply<PeerAnswer, PeerFault> | undefined> {
+    let wasKept = false
+    try {
+      const { connection, isKept } = await line.take(signal, isFresh)
+      wasKept = isKept
+      return await this.#asked(connection, way, request, signal)
+    } catch (error) {
+      if (wasKept && !signal.aborted) return undefined
+      return { ok: false, fault: { kind: 'unreachable', message: messageOf(signal.aborted ? signal.reason : error) } }
+    }
   }
 
-  #headers(range: AskedRange | undefined): Record<string, string> {
+  async #asked(
+    connection: PeerConnection,
+    way: Way,
+    request: PeerRequest,
+    signal: AbortSignal,
+  ): Promise<Reply<PeerAnswer, PeerFault>> {
+    const onAbort = () => connection.destroy()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      const { status, headers, body } = await connection.ask(this.#text(way, request), request.method === 'HEAD')
+      const read = readHead(status, headers, request)
+      if (!read.ok) await dump(body)
+      return read.ok ? { ok: true, answer: { head: read.head, body } } : read
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #text(way: Way, request: PeerRequest): string {
+    const headers = Object.entries(this.#headers(request)).map(([name, value]) => `${name}: ${value}\r\n`)
+    const host = way === 'mtls' ? agentTlsName : 'peer'
+    return `${request.method} ${pathOf(request)} HTTP/1.1\r\nhost: ${host}\r\n${headers.join('')}\r\n`
+  }
+
+  #headers({ range, seat }: PeerRequest): Record<string, string> {
     const { basicAuth, ownId } = this.#options
     const headers: Record<string, string> = { 'x-spegel-mirrored': 'true', 'x-ballast-hop': '1', 'x-ballast-peer': ownId }
+    if (seat !== undefined) headers['x-ballast-seat'] = seat
     if (range !== undefined)
       headers['range'] = 'last' in range ? `bytes=-${range.last}` : `bytes=${range.start}-${range.end ?? ''}`
     if (basicAuth !== undefined)
@@ -129,57 +148,63 @@ export class PeerClient implements AsyncDisposable {
     return headers
   }
 
-  #connections(peer: Peer, way: 'http' | 'mtls'): Connections {
+  #line(peer: Peer, way: Way): PeerLine {
     const key = `${way} ${peer.id}`
-    const found = this.#pools.get(key)
-    this.#pools.delete(key)
-    const connections = found ?? this.#open(way)
-    connections.hosts = peer.hosts
-    this.#pools.set(key, connections)
+    const line = this.#lines.get(key) ?? this.#opened(way)
+    this.#lines.delete(key)
+    line.hosts = peer.hosts
+    this.#lines.set(key, line)
     this.#trim()
-    return connections
+    return line.line
   }
 
-  #open(way: 'http' | 'mtls'): Connections {
-    const connections: Connections = {
+  #opened(way: Way): Line {
+    const opened: Line = {
       hosts: [],
-      opened: 0,
-      pool: new Pool(way === 'mtls' ? `https://${agentTlsName}` : 'http://peer', {
-        connections: mostConnections,
-        pipelining: 1,
-        keepAliveTimeout: keepAliveMs,
-        maxHeaderSize: largestHeader,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        connect: (_options, callback) => {
-          connections.opened++
-          this.#connect(connections.hosts, way).then(
-            socket => callback(null, socket),
-            (error: unknown) => callback(error instanceof Error ? error : new Error(messageOf(error)), null),
-          )
-        },
-      }),
+      line: new PeerLine({ clock: this.#options.clock, connect: () => this.#connect(opened.hosts, way) }),
     }
-    return connections
+    return opened
   }
 
-  async #connect(hosts: readonly string[], way: 'http' | 'mtls') {
+  async #connect(hosts: readonly string[], way: Way): Promise<PeerConnection> {
     const { clock, httpPort, tlsPort, identity, connectTimeoutMs: timeoutMs } = this.#options
     if (way === 'http') return await connectPeer({ clock, hosts, port: httpPort, tls: undefined, timeoutMs })
     const own = identity()
     if (own === undefined || tlsPort === undefined) throw new Error('no certificate for mutual TLS')
-    const context = createSecureContext({ ca: own.ca, cert: own.certificate, key: own.key, minVersion: 'TLSv1.2' })
-    return await connectPeer({ clock, hosts, port: tlsPort, tls: { context, serverName: agentTlsName }, timeoutMs })
+    const tls = { context: this.#contextOf(own), serverName: agentTlsName }
+    return await connectPeer({ clock, hosts, port: tlsPort, tls, timeoutMs })
+  }
+
+  #contextOf(own: PeerIdentity): SecureContext {
+    if (this.#context?.of !== own) {
+      const { ca, certificate: cert, key } = own
+      this.#context = { of: own, context: createSecureContext({ ca, cert, key, minVersion: 'TLSv1.2' }) }
+    }
+    return this.#context.context
   }
 
   /** Lets go of the peers asked longest ago. */
   #trim(): void {
-    for (const [key, { pool }] of this.#pools) {
-      if (this.#pools.size <= mostPeers) return
-      this.#pools.delete(key)
-      pool.close().catch(() => pool.destroy())
+    for (const [key, { line }] of this.#lines) {
+      if (this.#lines.size <= mostPeers) return
+      this.#lines.delete(key)
+      line.retire()
     }
   }
+}
+
+/** Reads what is left where it is little, so that the connection can be used again; else that is closed. */
+async function dump(body: PeerBody): Promise<void> {
+  try {
+    while (body.left <= mostDumped) {
+      const piece = await body.next()
+      if (piece === undefined) return
+      piece[Symbol.dispose]()
+    }
+  } catch {
+    // It broke: then there is nothing to be kept.
+  }
+  body.destroy()
 }
 
 function pathOf({ route, registry, repository, digest, tag }: PeerRequest): string {

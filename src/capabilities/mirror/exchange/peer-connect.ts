@@ -1,7 +1,8 @@
 // A connection to a peer that may have several addresses: the first that connects is taken, with TLS where both are ours.
-import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { connect as connectTls, type SecureContext } from 'node:tls'
 import type { Clock } from '#kube/clock.ts'
+import { PeerConnection } from './peer-connection.ts'
 
 /** The next address is tried so much later, or as soon as one fails. */
 const staggerMs = 15
@@ -18,16 +19,23 @@ interface ConnectOptions {
   readonly timeoutMs: number
 }
 
+interface Dialled {
+  readonly socket: Socket
+  readonly connection: PeerConnection
+}
+
 /** The first connection that stands. @throws Error with the last fault as cause, or after `timeoutMs` */
-export async function connectPeer(options: ConnectOptions): Promise<Socket> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>()
+export async function connectPeer(options: ConnectOptions): Promise<PeerConnection> {
+  const { promise, resolve, reject } = Promise.withResolvers<Dialled>()
   const cancelTimeout = options.clock.schedule(options.timeoutMs, () =>
     reject(new Error(`no connection in ${options.timeoutMs} ms`)),
   )
   const dial = dialAll(options, resolve, reject)
   try {
-    const socket = await promise
-    return options.tls === undefined ? socket : await secured(socket, options.tls, options)
+    const { socket, connection } = await promise
+    if (options.tls !== undefined) await secured(socket, options)
+    connection.open(socket)
+    return connection
   } finally {
     cancelTimeout()
     dial.stop()
@@ -35,8 +43,8 @@ export async function connectPeer(options: ConnectOptions): Promise<Socket> {
 }
 
 function dialAll(
-  { hosts, port, clock }: ConnectOptions,
-  resolve: (socket: Socket) => void,
+  { hosts, port, clock, tls }: ConnectOptions,
+  resolve: (dialled: Dialled) => void,
   reject: (error: Error) => void,
 ): { stop(): void } {
   const left = hosts.slice(0, mostAddresses)
@@ -48,14 +56,18 @@ function dialAll(
     cancelNext()
     const host = left.shift()
     if (host === undefined || isOver) return
-    const socket = connectTcp({ host: host.replace(/^\[|\]$/g, ''), port, noDelay: true, keepAlive: true })
+    const connection = new PeerConnection()
+    const socket = socketTo({ host: host.replace(/^\[|\]$/g, ''), port, onread: connection.onread }, tls)
     dialling.add(socket)
     socket.once('connect', () => {
       if (isOver) return
       isOver = true
       dialling.delete(socket)
       socket.removeAllListeners('error')
-      resolve(socket)
+      // What goes wrong from here on is told by its closing.
+      socket.on('error', () => undefined)
+      socket.setNoDelay(true).setKeepAlive(true)
+      resolve({ socket, connection })
     })
     socket.once('error', cause => {
       dialling.delete(socket)
@@ -82,23 +94,25 @@ function dialAll(
   return { stop }
 }
 
-async function secured(
-  socket: Socket,
-  { context, serverName }: NonNullable<ConnectOptions['tls']>,
-  { clock, timeoutMs }: ConnectOptions,
-): Promise<Socket> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>()
-  const secure = connectTls({ socket, secureContext: context, servername: serverName, ALPNProtocols: ['http/1.1'] })
-  const cancel = clock.schedule(timeoutMs, () => secure.destroy(new Error(`no TLS in ${timeoutMs} ms`)))
-  secure.once('error', reject).once('secureConnect', () => resolve(secure))
+/** With TLS its handshake begins as soon as it is connected. */
+function socketTo(to: TcpNetConnectOpts, tls: ConnectOptions['tls']): Socket {
+  if (tls === undefined) return connectTcp(to)
+  return connectTls({ ...to, secureContext: tls.context, servername: tls.serverName, ALPNProtocols: ['http/1.1'] })
+}
+
+/** Waits for the end of the handshake. @throws Error why there is none; the socket is closed then */
+async function secured(socket: Socket, { clock, timeoutMs }: ConnectOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const cancel = clock.schedule(timeoutMs, () => reject(new Error(`no TLS in ${timeoutMs} ms`)))
+  const onClose = () => reject(new Error('the peer closed the connection in its handshake'))
+  socket.once('error', reject).once('close', onClose).once('secureConnect', resolve)
   try {
-    const connected = await promise
-    secure.removeListener('error', reject)
-    return connected
+    await promise
   } catch (error) {
-    secure.on('error', () => undefined).destroy()
+    socket.destroy()
     throw error
   } finally {
     cancel()
+    socket.removeListener('error', reject).removeListener('close', onClose)
   }
 }

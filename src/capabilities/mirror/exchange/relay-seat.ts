@@ -1,115 +1,133 @@
-// One node's part in a download that several want at a time, as a machine: lead, ask somebody, wait, or give up. Pure.
+// One node's part in a download that several want at a time, as a machine: ask who fetches, fetch, follow somebody, or give up. Pure.
+import type { FollowFault } from './relay-words.ts'
 
-/** A follower asks again after so long, twice as long each time, up to the last of these. */
-const firstWaitMs = 25
-const longestWaitMs = 400
-/** Others that a node asks before it leads: one of them may have begun already. */
-const mostAskedAhead = 2
-/** How long it waits for each of those. */
-const askAheadMs = 100
-/** How long a follower waits for the head of an answer. */
-const askMs = 500
+/** Nodes that are asked who fetches, one after the other, where one does not answer. */
+export const mostKeepers = 3
+/**
+ * As shares of the time that a request is held, once it is known whom to follow: how long it may take to get to know that; how long one
+ * answer to it is waited for; how long the one that is followed.
+ */
+const askShare = 1.5
+const keeperShare = 0.8
+const byteShare = 0.8
+/** Between two questions, twice as long each time, up to the last of these. */
+const firstPauseMs = 25
+const longestPauseMs = 400
+/** Others that one without a place may name. */
+const mostNamed = 4
 
 export type SeatAction =
-  /** Nobody is nearer and nobody has begun: this node's containerd fetches from the registry. */
+  /** This node's containerd fetches from the registry. */
   | { readonly kind: 'lead' }
-  | { readonly kind: 'ask'; readonly peer: string; readonly withinMs: number }
+  | { readonly kind: 'ask'; readonly keeper: string; readonly withinMs: number; readonly failed: Failed | undefined }
+  | { readonly kind: 'follow'; readonly peer: string; readonly withinMs: number }
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'give-up' }
 
-export type SeatAnswer =
-  | { readonly kind: 'nothing' | 'unreachable' }
-  | { readonly kind: 'ask'; readonly peers: readonly string[] }
+export interface Failed {
+  readonly peer: string
+  readonly why: FollowFault
+}
 
-/** All that want it, the one that leads first: by distance, then by id. */
+export type KeeperAnswer =
+  | { readonly kind: 'lead' }
+  | { readonly kind: 'follow'; readonly peers: readonly string[] }
+  /** It does not know, cannot be reached, or says nothing for too long. */
+  | { readonly kind: 'nothing' }
+
+export type FollowAnswer =
+  | { readonly kind: 'gone' | 'slow' }
+  /** Its places are taken by these. */
+  | { readonly kind: 'full'; readonly peers: readonly string[] }
+
+/** All that may keep the table, the first one first: by distance, then by id. */
 export function orderOf(ids: Iterable<string>, distance: (id: string) => bigint): readonly string[] {
   const placed = [...new Set(ids)].map(id => ({ id, at: distance(id) }))
   placed.sort((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : one.id < other.id ? -1 : 1))
   return placed.map(({ id }) => id)
 }
 
+/** How long one that is to fetch may go without a first byte, where a request is held for `holdMs`. */
+export const progressMsOf = (holdMs: number): number => holdMs * byteShare
+
 interface SeatOptions {
   readonly self: string
   /** As {@link orderOf} gives them, with `self` among them. */
   readonly order: readonly string[]
-  /** Nothing is waited for beyond it. */
-  readonly deadlineMs: number
+  readonly nowMs: number
+  /** How long a request is held for the one that is followed. */
+  readonly holdMs: number
+  /** Whom this node followed before, and who broke off. */
+  readonly failed?: Failed | undefined
 }
 
 /**
- * Call `next` for what to do; after an `ask` that did not bring a stream tell `answered` first. Guarantees: it ends with `lead` or `give-up`
- * at the deadline at the latest; it asks only whom the order or a named list knows, never itself. That nobody waits for one that waits
- * for him lies with those who are asked: they serve only bytes that they have.
+ * Call `next` for what to do; after an `ask` tell `told`, after a `follow` that did not bring a stream `followed`. Guarantees: it ends with
+ * `lead` or `give-up`, after two and a half times `holdMs` at the latest; it never follows itself.
  */
 export class RelaySeat {
   readonly #self: string
-  readonly #known: ReadonlySet<string>
-  readonly #deadlineMs: number
-  #order: readonly string[]
-  #ahead: string[]
-  /** Of this round, next first. */
-  #round: string[] = []
-  #named: readonly string[] = []
-  #askedInRound = new Set<string>()
-  #waitMs = firstWaitMs
-  #isFirstRound = true
+  readonly #keepers: string[]
+  readonly #holdMs: number
+  #deadlineMs: number
+  #parents: string[] = []
+  #tried = new Set<string>()
+  #failed: Failed | undefined
+  #isLeading = false
+  /** It was told whom to follow: from then on it is held. */
+  #isHeld = false
+  #questions = 0
+  #pauseMs = 0
 
-  constructor({ self, order, deadlineMs }: SeatOptions) {
+  constructor({ self, order, nowMs, holdMs, failed }: SeatOptions) {
+    this.#failed = failed
     this.#self = self
-    this.#order = order
-    this.#known = new Set(order.filter(id => id !== self))
-    this.#deadlineMs = deadlineMs
-    this.#ahead = order.filter(id => id !== self).slice(0, mostAskedAhead)
+    this.#keepers = order.slice(0, mostKeepers)
+    this.#holdMs = holdMs
+    this.#deadlineMs = nowMs + holdMs * askShare
   }
 
   next(nowMs: number): SeatAction {
+    if (this.#isLeading) return { kind: 'lead' }
     const leftMs = this.#deadlineMs - nowMs
-    if (this.#order[0] === this.#self) return this.#nextAhead(leftMs)
     if (leftMs <= 0) return { kind: 'give-up' }
-    const peer = this.#round.shift()
-    if (peer !== undefined) return this.#ask(peer, Math.min(askMs, leftMs))
-    return this.#newRound(leftMs)
-  }
-
-  answered(peer: string, answer: SeatAnswer): void {
-    if (answer.kind === 'unreachable') {
-      // Another leads from now on: it is asked at once.
-      if (peer === this.#order[0]) this.#isFirstRound = true
-      this.#order = this.#order.filter(id => id !== peer)
-      this.#named = this.#named.filter(id => id !== peer)
+    const peer = this.#parents[0]
+    if (peer !== undefined) return { kind: 'follow', peer, withinMs: Math.min(leftMs, progressMsOf(this.#holdMs)) }
+    const keeper = this.#keepers[0]
+    if (keeper === undefined) return { kind: 'lead' }
+    if (this.#pauseMs > 0) {
+      const ms = Math.min(leftMs, this.#pauseMs)
+      this.#pauseMs = 0
+      return { kind: 'wait', ms }
     }
-    if (answer.kind !== 'ask') return
-    this.#named = answer.peers.filter(id => this.#known.has(id))
-    const fresh = this.#named.filter(id => !this.#askedInRound.has(id))
-    if (this.#order[0] === this.#self) this.#ahead = [...fresh.slice(0, 1), ...this.#ahead]
-    else this.#round = [...fresh, ...this.#round]
+    return { kind: 'ask', keeper, withinMs: Math.min(leftMs, this.#holdMs * keeperShare), failed: this.#failed }
   }
 
-  #nextAhead(leftMs: number): SeatAction {
-    this.#ahead = this.#ahead.filter(id => this.#order.includes(id) && !this.#askedInRound.has(id))
-    const peer = this.#ahead.shift()
-    if (peer === undefined || leftMs <= 0) return { kind: 'lead' }
-    return this.#ask(peer, Math.min(askAheadMs, leftMs))
-  }
-
-  #ask(peer: string, withinMs: number): SeatAction {
-    this.#askedInRound.add(peer)
-    return { kind: 'ask', peer, withinMs }
-  }
-
-  /** Those that were named last, then the one that leads; after a pause, but the first time. */
-  #newRound(leftMs: number): SeatAction {
-    const leader = this.#order[0]
-    this.#round = [...this.#named, ...(leader === undefined || this.#named.includes(leader) ? [] : [leader])]
-    this.#askedInRound = new Set()
-    if (this.#round.length === 0) return { kind: 'give-up' }
-    if (this.#isFirstRound) {
-      this.#isFirstRound = false
-      return this.#ask(this.#round.shift() ?? '', Math.min(askMs, leftMs))
+  told(answer: KeeperAnswer, nowMs: number): void {
+    // The first repetition is for free: whoever failed may have done so at once.
+    if (++this.#questions > 1) this.#pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#questions - 2))
+    this.#tried = new Set()
+    const peers = answer.kind === 'follow' ? answer.peers.filter(id => id !== this.#self) : []
+    if (answer.kind === 'lead') this.#isLeading = true
+    else if (peers.length > 0) {
+      this.#parents = peers.slice(0, mostNamed)
+      if (!this.#isHeld) this.#deadlineMs = nowMs + this.#holdMs
+      this.#isHeld = true
+    } else {
+      this.#keepers.shift()
+      this.#failed = undefined
+      this.#pauseMs = 0
     }
-    const ms = Math.min(this.#waitMs, leftMs)
-    this.#waitMs = Math.min(2 * this.#waitMs, longestWaitMs)
-    return { kind: 'wait', ms }
+  }
+
+  followed(peer: string, answer: FollowAnswer): void {
+    this.#tried.add(peer)
+    const named = answer.kind === 'full' ? answer.peers.filter(id => id !== this.#self).slice(0, mostNamed) : []
+    const isNamed = this.#tried.size > 1
+    // What those do that it was not told of is nothing to the one that keeps the table.
+    if (!isNamed) this.#failed = { peer, why: answer.kind }
+    const left = [...(isNamed ? [] : named), ...this.#parents.slice(1)]
+    this.#parents = [...new Set(left)].filter(id => !this.#tried.has(id)).slice(0, mostNamed)
   }
 }
 

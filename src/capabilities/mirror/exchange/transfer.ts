@@ -1,15 +1,17 @@
-// A transfer that goes on: bytes come from a source, and one or several readers take them through a window that they share.
+// A transfer that goes on: bytes come from a source, and one or several readers take them, the same memory for all.
 import { createHash, type Hash } from 'node:crypto'
-import { Readable } from 'node:stream'
 import type { Clock } from '#kube/clock.ts'
+import { type LentBody, ownPiece, type Piece } from '../lent-body.ts'
 import { type Digest, partsOfDigest } from '../reference.ts'
 import type { BodySource } from './body-source.ts'
-import type { Grant } from './byte-budget.ts'
+import { TransferReader } from './transfer-reader.ts'
 
 /** What is held back of content that is being hashed until the digest matches. */
 const heldBytes = 65_536
 /** A reader that keeps others waiting for so long goes on alone. */
 const lagMs = 250
+/** A reader may begin so far ahead of what has come. */
+const mostAhead = 1_048_576
 
 /** The bytes were not those of the digest. */
 class Poisoned extends Error {
@@ -24,44 +26,37 @@ interface TransferOptions {
   readonly end: number
   /** What start to end has to be; `undefined`: a part, which cannot be checked. */
   readonly digest: Digest | undefined
-  /** As many bytes are held; given back at the end. */
-  readonly window: Grant
   readonly onBytes: (count: number) => void
   /** A transfer of its own for a reader that is slow; its bytes are not checked again. @throws Error where nobody has it */
-  readonly apart: (start: number, end: number) => Promise<Readable>
+  readonly apart: (start: number, end: number) => Promise<LentBody>
+  /** A further slab may be held; false where there are too many already. */
+  readonly makeRoom: () => boolean
   /** It is over: `poisoned` where the digest did not match. */
   readonly onEnd: (how: 'whole' | 'broken' | 'poisoned' | 'left') => void
 }
 
+/** Bytes that came, as long as a reader needs them. */
 interface Chunk {
   readonly at: number
-  readonly data: Buffer
-}
-
-interface Reader {
-  readonly stream: Readable
-  /** Of the next byte it gets. */
-  position: number
-  readonly end: number
-  wants: boolean
-  /** What it reads since it was slow. */
-  own?: Readable
+  readonly bytes: Buffer
+  hold(): void
+  release(): void
 }
 
 /**
- * Reads from its source while its window has room for the slowest reader, and hashes on the way. Guarantees: no reader gets the last 64 KiB of
- * content with a digest before it matched; a reader ends cleanly only with its last byte; at most the window's bytes are held. A reader that
- * keeps another waiting is moved to a transfer of its own.
+ * Hashes on the way, and goes on as its readers let go of memory. Guarantees: no reader gets the last 64 KiB of content with a digest before it
+ * matched; a reader ends cleanly only with its last byte; no more is held than the slabs of its source. A reader that keeps another waiting is
+ * moved to a transfer of its own.
  */
 export class Transfer {
   readonly #options: TransferOptions
   readonly #hash: Hash | undefined
-  readonly #readers = new Set<Reader>()
+  readonly #readers = new Set<TransferReader>()
   readonly #chunks: Chunk[] = []
   #head: number
   #isVerified: boolean
   #isOver = false
-  #goOn: (() => void) | undefined
+  #onEmpty: (() => void) | undefined
   #cancelLag: (() => void) | undefined
 
   constructor(options: TransferOptions) {
@@ -71,27 +66,17 @@ export class Transfer {
     this.#isVerified = this.#hash === undefined
   }
 
-  /** A stream of start to end, both included; `undefined` where the first of these bytes are gone already, or it is over. */
-  attach(start: number, end: number): Readable | undefined {
+  /** The bytes from start to end, both included; `undefined` where the first of these are gone already or far off, or it is over. */
+  attach(start: number, end: number): LentBody | undefined {
     const oldest = this.#chunks[0]?.at ?? this.#head
-    if (this.#isOver || start < oldest || start > this.#head || end > this.#options.end) return undefined
-    const stream: Readable = new Readable({
-      highWaterMark: heldBytes,
-      read: () => {
-        reader.wants = true
-        reader.own?.resume()
-        this.#feed(reader)
-        this.#settle()
-      },
-      destroy: (error, done) => {
-        reader.own?.destroy()
-        this.#leave(reader)
-        done(error)
-      },
+    if (this.#isOver || start < oldest || start > this.#head + mostAhead || end > this.#options.end) return undefined
+    const reader = new TransferReader(start, end, {
+      take: () => this.#take(reader),
+      moved: () => this.#settle(),
+      leave: () => this.#leave(reader),
     })
-    const reader: Reader = { stream, position: start, end, wants: false }
     this.#readers.add(reader)
-    return stream
+    return reader
   }
 
   /** Brings all bytes; never throws: how it ended is told to readers and `onEnd`. */
@@ -99,26 +84,41 @@ export class Transfer {
     const how = await this.#bring().catch((error: unknown) => this.#fail(error))
     this.#isOver = true
     this.#cancelLag?.()
-    if (this.#readers.size > 0 && how === 'whole') await this.#emptied()
+    if (how === 'whole') await this.#emptied()
+    for (const chunk of this.#chunks.splice(0)) chunk.release()
     this.#options.source.cancel()
-    this.#options.window[Symbol.dispose]()
     this.#options.onEnd(how)
   }
 
   async #bring(): Promise<'whole'> {
     const { source, onBytes, digest } = this.#options
     for (;;) {
-      await this.#room()
-      const data = await source.next()
-      if (data === undefined) break
-      onBytes(data.length)
-      this.#hash?.update(data)
-      this.#chunks.push({ at: this.#head, data })
-      this.#head += data.length
+      if (this.#readers.size === 0) throw new Error('nobody reads it any more')
+      const piece = await source.next()
+      if (piece === undefined) return 'whole'
+      const { bytes } = piece
+      onBytes(bytes.length)
+      this.#hash?.update(bytes)
+      this.#keep(piece)
+      this.#head += bytes.length
       if (this.#head > this.#options.end) this.#verify(digest)
-      this.#feedAll()
+      for (const reader of [...this.#readers]) reader.came()
+      this.#settle()
     }
-    return 'whole'
+  }
+
+  /** What is to be held until the digest is known lies in memory of its own: it must not keep the rest from coming. */
+  #keep(piece: Piece): void {
+    const { bytes } = piece
+    const free = this.#isVerified ? bytes.length : Math.min(bytes.length, Math.max(0, this.#heldFrom() - this.#head))
+    const held = free < bytes.length ? Buffer.from(bytes.subarray(free)) : undefined
+    if (free > 0) this.#chunks.push(chunkOf(this.#head, bytes.subarray(0, free), piece))
+    else piece[Symbol.dispose]()
+    if (held !== undefined) this.#chunks.push(chunkOf(this.#head + free, held, ownPiece(held)))
+  }
+
+  #heldFrom(): number {
+    return Math.max(0, this.#options.end + 1 - heldBytes)
   }
 
   #verify(digest: Digest | undefined): void {
@@ -130,31 +130,16 @@ export class Transfer {
   #fail(error: unknown): 'broken' | 'poisoned' | 'left' {
     const cause = error instanceof Error ? error : new Error(String(error))
     const how = cause instanceof Poisoned ? 'poisoned' : this.#readers.size === 0 ? 'left' : 'broken'
-    for (const { stream } of [...this.#readers]) stream.destroy(cause)
+    for (const reader of [...this.#readers]) reader.destroy(cause)
     return how
-  }
-
-  /** Waits until the slowest reader has taken enough that another piece has room. @throws Error where no reader is left */
-  async #room(): Promise<void> {
-    while (this.#isFull() && this.#readers.size > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#goOn = resolve
-      await promise
-    }
-    if (this.#readers.size === 0) throw new Error('nobody reads it any more')
   }
 
   /** Waits until every reader has its last byte, or left. */
   async #emptied(): Promise<void> {
-    while (this.#readers.size > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#goOn = resolve
-      await promise
-    }
-  }
-
-  #isFull(): boolean {
-    return this.#head - this.#slowest() + heldBytes > this.#options.window.bytes
+    if (this.#readers.size === 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onEmpty = resolve
+    await promise
   }
 
   #slowest(): number {
@@ -165,40 +150,30 @@ export class Transfer {
 
   /** Up to which byte readers may get, that one not included. */
   #limit(): number {
-    return this.#isVerified
-      ? this.#head
-      : Math.min(this.#head, this.#options.end + 1 - Math.min(heldBytes, this.#options.end + 1))
+    return this.#isVerified ? this.#head : Math.min(this.#head, this.#heldFrom())
   }
 
-  #feedAll(): void {
-    for (const reader of [...this.#readers]) this.#feed(reader)
-    this.#settle()
-  }
-
-  #feed(reader: Reader): void {
-    if (!this.#readers.has(reader)) return
+  /** The next bytes of a reader that are here, with their memory held for it. */
+  #take(reader: TransferReader): Piece | undefined {
+    const { position } = reader
     const limit = Math.min(this.#limit(), reader.end + 1)
-    for (const { at, data } of this.#chunks) {
-      if (!reader.wants || reader.position >= limit) break
-      if (at + data.length <= reader.position) continue
-      const piece = data.subarray(reader.position - at, limit - at)
-      reader.position += piece.length
-      reader.wants = reader.stream.push(piece)
-    }
-    if (reader.position > reader.end && this.#readers.delete(reader)) reader.stream.push(null)
+    const chunk = this.#chunks.find(({ at, bytes }) => at + bytes.length > position)
+    if (chunk === undefined || chunk.at > position || position >= limit) return undefined
+    chunk.hold()
+    return { bytes: chunk.bytes.subarray(position - chunk.at, limit - chunk.at), [Symbol.dispose]: once(() => chunk.release()) }
   }
 
-  /** After readers moved: forgets what all have, lets the source go on, looks for one that holds the others up. */
+  /** After readers moved: forgets what all have, and looks for one that holds the others up. */
   #settle(): void {
+    for (const reader of [...this.#readers]) if (reader.position > reader.end) this.#readers.delete(reader)
     const slowest = this.#slowest()
-    while (this.#chunks[0] !== undefined && this.#chunks[0].at + this.#chunks[0].data.length <= slowest) this.#chunks.shift()
-    const goOn = this.#goOn
-    this.#goOn = undefined
-    goOn?.()
+    while (this.#chunks[0] !== undefined && this.#chunks[0].at + this.#chunks[0].bytes.length <= slowest)
+      this.#chunks.shift()?.release()
+    if (this.#readers.size === 0) this.#onEmpty?.()
     const isHeldUp =
       this.#readers.size > 1 &&
-      this.#isFull() &&
-      [...this.#readers].some(({ wants, position }) => wants && position >= this.#head)
+      this.#options.source.isHeldUp &&
+      [...this.#readers].some(({ isWaiting, position }) => isWaiting && position >= this.#head)
     if (!isHeldUp || this.#isOver) {
       this.#cancelLag?.()
       this.#cancelLag = undefined
@@ -208,34 +183,43 @@ export class Transfer {
   /** The readers that stand where the slowest stood all the time go on by themselves. */
   #partSlow(since: number): void {
     this.#cancelLag = undefined
-    for (const reader of [...this.#readers]) if (reader.position === since && reader.position < this.#head) this.#part(reader)
+    // What they are sending still lies in a slab: the others are to have another for it.
+    const mayPart = this.#options.makeRoom()
+    for (const reader of [...this.#readers]) {
+      if (reader.position !== since || reader.position >= this.#head) continue
+      this.#readers.delete(reader)
+      if (mayPart) reader.goOnWith(this.#options.apart(reader.position, reader.end))
+      else reader.destroy(new Error('too many slow readers of one transfer'))
+    }
     this.#settle()
   }
 
-  #part(reader: Reader): void {
-    this.#readers.delete(reader)
-    const { stream, position, end } = reader
-    this.#options.apart(position, end).then(
-      own => this.#handOn(own, reader),
-      (error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))),
-    )
-  }
-
-  /** What `own` brings goes on in the reader's stream, which has had what came before. */
-  #handOn(own: Readable, reader: Reader): void {
-    const { stream } = reader
-    reader.own = own
-    own.once('end', () => stream.push(null))
-    own.once('error', error => stream.destroy(error))
-    own.on('data', (piece: Buffer) => {
-      if (!stream.push(piece)) own.pause()
-    })
-    if (stream.destroyed) own.destroy()
-  }
-
-  #leave(reader: Reader): void {
+  #leave(reader: TransferReader): void {
     if (!this.#readers.delete(reader)) return
     this.#settle()
     if (this.#readers.size === 0 && !this.#isOver) this.#options.source.cancel()
+  }
+}
+
+function chunkOf(at: number, bytes: Buffer, piece: Piece): Chunk {
+  let holders = 1
+  return {
+    at,
+    bytes,
+    hold: () => {
+      holders++
+    },
+    release: () => {
+      if (--holders === 0) piece[Symbol.dispose]()
+    },
+  }
+}
+
+function once(work: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    work()
   }
 }

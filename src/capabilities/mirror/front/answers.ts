@@ -32,6 +32,11 @@ export function textAnswer(status: number, body: string): Answer {
   return { status, headers: { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(body) }, body }
 }
 
+export function jsonAnswer(document: object): Answer {
+  const body = JSON.stringify(document)
+  return { status: 200, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }, body }
+}
+
 export const unauthorized = errorAnswer(
   401,
   { code: 'UNAUTHORIZED', message: 'user and password are asked for' },

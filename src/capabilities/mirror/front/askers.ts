@@ -53,7 +53,8 @@ class NodeItself implements Askers {
   }
 }
 
-function addressesOfNode(): ReadonlySet<string> {
+/** All of this node's own, IPv4 as such and IPv6 without a zone. */
+export function addressesOfNode(): ReadonlySet<string> {
   const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
   return new Set(all.map(({ address }) => plainAddress(address)))
 }

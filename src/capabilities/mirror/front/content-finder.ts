@@ -26,6 +26,8 @@ export interface AskedBy {
   readonly isMirror: boolean
   /** Id of a peer of ours: it may have downloads that still go on. */
   readonly ourPeer: string | undefined
+  /** What it says of a download that several share. */
+  readonly seat?: string | undefined
 }
 
 export class ContentFinder {
@@ -50,7 +52,10 @@ export class ContentFinder {
       late.abort(new DOMException(`no answer within ${headerTimeoutMs} ms`, 'AbortError'))
       resolve(absent(`no answer within ${headerTimeoutMs} ms`, 'late'))
     })
-    const work = this.#find(asked, by, signal).catch((error: unknown) => this.#fault(error, 'a request failed'))
+    const work = this.#find(asked, by, signal).catch((error: unknown) =>
+      // Whatever ended because nobody waits for it any more is no fault.
+      gone.aborted ? absent('who asked has gone', undefined) : this.#fault(error, 'a request failed'),
+    )
     // What comes too late is let go of.
     const found = work.then(outcome => {
       if (isLate && outcome.kind === 'content') outcome.body?.destroy()
@@ -70,6 +75,9 @@ export class ContentFinder {
       return absent('this registry or image is not mirrored', undefined)
     if (tag !== undefined && !by.isMirror && !exchange.answersTags(registry))
       return absent('tags are answered by their registry', 'registry-up')
+    // Who fetches is a short question, and many wait for its answer: containerd is not asked first.
+    const shared = by.isMirror && by.seat !== undefined ? await this.#relayed(asked, by, signal) : undefined
+    if (shared !== undefined) return shared
     const local = await this.#local(asked, by.readBytes, signal)
     if (local !== undefined) return local
     if (!by.isMirror) return outcomeOf(await exchange.fetch(asked, signal))
@@ -102,19 +110,20 @@ export class ContentFinder {
     return { kind: 'content', source: 'local', body, content: { digest, size, mediaType, range } }
   }
 
-  /** A download of this node's that is still under way, for a peer of ours that asks for all of it. */
-  async #relayed(asked: AskedContent, { ourPeer }: AskedBy, signal: AbortSignal): Promise<Outcome | undefined> {
+  /** A download of this node's that is still under way, for a peer of ours that asks for all of it, or for the rest. */
+  async #relayed(asked: AskedContent, { ourPeer, seat }: AskedBy, signal: AbortSignal): Promise<Outcome | undefined> {
     const { digest, range, route, method } = asked
-    if (ourPeer === undefined || digest === undefined || route !== 'blobs' || method !== 'GET' || range !== undefined)
-      return undefined
-    const relayed = await this.#options.exchange.relay(digest, { peer: ourPeer }, signal)
+    if (ourPeer === undefined || digest === undefined || route !== 'blobs' || method !== 'GET') return undefined
+    if (range !== undefined && !('start' in range && range.end === undefined)) return undefined
+    const start = range?.start
+    const relayed = await this.#options.exchange.relay(digest, { peer: ourPeer, seat, start }, signal)
     switch (relayed.outcome) {
       case 'nothing':
         return undefined
       case 'ask':
         return { kind: 'ask', peers: relayed.peers }
       case 'stream':
-        return { kind: 'content', source: 'relay', body: relayed.body, content: inFlight(digest, relayed.total) }
+        return { kind: 'content', source: 'relay', body: relayed.body, content: inFlight(digest, relayed.total, start) }
     }
   }
 
@@ -125,8 +134,10 @@ export class ContentFinder {
   }
 }
 
-const inFlight = (digest: Digest, size: number) =>
-  ({ digest, size, mediaType: 'application/octet-stream', range: undefined, isInFlight: true }) as const
+const inFlight = (digest: Digest, size: number, start: number | undefined) => {
+  const range = start === undefined ? undefined : { start, end: size - 1 }
+  return { digest, size, mediaType: 'application/octet-stream', range, isInFlight: true } as const
+}
 
 function absent(message: string, reason: FallReason | undefined): Outcome {
   return { kind: 'absent', message, reason, attempts: undefined }

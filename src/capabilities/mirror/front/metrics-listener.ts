@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Registry } from 'prom-client'
 import { type Log, messageOf } from '#kube/log.ts'
 import { closed, listening } from '#kube/server/listening.ts'
-import { type Answer, emptyAnswer, textAnswer } from './answers.ts'
+import type { NoticesDocument } from '../notices.ts'
+import { type Answer, emptyAnswer, jsonAnswer, textAnswer } from './answers.ts'
 import type { DebugPages } from './debug-pages.ts'
 import type { ListenAddress } from './listen-address.ts'
 import type { Listener } from './listener.ts'
@@ -18,6 +19,8 @@ interface MetricsListenerOptions {
   readonly address: ListenAddress
   readonly metrics: Registry
   readonly readiness: () => Readiness
+  /** What is told of this node beside; read by the agent's role `readiness`. */
+  readonly notices: () => NoticesDocument
   /** `undefined`: switched off. */
   readonly debug: DebugPages | undefined
   readonly log: Log
@@ -52,7 +55,7 @@ async function respond(options: MetricsListenerOptions, request: IncomingMessage
 }
 
 async function answerTo(
-  { metrics, readiness, debug }: MetricsListenerOptions,
+  { metrics, readiness, notices, debug }: MetricsListenerOptions,
   target: string,
   gone: AbortSignal,
 ): Promise<Answer> {
@@ -66,6 +69,8 @@ async function answerTo(
       return emptyAnswer
     case '/readyz':
       return readinessAnswer(readiness())
+    case '/ballast/notices':
+      return jsonAnswer(notices())
     case '/debug/pprof/':
       return textAnswer(404, 'there are no profiles over the network\n')
     default:

@@ -1,4 +1,4 @@
-// How much of a file is read at a time. Large pieces are quicker; where many read at once small ones keep memory bounded.
+// How much of a file is read at a time. Large pieces are quicker, up to a slab; where many read at once small ones keep memory bounded.
 
 const kibi = 1_024
 
@@ -6,8 +6,7 @@ const kibi = 1_024
 const steps: readonly { readonly from: number; readonly bytes: number }[] = [
   { from: 128, bytes: 16 * kibi },
   { from: 32, bytes: 64 * kibi },
-  { from: 8, bytes: 256 * kibi },
-  { from: 0, bytes: 1_024 * kibi },
+  { from: 0, bytes: 256 * kibi },
 ]
 
 /** Bytes to be read at a time by one more than `others`. */

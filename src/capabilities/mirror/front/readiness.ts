@@ -3,7 +3,7 @@ import type { RouterState, StoreHealth } from '../contract.ts'
 
 export interface Readiness {
   readonly isReady: boolean
-  /** Why not, in a line; empty where it is. */
+  /** Why not, in a line; empty where it is. Each reason begins with the word that a node's condition says. */
   readonly reason: string
 }
 
@@ -18,10 +18,10 @@ interface Standing {
 
 export function readinessOf({ router, store, isAnnounced, isEnding }: Standing): Readiness {
   const reasons = [
-    isEnding ? 'shutting down' : undefined,
-    store?.isUp === true ? undefined : `containerd: ${store?.problems[0]?.message ?? 'not reached yet'}`,
-    router?.isReady === true ? undefined : `peers: ${router?.reason ?? 'not looked for yet'}`,
-    isAnnounced ? undefined : 'what is here has not been announced yet',
+    isEnding ? 'Ending: shutting down' : undefined,
+    store?.isUp === true ? undefined : `ContainerdUnreachable: ${store?.problems[0]?.message ?? 'not reached yet'}`,
+    router?.isReady === true ? undefined : `NoPeers: ${router?.reason ?? 'not looked for yet'}`,
+    isAnnounced ? undefined : 'NotAnnounced: what is here has not been announced yet',
   ].filter(reason => reason !== undefined)
   return { isReady: reasons.length === 0, reason: reasons.join('; ').replace(/[\r\n]+/g, ' ') }
 }

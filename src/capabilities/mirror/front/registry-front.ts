@@ -1,18 +1,17 @@
 // The registry port: what containerd and other mirrors ask, answered so that containerd always goes on: with content, or with a 404 in time.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { MirrorCounts } from '../contract.ts'
 import { type Answer, type ContentHead, emptyAnswer, errorAnswer, methodNotAllowed, textAnswer, unauthorized } from './answers.ts'
 import type { Askers } from './askers.ts'
 import type { AskedBy, ContentFinder } from './content-finder.ts'
 import { isAuthorized } from './credentials.ts'
-import { Exactly } from './exactly.ts'
 import { type Outcome, replyTo, type Source } from './outcome.ts'
 import { readBytesFor } from './read-size.ts'
 import type { Readiness } from './readiness.ts'
 import { type Asked, type AskedContent, readRequest } from './request.ts'
+import { Sending } from './sending.ts'
 
 /** Requests at a time; further ones are answered 404 at once. */
 const mostRequests = 1_000
@@ -127,12 +126,12 @@ export class RegistryFront {
     response.once('close', onClose)
     const by = askedBy(request, door)
     const outcome = await finder.find(asked, { ...by, readBytes: readBytesFor(this.#streaming) }, gone.signal)
-    this.#count(asked, outcome, by)
     if (gone.signal.aborted) {
-      // Nobody is left to send it to, and nothing may stay open for it.
+      // Nobody is left to send it to, nothing may stay open for it, and it is neither a hit nor a miss.
       if (outcome.kind === 'content') outcome.body?.destroy()
       return 0
     }
+    this.#count(asked, outcome, by)
     const reply = replyTo(asked, outcome)
     if (reply.kind === 'answer') return send(response, reply.answer, request.method)
     if (reply.body === undefined) {
@@ -163,21 +162,21 @@ export class RegistryFront {
   /** A body that does not come whole takes the connection with it: a clean end would pass for the whole. */
   async #stream({ response, head, body, source, registry, by }: Stream): Promise<number> {
     const { limitUpload, counts, log } = this.#options
-    const exactly = new Exactly(head.length)
+    const sending = new Sending(response, head.length)
     this.#streaming++
     try {
       response.writeHead(head.status, { ...head.headers })
-      if (by.isMirror && limitUpload !== undefined) await pipeline(body, exactly, limitUpload(), response)
-      else await pipeline(body, exactly, response)
+      await sending.send(body, by.isMirror ? limitUpload?.() : undefined)
     } catch (error) {
-      log.debug({ why: messageOf(error), sent: exactly.passed, of: head.length, source }, 'an answer was broken off')
+      log.debug({ why: messageOf(error), sent: sending.sent, of: head.length, source }, 'an answer was broken off')
       response.destroy()
     } finally {
       body.destroy()
       this.#streaming--
-      counts.served(registry, source, 'out', exactly.passed)
+      // What this node's own containerd gets came in already, or was here.
+      if (by.isMirror) counts.served(registry, source, 'out', sending.sent)
     }
-    return exactly.passed
+    return sending.sent
   }
 }
 
@@ -217,7 +216,8 @@ function askedBy({ headers }: IncomingMessage, { isForMirrors }: Door): AskedBy 
   const peer = headers['x-ballast-peer']
   const isOurs =
     isMirror && headers['x-ballast-hop'] !== undefined && typeof peer === 'string' && /^[A-Za-z0-9]{1,128}$/.test(peer)
-  return { isMirror, ourPeer: isOurs ? peer : undefined }
+  const seat = headers['x-ballast-seat']
+  return { isMirror, ourPeer: isOurs ? peer : undefined, seat: isOurs && typeof seat === 'string' ? seat : undefined }
 }
 
 /** As the metric's label has it. */

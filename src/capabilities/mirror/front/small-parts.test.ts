@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { slabBytes } from '../slabs.ts'
 import { announcements } from './announcer.ts'
 import { parseListenAddress } from './listen-address.ts'
 import { looseImageName } from './loose-image-name.ts'
@@ -53,11 +54,11 @@ const standing = {
 // biome-ignore format: a table
 test.each([
   [{}, ''],
-  [{ isEnding: true }, 'shutting down'],
-  [{ router: undefined }, 'peers: not looked for yet'],
-  [{ router: { isReady: false, reason: 'nobody\nanswers' } }, 'peers: nobody answers'],
-  [{ store: { isUp: false, problems: [{ reason: 'ContainerdUnreachable', message: 'gone' }] } }, 'containerd: gone'],
-  [{ store: undefined, isAnnounced: false }, 'containerd: not reached yet; what is here has not been announced yet'],
+  [{ isEnding: true }, 'Ending: shutting down'],
+  [{ router: undefined }, 'NoPeers: not looked for yet'],
+  [{ router: { isReady: false, reason: 'nobody\nanswers' } }, 'NoPeers: nobody answers'],
+  [{ store: { isUp: false, problems: [{ reason: 'ContainerdUnreachable', message: 'gone' }] } }, 'ContainerdUnreachable: gone'],
+  [{ store: undefined, isAnnounced: false }, 'ContainerdUnreachable: not reached yet; NotAnnounced: what is here has not been announced yet'],
 ] as const)('readiness with %j', (change, reason) => {
   expect(readinessOf({ ...standing, ...change })).toEqual({ isReady: reason === '', reason })
 })
@@ -85,9 +86,9 @@ test('what is announced becomes what the store has, whatever order it tells it i
   )
 })
 
-test('all who read at once together hold no more than 80 MiB', () => {
+test('all who read at once together hold no more than 60 MiB', () => {
   let sum = 0
   for (let others = 0; others < 1_000; others++) sum += 2 * readBytesFor(others)
-  expect(sum).toBeLessThan(80 * 2 ** 20)
-  expect(readBytesFor(0)).toBe(2 ** 20)
+  expect(sum).toBeLessThan(60 * 2 ** 20)
+  expect(readBytesFor(0)).toBe(slabBytes)
 })

@@ -66,7 +66,7 @@ export async function readTree(
   return tree
 }
 
-const isDraft = (name: string): boolean => name.endsWith(draftSuffix) || name.endsWith(goneSuffix)
+export const isDraft = (name: string): boolean => name.endsWith(draftSuffix) || name.endsWith(goneSuffix)
 export const draftOf = (path: string): string => `${path}${draftSuffix}`
 export const goneOf = (path: string): string => `${path}${goneSuffix}`
 

@@ -26,3 +26,19 @@ test.each<[string, readonly HostsFileFact[], readonly string[]]>([
 ])('%s', (_, files, expected) => {
   expect(checkHostsFiles(files, served).map(({ reason, path }) => `${reason} ${path}`)).toEqual(expected)
 })
+
+test.each<[string, readonly HostsFileFact[], readonly string[]]>([
+  ['files of registries that are not mirrored', [file('ghcr.io', 'http://10.0.0.7:30020'), file('quay.io', 'https://x')], []],
+  [
+    'the other spelling of a port',
+    [file('registry.test_5000_', 'https://x'), file('ghcr.io', 'http://10.0.0.7:30020')],
+    ['not-asked registry.test_5000_/hosts.toml'],
+  ],
+  ['a mirrored one without a file', [file('registry.test:5000', 'http://10.0.0.7:30020')], ['not-asked ghcr.io']],
+])('some registries only: %s', (_, files, expected) => {
+  const registries = new Set([
+    'ghcr.io',
+    ...(files.some(({ path }) => path.startsWith('registry')) ? ['registry.test:5000'] : []),
+  ])
+  expect(checkHostsFiles(files, { ...served, registries }).map(({ reason, path }) => `${reason} ${path}`)).toEqual(expected)
+})

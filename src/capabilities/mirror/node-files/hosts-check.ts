@@ -14,10 +14,12 @@ interface HostsFinding {
   readonly message: string
 }
 
-interface ServedPorts {
+export interface ServedPorts {
   /** Of this node, IPv6 without brackets. */
   readonly addresses: readonly string[]
   readonly ports: readonly number[]
+  /** Hosts of the registries that are mirrored; left out: all. What others ask is nobody's business here. */
+  readonly registries?: ReadonlySet<string> | undefined
 }
 
 /**
@@ -28,7 +30,31 @@ export function checkHostsFiles(files: readonly HostsFileFact[], served: ServedP
   const live = files.filter(({ path }) => path.endsWith('/hosts.toml') && !path.startsWith('_backup/'))
   if (live.length === 0)
     return [{ reason: 'nothing-configured', path: '', message: 'there is no hosts.toml: containerd asks the registries alone' }]
-  return [...live.flatMap(file => fileFindings(file, served)), ...writers(files)]
+  const judged = live.filter(({ path }) => isMirrored(directoryOf(path), served))
+  return [...judged.flatMap(file => fileFindings(file, served)), ...unconfigured(live, served), ...writers(files)]
+}
+
+const standard = '_default'
+const directoryOf = (path: string): string => path.split('/', 1)[0] ?? ''
+
+/** containerd's two spellings of a registry's directory. */
+const spellings = (registry: string): readonly string[] => [registry, registry.replace(/:([0-9]+)$/, '_$1_')]
+
+function isMirrored(directory: string, { registries }: ServedPorts): boolean {
+  return registries === undefined || [...registries].some(registry => spellings(registry).includes(directory))
+}
+
+/** Mirrored registries without any file: theirs or that of all others. */
+function unconfigured(live: readonly HostsFileFact[], { registries }: ServedPorts): readonly HostsFinding[] {
+  const there = new Set(live.map(({ path }) => directoryOf(path)))
+  if (there.has(standard)) return []
+  return [...(registries ?? [])]
+    .filter(registry => !spellings(registry).some(name => there.has(name)))
+    .map(registry => ({
+      reason: 'not-asked',
+      path: registry,
+      message: `there is no hosts.toml for ${registry}: containerd asks the registry alone`,
+    }))
 }
 
 function fileFindings({ path, content }: HostsFileFact, { addresses, ports }: ServedPorts): readonly HostsFinding[] {

@@ -8,7 +8,7 @@ import type { Random } from '#kube/random.ts'
 import type { Peer } from '../contract.ts'
 import type { Address, Contact } from './address.ts'
 import { type AddressRules, believedAddresses, mostAddressesOfAPeer } from './address-rules.ts'
-import { bytesOfPeer, multihashOf, type Place, peerOfBytes, placeOf, placeOfPeer, sharedBits, textOf } from './keys.ts'
+import { bytesOfPeer, isPeerId, multihashOf, type Place, peerOfBytes, placeOf, placeOfPeer, sharedBits, textOf } from './keys.ts'
 import { Links, withSignal } from './links.ts'
 import { askedAtOnce, LostPeers, toAsk } from './liveness.ts'
 import { type Message, messageTypes, type PeerRecord } from './message.ts'
@@ -322,6 +322,14 @@ export class Kademlia implements AsyncDisposable {
         },
       })
     await Promise.all(introductions)
+  }
+
+  /** Where a peer is that somebody named: by what is known of it, else by asking those near to it. */
+  async findPeer(id: string, signal: AbortSignal): Promise<Peer | undefined> {
+    if (!isPeerId(id) || id === this.own) return undefined
+    if (this.book.addresses(id).length === 0) await this.explore(bytesOfPeer(id), certainOfNeighbours, signal)
+    if (this.book.addresses(id).length > 0 && this.book.agent(id) === undefined) await this.#introduce(id, signal)
+    return this.book.peer(id)
   }
 
   /** Whose agent is not known is asked for it first: how it is asked for content depends on that. */

@@ -52,6 +52,16 @@ export function bytesOfPeer(id: string): Uint8Array {
   return bytes
 }
 
+/** Whether a text that others wrote is a peer's id. */
+export function isPeerId(text: string): boolean {
+  try {
+    bytesOfPeer(text)
+    return true
+  } catch {
+    return false // not one: nothing else is thrown there
+  }
+}
+
 /** @throws Error where the text is no peer's id. */
 export function placeOfPeer(id: string): Place {
   const known = placesOfPeers.get(id)

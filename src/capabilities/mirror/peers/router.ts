@@ -15,16 +15,19 @@ import type { Bootstrap } from './bootstrap.ts'
 import { loadIdentity } from './identity.ts'
 import { keepJoined, type Tried } from './joining.ts'
 import { certainOfNeighbours, Kademlia } from './kademlia.ts'
-import { distance, multihashOf } from './keys.ts'
+import { distance, multihashOf, placeOf } from './keys.ts'
 import { checkEveryMs, onlineMs } from './liveness.ts'
 import { Lookups } from './lookups.ts'
 import { createNode, type NodeOptions } from './node.ts'
+import { bucketSize } from './routing-table.ts'
 import { digestText } from './serving.ts'
 
 const sweepEveryMs = 10 * 60_000
 /** A peer that comes and goes is not told everything more often than this. */
 const toldAgainAfterMs = 30_000
 const hashedAtOnce = 128
+/** Peers of ours that are near to a key. */
+const mostNearest = 20
 
 export interface RouterOptions {
   /** Where libp2p listens: `:5001`, `10.0.0.7:29995`. Its address is what others are told, or all of the machine's where it names none. */
@@ -283,6 +286,35 @@ class PeerRouter implements Router {
 
   distance(key: string, peer: string): bigint {
     return distance(key, peer)
+  }
+
+  async nearest(key: string, signal: AbortSignal): Promise<readonly Peer[]> {
+    const { table, book } = this.#kademlia
+    const multihash = multihashOf(key)
+    const place = placeOf(multihash)
+    const near =
+      table.size < bucketSize
+        ? table.nearest(place)
+        : await this.#kademlia.explore(multihash, certainOfNeighbours, AbortSignal.any([signal, this.#stop.signal]))
+    signal.throwIfAborted()
+    return near
+      .flatMap(id => book.peer(id) ?? [])
+      .filter(({ isOurs }) => isOurs)
+      .slice(0, mostNearest)
+  }
+
+  known(key: string): readonly Peer[] {
+    const { records, book, lost } = this.#kademlia
+    return records
+      .of(digestText(multihashOf(key)) ?? '')
+      .filter(id => id !== this.id && !lost.has(id))
+      .flatMap(id => book.peer(id) ?? [])
+  }
+
+  async whereIs(id: string, signal: AbortSignal): Promise<Peer | undefined> {
+    const found = await this.#kademlia.findPeer(id, AbortSignal.any([signal, this.#stop.signal]))
+    signal.throwIfAborted()
+    return found
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

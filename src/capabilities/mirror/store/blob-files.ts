@@ -2,12 +2,10 @@
 // it is deleted meanwhile.
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import type { ByteRange } from '../contract.ts'
+import { LentBody, type Piece } from '../lent-body.ts'
 import { type Digest, partsOfDigest } from '../reference.ts'
-
-/** Bytes of one read: from here on larger ones gain nothing. */
-export const readBytes = 1024 * 1024
+import { giveMemory, slabBytes, takeMemory } from '../slabs.ts'
 
 export const blobPath = (root: string, digest: Digest): string => {
   const { algorithm, hex } = partsOfDigest(digest)
@@ -49,43 +47,89 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 }
 
-/** The bytes of an open file from `start` to `end`, both included, `atOnce` at a time; closes it. Fails where the file ends before. */
-class FileStream extends Readable {
+/**
+ * The bytes of an open file from `start` to `end`, both included, `atOnce` at a time; closes it. While one piece is being sent, the next is
+ * read. Fails where the file ends before.
+ */
+class FileBody extends LentBody {
   readonly #handle: FileHandle
   readonly #end: number
   readonly #atOnce: number
+  readonly #free: Buffer[] = []
   #at: number
+  #reading: Promise<Piece | undefined> | undefined
 
-  constructor(handle: FileHandle, { start, end }: ByteRange, atOnce = readBytes) {
+  constructor(handle: FileHandle, { start, end }: ByteRange, atOnce: number) {
     super({ highWaterMark: atOnce })
-    this.#atOnce = atOnce
+    this.#atOnce = Math.min(atOnce, slabBytes)
     this.#handle = handle
     this.#at = start
     this.#end = end
   }
 
-  override _read(): void {
-    void this.#readPiece().catch((error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))))
+  override async next(): Promise<Piece | undefined> {
+    const piece = await (this.#reading ?? this.#read())
+    this.#reading = undefined
+    if (piece !== undefined && this.#at <= this.#end && !this.destroyed) {
+      this.#reading = this.#read()
+      // Whoever asks for the next piece hears of it; nobody may any more.
+      this.#reading.catch(() => undefined)
+    }
+    return piece
   }
 
-  async #readPiece(): Promise<void> {
+  async #read(): Promise<Piece | undefined> {
+    if (this.destroyed) throw this.errored ?? new Error('the file was closed')
     const left = this.#end + 1 - this.#at
-    if (left <= 0) {
-      this.push(null)
-      return
+    if (left <= 0) return undefined
+    const memory = this.#free.pop() ?? this.#memory(left)
+    let isGiven = false
+    const give = () => {
+      if (isGiven) return
+      isGiven = true
+      this.#given(memory)
     }
-    const piece = Buffer.allocUnsafe(Math.min(this.#atOnce, left))
-    const { bytesRead } = await this.#handle.read(piece, 0, piece.length, this.#at)
-    if (bytesRead === 0) throw new Error(`the file ends at byte ${this.#at}, ${left} bytes too early`)
-    this.#at += bytesRead
-    this.push(bytesRead === piece.length ? piece : piece.subarray(0, bytesRead))
+    try {
+      const { bytesRead } = await this.#handle.read(memory, 0, Math.min(memory.length, left), this.#at)
+      if (bytesRead === 0) throw new Error(`the file ends at byte ${this.#at}, ${left} bytes too early`)
+      this.#at += bytesRead
+      return { bytes: memory.subarray(0, bytesRead), [Symbol.dispose]: give }
+    } catch (error) {
+      give()
+      throw error
+    }
+  }
+
+  #memory(left: number): Buffer {
+    return this.#atOnce === slabBytes && left > this.#atOnce / 4 ? takeMemory() : Buffer.allocUnsafe(Math.min(this.#atOnce, left))
+  }
+
+  #given(memory: Buffer): void {
+    this.#free.push(memory)
+    if (this.destroyed) this.#letGo()
+  }
+
+  #letGo(): void {
+    for (const memory of this.#free.splice(0)) if (memory.length === slabBytes) giveMemory(memory)
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#handle.close().then(
-      () => callback(error),
-      (failed: Error) => callback(error ?? failed),
-    )
+    // What is being read is still written into its memory.
+    const reading = this.#reading ?? Promise.resolve(undefined)
+    this.#reading = undefined
+    reading
+      .then(
+        piece => piece?.[Symbol.dispose](),
+        () => undefined,
+      )
+      .then(() => {
+        this.#letGo()
+        return this.#handle.close()
+      })
+      .then(
+        () => callback(error),
+        (failed: Error) => callback(error ?? failed),
+      )
   }
 }
 
@@ -94,12 +138,12 @@ export async function openBlob(
   root: string,
   { digest, size }: { readonly digest: Digest; readonly size: number },
   range: Partial<ByteRange> = {},
-  atOnce = readBytes,
-): Promise<FileStream | undefined> {
+  atOnce = slabBytes,
+): Promise<FileBody | undefined> {
   const handle = await openFile(blobPath(root, digest))
   if (handle === undefined) return undefined
   const { size: found } = await handle.stat()
-  if (found === size) return new FileStream(handle, clipped(size, range), atOnce)
+  if (found === size) return new FileBody(handle, clipped(size, range), atOnce)
   await handle.close()
   throw new Error(`the file of ${digest} has ${found} bytes instead of ${size}`)
 }

@@ -24,7 +24,12 @@ interface Site extends AsyncDisposable {
 }
 
 async function site(
-  options: { readonly filters?: RegistryFilters; readonly isAbsent?: boolean; readonly isUnmounted?: boolean } = {},
+  options: {
+    readonly filters?: RegistryFilters
+    readonly isAbsent?: boolean
+    readonly isUnmounted?: boolean
+    readonly onPulled?: (name: string) => void
+  } = {},
 ) {
   const stack = new AsyncDisposableStack()
   const containerd = stack.use(await SmallContainerd.start())
@@ -40,6 +45,7 @@ async function site(
       clock,
       random: () => 0,
       log: silentLog,
+      ...(options.onPulled === undefined ? {} : { onPulled: options.onPulled }),
     }),
   )
   const announced = stack.use(new Announced(store))
@@ -65,6 +71,25 @@ describe('announcing', () => {
         parts: new Map([manifest, config, layer].map(part => [part, sizeIn(at, part)])),
       },
     ])
+  })
+
+  test('tells of an image that was pulled: not of one that was imported, nor of one that was here', async () => {
+    const pulled: string[] = []
+    await using at = await site({ onPulled: image => pulled.push(image) })
+    const before = at.containerd.placeImage(name, 'layer')
+    at.containerd.label(before.manifest, source('registry.test', 'acme/app'))
+    await at.announced.becomes(name, before.manifest, before.config, before.layer)
+    at.containerd.tell('/images/update', name)
+    const imported = 'registry.test/acme/imported:v1'
+    at.containerd.placeImage(imported, 'other')
+    at.containerd.tell('/images/create', imported)
+    const fresh = 'registry.test/acme/fresh:v1'
+    const { manifest } = at.containerd.placeImage(fresh, 'fresh')
+    at.containerd.label(manifest, source('registry.test', 'acme/fresh'))
+    at.containerd.tell('/images/create', fresh)
+    await at.announced.until(() => at.announced.keys.has(fresh))
+    await vi.waitUntil(() => pulled.length > 0, { timeout: 120_000 })
+    expect(pulled).toEqual([fresh])
   })
 
   test('case 27: a label has no port, the registry that is mirrored has one', async () => {
@@ -355,7 +380,7 @@ async function passes(at: Site, is: () => boolean): Promise<void> {
     await at.clock.advance(20)
     return is()
   }
-  await vi.waitUntil(goOn, { timeout: 50_000, interval: 2 })
+  await vi.waitUntil(goOn, { timeout: 120_000, interval: 2 })
 }
 
 const comesBack = (at: Site) => passes(at, () => at.store.health().isUp)

@@ -1,5 +1,5 @@
 // The store of a node: its containerd, from 1.6 to 2.x. It opens whether containerd is there or not, and follows it from then on.
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
@@ -15,8 +15,9 @@ import { ContainerdClient, NotInStore, orMissing } from './containerd-client.ts'
 import { ContentReader } from './content-reader.ts'
 import { criSettings, type Finding, findings } from './findings.ts'
 import { isManifestType, largestFingerprint } from './fingerprint.ts'
+import { followIngest } from './following.ts'
 import { type Manifest, readManifest } from './image-tree.ts'
-import { followIngest, ingestPath } from './ingests.ts'
+import { ingestPath, ingestTotal } from './ingests.ts'
 import { StoreWatch } from './store-watch.ts'
 import { Tracker } from './tracker.ts'
 
@@ -27,6 +28,9 @@ const mostNamed = 200_000
 /** How long content that lies as files is served while containerd is away. */
 const graceMs = 60_000
 const findingsEveryMs = 3_600_000
+/** What containerd said of so much content is believed for so long, by whoever opens it right after. */
+const mostTold = 1_000
+const toldMs = 1_000
 
 interface ContainerdStoreOptions {
   /** Absolute path of containerd's socket. */
@@ -42,6 +46,8 @@ interface ContainerdStoreOptions {
   readonly log: Log
   /** The whole store was compared with what is announced; `repaired` keys differed. */
   readonly onReconciled?: (repaired: number) => void
+  /** An image came from a registry, through this node's mirror or past it. */
+  readonly onPulled?: (name: string) => void
 }
 
 /** Yields at once: what containerd has is known when `changes` begins. Disposing ends its streams. */
@@ -55,6 +61,8 @@ class ContainerdStore implements Store, AsyncDisposable {
   readonly #reader: ContentReader
   readonly #tracker: Tracker
   readonly #feed: ChangeFeed
+  /** What containerd said a moment ago: whoever opens content has just asked whether it is here. */
+  readonly #told = new LRUCache<Digest, { readonly size: number; readonly untilMs: number }>({ max: mostTold })
   readonly #mediaTypes = new LRUCache<Digest, string>({ max: mostRemembered })
   readonly #manifests = new LRUCache<Digest, Manifest>({
     max: mostRemembered,
@@ -90,6 +98,7 @@ class ContainerdStore implements Store, AsyncDisposable {
       readManifest: (digest, signal) => this.#manifest(digest, signal),
       onConnected: (version, signal) => this.#connected(version, signal),
       onLost: cause => this.#wasLost(cause),
+      ...(options.onPulled === undefined ? {} : { onPulled: options.onPulled }),
       onListed: async (repaired, signal) => {
         options.onReconciled?.(repaired)
         if (clock.elapsed() - this.#settingsMs > findingsEveryMs) await this.#readSettings(signal)
@@ -104,10 +113,15 @@ class ContainerdStore implements Store, AsyncDisposable {
   }
 
   async info(digest: Digest, signal: AbortSignal): Promise<ContentInfo | undefined> {
+    // Most that is asked is not here: one look at the directory is quicker than a question to containerd.
+    const file = await this.#reader.file(digest)
+    if (file === 'none') return undefined
     const size = await this.#sizeOf(digest, signal)
     if (size === undefined) return undefined
+    this.#told.set(digest, { size, untilMs: this.#options.clock.elapsed() + toldMs })
     const content = { digest, size }
-    if (!(await this.#reader.isIntact(content))) {
+    // Its directory may have been made since.
+    if (!(file === 'unmounted' ? await this.#reader.isIntact(content) : file.size === size)) {
       this.#options.log.warn({ digest, size }, 'Content lacks its file, or it has another size.')
       return undefined
     }
@@ -117,21 +131,25 @@ class ContainerdStore implements Store, AsyncDisposable {
   }
 
   async open(digest: Digest, range?: ByteRange, atOnce?: number): Promise<Readable> {
-    return await this.#reader.open(await this.#sized(digest, this.#stop.signal), range, atOnce)
+    const told = this.#told.get(digest)
+    const isFresh = told !== undefined && told.untilMs > this.#options.clock.elapsed()
+    const content = isFresh ? { digest, size: told.size } : await this.#sized(digest, this.#stop.signal)
+    return await this.#reader.open(content, range, atOnce)
   }
 
   async read(digest: Digest, limit: number, signal: AbortSignal): Promise<Buffer> {
     return await this.#reader.read(await this.#sized(digest, signal), limit, signal)
   }
 
+  /** By its files, as it is followed by them too: a containerd that is busy with ten downloads answers late. */
   async inFlight(digest: Digest, signal: AbortSignal): Promise<InFlight | undefined> {
     const root = await this.#reader.root()
     if (root === undefined) return undefined // what cannot be followed is of no use to anybody
-    const filters = [`ref~=${JSON.stringify(`-${digest}$`)}`]
-    const answer = await orMissing(this.#client.call(api.listStatuses, { filters }, signal))
-    const [status] = (answer?.statuses ?? []).toSorted((left, right) => right.offset - left.offset)
-    if (status === undefined || (await ingestPath(root, this.#options.namespace, digest)) === undefined) return undefined
-    return { digest, offset: status.offset, total: status.total }
+    const path = await ingestPath(root, this.#options.namespace, digest)
+    signal.throwIfAborted()
+    if (path === undefined) return undefined
+    const [offset, total] = await Promise.all([fileSize(path), ingestTotal(path)])
+    return offset === undefined ? undefined : { digest, offset, total }
   }
 
   async follow(digest: Digest, start: number, stallMs: number): Promise<Readable> {
@@ -144,7 +162,7 @@ class ContainerdStore implements Store, AsyncDisposable {
       return await this.#reader.open(whole, { start, end: whole.size - 1 })
     }
     const { clock } = this.#options
-    return Readable.from(followIngest({ root, digest, path, start, stallMs, clock }), { objectMode: false, highWaterMark: 1 })
+    return followIngest({ root, digest, path, start, stallMs, clock })
   }
 
   changes(signal: AbortSignal): AsyncIterable<StoreChange> {

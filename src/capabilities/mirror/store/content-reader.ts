@@ -37,6 +37,14 @@ export class ContentReader {
     return this.#isMounted ? this.#path : undefined
   }
 
+  /** Its file, where files are mounted. */
+  async file(digest: Digest): Promise<{ readonly size: number } | 'none' | 'unmounted'> {
+    const root = await this.root()
+    if (root === undefined) return 'unmounted'
+    const size = await fileSize(blobPath(root, digest))
+    return size === undefined ? 'none' : { size }
+  }
+
   /** Whether the file is there with its size; without files always. */
   async isIntact({ digest, size }: Sized): Promise<boolean> {
     const root = await this.root()

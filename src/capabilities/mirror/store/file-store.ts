@@ -2,7 +2,7 @@
 // `ingest/` as containerd has them. For agents that are tried without a containerd.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { ByteRange, ContentInfo, InFlight, Store, StoreChange, StoredImage, StoreHealth } from '../contract.ts'
@@ -12,8 +12,9 @@ import { blobPath, fileSize, isMissing, openBlob } from './blob-files.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { buffered } from './content-reader.ts'
 import { binaryType, isManifestType, isObject, largestFingerprint, mediaTypeOf } from './fingerprint.ts'
+import { followIngest } from './following.ts'
 import { readManifest, walkImage } from './image-tree.ts'
-import { followIngest, ingestPath, ingestTotal } from './ingests.ts'
+import { ingestPath, ingestTotal } from './ingests.ts'
 import { type KnownContent, Tracker } from './tracker.ts'
 
 /** Where an image's whole name stands: as containerd's exports have it, and as the layout itself does. */
@@ -95,8 +96,7 @@ class FileStore implements Store, AsyncDisposable {
     const root = this.#root
     const path = await ingestPath(root, namespace, digest)
     if (path === undefined) return await this.open(digest, { start, end: Number.MAX_SAFE_INTEGER })
-    const bytes = followIngest({ root, digest, path, start, stallMs, clock: this.#options.clock })
-    return Readable.from(bytes, { objectMode: false, highWaterMark: 1 })
+    return followIngest({ root, digest, path, start, stallMs, clock: this.#options.clock })
   }
 
   changes(signal: AbortSignal): AsyncIterable<StoreChange> {

@@ -3,19 +3,26 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock, VirtualClock } from '#kube/clock.ts'
+import type { LentBody } from '../lent-body.ts'
 import { type Digest, parseDigest } from '../reference.ts'
 import { blobPath } from './blob-files.ts'
-import { followIngest, ingestPath, ingestTotal, isRefOf } from './ingests.ts'
+import { followIngest } from './following.ts'
+import { ingestPath, ingestTotal, isRefOf } from './ingests.ts'
 
 const digest = parseDigest(`sha256:${'1'.repeat(64)}`) ?? fail()
 const other = parseDigest(`sha256:${'2'.repeat(64)}`) ?? fail()
 let root = ''
+let resources = new DisposableStack()
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'ballast-ingests-'))
   mkdirSync(join(root, 'blobs', 'sha256'), { recursive: true })
 })
-afterEach(() => rmSync(root, { recursive: true, force: true }))
+afterEach(() => {
+  resources.dispose()
+  resources = new DisposableStack()
+  rmSync(root, { recursive: true, force: true })
+})
 
 function begin(ref: string, data: string, total = ''): string {
   const directory = join(root, 'ingest', ref.replaceAll('/', '-'))
@@ -30,7 +37,12 @@ function commit(path: string): void {
   rmSync(dirname(path), { recursive: true })
 }
 const follow = (path: string, start = 0, stallMs = 5_000, clock = systemClock) =>
-  followIngest({ root, digest, path, start, stallMs, clock })
+  resources.adopt(followIngest({ root, digest, path, start, stallMs, clock }), body => body.destroy())
+/** The next bytes as text; `undefined` at the end. */
+async function textOf(reading: LentBody): Promise<string | undefined> {
+  using piece = await reading.next()
+  return piece === undefined ? undefined : String(piece.bytes)
+}
 
 describe('the reference of a download', () => {
   // biome-ignore format: a table
@@ -59,47 +71,47 @@ describe('a download', () => {
   test('is read as it grows, to its commit', async () => {
     const path = begin(`k8s.io/1/layer-${digest}`, '0123')
     const reading = follow(path, 2)
-    expect(String((await reading.next()).value)).toBe('23')
+    expect(await textOf(reading)).toBe('23')
     appendFileSync(path, '456')
-    expect(String((await reading.next()).value)).toBe('456')
+    expect(await textOf(reading)).toBe('456')
     appendFileSync(path, '789')
     commit(path)
-    expect(String((await reading.next()).value)).toBe('789')
-    expect((await reading.next()).done).toBe(true)
+    expect(await textOf(reading)).toBe('789')
+    expect(await textOf(reading)).toBeUndefined()
   })
 
   test('that was committed and deleted is read to its end from what is open', async () => {
     const path = begin(`k8s.io/1/layer-${digest}`, '0123')
     const reading = follow(path)
-    expect(String((await reading.next()).value)).toBe('0123')
+    expect(await textOf(reading)).toBe('0123')
     commit(path)
-    expect((await reading.next()).done).toBe(true)
+    expect(await textOf(reading)).toBeUndefined()
   })
 
   test('that another writer finished first is read on from the committed file', async () => {
     const path = begin(`k8s.io/1/layer-${digest}`, '0123')
     const reading = follow(path)
-    expect(String((await reading.next()).value)).toBe('0123')
+    expect(await textOf(reading)).toBe('0123')
     writeFileSync(blobPath(root, digest), '0123456789')
-    expect(String((await reading.next()).value)).toBe('456789')
-    expect((await reading.next()).done).toBe(true)
+    expect(await textOf(reading)).toBe('456789')
+    expect(await textOf(reading)).toBeUndefined()
   })
 
   test('may be followed from where it has not come to yet', async () => {
     const path = begin(`k8s.io/1/layer-${digest}`, '0123')
     const reading = follow(path, 6)
-    const next = reading.next()
+    const next = textOf(reading)
     appendFileSync(path, '45')
     appendFileSync(path, '6789')
-    expect(String((await next).value)).toBe('6789')
+    expect(await next).toBe('6789')
     commit(path)
-    expect((await reading.next()).done).toBe(true)
+    expect(await textOf(reading)).toBeUndefined()
   })
 
   test('that vanishes fails', async () => {
     const path = begin(`k8s.io/1/layer-${digest}`, '0123')
     const reading = follow(path)
-    await reading.next()
+    await textOf(reading)
     rmSync(dirname(path), { recursive: true })
     await expect(reading.next()).rejects.toThrow('vanished after 4 bytes')
   })
@@ -107,7 +119,7 @@ describe('a download', () => {
   test('that begins anew fails', async () => {
     const path = begin(`k8s.io/1/layer-${digest}`, '0123')
     const reading = follow(path)
-    await reading.next()
+    await textOf(reading)
     truncateSync(path, 1)
     await expect(reading.next()).rejects.toThrow('began anew')
   })
@@ -115,7 +127,7 @@ describe('a download', () => {
   test('that stands still fails after the time it is given', async () => {
     const clock = new VirtualClock(0)
     const reading = follow(begin(`k8s.io/1/layer-${digest}`, '0123'), 0, 1_000, clock)
-    await reading.next()
+    await textOf(reading)
     const next = reading.next().catch((error: unknown) => String(error))
     let said: unknown
     void next.then(end => (said = end))

@@ -43,6 +43,8 @@ interface StoreWatchOptions {
   onLost(cause: unknown): void
   /** The whole was compared: how many keys that repaired. */
   onListed(repaired: number, signal: AbortSignal): Promise<void>
+  /** An image was pulled from a registry: its content says so, and its name is new here. */
+  onPulled?(name: string): void
 }
 
 export class StoreWatch {
@@ -182,11 +184,16 @@ export class StoreWatch {
     }
     const tree = await walkImage(root, digest => readManifest(digest, signal))
     // Before 2.1 nothing but the image's own event tells that its content is here.
+    let isPulled = false
     for (const part of tree.parts) {
       const content = await this.#infoOf(part, signal)
+      if (part === root && content !== undefined) isPulled = hasSource(content.labels)
       feed.changed(content === undefined ? tracker.removeContent(part) : tracker.putContent(content))
     }
-    feed.changed(tracker.putImage({ name, tree }))
+    const change = tracker.putImage({ name, tree })
+    feed.changed(change)
+    // What was imported has no source; what was here already has no new name.
+    if (isPulled && change.added.length > 0) this.#options.onPulled?.(name)
   }
 
   #awaitCollection(signal: AbortSignal): void {

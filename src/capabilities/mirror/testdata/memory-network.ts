@@ -84,6 +84,20 @@ export class MemoryRouter implements Router {
     return numberOf(key) ^ numberOf(peer)
   }
 
+  async nearest(key: string): Promise<readonly Peer[]> {
+    const others = [...this.#members.values()].filter(other => other !== this && other.peer.isOurs)
+    const placed = others.map(({ peer }) => ({ peer, at: this.distance(key, peer.id) }))
+    return placed.toSorted((one, other) => (one.at < other.at ? -1 : 1)).map(({ peer }) => peer)
+  }
+
+  known(key: string): readonly Peer[] {
+    return [...this.#members.values()].filter(other => other !== this && other.announced.has(key)).map(({ peer }) => peer)
+  }
+
+  async whereIs(id: string): Promise<Peer | undefined> {
+    return this.#members.get(id)?.peer
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#members.delete(this.id)
   }

@@ -7,11 +7,11 @@ import { refusedVerbs } from '../../own-rights.ts'
 import { valueAt } from '../values-tree.ts'
 import { convertedFlags } from './shadow.ts'
 import type { Situation } from './situation.ts'
-import type { Swap } from './step.ts'
+import type { Swap, SwapCore } from './step.ts'
 import { namedSecrets } from './variables.ts'
 import { resourceOf, upstreamObjects } from './writes.ts'
 
-interface Access {
+export interface Access {
   readonly resource: GroupVersionResource
   readonly verb: string
   /** `undefined`: the whole cluster. */
@@ -27,6 +27,11 @@ interface Refused {
 /** What is missing, and the commands that grant it; `undefined`: nothing is. */
 export async function missingAccess(swap: Swap, situation: Situation, towards: 'forth' | 'back'): Promise<string | undefined> {
   const needed = towards === 'forth' ? await neededForth(swap, situation) : neededBack(swap, situation)
+  return missingOf(swap, needed)
+}
+
+/** The same for these writes, and those of the record. */
+export async function missingOf(swap: SwapCore, needed: readonly Access[]): Promise<string | undefined> {
   const groups = Map.groupBy([...ofRecord(swap), ...needed], ({ resource, namespace }) => `${resourceKey(resource)} ${namespace}`)
   const asked = [...groups.values()].map(async (group): Promise<readonly Refused[]> => {
     const [first] = group
@@ -47,7 +52,7 @@ export async function missingAccess(swap: Swap, situation: Situation, towards: '
 
 const inPlace = (namespace: string | undefined) => (namespace === undefined ? '' : ` in ${namespace}`)
 
-function ofRecord({ record }: Swap): readonly Access[] {
+function ofRecord({ record }: SwapCore): readonly Access[] {
   return ['create', 'update'].map(verb => ({ resource: builtIn.configmaps, verb, namespace: record.namespace }))
 }
 
@@ -82,18 +87,18 @@ function neededBack({ record }: Swap, { upstreams, ours }: Situation): readonly 
   ]
 }
 
-const of = (resource: GroupVersionResource, namespace: string | undefined, verb: string): Access => ({
+export const of = (resource: GroupVersionResource, namespace: string | undefined, verb: string): Access => ({
   resource,
   verb,
   namespace,
 })
 
-function ofObject(object: KubeObject, ...verbs: readonly string[]): readonly Access[] {
+export function ofObject(object: KubeObject, ...verbs: readonly string[]): readonly Access[] {
   return verbs.map(verb => of(resourceOf(object), object.metadata.namespace, verb))
 }
 
 /** As the API server knows whoever asks. */
-async function ownName({ api, signal }: Swap): Promise<string> {
+async function ownName({ api, signal }: SwapCore): Promise<string> {
   const resource = { group: 'authentication.k8s.io', version: 'v1', resource: 'selfsubjectreviews' }
   const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview', metadata: { name: '' } }
   const answer = await api.resource(resource).create(review, { signal })

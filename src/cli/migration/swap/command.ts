@@ -17,14 +17,18 @@ import { harmless } from '../../paragraph.ts'
 import { notYet } from '../not-yet.ts'
 import { valueAt } from '../values-tree.ts'
 import { missingAccess } from './access.ts'
+import type { MirrorSwap } from './mirror-swap.ts'
 import { type PlanRow, planDocument, planLines } from './plan-lines.ts'
 import { MigrationRecord } from './record.ts'
 import { stepsBack } from './reloader-back.ts'
 import { stepsForth } from './reloader-steps.ts'
 import { runSteps, type StepResult, type Which } from './run.ts'
 import { type Reach, readSituation } from './situation.ts'
-import { mirrorIsByHand, printMirrorPlan } from './spegel-plan.ts'
-import { type Proof, type Step, StepFailed, type Swap } from './step.ts'
+import { mirrorActsForth } from './spegel-acts.ts'
+import { mirrorActsBack } from './spegel-acts-back.ts'
+import { printMirrorPlan } from './spegel-plan.ts'
+import { readMirrorSituation } from './spegel-situation.ts'
+import { type Proof, type Step, StepFailed, type Swap, type SwapCore } from './step.ts'
 
 interface SwapOptions {
   readonly kubeconfig?: string
@@ -52,7 +56,7 @@ export function addPlanAndApply(migrate: Command, surroundings: Surroundings): v
     .option('-o, --output <format>', 'table or json', oneOf('table', 'json'), 'table')
     .addHelpText(
       'after',
-      '\nCOMPONENT: reloader, or spegel (whose steps you run by hand).\nExit codes: 0 it can begin, 1 the cluster cannot be read, 3 something stands in\nits way.\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config\nExample: ballast migrate plan spegel --back',
+      '\nCOMPONENT: reloader or spegel.\nExit codes: 0 it can begin, 1 the cluster cannot be read, 3 something stands in\nits way.\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config\nExample: ballast migrate plan spegel --back',
     )
     .action(async (component: string, options: PlanOptions) =>
       surroundings.end(await printPlan(component, options, surroundings)),
@@ -127,35 +131,54 @@ async function proofOf(step: Step, swap: Swap): Promise<Proof> {
 }
 
 async function applySteps(component: string, options: ApplyOptions, surroundings: Surroundings): Promise<ExitCode> {
-  if (component === 'spegel') throw new CommandRefused(mirrorIsByHand(options.back === true))
   if (options.all === true && options.step !== undefined) throw new CommandRefused('--all and --step exclude each other')
+  const carry = <Of extends SwapCore>(swap: Of, steps: readonly Step<Of>[]) =>
+    carryOut({ component, options, surroundings }, swap, steps)
+  if (component === 'spegel') {
+    const tell = (line: string) => surroundings.terminal.say(harmless(line))
+    return withReach(options, surroundings, reach => onMirrorSwap(reach, { ...options, tell }, carry))
+  }
   return withSwap(component, options, surroundings, async (swap, steps) => {
-    const { terminal } = surroundings
-    if (options.step !== undefined && options.step > steps.length)
-      throw new CommandRefused(`--step: found ${options.step}, expected one from 1 to ${steps.length}`)
     // The record of the migration is the first write.
     const missing = await missingAccess(swap, await readSituation(swap), direction(options))
     if (missing !== undefined) throw new CommandRefused(missing, exitCodes.failed)
-    await confirm(component, options, surroundings)
-    await swap.record.take(direction(options))
-    const tell = ({ id, state, said }: StepResult) => terminal.say(`${id}: ${state}: ${harmless(said)}`)
-    const begin = ({ id, title, patienceMs }: Step) =>
-      terminal.say(`${id}: ${title}${patienceMs === undefined ? '' : ` (up to ${patienceMs / 60_000} minutes)`} ...`)
-    const sum = async () => {
-      await swap.record.release()
-      const left = steps.filter(({ id }) => !swap.record.content.done.includes(id)).map(({ id }) => id)
-      terminal.say(left.length === 0 ? 'all steps are done' : `not done: ${left.join(', ')}`)
-    }
-    try {
-      const isDone = await runSteps(steps, swap, whichOf(options), tell, begin)
-      await sum()
-      return isDone ? exitCodes.done : exitCodes.failed
-    } catch (error) {
-      // Whoever stops it may go on at once.
-      if (surroundings.signal.aborted) await sum()
-      throw error
-    }
+    return carry(swap, steps)
   })
+}
+
+interface Wish {
+  readonly component: string
+  readonly options: ApplyOptions
+  readonly surroundings: Surroundings
+}
+
+async function carryOut<Of extends SwapCore>(
+  { component, options, surroundings }: Wish,
+  swap: Of,
+  steps: readonly Step<Of>[],
+): Promise<ExitCode> {
+  const { terminal } = surroundings
+  if (options.step !== undefined && options.step > steps.length)
+    throw new CommandRefused(`--step: found ${options.step}, expected one from 1 to ${steps.length}`)
+  await confirm(component, options, surroundings)
+  await swap.record.take(direction(options))
+  const tell = ({ id, state, said }: StepResult) => terminal.say(`${id}: ${state}: ${harmless(said)}`)
+  const begin = ({ id, title, patienceMs }: Step<Of>) =>
+    terminal.say(`${id}: ${title}${patienceMs === undefined ? '' : ` (up to ${patienceMs / 60_000} minutes)`} ...`)
+  const sum = async () => {
+    await swap.record.release()
+    const left = steps.filter(({ id }) => !swap.record.content.done.includes(id)).map(({ id }) => id)
+    terminal.say(left.length === 0 ? 'all steps are done' : `not done: ${left.join(', ')}`)
+  }
+  try {
+    const isDone = await runSteps(steps, swap, whichOf(options), tell, begin)
+    await sum()
+    return isDone ? exitCodes.done : exitCodes.failed
+  } catch (error) {
+    // Whoever stops it may go on at once.
+    if (surroundings.signal.aborted) await sum()
+    throw error
+  }
 }
 
 function whichOf({ all, step }: ApplyOptions): Which {
@@ -226,6 +249,33 @@ function installationOf(
   return objects(values, { capabilities: enabledCapabilities, release: plainRelease(release, namespace) })
 }
 
+const ownHolder = () => `${userInfo().username}@${hostname()}, process ${process.pid}`
+
+/** The same of a mirror. @throws StepFailed where there is nothing to swap */
+export async function onMirrorSwap<Result>(
+  reach: Reach,
+  options: SwapOptions & { readonly forgetRelease?: boolean; readonly holder?: string; readonly tell: (line: string) => void },
+  act: (swap: MirrorSwap, steps: readonly Step<MirrorSwap>[]) => Promise<Result>,
+): Promise<Result> {
+  const situation = await readMirrorSituation(reach)
+  const record = await MigrationRecord.read({
+    api: reach.api,
+    clock: reach.clock,
+    component: 'spegel',
+    namespace: situation.spegels[0]?.namespace ?? situation.ours?.namespace ?? ballastNamespace,
+    holder: options.holder ?? ownHolder(),
+    signal: new AbortController().signal,
+  })
+  const swap: MirrorSwap = {
+    ...reach,
+    record,
+    allowLossy: options.allowLossy === true,
+    forgetRelease: options.forgetRelease === true,
+    tell: options.tell,
+  }
+  return act(swap, options.back === true ? mirrorActsBack(situation, swap) : mirrorActsForth(situation, swap))
+}
+
 /** The steps and the record of a cluster, by whoever reaches it. */
 export async function onSwap<Result>(
   reach: Reach,
@@ -239,7 +289,7 @@ export async function onSwap<Result>(
     clock: reach.clock,
     component: 'reloader',
     namespace,
-    holder: options.holder ?? `${userInfo().username}@${hostname()}, process ${process.pid}`,
+    holder: options.holder ?? ownHolder(),
     // The last write tells others that nobody is at it any more: also when the command was stopped.
     signal: new AbortController().signal,
   })

@@ -2,7 +2,7 @@
 
 import { ballastVersion } from '../../deployment/names.ts'
 import { shownOwner } from '../../doctor/gitops-owner.ts'
-import { pinned } from './mirror-pin.ts'
+import { isPinned, pinned } from './mirror-pin.ts'
 import {
   mark,
   nodeByNode,
@@ -14,7 +14,7 @@ import {
   upstreamValuesFile,
   valuesFile,
 } from './spegel-commands.ts'
-import type { MirrorSituation, NodeSet, OwnMirror, SpegelState } from './spegel-situation.ts'
+import { affinityOf, type MirrorSituation, type NodeSet, type OwnMirror, type SpegelState } from './spegel-situation.ts'
 import { type PrintedStep, shownSet } from './spegel-steps.ts'
 import { no, type Proof, StepFailed, yes } from './step.ts'
 
@@ -29,6 +29,8 @@ const upstreamChart = 'oci://ghcr.io/spegel-org/helm-charts/spegel'
 /** @throws StepFailed where our mirror is not there, or several Spegels are */
 export function mirrorStepsBack({ spegels, ours }: MirrorSituation): readonly PrintedStep[] {
   const mirror = ours?.mirror
+  if (mirror === undefined && spegels.length === 1 && spegels.every(one => isPinned(affinityOf(one))))
+    return endedBack(spegels[0])
   if (ours === undefined || mirror === undefined)
     throw new StepFailed("Ballast's mirror is not installed here: nothing to go back from")
   if (spegels.length > 1)
@@ -85,6 +87,14 @@ export function mirrorStepsBack({ spegels, ours }: MirrorSituation): readonly Pr
       proof: `kubectl -n ${mirror.namespace} get daemonset ${mirror.name}: NotFound; the hosts files on the nodes are Spegel's`,
       undo: 'ballast migrate plan spegel',
     },
+    ...endedBack(spegel),
+  ]
+}
+
+/** What is left when ours is gone. */
+export function endedBack(spegel: SpegelState | undefined): readonly PrintedStep[] {
+  const theirs = spegel ?? asInstalled
+  return [
     {
       id: 'open',
       title: 'take the marks away, then what kept Spegel off marked nodes',
@@ -120,7 +130,8 @@ const reinstalled = (): string =>
 
 const upgraded = (): string => `helm upgrade ${release} --version <as before>`
 
-function switchedOff({ owner, namespace, release: name }: OwnMirror, mirror: NodeSet): string {
+/** How it is switched off where it is installed so. */
+export function switchedOff({ owner, namespace, release: name }: OwnMirror, mirror: NodeSet): string {
   if (owner?.by === 'helm')
     return `helm -n ${owner.namespace} upgrade ${owner.name} build/ballast-${ballastVersion}.tgz --reuse-values --set capabilities.mirror.enabled=false`
   return `ballast manifests -n ${namespace} --release ${name} -f ${valuesFile} --disable mirror | kubectl apply --server-side -f - && kubectl -n ${mirror.namespace} delete daemonset,service ${mirror.name}`

@@ -1,11 +1,10 @@
-// `ballast migrate plan spegel`: the swap of a mirror as commands for a person. It takes nodes one after the other and needs files of whoever
-// installed either, so nothing here carries it out.
+// `ballast migrate plan spegel`: the swap of a mirror as commands for a person; `apply` does the same by the API.
 import { type ExitCode, exitCodes, type Surroundings } from '../../command-line.ts'
 import { harmless } from '../../paragraph.ts'
 import { planDocument, planLines } from './plan-lines.ts'
 import type { Reach } from './situation.ts'
 import { mirrorStepsBack } from './spegel-back.ts'
-import { readMirrorSituation } from './spegel-situation.ts'
+import { type MirrorSituation, readMirrorSituation } from './spegel-situation.ts'
 import { mirrorStepsForth } from './spegel-steps.ts'
 
 interface PlanWish {
@@ -27,11 +26,12 @@ export async function printMirrorPlan(reach: Reach, options: PlanWish, terminal:
   } else for (const line of planLines(rows)) terminal.write(line)
   const obstacles = rows.flatMap(({ now }) => (now === undefined || now.ok ? [] : [now.said]))
   for (const said of obstacles) terminal.say(`in the way: ${harmless(said)}`)
-  if (obstacles.length === 0) terminal.say('to carry it out: run these commands yourself, each after the proof of the one before')
+  if (obstacles.length === 0)
+    terminal.say(
+      `to carry it out: ballast migrate apply spegel --all${options.back === true ? ' --back' : ''}${needsForgetting(situation, options) ? ' --forget-release' : ''}, or run these commands yourself, each after the proof of the one before`,
+    )
   return obstacles.length === 0 ? exitCodes.done : exitCodes.notSo
 }
 
-/** What `apply` says of a mirror. */
-export function mirrorIsByHand(isBack: boolean): string {
-  return `the swap of a mirror is carried out by hand, node by node: ballast migrate plan spegel${isBack ? ' --back' : ''} prints each command in order, with its proof and its way back`
-}
+const needsForgetting = ({ spegels }: MirrorSituation, { back }: PlanWish): boolean =>
+  back !== true && spegels.some(({ owner }) => owner?.by === 'helm')

@@ -38,6 +38,8 @@ export interface OwnMirror {
   readonly namespace: string
   readonly release: string
   readonly owner: GitopsOwner | undefined
+  /** Its Deployment. */
+  readonly controller: KubeObject
   /** It is on nodes, or is to be. */
   readonly mirror: NodeSet | undefined
 }
@@ -93,6 +95,7 @@ function ownMirror(controller: KubeObject, mirror: KubeObject | undefined): OwnM
     namespace,
     release: labels['app.kubernetes.io/instance'] ?? 'ballast',
     owner: gitopsOwner(controller),
+    controller,
     mirror: mirror === undefined ? undefined : nodeSet(mirror),
   }
 }

@@ -29,7 +29,7 @@ export interface PrintedStep extends Pick<Step, 'id' | 'title' | 'command' | 'pr
 export const shownSet = ({ namespace, name }: Pick<SpegelState, 'namespace' | 'name'>): string => `${namespace}/${name}`
 
 /** The one that is there. @throws StepFailed where there is none, or several */
-function theSpegel({ spegels }: MirrorSituation): SpegelState {
+export function theSpegel({ spegels }: MirrorSituation): SpegelState {
   const [one, ...more] = spegels
   if (one === undefined) throw new StepFailed('no Spegel is installed here')
   if (more.length > 0)
@@ -113,7 +113,7 @@ export function mirrorStepsForth(situation: MirrorSituation, allowLossy: boolean
 }
 
 /** What is left when Spegel is gone. */
-function ended(ours: OwnMirror | undefined): readonly PrintedStep[] {
+export function ended(ours: OwnMirror | undefined): readonly PrintedStep[] {
   const own = ownNodeSet(ours)
   return [
     {

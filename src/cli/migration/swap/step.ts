@@ -9,19 +9,24 @@ export interface Proof {
   readonly said: string
 }
 
-export interface Swap extends Reach {
+/** What every swap has. */
+export interface SwapCore extends Reach {
   readonly record: MigrationRecord
   /** Go on although something of upstream's flags is lost. */
   readonly allowLossy: boolean
   /** May Helm's own record of upstream's release be deleted? */
   readonly forgetRelease: boolean
+}
+
+/** Reloader's. */
+export interface Swap extends SwapCore {
   /** Everything that is to be installed, for our values. */
   readonly installation: (values: object) => readonly KubeObject[]
   /** The rights of an installation that is there, with reload among what is enabled. */
   readonly rights: (ours: OwnState) => readonly KubeObject[]
 }
 
-export interface Step {
+export interface Step<Of extends SwapCore = Swap> {
   readonly id: string
   readonly title: string
   /** What a person would run. */
@@ -33,10 +38,10 @@ export interface Step {
   /** How long after `run` its proof may take; none: it is looked at once. */
   readonly patienceMs?: number
   /** Absent: it only looks. */
-  run?(swap: Swap): Promise<void>
-  prove(swap: Swap): Promise<Proof>
+  run?(swap: Of): Promise<void>
+  prove(swap: Of): Promise<Proof>
   /** Puts back what an earlier step switched, where this one's proof fails. */
-  revert?(swap: Swap): Promise<void>
+  revert?(swap: Of): Promise<void>
   /** Ids of steps that are not done any more after `revert`. */
   readonly reverts?: readonly string[]
 }
@@ -48,7 +53,7 @@ const everyMs = 1_000
 
 /** Asks until the answer is yes, or `patienceMs` are over; then the last answer. */
 export async function eventually(
-  swap: Pick<Swap, 'clock' | 'signal'>,
+  swap: Pick<SwapCore, 'clock' | 'signal'>,
   patienceMs: number,
   ask: () => Promise<Proof>,
 ): Promise<Proof> {

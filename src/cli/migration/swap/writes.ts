@@ -25,26 +25,27 @@ export async function scaleTo({ api, signal }: Wire, upstream: UpstreamState, re
   await api.resource(builtIn.deployments).patch(name, { type: 'merge', body }, { namespace, signal, fieldManager })
 }
 
-/** Changes the section `capabilities.reload` of the file that our controller reads; everything else stays as it is written. */
+/** Changes the section of a capability in the file that our controller reads; everything else stays as it is written. */
 export async function writeSection(
   { api, signal }: Wire,
-  ours: OwnState,
+  ours: Pick<OwnState, 'configMap' | 'namespace'>,
   section: Readonly<Record<string, unknown>>,
+  capability = 'reload',
 ): Promise<void> {
   const { configMap, namespace } = ours
   const text = textAt(configMap, 'data', 'config.yaml') ?? ''
-  const changed = withSection(text, section)
+  const changed = withSection(text, section, capability)
   if (changed === text) return
   const data: unknown = configMap['data']
   const object = { ...configMap, data: { ...Object(data), 'config.yaml': changed } }
   await api.resource(builtIn.configmaps).update(object, { namespace, signal, fieldManager })
 }
 
-/** `text` with keys of `capabilities.reload` set. */
-export function withSection(text: string, section: Readonly<Record<string, unknown>>): string {
+/** `text` with keys of `capabilities.<capability>` set. */
+export function withSection(text: string, section: Readonly<Record<string, unknown>>, capability = 'reload'): string {
   const document = parseDocument(text === '' ? 'apiVersion: ballast.dev/v1alpha1\nkind: BallastConfiguration\n' : text)
   const before = JSON.stringify(document.toJS())
-  for (const [key, value] of Object.entries(section)) document.setIn(['capabilities', 'reload', key], value)
+  for (const [key, value] of Object.entries(section)) document.setIn(['capabilities', capability, key], value)
   const isSame = JSON.stringify(document.toJS()) === before
   return isSame ? text : document.toString({ lineWidth: 0 })
 }

@@ -1,6 +1,7 @@
 // Images of random bytes: real tar layers, a configuration, a manifest for each platform and an index over them, pushed through the
 // registry's own API. The same seed gives the same bytes.
 import { createCipheriv, createHash } from 'node:crypto'
+import { packTar } from '../../../../scripts/image/layer.ts'
 
 export interface ImageOptions {
   /** `acme/app`. */
@@ -34,6 +35,23 @@ const mediaTypes = {
   layer: 'application/vnd.oci.image.layer.v1.tar',
 } as const
 
+/** Pushes an image that runs: a program at a path without a leading slash, and beside it a layer of random bytes. */
+export async function pushProgram(
+  base: string,
+  options: Pick<ImageOptions, 'repository' | 'tag'> & {
+    readonly program: { readonly path: string; readonly content: Uint8Array }
+    readonly command: readonly string[]
+    readonly besides: number
+  },
+): Promise<PushedImage> {
+  const { repository, tag, program, command } = options
+  const files = await packTar(new Map([[program.path, { type: 'file', content: program.content, isProgram: true }]]), 0)
+  const layers = [[files], tarOfRandomBytes('besides', options.besides, `${repository}:${tag}`)]
+  const { text, digest, layers: pushed, config } = await pushLayers(base, repository, 'linux/amd64', layers, command)
+  await putManifest(base, repository, tag, mediaTypes.manifest, text)
+  return { repository, tag, digest, manifest: digest, layers: pushed, config }
+}
+
 /** Pushes an image to the registry at `base` (`http://…`). */
 export async function pushImage(base: string, options: ImageOptions): Promise<PushedImage> {
   const { repository, tag, platforms = ['linux/amd64'] } = options
@@ -65,16 +83,25 @@ export async function pushImage(base: string, options: ImageOptions): Promise<Pu
   return { ...shared, digest }
 }
 
-async function pushPlatform(base: string, repository: string, name: string, sizes: readonly number[], seed: string) {
+function pushPlatform(base: string, repository: string, name: string, sizes: readonly number[], seed: string) {
+  const contents = sizes.map((size, index) => tarOfRandomBytes(`file-${index}`, size, `${seed} ${index}`))
+  return pushLayers(base, repository, name, contents, ['/file-0'])
+}
+
+async function pushLayers(
+  base: string,
+  repository: string,
+  name: string,
+  contents: readonly Iterable<Buffer>[],
+  command: readonly string[],
+) {
   const layers: { readonly digest: string; readonly size: number }[] = []
-  for (const [index, size] of sizes.entries()) {
-    layers.push(await pushBlob(base, repository, tarOfRandomBytes(`file-${index}`, size, `${seed} ${index}`)))
-  }
+  for (const content of contents) layers.push(await pushBlob(base, repository, content))
   const [os = 'linux', architecture = 'amd64'] = name.split('/')
   const platform = { os, architecture }
   const configText = JSON.stringify({
     ...platform,
-    config: { Cmd: ['/file-0'] },
+    config: { Cmd: command },
     rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
     history: layers.map(() => ({ created_by: 'random' })),
   })

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CommandResult } from '../../run-command.ts'
-import { type ContainerdLine, type NodeContainerd, startNodeContainerd } from '../containerd.ts'
+import { type ContainerdLine, type NodeContainerd, type NodeContainerdOptions, startNodeContainerd } from '../containerd.ts'
 import { type Agent, type AgentKind, ports, startAgent } from './agents.ts'
 import { pullByCri } from './cri.ts'
 import { makeNetwork, type Network, type NodeNetwork } from './network.ts'
@@ -12,6 +12,8 @@ import { type Outside, startOutside } from './outside.ts'
 export interface LaboratoryOptions {
   readonly nodes: number
   readonly line: ContainerdLine
+  /** How a node's containerd is set up beside that. */
+  readonly containerdOf?: (name: string) => Pick<NodeContainerdOptions, 'discardUnpackedLayers' | 'imageLines' | 'transferLines'>
   /** Root of a node's containerd where it is not to be in a temporary directory. */
   readonly rootOf?: (name: string) => string
 }
@@ -94,7 +96,7 @@ export async function startLaboratory(options: LaboratoryOptions): Promise<Labor
 
 async function startNode(
   network: NodeNetwork,
-  { line, rootOf }: LaboratoryOptions,
+  { line, rootOf, containerdOf }: LaboratoryOptions,
   directory: string,
   outside: string,
   stack: AsyncDisposableStack,
@@ -103,7 +105,9 @@ async function startNode(
   mkdirSync(join(hosts, '_default'), { recursive: true })
   writeFileSync(join(hosts, '_default', 'hosts.toml'), hostsText(outside, [`http://${network.address}:${ports.registry}`]))
   const root = rootOf === undefined ? {} : { root: rootOf(network.name) }
-  const containerd = stack.use(await startNodeContainerd({ line, netns: network.namespace, configPath: hosts, ...root }))
+  const containerd = stack.use(
+    await startNodeContainerd({ line, netns: network.namespace, configPath: hosts, ...root, ...containerdOf?.(network.name) }),
+  )
   const flags = ['--hosts-dir', hosts]
   return {
     ...network,

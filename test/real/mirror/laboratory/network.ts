@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { PartUnavailable } from '../../cache.ts'
 import { atEnd } from '../../endings.ts'
+import { needPrograms } from '../../machine-programs.ts'
 import { commandOutput, runCommand } from '../../run-command.ts'
 
 export interface NodeNetwork {
@@ -25,6 +26,11 @@ export interface Network extends AsyncDisposable {
   readonly outside: { readonly namespace: string; readonly address: string }
   /** Where this process finds what runs outside; nodes cannot come this way. */
   readonly reach: string
+  /** One more namespace on the bridge, at `10.99.0.<host>`, with a link of its own to this process. Once. */
+  attachReachable(
+    name: string,
+    host: number,
+  ): Promise<{ readonly namespace: string; readonly address: string; readonly reach: string }>
   /** The node's link is limited in both directions; `outside` is the link to what is outside. */
   shape(where: NodeNetwork | 'outside', shape: Shape): Promise<void>
   /** Takes a node's link down or up again; its neighbours are told nothing. */
@@ -40,11 +46,13 @@ const outsideAddress = '10.99.0.254'
 export async function makeNetwork(count: number): Promise<Network> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     throw new PartUnavailable('network namespaces need Linux and root')
+  await needPrograms('ip', 'tc', 'curl')
   const tag = await claimedTag()
   const hub = hubOf(tag)
   const reachNumber = Number.parseInt(tag, 36) % 16_000
-  const reachBase = `198.18.${Math.floor(reachNumber / 64)}.${(reachNumber % 64) * 4}`.split('.').map(Number)
-  const reachAt = (host: number) => [...reachBase.slice(0, 3), (reachBase[3] ?? 0) + host].join('.')
+  // Of each network two blocks of four addresses: one for the outside, one for what is attached later.
+  const reachAt = (block: 18 | 19, host: number) =>
+    `198.${block}.${Math.floor(reachNumber / 64)}.${(reachNumber % 64) * 4 + host}`
   const nodes = Array.from({ length: count }, (_, index) => ({
     name: `n${index + 1}`,
     namespace: `bm${tag}-n${index + 1}`,
@@ -65,6 +73,14 @@ export async function makeNetwork(count: number): Promise<Network> {
     await ip('-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0')
     await ip('-n', namespace, 'link', 'set', 'eth0', 'up')
   }
+  const reachable = async (namespace: string, device: string, block: 18 | 19) => {
+    await ip('-n', namespace, 'link', 'add', 'reach', 'type', 'veth', 'peer', 'name', device, 'netns', '1')
+    await ip('address', 'add', `${reachAt(block, 1)}/30`, 'dev', device)
+    await ip('link', 'set', device, 'up')
+    await ip('-n', namespace, 'address', 'add', `${reachAt(block, 2)}/30`, 'dev', 'reach')
+    await ip('-n', namespace, 'link', 'set', 'reach', 'up')
+    return reachAt(block, 2)
+  }
   const limit = async (namespace: string, device: string, { rate }: Shape) => {
     const tbf = ['root', 'tbf', 'rate', rate, 'burst', '512kb', 'latency', '100ms']
     await commandOutput('ip', ['netns', 'exec', namespace, 'tc', 'qdisc', 'replace', 'dev', device, ...tbf])
@@ -74,11 +90,7 @@ export async function makeNetwork(count: number): Promise<Network> {
     await ip('-n', hub, 'link', 'set', 'br0', 'up')
     await attach(outside.namespace, 'out', outsideAddress)
     for (const node of nodes) await attach(node.namespace, node.name, node.address)
-    await ip('-n', outside.namespace, 'link', 'add', 'reach', 'type', 'veth', 'peer', 'name', `bm${tag}`, 'netns', '1')
-    await ip('address', 'add', `${reachAt(1)}/30`, 'dev', `bm${tag}`)
-    await ip('link', 'set', `bm${tag}`, 'up')
-    await ip('-n', outside.namespace, 'address', 'add', `${reachAt(2)}/30`, 'dev', 'reach')
-    await ip('-n', outside.namespace, 'link', 'set', 'reach', 'up')
+    await reachable(outside.namespace, `bm${tag}`, 18)
   } catch (cause) {
     remove()
     isOver()
@@ -87,7 +99,14 @@ export async function makeNetwork(count: number): Promise<Network> {
   return {
     nodes,
     outside,
-    reach: reachAt(2),
+    reach: reachAt(18, 2),
+    async attachReachable(name, host) {
+      const namespace = `bm${tag}-${name}`
+      namespaces.push(namespace)
+      const address = `10.99.0.${host}`
+      await attach(namespace, name, address)
+      return { namespace, address, reach: await reachable(namespace, `bm${tag}-${name}`, 19) }
+    },
     async shape(where, shape) {
       const { namespace, port } =
         where === 'outside' ? { namespace: outside.namespace, port: 'out' } : { namespace: where.namespace, port: where.name }

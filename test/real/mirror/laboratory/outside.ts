@@ -1,8 +1,9 @@
 // What is outside the cluster: Debian's docker-registry, and what its own log says was asked of it.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PartUnavailable } from '../../cache.ts'
+import { needPrograms } from '../../machine-programs.ts'
 import { type ImageOptions, type PushedImage, pushImage } from './images.ts'
 import { type Program, startProgram, until } from './program.ts'
 
@@ -31,18 +32,17 @@ export interface Outside extends AsyncDisposable {
   start(): Promise<void>
 }
 
-const program = '/usr/bin/docker-registry'
 const port = 5055
 const line =
   /^(?<from>[0-9.]+) - - \[[^\]]*\] "(?<method>[A-Z]+) (?<path>\S+) HTTP[^"]*" (?<status>\d+) (?<bytes>\d+) "[^"]*" "(?<agent>[^"]*)"/
 
-/** Starts it in the namespace; `reach` is where this process finds it. @throws PartUnavailable where docker-registry is missing */
+/** Starts it in the namespace; `reach` is where this process finds it. @throws PartUnavailable where docker-registry cannot be had */
 export async function startOutside(options: {
   readonly namespace: string
   readonly address: string
   readonly reach: string
 }): Promise<Outside> {
-  if (!existsSync(program)) throw new PartUnavailable(`${program}: Debian's package docker-registry is not installed`)
+  await needPrograms('docker-registry')
   const directory = mkdtempSync(join(tmpdir(), 'bo-'))
   const settings = join(directory, 'registry.yml')
   writeFileSync(
@@ -59,7 +59,7 @@ export async function startOutside(options: {
   let log: AskedOutside[] = []
   let running: Program | undefined
   const start = async () => {
-    const started = startProgram(program, ['serve', settings], {
+    const started = startProgram('docker-registry', ['serve', settings], {
       namespace: options.namespace,
       onLine(text) {
         const found = line.exec(text)?.groups

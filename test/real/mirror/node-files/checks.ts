@@ -11,6 +11,7 @@ import { nodeSettings, nodeTexts, printedTexts, standardTalosPart, writeConfigur
 import { silentLog } from '#kube/log.ts'
 import { PartUnavailable } from '../../cache.ts'
 import type { Check } from '../../check.ts'
+import { needPrograms } from '../../machine-programs.ts'
 import { commandOutput, runCommand } from '../../run-command.ts'
 import { type ContainerdLine, containerdPath, startNodeContainerd } from '../containerd.ts'
 
@@ -139,6 +140,7 @@ async function fragmentIsImported(): Promise<string> {
 async function scriptFindsAddress(): Promise<string> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     throw new PartUnavailable('network namespaces need Linux and root')
+  await needPrograms('ip')
   const seen: string[] = []
   for (const [address, gateway, host] of [
     ['10.98.7.5/24', '10.98.7.1', '10.98.7.5'],

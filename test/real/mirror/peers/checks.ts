@@ -3,6 +3,7 @@ import { systemClock } from '#kube/clock.ts'
 import type { Check } from '../../check.ts'
 import { makeNetwork, type NodeNetwork } from '../laboratory/network.ts'
 import { until } from '../laboratory/program.ts'
+import { fileNodeChecks } from './file-nodes.ts'
 import { type Answer, type PeerProcess, type PeerProcessOptions, peerPort, startPeer } from './peer-process.ts'
 
 const nodeAt = (nodes: readonly NodeNetwork[], index: number): NodeNetwork => {
@@ -172,4 +173,5 @@ export const peerChecks: readonly Check[] = [
   { name: 'mirror peers: five nodes of both kinds', run: mixed },
   { name: 'mirror peers: a split network becomes one again', run: heals },
   { name: 'mirror peers: twenty routers, 20,000 keys', alone: true, run: twenty },
+  ...fileNodeChecks,
 ]

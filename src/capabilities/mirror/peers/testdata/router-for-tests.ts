@@ -50,7 +50,7 @@ export function routerOnLoopback(bootstrap: Bootstrap, options: Partial<RouterOp
 }
 
 /** Looks again until it holds. @throws Error with `what` after `limitMs`. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 120_000): Promise<void> {
   const endMs = systemClock.elapsed() + limitMs
   while (!(await holds())) {
     if (systemClock.elapsed() > endMs) throw new Error(`not within ${limitMs} ms: ${what}`)
@@ -60,6 +60,6 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 
 export async function found(router: Router, key: string, count = 3): Promise<readonly Peer[]> {
   const peers: Peer[] = []
-  for await (const peer of router.lookup(key, { count, signal: AbortSignal.timeout(5_000) })) peers.push(peer)
+  for await (const peer of router.lookup(key, { count, signal: AbortSignal.timeout(120_000) })) peers.push(peer)
   return peers
 }

@@ -1,0 +1,94 @@
+// Programs that a bare machine may lack (ip, tc, curl, docker-registry): those of Debian's packages with all the libraries they want, unpacked
+// into the cache and found by PATH from then on. Nothing is installed.
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, delimiter, join } from 'node:path'
+import { builtOnce, cacheDirectory, PartUnavailable } from './cache.ts'
+import { aptOptions, machineSuite } from './control-plane/debian.ts'
+import { commandOutput, runCommand } from './run-command.ts'
+
+/** Where each package has what is wanted of it; older ones know `/sbin`, newer ones only `/usr/sbin`. */
+const packages = {
+  ip: 'iproute2',
+  tc: 'iproute2',
+  curl: 'curl',
+  'docker-registry': 'docker-registry',
+} as const
+export type MachineProgram = keyof typeof packages
+
+/** Parts of every Debian that the machine has itself; a second C library beside its own loader would break both. */
+const never = /^(libc6|libc-bin|gcc-\d+-base|debconf|debconf-.*|perl.*|libperl.*|dpkg|init-system-helpers)$/
+
+/** Has each program on PATH. @throws PartUnavailable where the machine lacks one and Debian's package cannot be had */
+export async function needPrograms(...names: readonly MachineProgram[]): Promise<void> {
+  for (const name of names) {
+    if (isOnPath(name)) continue
+    const directory = await builtOnce(`${packages[name]} with its libraries`, () => unpackedWithLibraries(packages[name]))
+    process.env['PATH'] = [...pathEntries(), join(directory, 'programs')].join(delimiter)
+    if (!isOnPath(name)) throw new PartUnavailable(`Debian's package ${packages[name]} has no program ${name}`)
+  }
+}
+
+const pathEntries = () => (process.env['PATH'] ?? '').split(delimiter).filter(entry => entry !== '')
+
+function isOnPath(name: string): boolean {
+  return pathEntries().some(directory => {
+    try {
+      accessSync(join(directory, name), constants.X_OK)
+      return true
+    } catch {
+      return false // not there, or not for us
+    }
+  })
+}
+
+/** A directory of what the package and all that it depends on are made of, and `programs` that run with those libraries. */
+async function unpackedWithLibraries(packageName: string): Promise<string> {
+  const suite = machineSuite()
+  const cache = cacheDirectory(`debian-${suite}`)
+  const directory = join(cache, `${packageName}-with-libraries`)
+  if (existsSync(directory)) return directory
+  const options = await aptOptions(suite, cache)
+  const simulated = await runCommand('apt-get', [...options, '--simulate', '--no-install-recommends', 'install', packageName])
+  const names = [...simulated.stdout.matchAll(/^Inst (\S+)/gm)].flatMap(([, name = '']) => (never.test(name) ? [] : [name]))
+  if (simulated.code !== 0 || names.length === 0)
+    throw new PartUnavailable(`Debian package ${packageName} of ${suite}: ${simulated.stderr.trim()}`)
+  const unfinished = mkdtempSync(join(cache, `${packageName}-`))
+  try {
+    const fetched = await runCommand('apt-get', [...options, 'download', ...names], { cwd: unfinished })
+    if (fetched.code !== 0) throw new PartUnavailable(`Debian packages for ${packageName} of ${suite}: ${fetched.stderr.trim()}`)
+    for (const archive of globSync('*.deb', { cwd: unfinished })) {
+      await commandOutput('dpkg', ['-x', join(unfinished, archive), join(unfinished, 'root')])
+      rmSync(join(unfinished, archive))
+    }
+    writePrograms(unfinished, directory)
+    renameSync(unfinished, directory)
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true })
+  }
+  return directory
+}
+
+/** The loader is asked by name: were the libraries named in the environment, whatever such a program starts would get them too. */
+function writePrograms(unfinished: string, directory: string): void {
+  const loader = globSync(['/lib64/ld-linux-*.so.*', '/lib/ld-linux-*.so.*'])[0]
+  if (loader === undefined) throw new PartUnavailable('no loader of the GNU C library on this machine')
+  const libraries = [...new Set(globSync('root/{usr/,}lib/*-linux-gnu', { cwd: unfinished }))].map(path => join(directory, path))
+  mkdirSync(join(unfinished, 'programs'))
+  for (const file of globSync('root/{usr/,}{s,}bin/*', { cwd: unfinished })) {
+    const program = join(unfinished, 'programs', basename(file))
+    const path = [...libraries, '/lib', '/usr/lib'].join(':')
+    writeFileSync(program, `#!/bin/sh\nexec ${loader} --library-path '${path}' '${join(directory, file)}' "$@"\n`)
+    chmodSync(program, 0o755)
+  }
+}
