@@ -11,7 +11,8 @@ const { values } = parseArgs({
   options: { count: { type: 'string', default: '50' }, host: { type: 'string' }, port: { type: 'string', default: '29994' } },
 })
 const { host = '127.0.0.1', port } = values
-const url = `http://${host}:${port}/id`
+// Without a path it answers as the line up to 0.7 does, which upstream's of that line wants.
+const url = `http://${host}:${port}`
 for (let index = 0; index < Number(values.count); index++) {
   const address = index === 0 ? `:${port}` : ''
   const router = await startRouter({

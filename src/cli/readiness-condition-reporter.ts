@@ -25,7 +25,8 @@ export const defineReadinessConditionReporter: DefineCommand = (program, surroun
         '\nEnvironment: NODE_NAME, CONDITION_TYPE and CHECK_ENDPOINT (needed), CHECK_INTERVAL (30s), HEARTBEAT_PERIOD (5m), IMPERSONATE_NODE (true:',
         '  writes as the user system:node:NODE_NAME).',
         'Exit codes: 0 stopped by a signal, 1 failed, 2 bad flag or environment.',
-        'Example: NODE_NAME=n1 CONDITION_TYPE=example.com/Ready CHECK_ENDPOINT=http://localhost:9099/readiness ballast readiness-condition-reporter',
+        'Example: ballast readiness-condition-reporter --kubeconfig ~/.kube/config',
+        '  with NODE_NAME=n1 CONDITION_TYPE=example.com/Ready CHECK_ENDPOINT=http://localhost:9099/readiness in the environment',
       ].join('\n'),
     )
     .action((options: ReporterOptions) => runReporter(options, surroundings))

@@ -4,6 +4,7 @@ import { enabledCapabilities as capabilities } from '../enabled-capabilities.ts'
 import { chartFiles } from './chart.ts'
 import { cleanupObjects } from './cleanup-hook.ts'
 import { type Asked, installationValues, plainRelease } from './installation.ts'
+import { kustomizeFiles } from './kustomize.ts'
 import { objects } from './objects.ts'
 import { platforms, platformValues } from './platforms.ts'
 
@@ -50,7 +51,8 @@ test('nothing runs on nodes unless something is enabled that does', () => {
 test('the controller runs where every node waits for it, and says nothing of taints where it does not hold nodes', () => {
   const tolerationsOf = (asked: Asked) => {
     const controller = made(asked).find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'ballast-controller')
-    return (controller?.['spec'] as { readonly template: PodTemplate }).template.spec.tolerations
+    if (controller === undefined) throw new Error('there is no controller')
+    return (controller['spec'] as { readonly template: PodTemplate }).template.spec.tolerations
   }
   const key = 'startup-taint.cluster-autoscaler.kubernetes.io/ballast-agent-not-ready'
   const own = { operator: 'Exists', effect: 'NoSchedule' }
@@ -66,6 +68,14 @@ test('the controller runs where every node waits for it, and says nothing of tai
       },
     }),
   ).toEqual([{ key, ...own }, { operator: 'Exists' }])
+})
+
+test('as Kustomize builds it the controller tolerates the taint with the component of readiness only', () => {
+  const files = kustomizeFiles(capabilities)
+  const key = 'ballast.dev/agent-not-ready'
+  expect(files.get('base/install.yaml')).not.toContain(`key: ${key}`)
+  const mention = [...files].filter(([path, text]) => /^components\/.*kustomization\.yaml$/.test(path) && text.includes(key))
+  expect(mention.map(([path]) => path)).toEqual(['components/readiness/kustomization.yaml'])
 })
 
 describe('the mirror', () => {

@@ -1,5 +1,6 @@
 // The Kustomize form: a base in which nothing is enabled, and a component for each capability and for the page. They add up: a component brings roles of
 // its own and one flag, so any choice of them builds.
+import { isDeepStrictEqual } from 'node:util'
 import type { Capability } from '#coordination/capability.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { installationValues, plainRelease } from './installation.ts'
@@ -12,7 +13,8 @@ const header = '# Generated; do not edit.\n'
 const keyOf = ({ kind, metadata }: KubeObject) => `${kind}/${metadata.namespace ?? ''}/${metadata.name}`
 
 /** Where Kustomize, while it builds, adds a flag to our own Deployment. */
-const argumentsPath = ['', 'spec', 'template', 'spec', 'containers', '0', 'args', '-'].join('/')
+const podPath = ['', 'spec', 'template', 'spec'].join('/')
+const argumentsPath = [podPath, 'containers', '0', 'args', '-'].join('/')
 
 /** Path below `kustomize/` → text. */
 export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap<string, string> {
@@ -33,7 +35,10 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
   const whole = made(names)
   const ofNone = ({ kind, metadata }: KubeObject) =>
     roleKinds.has(kind) || (metadata.name === 'ballast-config' && metadata.namespace === namespace)
-  const base = [...none.filter(ofNone), ...whole.filter(object => !ofNone(object) && !isOnNodes(object))]
+  const base = [
+    ...none.filter(ofNone),
+    ...whole.filter(object => !ofNone(object) && !isOnNodes(object)).map(object => toleratingAs(object, none)),
+  ]
   const inOrder = whole.map(keyOf)
   base.sort((a, b) => inOrder.indexOf(keyOf(a)) - inOrder.indexOf(keyOf(b)))
   const hardened = made(names, { networkPolicy: { enabled: true } }).filter(({ kind }) => kind === 'NetworkPolicy')
@@ -75,7 +80,13 @@ function component(
     .map(object => renamed(object, name))
   // Of a namespace that components share nothing is theirs.
   const onNodes = enabled.filter(isOnNodes)
-  const patch = [{ op: 'add', path: argumentsPath, value: `--enable=${name}` }]
+  const tolerations = tolerationsIn(enabled)
+  const patch = [
+    { op: 'add', path: argumentsPath, value: `--enable=${name}` },
+    ...(isDeepStrictEqual(tolerations, tolerationsIn(none))
+      ? []
+      : [{ op: 'add', path: `${podPath}/tolerations`, value: tolerations }]),
+  ]
   return [
     [
       `components/${name}/kustomization.yaml`,
@@ -87,6 +98,23 @@ function component(
     [`components/${name}/rights.yaml`, header + yamlDocuments(roles)],
     ...(onNodes.length > 0 ? [[`components/${name}/agents.yaml`, header + yamlDocuments(onNodes)] as const] : []),
   ]
+}
+
+const isController = (object: KubeObject): object is Podded =>
+  object.kind === 'Deployment' && object.metadata.name === 'ballast-controller'
+const tolerationsIn = (list: readonly KubeObject[]) => list.find(isController)?.spec.template.spec.tolerations
+
+interface Podded extends KubeObject {
+  readonly spec: { readonly template: { readonly spec: { readonly tolerations?: readonly object[] } } }
+}
+
+/** The controller with what it tolerates in `list`: the taint that a component puts on nodes is that component's to tolerate. */
+function toleratingAs(object: KubeObject, list: readonly KubeObject[]): KubeObject {
+  if (!isController(object)) return object
+  const { tolerations: _, ...pod } = object.spec.template.spec
+  const tolerations = tolerationsIn(list)
+  const spec = tolerations === undefined ? pod : { ...pod, tolerations }
+  return { ...object, spec: { ...object.spec, template: { ...object.spec.template, spec } } }
 }
 
 /** Pods on nodes and what is theirs alone; their rights come with the others. */

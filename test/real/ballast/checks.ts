@@ -6,6 +6,7 @@ import { type Judgement, openChecker } from '../../independent-checker.ts'
 import type { Check } from '../check.ts'
 import { kubernetesVersions, type MinorVersion } from '../control-plane/build.ts'
 import { startControlPlane } from '../control-plane/start.ts'
+import { readinessChecks } from '../readiness/checks.ts'
 import { amongOthers } from './company.ts'
 import { heldThroughKills } from './held-landings.ts'
 import { isolateControlPlane } from './isolation.ts'
@@ -47,6 +48,7 @@ export const ballastChecks: readonly Check[] = [
   },
   { name: 'ballast controller on the real control plane: among others', run: amongOthers },
   { name: 'ballast snapshot of the real control plane gives the same plan', run: snapshotGivesTheSamePlan },
+  ...readinessChecks,
 ]
 
 async function onBareControlPlane(): Promise<string> {

@@ -13,8 +13,8 @@ import { Transfer } from './transfer.ts'
 import { SharedWork } from './waited-work.ts'
 
 /** What a transfer holds between peer and readers: the first where there is little left for all, the second where there is enough. */
-const leastWindow = 2 * slabBytes
-const mostWindow = 4 * slabBytes
+const leastWindow = 524_288
+const mostWindow = 1_048_576
 /** Slabs of a transfer with readers that went on alone, and still send what they had of it. */
 const mostSlabs = 16
 /** A blob up to this size is checked whole, whatever `verifyBufferBytes` says: four of them fit in what the process may hold. */

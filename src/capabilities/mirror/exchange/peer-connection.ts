@@ -8,7 +8,7 @@ import { parseResponseHead, type ResponseHead } from './response-head.ts'
 const largestHead = 16_384
 const endOfHead = '\r\n\r\n'
 
-export interface Response extends ResponseHead {
+interface Response extends ResponseHead {
   readonly body: PeerBody
 }
 

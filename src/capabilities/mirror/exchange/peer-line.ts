@@ -7,7 +7,7 @@ const mostConnections = 100
 /** A connection that nobody used for so long is closed. */
 const keepAliveMs = 30_000
 
-export interface Taken {
+interface Taken {
   readonly connection: PeerConnection
   /** It was used before: it may have been closed by the peer at the same moment. */
   readonly isKept: boolean

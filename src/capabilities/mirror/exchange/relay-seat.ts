@@ -2,7 +2,7 @@
 import type { FollowFault } from './relay-words.ts'
 
 /** Nodes that are asked who fetches, one after the other, where one does not answer. */
-export const mostKeepers = 3
+const mostKeepers = 3
 /**
  * As shares of the time that a request is held, once it is known whom to follow: how long it may take to get to know that; how long one
  * answer to it is waited for; how long the one that is followed.
@@ -24,7 +24,7 @@ export type SeatAction =
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'give-up' }
 
-export interface Failed {
+interface Failed {
   readonly peer: string
   readonly why: FollowFault
 }

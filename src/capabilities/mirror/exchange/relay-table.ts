@@ -18,7 +18,7 @@ export const barredMs = 600_000
 /** Nodes whose failures are remembered. */
 export const mostStruck = 1_024
 
-export type TableAnswer =
+type TableAnswer =
   | { readonly kind: 'lead' }
   | { readonly kind: 'follow'; readonly peer: string }
   /** It is not told anything: it does as if nobody else were there. */

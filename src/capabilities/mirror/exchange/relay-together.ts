@@ -14,7 +14,7 @@ interface Ways {
   readonly clock: Clock
 }
 
-export type Brought =
+type Brought =
   | { readonly outcome: 'won'; readonly won: Won; readonly attempts: number }
   | { readonly outcome: 'found-nobody'; readonly finding: Finding & { readonly outcome: 'nobody' } }
   | { readonly outcome: 'not-joined'; readonly answer: NotFound }

@@ -16,7 +16,7 @@ export type SeatWord =
   | { readonly kind: 'wait'; readonly ms: number }
 
 /** Nobody waits longer for an answer of a peer. */
-export const longestWait = 60_000
+const longestWait = 60_000
 
 export function formatSeat(word: SeatWord): string {
   if (word.kind === 'wait') return `wait=${Math.min(longestWait, Math.max(0, Math.round(word.ms)))}`

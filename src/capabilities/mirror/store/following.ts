@@ -10,7 +10,7 @@ import { blobPath, fileSize, openFile } from './blob-files.ts'
 const firstPauseMs = 10
 const longestPauseMs = 80
 
-export interface FollowOptions {
+interface FollowOptions {
   readonly root: string
   readonly digest: Digest
   /** Of the growing file. */
