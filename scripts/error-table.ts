@@ -129,6 +129,7 @@ const explanations: Explanations = {
     'twin-usage-amount': 'an amount of cores or bytes, or CEL that yields one',
     'unknown-key': 'a key that is known there; the nearest name is given',
     'user-missing': 'a user that the kubeconfig has; it lists those there are',
+    'values-policy': 'what the policy of the descheduler needs besides: Secrets that it names are in `descheduler.tokenSecrets`',
     'values-set': '`KEY=VALUE` behind --set, such as `controller.replicas=3`',
     'values-shape': 'a map of values',
     'values-template': 'no template inside of a value but `{{ .Release.Namespace }}` and `{{ .Release.Name }}`',

@@ -8,6 +8,7 @@ import {
   any,
   block,
   checksum,
+  document,
   each,
   item,
   lines,
@@ -61,7 +62,10 @@ export const sampleTrees: readonly ObjectTree[] = [
           { text: 'maybe: ', value: 'maybe', when: { present: 'maybe' } },
           { text: 'last: line' },
         ]),
+        'document.json': document('document'),
       },
+      says: when({ says: 'document', value: 'needle' }, 'yes'),
+      saysNot: when(not({ says: 'document.none', value: 'true' }), 'no'),
     },
   },
   {
@@ -109,6 +113,10 @@ const base = {
     { name: 'n2', deep: [1, 2.5, true] },
   ],
   emptyMap: {},
+  document: {
+    z: ['needle', '{{ .Release.Name }}', '<&> \u2028 é', '08', 'y'],
+    a: { empty: {}, none: [], nested: [{ b: 1_000_000, a: 0.25, no: false }], 'with space': null },
+  },
   texts: { a: '{{ .Release.Name }}', b: 'plain' },
   image: { registry: 'r.example', repository: 'x/y', tag: '', digest: '' },
   global: { imageRegistry: '' },
@@ -126,7 +134,7 @@ const base = {
 /** Values by name of the case. */
 export const sampleCases: Readonly<Record<string, Values>> = {
   plain: base,
-  off: { ...base, first: false, mode: 'slow', words: ['b'], list: [], map: {}, odd: '', maybe: 0 },
+  off: { ...base, document: { list: [] }, first: false, mode: 'slow', words: ['b'], list: [], map: {}, odd: '', maybe: 0 },
   named: {
     ...base,
     nameOverride: 'other',

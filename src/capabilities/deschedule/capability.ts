@@ -30,3 +30,6 @@ export const deschedule = capability({
   ],
   leaves: planLeftovers,
 })
+
+export { readPolicy } from './compat/policy/read-policy.ts'
+export { deschedulerRules } from './compat/rights.ts'

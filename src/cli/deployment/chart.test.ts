@@ -27,7 +27,7 @@ test('Chart.yaml names the version, the kinds and the cluster that it needs', ()
 
 test('templates use few words: what Helm knows besides could not be filled in by us', () => {
   const known =
-    /^(if|else|end|with|range|include|toYaml|nindent|toJson|tpl|has|eq|and|or|not|kindIs|join|trim|sha256sum|dict|printf|default|contains|trunc|trimSuffix|replace|define|dir|\$item(\.\w+)?|\$|\.|:=|"[^"]*"|\d+|\$registry|\(|\)|\||\$?\.[\w.]+)$/
+    /^(if|else|end|with|range|include|toYaml|nindent|toJson|tpl|fromYaml|toPrettyJson|has|eq|and|or|not|kindIs|join|trim|sha256sum|dict|printf|default|contains|trunc|trimSuffix|replace|define|dir|\$item(\.\w+)?|\$|\.|:=|"[^"]*"|\d+|\$registry|\(|\)|\||\$?\.[\w.]+)$/
   for (const [path, text] of files) {
     if (!path.startsWith('templates/') || path.endsWith('NOTES.txt')) continue
     for (const [, action = ''] of text.matchAll(/\{\{-?([\s\S]*?)-?\}\}/g)) {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path/posix'
 import { InputError } from '#kube/problem.ts'
-import { goJson } from './go-json.ts'
+import { goJson, goPrettyJson } from './go-json.ts'
 import { nameOf, type Release, standardLabels, type Values, valueAt } from './names.ts'
 import { type Condition, type Fields, Hole, type ObjectTree, type Part, type Tree } from './tree.ts'
 
@@ -29,6 +29,7 @@ function holds(condition: Condition, filling: Filling): boolean {
   if ('present' in condition) return (valueAt(values, condition.present) ?? undefined) !== undefined
   if ('has' in condition) return listAt(values, condition.has).includes(condition.value)
   if ('is' in condition) return valueAt(values, condition.is) === condition.value
+  if ('says' in condition) return goJson(valueAt(values, condition.says)).includes(condition.value)
   if ('namespace' in condition) return nameOf('namespace', values, release) === condition.namespace
   if ('same' in condition) {
     const [a, b] = condition.same
@@ -122,6 +123,8 @@ function holeOf({ of }: Hole, scope: Scope): unknown {
         .filter(line => line.when === undefined || holds(line.when, scope))
         .map(line => `${line.text}${line.value === undefined ? '' : goJson(valueAt(values, line.value))}\n`)
         .join('')
+    case 'document':
+      return `${goPrettyJson(filledIn(valueAt(values, of.path), of.path, scope))}\n`
     case 'labels':
       return standardLabels(of.component, values, scope.release)
     case 'checksum':

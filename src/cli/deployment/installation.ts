@@ -5,6 +5,7 @@ import { dashboardProblems } from '#dashboard/configuration.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { checkAgainst } from '#kube/schema-problems.ts'
 import { readControllerConfiguration } from '../controller-configuration.ts'
+import { deschedulerProblems } from './descheduler-problems.ts'
 import { grafanaOperator, prometheusOperator } from './monitoring-objects.ts'
 import { ballastVersion, type Release, type Values } from './names.ts'
 import { valuesSchema } from './values.ts'
@@ -58,7 +59,10 @@ export function installationValues(asked: Asked, capabilities: readonly Capabili
   const { dashboard } = checked.value
   const open = dashboard.enabled ? dashboardProblems(dashboard, `${asked.values?.file ?? 'values'}: dashboard`) : []
   if (open.length > 0) throw new InputError(open)
-  return merged(defaults, given)
+  const values = merged(defaults, given)
+  const refused = deschedulerProblems(values, asked.values?.file ?? 'values')
+  if (refused.length > 0) throw new InputError(refused)
+  return values
 }
 
 /** Who installs where, by `ballast manifests`: every kind that was asked for is taken as served. */

@@ -47,7 +47,8 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
     ['base/kustomization.yaml', kustomization('Kustomization', { resources: ['install.yaml'] })],
     ['base/install.yaml', header + yamlDocuments(base)],
     ...names.flatMap(name => component(name, made([name]), none)),
-    ...dashboardComponent(made([], { apiserver: { enabled: true } })),
+    ...processComponent('dashboard', 'apiserver', made([], { apiserver: { enabled: true } })),
+    ...processComponent('descheduler', 'descheduler', made([], { descheduler: { enabled: true } })),
     [
       'overlays/hardened/kustomization.yaml',
       kustomization('Kustomization', {
@@ -59,12 +60,16 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
   ])
 }
 
-/** The process that serves the page, whole: nothing of it is in the base. */
-function dashboardComponent(enabled: readonly KubeObject[]): readonly (readonly [string, string])[] {
-  const own = enabled.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'apiserver')
+/** A process apart from the controller, whole: nothing of it is in the base. */
+function processComponent(
+  name: string,
+  process: 'apiserver' | 'descheduler',
+  enabled: readonly KubeObject[],
+): readonly (readonly [string, string])[] {
+  const own = enabled.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === process)
   return [
-    ['components/dashboard/kustomization.yaml', kustomization('Component', { resources: ['apiserver.yaml'] })],
-    ['components/dashboard/apiserver.yaml', header + yamlDocuments(own)],
+    [`components/${name}/kustomization.yaml`, kustomization('Component', { resources: [`${process}.yaml`] })],
+    [`components/${name}/${process}.yaml`, header + yamlDocuments(own)],
   ]
 }
 

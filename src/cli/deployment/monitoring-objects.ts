@@ -25,9 +25,9 @@ export const prometheusOperator = 'monitoring.coreos.com/v1'
 export const grafanaOperator = 'grafana.integreatly.org/v1beta1'
 
 /** Of one process; `serves`: where it runs at all. */
-function monitor(
+export function monitorOf(
   kind: 'ServiceMonitor' | 'PodMonitor',
-  of: 'controller' | 'apiserver' | 'agent-mirror',
+  of: 'controller' | 'apiserver' | 'agent-mirror' | 'descheduler',
   serves: readonly Condition[] = [],
   port: Fields = { port: kind === 'ServiceMonitor' ? 'metrics' : 'health' },
 ): ObjectTree {
@@ -121,10 +121,10 @@ function dashboards(): readonly ObjectTree[] {
 /** Each only where asked for and, but for ConfigMaps, where the cluster serves its kind. */
 export function monitoringObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
   return [
-    monitor('ServiceMonitor', 'controller'),
-    monitor('PodMonitor', 'controller'),
-    monitor('ServiceMonitor', 'apiserver', [servesDashboard]),
-    monitor('PodMonitor', 'apiserver', [servesDashboard]),
+    monitorOf('ServiceMonitor', 'controller'),
+    monitorOf('PodMonitor', 'controller'),
+    monitorOf('ServiceMonitor', 'apiserver', [servesDashboard]),
+    monitorOf('PodMonitor', 'apiserver', [servesDashboard]),
     prometheusRule(capabilities),
     ...mirrorMonitors(capabilities),
     ...dashboards(),
@@ -136,5 +136,5 @@ function mirrorMonitors(capabilities: readonly Capability[]): readonly ObjectTre
   const runs = runsOnNodes(capabilities, 'agent-mirror')
   if (runs === undefined) return []
   const port = { portNumber: value('capabilities.mirror.metricsPort') }
-  return [monitor('ServiceMonitor', 'agent-mirror', [runs]), monitor('PodMonitor', 'agent-mirror', [runs], port)]
+  return [monitorOf('ServiceMonitor', 'agent-mirror', [runs]), monitorOf('PodMonitor', 'agent-mirror', [runs], port)]
 }

@@ -58,6 +58,8 @@ const functions: Readonly<Record<Named, (values: Values, release: Release) => st
     textAt(values, 'agent.serviceAccount.name') || `${functions.fullname(values, release)}-agent`,
   mirrorAccount: (values, release) =>
     textAt(values, 'mirror.serviceAccount.name') || `${functions.fullname(values, release)}-agent-mirror`,
+  deschedulerAccount: (values, release) =>
+    textAt(values, 'descheduler.serviceAccount.name') || `${functions.fullname(values, release)}-descheduler`,
   release: (_values, release) => release.name,
   service: (_values, release) => release.service,
 }
@@ -130,6 +132,10 @@ export const definitions = `{{- /* Names; each says what src/cli/deployment/name
 
 {{- define "ballast.mirrorAccount" -}}
 {{- default (printf "%s-agent-mirror" (include "ballast.fullname" .)) .Values.mirror.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "ballast.deschedulerAccount" -}}
+{{- default (printf "%s-descheduler" (include "ballast.fullname" .)) .Values.descheduler.serviceAccount.name -}}
 {{- end -}}
 
 {{- define "ballast.labels" -}}

@@ -4,6 +4,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { agentNamespaceObjects, agentObjects } from './agent-objects.ts'
 import { apiserverObjects } from './apiserver-objects.ts'
 import { controllerObjects } from './controller-objects.ts'
+import { deschedulerObjects } from './descheduler-objects.ts'
 import { evaluate, extraObjects } from './evaluate.ts'
 import { mirrorObjects } from './mirror-objects.ts'
 import { monitoringObjects } from './monitoring-objects.ts'
@@ -25,6 +26,7 @@ export function installationTrees(capabilities: readonly Capability[]): readonly
     ...apiserverObjects(capabilities),
     ...agentObjects(capabilities),
     ...mirrorObjects(capabilities),
+    ...deschedulerObjects(),
     ...monitoringObjects(capabilities),
   ]
 }

@@ -15,16 +15,16 @@ import {
 import { all, type Condition, type Fields, item, not, type ObjectTree, shared, type Tree, text } from './tree.ts'
 
 const rbacVersion = 'rbac.authorization.k8s.io/v1'
-const isMade: Condition = { on: 'rbac.create' }
+export const isMade: Condition = { on: 'rbac.create' }
 const isNamespaced: Condition = { on: 'rbac.namespaced' }
 
 /** A ServiceAccount and what its objects are called. */
-interface Account {
-  readonly component: 'controller' | 'apiserver' | 'agent' | 'agent-mirror'
-  readonly name: 'serviceAccount' | 'apiserverAccount' | 'agentAccount' | 'mirrorAccount'
+export interface Account {
+  readonly component: 'controller' | 'apiserver' | 'agent' | 'agent-mirror' | 'descheduler'
+  readonly name: 'serviceAccount' | 'apiserverAccount' | 'agentAccount' | 'mirrorAccount' | 'deschedulerAccount'
   /** Where it lies, and what the values call its block. */
   readonly namespace: 'namespace' | 'agentNamespace'
-  readonly block: 'controller' | 'apiserver' | 'agent' | 'mirror'
+  readonly block: 'controller' | 'apiserver' | 'agent' | 'mirror' | 'descheduler'
   /** When there is such a process at all; left out: always. */
   readonly when?: Condition
   /** Below `templates/rbac`, before the name of each file. */
@@ -87,7 +87,7 @@ interface Granted {
   readonly each?: string
 }
 
-function granted(account: Account, { file, kind, suffix, rules, namespace, ...around }: Granted): readonly ObjectTree[] {
+export function granted(account: Account, { file, kind, suffix, rules, namespace, ...around }: Granted): readonly ObjectTree[] {
   const { component, prefix } = account
   const name = fullName(`-${component}${suffix}`)
   const metadata = metadataOf({ name, namespace: kind === 'Role' ? (namespace ?? nameText('namespace')) : undefined, component })

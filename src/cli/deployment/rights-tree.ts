@@ -72,7 +72,7 @@ function isClusterScoped({ group, resource }: Right, capabilities: readonly Capa
 }
 
 /** A right, and when it is asked for; without a condition always. */
-interface ConditionalRight {
+export interface ConditionalRight {
   readonly right: Right
   readonly when: Condition | undefined
 }
@@ -267,7 +267,7 @@ interface VerbsOfResource {
 }
 
 /** Rules in which each resource stands once; a verb that is not always asked for stands under its condition. */
-function rulesOf(rights: readonly ConditionalRight[], named: Fields = {}): readonly RuleTree[] {
+export function rulesOf(rights: readonly ConditionalRight[], named: Fields = {}): readonly RuleTree[] {
   const byResource = new Map<string, VerbsOfResource>()
   for (const { right, when: condition } of rights) {
     const key = JSON.stringify([right.group, right.resource, right.names])

@@ -31,6 +31,7 @@ function conditionText(condition: Condition): string {
   if ('present' in condition) return `not (kindIs "invalid" ${pathOf(condition.present)})`
   if ('has' in condition) return `has ${JSON.stringify(condition.value)} ${pathOf(condition.has)}`
   if ('is' in condition) return `eq ${pathOf(condition.is)} ${JSON.stringify(condition.value)}`
+  if ('says' in condition) return `contains ${JSON.stringify(condition.value)} (toJson ${pathOf(condition.says)})`
   if ('namespace' in condition) return `eq (include "ballast.namespace" $) ${JSON.stringify(condition.namespace)}`
   if ('same' in condition) return `eq ${condition.same.map(name => `(${namedTemplate(name)})`).join(' ')}`
   if ('served' in condition) return `$.Capabilities.APIVersions.Has ${JSON.stringify(condition.served)}`
@@ -61,6 +62,8 @@ function fieldText(key: string, tree: Tree, place: Place): string {
     if (of.kind === 'block')
       return `{{- with ${pathOf(of.path)} }}\n${head}\n${yamlOf(of.templated, place.indent + 2)}{{- end }}\n`
     if (of.kind === 'lines') return `${head} |\n${of.lines.map(line => lineText(line, place.indent + 2)).join('')}`
+    if (of.kind === 'document')
+      return `${head} |\n{{- tpl (toYaml ${pathOf(of.path)}) $ | fromYaml | toPrettyJson | nindent ${place.indent + 2} }}\n`
     return `${head} ${scalarHole(tree)}\n`
   }
   return `${head}${nested(tree, place)}`

@@ -11,6 +11,8 @@ export type Condition =
   | { readonly has: string; readonly value: string }
   /** A value is this text. */
   | { readonly is: string; readonly value: string }
+  /** The value, as JSON, has this text somewhere. */
+  | { readonly says: string; readonly value: string }
   /** The namespace of the release has this name. */
   | { readonly namespace: string }
   /** Two names that are worked out are equal. */
@@ -32,6 +34,7 @@ export type Named =
   | 'apiserverAccount'
   | 'agentAccount'
   | 'mirrorAccount'
+  | 'deschedulerAccount'
   | 'release'
   | 'service'
 
@@ -60,6 +63,8 @@ type HoleKind =
   | { readonly kind: 'text'; readonly parts: readonly Part[]; readonly templated?: boolean }
   | { readonly kind: 'lines'; readonly lines: readonly Line[] }
   | { readonly kind: 'checksum'; readonly path: string }
+  /** As a field: a text of several lines that is a map of the values as JSON, templates in it filled in. */
+  | { readonly kind: 'document'; readonly path: string }
   /** As a field: one tree. In a list: any number of items. */
   | { readonly kind: 'when'; readonly condition: Condition; readonly trees: readonly Tree[] }
   /** In a list: these for each member of the value. */
@@ -90,6 +95,7 @@ export const text = (...parts: readonly Part[]): Hole => new Hole({ kind: 'text'
 export const templatedText = (path: string): Hole => new Hole({ kind: 'text', parts: [{ value: path }], templated: true })
 export const lines = (list: readonly Line[]): Hole => new Hole({ kind: 'lines', lines: list })
 export const checksum = (path: string): Hole => new Hole({ kind: 'checksum', path })
+export const document = (path: string): Hole => new Hole({ kind: 'document', path })
 export const when = (condition: Condition, ...trees: readonly Tree[]): Hole => new Hole({ kind: 'when', condition, trees })
 export const each = (path: string, ...trees: readonly Tree[]): Hole => new Hole({ kind: 'each', path, trees })
 export const shared = (name: string, items: readonly Tree[]): Hole => new Hole({ kind: 'shared', name, items })

@@ -7,6 +7,7 @@ import { dashboardSchema } from '#dashboard/configuration.ts'
 import { capabilityCommon, processSchema } from '#kube/configuration.ts'
 import { capabilitySchema } from '../controller-configuration.ts'
 import { agentSchema, mirrorSchema } from './agent-values.ts'
+import { deschedulerSchema } from './descheduler-values.ts'
 
 const mapping = () => z.record(z.string(), z.unknown())
 const texts = () => z.record(z.string(), z.string())
@@ -177,6 +178,7 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     apiserver: apiserverSchema,
     agent: agentSchema,
     mirror: mirrorSchema,
+    descheduler: deschedulerSchema,
     process: processSchema.prefault({}).describe('what all processes have in common; a change of it starts the pods anew'),
     arbiter: arbiterConfiguration(capabilities.map(({ name }) => name))
       .prefault({})

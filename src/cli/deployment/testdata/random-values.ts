@@ -66,6 +66,18 @@ const choices: readonly Choice[] = [
   { grafanaDashboard: { enabled: true, mode: 'GrafanaOperator' } },
   { networkPolicy: { enabled: true, extraEgress: [{ ports: [{ port: 8443 }] }] } },
   { uninstallHook: { enabled: false } },
+  { descheduler: { enabled: true } },
+  { descheduler: { enabled: true, kind: 'Deployment', interval: '1h30m', updateStrategy: { type: 'Recreate' } } },
+  { descheduler: { replicas: 2, leaderElection: { enabled: true, retryPeriod: '5s', resourceNamespace: 'apart' } } },
+  { descheduler: { dryRun: true, service: { enabled: true, ipFamilies: ['IPv4'] }, timeZone: 'Europe/Berlin' } },
+  {
+    descheduler: {
+      policy: { metricsProviders: [{ source: 'KubernetesMetrics' }], nodeSelector: 'pool={{ .Release.Name }}' },
+      tokenSecrets: [{ namespace: 'monitoring', name: 'token' }],
+      podDisruptionBudget: { enabled: true, annotations: { a: 'b' } },
+      extraArgs: ['--feature-gates=EvictionsInBackground=true'],
+    },
+  },
   {
     extraObjects: [
       { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'mine', namespace: '{{ .Release.Namespace }}' }, data: { a: 'b' } },
