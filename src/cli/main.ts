@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {
   isolate: async () => (await import('./isolate.ts')).defineIsolate,
   why: async () => (await import('./why.ts')).defineWhy,
   permits: async () => (await import('./permits.ts')).definePermits,
+  shadow: async () => (await import('./shadow.ts')).defineShadow,
   migrate: async () => (await import('./migrate.ts')).defineMigrate,
   doctor: async () => (await import('./doctor.ts')).defineDoctor,
   manifests: async () => (await import('./manifests.ts')).defineManifests,

@@ -1,0 +1,6 @@
+// The face of the shadow: ours beside a running descheduler, compared cycle by cycle.
+export { compareCycle, type ShadowCycle, type ShadowRow } from './compare.ts'
+export { ShadowObserver } from './observer.ts'
+export { readShadowedPolicy } from './read-shadowed-policy.ts'
+export { isDifferent, shadowSummary } from './summary.ts'
+export { TheirLog } from './their-log.ts'
