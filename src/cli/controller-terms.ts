@@ -141,7 +141,7 @@ export class Terms {
     const { namespaces = [] } = tuning
     if (namespaces.length > 0) stack.use(health.add('scope', () => [scopeNote(namespaces)]))
     const viewNeeds = this.#viewNeeds()
-    const { arbiter, view, permits } = await openArbiter(
+    const { arbiter, view, permits, usageAge } = await openArbiter(
       { ...this.#options, informers, leader, viewNeeds, namespaces },
       stack,
       signal,
@@ -149,7 +149,7 @@ export class Terms {
     const { ownerLabel } = settings.current
     const model = settingsForServer(await serverVersion(api, signal))
     const effects = { api, clock, leadership: leader }
-    const leading: Leading = { arbiter, effects, view, solve, settings: model, ownerLabel }
+    const leading: Leading = { arbiter, effects, view, solve, settings: model, ownerLabel, usageAge }
     const { namespace } = identity
     const state = () => view.state()
     const queueObserver = metrics?.queues.of('permit-requests')

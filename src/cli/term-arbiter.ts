@@ -4,6 +4,7 @@ import { Arbiter } from '#coordination/arbiter.ts'
 import type { Identity, Need } from '#coordination/capability.ts'
 import { ClusterView } from '#coordination/cluster-view.ts'
 import type { ApiHealth } from '#coordination/gates/api-health.ts'
+import { UsageAge } from '#coordination/gates/usage-age.ts'
 import { Ledger } from '#coordination/ledger.ts'
 import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
 import { isAsked, onlyOf } from '#coordination/view-needs.ts'
@@ -61,8 +62,10 @@ export async function openArbiter(options: TermArbiterOptions, stack: AsyncDispo
   await informers.allSynced(signal)
   await view.snapshot(signal)
   const ledger = new Ledger({ api, permits, leadership: leader, clock, log, namespace: identity.namespace, namespaces })
+  const usageAge = new UsageAge()
+  const usageAgeMs = () => usageAge.ageMs()
   const observer = stack.use(
-    new ClusterObserver({ informers: seen, view, clock, log, ledger: () => ledger.view, apiHealth, namespaces }),
+    new ClusterObserver({ informers: seen, view, clock, log, ledger: () => ledger.view, apiHealth, usageAgeMs, namespaces }),
   )
   const arbiter = new Arbiter({
     ledger,
@@ -92,5 +95,5 @@ export async function openArbiter(options: TermArbiterOptions, stack: AsyncDispo
     await arbiter.takeOver(signal)
     await observer.learnFrom(api, signal)
   }
-  return { arbiter, view, permits }
+  return { arbiter, view, permits, usageAge }
 }

@@ -17,6 +17,7 @@ import type { Solve } from '#planning/solve.ts'
 import type { Arbiter } from './arbiter.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { EffectContext } from './effects/effect-context.ts'
+import type { UsageAge } from './gates/usage-age.ts'
 import type { Verb } from './intent.ts'
 
 /** A kind that the capability serves through the API server. */
@@ -242,6 +243,8 @@ export interface Leading {
   readonly settings: SchedulerSettings
   /** The label that says who may move a workload. */
   readonly ownerLabel: OwnerLabel
+  /** Who measures usage says here how old it is: the gate `usage-stale` asks. */
+  readonly usageAge: UsageAge
 }
 
 export interface ControllerContext extends ClusterContext {

@@ -11,6 +11,7 @@ import type { ModelNode, MoveClass, MoveModel, WorkloadSpread } from './move-mod
 import type { PlanInput } from './plan-input.ts'
 import type { Amounts, MoveAction } from './plan-record.ts'
 import { type PlanPolicy, workloadKey } from './policy.ts'
+import { usageGoals } from './usage-rules.ts'
 
 interface PlanClass {
   readonly action: MoveAction
@@ -74,7 +75,7 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
         from: shapes[index]?.from ?? -1,
         size: group.candidates.length,
         requests: first.pod.requests,
-        usage: input.measured?.pods.get(first.pod.key) ?? {},
+        usage: meanUsage(input, group.candidates),
         cost: group.cost,
         destinations: destinations[index] ?? [],
         preferred: preferredNodes(policy, first.pod, nodeIndex),
@@ -115,9 +116,26 @@ function groupKey(
     pod.requests,
     labels.sort(),
     constraints,
-    input.measured?.pods.get(pod.key),
+    usageGoals(input.policy).length === 0 ? undefined : usageStep(input.measured?.pods.get(pod.key)),
     rest,
   ])
+}
+
+/** Pods that use nearly the same are one class, or each would be one of its own. */
+const usageSteps: Readonly<Record<string, number>> = { cpu: 50, memory: 64 * 2 ** 20 }
+
+function usageStep(usage: Amounts | undefined): Amounts | undefined {
+  return (
+    usage && Object.fromEntries(Object.entries(usage).map(([key, amount]) => [key, Math.round(amount / (usageSteps[key] ?? 1))]))
+  )
+}
+
+/** What one pod of the class uses, as measured; nothing where that is not known of all. */
+function meanUsage({ measured }: PlanInput, candidates: readonly Candidate[]): Amounts {
+  const known = candidates.map(({ pod }) => measured?.pods.get(pod.key)).filter(usage => usage !== undefined)
+  if (known.length < candidates.length) return {}
+  const mean = (resource: string) => Math.round(known.reduce((sum, usage) => sum + (usage[resource] ?? 0), 0) / known.length)
+  return { cpu: mean('cpu'), memory: mean('memory') }
 }
 
 /** Of equal pods those leave first that their users value least: lower deletion cost, not Ready, younger name. */

@@ -11,6 +11,7 @@ import type { PlanInput } from './plan-input.ts'
 import type { StayCode, StayReason, Unmovable } from './plan-record.ts'
 import { type PlanPolicy, workloadKey } from './policy.ts'
 import type { StaticFit } from './static-fit.ts'
+import { type UsageRules, usageRules } from './usage-rules.ts'
 
 export interface Candidate {
   readonly pod: PodState
@@ -48,7 +49,8 @@ export function sortPods(
   tools: { readonly budgets: Budgets; readonly fit: StaticFit },
   pods: Iterable<PodState> = input.state.pods.values(),
 ): Sorting {
-  const rules = rulesOf(input, tools.budgets)
+  const usage = usageRules(input)
+  const rules = [...rulesOf(input, tools.budgets), usage.held]
   const destinationNodes = destinationsOf(input)
   const candidates: Candidate[] = []
   const unmovable: Unmovable[] = []
@@ -59,7 +61,7 @@ export function sortPods(
     const reasons = rules.flatMap(rule => rule(pod) ?? [])
     const { workload } = pod
     if (reasons.length === 0 && workload !== undefined) {
-      const places = placesFor(input, { pod, workload, from: node }, destinationNodes, tools.fit)
+      const places = placesFor(input, { pod, workload, from: node }, destinationNodes, { fit: tools.fit, usage })
       if ('destinations' in places) candidates.push({ pod, workload, from: node, destinations: places.destinations })
       else reasons.push(places)
     }
@@ -241,12 +243,14 @@ function placesFor(
   input: PlanInput,
   subject: Omit<Candidate, 'destinations'>,
   nodes: readonly NodeState[],
-  fit: StaticFit,
+  { fit, usage }: { readonly fit: StaticFit; readonly usage: UsageRules },
 ): Places {
   const refused = fit.refusals(subject.pod)
   const fitting = nodes.flatMap(({ name }) => (name === subject.from || refused.has(name) ? [] : [name]))
   const back = input.policy.isolation === undefined ? movedFrom(input, subject) : new Set<string>()
-  const destinations = back.size === 0 ? fitting : fitting.filter(name => !back.has(name))
+  const measured = fitting.filter(name => !usage.isClosed(subject.pod, name))
+  if (fitting.length > 0 && measured.length === 0) return { code: 'UsageUnknown', data: {} }
+  const destinations = back.size === 0 ? measured : measured.filter(name => !back.has(name))
   if (destinations.length > 0) return { destinations }
   const others = nodes.filter(node => node.name !== subject.from)
   if (fitting.length > 0) return { code: 'RecentlyMoved', data: { from: [...back].sort().join(', ') } }

@@ -93,6 +93,7 @@ export const stayCodes = [
   'VolumePinned',
   'NodeAffinityPinned',
   'RecentlyMoved',
+  'UsageUnknown',
   'NoFeasibleNode',
   'NoSafeOrder',
   'LandsElsewhere',

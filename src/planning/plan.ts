@@ -43,7 +43,7 @@ async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal)
   const work = { budgets, hash, sorting, solve, signal }
   const attempt = await bestAttempt(input, work)
   const plan = finished(input, { hash, problems, sorting, attempt })
-  if (plan.outcome === 'met') return plan
+  if (!plan.goals.some(goal => goal.state === 'missed') && (plan.isolation?.left ?? []).length === 0) return plan
   const facts = {
     plan,
     sorting,
@@ -189,7 +189,7 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
   // Where part of the choice could not be played its bound says nothing about what is left.
   const bound = attempt === undefined || attempt.sequence.blocked.length > 0 ? 0 : attempt.lowerBound
   const isolation = isolationOutcome(policy, sorting.candidates, moves)
-  const isMet = problems.length === 0 && goals.every(goal => goal.state !== 'missed') && (isolation?.left ?? []).length === 0
+  const isMet = problems.length === 0 && goals.every(goal => isHeld(goal, policy)) && (isolation?.left ?? []).length === 0
   return {
     policyName: policy.name,
     snapshotHash: hash,
@@ -213,6 +213,11 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
     problems,
     ...(isolation === undefined ? {} : { isolation }),
   }
+}
+
+/** Nodes are emptied whether anybody measures them or not; for balance a goal that nobody measures is not met. */
+function isHeld({ state }: GoalOutcome, policy: PlanPolicy): boolean {
+  return state === 'met' || (state === 'unknown' && policy.isolation !== undefined)
 }
 
 function costOfMoves({ model }: Attempt, policy: PlanPolicy, moves: readonly Move[]): number {

@@ -81,6 +81,10 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
       return 'its node selector or node affinity lets it run nowhere else'
     case 'RecentlyMoved':
       return `its workload was moved away from ${data['from'] ?? ''} within the last day, the only place to go back to`
+    case 'UsageUnknown':
+      return data['node'] === undefined
+        ? 'what it uses was not measured, and the nodes that could take it have goals of use'
+        : `what it or ${data['node']} uses was not measured, and ${data['node']} has a goal of use`
     case 'NoFeasibleNode':
       return data['nodes'] === '0'
         ? 'no other node takes pods: the rest is cordoned, not ready, leaving, or out of scope'
@@ -136,6 +140,8 @@ export function remedySentence(code: StayCode, data: Facts): string | undefined 
       return 'run it by a Deployment or StatefulSet'
     case 'Quarantined':
       return `wait until ${data['until'] ?? 'the quarantine ends'}`
+    case 'UsageUnknown':
+      return 'wait until metrics.k8s.io has figures of it that are less than two minutes old'
     case 'RecentlyMoved':
       return 'wait until a day has passed since its move'
     case 'NoSafeOrder':

@@ -1,6 +1,7 @@
 // The descheduler in planned mode: plans policies that are due, lets approved plans go on, and looks at waiting proposals again.
 import type { RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
+import { usageFreshMs } from '#coordination/plans/fresh-usage.ts'
 import { PlanKeeper } from '#coordination/plans/plan-keeper.ts'
 import { PlanLoop } from '#coordination/plans/plan-loop.ts'
 import { withCondition } from '#coordination/plans/plan-progress.ts'
@@ -8,7 +9,10 @@ import { openPlans, type Policies } from '#coordination/plans/plan-store.ts'
 import { planFor, problemLines, supersede } from '#coordination/plans/planner.ts'
 import { PolicyReview } from '#coordination/plans/policy-review.ts'
 import { type Trigger, whenToPlan } from '#coordination/plans/schedule.ts'
+import { UsageMeter } from '#coordination/plans/usage-meter.ts'
+import type { Condition } from '#kube/objects.ts'
 import { formatTime } from '#kube/time.ts'
+import { usageGoals } from '#planning/usage-rules.ts'
 
 const capabilityName = 'deschedule'
 
@@ -20,13 +24,31 @@ const longestWaitMs = 3_600_000
 export async function startDeschedule<Config>(context: ControllerContext, signal: AbortSignal): Promise<Running<Config>> {
   const { leading } = context
   if (leading === undefined) throw new Error('deschedule acts only where it leads')
+  const ending = new AbortController()
+  const until = AbortSignal.any([signal, ending.signal])
   const work = new Descheduling(context, leading)
-  return work.loop.start<Config>(work, signal)
+  const telling = leading.usageAge.toldBy(() => work.usage.ageMs())
+  const metering = work.usage.run(until)
+  const running = await work.loop.start<Config>(work, signal)
+  return {
+    ...running,
+    [Symbol.asyncDispose]: async () => {
+      await running[Symbol.asyncDispose]()
+      telling[Symbol.dispose]()
+      ending.abort(new DOMException('deschedule is stopped', 'AbortError'))
+      await metering
+    },
+  }
+}
+
+function hasUsageGoals(policy: RebalancePolicy | undefined): boolean {
+  return policy !== undefined && usageGoals(policy.spec).length > 0
 }
 
 class Descheduling {
   readonly loop: PlanLoop
   readonly keeper: PlanKeeper
+  readonly usage: UsageMeter
   readonly #context: ControllerContext
   readonly #leading: Leading
   readonly #policies: Policies
@@ -42,7 +64,8 @@ class Descheduling {
     const landing = webhooks === undefined ? 'prefer' : 'hold'
     const review = new PolicyReview({ policies, leading, clock, events, landing, requester: capabilityName })
     const isStopping = () => loop.isStopping
-    this.keeper = new PlanKeeper({ context, leading, purpose: 'move', plans, policies, review, isStopping })
+    this.usage = new UsageMeter(context)
+    this.keeper = new PlanKeeper({ context, leading, purpose: 'move', plans, policies, review, isStopping, usage: this.usage })
     this.loop = loop
     this.#policies = policies
     this.#review = review
@@ -50,6 +73,7 @@ class Descheduling {
 
   readonly pass = async (signal: AbortSignal): Promise<number> => {
     let waitMs: number = longestWaitMs
+    this.usage.want(this.#policies.list().some(({ metadata }) => hasUsageGoals(this.#review.readable(metadata.name))))
     for (const object of this.#policies.list()) {
       const policy = await this.#review.reviewed(object, signal)
       waitMs = Math.min(waitMs, policy === undefined ? reviewMs : await this.#serve(policy, signal))
@@ -83,6 +107,23 @@ class Descheduling {
     return Math.min(recheckMs, due.kind === 'at' ? Math.max(1, due.atMs - clock.now()) : longestWaitMs)
   }
 
+  /** Says of a policy with goals of usage whether they can be seen to. */
+  #measuredCondition(
+    policy: RebalancePolicy,
+    conditions: readonly Condition[] | undefined,
+    nowMs: number,
+  ): readonly Condition[] | undefined {
+    if (!hasUsageGoals(policy)) return conditions?.filter(({ type }) => type !== 'Measured')
+    const ageMs = this.usage.ageMs() ?? 0
+    const problem = this.usage.problem()
+    const isOld = ageMs > usageFreshMs
+    const age = `the newest figures of metrics.k8s.io are ${Math.round(ageMs / 1000)} s old`
+    const message = problem === undefined ? age : `metrics.k8s.io: ${problem}`
+    const isMeasured = problem === undefined && !isOld
+    const reason = isMeasured ? 'Fresh' : problem === undefined ? 'Stale' : 'NotAnswering'
+    return withCondition(conditions, { type: 'Measured', status: isMeasured ? 'True' : 'False', reason, message }, nowMs)
+  }
+
   async #plan(policy: RebalancePolicy, trigger: Trigger, signal: AbortSignal): Promise<void> {
     const planned = await planFor(this.keeper.plannerContext, policy, trigger.key, signal)
     if (planned.kind === 'planned') await supersede(this.keeper.plannerContext, planned.plan, signal)
@@ -95,7 +136,7 @@ class Descheduling {
         ...(trigger.kind === 'asked' ? { lastPlanNow: trigger.value } : { lastScheduleTime: formatTime(trigger.atMs) }),
         ...(planned.kind === 'planned' ? { lastPlan: planned.plan.metadata.name } : {}),
         conditions: withCondition(
-          status.conditions,
+          this.#measuredCondition(policy, status.conditions, nowMs),
           planned.kind === 'planned'
             ? { type: 'Planned', status: 'True', reason: 'PlanMade', message: planned.plan.status?.message ?? '' }
             : {

@@ -35,6 +35,8 @@ export interface MoveContext {
     readonly evictScaled: boolean
     readonly spareUnmanaged: boolean
   }
+  /** The move serves a goal of measured use: the gate `usage-stale` is about it. */
+  readonly isForUsage: boolean
   readonly deadlineMs: () => number
   /** Why no move may begin just now: the controller stops, somebody froze the plan, its window closed. */
   readonly paused: () => string | undefined

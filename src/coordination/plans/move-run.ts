@@ -195,7 +195,10 @@ function intentOf(context: MoveContext, move: PlanMove, proof: NonNullable<Inten
       {
         code: 'rebalance',
         message: `plan ${plan.metadata.name} of policy ${plan.spec.policyRef.name} moves it from ${move.from} to ${move.to}`,
-        data: { plan: plan.metadata.name, move: move.id, from: move.from, to: move.to },
+        data: {
+          ...{ plan: plan.metadata.name, move: move.id, from: move.from, to: move.to },
+          ...(context.isForUsage ? { stat: 'usage' } : {}),
+        },
       },
     ],
     idempotencyKey: moveKey(plan, move),

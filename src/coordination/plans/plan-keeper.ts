@@ -17,6 +17,7 @@ import type { Plans, Policies } from './plan-store.ts'
 import { type PlannerContext, planAgain, planIfChanged, problemLines, replaceBy } from './planner.ts'
 import type { PolicyReview } from './policy-review.ts'
 import { waitsFor } from './precedence.ts'
+import type { UsageMeter } from './usage-meter.ts'
 
 const intervals = {
   /** A waiting proposal is checked again. */
@@ -41,6 +42,8 @@ interface PlanKeeperOptions {
   /** Why no step of the plan may begin just now, beside what holds for every plan. */
   readonly holdsBack?: (plan: RebalancePlan) => string | undefined
   readonly isStopping: () => boolean
+  /** Absent: goals of usage stand still. */
+  readonly usage?: UsageMeter
 }
 
 export class PlanKeeper {
@@ -54,9 +57,9 @@ export class PlanKeeper {
   }
 
   get plannerContext(): PlannerContext {
-    const { context, leading, plans, purpose } = this.#options
+    const { context, leading, plans, purpose, usage } = this.#options
     const { events, clock, log } = context
-    return { leading, plans, events, clock, log, landing: this.landing, purpose }
+    return { leading, plans, events, clock, log, landing: this.landing, purpose, usage }
   }
 
   get landing(): 'prefer' | 'hold' {
@@ -261,7 +264,7 @@ export class PlanKeeper {
   }
 
   #runContext(policy: RebalancePolicy): RunContext | undefined {
-    const { leading, context, plans, review, purpose, isStopping } = this.#options
+    const { leading, context, plans, review, purpose, isStopping, usage } = this.#options
     const { ownerLabel, settings } = leading
     const planPolicy = planPolicyOf(policy, leading.view.state(), { ownerLabel, landing: this.landing, purpose })
     if (!planPolicy.ok) return undefined
@@ -273,6 +276,7 @@ export class PlanKeeper {
       plans,
       settings,
       webhooks,
+      usage,
       policy: () => review.readable(policy.metadata.name),
       planPolicy: planPolicy.value,
       holdsBack: plan => this.#holdsBack(plan),

@@ -8,6 +8,7 @@ import { restartPermission } from '../effects/restart.ts'
 import { taintPermission } from '../effects/taint.ts'
 import { landingWebhook, webhookConfigurationName, webhookName } from './landing-gate.ts'
 import { lastMoveAnnotation, rebalanceTaint } from './names.ts'
+import { usagePermission } from './usage-meter.ts'
 
 const own = (resource: string, kind: string): Need => ({
   group: ballastGroup,
@@ -29,6 +30,7 @@ export const planPermissions: readonly Permission[] = [
   restartPermission,
   taintPermission,
   gatePermission,
+  usagePermission,
   {
     groups: ['apps'],
     resources: ['deployments', 'statefulsets', 'replicasets'],

@@ -7,8 +7,9 @@ import type { Log } from '#kube/log.ts'
 import type { Node } from '#kube/objects.ts'
 import { isNotFound } from '#kube/status.ts'
 import { formatTime } from '#kube/time.ts'
-import { goalOutcomes, nodeShares } from '#planning/goals.ts'
+import { goalOutcomes, type Measurements, nodeShares } from '#planning/goals.ts'
 import { type PlanPolicy, workloadKey } from '#planning/policy.ts'
+import { usageGoals } from '#planning/usage-rules.ts'
 import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus, RebalancePolicy } from '../api.ts'
 import type { Arbiter } from '../arbiter.ts'
 import type { WebhookEndpoint } from '../capability.ts'
@@ -25,6 +26,8 @@ import { storedShare } from './plan-object.ts'
 import { inPhase, isApproved, isBeyondStop, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { runsAt } from './schedule.ts'
+import type { UsageMeter } from './usage-meter.ts'
+import { servesUsage, unmeasuredNode } from './usage-moves.ts'
 import { WaveGate } from './wave-gate.ts'
 
 export interface RunContext {
@@ -40,6 +43,8 @@ export interface RunContext {
   /** The policy as it is known now. */
   readonly policy: () => RebalancePolicy | undefined
   readonly planPolicy: PlanPolicy
+  /** Measures what goals of usage are about; `undefined`: they stand still. */
+  readonly usage: UsageMeter | undefined
   /** Why no step may begin just now beside what the plan and its policy say; `undefined`: it may. */
   readonly holdsBack: (plan: RebalancePlan) => string | undefined
   /** The controller is to stop: what is under way is followed up, nothing new begins. */
@@ -64,6 +69,8 @@ const staleMs = 15 * 60_000
 const noWebhook = 'this controller serves no landing webhook'
 /** A plan that waits for the landing webhook asks it again after so long. */
 const retryGateMs = 60_000
+/** So long a plan that is done waits for figures of after its last move. */
+const renewedMs = 90_000
 
 /** Carries out `plan` as far as it goes. @throws on abort, a lost Lease, a broken connection: then the next call goes on. */
 export async function runPlan(context: RunContext, plan: RebalancePlan, signal: AbortSignal): Promise<RunEnd> {
@@ -84,6 +91,14 @@ export function whyPaused(plan: RebalancePlan, policy: RebalancePolicy | undefin
   return window.isOpen
     ? undefined
     : `outside of the policy's windows${window.nextMs === undefined ? '' : `, the next opens ${new Date(window.nextMs).toISOString()}`}`
+}
+
+function goalsCondition(
+  missed: readonly string[],
+  unknown: readonly string[],
+): { readonly status: 'True' | 'False' | 'Unknown'; readonly reason: string } {
+  if (missed.length > 0) return { status: 'False', reason: 'GoalsMissed' }
+  return unknown.length > 0 ? { status: 'Unknown', reason: 'NotMeasured' } : { status: 'True', reason: 'Measured' }
 }
 
 class PlanRun {
@@ -213,7 +228,7 @@ class PlanRun {
   }
 
   #moveContext(move: PlanMove, signal: AbortSignal): MoveContext {
-    const { arbiter, effects, view, events, log, settings, planPolicy } = this.#context
+    const { arbiter, effects, view, events, log, settings, planPolicy, usage } = this.#context
     return {
       arbiter,
       effects,
@@ -226,7 +241,8 @@ class PlanRun {
       waiting: (isWaiting, message) => this.#wait({ id: move.id, isWaiting, message }, signal),
       landing: this.#steering,
       gateSilence: async () => (this.#steering === 'hold' ? this.#gate?.silence(signal) : undefined),
-      paused: () => this.#pause(),
+      paused: () => this.#pause() ?? unmeasuredNode(move, planPolicy, usage?.measurements()),
+      isForUsage: servesUsage(move, planPolicy),
       requirements: {
         // What is to be emptied is emptied also of what has no budget; those that exist hold.
         requireBudget:
@@ -331,14 +347,20 @@ class PlanRun {
   async #finish(phase: 'Succeeded' | 'Failed', failure: string | undefined, signal: AbortSignal): Promise<RunEnd> {
     await this.#endSteering('the plan is over', signal)
     const { view, planPolicy, effects } = this.#context
+    const measured = await this.#measuredAfter(signal)
     const nowMs = effects.clock.now()
     const state = view.state()
     const nothing = { requests: new Map(), usage: new Map() }
-    const goals = goalOutcomes(planPolicy, state, nothing, undefined)
-    const missed = goals.filter(goal => goal.state !== 'met').map(goal => goal.goal)
+    const goals = goalOutcomes(planPolicy, state, nothing, measured)
+    const missed = [...new Set(goals.filter(goal => goal.state === 'missed').map(goal => goal.goal))]
+    const unknown = [...new Set(goals.filter(goal => goal.state === 'unknown').map(goal => goal.goal))]
     const steps = this.#known.status?.steps ?? []
     const landed = steps.filter(step => step.state === 'Landed').length
-    const result = `${landed} of ${this.#plan.spec.moves.length} moves landed; ${missed.length === 0 ? 'all goals are met' : `not met: ${[...new Set(missed)].join(', ')}`}`
+    const reached =
+      missed.length > 0 ? `not met: ${missed.join(', ')}` : unknown.length > 0 ? 'no goal is missed' : 'all goals are met'
+    const still = unknown.length === 0 ? '' : `; not measured: ${unknown.join(', ')}`
+    const result = `${landed} of ${this.#plan.spec.moves.length} moves landed; ${reached}${still}`
+    const judged = goalsCondition(missed, unknown)
     const message = failure === undefined ? result : `${failure}; ${result}`
     await this.#write(
       status => ({
@@ -347,23 +369,26 @@ class PlanRun {
         goals: goals.map(goal => ({
           name: goal.goal,
           outcome: goal.state === 'met' ? 'met' : 'not-met',
-          message: `${goal.node}: ${goal.resource} ${goal.after.toFixed(1)} %, ${goal.bound} ${goal.wanted} %`,
+          message: `${goal.node}: ${goal.resource} ${goal.state === 'unknown' ? 'not measured' : `${goal.after.toFixed(1)} %`}, ${goal.bound} ${goal.wanted} %`,
         })),
-        conditions: withCondition(
-          status.conditions,
-          {
-            type: 'GoalsMet',
-            status: missed.length === 0 ? 'True' : 'False',
-            reason: missed.length === 0 ? 'Measured' : 'GoalsMissed',
-            message: result,
-          },
-          nowMs,
-        ).map(one => ({ ...one })),
+        conditions: withCondition(status.conditions, { type: 'GoalsMet', ...judged, message: result }, nowMs).map(one => ({
+          ...one,
+        })),
       }),
       signal,
     )
     this.#context.log.info({ plan: this.#plan.metadata.name, phase, landed }, 'plan is over')
     return { kind: 'over' }
+  }
+
+  /** What is used now, in figures that are newer than the last move where that can be had. */
+  async #measuredAfter(signal: AbortSignal): Promise<Measurements | undefined> {
+    const { usage, planPolicy } = this.#context
+    const goals = usageGoals(planPolicy)
+    if (usage === undefined || goals.length === 0) return undefined
+    if (this.#known.status?.steps?.some(step => step.state === 'Landed') === true)
+      await usage.renewed([...new Set(goals.flatMap(goal => goal.nodes))], { limitMs: renewedMs, signal })
+    return usage.measurements()
   }
 
   #emit(type: 'Normal' | 'Warning', reason: string, note: string): void {

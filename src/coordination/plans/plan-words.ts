@@ -11,14 +11,20 @@ export function wholeBound(lowerBound: number): number {
 export function planSentence(plan: Plan): string {
   const count = plan.moves.length
   const moves = count === 1 ? '1 move' : `${count} moves`
-  const missed = plan.goals.filter(goal => goal.state !== 'met').map(goal => goal.goal)
+  const missed = plan.goals.filter(goal => goal.state === 'missed').map(goal => goal.goal)
+  const unknown = [...new Set(plan.goals.filter(goal => goal.state === 'unknown').map(goal => goal.goal))].join(', ')
+  const still = unknown === '' ? '' : `; ${unknown} stands still: what its nodes use was not measured`
   const bound = wholeBound(plan.objective.lowerBound)
   const optimal = count === 0 ? '' : `; no plan that reaches as much needs fewer than ${bound} (${plan.method})`
   if (plan.problems.length > 0) return `nothing is moved: the policy has ${plan.problems.length} problems`
   if (plan.isolation !== undefined) return isolationSentence(plan, plan.isolation, { moves, missed })
   if (plan.outcome === 'infeasible') return 'no choice of moves reaches the goals'
-  if (missed.length > 0) return `${moves} leave ${[...new Set(missed)].join(', ')} unmet${optimal}`
-  return count === 0 ? 'all goals are met already' : `${moves} ${count === 1 ? 'reaches' : 'reach'} all goals${optimal}`
+  if (missed.length > 0) return `${moves} leave ${[...new Set(missed)].join(', ')} unmet${optimal}${still}`
+  const which = unknown === '' ? 'all goals' : 'the other goals'
+  if (count > 0) return `${moves} ${count === 1 ? 'reaches' : 'reach'} ${which}${optimal}${still}`
+  return plan.goals.every(goal => goal.state === 'unknown') && unknown !== ''
+    ? `nothing is moved: what the nodes of ${unknown} use was not measured`
+    : `${which} are met already${still}`
 }
 
 /** `23 moves leave nothing but the core on talos00; all goals are met`. */

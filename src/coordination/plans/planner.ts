@@ -19,6 +19,7 @@ import { inPhase, isOver, withCondition } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { planMessage, planSentence } from './plan-words.ts'
 import { quarantines } from './quarantine.ts'
+import type { UsageMeter } from './usage-meter.ts'
 
 export interface PlannerContext {
   readonly leading: Leading
@@ -30,6 +31,8 @@ export interface PlannerContext {
   readonly landing: 'prefer' | 'hold'
   /** What its plans are for. */
   readonly purpose: Asking['purpose']
+  /** Measures what goals of usage are about; absent: they stand still. */
+  readonly usage?: UsageMeter | undefined
 }
 
 type Planned =
@@ -150,6 +153,7 @@ async function compute(
   landing?: PlanPolicy['landing'],
 ): Promise<{ kind: 'made'; plan: Plan; policy: PlanPolicy } | { kind: 'refused'; problems: readonly Problem[] }> {
   const { leading, clock } = context
+  await context.usage?.first(signal)
   const state = await leading.view.snapshot(signal)
   const planPolicy = planPolicyOf(policy, state, {
     ownerLabel: leading.ownerLabel,
@@ -164,6 +168,7 @@ async function compute(
     settings: leading.settings,
     nowMs,
     quarantined: quarantines(context.plans.list(), nowMs),
+    ...(context.usage === undefined ? {} : { measured: context.usage.measurements() }),
   }
   // The solver works in another process, which a virtual clock cannot see.
   using _ = clock.hold()
@@ -220,11 +225,12 @@ function withNothingToDo(
   nowMs: number,
 ): NonNullable<RebalancePlan['status']> {
   const isMet = plan.outcome === 'met'
+  const isUnknown = plan.problems.length === 0 && plan.goals.every(({ state }) => state !== 'missed') && !isMet
   const ended = inPhase(status, isMet ? 'Succeeded' : 'Failed', { message: planMessage(plan), nowMs })
   const condition = {
     type: 'GoalsMet',
-    status: isMet ? ('True' as const) : ('False' as const),
-    reason: isMet ? 'Measured' : 'OutOfReach',
+    status: isMet ? ('True' as const) : isUnknown ? ('Unknown' as const) : ('False' as const),
+    reason: isMet ? 'Measured' : isUnknown ? 'NotMeasured' : 'OutOfReach',
     message: planMessage(plan),
   }
   return { ...ended, conditions: withCondition(ended.conditions, condition, nowMs) }
