@@ -12,6 +12,7 @@ import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import { explainPod } from '#planning/explain.ts'
+import { measurementsOf } from '#planning/measurements.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
 import { explanationLines, findingSentence } from '#planning/sentences.ts'
@@ -137,6 +138,7 @@ async function planFor(
     policy: resolved.value,
     settings: settingsForServer(cluster.gitVersion),
     nowMs: systemClock.now(),
+    measured: measurementsOf(cluster.objects),
   }
   const made = await makePlan(input, childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds }), signal)
   if (made.problems.length > 0) throw new InputError(made.problems)
