@@ -527,6 +527,214 @@ export interface ImagesView {
   readonly total: number
 }
 
+/** `hour`: the last hour in steps of 30 s; `days`: the last 48 hours in steps of 10 minutes. */
+export const utilisationSpanNames = ['hour', 'days'] as const
+export type UtilisationSpan = (typeof utilisationSpanNames)[number]
+
+/** Of the steps that are known, in thousandths of what the node can give. */
+export interface UtilisationRange {
+  readonly first: number
+  readonly least: number
+  readonly most: number
+  readonly last: number
+}
+
+/** One resource of a node, step by step, in thousandths of what the node can give; null: not noted. */
+export interface UtilisationLine {
+  readonly requested: readonly (number | null)[]
+  readonly used: readonly (number | null)[]
+  /** Null: no step is known. */
+  readonly requestedRange: UtilisationRange | null
+  readonly usedRange: UtilisationRange | null
+  /** Of goals that hold the node: bounds in percent. */
+  readonly goals: readonly {
+    readonly name: string
+    readonly stat: 'requests' | 'usage'
+    readonly min: number | null
+    readonly max: number | null
+  }[]
+}
+
+/** A pod that left the node, or came to it, and why: a move of a plan, or an eviction of the descheduler. */
+export interface UtilisationMark {
+  readonly at: string
+  readonly way: 'left' | 'came'
+  /** Null: the viewer may not see it. */
+  readonly pod: Ref | null
+  /** The node at the other end; null: nobody says. */
+  readonly other: string | null
+  /** Null: an eviction of the descheduler. */
+  readonly plan: string | null
+}
+
+export interface UtilisationNode {
+  readonly node: string
+  /** Why it is among those that are shown: it was chosen, it misses a goal, it is the fullest. */
+  readonly because: Sentence
+  readonly cpu: UtilisationLine
+  readonly memory: UtilisationLine
+  /** Oldest first; the newest 40 of them. */
+  readonly marks: readonly UtilisationMark[]
+  /** How many pods left and came within the span. */
+  readonly left: number
+  readonly came: number
+}
+
+/** How full nodes were. */
+export interface Utilisation {
+  readonly span: UtilisationSpan
+  /** When the first step began. */
+  readonly from: string
+  readonly stepMs: number
+  readonly steps: number
+  /** Since when this process notes it; null: nobody does. */
+  readonly since: string | null
+  /** Those that were chosen, else those that are the worst. */
+  readonly nodes: readonly UtilisationNode[]
+  /** How many there are. */
+  readonly nodeCount: number
+  readonly sentences: readonly Sentence[]
+}
+
+/** Where replacements of moved pods came to stand. */
+export interface LandingCounts {
+  /** On a node that the plan meant. */
+  readonly expected: number
+  /** On another, but where it came from. */
+  readonly other: number
+  /** Where it came from. */
+  readonly back: number
+  /** It got no node. */
+  readonly pending: number
+  /** Elsewhere, because it was made while the landing webhook was away: the model was not wrong. */
+  readonly unheld: number
+}
+
+/** How often landings were predicted. */
+export interface LandingRate {
+  readonly plans: number
+  readonly counts: LandingCounts
+  /** All but those that were not held. */
+  readonly judged: number
+  /** Expected of judged, in thousandths; null: none was judged. */
+  readonly rate: number | null
+  /** In thousandths: below it landings are preferred instead of held. */
+  readonly threshold: number
+  readonly sentence: Sentence
+}
+
+/** What became of a plan. */
+export interface PlanOutcome {
+  readonly name: string
+  readonly policy: string
+  readonly phase: PlanHead['phase']
+  readonly landing: 'observe' | 'prefer' | 'hold'
+  readonly startedAt: string | null
+  readonly finishedAt: string | null
+  readonly moves: number
+  readonly counts: LandingCounts
+  readonly failed: number
+  readonly skipped: number
+  /** In thousandths; null: nothing has landed. */
+  readonly rate: number | null
+}
+
+export type MoveResult = Exclude<MoveState, 'done' | 'elsewhere'> | keyof LandingCounts
+
+/** A move as it was planned, and what happened. */
+export interface MoveOutcome {
+  readonly id: string
+  readonly workload: Ref
+  readonly pod: { readonly namespace: string; readonly name: string }
+  readonly from: string
+  /** Nodes that were meant; the first 20. */
+  readonly meant: readonly string[]
+  readonly meantCount: number
+  readonly landedOn: string | null
+  readonly result: MoveResult
+  /** When the permit was released; null: not yet, or the permit is not kept any more. */
+  readonly at: string | null
+  readonly permit: string | null
+  /** From the deed to Ready. */
+  readonly ms: number | null
+  /** Why it was not done, or what followed on it. */
+  readonly because: Sentence | null
+}
+
+/** A node's requests in thousandths of what it can give; null: not known. */
+export interface ShareOutcome {
+  readonly before: number | null
+  /** By the plan's moves. */
+  readonly planned: number | null
+  /** By the moves that were carried out, to where they landed. */
+  readonly landed: number | null
+  /** As the controller measured it when the plan was over. */
+  readonly measured: number | null
+  readonly now: number | null
+}
+
+export interface NodeOutcome {
+  readonly node: string
+  readonly cpu: ShareOutcome
+  readonly memory: ShareOutcome
+}
+
+/** A plan against what happened. */
+export interface PlanAgainst {
+  readonly outcome: PlanOutcome
+  readonly sentences: readonly Sentence[]
+  /** The first 100. */
+  readonly moves: readonly MoveOutcome[]
+  /** Nodes that lose or gain pods by it, or should have; the first 40. */
+  readonly nodes: readonly NodeOutcome[]
+  readonly nodeCount: number
+}
+
+/** An eviction of the descheduler that works strategy by strategy, as its Events and permits tell it. */
+export interface EvictionRow {
+  readonly at: string
+  /** Null: the viewer may not see it. */
+  readonly pod: Ref | null
+  readonly node: string | null
+  readonly strategy: string
+  readonly result: 'evicted' | 'refused'
+  /** In the words of who evicted. */
+  readonly because: string
+  readonly permit: string | null
+}
+
+export interface EvictionSum {
+  readonly name: string
+  readonly evicted: number
+  readonly refused: number
+}
+
+export interface Evictions {
+  readonly sentence: Sentence
+  readonly byStrategy: readonly EvictionSum[]
+  /** The ten that lost most. */
+  readonly byNode: readonly EvictionSum[]
+  /** Newest first, the first 25. */
+  readonly rows: readonly EvictionRow[]
+  readonly total: number
+}
+
+/** `GET /api/v1/rebalancing`. */
+export interface RebalancingView {
+  readonly sentences: readonly Sentence[]
+  readonly utilisation: Utilisation
+  /** Newest first, the first 20; null: they may not be seen. */
+  readonly plans: readonly PlanOutcome[] | null
+  readonly planCount: number | null
+  /** The one that was asked for, else the newest that has begun. */
+  readonly plan: PlanAgainst | null
+  readonly landings: LandingRate | null
+  /** Null: Events and permits may not be seen. */
+  readonly evictions: Evictions | null
+  /** Of an earlier moment. */
+  readonly past?: true | undefined
+}
+
 export interface SearchHit {
   readonly kind: 'node' | 'workload' | 'plan' | 'permit' | 'pod'
   readonly text: string

@@ -9,6 +9,7 @@ import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import type { PullRecord } from '#twin/components/image-pulls.ts'
 import type { Source } from './contract.ts'
+import type { UtilisationReader } from './source/utilisation-history.ts'
 
 export interface Picture {
   /** Grows with each change, within one epoch. */
@@ -38,6 +39,8 @@ export interface Picture {
   readonly placed?: { readonly placement: Placement; readonly atMs: number } | undefined
   /** What mirrors of images say of themselves; absent: nobody was asked. */
   readonly mirrors?: MirrorsPicture | undefined
+  /** How full the nodes were, as far as this process has noted it; absent: nobody keeps it. */
+  readonly utilisation?: UtilisationReader | undefined
   readonly past?: PastPicture
   /** While the cluster is being loaded. */
   readonly loading: { readonly shown: string; readonly loaded: number; readonly total: number | undefined } | undefined

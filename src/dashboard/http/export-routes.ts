@@ -9,11 +9,10 @@ import { nodeRows } from '../views/nodes.ts'
 import { isNotThere } from '../views/not-there.ts'
 import { permitPage } from '../views/permits.ts'
 import { plansOf, planViewOf } from '../views/plan.ts'
-import type { Viewing } from '../views/viewing.ts'
 import { workloadRows } from '../views/workload-rows.ts'
-import { type CsvCell, csvText } from '../words/csv.ts'
+import type { CsvCell } from '../words/csv.ts'
 import { cpuExact, memoryExact } from '../words/quantity.ts'
-import { answerOf, csvType, type WholeAnswer } from './answer.ts'
+import type { WholeAnswer } from './answer.ts'
 import {
   nodesNeeded,
   noNode,
@@ -29,6 +28,7 @@ import {
   workloadQueryOf,
   workloadShape,
 } from './api-routes.ts'
+import { type CsvTable, csvFile, csvTable } from './csv-table.ts'
 import { allRows, mostExported } from './export-pages.ts'
 import { text } from './query.ts'
 import { type Call, get, type Route } from './route.ts'
@@ -36,14 +36,9 @@ import { notThere, viewedValue } from './viewed.ts'
 
 const pageRows = 500
 
-interface Table {
-  readonly header: readonly string[]
-  readonly rows: readonly (readonly CsvCell[])[]
-}
-
 export const exportRoutes: readonly Route[] = [
   get('/api/v1/export/nodes.csv', {}, call =>
-    table(call, 'nodes', nodesNeeded, () => ({
+    csvTable(call, 'nodes', nodesNeeded, () => ({
       header: [
         ...['node', 'role', 'ready', 'cordoned', 'draining', 'zone'],
         ...['cpu allocatable (Kubernetes quantity)', 'cpu requested (Kubernetes quantity)', 'cpu used (Kubernetes quantity)'],
@@ -63,7 +58,7 @@ export const exportRoutes: readonly Route[] = [
     })),
   ),
   get('/api/v1/export/goals.csv', {}, call =>
-    table(call, 'goals', nodesNeeded, () => ({
+    csvTable(call, 'goals', nodesNeeded, () => ({
       header: [
         'goal',
         'nodes',
@@ -86,7 +81,7 @@ export const exportRoutes: readonly Route[] = [
   get('/api/v1/export/pods.csv', { node: text, ...podShape }, call => {
     const { picture, query } = call
     const asked = { sort: query.sort, descending: query.dir === 'desc', query: query.q ?? '', limit: mostExported, cursor: null }
-    return table(call, `pods-${query.node}`, nodesNeeded, viewing => {
+    return csvTable(call, `pods-${query.node}`, nodesNeeded, viewing => {
       const page = nodePodsOf(picture, query.node, asked, viewing)
       if (page === undefined) return noNode(picture, query.node)
       return {
@@ -104,7 +99,7 @@ export const exportRoutes: readonly Route[] = [
     })
   }),
   get('/api/v1/export/plans.csv', {}, call =>
-    table(call, 'plans', plansNeeded, () => ({
+    csvTable(call, 'plans', plansNeeded, () => ({
       header: ['plan', 'policy', 'phase', 'created', 'expires', 'moves', 'lower bound', 'done', 'failed', 'goals met', 'proven'],
       rows: plansOf(call.picture).map(plan => [
         ...[plan.name, plan.policy, plan.phase, plan.createdAt, plan.expiresAt, plan.moves, plan.lowerBound],
@@ -113,7 +108,7 @@ export const exportRoutes: readonly Route[] = [
     })),
   ),
   get('/api/v1/export/moves.csv', { plan: text }, call =>
-    table(call, `moves-${call.query.plan}`, plansNeeded, () => {
+    csvTable(call, `moves-${call.query.plan}`, plansNeeded, () => {
       const plan = call.picture.book.plans.find(one => one.metadata.name === call.query.plan)
       if (plan === undefined) return noPlan(call.picture, call.query.plan)
       return {
@@ -175,37 +170,15 @@ function memory(bytes: number | null): string | null {
   return bytes === null ? null : memoryExact(bytes)
 }
 
-/** A table as a file; a text in place of it is a 404. */
-async function table(
-  call: Call<unknown>,
-  name: string,
-  needs: Parameters<typeof viewedValue>[1],
-  view: (viewing: Viewing) => Table | string,
-): Promise<WholeAnswer> {
-  const viewed = await viewedValue(call, needs, view)
-  if (!viewed.ok) return viewed.answer
-  return typeof viewed.value === 'string' ? notThere(viewed.value) : file(name, viewed.value)
-}
-
 function planTable(
   call: Call<{ readonly plan: string }>,
   name: string,
-  view: (plan: NonNullable<ReturnType<typeof planViewOf>>) => Table,
+  view: (plan: NonNullable<ReturnType<typeof planViewOf>>) => CsvTable,
 ): Promise<WholeAnswer> {
   const { picture, query } = call
-  return table(call, `${name}-${query.plan}`, plansNeeded, viewing => {
+  return csvTable(call, `${name}-${query.plan}`, plansNeeded, viewing => {
     const plan = planViewOf(picture, query.plan, viewing)
     return plan === undefined ? noPlan(picture, query.plan) : view(plan)
-  })
-}
-
-function file(name: string, { header, rows }: Table): WholeAnswer {
-  const safe = name.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, 100)
-  return answerOf(csvType, csvText(header, rows.slice(0, mostExported)), {
-    headers: {
-      'content-disposition': `attachment; filename="ballast-${safe}.csv"`,
-      ...(rows.length > mostExported ? { 'ballast-cut': String(mostExported) } : {}),
-    },
   })
 }
 
@@ -217,7 +190,7 @@ async function permits(call: Call<unknown>, query: Parameters<typeof permitPage>
     return { ok: true, page: { rows: viewed.value.permits, next: viewed.value.next } }
   })
   if (!all.ok) return all.refused
-  return file('permits', {
+  return csvFile('permits', {
     header: [
       ...['time', 'decision', 'who asks', 'verb', 'class', 'namespace', 'kind', 'name', 'rule', 'because', 'remedy'],
       ...['try again at', 'waited (ms)', 'released at', 'outcome', 'would be', 'merged into', 'permit'],
@@ -234,7 +207,7 @@ async function workloads(call: Call<z.output<z.ZodObject<typeof workloadShape>>>
     return { ok: true, page: { rows: viewed.value.workloads, next: viewed.value.next } }
   })
   if (!all.ok) return all.refused
-  return file('workloads', {
+  return csvFile('workloads', {
     header: [
       ...['namespace', 'kind', 'name', 'pods', 'ready', 'owner'],
       ...['cpu requested (Kubernetes quantity)', 'memory requested (Kubernetes quantity)', 'nodes'],
@@ -257,7 +230,7 @@ async function history(call: Call<{ readonly workload: string }>): Promise<Whole
     return { ok: true, page: { rows: viewed.value.history, next: viewed.value.next } }
   })
   if (!all.ok) return all.refused
-  return file(`history-${name}`, {
+  return csvFile(`history-${name}`, {
     header: ['time', 'who', 'what', 'permit'],
     rows: all.rows.map(row => [row.at, row.who, row.sentence.text, row.permit]),
   })

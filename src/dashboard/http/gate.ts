@@ -13,6 +13,7 @@ import { foreignOrigin, isCrossSite, isLinkedFromElsewhere, isOurHost } from './
 import { canRender, noPicture, pageAnswer, signInPage, wantsText } from './page-route.ts'
 import { readQuery } from './query.ts'
 import { RateLimit } from './rate-limit.ts'
+import { rebalancingRoutes } from './rebalancing-routes.ts'
 import { matched, type Route } from './route.ts'
 import type { Services } from './services.ts'
 import { streamRoutes } from './stream-route.ts'
@@ -41,7 +42,7 @@ export class Gate {
     this.#hosts = hostsOf(configuration)
     this.#rates = new RateLimit(clock)
     const writing = actions === undefined ? [] : writeRoutes(new Idempotency(clock))
-    this.#routes = [...apiRoutes, ...exportRoutes, ...streamRoutes, ...writing, ...sessionRoutes]
+    this.#routes = [...apiRoutes, ...rebalancingRoutes, ...exportRoutes, ...streamRoutes, ...writing, ...sessionRoutes]
   }
 
   /** What a request is answered. `target` is what `readTarget` found in its address. */

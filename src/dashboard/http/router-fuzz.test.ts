@@ -9,6 +9,7 @@ import { type Asked, readTarget } from './asked.ts'
 import { encodingFor } from './compression.ts'
 import { ask, startTestDashboard, type TestDashboard } from './dashboard-for-tests.ts'
 import { exportRoutes } from './export-routes.ts'
+import { rebalancingRoutes } from './rebalancing-routes.ts'
 import { matched } from './route.ts'
 
 const picture = pictureOf(homelab(), { book: bookWith({ plans: [plan()] }) })
@@ -26,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => dashboard[Symbol.asyncDispose]())
 
-const routes = [...apiRoutes, ...exportRoutes]
+const routes = [...apiRoutes, ...rebalancingRoutes, ...exportRoutes]
 const name = fc.oneof(
   fc.constantFrom(
     'talos00',

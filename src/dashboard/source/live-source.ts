@@ -25,6 +25,7 @@ import { withoutOwn } from './own-losses.ts'
 import { PlacementKeeper } from './placement-keeper.ts'
 import { SourceStates } from './source-states.ts'
 import { UsagePoll } from './usage-poll.ts'
+import { UtilisationKeeper } from './utilisation-keeper.ts'
 import { AddedObjects } from './wider-state.ts'
 
 /** What a picture says of Ballast itself. */
@@ -101,6 +102,7 @@ class FollowedCluster implements LiveSource {
   readonly #usage: UsagePoll
   readonly #placements: PlacementKeeper
   readonly #mirrors: MirrorPoll | undefined
+  readonly #utilisation: UtilisationKeeper
   readonly #listeners = new Set<() => void>()
   readonly #epoch: string
   #observer: ClusterObserver | undefined
@@ -118,6 +120,14 @@ class FollowedCluster implements LiveSource {
     this.#time = new ClusterTime(clock)
     this.#books = new BookWork(clock)
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
+    this.#utilisation = new UtilisationKeeper({
+      wallClock,
+      mode,
+      picture: () => this.#now(),
+      askUsage: () => this.#usage.ask(),
+      log,
+      signal: this.#signal,
+    })
     const { ownNamespace } = settings()
     this.#informers = informers.share({ needs: [...clusterNeeds, ...shownNeeds(ownNamespace)], signal: this.#signal })
     const of = (resource: Parameters<Informers['of']>[0], scope: Parameters<Informers['of']>[1] = {}) =>
@@ -173,6 +183,11 @@ class FollowedCluster implements LiveSource {
 
   current(): Picture {
     if (this.#isReady && this.#options.signal.aborted === false) void this.#usage.ask()
+    return this.#now()
+  }
+
+  /** The picture without asking what pods use. */
+  #now(): Picture {
     const nowMs = this.#time.now()
     const sources = this.#states.now(nowMs, this.#twin())
     const isLate = this.#changes > mostAtOnce || this.#books.book.pending > mostAtOnce
@@ -200,6 +215,7 @@ class FollowedCluster implements LiveSource {
     this.#stop.abort(new DOMException('the source is closed', 'AbortError'))
     this.#usage[Symbol.dispose]()
     this.#mirrors?.[Symbol.dispose]()
+    this.#utilisation[Symbol.dispose]()
     this.#observer?.[Symbol.dispose]()
     this.#view[Symbol.dispose]()
     this.#books[Symbol.dispose]()
@@ -226,6 +242,7 @@ class FollowedCluster implements LiveSource {
       this.#log.error({ why: messageOf(error) }, 'the cluster could not be read for the page')
     }
     this.#isReady = true
+    this.#utilisation.start()
     this.#changed()
     if (this.#listeners.size > 0) this.#follow(true)
   }
@@ -252,6 +269,7 @@ class FollowedCluster implements LiveSource {
 
   #changed(): void {
     this.#changes++
+    this.#utilisation.heed(this.#time.now())
     if (this.#listeners.size === 0) return
     this.#telling ??= setImmediate(() => {
       this.#telling = undefined
@@ -276,6 +294,7 @@ class FollowedCluster implements LiveSource {
       sources: this.#states.last,
       placed: this.#placements.current(),
       mirrors: this.#mirrorsNow(),
+      utilisation: this.#utilisation.history,
       twin: this.#twin(),
     }
   }

@@ -140,6 +140,22 @@ function worstOf(standings: readonly Standing[]): (Standing & { readonly kind: '
   return worst
 }
 
+/** Nodes that miss a goal, each with the one that it is furthest beyond. */
+export function missedGoals(picture: Picture): ReadonlyMap<string, { readonly goal: string; readonly beyond: number }> {
+  const missed = new Map<string, { readonly goal: string; readonly beyond: number }>()
+  const goals = policyGoals(picture)
+  if (goals.length === 0) return missed
+  const rows = new Map(nodeRows(picture).map(row => [row.name, row]))
+  for (const goal of goals) {
+    for (const node of goal.nodes) {
+      const standing = standingIn(picture, goal, rows.get(node) ?? node)
+      if (standing.kind === 'unknown' || standing.missed === undefined) continue
+      if ((missed.get(node)?.beyond ?? 0) <= standing.beyond) missed.set(node, { goal: goal.shownName, beyond: standing.beyond })
+    }
+  }
+  return missed
+}
+
 /** The node that a goal's figure is of: the worst of its nodes. */
 export function worstNodeOf(picture: Picture, goal: Goal): string | undefined {
   const found = policyGoals(picture).find(({ shownName }) => shownName === goal.name)

@@ -52,7 +52,7 @@ function wishOf({ idempotencyKey: key, grant }: Pick<PermitRecord, 'idempotencyK
 }
 
 /** `namespace/name`, of one of several that share a permit `namespace/name@2`. */
-function permitId({ namespace, name, member }: PermitRecord): string {
+export function permitId({ namespace, name, member }: PermitRecord): string {
   return `${namespace}/${name}${member === undefined ? '' : `@${member}`}`
 }
 

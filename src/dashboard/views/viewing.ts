@@ -16,6 +16,14 @@ export interface Viewing {
   readonly displayZone: string | undefined
 }
 
+/** What of Ballast's books somebody may see, beside what `viewing` says. */
+export interface Sees {
+  readonly viewing: Viewing
+  readonly plans: boolean
+  /** And the Events that tell of the same. */
+  readonly permits: boolean
+}
+
 /** May all and sees all. */
 export const everything: Viewing = {
   viewer: 'local',
