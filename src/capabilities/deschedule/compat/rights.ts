@@ -1,5 +1,6 @@
 // Which rights a descheduler needs for what it is told to do, and no more. Manifests are made from this; a test holds it to what the
 // process asks for.
+import { evictPermission } from '#coordination/effects/evict.ts'
 import type { Right } from '#coordination/rbac.ts'
 import type { DeschedulerPolicy } from './policy/args.ts'
 
@@ -47,7 +48,7 @@ function* grantsFor({ policy, dryRun, leaderElection, permits }: RightsFor): Gen
   if (secret !== undefined)
     yield { place: secret.namespace, group: '', resource: 'secrets', names: [secret.name], verbs: ['get'] }
   if (dryRun) return
-  yield { group: '', resource: 'pods/eviction', verbs: ['create'] }
+  for (const resource of evictPermission.resources) yield { group: '', resource, verbs: evictPermission.verbs }
   yield { group: 'events.k8s.io', resource: 'events', verbs: ['create', 'patch'] }
   if (leaderElection !== undefined) {
     const { name, namespace } = leaderElection

@@ -1,11 +1,10 @@
 // Upstream's leader election: one Lease, no Events, and whoever loses it ends instead of standing again.
-import { randomUUID } from 'node:crypto'
 import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Leader, LeaseElection, LeaseLostError } from '#kube/lease.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
-import type { Random } from '#kube/random.ts'
+import { type Random, randomUuid } from '#kube/random.ts'
 
 /** Milliseconds. */
 interface ElectionSettings {
@@ -40,7 +39,7 @@ export async function leadOnce(
 ): Promise<'ended' | 'lost'> {
   checkSettings(settings)
   const { hostName, log, ...parts } = around
-  const election = new LeaseElection({ ...parts, log, ...settings, identity: `${hostName}_${randomUUID()}` })
+  const election = new LeaseElection({ ...parts, log, ...settings, identity: `${hostName}_${randomUuid(around.random)}` })
   const over = new AbortController()
   let isLost = false
   await election.run(
