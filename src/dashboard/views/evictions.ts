@@ -133,9 +133,9 @@ function ofEvent({ atMs, lastMs, count, reason, note, controller, regarding }: C
 
 /** Of whom a strategy asked for; moves of plans say where the pod goes. */
 function ofPermit({ record }: KeptPermit): Eviction | undefined {
-  const { requester, verb, relocation, grant, targets, ending, releasedAtMs, reasons, nodes } = record
+  const { requester, verb, relocation, batch, grant, targets, ending, releasedAtMs, reasons, nodes } = record
   const [target] = targets
-  if (requester !== 'deschedule' || verb !== 'evict' || relocation !== undefined) return undefined
+  if (requester !== 'deschedule' || verb !== 'evict' || relocation !== undefined || batch !== undefined) return undefined
   if (grant === undefined || target === undefined || (ending !== 'done' && ending !== 'failed')) return undefined
   const [reason] = reasons
   const [, strategy, because = ''] = triggered.exec(reason?.message ?? '') ?? []
