@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {
   dashboard: async () => (await import('./dashboard.ts')).defineDashboard,
   snapshot: async () => (await import('./snapshot.ts')).defineSnapshot,
   plan: async () => (await import('./plan.ts')).definePlan,
+  simulate: async () => (await import('./simulate.ts')).defineSimulate,
   isolate: async () => (await import('./isolate.ts')).defineIsolate,
   why: async () => (await import('./why.ts')).defineWhy,
   permits: async () => (await import('./permits.ts')).definePermits,
@@ -29,6 +30,7 @@ const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {
   apiserver: async () => (await import('./apiserver-command.ts')).defineApiserver,
   agent: async () => (await import('./agent-command.ts')).defineAgent,
   reloader: async () => (await import('./reloader.ts')).defineReloader,
+  descheduler: async () => (await import('./descheduler.ts')).defineDescheduler,
   spegel: async () => (await import('./spegel.ts')).defineSpegel,
   'readiness-condition-reporter': async () =>
     (await import('./readiness-condition-reporter.ts')).defineReadinessConditionReporter,

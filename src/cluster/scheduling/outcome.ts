@@ -33,6 +33,8 @@ export interface Evaluation {
    * that could have it in a partial search. Empty where nothing fits.
    */
   readonly landing: readonly string[]
+  /** What each plugin gave a feasible node before it was normalised and weighted; empty for other nodes, and where only one is feasible. */
+  rawScores(node: string): Readonly<Record<string, number>>
   /** `0/4 nodes are available: …`, as in the PodScheduled condition; empty where something fits. */
   readonly message: string
   /**
@@ -84,6 +86,12 @@ export class Outcome implements Evaluation {
   get verdicts(): ReadonlyMap<string, NodeVerdict> {
     this.#verdicts ??= this.#makeVerdicts()
     return this.#verdicts
+  }
+
+  rawScores(node: string): Readonly<Record<string, number>> {
+    const { feasible, scores, table } = this.#parts
+    const at = feasible.indexOf(table.indexOf.get(node) ?? -1)
+    return at < 0 ? {} : Object.fromEntries(scores.map(({ plugin, raw }) => [plugin, raw[at] ?? 0]))
   }
 
   get message(): string {
