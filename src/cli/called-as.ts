@@ -4,6 +4,7 @@ import { basename, delimiter, join } from 'node:path'
 /** Names of programs, and the command that each is. */
 const dropIns: ReadonlyMap<string, string> = new Map([
   ['reloader', 'reloader'],
+  ['descheduler', 'descheduler'],
   ['spegel', 'spegel'],
   ['readiness-condition-reporter', 'readiness-condition-reporter'],
   ['reporter', 'readiness-condition-reporter'],

@@ -8,6 +8,7 @@ import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
 import type { Permit } from '../ledger.ts'
 import { assertPermitted, type EffectContext, effectOptions, surelyOverMs } from './effect-context.ts'
+import { evictionRequest } from './eviction-request.ts'
 
 /** The right this effect takes. */
 export const evictPermission: Permission = {
@@ -90,4 +91,20 @@ async function isStillThere(context: EffectContext, pod: Target, signal: AbortSi
     if (isNotFound(error)) return false
     throw error
   }
+}
+
+/**
+ * As `evict` with what an upstream says in the request, and its answer as it comes: who takes an upstream's place judges answers as that
+ * one does, and reads the pod back itself. @throws what the server or the connection says; Error as `evict` does before anything is sent.
+ */
+export async function evictAsUpstream(
+  context: EffectContext,
+  permit: Permit,
+  request: Parameters<typeof evictionRequest>[0],
+  signal: AbortSignal,
+): Promise<void> {
+  const { pod } = request
+  assertPermitted(context, permit, { kind: 'Pod', ...pod })
+  const options = effectOptions(permit.record.requester, pod.namespace, signal)
+  await context.api.resource<Pod>(builtIn.pods).sub(pod.name, 'eviction', 'POST', evictionRequest(request), options)
 }

@@ -1,0 +1,97 @@
+// The arbiter of the drop-in, in mode `observe` unless the configuration asks for more: it refuses what is not there any more and what is
+// frozen, and records what its other rules would have said.
+
+import type { ClusterState } from '#cluster/cluster-state.ts'
+import type { OwnerLabel } from '#cluster/ownership.ts'
+import { Arbiter } from '#coordination/arbiter.ts'
+import type { Need } from '#coordination/capability.ts'
+import { isNeeded } from '#coordination/cluster-view.ts'
+import { Ledger } from '#coordination/ledger.ts'
+import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
+import type { EventRecorder } from '#kube/events.ts'
+import { LeaseLostError } from '#kube/lease.ts'
+import { requester } from './eviction-intent.ts'
+import { PodEvictor } from './pod-evictor.ts'
+import { openRecords, type Records, type RecordsOptions } from './records.ts'
+import { withoutBudgets } from './unjudged-budgets.ts'
+
+interface BookOptions extends RecordsOptions {
+  readonly state: () => ClusterState
+  readonly needs: () => readonly Need[]
+  readonly policy: ArbiterPolicy
+  readonly ownerLabel: OwnerLabel
+  readonly events: EventRecorder
+  readonly evictionVersion: string
+  readonly inBackground: boolean
+}
+
+/** An open book with who evicts by it. */
+export interface Book extends AsyncDisposable {
+  readonly arbiter: Arbiter
+  readonly evictor: PodEvictor
+  readonly records: Pick<Records, 'inMemory'>
+}
+
+/** The book, opened when it is first wanted, and again where it was lost. */
+export class Books implements AsyncDisposable {
+  readonly #options: BookOptions
+  #book: Book | undefined
+
+  constructor(options: BookOptions) {
+    this.#options = options
+  }
+
+  /** @throws what the API server says */
+  async open(signal: AbortSignal): Promise<Book> {
+    this.#book ??= await openBook(this.#options, signal)
+    return this.#book
+  }
+
+  /** The next opening begins anew. */
+  async close(): Promise<void> {
+    const book = this.#book
+    this.#book = undefined
+    await book?.[Symbol.asyncDispose]()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** Takes over what an earlier process left: what it had begun is looked at before anything else is granted. @throws what the API server says */
+async function openBook(options: BookOptions, signal: AbortSignal): Promise<Book> {
+  const { clock, identity, ownerLabel, events, evictionVersion, inBackground } = options
+  const log = options.log.machinery
+  await using opening = new AsyncDisposableStack()
+  const records = opening.use(await openRecords(options, signal))
+  const { api, permits, leadership } = records
+  const ledger = opening.use(new Ledger({ api, permits, leadership, clock, log, namespace: identity.namespace }))
+  const arbiter = new Arbiter({
+    ledger,
+    state: () => withoutBudgets(options.state()),
+    watches: of => isNeeded(options.needs(), of),
+    policy: () => options.policy,
+    ownerLabel,
+    ownNamespace: identity.namespace,
+    events,
+    clock,
+    log,
+  })
+  await arbiter.takeOver(signal)
+  for (const record of arbiter.unfinished(requester))
+    await arbiter.release(
+      record,
+      { ending: 'done', reason: 'it had begun when its process ended: the pod is gone or leaves' },
+      signal,
+    )
+  const effects = { api, clock, leadership }
+  const evictor = new PodEvictor({ arbiter, effects, evictionVersion, inBackground, log })
+  const opened = opening.move()
+  return { arbiter, evictor, records, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** Whether the book cannot be written any more by who opened it. */
+export function isBookLost(error: unknown): boolean {
+  return error instanceof LeaseLostError
+}

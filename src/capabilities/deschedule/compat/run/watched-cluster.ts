@@ -1,0 +1,58 @@
+// The cluster as the cycles see it: watches of what the policy in force reads, and one state of them at a time.
+import type { ClusterState } from '#cluster/cluster-state.ts'
+import type { Need } from '#coordination/capability.ts'
+import { ClusterView } from '#coordination/cluster-view.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Informer, Informers } from '#kube/informer.ts'
+import type { KubeObject, Pod } from '#kube/objects.ts'
+import { builtIn } from '#kube/resource.ts'
+import { settledStaleness } from './cache-age.ts'
+import { essentialNeeds } from './needs.ts'
+
+export class WatchedCluster implements AsyncDisposable {
+  readonly needs: readonly Need[]
+  readonly view: ClusterView
+  readonly pods: Informer<Pod>
+  readonly #informers: Informers
+  readonly #essential: readonly Informer<KubeObject>[]
+  readonly #clock: Clock
+
+  /** Begins to watch `needs`, shared with other holders of `informers`. */
+  constructor(informers: Informers, clock: Clock, needs: readonly Need[]) {
+    this.needs = needs
+    this.#clock = clock
+    this.#informers = informers.share({
+      needs: needs.map(({ mode, group, version, resource, fields }) => ({
+        mode,
+        group,
+        version,
+        resource,
+        ...(fields !== undefined && { fields }),
+      })),
+    })
+    this.view = new ClusterView(this.#informers, clock, needs)
+    this.pods = this.#informers.of<Pod>(builtIn.pods)
+    this.#essential = essentialNeeds.map(({ group, version, resource }) => this.#informers.of({ group, version, resource }))
+  }
+
+  /** Resolves when everything is there that can be had. @throws `signal.reason` */
+  async synced(signal: AbortSignal): Promise<void> {
+    await this.#informers.allSynced(signal)
+    await this.view.snapshot(signal)
+  }
+
+  /** Why nothing may be decided now; `undefined`: it may. Waits a while for watches that were silent. @throws `signal.reason` */
+  staleness(signal: AbortSignal): Promise<string | undefined> {
+    return settledStaleness(this.#essential, this.#clock, signal)
+  }
+
+  /** The cluster of this moment. @throws `signal.reason` */
+  snapshot(signal: AbortSignal): Promise<ClusterState> {
+    return this.view.snapshot(signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.view[Symbol.dispose]()
+    await this.#informers[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,178 @@
+// `ballast descheduler`: upstream's command with upstream's flags, and Ballast behind them.
+import { homedir, hostname } from 'node:os'
+import {
+  DeschedulerFailed,
+  type DeschedulerLog,
+  descheduleConfiguration,
+  runDescheduler,
+} from '#capabilities/deschedule/compat/run'
+import type { Capability } from '#coordination/capability.ts'
+import { openApi } from '#kube/api.ts'
+import { systemClock } from '#kube/clock.ts'
+import type { ClusterConfig } from '#kube/cluster-config.ts'
+import { loadConfig } from '#kube/config.ts'
+import { openHttpTransport } from '#kube/http-transport.ts'
+import { messageOf, silentLog } from '#kube/log.ts'
+import { InputError } from '#kube/problem.ts'
+import { systemRandom } from '#kube/random.ts'
+import { CommandRefused, type DefineCommand, exitCodes, type Surroundings } from './command-line.ts'
+import { ConfigurationFile } from './configuration-file.ts'
+import { parseDeschedulerFlags } from './descheduler-flags.ts'
+import { deschedulerLog } from './descheduler-log.ts'
+import { permitsLack } from './descheduler-permits.ts'
+import type { DeschedulerSettings } from './descheduler-settings.ts'
+import { enabledCapabilities } from './enabled-capabilities.ts'
+import { ProcessFault } from './process-fault.ts'
+import { processFaults } from './process-faults.ts'
+
+const version = '0.1.0'
+/** client-go's, where flags say nothing. */
+const standardBurst = 500
+
+export const defineDescheduler: DefineCommand = (program, surroundings) => {
+  program
+    .command('descheduler')
+    .description(
+      "moves pods by the descheduler's policies: takes its flags, port, metrics and Lease. Also runs where the program is called `descheduler`",
+    )
+    .argument('[words...]', "upstream's flags, or `version`")
+    .option('--config <file>', 'BallastConfiguration for what there is no flag for (coordination, windows, the arbiter)')
+    .allowUnknownOption()
+    .helpOption('-h, --help', 'what it takes')
+    .addHelpText('after', helpText)
+    .action(async (words: readonly string[], options: { readonly config?: string }) => {
+      if (words[0] === 'version') surroundings.terminal.write(`Descheduler version ballast v${version}`)
+      else await start(words, options, surroundings)
+    })
+}
+
+const helpText = [
+  '\nFlags (defaults): --policy-config-file FILE, --descheduling-interval 0s (0: one cycle), --dry-run, --kubeconfig FILE,',
+  '  --client-connection-{kubeconfig,qps,burst}, --leader-elect, --leader-elect-{lease-duration 2m17s,renew-deadline 1m47s,',
+  '  retry-period 26s,resource-lock leases,resource-name descheduler,resource-namespace kube-system}, --secure-port 10258 (0: off),',
+  '  --bind-address 0.0.0.0, --cert-dir DIR, --tls-{cert-file,private-key-file,min-version,cipher-suites}, --disable-metrics,',
+  '  --enable-http2, --feature-gates EvictionsInBackground=false, -v 0, --vmodule, --logging-format text, --otel-*.',
+  'DisruptionPermits and the Lease ballast-controller are kept in memory where they may not be written; the log says so.',
+  'Exit codes: 0 stopped, or its one cycle done; 1 failed.',
+  'Example: ballast descheduler --policy-config-file policy.yaml --descheduling-interval 5m -v 3',
+].join('\n')
+
+async function start(words: readonly string[], options: { readonly config?: string }, surroundings: Surroundings): Promise<void> {
+  const { terminal } = surroundings
+  const parsed = parseDeschedulerFlags(words)
+  if (!parsed.ok)
+    throw new CommandRefused(
+      parsed.problems.map(({ message, where, expected }) => message ?? `${where}: expected ${expected}`).join('\n'),
+      exitCodes.failed,
+    )
+  const { settings } = parsed
+  const log = deschedulerLog({
+    format: settings.loggingFormat,
+    verbosity: settings.verbosity,
+    clock: systemClock,
+    processId: process.pid,
+    write: line => terminal.say(line),
+  })
+  for (const warning of parsed.warnings) log.warned(warning, {})
+  try {
+    await run(settings, { ...options, log }, surroundings)
+  } catch (error) {
+    if (surroundings.signal.aborted && !(error instanceof ProcessFault)) {
+      if (error !== surroundings.signal.reason) log.warned('Ended while something was under way', { why: messageOf(error) })
+      return
+    }
+    if (!(error instanceof DeschedulerFailed || error instanceof InputError)) throw error
+    log.failed('failed to run descheduler server', messageOf(error), {})
+    surroundings.end(exitCodes.failed)
+  }
+}
+
+/** Runs until the process is asked to end, or one cycle. */
+async function run(
+  settings: DeschedulerSettings,
+  { config: path, log }: { readonly config?: string; readonly log: DeschedulerLog },
+  { environment, signal }: Surroundings,
+): Promise<void> {
+  using faults = processFaults()
+  const capability = dropIn()
+  using file = new ConfigurationFile({
+    path,
+    overrides: [],
+    capabilities: enabledCapabilities.map(one => (one.name === capability.name ? capability : one)),
+    clock: systemClock,
+    log: log.machinery,
+  })
+  const { arbiter, ownerLabel, capabilities } = file.current
+  const { coordination } = descheduleConfiguration.parse(capabilities[capability.name]?.config ?? {})
+  const config = await clusterConfig(settings, environment)
+  for (const warning of config.warnings) log.warned(warning, {})
+  const transport = openHttpTransport(config, {
+    clock: systemClock,
+    random: systemRandom,
+    log: log.machinery,
+    environment,
+    isTerminal: process.stdin.isTTY === true,
+  })
+  const api = openApi(transport, {
+    clock: systemClock,
+    userAgent: `ballast/${version} descheduler`,
+    log: log.machinery,
+    ...bucketOf(settings),
+  })
+  const stop = new AbortController()
+  let fault: unknown
+  using _unowned = faults.onUnowned(error => {
+    fault ??= error
+    log.failed('a fault that nobody owns: the process ends in order', messageOf(error), {})
+    stop.abort(new DOMException('the process has ended', 'AbortError'))
+  })
+  try {
+    const name = hostname()
+    await runDescheduler(
+      {
+        settings,
+        api,
+        coordination,
+        arbiterPolicy: arbiter,
+        ownerLabel,
+        identity: { name, namespace: config.namespace },
+        permitsLack: signal =>
+          permitsLack({ api, log: silentLog }, settings.leaderElection === undefined ? config.namespace : undefined, signal),
+        log,
+        clock: systemClock,
+        random: systemRandom,
+        environment,
+        version,
+      },
+      AbortSignal.any([signal, stop.signal]),
+    )
+  } catch (error) {
+    if (fault === undefined) throw error
+  } finally {
+    await api.close()
+  }
+  if (fault !== undefined) throw new ProcessFault(messageOf(fault), { cause: fault })
+}
+
+/** The capability as the drop-in has it: it acts as its upstream would unless the file says otherwise. */
+function dropIn(): Capability {
+  const deschedule = enabledCapabilities.find(({ name }) => name === 'deschedule')
+  if (deschedule === undefined) throw new CommandRefused('this program was built without deschedule', exitCodes.failed)
+  return { ...deschedule, config: descheduleConfiguration }
+}
+
+/** The file that flags name, else the pod's account, as upstream has it: no other place is looked at. */
+async function clusterConfig(
+  { kubeconfig }: DeschedulerSettings,
+  environment: Surroundings['environment'],
+): Promise<ClusterConfig> {
+  const homeDirectory = environment['HOME'] || homedir()
+  return kubeconfig === ''
+    ? await loadConfig({ environment, homeDirectory, inCluster: true })
+    : await loadConfig({ environment, homeDirectory, kubeconfig })
+}
+
+function bucketOf({ clientQps, clientBurst }: DeschedulerSettings) {
+  if (clientQps === 0 && clientBurst === 0) return {}
+  return { bucket: { perSecond: clientQps, burst: clientBurst > 0 ? clientBurst : standardBurst } }
+}
