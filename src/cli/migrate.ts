@@ -5,6 +5,8 @@ import type { Command } from 'commander'
 import { messageOf } from '#kube/log.ts'
 import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
 import { type ConvertedValues, convertValues, isOlder, type ReportLine } from './migration/convert-values.ts'
+import { convertDescheduler, deschedulerVersions } from './migration/descheduler-rows.ts'
+import { convertDeschedulerWorkload } from './migration/descheduler-workload.ts'
 import { notYet } from './migration/not-yet.ts'
 import { convertContainer } from './migration/reloader-flags.ts'
 import { reloaderRows, reloaderVersions } from './migration/reloader-rows.ts'
@@ -34,7 +36,7 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
   migrate
     .command('values <file>')
     .description("an upstream chart's values as values of ours; what becomes of each key is told on standard error")
-    .requiredOption('--from <chart[@version]>', 'the upstream: reloader@2.2.7, spegel@0.7.4')
+    .requiredOption('--from <chart[@version]>', 'the upstream: reloader@2.2.7, spegel@0.7.4, descheduler@0.36.0')
     .option('-o, --out <file>', 'write the values there instead of standard output')
     .option('-n, --namespace <name>', 'where the release lies, if the file does not say')
     .option('--allow-lossy', 'end with 0 also where something is lost or behaves otherwise')
@@ -43,11 +45,13 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
       'after',
       [
         '\nFILE: values, a Flux HelmRelease, an Argo CD Application, a Deployment of',
-        'upstream, or - for standard input.',
+        'upstream (of the descheduler also a CronJob, with the ConfigMap of its',
+        'policy behind ---), or - for standard input.',
         'Exit codes: 0 everything carried, 1 something is lost or behaves otherwise,',
         '2 bad usage or input.',
         'Example: ballast migrate values --from reloader@2.2.7 release.yaml -o values.yaml',
         'Example: helm get values spegel -o yaml | ballast migrate values --from spegel@0.7.4 -',
+        'Example: helm get values descheduler -n kube-system -o yaml | ballast migrate values --from descheduler@0.36.0 -n kube-system -',
         'Example: helm get values reloader -o yaml | ballast migrate values --from reloader -',
       ].join('\n'),
     )
@@ -91,16 +95,22 @@ function convertInput(
   return { ...converted, report: [...converted.report, ...unread], isLossy: converted.isLossy || unread.length > 0 }
 }
 
-function convertedBy(chart: Chart, { container, ...input }: ValuesInput): ConvertedValues {
+function convertedBy(chart: Chart, { container, workload, beside = [], ...input }: ValuesInput): ConvertedValues {
   if (chart === 'spegel') return convertSpegel(input)
+  if (chart === 'descheduler')
+    return workload === undefined ? convertDescheduler(input) : convertDeschedulerWorkload(workload, { beside, ...input })
   if (container !== undefined) return convertContainer(container, input.namespace)
   return convertValues({ ...input, rows: reloaderRows, start: { capabilities: { reload: { enabled: true } } } })
 }
 
-type Chart = 'reloader' | 'spegel'
+type Chart = 'reloader' | 'spegel' | 'descheduler'
 
 /** Versions of each chart that can be converted, oldest first. */
-const versionsOf: Readonly<Record<Chart, readonly string[]>> = { reloader: reloaderVersions, spegel: spegelVersions }
+const versionsOf: Readonly<Record<Chart, readonly string[]>> = {
+  reloader: reloaderVersions,
+  spegel: spegelVersions,
+  descheduler: deschedulerVersions,
+}
 
 const isChart = (text: string): text is Chart => Object.hasOwn(versionsOf, text)
 

@@ -61,7 +61,7 @@ describe('migrate values', () => {
   })
 
   test.each([
-    ['mirror', 'expected reloader'],
+    ['mirror', 'expected spegel'],
     ['reloader@1.0.0', 'expected one from 2.2.7 to 2.2.16'],
   ])('--from %s is refused', async (from, words) => {
     const ended = await runBallast(['migrate', 'values', '--from', from, '-'], '')

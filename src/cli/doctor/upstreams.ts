@@ -37,7 +37,8 @@ export const upstreams: readonly Upstream[] = [
     ...none,
     name: 'descheduler',
     capability: 'deschedule',
-    workloads: [/^descheduler$/, /-descheduler$/],
+    // The plain manifests' CronJob has a name of its own.
+    workloads: [/^descheduler(-cronjob)?$/, /-descheduler$/],
     names: ['descheduler'],
     images: ['descheduler/descheduler'],
     leases: ['descheduler'],

@@ -5,11 +5,13 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { merged } from '../deployment/installation.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from './values-tree.ts'
 
+type InputKind = 'HelmRelease' | 'Application' | 'Deployment' | 'CronJob'
+
 /** Comments of the input by the dotted path of their key. */
 type ValueComments = ReadonlyMap<string, { readonly before?: string; readonly after?: string }>
 
 export interface ValuesInput {
-  readonly from: 'values' | 'HelmRelease' | 'Application' | 'Deployment'
+  readonly from: 'values' | InputKind
   readonly values: ValuesTree
   /** Of the chart, where the file names it. */
   readonly version: string | undefined
@@ -20,6 +22,9 @@ export interface ValuesInput {
   readonly unread: readonly string[]
   /** Of a Deployment: what its first container of this upstream is started with. */
   readonly container?: ValuesTree
+  /** Plain manifests: the workload, and what else is in the file. */
+  readonly workload?: ValuesTree
+  readonly beside?: readonly unknown[]
 }
 
 /** Beyond this a file holds no values that Helm would take. */
@@ -39,8 +44,11 @@ export function readValuesInput(file: string, text: string, chart: string): Valu
       'values in the open: decrypt them first, they are never printed',
       'encrypted',
     )
-  const objects = documents.filter(({ value }) => isTree(value) && typeof value['kind'] === 'string')
-  for (const kind of ['HelmRelease', 'Application', 'Deployment'] as const) {
+  // The descheduler's values have a key `kind` of their own.
+  const isObject = (value: ValuesTree) =>
+    typeof value['kind'] === 'string' && (chart !== 'descheduler' || typeof value['apiVersion'] === 'string')
+  const objects = documents.filter(({ value }) => isTree(value) && isObject(value))
+  for (const kind of ['HelmRelease', 'Application', 'Deployment', 'CronJob'] as const) {
     const found = objects.filter(({ value }) => isTree(value) && value['kind'] === kind && isOf(kind, value, chart))
     if (found.length > 1)
       throw refused(
@@ -50,11 +58,16 @@ export function readValuesInput(file: string, text: string, chart: string): Valu
         'several-releases',
       )
     const [one] = found
-    if (one !== undefined && isTree(one.value)) return readers[kind](one.value, one.document, { file, others: values })
+    if (one !== undefined && isTree(one.value)) return readers[kind](one.value, one.document, { file, others: values, chart })
   }
   if (objects.length > 0) {
     const kinds = objects.map(({ value }) => String(valueAt(value, ['kind'])))
-    throw refused(file, kinds.join(', '), `values, or a HelmRelease, Application or Deployment of ${chart}`, 'no-values')
+    throw refused(
+      file,
+      kinds.join(', '),
+      `values, or a HelmRelease, ${chart === 'descheduler' ? 'Application, Deployment or CronJob' : 'Application or Deployment'} of ${chart}`,
+      'no-values',
+    )
   }
   const [only, ...more] = documents.filter(({ value }) => value !== null && value !== undefined)
   if (only === undefined) return { ...nothing, from: 'values' }
@@ -68,11 +81,10 @@ const nothing = { values: {}, version: undefined, namespace: undefined, comments
 interface Around {
   readonly file: string
   readonly others: readonly unknown[]
+  readonly chart: string
 }
 
-const readers: Readonly<
-  Record<'HelmRelease' | 'Application' | 'Deployment', (object: ValuesTree, document: Document, around: Around) => ValuesInput>
-> = {
+const readers: Readonly<Record<InputKind, (object: ValuesTree, document: Document, around: Around) => ValuesInput>> = {
   HelmRelease(object, document, { others }) {
     const from = valueAt(object, ['spec', 'valuesFrom'])
     return {
@@ -108,18 +120,23 @@ const readers: Readonly<
       unread: (Array.isArray(files) ? files : []).map(name => `spec.source.helm.valueFiles ${String(name)}`),
     }
   },
-  Deployment(object) {
-    return {
-      ...nothing,
-      from: 'Deployment',
-      namespace: text(valueAt(object, ['metadata', 'namespace'])),
-      container: upstreamContainer(object, 'reloader') ?? {},
-    }
-  },
+  Deployment: (object, _document, around) => workloadInput('Deployment', object, around),
+  CronJob: (object, _document, around) => workloadInput('CronJob', object, around),
 }
 
-/** Is it of this upstream? By the chart's name, or of a Deployment by its image. */
-function isOf(kind: 'HelmRelease' | 'Application' | 'Deployment', object: ValuesTree, chart: string): boolean {
+function workloadInput(kind: 'Deployment' | 'CronJob', object: ValuesTree, { others, chart }: Around): ValuesInput {
+  return {
+    ...nothing,
+    from: kind,
+    namespace: text(valueAt(object, ['metadata', 'namespace'])),
+    container: upstreamContainer(object, chart) ?? {},
+    workload: object,
+    beside: others,
+  }
+}
+
+/** Is it of this upstream? By the chart's name, or of a workload by its image. */
+function isOf(kind: InputKind, object: ValuesTree, chart: string): boolean {
   switch (kind) {
     case 'HelmRelease': {
       const named = text(valueAt(object, ['spec', 'chart', 'spec', 'chart']))
@@ -128,6 +145,9 @@ function isOf(kind: 'HelmRelease' | 'Application' | 'Deployment', object: Values
     }
     case 'Application':
       return sourceOf(object, chart) !== undefined
+    case 'CronJob':
+      // No other upstream runs as one.
+      return chart === 'descheduler' && upstreamContainer(object, chart) !== undefined
     case 'Deployment':
       return upstreamContainer(object, chart) !== undefined
   }
@@ -145,7 +165,8 @@ function sourceOf(object: ValuesTree, chart?: string): ValuesTree | undefined {
 
 /** The container whose image is the upstream's: `ghcr.io/stakater/reloader:v1.4.21`. */
 export function upstreamContainer(workload: unknown, name: string): ValuesTree | undefined {
-  const containers = valueAt(workload, ['spec', 'template', 'spec', 'containers'])
+  const template = valueAt(workload, ['spec', 'jobTemplate', 'spec', 'template']) ?? valueAt(workload, ['spec', 'template'])
+  const containers = valueAt(template, ['spec', 'containers'])
   return (Array.isArray(containers) ? containers : []).find(
     (container): container is ValuesTree =>
       isTree(container) && new RegExp(`(^|/)${name}([:@].*)?$`).test(text(container['image']) ?? ''),

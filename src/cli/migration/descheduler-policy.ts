@@ -1,0 +1,75 @@
+// The DeschedulerPolicy in upstream's values: carried as it stands, with what our chart wants to know besides.
+
+import { descheduler } from './descheduler-options.ts'
+import type { RowContext, Step } from './values-row.ts'
+import { isTree, valueAt } from './values-tree.ts'
+
+const policyVersion = 'descheduler/v1alpha2'
+const namespaceTemplate = /\{\{-?\s*\$?\.Release\.Namespace\s*-?\}\}/g
+
+/** The policy with its header, and the Secrets that it names for Prometheus. */
+export function policySteps(value: unknown, { namespace }: Pick<RowContext, 'namespace'>): readonly Step[] {
+  if (!isTree(value)) return [{ kind: 'lost', why: `found ${JSON.stringify(value)}, expected a map: a DeschedulerPolicy` }]
+  const policy = { apiVersion: policyVersion, kind: 'DeschedulerPolicy', ...filledIn(value, namespace) }
+  const secrets = tokenSecrets(policy)
+  const templates = templatesIn(policy)
+  const step: Step =
+    templates.length === 0
+      ? { kind: 'carried', to: descheduler('policy'), value: policy }
+      : {
+          kind: 'changed',
+          to: descheduler('policy'),
+          value: policy,
+          why: `its templates are filled in with the release and the values of Ballast's chart, not of upstream's: ${templates.join(', ')}${templates.some(one => one.includes('.Release.Namespace')) ? ' (-n NAMESPACE fills the namespace in)' : ''}`,
+        }
+  return [
+    step,
+    ...(secrets.length === 0
+      ? []
+      : [
+          {
+            kind: 'carried',
+            to: descheduler('tokenSecrets'),
+            value: secrets,
+            why: 'the policy names them, so they may be read',
+          } as const,
+        ]),
+  ]
+}
+
+/** Of upstream's chart: it stands in the ConfigMap above the policy. */
+export function versionSteps(value: unknown): readonly Step[] {
+  if (value === policyVersion) return [{ kind: 'dropped', why: 'it stands in descheduler.policy' }]
+  return [
+    {
+      kind: 'lost',
+      why: `found ${JSON.stringify(value)}, expected ${policyVersion}: upstream refuses others from v0.33 on, too`,
+    },
+  ]
+}
+
+/** The namespace of upstream's release is where its Secrets are: ours lies elsewhere. */
+function filledIn(value: Readonly<Record<string, unknown>>, namespace: string | undefined): Readonly<Record<string, unknown>> {
+  const filled = (inner: unknown): unknown => {
+    if (typeof inner === 'string') return namespace === undefined ? inner : inner.replace(namespaceTemplate, namespace)
+    if (Array.isArray(inner)) return inner.map(filled)
+    return isTree(inner) ? filledIn(inner, namespace) : inner
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, filled(inner)]))
+}
+
+function templatesIn(value: unknown): readonly string[] {
+  if (typeof value === 'string') return value.match(/\{\{[\s\S]*?\}\}/g) ?? []
+  if (typeof value !== 'object' || value === null) return []
+  return [...new Set(Object.values(value).flatMap(templatesIn))]
+}
+
+function tokenSecrets(policy: unknown): readonly { readonly namespace: string; readonly name: string }[] {
+  const providers = valueAt(policy, ['metricsProviders'])
+  return (Array.isArray(providers) ? providers : []).flatMap(provider => {
+    const [namespace, name] = ['namespace', 'name'].map(key =>
+      valueAt(provider, ['prometheus', 'authToken', 'secretReference', key]),
+    )
+    return typeof namespace === 'string' && typeof name === 'string' ? [{ namespace, name }] : []
+  })
+}
