@@ -11,6 +11,8 @@ import { planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
+import { budgetProposals } from '#planning/budget-proposals.ts'
+import { energyLines } from '#planning/energy/sentences.ts'
 import { explainPod } from '#planning/explain.ts'
 import { measurementsOf } from '#planning/measurements.ts'
 import { makePlan } from '#planning/plan.ts'
@@ -18,7 +20,6 @@ import type { Plan } from '#planning/plan-record.ts'
 import { explanationLines, findingSentence } from '#planning/sentences.ts'
 import { childSolver } from '#planning/solve.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
-import { budgetProposals } from './budget-proposals.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
 import {
   CommandRefused,
@@ -208,6 +209,7 @@ function printTable(
   }
   for (const line of goalLines(made, terminal.colour)) terminal.write(line)
   for (const line of explanationLines(made)) terminal.write(line)
+  for (const line of made.energy === undefined ? [] : energyLines(made.energy)) terminal.write(line)
   for (const line of adviceLines(made, ownerLabel)) terminal.write(line)
 }
 

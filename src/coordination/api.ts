@@ -27,7 +27,7 @@ const condition = z.object({
   observedGeneration: z.int().min(0).exactOptional(),
 })
 
-const labelSelector = z.object({
+export const labelSelector = z.object({
   matchLabels: z.record(z.string().max(317), z.string().max(63)).exactOptional(),
   matchExpressions: z
     .array(
@@ -68,7 +68,7 @@ const rebalancePolicyFields = z.object({
     .default([])
     .describe('an approved plan runs only inside one of these; none: at any time'),
   mode: z.enum(['Report', 'Approve', 'Auto']).default('Report'),
-  goals: z.array(goal).max(64).default([]).describe('none only beside an isolation'),
+  goals: z.array(goal).max(64).default([]).describe('none only beside an isolation or energy'),
   scope: z
     .object({
       namespaces: namespaceChoice.default({ include: [], exclude: [] }),
@@ -124,8 +124,8 @@ const rebalancePolicyFields = z.object({
         .array(
           z.object({
             name: name(),
-            idleWatts: z.number().min(0).max(100_000),
-            maxWatts: z.number().min(0).max(100_000),
+            idleWatts: z.number().min(0).max(100_000).describe('with nothing to do'),
+            maxWatts: z.number().min(0).max(100_000).describe('with all CPUs busy'),
             standbyWatts: z.number().min(0).max(100_000).default(1),
             bootSeconds: z.int().min(0).max(86_400).default(180),
             actuator: z.enum(['wol', 'talos', 'plug', 'none']).default('none'),
@@ -138,21 +138,22 @@ const rebalancePolicyFields = z.object({
       reserve: z.object({ cpu: z.string().max(32).exactOptional(), memory: z.string().max(32).exactOptional() }).exactOptional(),
       minOffMinutes: z.int().min(0).max(10_080).default(60),
       maxCyclesPerDay: z.int().min(0).max(48).default(4),
-      window: z.string().max(256).exactOptional(),
+      window: z.string().max(256).exactOptional().describe('CRON;DURATION;ZONE: when nodes may be off; none: at any time'),
     })
-    .exactOptional(),
+    .exactOptional()
+    .describe('names nodes that could be off; nobody switches them yet'),
 })
 
-/** A policy is for goals or for an isolation (one that is switched off can be switched on): the same in CEL for the API server. */
+/** A policy is for goals, for energy, or for an isolation (one that is switched off can be switched on): the same in CEL for the API server. */
 export const rebalancePolicySpec = rebalancePolicyFields
-  .refine(spec => spec.goals.length > 0 || spec.isolation !== undefined, {
+  .refine(spec => spec.goals.length > 0 || spec.isolation !== undefined || spec.energy !== undefined, {
     path: ['goals'],
-    message: 'at least one goal, or an isolation',
+    message: 'at least one goal, an isolation, or energy',
   })
   .meta({
     cel: {
-      rule: '(has(self.goals) && size(self.goals) > 0) || has(self.isolation)',
-      message: 'at least one goal, or an isolation',
+      rule: '(has(self.goals) && size(self.goals) > 0) || has(self.isolation) || has(self.energy)',
+      message: 'at least one goal, an isolation, or energy',
     },
   })
 
@@ -288,6 +289,34 @@ export const rebalancePlanStatus = z.object({
     )
     .max(1_000)
     .exactOptional(),
+  energy: z
+    .object({
+      wattsBefore: z.number(),
+      wattsAfter: z.number().describe('with the nodes off that could be: advice, nobody switches them'),
+      nodes: z
+        .array(
+          z.object({
+            node: name(),
+            decision: z.enum(['power-down', 'stays', 'off']),
+            watts: z.number(),
+            wattsAfter: z.number(),
+            moves: z.int().min(0).describe('pods that leave it beforehand'),
+            reason: z.string().max(63).exactOptional(),
+            message: z.string().max(1024).exactOptional(),
+          }),
+        )
+        .max(256),
+      moves: z.array(z.object({ pod: z.string().max(507), from: name(), to: name() })).max(1_000),
+      warnings: z.array(z.string().max(1024)).max(16).exactOptional(),
+    })
+    .exactOptional(),
+  budgets: z
+    .array(z.object({ namespace: name(), name: name(), selector: labelSelector }))
+    .max(256)
+    .exactOptional()
+    .describe(
+      'PodDisruptionBudgets with maxUnavailable 1 that would let more pods be moved; `ballast plan --emit-pdbs` prints them',
+    ),
   startedAt: timestamp().exactOptional(),
   progressAt: timestamp().exactOptional().describe('of the last step that got further'),
   finishedAt: timestamp().exactOptional(),

@@ -17,6 +17,17 @@ interface MoveProgramOptions {
   readonly allowShortfall: boolean
   /** Adds what only the later objectives need: workloads touched, co-location, dominant share. */
   readonly secondary: boolean
+  /** Adds columns, rows and objectives of its own at the end. */
+  readonly extend?: (program: ProgramSoFar) => void
+}
+
+/** What an extension may add to, and the summands of what is there. */
+export interface ProgramSoFar {
+  readonly linear: LinearModelBuilder
+  /** Pods of the class that leave, times `factor`. */
+  leaving(classIndex: number, factor?: number): readonly Term[]
+  /** Change of what pods request on a node: `amountOf` each pod of a class. */
+  change(node: number, amountOf: (classIndex: number) => number): readonly Term[]
 }
 
 export function moveProgram(model: MoveModel, options: MoveProgramOptions): MoveProgram {
@@ -31,6 +42,7 @@ export function moveProgram(model: MoveModel, options: MoveProgramOptions): Move
     program.addColocation()
     program.addDominantShare()
   }
+  options.extend?.(program)
   return { model: program.linear, flows: program.flows }
 }
 
@@ -50,7 +62,7 @@ export function startOf(program: MoveProgram, assignment: Assignment): readonly 
   ])
 }
 
-class ProgramBuilder {
+class ProgramBuilder implements ProgramSoFar {
   readonly linear = new LinearModelBuilder()
   readonly flows: { class: number; to: number; column: number }[] = []
   readonly #model: MoveModel
@@ -79,24 +91,24 @@ class ProgramBuilder {
     this.#classesAt = classesAt
   }
 
-  #leaving(classIndex: number, factor = 1): Term[] {
+  leaving(classIndex: number, factor = 1): Term[] {
     return [...(this.#byClass[classIndex]?.values() ?? [])].map(column => [column, factor])
   }
 
   /** What ends on `node`, as summands and a constant: pods of `classIndex` times `factor`. */
   #ending(classIndex: number, node: number, factor = 1): { terms: Term[]; constant: number } {
     const moving = this.#model.classes[classIndex]
-    if (moving?.from === node) return { terms: this.#leaving(classIndex, -factor), constant: moving.size * factor }
+    if (moving?.from === node) return { terms: this.leaving(classIndex, -factor), constant: moving.size * factor }
     const column = this.#byClass[classIndex]?.get(node)
     return { terms: column === undefined ? [] : [[column, factor]], constant: 0 }
   }
 
   /** Change of what `node` uses of a resource. */
-  #change(node: number, amountOf: (classIndex: number) => number): Term[] {
+  change(node: number, amountOf: (classIndex: number) => number): Term[] {
     return (this.#classesAt[node] ?? []).flatMap(index => {
       const amount = amountOf(index)
       if (amount === 0) return []
-      if (this.#model.classes[index]?.from === node) return this.#leaving(index, -amount)
+      if (this.#model.classes[index]?.from === node) return this.leaving(index, -amount)
       const column = this.#byClass[index]?.get(node)
       return column === undefined ? [] : [[column, amount] satisfies Term]
     })
@@ -113,7 +125,7 @@ class ProgramBuilder {
 
   addRooms(): void {
     this.#model.classes.forEach((moving, index) => {
-      if (moving.destinations.length > 1) this.linear.row(`size_${index}`, this.#leaving(index), { atMost: moving.size })
+      if (moving.destinations.length > 1) this.linear.row(`size_${index}`, this.leaving(index), { atMost: moving.size })
     })
     const receiving = new Set(this.#model.classes.flatMap(each => each.destinations))
     const resources = ['pods', ...this.#units.keys()]
@@ -124,7 +136,7 @@ class ProgramBuilder {
         const used = node.used[resource] ?? 0
         const room = Math.max(node.ceiling[resource] ?? 0, used) - used
         const atMost = resource === 'pods' ? room : this.#scaled(resource, room)
-        this.linear.row(`room_${index}_${resource}`, this.#change(index, this.#requestOf(resource)), { atMost })
+        this.linear.row(`room_${index}_${resource}`, this.change(index, this.#requestOf(resource)), { atMost })
       }
     }
   }
@@ -138,7 +150,7 @@ class ProgramBuilder {
         goal.stat === 'usage' && goal.resource !== 'pods'
           ? (index: number) => amount(this.#model.classes[index]?.usage[goal.resource] ?? 0)
           : this.#requestOf(goal.resource)
-      const terms = this.#change(goal.node, amountOf)
+      const terms = this.change(goal.node, amountOf)
       const bound = amount(goal.limit - goal.used)
       const isMissed = goal.bound === 'max' ? bound < 0 : bound > 0
       if (allowShortfall && !goal.hard) {
@@ -163,7 +175,7 @@ class ProgramBuilder {
   addLimits(): void {
     const { perPlan, perNode, perNamespace } = this.#model.limits
     const all = this.#model.classes.map((each, index) => ({ each, index }))
-    const leaving = (classes: typeof all) => classes.flatMap(({ index }) => this.#leaving(index))
+    const leaving = (classes: typeof all) => classes.flatMap(({ index }) => this.leaving(index))
     this.linear.row('per_plan', leaving(all), { atMost: perPlan })
     if (perNode !== undefined) {
       this.#model.nodes.forEach((_, node) => {
@@ -243,7 +255,7 @@ class ProgramBuilder {
 
   addMovesAndCost(): void {
     const classes = this.#model.classes
-    const sum = (factorOf: (index: number) => number) => classes.flatMap((_, index) => this.#leaving(index, factorOf(index)))
+    const sum = (factorOf: (index: number) => number) => classes.flatMap((_, index) => this.leaving(index, factorOf(index)))
     this.linear.objective(
       'moves',
       sum(() => 1),
@@ -274,7 +286,7 @@ class ProgramBuilder {
       touched.push([column, 1])
       for (const index of classes) {
         const size = this.#model.classes[index]?.size ?? 0
-        this.linear.row(`touched_${index}`, [...this.#leaving(index), [column, -size]], { atMost: 0 })
+        this.linear.row(`touched_${index}`, [...this.leaving(index), [column, -size]], { atMost: 0 })
       }
     }
     this.linear.objective('workloads', touched, true)
@@ -307,7 +319,7 @@ class ProgramBuilder {
       for (const resource of ['cpu', 'memory']) {
         const allocatable = this.#scaled(resource, node?.allocatable[resource] ?? 0)
         if (allocatable <= 0) continue
-        const terms = this.#change(index, this.#requestOf(resource)).map(
+        const terms = this.change(index, this.#requestOf(resource)).map(
           ([column, amount]): Term => [column, amount / allocatable],
         )
         const used = this.#scaled(resource, node?.used[resource] ?? 0) / allocatable

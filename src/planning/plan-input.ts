@@ -3,6 +3,7 @@
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Measurements } from './goals.ts'
+import type { Amounts } from './plan-record.ts'
 import type { PlanPolicy } from './policy.ts'
 
 interface RecentMove {
@@ -23,6 +24,8 @@ export interface PlanInput {
   readonly quarantined?: ReadonlyMap<string, number>
   /** Moves that annotations do not tell yet; a move back is not planned for a day. */
   readonly recentMoves?: readonly RecentMove[]
+  /** What was requested at other hours of the last day: nodes that are off have to carry that too. */
+  readonly demandBefore?: readonly Amounts[]
   /** Measured use, for goals of stat `usage`. */
   readonly measured?: Measurements
 }

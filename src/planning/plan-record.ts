@@ -2,6 +2,7 @@
 
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
+import type { EnergyOutcome } from './energy/record.ts'
 import type { GoalResource } from './policy.ts'
 
 /** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
@@ -235,6 +236,8 @@ export interface Plan {
   readonly explanation?: PlanExplanation
   /** Of a plan that empties nodes. */
   readonly isolation?: IsolationOutcome
+  /** Nodes that could be off after the plan, where its policy asks for that. */
+  readonly energy?: EnergyOutcome
 }
 
 /** The part of a plan that a verifier judges; a `Plan` is one. */

@@ -4,6 +4,7 @@
 import { Budgets } from './budgets.ts'
 import { buildModel, type PlanModel, preferredNames } from './build-model.ts'
 import { type Choice, chooseMoves, gapOf } from './choose-moves.ts'
+import { planEnergy } from './energy/plan-energy.ts'
 import { goalOutcomes, nodeShares, policyProblems } from './goals.ts'
 import { explainShortfall } from './infeasible.ts'
 import { isolationOutcome } from './isolation/rules.ts'
@@ -27,7 +28,11 @@ const mostAttempts = 6
  */
 export async function makePlan(input: PlanInput, solve: Solve, signal: AbortSignal): Promise<Plan> {
   using session = solve.session?.()
-  return await planWith(input, session?.solve ?? solve, signal)
+  const once = session?.solve ?? solve
+  const plan = await planWith(input, once, signal)
+  if (plan.problems.length > 0) return plan
+  const energy = await planEnergy(input, plan.moves, { hash: plan.snapshotHash, solve: once, signal })
+  return energy === undefined ? plan : { ...plan, energy }
 }
 
 async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal): Promise<Plan> {

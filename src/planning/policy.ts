@@ -48,6 +48,28 @@ export interface IsolationRules {
   readonly tolerationsFrom?: 'template' | 'webhook'
 }
 
+/** What a node draws, as its owner measured it, and whether it may be switched off at all. */
+export interface EnergyNode {
+  readonly name: string
+  readonly idleWatts: number
+  readonly maxWatts: number
+  readonly standbyWatts: number
+  readonly bootSeconds: number
+  readonly powerDown: 'allowed' | 'never'
+}
+
+/** Nodes that could be off for want of work. */
+export interface EnergyRules {
+  readonly nodes: readonly EnergyNode[]
+  /** So many nodes stay on and ready. */
+  readonly minReadyNodes: number
+  /** What stays free on one node that is on, in millicores and bytes; where left out the largest pod and a tenth more. */
+  readonly reserve: { readonly cpu?: number; readonly memory?: number }
+  readonly minOffMinutes: number
+  /** When nodes may be off: `CRON;DURATION;ZONE`. Absent: at any time. */
+  readonly window?: string
+}
+
 /** What a cluster lives by: the namespaces that are core where a policy does not say. */
 export const defaultCoreNamespaces: readonly string[] = [
   'kube-system',
@@ -101,6 +123,8 @@ export interface PlanPolicy {
    * demanded (those that exist hold). Scope and limits speak of balance and do not count; goals are still aimed for.
    */
   readonly isolation?: IsolationRules
+  /** Nodes that could be switched off are named beside the plan; goals come first. */
+  readonly energy?: EnergyRules
 }
 
 /** A policy with the defaults of RebalancePolicy for what `given` leaves out; nested groups are merged field by field. */

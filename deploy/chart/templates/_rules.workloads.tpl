@@ -216,6 +216,17 @@
     - get
     - list
     - watch
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled }}
+- apiGroups:
+    - metrics.k8s.io
+  resources:
+    - pods
+  verbs:
+    - get
+    - list
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - policy
   resources:

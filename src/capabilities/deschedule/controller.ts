@@ -83,8 +83,8 @@ class Descheduling {
 
   async #serve(policy: RebalancePolicy, signal: AbortSignal): Promise<number> {
     const { clock } = this.#context
-    // Without goals it is a policy of isolation alone.
-    if (policy.spec.goals.length === 0) return longestWaitMs
+    // Without goals and energy it is a policy of isolation alone.
+    if (policy.spec.goals.length === 0 && policy.spec.energy === undefined) return longestWaitMs
     const active = this.keeper.activePlansOf(policy)
     const due = whenToPlan(policy, clock.now())
     // Who asks for a plan while another stands still wants that one gone; a replacement under way is waited for.

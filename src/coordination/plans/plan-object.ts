@@ -3,10 +3,14 @@
 import type { KubeObject } from '#kube/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import { formatTime } from '#kube/time.ts'
+import type { BudgetProposal } from '#planning/budget-proposals.ts'
+import type { EnergyOutcome } from '#planning/energy/record.ts'
+import { energyStaySentence } from '#planning/energy/sentences.ts'
 import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
 import { staySentence } from '#planning/sentences.ts'
 import {
   ballastApiVersion,
+  labelSelector,
   type NodePercent,
   type PlanMove,
   type RebalancePlan,
@@ -18,6 +22,8 @@ import { planMessage, wholeBound } from './plan-words.ts'
 
 interface PlanObjectOptions {
   readonly name: string
+  /** Budgets that would let more pods be moved. */
+  readonly budgets?: readonly BudgetProposal[]
   readonly policyUid: string | undefined
   readonly nowMs: number
   readonly approved?: boolean
@@ -29,6 +35,7 @@ interface PlanObjectOptions {
 
 /** At most so many reasons of pods that stay are kept in the object; the command line prints all. */
 const keptUnmovable = 1_000
+const keptBudgets = 256
 
 /** The RebalancePlan of `plan`, with the status it has when proposed. */
 export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePlan {
@@ -53,7 +60,7 @@ export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePla
       moves: plan.moves.map(storedMove),
       approved: options.approved ?? false,
     },
-    status: proposedStatus(plan, options.nowMs),
+    status: proposedStatus(plan, options),
   }
 }
 
@@ -72,7 +79,7 @@ function storedMove(move: Move): PlanMove {
   }
 }
 
-function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
+function proposedStatus(plan: Plan, { nowMs, budgets = [] }: Pick<PlanObjectOptions, 'nowMs' | 'budgets'>): RebalancePlanStatus {
   const { moves, lowerBound, gap } = plan.objective
   const at = formatTime(nowMs)
   return {
@@ -95,6 +102,8 @@ function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
       reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
       message: staySentence(one),
     })),
+    ...(plan.energy === undefined ? {} : { energy: storedEnergy(plan.energy) }),
+    ...(budgets.length === 0 ? {} : { budgets: budgets.slice(0, keptBudgets).flatMap(storedBudget) }),
     checkedAt: at,
     conditions: [
       {
@@ -107,6 +116,26 @@ function proposedStatus(plan: Plan, nowMs: number): RebalancePlanStatus {
       { type: 'GoalsMet', status: 'Unknown', reason: 'NotRun', message: 'the plan has not run', lastTransitionTime: at },
     ],
   }
+}
+
+function storedEnergy({ watts, nodes, moves, warnings }: EnergyOutcome): NonNullable<RebalancePlanStatus['energy']> {
+  return {
+    wattsBefore: watts.before,
+    wattsAfter: watts.after,
+    nodes: nodes.map(({ stays, node, decision, watts: now, wattsAfter, moves: leaving }) => ({
+      ...{ node, decision, watts: now, wattsAfter, moves: leaving },
+      ...(stays === undefined ? {} : { reason: stays.code, message: energyStaySentence(stays).slice(0, 1024) }),
+    })),
+    moves: moves.slice(0, keptUnmovable).map(({ pod, from, to }) => ({ pod, from, to })),
+    ...(warnings.length === 0 ? {} : { warnings: warnings.map(text => text.slice(0, 1024)) }),
+  }
+}
+
+/** A selector that the API server would not take in a plan is left out: it would refuse the whole. */
+function storedBudget({ metadata, spec }: BudgetProposal): NonNullable<RebalancePlanStatus['budgets']> {
+  const read = labelSelector.safeParse(spec.selector)
+  const { name, namespace } = metadata
+  return namespace === undefined || !read.success ? [] : [{ namespace, name, selector: read.data }]
 }
 
 const percentOf = (used: number, allocatable: number): number => (allocatable === 0 ? 0 : (used * 100) / allocatable)

@@ -36,7 +36,7 @@ describe('a policy is for goals, for an isolation, or for both', () => {
     expect(found.ok).toBe(isValid)
     if (!found.ok)
       expect(found.problems.map(({ where, expected }) => [where, expected])).toEqual([
-        ['RebalancePolicy p: spec.goals', 'at least one goal, or an isolation'],
+        ['RebalancePolicy p: spec.goals', 'at least one goal, an isolation, or energy'],
       ])
   })
 })

@@ -6,6 +6,7 @@ import type { Parsed, Problem } from '#kube/problem.ts'
 import { labelSelectorOf, parseLabelSelector } from '#kube/selector.ts'
 import type { Goal, IsolationRules, PlanPolicy } from '#planning/policy.ts'
 import { type RebalancePolicy, type RebalancePolicySpec, rebalancePolicySpec } from '../api.ts'
+import { energyRulesOf } from './energy-policy.ts'
 import type { Asking } from './names.ts'
 
 /** Reads a RebalancePolicy as the watch (or a file) brings it, with all that is wrong with its shape. */
@@ -64,6 +65,8 @@ export function planPolicyOf(policy: RebalancePolicy, state: ClusterState, optio
   }
   const isolation = options.purpose === 'isolate' ? isolationRulesOf(policy, state) : undefined
   if (isolation?.ok === false) return isolation
+  const energy = energyRulesOf(policy)
+  if (!energy.ok) return energy
   return {
     ok: true,
     value: {
@@ -87,6 +90,7 @@ export function planPolicyOf(policy: RebalancePolicy, state: ClusterState, optio
       method: spec.method,
       objective: spec.objective,
       singleReplica: spec.singleReplica,
+      ...(energy.value === undefined ? {} : { energy: energy.value }),
     },
   }
 }

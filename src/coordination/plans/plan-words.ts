@@ -1,4 +1,5 @@
 // What is said about a plan as a whole, in its status, events and the terminal.
+import { energyLines } from '#planning/energy/sentences.ts'
 import type { IsolationOutcome, Plan } from '#planning/plan-record.ts'
 import { explanationLines } from '#planning/sentences.ts'
 
@@ -22,6 +23,7 @@ export function planSentence(plan: Plan): string {
   if (missed.length > 0) return `${moves} leave ${[...new Set(missed)].join(', ')} unmet${optimal}${still}`
   const which = unknown === '' ? 'all goals' : 'the other goals'
   if (count > 0) return `${moves} ${count === 1 ? 'reaches' : 'reach'} ${which}${optimal}${still}`
+  if (plan.goals.length === 0) return 'there are no goals'
   return plan.goals.every(goal => goal.state === 'unknown') && unknown !== ''
     ? `nothing is moved: what the nodes of ${unknown} use was not measured`
     : `${which} are met already${still}`
@@ -45,5 +47,6 @@ function isolationSentence(
 /** The same, and where goals are out of reach what stands in the way and what would help; a line each, at most 4,096 characters. */
 export function planMessage(plan: Plan): string {
   const because = plan.outcome === 'met' ? [] : explanationLines(plan)
-  return [planSentence(plan), ...because].join('\n').slice(0, 4096)
+  const energy = plan.energy === undefined ? [] : energyLines(plan.energy).slice(0, 1)
+  return [planSentence(plan), ...because, ...energy].join('\n').slice(0, 4096)
 }

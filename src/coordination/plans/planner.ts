@@ -5,6 +5,7 @@ import type { Clock } from '#kube/clock.ts'
 import type { EventRecorder } from '#kube/events.ts'
 import type { Log } from '#kube/log.ts'
 import { type Problem, problemSentence } from '#kube/problem.ts'
+import { budgetProposals } from '#planning/budget-proposals.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
 import type { PlanPolicy } from '#planning/policy.ts'
@@ -205,6 +206,7 @@ async function propose(context: PlannerContext, proposal: Proposal, signal: Abor
     nowMs,
     approved,
     purpose: context.purpose,
+    budgets: budgetProposals(context.leading.view.state(), plan),
     ...(proposal.replaces === undefined ? {} : { replaces: proposal.replaces }),
   })
   const { status = {}, ...unfrozen } = made

@@ -6,6 +6,7 @@ import { type Problem, problemSentence } from '#kube/problem.ts'
 import { policyProblems } from '#planning/goals.ts'
 import type { RebalancePolicy } from '../api.ts'
 import type { Leading } from '../capability.ts'
+import { energyProblems } from './energy-policy.ts'
 import { eventReasons } from './names.ts'
 import { isolationProblems, planPolicyOf, readPolicy } from './plan-policy.ts'
 import { withCondition } from './plan-progress.ts'
@@ -71,7 +72,7 @@ export class PolicyReview {
     const { leading, clock, landing } = this.#options
     const state = leading.view.state()
     const planPolicy = planPolicyOf(policy, state, { ownerLabel: leading.ownerLabel, landing })
-    const ofRest = [...scheduleProblems(policy, clock.now()), ...isolationProblems(policy)]
+    const ofRest = [...scheduleProblems(policy, clock.now()), ...isolationProblems(policy), ...energyProblems(policy, state)]
     return planPolicy.ok ? [...ofRest, ...policyProblems(planPolicy.value, state)] : [planPolicy.problem, ...ofRest]
   }
 

@@ -60,7 +60,8 @@ function triggerProblems(policy: RebalancePolicy, nowMs: number): readonly Probl
   const { spec } = policy
   const where = `RebalancePolicy ${policy.metadata.name}: spec.schedule`
   // Without goals there is nothing to plan by a schedule: an isolation goes on by itself.
-  if (spec.trigger === 'manual' || (spec.goals.length === 0 && spec.schedule === undefined)) return []
+  if (spec.trigger === 'manual' || (spec.goals.length === 0 && spec.energy === undefined && spec.schedule === undefined))
+    return []
   const schedule = scheduleOf(policy)
   if (schedule === undefined) {
     return [

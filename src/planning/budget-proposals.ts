@@ -1,12 +1,16 @@
 // PodDisruptionBudgets for workloads that may not be moved for want of one.
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { KubeObject, LabelSelector } from '#kube/objects.ts'
-import type { Plan } from '#planning/plan-record.ts'
+import type { Plan } from './plan-record.ts'
 
 const budgeted: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'ReplicaSet', 'ReplicationController'])
 
+export interface BudgetProposal extends KubeObject {
+  readonly spec: { readonly maxUnavailable: number; readonly selector: LabelSelector }
+}
+
 /** One budget a workload whose pods stay because no budget covers them, maxUnavailable 1, selecting as the workload itself does. */
-export function budgetProposals(state: ClusterState, plan: Plan): KubeObject[] {
+export function budgetProposals(state: ClusterState, plan: Pick<Plan, 'unmovable'>): BudgetProposal[] {
   const workloads = new Map<string, KubeObject>()
   for (const one of plan.unmovable) {
     const wantsBudget = one.code === 'NoPDB' || one.also.some(reason => reason.code === 'NoPDB')
