@@ -10,6 +10,8 @@ const anyClass = () => 0
 /** Of whole values; none where it is off, or where a policy has templates, which are filled in later. `where`: of the values. */
 export function deschedulerProblems(values: Values, where: string): readonly Problem[] {
   if (valueAt(values, 'descheduler.enabled') !== true) return []
+  const continuous = continuousProblem(values, where)
+  if (continuous !== undefined) return [continuous]
   const policy = goJson(valueAt(values, 'descheduler.policy'))
   if (policy.includes('{{')) return []
   const read = readPolicy(policy, { file: `${where}: descheduler.policy`, priorityOf: anyClass })
@@ -28,4 +30,17 @@ export function deschedulerProblems(values: Values, where: string): readonly Pro
       expected: `the Secret that the policy names for Prometheus: {"namespace":"${secret.namespace}","name":"${secret.name}"}`,
     },
   ]
+}
+
+/** The program refuses it, too: where coordination is enforced nothing moves pods all the time. */
+function continuousProblem(values: Values, where: string): Problem | undefined {
+  const windows = valueAt(values, 'arbiter.windows.deschedule')
+  const isContinuous = valueAt(values, 'descheduler.kind') === 'Deployment' && !(Array.isArray(windows) && windows.length > 0)
+  if (!isContinuous || valueAt(values, 'descheduler.coordination.enforce') !== true) return undefined
+  return {
+    code: 'schedule-continuous',
+    where: `${where}: descheduler.kind`,
+    found: 'Deployment without a window',
+    expected: 'CronJob, or windows in arbiter.windows.deschedule, while coordination is enforced: the rule not-continuous',
+  }
 }

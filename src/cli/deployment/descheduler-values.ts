@@ -1,5 +1,6 @@
 // The values of the descheduler: a process of its own with upstream's policy, flags and port, as a CronJob or as a Deployment.
 import * as z from 'zod'
+import { descheduleConfiguration } from '#capabilities/deschedule/compat/run'
 
 const mapping = () => z.record(z.string(), z.unknown())
 const texts = () => z.record(z.string(), z.string())
@@ -108,6 +109,8 @@ export const deschedulerSchema = z
     dryRun: z.boolean().default(false).describe('evicts nothing, and has no right to'),
     verbosity: count().default(3).describe('--v; from 4 on every reason why a pod stays is said'),
     extraArgs: z.array(z.string()).default([]).describe('further flags of `ballast descheduler`'),
+    arbitration: descheduleConfiguration.shape.arbitration,
+    coordination: descheduleConfiguration.shape.coordination.describe('with who else moves and scales: see docs/rebalancing.md'),
     ...cronFields,
     interval: goDuration().default('5m').describe('of a Deployment: from the begin of a cycle to the next'),
     replicas: z.int().min(0).max(10).default(1).describe('of a Deployment'),

@@ -3,7 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { deschedulerRules, readPolicy } from '#capabilities/deschedule'
+import { descheduleConfiguration } from '#capabilities/deschedule/compat/run'
 import type { KubeObject } from '#kube/objects.ts'
+import { readControllerConfiguration } from '../controller-configuration.ts'
 import { parseDeschedulerFlags } from '../descheduler-flags.ts'
 import { listAt, templateOf, textAt } from '../doctor/facts.ts'
 import { enabledCapabilities as capabilities } from '../enabled-capabilities.ts'
@@ -19,14 +21,15 @@ const isOwn = ({ metadata }: KubeObject) => metadata.labels?.['app.kubernetes.io
 const made = (descheduler: object = {}, rest: object = {}) =>
   all({ preset: { descheduler: { enabled: true, ...descheduler }, ...rest } }).filter(isOwn)
 const keys = (list: readonly KubeObject[]) => list.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+const nothing: KubeObject = { apiVersion: '', kind: '', metadata: { name: '' } }
 const one = (list: readonly KubeObject[], kind: string) => list.find(object => object.kind === kind)
 const workloadIn = (list: readonly KubeObject[]) => one(list, 'Deployment') ?? one(list, 'CronJob')
 
 function argumentsIn(list: readonly KubeObject[]): readonly string[] {
   const workload = workloadIn(list)
   const [container] = workload === undefined ? [] : listAt(templateOf(workload), 'spec', 'containers')
-  const [command, ...words] = listAt(container, 'args').map(String)
-  expect(command).toBe('descheduler')
+  const [command, config, ...words] = listAt(container, 'args').map(String)
+  expect([command, config]).toEqual(['descheduler', '--config=/policy-dir/config.yaml'])
   return words
 }
 
@@ -95,11 +98,7 @@ test('a Deployment with all that is around one', () => {
   expect(one(list, 'ServiceMonitor')?.['spec']).toMatchObject({
     endpoints: [{ port: 'http-metrics', scheme: 'https', honorLabels: true, tlsConfig: { insecureSkipVerify: true } }],
   })
-  const [container] = listAt(
-    templateOf(workloadIn(list) ?? { apiVersion: '', kind: '', metadata: { name: '' } }),
-    'spec',
-    'containers',
-  )
+  const [container] = listAt(templateOf(workloadIn(list) ?? nothing), 'spec', 'containers')
   expect(container).toMatchObject({
     ports: [{ name: 'http-metrics', containerPort: deschedulerPort }],
     livenessProbe: { httpGet: { path: '/healthz', port: deschedulerPort, scheme: 'HTTPS' } },
@@ -175,6 +174,38 @@ describe('the policy', () => {
   })
 })
 
+describe('coordination', () => {
+  const enforce = { coordination: { enforce: true } }
+
+  test('is what the program reads in the file beside the policy', () => {
+    const text = textAt(one(made({ ...enforce, arbitration: 'coordinate' }), 'ConfigMap'), 'data', 'config.yaml') ?? ''
+    const dropIn = capabilities.map(each => (each.name === 'deschedule' ? { ...each, config: descheduleConfiguration } : each))
+    const read = readControllerConfiguration({ file: 'config.yaml', text, overrides: [] }, dropIn)
+    if (!read.ok) throw new Error(JSON.stringify(read.problems))
+    expect(read.configuration.capabilities['deschedule']).toMatchObject({
+      arbitration: 'coordinate',
+      coordination: { enforce: true, unlabelled: 'none', requirePDB: true, kedaPresence: 'exclude' },
+    })
+  })
+
+  test('observes unless told, and starts the pods anew when it is another', () => {
+    const text = textAt(one(made(), 'ConfigMap'), 'data', 'config.yaml') ?? ''
+    expect(parse(text)).toMatchObject({
+      capabilities: { deschedule: { arbitration: 'observe', coordination: { enforce: false } } },
+    })
+    const template = (list: readonly KubeObject[]) => JSON.stringify(templateOf(workloadIn(list) ?? nothing))
+    expect(template(made(enforce))).not.toBe(template(made()))
+  })
+
+  test('case 23: enforced, what stays is refused by the rule, unless it has windows', () => {
+    const stays = { ...enforce, kind: 'Deployment' }
+    expect(() => made(stays)).toThrow('the rule not-continuous')
+    const arbiter = { windows: { deschedule: ['0 4 * * *;2h;Europe/Berlin'] } }
+    expect(keys(made(stays, { arbiter }))).toContain('Deployment ballast-descheduler')
+    expect(keys(made(enforce))).toContain('CronJob ballast-descheduler')
+  })
+})
+
 describe('more than one replica without leader election', () => {
   const values = { kind: 'Deployment', replicas: 2 }
   const validate = new Ajv({ strict: false }).compile(jsonSchemaOf(capabilities))
@@ -208,7 +239,7 @@ test('it may what the program says it needs, and no more', () => {
         dryRun,
         ...(elects && stays ? { leaderElection: { name: 'descheduler', namespace: 'apart' } } : {}),
         policy: { kubernetesMetrics: measured },
-        permits: true,
+        permits: false,
       })
       const granted = list.flatMap(({ kind, metadata, ...object }) =>
         kind === 'ClusterRole' || kind === 'Role'

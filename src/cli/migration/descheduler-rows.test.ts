@@ -169,7 +169,7 @@ function rendered(given: ValuesTree) {
   const workload = own.find(({ kind }) => kind === 'CronJob' || kind === 'Deployment')
   if (workload === undefined) throw new Error('no workload')
   const [container] = listAt(templateOf(workload), 'spec', 'containers')
-  const flags = parseDeschedulerFlags(listAt(container, 'args').slice(1).map(String))
+  const flags = parseDeschedulerFlags(listAt(container, 'args').slice(2).map(String))
   const configMap = own.find(({ kind }) => kind === 'ConfigMap')
   return { workload, flags, policy: parse(textAt(configMap, 'data', 'policy.yaml') ?? '') }
 }
