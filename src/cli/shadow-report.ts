@@ -7,6 +7,7 @@ type Summary = Parameters<typeof isDifferent>[0]
 
 const verdicts: Readonly<Record<ShadowRow['verdict'], string>> = {
   agreed: 'both',
+  alike: 'its like',
   'ours-only': 'ours only',
   'theirs-only': 'upstream only',
   drift: 'cluster changed',
@@ -61,9 +62,19 @@ export function shadowDocument(cycles: readonly ShadowCycle[], summary: Summary)
 
 function countsOf(rows: readonly ShadowRow[]): Summary['pods'] {
   const count = (verdict: ShadowRow['verdict']) => rows.filter(row => row.verdict === verdict).length
-  return { agreed: count('agreed'), 'ours-only': count('ours-only'), 'theirs-only': count('theirs-only'), drift: count('drift') }
+  return {
+    agreed: count('agreed'),
+    alike: count('alike'),
+    'ours-only': count('ours-only'),
+    'theirs-only': count('theirs-only'),
+    drift: count('drift'),
+  }
 }
 
-function countsText({ agreed, drift, ...only }: Summary['pods']): string {
-  return `${agreed} by both, ${only['ours-only']} by ours only, ${only['theirs-only']} by upstream only, ${drift} unclear since the cluster changed`
+/** Of likes two pods are one decision. */
+function countsText({ agreed, alike, drift, ...only }: Summary['pods']): string {
+  const parts = [`${agreed} by both`, `${only['ours-only']} by ours only`, `${only['theirs-only']} by upstream only`]
+  if (alike > 0) parts.push(`${alike / 2} times one and its like`)
+  if (drift > 0) parts.push(`${drift} unclear since the cluster changed`)
+  return parts.join(', ')
 }

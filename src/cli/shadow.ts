@@ -121,7 +121,12 @@ async function* liveCycles(options: ShadowOptions, surroundings: Surroundings): 
   const observer = stack.use(new ShadowObserver({ informers, clock: systemClock, policy, intervalMs, byLog, figures }))
   await observer.open(signal)
   const broken = new AbortController()
-  if (options.upstreamLog !== undefined) readLog(observer, logOf(options.upstreamLog, signal)).catch(error => broken.abort(error))
+  if (options.upstreamLog !== undefined) {
+    const log = logOf(options.upstreamLog, signal)
+    // Whoever writes the log may go on for ever: nobody waits for the end of it.
+    stack.defer(() => void log.destroy())
+    readLog(observer, log).catch(error => broken.abort(error))
+  }
   surroundings.terminal.say(`looking at ${observer.state.nodes.size} nodes and ${observer.state.pods.size} pods`)
   for (let number = 0; options.cycles === 0 || number < options.cycles; number++) {
     const cycle = await nextUntilStopped(observer, { stopped: signal, broken: broken.signal })
@@ -148,7 +153,7 @@ async function readLog(observer: ShadowObserver, log: AsyncIterable<string>): Pr
   observer.endLog()
 }
 
-function logOf(path: string, signal: AbortSignal): AsyncIterable<string> {
+function logOf(path: string, signal: AbortSignal): Readable {
   const stream: Readable = path === '-' ? process.stdin : createReadStream(path, { signal })
   return stream.setEncoding('utf8')
 }

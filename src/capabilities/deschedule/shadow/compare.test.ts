@@ -237,6 +237,43 @@ describe('between two looks', () => {
   })
 })
 
+describe('likes', () => {
+  const taints = policyText({
+    strategy: 'RemovePodsViolatingNodeTaints',
+    name: '',
+    args: {},
+    limits: { maxNoOfPodsToEvictTotal: 1 },
+  })
+  const tainted = [node('n1', { taints: [{ key: 'dedicated', effect: 'NoSchedule' }] }), node('n2')]
+  const theirs = (name: string) => [{ ...evicted(name), strategy: 'RemovePodsViolatingNodeTaints' }]
+
+  test('ours evicts one pod, upstream its like', () => {
+    const before = [...tainted, aged('shop/web-1', 2), aged('shop/web-2', 2)]
+    const why = (who: string, pod: string) => `${who} takes ${pod} instead: nothing in the policy puts one before the other`
+    expect(short(rowsOf({ policy: taints, before, theirs: theirs('shop/web-2') }))).toEqual([
+      ['shop/web-1', 'alike', why('upstream', 'shop/web-2')],
+      ['shop/web-2', 'alike', why('ours', 'shop/web-1')],
+    ])
+  })
+
+  test.each<[string, PodOptions]>([
+    ['another priority', { priority: 7 }],
+    ['another quality of service', { cpu: '1' }],
+    ['another node', { node: 'n3' }],
+  ])('%s is no like', (_, options) => {
+    const third = node('n3', { taints: [{ key: 'dedicated', effect: 'NoSchedule' }] })
+    const before = [...tainted, third, aged('shop/web-1', 2), aged('shop/web-2', 2, options)]
+    const verdicts = rowsOf({ policy: taints, before, theirs: theirs('shop/web-2') }).map(({ verdict }) => verdict)
+    expect(verdicts).toEqual(['ours-only', 'theirs-only'])
+  })
+
+  test('where age decides there are no likes', () => {
+    const before = [...nodes, aged('shop/web-1', 9), aged('shop/web-2', 2)]
+    const given = { policy: olderWith({}, { maxNoOfPodsToEvictTotal: 1 }), before, theirs: [evicted('shop/web-2')] }
+    expect(rowsOf(given).map(({ verdict }) => verdict)).toEqual(['ours-only', 'theirs-only'])
+  })
+})
+
 describe('laws', () => {
   const seeds = fc.integer({ min: 1, max: 1_000_000 })
   const cases = fc.constantFrom(...policyCases)
@@ -286,6 +323,7 @@ describe('laws', () => {
         expect(rows.map(row => row.pod)).toEqual([...everybody].sort())
         for (const { verdict, ours, theirs: side, why } of rows) {
           expect(ours !== undefined || side !== undefined).toBe(true)
+          if (verdict === 'alike') expect(ours === undefined).toBe(side !== undefined)
           if (verdict === 'agreed') expect([ours !== undefined, side !== undefined]).toEqual([true, true])
           if (verdict === 'ours-only') expect(side).toBeUndefined()
           if (verdict !== 'agreed') expect(why).toMatch(/\S/)
@@ -322,7 +360,7 @@ test('sums are by strategy and over cycles; a difference without an excuse count
   const agreed = compared({ before: [...nodes, aged('shop/web-1', 2)], theirs: [evicted('shop/web-1')] })
   const drifted = compared({ before: [...nodes, aged('shop/web-1', 2)], after: nodes })
   const summary = shadowSummary([different, agreed, drifted])
-  const counts = { agreed: 1, 'ours-only': 1, 'theirs-only': 0, drift: 1 }
+  const counts = { agreed: 1, alike: 0, 'ours-only': 1, 'theirs-only': 0, drift: 1 }
   expect(summary).toEqual({ cycles: 3, pods: counts, strategies: { PodLifeTime: counts } })
   expect(isDifferent(summary)).toBe(true)
   expect(isDifferent(shadowSummary([agreed, drifted]))).toBe(false)

@@ -2,6 +2,7 @@
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import type { DeschedulerPolicy } from '../compat/policy/args.ts'
 import type { MeasuredFigures } from '../compat/strategies/low-node-utilization.ts'
+import { withLikes } from './alike.ts'
 import { type Decisions, decide, type OurDecision } from './decisions.ts'
 import { secondLook } from './second-look.ts'
 import type { TheirAttempt } from './their-attempt.ts'
@@ -9,6 +10,8 @@ import type { TheirAttempt } from './their-attempt.ts'
 export type Verdict =
   /** Both evict it, or both would and the server refuses. */
   | 'agreed'
+  /** Each evicts one of two pods between which upstream does not choose. */
+  | 'alike'
   | 'ours-only'
   | 'theirs-only'
   /** The cluster changed between the two looks, and with the change ours decides as theirs does, or nobody can tell. */
@@ -73,7 +76,12 @@ export function compareCycle(material: CycleMaterial, policy: DeschedulerPolicy)
   const pods = new Set([...theirs.keys(), ...decisions.flatMap(({ wished }) => [...wished.keys()])])
   const view: View = { looks, decisions, theirs, material, policy }
   const rows = [...pods].sort().flatMap(pod => rowOf(pod, view))
-  return { atMs: material.before.atMs, rows, ...(first?.skipped !== undefined && { skipped: first.skipped }) }
+  const podOf = (key: string) => looks.map(({ state }) => state.pods.get(key)).find(pod => pod !== undefined)
+  return {
+    atMs: material.before.atMs,
+    rows: withLikes(rows, podOf),
+    ...(first?.skipped !== undefined && { skipped: first.skipped }),
+  }
 }
 
 /** By pod: what came of it in the end; a success counts more than a refusal. */

@@ -10,7 +10,7 @@ export interface ShadowSummary {
   readonly strategies: Readonly<Record<string, Counts>>
 }
 
-const none: Counts = { agreed: 0, 'ours-only': 0, 'theirs-only': 0, drift: 0 }
+const none: Counts = { agreed: 0, alike: 0, 'ours-only': 0, 'theirs-only': 0, drift: 0 }
 
 /** The sums over all rows of all cycles. */
 export function shadowSummary(cycles: readonly ShadowCycle[]): ShadowSummary {
