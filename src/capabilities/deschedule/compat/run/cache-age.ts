@@ -6,8 +6,8 @@ import { resourceKey } from '#kube/resource.ts'
 
 /** The oldest that counts, in milliseconds. */
 export const oldestMs = 60_000
-/** A server that has nothing to tell says so about once a minute: so long such a sign is waited for, in milliseconds. */
-const graceMs = 15_000
+/** A server that has nothing to tell says so once a minute or a little more: so long such a sign is waited for, in milliseconds. */
+const graceMs = 30_000
 const lookMs = 250
 
 type Watched = Pick<Informer<KubeObject>, 'resource' | 'isSynced' | 'lastEventElapsed' | 'problem' | 'retryNow'>

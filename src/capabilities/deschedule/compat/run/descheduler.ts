@@ -134,8 +134,14 @@ export async function runDescheduler(options: DeschedulerOptions, signal: AbortS
   const { leaderElection } = settings
   if (leaderElection === undefined) return await lead(undefined)
   const around = { api, clock, random, log: machinery, hostName: identity.name }
-  const end = await leadOnce(leaderElection, around, lead, signal)
-  if (end === 'lost') log.told(0, 'leader lost', {})
+  try {
+    const end = await leadOnce(leaderElection, around, lead, signal)
+    if (end === 'lost') log.told(0, 'leader lost', {})
+  } catch (error) {
+    // The cycle knew it before the Lease did.
+    if (!(error instanceof LeaseLostError)) throw error
+    log.told(0, 'leader lost', { why: error.message })
+  }
 }
 
 interface LeadingOptions extends DeschedulerOptions {

@@ -15,7 +15,7 @@ import { permitsInMemory } from './memory-permits.ts'
 
 /** The Lease under which Ballast's book is kept: whoever holds it is the arbiter. */
 const bookLease = 'ballast-controller'
-/** Longer than a Lease lives whose holder was killed, in milliseconds. */
+/** For the Lease, longer than it lives after its holder was killed, and for the list; milliseconds. */
 const patienceMs = 20_000
 
 export interface Records extends AsyncDisposable {
@@ -50,8 +50,32 @@ export async function openRecords(options: RecordsOptions, signal: AbortSignal):
   if (leadership === undefined)
     return inMemory(options, `another process holds the Lease ${options.identity.namespace}/${bookLease}`)
   const permits = informers.of<DisruptionPermit>(disruptionPermits)
-  await informers.settled(permits, signal)
-  return { api, permits, leadership, [Symbol.asyncDispose]: async () => held?.[Symbol.asyncDispose]() }
+  const close = async () => held?.[Symbol.asyncDispose]()
+  try {
+    await listed(permits, options, signal)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { api, permits, leadership, [Symbol.asyncDispose]: close }
+}
+
+/** @throws Error where the permits cannot be listed for a while */
+async function listed(
+  permits: Informer<DisruptionPermit>,
+  { informers, clock }: Pick<RecordsOptions, 'informers' | 'clock'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const late = new AbortController()
+  const cancel = clock.schedule(patienceMs, () => {
+    const why = permits.problem === undefined ? '' : `: ${permits.problem}`
+    late.abort(new Error(`DisruptionPermits were not listed within ${patienceMs / 1000} s${why}`))
+  })
+  try {
+    await informers.settled(permits, AbortSignal.any([signal, late.signal]))
+  } finally {
+    cancel()
+  }
 }
 
 function inMemory(options: RecordsOptions, why: string): Records {
