@@ -8,12 +8,15 @@ import type { Picture } from '../picture.ts'
 import { isNotThere } from '../views/not-there.ts'
 import { overviewOf } from '../views/overview.ts'
 import { permitPage } from '../views/permits.ts'
+import { rebalancingViewOf } from '../views/rebalancing.ts'
 import { everything } from '../views/viewing.ts'
 import { workloadViewOf } from '../views/workload.ts'
+import { pagePaths } from '../words/links.ts'
 import { answerOf, htmlType, redirect, textType, type WholeAnswer } from './answer.ts'
 import { noNode, noPlan, refOf } from './api-routes.ts'
 import type { Asked } from './asked.ts'
 import { pictureOf } from './moments.ts'
+import { pageQueryOf, seesOf } from './rebalancing-routes.ts'
 import type { Services } from './services.ts'
 
 interface Paged {
@@ -32,7 +35,7 @@ interface Found {
 }
 
 const found: Found = { status: 200 }
-const onePart = ['plan', 'permits', 'workloads', 'workload', 'images', 'twin', 'settings', 'help']
+const onePart = ['plan', 'permits', 'workloads', 'workload', 'images', 'rebalancing', 'twin', 'settings', 'help']
 /** Pages of capabilities that this version does not have yet. */
 const later: Readonly<Record<string, string>> = {
   autoscaling: 'Autoscaling',
@@ -73,6 +76,7 @@ function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): Who
     picture,
     overview: lacking === undefined ? overviewOf(picture, seen.viewing) : undefined,
     permits: latestOf(picture, seen),
+    rebalancing: lacking === undefined ? rebalancingOf(asked, picture, seen) : undefined,
     notice,
     sessionForm: false,
   })
@@ -99,7 +103,16 @@ function latestOf(picture: Picture, seen: Seen): PageOptions['permits'] {
   return permitPage(picture, { limit: latestPermits }, seen.viewing).permits
 }
 
-type Shown = Pick<PageOptions, 'picture' | 'overview' | 'permits' | 'notice' | 'sessionForm'>
+/** What the page of rebalancing shows; other pages do not. */
+function rebalancingOf({ path, query }: Asked, picture: Picture, seen: Seen): PageOptions['rebalancing'] {
+  if (path !== pagePaths.rebalancing || picture.loading !== undefined) return undefined
+  const asked = pageQueryOf(query)
+  const view = rebalancingViewOf(picture, asked, seesOf(seen))
+  const at = query.get('at') ?? undefined
+  return view === undefined ? undefined : { view, asked: { ...asked, nodes: asked.nodes.join(','), at } }
+}
+
+type Shown = Pick<PageOptions, 'picture' | 'overview' | 'permits' | 'rebalancing' | 'notice' | 'sessionForm'>
 
 function html({ services, asked }: Paged, status: number, shown: Shown): WholeAnswer {
   const { bundle, configuration, pageHtml } = services
@@ -113,7 +126,7 @@ export function wantsText({ headers }: Pick<Asked, 'headers'>): boolean {
   return accept.includes('text/plain') && !accept.includes('text/html')
 }
 
-function pageOf({ segments }: Asked, picture: Picture, { viewing }: Seen): Found {
+function pageOf({ segments, query }: Asked, picture: Picture, { viewing }: Seen): Found {
   const parts = segments.filter(segment => segment !== '')
   const [head = '', ...rest] = parts
   if (parts.length === 0) return found
@@ -123,6 +136,11 @@ function pageOf({ segments }: Asked, picture: Picture, { viewing }: Seen): Found
       status: 404,
       notice: `${later[head] ?? ''} is no part of this version of Ballast: there is no setting to turn it on yet.`,
     }
+  if (head === 'rebalancing' && rest.length === 0 && picture.loading === undefined) {
+    const { plan } = pageQueryOf(query)
+    const isThere = plan === undefined || picture.book.plans.some(({ metadata }) => metadata.name === plan)
+    return isThere ? found : gone(noPlan(picture, plan))
+  }
   if (rest.length === 0) return onePart.includes(head) ? found : noPage
   if (picture.loading !== undefined) return found
   if (head === 'plan' && rest.length === 1)

@@ -1,11 +1,12 @@
 // The page as the server writes it: it reads without a script and without a second request. The script draws the same and makes it live.
 import type { Bundle } from '../build/bundle.ts'
-import type { Overview, Permit } from '../contract.ts'
+import type { Overview, Permit, RebalancingView } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 import { patternsMarkup } from '../web/drawn/bar.ts'
 import { navigationMarkup, statusMarkup } from '../web/drawn/header.ts'
 import { element, type Markup, type Surroundings } from '../web/drawn/markup.ts'
 import { compactRows } from '../web/drawn/node-rows.ts'
+import { controlsMarkup, type RebalancingAsked, rebalancingSections } from '../web/drawn/rebalancing/page.ts'
 import { rfc3339 } from '../words/time.ts'
 import { dataBlock, escaped, htmlOf } from './html.ts'
 import { overviewSections } from './overview-sections.ts'
@@ -16,6 +17,8 @@ export interface PageOptions {
   readonly overview: Overview | undefined
   /** The newest decisions; undefined: they may not be seen. */
   readonly permits?: readonly Permit[] | undefined
+  /** Of the page of rebalancing. */
+  readonly rebalancing?: { readonly view: RebalancingView; readonly asked: RebalancingAsked } | undefined
   readonly bundle: Pick<Bundle, 'state' | 'problem' | 'entry'>
   /** Below the base path, with a leading slash. */
   readonly path: string
@@ -100,6 +103,7 @@ const titles: ReadonlyMap<string, string> = new Map(
     pod: 'Pod',
     node: 'Node',
     images: 'Images',
+    rebalancing: 'Rebalancing',
     twin: 'Twin',
     settings: 'Settings',
     help: 'Help',
@@ -127,11 +131,21 @@ function decoded(part: string): string {
   }
 }
 
-/** The overview whole; of the other pages the frame, which the script fills. */
-function pageMarkup({ path, overview, permits }: PageOptions, title: string, surroundings: Surroundings): readonly Markup[] {
+/** The overview and rebalancing whole; of the other pages the frame, which the script fills. */
+function pageMarkup(
+  { path, overview, permits, rebalancing }: PageOptions,
+  title: string,
+  surroundings: Surroundings,
+): readonly Markup[] {
   if (overview === undefined) return [element('h1', { class: 'frame-title' }, title)]
   if (path === '/' || path === '')
     return [element('h1', { class: 'frame-unseen', tabindex: -1 }, title), ...overviewSections(overview, permits, surroundings)]
+  if (rebalancing !== undefined)
+    return [
+      element('h1', { class: 'frame-title', tabindex: -1 }, title),
+      controlsMarkup(rebalancing.asked, surroundings),
+      ...rebalancingSections(rebalancing.view, rebalancing.asked, surroundings),
+    ]
   return [
     element('h1', { class: 'frame-title', tabindex: -1 }, title),
     element('noscript', {}, element('p', {}, 'This page needs its script, which did not run. '), wayOn(surroundings)),

@@ -8,6 +8,7 @@ export const pagePaths = {
   permits: '/permits',
   workloads: '/workloads',
   images: '/images',
+  rebalancing: '/rebalancing',
   twin: '/twin',
   settings: '/settings',
   help: '/help',
@@ -39,6 +40,11 @@ export function podPath(namespace: string, name: string): string {
 /** `/permits?rule=KedaManaged`: keys of 2.3; what is null or left out is not in it. */
 export function permitsPath(query: Query = {}): string {
   return withQuery('/permits', query)
+}
+
+/** `/rebalancing?span=days&nodes=talos00%2Ctalos03&plan=talos-7f3c`: what is null or left out is what the page shows by itself. */
+export function rebalancingPath(query: Query = {}): string {
+  return withQuery(pagePaths.rebalancing, query)
 }
 
 /** `/help#goals`. */

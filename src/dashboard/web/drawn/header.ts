@@ -11,6 +11,7 @@ interface NavigationFacts {
 const pages: readonly { readonly path: string; readonly text: string; readonly onlyTwin?: boolean }[] = [
   { path: '/', text: 'Overview' },
   { path: '/plan', text: 'Plan' },
+  { path: '/rebalancing', text: 'Rebalancing' },
   { path: '/permits', text: 'Permits' },
   { path: '/workloads', text: 'Workloads' },
   { path: '/images', text: 'Images' },

@@ -82,6 +82,7 @@ function useFrameKeys(isTwin: boolean): void {
   useKey('g d', 'Permits: what was decided', () => go('/permits'))
   useKey('g w', 'Workloads', () => go('/workloads'))
   useKey('g i', 'Images', () => go('/images'))
+  useKey('g r', 'Rebalancing over time', () => go('/rebalancing'))
   useKey('g t', 'Twin', () => {
     if (isTwin) go('/twin')
   })

@@ -15,6 +15,7 @@ const loaders: { readonly [Name in Exclude<PageName, 'overview' | 'not-found'>]:
   workload: async () => (await import('../pages/workload.tsx')).WorkloadPage,
   node: async () => (await import('../pages/node.tsx')).NodePage,
   images: async () => (await import('../pages/images.tsx')).ImagesPage,
+  rebalancing: async () => (await import('../pages/rebalancing.tsx')).RebalancingPage,
   twin: async () => (await import('../pages/twin.tsx')).TwinPage,
   settings: async () => (await import('../pages/settings.tsx')).SettingsPage,
   help: async () => (await import('../pages/help.tsx')).HelpPage,

@@ -13,6 +13,7 @@ test.each([
   [workloadPath({ kind: 'Thing', namespace: null, name: 'b' }), 'workload', { namespace: '', kind: 'Thing', name: 'b' }],
   [podPath('a', 'b'),                                          'workload',  { namespace: 'a', kind: 'Pod', name: 'b' }],
   [nodePath('a/b c'),                                          'node',      { name: 'a/b c' }],
+  ['/rebalancing',                                             'rebalancing', {}],
   ['/twin',                                                    'twin',      {}],
   ['/settings',                                                'settings',  {}],
   ['/help',                                                    'help',      {}],

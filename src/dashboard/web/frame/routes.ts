@@ -9,6 +9,7 @@ export type PageName =
   | 'workload'
   | 'node'
   | 'images'
+  | 'rebalancing'
   | 'twin'
   | 'settings'
   | 'help'
@@ -33,6 +34,7 @@ const routes: readonly (readonly [pattern: string, page: PageName])[] = [
   ['/workload/:namespace/:kind/:name', 'workload'],
   ['/node/:name', 'node'],
   ['/images', 'images'],
+  ['/rebalancing', 'rebalancing'],
   ['/twin', 'twin'],
   ['/settings', 'settings'],
   ['/help', 'help'],
