@@ -322,6 +322,7 @@ export const rebalancePlanStatus = z.object({
   finishedAt: timestamp().exactOptional(),
   checkedAt: timestamp().exactOptional().describe('when the certificates of a waiting proposal were last replayed'),
   mismatches: z.int().min(0).exactOptional(),
+  policyHash: z.string().max(128).exactOptional().describe('of what its policy said when it was last held against it'),
   conditions: z.array(condition).max(16).exactOptional(),
 })
 

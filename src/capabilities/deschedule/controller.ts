@@ -76,6 +76,8 @@ class Descheduling {
     this.usage.want(this.#policies.list().some(({ metadata }) => hasUsageGoals(this.#review.readable(metadata.name))))
     for (const object of this.#policies.list()) {
       const policy = await this.#review.reviewed(object, signal)
+      if (policy === undefined)
+        await this.keeper.holdAll(object, 'its policy is not valid: see the condition Valid of it', signal)
       waitMs = Math.min(waitMs, policy === undefined ? reviewMs : await this.#serve(policy, signal))
     }
     return waitMs

@@ -10,9 +10,9 @@ import { holdLimits, unheldLandings } from './landing-decision.ts'
 import { dropStrandedGates, releaseHold } from './landing-gate.ts'
 import { endSteering } from './landing-taint.ts'
 import { type Asking, askingOf, isOfOthers } from './names.ts'
-import { planPolicyOf } from './plan-policy.ts'
+import { planPolicyOf, policyHash } from './plan-policy.ts'
 import { inPhase, isApproved, isOver, isUnderWay } from './plan-progress.ts'
-import { type ReplanEnd, type RunContext, runPlan, whyPaused } from './plan-run.ts'
+import { policyChanged, type ReplanEnd, type RunContext, runPlan, whyPaused } from './plan-run.ts'
 import type { Plans, Policies } from './plan-store.ts'
 import { type PlannerContext, planAgain, planIfChanged, problemLines, replaceBy } from './planner.ts'
 import type { PolicyReview } from './policy-review.ts'
@@ -31,6 +31,8 @@ const intervals = {
 /** A batch is planned anew this often at most, and may land elsewhere this often. */
 const mostAttempts = 5
 const mostMismatches = 2
+/** What a plan's schema takes. */
+const mostReplacements = 100
 
 interface PlanKeeperOptions {
   readonly context: ControllerContext
@@ -67,7 +69,7 @@ export class PlanKeeper {
   }
 
   /** Plans of the purpose that are whole and not over. */
-  openPlansOf(policy: RebalancePolicy): readonly RebalancePlan[] {
+  openPlansOf(policy: Pick<RebalancePolicy, 'metadata'>): readonly RebalancePlan[] {
     return this.#options.plans
       .list()
       .filter(
@@ -119,25 +121,37 @@ export class PlanKeeper {
     }
   }
 
-  /** Holds waiting proposals against the cluster every quarter of an hour. */
+  /** Holds waiting proposals against the cluster every quarter of an hour, and against their policy when that was changed. */
   async recheck(policy: RebalancePolicy, proposals: readonly RebalancePlan[], signal: AbortSignal): Promise<number> {
     const { plans, context, leading } = this.#options
     let waitMs: number = intervals.longestWaitMs
     for (const plan of proposals) {
       const nowMs = context.clock.now()
       const leftMs = Date.parse(plan.status?.checkedAt ?? '') + intervals.recheckMs - nowMs
-      if (leftMs > 0) {
+      const hash = policyHash(policy, this.#options.purpose)
+      const isOfPolicy = (plan.status?.policyHash ?? hash) === hash
+      if (leftMs > 0 && isOfPolicy) {
         waitMs = Math.min(waitMs, leftMs)
         continue
       }
-      const isSame = snapshotHash(leading.view.state()) === plan.spec.snapshotHash
+      const isSame = isOfPolicy && snapshotHash(leading.view.state()) === plan.spec.snapshotHash
       const changed = isSame ? undefined : await planIfChanged(this.plannerContext, policy, plan, signal)
       if (changed !== undefined)
-        await replaceBy(this.plannerContext, plan, { by: changed, message: 'its certificates do not hold any more' }, signal)
-      else await plans.setStatus(plan, status => ({ ...status, checkedAt: formatTime(nowMs) }), signal)
+        await replaceBy(
+          this.plannerContext,
+          plan,
+          { by: changed, message: isOfPolicy ? 'its certificates do not hold any more' : policyChanged },
+          signal,
+        )
+      else await plans.setStatus(plan, status => ({ ...status, checkedAt: formatTime(nowMs), policyHash: hash }), signal)
       waitMs = Math.min(waitMs, intervals.recheckMs)
     }
     return waitMs
+  }
+
+  /** Says of what is under way of a policy that cannot be planned just now that it stands still. */
+  async holdAll(policy: Pick<RebalancePolicy, 'metadata'>, message: string, signal: AbortSignal): Promise<void> {
+    for (const plan of this.openPlansOf(policy)) if (isUnderWay(plan)) await this.hold(plan, message, signal)
   }
 
   /** Says that a plan stands still, and why. */
@@ -226,8 +240,10 @@ export class PlanKeeper {
   }
 
   /** Makes a plan anew that does not hold, or ends it where that has been tried often enough. */
-  async #again(policy: RebalancePolicy, begun: RebalancePlan, end: ReplanEnd, signal: AbortSignal): Promise<void> {
-    const { plans, context } = this.#options
+  async #again(known: RebalancePolicy, begun: RebalancePlan, end: ReplanEnd, signal: AbortSignal): Promise<void> {
+    const { plans, context, review } = this.#options
+    // As people left it while the plan ran.
+    const policy = review.readable(known.metadata.name) ?? known
     // As people left it while it ran: frozen, or to be taken move by move.
     const plan = plans.get(begun.metadata.name) ?? begun
     const nowMs = context.clock.now()
@@ -240,7 +256,9 @@ export class PlanKeeper {
       await fail(`${mismatches} replacements landed elsewhere; nothing more is moved`)
       return
     }
-    if (plan.spec.attempt + 1 - unheld >= mostAttempts) {
+    // Whoever edits a policy is not to be told that it was tried too often.
+    const most = end.cause === 'policy' ? mostReplacements : mostAttempts + unheld
+    if (plan.spec.attempt + 1 >= most) {
       await fail(`planned anew ${plan.spec.attempt} times: ${end.message}`)
       return
     }

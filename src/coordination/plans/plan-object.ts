@@ -25,6 +25,8 @@ interface PlanObjectOptions {
   /** Budgets that would let more pods be moved. */
   readonly budgets?: readonly BudgetProposal[]
   readonly policyUid: string | undefined
+  /** Of the policy that it is made from. */
+  readonly policyHash?: string
   readonly nowMs: number
   readonly approved?: boolean
   /** Default: `move`. */
@@ -79,7 +81,10 @@ function storedMove(move: Move): PlanMove {
   }
 }
 
-function proposedStatus(plan: Plan, { nowMs, budgets = [] }: Pick<PlanObjectOptions, 'nowMs' | 'budgets'>): RebalancePlanStatus {
+function proposedStatus(
+  plan: Plan,
+  { nowMs, policyHash, budgets = [] }: Pick<PlanObjectOptions, 'nowMs' | 'policyHash' | 'budgets'>,
+): RebalancePlanStatus {
   const { moves, lowerBound, gap } = plan.objective
   const at = formatTime(nowMs)
   return {
@@ -105,6 +110,7 @@ function proposedStatus(plan: Plan, { nowMs, budgets = [] }: Pick<PlanObjectOpti
     ...(plan.energy === undefined ? {} : { energy: storedEnergy(plan.energy) }),
     ...(budgets.length === 0 ? {} : { budgets: budgets.slice(0, keptBudgets).flatMap(storedBudget) }),
     checkedAt: at,
+    ...(policyHash === undefined ? {} : { policyHash }),
     conditions: [
       {
         type: 'Proven',

@@ -1,4 +1,5 @@
 // A RebalancePolicy as the planner takes it: selectors resolved to the nodes of this moment, defaults filled in.
+import { createHash } from 'node:crypto'
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { KubeObject, LabelSelector } from '#kube/objects.ts'
@@ -93,6 +94,27 @@ export function planPolicyOf(policy: RebalancePolicy, state: ClusterState, optio
       ...(energy.value === undefined ? {} : { energy: energy.value }),
     },
   }
+}
+
+/** What of a policy a plan is made from; when, in which windows and in which mode it runs is looked at each time. */
+const decisiveFields = [
+  'goals',
+  'scope',
+  'headroom',
+  'limits',
+  'preferences',
+  'coordination',
+  'landing',
+  'objective',
+  'singleReplica',
+] as const
+
+/** A hash of what a plan of this policy rests on: while it stays, the plan means what its policy says. */
+export function policyHash({ spec }: Pick<RebalancePolicy, 'spec'>, purpose: Asking['purpose']): string {
+  const { concurrent: _, ...limits } = spec.limits
+  const decisive = decisiveFields.map(field => (field === 'limits' ? limits : (spec[field] ?? null)))
+  const text = JSON.stringify([...decisive, purpose === 'isolate' ? (spec.isolation ?? null) : null])
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`
 }
 
 /** What is to be isolated, with the nodes of this moment. */

@@ -23,6 +23,7 @@ import type { MoveContext, MoveEnd } from './move-context.ts'
 import { carryOut, moveKey } from './move-run.ts'
 import { askingOf, eventReasons, isOfOthers, runUntilAnnotation } from './names.ts'
 import { storedShare } from './plan-object.ts'
+import { policyHash } from './plan-policy.ts'
 import { inPhase, isApproved, isBeyondStop, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { runsAt } from './schedule.ts'
@@ -60,12 +61,16 @@ type RunEnd =
 export interface ReplanEnd {
   readonly kind: 'replan'
   readonly message: string
-  /** `broken`: a certificate; `elsewhere`: the model foretold another landing; `unheld`: a replacement was made without its gate. */
-  readonly cause: 'broken' | 'elsewhere' | 'unheld'
+  /**
+   * `broken`: a certificate; `elsewhere`: the model foretold another landing; `unheld`: a replacement was made without its gate; `policy`:
+   * what the policy asks for was changed.
+   */
+  readonly cause: 'broken' | 'elsewhere' | 'unheld' | 'policy'
 }
 
 /** Without progress for this long a running plan expires. */
 const staleMs = 15 * 60_000
+export const policyChanged = 'its policy was changed'
 const noWebhook = 'this controller serves no landing webhook'
 /** A plan that waits for the landing webhook asks it again after so long. */
 const retryGateMs = 60_000
@@ -157,6 +162,7 @@ class PlanRun {
     if (open.length === 0) return undefined
     const paused = this.#pause()
     if (paused !== undefined) return this.#pauseRun(paused, signal)
+    if (this.#isOutdated()) return this.#outdated(signal)
     const unsteered = await this.#steer(number, open, signal)
     if (unsteered !== undefined) return this.#pauseRun(unsteered, signal)
     const steering = this.#steering
@@ -178,10 +184,10 @@ class PlanRun {
       case 'frozen':
         return this.#pauseRun(stop.message, signal)
       default: {
+        if (moves.every(move => isFinal(stepOf(this.#known, move.id)))) return undefined
         const why = this.#pause()
-        return why === undefined || moves.every(move => isFinal(stepOf(this.#known, move.id)))
-          ? undefined
-          : this.#pauseRun(why, signal)
+        if (why !== undefined) return this.#pauseRun(why, signal)
+        return this.#isOutdated() ? this.#outdated(signal) : undefined
       }
     }
   }
@@ -203,7 +209,11 @@ class PlanRun {
     const isStopped = () => ends.some(end => end.kind !== 'landed' && end.kind !== 'skipped')
     const worker = async () => {
       for (let move = queue.shift(); move !== undefined; move = queue.shift()) {
-        if (!this.#hasPermit(move) && (isStopped() || this.#pause() !== undefined || isBeyondStop(this.#known, move))) return
+        if (
+          !this.#hasPermit(move) &&
+          (isStopped() || this.#pause() !== undefined || this.#isOutdated() || isBeyondStop(this.#known, move))
+        )
+          return
         ends.push(await this.#move(move, signal))
       }
     }
@@ -259,6 +269,18 @@ class PlanRun {
   #hasPermit(move: PlanMove): boolean {
     const key = moveKey(this.#plan, move)
     return this.#context.arbiter.unfinished(askingOf(this.#plan).requester).some(record => record.idempotencyKey === key)
+  }
+
+  /** What the plan rests on is not what its policy says now. A plan of before that was noted is taken as it is. */
+  #isOutdated(): boolean {
+    const policy = this.#context.policy()
+    const made = this.#known.status?.policyHash
+    return policy !== undefined && made !== undefined && policyHash(policy, this.#plan.spec.purpose) !== made
+  }
+
+  async #outdated(signal: AbortSignal): Promise<RunEnd> {
+    await this.#endSteering(policyChanged, signal)
+    return { kind: 'replan', cause: 'policy', message: policyChanged }
   }
 
   #pause(): string | undefined {

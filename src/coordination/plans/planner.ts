@@ -15,7 +15,7 @@ import { freezeAnnotation } from '../freeze.ts'
 import { isUnheld } from './landing-decision.ts'
 import { type Asking, askingOf, eventReasons, frozenByAnnotation, runUntilAnnotation } from './names.ts'
 import { planObject } from './plan-object.ts'
-import { planPolicyOf } from './plan-policy.ts'
+import { planPolicyOf, policyHash } from './plan-policy.ts'
 import { inPhase, isOver, withCondition } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { planMessage, planSentence } from './plan-words.ts'
@@ -203,6 +203,7 @@ async function propose(context: PlannerContext, proposal: Proposal, signal: Abor
   const made = planObject(plan, {
     name,
     policyUid: policy.metadata.uid,
+    policyHash: policyHash(policy, context.purpose),
     nowMs,
     approved,
     purpose: context.purpose,

@@ -23,7 +23,7 @@ export function energyStaySentence({ code, data }: EnergyStay): string {
       const more = Number(data['pods'] ?? '1') - 1
       const others = more > 0 ? `, and ${more} more` : ''
       const because = stayCodes.find(one => one === data['because'])
-      const why = because === undefined ? '' : `: ${staySentence({ code: because, data })}`
+      const why = because === undefined ? '' : `: ${staySentence({ code: because, data, node: data['on'] ?? 'its node' })}`
       return `pod ${data['pod'] ?? ''} stays${why}${others}`
     }
     case 'OutsideWindow':

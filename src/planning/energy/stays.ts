@@ -54,7 +54,7 @@ function podStays({ name }: EnergyNode, { state, unmovable }: Subject): EnergySt
   )
   if (worst === undefined) return undefined
   const reason = worst.code === 'VolumePinned' ? worst : (worst.also.find(({ code }) => code === 'VolumePinned') ?? worst)
-  const data = { pod: `${worst.pod.namespace}/${worst.pod.name}`, because: reason.code, pods: String(held.length) }
+  const data = { pod: `${worst.pod.namespace}/${worst.pod.name}`, on: worst.node, because: reason.code, pods: String(held.length) }
   return { code: 'PodStays', data: { ...reason.data, ...data } }
 }
 
