@@ -1,6 +1,7 @@
 // The faces between the rooms of the drop-in descheduler: what a strategy sees, what it asks for, what it is told.
 import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
 import type { Requests } from '#cluster/requests.ts'
+import type { ByShape, GroupedPods } from './pod-shapes.ts'
 import type { StrategyArgs } from './policy/args.ts'
 
 /** The extension point at which a strategy runs: all `deschedule` plugins of all profiles before the first `balance` plugin. */
@@ -69,6 +70,14 @@ export interface StrategyView {
   allPods(node: string): readonly PodState[]
   /** What a pod asks for by its spec alone, without in-place resizes: upstream's arithmetic. Never `pods`. Looked up, not computed, a second time. */
   requests(pod: PodState): Requests
+  /** The sum of the requests of a node's active pods; beyond 2^53 it is not exact. */
+  requestsOn(node: string): Requests
+  /** As `PodShapes.memo`: what of a pod hangs on its template alone is worked out once for all pods of it. */
+  byShape<Value extends NonNullable<unknown>>(make: (sample: PodState) => Value): ByShape<Value>
+  /** As `PodShapes.grouped`. */
+  grouped(pods: Iterable<PodState>): GroupedPods
+  /** Whether what is told at this level is heard: texts for nobody need not be made. */
+  isTold(level: number): boolean
   /** Says at log level `level` (klog's) what is of use to somebody who asks why. */
   tell(level: number, message: string, fields: Readonly<Record<string, string | number>>): void
 }

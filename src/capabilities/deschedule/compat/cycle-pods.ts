@@ -7,23 +7,50 @@
 // - dry run: the eviction deletes the pod from a copied cluster, so it is gone; after the cycle all of them come back.
 // A plugin that listed pods before the eviction goes on with what it listed. The delay of the watch is the one thing that is not copied.
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
-import { type Requests, specRequests } from '#cluster/requests.ts'
+import { type Requests, requestsOf, specRequests } from '#cluster/requests.ts'
+import { type ByShape, PodShapes } from './pod-shapes.ts'
 
 /** What the cycle did with a pod. */
 type Departure = 'terminating' | 'gone'
 
+/** What a pod asks for of a resource, by the resource's number. */
+interface Demand {
+  readonly resource: number
+  readonly amount: number
+}
+
+/** What the active pods of a node ask for together. */
+interface NodeUse {
+  /** They themselves: for others it does not count. */
+  readonly pods: readonly PodState[]
+  readonly requests: Requests
+}
+
 export class CyclePods {
   readonly state: ClusterState
+  /** Of all pods of the state. */
+  readonly shapes: PodShapes
+  /** What a pod asks for by its spec alone. */
+  readonly requests: ByShape<Requests>
+  readonly #demands: ByShape<readonly Demand[]>
+  /** Resources that pods ask for, in the order in which they were met. */
+  readonly #resources: string[] = []
   /** Nodes that lost a pod, in order, repeated for each. */
   readonly shrunkNodes: string[] = []
   readonly #gone = new Set<string>()
   readonly #changedLists = new Map<string, readonly PodState[]>()
-  readonly #requests = new Map<string, Requests>()
+  readonly #uses = new Map<string, NodeUse>()
+  #time: { readonly ms: number; readonly text: string } | undefined
   #finished: ReadonlyMap<string, readonly PodState[]> | undefined
   #replicas: Map<string, number> | undefined
 
   constructor(state: ClusterState) {
     this.state = state
+    this.shapes = new PodShapes(state)
+    this.requests = this.shapes.memo(({ object }) => specRequests(object))
+    this.#demands = this.shapes.memo(pod =>
+      Object.entries(this.requests(pod)).map(([resource, amount]) => ({ resource: this.#resourceAt(resource), amount })),
+    )
   }
 
   /** As StrategyView has it. */
@@ -51,14 +78,21 @@ export class CyclePods {
     return this.#replicas.get(ownerUid) ?? 0
   }
 
-  /** What the pod asks for by its spec alone. */
-  requests(pod: PodState): Requests {
-    if (!isResized(pod)) return pod.requests
-    const known = this.#requests.get(pod.key)
-    if (known !== undefined) return known
-    const requests = specRequests(pod.object)
-    this.#requests.set(pod.key, requests)
-    return requests
+  /** The sum of what the active pods of a node ask for; beyond 2^53 it is not exact. */
+  use(node: string): NodeUse {
+    const pods = this.activePods(node)
+    const known = this.#uses.get(node)
+    if (known?.pods === pods) return known
+    const sums: number[] = []
+    for (const pod of pods) {
+      for (const { resource, amount } of this.#demands(pod)) {
+        while (sums.length <= resource) sums.push(0)
+        sums[resource] = (sums[resource] ?? 0) + amount
+      }
+    }
+    const use = { pods, requests: requestsOf(sums.map((sum, at) => [this.#resources[at] ?? '', sum])) }
+    this.#uses.set(node, use)
+    return use
   }
 
   /** The pod is evicted; a second time changes nothing. `nowMs` becomes its deletion timestamp. */
@@ -66,11 +100,7 @@ export class CyclePods {
     if (this.#gone.has(pod.key)) return
     const { nodeName } = pod
     if (departure === 'terminating') {
-      if (nodeName === undefined) return
-      this.#changedLists.set(
-        nodeName,
-        this.activePods(nodeName).map(other => (other.key === pod.key ? terminating(other, nowMs) : other)),
-      )
+      if (nodeName !== undefined) this.#terminate(pod, nodeName, this.#timeText(nowMs))
       return
     }
     this.#replicas ??= countReplicas(this.state)
@@ -82,6 +112,29 @@ export class CyclePods {
       nodeName,
       this.activePods(nodeName).filter(other => other.key !== pod.key),
     )
+  }
+
+  /** Mostly the same: a cycle has one time. */
+  #timeText(ms: number): string {
+    if (this.#time?.ms !== ms) this.#time = { ms, text: new Date(ms).toISOString() }
+    return this.#time.text
+  }
+
+  #resourceAt(name: string): number {
+    const at = this.#resources.indexOf(name)
+    return at >= 0 ? at : this.#resources.push(name) - 1
+  }
+
+  /** It asks for as much as before. */
+  #terminate(pod: PodState, node: string, deletionTimestamp: string): void {
+    const before = this.activePods(node)
+    const at = before.findIndex(({ key }) => key === pod.key)
+    const found = before[at]
+    if (found === undefined) return
+    const pods = before.with(at, terminating(found, deletionTimestamp))
+    this.#changedLists.set(node, pods)
+    const use = this.#uses.get(node)
+    if (use?.pods === before) this.#uses.set(node, { pods, requests: use.requests })
   }
 
   #finishedPods(): ReadonlyMap<string, readonly PodState[]> {
@@ -105,9 +158,8 @@ export function departureOf(pod: PodState, run: { readonly isDryRun: boolean; re
   return waits && !run.isDryRun ? 'terminating' : 'gone'
 }
 
-function terminating(pod: PodState, nowMs: number): PodState {
+function terminating(pod: PodState, deletionTimestamp: string): PodState {
   if (pod.isTerminating) return pod
-  const deletionTimestamp = new Date(nowMs).toISOString()
   return { ...pod, isTerminating: true, object: { ...pod.object, metadata: { ...pod.object.metadata, deletionTimestamp } } }
 }
 
@@ -117,12 +169,4 @@ function countReplicas(state: ClusterState): Map<string, number> {
     for (const { uid } of pod.object.metadata.ownerReferences ?? []) counts.set(uid, (counts.get(uid) ?? 0) + 1)
   }
   return counts
-}
-
-/** Whether its status could make the pod's requests differ from its spec's. */
-function isResized({ object: { status } }: PodState): boolean {
-  if (status === undefined) return false
-  if (status['resources'] !== undefined || status['allocatedResources'] !== undefined) return true
-  const lists = [status.containerStatuses, status.initContainerStatuses]
-  return lists.some(list => list?.some(one => one.resources !== undefined || one.allocatedResources !== undefined))
 }

@@ -198,6 +198,7 @@ class RunningCycle {
 
   #view(profile: PolicyProfile): StrategyView {
     const pods = this.#pods
+    const { verbosity, tell } = this.#input
     return {
       profile: profile.name,
       state: this.#input.state,
@@ -207,9 +208,13 @@ class RunningCycle {
       fit: this.#fit,
       activePods: node => pods.activePods(node),
       allPods: node => pods.allPods(node),
-      requests: pod => pods.requests(pod),
+      requests: pods.requests,
+      requestsOn: node => pods.use(node).requests,
+      byShape: make => pods.shapes.memo(make),
+      grouped: list => pods.shapes.grouped(list),
+      isTold: level => level <= verbosity,
       tell: (level, message, fields) => {
-        if (level <= this.#input.verbosity) this.#input.tell(level, message, fields)
+        if (level <= verbosity) tell(level, message, fields)
       },
     }
   }

@@ -1,18 +1,37 @@
 // Which active pods a required anti-affinity term matches, by node: found once per term and namespaces, not once per candidate and node.
-import type { NodeState, PodState } from '#cluster/cluster-state.ts'
+import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
 import type { PodAffinityTerm } from '#kube/objects.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import type { CyclePods } from '../cycle-pods.ts'
+import type { ByShape, GroupedPods } from '../pod-shapes.ts'
 
 type ByNode = ReadonlyMap<string, readonly PodState[]>
+
+interface Term {
+  readonly topologyKey: string
+  /** The pods that it matches. */
+  readonly matches: ByNode
+}
 
 export class AntiAffinityIndex {
   readonly #pods: CyclePods
   readonly #matches = new Map<string, ByNode>()
-  #byNamespace: ReadonlyMap<string, readonly PodState[]> | undefined
+  readonly #terms: ByShape<readonly Term[]>
+  #groups: GroupedPods | undefined
 
   constructor(pods: CyclePods) {
     this.#pods = pods
+    this.#terms = pods.shapes.memo(pod =>
+      (pod.object.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(term => ({
+        topologyKey: term.topologyKey,
+        matches: this.#matching(pod, term),
+      })),
+    )
+  }
+
+  /** Whether the pod has such terms at all. */
+  hasTerms(pod: PodState): boolean {
+    return this.#terms(pod).length > 0
   }
 
   /**
@@ -20,12 +39,12 @@ export class AntiAffinityIndex {
    * key; pods with the candidate's name, of whichever namespace, are passed over.
    */
   isViolatedOn(pod: PodState, node: NodeState): boolean {
-    const terms = pod.object.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []
-    return terms.some(term => {
-      if (!Object.hasOwn(node.object.metadata.labels ?? {}, term.topologyKey)) return false
-      const onNode = this.#matching(pod, term).get(node.name) ?? []
-      return onNode.some(other => other.name !== pod.name && !this.#pods.isGone(other))
-    })
+    for (const { topologyKey, matches } of this.#terms(pod)) {
+      if (!Object.hasOwn(node.object.metadata.labels ?? {}, topologyKey)) continue
+      const onNode = matches.get(node.name)
+      if (onNode?.some(other => other.name !== pod.name && !this.#pods.isGone(other))) return true
+    }
+    return false
   }
 
   #matching(pod: PodState, term: PodAffinityTerm): ByNode {
@@ -34,25 +53,27 @@ export class AntiAffinityIndex {
     const key = JSON.stringify([namespaces, term.labelSelector ?? null])
     const known = this.#matches.get(key)
     if (known !== undefined) return known
+    const matches = new Map<string, PodState[]>()
     // A term without a selector matches nothing; one that does not parse was set aside with its pod.
     const selector = labelSelectorOf(term.labelSelector)
-    const matches = new Map<string, PodState[]>()
-    for (const other of namespaces.flatMap(namespace => this.#podsIn(namespace))) {
-      if (other.nodeName === undefined || !selector.ok || !selector.value.matches(other.object.metadata.labels)) continue
-      const onNode = matches.get(other.nodeName)
-      if (onNode === undefined) matches.set(other.nodeName, [other])
-      else onNode.push(other)
-    }
+    for (const namespace of namespaces)
+      for (const other of selector.ok ? this.#unfinished().matching(namespace, selector.value) : []) {
+        const { nodeName = '' } = other
+        const onNode = matches.get(nodeName)
+        if (onNode === undefined) matches.set(nodeName, [other])
+        else onNode.push(other)
+      }
     this.#matches.set(key, matches)
     return matches
   }
 
-  /** Those of the namespace that are not finished. What left since is passed over when asked. */
-  #podsIn(namespace: string): readonly PodState[] {
-    this.#byNamespace ??= Map.groupBy(
-      this.#pods.state.pods.values().filter(pod => !pod.isFinished),
-      pod => pod.namespace,
-    )
-    return this.#byNamespace.get(namespace) ?? []
+  /** Pods on nodes that are not finished. What left since is passed over when asked. */
+  #unfinished(): GroupedPods {
+    this.#groups ??= this.#pods.shapes.grouped(onNodes(this.#pods.state))
+    return this.#groups
   }
+}
+
+function* onNodes(state: ClusterState): Generator<PodState> {
+  for (const name of state.nodes.keys()) yield* state.podsOn(name)
 }

@@ -1,13 +1,14 @@
 // DefaultEvictor: which pods may be evicted at all (`Filter`), and which right before it happens (`PreEvictionFilter`). Rules, their order
 // and their texts are upstream's.
 import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
-import { textIn } from '#cluster/loose-fields.ts'
 import type { Evictor, NodeFit, Refusals } from '../contract.ts'
 import type { CyclePods } from '../cycle-pods.ts'
 import type { DefaultEvictorArgs, PodProtection } from '../policy/args.ts'
 import { systemCriticalPriority } from '../policy/evictor-args.ts'
 import { preferNoEvictionAnnotation } from '../strategies/pod-order.ts'
 import { BudgetIndex } from './budget-index.ts'
+import { claimRule } from './claim-rule.ts'
+import { type Refuse, type Rule, refuse } from './filter-rule.ts'
 import { readyNodes } from './ready-nodes.ts'
 
 /** What the evictor looks at. */
@@ -18,9 +19,6 @@ interface EvictorView {
   readonly nowMs: number
 }
 
-/** Upstream's text where the rule refuses. */
-type Rule = (pod: PodState) => string | undefined
-
 const none: Refusals = []
 const evictAnnotation = 'descheduler.alpha.kubernetes.io/evict'
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
@@ -29,12 +27,21 @@ const sourceAnnotation = 'kubernetes.io/config.source'
 /** The evictor of a profile, for one cycle. */
 export function defaultEvictor(args: DefaultEvictorArgs, view: EvictorView): Evictor {
   const rules = filterRules(args, view)
+  const ofShapes = rules.filter(({ isOfShape }) => isOfShape)
+  const ofPods = rules.filter(({ isOfShape }) => !isOfShape)
+  const verdict = view.pods.shapes.memo((pod): ShapeVerdict => {
+    if (hasAnnotation(pod, evictAnnotation)) return { isLast: true, refusals: none }
+    if (args.isPreferNoEvictionMandatory && hasAnnotation(pod, preferNoEvictionAnnotation))
+      return { isLast: true, refusals: [mandatoryRefusal] }
+    return { isLast: false, refusals: refusalsOf(ofShapes, pod) }
+  })
   const preEvictionRules = [nodeFitRule(args, view), namespaceRule(args, view.pods.state)].filter(rule => rule !== undefined)
   return {
     filter: pod => {
-      if (hasAnnotation(pod, evictAnnotation)) return none
-      if (args.isPreferNoEvictionMandatory && hasAnnotation(pod, preferNoEvictionAnnotation)) return [mandatoryRefusal]
-      return refusalsOf(rules, pod)
+      const { isLast, refusals } = verdict(pod)
+      if (isLast) return refusals
+      for (const { refusal } of ofPods) if (refusal(pod) !== undefined) return refusalsOf(rules, pod)
+      return refusals
     },
     preEvictionFilter: pod => {
       for (const rule of preEvictionRules) {
@@ -46,11 +53,20 @@ export function defaultEvictor(args: DefaultEvictorArgs, view: EvictorView): Evi
   }
 }
 
+/** What the rules say of all pods of one shape. */
+interface ShapeVerdict {
+  /** The other rules are not asked. */
+  readonly isLast: boolean
+  readonly refusals: Refusals
+}
+
 /** Upstream refuses these without a word. */
 const mandatoryRefusal = 'pod prefers no eviction and the noEvictionPolicy is Mandatory'
 
 /** All of `evictors` must let a pod pass. What the first ones refuse the others are not asked. */
 export function allOf(evictors: readonly Evictor[]): Evictor {
+  const [only, ...others] = evictors
+  if (only !== undefined && others.length === 0) return only
   const asked = (ask: (evictor: Evictor) => Refusals): Refusals => {
     for (const evictor of evictors) {
       const refusals = ask(evictor)
@@ -67,7 +83,7 @@ export function allOf(evictors: readonly Evictor[]): Evictor {
 function refusalsOf(rules: readonly Rule[], pod: PodState): Refusals {
   let refusals: string[] | undefined
   for (const rule of rules) {
-    const refusal = rule(pod)
+    const refusal = rule.refusal(pod)
     if (refusal === undefined) continue
     if (refusals === undefined) refusals = [refusal]
     else refusals.push(refusal)
@@ -82,7 +98,7 @@ function filterRules(args: DefaultEvictorArgs, view: EvictorView): readonly Rule
   return [
     refuse(pod => hasAnnotation(pod, mirrorAnnotation), 'pod is a mirror pod'),
     refuse(isStatic, 'pod is a static pod'),
-    refuse(pod => pod.isTerminating, 'pod is terminating'),
+    { refusal: pod => (pod.isTerminating ? 'pod is terminating' : undefined), isOfShape: false },
     ...when(
       isProtected('SystemCriticalPods'),
       refuse(hasPriorityFrom(systemCriticalPriority), 'pod has system critical priority and is protected against eviction'),
@@ -90,7 +106,10 @@ function filterRules(args: DefaultEvictorArgs, view: EvictorView): readonly Rule
     ),
     isProtected('FailedBarePods')
       ? refuse(isBare, 'pod does not have any ownerRefs')
-      : refuse(pod => isBare(pod) && !isFailed(pod), 'pod does not have any ownerRefs and is not in failed phase'),
+      : {
+          ...refuse(pod => isBare(pod) && !isFailed(pod), 'pod does not have any ownerRefs and is not in failed phase'),
+          isOfShape: false,
+        },
     ...when(
       isProtected('PodsWithLocalStorage'),
       refuse(hasLocalStorage, 'pod has local storage and is protected against eviction'),
@@ -113,10 +132,6 @@ function filterRules(args: DefaultEvictorArgs, view: EvictorView): readonly Rule
     ...when(args.minReplicas > 1, replicasRule(args.minReplicas, view.pods)),
     ...ageRules(args, view.nowMs),
   ]
-}
-
-function refuse(isRefused: (pod: PodState) => boolean, text: string): Rule {
-  return pod => (isRefused(pod) ? text : undefined)
 }
 
 function hasAnnotation(pod: PodState, key: string): boolean {
@@ -157,37 +172,6 @@ function isThere(value: unknown): boolean {
   return value !== undefined && value !== null
 }
 
-/** Claims named by volumes; those of generic ephemeral volumes are not seen, as upstream. */
-function claimRule(protectedClasses: readonly string[], state: ClusterState): Rule {
-  const claimsOf = (pod: PodState) =>
-    (pod.object.spec.volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) => (claim ? [claim.claimName] : []))
-  if (protectedClasses.length === 0) return refuse(pod => claimsOf(pod).length > 0, 'pod with PVC is protected against eviction')
-  return pod => {
-    const classes = claimsOf(pod).map(claim => storageClass(state, { namespace: pod.namespace, claim }))
-    const unread = classes.find(found => !found.ok)
-    if (unread !== undefined) return unread.name
-    const found = classes.find(({ name }) => protectedClasses.includes(name))
-    return found && `pod using protected storage class "${found.name}"`
-  }
-}
-
-/** The class of a claim; not ok: upstream's text of why there is none. */
-function storageClass(
-  state: ClusterState,
-  { namespace, claim }: { readonly namespace: string; readonly claim: string },
-): { readonly ok: boolean; readonly name: string } {
-  const found = state.object('PersistentVolumeClaim', namespace, claim)
-  if (found === undefined) {
-    const text = `failed to get persistent volume claim "${namespace}"/"${claim}": persistentvolumeclaim "${claim}" not found`
-    return { ok: false, name: text }
-  }
-  const spec = found['spec']
-  const name = typeof spec === 'object' && spec !== null ? (textIn({ ...spec }, 'storageClassName') ?? '') : ''
-  return name === ''
-    ? { ok: false, name: `failed to resolve storage class for pod "${namespace}"/"${claim}"` }
-    : { ok: true, name }
-}
-
 function budgetRule(state: ClusterState): Rule {
   const budgets = new BudgetIndex(state)
   return refuse(pod => !budgets.covers(pod), 'pod does not have a PodDisruptionBudget and is protected against eviction')
@@ -195,26 +179,26 @@ function budgetRule(state: ClusterState): Rule {
 
 /** Only of pods with one owner. */
 function replicasRule(minReplicas: number, pods: CyclePods): Rule {
-  return pod => {
+  const refusal = (pod: PodState) => {
     const [owner, second] = pod.object.metadata.ownerReferences ?? []
     if (owner === undefined || second !== undefined) return undefined
     const replicas = pods.replicasOf(owner.uid)
     return replicas < minReplicas ? `owner has ${replicas} replicas which is less than minReplicas of ${minReplicas}` : undefined
   }
+  return { refusal, isOfShape: false }
 }
 
 function ageRules({ minPodAge }: DefaultEvictorArgs, nowMs: number): readonly Rule[] {
   if (minPodAge === undefined) return []
   const text = `pod age is not older than MinPodAge: ${minPodAge.text} seconds`
-  return [
-    pod => {
-      const ageMs = nowMs - Date.parse(pod.object.status?.startTime ?? '')
-      return ageMs >= minPodAge.ms ? undefined : text
-    },
-  ]
+  const refusal = (pod: PodState) => {
+    const ageMs = nowMs - Date.parse(pod.object.status?.startTime ?? '')
+    return ageMs >= minPodAge.ms ? undefined : text
+  }
+  return [{ refusal, isOfShape: false }]
 }
 
-function nodeFitRule(args: DefaultEvictorArgs, { pods, fit }: EvictorView): Rule | undefined {
+function nodeFitRule(args: DefaultEvictorArgs, { pods, fit }: EvictorView): Refuse | undefined {
   if (!args.nodeFit) return undefined
   let nodes: readonly NodeState[] | undefined
   return pod => {
@@ -224,7 +208,7 @@ function nodeFitRule(args: DefaultEvictorArgs, { pods, fit }: EvictorView): Rule
   }
 }
 
-function namespaceRule({ namespaceLabelSelector: selector }: DefaultEvictorArgs, state: ClusterState): Rule | undefined {
+function namespaceRule({ namespaceLabelSelector: selector }: DefaultEvictorArgs, state: ClusterState): Refuse | undefined {
   if (selector === undefined) return undefined
   const matching = new Set(
     state
@@ -232,8 +216,6 @@ function namespaceRule({ namespaceLabelSelector: selector }: DefaultEvictorArgs,
       .filter(({ metadata }) => selector.matches(metadata.labels))
       .map(({ metadata }) => metadata.name),
   )
-  return refuse(
-    pod => !matching.has(pod.namespace),
-    'pod namespace do not match the namespaceLabelSelector filter in the policy parameter',
-  )
+  const text = 'pod namespace do not match the namespaceLabelSelector filter in the policy parameter'
+  return pod => (matching.has(pod.namespace) ? undefined : text)
 }

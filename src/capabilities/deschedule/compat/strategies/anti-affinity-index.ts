@@ -3,94 +3,100 @@
 import type { NodeState, PodState } from '#cluster/cluster-state.ts'
 import type { PodAffinityTerm } from '#kube/objects.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
+import type { StrategyView } from '../contract.ts'
+import type { ByShape, GroupedPods } from '../pod-shapes.ts'
 
 /** How many pods of a name there are in one place: namesakes of other namespaces are passed over as upstream does. */
 type Names = Map<string, number>
 
 interface Meant {
   matches(pod: PodState): boolean
-  /** By node and by topology value. */
-  readonly places: Map<string, Names>
   readonly topologyKey: string
+  readonly byNode: Map<string, Names>
+  /** By value of the topology key. */
+  readonly byValue: Map<string, Names>
 }
 
 export class AntiAffinityIndex {
   readonly #nodes: ReadonlyMap<string, NodeState>
-  readonly #pods: readonly PodState[]
-  #grouped: ReadonlyMap<string, Set<PodState>> | undefined
-  readonly #terms = new Map<string, Meant | undefined>()
+  readonly #pods: () => GroupedPods
+  readonly #removed = new Set<PodState>()
+  readonly #meant = new Map<string, Meant | undefined>()
+  readonly #termsOf: ByShape<readonly (Meant | undefined)[]>
+  #groups: GroupedPods | undefined
 
-  /** `pods` are all that may stand in the way. */
-  constructor(nodes: readonly NodeState[], pods: readonly PodState[]) {
-    this.#nodes = new Map(nodes.map(node => [node.name, node]))
+  /** `pods` are all that may stand in the way; asked for when a term first is: in most clusters there is none. */
+  constructor(view: Pick<StrategyView, 'nodes' | 'byShape'>, pods: () => GroupedPods) {
+    this.#nodes = new Map(view.nodes.map(node => [node.name, node]))
     this.#pods = pods
+    this.#termsOf = view.byShape(({ object, namespace }) =>
+      (object.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(term =>
+        this.#meantBy(term, namespace),
+      ),
+    )
   }
 
   /** Whether one of the pod's own terms means another pod on its node or in its node's domain. A term that does not parse ends the look. */
   isViolator(pod: PodState): boolean {
-    for (const term of pod.object.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) {
-      const meant = this.#meant(term, pod.namespace)
-      if (meant === undefined) return false
-      for (const place of this.#placesOf(pod, meant.topologyKey)) if (hasOther(meant.places.get(place), pod.name)) return true
+    const node = this.#nodes.get(pod.nodeName ?? '')
+    for (const meant of this.#termsOf(pod)) {
+      if (meant === undefined || node === undefined) return false
+      if (hasOther(meant.byNode.get(node.name), pod.name)) return true
+      const value = topologyValue(node, meant.topologyKey)
+      if (value !== undefined && hasOther(meant.byValue.get(value), pod.name)) return true
     }
     return false
   }
 
   /** Takes a pod out of the picture. */
   remove(pod: PodState): void {
-    this.#byNamespace().get(pod.namespace)?.delete(pod)
-    for (const meant of this.#terms.values()) if (meant?.matches(pod) === true) this.#count(meant, pod, -1)
+    this.#removed.add(pod)
+    for (const meant of this.#meant.values()) if (meant?.matches(pod) === true) this.#count(meant, pod, -1)
   }
 
-  /** Made when a term first asks: in most clusters none does. */
-  #byNamespace(): ReadonlyMap<string, Set<PodState>> {
-    this.#grouped ??= new Map(
-      Array.from(
-        Map.groupBy(this.#pods, pod => pod.namespace),
-        ([name, of]) => [name, new Set(of)],
-      ),
-    )
-    return this.#grouped
-  }
-
-  #meant(term: PodAffinityTerm, ownNamespace: string): Meant | undefined {
+  #meantBy(term: PodAffinityTerm, ownNamespace: string): Meant | undefined {
     const { labelSelector, namespaces = [], topologyKey } = term
     const names = namespaces.length === 0 ? [ownNamespace] : [...new Set(namespaces)].sort()
     const identity = JSON.stringify([topologyKey, names, labelSelector])
-    if (this.#terms.has(identity)) return this.#terms.get(identity)
+    if (this.#meant.has(identity)) return this.#meant.get(identity)
     const selector = labelSelectorOf(labelSelector)
     const meant: Meant | undefined = selector.ok
       ? {
           matches: pod => names.includes(pod.namespace) && selector.value.matches(pod.object.metadata.labels),
-          places: new Map(),
           topologyKey,
+          byNode: new Map(),
+          byValue: new Map(),
         }
       : undefined
-    this.#terms.set(identity, meant)
-    if (meant === undefined) return undefined
+    this.#meant.set(identity, meant)
+    if (meant === undefined || !selector.ok) return undefined
+    this.#groups ??= this.#pods()
     for (const name of names)
-      for (const pod of this.#byNamespace().get(name) ?? []) if (meant.matches(pod)) this.#count(meant, pod, 1)
+      for (const pod of this.#groups.matching(name, selector.value)) if (!this.#removed.has(pod)) this.#count(meant, pod, 1)
     return meant
   }
 
+  /** No place for pods on nodes that the cycle leaves out. */
   #count(meant: Meant, pod: PodState, by: 1 | -1): void {
-    for (const place of this.#placesOf(pod, meant.topologyKey)) {
-      const names = meant.places.get(place) ?? new Map<string, number>()
-      meant.places.set(place, names)
-      const count = (names.get(pod.name) ?? 0) + by
-      if (count === 0) names.delete(pod.name)
-      else names.set(pod.name, count)
-    }
-  }
-
-  /** Its node, and its node's value of the key where there is one. No place for pods on nodes that the cycle leaves out. */
-  #placesOf(pod: PodState, topologyKey: string): readonly string[] {
     const node = this.#nodes.get(pod.nodeName ?? '')
-    if (node === undefined) return []
-    const { labels = {} } = node.object.metadata
-    const value = Object.hasOwn(labels, topologyKey) ? labels[topologyKey] : undefined
-    return value === undefined ? [`node ${node.name}`] : [`node ${node.name}`, `value ${value}`]
+    if (node === undefined) return
+    countName(meant.byNode, node.name, pod.name, by)
+    const value = topologyValue(node, meant.topologyKey)
+    if (value !== undefined) countName(meant.byValue, value, pod.name, by)
   }
+}
+
+function topologyValue({ object }: NodeState, key: string): string | undefined {
+  const { labels } = object.metadata
+  return labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined
+}
+
+function countName(places: Map<string, Names>, place: string, name: string, by: 1 | -1): void {
+  const names = places.get(place) ?? new Map<string, number>()
+  places.set(place, names)
+  const count = (names.get(name) ?? 0) + by
+  if (count === 0) names.delete(name)
+  else names.set(name, count)
 }
 
 function hasOther(names: Names | undefined, name: string): boolean {

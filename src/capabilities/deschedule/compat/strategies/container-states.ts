@@ -32,8 +32,15 @@ export function exitCodes(statuses: readonly ContainerStatus[]): readonly number
   return statuses.flatMap(({ state }) => (state?.terminated === undefined ? [] : [state.terminated.exitCode ?? 0]))
 }
 
-export function restarts(statuses: readonly ContainerStatus[]): number {
-  return statuses.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0)
+/** How often the containers that are looked at began anew, together. */
+export function restartsOf({ status }: Pod, { includingInitContainers }: ContainerChoice): number {
+  return restarts(status?.containerStatuses) + (includingInitContainers ? restarts(status?.initContainerStatuses) : 0)
+}
+
+function restarts(statuses: readonly ContainerStatus[] | undefined): number {
+  let sum = 0
+  if (statuses !== undefined) for (const { restartCount = 0 } of statuses) sum += restartCount
+  return sum
 }
 
 function present(reason: string | undefined): readonly string[] {

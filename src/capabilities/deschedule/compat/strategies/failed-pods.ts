@@ -11,7 +11,7 @@ import { Wishing } from './wishing.ts'
 
 export function* failedPods(args: FailedPodsArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
-  const isChosen = choosing(args)
+  const isChosen = choosing(args, view)
   yield* wishing.nodeByNode(node =>
     view.allPods(node.name).filter(pod => {
       if (pod.object.status?.phase !== 'Failed' || !isChosen(pod)) return false

@@ -11,11 +11,18 @@ import { Wishing } from './wishing.ts'
 
 export function* interPodAntiAffinity(args: InterPodAntiAffinityArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
-  const isChosen = choosing(args)
-  const chosen = view.nodes.map(node => view.activePods(node.name).filter(isChosen))
-  const index = new AntiAffinityIndex(view.nodes, chosen.flat())
-  for (const pods of chosen) {
-    for (const pod of byPriority(pods.filter(hasTerms))) {
+  const isChosen = choosing(args, view)
+  const hasTerms = view.byShape(
+    ({ object }) => object.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined,
+  )
+  // As it is before the first of them goes.
+  const lists = view.nodes.map(node => view.activePods(node.name))
+  function* chosen(): Generator<PodState> {
+    for (const pods of lists) for (const pod of pods) if (isChosen(pod)) yield pod
+  }
+  const index = new AntiAffinityIndex(view, () => view.grouped(chosen()))
+  for (const pods of lists) {
+    for (const pod of byPriority(pods.filter(pod => hasTerms(pod) && isChosen(pod)))) {
       if (!index.isViolator(pod)) {
         wishing.stays(pod, 'no other pod is in its way')
         continue
@@ -27,8 +34,4 @@ export function* interPodAntiAffinity(args: InterPodAntiAffinityArgs, view: Stra
       if (ending === 'total-limit') return
     }
   }
-}
-
-function hasTerms({ object }: PodState): boolean {
-  return object.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined
 }

@@ -10,19 +10,19 @@ import { Wishing } from './wishing.ts'
 
 export function* nodeAffinity(args: NodeAffinityArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
-  const isChosen = choosing(args)
+  const isChosen = choosing(args, view)
   for (const type of args.nodeAffinityType) {
-    const isViolated = Object.hasOwn(violations, type) ? violations[type] : undefined
-    if (isViolated === undefined) {
+    const violation = Object.hasOwn(violations, type) ? violations[type] : undefined
+    if (violation === undefined) {
       view.tell(0, 'invalid nodeAffinityType', { nodeAffinity: type, strategy: args.plugin })
       continue
     }
+    const isViolatedOn = view.byShape(pod => violation(pod, view.nodes))
     const ending = yield* wishing.nodeByNode(node =>
       view.activePods(node.name).filter(pod => {
-        if (!isChosen(pod)) return false
-        const violated = isViolated(pod, node, view.nodes)
-        if (violated === undefined) return false
-        if (!violated) return wishing.stays(pod, 'its node matches as well as any')
+        const isViolated = isViolatedOn(pod)
+        if (isViolated === 'unasked' || !isChosen(pod)) return false
+        if (!isViolated(node)) return wishing.stays(pod, 'its node matches as well as any')
         if (!wishing.passesBoth(pod)) return false
         return view.fit.fitsAny(pod, view.nodes) || wishing.stays(pod, 'it fits on no node')
       }),
@@ -31,19 +31,22 @@ export function* nodeAffinity(args: NodeAffinityArgs, view: StrategyView): Strat
   }
 }
 
-/** Whether the pod's node is the wrong one; `undefined`: the pod says nothing about it. */
-type Violation = (pod: PodState, node: NodeState, nodes: readonly NodeState[]) => boolean | undefined
+/** Whether a node is the wrong one for pods of a shape; `unasked`: they say nothing about it. */
+type Violation = (pod: PodState, nodes: readonly NodeState[]) => ((node: NodeState) => boolean) | 'unasked'
 
 const violations: Readonly<Record<string, Violation>> = {
-  requiredDuringSchedulingIgnoredDuringExecution({ object }, node) {
+  requiredDuringSchedulingIgnoredDuringExecution({ object }) {
     const required = object.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-    return required === undefined ? undefined : !requiredNodes(object)(node.object)
+    if (required === undefined) return 'unasked'
+    const matches = requiredNodes(object)
+    return node => !matches(node.object)
   },
-  preferredDuringSchedulingIgnoredDuringExecution({ object }, node, nodes) {
+  preferredDuringSchedulingIgnoredDuringExecution({ object }, nodes) {
     const preferred = object.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
-    if (preferred.length === 0) return undefined
+    if (preferred.length === 0) return 'unasked'
     const terms = preferred.map(({ weight, preference }) => ({ weight, matches: nodeTermTest(preference) }))
     const weightOf = (one: NodeState) => terms.reduce((sum, { weight, matches }) => sum + (matches(one.object) ? weight : 0), 0)
-    return nodes.reduce((best, one) => Math.max(best, weightOf(one)), 0) > weightOf(node)
+    const best = nodes.reduce((most, one) => Math.max(most, weightOf(one)), 0)
+    return node => best > weightOf(node)
   },
 }

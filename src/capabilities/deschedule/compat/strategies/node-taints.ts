@@ -9,7 +9,7 @@ import { Wishing } from './wishing.ts'
 
 export function* nodeTaints(args: NodeTaintsArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
-  const isChosen = choosing(args)
+  const isChosen = choosing(args, view)
   const counts = countingTaints(args)
   yield* wishing.nodeByNode(node => {
     const taints = node.object.spec?.taints?.filter(counts) ?? []

@@ -1,11 +1,18 @@
 // Which pods a strategy looks at before any evictor is asked: namespaces, then labels.
 import type { PodState } from '#cluster/cluster-state.ts'
+import type { StrategyView } from '../contract.ts'
 import type { NamespaceChoice, PodChoice } from '../policy/args.ts'
 
 /** A test of the namespaces and labels that a policy names. Lists without entries choose every namespace. */
-export function choosing({ namespaces, labelSelector }: PodChoice): (pod: PodState) => boolean {
+export function choosing(
+  { namespaces, labelSelector }: PodChoice,
+  view: Pick<StrategyView, 'byShape'>,
+): (pod: PodState) => boolean {
+  if (namespaces.include.length + namespaces.exclude.length === 0 && labelSelector === undefined) return () => true
   const isListed = choosingNamespaces(namespaces)
-  return pod => isListed(pod.namespace) && (labelSelector === undefined || labelSelector.matches(pod.object.metadata.labels))
+  return view.byShape(
+    pod => isListed(pod.namespace) && (labelSelector === undefined || labelSelector.matches(pod.object.metadata.labels)),
+  )
 }
 
 /** A test of names against the list that has entries. */

@@ -11,7 +11,7 @@ import { Wishing } from './wishing.ts'
 
 export function* podLifeTime(args: PodLifeTimeArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
-  const isChosen = choosing(args)
+  const isChosen = choosing(args, view)
   const unfulfilled = rules(args, view.nowMs)
   const picked = view.nodes.flatMap(node =>
     view.allPods(node.name).filter(pod => {

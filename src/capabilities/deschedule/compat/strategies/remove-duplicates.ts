@@ -5,6 +5,7 @@
 import type { NodeState, PodState } from '#cluster/cluster-state.ts'
 import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
+import type { ByShape } from '../pod-shapes.ts'
 import type { RemoveDuplicatesArgs } from '../policy/args.ts'
 import { nodeChoiceIdentity } from './node-affinity-identity.ts'
 import { choosing } from './pod-choice.ts'
@@ -14,57 +15,60 @@ import { Wishing } from './wishing.ts'
 
 /** The pods of one owner and one list of images. */
 interface Kin {
+  readonly name: string
   /** Duplicates by node, without the first of each node. */
   readonly duplicates: Map<string, PodState[]>
   /** All of them, first ones too. */
   count: number
 }
 
+/** Pods that are duplicates of each other where they are on one node: each owner with each image. */
+interface Likes {
+  /** One for each owner. */
+  readonly kins: readonly Kin[]
+  /** The node on which one was met last. */
+  metOn: string
+}
+
 export function* removeDuplicates(args: RemoveDuplicatesArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
   const kins = kinsOf(args, view, wishing)
-  const nodes = new Targets(view.nodes)
-  for (const [owner, { duplicates, count }] of [...kins].sort(([a], [b]) => compare(a, b))) {
+  const nodes = new Targets(view)
+  for (const { name, duplicates, count } of kins.toSorted((a, b) => compare(a.name, b.name))) {
     const all = [...duplicates.values()].flat()
     if (all.length === 0) continue
     const targets = nodes.count(all)
-    view.tell(2, 'feasible nodes', { owner, nodes: targets, strategy: args.plugin })
+    view.tell(2, 'feasible nodes', { owner: name, nodes: targets, strategy: args.plugin })
     if (targets < 2) {
       for (const pod of all) wishing.stays(pod, 'less than two feasible nodes for duplicates to land')
       continue
     }
     const average = Math.ceil(count / targets)
     for (const pods of duplicates.values()) {
-      for (const pod of pods.slice(0, average - 1)) wishing.stays(pod, `its node has no more than the average of ${average}`)
+      for (const pod of pods.slice(0, average - 1))
+        wishing.stays(pod, () => `its node has no more than the average of ${average}`)
       if ((yield* wishing.wishEach(pods.slice(average - 1))) === 'total-limit') return
     }
   }
 }
 
-function kinsOf(args: RemoveDuplicatesArgs, view: StrategyView, wishing: Wishing): ReadonlyMap<string, Kin> {
-  const isChosen = choosing(args)
-  const excluded = new Set(args.excludeOwnerKinds)
-  const kins = new Map<string, Kin>()
+function kinsOf(args: RemoveDuplicatesArgs, view: StrategyView, wishing: Wishing): readonly Kin[] {
+  const isChosen = choosing(args, view)
+  const register = new Register(args.excludeOwnerKinds)
+  const likesOf = view.byShape(pod => register.likesOf(pod))
   for (const node of view.nodes) {
-    const firsts = new Set<string>()
     for (const pod of view.activePods(node.name)) {
       if (!isChosen(pod)) continue
-      const owners = pod.object.metadata.ownerReferences ?? []
-      if (owners.length === 0 || owners.some(({ kind }) => excluded.has(kind))) {
-        wishing.stays(pod, owners.length === 0 ? 'it has no owner' : 'an owner is of an excluded kind')
+      const likes = likesOf(pod)
+      if (typeof likes === 'string') {
+        wishing.stays(pod, likes)
         continue
       }
       if (!wishing.passesBoth(pod)) continue
-      const images = pod.object.spec.containers.map(({ image = '' }) => image).sort()
-      const names = owners.map(({ kind, name }) => `${pod.namespace}/${kind}/${name}`)
-      const likeness = likenessOf(names, images)
-      const isFirst = !firsts.has(likeness)
+      const isFirst = likes.metOn !== node.name
       if (isFirst) wishing.stays(pod, 'it is the first of its kind on its node')
-      firsts.add(likeness)
-      for (const name of names) {
-        const owner = `${name}/${images.join('#')}`
-        const kin: Kin = kins.get(owner) ?? { duplicates: new Map(), count: 0 }
-        kins.set(owner, kin)
+      likes.metOn = node.name
+      for (const kin of likes.kins) {
         kin.count++
         if (isFirst) continue
         const duplicates = kin.duplicates.get(node.name)
@@ -73,40 +77,74 @@ function kinsOf(args: RemoveDuplicatesArgs, view: StrategyView, wishing: Wishing
       }
     }
   }
-  return kins
+  return register.kins
 }
 
-/** Equal for pods that are duplicates of each other: each owner with each image. */
-function likenessOf(owners: readonly string[], images: readonly string[]): string {
-  if (owners.length === 1 && images.length === 1) return `${owners[0]}/${images[0]}`
-  const pairs = owners.flatMap(owner => images.map(image => `${owner}/${image}`))
-  return pairs.sort().join('\n')
+/** Who belongs together. */
+class Register {
+  readonly #excluded: ReadonlySet<string>
+  readonly #kins = new Map<string, Kin>()
+  readonly #likes = new Map<string, Likes>()
+
+  constructor(excludeOwnerKinds: readonly string[]) {
+    this.#excluded = new Set(excludeOwnerKinds)
+  }
+
+  get kins(): readonly Kin[] {
+    return [...this.#kins.values()]
+  }
+
+  /** A text says why the pod has no duplicates. */
+  likesOf({ object, namespace }: PodState): Likes | string {
+    const owners = object.metadata.ownerReferences ?? []
+    if (owners.length === 0) return 'it has no owner'
+    if (owners.some(({ kind }) => this.#excluded.has(kind))) return 'an owner is of an excluded kind'
+    const images = object.spec.containers.map(({ image = '' }) => image).sort()
+    const names = owners.map(({ kind, name }) => `${namespace}/${kind}/${name}`)
+    const pairs = names.flatMap(name => images.map(image => `${name}/${image}`)).sort()
+    const identity = pairs.join('\n')
+    const known = this.#likes.get(identity)
+    if (known !== undefined) return known
+    const likes = { kins: names.map(name => this.#kin(`${name}/${images.join('#')}`)), metOn: '' }
+    this.#likes.set(identity, likes)
+    return likes
+  }
+
+  #kin(name: string): Kin {
+    const kin = this.#kins.get(name) ?? { name, duplicates: new Map(), count: 0 }
+    this.#kins.set(name, kin)
+    return kin
+  }
 }
 
 /** Which nodes pods could be on, looked up once for all that ask the same. */
 class Targets {
-  readonly #nodes: readonly NodeState[]
   readonly #known = new Map<string, readonly string[]>()
+  readonly #namesOf: ByShape<readonly string[]>
 
-  constructor(nodes: readonly NodeState[]) {
-    this.#nodes = nodes
+  constructor({ nodes, byShape }: Pick<StrategyView, 'nodes' | 'byShape'>) {
+    this.#namesOf = byShape(pod => this.#names(pod, nodes))
   }
 
   /** How many nodes the pods could be on, of those pods that have at least two to choose from. */
   count(pods: readonly PodState[]): number {
-    const lists = new Set(pods.map(pod => this.#of(pod)).filter(({ length }) => length > 1))
+    const lists = new Set<readonly string[]>()
+    for (const pod of pods) {
+      const names = this.#namesOf(pod)
+      if (names.length > 1) lists.add(names)
+    }
     const [first, ...others] = lists
     if (first === undefined || others.length === 0) return first?.length ?? 0
     return new Set([...lists].flat()).size
   }
 
-  #of({ object }: PodState): readonly string[] {
+  #names({ object }: PodState, nodes: readonly NodeState[]): readonly string[] {
     const { tolerations } = object.spec
     const identity = `${tolerationsIdentity(tolerations)};${nodeChoiceIdentity(object)}`
     const known = this.#known.get(identity)
     if (known !== undefined) return known
     const matches = requiredNodes(object)
-    const fitting = this.#nodes.filter(
+    const fitting = nodes.filter(
       node => firstUntolerated(tolerations, node.object.spec?.taints, forbidsScheduling) === undefined && matches(node.object),
     )
     const names = fitting.map(({ name }) => name)

@@ -18,11 +18,11 @@ export function requestedUsage(view: StrategyView, resources: readonly string[])
 
 function amountsOn(view: StrategyView, node: string, resources: readonly string[]): ReadonlyMap<string, bigint> {
   const pods = view.activePods(node)
+  const sums = view.requestsOn(node)
   return new Map(
     resources.map(name => {
       if (name === 'pods') return [name, BigInt(pods.length)]
-      let sum = 0
-      for (const pod of pods) sum += view.requests(pod)[name] ?? 0
+      const sum = sums[name] ?? 0
       // Requests are never negative: a sum that is safe was safe all along.
       if (Number.isSafeInteger(sum)) return [name, BigInt(sum)]
       return [name, pods.reduce((exact, pod) => exact + BigInt(view.requests(pod)[name] ?? 0), 0n)]

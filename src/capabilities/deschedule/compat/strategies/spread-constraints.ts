@@ -7,53 +7,62 @@ import { nodeChoiceIdentity } from './node-affinity-identity.ts'
 import { firstUntolerated, forbidsScheduling } from './tolerance.ts'
 
 export interface SpreadConstraint {
+  /** Equal where all else is. */
+  readonly identity: string
   readonly maxSkew: number
   readonly topologyKey: string
   /** With the values that `matchLabelKeys` takes of the pod. */
   readonly selector: Selector
+  readonly inclusion: NodeInclusion
+}
+
+/** Which nodes count for a constraint. */
+interface NodeInclusion {
+  /** Equal where all else is. */
+  readonly identity: string
   /** What the pod itself asks of a node; absent under `nodeAffinityPolicy: Ignore`. */
   readonly matchesNode?: (node: Node) => boolean
   /** Present under `nodeTaintsPolicy: Honor`. */
   readonly tolerations?: readonly Toleration[]
 }
 
-/** The different constraints of `pods` whose `whenUnsatisfiable` is `allowed`. Those whose selector does not parse are left out. */
-export function spreadConstraintsOf(pods: readonly PodState[], allowed: ReadonlySet<string>): readonly SpreadConstraint[] {
-  const found = new Map<string, SpreadConstraint>()
-  for (const pod of pods) {
-    for (const constraint of pod.object.spec.topologySpreadConstraints ?? []) {
-      if (!allowed.has(constraint.whenUnsatisfiable)) continue
-      const selector = selectorFor(constraint, pod)
-      if (selector === undefined) continue
-      const { maxSkew, topologyKey, nodeAffinityPolicy = 'Honor', nodeTaintsPolicy = 'Ignore' } = constraint
-      const { tolerations = [] } = pod.object.spec
-      const identity = JSON.stringify([
-        maxSkew,
-        topologyKey,
-        selector.isNothing,
-        selector.toString(),
-        nodeAffinityPolicy,
-        nodeTaintsPolicy,
-        nodeAffinityPolicy === 'Honor' ? nodeChoiceIdentity(pod.object) : '',
-        nodeTaintsPolicy === 'Honor' ? tolerations : [],
-      ])
-      if (found.has(identity)) continue
-      found.set(identity, {
-        maxSkew,
-        topologyKey,
-        selector,
-        ...(nodeAffinityPolicy === 'Honor' ? { matchesNode: requiredNodes(pod.object) } : {}),
-        ...(nodeTaintsPolicy === 'Honor' ? { tolerations } : {}),
-      })
-    }
-  }
-  return [...found.values()]
+const none: readonly SpreadConstraint[] = []
+
+/** The constraints of a pod whose `whenUnsatisfiable` is `allowed`. Those whose selector does not parse are left out. */
+export function spreadConstraintsOf(pod: PodState, allowed: ReadonlySet<string>): readonly SpreadConstraint[] {
+  const given = pod.object.spec.topologySpreadConstraints ?? []
+  if (given.length === 0) return none
+  return given.flatMap(constraint => {
+    if (!allowed.has(constraint.whenUnsatisfiable)) return []
+    const selector = selectorFor(constraint, pod)
+    if (selector === undefined) return []
+    const { maxSkew, topologyKey } = constraint
+    const inclusion = inclusionFor(constraint, pod)
+    const identity = JSON.stringify([maxSkew, topologyKey, selector.isNothing, selector.toString(), inclusion.identity])
+    return [{ identity, maxSkew, topologyKey, selector, inclusion }]
+  })
 }
 
-/** Whether a node counts for a constraint under its inclusion policies. */
-export function includesNode({ matchesNode, tolerations }: SpreadConstraint, { object }: NodeState): boolean {
+/** Whether a node counts under the inclusion policies of a constraint. */
+export function includesNode({ matchesNode, tolerations }: NodeInclusion, { object }: NodeState): boolean {
   if (matchesNode !== undefined && !matchesNode(object)) return false
   return tolerations === undefined || firstUntolerated(tolerations, object.spec?.taints, forbidsScheduling) === undefined
+}
+
+function inclusionFor(constraint: TopologySpreadConstraint, { object }: PodState): NodeInclusion {
+  const { nodeAffinityPolicy = 'Honor', nodeTaintsPolicy = 'Ignore' } = constraint
+  const { tolerations = [] } = object.spec
+  const identity = JSON.stringify([
+    nodeAffinityPolicy,
+    nodeTaintsPolicy,
+    nodeAffinityPolicy === 'Honor' ? nodeChoiceIdentity(object) : '',
+    nodeTaintsPolicy === 'Honor' ? tolerations : [],
+  ])
+  return {
+    identity,
+    ...(nodeAffinityPolicy === 'Honor' ? { matchesNode: requiredNodes(object) } : {}),
+    ...(nodeTaintsPolicy === 'Honor' ? { tolerations } : {}),
+  }
 }
 
 function selectorFor({ labelSelector, matchLabelKeys = [] }: TopologySpreadConstraint, pod: PodState): Selector | undefined {

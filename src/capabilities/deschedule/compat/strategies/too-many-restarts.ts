@@ -3,16 +3,16 @@
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
 import type { TooManyRestartsArgs } from '../policy/args.ts'
-import { chosenStatuses, restarts, waitingReasons } from './container-states.ts'
+import { chosenStatuses, restartsOf, waitingReasons } from './container-states.ts'
 import { choosing } from './pod-choice.ts'
 import { byKey } from './pod-order.ts'
 import { Wishing } from './wishing.ts'
 
 export function* tooManyRestarts(args: TooManyRestartsArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
-  const isChosen = choosing(args)
+  const isChosen = choosing(args, view)
   const states = new Set(args.states)
-  const count = ({ object }: PodState) => restarts(chosenStatuses(object, args))
+  const count = ({ object }: PodState) => restartsOf(object, args)
   const isInState = ({ object }: PodState) =>
     states.size === 0 ||
     states.has(object.status?.phase ?? '') ||
@@ -24,7 +24,7 @@ export function* tooManyRestarts(args: TooManyRestartsArgs, view: StrategyView):
         if (!isChosen(pod)) return false
         const found = count(pod)
         if (found < args.podRestartThreshold)
-          return wishing.stays(pod, `number of container restarts (${found}) not exceeding the threshold`)
+          return wishing.stays(pod, () => `number of container restarts (${found}) not exceeding the threshold`)
         if (!isInState(pod)) return wishing.stays(pod, 'it is in none of the states')
         return wishing.passesBoth(pod)
       })

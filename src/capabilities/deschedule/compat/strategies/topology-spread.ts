@@ -3,23 +3,25 @@
 // all the same; `minDomains` is not looked at; a constraint without a selector means no pod.
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
+import type { GroupedPods } from '../pod-shapes.ts'
 import type { TopologySpreadArgs } from '../policy/args.ts'
 import { choosing } from './pod-choice.ts'
 import { byNodeAndKey, compare } from './pod-order.ts'
-import { includesNode, type SpreadConstraint, spreadConstraintsOf } from './spread-constraints.ts'
+import { type SpreadConstraint, spreadConstraintsOf } from './spread-constraints.ts'
 import { balance, type Domain, isBalanced } from './spread-domains.ts'
+import { SpreadTopology } from './spread-topology.ts'
 import { Wishing } from './wishing.ts'
 
 export function* topologySpread(args: TopologySpreadArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
-  const isChosen = choosing(args)
-  const pods = view.nodes.flatMap(node => view.activePods(node.name).filter(pod => isChosen(pod) && wishing.passesFilter(pod)))
+  const topology = new SpreadTopology(view.nodes)
+  const { constraints, pods } = constrained(args, view, wishing)
   const marked = new Set<PodState>()
-  for (const [, ofNamespace] of [...Map.groupBy(pods, pod => pod.namespace)].sort(([a], [b]) => compare(a, b))) {
-    for (const constraint of spreadConstraintsOf(ofNamespace, new Set<string>(args.constraints))) {
-      const domains = domainsOf(constraint, ofNamespace, view)
+  for (const [namespace, ofNamespace] of [...constraints].sort(([a], [b]) => compare(a, b))) {
+    for (const constraint of ofNamespace.values()) {
+      const domains = domainsOf(constraint, topology, pods.matching(namespace, constraint.selector))
       if (isBalanced(domains, constraint.maxSkew)) continue
-      for (const pod of movedPods(domains, constraint, args, view, wishing)) marked.add(pod)
+      for (const pod of movedPods(domains, constraint, { args, view, wishing, topology })) marked.add(pod)
     }
   }
   const full = new Set<string>()
@@ -31,20 +33,41 @@ export function* topologySpread(args: TopologySpreadArgs, view: StrategyView): S
   }
 }
 
-/** Values of the key on nodes that count, some of them without pods, and those where pods are that the constraint means. */
-function domainsOf(constraint: SpreadConstraint, pods: readonly PodState[], view: StrategyView): readonly Domain[] {
-  const domains = new Map<string, PodState[]>()
-  const values = new Map<string, string>()
+interface Constrained {
+  /** Each constraint once, by namespace and identity. */
+  readonly constraints: ReadonlyMap<string, ReadonlyMap<string, SpreadConstraint>>
+  /** Those that count. */
+  readonly pods: GroupedPods
+}
+
+function constrained(args: TopologySpreadArgs, view: StrategyView, wishing: Wishing): Constrained {
+  const isChosen = choosing(args, view)
+  const allowed = new Set<string>(args.constraints)
+  const constraintsOf = view.byShape(pod => spreadConstraintsOf(pod, allowed))
+  const constraints = new Map<string, Map<string, SpreadConstraint>>()
+  const counting: PodState[] = []
   for (const node of view.nodes) {
-    const { labels = {} } = node.object.metadata
-    const value = Object.hasOwn(labels, constraint.topologyKey) ? labels[constraint.topologyKey] : undefined
-    if (value === undefined) continue
-    values.set(node.name, value)
-    if (includesNode(constraint, node)) domains.set(value, [])
+    for (const pod of view.activePods(node.name)) {
+      if (!isChosen(pod) || !wishing.passesFilter(pod)) continue
+      counting.push(pod)
+      for (const constraint of constraintsOf(pod)) {
+        const known = constraints.get(pod.namespace) ?? new Map<string, SpreadConstraint>()
+        constraints.set(pod.namespace, known)
+        if (!known.has(constraint.identity)) known.set(constraint.identity, constraint)
+      }
+    }
   }
+  return { constraints, pods: view.grouped(counting) }
+}
+
+/** Values of the key on nodes that count, some of them without pods, and those where pods are that the constraint means. */
+function domainsOf(constraint: SpreadConstraint, topology: SpreadTopology, pods: Iterable<PodState>): readonly Domain[] {
+  const valueByNode = topology.valuesOf(constraint.topologyKey)
+  const domains = new Map<string, PodState[]>()
+  for (const value of topology.domains(constraint)) domains.set(value, [])
   for (const pod of pods) {
-    const value = values.get(pod.nodeName ?? '')
-    if (value === undefined || pod.isTerminating || !constraint.selector.matches(pod.object.metadata.labels)) continue
+    const value = valueByNode.get(pod.nodeName ?? '')
+    if (value === undefined || pod.isTerminating) continue
     const domain = domains.get(value)
     if (domain === undefined) domains.set(value, [pod])
     else domain.push(pod)
@@ -52,20 +75,22 @@ function domainsOf(constraint: SpreadConstraint, pods: readonly PodState[], view
   return Array.from(domains, ([value, of]) => ({ value, pods: of }))
 }
 
+interface Moving {
+  readonly args: TopologySpreadArgs
+  readonly view: StrategyView
+  readonly wishing: Wishing
+  readonly topology: SpreadTopology
+}
+
 /** The pods that `balance` moves and that have somewhere to go, or all that it moves where the policy does not ask. */
 function movedPods(
   domains: readonly Domain[],
   constraint: SpreadConstraint,
-  args: TopologySpreadArgs,
-  view: StrategyView,
-  wishing: Wishing,
+  { args, view, wishing, topology }: Moving,
 ): readonly PodState[] {
   const mean = domains.reduce((sum, { pods }) => sum + pods.length, 0) / domains.length
   const below = new Set(domains.filter(({ pods }) => pods.length < mean).map(({ value }) => value))
-  const targets = view.nodes.filter(node => {
-    const value = node.object.metadata.labels?.[constraint.topologyKey]
-    return value !== undefined && below.has(value) && includesNode(constraint, node)
-  })
+  const targets = topology.targets(constraint, below)
   const known = new Map<PodState, boolean>()
   const fits = (pod: PodState) => {
     const fit = known.get(pod) ?? view.fit.fitsAnyOther(pod, targets)

@@ -18,9 +18,12 @@ export class Wishing {
     this.#strategy = strategy
   }
 
-  /** Says why a pod stays. Always false, so that a filter can end with it. */
-  stays(pod: PodState, reason: string): false {
-    this.#view.tell(verboseLevel, 'pod stays', { pod: pod.key, strategy: this.#strategy, reason })
+  /** Says why a pod stays: a text, or what makes one if anybody listens. Always false, so that a filter can end with it. */
+  stays(pod: PodState, why: string | (() => string)): false {
+    if (this.#view.isTold(verboseLevel)) {
+      const reason = typeof why === 'string' ? why : why()
+      this.#view.tell(verboseLevel, 'pod stays', { pod: pod.key, strategy: this.#strategy, reason })
+    }
     return false
   }
 
