@@ -220,7 +220,7 @@ test('scrapes at the same time share one rendering, and its failure is told to n
   let renderings = 0
   const rendered = Promise.withResolvers<string>()
   const metrics = {
-    contentType: 'text/plain' as const,
+    contentType: new Registry().contentType,
     metrics: () => {
       renderings++
       return rendered.promise

@@ -1,5 +1,5 @@
 // The drop-in descheduler as a process runs it: upstream's start, in upstream's order, then cycles until it is told to end.
-import { Registry } from 'prom-client'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import { isFields, textIn } from '#cluster/loose-fields.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
@@ -17,6 +17,7 @@ import { type CycleListener, listenersTogether } from '../instruments/cycle-list
 import { DeschedulerMetrics } from '../instruments/descheduler-metrics.ts'
 import { leadOnce } from '../instruments/leader-election.ts'
 import { type ServingSettings, startSecureServer } from '../instruments/secure-server.ts'
+import { startTracing } from '../instruments/tracing.ts'
 import { policyRefusal } from '../policy/read-policy.ts'
 import { UsageProviders } from '../usage/usage-providers.ts'
 import { readPolicyFile, watchPolicyFile } from '../watch-policy.ts'
@@ -47,6 +48,8 @@ export interface RunSettings {
   /** Absent: nothing is served. */
   readonly serving?: ServingSettings
   readonly evictionsInBackground: boolean
+  /** `--otel-*`; absent: nothing is traced. */
+  readonly tracing?: Parameters<typeof startTracing>[0]
 }
 
 export interface DeschedulerOptions {
@@ -83,6 +86,8 @@ export async function runDescheduler(options: DeschedulerOptions, signal: AbortS
   const metrics = new DeschedulerMetrics(registry, { clock, build: { version: options.version } })
   const machinery = log.machinery
   if (settings.serving !== undefined) {
+    // Of the process: its memory, its time, its open files.
+    if (settings.serving.metrics) collectDefaultMetrics({ register: registry })
     const server = await startSecureServer({ serving: settings.serving, metrics: registry, clock, log: machinery })
     stack.use(server)
     options.onServing?.(server.port)
@@ -128,7 +133,11 @@ export async function runDescheduler(options: DeschedulerOptions, signal: AbortS
     isDryRun: settings.dryRun,
     ...(!settings.dryRun && { events }),
   })
-  const listener = listenersTogether([metrics, told, ...(options.listeners ?? [])])
+  const tracing =
+    settings.tracing && (await startTracing(settings.tracing, { clock, random, log: machinery, version: options.version }))
+  if (tracing !== undefined) stack.use(tracing)
+  const traced = tracing === undefined ? [] : [tracing.listener]
+  const listener = listenersTogether([metrics, told, ...traced, ...(options.listeners ?? [])])
   const lead = (leader: Leader | undefined) =>
     leadCycles({ ...options, inForce, listener, events, evictionVersion: served, leader }, leader?.signal ?? signal)
   const { leaderElection } = settings
