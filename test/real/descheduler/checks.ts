@@ -1,12 +1,13 @@
 // The real descheduler still evicts what ours does: on clusters that are not recorded, strategy by strategy.
 import { policyCases } from '../../../src/capabilities/deschedule/compat/strategies/testdata/policies.ts'
 import type { Check } from '../check.ts'
+import { instrumentChecks } from './instrument-checks.ts'
 import { recordCase, recordedStrategies } from './record.ts'
 
 /** Not those of the recordings. */
 const seeds = [101, 102, 103]
 
-export const deschedulerChecks: readonly Check[] = recordedStrategies.map(strategy => ({
+const strategyChecks: readonly Check[] = recordedStrategies.map(strategy => ({
   name: `descheduler evicts what ours does: ${strategy}`,
   async run() {
     let [clusters, evictions, runs, chance] = [0, 0, 0, 0]
@@ -23,3 +24,5 @@ export const deschedulerChecks: readonly Check[] = recordedStrategies.map(strate
     return `${clusters} clusters, ${evictions} evictions, ${runs} runs, ${chance} left to chance`
   },
 }))
+
+export const deschedulerChecks: readonly Check[] = [...strategyChecks, ...instrumentChecks]
