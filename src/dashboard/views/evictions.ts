@@ -42,21 +42,20 @@ const known = new WeakMap<
 export function evictionsOf({ book: { events, permits } }: Pick<Picture, 'book'>): readonly Eviction[] {
   const before = known.get(events)
   if (before?.permits === permits) return before.all
-  const byPod = new Map<string, { eviction: Eviction; strategy: string }>()
+  const byPermits = new Map<string, Eviction>()
   for (const permit of permits) {
     const eviction = ofPermit(permit)
-    if (eviction !== undefined)
-      byPod.set(keyOf(permit.record.targets[0]?.uid, eviction), { eviction, strategy: eviction.strategy })
+    if (eviction !== undefined) add(byPermits, keyOf(permit.record.targets[0]?.uid, eviction), eviction)
   }
+  const byEvents = new Map<string, Eviction>()
   for (const event of events) {
     const eviction = ofEvent(event)
-    if (eviction === undefined) continue
-    const key = keyOf(event.regarding.uid, eviction)
-    const permit = byPod.get(key)
-    const strategy = eviction.strategy === unnamedStrategy ? (permit?.strategy ?? unnamedStrategy) : eviction.strategy
-    byPod.set(key, { eviction: { ...eviction, strategy, permit: permit?.eviction.permit }, strategy })
+    if (eviction !== undefined) add(byEvents, keyOf(event.regarding.uid, eviction), eviction)
   }
-  const all = Array.from(byPod.values(), ({ eviction }) => eviction).toSorted((a, b) => b.atMs - a.atMs)
+  const keys = new Set([...byPermits.keys(), ...byEvents.keys()])
+  const all = Array.from(keys, key => toldOf(byEvents.get(key), byPermits.get(key)))
+    .filter(eviction => eviction !== undefined)
+    .toSorted((a, b) => b.atMs - a.atMs)
   known.set(events, { permits, all })
   return all
 }
@@ -65,6 +64,21 @@ export function evictionsOf({ book: { events, permits } }: Pick<Picture, 'book'>
 function keyOf(uid: string | undefined, { pod, result, atMs }: Eviction): string {
   const of = uid === undefined || uid === '' ? `${pod.namespace}/${pod.name} ${atMs}` : uid
   return `${result} ${of}`
+}
+
+/** The newest word of one pod, with how often there was one. */
+function add(evictions: Map<string, Eviction>, key: string, eviction: Eviction): void {
+  const before = evictions.get(key)
+  const newer = before === undefined || before.atMs <= eviction.atMs ? eviction : before
+  evictions.set(key, { ...newer, count: eviction.count + (before?.count ?? 0) })
+}
+
+/** What Event and permit say of the same: in the Event's words, with the strategy of the permit where the Event names none. */
+function toldOf(event: Eviction | undefined, permit: Eviction | undefined): Eviction | undefined {
+  if (event === undefined || permit === undefined) return event ?? permit
+  const strategy = event.strategy === unnamedStrategy ? permit.strategy : event.strategy
+  const because = event.because === '' ? permit.because : event.because
+  return { ...event, strategy, because, permit: permit.permit, count: Math.max(event.count, permit.count) }
 }
 
 /** Of the page: sums, and the newest. Pods that may not be seen are counted and not named. */
@@ -111,8 +125,8 @@ function sumsOf(all: readonly Eviction[], nameOf: (eviction: Eviction) => string
 
 /** `pod eviction from talos00 node by sigs.k8s.io/descheduler` */
 const noted = /^pod eviction from (\S{1,253}) node by /
-/** What an eviction says of itself: `triggered by default/RemoveDuplicates: …`. */
-const triggered = /^triggered by [^/]{0,253}\/([A-Za-z]{1,100}): ?(.*)$/s
+/** What a permit of it says: `default/RemoveDuplicates: …`. */
+const profiled = /^[^/\s]{0,253}\/[A-Za-z]{1,100}: ?/
 /** Plugins are called so; reasons that plugins give are sentences. */
 const pluginName = /^[A-Z][A-Za-z]{2,99}$/
 
@@ -133,19 +147,18 @@ function ofEvent({ atMs, lastMs, count, reason, note, controller, regarding }: C
 
 /** Of whom a strategy asked for; moves of plans say where the pod goes. */
 function ofPermit({ record }: KeptPermit): Eviction | undefined {
-  const { requester, verb, relocation, batch, grant, targets, ending, releasedAtMs, reasons, nodes } = record
+  const { requester, verb, relocation, grant, targets, ending, releasedAtMs, reasons, nodes } = record
   const [target] = targets
-  if (requester !== 'deschedule' || verb !== 'evict' || relocation !== undefined || batch !== undefined) return undefined
+  if (requester !== 'deschedule' || verb !== 'evict' || relocation !== undefined) return undefined
   if (grant === undefined || target === undefined || (ending !== 'done' && ending !== 'failed')) return undefined
-  const [reason] = reasons
-  const [, strategy, because = ''] = triggered.exec(reason?.message ?? '') ?? []
+  const { code = '', message = '' } = reasons[0] ?? {}
   return {
     atMs: releasedAtMs ?? grant.atMs,
     pod: { namespace: target.namespace ?? '', name: target.name },
     node: nodes[0],
-    strategy: strategy ?? (pluginName.test(reason?.code ?? '') ? (reason?.code ?? '') : unnamedStrategy),
+    strategy: pluginName.test(code) ? code : unnamedStrategy,
     result: ending === 'done' ? 'evicted' : 'refused',
-    because: shown(strategy === undefined ? (reason?.message ?? '') : because),
+    because: shown(message.replace(profiled, '')),
     permit: permitId(record),
     count: 1,
   }

@@ -220,7 +220,7 @@ describe('evictions of the descheduler', () => {
       name: `evict-${pod}`,
       workload: 'media/Deployment/sonarr',
       pod,
-      reasons: [{ code: 'LowNodeUtilization', message: 'triggered by default/LowNodeUtilization: node is overutilized' }],
+      reasons: [{ code: 'LowNodeUtilization', message: 'default/LowNodeUtilization: node is overutilized' }],
       status: { decision: 'Granted', releasedAt: ago(minute), ending: 'done', reason: 'evicted' },
       ...change,
     })
@@ -238,6 +238,19 @@ describe('evictions of the descheduler', () => {
     ])
     expect(evictions?.rows).toHaveLength(1)
     expect(evictions?.rows[0]).toMatchObject({ permit: 'media/evict-p', strategy: 'LowNodeUtilization' })
+  })
+
+  test('refusals of one pod in several cycles are counted, also where its Events were told together', () => {
+    const refused = (name: string) =>
+      permit('p', {
+        name,
+        status: { decision: 'Granted', releasedAt: ago(minute), ending: 'failed', reason: 'a budget says no' },
+      })
+    const both = [refused('evict-1'), refused('evict-2')]
+    const regarding = { kind: 'Pod', namespace: 'media', name: 'p', uid: 'pod-gone' }
+    const told = event('p', { reason: 'EvictionFailed', regarding, series: { count: 2, lastObservedTime: ago(1_000) } })
+    for (const objects of [both, [...both, told]])
+      expect(seen(objects).evictions?.byStrategy).toEqual([{ name: 'LowNodeUtilization', evicted: 0, refused: 2 }])
   })
 
   test('moves of plans are none of them', () => expect(seen([permitObject()]).evictions?.total).toBe(0))

@@ -134,9 +134,9 @@ export function landingRate({ judged, expected, rate, threshold, plans }: RateFa
 }
 
 export const landingWords: Readonly<Record<keyof LandingCounts, string>> = {
-  expected: 'where it was meant',
+  expected: 'as meant',
   other: 'on another node',
-  back: 'where it came from',
+  back: 'back where they came from',
   pending: 'on no node',
   unheld: 'elsewhere, not held',
 }

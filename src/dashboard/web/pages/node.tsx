@@ -21,6 +21,7 @@ import { Fold } from '../widgets/fold.tsx'
 import { MomentLink } from '../widgets/moment-link.tsx'
 import { SentenceText } from '../widgets/sentence-text.tsx'
 import { StateNote } from '../widgets/state-note.tsx'
+import { NodeOverTime } from './node-over-time.tsx'
 
 export function NodePage({ params }: { params: Readonly<Record<string, string>> }) {
   const name = params['name'] ?? ''
@@ -57,6 +58,7 @@ function Shown({ view }: { view: NodeView }) {
           <Drawn of={goalsMarkup({ goals, goalsEmpty: null }, surroundings)} />
         </section>
       )}
+      <NodeOverTime node={row.name} />
       <section class="overview-section nodes-pods" aria-labelledby="pods">
         <h2 id="pods">
           Pods <span class="drawn-count">{podCount ?? unknownText}</span>

@@ -62,9 +62,5 @@ function Controls({ asked }: { asked: RebalancingAsked }) {
     const { span, plan } = asked
     go(rebalancingPath({ span: span === 'hour' ? null : span, nodes: nodes === '' ? null : nodes, plan: plan ?? null }))
   }
-  return (
-    <div onSubmit={onSubmit}>
-      {drawn}
-    </div>
-  )
+  return <div onSubmit={onSubmit}>{drawn}</div>
 }

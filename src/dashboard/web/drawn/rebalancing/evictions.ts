@@ -28,7 +28,7 @@ export function evictionsMarkup({ sentence, byStrategy, byNode, rows, total }: E
       rowKey: ({ at, pod, node, strategy }) => `${at} ${pod?.namespace ?? ''} ${pod?.name ?? ''} ${node ?? ''} ${strategy}`,
       empty: 'None.',
     }),
-    element('p', { class: 'widgets-tools' }, csvLink(link(apiPath(['export', 'evictions.csv'])))),
+    element('div', { class: 'widgets-tools' }, csvLink(link(apiPath(['export', 'evictions.csv'])))),
   )
 }
 

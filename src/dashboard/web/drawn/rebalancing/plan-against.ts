@@ -1,5 +1,5 @@
 // Plans against what happened: all of them in a table, one of them move by move and node by node, and how often landings were predicted.
-import type { LandingRate, MoveOutcome, NodeOutcome, PlanAgainst, PlanOutcome, RebalancingView } from '../../../contract.ts'
+import type { LandingRate, MoveOutcome, PlanAgainst, PlanOutcome, RebalancingView, ShareOutcome } from '../../../contract.ts'
 import { age } from '../../../words/age.ts'
 import { fineShareText, landingWords, resultText } from '../../../words/en-rebalancing.ts'
 import { counted, listed } from '../../../words/grammar.ts'
@@ -22,7 +22,7 @@ export function planAgainstMarkup(plan: PlanAgainst, surroundings: Surroundings)
     element(
       'p',
       {},
-      element('a', { class: 'drawn-plan-name', href: surroundings.link(planPath(outcome.name)) }, outcome.name),
+      element('b', {}, element('a', { href: surroundings.link(planPath(outcome.name)) }, outcome.name)),
       `, ${outcome.phase.toLowerCase()}: `,
       sentences.flatMap((sentence, index) => [...(index === 0 ? [] : [' ']), ...sentenceMarkup(sentence, surroundings)]),
     ),
@@ -40,15 +40,18 @@ export function planAgainstMarkup(plan: PlanAgainst, surroundings: Surroundings)
     tableMarkup({
       caption: `Nodes of ${outcome.name}`,
       columns: nodeColumns(surroundings),
-      rows: nodes,
-      rowKey: ({ node }) => node,
+      rows: nodes.flatMap(({ node, cpu, memory }): ResourceOutcome[] => [
+        { node, resource: 'cpu', ...cpu },
+        { node, resource: 'memory', ...memory },
+      ]),
+      rowKey: ({ node, resource }) => `${node} ${resource}`,
       empty: 'No node loses or gains by it.',
     }),
     nodeCount > nodes.length
       ? element('p', { class: 'drawn-muted' }, `The ${count(nodes.length)} of ${counted(nodeCount, 'node')} that change most.`)
       : undefined,
     element(
-      'p',
+      'div',
       { class: 'widgets-tools' },
       csvLink(surroundings.link(apiPath(['export', 'landings.csv'], { plan: outcome.name }))),
     ),
@@ -99,25 +102,25 @@ function moveColumns(surroundings: Surroundings): readonly DrawnColumn<MoveOutco
   ]
 }
 
-function nodeColumns({ link }: Surroundings): readonly DrawnColumn<NodeOutcome>[] {
-  const shares = (resource: 'cpu' | 'memory', title: string): readonly DrawnColumn<NodeOutcome>[] =>
-    (
-      [
-        ['before', 'before'],
-        ['planned', 'planned'],
-        ['landed', 'by its moves'],
-        ['measured', 'at its end'],
-        ['now', 'now'],
-      ] as const
-    ).map(([field, word]) => ({
-      title: `${title} ${word}`,
-      isNumber: true,
-      cell: node => fineShareText(node[resource][field]),
-    }))
+interface ResourceOutcome extends ShareOutcome {
+  readonly node: string
+  readonly resource: 'cpu' | 'memory'
+}
+
+function nodeColumns({ link }: Surroundings): readonly DrawnColumn<ResourceOutcome>[] {
+  const share = (title: string, of: (outcome: ResourceOutcome) => number | null): DrawnColumn<ResourceOutcome> => ({
+    title,
+    isNumber: true,
+    cell: outcome => fineShareText(of(outcome)),
+  })
   return [
     { title: 'Node', isHeader: true, cell: ({ node }) => element('a', { href: link(nodePath(node)) }, node) },
-    ...shares('cpu', 'CPU'),
-    ...shares('memory', 'Memory'),
+    { title: 'Requests of', cell: ({ resource }) => (resource === 'cpu' ? 'CPU' : 'memory') },
+    share('Before', ({ before }) => before),
+    share('Planned', ({ planned }) => planned),
+    share('By its moves', ({ landed }) => landed),
+    share('At its end', ({ measured }) => measured),
+    share('Now', ({ now }) => now),
   ]
 }
 
@@ -142,7 +145,7 @@ export function plansMarkup(
     more > 0
       ? element('p', { class: 'drawn-muted' }, `${counted(more, 'older plan')} ${more === 1 ? 'is' : 'are'} in the CSV.`)
       : undefined,
-    element('p', { class: 'widgets-tools' }, csvLink(surroundings.link(apiPath(['export', 'outcomes.csv'])))),
+    element('div', { class: 'widgets-tools' }, csvLink(surroundings.link(apiPath(['export', 'outcomes.csv'])))),
   )
 }
 

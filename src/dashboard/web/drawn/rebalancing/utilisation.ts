@@ -57,7 +57,7 @@ export function utilisationMarkup(utilisation: Utilisation, surroundings: Surrou
     nodes.length === 0
       ? undefined
       : element(
-          'p',
+          'div',
           { class: 'widgets-tools' },
           csvLink(surroundings.link(apiPath(['export', 'utilisation.csv'], { span, nodes: chosen }))),
         ),
