@@ -9,6 +9,7 @@ import {
   ShadowObserver,
   shadowSummary,
   TheirLog,
+  UsageProviders,
 } from '#capabilities/deschedule/shadow'
 import { systemClock } from '#kube/clock.ts'
 import { parseDuration } from '#kube/duration.ts'
@@ -117,7 +118,9 @@ async function* liveCycles(options: ShadowOptions, surroundings: Surroundings): 
   const policy = policyOf(text, options, classes, surroundings)
   const informers = stack.use(new Informers(api, { clock: systemClock, random: systemRandom, log: silentLog, signal }))
   const byLog = options.upstreamLog !== undefined
-  const figures = async () => ({})
+  const usage = stack.use(new UsageProviders({ api, clock: systemClock, log: silentLog, environment }))
+  await usage.follow(policy, signal)
+  const figures = () => usage.figures(signal)
   const observer = stack.use(new ShadowObserver({ informers, clock: systemClock, policy, intervalMs, byLog, figures }))
   await observer.open(signal)
   const broken = new AbortController()

@@ -5,10 +5,24 @@ import { preferNoEvictionAnnotation, priorityOf } from '../compat/strategies/pod
 import { qualityOfService } from '../compat/strategies/quality-of-service.ts'
 import type { ShadowRow } from './compare.ts'
 
-/** Strategies that sort by what hardly two pods share: age, restarts. */
-const sorting: ReadonlySet<string> = new Set(['PodLifeTime', 'RemovePodsHavingTooManyRestarts'])
-/** Takes from a domain, of which several nodes may be. */
-const spreading = 'RemovePodsViolatingTopologySpreadConstraint'
+/** What pods must share for chance to decide between them. */
+type Likeness = (pod: PodState) => readonly (string | number | boolean)[]
+
+const byOrder: Likeness = pod => [pod.nodeName ?? '', ...orderOf(pod)]
+const byNode: Likeness = ({ nodeName = '' }) => [nodeName]
+
+/** By strategy. Those that sort by what hardly two pods share (age, restarts) are not here. */
+const likenesses: ReadonlyMap<string, Likeness> = new Map([
+  ['LowNodeUtilization', byOrder],
+  ['HighNodeUtilization', byOrder],
+  ['RemovePodsViolatingInterPodAntiAffinity', byOrder],
+  ['RemovePodsViolatingNodeAffinity', byNode],
+  ['RemovePodsViolatingNodeTaints', byNode],
+  ['RemoveFailedPods', byNode],
+  ['RemoveDuplicates', pod => [...byNode(pod), ...ownersOf(pod)]],
+  // It takes from a domain, of which several nodes may be.
+  ['RemovePodsViolatingTopologySpreadConstraint', pod => [...ownersOf(pod), ...orderOf(pod)]],
+])
 
 /** `rows` with each pair of likes, one evicted by either side, marked as that. `podOf` finds the pod of a row. */
 export function withLikes(rows: readonly ShadowRow[], podOf: (key: string) => PodState | undefined): readonly ShadowRow[] {
@@ -33,12 +47,18 @@ export function withLikes(rows: readonly ShadowRow[], podOf: (key: string) => Po
   })
 }
 
-/** What pods must share for chance to decide between them. */
 function kindOf({ ours, theirs }: ShadowRow, pod: PodState | undefined): string | undefined {
-  const strategy = ours?.strategy ?? theirs?.strategy
-  if (strategy === undefined || pod === undefined || sorting.has(strategy)) return undefined
-  const { annotations, ownerReferences = [] } = pod.object.metadata
-  const place = strategy === spreading ? [pod.namespace, ...ownerReferences.map(({ uid }) => uid)] : [pod.nodeName]
-  const order = [priorityOf(pod), qualityOfService(pod.object), annotations?.[preferNoEvictionAnnotation] !== undefined]
-  return [strategy, ...place, ...order].join(' ')
+  const strategy = ours?.strategy ?? theirs?.strategy ?? ''
+  const likeness = likenesses.get(strategy)
+  return pod === undefined || likeness === undefined ? undefined : JSON.stringify([strategy, ...likeness(pod)])
+}
+
+function ownersOf({ namespace, object }: PodState): readonly string[] {
+  return [namespace, ...(object.metadata.ownerReferences ?? []).map(({ uid }) => uid)]
+}
+
+/** What pods are sorted by where priority counts. */
+function orderOf(pod: PodState): readonly (string | number | boolean)[] {
+  const prefersToStay = pod.object.metadata.annotations?.[preferNoEvictionAnnotation] !== undefined
+  return [String(priorityOf(pod)), qualityOfService(pod.object), prefersToStay]
 }

@@ -1,4 +1,6 @@
 // The face of the shadow: ours beside a running descheduler, compared cycle by cycle.
+
+export { UsageProviders } from '../compat/usage/usage-providers.ts'
 export { compareCycle, type ShadowCycle, type ShadowRow } from './compare.ts'
 export { ShadowObserver } from './observer.ts'
 export { readShadowedPolicy } from './read-shadowed-policy.ts'

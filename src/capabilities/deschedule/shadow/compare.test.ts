@@ -256,15 +256,26 @@ describe('likes', () => {
     ])
   })
 
-  test.each<[string, PodOptions]>([
-    ['another priority', { priority: 7 }],
-    ['another quality of service', { cpu: '1' }],
-    ['another node', { node: 'n3' }],
-  ])('%s is no like', (_, options) => {
+  test('on another node there is no like', () => {
     const third = node('n3', { taints: [{ key: 'dedicated', effect: 'NoSchedule' }] })
-    const before = [...tainted, third, aged('shop/web-1', 2), aged('shop/web-2', 2, options)]
-    const verdicts = rowsOf({ policy: taints, before, theirs: theirs('shop/web-2') }).map(({ verdict }) => verdict)
-    expect(verdicts).toEqual(['ours-only', 'theirs-only'])
+    const before = [...tainted, third, aged('shop/web-1', 2), aged('shop/web-2', 2, { node: 'n3' })]
+    expect(rowsOf({ policy: taints, before, theirs: theirs('shop/web-2') }).map(({ verdict }) => verdict)).toEqual([
+      'ours-only',
+      'theirs-only',
+    ])
+  })
+
+  test.each<[string, PodOptions, string]>([
+    ['where priority counts, of the same', {}, 'alike'],
+    ['where priority counts, of another', { priority: 7 }, 'theirs-only'],
+    ['where quality of service counts, of another', { memory: '1Gi' }, 'theirs-only'],
+  ])('%s', (_, options, verdict) => {
+    const args = { thresholds: { pods: 5 }, targetThresholds: { pods: 15 }, evictionLimits: { node: 1 } }
+    const policy = policyText({ strategy: 'LowNodeUtilization', name: '', args })
+    const two = [node('n1', { pods: '10' }), node('n2', { pods: '10' })]
+    const before = [...two, aged('shop/web-1', 2), aged('shop/web-2', 2, options)]
+    const attempts = [{ ...evicted('shop/web-2'), strategy: 'LowNodeUtilization' }]
+    expect(rowsOf({ policy, before, theirs: attempts }).map(row => row.verdict)).toContain(verdict)
   })
 
   test('where age decides there are no likes', () => {

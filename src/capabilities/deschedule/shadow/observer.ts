@@ -1,7 +1,6 @@
 // Looks at a cluster in which another descheduler works: what it evicts, and how the cluster was right before. Writes nothing.
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { fieldsIn, listIn, textIn } from '#cluster/loose-fields.ts'
-import type { Need } from '#coordination/capability.ts'
 import { ClusterView } from '#coordination/cluster-view.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informer.ts'
@@ -9,8 +8,8 @@ import type { KubeObject, Pod } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import type { Change } from '#kube/store.ts'
 import type { DeschedulerPolicy } from '../compat/policy/args.ts'
+import { needsOf } from '../compat/run/needs.ts'
 import type { MeasuredFigures } from '../compat/strategies/low-node-utilization.ts'
-import { strategyPodFields } from '../compat/strategies/pod-fields.ts'
 import { type CycleMaterial, compareCycle, type Look, type ShadowCycle } from './compare.ts'
 import { attemptOf, theirController } from './their-events.ts'
 import { TheirLog } from './their-log.ts'
@@ -27,17 +26,6 @@ interface ObserverOptions {
   /** What the policy's providers of metrics know now. */
   readonly figures: () => Promise<MeasuredFigures>
 }
-
-const core = (resource: string, kind: string): Need => ({ group: '', version: 'v1', resource, kind, mode: 'full' })
-
-/** What a cycle of the drop-in reads. */
-const needs: readonly Need[] = [
-  { group: '', version: 'v1', resource: 'pods', kind: 'Pod', mode: 'projection', fields: strategyPodFields },
-  core('nodes', 'Node'),
-  core('namespaces', 'Namespace'),
-  core('persistentvolumeclaims', 'PersistentVolumeClaim'),
-  { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets', kind: 'PodDisruptionBudget', mode: 'full' },
-]
 
 /** No cycle pauses longer between two evictions; half of a shorter interval. */
 const longestQuietMs = 15_000
@@ -60,10 +48,11 @@ export class ShadowObserver implements Disposable {
   /** Starts the watches; `open` waits for them. */
   constructor(options: ObserverOptions) {
     this.#options = options
-    const { informers, byLog } = options
-    const [{ fields } = { fields: undefined }] = needs
+    const { informers, policy, byLog } = options
+    const needs = needsOf(policy, { isEnforced: false })
+    const fields = needs.find(({ kind }) => kind === 'Pod')?.fields ?? []
     // Told before the view is, which then still shows the cluster without the change.
-    const pods = informers.of<Pod>(builtIn.pods, { fields: fields ?? [] })
+    const pods = informers.of<Pod>(builtIn.pods, { fields })
     this.#unsubscribe.push(pods.onChange(change => this.#podChanged(change)))
     this.#view = new ClusterView(informers, options.clock, needs)
     if (byLog) return
