@@ -7,13 +7,14 @@ import type { OwnerLabel } from '#cluster/ownership.ts'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import type { RebalancePolicy } from '#coordination/api.ts'
 import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
-import { planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
+import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import { budgetProposals } from '#planning/budget-proposals.ts'
 import { energyLines } from '#planning/energy/sentences.ts'
 import { explainPod } from '#planning/explain.ts'
+import { policyProblems } from '#planning/goals.ts'
 import { measurementsOf } from '#planning/measurements.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
@@ -32,13 +33,15 @@ import {
 } from './command-line.ts'
 import { type ConfigurationOptions, installedSettings, withConfiguration } from './installed-settings.ts'
 import { nodeFigures, nodeTable } from './node-table.ts'
+import { type GitOptions, printGitPlan } from './plan-git.ts'
 import { adviceLines, goalLines, moveTable, shareTable, stayTable } from './plan-report.ts'
 
-interface PlanOptions extends SourceOptions, ConfigurationOptions {
+const planFormats = [...outputFormats, 'git'] as const
+
+interface PlanOptions extends SourceOptions, ConfigurationOptions, GitOptions {
   readonly policy?: string
   readonly policyFile?: string
-  readonly output: (typeof outputFormats)[number]
-  readonly emitPdbs?: boolean
+  readonly output: (typeof planFormats)[number]
 }
 
 export const definePlan: DefineCommand = (program, surroundings) => {
@@ -46,11 +49,16 @@ export const definePlan: DefineCommand = (program, surroundings) => {
     .description('what would be moved, what it brings, what cannot move and why')
     .option('--policy <name>', 'the RebalancePolicy to plan for, where the cluster has several')
     .option('--policy-file <file>', 'a RebalancePolicy from a file instead of the cluster')
-    .option('-o, --output <format>', `one of ${outputFormats.join(', ')}`, oneOf(...outputFormats), 'table')
-    .option('--emit-pdbs', 'print a PodDisruptionBudget for every workload that lacks one to be moved')
+    .option('-o, --output <format>', `one of ${planFormats.join(', ')}`, oneOf(...planFormats), 'table')
+    .option('--emit-pdbs', 'print a PodDisruptionBudget for every workload that lacks one to be moved; with git: as files')
+    .option('--repo <dir>', 'git: the manifests of this cluster, from which the description and a diff for git apply are made')
+    .option('--overlay <folder>', 'git: the kustomization of this cluster, where the repository has several')
+    .option('--out <dir>', 'git: a folder for plan.md and plan.diff; without --repo for patches as a component of kustomize')
+    .option('--write', 'git: change the manifests of --repo themselves, where git has all of them as they stand')
+    .option('--firm', 'git: demand each node, also where a preference would do')
     .addHelpText(
       'after',
-      '\nExit codes: 0 the goals are reached, 3 they are not, 4 they cannot be.\nExample: ballast plan --cluster examples/talos-homelab -o yaml',
+      '\nExit codes: 0 the goals are reached, 3 they are not, 4 they cannot be.\nExample: ballast plan --cluster examples/talos-homelab -o yaml\nExample: ballast plan -o git --repo ~/homelab | git -C ~/homelab apply',
     )
     .action(async (options: PlanOptions) => surroundings.end(await printPlan(options, surroundings)))
   addVerify(plan, surroundings)
@@ -127,20 +135,37 @@ async function ownerLabelFor(options: PlanOptions, cluster: LoadedCluster, surro
   return settings.ownerLabel
 }
 
-async function planFor(
-  policy: RebalancePolicy,
-  { cluster, ownerLabel }: { readonly cluster: LoadedCluster; readonly ownerLabel: OwnerLabel },
-  { signal }: Surroundings,
-) {
+interface Around {
+  readonly cluster: LoadedCluster
+  readonly ownerLabel: OwnerLabel
+}
+
+function inputFor(policy: RebalancePolicy, { cluster, ownerLabel }: Around) {
   const resolved = planPolicyOf(policy, cluster.state, { ownerLabel, landing: 'prefer' })
   if (!resolved.ok) throw new InputError([resolved.problem])
-  const input = {
+  return {
     state: cluster.state,
     policy: resolved.value,
     settings: settingsForServer(cluster.gitVersion),
     nowMs: systemClock.now(),
     measured: measurementsOf(cluster.objects),
   }
+}
+
+/** What manifests are planned from: with the isolation, where it is enabled, for the tolerations that it needs. */
+function gitInput(policy: RebalancePolicy, around: Around) {
+  const input = inputFor(policy, around)
+  const problems = policyProblems(input.policy, input.state)
+  if (problems.length > 0) throw new InputError(problems)
+  const isolation = policy.spec.isolation?.enabled === true ? isolationRulesOf(policy, around.cluster.state) : undefined
+  if (isolation?.ok === false) throw new InputError([isolation.problem])
+  const wished = isolation === undefined ? input.policy : { ...input.policy, isolation: isolation.value }
+  const solve = childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds })
+  return { input: { ...input, policy: wished }, objects: around.cluster.objects, solve }
+}
+
+async function planFor(policy: RebalancePolicy, around: Around, { signal }: Surroundings) {
+  const input = inputFor(policy, around)
   const made = await makePlan(input, childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds }), signal)
   if (made.problems.length > 0) throw new InputError(made.problems)
   return { input, made }
@@ -157,6 +182,7 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
   const cluster = await loadCluster(options, surroundings)
   const policy = policyOf(cluster, options)
   const ownerLabel = await ownerLabelFor(options, cluster, surroundings)
+  if (options.output === 'git') return await printGitPlan(gitInput(policy, { cluster, ownerLabel }), options, surroundings)
   const { made } = await planFor(policy, { cluster, ownerLabel }, surroundings)
   if (options.emitPdbs === true) {
     terminal.write(
