@@ -4,11 +4,11 @@ import { afterEach, expect, test } from 'vitest'
 import { openApi } from '#kube/api.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
 import { chartPolicy } from '../bench/descheduler-policies.ts'
 import { permitsLack } from '../src/cli/descheduler-permits.ts'
 import { DeschedulerCluster } from './descheduler-cluster.ts'
 import { overfull, policyOf } from './descheduler-objects.ts'
+import { upstreamToken } from './descheduler-role.ts'
 import { node, smallWorkload } from './small-cluster.ts'
 
 const open: DeschedulerCluster[] = []
@@ -25,52 +25,11 @@ async function start(objects: readonly KubeObject[] = overfull): Promise<Desched
   return cluster
 }
 
-const account = 'descheduler'
 const namespace = 'kube-system'
-const reads = ['get', 'watch', 'list']
-
-/** The rules that chart 0.36.0 gives its account, with leader election: as facts. */
-const upstreamRules = [
-  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'update'] },
-  { apiGroups: [''], resources: ['nodes', 'namespaces', 'persistentvolumeclaims'], verbs: reads },
-  { apiGroups: [''], resources: ['pods'], verbs: [...reads, 'delete'] },
-  { apiGroups: [''], resources: ['pods/eviction'], verbs: ['create'] },
-  { apiGroups: ['scheduling.k8s.io'], resources: ['priorityclasses'], verbs: reads },
-  { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: reads },
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'update'] },
-  {
-    apiGroups: ['coordination.k8s.io'],
-    resources: ['leases'],
-    resourceNames: ['descheduler'],
-    verbs: ['get', 'patch', 'delete'],
-  },
-]
-
-/** Installs account and role; yields the account's token. */
-async function upstreamToken(cluster: DeschedulerCluster): Promise<string> {
-  const apiVersion = 'rbac.authorization.k8s.io/v1'
-  const create = (resource: GroupVersionResource, object: KubeObject) =>
-    cluster.admin.resource<KubeObject>(resource).create(object, { signal, namespace: object.metadata.namespace })
-  await create(builtIn.serviceaccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account, namespace } })
-  await create(builtIn.clusterroles, {
-    apiVersion,
-    kind: 'ClusterRole',
-    metadata: { name: account },
-    rules: upstreamRules,
-  } as KubeObject)
-  await create(builtIn.clusterrolebindings, {
-    apiVersion,
-    kind: 'ClusterRoleBinding',
-    metadata: { name: account },
-    subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: account },
-  } as KubeObject)
-  return await cluster.twin.issueToken({ namespace, serviceAccount: account, seconds: 7 * 24 * 3600 })
-}
 
 test("with upstream's own role: it evicts, elects and tells as ever, records in memory, and asks for nothing that it may not", async () => {
   const cluster = await start()
-  const token = await upstreamToken(cluster)
+  const token = await upstreamToken(cluster.twin, { clock: cluster.clock, signal })
   const api = openApi(cluster.twin.transport({ token }), { clock: cluster.clock, userAgent: 'asks first' })
   expect(await permitsLack({ api, log: silentLog }, undefined, signal)).toMatch(/^no right to .*disruptionpermits/)
   const run = cluster.run({

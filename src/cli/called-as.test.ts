@@ -11,6 +11,8 @@ test.each([
   [['/bin/node', '/manager/reloader', '--enable-ha'], 'node', {}, ['reloader', '--enable-ha']],
   [['/bin/node', '/app/reloader.mjs'], '/bin/node', {}, ['reloader']],
   [['/bin/node', '/app/ballast.mjs', '--enable-ha'], '/manager/reloader', {}, ['reloader', '--enable-ha']],
+  [['/bin/node', '/bin/descheduler', '--policy-config-file=/policy-dir/policy.yaml'], 'node', {}, ['descheduler', '--policy-config-file=/policy-dir/policy.yaml']],
+  [['/bin/node', '/app/ballast.mjs', 'version'], '/bin/descheduler', {}, ['descheduler', 'version']],
   [['/bin/node', '/spegel', 'registry', '--registry-addr=:5000'], 'node', {}, ['spegel', 'registry', '--registry-addr=:5000']],
   [['/bin/node', '/app/ballast.mjs', 'configuration'], '/spegel', {}, ['spegel', 'configuration']],
   [['/bin/node', '/home/reloader/ballast'], 'node', {}, []],

@@ -1,27 +1,22 @@
 // `ballast descheduler`: upstream's command with upstream's flags, and Ballast behind them.
 import { homedir, hostname } from 'node:os'
-import {
-  DeschedulerFailed,
-  type DeschedulerLog,
-  descheduleConfiguration,
-  runDescheduler,
-} from '#capabilities/deschedule/compat/run'
-import type { Capability } from '#coordination/capability.ts'
+import { DeschedulerFailed, type DeschedulerLog, runDescheduler } from '#capabilities/deschedule/compat/run'
 import { openApi } from '#kube/api.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/cluster-config.ts'
 import { loadConfig } from '#kube/config.ts'
+import { ConnectionError, RequestTimeoutError } from '#kube/connection-error.ts'
 import { openHttpTransport } from '#kube/http-transport.ts'
 import { messageOf, silentLog } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
+import { StatusError } from '#kube/status.ts'
 import { CommandRefused, type DefineCommand, exitCodes, type Surroundings } from './command-line.ts'
-import { ConfigurationFile } from './configuration-file.ts'
+import { dropInConfiguration } from './descheduler-configuration.ts'
 import { parseDeschedulerFlags } from './descheduler-flags.ts'
 import { deschedulerLog } from './descheduler-log.ts'
 import { permitsLack } from './descheduler-permits.ts'
 import type { DeschedulerSettings } from './descheduler-settings.ts'
-import { enabledCapabilities } from './enabled-capabilities.ts'
 import { ProcessFault } from './process-fault.ts'
 import { processFaults } from './process-faults.ts'
 
@@ -81,10 +76,16 @@ async function start(words: readonly string[], options: { readonly config?: stri
       if (error !== surroundings.signal.reason) log.warned('Ended while something was under way', { why: messageOf(error) })
       return
     }
-    if (!(error instanceof DeschedulerFailed || error instanceof InputError)) throw error
+    if (!isForeseen(error)) throw error
     log.failed('failed to run descheduler server', messageOf(error), {})
     surroundings.end(exitCodes.failed)
   }
+}
+
+/** No fault of ours to trace: what was given, or what the cluster or the host answered. */
+function isForeseen(error: unknown): boolean {
+  const kinds = [DeschedulerFailed, InputError, StatusError, ConnectionError, RequestTimeoutError]
+  return kinds.some(kind => error instanceof kind) || (error instanceof Error && 'syscall' in error)
 }
 
 /** Runs until the process is asked to end, or one cycle. */
@@ -94,16 +95,7 @@ async function run(
   { environment, signal }: Surroundings,
 ): Promise<void> {
   using faults = processFaults()
-  const capability = dropIn()
-  using file = new ConfigurationFile({
-    path,
-    overrides: [],
-    capabilities: enabledCapabilities.map(one => (one.name === capability.name ? capability : one)),
-    clock: systemClock,
-    log: log.machinery,
-  })
-  const { arbiter, ownerLabel, capabilities } = file.current
-  const { coordination } = descheduleConfiguration.parse(capabilities[capability.name]?.config ?? {})
+  const configuration = await dropInConfiguration(path, log.machinery)
   const config = await clusterConfig(settings, environment)
   for (const warning of config.warnings) log.warned(warning, {})
   const transport = openHttpTransport(config, {
@@ -132,9 +124,7 @@ async function run(
       {
         settings,
         api,
-        coordination,
-        arbiterPolicy: arbiter,
-        ownerLabel,
+        ...configuration,
         identity: { name, namespace: config.namespace },
         permitsLack: signal =>
           permitsLack({ api, log: silentLog }, settings.leaderElection === undefined ? config.namespace : undefined, signal),
@@ -152,13 +142,6 @@ async function run(
     await api.close()
   }
   if (fault !== undefined) throw new ProcessFault(messageOf(fault), { cause: fault })
-}
-
-/** The capability as the drop-in has it: it acts as its upstream would unless the file says otherwise. */
-function dropIn(): Capability {
-  const deschedule = enabledCapabilities.find(({ name }) => name === 'deschedule')
-  if (deschedule === undefined) throw new CommandRefused('this program was built without deschedule', exitCodes.failed)
-  return { ...deschedule, config: descheduleConfiguration }
 }
 
 /** The file that flags name, else the pod's account, as upstream has it: no other place is looked at. */
