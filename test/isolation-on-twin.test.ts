@@ -105,7 +105,7 @@ test('a policy without goals is accepted by the API server beside an isolation, 
   })
   const stored = await policies.create(policy('isolate-n1', { isolation: { enabled: true } }), { signal })
   expect(stored['spec']).toMatchObject({ goals: [], isolation: { taint: controlPlane, keda: 'waitForZero' } })
-  await expect(policies.create(policy('nothing', {}), { signal })).rejects.toThrow('at least one goal, or an isolation')
+  await expect(policies.create(policy('nothing', {}), { signal })).rejects.toThrow('at least one goal, an isolation, or energy')
 })
 
 describe('what stays, and what stops it', () => {

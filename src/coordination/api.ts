@@ -163,6 +163,12 @@ export const rebalancePolicyStatus = z.object({
   lastPlanNow: z.string().max(256).exactOptional().describe('the value of ballast.dev/plan-now that was acted on'),
   lastPlan: name().exactOptional(),
   nextPlanTime: timestamp().exactOptional(),
+  landing: z
+    .object({
+      foretold: z.int().min(0).describe('landings that were left to the scheduler, of the plans that are kept'),
+      expected: z.int().min(0).describe('those that were where the model of the scheduler said'),
+    })
+    .exactOptional(),
   isolation: isolationStatusOf(condition).exactOptional(),
   conditions: z.array(condition).max(16).exactOptional(),
 })

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { capability } from '#coordination/capability.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
+import { planMetrics } from '#coordination/plans/plan-metrics.ts'
 import { landingPart, planLeftovers, planNeeds, planPermissions } from '#coordination/plans/plan-rights.ts'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
 import { startDeschedule } from './controller.ts'
@@ -29,6 +30,7 @@ export const deschedule = capability({
     landingPart(),
   ],
   leaves: planLeftovers,
+  metrics: registry => void planMetrics(registry),
 })
 
 export { readPolicy } from './compat/policy/read-policy.ts'

@@ -2,13 +2,14 @@
 import type { RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
 import { usageFreshMs } from '#coordination/plans/fresh-usage.ts'
+import { isForetold, landingRate } from '#coordination/plans/landing-rate.ts'
 import { PlanKeeper } from '#coordination/plans/plan-keeper.ts'
 import { PlanLoop } from '#coordination/plans/plan-loop.ts'
 import { withCondition } from '#coordination/plans/plan-progress.ts'
-import { openPlans, type Policies } from '#coordination/plans/plan-store.ts'
+import { openPlans, type Plans, type Policies } from '#coordination/plans/plan-store.ts'
 import { planFor, problemLines, supersede } from '#coordination/plans/planner.ts'
 import { PolicyReview } from '#coordination/plans/policy-review.ts'
-import { type Trigger, whenToPlan } from '#coordination/plans/schedule.ts'
+import { nextFiringMs, type Trigger, whenToPlan } from '#coordination/plans/schedule.ts'
 import { UsageMeter } from '#coordination/plans/usage-meter.ts'
 import type { Condition } from '#kube/objects.ts'
 import { formatTime } from '#kube/time.ts'
@@ -53,6 +54,7 @@ class Descheduling {
   readonly #leading: Leading
   readonly #policies: Policies
   readonly #review: PolicyReview
+  readonly #plans: Plans
 
   constructor(context: ControllerContext, leading: Leading) {
     this.#context = context
@@ -67,6 +69,7 @@ class Descheduling {
     this.usage = new UsageMeter(context)
     this.keeper = new PlanKeeper({ context, leading, purpose: 'move', plans, policies, review, isStopping, usage: this.usage })
     this.loop = loop
+    this.#plans = plans
     this.#policies = policies
     this.#review = review
   }
@@ -109,6 +112,16 @@ class Descheduling {
     return Math.min(recheckMs, due.kind === 'at' ? Math.max(1, due.atMs - clock.now()) : longestWaitMs)
   }
 
+  #conditions(policy: RebalancePolicy, known: readonly Condition[] | undefined, nowMs: number): readonly Condition[] | undefined {
+    const measured = this.#measuredCondition(policy, known, nowMs)
+    const rate = landingRate(this.#plans.list())
+    const isTrusted = isForetold(rate)
+    const figures = `${rate.expected} of ${rate.foretold} landings were as foretold`
+    if (isTrusted) return measured?.filter(({ type }) => type !== 'LandingsForetold')
+    const message = `${figures}, less than nine of ten: where the policy says observe, landings are steered by prefer`
+    return withCondition(measured, { type: 'LandingsForetold', status: 'False', reason: 'HitRateLow', message }, nowMs)
+  }
+
   /** Says of a policy with goals of usage whether they can be seen to. */
   #measuredCondition(
     policy: RebalancePolicy,
@@ -128,17 +141,23 @@ class Descheduling {
 
   async #plan(policy: RebalancePolicy, trigger: Trigger, signal: AbortSignal): Promise<void> {
     const planned = await planFor(this.keeper.plannerContext, policy, trigger.key, signal)
-    if (planned.kind === 'planned') await supersede(this.keeper.plannerContext, planned.plan, signal)
-    else this.#review.tell(policy, planned.problems)
+    if (planned.kind === 'planned') {
+      await supersede(this.keeper.plannerContext, planned.plan, signal)
+      await this.keeper.prune(policy, signal)
+    }
+    if (planned.kind === 'refused') this.#review.tell(policy, planned.problems)
     const nowMs = this.#context.clock.now()
+    const nextMs = nextFiringMs(policy, nowMs)
     await this.#policies.setStatus(
       policy,
-      status => ({
+      ({ nextPlanTime: _, ...status }) => ({
         ...status,
+        ...(nextMs === undefined ? {} : { nextPlanTime: formatTime(nextMs) }),
         ...(trigger.kind === 'asked' ? { lastPlanNow: trigger.value } : { lastScheduleTime: formatTime(trigger.atMs) }),
         ...(planned.kind === 'planned' ? { lastPlan: planned.plan.metadata.name } : {}),
+        landing: landingRate(this.#plans.list()),
         conditions: withCondition(
-          this.#measuredCondition(policy, status.conditions, nowMs),
+          this.#conditions(policy, status.conditions, nowMs),
           planned.kind === 'planned'
             ? { type: 'Planned', status: 'True', reason: 'PlanMade', message: planned.plan.status?.message ?? '' }
             : {

@@ -10,6 +10,7 @@ import { holdLimits, unheldLandings } from './landing-decision.ts'
 import { dropStrandedGates, releaseHold } from './landing-gate.ts'
 import { endSteering } from './landing-taint.ts'
 import { type Asking, askingOf, isOfOthers } from './names.ts'
+import { type PlanMetrics, planMetrics } from './plan-metrics.ts'
 import { planPolicyOf, policyHash } from './plan-policy.ts'
 import { inPhase, isApproved, isOver, isUnderWay } from './plan-progress.ts'
 import { policyChanged, type ReplanEnd, type RunContext, runPlan, whyPaused } from './plan-run.ts'
@@ -27,7 +28,11 @@ const intervals = {
   /** A plan that waits for a step of another. */
   retryBusyMs: 5_000,
   longestWaitMs: 3_600_000,
+  /** Younger plans are kept however many there are: quarantines last a day. */
+  keepOverMs: 48 * 3_600_000,
 } as const
+/** Plans of a policy that are over and kept. */
+const mostOver = 50
 /** A batch is planned anew this often at most, and may land elsewhere this often. */
 const mostAttempts = 5
 const mostMismatches = 2
@@ -61,7 +66,12 @@ export class PlanKeeper {
   get plannerContext(): PlannerContext {
     const { context, leading, plans, purpose, usage } = this.#options
     const { events, clock, log } = context
-    return { leading, plans, events, clock, log, landing: this.landing, purpose, usage }
+    return { leading, plans, events, clock, log, landing: this.landing, purpose, usage, metrics: this.#metrics }
+  }
+
+  get #metrics(): PlanMetrics | undefined {
+    const { metrics } = this.#options.context
+    return metrics === undefined ? undefined : planMetrics(metrics)
   }
 
   get landing(): 'prefer' | 'hold' {
@@ -147,6 +157,18 @@ export class PlanKeeper {
       waitMs = Math.min(waitMs, intervals.recheckMs)
     }
     return waitMs
+  }
+
+  /** Takes away plans that were over long ago: those that are kept are what quarantines, landing rates and people look at. */
+  async prune(policy: Pick<RebalancePolicy, 'metadata'>, signal: AbortSignal): Promise<void> {
+    const { plans, purpose, context } = this.#options
+    const beforeMs = context.clock.now() - intervals.keepOverMs
+    const finishedMs = ({ status, metadata }: RebalancePlan) => Date.parse(status?.finishedAt ?? metadata.creationTimestamp ?? '')
+    const over = plans
+      .list()
+      .filter(plan => plan.spec.purpose === purpose && plan.spec.policyRef.name === policy.metadata.name && isOver(plan))
+      .toSorted((a, b) => finishedMs(b) - finishedMs(a))
+    for (const plan of over.slice(mostOver)) if (finishedMs(plan) < beforeMs) await plans.remove(plan, signal)
   }
 
   /** Says of what is under way of a policy that cannot be planned just now that it stands still. */
@@ -295,6 +317,7 @@ export class PlanKeeper {
       settings,
       webhooks,
       usage,
+      metrics: this.#metrics,
       policy: () => review.readable(policy.metadata.name),
       planPolicy: planPolicy.value,
       holdsBack: plan => this.#holdsBack(plan),

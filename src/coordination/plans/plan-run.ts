@@ -18,10 +18,12 @@ import type { EffectContext } from '../effects/effect-context.ts'
 import { freezeOf } from '../freeze.ts'
 import { isUnheld } from './landing-decision.ts'
 import { releaseHold } from './landing-gate.ts'
+import { landingResult } from './landing-rate.ts'
 import { endSteering, nodesToTaint, steerWave } from './landing-taint.ts'
 import type { MoveContext, MoveEnd } from './move-context.ts'
 import { carryOut, moveKey } from './move-run.ts'
 import { askingOf, eventReasons, isOfOthers, runUntilAnnotation } from './names.ts'
+import type { PlanMetrics } from './plan-metrics.ts'
 import { storedShare } from './plan-object.ts'
 import { policyHash } from './plan-policy.ts'
 import { inPhase, isApproved, isBeyondStop, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
@@ -46,6 +48,7 @@ export interface RunContext {
   readonly planPolicy: PlanPolicy
   /** Measures what goals of usage are about; `undefined`: they stand still. */
   readonly usage: UsageMeter | undefined
+  readonly metrics: PlanMetrics | undefined
   /** Why no step may begin just now beside what the plan and its policy say; `undefined`: it may. */
   readonly holdsBack: (plan: RebalancePlan) => string | undefined
   /** The controller is to stop: what is under way is followed up, nothing new begins. */
@@ -353,6 +356,11 @@ class PlanRun {
   async #record(step: PlanStep, signal: AbortSignal): Promise<void> {
     const nowMs = this.#context.effects.clock.now()
     await this.#write(status => withStep(status, step, nowMs), signal)
+    const result = landingResult(
+      step,
+      this.#plan.spec.moves.find(({ id }) => id === step.id),
+    )
+    if (result !== undefined) this.#context.metrics?.landed(result)
   }
 
   async #write(change: (status: RebalancePlanStatus) => RebalancePlanStatus, signal: AbortSignal): Promise<void> {

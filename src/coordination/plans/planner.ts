@@ -13,7 +13,9 @@ import type { RebalancePlan, RebalancePolicy } from '../api.ts'
 import type { Leading } from '../capability.ts'
 import { freezeAnnotation } from '../freeze.ts'
 import { isUnheld } from './landing-decision.ts'
+import { isForetold, landingRate } from './landing-rate.ts'
 import { type Asking, askingOf, eventReasons, frozenByAnnotation, runUntilAnnotation } from './names.ts'
+import type { PlanMetrics } from './plan-metrics.ts'
 import { planObject } from './plan-object.ts'
 import { planPolicyOf, policyHash } from './plan-policy.ts'
 import { inPhase, isOver, withCondition } from './plan-progress.ts'
@@ -34,6 +36,7 @@ export interface PlannerContext {
   readonly purpose: Asking['purpose']
   /** Measures what goals of usage are about; absent: they stand still. */
   readonly usage?: UsageMeter | undefined
+  readonly metrics?: PlanMetrics | undefined
 }
 
 type Planned =
@@ -165,7 +168,7 @@ async function compute(
   const nowMs = clock.now()
   const input = {
     state,
-    policy: landing === undefined ? planPolicy.value : { ...planPolicy.value, landing },
+    policy: { ...planPolicy.value, landing: landing ?? trustedLanding(context, planPolicy.value.landing) },
     settings: leading.settings,
     nowMs,
     quarantined: quarantines(context.plans.list(), nowMs),
@@ -173,10 +176,17 @@ async function compute(
   }
   // The solver works in another process, which a virtual clock cannot see.
   using _ = clock.hold()
+  const beganMs = clock.elapsed()
   const plan = await makePlan(input, leading.solve, signal)
+  if (plan.problems.length === 0) context.metrics?.planned(plan, (clock.elapsed() - beganMs) / 1000)
   return plan.problems.length > 0
     ? { kind: 'refused', problems: plan.problems }
     : { kind: 'made', plan, policy: planPolicy.value }
+}
+
+/** Where the scheduler often does otherwise than foretold nothing is left to it alone. */
+function trustedLanding({ plans }: PlannerContext, landing: PlanPolicy['landing']): PlanPolicy['landing'] {
+  return landing === 'observe' && !isForetold(landingRate(plans.list())) ? 'prefer' : landing
 }
 
 interface Proposal {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { problemSentence } from '#kube/problem.ts'
 import type { RebalancePolicy } from '../api.ts'
 import { readPolicy } from './plan-policy.ts'
-import { runsAt, scheduleProblems, whenToPlan } from './schedule.ts'
+import { nextFiringMs, runsAt, scheduleProblems, whenToPlan } from './schedule.ts'
 
 const nowMs = Date.parse('2026-03-02T03:30:00Z')
 
@@ -77,4 +77,47 @@ test('a policy that does not have its shape is refused with every field', () => 
     'RebalancePolicy talos: spec.mode',
     'RebalancePolicy talos: spec.goals.0.resource',
   ])
+})
+
+describe('when clocks change in Berlin', () => {
+  const at = (text: string) => Date.parse(text)
+  const times = (spec: Record<string, unknown>, from: string) => {
+    const given = policy({ timeZone: 'Europe/Berlin', ...spec })
+    const found: string[] = []
+    for (let ms: number | undefined = at(from); ms !== undefined && found.length < 3; ) {
+      ms = nextFiringMs(given, ms)
+      if (ms !== undefined) found.push(new Date(ms).toISOString().slice(0, 16))
+    }
+    return found
+  }
+
+  test('a schedule keeps its hour; one that is left out comes when the clocks have changed, one that is there twice comes once', () => {
+    expect(times({ schedule: '0 4 * * *' }, '2026-03-28T12:00Z')).toEqual([
+      '2026-03-29T02:00',
+      '2026-03-30T02:00',
+      '2026-03-31T02:00',
+    ])
+    expect(times({ schedule: '30 2 * * *' }, '2026-03-28T12:00Z')).toEqual([
+      '2026-03-29T01:00',
+      '2026-03-30T00:30',
+      '2026-03-31T00:30',
+    ])
+    expect(times({ schedule: '30 2 * * *' }, '2026-10-24T12:00Z')).toEqual([
+      '2026-10-25T00:30',
+      '2026-10-26T01:30',
+      '2026-10-27T01:30',
+    ])
+  })
+
+  test('a window lasts as long as it says, whatever the clocks show', () => {
+    const windowed = policy({ trigger: 'manual', timeZone: 'Europe/Berlin', windows: [{ cron: '0 1 * * *', duration: '3h' }] })
+    const isOpen = (text: string) => runsAt(windowed, at(text)).isOpen
+    expect([isOpen('2026-03-29T00:00Z'), isOpen('2026-03-29T02:59Z'), isOpen('2026-03-29T03:00Z')]).toEqual([true, true, false])
+    expect([isOpen('2026-10-24T23:00Z'), isOpen('2026-10-25T01:59Z'), isOpen('2026-10-25T02:00Z')]).toEqual([true, true, false])
+  })
+
+  test('every quarter of an hour stays allowed', () => {
+    for (const day of ['2026-03-28T20:00Z', '2026-10-24T20:00Z'])
+      expect(scheduleProblems(policy({ timeZone: 'Europe/Berlin', schedule: '*/15 * * * *' }), at(day))).toEqual([])
+  })
 })

@@ -40,6 +40,12 @@ export function whenToPlan(policy: RebalancePolicy, nowMs: number): Due {
   return next === undefined ? { kind: 'never' } : { kind: 'at', atMs: next.startMs }
 }
 
+/** When the schedule of `policy` comes next after `nowMs`; `undefined` where it has none. */
+export function nextFiringMs(policy: RebalancePolicy, nowMs: number): number | undefined {
+  const schedule = scheduleOf(policy)
+  return schedule?.ok === true ? schedule.value.nextAfter(nowMs)?.startMs : undefined
+}
+
 /** When a plan of this policy may run: inside one of its windows, at any time where it has none. `undefined` opens never. */
 export function runsAt(
   policy: RebalancePolicy,
