@@ -9,7 +9,7 @@ import type { OwnerContradiction } from '#coordination/policy/question.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { Evictor, Refusals } from '../contract.ts'
 
-export const coordinationSchema = z.strictObject({
+const coordinationSchema = z.strictObject({
   enforce: z.boolean().default(false).describe('whether owner labels hold, and nothing runs all the time'),
   unlabelled: z.enum(['none', 'descheduler']).default('none').describe('whose a workload without any owner label is'),
   requirePDB: z.boolean().default(true).describe('whether a disruption budget is demanded of what is moved'),

@@ -27,11 +27,11 @@ import { requester } from './eviction-intent.ts'
 import type { WatchedCluster } from './watched-cluster.ts'
 
 /** Why a cycle was not begun: no fault, and nothing was decided. */
-export class CycleSkipped extends Error {
+class CycleSkipped extends Error {
   override readonly name = 'CycleSkipped'
 }
 
-export interface CyclesOptions {
+interface CyclesOptions {
   readonly policy: () => DeschedulerPolicy
   /** What is watched for that policy, synced. @throws `signal.reason` */
   readonly cluster: (signal: AbortSignal) => Promise<WatchedCluster>

@@ -38,7 +38,7 @@ export class DeschedulerFailed extends Error {
 }
 
 /** As flags say it; durations in milliseconds. */
-export interface RunSettings {
+interface RunSettings {
   readonly policyConfigFile: string
   /** 0: one cycle. */
   readonly deschedulingIntervalMs: number

@@ -15,7 +15,7 @@ interface DryRunOptions {
 }
 
 /** What would become of one eviction. */
-export interface Foreseen {
+interface Foreseen {
   /** What the API server would answer; absent: it would evict. */
   readonly refusal?: string
   /** Nodes that share the best score; empty: the replacement would stay pending. Absent where a pod has no replacement, or after many. */

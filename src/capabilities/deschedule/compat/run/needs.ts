@@ -52,7 +52,8 @@ export function needsOf(policy: DeschedulerPolicy, { isEnforced }: { readonly is
   ]
 }
 
-const ownerNeeds: readonly Need[] = clusterNeeds
+/** Watched where owner labels hold. */
+export const ownerNeeds: readonly Need[] = clusterNeeds
   .filter(need => ownerKinds.has(resourceKey(need)))
   .map(need =>
     need.kind === 'ReplicaSet'

@@ -24,7 +24,7 @@ interface PodEvictorOptions {
 }
 
 /** What evictions of one cycle have in common. */
-export interface EvictionTerms {
+interface EvictionTerms {
   /** Names the cycle. */
   readonly batch: string
   /** Absent: each pod's own. */

@@ -14,7 +14,7 @@ import type { DeschedulerLog } from './descheduler-log.ts'
 import { permitsInMemory } from './memory-permits.ts'
 
 /** The Lease under which Ballast's book is kept: whoever holds it is the arbiter. */
-const bookLease = 'ballast-controller'
+export const bookLease = 'ballast-controller'
 /** For the Lease, longer than it lives after its holder was killed, and for the list; milliseconds. */
 const patienceMs = 20_000
 
