@@ -71,7 +71,7 @@ export function flagsOf(words: readonly unknown[]): ReadonlyMap<string, string |
 
 /** What the workload's program is started with. */
 export function deschedulerFlags(workload: ValuesTree): ReadonlyMap<string, string | null> {
-  const container = upstreamContainer(workload, name)
+  const container = containerOf(workload)
   return flagsOf(['command', 'args'].flatMap(key => listOf(valueAt(container, [key]))))
 }
 
@@ -79,7 +79,7 @@ function valuesOf(workload: ValuesTree, beside: readonly unknown[]): ValuesTree 
   const stays = workload['kind'] === 'Deployment'
   const jobSpec = valueAt(workload, ['spec', 'jobTemplate', 'spec'])
   const template = valueAt(stays ? workload['spec'] : jobSpec, ['template'])
-  const container = upstreamContainer(workload, name)
+  const container = containerOf(workload)
   const flags = new Map(deschedulerFlags(workload))
   const interval = flags.get('descheduling-interval')
   const leads = flags.has('leader-elect') && flags.get('leader-elect') !== 'false'
@@ -139,13 +139,20 @@ function aroundOf(beside: readonly unknown[]): readonly (readonly [string, unkno
   ]
 }
 
+/** By its image; by its name where only the image was swapped. */
+function containerOf(workload: ValuesTree): ValuesTree | undefined {
+  const template = valueAt(workload, ['spec', 'jobTemplate', 'spec', 'template']) ?? valueAt(workload, ['spec', 'template'])
+  const named = listOf(valueAt(template, ['spec', 'containers'])).find(one => valueAt(one, ['name']) === name)
+  return upstreamContainer(workload, name) ?? (isTree(named) ? named : undefined)
+}
+
 type PolicyText = { readonly ok: true; readonly values: ValuesTree } | { readonly ok: false; readonly why: string }
 
 /** The ConfigMap, and the key of it, that the workload's program reads its policy from; `undefined`: it comes from elsewhere. */
 export function policySource(workload: ValuesTree): { readonly configMap: string; readonly key: string } | undefined {
   const file = deschedulerFlags(workload).get('policy-config-file') ?? standardPolicyFile
   const template = valueAt(workload, ['spec', 'jobTemplate', 'spec', 'template']) ?? valueAt(workload, ['spec', 'template'])
-  const mounts = listOf(valueAt(upstreamContainer(workload, name), ['volumeMounts']))
+  const mounts = listOf(valueAt(containerOf(workload), ['volumeMounts']))
   const mount = mounts.find(one => [dirname(file), file].includes(String(valueAt(one, ['mountPath']))))
   const volume = listOf(valueAt(template, ['spec', 'volumes'])).find(one => valueAt(one, ['name']) === valueAt(mount, ['name']))
   const configMap = valueAt(volume, ['configMap', 'name'])

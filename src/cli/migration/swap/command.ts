@@ -17,6 +17,10 @@ import { harmless } from '../../paragraph.ts'
 import { notYet } from '../not-yet.ts'
 import { valueAt } from '../values-tree.ts'
 import { missingAccess } from './access.ts'
+import { missingForDescheduler } from './descheduler-access.ts'
+import { deschedulerStepsBack } from './descheduler-back.ts'
+import { readDeschedulerSituation } from './descheduler-situation.ts'
+import { deschedulerStepsForth } from './descheduler-steps.ts'
 import type { MirrorSwap } from './mirror-swap.ts'
 import { type PlanRow, planDocument, planLines } from './plan-lines.ts'
 import { MigrationRecord } from './record.ts'
@@ -56,7 +60,7 @@ export function addPlanAndApply(migrate: Command, surroundings: Surroundings): v
     .option('-o, --output <format>', 'table or json', oneOf('table', 'json'), 'table')
     .addHelpText(
       'after',
-      '\nCOMPONENT: reloader or spegel.\nExit codes: 0 it can begin, 1 the cluster cannot be read, 3 something stands in\nits way.\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config\nExample: ballast migrate plan spegel --back',
+      '\nCOMPONENT: descheduler, reloader or spegel.\nExit codes: 0 it can begin, 1 the cluster cannot be read, 3 something stands in\nits way.\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config\nExample: ballast migrate plan descheduler\nExample: ballast migrate plan spegel --back',
     )
     .action(async (component: string, options: PlanOptions) =>
       surroundings.end(await printPlan(component, options, surroundings)),
@@ -89,28 +93,37 @@ const direction = ({ back }: SwapOptions) => (back === true ? 'back' : 'forth')
 async function printPlan(component: string, options: PlanOptions, surroundings: Surroundings): Promise<ExitCode> {
   if (component === 'spegel')
     return withReach(options, surroundings, reach => printMirrorPlan(reach, options, surroundings.terminal))
-  return withSwap(component, options, surroundings, async (swap, steps) => {
-    const { terminal } = surroundings
-    const { content } = swap.record
-    const done = content.direction === direction(options) ? content.done : []
-    const rows: PlanRow[] = []
-    const isAhead = (step: Step) => step.run === undefined && rows.every(row => row.step.id !== 'switch')
-    for (const step of steps) {
-      const isDone = done.includes(step.id)
-      rows.push({ step, isDone, now: !isDone && isAhead(step) ? await proofOf(step, swap) : undefined })
-    }
-    if (options.output === 'json') terminal.write(JSON.stringify(planDocument(component, direction(options), rows), undefined, 2))
-    else for (const line of planLines(rows)) terminal.write(line)
-    const obstacles = rows.flatMap(({ now }) => (now === undefined || now.ok ? [] : [now.said]))
-    for (const said of obstacles) terminal.say(`in the way: ${harmless(said)}`)
-    if (obstacles.length === 0 && rows.some(row => !row.isDone))
-      terminal.say(`to carry it out: ballast migrate apply ${component} --all${flagsFor(steps, options)}`)
-    return obstacles.length === 0 ? exitCodes.done : exitCodes.notSo
-  })
+  const print = <Of extends SwapCore>(swap: Of, steps: readonly Step<Of>[]) =>
+    printSteps({ component, options, surroundings }, swap, steps)
+  if (component === 'descheduler') return withReach(options, surroundings, reach => onDeschedulerSwap(reach, options, print))
+  return withSwap(component, options, surroundings, print)
+}
+
+async function printSteps<Of extends SwapCore>(
+  { component, options, surroundings }: Wish<PlanOptions>,
+  swap: Of,
+  steps: readonly Step<Of>[],
+): Promise<ExitCode> {
+  const { terminal } = surroundings
+  const { content } = swap.record
+  const done = content.direction === direction(options) ? content.done : []
+  const rows: PlanRow<Step<Of>>[] = []
+  const isAhead = (step: Step<Of>) => step.run === undefined && rows.every(row => row.step.id !== 'switch')
+  for (const step of steps) {
+    const isDone = done.includes(step.id)
+    rows.push({ step, isDone, now: !isDone && isAhead(step) ? await proofOf(step, swap) : undefined })
+  }
+  if (options.output === 'json') terminal.write(JSON.stringify(planDocument(component, direction(options), rows), undefined, 2))
+  else for (const line of planLines(rows)) terminal.write(line)
+  const obstacles = rows.flatMap(({ now }) => (now === undefined || now.ok ? [] : [now.said]))
+  for (const said of obstacles) terminal.say(`in the way: ${harmless(said)}`)
+  if (obstacles.length === 0 && rows.some(row => !row.isDone))
+    terminal.say(`to carry it out: ballast migrate apply ${component} --all${flagsFor(steps, options)}`)
+  return obstacles.length === 0 ? exitCodes.done : exitCodes.notSo
 }
 
 /** What `apply` is told beside `--all`. */
-function flagsFor(steps: readonly Step[], { back, allowLossy }: PlanOptions): string {
+function flagsFor(steps: readonly { readonly forgetsRelease?: boolean }[], { back, allowLossy }: PlanOptions): string {
   const flags = {
     '--back': back === true,
     '--allow-lossy': allowLossy === true,
@@ -121,7 +134,7 @@ function flagsFor(steps: readonly Step[], { back, allowLossy }: PlanOptions): st
     .join('')
 }
 
-async function proofOf(step: Step, swap: Swap): Promise<Proof> {
+async function proofOf<Of extends SwapCore>(step: Step<Of>, swap: Of): Promise<Proof> {
   try {
     return await step.prove(swap)
   } catch (error) {
@@ -138,6 +151,14 @@ async function applySteps(component: string, options: ApplyOptions, surroundings
     const tell = (line: string) => surroundings.terminal.say(harmless(line))
     return withReach(options, surroundings, reach => onMirrorSwap(reach, { ...options, tell }, carry))
   }
+  if (component === 'descheduler')
+    return withReach(options, surroundings, reach =>
+      onDeschedulerSwap(reach, options, async (swap, steps) => {
+        const missing = await missingForDescheduler(swap, direction(options))
+        if (missing !== undefined) throw new CommandRefused(missing, exitCodes.failed)
+        return carry(swap, steps)
+      }),
+    )
   return withSwap(component, options, surroundings, async (swap, steps) => {
     // The record of the migration is the first write.
     const missing = await missingAccess(swap, await readSituation(swap), direction(options))
@@ -146,14 +167,14 @@ async function applySteps(component: string, options: ApplyOptions, surroundings
   })
 }
 
-interface Wish {
+interface Wish<Options> {
   readonly component: string
-  readonly options: ApplyOptions
+  readonly options: Options
   readonly surroundings: Surroundings
 }
 
 async function carryOut<Of extends SwapCore>(
-  { component, options, surroundings }: Wish,
+  { component, options, surroundings }: Wish<ApplyOptions>,
   swap: Of,
   steps: readonly Step<Of>[],
 ): Promise<ExitCode> {
@@ -274,6 +295,30 @@ export async function onMirrorSwap<Result>(
     tell: options.tell,
   }
   return act(swap, options.back === true ? mirrorActsBack(situation, swap) : mirrorActsForth(situation, swap))
+}
+
+/** The same of a descheduler. @throws StepFailed where there is nothing to swap */
+export async function onDeschedulerSwap<Result>(
+  reach: Reach,
+  options: SwapOptions & { readonly forgetRelease?: boolean; readonly holder?: string },
+  act: (swap: SwapCore, steps: readonly Step<SwapCore>[]) => Promise<Result>,
+): Promise<Result> {
+  const situation = await readDeschedulerSituation(reach)
+  const record = await MigrationRecord.read({
+    api: reach.api,
+    clock: reach.clock,
+    component: 'descheduler',
+    namespace: situation.upstreams[0]?.namespace ?? situation.ours?.namespace ?? ballastNamespace,
+    holder: options.holder ?? ownHolder(),
+    signal: new AbortController().signal,
+  })
+  const swap: SwapCore = {
+    ...reach,
+    record,
+    allowLossy: options.allowLossy === true,
+    forgetRelease: options.forgetRelease === true,
+  }
+  return act(swap, options.back === true ? deschedulerStepsBack() : deschedulerStepsForth(situation, record.saved))
 }
 
 /** The steps and the record of a cluster, by whoever reaches it. */

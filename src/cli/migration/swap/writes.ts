@@ -63,6 +63,7 @@ const resources: Readonly<Record<string, GroupVersionResource>> = {
   Service: builtIn.services,
   PodDisruptionBudget: builtIn.poddisruptionbudgets,
   Deployment: builtIn.deployments,
+  CronJob: builtIn.cronjobs,
   DaemonSet: builtIn.daemonsets,
   ResourceQuota: { group: '', version: 'v1', resource: 'resourcequotas' },
   NetworkPolicy: { group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies' },
@@ -194,12 +195,16 @@ export async function deleteAll({ api, signal }: Wire, objects: readonly KubeObj
   }
 }
 
-/** Brings deleted objects back, Deployments scaled to none; what is there already stays. */
+/** What a workload says that is to have no pods. */
+export const sleeping: Readonly<Record<string, object>> = { Deployment: { replicas: 0 }, CronJob: { suspend: true } }
+
+/** Brings deleted objects back, Deployments scaled to none and CronJobs suspended; what is there already stays. */
 export async function restoreAll({ api, signal }: Wire, objects: readonly KubeObject[]): Promise<void> {
   for (const object of objects) {
     const { namespace } = object.metadata
     const spec: unknown = object['spec']
-    const asleep = object.kind === 'Deployment' ? { ...object, spec: { ...Object(spec), replicas: 0 } } : object
+    const sleep = sleeping[object.kind]
+    const asleep = sleep === undefined ? object : { ...object, spec: { ...Object(spec), ...sleep } }
     // A Service keeps no address of an earlier life.
     const clean =
       object.kind === 'Service' ? { ...object, spec: { ...Object(spec), clusterIP: undefined, clusterIPs: undefined } } : asleep

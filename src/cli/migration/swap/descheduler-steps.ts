@@ -1,0 +1,262 @@
+// The descheduler to Ballast: the steps for one cluster, in order. At no moment are both awake: between them is a gap in which nobody evicts.
+import { examineCluster } from '../../doctor/checks.ts'
+import { liveFacts } from '../../doctor/live-facts.ts'
+import { missingForDescheduler } from './descheduler-access.ts'
+import { installed } from './descheduler-install.ts'
+import {
+  type DeschedulerSituation,
+  type Loop,
+  type OwnLoop,
+  readDeschedulerSituation,
+  type UpstreamLoop,
+} from './descheduler-situation.ts'
+import {
+  type DeschedulerStep,
+  keepReplicas,
+  named,
+  onlyOne,
+  putToSleep,
+  replicasBefore,
+  savedWith,
+  scaleLoop,
+  shown,
+  sleepCommand,
+  startPatienceMs,
+  theOurs,
+  theOwnLoop,
+  theUpstream,
+  wakeCommand,
+} from './descheduler-swap.ts'
+import { toldDifferently, toldOf } from './descheduler-told.ts'
+import { ownerIsLive, quietly } from './owner-words.ts'
+import type { Saved } from './record.ts'
+import { no, type Proof, StepFailed, type SwapCore, yes } from './step.ts'
+import { applyAll, deleteAll, deleteSecrets, missingRights, releaseSecrets, restorable } from './writes.ts'
+
+/** The steps for this very cluster. @throws StepFailed where there is no descheduler, or several */
+export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Saved | undefined): readonly DeschedulerStep[] {
+  const upstream = shownUpstream(situation, saved)
+  const { ours } = situation
+  const own = { ...upstream, name: ours?.loop?.name ?? 'ballast-descheduler', namespace: ours?.namespace ?? 'ballast-system' }
+  const kind = upstream.workload.kind.toLowerCase()
+  return [
+    {
+      id: 'check',
+      title: `look at ${shown(upstream)} and who owns it`,
+      command: 'ballast doctor',
+      proof: 'one descheduler, nothing brings it back, and you may write what the steps write',
+      undo: '-',
+      prove: check,
+    },
+    {
+      id: 'convert',
+      title: 'convert what it is told',
+      command: `(kubectl -n ${upstream.namespace} get ${kind} ${upstream.name} -o yaml; echo ---; kubectl -n ${upstream.namespace} get configmap ${upstream.name} -o yaml) | ballast migrate values --from descheduler -`,
+      proof: 'every flag, and the policy, has its place (exit 0), and Ballast takes it',
+      undo: '-',
+      prove: async swap => converted(await readDeschedulerSituation(swap), swap),
+    },
+    {
+      id: 'install',
+      title:
+        ours === undefined ? 'install Ballast, its descheduler asleep' : 'Ballast is installed: give it the descheduler, asleep',
+      command: `ballast manifests -f values.yaml | kubectl apply --server-side -f -   # with ${upstream.workload.kind === 'CronJob' ? 'descheduler.suspend: true' : 'descheduler.replicas: 0'}`,
+      proof: 'it is there with its rights, has no pods, and the controller is ready',
+      undo: ours === undefined ? 'ballast uninstall' : `kubectl -n ${own.namespace} delete ${kind} ${own.name}`,
+      patienceMs: startPatienceMs,
+      run: install,
+      prove: isInstalled,
+    },
+    {
+      id: 'shadow',
+      title: 'compare what both are told; beside it, what both would evict',
+      command: 'ballast shadow --policy-config-file policy.yaml --cycles 1   # the table of pods, one interval long',
+      proof: 'the same policy, flags and times',
+      undo: '-',
+      prove: async swap => shadowed(await readDeschedulerSituation(swap)),
+    },
+    {
+      id: 'switch',
+      title: `put ${shown(upstream)} to sleep, wait until its pods have ended, wake ours`,
+      command: `${sleepCommand(upstream)}   # wait for its pods, then: ${wakeCommand(own, Math.max(1, upstream.replicas))}`,
+      proof: 'nothing of upstream runs, ours does',
+      undo: `${sleepCommand(own)}   # then: ${wakeCommand(upstream, Math.max(1, upstream.replicas))}`,
+      patienceMs: startPatienceMs,
+      run: switchForth,
+      prove: async swap => switchedForth(await readDeschedulerSituation(swap)),
+      revert: switchOver,
+      reverts: ['switch'],
+    },
+    {
+      id: 'remove',
+      title: "orphan and delete upstream's objects",
+      command: quietly(upstream),
+      proof: 'no object of upstream is left',
+      undo: 'ballast migrate apply descheduler --back (the objects are kept in ConfigMap ballast-migration-descheduler)',
+      ...(upstream.owner?.by === 'helm' ? { forgetsRelease: true } : {}),
+      patienceMs: startPatienceMs,
+      run: remove,
+      prove: async swap => removed(await readDeschedulerSituation(swap)),
+    },
+    {
+      id: 'doctor',
+      title: 'look once more',
+      command: 'ballast doctor',
+      proof: 'ours is awake and has its rights, upstream is gone',
+      undo: '-',
+      prove: settled,
+    },
+  ]
+}
+
+type Shown = Loop & Pick<UpstreamLoop, 'owner'>
+
+/** What the steps call upstream, also when it is deleted already. */
+function shownUpstream(situation: DeschedulerSituation, saved: Saved | undefined): Shown {
+  const kept = saved?.removed.find(({ kind }) => kind === 'Deployment' || kind === 'CronJob')
+  if (situation.upstreams.length > 0 || kept === undefined) return theUpstream(situation)
+  const { namespace = 'default', name } = kept.metadata
+  return { workload: kept, namespace, name, replicas: 0, running: 0, owner: undefined }
+}
+
+async function check(swap: SwapCore): Promise<Proof> {
+  const situation = await readDeschedulerSituation(swap)
+  const upstream = theUpstream(situation)
+  const live = ownerIsLive(upstream, 'switch', upstream.workload.kind)
+  if (live !== undefined) return no(live)
+  const { ours } = situation
+  if (ours?.owner !== undefined)
+    return no(
+      `ours is reconciled by ${ours.owner.by} ${ours.owner.name}: what is written here would be undone. Commit it instead: upstream asleep first, then the values of ballast migrate values; or suspend it meanwhile`,
+    )
+  const missing = await missingForDescheduler(swap, 'forth')
+  if (missing !== undefined) return no(missing)
+  return yes(
+    `${shown(upstream)} is ${upstream.replicas > 0 ? 'awake' : 'asleep'}; ${ours === undefined ? 'Ballast is not installed yet' : `Ballast is in ${ours.namespace}`}`,
+  )
+}
+
+function converted(situation: DeschedulerSituation, { allowLossy }: SwapCore): Proof {
+  const { report, isLossy, values } = theUpstream(situation).converted
+  const lost = report.filter(({ kind }) => kind === 'lost' || kind === 'unknown' || kind === 'changed')
+  const said = `${report.length - lost.length} carried or without loss, ${lost.length} lost`
+  if (isLossy && !allowLossy)
+    return no(`${said}: ${lost.map(({ from, why = '' }) => `${from} (${why})`).join('; ')}; --allow-lossy goes on without them`)
+  // What our chart would refuse is refused here, before anything is written.
+  installed(values, situation.ours)
+  return yes(said)
+}
+
+async function install(swap: SwapCore): Promise<void> {
+  const situation = await readDeschedulerSituation(swap)
+  const upstream = theUpstream(situation)
+  if (upstream.replicas === 0 && situation.ours?.loop?.replicas !== undefined && situation.ours.loop.replicas > 0)
+    throw new StepFailed('upstream sleeps and ours is awake: ours is not put to sleep for nothing')
+  const objects = installed(upstream.converted.values, situation.ours)
+  await applyAll(swap, objects)
+}
+
+async function isInstalled(swap: SwapCore): Promise<Proof> {
+  const situation = await readDeschedulerSituation(swap)
+  if (situation.ours === undefined) return no('the controller is not there')
+  const { loop } = situation.ours
+  if (loop === undefined) return no("Ballast's descheduler is not there")
+  if (loop.replicas > 0 || loop.running > 0) return no(`${shown(loop)} is awake`)
+  const wanted = installed(theUpstream(situation).converted.values, situation.ours)
+  const lacking = await missingRights(
+    swap,
+    wanted.filter(({ kind }) => rightsKinds.has(kind)),
+  )
+  if (lacking !== undefined) return no(`${lacking} is not as the descheduler needs it`)
+  const [different] = differences(situation)
+  return different === undefined ? yes(`${shown(loop)} is there, asleep`) : no(`ours is told otherwise: ${different}`)
+}
+
+const rightsKinds: ReadonlySet<string> = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'])
+
+function differences(situation: DeschedulerSituation): readonly string[] {
+  const upstream = theUpstream(situation)
+  const own = theOwnLoop(situation)
+  return toldDifferently(toldOf(upstream, upstream.policy), toldOf(own, own.policy))
+}
+
+/** Before ours is installed: what it would be told is what upstream's is converted to. */
+function shadowed(situation: DeschedulerSituation): Proof {
+  if (situation.ours?.loop === undefined) return yes('once ours is installed')
+  const found = differences(situation)
+  if (found.length > 0) return no(`told otherwise: ${found.join('; ')}`)
+  return yes(`${shown(theOwnLoop(situation))} is told what ${shown(theUpstream(situation))} is told`)
+}
+
+async function switchForth(swap: SwapCore): Promise<void> {
+  const situation = await readDeschedulerSituation(swap)
+  const upstream = theUpstream(situation)
+  const live = ownerIsLive(upstream, 'switch', upstream.workload.kind)
+  if (live !== undefined) throw new StepFailed(live)
+  theOwnLoop(situation)
+  await keepReplicas(swap, upstream)
+  await putToSleep(swap, theUpstream)
+  await scaleLoop(swap, theOwnLoop(await readDeschedulerSituation(swap)), replicasBefore(swap, upstream))
+}
+
+function switchedForth(situation: DeschedulerSituation): Proof {
+  return onlyOne(theOwnLoop(situation), theUpstream(situation), situation.leases)
+}
+
+/** Ours to sleep first, then theirs awake: never both. */
+export async function switchOver(swap: SwapCore): Promise<void> {
+  const situation = await readDeschedulerSituation(swap)
+  if (situation.ours?.loop !== undefined) await putToSleep(swap, theOwnLoop)
+  const upstream = theUpstream(await readDeschedulerSituation(swap))
+  await scaleLoop(swap, upstream, replicasBefore(swap, upstream))
+}
+
+async function remove(swap: SwapCore): Promise<void> {
+  const { record } = swap
+  const [upstream] = (await readDeschedulerSituation(swap)).upstreams
+  if (upstream === undefined) return
+  if (upstream.replicas > 0) throw new StepFailed(`${shown(upstream)} is awake: switch first`)
+  const live = ownerIsLive(upstream, 'remove', upstream.workload.kind)
+  if (live !== undefined) throw new StepFailed(live)
+  if (upstream.owner?.by === 'helm') {
+    const secrets = await releaseSecrets(swap, upstream.owner.name, upstream.owner.namespace)
+    if (secrets.length > 0 && !swap.forgetRelease)
+      throw new StepFailed(
+        `Helm release ${upstream.owner.name} is known to Helm by ${secrets.length} Secrets in ${upstream.owner.namespace}; --forget-release deletes them, so that no later helm uninstall takes anything with it`,
+      )
+    await deleteSecrets(swap, secrets)
+  }
+  const kept = new Map(
+    [...(record.saved?.removed ?? []), ...upstream.objects.map(restorable)].map(object => [keyOf(object), object]),
+  )
+  await record.write({ saved: savedWith(record.saved, { removed: [...kept.values()] }) })
+  // The workload goes last: while it stands, this step finds everything again.
+  await deleteAll(swap, upstream.objects)
+}
+
+const keyOf = ({
+  kind,
+  metadata,
+}: {
+  readonly kind: string
+  readonly metadata: { readonly namespace?: string | undefined; readonly name: string }
+}) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`
+
+function removed({ upstreams }: DeschedulerSituation): Proof {
+  return upstreams.length === 0 ? yes('nothing of upstream is left') : no(`${upstreams.map(shown).join(', ')} is still there`)
+}
+
+async function settled(swap: SwapCore): Promise<Proof> {
+  const { api, capabilities, clock, signal } = swap
+  const situation = await readDeschedulerSituation(swap)
+  const own: OwnLoop = theOwnLoop(situation)
+  if (situation.upstreams.some(({ replicas }) => replicas > 0)) return no('upstream is awake, too')
+  if (own.replicas === 0) return no(`${shown(own)} sleeps`)
+  theOurs(situation)
+  const findings = examineCluster(await liveFacts({ api, capabilities, nowMs: clock.now(), helmSecrets: false, signal }))
+  const errors = findings.filter(
+    ({ severity, area, capability }) => severity === 'error' && (area === 'rights' || capability === 'deschedule'),
+  )
+  if (errors.length > 0) return no(errors.map(({ id, object, message }) => `${id}: ${object}: ${message}`).join('; '))
+  return yes(`${named(own)} is awake, upstream is gone`)
+}

@@ -1,0 +1,71 @@
+// What two deschedulers are told, and where it differs: flags, times and policy, each as our program reads it.
+import { isDeepStrictEqual } from 'node:util'
+import { parseDocument } from 'yaml'
+import type { KubeObject } from '#kube/objects.ts'
+import { parseDeschedulerFlags } from '../../descheduler-flags.ts'
+import type { DeschedulerSettings } from '../../descheduler-settings.ts'
+import { isTree, valueAt } from '../values-tree.ts'
+import { type Loop, wordsOf } from './descheduler-situation.ts'
+
+interface Told {
+  readonly workload: KubeObject
+  readonly words: readonly string[]
+  readonly policy: string | undefined
+}
+
+/** Of a Loop, with the text of its policy. */
+export const toldOf = (loop: Loop, policy: string | undefined): Told => ({
+  workload: loop.workload,
+  words: wordsOf(loop),
+  policy,
+})
+
+/** Where it serves, and how it says what it does, changes nothing that it does. */
+const ofDoing = [
+  'deschedulingIntervalMs',
+  'dryRun',
+  'leaderElection',
+  'evictionsInBackground',
+  'clientQps',
+  'clientBurst',
+] as const satisfies readonly (keyof DeschedulerSettings)[]
+const ofTime = ['schedule', 'timeZone', 'concurrencyPolicy'] as const
+
+/** Names of what differs, each with both sides. */
+export function toldDifferently(theirs: Told, ours: Told): readonly string[] {
+  if (theirs.workload.kind !== ours.workload.kind) return [differs('kind', theirs.workload.kind, ours.workload.kind)]
+  const [a, b] = [settingsOf(theirs.words), settingsOf(ours.words)]
+  const flags = a === undefined || b === undefined ? [] : ofDoing.filter(key => !isDeepStrictEqual(a[key], b[key]))
+  const times = ofTime.filter(key => valueAt(theirs.workload, ['spec', key]) !== valueAt(ours.workload, ['spec', key]))
+  const policies = [theirs.policy, ours.policy].map(policyOf)
+  return [
+    ...(a === undefined || b === undefined ? ['flags that cannot be read'] : []),
+    ...flags.map(key => differs(key, a?.[key], b?.[key])),
+    ...(theirs.workload.kind === 'CronJob'
+      ? times.map(key => differs(key, valueAt(theirs.workload, ['spec', key]), valueAt(ours.workload, ['spec', key])))
+      : []),
+    ...policyDifferences(policies[0], policies[1]),
+  ]
+}
+
+const differs = (what: string, theirs: unknown, ours: unknown) =>
+  `${what}: upstream ${JSON.stringify(theirs) ?? 'nothing'}, ours ${JSON.stringify(ours) ?? 'nothing'}`
+
+/** Of a command line with words of its own before the flags. */
+function settingsOf(words: readonly string[]): DeschedulerSettings | undefined {
+  const own = words.filter(word => word !== 'descheduler' && !word.startsWith('--config='))
+  const read = parseDeschedulerFlags(own)
+  return read.ok ? read.settings : undefined
+}
+
+function policyOf(text: string | undefined): unknown {
+  const document = parseDocument(text ?? '', { prettyErrors: false })
+  return document.errors.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 })
+}
+
+/** By the keys of the first level, and of a profile by its name: a policy is long. */
+function policyDifferences(theirs: unknown, ours: unknown): readonly string[] {
+  if (!isTree(theirs) || !isTree(ours)) return ['the policy: it is no YAML of a map, or may not be read']
+  const keys = [...new Set([...Object.keys(theirs), ...Object.keys(ours)])]
+  return keys.filter(key => !isDeepStrictEqual(theirs[key], ours[key])).map(key => `the policy's ${key}`)
+}

@@ -1,0 +1,250 @@
+// A twin on which the descheduler stands as its chart or its plain manifests install it: for trying the swap to ours and back, killed at any
+// write. The twin runs Deployments and CronJobs of both, and a witness looks each second whether pods of both are there at once.
+import { type Api, openApi } from '#kube/api.ts'
+import { VirtualClock } from '#kube/clock.ts'
+import type { KubeObject } from '#kube/objects.ts'
+import { startTwin, type Twin } from '#twin/twin.ts'
+import { numberAt, textAt } from '../src/cli/doctor/facts.ts'
+import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
+import { onDeschedulerSwap } from '../src/cli/migration/swap/command.ts'
+import { runSteps, type StepResult, type Which } from '../src/cli/migration/swap/run.ts'
+import { surroundings } from './reload-cluster.ts'
+import { type Kill, mortal } from './swap-site.ts'
+
+const startMs = Date.parse('2026-03-02T04:00:30Z')
+const signal = new AbortController().signal
+const namespace = 'kube-system'
+
+export const policyText = `apiVersion: descheduler/v1alpha2
+kind: DeschedulerPolicy
+profiles:
+- name: default
+  pluginConfig:
+  - name: DefaultEvictor
+  - name: RemoveDuplicates
+  plugins: {balance: {enabled: [RemoveDuplicates]}}
+`
+
+type Kind = 'Deployment' | 'CronJob'
+
+interface Installed {
+  readonly kind: Kind
+  /** By upstream's chart, or by its plain manifests. */
+  readonly by: 'helm' | 'manifests'
+  readonly args?: readonly string[]
+  readonly replicas?: number
+  readonly labels?: Readonly<Record<string, string>>
+  readonly policy?: string
+}
+
+const chartLabels = {
+  'app.kubernetes.io/name': 'descheduler',
+  'app.kubernetes.io/instance': 'descheduler',
+  'app.kubernetes.io/version': '0.36.0',
+  'app.kubernetes.io/managed-by': 'Helm',
+  'helm.sh/chart': 'descheduler-0.36.0',
+}
+const chartAnnotations = { 'meta.helm.sh/release-name': 'descheduler', 'meta.helm.sh/release-namespace': namespace }
+
+/** What an installation leaves in a cluster, and Helm's own record of it. */
+export function deschedulerInstallation(wanted: Installed): readonly KubeObject[] {
+  const { kind, by, args = [], replicas = 1, labels = {}, policy = policyText } = wanted
+  const isHelm = by === 'helm'
+  const names = isHelm
+    ? { workload: 'descheduler', account: 'descheduler', policy: 'descheduler', role: 'descheduler', binding: 'descheduler' }
+    : {
+        workload: kind === 'CronJob' ? 'descheduler-cronjob' : 'descheduler',
+        account: 'descheduler-sa',
+        policy: 'descheduler-policy-configmap',
+        role: 'descheduler-cluster-role',
+        binding: 'descheduler-cluster-role-binding',
+      }
+  const metadata = (name: string, isNamespaced = true) => ({
+    name,
+    ...(isNamespaced ? { namespace } : {}),
+    ...(isHelm ? { labels: chartLabels, annotations: chartAnnotations } : {}),
+  })
+  const interval = kind === 'Deployment' ? ['--descheduling-interval=5m'] : []
+  const pod = {
+    metadata: { labels: { 'app.kubernetes.io/name': 'descheduler', 'app.kubernetes.io/instance': 'descheduler' } },
+    spec: {
+      serviceAccountName: names.account,
+      ...(kind === 'CronJob' ? { restartPolicy: 'Never' } : {}),
+      containers: [
+        {
+          name: 'descheduler',
+          image: 'registry.k8s.io/descheduler/descheduler:v0.36.0',
+          command: ['/bin/descheduler'],
+          args: ['--policy-config-file=/policy-dir/policy.yaml', ...interval, '--v=3', ...args],
+          volumeMounts: [{ mountPath: '/policy-dir', name: 'policy-volume' }],
+        },
+      ],
+      volumes: [{ name: 'policy-volume', configMap: { name: names.policy } }],
+    },
+  }
+  const spec =
+    kind === 'Deployment'
+      ? { replicas, selector: { matchLabels: pod.metadata.labels }, template: pod }
+      : { schedule: '*/2 * * * *', concurrencyPolicy: 'Forbid', jobTemplate: { spec: { template: pod } } }
+  const own = metadata(names.workload)
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: names.role }
+  const release = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: 'sh.helm.release.v1.descheduler.v1',
+      namespace,
+      labels: { owner: 'helm', name: 'descheduler', status: 'deployed' },
+    },
+    type: 'helm.sh/release.v1',
+  }
+  return [
+    {
+      apiVersion: kind === 'Deployment' ? 'apps/v1' : 'batch/v1',
+      kind,
+      metadata: { ...own, labels: { ...own.labels, ...(isHelm ? {} : { app: 'descheduler' }), ...labels } },
+      spec,
+    },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata(names.policy), data: { 'policy.yaml': policy } },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata(names.account) },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: metadata(names.role, false),
+      rules: [{ apiGroups: [''], resources: ['pods/eviction'], verbs: ['create'] }],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: metadata(names.binding, false),
+      roleRef,
+      subjects: [{ kind: 'ServiceAccount', name: names.account, namespace }],
+    },
+    ...(isHelm ? [release] : []),
+  ]
+}
+
+interface Applied {
+  readonly results: readonly StepResult[]
+  readonly isDone: boolean
+  /** Not done: by a refusal or a kill. */
+  readonly error: Error | undefined
+  readonly writes: readonly string[]
+}
+
+export class DeschedulerSwapSite implements AsyncDisposable {
+  readonly clock: VirtualClock
+  readonly twin: Twin
+  readonly admin: Api
+  /** Moments at which pods of both were there. */
+  readonly both: string[] = []
+  /** How many pods of each were seen. */
+  readonly seen = { upstream: new Set<string>(), ours: new Set<string>() }
+  /** Called with each write of a migration before it is sent. */
+  meanwhile: (write: string) => Promise<void> = async () => undefined
+  #isOver = false
+
+  private constructor(clock: VirtualClock, twin: Twin) {
+    this.clock = clock
+    this.twin = twin
+    this.admin = this.#api(twin.transport({ admin: true }))
+  }
+
+  static async start(objects: readonly KubeObject[]): Promise<DeschedulerSwapSite> {
+    const clock = new VirtualClock(startMs)
+    const around = surroundings(objects).map(onLinux)
+    const twin = await startTwin({ clock, seed: 1, objects: [...around, ...objects] })
+    const site = new DeschedulerSwapSite(clock, twin)
+    site.#witness().catch(error => site.#isOver || site.both.push(`the witness broke: ${String(error)}`))
+    await site.pass(30_000)
+    return site
+  }
+
+  /** Runs the steps as a person would, with a holder of its own; killed where asked. */
+  async apply(
+    options: {
+      readonly back?: boolean
+      readonly which?: Which
+      readonly holder?: string
+      readonly kill?: Kill
+      readonly forgetRelease?: boolean
+      readonly allowLossy?: boolean
+    } = {},
+  ): Promise<Applied> {
+    const writes: string[] = []
+    const results: StepResult[] = []
+    const api = this.#api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile: this.meanwhile }))
+    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
+    const { which = { kind: 'all' }, forgetRelease = true } = options
+    const run = onDeschedulerSwap(reach, { ...options, forgetRelease }, async (swap, steps) => {
+      await swap.record.take(options.back === true ? 'back' : 'forth')
+      const isDone = await runSteps(steps, swap, which, result => results.push(result))
+      await swap.record.release()
+      return isDone
+    })
+    let ended: { isDone: boolean; error: Error | undefined } | undefined
+    run.then(
+      isDone => (ended = { isDone, error: undefined }),
+      error => (ended = { isDone: false, error: error instanceof Error ? error : new Error(String(error)) }),
+    )
+    await this.clock.runUntil(() => ended !== undefined, { limitMs: 3_600_000 })
+    return { results, writes, isDone: ended?.isDone === true, error: ended?.error }
+  }
+
+  /** Lets so many milliseconds pass. */
+  async pass(ms: number): Promise<void> {
+    const untilMs = this.clock.now() + ms
+    this.clock.schedule(ms, () => undefined)
+    await this.clock.runUntil(() => this.clock.now() >= untilMs, { limitMs: ms + 1_000 })
+  }
+
+  list(resource: string): readonly KubeObject[] {
+    // The twin's store holds what the API server validated.
+    return this.twin.access.list(resource) as readonly KubeObject[]
+  }
+
+  find(resource: string, name: string): KubeObject | undefined {
+    return this.list(resource).find(({ metadata }) => metadata.name === name)
+  }
+
+  /** Of a Deployment its replicas, of a CronJob 1 while it is not suspended; `undefined`: it is not there. */
+  replicasOf(which: 'upstream' | 'ours'): number | undefined {
+    const names = which === 'ours' ? ['ballast-descheduler'] : ['descheduler', 'descheduler-cronjob']
+    const found = ['deployments.apps', 'cronjobs.batch'].flatMap(resource =>
+      names.flatMap(name => this.find(resource, name) ?? []),
+    )
+    const [workload] = found
+    if (workload === undefined) return undefined
+    if (Reflect.get(Object(workload['spec']), 'schedule') === undefined) return numberAt(workload, 'spec', 'replicas') ?? 1
+    return Reflect.get(Object(workload['spec']), 'suspend') === true ? 0 : 1
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true
+    await this.twin.stop()
+  }
+
+  #api(transport: Parameters<typeof openApi>[0]): Api {
+    return openApi(transport, { clock: this.clock, userAgent: 'ballast-test' })
+  }
+
+  /** Twice a second: pods that are not over, of either. */
+  async #witness(): Promise<void> {
+    while (!this.#isOver) {
+      await this.clock.after(500)
+      const active = this.list('pods').filter(pod => !['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? ''))
+      const ours = active.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'descheduler')
+      const upstream = active.filter(({ metadata }) => metadata.namespace === namespace)
+      for (const { metadata } of ours) this.seen.ours.add(metadata.name)
+      for (const { metadata } of upstream) this.seen.upstream.add(metadata.name)
+      if (ours.length > 0 && upstream.length > 0) this.both.push(new Date(this.clock.now()).toISOString())
+    }
+  }
+}
+
+/** As every kubelet labels its node. */
+function onLinux(object: KubeObject): KubeObject {
+  if (object.kind !== 'Node') return object
+  const { labels } = object.metadata
+  return { ...object, metadata: { ...object.metadata, labels: { ...labels, 'kubernetes.io/os': 'linux' } } }
+}
