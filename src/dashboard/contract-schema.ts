@@ -552,11 +552,13 @@ export const rebalancingView = z.strictObject({
   plan: planAgainst.nullable(),
   landings: z
     .strictObject({
-      plans: whole(),
       counts: landingCounts,
-      judged: whole(),
+      plans: whole(),
+      foretold: whole(),
+      expected: whole(),
       rate: amount(),
       threshold: whole(),
+      isTrusted: z.boolean(),
       sentence,
     })
     .nullable(),

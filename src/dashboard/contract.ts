@@ -610,16 +610,21 @@ export interface LandingCounts {
   readonly unheld: number
 }
 
-/** How often landings were predicted. */
+/** How often landings that were left to the scheduler were where the model of it foretold. */
 export interface LandingRate {
-  readonly plans: number
+  /** Of all plans, held ones too. */
   readonly counts: LandingCounts
-  /** All but those that were not held. */
-  readonly judged: number
-  /** Expected of judged, in thousandths; null: none was judged. */
+  /** Plans in which a pod landed. */
+  readonly plans: number
+  /** Of plans that were not held, which leaves the scheduler a choice. */
+  readonly foretold: number
+  readonly expected: number
+  /** Expected of foretold, in thousandths; null: none was left to the scheduler. */
   readonly rate: number | null
-  /** In thousandths: below it landings are preferred instead of held. */
+  /** In thousandths: below it nothing is left to the scheduler alone, which prefers then instead of being observed. */
   readonly threshold: number
+  /** False: it is below, and there were enough to say so. */
+  readonly isTrusted: boolean
   readonly sentence: Sentence
 }
 
@@ -635,7 +640,7 @@ export interface PlanOutcome {
   readonly counts: LandingCounts
   readonly failed: number
   readonly skipped: number
-  /** In thousandths; null: nothing has landed. */
+  /** In thousandths; null: nothing has landed, or it was held. */
   readonly rate: number | null
 }
 

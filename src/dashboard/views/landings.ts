@@ -1,15 +1,16 @@
 // Where replacements of moved pods came to stand, against where their plan meant them: of one plan, and how often over all that are kept.
 import type { PlanMove, PlanStep, RebalancePlan } from '#coordination/api.ts'
 import { isUnheld } from '#coordination/plans/landing-decision.ts'
+import { isForetold, landingRate, landingResult, leastLandings } from '#coordination/plans/landing-rate.ts'
 import type { LandingCounts, LandingRate, PlanOutcome } from '../contract.ts'
 import type { Picture } from '../picture.ts'
-import { landingRate } from '../words/en-rebalancing.ts'
+import { landingRateText } from '../words/en-rebalancing.ts'
 import { rfc3339 } from '../words/time.ts'
 import { newestFirst } from './plan-at-hand.ts'
 import { firstTime, phaseOf } from './plan-facts.ts'
 
-/** In thousandths: where fewer landings are as meant they are only preferred. */
-const rateThreshold = 900
+/** In thousandths: what `isForetold` asks for. */
+const threshold = 900
 /** Plans whose landings are summed up, the newest of them. */
 const mostPlans = 50
 
@@ -17,17 +18,7 @@ const noLandings: LandingCounts = { expected: 0, other: 0, back: 0, pending: 0, 
 
 /** What a recorded step says of the landing; undefined: there is none, yet or at all. */
 export function landingOfStep(step: PlanStep, move: Pick<PlanMove, 'from'>): keyof LandingCounts | undefined {
-  switch (step.state) {
-    case 'Landed':
-      return 'expected'
-    case 'Mismatch':
-      if (isUnheld(step)) return 'unheld'
-      return step.landedOn === move.from ? 'back' : 'other'
-    case 'Failed':
-      return step.reason === 'ReplacementPending' ? 'pending' : undefined
-    default:
-      return undefined
-  }
+  return isUnheld(step) ? 'unheld' : landingResult(step, move)
 }
 
 /** What became of `plan`. */
@@ -59,26 +50,29 @@ export function planOutcomeOf(plan: RebalancePlan): PlanOutcome {
     counts,
     failed,
     skipped,
-    rate: rateOf(counts),
+    rate: spec.landing === 'hold' ? null : rateOf(judgedOf(counts), counts.expected),
   }
 }
 
-/** How often landings were as meant, over the plans that are kept. */
+/** How often landings were as foretold, over the plans that are kept. */
 export function landingRateOf(picture: Picture): LandingRate {
-  const plans = newestFirst(picture).slice(0, mostPlans).map(planOutcomeOf)
   const counts = { ...noLandings }
-  let moved = 0
-  for (const plan of plans) {
-    if (judgedOf(plan.counts) > 0) moved++
+  let plans = 0
+  for (const plan of newestFirst(picture).slice(0, mostPlans).map(planOutcomeOf)) {
+    if (judgedOf(plan.counts) > 0) plans++
     for (const landing of landingNames) counts[landing] += plan.counts[landing]
   }
-  const judged = judgedOf(counts)
-  const rate = rateOf(counts)
-  const facts = { judged, rate, threshold: rateThreshold, plans: moved }
-  return { ...facts, counts, sentence: landingRate({ ...facts, expected: counts.expected }) }
+  const model = landingRate(picture.book.plans)
+  const facts = {
+    ...model,
+    rate: rateOf(model.foretold, model.expected),
+    threshold,
+    isTrusted: isForetold(model),
+  }
+  return { ...facts, counts, plans, sentence: landingRateText({ ...facts, landed: judgedOf(counts), least: leastLandings }) }
 }
 
-export const landingNames = ['expected', 'other', 'back', 'pending', 'unheld'] as const satisfies readonly (keyof LandingCounts)[]
+const landingNames = ['expected', 'other', 'back', 'pending', 'unheld'] as const satisfies readonly (keyof LandingCounts)[]
 
 /** All but those that were made while nobody held them: the model said nothing of these. */
 function judgedOf({ expected, other, back, pending }: LandingCounts): number {
@@ -86,7 +80,6 @@ function judgedOf({ expected, other, back, pending }: LandingCounts): number {
 }
 
 /** In thousandths, truncated: never 100 % where one was not as meant. */
-function rateOf(counts: LandingCounts): number | null {
-  const judged = judgedOf(counts)
-  return judged === 0 ? null : Math.trunc((counts.expected * 1_000) / judged)
+function rateOf(judged: number, expected: number): number | null {
+  return judged === 0 ? null : Math.trunc((expected * 1_000) / judged)
 }

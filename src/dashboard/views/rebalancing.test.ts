@@ -144,20 +144,24 @@ describe('how often landings are predicted', () => {
       name,
     )
 
+  const held = (plan: RebalancePlan): RebalancePlan => ({ ...plan, spec: { ...plan.spec, landing: 'hold' } })
+
   // biome-ignore format: a table
   test.each<[string, readonly RebalancePlan[], readonly unknown[]]>([
-    ['nothing moved',                    [planOf(moves(1), [])],                                               [null, 0, 0, 'No pod has been moved by a plan that is kept.']],
-    ['all as meant',                     [many(15)],                                                           [1_000, 15, 1, '15 of 15 landings of 1 plan were where the plan meant: 100.0%, not below the 90% under which landings are only preferred.']],
-    ['one of many elsewhere',            [many(999, [elsewhere('x', 'talos01')])],                             [999, 1_000, 1, expect.stringContaining('99.9%, not below')]],
-    ['exactly nine of ten',              [many(9, [elsewhere('x', 'talos01')])],                               [900, 10, 1, expect.stringContaining('90.0%, not below')]],
-    ['less than nine of ten',            [many(8, [elsewhere('x', 'talos01')])],                               [888, 9, 1, '8 of 9 landings of 1 plan were where the plan meant: 88.8%, below 90%: the scheduler is not as the model has it, and landings are only preferred.']],
-    ['one without a node',               [many(1, [{ id: 'x', state: 'Failed', reason: 'ReplacementPending' }])], [500, 2, 1, expect.stringContaining('50.0%')]],
-    ['not held counts for nobody',       [many(1, [elsewhere('x', 'talos01', { reason: 'LandingNotHeld' })])], [1_000, 1, 1, expect.stringContaining('100.0%')]],
-    ['failed for other reasons neither', [many(1, [{ id: 'x', state: 'Failed', reason: 'Refused' }])],         [1_000, 1, 1, expect.stringContaining('100.0%')]],
-    ['over several plans',               [many(1), many(0, [elsewhere('x', 'talos01')], 'talos-2')],           [500, 2, 2, expect.stringContaining('of 2 plans')]],
+    ['nothing moved',                    [planOf(moves(1), [])],                                                 [null, 0, true, 'No pod has been moved by a plan that is kept.']],
+    ['all as meant',                     [many(15)],                                                             [1_000, 15, true, '15 of 15 landings were where the model of the scheduler said: 100.0%; at least 90% are needed to leave landings to it alone.']],
+    ['one of many elsewhere',            [many(999, [elsewhere('x', 'talos01')])],                               [999, 1_000, true, expect.stringContaining('99.9%; at least')]],
+    ['exactly nine of ten',              [many(9, [elsewhere('x', 'talos01')])],                                 [900, 10, true, expect.stringContaining('90.0%; at least')]],
+    ['less than nine of ten',            [many(17, [elsewhere('x', 'talos01'), elsewhere('y', 'talos00')])],     [894, 19, false, '17 of 19 landings were where the model of the scheduler said: 89.4%, below 90%: nothing is left to the scheduler alone.']],
+    ['too few to say',                   [many(1, [elsewhere('x', 'talos01')])],                                 [500, 2, true, '1 of 2 landings were where the model of the scheduler said: 50.0%; 10 are needed to judge it.']],
+    ['one without a node',               [many(1, [{ id: 'x', state: 'Failed', reason: 'ReplacementPending' }])], [500, 2, true, expect.stringContaining('50.0%')]],
+    ['not held counts for nobody',       [many(1, [elsewhere('x', 'talos01', { reason: 'LandingNotHeld' })])],   [1_000, 1, true, expect.stringContaining('100.0%')]],
+    ['failed for other reasons neither', [many(1, [{ id: 'x', state: 'Failed', reason: 'Refused' }])],           [1_000, 1, true, expect.stringContaining('100.0%')]],
+    ['held leaves no choice',            [held(many(5))],                                                        [null, 0, true, 'Every landing was held: the scheduler had no choice, and its model is not judged.']],
+    ['over several plans',               [many(1), many(0, [elsewhere('x', 'talos01')], 'talos-2')],             [500, 2, true, expect.stringContaining('1 of 2')]],
   ])('%s', (_, plans, wanted) => {
     const { landings } = seen(plans)
-    expect([landings?.rate, landings?.judged, landings?.plans, landings?.sentence.text]).toEqual(wanted)
+    expect([landings?.rate, landings?.foretold, landings?.isTrusted, landings?.sentence.text]).toEqual(wanted)
   })
 
   test('without plans it says so; of whom may not see them nothing is said', () => {

@@ -113,24 +113,37 @@ export function marksText({ left, came }: { readonly left: number; readonly came
 // Landings.
 
 interface RateFacts {
-  readonly judged: number
+  /** Pods that landed by any plan. */
+  readonly landed: number
+  /** Landings that were left to the scheduler, and those that were as foretold. */
+  readonly foretold: number
   readonly expected: number
   /** Thousandths. */
   readonly rate: number | null
   readonly threshold: number
-  readonly plans: number
+  readonly isTrusted: boolean
+  /** Fewer say nothing. */
+  readonly least: number
 }
 
-/** `30 of 31 landings of 3 plans were where the plan meant them: 96.7%, above the 90% below which …` */
-export function landingRate({ judged, expected, rate, threshold, plans }: RateFacts): Sentence {
-  const facts = { judged, expected, plans, ...(rate === null ? {} : { rate }) }
-  if (rate === null) return say('landing-rate-none', 'No pod has been moved by a plan that is kept.', facts)
-  const isBelow = rate < threshold
-  const then = isBelow
-    ? `below ${shareText(threshold)}: the scheduler is not as the model has it, and landings are only preferred`
-    : `not below the ${shareText(threshold)} under which landings are only preferred`
-  const text = `${count(expected)} of ${counted(judged, 'landing')} of ${counted(plans, 'plan')} ${form(expected, 'was', 'were')} where the plan meant: ${fineShareText(rate)}, ${then}.`
-  return say(isBelow ? 'landing-rate-low' : 'landing-rate', text, facts)
+/** `30 of 31 landings were where the model of the scheduler said: 96.7%, at least 90% are needed to leave landings to it alone.` */
+export function landingRateText({ landed, foretold, expected, rate, threshold, isTrusted, least }: RateFacts): Sentence {
+  const facts = { landed, foretold, expected, ...(rate === null ? {} : { rate }) }
+  if (rate === null) {
+    const none =
+      landed === 0
+        ? 'No pod has been moved by a plan that is kept.'
+        : 'Every landing was held: the scheduler had no choice, and its model is not judged.'
+    return say('landing-rate-none', none, facts)
+  }
+  const hits = `${count(expected)} of ${counted(foretold, 'landing')} ${form(foretold, 'was', 'were')} where the model of the scheduler said: ${fineShareText(rate)}`
+  if (!isTrusted)
+    return say('landing-rate-low', `${hits}, below ${shareText(threshold)}: nothing is left to the scheduler alone.`, facts)
+  const few =
+    foretold < least
+      ? `; ${count(least)} are needed to judge it`
+      : `; at least ${shareText(threshold)} are needed to leave landings to it alone`
+  return say('landing-rate', `${hits}${few}.`, facts)
 }
 
 export const landingWords: Readonly<Record<keyof LandingCounts, string>> = {
