@@ -101,8 +101,8 @@ async function* cyclesOfDump(options: ShadowOptions, surroundings: Surroundings)
   const last = log.end()
   if (last !== undefined) told.push(last)
   const atMs = systemClock.now()
-  for (const { attempts, stays, isDryRun = true } of told.slice(-options.cycles))
-    yield compareCycle({ before: { state, atMs }, sinceMs: atMs, attempts, stays, isDryRun }, policy)
+  for (const { isDryRun = true, ...cycle } of told.slice(-options.cycles))
+    yield compareCycle({ before: { state, atMs }, sinceMs: atMs, ...cycle, isDryRun }, policy)
 }
 
 async function* liveCycles(options: ShadowOptions, surroundings: Surroundings): AsyncGenerator<ShadowCycle> {

@@ -237,6 +237,16 @@ describe('between two looks', () => {
   })
 })
 
+test('the first cycle of a dry run is no difference: upstream may have seen half of the cluster', () => {
+  const before = look([...nodes, aged('shop/web-1', 2), aged('shop/web-2', 2)], nowMs)
+  const attempts = [evicted('shop/web-2')]
+  const cycle = compareCycle({ before, sinceMs: nowMs, attempts, isDryRun: true, isHalfSeen: true }, policyOf(older))
+  expect(cycle.rows.map(({ pod: name, verdict }) => [name, verdict])).toEqual([
+    ['shop/web-1', 'drift'],
+    ['shop/web-2', 'agreed'],
+  ])
+})
+
 describe('likes', () => {
   const taints = policyText({
     strategy: 'RemovePodsViolatingNodeTaints',

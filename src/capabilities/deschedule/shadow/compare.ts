@@ -65,6 +65,8 @@ export interface CycleMaterial {
   /** By pod: why theirs leaves it, where it says so. */
   readonly stays?: ReadonlyMap<string, readonly string[]>
   readonly isDryRun: boolean
+  /** Theirs decided on a copy of the cluster that may not have been filled yet. */
+  readonly isHalfSeen?: true
 }
 
 /** Compares one cycle. */
@@ -77,10 +79,21 @@ export function compareCycle(material: CycleMaterial, policy: DeschedulerPolicy)
   const view: View = { looks, decisions, theirs, material, policy }
   const rows = [...pods].sort().flatMap(pod => rowOf(pod, view))
   const podOf = (key: string) => looks.map(({ state }) => state.pods.get(key)).find(pod => pod !== undefined)
+  const judged = material.isHalfSeen === true ? rows.map(excused) : withLikes(rows, podOf)
   return {
     atMs: material.before.atMs,
-    rows: withLikes(rows, podOf),
+    rows: judged,
     ...(first?.skipped !== undefined && { skipped: first.skipped }),
+  }
+}
+
+/** No difference counts against a descheduler that saw half of the cluster. */
+function excused(row: ShadowRow): ShadowRow {
+  if (row.verdict === 'agreed') return row
+  return {
+    ...row,
+    verdict: 'drift',
+    why: 'the first cycle of a dry run: upstream does not wait until its copy of the cluster is filled',
   }
 }
 

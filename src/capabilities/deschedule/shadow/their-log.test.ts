@@ -54,6 +54,11 @@ test('the JSON format, and a collector’s words before a line', () => {
   ])
 })
 
+test('the first cycle of a dry run is known for what it is', () => {
+  const cycles = cyclesOf([`${head('I')} Building a cached client from the cluster for the dry run`, end, end])
+  expect(cycles.map(({ isHalfSeen }) => isHalfSeen)).toEqual([true, undefined])
+})
+
 test.each([
   ['half a JSON line', '{"msg":"Evicted pod","pod":{"name":'],
   ['a JSON list', '["Evicted pod"]'],

@@ -9,6 +9,8 @@ export interface TheirCycle {
   readonly stays: ReadonlyMap<string, readonly string[]>
   /** It evicts from a copy of the cluster. Unknown until something was evicted. */
   readonly isDryRun?: boolean
+  /** The first of a dry run: upstream does not wait until its copy of the cluster is filled. Seen in a log from `--v=3` on. */
+  readonly isHalfSeen?: true
 }
 
 interface LogEntry {
@@ -27,6 +29,8 @@ const evictedMessages = new Map([
 ])
 const failedMessage = 'Error evicting pod'
 const checksMessage = 'Pod fails the following checks'
+/** Once, at the start of a dry run. */
+const copyMessage = 'Building a cached client from the cluster for the dry run'
 /** The last line of each cycle, whatever happened in it. */
 const endMessage = 'Number of evictions/requests'
 
@@ -34,9 +38,12 @@ export class TheirLog {
   #attempts: TheirAttempt[] = []
   #stays = new Map<string, readonly string[]>()
   #isDryRun: boolean | undefined
+  #isHalfSeen = false
 
   /** Takes in a line. @returns the cycle that it ends */
   add(line: string): TheirCycle | undefined {
+    // klog writes it without quotes, as nothing but words.
+    if (line.includes(copyMessage)) this.#isHalfSeen = true
     const entry = line.length > longestLine ? undefined : entryOf(line)
     if (entry === undefined) return undefined
     const { message, fields } = entry
@@ -65,10 +72,11 @@ export class TheirLog {
   }
 
   #take(): TheirCycle {
-    const [attempts, stays, isDryRun] = [this.#attempts, this.#stays, this.#isDryRun]
+    const [attempts, stays, isDryRun, isHalfSeen] = [this.#attempts, this.#stays, this.#isDryRun, this.#isHalfSeen]
     this.#attempts = []
     this.#stays = new Map()
-    return { attempts, stays, ...(isDryRun !== undefined && { isDryRun }) }
+    this.#isHalfSeen = false
+    return { attempts, stays, ...(isDryRun !== undefined && { isDryRun }), ...(isHalfSeen && { isHalfSeen }) }
   }
 }
 

@@ -55,8 +55,8 @@ export class ShadowWindow {
   }
 
   /** As `close`, where the other one's log tells all of the cycle. */
-  closeAs({ attempts, stays, isDryRun }: TheirCycle, after: Look): CycleMaterial {
-    return { ...this.#close(after, attempts), stays, ...(isDryRun !== undefined && { isDryRun }) }
+  closeAs({ attempts, isDryRun, ...told }: TheirCycle, after: Look): CycleMaterial {
+    return { ...this.#close(after, attempts), ...told, ...(isDryRun !== undefined && { isDryRun }) }
   }
 
   #close(after: Look, attempts: readonly TheirAttempt[]): CycleMaterial {
