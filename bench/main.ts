@@ -8,6 +8,7 @@ const benchmarks = [
   'doctor.ts',
   'memory.ts',
   'plan.ts',
+  'descheduler.ts',
   'scheduler-model.ts',
   'snapshot.ts',
   'arbiter.ts',
