@@ -36,7 +36,7 @@ const budgets = { app: 12, node: 42, image: 70 } as const
 const source = 'https://github.com/ballast-dev/ballast'
 
 /** The names under which the program is started; it looks at its own name. */
-const names = ['ballast', 'kubectl-ballast', 'reloader', 'spegel', 'readiness-condition-reporter']
+const names = ['ballast', 'kubectl-ballast', 'reloader', 'descheduler', 'spegel', 'readiness-condition-reporter']
 
 /**
  * Node and the C library as a controller wants them: a heap that leaves room in the container, a young generation of one MiB and one
