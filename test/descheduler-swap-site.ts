@@ -136,7 +136,7 @@ export class DeschedulerSwapSite implements AsyncDisposable {
   readonly clock: VirtualClock
   readonly twin: Twin
   readonly admin: Api
-  /** Moments at which pods of both were there. */
+  /** Moments at which pods of both were there, or were to be made. */
   readonly both: string[] = []
   /** How many pods of each were seen. */
   readonly seen = { upstream: new Set<string>(), ours: new Set<string>() }
@@ -173,7 +173,11 @@ export class DeschedulerSwapSite implements AsyncDisposable {
   ): Promise<Applied> {
     const writes: string[] = []
     const results: StepResult[] = []
-    const api = this.#api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile: this.meanwhile }))
+    const meanwhile = async (write: string) => {
+      this.#look()
+      await this.meanwhile(write)
+    }
+    const api = this.#api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile }))
     const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
     const { which = { kind: 'all' }, forgetRelease = true } = options
     const run = onDeschedulerSwap(reach, { ...options, forgetRelease }, async (swap, steps) => {
@@ -228,17 +232,22 @@ export class DeschedulerSwapSite implements AsyncDisposable {
     return openApi(transport, { clock: this.clock, userAgent: 'ballast-test' })
   }
 
-  /** Twice a second: pods that are not over, of either. */
+  /** Before each write, and twice a second: pods that are not over, of either. */
   async #witness(): Promise<void> {
     while (!this.#isOver) {
       await this.clock.after(500)
-      const active = this.list('pods').filter(pod => !['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? ''))
-      const ours = active.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'descheduler')
-      const upstream = active.filter(({ metadata }) => metadata.namespace === namespace)
-      for (const { metadata } of ours) this.seen.ours.add(metadata.name)
-      for (const { metadata } of upstream) this.seen.upstream.add(metadata.name)
-      if (ours.length > 0 && upstream.length > 0) this.both.push(new Date(this.clock.now()).toISOString())
+      this.#look()
     }
+  }
+
+  #look(): void {
+    const active = this.list('pods').filter(pod => !['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? ''))
+    const ours = active.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'descheduler')
+    const upstream = active.filter(({ metadata }) => metadata.namespace === namespace)
+    for (const { metadata } of ours) this.seen.ours.add(metadata.name)
+    for (const { metadata } of upstream) this.seen.upstream.add(metadata.name)
+    const areAwake = (this.replicasOf('upstream') ?? 0) > 0 && (this.replicasOf('ours') ?? 0) > 0
+    if (areAwake || (ours.length > 0 && upstream.length > 0)) this.both.push(new Date(this.clock.now()).toISOString())
   }
 }
 

@@ -33,6 +33,7 @@ const axes: readonly Axis[] = [
     ),
     with: { kubernetesMetrics: true },
   },
+  { condition: { on: 'descheduler.coordination.enforce' }, with: { enforced: true } },
 ]
 
 /** Every right that it may need, and when; `undefined`: always. */
@@ -44,6 +45,7 @@ function conditionalRights(): readonly ConditionalRight[] {
     const rights = deschedulerRules({
       dryRun: isSo(0),
       ...(isSo(1) ? { leaderElection: lease } : {}),
+      enforced: isSo(3),
       policy: { kubernetesMetrics: isSo(2), prometheus: { url: '', tokenSecret: token } },
       // The controller keeps the book of permits; it sees what is evicted here as done by others.
       permits: false,

@@ -226,19 +226,30 @@ describe('more than one replica without leader election', () => {
 })
 
 test('it may what the program says it needs, and no more', () => {
-  const choice = fc.record({ dryRun: fc.boolean(), elects: fc.boolean(), measured: fc.boolean(), stays: fc.boolean() })
+  const choice = fc.record({
+    dryRun: fc.boolean(),
+    elects: fc.boolean(),
+    measured: fc.boolean(),
+    stays: fc.boolean(),
+    enforced: fc.boolean(),
+  })
   fc.assert(
-    fc.property(choice, ({ dryRun, elects, measured, stays }) => {
-      const list = made({
-        dryRun,
-        kind: stays ? 'Deployment' : 'CronJob',
-        leaderElection: { enabled: elects, resourceNamespace: 'apart' },
-        policy: measured ? { metricsProviders: [{ source: 'KubernetesMetrics' }] } : {},
-      })
+    fc.property(choice, ({ dryRun, elects, measured, stays, enforced }) => {
+      const list = made(
+        {
+          dryRun,
+          coordination: { enforce: enforced },
+          kind: stays ? 'Deployment' : 'CronJob',
+          leaderElection: { enabled: elects, resourceNamespace: 'apart' },
+          policy: measured ? { metricsProviders: [{ source: 'KubernetesMetrics' }] } : {},
+        },
+        { arbiter: { windows: { deschedule: ['0 4 * * *;2h;Europe/Berlin'] } } },
+      )
       const wanted = deschedulerRules({
         dryRun,
         ...(elects && stays ? { leaderElection: { name: 'descheduler', namespace: 'apart' } } : {}),
         policy: { kubernetesMetrics: measured },
+        enforced,
         permits: false,
       })
       const granted = list.flatMap(({ kind, metadata, ...object }) =>
