@@ -14,7 +14,8 @@ import {
   sideOf,
 } from '../../../src/capabilities/deschedule/compat/strategies/testdata/side-by-side.ts'
 import { upstreamVersion } from '../upstreams/build.ts'
-import { upstreamCommand, upstreamCycle } from './upstream-cycle.ts'
+import { upstreamCommand, upstreamProgram } from './programs.ts'
+import { twinCycle } from './twin-cycle.ts'
 
 const fixtures = join(import.meta.dirname, '..', '..', 'fixtures', 'descheduler')
 const seeds = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -23,12 +24,25 @@ const mostRuns = 50
 type Strategy = SideBySide['strategy']
 export const recordedStrategies = Object.keys(strategyPoints) as readonly Strategy[]
 
-/** Upstream on one cluster under one policy, until it does what ours does. Throws Error where it never does. */
+/** Upstream on one cluster of a twin under one policy, until it does what ours decides. Throws Error where it never does. */
 export async function recordCase(strategy: Strategy, policy: string, seed: number): Promise<RecordedCase> {
   const side = sideOf(strategy, { policy, seed }, systemClock.now())
+  const program = await upstreamProgram()
+  return await likeUpstream(side, { strategy, policy, seed }, () => twinCycle(program, side))
+}
+
+/**
+ * What upstream does, `cycle` by `cycle` on the same cluster, until it is what ours did, or until chance is all that is left. Throws Error
+ * where ours is nothing that it does.
+ */
+export async function likeUpstream(
+  side: ReturnType<typeof sideOf>,
+  { strategy, policy, seed }: Pick<RecordedCase, 'policy' | 'seed'> & { readonly strategy: Strategy },
+  cycle: () => Promise<readonly string[]>,
+): Promise<RecordedCase> {
   const seen: (readonly string[])[] = []
   while (seen.length < mostRuns) {
-    const evicted = (await upstreamCycle(side.objects, side.policy)).toSorted()
+    const evicted = (await cycle()).toSorted()
     seen.push(evicted)
     const recorded = { policy, seed, runs: seen.length, evicted }
     if (difference(side, recorded) === undefined) return recorded
