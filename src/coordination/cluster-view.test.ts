@@ -158,3 +158,17 @@ test('a snapshot that nobody wants any more is not finished', async () => {
   await expect(view.snapshot(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
   expect(view.counts.derived).toBeLessThan(1_000)
 })
+
+test('what is known of a kind whose watch fails counts for a minute; a quiet watch counts as long as it is quiet', async () => {
+  const clock = new VirtualClock(0)
+  const informers = new HandFedInformers(clock)
+  using view = new ClusterView(informers, clock)
+  informers.problems.set('nodes', 'etcd is away')
+  await clock.advance(60_000)
+  expect(view.staleness()).toBeUndefined()
+  await clock.advance(1_000)
+  expect(view.staleness()).toBe('what is known of nodes is 61 s old: etcd is away')
+  informers.problems.clear()
+  await clock.advance(600_000)
+  expect(view.staleness()).toBeUndefined()
+})

@@ -63,6 +63,8 @@ export function isNeeded(
 
 /** Pieces of the model's work between two looks at the clock: a millisecond or two. */
 const stepSize = 64
+/** What is known of a kind whose watch fails counts for so long. */
+const oldestMs = 60_000
 /** After so much of it the event loop gets a turn. */
 const sliceMs = 5
 
@@ -150,6 +152,20 @@ export class ClusterView implements Disposable {
     const { group } = parseApiVersion(of.apiVersion)
     const index = this.#needs.findIndex(need => need.kind === of.kind && need.group === group)
     return this.#informers[index]?.store.get(of.namespace, of.name)
+  }
+
+  /**
+   * Why nothing may be decided by what is known here: a watch is refused, and was not heard of for a minute. `undefined`: what is known
+   * holds. A server that is away altogether takes the Lease with it, and a watch that only looks whole is left by its reflector.
+   */
+  staleness(): string | undefined {
+    const nowMs = this.#clock.elapsed()
+    for (const { resource, state, lastEventElapsed, problem } of this.#informers) {
+      const ageMs = nowMs - lastEventElapsed
+      if (state !== 'failing' || ageMs <= oldestMs) continue
+      return `what is known of ${resource.resource} is ${Math.round(ageMs / 1000)} s old${problem === undefined ? '' : `: ${problem}`}`
+    }
+    return undefined
   }
 
   /** Whether objects of a kind are known here: of others their absence says nothing. */

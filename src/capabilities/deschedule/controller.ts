@@ -20,6 +20,8 @@ const capabilityName = 'deschedule'
 /** A policy that cannot be planned is looked at again: what it lacks (a node) may have come. */
 const reviewMs = 60_000
 const longestWaitMs = 3_600_000
+/** While watches are broken they are asked again so often whether they are back. */
+const staleMs = 5_000
 
 /** Starts the loop. The returned part ends it, takes away what steers, and waits for that. */
 export async function startDeschedule<Config>(context: ControllerContext, signal: AbortSignal): Promise<Running<Config>> {
@@ -102,6 +104,11 @@ class Descheduling {
     for (const plan of isAskedAnew ? [] : active) {
       const waitMs = await this.keeper.advance(policy, plan, signal)
       if (waitMs !== undefined) return waitMs
+    }
+    const stale = this.#leading.view.staleness()
+    if (stale !== undefined) {
+      this.#context.log.warn({ policy: policy.metadata.name, why: stale }, 'nothing is planned')
+      return staleMs
     }
     if (due.kind === 'now') {
       await this.#plan(policy, due.trigger, signal)

@@ -110,7 +110,7 @@ export class PlanKeeper {
     const pausedUntilMs = this.#pausedUntil.get(plan.metadata.name) ?? 0
     if (pausedUntilMs > nowMs) return pausedUntilMs - nowMs
     const paused = whyPaused(plan, policy, nowMs)
-    const held = paused ?? this.#holdsBack(plan)
+    const held = paused ?? this.#options.leading.view.staleness() ?? this.#holdsBack(plan)
     if (held !== undefined) {
       if (plan.spec.landing === 'hold' && isUnderWay(plan))
         await releaseHold(this.#options.leading.effects, this.#requester, signal)

@@ -290,7 +290,7 @@ class PlanRun {
     if (this.#context.isStopping()) return 'the controller stops'
     if (this.#isDeleted || this.#context.plans.get(this.#plan.metadata.name) === undefined) return 'it was deleted'
     const paused = whyPaused(this.#known, this.#context.policy(), this.#context.effects.clock.now())
-    return paused ?? this.#context.holdsBack(this.#known)
+    return paused ?? this.#context.view.staleness() ?? this.#context.holdsBack(this.#known)
   }
 
   /** Sees to it that replacements of `moves` land where they are meant to. @returns why that cannot be now */

@@ -10,6 +10,8 @@ import { projectionOf, wantOf } from '#kube/watch-want.ts'
 
 export class HandFedInformers implements Pick<Informers, 'of'> {
   readonly clock: Clock
+  /** Why the watch of a resource fails, by its plural name. */
+  readonly problems = new Map<string, string>()
   readonly #stores = new Map<string, Store<KubeObject>>()
   readonly #informers = new Map<string, Informer<KubeObject>>()
 
@@ -43,13 +45,18 @@ export class HandFedInformers implements Pick<Informers, 'of'> {
         for (const handler of handlers) handler(change)
       },
     })
+    const problemOf = () => this.problems.get(resource.resource)
     const informer: Informer<KubeObject> = {
       resource,
       store,
       synced: Promise.resolve(),
       isSynced: true,
-      state: 'synced',
-      problem: undefined,
+      get state() {
+        return problemOf() === undefined ? 'synced' : 'failing'
+      },
+      get problem() {
+        return problemOf()
+      },
       lastEventElapsed: 0,
       counts: { events: 0, applyMs: 0, skipped: 0, relists: {}, watchRestarts: {} },
       estimatedBytes: 0,
