@@ -61,6 +61,8 @@ export interface ControlPlane {
   /** Path of a kubeconfig with a client certificate of group `system:masters`. */
   readonly kubeconfig: string
   readonly server: string
+  /** Where etcd answers, for objects that no client can write as they are: with times of their own. */
+  readonly etcd: string
   readonly serverVersion: string
   /** A client with the same rights; closed by {@link stop}. */
   readonly client: ApiClient
@@ -142,6 +144,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     return {
       kubeconfig,
       server,
+      etcd: `http://127.0.0.1:${etcdPort}`,
       serverVersion: String(version.gitVersion),
       client,
       startScheduler,
