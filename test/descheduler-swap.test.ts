@@ -64,48 +64,6 @@ const pluralOf = (kind: string) =>
     CronJob: 'cronjobs.batch',
   })[kind] ?? kind
 
-/** Numbers of writes at which it makes a difference to be killed: of many applied in a row the first two and the last. */
-function tellingWrites(writes: readonly string[]): readonly number[] {
-  const isApplied = (index: number) => writes[index]?.startsWith('PATCH ') === true && !isLoop(writes[index])
-  const isInside = (index: number) => isApplied(index - 2) && isApplied(index - 1) && isApplied(index) && isApplied(index + 1)
-  return [...writes.keys()].filter(index => !isInside(index)).map(index => index + 1)
-}
-
-/** The writes that put to sleep and wake are always told apart. */
-const isLoop = (write = '') => /\/(deployments|cronjobs)\//.test(write)
-
-describe.each(['Deployment', 'CronJob'] as const)(
-  'killed at each write, another run ends it, and never are both awake: a %s',
-  kind => {
-    const everything = deschedulerInstallation({ kind, by: 'helm' })
-
-    test.each([
-      ['forth', false, 15],
-      ['back', true, 6],
-    ])('%s', async (_name, back, least) => {
-      const writes = await (async () => {
-        await using site = await DeschedulerSwapSite.start(everything)
-        const forth = await site.apply()
-        return back ? (await site.apply({ back: true })).writes : forth.writes
-      })()
-      const telling = tellingWrites(writes)
-      expect(telling.length).toBeGreaterThan(least)
-      for (const write of telling)
-        for (const when of ['before', 'after'] as const) {
-          await using site = await DeschedulerSwapSite.start(everything)
-          if (back) await site.apply()
-          const killed = await site.apply({ back, kill: { write, when }, holder: 'ann' })
-          const next = await site.apply({ back, holder: 'ann' })
-          const named = `killed ${when} write ${write}, ${writes[write - 1]}: ${JSON.stringify(next.results)} ${String(killed.error)}`
-          expect(next.error?.message, named).toBeUndefined()
-          expect(next.isDone, named).toBe(true)
-          expect(site.both, named).toEqual([])
-          expect([site.replicasOf('upstream'), site.replicasOf('ours')], named).toEqual(back ? [1, 0] : [undefined, 1])
-        }
-    })
-  },
-)
-
 test('replicas, leader election and everything that it is told come along', async () => {
   const args = ['--leader-elect=true', '--leader-elect-resource-name=mine', '--feature-gates=EvictionsInBackground=true']
   await using site = await DeschedulerSwapSite.start(

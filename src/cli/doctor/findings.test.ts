@@ -139,6 +139,22 @@ const budget = (spec: object) =>
     { spec: { selector: { matchLabels: { app: 'web' } }, ...spec } },
     { namespace: 'apps' },
   )
+const ownDescheduler = (made: Made = {}): KubeObject => {
+  const object = deployment({
+    name: 'ballast-descheduler',
+    namespace: 'ballast-system',
+    image: 'ghcr.io/ballast-dev/ballast:0.1.0',
+    labels: {
+      'app.kubernetes.io/name': 'ballast',
+      'app.kubernetes.io/part-of': 'ballast',
+      'app.kubernetes.io/component': 'descheduler',
+    },
+    ...made,
+  })
+  // As our chart calls it.
+  return JSON.parse(JSON.stringify(object).replace('"name":"main"', '"name":"descheduler"'))
+}
+
 const movable = deployment({ labels: { 'scaling.talos.io/managed-by': 'descheduler' } })
 const refusing = (message: string) =>
   deployment({
@@ -224,6 +240,9 @@ const cases: readonly (readonly [string, ClusterFacts, readonly FindingId[]])[] 
     }),
     ['double-duty', present],
   ],
+  ['a descheduler beside our own', facts([descheduler(), ownDescheduler()]), ['double-duty', present]],
+  ['a descheduler beside our own that sleeps', facts([descheduler(), ownDescheduler({ replicas: 0 })]), [present]],
+  ['our own descheduler alone', facts([ownDescheduler()]), []],
   ['two Ballasts', facts([ballast({}), ballast({ namespace: 'tools' })]), ['double-duty']],
   ['two Ballasts, one at none', facts([ballast({}), ballast({ namespace: 'tools', replicas: 0 })]), []],
   ['a Lease that is renewed', facts([lease('stakater-reloader-lock', 'reloader-x', 10)]), ['lease-held']],
@@ -465,4 +484,34 @@ test('every finding is explained', () => {
 test('known keys are in the domain', () => {
   expect(knownReloadKeys.every(key => /reloader\.stakater\.com\/|^ballast\.dev\/reload-/.test(key))).toBe(true)
   expect(new Set(knownReloadKeys).size).toBe(knownReloadKeys.length)
+})
+
+describe('a descheduler beside our own is told with what fights', () => {
+  const elects = ['--leader-elect=true', '--leader-elect-resource-namespace=apart']
+  // biome-ignore format: a table
+  test.each([
+    ['without a Lease',  [],     [],     'what one has moved the other may move again, and limits per node, namespace and cycle hold for each of them alone'],
+    ['one of which elects', elects, [], 'what one has moved the other may move again'],
+    ['by one Lease',     elects, elects, 'both stand for Lease apart/descheduler, so one of them does nothing'],
+  ])('%s', (_name, theirs, own, words) => {
+    const found = examineCluster(facts([descheduler({ args: theirs }), ownDescheduler({ args: own })]))
+    const [double] = found.filter(({ id }) => id === 'double-duty')
+    expect(double).toMatchObject({ object: 'Deployment kube-system/descheduler', severity: 'error', capability: 'deschedule' })
+    expect(double?.message).toContain("runs beside Ballast's own, Deployment ballast-system/ballast-descheduler")
+    expect(double?.message).toContain(words)
+    expect(found.find(({ id }) => id === 'upstream-present')?.fix).toBe('ballast migrate plan descheduler')
+  })
+})
+
+test('a HelmRelease of the descheduler with a key that its chart does not know', () => {
+  const release = object('helm.toolkit.fluxcd.io/v2', 'helmreleases', 'descheduler')
+  const spec = {
+    chart: { spec: { chart: 'descheduler', version: '0.33.0' } },
+    values: { kind: 'Deployment', activeDeadlineSeconds: 60, deschedulinginterval: '5m' },
+  }
+  const found = examineCluster(facts([{ ...release, kind: 'HelmRelease', spec }]))
+  expect(found.map(({ id, message }) => `${id}: ${message}`)).toEqual([
+    expect.stringContaining('value-dropped: spec.values.activeDeadlineSeconds has no effect: chart 0.33.0 does not know it'),
+    expect.stringContaining('did you mean deschedulingInterval?'),
+  ])
 })

@@ -1,5 +1,6 @@
 // Which upstreams are there, which do what somebody else does already, and which of them lead.
 import type { KubeObject } from '#kube/objects.ts'
+import { deschedulerFlags } from '../migration/descheduler-workload.ts'
 import { type ClusterFacts, isWanted, listAt, numberAt, ofKind, shown, templateOf, textAt } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 import { gitopsOwner, shownOwner } from './gitops-owner.ts'
@@ -15,6 +16,7 @@ export function checkUpstreams(facts: ClusterFacts): readonly Finding[] {
 const moving: Readonly<Record<string, string>> = {
   reload: 'ballast migrate plan reloader',
   mirror: 'ballast migrate plan spegel',
+  deschedule: 'ballast migrate plan descheduler',
 }
 
 function present(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {
@@ -41,6 +43,7 @@ function doubleDuty(facts: ClusterFacts, found: readonly FoundUpstream[]): reado
   const live = found.filter(({ isLive }) => isLive)
   return [
     ...ownDouble(facts, live),
+    ...deschedulersBeside(facts, live),
     ...twins(live, 'Reloader', 'reloads'),
     ...twins(live, 'descheduler', 'evicts'),
     ...ownTwins(facts),
@@ -55,7 +58,9 @@ function ownDouble(facts: ClusterFacts, live: readonly FoundUpstream[]): readonl
       const lease = leases(facts).find(({ capability }) => capability === upstream.capability)
       const alone = writesHostsFiles(workload)
         ? "both write containerd's hosts files, and its uninstall deletes all of them but its backup (take spegel.containerdMirrorAdd away first)"
-        : 'both act'
+        : upstream.capability === 'deschedule'
+          ? 'both act, and what a plan has placed its strategies may evict'
+          : 'both act'
       const outcome = lease === undefined ? alone : `ours waits for ${lease.object}, which it renews, and does nothing meanwhile`
       return finding('double-duty', {
         object: shown(workload),
@@ -64,6 +69,37 @@ function ownDouble(facts: ClusterFacts, live: readonly FoundUpstream[]): readonl
         fix: `${stopCommand(workload)}   # or capabilities.${upstream.capability}.enabled: false`,
       })
     })
+}
+
+/** Upstream's beside ours that runs by upstream's policy. */
+function deschedulersBeside(facts: ClusterFacts, live: readonly FoundUpstream[]): readonly Finding[] {
+  const own = ofKind(facts, 'Deployment', 'CronJob').filter(one => isOwnDescheduler(one) && isWanted(one))
+  const theirs = live.filter(({ upstream }) => upstream.name === 'descheduler')
+  return theirs.flatMap(({ workload }) =>
+    own.map(ours => {
+      const [lease, other] = [leaseOf(ours), leaseOf(workload)]
+      const outcome =
+        lease !== undefined && lease === other
+          ? `both stand for Lease ${lease}, so one of them does nothing`
+          : 'what one has moved the other may move again, and limits per node, namespace and cycle hold for each of them alone'
+      return finding('double-duty', {
+        object: shown(workload),
+        capability: 'deschedule',
+        message: `descheduler runs beside Ballast's own, ${shown(ours)}: ${outcome}`,
+        fix: `${stopCommand(workload)}   # or ballast migrate apply descheduler`,
+      })
+    }),
+  )
+}
+
+const isOwnDescheduler = ({ metadata: { labels = {} } }: KubeObject): boolean =>
+  labels['app.kubernetes.io/part-of'] === 'ballast' && labels['app.kubernetes.io/component'] === 'descheduler'
+
+/** `namespace/name` of the Lease by which it elects a leader; `undefined`: it does not. */
+function leaseOf(workload: KubeObject): string | undefined {
+  const flags = deschedulerFlags({ ...workload })
+  if (!flags.has('leader-elect') || flags.get('leader-elect') === 'false') return undefined
+  return `${flags.get('leader-elect-resource-namespace') ?? 'kube-system'}/${flags.get('leader-elect-resource-name') ?? 'descheduler'}`
 }
 
 /** Has it the init container by which Spegel writes containerd's hosts files? */

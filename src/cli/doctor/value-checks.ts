@@ -1,6 +1,7 @@
 // Values of releases that their chart does not know: Helm takes them without a word.
 import type { KubeObject } from '#kube/objects.ts'
 import { convertValues, isOlder } from '../migration/convert-values.ts'
+import { deschedulerRows } from '../migration/descheduler-rows.ts'
 import { reloaderRows } from '../migration/reloader-rows.ts'
 import { isTree } from '../migration/values-tree.ts'
 import { at, type ClusterFacts, ofKind, shown, textAt } from './facts.ts'
@@ -35,15 +36,22 @@ function removed(release: KubeObject, chart: string | undefined, version: string
     )
 }
 
-/** Of a HelmRelease: of Reloader's chart every key that it does not know, of others those that were known once. */
+/** Charts of which every key is known. */
+const charts = [
+  { chart: 'reloader', rows: reloaderRows, versions: /^v?2\.2\.\d+$/ },
+  { chart: 'descheduler', rows: deschedulerRows, versions: /^v?0\.3[3-7]\.\d+$/ },
+] as const
+
+/** Of a HelmRelease: of Reloader's and the descheduler's chart every key that it does not know, of others those that were known once. */
 export function valueFindings(release: KubeObject, tag?: string): readonly Finding[] {
   const values = at(release, 'spec', 'values')
   const chart = textAt(release, 'spec', 'chart', 'spec', 'chart') ?? textAt(release, 'spec', 'chartRef', 'name')
   if (!isTree(values)) return []
   const named = textAt(release, 'spec', 'chart', 'spec', 'version') ?? tag
-  if (chart !== 'reloader') return removed(release, chart, named)
-  const version = named !== undefined && /^v?2\.2\.\d+$/.test(named) ? named : undefined
-  const { report } = convertValues({ rows: reloaderRows, version, values, namespace: release.metadata.namespace, start: {} })
+  const known = charts.find(one => one.chart === chart)
+  if (known === undefined) return removed(release, chart, named)
+  const version = named !== undefined && known.versions.test(named) ? named : undefined
+  const { report } = convertValues({ rows: known.rows, version, values, namespace: release.metadata.namespace, start: {} })
   return report
     .filter(({ kind }) => kind === 'unknown')
     .map(({ from, why }) =>
