@@ -150,7 +150,7 @@ const bare: KubeObject = {
 
 describe('a dry run', () => {
   test('writes nothing, says what it would evict, where that would land and what a budget would refuse', async () => {
-    const guarded = smallWorkload({ name: 'e', cpu: '1', on: ['n1'] })
+    const guarded = smallWorkload({ name: 'e', cpu: '500m', on: ['n1'] })
     const cluster = await start([...overfull, ...guarded])
     const never = { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget' }
     await cluster.admin.resource(builtIn.poddisruptionbudgets).create(

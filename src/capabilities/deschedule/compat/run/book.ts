@@ -1,13 +1,14 @@
 // The arbiter of the drop-in, in mode `observe` unless the configuration asks for more: it refuses what is not there any more and what is
 // frozen, and records what its other rules would have said.
 
-import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { Arbiter } from '#coordination/arbiter.ts'
 import type { Need } from '#coordination/capability.ts'
-import { isNeeded } from '#coordination/cluster-view.ts'
+import type { ClusterView } from '#coordination/cluster-view.ts'
 import { Ledger } from '#coordination/ledger.ts'
+import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
+import { onlyOf } from '#coordination/view-needs.ts'
 import type { EventRecorder } from '#kube/events.ts'
 import { LeaseLostError } from '#kube/lease.ts'
 import { requester } from './eviction-intent.ts'
@@ -16,8 +17,8 @@ import { openRecords, type Records, type RecordsOptions } from './records.ts'
 import { withoutBudgets } from './unjudged-budgets.ts'
 
 interface BookOptions extends RecordsOptions {
-  readonly state: () => ClusterState
-  readonly needs: () => readonly Need[]
+  /** What is watched when the book is opened; it is to be closed before another is. */
+  readonly cluster: () => { readonly view: ClusterView; readonly needs: readonly Need[] }
   readonly policy: ArbiterPolicy
   readonly ownerLabel: OwnerLabel
   readonly events: EventRecorder
@@ -66,11 +67,17 @@ async function openBook(options: BookOptions, signal: AbortSignal): Promise<Book
   await using opening = new AsyncDisposableStack()
   const records = opening.use(await openRecords(options, signal))
   const { api, permits, leadership } = records
+  const { view, needs } = options.cluster()
   const ledger = opening.use(new Ledger({ api, permits, leadership, clock, log, namespace: identity.namespace }))
+  // What others do counts for the rules that the mode lets hold, and for what the others would have said.
+  const informers = onlyOf(options.informers, needs)
+  const observer = opening.use(new ClusterObserver({ informers, view, clock, log, ledger: () => ledger.view }))
   const arbiter = new Arbiter({
     ledger,
-    state: () => withoutBudgets(options.state()),
-    watches: of => isNeeded(options.needs(), of),
+    observed: () => observer.observations(),
+    signals: () => observer.signals(),
+    state: () => withoutBudgets(view.state()),
+    watches: of => view.watches(of),
     policy: () => options.policy,
     ownerLabel,
     ownNamespace: identity.namespace,

@@ -187,8 +187,7 @@ async function leadCycles(options: LeadingOptions & { readonly evictionVersion: 
       informers,
       lack,
       policy: options.arbiterPolicy,
-      state: () => clusters.current.view.state(),
-      needs: () => clusters.current.needs,
+      cluster: () => clusters.current,
       inBackground: settings.evictionsInBackground,
     }),
   )
@@ -196,7 +195,10 @@ async function leadCycles(options: LeadingOptions & { readonly evictionVersion: 
     policy: () => inForce.policy,
     cluster: async ofCycle => {
       await followed.follow(inForce.policy, ofCycle)
-      return await clusters.of(inForce.policy, ofCycle)
+      const before = clusters.current
+      const cluster = await clusters.of(inForce.policy, ofCycle)
+      if (cluster !== before) await books.close()
+      return cluster
     },
     providers,
     listener: options.listener,
