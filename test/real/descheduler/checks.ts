@@ -24,13 +24,13 @@ type Cycle = (program: Program, side: ReturnType<typeof sideOf>) => Promise<read
 
 /** Program against program, each policy of a strategy on some clusters. */
 async function comparePrograms(strategy: Strategy, cycle: Cycle): Promise<string> {
-  const theirs = await upstreamProgram()
+  const [ourOwn, theirs] = [await ourProgram(), await upstreamProgram()]
   const found: RecordedCase[] = []
   for (const { strategy: of, name: policy } of policyCases) {
     if (of !== strategy) continue
     for (const seed of policy.startsWith('reference') ? [0] : seedsOfPrograms) {
       const side = sideOf(strategy, { policy, seed }, systemClock.now())
-      const ours = (await cycle(ourProgram(), side)).toSorted()
+      const ours = (await cycle(ourOwn, side)).toSorted()
       found.push(await likeUpstream({ ...side, ours }, { strategy, policy, seed }, () => cycle(theirs, side)))
     }
   }
