@@ -7,6 +7,7 @@ import { judgeHostileText, judgeTheme } from './manners.ts'
 import { judgeManyNodes } from './many-nodes.ts'
 import { judgeKeyboard, judgeLooks, judgePrint, judgeWithoutScript } from './pages.ts'
 import { judgePast } from './past.ts'
+import { judgeRebalancing, judgeRebalancingOfMany } from './rebalancing.ts'
 import { judgeSignIn } from './sign-in.ts'
 import { judgeStory } from './story.ts'
 import { judgeTwinControls } from './twin-controls.ts'
@@ -20,6 +21,7 @@ export const browserChecks: readonly Check[] = [
   { name: 'browser: the server gone and back', run: judgeReconnect },
   { name: 'browser: tables and drawings as files', run: judgeExports },
   { name: 'browser: a link to a moment', run: judgePast },
+  { name: 'browser: rebalancing over time', run: judgeRebalancing },
   { name: 'browser: the controls of the twin', run: judgeTwinControls },
   { name: 'browser: sign-in, and what each viewer may do', run: judgeSignIn },
   { name: 'browser: the theme is kept', run: judgeTheme },
@@ -29,4 +31,5 @@ export const browserChecks: readonly Check[] = [
   { name: 'browser: another version, and a browser that keeps nothing', run: judgeOddBrowsers },
   { name: 'browser: first paint and what is loaded', alone: true, run: judgeStart },
   { name: 'browser: 5,000 nodes and 150,000 pods', alone: true, run: judgeManyNodes },
+  { name: 'browser: rebalancing of 5,000 nodes', alone: true, run: judgeRebalancingOfMany },
 ]

@@ -21,6 +21,7 @@ async function addresses(page: Page, url: string): Promise<readonly string[]> {
     'workload/registry/StatefulSet/nexus',
     'node/talos00',
     'images',
+    'rebalancing',
     'twin',
     'settings',
     'help',
@@ -147,6 +148,7 @@ export async function judgeKeyboard(): Promise<string> {
   for (const [keys, heading] of [
     ['gp', /^Plan/],
     ['gd', 'Permits'],
+    ['gr', 'Rebalancing'],
     ['gw', 'Workloads'],
     ['gt', 'Twin'],
     ['?', 'Help'],
@@ -164,7 +166,7 @@ export async function judgeKeyboard(): Promise<string> {
     .waitFor({ timeout: soonMs })
   await page.keyboard.press('Escape')
   deepStrictEqual(findings, [])
-  return `${stops} stops by Tab, all seen; keys lead to six pages and the search`
+  return `${stops} stops by Tab, all seen; keys lead to seven pages and the search`
 }
 
 /** On paper: each page prints. */

@@ -30,7 +30,7 @@ export async function judgePast(): Promise<string> {
   page.on('request', request => void (request.url().includes('/api/v1/stream') && streams.push(request.url())))
   const looked: string[] = []
   const plan = new URL(page.url()).pathname.slice(1)
-  for (const path of [plan, 'plan', '', 'permits', 'workload/media/Deployment/sonarr', 'node/talos00', 'twin']) {
+  for (const path of [plan, 'plan', '', 'permits', 'workload/media/Deployment/sonarr', 'node/talos00', 'rebalancing', 'twin']) {
     await page.goto(`${ballast.url}${path}?at=${at}`)
     const banner = page.locator('.widgets-past')
     await banner.waitFor({ timeout: soonMs })

@@ -96,7 +96,7 @@ export function controlsMarkup(asked: RebalancingAsked, { link }: Pick<Surroundi
     ),
     element(
       'form',
-      { method: 'get', action: link(pagePaths.rebalancing), class: 'drawn-choose', role: 'search', 'aria-label': 'Nodes' },
+      { method: 'get', action: link(pagePaths.rebalancing), class: 'drawn-choose', role: 'search', 'aria-label': 'Which nodes' },
       span === 'hour' ? undefined : element('input', { type: 'hidden', name: 'span', value: span }),
       plan === undefined ? undefined : element('input', { type: 'hidden', name: 'plan', value: plan }),
       at === undefined ? undefined : element('input', { type: 'hidden', name: 'at', value: at }),
