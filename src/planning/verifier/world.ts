@@ -1,7 +1,7 @@
 // The cluster as the verifier sees it: read from the raw objects by its own small arithmetic, and changed move by move.
 
 import type { Container, KubeObject, Node, Pod } from '#kube/objects.ts'
-import { parseMilli, parseWhole } from '#kube/quantity.ts'
+import { cpuMillicores, wholeNumber } from '#kube/quantity.ts'
 
 export type Sums = Record<string, number>
 
@@ -30,12 +30,17 @@ export class World {
   constructor(objects: Iterable<KubeObject>) {
     const all = [...objects]
     this.#objects = new Map(all.map(object => [objectKey(object.kind, object.metadata.namespace, object.metadata.name), object]))
-    this.nodes = new Map(all.filter(isNode).map(object => [object.metadata.name, standingNode(object)]))
+    this.nodes = new Map(
+      all.filter(isNode).flatMap(object => {
+        const node = readable(() => standingNode(object))
+        return node === undefined ? [] : [[object.metadata.name, node] as const]
+      }),
+    )
     for (const object of all.filter(isPod)) {
       const phase = object.status?.phase
       if (phase === 'Succeeded' || phase === 'Failed') continue
-      const pod = standingPod(object)
-      this.nodes.get(object.spec.nodeName ?? '')?.pods.set(pod.key, pod)
+      const pod = readable(() => standingPod(object))
+      if (pod !== undefined) this.nodes.get(object.spec.nodeName ?? '')?.pods.set(pod.key, pod)
     }
   }
 
@@ -104,9 +109,25 @@ function standingPod(object: Pod): StandingPod {
   }
 }
 
+/** An amount that no machine has. Whoever plans sets such an object aside; so does whoever verifies. */
+class Unreadable extends Error {}
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof Unreadable) return undefined
+    throw error
+  }
+}
+
 function amountsOf(list: Readonly<Record<string, string | number>> | undefined): Sums {
   return Object.fromEntries(
-    Object.entries(list ?? {}).map(([resource, text]) => [resource, resource === 'cpu' ? parseMilli(text) : parseWhole(text)]),
+    Object.entries(list ?? {}).map(([resource, text]) => {
+      const amount = resource === 'cpu' ? cpuMillicores(text, resource) : wholeNumber(text, resource)
+      if (!amount.ok) throw new Unreadable(amount.problem.code)
+      return [resource, amount.value]
+    }),
   )
 }
 
