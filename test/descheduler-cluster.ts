@@ -68,6 +68,8 @@ const serving: NonNullable<DeschedulerOptions['settings']['serving']> = {
 const insecure = new Agent({ connect: { rejectUnauthorized: false } })
 const { signal: never } = new AbortController()
 const realLimitMs = 50_000
+/** Kubelets have started what was loaded, and the disruption controller has judged its budgets. */
+const settleMs = 30_000
 
 export class DeschedulerCluster implements AsyncDisposable {
   readonly clock: VirtualClock
@@ -84,8 +86,9 @@ export class DeschedulerCluster implements AsyncDisposable {
   }
 
   static async start(objects: readonly KubeObject[], options: Partial<TwinOptions> = {}): Promise<DeschedulerCluster> {
-    const clock = new VirtualClock(startMs)
+    const clock = new VirtualClock(startMs - settleMs)
     const twin = await startTwin({ clock, wire: clock, objects, ...options })
+    await clock.advance(settleMs)
     return new DeschedulerCluster(twin, clock)
   }
 

@@ -29,7 +29,7 @@ describe('one cycle', () => {
     expect(cluster.evictions).toEqual(['201 a-abcde12345-a', '201 b-abcde12345-a'])
     expect(run.lines).toContainEqual(
       expect.stringMatching(
-        /^I0302 04:00:00\.\d{6} +1 descheduler:1\] "Evicted pod" pod="shop\/a-abcde12345-a" reason="" strategy="LowNodeUtilization" node="n1" profile="default"$/,
+        /^I0302 04:\d\d:\d\d\.\d{6} +1 descheduler:1\] "Evicted pod" pod="shop\/a-abcde12345-a" reason="" strategy="LowNodeUtilization" node="n1" profile="default"$/,
       ),
     )
     expect(run.log).toContain('"Number of evictions/requests" totalEvicted=2 evictionRequests=0')
@@ -167,7 +167,7 @@ describe('a dry run', () => {
     expect(run.log).toMatch(/"The eviction would be refused" pod="shop\/a-abcde12345-a" why="Cannot evict pod/)
     expect(run.log).toContain('"The replacement would land" pod="shop/b-abcde12345-a" nodes="n2, n3"')
     const asked = cluster.twin.requests.entries.filter(({ agent }) => agent === 'ballast descheduler')
-    expect([...new Set(asked.map(({ verb }) => verb))].toSorted()).toEqual(['get', 'list', 'watch'])
+    expect([...new Set(asked.map(({ verb }) => verb))]).toEqual(['GET'])
     expect(await cluster.events()).toEqual([])
   })
 })
