@@ -68,5 +68,51 @@ export const compatRows: readonly BadInputRow[] = [
   { situation: 'no disk to write to', heldBy: [[cluster, 'no file is written: nothing but the policy is needed, also for a port with a certificate of its own']] },
 ]
 
+const goals = 'src/planning/goals.test.ts'
+const schedule = 'src/coordination/plans/schedule.test.ts'
+const planPolicy = 'src/coordination/plans/plan-policy.test.ts'
+const energyPolicy = 'src/coordination/plans/energy-policy.test.ts'
+const edits = 'test/deschedule-policy-edits.test.ts'
+const odd = 'src/planning/odd-clusters.test.ts'
+const usageGoals = 'test/deschedule-usage.test.ts'
+const freshUsage = 'src/coordination/plans/fresh-usage.test.ts'
+const effects = 'src/coordination/effects/effects.test.ts'
+const midPlan = 'test/deschedule-mid-plan.test.ts'
+const troubles = 'test/deschedule-troubles.test.ts'
+const onTwin = 'test/deschedule-on-twin.test.ts'
+const arbiter = 'test/arbiter-bad-input.test.ts'
+const freshCheck = 'src/coordination/plans/fresh-check.test.ts'
+const gate = 'src/coordination/plans/landing-gate.test.ts'
+
 /** Of plans and how they are carried out. */
-export const plannedRows: readonly BadInputRow[] = []
+// biome-ignore format: a table
+export const plannedRows: readonly BadInputRow[] = [
+  { situation: 'policy: shape, words, percentages', heldBy: [[schedule, 'a policy that does not have its shape is refused with every field'], [goals, 'a preference for a node that is not there, and headroom and limits out of range']] },
+  { situation: 'policy: goals without a bound, without a node, that contradict', heldBy: [[goals, 'neither max nor min'], [onTwin, 'goals that contradict'], [onTwin, 'a node that is not there']] },
+  { situation: 'policy: a bad selector', heldBy: [[goals, 'a selector of the scope or of a preference that is none'], [planPolicy, 'a selector that is none']] },
+  { situation: 'policy: energy with watts, nodes or a window that are wrong', heldBy: [[energyPolicy, 'less busy than idle'], [energyPolicy, 'a node twice'], [energyPolicy, 'a window that is none'], [energyPolicy, 'a reserve %o is refused']] },
+  { situation: 'policy: a continuous trigger where coordination is enforced, by the name of the rule', heldBy: [[schedule, 'every five minutes'], [schedule, 'two close times a day'], [onTwin, 'a continuous schedule']] },
+  { situation: 'policy: all that is wrong at once', heldBy: [['src/planning/reference-plan.test.ts', 'problems of the policy stop everything and come all at once'], [energyPolicy, 'several at once']] },
+  { situation: 'the policy changes while its plan waits or runs', heldBy: [[edits, 'a proposal is made anew at once, and needs an approval of its own'], [edits, 'in mid-plan the move under way lands, what is left is planned by the new goals and stays approved where that is less'], [edits, 'mode Report holds a running plan; windows that close do too, and neither plans it anew']] },
+  { situation: 'the policy becomes one that cannot be planned', heldBy: [[edits, 'a policy that cannot be planned any more ends its plan, and says what is wrong with it']] },
+  { situation: 'zero or one node, nodes without allocatable', heldBy: [[odd, 'nothing at all, no goals'], [odd, 'one node, which is too full'], [odd, 'nodes without anything allocatable']] },
+  { situation: 'pods without labels, owners that were deleted', heldBy: [[odd, 'pods without labels, and owners that are gone: they stay, and the others move']] },
+  { situation: 'odd quantities', heldBy: [[odd, 'cpu %s and memory %s are counted exactly'], [odd, 'a request of %s sets the pod aside by name; the others are planned']] },
+  { situation: 'negative free space, nodes of 10^15 bytes', heldBy: [[odd, 'nodes of 10^15 bytes are filled to the byte, one with less than nothing free takes nobody']] },
+  { situation: 'metrics-server is down: goals of use stand still, others go on', heldBy: [[usageGoals, 'without a metrics server nothing is moved for a goal of use, and the plan says why; missing is not taken for 0'], [usageGoals, 'goals of requests go on without a metrics server'], [usageGoals, 'figures that stop coming let an approved plan stand still; with new ones it goes on']] },
+  { situation: 'figures that are missing, old or no quantity are unknown, never 0', heldBy: [['src/planning/measurements.test.ts', 'a figure that is missing is not 0'], [freshUsage, 'a server that goes on telling the same does not make it younger'], [freshUsage, 'who is not told of any more is unknown at once'], ['src/planning/usage-rules.test.ts', 'what is not known may bring a goal closer, never further away']] },
+  { situation: 'no decision on a cache older than 60 s', heldBy: [['src/coordination/cluster-view.test.ts', 'what is known of a kind whose watch fails counts for a minute; a quiet watch counts as long as it is quiet']] },
+  { situation: 'an eviction is answered with 429, 403, 404, 409, 500, 504, or not at all', heldBy: [[effects, '429 with a budget: not now, and when'], [effects, '429 without: the server is busy'], [effects, '403: somebody forbids it'], [effects, '404: it went before'], [effects, '409: another pod has its name'], [effects, '500 for two budgets: trying again does not help'], [effects, '504 and the pod stands: not done'], [effects, 'a broken connection and the pod is gone: done']] },
+  { situation: 'a budget that never allows it is asked for once', heldBy: [[troubles, 'a budget that can never allow it is asked for once, not hammered; the workload is left out and said (7.2 case 18)']] },
+  { situation: 'another pod has the name: the UID is a precondition', heldBy: [[effects, 'is asked for once, with the UID as precondition and 4 s for the server'], [effects, '504 and another stands: done']] },
+  { situation: 'two leaders for a moment', heldBy: [[effects, 'when the lease is lost'], [arbiter, 'deleted in the middle of a plan: the epoch does not go back, the plan ends, nothing twice']] },
+  { situation: 'killed before and after each write of a plan', heldBy: [[onTwin, 'three moves'], ['test/deschedule-held-kills.test.ts', 'three moves whose landings are held']] },
+  { situation: 'a clock that jumps', heldBy: [[arbiter, 'by %i ms in the middle of a plan: every move lands, once'], [freshUsage, 'a wall clock that is set makes known figures neither old nor young']] },
+  { situation: 'a node dies in mid-plan', heldBy: [[midPlan, 'the destination dies: the plan goes on with what is left of the cluster, and evicts nobody towards it']] },
+  { situation: 'a destination becomes full in mid-plan', heldBy: [[midPlan, 'the destination fills up: nothing goes to where there is no room any more'], [freshCheck, 'right before a move its certificate']] },
+  { situation: 'a budget is edited in mid-plan', heldBy: [[midPlan, 'the budget is edited so that it never allows: no eviction is tried, the workload is left out']] },
+  { situation: 'a taint comes in mid-plan', heldBy: [[midPlan, 'a taint on the destination: the rest is planned anew, to another node']] },
+  { situation: 'leftovers of a crash are gone before the first decision, nobody is stranded at a gate', heldBy: [['test/deschedule-held-kills.test.ts', 'three moves whose landings are held'], [troubles, 'a plan that is deleted %s moves nothing more and leaves neither taint nor permit behind'], [gate, 'only pods of the owners of the wave are sent to us; a surge is known by its name, because its ReplicaSet does not exist yet']] },
+  { situation: 'hostile objects: annotations, tolerations, selectors, names of the language, costs', heldBy: [[odd, '5,000 tolerations'], [odd, 'a selector with 10,000 values'], [odd, 'a goal, a preference and a scope whose names are those of the language'], [odd, 'a cost that is no number'], [odd, 'a negative cost'], [arbiter, 'a very long value']] },
+  { situation: 'no disk to write to', heldBy: [['test/plan-without-disk.test.ts', 'a plan is made by a process that may write no file']] },
+]

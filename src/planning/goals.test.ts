@@ -72,6 +72,20 @@ describe('what is wrong with a policy', () => {
     expect(policyProblems(policy, state).map(problem => problem.code)).toEqual(codes)
   })
 
+  test('a selector of the scope or of a preference that is none', () => {
+    const none = { matchExpressions: [{ key: 'app', operator: 'In', values: [] }] }
+    const policy = policyWithDefaults({
+      name: 'p',
+      scope: { labelSelector: none, nodeSelector: none },
+      preferences: [{ namespaces: [], labelSelector: none, nodes: ['a'] }],
+    })
+    expect(policyProblems(policy, state).map(({ where }) => where.replace(/\.matchExpressions.*/, ''))).toEqual([
+      'RebalancePolicy p: spec.scope.labelSelector',
+      'RebalancePolicy p: spec.scope.nodeSelector',
+      'RebalancePolicy p: spec.preferences[0].labelSelector',
+    ])
+  })
+
   test('a preference for a node that is not there, and headroom and limits out of range', () => {
     const policy = policyWithDefaults({
       name: 'p',

@@ -2,6 +2,7 @@
 
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
+import { labelSelectorOf } from '#kube/selector.ts'
 import type { GoalRow } from './move-model.ts'
 import type { Amounts, GoalOutcome, NodeShare } from './plan-record.ts'
 import { type Goal, type GoalResource, goalResources, type PlanPolicy } from './policy.ts'
@@ -142,6 +143,7 @@ export function policyProblems(policy: PlanPolicy, state: ClusterState): readonl
   return [
     ...policy.goals.flatMap((goal, at) => goalProblems(policy, goal, `${where}: spec.goals[${at}]`, state)),
     ...duplicateNames(policy, where),
+    ...selectorProblems(policy, where),
     ...contradictions(policy, where, state),
     ...policy.preferences.flatMap((preference, at) =>
       preference.nodes.flatMap((name, index) => missingNode(name, `${where}: spec.preferences[${at}].nodes[${index}]`, state)),
@@ -160,6 +162,22 @@ export function policyProblems(policy: PlanPolicy, state: ClusterState): readonl
           },
         ]),
   ]
+}
+
+/** A selector that does not parse selects nothing: what it was meant to leave out or to name would not be. */
+function selectorProblems({ scope, preferences }: PlanPolicy, where: string): readonly Problem[] {
+  const named = [
+    { selector: scope.labelSelector, place: `${where}: spec.scope.labelSelector` },
+    { selector: scope.nodeSelector, place: `${where}: spec.scope.nodeSelector` },
+    ...preferences.map(({ labelSelector }, at) => ({
+      selector: labelSelector,
+      place: `${where}: spec.preferences[${at}].labelSelector`,
+    })),
+  ]
+  return named.flatMap(({ selector, place }) => {
+    const parsed = selector === undefined ? undefined : labelSelectorOf(selector, place)
+    return parsed?.ok === false ? [parsed.problem] : []
+  })
 }
 
 function goalProblems(policy: PlanPolicy, goal: Goal, where: string, state: ClusterState): Problem[] {

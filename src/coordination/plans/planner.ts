@@ -12,6 +12,7 @@ import type { PlanPolicy } from '#planning/policy.ts'
 import type { RebalancePlan, RebalancePolicy } from '../api.ts'
 import type { Leading } from '../capability.ts'
 import { freezeAnnotation } from '../freeze.ts'
+import { leftOfHour } from './hourly-limit.ts'
 import { isUnheld } from './landing-decision.ts'
 import { isForetold, landingRate } from './landing-rate.ts'
 import { type Asking, askingOf, eventReasons, frozenByAnnotation, runUntilAnnotation } from './names.ts'
@@ -166,9 +167,14 @@ async function compute(
   })
   if (!planPolicy.ok) return { kind: 'refused', problems: [planPolicy.problem] }
   const nowMs = clock.now()
+  const perPlan = leftOfHour(policy, context.plans.list(), nowMs)
   const input = {
     state,
-    policy: { ...planPolicy.value, landing: landing ?? trustedLanding(context, planPolicy.value.landing) },
+    policy: {
+      ...planPolicy.value,
+      limits: { ...planPolicy.value.limits, perPlan },
+      landing: landing ?? trustedLanding(context, planPolicy.value.landing),
+    },
     settings: leading.settings,
     nowMs,
     quarantined: quarantines(context.plans.list(), nowMs),
