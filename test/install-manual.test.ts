@@ -40,7 +40,7 @@ test('its values are taken', () => {
   const texts = blocks('yaml')
     .flatMap(block => block.split('---\n'))
     .flatMap(text => valuesIn(text))
-  expect(texts).toHaveLength(5)
+  expect(texts).toHaveLength(6)
   for (const text of texts)
     expect(() => installationValues({ values: { file: 'docs/install.md', text } }, enabledCapabilities)).not.toThrow()
 })
