@@ -35,10 +35,19 @@ interface Ends {
   readonly high: number
 }
 
-/** One score under one case: its weighted values, and which nodes can be in such a choice. */
+/** One score under one case: the weighted value of each of its classes; `-Infinity` for one whose nodes cannot be in such a choice. */
 interface Case {
+  /** By position in the feasible nodes. */
+  readonly classOf: Int32Array
   readonly values: Float64Array
-  readonly isPossible: Uint8Array | undefined
+}
+
+/** Nodes of one raw score are alike: there are few classes, and many nodes. */
+interface Classes {
+  readonly classOf: Int32Array
+  /** The raw score of each class, ascending, and how many nodes have it. */
+  readonly raws: Float64Array
+  readonly counts: Int32Array
 }
 
 /** So many cases are gone through; beyond, all feasible nodes are named. */
@@ -46,48 +55,106 @@ const mostCases = 4_096
 
 /** Which of `feasible` nodes have the top total in some choice of `found` of them (positions, ascending). */
 export function possibleWinners(scores: readonly WeightedRaw[], feasible: number, found: number): readonly number[] {
-  const all = Array.from({ length: feasible }, (_, at) => at)
-  const cases: (readonly Case[])[] = []
+  const all = () => Array.from({ length: feasible }, (_, at) => at)
+  const open: (readonly Case[])[] = []
+  const fixed = new Float64Array(feasible)
+  let product = 1
   for (const { variants, ...score } of scores) {
-    if (variants === undefined) return all
-    cases.push(variants.flatMap(raw => casesOf(raw, score, found)))
+    if (variants === undefined) return all()
+    if (score.normalisation === 'none' && variants.length === 1) {
+      const [raw] = variants
+      for (let at = 0; at < feasible; at++) fixed[at] = (fixed[at] ?? 0) + (raw?.[at] ?? 0) * score.weight
+      continue
+    }
+    const cases = variants.flatMap(raw => casesOf(classesOf(raw), score, found))
+    product *= cases.length
+    const [only, second] = cases
+    if (only !== undefined && second === undefined) addCase(fixed, only)
+    else open.push(cases)
   }
-  if (cases.reduce((product, list) => product * list.length, 1) > mostCases) return all
+  if (product > mostCases) return all()
   const isWinner = new Uint8Array(feasible)
-  eachChoice(cases, choice => markWinners(choice, isWinner, found))
-  return all.filter(at => isWinner[at] === 1)
+  eachChoice(open, fixed, totals => markWinners(totals, isWinner, found))
+  return all().filter(at => isWinner[at] === 1)
 }
 
-function eachChoice(
-  cases: readonly (readonly Case[])[],
-  visit: (choice: readonly Case[]) => void,
-  chosen: readonly Case[] = [],
-): void {
-  const next = cases[chosen.length]
-  if (next === undefined) visit(chosen)
-  else for (const one of next) eachChoice(cases, visit, [...chosen, one])
+function addCase(totals: Float64Array, { classOf, values }: Case): void {
+  for (let at = 0; at < totals.length; at++) totals[at] = (totals[at] ?? 0) + (values[classOf[at] ?? 0] ?? 0)
 }
 
-function markWinners(choice: readonly Case[], isWinner: Uint8Array, found: number): void {
-  const totals = new Float64Array(isWinner.length)
-  for (const { values, isPossible } of choice) {
-    for (let at = 0; at < totals.length; at++)
-      totals[at] = isPossible?.[at] === 0 ? Number.NEGATIVE_INFINITY : (totals[at] ?? 0) + (values[at] ?? 0)
+function eachChoice(cases: readonly (readonly Case[])[], totals: Float64Array, visit: (totals: Float64Array) => void): void {
+  const [next, ...rest] = cases
+  if (next === undefined) {
+    visit(totals)
+    return
   }
-  const possible = totals.reduce((count, total) => count + (total === Number.NEGATIVE_INFINITY ? 0 : 1), 0)
+  for (const one of next) {
+    const sum = totals.slice()
+    addCase(sum, one)
+    eachChoice(rest, sum, visit)
+  }
+}
+
+function markWinners(totals: Float64Array, isWinner: Uint8Array, found: number): void {
+  let possible = 0
+  let top = Number.NEGATIVE_INFINITY
+  for (let at = 0; at < totals.length; at++) {
+    const total = totals[at] ?? 0
+    if (total === Number.NEGATIVE_INFINITY) continue
+    possible++
+    if (total > top) top = total
+  }
   if (possible < found) return
   // The total with possible - found better ones: whatever is as good may be the best of those found.
-  const bar = totals.toSorted()[totals.length - 1 - (possible - found)] ?? Number.NEGATIVE_INFINITY
-  for (let at = 0; at < totals.length; at++)
-    if ((totals[at] ?? 0) >= bar && totals[at] !== Number.NEGATIVE_INFINITY) isWinner[at] = 1
+  const bar = totalAfter(totals, possible - found, top)
+  for (let at = 0; at < totals.length; at++) {
+    const total = totals[at] ?? 0
+    if (total >= bar && total !== Number.NEGATIVE_INFINITY) isWinner[at] = 1
+  }
 }
 
-function casesOf(raw: Float64Array, { normalisation, weight }: Omit<WeightedRaw, 'variants'>, found: number): readonly Case[] {
-  if (normalisation === 'none') return [{ values: raw.map(score => score * weight), isPossible: undefined }]
-  return endsOf(raw, normalisation, found).map(ends => ({
-    values: raw.map(score => weight * normalised(score, normalisation, ends)),
-    isPossible: Uint8Array.from(raw, score =>
-      isOutside(score, normalisation) || (score >= ends.low && score <= ends.high) ? 1 : 0,
+/** Totals lie this close together but for odd weights. */
+const usualRange = 2_048
+const below = new Int32Array(usualRange)
+
+/** The total that has `better` totals before it when they are sorted from the top. */
+function totalAfter(totals: Float64Array, better: number, top: number): number {
+  below.fill(0)
+  for (let at = 0; at < totals.length; at++) {
+    const distance = top - (totals[at] ?? 0)
+    if (distance < usualRange) below[distance] = (below[distance] ?? 0) + 1
+  }
+  let passed = 0
+  for (let distance = 0; distance < usualRange; distance++) {
+    passed += below[distance] ?? 0
+    if (passed > better) return top - distance
+  }
+  return totals.toSorted()[totals.length - 1 - better] ?? Number.NEGATIVE_INFINITY
+}
+
+function classesOf(raw: Float64Array): Classes {
+  const counted = new Map<number, number>()
+  for (let at = 0; at < raw.length; at++) {
+    const score = raw[at] ?? 0
+    counted.set(score, (counted.get(score) ?? 0) + 1)
+  }
+  const raws = Float64Array.from(counted.keys()).sort()
+  const indexOf = new Map<number, number>()
+  for (let index = 0; index < raws.length; index++) indexOf.set(raws[index] ?? 0, index)
+  const classOf = new Int32Array(raw.length)
+  for (let at = 0; at < raw.length; at++) classOf[at] = indexOf.get(raw[at] ?? 0) ?? 0
+  return { classOf, raws, counts: Int32Array.from(raws, score => counted.get(score) ?? 0) }
+}
+
+function casesOf(classes: Classes, { normalisation, weight }: Omit<WeightedRaw, 'variants'>, found: number): readonly Case[] {
+  const { classOf, raws } = classes
+  if (normalisation === 'none') return [{ classOf, values: raws.map(score => score * weight) }]
+  return endsOf(classes, normalisation, found).map(ends => ({
+    classOf,
+    values: raws.map(score =>
+      isOutside(score, normalisation) || (score >= ends.low && score <= ends.high)
+        ? weight * normalised(score, normalisation, ends)
+        : Number.NEGATIVE_INFINITY,
     ),
   }))
 }
@@ -113,14 +180,28 @@ function normalised(score: number, normalisation: Normalisation, { low, high }: 
 }
 
 /** The ends that a choice of `found` nodes can have. Shares look at the upper end alone. */
-function endsOf(raw: Float64Array, normalisation: Normalisation, found: number): readonly Ends[] {
-  const scores = raw.filter(score => !isOutside(score, normalisation)).toSorted()
+function endsOf({ raws, counts }: Classes, normalisation: Normalisation, found: number): readonly Ends[] {
+  let inside = 0
+  let outside = 0
+  for (let index = 0; index < raws.length; index++) {
+    if (isOutside(raws[index] ?? 0, normalisation)) outside += counts[index] ?? 0
+    else inside += counts[index] ?? 0
+  }
+  if (inside === 0) return [{ low: 0, high: 0 }]
   // Nodes that have no part may fill the choice.
-  const counted = found - (raw.length - scores.length)
-  if (scores.length === 0) return [{ low: 0, high: 0 }]
-  const highs = new Set(scores.subarray(Math.max(0, Math.min(counted, scores.length) - 1)))
-  const lows = new Set(scores.subarray(0, scores.length - Math.max(1, Math.min(counted, scores.length)) + 1))
+  const counted = Math.min(found - outside, inside)
+  const [firstHigh, lastLow] = [Math.max(0, counted - 1), inside - Math.max(1, counted)]
+  const lows: number[] = []
+  const highs: number[] = []
+  let before = 0
+  for (let index = 0; index < raws.length; index++) {
+    const score = raws[index] ?? 0
+    if (isOutside(score, normalisation)) continue
+    if (before <= lastLow) lows.push(score)
+    before += counts[index] ?? 0
+    if (before > firstHigh) highs.push(score)
+  }
   if (normalisation === 'share' || normalisation === 'inverse-share')
-    return Array.from(highs, high => ({ low: Number.NEGATIVE_INFINITY, high }))
-  return Array.from(lows).flatMap(low => Array.from(highs).flatMap(high => (high >= low ? [{ low, high }] : [])))
+    return highs.map(high => ({ low: Number.NEGATIVE_INFINITY, high }))
+  return lows.flatMap(low => highs.flatMap(high => (high >= low ? [{ low, high }] : [])))
 }
