@@ -5,12 +5,16 @@ import { ballastKinds } from '#coordination/kinds.ts'
 import { planMetrics } from '#coordination/plans/plan-metrics.ts'
 import { landingPart, planLeftovers, planNeeds, planPermissions } from '#coordination/plans/plan-rights.ts'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
+import { coordinationSchema } from './compat/run/coordination-settings.ts'
 import { startDeschedule } from './controller.ts'
 
 export const deschedule = capability({
   name: 'deschedule',
   config: z.object({
     arbitration: z.enum(arbitrationModes).default('enforce').describe('which rules of the arbiter hold for planned moves'),
+    coordination: coordinationSchema
+      .optional()
+      .describe('for `ballast descheduler` alone; planned mode has it in each RebalancePolicy'),
   }),
   kinds: ballastKinds,
   replaces: [],

@@ -3,7 +3,8 @@ import { buildClusterState } from '#cluster/cluster-state.ts'
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import type { OwnerContradiction } from '#coordination/policy/question.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { coordinationEvictor, descheduleConfiguration, triggerProblem } from './coordination.ts'
+import { coordinationEvictor, triggerProblem } from './coordination.ts'
+import { descheduleConfiguration } from './coordination-settings.ts'
 
 const standard = descheduleConfiguration.parse({})
 

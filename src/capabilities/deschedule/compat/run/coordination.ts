@@ -1,31 +1,11 @@
-// Coordination with who else moves and scales (the owner label): what a BallastConfiguration says of it for the drop-in, what it keeps
-// from being evicted, and that it never runs all the time.
-import * as z from 'zod'
+// Coordination with who else moves and scales (the owner label): what it keeps from being evicted, and that it never runs all the time.
 import { BudgetLedger } from '#cluster/budget-ledger.ts'
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { effectiveOwner, type OwnerLabel } from '#cluster/ownership.ts'
-import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
 import type { OwnerContradiction } from '#coordination/policy/question.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { Evictor, Refusals } from '../contract.ts'
-
-const coordinationSchema = z.strictObject({
-  enforce: z.boolean().default(false).describe('whether owner labels hold, and nothing runs all the time'),
-  unlabelled: z.enum(['none', 'descheduler']).default('none').describe('whose a workload without any owner label is'),
-  requirePDB: z.boolean().default(true).describe('whether a disruption budget is demanded of what is moved'),
-  kedaPresence: z
-    .enum(['exclude', 'ignore'])
-    .default('exclude')
-    .describe("exclude: what a ScaledObject or ScaledJob targets is KEDA's whatever its label says"),
-})
-
-export type Coordination = z.output<typeof coordinationSchema>
-
-/** The section `capabilities.deschedule` as the drop-in reads it. */
-export const descheduleConfiguration = z.object({
-  arbitration: z.enum(arbitrationModes).default('observe').describe('which rules of the arbiter hold for evictions'),
-  coordination: coordinationSchema.prefault({}),
-})
+import type { Coordination } from './coordination-settings.ts'
 
 /**
  * Why this may not be started: with `enforce` moving pods is nothing that goes on all the time. `intervalMs`: 0 for one cycle.

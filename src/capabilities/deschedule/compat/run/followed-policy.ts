@@ -3,7 +3,7 @@ import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informer.ts'
 import type { DeschedulerPolicy } from '../policy/args.ts'
 import type { UsageProviders } from '../usage/usage-providers.ts'
-import type { Coordination } from './coordination.ts'
+import type { Coordination } from './coordination-settings.ts'
 import { needsOf } from './needs.ts'
 import { WatchedCluster } from './watched-cluster.ts'
 
