@@ -10,6 +10,7 @@ const benchmarks = [
   'plan.ts',
   'descheduler.ts',
   'scheduler-model.ts',
+  'simulate.ts',
   'snapshot.ts',
   'arbiter.ts',
   'watch-intake.ts',

@@ -62,8 +62,8 @@ export function possibleWinners(scores: readonly WeightedRaw[], feasible: number
   for (const { variants, ...score } of scores) {
     if (variants === undefined) return all()
     if (score.normalisation === 'none' && variants.length === 1) {
-      const [raw] = variants
-      for (let at = 0; at < feasible; at++) fixed[at] = (fixed[at] ?? 0) + (raw?.[at] ?? 0) * score.weight
+      const [raw = fixed] = variants
+      for (let at = 0; at < feasible; at++) fixed[at] = (fixed[at] ?? 0) + (raw[at] ?? 0) * score.weight
       continue
     }
     const cases = variants.flatMap(raw => casesOf(classesOf(raw), score, found))
@@ -75,7 +75,9 @@ export function possibleWinners(scores: readonly WeightedRaw[], feasible: number
   if (product > mostCases) return all()
   const isWinner = new Uint8Array(feasible)
   eachChoice(open, fixed, totals => markWinners(totals, isWinner, found))
-  return all().filter(at => isWinner[at] === 1)
+  const winners: number[] = []
+  for (let at = 0; at < feasible; at++) if (isWinner[at] === 1) winners.push(at)
+  return winners
 }
 
 function addCase(totals: Float64Array, { classOf, values }: Case): void {
@@ -88,8 +90,9 @@ function eachChoice(cases: readonly (readonly Case[])[], totals: Float64Array, v
     visit(totals)
     return
   }
+  const sum = new Float64Array(totals.length)
   for (const one of next) {
-    const sum = totals.slice()
+    sum.set(totals)
     addCase(sum, one)
     eachChoice(rest, sum, visit)
   }

@@ -34,7 +34,7 @@ export function spreadScores(
   if (soft.length === 0) return []
   const topologies = soft.map(({ topologyKey }) => view.table.topology(topologyKey))
   const hasAllKeys = (node: number) => !needsAllKeys || topologies.every(({ domainOf }) => (domainOf[node] ?? -1) >= 0)
-  const counted = feasible.filter(hasAllKeys)
+  const counted = needsAllKeys ? feasible.filter(hasAllKeys) : feasible
   const ignored = feasible.length - counted.length
   const softCounts = soft.map((constraint, index): SoftCount => {
     const topology = topologies[index] ?? view.table.topology(constraint.topologyKey)
@@ -49,7 +49,9 @@ export function spreadScores(
     return { constraint, domainOf, counts, fewest: fewestDomains(sizes, found - ignored), most: Math.min(sizes.length, found) }
   })
   if (softCounts.reduce((product, { fewest, most }) => product * (most - fewest + 1), 1) > mostVariants) return undefined
-  let variants: readonly Float64Array[] = [Float64Array.from(feasible, node => (hasAllKeys(node) ? 0 : -1))]
+  const start = new Float64Array(feasible.length)
+  if (needsAllKeys) for (let at = 0; at < start.length; at++) if (!hasAllKeys(feasible[at] ?? 0)) start[at] = -1
+  let variants: readonly Float64Array[] = [start]
   for (const count of softCounts) {
     variants = variants.flatMap(raw =>
       Array.from({ length: count.most - count.fewest + 1 }, (_, more) =>
@@ -57,7 +59,12 @@ export function spreadScores(
       ),
     )
   }
-  return variants.map(raw => raw.map(score => (score < 0 ? score : Math.round(score))))
+  for (const raw of variants)
+    for (let at = 0; at < raw.length; at++) {
+      const score = raw[at] ?? 0
+      if (score > 0) raw[at] = Math.round(score)
+    }
+  return variants
 }
 
 function withConstraint(
@@ -68,22 +75,25 @@ function withConstraint(
   const { constraint, domainOf, counts } = count
   const isHostname = constraint.topologyKey === hostname
   const weight = Math.log(domains + 2)
-  return raw.map((score, at) => {
+  const more = constraint.maxSkew - 1
+  const sums = raw.slice()
+  for (let at = 0; at < sums.length; at++) {
     const node = feasible[at] ?? 0
     const domain = domainOf[node] ?? -1
-    if (score < 0 || domain < 0) return score
-    return score + (((isHostname ? counts[node] : counts[domain]) ?? 0) * weight + (constraint.maxSkew - 1))
-  })
+    const score = sums[at] ?? 0
+    if (score >= 0 && domain >= 0) sums[at] = score + ((counts[isHostname ? node : domain] ?? 0) * weight + more)
+  }
+  return sums
 }
 
 /** How many of the nodes each domain has, the biggest first; nodes without the label are one more domain. */
-function domainSizes({ domainOf }: Topology, nodes: Int32Array): readonly number[] {
-  const sizes = new Map<number, number>()
-  for (const node of nodes) {
-    const domain = domainOf[node] ?? -1
-    sizes.set(domain, (sizes.get(domain) ?? 0) + 1)
+function domainSizes({ domainOf, values }: Topology, nodes: Int32Array): readonly number[] {
+  const sizes = new Int32Array(values.length + 1)
+  for (let at = 0; at < nodes.length; at++) {
+    const domain = (domainOf[nodes[at] ?? 0] ?? -1) + 1
+    sizes[domain] = (sizes[domain] ?? 0) + 1
   }
-  return Array.from(sizes.values()).toSorted((a, b) => b - a)
+  return Array.from(sizes.filter(size => size > 0)).toSorted((a, b) => b - a)
 }
 
 /** How few domains `found` nodes can come from. */
