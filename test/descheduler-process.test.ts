@@ -89,7 +89,7 @@ test("called as descheduler with upstream's role: a dry run, then a loop with it
   expect(await get('/metrics')).toMatch(
     /^descheduler_pods_evicted_total\{result="success",strategy="LowNodeUtilization",profile="default",namespace="shop",node="n1"\} 2$/m,
   )
-  expect(loop.output()).toContain('no right to list, watch, create, patch, delete disruptionpermits.ballast.dev')
+  expect(loop.output()).toContain('no right to list, watch, create, delete disruptionpermits.ballast.dev')
   loop.child.kill('SIGTERM')
   expect(await loop.ended, loop.output()).toBe(0)
   const [lease] = twin.access.list('leases.coordination.k8s.io').filter(({ metadata }) => metadata.name === 'descheduler')

@@ -15,9 +15,15 @@ export async function permitsLack(
   namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const verbs = ['list', 'watch', 'create', 'patch', 'delete']
-  const refused = await refusedVerbs(asking, { resource: disruptionPermits, verbs }, signal)
-  if (refused.length > 0) return `no right to ${refused.join(', ')} ${resourceKey(disruptionPermits)}`
+  const ofStatus = { ...disruptionPermits, resource: `${disruptionPermits.resource}/status` }
+  const wanted = [
+    { resource: disruptionPermits, verbs: ['list', 'watch', 'create', 'delete'] },
+    { resource: ofStatus, verbs: ['patch'] },
+  ]
+  for (const right of wanted) {
+    const refused = await refusedVerbs(asking, right, signal)
+    if (refused.length > 0) return `no right to ${refused.join(', ')} ${resourceKey(right.resource)}`
+  }
   if (namespace !== undefined) {
     const lease = { resource: builtIn.leases, verbs: ['get', 'create', 'update'], namespace }
     const refusedLease = await refusedVerbs(asking, lease, signal)

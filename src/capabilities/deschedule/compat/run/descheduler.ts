@@ -10,8 +10,10 @@ import type { Clock } from '#kube/clock.ts'
 import { EventRecorder } from '#kube/events.ts'
 import { Informers } from '#kube/informer.ts'
 import { type Leader, LeaseLostError } from '#kube/lease.ts'
+import type { Pod } from '#kube/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { Random } from '#kube/random.ts'
+import { builtIn } from '#kube/resource.ts'
 import { BackgroundEvictions } from '../eviction-in-background.ts'
 import { type CycleListener, listenersTogether } from '../instruments/cycle-listener.ts'
 import { DeschedulerMetrics } from '../instruments/descheduler-metrics.ts'
@@ -175,11 +177,12 @@ async function leadCycles(options: LeadingOptions & { readonly evictionVersion: 
   const background = settings.evictionsInBackground ? new BackgroundEvictions() : undefined
   const followed = new FollowedPolicy(providers)
   const { policy } = inForce
-  const first = await clusters.of(policy, signal)
+  await clusters.of(policy, signal)
   await followed.follow(policy, signal)
   if (background !== undefined) {
     const ended = (end: Parameters<CycleListener['backgroundEnded']>[0]) => options.listener.backgroundEnded(end)
-    stack.use(watchBackground({ pods: first.pods, background, clock, ended }))
+    // For as long as the process runs, whatever the policy in force watches.
+    stack.use(watchBackground({ pods: informers.of<Pod>(builtIn.pods), background, clock, ended }))
   }
   const lack = settings.dryRun ? undefined : await options.permitsLack(signal)
   const books = stack.use(

@@ -4,15 +4,13 @@ import type { Need } from '#coordination/capability.ts'
 import { ClusterView } from '#coordination/cluster-view.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informer, Informers } from '#kube/informer.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects.ts'
 import { settledStaleness } from './cache-age.ts'
 import { essentialNeeds } from './needs.ts'
 
 export class WatchedCluster implements AsyncDisposable {
   readonly needs: readonly Need[]
   readonly view: ClusterView
-  readonly pods: Informer<Pod>
   readonly #informers: Informers
   readonly #essential: readonly Informer<KubeObject>[]
   readonly #clock: Clock
@@ -31,7 +29,6 @@ export class WatchedCluster implements AsyncDisposable {
       })),
     })
     this.view = new ClusterView(this.#informers, clock, needs)
-    this.pods = this.#informers.of<Pod>(builtIn.pods)
     this.#essential = essentialNeeds.map(({ group, version, resource }) => this.#informers.of({ group, version, resource }))
   }
 
