@@ -1,7 +1,8 @@
 // From the descheduler to Ballast and back on the twin: as Deployment and as CronJob, by Helm and by plain manifests, killed at each write, with
 // owners that undo what is done.
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { builtIn } from '#kube/resource.ts'
 import { installationValues, plainRelease } from '../src/cli/deployment/installation.ts'
 import { objects as installation } from '../src/cli/deployment/objects.ts'
@@ -63,6 +64,29 @@ const pluralOf = (kind: string) =>
     Deployment: 'deployments.apps',
     CronJob: 'cronjobs.batch',
   })[kind] ?? kind
+
+const seedPolicy = (homelab: string) => {
+  const values = parse(readFileSync(`examples/${homelab}/upstream/descheduler-values.yaml`, 'utf8'))
+  const header = { apiVersion: 'descheduler/v1alpha2', kind: 'DeschedulerPolicy' }
+  return { values, policy: { ...header, ...values.deschedulerPolicy } }
+}
+
+test.each([
+  ['utilities-homelab', 'Deployment', 'deployments.apps'],
+  ['talos-homelab', 'CronJob', 'cronjobs.batch'],
+] as const)('the policy and times of %s', async (homelab, kind, plural) => {
+  const { values, policy } = seedPolicy(homelab)
+  expect(values.kind).toBe(kind)
+  const wanted = { kind, by: 'helm', policy: stringify(policy), schedule: values.schedule } as const
+  await using site = await DeschedulerSwapSite.start(deschedulerInstallation(wanted))
+  const { results, isDone } = await site.apply()
+  expect(isDone, JSON.stringify(results)).toBe(true)
+  expect(parse(textAt(site.find('configmaps', 'ballast-descheduler'), 'data', 'policy.yaml') ?? '')).toEqual(policy)
+  const own = site.find(plural, 'ballast-descheduler')
+  if (kind === 'CronJob') expect(own).toMatchObject({ spec: { schedule: '0 4 * * *', concurrencyPolicy: 'Forbid' } })
+  else expect(JSON.stringify(own)).toContain('--descheduling-interval=5m')
+  expect(site.both).toEqual([])
+})
 
 test('replicas, leader election and everything that it is told come along', async () => {
   const args = ['--leader-elect=true', '--leader-elect-resource-name=mine', '--feature-gates=EvictionsInBackground=true']

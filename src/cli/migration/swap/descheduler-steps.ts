@@ -1,6 +1,7 @@
 // The descheduler to Ballast: the steps for one cluster, in order. At no moment are both awake: between them is a gap in which nobody evicts.
 import { examineCluster } from '../../doctor/checks.ts'
 import { liveFacts } from '../../doctor/live-facts.ts'
+import { policySource } from '../descheduler-workload.ts'
 import { missingForDescheduler } from './descheduler-access.ts'
 import { installed } from './descheduler-install.ts'
 import {
@@ -39,6 +40,7 @@ export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Sa
   const { ours } = situation
   const own = { ...upstream, name: ours?.loop?.name ?? 'ballast-descheduler', namespace: ours?.namespace ?? 'ballast-system' }
   const kind = upstream.workload.kind.toLowerCase()
+  const policy = policySource({ ...upstream.workload })?.configMap ?? '<its policy>'
   return [
     {
       id: 'check',
@@ -51,7 +53,7 @@ export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Sa
     {
       id: 'convert',
       title: 'convert what it is told',
-      command: `(kubectl -n ${upstream.namespace} get ${kind} ${upstream.name} -o yaml; echo ---; kubectl -n ${upstream.namespace} get configmap ${upstream.name} -o yaml) | ballast migrate values --from descheduler -`,
+      command: `(kubectl -n ${upstream.namespace} get ${kind} ${upstream.name} -o yaml; echo ---; kubectl -n ${upstream.namespace} get configmap ${policy} -o yaml) | ballast migrate values --from descheduler -`,
       proof: 'every flag, and the policy, has its place (exit 0), and Ballast takes it',
       undo: '-',
       prove: async swap => converted(await readDeschedulerSituation(swap), swap),
