@@ -6,6 +6,7 @@ import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { fieldProjection, SharedParts } from '#kube/projection.ts'
 import { type CycleReport, runCycle } from '../src/capabilities/deschedule/compat/cycle.ts'
+import { PodShapes } from '../src/capabilities/deschedule/compat/pod-shapes.ts'
 import type { DeschedulerPolicy } from '../src/capabilities/deschedule/compat/policy/args.ts'
 import { policyRefusal, readPolicy } from '../src/capabilities/deschedule/compat/policy/read-policy.ts'
 import { strategyPodFields } from '../src/capabilities/deschedule/compat/strategies/pod-fields.ts'
@@ -44,7 +45,7 @@ interface Decision {
 }
 
 /** One cycle in which every eviction is granted. */
-export function decide(state: ClusterState, policy: DeschedulerPolicy): Decision {
+export function decide(state: ClusterState, policy: DeschedulerPolicy, shapes?: PodShapes): Decision {
   const since = systemClock.elapsed()
   const cpu = process.threadCpuUsage()
   const cycle = runCycle({
@@ -53,6 +54,7 @@ export function decide(state: ClusterState, policy: DeschedulerPolicy): Decision
     strategies: strategyMaker({}),
     nowMs: Date.UTC(2026, 10, 1),
     isDryRun: false,
+    ...(shapes !== undefined && { shapes }),
     verbosity: 0,
     tell: () => undefined,
   })
@@ -67,7 +69,8 @@ function decisionRows(size: ClusterSize): readonly BudgetRow[] {
   const name = `${size.nodes} nodes, ${size.pods} pods`
   return [false, true].flatMap(nodeFit => {
     const policy = policyOf(chartPolicy({ nodeFit }))
-    const found = Array.from({ length: cycles }, () => decide(state, policy))
+    const shapes = new PodShapes(state)
+    const found = Array.from({ length: cycles }, () => decide(state, policy, shapes))
     const [first] = found
     const median = (of: 'seconds' | 'cpuSeconds') => {
       const sorted = found

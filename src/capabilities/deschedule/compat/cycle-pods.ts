@@ -7,17 +7,11 @@
 // - dry run: the eviction deletes the pod from a copied cluster, so it is gone; after the cycle all of them come back.
 // A plugin that listed pods before the eviction goes on with what it listed. The delay of the watch is the one thing that is not copied.
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
-import { type Requests, requestsOf, specRequests } from '#cluster/requests.ts'
-import { type ByShape, PodShapes } from './pod-shapes.ts'
+import type { Requests } from '#cluster/requests.ts'
+import { PodShapes } from './pod-shapes.ts'
 
 /** What the cycle did with a pod. */
 type Departure = 'terminating' | 'gone'
-
-/** What a pod asks for of a resource, by the resource's number. */
-interface Demand {
-  readonly resource: number
-  readonly amount: number
-}
 
 /** What the active pods of a node ask for together. */
 interface NodeUse {
@@ -30,32 +24,35 @@ export class CyclePods {
   readonly state: ClusterState
   /** Of all pods of the state. */
   readonly shapes: PodShapes
-  /** What a pod asks for by its spec alone. */
-  readonly requests: ByShape<Requests>
-  readonly #demands: ByShape<readonly Demand[]>
-  /** Resources that pods ask for, in the order in which they were met. */
-  readonly #resources: string[] = []
   /** Nodes that lost a pod, in order, repeated for each. */
   readonly shrunkNodes: string[] = []
   readonly #gone = new Set<string>()
-  readonly #changedLists = new Map<string, readonly PodState[]>()
+  /** The active pods of nodes, as they are now. */
+  readonly #lists = new Map<string, readonly PodState[]>()
   readonly #uses = new Map<string, NodeUse>()
   #time: { readonly ms: number; readonly text: string } | undefined
   #finished: ReadonlyMap<string, readonly PodState[]> | undefined
   #replicas: Map<string, number> | undefined
 
-  constructor(state: ClusterState) {
+  /** `shapes` may know the pods from an earlier cycle. */
+  constructor(state: ClusterState, shapes: PodShapes = new PodShapes(state)) {
     this.state = state
-    this.shapes = new PodShapes(state)
-    this.requests = this.shapes.memo(({ object }) => specRequests(object))
-    this.#demands = this.shapes.memo(pod =>
-      Object.entries(this.requests(pod)).map(([resource, amount]) => ({ resource: this.#resourceAt(resource), amount })),
-    )
+    this.shapes = shapes
+    shapes.follow(state)
   }
 
   /** As StrategyView has it. */
   activePods(node: string): readonly PodState[] {
-    return this.#changedLists.get(node) ?? this.state.podsOn(node)
+    const known = this.#lists.get(node)
+    if (known !== undefined) return known
+    const pods = this.state.podsOn(node)
+    this.#lists.set(node, pods)
+    return pods
+  }
+
+  /** What the pod asks for by its spec alone. */
+  requests(pod: PodState): Requests {
+    return this.shapes.requests(pod)
   }
 
   /** As StrategyView has it. */
@@ -83,14 +80,7 @@ export class CyclePods {
     const pods = this.activePods(node)
     const known = this.#uses.get(node)
     if (known?.pods === pods) return known
-    const sums: number[] = []
-    for (const pod of pods) {
-      for (const { resource, amount } of this.#demands(pod)) {
-        while (sums.length <= resource) sums.push(0)
-        sums[resource] = (sums[resource] ?? 0) + amount
-      }
-    }
-    const use = { pods, requests: requestsOf(sums.map((sum, at) => [this.#resources[at] ?? '', sum])) }
+    const use = { pods, requests: this.shapes.requestsOfAll(pods) }
     this.#uses.set(node, use)
     return use
   }
@@ -108,7 +98,7 @@ export class CyclePods {
     for (const { uid } of pod.object.metadata.ownerReferences ?? []) this.#replicas.set(uid, this.replicasOf(uid) - 1)
     if (nodeName === undefined) return
     this.shrunkNodes.push(nodeName)
-    this.#changedLists.set(
+    this.#lists.set(
       nodeName,
       this.activePods(nodeName).filter(other => other.key !== pod.key),
     )
@@ -120,11 +110,6 @@ export class CyclePods {
     return this.#time.text
   }
 
-  #resourceAt(name: string): number {
-    const at = this.#resources.indexOf(name)
-    return at >= 0 ? at : this.#resources.push(name) - 1
-  }
-
   /** It asks for as much as before. */
   #terminate(pod: PodState, node: string, deletionTimestamp: string): void {
     const before = this.activePods(node)
@@ -132,7 +117,7 @@ export class CyclePods {
     const found = before[at]
     if (found === undefined) return
     const pods = before.with(at, terminating(found, deletionTimestamp))
-    this.#changedLists.set(node, pods)
+    this.#lists.set(node, pods)
     const use = this.#uses.get(node)
     if (use?.pods === before) this.#uses.set(node, { pods, requests: use.requests })
   }

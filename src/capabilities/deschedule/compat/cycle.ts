@@ -19,6 +19,7 @@ import { CompatNodeFit } from './evictor/node-fit.ts'
 import { readyNodes } from './evictor/ready-nodes.ts'
 import { tellingEvictor } from './evictor/telling-evictor.ts'
 import { CycleLimits, type LimitRefusal } from './limits.ts'
+import type { PodShapes } from './pod-shapes.ts'
 import type { DeschedulerPolicy, PolicyProfile, StrategyArgs } from './policy/args.ts'
 
 export interface CycleInput {
@@ -33,6 +34,8 @@ export interface CycleInput {
   readonly background?: BackgroundEvictions
   /** What must let a pod pass beside DefaultEvictor: coordination. */
   readonly furtherEvictors?: readonly Evictor[]
+  /** Kept from cycle to cycle: what of the pods is as it was need not be looked at again. */
+  readonly shapes?: PodShapes
   /** klog's level; messages above it are not made. */
   readonly verbosity: number
   readonly tell: StrategyView['tell']
@@ -111,7 +114,7 @@ class RunningCycle {
   constructor(input: CycleInput, nodes: readonly NodeState[]) {
     this.#input = input
     this.#nodes = nodes
-    this.#pods = new CyclePods(input.state)
+    this.#pods = new CyclePods(input.state, input.shapes)
     this.#fit = new CompatNodeFit(this.#pods)
     this.#limits = new CycleLimits(input.policy.limits, input.background)
   }
@@ -208,7 +211,7 @@ class RunningCycle {
       fit: this.#fit,
       activePods: node => pods.activePods(node),
       allPods: node => pods.allPods(node),
-      requests: pods.requests,
+      requests: pod => pods.requests(pod),
       requestsOn: node => pods.use(node).requests,
       byShape: make => pods.shapes.memo(make),
       grouped: list => pods.shapes.grouped(list),

@@ -1,14 +1,19 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { ClusterModel } from '#cluster/cluster-model.ts'
 import { buildClusterState, type ClusterState, type PodState } from '#cluster/cluster-state.ts'
 import { node, pod } from '#cluster/testdata/objects.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects.ts'
 import { fieldProjection, SharedParts } from '#kube/projection.ts'
 import { parseLabelSelector, type Selector } from '#kube/selector.ts'
+import { runCycle } from './cycle.ts'
 import { CyclePods } from './cycle-pods.ts'
 import { PodShapes } from './pod-shapes.ts'
+import { readPolicy } from './policy/read-policy.ts'
 import { strategyPodFields } from './strategies/pod-fields.ts'
+import { strategyMaker } from './strategies/strategies.ts'
 import { messyCluster } from './strategies/testdata/messy-cluster.ts'
+import { policyCases, policyText } from './strategies/testdata/policies.ts'
 
 const nowMs = Date.UTC(2026, 10, 1)
 
@@ -100,3 +105,76 @@ test('whatever is asked in whatever order, a pod is told what holds for itself',
     { numRuns: 60 },
   )
 })
+
+test('cycle after cycle of a cluster that changes, what was known of its pods makes no difference', () => {
+  const policies = policyCases.map(one => policyText(one))
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 1_000_000 }),
+      fc.nat({ max: policies.length - 1 }),
+      fc.array(
+        fc.array(fc.tuple(fc.nat(), fc.constantFrom('gone', 'moved', 'relabelled', 'taken from another')), { maxLength: 8 }),
+        {
+          minLength: 1,
+          maxLength: 4,
+        },
+      ),
+      (seed, number, rounds) => {
+        const model = new ClusterModel()
+        const objects = [...kept(messyCluster(seed, nowMs))]
+        for (const object of objects) model.change({ previous: undefined, object })
+        const pods = objects.filter(isPod)
+        let shapes: PodShapes | undefined
+        for (const changes of [[], ...rounds]) {
+          for (const [at, change] of changes) {
+            const previous = pods[at % pods.length]
+            if (previous === undefined) continue
+            const object = changed(previous, change, pods[(at * 7) % pods.length])
+            model.change({ previous, object })
+            pods.splice(pods.indexOf(previous), 1, ...(object === undefined ? [] : [object]))
+          }
+          const { state } = model.reading()
+          shapes ??= new PodShapes(state)
+          expect(entriesOf(state, policies[number] ?? '', shapes)).toEqual(entriesOf(state, policies[number] ?? ''))
+        }
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
+
+function isPod(object: KubeObject): object is Pod {
+  return object.kind === 'Pod'
+}
+
+function changed(one: Pod, change: string, other: Pod | undefined): Pod | undefined {
+  switch (change) {
+    case 'gone':
+      return undefined
+    case 'moved':
+      return { ...one, spec: { ...one.spec, nodeName: 'n0' } }
+    case 'relabelled':
+      return { ...one, metadata: { ...one.metadata, labels: { app: 'web', changed: 'yes' } } }
+    default:
+      return { ...one, spec: { ...(other ?? one).spec } }
+  }
+}
+
+/** What a cycle asks for and how it ended; everything is granted. */
+function entriesOf(state: ClusterState, text: string, shapes?: PodShapes): readonly (readonly [string, string])[] {
+  const read = readPolicy(text, { file: 'policy.json', priorityOf: () => undefined })
+  if (!read.ok) throw new Error(text)
+  const cycle = runCycle({
+    policy: read.policy,
+    state,
+    strategies: strategyMaker({}),
+    nowMs,
+    isDryRun: false,
+    ...(shapes !== undefined && { shapes }),
+    verbosity: 0,
+    tell: () => undefined,
+  })
+  let step = cycle.next()
+  while (step.done !== true) step = cycle.next(step.value.kind === 'evict' ? { kind: 'evicted' } : undefined)
+  return step.value.entries.map(({ wish, result }) => [wish.pod.key, result])
+}

@@ -3,6 +3,7 @@
 // Informers keep equal parts of pods once, so that likeness is seen without looking into the parts; pods with parts of their own have each
 // a shape of their own, which costs time and is right all the same.
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
+import { type Requests, requestsOf, specRequests } from '#cluster/requests.ts'
 import type { PodSpec } from '#kube/objects.ts'
 import type { Selector } from '#kube/selector.ts'
 
@@ -12,24 +13,81 @@ const mostLookedAt = 16
 /** A value for each pod, worked out once for pods of one shape. */
 export type ByShape<Value> = (pod: PodState) => Value
 
+/** What a pod asks for of a resource, by the resource's number. */
+interface Demand {
+  readonly resource: number
+  readonly amount: number
+}
+
 /** The pods of a node with their shapes, as they are asked for: in this order, most of the time. */
 interface NodeShapes {
   readonly pods: readonly PodState[]
   readonly shapes: readonly number[]
 }
 
+/** So many shapes more than there were at first, or twice as many: most of them are of pods that have gone. */
+const mostForgotten = 1_000
+
+const nobody: NodeShapes = { pods: [], shapes: [] }
+
+/**
+ * Flow: `follow` a state; `memo` and what it yields, `requests`, `grouped`; the next state. What of pods is the same in the next state is
+ * known there. What `memo` yields holds for the state that is followed when it is called.
+ */
 export class PodShapes {
-  readonly #state: ClusterState
-  readonly #byContainers = new Map<object, number[]>()
-  readonly #samples: PodState[] = []
+  #byContainers = new Map<object, number[]>()
+  #samples: PodState[] = []
   readonly #byNode = new Map<string, NodeShapes>()
   /** Of pods that the state does not have on a node: finished, without a node, changed by the cycle. */
   readonly #others = new Map<PodState, number>()
-  #current: NodeShapes = { pods: [], shapes: [] }
+  #state: ClusterState
+  #current = nobody
   #at = 0
+  /** How many shapes there were when the first state was worked through. */
+  #firstSize: number | undefined
+  #requests: ByShape<Requests>
+  #demands: ByShape<readonly Demand[]>
+  /** Resources that pods ask for, in the order in which they were met. */
+  readonly #resources: string[] = []
+  /** By list of pods. */
+  #sums = new WeakMap<readonly PodState[], Requests>()
 
   constructor(state: ClusterState) {
     this.#state = state
+    this.#requests = this.#memoOfRequests()
+    this.#demands = this.#memoOfDemands()
+  }
+
+  /** What follows is of the pods of `state`. */
+  follow(state: ClusterState): void {
+    this.#others.clear()
+    this.#current = nobody
+    if (state === this.#state) return
+    this.#state = state
+    this.#firstSize ??= this.#samples.length
+    if (this.#samples.length > 2 * this.#firstSize + mostForgotten) this.#forget()
+    for (const node of this.#byNode.keys()) if (!state.nodes.has(node)) this.#byNode.delete(node)
+  }
+
+  /** What a pod asks for by its spec alone. */
+  requests(pod: PodState): Requests {
+    return this.#requests(pod)
+  }
+
+  /** The sum of `requests`; beyond 2^53 it is not exact. Known for a list that does not change. */
+  requestsOfAll(pods: readonly PodState[]): Requests {
+    const known = this.#sums.get(pods)
+    if (known !== undefined) return known
+    const sums: number[] = []
+    for (const pod of pods) {
+      for (const { resource, amount } of this.#demands(pod)) {
+        while (sums.length <= resource) sums.push(0)
+        sums[resource] = (sums[resource] ?? 0) + amount
+      }
+    }
+    const requests = requestsOf(sums.map((sum, at) => [this.#resources[at] ?? '', sum]))
+    this.#sums.set(pods, requests)
+    return requests
   }
 
   /**
@@ -96,11 +154,35 @@ export class PodShapes {
 
   #on(node: string): NodeShapes {
     const known = this.#byNode.get(node)
-    if (known !== undefined) return known
     const pods = this.#state.podsOn(node)
+    if (known?.pods === pods) return known
     const onNode = { pods, shapes: pods.map(pod => this.#alike(pod)) }
     this.#byNode.set(node, onNode)
     return onNode
+  }
+
+  #forget(): void {
+    this.#byContainers = new Map()
+    this.#samples = []
+    this.#byNode.clear()
+    this.#firstSize = undefined
+    this.#requests = this.#memoOfRequests()
+    this.#demands = this.#memoOfDemands()
+  }
+
+  #memoOfRequests(): ByShape<Requests> {
+    return this.memo(({ object }) => specRequests(object))
+  }
+
+  #memoOfDemands(): ByShape<readonly Demand[]> {
+    return this.memo(pod =>
+      Object.entries(this.requests(pod)).map(([resource, amount]) => ({ resource: this.#numberOf(resource), amount })),
+    )
+  }
+
+  #numberOf(resource: string): number {
+    const at = this.#resources.indexOf(resource)
+    return at >= 0 ? at : this.#resources.push(resource) - 1
   }
 
   #alike(pod: PodState): number {
