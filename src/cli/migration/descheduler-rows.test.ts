@@ -188,6 +188,11 @@ describe('the homelabs', () => {
     expect(JSON.stringify(made)).toContain('"exclude":["ai-ml","kuberay","gitea"]')
   })
 
+  test("utilities: what its repository has for Ballast's chart is what the command prints", () => {
+    const gitops = parse(readFileSync('examples/utilities-homelab/gitops/values.yaml', 'utf8'))
+    expect(gitops.descheduler).toEqual(ours(seeds.utilities))
+  })
+
   test('talos: a CronJob at four in the morning', () => {
     const { workload, flags, policy: made } = rendered(seeds.talos)
     expect(workload).toMatchObject({ kind: 'CronJob', spec: { schedule: '0 4 * * *', concurrencyPolicy: 'Forbid' } })
