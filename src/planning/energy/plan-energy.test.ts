@@ -60,13 +60,37 @@ test('case 31: with the goals of case 1 no node of T4 may be off, each for a rea
     ['talos00', 'ControlPlane', undefined],
     ['talos01', 'PodStays', 'registry/nexus-0'],
     ['talos02-gpu', 'PodStays', expect.stringMatching(/^media\/tdarr-/)],
-    ['talos03', 'GoalNeedsIt', 'use-talos03'],
+    ['talos03', 'GoalNeedsNode', 'use-talos03'],
   ])
   expect(made.energy?.nodes.find(one => one.node === 'talos01')?.stays?.data).toMatchObject({
     because: 'VolumePinned',
     pv: 'nexus-local',
   })
   expect(made.energy?.moves).toEqual([])
+})
+
+test('power.md case 28: without goals, and with what runs there free to move, talos03 could be off', async () => {
+  const free = new Set(['plex', 'jellyfin', 'dev-small'])
+  const objects = referenceCluster().flatMap((object): readonly KubeObject[] => {
+    const { metadata, kind } = object
+    if (kind !== 'Deployment' || !free.has(metadata.name)) return [object]
+    const labels = { ...metadata.labels, 'scaling.talos.io/managed-by': 'descheduler' }
+    const { name, namespace: space = '' } = metadata
+    const selector = { matchLabels: { 'app.kubernetes.io/name': name } }
+    const budget = {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name, namespace: space, uid: `budget-${name}` },
+      spec: { maxUnavailable: 1, selector },
+    }
+    return [{ ...object, metadata: { ...metadata, labels } }, budget]
+  })
+  const nodes = ['talos00', 'talos01', 'talos02-gpu', 'talos03'].map(name =>
+    watts(name, name === 'talos03' ? { idleWatts: 9.1, maxWatts: 28.2 } : {}),
+  )
+  const made = await energyOf(objects, { energy: rules(nodes) })
+  const talos03 = made.energy?.nodes.find(one => one.node === 'talos03')
+  expect([talos03?.decision, talos03?.moves, talos03?.wattsAfter]).toEqual(['power-down', 5, 1])
 })
 
 const owned = { owner: 'descheduler', budget: { maxUnavailable: 1 } } as const

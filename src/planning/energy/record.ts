@@ -6,7 +6,7 @@ export const energyStayCodes = [
   'ControlPlane',
   'NodeClaim',
   'NotReady',
-  'GoalNeedsIt',
+  'GoalNeedsNode',
   'SavesNothing',
   'PodStays',
   'OutsideWindow',

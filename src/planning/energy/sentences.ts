@@ -15,7 +15,7 @@ export function energyStaySentence({ code, data }: EnergyStay): string {
       return `it belongs to NodePool ${data['pool'] ?? ''}, which consolidates it`
     case 'NotReady':
       return data['cordoned'] === undefined ? 'it is not ready' : 'somebody has cordoned it'
-    case 'GoalNeedsIt':
+    case 'GoalNeedsNode':
       return `goal ${data['goal'] ?? ''} wants it in use`
     case 'SavesNothing':
       return `off it draws ${data['standby'] ?? ''} W, idle ${data['idle'] ?? ''} W`

@@ -35,14 +35,16 @@ export function staysOn(node: EnergyNode, subject: Subject): EnergyStay | undefi
   if (seen?.isReady !== true) return because('NotReady')
   if (!seen.isSchedulable) return because('NotReady', { cordoned: 'true' })
   const goal = policy.goals.find(({ nodes, min }) => min !== undefined && nodes.includes(node.name))
-  if (goal !== undefined) return because('GoalNeedsIt', { goal: goal.name })
+  if (goal !== undefined) return because('GoalNeedsNode', { goal: goal.name })
   if (savedWatts(node) <= 0) return because('SavesNothing', { idle: String(node.idleWatts), standby: String(node.standbyWatts) })
   return podStays(node, subject) ?? offTime(node, subject)
 }
 
 /** Of the pods that hold it: one whose volume cannot leave, else the largest. */
 function podStays({ name }: EnergyNode, { state, unmovable }: Subject): EnergyStay | undefined {
-  const held = unmovable.filter(one => one.node === name && !goWithNode.has(one.code))
+  // Whatever else is said of it: a DaemonSet's pod without an owner label ends with its node all the same.
+  const ends = (one: Unmovable) => [one, ...one.also].some(({ code }) => goWithNode.has(code))
+  const held = unmovable.filter(one => one.node === name && !ends(one))
   const requests = (one: Unmovable, resource: string) =>
     state.pods.get(`${one.pod.namespace}/${one.pod.name}`)?.requests[resource] ?? 0
   const isPinned = (one: Unmovable) => one.code === 'VolumePinned' || one.also.some(({ code }) => code === 'VolumePinned')
@@ -54,7 +56,12 @@ function podStays({ name }: EnergyNode, { state, unmovable }: Subject): EnergySt
   )
   if (worst === undefined) return undefined
   const reason = worst.code === 'VolumePinned' ? worst : (worst.also.find(({ code }) => code === 'VolumePinned') ?? worst)
-  const data = { pod: `${worst.pod.namespace}/${worst.pod.name}`, on: worst.node, because: reason.code, pods: String(held.length) }
+  const data = {
+    pod: `${worst.pod.namespace}/${worst.pod.name}`,
+    on: worst.node,
+    because: reason.code,
+    pods: String(held.length),
+  }
   return { code: 'PodStays', data: { ...reason.data, ...data } }
 }
 
