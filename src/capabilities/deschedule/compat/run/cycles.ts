@@ -15,6 +15,7 @@ import type { CycleReport } from '../cycle.ts'
 import type { EvictionOutcome } from '../eviction.ts'
 import type { BackgroundEvictions } from '../eviction-in-background.ts'
 import type { CycleListener } from '../instruments/cycle-listener.ts'
+import { PodShapes } from '../pod-shapes.ts'
 import type { DeschedulerPolicy } from '../policy/args.ts'
 import { strategyMaker } from '../strategies/strategies.ts'
 import type { UsageProviders } from '../usage/usage-providers.ts'
@@ -57,6 +58,8 @@ export class Cycles {
   readonly #options: CyclesOptions
   readonly #warnings: OwnerWarnings
   #count = 0
+  /** What of the pods is as it was need not be looked at again in the next cycle. */
+  #shapes: PodShapes | undefined
 
   constructor(options: CyclesOptions) {
     this.#options = options
@@ -96,11 +99,13 @@ export class Cycles {
     const state = await cluster.snapshot(signal)
     const nowMs = clock.now()
     const batch = `cycle-${nowMs}-${++this.#count}`
+    this.#shapes ??= new PodShapes(state)
     const report = await driveCycle(
       {
         policy,
         state,
         strategies: strategyMaker(measured),
+        shapes: this.#shapes,
         nowMs,
         isDryRun: book === undefined,
         ...(background !== undefined && { background }),
