@@ -43,11 +43,22 @@ const unknown = 65_535
 const largestShare = unknown - 1
 const spans = Object.keys(utilisationSpans) as readonly UtilisationSpan[]
 
+/** Where a node's shares lie: those of one span after those of the other. */
 interface Track {
-  readonly values: { readonly [Span in UtilisationSpan]: Uint16Array }
+  readonly values: Uint16Array
+  readonly start: number
   /** When it was noted last. */
   lastMs: number
 }
+
+/** Within what a node has. */
+const spanStarts: { readonly [Span in UtilisationSpan]: number } = {
+  hour: 0,
+  days: utilisationSpans.hour.steps * shareNames.length,
+}
+const trackLength = spanStarts.days + utilisationSpans.days.steps * shareNames.length
+/** Nodes whose shares lie in one piece of memory: thousands of small ones would have the garbage collector run again and again. */
+const nodesOfPiece = 64
 
 /**
  * Flow: `note` for each node, oldest first; `series` at any time.
@@ -58,6 +69,8 @@ export class UtilisationHistory implements UtilisationReader {
   /** The one that was noted longest ago first. */
   readonly #tracks = new Map<string, Track>()
   readonly #heldSteps: number
+  /** Places that nobody has, or has any more. */
+  readonly #free: Pick<Track, 'values' | 'start'>[] = []
   #sinceMs: number | undefined
 
   /** `heldSteps`: infinity where whatever changes is noted, so that a silence means that nothing did. */
@@ -79,7 +92,7 @@ export class UtilisationHistory implements UtilisationReader {
     this.#sinceMs = Math.min(this.#sinceMs ?? atMs, atMs)
     const known = this.#tracks.get(node)
     if (known === undefined && this.#tracks.size >= mostNodes && !this.#forgetOldest(atMs)) return
-    const track = known ?? newTrack(atMs)
+    const track = known ?? this.#newTrack(atMs)
     if (atMs < track.lastMs) return
     for (const span of spans) this.#write(track, span, atMs, shares)
     track.lastMs = atMs
@@ -99,7 +112,8 @@ export class UtilisationHistory implements UtilisationReader {
       return Array.from({ length: end - from + 1 }, (_, index) => {
         const step = from + index
         if (track === undefined || step <= last - steps) return null
-        return step <= last ? shareAt(track.values[span], step, offset) : this.#heldAt(track, span, { step, last, offset })
+        if (step > last && step - last > this.#heldSteps) return null
+        return shareAt(track, placeOf(span, Math.min(step, last)) + offset)
       })
     }
     const series = {
@@ -113,47 +127,50 @@ export class UtilisationHistory implements UtilisationReader {
 
   /** Forgets nodes that were not noted since `beforeMs`. */
   prune(beforeMs: number): void {
-    for (const [node, { lastMs }] of this.#tracks) {
-      if (lastMs >= beforeMs) return
-      this.#tracks.delete(node)
+    for (const [node, track] of this.#tracks) {
+      if (track.lastMs >= beforeMs) return
+      this.#forget(node, track)
     }
   }
 
-  /** A step after the node's last note. */
-  #heldAt(
-    { values }: Track,
-    span: UtilisationSpan,
-    { step, last, offset }: { readonly step: number; readonly last: number; readonly offset: number },
-  ): number | null {
-    return step - last <= this.#heldSteps ? shareAt(values[span], last, offset) : null
-  }
-
-  #write({ values, lastMs }: Track, span: UtilisationSpan, atMs: number, shares: Shares): void {
+  #write({ values, start, lastMs }: Track, span: UtilisationSpan, atMs: number, shares: Shares): void {
     const { stepMs, steps } = utilisationSpans[span]
-    const own = values[span]
     const [last, now] = [stepOf(lastMs, stepMs), stepOf(atMs, stepMs)]
     const isHeld = now - last - 1 <= this.#heldSteps
-    const lastAt = (last % steps) * shareNames.length
-    const held = own.slice(lastAt, lastAt + shareNames.length)
+    const lastAt = start + placeOf(span, last)
     for (let step = Math.max(last + 1, now - steps + 1); step < now; step++) {
-      const at = (step % steps) * shareNames.length
-      for (let offset = 0; offset < shareNames.length; offset++) own[at + offset] = isHeld ? (held[offset] ?? unknown) : unknown
+      const at = start + placeOf(span, step)
+      for (let offset = 0; offset < shareNames.length; offset++)
+        values[at + offset] = isHeld ? (values[lastAt + offset] ?? unknown) : unknown
     }
-    const at = (now % steps) * shareNames.length
-    for (const [offset, name] of shareNames.entries()) own[at + offset] = stored(shares[name])
+    const at = start + placeOf(span, now)
+    for (let offset = 0; offset < shareNames.length; offset++)
+      values[at + offset] = stored(shares[shareNames[offset] ?? 'cpuUsed'])
+  }
+
+  #newTrack(atMs: number): Track {
+    if (this.#free.length === 0) {
+      const values = new Uint16Array(nodesOfPiece * trackLength)
+      for (let node = nodesOfPiece - 1; node >= 0; node--) this.#free.push({ values, start: node * trackLength })
+    }
+    const place = this.#free.pop()
+    if (place === undefined) throw new Error('a place was made just before')
+    place.values.fill(unknown, place.start, place.start + trackLength)
+    return { ...place, lastMs: atMs }
+  }
+
+  #forget(node: string, { values, start }: Track): void {
+    this.#tracks.delete(node)
+    this.#free.push({ values, start })
   }
 
   /** Makes room by a node that is gone; false where all of them are there. */
   #forgetOldest(nowMs: number): boolean {
     const [oldest] = this.#tracks
     if (oldest === undefined || nowMs - oldest[1].lastMs < goneAfterMs) return false
-    return this.#tracks.delete(oldest[0])
+    this.#forget(...oldest)
+    return true
   }
-}
-
-function newTrack(atMs: number): Track {
-  const empty = (span: UtilisationSpan) => new Uint16Array(utilisationSpans[span].steps * shareNames.length).fill(unknown)
-  return { values: { hour: empty('hour'), days: empty('days') }, lastMs: atMs }
 }
 
 const stepOf = (ms: number, stepMs: number): number => Math.floor(ms / stepMs)
@@ -162,9 +179,12 @@ function stored(share: number | null): number {
   return share === null || !(share >= 0) ? unknown : Math.min(largestShare, Math.trunc(share))
 }
 
-/** `values` holds a whole number of steps. */
-function shareAt(values: Uint16Array, step: number, offset: number): number | null {
-  const steps = values.length / shareNames.length
-  const value = values[(step % steps) * shareNames.length + offset]
+/** Where a step lies within what a node has: the newest take the place of the oldest. */
+function placeOf(span: UtilisationSpan, step: number): number {
+  return spanStarts[span] + (step % utilisationSpans[span].steps) * shareNames.length
+}
+
+function shareAt({ values, start }: Track, place: number): number | null {
+  const value = values[start + place]
   return value === undefined || value === unknown ? null : value
 }
