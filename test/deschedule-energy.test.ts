@@ -1,5 +1,6 @@
 // Energy on the twin: what could be off is said on the plan, and nothing is moved for it while nobody switches nodes.
 import { expect, test } from 'vitest'
+import { type RebalancePolicy, rebalancePolicies } from '#coordination/api.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
@@ -34,6 +35,29 @@ test('a policy of energy alone names the node that could be off, its watts and t
     /energy: 189 W now, 160 W then: n2 could be off, which saves 29 W; nobody switches nodes yet, so this is advice/,
   )
   expect([evictions(cluster), cluster.errors, cluster.forbidden]).toEqual([0, [], []])
+})
+
+test('what ran within the last day counts, also for a controller that did not see it', async () => {
+  await using cluster = await controlledCluster({
+    objects: [
+      ...smallCluster({ fixed: { owner: 'descheduler' }, other: { owner: 'descheduler' } }),
+      smallPolicy({ mode: 'Auto', energy, goals: [] }),
+    ],
+  })
+  const policies = cluster.admin.resource(rebalancePolicies)
+  // Three hours ago more ran than two nodes carry below their headroom.
+  const demand = [{ hour: '2026-03-02T01:00:00Z', cpu: 7_000, memory: 0 }]
+  await policies.patch(
+    'small',
+    { type: 'merge', body: { status: { demand } } },
+    { signal: new AbortController().signal, subresource: 'status' },
+  )
+  cluster.startController()
+  await cluster.rebalance('small')
+  const [plan] = cluster.plans()
+  expect(plan?.status?.energy?.nodes.map(({ reason }) => reason)).toEqual(['NoRoomToWake', 'NoRoomToWake', 'NoRoomToWake'])
+  const [policy] = cluster.list<RebalancePolicy>('rebalancepolicies.ballast.dev')
+  expect(policy?.status?.demand).toEqual([...demand, { hour: '2026-03-02T04:00:00Z', cpu: 4_950, memory: expect.any(Number) }])
 })
 
 test('goals come first; who holds each node on is said', async () => {

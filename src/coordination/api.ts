@@ -163,6 +163,11 @@ export const rebalancePolicyStatus = z.object({
   lastPlanNow: z.string().max(256).exactOptional().describe('the value of ballast.dev/plan-now that was acted on'),
   lastPlan: name().exactOptional(),
   nextPlanTime: timestamp().exactOptional(),
+  demand: z
+    .array(z.object({ hour: timestamp(), cpu: z.int().min(0), memory: z.int().min(0) }))
+    .max(25)
+    .exactOptional()
+    .describe('millicores and bytes that pods requested in each hour of the last day, of a policy with energy'),
   landing: z
     .object({
       foretold: z.int().min(0).describe('landings that were left to the scheduler, of the plans that are kept'),

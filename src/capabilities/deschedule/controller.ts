@@ -1,6 +1,7 @@
 // The descheduler in planned mode: plans policies that are due, lets approved plans go on, and looks at waiting proposals again.
-import type { RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
+import type { RebalancePlan, RebalancePolicy, RebalancePolicyStatus } from '#coordination/api.ts'
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
+import { withDemand } from '#coordination/plans/demand-history.ts'
 import { usageFreshMs } from '#coordination/plans/fresh-usage.ts'
 import { isForetold, landingRate } from '#coordination/plans/landing-rate.ts'
 import { PlanKeeper } from '#coordination/plans/plan-keeper.ts'
@@ -13,6 +14,7 @@ import { nextFiringMs, type Trigger, whenToPlan } from '#coordination/plans/sche
 import { UsageMeter } from '#coordination/plans/usage-meter.ts'
 import type { Condition } from '#kube/objects.ts'
 import { formatTime } from '#kube/time.ts'
+import { demandOf } from '#planning/energy/reserve.ts'
 import { usageGoals } from '#planning/usage-rules.ts'
 
 const capabilityName = 'deschedule'
@@ -88,8 +90,9 @@ class Descheduling {
     return waitMs
   }
 
-  async #serve(policy: RebalancePolicy, signal: AbortSignal): Promise<number> {
+  async #serve(known: RebalancePolicy, signal: AbortSignal): Promise<number> {
     const { clock } = this.#context
+    const policy = await this.#noteDemand(known, signal)
     // Without goals and energy it is a policy of isolation alone.
     if (policy.spec.goals.length === 0 && policy.spec.energy === undefined) return longestWaitMs
     const active = this.keeper.activePlansOf(policy)
@@ -117,6 +120,19 @@ class Descheduling {
     const proposals = this.keeper.openPlansOf(policy).filter(plan => plan.status?.phase === 'Proposed')
     const recheckMs = await this.keeper.recheck(policy, proposals, signal)
     return Math.min(recheckMs, due.kind === 'at' ? Math.max(1, due.atMs - clock.now()) : longestWaitMs)
+  }
+
+  /** Of a policy with energy: what is requested now, for the plans of the day that follows. */
+  async #noteDemand(policy: RebalancePolicy, signal: AbortSignal): Promise<RebalancePolicy> {
+    if (policy.spec.energy === undefined || this.#leading.view.staleness() !== undefined) return policy
+    const now = demandOf(this.#leading.view.state())
+    const nowMs = this.#context.clock.now()
+    const change = (status: RebalancePolicyStatus): RebalancePolicyStatus => {
+      const demand = withDemand(status.demand, now, nowMs)
+      return demand === status.demand ? status : { ...status, demand }
+    }
+    const { status } = await this.#policies.setStatus(policy, change, signal)
+    return status === undefined ? policy : { ...policy, status }
   }
 
   #conditions(policy: RebalancePolicy, known: readonly Condition[] | undefined, nowMs: number): readonly Condition[] | undefined {

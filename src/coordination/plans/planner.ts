@@ -12,6 +12,7 @@ import type { PlanPolicy } from '#planning/policy.ts'
 import type { RebalancePlan, RebalancePolicy } from '../api.ts'
 import type { Leading } from '../capability.ts'
 import { freezeAnnotation } from '../freeze.ts'
+import { demandBefore } from './demand-history.ts'
 import { leftOfHour } from './hourly-limit.ts'
 import { isUnheld } from './landing-decision.ts'
 import { isForetold, landingRate } from './landing-rate.ts'
@@ -178,6 +179,7 @@ async function compute(
     settings: leading.settings,
     nowMs,
     quarantined: quarantines(context.plans.list(), nowMs),
+    demandBefore: demandBefore(policy.status?.demand, nowMs),
     ...(context.usage === undefined ? {} : { measured: context.usage.measurements() }),
   }
   // The solver works in another process, which a virtual clock cannot see.
