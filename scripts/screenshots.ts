@@ -1,4 +1,4 @@
-// The pictures of the README: the page of the example before, its plan, after, and on a phone at night. Windows, scale and seed are
+// The pictures of README and manual: the page of the example before, its plan, after, rebalancing over time, and on a phone at night. Windows, scale and seed are
 // fixed, so that the same command gives pictures of the same size with the same names on them; clocks and ages differ.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -64,6 +64,13 @@ export async function takeScreenshots(): Promise<boolean> {
   await says(wide.page, 'All 2 goals are met.', runMs)
   await press(wide.page, '1×')
   await take(wide.page, 'overview-after')
+
+  await wide.page.getByRole('navigation').getByRole('link', { name: 'Rebalancing' }).click()
+  await says(wide.page, '15 landed where they were meant')
+  await take(wide.page, 'rebalancing')
+  await narrow.page.goto(`${ballast.url}rebalancing`)
+  await says(narrow.page, '15 landed where they were meant')
+  await take(narrow.page, 'rebalancing-phone')
   const tooLarge = sizes.filter(size => size > largest)
   if (tooLarge.length > 0) console.error(`${tooLarge.length} pictures have more than ${largest / 1024} KB`)
   return tooLarge.length === 0
