@@ -243,6 +243,21 @@ profiles:
   expect(profile?.balance.map(({ plugin }) => plugin)).toEqual(['RemoveDuplicates'])
 })
 
+test('HighNodeUtilization beside LowNodeUtilization is allowed, with a note: they share their nodes', () => {
+  const profile = (name: string, plugin: string, args: string) =>
+    `- {name: ${name}, pluginConfig: [{name: ${plugin}, args: ${args}}], plugins: {balance: {enabled: [${plugin}]}}}\n`
+  const high = profile('gather', 'HighNodeUtilization', '{thresholds: {cpu: 20}}')
+  const low = profile('spread', 'LowNodeUtilization', '{thresholds: {cpu: 20}, targetThresholds: {cpu: 50}}')
+  const notes = (profiles: string) => {
+    const reading = read(`${header}profiles:\n${profiles}`)
+    return reading.ok ? reading.notes : reading.problems
+  }
+  expect([notes(high), notes(low)]).toEqual([[], []])
+  expect(notes(high + low)).toEqual([
+    'LowNodeUtilization (profile spread) and HighNodeUtilization (profile gather) work on the same nodes: what one gathers the other spreads',
+  ])
+})
+
 const anyNamespace = { include: [], exclude: [] }
 
 test.each<[string, string | undefined, unknown]>([

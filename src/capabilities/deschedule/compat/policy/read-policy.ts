@@ -40,7 +40,23 @@ export function readPolicy(text: string, options: { readonly file: string; reado
     profiles,
   }
   if (findings.problems.length > 0) return { ok: false, problems: findings.problems }
-  return { ok: true, policy, unknownFields: [...parsed.ignored, ...reader.unknownNames()], notes: findings.notes }
+  return {
+    ok: true,
+    policy,
+    unknownFields: [...parsed.ignored, ...reader.unknownNames()],
+    notes: [...findings.notes, ...opposed(policy)],
+  }
+}
+
+/** One fills nodes up to empty others, the other levels them; all profiles work on the nodes of the policy's one selector. */
+function opposed({ profiles }: DeschedulerPolicy): readonly string[] {
+  const of = (plugin: 'LowNodeUtilization' | 'HighNodeUtilization') =>
+    profiles.filter(({ balance }) => balance.some(args => args.plugin === plugin)).map(({ name }) => name)
+  const [low, high] = [of('LowNodeUtilization'), of('HighNodeUtilization')]
+  if (low.length === 0 || high.length === 0) return []
+  return [
+    `LowNodeUtilization (profile ${low.join(', ')}) and HighNodeUtilization (profile ${high.join(', ')}) work on the same nodes: what one gathers the other spreads`,
+  ]
 }
 
 /** All of `problems` as the one text with which a start is refused: a line each. */
