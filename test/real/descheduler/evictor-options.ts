@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { systemClock } from '#kube/clock.ts'
 import {
+  brokenUpstream,
   evictorCluster,
   evictorOptions,
   evictorPolicy,
@@ -27,7 +28,8 @@ export const evictorOptionChecks: readonly Check[] = [
       for (const option of Object.keys(evictorOptions)) {
         const theirs = await evictedByUpstream(option)
         const side = { objects: evictorCluster(systemClock.now()), policy: evictorPolicy(option) }
-        deepStrictEqual((await twinCycle(ours, side)).toSorted(), theirs, option)
+        const expected = [...theirs, ...(brokenUpstream.get(option) ?? [])].sort()
+        deepStrictEqual((await twinCycle(ours, side)).toSorted(), expected, option)
         evicted += theirs.length
       }
       return `${Object.keys(evictorOptions).length} options, ${evicted} evictions`

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
-import { node, type PodOptions, pod } from '#cluster/testdata/objects.ts'
+import { node, object, type PodOptions, pod } from '#cluster/testdata/objects.ts'
 import type { KubeObject, Pod } from '#kube/objects.ts'
 import { formatTime } from '#kube/time.ts'
 import { messyCluster } from '../compat/strategies/testdata/messy-cluster.ts'
@@ -96,6 +96,21 @@ test.each<[string, Given, readonly unknown[]]>([
       ['shop/web-1', 'ours-only', 'upstream had its 1 of a cycle'],
       ['shop/web-2', 'theirs-only', 'PodLifeTime: maximum number of evicted pods per a descheduling cycle reached'],
     ],
+  ],
+  [
+    'ours alone: upstream is known to see no budgets',
+    {
+      policy: olderWith({ podProtections: { extraEnabled: ['PodsWithoutPDB'] } }),
+      before: [
+        ...nodes,
+        aged('shop/web-1', 2),
+        object('policy/v1', 'PodDisruptionBudget', 'shop/web', {
+          spec: { maxUnavailable: 1, selector: {} },
+          status: { disruptionsAllowed: 1, currentHealthy: 1, desiredHealthy: 0, expectedPods: 1, observedGeneration: 1 },
+        }),
+      ],
+    },
+    [['shop/web-1', 'ours-only', 'upstream up to v0.36.0 finds no budget of any pod (issue 1882), and so protects this one']],
   ],
   [
     'theirs alone: our evictor refuses',

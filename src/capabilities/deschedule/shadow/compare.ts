@@ -207,6 +207,13 @@ function oursAlone(
   }
   const said = material.stays?.get(pod)
   if (said !== undefined) return { verdict: 'ours-only', why: `upstream: ${said.join('; ')}` }
+  const wish = wishes.find(one => one !== undefined)
+  const profile = policy.profiles.find(({ name }) => name === wish?.profile)
+  if (profile?.evictor.protections.has('PodsWithoutPDB'))
+    return {
+      verdict: 'ours-only',
+      why: 'upstream up to v0.36.0 finds no budget of any pod (issue 1882), and so protects this one',
+    }
   const { total } = policy.limits
   const count = [...theirs.values()].filter(({ failure }) => failure === undefined).length
   if (total !== undefined && count >= total) return { verdict: 'ours-only', why: `upstream had its ${total} of a cycle` }
