@@ -8,7 +8,7 @@ import { ownerNeeds } from './run/needs.ts'
 import { bookLease } from './run/records.ts'
 
 /** What the rights depend on. */
-export interface RightsFor {
+interface RightsFor {
   readonly policy: Pick<DeschedulerPolicy, 'kubernetesMetrics' | 'prometheus'>
   /** Nothing is written. */
   readonly dryRun: boolean

@@ -15,7 +15,7 @@ const strategyBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 5
 const loopBuckets = [...strategyBuckets, 250, 500]
 
 /** What the process is, as `descheduler_build_info` says it. */
-export interface BuildFacts {
+interface BuildFacts {
   /** Ballast's own, such as `0.1.0`. */
   readonly version: string
   readonly gitBranch?: string

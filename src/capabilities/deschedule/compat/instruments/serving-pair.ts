@@ -25,7 +25,7 @@ interface PairFiles {
 const ownLifeMs = 3 * 365 * 86_400_000
 const lookAgainMs = 60_000
 
-export interface ServingPair extends Disposable {
+interface ServingPair extends Disposable {
   readonly current: KeyPair
   /** Signed by ourselves, in memory. */
   readonly isOwn: boolean

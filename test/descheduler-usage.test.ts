@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { readPolicy } from '#capabilities/deschedule'
 import { node, pod } from '#cluster/testdata/objects.ts'
 import { openApi } from '#kube/api.ts'
 import { systemClock, VirtualClock } from '#kube/clock.ts'
@@ -13,9 +14,8 @@ import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { closed, listening } from '#kube/server/listening.ts'
 import { startTwin } from '#twin/twin.ts'
-import { readPolicy } from '../policy/read-policy.ts'
-import { oneCycle } from '../strategies/testdata/one-cycle.ts'
-import { UsageProviders } from './usage-providers.ts'
+import { oneCycle } from '../src/capabilities/deschedule/compat/strategies/testdata/one-cycle.ts'
+import { UsageProviders } from '../src/capabilities/deschedule/compat/usage/usage-providers.ts'
 
 const nowMs = Date.UTC(2026, 10, 1)
 const nodes = ['n1', 'n2', 'n3'].map(name => node(name, { cpu: '10', memory: '100Gi', pods: '110' }))

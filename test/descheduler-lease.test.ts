@@ -8,7 +8,7 @@ import { InputError } from '#kube/problem.ts'
 import { seededRandom } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
 import { startTwin } from '#twin/twin.ts'
-import { leadOnce } from './leader-election.ts'
+import { leadOnce } from '../src/capabilities/deschedule/compat/instruments/leader-election.ts'
 
 /** Upstream's defaults. */
 const settings = {
