@@ -1,4 +1,4 @@
-// A cluster in which each pod has one trait that DefaultEvictor asks about, and every option of it as a policy: which pods are spared is
+// A cluster in which each pod has one trait that DefaultEvictor asks about, every option of it as a policy, and what of a policy is not the evictor's: which pods are spared is
 // upstream's to say (recorded by `node test/real/descheduler/evictor-options.ts`) and ours to repeat.
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { node, object, type PodOptions, pod } from '#cluster/testdata/objects.ts'
@@ -89,7 +89,7 @@ const classes = (...names: readonly string[]) => ({
 })
 
 /** By a name that says it. */
-export const evictorOptions: Readonly<Record<string, object>> = {
+const evictorOptions: Readonly<Record<string, object>> = {
   'nothing said': {},
   'local storage not protected': without('PodsWithLocalStorage'),
   'daemon pods not protected': without('DaemonSetPods'),
@@ -201,23 +201,75 @@ function podOf(key: string, trait: Trait, nowMs: number): Pod {
   }
 }
 
-/** Every pod is old enough: who is not evicted was spared by the evictor. */
-export function evictorPolicy(option: string): string {
-  return JSON.stringify({
-    apiVersion: 'descheduler/v1alpha2',
-    kind: 'DeschedulerPolicy',
-    profiles: [
-      {
-        name: 'side',
-        pluginConfig: [
-          { name: 'DefaultEvictor', args: evictorOptions[option] ?? {} },
-          { name: 'PodLifeTime', args: { maxPodLifeTimeSeconds: 3_600 } },
-        ],
-        plugins: { deschedule: { enabled: ['PodLifeTime'] } },
-      },
+type Fields = Readonly<Record<string, unknown>>
+
+interface ProfileOf {
+  readonly evictor?: object
+  /** Of PodLifeTime. */
+  readonly args?: Fields
+  readonly plugins?: object
+}
+
+function profileOf(name: string, { evictor = {}, args = {}, plugins = {} }: ProfileOf): object {
+  return {
+    name,
+    pluginConfig: [
+      { name: 'DefaultEvictor', args: evictor },
+      { name: 'PodLifeTime', args: { maxPodLifeTimeSeconds: 3_600, ...args } },
     ],
+    plugins: { deschedule: { enabled: ['PodLifeTime'] }, ...plugins },
+  }
+}
+
+const shielded = { podProtections: { extraEnabled: ['PodsWithPVC'] } }
+const onlyCart = { labelSelector: { matchLabels: { app: 'cart' } } }
+
+/** What is not the evictor's: namespaces, nodes and profiles. */
+const policies: Readonly<Record<string, Fields>> = {
+  'namespaces to include': { profiles: [profileOf('a', { args: { namespaces: { include: ['back', 'nowhere'] } } })] },
+  'namespaces to exclude': { profiles: [profileOf('a', { args: { namespaces: { exclude: ['shop'] } } })] },
+  'a label selector of the strategy': { profiles: [profileOf('a', { args: onlyCart })] },
+  'nodes of the policy': { nodeSelector: 'disk=hdd', profiles: [profileOf('a', {})] },
+  'nodes of the policy, none with pods': { nodeSelector: 'disk!=nothing,disk!=hdd', profiles: [profileOf('a', {})] },
+  'two profiles, the second with a stricter evictor': {
+    profiles: [profileOf('a', { args: onlyCart }), profileOf('b', { evictor: shielded })],
+  },
+  'two profiles of one name': {
+    profiles: [profileOf('a', { args: onlyCart, evictor: shielded }), profileOf('a', { evictor: shielded })],
+  },
+  'the evictor in no list, and in both': {
+    profiles: [
+      profileOf('a', {
+        plugins: { filter: { enabled: ['DefaultEvictor'] }, preevictionfilter: { enabled: ['DefaultEvictor'] } },
+      }),
+    ],
+  },
+  'a plugin that is disabled too': {
+    profiles: [profileOf('a', { plugins: { deschedule: { enabled: ['PodLifeTime'], disabled: ['PodLifeTime'] } } })],
+  },
+  'all disabled': { profiles: [profileOf('a', { plugins: { deschedule: { enabled: ['PodLifeTime'], disabled: ['*'] } } })] },
+  'states and owners': {
+    profiles: [
+      profileOf('a', {
+        args: { states: ['Failed'], ownerKinds: { exclude: ['ReplicaSet'] } },
+        evictor: without('FailedBarePods'),
+      }),
+    ],
+  },
+  'a grace period of 0': { gracePeriodSeconds: 0, profiles: [profileOf('a', {})] },
+}
+
+/** Every pod is old enough: who is not evicted was spared. */
+export function evictorPolicy(option: string): string {
+  const header = { apiVersion: 'descheduler/v1alpha2', kind: 'DeschedulerPolicy' }
+  return JSON.stringify({
+    ...header,
+    ...(policies[option] ?? { profiles: [profileOf('side', { evictor: evictorOptions[option] ?? {} })] }),
   })
 }
+
+/** Of all that is tried, by name. */
+export const optionNames: readonly string[] = [...Object.keys(evictorOptions), ...Object.keys(policies)]
 
 /** What ours evicts, by key, sorted. */
 export function ourEvictions(option: string, nowMs: number): readonly string[] {

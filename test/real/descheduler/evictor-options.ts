@@ -7,8 +7,8 @@ import { systemClock } from '#kube/clock.ts'
 import {
   brokenUpstream,
   evictorCluster,
-  evictorOptions,
   evictorPolicy,
+  optionNames,
   ourEvictions,
   type RecordedOptions,
 } from '#test/descheduler-evictor-options.ts'
@@ -25,14 +25,14 @@ export const evictorOptionChecks: readonly Check[] = [
     async run() {
       const ours = await ourProgram()
       let evicted = 0
-      for (const option of Object.keys(evictorOptions)) {
+      for (const option of optionNames) {
         const theirs = await evictedByUpstream(option)
         const side = { objects: evictorCluster(systemClock.now()), policy: evictorPolicy(option) }
         const expected = [...theirs, ...(brokenUpstream.get(option) ?? [])].sort()
         deepStrictEqual((await twinCycle(ours, side)).toSorted(), expected, option)
         evicted += theirs.length
       }
-      return `${Object.keys(evictorOptions).length} options, ${evicted} evictions`
+      return `${optionNames.length} options, ${evicted} evictions`
     },
   },
 ]
@@ -44,7 +44,7 @@ async function evictedByUpstream(option: string): Promise<readonly string[]> {
 
 if (import.meta.main) {
   const evicted: Record<string, readonly string[]> = {}
-  for (const option of Object.keys(evictorOptions)) {
+  for (const option of optionNames) {
     evicted[option] = await evictedByUpstream(option)
     const ours = ourEvictions(option, systemClock.now())
     const more = ours.filter(key => !evicted[option]?.includes(key))
