@@ -60,13 +60,25 @@ const others: Readonly<Record<string, GroupVersionResource>> = {
   Deployment: builtIn.deployments,
   PodDisruptionBudget: builtIn.poddisruptionbudgets,
   ResourceQuota: { group: '', version: 'v1', resource: 'resourcequotas' },
+  CronJob: builtIn.cronjobs,
+}
+/** Of the descheduler, which has an account of its own. */
+const ofDescheduler: typeof others = {
+  ...others,
+  ServiceAccount: builtIn.serviceaccounts,
+  ClusterRole: builtIn.clusterroles,
+  ClusterRoleBinding: builtIn.clusterrolebindings,
 }
 
 /** Kinds, account and rights are there; the rest of what is applied. */
 async function installRest({ admin }: ControlledCluster): Promise<void> {
-  const values = installationValues({ preset: { namespace: { create: true } }, enable: ['reload'] }, capabilities)
+  const values = installationValues(
+    { preset: { namespace: { create: true }, descheduler: { enabled: true, suspend: true } }, enable: ['reload'] },
+    capabilities,
+  )
   for (const object of objects(values, { capabilities, release: plainRelease('ballast', namespace) })) {
-    const resource = others[object.kind]
+    const isDescheduler = object.metadata.labels?.['app.kubernetes.io/component'] === 'descheduler'
+    const resource = (isDescheduler ? ofDescheduler : others)[object.kind]
     if (resource !== undefined) await admin.resource(resource).create(object, { signal, namespace: object.metadata.namespace })
   }
 }

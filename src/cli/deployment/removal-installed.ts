@@ -7,6 +7,7 @@ const monitoring = (resource: string): GroupVersionResource => ({ group: 'monito
 
 /** In the order in which they go: first what runs, last what it may. */
 const installed: readonly GroupVersionResource[] = [
+  builtIn.cronjobs,
   builtIn.daemonsets,
   builtIn.deployments,
   builtIn.poddisruptionbudgets,

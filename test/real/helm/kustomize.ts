@@ -16,6 +16,11 @@ import { commandOutput } from '../run-command.ts'
 const capabilities = enabledCapabilities
 const names = capabilities.map(({ name }) => name)
 const agentNamespace = 'ballast-agent'
+/** Components that bring a process, and its block of the values. */
+const processes = [
+  ['dashboard', 'apiserver'],
+  ['descheduler', 'descheduler'],
+] as const
 
 interface Rule {
   readonly apiGroups: readonly string[]
@@ -97,8 +102,19 @@ export async function judgeKustomization(): Promise<string> {
       deepStrictEqual(plain(theirs), plain(ours))
       built++
     }
+    for (const [name, process] of processes) {
+      write(
+        'overlays/process/kustomization.yaml',
+        yamlText({ kind: 'Kustomization', resources: ['../../base'], components: [`../../components/${name}`] }),
+      )
+      const text = await commandOutput(kubectl, ['kustomize', join(directory, 'overlays', 'process')], { timeoutMs: 60_000 })
+      const values = installationValues({ preset: { [process]: { enabled: true } }, disable: names }, capabilities)
+      const ours = objects(values, { capabilities, release: plainRelease('ballast', 'ballast-system') })
+      const isOwn = ({ metadata }: KubeObject) => metadata.labels?.['app.kubernetes.io/component'] === process
+      deepStrictEqual(canonical(documentsOf(text).filter(isOwn)), canonical(ours.filter(isOwn)), `component ${name}`)
+    }
     await commandOutput(kubectl, ['kustomize', join(directory, 'overlays', 'hardened')], { timeoutMs: 60_000 })
-    return `${built} choices of components, and the hardened overlay`
+    return `${built} choices of components, ${processes.length} processes of their own, and the hardened overlay`
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

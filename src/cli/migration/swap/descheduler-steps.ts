@@ -63,7 +63,7 @@ export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Sa
       title:
         ours === undefined ? 'install Ballast, its descheduler asleep' : 'Ballast is installed: give it the descheduler, asleep',
       command: `ballast manifests -f values.yaml | kubectl apply --server-side -f -   # with ${upstream.workload.kind === 'CronJob' ? 'descheduler.suspend: true' : 'descheduler.replicas: 0'}`,
-      proof: 'it is there with its rights, has no pods, and the controller is ready',
+      proof: 'it is there with its rights, is told the same, and has no pods',
       undo: ours === undefined ? 'ballast uninstall' : `kubectl -n ${own.namespace} delete ${kind} ${own.name}`,
       patienceMs: startPatienceMs,
       run: install,
