@@ -26,6 +26,8 @@ const peakBudgetMegabytes: ReadonlyMap<number, number> = new Map([
   [30_000, 250],
   [150_000, 600],
 ])
+/** As the image's environment has it. */
+const heapShare = 0.75
 const cycleBudgetSeconds: ReadonlyMap<number, number> = new Map([
   [30_000, 0.3],
   [150_000, 1],
@@ -34,16 +36,24 @@ const nodeFitBudgetSeconds = 5
 const flags = ['--disable-warning=ExperimentalWarning', '--max-old-space-size=8192']
 const syncBudgetSeconds = 15
 
-/** What the image has: one file, and the image's environment. */
-async function ours(directory: string): Promise<Program> {
-  const root = join(import.meta.dirname, '..')
-  writeBundle(await bundle(root), join(directory, 'app'))
+/** What the image has: one file, and the image's environment, in a container that may have what the budget says: V8 takes what it gets. */
+function ours(app: string, { pods }: ClusterSize): Program {
+  const heap = Math.floor((peakBudgetMegabytes.get(pods) ?? 256) * heapShare)
   return {
     name: 'ours',
     command: process.execPath,
-    args: [join(directory, 'app', 'ballast.mjs'), 'descheduler'],
-    environment: ofTheImage,
+    args: [join(app, 'ballast.mjs'), 'descheduler'],
+    environment: {
+      ...ofTheImage,
+      NODE_OPTIONS: ofTheImage.NODE_OPTIONS.replace(/--max-old-space-size\S+/, `--max-old-space-size=${heap}`),
+    },
   }
+}
+
+async function bundled(directory: string): Promise<string> {
+  const app = join(directory, 'app')
+  writeBundle(await bundle(join(import.meta.dirname, '..')), app)
+  return app
 }
 
 async function upstreams(): Promise<Program | undefined> {
@@ -113,14 +123,19 @@ function rowsOf(size: ClusterSize, nodeFit: boolean, figures: ReadonlyMap<string
 async function main([pods = '', only = '']: readonly string[]): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'ballast-bench-descheduler-'))
   try {
-    const found = [only === 'upstream' ? undefined : await ours(directory), only === 'ours' ? undefined : await upstreams()]
-    const programs = found.filter(program => program !== undefined)
+    const app = only === 'upstream' ? undefined : await bundled(directory)
+    const theirs = only === 'ours' ? undefined : await upstreams()
     for (const size of clusterSizes.filter(one => pods === '' || one.pods === Number(pods))) {
       // In a process of its own, whose memory goes with it.
       spawnSync(process.execPath, [...flags, join(import.meta.dirname, 'descheduler-decision.ts'), String(size.pods)], {
         stdio: 'inherit',
       })
-      await sideBySide(size, programs, directory)
+      const mine = app === undefined ? undefined : ours(app, size)
+      await sideBySide(
+        size,
+        [mine, theirs].filter(program => program !== undefined),
+        directory,
+      )
     }
   } finally {
     rmSync(directory, { recursive: true, force: true })
