@@ -31,7 +31,7 @@ function aim(files: Readonly<Record<string, string>>, live = web(), overlay?: st
 }
 
 // biome-ignore format: a table
-test.each<readonly [string, Readonly<Record<string, string>>, string | RegExp, KubeObject?, string?]>([
+const places: readonly (readonly [string, Readonly<Record<string, string>>, string | RegExp, KubeObject?, string?])[] = [
   ['as it stands', { 'web.yaml': manifest('web', 'shop') }, 'manifest web.yaml'],
   ['another namespace is another workload', { 'web.yaml': manifest('web', 'other') }, /^no manifest of Deployment shop\/web is here$/],
   ['no namespace: whoever applies it says so', { 'web.yaml': manifest('web') }, 'manifest web.yaml'],
@@ -53,7 +53,9 @@ test.each<readonly [string, Readonly<Record<string, string>>, string | RegExp, K
   ['... that it says', { 'r.yaml': release('  targetNamespace: shop\n  releaseName: shop-web\n', 'x') }, 'helm-release r.yaml', web(helm)],
   ['... another one', { 'r.yaml': release('  targetNamespace: shop\n', 'x') }, /^release shop-web of Helm makes Deployment shop\/web, and no HelmRelease of it is here: set the chart's value/, web(helm)],
   ['... several', { 'r.yaml': release('  targetNamespace: shop\n'), 's.yaml': release('  targetNamespace: shop\n') }, /several HelmReleases could be it/, web(helm)],
-])('where a workload is written: %s', (_what, files, expected, live = web(), overlay = undefined) => {
+]
+const rows = places.map(([what, files, expected, live = web(), overlay]) => ({ what, files, expected, live, overlay }))
+test.each(rows)('where a workload is written: $what', ({ files, expected, live, overlay }) => {
   if (typeof expected === 'string') expect(aim(files, live, overlay)).toBe(expected)
   else expect(aim(files, live, overlay)).toMatch(expected)
 })

@@ -157,7 +157,7 @@ function patchText(wish: Wish, from: KubeObject): string {
   return stringify(patch, { lineWidth: 0 })
 }
 
-export function valueAt(value: unknown, path: YamlPath): unknown {
+function valueAt(value: unknown, path: YamlPath): unknown {
   return path.reduce<unknown>(
     (inner, key) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, key) : undefined),
     value,

@@ -23,7 +23,7 @@ export interface WorkloadMove {
   readonly from: ReadonlyMap<string, number>
 }
 
-export interface PlacementChoice {
+interface PlacementChoice {
   readonly moves: readonly WorkloadMove[]
   /** Percentage points by which goals are missed on paper; 0: all hold. */
   readonly shortfall: number

@@ -14,7 +14,7 @@ import { World } from '../simulation/world.ts'
 import type { WorkloadMove } from './placement-choice.ts'
 
 type Affinity = NonNullable<PodSpec['affinity']>
-export type Strength = 'preferred' | 'required'
+type Strength = 'preferred' | 'required'
 
 /** A move with how firmly its manifest has to say it. */
 export interface SteeredMove extends WorkloadMove {
@@ -23,7 +23,7 @@ export interface SteeredMove extends WorkloadMove {
   readonly instead: readonly string[]
 }
 
-export interface Steered {
+interface Steered {
   readonly moves: readonly SteeredMove[]
   /** Each goal, the worst of all orders of rollouts that were played. */
   readonly goals: readonly GoalOutcome[]

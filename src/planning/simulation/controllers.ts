@@ -6,10 +6,10 @@ import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
 import type { KubeObject, Node, Pod, Taint } from '#kube/objects.ts'
 import { untoleratedTaint } from '#kube/tolerations.ts'
 import { daemonTemplate, podOfTemplate, successorOf, workloadSpec } from './pod-making.ts'
-import { controllerIn, type World } from './world.ts'
+import type { World } from './world.ts'
 
 /** What became of a pod that went: another waits in its place, its DaemonSet looks after the node, nobody wants it, nobody knows it. */
-export type Aftermath = { readonly kind: 'replaced'; readonly pod: Pod } | { readonly kind: 'daemon' | 'surplus' | 'lost' }
+type Aftermath = { readonly kind: 'replaced'; readonly pod: Pod } | { readonly kind: 'daemon' | 'surplus' | 'lost' }
 
 /** Takes a pod away and lets its controller do what it does then. */
 export function takeAway(world: World, pod: PodState): Aftermath {
@@ -132,4 +132,10 @@ export function replicaSetsOf(world: World, deployment: KubeObject): readonly Ku
   return world.state
     .objectsIn('ReplicaSet', namespace)
     .filter(set => kindKey(set.apiVersion, set.kind) === 'ReplicaSet' && controllerOf(set.metadata)?.uid === uid)
+}
+
+/** The direct controller of a pod, where it is in the cluster. */
+function controllerIn(state: Pick<World['state'], 'object'>, pod: Pick<KubeObject, 'metadata'>): KubeObject | undefined {
+  const owner = controllerOf(pod.metadata)
+  return owner && state.object(kindKey(owner.apiVersion, owner.kind), pod.metadata.namespace ?? 'default', owner.name)
 }

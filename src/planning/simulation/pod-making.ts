@@ -1,8 +1,8 @@
 // Pods as controllers make them: from a template, or after the pod whose place they take.
 
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject, Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '#kube/objects.ts'
-import { ownerReferenceTo, type World } from './world.ts'
+import type { KubeObject, OwnerReference, Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '#kube/objects.ts'
+import type { World } from './world.ts'
 
 interface WorkloadSpec {
   readonly replicas?: number
@@ -141,4 +141,10 @@ export function daemonTemplate(template: PodTemplateSpec, node: string): PodTemp
     ...template,
     spec: { ...spec, affinity: { ...spec.affinity, nodeAffinity }, tolerations: [...(spec.tolerations ?? []), ...added] },
   }
+}
+
+/** The reference that makes `owner` the controller of what carries it. */
+export function ownerReferenceTo(owner: KubeObject): OwnerReference {
+  const { apiVersion, kind, metadata } = owner
+  return { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true, blockOwnerDeletion: true }
 }

@@ -119,7 +119,7 @@ const operations = {
     }),
 }
 
-export type OperationName = keyof typeof operations
+type OperationName = keyof typeof operations
 type OperationValues = { readonly [Name in OperationName]: z.infer<(typeof operations)[Name]> }
 /** One operation, told apart by `op`. */
 export type Operation = { readonly [Name in OperationName]: { readonly op: Name } & OperationValues[Name] }[OperationName]

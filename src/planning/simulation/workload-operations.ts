@@ -4,7 +4,8 @@ import type { Container, KubeObject, PodTemplateSpec } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import { reconcileDaemons } from './controllers.ts'
 import { workloadSpec } from './pod-making.ts'
-import { rollOut, scaleTo } from './rollouts.ts'
+import { rollOut } from './rollouts.ts'
+import { scaleTo } from './scaling.ts'
 import type { OperationOf } from './scenario.ts'
 import type { StepContext } from './step-context.ts'
 
@@ -109,7 +110,7 @@ function create(context: StepContext, object: KubeObject): void {
 }
 
 /** `change` over `value`: maps by key, lists of named items by name, everything else as the change has it. `null` takes a field away. */
-export function merged<Value>(value: Value, change: unknown): Value {
+function merged<Value>(value: Value, change: unknown): Value {
   // Each branch gives back what it was given, changed in the fields that are named.
   return mergedAny(value, change) as Value
 }

@@ -5,16 +5,16 @@ import { checkedObject, placeOf } from '#cluster/cluster-checks.ts'
 import { ClusterModel } from '#cluster/cluster-model.ts'
 import { type ClusterState, type PodState, podState } from '#cluster/cluster-state.ts'
 import { objectKey } from '#cluster/object-index.ts'
-import { controllerOf, kindKey } from '#cluster/ownership.ts'
+import { kindKey } from '#cluster/ownership.ts'
 import { type Evaluation, Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import type { KubeObject, OwnerReference, Pod, Taint } from '#kube/objects.ts'
+import type { KubeObject, Pod, Taint } from '#kube/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { Random } from '#kube/random.ts'
 import { formatTime } from '#kube/time.ts'
 import type { Landing, PendingPod } from './report.ts'
 
-export interface WorldOptions {
+interface WorldOptions {
   readonly settings: SchedulerSettings
   readonly random: Random
   readonly kubelet: 'fast' | 'general'
@@ -303,23 +303,11 @@ function keyOf(object: KubeObject): string {
 }
 
 /** `namespace/name`. */
-export function podKeyOf(pod: KubeObject): string {
+function podKeyOf(pod: KubeObject): string {
   return `${pod.metadata.namespace ?? 'default'}/${pod.metadata.name}`
 }
 
 /** `Kind/name` of the topmost controller; empty where there is none. */
-export function workloadText(pod: Pick<PodState, 'workload'> | undefined): string {
+function workloadText(pod: Pick<PodState, 'workload'> | undefined): string {
   return pod?.workload === undefined ? '' : `${pod.workload.kind}/${pod.workload.name}`
-}
-
-/** The reference that makes `owner` the controller of what carries it. */
-export function ownerReferenceTo(owner: KubeObject): OwnerReference {
-  const { apiVersion, kind, metadata } = owner
-  return { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true, blockOwnerDeletion: true }
-}
-
-/** The direct controller of a pod, where it is in the cluster. */
-export function controllerIn(state: Pick<ClusterState, 'object'>, pod: Pick<KubeObject, 'metadata'>): KubeObject | undefined {
-  const owner = controllerOf(pod.metadata)
-  return owner && state.object(kindKey(owner.apiVersion, owner.kind), pod.metadata.namespace ?? 'default', owner.name)
 }
