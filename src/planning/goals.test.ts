@@ -73,7 +73,7 @@ describe('what is wrong with a policy', () => {
   })
 
   test('a selector of the scope or of a preference that is none', () => {
-    const none = { matchExpressions: [{ key: 'app', operator: 'In', values: [] }] }
+    const none = { matchExpressions: [{ key: 'app', operator: 'In' as const, values: [] }] }
     const policy = policyWithDefaults({
       name: 'p',
       scope: { labelSelector: none, nodeSelector: none },

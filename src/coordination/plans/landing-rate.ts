@@ -5,7 +5,7 @@ import { isUnheld } from './landing-decision.ts'
 /** What became of a replacement: where it was meant to be, elsewhere, back on its source, on no node. */
 export type LandingResult = 'expected' | 'other' | 'back' | 'pending'
 
-export interface LandingRate {
+interface LandingRate {
   /** Landings that the model had foretold. */
   readonly foretold: number
   readonly expected: number

@@ -1,24 +1,22 @@
 // What a plan says of energy: which nodes could be off, what that would save, and why the others have to stay on.
 
 /** Why a node stays on, in order of precedence. */
-export const energyStayCodes = [
-  'PowerDownNever',
-  'ControlPlane',
-  'NodeClaim',
-  'NotReady',
-  'GoalNeedsNode',
-  'SavesNothing',
-  'PodStays',
-  'OutsideWindow',
-  'OffTooShort',
-  'TooFewNodes',
-  'NoRoom',
-  'NoReserve',
-  'NoRoomToWake',
-  'NoSafeOrder',
-  'OthersSaveMore',
-] as const
-export type EnergyStayCode = (typeof energyStayCodes)[number]
+export type EnergyStayCode =
+  | 'PowerDownNever'
+  | 'ControlPlane'
+  | 'NodeClaim'
+  | 'NotReady'
+  | 'GoalNeedsNode'
+  | 'SavesNothing'
+  | 'PodStays'
+  | 'OutsideWindow'
+  | 'OffTooShort'
+  | 'TooFewNodes'
+  | 'NoRoom'
+  | 'NoReserve'
+  | 'NoRoomToWake'
+  | 'NoSafeOrder'
+  | 'OthersSaveMore'
 
 export interface EnergyStay {
   readonly code: EnergyStayCode

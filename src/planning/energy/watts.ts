@@ -7,7 +7,7 @@ const offTaint = 'ballast.dev/off'
 /** A machine that shuts down draws about what it draws idle, for about so long. */
 const shutdownSeconds = 60
 
-export interface Load {
+interface Load {
   /** Millicores. */
   readonly used: number
   readonly allocatable: number
