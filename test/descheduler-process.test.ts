@@ -97,6 +97,21 @@ test("called as descheduler with upstream's role: a dry run, then a loop with it
   await dispatcher.close()
 }, 300_000)
 
+test('a log that nobody reads any more ends it, as it ends upstream', async () => {
+  const policy = policyFile('policy.yaml', chartPolicy())
+  const loop = run([
+    `--policy-config-file=${policy}`,
+    '--kubeconfig',
+    kubeconfig,
+    '--descheduling-interval=1s',
+    '--secure-port=0',
+    '-v=1',
+  ])
+  await until(loop.output, () => loop.output().includes('Number of evictions/requests'), limitMs)
+  loop.child.stderr?.destroy()
+  expect(await loop.ended).toBe(1)
+}, 300_000)
+
 // biome-ignore format: a table
 test.each<[string, (file: string) => readonly string[], string | RegExp]>([
   ['no policy', () => [], 'deschedulerPolicy is nil'],

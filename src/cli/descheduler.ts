@@ -114,7 +114,9 @@ async function run(
   const stop = new AbortController()
   let fault: unknown
   using _unowned = faults.onUnowned(error => {
-    fault ??= error
+    // Telling it may fail too: a log that nobody reads any more.
+    if (fault !== undefined) return
+    fault = error
     log.failed('a fault that nobody owns: the process ends in order', messageOf(error), {})
     stop.abort(new DOMException('the process has ended', 'AbortError'))
   })
