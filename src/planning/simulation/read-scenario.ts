@@ -25,7 +25,7 @@ export function readScenario(file: string, text: string): Read {
     return refused([{ code: 'scenario-too-large', where: file, found, expected: `at most ${mostBytes}` }])
   }
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
   const where = (path: Path): string => placeIn({ file, document, lines }, path)
   const syntax = document.errors.map(error => {
     const { line, col } = lines.linePos(error.pos[0])

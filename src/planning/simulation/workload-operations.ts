@@ -64,7 +64,7 @@ export function applyObjects(context: StepContext, operation: OperationOf<'apply
   for (const object of given.toSorted((a, b) => Number(isWorkload(a)) - Number(isWorkload(b))))
     if (applyOne(context, object)) changed++
   world.schedule()
-  return `${given.length} objects are applied, ${changed} of them changed`
+  return `${given.length} ${given.length === 1 ? 'object is' : 'objects are'} applied, ${changed} changed`
 }
 
 /** Whether it changed anything. */
