@@ -44,6 +44,10 @@
 {{- default (printf "%s-agent-mirror" (include "ballast.fullname" .)) .Values.mirror.serviceAccount.name -}}
 {{- end -}}
 
+{{- define "ballast.deschedulerAccount" -}}
+{{- default (printf "%s-descheduler" (include "ballast.fullname" .)) .Values.descheduler.serviceAccount.name -}}
+{{- end -}}
+
 {{- define "ballast.labels" -}}
 app.kubernetes.io/name: "{{ include "ballast.name" .root }}"
 app.kubernetes.io/instance: "{{ .root.Release.Name }}"
