@@ -64,7 +64,7 @@ const traits: Readonly<Record<string, Trait>> = {
   'claim-gone': claim('gone'),
   'claim-ephemeral': { volumes: [{ name: 'data', ephemeral: { volumeClaimTemplate: { spec: {} } } }] },
   budgeted: { labels: { budget: 'yes' } },
-  'with-resource-claims': { resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpu' }] },
+  'with-resource-claims': { resourceClaims: [{ name: 'gpu' }] },
   young: { startedHoursAgo: 0.5 },
   'never-started': { startedHoursAgo: null },
   'two-owners': { owners: two },

@@ -11,10 +11,10 @@ export interface BadInputRow {
 const compat = 'src/capabilities/deschedule/compat'
 const policy = `${compat}/policy/read-policy.test.ts`
 const cycle = `${compat}/cycle.test.ts`
-const usage = `${compat}/usage/usage-providers.test.ts`
+const usage = 'test/descheduler-usage.test.ts'
 const low = `${compat}/strategies/utilization.test.ts`
 const watchPolicy = `${compat}/watch-policy.test.ts`
-const election = `${compat}/instruments/leader-election.test.ts`
+const election = 'test/descheduler-lease.test.ts'
 const refusals = 'test/rebalancing-bad-input-policy.test.ts'
 const objects = 'test/rebalancing-bad-input-objects.test.ts'
 const cluster = 'test/rebalancing-bad-input-cluster.test.ts'

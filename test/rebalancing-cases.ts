@@ -29,7 +29,7 @@ export const rebalancingCases: readonly SpecCase[] = [
   { number: 8, what: 'four evictions from A', heldBy: [[low, 'case 8: four pods go until neither CPU nor pods are above the target']] },
   { number: 9, what: 'exactly the threshold, exactly the target', heldBy: [[low, 'case 9: exactly the threshold is under, exactly the target is not over']] },
   { number: 10, what: 'deviations from the mean', heldBy: [[low, 'case 10: deviations are from the mean of all nodes']] },
-  { number: 11, what: 'values of Prometheus', heldBy: [[low, 'case 11: a query says shares, cut to whole percent; without figures of pods one goes, or as many as the limit says'], [low, 'case 11: a value above 1'], [low, 'case 11: a node that is missing'], [`${compat}/usage/usage-providers.test.ts`, 'case 11: a server is asked for the query, and one pod goes, or three']] },
+  { number: 11, what: 'values of Prometheus', heldBy: [[low, 'case 11: a query says shares, cut to whole percent; without figures of pods one goes, or as many as the limit says'], [low, 'case 11: a value above 1'], [low, 'case 11: a node that is missing'], ['test/descheduler-usage.test.ts', 'case 11: a server is asked for the query, and one pod goes, or three']] },
   { number: 12, what: 'domains of 1, 1 and 8', heldBy: [[balance, 'case 12: the biggest domain gives to the smallest until they are near enough']] },
   { number: 13, what: 'nine duplicates on four nodes', heldBy: [[balance, 'case 13: of nine on four nodes the average stays']] },
   { number: 14, what: 'one toleration of everything against two taints', heldBy: [[low, 'case 14: one toleration of everything does not do for a node with two taints'], [plan, 'case 14: a pod that tolerates everything moves to a node with two taints']] },

@@ -18,7 +18,7 @@ export type Verdict =
   | 'drift'
 
 /** Who would evict the pod, by which plugin. */
-export interface ShadowSide {
+interface ShadowSide {
   readonly profile?: string
   readonly strategy?: string
   /** The server's words. */

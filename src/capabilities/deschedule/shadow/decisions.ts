@@ -29,7 +29,7 @@ export interface Decisions {
   readonly endings: ReadonlyMap<string, string>
 }
 
-export interface DecisionInput {
+interface DecisionInput {
   readonly policy: DeschedulerPolicy
   readonly state: ClusterState
   /** Milliseconds since 1970. */

@@ -3,7 +3,7 @@ import type { ShadowCycle, ShadowRow, Verdict } from './compare.ts'
 
 type Counts = Readonly<Record<Verdict, number>>
 
-export interface ShadowSummary {
+interface ShadowSummary {
   readonly cycles: number
   readonly pods: Counts
   /** By strategy: ours where ours has one, else theirs; `-` where nobody said. */
