@@ -22,7 +22,7 @@ const reporters: ReadonlySet<string> = new Set(['sigs.k8s.io.descheduler', 'sigs
 /** Reason of the Event about an eviction that was refused. */
 const failedReason = 'EvictionFailed'
 
-export interface Eviction {
+interface Eviction {
   readonly atMs: number
   readonly pod: { readonly namespace: string; readonly name: string }
   readonly node: string | undefined

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { PlanMove, PlanStep, RebalancePlan } from '#coordination/api.ts'
 import { move as madeMove, plan as madePlan } from '#coordination/plans/testdata/objects.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { rebalancingView } from '../contract-schema.ts'
+import { rebalancingView } from '../contract-schema-rebalancing.ts'
 import { type RebalancingQuery, rebalancingViewOf, usualQuery } from './rebalancing.ts'
 import { ago, bookWith, homelab, minute, permitObject, pictureOf, planWith } from './testdata/homelab.ts'
 import { everything, type Sees } from './viewing.ts'
@@ -267,7 +267,7 @@ describe('evictions of the descheduler', () => {
       event('d', { reason: 'EvictionFailed', series: { count: 3, lastObservedTime: ago(1_000) } }),
     ])
     expect(evictions?.sentence.text).toBe(
-      '3 pods were evicted by the strategies of the descheduler and 3 evictions were refused, as far as Events and permits are kept.',
+      '3 pods were evicted by the strategies of the descheduler and 3 attempts were refused, as far as Events and permits are kept.',
     )
     expect(evictions?.byStrategy).toEqual([
       { name: 'LowNodeUtilization', evicted: 2, refused: 0 },

@@ -236,7 +236,7 @@ export function noPlans(): Sentence {
 
 // Evictions of the drop-in.
 
-/** `12 pods were evicted and 2 evictions refused, as far as Events and permits are kept.` */
+/** `12 pods were evicted and 2 attempts were refused, as far as Events and permits are kept.` */
 export function evictionsText(facts: { readonly evicted: number; readonly refused: number }): Sentence {
   const { evicted, refused } = facts
   if (evicted + refused === 0)
@@ -245,7 +245,7 @@ export function evictionsText(facts: { readonly evicted: number; readonly refuse
       'No eviction by the strategies of the descheduler is among the Events and permits that are kept.',
       facts,
     )
-  const also = refused === 0 ? '' : ` and ${counted(refused, 'eviction')} ${form(refused, 'was', 'were')} refused`
+  const also = refused === 0 ? '' : ` and ${counted(refused, 'attempt')} ${form(refused, 'was', 'were')} refused`
   const text = `${counted(evicted, 'pod was', 'pods were')} evicted by the strategies of the descheduler${also}, as far as Events and permits are kept.`
   return say('evictions', text, facts)
 }
