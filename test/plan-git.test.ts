@@ -149,6 +149,23 @@ describe('on the Talos example', () => {
     expect(readFileSync(join(out, 'plan.md'), 'utf8')).toBe('my notes')
   })
 
+  test('a folder within a repository: git takes the diff from there and from the top', async () => {
+    const top = repo
+    repo = join(top, 'clusters', 'home')
+    mkdirSync(repo, { recursive: true })
+    writeRepository(repo)
+    repo = top
+    commit()
+    repo = join(top, 'clusters', 'home')
+    const { code, output } = await plan()
+    expect([code, output.includes('diff --git a/clusters/home/apps/authentik.yaml ')]).toEqual([0, true])
+    for (const from of [top, repo]) {
+      execFileSync('git', ['-C', from, 'apply'], { input: output })
+      expect(changedFiles()).toContain('clusters/home/apps/authentik.yaml')
+      git('checkout', '-q', '.')
+    }
+  })
+
   test('--firm demands each node', async () => {
     writeRepository(repo)
     commit()

@@ -89,9 +89,10 @@ function publish(
   { terminal, environment }: Surroundings,
 ): void {
   const keeper = refuseDirty(root, changes, environment)
-  const diff = changes.map(unifiedDiff).join('')
+  // Git takes names from the top of the repository, wherever it is called.
+  const diff = changes.map(change => unifiedDiff({ ...change, path: `${keeper.prefix}${change.path}` })).join('')
   if (write === true) {
-    if (keeper === 'no-git' && changes.length > 0)
+    if (!keeper.isKept && changes.length > 0)
       throw new CommandRefused(
         `${root} is in no git repository: what --write changes could not be brought back; leave it out and use the diff`,
       )

@@ -62,12 +62,19 @@ export function manifestsBelow(root: string): { readonly files: readonly Manifes
   return { files, skipped }
 }
 
-/** Whether git keeps the folder. @throws CommandRefused where one of the files has changes that are not committed, or is not git's */
+/** How git knows a folder. */
+interface Keeping {
+  readonly isKept: boolean
+  /** The folder's way from the top of its repository, with a `/` at its end; empty at the top. */
+  readonly prefix: string
+}
+
+/** Asks git about the folder. @throws CommandRefused where one of the files has changes that are not committed, or is not git's */
 export function refuseDirty(
   root: string,
   changes: readonly FileChange[],
   environment: Readonly<Record<string, string | undefined>>,
-): 'git' | 'no-git' {
+): Keeping {
   const git = (args: readonly string[]) => {
     // Nothing that a repository's own configuration names is run, and no variable leads elsewhere.
     const kept = Object.entries(environment).filter(([name]) => !name.startsWith('GIT_'))
@@ -79,14 +86,15 @@ export function refuseDirty(
       stdio: ['ignore', 'pipe', 'pipe'],
     })
   }
+  let prefix = ''
   try {
-    git(['rev-parse', '--is-inside-work-tree'])
+    prefix = git(['rev-parse', '--show-prefix']).trimEnd()
   } catch {
     // No git here, or none that knows the folder: whoever writes says what follows from it.
-    return 'no-git'
+    return { isKept: false, prefix }
   }
   const paths = changes.map(({ path }) => path)
-  if (paths.length === 0) return 'git'
+  if (paths.length === 0) return { isKept: true, prefix }
   const entries = git([
     'status',
     '--porcelain=v1',
@@ -106,7 +114,7 @@ export function refuseDirty(
     throw new CommandRefused(
       `${dirty.join(', ')}: changed since the last commit; commit or stash that first, nothing was written`,
     )
-  return 'git'
+  return { isKept: true, prefix }
 }
 
 /**
