@@ -84,10 +84,11 @@ export async function measureProgram(program: Program, options: RunOptions): Pro
   const until = async (cycles: number): Promise<Done> => {
     for (;;) {
       const done = await cyclesDone(port)
+      const how = child.exitCode ?? child.signalCode
+      if (how !== null) throw new Error(`${program.name} ended (${how}): ${said}`)
       // A strategy that is counted has ended: the first cycle has begun.
       if (done?.hasBegun === true) begun ??= passed()
       if (done !== undefined && (done.cycles >= cycles || passed().seconds > options.limitSeconds)) return done
-      if (child.exitCode !== null) throw new Error(`${program.name} ended with ${child.exitCode}: ${said}`)
       if (passed().seconds > options.limitSeconds) throw new Error(`${program.name} does not answer: ${said}`)
       await systemClock.after(pollMs)
     }
