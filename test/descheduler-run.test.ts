@@ -197,6 +197,9 @@ describe('limits', () => {
     expect(byResult('maximum number of evicted pods per node reached', 'n1')).toBe(1)
     expect(byResult('success', 'n2')).toBe(1)
     expect(byResult('maximum number of evicted pods per namespace reached', 'n2')).toBe(3)
+    expect(await run.metrics()).toMatch(
+      /^ballast_arbiter_requests_total\{requester="deschedule",class="correctness",decision="Granted",reason=".*"\} [1-3]$/m,
+    )
     const warnings = (await cluster.events()).filter(({ line }) => line.startsWith('Warning EvictionFailed'))
     expect(warnings.map(({ line }) => line.replace(/^.*failed: /, ''))).toEqual([
       'node eviction limit exceeded (2)',

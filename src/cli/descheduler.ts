@@ -69,6 +69,7 @@ async function start(words: readonly string[], options: { readonly config?: stri
     write: line => terminal.say(line),
   })
   for (const warning of parsed.warnings) log.warned(warning, {})
+  if (settings.vmodule !== '') log.warned('--vmodule is taken and has no effect: --v is for everything', {})
   try {
     await run(settings, { ...options, log }, surroundings)
   } catch (error) {

@@ -3,6 +3,7 @@
 
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { Arbiter } from '#coordination/arbiter.ts'
+import type { ArbiterMetrics } from '#coordination/arbiter-metrics.ts'
 import type { Need } from '#coordination/capability.ts'
 import type { ClusterView } from '#coordination/cluster-view.ts'
 import { Ledger } from '#coordination/ledger.ts'
@@ -24,6 +25,7 @@ interface BookOptions extends RecordsOptions {
   readonly events: EventRecorder
   readonly evictionVersion: string
   readonly inBackground: boolean
+  readonly arbiterMetrics: ArbiterMetrics | undefined
 }
 
 /** An open book with who evicts by it. */
@@ -85,6 +87,14 @@ async function openBook(options: BookOptions, signal: AbortSignal): Promise<Book
     clock,
     log,
   })
+  const gates = () => ({
+    state: view.state(),
+    permits: ledger.view.active(),
+    observed: observer.observations(),
+    signals: observer.signals(),
+    nowMs: clock.now(),
+  })
+  opening.use(options.arbiterMetrics?.watch({ arbiter, gates, isFrozen: () => options.policy.freeze !== false }))
   await arbiter.takeOver(signal)
   for (const record of arbiter.unfinished(requester))
     await arbiter.release(
