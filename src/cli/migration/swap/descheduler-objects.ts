@@ -20,6 +20,10 @@ const kinds: readonly (readonly [apiVersion: string, kind: string])[] = [
   ['monitoring.coreos.com/v1', 'ServiceMonitor'],
 ]
 
+/** Kinds of which no other namespace has one of its. */
+const isBeside = (kind: string) =>
+  ['ServiceAccount', 'ConfigMap', 'Service', 'NetworkPolicy', 'PodDisruptionBudget'].includes(kind)
+
 interface Upstream {
   readonly workload: KubeObject
   readonly namespace: string
@@ -34,7 +38,8 @@ export async function deschedulerObjects(
   const found: KubeObject[] = []
   for (const [apiVersion, kind] of kinds) {
     const resource = resourceOf({ apiVersion, kind, metadata: { name: '' } })
-    const all = await allowed(listOf(api, resource, kind, { signal }))
+    const wish = isBeside(kind) ? { signal, namespace: upstream.namespace } : { signal }
+    const all = await allowed(listOf(api, resource, kind, wish))
     found.push(...all.filter(object => isOf(object, upstream)))
   }
   return [...found, upstream.workload]
