@@ -24,7 +24,7 @@ const budgetSeconds: ReadonlyMap<number, number> = new Map([
 const nodeFitBudgetSeconds = 5
 
 /** The state that a process has after its informers are in sync. */
-export function loadedState(size: ClusterSize): ClusterState {
+function loadedState(size: ClusterSize): ClusterState {
   const projection = fieldProjection(strategyPodFields, new SharedParts())
   function* objects(): Generator<KubeObject> {
     for (let at = 0; at < size.nodes; at++) yield clusterNode(size, at)
@@ -45,7 +45,7 @@ interface Decision {
 }
 
 /** One cycle in which every eviction is granted. */
-export function decide(state: ClusterState, policy: DeschedulerPolicy, shapes?: PodShapes): Decision {
+function decide(state: ClusterState, policy: DeschedulerPolicy, shapes?: PodShapes): Decision {
   const since = systemClock.elapsed()
   const cpu = process.threadCpuUsage()
   const cycle = runCycle({
@@ -95,7 +95,7 @@ function decisionRows(size: ClusterSize): readonly BudgetRow[] {
   })
 }
 
-export function policyOf(text: string): DeschedulerPolicy {
+function policyOf(text: string): DeschedulerPolicy {
   const read = readPolicy(text, { file: 'policy.json', priorityOf: () => undefined })
   if (!read.ok) throw new Error(policyRefusal(read.problems))
   return read.policy

@@ -12,6 +12,7 @@ import { namedChecks, runChecks } from './check.ts'
 import { clientChecks } from './clients/checks.ts'
 import { controlPlaneChecks } from './control-plane-checks.ts'
 import { controllerChecks } from './controllers/checks.ts'
+import { deschedulerChecks } from './descheduler/checks.ts'
 import { evictionChecks } from './evictions/checks.ts'
 import { helmChecks } from './helm/checks.ts'
 import { imageChecks } from './image/checks.ts'
@@ -46,6 +47,7 @@ if (import.meta.main) {
     ...badInputChecks,
     ...kubectlChecks,
     ...upstreamChecks,
+    ...deschedulerChecks,
     ...reloadChecks,
     ...migrateChecks,
     ...peerChecks,
