@@ -20,7 +20,7 @@ import { FollowedClusters, FollowedPolicy } from './followed-policy.ts'
 import { repeatCycle } from './interval-loop.ts'
 import type { PolicyInForce } from './policy-in-force.ts'
 
-export interface LeadingOptions extends DeschedulerOptions {
+interface LeadingOptions extends DeschedulerOptions {
   readonly inForce: PolicyInForce
   readonly listener: CycleListener
   readonly events: EventRecorder
