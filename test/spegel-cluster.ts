@@ -100,3 +100,13 @@ export function spegelService(nodePort = 30_021): KubeObject {
     },
   }
 }
+
+/** By its name Spegel's pods find each other: it has no address and no ports, as upstream's chart makes it. */
+export function spegelBootstrapService(): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'spegel-bootstrap', namespace: 'spegel', labels, annotations },
+    spec: { clusterIP: 'None', publishNotReadyAddresses: true, selector },
+  }
+}

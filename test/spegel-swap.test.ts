@@ -10,7 +10,7 @@ import { numberAt, textAt } from '../src/cli/doctor/facts.ts'
 import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
 import { onMirrorSwap } from '../src/cli/migration/swap/command.ts'
 import { runSteps, type StepResult, type Which } from '../src/cli/migration/swap/run.ts'
-import { spegelDaemonSet, spegelService } from './spegel-cluster.ts'
+import { spegelBootstrapService, spegelDaemonSet, spegelService } from './spegel-cluster.ts'
 import { type Kill, mortal } from './swap-site.ts'
 
 const signal = new AbortController().signal
@@ -38,7 +38,7 @@ const release: KubeObject = {
   type: 'helm.sh/release.v1',
 }
 const nodes = [node('n1', '10.0.0.1'), node('n2', '10.0.0.2'), node('n3', '10.0.0.3')]
-const everything = [...nodes, namespace('spegel'), spegelDaemonSet(), spegelService(), release]
+const everything = [...nodes, namespace('spegel'), spegelDaemonSet(), spegelService(), spegelBootstrapService(), release]
 
 interface Applied {
   readonly results: readonly StepResult[]
@@ -203,6 +203,8 @@ test('forth: node by node to ours, and nothing of Spegel is left; back: Spegel i
   expect(specOf(site, 'daemonsets.apps', 'spegel')).toEqual(before)
   const { type, ports, selector } = Object(service)
   expect(specOf(site, 'services', 'spegel-registry')).toMatchObject({ type, ports, selector })
+  // Its name leads to the pods themselves, as before.
+  expect(specOf(site, 'services', 'spegel-bootstrap')).toMatchObject({ clusterIP: 'None', publishNotReadyAddresses: true })
   expect(site.find('daemonsets.apps', 'ballast-agent-mirror')).toBeUndefined()
   expect(site.find('deployments.apps', 'ballast-controller')).toBeDefined()
 })

@@ -253,7 +253,11 @@ class Controller {
     const { webhooks, random, capabilities } = this.#options
     if (!(webhooks instanceof SharedWebhooks)) return
     stack.use(this.#health.add('webhooks', () => [webhooks.check]))
-    const around = { api: this.#api, informers: this.#informers, random, namespace: this.#identity.namespace, capabilities }
+    // What is off has no configuration of webhooks, and our role no right to look for it.
+    const { capabilities: sections } = this.#settings.current
+    const enabled = capabilities.filter(({ name }) => sections[name]?.isEnabled === true)
+    const { namespace } = this.#identity
+    const around = { api: this.#api, informers: this.#informers, random, namespace, capabilities: enabled }
     stack.use(await webhooks.keep(around, this.#signal))
   }
 

@@ -9,6 +9,8 @@ import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
 import { startTwin } from '#twin/twin.ts'
+import { runController } from './controller.ts'
+import { fixedSettings } from './controller-settings.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { controllerToken, installBallast } from './install-ballast.ts'
 import { ballastNamespace } from './own-names.ts'
@@ -144,4 +146,41 @@ test.each([
   expect(webhooks.annotations()).toEqual({})
   expect(webhooks.check).toEqual({ name: 'webhooks', ok: true, state: 'own certificate' })
   expect(cluster.twin.access.list('secrets').map(({ metadata }) => metadata.name)).toEqual([])
+})
+
+test('a controller looks for no configuration of what is off: its role has no right to', async () => {
+  const clock = new VirtualClock(systemClock.now())
+  await using twin = await startTwin({ clock, seed: 1, objects: [] })
+  const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: 'admin' })
+  const capabilities = enabledCapabilities.filter(({ name }) => name === 'readiness')
+  await installBallast(admin, { capabilities, namespace: ballastNamespace, signal })
+  const token = await controllerToken(admin, { namespace: ballastNamespace, seconds: 3_600, signal })
+  await using webhooks = new SharedWebhooks({ host: '127.0.0.1', port: 0, bind: '127.0.0.1', clock, log: silentLog })
+  const fixed = fixedSettings({ capabilities: enabledCapabilities })
+  const sections = Object.entries(fixed.current.capabilities)
+  const onlyReadiness = Object.fromEntries(
+    sections.map(([name, section]) => [name, { ...section, isEnabled: name === 'readiness' }]),
+  )
+  const stop = new AbortController()
+  const running = runController({
+    transport: twin.transport({ token }),
+    clock,
+    random: seededRandom(1),
+    log: silentLog,
+    identity: { name: 'controller', namespace: ballastNamespace },
+    capabilities: enabledCapabilities,
+    settings: {
+      ...fixed,
+      current: { ...fixed.current, capabilities: onlyReadiness },
+    },
+    webhooks,
+    signal: stop.signal,
+  })
+  const hasConfiguration = () =>
+    twin.requests.entries.some(({ verb, path }) => verb === 'PATCH' && path.includes('webhookconfigurations'))
+  await clock.runUntil(hasConfiguration, { limitMs: 120_000 })
+  stop.abort()
+  await running
+  await admin.close()
+  expect(twin.requests.entries.filter(({ code }) => code === 403).map(({ path }) => path)).toEqual([])
 })

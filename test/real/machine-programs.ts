@@ -1,4 +1,4 @@
-// Programs that a bare machine may lack (ip, tc, curl, docker-registry): those of Debian's packages with all the libraries they want, unpacked
+// Programs that a bare machine may lack (ip, tc, curl, docker-registry, iptables): those of Debian's packages with all the libraries they want, unpacked
 // into the cache and found by PATH from then on. Nothing is installed.
 import {
   accessSync,
@@ -23,6 +23,7 @@ const packages = {
   tc: 'iproute2',
   curl: 'curl',
   'docker-registry': 'docker-registry',
+  iptables: 'iptables',
 } as const
 export type MachineProgram = keyof typeof packages
 
@@ -41,15 +42,20 @@ export async function needPrograms(...names: readonly MachineProgram[]): Promise
 
 const pathEntries = () => (process.env['PATH'] ?? '').split(delimiter).filter(entry => entry !== '')
 
-function isOnPath(name: string): boolean {
-  return pathEntries().some(directory => {
-    try {
-      accessSync(join(directory, name), constants.X_OK)
-      return true
-    } catch {
-      return false // not there, or not for us
-    }
-  })
+const isOnPath = (name: string): boolean => placeOf(name) !== undefined
+
+/** Where PATH has the program. */
+export function placeOf(name: string): string | undefined {
+  return pathEntries()
+    .map(directory => join(directory, name))
+    .find(path => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false // not there, or not for us
+      }
+    })
 }
 
 /** A directory of what the package and all that it depends on are made of, and `programs` that run with those libraries. */

@@ -48,6 +48,7 @@ const needs: readonly Need[] = [
   watched('Node', '', 'nodes'),
   watched('Namespace', '', 'namespaces'),
   watched('Deployment', 'apps', 'deployments'),
+  watched('DaemonSet', 'apps', 'daemonsets'),
 ]
 
 /** A name cannot bound who may create. */

@@ -1,17 +1,23 @@
 // What the leader does for the mirrors: tells them of each other, keeps their certificates, and has images pulled before they are needed.
 import { Bell } from '#coordination/bell.ts'
-import type { Check, ControllerContext, Leading, Running } from '#coordination/capability.ts'
+import {
+  type Check,
+  type ControllerContext,
+  type Leading,
+  type Running,
+  standardAgentNamespace,
+} from '#coordination/capability.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
 import type { Informer } from '#kube/informer.ts'
 import { messageOf } from '#kube/log.ts'
-import type { Deployment, KubeObject, Node } from '#kube/objects.ts'
+import type { DaemonSet, Deployment, KubeObject, Node } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { AgentCertificates } from './agent-certificates.ts'
 import { AgentClient } from './agent-client.ts'
 import type { MirrorConfig } from './config.ts'
 import { nodeFilesOf } from './node-files-port.ts'
-import { addressOf } from './peer-list.ts'
+import { addressOf, mirrorNodes } from './peer-list.ts'
 import { PeerListKeeper } from './peer-list-keeper.ts'
 import { type PrefetchSubject, prefetchPlan } from './prefetch-plan.ts'
 import { PullingAhead } from './pulling-ahead.ts'
@@ -62,6 +68,7 @@ class MirrorController implements AsyncDisposable {
   readonly #nodes: Informer<Node>
   readonly #namespaces: Informer<KubeObject>
   readonly #deployments: Informer<Deployment>
+  readonly #daemonSets: Informer<DaemonSet>
   readonly #bell: Bell
   readonly #certificates: AgentCertificates
   readonly #peers: PeerListKeeper
@@ -80,6 +87,7 @@ class MirrorController implements AsyncDisposable {
     this.#nodes = informers.of<Node>(builtIn.nodes)
     this.#namespaces = informers.of(builtIn.namespaces)
     this.#deployments = informers.of<Deployment>(builtIn.deployments)
+    this.#daemonSets = informers.of<DaemonSet>(builtIn.daemonsets)
     this.#bell = new Bell(clock)
     this.#certificates = new AgentCertificates(context)
     this.#peers = new PeerListKeeper(context)
@@ -122,7 +130,7 @@ class MirrorController implements AsyncDisposable {
 
   async #following(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#context
-    const informers = [this.#nodes, this.#namespaces, this.#deployments]
+    const informers = [this.#nodes, this.#namespaces, this.#deployments, this.#daemonSets]
     await Promise.all(informers.map(informer => informer.synced))
     using stack = new DisposableStack()
     for (const informer of informers)
@@ -136,7 +144,7 @@ class MirrorController implements AsyncDisposable {
       const seen = this.#changes
       let limitMs: number = intervals.lookMs
       try {
-        await this.#peers.keep(this.#allNodes(), signal)
+        await this.#peers.keep(this.#mirrorNodes(), signal)
         this.#prefetch(signal)
       } catch (error) {
         signal.throwIfAborted()
@@ -150,6 +158,11 @@ class MirrorController implements AsyncDisposable {
 
   #allNodes(): readonly Node[] {
     return [...this.#nodes.store.list()]
+  }
+
+  #mirrorNodes(): readonly Node[] {
+    const namespace = this.#context.identity.agentNamespace ?? standardAgentNamespace
+    return this.#allNodes().filter(mirrorNodes(this.#daemonSets.store.list(), namespace))
   }
 
   /** Begins what annotations ask for and is not under way; does not wait for it. */

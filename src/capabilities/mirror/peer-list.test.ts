@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Node } from '#kube/objects.ts'
-import { mostListed, peerList } from './peer-list.ts'
+import type { DaemonSet, Node, PodTemplateSpec } from '#kube/objects.ts'
+import { mirrorNodes, mostListed, peerList } from './peer-list.ts'
 
 interface Row {
   readonly name: string
@@ -39,9 +39,56 @@ test.each([
   ['an address that is none',     [{ name: 'a', address: 'example.com' }],                                        ''],
   ['a node of another system',    [{ name: 'a', address: '10.0.0.1', os: 'windows' }],                            ''],
   ['a node that goes',            [{ name: 'a', address: '10.0.0.1', goes: true }],                               ''],
-  ['a node that is not ready',    [{ name: 'a', address: '10.0.0.1', ready: false }],                             '10.0.0.1\n'],
+  ['only one that is not ready',  [{ name: 'a', address: '10.0.0.1', ready: false }],                             '10.0.0.1\n'],
+  ['one of two is not ready',     [{ name: 'a', address: '10.0.0.1' }, { name: 'b', address: '10.0.0.2', ready: false }], '10.0.0.1\n'],
 ] satisfies [string, readonly Row[], string][])('%s', (_name, rows, expected) => {
   expect(listOf(rows)).toBe(expected)
+})
+
+describe('a mirror is meant for', () => {
+  const meant = (spec: PodTemplateSpec['spec'] | undefined, labels: Readonly<Record<string, string>>, place = 'agents') => {
+    const set: DaemonSet = {
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { name: 'mirrors', namespace: place, labels: { 'app.kubernetes.io/component': 'agent-mirror' } },
+      spec: { selector: {}, template: { spec: spec ?? { containers: [] } } },
+    }
+    const node = nodeOf({ name: 'n1', address: '10.0.0.1' })
+    const labelled = { ...node, metadata: { ...node.metadata, labels: { ...node.metadata.labels, ...labels } } }
+    return mirrorNodes(spec === undefined ? [] : [set], 'agents')(labelled)
+  }
+  const containers: PodTemplateSpec['spec']['containers'] = []
+  const nodeSelector = { 'ballast.dev/mirror-swap': 'ballast' }
+  const affinity = {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: [{ key: 'virtual', operator: 'DoesNotExist' }] }],
+      },
+    },
+  }
+
+  test.each([
+    ['every node before there is a DaemonSet', undefined, {}, true],
+    ['every node that nothing is asked of', { containers }, {}, true],
+    ['a node that is selected', { containers, nodeSelector }, nodeSelector, true],
+    [
+      'no node that is not selected: the others have Spegel',
+      { containers, nodeSelector },
+      { 'ballast.dev/mirror-swap': 'spegel' },
+      false,
+    ],
+    ['no node that affinity leaves out', { containers, affinity }, { virtual: '' }, false],
+    ['a node that affinity picks', { containers, affinity }, {}, true],
+  ] satisfies [string, PodTemplateSpec['spec'] | undefined, Readonly<Record<string, string>>, boolean][])(
+    '%s',
+    (_name, spec, labels, expected) => {
+      expect(meant(spec, labels)).toBe(expected)
+    },
+  )
+
+  test('every node where the DaemonSet is of another installation', () => {
+    expect(meant({ containers, nodeSelector }, {}, 'elsewhere')).toBe(true)
+  })
 })
 
 test('of many nodes 64 are listed, ready ones first', () => {

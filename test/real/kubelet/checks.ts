@@ -1,21 +1,18 @@
 // The product as its user runs it: kubelets whose nodes register held, `ballast manifests` applied, and pods whose images come from other nodes.
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Check } from '../check.ts'
 import { ownImage, reference } from '../image/own-image.ts'
-import { metricOf } from '../mirror/laboratory/agents.ts'
 import { pullByCri } from '../mirror/laboratory/cri.ts'
-import type { PushedImage } from '../mirror/laboratory/images.ts'
 import { until } from '../mirror/laboratory/program.ts'
 import { commandOutput } from '../run-command.ts'
-import { type KubeletCluster, registryHost, startKubeletCluster } from './cluster.ts'
-import type { KubeletNode } from './kubelet-node.ts'
+import { archivesIn, type KubeletCluster, registryHost, startKubeletCluster } from './cluster.ts'
+import { spegelIsSwapped } from './mirror-swap.ts'
+import { limitMs, metric, referenceOf, runPod, toldOf, untilFound } from './pods.ts'
 
 const program = join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.ts')
 const heldTaint = 'ballast.dev/agent-not-ready'
-/** Against hanging only. */
-const limitMs = 300_000
 const megabyte = 1_000_000
 const ports = { mirror: 29_999, metrics: 29_997 } as const
 
@@ -48,8 +45,7 @@ async function manifests(): Promise<string> {
 }
 
 async function heldNodesServe(): Promise<string> {
-  const image = await ownImage()
-  const archives = globSync('*-linux-amd64.tar', { cwd: image }).map(name => join(image, name))
+  const archives = archivesIn(await ownImage())
   const fragment = await ballast('node-config', 'containerd')
   await using cluster = await startKubeletCluster({
     nodes: 2,
@@ -71,24 +67,22 @@ async function heldNodesServe(): Promise<string> {
     const first = await cluster.pushRunning('acme/first', 'v1', 8 * megabyte)
     const second = await cluster.pushRunning('acme/second', 'v1', 8 * megabyte)
     for (const image of [first, second]) await runPod(cluster, n1, image)
-    for (const image of [first, second]) await untilFound(n2, image)
+    for (const image of [first, second]) await untilFound(n2, image, ports.mirror)
     cluster.outside.forget()
     await cluster.outside.stop()
     await runPod(cluster, n2, first)
-    const served = await metric(n2, 'ballast_mirror_bytes_total', { source: 'peer', direction: 'in' })
+    const served = await metric(n2, ports.metrics, 'ballast_mirror_bytes_total', { source: 'peer', direction: 'in' })
     const size = first.layers.at(-1)?.size ?? 0
     if (served < size) throw new Error(`${served} bytes of ${size} came from the other node`)
     await cluster.plane.stop()
     await pullByCri(n2.machine.mounted('/run/containerd/containerd.sock'), referenceOf(second))
-    const stalls = await metric(n2, 'ballast_mirror_stalls_total')
+    const stalls = await metric(n2, ports.metrics, 'ballast_mirror_stalls_total')
     if (stalls > 0) throw new Error(`${stalls} transfers between two idle nodes stalled`)
     return `two kubelets ${cluster.plane.serverVersion}: held until the mirror served, ${heldSeconds} s after kubectl apply; a pod's image from the other node with the outside cut off, one more by CRI with the API server away`
   } catch (cause) {
     throw new Error(`${cause instanceof Error ? cause.message : String(cause)}\n${await toldOf(cluster)}`, { cause })
   }
 }
-
-const referenceOf = ({ repository, tag }: PushedImage) => `${registryHost}/${repository}:${tag}`
 
 /** Whether no node has a taint, and each says why: its mirror serves. */
 async function areLetGo({ plane, nodes }: KubeletCluster): Promise<boolean> {
@@ -110,69 +104,11 @@ interface NodeList {
   }[]
 }
 
-/** Runs a pod of the image on the node, whose image must be that of the registry. */
-async function runPod({ plane, kubectl }: KubeletCluster, { machine }: KubeletNode, image: PushedImage): Promise<void> {
-  const name = `${image.repository.replace('/', '-')}-${machine.name}`
-  const container = { name: 'app', image: referenceOf(image), imagePullPolicy: 'Always' }
-  await plane.client.want('POST', '/api/v1/namespaces/default/pods', {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name },
-    spec: { nodeSelector: { 'kubernetes.io/hostname': machine.name }, containers: [container] },
-  })
-  const waited = await kubectl('wait', `pod/${name}`, '--for=condition=Ready', `--timeout=${limitMs / 1_000}s`)
-  if (waited.code !== 0) throw new Error(`pod ${name}: ${waited.stderr}\n${(await kubectl('describe', 'pod', name)).stdout}`)
-  const { stdout } = await kubectl('get', 'pod', name, '-o', 'jsonpath={.status.containerStatuses[0].imageID}')
-  if (!stdout.endsWith(image.digest)) throw new Error(`pod ${name} runs ${stdout}, expected ${image.digest}`)
-}
-
-/** Waits until the node's mirror answers for every part of the image. */
-async function untilFound({ machine }: KubeletNode, image: PushedImage): Promise<void> {
-  const base = `http://${machine.address}:${ports.mirror}/v2/${image.repository}`
-  const urls = [
-    `manifests/${image.tag}`,
-    `manifests/${image.manifest}`,
-    ...image.layers.map(({ digest }) => `blobs/${digest}`),
-  ].map(path => `${base}/${path}?ns=${encodeURIComponent(registryHost)}`)
-  await until(
-    `${machine.name} finds ${image.repository}`,
-    async () => {
-      for (const url of urls) {
-        const { stdout } = await machine.run(['curl', '-s', '-m', '5', '-I', '-o', '/dev/null', '-w', '%{http_code}', url])
-        if (stdout !== '200') return false
-      }
-      return true
-    },
-    limitMs,
-    250,
-  )
-}
-
-async function metric({ machine }: KubeletNode, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-  const { stdout } = await machine.run(['curl', '-s', '-m', '5', `http://${machine.address}:${ports.metrics}/metrics`])
-  return metricOf(stdout, name, labels)
-}
-
-/** What one wants to read when it failed. */
-async function toldOf({ kubectl, nodes }: KubeletCluster): Promise<string> {
-  const asked = [
-    ['get', 'nodes', '-o', 'custom-columns=NAME:.metadata.name,TAINTS:.spec.taints'],
-    ['get', 'pods', '-A', '-o', 'wide'],
-    ['get', 'events', '-A'],
-  ]
-  const answers = await Promise.all(asked.map(async args => (await kubectl(...args)).stdout.slice(-6_000)))
-  const logs = nodes.flatMap(({ machine }) =>
-    globSync('pods/*mirror*/*/*.log', { cwd: machine.path('/var/log') }).map(
-      file => `${machine.name} ${file}\n${readFileSync(join(machine.path('/var/log'), file), 'utf8').slice(-2_000)}`,
-    ),
-  )
-  return [...answers, ...logs].join('\n')
-}
-
 export const kubeletChecks: readonly Check[] = [
   {
     name: 'kubelet: nodes that register held serve, are let go, and give each other their images',
     alone: true,
     run: heldNodesServe,
   },
+  { name: 'kubelet: Spegel to Ballast node by node, and back', alone: true, run: spegelIsSwapped },
 ]

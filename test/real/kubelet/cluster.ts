@@ -1,12 +1,14 @@
 // A whole cluster: a control plane with its own namespace, nodes with real kubelets, an outside with a registry, pods that reach each other.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { kubectlPath, programPath } from '../control-plane/debian.ts'
-import { type ControlPlane, kubernetesAddress, startControlPlane } from '../control-plane/start.ts'
+import { type ControlPlane, type ControlPlanePlace, kubernetesAddress, startControlPlane } from '../control-plane/start.ts'
+import { needPrograms } from '../machine-programs.ts'
 import { pushProgram } from '../mirror/laboratory/images.ts'
 import { makeNetwork, type Network } from '../mirror/laboratory/network.ts'
 import { type Outside, startOutside } from '../mirror/laboratory/outside.ts'
+import { startProgram, until } from '../mirror/laboratory/program.ts'
 import { type CommandResult, commandOutput, runCommand } from '../run-command.ts'
 import { type KubeletNode, type KubeletNodeOptions, startKubeletNode } from './kubelet-node.ts'
 
@@ -16,11 +18,16 @@ export interface KubeletClusterOptions {
   readonly taints: KubeletNodeOptions['taints']
   /** See {@link KubeletNodeOptions}; gets the registry's address on the outside. */
   readonly containerdFiles: (outside: string) => Readonly<Record<string, string>>
+  /** Pods find Services by their names, and ports of the host lead to pods, as Spegel's chart needs it. */
+  readonly isServed?: boolean
 }
 
 export interface KubeletCluster extends AsyncDisposable {
   readonly network: Network
-  readonly outside: Outside
+  readonly outside: Outside & {
+    /** Where images are pushed to it. */
+    readonly base: string
+  }
   readonly plane: ControlPlane
   readonly nodes: readonly KubeletNode[]
   kubectl(...args: readonly string[]): Promise<CommandResult>
@@ -34,6 +41,10 @@ export interface KubeletCluster extends AsyncDisposable {
 export const registryHost = 'registry.test:5055'
 const planeHost = 253
 const podRangeOf = (index: number) => `10.244.${index + 1}.0/24`
+
+/** The archives in a directory of our image that these nodes take. */
+export const archivesIn = (image: string): readonly string[] =>
+  globSync('*-linux-amd64.tar', { cwd: image }).map(name => join(image, name))
 
 /** Starts all of it and waits until the nodes are Ready. @throws PartUnavailable */
 export async function startKubeletCluster(options: KubeletClusterOptions): Promise<KubeletCluster> {
@@ -59,6 +70,7 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
     await pushRunning('pause', '1', 10)
     const plane = await startControlPlane({ scheduler: '1.36', controllerManager: true, place })
     stack.defer(() => plane.stop())
+    const names = options.isServed === true ? await startNames(stack, plane, place) : undefined
     const nodes = await Promise.all(
       network.nodes.map((node, index) =>
         startKubeletNode({
@@ -72,6 +84,7 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
           hosts: [`${network.outside.address} ${registryHost.split(':')[0]}`],
           taints: options.taints,
           containerdFiles: options.containerdFiles(outside.url),
+          ...(names === undefined ? {} : { names }),
         }),
       ),
     )
@@ -80,7 +93,7 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
       runCommand(kubectlProgram, [`--kubeconfig=${plane.kubeconfig}`, ...args], { timeoutMs: 120_000 })
     const cluster: KubeletCluster = {
       network,
-      outside,
+      outside: { ...outside, base },
       plane,
       nodes,
       kubectl,
@@ -96,6 +109,21 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
     await stack.disposeAsync()
     throw cause
   }
+}
+
+/** Answers names of the cluster beside the control plane. @returns its address */
+async function startNames(stack: AsyncDisposableStack, plane: ControlPlane, place: ControlPlanePlace): Promise<string> {
+  await needPrograms('iptables')
+  const { namespace, address } = place
+  const program = startProgram(process.execPath, [join(import.meta.dirname, 'names.ts'), address, plane.kubeconfig], {
+    namespace,
+  })
+  stack.defer(() => program.kill())
+  await until('names are answered', () => {
+    if (program.hasEnded()) throw new Error(`names: ${program.log()}`)
+    return program.log().includes('names are answered')
+  })
+  return address
 }
 
 /** Pods and the Service `kubernetes` are reached by routes alone: every pod keeps its address. */

@@ -1,10 +1,12 @@
 // A node as its user has it: containerd 2, a kubelet and the reference network plug-ins on a machine of its own.
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { PartUnavailable } from '../cache.ts'
 import { componentPath } from '../control-plane/build.ts'
 import { programPath } from '../control-plane/debian.ts'
 import type { ControlPlane, ControlPlanePlace } from '../control-plane/start.ts'
 import { imageTool } from '../image/tools.ts'
+import { placeOf } from '../machine-programs.ts'
 import type { NodeNetwork } from '../mirror/laboratory/network.ts'
 import { type Program, until } from '../mirror/laboratory/program.ts'
 import { type CommandResult, commandOutput } from '../run-command.ts'
@@ -27,6 +29,8 @@ export interface KubeletNodeOptions {
   readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   /** Files below the node's `/etc/containerd`, by their path there. */
   readonly containerdFiles: Readonly<Record<string, string>>
+  /** Where pods ask for names of the cluster; without it they have none. */
+  readonly names?: string
 }
 
 export interface KubeletNode extends AsyncDisposable {
@@ -48,8 +52,9 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
   try {
     const machine = stack.use(await startMachine(options.network, options.directory))
     cpSync(programs.plugins, machine.path('/opt/cni/bin'), { recursive: true })
+    if (options.names !== undefined) linkIptables(machine)
     await writeSettings(machine, options)
-    const path = `${dirname(programs.containerd)}:${dirname(programs.runc)}:/usr/sbin:/usr/bin:/sbin:/bin`
+    const path = `${dirname(programs.containerd)}:${dirname(programs.runc)}:${plugInPrograms}:/usr/sbin:/usr/bin:/sbin:/bin`
     const containerd = machine.start([programs.containerd], { PATH: path })
     const ctrProgram = join(dirname(programs.containerd), 'ctr')
     const ctr = (...args: readonly string[]) => machine.run([ctrProgram, '-n', 'k8s.io', ...args], { PATH: path })
@@ -77,8 +82,18 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
   }
 }
 
+const plugInPrograms = '/opt/bin'
+
+/** Debian's is a link by way of `/etc`, and that is the machine's own. */
+function linkIptables(machine: Machine): void {
+  const place = placeOf('iptables')
+  if (place === undefined) throw new PartUnavailable('no iptables on this machine')
+  mkdirSync(machine.path(plugInPrograms))
+  symlinkSync(realpathSync(place), machine.path(join(plugInPrograms, 'iptables')))
+}
+
 async function writeSettings(machine: Machine, options: KubeletNodeOptions): Promise<void> {
-  const { plane, place, podRange, sandboxImage, hosts, taints, containerdFiles } = options
+  const { plane, place, podRange, sandboxImage, hosts, taints, containerdFiles, names } = options
   const write = (path: string, text: string) => writeFileSync(machine.path(path), text, { mode: 0o600 })
   const authority = Buffer.from(plane.authority).toString('base64')
   const identity = await plane.issueClient(`CN=system:node:${machine.name}, O=system:nodes`)
@@ -121,6 +136,7 @@ async function writeSettings(machine: Machine, options: KubeletNodeOptions): Pro
     // Mounted ConfigMaps and Secrets are looked at again so often.
     syncFrequency: '5s',
     registerWithTaints: taints,
+    ...(names === undefined ? {} : { clusterDNS: [names], clusterDomain: 'cluster.local' }),
   }
   const cni = {
     cniVersion: '1.0.0',
@@ -130,6 +146,8 @@ async function writeSettings(machine: Machine, options: KubeletNodeOptions): Pro
         type: 'ptp',
         ipam: { type: 'host-local', ranges: [[{ subnet: podRange }]], routes: [{ dst: '0.0.0.0/0' }], dataDir: '/run/cni' },
       },
+      // Ports of the host lead to pods where the machine has iptables.
+      ...(names === undefined ? [] : [{ type: 'portmap', capabilities: { portMappings: true } }]),
     ],
   }
   write('/etc/hosts', `${readFileSync(machine.path('/etc/hosts'), 'utf8')}${hosts.map(line => `${line}\n`).join('')}`)

@@ -80,6 +80,13 @@ export function reloaderChart(): string {
   throw new PartUnavailable(`Reloader's chart 2.2.16: it is fetched from nowhere, and there is none at ${path}`)
 }
 
+/** The chart that installs Spegel 0.7.4, where somebody put it: its registry is not asked. Throws {@link PartUnavailable}. */
+export function spegelChart(): string {
+  const path = join(cacheDirectory('spegel-chart-0.7.4'), 'spegel')
+  if (existsSync(join(path, 'Chart.yaml'))) return path
+  throw new PartUnavailable(`Spegel's chart 0.7.4: it is fetched from nowhere, and there is none at ${path}`)
+}
+
 /** Where Go keeps the source of a program's module: its definitions and samples are there. Throws {@link PartUnavailable}. */
 export async function upstreamSource(upstream: keyof typeof modules): Promise<string> {
   const { path, version } = modules[upstream]

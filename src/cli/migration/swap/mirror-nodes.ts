@@ -2,14 +2,14 @@
 // goes on with the node it was at.
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
-import { listAt, textAt } from '../../doctor/facts.ts'
+import { textAt } from '../../doctor/facts.ts'
 import { swapLabel } from './mirror-pin.ts'
 import type { MirrorSwap } from './mirror-swap.ts'
+import { hasReady, isUp, type Mark } from './mirror-up.ts'
 import { listOf } from './situation.ts'
 import type { NodeSet } from './spegel-situation.ts'
 import { eventually, no, StepFailed, yes } from './step.ts'
 
-type Mark = 'spegel' | 'ballast'
 type Side = Pick<NodeSet, 'namespace' | 'selector'> & { readonly mark: Mark }
 
 /** A pod has 30 s for an orderly end. */
@@ -37,11 +37,6 @@ export function podsOf({ api, signal }: Wire, { namespace, selector }: Pick<Side
 }
 
 const nodeOf = (pod: KubeObject): string => textAt(pod, 'spec', 'nodeName') ?? ''
-
-const hasReady = (object: KubeObject): boolean =>
-  listAt(object, 'status', 'conditions').some(one => textAt(one, 'type') === 'Ready' && textAt(one, 'status') === 'True')
-
-const isReadyPod = (pod: KubeObject): boolean => pod.metadata.deletionTimestamp === undefined && hasReady(pod)
 
 /** Every node that `side` is on gets its mark; those that are further on keep theirs. */
 export async function markAll(swap: Wire, side: Side): Promise<void> {
@@ -91,7 +86,8 @@ async function nextTurn(swap: MirrorSwap, from: Side, to: Side) {
   const isOn = (pods: readonly KubeObject[], node: KubeObject) => pods.some(pod => nodeOf(pod) === node.metadata.name)
   const isLeft = (node: KubeObject) => {
     const mark = markOf(node)
-    if (mark === to.mark) return isOn(leaving, node) || !coming.some(pod => nodeOf(pod) === node.metadata.name && isReadyPod(pod))
+    if (mark === to.mark)
+      return isOn(leaving, node) || !coming.some(pod => nodeOf(pod) === node.metadata.name && isUp(pod, to.mark, coming))
     return mark === 'none' || mark === from.mark || isOn(leaving, node)
   }
   const left = nodes.filter(isLeft)
@@ -117,9 +113,11 @@ async function switchNode(swap: MirrorSwap, { from, to }: Sides, { node, mark, p
   )
   if (!left.ok) await putBack(swap, { from, to }, node, left.said)
   if (mark !== to.mark) await markNode(swap, node, to.mark)
-  const come = await eventually(swap, comeMs, async () =>
-    (await podsOf(swap, to, node)).some(isReadyPod) ? yes('there') : no(`the pod of ${to.mark} is not Ready`),
-  )
+  const come = await eventually(swap, comeMs, async () => {
+    const all = await podsOf(swap, to)
+    const isThere = all.some(pod => nodeOf(pod) === node && isUp(pod, to.mark, all))
+    return isThere ? yes('there') : no(`the pod of ${to.mark} is not Ready`)
+  })
   if (!come.ok) await putBack(swap, { from, to }, node, come.said)
 }
 

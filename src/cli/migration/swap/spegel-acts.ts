@@ -13,6 +13,7 @@ import { type Access, missingOf, of, ofObject } from './access.ts'
 import { allNodes, markAll, markOf, podsOf, switchNodes, unmarkAll, unmarked } from './mirror-nodes.ts'
 import { swapLabel } from './mirror-pin.ts'
 import { addedMirror, type MirrorSwap, newInstallation } from './mirror-swap.ts'
+import { isUp } from './mirror-up.ts'
 import { ownerIsLive } from './owner-words.ts'
 import { optional } from './situation.ts'
 import { install as installCommand, onlyMarked, ownNodeSet } from './spegel-commands.ts'
@@ -163,20 +164,13 @@ function sidesOf(situation: MirrorSituation) {
 /** Ready on every node that is marked for it. */
 export async function everywhere(swap: MirrorSwap, side: ReturnType<typeof sidesOf>['own' | 'spegel']): Promise<Proof> {
   const [nodes, pods] = await Promise.all([allNodes(swap), podsOf(swap, side)])
-  const on = new Set(pods.filter(pod => isRunning(pod)).map(pod => textAt(pod, 'spec', 'nodeName')))
+  const on = new Set(pods.filter(pod => isUp(pod, side.mark, pods)).map(pod => textAt(pod, 'spec', 'nodeName')))
   const marked = nodes.filter(node => markOf(node) !== undefined)
   const lacking = marked.filter(node => !on.has(node.metadata.name) || markOf(node) !== side.mark)
   const count = `${marked.length} ${marked.length === 1 ? 'node' : 'nodes'}`
   return lacking.length === 0
     ? yes(`${side.mark} is Ready on ${count}`)
     : no(`${side.mark} is not Ready on ${lacking.map(name).join(', ')}`)
-}
-
-function isRunning(pod: KubeObject): boolean {
-  const conditions: unknown = valueAt(pod['status'], ['conditions'])
-  const isReady =
-    Array.isArray(conditions) && conditions.some(one => textAt(one, 'type') === 'Ready' && textAt(one, 'status') === 'True')
-  return isReady && pod.metadata.deletionTimestamp === undefined
 }
 
 /** Writes the Service without what it has of our ports. */

@@ -9,7 +9,7 @@ import type { MirrorSwap } from './mirror-swap.ts'
 import type { Saved } from './record.ts'
 import { listOf } from './situation.ts'
 import { affinityOf, type SpegelState } from './spegel-situation.ts'
-import { resourceOf, restorable } from './writes.ts'
+import { anewService, resourceOf, restorable } from './writes.ts'
 
 /** Whom others need first; the DaemonSet goes last, since by it all is found again. */
 const kinds: readonly (readonly [apiVersion: string, kind: string])[] = [
@@ -96,16 +96,10 @@ export function heldOff(daemonSet: KubeObject): KubeObject {
 
 /** A node port that is ours for now is left out: whoever asks the node there would be led to Spegel's pods. */
 export function withoutNodePorts(service: KubeObject): KubeObject {
-  const {
-    type: _type,
-    externalTrafficPolicy: _policy,
-    clusterIP: _ip,
-    clusterIPs: _ips,
-    ports,
-    ...spec
-  } = Object(service['spec'])
-  const plain = Array.isArray(ports) ? ports.map(({ nodePort: _port, ...port }) => port) : ports
-  return { ...service, spec: { ...spec, type: 'ClusterIP', ports: plain } }
+  const anew = anewService(service)
+  const { type: _type, externalTrafficPolicy: _policy, ports, ...spec } = Object(anew['spec'])
+  const plain = Array.isArray(ports) ? { ports: ports.map(({ nodePort: _port, ...port }) => port) } : {}
+  return { ...anew, spec: { ...spec, type: 'ClusterIP', ...plain } }
 }
 
 /** As `daemonSet`, replaced whole: what a merge would leave is to go. */

@@ -205,15 +205,20 @@ export async function restoreAll({ api, signal }: Wire, objects: readonly KubeOb
     const spec: unknown = object['spec']
     const sleep = sleeping[object.kind]
     const asleep = sleep === undefined ? object : { ...object, spec: { ...Object(spec), ...sleep } }
-    // A Service keeps no address of an earlier life.
-    const clean =
-      object.kind === 'Service' ? { ...object, spec: { ...Object(spec), clusterIP: undefined, clusterIPs: undefined } } : asleep
     try {
-      await api.resource(resourceOf(object)).create(clean, { namespace, signal, fieldManager })
+      await api
+        .resource(resourceOf(object))
+        .create(object.kind === 'Service' ? anewService(object) : asleep, { namespace, signal, fieldManager })
     } catch (error) {
       if (!isAlreadyExists(error)) throw error
     }
   }
+}
+
+/** A Service keeps no address of an earlier life; one that never had any stays headless, or its name would lead to none of its pods. */
+export function anewService(service: KubeObject): KubeObject {
+  const { clusterIP, clusterIPs, ...spec } = Object(service['spec'])
+  return { ...service, spec: { ...spec, ...(clusterIP === 'None' ? { clusterIP, clusterIPs } : {}) } }
 }
 
 /** Helm's own Secrets of a release: without them Helm knows nothing of it, and an uninstall cannot take anything with it. */

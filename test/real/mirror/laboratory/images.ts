@@ -1,7 +1,7 @@
 // Images of random bytes: real tar layers, a configuration, a manifest for each platform and an index over them, pushed through the
 // registry's own API. The same seed gives the same bytes.
 import { createCipheriv, createHash } from 'node:crypto'
-import { packTar } from '../../../../scripts/image/layer.ts'
+import { type LayerEntry, packTar } from '../../../../scripts/image/layer.ts'
 
 export interface ImageOptions {
   /** `acme/app`. */
@@ -42,12 +42,23 @@ export async function pushProgram(
     readonly program: { readonly path: string; readonly content: Uint8Array }
     readonly command: readonly string[]
     readonly besides: number
+    /** What a pod's `args` are given to; `command` is only what it is without any. */
+    readonly entrypoint?: readonly string[]
+    /** Further files by their paths. */
+    readonly files?: Readonly<Record<string, string>>
   },
 ): Promise<PushedImage> {
-  const { repository, tag, program, command } = options
-  const files = await packTar(new Map([[program.path, { type: 'file', content: program.content, isProgram: true }]]), 0)
-  const layers = [[files], tarOfRandomBytes('besides', options.besides, `${repository}:${tag}`)]
-  const { text, digest, layers: pushed, config } = await pushLayers(base, repository, 'linux/amd64', layers, command)
+  const { repository, tag, program, command, entrypoint, files = {} } = options
+  const entries = new Map<string, LayerEntry>([[program.path, { type: 'file', content: program.content, isProgram: true }]])
+  for (const [path, text] of Object.entries(files)) entries.set(path, { type: 'file', content: Buffer.from(text) })
+  const packed = await packTar(entries, 0)
+  const layers = [[packed], tarOfRandomBytes('besides', options.besides, `${repository}:${tag}`)]
+  const {
+    text,
+    digest,
+    layers: pushed,
+    config,
+  } = await pushLayers(base, repository, 'linux/amd64', layers, { Cmd: command, Entrypoint: entrypoint })
   await putManifest(base, repository, tag, mediaTypes.manifest, text)
   return { repository, tag, digest, manifest: digest, layers: pushed, config }
 }
@@ -85,7 +96,7 @@ export async function pushImage(base: string, options: ImageOptions): Promise<Pu
 
 function pushPlatform(base: string, repository: string, name: string, sizes: readonly number[], seed: string) {
   const contents = sizes.map((size, index) => tarOfRandomBytes(`file-${index}`, size, `${seed} ${index}`))
-  return pushLayers(base, repository, name, contents, ['/file-0'])
+  return pushLayers(base, repository, name, contents, { Cmd: ['/file-0'] })
 }
 
 async function pushLayers(
@@ -93,7 +104,7 @@ async function pushLayers(
   repository: string,
   name: string,
   contents: readonly Iterable<Buffer>[],
-  command: readonly string[],
+  started: { readonly Cmd: readonly string[]; readonly Entrypoint?: readonly string[] | undefined },
 ) {
   const layers: { readonly digest: string; readonly size: number }[] = []
   for (const content of contents) layers.push(await pushBlob(base, repository, content))
@@ -101,7 +112,7 @@ async function pushLayers(
   const platform = { os, architecture }
   const configText = JSON.stringify({
     ...platform,
-    config: { Cmd: command },
+    config: started,
     rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
     history: layers.map(() => ({ created_by: 'random' })),
   })
