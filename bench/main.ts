@@ -25,11 +25,16 @@ const benchmarks = [
   'dashboard-stream.ts',
   'mirror.ts',
 ]
-const wanted = process.argv.slice(2)
+const words = process.argv.slice(2)
+const flagsAt = words.findIndex(word => word.startsWith('--'))
+const wanted = flagsAt < 0 ? words : words.slice(0, flagsAt)
+/** From the first flag on the words are the benchmark's own. */
+const flags = flagsAt < 0 ? [] : words.slice(flagsAt)
 
 for (const file of benchmarks.filter(name => wanted.length === 0 || wanted.some(word => name.startsWith(word)))) {
   process.stdout.write(`\n${file}\n`)
-  const { status } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, file)], {
+  const program = join(import.meta.dirname, file)
+  const { status } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...flags], {
     stdio: 'inherit',
   })
   if (status !== 0) process.exitCode = 1

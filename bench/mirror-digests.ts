@@ -10,13 +10,15 @@ import { startProgram, until } from '../test/real/mirror/laboratory/program.ts'
 import type { BudgetRow } from './budget-table.ts'
 
 const images = 300
+/** containerd takes an archive of 10,000 descriptors at most. */
+const imagesInArchive = 100
 const layersOfEach = 65
 const peers = 50
 const settleMs = 10_000
 const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20)
 
-/** An archive as `ctr images import` takes it: images of layers of a few bytes, no two of them the same. */
-async function archive(path: string): Promise<number> {
+/** An archive as `ctr images import` takes it: images of layers of a few bytes, no two of them the same. @returns how many digests */
+async function archive(path: string, first: number): Promise<number> {
   const entries = new Map<string, LayerEntry>()
   const put = (content: string) => {
     const digest = digestOf(content)
@@ -28,7 +30,8 @@ async function archive(path: string): Promise<number> {
     return { digest, size: Buffer.byteLength(content) }
   }
   const oci = 'application/vnd.oci.image'
-  const manifests = Array.from({ length: images }, (_, image) => {
+  const manifests = Array.from({ length: imagesInArchive }, (_, at) => {
+    const image = first + at
     const layers = Array.from({ length: layersOfEach }, (_layer, index) => ({
       mediaType: `${oci}.layer.v1.tar`,
       ...put(`image ${image}, layer ${index}`),
@@ -53,9 +56,12 @@ export async function manyDigests(_rounds: number, kinds: readonly AgentKind[]):
   const [n1, n2] = laboratory.nodes
   if (n1 === undefined || n2 === undefined) throw new Error('two nodes')
   const path = join(n1.directory, 'many.tar')
-  const digests = await archive(path)
-  const imported = await n1.containerd.ctr('images', 'import', '--local', '--no-unpack', path)
-  if (imported.code !== 0) throw new Error(imported.stderr)
+  let digests = 0
+  for (let first = 0; first < images; first += imagesInArchive) {
+    digests += await archive(path, first)
+    const imported = await n1.containerd.ctr('images', 'import', '--local', '--no-unpack', path)
+    if (imported.code !== 0) throw new Error(imported.stderr)
+  }
   const flags = ['--count', `${peers}`, '--host', n2.address, '--port', `${ports.bootstrap}`]
   const others = startProgram(process.execPath, [join(import.meta.dirname, 'mirror-peers.ts'), ...flags], n2)
   try {

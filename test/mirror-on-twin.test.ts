@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { deschedule } from '#capabilities/deschedule'
 import { mirror } from '#capabilities/mirror'
 import type { KubeObject } from '#kube/objects.ts'
+import { builtIn } from '#kube/resource.ts'
 import { controlledCluster } from './controlled-cluster.ts'
 
 const node = (name: string, address: string): KubeObject => ({
@@ -45,3 +46,35 @@ test.each([
     expect(cluster.errors).toEqual([])
   },
 )
+
+test('a node that still has another mirror is not listed: the first of a swap is alone, and ready', async () => {
+  const mark = 'ballast.dev/mirror-swap'
+  const marked = (object: KubeObject, value: string): KubeObject => ({
+    ...object,
+    metadata: { ...object.metadata, labels: { ...object.metadata.labels, [mark]: value } },
+  })
+  const labels = { 'app.kubernetes.io/component': 'agent-mirror' }
+  const template = {
+    metadata: { labels },
+    spec: { nodeSelector: { [mark]: 'ballast' }, containers: [{ name: 'mirror', image: 'mirror' }] },
+  }
+  const daemonSet: KubeObject = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'ballast-agent-mirror', namespace: 'ballast-agent', labels },
+    spec: { selector: { matchLabels: labels }, template },
+  }
+  await using cluster = await controlledCluster({
+    objects: [marked(node('a', '10.0.0.1'), 'ballast'), marked(node('b', '10.0.0.2'), 'spegel'), daemonSet],
+    capabilities: [mirror],
+    configurations: { mirror: mirror.config.parse({}) },
+  })
+  const listed = () =>
+    dataOf(cluster.list('configmaps').find(({ metadata }) => metadata.name === 'ballast-mirror-peers'))?.['peers']
+  await cluster.until(() => listed() !== undefined, 600_000)
+  expect(listed()).toBe('10.0.0.1\n')
+  const body = { metadata: { labels: { [mark]: 'ballast' } } }
+  await cluster.admin.resource(builtIn.nodes).patch('b', { type: 'merge', body }, { signal: new AbortController().signal })
+  await cluster.until(() => listed() === '10.0.0.1\n10.0.0.2\n', 600_000)
+  expect([cluster.forbidden, cluster.errors]).toEqual([[], []])
+})

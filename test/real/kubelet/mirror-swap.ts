@@ -93,7 +93,10 @@ async function migrated({ plane }: KubeletCluster, ...flags: readonly string[]):
   return `${stdout}${stderr}`
 }
 
-/** A pod of a new image on one node, then on the other. Spegel 0.7.4 told of tags alone here, so the registry was asked for the rest. @returns how many copies of its layer left the registry */
+/**
+ * A pod of a new image on one node, then on the other. Spegel 0.7.4 told of tags alone here, so the registry was asked for the rest.
+ * @returns how many copies of its layer left the registry
+ */
 async function shared(
   cluster: KubeletCluster,
   first: KubeletNode,
@@ -117,7 +120,6 @@ interface Counted {
   readonly status: {
     readonly desiredNumberScheduled: number
     readonly numberReady: number
-    readonly updatedNumberScheduled?: number
   }
 }
 

@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..', '..', '..', '..')
 let made: Promise<string> | undefined
 
 /** What our manifests give the agent's process; `BALLAST_AGENT_FLAGS` adds to it: `--cpu-prof`. */
-export const memoryFlags = `--max-old-space-size=48 --max-semi-space-size=1 ${process.env['BALLAST_AGENT_FLAGS'] ?? ''}`
+export const memoryFlags = `--max-old-space-size=112 --max-semi-space-size=1 ${process.env['BALLAST_AGENT_FLAGS'] ?? ''}`
 
 /** Path of the program. `BALLAST_PROGRAM` names one that is there already. */
 export function ownProgram(): Promise<string> {
