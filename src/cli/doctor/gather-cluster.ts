@@ -2,10 +2,11 @@
 import { gunzipSync } from 'node:zlib'
 import type { Api } from '#kube/api.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { apiVersionOf, builtIn, type GroupVersionResource, resourceKey } from '#kube/resource.ts'
-import { isForbidden, isNotFound, StatusError } from '#kube/status.ts'
+import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import { ClusterReader } from './cluster-reader.ts'
 import { listAt, textAt } from './facts.ts'
-import { upstreams } from './upstreams.ts'
+import { accountOf, isOwnDescheduler, policyPlace } from './own-descheduler.ts'
+import { findUpstreams, upstreams } from './upstreams.ts'
 
 interface GatherOptions {
   readonly api: Api
@@ -48,7 +49,7 @@ const largestManifestBytes = 64 * 1024 * 1024
 /** Everything that the checks need of `api`'s cluster. Kinds that are not served are absent; those that may not be read are named. */
 export async function gatherCluster(options: GatherOptions): Promise<Gathered> {
   const { signal } = options
-  const reader = new Reader(options)
+  const reader = new ClusterReader(options)
   await reader.lists([
     ...whole.map(resource => ({ resource })),
     // Everything that waits to be scheduled: gates stand only there.
@@ -64,6 +65,7 @@ export async function gatherCluster(options: GatherOptions): Promise<Gathered> {
     })),
     ...foreignKinds(reader.objects).map(resource => ({ resource, metadataOnly: true })),
   ])
+  await readPolicies(reader)
   await readRoles(reader)
   if (options.helmSecrets) await readReleases(reader)
   signal.throwIfAborted()
@@ -74,91 +76,6 @@ const knownLeases: ReadonlySet<string> = new Set(['ballast-controller', ...upstr
 
 function isKnownLease({ metadata }: KubeObject): boolean {
   return knownLeases.has(metadata.name)
-}
-
-interface ListWish {
-  readonly resource: GroupVersionResource
-  readonly namespace?: string
-  readonly fieldSelector?: string
-  readonly labelSelector?: string
-  readonly metadataOnly?: boolean
-  /** Others are forgotten as their page comes. */
-  readonly isOfInterest?: (object: KubeObject) => boolean
-}
-
-interface GetWish {
-  readonly resource: GroupVersionResource
-  readonly kind: string
-  readonly name: string
-  readonly namespace: string | undefined
-}
-
-/** So many answers are awaited at once: neither side has all of a big cluster in its hands. */
-const mostAtOnce = 4
-
-class Reader {
-  readonly #options: GatherOptions
-  readonly objects: KubeObject[] = []
-  readonly unread: { kind: string; why: string }[] = []
-
-  constructor(options: GatherOptions) {
-    this.#options = options
-  }
-
-  /** Several at once; objects come in the order of the wishes. */
-  async lists(wishes: readonly ListWish[]): Promise<void> {
-    const found = await this.#inTurn(wishes.map(wish => () => this.list(wish)))
-    this.objects.push(...found.flat())
-  }
-
-  /** Objects by their names. */
-  async gets(wanted: readonly GetWish[]): Promise<void> {
-    const found = await this.#inTurn(wanted.map(one => () => this.#get(one)))
-    this.objects.push(...found.flat())
-  }
-
-  async #inTurn<T>(reads: readonly (() => Promise<T>)[]): Promise<readonly T[]> {
-    const results = new Map<number, T>()
-    const left = [...reads.entries()]
-    const lane = async () => {
-      for (let next = left.shift(); next !== undefined; next = left.shift()) results.set(next[0], await next[1]())
-    }
-    await Promise.all(Array.from({ length: mostAtOnce }, lane))
-    return [...results].toSorted(([a], [b]) => a - b).map(([, result]) => result)
-  }
-
-  async list({ resource, isOfInterest = () => true, ...wish }: ListWish): Promise<readonly KubeObject[]> {
-    const { api, signal } = this.#options
-    const found: KubeObject[] = []
-    try {
-      for await (const page of api.resource(resource).pages({ ...wish, signal })) {
-        // Items of a list carry neither apiVersion nor kind.
-        const kind = wish.metadataOnly === true ? resource.resource : page.kind.replace(/List$/, '')
-        for (const item of page.items) if (isOfInterest(item)) found.push({ ...item, apiVersion: apiVersionOf(resource), kind })
-      }
-    } catch (error) {
-      this.#skip(resourceKey(resource), error)
-    }
-    return found
-  }
-
-  async #get({ resource, kind, name, namespace }: GetWish): Promise<readonly KubeObject[]> {
-    const { api, signal } = this.#options
-    try {
-      const object = await api.resource(resource).get(name, { namespace, signal })
-      return [{ ...object, apiVersion: apiVersionOf(resource), kind }]
-    } catch (error) {
-      this.#skip(resourceKey(resource), error)
-      return []
-    }
-  }
-
-  #skip(kind: string, error: unknown): void {
-    if (isNotFound(error)) return
-    // Anything else is the whole cluster's trouble, not a kind's.
-    if (!isForbidden(error) && !(error instanceof StatusError && error.code >= 500)) throw error
-    if (!this.unread.some(one => one.kind === kind)) this.unread.push({ kind, why: error.message })
-  }
 }
 
 /** Of each namespace, the names of Services that an API or a webhook points to. */
@@ -194,12 +111,25 @@ function foreignKinds(objects: readonly KubeObject[]): readonly GroupVersionReso
     })
 }
 
+/** The ConfigMaps of deschedulers, ours and upstream's. */
+async function readPolicies(reader: ClusterReader): Promise<void> {
+  const { objects } = reader
+  const theirs = findUpstreams({ objects, unread: [], nowMs: 0, ours: undefined }).flatMap(({ upstream, workload }) =>
+    upstream.name === 'descheduler' ? [workload] : [],
+  )
+  const places = [...theirs, ...objects.filter(isOwnDescheduler)].flatMap(workload => policyPlace(workload) ?? [])
+  const once = new Map(places.map(place => [`${place.namespace}/${place.name}`, place]))
+  await reader.gets(Array.from(once.values(), place => ({ resource: builtIn.configmaps, kind: 'ConfigMap', ...place })))
+}
+
 /** The roles that bindings of Ballast's ServiceAccounts name. */
-async function readRoles(reader: Reader): Promise<void> {
+async function readRoles(reader: ClusterReader): Promise<void> {
+  const own = new Set(reader.objects.filter(isOwnDescheduler).map(accountOf))
+  const isOurs = (account: string) => account.includes('ballast') || own.has(account)
   const bindings = reader.objects.filter(
     object =>
       (object.kind === 'ClusterRoleBinding' || object.kind === 'RoleBinding') &&
-      listAt(object, 'subjects').some(subject => (textAt(subject, 'name') ?? '').includes('ballast')),
+      listAt(object, 'subjects').some(subject => isOurs(textAt(subject, 'name') ?? '')),
   )
   const roles = bindings.map(binding => {
     const kind = textAt(binding, 'roleRef', 'kind') ?? ''
@@ -212,7 +142,7 @@ async function readRoles(reader: Reader): Promise<void> {
 }
 
 /** The newest stored manifest of each release, as an object of its own kind; the Secrets themselves are not kept. */
-async function readReleases(reader: Reader): Promise<void> {
+async function readReleases(reader: ClusterReader): Promise<void> {
   const secrets = await reader.list({ resource: builtIn.secrets, labelSelector: 'owner=helm,status=deployed' })
   for (const secret of secrets) {
     const release = decodedRelease(textAt(secret, 'data', 'release') ?? '')

@@ -14,12 +14,23 @@ interface Rule {
   readonly verbs: readonly string[]
 }
 
+/** A ServiceAccount by where and what it is called. */
+type Account = Pick<OwnFacts, 'namespace' | 'account'>
+
 export function checkRights(facts: ClusterFacts): readonly Finding[] {
   const { ours } = facts
   if (ours === undefined) return versionSkew(facts)
-  // Without the bindings nothing can be said.
-  const isRead = !facts.unread.some(({ kind }) => kind.endsWith('rbac.authorization.k8s.io'))
-  return isRead ? [...missing(facts, ours), ...excess(facts, ours), ...versionSkew(facts)] : versionSkew(facts)
+  return areBindingsRead(facts) ? [...missing(facts, ours), ...excess(facts, ours), ...versionSkew(facts)] : versionSkew(facts)
+}
+
+/** Without the bindings nothing can be said. */
+export const areBindingsRead = ({ unread }: ClusterFacts): boolean =>
+  !unread.some(({ kind }) => kind.endsWith('rbac.authorization.k8s.io'))
+
+/** Those of `rights` that no role bound to the account grants. */
+export function lackingRights(facts: ClusterFacts, rights: readonly Right[], account: Account): readonly Right[] {
+  const rules = grantedRules(facts, account)
+  return rights.filter(right => !rules.some(rule => covers(rule, right, account.namespace)))
 }
 
 /** The roles anew, for what the controller is configured to do. */
@@ -29,15 +40,11 @@ function rightsAsConfigured({ namespace }: OwnFacts): string {
 }
 
 function missing(facts: ClusterFacts, ours: OwnFacts): readonly Finding[] {
-  const rules = grantedRules(facts, ours)
-  const lacking = ours.rights.filter(right => !rules.some(rule => covers(rule, right, ours.namespace)))
+  const lacking = lackingRights(facts, ours.rights, ours)
   return [...Map.groupBy(lacking, right => `${right.place} ${resourceText(right)}`).values()].map(rights => {
     const [first] = rights
     const verbs = rights.map(({ verb }) => verb).join(', ')
-    const where =
-      first === undefined || first.place === 'cluster'
-        ? 'cluster-wide'
-        : `in ${first.place === '' ? ours.namespace : first.place}`
+    const where = first === undefined ? 'cluster-wide' : placeText(first, ours.namespace)
     return finding('rbac-missing', {
       object: `ServiceAccount ${ours.namespace}/${ours.account}`,
       message: `may not ${verbs} ${first === undefined ? '' : resourceText(first)} ${where}, which ${ours.enabled.join(', ')} needs`,
@@ -71,7 +78,7 @@ function excess(facts: ClusterFacts, ours: OwnFacts): readonly Finding[] {
   ]
 }
 
-function grantedRules(facts: ClusterFacts, { namespace, account }: OwnFacts): readonly Rule[] {
+function grantedRules(facts: ClusterFacts, { namespace, account }: Account): readonly Rule[] {
   return ofKind(facts, 'ClusterRoleBinding', 'RoleBinding')
     .filter(binding =>
       listAt(binding, 'subjects').some(
@@ -114,7 +121,13 @@ function covers(rule: Rule, right: Right, ownNamespace: string): boolean {
 }
 
 const key = (group: string, resource: string) => (group === '' ? resource : `${resource}.${group}`)
-const resourceText = ({ group, resource, names }: Right) =>
+
+/** `cluster-wide`, or in which namespace. */
+export const placeText = ({ place }: Right, ownNamespace: string): string =>
+  place === 'cluster' ? 'cluster-wide' : `in ${place === '' ? ownNamespace : place}`
+
+/** `leases.coordination.k8s.io descheduler`: the resource, and names where it is of some only. */
+export const resourceText = ({ group, resource, names }: Right) =>
   `${key(group, resource)}${names.length === 0 ? '' : ` ${names.join(', ')}`}`
 
 /** Versions of what carries ours: workloads by image, kinds by label. More than one minor apart is more than is tested. */

@@ -4,6 +4,7 @@ import { deschedulerFlags } from '../migration/descheduler-workload.ts'
 import { type ClusterFacts, isWanted, listAt, numberAt, ofKind, shown, templateOf, textAt } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 import { gitopsOwner, shownOwner } from './gitops-owner.ts'
+import { isOwnDescheduler } from './own-descheduler.ts'
 import { isOwnDeployment } from './own-facts.ts'
 import { type FoundUpstream, findUpstreams, upstreams } from './upstreams.ts'
 
@@ -91,9 +92,6 @@ function deschedulersBeside(facts: ClusterFacts, live: readonly FoundUpstream[])
     }),
   )
 }
-
-const isOwnDescheduler = ({ metadata: { labels = {} } }: KubeObject): boolean =>
-  labels['app.kubernetes.io/part-of'] === 'ballast' && labels['app.kubernetes.io/component'] === 'descheduler'
 
 /** `namespace/name` of the Lease by which it elects a leader; `undefined`: it does not. */
 function leaseOf(workload: KubeObject): string | undefined {

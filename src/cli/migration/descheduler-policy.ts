@@ -13,14 +13,15 @@ export function policySteps(value: unknown, { namespace }: Pick<RowContext, 'nam
   const policy = { apiVersion: policyVersion, kind: 'DeschedulerPolicy', ...filledIn(value, namespace) }
   const secrets = tokenSecrets(policy)
   const templates = templatesIn(policy)
+  const sparing = sparingWords(policy)
   const step: Step =
     templates.length === 0
-      ? { kind: 'carried', to: descheduler('policy'), value: policy }
+      ? { kind: 'carried', to: descheduler('policy'), value: policy, ...(sparing === undefined ? {} : { why: sparing }) }
       : {
           kind: 'changed',
           to: descheduler('policy'),
           value: policy,
-          why: `its templates are filled in with the release and the values of Ballast's chart, not of upstream's: ${templates.join(', ')}${templates.some(one => one.includes('.Release.Namespace')) ? ' (-n NAMESPACE fills the namespace in)' : ''}`,
+          why: `${sparing === undefined ? '' : `${sparing}. And `}its templates are filled in with the release and the values of Ballast's chart, not of upstream's: ${templates.join(', ')}${templates.some(one => one.includes('.Release.Namespace')) ? ' (-n NAMESPACE fills the namespace in)' : ''}`,
         }
   return [
     step,
@@ -35,6 +36,30 @@ export function policySteps(value: unknown, { namespace }: Pick<RowContext, 'nam
           } as const,
         ]),
   ]
+}
+
+/** Names of the profiles of a policy that spare pods without a budget; upstream's program spares all pods by that. */
+export function sparingProfiles(policy: unknown): readonly string[] {
+  return listIn(policy, 'profiles').flatMap(profile => {
+    // Of two of one name the first is used.
+    const evictor = listIn(profile, 'pluginConfig').find(one => valueAt(one, ['name']) === 'DefaultEvictor')
+    const isSparing =
+      valueAt(evictor, ['args', 'ignorePodsWithoutPDB']) === true ||
+      listIn(evictor, 'args', 'podProtections', 'extraEnabled').includes('PodsWithoutPDB')
+    return isSparing ? [String(valueAt(profile, ['name']) ?? '')] : []
+  })
+}
+
+/** For whoever moves such a policy: what is other with ours; `undefined`: nothing. */
+export function sparingWords(policy: unknown): string | undefined {
+  const profiles = sparingProfiles(policy)
+  if (profiles.length === 0) return undefined
+  return `PodsWithoutPDB is on in ${profiles.length === 1 ? 'profile' : 'profiles'} ${profiles.join(', ')}: upstream up to v0.36.0 spares every pod then, also with a budget (issue 1882); ours spares those without one, so it evicts where upstream did not: look at ballast shadow first`
+}
+
+const listIn = (value: unknown, ...path: readonly string[]): readonly unknown[] => {
+  const found = valueAt(value, path)
+  return Array.isArray(found) ? found : []
 }
 
 /** Of upstream's chart: it stands in the ConfigMap above the policy. */
@@ -65,8 +90,7 @@ function templatesIn(value: unknown): readonly string[] {
 }
 
 function tokenSecrets(policy: unknown): readonly { readonly namespace: string; readonly name: string }[] {
-  const providers = valueAt(policy, ['metricsProviders'])
-  return (Array.isArray(providers) ? providers : []).flatMap(provider => {
+  return listIn(policy, 'metricsProviders').flatMap(provider => {
     const [namespace, name] = ['namespace', 'name'].map(key =>
       valueAt(provider, ['prometheus', 'authToken', 'secretReference', key]),
     )

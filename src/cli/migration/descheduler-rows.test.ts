@@ -152,6 +152,21 @@ describe('templates in the policy', () => {
   })
 })
 
+// biome-ignore format: a table
+test.each([
+  ['the list',            { podProtections: { extraEnabled: ['PodsWithPVC', 'PodsWithoutPDB'] } }],
+  ['the deprecated flag', { ignorePodsWithoutPDB: true }],
+])('whoever spares pods without a budget is told that upstream spares all, and nothing is lost: by %s', (_name, args) => {
+  const evictor = { name: 'DefaultEvictor', args }
+  const given = { deschedulerPolicy: { profiles: [{ name: 'mine', pluginConfig: [evictor], plugins: {} }] } }
+  const { report, isLossy } = convert(given)
+  expect(isLossy).toBe(false)
+  const told = expect.objectContaining({ kind: 'carried', why: expect.stringContaining('PodsWithoutPDB is on in profile mine: upstream') })
+  expect(report).toContainEqual(told)
+  const templated = { profiles: [{ ...given.deschedulerPolicy.profiles[0], name: '{{ .Values.mine }}' }] }
+  expect(JSON.stringify(convert({ deschedulerPolicy: templated }).report)).toContain('look at ballast shadow first. And its templates')
+})
+
 test('Secrets that the policy names are granted', () => {
   const secretReference = { namespace: 'kube-system', name: 'token' }
   const prometheus = { url: 'https://p.example', authToken: { secretReference } }
