@@ -13,6 +13,11 @@ import { clientChecks } from './clients/checks.ts'
 import { controlPlaneChecks } from './control-plane-checks.ts'
 import { controllerChecks } from './controllers/checks.ts'
 import { deschedulerChecks } from './descheduler/checks.ts'
+import { evictorOptionChecks } from './descheduler/evictor-options.ts'
+import { instrumentChecks } from './descheduler/instrument-checks.ts'
+import { measuredChecks } from './descheduler/measured-checks.ts'
+import { prometheusChecks } from './descheduler/prometheus-checks.ts'
+import { shadowChecks } from './descheduler/shadow.ts'
 import { evictionChecks } from './evictions/checks.ts'
 import { helmChecks } from './helm/checks.ts'
 import { imageChecks } from './image/checks.ts'
@@ -48,6 +53,11 @@ if (import.meta.main) {
     ...kubectlChecks,
     ...upstreamChecks,
     ...deschedulerChecks,
+    ...shadowChecks,
+    ...evictorOptionChecks,
+    ...instrumentChecks,
+    ...measuredChecks,
+    ...prometheusChecks,
     ...reloadChecks,
     ...migrateChecks,
     ...peerChecks,
