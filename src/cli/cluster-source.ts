@@ -1,6 +1,7 @@
 // SOURCE of a command: `--cluster PATH` or a live cluster by kubeconfig, as one state, with what was set aside told on standard error.
 import type { Command } from 'commander'
 import { buildClusterState, type ClusterState } from '#cluster/cluster-state.ts'
+import type { SchedulerConfiguration } from '#cluster/simulator-export.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError, type Problem, problemSentence } from '#kube/problem.ts'
 import type { GroupVersionResource } from '#kube/resource.ts'
@@ -21,6 +22,8 @@ export interface LoadedCluster {
   readonly problems: readonly Problem[]
   /** The API server's or the newest kubelet's version: `v1.34.1`. */
   readonly gitVersion: string
+  /** Of the scheduler, where an export of kube-scheduler-simulator says it. */
+  readonly configuration?: SchedulerConfiguration
   readonly shown: string
   /** Read from an API server just now, not from a file of some time. */
   readonly isLive: boolean
@@ -29,7 +32,10 @@ export interface LoadedCluster {
 /** Adds the options that say where a cluster comes from. */
 export function withSource(command: Command): Command {
   return command
-    .option('--cluster <path>', 'file or folder of objects as kubectl get -o yaml|json writes them; - for standard input')
+    .option(
+      '--cluster <path>',
+      'file or folder of objects as kubectl get -o yaml|json writes them, or an export of kube-scheduler-simulator; - for standard input',
+    )
     .option('--kubeconfig <file>', 'a live cluster, only read; without --cluster else KUBECONFIG, ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
 }
@@ -69,9 +75,10 @@ export async function loadCluster(
   const where = new Map(read.objects.map(entry => [entry.object, entry.where]))
   return {
     ...stateOf(objects, where, read.problems, surroundings),
-    gitVersion: newestKubelet(objects),
+    gitVersion: newestKubelet(objects) ?? 'v1.34.0',
     shown: options.cluster,
     isLive: false,
+    ...(read.configuration === undefined ? {} : { configuration: read.configuration }),
   }
 }
 
@@ -89,8 +96,8 @@ function stateOf(
   return { objects, state, problems: all }
 }
 
-/** The version of the newest kubelet in a dump, which carries no server version; `v1.34.0` where no node says. */
-function newestKubelet(objects: readonly KubeObject[]): string {
+/** The version of the newest kubelet in a dump, which carries no server version; `undefined` where no node says. */
+export function newestKubelet(objects: readonly KubeObject[]): string | undefined {
   const versions = objects
     .filter(object => object.kind === 'Node')
     .map(
@@ -100,5 +107,5 @@ function newestKubelet(objects: readonly KubeObject[]): string {
     )
     .filter(version => /^v1\.\d+/.test(version))
   const minor = (version: string) => Number(/^v1\.(\d+)/.exec(version)?.[1] ?? 0)
-  return versions.sort((a, b) => minor(b) - minor(a))[0] ?? 'v1.34.0'
+  return versions.sort((a, b) => minor(b) - minor(a))[0]
 }

@@ -1,12 +1,12 @@
 // A cluster that was read once, as a picture: what views are made from.
 import { basename, resolve } from 'node:path'
-import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import type { Picture, PictureSource } from '#dashboard/picture.ts'
 import { newEpoch } from '#dashboard/source/epoch.ts'
 import { systemRandom } from '#kube/random.ts'
 import type { AccountSource } from './account-source.ts'
 import type { ControllerSettings } from './controller-settings.ts'
 import { ballastNamespace } from './own-names.ts'
+import { schedulerOf } from './scheduler-source.ts'
 
 /** What `read` is at its present. */
 export function fixedPicture(read: AccountSource): Picture {
@@ -22,7 +22,7 @@ export function fixedPicture(read: AccountSource): Picture {
     observed,
     arbiter: settings.arbiter,
     ownerLabel: settings.ownerLabel,
-    scheduler: settingsForServer(cluster.gitVersion),
+    scheduler: schedulerOf(cluster),
     ownNamespace: ballastNamespace,
     capabilities: enabledNames(settings),
     sources: [],

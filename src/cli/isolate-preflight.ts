@@ -1,6 +1,5 @@
 // An isolation on paper: where each stage stands, what would move where, what stands in the way. Nothing is written.
 import type { OwnerLabel } from '#cluster/ownership.ts'
-import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import type { RebalancePolicy } from '#coordination/api.ts'
 import { planPolicyOf } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
@@ -21,6 +20,7 @@ import type { Plan } from '#planning/plan-record.ts'
 import { childSolver } from '#planning/solve.ts'
 import type { LoadedCluster } from './cluster-source.ts'
 import { type ExitCode, exitCodes } from './command-line.ts'
+import { schedulerOf } from './scheduler-source.ts'
 
 interface PaperStage {
   readonly stage: 'Preflight' | 'Tolerations' | 'Taint' | 'Waves' | 'Verify'
@@ -49,7 +49,7 @@ export async function isolationOnPaper(
   const input = {
     state: cluster.state,
     policy: resolved.value,
-    settings: settingsForServer(cluster.gitVersion),
+    settings: schedulerOf(cluster),
     nowMs: systemClock.now(),
   }
   const survey = surveyIsolation(input)

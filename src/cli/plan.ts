@@ -4,7 +4,6 @@ import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
-import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import type { RebalancePolicy } from '#coordination/api.ts'
 import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
 import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
@@ -35,6 +34,7 @@ import { type ConfigurationOptions, installedSettings, withConfiguration } from 
 import { nodeFigures, nodeTable } from './node-table.ts'
 import { type GitOptions, printGitPlan } from './plan-git.ts'
 import { adviceLines, goalLines, moveTable, shareTable, stayTable } from './plan-report.ts'
+import { schedulerOf } from './scheduler-source.ts'
 
 const planFormats = [...outputFormats, 'git'] as const
 
@@ -146,7 +146,7 @@ function inputFor(policy: RebalancePolicy, { cluster, ownerLabel }: Around) {
   return {
     state: cluster.state,
     policy: resolved.value,
-    settings: settingsForServer(cluster.gitVersion),
+    settings: schedulerOf(cluster),
     nowMs: systemClock.now(),
     measured: measurementsOf(cluster.objects),
   }
@@ -248,7 +248,7 @@ function verifyFile(file: string, cluster: LoadedCluster, { terminal }: Surround
   for (const { object } of plans) {
     const read = planRecord(object)
     if (!read.ok) throw new InputError(read.problems)
-    const found = verifyPlan(read.record, cluster.objects, settingsForServer(cluster.gitVersion))
+    const found = verifyPlan(read.record, cluster.objects, schedulerOf(cluster))
     findings += found.length
     for (const finding of found) terminal.say(`${object.metadata.name}: ${findingSentence(finding)}`)
     if (found.length === 0) terminal.write(`${object.metadata.name}: ${read.record.moves.length} certificates hold`)

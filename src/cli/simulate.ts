@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { text as textOf } from 'node:stream/consumers'
 import { stringify } from 'yaml'
-import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
@@ -23,6 +22,7 @@ import {
   wholeNumber,
 } from './command-line.ts'
 import { type ConfigurationOptions, installedSettings, withConfiguration } from './installed-settings.ts'
+import { schedulerOf } from './scheduler-source.ts'
 import { outsideOf } from './simulate-outside.ts'
 import { simulationLines } from './simulate-report.ts'
 
@@ -62,7 +62,7 @@ async function runScenario(options: SimulateOptions, surroundings: Surroundings)
   const cluster = await loadCluster(options, surroundings)
   const { settings: installed } = await installedSettings(options, cluster, surroundings)
   const version = versionOf(options.serverVersion ?? scenario.server ?? cluster.gitVersion)
-  const settings = settingsForServer(version)
+  const settings = schedulerOf({ ...cluster, gitVersion: version })
   const outside = outsideOf(scenario, { cluster, ownerLabel: installed.ownerLabel, scenarioFile: options.scenario, signal })
   const report = await simulate(
     {

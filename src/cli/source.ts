@@ -5,6 +5,7 @@ import { addAbortSignal, pipeline, type Readable } from 'node:stream'
 import { createGunzip, gunzipSync } from 'node:zlib'
 import { readDocuments, readJsonItem } from '#cluster/documents.ts'
 import { JsonItems } from '#cluster/json-items.ts'
+import type { SchedulerConfiguration } from '#cluster/simulator-export.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 
@@ -24,7 +25,17 @@ interface ClusterSource {
   readonly objects: readonly ReadObject[]
   /** Documents that are set aside; the rest stands without them. */
   readonly problems: readonly Problem[]
+  /** How the scheduler is set up, where an export of kube-scheduler-simulator says so. */
+  readonly configuration?: SchedulerConfiguration
 }
+
+/** What the files of a source hold. */
+interface Pieces {
+  readonly objects: ReadObject[]
+  readonly problems: Problem[]
+  readonly configurations: SchedulerConfiguration[]
+}
+type Piece = ReturnType<typeof readDocuments>
 
 const isClusterFile = (name: string) =>
   ['.yaml', '.yml', '.json'].includes(extname(name.endsWith('.gz') ? name.slice(0, -3) : name))
@@ -98,37 +109,40 @@ export async function readSourceOrInput(
   keep: (object: KubeObject) => KubeObject = object => object,
 ): Promise<ClusterSource> {
   if (path !== '-') return await readFiles(path, signal, keep)
+  const pieces: Pieces = { objects: [], problems: [], configurations: [] }
   let text = ''
-  const problems: Problem[] = []
   try {
     text = await textOfStream(input, signal)
   } catch (error) {
     signal.throwIfAborted()
-    problems.push(unreadable('standard input', error))
+    pieces.problems.push(unreadable('standard input', error))
   }
-  const read = readDocuments('standard input', text)
-  return standing('standard input', read.objects, [...problems, ...read.problems], 'no object')
+  add(readDocuments('standard input', text), pieces)
+  return standing('standard input', pieces, 'no object')
 }
 
 async function readFiles(path: string, signal: AbortSignal, keep: (object: KubeObject) => KubeObject): Promise<ClusterSource> {
-  const objects: ReadObject[] = []
-  const problems: Problem[] = []
+  const pieces: Pieces = { objects: [], problems: [], configurations: [] }
   const files = filesOf(path)
   for (const file of files) {
     const shown = file === path ? file : join(path, relative(path, file))
-    for await (const read of isLong(file) ? longFile(file, shown, signal) : [oneFile(file, shown)]) {
-      for (const { object, where } of read.objects) objects.push({ object: keep(object), where })
-      problems.push(...read.problems)
-    }
+    for await (const read of isLong(file) ? longFile(file, shown, signal) : [oneFile(file, shown)]) add(read, pieces, keep)
   }
-  return standing(path, objects, problems, `${files.length} files`)
+  return standing(path, pieces, `${files.length} files`)
+}
+
+/** One by one: more items than a call takes arguments may come at once. */
+function add(read: Piece, to: Pieces, keep: (object: KubeObject) => KubeObject = object => object): void {
+  for (const { object, where } of read.objects) to.objects.push({ object: keep(object), where })
+  for (const problem of read.problems) to.problems.push(problem)
+  for (const configuration of read.configurations ?? []) to.configurations.push(configuration)
 }
 
 const isLong = (file: string) =>
   /\.json(\.gz)?$/.test(file) && statSync(file).size > (file.endsWith('.gz') ? longFileBytes / typicalPacking : longFileBytes)
 
 /** JSON piece by piece: the whole may be longer than a string can be. */
-async function* longFile(file: string, shown: string, signal: AbortSignal): AsyncGenerator<ClusterSource> {
+async function* longFile(file: string, shown: string, signal: AbortSignal): AsyncGenerator<Piece> {
   const items = new JsonItems()
   try {
     const bytes = addAbortSignal(signal, createReadStream(file, { highWaterMark: chunkBytes }))
@@ -143,7 +157,7 @@ async function* longFile(file: string, shown: string, signal: AbortSignal): Asyn
   }
 }
 
-function oneFile(file: string, shown: string): ClusterSource {
+function oneFile(file: string, shown: string): Piece {
   try {
     return readDocuments(shown, textOf(file))
   } catch (error) {
@@ -156,16 +170,10 @@ function oneFile(file: string, shown: string): ClusterSource {
  * @throws InputError when there is nothing to read; what is wrong inside a file is in `problems`
  */
 export function readSource(path: string): ClusterSource {
-  const objects: ReadObject[] = []
-  const problems: Problem[] = []
+  const pieces: Pieces = { objects: [], problems: [], configurations: [] }
   const files = filesOf(path)
-  for (const file of files) {
-    const shown = file === path ? file : join(path, relative(path, file))
-    const read = oneFile(file, shown)
-    objects.push(...read.objects)
-    problems.push(...read.problems)
-  }
-  return standing(path, objects, problems, `${files.length} files`)
+  for (const file of files) add(oneFile(file, file === path ? file : join(path, relative(path, file))), pieces)
+  return standing(path, pieces, `${files.length} files`)
 }
 
 const unreadable = (where: string, error: unknown): Problem => ({
@@ -176,10 +184,21 @@ const unreadable = (where: string, error: unknown): Problem => ({
 })
 
 /** What was read, where there is anything. @throws InputError */
-function standing(where: string, objects: readonly ReadObject[], problems: readonly Problem[], found: string): ClusterSource {
+function standing(where: string, { objects, problems, configurations }: Pieces, found: string): ClusterSource {
   if (objects.length > 0) {
     const once = withoutRepeats(objects)
-    return { objects: once.objects, problems: [...problems, ...once.problems] }
+    const configuration = configurations.at(-1)
+    const unused = configurations.slice(0, -1).map(earlier => ({
+      code: 'simulator-export',
+      where: earlier.where,
+      found: 'another configuration of the scheduler',
+      expected: `one; the last one is taken (${configuration?.where})`,
+    }))
+    return {
+      objects: once.objects,
+      problems: [...problems, ...unused, ...once.problems],
+      ...(configuration === undefined ? {} : { configuration }),
+    }
   }
   if (problems.length > 0) throw new InputError(problems)
   throw new InputError([{ code: 'source-empty', where, found, expected: 'Kubernetes objects in .yaml, .yml or .json files' }])

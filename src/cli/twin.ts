@@ -1,14 +1,18 @@
 // `ballast twin`: the embedded cluster alone, for kubectl, tests and other people's controllers.
 import { once } from 'node:events'
 import { resolve } from 'node:path'
+import type { SchedulerConfiguration } from '#cluster/simulator-export.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
+import type { ComponentOptions } from '#twin/components.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
 import { SharedValues } from '#twin/shared-values.ts'
 import { startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
+import { newestKubelet } from './cluster-source.ts'
 import { CommandRefused, type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { writePrivately } from './private-file.ts'
+import { schedulerOf } from './scheduler-source.ts'
 import { snapshotText } from './snapshot-text.ts'
 import { readSource, readSourceOrInput } from './source.ts'
 import { syntheticCluster } from './synthetic-cluster.ts'
@@ -111,6 +115,8 @@ interface Loaded {
   readonly objects: readonly KubeObject[]
   /** What was read and what the twin stores have their equal parts in common. */
   readonly sharedValues: SharedValues
+  /** Further settings of the components: how the scheduler decides, where an export of kube-scheduler-simulator says so. */
+  readonly components: Pick<ComponentOptions, 'schedulerSettings'>
 }
 
 async function objectsOf(options: TwinCommandOptions, { terminal, signal }: Surroundings): Promise<Loaded> {
@@ -123,7 +129,21 @@ async function objectsOf(options: TwinCommandOptions, { terminal, signal }: Surr
   const found = sources.flatMap(source => source.objects.map(({ object }) => object))
   const { objects, leftOut } = withoutUnansweredWebhooks(found)
   for (const sentence of leftOut) terminal.say(sentence)
-  return { objects: [...objects, ...syntheticCluster(options), ...faults], sharedValues }
+  const all = [...objects, ...syntheticCluster(options), ...faults]
+  const configuration = sources.findLast(source => source.configuration !== undefined)?.configuration
+  return { objects: all, sharedValues, components: schedulerFor(options, all, configuration) }
+}
+
+/** As far as the source says it: without a word of it the twin knows itself. */
+function schedulerFor(
+  { kubernetesVersion }: TwinCommandOptions,
+  objects: readonly KubeObject[],
+  configuration: SchedulerConfiguration | undefined,
+): Loaded['components'] {
+  if (configuration === undefined) return {}
+  // As the twin itself chooses its version.
+  const gitVersion = kubernetesVersion ?? newestKubelet(objects) ?? 'v1.36.0'
+  return { schedulerSettings: schedulerOf({ gitVersion, configuration }) }
 }
 
 /** The file of `--faults`. @throws InputError where it holds something else */
@@ -136,7 +156,11 @@ function faultsOf(path: string): readonly KubeObject[] {
   return objects.map(({ object }) => object)
 }
 
-function settingsOf(options: TwinCommandOptions, { environment }: Surroundings): Omit<TwinOptions, 'clock' | 'objects'> {
+function settingsOf(
+  options: TwinCommandOptions,
+  { components }: Loaded,
+  { environment }: Surroundings,
+): Omit<TwinOptions, 'clock' | 'objects'> {
   const { controllers, kubernetesVersion, history } = options
   return {
     seed: options.seed ?? Number(environment['BALLAST_SEED'] ?? 1),
@@ -144,7 +168,7 @@ function settingsOf(options: TwinCommandOptions, { environment }: Surroundings):
     kubelet: options.kubelet === 'on',
     authorization: options.authorization,
     allowsAnonymous: options.anonymous === true,
-    components: { events: options.events, heartbeat: options.heartbeat },
+    components: { ...components, events: options.events, heartbeat: options.heartbeat },
     ...(controllers === undefined ? {} : { controllers }),
     ...(history === undefined ? {} : { historyLimit: history }),
     ...(kubernetesVersion === undefined ? {} : { kubernetesVersion }),
@@ -161,9 +185,9 @@ async function runOn(options: TwinCommandOptions, loaded: Loaded, surroundings: 
   const { terminal, signal } = surroundings
   using clock = clockOf(options, loaded.objects)
   await using twin = await startTwin({
-    ...settingsOf(options, surroundings),
+    ...settingsOf(options, loaded, surroundings),
     clock,
-    ...loaded,
+    sharedValues: loaded.sharedValues,
     objects: withClock(loaded.objects),
     ownKinds: true,
     listen: { port: options.port, bind: options.bind },
@@ -181,7 +205,12 @@ async function runOn(options: TwinCommandOptions, loaded: Loaded, surroundings: 
 /** Until nothing moves any more, then the whole cluster on standard output. */
 async function runOnce(options: TwinCommandOptions, loaded: Loaded, surroundings: Surroundings): Promise<void> {
   const clock = new VirtualClock(startOf(options, loaded.objects))
-  await using twin = await startTwin({ ...settingsOf(options, surroundings), clock, ...loaded })
+  await using twin = await startTwin({
+    ...settingsOf(options, loaded, surroundings),
+    clock,
+    objects: loaded.objects,
+    sharedValues: loaded.sharedValues,
+  })
   report(twin, surroundings)
   await twin.settle({ limitMs: longestOnceMs })
   const dumped = (async function* () {

@@ -47,6 +47,8 @@ export async function load(options: UpOptions, { terminal, signal }: Surrounding
   for (const problem of [...source.problems, ...problems]) terminal.say(`set aside: ${problemSentence(problem)}`)
   const playable = withoutUnansweredWebhooks(objects)
   for (const sentence of playable.leftOut) terminal.say(sentence)
+  if (source.configuration !== undefined)
+    terminal.say(`${source.configuration.where} is not used here: controller and twin both have the scheduler's defaults`)
   const { settings, from } = upConfiguration(options.config, objects)
   if (from !== undefined) terminal.say(`configured by ${from}`)
   const configured = from === undefined ? {} : { settings }

@@ -1,6 +1,5 @@
 // `ballast why KIND/NAME`: what was done with it and what was not, by whom, by which rule; what would be said now, and what would change it.
 import { stringify } from 'yaml'
-import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import { accountOf } from '#coordination/account/account.ts'
 import { accountDocument } from '#coordination/account/account-document.ts'
 import { findSubject, type Search, type Subject } from '#coordination/account/subject.ts'
@@ -11,6 +10,7 @@ import { capabilityWords, wordsLines } from './capability-words.ts'
 import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { ballastNamespace } from './own-names.ts'
+import { schedulerOf } from './scheduler-source.ts'
 
 interface WhyOptions extends AccountOptions {
   readonly namespace?: string
@@ -54,7 +54,7 @@ async function printAccount(name: string, options: WhyOptions, surroundings: Sur
     policy: settings.arbiter,
     ownerLabel: settings.ownerLabel,
     ownNamespace: ballastNamespace,
-    settings: settingsForServer(cluster.gitVersion),
+    settings: schedulerOf(cluster),
     nowMs,
     ...(options.at === undefined ? {} : { atMs: timeOption('--at', options.at, nowMs) }),
   })

@@ -4,6 +4,7 @@ import { LineCounter, parseAllDocuments } from 'yaml'
 import type { KubeObject } from '#kube/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { JsonItem } from './json-items.ts'
+import { type SchedulerConfiguration, simulatorExport } from './simulator-export.ts'
 
 interface ReadObject {
   readonly object: KubeObject
@@ -15,6 +16,15 @@ interface Documents {
   readonly objects: readonly ReadObject[]
   /** Documents that do not parse or hold no object. The others are read all the same. */
   readonly problems: readonly Problem[]
+  /** Of exports of kube-scheduler-simulator; absent where there is none. */
+  readonly configurations?: readonly SchedulerConfiguration[]
+}
+
+/** What was collected so far. */
+interface Collected {
+  readonly objects: ReadObject[]
+  readonly problems: Problem[]
+  readonly configurations: SchedulerConfiguration[]
 }
 
 /** Beyond this many bytes a file is no dump of a cluster that Ballast handles. */
@@ -35,27 +45,28 @@ export function readDocuments(file: string, text: string): Documents {
   }
   const json = looksLikeJson(text) ? parseJson(text) : undefined
   const values = json === undefined ? parseYaml(file, text) : { documents: json, problems: [] }
-  const objects: ReadObject[] = []
-  const problems: Problem[] = [...values.problems]
-  for (const { value, number } of values.documents)
-    collect(value, { where: `${file}: document ${number}`, depth: 0 }, { objects, problems })
-  return { objects, problems }
+  const into: Collected = { objects: [], problems: [...values.problems], configurations: [] }
+  for (const { value, number } of values.documents) collect(value, { where: `${file}: document ${number}`, depth: 0 }, into)
+  return documentsOf(into)
 }
 
 /** The objects of one piece of a long JSON text; `item` says where in `file` it stood. */
 export function readJsonItem(file: string, item: JsonItem): Documents {
   const document = `${file}: document ${item.document}`
   const where = item.item === undefined ? document : `${document}: items[${item.item}]`
-  const objects: ReadObject[] = []
-  const problems: Problem[] = []
-  if (item.problem !== undefined) problems.push({ code: 'json-syntax', where, found: item.problem, expected: 'JSON' })
+  const into: Collected = { objects: [], problems: [], configurations: [] }
+  if (item.problem !== undefined) into.problems.push({ code: 'json-syntax', where, found: item.problem, expected: 'JSON' })
   else {
     const { value } = item
     const isNamed = typeof value === 'object' && value !== null && !Array.isArray(value) && item.item !== undefined
     const named = isNamed ? { ...listItems({ ...item.head, items: [] })?.defaults, ...value } : value
-    collect(named, { where, depth: item.item === undefined ? 0 : 1 }, { objects, problems })
+    collect(named, { where, depth: item.item === undefined ? 0 : 1 }, into)
   }
-  return { objects, problems }
+  return documentsOf(into)
+}
+
+function documentsOf({ objects, problems, configurations }: Collected): Documents {
+  return { objects, problems, ...(configurations.length === 0 ? {} : { configurations }) }
 }
 
 function looksLikeJson(text: string): boolean {
@@ -181,11 +192,7 @@ function excerpt(text: string, at: number): string {
   return text.slice(at, at + 40).split('\n', 1)[0] ?? ''
 }
 
-function collect(
-  value: unknown,
-  { where, depth }: { readonly where: string; readonly depth: number },
-  into: { readonly objects: ReadObject[]; readonly problems: Problem[] },
-): void {
+function collect(value: unknown, { where, depth }: { readonly where: string; readonly depth: number }, into: Collected): void {
   if (value === null || value === undefined) return
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) collect(item, { where: `${where}[${index}]`, depth: depth + 1 }, into)
@@ -196,6 +203,13 @@ function collect(
     return
   }
   const list = listItems(value)
+  const exported = list === undefined && depth === 0 ? simulatorExport(value, where) : undefined
+  if (exported !== undefined) {
+    for (const item of exported.items) into.objects.push({ object: withoutNulls(item.value) as KubeObject, where: item.where })
+    into.problems.push(...exported.problems)
+    if (exported.configuration !== undefined) into.configurations.push(exported.configuration)
+    return
+  }
   if (list === undefined) {
     // What it lacks or has wrongly is found where the cluster is put together.
     into.objects.push({ object: withoutNulls(value) as KubeObject, where })
