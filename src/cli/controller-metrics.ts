@@ -88,6 +88,10 @@ export class ControllerMetrics implements PartObserver {
     return this.#arbiter.watch(watched)
   }
 
+  drainYielded(record: Parameters<ArbiterMetrics['yielded']>[0]): void {
+    this.#arbiter.yielded(record)
+  }
+
   restarted({ capability, part }: PartRecord): void {
     this.#restarts.inc({ capability, part })
   }

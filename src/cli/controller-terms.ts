@@ -3,9 +3,11 @@ import type { Registry } from 'prom-client'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import type { Identity, Leading, Need, WebhookEndpoint } from '#coordination/capability.ts'
 import type { ApiHealth } from '#coordination/gates/api-health.ts'
+import type { PermitRecord } from '#coordination/permit-record.ts'
 import { servePermitRequests } from '#coordination/permit-requests.ts'
 import { modeOf } from '#coordination/policy/mode.ts'
 import { isWhole } from '#coordination/view-needs.ts'
+import { yieldDrains } from '#coordination/yield-drains.ts'
 import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { EventRecorder } from '#kube/events.ts'
@@ -141,7 +143,7 @@ export class Terms {
     const { namespaces = [] } = tuning
     if (namespaces.length > 0) stack.use(health.add('scope', () => [scopeNote(namespaces)]))
     const viewNeeds = this.#viewNeeds()
-    const { arbiter, view, permits, usageAge } = await openArbiter(
+    const { arbiter, view, permits, usageAge, waiting } = await openArbiter(
       { ...this.#options, informers, leader, viewNeeds, namespaces },
       stack,
       signal,
@@ -156,9 +158,13 @@ export class Terms {
     const whyNotServed = isWhole(viewNeeds) ? undefined : (requester: string) => this.#whyNotServed(requester)
     const around = { api, permits, arbiter, state, settings: model, ownNamespace: namespace, events, clock, log }
     const requests = { ...around, queueObserver, whyNotServed }
+    const policy = () => settings.current.arbiter
+    const counted = (record: PermitRecord) => metrics?.drainYielded(record)
+    const yielding = { arbiter, view, waiting, policy, effects, events, counted, clock, log }
     this.#beside(leader, stack, background => [
       sweepPermits({ arbiter, clock, log }, background),
       servePermitRequests(requests, background),
+      yieldDrains(yielding, background),
       writeStatus({ api, namespace, clock, log, records: roster.records }, background),
     ])
     const host = this.#openHost(stack, leader.signal)

@@ -95,5 +95,6 @@ export async function openArbiter(options: TermArbiterOptions, stack: AsyncDispo
     await arbiter.takeOver(signal)
     await observer.learnFrom(api, signal)
   }
-  return { arbiter, view, permits, usageAge }
+  const waiting = () => observer.signals().unschedulable ?? []
+  return { arbiter, view, permits, usageAge, waiting }
 }

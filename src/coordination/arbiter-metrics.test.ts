@@ -35,7 +35,7 @@ function watched() {
   }
   const lines = async (name: string) =>
     (await registry.metrics()).split('\n').filter(line => line.startsWith(`ballast_arbiter_${name}`))
-  return { clock, records, standing, watching, decide, lines }
+  return { clock, records, standing, watching, decide, lines, metrics }
 }
 
 const held: Verdict = { kind: 'defer', objection: { rule: 'gate', gate: 'pending-pods', message: 'x' }, untilMs: nowMs }
@@ -114,4 +114,13 @@ test('gates are red while they stand, those of single wishes for a minute after 
   await clock.advance(60_000)
   standing.isFrozen = false
   expect(await red()).toEqual([])
+})
+
+test('drains that gave way are counted by who asked for them', async () => {
+  const { metrics, lines } = watched()
+  metrics.yielded(permit({ requester: 'outsider', class: 'cost', verb: 'drain' }))
+  metrics.yielded(permit({ requester: 'outsider', class: 'cost', verb: 'drain' }))
+  expect(await lines('drains_yielded_total')).toEqual([
+    'ballast_arbiter_drains_yielded_total{requester="outsider",class="cost"} 2',
+  ])
 })

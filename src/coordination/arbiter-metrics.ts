@@ -9,7 +9,7 @@ import type { GateContext } from './gates/gate-context.ts'
 import { kubeletVersions, nodeNotReady } from './gates/node-health.ts'
 import type { Decision } from './hearing.ts'
 import { disruptionClasses } from './intent.ts'
-import { isActive } from './permit-record.ts'
+import { isActive, type PermitRecord } from './permit-record.ts'
 import { type GateName, gateNames } from './policy/arbiter-policy.ts'
 import type { Verdict } from './policy/question.ts'
 import { objectionReasons } from './sentences.ts'
@@ -35,6 +35,7 @@ export class ArbiterMetrics {
   readonly #requests: Counter<'requester' | 'class' | 'decision' | 'reason'>
   readonly #waits: Histogram<'class'>
   readonly #coalesced: Counter
+  readonly #yielded: Counter<'requester' | 'class'>
   readonly #clock: Clock
   readonly #heldMs = new Map<GateName, number>()
   #watched: Watched | undefined
@@ -62,7 +63,18 @@ export class ArbiterMetrics {
       help: 'Wishes that went along with the disruption of another',
       registers,
     })
+    this.#yielded = new Counter({
+      name: 'ballast_arbiter_drains_yielded_total',
+      help: 'Drains that ended early, because a pod that waited fits only on their node',
+      labelNames: ['requester', 'class'],
+      registers,
+    })
     this.#gauges(registers)
+  }
+
+  /** A drain gave way to a pod. */
+  yielded({ requester, class: name }: Pick<PermitRecord, 'requester' | 'class'>): void {
+    this.#yielded.inc({ requester: this.#labelOf(requester), class: name })
   }
 
   /** Follows `watched` until disposed of. One at a time: the arbiter of the term. */

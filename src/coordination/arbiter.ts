@@ -266,6 +266,26 @@ export class Arbiter {
     })
   }
 
+  /**
+   * Ends permits that `choose` picks among those that are out; nothing is granted meanwhile. That they ended is in the API server when it resolves.
+   * @throws what `choose` throws, and what the Lease or the server says: some may have ended then.
+   */
+  endThose(
+    choose: (out: readonly PermitRecord[]) => readonly { readonly record: PermitRecord; readonly end: PermitEnd }[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#inTurn(async () => {
+      const { ledger } = this.#options
+      const ends = choose(ledger.view.active())
+      if (ends.length === 0) return
+      try {
+        await ledger.releaseAll(ends, signal)
+      } finally {
+        this.#changed()
+      }
+    })
+  }
+
   #endOf(record: PermitRecord): PermitEnd | undefined {
     const { ledger, state } = this.#options
     if (ledger.isOver(record)) return { ending: 'expired', reason: 'nobody said how it ended' }

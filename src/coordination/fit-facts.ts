@@ -15,10 +15,8 @@ export function fitProofOf(
   pods: readonly PodState[],
   { permits, emptied }: { readonly permits: readonly PermitRecord[]; readonly emptied: readonly string[] },
 ): FitProof {
-  // Filters are the same in every version that is modelled; scores do not count here.
-  const placement = new Placement(state, defaultSettings('1.36'))
+  const placement = settledPlacement(state, permits)
   const closed = new Set([...emptied, ...permits.filter(takesNodes).flatMap(namedNodes)])
-  settleGranted(state, placement, permits)
   for (const pod of pods) takeOff(placement, pod)
   let first: readonly string[] | undefined
   for (const pod of pods) {
@@ -30,6 +28,14 @@ export function fitProofOf(
     first ??= nodes
   }
   return { snapshotHash: '', nodes: first ?? [] }
+}
+
+/** A model of the cluster in which what `permits` move stands where it is meant to land. */
+export function settledPlacement(state: ClusterState, permits: readonly PermitRecord[]): Placement {
+  // Filters are the same in every version that is modelled; scores do not count here.
+  const placement = new Placement(state, defaultSettings('1.36'))
+  settleGranted(state, placement, permits)
+  return placement
 }
 
 /** Pods that may go already stand where they are meant to land. */

@@ -15,8 +15,8 @@ import {
 /** Annotation on Lease and permits: the epoch of the leader that wrote them. */
 export const leaderEpochAnnotation = 'ballast.dev/leader-epoch'
 
-/** How a permit ended. `withdrawn`: nothing had happened and nothing will. */
-export const endings = ['done', 'failed', 'withdrawn', 'expired'] as const
+/** How a permit ended. `withdrawn`: nothing had happened and nothing will. `yielded`: cut short, because a pod needs its node. */
+export const endings = ['done', 'failed', 'withdrawn', 'expired', 'yielded'] as const
 export type Ending = (typeof endings)[number]
 
 /** Where the replacement of a moved pod came to stand. `unheld`: elsewhere, because it was made while the landing webhook was away. */

@@ -16,14 +16,14 @@ const node = (name: string): KubeObject => ({
     conditions: [{ type: 'Ready', status: 'True' }],
   },
 })
-const pod = (name: string, owner: string, cpu = '500m'): KubeObject => ({
+const pod = (name: string, owner: string, cpu = '500m', kind = 'StatefulSet'): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: {
     name,
     namespace: 'shop',
     uid: `uid-${name}`,
-    ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: owner, uid: `uid-${owner}`, controller: true }],
+    ownerReferences: [{ apiVersion: 'apps/v1', kind, name: owner, uid: `uid-${owner}`, controller: true }],
   },
   spec: { nodeName: 'n1', containers: [{ name: 'main', resources: { requests: { cpu, memory: '64Mi' } } }] },
   status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
@@ -38,6 +38,8 @@ const { state } = buildClusterState([
   { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
   ...['n1', 'n2'].map(node),
   ...['db', 'web', 'big'].map(workload),
+  // A drain leaves those of DaemonSets: they fit nowhere else, and go with their node.
+  pod('agent-x', 'agent', '100m', 'DaemonSet'),
   ...[pod('db-0', 'db'), pod('db-1', 'db'), pod('web-0', 'web'), pod('big-0', 'big', '3')],
 ])
 const context = { state, settings: settingsForServer('v1.36.0'), ownNamespace: 'ballast-system' }

@@ -8,6 +8,7 @@ import { problemSentence } from '#kube/problem.ts'
 import { checkAgainst } from '#kube/schema-problems.ts'
 import { workloadKey } from '#planning/policy.ts'
 import type { DisruptionPermit } from './api.ts'
+import { isTakenByDrain } from './gates/foreign-drain.ts'
 import { describeTarget, type FitProof, type Intent, type Target, targetKey, type Verb } from './intent.ts'
 import { disruptionPermitSpec } from './permit-schema.ts'
 
@@ -143,6 +144,7 @@ function disruptedBy(
     case 'scale':
       return workload === undefined || replicas !== 0 ? [] : state.podsOf(workload.uid)
     case 'drain':
+      return targets.flatMap(target => (target.kind === 'Node' ? state.podsOn(target.name).filter(isTakenByDrain) : []))
     case 'terminate':
       return targets.flatMap(target => (target.kind === 'Node' ? state.podsOn(target.name) : []))
     case 'taint':

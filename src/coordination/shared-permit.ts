@@ -224,7 +224,7 @@ export function recordsOf(permit: DisruptionPermit): readonly PermitRecord[] {
 /** A member that has ended, and why. */
 export type EndedMember = PermitRecord & { readonly reason: string }
 
-const gravest = ['failed', 'expired', 'withdrawn', 'done'] as const
+const gravest = ['failed', 'expired', 'yielded', 'withdrawn', 'done'] as const
 
 /** What the status of a shared permit says of the members that ended; and of itself, where that is all of them. */
 export function statusOfMembers(all: number, ended: readonly EndedMember[]): Status {

@@ -72,7 +72,7 @@ function firstTarget({ record }: Pick<KeptPermit, 'record'>): string {
   return first === undefined ? 'nothing' : describeTarget(first)
 }
 
-const outcomes = { done: 'done', failed: 'not-done', withdrawn: 'not-done', expired: 'not-done' } as const
+const outcomes = { done: 'done', failed: 'not-done', withdrawn: 'not-done', expired: 'not-done', yielded: 'not-done' } as const
 
 function outcomeOf({ record }: Pick<KeptPermit, 'record'>): Outcome {
   if (record.releasedAtMs === undefined) return 'under-way'
@@ -92,6 +92,7 @@ const endingWords = {
   failed: 'failed',
   withdrawn: 'withdrawn',
   expired: 'ran out',
+  yielded: 'gave way',
 } as const
 
 function howItEnded(

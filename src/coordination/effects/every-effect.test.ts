@@ -14,6 +14,7 @@ import { scale } from './scale.ts'
 import { markNode, removeTaint, setTaint, unmarkNode } from './taint.ts'
 import { tolerate } from './tolerate.ts'
 import { triggerJob } from './trigger-job.ts'
+import { uncordon } from './uncordon.ts'
 
 const { signal } = new AbortController()
 const pod: Target = { apiVersion: 'v1', kind: 'Pod', namespace: 'shop', name: 'cart-a', uid: 'uid-a' }
@@ -29,6 +30,15 @@ const gated: Pod = {
 }
 const node = ok({ kind: 'Node', metadata: { name: 'n1', uid: 'uid-n1', resourceVersion: '5' }, spec: { taints: [taint] } })
 const bareNode = ok({ kind: 'Node', metadata: { name: 'n1', uid: 'uid-n1', resourceVersion: '5' }, spec: {} })
+const cordon = { manager: 'outsider', atMs: Date.parse('2026-03-02T04:00:00Z') }
+const signedBy = ({ manager, atMs }: typeof cordon) => [
+  { manager, operation: 'Update', time: new Date(atMs).toISOString(), fieldsV1: { 'f:spec': { 'f:unschedulable': {} } } },
+]
+const cordonedNode = ok({
+  kind: 'Node',
+  metadata: { name: 'n1', uid: 'uid-n1', resourceVersion: '5', managedFields: signedBy(cordon) },
+  spec: { unschedulable: true },
+})
 const workload = ok({ kind: 'Deployment', metadata: { name: 'cart', generation: 4 } })
 const scaleOf = (replicas: number, resourceVersion = '9', uid = 'uid-cart'): Answer =>
   ok({ kind: 'Scale', metadata: { name: 'cart', namespace: 'shop', uid, resourceVersion }, spec: { replicas } })
@@ -87,6 +97,7 @@ const effects: readonly [string, string, Parameters<typeof scripted>[0], (server
   ['removeTaint', 'taint.ts',   { 'GET /api/v1/nodes/n1': [node], 'PATCH /api/v1/nodes/n1': [bareNode] },         s => removeTaint(s.context, { node: 'n1', key: taint.key, requester: 'deschedule' }, signal), /"resourceVersion":"5"/],
   ['markNode',    'taint.ts',   { 'GET /api/v1/nodes/n1': [bareNode], 'PATCH /api/v1/nodes/n1': [node] },         s => markNode(s.context, grantedPermit(s, { targets: [n1], verb: 'taint' }), { node: 'n1', uid: 'uid-n1', marks: () => ({ add: [taint], remove: [], annotations: {} }) }, signal), /"resourceVersion":"5"/],
   ['unmarkNode',  'taint.ts',   { 'GET /api/v1/nodes/n1': [node], 'PATCH /api/v1/nodes/n1': [bareNode] },         s => unmarkNode(s.context, { node: 'n1', uid: 'uid-n1', requester: 'readiness', marks: () => ({ add: [], remove: [taint], annotations: {} }) }, signal), /"resourceVersion":"5"/],
+  ['uncordon',    'uncordon.ts', { 'GET /api/v1/nodes/n1': [cordonedNode], 'PATCH /api/v1/nodes/n1': [bareNode] }, s => uncordon(s.context, { node: 'n1', uid: 'uid-n1', cordon }, signal), /"uid":"uid-n1","resourceVersion":"5"/],
   ['openGate',    'gate.ts',    { [patchPod]: [ok(gated)] },                                                      s => openGate(s.context, grantedPermit(s, { targets: [pod], verb: 'evict' }), { pod: gated, node: 'n1' }, signal), /"op":"test","path":"\/metadata\/uid","value":"uid-a"/],
   ['dropGate',    'gate.ts',    { [patchPod]: [ok(gated)] },                                                      s => dropGate(s.context, { pod: gated, requester: 'deschedule' }, signal), /"op":"test","path":"\/metadata\/uid","value":"uid-a"/],
 ]
@@ -116,7 +127,7 @@ describe('every effect', () => {
   test('is in this table', () => {
     const withoutEffect = [
       ...['begun.ts', 'finished.ts', 'effect-context.ts', 'template-patch.ts', 'sift-passengers.ts', 'job-manifest.ts'],
-      'foreseen.ts',
+      ...['foreseen.ts', 'eviction-request.ts', 'eviction-version.ts'],
     ]
     const files = readdirSync(import.meta.dirname).filter(name => !name.endsWith('.test.ts') && !withoutEffect.includes(name))
     expect(files.toSorted()).toEqual([...new Set(effects.map(([, file]) => file))].toSorted())

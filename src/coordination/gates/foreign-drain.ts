@@ -40,7 +40,7 @@ function drainedSince(
 }
 
 /** Neither finished, nor of a DaemonSet, nor static: `kubectl drain` leaves those. */
-function isTakenByDrain({ object }: PodState): boolean {
+export function isTakenByDrain({ object }: PodState): boolean {
   const controller = object.metadata.ownerReferences?.find(owner => owner.controller === true)
   return controller?.kind !== 'DaemonSet' && controller?.kind !== 'Node'
 }

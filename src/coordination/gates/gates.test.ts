@@ -47,6 +47,7 @@ interface PodOptions {
   readonly selector?: Readonly<Record<string, string>>
   readonly created?: number
   readonly claim?: string
+  readonly tolerates?: string
 }
 
 function pod(name: string, options: PodOptions = {}): KubeObject {
@@ -59,6 +60,7 @@ function pod(name: string, options: PodOptions = {}): KubeObject {
     selector,
     created = -900,
     claim,
+    tolerates,
   } = options
   return {
     apiVersion: 'v1',
@@ -74,6 +76,7 @@ function pod(name: string, options: PodOptions = {}): KubeObject {
       containers: [{ name: 'main', resources: { requests: { cpu } } }],
       ...(on === undefined ? {} : { nodeName: on }),
       ...(selector === undefined ? {} : { nodeSelector: selector }),
+      ...(tolerates === undefined ? {} : { tolerations: [{ key: tolerates, operator: 'Exists' }] }),
       ...(claim === undefined ? {} : { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: claim } }] }),
     },
     status:
@@ -114,6 +117,9 @@ const toN3 = { relocation: { from: 'n1', to: ['n3'] }, proof: { snapshotHash: 'h
 const gpu = [node('n1'), node('n2', { labels: { gpu: 'yes' } }), node('n3')]
 const restart = { verb: 'restart' } as const
 const onN2 = 'pending-pods -90: pod shop/big-x waits for a node and could run on n2, where a replacement may land'
+const n2 = { apiVersion: 'v1', kind: 'Node', name: 'n2' }
+const drainOfN2 = { verb: 'drain', purpose: 'drain', class: 'cost', targets: [n2], workload: undefined, disrupts: [] } as const
+const takenN2 = 'pending-pods -90: pod shop/big-x waits for a node and could run on n2, which would be emptied'
 const ours = permit({
   workload: 'shop/ReplicaSet/big',
   createdMs: noonMs - 100_000,
@@ -153,6 +159,12 @@ describe('pods that wait for a node', () => {
     ['its volume lies at the destination',             [...hosts, ...boundTo('n2'), stuck({ claim: 'data' })],    { intent: fast },                       onN2],
     ['a rollout may land anywhere',                    [...three, stuck()],                                       { intent: restart },                    'pending-pods -90: pod shop/big-x waits for a node and could run on n1, where a replacement may land'],
     ['what disturbs nobody worsens nothing',           [...three, stuck()],                                       { intent: { ...fast, disrupts: [] } },  'green'],
+    ['a drain of the node that it could use',          [...gpu, stuck({ selector: { gpu: 'yes' } })],             { intent: drainOfN2 },                  takenN2],
+    ['… whose cordon is there already',                [node('n1'), node('n2', { labels: { gpu: 'yes' }, cordonedBy: 'outsider' }), stuck({ selector: { gpu: 'yes' } })], { intent: drainOfN2 }, takenN2],
+    ['… of another node',                              [...gpu, stuck({ selector: { gpu: 'yes' } })],             { intent: { ...drainOfN2, targets: [{ ...n2, name: 'n3' }] } }, 'green'],
+    ['… and it comes to cordoned nodes: a DaemonSet’s', [...gpu, stuck({ selector: { gpu: 'yes' }, tolerates: 'node.kubernetes.io/unschedulable' })], { intent: drainOfN2 }, 'green'],
+    ['… a taint keeps it away from it anyway',         [node('n1'), node('n2', { taints: [{ key: 'x', effect: 'NoSchedule' }] }), stuck({ cpu: '5' })], { intent: drainOfN2 }, 'green'],
+    ['the end of the node that it could use',          [...gpu, stuck({ selector: { gpu: 'yes' } })],             { intent: { ...drainOfN2, verb: 'terminate' } }, takenN2],
     ['the replacement of our own move',                [...three, stuck({ created: -95 })],                       { intent: fast, permits: [ours] },      'green'],
     ['… a pod that was there before the permit',       [...three, stuck({ created: -900 })],                      { intent: fast, permits: [ours] },      onN2],
     ['… a sibling of then',                            [...three, stuck({ created: -98 })],                       { intent: fast, permits: [{ ...ours, siblings: ['uid-big-x'] }] }, onN2],
@@ -161,7 +173,6 @@ describe('pods that wait for a node', () => {
   ])('%s', (_name, objects, asked, expected) => expect(red(objects, asked)).toBe(expected))
 })
 
-const n2 = { apiVersion: 'v1', kind: 'Node', name: 'n2' }
 const down = (options: NodeOptions = {}) => [node('n1'), node('n2', { ready: 'False', ...options }), node('n3')]
 
 describe('nodes', () => {

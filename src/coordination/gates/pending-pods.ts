@@ -4,19 +4,23 @@ import { workloadKey } from '#planning/policy.ts'
 import { type Intent, targetKey } from '../intent.ts'
 import { timeMs } from '../observed/object-fields.ts'
 import { type UnschedulablePod, unschedulable } from '../observed/unschedulable-pods.ts'
+import { opened } from '../opened-nodes.ts'
 import type { PermitRecord } from '../permit-record.ts'
+import { takesNodes } from '../policy/node-lock.ts'
 import type { RedGate } from '../policy/question.ts'
+import { namedNodes } from '../policy/touched-nodes.ts'
 import type { GateContext } from './gate-context.ts'
-import { askingOf, couldRunOn } from './static-fit.ts'
+import { askingOf, couldRunOn, toleratesCordon } from './static-fit.ts'
 
-/** New pods wait for a moment: that is no trouble yet. */
-const patienceMs = 60_000
+/** New pods wait for a moment: that is no trouble yet. In milliseconds. */
+export const patienceMs = 60_000
 /** Server clocks of one control plane differ by less than this, in milliseconds. */
 const clockSkewMs = 5_000
 
 /** `pod shop/big waits for a node and could run on n2, where a replacement may land`. */
 export function pendingPods(intent: Intent, { state, permits, signals, nowMs }: GateContext): RedGate | undefined {
-  if (intent.disrupts.length === 0) return undefined
+  const emptied = takesNodes(intent) ? namedNodes(intent) : []
+  if (intent.disrupts.length === 0 && emptied.length === 0) return undefined
   const waiting = (signals.unschedulable ?? waitingIn(state)).filter(({ sinceMs }) => nowMs - sinceMs > patienceMs)
   if (waiting.length === 0) return undefined
   const landing = landingNodes(intent, state)
@@ -24,6 +28,11 @@ export function pendingPods(intent: Intent, { state, permits, signals, nowMs }: 
   for (const { key, uid, sinceMs } of waiting) {
     const pod = state.pods.get(key)
     if (pod === undefined || pod.uid !== uid || harmless.has(askingOf(pod)) || isOurs(pod, permits)) continue
+    const lost = toleratesCordon(pod) ? undefined : emptied.find(name => couldRunIfOpen(state, pod, name))
+    if (lost !== undefined) {
+      const message = `pod ${key} waits for a node and could run on ${lost}, which would be emptied`
+      return { gate: 'pending-pods', message, sinceMs }
+    }
     const contested = landing.find(name => {
       const node = state.nodes.get(name)
       return node !== undefined && couldRunOn(state, pod, node)
@@ -36,6 +45,12 @@ export function pendingPods(intent: Intent, { state, permits, signals, nowMs }: 
     if (!hasClaims(pod)) harmless.add(askingOf(pod))
   }
   return undefined
+}
+
+/** A cordon does not count: who empties the node has set it, or has it taken off. */
+function couldRunIfOpen(state: ClusterState, pod: PodState, name: string): boolean {
+  const node = state.nodes.get(name)
+  return node !== undefined && couldRunOn(state, pod, opened(node))
 }
 
 function hasClaims({ object }: PodState): boolean {
@@ -55,7 +70,7 @@ function landingNodes(intent: Intent, state: ClusterState): readonly string[] {
 }
 
 /** A replacement that one of our permits brought about: its own plan looks after it. */
-function isOurs(pod: PodState, permits: readonly PermitRecord[]): boolean {
+export function isOurs(pod: PodState, permits: readonly PermitRecord[]): boolean {
   if (pod.workload === undefined) return false
   const key = workloadKey(pod.workload)
   const createdMs = timeMs(pod.object.metadata.creationTimestamp) ?? 0

@@ -12,6 +12,11 @@ export function couldRunOn(state: ClusterState, pod: PodState, node: NodeState):
   return suits(pod, node) && volumesOf(state, pod).every(volume => isReachable(volume, node))
 }
 
+/** Whether a cordon does not keep the pod away. Pods of DaemonSets above all: they come to a cordoned node, and go with it. */
+export function toleratesCordon({ object }: PodState): boolean {
+  return (object.spec.tolerations ?? []).some(toleration => tolerates(toleration, cordonTaint))
+}
+
 /** What the answer depends on but for volumes: pods of the same text are answered alike. */
 export function askingOf(pod: PodState): string {
   const known = askings.get(pod.object)

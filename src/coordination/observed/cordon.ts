@@ -1,5 +1,6 @@
 // A node that is being emptied: cordoned by somebody, or marked by an autoscaler that will delete it.
 import type { Node, Taint } from '#kube/objects.ts'
+import type { PermitRecord } from '../permit-record.ts'
 import { timeMs } from './object-fields.ts'
 import { isOwnManager, knownName, lastWriterOf, somebody } from './writers.ts'
 
@@ -42,6 +43,32 @@ export function cordonOf(node: Node): Cordon | undefined {
     evidence: 'spec.unschedulable',
     isOurs: writer !== undefined && isOwnManager(writer.manager),
   }
+}
+
+/** Server clocks of one control plane differ by less than this, in milliseconds. */
+export const clockSkewMs = 5_000
+
+/** A cordon, told from others of the same node. */
+export interface SignedCordon {
+  /** Field manager. */
+  readonly manager: string
+  /** When its manager last wrote, in milliseconds since 1970, as the server dated it: the cordon is as old as that, or older. */
+  readonly atMs: number
+}
+
+/**
+ * The cordon of `node`, if it was set after `permit` was asked for: then whoever empties it under the permit did it. `undefined` for a node that
+ * takes pods, and for a cordon that is older or that nobody signed: it is not the permit's.
+ */
+export function cordonedUnder(node: Node, { createdMs }: Pick<PermitRecord, 'createdMs'>): SignedCordon | undefined {
+  const { manager, atMs } = (node.spec?.unschedulable === true ? lastWriterOf(node, 'unschedulable') : undefined) ?? {}
+  return manager !== undefined && atMs !== undefined && atMs >= createdMs - clockSkewMs ? { manager, atMs } : undefined
+}
+
+/** Whether `node` still carries that cordon, and not another that came since. */
+export function stillCarries(node: Node, cordon: SignedCordon): boolean {
+  const writer = node.spec?.unschedulable === true ? lastWriterOf(node, 'unschedulable') : undefined
+  return writer?.manager === cordon.manager && (writer.atMs ?? 0) >= cordon.atMs
 }
 
 /** cluster-autoscaler writes Unix seconds into the value; others leave it to `timeAdded`. */

@@ -6,6 +6,7 @@ import { evictPermission } from '../effects/evict.ts'
 import { gatePermission } from '../effects/gate.ts'
 import { restartPermission } from '../effects/restart.ts'
 import { taintPermission } from '../effects/taint.ts'
+import { uncordonPermission } from '../effects/uncordon.ts'
 import { landingWebhook, webhookConfigurationName, webhookName } from './landing-gate.ts'
 import { lastMoveAnnotation, rebalanceTaint } from './names.ts'
 import { usagePermission } from './usage-meter.ts'
@@ -29,6 +30,7 @@ export const planPermissions: readonly Permission[] = [
   evictPermission,
   restartPermission,
   taintPermission,
+  uncordonPermission,
   gatePermission,
   usagePermission,
   {

@@ -56,9 +56,9 @@ export function isSameBatch(intent: Pick<Intent, 'batch'>, permit: Pick<PermitRe
   return intent.batch !== undefined && permit.batch === intent.batch
 }
 
-/** Whether pods went away under a released permit. What failed says so by its landing; what expired is taken to have happened. */
+/** Whether pods went away under a released permit. What failed says so by its landing; what expired or was cut short is taken to have happened. */
 export function hadEffect({ ending, landing }: Pick<PermitRecord, 'ending' | 'landing'>): boolean {
-  return ending === 'done' || ending === 'expired' || (ending === 'failed' && landing !== undefined)
+  return ending === 'done' || ending === 'expired' || ending === 'yielded' || (ending === 'failed' && landing !== undefined)
 }
 
 /**

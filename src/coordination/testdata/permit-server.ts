@@ -141,7 +141,7 @@ export class PermitServer {
     const { verb, path } = asked
     const answer = verb === 'GET' ? undefined : this.answersChange(asked)
     if (answer !== undefined) return json(answer.status, answer.body)
-    const [, namespace = '', plural = '', name = ''] = /\/namespaces\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(path) ?? []
+    const [, namespace, plural = '', name = ''] = /(?:\/namespaces\/([^/]+))?\/([^/]+)\/([^/]+)$/.exec(path) ?? []
     const found = this.objects().find(
       ({ kind, metadata }) => `${kind.toLowerCase()}s` === plural && metadata.namespace === namespace && metadata.name === name,
     )

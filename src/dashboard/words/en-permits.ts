@@ -72,7 +72,7 @@ export function wasDropped({ message, reasons }: { readonly message: string; rea
 }
 
 interface EndFacts {
-  readonly ending: 'done' | 'failed' | 'withdrawn' | 'expired' | 'released'
+  readonly ending: 'done' | 'failed' | 'withdrawn' | 'expired' | 'yielded' | 'released'
   readonly seconds: number
   /** The node on which the replacement landed. */
   readonly node: string | undefined
@@ -84,7 +84,7 @@ interface EndFacts {
 export function outcomeText({ ending, seconds, node, elsewhere, reason }: EndFacts): string {
   const lasted = age(seconds * 1_000)
   if (ending === 'done' && node !== undefined) return `${elsewhere ? 'elsewhere: ' : ''}on ${node} in ${lasted}`
-  const word = ending === 'expired' ? 'ran out' : ending
+  const word = ending === 'expired' ? 'ran out' : ending === 'yielded' ? 'gave way' : ending
   const why = reason === '' || ending === 'done' ? '' : `: ${reason}`
   return ending === 'done' ? `done in ${lasted}` : `${word} after ${lasted}${why}`
 }
