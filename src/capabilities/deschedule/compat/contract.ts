@@ -1,6 +1,7 @@
 // The faces between the rooms of the drop-in descheduler: what a strategy sees, what it asks for, what it is told.
 import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
 import type { Requests } from '#cluster/requests.ts'
+import type { Breath, Pace } from './pace.ts'
 import type { ByShape, GroupedPods } from './pod-shapes.ts'
 import type { StrategyArgs } from './policy/args.ts'
 
@@ -27,10 +28,10 @@ export type EvictionAnswer =
   | { readonly kind: 'failed'; readonly message: string }
 
 /**
- * A strategy's run: it yields wishes, one at a time, and goes on with what became of each. Pure: time and figures come in. What it throws
- * (`StrategyError` with upstream's text) ends this plugin alone.
+ * A strategy's run: it yields wishes, one at a time, and goes on with what became of each; between them a breath after so much work. Pure:
+ * time and figures come in. What it throws (`StrategyError` with upstream's text) ends this plugin alone.
  */
-export type StrategyRun = Generator<EvictionWish, void, EvictionAnswer>
+export type StrategyRun = Generator<EvictionWish | Breath, void, EvictionAnswer>
 
 /** Makes the run of any strategy; it works nothing before the first `next`. */
 export type StrategyMaker = (args: StrategyArgs, view: StrategyView) => StrategyRun
@@ -64,6 +65,8 @@ export interface StrategyView {
   readonly nowMs: number
   readonly evictor: Evictor
   readonly fit: NodeFit
+  /** Counts what is done in one go: where it is due a strategy yields a breath. */
+  readonly pace: Pace
   /** Pods on a node whose phase is neither Succeeded nor Failed, terminating ones included, without those that this cycle took away. By key. */
   activePods(node: string): readonly PodState[]
   /** All pods on a node, finished ones too. By key. */
@@ -74,8 +77,8 @@ export interface StrategyView {
   requestsOn(node: string): Requests
   /** As `PodShapes.memo`: what of a pod hangs on its template alone is worked out once for all pods of it. */
   byShape<Value extends NonNullable<unknown>>(make: (sample: PodState) => Value): ByShape<Value>
-  /** As `PodShapes.grouped`. */
-  grouped(pods: Iterable<PodState>): GroupedPods
+  /** As `PodShapes.groupedByAndBy`. */
+  grouped(pods: Iterable<PodState>): Generator<Breath, GroupedPods, unknown>
   /** Whether what is told at this level is heard: texts for nobody need not be made. */
   isTold(level: number): boolean
   /** Says at log level `level` (klog's) what is of use to somebody who asks why. */

@@ -19,6 +19,7 @@ import { CompatNodeFit } from './evictor/node-fit.ts'
 import { readyNodes } from './evictor/ready-nodes.ts'
 import { tellingEvictor } from './evictor/telling-evictor.ts'
 import { CycleLimits, type LimitRefusal } from './limits.ts'
+import { type Breath, Pace } from './pace.ts'
 import type { PodShapes } from './pod-shapes.ts'
 import type { DeschedulerPolicy, PolicyProfile, StrategyArgs } from './policy/args.ts'
 
@@ -48,8 +49,12 @@ interface PluginPlace {
   readonly strategy: string
 }
 
-/** What the cycle says to the one who runs it. Only `evict` waits for an answer; the others are for metrics, Events and traces. */
+/**
+ * What the cycle says to the one who runs it. Only `evict` waits for an answer; a breath is a moment for other things; the others are for
+ * metrics, Events and traces.
+ */
 export type CycleStep =
+  | Breath
   | { readonly kind: 'begin'; readonly plugin: PluginPlace }
   | { readonly kind: 'evict'; readonly wish: EvictionWish }
   /** A limit of the cycle refuses a wish. */
@@ -107,6 +112,7 @@ class RunningCycle {
   readonly #pods: CyclePods
   readonly #fit: CompatNodeFit
   readonly #limits: CycleLimits
+  readonly #pace = new Pace()
   readonly #evictors = new Map<PolicyProfile, Evictor>()
   readonly #entries: CycleEntry[] = []
   readonly #errors: (PluginPlace & { readonly error: string })[] = []
@@ -115,7 +121,7 @@ class RunningCycle {
     this.#input = input
     this.#nodes = nodes
     this.#pods = new CyclePods(input.state, input.shapes)
-    this.#fit = new CompatNodeFit(this.#pods)
+    this.#fit = new CompatNodeFit(this.#pods, this.#pace)
     this.#limits = new CycleLimits(input.policy.limits, input.background)
   }
 
@@ -130,6 +136,7 @@ class RunningCycle {
     let run: StrategyRun | undefined
     let error: string | undefined
     try {
+      if (asksForFit(profile, given.args)) yield* this.#fit.prepared()
       run = this.#input.strategies(given.args, this.#view(profile))
       yield* this.#wishes(run)
     } catch (thrown) {
@@ -155,7 +162,13 @@ class RunningCycle {
 
   *#wishes(run: StrategyRun): Generator<CycleStep, void, EvictionOutcome | undefined> {
     let next = run.next()
-    while (next.done !== true) next = run.next(yield* this.#answer(next.value))
+    while (next.done !== true) {
+      const { value } = next
+      if ('kind' in value) {
+        yield value
+        next = run.next(unasked)
+      } else next = run.next(yield* this.#answer(value))
+    }
   }
 
   *#answer(wish: EvictionWish): Generator<CycleStep, EvictionAnswer, EvictionOutcome | undefined> {
@@ -201,7 +214,7 @@ class RunningCycle {
 
   #view(profile: PolicyProfile): StrategyView {
     const pods = this.#pods
-    const { verbosity, tell } = this.#input
+    const { verbosity } = this.#input
     return {
       profile: profile.name,
       state: this.#input.state,
@@ -214,24 +227,43 @@ class RunningCycle {
       requests: pod => pods.requests(pod),
       requestsOn: node => pods.use(node).requests,
       byShape: make => pods.shapes.memo(make),
-      grouped: list => pods.shapes.grouped(list),
+      grouped: list => pods.shapes.groupedByAndBy(list, this.#pace),
       isTold: level => level <= verbosity,
-      tell: (level, message, fields) => {
-        if (level <= verbosity) tell(level, message, fields)
-      },
+      pace: this.#pace,
+      tell: this.#tell,
     }
+  }
+
+  /** Lines are written one by one, which is work too. */
+  readonly #tell: StrategyView['tell'] = (level, message, fields) => {
+    if (level > this.#input.verbosity) return
+    this.#pace.spend(unitsOfLine)
+    this.#input.tell(level, message, fields)
   }
 
   #evictorOf(profile: PolicyProfile): Evictor {
     const known = this.#evictors.get(profile)
     if (known !== undefined) return known
-    const { nowMs, furtherEvictors = [], verbosity, tell } = this.#input
+    const { nowMs, furtherEvictors = [], verbosity } = this.#input
     const own = defaultEvictor(profile.evictor, { pods: this.#pods, fit: this.#fit, nowMs })
-    const evictor = tellingEvictor(allOf([own, ...furtherEvictors]), { profile: profile.name, verbosity, tell })
+    const evictor = tellingEvictor(allOf([own, ...furtherEvictors]), { profile: profile.name, verbosity, tell: this.#tell })
     this.#evictors.set(profile, evictor)
     return evictor
   }
 }
+
+/** Whether a plugin asks which pods fit where. */
+function asksForFit({ evictor }: PolicyProfile, { plugin }: StrategyArgs): boolean {
+  return (
+    evictor.nodeFit || plugin === 'RemovePodsViolatingNodeAffinity' || plugin === 'RemovePodsViolatingTopologySpreadConstraint'
+  )
+}
+
+/** What a breath is answered. */
+const unasked: EvictionAnswer = { kind: 'evicted' }
+
+/** A line of the log costs as much as so many looks at a pod. */
+const unitsOfLine = 16
 
 /** Whoever runs the cycle answers each eviction; what it does not answer was not done. */
 const unanswered: EvictionOutcome = { kind: 'failed', why: 'refused', message: 'the eviction was not answered' }

@@ -88,6 +88,15 @@ function failureOf(code: number, message: string): EvictionFailure {
   }
 }
 
+/** How an eviction ends that the server would refuse with `code` and `message`. */
+export function refusedEviction(
+  pod: PodState,
+  { code, message }: { readonly code: number; readonly message: string },
+): EvictionOutcome {
+  const why = failureOf(code, message)
+  return { kind: 'failed', why, message: upstreamText(why, { name: pod.name, message }) }
+}
+
 function upstreamText(why: EvictionFailure, { name, message }: { readonly name: string; readonly message: string }): string {
   if (why === 'too-many-requests') return `error when evicting pod (ignoring) "${name}": ${message}`
   return why === 'not-found' ? `pod not found when evicting "${name}": ${message}` : message

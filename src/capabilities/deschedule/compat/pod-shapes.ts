@@ -6,6 +6,7 @@ import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { type Requests, requestsOf, specRequests } from '#cluster/requests.ts'
 import type { PodSpec } from '#kube/objects.ts'
 import type { Selector } from '#kube/selector.ts'
+import { type Breath, breath, type Pace } from './pace.ts'
 
 /** As many shapes of the same containers are looked through: pods of a DaemonSet have an affinity each, and no shape in common. */
 const mostLookedAt = 16
@@ -18,6 +19,9 @@ interface Demand {
   readonly resource: number
   readonly amount: number
 }
+
+/** By shape. */
+type Groups = (PodState[] | undefined)[]
 
 /** The pods of a node with their shapes, as they are asked for: in this order, most of the time. */
 interface NodeShapes {
@@ -110,18 +114,30 @@ export class PodShapes {
 
   /** Pods in groups of one shape. */
   grouped(pods: Iterable<PodState>): GroupedPods {
-    const groups: (PodState[] | undefined)[] = []
+    const groups: Groups = []
+    for (const pod of pods) this.#group(pod, groups)
+    return new GroupedPods(groups)
+  }
+
+  /** As `grouped`, with breaths. */
+  *groupedByAndBy(pods: Iterable<PodState>, pace: Pace): Generator<Breath, GroupedPods, unknown> {
+    const groups: Groups = []
     for (const pod of pods) {
-      const shape = this.#shapeOf(pod)
-      const group = groups[shape]
-      if (group !== undefined) {
-        group.push(pod)
-        continue
-      }
-      while (groups.length < shape) groups.push(undefined)
-      groups[shape] = [pod]
+      this.#group(pod, groups)
+      if (pace.isDue()) yield breath
     }
     return new GroupedPods(groups)
+  }
+
+  #group(pod: PodState, groups: Groups): void {
+    const shape = this.#shapeOf(pod)
+    const group = groups[shape]
+    if (group !== undefined) {
+      group.push(pod)
+      return
+    }
+    while (groups.length < shape) groups.push(undefined)
+    groups[shape] = [pod]
   }
 
   #shapeOf(pod: PodState): number {

@@ -3,6 +3,7 @@ import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.t
 import type { PodAffinityTerm } from '#kube/objects.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import type { CyclePods } from '../cycle-pods.ts'
+import type { Breath, Pace } from '../pace.ts'
 import type { ByShape, GroupedPods } from '../pod-shapes.ts'
 
 type ByNode = ReadonlyMap<string, readonly PodState[]>
@@ -27,6 +28,11 @@ export class AntiAffinityIndex {
         matches: this.#matching(pod, term),
       })),
     )
+  }
+
+  /** The pods that terms may match are grouped before the first question, with breaths. */
+  *prepared(pace: Pace): Generator<Breath, void, unknown> {
+    this.#groups ??= yield* this.#pods.shapes.groupedByAndBy(onNodes(this.#pods.state), pace)
   }
 
   /** Whether the pod has such terms at all. */

@@ -8,6 +8,7 @@ import type { Taint, Toleration } from '#kube/objects.ts'
 import { tolerates } from '#kube/tolerations.ts'
 import type { NodeFit } from '../contract.ts'
 import type { CyclePods } from '../cycle-pods.ts'
+import { type Breath, Pace } from '../pace.ts'
 import type { ByShape } from '../pod-shapes.ts'
 import { AntiAffinityIndex } from './anti-affinity-index.ts'
 
@@ -36,16 +37,24 @@ interface Fitting {
 
 export class CompatNodeFit implements NodeFit {
   readonly #pods: CyclePods
+  readonly #pace: Pace
   readonly #antiAffinity: AntiAffinityIndex
   readonly #classes = new Map<string, PodClass>()
   readonly #kinds = new Map<string, FitKind>()
   readonly #kindOf: ByShape<FitKind>
   readonly #byName = new Map<readonly NodeState[], ReadonlyMap<string, NodeState>>()
 
-  constructor(pods: CyclePods) {
+  /** What it looks at is counted by `pace`. */
+  constructor(pods: CyclePods, pace: Pace = new Pace()) {
     this.#pods = pods
+    this.#pace = pace
     this.#antiAffinity = new AntiAffinityIndex(pods)
     this.#kindOf = pods.shapes.memo(pod => this.#madeKind(pod))
+  }
+
+  /** What takes longest is done before the first question, with breaths. */
+  prepared(): Generator<Breath, void, unknown> {
+    return this.#antiAffinity.prepared(this.#pace)
   }
 
   refusal(pod: PodState, node: NodeState): string | undefined {
@@ -57,7 +66,7 @@ export class CompatNodeFit implements NodeFit {
   }
 
   fitsAny(pod: PodState, nodes: readonly NodeState[]): boolean {
-    if (this.#antiAffinity.hasTerms(pod)) return nodes.some(node => this.refusal(pod, node) === undefined)
+    if (this.#antiAffinity.hasTerms(pod)) return this.#someNode(nodes, node => this.refusal(pod, node) === undefined)
     const kind = this.#kindOf(pod)
     const own = this.#nodeOf(pod, nodes)
     return (own !== undefined && fixedRefusal(kind.podClass, own) === '') || this.#fittingNodes(kind, nodes).length > 0
@@ -65,9 +74,15 @@ export class CompatNodeFit implements NodeFit {
 
   fitsAnyOther(pod: PodState, nodes: readonly NodeState[]): boolean {
     if (this.#antiAffinity.hasTerms(pod))
-      return nodes.some(node => node.name !== pod.nodeName && this.refusal(pod, node) === undefined)
+      return this.#someNode(nodes, node => node.name !== pod.nodeName && this.refusal(pod, node) === undefined)
     for (const node of this.#fittingNodes(this.#kindOf(pod), nodes)) if (node.name !== pod.nodeName) return true
     return false
+  }
+
+  #someNode(nodes: readonly NodeState[], test: (node: NodeState) => boolean): boolean {
+    const at = nodes.findIndex(test)
+    this.#pace.spend(at < 0 ? nodes.length : at)
+    return at >= 0
   }
 
   #nodeOf({ nodeName }: PodState, nodes: readonly NodeState[]): NodeState | undefined {
@@ -88,6 +103,7 @@ export class CompatNodeFit implements NodeFit {
     if (fitting === undefined) {
       const found: NodeState[] = []
       for (const node of nodes) {
+        this.#pace.spend(1)
         if (fits(node)) found.push(node)
         if (found.length === 2) break
       }
@@ -97,6 +113,7 @@ export class CompatNodeFit implements NodeFit {
     // Pods only leave, so what fitted still fits, and what did not may fit where one left.
     if (fitting.nodes.length < 2 && fitting.seen < shrunkNodes.length) {
       const shrunk = new Set(shrunkNodes.slice(fitting.seen))
+      this.#pace.spend(nodes.length)
       for (const node of nodes) {
         if (fitting.nodes.length < 2 && shrunk.has(node.name) && !fitting.nodes.includes(node) && fits(node))
           fitting.nodes.push(node)

@@ -8,7 +8,7 @@ import type { BackgroundEnd } from '../eviction-in-background.ts'
 export interface CycleListener {
   /** Before the first step, also of a cycle that is going to be skipped. */
   cycleBegan(): void
-  /** Each step, before it is acted on. */
+  /** Each step that is no breath, before it is acted on. */
   step(step: CycleStep): void
   /** How the eviction of the last `evict` step ended, in a dry run too. */
   answered(wish: EvictionWish, outcome: EvictionOutcome): void

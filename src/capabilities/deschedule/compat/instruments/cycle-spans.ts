@@ -99,6 +99,9 @@ export class CycleSpans implements CycleListener {
         if (step.error !== undefined) this.#note(trace.plugin, 'Plugin Execution Failed', { err: step.error })
         this.#end(trace, trace.plugin, 'kept')
         trace.plugin = undefined
+        break
+      case 'breath':
+        break
     }
   }
 

@@ -126,6 +126,7 @@ export class DeschedulerMetrics implements CycleListener {
         this.#count(step.wish, step.refusal.result)
         break
       case 'evict':
+      case 'breath':
         break
     }
   }

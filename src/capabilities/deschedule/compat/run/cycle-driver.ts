@@ -27,10 +27,10 @@ export async function driveCycle(
   let next = cycle.next()
   while (next.done !== true) {
     const step = next.value
-    // Leases are renewed and requests answered between strategies and evictions.
+    // Leases are renewed and requests answered meanwhile.
     await breathe()
     signal.throwIfAborted()
-    listener.step(step)
+    if (step.kind !== 'breath') listener.step(step)
     if (step.kind !== 'evict') {
       next = cycle.next()
       continue

@@ -1,9 +1,9 @@
 // What a dry run says beyond upstream's: whether a budget would refuse the eviction, and where the replacement would land. On a copy of the
 // cluster that keeps what the run moved; what the strategies see stays upstream's.
-import { BudgetLedger } from '#cluster/budget-ledger.ts'
-import type { ClusterState } from '#cluster/cluster-state.ts'
+import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import { PretendedEvictions } from '#planning/simulation/pretended-evictions.ts'
 import type { EvictionWish } from '../contract.ts'
 
 interface DryRunOptions {
@@ -27,22 +27,25 @@ const mostLandings = 500
 
 export class DryRun {
   readonly #options: DryRunOptions
-  #budgets: BudgetLedger | undefined
+  readonly #evictions: PretendedEvictions
   #placement: Placement | undefined
   #landings = 0
 
   constructor(options: DryRunOptions) {
     this.#options = options
+    this.#evictions = new PretendedEvictions(options.state, options.nowMs)
   }
 
   /** What the eviction of `wish` would bring; from then on the pod counts as evicted, where no budget refuses it. */
   foresee({ pod }: EvictionWish): Foreseen {
-    const { state, settings, nowMs } = this.#options
-    this.#budgets ??= new BudgetLedger(state, { nowMs })
-    const answer = this.#budgets.evict(pod)
-    if (answer.kind !== 'allowed') return { refusal: answer.message }
+    const answer = this.#evictions.evict(pod, evicted => this.#landing(evicted))
+    return answer.kind === 'refused' ? { refusal: answer.refusal.message } : answer.went
+  }
+
+  #landing(pod: PodState): Foreseen {
     const hasReplacement = pod.workload !== undefined && pod.workload.kind !== 'DaemonSet'
     if (!hasReplacement || this.#landings++ >= mostLandings) return {}
+    const { state, settings } = this.#options
     this.#placement ??= new Placement(state, settings)
     const placement = this.#placement
     if (placement.nodeOf(pod.key) !== undefined) placement.remove(pod.key)

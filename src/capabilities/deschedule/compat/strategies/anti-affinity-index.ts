@@ -19,14 +19,13 @@ interface Meant {
 
 export class AntiAffinityIndex {
   readonly #nodes: ReadonlyMap<string, NodeState>
-  readonly #pods: () => GroupedPods
+  readonly #pods: GroupedPods
   readonly #removed = new Set<PodState>()
   readonly #meant = new Map<string, Meant | undefined>()
   readonly #termsOf: ByShape<readonly (Meant | undefined)[]>
-  #groups: GroupedPods | undefined
 
-  /** `pods` are all that may stand in the way; asked for when a term first is: in most clusters there is none. */
-  constructor(view: Pick<StrategyView, 'nodes' | 'byShape'>, pods: () => GroupedPods) {
+  /** `pods` are all that may stand in the way. */
+  constructor(view: Pick<StrategyView, 'nodes' | 'byShape'>, pods: GroupedPods) {
     this.#nodes = new Map(view.nodes.map(node => [node.name, node]))
     this.#pods = pods
     this.#termsOf = view.byShape(({ object, namespace }) =>
@@ -70,9 +69,8 @@ export class AntiAffinityIndex {
       : undefined
     this.#meant.set(identity, meant)
     if (meant === undefined || !selector.ok) return undefined
-    this.#groups ??= this.#pods()
     for (const name of names)
-      for (const pod of this.#groups.matching(name, selector.value)) if (!this.#removed.has(pod)) this.#count(meant, pod, 1)
+      for (const pod of this.#pods.matching(name, selector.value)) if (!this.#removed.has(pod)) this.#count(meant, pod, 1)
     return meant
   }
 

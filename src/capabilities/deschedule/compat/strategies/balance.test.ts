@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { node as nodeOf, type PodOptions, pod } from '#cluster/testdata/objects.ts'
 import type { KubeObject } from '#kube/objects.ts'
+import { Pace } from '../pace.ts'
 import { balance } from './spread-domains.ts'
 import { oneCycle } from './testdata/one-cycle.ts'
 import { policyText } from './testdata/policies.ts'
@@ -108,7 +109,10 @@ describe('RemovePodsViolatingTopologySpreadConstraint', () => {
     expect(violators(objects)).toEqual(['x/n3-3', 'x/n3-4', 'x/n3-5', 'x/n3-6', 'x/n3-7'])
     const { state } = buildClusterState(objects)
     const domains = ['n1', 'n2', 'n3'].map(value => ({ value, pods: [...state.podsOn(value)] }))
-    expect(balance(domains, { maxSkew: 1, mean: 10 / 3, fits: () => true })).toHaveLength(5)
+    const run = balance(domains, { maxSkew: 1, mean: 10 / 3, fits: () => true, pace: new Pace() })
+    let step = run.next()
+    while (step.done !== true) step = run.next()
+    expect(step.value).toHaveLength(5)
   })
 
   const rows: readonly (readonly [string, readonly KubeObject[], Readonly<Record<string, unknown>>, readonly string[]])[] = [

@@ -12,13 +12,14 @@ import { Wishing } from './wishing.ts'
 export function* failedPods(args: FailedPodsArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
   const isChosen = choosing(args, view)
-  yield* wishing.nodeByNode(node =>
-    view.allPods(node.name).filter(pod => {
+  yield* wishing.nodeByNode(node => ({
+    pods: view.allPods(node.name),
+    isPicked: pod => {
       if (pod.object.status?.phase !== 'Failed' || !isChosen(pod)) return false
       const reasons = unfulfilled(pod, args, view.nowMs)
       return reasons.length === 0 ? wishing.passesBoth(pod) : wishing.stays(pod, reasons.join(', '))
-    }),
-  )
+    },
+  }))
 }
 
 /** Why a failed pod is none of those that the policy means, in upstream's words. A pod without a time of creation is old. */

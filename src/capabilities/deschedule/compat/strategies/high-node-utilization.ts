@@ -2,6 +2,7 @@
 // every other schedulable node is a destination, however full, since room is a sum; nothing but that room ends it.
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
+import { breath } from '../pace.ts'
 import type { HighNodeUtilizationArgs } from '../policy/args.ts'
 import { figuresOf, isUnder } from './node-classes.ts'
 import { requestedUsage } from './requested-usage.ts'
@@ -9,17 +10,19 @@ import { withBasicResources } from './usage.ts'
 import { byRawSum, relieve, textOf } from './utilization-evictions.ts'
 
 export function* highNodeUtilization(args: HighNodeUtilizationArgs, view: StrategyView): StrategyRun {
-  const usage = requestedUsage(view, withBasicResources(args.thresholds.keys()))
-  const figures = figuresOf(view.nodes, usage)
+  const usage = yield* requestedUsage(view, withBasicResources(args.thresholds.keys()))
+  const figures = yield* figuresOf(view.nodes, usage, view.pace)
   const under = figures.filter(one => isUnder(one, args.thresholds))
   const isUnderused = new Set(under)
   const destinations = figures.filter(one => !isUnderused.has(one) && one.node.isSchedulable)
-  for (const one of figures)
+  for (const one of figures) {
+    if (view.pace.isDue()) yield breath
     view.tell(0, 'node has been classified', {
       category: isUnderused.has(one) ? 'underutilized' : 'overutilized',
       node: one.node.name,
       ...textOf(one.usage),
     })
+  }
   const why = nothingToDo(args, { under: under.length, destinations: destinations.length, all: figures.length })
   if (why !== undefined) {
     view.tell(1, why, { strategy: args.plugin })
@@ -30,7 +33,7 @@ export function* highNodeUtilization(args: HighNodeUtilizationArgs, view: Strate
     {
       strategy: args.plugin,
       usage,
-      sources: under.toSorted(byRawSum),
+      sources: byRawSum(under),
       destinations,
       // Destinations may be filled to the brim.
       high: new Map(),

@@ -3,6 +3,7 @@
 // `namespaceSelector` is not looked at; the policy's namespaces and labels choose both sides; a pod that stays stays in the way.
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
+import { breath } from '../pace.ts'
 import type { InterPodAntiAffinityArgs } from '../policy/args.ts'
 import { AntiAffinityIndex } from './anti-affinity-index.ts'
 import { choosing } from './pod-choice.ts'
@@ -17,12 +18,17 @@ export function* interPodAntiAffinity(args: InterPodAntiAffinityArgs, view: Stra
   )
   // As it is before the first of them goes.
   const lists = view.nodes.map(node => view.activePods(node.name))
+  const candidates: (readonly PodState[])[] = []
+  for (const pods of lists) candidates.push(yield* wishing.picked(pods, pod => hasTerms(pod) && isChosen(pod)))
+  // In most clusters there is none, and nobody can stand in the way.
+  if (candidates.every(pods => pods.length === 0)) return
   function* chosen(): Generator<PodState> {
     for (const pods of lists) for (const pod of pods) if (isChosen(pod)) yield pod
   }
-  const index = new AntiAffinityIndex(view, () => view.grouped(chosen()))
-  for (const pods of lists) {
-    for (const pod of byPriority(pods.filter(pod => hasTerms(pod) && isChosen(pod)))) {
+  const index = new AntiAffinityIndex(view, yield* view.grouped(chosen()))
+  for (const pods of candidates) {
+    for (const pod of byPriority(pods)) {
+      if (view.pace.isDue()) yield breath
       if (!index.isViolator(pod)) {
         wishing.stays(pod, 'no other pod is in its way')
         continue

@@ -2,6 +2,7 @@
 // usage; a node is under by its thresholds alone but gives room in cpu, memory and pods too, so that one full resource stops it all;
 // without figures of pods one pod a node goes.
 import type { StrategyRun, StrategyView } from '../contract.ts'
+import { type Breath, breath } from '../pace.ts'
 import type { LowNodeUtilizationArgs } from '../policy/args.ts'
 import { StrategyError } from '../strategy-error.ts'
 import { measuredUsage, type NodeAverages, type PodSamples } from './measured-usage.ts'
@@ -20,13 +21,14 @@ export interface MeasuredFigures {
 
 /** The run of one cycle. @throws StrategyError where the source of usage cannot be had */
 export function* lowNodeUtilization(args: LowNodeUtilizationArgs, view: StrategyView, measured: MeasuredFigures): StrategyRun {
-  const usage = usageFor(args, view, measured)
-  const figures = figuresOf(view.nodes, usage)
+  const usage = yield* usageFor(args, view, measured)
+  const figures = yield* figuresOf(view.nodes, usage, view.pace)
   const { under, over, high } = classified(args, figures)
   const [isUnderused, isOverused] = [new Set(under), new Set(over)]
   for (const one of figures) {
     const category = isUnderused.has(one) ? 'underutilized' : isOverused.has(one) ? 'overutilized' : 'appropriately utilized'
     view.tell(0, 'node has been classified', { category, node: one.node.name, ...textOf(one.usage) })
+    if (view.pace.isDue()) yield breath
   }
   const why = nothingToDo(args, { under: under.length, over: over.length, all: figures.length })
   if (why !== undefined) {
@@ -37,7 +39,7 @@ export function* lowNodeUtilization(args: LowNodeUtilizationArgs, view: Strategy
     {
       strategy: args.plugin,
       usage,
-      sources: over.toSorted((a, b) => byRawSum(b, a)),
+      sources: byRawSum(over).toReversed(),
       destinations: under,
       high,
       excludedNamespaces: args.excludedNamespaces,
@@ -78,11 +80,15 @@ function isAboveCap(source: NodeFigures, high: ReadonlyMap<string, number>, reso
   return Array.from(source.usage).some(([name, used]) => used > (cap.get(name) ?? 0n))
 }
 
-function usageFor({ usage, thresholds }: LowNodeUtilizationArgs, view: StrategyView, measured: MeasuredFigures): Usage {
+function* usageFor(
+  { usage, thresholds }: LowNodeUtilizationArgs,
+  view: StrategyView,
+  measured: MeasuredFigures,
+): Generator<Breath, Usage, unknown> {
   const resources = withBasicResources(thresholds.keys())
   switch (usage.kind) {
     case 'requests':
-      return requestedUsage(view, resources)
+      return yield* requestedUsage(view, resources)
     case 'KubernetesMetrics':
       if (measured.metrics === undefined)
         throw new StrategyError('error initializing usage client: metrics client not initialized')

@@ -18,15 +18,16 @@ export function* nodeAffinity(args: NodeAffinityArgs, view: StrategyView): Strat
       continue
     }
     const isViolatedOn = view.byShape(pod => violation(pod, view.nodes))
-    const ending = yield* wishing.nodeByNode(node =>
-      view.activePods(node.name).filter(pod => {
+    const ending = yield* wishing.nodeByNode(node => ({
+      pods: view.activePods(node.name),
+      isPicked: pod => {
         const isViolated = isViolatedOn(pod)
         if (isViolated === 'unasked' || !isChosen(pod)) return false
         if (!isViolated(node)) return wishing.stays(pod, 'its node matches as well as any')
         if (!wishing.passesBoth(pod)) return false
         return view.fit.fitsAny(pod, view.nodes) || wishing.stays(pod, 'it fits on no node')
-      }),
-    )
+      },
+    }))
     if (ending === 'total-limit') return
   }
 }

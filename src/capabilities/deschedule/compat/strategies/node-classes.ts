@@ -1,8 +1,12 @@
 // Which nodes are used too little and which too much: percentages of what there is, against thresholds for all nodes or deviations from
 // the mean.
 import type { NodeState } from '#cluster/cluster-state.ts'
+import { type Breath, breath, type Pace } from '../pace.ts'
 import type { Thresholds } from '../policy/args.ts'
 import { type Amounts, capacityOf, type Usage } from './usage.ts'
+
+/** A node's figures cost as much as so many looks at a pod. */
+const unitsOfNode = 8
 
 /** A node with its figures of this moment. `usage` goes down as pods are evicted. */
 export interface NodeFigures {
@@ -18,11 +22,18 @@ interface Levels {
   readonly high: Thresholds
 }
 
-export function figuresOf(nodes: readonly NodeState[], usage: Usage): readonly NodeFigures[] {
-  return nodes.map(node => {
+export function* figuresOf(
+  nodes: readonly NodeState[],
+  usage: Usage,
+  pace: Pace,
+): Generator<Breath, readonly NodeFigures[], unknown> {
+  const figures: NodeFigures[] = []
+  for (const node of nodes) {
     const [capacity, used] = [capacityOf(node), new Map(usage.node(node.name))]
-    return { node, capacity, usage: used, percent: percentages(used, capacity) }
-  })
+    figures.push({ node, capacity, usage: used, percent: percentages(used, capacity) })
+    if (pace.isDue(unitsOfNode)) yield breath
+  }
+  return figures
 }
 
 /** Of resources that the node has; 0 where it has none of one. */

@@ -1,5 +1,6 @@
 // RemovePodsViolatingNodeTaints: pods that do not tolerate a NoSchedule taint of their node. Kept as upstream has it: NoExecute is left
 // to the taint manager; an empty `includedTaints` includes nothing. Ours: taints of `ballast.dev/` steer new pods and evict none.
+import type { PodState } from '#cluster/cluster-state.ts'
 import type { Taint } from '#kube/objects.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
 import type { NodeTaintsArgs } from '../policy/args.ts'
@@ -14,13 +15,14 @@ export function* nodeTaints(args: NodeTaintsArgs, view: StrategyView): StrategyR
   yield* wishing.nodeByNode(node => {
     const taints = node.object.spec?.taints?.filter(counts) ?? []
     // Nobody who asks why wants to hear of the pods of a node without such taints.
-    if (taints.length === 0) return []
-    return view.activePods(node.name).filter(pod => {
+    if (taints.length === 0) return { pods: [], isPicked: () => false }
+    const isPicked = (pod: PodState) => {
       if (!isChosen(pod)) return false
       if (firstUntolerated(pod.object.spec.tolerations, taints) === undefined)
         return wishing.stays(pod, 'it tolerates the taints')
       return wishing.passesBoth(pod)
-    })
+    }
+    return { pods: view.activePods(node.name), isPicked }
   })
 }
 

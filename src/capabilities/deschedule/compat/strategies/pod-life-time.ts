@@ -2,6 +2,7 @@
 // of exactly the maximum stays; a pod that was created in the future stays; a full node costs each of its pods a try.
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
+import { sorted } from '../pace.ts'
 import type { PodConditionFilter, PodLifeTimeArgs } from '../policy/args.ts'
 import { secondsSince } from './age.ts'
 import { chosenStatuses, exitCodes, terminatedReasons, waitingReasons } from './container-states.ts'
@@ -13,19 +14,17 @@ export function* podLifeTime(args: PodLifeTimeArgs, view: StrategyView): Strateg
   const wishing = new Wishing(view, args.plugin)
   const isChosen = choosing(args, view)
   const unfulfilled = rules(args, view.nowMs)
-  const picked = view.nodes.flatMap(node =>
-    view.allPods(node.name).filter(pod => {
-      if (!isChosen(pod)) return false
-      const reason = unfulfilled(pod)
-      return reason === undefined ? wishing.passesBoth(pod) : wishing.stays(pod, reason)
-    }),
-  )
-  const ages = new Map(picked.map(pod => [pod, ageOf(pod, view.nowMs) ?? Number.POSITIVE_INFINITY]))
-  picked.sort((a, b) => {
-    const [ageOfA = 0, ageOfB = 0] = [ages.get(a), ages.get(b)]
-    return ageOfA === ageOfB ? byNodeAndKey(a, b) : ageOfB - ageOfA
-  })
-  for (const pod of picked) if ((yield* wishing.wish(pod)) === 'total-limit') return
+  const isOldEnough = (pod: PodState) => {
+    if (!isChosen(pod)) return false
+    const reason = unfulfilled(pod)
+    return reason === undefined ? wishing.passesBoth(pod) : wishing.stays(pod, reason)
+  }
+  const found: { readonly pod: PodState; readonly age: number }[] = []
+  for (const node of view.nodes)
+    for (const pod of yield* wishing.picked(view.allPods(node.name), isOldEnough))
+      found.push({ pod, age: ageOf(pod, view.nowMs) ?? Number.POSITIVE_INFINITY })
+  const byAge = yield* sorted(found, (a, b) => (a.age === b.age ? byNodeAndKey(a.pod, b.pod) : b.age - a.age), view.pace)
+  for (const { pod } of byAge) if ((yield* wishing.wish(pod)) === 'total-limit') return
 }
 
 function ageOf(pod: PodState, nowMs: number): number | undefined {

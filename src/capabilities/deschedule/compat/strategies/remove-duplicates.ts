@@ -5,6 +5,7 @@
 import type { NodeState, PodState } from '#cluster/cluster-state.ts'
 import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
+import { type Breath, breath, type Pace } from '../pace.ts'
 import type { ByShape } from '../pod-shapes.ts'
 import type { RemoveDuplicatesArgs } from '../policy/args.ts'
 import { nodeChoiceIdentity } from './node-affinity-identity.ts'
@@ -32,10 +33,11 @@ interface Likes {
 
 export function* removeDuplicates(args: RemoveDuplicatesArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
-  const kins = kinsOf(args, view, wishing)
+  const kins = yield* kinsOf(args, view, wishing)
   const nodes = new Targets(view)
   for (const { name, duplicates, count } of kins.toSorted((a, b) => compare(a.name, b.name))) {
     const all = [...duplicates.values()].flat()
+    if (view.pace.isDue(1 + all.length)) yield breath
     if (all.length === 0) continue
     const targets = nodes.count(all)
     view.tell(2, 'feasible nodes', { owner: name, nodes: targets, strategy: args.plugin })
@@ -52,12 +54,13 @@ export function* removeDuplicates(args: RemoveDuplicatesArgs, view: StrategyView
   }
 }
 
-function kinsOf(args: RemoveDuplicatesArgs, view: StrategyView, wishing: Wishing): readonly Kin[] {
+function* kinsOf(args: RemoveDuplicatesArgs, view: StrategyView, wishing: Wishing): Generator<Breath, readonly Kin[], unknown> {
   const isChosen = choosing(args, view)
   const register = new Register(args.excludeOwnerKinds)
   const likesOf = view.byShape(pod => register.likesOf(pod))
   for (const node of view.nodes) {
     for (const pod of view.activePods(node.name)) {
+      if (view.pace.isDue()) yield breath
       if (!isChosen(pod)) continue
       const likes = likesOf(pod)
       if (typeof likes === 'string') {
@@ -121,8 +124,10 @@ class Register {
 class Targets {
   readonly #known = new Map<string, readonly string[]>()
   readonly #namesOf: ByShape<readonly string[]>
+  readonly #pace: Pace
 
-  constructor({ nodes, byShape }: Pick<StrategyView, 'nodes' | 'byShape'>) {
+  constructor({ nodes, byShape, pace }: Pick<StrategyView, 'nodes' | 'byShape' | 'pace'>) {
+    this.#pace = pace
     this.#namesOf = byShape(pod => this.#names(pod, nodes))
   }
 
@@ -144,6 +149,7 @@ class Targets {
     const known = this.#known.get(identity)
     if (known !== undefined) return known
     const matches = requiredNodes(object)
+    this.#pace.spend(nodes.length)
     const fitting = nodes.filter(
       node => firstUntolerated(tolerations, node.object.spec?.taints, forbidsScheduling) === undefined && matches(node.object),
     )

@@ -1,11 +1,16 @@
 // Usage as the pods request it: the sum over the active pods of a node, terminating ones too, and `pods` as their number. Parts of a byte
 // are rounded up for each pod, upstream rounds their sum.
 import type { StrategyView } from '../contract.ts'
+import { type Breath, breath } from '../pace.ts'
 import type { Usage } from './usage.ts'
 
 /** Usage by requests of the nodes of a cycle, read when it is made. */
-export function requestedUsage(view: StrategyView, resources: readonly string[]): Usage {
-  const nodes = new Map(view.nodes.map(({ name }) => [name, amountsOn(view, name, resources)]))
+export function* requestedUsage(view: StrategyView, resources: readonly string[]): Generator<Breath, Usage, unknown> {
+  const nodes = new Map<string, ReadonlyMap<string, bigint>>()
+  for (const { name } of view.nodes) {
+    nodes.set(name, amountsOn(view, name, resources))
+    if (view.pace.isDue(view.activePods(name).length)) yield breath
+  }
   return {
     resources,
     node: name => nodes.get(name) ?? new Map(),

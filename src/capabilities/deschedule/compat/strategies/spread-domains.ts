@@ -1,5 +1,6 @@
 // The arithmetic of spreading: domains of different sizes, and which pods go from the big to the small ones, on paper.
 import type { PodState } from '#cluster/cluster-state.ts'
+import { type Breath, breath, type Pace, picked, sorted } from '../pace.ts'
 import { byKey, compare, priorityOf } from './pod-order.ts'
 
 export interface Domain {
@@ -13,6 +14,7 @@ interface Balancing {
   readonly mean: number
   /** Whether a pod fits a node of a domain below the mean. */
   fits(pod: PodState): boolean
+  readonly pace: Pace
 }
 
 /** Whether no domain has more than `maxSkew` pods above the smallest. */
@@ -25,15 +27,19 @@ export function isBalanced(domains: readonly Domain[], maxSkew: number): boolean
  * The pods to be moved, in the order in which they are. The biggest domain gives to the smallest until the two are near enough; of its pods
  * those that fit somewhere go before others, those without nodeSelector and node affinity before others, then the highest priority.
  */
-export function balance(domains: readonly Domain[], { maxSkew, mean, fits }: Balancing): readonly PodState[] {
-  const sorted = domains
-    .map(({ value, pods }) => ({ value, pods: pods.toSorted(byReluctance) }))
-    .sort((a, b) => a.pods.length - b.pods.length || compare(a.value, b.value))
+export function* balance(
+  domains: readonly Domain[],
+  { maxSkew, mean, fits, pace }: Balancing,
+): Generator<Breath, readonly PodState[], unknown> {
+  const bySize: { readonly value: string; pods: PodState[] }[] = []
+  for (const { value, pods } of domains) bySize.push({ value, pods: [...(yield* sorted(pods, byReluctance, pace))] })
+  bySize.sort((a, b) => a.pods.length - b.pods.length || compare(a.value, b.value))
   const moved = new Set<PodState>()
-  let [low, high] = [0, sorted.length - 1]
+  let [low, high] = [0, bySize.length - 1]
   while (low < high) {
-    if ((sorted[high]?.pods.length ?? 0) <= mean) high--
-    const [small, big] = [sorted[low], sorted[high]]
+    if (pace.isDue()) yield breath
+    if ((bySize[high]?.pods.length ?? 0) <= mean) high--
+    const [small, big] = [bySize[low], bySize[high]]
     if (small === undefined || big === undefined) break
     const skew = big.pods.length - small.pods.length
     const count = Math.min(
@@ -45,7 +51,8 @@ export function balance(domains: readonly Domain[], { maxSkew, mean, fits }: Bal
       low++
       continue
     }
-    const ordered = [...big.pods.filter(pod => !fits(pod)), ...big.pods.filter(fits)]
+    const fitting = new Set(yield* picked(big.pods, fits, pace))
+    const ordered = [...big.pods.filter(pod => !fitting.has(pod)), ...fitting]
     const leaving = ordered.splice(ordered.length - count)
     for (const pod of leaving) moved.add(pod)
     big.pods = ordered

@@ -17,17 +17,16 @@ export function* tooManyRestarts(args: TooManyRestartsArgs, view: StrategyView):
     states.size === 0 ||
     states.has(object.status?.phase ?? '') ||
     waitingReasons(chosenStatuses(object, args)).some(reason => states.has(reason))
-  yield* wishing.nodeByNode(node =>
-    view
-      .allPods(node.name)
-      .filter(pod => {
-        if (!isChosen(pod)) return false
-        const found = count(pod)
-        if (found < args.podRestartThreshold)
-          return wishing.stays(pod, () => `number of container restarts (${found}) not exceeding the threshold`)
-        if (!isInState(pod)) return wishing.stays(pod, 'it is in none of the states')
-        return wishing.passesBoth(pod)
-      })
-      .toSorted((a, b) => count(b) - count(a) || byKey(a, b)),
-  )
+  yield* wishing.nodeByNode(node => ({
+    pods: view.allPods(node.name),
+    isPicked: pod => {
+      if (!isChosen(pod)) return false
+      const found = count(pod)
+      if (found < args.podRestartThreshold)
+        return wishing.stays(pod, () => `number of container restarts (${found}) not exceeding the threshold`)
+      if (!isInState(pod)) return wishing.stays(pod, 'it is in none of the states')
+      return wishing.passesBoth(pod)
+    },
+    order: (a, b) => count(b) - count(a) || byKey(a, b),
+  }))
 }

@@ -3,6 +3,7 @@
 // all the same; `minDomains` is not looked at; a constraint without a selector means no pod.
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
+import { type Breath, breath, type Pace, sorted } from '../pace.ts'
 import type { GroupedPods } from '../pod-shapes.ts'
 import type { TopologySpreadArgs } from '../policy/args.ts'
 import { choosing } from './pod-choice.ts'
@@ -15,17 +16,21 @@ import { Wishing } from './wishing.ts'
 export function* topologySpread(args: TopologySpreadArgs, view: StrategyView): StrategyRun {
   const wishing = new Wishing(view, args.plugin)
   const topology = new SpreadTopology(view.nodes)
-  const { constraints, pods } = constrained(args, view, wishing)
+  const { constraints, pods } = yield* constrained(args, view, wishing)
   const marked = new Set<PodState>()
   for (const [namespace, ofNamespace] of [...constraints].sort(([a], [b]) => compare(a, b))) {
     for (const constraint of ofNamespace.values()) {
-      const domains = domainsOf(constraint, topology, pods.matching(namespace, constraint.selector))
+      const domains = yield* domainsOf(constraint, topology, {
+        pods: pods.matching(namespace, constraint.selector),
+        pace: view.pace,
+      })
       if (isBalanced(domains, constraint.maxSkew)) continue
-      for (const pod of movedPods(domains, constraint, { args, view, wishing, topology })) marked.add(pod)
+      for (const pod of yield* movedPods(domains, constraint, { args, view, wishing, topology })) marked.add(pod)
     }
   }
   const full = new Set<string>()
-  for (const pod of [...marked].sort(byNodeAndKey)) {
+  for (const pod of yield* sorted([...marked], byNodeAndKey, view.pace)) {
+    if (view.pace.isDue()) yield breath
     if (full.has(pod.nodeName ?? '') || !wishing.passesBoth(pod)) continue
     const ending = yield* wishing.wish(pod)
     if (ending === 'node-limit') full.add(pod.nodeName ?? '')
@@ -40,7 +45,7 @@ interface Constrained {
   readonly pods: GroupedPods
 }
 
-function constrained(args: TopologySpreadArgs, view: StrategyView, wishing: Wishing): Constrained {
+function* constrained(args: TopologySpreadArgs, view: StrategyView, wishing: Wishing): Generator<Breath, Constrained, unknown> {
   const isChosen = choosing(args, view)
   const allowed = new Set<string>(args.constraints)
   const constraintsOf = view.byShape(pod => spreadConstraintsOf(pod, allowed))
@@ -48,6 +53,7 @@ function constrained(args: TopologySpreadArgs, view: StrategyView, wishing: Wish
   const counting: PodState[] = []
   for (const node of view.nodes) {
     for (const pod of view.activePods(node.name)) {
+      if (view.pace.isDue()) yield breath
       if (!isChosen(pod) || !wishing.passesFilter(pod)) continue
       counting.push(pod)
       for (const constraint of constraintsOf(pod)) {
@@ -57,15 +63,22 @@ function constrained(args: TopologySpreadArgs, view: StrategyView, wishing: Wish
       }
     }
   }
-  return { constraints, pods: view.grouped(counting) }
+  return { constraints, pods: yield* view.grouped(counting) }
 }
 
 /** Values of the key on nodes that count, some of them without pods, and those where pods are that the constraint means. */
-function domainsOf(constraint: SpreadConstraint, topology: SpreadTopology, pods: Iterable<PodState>): readonly Domain[] {
+function* domainsOf(
+  constraint: SpreadConstraint,
+  topology: SpreadTopology,
+  { pods, pace }: { readonly pods: Iterable<PodState>; readonly pace: Pace },
+): Generator<Breath, readonly Domain[], unknown> {
   const valueByNode = topology.valuesOf(constraint.topologyKey)
   const domains = new Map<string, PodState[]>()
-  for (const value of topology.domains(constraint)) domains.set(value, [])
+  const values = topology.domains(constraint)
+  for (const value of values) domains.set(value, [])
+  if (pace.isDue(1 + values.size)) yield breath
   for (const pod of pods) {
+    if (pace.isDue()) yield breath
     const value = valueByNode.get(pod.nodeName ?? '')
     if (value === undefined || pod.isTerminating) continue
     const domain = domains.get(value)
@@ -83,11 +96,11 @@ interface Moving {
 }
 
 /** The pods that `balance` moves and that have somewhere to go, or all that it moves where the policy does not ask. */
-function movedPods(
+function* movedPods(
   domains: readonly Domain[],
   constraint: SpreadConstraint,
   { args, view, wishing, topology }: Moving,
-): readonly PodState[] {
+): Generator<Breath, readonly PodState[], unknown> {
   const mean = domains.reduce((sum, { pods }) => sum + pods.length, 0) / domains.length
   const below = new Set(domains.filter(({ pods }) => pods.length < mean).map(({ value }) => value))
   const targets = topology.targets(constraint, below)
@@ -97,6 +110,9 @@ function movedPods(
     known.set(pod, fit)
     return fit
   }
-  const moved = balance(domains, { maxSkew: constraint.maxSkew, mean, fits })
-  return moved.filter(pod => !args.topologyBalanceNodeFit || fits(pod) || wishing.stays(pod, 'it does not fit on any other node'))
+  const moved = yield* balance(domains, { maxSkew: constraint.maxSkew, mean, fits, pace: view.pace })
+  return yield* wishing.picked(
+    moved,
+    pod => !args.topologyBalanceNodeFit || fits(pod) || wishing.stays(pod, 'it does not fit on any other node'),
+  )
 }

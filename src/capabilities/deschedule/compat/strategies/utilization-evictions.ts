@@ -4,6 +4,7 @@
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { Taint } from '#kube/objects.ts'
 import type { EvictionAnswer, EvictionWish, StrategyView } from '../contract.ts'
+import { type Breath, breath, type Pace } from '../pace.ts'
 import type { Thresholds } from '../policy/args.ts'
 import { capOf, type NodeFigures } from './node-classes.ts'
 import { byPriority, compare } from './pod-order.ts'
@@ -27,17 +28,18 @@ interface Relief {
   isToGoOn(source: NodeFigures): boolean
 }
 
-type Wishes = Generator<EvictionWish, 'done' | 'node-limit' | 'total-limit', EvictionAnswer>
+type Wishes = Generator<EvictionWish | Breath, 'done' | 'node-limit' | 'total-limit', EvictionAnswer>
 
 /** Evicts from the sources in turn. */
-export function* relieve(relief: Relief, view: StrategyView): Generator<EvictionWish, void, EvictionAnswer> {
+export function* relieve(relief: Relief, view: StrategyView): Generator<EvictionWish | Breath, void, EvictionAnswer> {
   const wishing = new Wishing(view, relief.strategy)
   const room = roomIn(relief)
-  const taints = relief.destinations.map(({ node }) => node.object.spec?.taints ?? [])
+  const taints = taintsOf(relief.destinations)
   view.tell(1, 'total capacity to be moved', { strategy: relief.strategy, ...textOf(room) })
   for (const source of relief.sources) {
     const pods = view.activePods(source.node.name)
-    const removable = pods.filter(
+    const removable = yield* wishing.picked(
+      pods,
       pod => wishing.passesFilter(pod) && (relief.isRemovable(pod) || wishing.stays(pod, 'it asks for none of the resources')),
     )
     view.tell(2, 'pods on node', {
@@ -46,7 +48,7 @@ export function* relieve(relief: Relief, view: StrategyView): Generator<Eviction
       nonRemovablePods: pods.length - removable.length,
       removablePods: removable.length,
     })
-    if ((yield* relieveNode(relief, { source, removable, room, taints }, wishing)) === 'total-limit') return
+    if ((yield* relieveNode(relief, { source, removable, room, taints, pace: view.pace }, wishing)) === 'total-limit') return
   }
 }
 
@@ -57,9 +59,10 @@ interface SourceNode {
   readonly room: Map<string, bigint>
   /** Of all destinations. */
   readonly taints: readonly (readonly Taint[])[]
+  readonly pace: Pace
 }
 
-function* relieveNode(relief: Relief, { source, removable, room, taints }: SourceNode, wishing: Wishing): Wishes {
+function* relieveNode(relief: Relief, { source, removable, room, taints, pace }: SourceNode, wishing: Wishing): Wishes {
   const goesOn = () => relief.isToGoOn(source) && hasRoom(room)
   const excluded = new Set(relief.excludedNamespaces)
   const { nodeEvictionLimit: limit } = relief
@@ -68,6 +71,7 @@ function* relieveNode(relief: Relief, { source, removable, room, taints }: Sourc
   let at = 0
   for (; at < left.length && goesOn(); at++) {
     const pod = left[at]
+    if (pace.isDue()) yield breath
     if (pod === undefined || (limit !== undefined && evicted >= limit)) break
     const used = usageToMove(pod, relief.usage, { taints, excluded }, wishing)
     if (used === undefined) continue
@@ -104,6 +108,12 @@ function usageToMove(
   return used.kind === 'unmeasured' ? 'unmeasured' : used.amounts
 }
 
+/** Each list once. */
+function taintsOf(destinations: readonly NodeFigures[]): readonly (readonly Taint[])[] {
+  const lists = destinations.map(({ node }) => node.object.spec?.taints ?? [])
+  return [...new Map(lists.map(taints => [JSON.stringify(taints), taints])).values()]
+}
+
 /** What all destinations together may still take; negative where they have too much already. */
 function roomIn({ destinations, high, usage }: Relief): Map<string, bigint> {
   const room = new Map(usage.resources.map(name => [name, 0n]))
@@ -124,9 +134,12 @@ function subtract(used: Amounts, from: readonly Map<string, bigint>[]): void {
     for (const [name, amount] of amounts) amounts.set(name, amount - (name === 'pods' ? 1n : (used.get(name) ?? 0n)))
 }
 
-/** By the sum of millicores and whole units of everything else; ties by name. */
-export function byRawSum(a: NodeFigures, b: NodeFigures): number {
-  return compare(rawSum(a), rawSum(b)) || compare(a.node.name, b.node.name)
+/** Sorted by the sum of millicores and whole units of everything else; ties by name. */
+export function byRawSum(figures: readonly NodeFigures[]): readonly NodeFigures[] {
+  return figures
+    .map(one => ({ one, sum: rawSum(one) }))
+    .sort((a, b) => compare(a.sum, b.sum) || compare(a.one.node.name, b.one.node.name))
+    .map(({ one }) => one)
 }
 
 function rawSum({ usage }: NodeFigures): bigint {

@@ -1,9 +1,18 @@
 // What all strategies do alike: they ask the evictors, say why a pod stays, and wish for evictions one at a time.
 import type { NodeState, PodState } from '#cluster/cluster-state.ts'
 import type { EvictionAnswer, EvictionWish, StrategyView } from '../contract.ts'
+import { type Breath, breath, picked } from '../pace.ts'
 
 /** How wishing for one pod ended; `asked`: this run had wished for it before, so nothing was asked. */
 type Ending = EvictionAnswer['kind'] | 'asked'
+
+/** What a strategy looks at on a node, and what of it goes. */
+interface Look {
+  readonly pods: readonly PodState[]
+  isPicked(pod: PodState): boolean
+  /** Of those that are picked; absent: as they are. */
+  readonly order?: (a: PodState, b: PodState) => number
+}
 
 /** The log level at which a policy's author is told why a pod stays. */
 const verboseLevel = 4
@@ -60,11 +69,21 @@ export class Wishing {
     return 'done'
   }
 
-  /** Node by node: what `pick` names is wished for. A node's pods are picked when those of the nodes before it have gone. */
-  *nodeByNode(pick: (node: NodeState) => readonly PodState[]): Generator<EvictionWish, 'done' | 'total-limit', EvictionAnswer> {
+  /** Those of `pods` that `test` picks. */
+  picked(pods: Iterable<PodState>, test: (pod: PodState) => boolean): Generator<Breath, PodState[], unknown> {
+    return picked(pods, test, this.#view.pace)
+  }
+
+  /** Node by node: what `look` picks is wished for. A node's pods are picked when those of the nodes before it have gone. */
+  *nodeByNode(look: (node: NodeState) => Look): Generator<EvictionWish | Breath, 'done' | 'total-limit', EvictionAnswer> {
+    const { pace } = this.#view
     for (const node of this.#view.nodes) {
       this.#view.tell(2, 'processing node', { node: node.name, strategy: this.#strategy })
-      if ((yield* this.wishEach(pick(node))) === 'total-limit') return 'total-limit'
+      const { pods, isPicked, order } = look(node)
+      const found = yield* this.picked(pods, isPicked)
+      if (order !== undefined) found.sort(order)
+      if ((yield* this.wishEach(found)) === 'total-limit') return 'total-limit'
+      if (pace.isDue()) yield breath
     }
     return 'done'
   }
