@@ -4,11 +4,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { builtIn } from '#kube/resource.ts'
-import { installationValues, plainRelease } from '../src/cli/deployment/installation.ts'
-import { objects as installation } from '../src/cli/deployment/objects.ts'
 import { textAt } from '../src/cli/doctor/facts.ts'
-import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
-import { DeschedulerSwapSite, deschedulerInstallation, policyText } from './descheduler-swap-site.ts'
+import { deschedulerInstallation, ownInstallation, policyText } from './descheduler-swap-objects.ts'
+import { DeschedulerSwapSite } from './descheduler-swap-site.ts'
 
 const signal = new AbortController().signal
 const states = ({ results }: { readonly results: readonly { id: string; state: string; said: string }[] }) =>
@@ -105,14 +103,8 @@ test('replicas, leader election and everything that it is told come along', asyn
   expect(site.both).toEqual([])
 })
 
-const there = (descheduler: object = {}) =>
-  installation(installationValues({ preset: { descheduler } }, enabledCapabilities), {
-    capabilities: enabledCapabilities,
-    release: plainRelease('ballast', 'ballast-system'),
-  })
-
 test('Ballast that is there already gets the descheduler beside its controller, of the same image', async () => {
-  const own = there().map(object =>
+  const own = ownInstallation().map(object =>
     object.kind === 'Deployment'
       ? JSON.parse(JSON.stringify(object).replace('ghcr.io/ballast-dev/ballast:0.1.0', 'mirror.example/ballast:9'))
       : object,
@@ -126,7 +118,7 @@ test('Ballast that is there already gets the descheduler beside its controller, 
 })
 
 test('both awake already: ours is put to sleep before upstream is touched', async () => {
-  const own = there({ enabled: true, kind: 'Deployment', policy: parse(policyText) })
+  const own = ownInstallation({ enabled: true, kind: 'Deployment', policy: parse(policyText) })
   await using site = await DeschedulerSwapSite.start([...own, ...deschedulerInstallation({ kind: 'Deployment', by: 'helm' })])
   expect(site.both.length).toBeGreaterThan(0)
   const { results, isDone, writes } = await site.apply()
@@ -218,7 +210,7 @@ describe('what stands in the way is said with the way out, and nothing of the sw
   })
 
   test('none', async () => {
-    await using site = await DeschedulerSwapSite.start(there())
+    await using site = await DeschedulerSwapSite.start(ownInstallation())
     expect((await site.apply()).error?.message).toContain('no descheduler is installed here')
   })
 

@@ -6,6 +6,7 @@ import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
 import { ClusterReader } from './cluster-reader.ts'
 import { listAt, textAt } from './facts.ts'
 import { accountOf, isOwnDescheduler, policyPlace } from './own-descheduler.ts'
+import { isOwnDeployment } from './own-facts.ts'
 import { findUpstreams, upstreams } from './upstreams.ts'
 
 interface GatherOptions {
@@ -124,7 +125,8 @@ async function readPolicies(reader: ClusterReader): Promise<void> {
 
 /** The roles that bindings of Ballast's ServiceAccounts name. */
 async function readRoles(reader: ClusterReader): Promise<void> {
-  const own = new Set(reader.objects.filter(isOwnDescheduler).map(accountOf))
+  const workloads = reader.objects.filter(object => isOwnDeployment(object) || isOwnDescheduler(object))
+  const own = new Set(workloads.map(accountOf))
   const isOurs = (account: string) => account.includes('ballast') || own.has(account)
   const bindings = reader.objects.filter(
     object =>

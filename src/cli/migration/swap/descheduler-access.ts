@@ -2,6 +2,7 @@
 import { builtIn } from '#kube/resource.ts'
 import { type Access, missingOf, of, ofObject } from './access.ts'
 import { installed } from './descheduler-install.ts'
+import { isKept } from './descheduler-kept.ts'
 import { type DeschedulerSituation, type Loop, readDeschedulerSituation } from './descheduler-situation.ts'
 import type { SwapCore } from './step.ts'
 
@@ -20,7 +21,9 @@ function neededForth(swap: SwapCore, { upstreams, ours }: DeschedulerSituation):
   const { owner, converted, objects } = upstream
   const release = owner?.by === 'helm' ? ['list', ...(swap.forgetRelease ? ['delete'] : [])] : []
   return [
-    ...installed(converted.values, ours).flatMap(object => ofObject(object, 'create', 'patch')),
+    ...(isKept(ours)
+      ? [ofLoop(ours.loop)]
+      : installed(converted.values, ours).flatMap(object => ofObject(object, 'create', 'patch'))),
     ofLoop(upstream),
     ...objects.flatMap(object => ofObject(object, 'delete')),
     ...release.map(verb => of(builtIn.secrets, owner?.namespace, verb)),

@@ -1,11 +1,12 @@
 // Ballast back to the descheduler: the same swap with roles changed. Ballast stays installed, its descheduler asleep.
 import { missingForDescheduler } from './descheduler-access.ts'
+import { switchOver } from './descheduler-acts.ts'
 import { type DeschedulerSituation, readDeschedulerSituation } from './descheduler-situation.ts'
-import { switchOver } from './descheduler-steps.ts'
 import {
   type DeschedulerStep,
   keepReplicas,
   onlyOne,
+  ownReplicas,
   putToSleep,
   scaleLoop,
   shown,
@@ -75,7 +76,10 @@ function restored({ upstreams }: DeschedulerSituation, { record }: SwapCore): Pr
 }
 
 async function switchBack(swap: SwapCore): Promise<void> {
-  await keepReplicas(swap, theUpstream(await readDeschedulerSituation(swap)))
+  const situation = await readDeschedulerSituation(swap)
+  await keepReplicas(swap, theUpstream(situation))
+  const own = theOwnLoop(situation)
+  if (own.replicas > 0) await keepReplicas(swap, own)
   await switchOver(swap)
 }
 
@@ -89,9 +93,5 @@ async function switchAgain(swap: SwapCore): Promise<void> {
   const situation = await readDeschedulerSituation(swap)
   const upstream = theUpstream(situation)
   if (situation.ours?.loop === undefined) throw new StepFailed('ours is gone meanwhile')
-  await scaleLoop(
-    swap,
-    theOwnLoop(situation),
-    Math.max(1, swap.record.saved?.replicas[`${upstream.namespace}/${upstream.name}`] ?? 1),
-  )
+  await scaleLoop(swap, theOwnLoop(situation), ownReplicas(swap, situation.ours, upstream))
 }

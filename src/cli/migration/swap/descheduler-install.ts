@@ -4,11 +4,11 @@ import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import { installationValues, plainRelease } from '../../deployment/installation.ts'
 import { objects } from '../../deployment/objects.ts'
-import { listAt } from '../../doctor/facts.ts'
+import { listAt, templateOf } from '../../doctor/facts.ts'
 import { enabledCapabilities } from '../../enabled-capabilities.ts'
 import { ballastNamespace } from '../../own-names.ts'
-import type { ValuesTree } from '../values-tree.ts'
-import type { OwnDescheduler } from './descheduler-situation.ts'
+import { isTree, type ValuesTree } from '../values-tree.ts'
+import { fullName, type OwnDescheduler } from './descheduler-situation.ts'
 import { StepFailed } from './step.ts'
 import { sleeping } from './writes.ts'
 
@@ -17,10 +17,11 @@ const helmAnnotations = ['meta.helm.sh/release-name', 'meta.helm.sh/release-name
 
 /** For values that upstream's are converted to. @throws StepFailed for those that our chart would refuse */
 export function installed(values: ValuesTree, ours: OwnDescheduler | undefined): readonly KubeObject[] {
-  const place = ours ?? { release: 'ballast', namespace: ballastNamespace }
-  const made = madeOf(values, place, ours === undefined)
-  if (ours === undefined) return made.map(asleep)
-  return made
+  if (ours === undefined) {
+    const place = { release: 'ballast', namespace: ballastNamespace }
+    return madeOf(values, place, { namespace: { create: true } }).map(asleep)
+  }
+  return madeOf(values, ours, ofInstallation(ours))
     .filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === component)
     .map(object => asHelmTakes(ofSameImage(asleep(object), ours.controller), ours.controller))
 }
@@ -28,20 +29,28 @@ export function installed(values: ValuesTree, ours: OwnDescheduler | undefined):
 function madeOf(
   values: ValuesTree,
   { release, namespace }: { readonly release: string; readonly namespace: string },
-  isNew: boolean,
+  preset: ValuesTree,
 ): readonly KubeObject[] {
   try {
     const whole = installationValues(
-      {
-        values: { file: 'converted values', text: JSON.stringify(values) },
-        ...(isNew ? { preset: { namespace: { create: true } } } : {}),
-      },
+      { values: { file: 'converted values', text: JSON.stringify(values) }, preset },
       enabledCapabilities,
     )
     return objects(whole, { capabilities: enabledCapabilities, release: plainRelease(release, namespace) })
   } catch (error) {
     if (error instanceof InputError) throw new StepFailed(error.message)
     throw error
+  }
+}
+
+/** What all parts of an installation have in common, as far as it can be seen: names, the arbiter's file, Secrets of registries. */
+function ofInstallation({ controller, arbiter }: OwnDescheduler): ValuesTree {
+  const pullSecrets = listAt(templateOf(controller), 'spec', 'imagePullSecrets')
+  const name = fullName(controller)
+  return {
+    ...(name === undefined ? {} : { fullnameOverride: name }),
+    ...(isTree(arbiter) ? { arbiter } : {}),
+    ...(pullSecrets.length === 0 ? {} : { imagePullSecrets: pullSecrets }),
   }
 }
 

@@ -1,14 +1,17 @@
 // How the descheduler and ours stand in a cluster right now: what the steps of their swap judge by. It is read, and nothing is written.
+import { parseDocument } from 'yaml'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
-import { listAt, numberAt, templateOf, textAt } from '../../doctor/facts.ts'
+import { listAt, numberAt, textAt } from '../../doctor/facts.ts'
 import { type GitopsOwner, gitopsOwner } from '../../doctor/gitops-owner.ts'
-import { isFresh, ownDeployment } from '../../doctor/own-facts.ts'
+import { isOwnDescheduler, policyPlace, policyText } from '../../doctor/own-descheduler.ts'
+import { isFresh, ownConfigMapName, ownDeployment } from '../../doctor/own-facts.ts'
 import { findUpstreams } from '../../doctor/upstreams.ts'
 import type { ConvertedValues } from '../convert-values.ts'
-import { convertDeschedulerWorkload, policySource } from '../descheduler-workload.ts'
+import { convertDeschedulerWorkload } from '../descheduler-workload.ts'
 import { valueAt } from '../values-tree.ts'
 import { deschedulerObjects } from './descheduler-objects.ts'
+import { isMadeBySwap } from './descheduler-own.ts'
 import { isQuiet, listOf, optional, type Reach } from './situation.ts'
 
 /** A Deployment or CronJob that evicts. */
@@ -40,6 +43,14 @@ export interface OwnDescheduler {
   /** Whoever would undo what is written here; Helm does not. */
   readonly owner: GitopsOwner | undefined
   readonly loop: OwnLoop | undefined
+  /** Further Deployments and CronJobs of ours that evict. */
+  readonly more: readonly KubeObject[]
+  /** The ConfigMap of its policy: that of `loop`, else the one that manifests would make. */
+  readonly configMap: KubeObject | undefined
+  /** Nobody but a swap has written what is there; true also where nothing is. */
+  readonly isOfSwap: boolean
+  /** Of the controller's file: manifests give both processes the same. */
+  readonly arbiter: unknown
 }
 
 export interface OwnLoop extends Loop {
@@ -67,20 +78,16 @@ export async function readDeschedulerSituation(reach: Reading): Promise<Deschedu
   ])
   const workloads = [...deployments, ...cronJobs]
   const found = findUpstreams({ objects: workloads, unread: [], nowMs: 0, ours: undefined }).filter(
-    ({ upstream, workload }) => upstream.name === 'descheduler' && !isOurs(workload),
+    ({ upstream, workload }) => upstream.name === 'descheduler' && !isOwnDescheduler(workload),
   )
   const upstreams = await Promise.all(found.map(({ workload }) => upstreamLoop(reach, workload)))
   const controller = ownDeployment(deployments)
-  const loop = workloads.find(isOurs)
   return {
     upstreams,
-    ours: controller === undefined ? undefined : await ownDescheduler(reach, controller, loop),
+    ours: controller === undefined ? undefined : await ownDescheduler(reach, controller, workloads.filter(isOwnDescheduler)),
     leases: leases.filter(lease => isFresh(lease, clock.now())),
   }
 }
-
-const isOurs = ({ metadata: { labels = {} } }: KubeObject): boolean =>
-  labels['app.kubernetes.io/part-of'] === 'ballast' && labels['app.kubernetes.io/component'] === 'descheduler'
 
 async function upstreamLoop(reach: Reading, workload: KubeObject): Promise<UpstreamLoop> {
   const loop = await loopOf(reach, workload)
@@ -89,38 +96,58 @@ async function upstreamLoop(reach: Reading, workload: KubeObject): Promise<Upstr
   const policy = await policyObject(reach, loop)
   const beside = policy === undefined ? objects : [...objects, policy]
   const converted = convertDeschedulerWorkload({ ...workload }, { beside, namespace: loop.namespace })
-  const text = textAt(policy, 'data', policySource({ ...workload })?.key ?? '')
-  return { ...loop, owner, isOwnerQuiet: await isQuiet(reach, owner), converted, policy: text, objects }
+  return { ...loop, owner, isOwnerQuiet: await isQuiet(reach, owner), converted, policy: policyText(workload, policy), objects }
 }
 
 /** The ConfigMap that its policy is read from, whoever made it. */
-async function policyObject({ api, signal }: Reading, { workload, namespace }: Loop): Promise<KubeObject | undefined> {
-  const source = policySource({ ...workload })
-  if (source === undefined) return undefined
-  const found = await optional(api.resource(builtIn.configmaps).get(source.configMap, { namespace, signal }))
-  return found === undefined ? undefined : { ...found, kind: 'ConfigMap' }
+async function policyObject(reach: Reading, { workload }: Pick<Loop, 'workload'>): Promise<KubeObject | undefined> {
+  const place = policyPlace(workload)
+  return place === undefined ? undefined : configMapAt(reach, place)
 }
 
-async function ownDescheduler(reach: Reading, controller: KubeObject, workload: KubeObject | undefined): Promise<OwnDescheduler> {
+async function configMapAt(
+  { api, signal }: Reading,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): Promise<KubeObject | undefined> {
+  const found = await optional(api.resource(builtIn.configmaps).get(name, { namespace, signal }))
+  return found === undefined ? undefined : { ...found, apiVersion: 'v1', kind: 'ConfigMap' }
+}
+
+async function ownDescheduler(
+  reach: Reading,
+  controller: KubeObject,
+  [workload, ...more]: readonly KubeObject[],
+): Promise<OwnDescheduler> {
   const { namespace = 'default', labels = {} } = controller.metadata
   const owner = gitopsOwner(workload ?? controller) ?? gitopsOwner(controller)
+  const place = { namespace, name: `${fullName(controller) ?? 'ballast'}-descheduler` }
+  const configMap = await (workload === undefined ? configMapAt(reach, place) : policyObject(reach, { workload }))
+  const file = await configMapAt(reach, { namespace, name: ownConfigMapName(controller) })
   return {
     namespace,
     release: labels['app.kubernetes.io/instance'] ?? 'ballast',
     controller,
     owner: owner?.by === 'helm' ? undefined : owner,
-    loop: workload === undefined ? undefined : await ownLoop(reach, workload),
+    loop: workload === undefined ? undefined : await ownLoop(reach, workload, configMap),
+    more,
+    configMap,
+    isOfSwap: [workload, configMap].every(object => object === undefined || isMadeBySwap(object)),
+    arbiter: valueAt(yamlIn(textAt(file, 'data', 'config.yaml')), ['arbiter']),
   }
 }
 
-async function ownLoop(reach: Reading, workload: KubeObject): Promise<OwnLoop> {
-  const { api, signal } = reach
-  const loop = await loopOf(reach, workload)
-  const { name, namespace } = loop
-  const policy = await optional(api.resource(builtIn.configmaps).get(name, { namespace, signal }))
+/** What all names of an installation begin with, by its controller's. */
+export const fullName = ({ metadata }: KubeObject): string | undefined => /^(.+)-controller$/.exec(metadata.name)?.[1]
+
+function yamlIn(text: string | undefined): unknown {
+  const document = parseDocument(text ?? '', { prettyErrors: false })
+  return document.errors.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 })
+}
+
+async function ownLoop(reach: Reading, workload: KubeObject, configMap: KubeObject | undefined): Promise<OwnLoop> {
   return {
-    ...loop,
-    policy: textAt(policy, 'data', 'policy.yaml'),
+    ...(await loopOf(reach, workload)),
+    policy: policyText(workload, configMap),
     isReady: workload.kind === 'CronJob' || (numberAt(workload, 'status', 'readyReplicas') ?? 0) > 0,
   }
 }
@@ -155,9 +182,3 @@ const isOver = (job: KubeObject): boolean =>
   listAt(job, 'status', 'conditions').some(
     one => ['Complete', 'Failed'].includes(textAt(one, 'type') ?? '') && textAt(one, 'status') === 'True',
   )
-
-/** Words of the container that evicts: what it is started with. */
-export function wordsOf({ workload }: Loop): readonly string[] {
-  const [container] = listAt(templateOf(workload), 'spec', 'containers')
-  return listAt(container, 'args').map(String)
-}

@@ -1,25 +1,24 @@
 // The descheduler to Ballast: the steps for one cluster, in order. At no moment are both awake: between them is a gap in which nobody evicts.
 import { examineCluster } from '../../doctor/checks.ts'
 import { liveFacts } from '../../doctor/live-facts.ts'
+import { sparingWords } from '../descheduler-policy.ts'
 import { policySource } from '../descheduler-workload.ts'
+import { valueAt } from '../values-tree.ts'
 import { missingForDescheduler } from './descheduler-access.ts'
+import { differences, install, isInstalled, remove, removed, switchedForth, switchForth, switchOver } from './descheduler-acts.ts'
 import { installed } from './descheduler-install.ts'
+import { inTheWay, isKept } from './descheduler-kept.ts'
 import {
   type DeschedulerSituation,
   type Loop,
+  type OwnDescheduler,
   type OwnLoop,
   readDeschedulerSituation,
   type UpstreamLoop,
 } from './descheduler-situation.ts'
 import {
   type DeschedulerStep,
-  keepReplicas,
   named,
-  onlyOne,
-  putToSleep,
-  replicasBefore,
-  savedWith,
-  scaleLoop,
   shown,
   sleepCommand,
   startPatienceMs,
@@ -28,11 +27,9 @@ import {
   theUpstream,
   wakeCommand,
 } from './descheduler-swap.ts'
-import { toldDifferently, toldOf } from './descheduler-told.ts'
 import { ownerIsLive, quietly } from './owner-words.ts'
 import type { Saved } from './record.ts'
-import { no, type Proof, StepFailed, type SwapCore, yes } from './step.ts'
-import { applyAll, deleteAll, deleteSecrets, missingRights, releaseSecrets, restorable } from './writes.ts'
+import { no, type Proof, type SwapCore, yes } from './step.ts'
 
 /** The steps for this very cluster. @throws StepFailed where there is no descheduler, or several */
 export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Saved | undefined): readonly DeschedulerStep[] {
@@ -60,11 +57,12 @@ export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Sa
     },
     {
       id: 'install',
-      title:
-        ours === undefined ? 'install Ballast, its descheduler asleep' : 'Ballast is installed: give it the descheduler, asleep',
-      command: `ballast manifests -f values.yaml | kubectl apply --server-side -f -   # with ${upstream.workload.kind === 'CronJob' ? 'descheduler.suspend: true' : 'descheduler.replicas: 0'}`,
+      title: installTitle(ours),
+      command: isKept(ours)
+        ? sleepCommand(ours.loop)
+        : `ballast manifests -f values.yaml | kubectl apply --server-side -f -   # with ${upstream.workload.kind === 'CronJob' ? 'descheduler.suspend: true' : 'descheduler.replicas: 0'}`,
       proof: 'it is there with its rights, is told the same, and has no pods',
-      undo: ours === undefined ? 'ballast uninstall' : `kubectl -n ${own.namespace} delete ${kind} ${own.name}`,
+      undo: installUndo(ours, own, kind),
       patienceMs: startPatienceMs,
       run: install,
       prove: isInstalled,
@@ -111,6 +109,18 @@ export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Sa
   ]
 }
 
+function installTitle(ours: OwnDescheduler | undefined): string {
+  if (ours === undefined) return 'install Ballast, its descheduler asleep'
+  if (isKept(ours)) return `${shown(ours.loop)} is there with settings of its own: keep it as it is, asleep`
+  return 'Ballast is installed: give it the descheduler, asleep'
+}
+
+function installUndo(ours: OwnDescheduler | undefined, own: Pick<Loop, 'namespace' | 'name'>, kind: string): string {
+  if (ours === undefined) return 'ballast uninstall'
+  if (isKept(ours)) return ours.loop.replicas === 0 ? '-' : wakeCommand(ours.loop, ours.loop.replicas)
+  return `kubectl -n ${own.namespace} delete ${kind} ${own.name}`
+}
+
 type Shown = Loop & Pick<UpstreamLoop, 'owner'>
 
 /** What the steps call upstream, also when it is deleted already. */
@@ -131,6 +141,8 @@ async function check(swap: SwapCore): Promise<Proof> {
     return no(
       `ours is reconciled by ${ours.owner.by} ${ours.owner.name}: what is written here would be undone. Commit it instead: upstream asleep first, then the values of ballast migrate values; or suspend it meanwhile`,
     )
+  const obstacle = inTheWay(situation)
+  if (obstacle !== undefined) return no(obstacle)
   const missing = await missingForDescheduler(swap, 'forth')
   if (missing !== undefined) return no(missing)
   return yes(
@@ -146,40 +158,8 @@ function converted(situation: DeschedulerSituation, { allowLossy }: SwapCore): P
     return no(`${said}: ${lost.map(({ from, why = '' }) => `${from} (${why})`).join('; ')}; --allow-lossy goes on without them`)
   // What our chart would refuse is refused here, before anything is written.
   installed(values, situation.ours)
-  return yes(said)
-}
-
-async function install(swap: SwapCore): Promise<void> {
-  const situation = await readDeschedulerSituation(swap)
-  const upstream = theUpstream(situation)
-  if (upstream.replicas === 0 && situation.ours?.loop?.replicas !== undefined && situation.ours.loop.replicas > 0)
-    throw new StepFailed('upstream sleeps and ours is awake: ours is not put to sleep for nothing')
-  const objects = installed(upstream.converted.values, situation.ours)
-  await applyAll(swap, objects)
-}
-
-async function isInstalled(swap: SwapCore): Promise<Proof> {
-  const situation = await readDeschedulerSituation(swap)
-  if (situation.ours === undefined) return no('the controller is not there')
-  const { loop } = situation.ours
-  if (loop === undefined) return no("Ballast's descheduler is not there")
-  if (loop.replicas > 0 || loop.running > 0) return no(`${shown(loop)} is awake`)
-  const wanted = installed(theUpstream(situation).converted.values, situation.ours)
-  const lacking = await missingRights(
-    swap,
-    wanted.filter(({ kind }) => rightsKinds.has(kind)),
-  )
-  if (lacking !== undefined) return no(`${lacking} is not as the descheduler needs it`)
-  const [different] = differences(situation)
-  return different === undefined ? yes(`${shown(loop)} is there, asleep`) : no(`ours is told otherwise: ${different}`)
-}
-
-const rightsKinds: ReadonlySet<string> = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'])
-
-function differences(situation: DeschedulerSituation): readonly string[] {
-  const upstream = theUpstream(situation)
-  const own = theOwnLoop(situation)
-  return toldDifferently(toldOf(upstream, upstream.policy), toldOf(own, own.policy))
+  const sparing = sparingWords(valueAt(values, ['descheduler', 'policy']))
+  return yes(sparing === undefined ? said : `${said}; ${sparing}`)
 }
 
 /** Before ours is installed: what it would be told is what upstream's is converted to. */
@@ -188,64 +168,6 @@ function shadowed(situation: DeschedulerSituation): Proof {
   const found = differences(situation)
   if (found.length > 0) return no(`told otherwise: ${found.join('; ')}`)
   return yes(`${shown(theOwnLoop(situation))} is told what ${shown(theUpstream(situation))} is told`)
-}
-
-async function switchForth(swap: SwapCore): Promise<void> {
-  const situation = await readDeschedulerSituation(swap)
-  const upstream = theUpstream(situation)
-  const live = ownerIsLive(upstream, 'switch', upstream.workload.kind)
-  if (live !== undefined) throw new StepFailed(live)
-  theOwnLoop(situation)
-  await keepReplicas(swap, upstream)
-  await putToSleep(swap, theUpstream)
-  await scaleLoop(swap, theOwnLoop(await readDeschedulerSituation(swap)), replicasBefore(swap, upstream))
-}
-
-function switchedForth(situation: DeschedulerSituation): Proof {
-  return onlyOne(theOwnLoop(situation), theUpstream(situation), situation.leases)
-}
-
-/** Ours to sleep first, then theirs awake: never both. */
-export async function switchOver(swap: SwapCore): Promise<void> {
-  const situation = await readDeschedulerSituation(swap)
-  if (situation.ours?.loop !== undefined) await putToSleep(swap, theOwnLoop)
-  const upstream = theUpstream(await readDeschedulerSituation(swap))
-  await scaleLoop(swap, upstream, replicasBefore(swap, upstream))
-}
-
-async function remove(swap: SwapCore): Promise<void> {
-  const { record } = swap
-  const [upstream] = (await readDeschedulerSituation(swap)).upstreams
-  if (upstream === undefined) return
-  if (upstream.replicas > 0) throw new StepFailed(`${shown(upstream)} is awake: switch first`)
-  const live = ownerIsLive(upstream, 'remove', upstream.workload.kind)
-  if (live !== undefined) throw new StepFailed(live)
-  if (upstream.owner?.by === 'helm') {
-    const secrets = await releaseSecrets(swap, upstream.owner.name, upstream.owner.namespace)
-    if (secrets.length > 0 && !swap.forgetRelease)
-      throw new StepFailed(
-        `Helm release ${upstream.owner.name} is known to Helm by ${secrets.length} Secrets in ${upstream.owner.namespace}; --forget-release deletes them, so that no later helm uninstall takes anything with it`,
-      )
-    await deleteSecrets(swap, secrets)
-  }
-  const kept = new Map(
-    [...(record.saved?.removed ?? []), ...upstream.objects.map(restorable)].map(object => [keyOf(object), object]),
-  )
-  await record.write({ saved: savedWith(record.saved, { removed: [...kept.values()] }) })
-  // The workload goes last: while it stands, this step finds everything again.
-  await deleteAll(swap, upstream.objects)
-}
-
-const keyOf = ({
-  kind,
-  metadata,
-}: {
-  readonly kind: string
-  readonly metadata: { readonly namespace?: string | undefined; readonly name: string }
-}) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`
-
-function removed({ upstreams }: DeschedulerSituation): Proof {
-  return upstreams.length === 0 ? yes('nothing of upstream is left') : no(`${upstreams.map(shown).join(', ')} is still there`)
 }
 
 async function settled(swap: SwapCore): Promise<Proof> {

@@ -2,6 +2,7 @@
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { textAt } from '../../doctor/facts.ts'
+import { fieldManager } from './descheduler-own.ts'
 import {
   type DeschedulerSituation,
   type Loop,
@@ -16,7 +17,6 @@ import { sleeping } from './writes.ts'
 
 export type DeschedulerStep = Step<SwapCore>
 
-const fieldManager = 'ballast-migrate'
 /** A cycle of a large cluster, and what it evicts at the end of it. */
 const endPatienceMs = 600_000
 /** So many looks, a second apart, see no Job: the controller that makes them has heard of the suspension. */
@@ -90,13 +90,13 @@ export async function putToSleep(swap: SwapCore, which: (situation: DeschedulerS
   if (!ended.ok) throw new StepFailed(`${ended.said} within ${endPatienceMs / 60_000} minutes`)
 }
 
-/** What upstream was before anything changed; done again after a crash it sleeps already, and what was kept counts. */
-export async function keepReplicas(swap: SwapCore, upstream: UpstreamLoop): Promise<void> {
+/** What `loop` was before anything changed; done again after a crash it sleeps already, and what was kept counts. */
+export async function keepReplicas(swap: SwapCore, loop: Loop): Promise<void> {
   const { record } = swap
-  const known = record.saved?.replicas[named(upstream)]
-  const before = upstream.replicas > 0 ? upstream.replicas : (known ?? 1)
+  const known = record.saved?.replicas[named(loop)]
+  const before = loop.replicas > 0 ? loop.replicas : (known ?? 1)
   if (known === before) return
-  await record.write({ saved: savedWith(record.saved, { replicas: { [named(upstream)]: before } }) })
+  await record.write({ saved: savedWith(record.saved, { replicas: { [named(loop)]: before } }) })
 }
 
 export function savedWith(saved: Saved | undefined, changed: Partial<Saved>): Saved {
@@ -112,6 +112,12 @@ export function savedWith(saved: Saved | undefined, changed: Partial<Saved>): Sa
 /** How many pods upstream had; of a CronJob 1. */
 export const replicasBefore = ({ record }: SwapCore, upstream: Loop): number =>
   Math.max(1, upstream.replicas, record.saved?.replicas[named(upstream)] ?? 1)
+
+/** How many pods ours gets: as many as upstream had, but what others made is woken as it was. */
+export function ownReplicas(swap: SwapCore, { isOfSwap, loop }: OwnDescheduler, upstream: Loop): number {
+  const own = loop === undefined || isOfSwap ? undefined : swap.record.saved?.replicas[named(loop)]
+  return own ?? replicasBefore(swap, upstream)
+}
 
 /** Is `awake` at work and `asleep` not? */
 export function onlyOne(awake: Loop & { readonly isReady?: boolean }, asleep: Loop, leases: readonly KubeObject[]): Proof {

@@ -2,10 +2,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { parseDocument } from 'yaml'
 import type { KubeObject } from '#kube/objects.ts'
-import { parseDeschedulerFlags } from '../../descheduler-flags.ts'
 import type { DeschedulerSettings } from '../../descheduler-settings.ts'
+import { settingsOf, wordsOf } from '../../doctor/own-descheduler.ts'
 import { isTree, valueAt } from '../values-tree.ts'
-import { type Loop, wordsOf } from './descheduler-situation.ts'
+import type { Loop } from './descheduler-situation.ts'
 
 interface Told {
   readonly workload: KubeObject
@@ -16,7 +16,7 @@ interface Told {
 /** Of a Loop, with the text of its policy. */
 export const toldOf = (loop: Loop, policy: string | undefined): Told => ({
   workload: loop.workload,
-  words: wordsOf(loop),
+  words: wordsOf(loop.workload),
   policy,
 })
 
@@ -50,13 +50,6 @@ export function toldDifferently(theirs: Told, ours: Told): readonly string[] {
 
 const differs = (what: string, theirs: unknown, ours: unknown) =>
   `${what}: upstream ${JSON.stringify(theirs) ?? 'nothing'}, ours ${JSON.stringify(ours) ?? 'nothing'}`
-
-/** Of a command line with words of its own before the flags. */
-function settingsOf(words: readonly string[]): DeschedulerSettings | undefined {
-  const own = words.filter(word => word !== 'descheduler' && !word.startsWith('--config='))
-  const read = parseDeschedulerFlags(own)
-  return read.ok ? read.settings : undefined
-}
 
 function policyOf(text: string | undefined): unknown {
   const document = parseDocument(text ?? '', { prettyErrors: false })
