@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
+import { openRehearsal } from '#capabilities/deschedule/compat/rehearsal'
 import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { settingsFromConfiguration } from '#cluster/scheduler-settings.ts'
@@ -9,17 +10,19 @@ import type { RebalancePolicy } from '#coordination/api.ts'
 import { planPolicyOf } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { withTaint } from '#planning/isolation/rules.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { OperationOf, Scenario } from '#planning/simulation/scenario.ts'
-import type { Outside, PlanAnswer } from '#planning/simulation/step-context.ts'
+import type { Outside, PlanAnswer, PolicyAnswer } from '#planning/simulation/step-context.ts'
 import type { World } from '#planning/simulation/world.ts'
 import { childSolver } from '#planning/solve.ts'
 import type { LoadedCluster } from './cluster-source.ts'
 import { CommandRefused } from './command-line.ts'
 import { isolationPolicyFor } from './isolate-policy.ts'
 import { policyOf } from './plan.ts'
+import { deschedulerPolicyIn } from './simulate-descheduler.ts'
 
 interface OutsideOptions {
   readonly cluster: LoadedCluster
@@ -39,7 +42,7 @@ export function outsideOf(scenario: Scenario, options: OutsideOptions): Outside 
   }
   const { cluster } = options
   return {
-    plan: async (wish, world) => await answered(async () => await planOf(wish, world, options)),
+    plan: async (wish, world) => await answered(async () => await policyFor(wish, world)),
     isolation: async (wish, world) => await isolationOf(wish, world, options),
     objectsOf: file => {
       const { objects, problems } = readDocuments(file, texts.get(file) ?? '')
@@ -60,20 +63,29 @@ export function outsideOf(scenario: Scenario, options: OutsideOptions): Outside 
     },
   }
 
+  async function policyFor(wish: OperationOf<'applyPolicy'>, world: World): Promise<PolicyAnswer> {
+    const found = deschedulerPolicyIn(wish, world.state, file => texts.get(file) ?? '')
+    if (found === undefined) return await planOf(wish, world, options)
+    return openRehearsal(found.text, { file: found.shown, state: world.state, clock: systemClock, signal: options.signal })
+  }
+
   async function planOf(
     wish: OperationOf<'applyPolicy'>,
     world: World,
     { ownerLabel, signal }: OutsideOptions,
   ): Promise<PlanAnswer> {
-    const objects =
-      wish.file === undefined
-        ? world.state.objects('RebalancePolicy')
-        : readDocuments(wish.file, texts.get(wish.file) ?? '').objects.map(({ object }) => object)
     const policy = policyOf(
-      { objects, shown: wish.file ?? cluster.shown },
+      { objects: rebalancePolicies(wish, world), shown: wish.file ?? cluster.shown },
       wish.policy === undefined ? {} : { policy: wish.policy },
     )
     return await made(policy, world, { ownerLabel, signal, landing: wish.landing, purpose: undefined })
+  }
+
+  function rebalancePolicies(wish: OperationOf<'applyPolicy'>, world: World): readonly KubeObject[] {
+    if (wish.file === undefined) return world.state.objects('RebalancePolicy')
+    const { objects, problems } = readDocuments(wish.file, texts.get(wish.file) ?? '')
+    if (problems.length > 0) throw new InputError(problems)
+    return objects.map(({ object }) => object)
   }
 }
 
@@ -121,7 +133,7 @@ async function isolationOf(
 }
 
 /** A policy that is not there, or wrong, is the scenario's mistake: its step says so. */
-async function answered<Answer extends PlanAnswer>(
+async function answered<Answer extends PolicyAnswer>(
   ask: () => Promise<Answer>,
 ): Promise<Answer | { readonly ok: false; readonly problems: readonly Problem[] }> {
   try {

@@ -1,5 +1,6 @@
 // A simulation as a person reads it: each step with what landed where, what waits and why, and how full the nodes are.
 import type { Landing, SimulatedNode, SimulationReport, StepReport } from '#planning/simulation/report.ts'
+import { cycleLines } from './simulate-cycles.ts'
 import { type Terminal, table } from './terminal.ts'
 
 /** So many rows of one kind are printed a step; `-o json` has them all. */
@@ -41,7 +42,8 @@ function stepLines(step: StepReport, before: readonly SimulatedNode[], colour: T
       `${step.step}. ${step.op}: ${step.say ?? step.what}${step.say === undefined ? '' : ` (${step.what})`}${step.seconds === 0 ? '' : `, ${step.seconds} s`}`,
     ),
   ]
-  if (step.landings.length > 0) lines.push(landingSheet(step.landings))
+  if (step.descheduler !== undefined) lines.push(...cycleLines(step.descheduler, mostRows))
+  else if (step.landings.length > 0) lines.push(landingSheet(step.landings))
   lines.push(...shortened(step.pending.map(({ pod, message }) => `pending ${pod}: ${message}`)))
   lines.push(
     ...shortened(

@@ -2,7 +2,7 @@
 
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { leastAbove, mostBelow, requestedOn } from '../goals.ts'
-import type { ExpectationOutcome, PlanSummary, SimulationGoal } from './report.ts'
+import type { DeschedulerSummary, ExpectationOutcome, PlanSummary, SimulationGoal } from './report.ts'
 import type { Expectation, ScenarioGoal } from './scenario.ts'
 
 /** What there is to be judged. */
@@ -12,6 +12,7 @@ export interface Judged {
   readonly refusals: number
   readonly lost: number
   readonly plan: PlanSummary | undefined
+  readonly descheduler: DeschedulerSummary | undefined
   readonly watts: number | undefined
   /** UID of the one workload of a name; `undefined` where there is none. */
   readonly workloadUid: (key: string) => string | undefined
@@ -28,6 +29,8 @@ function outcomeOf(expected: Expectation, judged: Judged): { readonly found: str
   if ('lost' in expected) return counted('lost', judged.lost, expected.lost)
   if ('moves' in expected)
     return judged.plan === undefined ? { found: 'no plan', holds: false } : counted('moved', judged.plan.moves, expected.moves)
+  if ('evicted' in expected || 'evictedAgain' in expected || 'settled' in expected)
+    return descheduled(expected, judged.descheduler)
   if ('watts' in expected) {
     const { watts } = judged
     if (watts === undefined) return { found: 'no node whose watts are known', holds: false }
@@ -40,6 +43,23 @@ function outcomeOf(expected: Expectation, judged: Judged): { readonly found: str
 
 function counted(what: string, found: number, wanted: number): { readonly found: string; readonly holds: boolean } {
   return { found: `${found} ${what}`, holds: found === wanted }
+}
+
+function descheduled(
+  expected: Extract<
+    Expectation,
+    { readonly evicted: number } | { readonly evictedAgain: number } | { readonly settled: boolean }
+  >,
+  summary: DeschedulerSummary | undefined,
+): { readonly found: string; readonly holds: boolean } {
+  if (summary === undefined) return { found: 'no descheduler', holds: false }
+  if ('evicted' in expected) return counted('evicted', summary.evicted, expected.evicted)
+  if ('evictedAgain' in expected) return counted('evicted again', summary.evictedAgain, expected.evictedAgain)
+  const last = summary.cycles.at(-1)
+  return {
+    found: `${last?.evicted.length ?? 0} evicted in cycle ${last?.cycle ?? 0}`,
+    holds: summary.settled === expected.settled,
+  }
 }
 
 function placed(

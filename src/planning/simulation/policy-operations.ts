@@ -1,9 +1,11 @@
-// Plans carried out in the simulation: wave by wave, each move by eviction or surge, each landing as the plan steers it.
+// Policies in the simulation. A plan is carried out wave by wave, each move by eviction or surge, each landing as the plan steers it; a
+// descheduler runs its cycles.
 
 import type { Taint } from '#kube/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import type { Move, Plan } from '../plan-record.ts'
 import { takeAway } from './controllers.ts'
+import { runDescheduler } from './descheduler-cycles.ts'
 import { ledgerOf } from './eviction-operations.ts'
 import { taintNodes } from './node-operations.ts'
 import { successorOf } from './pod-making.ts'
@@ -13,10 +15,27 @@ import type { Steering } from './world.ts'
 
 const steeringTaint: Taint = { key: 'ballast.dev/rebalance', value: 'plan', effect: 'PreferNoSchedule' }
 
+/** Of upstream's chart. */
+const standardIntervalMs = 300_000
+
 export async function applyPolicy(context: StepContext, operation: OperationOf<'applyPolicy'>): Promise<string> {
   const answer = await context.outside.plan(operation, context.world)
-  if (!answer.ok) throw new InputError(placed(context, answer.problems, operation.file === undefined ? 'policy' : 'file'))
-  return carryOut(context, answer.plan)
+  if (!answer.ok) throw new InputError(placed(context, answer.problems, policyField(operation)))
+  if ('plan' in answer) {
+    for (const field of ['cycles', 'interval'] as const)
+      if (operation[field] !== undefined)
+        context.refuse(field, String(operation[field]), 'a DeschedulerPolicy; a RebalancePolicy is planned once')
+    return carryOut(context, answer.plan)
+  }
+  if (operation.landing !== undefined)
+    context.refuse('landing', operation.landing, 'a RebalancePolicy; nobody steers what a descheduler evicts')
+  const { cycles = 1, interval = standardIntervalMs } = operation
+  return await runDescheduler(context, answer.descheduler, { cycles, intervalMs: interval })
+}
+
+/** The field of the step that says where the policy is. */
+function policyField(operation: OperationOf<'applyPolicy'>): string {
+  return (['file', 'descheduler', 'configMap'] as const).find(field => operation[field] !== undefined) ?? 'policy'
 }
 
 export async function isolateNode(context: StepContext, operation: OperationOf<'isolate'>): Promise<string> {

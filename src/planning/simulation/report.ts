@@ -73,6 +73,80 @@ export interface PlanSummary {
   readonly elsewhere: number
 }
 
+/** One plugin of one profile in one cycle. */
+export interface DeschedulerPlugin {
+  readonly profile: string
+  readonly strategy: string
+  readonly evicted: number
+  /** What it takes nodes for, where it judges them: `underutilized: [talos03]`. Names in their order. */
+  readonly nodes?: Readonly<Record<string, readonly string[]>>
+  /** Nodes that pods are to leave, in this order. */
+  readonly sources?: readonly string[]
+  /** Room for pods that move, as it was at the start: cpu in millicores, the others whole. */
+  readonly room?: Readonly<Record<string, string | number>>
+  /** Why it ended without a look at pods. */
+  readonly ended?: string
+  readonly error?: string
+}
+
+/** A wish that a limit of the policy stopped. */
+export interface LimitedWish {
+  readonly pod: string
+  readonly strategy: string
+  /** Upstream's name of the limit. */
+  readonly limit: string
+}
+
+export interface DeschedulerEviction {
+  readonly pod: string
+  /** `Kind/name` of its topmost controller; empty for a bare pod. */
+  readonly workload: string
+  readonly from: string
+  readonly profile: string
+  readonly strategy: string
+  /** Upstream's; empty where it gives none. */
+  readonly reason: string
+  /** The pod that its controller made in its place. */
+  readonly replacedBy?: string
+  /** Where that landed at once; absent: it waited, or there is none. */
+  readonly to?: string
+  /** It had only come in place of one that was evicted in this step. */
+  readonly again?: boolean
+}
+
+export interface DeschedulerCycle {
+  /** From 1. */
+  readonly cycle: number
+  /** Why nothing was done. */
+  readonly skipped?: string
+  readonly plugins: readonly DeschedulerPlugin[]
+  readonly evicted: readonly DeschedulerEviction[]
+  /** How many evictions budgets refused; the step's `refusals` has them. */
+  readonly refused: number
+  readonly limited: readonly LimitedWish[]
+  /** Afterwards, in percent of allocatable; `pods` is a number. */
+  readonly nodes: readonly { readonly node: string; readonly cpu: number; readonly memory: number; readonly pods: number }[]
+}
+
+/** After cycle `after` the pods stand as after cycle `since` (0: before the first), though `evicted` went in between and more go later. */
+export interface DeschedulerLoop {
+  readonly since: number
+  readonly after: number
+  readonly evicted: number
+}
+
+export interface DeschedulerSummary {
+  /** Where the policy was found. */
+  readonly policy: string
+  readonly cycles: readonly DeschedulerCycle[]
+  readonly evicted: number
+  /** Of them, those that had come in place of an evicted one. */
+  readonly evictedAgain: number
+  /** The last cycle evicts none. */
+  readonly settled: boolean
+  readonly loop?: DeschedulerLoop
+}
+
 export interface StepReport {
   /** From 1. */
   readonly step: number
@@ -89,6 +163,7 @@ export interface StepReport {
   readonly lost: readonly string[]
   readonly notes: readonly string[]
   readonly plan?: PlanSummary
+  readonly descheduler?: DeschedulerSummary
   readonly nodes: readonly SimulatedNode[]
   /** Of all nodes that are known; absent where none is. */
   readonly watts?: number

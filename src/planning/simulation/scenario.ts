@@ -1,6 +1,7 @@
 // A scenario as its file says it: ordered steps, one operation each, and what is to hold afterwards. One schema gives types and checks.
 
 import * as z from 'zod'
+import { parseDurationMs } from '#kube/duration.ts'
 import { parseQuantity } from '#kube/quantity.ts'
 import { parseLabelSelector } from '#kube/selector.ts'
 
@@ -46,6 +47,23 @@ const isChoice = (value: Partial<ChoiceFields>): boolean =>
   value.namespaces !== undefined ||
   value.labelSelector !== undefined
 const choosesSomething = { message: 'at least one of pods, workload, node, namespaces, labelSelector' }
+
+/** Cycles of a descheduler in one step. */
+const mostCycles = 1_000
+
+/** In milliseconds. */
+const duration = text(64)
+  .refine(value => durationMs(value) !== undefined, { message: 'a duration such as 5m or 1h30m' })
+  .transform(value => durationMs(value) ?? 0)
+
+function durationMs(value: string): number | undefined {
+  const parsed = parseDurationMs(value)
+  return parsed.ok && parsed.value >= 0 ? parsed.value : undefined
+}
+
+type PolicyPlaces = Readonly<Partial<Record<'policy' | 'file' | 'descheduler' | 'configMap', unknown>>>
+const policyPlaces = ({ policy, file, descheduler, configMap }: PolicyPlaces): readonly unknown[] =>
+  [policy, file, descheduler, configMap].filter(place => place !== undefined)
 
 /** Every operation with its fields. */
 const operations = {
@@ -97,9 +115,15 @@ const operations = {
     .strictObject({
       policy: text().exactOptional(),
       file: text(4_096).exactOptional(),
+      descheduler: z.looseObject({}).exactOptional(),
+      configMap: text(507)
+        .regex(/^[^/\s]+\/[^/\s]+$/, 'NAMESPACE/NAME')
+        .exactOptional(),
+      cycles: z.int().min(1).max(mostCycles).exactOptional(),
+      interval: duration.exactOptional(),
       landing: z.enum(['observe', 'prefer', 'hold']).exactOptional(),
     })
-    .refine(value => value.policy === undefined || value.file === undefined, { message: 'policy or file, not both' }),
+    .refine(value => policyPlaces(value).length <= 1, { message: 'one of policy, file, descheduler, configMap' }),
   isolate: z.strictObject({
     node: text(),
     policy: text().exactOptional(),
@@ -160,6 +184,9 @@ const expectation = z.union([
   z.strictObject({ refusals: z.int().min(0) }),
   z.strictObject({ lost: z.int().min(0) }),
   z.strictObject({ moves: z.int().min(0) }),
+  z.strictObject({ evicted: z.int().min(0) }),
+  z.strictObject({ evictedAgain: z.int().min(0) }),
+  z.strictObject({ settled: z.boolean() }),
   z.strictObject({ workload: workloadKey, nodes: z.array(text()).min(1).max(5_000) }),
   z.strictObject({
     watts: z.strictObject({ above: z.number().exactOptional(), below: z.number().exactOptional() }).refine(isBounded, bounded),

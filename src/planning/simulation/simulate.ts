@@ -71,6 +71,7 @@ export async function simulate(input: SimulationInput, signal: AbortSignal): Pro
       refusals: context.refusals.length,
       lost: context.lost.length,
       plan: context.plan,
+      descheduler: context.descheduler,
       watts,
       workloadUid: key => workloadsNamed(world, key)[0]?.metadata.uid,
     }
@@ -87,6 +88,7 @@ export async function simulate(input: SimulationInput, signal: AbortSignal): Pro
       lost: context.lost,
       notes: context.notes,
       ...(context.plan === undefined ? {} : { plan: context.plan }),
+      ...(context.descheduler === undefined ? {} : { descheduler: context.descheduler }),
       nodes,
       ...(watts === undefined ? {} : { watts }),
       expectations: step.expect.map((expected, index) => judge(expected, now, scenario.where(['steps', at, 'expect', index]))),
@@ -99,6 +101,7 @@ export async function simulate(input: SimulationInput, signal: AbortSignal): Pro
     refusals: sum(step => step.refusals.length),
     lost: sum(step => step.lost.length),
     plan: steps.findLast(step => step.plan !== undefined)?.plan,
+    descheduler: steps.findLast(step => step.descheduler !== undefined)?.descheduler,
   }
   const expectations =
     atEnd === undefined ? [] : scenario.expect.map((expected, at) => judge(expected, atEnd, scenario.where(['expect', at])))

@@ -6,7 +6,8 @@ import type { KubeObject } from '#kube/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import type { Plan } from '../plan-record.ts'
 import { workloadsNamed } from './controllers.ts'
-import type { PlanSummary, Refused } from './report.ts'
+import type { DeschedulerRun } from './descheduler-run.ts'
+import type { DeschedulerSummary, PlanSummary, Refused } from './report.ts'
 import type { OperationOf } from './scenario.ts'
 import type { World } from './world.ts'
 
@@ -15,9 +16,12 @@ export type PlanAnswer =
   | { readonly ok: true; readonly plan: Plan }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
+/** What an `applyPolicy` is about: a plan, or a descheduler to run. */
+export type PolicyAnswer = PlanAnswer | { readonly ok: true; readonly descheduler: DeschedulerRun }
+
 /** What lies outside of the model: policies, files, the scheduler's configuration. */
 export interface Outside {
-  plan(wish: OperationOf<'applyPolicy'>, world: World): Promise<PlanAnswer>
+  plan(wish: OperationOf<'applyPolicy'>, world: World): Promise<PolicyAnswer>
   isolation(wish: OperationOf<'isolate'>, world: World): Promise<PlanAnswer & { readonly taint?: string }>
   objectsOf(file: string): readonly KubeObject[]
   settings(
@@ -33,6 +37,7 @@ export class StepContext {
   readonly refusals: Refused[] = []
   readonly lost: string[] = []
   plan: PlanSummary | undefined
+  descheduler: DeschedulerSummary | undefined
   /** Nodes that are switched off, by this step or one before. */
   readonly off: Set<string>
   readonly #where: (field: string) => string
