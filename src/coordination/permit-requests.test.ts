@@ -93,6 +93,16 @@ describe('a request', () => {
     expect(arbiter.unfinished('outsider').map(({ name }) => name)).toEqual(['first'])
   })
 
+  test('that a leader granted which ended before it said so is told by the next', async () => {
+    await using desk = new Desk()
+    await desk.open()
+    desk.ask('first')
+    await desk.pass(1_000)
+    desk.site.editByHand('shop/first', ({ status: _, ...permit }) => permit)
+    await desk.pass(1_000)
+    expect(desk.answer('first')).toBe('Granted 1000001')
+  })
+
   test('that has to wait says for what and until when, and goes on when its requester gives the lock back', async () => {
     await using desk = new Desk()
     await desk.open()

@@ -52,7 +52,7 @@ export async function servePermitRequests(options: RequestsOptions, signal: Abor
   using queue = new WorkQueue<string>({ clock, observer })
   const requests = new Requests(options)
   const unwatch = permits.onChange(({ type, object, previous }) => {
-    if (type !== 'DELETED' && isRequest(object)) queue.add(keyOf(object))
+    if (type !== 'DELETED' && (isRequest(object) || isUntold(object))) queue.add(keyOf(object))
     // What ended may be what others wait for.
     const isOver = type === 'DELETED' || (object.status?.releasedAt !== undefined && previous?.status?.releasedAt === undefined)
     if (isOver) for (const key of requests.waiting) queue.add(key)
@@ -81,7 +81,13 @@ class Requests {
     const [namespace = '', name = ''] = key.split('/')
     const request = permits.store.get(namespace, name)
     this.waiting.delete(key)
-    if (request === undefined || !isRequest(request)) return reconciled
+    if (request === undefined) return reconciled
+    if (isUntold(request)) {
+      // Of the reason nothing is said: how it ends may be written just now.
+      const stored = await this.#writes.setStatus({ name, namespace }, { decision: 'Granted' }, signal)
+      if (stored !== undefined) permits.observe(stored)
+    }
+    if (!isRequest(request)) return reconciled
     if (!isOpen(request)) return this.#forget(request, signal)
     const answer = await this.#answerTo(request, signal)
     if (!isSaid(request.status, answer)) {
@@ -185,6 +191,17 @@ function keyOf({ metadata }: DisruptionPermit): string {
 
 function isRequest({ spec }: DisruptionPermit): boolean {
   return typeof spec === 'object' && spec !== null && spec.grant === undefined
+}
+
+/** What we ask for ourselves carries this, and its status says nothing before it ends. */
+const ownLabel = 'ballast.dev/managed'
+
+/** Granted by a leader that ended before it said so in the status, where the requester may look for it. */
+function isUntold({ metadata, spec, status }: DisruptionPermit): boolean {
+  const isGranted = typeof spec === 'object' && spec !== null && spec.grant !== undefined
+  return (
+    isGranted && metadata.labels?.[ownLabel] === undefined && status?.decision !== 'Granted' && status?.releasedAt === undefined
+  )
 }
 
 /** Not answered for good yet. */
