@@ -34,6 +34,7 @@ interface Installed {
   readonly labels?: Readonly<Record<string, string>>
   readonly policy?: string
   readonly schedule?: string
+  readonly suspend?: boolean
 }
 
 const chartLabels = {
@@ -47,7 +48,16 @@ const chartAnnotations = { 'meta.helm.sh/release-name': 'descheduler', 'meta.hel
 
 /** What an installation leaves in a cluster, and Helm's own record of it. */
 export function deschedulerInstallation(wanted: Installed): readonly KubeObject[] {
-  const { kind, by, args = [], replicas = 1, labels = {}, policy = policyText, schedule = '*/2 * * * *' } = wanted
+  const {
+    kind,
+    by,
+    args = [],
+    replicas = 1,
+    labels = {},
+    policy = policyText,
+    schedule = '*/2 * * * *',
+    suspend = false,
+  } = wanted
   const isHelm = by === 'helm'
   const names = isHelm
     ? { workload: 'descheduler', account: 'descheduler', policy: 'descheduler', role: 'descheduler', binding: 'descheduler' }
@@ -84,7 +94,7 @@ export function deschedulerInstallation(wanted: Installed): readonly KubeObject[
   const spec =
     kind === 'Deployment'
       ? { replicas, selector: { matchLabels: pod.metadata.labels }, template: pod }
-      : { schedule, concurrencyPolicy: 'Forbid', jobTemplate: { spec: { template: pod } } }
+      : { schedule, suspend, concurrencyPolicy: 'Forbid', jobTemplate: { spec: { template: pod } } }
   const own = metadata(names.workload)
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: names.role }
   const release = {

@@ -133,6 +133,36 @@ test('the ConfigMap of a descheduler that somebody deleted is not overwritten', 
   )
 })
 
+test('a configuration that somebody left where Ballast would be installed is not overwritten', async () => {
+  const configuration = { name: 'ballast-config', namespace: 'ballast-system' }
+  const data = { 'config.yaml': 'apiVersion: ballast.dev/v1alpha1\nkind: BallastConfiguration\narbiter: {ownerLabel: mine}\n' }
+  await using site = await DeschedulerSwapSite.start([
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ballast-system' } },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: configuration, data },
+    ...deschedulerInstallation({ kind: 'CronJob', by: 'helm' }),
+  ])
+  const { results, isDone } = await site.apply()
+  expect(isDone).toBe(false)
+  expect(results.at(-1)).toMatchObject({ id: 'check', state: 'failed' })
+  expect(results.at(-1)?.said).toContain(
+    'ConfigMap ballast-system/ballast-config is there already, of somebody, and says otherwise in config.yaml',
+  )
+  expect(site.find('configmaps', 'ballast-config')?.['data']).toEqual(data)
+})
+
+test('whoever switched by hand goes on from there: upstream sleeps, ours is awake', async () => {
+  await using site = await DeschedulerSwapSite.start([
+    ...ownInstallation({ ...own, kind: 'CronJob' }),
+    ...deschedulerInstallation({ kind: 'CronJob', by: 'helm', suspend: true }),
+  ])
+  const { results, isDone } = await site.apply()
+  expect(isDone, JSON.stringify(results)).toBe(true)
+  expect(results.find(({ id }) => id === 'install')?.said).toContain('awake already while upstream sleeps')
+  expect(results.find(({ id }) => id === 'switch')?.state).toBe('was so')
+  expect([site.replicasOf('upstream'), site.replicasOf('ours')]).toEqual([undefined, 1])
+  expect(site.both).toEqual([])
+})
+
 test('two of ours', async () => {
   const both = [...ownInstallation({ ...own, kind: 'Deployment' }), ...ownInstallation({ ...own, kind: 'CronJob' })]
   const once = new Map(both.map(object => [`${object.kind} ${object.metadata.namespace}/${object.metadata.name}`, object]))

@@ -44,12 +44,17 @@ export async function isInstalled(swap: SwapCore): Promise<Proof> {
   if (situation.ours === undefined) return no('the controller is not there')
   const { loop } = situation.ours
   if (loop === undefined) return no("Ballast's descheduler is not there")
-  if (loop.replicas > 0 || loop.running > 0) return no(`${shown(loop)} is awake`)
+  const upstream = theUpstream(situation)
+  // Somebody has switched by hand.
+  const isSwitched = loop.replicas > 0 && upstream.replicas === 0 && upstream.running === 0
+  if ((loop.replicas > 0 || loop.running > 0) && !isSwitched) return no(`${shown(loop)} is awake`)
   const lacking = await lackingRights(swap, situation)
   if (lacking !== undefined) return no(lacking)
   const [different] = differences(situation)
   return different === undefined
-    ? yes(`${shown(loop)} is there, asleep${isKept(situation.ours) ? ', with all its own settings' : ''}`)
+    ? yes(
+        `${shown(loop)} is there, ${isSwitched ? 'awake already while upstream sleeps' : 'asleep'}${isKept(situation.ours) ? ', with all its own settings' : ''}`,
+      )
     : no(`ours is told otherwise: ${different}`)
 }
 

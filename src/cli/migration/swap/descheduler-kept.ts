@@ -5,6 +5,7 @@ import { parseDocument } from 'yaml'
 import type { KubeObject } from '#kube/objects.ts'
 import { isTree, valueAt } from '../values-tree.ts'
 import { installed } from './descheduler-install.ts'
+import { isMadeBySwap } from './descheduler-own.ts'
 import type { DeschedulerSituation, OwnDescheduler, OwnLoop } from './descheduler-situation.ts'
 import { shown, theUpstream } from './descheduler-swap.ts'
 import { toldDifferently, toldOf } from './descheduler-told.ts'
@@ -15,12 +16,12 @@ export const isKept = (ours: OwnDescheduler | undefined): ours is OwnDescheduler
 
 /** Why ours that is there already cannot take upstream's place as it is, with what to do; `undefined`: it can, or nothing is there. */
 export function inTheWay(situation: DeschedulerSituation): string | undefined {
-  const { ours } = situation
-  if (ours === undefined) return undefined
+  const { ours, left } = situation
+  if (ours === undefined) return leftOver(situation, left)
   const { loop, more, configMap } = ours
   if (loop !== undefined && more.length > 0)
     return `Ballast's descheduler is there more than once (${[loop, ...more.map(placed)].map(shown).join(', ')}): delete all but one`
-  if (loop === undefined) return configMap === undefined ? undefined : leftConfigMap(situation, ours, configMap)
+  if (loop === undefined) return leftOver(situation, configMap === undefined ? [] : [configMap])
   const upstream = theUpstream(situation)
   const differences = toldDifferently(toldOf(upstream, upstream.policy), toldOf(loop, loop.policy))
   // A swap tells its own anew, but no CronJob becomes a Deployment.
@@ -37,19 +38,25 @@ const placed = (workload: KubeObject) => ({
 const deletion = ({ namespace }: OwnDescheduler) =>
   `kubectl -n ${namespace} delete deployment,cronjob,configmap -l app.kubernetes.io/part-of=ballast,app.kubernetes.io/component=descheduler`
 
-/** Of somebody's, without the workload that reads it. */
-function leftConfigMap(situation: DeschedulerSituation, ours: OwnDescheduler, configMap: KubeObject): string | undefined {
-  if (ours.isOfSwap) return undefined
-  const wanted = installed(theUpstream(situation).converted.values, ours).find(({ kind }) => kind === 'ConfigMap')
-  const different = dataKeys(wanted, configMap).filter(key => !isDeepStrictEqual(yamlAt(wanted, key), yamlAt(configMap, key)))
-  if (different.length === 0) return undefined
-  const { name } = configMap.metadata
-  return `ConfigMap ${ours.namespace}/${name} is there already, of somebody, and says otherwise in ${different.join(', ')}. It is not overwritten: delete it, if nobody needs it: kubectl -n ${ours.namespace} delete configmap ${name}`
+/** ConfigMaps of somebody's, without the workload that reads them. */
+function leftOver(situation: DeschedulerSituation, left: readonly KubeObject[]): string | undefined {
+  const foreign = left.filter(configMap => !isMadeBySwap(configMap))
+  if (foreign.length === 0) return undefined
+  const wanted = installed(theUpstream(situation).converted.values, situation.ours)
+  const said = foreign.flatMap(configMap => {
+    const { name, namespace } = configMap.metadata
+    const one = wanted.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === name)
+    const different = dataKeys(one).filter(key => !isDeepStrictEqual(yamlAt(one, key), yamlAt(configMap, key)))
+    if (different.length === 0) return []
+    return [
+      `ConfigMap ${namespace}/${name} is there already, of somebody, and says otherwise in ${different.join(', ')}. It is not overwritten: install Ballast by your own values first, or, if nobody needs it, delete it: kubectl -n ${namespace} delete configmap ${name}`,
+    ]
+  })
+  return said.length === 0 ? undefined : said.join('; ')
 }
 
-const dataKeys = (...objects: readonly (KubeObject | undefined)[]): readonly string[] => [
-  ...new Set(objects.flatMap(object => (isTree(object?.['data']) ? Object.keys(object['data']) : []))),
-]
+const dataKeys = (object: KubeObject | undefined): readonly string[] =>
+  isTree(object?.['data']) ? Object.keys(object['data']) : []
 
 function yamlAt(object: KubeObject | undefined, key: string): unknown {
   const text = valueAt(object, ['data', key])

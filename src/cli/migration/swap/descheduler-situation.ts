@@ -7,6 +7,7 @@ import { type GitopsOwner, gitopsOwner } from '../../doctor/gitops-owner.ts'
 import { isOwnDescheduler, policyPlace, policyText } from '../../doctor/own-descheduler.ts'
 import { isFresh, ownConfigMapName, ownDeployment } from '../../doctor/own-facts.ts'
 import { findUpstreams } from '../../doctor/upstreams.ts'
+import { ballastNamespace } from '../../own-names.ts'
 import type { ConvertedValues } from '../convert-values.ts'
 import { convertDeschedulerWorkload } from '../descheduler-workload.ts'
 import { valueAt } from '../values-tree.ts'
@@ -62,6 +63,8 @@ export interface OwnLoop extends Loop {
 export interface DeschedulerSituation {
   readonly upstreams: readonly UpstreamLoop[]
   readonly ours: OwnDescheduler | undefined
+  /** ConfigMaps where Ballast would be installed, while its controller is not there. */
+  readonly left: readonly KubeObject[]
   /** Leases of upstream's that somebody renews, ours too. */
   readonly leases: readonly KubeObject[]
 }
@@ -84,6 +87,8 @@ export async function readDeschedulerSituation(reach: Reading): Promise<Deschedu
   const controller = ownDeployment(deployments)
   return {
     upstreams,
+    left:
+      controller === undefined ? await listOf(api, builtIn.configmaps, 'ConfigMap', { signal, namespace: ballastNamespace }) : [],
     ours: controller === undefined ? undefined : await ownDescheduler(reach, controller, workloads.filter(isOwnDescheduler)),
     leases: leases.filter(lease => isFresh(lease, clock.now())),
   }

@@ -1,32 +1,24 @@
 // The descheduler to Ballast: the steps for one cluster, in order. At no moment are both awake: between them is a gap in which nobody evicts.
 import { examineCluster } from '../../doctor/checks.ts'
 import { liveFacts } from '../../doctor/live-facts.ts'
+import { ballastNamespace } from '../../own-names.ts'
 import { sparingWords } from '../descheduler-policy.ts'
-import { policySource } from '../descheduler-workload.ts'
 import { valueAt } from '../values-tree.ts'
 import { missingForDescheduler } from './descheduler-access.ts'
 import { differences, install, isInstalled, remove, removed, switchedForth, switchForth, switchOver } from './descheduler-acts.ts'
+import { convertCommand, installCommand, shadowCommand, sleepCommand, wakeCommand } from './descheduler-commands.ts'
 import { installed } from './descheduler-install.ts'
 import { inTheWay, isKept } from './descheduler-kept.ts'
 import {
   type DeschedulerSituation,
+  fullName,
   type Loop,
   type OwnDescheduler,
   type OwnLoop,
   readDeschedulerSituation,
   type UpstreamLoop,
 } from './descheduler-situation.ts'
-import {
-  type DeschedulerStep,
-  named,
-  shown,
-  sleepCommand,
-  startPatienceMs,
-  theOurs,
-  theOwnLoop,
-  theUpstream,
-  wakeCommand,
-} from './descheduler-swap.ts'
+import { type DeschedulerStep, named, shown, startPatienceMs, theOurs, theOwnLoop, theUpstream } from './descheduler-swap.ts'
 import { ownerIsLive, quietly } from './owner-words.ts'
 import type { Saved } from './record.ts'
 import { no, type Proof, type SwapCore, yes } from './step.ts'
@@ -35,9 +27,9 @@ import { no, type Proof, type SwapCore, yes } from './step.ts'
 export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Saved | undefined): readonly DeschedulerStep[] {
   const upstream = shownUpstream(situation, saved)
   const { ours } = situation
-  const own = { ...upstream, name: ours?.loop?.name ?? 'ballast-descheduler', namespace: ours?.namespace ?? 'ballast-system' }
+  const name = ours?.loop?.name ?? `${ours === undefined ? 'ballast' : (fullName(ours.controller) ?? 'ballast')}-descheduler`
+  const own = { ...upstream, name, namespace: ours?.namespace ?? ballastNamespace }
   const kind = upstream.workload.kind.toLowerCase()
-  const policy = policySource({ ...upstream.workload })?.configMap ?? '<its policy>'
   return [
     {
       id: 'check',
@@ -50,7 +42,7 @@ export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Sa
     {
       id: 'convert',
       title: 'convert what it is told',
-      command: `(kubectl -n ${upstream.namespace} get ${kind} ${upstream.name} -o yaml; echo ---; kubectl -n ${upstream.namespace} get configmap ${policy} -o yaml) | ballast migrate values --from descheduler -`,
+      command: convertCommand(upstream),
       proof: 'every flag, and the policy, has its place (exit 0), and Ballast takes it',
       undo: '-',
       prove: async swap => converted(await readDeschedulerSituation(swap), swap),
@@ -58,9 +50,7 @@ export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Sa
     {
       id: 'install',
       title: installTitle(ours),
-      command: isKept(ours)
-        ? sleepCommand(ours.loop)
-        : `ballast manifests -f values.yaml | kubectl apply --server-side -f -   # with ${upstream.workload.kind === 'CronJob' ? 'descheduler.suspend: true' : 'descheduler.replicas: 0'}`,
+      command: isKept(ours) ? sleepCommand(ours.loop) : installCommand(upstream, ours),
       proof: 'it is there with its rights, is told the same, and has no pods',
       undo: installUndo(ours, own, kind),
       patienceMs: startPatienceMs,
@@ -70,7 +60,7 @@ export function deschedulerStepsForth(situation: DeschedulerSituation, saved: Sa
     {
       id: 'shadow',
       title: 'compare what both are told; beside it, what both would evict',
-      command: 'ballast shadow --policy-config-file policy.yaml --cycles 1   # the table of pods, one interval long',
+      command: shadowCommand(upstream),
       proof: 'the same policy, flags and times',
       undo: '-',
       prove: async swap => shadowed(await readDeschedulerSituation(swap)),
@@ -178,9 +168,8 @@ async function settled(swap: SwapCore): Promise<Proof> {
   if (own.replicas === 0) return no(`${shown(own)} sleeps`)
   theOurs(situation)
   const findings = examineCluster(await liveFacts({ api, capabilities, nowMs: clock.now(), helmSecrets: false, signal }))
-  const errors = findings.filter(
-    ({ severity, area, capability }) => severity === 'error' && (area === 'rights' || capability === 'deschedule'),
-  )
+  // What else is wrong with Ballast was so before.
+  const errors = findings.filter(({ severity, capability }) => severity === 'error' && capability === 'deschedule')
   if (errors.length > 0) return no(errors.map(({ id, object, message }) => `${id}: ${object}: ${message}`).join('; '))
   return yes(`${named(own)} is awake, upstream is gone`)
 }

@@ -52,19 +52,6 @@ export function theOwnLoop(situation: DeschedulerSituation): OwnLoop {
   return loop
 }
 
-/** How a person puts it to sleep. */
-export function sleepCommand({ workload, namespace, name }: Pick<Loop, 'workload' | 'namespace' | 'name'>): string {
-  return workload.kind === 'CronJob'
-    ? `kubectl -n ${namespace} patch cronjob ${name} -p '{"spec":{"suspend":true}}'`
-    : `kubectl -n ${namespace} scale deployment ${name} --replicas=0`
-}
-
-export function wakeCommand({ workload, namespace, name }: Loop, replicas: number): string {
-  return workload.kind === 'CronJob'
-    ? `kubectl -n ${namespace} patch cronjob ${name} -p '{"spec":{"suspend":false}}'`
-    : `kubectl -n ${namespace} scale deployment ${name} --replicas=${replicas}`
-}
-
 /** Nothing is written where it is so already. The write names the version that it was decided on. */
 export async function scaleLoop({ api, signal }: SwapCore, loop: Loop, replicas: number): Promise<void> {
   const { workload, namespace, name } = loop
