@@ -106,7 +106,7 @@ const explanations: Explanations = {
     'registry-url': 'a registry as `scheme://host[:port]`, http or https, with no path, user or query',
     'repository-folder': 'a folder of manifests that can be read, and one change for each of its files',
     'scenario-field': 'a field of a scenario that there is, with a value that it can have; `docs/simulate.md` has them',
-    'scenario-policy': 'a RebalancePolicy that a step of a scenario can be planned for',
+    'scenario-policy': 'a RebalancePolicy that a step of a scenario can be planned for, or a DeschedulerPolicy',
     'scenario-step': 'a step of a scenario with exactly one operation',
     'scenario-syntax': 'YAML that parses, in a scenario',
     'scenario-target': 'nodes, workloads, pods and objects that are there when a step of a scenario names them',
@@ -122,6 +122,8 @@ const explanations: Explanations = {
     'server-address': 'an address such as `https://10.0.0.1:6443`',
     'serving-certificate':
       'in `--tls-cert-file` and `--tls-private-key-file` (or below `--cert-dir`) a certificate and its key in PEM form',
+    'simulator-export':
+      'an export of kube-scheduler-simulator: a list of objects in each of its fields, and one configuration of the scheduler',
     'source-empty': 'Kubernetes objects in `.yaml`, `.yml` or `.json` files',
     'source-missing': 'a file or folder that can be read after `--cluster`',
     'talos-fixed': 'of Talos nothing that it writes by itself and always the same',

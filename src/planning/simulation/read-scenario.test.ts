@@ -67,7 +67,7 @@ const bad: readonly (readonly [what: string, text: string, said: readonly (strin
   ['delete: both', 'steps:\n- delete: {node: a, object: {kind: Service, name: x}}', [/either object, or a choice of pods/]],
   ['delete: nothing there', 'steps:\n- delete: {object: {kind: Service, namespace: shop, name: x}}', [/found "Service shop\/x", expected an object that is there/]],
   ['delete: a node', 'steps:\n- delete: {object: {kind: Node, name: a}}', [/expected another kind; removeNode takes nodes away/]],
-  ['applyPolicy: two sources', 'steps:\n- applyPolicy: {policy: a, file: b}', [/policy or file, not both/]],
+  ['applyPolicy: two sources', 'steps:\n- applyPolicy: {policy: a, file: b}', [/one of policy, file, descheduler, configMap/]],
   ['isolate', 'steps:\n- isolate: {node: z}', [/steps\[0\]\.isolate\.node: found "z"/]],
   ['powerOff', 'steps:\n- powerOff: {node: z}', [/steps\[0\]\.powerOff\.node: found "z"/]],
   ['schedulerConfig: nothing', 'steps:\n- schedulerConfig: {}', [/exactly one of configuration, file/]],
