@@ -9,7 +9,7 @@ import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
 import { defaultPolicy } from '#coordination/policy/arbiter-policy.ts'
 import { type Api, openApi } from '#kube/api.ts'
-import { VirtualClock } from '#kube/clock.ts'
+import { type Clock, VirtualClock } from '#kube/clock.ts'
 import type { KubeObject, Pod } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly listeners?: DeschedulerOptions['listeners']
   /** Serves metrics on a free port. */
   readonly isServing?: boolean
+  /** What its clock says, in milliseconds since 1970; durations stay those of the cluster's. */
+  readonly now?: () => number
   /** Stands between the process and the server. */
   readonly between?: (transport: Transport) => Transport
 }
@@ -96,7 +98,7 @@ export class DeschedulerCluster implements AsyncDisposable {
   run(options: RunOptions): DeschedulerRun {
     const file = join(this.#directory, `policy-${++this.#files}.yaml`)
     this.write(file, options.policy)
-    const { clock } = this
+    const clock = options.now === undefined ? this.clock : withTime(this.clock, options.now)
     const stop = new AbortController()
     const dead = new AbortController()
     const lines: string[] = []
@@ -245,6 +247,16 @@ interface EventFields {
   readonly note?: string
   readonly reportingController?: string
   readonly regarding?: { readonly name?: string }
+}
+
+function withTime(clock: VirtualClock, now: () => number): Clock {
+  return {
+    now,
+    elapsed: () => clock.elapsed(),
+    schedule: (delayMs, callback) => clock.schedule(delayMs, callback),
+    after: (delayMs, signal) => clock.after(delayMs, signal),
+    hold: () => clock.hold(),
+  }
 }
 
 /** Dead, it sends nothing and hears nothing. */

@@ -26,6 +26,7 @@ import { driveCycle } from './cycle-driver.ts'
 import type { DeschedulerLog } from './descheduler-log.ts'
 import { DryRun } from './dry-run.ts'
 import { requester } from './eviction-intent.ts'
+import { SetAsideObjects } from './set-aside-objects.ts'
 import type { WatchedCluster } from './watched-cluster.ts'
 
 /** Why a cycle was not begun: no fault, and nothing was decided. */
@@ -57,12 +58,14 @@ interface CyclesOptions {
 export class Cycles {
   readonly #options: CyclesOptions
   readonly #warnings: OwnerWarnings
+  readonly #aside: SetAsideObjects
   #count = 0
   /** What of the pods is as it was need not be looked at again in the next cycle. */
   #shapes: PodShapes | undefined
 
   constructor(options: CyclesOptions) {
     this.#options = options
+    this.#aside = new SetAsideObjects(options.log)
     this.#warnings = new OwnerWarnings(options.events, options.ownerLabel)
   }
 
@@ -96,7 +99,8 @@ export class Cycles {
     if (stale !== undefined) throw new CycleSkipped(stale)
     const measured = await providers.figures(signal)
     const opened = await book?.()
-    const state = await cluster.snapshot(signal)
+    const { state, problems } = await cluster.reading(signal)
+    this.#aside.tell(problems)
     const nowMs = clock.now()
     const batch = `cycle-${nowMs}-${++this.#count}`
     this.#shapes ??= new PodShapes(state)

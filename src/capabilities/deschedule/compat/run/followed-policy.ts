@@ -1,4 +1,5 @@
 // What follows the policy in force: the watches of the cluster, and what is sampled of usage.
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informer.ts'
 import type { DeschedulerPolicy } from '../policy/args.ts'
@@ -35,7 +36,7 @@ export class FollowedClusters implements AsyncDisposable {
     if (known?.policy === policy) return known.cluster
     const { clock, coordination } = this.#options
     const needs = needsOf(policy, { isEnforced: coordination.enforce })
-    const isSame = known !== undefined && known.cluster.needs.length === needs.length
+    const isSame = known !== undefined && isDeepStrictEqual(known.cluster.needs, needs)
     const cluster = isSame ? known.cluster : new WatchedCluster(this.#informers, clock, needs)
     this.#current = { policy, cluster }
     await cluster.synced(signal)

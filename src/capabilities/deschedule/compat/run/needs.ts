@@ -3,7 +3,7 @@ import type { Need } from '#coordination/capability.ts'
 import { clusterNeeds, podNeed } from '#coordination/cluster-view.ts'
 import { resourceKey } from '#kube/resource.ts'
 import type { DeschedulerPolicy } from '../policy/args.ts'
-import { strategyPodFields } from '../strategies/pod-fields.ts'
+import { conditionTimes, strategyPodFields } from '../strategies/pod-fields.ts'
 
 /** Not the images, of which a node names fifty. */
 const nodeFields = [
@@ -25,17 +25,33 @@ const replicaSetFields = ['metadata.annotations', 'spec.replicas']
 
 const core = (resource: string, kind: string) => ({ group: '', version: 'v1', resource, kind }) as const
 
+function podFieldsWith(further: readonly string[]): readonly string[] {
+  return [...new Set([...(podNeed.fields ?? []), ...further])]
+}
+
 /** Without these there is nothing to decide by; the others may be forbidden, and then count as absent. */
 export const essentialNeeds: readonly Need[] = [
   { ...core('nodes', 'Node'), mode: 'projection', fields: nodeFields },
-  { ...podNeed, fields: [...new Set([...(podNeed.fields ?? []), ...strategyPodFields])] },
+  { ...podNeed, fields: podFieldsWith(strategyPodFields.filter(field => field !== conditionTimes)) },
 ]
+
+const timedPods: Need = { ...podNeed, fields: podFieldsWith(strategyPodFields) }
+
+/** Whether some strategy asks how long a condition of a pod has been as it is. */
+function asksConditionTimes({ profiles }: DeschedulerPolicy): boolean {
+  const all = profiles.flatMap(({ deschedule, balance }) => [...deschedule, ...balance])
+  return all.some(
+    args =>
+      args.plugin === 'PodLifeTime' &&
+      args.conditions.some(({ minTimeSinceLastTransitionSeconds: least }) => least !== undefined),
+  )
+}
 
 /** What is watched for `policy`. `isEnforced`: owners are asked about. */
 export function needsOf(policy: DeschedulerPolicy, { isEnforced }: { readonly isEnforced: boolean }): readonly Need[] {
   const asksClaims = policy.profiles.some(({ evictor }) => evictor.protectedStorageClasses.length > 0)
   return [
-    ...essentialNeeds,
+    ...(asksConditionTimes(policy) ? essentialNeeds.map(need => (need.kind === 'Pod' ? timedPods : need)) : essentialNeeds),
     { ...core('namespaces', 'Namespace'), mode: 'projection', fields: ['metadata.annotations[ballast.dev/*]'], optional: true },
     {
       group: 'policy',

@@ -1,5 +1,5 @@
 // The cluster as the cycles see it: watches of what the policy in force reads, and one state of them at a time.
-import type { ClusterState } from '#cluster/cluster-state.ts'
+import type { ClusterReading } from '#cluster/cluster-state.ts'
 import type { Need } from '#coordination/capability.ts'
 import { ClusterView } from '#coordination/cluster-view.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -43,9 +43,10 @@ export class WatchedCluster implements AsyncDisposable {
     return settledStaleness(this.#essential, this.#clock, signal)
   }
 
-  /** The cluster of this moment. @throws `signal.reason` */
-  snapshot(signal: AbortSignal): Promise<ClusterState> {
-    return this.view.snapshot(signal)
+  /** The cluster of this moment, and what of it is set aside. @throws `signal.reason` */
+  async reading(signal: AbortSignal): Promise<ClusterReading> {
+    await this.view.snapshot(signal)
+    return this.view.reading()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
