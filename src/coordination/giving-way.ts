@@ -34,21 +34,31 @@ interface Context {
   readonly nowMs: number
 }
 
+/** Drains that may be cut short, and pods that have waited long enough and could have a place on one of their nodes: at least one of each. */
+export interface Contest {
+  readonly drains: readonly Drain[]
+  readonly waiting: readonly { readonly pod: PodState; readonly sinceMs: number }[]
+}
+
+/** Whether there is anything to decide; costs what waits and what is drained, not what the cluster holds. */
+export function contestOf(context: Context): Contest | undefined {
+  const drains = yieldingDrains(context)
+  const waiting = drains.length === 0 ? [] : podsThatWait(context, drains)
+  return waiting.length === 0 ? undefined : { drains, waiting }
+}
+
 /**
  * The drains that are to end now, each with the pod that it ends for. Of several that would do, that of the least urgent class goes, then the
  * youngest. Pods are looked at by priority, then by how long they have waited; each takes the room that it finds. Costs a model of the whole
- * cluster, but only where a pod waits that could run on a node under such a drain.
+ * cluster.
  */
-export function drainsThatGiveWay(context: Context): readonly GivingWay[] {
-  const { state, permits } = context
-  const drains = yieldingDrains(context)
-  if (drains.length === 0) return []
-  const waiting = podsThatWait(context, drains)
-  if (waiting.length === 0) return []
-  const cordoned = new Set(drains.flatMap(({ nodes }) => nodes.map(({ name }) => name)))
-  const placement = settledPlacement(withOpened(state, cordoned), permits)
+export function drainsThatGiveWay(
+  { state, permits }: Pick<Context, 'state' | 'permits'>,
+  { drains, waiting }: Contest,
+): readonly GivingWay[] {
+  const freed = new Set(drains.flatMap(({ nodes }) => nodes.map(({ name }) => name)))
+  const placement = settledPlacement(withOpened(state, freed), permits)
   const closed = new Set(permits.filter(one => takesNodes(one) && isActive(one)).flatMap(namedNodes))
-  const left = new Set(drains)
   const found: GivingWay[] = []
   for (const { pod, sinceMs } of waiting) {
     const { feasible } = placement.evaluate(pod)
@@ -57,10 +67,10 @@ export function drainsThatGiveWay(context: Context): readonly GivingWay[] {
       placement.bind(pod, elsewhere)
       continue
     }
-    const drain = drains.find(one => left.has(one) && one.nodes.some(({ name }) => feasible.includes(name)))
+    const drain = drains.find(one => one.nodes.some(({ name }) => feasible.includes(name)))
     const node = drain?.nodes.find(({ name }) => feasible.includes(name))?.name
     if (drain === undefined || node === undefined) continue
-    left.delete(drain)
+    // Open from here on, so that it does not end twice.
     for (const { name } of drain.nodes) closed.delete(name)
     placement.bind(pod, node)
     found.push({ permit: drain.permit, pod, node, sinceMs })
@@ -101,11 +111,8 @@ function nodesFreedBy(permit: PermitRecord, { state, permits }: Pick<Context, 's
     .filter(({ object, isSchedulable }) => isSchedulable || cordonedUnder(object, permit) !== undefined)
 }
 
-/** Those that have waited long enough, that a cordon keeps away, and that could run on a node of `drains` if it were empty. */
-function podsThatWait(
-  { state, permits, waiting, nowMs }: Context,
-  drains: readonly Drain[],
-): readonly { readonly pod: PodState; readonly sinceMs: number }[] {
+/** Those that have waited long enough, that a cordon keeps away, and for which there is room on a node of `drains`. */
+function podsThatWait({ state, permits, waiting, nowMs }: Context, drains: readonly Drain[]): Contest['waiting'] {
   const nodes = drains.flatMap(drain => drain.nodes.map(opened))
   return waiting
     .filter(({ sinceMs }) => nowMs - sinceMs > patienceMs)
@@ -113,6 +120,15 @@ function podsThatWait(
       const pod = state.pods.get(key)
       return pod === undefined || pod.uid !== uid || pod.nodeName !== undefined ? [] : [{ pod, sinceMs }]
     })
-    .filter(({ pod }) => !toleratesCordon(pod) && !isOurs(pod, permits) && nodes.some(node => couldRunOn(state, pod, node)))
+    .filter(({ pod }) => !toleratesCordon(pod) && !isOurs(pod, permits))
+    .filter(({ pod }) => nodes.some(node => couldRunOn(state, pod, node) && hasRoom(state, pod, node)))
     .toSorted((a, b) => b.pod.priority - a.pod.priority || a.sinceMs - b.sinceMs || (a.pod.key < b.pod.key ? -1 : 1))
+}
+
+/** By requests alone, and by what stands there now: who is on its way out takes room still. */
+function hasRoom(state: ClusterState, pod: PodState, { name, allocatable }: NodeState): boolean {
+  const there = state.podsOn(name)
+  const isFree = ([resource, amount]: readonly [string, number]) =>
+    amount === 0 || there.reduce((sum, one) => sum + (one.requests[resource] ?? 0), amount) <= (allocatable[resource] ?? 0)
+  return there.length < (allocatable['pods'] ?? Number.POSITIVE_INFINITY) && Object.entries(pod.requests).every(isFree)
 }

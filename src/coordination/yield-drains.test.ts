@@ -33,6 +33,8 @@ class DrainSite extends Site {
   /** How the server answers to a change of n2. */
   answers: 'well' | 'forbidden' | 'broken' = 'well'
   isStale = false
+  /** What runs on n1. */
+  load = '900m'
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
@@ -79,7 +81,7 @@ class DrainSite extends Site {
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
       node('n1', {}, []),
       node('n2', cordon === undefined ? {} : { unschedulable: true }, signed ?? []),
-      pod('a', '900m', 'n1'),
+      pod('a', this.load, 'n1'),
       ...(this.waits === undefined ? [] : [pod('big', '600m')]),
     ]
   }
@@ -227,6 +229,19 @@ describe('a drain with a pod that fits only on its node', () => {
     expect(site.stands()).toBe('yielded, open')
     await site.die()
   })
+})
+
+test('what nobody had to give way in is worked out anew after a minute, and at once where another pod waits', async () => {
+  const site = await drained()
+  site.load = '100m'
+  await site.lead()
+  await site.server.clock.advance(look)
+  site.load = '900m'
+  await site.server.clock.advance(5 * look)
+  expect(site.stands()).toBe('out, cordoned')
+  await site.server.clock.advance(look)
+  expect(site.stands()).toBe('yielded, open')
+  await site.die()
 })
 
 describe('a leader that ends', () => {

@@ -8,7 +8,7 @@ import type { Arbiter } from './arbiter.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { EffectContext } from './effects/effect-context.ts'
 import { uncordon } from './effects/uncordon.ts'
-import { drainsThatGiveWay, type GivingWay } from './giving-way.ts'
+import { type Contest, contestOf, drainsThatGiveWay, type GivingWay } from './giving-way.ts'
 import type { Target } from './intent.ts'
 import { recordKey } from './ledger-index.ts'
 import { clockSkewMs, cordonedUnder, type SignedCordon } from './observed/cordon.ts'
@@ -32,6 +32,8 @@ interface YieldOptions {
 }
 
 const everyMs = 10_000
+/** The same pods and drains are worked out anew after this, in milliseconds: that takes a model of the whole cluster. */
+const workedOutMs = 60_000
 /** Cordons of drains that gave way longer ago are left to people, in milliseconds. */
 const resumedMs = 3_600_000
 
@@ -62,6 +64,8 @@ class YieldingDrains {
   readonly #cordons = new Map<string, ReadonlyMap<string, SignedCordon>>()
   /** Permits whose nodes take pods again, or are not ours to open. */
   readonly #settled = new Set<string>()
+  /** What nobody had to give way in, and until when that counts, as `elapsed` has it. */
+  #fruitless: { readonly key: string; readonly untilMs: number } | undefined
 
   constructor(options: YieldOptions) {
     this.#options = options
@@ -100,7 +104,12 @@ class YieldingDrains {
   #found(permits: readonly PermitRecord[]): readonly GivingWay[] {
     const { view, waiting, policy, clock } = this.#options
     const state = view.state()
-    const found = drainsThatGiveWay({ state, permits, waiting: waiting(), policy: policy(), nowMs: clock.now() })
+    const contest = contestOf({ state, permits, waiting: waiting(), policy: policy(), nowMs: clock.now() })
+    if (contest === undefined) return []
+    const key = keyOf(contest)
+    if (key === this.#fruitless?.key && clock.elapsed() < this.#fruitless.untilMs) return []
+    const found = drainsThatGiveWay({ state, permits }, contest)
+    this.#fruitless = found.length > 0 ? undefined : { key, untilMs: clock.elapsed() + workedOutMs }
     for (const { permit } of found) this.#cordons.set(recordKey(permit), this.#cordonsOf(permit))
     return found
   }
@@ -166,4 +175,8 @@ class YieldingDrains {
 /** For people: it ends the permit. */
 function whyOf({ pod, node, sinceMs }: GivingWay): string {
   return `pod ${pod.key} waits for a node since ${formatTime(sinceMs)} and fits only on ${node}`
+}
+
+function keyOf({ drains, waiting }: Contest): string {
+  return JSON.stringify([drains.map(({ permit }) => recordKey(permit)), waiting.map(({ pod }) => pod.uid)])
 }
