@@ -117,6 +117,19 @@ test('Ballast that is there already gets the descheduler beside its controller, 
   expect(JSON.stringify(site.find('deployments.apps', 'ballast-controller')?.['spec'])).toBe(controller)
 })
 
+test('another upstream than that of an earlier swap: back again only the later one comes', async () => {
+  await using site = await DeschedulerSwapSite.start(deschedulerInstallation({ kind: 'CronJob', by: 'helm' }))
+  for (const options of [{}, { back: true }]) expect((await site.apply(options)).isDone).toBe(true)
+  await site.admin.resource(builtIn.cronjobs).delete('descheduler', { namespace: 'kube-system', signal })
+  site.twin.load(deschedulerInstallation({ kind: 'CronJob', by: 'manifests' }))
+  for (const options of [{}, { back: true }]) {
+    const { results, isDone } = await site.apply(options)
+    expect(isDone, JSON.stringify(results)).toBe(true)
+  }
+  expect(site.find('cronjobs.batch', 'descheduler')).toBeUndefined()
+  expect([site.replicasOf('upstream'), site.replicasOf('ours')]).toEqual([1, 0])
+})
+
 test('both awake already: ours is put to sleep before upstream is touched', async () => {
   const own = ownInstallation({ enabled: true, kind: 'Deployment', policy: parse(policyText) })
   await using site = await DeschedulerSwapSite.start([...own, ...deschedulerInstallation({ kind: 'Deployment', by: 'helm' })])

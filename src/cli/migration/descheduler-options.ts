@@ -5,7 +5,8 @@ import type { Step } from './values-row.ts'
 
 export const descheduler = (key: string) => `descheduler.${key}`
 
-const carried = (key: string, value: unknown, why?: string): readonly Step[] => [
+/** To a key below `descheduler`. */
+export const carried = (key: string, value: unknown, why?: string): readonly Step[] => [
   { kind: 'carried', to: descheduler(key), value, ...(why === undefined ? {} : { why }) },
 ]
 

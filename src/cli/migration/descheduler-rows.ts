@@ -1,9 +1,10 @@
 // What becomes of each key of the chart `descheduler`, 0.33.0 to 0.36.0 and the line after it: the table of `ballast migrate values --from
 // descheduler`.
 import { type ConvertedValues, convertValues } from './convert-values.ts'
-import { descheduler, durationSteps, optionSteps } from './descheduler-options.ts'
+import { around, monitoring, ownToken, stays } from './descheduler-around.ts'
+import { carried, descheduler, durationSteps, optionSteps } from './descheduler-options.ts'
 import { policySteps, versionSteps } from './descheduler-policy.ts'
-import { converted, dropped, isEmpty, type RowContext, type Step, same, type ValuesRow } from './values-row.ts'
+import { converted, dropped, isEmpty, same, type ValuesRow } from './values-row.ts'
 import { isTree, type ValuesTree } from './values-tree.ts'
 
 /** Charts whose keys are recorded, the newest last; `0.37` is the unreleased line after 0.36. */
@@ -11,14 +12,6 @@ export const deschedulerVersions: readonly string[] = ['0.33.0', '0.34.0', '0.35
 
 const oneImage = 'Ballast is one image of its own'
 const ownNames = "upstream's objects keep their names until they are removed; ours have their own"
-const ownToken = 'ours mounts a token of its own, for an hour at a time'
-const ofDeployment = "upstream's chart makes it for a Deployment only"
-
-const stays = ({ read }: RowContext) => read('kind') === 'Deployment'
-
-const carried = (key: string, value: unknown, why?: string): readonly Step[] => [
-  { kind: 'carried', to: descheduler(key), value, ...(why === undefined ? {} : { why }) },
-]
 
 /** Of the same name in ours; left out where upstream's template leaves it out. */
 const unlessEmpty = (key: string, options: { readonly since?: string } = {}): ValuesRow =>
@@ -166,84 +159,6 @@ const pods: readonly ValuesRow[] = [
   unlessEmpty('podSecurityContext'),
   dropped('automountServiceAccountToken', ownToken, { since: '0.34.0' }),
   ...['extraServiceAccountVolumes', 'extraServiceAccountVolumeMounts'].map(key => dropped(key, ownToken, { since: '0.34.0' })),
-]
-
-const around: readonly ValuesRow[] = [
-  converted('rbac.create', value =>
-    value === false
-      ? [{ kind: 'lost', why: 'ours makes the roles of all its accounts, or with rbac.create: false of none' }]
-      : [{ kind: 'dropped', why: 'ours makes its roles, too' }],
-  ),
-  same('serviceAccount.create', descheduler('serviceAccount.create')),
-  converted('serviceAccount.name', (value, { read }) => {
-    if (isEmpty(value)) return []
-    return read('serviceAccount.create') === false
-      ? carried('serviceAccount.name', value)
-      : [{ kind: 'dropped', why: "while both are installed an account of ours may not have upstream's name" }]
-  }),
-  same('serviceAccount.annotations', descheduler('serviceAccount.annotations')),
-  dropped('serviceAccount.automountServiceAccountToken', ownToken, { since: '0.34.0' }),
-  ...['enabled', 'ipFamilyPolicy', 'ipFamilies'].map(key =>
-    converted(`service.${key}`, (value, context) => {
-      if (isEmpty(value)) return []
-      return stays(context) ? carried(`service.${key}`, value) : [{ kind: 'dropped', why: ofDeployment }]
-    }),
-  ),
-  ...['enabled', 'minAvailable', 'maxUnavailable', 'unhealthyPodEvictionPolicy', 'annotations'].map(key =>
-    converted(`podDisruptionBudget.${key}`, (value, context) => (isEmpty(value) ? [] : budgetSteps(key, value, context)), {
-      since: '0.37.0',
-    }),
-  ),
-]
-
-function budgetSteps(key: string, value: unknown, context: RowContext): readonly Step[] {
-  if (!stays(context)) return [{ kind: 'dropped', why: ofDeployment }]
-  // Upstream's own default beside what somebody chose.
-  const isBeside = key === 'minAvailable' && !isEmpty(context.read('podDisruptionBudget.maxUnavailable'))
-  if (isBeside) return [{ kind: 'dropped', why: 'a budget has one of the two: maxUnavailable' }]
-  return carried(`podDisruptionBudget.${key}`, value)
-}
-
-const monitor = (key: string, carry: (value: unknown) => readonly Step[], since?: string): ValuesRow =>
-  converted(
-    `serviceMonitor.${key}`,
-    (value, context) => {
-      if (isEmpty(value)) return []
-      return stays(context) ? carry(value) : [{ kind: 'dropped', why: ofDeployment }]
-    },
-    since === undefined ? {} : { since },
-  )
-
-const shared =
-  (key: string) =>
-  (value: unknown): readonly Step[] => [
-    JSON.stringify(value).includes('{{')
-      ? { kind: 'lost', why: 'templates in it are not filled in by ours: write it out' }
-      : { kind: 'carried', to: `metrics.serviceMonitor.${key}`, value },
-  ]
-
-const monitoring: readonly ValuesRow[] = [
-  monitor('enabled', value => [
-    { kind: 'carried', to: 'metrics.serviceMonitor.enabled', value, why: "with one for Ballast's controller, too" },
-  ]),
-  ...['namespace', 'interval', 'relabelings', 'metricRelabelings'].map(key => monitor(key, shared(key))),
-  monitor('additionalLabels', shared('labels')),
-  converted('serviceMonitor.insecureSkipVerify', value => carried('serviceMonitor.insecureSkipVerify', value === true)),
-  monitor('serverName', value => carried('serviceMonitor.serverName', value)),
-  dropped('serviceMonitor.honorLabels', "upstream's template makes it true, as ours"),
-  converted(
-    'serviceMonitor.apiVersion',
-    value =>
-      isEmpty(value) || value === 'monitoring.coreos.com/v1'
-        ? [{ kind: 'dropped', why: 'ours is so' }]
-        : [
-            {
-              kind: 'lost',
-              why: `found ${JSON.stringify(value)}: ours is of monitoring.coreos.com/v1; write yours into extraObjects`,
-            },
-          ],
-    { since: '0.36.0' },
-  ),
 ]
 
 /** Every key of every supported chart has a row here, by itself or by one above it: held by a test against the recorded lists of keys. */

@@ -20,7 +20,7 @@ import {
 import { toldDifferently, toldOf } from './descheduler-told.ts'
 import { ownerIsLive } from './owner-words.ts'
 import { no, type Proof, StepFailed, type SwapCore, yes } from './step.ts'
-import { applyAll, deleteAll, deleteSecrets, missingRights, releaseSecrets, restorable } from './writes.ts'
+import { applyAll, deleteAll, deleteSecrets, missingRights, releaseSecrets, restorable, sleeping } from './writes.ts'
 
 export async function install(swap: SwapCore): Promise<void> {
   const situation = await readDeschedulerSituation(swap)
@@ -122,9 +122,10 @@ export async function remove(swap: SwapCore): Promise<void> {
       )
     await deleteSecrets(swap, secrets)
   }
-  const kept = new Map(
-    [...(record.saved?.removed ?? []), ...upstream.objects.map(restorable)].map(object => [keyOf(object), object]),
-  )
+  // A removal that was broken off is gone on with; what an earlier swap removed of another upstream is none of this one's.
+  const earlier = record.saved?.removed ?? []
+  const isOfThis = earlier.every(object => sleeping[object.kind] === undefined || keyOf(object) === keyOf(upstream.workload))
+  const kept = new Map([...(isOfThis ? earlier : []), ...upstream.objects.map(restorable)].map(object => [keyOf(object), object]))
   await record.write({ saved: savedWith(record.saved, { removed: [...kept.values()] }) })
   // The workload goes last: while it stands, this step finds everything again.
   await deleteAll(swap, upstream.objects)

@@ -8,6 +8,7 @@ import {
   onlyOne,
   ownReplicas,
   putToSleep,
+  savedWith,
   scaleLoop,
   shown,
   startPatienceMs,
@@ -81,6 +82,8 @@ async function switchBack(swap: SwapCore): Promise<void> {
   const own = theOwnLoop(situation)
   if (own.replicas > 0) await keepReplicas(swap, own)
   await switchOver(swap)
+  // All of it is back: a later swap keeps what is there then.
+  await swap.record.write({ saved: savedWith(swap.record.saved, { removed: [] }) })
 }
 
 function switchedBack(situation: DeschedulerSituation): Proof {

@@ -1,6 +1,6 @@
 // The steps of a descheduler's swap as a person would run them: lines for a shell, with the names of this very cluster.
 import type { KubeObject } from '#kube/objects.ts'
-import { policySource } from '../descheduler-workload.ts'
+import { deschedulerFlags, policySource } from '../descheduler-workload.ts'
 import { fullName, type Loop, type OwnDescheduler } from './descheduler-situation.ts'
 
 type Named = Pick<Loop, 'workload' | 'namespace' | 'name'>
@@ -35,7 +35,7 @@ export function installCommand({ workload }: Named, ours: OwnDescheduler | undef
   const { controller, namespace, release } = ours
   const name = fullName(controller)
   const names = `-n ${namespace} --release ${release}${name === undefined ? '' : ` --set fullnameOverride=${name}`}`
-  return `ballast manifests -f values.yaml ${names} --set ${asleep} | ${apply} -l app.kubernetes.io/component=descheduler -f -`
+  return `ballast manifests -f values.yaml ${names} --set ${asleep} | ${apply} --force-conflicts -l app.kubernetes.io/component=descheduler -f -`
 }
 
 /** Beside upstream, while it is awake. */
@@ -45,5 +45,7 @@ export function shadowCommand({ workload, namespace }: Named): string {
     source === undefined
       ? ''
       : `kubectl -n ${namespace} get configmap ${source.configMap} -o jsonpath='{.data.${source.key.replaceAll('.', '\\.')}}' > policy.yaml && `
-  return `${read}ballast shadow --policy-config-file policy.yaml --cycles 1   # the table of pods, one interval long`
+  const interval = deschedulerFlags({ ...workload }).get('descheduling-interval')
+  const told = typeof interval === 'string' ? ` --descheduling-interval ${interval}` : ''
+  return `${read}ballast shadow --policy-config-file policy.yaml${told} --cycles 1   # the table of pods, one interval long`
 }
