@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject, ManagedFieldsEntry } from '#kube/objects.ts'
 import { contestOf, drainsThatGiveWay } from './giving-way.ts'
 import { unschedulable } from './observed/unschedulable-pods.ts'
 import type { PermitRecord } from './permit-record.ts'
@@ -20,7 +20,7 @@ interface NodeOptions {
 
 function node(name: string, { cpu = '1', labels = {}, cordoned, taints = [] }: NodeOptions = {}): KubeObject {
   const isCordoned = cordoned !== undefined
-  const entry = {
+  const entry: ManagedFieldsEntry = {
     manager: 'outsider',
     operation: 'Update',
     apiVersion: 'v1',

@@ -67,7 +67,7 @@ class DrainSite extends Site {
           : { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
     })
     const { cordon } = this
-    const signed = cordon && [
+    const signed: readonly ManagedFieldsEntry[] | undefined = cordon && [
       {
         manager: cordon.manager,
         operation: 'Update',
