@@ -42,12 +42,22 @@ export const defineDescheduler: DefineCommand = (program, surroundings) => {
 }
 
 const helpText = [
-  '\nFlags (defaults): --policy-config-file FILE, --descheduling-interval 0s (0: one cycle), --dry-run, --kubeconfig FILE,',
-  '  --client-connection-{kubeconfig,qps,burst}, --leader-elect, --leader-elect-{lease-duration 2m17s,renew-deadline 1m47s,',
-  '  retry-period 26s,resource-lock leases,resource-name descheduler,resource-namespace kube-system}, --secure-port 10258 (0: off),',
-  '  --bind-address 0.0.0.0, --cert-dir DIR, --tls-{cert-file,private-key-file,min-version,cipher-suites}, --disable-metrics,',
-  '  --enable-http2, --feature-gates EvictionsInBackground=false, -v 0, --vmodule, --logging-format text, --otel-*.',
-  'DisruptionPermits and the Lease ballast-controller are kept in memory where they may not be written; the log says so.',
+  "\nUpstream's flags, with their defaults:",
+  '  --policy-config-file FILE             the policy, read again when it changes',
+  '  --descheduling-interval 0s            0: one cycle, then it ends',
+  '  --dry-run                             evicts nothing, says what it would',
+  '  --kubeconfig FILE, --client-connection-{kubeconfig,qps,burst}',
+  '  --leader-elect, --leader-elect-{lease-duration 2m17s,renew-deadline 1m47s,',
+  '      retry-period 26s,resource-lock leases,resource-name descheduler,',
+  '      resource-namespace kube-system}',
+  '  --secure-port 10258 (0: off), --bind-address 0.0.0.0, --cert-dir DIR,',
+  '      --tls-{cert-file,private-key-file,min-version,cipher-suites},',
+  '      --disable-metrics, --enable-http2',
+  '  --feature-gates EvictionsInBackground=false',
+  '  -v 0, --vmodule, --logging-format text, --otel-*',
+  'DisruptionPermits and the Lease ballast-controller are kept in memory where they',
+  "may not be written; the log says so. From upstream's chart or manifests:",
+  'ballast migrate plan descheduler, and docs/install.md.',
   'Exit codes: 0 stopped, or its one cycle done; 1 failed.',
   'Example: ballast descheduler --policy-config-file policy.yaml --descheduling-interval 5m -v 3',
 ].join('\n')

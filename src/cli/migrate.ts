@@ -27,7 +27,14 @@ export const defineMigrate: DefineCommand = (program, surroundings) => {
   const migrate = program
     .command('migrate')
     .description('from an upstream to Ballast, and back')
-    .addHelpText('after', '\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config')
+    .addHelpText(
+      'after',
+      [
+        '\nplan and apply: of descheduler, reloader and spegel. values: of their charts.',
+        'Example: ballast migrate plan reloader --kubeconfig ~/.kube/config',
+        'Example: ballast migrate apply descheduler --all',
+      ].join('\n'),
+    )
   defineValues(migrate, surroundings)
   addPlanAndApply(migrate, surroundings)
 }

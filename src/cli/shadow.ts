@@ -54,8 +54,10 @@ export const defineShadow: DefineCommand = (program, surroundings) => {
       'after',
       [
         '\nThe policy of a chart: kubectl -n kube-system get configmap descheduler -o jsonpath="{.data.policy\\.yaml}" > policy.yaml',
-        'Of a dump (--cluster) the last cycles of the log are compared; drift cannot be told there.',
-        'Exit codes: 0 no differences, 3 differences that no change of the cluster explains, 1 failed, 2 bad usage, policy or input.',
+        'Of a dump (--cluster) the last cycles of the log are compared; drift cannot be',
+        'told there.',
+        'Exit codes: 0 no differences, 3 differences that no change of the cluster',
+        'explains, 1 failed, 2 bad usage, policy or input.',
         'Example: ballast shadow --policy-config-file policy.yaml --descheduling-interval 5m --cycles 3',
         'Example, beside a dry run: kubectl -n kube-system logs -f deploy/descheduler --since=1s | ballast shadow --policy-config-file policy.yaml --upstream-log -',
       ].join('\n'),

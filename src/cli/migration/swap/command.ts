@@ -73,7 +73,7 @@ export function addPlanAndApply(migrate: Command, surroundings: Surroundings): v
     .option('--forget-release', "delete Helm's own Secrets of upstream's release, so that Helm never uninstalls it")
     .addHelpText(
       'after',
-      '\nWhat was saved for the way back lies in ConfigMap ballast-migration-<component>.\nExit codes: 0 done, 1 a proof failed.\nExample: ballast migrate apply reloader --all --kubeconfig ~/.kube/config',
+      '\nWhat was saved for the way back lies in ConfigMap ballast-migration-<component>.\nExit codes: 0 done, 1 a proof failed.\nExample: ballast migrate apply reloader --all --kubeconfig ~/.kube/config\nExample: ballast migrate apply descheduler --all --forget-release\nExample: ballast migrate apply descheduler --all --back',
     )
     .action(async (component: string, options: ApplyOptions) =>
       surroundings.end(await applySteps(component, options, surroundings)),
