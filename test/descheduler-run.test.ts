@@ -96,7 +96,7 @@ describe('one cycle', () => {
     )
     const quiet = cluster.run({ policy: policyOf({ balance: { LowNodeUtilization: lowUtilization } }), verbosity: 0 })
     await cluster.ended(quiet)
-    expect(quiet.lines.filter(line => !line.includes('node has been classified'))).toHaveLength(1)
+    expect(quiet.lines.filter(line => !line.includes('Node has been classified'))).toHaveLength(1)
     expect(quiet.log).toContain('kept in memory')
   })
 

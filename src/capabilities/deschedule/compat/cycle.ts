@@ -59,7 +59,14 @@ export type CycleStep =
   | { readonly kind: 'evict'; readonly wish: EvictionWish }
   /** A limit of the cycle refuses a wish. */
   | { readonly kind: 'limit'; readonly wish: EvictionWish; readonly refusal: LimitRefusal }
-  | { readonly kind: 'end'; readonly plugin: PluginPlace; readonly evicted: number; readonly error?: string }
+  | {
+      readonly kind: 'end'
+      readonly plugin: PluginPlace
+      readonly evicted: number
+      /** Evictions in background that it began. */
+      readonly requests: number
+      readonly error?: string
+    }
 
 /** A wish and how it ended. */
 interface CycleEntry {
@@ -132,7 +139,8 @@ class RunningCycle {
   ): Generator<CycleStep, void, EvictionOutcome | undefined> {
     const plugin = { point: given.point, profile: profile.name, strategy: given.args.plugin }
     yield { kind: 'begin', plugin }
-    const before = this.#limits.total
+    const { background } = this.#input
+    const [before, requestsBefore] = [this.#limits.total, background?.total ?? 0]
     let run: StrategyRun | undefined
     let error: string | undefined
     try {
@@ -143,7 +151,8 @@ class RunningCycle {
       error = `plugin "${plugin.strategy}" finished with error: ${messageOf(thrown)}`
       this.#errors.push({ ...plugin, error })
     }
-    yield { kind: 'end', plugin, evicted: this.#limits.total - before, ...(error !== undefined && { error }) }
+    const [evicted, requests] = [this.#limits.total - before, (background?.total ?? 0) - requestsBefore]
+    yield { kind: 'end', plugin, evicted, requests, ...(error !== undefined && { error }) }
   }
 
   report(skipped?: string): CycleReport {

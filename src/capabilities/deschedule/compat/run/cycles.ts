@@ -27,6 +27,7 @@ import type { DeschedulerLog } from './descheduler-log.ts'
 import { DryRun } from './dry-run.ts'
 import { requester } from './eviction-intent.ts'
 import { SetAsideObjects } from './set-aside-objects.ts'
+import { tellAsUpstream } from './upstream-lines.ts'
 import type { WatchedCluster } from './watched-cluster.ts'
 
 /** Why a cycle was not begun: no fault, and nothing was decided. */
@@ -115,7 +116,7 @@ export class Cycles {
         ...(background !== undefined && { background }),
         furtherEvictors: this.#furtherEvictors(state, nowMs),
         verbosity: log.verbosity,
-        tell: (level, message, fields) => log.told(level, message, fields),
+        tell: (level, message, fields) => tellAsUpstream(log, { level, message, fields }),
       },
       { clock, listener, evict: opened === undefined ? this.#pretended(state, nowMs) : this.#evicting(opened, policy, batch) },
       signal,

@@ -44,6 +44,7 @@ export class ToldCycle implements CycleListener {
       log.told(1, 'Total number of evictions/requests', {
         'extension point': extensionPoint,
         evictedPods: step.evicted,
+        evictionRequests: step.requests,
         plugin,
         profile,
       })

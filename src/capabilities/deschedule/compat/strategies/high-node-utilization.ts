@@ -7,7 +7,7 @@ import type { HighNodeUtilizationArgs } from '../policy/args.ts'
 import { figuresOf, isUnder } from './node-classes.ts'
 import { requestedUsage } from './requested-usage.ts'
 import { withBasicResources } from './usage.ts'
-import { byRawSum, relieve, textOf } from './utilization-evictions.ts'
+import { byRawSum, percentTexts, relieve, textOf } from './utilization-evictions.ts'
 
 export function* highNodeUtilization(args: HighNodeUtilizationArgs, view: StrategyView): StrategyRun {
   const usage = yield* requestedUsage(view, withBasicResources(args.thresholds.keys()))
@@ -23,6 +23,8 @@ export function* highNodeUtilization(args: HighNodeUtilizationArgs, view: Strate
       ...textOf(one.usage),
     })
   }
+  view.tell(1, 'Criteria for a node below target utilization', percentTexts(args.thresholds))
+  view.tell(1, 'Number of underutilized nodes', { totalNumber: under.length })
   const why = nothingToDo(args, { under: under.length, destinations: destinations.length, all: figures.length })
   if (why !== undefined) {
     view.tell(1, why, { strategy: args.plugin })

@@ -10,7 +10,7 @@ import { capOf, deviationLevels, figuresOf, isOver, isUnder, type NodeFigures } 
 import { queriedUsage } from './queried-usage.ts'
 import { requestedUsage } from './requested-usage.ts'
 import { type Usage, withBasicResources } from './usage.ts'
-import { byRawSum, relieve, textOf } from './utilization-evictions.ts'
+import { byRawSum, percentTexts, relieve, textOf } from './utilization-evictions.ts'
 
 /** What providers of metrics found out for this cycle; absent where the policy has no such provider. */
 export interface MeasuredFigures {
@@ -30,6 +30,10 @@ export function* lowNodeUtilization(args: LowNodeUtilizationArgs, view: Strategy
     view.tell(0, 'node has been classified', { category, node: one.node.name, ...textOf(one.usage) })
     if (view.pace.isDue()) yield breath
   }
+  view.tell(1, 'Criteria for a node under utilization', percentTexts(args.thresholds))
+  view.tell(1, 'Number of underutilized nodes', { totalNumber: under.length })
+  view.tell(1, 'Criteria for a node above target utilization', percentTexts(args.targetThresholds))
+  view.tell(1, 'Number of overutilized nodes', { totalNumber: over.length })
   const why = nothingToDo(args, { under: under.length, over: over.length, all: figures.length })
   if (why !== undefined) {
     view.tell(1, why, { strategy: args.plugin })

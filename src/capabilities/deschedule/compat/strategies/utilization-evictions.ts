@@ -148,6 +148,11 @@ function rawSum({ usage }: NodeFigures): bigint {
   return sum
 }
 
+/** Thresholds as fields of a log line: `cpu="20.00%"`. */
+export function percentTexts(thresholds: Thresholds): Readonly<Record<string, string>> {
+  return Object.fromEntries(Array.from(thresholds, ([name, percent]) => [name, `${percent.toFixed(2)}%`]))
+}
+
 /** Amounts as fields of a log line. */
 export function textOf(amounts: ReadonlyMap<string, bigint | number>): Readonly<Record<string, string>> {
   return Object.fromEntries(Array.from(amounts, ([name, amount]) => [name, String(amount)]))

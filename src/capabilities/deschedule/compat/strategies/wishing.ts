@@ -14,6 +14,9 @@ interface Look {
   readonly order?: (a: PodState, b: PodState) => number
 }
 
+/** Names the nodes that it looks at to everybody who listens at all, as upstream has it. */
+const loud = 'RemovePodsViolatingNodeTaints'
+
 /** The log level at which a policy's author is told why a pod stays. */
 const verboseLevel = 4
 
@@ -78,7 +81,7 @@ export class Wishing {
   *nodeByNode(look: (node: NodeState) => Look): Generator<EvictionWish | Breath, 'done' | 'total-limit', EvictionAnswer> {
     const { pace } = this.#view
     for (const node of this.#view.nodes) {
-      this.#view.tell(2, 'processing node', { node: node.name, strategy: this.#strategy })
+      this.#view.tell(this.#strategy === loud ? 1 : 2, 'processing node', { node: node.name, strategy: this.#strategy })
       const { pods, isPicked, order } = look(node)
       const found = yield* this.picked(pods, isPicked)
       if (order !== undefined) found.sort(order)
