@@ -111,10 +111,13 @@ test('Ballast that is there already gets the descheduler beside its controller, 
   )
   await using site = await DeschedulerSwapSite.start([...own, ...deschedulerInstallation({ kind: 'CronJob', by: 'helm' })])
   const controller = JSON.stringify(site.find('deployments.apps', 'ballast-controller')?.['spec'])
+  // Planned rebalancing and the arbiter are told there.
+  const configuration = site.find('configmaps', 'ballast-config')?.['data']
   const { results, isDone } = await site.apply()
   expect(isDone, JSON.stringify(results)).toBe(true)
   expect(JSON.stringify(site.find('cronjobs.batch', 'ballast-descheduler'))).toContain('mirror.example/ballast:9')
   expect(JSON.stringify(site.find('deployments.apps', 'ballast-controller')?.['spec'])).toBe(controller)
+  expect(site.find('configmaps', 'ballast-config')?.['data']).toEqual(configuration)
 })
 
 test('another upstream than that of an earlier swap: back again only the later one comes', async () => {
