@@ -42,6 +42,8 @@ export interface RunFigures {
 }
 
 const pollMs = 50
+/** Of an answer's time: who has thousands of series is not to be measured by how often it is asked for them. */
+const pauseFactor = 20
 
 /** What a process has done so far, by its own histogram of cycles. */
 interface Done {
@@ -83,14 +85,16 @@ export async function measureProgram(program: Program, options: RunOptions): Pro
   let begun: Passed | undefined
   const until = async (cycles: number): Promise<Done> => {
     for (;;) {
+      const askedMs = systemClock.elapsed()
       const done = await cyclesDone(port)
+      const tookMs = systemClock.elapsed() - askedMs
       const how = child.exitCode ?? child.signalCode
       if (how !== null) throw new Error(`${program.name} ended (${how}): ${said}`)
       // A strategy that is counted has ended: the first cycle has begun.
       if (done?.hasBegun === true) begun ??= passed()
       if (done !== undefined && (done.cycles >= cycles || passed().seconds > options.limitSeconds)) return done
       if (passed().seconds > options.limitSeconds) throw new Error(`${program.name} does not answer: ${said}`)
-      await systemClock.after(pollMs)
+      await systemClock.after(Math.max(pollMs, pauseFactor * tookMs))
     }
   }
   try {

@@ -1,7 +1,7 @@
 // Upstream's descheduler and ours beside each other, on one API server (the twin, a process of its own): first sync, cycles under the
 // policy of upstream's chart and with `nodeFit`, 3,000 candidates among them, processor time and memory. Every eviction is worked out and
 // then refused by a limit of the policy, so that cycles are alike. Before that, our decision alone.
-// `node bench/descheduler.ts [pods] [upstream|ours]`
+// `node bench/descheduler.ts [pods] [upstream|ours|both] [plain]`; plain: without `nodeFit`, for which upstream takes hours at 150,000 pods.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -73,7 +73,11 @@ async function firstLine(child: ChildProcess): Promise<string> {
 }
 
 /** Peers one after the other against one server, under each of the policies. */
-async function sideBySide(size: ClusterSize, programs: readonly Program[], directory: string): Promise<void> {
+async function sideBySide(
+  size: ClusterSize,
+  programs: readonly Program[],
+  { directory, isPlain }: { readonly directory: string; readonly isPlain: boolean },
+): Promise<void> {
   const server = spawn(
     process.execPath,
     [...flags, join(import.meta.dirname, 'descheduler-server.ts'), String(size.nodes), String(size.pods)],
@@ -81,7 +85,7 @@ async function sideBySide(size: ClusterSize, programs: readonly Program[], direc
   )
   try {
     const kubeconfig = await firstLine(server)
-    for (const nodeFit of [false, true]) {
+    for (const nodeFit of isPlain ? [false] : [false, true]) {
       const file = join(directory, 'policy.json')
       writeFileSync(file, chartPolicy({ nodeFit, perNamespace: 0 }))
       const figures = new Map<string, RunFigures>()
@@ -120,7 +124,7 @@ function rowsOf(size: ClusterSize, nodeFit: boolean, figures: ReadonlyMap<string
   ]
 }
 
-async function main([pods = '', only = '']: readonly string[]): Promise<void> {
+async function main([pods = '', only = '', plain = '']: readonly string[]): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'ballast-bench-descheduler-'))
   try {
     const app = only === 'upstream' ? undefined : await bundled(directory)
@@ -134,7 +138,7 @@ async function main([pods = '', only = '']: readonly string[]): Promise<void> {
       await sideBySide(
         size,
         [mine, theirs].filter(program => program !== undefined),
-        directory,
+        { directory, isPlain: plain === 'plain' },
       )
     }
   } finally {

@@ -1,5 +1,4 @@
 // A cycle on many pods lets others have their turn: leases, probes, watches.
-import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { node, pod } from '#cluster/testdata/objects.ts'
@@ -57,7 +56,7 @@ test.each(strategies)('%s: others have a turn while it looks at 9,000 pods; no l
   let turns = 0
   let isDone = false
   const others = async () => {
-    for (; !isDone; turns++) await turn()
+    for (; !isDone; turns++) await new Promise<void>(resolve => setImmediate(resolve))
   }
   const running = others()
   const heard: CycleStep['kind'][] = []
