@@ -53,7 +53,7 @@ function samples(): readonly Sample[] {
     { path, object: good },
     bad({ mode: 'Sometimes' }, /spec\.mode: Unsupported value: "Sometimes"/),
     { path, object: { ...good, spec: { ...(good.spec as object), goals: [] } } },
-    bad({ goals: [], isolation: undefined }, /at least one goal, or an isolation/),
+    bad({ goals: [], isolation: undefined }, /at least one goal, an isolation, or energy/),
     bad({ isolation: { taintMode: 'sometimes' } }, /spec\.isolation\.taintMode: Unsupported value: "sometimes"/),
     bad({ goals: [{ ...goal, max: 170 }] }, /spec\.goals\[0\]\.max: Invalid value: 170.*less than or equal to 100/),
     bad({ goals: [{ ...goal, margin: -1 }] }, /spec\.goals\[0\]\.margin: Invalid value: -1/),
