@@ -162,7 +162,10 @@ export async function killAtEach(
  * Of a scenario that is killed before and after its writes (one that is killed at one moment only is run whole): `half` of them, before the even and after the odd ones, so that every second state
  * is met by a controller that heard of its write and by one that did not; `rest`, the others; or `each`. CI runs one half here, the other there.
  */
-function shareOf(kills: readonly Kill[], moments: readonly Kill['when'][]): readonly Kill[] {
+export function shareOf<K extends Pick<Kill, 'write' | 'when'>>(
+  kills: readonly K[],
+  moments: readonly Kill['when'][],
+): readonly K[] {
   const share = process.env['BALLAST_KILLS'] ?? 'half'
   if (share !== 'half' && share !== 'rest' && share !== 'each')
     throw new Error(`BALLAST_KILLS: found ${share}, expected half, rest or each`)

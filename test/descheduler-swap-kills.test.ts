@@ -1,6 +1,7 @@
 // The swap of the descheduler, killed before and after each of its writes, there and back.
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { shareOf } from './crash-harness.ts'
 import { deschedulerInstallation, ownInstallation, policyText } from './descheduler-swap-objects.ts'
 import { DeschedulerSwapSite } from './descheduler-swap-site.ts'
 
@@ -10,6 +11,13 @@ function tellingWrites(writes: readonly string[]): readonly number[] {
   const isInside = (index: number) => isApplied(index - 2) && isApplied(index - 1) && isApplied(index) && isApplied(index + 1)
   return [...writes.keys()].filter(index => !isInside(index)).map(index => index + 1)
 }
+
+/** Of these numbers those that this run's share has: every second, or all (`BALLAST_KILLS`). */
+const shared = (numbers: readonly number[], when: 'before' | 'after') =>
+  shareOf(
+    numbers.map(write => ({ write, when })),
+    ['before', 'after'],
+  ).map(({ write }) => write)
 
 /** The writes that put to sleep and wake are always told apart. */
 const isLoop = (write = '') => /\/(deployments|cronjobs)\//.test(write)
@@ -32,7 +40,7 @@ describe.each(['Deployment', 'CronJob'] as const)(
       })()
       const telling = tellingWrites(writes)
       expect(telling.length).toBeGreaterThan(least)
-      for (const write of telling) {
+      for (const write of shared(telling, when)) {
         await using site = await DeschedulerSwapSite.start(everything)
         if (back) await site.apply()
         const killed = await site.apply({ back, kill: { write, when }, holder: 'ann' })
@@ -82,12 +90,13 @@ describe('ours was there with settings of its own: killed at each write it keeps
       const forth = await site.apply()
       return { writes: back ? (await site.apply({ back: true })).writes : forth.writes, before: told }
     })()
-    for (const index of writes.keys()) {
+    const all = [...writes.keys()].map(index => index + 1)
+    for (const write of shared(all, when)) {
       await using site = await DeschedulerSwapSite.start(everything)
       if (back) await site.apply()
-      await site.apply({ back, kill: { write: index + 1, when }, holder: 'ann' })
+      await site.apply({ back, kill: { write, when }, holder: 'ann' })
       const next = await site.apply({ back, holder: 'ann' })
-      const named = `killed ${when} write ${index + 1}, ${writes[index]}: ${JSON.stringify(next.results)}`
+      const named = `killed ${when} write ${write}, ${writes[write - 1]}: ${JSON.stringify(next.results)}`
       expect(next.isDone, named).toBe(true)
       expect(settings(site), named).toBe(before)
       // Both are awake until the swap puts ours to sleep.
