@@ -22,6 +22,8 @@ const nodes = [
 ]
 const podNames = ['a', 'b', 'c', 'd']
 const coresOfPod = 1.5
+/** The first cycle of upstream's dry run may see half of the cluster, since its copy is still being filled. */
+const dryRuns = 10
 const longestMs = 120_000
 
 const policy = JSON.stringify({
@@ -194,7 +196,8 @@ export const measuredChecks: readonly Check[] = [
       const file = join(directory, 'policy.json')
       writeFileSync(file, policy)
       const flags = [`--policy-config-file=${file}`, `--kubeconfig=${plane.kubeconfig}`, '--secure-port=0', '--dry-run', '--v=1']
-      const theirs = await evictedBy(upstream, [], flags)
+      let theirs = await evictedBy(upstream, [], flags)
+      for (let run = 1; run < dryRuns && theirs.length === 0; run++) theirs = await evictedBy(upstream, [], flags)
       const main = join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.ts')
       const ours = await evictedBy(process.execPath, [main, 'descheduler'], flags)
       // 7.9 cores to 6.4 and to 4.9: which two of equal pods go is left to chance upstream.
