@@ -8,7 +8,8 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // Some wait for real time limits meanwhile.
+    maxWorkers: 3,
     // A wait for a condition may take as long as a busy machine takes; the second that is Vitest's own choice may not.
     expect: { poll: { timeout: 50_000, interval: 10 } },
   },

@@ -12,13 +12,6 @@ function tellingWrites(writes: readonly string[]): readonly number[] {
   return [...writes.keys()].filter(index => !isInside(index)).map(index => index + 1)
 }
 
-/** Of these numbers those that this run's share has: every second, or all (`BALLAST_KILLS`). */
-const shared = (numbers: readonly number[], when: 'before' | 'after') =>
-  shareOf(
-    numbers.map(write => ({ write, when })),
-    ['before', 'after'],
-  ).map(({ write }) => write)
-
 /** The writes that put to sleep and wake are always told apart. */
 const isLoop = (write = '') => /\/(deployments|cronjobs)\//.test(write)
 
@@ -40,7 +33,7 @@ describe.each(['Deployment', 'CronJob'] as const)(
       })()
       const telling = tellingWrites(writes)
       expect(telling.length).toBeGreaterThan(least)
-      for (const write of shared(telling, when)) {
+      for (const write of shareOf(telling)) {
         await using site = await DeschedulerSwapSite.start(everything)
         if (back) await site.apply()
         const killed = await site.apply({ back, kill: { write, when }, holder: 'ann' })
@@ -91,7 +84,7 @@ describe('ours was there with settings of its own: killed at each write it keeps
       return { writes: back ? (await site.apply({ back: true })).writes : forth.writes, before: told }
     })()
     const all = [...writes.keys()].map(index => index + 1)
-    for (const write of shared(all, when)) {
+    for (const write of shareOf(all)) {
       await using site = await DeschedulerSwapSite.start(everything)
       if (back) await site.apply()
       await site.apply({ back, kill: { write, when }, holder: 'ann' })

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Pod } from '#kube/objects.ts'
 import type { ControlledCluster, Outage } from './controlled-cluster.ts'
-import { countWrites, killsAt, runScenario, type Scenario } from './crash-harness.ts'
+import { countWrites, killsAt, runScenario, type Scenario, shareOf } from './crash-harness.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
 const goals = [
@@ -62,7 +62,7 @@ const writes = await countWrites(held)
 test('with the webhook in its place each landing is held', () => expect(met).toEqual({ strays: 0, tainted: 0 }))
 
 describe('a killed controller takes its webhook along', () => {
-  test.each(killsAt(writes, ['before', 'after']))('$when write $write', async kill => {
+  test.each(shareOf(killsAt(writes, ['before', 'after'])))('$when write $write', async kill => {
     const { faults, started } = await runScenario(held, { kill })
     expect(faults).toEqual([])
     expect(started).toBe(2)
@@ -77,7 +77,7 @@ describe('the webhook goes away while its controller lives, and comes back', () 
     ),
   )
 
-  test.each(outages)('at write $write, for $forMs ms', async outage => {
+  test.each(shareOf(outages))('at write $write, for $forMs ms', async outage => {
     const { faults, started } = await runScenario(held, { outage })
     expect(faults).toEqual([])
     expect(started).toBe(1)
@@ -85,6 +85,6 @@ describe('the webhook goes away while its controller lives, and comes back', () 
 })
 
 test('these runs met what they are about', () => {
-  expect(met.strays).toBeGreaterThan(5)
-  expect(met.tainted).toBeGreaterThan(10)
+  expect(met.strays).toBeGreaterThan(1)
+  expect(met.tainted).toBeGreaterThan(2)
 })

@@ -10,6 +10,7 @@ import { numberAt, textAt } from '../src/cli/doctor/facts.ts'
 import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
 import { onMirrorSwap } from '../src/cli/migration/swap/command.ts'
 import { runSteps, type StepResult, type Which } from '../src/cli/migration/swap/run.ts'
+import { shareOf } from './crash-harness.ts'
 import { spegelBootstrapService, spegelDaemonSet, spegelService } from './spegel-cluster.ts'
 import { type Kill, mortal } from './swap-site.ts'
 
@@ -210,7 +211,6 @@ test('forth: node by node to ours, and nothing of Spegel is left; back: Spegel i
 })
 
 describe('killed at any write, another run ends it; never both on a node, never two nodes without', () => {
-  const parts = [0, 1, 2, 3]
   // Before a write is after the one before it, but for what was read since: of nodes that is tried as well.
   const ways = [
     ['forth', false, 'after', /./],
@@ -218,8 +218,7 @@ describe('killed at any write, another run ends it; never both on a node, never 
     ['back', true, 'after', /./],
     ['back', true, 'before', /nodes/],
   ] as const
-  const all = ways.flatMap(way => parts.map(part => [...way, part] as const))
-  test.each(all)('%s, back: %s, killed %s a write like %s, part %i', async (_name, back, when, like, part) => {
+  test.each(ways)('%s, back: %s, killed %s a write like %s', async (_name, back, when, like) => {
     const writes = await (async () => {
       await using site = await MirrorSite.start()
       const forth = await site.apply()
@@ -229,7 +228,7 @@ describe('killed at any write, another run ends it; never both on a node, never 
     const isTelling = (write: string, at: number) => like.test(write) && (!/force=true/.test(write) || at % 12 === 0)
     const telling = writes.flatMap((write, at) => (isTelling(write, at) ? [at + 1] : []))
     expect(telling.length).toBeGreaterThan(5)
-    for (const write of telling.filter((_, at) => at % parts.length === part)) {
+    for (const write of shareOf(telling)) {
       await using site = await MirrorSite.start()
       if (back) await site.apply()
       const killed = await site.apply({ back, kill: { write, when }, holder: 'ann' })

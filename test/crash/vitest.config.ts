@@ -1,10 +1,18 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
-// The long runs: the whole example under a kill at each of its writes, real processes killed, seeds 1 to 10.
+const root = new URL('../..', import.meta.url).pathname
+const scenarios = readdirSync(`${root}test`)
+  .map(name => `test/${name}`)
+  .filter(path => path.endsWith('.test.ts') && /\b(describeKills|shareOf)\(/.test(readFileSync(root + path, 'utf8')))
+
+// The long runs: the whole example under a kill at each of its writes, real processes killed, and every kill of the small scenarios, of
+// which `npm test` has a share. BALLAST_KILLS=k/n has a share of all of them.
 export default defineConfig({
   test: {
-    root: new URL('../..', import.meta.url).pathname,
-    include: ['test/crash/**/*.test.ts'],
+    root,
+    include: ['test/crash/**/*.test.ts', ...scenarios],
+    env: { BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? 'each' },
     testTimeout: 3_000_000,
     hookTimeout: 120_000,
     pool: 'forks',

@@ -29,9 +29,9 @@ export function namedChecks(checks: readonly Check[], names: readonly string[]):
 }
 
 /** Checks that run at once: each has a control plane of its own, and most of the time it waits. */
-const lanes = 2
+const lanes = 4
 
-/** Runs the checks, those that may in two lanes and then those that must be alone (or `allAlone`), and prints whole lines for each. */
+/** Runs the checks, those that may in four lanes and then those that must be alone (or `allAlone`), and prints whole lines for each. */
 export async function runChecks(
   checks: readonly Check[],
   print: (lines: string) => void,

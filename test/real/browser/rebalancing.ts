@@ -140,6 +140,8 @@ export async function judgeRebalancingOfMany(): Promise<string> {
   await page.keyboard.press('Enter')
   await page.waitForURL(/nodes=/)
   await rows(page).nth(2).waitFor({ state: 'detached', timeout: soonMs })
+  // What was drawn goes before its answer comes.
+  await rows(page).nth(1).waitFor({ timeout: soonMs })
   deepStrictEqual(await nodesOf(page), [second, first])
   const tasks: readonly number[] = await page.evaluate('window.tasks')
   const longest = Math.max(0, ...tasks)

@@ -5,7 +5,7 @@ import { judgeMigration } from './swap.ts'
 
 export const migrateChecks: readonly Check[] = [
   // It waits for what comes twice, and upstream listens on a port of its own choice.
-  { name: 'migrate: Reloader to Ballast, back, and there again', alone: true, run: judgeMigration },
+  { name: 'migrate: Reloader to Ballast, back, and there again', run: judgeMigration },
   { name: 'migrate: a Deployment of the descheduler to Ballast, back, and there again', run: judgeDeschedulerDeployment },
   { name: 'migrate: a CronJob of the descheduler to Ballast, back, and there again', run: judgeDeschedulerCronJob },
 ]

@@ -77,7 +77,7 @@ export const reloadChecks: readonly Check[] = [
   { name: "reload: the drop-in with Reloader's role", run: () => judgeDropIn(false) },
   { name: "reload: the drop-in with Reloader's role and --enable-ha", run: () => judgeDropIn(true) },
   // They measure, and upstream listens on a port of its own choice.
-  { name: 'reload: S1 to S13 beside Reloader', alone: true, run: () => judgeScenarios(programNames) },
-  { name: 'reload: Reloader to Ballast and back, env-vars', alone: true, run: () => judgeSwap('env-vars') },
-  { name: 'reload: Reloader to Ballast and back, annotations', alone: true, run: () => judgeSwap('annotations') },
+  { name: 'reload: S1 to S13 beside Reloader', run: () => judgeScenarios(programNames) },
+  { name: 'reload: Reloader to Ballast and back, env-vars', run: () => judgeSwap('env-vars') },
+  { name: 'reload: Reloader to Ballast and back, annotations', run: () => judgeSwap('annotations') },
 ]
