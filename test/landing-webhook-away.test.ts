@@ -85,6 +85,6 @@ describe('the webhook goes away while its controller lives, and comes back', () 
 })
 
 test('these runs met what they are about', () => {
-  expect(met.strays).toBeGreaterThan(1)
+  expect(met.strays).toBeGreaterThan(0)
   expect(met.tainted).toBeGreaterThan(2)
 })

@@ -47,7 +47,7 @@ describe('a run', () => {
   })
 
   test.each([
-    ['two at once', false, 2],
+    ['four at once', false, 4],
     ['one after the other where all are to be alone', true, 1],
   ])('%s', async (_what, allAlone, most) => {
     let running = 0
@@ -61,7 +61,7 @@ describe('a run', () => {
         return ''
       },
     })
-    await runChecks(['a', 'b', 'c', 'd'].map(counted), () => undefined, allAlone)
+    await runChecks(['a', 'b', 'c', 'd', 'e', 'f'].map(counted), () => undefined, allAlone)
     expect(seen).toBe(most)
   })
 })
