@@ -64,4 +64,27 @@ describe('a run', () => {
     await runChecks(['a', 'b', 'c', 'd', 'e', 'f'].map(counted), () => undefined, allAlone)
     expect(seen).toBe(most)
   })
+
+  test('no two that need the same port run at once, and others go on meanwhile', async () => {
+    const running: string[] = []
+    const together: string[] = []
+    const counted = (name: string, port?: number): Check => ({
+      name,
+      ...(port !== undefined && { port }),
+      run: async () => {
+        running.push(name)
+        together.push(running.toSorted().join(' '))
+        await new Promise(resolve => setImmediate(resolve))
+        running.splice(running.indexOf(name), 1)
+        return ''
+      },
+    })
+    const counts = await runChecks(
+      [counted('a', 1), counted('b', 1), counted('c', 2), counted('d', 1), counted('e'), counted('f')],
+      () => undefined,
+    )
+    expect(counts.passed).toBe(6)
+    expect(together).toContain('a c e f')
+    expect(together.filter(names => /[abd].*[abd]/.test(names))).toEqual([])
+  })
 })

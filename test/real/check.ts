@@ -5,6 +5,8 @@ export interface Check {
   readonly name: string
   /** True for what measures time or needs the whole machine: it runs when all others are done. */
   readonly alone?: boolean
+  /** A TCP port that one of its programs insists on: no other check with that port runs at the same time. */
+  readonly port?: number
   /** Yields a line about what was seen; throws where reality differs, PartUnavailable where there is none to compare with. */
   run(): Promise<string>
 }
@@ -38,8 +40,22 @@ export async function runChecks(
   allAlone = false,
 ): Promise<CheckCounts> {
   const counts: Counting = { passed: 0, failed: [], skipped: [] }
+  const busyPorts = new Set<number>()
+  let oneEnds = Promise.withResolvers<void>()
   const lane = async (left: Check[]) => {
-    for (let check = left.shift(); check !== undefined; check = left.shift()) await runCheck(check, counts, print)
+    while (left.length > 0) {
+      const at = left.findIndex(({ port }) => port === undefined || !busyPorts.has(port))
+      const [check] = at < 0 ? [] : left.splice(at, 1)
+      if (check === undefined) {
+        await oneEnds.promise
+        continue
+      }
+      if (check.port !== undefined) busyPorts.add(check.port)
+      await runCheck(check, counts, print)
+      if (check.port !== undefined) busyPorts.delete(check.port)
+      oneEnds.resolve()
+      oneEnds = Promise.withResolvers<void>()
+    }
   }
   const isShared = ({ alone }: Check) => !allAlone && alone !== true
   const shared = checks.filter(isShared)

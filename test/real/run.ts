@@ -41,6 +41,9 @@ if (import.meta.main) {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new Error(`BALLAST_SEED: found ${process.env.BALLAST_SEED}, expected a number`)
   const checks = [
+    // The longest, which mostly wait, begin.
+    ...reloadChecks,
+    ...migrateChecks,
     ...controlPlaneChecks,
     ...controllerChecks,
     ...ballastChecks,
@@ -58,8 +61,6 @@ if (import.meta.main) {
     ...instrumentChecks,
     ...measuredChecks,
     ...prometheusChecks,
-    ...reloadChecks,
-    ...migrateChecks,
     ...peerChecks,
     ...clientChecks,
     ...browserChecks,

@@ -3,6 +3,7 @@
 import { documentFidelity, twinDocuments } from '../../fidelity-documents.ts'
 import { fidelityOf, fidelityOfRecording, fidelityTable, recordedClients } from '../../fidelity-table.ts'
 import type { Check } from '../check.ts'
+import { reloaderPort } from '../upstreams/build.ts'
 import { killedLeaderCheck } from './killed-leader.ts'
 import { playOnTwin } from './live.ts'
 import { record } from './record.ts'
@@ -45,8 +46,7 @@ export const clientChecks: readonly Check[] = [
       },
     })),
   ...clientScenarios.map(scenario => ({
-    // It listens on a port of its own choice.
-    alone: scenario.name === 'reloader',
+    ...(scenario.name === 'reloader' && { port: reloaderPort }),
     name: `${scenario.name} (${scenario.version}) comes to the same on the twin as on the real server`,
     async run() {
       return (await playOnTwin(scenario)).slice(-2).join(', ')

@@ -1,6 +1,7 @@
 // Reload beside upstream's Reloader on a real API server: its load scenarios, and the swap from one to the other and back.
 import { deepStrictEqual, ok } from 'node:assert'
 import type { Check } from '../check.ts'
+import { reloaderPort } from '../upstreams/build.ts'
 import { judgeDropIn } from './drop-in.ts'
 import { quantile } from './judge.ts'
 import { type ProgramName, programNames } from './programs.ts'
@@ -76,8 +77,7 @@ async function judgeScenarios(programs: readonly ProgramName[]): Promise<string>
 export const reloadChecks: readonly Check[] = [
   { name: "reload: the drop-in with Reloader's role", run: () => judgeDropIn(false) },
   { name: "reload: the drop-in with Reloader's role and --enable-ha", run: () => judgeDropIn(true) },
-  // They measure, and upstream listens on a port of its own choice.
-  { name: 'reload: S1 to S13 beside Reloader', run: () => judgeScenarios(programNames) },
-  { name: 'reload: Reloader to Ballast and back, env-vars', run: () => judgeSwap('env-vars') },
-  { name: 'reload: Reloader to Ballast and back, annotations', run: () => judgeSwap('annotations') },
+  { name: 'reload: S1 to S13 beside Reloader', port: reloaderPort, run: () => judgeScenarios(programNames) },
+  { name: 'reload: Reloader to Ballast and back, env-vars', port: reloaderPort, run: () => judgeSwap('env-vars') },
+  { name: 'reload: Reloader to Ballast and back, annotations', port: reloaderPort, run: () => judgeSwap('annotations') },
 ]

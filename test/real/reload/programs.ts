@@ -13,7 +13,7 @@ import { type ApiObject, apiPath } from '../control-plane/api-client.ts'
 import { freePort } from '../control-plane/free-ports.ts'
 import type { ControlPlane } from '../control-plane/start.ts'
 import { atEnd } from '../endings.ts'
-import { upstreamPath } from '../upstreams/build.ts'
+import { reloaderPort, upstreamPath } from '../upstreams/build.ts'
 
 export const programNames = ['Reloader', 'ballast reloader', 'ballast controller'] as const
 export type ProgramName = (typeof programNames)[number]
@@ -35,8 +35,6 @@ export interface ReloadProgram extends AsyncDisposable {
 }
 
 const namespace = 'reloader'
-/** Upstream listens there and nowhere else. */
-const upstreamPort = 9090
 
 /** Applies what a chart's objects give; what is there already stays. */
 export async function apply({ client }: Pick<ControlPlane, 'client'>, objects: readonly ApiObject[]): Promise<void> {
@@ -88,7 +86,7 @@ export async function startProgram(
   const user = isController
     ? 'system:serviceaccount:ballast-system:ballast-controller'
     : `system:serviceaccount:${namespace}:${reloaderAccount}`
-  const port = name === 'Reloader' ? upstreamPort : await freePort()
+  const port = name === 'Reloader' ? reloaderPort : await freePort()
   const strategy = flags.find(flag => flag.startsWith('--reload-strategy='))?.split('=')[1]
   const given = isController && strategy !== undefined ? { reloadStrategy: strategy } : {}
   const reload = { enabled: true, ...upstreamTiming, ...given, ...settings }

@@ -29,6 +29,9 @@ export const upstreams = ['descheduler', 'updater', 'reloader'] as const
 export type DisruptiveUpstream = (typeof upstreams)[number]
 export type Upstream = keyof typeof modules | 'reloader'
 
+/** Reloader listens there and nowhere else. */
+export const reloaderPort = 9090
+
 const reloaderModule = { path: 'github.com/stakater/Reloader', version: 'v1.4.21' }
 
 /** Module and version, as recordings name what they were made with. */

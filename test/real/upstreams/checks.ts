@@ -3,12 +3,11 @@
 import type { UpstreamAct } from '../../upstream-disruptions.ts'
 import { recordedUpstream } from '../../upstream-replay.ts'
 import type { Check } from '../check.ts'
-import { upstreams } from './build.ts'
+import { reloaderPort, upstreams } from './build.ts'
 import { record } from './record.ts'
 
 export const upstreamChecks: readonly Check[] = upstreams.map(upstream => ({
-  // Reloader listens on a port of its own choice.
-  alone: upstream === 'reloader',
+  ...(upstream === 'reloader' && { port: reloaderPort }),
   name: `${upstream} does to the drop-in cluster what was recorded`,
   async run() {
     const [seen, recorded] = [disruptedBy((await record(upstream)).acts), disruptedBy(recordedUpstream(upstream).acts)]
