@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { PartUnavailable } from '#test/real/cache.ts'
 import { type Check, namedChecks, runChecks } from '#test/real/check.ts'
+import { takingTurns } from '#test/real/turns.ts'
 
 const passing = (name: string): Check => ({ name, run: async () => 'seen' })
 const names = (checks: readonly Check[]) => checks.map(({ name }) => name)
@@ -24,6 +25,29 @@ describe('checks by name', () => {
 
   test('a name that none has', () => {
     expect(() => namedChecks(checks, ['helm', 'keda'])).toThrow('no check is called "keda"')
+  })
+})
+
+describe('turns of the long ones', () => {
+  const checks = ['short', 'a', 'b', 'c', 'd'].map(passing)
+  const long = ['d', 'a', 'c', 'b']
+
+  test.each([
+    ['1/1', ['short', 'a', 'b', 'c', 'd'], []],
+    ['1/3', ['short', 'b', 'd'], ['a', 'c']],
+    ['2/3', ['short', 'a'], ['b', 'c', 'd']],
+    ['3/3', ['short', 'c'], ['a', 'b', 'd']],
+  ])('%s', (turn, now, later) => {
+    const turns = takingTurns(checks, turn, long)
+    expect([names(turns.now), names(turns.later)]).toEqual([now, later])
+  })
+
+  test.each(['0/3', '4/3', '1', 'each', '1/0'])('%s is none', turn => {
+    expect(() => takingTurns(checks, turn, long)).toThrow(`--turn: found ${turn}, expected one such as 1/3`)
+  })
+
+  test('a name that none has any more', () => {
+    expect(() => takingTurns(checks, '1/2', ['a', 'gone too', 'b', 'gone'])).toThrow('no check is called "gone')
   })
 })
 

@@ -1,6 +1,6 @@
 // Ballast against the real things: `npm run test:real`. What this machine cannot build or fetch is skipped and counted.
 // `npm run test:real -- [--alone] [--failed <file>] [name …]` runs only what is named, whole or in part, one after the other if so told,
-// and writes the names of what failed.
+// and writes the names of what failed. `--turn 1/3` leaves two thirds of the longest to other turns, and says so.
 // BALLAST_SEED (default 1) chooses the fresh clusters.
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -32,10 +32,11 @@ import { prefetchChecks } from './mirror/prefetch.ts'
 import { storeChecks } from './mirror/store/checks.ts'
 import { placementChecks } from './placements/checks.ts'
 import { reloadChecks } from './reload/checks.ts'
+import { takingTurns } from './turns.ts'
 import { upstreamChecks } from './upstreams/checks.ts'
 
 if (import.meta.main) {
-  const options = { alone: { type: 'boolean' }, failed: { type: 'string' } } as const
+  const options = { alone: { type: 'boolean' }, failed: { type: 'string' }, turn: { type: 'string' } } as const
   const { values, positionals: names } = parseArgs({ options, allowPositionals: true })
   const seed = Number(process.env.BALLAST_SEED ?? '1')
   if (!Number.isSafeInteger(seed) || seed < 0)
@@ -71,9 +72,11 @@ if (import.meta.main) {
     ...prefetchChecks,
     ...placementChecks(seed),
   ]
-  const { passed, failed, skipped } = await runChecks(namedChecks(checks, names), line => console.log(line), values.alone)
+  const { now, later } = takingTurns(checks, names.length > 0 ? '1/1' : (values.turn ?? '1/1'))
+  const { passed, failed, skipped } = await runChecks(namedChecks(now, names), line => console.log(line), values.alone)
   for (const reason of skipped) console.log(`skipped: ${reason}`)
-  console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`)
+  for (const { name } of later) console.log(`left to another turn: ${name}`)
+  console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped, ${later.length} left to other turns`)
   if (values.failed !== undefined) writeFileSync(values.failed, failed.map(name => `${name}\n`).join(''))
   process.exitCode = failed.length === 0 ? 0 : 1
 }

@@ -20,6 +20,9 @@ const momentOnceMs = 2_000
 /** A change is a write, its watch event, a read, a permit, a patch and its watch event. */
 const echoesInMoment = 6
 
+/** Within so long its own write comes back on a machine that has the time. */
+const promptEchoMs = 100
+
 /** What upstream itself must have done for a comparison to say anything. */
 const leastOfUpstream = 0.85
 
@@ -40,7 +43,8 @@ function judgeScenario(scenario: Scenario, played: readonly Played[]): void {
     deepStrictEqual(one.unexpected, [], `${who} rolled out what nobody asked for`)
     deepStrictEqual(one.errors, 0, `${who} failed`)
     const { leastExact } = scenario
-    if (leastExact === 'as-they-come') {
+    // Where a write takes long to come back, changes catch up with each other.
+    if (leastExact === 'as-they-come' || quantile(one.echoesMs, 0.99) > promptEchoMs) {
       const { longestPassedOverMs } = one
       ok(
         longestPassedOverMs <= momentMs(one),
