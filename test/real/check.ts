@@ -41,6 +41,14 @@ export async function runChecks(
 ): Promise<CheckCounts> {
   const counts: Counting = { passed: 0, failed: [], skipped: [] }
   const busyPorts = new Set<number>()
+  const running = new Set<string>()
+  // What a check left behind and nobody awaits ends no other check: those that ran then have failed, and are named.
+  const onStray = (cause: unknown) => {
+    const names = [...running].filter(name => !counts.failed.includes(name))
+    counts.failed.push(...names)
+    print(`failed   ${names.join(', ')}: a rejection that nobody awaits\n${causesOf(cause).join('\n')}`)
+  }
+  process.on('unhandledRejection', onStray)
   let oneEnds = Promise.withResolvers<void>()
   const lane = async (left: Check[]) => {
     while (left.length > 0) {
@@ -51,7 +59,9 @@ export async function runChecks(
         continue
       }
       if (check.port !== undefined) busyPorts.add(check.port)
+      running.add(check.name)
       await runCheck(check, counts, print)
+      running.delete(check.name)
       if (check.port !== undefined) busyPorts.delete(check.port)
       oneEnds.resolve()
       oneEnds = Promise.withResolvers<void>()
@@ -61,6 +71,7 @@ export async function runChecks(
   const shared = checks.filter(isShared)
   await Promise.all(Array.from({ length: lanes }, () => lane(shared)))
   await lane(checks.filter(check => !isShared(check)))
+  process.off('unhandledRejection', onStray)
   return counts
 }
 
@@ -82,7 +93,7 @@ async function runCheck(check: Check, counts: Counting, print: (lines: string) =
       counts.skipped.push(`${check.name}: ${cause.message}`)
       print(`skipped  ${check.name}`)
     } else {
-      counts.failed.push(check.name)
+      if (!counts.failed.includes(check.name)) counts.failed.push(check.name)
       print(`failed   ${check.name} (${seconds()})\n${causesOf(cause).join('\n')}`)
     }
   }

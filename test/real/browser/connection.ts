@@ -1,5 +1,6 @@
 // The page when its server goes and comes, and how soon it is there.
 import { deepStrictEqual, ok } from 'node:assert'
+import type { Request } from 'playwright-core'
 import { startBallast, startExample } from './ballast-process.ts'
 import { desk, openBrowser } from './browser.ts'
 
@@ -76,12 +77,15 @@ export async function judgeStart(): Promise<string> {
     const { page } = sight
     await page.addInitScript(measuring)
     const sizes: Promise<number>[] = []
-    page.on('requestfinished', request => {
+    const onFinished = (request: Request) => {
       if (request.resourceType() === 'script') sizes.push(request.sizes().then(({ responseBodySize }) => responseBodySize))
-    })
+    }
+    page.on('requestfinished', onFinished)
     await page.goto(ballast.url)
     await page.getByText('live', { exact: true }).or(page.getByText('● live')).first().waitFor({ timeout: soonMs })
     seen.push(await page.evaluate<Times>(times))
+    // What ends later nobody waits for, and its size is not to be had once the page is gone.
+    page.off('requestfinished', onFinished)
     scripts = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
   }
   const median = (of: (times: Times) => number) => seen.map(of).toSorted((a, b) => a - b)[2] ?? Number.NaN

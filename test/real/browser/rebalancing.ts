@@ -56,6 +56,8 @@ export async function judgeRebalancing(): Promise<string> {
   await page.getByText('15 landed where they were meant').waitFor({ timeout: soonMs })
   deepStrictEqual(await nodesOf(page), ['talos00', 'talos01', 'talos02-gpu', 'talos03'])
   deepStrictEqual(await page.locator('main .drawn-result-expected').count(), 15)
+  // The last of the hour comes with the next sample.
+  await page.locator('main svg.drawn-line[aria-label*="45% at last"]').first().waitFor({ timeout: soonMs })
   const [name = ''] = await page
     .locator('main svg.drawn-line')
     .evaluateAll(drawn => drawn.map(one => one.getAttribute('aria-label') ?? ''))
