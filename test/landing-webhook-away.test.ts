@@ -85,6 +85,7 @@ describe('the webhook goes away while its controller lives, and comes back', () 
 })
 
 test('these runs met what they are about', () => {
-  expect(met.strays).toBeGreaterThan(0)
-  expect(met.tainted).toBeGreaterThan(2)
+  const isWhole = process.env['BALLAST_KILLS'] === 'each'
+  expect(met.strays).toBeGreaterThan(isWhole ? 5 : 0)
+  expect(met.tainted).toBeGreaterThan(isWhole ? 10 : 2)
 })

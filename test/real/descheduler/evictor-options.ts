@@ -14,7 +14,7 @@ import {
 } from '#test/descheduler-evictor-options.ts'
 import type { Check } from '../check.ts'
 import { upstreamVersion } from '../upstreams/build.ts'
-import { upstreamProgram } from './programs.ts'
+import { ourProgram, upstreamProgram } from './programs.ts'
 import { twinCycle } from './twin-cycle.ts'
 
 const fixture = join(import.meta.dirname, '..', '..', 'fixtures', 'descheduler-evictor', 'options.json')
@@ -23,12 +23,13 @@ export const evictorOptionChecks: readonly Check[] = [
   {
     name: 'the real descheduler spares what ours does, by every option of DefaultEvictor',
     async run() {
+      const ours = await ourProgram()
       let evicted = 0
       for (const option of optionNames) {
         const theirs = await evictedByUpstream(option)
+        const side = { objects: evictorCluster(systemClock.now()), policy: evictorPolicy(option) }
         const expected = [...theirs, ...(brokenUpstream.get(option) ?? [])].sort()
-        // Program beside program is judged by every strategy; here the decision.
-        deepStrictEqual(ourEvictions(option, systemClock.now()).toSorted(), expected, option)
+        deepStrictEqual((await twinCycle(ours, side)).toSorted(), expected, option)
         evicted += theirs.length
       }
       return `${optionNames.length} options, ${evicted} evictions`
