@@ -3,11 +3,18 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
-    exclude: ['test/real/**', 'test/crash/**', 'node_modules/**'],
+    // What takes long is in `npm run test:deep`.
+    exclude: ['**/*.deep.test.ts', 'test/real/**', 'node_modules/**'],
+    setupFiles: ['test/cpu/measure.ts'],
+    reporters: ['default', ['./test/cpu/reporter.ts', { budgetSeconds: 400 }]],
+    // Kills and steps are a sample here: `npm run test:deep` has each.
+    env: { BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? '1/16', BALLAST_STEPS: process.env['BALLAST_STEPS'] ?? '40000' },
     // Against hanging only: no test may depend on how fast the machine is.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     pool: 'forks',
+    // Tests keep no state in their modules, so files share a worker: two fifths of the time went into loading the same modules again.
+    isolate: false,
     // Some wait for real time limits meanwhile.
     maxWorkers: 3,
     // A wait for a condition may take as long as a busy machine takes; the second that is Vitest's own choice may not.

@@ -7,11 +7,12 @@ import { systemClock } from '#kube/clock.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { agentTlsName } from '../src/capabilities/mirror/prefetch.ts'
 import { PartUnavailable } from '../test/real/cache.ts'
-import { type Agent, type AgentKind, ports, upstreamProgram } from '../test/real/mirror/laboratory/agents.ts'
+import { type Agent, type AgentKind, ports } from '../test/real/mirror/laboratory/agents.ts'
 import type { PushedImage } from '../test/real/mirror/laboratory/images.ts'
 import { type Laboratory, type LaboratoryNode, registryName, startLaboratory } from '../test/real/mirror/laboratory/laboratory.ts'
 import { referenceOf, untilFound } from '../test/real/mirror/pulls.ts'
 import { commandOutput } from '../test/real/run-command.ts'
+import { peerProgram } from '../test/real/upstreams/peer-archives.ts'
 import { type BudgetRow, budgetTable } from './budget-table.ts'
 import { manyDigests } from './mirror-digests.ts'
 
@@ -230,9 +231,9 @@ async function tenAtOnce(rounds: number, kinds: readonly AgentKind[]): Promise<r
   ]
 }
 
-function kindsHere(): readonly AgentKind[] {
+async function kindsHere(): Promise<readonly AgentKind[]> {
   try {
-    upstreamProgram()
+    await peerProgram('spegel')
     return ['upstream', 'ballast']
   } catch (cause) {
     if (!(cause instanceof PartUnavailable)) throw cause
@@ -244,7 +245,7 @@ function kindsHere(): readonly AgentKind[] {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' } } })
   const rounds = Number(values.rounds)
-  const kinds = kindsHere()
+  const kinds = await kindsHere()
   const parts = { one: oneToOne, ten: tenAtOnce, digests: manyDigests }
   const rows: BudgetRow[] = []
   for (const [name, part] of Object.entries(parts)) {

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { PartUnavailable } from '#test/real/cache.ts'
 import { type Check, namedChecks, runChecks } from '#test/real/check.ts'
-import { takingTurns } from '#test/real/turns.ts'
+import { PartLeftUnbuilt } from '#test/real/go-build.ts'
+import { longestFirst } from '#test/real/longest.ts'
 
 const passing = (name: string): Check => ({ name, run: async () => 'seen' })
 const names = (checks: readonly Check[]) => checks.map(({ name }) => name)
@@ -28,26 +29,15 @@ describe('checks by name', () => {
   })
 })
 
-describe('turns of the long ones', () => {
-  const checks = ['short', 'a', 'b', 'c', 'd'].map(passing)
-  const long = ['d', 'a', 'c', 'b']
+describe('the longest', () => {
+  const checks = ['short', 'a', 'b', 'c'].map(passing)
 
-  test.each([
-    ['1/1', ['short', 'a', 'b', 'c', 'd'], []],
-    ['1/3', ['short', 'b', 'd'], ['a', 'c']],
-    ['2/3', ['short', 'a'], ['b', 'c', 'd']],
-    ['3/3', ['short', 'c'], ['a', 'b', 'd']],
-  ])('%s', (turn, now, later) => {
-    const turns = takingTurns(checks, turn, long)
-    expect([names(turns.now), names(turns.later).toSorted()]).toEqual([now, later])
-  })
-
-  test.each(['0/3', '4/3', '1', 'each', '1/0'])('%s is none', turn => {
-    expect(() => takingTurns(checks, turn, long)).toThrow(`--turn: found ${turn}, expected one such as 1/3`)
+  test('begin, in their order', () => {
+    expect(names(longestFirst(checks, ['c', 'a']))).toEqual(['c', 'a', 'short', 'b'])
   })
 
   test('a name that none has any more', () => {
-    expect(() => takingTurns(checks, '1/2', ['a', 'gone too', 'b', 'gone'])).toThrow('no check is called "gone')
+    expect(() => longestFirst(checks, ['a', 'gone'])).toThrow('no check is called "gone"')
   })
 })
 
@@ -58,8 +48,27 @@ describe('a run', () => {
   test('names what failed and what was skipped, and goes on', async () => {
     const lines: string[] = []
     const counts = await runChecks([failing('one'), skipped, passing('two'), failing('three')], line => lines.push(line))
-    expect(counts).toEqual({ passed: 1, failed: ['one', 'three'], skipped: ['absent: no etcd'] })
+    expect(counts).toEqual({ passed: 1, failed: ['one', 'three'], skipped: ['absent: no etcd'], left: [] })
     expect(lines.join('\n')).toContain('it differs')
+  })
+
+  test('tells of each that ran whether it passed, and of none that was skipped or left', async () => {
+    const left: Check = { name: 'late', run: () => Promise.reject(new PartLeftUnbuilt('no time')) }
+    const ended: [string, boolean][] = []
+    const counts = await runChecks([failing('one'), skipped, left, passing('two')], () => undefined, {
+      allAlone: true,
+      ended: ({ name }, hasPassed) => ended.push([name, hasPassed]),
+    })
+    expect(ended).toEqual([
+      ['one', false],
+      ['two', true],
+    ])
+    expect(counts.left).toEqual(['late'])
+  })
+
+  test('begins nothing when its time is over, and names what it left', async () => {
+    const counts = await runChecks(['a', 'b'].map(passing), () => undefined, { minutes: Number.MIN_VALUE })
+    expect(counts).toEqual({ passed: 0, failed: [], skipped: [], left: ['a', 'b'] })
   })
 
   test('tells the first error before those of tidying up', async () => {
@@ -85,7 +94,7 @@ describe('a run', () => {
         return ''
       },
     })
-    await runChecks(['a', 'b', 'c', 'd', 'e', 'f'].map(counted), () => undefined, allAlone)
+    await runChecks(['a', 'b', 'c', 'd', 'e', 'f'].map(counted), () => undefined, { allAlone })
     expect(seen).toBe(most)
   })
 

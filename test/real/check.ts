@@ -1,5 +1,6 @@
 // One check against real parts, and how a list of them is run and counted.
 import { PartUnavailable } from './cache.ts'
+import { PartLeftUnbuilt } from './go-build.ts'
 
 export interface Check {
   readonly name: string
@@ -16,6 +17,17 @@ export interface CheckCounts {
   /** Their names. */
   readonly failed: readonly string[]
   readonly skipped: readonly string[]
+  /** Names of those that this run had no time for, or no time to build what they need. */
+  readonly left: readonly string[]
+}
+
+export interface RunOptions {
+  /** One after the other. Default: four at a time, but for those that must be alone. */
+  readonly allAlone?: boolean
+  /** After so many nothing new is begun. */
+  readonly minutes?: number
+  /** Is told of each check that ran. */
+  readonly ended?: (check: Check, hasPassed: boolean) => void
 }
 
 /** The checks of these names, else those whose names contain one; all without names. @throws Error naming what none is called */
@@ -33,13 +45,14 @@ export function namedChecks(checks: readonly Check[], names: readonly string[]):
 /** Checks that run at once: each has a control plane of its own, and most of the time it waits. */
 const lanes = 4
 
-/** Runs the checks, those that may in four lanes and then those that must be alone (or `allAlone`), and prints whole lines for each. */
+/** Runs the checks, those that may in four lanes and then those that must be alone, and prints whole lines for each. */
 export async function runChecks(
   checks: readonly Check[],
   print: (lines: string) => void,
-  allAlone = false,
+  { allAlone = false, minutes = Number.POSITIVE_INFINITY, ended }: RunOptions = {},
 ): Promise<CheckCounts> {
-  const counts: Counting = { passed: 0, failed: [], skipped: [] }
+  const counts: Counting = { passed: 0, failed: [], skipped: [], left: [] }
+  const began = performance.now()
   const busyPorts = new Set<number>()
   const running = new Set<string>()
   // What a check left behind and nobody awaits ends no other check: those that ran then have failed, and are named.
@@ -58,10 +71,15 @@ export async function runChecks(
         await oneEnds.promise
         continue
       }
+      if (performance.now() - began > minutes * 60_000) {
+        counts.left.push(check.name)
+        continue
+      }
       if (check.port !== undefined) busyPorts.add(check.port)
       running.add(check.name)
-      await runCheck(check, counts, print)
+      const isOver = await runCheck(check, counts, print)
       running.delete(check.name)
+      if (isOver) ended?.(check, !counts.failed.includes(check.name))
       if (check.port !== undefined) busyPorts.delete(check.port)
       oneEnds.resolve()
       oneEnds = Promise.withResolvers<void>()
@@ -79,23 +97,32 @@ interface Counting extends CheckCounts {
   passed: number
   readonly failed: string[]
   readonly skipped: string[]
+  readonly left: string[]
 }
 
-async function runCheck(check: Check, counts: Counting, print: (lines: string) => void): Promise<void> {
+/** @returns whether it passed or failed, and was not left out */
+async function runCheck(check: Check, counts: Counting, print: (lines: string) => void): Promise<boolean> {
   const startedAt = Date.now()
   const seconds = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`
   try {
     const seen = await check.run()
     counts.passed++
     print(`passed   ${check.name}: ${seen} (${seconds()})`)
+    return true
   } catch (cause) {
+    if (cause instanceof PartLeftUnbuilt) {
+      counts.left.push(check.name)
+      print(`open     ${check.name}: ${cause.message}`)
+      return false
+    }
     if (cause instanceof PartUnavailable) {
       counts.skipped.push(`${check.name}: ${cause.message}`)
       print(`skipped  ${check.name}`)
-    } else {
-      if (!counts.failed.includes(check.name)) counts.failed.push(check.name)
-      print(`failed   ${check.name} (${seconds()})\n${causesOf(cause).join('\n')}`)
+      return false
     }
+    if (!counts.failed.includes(check.name)) counts.failed.push(check.name)
+    print(`failed   ${check.name} (${seconds()})\n${causesOf(cause).join('\n')}`)
+    return true
   }
 }
 

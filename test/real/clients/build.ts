@@ -1,10 +1,9 @@
 // Builds our own Go clients (`go/`) into the cache, anew whenever their source changes.
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, readFileSync, renameSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { builtOnce, cacheDirectory, PartUnavailable } from '../cache.ts'
-import { runCommand } from '../run-command.ts'
-import { goEnvironment, unreachable } from '../upstreams/build.ts'
+import { builtOnce, cacheDirectory } from '../cache.ts'
+import { goProgram } from '../go-build.ts'
 
 const source = join(import.meta.dirname, 'go')
 
@@ -28,19 +27,8 @@ export async function builtProgram(source: string, name: string): Promise<string
   const hash = createHash('sha256')
   for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(source, file)))
   const path = join(cacheDirectory(`${name}-${hash.digest('hex').slice(0, 12)}`), name)
-  if (existsSync(path)) return path
-  console.error(`building the Go ${name} (minutes, once)`)
-  const unfinished = `${path}.${process.pid}`
-  const flags = ['-mod=readonly', '-trimpath', '-p=1', '-ldflags=-s -w', `-o=${unfinished}`]
-  const build = await runCommand('go', ['build', ...flags, '.'], { cwd: source, env: goEnvironment })
-  if (build.code !== 0) {
-    const said = build.stderr.trim().split('\n').slice(-12).join('\n')
-    if (unreachable.test(build.stderr) || /go: command not found|spawn go ENOENT/.test(build.stderr))
-      throw new PartUnavailable(`the Go ${name}: ${said}`)
-    throw new Error(`building the Go ${name} failed: ${said}`)
-  }
-  renameSync(unfinished, path)
-  return path
+  const flags = ['-mod=readonly', '-p=1', '-ldflags=-s -w']
+  return await goProgram({ what: `the Go ${name}`, path, directory: source, target: '.', flags })
 }
 
 if (import.meta.main) console.log(await ownClientsPath())

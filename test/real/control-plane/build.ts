@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { builtOnce, cacheDirectory, PartUnavailable } from '../cache.ts'
+import { goEnvironment, goProgram } from '../go-build.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
 
 export const components = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet'] as const
@@ -27,35 +28,14 @@ export function componentPath(component: Component, minor: MinorVersion): Promis
 async function builtComponent(component: Component, version: string): Promise<string> {
   const path = join(cacheDirectory(`${component}-${version}`), component)
   if (existsSync(path)) return path
-  const wrapper = await wrapperModule(version)
-  console.error(`building ${component} ${version} (several minutes, once)`)
-  const unfinished = `${path}.${process.pid}`
-  const build = await runCommand(
-    'go',
-    [
-      'build',
-      '-mod=mod',
-      '-trimpath',
-      '-p=2',
-      `-ldflags=${linkerFlags(version)}`,
-      `-o=${unfinished}`,
-      `k8s.io/kubernetes/cmd/${component}`,
-    ],
-    { cwd: wrapper, env: goEnvironment },
-  )
-  if (build.code !== 0) {
-    const said = build.stderr.trim().split('\n').slice(-12).join('\n')
-    // The modules it is made of are fetched while it is built.
-    if (unreachable.test(build.stderr)) throw new PartUnavailable(`modules of ${component} ${version}: ${said}`)
-    throw new Error(`building ${component} ${version} failed: ${said}`)
-  }
-  renameSync(unfinished, path)
-  return path
+  return await goProgram({
+    what: `${component} ${version}`,
+    path,
+    directory: await wrapperModule(version),
+    target: `k8s.io/kubernetes/cmd/${component}`,
+    flags: ['-mod=mod', '-p=2', `-ldflags=${linkerFlags(version)}`],
+  })
 }
-
-const unreachable = /dial tcp|no such host|i\/o timeout|connection refused|module lookup disabled|TLS handshake/
-
-const goEnvironment = { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '', GOWORK: 'off' }
 
 interface GoModule {
   readonly Go: string

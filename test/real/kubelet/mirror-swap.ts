@@ -3,11 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { helmChart } from '../helm/helm.ts'
 import { ownImage, reference } from '../image/own-image.ts'
-import { upstreamProgram } from '../mirror/laboratory/agents.ts'
 import { pushProgram } from '../mirror/laboratory/images.ts'
 import { until } from '../mirror/laboratory/program.ts'
 import { runCommand } from '../run-command.ts'
-import { spegelChart } from '../upstreams/build.ts'
+import { peerChart, peerProgram } from '../upstreams/peer-archives.ts'
 import { archivesIn, type KubeletCluster, registryHost, startKubeletCluster } from './cluster.ts'
 import type { KubeletNode } from './kubelet-node.ts'
 import { limitMs, runPod, toldOf, untilFound } from './pods.ts'
@@ -26,8 +25,8 @@ const spegelValues = {
 }
 
 export async function spegelIsSwapped(): Promise<string> {
-  const spegel = readFileSync(upstreamProgram())
-  const chart = spegelChart()
+  const spegel = readFileSync(await peerProgram('spegel'))
+  const chart = await peerChart('spegel')
   const archives = archivesIn(await ownImage())
   using helm = await helmChart(new Map())
   await using cluster = await startKubeletCluster({

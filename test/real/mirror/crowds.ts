@@ -1,14 +1,15 @@
 // Others' agents beside ours, hostile clients, and many nodes without a containerd each.
 import type { Check } from '../check.ts'
 
-import { type Agent, ports, upstreamProgram } from './laboratory/agents.ts'
+import { peerProgram } from '../upstreams/peer-archives.ts'
+import { type Agent, ports } from './laboratory/agents.ts'
 import { type LaboratoryNode, startLaboratory } from './laboratory/laboratory.ts'
 import { startProgram, until } from './laboratory/program.ts'
 import { megabyte, patient, pulled, referenceOf, seeded } from './pulls.ts'
 
 /** Upstream's agent and ours, each pulling what the other's node has. Its own line of containerd: upstream needs 2.1. */
 async function mixedCluster(): Promise<string> {
-  upstreamProgram()
+  await peerProgram('spegel')
   await using laboratory = await startLaboratory({ nodes: 3, line: '2' })
   const [n1, n2, n3] = laboratory.nodes
   if (n1 === undefined || n2 === undefined || n3 === undefined) throw new Error('three nodes')

@@ -18,7 +18,8 @@ import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
 import { atEnd } from '../endings.ts'
 import { type HelmChart, helmChart } from '../helm/helm.ts'
 import { type Kubectl, kubectlOf } from '../helm/lifecycle.ts'
-import { reloaderChart, upstreamPath } from '../upstreams/build.ts'
+import { upstreamPath } from '../upstreams/build.ts'
+import { peerChart } from '../upstreams/peer-archives.ts'
 import { hashOf } from './judge.ts'
 import { apply } from './programs.ts'
 import { keyOf, type SourceName, type SourceSpec } from './scenario.ts'
@@ -243,7 +244,7 @@ export class SwapSite implements AsyncDisposable {
 
   async #installUpstream(strategy: Strategy): Promise<void> {
     try {
-      const chart = reloaderChart()
+      const chart = await peerChart('reloader')
       const set = ['--set', `reloader.reloadStrategy=${strategy}`, '--set', 'reloader.readOnlyRootFileSystem=true']
       const place = ['--namespace', upstreamPlace.namespace, '--create-namespace', '--kubeconfig', this.plane.kubeconfig]
       await this.chart.want(['install', 'reloader', chart, ...place, ...set])

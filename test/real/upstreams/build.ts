@@ -2,7 +2,9 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { builtOnce, cacheDirectory, PartUnavailable } from '../cache.ts'
+import { goEnvironment, goProgram } from '../go-build.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
+import { peerArchives, peerProgram } from './peer-archives.ts'
 
 interface Module {
   readonly path: string
@@ -11,7 +13,7 @@ interface Module {
   readonly command?: string
 }
 
-/** Programs that are built here. Reloader's module cannot be had from the module proxy: its program is taken where somebody put it. */
+/** Programs whose modules the module proxy serves; those of the others lie as archives beside the clone. */
 const verticalAutoscaler = { path: 'k8s.io/autoscaler/vertical-pod-autoscaler', version: 'v1.8.1' }
 const modules = {
   descheduler: { path: 'sigs.k8s.io/descheduler', version: 'v0.36.0', command: 'cmd/descheduler' },
@@ -21,73 +23,44 @@ const modules = {
   'metrics-server': { path: 'sigs.k8s.io/metrics-server', version: 'v0.9.0', command: 'cmd/metrics-server' },
   kwok: { path: 'sigs.k8s.io/kwok', version: 'v0.8.0', command: 'cmd/kwok' },
   keda: { path: 'github.com/kedacore/keda/v2', version: 'v2.21.0', command: 'cmd/operator' },
-  'kube-state-metrics': { path: 'k8s.io/kube-state-metrics/v2', version: 'v2.17.0' },
 } as const satisfies Readonly<Record<string, Module>>
 
 /** Those that disrupt pods by themselves. */
 export const upstreams = ['descheduler', 'updater', 'reloader'] as const
 export type DisruptiveUpstream = (typeof upstreams)[number]
-export type Upstream = keyof typeof modules | 'reloader'
+export type Upstream = keyof typeof modules | 'reloader' | 'kube-state-metrics'
 
 /** Reloader listens there and nowhere else. */
 export const reloaderPort = 9090
 
-const reloaderModule = { path: 'github.com/stakater/Reloader', version: 'v1.4.21' }
+const isPeer = (upstream: Upstream): upstream is 'reloader' | 'kube-state-metrics' =>
+  upstream === 'reloader' || upstream === 'kube-state-metrics'
 
 /** Module and version, as recordings name what they were made with. */
 export function upstreamVersion(upstream: Upstream): string {
-  const { path, version } = upstream === 'reloader' ? reloaderModule : modules[upstream]
-  return `${path} ${version}`
+  if (isPeer(upstream)) return `${peerArchives[upstream].module} v${peerArchives[upstream].version}`
+  return `${modules[upstream].path} ${modules[upstream].version}`
 }
 
 /**
  * Path of a program, built where the cache does not have it yet (minutes).
- * Throws {@link PartUnavailable} where there is no Go, no way to its modules, or, for Reloader, no program in the cache.
+ * Throws {@link PartUnavailable} where there is no Go, no way to its modules, or no archive with its source.
  */
 export function upstreamPath(upstream: Upstream): Promise<string> {
-  return builtOnce(upstream, () => builtUpstream(upstream))
+  return isPeer(upstream) ? peerProgram(upstream) : builtOnce(upstream, () => builtUpstream(upstream))
 }
 
-async function builtUpstream(upstream: Upstream): Promise<string> {
-  if (upstream === 'reloader') {
-    const path = join(cacheDirectory('reloader-1.4.21'), 'reloader')
-    if (existsSync(path)) return path
-    throw new PartUnavailable(
-      `${upstreamVersion('reloader')}: the module proxy does not serve it, and there is no program at ${path}`,
-    )
-  }
+async function builtUpstream(upstream: keyof typeof modules): Promise<string> {
   const module: Module = modules[upstream]
   const path = join(cacheDirectory(`${upstream}-${module.version.slice(1)}`), upstream)
   if (existsSync(path)) return path
-  const wrapper = await wrapperModule(upstream, module)
-  console.error(`building ${upstream} ${module.version} (minutes, once)`)
-  const unfinished = `${path}.${process.pid}`
-  const flags = ['-mod=mod', '-trimpath', '-p=1', '-ldflags=-s -w', `-o=${unfinished}`]
-  const build = await runCommand('go', ['build', ...flags, join(module.path, module.command ?? '')], {
-    cwd: wrapper,
-    env: goEnvironment,
+  return await goProgram({
+    what: `${upstream} ${module.version}`,
+    path,
+    directory: await wrapperModule(upstream, module),
+    target: join(module.path, module.command ?? ''),
+    flags: ['-mod=mod', '-p=1', '-ldflags=-s -w'],
   })
-  if (build.code !== 0) {
-    const said = build.stderr.trim().split('\n').slice(-12).join('\n')
-    if (unreachable.test(build.stderr)) throw new PartUnavailable(`modules of ${upstream} ${module.version}: ${said}`)
-    throw new Error(`building ${upstream} ${module.version} failed: ${said}`)
-  }
-  renameSync(unfinished, path)
-  return path
-}
-
-/** The chart that installs Reloader, where somebody put it: its registry is not asked. Throws {@link PartUnavailable}. */
-export function reloaderChart(): string {
-  const path = join(cacheDirectory('reloader-chart-2.2.16'), 'reloader')
-  if (existsSync(join(path, 'Chart.yaml'))) return path
-  throw new PartUnavailable(`Reloader's chart 2.2.16: it is fetched from nowhere, and there is none at ${path}`)
-}
-
-/** The chart that installs Spegel 0.7.4, where somebody put it: its registry is not asked. Throws {@link PartUnavailable}. */
-export function spegelChart(): string {
-  const path = join(cacheDirectory('spegel-chart-0.7.4'), 'spegel')
-  if (existsSync(join(path, 'Chart.yaml'))) return path
-  throw new PartUnavailable(`Spegel's chart 0.7.4: it is fetched from nowhere, and there is none at ${path}`)
 }
 
 /** Where Go keeps the source of a program's module: its definitions and samples are there. Throws {@link PartUnavailable}. */
@@ -102,11 +75,6 @@ async function downloaded(path: string, version: string): Promise<{ readonly GoM
   const said = `${download.stdout.trim()}${download.stderr.trim()}`
   throw new PartUnavailable(`the Go module ${path} ${version} cannot be fetched: ${said}`)
 }
-
-/** What Go says when a module cannot be had here. */
-export const unreachable =
-  /dial tcp|no such host|i\/o timeout|connection refused|module lookup disabled|TLS handshake|403 Forbidden/
-export const goEnvironment = { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '', GOWORK: 'off' }
 
 interface VersionOf {
   readonly Path: string
@@ -145,7 +113,7 @@ async function wrapperModule(upstream: Upstream, { path, version }: Module): Pro
 
 if (import.meta.main) {
   const wanted = process.argv.slice(2)
-  for (const upstream of [...Object.keys(modules), 'reloader'] as Upstream[]) {
+  for (const upstream of [...Object.keys(modules), 'reloader', 'kube-state-metrics'] as Upstream[]) {
     if (wanted.length === 0 || wanted.includes(upstream)) console.log(await upstreamPath(upstream))
   }
 }

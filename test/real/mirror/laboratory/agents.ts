@@ -1,8 +1,8 @@
 // The mirror of a node: ours as a program from the sources, or upstream's Spegel, with the same flags.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheDirectory, PartUnavailable } from '../../cache.ts'
 import { runCommand } from '../../run-command.ts'
+import { peerProgram } from '../../upstreams/peer-archives.ts'
 import type { NodeContainerd } from '../containerd.ts'
 import type { NodeNetwork } from './network.ts'
 import { memoryFlags, ownProgram } from './own-program.ts'
@@ -51,13 +51,6 @@ export const ports = {
 } as const
 const readyLimitMs = 120_000
 
-/** Where upstream's program has to lie: its module is not on the module proxy. @throws PartUnavailable where it is not there */
-export function upstreamProgram(): string {
-  const path = join(cacheDirectory('spegel-0.7.4'), 'spegel')
-  if (!existsSync(path)) throw new PartUnavailable(`upstream's Spegel 0.7.4 is not at ${path}: nothing to compare with`)
-  return path
-}
-
 /** Starts the mirror in the node's namespace. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { kind, node, containerd, first } = options
@@ -77,7 +70,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   ]
   const program =
     kind === 'upstream'
-      ? startProgram(upstreamProgram(), ['registry', '--registry-addr', `:${ports.registry}`, ...flags], node)
+      ? startProgram(await peerProgram('spegel'), ['registry', '--registry-addr', `:${ports.registry}`, ...flags], node)
       : startProgram(process.execPath, [await ownProgram(), ...ownArguments(options, flags)], {
           ...node,
           env: { NODE_OPTIONS: memoryFlags },

@@ -1,7 +1,7 @@
-// Checks of a minute and more take turns where a run may not take so long: CI has a third of them with each commit, and all others.
-import { type Check, namedChecks } from './check.ts'
+// Checks of a minute and more, the longest first. They begin, so that the end of a run is not one long check alone, and they come first
+// where checks are dealt out by turns, so that every turn has some of each length.
 
-/** By their time on two cores, the longest first, so that every share has some of each length. */
+/** By their time on two cores. */
 const longChecks = [
   'reload: S1 to S13 beside Reloader',
   'ballast controller on the real control plane: among others',
@@ -30,20 +30,15 @@ const longChecks = [
   'bad input is answered as recorded: protobuf',
 ] as const
 
-/**
- * What runs in turn `k/n` and what is left to the other turns.
- * @throws Error where `turn` is none, and where a name above is no check's any more
- */
-export function takingTurns(
-  checks: readonly Check[],
-  turn: string,
-  long: readonly string[] = longChecks,
-): { readonly now: readonly Check[]; readonly later: readonly Check[] } {
-  const [, at, turns] = (/^([1-9]\d?)\/([1-9]\d?)$/.exec(turn) ?? []).map(Number)
-  if (at === undefined || turns === undefined || at > turns) throw new Error(`--turn: found ${turn}, expected one such as 1/3`)
-  const later = long.flatMap((name, index) => {
-    const named = namedChecks(checks, [name])
-    return index % turns === at - 1 ? [] : named
+/** The same rows, those of the longest checks first. @throws Error where a name is no check's any more */
+export function longestFirst<Row extends { readonly name: string }>(
+  rows: readonly Row[],
+  names: readonly string[] = longChecks,
+): readonly Row[] {
+  const long = names.map(name => {
+    const row = rows.find(one => one.name === name)
+    if (row === undefined) throw new Error(`no check is called ${JSON.stringify(name)}`)
+    return row
   })
-  return { now: checks.filter(check => !later.includes(check)), later }
+  return [...long, ...rows.filter(row => !long.includes(row))]
 }
