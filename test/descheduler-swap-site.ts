@@ -2,9 +2,9 @@
 // write. The twin runs Deployments and CronJobs of both, and a witness looks each second whether pods of both are there at once.
 import { type Api, openApi } from '#kube/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
+import { numberAt, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
-import { numberAt, textAt } from '../src/cli/doctor/facts.ts'
 import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
 import { onDeschedulerSwap } from '../src/cli/migration/swap/command.ts'
 import { runSteps, type StepResult, type Which } from '../src/cli/migration/swap/run.ts'

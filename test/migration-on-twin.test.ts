@@ -1,10 +1,10 @@
 // From Reloader to Ballast and back on the twin: killed at each write, by two people at once, with owners that undo what is done.
 import { describe, expect, test } from 'vitest'
+import { textAt } from '#kube/object-fields.ts'
 import { builtIn } from '#kube/resource.ts'
 import { hashContent } from '../src/capabilities/reload/content-hash.ts'
 import { installationValues, plainRelease } from '../src/cli/deployment/installation.ts'
 import { objects as installation } from '../src/cli/deployment/objects.ts'
-import { textAt } from '../src/cli/doctor/facts.ts'
 import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
 import { missingAccess } from '../src/cli/migration/swap/access.ts'
 import { onSwap } from '../src/cli/migration/swap/command.ts'

@@ -12,8 +12,9 @@ import { problemSentence } from '#kube/problem.ts'
 import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
 import { parseTime } from '#kube/time.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
-import { CommandRefused, type Surroundings } from './command-line.ts'
+import type { Surroundings } from './command-line.ts'
 import { type ConfigurationOptions, type InstalledSettings, installedSettings, withConfiguration } from './installed-settings.ts'
+import { CommandRefused } from './surroundings.ts'
 
 export type AccountOptions = SourceOptions & ConfigurationOptions
 

@@ -9,7 +9,7 @@ import type { Log } from '#kube/log.ts'
 import { readAgentConfiguration } from './agent-configuration.ts'
 import { type AgentPart, runAgentParts } from './agent-host.ts'
 import type { NodeRoles } from './agent-roles.ts'
-import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { type DefineCommand, exitAtOnce, oneOf, type Surroundings } from './command-line.ts'
 import { durationMs } from './duration-text.ts'
 import { writeHosts } from './mirror-hosts.ts'
 import { mirrorPart, mirrorSettings } from './mirror-run.ts'
@@ -116,6 +116,7 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
     log,
     gracefulMs: durationMs(configuration.process.gracefulShutdownTimeout) + drainSlackMs,
     signal,
+    exit: exitAtOnce,
     ...(opened === undefined ? {} : { onChecks: checks => opened.serve(checks) }),
   })
 }

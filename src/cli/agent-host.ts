@@ -24,14 +24,16 @@ interface AgentHostOptions {
   /** Told how to ask for the checks of all parts. */
   readonly onChecks?: (checks: () => readonly NamedCheck[]) => void
   readonly signal: AbortSignal
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void
 }
 
 /**
  * Resolves when all have ended after `signal`. Where one part is all there is, and it cannot even start, its error is thrown: whoever
  * started the process is to see it. @throws ProcessFault where a part does not end, or something went wrong that no part owns
  */
-export async function runAgentParts({ parts, log, gracefulMs, onChecks, signal }: AgentHostOptions): Promise<void> {
-  using faults = processFaults()
+export async function runAgentParts({ parts, log, gracefulMs, onChecks, signal, exit }: AgentHostOptions): Promise<void> {
+  using faults = processFaults(exit)
   const fatal = Promise.withResolvers<never>()
   fatal.promise.catch(() => undefined) // raced below
   using _unowned = faults.onUnowned(error =>

@@ -10,13 +10,13 @@ import { openHttpTransport } from '#kube/http-transport.ts'
 import type { Log } from '#kube/log.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
 import type { AgentPart } from './agent-host.ts'
-import { CommandRefused, type Surroundings } from './command-line.ts'
 import { ControllerHealth, type NamedCheck } from './controller-health.ts'
 import { PortBook } from './controller-ports.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { readAddress, startHealthListener } from './health-listener.ts'
 import { ballastNamespace } from './own-names.ts'
 import { ownedClock } from './part-owner.ts'
+import { CommandRefused, type ProcessSurroundings } from './surroundings.ts'
 
 type NodePart = Extract<Part<unknown>, { process: 'node' }>
 
@@ -30,7 +30,7 @@ interface RoleOptions {
 interface Opening {
   readonly sections: Readonly<Record<string, unknown>>
   readonly log: Log
-  readonly surroundings: Surroundings
+  readonly surroundings: ProcessSurroundings
 }
 
 export interface OpenRoles extends AsyncDisposable {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KeyPair } from '#kube/server/certificates.ts'
-import { CommandRefused } from './command-line.ts'
+import { CommandRefused } from './surroundings.ts'
 
 export interface ServedCertificate {
   readonly tls: KeyPair

@@ -5,9 +5,10 @@ import type { SchedulerConfiguration } from '#cluster/simulator-export.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError, type Problem, problemSentence } from '#kube/problem.ts'
 import type { GroupVersionResource } from '#kube/resource.ts'
-import { CommandRefused, type Surroundings } from './command-line.ts'
+import type { Surroundings } from './command-line.ts'
 import { kubeconfigOf, readLive } from './live-source.ts'
 import { readSourceOrInput } from './source.ts'
+import { CommandRefused } from './surroundings.ts'
 
 export interface SourceOptions {
   readonly cluster?: string

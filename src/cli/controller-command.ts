@@ -5,7 +5,7 @@ import { standardAgentNamespace } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/config.ts'
 import type { Override } from '#kube/configuration.ts'
-import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { ConfigurationFile } from './configuration-file.ts'
 import { enabling } from './controller-configuration.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
@@ -136,6 +136,7 @@ async function controlLiveCluster(
     log,
     installDefinitions: options.installCrds === 'auto',
     address: readAddress(settled.healthProbeBindAddress ?? options.healthProbeBindAddress),
+    exit: exitAtOnce,
     ...(webhookHost === undefined ? {} : { openWebhooks: () => openWebhooks(webhookHost) }),
   }
   await runLiveController(live, surroundings)

@@ -11,7 +11,7 @@ import { messageOf, silentLog } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { StatusError } from '#kube/status.ts'
-import { CommandRefused, type DefineCommand, exitCodes, type Surroundings } from './command-line.ts'
+import { type DefineCommand, exitAtOnce, type Surroundings } from './command-line.ts'
 import { dropInConfiguration } from './descheduler-configuration.ts'
 import { parseDeschedulerFlags } from './descheduler-flags.ts'
 import { deschedulerLog } from './descheduler-log.ts'
@@ -19,6 +19,7 @@ import { permitsLack } from './descheduler-permits.ts'
 import type { DeschedulerSettings } from './descheduler-settings.ts'
 import { ProcessFault } from './process-fault.ts'
 import { processFaults } from './process-faults.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 const version = '0.1.0'
 /** client-go's, where flags say nothing. */
@@ -105,7 +106,7 @@ async function run(
   { config: path, log }: { readonly config?: string; readonly log: DeschedulerLog },
   { environment, signal }: Surroundings,
 ): Promise<void> {
-  using faults = processFaults()
+  using faults = processFaults(exitAtOnce)
   const configuration = await dropInConfiguration(path, log.machinery)
   const config = await clusterConfig(settings, environment)
   for (const warning of config.warnings) log.warned(warning, {})

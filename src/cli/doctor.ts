@@ -2,11 +2,12 @@
 import { statSync } from 'node:fs'
 import { systemClock } from '#kube/clock.ts'
 import { nearestName } from '#kube/nearest-name.ts'
+import { textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { problemSentence } from '#kube/problem.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { examineCluster } from './doctor/checks.ts'
-import { type ClusterFacts, textAt } from './doctor/facts.ts'
+import type { ClusterFacts } from './doctor/facts.ts'
 import { areas, type Finding, findingKinds, isArea, isAtLeast, isFindingId, type Severity } from './doctor/finding.ts'
 import { liveFacts } from './doctor/live-facts.ts'
 import { ownConfigMapName, ownDeployment, ownFacts } from './doctor/own-facts.ts'
@@ -17,6 +18,7 @@ import { enabledCapabilities } from './enabled-capabilities.ts'
 import { kubeconfigOf, openLiveApi } from './live-source.ts'
 import { paragraph } from './paragraph.ts'
 import { readSourceOrInput } from './source.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 interface DoctorOptions {
   readonly kubeconfig?: string

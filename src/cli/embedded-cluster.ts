@@ -10,10 +10,10 @@ import { startTwin, type Twin } from '#twin/twin.ts'
 import { runController } from './controller.ts'
 import type { ControllerSettings } from './controller-settings.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
+import type { FaultSource } from './fault-source.ts'
 import { controllerToken, installBallast } from './install-ballast.ts'
 import { ballastNamespace } from './own-names.ts'
 import { openOwnWebhooks } from './own-webhooks.ts'
-import type { FaultSource } from './process-faults.ts'
 
 interface EmbeddedOptions {
   readonly objects: readonly KubeObject[]

@@ -3,7 +3,7 @@ import type { Clock } from '#kube/clock.ts'
 import { ConnectionError, RequestTimeoutError } from '#kube/connection-error.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Transport } from '#kube/transport.ts'
-import { CommandRefused, exitCodes } from './command-line.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 const sayMs = 2_000
 const longestMs = 10_000

@@ -3,8 +3,8 @@ import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { eventLoopCheck, type HealthOptions, startHealthServer } from '#kube/server/health.ts'
-import { CommandRefused } from './command-line.ts'
 import type { ControllerHealth } from './controller-health.ts'
+import { CommandRefused } from './surroundings.ts'
 
 export interface Address {
   readonly port: number

@@ -6,13 +6,14 @@ import { InputError } from '#kube/problem.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isForbidden, isNotFound } from '#kube/status.ts'
 import type { LoadedCluster, SourceOptions } from './cluster-source.ts'
-import { CommandRefused, type Surroundings } from './command-line.ts'
+import type { Surroundings } from './command-line.ts'
 import { readControllerConfiguration, settingsOf } from './controller-configuration.ts'
 import type { ControllerSettings } from './controller-settings.ts'
 import { enabledByArguments, ownDeployment } from './doctor/own-facts.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { kubeconfigOf, openLiveApi } from './live-source.ts'
 import { ballastNamespace } from './own-names.ts'
+import { CommandRefused } from './surroundings.ts'
 
 export interface ConfigurationOptions {
   readonly config?: string

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import type { KubeObject } from '#kube/objects.ts'
 import { tolerationPatch } from '#planning/isolation/core-workloads.ts'
-import { CommandRefused, exitCodes } from './command-line.ts'
 import type { PaperIsolation } from './isolate-preflight.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 export const fileFormats = ['talos', 'kubectl'] as const
 export type FileFormat = (typeof fileFormats)[number]

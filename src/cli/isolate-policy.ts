@@ -5,7 +5,7 @@ import { isolationProblems, readPolicy } from '#coordination/plans/plan-policy.t
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import { parseLabelSelector } from '#kube/selector.ts'
-import { CommandRefused } from './command-line.ts'
+import { CommandRefused } from './surroundings.ts'
 
 /** What the command line says of an isolation; what it leaves out is the policy's. */
 export interface IsolationWishes {

@@ -19,8 +19,8 @@ import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
 import { childSolver } from '#planning/solve.ts'
 import type { LoadedCluster } from './cluster-source.ts'
-import { type ExitCode, exitCodes } from './command-line.ts'
 import { schedulerOf } from './scheduler-source.ts'
+import { type ExitCode, exitCodes } from './surroundings.ts'
 
 interface PaperStage {
   readonly stage: 'Preflight' | 'Tolerations' | 'Taint' | 'Waves' | 'Verify'

@@ -3,10 +3,10 @@
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { StageRow } from '#planning/isolation/rows.ts'
 import { explanationLines } from '#planning/sentences.ts'
-import type { ExitCode } from './command-line.ts'
 import type { PaperIsolation } from './isolate-preflight.ts'
 import { nodeFigures, nodeTable } from './node-table.ts'
 import { goalLines, moveTable, shareTable } from './plan-report.ts'
+import type { ExitCode } from './surroundings.ts'
 import { type Terminal, table } from './terminal.ts'
 
 /** The nodes, the stages, what blocks, the moves, before and after, what to know beforehand, and the way back. */

@@ -11,8 +11,8 @@ import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informer.ts'
 import { isConflict } from '#kube/status.ts'
-import { CommandRefused, type ExitCode, exitCodes } from './command-line.ts'
 import type { ChosenPolicy } from './isolate-policy.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 const fieldManager = 'ballast-isolate-command'
 /** How often it is looked, besides each change. */

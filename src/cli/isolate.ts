@@ -9,7 +9,7 @@ import { Informers } from '#kube/informer.ts'
 import { systemRandom } from '#kube/random.ts'
 import { undoLines } from '#planning/isolation/rows.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { type ConfigurationOptions, installedSettings, withConfiguration } from './installed-settings.ts'
 import { type FileFormat, fileFormats, isolationFiles, type TaintForm, taintFormOf, writeFiles } from './isolate-files.ts'
 import { type ChosenPolicy, type IsolationWishes, isolationPolicyFor } from './isolate-policy.ts'
@@ -17,6 +17,7 @@ import { exitCodeOfPaper, isolationOnPaper, type PaperIsolation } from './isolat
 import { isolationDocument, isolationLines } from './isolate-report.ts'
 import { abort, enable, follow, type IsolationRun } from './isolate-run.ts'
 import { openLiveApi } from './live-source.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 interface IsolateOptions extends SourceOptions, ConfigurationOptions {
   readonly policy?: string

@@ -1,5 +1,6 @@
 // A controller on a live cluster as a process: its connection, its health and metrics on a port, and its orderly end. `ballast controller`
 // and the drop-in commands run it with settings of their own.
+import type { ProcessSurroundings } from './surroundings.ts'
 import { Registry } from 'prom-client'
 import type { Capability, Identity, WebhookEndpoint } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
@@ -11,7 +12,6 @@ import { systemRandom } from '#kube/random.ts'
 import { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import { type HealthOptions, startHealthServer } from '#kube/server/health.ts'
 import type { Transport } from '#kube/transport.ts'
-import type { Surroundings } from './command-line.ts'
 import type { ConfigurationFile } from './configuration-file.ts'
 import { runController } from './controller.ts'
 import { ControllerHealth } from './controller-health.ts'
@@ -44,10 +44,12 @@ interface LiveOptions {
   /** What stands between the controller and the cluster. */
   readonly between?: (transport: Transport, health: ControllerHealth) => Promise<Transport>
   readonly tuning?: Tuning
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void
 }
 
 /** Runs until the process is asked to end. @throws ProcessFault where something does not end, or failed that nobody owns */
-export async function runLiveController(options: LiveOptions, { environment, signal }: Surroundings): Promise<void> {
+export async function runLiveController(options: LiveOptions, { environment, signal }: ProcessSurroundings): Promise<void> {
   const { config, settings, log, openWebhooks, address, also } = options
   const settled = settings.process
   for (const warning of config.warnings) log.warn({}, warning)
@@ -63,7 +65,7 @@ export async function runLiveController(options: LiveOptions, { environment, sig
   )
   const health = options.health ?? new ControllerHealth()
   const metrics = new Registry()
-  using faults = processFaults()
+  using faults = processFaults(options.exit)
   health.add('api', () => {
     const silence = transport.silence()
     return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]

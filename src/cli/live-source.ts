@@ -12,8 +12,8 @@ import { systemRandom } from '#kube/random.ts'
 import type { GroupVersionResource } from '#kube/resource.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isForbidden, isNotFound } from '#kube/status.ts'
-import { CommandRefused, exitCodes } from './command-line.ts'
 import { awaitFirstAnswer } from './first-answer.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 interface LiveOptions {
   readonly kubeconfig: string | undefined

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import type { KubeObject } from '#kube/objects.ts'
-import { CommandRefused, type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { enabling } from './controller-configuration.ts'
 import { cleanupObjects } from './deployment/cleanup-hook.ts'
 import { type Asked, installationValues, merged, plainRelease } from './deployment/installation.ts'
@@ -14,6 +14,7 @@ import { mirrorStaticPod } from './deployment/static-pod.ts'
 import { yamlDocuments } from './deployment/yaml-text.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { ballastNamespace } from './own-names.ts'
+import { CommandRefused } from './surroundings.ts'
 
 const choices = ['crds', 'rbac', 'workloads', 'monitoring'] as const
 type Choice = (typeof choices)[number]

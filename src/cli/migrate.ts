@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { text as textOfStream } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { messageOf } from '#kube/log.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { type ConvertedValues, convertValues, isOlder, type ReportLine } from './migration/convert-values.ts'
 import { convertDescheduler, deschedulerVersions } from './migration/descheduler-rows.ts'
 import { convertDeschedulerWorkload } from './migration/descheduler-workload.ts'
@@ -14,6 +14,7 @@ import { convertSpegel, spegelVersions } from './migration/spegel-rows.ts'
 import { addPlanAndApply } from './migration/swap/command.ts'
 import { readValuesInput, type ValuesInput, valuesText } from './migration/values-input.ts'
 import { paragraph } from './paragraph.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 interface ValuesOptions {
   readonly from: string

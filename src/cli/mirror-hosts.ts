@@ -3,11 +3,11 @@ import { isIP } from 'node:net'
 import { hostsWishOf, mirrorConfiguration, writeConfiguration } from '#capabilities/mirror'
 import { type Log, messageOf } from '#kube/log.ts'
 import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
-import { CommandRefused, exitCodes, type Surroundings } from './command-line.ts'
 import { addToHostsRecord } from './hosts-record.ts'
+import { CommandRefused, exitCodes, type ProcessSurroundings } from './surroundings.ts'
 
 interface Around {
-  readonly environment: Surroundings['environment']
+  readonly environment: ProcessSurroundings['environment']
   readonly log: Log
   readonly isMirror: boolean
   /** Where it is counted. */

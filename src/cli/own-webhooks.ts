@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { type CertificateNames, issueAuthority, issueLeaf, type KeyPair } from '#kube/server/certificates.ts'
 import { CertificateDirectory, type ServedCertificate } from './certificate-directory.ts'
-import { CommandRefused } from './command-line.ts'
+import { CommandRefused } from './surroundings.ts'
 import { type ServedEndpoint, startWebhookEndpoint } from './webhook-endpoint.ts'
 
 /** Where API servers reach a process, and where it listens for them. */

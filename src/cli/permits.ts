@@ -10,9 +10,10 @@ import { silentLog } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { formatTime } from '#kube/time.ts'
 import { type AccountOptions, loadAccounts, timeOption, withAccounts } from './account-source.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { kubeconfigOf, openLiveApi } from './live-source.ts'
 import { harmless } from './paragraph.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 import { table } from './terminal.ts'
 
 interface PermitsOptions extends AccountOptions {

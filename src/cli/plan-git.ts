@@ -14,8 +14,9 @@ import { type ManifestFolder, readManifests } from '#planning/manifest-patches/m
 import { type FileChange, unifiedDiff } from '#planning/manifest-patches/unified-diff.ts'
 import type { PlanInput } from '#planning/plan-input.ts'
 import type { Solve } from '#planning/solve.ts'
-import { CommandRefused, type ExitCode, exitCodes, type Surroundings } from './command-line.ts'
+import type { Surroundings } from './command-line.ts'
 import { folderAt, manifestsBelow, refuseDirty, writeBelow } from './repository-files.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 export interface GitOptions {
   readonly repo?: string

@@ -21,20 +21,13 @@ import { explanationLines, findingSentence } from '#planning/sentences.ts'
 import { childSolver } from '#planning/solve.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
-import {
-  CommandRefused,
-  type DefineCommand,
-  type ExitCode,
-  exitCodes,
-  oneOf,
-  outputFormats,
-  type Surroundings,
-} from './command-line.ts'
+import { type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
 import { type ConfigurationOptions, installedSettings, withConfiguration } from './installed-settings.ts'
 import { nodeFigures, nodeTable } from './node-table.ts'
 import { type GitOptions, printGitPlan } from './plan-git.ts'
 import { adviceLines, goalLines, moveTable, shareTable, stayTable } from './plan-report.ts'
 import { schedulerOf } from './scheduler-source.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 const planFormats = [...outputFormats, 'git'] as const
 

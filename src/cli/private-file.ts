@@ -1,7 +1,7 @@
 // A file that only its owner may read, whole or not at all.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { CommandRefused, exitCodes } from './command-line.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 /** Writes `text` to `path` with mode 0600; readers see the old file or the new one. @throws CommandRefused naming the file */
 export function writePrivately(path: string, text: string): void {

@@ -1,19 +1,14 @@
 // What nobody caught: given to its owner, or, where it has none, to whoever ends the process.
+import type { FaultSource } from './fault-source.ts'
 import { currentOwner } from './part-owner.ts'
-
-/** Where faults without an owner come from. Absent in embedded use: there the host process's own rules hold for them. */
-export interface FaultSource {
-  /** Until disposed of; one listener at a time is enough. */
-  onUnowned(listener: (error: unknown) => void): Disposable
-}
 
 const kinds = { unhandledRejection: 'a promise that nobody awaits', uncaughtException: 'a callback' } as const
 
 /**
  * Takes over `unhandledRejection` and `uncaughtException` of this process until disposed of. Node runs both in the asynchronous context of
- * what failed, which names the owner. What has none while nobody listens ends the process at once, as it would without us.
+ * what failed, which names the owner. What has none while nobody listens ends the process at once by `exit`, as it would without us.
  */
-export function processFaults(): FaultSource & Disposable {
+export function processFaults(exit: (code: number) => void): FaultSource & Disposable {
   const listeners = new Set<(error: unknown) => void>()
   const handlers = Object.entries(kinds).map(([event, where]) => {
     const handler = (error: unknown) => {
@@ -22,7 +17,7 @@ export function processFaults(): FaultSource & Disposable {
       else if (listeners.size > 0) for (const listener of listeners) listener(error)
       else {
         process.stderr.write(`ballast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-        process.exit(1)
+        exit(1)
       }
     }
     process.on(event, handler)

@@ -15,7 +15,7 @@ import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informer, Informers } from '#kube/informer.ts'
 import { isNotFound } from '#kube/status.ts'
-import { CommandRefused, exitCodes } from './command-line.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 export interface RunWatch {
   /** A plan is proposed; resolves when the user approves of it. `elsewhere` resolves when somebody else has decided about it. */

@@ -1,10 +1,10 @@
 // From flags and environment of the drop-in `reloader` to Ballast's configuration: flags win over the environment, and what only counts
 // while all namespaces are watched is left out where they are not.
 import type { Override } from '#kube/configuration.ts'
-import { CommandRefused } from './command-line.ts'
 import { ownPlace, reloadEnvironment, sinkOf } from './reloader-environment.ts'
 import { type FlagValue, reloaderFlags, settingOf } from './reloader-flags.ts'
 import { reloaderLogLevels } from './reloader-log-levels.ts'
+import { CommandRefused } from './surroundings.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

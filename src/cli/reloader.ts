@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/cluster-config.ts'
 import { loadConfig } from '#kube/config.ts'
 import { LeaseLostError } from '#kube/lease.ts'
-import { CommandRefused, type DefineCommand, type Surroundings } from './command-line.ts'
+import { type DefineCommand, exitAtOnce, type Surroundings } from './command-line.ts'
 import { ConfigurationFile } from './configuration-file.ts'
 import { ControllerHealth } from './controller-health.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
@@ -20,6 +20,7 @@ import { commandOption, type FlagValue, reloaderFlags } from './reloader-flags.t
 import { publishMetaInfo } from './reloader-meta-info.ts'
 import { type GivenFlags, reloaderLog, reloaderSettings } from './reloader-settings.ts'
 import { reloaderStore } from './reloader-store.ts'
+import { CommandRefused } from './surroundings.ts'
 import { textLog } from './text-log.ts'
 
 const version = '0.1.0'
@@ -121,6 +122,7 @@ async function runReloader(given: GivenFlags, options: { readonly config?: strin
       },
       // Where lists are allowed and watches are not (Reloader's role, of workloads), lists are all there is.
       tuning: { lists: { watchList: 'off', pageSize: 500, pollMs, isAllOptional: true } },
+      exit: exitAtOnce,
     },
     surroundings,
   )

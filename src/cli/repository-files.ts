@@ -17,7 +17,7 @@ import { messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import type { ManifestFile } from '#planning/manifest-patches/manifests.ts'
 import type { FileChange } from '#planning/manifest-patches/unified-diff.ts'
-import { CommandRefused, exitCodes } from './command-line.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 const largestManifestBytes = 10 * 1024 * 1024
 const mostManifests = 50_000

@@ -20,10 +20,11 @@ import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
 import { loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
-import { CommandRefused, type DefineCommand, exitCodes, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { kubeconfigOf, openLiveApi } from './live-source.ts'
 import { linesOf } from './shadow-lines.ts'
 import { cycleLines, shadowDocument, summaryLines } from './shadow-report.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 interface ShadowOptions extends SourceOptions {
   readonly policyConfigFile: string

@@ -19,10 +19,10 @@ import type { Outside, PlanAnswer, PolicyAnswer } from '#planning/simulation/ste
 import type { World } from '#planning/simulation/world.ts'
 import { childSolver } from '#planning/solve.ts'
 import type { LoadedCluster } from './cluster-source.ts'
-import { CommandRefused } from './command-line.ts'
 import { isolationPolicyFor } from './isolate-policy.ts'
 import { policyOf } from './plan.ts'
 import { deschedulerPolicyIn } from './simulate-descheduler.ts'
+import { CommandRefused } from './surroundings.ts'
 
 interface OutsideOptions {
   readonly cluster: LoadedCluster

@@ -12,19 +12,12 @@ import type { Scenario } from '#planning/simulation/scenario.ts'
 import { simulate } from '#planning/simulation/simulate.ts'
 import { simulatorAnnotations } from '#planning/simulation/simulator-annotations.ts'
 import { loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
-import {
-  CommandRefused,
-  type DefineCommand,
-  type ExitCode,
-  exitCodes,
-  oneOf,
-  type Surroundings,
-  wholeNumber,
-} from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { type ConfigurationOptions, installedSettings, withConfiguration } from './installed-settings.ts'
 import { schedulerOf } from './scheduler-source.ts'
 import { outsideOf } from './simulate-outside.ts'
 import { simulationLines } from './simulate-report.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 const formats = ['table', 'json', 'yaml'] as const
 const mostSeed = 4_294_967_295

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { CommandRefused, exitCodes } from './command-line.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 /**
  * Writes `pieces` to `path` with mode 0600, packed where the name ends with `.gz`; whatever fails, `path` is as it was.

@@ -5,11 +5,12 @@ import { InvalidArgumentError } from 'commander'
 import { SecretRedaction } from '#cluster/snapshot-redaction.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { StatusError } from '#kube/status.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, type Surroundings } from './command-line.ts'
+import type { DefineCommand, Surroundings } from './command-line.ts'
 import { openLiveApi } from './live-source.ts'
 import { writeSnapshotFile } from './snapshot-file.ts'
 import { passingKinds, readCluster } from './snapshot-read.ts'
 import { snapshotText } from './snapshot-text.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 interface SnapshotOptions {
   readonly kubeconfig?: string

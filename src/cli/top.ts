@@ -12,10 +12,11 @@ import { overviewOf } from '#dashboard/views/overview.ts'
 import { readingOnly } from '#dashboard/views/viewing.ts'
 import { systemClock } from '#kube/clock.ts'
 import { type AccountOptions, loadAccounts, withAccounts } from './account-source.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { fixedPicture } from './fixed-picture.ts'
 import { followCluster } from './followed-cluster.ts'
 import { interruptAll, processTty, restoredOnEnd, suspendAll } from './process-tty.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 import { hasColours, labelsOf, ownZone } from './view-options.ts'
 
 interface TopOptions extends AccountOptions {

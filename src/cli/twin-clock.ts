@@ -5,7 +5,7 @@ import type { KubeObject } from '#kube/objects.ts'
 import { type Pace, PacedClock } from '#kube/paced-clock.ts'
 import { parseTime } from '#kube/time.ts'
 import { newestMoment } from '#twin/snapshot-time.ts'
-import { CommandRefused } from './command-line.ts'
+import { CommandRefused } from './surroundings.ts'
 
 export interface ClockOptions {
   readonly clock: 'real' | 'virtual'

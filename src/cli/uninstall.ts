@@ -1,11 +1,12 @@
 // `ballast uninstall`: takes back what Ballast set on nodes, pods and workloads, and then what was installed.
 import { systemClock } from '#kube/clock.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, type Surroundings } from './command-line.ts'
+import type { DefineCommand, Surroundings } from './command-line.ts'
 import { remove } from './deployment/removal.ts'
 import { keepable } from './deployment/removal-run.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { openLiveApi } from './live-source.ts'
 import { ballastNamespace } from './own-names.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 interface UninstallOptions {
   readonly kubeconfig?: string

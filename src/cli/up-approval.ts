@@ -1,7 +1,7 @@
 // Who approves of a plan under `ballast up --ask`: a key here, or somebody else through the API, whichever comes first.
 import { createInterface } from 'node:readline'
 import type { RebalancePlan } from '#coordination/api.ts'
-import { CommandRefused, exitCodes } from './command-line.ts'
+import { CommandRefused, exitCodes } from './surroundings.ts'
 
 /** Resolves at a line of input. @throws CommandRefused where input ends without one; the signal's reason */
 async function keyPressed(plan: RebalancePlan, where: string, signal: AbortSignal): Promise<void> {

@@ -3,12 +3,12 @@
 import { readFileSync } from 'node:fs'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
-import { CommandRefused } from './command-line.ts'
 import { readControllerConfiguration, settingsOf } from './controller-configuration.ts'
 import type { ControllerSettings } from './controller-settings.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { configMapKey, configMapName } from './installed-settings.ts'
 import { ballastNamespace } from './own-names.ts'
+import { CommandRefused } from './surroundings.ts'
 
 interface UpConfiguration {
   readonly settings: ControllerSettings

@@ -1,9 +1,10 @@
 // `ballast up --once`: the run on a virtual clock, to its end, as a story or as one document.
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import type { ExitCode, Surroundings } from './command-line.ts'
+import type { Surroundings } from './command-line.ts'
 import { type NodeFigures, nodeTable } from './node-table.ts'
 import { exitCodeOf, type RunEnd, type RunWatch } from './rebalance-run.ts'
+import type { ExitCode } from './surroundings.ts'
 import { load, logFor, seedOf, type UpOptions } from './up-options.ts'
 import { figuresOf, withRun } from './up-run.ts'
 import { tell, tellEnd } from './up-story.ts'

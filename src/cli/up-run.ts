@@ -1,4 +1,5 @@
 // One run of `ballast up`: a cluster in the twin with Ballast in it, and the policy carried out through its API.
+import { exitAtOnce } from './command-line.ts'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import type { RebalancePolicy } from '#coordination/api.ts'
 import type { Api } from '#kube/api.ts'
@@ -8,12 +9,12 @@ import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { builtIn } from '#kube/resource.ts'
-import { CommandRefused } from './command-line.ts'
 import type { ControllerSettings } from './controller-settings.ts'
 import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts'
 import { type NodeFigures, nodeFigures } from './node-table.ts'
 import { processFaults } from './process-faults.ts'
 import { type RunEnd, type RunWatch, runRebalance } from './rebalance-run.ts'
+import { CommandRefused } from './surroundings.ts'
 
 /** What the cluster is made from. */
 export interface Loaded {
@@ -55,7 +56,7 @@ export async function withRun<T>(
   const { clock, seed, log } = setting
   const stop = new AbortController()
   const signal = AbortSignal.any([setting.signal, stop.signal])
-  using faults = processFaults()
+  using faults = processFaults(exitAtOnce)
   await using cluster = await startEmbeddedCluster({
     objects: loaded.objects,
     clock,

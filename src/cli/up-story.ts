@@ -5,11 +5,11 @@ import { approvedByAnnotation, runUntilAnnotation } from '#coordination/plans/na
 import { planRecord } from '#coordination/plans/plan-object.ts'
 import type { Clock } from '#kube/clock.ts'
 import { InputError } from '#kube/problem.ts'
-import type { ExitCode } from './command-line.ts'
 import { type NodeFigures, nodeTable } from './node-table.ts'
 import { harmless } from './paragraph.ts'
 import { moveTable, staySummary } from './plan-report.ts'
 import type { LaterWatch, RunEnd, RunWatch } from './rebalance-run.ts'
+import type { ExitCode } from './surroundings.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Seconds of the cluster since now, as a column. */

@@ -1,7 +1,8 @@
 // `ballast up` (and `npm start`): a cluster in trouble, in the twin, put right through its API, with everything shown on the way.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CommandRefused, type DefineCommand, type ExitCode, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { CommandRefused, type ExitCode } from './surroundings.ts'
 import type { UpOptions } from './up-options.ts'
 
 const example = fileURLToPath(new URL('../../examples/talos-homelab', import.meta.url))

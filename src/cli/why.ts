@@ -7,10 +7,11 @@ import { builtIn } from '#kube/resource.ts'
 import { type AccountOptions, loadAccounts, timeOption, withAccounts } from './account-source.ts'
 import { accountLines } from './account-text.ts'
 import { capabilityWords, wordsLines } from './capability-words.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { enabledCapabilities } from './enabled-capabilities.ts'
 import { ballastNamespace } from './own-names.ts'
 import { schedulerOf } from './scheduler-source.ts'
+import { CommandRefused, type ExitCode, exitCodes } from './surroundings.ts'
 
 interface WhyOptions extends AccountOptions {
   readonly namespace?: string

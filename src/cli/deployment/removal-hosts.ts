@@ -1,8 +1,9 @@
 // Containerd's hosts files as they were before the mirror, on every node: what Helm's hook does for its releases, done by `ballast uninstall`
 // for all others. The mirror goes first: a pod of it that starts anew would write its files again.
+
+import { numberAt } from '#kube/object-fields.ts'
 import type { DaemonSet, KubeObject, Pod } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
-import { numberAt } from '../doctor/facts.ts'
 import { installedLabel, placeOf, type RemovalRun } from './removal-run.ts'
 
 /** As the chart's `mirror.cleanup.port` is by default. */

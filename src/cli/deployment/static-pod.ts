@@ -2,7 +2,7 @@
 // same values. Such a pod may refer to no object of the API: what those would bring comes from its own annotations, or lies on the machine.
 import * as z from 'zod'
 import type { KubeObject } from '#kube/objects.ts'
-import { CommandRefused } from '../command-line.ts'
+import { CommandRefused } from '../surroundings.ts'
 
 /** Where a machine has what a cluster keeps in a ConfigMap and in Secrets. Absent: as with objects that are absent. */
 const staticPaths = {

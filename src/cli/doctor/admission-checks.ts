@@ -1,6 +1,8 @@
 // What keeps pods of ours, or of workloads that are to be moved, from being made or evicted: budgets, quotas, pod security, priorities.
+
+import { at, listAt, numberAt, shown, templateOf, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { at, type ClusterFacts, listAt, numberAt, ofKind, shown, templateOf, textAt } from './facts.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 
 /** Pods of ours and of whoever is to be moved that cannot be evicted or made. */

@@ -1,6 +1,8 @@
 // What other programs registered with the API server, and whether anybody is still behind it: APIServices, webhooks, kinds.
+
+import { at, listAt, shown, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { at, type ClusterFacts, listAt, ofKind, shown, textAt } from './facts.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 import { findUpstreams, type Upstream, upstreams } from './upstreams.ts'
 

@@ -1,10 +1,11 @@
 // Deschedulers as processes: whether the account of ours has the rights that it needs for what it is told, and which policy of upstream's does
 // something else than it says.
 import { parseDocument } from 'yaml'
+import { shown } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { isOlder } from '../migration/convert-values.ts'
 import { sparingProfiles } from '../migration/descheduler-policy.ts'
-import { type ClusterFacts, ofKind, shown } from './facts.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 import { accountOf, isOwnDescheduler, neededRights, policyPlace, policyText } from './own-descheduler.ts'
 import { areBindingsRead, lackingRights, placeText, resourceText } from './rights-checks.ts'

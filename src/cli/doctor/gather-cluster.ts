@@ -1,10 +1,10 @@
 // Reads from a live cluster what the checks look at, and no more: metadata where that is enough, single objects where a name is known.
 import { gunzipSync } from 'node:zlib'
 import type { Api } from '#kube/api.ts'
+import { listAt, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
 import { ClusterReader } from './cluster-reader.ts'
-import { listAt, textAt } from './facts.ts'
 import { accountOf, isOwnDescheduler, policyPlace } from './own-descheduler.ts'
 import { isOwnDeployment } from './own-facts.ts'
 import { findUpstreams, upstreams } from './upstreams.ts'

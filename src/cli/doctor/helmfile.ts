@@ -1,7 +1,7 @@
 // A helmfile as data: which releases it has, in which order they are installed, and which of their values files are missing.
 import { existsSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { at, listAt, textAt } from './facts.ts'
+import { at, listAt, textAt } from '#kube/object-fields.ts'
 
 export interface HelmfileRelease {
   readonly name: string

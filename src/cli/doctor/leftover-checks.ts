@@ -1,5 +1,7 @@
 // What somebody left behind who is gone: finalizers, taints, gates, labels.
-import { type ClusterFacts, listAt, ofKind, shown, textAt } from './facts.ts'
+
+import { listAt, shown, textAt } from '#kube/object-fields.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 import { findUpstreams, type Upstream, upstreams } from './upstreams.ts'
 

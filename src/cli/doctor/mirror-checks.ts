@@ -1,5 +1,7 @@
 // What keeps the image mirror of a node from being of use: the agents' role `readiness` has written it as a condition of the node.
-import { type ClusterFacts, listAt, ofKind, shown, textAt } from './facts.ts'
+
+import { listAt, shown, textAt } from '#kube/object-fields.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 
 const condition = 'ballast.dev/MirrorReady'

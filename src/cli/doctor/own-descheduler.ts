@@ -2,11 +2,11 @@
 import { parseDocument } from 'yaml'
 import { deschedulerRules, readPolicy } from '#capabilities/deschedule'
 import type { Right } from '#coordination/rbac.ts'
+import { at, listAt, templateOf, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { parseDeschedulerFlags } from '../descheduler-flags.ts'
 import type { DeschedulerSettings } from '../descheduler-settings.ts'
 import { policySource } from '../migration/descheduler-workload.ts'
-import { at, listAt, templateOf, textAt } from './facts.ts'
 
 export function isOwnDescheduler({ kind, metadata: { labels = {} } }: KubeObject): boolean {
   const isOurs = labels['app.kubernetes.io/part-of'] === 'ballast' && labels['app.kubernetes.io/component'] === 'descheduler'

@@ -3,11 +3,12 @@ import { type Capability, standardAgentNamespace } from '#coordination/capabilit
 import { agentPlace, grantsOf } from '#coordination/rbac.ts'
 import type { Api } from '#kube/api.ts'
 import type { Override } from '#kube/configuration.ts'
+import { isWanted, listAt, numberAt, templateOf, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isForbidden, isNotFound } from '#kube/status.ts'
 import { enabling, readControllerConfiguration, settingsOf } from '../controller-configuration.ts'
-import { isWanted, listAt, numberAt, type OwnFacts, templateOf, textAt } from './facts.ts'
+import type { OwnFacts } from './facts.ts'
 
 const standardNamespace = 'ballast-system'
 const standardName = 'ballast-controller'

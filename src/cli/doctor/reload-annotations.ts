@@ -1,7 +1,8 @@
 // Annotations of Reloader wherever they are written: names that nobody reads, patterns that do not compile.
 import { nearestName } from '#kube/nearest-name.ts'
+import { shown, templateOf } from '#kube/object-fields.ts'
 import { parsePattern } from '#kube/regex.ts'
-import { type ClusterFacts, ofKind, shown, templateOf } from './facts.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 
 const domain = 'reloader.stakater.com'

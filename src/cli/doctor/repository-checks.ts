@@ -1,6 +1,7 @@
 // What is wrong in a GitOps repository: sources and dependencies that are not there, jobs done twice, annotations nobody reads.
+
+import { at, listAt, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { at, listAt, textAt } from './facts.ts'
 import { type Finding, finding, inOrder } from './finding.ts'
 import { checkHelmfile } from './helmfile-checks.ts'
 import { goneCharts, mirrorAddress } from './mirror-charts.ts'

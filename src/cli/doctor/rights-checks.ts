@@ -1,8 +1,9 @@
 // The rights that Ballast's ServiceAccount has, by its bindings, beside those that the enabled capabilities declare; and which versions of
 // Ballast's parts are there.
 import type { Right } from '#coordination/rbac.ts'
+import { imagesOf, listAt, shown, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { type ClusterFacts, imagesOf, listAt, type OwnFacts, ofKind, shown, textAt } from './facts.ts'
+import { type ClusterFacts, type OwnFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 
 interface Rule {

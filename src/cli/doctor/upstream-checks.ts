@@ -1,7 +1,9 @@
 // Which upstreams are there, which do what somebody else does already, and which of them lead.
+
+import { isWanted, listAt, numberAt, shown, templateOf, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { deschedulerFlags } from '../migration/descheduler-workload.ts'
-import { type ClusterFacts, isWanted, listAt, numberAt, ofKind, shown, templateOf, textAt } from './facts.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 import { gitopsOwner, shownOwner } from './gitops-owner.ts'
 import { isOwnDescheduler } from './own-descheduler.ts'

@@ -1,6 +1,8 @@
 // How each upstream is recognised: workload names and images, chart names, labels, Leases, kinds. Any two signals of a workload are enough.
+
+import { imagesOf, isWanted } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { type ClusterFacts, imagesOf, isWanted, ofKind } from './facts.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
 
 export interface Upstream {
   /** As Ballast's users call it. */

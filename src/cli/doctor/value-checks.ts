@@ -1,10 +1,12 @@
 // Values of releases that their chart does not know: Helm takes them without a word.
+
+import { at, shown, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { convertValues, isOlder } from '../migration/convert-values.ts'
 import { deschedulerRows } from '../migration/descheduler-rows.ts'
 import { reloaderRows } from '../migration/reloader-rows.ts'
 import { isTree } from '../migration/values-tree.ts'
-import { at, type ClusterFacts, ofKind, shown, textAt } from './facts.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 
 export function checkValues(facts: ClusterFacts): readonly Finding[] {

@@ -2,7 +2,8 @@
 import type { Running } from '#coordination/capability.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Owner, ownedClock } from '../part-owner.ts'
-import { type FaultSource, processFaults } from '../process-faults.ts'
+import { processFaults } from '../process-faults.ts'
+import { type FaultSource } from '../fault-source.ts'
 
 interface Life {
   readonly clock: Clock
@@ -54,7 +55,9 @@ const events = ['unhandledRejection', 'uncaughtException'] as const
 export function faultsOfThisProcess(): FaultSource & Disposable {
   const runners = events.map(event => ({ event, listeners: process.rawListeners(event) }))
   for (const event of events) process.removeAllListeners(event)
-  const faults = processFaults()
+  const faults = processFaults(code => {
+    throw new Error(`a fault without an owner would have ended the process with ${code}`)
+  })
   return {
     onUnowned: listener => faults.onUnowned(listener),
     [Symbol.dispose]: () => {

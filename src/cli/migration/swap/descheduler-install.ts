@@ -1,10 +1,10 @@
 // What of ours a swap of the descheduler installs: everything where Ballast is not there, else only the descheduler. It is installed asleep.
 
+import { listAt, templateOf } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import { installationValues, plainRelease } from '../../deployment/installation.ts'
 import { objects } from '../../deployment/objects.ts'
-import { listAt, templateOf } from '../../doctor/facts.ts'
 import { enabledCapabilities } from '../../enabled-capabilities.ts'
 import { ballastNamespace } from '../../own-names.ts'
 import { isTree, type ValuesTree } from '../values-tree.ts'

@@ -1,7 +1,8 @@
 // What the descheduler is made of in a cluster: kept for the way back before it is deleted.
+
+import { listAt, templateOf, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { isForbidden } from '#kube/status.ts'
-import { listAt, templateOf, textAt } from '../../doctor/facts.ts'
 import { policySource } from '../descheduler-workload.ts'
 import { listOf, type Reach } from './situation.ts'
 import { resourceOf } from './writes.ts'

@@ -1,8 +1,8 @@
 // How the descheduler and ours stand in a cluster right now: what the steps of their swap judge by. It is read, and nothing is written.
 import { parseDocument } from 'yaml'
+import { listAt, numberAt, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
-import { listAt, numberAt, textAt } from '../../doctor/facts.ts'
 import { type GitopsOwner, gitopsOwner } from '../../doctor/gitops-owner.ts'
 import { isOwnDescheduler, policyPlace, policyText } from '../../doctor/own-descheduler.ts'
 import { isFresh, ownConfigMapName, ownDeployment } from '../../doctor/own-facts.ts'

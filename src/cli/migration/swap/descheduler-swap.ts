@@ -1,7 +1,8 @@
 // What the steps of a descheduler's swap have in common, forth and back: who is who, and putting one to sleep before the other wakes.
+
+import { textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
-import { textAt } from '../../doctor/facts.ts'
 import { fieldManager } from './descheduler-own.ts'
 import {
   type DeschedulerSituation,

@@ -1,8 +1,9 @@
 // Node by node: what mirrors there goes, then the other comes; never both, since they bind the same port. Whoever is stopped in the middle
 // goes on with the node it was at.
+
+import { textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
-import { textAt } from '../../doctor/facts.ts'
 import { swapLabel } from './mirror-pin.ts'
 import type { MirrorSwap } from './mirror-swap.ts'
 import { hasReady, isUp, type Mark } from './mirror-up.ts'

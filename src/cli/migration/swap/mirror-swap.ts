@@ -1,9 +1,9 @@
 // The swap of a mirror as it is carried out: what its steps reach, and what of ours they install.
 import { parse } from 'yaml'
+import { listAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { installationValues, plainRelease } from '../../deployment/installation.ts'
 import { objects } from '../../deployment/objects.ts'
-import { listAt } from '../../doctor/facts.ts'
 import { enabledCapabilities } from '../../enabled-capabilities.ts'
 import { ballastNamespace } from '../../own-names.ts'
 import type { ValuesTree } from '../values-tree.ts'

@@ -1,6 +1,7 @@
 // When a mirror's pod counts as there. Ours says Ready also where it is the only one; Spegel never does, so the first that comes back only has to run.
+
+import { listAt, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { listAt, textAt } from '../../doctor/facts.ts'
 import { valueAt } from '../values-tree.ts'
 
 export type Mark = 'spegel' | 'ballast'

@@ -3,12 +3,12 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Api } from '#kube/api.ts'
 import type { Clock } from '#kube/clock.ts'
+import { at, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isAlreadyExists, isConflict } from '#kube/status.ts'
 import { parseTime } from '#kube/time.ts'
-import { CommandRefused, exitCodes } from '../../command-line.ts'
-import { at, textAt } from '../../doctor/facts.ts'
+import { CommandRefused, exitCodes } from '../../surroundings.ts'
 
 export interface Saved {
   /** Of upstream's Deployments, by `namespace/name`: what they were scaled to before. */

@@ -1,8 +1,9 @@
 // Ballast back to Spegel, carried out: the same swap with roles changed. Ballast stays, for what else it does.
+
+import { listAt, numberAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isAlreadyExists, isNotFound } from '#kube/status.ts'
-import { listAt, numberAt } from '../../doctor/facts.ts'
 import { ownConfigMapName } from '../../doctor/own-facts.ts'
 import { missingOf, of, ofObject } from './access.ts'
 import { allNodes, markAll, markOf, podsOf, switchNodes, unmarkAll, unmarked } from './mirror-nodes.ts'

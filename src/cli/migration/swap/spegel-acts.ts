@@ -1,10 +1,10 @@
 // Spegel to Ballast, carried out: the printed steps with what does and what proves each. Ours and theirs bind one port, so nodes change one
 // after the other; hosts files name the node's own address and port all the time, and end with the registry.
 import { parse } from 'yaml'
+import { numberAt, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { examineCluster } from '../../doctor/checks.ts'
-import { numberAt, textAt } from '../../doctor/facts.ts'
 import { liveFacts } from '../../doctor/live-facts.ts'
 import { ownConfigMapName } from '../../doctor/own-facts.ts'
 import { ballastNamespace } from '../../own-names.ts'

@@ -1,6 +1,7 @@
 // `ballast migrate plan spegel`: the swap of a mirror as commands for a person; `apply` does the same by the API.
-import { type ExitCode, exitCodes, type Surroundings } from '../../command-line.ts'
+import type { Surroundings } from '../../command-line.ts'
 import { harmless } from '../../paragraph.ts'
+import { type ExitCode, exitCodes } from '../../surroundings.ts'
 import { planDocument, planLines } from './plan-lines.ts'
 import type { Reach } from './situation.ts'
 import { mirrorStepsBack } from './spegel-back.ts'

@@ -1,7 +1,8 @@
 // How Spegel and our mirror stand in a cluster right now: what the plan of their swap is made of. It is read, and nothing is written.
+
+import { listAt, numberAt, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
-import { listAt, numberAt, textAt } from '../../doctor/facts.ts'
 import { type GitopsOwner, gitopsOwner } from '../../doctor/gitops-owner.ts'
 import { ownDeployment } from '../../doctor/own-facts.ts'
 import { findUpstreams } from '../../doctor/upstreams.ts'

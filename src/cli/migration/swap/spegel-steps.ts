@@ -1,5 +1,5 @@
 // Spegel to Ballast: the commands of a swap for one cluster, in order, for a person to run. Never are both on one node: they have one port.
-import { listAt } from '../../doctor/facts.ts'
+import { listAt } from '#kube/object-fields.ts'
 import { shownOwner } from '../../doctor/gitops-owner.ts'
 import { valueAt } from '../values-tree.ts'
 import { ownerIsLive } from './owner-words.ts'

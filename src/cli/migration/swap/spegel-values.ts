@@ -1,6 +1,7 @@
 // What a running Spegel is told, in the words of its chart's values: the flags of its containers and what its pod template says besides.
+
+import { listAt, templateOf, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
-import { listAt, templateOf, textAt } from '../../doctor/facts.ts'
 import { spegelVersions } from '../spegel-rows.ts'
 import { type ValuesTree, valueAt, withValue } from '../values-tree.ts'
 

@@ -1,10 +1,10 @@
 // Whether a swap caused a roll-out: the pod templates of all workloads before and after it, as hashes.
 import { createHash } from 'node:crypto'
 import type { Api } from '#kube/api.ts'
+import { listAt, shown, templateOf, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
 import { isNewer } from '#kube/resource-version.ts'
-import { listAt, shown, templateOf, textAt } from '../../doctor/facts.ts'
 import { listOf } from './situation.ts'
 
 interface Templates {

@@ -1,7 +1,8 @@
 // Variables that upstream takes from Secrets: a pod reads Secrets of its own namespace only, so they have to come along.
+
+import { listAt, templateOf, textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn } from '#kube/resource.ts'
-import { listAt, templateOf, textAt } from '../../doctor/facts.ts'
 import type { ConvertedValues } from '../convert-values.ts'
 import { valueAt } from '../values-tree.ts'
 import { type OwnState, optional } from './situation.ts'

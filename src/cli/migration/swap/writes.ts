@@ -3,10 +3,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { parseDocument } from 'yaml'
 import type { Api } from '#kube/api.ts'
+import { textAt } from '#kube/object-fields.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { builtIn, type GroupVersionResource, parseApiVersion } from '#kube/resource.ts'
 import { isAlreadyExists, isForbidden, isNotFound } from '#kube/status.ts'
-import { textAt } from '../../doctor/facts.ts'
 import { listOf, type OwnState, optional, type UpstreamState } from './situation.ts'
 import { StepFailed } from './step.ts'
 
