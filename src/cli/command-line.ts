@@ -1,7 +1,7 @@
 // What every command shares: its surroundings, how it ends, and how options are read.
 import { type Command, InvalidArgumentError } from 'commander'
-import type { ExitCode, ProcessSurroundings } from './surroundings.ts'
-import type { Terminal } from './terminal.ts'
+import type { ExitCode, ProcessSurroundings } from '#process/surroundings.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 /** What a command gets of its process. */
 export interface Surroundings extends ProcessSurroundings {
