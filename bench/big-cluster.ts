@@ -1,8 +1,8 @@
 // A cluster of 5,000 nodes and 150,000 pods of 500 Deployments, each object as a watch brings it: parsed from JSON, with the fields an
 // API server adds. The same objects each time.
 
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import type { GroupVersionResource } from '#kube/resource.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
 
 export interface ClusterSize {
   readonly nodes: number

@@ -1,7 +1,7 @@
 // A dump of a big cluster, as `ballast snapshot -o x.json` writes one: nodes with their images, Deployments with ReplicaSets whose template
 // their pods have, pods as an API server keeps them. All of it is healthy: a twin that loads it has nothing to do.
 import { closeSync, openSync, writeSync } from 'node:fs'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ClusterSize, namespaceOf, nodeOf, podOf } from './big-cluster.ts'
 
 /** 5,000 nodes, and 150,000 pods of 5,000 Deployments. */

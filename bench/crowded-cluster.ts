@@ -1,8 +1,8 @@
 // A cluster of many nodes of which some are hot: the same numbers each time, for measuring plans.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
-import type { Goal } from '#planning/policy.ts'
+import type { Goal } from '#planning/goals/policy.ts'
 
 export interface CrowdedCluster {
   readonly objects: readonly KubeObject[]

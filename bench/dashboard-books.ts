@@ -1,5 +1,5 @@
 // A policy, a plan of 200 moves and many permits of the big cluster, as an API server keeps them.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { bigCluster, deploymentUid, namespaceOf, podName, podUid } from './big-cluster.ts'
 
 const apiVersion = 'ballast.dev/v1alpha1'

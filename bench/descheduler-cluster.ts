@@ -1,6 +1,6 @@
 // A cluster for deschedulers, of any size: pods as real ones are (real-pods.ts), on nodes of which some are crowded and some nearly empty,
 // with enough in the wrong place for every strategy of the chart's default policy. The same objects each time.
-import type { KubeObject, Node, Pod, PodSpec, Volume } from '#kube/objects.ts'
+import type { KubeObject, Node, Pod, PodSpec, Volume } from '#kube/objects/objects.ts'
 import { realPod } from './real-pods.ts'
 
 export interface ClusterSize {

@@ -1,6 +1,6 @@
 // Pods as a real cluster's API server sends them (kube-machinery.md §6.2): 7.8 KB, two containers, a token volume and addresses of their
 // own, each with its own identity and times; of 3,000 apps in 300 namespaces on 5,000 nodes.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 const apps = 3_000
 const nodes = 5_000

@@ -2,7 +2,7 @@
 // Started by `reload-many-sources.ts`, told what to hold as JSON.
 import { writeFileSync } from 'node:fs'
 import { systemClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { startTwin } from '#twin/twin.ts'
 import { requestResource } from '../test/real/reload/request-resource.ts'

@@ -5,7 +5,7 @@ import { buildClusterState, podState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
 import { systemClock } from '#kube/clock.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 
 export interface Figure {

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { builtInResources } from '../src/twin/api/built-in-resources.ts'
 
-/** Field name → code: see `src/twin/api/schema-table.ts`. */
+/** Field name → code: see `src/twin/schema/schema-table.ts`. */
 type Definition = Readonly<Record<string, string>>
 
 interface Model {

@@ -1,8 +1,8 @@
 // Writes every committed file that is made from something else. CI fails when running it changes anything.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { deploymentFiles } from '../src/cli/deployment/generated-files.ts'
-import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
+import { deploymentFiles } from '../src/deployment/generated-files.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { errorTable } from './error-table.ts'
 import { homelabFiles } from './examples/homelab-objects.ts'
 import { mediaHomelab } from './examples/media-homelab-tables.ts'

@@ -1,6 +1,6 @@
 // Requests whose answers were recorded from a real kube-apiserver, and what of an answer counts: everything but identities,
 // times and addresses, which no two servers share.
-import type { HttpVerb } from '#kube/transport.ts'
+import type { HttpVerb } from '#kube/client/transport.ts'
 
 export interface AskedRequest {
   readonly verb: HttpVerb

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { systemClock } from '#kube/clock.ts'
-import { writePrivately } from '../src/cli/private-file.ts'
+import { writePrivately } from '../src/cli/source/private-file.ts'
 
 const program = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts')
 

@@ -1,12 +1,12 @@
 // The end of a real `ballast controller`: what it still answers after SIGTERM, for how long, and with which code it ends.
 import { Agent, request } from 'undici'
 import { expect, test } from 'vitest'
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
 import { systemClock } from '#kube/clock.ts'
 import { textAt } from '#twin/json-value.ts'
 import { startTwin } from '#twin/twin.ts'
-import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
-import { controllerToken, installBallast } from '../src/cli/install-ballast.ts'
+import { controllerToken, installBallast } from '../src/deployment/install-ballast.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { ControllerProcess, tokenKubeconfig } from './controller-process.ts'
 import { freePort } from './real/control-plane/free-ports.ts'
 

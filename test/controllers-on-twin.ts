@@ -1,8 +1,8 @@
 // Plays the recorded scenarios of the controllers on a twin, and says where it goes another way than the real ones.
 
+import type { Transport } from '#kube/client/transport.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import { StatusError } from '#kube/status.ts'
-import type { Transport } from '#kube/transport.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { type MetricsTable, MetricsTables } from './real/controllers/metrics-table.ts'
 import { mainNode } from './real/controllers/real-cluster.ts'

@@ -4,8 +4,8 @@
 import { describe, expect, test } from 'vitest'
 import type { DisruptionPermit } from '#coordination/api.ts'
 import { wishKey } from '#coordination/intent.ts'
-import { singlesOf } from '#coordination/shared-permit.ts'
-import type { Node, Pod } from '#kube/objects.ts'
+import { singlesOf } from '#coordination/permits/shared-permit.ts'
+import type { Node, Pod } from '#kube/objects/objects.ts'
 import {
   type ControlledCluster,
   type ControlledOptions,

@@ -13,12 +13,12 @@ import { RequestMetrics } from '#dashboard/http/request-metrics.ts'
 import { StreamMetrics } from '#dashboard/stream/stream-metrics.ts'
 import { startExample } from '#test/real/browser/ballast-process.ts'
 import type { Surroundings } from '../src/cli/command-line.ts'
-import { readControllerConfiguration } from '../src/cli/controller-configuration.ts'
 import { defineDashboard } from '../src/cli/dashboard.ts'
-import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
-import { processTerminal } from '../src/cli/terminal.ts'
+import { processTerminal } from '../src/cli/terminal/terminal.ts'
 import { defineTop } from '../src/cli/top.ts'
 import { defineUp } from '../src/cli/up.ts'
+import { readControllerConfiguration } from '../src/process/configuration/controller-configuration.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 
 const root = join(import.meta.dirname, '..')
 const manual = readFileSync(join(root, 'docs', 'dashboard.md'), 'utf8')

@@ -1,7 +1,7 @@
 // The model of the scheduler held against what the scheduler did: counted, kept, and believed only while it is right.
 import { expect, test } from 'vitest'
 import { type RebalancePlan, type RebalancePolicy, rebalancePlans } from '#coordination/api.ts'
-import { formatTime } from '#kube/time.ts'
+import { formatTime } from '#kube/time/time.ts'
 import { type ControlledCluster, controlledCluster, startMs } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 

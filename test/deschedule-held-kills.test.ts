@@ -1,5 +1,5 @@
 // As the kills of deschedule-on-twin.test.ts, with landings held at a gate: a killed controller leaves gates and a webhook behind.
-import type { Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import { describeKills } from './crash-harness.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'

@@ -1,7 +1,7 @@
 // The seed of the Talos homelab: rebalancing by a schedule, coordinated, with both goals, from the proposal at its hour to the goals met.
 import { expect, test } from 'vitest'
 import type { DisruptionPermit, RebalancePolicy } from '#coordination/api.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { leftBehind } from './crash-harness.ts'
 import { labelled } from './homelab-states.ts'

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { type RebalancePlan, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
 import { defaultPolicy } from '#coordination/policy/arbiter-policy.ts'
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 

@@ -1,7 +1,7 @@
 // What changes under an approved plan, move by move: its certificates are held against the cluster as it is before each of them.
 import { describe, expect, test } from 'vitest'
-import type { Node } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { leftBehind } from './crash-harness.ts'
 import { smallCluster, smallPolicy, smallWorkload } from './small-cluster.ts'

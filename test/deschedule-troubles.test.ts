@@ -1,8 +1,8 @@
 // What happens to a plan under way when the cluster changes under it.
 import { describe, expect, test } from 'vitest'
 import type { DisruptionPermit, RebalancePlan } from '#coordination/api.ts'
-import type { KubeObject, Node } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 

@@ -1,7 +1,7 @@
 // Goals of measured use on the twin: figures come from metrics.k8s.io, and while there are none nothing is done for such a goal.
 import { expect, test } from 'vitest'
-import { ConnectionError } from '#kube/connection-error.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import { ConnectionError } from '#kube/client/connection-error.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 

@@ -1,10 +1,10 @@
 // What the API server answers to evictions, and what the drop-in descheduler makes of it: each is classified, none is tried again within
 // the cycle, and what was not answered is looked at before it is counted.
 import { afterEach, expect, test } from 'vitest'
-import { ConnectionError, RequestTimeoutError } from '#kube/connection-error.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import type { Transport, TransportRequest, TransportResponse } from '#kube/transport.ts'
+import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
+import type { Transport, TransportRequest, TransportResponse } from '#kube/client/transport.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { DeschedulerCluster } from './descheduler-cluster.ts'
 import { cluster as objectsOf, policyOf, tainted } from './descheduler-objects.ts'
 import { node } from './small-cluster.ts'

@@ -8,14 +8,14 @@ import { type DeschedulerOptions, runDescheduler } from '#capabilities/deschedul
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
 import { defaultPolicy } from '#coordination/policy/arbiter-policy.ts'
-import { type Api, openApi } from '#kube/api.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
+import type { Transport } from '#kube/client/transport.ts'
 import { type Clock, VirtualClock } from '#kube/clock.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
-import { builtIn } from '#kube/resource.ts'
-import type { Transport } from '#kube/transport.ts'
 import { startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
-import { deschedulerLog } from '../src/cli/descheduler-log.ts'
+import { deschedulerLog } from '../src/process/drop-ins/descheduler-log.ts'
 
 export const startMs = Date.parse('2026-03-02T04:00:00Z')
 

@@ -2,8 +2,8 @@
 // upstream's to say (recorded by `node test/real/descheduler/evictor-options.ts`) and ours to repeat.
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { node, object, type PodOptions, pod } from '#cluster/testdata/objects.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import { formatTime } from '#kube/time.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { formatTime } from '#kube/time/time.ts'
 import { decide } from '../src/capabilities/deschedule/shadow/decisions.ts'
 import { readShadowedPolicy } from '../src/capabilities/deschedule/shadow/read-shadowed-policy.ts'
 

@@ -2,7 +2,7 @@
 // pod is evicted twice, and no permit stays open.
 import { afterEach, expect, test } from 'vitest'
 import { ballastKinds } from '#coordination/kinds.ts'
-import type { Transport, TransportRequest } from '#kube/transport.ts'
+import type { Transport, TransportRequest } from '#kube/client/transport.ts'
 import { DeschedulerCluster } from './descheduler-cluster.ts'
 import { cluster as objectsOf, policyOf, tainted } from './descheduler-objects.ts'
 import { node } from './small-cluster.ts'

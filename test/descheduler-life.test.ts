@@ -2,9 +2,9 @@
 // a kill between eviction and record, and two that want to lead.
 import { afterEach, describe, expect, test } from 'vitest'
 import { ballastKinds } from '#coordination/kinds.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import type { Transport } from '#kube/transport.ts'
+import type { Transport } from '#kube/client/transport.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { DeschedulerCluster, startMs } from './descheduler-cluster.ts'
 import { cluster as objectsOf, policyOf, tainted } from './descheduler-objects.ts'
 import { node } from './small-cluster.ts'

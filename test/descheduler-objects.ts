@@ -1,5 +1,5 @@
 // Clusters and policies that tests of the drop-in descheduler share.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { node, smallWorkload } from './small-cluster.ts'
 
 const shop: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', uid: 'namespace-shop' } }

@@ -1,11 +1,11 @@
 // What the drop-in descheduler may, and asks for: with the role of upstream's chart it records in memory and evicts as ever; with coordination
 // enforced it leaves alone what belongs to others and says so once.
 import { afterEach, expect, test } from 'vitest'
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
 import { silentLog } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { chartPolicy } from '../bench/descheduler-policies.ts'
-import { permitsLack } from '../src/cli/descheduler-permits.ts'
+import { permitsLack } from '../src/process/drop-ins/descheduler-permits.ts'
 import { DeschedulerCluster } from './descheduler-cluster.ts'
 import { overfull, policyOf } from './descheduler-objects.ts'
 import { upstreamToken } from './descheduler-role.ts'

@@ -1,8 +1,8 @@
 // The role that upstream's chart 0.36.0 gives its ServiceAccount: as facts, for tests of the drop-in descheduler.
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { Twin } from '#twin/twin.ts'
 
 const account = 'descheduler'

@@ -1,7 +1,7 @@
 // The drop-in descheduler in one process with a twin: a cycle that evicts, a dry run, limits, the rhythm, upstream's words.
 import { afterEach, describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { chartPolicy } from '../bench/descheduler-policies.ts'
 import { DeschedulerCluster } from './descheduler-cluster.ts'
 import { cluster as objectsOf, overfull, policyOf, tainted } from './descheduler-objects.ts'

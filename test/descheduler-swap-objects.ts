@@ -1,8 +1,8 @@
 // What an installation of the descheduler leaves in a cluster, upstream's by its chart or its plain manifests, and Ballast by ours.
-import type { KubeObject } from '#kube/objects.ts'
-import { installationValues, plainRelease } from '../src/cli/deployment/installation.ts'
-import { objects } from '../src/cli/deployment/objects.ts'
-import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { installationValues, plainRelease } from '../src/deployment/installation.ts'
+import { objects } from '../src/deployment/objects.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 
 const namespace = 'kube-system'
 

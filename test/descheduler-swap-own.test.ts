@@ -1,9 +1,9 @@
 // The swap of the descheduler where one of ours is there already, with settings of its own: nothing that somebody has written is overwritten.
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import { textAt } from '../src/cli/doctor/facts.ts'
+import { textAt } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { deschedulerInstallation, ownInstallation, policyText } from './descheduler-swap-objects.ts'
 import { DeschedulerSwapSite } from './descheduler-swap-site.ts'
 

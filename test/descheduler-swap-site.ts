@@ -1,13 +1,13 @@
 // A twin on which the descheduler stands as its chart or its plain manifests install it: for trying the swap to ours and back, killed at any
 // write. The twin runs Deployments and CronJobs of both, and a witness looks each second whether pods of both are there at once.
-import { type Api, openApi } from '#kube/api.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import { numberAt, textAt } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
-import { numberAt, textAt } from '../src/cli/doctor/facts.ts'
-import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
-import { onDeschedulerSwap } from '../src/cli/migration/swap/command.ts'
-import { runSteps, type StepResult, type Which } from '../src/cli/migration/swap/run.ts'
+import { onDeschedulerSwap } from '../src/cli/migrate/swap-command.ts'
+import { runSteps, type StepResult, type Which } from '../src/migration/run.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { surroundings } from './reload-cluster.ts'
 import { type Kill, mortal } from './swap-site.ts'
 

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { builtIn } from '#kube/resource.ts'
-import { textAt } from '../src/cli/doctor/facts.ts'
+import { textAt } from '#kube/objects/object-fields.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { deschedulerInstallation, ownInstallation, policyText } from './descheduler-swap-objects.ts'
 import { DeschedulerSwapSite } from './descheduler-swap-site.ts'
 

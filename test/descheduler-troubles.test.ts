@@ -1,7 +1,7 @@
 // The drop-in descheduler in trouble (rebalancing.md §4): watches that the server ends with 410, a clock that jumps, objects that cannot be.
 import { afterEach, describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { DeschedulerCluster } from './descheduler-cluster.ts'
 import { cluster as objectsOf, policyOf, tainted } from './descheduler-objects.ts'
 import { node } from './small-cluster.ts'

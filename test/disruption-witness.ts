@@ -1,6 +1,6 @@
 // Sees every pod that is taken away, whoever does it: the count that permits, plans and logs are held against. It reads the twin's
 // store and shares no code with what it judges.
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import type { StoreEvent } from '#twin/access.ts'
 import type { Twin } from '#twin/twin.ts'
 

@@ -1,8 +1,8 @@
 // Another process that empties a node: it asks by a DisruptionPermit, cordons, evicts one pod after the other, and stops where its permit has ended.
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
-import type { Api } from '#kube/api.ts'
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { namespace } from './controlled-cluster.ts'
 import { node, smallWorkload } from './small-cluster.ts'
 

@@ -1,6 +1,6 @@
 // The cluster on which the upstreams were recorded and on which Ballast is asked for the same: one node is full, a secret is read by
 // several workloads, two VPAs wish for other sizes. Names of the loaded pods are the same in every run.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { node, type SmallWorkload, smallWorkload } from './small-cluster.ts'
 
 /** Raised when the cluster changes: recordings of another revision do not count. */

@@ -1,9 +1,10 @@
 // A wire between a client and a server that loses, delays, repeats and garbles as told, and remembers what really arrived: an observer
 // hears each watch event and each whole list at the moment the client gets its last byte, and again when the client asks for more.
+
+import { ConnectionError } from '#kube/client/connection-error.ts'
+import type { Transport, TransportRequest, TransportResponse, TransportStream } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
-import { ConnectionError } from '#kube/connection-error.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import type { Transport, TransportRequest, TransportResponse, TransportStream } from '#kube/transport.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 export interface WireEvent {
   readonly type: string

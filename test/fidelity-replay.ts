@@ -1,6 +1,7 @@
 // Asks a twin what a client asked of a real server, in order, and compares each answer.
+
+import type { HttpVerb, Transport, TransportRequest } from '#kube/client/transport.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import type { HttpVerb, Transport, TransportRequest } from '#kube/transport.ts'
 import { startTwin } from '#twin/twin.ts'
 import { type Comparison, compareAnswers } from './fidelity-compare.ts'
 import type { ClientExchange, ClientRecording, WatchEvent } from './fidelity-exchange.ts'

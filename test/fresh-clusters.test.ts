@@ -10,7 +10,7 @@ import { planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
-import { childSolver } from '#planning/solve.ts'
+import { childSolver } from '#planning/solving/solve.ts'
 import { freshCluster } from './fresh-cluster.ts'
 
 async function planOf(text: string): Promise<Plan> {

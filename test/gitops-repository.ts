@@ -3,8 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
-import type { KubeObject } from '#kube/objects.ts'
-import { readSource } from '../src/cli/source.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { readSource } from '../src/cli/source/source.ts'
 
 type Fields = Record<string, unknown>
 

@@ -1,7 +1,7 @@
 // The states of the Talos homelab that tests begin with, made from the example's files.
 import { join } from 'node:path'
-import type { KubeObject } from '#kube/objects.ts'
-import { readSource } from '../src/cli/source.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { readSource } from '../src/cli/source/source.ts'
 
 export const homelabFolder = join(import.meta.dirname, '..', 'examples', 'talos-homelab')
 const ownerLabel = 'scaling.talos.io/managed-by'

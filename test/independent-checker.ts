@@ -1,6 +1,6 @@
 // Judges a run from outside: disruption budgets recomputed from the pods' readiness on a watch of its own, evictions from the request
 // log. It reads the wire itself and shares no code with what it judges.
-import type { Transport } from '#kube/transport.ts'
+import type { Transport } from '#kube/client/transport.ts'
 
 interface WirePod {
   readonly metadata: {

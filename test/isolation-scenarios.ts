@@ -2,7 +2,7 @@
 import { deschedule } from '#capabilities/deschedule'
 import { isolate } from '#capabilities/isolate'
 import { type RebalancePolicy, rebalancePolicies } from '#coordination/api.ts'
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import type { Scenario } from './crash-harness.ts'
 import { labelled } from './homelab-states.ts'

@@ -1,8 +1,8 @@
 // What goes wrong while the homelab's control plane is isolated, and what is left when the isolation is aborted.
 import { describe, expect, test } from 'vitest'
 import { rebalancePolicies } from '#coordination/api.ts'
-import type { Node, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { Node, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import {
   approveUntil,

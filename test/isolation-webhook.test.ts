@@ -1,8 +1,8 @@
 // Tolerations by webhook on the twin: the webhook is called over HTTPS by the API server, and judged by the pods it lets through.
 import { describe, expect, test } from 'vitest'
 import { type DisruptionPermit, rebalancePolicies } from '#coordination/api.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import {
   controlPlane,

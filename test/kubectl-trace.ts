@@ -1,7 +1,7 @@
 // Traces of kubectl: what it asked of the twin for one line of commands, and the shape of each answer. `test/real/kubectl/record.ts`
 // records them with real programs; the replay needs none.
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { TwinRequest, TwinResponse } from '#twin/api/request.ts'
 import type { TwinOptions } from '#twin/twin.ts'
 

@@ -1,7 +1,7 @@
 // Landings that are held at the gate, in a cluster where the scheduler by itself would put each replacement elsewhere: the webhook goes
 // away with its controller, or alone, at each write, and the goals are reached all the same.
 import { describe, expect, test } from 'vitest'
-import type { Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 import type { ControlledCluster, Outage } from './controlled-cluster.ts'
 import { countWrites, killsAt, runScenario, type Scenario, shareOf } from './crash-harness.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'

@@ -2,15 +2,15 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import { Informers } from '#kube/informer.ts'
+import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
-import type { Node } from '#kube/objects.ts'
+import type { Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
-import { builtIn } from '#kube/resource.ts'
 import tables from '../examples/talos-homelab/expect/tables.json' with { type: 'json' }
-import { startEmbeddedCluster } from '../src/cli/embedded-cluster.ts'
-import { exitCodeOf, runRebalance } from '../src/cli/rebalance-run.ts'
-import { readSource } from '../src/cli/source.ts'
+import { readSource } from '../src/cli/source/source.ts'
+import { startEmbeddedCluster } from '../src/cli/up/embedded-cluster.ts'
+import { exitCodeOf, runRebalance } from '../src/cli/up/rebalance-run.ts'
 import { openChecker } from './independent-checker.ts'
 
 const example = join(import.meta.dirname, '..', 'examples', 'talos-homelab')

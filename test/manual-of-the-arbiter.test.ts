@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { arbiterConfiguration } from '#coordination/arbiter-configuration.ts'
+import { arbiterConfiguration } from '#coordination/arbiter/arbiter-configuration.ts'
+import { objectionReasons } from '#coordination/arbiter/sentences.ts'
 import { disruptionClasses, verbs } from '#coordination/intent.ts'
 import { arbitrationModes, gateKeys } from '#coordination/policy/arbiter-policy.ts'
 import { rules } from '#coordination/policy/judge.ts'
-import { objectionReasons } from '#coordination/sentences.ts'
 
 const manual = readFileSync(join(import.meta.dirname, '..', 'docs', 'arbiter.md'), 'utf8')
 

@@ -10,7 +10,7 @@ import { startTestTwin } from '#twin/twin-for-tests.ts'
 import type { Surroundings } from '../src/cli/command-line.ts'
 import { definePlan } from '../src/cli/plan.ts'
 import { defineSnapshot } from '../src/cli/snapshot.ts'
-import { processTerminal } from '../src/cli/terminal.ts'
+import { processTerminal } from '../src/cli/terminal/terminal.ts'
 import { defineTwin } from '../src/cli/twin.ts'
 
 const root = dirname(import.meta.dirname)

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { deschedule } from '#capabilities/deschedule'
 import { mirror } from '#capabilities/mirror'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { controlledCluster } from './controlled-cluster.ts'
 
 const node = (name: string, address: string): KubeObject => ({

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { defineNodeConfig } from '../src/cli/node-config.ts'
-import { processTerminal } from '../src/cli/terminal.ts'
+import { processTerminal } from '../src/cli/terminal/terminal.ts'
 import { runBallast } from './cli/run-ballast.ts'
 
 const manual = readFileSync(join(import.meta.dirname, '..', 'docs', 'node-config.md'), 'utf8')

@@ -1,8 +1,8 @@
 // Case 27 of the arbiter as a scenario: a move that waits, another size, and a Secret that is rotated, all of one workload.
 import { deschedule } from '#capabilities/deschedule'
 import { reload } from '#capabilities/reload'
-import type { KubeObject } from '#kube/objects.ts'
-import { parseWindow } from '#kube/window.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { parseWindow } from '#kube/time/window.ts'
 import type { ControlledCluster, ControlledOptions } from './controlled-cluster.ts'
 import type { Scenario } from './crash-harness.ts'
 import { auto, remembered } from './reload-cluster.ts'

@@ -1,6 +1,6 @@
 // Webhooks are asked in real time, whatever clock the cluster has: where one is not to be missed, it has the time that a busy machine takes.
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 
 /** The longest that an API server takes. */

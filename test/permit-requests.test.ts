@@ -1,7 +1,7 @@
 // Another process asks the leader by a DisruptionPermit without a grant, and reads the answer from it.
 import { expect, test } from 'vitest'
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
-import type { Deployment } from '#kube/objects.ts'
+import type { Deployment } from '#kube/objects/objects.ts'
 import { controlledCluster } from './controlled-cluster.ts'
 import { smallCluster } from './small-cluster.ts'
 

@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
-import { type Api, openApi } from '#kube/api.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import { StatusError } from '#kube/status.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 
 const { signal } = new AbortController()

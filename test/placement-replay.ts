@@ -2,7 +2,7 @@
 import { buildClusterState, podState } from '#cluster/cluster-state.ts'
 import { type Evaluation, Placement } from '#cluster/placement.ts'
 import { defaultSettings, type SchedulerSettings, settingsFromConfiguration } from '#cluster/scheduler-settings.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 
 /** A recording as its JSON reads; test/fixtures/placements/README.md says what each field means. */
 export interface ReplayedRecording {

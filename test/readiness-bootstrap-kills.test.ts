@@ -1,8 +1,8 @@
 // The whole bootstrap of a node while the controller is killed before and after each of its writes: it registers tainted, gets its files,
 // its mirror answers, it is let go, and what waited lands. And over its time: let go, or held until it is met after all.
 import { readiness } from '#capabilities/readiness'
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import { describeKills } from './crash-harness.ts'
 import { nodeFiles, nodeFilesDigest } from './node-files-capability.ts'

@@ -1,7 +1,7 @@
 // N2, M5 and the bootstrap of a node in the homelabs of `examples/`, with the controller of `ballast up`: held while it is not ready,
 // nothing on it but what tolerates that, nothing pulled from outside.
 import { describe, expect, test } from 'vitest'
-import type { DaemonSet, KubeObject } from '#kube/objects.ts'
+import type { DaemonSet, KubeObject } from '#kube/objects/objects.ts'
 import { documentsOf, homelabWith, type JoinedHomelab, manifestsOf, objectsOf } from './joining-node.ts'
 
 const isOf = (name: string) => (object: KubeObject) =>

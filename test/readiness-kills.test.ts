@@ -1,7 +1,7 @@
 // Nodes come, wait and are let go while the controller is killed before and after each of its writes: no taint is forgotten.
 import { readiness } from '#capabilities/readiness'
-import type { KubeObject, Node } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import { describeKills } from './crash-harness.ts'
 import { node } from './small-cluster.ts'

@@ -5,9 +5,9 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { readiness } from '#capabilities/readiness'
-import type { KubeObject } from '#kube/objects.ts'
-import { readControllerConfiguration } from '../src/cli/controller-configuration.ts'
-import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { readControllerConfiguration } from '../src/process/configuration/controller-configuration.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { controlledCluster } from './controlled-cluster.ts'
 
 const manual = readFileSync(join(import.meta.dirname, '..', 'docs', 'readiness.md'), 'utf8')

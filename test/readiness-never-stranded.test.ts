@@ -2,9 +2,9 @@
 // in the end it is free, and nothing of ours is left.
 import { expect, test } from 'vitest'
 import { readiness } from '#capabilities/readiness'
-import type { KubeObject, Node } from '#kube/objects.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type Random, seededRandom } from '#kube/random.ts'
-import { builtIn } from '#kube/resource.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { node } from './small-cluster.ts'
 

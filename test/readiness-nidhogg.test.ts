@@ -3,8 +3,8 @@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { readiness } from '#capabilities/readiness'
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { node } from './small-cluster.ts'
 

@@ -1,8 +1,8 @@
 // Operator mode on the twin: files come to each node by a pod of an image that is there.
 import { expect, test } from 'vitest'
 import { readiness } from '#capabilities/readiness'
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { nodeFiles, nodeFilesDigest } from './node-files-capability.ts'
 import { node } from './small-cluster.ts'

@@ -1,8 +1,8 @@
 // Nodes held until ready, in a real controller on the twin, with exactly the rights that the capability declares.
 import { expect, test } from 'vitest'
 import { readiness } from '#capabilities/readiness'
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type ControlledCluster, type ControlledOptions, controlledCluster } from './controlled-cluster.ts'
 import { makePatient } from './patient-webhooks.ts'
 import { node } from './small-cluster.ts'

@@ -1,7 +1,7 @@
 // The webhook on NodeReadinessRules, asked over HTTPS by the API server of the twin: what upstream's refuses is refused, in its words.
 import { expect, test } from 'vitest'
 import { readiness } from '#capabilities/readiness'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { makePatient } from './patient-webhooks.ts'
 import { node } from './small-cluster.ts'

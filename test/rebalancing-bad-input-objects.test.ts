@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { node, object, type PodOptions, pod } from '#cluster/testdata/objects.ts'
-import type { KubeObject, Node, Pod, Toleration } from '#kube/objects.ts'
+import type { KubeObject, Node, Pod, Toleration } from '#kube/objects/objects.ts'
 import { messyCluster } from '../src/capabilities/deschedule/compat/strategies/testdata/messy-cluster.ts'
 import { oneCycle } from '../src/capabilities/deschedule/compat/strategies/testdata/one-cycle.ts'
 import { policyCases, policyText } from '../src/capabilities/deschedule/compat/strategies/testdata/policies.ts'

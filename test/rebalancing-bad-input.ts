@@ -68,21 +68,21 @@ export const compatRows: readonly BadInputRow[] = [
   { situation: 'no disk to write to', heldBy: [[cluster, 'no file is written: nothing but the policy is needed, also for a port with a certificate of its own']] },
 ]
 
-const goals = 'src/planning/goals.test.ts'
+const goals = 'src/planning/goals/goals.test.ts'
 const schedule = 'src/coordination/plans/schedule.test.ts'
 const planPolicy = 'src/coordination/plans/plan-policy.test.ts'
 const energyPolicy = 'src/coordination/plans/energy-policy.test.ts'
 const edits = 'test/deschedule-policy-edits.test.ts'
 const odd = 'src/planning/odd-clusters.test.ts'
 const usageGoals = 'test/deschedule-usage.test.ts'
-const freshUsage = 'src/coordination/plans/fresh-usage.test.ts'
+const freshUsage = 'src/coordination/plans/usage/fresh-usage.test.ts'
 const effects = 'src/coordination/effects/effects.test.ts'
 const midPlan = 'test/deschedule-mid-plan.test.ts'
 const troubles = 'test/deschedule-troubles.test.ts'
 const onTwin = 'test/deschedule-on-twin.test.ts'
 const arbiter = 'test/arbiter-bad-input.test.ts'
 const freshCheck = 'src/coordination/plans/fresh-check.test.ts'
-const gate = 'src/coordination/plans/landing-gate.test.ts'
+const gate = 'src/coordination/plans/landing/landing-gate.test.ts'
 
 /** Of plans and how they are carried out. */
 // biome-ignore format: a table
@@ -100,8 +100,8 @@ export const plannedRows: readonly BadInputRow[] = [
   { situation: 'odd quantities', heldBy: [[odd, 'cpu %s and memory %s are counted exactly'], [odd, 'a request of %s sets the pod aside by name; the others are planned']] },
   { situation: 'negative free space, nodes of 10^15 bytes', heldBy: [[odd, 'nodes of 10^15 bytes are filled to the byte, one with less than nothing free takes nobody']] },
   { situation: 'metrics-server is down: goals of use stand still, others go on', heldBy: [[usageGoals, 'without a metrics server nothing is moved for a goal of use, and the plan says why; missing is not taken for 0'], [usageGoals, 'goals of requests go on without a metrics server'], [usageGoals, 'figures that stop coming let an approved plan stand still; with new ones it goes on']] },
-  { situation: 'figures that are missing, old or no quantity are unknown, never 0', heldBy: [['src/planning/measurements.test.ts', 'a figure that is missing is not 0'], [freshUsage, 'a server that goes on telling the same does not make it younger'], [freshUsage, 'who is not told of any more is unknown at once'], ['src/planning/usage-rules.test.ts', 'what is not known may bring a goal closer, never further away']] },
-  { situation: 'no decision on a cache older than 60 s', heldBy: [['src/coordination/cluster-view.test.ts', 'what is known of a kind whose watch fails counts for a minute; a quiet watch counts as long as it is quiet']] },
+  { situation: 'figures that are missing, old or no quantity are unknown, never 0', heldBy: [['src/planning/goals/measurements.test.ts', 'a figure that is missing is not 0'], [freshUsage, 'a server that goes on telling the same does not make it younger'], [freshUsage, 'who is not told of any more is unknown at once'], ['src/planning/goals/usage-rules.test.ts', 'what is not known may bring a goal closer, never further away']] },
+  { situation: 'no decision on a cache older than 60 s', heldBy: [['src/coordination/facts/cluster-view.test.ts', 'what is known of a kind whose watch fails counts for a minute; a quiet watch counts as long as it is quiet']] },
   { situation: 'an eviction is answered with 429, 403, 404, 409, 500, 504, or not at all', heldBy: [[effects, '429 with a budget: not now, and when'], [effects, '429 without: the server is busy'], [effects, '403: somebody forbids it'], [effects, '404: it went before'], [effects, '409: another pod has its name'], [effects, '500 for two budgets: trying again does not help'], [effects, '504 and the pod stands: not done'], [effects, 'a broken connection and the pod is gone: done']] },
   { situation: 'a budget that never allows it is asked for once', heldBy: [[troubles, 'a budget that can never allow it is asked for once, not hammered; the workload is left out and said (7.2 case 18)']] },
   { situation: 'another pod has the name: the UID is a precondition', heldBy: [[effects, 'is asked for once, with the UID as precondition and 4 s for the server'], [effects, '504 and another stands: done']] },

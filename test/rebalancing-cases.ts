@@ -10,12 +10,12 @@ const balance = `${compat}/strategies/balance.test.ts`
 const budget = 'src/cluster/disruption-budget.test.ts'
 const verify = 'src/planning/verifier/verify.test.ts'
 const energy = 'src/planning/energy/plan-energy.test.ts'
-const coalescing = 'src/coordination/arbiter-coalescing.test.ts'
+const coalescing = 'src/coordination/arbiter/arbiter-coalescing.test.ts'
 const troubles = 'test/deschedule-troubles.test.ts'
 const rights = 'test/descheduler-rights.test.ts'
 const isolation = 'test/isolation-on-twin.test.ts'
-const reverse = 'src/coordination/policy/reverse-move.test.ts'
-const givingWay = 'src/coordination/giving-way.test.ts'
+const reverse = 'src/coordination/policy/pauses/reverse-move.test.ts'
+const givingWay = 'src/coordination/arbiter/giving-way.test.ts'
 const property = 'src/planning/plan-property.test.ts'
 
 // biome-ignore format: a table
@@ -48,8 +48,8 @@ export const rebalancingCases: readonly SpecCase[] = [
   { number: 26, what: 'a move back within a day', heldBy: [[reverse, 'it came from there two hours ago'], [reverse, 'a millisecond less than a day ago']] },
   { number: 27, what: 'a move, a size and a secret for one workload', heldBy: [[coalescing, 'the secret last: one rollout at once that carries all three, two go along'], ['test/fights.test.ts', 'move first, then resize, then the rotated Secret: one rollout at once that carries all three']] },
   { number: 28, what: 'a workload at zero', heldBy: [[coalescing, 'a workload at zero: nothing to do for either (7.2 case 28)'], ['test/fights.test.ts', 'is left alone by reload and resize; its first pod has the new size and has read the new Secret']] },
-  { number: 29, what: 'a drain that gives way to a Pending pod', heldBy: [[givingWay, 'a drain of n2 with a pod that fits only there (7.2 case 29)'], ['src/coordination/yield-drains.test.ts', 'ends first, then its node takes pods again; log, event and count say so (7.2 case 29)'], ['test/drain-gives-way.test.ts', 'over HTTPS, with the rights of its ServiceAccount: the drain ends and the pod lands on n2 (7.2 case 29)']] },
-  { number: 30, what: 'killed after the eviction', heldBy: [['src/coordination/arbiter.test.ts', 'killed after the eviction: finds the pod gone and grants nothing more to its workload before the replacement stands (7.2 case 30)']] },
+  { number: 29, what: 'a drain that gives way to a Pending pod', heldBy: [[givingWay, 'a drain of n2 with a pod that fits only there (7.2 case 29)'], ['src/coordination/arbiter/yield-drains.test.ts', 'ends first, then its node takes pods again; log, event and count say so (7.2 case 29)'], ['test/drain-gives-way.test.ts', 'over HTTPS, with the rights of its ServiceAccount: the drain ends and the pod lands on n2 (7.2 case 29)']] },
+  { number: 30, what: 'killed after the eviction', heldBy: [['src/coordination/arbiter/arbiter.test.ts', 'killed after the eviction: finds the pod gone and grants nothing more to its workload before the replacement stands (7.2 case 30)']] },
   { number: 31, what: 'no node of T4 may be off', heldBy: [[energy, 'case 31: with the goals of case 1 no node of T4 may be off, each for a reason of its own']] },
   { number: 32, what: 'the emptiest of three equal nodes', heldBy: [[energy, 'case 32: three equal nodes at 30, 30 and 20 %, no goals, two stay ready']] },
   { number: 33, what: 'a plan that was edited', heldBy: [[verify, 'a destination changed to a full node: the move and the resource are named'], ['src/coordination/plans/plan-object.test.ts', 'edited, is refused by the verifier (7.2 case 33)']] },

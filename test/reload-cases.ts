@@ -1,15 +1,15 @@
 // Which test holds each case of the spec of restart on change: hashes (H), decisions (D), containers (C), what is written (S), faults (F).
 import type { SpecCase } from './spec-cases.ts'
 
-const hash = 'src/capabilities/reload/content-hash.test.ts'
-const decision = 'src/capabilities/reload/decision.test.ts'
-const target = 'src/capabilities/reload/target-container.test.ts'
+const hash = 'src/capabilities/reload/sources/content-hash.test.ts'
+const decision = 'src/capabilities/reload/workloads/decision.test.ts'
+const target = 'src/capabilities/reload/rollouts/target-container.test.ts'
 const kinds = 'test/reload-kinds.test.ts'
-const change = 'src/capabilities/reload/template-change.test.ts'
-const plan = 'src/capabilities/reload/workload-plan.test.ts'
+const change = 'src/capabilities/reload/rollouts/template-change.test.ts'
+const plan = 'src/capabilities/reload/workloads/workload-plan.test.ts'
 const onTwin = 'test/reload-on-twin.test.ts'
 const troubles = 'test/reload-troubles.test.ts'
-const selector = 'src/capabilities/reload/scope-selector.test.ts'
+const selector = 'src/capabilities/reload/sources/scope-selector.test.ts'
 
 // biome-ignore format: a table
 export const reloadCases: readonly SpecCase[] = [

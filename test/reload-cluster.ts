@@ -1,7 +1,7 @@
 // A small cluster with the reloading capability in a real controller: workloads that use ConfigMaps and Secrets, and what rotates them.
 import { reload } from '#capabilities/reload'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type ControlledCluster, type ControlledOptions, controlledCluster } from './controlled-cluster.ts'
 import { node } from './small-cluster.ts'
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { deschedule } from '#capabilities/deschedule'
 import { reload } from '#capabilities/reload'
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type ControlledCluster, type ControlledOptions, controlledCluster } from './controlled-cluster.ts'
 import { readers, reads } from './one-rollout.ts'
 import { remembered } from './reload-cluster.ts'

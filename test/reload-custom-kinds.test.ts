@@ -1,6 +1,6 @@
 // Kinds that the configuration names, on the twin: what a change writes into their pod template, and one that has none.
 import { expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { auto, changeConfigMap, configMap, podTemplate, reloadCluster, remembered } from './reload-cluster.ts'
 import { definition } from './reload-kinds.ts'
 

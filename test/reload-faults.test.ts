@@ -1,8 +1,8 @@
 // A wire and a server that fail around reload, each in one way: nothing is lost, nothing is done twice, and each is told once.
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { FaultSpec } from '#twin/faults/fault-spec.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { FaultSpec } from '#twin/faults/fault-spec.ts'
 import type { ControlledCluster, Kill } from './controlled-cluster.ts'
 import { changeConfigMap, configMap, marksOf, reloadCluster, remembered, rolloutsOf, workload } from './reload-cluster.ts'

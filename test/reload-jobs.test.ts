@@ -1,7 +1,7 @@
 // A Job that is deleted to be run again and whose successor is refused: it is kept where no crash loses it, and told, until it is there.
 import { expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { FaultSpec } from '#twin/faults/fault-spec.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import { auto, changeConfigMap, configMap, podTemplate, reloadCluster, remembered } from './reload-cluster.ts'

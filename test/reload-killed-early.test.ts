@@ -1,8 +1,8 @@
 // What changes while nobody runs, when whoever ran was killed soon after it came to know of the workloads, or before.
 import { describe, expect, test } from 'vitest'
 import { disruptionPermits } from '#coordination/api.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import { auto, changeConfigMap, configMap, marksOf, reloadCluster, remembered, rolloutsOf, workload } from './reload-cluster.ts'
 

@@ -1,7 +1,7 @@
 // Reload of what other projects define: Argo Rollouts, mounts of the Secrets Store CSI driver, and kinds that the configuration names.
 import { describe, expect, test } from 'vitest'
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import {
   auto,

@@ -1,6 +1,6 @@
 // Kinds of others that reload knows: their definitions for the twin, and objects of them.
-import type { KubeObject } from '#kube/objects.ts'
-import type { GroupVersionResource } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import { auto, podTemplate, type ReloadWorkload } from './reload-cluster.ts'
 

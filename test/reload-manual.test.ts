@@ -7,9 +7,9 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { reload } from '#capabilities/reload'
 import { startTestTwin } from '#twin/twin-for-tests.ts'
-import { readControllerConfiguration } from '../src/cli/controller-configuration.ts'
-import { enabledCapabilities } from '../src/cli/enabled-capabilities.ts'
-import { reloaderFlags } from '../src/cli/reloader-flags.ts'
+import { reloaderFlags } from '../src/cli/drop-ins/reloader-flags.ts'
+import { readControllerConfiguration } from '../src/process/configuration/controller-configuration.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 
 const manual = readFileSync(join(import.meta.dirname, '..', 'docs', 'reload.md'), 'utf8')
 const blocks = (language: string) =>

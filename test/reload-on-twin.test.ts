@@ -1,8 +1,8 @@
 // Reload on the twin, in a real controller under its own rights: what rolls out, how often, and what is written.
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import {
   auto,

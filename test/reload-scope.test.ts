@@ -1,8 +1,8 @@
 // Which namespaces and objects are looked at, and the update webhook that takes the place of reloads.
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import { startReceiver } from '../src/capabilities/reload/receiver-for-tests.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { startReceiver } from '../src/capabilities/reload/telling/receiver-for-tests.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import { configMap, marksOf, reloadCluster, remembered, secret, workload } from './reload-cluster.ts'
 

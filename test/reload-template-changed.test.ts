@@ -1,6 +1,6 @@
 // A workload whose template somebody changes after the object did: its pods are made anew anyway, and one roll-out is enough (#992).
 import { expect, test } from 'vitest'
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { changeConfigMap, configMap, marksOf, reloadCluster, remembered, workload } from './reload-cluster.ts'
 
 const { signal } = new AbortController()

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { reload } from '#capabilities/reload'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import { runScenario } from './crash-harness.ts'
 import {

@@ -1,8 +1,8 @@
 // Reload with Reloader's role, which lets workloads be listed and not watched: few requests, no decision on what is out of date, and no
 // change lost to a workload that nobody had listed yet.
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import {
   changeConfigMap,

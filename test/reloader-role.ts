@@ -1,8 +1,8 @@
 // The role that the chart of stakater/Reloader 2.2.16 gives its ServiceAccount, watching everything: as facts, for tests of the drop-in.
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { Twin } from '#twin/twin.ts'
 
 const reads = ['list', 'get', 'watch']

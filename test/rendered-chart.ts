@@ -1,6 +1,6 @@
 // What Helm makes of a chart, in a form that can be compared with what we make of the same values.
 import { parseAllDocuments } from 'yaml'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** Only Helm has the first, and the second says who installed. */
 const differing = ['helm.sh/chart', 'app.kubernetes.io/managed-by']

@@ -2,7 +2,7 @@
 // controller is killed.
 import { describe, expect, test } from 'vitest'
 import { reload } from '#capabilities/reload'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ControlledCluster, type ControlledOptions, controlledCluster } from './controlled-cluster.ts'
 import { describeKills } from './crash-harness.ts'
 import { auto, remembered } from './reload-cluster.ts'

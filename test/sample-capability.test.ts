@@ -1,7 +1,7 @@
 // The worked example of docs/writing-a-capability.md: what it decides, what it does on the twin, and that no kill makes it do it twice.
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ControlledOptions, controlledCluster, startMs } from './controlled-cluster.ts'
 import { describeKills } from './crash-harness.ts'
 import { isQuiet, rolloutsOf } from './requesters/wishes.ts'

@@ -1,8 +1,8 @@
 // A chart with one of every hole, apart from our own: Helm has rendered it, and what it made is recorded.
 import { createHash } from 'node:crypto'
-import { definitions, type Values } from '../src/cli/deployment/names.ts'
-import { labelsOf, metadataOf, nameText } from '../src/cli/deployment/object-shapes.ts'
-import { templateOf } from '../src/cli/deployment/template.ts'
+import { definitions, type Values } from '../src/deployment/names.ts'
+import { labelsOf, metadataOf, nameText } from '../src/deployment/objects/object-shapes.ts'
+import { templateOf } from '../src/deployment/packaging/template.ts'
 import {
   all,
   any,
@@ -20,7 +20,7 @@ import {
   text,
   value,
   when,
-} from '../src/cli/deployment/tree.ts'
+} from '../src/deployment/tree.ts'
 
 const rules = [
   when({ on: 'first' }, { verb: 'get' }, { verb: 'list' }),

@@ -1,6 +1,6 @@
 // An API server of a few lines: a function answers each request, in memory. For tests of the client.
-import { ConnectionError } from '#kube/connection-error.ts'
-import type { Transport, TransportRequest, TransportResponse, TransportStream } from '#kube/transport.ts'
+import { ConnectionError } from '#kube/client/connection-error.ts'
+import type { Transport, TransportRequest, TransportResponse, TransportStream } from '#kube/client/transport.ts'
 
 export type Scripted =
   | {

@@ -8,7 +8,7 @@ import { operationNames, operationSchema } from '#planning/simulation/scenario.t
 import type { Surroundings } from '../src/cli/command-line.ts'
 import { definePlan } from '../src/cli/plan.ts'
 import { defineSimulate } from '../src/cli/simulate.ts'
-import { processTerminal } from '../src/cli/terminal.ts'
+import { processTerminal } from '../src/cli/terminal/terminal.ts'
 
 const root = dirname(import.meta.dirname)
 const manual = readFileSync(join(root, 'docs', 'simulate.md'), 'utf8')

@@ -8,7 +8,7 @@ import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import { readScenario } from '#planning/simulation/read-scenario.ts'
 import type { SimulationReport } from '#planning/simulation/report.ts'
 import { simulate } from '#planning/simulation/simulate.ts'
-import { readSource } from '../src/cli/source.ts'
+import { readSource } from '../src/cli/source/source.ts'
 import { runBallast } from './cli/run-ballast.ts'
 
 const example = join(import.meta.dirname, '..', 'examples', 'talos-homelab')

@@ -1,5 +1,5 @@
 // A cluster of three nodes that three moves put right: n1 is full, n2 and n3 have room. One move is a surge.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 const podHash = 'abcde12345'
 

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import media from '../examples/media-homelab/expect/tables.json' with { type: 'json' }
 import utilities from '../examples/utilities-homelab/expect/tables.json' with { type: 'json' }
-import { readSource } from '../src/cli/source.ts'
+import { readSource } from '../src/cli/source/source.ts'
 import { runBallast } from './cli/run-ballast.ts'
 import { startBallast } from './cli/running-ballast.ts'
 

@@ -1,5 +1,5 @@
 // Spegel as its chart 0.7.4 leaves it in a cluster.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 const labels = {
   'helm.sh/chart': 'spegel-0.7.4',

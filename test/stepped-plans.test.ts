@@ -3,8 +3,8 @@
 import { describe, expect, test } from 'vitest'
 import { type RebalancePlan, rebalancePlans } from '#coordination/api.ts'
 import { defaultPolicy } from '#coordination/policy/arbiter-policy.ts'
-import type { Node } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy, smallWorkload } from './small-cluster.ts'
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { constantsOf } from '../scripts/check/constants.ts'
 import { filesBelow, readTree, syntaxOf } from '../scripts/check/source-tree.ts'
 import type { DefineCommand, Surroundings } from '../src/cli/command-line.ts'
-import { processTerminal } from '../src/cli/terminal.ts'
+import { processTerminal } from '../src/cli/terminal/terminal.ts'
 
 const root = dirname(import.meta.dirname)
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -95,8 +95,8 @@ const soundsLikeLimit = /^(most|longest|largest|deepest)([A-Z]|$)|Limit(Bytes|Ms
 const noLimits = new Set([
   'src/cluster/scheduling/image-locality.ts mostBytesPerContainer', // a term of kube-scheduler's score
   'src/kube/clock.ts longestTimerMs', // longer waits are chained
-  'src/kube/projection.ts longestWord', // longer words are kept, each by itself
-  'src/planning/lp-text.ts longestLine', // longer lines go on in the next
+  'src/kube/informers/projection.ts longestWord', // longer words are kept, each by itself
+  'src/planning/model/lp-text.ts longestLine', // longer lines go on in the next
 ])
 
 const units: Readonly<Record<string, number>> = {

@@ -1,16 +1,16 @@
 // Uninstalling where the mirror wrote containerd's hosts files: the mirror goes, then each node gets back what it had, then the rest goes.
 import { expect, test } from 'vitest'
-import { type Api, openApi } from '#kube/api.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import type { DaemonSet, KubeObject } from '#kube/objects.ts'
+import type { DaemonSet, KubeObject } from '#kube/objects/objects.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
-import { installationValues, plainRelease } from '../src/cli/deployment/installation.ts'
-import { objects } from '../src/cli/deployment/objects.ts'
-import { type Removal, remove } from '../src/cli/deployment/removal.ts'
-import { cleanupSetOf } from '../src/cli/deployment/removal-hosts.ts'
-import type { RemovalOptions } from '../src/cli/deployment/removal-run.ts'
-import { enabledCapabilities as capabilities } from '../src/cli/enabled-capabilities.ts'
-import { resourceOf } from '../src/cli/migration/swap/writes.ts'
+import { installationValues, plainRelease } from '../src/deployment/installation.ts'
+import { objects } from '../src/deployment/objects.ts'
+import { type Removal, remove } from '../src/deployment/removal/removal.ts'
+import { cleanupSetOf } from '../src/deployment/removal/removal-hosts.ts'
+import type { RemovalOptions } from '../src/deployment/removal/removal-run.ts'
+import { resourceOf } from '../src/migration/writes.ts'
+import { enabledCapabilities as capabilities } from '../src/process/enabled-capabilities.ts'
 
 const signal = new AbortController().signal
 const release = plainRelease('ballast', 'ballast-system')

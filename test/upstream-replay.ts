@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ArbitrationMode, arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
-import { parseWindow } from '#kube/window.ts'
+import { parseWindow } from '#kube/time/window.ts'
 import { controlledCluster, startMs } from './controlled-cluster.ts'
 import { dropInCluster, dropInRevision, recommendations } from './drop-in-cluster.ts'
 import { evictionRequester } from './requesters/evict.ts'

@@ -1,6 +1,7 @@
 // Objects of which only some fields were kept, that tell when somebody reads a field which the whole object has and they have not.
-import type { KubeObject } from '#kube/objects.ts'
-import { fieldProjection, SharedParts } from '#kube/projection.ts'
+
+import { fieldProjection, SharedParts } from '#kube/informers/projection.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** `object` with only `fields`; `report` is told the path of what is read though nobody declared to need it. */
 export function withWatchedReads<T extends KubeObject>(object: T, fields: readonly string[], report: (path: string) => void): T {

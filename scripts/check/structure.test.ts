@@ -15,7 +15,7 @@ describe('the walls', () => {
     ['a way round the wall',                'src/cluster/a.ts',                     "import { a } from '../kube/a.ts'",                    'cross the wall with #'],
     ['a neighbour capability',              'src/capabilities/reload/a.ts',         "import { a } from '#capabilities/mirror'",            'never imports another'],
     ['the twin knowing Ballast',            'src/twin/a.ts',                        "import { a } from '#coordination/a.ts'",              'twin imports only kube and cluster'],
-    ['the model knowing a wire',            'src/cluster/a.ts',                     "import { a } from '#kube/api.ts'",                    'it knows no wire'],
+    ['the model knowing a wire',            'src/cluster/a.ts',                     "import { a } from '#kube/client/api.ts'",             'it knows no wire'],
     ['a type import is an import',          'src/kube/a.ts',                        "import type { A } from '#cli/a.ts'",                  'cli is not below kube'],
     ['time of its own',                     'src/cluster/a.ts',                     'export const a = () => Date.now()',                   'take a Clock'],
     ['chance of its own',                   'src/twin/a.ts',                        'export const a = () => Math.random()',                'take a Random'],
@@ -60,6 +60,21 @@ describe('the walls', () => {
     ['an error dropped for a reason told', 'src/kube/a.ts', 'export const a = () => {\n  try { b() } catch {\n    // Nobody is left to tell.\n  }\n}'],
     ['an issue by its number',             'src/kube/a.ts', 'export const a = 1 // TODO(#12): more'],
   ])('%s is allowed', (_name, path, text) => expect(findingsOf(path, text)).toEqual([]))
+
+  test('a folder of more than 30 source files is found; its tests do not count', () => {
+    const sources = (count: number) => Array.from({ length: count }, (_, index) => parseSource(`src/kube/a${index}.ts`, ''))
+    const tests = (count: number) => Array.from({ length: count }, (_, index) => parseSource(`src/kube/a${index}.test.ts`, ''))
+    const user = parseSource(
+      'test/user.ts',
+      sources(31)
+        .map(({ path }) => `import '../${path}'`)
+        .join('\n'),
+    )
+    expect(structureFindings([...sources(30), ...tests(30)], [user])).toEqual([])
+    expect(structureFindings(sources(31), [user])).toEqual([
+      { path: 'src/kube', line: 1, message: 'holds 31 source files beside tests, more than 30: group them in folders' },
+    ])
+  })
 
   test('a file that nobody imports is found', () =>
     expect(structureFindings([parseSource('src/kube/a.ts', '')], []).map(finding => finding.message)).toEqual([

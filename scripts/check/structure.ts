@@ -18,14 +18,19 @@ const floors: Readonly<Record<string, number>> = {
   capabilities: 4,
   twin: 5,
   dashboard: 6,
-  cli: 7,
+  process: 7,
+  deployment: 8,
+  upstreams: 9,
+  doctor: 10,
+  migration: 11,
+  cli: 12,
 }
 
 /** Rooms that may import less than their floor allows. */
 const only: Readonly<Record<string, readonly string[]>> = { twin: ['kube', 'cluster'], cluster: ['kube'], machines: ['kube'] }
 
 /** What the model of a cluster may know of `kube`: values, never a wire. */
-const wireFiles = /^#kube\/(api|http-transport|transport|reflector|informer|lease|events|config|credentials|controller|server\/)/
+const wireFiles = /^#kube\/(client|controllers|credentials|events|informers|leases|server)\//
 
 interface Place {
   readonly room: string
@@ -188,9 +193,12 @@ const effectLiterals: readonly { readonly pattern: RegExp; readonly what: string
   { pattern: /\/scale$/, what: 'the scale subresource' },
 ]
 
+/** Rooms below all effects, and the twin, which answers them. */
+const mayWrite = ['kube', 'cluster', 'machines', 'twin']
+
 function* effectFindings(file: SourceFile): Generator<Finding> {
   const { room } = placeOf(file.path)
-  if (!['coordination', 'capabilities', 'dashboard', 'cli', 'planning'].includes(room)) return
+  if (mayWrite.includes(room)) return
   // A capability's value only says which rights it needs.
   const declares = file.path.endsWith('/capability.ts') || file.path.endsWith('.test-d.ts')
   if (file.path.startsWith('src/coordination/effects/') || isTestFile(file.path) || declares) return
@@ -261,6 +269,21 @@ function* unusedFindings(files: readonly SourceFile[], outside: readonly SourceF
   }
 }
 
+/** More source files than this in one folder are a list that tells nobody the way of the data. */
+const mostFiles = 30
+
+function* folderFindings(files: readonly SourceFile[]): Generator<Finding> {
+  const counts = new Map<string, number>()
+  for (const { path } of files) {
+    if (isTestFile(path) || path.endsWith('.test-d.ts')) continue
+    const folder = dirname(path)
+    counts.set(folder, (counts.get(folder) ?? 0) + 1)
+  }
+  for (const [path, count] of counts)
+    if (count > mostFiles)
+      yield { path, line: 1, message: `holds ${count} source files beside tests, more than ${mostFiles}: group them in folders` }
+}
+
 /** Every break of the house's rules in `src`; `outside` are the tests, scripts and benchmarks that import from it. */
 export function structureFindings(src: readonly SourceFile[], outside: readonly SourceFile[]): Finding[] {
   return [
@@ -273,5 +296,6 @@ export function structureFindings(src: readonly SourceFile[], outside: readonly 
     ]),
     ...[...src, ...outside].flatMap(file => [...sleepFindings(file)]),
     ...unusedFindings(src, outside),
+    ...folderFindings(src),
   ].sort((a, b) => (a.path === b.path ? a.line - b.line : a.path < b.path ? -1 : 1))
 }

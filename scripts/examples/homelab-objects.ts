@@ -1,8 +1,8 @@
 // Kubernetes objects of a homelab from its tables: what `kubectl get -o yaml` of it would have written.
 import { createHash } from 'node:crypto'
 import { stringify } from 'yaml'
-import type { KubeObject, OwnerReference } from '#kube/objects.ts'
-import { canonicalText, quantity } from '#kube/quantity.ts'
+import type { KubeObject, OwnerReference } from '#kube/objects/objects.ts'
+import { canonicalText, quantity } from '#kube/values/quantity.ts'
 import type { ClaimRow, Homelab, NodeRow, WorkloadRow } from './homelab-rows.ts'
 
 const toleratesControlPlane = { key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' }

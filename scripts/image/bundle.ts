@@ -12,9 +12,9 @@ export interface Bundle {
   readonly packages: readonly string[]
 }
 
-const entries = { ballast: 'src/cli/main.ts', 'solver-process': 'src/planning/solver-process.ts' }
+const entries = { ballast: 'src/cli/main.ts', 'solver-process': 'src/planning/solving/solver-process.ts' }
 
-/** Where the program looks for the page: `src/cli/page.ts`. */
+/** Where the program looks for the page: `src/cli/page/page.ts`. */
 const pageFolder = 'dist/web'
 
 /**

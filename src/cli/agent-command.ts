@@ -6,15 +6,15 @@ import { mirrorConfiguration } from '#capabilities/mirror'
 import { standardAgentNamespace } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
-import { readAgentConfiguration } from './agent-configuration.ts'
-import { type AgentPart, runAgentParts } from './agent-host.ts'
-import type { NodeRoles } from './agent-roles.ts'
-import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
-import { durationMs } from './duration-text.ts'
-import { writeHosts } from './mirror-hosts.ts'
-import { mirrorPart, mirrorSettings } from './mirror-run.ts'
-import { processLog } from './process-log.ts'
-import { addRegistryFlags } from './registry-flags.ts'
+import { readAgentConfiguration } from '#process/agent/agent-configuration.ts'
+import { type AgentPart, runAgentParts } from '#process/agent/agent-host.ts'
+import type { NodeRoles } from '#process/agent/agent-roles.ts'
+import { writeHosts } from '#process/agent/mirror-hosts.ts'
+import { durationMs } from '#process/configuration/duration-text.ts'
+import { processLog } from '#process/process-log.ts'
+import { type DefineCommand, exitAtOnce, oneOf, type Surroundings } from './command-line.ts'
+import { mirrorPart, mirrorSettings } from './drop-ins/mirror-run.ts'
+import { addRegistryFlags } from './drop-ins/registry-flags.ts'
 
 interface AgentCommandOptions {
   readonly role: readonly string[]
@@ -83,7 +83,7 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   const others = options.role.filter(role => role !== 'mirror')
   // Loaded only where it is asked for: the mirror carries nothing of what speaks to the API server.
   const roles: NodeRoles | undefined =
-    others.length === 0 ? undefined : (await import('./agent-roles.ts')).nodeRoles(others, options)
+    others.length === 0 ? undefined : (await import('#process/agent/agent-roles.ts')).nodeRoles(others, options)
   const schemas: Record<string, z.ZodObject> = { ...roles?.schemas, ...(isMirror ? { mirror: mirrorConfiguration } : {}) }
   const configuration = readAgentConfiguration(file, schemas)
   const log = processLog({ level: options.logLevel ?? configuration.process.logLevel, clock: systemClock })
@@ -116,13 +116,14 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
     log,
     gracefulMs: durationMs(configuration.process.gracefulShutdownTimeout) + drainSlackMs,
     signal,
+    exit: exitAtOnce,
     ...(opened === undefined ? {} : { onChecks: checks => opened.serve(checks) }),
   })
 }
 
 /** Where the others are told by the API: the headless Service of the mirrors. */
 async function mirrorService(options: AgentCommandOptions, around: { readonly log: Log; readonly surroundings: Surroundings }) {
-  const { connect } = await import('./agent-roles.ts')
+  const { connect } = await import('#process/agent/agent-roles.ts')
   const api = await connect(options, around)
   return {
     api,

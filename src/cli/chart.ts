@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { CommandRefused, type DefineCommand, type Surroundings } from './command-line.ts'
-import { chartFiles } from './deployment/chart.ts'
-import { packChart } from './deployment/chart-package.ts'
-import { ballastVersion } from './deployment/names.ts'
-import { enabledCapabilities } from './enabled-capabilities.ts'
+import { ballastVersion } from '#deployment/names.ts'
+import { chartFiles } from '#deployment/packaging/chart.ts'
+import { packChart } from '#deployment/packaging/chart-package.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
+import { CommandRefused } from '#process/surroundings.ts'
+import type { DefineCommand, Surroundings } from './command-line.ts'
 
 interface ChartOptions {
   readonly out: string

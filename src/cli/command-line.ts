@@ -1,17 +1,11 @@
 // What every command shares: its surroundings, how it ends, and how options are read.
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Terminal } from './terminal.ts'
-
-/** design.md's exit codes. */
-export const exitCodes = { done: 0, failed: 1, badInput: 2, notSo: 3, infeasible: 4 } as const
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+import type { ExitCode, ProcessSurroundings } from '#process/surroundings.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 /** What a command gets of its process. */
-export interface Surroundings {
+export interface Surroundings extends ProcessSurroundings {
   readonly terminal: Terminal
-  readonly environment: Readonly<Record<string, string | undefined>>
-  /** Aborted by SIGINT and SIGTERM. */
-  readonly signal: AbortSignal
   /** The process ends with this once the command returns. */
   end(code: ExitCode): void
 }
@@ -19,15 +13,8 @@ export interface Surroundings {
 /** A file of this folder that has one command. */
 export type DefineCommand = (program: Command, surroundings: Surroundings) => void
 
-/** A refusal that ends a command with words but without a stack: what was attempted, and the exit code. */
-export class CommandRefused extends Error {
-  override readonly name = 'CommandRefused'
-  readonly code: ExitCode
-  constructor(message: string, code: ExitCode = exitCodes.badInput) {
-    super(message)
-    this.code = code
-  }
-}
+/** Ends the process at once, whatever still runs: for what nobody caught and nobody owns. */
+export const exitAtOnce = (code: number): void => process.exit(code)
 
 /** A whole number of an option, between `least` and `most`. */
 export function wholeNumber(least: number, most: number): (text: string) => number {

@@ -3,19 +3,19 @@ import { homedir, hostname } from 'node:os'
 import type { Command } from 'commander'
 import { standardAgentNamespace } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
-import { loadConfig } from '#kube/config.ts'
 import type { Override } from '#kube/configuration.ts'
-import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
-import { ConfigurationFile } from './configuration-file.ts'
-import { enabling } from './controller-configuration.ts'
-import { enabledCapabilities } from './enabled-capabilities.ts'
-import { readAddress } from './health-listener.ts'
-import { runLiveController } from './live-controller.ts'
-import { ballastNamespace } from './own-names.ts'
-import { openOwnWebhooks } from './own-webhooks.ts'
-import { processLog } from './process-log.ts'
-import { reloadEnvironment } from './reloader-environment.ts'
-import { SharedWebhooks } from './shared-webhooks.ts'
+import { loadConfig } from '#kube/credentials/config.ts'
+import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
+import { enabling } from '#process/configuration/controller-configuration.ts'
+import { runLiveController } from '#process/controller/live-controller.ts'
+import { reloadEnvironment } from '#process/drop-ins/reloader-environment.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
+import { readAddress } from '#process/health/health-listener.ts'
+import { ballastNamespace } from '#process/own-names.ts'
+import { processLog } from '#process/process-log.ts'
+import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
+import { SharedWebhooks } from '#process/webhooks/shared-webhooks.ts'
+import { type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 
 interface ControllerOptions {
   readonly config?: string
@@ -136,6 +136,7 @@ async function controlLiveCluster(
     log,
     installDefinitions: options.installCrds === 'auto',
     address: readAddress(settled.healthProbeBindAddress ?? options.healthProbeBindAddress),
+    exit: exitAtOnce,
     ...(webhookHost === undefined ? {} : { openWebhooks: () => openWebhooks(webhookHost) }),
   }
   await runLiveController(live, surroundings)

@@ -1,24 +1,25 @@
 // `ballast descheduler`: upstream's command with upstream's flags, and Ballast behind them.
 import { homedir, hostname } from 'node:os'
 import { DeschedulerFailed, type DeschedulerLog, runDescheduler } from '#capabilities/deschedule/compat/run'
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
+import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
+import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
-import type { ClusterConfig } from '#kube/cluster-config.ts'
-import { loadConfig } from '#kube/config.ts'
-import { ConnectionError, RequestTimeoutError } from '#kube/connection-error.ts'
-import { openHttpTransport } from '#kube/http-transport.ts'
+import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
+import { loadConfig } from '#kube/credentials/config.ts'
 import { messageOf, silentLog } from '#kube/log.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
-import { StatusError } from '#kube/status.ts'
-import { CommandRefused, type DefineCommand, exitCodes, type Surroundings } from './command-line.ts'
-import { dropInConfiguration } from './descheduler-configuration.ts'
-import { parseDeschedulerFlags } from './descheduler-flags.ts'
-import { deschedulerLog } from './descheduler-log.ts'
-import { permitsLack } from './descheduler-permits.ts'
-import type { DeschedulerSettings } from './descheduler-settings.ts'
-import { ProcessFault } from './process-fault.ts'
-import { processFaults } from './process-faults.ts'
+import { dropInConfiguration } from '#process/configuration/descheduler-configuration.ts'
+import { parseDeschedulerFlags } from '#process/drop-ins/descheduler-flags.ts'
+import { deschedulerLog } from '#process/drop-ins/descheduler-log.ts'
+import { permitsLack } from '#process/drop-ins/descheduler-permits.ts'
+import type { DeschedulerSettings } from '#process/drop-ins/descheduler-settings.ts'
+import { ProcessFault } from '#process/parts/process-fault.ts'
+import { processFaults } from '#process/parts/process-faults.ts'
+import { CommandRefused, exitCodes } from '#process/surroundings.ts'
+import { type DefineCommand, exitAtOnce, type Surroundings } from './command-line.ts'
 
 const version = '0.1.0'
 /** client-go's, where flags say nothing. */
@@ -105,7 +106,7 @@ async function run(
   { config: path, log }: { readonly config?: string; readonly log: DeschedulerLog },
   { environment, signal }: Surroundings,
 ): Promise<void> {
-  using faults = processFaults()
+  using faults = processFaults(exitAtOnce)
   const configuration = await dropInConfiguration(path, log.machinery)
   const config = await clusterConfig(settings, environment)
   for (const warning of config.warnings) log.warned(warning, {})

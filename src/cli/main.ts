@@ -2,10 +2,11 @@
 import { Command, CommanderError } from 'commander'
 import { systemClock } from '#kube/clock.ts'
 import { InputError } from '#kube/problem.ts'
+import { ProcessFault } from '#process/parts/process-fault.ts'
+import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { calledAs } from './called-as.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, type Surroundings } from './command-line.ts'
-import { ProcessFault } from './process-fault.ts'
-import { processTerminal } from './terminal.ts'
+import type { DefineCommand, Surroundings } from './command-line.ts'
+import { processTerminal } from './terminal/terminal.ts'
 
 /** Only the command that is asked for is loaded: a controller carries nothing of the twin. In the order of the help. */
 const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {

@@ -13,16 +13,9 @@ import {
 } from '#capabilities/mirror/node-files'
 import { messageOf } from '#kube/log.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
-import {
-  CommandRefused,
-  type DefineCommand,
-  type ExitCode,
-  exitCodes,
-  oneOf,
-  type Surroundings,
-  wholeNumber,
-} from './command-line.ts'
-import { lineDifference } from './node-config-diff.ts'
+import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { lineDifference } from './node-config/node-config-diff.ts'
 
 interface NodeConfigOptions {
   readonly nodeIp?: string

@@ -5,15 +5,16 @@ import { endOf, type LedgerRow, ledgerRows, rowOf, type Sum, sumsOf } from '#coo
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
 import type { Observations } from '#coordination/observed/observation.ts'
 import { systemClock } from '#kube/clock.ts'
-import { Informers } from '#kube/informer.ts'
+import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
-import { formatTime } from '#kube/time.ts'
-import { type AccountOptions, loadAccounts, timeOption, withAccounts } from './account-source.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
-import { kubeconfigOf, openLiveApi } from './live-source.ts'
-import { harmless } from './paragraph.ts'
-import { table } from './terminal.ts'
+import { formatTime } from '#kube/time/time.ts'
+import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { type AccountOptions, loadAccounts, timeOption, withAccounts } from './account/account-source.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { kubeconfigOf, openLiveApi } from './source/live-source.ts'
+import { harmless } from './terminal/paragraph.ts'
+import { table } from './terminal/terminal.ts'
 
 interface PermitsOptions extends AccountOptions {
   readonly namespace?: string

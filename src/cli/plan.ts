@@ -8,33 +8,26 @@ import type { RebalancePolicy } from '#coordination/api.ts'
 import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
 import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError } from '#kube/problem.ts'
-import { budgetProposals } from '#planning/budget-proposals.ts'
+import { budgetProposals } from '#planning/candidates/budget-proposals.ts'
 import { energyLines } from '#planning/energy/sentences.ts'
 import { explainPod } from '#planning/explain.ts'
-import { policyProblems } from '#planning/goals.ts'
-import { measurementsOf } from '#planning/measurements.ts'
+import { policyProblems } from '#planning/goals/goals.ts'
+import { measurementsOf } from '#planning/goals/measurements.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
 import { explanationLines, findingSentence } from '#planning/sentences.ts'
-import { childSolver } from '#planning/solve.ts'
+import { childSolver } from '#planning/solving/solve.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
-import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
-import {
-  CommandRefused,
-  type DefineCommand,
-  type ExitCode,
-  exitCodes,
-  oneOf,
-  outputFormats,
-  type Surroundings,
-} from './command-line.ts'
-import { type ConfigurationOptions, installedSettings, withConfiguration } from './installed-settings.ts'
-import { nodeFigures, nodeTable } from './node-table.ts'
-import { type GitOptions, printGitPlan } from './plan-git.ts'
-import { adviceLines, goalLines, moveTable, shareTable, stayTable } from './plan-report.ts'
-import { schedulerOf } from './scheduler-source.ts'
+import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
+import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
+import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
+import { type ConfigurationOptions, installedSettings, withConfiguration } from './source/installed-settings.ts'
+import { schedulerOf } from './source/scheduler-source.ts'
+import { nodeFigures, nodeTable } from './terminal/node-table.ts'
+import { adviceLines, goalLines, moveTable, shareTable, stayTable } from './terminal/plan-report.ts'
 
 const planFormats = [...outputFormats, 'git'] as const
 

@@ -1,10 +1,10 @@
 // `ballast readiness-condition-reporter`: node-readiness-controller's reporter with its environment, for DaemonSets and sidecars that have it.
 import type { ConditionReport } from '#capabilities/readiness'
 import { systemClock } from '#kube/clock.ts'
-import { parseDurationMs } from '#kube/duration.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { processLog } from '#process/process-log.ts'
 import type { DefineCommand, Surroundings } from './command-line.ts'
-import { processLog } from './process-log.ts'
 
 /** As upstream has them. */
 const standards = { CHECK_INTERVAL: 30_000, HEARTBEAT_PERIOD: 300_000 } as const
@@ -82,7 +82,7 @@ async function runReporter(options: ReporterOptions, surroundings: Surroundings)
   const log = processLog({ level: 'info', clock: systemClock })
   for (const warning of settings.warnings) log.warn({}, warning)
   const { reportCondition } = await import('#capabilities/readiness')
-  const { connect } = await import('./agent-roles.ts')
+  const { connect } = await import('#process/agent/agent-roles.ts')
   const as = settings.isImpersonating ? { as: `system:node:${settings.node}` } : {}
   const api = await connect({ ...options, ...as }, { log, surroundings })
   log.info({ node: settings.node, condition: settings.type, intervalMs: settings.intervalMs, ...as }, 'reporting the condition')

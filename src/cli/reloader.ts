@@ -4,23 +4,24 @@ import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Capability } from '#coordination/capability.ts'
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
 import { type Clock, systemClock } from '#kube/clock.ts'
-import type { ClusterConfig } from '#kube/cluster-config.ts'
-import { loadConfig } from '#kube/config.ts'
-import { LeaseLostError } from '#kube/lease.ts'
-import { CommandRefused, type DefineCommand, type Surroundings } from './command-line.ts'
-import { ConfigurationFile } from './configuration-file.ts'
-import { ControllerHealth } from './controller-health.ts'
-import { enabledCapabilities } from './enabled-capabilities.ts'
-import { type Address, readAddress } from './health-listener.ts'
-import { runLiveController } from './live-controller.ts'
-import { processLog } from './process-log.ts'
-import { commandOption, type FlagValue, reloaderFlags } from './reloader-flags.ts'
-import { publishMetaInfo } from './reloader-meta-info.ts'
-import { type GivenFlags, reloaderLog, reloaderSettings } from './reloader-settings.ts'
-import { reloaderStore } from './reloader-store.ts'
-import { textLog } from './text-log.ts'
+import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
+import { loadConfig } from '#kube/credentials/config.ts'
+import { LeaseLostError } from '#kube/leases/lease.ts'
+import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
+import { runLiveController } from '#process/controller/live-controller.ts'
+import { publishMetaInfo } from '#process/drop-ins/reloader-meta-info.ts'
+import { reloaderStore } from '#process/drop-ins/reloader-store.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
+import { ControllerHealth } from '#process/health/controller-health.ts'
+import { type Address, readAddress } from '#process/health/health-listener.ts'
+import { processLog } from '#process/process-log.ts'
+import { CommandRefused } from '#process/surroundings.ts'
+import { type DefineCommand, exitAtOnce, type Surroundings } from './command-line.ts'
+import { commandOption, type FlagValue, reloaderFlags } from './drop-ins/reloader-flags.ts'
+import { type GivenFlags, reloaderLog, reloaderSettings } from './drop-ins/reloader-settings.ts'
+import { textLog } from './terminal/text-log.ts'
 
 const version = '0.1.0'
 /** How often workloads are listed, unless a change asks for it, where they may not be watched. */
@@ -121,6 +122,7 @@ async function runReloader(given: GivenFlags, options: { readonly config?: strin
       },
       // Where lists are allowed and watches are not (Reloader's role, of workloads), lists are all there is.
       tuning: { lists: { watchList: 'off', pageSize: 500, pollMs, isAllOptional: true } },
+      exit: exitAtOnce,
     },
     surroundings,
   )

@@ -12,18 +12,19 @@ import {
   UsageProviders,
 } from '#capabilities/deschedule/shadow'
 import { systemClock } from '#kube/clock.ts'
-import { parseDuration } from '#kube/duration.ts'
-import { Informers } from '#kube/informer.ts'
+import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
-import { builtIn } from '#kube/resource.ts'
-import { loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
-import { CommandRefused, type DefineCommand, exitCodes, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
-import { kubeconfigOf, openLiveApi } from './live-source.ts'
-import { linesOf } from './shadow-lines.ts'
-import { cycleLines, shadowDocument, summaryLines } from './shadow-report.ts'
+import { parseDuration } from '#kube/time/duration.ts'
+import { CommandRefused, exitCodes } from '#process/surroundings.ts'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { linesOf } from './shadow/shadow-lines.ts'
+import { cycleLines, shadowDocument, summaryLines } from './shadow/shadow-report.ts'
+import { loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
+import { kubeconfigOf, openLiveApi } from './source/live-source.ts'
 
 interface ShadowOptions extends SourceOptions {
   readonly policyConfigFile: string

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { text as textOf } from 'node:stream/consumers'
 import { stringify } from 'yaml'
 import { messageOf } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import type { NodeWatts } from '#planning/simulation/node-picture.ts'
 import { readScenario } from '#planning/simulation/read-scenario.ts'
@@ -11,20 +11,13 @@ import type { SimulationReport } from '#planning/simulation/report.ts'
 import type { Scenario } from '#planning/simulation/scenario.ts'
 import { simulate } from '#planning/simulation/simulate.ts'
 import { simulatorAnnotations } from '#planning/simulation/simulator-annotations.ts'
-import { loadCluster, type SourceOptions, withSource } from './cluster-source.ts'
-import {
-  CommandRefused,
-  type DefineCommand,
-  type ExitCode,
-  exitCodes,
-  oneOf,
-  type Surroundings,
-  wholeNumber,
-} from './command-line.ts'
-import { type ConfigurationOptions, installedSettings, withConfiguration } from './installed-settings.ts'
-import { schedulerOf } from './scheduler-source.ts'
-import { outsideOf } from './simulate-outside.ts'
-import { simulationLines } from './simulate-report.ts'
+import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { outsideOf } from './simulate/simulate-outside.ts'
+import { simulationLines } from './simulate/simulate-report.ts'
+import { loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
+import { type ConfigurationOptions, installedSettings, withConfiguration } from './source/installed-settings.ts'
+import { schedulerOf } from './source/scheduler-source.ts'
 
 const formats = ['table', 'json', 'yaml'] as const
 const mostSeed = 4_294_967_295

@@ -2,18 +2,19 @@
 import type { Command } from 'commander'
 import { boolOf, cleanUp, waitForCleanup, writeConfiguration } from '#capabilities/mirror'
 import { systemClock } from '#kube/clock.ts'
-import { parseDurationMs } from '#kube/duration.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError, type Parsed } from '#kube/problem.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { runAgentParts } from '#process/agent/agent-host.ts'
+import { basicAuthDirectory, readBasicAuth } from '#process/agent/basic-auth-files.ts'
+import { actOnFiles } from '#process/agent/mirror-hosts.ts'
+import { parseStringSlice } from '#process/drop-ins/string-slice.ts'
+import { processLog } from '#process/process-log.ts'
+import { CommandRefused } from '#process/surroundings.ts'
 import { logLevelOf } from './agent-command.ts'
-import { runAgentParts } from './agent-host.ts'
-import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
-import { CommandRefused, type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
-import { actOnFiles } from './mirror-hosts.ts'
-import { mirrorPart, mirrorSettings, version } from './mirror-run.ts'
-import { processLog } from './process-log.ts'
-import { addRegistryFlags, variableOf } from './registry-flags.ts'
-import { parseStringSlice } from './string-slice.ts'
+import { type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { mirrorPart, mirrorSettings, version } from './drop-ins/mirror-run.ts'
+import { addRegistryFlags, variableOf } from './drop-ins/registry-flags.ts'
 
 const gracefulMs = 35_000
 /** As upstream's files have it. */
@@ -127,7 +128,7 @@ function logOf(command: Command, environment: Surroundings['environment']): Log 
 async function runRegistry(command: Command, { environment, signal }: Surroundings): Promise<void> {
   const log = logOf(command, environment)
   const settings = mirrorSettings({ command, section: undefined, environment }, log)
-  await runAgentParts({ parts: [mirrorPart(settings, { clock: systemClock, log })], log, gracefulMs, signal })
+  await runAgentParts({ parts: [mirrorPart(settings, { clock: systemClock, log })], log, gracefulMs, signal, exit: exitAtOnce })
 }
 
 async function runConfiguration(command: Command, { environment }: Surroundings): Promise<void> {

@@ -11,12 +11,13 @@ import { nodesOf, type ResourceName, resourceNames } from '#dashboard/terminal/v
 import { overviewOf } from '#dashboard/views/overview.ts'
 import { readingOnly } from '#dashboard/views/viewing.ts'
 import { systemClock } from '#kube/clock.ts'
-import { type AccountOptions, loadAccounts, withAccounts } from './account-source.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, oneOf, type Surroundings } from './command-line.ts'
-import { fixedPicture } from './fixed-picture.ts'
-import { followCluster } from './followed-cluster.ts'
-import { interruptAll, processTty, restoredOnEnd, suspendAll } from './process-tty.ts'
-import { hasColours, labelsOf, ownZone } from './view-options.ts'
+import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { type AccountOptions, loadAccounts, withAccounts } from './account/account-source.ts'
+import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { fixedPicture } from './source/fixed-picture.ts'
+import { followCluster } from './source/followed-cluster.ts'
+import { interruptAll, processTty, restoredOnEnd, suspendAll } from './terminal/process-tty.ts'
+import { hasColours, labelsOf, ownZone } from './terminal/view-options.ts'
 
 interface TopOptions extends AccountOptions {
   readonly sort?: Order

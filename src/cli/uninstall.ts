@@ -1,11 +1,13 @@
 // `ballast uninstall`: takes back what Ballast set on nodes, pods and workloads, and then what was installed.
+
+import { remove } from '#deployment/removal/removal.ts'
+import { keepable } from '#deployment/removal/removal-run.ts'
 import { systemClock } from '#kube/clock.ts'
-import { CommandRefused, type DefineCommand, type ExitCode, exitCodes, type Surroundings } from './command-line.ts'
-import { remove } from './deployment/removal.ts'
-import { keepable } from './deployment/removal-run.ts'
-import { enabledCapabilities } from './enabled-capabilities.ts'
-import { openLiveApi } from './live-source.ts'
-import { ballastNamespace } from './own-names.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
+import { ballastNamespace } from '#process/own-names.ts'
+import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import type { DefineCommand, Surroundings } from './command-line.ts'
+import { openLiveApi } from './source/live-source.ts'
 
 interface UninstallOptions {
   readonly kubeconfig?: string

@@ -1,8 +1,9 @@
 // `ballast up` (and `npm start`): a cluster in trouble, in the twin, put right through its API, with everything shown on the way.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CommandRefused, type DefineCommand, type ExitCode, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
-import type { UpOptions } from './up-options.ts'
+import { CommandRefused, type ExitCode } from '#process/surroundings.ts'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import type { UpOptions } from './up/up-options.ts'
 
 const example = fileURLToPath(new URL('../../examples/talos-homelab', import.meta.url))
 
@@ -41,6 +42,6 @@ export const defineUp: DefineCommand = (program, surroundings) => {
 
 /** What goes on needs more than what ends: each loads its own. */
 async function up(options: UpOptions, surroundings: Surroundings): Promise<ExitCode> {
-  if (options.once !== true) return await (await import('./up-on.ts')).runOn(options, surroundings)
-  return await (await import('./up-once.ts')).runOnce(options, surroundings)
+  if (options.once !== true) return await (await import('./up/up-on.ts')).runOn(options, surroundings)
+  return await (await import('./up/up-once.ts')).runOnce(options, surroundings)
 }

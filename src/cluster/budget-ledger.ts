@@ -1,7 +1,7 @@
 // Disruption budgets across the steps of a simulation: what is evicted, gone, and back again.
 
-import type { PodDisruptionBudget } from '#kube/objects.ts'
-import type { Selector } from '#kube/selector.ts'
+import type { PodDisruptionBudget } from '#kube/objects/objects.ts'
+import type { Selector } from '#kube/objects/selector.ts'
 import type { ClusterState, PodState } from './cluster-state.ts'
 import {
   type BudgetRules,

@@ -1,12 +1,12 @@
 // What cannot be right about an object that came from outside, said as problems with the place in file, document, object and field.
 
-import { parseScaledValue } from '#kube/int-or-string.ts'
-import { annotationBytesLimit } from '#kube/names.ts'
-import type { KubeObject, LabelSelector } from '#kube/objects.ts'
+import { annotationBytesLimit } from '#kube/objects/names.ts'
+import type { KubeObject, LabelSelector } from '#kube/objects/objects.ts'
+import { parseApiVersion } from '#kube/objects/resource.ts'
+import { labelSelectorOf } from '#kube/objects/selector.ts'
 import type { Parsed, Problem } from '#kube/problem.ts'
-import { cpuMillicores, wholeNumber } from '#kube/quantity.ts'
-import { parseApiVersion } from '#kube/resource.ts'
-import { labelSelectorOf } from '#kube/selector.ts'
+import { parseScaledValue } from '#kube/values/int-or-string.ts'
+import { cpuMillicores, wholeNumber } from '#kube/values/quantity.ts'
 import { builtInKinds, isBuiltInGroup, nearestKind } from './kinds.ts'
 import { labelSelectorShape, type Shape, shapeOfKind } from './object-shapes.ts'
 

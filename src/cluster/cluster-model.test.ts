@@ -3,7 +3,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { ClusterModel } from './cluster-model.ts'
 import { buildClusterState, type ClusterReading } from './cluster-state.ts'
 import { node, object, type PodOptions, pod, running } from './testdata/objects.ts'

@@ -1,7 +1,7 @@
 // The state of a cluster that changes: what `buildClusterState` makes of all objects, kept up object by object, so that a change costs
 // what changed. Each state handed out is immutable and shares with the next what did not change.
 
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { checkedObject, placeOf } from './cluster-checks.ts'
 import { ClusterSnapshot, SnapshotReading } from './cluster-snapshot.ts'
 import { type ClusterReading, duplicate, type NodeState, nodeState } from './cluster-state.ts'

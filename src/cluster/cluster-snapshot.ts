@@ -1,6 +1,6 @@
 // What a ClusterModel hands out: a cluster at a moment, made of parts that it shares with the moments before and after.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ClusterProblem } from './cluster-checks.ts'
 import type { ClusterReading, ClusterState, NodeState, PodState } from './cluster-state.ts'
 import type { ObjectLookup } from './object-index.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { problemSentence } from '#kube/problem.ts'
 import { buildClusterState } from './cluster-state.ts'
 import { node, object, pod } from './testdata/objects.ts'

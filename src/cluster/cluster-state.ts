@@ -1,8 +1,8 @@
 // A cluster as one immutable value: nodes, pods, and every other object by kind. Objects that cannot be right are set aside and named;
 // the rest stands without them.
 
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import { parseMilli, parseWhole } from '#kube/quantity.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import { parseMilli, parseWhole } from '#kube/values/quantity.ts'
 import { type ClusterProblem, checkedObject, placeOf } from './cluster-checks.ts'
 import { ObjectIndex, type ObjectLookup } from './object-index.ts'
 import { type OwnerLookup, topmostController } from './ownership.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { IntOrString, KubeObject, Pod, PodDisruptionBudget } from '#kube/objects.ts'
+import type { IntOrString, KubeObject, Pod, PodDisruptionBudget } from '#kube/objects/objects.ts'
 import { BudgetLedger } from './budget-ledger.ts'
 import { buildClusterState, type PodState } from './cluster-state.ts'
 import { evictionAnswer } from './disruption-budget.ts'

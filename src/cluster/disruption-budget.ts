@@ -1,9 +1,9 @@
 // What a PodDisruptionBudget allows: the arithmetic of the disruption controller, and what the eviction subresource answers.
 // Both as in Kubernetes 1.34 and 1.36, texts included.
 
-import { scaledValue } from '#kube/int-or-string.ts'
-import type { KubeObject, OwnerReference, Pod, PodDisruptionBudget } from '#kube/objects.ts'
-import { labelSelectorOf, nothing, type Selector } from '#kube/selector.ts'
+import type { KubeObject, OwnerReference, Pod, PodDisruptionBudget } from '#kube/objects/objects.ts'
+import { labelSelectorOf, nothing, type Selector } from '#kube/objects/selector.ts'
+import { scaledValue } from '#kube/values/int-or-string.ts'
 import type { PodState } from './cluster-state.ts'
 import { controllerOf, kindKey, type OwnerLookup } from './ownership.ts'
 

@@ -1,7 +1,7 @@
 // Kubernetes objects from the text of a file: YAML with any number of documents, or JSON; lists are taken apart.
 
 import { LineCounter, parseAllDocuments } from 'yaml'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { JsonItem } from './json-items.ts'
 import { type SchedulerConfiguration, simulatorExport } from './simulator-export.ts'

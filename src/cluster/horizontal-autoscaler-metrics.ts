@@ -1,6 +1,6 @@
 // From what pods use to how many there should be: the replica count of one metric, as upstream's calculator counts. Pure.
-import type { Pod } from '#kube/objects.ts'
-import { milliValue, parseQuantity } from '#kube/quantity.ts'
+import type { Pod } from '#kube/objects/objects.ts'
+import { milliValue, parseQuantity } from '#kube/values/quantity.ts'
 
 /** Below is scaled down, above is scaled up; in between a ratio changes nothing. */
 export interface Tolerances {

@@ -1,5 +1,5 @@
 // The words of a HorizontalPodAutoscaler (autoscaling/v2) as far as its decisions need them.
-import type { LabelSelector } from '#kube/objects.ts'
+import type { LabelSelector } from '#kube/objects/objects.ts'
 
 export type MetricTarget = {
   readonly type: 'Utilization' | 'Value' | 'AverageValue'

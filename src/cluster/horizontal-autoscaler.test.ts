@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 import { type AutoscalerDecision, type AutoscalerInput, autoscalerDecision, type MetricReading } from './horizontal-autoscaler.ts'
 import { noMemory } from './horizontal-autoscaler-limits.ts'
 import type { PodSample } from './horizontal-autoscaler-metrics.ts'

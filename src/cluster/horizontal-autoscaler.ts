@@ -1,7 +1,7 @@
 // One round of a HorizontalPodAutoscaler: from readings of its metrics to the size it asks for, with the conditions and events
 // it tells of. Pure: the memory of earlier rounds comes in and goes out.
-import type { LabelSelector, Pod } from '#kube/objects.ts'
-import { canonicalText, milliValue, parseQuantity } from '#kube/quantity.ts'
+import type { LabelSelector, Pod } from '#kube/objects/objects.ts'
+import { canonicalText, milliValue, parseQuantity } from '#kube/values/quantity.ts'
 import { type AutoscalerMemory, limited, withChange, withRecommendation } from './horizontal-autoscaler-limits.ts'
 import {
   averageReplicas,

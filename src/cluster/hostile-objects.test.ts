@@ -1,7 +1,7 @@
 // Objects that no API server would store: whatever a field is, reading and placing go on without it.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { KubeObject, LabelSelector } from '#kube/objects.ts'
+import type { KubeObject, LabelSelector } from '#kube/objects/objects.ts'
 import { leastCpuMs } from '#kube/testdata/least-cpu.ts'
 import { BudgetLedger } from './budget-ledger.ts'
 import { buildClusterState, podState } from './cluster-state.ts'

@@ -1,7 +1,7 @@
 // The pods of a ClusterModel: derived once for each version of an object, kept by node and by workload, waiting aside while their
 // node is not there, and looked at again when something above or below them changed.
 
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { placeOf } from './cluster-checks.ts'
 import { isPlaceless, type NodeState, type PodState, placelessPod, podState, type WorkloadReference } from './cluster-state.ts'
 import { type ObjectIndex, objectKey } from './object-index.ts'

@@ -1,6 +1,6 @@
 // Every object of a cluster by kind, namespace and name: an index that grows and changes, and the immutable lookup that it hands out.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { isBuiltInKind, isNamespaced } from './kinds.ts'
 import { kindKey, type OwnerLookup } from './ownership.ts'
 import { type SortedMap, SortedMapEditor } from './sorted-map.ts'

@@ -1,7 +1,7 @@
 // Which pods have to be looked at again when an object changes that may be among their controllers: the other direction of owner
 // references, kept by workload and not by pod.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { WorkloadReference } from './cluster-state.ts'
 import { controllerOf, controllersFrom, type OwnerLookup } from './ownership.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { buildClusterState } from './cluster-state.ts'
 import { defaultOwnerLabel, effectiveOwner, type OwnerLabel, workloadOwner } from './ownership.ts'
 import { node, object, type PodOptions, pod } from './testdata/objects.ts'

@@ -1,7 +1,7 @@
 // Who a pod belongs to: the topmost controller above it, and the owner label that says who may move or scale it (rebalancing 3.17).
 
-import type { KubeObject, ObjectMeta, OwnerReference } from '#kube/objects.ts'
-import { parseApiVersion } from '#kube/resource.ts'
+import type { KubeObject, ObjectMeta, OwnerReference } from '#kube/objects/objects.ts'
+import { parseApiVersion } from '#kube/objects/resource.ts'
 import type { ClusterState, PodState, WorkloadReference } from './cluster-state.ts'
 import { isBuiltInGroup } from './kinds.ts'
 

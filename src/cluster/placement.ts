@@ -2,7 +2,7 @@
 // and so does a fork. Exact for kube-scheduler 1.34 and 1.36, which recorded placements hold it to.
 // Not modelled: preemption, nominated nodes, devices of resource claims, volumes of in-tree kinds that migrate to CSI.
 
-import type { KubeObject, Pod, Taint } from '#kube/objects.ts'
+import type { KubeObject, Pod, Taint } from '#kube/objects/objects.ts'
 import { type ClusterState, type PodState, podState } from './cluster-state.ts'
 import { type Requests, requestsOf } from './requests.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'

@@ -1,6 +1,6 @@
 // What the model and the plans read of a pod: the fields that informers keep, and those that a plan's hash is made of.
-import { FieldPaths } from '#kube/field-paths.ts'
-import type { PodSpec } from '#kube/objects.ts'
+import { FieldPaths } from '#kube/objects/field-paths.ts'
+import type { PodSpec } from '#kube/objects/objects.ts'
 
 const container = ['name', 'image', 'resources', 'ports', 'restartPolicy']
 const containerStatus = ['name', 'resources', 'allocatedResources']

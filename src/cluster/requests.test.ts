@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Container, Pod, PodSpec, PodStatus } from '#kube/objects.ts'
-import { quantity } from '#kube/quantity.ts'
+import type { Container, Pod, PodSpec, PodStatus } from '#kube/objects/objects.ts'
+import { quantity } from '#kube/values/quantity.ts'
 import { addRequests, nonZeroRequests, podRequests, requestsOf, scoredRequests, specRequests } from './requests.ts'
 import { pod } from './testdata/objects.ts'
 

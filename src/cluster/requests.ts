@@ -2,8 +2,8 @@
 // Arithmetic of k8s.io/component-helpers resource.PodRequests (1.34 and 1.36), in whole numbers. Each quantity is rounded up to
 // thousandths first, as the API server stores it.
 
-import type { Container, ContainerStatus, Pod, ResourceList } from '#kube/objects.ts'
-import { parseMilli, parseWhole } from '#kube/quantity.ts'
+import type { Container, ContainerStatus, Pod, ResourceList } from '#kube/objects/objects.ts'
+import { parseMilli, parseWhole } from '#kube/values/quantity.ts'
 
 /** Amount by resource name: `cpu` in millicores, everything else whole (bytes, pieces); never `pods`. Has no prototype. */
 export type Requests = Readonly<Record<string, number>>

@@ -1,7 +1,7 @@
 // How the scheduler of a cluster is set up: its version's formulas, weights, disabled plugins and arguments.
 // Defaults of kube-scheduler 1.34 and 1.36.
 
-import type { NodeAffinity, TopologySpreadConstraint } from '#kube/objects.ts'
+import type { NodeAffinity, TopologySpreadConstraint } from '#kube/objects/objects.ts'
 import type { Parsed, Problem } from '#kube/problem.ts'
 
 const schedulerVersions = ['1.34', '1.36'] as const

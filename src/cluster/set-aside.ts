@@ -1,6 +1,6 @@
 // Objects that are set aside, with what is wrong with each, in order of their places.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ClusterProblem, placeOf } from './cluster-checks.ts'
 import { type SortedMap, SortedMapEditor } from './sorted-map.ts'
 

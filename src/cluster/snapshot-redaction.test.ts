@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { redactedAnnotation, SecretRedaction } from './snapshot-redaction.ts'
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')

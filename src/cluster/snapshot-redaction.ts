@@ -1,5 +1,5 @@
 // What of a Secret goes into a snapshot: which keys it has and which values are equal, never a value.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** On every Secret whose values were left out. */
 export const redactedAnnotation = 'ballast.dev/redacted'

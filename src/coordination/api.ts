@@ -1,9 +1,9 @@
 // Our kinds that several capabilities read: RebalancePolicy, RebalancePlan, DisruptionPermit. The zod schema is the record: types,
 // the check of what the watch brings, and the CustomResourceDefinition come from it.
 import * as z from 'zod'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { isolationFields, isolationStatusOf } from './isolation-fields.ts'
-import type { disruptionPermitSpec, disruptionPermitStatus } from './permit-schema.ts'
+import type { disruptionPermitSpec, disruptionPermitStatus } from './permits/permit-schema.ts'
 
 export const ballastGroup = 'ballast.dev'
 export const ballastVersion = 'v1alpha1'

@@ -1,6 +1,6 @@
 // The annotation that makes everything voluntary stand still around an object.
-import type { KubeObject } from '#kube/objects.ts'
-import { parseTime } from '#kube/time.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { parseTime } from '#kube/time/time.ts'
 import type { Freeze } from './policy/question.ts'
 
 export const freezeAnnotation = 'ballast.dev/freeze'

@@ -1,6 +1,6 @@
 // The isolation of a RebalancePolicy: what its user asks for, and what is said of it.
 import * as z from 'zod'
-import { defaultCoreNamespaces } from '#planning/policy.ts'
+import { defaultCoreNamespaces } from '#planning/goals/policy.ts'
 
 const name = () => z.string().min(1).max(253)
 

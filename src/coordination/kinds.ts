@@ -1,5 +1,5 @@
 // The CustomResourceDefinitions of our kinds, made from the schemas that also validate the objects.
-import { crd } from '#kube/crd.ts'
+import { crd } from '#kube/schema/crd.ts'
 import {
   ballastGroup,
   ballastVersion,
@@ -9,7 +9,7 @@ import {
   rebalancePolicyStatus,
 } from './api.ts'
 import type { ServedKind } from './capability.ts'
-import { disruptionPermitSpec, disruptionPermitStatus } from './permit-schema.ts'
+import { disruptionPermitSpec, disruptionPermitStatus } from './permits/permit-schema.ts'
 
 const common = { group: ballastGroup, categories: ['ballast'] } as const
 const version = { name: ballastVersion, served: true, storage: true, readyColumn: false } as const

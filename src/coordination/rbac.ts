@@ -1,5 +1,5 @@
 // Roles made from what enabled capabilities say they need and may: nobody writes a rule by hand.
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { certificateRights, type InjectedPlace } from '#kube/server/certificate-rights.ts'
 import { ballastGroup, disruptionPermits } from './api.ts'
 import { type Capability, type Need, needsOf, type Part, type Permission, permissionsOf } from './capability.ts'

@@ -1,6 +1,6 @@
 // What becomes of a reload in each mode: what holds it, what goes along, what is only noted; and what it does to others.
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Intent } from './intent.ts'
 import { type ArbitrationMode, arbitrationModes } from './policy/arbiter-policy.ts'
 import { Site, words } from './testdata/arbiter-site.ts'

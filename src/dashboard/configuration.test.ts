@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { checkAgainst } from '#kube/schema-problems.ts'
+import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import { dashboardProblems, dashboardSchema, hostsOf, isLoopback, parseListen, ringAgeMs } from './configuration.ts'
 
 const tls = { certFile: '/c.pem', keyFile: '/k.pem' }

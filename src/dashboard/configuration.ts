@@ -2,10 +2,10 @@
 // field by field, such as a door that stands open to everybody, is told by `dashboardProblems`.
 import { isIPv6 } from 'node:net'
 import * as z from 'zod'
-import { duration } from '#kube/crd-fields.ts'
-import { parseDurationMs } from '#kube/duration.ts'
 import type { Problem } from '#kube/problem.ts'
-import { timeZone } from '#kube/time-zone.ts'
+import { duration } from '#kube/schema/crd-fields.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { timeZone } from '#kube/time/time-zone.ts'
 
 /** What the text of `listen` says. */
 export interface ListenAddress {

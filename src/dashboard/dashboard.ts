@@ -1,6 +1,6 @@
 // The dashboard of one process: what it is given, and how long it listens.
 import type { Registry } from 'prom-client'
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type ConfigurationSchemas, type Override, readConfiguration } from './configuration.ts'
-import { duration } from './crd-fields.ts'
 import { problemSentence } from './problem.ts'
+import { duration } from './schema/crd-fields.ts'
 
 const schemas: ConfigurationSchemas = {
   sections: { arbiter: z.strictObject({ freeze: z.boolean().default(false), mergeWindow: duration().default('60s') }) },

@@ -3,11 +3,11 @@
 
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
-import { duration } from './crd-fields.ts'
-import { parseDurationMs } from './duration.ts'
-import { nearestName } from './nearest-name.ts'
 import type { Problem } from './problem.ts'
-import { checkAgainst } from './schema-problems.ts'
+import { duration } from './schema/crd-fields.ts'
+import { checkAgainst } from './schema/schema-problems.ts'
+import { parseDurationMs } from './time/duration.ts'
+import { nearestName } from './values/nearest-name.ts'
 
 const configurationApiVersion = 'ballast.dev/v1alpha1'
 const configurationKind = 'BallastConfiguration'

@@ -2,14 +2,14 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { parseCron } from './cron.ts'
-import { formatDuration, parseDuration } from './duration.ts'
-import { parseFieldSelector } from './field-selector.ts'
-import { humanDuration, shortHumanDuration } from './human-duration.ts'
+import { parseFieldSelector } from './objects/field-selector.ts'
+import { parseLabelSelector } from './objects/selector.ts'
 import type { Parsed } from './problem.ts'
-import { addQuantities, formatQuantity, milliValue, parseQuantity, quantity, wholeValue } from './quantity.ts'
-import { parseLabelSelector } from './selector.ts'
-import { formatTime } from './time.ts'
+import { parseCron } from './time/cron.ts'
+import { formatDuration, parseDuration } from './time/duration.ts'
+import { humanDuration, shortHumanDuration } from './time/human-duration.ts'
+import { formatTime } from './time/time.ts'
+import { addQuantities, formatQuantity, milliValue, parseQuantity, quantity, wholeValue } from './values/quantity.ts'
 
 type Row = readonly [question: readonly string[], answer: readonly string[]]
 

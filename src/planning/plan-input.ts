@@ -2,9 +2,9 @@
 
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import type { Measurements } from './goals.ts'
+import type { Measurements } from './goals/goals.ts'
+import type { PlanPolicy } from './goals/policy.ts'
 import type { Amounts } from './plan-record.ts'
-import type { PlanPolicy } from './policy.ts'
 
 interface RecentMove {
   /** `namespace/kind/name`. */

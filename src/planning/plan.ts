@@ -1,21 +1,21 @@
 // Makes a plan: sorts pods, builds the model, chooses moves, plays them in order, and says what that brings. What the play refuses is
 // forbidden and chosen anew, so that every move of a plan has been seen to work.
 
-import { Budgets } from './budgets.ts'
-import { buildModel, type PlanModel, preferredNames } from './build-model.ts'
-import { type Choice, chooseMoves, gapOf } from './choose-moves.ts'
+import { Budgets } from './candidates/budgets.ts'
+import { type Sorting, sortPods } from './candidates/movable.ts'
+import { StaticFit } from './candidates/static-fit.ts'
 import { planEnergy } from './energy/plan-energy.ts'
-import { goalOutcomes, nodeShares, policyProblems } from './goals.ts'
-import { explainShortfall } from './infeasible.ts'
+import { goalOutcomes, nodeShares, policyProblems } from './goals/goals.ts'
+import type { PlanPolicy } from './goals/policy.ts'
 import { isolationOutcome } from './isolation/rules.ts'
-import { type Sorting, sortPods } from './movable.ts'
+import { buildModel, type PlanModel, preferredNames } from './model/build-model.ts'
 import type { PlanInput } from './plan-input.ts'
 import type { Amounts, GoalOutcome, Move, OpenWish, Plan, Unmovable } from './plan-record.ts'
-import type { PlanPolicy } from './policy.ts'
-import { type Blocked, type Intent, type Sequence, sequenceMoves } from './sequence.ts'
+import { type Blocked, type Intent, type Sequence, sequenceMoves } from './sequence/sequence.ts'
 import { snapshotHash } from './snapshot-hash.ts'
-import type { Solve, SolveOnce } from './solve.ts'
-import { StaticFit } from './static-fit.ts'
+import { type Choice, chooseMoves, gapOf } from './solving/choose-moves.ts'
+import { explainShortfall } from './solving/infeasible.ts'
+import type { Solve, SolveOnce } from './solving/solve.ts'
 
 export type { PlanInput } from './plan-input.ts'
 

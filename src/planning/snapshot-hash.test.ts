@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { snapshotHash } from './snapshot-hash.ts'
 import { node, workload } from './testdata/objects.ts'
 

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { decisiveSpec } from '#cluster/pod-fields.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** Kinds of which all that a person wrote matters, and nothing that the cluster writes back. */
 export const decisiveKinds = [

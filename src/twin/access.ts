@@ -1,6 +1,6 @@
 // What the simulated components (scheduler, kubelets, workload controllers) get of the API server: the same write pipeline
 // as HTTP requests from defaulting on, without sockets or JSON. `api-server` implements it; `components` use it.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** Plural name with group: `pods`, `deployments.apps`, `poddisruptionbudgets.policy`. */
 export type ResourceKey = string

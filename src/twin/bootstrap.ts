@@ -1,7 +1,7 @@
 // What every new cluster has before anybody created anything: namespaces, priority classes, the API's own service, roles.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { bootstrapRoles } from './api/access/bootstrap-roles.ts'
 import type { ApiServer } from './api/api-server.ts'
-import { bootstrapRoles } from './api/bootstrap-roles.ts'
 import { type Draft, fieldsAt } from './json-value.ts'
 import { ensureNamespace, loadObjects } from './load.ts'
 import { signedByServer } from './server-objects.ts'

@@ -1,12 +1,12 @@
 // The API server as the simulated components see it: the same write pipeline, without sockets, JSON or permissions.
-import type { KubeObject } from '#kube/objects.ts'
-import { badRequest, notFound } from '#kube/status.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { badRequest, notFound } from '#kube/objects/status.ts'
 import type { ClusterAccess, DeleteChoice, ResourceKey, StoreEvent, Writer } from './access.ts'
+import type { Webhooks } from './api/admission/webhooks.ts'
 import type { ApiServer } from './api/api-server.ts'
-import { bindPod } from './api/binding.ts'
 import type { Deletion } from './api/deletion.ts'
 import type { ResourceType } from './api/resource-type.ts'
-import type { Webhooks } from './api/webhooks.ts'
+import { bindPod } from './api/subresources/binding.ts'
 import type { WriteOptions, WritePipeline } from './api/write-pipeline.ts'
 
 interface AccessParts {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { itemsAt, listAt, valueAt } from './json-value.ts'
 import { startTestTwin } from './twin-for-tests.ts'
 

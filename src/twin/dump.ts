@@ -1,5 +1,5 @@
 // The whole cluster as objects: what `load` takes, sorted so that the same cluster makes the same bytes.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ClusterAccess } from './access.ts'
 import { byteOrder } from './ordered-objects.ts'
 

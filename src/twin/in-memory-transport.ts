@@ -1,5 +1,5 @@
 // A Transport that reaches the twin without sockets: the same handler, the same bytes.
-import type { Transport, TransportRequest, TransportResponse, TransportStream } from '#kube/transport.ts'
+import type { Transport, TransportRequest, TransportResponse, TransportStream } from '#kube/client/transport.ts'
 import type { Credentials, Handler, TwinRequest, TwinResponse } from './api/request.ts'
 
 /** As whom the transport speaks: the administrator, the holder of a bearer token, or a user by name. */

@@ -1,5 +1,5 @@
 // JSON trees as data: reading them by path without trusting their shape, copying, freezing, comparing.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonFields
 type JsonFields = { readonly [key: string]: JsonValue | undefined }

@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { HttpVerb } from '#kube/transport.ts'
+import type { HttpVerb } from '#kube/client/transport.ts'
 import { type Exchange, movedBy, shapeOf, type Trace, traceTwinOptions } from '#test/kubectl-trace.ts'
 import { startTwin, type Twin } from './twin.ts'
 

@@ -1,6 +1,6 @@
 // Objects of one resource in the order of their keys. Snapshots cost nothing: what is changed after one is copied first, a few hundred
 // objects at a time.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** A chunk of this size is split in two. */
 const mostInChunk = 512

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { itemsAt, textAt, valueAt } from './json-value.ts'
 import { itemNames, startTestTwin, TestClient, testDeployment, testPod } from './twin-for-tests.ts'
 

@@ -1,6 +1,6 @@
 // What a ResourceQuota counts: how much of each of its names an object uses, and whether its scopes take the object in.
-import type { KubeObject } from '#kube/objects.ts'
-import { addQuantities, compareQuantities, parseQuantity, type Quantity, wholeQuantity } from '#kube/quantity.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { addQuantities, compareQuantities, parseQuantity, type Quantity, wholeQuantity } from '#kube/values/quantity.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt, valueAt } from './json-value.ts'
 
 export type QuotaUsage = ReadonlyMap<string, Quantity>

@@ -1,5 +1,5 @@
 // Objects that the server itself writes: it signs them as its clients do theirs.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ApiServer, User } from './api/api-server.ts'
 import { setDefaults } from './api/defaults.ts'
 import { asStored } from './api/write-pipeline.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { catchUp, newestMoment } from './snapshot-time.ts'
 import { startTestTwin, testConfigMap } from './twin-for-tests.ts'
 

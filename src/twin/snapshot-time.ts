@@ -1,9 +1,9 @@
 // When a snapshot was taken, as far as its objects say: a clock that is behind it would have things happen before they were made.
 import type { Clock } from '#kube/clock.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { PacedClock } from '#kube/paced-clock.ts'
-import { parseTime } from '#kube/time.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { PacedClock } from '#kube/time/paced-clock.ts'
+import { parseTime } from '#kube/time/time.ts'
 import { itemsAt, textAt } from './json-value.ts'
 
 /** The newest moment that the objects speak of, milliseconds since 1970: made, reported, renewed. `undefined` where they speak of none. */

@@ -1,6 +1,6 @@
 // The objects of the twin: one ordered map per resource, one counter for all, and a history from which watches and
 // consistent lists are served. It knows no rules of Kubernetes; the write pipeline decides what is committed.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ResourceKey, StoreEvent } from './access.ts'
 import { Changes, History } from './history.ts'
 import { type ObjectsSnapshot, OrderedObjects } from './ordered-objects.ts'

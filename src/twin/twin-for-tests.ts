@@ -1,7 +1,8 @@
 // A twin without simulated components, and a plain client for it: what the wire tests of this room stand on.
+
+import type { HttpVerb, Transport } from '#kube/client/transport.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import type { HttpVerb, Transport } from '#kube/transport.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { fieldsAt, itemsAt, textAt } from './json-value.ts'
 import { startTwin, type Twin, type TwinOptions } from './twin.ts'
 

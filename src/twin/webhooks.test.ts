@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:https'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Authority, makeAuthority } from './authority.ts'
 import { type Draft, fieldsAt, isFields, textAt, valueAt } from './json-value.ts'
 import { startTestTwin, testPod } from './twin-for-tests.ts'

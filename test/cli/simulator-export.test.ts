@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { SimulationReport } from '#planning/simulation/report.ts'
-import { readSource } from '../../src/cli/source.ts'
+import { readSource } from '../../src/cli/source/source.ts'
 import { runBallast } from './run-ballast.ts'
 
 const example = join(import.meta.dirname, '..', '..', 'examples', 'talos-homelab')

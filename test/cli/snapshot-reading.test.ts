@@ -1,10 +1,10 @@
 // How a live cluster is read for a snapshot, from an API server that does what large and changing ones do.
 import { describe, expect, test } from 'vitest'
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
+import { RequestTimeoutError } from '#kube/client/connection-error.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import { RequestTimeoutError } from '#kube/connection-error.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { readCluster } from '../../src/cli/snapshot-read.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { readCluster } from '../../src/cli/snapshot/snapshot-read.ts'
 import { answer, refusal, type Scripted, ScriptedTransport, type SeenRequest } from '../scripted-transport.ts'
 
 interface Served {

@@ -1,7 +1,7 @@
 // The whole example, put right; and what is judged when it is.
 import { join } from 'node:path'
-import type { Pod } from '#kube/objects.ts'
-import { readSource } from '../../src/cli/source.ts'
+import type { Pod } from '#kube/objects/objects.ts'
+import { readSource } from '../../src/cli/source/source.ts'
 import type { ControlledCluster } from '../controlled-cluster.ts'
 import { leftBehind, type Scenario } from '../crash-harness.ts'
 

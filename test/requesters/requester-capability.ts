@@ -8,7 +8,7 @@ import {
   type Permission,
   type Running,
 } from '#coordination/capability.ts'
-import { clusterNeeds } from '#coordination/cluster-view.ts'
+import { clusterNeeds } from '#coordination/facts/cluster-view.ts'
 import type { Verb } from '#coordination/intent.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'

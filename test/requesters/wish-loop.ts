@@ -1,11 +1,12 @@
 // What the three requesters have in common, as a capability of Ballast would have it: wishes that follow from what the cluster shows now,
 // an answer of the arbiter to each, the effect under the permit, and its end written down. Nothing is remembered but refusals: killed
 // anywhere, the next one begins with the permits that are out and with what the cluster shows then.
+
+import type { Reply } from '#coordination/arbiter/hearing.ts'
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
-import type { Reply } from '#coordination/hearing.ts'
 import { type Intent, targetKey, wishKey } from '#coordination/intent.ts'
-import type { Permit } from '#coordination/ledger.ts'
-import { isActive, type PermitRecord } from '#coordination/permit-record.ts'
+import type { Permit } from '#coordination/permits/ledger.ts'
+import { isActive, type PermitRecord } from '#coordination/permits/permit-record.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Progress } from './workloads.ts'
 

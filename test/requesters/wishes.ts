@@ -1,8 +1,8 @@
 // What people and programs do to make the requesters wish, and how it is seen that the wish came true.
 import { createHash } from 'node:crypto'
 import { listIn, textIn } from '#cluster/loose-fields.ts'
-import type { Deployment } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { Deployment } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from '../controlled-cluster.ts'
 import { resizeLabel } from './resize.ts'
 import { replicasAnnotation, scaledObjects } from './scale.ts'

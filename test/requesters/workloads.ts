@@ -1,9 +1,9 @@
 // What the requesters know of workloads: which there are, and whether a rollout is over.
 import type { ClusterState, WorkloadReference } from '#cluster/cluster-state.ts'
-import type { ClusterView } from '#coordination/cluster-view.ts'
+import type { ClusterView } from '#coordination/facts/cluster-view.ts'
 import type { Target } from '#coordination/intent.ts'
-import type { PermitRecord } from '#coordination/permit-record.ts'
-import type { KubeObject, PodTemplateSpec } from '#kube/objects.ts'
+import type { PermitRecord } from '#coordination/permits/permit-record.ts'
+import type { KubeObject, PodTemplateSpec } from '#kube/objects/objects.ts'
 
 /** Deployment, StatefulSet or DaemonSet, as far as a requester looks at it. */
 export interface Workload extends KubeObject {

@@ -1,6 +1,6 @@
 // What a workload at zero takes along at its next start.
 import type { ControllerContext } from '#coordination/capability.ts'
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { Workload } from './workloads.ts'
 
 /** Changes the template of a workload without pods, unless somebody changed the workload meanwhile: then it may have some. */

@@ -1,8 +1,8 @@
 // Gives pods a greatest age: the worked example of docs/writing-a-capability.md.
 import * as z from 'zod'
 import { capability } from '#coordination/capability.ts'
-import { clusterNeeds } from '#coordination/cluster-view.ts'
 import { restartPermission } from '#coordination/effects/restart.ts'
+import { clusterNeeds } from '#coordination/facts/cluster-view.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
 import { startRefresh } from './controller.ts'

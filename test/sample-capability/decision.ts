@@ -1,7 +1,7 @@
 // Which Deployments are due for new pods: pure, over the state of one moment. The worked example of docs/writing-a-capability.md.
 import type { ClusterState, WorkloadReference } from '#cluster/cluster-state.ts'
-import { parseDurationMs } from '#kube/duration.ts'
-import { parseTime } from '#kube/time.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { parseTime } from '#kube/time/time.ts'
 
 /** On a Deployment: the age at which its pods are replaced, as `24h`. */
 export const refreshAnnotation = 'example.ballast.dev/refresh-after'

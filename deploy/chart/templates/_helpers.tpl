@@ -1,4 +1,4 @@
-{{- /* Names; each says what src/cli/deployment/names.ts says. */ -}}
+{{- /* Names; each says what src/deployment/names.ts says. */ -}}
 {{- define "ballast.name" -}}
 {{- default "ballast" .Values.nameOverride -}}
 {{- end -}}

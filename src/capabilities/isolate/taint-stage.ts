@@ -7,10 +7,10 @@ import { removeTaint, setTaint } from '#coordination/effects/taint.ts'
 import { abortIsolationAnnotation, isolatedByAnnotation } from '#coordination/plans/names.ts'
 import { isolationRulesOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import type { Policies } from '#coordination/plans/plan-store.ts'
-import type { Informer } from '#kube/informer.ts'
-import type { Node } from '#kube/objects.ts'
+import type { Informer } from '#kube/informers/informer.ts'
+import type { Node } from '#kube/objects/objects.ts'
+import type { IsolationRules } from '#planning/goals/policy.ts'
 import { carriesTaint } from '#planning/isolation/survey.ts'
-import type { IsolationRules } from '#planning/policy.ts'
 
 const permitMs = 60_000
 

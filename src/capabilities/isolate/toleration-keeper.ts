@@ -3,10 +3,10 @@ import { isDeepStrictEqual } from 'node:util'
 import type { RebalancePolicy } from '#coordination/api.ts'
 import type { WebhookEndpoint } from '#coordination/capability.ts'
 import type { EffectContext } from '#coordination/effects/effect-context.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isNotFound } from '#kube/objects/status.ts'
 import { type MutatingWebhook, webhookPath } from '#kube/server/admission.ts'
-import { isNotFound } from '#kube/status.ts'
 import {
   answerPodCreation,
   isolationConfigurationName,

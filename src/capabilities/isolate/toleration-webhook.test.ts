@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { RebalancePolicy } from '#coordination/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type AdmissionRequest, answerAdmission, type MutatingWebhook } from '#kube/server/admission.ts'
 import {
   answerPodCreation,

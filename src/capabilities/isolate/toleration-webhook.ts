@@ -5,7 +5,7 @@ import * as z from 'zod'
 import type { RebalancePolicy } from '#coordination/api.ts'
 import { tolerateAtCreation } from '#coordination/effects/tolerate.ts'
 import { readPolicy } from '#coordination/plans/plan-policy.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import type { AdmissionRequest, MutatingAnswer } from '#kube/server/admission.ts'
 import { isWanted } from './taint-stage.ts'
 

@@ -1,12 +1,12 @@
 // Certificates by which agents and controller know each other. The authority's key stays in our own namespace; what agents get is a copy
 // without it, in theirs. Renewing is the keeper's affair: a new authority is trusted a while before anything is signed by it.
 import { type ControllerContext, standardAgentNamespace } from '#coordination/capability.ts'
-import { applyFields } from '#kube/apply.ts'
+import { applyFields } from '#kube/client/apply.ts'
 import { messageOf } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isNotFound } from '#kube/objects/status.ts'
 import { CertificateKeeper } from '#kube/server/certificate-keeper.ts'
-import { isNotFound } from '#kube/status.ts'
 import { agentTlsSecret, authoritySecret } from './agent-objects.ts'
 import type { PeerIdentity } from './contract.ts'
 import { agentTlsName } from './prefetch.ts'

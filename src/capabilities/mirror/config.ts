@@ -1,9 +1,9 @@
 // The section `capabilities.mirror` of the configuration: names and defaults of upstream's chart in camelCase, and what Ballast adds.
 import * as z from 'zod'
-import { duration, quantity } from '#kube/crd-fields.ts'
-import { parseDurationMs } from '#kube/duration.ts'
 import type { Parsed } from '#kube/problem.ts'
-import { parsePattern } from '#kube/regex.ts'
+import { duration, quantity } from '#kube/schema/crd-fields.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { parsePattern } from '#kube/values/regex.ts'
 import { parseMirroredRegistry } from './registry-url.ts'
 
 const mostListed = 256

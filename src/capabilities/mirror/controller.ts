@@ -1,5 +1,5 @@
 // What the leader does for the mirrors: tells them of each other, keeps their certificates, and has images pulled before they are needed.
-import { Bell } from '#coordination/bell.ts'
+import { Bell } from '#coordination/arbiter/bell.ts'
 import {
   type Check,
   type ControllerContext,
@@ -9,10 +9,10 @@ import {
 } from '#coordination/capability.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
-import type { Informer } from '#kube/informer.ts'
+import type { Informer } from '#kube/informers/informer.ts'
 import { messageOf } from '#kube/log.ts'
-import type { DaemonSet, Deployment, KubeObject, Node } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { DaemonSet, Deployment, KubeObject, Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { AgentCertificates } from './agent-certificates.ts'
 import { AgentClient } from './agent-client.ts'
 import type { MirrorConfig } from './config.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parsePattern } from '#kube/regex.ts'
+import { parsePattern } from '#kube/values/regex.ts'
 import { everything, mirrorsLabelHost, mirrorsRegistry, passes, type RegistryFilters } from './filters.ts'
 
 function filters(registries: readonly string[] | undefined, ...patterns: readonly string[]): RegistryFilters {

@@ -1,5 +1,5 @@
 // Which registries are mirrored, and which images are not: what is neither announced nor served.
-import type { Pattern } from '#kube/regex.ts'
+import type { Pattern } from '#kube/values/regex.ts'
 import type { ImageName } from './reference.ts'
 
 export interface RegistryFilters {

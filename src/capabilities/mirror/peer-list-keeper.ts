@@ -1,9 +1,9 @@
 // Keeps the ConfigMap that tells mirrors of each other, without names service, token or network of pods.
 import { type ControllerContext, standardAgentNamespace } from '#coordination/capability.ts'
-import { applyFields } from '#kube/apply.ts'
-import type { KubeObject, Node } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import { isNotFound } from '#kube/status.ts'
+import { applyFields } from '#kube/client/apply.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isNotFound } from '#kube/objects/status.ts'
 import { peersConfigMap, peersKey } from './agent-objects.ts'
 import { peerList } from './peer-list.ts'
 

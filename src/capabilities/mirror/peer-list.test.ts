@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { DaemonSet, Node, PodTemplateSpec } from '#kube/objects.ts'
+import type { DaemonSet, Node, PodTemplateSpec } from '#kube/objects/objects.ts'
 import { mirrorNodes, mostListed, peerList } from './peer-list.ts'
 
 interface Row {

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
-import type { DaemonSet, Node } from '#kube/objects.ts'
+import type { DaemonSet, Node } from '#kube/objects/objects.ts'
 
 /** As many as a mirror reads of its file. */
 export const mostListed = 64

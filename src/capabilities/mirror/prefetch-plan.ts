@@ -1,8 +1,8 @@
 // Which images are wanted on which nodes beforehand: what Namespaces and Deployments say by annotation, and the nodes where their pods could
 // run. Pure.
 import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
-import type { Deployment, KubeObject, Node, Pod, Taint } from '#kube/objects.ts'
-import { untoleratedTaint } from '#kube/tolerations.ts'
+import type { Deployment, KubeObject, Node, Pod, Taint } from '#kube/objects/objects.ts'
+import { untoleratedTaint } from '#kube/objects/tolerations.ts'
 import { addressOf } from './peer-list.ts'
 import { mostPrefetched } from './prefetch.ts'
 import { parseImageName } from './reference.ts'

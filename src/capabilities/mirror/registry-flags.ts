@@ -1,6 +1,7 @@
 // Flags of upstream's `registry`, and some of ours, over what the configuration says.
-import { parseDurationMs } from '#kube/duration.ts'
+
 import { InputError, type Parsed, type Problem } from '#kube/problem.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
 import { parseListenAddress } from './front/listen-address.ts'
 import type { BootstrapSettings, MirrorSettings } from './settings.ts'
 import { addressProblems, filtersOf, plainOf } from './settings-of.ts'

@@ -3,7 +3,7 @@
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import type { Store } from './contract.ts'
-import type { PoisonedBlob } from './exchange/integrity.ts'
+import type { PoisonedBlob } from './exchange/transfer/integrity.ts'
 import { checkHostsFiles, type HostsFileFact, type ServedPorts } from './node-files/hosts-check.ts'
 import { Happenings, type NoticesDocument, type Trouble } from './notices.ts'
 import { PullWitness } from './pull-witness.ts'

@@ -1,8 +1,9 @@
 // From the configuration, and from upstream's flags, to what an agent works by. Pure: what the machine says comes as an argument.
-import { parseDurationMs } from '#kube/duration.ts'
+
 import { InputError, type Problem } from '#kube/problem.ts'
-import { wholeNumber } from '#kube/quantity.ts'
-import { type Pattern, parsePattern } from '#kube/regex.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { wholeNumber } from '#kube/values/quantity.ts'
+import { type Pattern, parsePattern } from '#kube/values/regex.ts'
 import type { MirrorConfig } from './config.ts'
 import type { RegistryFilters } from './filters.ts'
 import { parseListenAddress } from './front/listen-address.ts'

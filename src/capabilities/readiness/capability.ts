@@ -1,21 +1,21 @@
 // Nodes held until ready: a taint from registration on, away when what is required is there; rules of node-readiness-controller and Nidhogg's
 // file served unchanged.
 import { capability, type Need, type Permission } from '#coordination/capability.ts'
-import { clusterNeeds, podNeed } from '#coordination/cluster-view.ts'
 import { taintPermission } from '#coordination/effects/taint.ts'
+import { clusterNeeds, podNeed } from '#coordination/facts/cluster-view.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
-import { nodeWebhookName, readinessConfigurationName, ruleWebhookName } from './admission.ts'
 import { type ReadinessConfig, readinessConfiguration } from './config.ts'
 import { startReadiness } from './controller.ts'
 import { readinessMetrics } from './metrics.ts'
 import { cleanupFinalizer, mirrorConfigAnnotation, ownTaintKeys, releasedAnnotation, timedOutAnnotation } from './names.ts'
-import { nodeReadinessRuleKind, nodeReadinessRules, ruleGroup, ruleVersion } from './node-readiness-rule.ts'
-import { startReporter } from './reporter.ts'
-import { rulesConfigMap } from './rule-ages.ts'
-import { startWebhooks } from './webhooks.ts'
+import { startReporter } from './reporter/reporter.ts'
+import { nodeReadinessRuleKind, nodeReadinessRules, ruleGroup, ruleVersion } from './rules/node-readiness-rule.ts'
+import { rulesConfigMap } from './rules/rule-ages.ts'
+import { nodeWebhookName, readinessConfigurationName, ruleWebhookName } from './webhooks/admission.ts'
+import { startWebhooks } from './webhooks/webhooks.ts'
 
-export { type ConditionReport, reportCondition } from './condition-reporter.ts'
+export { type ConditionReport, reportCondition } from './reporter/condition-reporter.ts'
 
 /** How the pods end that write files to nodes: read where they are asked for. */
 const podEnds: Need = {

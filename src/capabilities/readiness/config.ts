@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
-import { duration } from '#kube/crd-fields.ts'
-import { parseDurationMs } from '#kube/duration.ts'
-import { labelSelectorOf, parseLabelSelector } from '#kube/selector.ts'
+import { labelSelectorOf, parseLabelSelector } from '#kube/objects/selector.ts'
+import { duration } from '#kube/schema/crd-fields.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
 import { mirrorReadyCondition, ownTaintKeys } from './names.ts'
 
 const mostRules = 64

@@ -1,7 +1,7 @@
 // What readiness counts: names, labels and buckets of node-readiness-controller and of Nidhogg, so that dashboards and alerts of before go
 // on; and ours.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { type NodeReadinessState, nodeStates } from './own-decision.ts'
+import { type NodeReadinessState, nodeStates } from './rules/own-decision.ts'
 
 const evaluationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const bootstrapBuckets = [1, 5, 10, 30, 60, 120, 300, 600, 1200]

@@ -1,6 +1,6 @@
 // What the mirror of a node tells of it (`/ballast/notices`), and what of that is news: the mirror itself has no right to write events.
 import * as z from 'zod'
-import type { Trouble } from './reporter-decision.ts'
+import type { Trouble } from './reporter/reporter-decision.ts'
 
 const path = '/ballast/notices'
 const mostListed = 256

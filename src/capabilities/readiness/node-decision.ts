@@ -1,11 +1,11 @@
 // Everything that is wanted of one node, by whichever rules, as one patch. Pure: the same node, the same answer; what is written once is not
 // wanted again.
 import type { NidhoggConfig } from './config.ts'
-import { decideNidhogg, type NidhoggDecision } from './nidhogg.ts'
 import { isSameTaint, type NodeFacts } from './node-facts.ts'
-import type { NodeReadinessRule } from './node-readiness-rule.ts'
-import { decideOwn, type NodeMarks, type OwnDecision, type OwnWorld } from './own-decision.ts'
-import { decideRule, type RuleDecision } from './rule-decision.ts'
+import { decideNidhogg, type NidhoggDecision } from './rules/nidhogg.ts'
+import type { NodeReadinessRule } from './rules/node-readiness-rule.ts'
+import { decideOwn, type NodeMarks, type OwnDecision, type OwnWorld } from './rules/own-decision.ts'
+import { decideRule, type RuleDecision } from './rules/rule-decision.ts'
 
 export interface World {
   readonly own: OwnWorld

@@ -1,6 +1,6 @@
 // What rules ask of a node, read once. Pure; heartbeats and whatever no rule reads are left out, so that equal facts mean equal answers.
 import { isDeepStrictEqual } from 'node:util'
-import type { Node, Taint } from '#kube/objects.ts'
+import type { Node, Taint } from '#kube/objects/objects.ts'
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown'
 

@@ -2,11 +2,11 @@
 import type { ReadinessMetrics, RuleNodeState } from './metrics.ts'
 import type { NodeDecision } from './node-decision.ts'
 import { carries } from './node-facts.ts'
-import type { NodeReadinessRule } from './node-readiness-rule.ts'
-import type { NodeReadinessState } from './own-decision.ts'
-import type { OwnRule } from './own-rules.ts'
-import { speaksOf } from './rule-decision.ts'
-import type { Evaluated } from './rule-status.ts'
+import type { NodeReadinessRule } from './rules/node-readiness-rule.ts'
+import type { NodeReadinessState } from './rules/own-decision.ts'
+import type { OwnRule } from './rules/own-rules.ts'
+import { speaksOf } from './rules/rule-decision.ts'
+import type { Evaluated } from './rules/rule-status.ts'
 
 interface Look {
   readonly decisions: readonly NodeDecision[]

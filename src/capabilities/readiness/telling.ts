@@ -1,11 +1,11 @@
 // What people are told: events on nodes in the words of whose rule it is, and figures.
-import type { EventRecorder } from '#kube/events.ts'
-import type { Node, ObjectReference, Taint } from '#kube/objects.ts'
+import type { EventRecorder } from '#kube/events/events.ts'
+import type { Node, ObjectReference, Taint } from '#kube/objects/objects.ts'
 import type { ReadinessMetrics } from './metrics.ts'
 import { firstTimeReadyAnnotation } from './names.ts'
 import type { NodeDecision } from './node-decision.ts'
 import { carries, isSameTaint, type NodeFacts } from './node-facts.ts'
-import type { NodeReadinessRule } from './node-readiness-rule.ts'
+import type { NodeReadinessRule } from './rules/node-readiness-rule.ts'
 
 /** What upstream's controller calls itself in events: users' alerts match on it. */
 const upstreamController = 'node-readiness-controller'

@@ -1,6 +1,5 @@
 // Restarts workloads when the ConfigMaps, Secrets and SecretProviderClasses that they use have changed: a drop-in for Reloader.
 import { capability, type Need, type Permission } from '#coordination/capability.ts'
-import { clusterNeeds } from '#coordination/cluster-view.ts'
 import { evictPermission } from '#coordination/effects/evict.ts'
 import { pauseRolloutPermission, resumeRolloutPermission } from '#coordination/effects/pause-rollout.ts'
 import { prepareCronJobPermission } from '#coordination/effects/prepare-start.ts'
@@ -8,20 +7,21 @@ import { replaceJobPermission } from '#coordination/effects/replace-job.ts'
 import { restartArgoRolloutPermission, restartCustomPermission, restartPermission } from '#coordination/effects/restart.ts'
 import { restartAtPermission } from '#coordination/effects/restart-at.ts'
 import { triggerJobPermission, triggerJobReadPermission } from '#coordination/effects/trigger-job.ts'
+import { clusterNeeds } from '#coordination/facts/cluster-view.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
-import { resourceKey } from '#kube/resource.ts'
+import { resourceKey } from '#kube/objects/resource.ts'
 import { defaultAnnotationKeys } from './annotations.ts'
-import { baselineNames } from './baseline-store.ts'
+import { baselineNames } from './baseline/baseline-store.ts'
 import { ignoredTypesOf, type ReloadConfig, reloadConfiguration } from './config.ts'
 import { startReload } from './controller.ts'
-import { eventPermission } from './events.ts'
 import { reloadMetrics } from './metrics.ts'
-import { mountFields } from './provider-classes.ts'
-import { resourceOfReadable } from './source-reader.ts'
-import { sourceSelectors, watchedTypes } from './source-watch.ts'
-import { namedNamespaces } from './watched-namespaces.ts'
-import { workloadKinds } from './workload-watch.ts'
-import { reloadWords } from './workload-words.ts'
+import { mountFields } from './sources/provider-classes.ts'
+import { resourceOfReadable } from './sources/source-reader.ts'
+import { sourceSelectors, watchedTypes } from './sources/source-watch.ts'
+import { namedNamespaces } from './sources/watched-namespaces.ts'
+import { eventPermission } from './telling/events.ts'
+import { workloadKinds } from './workloads/workload-watch.ts'
+import { reloadWords } from './workloads/workload-words.ts'
 
 /** What is watched with `config`; what it ignores is neither watched nor granted. */
 function needsFor(config: ReloadConfig): readonly Need[] {
@@ -104,4 +104,4 @@ export const reload = capability({
   metrics: registry => void reloadMetrics(registry),
 })
 
-export { reloadPairs } from './reload-pairs.ts'
+export { reloadPairs } from './workloads/reload-pairs.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { problemSentence } from '#kube/problem.ts'
-import { checkAgainst } from '#kube/schema-problems.ts'
+import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import { ignoredTypesOf, reloadConfiguration } from './config.ts'
 import { settingsFor } from './testdata/workloads.ts'
 

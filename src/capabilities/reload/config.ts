@@ -2,11 +2,11 @@
 // with its path, what was found and what was expected.
 import * as z from 'zod'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
-import { duration } from '#kube/crd-fields.ts'
-import { parseDurationMs } from '#kube/duration.ts'
-import { privateAddress } from '#kube/schema-problems.ts'
+import { duration } from '#kube/schema/crd-fields.ts'
+import { privateAddress } from '#kube/schema/schema-problems.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
 import { defaultAnnotationKeys } from './annotations.ts'
-import { parseScopeSelector } from './scope-selector.ts'
+import { parseScopeSelector } from './sources/scope-selector.ts'
 
 const mostListed = 1_000
 const longestText = 4_096

@@ -1,7 +1,7 @@
 // What reload counts: upstream's names, labels and buckets, so that dashboards and alerts of before go on; and a few of ours.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { QueueObserver } from '#kube/queue.ts'
-import { type ReceivedResource, type SkipReason, skipReasons } from './telling.ts'
+import type { QueueObserver } from '#kube/controllers/queue.ts'
+import { type ReceivedResource, type SkipReason, skipReasons } from './telling/telling.ts'
 
 const results = ['success', 'error', 'skipped'] as const
 type Result = (typeof results)[number]

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { actionSentence, decisionClause, outcomeSentence } from './sentences.ts'
-import { sourceOutcomeCodes } from './source-plan.ts'
+import { sourceOutcomeCodes } from './sources/source-plan.ts'
 import { source, workload } from './testdata/workloads.ts'
 
 const { reference } = source()

@@ -1,11 +1,11 @@
 // What became of a source or of a workload, as sentences for people: the same in Events, logs and `ballast why`.
-import { formatDurationMs } from '#kube/duration.ts'
-import { formatTime } from '#kube/time.ts'
-import type { DecisionCode } from './decision.ts'
-import type { SourceOutcome } from './source-plan.ts'
-import type { SourceReference, SourceType } from './source-state.ts'
-import type { WorkloadFacts } from './workload-facts.ts'
-import type { PlannedAction, ReloadWay } from './workload-plan.ts'
+import { formatDurationMs } from '#kube/time/duration.ts'
+import { formatTime } from '#kube/time/time.ts'
+import type { SourceOutcome } from './sources/source-plan.ts'
+import type { SourceReference, SourceType } from './sources/source-state.ts'
+import type { DecisionCode } from './workloads/decision.ts'
+import type { WorkloadFacts } from './workloads/workload-facts.ts'
+import type { PlannedAction, ReloadWay } from './workloads/workload-plan.ts'
 
 const kindsOfTypes: Readonly<Record<SourceType, string>> = {
   configmap: 'ConfigMap',

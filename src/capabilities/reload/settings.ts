@@ -3,7 +3,7 @@ import type { CustomTemplate } from '#coordination/effects/restart.ts'
 import type { Target } from '#coordination/intent.ts'
 import type { AnnotationKeys } from './annotations.ts'
 import { ignoredTypesOf, msOf, type ReloadConfig } from './config.ts'
-import { CompiledPatterns } from './patterns.ts'
+import { CompiledPatterns } from './workloads/patterns.ts'
 
 interface CustomKind {
   readonly group: string

@@ -1,6 +1,6 @@
 import pc from 'picocolors'
 import { expect, test } from 'vitest'
-import { finding } from './finding.ts'
+import { finding } from '#doctor/finding.ts'
 import { type Report, reportText } from './report.ts'
 
 const report: Report = {

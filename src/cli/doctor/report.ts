@@ -1,7 +1,8 @@
 // Findings for a person, a program, a code host and a test runner.
-import { harmless, paragraph } from '../paragraph.ts'
-import type { Terminal } from '../terminal.ts'
-import { type Finding, findingKinds, type Severity } from './finding.ts'
+
+import { type Finding, findingKinds, type Severity } from '#doctor/finding.ts'
+import { harmless, paragraph } from '../terminal/paragraph.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 export const reportFormats = ['table', 'json', 'sarif', 'junit'] as const
 export type ReportFormat = (typeof reportFormats)[number]

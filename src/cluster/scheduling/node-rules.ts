@@ -2,8 +2,8 @@
 // so they are worked out once for each such group of pods and kept.
 // NodeUnschedulable, NodeName, TaintToleration, NodeAffinity.
 
-import type { Node, Taint, Toleration } from '#kube/objects.ts'
-import { tolerates } from '#kube/tolerations.ts'
+import type { Node, Taint, Toleration } from '#kube/objects/objects.ts'
+import { tolerates } from '#kube/objects/tolerations.ts'
 import type { PodState } from '../cluster-state.ts'
 import type { FilterPlugin, SchedulerSettings } from '../scheduler-settings.ts'
 import { isEmptyTerm, namedNodes, nodeSelectorTest, nodeTermTest, requiredNodes } from './node-selector.ts'

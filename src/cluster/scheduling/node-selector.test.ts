@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { NodeSelectorTerm } from '#kube/objects.ts'
+import type { NodeSelectorTerm } from '#kube/objects/objects.ts'
 import { node, pod } from '../testdata/objects.ts'
 import { labelTermsTest, namedNodes, nodeTermTest, requiredNodes } from './node-selector.ts'
 

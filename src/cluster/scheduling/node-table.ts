@@ -1,6 +1,6 @@
 // The nodes of a cluster as columns: what no placement changes. One table serves a placement and all its forks.
 
-import type { Node } from '#kube/objects.ts'
+import type { Node } from '#kube/objects/objects.ts'
 import type { ClusterState } from '../cluster-state.ts'
 
 /** The nodes by their value of one label. */

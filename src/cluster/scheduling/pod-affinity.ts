@@ -1,6 +1,6 @@
 // InterPodAffinity: required terms of the pod and of the pods that are there as a filter, preferred ones as a score.
 
-import type { Labels } from '#kube/selector.ts'
+import type { Labels } from '#kube/objects/selector.ts'
 import type { ClusterState } from '../cluster-state.ts'
 import type { SchedulerSettings } from '../scheduler-settings.ts'
 import type { NodeLoads } from './node-loads.ts'

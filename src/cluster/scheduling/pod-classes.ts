@@ -1,8 +1,8 @@
 // Pods that no selector can tell apart form one class: same namespace, labels, pod affinity and whether they are terminating.
 // Spread and pod affinity count classes on nodes instead of walking over pods. Classes only ever grow, and all forks share them.
 
-import type { Pod, PodAffinityTerm } from '#kube/objects.ts'
-import { everything, type Labels, labelSelectorOf, nothing, type Selector, selectorOf } from '#kube/selector.ts'
+import type { Pod, PodAffinityTerm } from '#kube/objects/objects.ts'
+import { everything, type Labels, labelSelectorOf, nothing, type Selector, selectorOf } from '#kube/objects/selector.ts'
 import type { PodState } from '../cluster-state.ts'
 
 /** One term of pod affinity or anti-affinity, read. */

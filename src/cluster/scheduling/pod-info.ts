@@ -1,6 +1,6 @@
 // A pod as the model uses it over and over: read once, shared by a placement and its forks.
 
-import type { Container, Pod } from '#kube/objects.ts'
+import type { Container, Pod } from '#kube/objects/objects.ts'
 import type { PodState } from '../cluster-state.ts'
 import { nonZeroRequests, type Requests, scoredRequests, specRequests } from '../requests.ts'
 import type { PodClass, PodClasses } from './pod-classes.ts'

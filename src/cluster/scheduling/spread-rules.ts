@@ -1,7 +1,7 @@
 // The topology spread constraints of a pod: its own, or the scheduler's defaults.
 
-import type { KubeObject, ReplicaSet, Service, TopologySpreadConstraint } from '#kube/objects.ts'
-import { exactSelector, type Labels, type Selector, selectorOf } from '#kube/selector.ts'
+import type { KubeObject, ReplicaSet, Service, TopologySpreadConstraint } from '#kube/objects/objects.ts'
+import { exactSelector, type Labels, type Selector, selectorOf } from '#kube/objects/selector.ts'
 import type { ClusterState, PodState } from '../cluster-state.ts'
 import { controllerOf } from '../ownership.ts'
 import type { SchedulerSettings } from '../scheduler-settings.ts'

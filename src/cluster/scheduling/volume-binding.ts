@@ -1,7 +1,7 @@
 // VolumeBinding: bound volumes must be reachable from the node, unbound claims that wait for a consumer must find or get one there.
 
-import type { Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from '#kube/objects.ts'
-import { parseWhole } from '#kube/quantity.ts'
+import type { Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from '#kube/objects/objects.ts'
+import { parseWhole } from '#kube/values/quantity.ts'
 import type { PodState } from '../cluster-state.ts'
 import { labelTermsTest } from './node-selector.ts'
 import { readSelector } from './pod-classes.ts'

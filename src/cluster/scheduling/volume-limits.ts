@@ -1,7 +1,7 @@
 // The other filters about volumes: disks that one pod alone may use (VolumeRestrictions), how many volumes a node attaches
 // (NodeVolumeLimits), and zone labels of bound volumes (VolumeZone).
 
-import type { Node, PersistentVolumeClaim, Volume } from '#kube/objects.ts'
+import type { Node, PersistentVolumeClaim, Volume } from '#kube/objects/objects.ts'
 import type { PodState } from '../cluster-state.ts'
 import type { NodeLoads } from './node-loads.ts'
 import { type Refusal, refusal } from './refusal.ts'

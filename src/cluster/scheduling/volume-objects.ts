@@ -1,6 +1,13 @@
 // Claims, volumes and what describes them, as a placement sees them: those of the cluster, and over them what binding pods has settled.
 
-import type { CSINode, KubeObject, LabelSelector, PersistentVolume, PersistentVolumeClaim, StorageClass } from '#kube/objects.ts'
+import type {
+  CSINode,
+  KubeObject,
+  LabelSelector,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  StorageClass,
+} from '#kube/objects/objects.ts'
 import type { ClusterState } from '../cluster-state.ts'
 
 interface CSIDriver extends KubeObject {

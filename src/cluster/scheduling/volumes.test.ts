@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { buildClusterState, podState } from '../cluster-state.ts'
 import { Placement } from '../placement.ts'
 import { defaultSettings } from '../scheduler-settings.ts'

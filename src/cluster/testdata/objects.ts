@@ -1,6 +1,6 @@
 // Builders of objects for tests: a row shows only what matters.
 
-import type { Container, KubeObject, Node, NodeSpec, OwnerReference, Pod, PodSpec, PodStatus } from '#kube/objects.ts'
+import type { Container, KubeObject, Node, NodeSpec, OwnerReference, Pod, PodSpec, PodStatus } from '#kube/objects/objects.ts'
 
 interface NodeOptions extends NodeSpec {
   readonly cpu?: string

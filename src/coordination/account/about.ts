@@ -1,9 +1,9 @@
 // What the subject of an account is, in a few lines: the facts that the rules look at.
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { effectiveOwner, kindKey, type OwnerLabel, workloadOwner } from '#cluster/ownership.ts'
-import { budgetAnswer } from '../budget-facts.ts'
+import { budgetAnswer } from '../facts/budget-facts.ts'
 import { freezeOf } from '../freeze.ts'
-import { isActive } from '../permit-record.ts'
+import { isActive } from '../permits/permit-record.ts'
 import type { Book } from './book.ts'
 import { isolationLines } from './isolation-entries.ts'
 import type { Subject } from './subject.ts'

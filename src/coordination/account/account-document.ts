@@ -1,6 +1,6 @@
 // An account as data, for programs: the same facts and sentences, times as RFC 3339.
 
-import { formatTime } from '#kube/time.ts'
+import { formatTime } from '#kube/time/time.ts'
 import type { Account } from './account.ts'
 
 /** What `-o json` and `-o yaml` print. What does not apply is left out. */

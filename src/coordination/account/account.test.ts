@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Intent } from '../intent.ts'
 import type { ArbiterPolicy } from '../policy/arbiter-policy.ts'
 import {

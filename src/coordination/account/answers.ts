@@ -1,13 +1,13 @@
 // What the arbiter would say now, by its own rules: to each question the first word, and what else would speak after it.
 import type { ClusterState } from '#cluster/cluster-state.ts'
+import { objectionReasons, objectionSentence, remedy } from '../arbiter/sentences.ts'
 import { describeTarget, type Intent } from '../intent.ts'
-import type { LedgerView } from '../ledger-view.ts'
 import type { Observations } from '../observed/observation.ts'
+import type { LedgerView } from '../permits/ledger-view.ts'
 import type { ArbiterPolicy, ArbitrationMode } from '../policy/arbiter-policy.ts'
 import { judge, rules } from '../policy/judge.ts'
 import { holdsIn, modeOf } from '../policy/mode.ts'
 import type { Answer, Objection, Question, TargetFacts, Verdict } from '../policy/question.ts'
-import { objectionReasons, objectionSentence, remedy } from '../sentences.ts'
 import type { AccountDecision } from './entry.ts'
 import type { PosedQuestion, QuestionName } from './questions.ts'
 

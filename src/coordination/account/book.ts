@@ -1,5 +1,5 @@
 // What an account is made from, beside the cluster's state: permits, plans, policies and events, read once and checked.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import {
   type DisruptionPermit,
@@ -8,10 +8,10 @@ import {
   rebalancePlanSpec,
   rebalancePlanStatus,
 } from '../api.ts'
-import type { PermitRecord } from '../permit-record.ts'
-import { disruptionPermitSpec, disruptionPermitStatus } from '../permit-schema.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
+import { disruptionPermitSpec, disruptionPermitStatus } from '../permits/permit-schema.ts'
+import { recordsOf, singlesOf } from '../permits/shared-permit.ts'
 import { readPolicy } from '../plans/plan-policy.ts'
-import { recordsOf, singlesOf } from '../shared-permit.ts'
 import { type ClusterEvent, clusterEvents } from './cluster-events.ts'
 
 /** A permit as it is stored, with what the rules read of it. */

@@ -1,6 +1,6 @@
 // Events of a cluster, of events.k8s.io/v1 and of v1, in one form. What is missing reads as empty; nothing here throws.
-import type { KubeObject } from '#kube/objects.ts'
-import { parseTime } from '#kube/time.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { parseTime } from '#kube/time/time.ts'
 import { readToldVerdict, type ToldVerdict, verdictAnnotation } from './told-verdict.ts'
 
 export interface ClusterEvent {

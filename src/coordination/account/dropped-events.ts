@@ -1,7 +1,7 @@
 // What a rollout had to leave behind, told as events on its workload: with the server's words, so that whoever wished it can mend it.
-import type { EmittedEvent } from '#kube/event-object.ts'
+import type { EmittedEvent } from '#kube/events/event-object.ts'
 import { wishKey } from '../intent.ts'
-import type { DroppedWish, PermitRecord } from '../permit-record.ts'
+import type { DroppedWish, PermitRecord } from '../permits/permit-record.ts'
 
 /** One event for each of `dropped`, under the name of who wished it. `record` is the permit that it was to go along with. */
 export function droppedEvents(record: PermitRecord, dropped: readonly DroppedWish[]): readonly EmittedEvent[] {

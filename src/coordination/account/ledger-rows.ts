@@ -1,7 +1,7 @@
 // The ledger as rows: permits with what went along, what other processes asked for, what others did without asking; and their sums.
 import { describeTarget } from '../intent.ts'
 import type { Observation } from '../observed/observation.ts'
-import { isActive, type Joined, type PermitRecord } from '../permit-record.ts'
+import { isActive, type Joined, type PermitRecord } from '../permits/permit-record.ts'
 import type { KeptPermit } from './book.ts'
 import type { AccountDecision } from './entry.ts'
 import { observedEntry } from './observed-entries.ts'

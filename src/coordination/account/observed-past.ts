@@ -1,14 +1,14 @@
 // What others did, read out of a cluster that was not watched: the observer's own reading of ages, writers and Events, over a state.
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { controllerOf, kindKey } from '#cluster/ownership.ts'
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import type { LedgerView } from '../ledger-view.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { lookBack } from '../observed/look-back.ts'
 import { fieldsOf, recordOf } from '../observed/object-fields.ts'
 import type { Observations } from '../observed/observation.ts'
 import { ObservationBook } from '../observed/observation-book.ts'
 import type { ObservedCluster } from '../observed/observed-cluster.ts'
 import { pastEvent } from '../observed/past-events.ts'
+import type { LedgerView } from '../permits/ledger-view.ts'
 import { inNewForm } from './cluster-events.ts'
 
 interface Past {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
-import type { EmittedEvent } from '#kube/event-object.ts'
+import type { EmittedEvent } from '#kube/events/event-object.ts'
 import type { OwnerContradiction } from '../policy/question.ts'
 import { deployment, pod } from '../policy/testdata/question.ts'
 import { OwnerWarnings } from './owner-warnings.ts'

@@ -1,6 +1,6 @@
 // Owner labels that say other than what holds, told as a Warning on the workload: its people should know.
 import type { OwnerLabel } from '#cluster/ownership.ts'
-import type { EmittedEvent } from '#kube/event-object.ts'
+import type { EmittedEvent } from '#kube/events/event-object.ts'
 import { describeTarget } from '../intent.ts'
 import type { OwnerContradiction } from '../policy/question.ts'
 

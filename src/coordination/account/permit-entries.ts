@@ -1,7 +1,7 @@
 // Permits as lines of an account: what was granted and how it ended, what went along, and what other processes asked for.
-import { formatTime } from '#kube/time.ts'
+import { formatTime } from '#kube/time/time.ts'
 import { describeTarget } from '../intent.ts'
-import { isActive, type Landing } from '../permit-record.ts'
+import { isActive, type Landing } from '../permits/permit-record.ts'
 import type { KeptPermit } from './book.ts'
 import type { Entry, Outcome } from './entry.ts'
 

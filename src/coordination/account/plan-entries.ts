@@ -1,8 +1,8 @@
 // What plans say of a workload: that it is to be moved, that a move was left out, that its pods stay and why.
 import type { OwnerLabel } from '#cluster/ownership.ts'
-import { labelFacts } from '#planning/owner.ts'
+import { labelFacts } from '#planning/candidates/owner.ts'
+import { workloadKey } from '#planning/goals/policy.ts'
 import { stayCodes } from '#planning/plan-record.ts'
-import { workloadKey } from '#planning/policy.ts'
 import { remedySentence } from '#planning/sentences.ts'
 import type { PlanMove, PlanStep, RebalancePlan } from '../api.ts'
 import { moveKey } from '../plans/move-run.ts'

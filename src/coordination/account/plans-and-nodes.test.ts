@@ -1,6 +1,6 @@
 // Accounts of what is no workload: plans, policies, nodes; and what plans say of workloads.
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import {
   accountIn,
   ago,

@@ -1,7 +1,7 @@
 // The books as they stood at an earlier time, as far as that can be known from what is kept.
-import { formatTime } from '#kube/time.ts'
+import { formatTime } from '#kube/time/time.ts'
 import type { RebalancePlan } from '../api.ts'
-import { type PermitRecord, recordOf } from '../permit-record.ts'
+import { type PermitRecord, recordOf } from '../permits/permit-record.ts'
 import type { Book, KeptPermit } from './book.ts'
 import { madeMs } from './plan-entries.ts'
 

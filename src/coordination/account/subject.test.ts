@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { bookOf } from './book.ts'
 import { findSubject, shownSubject } from './subject.ts'
 import { cluster, deployment, permit, plan, policy } from './testdata/shop.ts'

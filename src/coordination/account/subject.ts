@@ -1,10 +1,10 @@
 // Whom an account is about: KIND/NAME as kubectl takes it, found among what is there and what the books still know of.
 import type { ClusterState, WorkloadReference } from '#cluster/cluster-state.ts'
 import { controllerOf, kindKey } from '#cluster/ownership.ts'
-import { nearestName } from '#kube/nearest-name.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { parseApiVersion } from '#kube/resource.ts'
-import { workloadKey } from '#planning/policy.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { parseApiVersion } from '#kube/objects/resource.ts'
+import { nearestName } from '#kube/values/nearest-name.ts'
+import { workloadKey } from '#planning/goals/policy.ts'
 import type { Book } from './book.ts'
 
 export type Subject =

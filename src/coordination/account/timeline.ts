@@ -1,9 +1,9 @@
 // All that the books say of one subject, line by line, oldest first; what they say twice is said once.
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { controllerOf, type OwnerLabel } from '#cluster/ownership.ts'
-import { workloadKey } from '#planning/policy.ts'
+import { workloadKey } from '#planning/goals/policy.ts'
 import type { Observation, Observations } from '../observed/observation.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import { askingOf } from '../plans/names.ts'
 import type { Book, KeptPermit } from './book.ts'
 import type { ClusterEvent } from './cluster-events.ts'

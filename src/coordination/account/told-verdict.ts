@@ -1,10 +1,10 @@
 // A refusal as an event carries it: the rule, its data and the way out, in one annotation, so that it can be accounted for when the
 // arbiter that spoke has long forgotten it.
 import * as z from 'zod'
-import { formatTime } from '#kube/time.ts'
+import { formatTime } from '#kube/time/time.ts'
+import { objectionReasons, remedy } from '../arbiter/sentences.ts'
 import { describeTarget, type Intent } from '../intent.ts'
 import type { Verdict } from '../policy/question.ts'
-import { objectionReasons, remedy } from '../sentences.ts'
 
 /** On events of reason `DisruptionDenied` and `DisruptionQueued`: a `ToldVerdict` as compact JSON. */
 export const verdictAnnotation = 'ballast.dev/verdict'

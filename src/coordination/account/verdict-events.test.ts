@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
-import type { EmittedEvent } from '#kube/event-object.ts'
+import type { EmittedEvent } from '#kube/events/event-object.ts'
+import { remedy } from '../arbiter/sentences.ts'
 import type { Intent } from '../intent.ts'
 import type { Verdict } from '../policy/question.ts'
-import { remedy } from '../sentences.ts'
 import { readToldVerdict, toldVerdictText, verdictAnnotation } from './told-verdict.ts'
 import { VerdictEvents } from './verdict-events.ts'
 

@@ -1,8 +1,8 @@
 // What the arbiter refuses, told as events on whom it concerns: every denial, and what has waited for more than a minute.
-import type { EmittedEvent } from '#kube/event-object.ts'
+import type { EmittedEvent } from '#kube/events/event-object.ts'
+import { objectionReasons, verdictSentence } from '../arbiter/sentences.ts'
 import type { Intent } from '../intent.ts'
 import type { Verdict } from '../policy/question.ts'
-import { objectionReasons, verdictSentence } from '../sentences.ts'
 import { toldVerdictText, verdictAnnotation } from './told-verdict.ts'
 
 /** A wish that waits no longer than this is nothing to tell of, in milliseconds. */

@@ -1,9 +1,9 @@
 // What every effect needs besides its permit: the way to the API server, and the proof that we still lead.
-import type { Api, WriteOptions } from '#kube/api.ts'
+import type { Api, WriteOptions } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { Leadership } from '../leadership.ts'
-import type { Permit } from '../ledger.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { Leadership } from '../arbiter/leadership.ts'
+import type { Permit } from '../permits/ledger.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 
 export interface EffectContext {
   readonly api: Api

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 import { type Answer, failure, grantedPermit, scripted, startMs } from '../testdata/scripted-api.ts'
 import { evict } from './evict.ts'
 import { dropGate, openGate } from './gate.ts'

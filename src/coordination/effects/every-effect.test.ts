@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 import type { Target } from '../intent.ts'
 import { type Answer, failure, grantedPermit, scripted } from '../testdata/scripted-api.ts'
 import { evict } from './evict.ts'

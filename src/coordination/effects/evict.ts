@@ -1,12 +1,12 @@
 // The eviction of one pod: the only caller of the eviction sub-resource.
 
 import { messageOf } from '#kube/log.ts'
-import type { Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import { isConflict, isForbidden, isNotFound, isTooManyRequests, StatusError } from '#kube/status.ts'
+import type { Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isConflict, isForbidden, isNotFound, isTooManyRequests, StatusError } from '#kube/objects/status.ts'
 import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../ledger.ts'
+import type { Permit } from '../permits/ledger.ts'
 import { assertPermitted, type EffectContext, effectOptions, surelyOverMs } from './effect-context.ts'
 import { evictionRequest } from './eviction-request.ts'
 

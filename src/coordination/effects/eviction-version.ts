@@ -1,7 +1,7 @@
 // Whether an API server evicts, and by which version of the group: asked before the first eviction by who takes an upstream's place.
 import { type Fields, fieldsIn, isFields, listIn, textIn } from '#cluster/loose-fields.ts'
-import type { Api } from '#kube/api.ts'
-import { isNotFound } from '#kube/status.ts'
+import type { Api } from '#kube/client/api.ts'
+import { isNotFound } from '#kube/objects/status.ts'
 
 /** The server's preferred version of the group `policy`; `undefined` where pods have no eviction. @throws what the server says */
 export async function evictionVersion(api: Api, signal: AbortSignal): Promise<string | undefined> {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Target } from '../intent.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import { grantedPermit, scripted } from '../testdata/scripted-api.ts'
 import { isFinished } from './finished.ts'
 

@@ -1,8 +1,8 @@
 // Whether what a permit allowed is over and its workload whole again, as far as the cluster shows it. Pure over the cluster's state.
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { workloadKey } from '#planning/policy.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { workloadKey } from '#planning/goals/policy.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import { hasBegun, lookIn } from './begun.ts'
 
 /** True where the effect was done, and as many pods are Ready as the workload wants. False where that cannot be told. */

@@ -1,5 +1,5 @@
 // What an effect's server answers that its caller can do something about; the same words for every effect.
-import { isConflict, isInvalid, isNotFound, StatusError } from '#kube/status.ts'
+import { isConflict, isInvalid, isNotFound, StatusError } from '#kube/objects/status.ts'
 
 /** An effect that was not done. */
 export type NotDone =

@@ -1,12 +1,12 @@
 // Scheduling gates of replacement pods: set while a pod is created (by the admission answer), opened towards a node, or dropped.
 // The only writer of gates and of the node affinity of pods.
 
-import type { NodeSelectorTerm, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { NodeSelectorTerm, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isConflict, isInvalid, isNotFound } from '#kube/objects/status.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
-import { isConflict, isInvalid, isNotFound } from '#kube/status.ts'
 import type { Permission } from '../capability.ts'
-import type { Permit } from '../ledger.ts'
+import type { Permit } from '../permits/ledger.ts'
 import { type EffectContext, effectOptions } from './effect-context.ts'
 
 /** The right this effect takes. */

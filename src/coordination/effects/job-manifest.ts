@@ -1,8 +1,8 @@
 // Jobs that are made by us: of a CronJob's template, and of a Job that is to run again. Pure: from the object that is there to the manifest.
 import { createHash } from 'node:crypto'
-import type { KubeObject, ObjectMeta } from '#kube/objects.ts'
+import type { KubeObject, ObjectMeta } from '#kube/objects/objects.ts'
 import { type TemplateChange, wishKey } from '../intent.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import { changedTemplate, type Template } from './template-patch.ts'
 
 interface JobSpec {

@@ -1,10 +1,10 @@
 // A Deployment that stands still while its changes gather: paused with the time at which it was, and resumed by who paused it.
-import type { Deployment } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import { isConflict } from '#kube/status.ts'
+import type { Deployment } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isConflict } from '#kube/objects/status.ts'
 import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../ledger.ts'
+import type { Permit } from '../permits/ledger.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 

@@ -1,7 +1,7 @@
 // The template of a workload that runs nothing, or of a CronJob: the next start takes the change along. Nobody is disturbed, so that no
 // permit is needed.
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { Permission } from '../capability.ts'
 import type { Target, TemplateChange } from '../intent.ts'
 import { type EffectContext, effectOptions } from './effect-context.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { DisruptionPermit } from '../api.ts'
 import type { Target, TemplateChange } from '../intent.ts'
 import { type Answer, failure, grantedPermit, scripted } from '../testdata/scripted-api.ts'

@@ -1,11 +1,11 @@
 // How many replicas a workload has: the only writer of `spec.replicas`, up and down to zero, through the scale sub-resource.
 
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
-import { isConflict, isForbidden, isInvalid, isNotFound } from '#kube/status.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
+import { isConflict, isForbidden, isInvalid, isNotFound } from '#kube/objects/status.ts'
 import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../ledger.ts'
+import type { Permit } from '../permits/ledger.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 
 /** The right this effect takes. */

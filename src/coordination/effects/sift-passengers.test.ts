@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Joined, PermitRecord } from '../permit-record.ts'
+import type { Joined, PermitRecord } from '../permits/permit-record.ts'
 import { joinedBy, permit, reload } from '../policy/testdata/question.ts'
 import { type Refusal, siftPassengers } from './sift-passengers.ts'
 

@@ -1,6 +1,6 @@
 // Whose change the server refuses, of a rollout that carries several: found out by asking, without doing anything.
 import { classNumber, wishKey } from '../intent.ts'
-import type { DroppedWish, Joined, PermitRecord } from '../permit-record.ts'
+import type { DroppedWish, Joined, PermitRecord } from '../permits/permit-record.ts'
 
 /** Why the server refuses a rollout. */
 export interface Refusal {

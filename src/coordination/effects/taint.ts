@@ -1,11 +1,11 @@
 // Taints of nodes: the only writer of `spec.taints`. Setting one needs a permit; taking ours away takes nothing from anybody.
 
-import type { Node, Taint } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { Node, Taint } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isConflict, isNotFound } from '#kube/objects/status.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
-import { isConflict, isNotFound } from '#kube/status.ts'
 import type { Permission } from '../capability.ts'
-import type { Permit } from '../ledger.ts'
+import type { Permit } from '../permits/ledger.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 
 /** The right this effect takes. */

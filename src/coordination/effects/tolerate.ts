@@ -1,14 +1,14 @@
 // A toleration for the pods of one workload: its template's list by server-side apply, never against another manager's word. Or for a
 // pod while it is created, by the admission answer.
 
-import { applyFields } from '#kube/apply.ts'
-import type { KubeObject, Pod, Taint, Toleration } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import { applyFields } from '#kube/client/apply.ts'
+import type { KubeObject, Pod, Taint, Toleration } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
+import { isConflict, isInvalid, isNotFound } from '#kube/objects/status.ts'
+import { untoleratedTaint } from '#kube/objects/tolerations.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
-import { isConflict, isInvalid, isNotFound } from '#kube/status.ts'
-import { untoleratedTaint } from '#kube/tolerations.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../ledger.ts'
+import type { Permit } from '../permits/ledger.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 
 type TolerateOutcome =

@@ -1,7 +1,7 @@
 // A node takes pods again: the only writer of `spec.unschedulable`. It takes nothing from anybody, so that it needs no permit that is out.
-import type { Node } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import { isConflict, isForbidden, isInvalid, isNotFound } from '#kube/status.ts'
+import type { Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isConflict, isForbidden, isInvalid, isNotFound } from '#kube/objects/status.ts'
 import type { Permission } from '../capability.ts'
 import { type SignedCordon, stillCarries } from '../observed/cordon.ts'
 import { type EffectContext, effectOptions } from './effect-context.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { Transport, TransportRequest, TransportResponse } from '#kube/client/transport.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import type { Transport, TransportRequest, TransportResponse } from '#kube/transport.ts'
 import { ApiHealth, isApiSlow } from './api-health.ts'
 import { measuredTransport } from './measured-transport.ts'
 

@@ -1,7 +1,7 @@
 // What every gate is asked with.
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { Observations } from '../observed/observation.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import type { ClusterSignals } from './signals.ts'
 
 export interface GateContext {

@@ -1,7 +1,8 @@
 // A transport that notes how long the API server takes to answer and how often it fails. Watches and streamed lists are not measured:
 // they last as long as they are wanted.
+
+import type { Transport } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { Transport } from '#kube/transport.ts'
 import type { ApiHealth } from './api-health.ts'
 
 /** `inner`, with each request told to `health`. What its caller ended is not told. */

@@ -1,8 +1,8 @@
 // Whether a pod could run on a node if it were empty: what a pod that waits could use, and where a replacement may land.
 import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
 import { nodeSelectorTest, requiredNodes } from '#cluster/scheduling/node-selector.ts'
-import type { Node, PersistentVolume, Pod } from '#kube/objects.ts'
-import { tolerates } from '#kube/tolerations.ts'
+import type { Node, PersistentVolume, Pod } from '#kube/objects/objects.ts'
+import { tolerates } from '#kube/objects/tolerations.ts'
 import { fieldsOf } from '../observed/object-fields.ts'
 
 const cordonTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' } as const

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Node } from '#kube/objects.ts'
+import type { Node } from '#kube/objects/objects.ts'
 import { cordonOf } from './cordon.ts'
 import { at, node, noonMs, wrote } from './testdata/plain-cluster.ts'
 

@@ -1,6 +1,6 @@
 // A node that is being emptied: cordoned by somebody, or marked by an autoscaler that will delete it.
-import type { Node, Taint } from '#kube/objects.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { Node, Taint } from '#kube/objects/objects.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import { timeMs } from './object-fields.ts'
 import { isOwnManager, knownName, lastWriterOf, somebody } from './writers.ts'
 

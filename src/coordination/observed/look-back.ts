@@ -1,6 +1,6 @@
 // What the cluster shows of the time before anybody watched, written into a book: standing losses, those that Events tell, and what
 // ages and writers tell of each workload.
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { noteLoss } from './noted-loss.ts'
 import { notAfter } from './object-fields.ts'
 import type { Observation } from './observation.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import { isClear, lossVerdict } from './loss-cause.ts'
 import { type LossCause, podLoss } from './pod-losses.ts'
 import { at, node, noonMs, PlainCluster, permit, pod, target, workload, wrote } from './testdata/plain-cluster.ts'

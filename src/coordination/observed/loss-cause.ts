@@ -1,9 +1,9 @@
 // Whether a pod that left was taken away, or whether its own controller let it go; and whether it was us.
 import { controllerOf, kindKey, topmostController } from '#cluster/ownership.ts'
-import type { KubeObject, Node, OwnerReference, Pod } from '#kube/objects.ts'
-import { workloadKey } from '#planning/policy.ts'
-import type { LedgerView } from '../ledger-view.ts'
-import { isActive, type PermitRecord } from '../permit-record.ts'
+import type { KubeObject, Node, OwnerReference, Pod } from '#kube/objects/objects.ts'
+import { workloadKey } from '#planning/goals/policy.ts'
+import type { LedgerView } from '../permits/ledger-view.ts'
+import { isActive, type PermitRecord } from '../permits/permit-record.ts'
 import { type Cordon, cordonOf } from './cordon.ts'
 import { fieldsOf, replicasOf, revisionLabels, timeMs } from './object-fields.ts'
 import type { ObservedCluster } from './observed-cluster.ts'

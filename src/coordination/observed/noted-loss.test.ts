@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { noteLoss } from './noted-loss.ts'
 import { ObservationBook } from './observation-book.ts'
 import { podLoss } from './pod-losses.ts'

@@ -1,6 +1,6 @@
 // A judged loss as a line of the book: by itself, or as a part of the drain of its node.
 import { controllerOf, kindKey } from '#cluster/ownership.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { lossVerdict, type NoLoss } from './loss-cause.ts'
 import type { Observation } from './observation.ts'
 import type { ObservationBook } from './observation-book.ts'

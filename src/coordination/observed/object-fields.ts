@@ -1,5 +1,5 @@
 // Fields of objects that come from the wire as anything: read with a check, never trusted.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** `object[part]` where it is a map of fields; else empty. */
 export function fieldsOf(object: KubeObject | undefined, part: 'spec' | 'status'): Readonly<Record<string, unknown>> {

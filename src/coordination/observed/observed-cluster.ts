@@ -1,10 +1,10 @@
 // The cluster as the observer asks it: owners, siblings, nodes, permits. Read from the shared caches at the moment of asking.
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import { kindKey, type OwnerLookup, topmostController } from '#cluster/ownership.ts'
-import type { Informer, Informers } from '#kube/informer.ts'
-import type { KubeObject, Node, Pod } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
-import type { LedgerView } from '../ledger-view.ts'
+import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
+import type { LedgerView } from '../permits/ledger-view.ts'
 import { fieldsOf, recordOf } from './object-fields.ts'
 
 export interface ObservedCluster extends OwnerLookup {

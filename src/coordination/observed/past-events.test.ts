@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { lossesIn, pastEvent, scalesIn } from './past-events.ts'
 import { at, noonMs, pod, workload } from './testdata/plain-cluster.ts'
 

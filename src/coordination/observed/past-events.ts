@@ -1,9 +1,9 @@
 // Events of the last hour, read once after a take-over: what they tell about pods that are gone and sizes that were changed.
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import type { KubeObject, OwnerReference, Pod } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import { isForbidden } from '#kube/status.ts'
+import type { KubeObject, OwnerReference, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isForbidden } from '#kube/objects/status.ts'
 import type { Permission } from '../capability.ts'
 import { recordOf, timeMs } from './object-fields.ts'
 import type { LossCause, PodLoss } from './pod-losses.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 import { podLoss, standingLoss } from './pod-losses.ts'
 import { at, noonMs, pod, target } from './testdata/plain-cluster.ts'
 

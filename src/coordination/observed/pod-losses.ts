@@ -1,6 +1,6 @@
 // Pods that leave while they are wanted: what a pod's own change tells about it. Whether its owner wanted it to go is asked later
 // (loss-cause.ts), when what the owner did has come by its own watch.
-import type { Condition, Pod } from '#kube/objects.ts'
+import type { Condition, Pod } from '#kube/objects/objects.ts'
 import { justSeen, notAfter, timeMs } from './object-fields.ts'
 import { somebody } from './writers.ts'
 

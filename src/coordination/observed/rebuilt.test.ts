@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import type { PastEvent } from './past-events.ts'
 import { rebuiltOf } from './rebuilt.ts'
 import { at, noonMs, PlainCluster, permit, pod, workload, wrote } from './testdata/plain-cluster.ts'

@@ -1,9 +1,9 @@
 // What a new leader reads out of the cluster about the time before it watched: rollouts by the age of ReplicaSets and revisions, scale
 // events by who wrote the replicas and when, replaced pods by their age. Less than was seen live, and never more than there was.
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { hasBrought } from '../effects/begun.ts'
 import { restartMark } from '../effects/restart.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import { nameOf, notAfter, replicasOf, timeMs } from './object-fields.ts'
 import { scalesIn } from './past-events.ts'
 import { replacedOf } from './replaced-pods.ts'

@@ -1,6 +1,6 @@
 // Pods that only their age gives away: each is younger than the rollout that made the others, so it took the place of one that was lost.
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import { nameOf, timeMs } from './object-fields.ts'
 import { type PastEvent, scalesIn } from './past-events.ts'
 import { rolledOutMs } from './rollout-times.ts'

@@ -1,5 +1,5 @@
 // When a rollout that began before we watched replaced its last pod, and when it was done. Pure over the workload and its pods.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { fieldsOf, recordOf, revisionLabels, timeMs } from './object-fields.ts'
 import { wantedRevision } from './template-changes.ts'
 import type { Frame } from './workload-frame.ts'

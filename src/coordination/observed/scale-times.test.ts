@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import type { PastEvent } from './past-events.ts'
 import { scaleDate } from './scale-times.ts'
 import { at, noonMs, PlainCluster, pod, workload, wrote } from './testdata/plain-cluster.ts'

@@ -1,6 +1,6 @@
 // When a workload was scaled that only an undated entry of its managed fields tells of: API servers give those of `scale` no time.
 // Pure over the workload, its pods and Events. What may as well have been something else dates nothing.
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { nameOf, replicasOf, timeMs } from './object-fields.ts'
 import { type PastEvent, scalesIn } from './past-events.ts'
 import { rolledOutMs } from './rollout-times.ts'

@@ -1,5 +1,5 @@
 // Replicas that somebody wrote: an autoscaler, KEDA, a person. Pure over two states of one workload.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { justSeen, nameOf, replicasOf } from './object-fields.ts'
 import { isOwnManager, knownName, lastWriterOf, somebody, type Writer } from './writers.ts'
 

@@ -1,5 +1,5 @@
 // Rollouts that somebody began: a Deployment that went to another revision, a StatefulSet or DaemonSet to another template.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { restartedAtAnnotation } from '../effects/template-patch.ts'
 import { fieldsOf, justSeen, nameOf, recordOf, replicasOf } from './object-fields.ts'
 import { isOwnManager, knownName, lastWriterOf, somebody, type Writer } from './writers.ts'

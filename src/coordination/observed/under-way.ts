@@ -1,7 +1,7 @@
 // What somebody else has begun on a workload and not finished: a rollout of it, or a drain of a node that takes its pods. Pure over
 // what was observed, the workload, its pods and the nodes.
 import type { PodState } from '#cluster/cluster-state.ts'
-import type { KubeObject, Node } from '#kube/objects.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { cordonOf } from './cordon.ts'
 import { fieldsOf, recordOf, replicasOf, timeMs } from './object-fields.ts'
 import type { Observation } from './observation.ts'

@@ -1,5 +1,5 @@
 // Pods that the scheduler found no node for, kept as they come and go: the gate of pending pods does not search the cluster for them.
-import type { Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 import { justSeen, notAfter, timeMs } from './object-fields.ts'
 
 export interface UnschedulablePod {

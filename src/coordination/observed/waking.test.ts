@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { buildClusterState, type PodState, podState } from '#cluster/cluster-state.ts'
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
-import { factsFor } from '../facts.ts'
+import { factsFor } from '../facts/facts.ts'
 import { intent } from '../policy/testdata/question.ts'
 import type { Observation, Observations } from './observation.ts'
 import { at, noonMs, PlainCluster, pod, workload } from './testdata/plain-cluster.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject, ManagedFieldsEntry } from '#kube/objects.ts'
+import type { KubeObject, ManagedFieldsEntry } from '#kube/objects/objects.ts'
 import { scaleWrite } from './scale-writes.ts'
 import { templateChange } from './template-changes.ts'
 import { noonMs, workload, wrote } from './testdata/plain-cluster.ts'

@@ -1,7 +1,7 @@
 // A workload with what stands for its present template, as a take-over reads it, and how far apart the times of one deed may be.
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import { workloadKey } from '#planning/policy.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { workloadKey } from '#planning/goals/policy.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import type { Observation } from './observation.ts'
 import { type ObservedCluster, topOf } from './observed-cluster.ts'
 import type { PastEvent } from './past-events.ts'

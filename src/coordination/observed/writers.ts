@@ -1,5 +1,5 @@
 // Who wrote a field of an object, by its managed fields, and the name under which users know that writer.
-import type { KubeObject, ManagedFieldsEntry } from '#kube/objects.ts'
+import type { KubeObject, ManagedFieldsEntry } from '#kube/objects/objects.ts'
 
 /** Fields of `spec` whose writers our caches keep. */
 type SignedField = 'template' | 'replicas' | 'unschedulable' | 'taints'

@@ -1,5 +1,5 @@
 // What the cluster requested in each hour of the last day, kept on the policy: nodes that are off have to be missed at no hour. Pure.
-import { formatTime, parseTime } from '#kube/time.ts'
+import { formatTime, parseTime } from '#kube/time/time.ts'
 import type { Amounts } from '#planning/plan-record.ts'
 import type { RebalancePolicyStatus } from '../api.ts'
 

@@ -1,9 +1,9 @@
 // `spec.energy` of a RebalancePolicy: as planning takes it, and what is wrong with it.
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { Parsed, Problem } from '#kube/problem.ts'
-import { cpuMillicores, wholeNumber } from '#kube/quantity.ts'
-import { parseWindow } from '#kube/window.ts'
-import type { EnergyRules } from '#planning/policy.ts'
+import { parseWindow } from '#kube/time/window.ts'
+import { cpuMillicores, wholeNumber } from '#kube/values/quantity.ts'
+import type { EnergyRules } from '#planning/goals/policy.ts'
 import type { RebalancePolicy } from '../api.ts'
 
 /** The rules; `undefined` where the policy says nothing of energy. Problem: a reserve that is no quantity. */

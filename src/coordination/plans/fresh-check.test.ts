@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { PlanMove } from '../api.ts'
 import { freshCheck } from './fresh-check.ts'
 import { move } from './testdata/objects.ts'

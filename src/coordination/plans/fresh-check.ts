@@ -2,7 +2,7 @@
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import { predictLanding } from '#planning/landing.ts'
+import { predictLanding } from '#planning/sequence/landing.ts'
 import type { PlanMove } from '../api.ts'
 import type { FitProof } from '../intent.ts'
 

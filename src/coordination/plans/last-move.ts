@@ -1,8 +1,8 @@
 // The memory of a workload's last move, on the workload itself: planning reads it, so that nothing is moved back and forth.
 
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
-import { isConflict, isInvalid, isNotFound } from '#kube/status.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
+import { isConflict, isInvalid, isNotFound } from '#kube/objects/status.ts'
 import type { PlanMove } from '../api.ts'
 import type { EffectContext } from '../effects/effect-context.ts'
 import { lastMoveAnnotation } from './names.ts'

@@ -1,13 +1,13 @@
 // What one move works with, how it can end, and how it is left out.
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import type { EventRecorder } from '#kube/events.ts'
+import type { EventRecorder } from '#kube/events/events.ts'
 import type { Log } from '#kube/log.ts'
 import type { PlanMove, PlanStep, RebalancePlan } from '../api.ts'
-import type { Arbiter } from '../arbiter.ts'
-import type { ClusterView } from '../cluster-view.ts'
+import type { Arbiter } from '../arbiter/arbiter.ts'
 import type { EffectContext } from '../effects/effect-context.ts'
-import type { Permit, PermitEnd } from '../ledger.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { ClusterView } from '../facts/cluster-view.ts'
+import type { Permit, PermitEnd } from '../permits/ledger.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import { askingOf, eventReasons } from './names.ts'
 
 export interface MoveContext {

@@ -1,17 +1,17 @@
 // One move, from its permit to its record. Every step can be the last before a crash: whoever comes next reads permit, cluster and
 // recorded steps, and goes on from there.
 
-import { isWithin, parseWindow } from '#kube/window.ts'
+import { isWithin, parseWindow } from '#kube/time/window.ts'
 import type { PlanMove, PlanStep, RebalancePlan } from '../api.ts'
+import { type Reply, refusalWords } from '../arbiter/hearing.ts'
 import { hasBegun, lookIn } from '../effects/begun.ts'
 import { evict } from '../effects/evict.ts'
 import { restart } from '../effects/restart.ts'
-import { type Reply, refusalWords } from '../hearing.ts'
 import { type Intent, wishKey } from '../intent.ts'
-import { isActive, type PermitRecord } from '../permit-record.ts'
+import { isActive, type PermitRecord } from '../permits/permit-record.ts'
 import type { Objection } from '../policy/question.ts'
-import { followLanding } from './follow-landing.ts'
 import { type FreshCheck, freshCheck } from './fresh-check.ts'
+import { followLanding } from './landing/follow-landing.ts'
 import {
   endPermit,
   giveUp,

@@ -1,14 +1,14 @@
 // What every capability that carries out plans does with them between their steps: lets them go on, makes them anew, holds proposals
 // against the cluster, and takes away what is left of steering. Each sees to the plans of its own purpose only.
-import type { Node } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
-import { formatTime } from '#kube/time.ts'
+import type { Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { formatTime } from '#kube/time/time.ts'
 import { snapshotHash } from '#planning/snapshot-hash.ts'
 import type { RebalancePlan, RebalancePolicy } from '../api.ts'
 import type { ControllerContext, Leading } from '../capability.ts'
-import { holdLimits, unheldLandings } from './landing-decision.ts'
-import { dropStrandedGates, releaseHold } from './landing-gate.ts'
-import { endSteering } from './landing-taint.ts'
+import { holdLimits, unheldLandings } from './landing/landing-decision.ts'
+import { dropStrandedGates, releaseHold } from './landing/landing-gate.ts'
+import { endSteering } from './landing/landing-taint.ts'
 import { type Asking, askingOf, isOfOthers } from './names.ts'
 import { type PlanMetrics, planMetrics } from './plan-metrics.ts'
 import { planPolicyOf, policyHash } from './plan-policy.ts'
@@ -18,7 +18,7 @@ import type { Plans, Policies } from './plan-store.ts'
 import { type PlannerContext, planAgain, planIfChanged, problemLines, replaceBy } from './planner.ts'
 import type { PolicyReview } from './policy-review.ts'
 import { waitsFor } from './precedence.ts'
-import type { UsageMeter } from './usage-meter.ts'
+import type { UsageMeter } from './usage/usage-meter.ts'
 
 const intervals = {
   /** A waiting proposal is checked again. */

@@ -1,7 +1,7 @@
 // The loop of a capability that carries out plans. Level-based: each pass looks at all policies and plans as they are now, does what is
 // due, and begins again; nothing is remembered between passes, so that a new leader's first pass is like any other.
 import { messageOf } from '#kube/log.ts'
-import { Bell } from '../bell.ts'
+import { Bell } from '../arbiter/bell.ts'
 import type { Check, ControllerContext, Leading, Running } from '../capability.ts'
 import type { PlanKeeper } from './plan-keeper.ts'
 import type { Plans, Policies } from './plan-store.ts'

@@ -1,7 +1,7 @@
 // What is counted of plans and their landings.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Plan } from '#planning/plan-record.ts'
-import type { LandingResult } from './landing-rate.ts'
+import type { LandingResult } from './landing/landing-rate.ts'
 
 const solveBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60]
 const landings: readonly LandingResult[] = ['expected', 'other', 'back', 'pending']

@@ -1,9 +1,9 @@
 // A plan as the object people approve, and back: what `plan -o yaml` prints, what the controller stores, what `plan verify` reads.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
-import { formatTime } from '#kube/time.ts'
-import type { BudgetProposal } from '#planning/budget-proposals.ts'
+import { formatTime } from '#kube/time/time.ts'
+import type { BudgetProposal } from '#planning/candidates/budget-proposals.ts'
 import type { EnergyOutcome } from '#planning/energy/record.ts'
 import { energyStaySentence } from '#planning/energy/sentences.ts'
 import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'

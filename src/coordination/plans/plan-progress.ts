@@ -1,7 +1,7 @@
 // How a plan's status moves on: steps, phases, conditions. Pure: from one status to the next.
 
-import type { Condition } from '#kube/objects.ts'
-import { formatTime } from '#kube/time.ts'
+import type { Condition } from '#kube/objects/objects.ts'
+import { formatTime } from '#kube/time/time.ts'
 import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus } from '../api.ts'
 import { runUntilAnnotation } from './names.ts'
 

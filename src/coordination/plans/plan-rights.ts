@@ -1,15 +1,15 @@
 // What a capability that carries out plans watches and may do: the same for each, whatever its plans are for.
 import { ballastGroup, ballastVersion } from '../api.ts'
 import type { Leftover, Listener, Need, PartOf, Permission } from '../capability.ts'
-import { clusterNeeds } from '../cluster-view.ts'
 import { evictPermission } from '../effects/evict.ts'
 import { gatePermission } from '../effects/gate.ts'
 import { restartPermission } from '../effects/restart.ts'
 import { taintPermission } from '../effects/taint.ts'
 import { uncordonPermission } from '../effects/uncordon.ts'
-import { landingWebhook, webhookConfigurationName, webhookName } from './landing-gate.ts'
+import { clusterNeeds } from '../facts/cluster-view.ts'
+import { landingWebhook, webhookConfigurationName, webhookName } from './landing/landing-gate.ts'
 import { lastMoveAnnotation, rebalanceTaint } from './names.ts'
-import { usagePermission } from './usage-meter.ts'
+import { usagePermission } from './usage/usage-meter.ts'
 
 const own = (resource: string, kind: string): Need => ({
   group: ballastGroup,

@@ -1,14 +1,14 @@
 // Plans and policies in the API server: read from the watch, written under the resourceVersion that was read.
 
-import type { Api, ResourceApi } from '#kube/api.ts'
-import type { Informer, Informers } from '#kube/informer.ts'
-import { mergePatchBetween } from '#kube/merge-patch.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import type { GroupVersionResource } from '#kube/resource.ts'
-import { isConflict, isNotFound } from '#kube/status.ts'
+import type { Api, ResourceApi } from '#kube/client/api.ts'
+import type { Informer, Informers } from '#kube/informers/informer.ts'
+import { mergePatchBetween } from '#kube/objects/merge-patch.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
+import { isConflict, isNotFound } from '#kube/objects/status.ts'
 import type { RebalancePlan, RebalancePlanStatus, RebalancePolicy, RebalancePolicyStatus } from '../api.ts'
 import { rebalancePlans, rebalancePolicies } from '../api.ts'
-import type { Leadership } from '../leadership.ts'
+import type { Leadership } from '../arbiter/leadership.ts'
 
 const conflictTries = 5
 

@@ -1,9 +1,9 @@
 // Looks at each RebalancePolicy before anything is planned from it, and says on the object what is wrong with it.
 
 import type { Clock } from '#kube/clock.ts'
-import type { EventRecorder } from '#kube/events.ts'
+import type { EventRecorder } from '#kube/events/events.ts'
 import { type Problem, problemSentence } from '#kube/problem.ts'
-import { policyProblems } from '#planning/goals.ts'
+import { policyProblems } from '#planning/goals/goals.ts'
 import type { RebalancePolicy } from '../api.ts'
 import type { Leading } from '../capability.ts'
 import { energyProblems } from './energy-policy.ts'

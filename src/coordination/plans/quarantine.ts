@@ -1,8 +1,8 @@
 // Workloads that landed where they came from are left alone for a while, longer each time. Pure, from the plans that are kept.
 
-import { workloadKey } from '#planning/policy.ts'
+import { workloadKey } from '#planning/goals/policy.ts'
 import type { RebalancePlan } from '../api.ts'
-import { landingResult } from './landing-rate.ts'
+import { landingResult } from './landing/landing-rate.ts'
 
 const firstMs = 30 * 60_000
 const longestMs = 24 * 3_600_000

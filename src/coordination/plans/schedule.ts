@@ -1,7 +1,7 @@
 // When a policy is planned, and when an approved plan may run. Pure: the schedule, what was done, and the time.
 
 import type { Parsed, Problem } from '#kube/problem.ts'
-import { isWithin, parseWindow, type Window } from '#kube/window.ts'
+import { isWithin, parseWindow, type Window } from '#kube/time/window.ts'
 import type { RebalancePolicy } from '../api.ts'
 import { planNowAnnotation } from './names.ts'
 

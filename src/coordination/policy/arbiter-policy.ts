@@ -1,5 +1,5 @@
 // What the installer decides about disruption: modes, cool-downs, caps, windows, gates. The figures are defaults of the design.
-import type { Window } from '#kube/window.ts'
+import type { Window } from '#kube/time/window.ts'
 import type { DisruptionClass } from '../intent.ts'
 
 /** `observe`: acts as its upstream would, the ledger records what the policy would have said. `coordinate`: also owners and locks. `enforce`: all. */

@@ -1,7 +1,7 @@
 // What an intent does to others, as far as several rules ask it.
-import { workloadKey } from '#planning/policy.ts'
+import { workloadKey } from '#planning/goals/policy.ts'
 import { classNumber, type Intent, type Verb } from '../intent.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import type { Question } from './question.ts'
 
 type Asked = Pick<Question, 'intent' | 'facts'>

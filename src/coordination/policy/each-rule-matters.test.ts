@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Intent } from '../intent.ts'
-import { isActive, type PermitRecord } from '../permit-record.ts'
+import { isActive, type PermitRecord } from '../permits/permit-record.ts'
 import { arbitrationModes } from './arbiter-policy.ts'
 import { judge, rules } from './judge.ts'
 import {

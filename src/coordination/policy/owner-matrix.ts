@@ -1,8 +1,8 @@
 // Who may do what to whose workload: the owner label decides, or the scaler that targets the workload.
 import { classNumber, type Purpose } from '../intent.ts'
 import { isOwnersScale, isUrgent, workloadOf } from './disturbance.ts'
+import { untilSettled } from './pauses/scale-cool-down.ts'
 import { type Answer, deny, type Owner, pass, type Question, type Rule } from './question.ts'
-import { untilSettled } from './scale-cool-down.ts'
 
 /**
  * `while-stable`: not just scaled (waking is a rule of its own). `policy`: as the requester's policy says of workloads without

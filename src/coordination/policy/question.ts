@@ -2,10 +2,10 @@
 // printed, stored and compared.
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { FitProof, Intent, Purpose, Target } from '../intent.ts'
-import type { LedgerView } from '../ledger-view.ts'
 import type { Observation, Observations } from '../observed/observation.ts'
 import type { UnderWay } from '../observed/under-way.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { LedgerView } from '../permits/ledger-view.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import type { ArbiterPolicy, ArbitrationMode, GateName } from './arbiter-policy.ts'
 
 export type TargetPresence = 'present' | 'terminating' | 'replaced' | 'gone'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Joined } from '../permit-record.ts'
+import type { Joined } from '../permits/permit-record.ts'
 import { repeat } from './repeat.ts'
 import { type Asked, doneFor, minute, permit, question, short, steer } from './testdata/question.ts'
 

@@ -1,5 +1,5 @@
 // The same wish asked again gets the same answer: its permit while that is out, nothing to do once it is done.
-import { isActive, type PermitRecord } from '../permit-record.ts'
+import { isActive, type PermitRecord } from '../permits/permit-record.ts'
 import { type Answer, pass, type Question, type Rule } from './question.ts'
 
 export const repeat: Rule = { name: 'repeat', from: 'observe', ask }

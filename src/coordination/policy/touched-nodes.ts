@@ -1,6 +1,6 @@
 // Which nodes an intent or a permit has to do with.
 import type { Relocation, Target } from '../intent.ts'
-import type { PermitRecord } from '../permit-record.ts'
+import type { PermitRecord } from '../permits/permit-record.ts'
 import type { Question } from './question.ts'
 
 /** The nodes it names itself: what is drained, tainted, terminated. */

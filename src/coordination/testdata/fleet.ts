@@ -1,5 +1,5 @@
 // Many Deployments of a pod each, and wishes to roll them out: what one ConfigMap of many users brings about.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Intent, Target } from '../intent.ts'
 import { startMs } from './scripted-api.ts'
 

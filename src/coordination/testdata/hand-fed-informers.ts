@@ -1,12 +1,12 @@
 // Informers over real stores that are fed by hand: for a view without a server.
 import type { Clock } from '#kube/clock.ts'
-import type { Informer, Informers } from '#kube/informer.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import type { InformerScope } from '#kube/informer-scope.ts'
-import { SharedParts } from '#kube/projection.ts'
-import type { GroupVersionResource } from '#kube/resource.ts'
-import { type Change, Store } from '#kube/store.ts'
-import { projectionOf, wantOf } from '#kube/watch-want.ts'
+import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { InformerScope } from '#kube/informers/informer-scope.ts'
+import { SharedParts } from '#kube/informers/projection.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
+import { type Change, Store } from '#kube/informers/store.ts'
+import { projectionOf, wantOf } from '#kube/informers/watch-want.ts'
 
 export class HandFedInformers implements Pick<Informers, 'of'> {
   readonly clock: Clock

@@ -1,6 +1,6 @@
 // The part of an API server that leaders need, with a judge: each write that reaches it is held against what must never happen.
-import type { KubeObject } from '#kube/objects.ts'
-import type { TransportRequest, TransportResponse } from '#kube/transport.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { TransportRequest, TransportResponse } from '#kube/client/transport.ts'
 import type { DisruptionPermit } from '../api.ts'
 import type { LossyWorld } from './lossy-world.ts'
 

@@ -1,9 +1,9 @@
 // Time, chance and the network of a simulation: everything that may happen next lies in one pool, and a seed says what does.
 // Requests and answers are delayed, lost and doubled; timers fire late; what a killed process sent still arrives.
 import type { Cancel, Clock } from '#kube/clock.ts'
-import { ConnectionError } from '#kube/connection-error.ts'
+import { ConnectionError } from '#kube/client/connection-error.ts'
 import { type Random, seededRandom } from '#kube/random.ts'
-import type { Transport, TransportRequest, TransportResponse } from '#kube/transport.ts'
+import type { Transport, TransportRequest, TransportResponse } from '#kube/client/transport.ts'
 
 interface Timer {
   readonly dueMs: number

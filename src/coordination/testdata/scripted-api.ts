@@ -1,12 +1,12 @@
 // An API server that answers what a test says, by verb and path, and keeps what it was asked.
-import { type Api, openApi } from '#kube/api.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import { ConnectionError } from '#kube/connection-error.ts'
-import type { TransportRequest, TransportResponse } from '#kube/transport.ts'
+import { ConnectionError } from '#kube/client/connection-error.ts'
+import type { TransportRequest, TransportResponse } from '#kube/client/transport.ts'
 import type { EffectContext } from '../effects/effect-context.ts'
-import type { Permit } from '../ledger.ts'
-import { Ledger } from '../ledger.ts'
-import { recordOf } from '../permit-record.ts'
+import type { Permit } from '../permits/ledger.ts'
+import { Ledger } from '../permits/ledger.ts'
+import { recordOf } from '../permits/permit-record.ts'
 import type { DisruptionPermit } from '../api.ts'
 
 export const startMs = Date.parse('2026-03-02T04:00:00Z')

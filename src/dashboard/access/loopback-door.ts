@@ -1,6 +1,6 @@
 // The door of mode `loopback`: whoever reaches the port is `local`, with the rights of the process. On a machine shared with others a
 // one-time key in the printed address is demanded, and a cookie from then on.
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { redirect, refusal } from '../http/answer.ts'
 import type { Asked } from '../http/asked.ts'

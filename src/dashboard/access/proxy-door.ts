@@ -2,7 +2,7 @@
 // machine where that was allowed.
 import type { X509Certificate } from 'node:crypto'
 import { TLSSocket } from 'node:tls'
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { asAuthenticated } from '#kube/server/caller.ts'
 import { isVouchedFor, presentedChain } from '#kube/server/certificate-trust.ts'

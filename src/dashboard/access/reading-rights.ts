@@ -1,6 +1,6 @@
 // What has to be listable for a page to be seen, and what is said where it is not.
 import { disruptionPermits, rebalancePlans } from '#coordination/api.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { Right } from './rights.ts'
 
 /** What is read, as users call it. */

@@ -1,8 +1,8 @@
 // What one viewer may do, as the API server says: asked for when it is needed, kept for a while, so that views need not wait for it.
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { Turns } from '#kube/turns.ts'
+import { Turns } from '#kube/controllers/turns.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** One verb on one resource. */
 export interface Right {

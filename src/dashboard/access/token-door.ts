@@ -1,6 +1,6 @@
 // The door of mode `token`: a bearer token is shown once, reviewed by the API server, and stands behind a cookie from then on.
 import { createHash } from 'node:crypto'
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { empty, json, refusal, type WholeAnswer } from '../http/answer.ts'

@@ -1,6 +1,6 @@
 // Whom a bearer token speaks for, as the API server says, and when it ends by its own word.
-import type { Api } from '#kube/api.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 const tokenReviews = { group: 'authentication.k8s.io', version: 'v1', resource: 'tokenreviews' } as const
 const reviewTimeoutMs = 10_000

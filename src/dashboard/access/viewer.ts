@@ -1,5 +1,5 @@
 // Who looks: a name, whose rights writes are made with, and when it ends.
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { WholeAnswer } from '../http/answer.ts'
 import type { Asked } from '../http/asked.ts'
 import type { ViewerRights } from './rights.ts'

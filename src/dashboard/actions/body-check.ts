@@ -1,5 +1,5 @@
 // Whether a body has what its action needs, in the range that it may have. Pure.
-import { parseTime } from '#kube/time.ts'
+import { parseTime } from '#kube/time/time.ts'
 import type { ActionBody, ActionName } from '../contract.ts'
 import { twinFaultKinds } from '../contract.ts'
 import type { Picture } from '../picture.ts'

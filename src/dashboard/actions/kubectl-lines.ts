@@ -1,5 +1,5 @@
 // What an action writes, as the command that writes the same.
-import { apiVersionOf } from '#kube/resource.ts'
+import { apiVersionOf } from '#kube/objects/resource.ts'
 import type { ActionBody, ActionName } from '../contract.ts'
 import type { Asked, Write, WrittenObject } from './write.ts'
 import { writeOf } from './write-of.ts'

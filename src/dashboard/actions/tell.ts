@@ -1,6 +1,6 @@
 // What is told of an action by an Event on the object, in the name of whoever asked.
-import type { EmittedEvent } from '#kube/event-object.ts'
-import type { ObjectReference } from '#kube/objects.ts'
+import type { EmittedEvent } from '#kube/events/event-object.ts'
+import type { ObjectReference } from '#kube/objects/objects.ts'
 import type { ActionBody, ActionName } from '../contract.ts'
 
 const reasons: Partial<Readonly<Record<ActionName, readonly [reason: string, action: string]>>> = {

@@ -3,7 +3,7 @@
 import { rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
 import { freezeAnnotation } from '#coordination/freeze.ts'
 import { approvedByAnnotation, frozenByAnnotation, planNowAnnotation, runUntilAnnotation } from '#coordination/plans/names.ts'
-import { builtIn, type GroupVersionResource } from '#kube/resource.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { ActionBody, ActionName, Ref } from '../contract.ts'
 import { faultSpecOf, isFaultKind } from './twin-faults.ts'
 import type { Asked, Write, WrittenObject } from './write.ts'

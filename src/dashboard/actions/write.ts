@@ -1,5 +1,5 @@
 // One write to the API server as a value: what is sent and what its kubectl line says are made from the same.
-import type { GroupVersionResource } from '#kube/resource.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
 
 export interface WrittenObject {
   readonly resource: GroupVersionResource

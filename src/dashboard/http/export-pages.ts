@@ -1,6 +1,7 @@
 // Tables of many pages as one file, page by page, so that others get their turn in between.
-import { breather } from '#kube/breather.ts'
+
 import type { Clock } from '#kube/clock.ts'
+import { breather } from '#kube/controllers/breather.ts'
 
 /** Rows of one file; the rest is asked for with narrower filters. */
 export const mostExported = 50_000

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { move, plan } from '#coordination/plans/testdata/objects.ts'
 import { hostClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { bookWith, homelab, pictureOf } from '../views/testdata/homelab.ts'
 import { startTestDashboard, type TestDashboard } from './dashboard-for-tests.ts'
 import { allRows, mostExported } from './export-pages.ts'

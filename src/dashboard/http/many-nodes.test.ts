@@ -1,6 +1,6 @@
 // D26: what a cluster of 5,000 nodes weighs on the wire.
 import { expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { pictureOf } from '../views/testdata/homelab.ts'
 import { startTestDashboard } from './dashboard-for-tests.ts'

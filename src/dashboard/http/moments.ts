@@ -1,5 +1,5 @@
 // `?at=`: the picture of the moment that is asked for, or why there is none.
-import { formatTime, parseTime } from '#kube/time.ts'
+import { formatTime, parseTime } from '#kube/time/time.ts'
 import type { Picture } from '../picture.ts'
 import { pictureAt } from '../views/moment.ts'
 import { refusal, type WholeAnswer } from './answer.ts'

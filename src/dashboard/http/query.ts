@@ -1,9 +1,9 @@
 // Queries of the API: each route names the keys it takes, and says so to whoever sends another.
 import * as z from 'zod'
-import { parseDurationMs } from '#kube/duration.ts'
-import { nearestName } from '#kube/nearest-name.ts'
-import { checkAgainst } from '#kube/schema-problems.ts'
-import { parseTime } from '#kube/time.ts'
+import { checkAgainst } from '#kube/schema/schema-problems.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { parseTime } from '#kube/time/time.ts'
+import { nearestName } from '#kube/values/nearest-name.ts'
 import { refusal, type WholeAnswer } from './answer.ts'
 
 const longestText = 512

@@ -1,6 +1,6 @@
 // Puts an answer on the wire: headers that every answer has, fewer bytes where the reader can, nothing after the head of a HEAD.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { formatTime } from '#kube/time.ts'
+import { formatTime } from '#kube/time/time.ts'
 import type { Picture } from '../picture.ts'
 import type { Answer, FlowTarget, WholeAnswer } from './answer.ts'
 import { compressed } from './compression.ts'

@@ -1,7 +1,7 @@
 // The stream over HTTP as several viewers see it, and behind another path.
 import { expect, test } from 'vitest'
 import { plan } from '#coordination/plans/testdata/objects.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { bookWith, homelab, pictureOf } from '../views/testdata/homelab.ts'
 import { startTestDashboard, TestStream } from './dashboard-for-tests.ts'
 

@@ -1,6 +1,6 @@
 // What is written: actions, and sessions. That a request comes from our own page was looked at before.
 import * as z from 'zod'
-import { checkAgainst } from '#kube/schema-problems.ts'
+import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import { longestToken } from '../access/token-door.ts'
 import { lackSentence, rightsOf } from '../actions/needed-rights.ts'
 import { type ActionBody, type ActionName, freezeActions, planActions, twinActions } from '../contract.ts'

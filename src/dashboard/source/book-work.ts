@@ -1,7 +1,7 @@
 // Reads what changed in the books before somebody needs it, the event loop having its turns.
 import type { Clock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import type { Change } from '#kube/store.ts'
+import type { Change } from '#kube/informers/store.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { LiveBook } from './live-book.ts'
 
 /** Objects of the books read in one go: a millisecond or two. */

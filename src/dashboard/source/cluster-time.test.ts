@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { ClusterTime } from './cluster-time.ts'
 
 const startMs = Date.parse('2026-01-01T00:00:00Z')

@@ -1,7 +1,7 @@
 // What time it is in a cluster that has its own clock: told by what its servers write when we are there to see it.
 import type { Clock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import type { Change } from '#kube/store.ts'
+import type { Change } from '#kube/informers/store.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** A clock that is off by less is not corrected: what is seen is always a little late. */
 const toleranceMs = 10_000

@@ -1,9 +1,9 @@
 // A twin on a virtual clock and the picture of it, for tests of source and stream.
 import { ballastKinds } from '#coordination/kinds.ts'
-import { type Api, openApi } from '#kube/api.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
 import { type Clock, VirtualClock } from '#kube/clock.ts'
-import { Informers } from '#kube/informer.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import { Informers } from '#kube/informers/informer.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { referenceCluster } from '#planning/testdata/reference-cluster.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Book, bookOf } from '#coordination/account/book.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { permitObject, policyObject } from '../views/testdata/homelab.ts'
 import { LiveBook } from './live-book.ts'
 

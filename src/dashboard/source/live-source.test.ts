@@ -1,7 +1,7 @@
 // The picture of a twin over its API: what changes there is told, what is silent is said to be, what may not be read does not stop the page.
 import { describe, expect, test } from 'vitest'
 import { bookOf } from '#coordination/account/book.ts'
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { permitObject } from '../views/testdata/homelab.ts'
 import { followedTwin } from './followed-for-tests.ts'
 

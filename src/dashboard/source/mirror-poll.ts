@@ -2,8 +2,8 @@
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
-import type { DaemonSet } from '#kube/objects.ts'
-import { mirrorAmong } from '#twin/components/image-mirrors.ts'
+import type { DaemonSet } from '#kube/objects/objects.ts'
+import { mirrorAmong } from '#twin/components/kubelets/image-mirrors.ts'
 import type { MirrorReading, MirrorsPicture } from '../picture.ts'
 import { samplesOf } from './metric-lines.ts'
 

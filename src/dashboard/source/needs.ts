@@ -1,9 +1,9 @@
 // What the dashboard reads of a cluster by watches: what the model and the rules read, and what it shows beside.
 import { verdictAnnotation } from '#coordination/account/told-verdict.ts'
 import { disruptionPermits, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
-import type { GroupVersionResource } from '#kube/resource.ts'
-import { builtIn } from '#kube/resource.ts'
-import type { WatchNeed } from '#kube/watch-pool.ts'
+import type { WatchNeed } from '#kube/informers/watch-pool.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { twinGroup } from '#twin/faults/fault-spec.ts'
 
 /** Of Events, of which there may be most: not everything. */

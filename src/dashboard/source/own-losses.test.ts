@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { viewOf } from '#coordination/ledger-view.ts'
 import type { Observation } from '#coordination/observed/observation.ts'
-import type { PermitRecord } from '#coordination/permit-record.ts'
+import { viewOf } from '#coordination/permits/ledger-view.ts'
+import type { PermitRecord } from '#coordination/permits/permit-record.ts'
 import { permit } from '#coordination/plans/testdata/objects.ts'
 import { withoutOwn } from './own-losses.ts'
 

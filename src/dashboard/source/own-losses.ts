@@ -1,8 +1,9 @@
 // Pods that left by our own permits. Pods and permits come by watches of their own: a pod that leaves before its permit is read looks as if
 // somebody else had taken it, until the permit is there.
-import type { LedgerView } from '#coordination/ledger-view.ts'
+
 import type { Observation, Observations } from '#coordination/observed/observation.ts'
-import type { PermitRecord } from '#coordination/permit-record.ts'
+import type { LedgerView } from '#coordination/permits/ledger-view.ts'
+import type { PermitRecord } from '#coordination/permits/permit-record.ts'
 
 /** Server clocks of one control plane differ by less than this, in milliseconds. */
 const clockSkewMs = 5_000

@@ -3,8 +3,8 @@
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import { breather } from '#kube/breather.ts'
 import type { Clock } from '#kube/clock.ts'
+import { breather } from '#kube/controllers/breather.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 
 /** Up to so many pods a view makes the model itself, of the very state that it shows. */

@@ -1,7 +1,7 @@
 // How the sources of a picture stand: who was heard when, and what may not be read.
 import type { Clock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informer.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { Informer } from '#kube/informers/informer.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Source } from '../contract.ts'
 import type { TwinPicture } from '../picture.ts'
 import { sourceLimits, sourceOf, sourceOff } from '../views/sources.ts'

@@ -1,11 +1,11 @@
 // What nodes and pods use, asked of metrics.k8s.io now and then: it cannot be watched.
-import type { Api } from '#kube/api.ts'
-import { breather } from '#kube/breather.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
+import { breather } from '#kube/controllers/breather.ts'
 import { messageOf } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import type { GroupVersionResource } from '#kube/resource.ts'
-import { isForbidden, isNotFound } from '#kube/status.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
+import { isForbidden, isNotFound } from '#kube/objects/status.ts'
 
 interface UsagePollOptions {
   readonly api: Api

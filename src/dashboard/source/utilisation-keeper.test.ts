@@ -1,8 +1,8 @@
 // How full nodes were is noted of a running cluster, whether somebody looks or not: as it changes, with holes where nobody knows.
 import { describe, expect, test } from 'vitest'
-import { PacedClock } from '#kube/paced-clock.ts'
-import { builtIn } from '#kube/resource.ts'
-import { nodeRows } from '../views/nodes.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { PacedClock } from '#kube/time/paced-clock.ts'
+import { nodeRows } from '../views/nodes/nodes.ts'
 import { homelab, pictureOf } from '../views/testdata/homelab.ts'
 import { followedTwin } from './followed-for-tests.ts'
 import { twinClocks } from './needs.ts'

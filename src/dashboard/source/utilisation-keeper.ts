@@ -1,10 +1,11 @@
 // Notes how full the nodes are, whether somebody looks or not: what was not noted nobody can show later.
-import { breather } from '#kube/breather.ts'
+
 import type { Cancel, Clock } from '#kube/clock.ts'
+import { breather } from '#kube/controllers/breather.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { NodeRow } from '../contract.ts'
 import type { Picture } from '../picture.ts'
-import { rowsInSteps } from '../views/nodes.ts'
+import { rowsInSteps } from '../views/nodes/nodes.ts'
 import { sourceNamed } from '../views/sources.ts'
 import { type Shares, UtilisationHistory, type UtilisationReader, utilisationSpans } from './utilisation-history.ts'
 

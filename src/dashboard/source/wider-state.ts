@@ -1,7 +1,7 @@
 // A cluster's state with kinds that its model does not hold: usage, autoscalers, leases.
 import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
 import { ObjectIndex, type ObjectLookup } from '#cluster/object-index.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 const addedKinds = ['NodeMetrics', 'PodMetrics', 'HorizontalPodAutoscaler', 'Lease'] as const
 

@@ -1,7 +1,7 @@
 // The stream over a twin, with the views that the page has: a change of an object there is a delta here.
 import { describe, expect, test } from 'vitest'
-import { PacedClock } from '#kube/paced-clock.ts'
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { PacedClock } from '#kube/time/paced-clock.ts'
 import type { NodeRow, Overview, StreamEvents } from '../contract.ts'
 import { ChangingSource } from '../source/changing-source.ts'
 import { type Followed, followedTwin } from '../source/followed-for-tests.ts'

@@ -1,6 +1,7 @@
 // When topics are computed: soon after a change, none more than four times a second, one after the other.
-import { breather } from '#kube/breather.ts'
+
 import type { Cancel, Clock } from '#kube/clock.ts'
+import { breather } from '#kube/controllers/breather.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Topic } from '../contract.ts'
 import type { Picture, PictureSource } from '../picture.ts'

@@ -1,16 +1,16 @@
 // What can be listened to, and what each topic says: its name leads to a view.
 import { type ApiError, type Link, type Topic, type TopicKind, topicKinds } from '../contract.ts'
 import type { Picture, PictureSource } from '../picture.ts'
-import { imagesViewOf } from '../views/images.ts'
-import { nodeViewOf } from '../views/node.ts'
-import { rowsInSteps } from '../views/nodes.ts'
+import { permitPage } from '../views/ledger/permits.ts'
+import { imagesViewOf } from '../views/nodes/images.ts'
+import { nodeViewOf } from '../views/nodes/node.ts'
+import { rowsInSteps } from '../views/nodes/nodes.ts'
 import { isNotThere } from '../views/not-there.ts'
 import { overviewOf } from '../views/overview.ts'
-import { permitPage } from '../views/permits.ts'
-import { planViewOf } from '../views/plan.ts'
+import { planViewOf } from '../views/plans/plan.ts'
 import { twinViewOf } from '../views/twin.ts'
 import type { Viewing } from '../views/viewing.ts'
-import { workloadViewOf } from '../views/workload.ts'
+import { workloadViewOf } from '../views/workloads/workload.ts'
 
 /** The value of a topic, or why there is none; the error is that of the same GET. */
 export type TopicValue = { readonly value: object } | { readonly gone: ApiError['error'] }

@@ -1,14 +1,14 @@
 // What is under way now: the permits that are out.
 import type { KeptPermit } from '#coordination/account/book.ts'
 import type { PlanMove, RebalancePlan } from '#coordination/api.ts'
-import { recordKey } from '#coordination/ledger-index.ts'
+import { recordKey } from '#coordination/permits/ledger-index.ts'
 import { moveKey } from '#coordination/plans/move-run.ts'
 import type { Doing } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 import { doingMove, doingOther, hiddenName } from '../words/en.ts'
 import { rfc3339 } from '../words/time.ts'
-import { activeKept } from './permits-index.ts'
-import { isEnded } from './plan-facts.ts'
+import { activeKept } from './ledger/permits-index.ts'
+import { isEnded } from './plans/plan-facts.ts'
 import type { Viewing } from './viewing.ts'
 
 /** So many are told; there are seldom more than a few. */

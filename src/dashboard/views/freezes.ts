@@ -1,7 +1,7 @@
 // What is frozen: by whom, since when and why, as the annotations and the configuration say.
 import { freezeOf } from '#coordination/freeze.ts'
 import { frozenByAnnotation } from '#coordination/plans/names.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Freeze, Ref } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 import { rfc3339 } from '../words/time.ts'

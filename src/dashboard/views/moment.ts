@@ -2,7 +2,7 @@
 import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
 import { bookAt, permitsKeptMs } from '#coordination/account/rewind.ts'
 import type { Observations } from '#coordination/observed/observation.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Picture } from '../picture.ts'
 
 type Moment = { readonly picture: Picture } | { readonly keptFromMs: number }

@@ -2,7 +2,7 @@
 import { foreignDrain } from '#coordination/gates/foreign-drain.ts'
 import { kubeletVersions, nodeNotReady } from '#coordination/gates/node-health.ts'
 import { noSignals } from '#coordination/gates/signals.ts'
-import { isActive } from '#coordination/permit-record.ts'
+import { isActive } from '#coordination/permits/permit-record.ts'
 import type { RedGate } from '#coordination/policy/question.ts'
 import type { Picture } from '../picture.ts'
 

@@ -3,7 +3,7 @@ import type { SearchHit } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 import { nodePath, permitsPath, planPath, podPath, workloadPath } from '../words/links.ts'
 import type { Viewing } from './viewing.ts'
-import { allRows } from './workload-rows.ts'
+import { allRows } from './workloads/workload-rows.ts'
 
 const mostHits = 100
 const longestQuery = 253

@@ -1,18 +1,18 @@
 // What plan, permits, workload, history and search answer has the shape that programs are promised, down to the last field.
 import { afterAll, expect, test } from 'vitest'
-import { solveInChild } from '#planning/solve.ts'
+import { solveInChild } from '#planning/solving/solve.ts'
 import * as schema from '../contract-schema.ts'
-import { certificateOf } from './certificate.ts'
-import { historyPage } from './history.ts'
+import { permitCountsOf } from './ledger/permit-counts.ts'
+import { permitPage } from './ledger/permits.ts'
 import { pictureAt } from './moment.ts'
-import { movePage } from './moves.ts'
-import { permitCountsOf } from './permit-counts.ts'
-import { permitPage } from './permits.ts'
-import { planViewOf } from './plan.ts'
+import { certificateOf } from './plans/certificate.ts'
+import { movePage } from './plans/moves.ts'
+import { planViewOf } from './plans/plan.ts'
 import { searchIn } from './search.ts'
 import { homelab, minute, nowMs, permitObject, pictureOf, plannedFor } from './testdata/homelab.ts'
 import { everything } from './viewing.ts'
-import { workloadRows, workloadViewOf } from './workload.ts'
+import { historyPage } from './workloads/history.ts'
+import { workloadRows, workloadViewOf } from './workloads/workload.ts'
 
 const session = solveInChild.session()
 afterAll(() => session[Symbol.dispose]())

@@ -1,6 +1,6 @@
 // What the twin's clock and the page's own faults say of themselves.
 import { fieldsOf } from '#coordination/observed/object-fields.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Picture } from '../picture.ts'
 
 /** Faults that the page made are called so, with a number behind it. */

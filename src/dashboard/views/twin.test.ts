@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { ago, minute, pictureOf } from './testdata/homelab.ts'
 import { twinViewOf } from './twin.ts'
 import { speedOf } from './twin-clock.ts'

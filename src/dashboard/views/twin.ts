@@ -1,9 +1,9 @@
 // The twin's bar: its clock and its faults, read from the objects that drive them, so that kubectl and page never disagree.
 
 import { fieldsOf, recordOf } from '#coordination/observed/object-fields.ts'
-import { parseDurationMs } from '#kube/duration.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { parseTime } from '#kube/time.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { parseTime } from '#kube/time/time.ts'
 import { effects } from '#twin/faults/fault-spec.ts'
 import type { TwinFault, TwinView } from '../contract.ts'
 import type { Picture } from '../picture.ts'

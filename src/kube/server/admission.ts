@@ -2,10 +2,10 @@
 // No sockets: `webhook.ts` serves this over HTTPS, the twin calls it in memory.
 
 import type { Clock } from '../clock.ts'
-import { parseDurationMs } from '../duration.ts'
-import type { JsonPatchOperation } from '../json-patch.ts'
 import { type Log, messageOf } from '../log.ts'
-import type { KubeObject } from '../objects.ts'
+import type { JsonPatchOperation } from '../objects/json-patch.ts'
+import type { KubeObject } from '../objects/objects.ts'
+import { parseDurationMs } from '../time/duration.ts'
 
 export interface AdmissionRequest {
   readonly uid: string

@@ -1,8 +1,8 @@
 // GET and list of a resource that we serve behind an API server: selectors, and the answer as object, table or metadata.
-import { parseFieldSelector, selectableFieldOf } from '../field-selector.ts'
-import type { KubeObject } from '../objects.ts'
-import { parseLabelSelector } from '../selector.ts'
-import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '../status.ts'
+import { parseFieldSelector, selectableFieldOf } from '../objects/field-selector.ts'
+import type { KubeObject } from '../objects/objects.ts'
+import { parseLabelSelector } from '../objects/selector.ts'
+import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '../objects/status.ts'
 import { type AggregatedApi, type AggregatedResource, resourceVerbs, type TableColumn } from './aggregated-api.ts'
 import { listKindOf } from './aggregated-documents.ts'
 import type { Caller } from './caller.ts'

@@ -1,7 +1,7 @@
 // One group and version that we serve behind an API server: its resources, and how to read them. What is written here is all that a
 // server of ours needs to know; identity, rights, discovery, tables and selectors are the library's.
-import type { KubeObject } from '../objects.ts'
-import type { Selector } from '../selector.ts'
+import type { KubeObject } from '../objects/objects.ts'
+import type { Selector } from '../objects/selector.ts'
 import type { Caller } from './caller.ts'
 
 /** What is asked of a resource. The library applies the selectors itself; a resource may use them to do less. */

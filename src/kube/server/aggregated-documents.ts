@@ -1,6 +1,6 @@
 // What a server behind an API server says of itself: discovery, legacy and aggregated, and OpenAPI of both versions. Made once.
 import { createHash } from 'node:crypto'
-import { versionOrder } from '../api-versions.ts'
+import { versionOrder } from '../objects/api-versions.ts'
 import { type AggregatedApi, type AggregatedResource, allResources, resourceVerbs } from './aggregated-api.ts'
 import { discoveryVersion } from './media-types.ts'
 

@@ -1,12 +1,12 @@
 // The bundle by which API servers judge us, put into all that names us: webhook configurations, APIServices, and
 // CustomResourceDefinitions with a conversion webhook. They say by annotation from which Secret they want it.
-import type { Api } from '../api.ts'
+import type { Api } from '../client/api.ts'
 import type { Clock } from '../clock.ts'
-import type { Informer, Informers } from '../informer.ts'
+import type { Informer, Informers } from '../informers/informer.ts'
 import { type Log, messageOf } from '../log.ts'
-import type { KubeObject } from '../objects.ts'
-import { builtIn, type GroupVersionResource, resourceKey } from '../resource.ts'
-import { isConflict, isNotFound } from '../status.ts'
+import type { KubeObject } from '../objects/objects.ts'
+import { builtIn, type GroupVersionResource, resourceKey } from '../objects/resource.ts'
+import { isConflict, isNotFound } from '../objects/status.ts'
 import type { InjectedPlace } from './certificate-rights.ts'
 import type { Injection } from './certificate-rotation.ts'
 import type { SecretName } from './certificate-secret.ts'

@@ -1,13 +1,13 @@
 // The life of our certificates: the Secret is made by whichever replica is first, renewed by whichever writes first, read by all; the
 // bundle goes everywhere before anything is signed by a new authority. Serving goes on from memory whatever becomes of the Secret.
-import type { Api } from '../api.ts'
+import type { Api } from '../client/api.ts'
 import type { Clock } from '../clock.ts'
-import type { Informer, Informers } from '../informer.ts'
+import type { Informer, Informers } from '../informers/informer.ts'
 import { type Log, messageOf } from '../log.ts'
-import type { KubeObject } from '../objects.ts'
+import type { KubeObject } from '../objects/objects.ts'
+import { builtIn } from '../objects/resource.ts'
+import { isAlreadyExists, isConflict, isForbidden, isInvalid } from '../objects/status.ts'
 import type { Random } from '../random.ts'
-import { builtIn } from '../resource.ts'
-import { isAlreadyExists, isConflict, isForbidden, isInvalid } from '../status.ts'
 import { BundleInjection } from './bundle-injection.ts'
 import type { InjectedPlace } from './certificate-rights.ts'
 import { afterStep, bundleOf, type CertificateState, nextStep, type RotationNames } from './certificate-rotation.ts'

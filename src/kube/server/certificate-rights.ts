@@ -1,5 +1,5 @@
 // What a CertificateKeeper may do, and no more: made here, beside it, so that nobody writes it by hand.
-import type { GroupVersionResource } from '../resource.ts'
+import type { GroupVersionResource } from '../objects/resource.ts'
 
 /** An object that names us and wants our bundle. */
 export interface InjectedPlace {

@@ -1,7 +1,7 @@
 // The Secret in which our certificates and the state of their renewal are kept: `kubernetes.io/tls` with `ca.crt`, as others read it,
 // and beside that what only we read.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import type { KubeObject } from '../objects.ts'
+import type { KubeObject } from '../objects/objects.ts'
 import { bundleOf, type CertificateState } from './certificate-rotation.ts'
 import { isIssuedBy, type KeyPair } from './certificates.ts'
 

@@ -1,7 +1,7 @@
 // Conversion reviews (apiextensions.k8s.io/v1): objects of our own kinds in the version that an API server asks for. No sockets:
 // `webhook.ts` serves this over HTTPS.
 import { type Log, messageOf } from '../log.ts'
-import type { KubeObject } from '../objects.ts'
+import type { KubeObject } from '../objects/objects.ts'
 import { isRecord, plainReply, requestIn, type WebhookCall, type WebhookReply } from './admission.ts'
 
 /** Answers at `/convert/<name>`. */

@@ -1,7 +1,7 @@
 // Who asks a server that stands behind an API server: the front proxy's word, a client certificate, a bearer token, or nobody.
 // In this order; the first that holds is taken, and whoever tried in vain is refused.
 import type { X509Certificate } from 'node:crypto'
-import { unauthorized } from '../status.ts'
+import { unauthorized } from '../objects/status.ts'
 import { absent, anonymous, asAuthenticated, type Caller, type Proof } from './caller.ts'
 import { isVouchedFor } from './certificate-trust.ts'
 import type { ClientTrust, FrontProxyTrust } from './client-trust.ts'

@@ -1,12 +1,12 @@
 // Whom a token speaks for and who may do what, asked of the API server behind us: TokenReview and SubjectAccessReview, with
 // answers kept for ten seconds and a few tries where it does not answer.
 import { createHash } from 'node:crypto'
-import type { Api } from '../api.ts'
+import type { Api } from '../client/api.ts'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../log.ts'
-import type { KubeObject } from '../objects.ts'
+import type { KubeObject } from '../objects/objects.ts'
+import { StatusError } from '../objects/status.ts'
 import type { Random } from '../random.ts'
-import { StatusError } from '../status.ts'
 import { absent, type Caller, type Proof } from './caller.ts'
 import { ExpiringCache, SingleFlight } from './expiring-cache.ts'
 import type { PathRequest, ResourceRequest } from './request-info.ts'

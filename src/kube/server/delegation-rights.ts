@@ -1,5 +1,5 @@
 // The rights that a server behind an API server needs to ask it who calls and who may: made here, so that nobody writes them by hand.
-import type { KubeObject } from '../objects.ts'
+import type { KubeObject } from '../objects/objects.ts'
 import { authenticationConfigMap } from './client-trust.ts'
 
 const rbac = 'rbac.authorization.k8s.io/v1'

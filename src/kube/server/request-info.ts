@@ -1,6 +1,6 @@
 // What a request means to an API server: verb, resource, namespace, name; or a path that is no resource.
-import { parseFieldSelector } from '../field-selector.ts'
-import { badRequest, forbidden, type StatusError } from '../status.ts'
+import { parseFieldSelector } from '../objects/field-selector.ts'
+import { badRequest, forbidden, type StatusError } from '../objects/status.ts'
 
 /** The verbs of RBAC and discovery. */
 type ApiVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'

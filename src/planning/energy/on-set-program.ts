@@ -1,8 +1,8 @@
 // The integer program of which nodes are on (rebalancing 3.19): y[n] is 1 where a node is on; the rest is that of moves.
-import type { Term } from '../linear-model.ts'
-import { modelSize } from '../move-model.ts'
-import { assignmentOf, type MoveProgram, moveProgram, type ProgramSoFar, startOf } from '../move-program.ts'
-import type { SolveOnce } from '../solve.ts'
+import type { Term } from '../model/linear-model.ts'
+import { modelSize } from '../model/move-model.ts'
+import { assignmentOf, type MoveProgram, moveProgram, type ProgramSoFar, startOf } from '../model/move-program.ts'
+import type { SolveOnce } from '../solving/solve.ts'
 import { brokenOnSet, greedyOnSet, type OnSet, type OnSetModel, wattsPerMove, worthOf } from './on-set.ts'
 
 const largestProgram = 20_000

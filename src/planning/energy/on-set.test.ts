@@ -1,8 +1,8 @@
 // Random clusters: what is chosen holds in integers, is never worth less than the quick choice, and for small ones nothing is worth more.
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
-import type { Assignment, MoveClass, MoveModel } from '../move-model.ts'
-import { solveInChild } from '../solve.ts'
+import type { Assignment, MoveClass, MoveModel } from '../model/move-model.ts'
+import { solveInChild } from '../solving/solve.ts'
 import { allOn, brokenOnSet, greedyOnSet, type OnSet, type OnSetModel, worthOf } from './on-set.ts'
 import { chooseOnSet } from './on-set-program.ts'
 

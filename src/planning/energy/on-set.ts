@@ -1,8 +1,8 @@
 // Which nodes are off, as numbers: the model, what is true of an answer in integers, and a quick answer without a solver.
-import type { Assignment, MoveModel } from '../move-model.ts'
-import { costOf } from '../move-model.ts'
+import type { Assignment, MoveModel } from '../model/move-model.ts'
+import { costOf } from '../model/move-model.ts'
+import { brokenStructure, shortfallOf, Tally, tallyOf } from '../model/tally.ts'
 import type { Amounts } from '../plan-record.ts'
-import { brokenStructure, shortfallOf, Tally, tallyOf } from '../tally.ts'
 
 /** A pod that moves counts as much as a tenth of a watt: of equal savings the one that disturbs least is taken. */
 export const wattsPerMove = 0.1

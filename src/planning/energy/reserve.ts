@@ -2,9 +2,9 @@
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { kindKey } from '#cluster/ownership.ts'
 import { podRequests } from '#cluster/requests.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import type { EnergyRules } from '../goals/policy.ts'
 import type { Amounts } from '../plan-record.ts'
-import type { EnergyRules } from '../policy.ts'
 
 const resources = ['cpu', 'memory'] as const
 

@@ -1,8 +1,8 @@
 // Why a node has to stay on whatever the others do. Pure.
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import { parseWindow } from '#kube/window.ts'
+import { parseWindow } from '#kube/time/window.ts'
+import type { EnergyNode, EnergyRules, PlanPolicy } from '../goals/policy.ts'
 import type { Unmovable } from '../plan-record.ts'
-import type { EnergyNode, EnergyRules, PlanPolicy } from '../policy.ts'
 import type { EnergyStay, EnergyStayCode } from './record.ts'
 import { breakEvenSeconds, savedWatts } from './watts.ts'
 

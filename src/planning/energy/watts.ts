@@ -1,7 +1,7 @@
 // What a node draws: idle, and the rest in proportion to the CPU in use.
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import { type Measurements, requestedOn } from '../goals.ts'
-import type { EnergyNode } from '../policy.ts'
+import { type Measurements, requestedOn } from '../goals/goals.ts'
+import type { EnergyNode } from '../goals/policy.ts'
 
 const offTaint = 'ballast.dev/off'
 /** A machine that shuts down draws about what it draws idle, for about so long. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject, Toleration } from '#kube/objects.ts'
-import type { IsolationRules } from '../policy.ts'
+import type { KubeObject, Toleration } from '#kube/objects/objects.ts'
+import type { IsolationRules } from '../goals/policy.ts'
 import { node, workload } from '../testdata/objects.ts'
 import { coreWorkloads, intolerantDaemonSets, tolerationPatch } from './core-workloads.ts'
 

@@ -1,9 +1,9 @@
 // The workloads that stay on isolated nodes: whether their pods may be born there once the taint is set, and whether they are whole.
 
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
-import type { KubeObject, PodTemplateSpec, Toleration } from '#kube/objects.ts'
-import { untoleratedTaint } from '#kube/tolerations.ts'
-import type { IsolationRules } from '../policy.ts'
+import type { KubeObject, PodTemplateSpec, Toleration } from '#kube/objects/objects.ts'
+import { untoleratedTaint } from '#kube/objects/tolerations.ts'
+import type { IsolationRules } from '../goals/policy.ts'
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'] as const
 type TemplatedKind = (typeof kinds)[number]

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { type IsolationRules, policyWithDefaults } from '../policy.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { type IsolationRules, policyWithDefaults } from '../goals/policy.ts'
 import { boundVolume, claimVolume, node, workload } from '../testdata/objects.ts'
 import {
   foreignRows,

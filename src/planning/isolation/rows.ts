@@ -1,8 +1,8 @@
 // What keeps a stage of an isolation from being over, and what its user should know beforehand, row by row. Pure words.
 
 import { stringify } from 'yaml'
+import type { IsolationRules } from '../goals/policy.ts'
 import type { Plan, Unmovable } from '../plan-record.ts'
-import type { IsolationRules } from '../policy.ts'
 import { explanationLines, reasonText, remedySentence, staySentence } from '../sentences.ts'
 import { type TemplatedWorkload, tolerationPatch } from './core-workloads.ts'
 import type { IsolationSurvey } from './survey.ts'

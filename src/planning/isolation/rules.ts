@@ -1,13 +1,13 @@
 // Nodes kept for the core: which of their pods stay, that all others leave at once, in which order, and with what taint in mind.
 
 import type { ClusterState, NodeState } from '#cluster/cluster-state.ts'
-import type { Taint } from '#kube/objects.ts'
-import type { Rule } from '../movable.ts'
-import type { GoalRow, MoveClass, MoveModel } from '../move-model.ts'
-import { policyOwner } from '../owner.ts'
+import type { Taint } from '#kube/objects/objects.ts'
+import type { Rule } from '../candidates/movable.ts'
+import { policyOwner } from '../candidates/owner.ts'
+import type { IsolationRules, PlanPolicy } from '../goals/policy.ts'
+import type { GoalRow, MoveClass, MoveModel } from '../model/move-model.ts'
 import type { Blocker, IsolationOutcome, Move } from '../plan-record.ts'
-import type { IsolationRules, PlanPolicy } from '../policy.ts'
-import type { Intent } from '../sequence.ts'
+import type { Intent } from '../sequence/sequence.ts'
 
 export function isIsolated(policy: PlanPolicy, node: string): boolean {
   return policy.isolation?.nodes.includes(node) === true

@@ -1,12 +1,12 @@
 // What a cluster looks like to whoever is to isolate nodes of it: who leaves, who stays and why, what is not ready for it.
 
 import type { NodeState } from '#cluster/cluster-state.ts'
-import { Budgets } from '../budgets.ts'
-import { type Candidate, sortPods } from '../movable.ts'
+import { Budgets } from '../candidates/budgets.ts'
+import { type Candidate, sortPods } from '../candidates/movable.ts'
+import { StaticFit } from '../candidates/static-fit.ts'
+import type { IsolationRules } from '../goals/policy.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Unmovable } from '../plan-record.ts'
-import type { IsolationRules } from '../policy.ts'
-import { StaticFit } from '../static-fit.ts'
 import { coreWorkloads, intolerantDaemonSets, type TemplatedWorkload } from './core-workloads.ts'
 import { withTaint } from './rules.ts'
 

@@ -2,7 +2,7 @@
 
 import { stringify } from 'yaml'
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { targetOf } from './manifest-target.ts'
 import { folderOf, isFields, type ManifestFolder, manifestValues } from './manifests.ts'
 import type { FileChange } from './unified-diff.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { editManifests, type Wish } from './manifest-edits.ts'
 import { targetOf } from './manifest-target.ts'
 import { readManifests } from './manifests.ts'

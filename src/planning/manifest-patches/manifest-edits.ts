@@ -2,7 +2,7 @@
 // patch for whoever can use it. Pure; texts in, texts out. Made twice it changes nothing the second time.
 
 import { stringify } from 'yaml'
-import type { KubeObject, PodSpec } from '#kube/objects.ts'
+import type { KubeObject, PodSpec } from '#kube/objects/objects.ts'
 import { type Target, targetOf } from './manifest-target.ts'
 import { isFields, type ManifestFolder, manifestValues } from './manifests.ts'
 import type { FileChange } from './unified-diff.ts'

@@ -1,7 +1,7 @@
 // Where a workload's template is written, and how it can be changed there: in its manifest, by a patch of its overlay, by a post-renderer of
 // its HelmRelease, or not at all, with the reason.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Arrival, isFields, type Manifest, type ManifestFolder } from './manifests.ts'
 
 export type Target =

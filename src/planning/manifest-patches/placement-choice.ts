@@ -4,14 +4,14 @@
 import type { PodState, WorkloadReference } from '#cluster/cluster-state.ts'
 import { kindKey } from '#cluster/ownership.ts'
 import { Placement } from '#cluster/placement.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { goalRows, mostWithin, requestedOn } from '../goals.ts'
-import { LinearModelBuilder, type Term } from '../linear-model.ts'
-import type { Candidate } from '../movable.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { Candidate } from '../candidates/movable.ts'
+import { goalRows, mostWithin, requestedOn } from '../goals/goals.ts'
+import { workloadKey } from '../goals/policy.ts'
+import { LinearModelBuilder, type Term } from '../model/linear-model.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts } from '../plan-record.ts'
-import { workloadKey } from '../policy.ts'
-import type { SolveOnce } from '../solve.ts'
+import type { SolveOnce } from '../solving/solve.ts'
 
 /** All pods of one workload are to stand on one node. */
 export interface WorkloadMove {

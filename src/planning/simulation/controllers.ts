@@ -3,8 +3,8 @@
 import type { PodState } from '#cluster/cluster-state.ts'
 import { controllerOf, kindKey } from '#cluster/ownership.ts'
 import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
-import type { KubeObject, Node, Pod, Taint } from '#kube/objects.ts'
-import { untoleratedTaint } from '#kube/tolerations.ts'
+import type { KubeObject, Node, Pod, Taint } from '#kube/objects/objects.ts'
+import { untoleratedTaint } from '#kube/objects/tolerations.ts'
 import { daemonTemplate, podOfTemplate, successorOf, workloadSpec } from './pod-making.ts'
 import type { World } from './world.ts'
 

@@ -3,7 +3,7 @@
 import { BudgetLedger } from '#cluster/budget-ledger.ts'
 import type { PodState } from '#cluster/cluster-state.ts'
 import { kindKey } from '#cluster/ownership.ts'
-import type { Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 import { isOfDaemonSet, isStatic, reconcileDaemons, takeAway, workloadsNamed } from './controllers.ts'
 import { chosenPods } from './pod-choice.ts'
 import type { Refused } from './report.ts'

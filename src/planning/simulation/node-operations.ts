@@ -1,6 +1,6 @@
 // What is done to nodes: they come and go, change their labels, taints and size, are cordoned and switched off.
 
-import type { KubeObject, Node, Taint } from '#kube/objects.ts'
+import type { KubeObject, Node, Taint } from '#kube/objects/objects.ts'
 import { driveAway, reconcileDaemons, takeAway } from './controllers.ts'
 import { drainNode } from './eviction-operations.ts'
 import type { OperationOf } from './scenario.ts'

@@ -1,7 +1,7 @@
 // Which pods an operation is about, and in which order they have their turn.
 
 import type { PodState } from '#cluster/cluster-state.ts'
-import { parseLabelSelector } from '#kube/selector.ts'
+import { parseLabelSelector } from '#kube/objects/selector.ts'
 import { isOfDaemonSet, isStatic } from './controllers.ts'
 import type { OperationOf } from './scenario.ts'
 import type { StepContext } from './step-context.ts'

@@ -1,7 +1,7 @@
 // Pods as controllers make them: from a template, or after the pod whose place they take.
 
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject, OwnerReference, Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '#kube/objects.ts'
+import type { KubeObject, OwnerReference, Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '#kube/objects/objects.ts'
 import type { World } from './world.ts'
 
 interface WorkloadSpec {

@@ -1,7 +1,7 @@
 // Policies in the simulation. A plan is carried out wave by wave, each move by eviction or surge, each landing as the plan steers it; a
 // descheduler runs its cycles.
 
-import type { Taint } from '#kube/objects.ts'
+import type { Taint } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import type { Move, Plan } from '../plan-record.ts'
 import { takeAway } from './controllers.ts'

@@ -1,6 +1,6 @@
 // The ReplicaSets of Deployments: which one holds the pods of the present template, and a new one for a new template.
 
-import type { KubeObject, PodTemplateSpec } from '#kube/objects.ts'
+import type { KubeObject, PodTemplateSpec } from '#kube/objects/objects.ts'
 import { replicaSetsOf } from './controllers.ts'
 import { ownerReferenceTo, workloadSpec } from './pod-making.ts'
 import type { World } from './world.ts'

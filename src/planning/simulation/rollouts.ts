@@ -1,8 +1,8 @@
 // Rolling out: pods of a workload are replaced by those of its new template, as its strategy says. A pod that has a node is ready.
 
 import type { PodState } from '#cluster/cluster-state.ts'
-import { scaledValue } from '#kube/int-or-string.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { scaledValue } from '#kube/values/int-or-string.ts'
 import { activePodsOf, makeDaemonPod, replicaSetsOf } from './controllers.ts'
 import { podOfTemplate, workloadSpec } from './pod-making.ts'
 import { hashLabel, madeSet, templateHash, withSpec } from './replica-sets.ts'

@@ -1,7 +1,7 @@
 // How many pods a workload has: which come, which go, in the order in which the workload controllers do it.
 
 import type { PodState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { activePodsOf } from './controllers.ts'
 import { podOfTemplate, successorOf, workloadSpec } from './pod-making.ts'
 import { currentSet, withSpec } from './replica-sets.ts'

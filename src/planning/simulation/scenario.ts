@@ -1,9 +1,9 @@
 // A scenario as its file says it: ordered steps, one operation each, and what is to hold afterwards. One schema gives types and checks.
 
 import * as z from 'zod'
-import { parseDurationMs } from '#kube/duration.ts'
-import { parseQuantity } from '#kube/quantity.ts'
-import { parseLabelSelector } from '#kube/selector.ts'
+import { parseLabelSelector } from '#kube/objects/selector.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { parseQuantity } from '#kube/values/quantity.ts'
 
 const text = (longest = 253) => z.string().min(1).max(longest)
 const taintEffect = z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { boundVolume, claimVolume, node, workload } from '../testdata/objects.ts'
 import { referenceCluster } from '../testdata/reference-cluster.ts'
 import type { StepReport } from './report.ts'

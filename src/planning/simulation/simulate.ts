@@ -3,7 +3,7 @@
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { Evaluation } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { workloadsNamed } from './controllers.ts'
 import { deleteThings, drainNodes, evictPods } from './eviction-operations.ts'

@@ -2,7 +2,7 @@
 
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import type { Plan } from '../plan-record.ts'
 import { workloadsNamed } from './controllers.ts'

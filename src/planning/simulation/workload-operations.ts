@@ -1,6 +1,6 @@
 // What is done to workloads: scaled, given other requests, put as a manifest says.
 
-import type { Container, KubeObject, PodTemplateSpec } from '#kube/objects.ts'
+import type { Container, KubeObject, PodTemplateSpec } from '#kube/objects/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import { reconcileDaemons } from './controllers.ts'
 import { workloadSpec } from './pod-making.ts'

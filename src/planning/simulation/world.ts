@@ -8,10 +8,10 @@ import { objectKey } from '#cluster/object-index.ts'
 import { kindKey } from '#cluster/ownership.ts'
 import { type Evaluation, Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import type { KubeObject, Pod, Taint } from '#kube/objects.ts'
+import type { KubeObject, Pod, Taint } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { Random } from '#kube/random.ts'
-import { formatTime } from '#kube/time.ts'
+import { formatTime } from '#kube/time/time.ts'
 import type { Landing, PendingPod } from './report.ts'
 
 interface WorldOptions {

@@ -1,9 +1,9 @@
 // The fewest moves that meet all goals, by trying everything: for clusters so small that this ends. Rules are looked up in the plainest way.
 
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Plan } from '../plan-record.ts'
-import type { PlanPolicy } from '../policy.ts'
+import type { PlanPolicy } from '../goals/policy.ts'
 import { objections } from '../verifier/fit-checks.ts'
 import { World } from '../verifier/world.ts'
 

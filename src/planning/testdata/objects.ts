@@ -1,6 +1,6 @@
 // Builders of Kubernetes objects for planning's tests: each row of a test shows only what matters to it.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 export interface NodeOptions {
   readonly cpu?: number

@@ -1,8 +1,8 @@
 // Small random clusters: the same seed gives the same cluster, goals included.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
-import type { Goal } from '../policy.ts'
+import type { Goal } from '../goals/policy.ts'
 import { boundVolume, claimVolume, namespace, node, workload, type WorkloadOptions } from './objects.ts'
 
 export interface RandomCluster {

@@ -1,6 +1,6 @@
 // The reference cluster T4 of rebalancing.md 7.1: four nodes, 124 pods, row by row as the table has them.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { boundVolume, claimVolume, namespace, node, workload, type WorkloadOptions } from './objects.ts'
 
 type Owner = 'd' | 'k' | 'n'

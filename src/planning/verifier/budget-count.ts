@@ -1,8 +1,8 @@
 // Disruption budgets by the verifier's own count (rebalancing 3.10).
 
-import { parseScaledValue } from '#kube/int-or-string.ts'
-import type { KubeObject, OwnerReference, PodDisruptionBudget } from '#kube/objects.ts'
-import { labelSelectorOf } from '#kube/selector.ts'
+import type { KubeObject, OwnerReference, PodDisruptionBudget } from '#kube/objects/objects.ts'
+import { labelSelectorOf } from '#kube/objects/selector.ts'
+import { parseScaledValue } from '#kube/values/int-or-string.ts'
 import type { StandingPod, World } from './world.ts'
 
 interface BudgetCount {

@@ -1,8 +1,14 @@
 // Whether a pod may stand on a node beside what stands there: each rule in its plainest form, over the raw objects.
 
-import type { NodeSelectorRequirement, NodeSelectorTerm, Pod, PodAffinityTerm, TopologySpreadConstraint } from '#kube/objects.ts'
-import { labelSelectorOf } from '#kube/selector.ts'
-import { untoleratedTaint } from '#kube/tolerations.ts'
+import type {
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  Pod,
+  PodAffinityTerm,
+  TopologySpreadConstraint,
+} from '#kube/objects/objects.ts'
+import { labelSelectorOf } from '#kube/objects/selector.ts'
+import { untoleratedTaint } from '#kube/objects/tolerations.ts'
 import type { StandingNode, StandingPod, World } from './world.ts'
 
 /** What speaks against it: a rule and its facts. */

@@ -4,7 +4,7 @@
 import { buildClusterState, type ClusterState, type PodState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import type { KubeObject, NodeSelectorTerm, Taint } from '#kube/objects.ts'
+import type { KubeObject, NodeSelectorTerm, Taint } from '#kube/objects/objects.ts'
 import type { Move } from '../plan-record.ts'
 import type { Sums } from './world.ts'
 

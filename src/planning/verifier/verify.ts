@@ -2,7 +2,7 @@
 // It shares no code with what makes plans; of the cluster's model it uses the scores alone, which recorded placements hold to reality.
 
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Certificate, Move, NodeShare, PlanRecord } from '../plan-record.ts'
 import { snapshotHash } from '../snapshot-hash.ts'
 import { budgetsFor, controller } from './budget-count.ts'

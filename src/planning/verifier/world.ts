@@ -1,7 +1,7 @@
 // The cluster as the verifier sees it: read from the raw objects by its own small arithmetic, and changed move by move.
 
-import type { Container, KubeObject, Node, Pod } from '#kube/objects.ts'
-import { cpuMillicores, wholeNumber } from '#kube/quantity.ts'
+import type { Container, KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import { cpuMillicores, wholeNumber } from '#kube/values/quantity.ts'
 
 export type Sums = Record<string, number>
 

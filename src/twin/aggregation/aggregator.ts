@@ -1,10 +1,10 @@
 // The APIs that other servers serve behind the twin: which there are, whether they can be asked, and where a request for one goes.
 // Their servers are real, so all of this takes real time; a virtual clock waits for the first word of each.
 
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { PathRequest, ResourceRequest } from '#kube/server/request-info.ts'
 import type { ClusterAccess } from '../access.ts'
-import { plainText } from '../api/answer.ts'
+import { plainText } from '../api/answers/answer.ts'
 import { type ApiServer, timestamp, type User } from '../api/api-server.ts'
 import type { TwinRequest, TwinResponse } from '../api/request.ts'
 import type { KeyPair } from '../authority.ts'

@@ -1,5 +1,5 @@
 // What an API server refuses in an APIService, in its words.
-import { type FieldError, invalid, required } from '#kube/field-error.ts'
+import { type FieldError, invalid, required } from '#kube/objects/field-error.ts'
 import { type Draft, fieldsAt, numberAt, textAt } from '../json-value.ts'
 import { apiServiceName } from './local-api-services.ts'
 

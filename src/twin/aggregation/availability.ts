@@ -1,7 +1,7 @@
 // Whether an API behind the twin can be asked: what the cluster says of its Service, and then what the server itself answers.
 // Reasons and messages are upstream's.
 import { request } from 'undici'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { fieldsAt, itemsAt, numberAt, textAt } from '../json-value.ts'
 import type { Store } from '../store.ts'
 import { connectionWords } from './connection-words.ts'

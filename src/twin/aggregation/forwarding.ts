@@ -1,9 +1,9 @@
 // A request handed on to the API server behind the twin that serves its group, and that server's answer handed back.
 import { type Dispatcher, request as send } from 'undici'
+import { ConnectionError } from '#kube/client/connection-error.ts'
 import type { Clock } from '#kube/clock.ts'
-import { ConnectionError } from '#kube/connection-error.ts'
-import { parseDurationMs } from '#kube/duration.ts'
-import { plainText } from '../api/answer.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { plainText } from '../api/answers/answer.ts'
 import type { User } from '../api/api-server.ts'
 import type { TwinRequest, TwinResponse } from '../api/request.ts'
 import { connectionWords } from './connection-words.ts'

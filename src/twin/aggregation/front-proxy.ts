@@ -1,7 +1,7 @@
 // How the twin shows itself to the API servers behind it: an authority of its own, a certificate under it, and the ConfigMap and Role
 // by which those servers learn whom to believe. The twin's own APIs are registered beside them,
 // for clients that list what is.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
 import { type KeyPair, makeAuthority } from '../authority.ts'
 import { loadObjects } from '../load.ts'

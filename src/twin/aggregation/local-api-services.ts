@@ -1,6 +1,6 @@
 // The APIs that the twin serves itself, registered as upstream does; their places among all groups.
 import { createHash } from 'node:crypto'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtInResources } from '../api/built-in-resources.ts'
 
 /** Recorded: group priority by group, and a version's own where it is not 15. */

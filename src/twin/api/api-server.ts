@@ -2,9 +2,9 @@
 import type { Clock } from '#kube/clock.ts'
 import { type Random, randomUuid } from '#kube/random.ts'
 import type { Store } from '../store.ts'
+import type { CallWebhook } from './admission/webhook-call.ts'
 import type { ResourceRegistry } from './resource-registry.ts'
-import type { WatchHub } from './watch-hub.ts'
-import type { CallWebhook } from './webhook-call.ts'
+import type { WatchHub } from './watches/watch-hub.ts'
 
 export interface ApiServer {
   readonly store: Store

@@ -1,5 +1,5 @@
 // Errors that upstream did not foresee: its answer is a 500 with the words of the error and no reason.
-import { StatusError } from '#kube/status.ts'
+import { StatusError } from '#kube/objects/status.ts'
 
 /** A 500 without a reason. */
 export function bareError(message: string): StatusError {

@@ -1,8 +1,8 @@
 // The values Kubernetes fills in where a built-in object says nothing, on create and on every update.
 import { copyOf, type Draft, fieldsAt, isFields, itemsAt, setAt, textAt } from '../json-value.ts'
-import { policyDefaults } from './admission-policies.ts'
+import { policyDefaults } from './admission/admission-policies.ts'
 import type { ApiServer } from './api-server.ts'
-import { setCustomDefaults } from './custom-schema.ts'
+import { setCustomDefaults } from './custom/custom-schema.ts'
 import type { ResourceType } from './resource-type.ts'
 
 /** Fills in the defaults of the object's kind. */

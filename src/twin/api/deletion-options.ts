@@ -1,11 +1,11 @@
 // DeleteOptions, from a request's body or its query.
-import { badRequest } from '#kube/status.ts'
+import { badRequest } from '#kube/objects/status.ts'
 import { type Draft, fieldsAt, isFields, listAt, numberAt, textAt, valueAt } from '../json-value.ts'
 import { structSchema } from '../schema/schema-table.ts'
-import { decodeBody } from './decode.ts'
+import { decodeBody } from './decoding/decode.ts'
+import { settleFields } from './decoding/settled-fields.ts'
 import type { DeletionChoice } from './deletion.ts'
 import type { TwinRequest } from './request.ts'
-import { settleFields } from './settled-fields.ts'
 import { checkDeleteOptions, wholeNumber } from './write-options.ts'
 
 /** What a DELETE asks for. A body hides the query. @throws StatusError 400 for what does not parse, 422 for what means nothing. */

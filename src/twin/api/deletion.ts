@@ -1,11 +1,11 @@
 // DELETE: preconditions, grace, finalizers, removal, in that order.
-import type { KubeObject } from '#kube/objects.ts'
-import { conflict, forbidden, StatusError, statusBody } from '#kube/status.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { conflict, forbidden, StatusError, statusBody } from '#kube/objects/status.ts'
 import type { DeleteChoice } from '../access.ts'
 import { draftOf, listAt, numberAt, setAt, textAt } from '../json-value.ts'
-import { immortalNamespaces } from './admission.ts'
+import { immortalNamespaces } from './admission/admission.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
-import { withdraw } from './custom-resources.ts'
+import { withdraw } from './custom/custom-resources.ts'
 import type { ResourceType } from './resource-type.ts'
 import { asStored, subjectOf, type WritePipeline } from './write-pipeline.ts'
 

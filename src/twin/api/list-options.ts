@@ -1,7 +1,7 @@
 // The query parameters of lists and watches, checked as upstream checks them.
-import { type FieldError, fieldErrorsText, forbidden, goQuote, notSupported } from '#kube/field-error.ts'
+import { type FieldError, fieldErrorsText, forbidden, goQuote, notSupported } from '#kube/objects/field-error.ts'
+import { badRequest, StatusError, statusBody } from '#kube/objects/status.ts'
 import { isTrue } from '#kube/server/request-info.ts'
-import { badRequest, StatusError, statusBody } from '#kube/status.ts'
 import { bareError } from './bare-error.ts'
 import { wholeNumber } from './write-options.ts'
 

@@ -1,8 +1,8 @@
 // What a request may write of an object and what only the server sets: status, generation, system metadata.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt } from '../json-value.ts'
-import { keepResizable } from './resize.ts'
 import { hasSubresource, type ResourceType } from './resource-type.ts'
+import { keepResizable } from './subresources/resize.ts'
 
 const kindsWithGeneration = new Set([
   'apiservices.apiregistration.k8s.io',

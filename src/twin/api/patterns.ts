@@ -1,5 +1,5 @@
 // Patterns of schemas and CEL, each compiled once.
-import { type Pattern, parsePattern } from '#kube/regex.ts'
+import { type Pattern, parsePattern } from '#kube/values/regex.ts'
 
 const compiled = new Map<string, Pattern | undefined>()
 const mostCompiled = 10_000

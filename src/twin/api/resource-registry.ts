@@ -1,5 +1,5 @@
 // Which resources are served right now: the built-in ones and those of established CustomResourceDefinitions.
-import { versionOrder } from '#kube/api-versions.ts'
+import { versionOrder } from '#kube/objects/api-versions.ts'
 import type { ResourceKey } from '../access.ts'
 import { byteOrder } from '../ordered-objects.ts'
 import { builtInResources } from './built-in-resources.ts'

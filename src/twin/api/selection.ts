@@ -1,9 +1,9 @@
 // Label and field selectors of lists and watches as one predicate.
 
-import { type FieldTerm, parseFieldSelector, selectableFieldOf } from '#kube/field-selector.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { everything, parseLabelSelector, type Selector } from '#kube/selector.ts'
-import { badRequest } from '#kube/status.ts'
+import { type FieldTerm, parseFieldSelector, selectableFieldOf } from '#kube/objects/field-selector.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { everything, parseLabelSelector, type Selector } from '#kube/objects/selector.ts'
+import { badRequest } from '#kube/objects/status.ts'
 import { fieldsAt } from '../json-value.ts'
 import type { ResourceType } from './resource-type.ts'
 

@@ -1,7 +1,7 @@
 // The query parameters of writes, checked as upstream checks its CreateOptions, UpdateOptions, PatchOptions and DeleteOptions.
-import { type FieldError, fieldErrorsText, goQuote, invalid, notSupported, required } from '#kube/field-error.ts'
-import { badRequest, StatusError, statusBody } from '#kube/status.ts'
-import type { FieldValidation } from './decode.ts'
+import { type FieldError, fieldErrorsText, goQuote, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { badRequest, StatusError, statusBody } from '#kube/objects/status.ts'
+import type { FieldValidation } from './decoding/decode.ts'
 import type { TwinRequest } from './request.ts'
 
 type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions'

@@ -1,8 +1,8 @@
 // How objects are created and changed, whoever asks: clients over HTTP (with webhooks in between) and the simulated components.
 // The order of steps is upstream's and observable: names, defaults, admission, system fields, validation, ownership, commit.
 
-import { generatedName } from '#kube/names.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import { generatedName } from '#kube/objects/names.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import {
   alreadyExists,
   badRequest,
@@ -12,20 +12,20 @@ import {
   StatusError,
   type Subject,
   statusBody,
-} from '#kube/status.ts'
+} from '#kube/objects/status.ts'
 import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, textAt } from '../json-value.ts'
 import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
 import { inGoForm } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import { objectKey } from '../store.ts'
-import { admitCreate, admitUpdate } from './admission.ts'
+import { admitCreate, admitUpdate } from './admission/admission.ts'
+import { admitToQuotas } from './admission/resource-quotas.ts'
 import { type ApiServer, freshUid, timestamp, type User } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { setDefaults, setPodAddresses } from './defaults.ts'
 import { countTemplates, generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
-import { admitToQuotas } from './resource-quotas.ts'
 import { apiVersionOf, qualifiedResource, type ResourceType } from './resource-type.ts'
-import { identityProblems, refused, validateCreate, validateUpdate } from './validation.ts'
+import { identityProblems, refused, validateCreate, validateUpdate } from './validation/validation.ts'
 
 export interface WriteOptions {
   readonly user: User

@@ -1,11 +1,11 @@
 // Small clusters for tests of the simulated components: a twin on a virtual clock with nodes that report ready.
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import type { ClusterAccess, Writer } from '../access.ts'
 import type { ComponentOptions, Components, LoopFailure } from '../components.ts'
 import { startTwin, type Twin } from '../twin.ts'
 import type { Kinds, KnownResource } from './kinds.ts'
-import { isReady } from './pod-state.ts'
+import { isReady } from './workloads/pod-state.ts'
 
 export const startMs = Date.parse('2026-01-01T00:00:00Z')
 export const person: Writer = { manager: 'kubectl', user: 'ballast-admin' }

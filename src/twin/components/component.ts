@@ -1,7 +1,8 @@
 // What a simulated component is and what it gets: one store, one loop, one clock, one chain of chance.
+
+import type { Transport } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Random } from '#kube/random.ts'
-import type { Transport } from '#kube/transport.ts'
 import type { ClusterAccess, ResourceKey, Writer } from '../access.ts'
 import type { EventRecorder } from './event-recorder.ts'
 import type { ComponentLoop } from './loop.ts'

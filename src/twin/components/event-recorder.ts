@@ -1,10 +1,10 @@
 // Events as upstream's components write them: repeated ones are counted up instead of written anew.
 import type { Clock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import type { Random } from '#kube/random.ts'
-import { StatusError } from '#kube/status.ts'
 import type { ClusterAccess, Writer } from '../access.ts'
-import { microTimeText, timeText } from './pod-state.ts'
+import { microTimeText, timeText } from './workloads/pod-state.ts'
 
 export interface EventText {
   readonly type: 'Normal' | 'Warning'

@@ -19,7 +19,7 @@ import type {
   Service,
   StatefulSet,
   StorageClass,
-} from '#kube/objects.ts'
+} from '#kube/objects/objects.ts'
 
 interface Lease extends KubeObject {
   readonly spec?: {

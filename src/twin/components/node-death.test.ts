@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { person, startMs, TestCluster, testNodes, testWorkload } from './cluster-for-tests.ts'
-import { conditionOf } from './pod-state.ts'
+import { conditionOf } from './workloads/pod-state.ts'
 
 const tolerations = ['not-ready', 'unreachable'].map(name => ({
   key: `node.kubernetes.io/${name}`,

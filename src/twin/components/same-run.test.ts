@@ -1,6 +1,6 @@
 // The same seed, input and calls give the same cluster to the byte; another seed gives another that is as good.
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { fieldsAt } from '../json-value.ts'
 import { TestCluster, testNode, testWorkload } from './cluster-for-tests.ts'
 

@@ -1,6 +1,6 @@
 // Selectors of stored objects, parsed once per object.
-import type { LabelSelector } from '#kube/objects.ts'
-import { exactSelector, labelSelectorOf, nothing, type Selector } from '#kube/selector.ts'
+import type { LabelSelector } from '#kube/objects/objects.ts'
+import { exactSelector, labelSelectorOf, nothing, type Selector } from '#kube/objects/selector.ts'
 
 const parsed = new WeakMap<object, Selector>()
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { TestCluster, testNodes, testTemplate, testWorkload } from './cluster-for-tests.ts'
-import { missingReplicaSets } from './missing-replica-sets.ts'
+import { missingReplicaSets } from './workloads/missing-replica-sets.ts'
 
 /** Everything a healthy cluster holds, as a dump of it has it. */
 async function healthyDump(): Promise<readonly KubeObject[]> {

@@ -1,17 +1,18 @@
 // Objects that go from one state to the next by themselves: what a controller that is not there would do, as TwinStages say it.
-import { parseDurationMs } from '#kube/duration.ts'
-import { applyMergePatch } from '#kube/merge-patch.ts'
-import type { KubeObject } from '#kube/objects.ts'
+
+import { applyMergePatch } from '#kube/objects/merge-patch.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { isConflict, isNotFound, StatusError } from '#kube/objects/status.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
-import { isConflict, isNotFound, StatusError } from '#kube/status.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
 import type { ResourceKey, Writer } from '../access.ts'
-import { evaluateCel } from '../api/cel.ts'
+import { evaluateCel } from '../api/cel/cel.ts'
 import { isFields } from '../json-value.ts'
 import type { StageSpec } from '../own-kinds/stage-spec.ts'
 import { checkCel } from './cel-check.ts'
 import type { ComponentContext } from './component.ts'
 import type { WorkQueue } from './loop.ts'
-import { keyOf, splitKey, timeText } from './pod-state.ts'
+import { keyOf, splitKey, timeText } from './workloads/pod-state.ts'
 
 const writer: Writer = { manager: 'ballast-twin', user: 'system:ballast-twin' }
 const source = { component: 'ballast-twin', writer }

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { readDocuments } from '#cluster/documents.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { person, TestCluster } from './cluster-for-tests.ts'
-import { isReady } from './pod-state.ts'
+import { isReady } from './workloads/pod-state.ts'
 
 const example = fileURLToPath(new URL('../../../examples/talos-homelab/', import.meta.url))
 

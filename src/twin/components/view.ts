@@ -1,8 +1,8 @@
 // What components see of the store: typed reads, and indexes of pods by node and by controller that follow each commit.
-import type { KubeObject, Pod } from '#kube/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import type { ClusterAccess } from '../access.ts'
 import type { KindEvent, Kinds, KnownResource } from './kinds.ts'
-import { controllerOf, keyOf } from './pod-state.ts'
+import { controllerOf, keyOf } from './workloads/pod-state.ts'
 
 export class ClusterView implements Disposable {
   readonly #access: ClusterAccess

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Pod } from '#kube/objects.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 import { person, TestCluster, testNodes, testTemplate, testWorkload } from './cluster-for-tests.ts'
-import { isReady, isTerminating } from './pod-state.ts'
+import { isReady, isTerminating } from './workloads/pod-state.ts'
 
 const next = { template: testTemplate('db', { image: 'registry.example/app:2' }) }
 

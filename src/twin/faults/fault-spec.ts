@@ -1,6 +1,6 @@
 // What a fault is told: `spec` of a TwinFault, the same JSON whether it comes from kubectl, a file or a test.
 import { z } from 'zod'
-import { duration } from '#kube/crd-fields.ts'
+import { duration } from '#kube/schema/crd-fields.ts'
 
 /** The group of our kinds; what is asked of `twinfaults` there is never hit. */
 export const twinGroup = 'ballast.dev'

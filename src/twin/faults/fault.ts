@@ -1,8 +1,9 @@
 // A fault as the engine holds it, read from a spec: times in milliseconds, one effect, defaults filled in.
-import { parseDurationMs } from '#kube/duration.ts'
+
 import { InputError, type Problem } from '#kube/problem.ts'
-import { checkAgainst } from '#kube/schema-problems.ts'
-import { parseTime } from '#kube/time.ts'
+import { checkAgainst } from '#kube/schema/schema-problems.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
+import { parseTime } from '#kube/time/time.ts'
 import {
   effects,
   type FaultMatch,

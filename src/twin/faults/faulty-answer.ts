@@ -1,6 +1,6 @@
 // Step 4 of a request, between authorisation and the reading of its body: what faults do to it, and to the answer.
 import type { Clock } from '#kube/clock.ts'
-import { StatusError, statusBody } from '#kube/status.ts'
+import { StatusError, statusBody } from '#kube/objects/status.ts'
 import type { ResourceRequest, TwinRequest, TwinResponse } from '../api/request.ts'
 import type { Fault } from './fault.ts'
 import type { Faults } from './faults.ts'

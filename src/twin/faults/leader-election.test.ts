@@ -1,7 +1,7 @@
 // Two candidates for a Lease of the twin: what becomes of the term when the leader is cut off, or its renewals fail for a while.
 import { describe, expect, test } from 'vitest'
-import { openApi } from '#kube/api.ts'
-import { type Leader, LeaseElection } from '#kube/lease.ts'
+import { openApi } from '#kube/client/api.ts'
+import { type Leader, LeaseElection } from '#kube/leases/lease.ts'
 import { seededRandom } from '#kube/random.ts'
 import { valueAt } from '../json-value.ts'
 import { startTestTwin } from '../twin-for-tests.ts'

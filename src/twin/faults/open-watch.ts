@@ -1,7 +1,7 @@
 // A watch's stream with faults in it. Without any it hands on what comes as it comes; a fault that is set later takes hold of what
 // comes from then on.
 import type { Clock } from '#kube/clock.ts'
-import { expired } from '#kube/status.ts'
+import { expired } from '#kube/objects/status.ts'
 import type { Disturbance } from './faults.ts'
 import { InjectedReset } from './injected-reset.ts'
 import { drawnMs } from './spread.ts'

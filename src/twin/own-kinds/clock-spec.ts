@@ -1,7 +1,7 @@
 // What a TwinClock says. There is one, named `clock`; writing it drives the cluster's time.
 import { z } from 'zod'
-import { duration } from '#kube/crd-fields.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { duration } from '#kube/schema/crd-fields.ts'
 import { twinGroup } from '../faults/fault-spec.ts'
 import { conditions } from './status-fields.ts'
 

@@ -1,8 +1,8 @@
 // The twin's own kinds as CustomResourceDefinitions: served by twins alone, never part of what Ballast installs.
 import { z } from 'zod'
-import { crd } from '#kube/crd.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { randomUuid, seededRandom } from '#kube/random.ts'
+import { crd } from '#kube/schema/crd.ts'
 import { faultSpec, twinGroup } from '../faults/fault-spec.ts'
 import { clockName, clockSpec, clockStatus } from './clock-spec.ts'
 import { stageSpec, stageStatus } from './stage-spec.ts'

@@ -1,6 +1,6 @@
 // TwinFaults: faults that are objects, and how often each fired.
 import type { Cancel, Clock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { FaultSpec } from '../faults/fault-spec.ts'
 import { faultResource, twinGroup } from '../faults/fault-spec.ts'
 import type { FaultHandle, Faults } from '../faults/faults.ts'

@@ -1,8 +1,8 @@
 // What the controllers of the twin's own kinds share: objects come and go, a spec is taken up or found wrong, and its status says which.
-import { withCondition } from '#kube/conditions.ts'
-import type { Condition, KubeObject } from '#kube/objects.ts'
+import { withCondition } from '#kube/objects/conditions.ts'
+import type { Condition, KubeObject } from '#kube/objects/objects.ts'
+import { isConflict, isNotFound } from '#kube/objects/status.ts'
 import { InputError, type Problem, problemSentence } from '#kube/problem.ts'
-import { isConflict, isNotFound } from '#kube/status.ts'
 import type { ClusterAccess, StoreEvent, Writer } from '../access.ts'
 import type { EventRecorder } from '../components/event-recorder.ts'
 import { fieldsAt, isSame, itemsAt } from '../json-value.ts'

@@ -1,7 +1,7 @@
 // kwok's Stage, ResourceUsage and ClusterResourceUsage as our own kinds, as far as they say by paths and values what they mean.
 // Templates, jq and kwok's own functions are not followed: such objects are named and left out.
 import { parse } from 'yaml'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import { twinGroup } from '../faults/fault-spec.ts'
 import { type Draft, fieldsAt, isFields, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../json-value.ts'

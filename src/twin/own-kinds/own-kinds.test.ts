@@ -1,8 +1,8 @@
 // The twin's own kinds as kubectl drives them.
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { PacedClock } from '#kube/paced-clock.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { PacedClock } from '#kube/time/paced-clock.ts'
 import { person, TestCluster, testNodes, testWorkload } from '../components/cluster-for-tests.ts'
 import { itemsAt, textAt, valueAt } from '../json-value.ts'
 import { itemNames, startTestTwin, testConfigMap } from '../twin-for-tests.ts'

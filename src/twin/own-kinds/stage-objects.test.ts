@@ -1,7 +1,7 @@
 // TwinUsage and TwinStage as kubectl makes them, on a cluster whose components run.
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { testNodes, testWorkload } from '../components/cluster-for-tests.ts'
 import { itemsAt, valueAt } from '../json-value.ts'
 import { startTwin } from '../twin.ts'

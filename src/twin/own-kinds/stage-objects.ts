@@ -1,6 +1,6 @@
 // TwinStages: what absent controllers would do, as objects.
 import { InputError, type Problem } from '#kube/problem.ts'
-import { checkAgainst } from '#kube/schema-problems.ts'
+import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import type { Stages } from '../components/stages.ts'
 import { twinGroup } from '../faults/fault-spec.ts'
 import { fieldsAt } from '../json-value.ts'

@@ -1,6 +1,6 @@
 // What a TwinStage says: objects of a kind whose controller is not there go from one state to the next by themselves.
 import { z } from 'zod'
-import { duration } from '#kube/crd-fields.ts'
+import { duration } from '#kube/schema/crd-fields.ts'
 import { conditions } from './status-fields.ts'
 
 export const stageSpec = z

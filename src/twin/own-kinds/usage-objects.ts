@@ -1,7 +1,7 @@
 // TwinUsages: what containers use, as objects.
 import { InputError, type Problem } from '#kube/problem.ts'
-import { checkAgainst } from '#kube/schema-problems.ts'
-import type { UsageModel } from '../components/usage-model.ts'
+import { checkAgainst } from '#kube/schema/schema-problems.ts'
+import type { UsageModel } from '../components/kubelets/usage-model.ts'
 import { twinGroup } from '../faults/fault-spec.ts'
 import { fieldsAt } from '../json-value.ts'
 import { type KindContext, type KindHandler, writeStatus } from './kind-controller.ts'

@@ -1,6 +1,6 @@
 // What a TwinUsage says: which containers use how much, as a function of time.
 import { z } from 'zod'
-import { quantity } from '#kube/crd-fields.ts'
+import { quantity } from '#kube/schema/crd-fields.ts'
 import { conditions } from './status-fields.ts'
 
 const sources = ['constant', 'curve', 'ofRequest', 'expression'] as const

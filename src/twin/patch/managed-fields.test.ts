@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { itemsAt, textAt } from '../json-value.ts'
 import { startTestTwin, testConfigMap, testDeployment } from '../twin-for-tests.ts'
 

@@ -1,8 +1,8 @@
 // Who owns which fields: `metadata.managedFields`, kept on every write.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { fieldsIn } from '../api/answers/versions.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
 import { apiVersionOf, hasSubresource, type ResourceType } from '../api/resource-type.ts'
-import { fieldsIn } from '../api/versions.ts'
 import type { WriteOptions } from '../api/write-pipeline.ts'
 import { type Draft, fieldsAt, isFields, isSame, itemsAt, textAt, valueAt } from '../json-value.ts'
 import { zeroOfStruct } from '../schema/go-form.ts'

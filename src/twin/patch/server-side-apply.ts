@@ -1,7 +1,7 @@
 // Server-side apply: an applied configuration merged into the live object, by who owns what.
 
-import type { KubeObject } from '#kube/objects.ts'
-import { badRequest, StatusError, statusBody } from '#kube/status.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { badRequest, StatusError, statusBody } from '#kube/objects/status.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-pipeline.ts'

@@ -1,6 +1,6 @@
 // Strategic merge patch: merge by what the schema says of lists, with the directives `$patch`, `$retainKeys`,
 // `$deleteFromPrimitiveList/…` and `$setElementOrder/…`.
-import { badRequest } from '#kube/status.ts'
+import { badRequest } from '#kube/objects/status.ts'
 import { bareError } from '../api/bare-error.ts'
 import { goPrinted } from '../api/go-words.ts'
 import { copyOf, type Draft, isFields, isSame, setField } from '../json-value.ts'

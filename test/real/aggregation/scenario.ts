@@ -1,6 +1,6 @@
 // What is asked of an API server about APIs that others serve behind it, the same of the real one and of the twin.
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Transport } from '#kube/transport.ts'
+import type { Transport } from '#kube/client/transport.ts'
 import { echoGroup, echoService, startEchoServer } from './echo-server.ts'
 import { metricsService, startSmallMetrics } from './small-metrics.ts'
 

@@ -1,15 +1,15 @@
 // A metrics.k8s.io of a few rows, made with our library: the program that stands behind the real API server and behind the twin.
 import { Registry } from 'prom-client'
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
+import type { Transport } from '#kube/client/transport.ts'
 import { systemClock } from '#kube/clock.ts'
-import { Informers } from '#kube/informer.ts'
+import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { systemRandom } from '#kube/random.ts'
 import { aggregatedApi } from '#kube/server/aggregated-api.ts'
 import { type AggregatedServer, startAggregatedServer } from '#kube/server/aggregated-server.ts'
 import { issueAuthority, issueLeaf, serviceDnsNames } from '#kube/server/certificates.ts'
-import type { Transport } from '#kube/transport.ts'
 
 export const metricsService = { namespace: 'kube-system', name: 'small-metrics' } as const
 

@@ -1,6 +1,6 @@
 // The twin as the recorded scenarios ask it: by its administrator over HTTPS. For tests.
 import { parse } from 'yaml'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { delegationObjects } from '#kube/server/delegation-rights.ts'
 import { itemsAt, textAt } from '#twin/json-value.ts'
 import type { Twin } from '#twin/twin.ts'

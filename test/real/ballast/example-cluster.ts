@@ -1,6 +1,6 @@
 // The cluster of an example on a real control plane: its controllers make the pods, and the pods begin where the example has them.
 import { join } from 'node:path'
-import { readSource } from '../../../src/cli/source.ts'
+import { readSource } from '../../../src/cli/source/source.ts'
 import { type ApiClient, type ApiObject, apiPath } from '../control-plane/api-client.ts'
 import { isReady, type Place, type PodObject } from './tiny-kubelet.ts'
 

@@ -1,8 +1,8 @@
 // Our kinds as a real API server takes them: schemas, what they refuse, and what kubectl makes of them.
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
-import { enabledCapabilities } from '../../../src/cli/enabled-capabilities.ts'
-import { installationObjects } from '../../../src/cli/install-ballast.ts'
-import { ballastNamespace } from '../../../src/cli/own-names.ts'
+import { installationObjects } from '../../../src/deployment/install-ballast.ts'
+import { enabledCapabilities } from '../../../src/process/enabled-capabilities.ts'
+import { ballastNamespace } from '../../../src/process/own-names.ts'
 import { company, editRequest, handEdits, permitGrant, permitObject, permitSpec } from '../api-answers/own-kinds.ts'
 import { kubectlPath } from '../control-plane/debian.ts'
 import type { ControlPlane } from '../control-plane/start.ts'

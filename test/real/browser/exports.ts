@@ -2,7 +2,7 @@
 import { deepStrictEqual, ok } from 'node:assert'
 import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { readPng } from '../../../scripts/png.ts'
 import { startExample } from './ballast-process.ts'
 import { type OwnBrowser, openBrowser } from './browser.ts'

@@ -1,6 +1,6 @@
 // What a page keeps, and what it must never do with text of others.
 import { deepStrictEqual, ok } from 'node:assert'
-import { builtIn } from '#kube/resource.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { startExample } from './ballast-process.ts'
 import { desk, openBrowser } from './browser.ts'
 import { openTwinApi } from './twin-api.ts'

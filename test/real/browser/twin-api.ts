@@ -1,13 +1,13 @@
 // The API server of a `ballast` that runs beside a browser, as its administrator: what kubectl would see and write.
 import { homedir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
+import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
-import { loadConfig } from '#kube/config.ts'
-import { openHttpTransport } from '#kube/http-transport.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import { loadConfig } from '#kube/credentials/config.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { systemRandom } from '#kube/random.ts'
-import type { GroupVersionResource } from '#kube/resource.ts'
 
 const soonMs = 120_000
 

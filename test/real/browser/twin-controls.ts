@@ -1,7 +1,7 @@
 // The twin's controls: what is pressed is what kubectl sees, and the other way round.
 import { deepStrictEqual, ok } from 'node:assert'
-import type { KubeObject } from '#kube/objects.ts'
-import { builtIn } from '#kube/resource.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { startExample } from './ballast-process.ts'
 import { openBrowser } from './browser.ts'
 import { ofBallast, openTwinApi } from './twin-api.ts'

@@ -1,7 +1,7 @@
 // kubectl at work, line by line of `../kubectl/scenarios.ts`: each line finds the same cluster.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { traceCluster } from '#test/kubectl-trace.ts'
 import type { ApiObject } from '../control-plane/api-client.ts'
 import { kubectlPath } from '../control-plane/debian.ts'

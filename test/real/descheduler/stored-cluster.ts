@@ -1,7 +1,7 @@
 // Objects in a real control plane as they are, times of creation and statuses too: written into etcd, from where kube-apiserver serves
 // them. No client could write them so.
 import { readFileSync } from 'node:fs'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ControlPlane } from '../control-plane/start.ts'
 import { type Program, runOneCycle } from './programs.ts'
 

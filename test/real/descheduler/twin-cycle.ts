@@ -1,6 +1,6 @@
 // One cycle of a descheduler against a twin that nobody else moves: which pods it evicts.
 import { systemClock } from '#kube/clock.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { startTwin } from '#twin/twin.ts'
 import { type Program, runOneCycle } from './programs.ts'
 

@@ -1,7 +1,7 @@
 // Records what Helm makes of `test/sample-chart.ts` in `test/fixtures/helm/sample.json`: `node test/real/helm/record.ts`.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { goJson } from '../../../src/cli/deployment/go-json.ts'
+import { goJson } from '../../../src/deployment/go-json.ts'
 import { canonical, documentsOf } from '../../rendered-chart.ts'
 import { sampleCases, sampleChart, sampleRelease } from '../../sample-chart.ts'
 import { upstreamVersion } from '../upstreams/build.ts'

@@ -1,11 +1,11 @@
 // A cluster's names, as a program in the control plane's network: `<service>.<namespace>.svc.cluster.local` is what the API says of the Service.
 // Arguments: the address to answer at, and a kubeconfig.
 import { createSocket } from 'node:dgram'
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
+import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
-import { loadConfig } from '#kube/config.ts'
-import { openHttpTransport } from '#kube/http-transport.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import { loadConfig } from '#kube/credentials/config.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { systemRandom } from '#kube/random.ts'
 
 interface EndpointSlice extends KubeObject {

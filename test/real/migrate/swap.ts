@@ -2,7 +2,7 @@
 // a Reloader that Helm installed where upstream's chart can be had.
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
 import { readFileSync } from 'node:fs'
-import { withSection } from '../../../src/cli/migration/swap/writes.ts'
+import { withSection } from '../../../src/migration/writes.ts'
 import { tokenKubeconfig } from '../../controller-process.ts'
 import { commandLine } from '../ballast/site.ts'
 import { SwapSite } from '../reload/swap-site.ts'

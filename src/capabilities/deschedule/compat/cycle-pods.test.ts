@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { buildClusterState, type PodState } from '#cluster/cluster-state.ts'
 import { node, pod } from '#cluster/testdata/objects.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { CyclePods, departureOf } from './cycle-pods.ts'
 
 const web = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web' }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { type PodState, podState } from '#cluster/cluster-state.ts'
 import { type PodOptions, pod } from '#cluster/testdata/objects.ts'
-import { ConnectionError, RequestTimeoutError } from '#kube/connection-error.ts'
-import { StatusError, statusBody } from '#kube/status.ts'
+import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
+import { StatusError, statusBody } from '#kube/objects/status.ts'
 import { evictionAnnotations, outcomeByPod, outcomeOf } from './eviction.ts'
 
 function web(options: PodOptions = {}, annotations?: Readonly<Record<string, string>>): PodState {

@@ -1,9 +1,9 @@
 // What an eviction says of itself, and what the API server's answer to it means.
 import type { PodState } from '#cluster/cluster-state.ts'
-import { ConnectionError, RequestTimeoutError } from '#kube/connection-error.ts'
+import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
 import { messageOf } from '#kube/log.ts'
-import type { Pod } from '#kube/objects.ts'
-import { StatusError } from '#kube/status.ts'
+import type { Pod } from '#kube/objects/objects.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import type { EvictionWish } from './contract.ts'
 import { isEvacuation } from './eviction-in-background.ts'
 

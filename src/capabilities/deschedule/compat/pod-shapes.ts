@@ -4,8 +4,8 @@
 // a shape of their own, which costs time and is right all the same.
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { type Requests, requestsOf, specRequests } from '#cluster/requests.ts'
-import type { PodSpec } from '#kube/objects.ts'
-import type { Selector } from '#kube/selector.ts'
+import type { PodSpec } from '#kube/objects/objects.ts'
+import type { Selector } from '#kube/objects/selector.ts'
 import { type Breath, breath, type Pace } from './pace.ts'
 
 /** As many shapes of the same containers are looked through: pods of a DaemonSet have an affinity each, and no shape in common. */

@@ -1,5 +1,5 @@
 // The policy of the descheduler that is shadowed, read as the drop-in reads it.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import type { DeschedulerPolicy } from '../compat/policy/args.ts'
 import { readPolicy } from '../compat/policy/read-policy.ts'

@@ -1,7 +1,7 @@
 // The cluster as upstream may have seen it at the latest: as it is after its evictions, with what it evicted put back and without what came
 // in place of that. Where ours decides alike on this and on what was before, no change between the two looks can be why it differs.
 import { buildClusterState, type ClusterState, type PodState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 interface Looks {
   /** The cluster before the first of their evictions. */

@@ -1,7 +1,7 @@
 // The eviction API's answers as the budgets' own statuses give them: each eviction that costs a budget one leaves it one less.
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { type EvictionAnswer, evictionAnswer } from '#cluster/disruption-budget.ts'
-import type { PodDisruptionBudget } from '#kube/objects.ts'
+import type { PodDisruptionBudget } from '#kube/objects/objects.ts'
 
 export class ServedBudgets {
   readonly #state: ClusterState

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { attemptOf } from './their-events.ts'
 
 function event(changes: Readonly<Record<string, unknown>> = {}): KubeObject {

@@ -1,7 +1,7 @@
 // Upstream's Events (events.k8s.io/v1, no trace in a dry run): one for each eviction, and with `evictionFailureEventNotification` one for
 // each that failed. The reason is the name of the strategy, since no strategy of v0.36 gives another.
 import { fieldsIn, textIn } from '#cluster/loose-fields.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { TheirAttempt } from './their-attempt.ts'
 
 /** `reportingController` of upstream's Events. */

@@ -4,11 +4,11 @@ import type { Log } from '#kube/log.ts'
 import type { MirrorCounts, NotFound } from '../contract.ts'
 import type { Digest } from '../reference.ts'
 import { Slabs } from '../slabs.ts'
-import { BodySource, NoPeerLeft, type Won } from './body-source.ts'
-import type { ByteBudget, Grant } from './byte-budget.ts'
-import type { Finder, Finding, FindOptions } from './finder.ts'
-import { matches, type Reaction, reactTo } from './integrity.ts'
-import type { PeerAnswer, PeerRequest } from './peer-client.ts'
+import type { PeerAnswer, PeerRequest } from './peers/peer-client.ts'
+import type { Finder, Finding, FindOptions } from './race/finder.ts'
+import { BodySource, NoPeerLeft, type Won } from './transfer/body-source.ts'
+import type { ByteBudget, Grant } from './transfer/byte-budget.ts'
+import { matches, type Reaction, reactTo } from './transfer/integrity.ts'
 
 /** Slabs that bytes come through which are read whole: each is copied out at once. */
 const checkingSlabs = 1

@@ -5,9 +5,9 @@ import { StoreUnavailable } from '../contract.ts'
 import { type Digest, tagKey } from '../reference.ts'
 import { isManifestType, largestFingerprint, mediaTypeOf } from '../store/fingerprint.ts'
 import { type Fetching, mostRounds, notFound } from './fetching.ts'
-import type { PeerAnswer, PeerRequest } from './peer-client.ts'
+import type { PeerAnswer, PeerRequest } from './peers/peer-client.ts'
 import { type Platform, platformManifests } from './platform-manifests.ts'
-import { SharedWork } from './waited-work.ts'
+import { SharedWork } from './transfer/waited-work.ts'
 
 /** Manifests that are kept, and their bytes together: a pull asks for each two or three times. */
 const mostKept = 64

@@ -1,7 +1,7 @@
 // Reads the arguments of everything that makes hosts files. All that is wrong is told at once, before a file is touched.
 import { isIPv6 } from 'node:net'
-import { parseDurationMs } from '#kube/duration.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
 import { parseMirroredRegistry, parseRegistryUrl, type RegistryUrl, wildcard } from '../registry-url.ts'
 import { basicAuthorization, type HostBlock, hostsFileText, serverLine } from './hosts-text.ts'
 import type { HostsWish } from './options.ts'

@@ -1,6 +1,7 @@
 // Tells the peers nearest to each key who has it: many keys to one peer in one go, so that thousands of keys cost seconds.
-import { breather } from '#kube/breather.ts'
+
 import type { Clock } from '#kube/clock.ts'
+import { breather } from '#kube/controllers/breather.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { type Address, addressBytes } from './address.ts'
 import { asMultihash, bytesOf, bytesOfPeer, compareDistance, type Place, placeOf, placeOfPeer, sharedBits } from './keys.ts'

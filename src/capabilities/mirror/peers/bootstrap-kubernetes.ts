@@ -1,6 +1,6 @@
 // Bootstrap by the API server: EndpointSlices of the headless Service. Needs no names service.
-import type { Api } from '#kube/api.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Contact, parseContact } from './address.ts'
 import type { Bootstrap } from './bootstrap.ts'
 

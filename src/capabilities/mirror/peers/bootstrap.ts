@@ -1,6 +1,6 @@
 // How a node finds the first others: five kinds, each of which yields contacts. What to do with them is the router's.
 
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import type { BootstrapSettings } from '../settings.ts'

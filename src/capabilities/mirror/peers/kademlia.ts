@@ -1,8 +1,8 @@
 // The node among its peers: whom it knows, what it asks them, what it answers, who is gone.
 import type { BlockList } from 'node:net'
 import { LRUCache } from 'lru-cache'
-import { breather } from '#kube/breather.ts'
 import type { Clock } from '#kube/clock.ts'
+import { breather } from '#kube/controllers/breather.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Random } from '#kube/random.ts'
 import type { Peer } from '../contract.ts'

@@ -1,6 +1,7 @@
 // Who has what among all nodes: Kademlia over libp2p as upstream speaks it, told and asked in bulk. The room's effects come together here.
-import { breather } from '#kube/breather.ts'
+
 import type { Clock } from '#kube/clock.ts'
+import { breather } from '#kube/controllers/breather.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import type { Random } from '#kube/random.ts'

@@ -1,7 +1,8 @@
 // Keeps the tracker like the store: subscribes, then lists, then reads again whatever an event names. A broken connection begins all of it
 // anew, after a while that doubles; every 15 minutes it is listed anyway.
-import { Backoff } from '#kube/backoff.ts'
+
 import type { Clock } from '#kube/clock.ts'
+import { Backoff } from '#kube/controllers/backoff.ts'
 import type { Log } from '#kube/log.ts'
 import type { Random } from '#kube/random.ts'
 import type { RegistryFilters } from '../filters.ts'

@@ -1,10 +1,10 @@
 // Workloads and sources for the tests of decisions: small objects as the API server would give them, and settings from the schema.
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { reloadConfiguration } from '../config.ts'
-import { hashContent } from '../content-hash.ts'
+import { hashContent } from '../sources/content-hash.ts'
 import { type ReloadSettings, reloadSettings } from '../settings.ts'
-import { type SourceAnnotations, type SourceState, type SourceType, sourceAnnotations } from '../source-state.ts'
-import { type WorkloadFacts, workloadFacts } from '../workload-facts.ts'
+import { type SourceAnnotations, type SourceState, type SourceType, sourceAnnotations } from '../sources/source-state.ts'
+import { type WorkloadFacts, workloadFacts } from '../workloads/workload-facts.ts'
 
 /** The settings that a section of the configuration makes. */
 export function settingsFor(section: Readonly<Record<string, unknown>> = {}): ReloadSettings {

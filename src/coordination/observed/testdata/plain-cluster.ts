@@ -1,8 +1,8 @@
 // A cluster of plain objects for the observer's tests, and short ways to write its objects.
 import { controllerOf, kindKey } from '#cluster/ownership.ts'
-import type { Condition, KubeObject, ManagedFieldsEntry, Node, ObjectMeta, Pod } from '#kube/objects.ts'
-import { type LedgerView, viewOf } from '../../ledger-view.ts'
-import type { PermitRecord } from '../../permit-record.ts'
+import type { Condition, KubeObject, ManagedFieldsEntry, Node, ObjectMeta, Pod } from '#kube/objects/objects.ts'
+import { type LedgerView, viewOf } from '../../permits/ledger-view.ts'
+import type { PermitRecord } from '../../permits/permit-record.ts'
 import type { ObservedCluster } from '../observed-cluster.ts'
 
 export const noonMs = Date.parse('2026-03-02T12:00:00Z')

@@ -1,7 +1,7 @@
 // Builders of what the tests of this room speak of: a row shows only what matters to it.
 import type { PlanMove, PlanStep, RebalancePlan } from '../../api.ts'
-import type { PermitRecord } from '../../permit-record.ts'
-import type { Pod } from '#kube/objects.ts'
+import type { PermitRecord } from '../../permits/permit-record.ts'
+import type { Pod } from '#kube/objects/objects.ts'
 
 export const nowMs = Date.parse('2026-03-02T04:00:00Z')
 

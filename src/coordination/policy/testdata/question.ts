@@ -1,9 +1,9 @@
 // Questions to the rules for tables of cases: everything passes, and a row says only what differs.
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import type { Intent, Target } from '../../intent.ts'
-import { viewOf } from '../../ledger-view.ts'
+import { viewOf } from '../../permits/ledger-view.ts'
 import type { Observation, Observations } from '../../observed/observation.ts'
-import type { Joined, PermitRecord } from '../../permit-record.ts'
+import type { Joined, PermitRecord } from '../../permits/permit-record.ts'
 import { type ArbiterPolicy, defaultPolicy } from '../arbiter-policy.ts'
 import type { Answer, Pending, Question, TargetFacts, Verdict } from '../question.ts'
 

@@ -1,5 +1,5 @@
 // The whole policy at work: each row is one question, the answer to it, and the rule without which it would be another.
-import { parseWindow, type Window } from '#kube/window.ts'
+import { parseWindow, type Window } from '#kube/time/window.ts'
 import {
   type Asked,
   deployment,

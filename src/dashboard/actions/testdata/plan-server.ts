@@ -1,10 +1,10 @@
 // An API server with one plan: merges patches under the resourceVersion that they name, as a real one does, and lets others change it.
 import type { RebalancePlan } from '#coordination/api.ts'
-import { type Api, openApi } from '#kube/api.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import { ConnectionError } from '#kube/connection-error.ts'
-import { applyMergePatch } from '#kube/merge-patch.ts'
-import type { TransportRequest, TransportResponse } from '#kube/transport.ts'
+import { ConnectionError } from '#kube/client/connection-error.ts'
+import { applyMergePatch } from '#kube/objects/merge-patch.ts'
+import type { TransportRequest, TransportResponse } from '#kube/client/transport.ts'
 
 interface Written {
   readonly body: unknown

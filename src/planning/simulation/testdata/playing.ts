@@ -1,7 +1,7 @@
 // Plays a scenario that a test writes as YAML, without policies and files unless the test brings them.
 
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { readScenario } from '../read-scenario.ts'
 import type { SimulationReport } from '../report.ts'

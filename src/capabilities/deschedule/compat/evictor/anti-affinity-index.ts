@@ -1,7 +1,7 @@
 // Which active pods a required anti-affinity term matches, by node: found once per term and namespaces, not once per candidate and node.
 import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
-import type { PodAffinityTerm } from '#kube/objects.ts'
-import { labelSelectorOf } from '#kube/selector.ts'
+import type { PodAffinityTerm } from '#kube/objects/objects.ts'
+import { labelSelectorOf } from '#kube/objects/selector.ts'
 import type { CyclePods } from '../cycle-pods.ts'
 import type { Breath, Pace } from '../pace.ts'
 import type { ByShape, GroupedPods } from '../pod-shapes.ts'

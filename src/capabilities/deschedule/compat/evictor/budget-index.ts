@@ -2,8 +2,8 @@
 // a thousand of each costs no million comparisons.
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { budgetSelector } from '#cluster/disruption-budget.ts'
-import type { PodDisruptionBudget } from '#kube/objects.ts'
-import type { Selector } from '#kube/selector.ts'
+import type { PodDisruptionBudget } from '#kube/objects/objects.ts'
+import type { Selector } from '#kube/objects/selector.ts'
 
 interface Filed {
   /** By `key=value` of a label that the selector asks for. */

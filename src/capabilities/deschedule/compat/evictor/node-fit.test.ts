@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { buildClusterState, type ClusterState, type NodeState, type PodState } from '#cluster/cluster-state.ts'
 import { node, type PodOptions, pod } from '#cluster/testdata/objects.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { CyclePods } from '../cycle-pods.ts'
 import { CompatNodeFit } from './node-fit.ts'
 

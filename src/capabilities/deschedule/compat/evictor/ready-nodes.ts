@@ -1,6 +1,6 @@
 // Which nodes a cycle works on.
 import type { ClusterState, NodeState } from '#cluster/cluster-state.ts'
-import type { Selector } from '#kube/selector.ts'
+import type { Selector } from '#kube/objects/selector.ts'
 
 /**
  * The nodes that `selector` picks and whose `Ready` conditions all say `True`, by name. A node without that condition counts as ready

@@ -1,7 +1,7 @@
 // Upstream's leader election: one Lease, no Events, and whoever loses it ends instead of standing again.
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
-import { type Leader, LeaseElection, LeaseLostError } from '#kube/lease.ts'
+import { type Leader, LeaseElection, LeaseLostError } from '#kube/leases/lease.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { type Random, randomUuid } from '#kube/random.ts'

@@ -1,5 +1,5 @@
 // The arguments of every plugin as the strategies and the evictor use them: checked, with defaults, selectors parsed.
-import type { Selector } from '#kube/selector.ts'
+import type { Selector } from '#kube/objects/selector.ts'
 
 /** At most one of the lists has entries. Both empty: all namespaces. */
 export interface NamespaceChoice {

@@ -1,7 +1,7 @@
 // The kinds of arguments that several plugins share: namespaces, label selectors, percentages.
-import { goQuote } from '#kube/field-error.ts'
-import type { LabelSelector } from '#kube/objects.ts'
-import { labelSelectorOf, type Selector } from '#kube/selector.ts'
+import { goQuote } from '#kube/objects/field-error.ts'
+import type { LabelSelector } from '#kube/objects/objects.ts'
+import { labelSelectorOf, type Selector } from '#kube/objects/selector.ts'
 import type { NamespaceChoice, PodChoice, Thresholds } from './args.ts'
 import type { FieldReader } from './fields.ts'
 

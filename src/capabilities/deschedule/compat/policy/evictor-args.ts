@@ -1,6 +1,7 @@
 // Arguments of DefaultEvictor.
-import { formatDuration, parseDuration } from '#kube/duration.ts'
-import { everything, parseLabelSelector, type Selector } from '#kube/selector.ts'
+
+import { everything, parseLabelSelector, type Selector } from '#kube/objects/selector.ts'
+import { formatDuration, parseDuration } from '#kube/time/duration.ts'
 import type { DefaultEvictorArgs, PodProtection } from './args.ts'
 import { labelSelectorIn } from './common-args.ts'
 import type { FieldReader } from './fields.ts'

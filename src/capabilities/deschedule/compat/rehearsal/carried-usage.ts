@@ -1,7 +1,7 @@
 // Measured usage on a copy of a cluster: what NodeMetrics and PodMetrics said when it was read, carried along with the pods that move. A
 // node uses what its pods use and what it used beside them at the start.
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import { parseMilli, parseWhole } from '#kube/quantity.ts'
+import { parseMilli, parseWhole } from '#kube/values/quantity.ts'
 import type { DeschedulerPolicy } from '../policy/args.ts'
 import type { MeasuredFigures } from '../strategies/low-node-utilization.ts'
 import { type NodeAverages, nextAverages } from '../strategies/measured-usage.ts'

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import type { OwnerContradiction } from '#coordination/policy/question.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { coordinationEvictor, triggerProblem } from './coordination.ts'
 import { descheduleConfiguration } from './coordination-settings.ts'
 

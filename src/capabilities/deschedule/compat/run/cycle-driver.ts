@@ -1,6 +1,7 @@
 // Runs one cycle: what the pure cycle wishes is done one by one, and each answer given back to it.
-import { breather } from '#kube/breather.ts'
+
 import type { Clock } from '#kube/clock.ts'
+import { breather } from '#kube/controllers/breather.ts'
 import type { EvictionWish } from '../contract.ts'
 import { type CycleInput, type CycleReport, runCycle } from '../cycle.ts'
 import type { EvictionOutcome } from '../eviction.ts'

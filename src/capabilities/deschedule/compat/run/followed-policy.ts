@@ -1,7 +1,7 @@
 // What follows the policy in force: the watches of the cluster, and what is sampled of usage.
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '#kube/clock.ts'
-import type { Informers } from '#kube/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
 import type { DeschedulerPolicy } from '../policy/args.ts'
 import type { UsageProviders } from '../usage/usage-providers.ts'
 import type { Coordination } from './coordination-settings.ts'

@@ -1,11 +1,11 @@
 // Permits in memory answer the arbiter as an API server would, and are bounded.
 import { expect, test } from 'vitest'
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
-import { openApi } from '#kube/api.ts'
+import { openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isNotFound } from '#kube/objects/status.ts'
 import { seededRandom } from '#kube/random.ts'
-import { builtIn } from '#kube/resource.ts'
-import { isNotFound } from '#kube/status.ts'
 import { permitsInMemory } from './memory-permits.ts'
 
 const { signal } = new AbortController()

@@ -1,17 +1,17 @@
 // DisruptionPermits that the cluster has no place for, kept in this process: who only swapped upstream's image has neither our kinds nor
 // rights to them. The arbiter writes and reads as ever; what was done is forgotten at a restart.
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
-import type { Api, ResourceApi } from '#kube/api.ts'
+import type { Api, ResourceApi } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informer.ts'
-import { applyMergePatch } from '#kube/merge-patch.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { wholeProjection } from '#kube/projection.ts'
+import type { Informer } from '#kube/informers/informer.ts'
+import { wholeProjection } from '#kube/informers/projection.ts'
+import { type Change, Store } from '#kube/informers/store.ts'
+import { applyMergePatch } from '#kube/objects/merge-patch.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { type GroupVersionResource, resourceKey } from '#kube/objects/resource.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import { type Random, randomUuid } from '#kube/random.ts'
-import { type GroupVersionResource, resourceKey } from '#kube/resource.ts'
-import { StatusError } from '#kube/status.ts'
-import { type Change, Store } from '#kube/store.ts'
-import { formatTime } from '#kube/time.ts'
+import { formatTime } from '#kube/time/time.ts'
 
 /** Permits that are remembered; of those that are over the oldest go first. */
 const mostRemembered = 2_000

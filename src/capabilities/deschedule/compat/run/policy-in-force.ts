@@ -1,5 +1,5 @@
 // The policy that holds now: that of the start, or the last good one after it. What becomes of a changed file is told by metric, log and Event.
-import type { EmittedEvent } from '#kube/event-object.ts'
+import type { EmittedEvent } from '#kube/events/event-object.ts'
 import { problemSentence } from '#kube/problem.ts'
 import type { DeschedulerMetrics } from '../instruments/descheduler-metrics.ts'
 import type { DeschedulerPolicy } from '../policy/args.ts'

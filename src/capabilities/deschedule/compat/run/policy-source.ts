@@ -1,8 +1,8 @@
 // The policy of the process: read from its file, checked against the cluster's PriorityClasses.
-import type { Api } from '#kube/api.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import type { GroupVersionResource } from '#kube/resource.ts'
-import { isNotFound } from '#kube/status.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
+import { isNotFound } from '#kube/objects/status.ts'
 import { readPolicy } from '../policy/read-policy.ts'
 
 export type PolicyReading = ReturnType<typeof readPolicy>

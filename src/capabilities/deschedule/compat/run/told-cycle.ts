@@ -1,7 +1,7 @@
 // What a cycle says to people: upstream's log lines and upstream's Events.
 
 import type { PodState } from '#cluster/cluster-state.ts'
-import type { EmittedEvent } from '#kube/event-object.ts'
+import type { EmittedEvent } from '#kube/events/event-object.ts'
 import type { EvictionWish } from '../contract.ts'
 import type { CycleStep } from '../cycle.ts'
 import type { EvictionOutcome } from '../eviction.ts'

@@ -1,5 +1,5 @@
 // How long ago something was, in whole seconds as upstream counts.
-import { parseTime } from '#kube/time.ts'
+import { parseTime } from '#kube/time/time.ts'
 
 /** Whole seconds since an RFC 3339 time; negative where that is yet to come, `undefined` where there is no time. */
 export function secondsSince(text: string | undefined, nowMs: number): number | undefined {

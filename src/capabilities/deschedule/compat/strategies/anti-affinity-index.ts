@@ -1,8 +1,8 @@
 // Which pods stand in each other's way: for each required anti-affinity term the pods it means, by node and by value of its topology key.
 // Pods of equal terms share what is found, so that a look is one lookup however many pods there are.
 import type { NodeState, PodState } from '#cluster/cluster-state.ts'
-import type { PodAffinityTerm } from '#kube/objects.ts'
-import { labelSelectorOf } from '#kube/selector.ts'
+import type { PodAffinityTerm } from '#kube/objects/objects.ts'
+import { labelSelectorOf } from '#kube/objects/selector.ts'
 import type { StrategyView } from '../contract.ts'
 import type { ByShape, GroupedPods } from '../pod-shapes.ts'
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { node as nodeOf, type PodOptions, pod } from '#cluster/testdata/objects.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { Pace } from '../pace.ts'
 import { balance } from './spread-domains.ts'
 import { oneCycle } from './testdata/one-cycle.ts'

@@ -1,5 +1,5 @@
 // What containers of a pod wait for, how they ended and how often they began anew.
-import type { ContainerStatus, Pod } from '#kube/objects.ts'
+import type { ContainerStatus, Pod } from '#kube/objects/objects.ts'
 
 /** Which containers are looked at besides the main ones. */
 interface ContainerChoice {

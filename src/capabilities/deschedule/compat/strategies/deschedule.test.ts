@@ -1,8 +1,8 @@
 // The strategies that look at one pod and its node: taints, affinity, anti-affinity, restarts, age, failure.
 import { describe, expect, test } from 'vitest'
 import { node as nodeOf, type PodOptions, pod } from '#cluster/testdata/objects.ts'
-import type { KubeObject, Pod } from '#kube/objects.ts'
-import { formatTime } from '#kube/time.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { formatTime } from '#kube/time/time.ts'
 import type { StrategyName } from '../policy/args.ts'
 import { oneCycle } from './testdata/one-cycle.ts'
 import { policyText } from './testdata/policies.ts'

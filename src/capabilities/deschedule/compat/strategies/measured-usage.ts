@@ -1,7 +1,7 @@
 // Usage as metrics.k8s.io measures it: a moving average for each node, and what each pod uses at the moment. Samples in, figures out;
 // who fetches them, and when, is another matter.
 import type { PodState } from '#cluster/cluster-state.ts'
-import { parseMilli, parseWhole } from '#kube/quantity.ts'
+import { parseMilli, parseWhole } from '#kube/values/quantity.ts'
 import type { StrategyView } from '../contract.ts'
 import { StrategyError } from '../strategy-error.ts'
 import type { Amounts, PodUsage, Usage } from './usage.ts'

@@ -1,5 +1,5 @@
 // When two pods ask the same of a node: expressions of a term in whatever order and however often; the terms in the order they have.
-import type { NodeSelector, NodeSelectorRequirement, Pod } from '#kube/objects.ts'
+import type { NodeSelector, NodeSelectorRequirement, Pod } from '#kube/objects/objects.ts'
 
 /** Equal for pods whose nodeSelector and required node affinity are the same. */
 export function nodeChoiceIdentity({ spec }: Pod): string {

@@ -1,7 +1,7 @@
 // RemovePodsViolatingNodeTaints: pods that do not tolerate a NoSchedule taint of their node. Kept as upstream has it: NoExecute is left
 // to the taint manager; an empty `includedTaints` includes nothing. Ours: taints of `ballast.dev/` steer new pods and evict none.
 import type { PodState } from '#cluster/cluster-state.ts'
-import type { Taint } from '#kube/objects.ts'
+import type { Taint } from '#kube/objects/objects.ts'
 import type { StrategyRun, StrategyView } from '../contract.ts'
 import type { NodeTaintsArgs } from '../policy/args.ts'
 import { choosing } from './pod-choice.ts'

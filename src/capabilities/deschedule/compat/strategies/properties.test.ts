@@ -1,8 +1,8 @@
 // Laws that every strategy keeps on clusters in which nothing is where it should be.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects.ts'
-import { fieldProjection, SharedParts } from '#kube/projection.ts'
+import { fieldProjection, SharedParts } from '#kube/informers/projection.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { strategyPodFields } from './pod-fields.ts'
 import { messyCluster } from './testdata/messy-cluster.ts'
 import { oneCycle } from './testdata/one-cycle.ts'

@@ -1,7 +1,7 @@
 // The QoS class of a pod as upstream sees it: what the status says, else worked out from CPU and memory of containers and init
 // containers. Unlike the kubelet it adds init containers to the others and knows no requests of the pod as a whole.
-import type { Pod } from '#kube/objects.ts'
-import { quantity } from '#kube/quantity.ts'
+import type { Pod } from '#kube/objects/objects.ts'
+import { quantity } from '#kube/values/quantity.ts'
 
 export type QualityOfService = 'BestEffort' | 'Burstable' | 'Guaranteed'
 

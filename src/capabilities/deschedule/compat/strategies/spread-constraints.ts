@@ -1,8 +1,8 @@
 // The topology spread constraints that pods of a namespace have, each once, and which nodes count for one.
 import type { NodeState, PodState } from '#cluster/cluster-state.ts'
 import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
-import type { Node, Toleration, TopologySpreadConstraint } from '#kube/objects.ts'
-import { labelSelectorOf, type Selector, selectorOf } from '#kube/selector.ts'
+import type { Node, Toleration, TopologySpreadConstraint } from '#kube/objects/objects.ts'
+import { labelSelectorOf, type Selector, selectorOf } from '#kube/objects/selector.ts'
 import { nodeChoiceIdentity } from './node-affinity-identity.ts'
 import { firstUntolerated, forbidsScheduling } from './tolerance.ts'
 

@@ -2,8 +2,8 @@
 // `toleratesSome` wants as many tolerations as the node has taints (one `operator: Exists` fails against two taints), and looks at
 // taints of every effect, PreferNoSchedule too.
 import type { PodState } from '#cluster/cluster-state.ts'
-import type { Taint, Toleration } from '#kube/objects.ts'
-import { tolerates } from '#kube/tolerations.ts'
+import type { Taint, Toleration } from '#kube/objects/objects.ts'
+import { tolerates } from '#kube/objects/tolerations.ts'
 
 /** The first of `taints` that counts and that no toleration covers. */
 export function firstUntolerated(

@@ -1,7 +1,7 @@
 // What nodes and pods use, as the utilisation strategies ask for it, whatever it was measured by.
 import type { NodeState, PodState } from '#cluster/cluster-state.ts'
 import { requestsOf } from '#cluster/requests.ts'
-import { parseMilli, parseWhole } from '#kube/quantity.ts'
+import { parseMilli, parseWhole } from '#kube/values/quantity.ts'
 
 /** By resource: `cpu` in millicores, everything else whole. Exact however big. */
 export type Amounts = ReadonlyMap<string, bigint>

@@ -2,7 +2,7 @@
 // it: room is a sum over all destinations, not of one of them; sources are ordered by a sum of millicores and bytes, so that memory
 // decides; excluded namespaces count as usage; `pods` goes down by one an eviction.
 import type { PodState } from '#cluster/cluster-state.ts'
-import type { Taint } from '#kube/objects.ts'
+import type { Taint } from '#kube/objects/objects.ts'
 import type { EvictionAnswer, EvictionWish, StrategyView } from '../contract.ts'
 import { type Breath, breath, type Pace } from '../pace.ts'
 import type { Thresholds } from '../policy/args.ts'

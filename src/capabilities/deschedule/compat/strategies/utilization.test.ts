@@ -1,7 +1,7 @@
 // Low and high utilisation: classes of nodes, sources of usage, and how many pods go.
 import { expect, test } from 'vitest'
 import { node as nodeOf, type PodOptions, pod } from '#cluster/testdata/objects.ts'
-import type { KubeObject, Node } from '#kube/objects.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { referenceCluster } from '#planning/testdata/reference-cluster.ts'
 import type { MeasuredFigures } from './low-node-utilization.ts'
 import { type NodeAverages, nextAverages } from './measured-usage.ts'

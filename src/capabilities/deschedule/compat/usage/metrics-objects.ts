@@ -1,6 +1,6 @@
 // NodeMetrics and PodMetrics as values. Whoever serves metrics.k8s.io may send anything: what is not whole counts as not there, never as 0.
 import { isFields } from '#cluster/loose-fields.ts'
-import { parseMilli, parseWhole } from '#kube/quantity.ts'
+import { parseMilli, parseWhole } from '#kube/values/quantity.ts'
 
 type UsageSample = Readonly<Record<string, string | number>>
 

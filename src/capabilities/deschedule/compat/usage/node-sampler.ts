@@ -1,8 +1,8 @@
 // Samples what nodes use, every 5 s as upstream does, by one list of metrics.k8s.io.
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type NodeAverages, nextAverages } from '../strategies/measured-usage.ts'
 import { nodeSampleOf } from './metrics-objects.ts'
 

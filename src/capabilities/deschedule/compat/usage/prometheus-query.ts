@@ -2,9 +2,9 @@
 import { rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
 import { isFields } from '#cluster/loose-fields.ts'
+import { proxyFor } from '#kube/client/proxy.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import { proxyFor } from '#kube/proxy.ts'
 import { StrategyError } from '../strategy-error.ts'
 
 const connectMs = 5_000

@@ -1,10 +1,10 @@
 // What the policy's metrics providers know, fetched for one cycle at a time: node averages of metrics.k8s.io, sampled all the time, the
 // usage of pods at the moment, and the answers to Prometheus queries. What cannot be had fails the plugin that wants it, nothing else.
-import type { Api } from '#kube/api.ts'
+import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
+import { untilResolved } from '#kube/controllers/until-resolved.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects.ts'
-import { untilResolved } from '#kube/until-resolved.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { DeschedulerPolicy } from '../policy/args.ts'
 import type { MeasuredFigures } from '../strategies/low-node-utilization.ts'
 import { StrategyError } from '../strategy-error.ts'

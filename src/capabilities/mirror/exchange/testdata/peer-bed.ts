@@ -10,7 +10,7 @@ import { KeptCounts } from '../../testdata/kept-counts.ts'
 import { MemoryNetwork, type MemoryRouter } from '../../testdata/memory-network.ts'
 import { digestOf, MemoryStore } from '../../testdata/memory-store.ts'
 import { type ExchangeOptions, type ExchangeSettings, startExchange } from '../exchange.ts'
-import type { PoisonedBlob } from '../integrity.ts'
+import type { PoisonedBlob } from '../transfer/integrity.ts'
 
 export type Behaviour = (request: IncomingMessage, response: ServerResponse) => void
 

@@ -1,6 +1,6 @@
 // A cluster in which two pods do not tolerate the taint of their node, and a policy that lets one go.
 import { node, pod } from '#cluster/testdata/objects.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs' }
 

@@ -1,8 +1,8 @@
 // Clusters in which nothing is where it should be, the same for the same seed: rich in what each strategy looks at. Ages are half hours
 // away from every limit that policies of tests have, so that what is decided does not hang on the second.
-import type { Container, KubeObject, Pod, PodSpec, PodStatus } from '#kube/objects.ts'
+import type { Container, KubeObject, Pod, PodSpec, PodStatus } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
-import { formatTime } from '#kube/time.ts'
+import { formatTime } from '#kube/time/time.ts'
 
 /** Raised when the clusters change: recordings of another revision do not count. */
 export const messyRevision = 1

@@ -1,6 +1,6 @@
 // One cycle of a policy with everything real but the cluster: each wish comes true, or ends as the test says.
 import { buildClusterState, type ClusterState, type PodState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type CycleReport, runCycle } from '../../cycle.ts'
 import type { EvictionOutcome } from '../../eviction.ts'
 import { policyRefusal, readPolicy } from '../../policy/read-policy.ts'

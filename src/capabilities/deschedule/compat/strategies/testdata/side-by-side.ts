@@ -1,6 +1,6 @@
 // What upstream was seen to evict, as it is recorded, and when ours is the same.
 import type { PodState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { referenceCluster } from '#planning/testdata/reference-cluster.ts'
 import type { StrategyName } from '../../policy/args.ts'
 import { messyCluster } from './messy-cluster.ts'

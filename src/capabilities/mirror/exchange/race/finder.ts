@@ -1,0 +1,136 @@
+// Whoever has it: looks up its key, races the peers found, and says who won or why nobody did.
+import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import type { MirrorCounts, NotFound, Peer, Router } from '../../contract.ts'
+import type { MirrorSettings } from '../../settings.ts'
+import { Absences } from '../peers/absences.ts'
+import type { Breaks } from '../peers/breaks.ts'
+import { LateFirstPeers } from '../peers/late-peers.ts'
+import type { PeerAnswer, PeerClient, PeerFault, PeerRequest } from '../peers/peer-client.ts'
+import { firstPeer, PeerUses } from '../peers/peer-order.ts'
+import type { Quarantine } from '../peers/quarantine.ts'
+import type { Won } from '../transfer/body-source.ts'
+import { FetchTimes } from './fetch-times.ts'
+import { type Reply, runRace } from './race-run.ts'
+
+/** Peers that one look-up asks for, however many are barred. */
+const mostLookedUp = 64
+
+interface FinderOptions {
+  readonly settings: Pick<MirrorSettings, 'mirrorResolveTimeoutMs' | 'mirrorResolveRetries' | 'zone' | 'ownZone'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly router: Pick<Router, 'lookup' | 'drop'>
+  readonly client: Pick<PeerClient, 'ask'>
+  readonly quarantine: Quarantine
+  readonly counts: Pick<MirrorCounts, 'resolved'>
+}
+
+export interface FindOptions {
+  /** Peers that broke off: left out of what is found, asked last. */
+  readonly breaks?: Breaks
+  /** Peers that are not asked at all. */
+  readonly avoid?: ReadonlySet<string>
+  /** What a good answer must be besides; the sentence says why it is not. */
+  readonly refuse?: (answer: PeerAnswer) => string | undefined
+  /** Instead of a look-up. */
+  readonly peers?: readonly Peer[]
+}
+
+export type Finding =
+  | { readonly outcome: 'won'; readonly won: Won; readonly attempts: number }
+  | { readonly outcome: 'nobody'; readonly attempts: number; readonly reason: NotFound['reason']; readonly beyond?: number }
+
+export class Finder {
+  readonly uses = new PeerUses()
+  readonly #options: FinderOptions
+  readonly #times = new FetchTimes()
+  readonly #late: LateFirstPeers
+  readonly #absences: Absences
+
+  constructor(options: FinderOptions) {
+    this.#options = options
+    this.#late = new LateFirstPeers(options)
+    this.#absences = new Absences(options.clock)
+  }
+
+  /** @throws `signal.reason` when aborted */
+  async find(key: string, request: PeerRequest, signal: AbortSignal, options: FindOptions = {}): Promise<Finding> {
+    const { settings, clock, router, quarantine } = this.#options
+    let barred = 0
+    const isBarred = (peer: string) => quarantine.bars(peer, request.digest) || options.avoid?.has(peer) === true
+    const zone = settings.zone === 'prefer' && settings.ownZone !== '' ? settings.ownZone : undefined
+    const lastResort = (options.breaks?.broken ?? []).filter(({ id }) => !isBarred(id))
+    const result = await runRace<Peer, PeerAnswer, PeerFault>(
+      {
+        clock,
+        times: this.#times.times(),
+        idleMs: settings.mirrorResolveTimeoutMs,
+        lastResort,
+        choose: waiting => firstPeer(waiting, { uses: this.uses.uses, zone }),
+        candidates: stop =>
+          this.#candidates(key, request, stop, options, peer => {
+            if (!isBarred(peer)) return false
+            barred++
+            return true
+          }),
+        ask: (peer, stop) => this.#ask(key, peer, request, stop, options),
+        discard: ({ body }) => body.on('error', () => undefined).destroy(),
+        observe: ms => this.#times.observe(ms),
+      },
+      signal,
+    )
+    const { attempts, faults, won, because } = result
+    if (won !== undefined) return { outcome: 'won', won: { peer: won.candidate, answer: won.answer }, attempts }
+    if (because === 'no-peer' && barred === 0) this.#late.missed(key, router)
+    const beyond = faults.map(({ fault }) => fault).find(fault => fault.kind === 'beyond')
+    if (beyond !== undefined) return { outcome: 'nobody', attempts, reason: 'range', beyond: beyond.size }
+    return { outcome: 'nobody', attempts, reason: because === 'no-peer' && barred > 0 ? 'quarantined' : (because ?? 'failed') }
+  }
+
+  async *#candidates(
+    key: string,
+    request: PeerRequest,
+    signal: AbortSignal,
+    { breaks, peers }: FindOptions,
+    isBarred: (peer: string) => boolean,
+  ): AsyncGenerator<Peer> {
+    const { settings, router, counts, clock, quarantine } = this.#options
+    const beganMs = clock.elapsed()
+    const left = quarantine.entries().length + (breaks?.size ?? 0)
+    const count = Math.min(mostLookedUp, settings.mirrorResolveRetries + left)
+    for await (const peer of peers ?? router.lookup(key, { count, signal })) {
+      if (peers === undefined) counts.resolved((clock.elapsed() - beganMs) / 1000)
+      if (isBarred(peer.id) || breaks?.has(peer.id) === true) continue
+      if (peers === undefined && this.#absences.has(request, peer.id)) continue
+      yield peer
+    }
+  }
+
+  async #ask(
+    key: string,
+    peer: Peer,
+    request: PeerRequest,
+    signal: AbortSignal,
+    { refuse }: FindOptions,
+  ): Promise<Reply<PeerAnswer, PeerFault>> {
+    const { client, quarantine, router, log } = this.#options
+    const done = this.uses.begin(peer.id)
+    const reply = await client.ask(peer, request, signal)
+    done()
+    const refused = reply.ok ? refuse?.(reply.answer) : undefined
+    if (reply.ok && refused === undefined) {
+      this.#late.found()
+      return reply
+    }
+    if (signal.aborted) return { ok: false, fault: { kind: 'unreachable', message: 'cancelled' } }
+    if (reply.ok) reply.answer.body.on('error', () => undefined).destroy()
+    const fault: PeerFault = reply.ok ? { kind: 'refused', message: refused ?? '' } : reply.fault
+    if (fault.kind === 'other-digest') quarantine.addPeer(peer.id)
+    // A blob that is asked for as a manifest is not there, and still the peer has it.
+    if (fault.kind === 'refused' && fault.isAbsent === true && request.digest !== undefined) this.#absences.add(request, peer.id)
+    else if (fault.kind !== 'beyond' && fault.kind !== 'ask') router.drop(key, peer.id)
+    log.debug({ key, peer: peer.id, fault: fault.kind, message: fault.message }, 'a peer did not give it')
+    return { ok: false, fault }
+  }
+}

@@ -1,0 +1,79 @@
+// A live cluster that is followed by watches, for those who look at it for a while: with the rights of the kubeconfig's user.
+import { buildClusterState } from '#cluster/cluster-state.ts'
+import { settingsForServer } from '#cluster/scheduler-settings.ts'
+import { type LiveSource, openLiveSource } from '#dashboard/source/live-source.ts'
+import type { Api } from '#kube/client/api.ts'
+import { systemClock } from '#kube/clock.ts'
+import { Informers } from '#kube/informers/informer.ts'
+import { silentLog } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isForbidden, isNotFound } from '#kube/objects/status.ts'
+import { systemRandom } from '#kube/random.ts'
+import { mirrorMetricsPort } from '#process/apiserver/mirror-port.ts'
+import { readMetrics } from '#process/apiserver/read-metrics.ts'
+import { ballastNamespace } from '#process/own-names.ts'
+import type { Surroundings } from '../command-line.ts'
+import type { LoadedCluster, SourceOptions } from './cluster-source.ts'
+import { enabledNames, hostOf } from './fixed-picture.ts'
+import { type ConfigurationOptions, installedSettings } from './installed-settings.ts'
+import { kubeconfigOf, openLiveApi } from './live-source.ts'
+
+interface FollowedCluster extends AsyncDisposable {
+  readonly api: Api
+  readonly source: LiveSource
+  /** As the kubeconfig names it. */
+  readonly server: string
+}
+
+/** Opens the cluster that the options name. @throws as `openLiveApi`; InputError for what is wrong in the configuration */
+export async function followCluster(
+  options: SourceOptions & ConfigurationOptions,
+  surroundings: Surroundings,
+): Promise<FollowedCluster> {
+  const { environment, signal } = surroundings
+  await using opened = new AsyncDisposableStack()
+  const kubeconfig = kubeconfigOf(options.kubeconfig, environment)
+  const { api, server } = await openLiveApi({ kubeconfig, context: options.context, environment, signal })
+  opened.defer(() => api.close())
+  const version = await api.getPath('/version', { signal })
+  const gitVersion =
+    typeof version === 'object' && version !== null && 'gitVersion' in version ? String(version.gitVersion) : 'v1.34.0'
+  const { settings } = await installedSettings(options, await ownDeployments(api, signal), surroundings)
+  const informers = opened.use(new Informers(api, { clock: systemClock, random: systemRandom, log: silentLog, signal }))
+  const own = {
+    arbiter: settings.arbiter,
+    ownerLabel: settings.ownerLabel,
+    scheduler: settingsForServer(gitVersion),
+    ownNamespace: ballastNamespace,
+    capabilities: enabledNames(settings),
+  }
+  const source = opened.use(
+    openLiveSource({
+      informers,
+      api,
+      clock: systemClock,
+      wallClock: systemClock,
+      random: systemRandom,
+      mode: 'cluster',
+      cluster: options.context ?? hostOf(server),
+      settings: () => own,
+      mirrors: { read: readMetrics, port: () => mirrorMetricsPort(settings) },
+      signal,
+    }),
+  )
+  const whole = opened.move()
+  return { api, source, server, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+}
+
+/** What of a live cluster the configuration is read from, beside its ConfigMap: nothing where it may not be read. */
+async function ownDeployments(api: Api, signal: AbortSignal): Promise<Pick<LoadedCluster, 'isLive' | 'objects' | 'state'>> {
+  const objects: KubeObject[] = []
+  try {
+    const list = await api.resource(builtIn.deployments).list({ namespace: ballastNamespace, signal })
+    for (const item of list.items) objects.push({ ...item, apiVersion: list.apiVersion, kind: 'Deployment' })
+  } catch (error) {
+    if (!isForbidden(error) && !isNotFound(error)) throw error
+  }
+  return { isLive: true, objects, state: buildClusterState(objects).state }
+}

@@ -1,0 +1,121 @@
+// A plan as a person reads it: the nodes, the moves with their reasons, what stays and why, the nodes afterwards.
+import type { OwnerLabel } from '#cluster/ownership.ts'
+import { type ServableGoal, servedGoals } from '#planning/goals/served-goals.ts'
+import type { Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
+import { staySentence } from '#planning/sentences.ts'
+import { type Terminal, table } from './terminal.ts'
+
+/** `cp-light, use-talos03`. */
+function served(move: Move, goals: readonly ServableGoal[]): string {
+  const names = new Set(servedGoals(move, goals).map(({ goal }) => goal))
+  return names.size === 0 ? 'makes room' : [...names].join(', ')
+}
+
+/** The moves, one a row, in the order in which they are carried out, each with the goals it serves. */
+export function moveTable(moves: readonly Move[], goals: readonly ServableGoal[]): string {
+  const surges = moves.some(move => move.action === 'surge')
+  const sheet = table(
+    [
+      { title: 'MOVE' },
+      { title: 'WAVE', align: 'right' },
+      { title: 'POD' },
+      { title: 'FROM' },
+      { title: 'TO' },
+      { title: 'HOW' },
+      { title: 'CPU', align: 'right' },
+      { title: 'MEMORY', align: 'right' },
+      { title: 'FOR' },
+    ],
+    moves.map(move => [
+      move.id,
+      String(move.wave),
+      `${move.pod.namespace}/${move.pod.name}`,
+      move.from,
+      move.to,
+      move.action,
+      `${move.certificate.requests['cpu'] ?? 0}m`,
+      `${Math.floor((move.certificate.requests['memory'] ?? 0) / 1024 / 1024)}Mi`,
+      served(move, goals),
+    ]),
+  )
+  return surges ? `${sheet}\n\nsurge: the new pod is ready before the old one goes` : sheet
+}
+
+/** Why pods stay, one line a reason and node: how many, which workloads, and the sentence of the first. */
+export function stayTable(unmovable: readonly Unmovable[]): string {
+  const groups = new Map<string, Unmovable[]>()
+  for (const one of unmovable) {
+    const key = `${one.code} ${one.workload?.namespace ?? one.pod.namespace}/${one.workload?.name ?? one.pod.name}`
+    groups.set(key, [...(groups.get(key) ?? []), one])
+  }
+  const rows = [...groups.values()].map(group => {
+    const [first] = group
+    if (first === undefined) return []
+    const workload = first.workload === undefined ? `Pod ${first.pod.name}` : `${first.workload.kind} ${first.workload.name}`
+    return [first.code, String(group.length), first.pod.namespace, workload, staySentence(first)]
+  })
+  return table(
+    [{ title: 'STAYS' }, { title: 'PODS', align: 'right' }, { title: 'NAMESPACE' }, { title: 'WORKLOAD' }, { title: 'BECAUSE' }],
+    rows,
+  )
+}
+
+/** Requests before and after for each node that changes or carries a goal, in percent with one decimal. */
+export function shareTable(before: readonly NodeShare[], after: readonly NodeShare[]): string {
+  const then = new Map(after.map(share => [`${share.node} ${share.resource}`, share]))
+  const nodes = [...new Set(before.map(share => share.node))]
+  const cell = (node: string, resource: string) => {
+    const from = before.find(share => share.node === node && share.resource === resource)
+    const to = then.get(`${node} ${resource}`)
+    if (from === undefined || to === undefined) return '-'
+    const text = (share: NodeShare) => (resource === 'pods' ? String(share.used) : `${share.percent.toFixed(1)} %`)
+    return from.used === to.used ? text(from) : `${text(from)} -> ${text(to)}`
+  }
+  return table(
+    [{ title: 'NODE' }, { title: 'CPU', align: 'right' }, { title: 'MEMORY', align: 'right' }, { title: 'PODS', align: 'right' }],
+    nodes.map(node => [node, cell(node, 'cpu'), cell(node, 'memory'), cell(node, 'pods')]),
+  )
+}
+
+/** Each goal with where it stands now and where the plan brings it. */
+export function goalLines(plan: Plan, colour: Terminal['colour']): string[] {
+  return plan.goals.map(goal => {
+    const wanted = `${goal.node} ${goal.resource} ${goal.bound === 'max' ? 'below' : 'above'} ${goal.wanted} %`
+    const figures = `${goal.before.toFixed(1)} % now, ${goal.after.toFixed(1)} % after the plan`
+    const state =
+      goal.state === 'met'
+        ? colour.green('met')
+        : colour.red(goal.state === 'missed' ? `missed by ${goal.shortBy.toFixed(1)} points` : 'unknown: nothing measured it')
+    return `goal ${goal.goal}: ${wanted}: ${figures}: ${state}`
+  })
+}
+
+/** One line a reason: how many pods stay for it, and of how many workloads. */
+export function staySummary(unmovable: readonly { readonly workload: string; readonly reason: string }[]): string {
+  const reasons = Map.groupBy(unmovable, one => one.reason)
+  const parts = [...reasons].map(([reason, pods]) => `${reason} ${pods.length}`).sort()
+  return unmovable.length === 0
+    ? 'every pod may be moved'
+    : `${unmovable.length} pods stay: ${parts.join(', ')} (ballast plan says why each)`
+}
+
+/** What the user could add so that more may be moved, where the goals ask for more. */
+export function adviceLines(plan: Plan, { key, values }: OwnerLabel): string[] {
+  if (plan.outcome === 'met') return []
+  const count = (code: Unmovable['code']) =>
+    plan.unmovable.filter(one => one.code === code || one.also.some(reason => reason.code === code)).length
+  const unlabelled = count('Unlabelled')
+  const unbudgeted = count('NoPDB')
+  return [
+    ...(unlabelled === 0
+      ? []
+      : [
+          `to let pods of a workload be moved (${unlabelled} pods belong to nobody): kubectl label deployment NAME -n NAMESPACE ${key}=${values.descheduler}`,
+        ]),
+    ...(unbudgeted === 0
+      ? []
+      : [
+          `to give budgets to workloads without one (${unbudgeted} pods): ballast plan --cluster ... --emit-pdbs | kubectl apply -f -`,
+        ]),
+  ]
+}

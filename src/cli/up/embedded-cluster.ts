@@ -1,0 +1,99 @@
+// A twin with Ballast installed and its controller running inside this process, each on its own side of the API: the controller holds
+// nothing but its ServiceAccount's token.
+
+import { controllerToken, installBallast } from '#deployment/install-ballast.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { seededRandom } from '#kube/random.ts'
+import type { ControllerSettings } from '#process/configuration/controller-settings.ts'
+import { runController } from '#process/controller/controller.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
+import { ballastNamespace } from '#process/own-names.ts'
+import type { FaultSource } from '#process/parts/fault-source.ts'
+import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
+import { withClock } from '#twin/own-kinds/clock-spec.ts'
+import { startTwin, type Twin } from '#twin/twin.ts'
+
+interface EmbeddedOptions {
+  readonly objects: readonly KubeObject[]
+  readonly clock: Clock
+  /** Of the controller's Lease, where `clock` runs faster than real time. */
+  readonly leaseClock?: Clock
+  readonly seed: number
+  readonly kubernetesVersion?: string
+  /** Default: every capability, as its schema has it. */
+  readonly settings?: ControllerSettings
+  /** HTTPS as well; without it the cluster is reached in memory only. */
+  readonly listen?: { readonly port: number; readonly bind: string }
+  /** Landings are held by a webhook on loopback instead of a taint. */
+  readonly hold?: boolean
+  readonly log: Log
+  /** Tells of faults that no part of the controller owns. */
+  readonly faults?: FaultSource
+  readonly signal: AbortSignal
+}
+
+export interface EmbeddedCluster extends AsyncDisposable {
+  readonly twin: Twin
+  /** The user's side: administrator. */
+  readonly admin: Api
+  /** Rejects when the controller ends by a fault; resolves when it was stopped. */
+  readonly controller: Promise<void>
+}
+
+/** How long the controller's token lives, in seconds of the cluster. */
+const tokenSeconds = 7 * 24 * 3600
+
+/** Starts both. Disposing stops the controller first, so that it leaves nothing behind, then the twin. */
+export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<EmbeddedCluster> {
+  const { clock, seed, log, signal } = options
+  await using started = new AsyncDisposableStack()
+  const twin = started.use(
+    await startTwin({
+      clock,
+      seed,
+      objects: options.listen === undefined ? options.objects : withClock(options.objects),
+      ...(options.kubernetesVersion === undefined ? {} : { kubernetesVersion: options.kubernetesVersion }),
+      ...(options.listen === undefined ? {} : { listen: options.listen, ownKinds: true }),
+    }),
+  )
+  const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: 'ballast/0.1.0 up', log })
+  started.defer(() => admin.close())
+  await installBallast(admin, { ...installedWith(options.settings), namespace: ballastNamespace, signal })
+  const token = await controllerToken(admin, { namespace: ballastNamespace, seconds: tokenSeconds, signal })
+  const webhooks =
+    options.hold === true
+      ? started.use(await openOwnWebhooks({ host: '127.0.0.1', bind: '127.0.0.1', port: 0, clock, log }))
+      : undefined
+  const stop = new AbortController()
+  const controller = runController({
+    transport: twin.transport({ token }),
+    clock,
+    ...(options.leaseClock === undefined ? {} : { leaseClock: options.leaseClock }),
+    random: seededRandom(seed + 1),
+    log,
+    identity: { name: 'ballast-up', namespace: ballastNamespace },
+    capabilities: enabledCapabilities,
+    installDefinitions: false,
+    ...(options.settings === undefined ? {} : { settings: { current: options.settings, onReload: () => new DisposableStack() } }),
+    ...(webhooks === undefined ? {} : { webhooks }),
+    ...(options.faults === undefined ? {} : { faults: options.faults }),
+    signal: AbortSignal.any([signal, stop.signal]),
+  })
+  started.defer(async () => {
+    stop.abort(new DOMException('the cluster is stopped', 'AbortError'))
+    await controller.catch(() => undefined) // its fault is told to whoever awaits `controller`
+  })
+  const whole = started.move()
+  return { twin, admin, controller, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+}
+
+/** What is enabled, and the sections that rights follow from. */
+function installedWith(settings: ControllerSettings | undefined) {
+  if (settings === undefined) return { capabilities: enabledCapabilities }
+  const capabilities = enabledCapabilities.filter(({ name }) => settings.capabilities[name]?.isEnabled === true)
+  const configurations = Object.fromEntries(capabilities.map(({ name }) => [name, settings.capabilities[name]?.config]))
+  return { capabilities, configurations }
+}

@@ -1,0 +1,78 @@
+// What `ballast up` was asked for, and the cluster that it was given.
+import { relative } from 'node:path'
+import { buildClusterState } from '#cluster/cluster-state.ts'
+import type { Clock } from '#kube/clock.ts'
+import { type Log, silentLog } from '#kube/log.ts'
+import { InputError, problemSentence } from '#kube/problem.ts'
+import { processLog } from '#process/process-log.ts'
+import { CommandRefused } from '#process/surroundings.ts'
+import { type Surroundings, wholeNumber } from '../command-line.ts'
+import { policyOf } from '../plan.ts'
+import { readSourceOrInput } from '../source/source.ts'
+import { withoutUnansweredWebhooks } from '../source/unanswered-webhooks.ts'
+import { upConfiguration } from './up-configuration.ts'
+import type { Loaded } from './up-run.ts'
+
+export interface UpOptions {
+  readonly cluster: string
+  readonly config?: string
+  readonly policy?: string
+  readonly apiPort: number
+  readonly bind: string
+  readonly kubeconfigOut: string
+  readonly speed: number
+  readonly seed?: number
+  readonly ask?: boolean
+  readonly hold?: boolean
+  readonly once?: boolean
+  readonly output: 'table' | 'json'
+  readonly verbose?: boolean
+  readonly port: number
+  /** False: no page. */
+  readonly dashboard: boolean
+  readonly key?: boolean
+}
+
+/** Reads the cluster. What is left out of it is said. @throws InputError with every fatal problem; CommandRefused without a policy, where one is needed: `--once` has an end only with goals */
+export async function load(options: UpOptions, { terminal, signal }: Surroundings): Promise<Loaded> {
+  if (options.cluster === '-' && options.ask === true)
+    throw new CommandRefused(
+      '--ask and --cluster - exclude each other: standard input cannot carry both the cluster and your key',
+    )
+  const source = await readSourceOrInput(options.cluster, process.stdin, signal)
+  const where = new Map(source.objects.map(entry => [entry.object, entry.where]))
+  const objects = source.objects.map(({ object }) => object)
+  const { problems } = buildClusterState(objects, { where: object => where.get(object) })
+  const fatal = problems.filter(problem => problem.isFatal)
+  if (fatal.length > 0) throw new InputError(fatal)
+  for (const problem of [...source.problems, ...problems]) terminal.say(`set aside: ${problemSentence(problem)}`)
+  const playable = withoutUnansweredWebhooks(objects)
+  for (const sentence of playable.leftOut) terminal.say(sentence)
+  if (source.configuration !== undefined)
+    terminal.say(`${source.configuration.where} is not used here: controller and twin both have the scheduler's defaults`)
+  const { settings, from } = upConfiguration(options.config, objects)
+  if (from !== undefined) terminal.say(`configured by ${from}`)
+  const configured = from === undefined ? {} : { settings }
+  const isNeeded = options.once === true || options.policy !== undefined || objects.some(({ kind }) => kind === 'RebalancePolicy')
+  if (!isNeeded) return { objects: playable.objects, policy: undefined, ...configured }
+  return {
+    objects: playable.objects,
+    ...configured,
+    policy: policyOf({ objects, shown: options.cluster }, options.policy === undefined ? {} : { policy: options.policy }),
+  }
+}
+
+export const seedOf = (options: UpOptions, { environment }: Surroundings): number => {
+  if (options.seed !== undefined) return options.seed
+  const given = environment['BALLAST_SEED']
+  return given === undefined || given === '' ? 1 : wholeNumber(0, 2 ** 32 - 1)(given)
+}
+
+export const logFor = (options: UpOptions, clock: Clock): Log =>
+  options.verbose === true ? processLog({ level: 'debug', clock }) : silentLog
+
+/** Short where it lies below the working directory, else whole. */
+export function shownPath(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short === '' || short.startsWith('..') ? path : short
+}

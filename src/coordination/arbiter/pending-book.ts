@@ -1,0 +1,73 @@
+// Wishes that wait: what the leader remembers of intents that it deferred, so that they keep their place and others take them along.
+// Memory only: after a change of leader whoever still wants something asks again.
+import type { Clock } from '#kube/clock.ts'
+import { type Intent, wishKey } from '../intent.ts'
+import { workloadOf } from '../policy/disturbance.ts'
+import type { Pending } from '../policy/question.ts'
+
+/** How long a wish stays after it was last asked, in milliseconds by monotonic time. */
+const pendingTtlMs = 120_000
+
+interface Entry extends Pending {
+  readonly askedElapsedMs: number
+}
+
+export class PendingBook {
+  readonly #clock: Clock
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** When this wish was first asked for; `undefined` for a new one, or one forgotten. */
+  firstAskedMs(intent: Intent): number | undefined {
+    const entry = this.#entries.get(wishKey(intent))
+    return entry === undefined || this.#isForgotten(entry) ? undefined : entry.firstAskedMs
+  }
+
+  /** Takes a wish in, or notes that it was asked again: with what it says now, at the place it had. */
+  keep(intent: Intent, waitsFor: Pending['waitsFor']): void {
+    const nowMs = this.#clock.now()
+    this.#entries.set(wishKey(intent), {
+      intent,
+      firstAskedMs: this.firstAskedMs(intent) ?? nowMs,
+      lastAskedMs: nowMs,
+      askedElapsedMs: this.#clock.elapsed(),
+      waitsFor,
+    })
+  }
+
+  forget(wish: Pick<Intent, 'requester' | 'idempotencyKey'>): void {
+    this.#entries.delete(wishKey(wish))
+  }
+
+  /** All that wait, but for `except`; in order of their coming. What `except` says anew is forgotten. */
+  list(except?: Intent): readonly Pending[] {
+    const own = except === undefined ? undefined : wishKey(except)
+    const found: Pending[] = []
+    let isOlder = true
+    for (const [key, entry] of this.#entries) {
+      if (key === own) isOlder = false
+      else if (this.#isForgotten(entry) || (isOlder && isSaidAnew(entry.intent, except))) this.#entries.delete(key)
+      else found.push(entry)
+    }
+    return found
+  }
+
+  #isForgotten({ askedElapsedMs, intent }: Entry): boolean {
+    return this.#clock.elapsed() - askedElapsedMs >= pendingTtlMs || this.#clock.now() >= intent.deadlineMs
+  }
+}
+
+/** A reload says all that its workload is to read: of two that one requester wants the later one holds, and the earlier would undo it. */
+function isSaidAnew(earlier: Intent, later: Intent | undefined): boolean {
+  const workload = workloadOf(earlier)
+  return (
+    later !== undefined &&
+    workload !== undefined &&
+    workload === workloadOf(later) &&
+    earlier.requester === later.requester &&
+    [earlier, later].every(({ verb, purpose }) => verb === 'restart' && purpose === 'reload')
+  )
+}

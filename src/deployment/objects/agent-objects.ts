@@ -1,0 +1,168 @@
+// What all pods on nodes share (namespace, quota, configuration), and the DaemonSet of those that call the API: a container each role, with
+// its own mounts, in one pod.
+import type { Capability, HostAccess } from '#coordination/capability.ts'
+import { all, any, block, type Condition, checksum, type Fields, not, type ObjectTree, type Tree, value, when } from '../tree.ts'
+import type { JsonSchema } from '../values/values-schema.ts'
+import { type AgentRole, agentRoles, runsOnNodes } from './agent-roles.ts'
+import { configurationObject } from './namespace-objects.ts'
+import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
+import { tokenMount, tokenVolume } from './process-objects.ts'
+
+const component = 'agent'
+export const agentNamespace = nameText('agentNamespace')
+const isApart: Condition = not({ same: ['agentNamespace', 'namespace'] })
+
+/** Namespace, quota and configuration where the pods on nodes are not in the release's namespace. */
+export function agentNamespaceObjects(capabilities: readonly Capability[], schema: JsonSchema): readonly ObjectTree[] {
+  const runs = runsOnNodes(capabilities, 'agent', 'agent-mirror')
+  if (runs === undefined) return []
+  const levels = { audit: 'baseline', enforce: 'privileged', warn: 'baseline' }
+  const labels = Object.fromEntries(Object.entries(levels).map(([mode, level]) => [`pod-security.kubernetes.io/${mode}`, level]))
+  return [
+    {
+      file: 'agents/namespace.yaml',
+      when: all(runs, isApart, { on: 'agent.createNamespace' }),
+      tree: {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: metadataOf({ name: agentNamespace, namespace: undefined, component: 'namespace', labels }),
+      },
+    },
+    {
+      file: 'agents/namespace.yaml',
+      when: all(runs, isApart, { on: 'agent.createNamespace' }, { on: 'resourceQuota.create' }),
+      tree: {
+        apiVersion: 'v1',
+        kind: 'ResourceQuota',
+        metadata: metadataOf({ name: fullName('-critical-pods'), namespace: agentNamespace, component: 'namespace' }),
+        spec: {
+          hard: { pods: '1G' },
+          scopeSelector: {
+            matchExpressions: [
+              { operator: 'In', scopeName: 'PriorityClass', values: ['system-cluster-critical', 'system-node-critical'] },
+            ],
+          },
+        },
+      },
+    },
+    { ...configurationObject(schema, agentNamespace), file: 'agents/namespace.yaml', when: all(runs, isApart) },
+  ]
+}
+
+/** The DaemonSet `<fullname>-agent`; none where no capability has such a part. */
+export function agentObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const roles = agentRoles(capabilities, 'agent')
+  const runs = runsOnNodes(capabilities, 'agent')
+  return runs === undefined ? [] : [{ file: 'agents/agent.yaml', when: runs, tree: daemonSet(roles) }]
+}
+
+function daemonSet(roles: readonly AgentRole[]): Fields {
+  const selector = selectorLabels(component)
+  const mounts = new Map(
+    roles.flatMap(({ part }) => (part.host?.mounts ?? []).map(mount => [volumeName(mount.path), mount] as const)),
+  )
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: metadataOf({
+      name: fullName('-agent'),
+      namespace: agentNamespace,
+      component,
+      annotationsOf: ['agent.annotations'],
+    }),
+    spec: {
+      revisionHistoryLimit: value('agent.revisionHistoryLimit'),
+      updateStrategy: block('agent.updateStrategy'),
+      selector: { matchLabels: selector },
+      template: {
+        metadata: {
+          labels: { ...selector, '...own': block('agent.podLabels') },
+          annotations: annotationsWith({ 'ballast.dev/process-checksum': checksum('process') }, ['agent.podAnnotations'], true),
+        },
+        spec: {
+          serviceAccountName: nameText('agentAccount'),
+          ...podOnNode('agent'),
+          initContainers: block('agent.initContainers'),
+          containers: roles.map(role => when({ on: `capabilities.${role.capability}.enabled` }, container(role))),
+          volumes: [
+            { name: 'config', configMap: { name: fullName('-config') } },
+            tokenVolume,
+            ...Array.from(mounts, ([name, { path }]): Tree => ({ name, hostPath: { path } })),
+            block('agent.extraVolumes'),
+          ],
+        },
+      },
+    },
+  }
+}
+
+const volumeName = (path: string) => `host${path.replaceAll(/[^A-Za-z0-9]+/g, '-').toLowerCase()}`.replace(/-$/, '').slice(0, 63)
+
+/** What pods on nodes have in common, from the block `of` of the values. */
+export function podOnNode(of: 'agent' | 'mirror'): Fields {
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    imagePullSecrets: when(any({ on: 'imagePullSecrets' }, { on: 'global.imagePullSecrets' }), [
+      block('imagePullSecrets'),
+      block('global.imagePullSecrets'),
+    ]),
+    priorityClassName: value(`${of}.priorityClassName`),
+    securityContext: block(`${of}.podSecurityContext`),
+    nodeSelector: block(`${of}.nodeSelector`),
+    tolerations: block(`${of}.tolerations`),
+    affinity: block(`${of}.affinity`),
+    terminationGracePeriodSeconds: 30,
+  }
+}
+
+const fieldOf = (name: string, fieldPath: string): Fields => ({ name, valueFrom: { fieldRef: { fieldPath } } })
+
+/** Who and where a pod on a node is. */
+export const nodeEnvironment: readonly Fields[] = [
+  fieldOf('BALLAST_POD_NAME', 'metadata.name'),
+  fieldOf('BALLAST_POD_NAMESPACE', 'metadata.namespace'),
+  fieldOf('NODE_NAME', 'spec.nodeName'),
+  fieldOf('NODE_IP', 'status.hostIP'),
+]
+
+const mountOf = ({ path, access, propagation }: HostAccess['mounts'][number]): Fields => ({
+  name: volumeName(path),
+  mountPath: path,
+  ...(access === 'read' ? { readOnly: true } : {}),
+  ...(propagation === undefined ? {} : { mountPropagation: propagation }),
+})
+
+function container({ role, part }: AgentRole): Fields {
+  const port = part.listeners.find(listener => listener.kind === 'port')?.port
+  const probe = (path: string, failureThreshold: number, periodSeconds: number): Fields => ({
+    httpGet: { path, port: port ?? 0 },
+    periodSeconds,
+    failureThreshold,
+    timeoutSeconds: 5,
+  })
+  const user = part.host?.user === 'root' ? 0 : 65_532
+  return {
+    name: role,
+    image: nameText('image'),
+    imagePullPolicy: value('image.pullPolicy'),
+    args: ['agent', `--role=${role}`, '--config=/etc/ballast/config.yaml', block('agent.extraArgs')],
+    env: [...nodeEnvironment, block('agent.extraEnv')],
+    ...(port === undefined
+      ? {}
+      : {
+          ports: [{ name: role, containerPort: port, protocol: 'TCP' }],
+          startupProbe: probe('/livez', 30, 1),
+          livenessProbe: probe('/livez', 3, 10),
+          readinessProbe: probe('/readyz', 3, 5),
+        }),
+    resources: block('agent.resources'),
+    securityContext: { '...tight': block('agent.securityContext'), runAsNonRoot: user !== 0, runAsUser: user, runAsGroup: user },
+    volumeMounts: [
+      { name: 'config', mountPath: '/etc/ballast', readOnly: true },
+      tokenMount,
+      ...(part.host?.mounts ?? []).map(mountOf),
+      block('agent.extraVolumeMounts'),
+    ],
+  }
+}

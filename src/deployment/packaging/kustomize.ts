@@ -1,0 +1,150 @@
+// The Kustomize form: a base in which nothing is enabled, and a component for each capability and for the page. They add up: a component brings roles of
+// its own and one flag, so any choice of them builds.
+import { isDeepStrictEqual } from 'node:util'
+import type { Capability } from '#coordination/capability.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { installationValues, plainRelease } from '../installation.ts'
+import { objects } from '../objects.ts'
+import { yamlDocuments, yamlText } from '../yaml-text.ts'
+
+const namespace = 'ballast-system'
+const roleKinds: ReadonlySet<string> = new Set(['ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'])
+const header = '# Generated; do not edit.\n'
+const keyOf = ({ kind, metadata }: KubeObject) => `${kind}/${metadata.namespace ?? ''}/${metadata.name}`
+
+/** Where Kustomize, while it builds, adds a flag to our own Deployment. */
+const podPath = ['', 'spec', 'template', 'spec'].join('/')
+const argumentsPath = [podPath, 'containers', '0', 'args', '-'].join('/')
+
+/** Path below `kustomize/` → text. */
+export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap<string, string> {
+  const names = capabilities.map(({ name }) => name)
+  const made = (enabled: readonly string[], preset: Readonly<Record<string, unknown>> = {}) =>
+    objects(
+      installationValues(
+        {
+          preset: { namespace: { create: true }, ...preset },
+          enable: enabled,
+          disable: names.filter(name => !enabled.includes(name)),
+        },
+        capabilities,
+      ),
+      { capabilities, release: plainRelease('ballast', namespace) },
+    )
+  const none = made([])
+  const whole = made(names)
+  const ofNone = ({ kind, metadata }: KubeObject) =>
+    roleKinds.has(kind) || (metadata.name === 'ballast-config' && metadata.namespace === namespace)
+  const base = [
+    ...none.filter(ofNone),
+    ...whole.filter(object => !ofNone(object) && !isOnNodes(object)).map(object => toleratingAs(object, none)),
+  ]
+  const inOrder = whole.map(keyOf)
+  base.sort((a, b) => inOrder.indexOf(keyOf(a)) - inOrder.indexOf(keyOf(b)))
+  const hardened = made(names, { networkPolicy: { enabled: true } }).filter(({ kind }) => kind === 'NetworkPolicy')
+  const enabledByDefault = capabilities.filter(({ replaces }) => replaces.length === 0).map(({ name }) => name)
+  return new Map([
+    ['base/kustomization.yaml', kustomization('Kustomization', { resources: ['install.yaml'] })],
+    ['base/install.yaml', header + yamlDocuments(base)],
+    ...names.flatMap(name => component(name, made([name]), none)),
+    ...processComponent('dashboard', 'apiserver', made([], { apiserver: { enabled: true } })),
+    ...processComponent('descheduler', 'descheduler', made([], { descheduler: { enabled: true } })),
+    [
+      'overlays/hardened/kustomization.yaml',
+      kustomization('Kustomization', {
+        resources: ['../../base', 'network-policy.yaml'],
+        components: enabledByDefault.map(name => `../../components/${name}`),
+      }),
+    ],
+    ['overlays/hardened/network-policy.yaml', header + yamlDocuments(hardened)],
+  ])
+}
+
+/** A process apart from the controller, whole: nothing of it is in the base. */
+function processComponent(
+  name: string,
+  process: 'apiserver' | 'descheduler',
+  enabled: readonly KubeObject[],
+): readonly (readonly [string, string])[] {
+  const own = enabled.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === process)
+  return [
+    [`components/${name}/kustomization.yaml`, kustomization('Component', { resources: [`${process}.yaml`] })],
+    [`components/${name}/${process}.yaml`, header + yamlDocuments(own)],
+  ]
+}
+
+function component(
+  name: string,
+  enabled: readonly KubeObject[],
+  none: readonly KubeObject[],
+): readonly (readonly [string, string])[] {
+  const known = new Map(none.map(object => [keyOf(object), JSON.stringify(object)]))
+  const roles = enabled
+    .filter(object => roleKinds.has(object.kind) && object.metadata.name !== 'ballast-view')
+    .filter(object => known.get(keyOf(object)) !== JSON.stringify(object) || isBindingOfOther(object, enabled, known))
+    .map(object => renamed(object, name))
+  // Of a namespace that components share nothing is theirs.
+  const onNodes = enabled.filter(isOnNodes)
+  const tolerations = tolerationsIn(enabled)
+  const patch = [
+    { op: 'add', path: argumentsPath, value: `--enable=${name}` },
+    ...(isDeepStrictEqual(tolerations, tolerationsIn(none))
+      ? []
+      : [{ op: 'add', path: `${podPath}/tolerations`, value: tolerations }]),
+  ]
+  return [
+    [
+      `components/${name}/kustomization.yaml`,
+      kustomization('Component', {
+        resources: ['rights.yaml', ...(onNodes.length > 0 ? ['agents.yaml'] : [])],
+        patches: [{ target: { kind: 'Deployment', name: 'ballast-controller' }, patch: JSON.stringify(patch) }],
+      }),
+    ],
+    [`components/${name}/rights.yaml`, header + yamlDocuments(roles)],
+    ...(onNodes.length > 0 ? [[`components/${name}/agents.yaml`, header + yamlDocuments(onNodes)] as const] : []),
+  ]
+}
+
+const isController = (object: KubeObject): object is Podded =>
+  object.kind === 'Deployment' && object.metadata.name === 'ballast-controller'
+const tolerationsIn = (list: readonly KubeObject[]) => list.find(isController)?.spec.template.spec.tolerations
+
+interface Podded extends KubeObject {
+  readonly spec: { readonly template: { readonly spec: { readonly tolerations?: readonly object[] } } }
+}
+
+/** The controller with what it tolerates in `list`: the taint that a component puts on nodes is that component's to tolerate. */
+function toleratingAs(object: KubeObject, list: readonly KubeObject[]): KubeObject {
+  if (!isController(object)) return object
+  const { tolerations: _, ...pod } = object.spec.template.spec
+  const tolerations = tolerationsIn(list)
+  const spec = tolerations === undefined ? pod : { ...pod, tolerations }
+  return { ...object, spec: { ...object.spec, template: { ...object.spec.template, spec } } }
+}
+
+/** Pods on nodes and what is theirs alone; their rights come with the others. */
+function isOnNodes({ kind, metadata }: KubeObject): boolean {
+  return !roleKinds.has(kind) && /^agent(-|$)/.test(metadata.labels?.['app.kubernetes.io/component'] ?? '')
+}
+
+/** A binding that stands as it is in the base binds a role that the component brings anew. */
+function isBindingOfOther(object: KubeObject, enabled: readonly KubeObject[], known: ReadonlyMap<string, string>): boolean {
+  if (!object.kind.endsWith('Binding')) return false
+  const role = enabled.find(one => `${one.kind}Binding` === object.kind && keyOf(one) === keyOf(object).replace('Binding', ''))
+  return role !== undefined && known.get(keyOf(role)) !== JSON.stringify(role)
+}
+
+function renamed(object: KubeObject, capability: string): KubeObject {
+  const name = object.metadata.name.replace(/^ballast-controller/, `ballast-${capability}`)
+  const { roleRef } = object
+  return {
+    ...object,
+    metadata: { ...object.metadata, name },
+    ...(typeof roleRef === 'object' && roleRef !== null ? { roleRef: { ...roleRef, name } } : {}),
+  }
+}
+
+function kustomization(kind: 'Kustomization' | 'Component', fields: Readonly<Record<string, unknown>>): string {
+  const version = kind === 'Component' ? 'v1alpha1' : 'v1beta1'
+  return header + yamlText({ apiVersion: `kustomize.config.k8s.io/${version}`, kind, ...fields })
+}

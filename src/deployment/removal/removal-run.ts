@@ -1,0 +1,80 @@
+// One run of `ballast uninstall`: what it was asked, what was done so far, and what could not be.
+import type { Capability } from '#coordination/capability.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import { messageOf } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { type GroupVersionResource, resourceKey } from '#kube/objects/resource.ts'
+import { isNotFound } from '#kube/objects/status.ts'
+
+export const keepable = ['crds', 'labels', 'objects'] as const
+type Keepable = (typeof keepable)[number]
+
+export interface RemovalOptions {
+  readonly api: Api
+  readonly clock: Clock
+  readonly capabilities: readonly Capability[]
+  readonly namespace: string
+  /** The release: the label `app.kubernetes.io/instance` of what was installed. */
+  readonly release: string
+  /** `crds`: kinds, and with them users' policies. `labels`: annotations on workloads and nodes. `objects`: what the installer applied. */
+  readonly keep: ReadonlySet<Keepable>
+  readonly dryRun: boolean
+  readonly signal: AbortSignal
+}
+
+/** One run of it, with what was done so far. */
+export class RemovalRun {
+  readonly options: RemovalOptions
+  readonly done: string[] = []
+  readonly left: string[] = []
+
+  constructor(options: RemovalOptions) {
+    this.options = options
+  }
+
+  /** Does `work` unless this is a dry run. What is gone is as good as done; what fails is left. */
+  async take(what: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      if (!this.options.dryRun) await work()
+      this.done.push(what)
+    } catch (error) {
+      this.options.signal.throwIfAborted()
+      if (!isNotFound(error)) this.left.push(`${what}: ${messageOf(error)}`)
+    }
+  }
+
+  /** Every object of a resource that `matches`; none where it is not served. */
+  async find<T extends KubeObject>(
+    resource: GroupVersionResource,
+    matches: (object: T) => boolean,
+    namespace?: string,
+  ): Promise<readonly T[]> {
+    const { api, signal } = this.options
+    const found: T[] = []
+    try {
+      for await (const page of api.resource<T>(resource).pages({ signal, namespace })) found.push(...page.items.filter(matches))
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isNotFound(error)) this.left.push(`look for ${resourceKey(resource)}: ${messageOf(error)}`)
+    }
+    return found
+  }
+
+  async delete(resource: GroupVersionResource, object: KubeObject): Promise<void> {
+    const { namespace, name, uid } = object.metadata
+    const { api, signal } = this.options
+    await this.take(`delete ${resourceKey(resource)} ${placeOf(object)}`, () =>
+      api.resource(resource).delete(name, {
+        namespace,
+        signal,
+        propagationPolicy: 'Background',
+        ...(uid === undefined ? {} : { preconditions: { uid } }),
+      }),
+    )
+  }
+}
+
+export const placeOf = ({ metadata }: KubeObject) =>
+  metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`
+export const installedLabel = 'app.kubernetes.io/instance'

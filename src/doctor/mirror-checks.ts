@@ -1,0 +1,37 @@
+// What keeps the image mirror of a node from being of use: the agents' role `readiness` has written it as a condition of the node.
+
+import { listAt, shown, textAt } from '#kube/objects/object-fields.ts'
+import { type ClusterFacts, ofKind } from './facts.ts'
+import { type Finding, finding } from './finding.ts'
+
+const condition = 'ballast.dev/MirrorReady'
+const fine = 'Serving'
+
+const logs = (node: string) =>
+  `kubectl -n ballast-agent logs -l app.kubernetes.io/component=agent-mirror --prefix | grep ${node}; kubectl describe node ${node}`
+
+/** The way out, by reason of the condition; for others the logs. */
+const fixes: Readonly<Record<string, (node: string) => string>> = {
+  LayersDiscarded: () => 'ballast node-config containerd   # its lines into containerd’s configuration, then restart it',
+  ConfigurationMissing: node =>
+    `ballast node-config hosts --node-ip <address of ${node}> --output-dir / --check   # on the node; and: ballast node-config containerd`,
+}
+
+/** One finding for each node; none where nobody writes the condition. */
+export function checkMirrors(facts: ClusterFacts): readonly Finding[] {
+  return ofKind(facts, 'Node').flatMap(node => {
+    const found = listAt(node, 'status', 'conditions').find(one => textAt(one, 'type') === condition)
+    const reason = textAt(found, 'reason') ?? ''
+    if (found === undefined || (textAt(found, 'status') === 'True' && reason === fine)) return []
+    const { name } = node.metadata
+    const isServing = textAt(found, 'status') === 'True'
+    return [
+      finding('mirror-unused', {
+        object: shown(node),
+        message: `${isServing ? 'its mirror serves and is of little use to it' : 'its mirror does not serve'} (${reason}): ${textAt(found, 'message') ?? ''}`,
+        fix: (fixes[reason] ?? logs)(name),
+        capability: 'mirror',
+      }),
+    ]
+  })
+}

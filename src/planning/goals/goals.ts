@@ -1,0 +1,272 @@
+// Goals as bounds in integers, what contradicts in them, and whether a cluster meets them.
+
+import type { ClusterState } from '#cluster/cluster-state.ts'
+import { labelSelectorOf } from '#kube/objects/selector.ts'
+import type { Problem } from '#kube/problem.ts'
+import type { GoalRow } from '../model/move-model.ts'
+import type { Amounts, GoalOutcome, NodeShare } from '../plan-record.ts'
+import { type Goal, type GoalResource, goalResources, type PlanPolicy } from './policy.ts'
+
+/** What pods and nodes really use, as measured; absent nodes or pods are not known. */
+export interface Measurements {
+  readonly nodes: ReadonlyMap<string, Amounts>
+  /** By `namespace/name`. */
+  readonly pods: ReadonlyMap<string, Amounts>
+}
+
+/** Millionths of a percent: goals may have fractions, sums may not. */
+const percentSteps = 1_000_000n
+
+/** The largest whole amount strictly below `percent` of `total`. */
+export function mostBelow(percent: number, total: number): number {
+  const scaled = BigInt(Math.round(percent * 1e6)) * BigInt(total)
+  const whole = 100n * percentSteps
+  return Number(scaled % whole === 0n ? scaled / whole - 1n : floorDivide(scaled, whole))
+}
+
+/** The smallest whole amount strictly above `percent` of `total`. */
+export function leastAbove(percent: number, total: number): number {
+  return Number(floorDivide(BigInt(Math.round(percent * 1e6)) * BigInt(total), 100n * percentSteps)) + 1
+}
+
+/** The largest whole amount that is at most `percent` of `total`. */
+export function mostWithin(percent: number, total: number): number {
+  return Number(floorDivide(BigInt(Math.round(percent * 1e6)) * BigInt(total), 100n * percentSteps))
+}
+
+function floorDivide(value: bigint, by: bigint): bigint {
+  return value / by - (value % by < 0n ? 1n : 0n)
+}
+
+/** Requested on a node by its pods that are not finished; `pods` is their number. */
+export function requestedOn(state: ClusterState, node: string): Amounts {
+  const sum: Record<string, number> = { cpu: 0, memory: 0, pods: 0 }
+  for (const pod of state.podsOn(node)) {
+    for (const [resource, amount] of Object.entries(pod.requests)) sum[resource] = (sum[resource] ?? 0) + amount
+    sum['pods'] = (sum['pods'] ?? 0) + 1
+  }
+  return sum
+}
+
+/** The rows of all goals on nodes that exist; usage goals of nodes that were not measured are left out. */
+export function goalRows(state: ClusterState, policy: PlanPolicy, measured: Measurements | undefined): readonly GoalRow[] {
+  const indexes = new Map([...state.nodes.keys()].map((name, index) => [name, index]))
+  return policy.goals.flatMap(goal =>
+    goal.nodes.flatMap(name => {
+      const index = indexes.get(name)
+      const used = usedOf(state, goal, name, measured)
+      if (index === undefined || used === undefined) return []
+      const allocatable = state.nodes.get(name)?.allocatable[goal.resource] ?? 0
+      const common = {
+        goal: goal.name,
+        node: index,
+        resource: goal.resource,
+        stat: goal.stat,
+        used,
+        allocatable,
+        hard: goal.hard,
+      }
+      return [
+        ...(goal.max === undefined
+          ? []
+          : [{ ...common, bound: 'max' as const, limit: mostBelow(goal.max - goal.margin, allocatable) }]),
+        ...(goal.min === undefined
+          ? []
+          : [{ ...common, bound: 'min' as const, limit: leastAbove(goal.min + goal.margin, allocatable) }]),
+      ]
+    }),
+  )
+}
+
+function usedOf(state: ClusterState, goal: Goal, node: string, measured: Measurements | undefined): number | undefined {
+  if (goal.stat === 'usage' && goal.resource !== 'pods') return measured?.nodes.get(node)?.[goal.resource]
+  return requestedOn(state, node)[goal.resource] ?? 0
+}
+
+/** CPU, memory and pods of every node; `change` is added to what its pods request. */
+export function nodeShares(state: ClusterState, change: ReadonlyMap<string, Amounts> = new Map()): readonly NodeShare[] {
+  return [...state.nodes.values()].flatMap(node => {
+    const requested = requestedOn(state, node.name)
+    return goalResources.map(resource => {
+      const used = (requested[resource] ?? 0) + (change.get(node.name)?.[resource] ?? 0)
+      const allocatable = node.allocatable[resource] ?? 0
+      return { node: node.name, resource, used, allocatable, percent: percentOf(used, allocatable) }
+    })
+  })
+}
+
+function percentOf(used: number, allocatable: number): number {
+  return allocatable > 0 ? (used * 100) / allocatable : 0
+}
+
+/** Each goal on each node, before and after. Judged without the margin, on the exact fraction: `max` strictly below, `min` strictly above. */
+export function goalOutcomes(
+  policy: PlanPolicy,
+  state: ClusterState,
+  change: { readonly requests: ReadonlyMap<string, Amounts>; readonly usage: ReadonlyMap<string, Amounts> },
+  measured: Measurements | undefined,
+): readonly GoalOutcome[] {
+  return policy.goals.flatMap(goal =>
+    goal.nodes.flatMap(name => {
+      const allocatable = state.nodes.get(name)?.allocatable[goal.resource] ?? 0
+      const used = usedOf(state, goal, name, measured)
+      const changes = goal.stat === 'usage' && goal.resource !== 'pods' ? change.usage : change.requests
+      const after = (used ?? 0) + (changes.get(name)?.[goal.resource] ?? 0)
+      return (['max', 'min'] as const).flatMap((bound): GoalOutcome[] => {
+        const wanted = goal[bound]
+        if (wanted === undefined) return []
+        const isMet = bound === 'max' ? after <= mostBelow(wanted, allocatable) : after >= leastAbove(wanted, allocatable)
+        const percent = percentOf(after, allocatable)
+        return [
+          {
+            goal: goal.name,
+            node: name,
+            resource: goal.resource,
+            stat: goal.stat,
+            bound,
+            wanted,
+            hard: goal.hard,
+            before: percentOf(used ?? 0, allocatable),
+            after: percent,
+            state: used === undefined ? 'unknown' : isMet ? 'met' : 'missed',
+            shortBy: used === undefined || isMet ? 0 : Math.abs(percent - wanted),
+          },
+        ]
+      })
+    }),
+  )
+}
+
+/** What is wrong with a policy on this cluster, all of it: unknown nodes, percentages out of range, goals that exclude each other. */
+export function policyProblems(policy: PlanPolicy, state: ClusterState): readonly Problem[] {
+  const where = `RebalancePolicy ${policy.name}`
+  return [
+    ...policy.goals.flatMap((goal, at) => goalProblems(policy, goal, `${where}: spec.goals[${at}]`, state)),
+    ...duplicateNames(policy, where),
+    ...selectorProblems(policy, where),
+    ...contradictions(policy, where, state),
+    ...policy.preferences.flatMap((preference, at) =>
+      preference.nodes.flatMap((name, index) => missingNode(name, `${where}: spec.preferences[${at}].nodes[${index}]`, state)),
+    ),
+    ...Object.entries(policy.headroom).flatMap(([resource, percent]) =>
+      outOfRange(percent, `${where}: spec.headroom.${resource}`),
+    ),
+    ...(Number.isInteger(policy.limits.perPlan) && policy.limits.perPlan >= 0
+      ? []
+      : [
+          {
+            code: 'limit-range',
+            where: `${where}: spec.limits.perPlan`,
+            found: String(policy.limits.perPlan),
+            expected: 'a whole number from 0 up',
+          },
+        ]),
+  ]
+}
+
+/** A selector that does not parse selects nothing: what it was meant to leave out or to name would not be. */
+function selectorProblems({ scope, preferences }: PlanPolicy, where: string): readonly Problem[] {
+  const named = [
+    { selector: scope.labelSelector, place: `${where}: spec.scope.labelSelector` },
+    { selector: scope.nodeSelector, place: `${where}: spec.scope.nodeSelector` },
+    ...preferences.map(({ labelSelector }, at) => ({
+      selector: labelSelector,
+      place: `${where}: spec.preferences[${at}].labelSelector`,
+    })),
+  ]
+  return named.flatMap(({ selector, place }) => {
+    const parsed = selector === undefined ? undefined : labelSelectorOf(selector, place)
+    return parsed?.ok === false ? [parsed.problem] : []
+  })
+}
+
+function goalProblems(policy: PlanPolicy, goal: Goal, where: string, state: ClusterState): Problem[] {
+  return [
+    ...goal.nodes.flatMap((name, at) => missingNode(name, `${where}.nodes[${at}]`, state)),
+    ...(goal.nodes.length === 0
+      ? [{ code: 'goal-without-node', where: `${where}.nodes`, found: '[]', expected: 'at least one node' }]
+      : []),
+    ...(goal.max === undefined ? [] : outOfRange(goal.max, `${where}.max`)),
+    ...(goal.min === undefined ? [] : outOfRange(goal.min, `${where}.min`)),
+    ...outOfRange(goal.margin, `${where}.margin`),
+    ...(goal.max === undefined && goal.min === undefined
+      ? [{ code: 'goal-without-bound', where, found: goal.name, expected: 'max, min or both' }]
+      : []),
+    ...aboveHeadroom(policy, goal, where, state),
+  ]
+}
+
+function missingNode(name: string, where: string, state: ClusterState): Problem[] {
+  if (state.nodes.has(name)) return []
+  const known = [...state.nodes.keys()]
+  const shown = known.length > 8 ? `${known.slice(0, 8).join(', ')} and ${known.length - 8} more` : known.join(', ')
+  return [{ code: 'node-missing', where, found: name, expected: `a node of this cluster (${shown})` }]
+}
+
+function outOfRange(percent: number, where: string): Problem[] {
+  if (percent >= 0 && percent <= 100) return []
+  return [{ code: 'percent-range', where, found: String(percent), expected: 'a percentage from 0 to 100' }]
+}
+
+function duplicateNames(policy: PlanPolicy, where: string): Problem[] {
+  return policy.goals.flatMap((goal, at) =>
+    policy.goals.findIndex(other => other.name === goal.name) === at
+      ? []
+      : [
+          {
+            code: 'goal-name-duplicate',
+            where: `${where}: spec.goals[${at}].name`,
+            found: goal.name,
+            expected: 'a name that no other goal has',
+          },
+        ],
+  )
+}
+
+/** A `min` that headroom keeps out of reach by itself. */
+function aboveHeadroom(policy: PlanPolicy, goal: Goal, where: string, state: ClusterState): Problem[] {
+  const { min } = goal
+  if (min === undefined || goal.stat === 'usage') return []
+  return goal.nodes.flatMap(name => {
+    const allocatable = state.nodes.get(name)?.allocatable[goal.resource]
+    if (allocatable === undefined) return []
+    const most = Math.max(mostWithin(policy.headroom[goal.resource], allocatable), requestedOn(state, name)[goal.resource] ?? 0)
+    if (leastAbove(min + goal.margin, allocatable) <= most) return []
+    const limit = `${policy.headroom[goal.resource]} % (spec.headroom.${goal.resource})`
+    return [
+      {
+        code: 'goal-above-headroom',
+        where: `${where}.min`,
+        found: `${min} with margin ${goal.margin}`,
+        expected: `less than ${limit} on node ${name}`,
+      },
+    ]
+  })
+}
+
+/** Pairs of bounds on one node, resource and stat that no amount can meet together. */
+function contradictions(policy: PlanPolicy, where: string, state: ClusterState): Problem[] {
+  const bounds = policy.goals.flatMap((goal, at) => goal.nodes.map(node => ({ goal, at, node })))
+  return bounds.flatMap(low =>
+    bounds.flatMap(high => {
+      const { min } = low.goal
+      const { max } = high.goal
+      if (min === undefined || max === undefined || low.node !== high.node) return []
+      if (low.goal.resource !== high.goal.resource || low.goal.stat !== high.goal.stat) return []
+      const allocatable = state.nodes.get(low.node)?.allocatable[low.goal.resource] ?? 0
+      if (leastAbove(min + low.goal.margin, allocatable) <= mostBelow(max - high.goal.margin, allocatable)) return []
+      return [
+        {
+          code: 'goals-contradict',
+          where: `${where}: spec.goals[${low.at}].min`,
+          found: `${min} with margin ${low.goal.margin}`,
+          expected: `less than max ${max} with margin ${high.goal.margin} of goal ${high.goal.name} on node ${low.node}, both for ${resourceOf(low.goal)}`,
+        },
+      ]
+    }),
+  )
+}
+
+function resourceOf(goal: Goal): `${GoalResource} ${Goal['stat']}` {
+  return `${goal.resource} ${goal.stat}`
+}

@@ -1,0 +1,188 @@
+// Puts moves into an order in which each is possible when its turn comes, by playing them on a copy of the cluster: room on the
+// destination before anything of the same wave is gone, a budget that allows it, every filter passed, the landing as wanted.
+
+import { Placement } from '#cluster/placement.ts'
+import type { Budgets } from '../candidates/budgets.ts'
+import type { Candidate } from '../candidates/movable.ts'
+import { workloadKey } from '../goals/policy.ts'
+import { waveGroups } from '../isolation/rules.ts'
+import type { PlanInput } from '../plan-input.ts'
+import type { Amounts, Move, MoveAction } from '../plan-record.ts'
+import { certificateOf } from './certificate.ts'
+import { predictLanding } from './landing.ts'
+
+export interface Intent {
+  readonly candidate: Candidate
+  readonly to: string
+  readonly action: MoveAction
+}
+
+export interface Blocked {
+  readonly intent: Intent
+  /** `order`: no room or no budget at any time; `refused`: a filter; `landing`: the scheduler would choose another node. */
+  readonly why: 'order' | 'refused' | 'landing'
+  readonly detail: string
+}
+
+export interface Sequence {
+  readonly moves: readonly Move[]
+  readonly blocked: readonly Blocked[]
+}
+
+export function sequenceMoves(
+  input: PlanInput,
+  intents: readonly Intent[],
+  tools: { readonly budgets: Budgets; readonly snapshotHash: string },
+): Sequence {
+  const play = new Play(input, tools.budgets, tools.snapshotHash)
+  const moves: Omit<Move, 'id'>[] = []
+  let left: readonly Intent[] = intents.toSorted(firstFirst)
+  let blocked: readonly Blocked[] = []
+  const hasBudget = ({ candidate }: Intent) => tools.budgets.covering(candidate.pod).length > 0
+  for (let wave = 1; left.length > 0; wave++) {
+    const played: Omit<Move, 'id'>[] = []
+    blocked = []
+    for (const group of waveGroups(input.state, input.policy, left, hasBudget)) {
+      const part = play.wave(group.intents, { number: wave, most: group.isOneByOne ? 1 : group.intents.length })
+      blocked = [...blocked, ...part.blocked]
+      played.push(...part.moves)
+      if (played.length > 0) break
+    }
+    if (played.length === 0) break
+    moves.push(...played)
+    // By name: pods of a dump may have no UID.
+    const gone = new Set(played.map(({ pod }) => `${pod.namespace}/${pod.name}`))
+    left = left.filter(intent => !gone.has(intent.candidate.pod.key))
+  }
+  const width = Math.max(2, String(moves.length).length)
+  return {
+    moves: moves.map((move, at) => ({ ...move, id: `m${String(at + 1).padStart(width, '0')}` })),
+    blocked: left.length === 0 ? [] : blocked,
+  }
+}
+
+/** Stateless before stateful, large before small. */
+function firstFirst(a: Intent, b: Intent): number {
+  const isStateful = (intent: Intent) => Number(intent.candidate.workload.kind === 'StatefulSet')
+  const size = (intent: Intent, resource: string) => intent.candidate.pod.requests[resource] ?? 0
+  return (
+    isStateful(a) - isStateful(b) ||
+    size(b, 'cpu') - size(a, 'cpu') ||
+    size(b, 'memory') - size(a, 'memory') ||
+    (a.candidate.pod.key < b.candidate.pod.key ? -1 : 1)
+  )
+}
+
+interface PlayedWave {
+  readonly moves: readonly Omit<Move, 'id'>[]
+  readonly blocked: readonly Blocked[]
+}
+
+class Play {
+  readonly #input: PlanInput
+  readonly #placement: Placement
+  readonly #budgets: Budgets
+  readonly #snapshotHash: string
+  /** What has left each node in this wave and may still be there when others of it arrive. */
+  #leaving = new Map<string, Record<string, number>>()
+
+  constructor(input: PlanInput, budgets: Budgets, snapshotHash: string) {
+    this.#input = input
+    this.#placement = new Placement(input.state, input.settings)
+    this.#budgets = budgets.fork()
+    this.#snapshotHash = snapshotHash
+  }
+
+  wave(intents: readonly Intent[], wave: { readonly number: number; readonly most: number }): PlayedWave {
+    this.#leaving = new Map()
+    const busy = new Set<string>()
+    const moves: Omit<Move, 'id'>[] = []
+    const blocked: Blocked[] = []
+    let destination: string | undefined
+    for (const intent of intents) {
+      const workload = workloadKey(intent.candidate.workload)
+      // One soft taint steers to one set of nodes: a wave under `prefer` has one destination.
+      const isElsewhere = this.#input.policy.landing === 'prefer' && destination !== undefined && destination !== intent.to
+      if (busy.has(workload) || isElsewhere || moves.length >= wave.most) continue
+      const step = this.#stepEitherWay(intent, wave.number)
+      if ('why' in step) {
+        blocked.push(step)
+        continue
+      }
+      busy.add(workload)
+      destination ??= intent.to
+      moves.push(step)
+    }
+    this.#budgets.settle()
+    return { moves, blocked }
+  }
+
+  /** A replacement that cannot stand beside the pod it replaces (a hard spread, anti-affinity) can after it: then the pod is evicted. */
+  #stepEitherWay(intent: Intent, wave: number): Omit<Move, 'id'> | Blocked {
+    const step = this.#step(intent, wave)
+    if (!('why' in step) || step.why !== 'refused' || intent.action !== 'surge') return step
+    return this.#step({ ...intent, action: 'evict' }, wave)
+  }
+
+  /** Plays one move, or says what it waits for and leaves everything as it was. */
+  #step(intent: Intent, wave: number): Omit<Move, 'id'> | Blocked {
+    const { candidate, to, action } = intent
+    const { pod, from } = candidate
+    const blocked = (why: Blocked['why'], detail: string): Blocked => ({ intent, why, detail })
+    const budgetBefore = action === 'evict' ? this.#budgets.covering(pod) : []
+    if (budgetBefore.some(budget => budget.allowed < 1))
+      return blocked('order', `budget ${budgetBefore[0]?.name ?? ''} allows no disruption`)
+    const freeBefore = this.#freeOf(to)
+    const short = shortResource(pod.requests, freeBefore)
+    if (short !== undefined) return blocked('order', `${short} on ${to}`)
+    const pending = this.#placement.asPending(pod)
+    if (action === 'evict') this.#placement.remove(pod.key)
+    const landing = predictLanding(this.#placement, pending, { mode: this.#input.policy.landing, to })
+    const misses = landing.refusal !== undefined || landing.nodes.some(node => node !== to)
+    if (misses) {
+      if (action === 'evict') this.#placement.bind(pod, from)
+      if (landing.refusal === undefined) return blocked('landing', landing.nodes.join(', '))
+      return blocked(landing.refusal.filter === 'NodeResourcesFit' ? 'order' : 'refused', landing.refusal.reason)
+    }
+    this.#placement.bind(pending, to)
+    if (action === 'surge') this.#placement.remove(pod.key)
+    else this.#budgets.evict(pod)
+    this.#leave(from, pod.requests)
+    const certificate = certificateOf({
+      snapshotHash: this.#snapshotHash,
+      candidate,
+      to,
+      freeBefore,
+      landing: { mode: this.#input.policy.landing, nodes: landing.nodes, totals: landing.totals },
+      budget: budgetBefore[0],
+      settings: this.#input.settings,
+    })
+    const identity = { namespace: pod.namespace, name: pod.name, uid: pod.uid }
+    return { wave, pod: identity, workload: candidate.workload, from, to, acceptable: [to], action, certificate }
+  }
+
+  /** Free on a node while nothing of this wave is gone yet. */
+  #freeOf(node: string): Amounts {
+    const leaving = this.#leaving.get(node) ?? {}
+    const free = Object.entries(this.#placement.freeOf(node)).map(([resource, amount]) => [
+      resource,
+      amount - (leaving[resource] ?? 0),
+    ])
+    return Object.fromEntries(free.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)))
+  }
+
+  #leave(node: string, requests: Amounts): void {
+    const leaving = this.#leaving.get(node) ?? {}
+    for (const [resource, amount] of Object.entries({ ...requests, pods: 1 }))
+      leaving[resource] = (leaving[resource] ?? 0) + amount
+    this.#leaving.set(node, leaving)
+  }
+}
+
+/** The first resource of which there is too little; what is requested as 0 needs nothing. */
+function shortResource(requests: Amounts, free: Amounts): string | undefined {
+  if ((free['pods'] ?? 0) < 1) return 'pods'
+  return Object.keys(requests).find(
+    resource => (requests[resource] ?? 0) > 0 && (requests[resource] ?? 0) > (free[resource] ?? 0),
+  )
+}

@@ -1,0 +1,142 @@
+// Why the goals are not met: what stands in the way, found by taking it away and looking again. The rest of a plan is not touched.
+
+import { Budgets } from '../candidates/budgets.ts'
+import { type Sorting, sortPods } from '../candidates/movable.ts'
+import { StaticFit } from '../candidates/static-fit.ts'
+import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
+import { shortRooms } from '../isolation/rules.ts'
+import { buildModel } from '../model/build-model.ts'
+import type { GoalRow, MoveModel } from '../model/move-model.ts'
+import { shortfallOf } from '../model/tally.ts'
+import type { PlanInput } from '../plan-input.ts'
+import type { Blocker, Plan, PlanExplanation, StayCode } from '../plan-record.ts'
+import type { Blocked } from '../sequence/sequence.ts'
+import { chooseMoves } from './choose-moves.ts'
+import type { SolveOnce } from './solve.ts'
+
+interface ShortfallFacts {
+  readonly plan: Plan
+  readonly sorting: Sorting
+  readonly model: MoveModel
+  /** The goals cannot be met by any choice of moves, by proof. */
+  readonly isProven: boolean
+  /** A choice met them; what stands in the way is only order or landing. */
+  readonly meetsGoalsOnPaper: boolean
+  readonly refused: readonly Blocked[]
+}
+
+const smallest = 1e-6
+
+/** The minimal explanation of the goals that `plan` misses: each thing that, alone taken away, would let all of them be met. */
+export async function explainShortfall(
+  input: PlanInput,
+  facts: ShortfallFacts,
+  solve: SolveOnce,
+  signal: AbortSignal,
+): Promise<PlanExplanation> {
+  const blockers: Blocker[] = []
+  for (const variant of facts.meetsGoalsOnPaper ? [] : variantsOf(input.policy, facts)) {
+    if (await meetsGoals({ ...input, policy: variant.policy }, solve, signal)) blockers.push(variant.blocker)
+  }
+  if (!facts.meetsGoalsOnPaper) {
+    blockers.push(...suppliesOf(facts.model))
+    if (input.policy.isolation !== undefined) blockers.push(...shortRooms(facts.model, input.policy.isolation))
+  }
+  const refused = (why: Blocked['why']) =>
+    [...new Set(facts.refused.filter(each => each.why === why).map(each => each.intent.candidate.pod.key))].sort()
+  if (facts.model.goals.length > 0 && !facts.isProven) {
+    if (refused('order').length > 0) blockers.push({ kind: 'order', pods: refused('order') })
+    if (refused('landing').length > 0) blockers.push({ kind: 'landing', pods: refused('landing') })
+  }
+  return { certainty: facts.isProven ? 'proven' : 'unproven', blockers }
+}
+
+interface Variant {
+  readonly blocker: Blocker
+  readonly policy: PlanPolicy
+}
+
+/** Policies that differ from the given one in one thing. */
+function variantsOf(policy: PlanPolicy, facts: ShortfallFacts): readonly Variant[] {
+  const { limits, headroom, scope, coordination } = policy
+  const variants: Variant[] = []
+  const { perNode, perNamespace, ...plain } = limits
+  const isPaced = policy.isolation === undefined
+  if (isPaced && facts.plan.moves.length >= limits.perPlan) {
+    variants.push({ blocker: { kind: 'limit', limit: 'perPlan' }, policy: { ...policy, limits: { ...limits, perPlan: 1e9 } } })
+  }
+  if (isPaced && perNode !== undefined)
+    variants.push({
+      blocker: { kind: 'limit', limit: 'perNode' },
+      policy: { ...policy, limits: { ...plain, ...(perNamespace === undefined ? {} : { perNamespace }) } },
+    })
+  if (isPaced && perNamespace !== undefined)
+    variants.push({
+      blocker: { kind: 'limit', limit: 'perNamespace' },
+      policy: { ...policy, limits: { ...plain, ...(perNode === undefined ? {} : { perNode }) } },
+    })
+  for (const resource of ['cpu', 'memory', 'pods'] as const) {
+    if (headroom[resource] >= 100) continue
+    variants.push({
+      blocker: { kind: 'headroom', resource, percent: headroom[resource] },
+      policy: { ...policy, headroom: { ...headroom, [resource]: 100 } },
+    })
+  }
+  if (policy.goals.length > (isPaced ? 1 : 0)) {
+    for (const goal of policy.goals) {
+      variants.push({
+        blocker: { kind: 'goal', goal: goal.name, hard: goal.hard },
+        policy: { ...policy, goals: policy.goals.filter(other => other !== goal) },
+      })
+    }
+  }
+  const excluded = (code: StayCode, changed: PlanPolicy) => {
+    const blocker = exclusionOf(facts.sorting, code)
+    if (blocker !== undefined) variants.push({ blocker, policy: changed })
+  }
+  excluded('NamespaceExcluded', { ...policy, scope: { ...scope, namespaces: { include: [], exclude: [] } } })
+  excluded('Unlabelled', { ...policy, coordination: { ...coordination, unlabelled: 'descheduler' } })
+  excluded('NoPDB', { ...policy, coordination: { ...coordination, requirePDB: false } })
+  excluded('OwnerNone', { ...policy, coordination: { ...coordination, enforce: false } })
+  return variants
+}
+
+function exclusionOf(sorting: Sorting, code: StayCode): Blocker | undefined {
+  const held = sorting.unmovable.filter(each => each.code === code)
+  if (held.length === 0) return undefined
+  const namespaces = [...new Set(held.map(each => each.pod.namespace))].sort()
+  const workloads = [...new Set(held.flatMap(each => (each.workload === undefined ? [] : [workloadKey(each.workload)])))].sort()
+  return { kind: 'excluded', code, namespaces, workloads }
+}
+
+async function meetsGoals(input: PlanInput, solve: SolveOnce, signal: AbortSignal): Promise<boolean> {
+  const sorting = sortPods(input, {
+    budgets: Budgets.of(input.state, input.nowMs),
+    fit: new StaticFit(input.state, input.settings),
+  })
+  const { model } = buildModel(input, sorting.candidates, new Set())
+  const choice = await chooseMoves(model, { method: input.policy.method, isProbe: true }, solve, signal)
+  return choice.isFeasible && choice.shortfall <= smallest
+}
+
+/** Goals for which there is not enough that could leave, or not enough that could come and fit. */
+function suppliesOf(model: MoveModel): readonly Blocker[] {
+  return model.goals.flatMap((row): Blocker[] => {
+    if (shortfallOf(row, row.used) === 0) return []
+    const needed = row.bound === 'max' ? row.used - row.limit : row.limit - row.used
+    const available = availableFor(model, row)
+    if (available >= needed) return []
+    const node = model.nodes[row.node]?.name ?? ''
+    return [{ kind: 'supply', goal: row.goal, node, bound: row.bound, resource: row.resource, needed, available }]
+  })
+}
+
+function availableFor(model: MoveModel, row: GoalRow): number {
+  const amount = (requests: Readonly<Record<string, number>>) => (row.resource === 'pods' ? 1 : (requests[row.resource] ?? 0))
+  const sum = (classes: MoveModel['classes']) =>
+    classes.reduce((total, each) => total + each.size * amount(row.stat === 'usage' ? each.usage : each.requests), 0)
+  if (row.bound === 'max') return sum(model.classes.filter(each => each.from === row.node && each.destinations.length > 0))
+  const node = model.nodes[row.node]
+  const room = row.stat === 'usage' ? Infinity : Math.max(0, (node?.ceiling[row.resource] ?? 0) - (node?.used[row.resource] ?? 0))
+  return Math.min(sum(model.classes.filter(each => each.destinations.includes(row.node))), room)
+}

@@ -1,0 +1,80 @@
+// The parts of a process on a node, each on its own, until the process is asked to end.
+import type { Running } from '#coordination/capability.ts'
+import { systemClock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import type { NamedCheck } from '../health/controller-health.ts'
+import { PartHost } from '../parts/part-host.ts'
+import { PartRecord } from '../parts/part-record.ts'
+import { ProcessFault } from '../parts/process-fault.ts'
+import { processFaults } from '../parts/process-faults.ts'
+import { type HostedPart, PartStuckError } from '../parts/supervised-part.ts'
+
+export interface AgentPart {
+  readonly capability: string
+  readonly role: string
+  /** Starts one life of it. */
+  readonly start: (life: Parameters<HostedPart['start']>[0]) => Promise<Running<unknown>>
+}
+
+interface AgentHostOptions {
+  readonly parts: readonly AgentPart[]
+  readonly log: Log
+  /** How long a part may take to end in order. */
+  readonly gracefulMs: number
+  /** Told how to ask for the checks of all parts. */
+  readonly onChecks?: (checks: () => readonly NamedCheck[]) => void
+  readonly signal: AbortSignal
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void
+}
+
+/**
+ * Resolves when all have ended after `signal`. Where one part is all there is, and it cannot even start, its error is thrown: whoever
+ * started the process is to see it. @throws ProcessFault where a part does not end, or something went wrong that no part owns
+ */
+export async function runAgentParts({ parts, log, gracefulMs, onChecks, signal, exit }: AgentHostOptions): Promise<void> {
+  using faults = processFaults(exit)
+  const fatal = Promise.withResolvers<never>()
+  fatal.promise.catch(() => undefined) // raced below
+  using _unowned = faults.onUnowned(error =>
+    fatal.reject(new ProcessFault('something that no part owns failed', { cause: error })),
+  )
+  const ending = new AbortController()
+  const host = new PartHost({ clock: systemClock, log, tell: () => undefined, signal: ending.signal, gracefulMs })
+  const names: string[] = []
+  for (const part of parts) {
+    const record = new PartRecord(
+      { capability: part.capability, part: `node-${part.role}`, state: 'stopped' },
+      { clock: systemClock },
+    )
+    names.push(record.name)
+    host.add({ record, start: life => started(part, life) }, undefined)
+  }
+  onChecks?.(() => names.flatMap(name => host.checksOf(name) ?? []))
+  let hasStarted = false
+  async function started(part: AgentPart, life: Parameters<HostedPart['start']>[0]): Promise<Running<unknown>> {
+    try {
+      const running = await part.start(life)
+      hasStarted = true
+      return running
+    } catch (error) {
+      if (!hasStarted && parts.length === 1 && !life.signal.aborted) fatal.reject(error)
+      throw error
+    }
+  }
+  try {
+    await Promise.race([aborted(signal), host.stuck, fatal.promise])
+  } catch (error) {
+    if (error instanceof PartStuckError) throw new ProcessFault(error.message, { cause: error })
+    throw error
+  } finally {
+    await host[Symbol.asyncDispose]()
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  return promise
+}

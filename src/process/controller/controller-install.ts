@@ -1,0 +1,88 @@
+// What a controller outside of an installation brings along: its own kinds where they are absent, and its namespace.
+import type { Capability } from '#coordination/capability.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isAlreadyExists, isForbidden, isNotFound } from '#kube/objects/status.ts'
+
+interface InstallOptions {
+  readonly capabilities: readonly Capability[]
+  /** Our own namespace. */
+  readonly namespace: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const firstRetryMs = 1_000
+const longestRetryMs = 30_000
+
+/** Kinds and namespace, tried until the server answers: it may be on its way up, as we are. */
+export async function installOurs(api: Api, options: InstallOptions, signal: AbortSignal): Promise<void> {
+  const { clock, log } = options
+  for (let failures = 0; !signal.aborted; ) {
+    try {
+      await installDefinitions(api, options, signal)
+      await ensureNamespace(api, options, signal)
+      return
+    } catch (error) {
+      if (signal.aborted) return
+      const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures++)
+      log.error({ delayMs, why: messageOf(error) }, 'cluster not prepared yet, tried again')
+      await clock.after(delayMs, signal).catch(ignoreAbort(signal))
+    }
+  }
+}
+
+/** Applies kinds of ours that the server does not know. Where we may not, the chart or an administrator has to: it is said, and the watches wait. */
+async function installDefinitions(api: Api, { capabilities, log }: InstallOptions, signal: AbortSignal): Promise<void> {
+  const { resources } = await api.discover(signal)
+  for (const { group, plural, definition, owner } of capabilities.flatMap(capability => capability.kinds)) {
+    const isServed = resources.some(resource => resource.group === group && resource.resource === plural)
+    if (isServed || definition === undefined || owner !== 'ours') continue
+    try {
+      await api
+        .resource<KubeObject>(builtIn.customresourcedefinitions)
+        .apply(definition, { signal, fieldManager: 'ballast-install', force: true })
+      log.info({ kind: definition.metadata.name }, 'kind installed')
+    } catch (error) {
+      if (!isForbidden(error)) throw error
+      log.error(
+        { kind: definition.metadata.name, why: error.message },
+        "kind is absent and may not be installed by us: run this once with an administrator's kubeconfig",
+      )
+    }
+  }
+}
+
+/** Our own namespace, for the Lease and what steers nodes. Where we may not make it, it is said how somebody can; the election waits for it. */
+async function ensureNamespace(api: Api, { namespace, log }: InstallOptions, signal: AbortSignal): Promise<void> {
+  const namespaces = api.resource<KubeObject>(builtIn.namespaces)
+  try {
+    await namespaces.get(namespace, { signal })
+    return
+  } catch (error) {
+    // Whoever may not read it may still work in it.
+    if (isForbidden(error)) return
+    if (!isNotFound(error)) throw error
+  }
+  try {
+    const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
+    await namespaces.create(object, { signal, fieldManager: 'ballast-install' })
+    log.info({ namespace }, 'namespace made')
+  } catch (error) {
+    if (isAlreadyExists(error)) return
+    if (!isForbidden(error)) throw error
+    log.error(
+      { namespace, why: error.message },
+      `namespace is absent and may not be made by us: kubectl create namespace ${namespace}`,
+    )
+  }
+}
+
+function ignoreAbort(signal: AbortSignal): (error: unknown) => void {
+  return error => {
+    if (!signal.aborted) throw error
+  }
+}

@@ -1,0 +1,258 @@
+// What happens between winning the Lease and giving it back: watches, the ledger taken over, and then the parts that lead.
+import type { Registry } from 'prom-client'
+import { settingsForServer } from '#cluster/scheduler-settings.ts'
+import { yieldDrains } from '#coordination/arbiter/yield-drains.ts'
+import type { Identity, Leading, Need, WebhookEndpoint } from '#coordination/capability.ts'
+import { isWhole } from '#coordination/facts/view-needs.ts'
+import type { ApiHealth } from '#coordination/gates/api-health.ts'
+import type { PermitRecord } from '#coordination/permits/permit-record.ts'
+import { servePermitRequests } from '#coordination/permits/permit-requests.ts'
+import { modeOf } from '#coordination/policy/mode.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { BucketOptions } from '#kube/client/request-bucket.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { EventRecorder } from '#kube/events/events.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import { watchEndSeconds } from '#kube/informers/watch-session.ts'
+import type { Leader } from '#kube/leases/lease.ts'
+import type { Log } from '#kube/log.ts'
+import type { Random } from '#kube/random.ts'
+import type { Solve } from '#planning/solving/solve.ts'
+import type { SettingsFeed } from '../configuration/controller-settings.ts'
+import type { ControllerHealth, NamedCheck } from '../health/controller-health.ts'
+import { writeStatus } from '../parts/capability-status.ts'
+import { PartHost } from '../parts/part-host.ts'
+import type { PartNews } from '../parts/part-news.ts'
+import type { PartRecord } from '../parts/part-record.ts'
+import { type PartRoster, watchNeed } from '../parts/part-roster.ts'
+import type { ControllerMetrics } from './controller-metrics.ts'
+import { GuardLeases } from './guard-lease.ts'
+import { sweepPermits } from './permit-sweep.ts'
+import { openArbiter } from './term-arbiter.ts'
+
+export interface LeaseTimes {
+  readonly leaseDurationMs: number
+  readonly renewDeadlineMs: number
+  readonly retryPeriodMs: number
+}
+
+/** How this process uses its server; absent fields have the defaults of what they are given to. */
+export interface Tuning {
+  /** How long parts may take to end in order, in milliseconds. */
+  readonly gracefulMs?: number
+  readonly bucket?: BucketOptions
+  readonly lease?: LeaseTimes
+  readonly lists?: {
+    readonly watchList: 'auto' | 'off'
+    readonly pageSize: number
+    readonly pollMs?: number
+    readonly isAllOptional?: boolean
+  }
+  /** `warm`: what a leader watches is watched while another process leads, too. */
+  readonly standby?: 'cold' | 'warm'
+  /** Only these are watched, one by one; empty or absent: the cluster. */
+  readonly namespaces?: readonly string[]
+}
+
+interface TermOptions {
+  readonly api: Api
+  readonly clock: Clock
+  /** Of every Lease. */
+  readonly leaseClock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly identity: Identity
+  readonly events: EventRecorder
+  readonly health: ControllerHealth
+  readonly settings: SettingsFeed
+  readonly roster: PartRoster
+  readonly webhooks: WebhookEndpoint | undefined
+  /** The watches of the process. */
+  readonly informers: Informers
+  readonly solve: Solve
+  /** Told of hosts that begin and end: where the state of parts is asked. */
+  readonly hosts: Set<PartHost>
+  readonly tell: (record: PartRecord, news: PartNews) => void
+  readonly onHandlerFault: (error: unknown) => void
+  readonly tuning: Tuning
+  /** Where parts count what they do. */
+  readonly registry: Registry | undefined
+  /** Counts what each term's arbiter decides. */
+  readonly metrics: ControllerMetrics | undefined
+  /** How the API server answers us. */
+  readonly apiHealth: ApiHealth
+  /** Ends the process in order. */
+  readonly signal: AbortSignal
+}
+
+export class Terms {
+  readonly #options: TermOptions
+  #isLeading = false
+  #stuck: unknown
+
+  constructor(options: TermOptions) {
+    this.#options = options
+  }
+
+  /** From the start of a term until everything that led has ended. */
+  get isLeading(): boolean {
+    return this.#isLeading
+  }
+
+  /** Why what led cannot be trusted to have ended, though `lead` has; `undefined` where it has. */
+  get stuck(): unknown {
+    return this.#stuck
+  }
+
+  /** Starts all leading parts, waits for the end, and stops them in reverse. Nothing is granted before the ledger was taken over. */
+  async lead(leader: Leader): Promise<void> {
+    const { signal: outer, health, clock, roster } = this.#options
+    if (outer.aborted) return
+    this.#isLeading = true
+    const ended = Promise.withResolvers<void>()
+    const onEnd = () => ended.resolve()
+    const signals = [outer, leader.signal]
+    for (const signal of signals) signal.addEventListener('abort', onEnd, { once: true })
+    const starting = AbortSignal.any(signals)
+    try {
+      using _watched = health.watchTerm(leader.signal, clock)
+      await using stack = new AsyncDisposableStack()
+      try {
+        const host = await this.#start(leader, stack, { signal: starting, endTerm: onEnd })
+        await Promise.race([ended.promise, host.stuck])
+      } catch (error) {
+        if (!starting.aborted) throw error
+      }
+    } finally {
+      for (const signal of signals) signal.removeEventListener('abort', onEnd)
+      roster.standBy()
+      this.#isLeading = false
+    }
+  }
+
+  async #start(
+    leader: Leader,
+    stack: AsyncDisposableStack,
+    { signal, endTerm }: { readonly signal: AbortSignal; readonly endTerm: () => void },
+  ): Promise<PartHost> {
+    const { api, clock, random, log, identity, events, settings, roster, webhooks, tuning, solve } = this.#options
+    const { onHandlerFault, health, metrics, registry } = this.#options
+    const needs = roster.needs('leading', settings.current).map(need => watchNeed(need, identity))
+    const informers = stack.use(this.#options.informers.share({ needs, signal: leader.signal }))
+    stack.use(health.add('informers', () => informerChecks(informers, clock)))
+    const { namespaces = [] } = tuning
+    if (namespaces.length > 0) stack.use(health.add('scope', () => [scopeNote(namespaces)]))
+    const viewNeeds = this.#viewNeeds()
+    const { arbiter, view, permits, usageAge, waiting } = await openArbiter(
+      { ...this.#options, informers, leader, viewNeeds, namespaces },
+      stack,
+      signal,
+    )
+    const { ownerLabel } = settings.current
+    const model = settingsForServer(await serverVersion(api, signal))
+    const effects = { api, clock, leadership: leader }
+    const leading: Leading = { arbiter, effects, view, solve, settings: model, ownerLabel, usageAge }
+    const { namespace } = identity
+    const state = () => view.state()
+    const queueObserver = metrics?.queues.of('permit-requests')
+    const whyNotServed = isWhole(viewNeeds) ? undefined : (requester: string) => this.#whyNotServed(requester)
+    const around = { api, permits, arbiter, state, settings: model, ownNamespace: namespace, events, clock, log }
+    const requests = { ...around, queueObserver, whyNotServed }
+    const policy = () => settings.current.arbiter
+    const counted = (record: PermitRecord) => metrics?.drainYielded(record)
+    const yielding = { arbiter, view, waiting, policy, effects, events, counted, clock, log }
+    this.#beside(leader, stack, background => [
+      sweepPermits({ arbiter, clock, log }, background),
+      servePermitRequests(requests, background),
+      yieldDrains(yielding, background),
+      writeStatus({ api, namespace, clock, log, records: roster.records }, background),
+    ])
+    const host = this.#openHost(stack, leader.signal)
+    const context = { clock, random, log, identity, api, informers, events, leading, webhooks, metrics: registry }
+    const guards = new GuardLeases({
+      api,
+      clock: this.#options.leaseClock,
+      random,
+      log,
+      identity: identity.instance,
+      outlived: leader.predecessor,
+      namespace,
+      namespaces,
+      times: tuning.lease,
+    })
+    const apply = () => roster.apply(host, { presence: 'leading', settings: () => settings.current, context, guards })
+    stack.use(
+      settings.onReload(({ kind }) => {
+        if (kind !== 'applied') return
+        // Another view of the cluster is set up before anything is judged by it.
+        if (this.#viewNeeds() === viewNeeds) apply().catch(onHandlerFault)
+        else endTerm()
+      }),
+    )
+    await apply()
+    return host
+  }
+
+  /** What the arbiter watches for the capabilities that are enabled; the same value for the same needs. */
+  #viewNeeds(): readonly Need[] {
+    const { roster, settings } = this.#options
+    return roster.viewNeeds(settings.current)
+  }
+
+  #whyNotServed(requester: string): string | undefined {
+    if (modeOf(requester, this.#options.settings.current.arbiter.modes) === 'observe') return undefined
+    return `${requester} is judged in another mode than observe, for which the leader does not watch enough of the cluster: enable the capability there`
+  }
+
+  /** The process's own work of a term, begun now and awaited at its end. */
+  #beside(leader: Leader, stack: AsyncDisposableStack, begin: (signal: AbortSignal) => readonly Promise<void>[]): void {
+    const over = new AbortController()
+    const running = begin(AbortSignal.any([leader.signal, over.signal]))
+    stack.defer(async () => {
+      over.abort(new DOMException('the term is over', 'AbortError'))
+      await Promise.all(running)
+    })
+  }
+
+  #openHost(stack: AsyncDisposableStack, signal: AbortSignal): PartHost {
+    const { clock, log, tell, tuning, hosts } = this.#options
+    const { gracefulMs } = tuning
+    const host = new PartHost({ clock, log, tell, signal, ...(gracefulMs === undefined ? {} : { gracefulMs }) })
+    hosts.add(host)
+    host.stuck.catch((error: unknown) => {
+      this.#stuck = error
+    })
+    stack.defer(() => void hosts.delete(host))
+    return stack.use(host)
+  }
+}
+
+/** A watch that was not heard of for so long is broken, whatever it says itself: the server ends each before that. */
+const longestSilenceMs = (watchEndSeconds + 30) * 1000
+
+/** How the watches of a process stand. */
+export function informerChecks(informers: Pick<Informers, 'all' | 'isSettled'>, clock: Clock): readonly NamedCheck[] {
+  return informers.all().map(informer => {
+    const silentMs = informer.isSynced ? clock.elapsed() - informer.lastEventElapsed : 0
+    const isSilent = silentMs > longestSilenceMs && informer.state !== 'absent' && informer.state !== 'denied'
+    const problem = isSilent ? `not heard of for ${Math.round(silentMs / 1000)} s` : informer.problem
+    return {
+      name: informer.resource.resource,
+      ok: informers.isSettled(informer) && !isSilent,
+      ...(informer.state === 'absent' || informer.state === 'denied' ? { state: informer.state } : {}),
+      ...(problem === undefined ? {} : { message: problem }),
+    }
+  })
+}
+
+function scopeNote(namespaces: readonly string[]): NamedCheck {
+  const message = `only namespaces ${namespaces.join(', ')} are watched: what lies in no namespace (nodes, volumes) counts as absent`
+  return { name: 'scope', ok: true, message }
+}
+
+async function serverVersion(api: Api, signal: AbortSignal): Promise<string> {
+  const version = await api.getPath('/version', { signal })
+  return typeof version === 'object' && version !== null && 'gitVersion' in version && typeof version.gitVersion === 'string'
+    ? version.gitVersion
+    : ''
+}

@@ -1,0 +1,209 @@
+// Built-in admission: what an API server adds to new objects, and what it refuses although the object is well formed.
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { forbidden, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
+import { type Draft, fieldsAt, isFields, itemsAt, listAt, setAt, textAt } from '../../json-value.ts'
+import { admitAccount } from '../access/account-token.ts'
+import type { ApiServer, User } from '../api-server.ts'
+import type { ResourceType } from '../resource-type.ts'
+import { applyLimitRanges } from './limit-ranges.ts'
+import { assignServiceAddresses } from './service-addresses.ts'
+
+/** A Job finds its pods by its own UID, unless its user took that in hand. */
+export function selectOwnPods(draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec')
+  const template = fieldsAt(spec, 'template')
+  if (spec === undefined || template === undefined || spec['manualSelector'] === true) return
+  const uid = textAt(draft, 'metadata', 'uid') ?? ''
+  const name = textAt(draft, 'metadata', 'name') ?? ''
+  const labels = {
+    'batch.kubernetes.io/controller-uid': uid,
+    'batch.kubernetes.io/job-name': name,
+    'controller-uid': uid,
+    'job-name': name,
+  }
+  setAt(template, ['metadata', 'labels'], { ...fieldsAt(template, 'metadata', 'labels'), ...labels })
+  spec['selector'] = {
+    ...fieldsAt(spec, 'selector'),
+    matchLabels: { ...fieldsAt(spec, 'selector', 'matchLabels'), 'batch.kubernetes.io/controller-uid': uid },
+  }
+  const own = fieldsAt(draft, 'metadata', 'labels')
+  if (own === undefined || Object.keys(own).length === 0)
+    setAt(draft, ['metadata', 'labels'], { ...fieldsAt(template, 'metadata', 'labels') })
+}
+
+/** Namespaces that are always there and cannot be deleted. */
+export const immortalNamespaces: readonly string[] = ['default', 'kube-system', 'kube-public']
+
+interface Admission {
+  readonly server: ApiServer
+  readonly type: ResourceType
+  readonly draft: Draft
+  readonly user: User
+}
+
+/** What is added to new objects of a kind, or why they are refused. */
+const completions: Readonly<Record<string, (admission: Admission) => void>> = {
+  pods: ({ server, draft }) => admitPod(server, draft),
+  persistentvolumeclaims: ({ server, type, draft }) => {
+    applyLimitRanges(server, type, draft)
+    defaultStorageClass(server, draft)
+    protect(draft, 'kubernetes.io/pvc-protection')
+  },
+  persistentvolumes: ({ draft }) => protect(draft, 'kubernetes.io/pv-protection'),
+  nodes: ({ draft, user }) => taintNewNode(draft, user),
+  'ingresses.networking.k8s.io': ({ server, draft }) => defaultIngressClass(server, draft),
+  services: ({ server, draft }) => assignServiceAddresses(server, draft),
+  'jobs.batch': ({ draft }) => selectOwnPods(draft),
+}
+
+/** Refuses a new object, or completes it. @throws StatusError 403, 404, 422 */
+export function admitCreate(server: ApiServer, type: ResourceType, draft: Draft, user: User): void {
+  admitIntoNamespace(server, type, draft)
+  if (Object.hasOwn(completions, type.key)) completions[type.key]?.({ server, type, draft, user })
+}
+
+/** The same for an update. What admission resolved when a pod was created stays. */
+export function admitUpdate(server: ApiServer, type: ResourceType, draft: Draft, existing: KubeObject): void {
+  const spec = fieldsAt(draft, 'spec')
+  const before = fieldsAt(existing, 'spec')
+  if (spec === undefined) return
+  if (type.key === 'services') {
+    if ((textAt(spec, 'clusterIP') ?? '') === '' && textAt(spec, 'type') !== 'ExternalName') {
+      spec['clusterIP'] = before?.['clusterIP']
+      spec['clusterIPs'] = before?.['clusterIPs']
+    }
+    assignServiceAddresses(server, draft)
+  }
+  if (type.key !== 'pods') return
+  addDefaultTolerations(spec)
+  for (const name of ['priority', 'preemptionPolicy', 'overhead']) {
+    if (spec[name] === undefined && before?.[name] !== undefined) spec[name] = before[name]
+  }
+}
+
+function admitIntoNamespace(server: ApiServer, type: ResourceType, draft: Draft): void {
+  if (!type.isNamespaced) return
+  const namespace = textAt(draft, 'metadata', 'namespace') ?? ''
+  const found = server.store.get('namespaces', undefined, namespace)
+  if (found === undefined) throw notFound({ group: '', resource: 'namespaces' }, namespace)
+  if (found.metadata.deletionTimestamp === undefined) return
+  // What controllers and clients write about the end of a namespace is let in.
+  if (type.key === 'events' || type.key === 'localsubjectaccessreviews.authorization.k8s.io') return
+  const name = textAt(draft, 'metadata', 'name') ?? ''
+  const why = `unable to create new content in namespace ${namespace} because it is being terminated`
+  const { status } = forbidden({ group: type.group, resource: type.plural }, name, why)
+  const cause = {
+    reason: 'NamespaceTerminating',
+    message: `namespace ${namespace} is being terminated`,
+    field: 'metadata.namespace',
+  }
+  throw new StatusError(statusBody(403, status.message ?? why, 'Forbidden', { ...status.details, causes: [cause] }))
+}
+
+function admitPod(server: ApiServer, draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec')
+  if (spec === undefined) return
+  admitAccount(server, draft)
+  applyLimitRanges(server, { key: 'pods', group: '', plural: 'pods' }, draft)
+  resolvePriority(server, draft, spec)
+  addDefaultTolerations(spec)
+  addOverhead(server, draft, spec)
+}
+
+function resolvePriority(server: ApiServer, draft: Draft, spec: Draft): void {
+  const name = textAt(spec, 'priorityClassName') ?? ''
+  const classes = server.store.list('priorityclasses.scheduling.k8s.io')
+  const found =
+    name === ''
+      ? classes.find(candidate => candidate['globalDefault'] === true)
+      : classes.find(candidate => candidate.metadata.name === name)
+  if (name !== '' && found === undefined) {
+    throw forbidden(
+      { group: '', resource: 'pods' },
+      textAt(draft, 'metadata', 'name') ?? '',
+      `no PriorityClass with name ${name} was found`,
+    )
+  }
+  const value = typeof found?.['value'] === 'number' ? found['value'] : 0
+  const given = spec['priority']
+  if (typeof given === 'number' && given !== value) {
+    const why = `the integer value of priority (${given}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`
+    throw forbidden({ group: '', resource: 'pods' }, textAt(draft, 'metadata', 'name') ?? '', why)
+  }
+  spec['priority'] = value
+  if (found !== undefined && name === '') spec['priorityClassName'] = found.metadata.name
+  spec['preemptionPolicy'] ??= textAt(found, 'preemptionPolicy') ?? 'PreemptLowerPriority'
+}
+
+/** Pods leave a node that is not ready or unreachable after five minutes, unless they say otherwise. */
+function addDefaultTolerations(spec: Draft): void {
+  const tolerations = itemsAt(spec, 'tolerations')
+  const added: Draft[] = []
+  for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
+    const isCovered = tolerations.some(
+      toleration =>
+        (toleration['key'] === key || (toleration['key'] ?? '') === '') &&
+        ((toleration['effect'] ?? '') === '' || toleration['effect'] === 'NoExecute'),
+    )
+    if (!isCovered) added.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })
+  }
+  if (added.length > 0) spec['tolerations'] = [...tolerations, ...added]
+}
+
+function addOverhead(server: ApiServer, draft: Draft, spec: Draft): void {
+  const name = textAt(spec, 'runtimeClassName')
+  if (name === undefined) return
+  const found = server.store.get('runtimeclasses.node.k8s.io', undefined, name)
+  if (found === undefined) {
+    throw forbidden(
+      { group: '', resource: 'pods' },
+      textAt(draft, 'metadata', 'name') ?? '',
+      `pod rejected: RuntimeClass "${name}" not found`,
+    )
+  }
+  const fixed = fieldsAt(found, 'overhead', 'podFixed')
+  if (fixed !== undefined) spec['overhead'] = { ...fixed }
+}
+
+/** Storage that is in use outlives its deletion: a controller takes the finalizer away. */
+function protect(draft: Draft, finalizer: string): void {
+  const finalizers = listAt(draft, 'metadata', 'finalizers').map(String)
+  if (!finalizers.includes(finalizer)) setAt(draft, ['metadata', 'finalizers'], [...finalizers, finalizer])
+}
+
+function defaultStorageClass(server: ApiServer, draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec')
+  if (spec === undefined || spec['storageClassName'] !== undefined) return
+  const found = defaultsOf(server.store.list('storageclasses.storage.k8s.io'), 'storageclass.kubernetes.io/is-default-class')
+  if (found !== undefined) spec['storageClassName'] = found.metadata.name
+}
+
+function defaultIngressClass(server: ApiServer, draft: Draft): void {
+  const spec = fieldsAt(draft, 'spec')
+  if (
+    spec === undefined ||
+    spec['ingressClassName'] !== undefined ||
+    textAt(draft, 'metadata', 'annotations', 'kubernetes.io/ingress.class') !== undefined
+  )
+    return
+  const found = defaultsOf(server.store.list('ingressclasses.networking.k8s.io'), 'ingressclass.kubernetes.io/is-default-class')
+  if (found !== undefined) spec['ingressClassName'] = found.metadata.name
+}
+
+/** The newest object that is annotated to be the default. */
+function defaultsOf(objects: readonly KubeObject[], annotation: string): KubeObject | undefined {
+  const marked = objects.filter(object => object.metadata.annotations?.[annotation] === 'true')
+  return marked.toSorted((left, right) =>
+    (right.metadata.creationTimestamp ?? '').localeCompare(left.metadata.creationTimestamp ?? ''),
+  )[0]
+}
+
+/** A node that registers itself is not scheduled to before it reports ready. */
+function taintNewNode(draft: Draft, user: User): void {
+  if (user.groups.includes('system:masters')) return
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  draft['spec'] = spec
+  const taints = itemsAt(spec, 'taints')
+  const key = 'node.kubernetes.io/not-ready'
+  if (!taints.some(taint => isFields(taint) && taint['key'] === key)) spec['taints'] = [...taints, { key, effect: 'NoSchedule' }]
+}

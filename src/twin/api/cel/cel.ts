@@ -1,0 +1,390 @@
+// Evaluates CEL on JSON values: the core language, its macros, and the parts of Kubernetes' libraries that conditions of
+// webhooks and rules of custom kinds use most.
+import { compareQuantities, parseQuantity } from '#kube/values/quantity.ts'
+import { isFields, isSame } from '../../json-value.ts'
+import { compilePattern } from '../patterns.ts'
+import { CelError, type Expression, parseCel } from './cel-syntax.ts'
+
+type CelOutcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string }
+
+type Scope = Readonly<Record<string, unknown>>
+
+/** Steps one evaluation may take. */
+const stepLimit = 1_000_000
+const compiled = new Map<string, Expression>()
+
+/** The value of an expression, or what is wrong with it. */
+export function evaluateCel(source: string, scope: Scope): CelOutcome {
+  try {
+    let tree = compiled.get(source)
+    if (tree === undefined) {
+      tree = parseCel(source)
+      if (compiled.size > 10_000) compiled.clear()
+      compiled.set(source, tree)
+    }
+    const value = new Evaluation().value(tree, scope)
+    return { ok: true, value: value instanceof Optional ? value.content : value }
+  } catch (error) {
+    if (error instanceof CelError || error instanceof RangeError) return { ok: false, problem: error.message }
+    throw error
+  }
+}
+
+/** Why a text is no expression. */
+export function celProblem(source: string): string | undefined {
+  try {
+    parseCel(source)
+    return undefined
+  } catch (error) {
+    if (error instanceof CelError) return error.message
+    throw error
+  }
+}
+
+/** Whether an expression names a variable. */
+export function mentions(source: string, name: string): boolean {
+  return source.split(/[^A-Za-z0-9_]+/).includes(name)
+}
+
+class Optional {
+  readonly content: unknown
+  readonly isPresent: boolean
+  constructor(content: unknown, isPresent: boolean) {
+    this.content = content
+    this.isPresent = isPresent
+  }
+}
+
+const absent = new Optional(undefined, false)
+
+class Evaluation {
+  #steps = 0
+
+  value(expression: Expression, scope: Scope): unknown {
+    if (++this.#steps > stepLimit)
+      throw new CelError('validation failed due to running out of cost budget, no further validation rules will be run')
+    switch (expression.kind) {
+      case 'literal':
+        return expression.value
+      case 'name':
+        if (!Object.hasOwn(scope, expression.name)) throw new CelError(`undeclared reference to '${expression.name}'`)
+        return scope[expression.name]
+      case 'field':
+        return this.#field(this.value(expression.target, scope), expression.name, expression.isOptional)
+      case 'index':
+        return this.#index(this.value(expression.target, scope), this.value(expression.index, scope), expression.isOptional)
+      case 'list':
+        return expression.items.map(item => this.value(item, scope))
+      case 'map':
+        return Object.fromEntries(
+          expression.entries.map(({ key, value }) => [String(this.value(key, scope)), this.value(value, scope)]),
+        )
+      case 'choice':
+        return this.value(this.#isTrue(expression.condition, scope) ? expression.then : expression.otherwise, scope)
+      case 'unary':
+        return this.#unary(expression.operator, this.value(expression.operand, scope))
+      case 'binary':
+        return this.#binary(expression, scope)
+      case 'call':
+        return this.#call(expression, scope)
+    }
+  }
+
+  #isTrue(expression: Expression, scope: Scope): boolean {
+    const value = this.value(expression, scope)
+    if (typeof value !== 'boolean') throw new CelError('no such overload: expected a bool')
+    return value
+  }
+
+  #field(target: unknown, name: string, isOptional: boolean): unknown {
+    if (target instanceof Optional) {
+      if (!target.isPresent) return absent
+      const inner = this.#field(target.content, name, true)
+      return inner
+    }
+    if (!isFields(target) || !Object.hasOwn(target, name) || target[name] === undefined) {
+      if (isOptional) return absent
+      throw new CelError(`no such key: ${name}`)
+    }
+    return isOptional ? new Optional(target[name], true) : target[name]
+  }
+
+  #index(target: unknown, index: unknown, isOptional: boolean): unknown {
+    if (target instanceof Optional) return target.isPresent ? this.#index(target.content, index, true) : absent
+    if (Array.isArray(target)) {
+      const found = typeof index === 'number' ? target[index] : undefined
+      if (typeof index !== 'number' || index < 0 || index >= target.length) {
+        if (isOptional) return absent
+        throw new CelError(`index out of bounds: ${String(index)}`)
+      }
+      return isOptional ? new Optional(found, true) : found
+    }
+    return this.#field(target, String(index), isOptional)
+  }
+
+  #unary(operator: '!' | '-', operand: unknown): unknown {
+    if (operator === '!' && typeof operand === 'boolean') return !operand
+    if (operator === '-' && typeof operand === 'number') return -operand
+    throw new CelError(`no such overload: ${operator}${typeof operand}`)
+  }
+
+  #binary({ operator, left, right }: Extract<Expression, { kind: 'binary' }>, scope: Scope): unknown {
+    if (operator === '&&' || operator === '||') return this.#logical(operator, left, right, scope)
+    const a = this.value(left, scope)
+    const b = this.value(right, scope)
+    switch (operator) {
+      case '==':
+        return isSame(a, b)
+      case '!=':
+        return !isSame(a, b)
+      case 'in':
+        if (Array.isArray(b)) return b.some(item => isSame(item, a))
+        if (isFields(b)) return Object.hasOwn(b, String(a))
+        throw new CelError('no such overload: in')
+      case '+':
+        if (typeof a === 'number' && typeof b === 'number') return a + b
+        if (typeof a === 'string' && typeof b === 'string') return a + b
+        if (Array.isArray(a) && Array.isArray(b)) return [...a, ...b]
+        break
+      default:
+        if (typeof a === 'number' && typeof b === 'number') return arithmetic(operator, a, b)
+        if (typeof a === 'string' && typeof b === 'string') return compared(operator, a < b ? -1 : a > b ? 1 : 0)
+    }
+    throw new CelError(`no such overload: ${typeof a} ${operator} ${typeof b}`)
+  }
+
+  /** An error on one side does not matter where the other side decides. */
+  #logical(operator: '&&' | '||', left: Expression, right: Expression, scope: Scope): boolean {
+    const decisive = operator === '||'
+    let failure: CelError | undefined
+    for (const side of [left, right]) {
+      try {
+        if (this.#isTrue(side, scope) === decisive) return decisive
+      } catch (error) {
+        if (!(error instanceof CelError)) throw error
+        failure ??= error
+      }
+    }
+    if (failure !== undefined) throw failure
+    return !decisive
+  }
+
+  #call({ target, name, args }: Extract<Expression, { kind: 'call' }>, scope: Scope): unknown {
+    if (target === undefined) return this.#function(name, args, scope)
+    const [first, second] = args
+    if (first?.kind === 'name' && second !== undefined && comprehensions.has(name))
+      return this.#comprehension(name, this.value(target, scope), first.name, args.slice(1), scope)
+    if (target.kind === 'name' && target.name === 'optional')
+      return name === 'none' ? absent : new Optional(first === undefined ? undefined : this.value(first, scope), true)
+    return method(
+      name,
+      this.value(target, scope),
+      args.map(argument => this.value(argument, scope)),
+    )
+  }
+
+  #function(name: string, args: readonly Expression[], scope: Scope): unknown {
+    const [first] = args
+    if (name === 'has' && first?.kind === 'field') {
+      const target = this.value(first.target, scope)
+      return isFields(target) && Object.hasOwn(target, first.name) && target[first.name] !== undefined
+    }
+    const values = args.map(argument => this.value(argument, scope))
+    return globalFunction(name, values)
+  }
+
+  #comprehension(name: string, target: unknown, variable: string, bodies: readonly Expression[], scope: Scope): unknown {
+    const items: readonly unknown[] = Array.isArray(target) ? target : isFields(target) ? Object.keys(target) : []
+    const [body, result] = bodies
+    if (body === undefined || (!Array.isArray(target) && !isFields(target))) throw new CelError(`no such overload: ${name}`)
+    const holds = (item: unknown, expression = body) => this.#isTrue(expression, { ...scope, [variable]: item })
+    switch (name) {
+      case 'all':
+        return items.every(item => holds(item))
+      case 'exists':
+        return items.some(item => holds(item))
+      case 'exists_one':
+        return items.filter(item => holds(item)).length === 1
+      case 'filter':
+        return items.filter(item => holds(item))
+      default:
+        return result === undefined
+          ? items.map(item => this.value(body, { ...scope, [variable]: item }))
+          : items.filter(item => holds(item)).map(item => this.value(result, { ...scope, [variable]: item }))
+    }
+  }
+}
+
+const comprehensions = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])
+
+function arithmetic(operator: string, a: number, b: number): unknown {
+  const isWhole = Number.isInteger(a) && Number.isInteger(b)
+  switch (operator) {
+    case '-':
+      return a - b
+    case '*':
+      return a * b
+    case '/':
+      if (isWhole && b === 0) throw new CelError('division by zero')
+      return isWhole ? Math.trunc(a / b) : a / b
+    case '%':
+      if (b === 0) throw new CelError('modulus by zero')
+      return a % b
+    default:
+      return compared(operator, a - b)
+  }
+}
+
+function compared(operator: string, order: number): boolean {
+  switch (operator) {
+    case '<':
+      return order < 0
+    case '<=':
+      return order <= 0
+    case '>':
+      return order > 0
+    case '>=':
+      return order >= 0
+    default:
+      throw new CelError(`no such operator: ${operator}`)
+  }
+}
+
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return [...value].length
+  if (Array.isArray(value)) return value.length
+  if (isFields(value)) return Object.keys(value).length
+  throw new CelError('no such overload: size')
+}
+
+function globalFunction(name: string, [value, other]: readonly unknown[]): unknown {
+  switch (name) {
+    case 'size':
+      return sizeOf(value)
+    case 'string':
+      return typeof value === 'object' ? JSON.stringify(value) : String(value)
+    case 'int':
+    case 'uint':
+      if (Number.isNaN(Number(value))) throw new CelError(`cannot convert ${JSON.stringify(value)} to int`)
+      return Math.trunc(Number(value))
+    case 'double':
+      return Number(value)
+    case 'bool':
+      return value === true || value === 'true'
+    case 'dyn':
+      return value
+    case 'type':
+      return typeof value
+    case 'matches':
+      return method('matches', value, [other])
+    case 'quantity': {
+      const parsed = parseQuantity(String(value))
+      if (!parsed.ok) throw new CelError(`${String(value)} is not a quantity`)
+      return String(value)
+    }
+    case 'isQuantity':
+      return parseQuantity(String(value)).ok
+    default:
+      throw new CelError(`undeclared reference to '${name}'`)
+  }
+}
+
+function method(name: string, target: unknown, args: readonly unknown[]): unknown {
+  if (target instanceof Optional) return optionalMethod(name, target, args)
+  const [first, second] = args
+  if (name === 'size') return sizeOf(target)
+  if (typeof target === 'string') {
+    const found = textMethod(name, target, args)
+    if (found !== undefined) return found
+  }
+  if (Array.isArray(target)) {
+    const found = listMethod(name, target, args)
+    if (found !== undefined) return found
+  }
+  throw new CelError(
+    `undeclared reference to '${name}' with ${JSON.stringify([first, second].filter(argument => argument !== undefined))}`,
+  )
+}
+
+function optionalMethod(name: string, target: Optional, [first]: readonly unknown[]): unknown {
+  switch (name) {
+    case 'hasValue':
+      return target.isPresent
+    case 'value':
+      if (!target.isPresent) throw new CelError('optional.none() dereference')
+      return target.content
+    case 'orValue':
+      return target.isPresent ? target.content : first
+    case 'or':
+      return target.isPresent ? target : first
+    default:
+      throw new CelError(`undeclared reference to '${name}'`)
+  }
+}
+
+function textMethod(name: string, target: string, args: readonly unknown[]): unknown {
+  const [first, second] = args
+  switch (name) {
+    case 'startsWith':
+      return target.startsWith(String(first))
+    case 'endsWith':
+      return target.endsWith(String(first))
+    case 'contains':
+      return target.includes(String(first))
+    case 'matches':
+      return compilePattern(String(first)).test(target)
+    case 'lowerAscii':
+      return target.toLowerCase()
+    case 'upperAscii':
+      return target.toUpperCase()
+    case 'trim':
+      return target.trim()
+    case 'split':
+      return target.split(String(first))
+    case 'replace':
+      return target.replaceAll(String(first), () => String(second))
+    case 'indexOf':
+      return target.indexOf(String(first))
+    case 'substring':
+      return target.slice(Number(first), second === undefined ? undefined : Number(second))
+    case 'isGreaterThan':
+    case 'isLessThan':
+    case 'compareTo':
+      return quantityMethod(name, target, String(first))
+    default:
+      return undefined
+  }
+}
+
+function quantityMethod(name: string, left: string, right: string): unknown {
+  const a = parseQuantity(left)
+  const b = parseQuantity(right)
+  if (!a.ok || !b.ok) throw new CelError('no such overload: quantities')
+  const order = compareQuantities(a.value, b.value)
+  return name === 'compareTo' ? order : name === 'isGreaterThan' ? order > 0 : order < 0
+}
+
+function listMethod(name: string, target: readonly unknown[], args: readonly unknown[]): unknown {
+  const numbers = target.filter(item => typeof item === 'number')
+  switch (name) {
+    case 'join':
+      return target.map(String).join(args[0] === undefined ? '' : String(args[0]))
+    case 'sum':
+      return numbers.reduce((sum, item) => sum + item, 0)
+    case 'min':
+      return Math.min(...numbers)
+    case 'max':
+      return Math.max(...numbers)
+    case 'isSorted':
+      return target.every((item, index) => index === 0 || compareItems(target[index - 1], item) <= 0)
+    case 'indexOf':
+      return target.findIndex(item => isSame(item, args[0]))
+    default:
+      return undefined
+  }
+}
+
+function compareItems(left: unknown, right: unknown): number {
+  if (typeof left === 'number' && typeof right === 'number') return left - right
+  return String(left) < String(right) ? -1 : String(left) > String(right) ? 1 : 0
+}

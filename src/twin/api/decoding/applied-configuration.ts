@@ -1,0 +1,128 @@
+// Applied configurations before they are merged: they must be of the kind that is patched and fit its schema, in the words of
+// upstream's structured merge.
+import { badRequest, type StatusError } from '#kube/objects/status.ts'
+import { type Draft, draftOf, isFields, textAt, valueAt } from '../../json-value.ts'
+import { kindSchema } from '../../schema/kind-schema.ts'
+import type { Scalar, Schema } from '../../schema/schema.ts'
+import { bareError } from '../bare-error.ts'
+import { goKind, goPrinted } from '../go-words.ts'
+import type { ResourceRequest } from '../request.ts'
+import { apiVersionOf, type ResourceType, splitApiVersion } from '../resource-type.ts'
+import type { DecodedBody } from './decode.ts'
+import { OddNumber } from './json-text.ts'
+
+/** The configuration in a body. @throws StatusError 400 for another kind, 500 (as upstream) for what does not fit the schema. */
+export function appliedConfiguration(type: ResourceType, info: ResourceRequest, { value }: DecodedBody): Draft {
+  if (value !== null && !isFields(value)) {
+    const why = `json: cannot unmarshal ${goKind(value)} into Go value of type map[string]interface {}`
+    throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`)
+  }
+  const draft = draftOf(value ?? {})
+  const { group, version } = splitApiVersion(textAt(draft, 'apiVersion') ?? '')
+  const kind = textAt(draft, 'kind') ?? ''
+  if (kind !== type.kind || textAt(draft, 'apiVersion') !== apiVersionOf(type))
+    throw badRequest(`invalid object type: ${group}/${version}, Kind=${kind}`)
+  if ((valueAt(draft, 'metadata', 'managedFields') ?? null) !== null) throw badRequest('metadata.managedFields must be nil')
+  const fault = typedFault(kindSchema(type), draft, '')
+  if (fault !== undefined) throw untyped(info, type, fault)
+  return draft
+}
+
+/** A configuration that its schema does not take. */
+export function untyped(info: ResourceRequest, type: ResourceType, why: string): StatusError {
+  const what = `(/${info.name ?? ''}; ${type.group}/${type.version}, Kind=${type.kind})`
+  return bareError(`failed to create typed patch object ${what}: ${why}`)
+}
+
+/** The first place where a value does not fit; undefined where all do. */
+function typedFault(schema: Schema, value: unknown, path: string): string | undefined {
+  if (value === null || value === undefined) return undefined
+  switch (schema.kind) {
+    case 'any':
+      return undefined
+    case 'scalar':
+      return scalarFault(schema.scalar, value, path)
+    case 'map':
+      if (!isFields(value)) return `${path}: expected map, got &{${goPrinted(value)}}`
+      return first(Object.keys(value), key => typedFault(schema.value, value[key], `${path}.${key}`))
+    case 'list':
+      return listFault(schema, value, path)
+    case 'struct':
+      if (!isFields(value)) return `${path}: expected map, got &{${goPrinted(value)}}`
+      return first(Object.keys(value), key => {
+        const field = schema.fields.get(key)
+        if (field === undefined) return schema.preservesUnknown ? undefined : `${path}.${key}: field not declared in schema`
+        return typedFault(field.schema, value[key], `${path}.${key}`)
+      })
+  }
+}
+
+function first<T>(items: Iterable<T>, find: (item: T) => string | undefined): string | undefined {
+  for (const item of items) {
+    const found = find(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function listFault(schema: Extract<Schema, { kind: 'list' }>, value: unknown, path: string): string | undefined {
+  if (!Array.isArray(value)) return `${path}: expected list, got &{${goPrinted(value)}}`
+  const { list } = schema.semantics
+  const seen = new Set<string>()
+  for (const [index, item] of value.entries()) {
+    if (list.kind === 'atomic') {
+      const fault = typedFault(schema.item, item, `${path}[${index}]`)
+      if (fault !== undefined) return fault
+      continue
+    }
+    const key = list.kind === 'set' ? `="${String(item)}"` : keyText(list.keys, item)
+    if (key === undefined && list.kind === 'map')
+      return `${path}: element ${index}: associative list with keys has an element that omits all key fields [${list.keys.map(name => JSON.stringify(name)).join(', ')}] (and doesn't have default values for any key fields)`
+    if (key === undefined) continue
+    if (seen.has(key)) return `${path}: duplicate entries for key [${key}]`
+    seen.add(key)
+    const fault = list.kind === 'map' ? typedFault(schema.item, item, `${path}[${key}]`) : undefined
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+/** Keys that have a default where they are left out. */
+const keyDefaults: Readonly<Record<string, string>> = { protocol: 'TCP' }
+
+function keyText(names: readonly string[], item: unknown): string | undefined {
+  if (!isFields(item)) return undefined
+  const present = names.filter(name => item[name] !== undefined)
+  if (present.length === 0) return names.length === 1 && names[0] === 'name' ? 'name=""' : undefined
+  return names
+    .flatMap(name => {
+      const value = item[name] ?? keyDefaults[name]
+      return value === undefined ? [] : [`${name}=${typeof value === 'string' ? JSON.stringify(value) : String(value)}`]
+    })
+    .join(',')
+}
+
+function scalarFault(scalar: Scalar, value: unknown, path: string): string | undefined {
+  const isNumber = typeof value === 'number' || typeof value === 'bigint' || value instanceof OddNumber
+  switch (scalar) {
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return isNumber ? undefined : `${path}: expected numeric (int or float), got ${goKind(value)}`
+    case 'boolean':
+      return typeof value === 'boolean'
+        ? undefined
+        : `${path}: expected boolean, got &value.valueUnstructured{Value:${goValue(value)}}`
+    case 'int-or-string':
+    case 'quantity':
+      return undefined
+    default:
+      return typeof value === 'string'
+        ? undefined
+        : `${path}: expected string, got &value.valueUnstructured{Value:${goValue(value)}}`
+  }
+}
+
+function goValue(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : goPrinted(value)
+}

@@ -1,0 +1,36 @@
+// POST …/pods/P/binding: a pod is given its node.
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { conflict, notFound } from '#kube/objects/status.ts'
+import { draftOf, itemsAt, setAt, textAt } from '../../json-value.ts'
+import { type ApiServer, timestamp } from '../api-server.ts'
+import { asStored, type WriteOptions, type WritePipeline } from '../write-pipeline.ts'
+
+interface BindingTarget {
+  readonly namespace: string
+  readonly pod: string
+  readonly node: string
+}
+
+/** Sets the pod's node and PodScheduled. @throws StatusError 404 without the pod, 409 where it is bound or going. */
+export function bindPod(server: ApiServer, _writes: WritePipeline, target: BindingTarget, _options: WriteOptions): KubeObject {
+  const subject = { group: '', resource: 'pods/binding' }
+  const pod = server.store.get('pods', target.namespace, target.pod)
+  if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, target.pod)
+  const bound = textAt(pod, 'spec', 'nodeName') ?? ''
+  if (bound !== '') throw conflict(subject, target.pod, `pod ${target.pod} is already assigned to node ${JSON.stringify(bound)}`)
+  if (pod.metadata.deletionTimestamp !== undefined)
+    throw conflict(subject, target.pod, `pod ${target.pod} is being deleted, cannot be assigned to a host`)
+  const gates = itemsAt(pod, 'spec', 'schedulingGates')
+  if (gates.length > 0) throw conflict(subject, target.pod, `pod ${target.pod} has non-empty .spec.schedulingGates`)
+  const draft = draftOf(pod)
+  setAt(draft, ['spec', 'nodeName'], target.node)
+  const others = itemsAt(draft, 'status', 'conditions').filter(condition => condition['type'] !== 'PodScheduled')
+  const scheduled = {
+    type: 'PodScheduled',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: timestamp(server.clock.now()),
+  }
+  setAt(draft, ['status', 'conditions'], [scheduled, ...others])
+  return server.store.put('pods', asStored(draft))
+}

@@ -1,0 +1,95 @@
+// metrics.k8s.io: what nodes and pods use now, as `kubectl top` reads it.
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { notFound } from '#kube/objects/status.ts'
+import { fieldsAt, textAt } from '../../json-value.ts'
+import { textAnswer } from '../answers/answer.ts'
+import { type ApiServer, timestamp } from '../api-server.ts'
+import { listOptions } from '../list-options.ts'
+import type { WriteRequest } from '../object-writes.ts'
+import type { TwinResponse } from '../request.ts'
+import { selectionOf } from '../selection.ts'
+import { subjectOf } from '../write-pipeline.ts'
+
+interface MeasuredUsage {
+  readonly cpuNanocores: number
+  readonly memoryBytes: number
+}
+
+/** Where usage comes from; the simulated components have it. */
+export interface UsageSource {
+  node(name: string): MeasuredUsage | undefined
+  /** `wantedNanocores`: without limits and neighbours. */
+  pod(pod: Pod): readonly (MeasuredUsage & { readonly name: string; readonly wantedNanocores?: number })[]
+}
+
+const windowSeconds = 15
+
+/** GET and list of NodeMetrics and PodMetrics. Without a source the objects that were loaded are served. */
+export function answerMetrics(
+  server: ApiServer,
+  source: UsageSource | undefined,
+  { type, info, request }: WriteRequest,
+): TwinResponse {
+  const options = listOptions(request.query, 'list')
+  const fields = info.name === undefined ? options.fieldSelector : `metadata.name=${info.name}`
+  const all =
+    source === undefined
+      ? server.store.list(type.key, info.namespace)
+      : type.isNamespaced
+        ? podMetrics(server, source, info.namespace)
+        : nodeMetrics(server, source)
+  const selection = selectionOf(type, options.labelSelector, fields)
+  const items = all.filter(object => selection.matches(object))
+  if (info.name === undefined) {
+    return textAnswer(
+      request,
+      200,
+      JSON.stringify({ kind: `${type.kind}List`, apiVersion: 'metrics.k8s.io/v1beta1', metadata: {}, items }),
+      { encoding: 'json' },
+    )
+  }
+  const [found] = items
+  if (found === undefined) throw notFound(subjectOf(type), info.name)
+  return textAnswer(request, 200, JSON.stringify(found), { encoding: 'json' })
+}
+
+function usageText(usage: MeasuredUsage) {
+  return { cpu: `${Math.round(usage.cpuNanocores)}n`, memory: `${Math.round(usage.memoryBytes / 1024)}Ki` }
+}
+
+function metricsOf(
+  server: ApiServer,
+  kind: string,
+  object: KubeObject,
+): Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'> & { readonly timestamp: string; readonly window: string } {
+  const { name, namespace, labels } = object.metadata
+  const now = timestamp(server.clock.now())
+  return {
+    kind,
+    apiVersion: 'metrics.k8s.io/v1beta1',
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      creationTimestamp: now,
+      ...(labels === undefined ? {} : { labels }),
+    },
+    timestamp: now,
+    window: `${windowSeconds}s`,
+  }
+}
+
+function nodeMetrics(server: ApiServer, source: UsageSource): readonly KubeObject[] {
+  return server.store.list('nodes').flatMap(node => {
+    const usage = source.node(node.metadata.name)
+    return usage === undefined ? [] : [{ ...metricsOf(server, 'NodeMetrics', node), usage: usageText(usage) }]
+  })
+}
+
+function podMetrics(server: ApiServer, source: UsageSource, namespace: string | undefined): readonly KubeObject[] {
+  return server.store.list('pods', namespace).flatMap(object => {
+    if (textAt(object, 'status', 'phase') !== 'Running') return []
+    const pod: Pod = { ...object, spec: { containers: [], ...fieldsAt(object, 'spec') } }
+    const containers = source.pod(pod).map(usage => ({ name: usage.name, usage: usageText(usage) }))
+    return containers.length === 0 ? [] : [{ ...metricsOf(server, 'PodMetrics', object), containers }]
+  })
+}

@@ -1,0 +1,116 @@
+// …/scale: replicas of a workload through one small object.
+import { invalid } from '#kube/objects/field-error.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { labelSelectorOf } from '#kube/objects/selector.ts'
+import { notFound } from '#kube/objects/status.ts'
+import { type Draft, draftOf, fieldsAt, numberAt, setAt, textAt, valueAt } from '../../json-value.ts'
+import { structSchema } from '../../schema/schema-table.ts'
+import { textAnswer } from '../answers/answer.ts'
+import { readPath } from '../answers/json-path.ts'
+import { answerForm } from '../answers/negotiation.ts'
+import { tableWith } from '../answers/table.ts'
+import { scaleColumns } from '../answers/table-columns.ts'
+import type { ApiServer } from '../api-server.ts'
+import { decodePatch } from '../decoding/decode.ts'
+import { invalidPatch, patchedObject, patchType } from '../decoding/patched-object.ts'
+import { agreeOnName, sentObject } from '../decoding/request-body.ts'
+import { settleFields } from '../decoding/settled-fields.ts'
+import type { WriteParts, WriteRequest } from '../object-writes.ts'
+import type { TwinRequest, TwinResponse } from '../request.ts'
+import type { ResourceType } from '../resource-type.ts'
+import { refused } from '../validation/validation.ts'
+import { checkWriteOptions, fieldManager, isDryRun } from '../write-options.ts'
+import { modified, subjectOf } from '../write-pipeline.ts'
+
+/** GET, PUT and PATCH of a scale. */
+export function answerScale({ server, writes }: WriteParts, write: WriteRequest): TwinResponse {
+  const { type, info, request, user } = write
+  const storage = server.resources.ofKey(type.key) ?? type
+  const parent = server.store.get(type.key, info.namespace, info.name ?? '')
+  if (parent === undefined) throw notFound(subjectOf(type), info.name ?? '')
+  if (info.verb === 'get') return scaleAnswer(server, request, scaleOf(type, parent))
+  const wanted = wantedScale(write, scaleOf(type, parent))
+  const version = textAt(wanted, 'metadata', 'resourceVersion') ?? ''
+  if (version !== '' && version !== parent.metadata.resourceVersion) throw modified(type, parent.metadata.name)
+  const replicas = numberAt(wanted, 'spec', 'replicas') ?? 0
+  if (replicas < 0) {
+    const problem = invalid('spec.replicas', replicas, 'must be greater than or equal to 0')
+    throw refused({ kind: 'Scale', group: 'autoscaling' }, parent.metadata.name, [problem])
+  }
+  const draft = draftOf(parent)
+  setAt(draft, pathOf(type.custom?.scale?.specReplicasPath ?? '.spec.replicas'), replicas)
+  const options = { user, manager: fieldManager(request), isDryRun: isDryRun(request.query), subresource: 'scale' }
+  const updated = writes.finishUpdate(storage, writes.prepareUpdate(storage, draft, parent, options), parent, options)
+  return textAnswer(request, 200, JSON.stringify(scaleOf(type, updated)), { encoding: 'json' })
+}
+
+/** The small object, or a table of it. */
+function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject): TwinResponse {
+  const form = answerForm(request.headers['accept'])
+  const options = { version: form.version, includes: 'Metadata', hasColumns: true } as const
+  const answer = form.shape === 'table' ? tableWith(scaleColumns, server, [scale], options) : scale
+  return textAnswer(request, 200, JSON.stringify(answer), form)
+}
+
+function wantedScale({ request, type, info }: WriteRequest, present: Draft): Draft {
+  checkWriteOptions(request)
+  if (request.method !== 'PATCH') {
+    const sent = sentObject(request, { kind: 'Scale', group: 'autoscaling', version: 'v1', definition: 'V1Scale' })
+    agreeOnName(sent, info)
+    return sent
+  }
+  const given = patchType(request.headers['content-type'])
+  const { value } = decodePatch(given, request.body)
+  const isPlain = given === 'application/json-patch+json'
+  const patched = patchedObject(type, present, isPlain ? given : 'application/merge-patch+json', value)
+  const { fault } = settleFields(structSchema('V1Scale'), patched)
+  if (fault !== undefined) throw invalidPatch(given, value, patched, fault)
+  return patched
+}
+
+function scaleOf(type: ResourceType, parent: KubeObject): KubeObject {
+  const custom = type.custom?.scale
+  const read = (path: string) => numberOf(readPath(parent, path)[0])
+  const selector =
+    custom === undefined
+      ? selectorText(parent)
+      : custom.labelSelectorPath === undefined
+        ? ''
+        : String(readPath(parent, custom.labelSelectorPath)[0] ?? '')
+  const wanted = read(custom?.specReplicasPath ?? '.spec.replicas')
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = parent.metadata
+  const metadata = {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+  }
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata,
+    spec: wanted === 0 ? {} : { replicas: wanted },
+    status: { replicas: read(custom?.statusReplicasPath ?? '.status.replicas'), ...(selector === '' ? {} : { selector }) },
+  }
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0
+}
+
+function selectorText(parent: KubeObject): string {
+  const selector = fieldsAt(parent, 'spec', 'selector')
+  if (selector === undefined) return ''
+  if (valueAt(selector, 'matchLabels') === undefined && valueAt(selector, 'matchExpressions') === undefined) {
+    return Object.entries(selector)
+      .map(([key, value]) => `${key}=${String(value)}`)
+      .join(',')
+  }
+  const parsed = labelSelectorOf(selector)
+  return parsed.ok ? parsed.value.toString() : ''
+}
+
+function pathOf(jsonPath: string): readonly string[] {
+  return jsonPath.split('.').filter(step => step !== '')
+}

@@ -1,0 +1,75 @@
+// What a ValidatingAdmissionPolicy, or what binds one, must not be. CEL is read, not typed: what a real server's compiler says of types and
+// unknown names shows when the expression is used.
+import { duplicate, type FieldError, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../json-value.ts'
+import { celProblem } from '../cel/cel.ts'
+
+const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge']
+const actions = ['Audit', 'Deny', 'Warn']
+const identifier = /^[_a-zA-Z][_a-zA-Z0-9]*$/
+
+export function policyProblems(draft: Draft): readonly FieldError[] {
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  const problems: FieldError[] = []
+  const kind = fieldsAt(spec, 'paramKind')
+  if (kind !== undefined)
+    for (const name of ['apiVersion', 'kind'])
+      if ((textAt(kind, name) ?? '') === '') problems.push(required(`spec.paramKind.${name}`))
+  if (fieldsAt(spec, 'matchConstraints') === undefined) problems.push(required('spec.matchConstraints'))
+  else if (itemsAt(spec, 'matchConstraints', 'resourceRules').length === 0)
+    problems.push(required('spec.matchConstraints.resourceRules'))
+  for (const [at, { name, expression }] of itemsAt(spec, 'variables').entries()) {
+    if (!identifier.test(String(name)))
+      problems.push(invalid(`spec.variables[${at}].name`, name, 'must be a valid CEL identifier'))
+    problems.push(...celProblems(`spec.variables[${at}].expression`, expression))
+  }
+  const validations = itemsAt(spec, 'validations')
+  if (validations.length === 0 && itemsAt(spec, 'auditAnnotations').length === 0)
+    for (const name of ['validations', 'auditAnnotations'])
+      problems.push(required(`spec.${name}`, 'validations or auditAnnotations must contain at least one item'))
+  return [...problems, ...validations.flatMap((validation, at) => validationProblems(`spec.validations[${at}]`, validation))]
+}
+
+function validationProblems(at: string, { expression, message, messageExpression, reason }: Draft): readonly FieldError[] {
+  const problems = [...celProblems(`${at}.expression`, expression)]
+  if (typeof messageExpression === 'string') problems.push(...celProblems(`${at}.messageExpression`, messageExpression))
+  if (typeof message === 'string' && message.trim().includes('\n'))
+    problems.push(invalid(`${at}.message`, message, 'must not contain line breaks'))
+  if (typeof reason === 'string' && !reasons.includes(reason)) problems.push(notSupported(`${at}.reason`, reason, reasons))
+  return problems
+}
+
+function celProblems(field: string, expression: unknown): readonly FieldError[] {
+  if (typeof expression !== 'string' || expression.trim() === '') return [required(field, 'expression is not specified')]
+  const problem = celProblem(expression)
+  return problem === undefined ? [] : [invalid(field, expression, `compilation failed: ERROR: <input>: Syntax error: ${problem}`)]
+}
+
+export function policyBindingProblems(draft: Draft): readonly FieldError[] {
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  const problems: FieldError[] = []
+  if ((textAt(spec, 'policyName') ?? '') === '') problems.push(required('spec.policyName'))
+  const reference = fieldsAt(spec, 'paramRef')
+  if (reference !== undefined) {
+    if ((textAt(reference, 'name') ?? '') === '' && fieldsAt(reference, 'selector') === undefined)
+      problems.push(required('spec.paramRef', 'one of name or selector must be specified'))
+    if ((textAt(reference, 'parameterNotFoundAction') ?? '') === '')
+      problems.push(required('spec.paramRef.parameterNotFoundAction'))
+  }
+  const given = listAt(spec, 'validationActions')
+  if (given.length === 0) problems.push(required('spec.validationActions', 'at least one validation action is required'))
+  for (const [at, action] of given.entries()) {
+    const field = `spec.validationActions[${at}]`
+    if (!actions.includes(String(action))) problems.push(notSupported(field, action, actions))
+    else if (given.indexOf(action) < at) problems.push(duplicate(field, action))
+  }
+  if (given.includes('Deny') && given.includes('Warn'))
+    problems.push(
+      invalid(
+        'spec.validationActions',
+        given,
+        'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)',
+      ),
+    )
+  return problems
+}

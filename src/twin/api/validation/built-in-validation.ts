@@ -1,0 +1,411 @@
+// Rules of single built-in kinds: required fields, allowed values, and what an update may not change.
+
+import { isIP } from 'node:net'
+import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '#kube/objects/field-error.ts'
+import { labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { labelSelectorOf } from '#kube/objects/selector.ts'
+import { parseCron } from '#kube/time/cron.ts'
+import { apiServiceProblems } from '../../aggregation/api-service-problems.ts'
+import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
+import type { ApiServer } from '../api-server.ts'
+import type { ResourceType } from '../resource-type.ts'
+import { policyBindingProblems, policyProblems } from './admission-policy-validation.ts'
+import { targetProblems } from './container-validation.ts'
+import { quotaProblems, secretTypeProblems } from './content-validation.ts'
+import { definitionProblems } from './definition-validation.ts'
+import { leaseProblems } from './lease-validation.ts'
+import { podSpecProblems } from './pod-spec-validation.ts'
+import { podUpdateProblems } from './pod-update-validation.ts'
+import { bindingProblems, roleProblems } from './role-validation.ts'
+
+const workloads = new Set([
+  'deployments.apps',
+  'replicasets.apps',
+  'statefulsets.apps',
+  'daemonsets.apps',
+  'replicationcontrollers',
+])
+
+/** Everything that is wrong with an object of a built-in kind, beyond its metadata. */
+export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: Draft): readonly FieldError[] {
+  if (type.key === 'pods') return podSpecProblems(fieldsAt(draft, 'spec') ?? {}, 'spec')
+  if (workloads.has(type.key)) return workloadProblems(type, draft)
+  switch (type.key) {
+    case 'apiservices.apiregistration.k8s.io':
+      return apiServiceProblems(draft)
+    case 'jobs.batch':
+      return jobTemplateProblems(fieldsAt(draft, 'spec') ?? {}, 'spec.template')
+    case 'cronjobs.batch':
+      return cronJobProblems(draft)
+    case 'poddisruptionbudgets.policy':
+      return budgetProblems(draft)
+    case 'configmaps':
+      return dataProblems(draft, ['data', 'binaryData'])
+    case 'secrets':
+      return [...dataProblems(draft, ['data']), ...secretTypeProblems(draft)]
+    case 'resourcequotas':
+      return quotaProblems(draft)
+    case 'services':
+      return serviceProblems(draft)
+    case 'nodes':
+      return taintProblems(draft)
+    case 'leases.coordination.k8s.io':
+      return leaseProblems(draft)
+    case 'roles.rbac.authorization.k8s.io':
+    case 'clusterroles.rbac.authorization.k8s.io':
+      return roleProblems(draft, type.isNamespaced)
+    case 'rolebindings.rbac.authorization.k8s.io':
+    case 'clusterrolebindings.rbac.authorization.k8s.io':
+      return bindingProblems(draft, type.isNamespaced)
+    case 'customresourcedefinitions.apiextensions.k8s.io':
+      return definitionProblems(draft)
+    case 'validatingadmissionpolicies.admissionregistration.k8s.io':
+      return policyProblems(draft)
+    case 'validatingadmissionpolicybindings.admissionregistration.k8s.io':
+      return policyBindingProblems(draft)
+    case 'persistentvolumeclaims':
+      return claimProblems(draft)
+    case 'storageclasses.storage.k8s.io':
+      return textAt(draft, 'provisioner') === undefined ? [required('provisioner')] : []
+    case 'horizontalpodautoscalers.autoscaling':
+      return autoscalerProblems(draft)
+    default:
+      return []
+  }
+}
+
+/** What an update of a built-in kind changed although it may not. */
+export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing: KubeObject): readonly FieldError[] {
+  switch (type.key) {
+    case 'pods':
+      return podUpdateProblems(draft, existing)
+    case 'deployments.apps':
+    case 'replicasets.apps':
+    case 'daemonsets.apps':
+      return immutable(draft, existing, ['spec', 'selector'])
+    case 'statefulsets.apps':
+      return statefulSetUpdateProblems(draft, existing)
+    case 'jobs.batch':
+      return [...immutable(draft, existing, ['spec', 'completionMode']), ...immutable(draft, existing, ['spec', 'selector'])]
+    case 'configmaps':
+    case 'secrets':
+      return immutableDataProblems(type, draft, existing)
+    case 'services':
+      return clusterAddressProblems(draft, existing)
+    case 'rolebindings.rbac.authorization.k8s.io':
+    case 'clusterrolebindings.rbac.authorization.k8s.io':
+      return isSame(draft['roleRef'], existing['roleRef']) ? [] : [invalid('roleRef', draft['roleRef'], 'cannot change roleRef')]
+    case 'storageclasses.storage.k8s.io':
+      return ['provisioner', 'parameters', 'reclaimPolicy', 'volumeBindingMode'].flatMap(name =>
+        immutable(draft, existing, [name]),
+      )
+    case 'priorityclasses.scheduling.k8s.io':
+      return isSame(draft['value'], existing['value']) ? [] : [forbidden('value', 'may not be changed in an update.')]
+    default:
+      return []
+  }
+}
+
+function immutable(draft: Draft, existing: KubeObject, path: readonly string[]): readonly FieldError[] {
+  const value = valueAt(draft, ...path)
+  return isSame(value, valueAt(existing, ...path)) ? [] : [invalid(path.join('.'), value, 'field is immutable')]
+}
+
+function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError[] {
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  const problems: FieldError[] = [...wholeNumber(spec, 'replicas', 'spec.replicas')]
+  const template = fieldsAt(spec, 'template')
+  if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template))
+  const claims = itemsAt(spec, 'volumeClaimTemplates').map(claim => textAt(claim, 'metadata', 'name'))
+  const podSpec = fieldsAt(template, 'spec') ?? {}
+  problems.push(...podSpecProblems(podSpec, 'spec.template.spec', { policies: ['Always'], claims }))
+  if (type.key === 'deployments.apps') {
+    problems.push(...strategyProblems(spec))
+    const [ready, deadline] = [numberAt(spec, 'minReadySeconds') ?? 0, numberAt(spec, 'progressDeadlineSeconds')]
+    if (deadline !== undefined && deadline <= ready)
+      problems.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'))
+  }
+  return problems
+}
+
+function selectorProblems(spec: Draft, template: Draft | undefined): readonly FieldError[] {
+  const selector = fieldsAt(spec, 'selector')
+  if (selector === undefined) {
+    const labels = valueAt(template, 'metadata', 'labels') ?? null
+    return [
+      required('spec.selector'),
+      invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
+    ]
+  }
+  if (isEmpty(selector['matchLabels']) && isEmpty(selector['matchExpressions'])) {
+    return [invalid('spec.selector', selector, 'empty selector is invalid for deployment')]
+  }
+  const values = Object.values(textsAt(selector, 'matchLabels')).flatMap(value =>
+    labelValueProblems(value).map(problem => invalid('spec.selector.matchLabels', value, problem)),
+  )
+  const parsed = labelSelectorOf(selector, 'spec.selector')
+  if (!parsed.ok || values.length > 0) return [...values, invalid('spec.selector', selector, 'invalid label selector')]
+  const labels = textsAt(template, 'metadata', 'labels')
+  if (!parsed.value.matches(labels)) {
+    const shown = valueAt(template, 'metadata', 'labels') ?? null
+    return [invalid('spec.template.metadata.labels', shown, '`selector` does not match template `labels`')]
+  }
+  return []
+}
+
+function strategyProblems(spec: Draft): readonly FieldError[] {
+  const kind = textAt(spec, 'strategy', 'type')
+  if (kind !== 'Recreate' && kind !== 'RollingUpdate')
+    return [notSupported('spec.strategy', { Type: kind, RollingUpdate: null }, ['Recreate', 'RollingUpdate'])]
+  if (kind === 'Recreate' && valueAt(spec, 'strategy', 'rollingUpdate') !== undefined) {
+    return [forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'")]
+  }
+  const { maxSurge, maxUnavailable } = {
+    maxSurge: undefined,
+    maxUnavailable: undefined,
+    ...fieldsAt(spec, 'strategy', 'rollingUpdate'),
+  }
+  const shares = [
+    ...shareProblems(maxUnavailable, 'spec.strategy.rollingUpdate.maxUnavailable', false),
+    ...shareProblems(maxSurge, 'spec.strategy.rollingUpdate.maxSurge', false),
+  ]
+  if (typeof maxUnavailable === 'string' && Number.parseInt(maxUnavailable, 10) > 100)
+    shares.push(invalid('spec.strategy.rollingUpdate.maxUnavailable', maxUnavailable, 'must not be greater than 100%'))
+  if (shares.length > 0) return shares
+  if (isZeroCount(maxSurge) && isZeroCount(maxUnavailable)) {
+    return [invalid('spec.strategy.rollingUpdate.maxUnavailable', maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+  }
+  return []
+}
+
+const percentRule =
+  "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+
+/** What a count that may be a percentage breaks. */
+function shareProblems(value: unknown, place: string, isBounded: boolean): readonly FieldError[] {
+  if (typeof value === 'number' && value < 0) return [invalid(place, value, 'must be greater than or equal to 0')]
+  if (typeof value !== 'string') return []
+  if (!/^\d+%$/.test(value)) return [invalid(place, value, percentRule)]
+  return isBounded && Number(value.slice(0, -1)) > 100 ? [invalid(place, value, 'must not be greater than 100%')] : []
+}
+
+function isZeroCount(value: unknown): boolean {
+  return value === 0 || value === '0%' || value === '0'
+}
+
+function wholeNumber(fields: Draft, name: string, path: string): readonly FieldError[] {
+  const value = fields[name]
+  return typeof value === 'number' && value < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : []
+}
+
+function jobTemplateProblems(spec: Draft, path: string): readonly FieldError[] {
+  const podSpec = fieldsAt(spec, 'template', 'spec') ?? {}
+  const counts = ['parallelism', 'completions', 'backoffLimit', 'activeDeadlineSeconds', 'ttlSecondsAfterFinished']
+  const place = path.replace(/template$/, '')
+  const problems = [
+    ...counts.flatMap(name => wholeNumber(spec, name, `${place}${name}`)),
+    ...podSpecProblems(podSpec, `${path}.spec`),
+  ]
+  if (podSpec['restartPolicy'] === 'OnFailure' || podSpec['restartPolicy'] === 'Never') return problems
+  return [...problems, required(`${path}.spec.restartPolicy`, 'valid values: "OnFailure", "Never"')]
+}
+
+function cronJobProblems(draft: Draft): readonly FieldError[] {
+  const problems: FieldError[] = []
+  const schedule = textAt(draft, 'spec', 'schedule') ?? ''
+  const parsed = parseCron(schedule)
+  if (schedule === '') problems.push(required('spec.schedule'))
+  else if (!parsed.ok)
+    problems.push(invalid('spec.schedule', schedule, /\((.*)\)$/s.exec(parsed.problem.expected)?.[1] ?? parsed.problem.expected))
+  problems.push(...jobTemplateProblems(fieldsAt(draft, 'spec', 'jobTemplate', 'spec') ?? {}, 'spec.jobTemplate.spec.template'))
+  return problems
+}
+
+function budgetProblems(draft: Draft): readonly FieldError[] {
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  if (spec['minAvailable'] !== undefined && spec['maxUnavailable'] !== undefined) {
+    const {
+      minAvailable,
+      selector = null,
+      maxUnavailable,
+      unhealthyPodEvictionPolicy = null,
+    } = { minAvailable: null, maxUnavailable: null, ...spec }
+    const value = {
+      MinAvailable: minAvailable,
+      Selector: selector,
+      MaxUnavailable: maxUnavailable,
+      UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy,
+    }
+    return [invalid('spec', value, 'minAvailable and maxUnavailable cannot be both set')]
+  }
+  const problems: FieldError[] = []
+  for (const name of ['minAvailable', 'maxUnavailable'] as const) {
+    problems.push(...shareProblems(spec[name], `spec.${name}`, true))
+  }
+  const selector = fieldsAt(spec, 'selector')
+  const parsed = selector === undefined ? undefined : labelSelectorOf(selector, 'spec.selector')
+  if (parsed !== undefined && !parsed.ok) problems.push(invalid('spec.selector', selector, parsed.problem.expected))
+  return problems
+}
+
+const dataLimitBytes = 1_048_576
+
+function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldError[] {
+  let bytes = 0
+  const problems: FieldError[] = []
+  for (const list of lists) {
+    for (const [key, value] of Object.entries(fieldsAt(draft, list) ?? {})) {
+      if (key === '.' || key.startsWith('..')) {
+        const rule = key === '.' || key === '..' ? `must not be '${key}'` : "must not start with '..'"
+        problems.push(invalid(`${list}[${key}]`, key, rule))
+      } else if (!/^[-._a-zA-Z0-9]+$/.test(key)) {
+        problems.push(
+          invalid(
+            `${list}[${key}]`,
+            key,
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+          ),
+        )
+      }
+      if (typeof value === 'string') bytes += Buffer.byteLength(value)
+    }
+  }
+  if (bytes > dataLimitBytes) problems.push(tooLong(lists.length === 1 ? 'data' : '[]', dataLimitBytes))
+  return problems
+}
+
+function serviceProblems(draft: Draft): readonly FieldError[] {
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  const ports = itemsAt(spec, 'ports')
+  const problems: FieldError[] = []
+  if (ports.length === 0 && spec['type'] !== 'ExternalName' && spec['clusterIP'] !== 'None') problems.push(required('spec.ports'))
+  const seen = new Set<string>()
+  for (const [index, port] of ports.entries()) {
+    const at = `spec.ports[${index}]`
+    if (ports.length > 1 && (textAt(port, 'name') ?? '') === '') problems.push(required(`${at}.name`))
+    const number = port['port']
+    if (typeof number !== 'number' || number < 1 || number > 65535)
+      problems.push(invalid(`${at}.port`, number, 'must be between 1 and 65535, inclusive'))
+    const target = port['targetPort']
+    if (target !== undefined) problems.push(...targetProblems(target, `${at}.targetPort`))
+    const identity = `${String(number)}/${String(port['protocol'])}`
+    if (seen.has(identity))
+      problems.push({
+        type: 'FieldValueDuplicate',
+        field: at,
+        body: `Duplicate value: ${portText(port)}`,
+      })
+    seen.add(identity)
+  }
+  const addresses = listAt(spec, 'clusterIPs')
+  for (const [index, address] of addresses.entries())
+    if (address !== 'None' && isIP(String(address)) === 0)
+      problems.push(
+        invalid(`spec.clusterIPs[${index}]`, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
+      )
+  problems.push(...oneOf(spec, 'sessionAffinity', ['ClientIP', 'None']))
+  problems.push(...oneOf(spec, 'type', ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']))
+  return problems
+}
+
+function oneOf(spec: Draft, name: string, choices: readonly string[]): readonly FieldError[] {
+  const value = textAt(spec, name)
+  return value === undefined || choices.includes(value) ? [] : [notSupported(`spec.${name}`, value, choices)]
+}
+
+const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
+
+function taintProblems(draft: Draft): readonly FieldError[] {
+  const seen = new Set<string>()
+  const repeated = (identity: string, at: string): readonly FieldError[] => {
+    if (!seen.has(identity)) {
+      seen.add(identity)
+      return []
+    }
+    return [{ type: 'FieldValueDuplicate', field: at, body: 'Duplicate value: taints must be unique by key and effect pair' }]
+  }
+  return itemsAt(draft, 'spec', 'taints').flatMap((taint, index) => {
+    // Upstream names the place so.
+    const at = `metadata.taints[${index}]`
+    const key = textAt(taint, 'key') ?? ''
+    const effect = textAt(taint, 'effect') ?? ''
+    return [
+      ...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)),
+      ...(taintEffects.includes(effect) ? [] : [notSupported(`${at}.effect`, effect, taintEffects)]),
+      ...repeated(`${key}:${effect}`, at),
+    ]
+  })
+}
+
+function autoscalerProblems(draft: Draft): readonly FieldError[] {
+  const most = numberAt(draft, 'spec', 'maxReplicas') ?? 0
+  const least = numberAt(draft, 'spec', 'minReplicas') ?? 1
+  const problems: FieldError[] = []
+  if (most < 1) problems.push(required('spec.maxReplicas', 'must be set and greater than 0'))
+  if (most < least) problems.push(invalid('spec.maxReplicas', most, 'must be greater than or equal to `minReplicas`'))
+  return problems
+}
+
+function claimProblems(draft: Draft): readonly FieldError[] {
+  const problems: FieldError[] = []
+  if (listAt(draft, 'spec', 'accessModes').length === 0)
+    problems.push(required('spec.accessModes', 'at least 1 access mode is required'))
+  if (valueAt(draft, 'spec', 'resources', 'requests', 'storage') === undefined) problems.push(required('spec.resources[storage]'))
+  return problems
+}
+
+const statefulSetFree = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+]
+
+function statefulSetUpdateProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
+  const fixed = (object: Draft | KubeObject) =>
+    Object.fromEntries(Object.entries(fieldsAt(object, 'spec') ?? {}).filter(([name]) => !statefulSetFree.includes(name)))
+  if (isSame(fixed(draft), fixed(existing))) return []
+  return [
+    forbidden(
+      'spec',
+      "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+    ),
+  ]
+}
+
+function immutableDataProblems(type: ResourceType, draft: Draft, existing: KubeObject): readonly FieldError[] {
+  const problems: FieldError[] = []
+  if (existing['immutable'] === true) {
+    if (draft['immutable'] !== true) problems.push(forbidden('immutable', 'field is immutable when `immutable` is set'))
+    for (const name of ['data', 'binaryData']) {
+      if (!isSame(draft[name] ?? {}, existing[name] ?? {}))
+        problems.push(forbidden(name, 'field is immutable when `immutable` is set'))
+    }
+  }
+  if (type.key === 'secrets' && draft['type'] !== existing['type'])
+    problems.push(invalid('type', draft['type'], 'field is immutable'))
+  return problems
+}
+
+function clusterAddressProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
+  const before = textAt(existing, 'spec', 'clusterIP') ?? ''
+  const now = textAt(draft, 'spec', 'clusterIP') ?? ''
+  if (before === '' || now === before || textAt(draft, 'spec', 'type') === 'ExternalName') return []
+  return [invalid('spec.clusterIPs[0]', [now], 'may not change once set')]
+}
+
+/** A port as Go prints the parts of it that may not occur twice. */
+function portText(port: Draft): string {
+  return JSON.stringify({
+    Name: '',
+    Protocol: port['protocol'],
+    AppProtocol: null,
+    Port: port['port'],
+    TargetPort: 0,
+    NodePort: 0,
+  })
+}

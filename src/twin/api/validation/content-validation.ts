@@ -1,0 +1,47 @@
+// Rules of kinds that hold little but names and values: what a Secret of a type must have, what a ResourceQuota may name.
+import { type FieldError, invalid, required } from '#kube/objects/field-error.ts'
+import { type Draft, fieldsAt, textAt } from '../../json-value.ts'
+
+/** Keys that Secrets of a type have. */
+const keysOfTypes: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+}
+
+/** What a Secret lacks for its type. */
+export function secretTypeProblems(draft: Draft): readonly FieldError[] {
+  const type = textAt(draft, 'type') ?? ''
+  const data = fieldsAt(draft, 'data') ?? {}
+  if (type === 'kubernetes.io/service-account-token') {
+    const account = 'kubernetes.io/service-account.name'
+    const isNamed = (textAt(draft, 'metadata', 'annotations', account) ?? '') !== ''
+    return isNamed ? [] : [required(`metadata.annotations[${account}]`)]
+  }
+  if (type === 'kubernetes.io/basic-auth') {
+    const keys = ['username', 'password']
+    return keys.some(key => Object.hasOwn(data, key)) ? [] : keys.map(key => required(`data[${key}]`))
+  }
+  const keys = Object.hasOwn(keysOfTypes, type) ? (keysOfTypes[type] ?? []) : []
+  return keys.filter(key => !Object.hasOwn(data, key)).map(key => required(`data[${key}]`))
+}
+
+const quotaNames = new Set([
+  ...['cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.storage', 'requests.ephemeral-storage'],
+  ...['limits.cpu', 'limits.memory', 'limits.ephemeral-storage', 'pods', 'resourcequotas', 'services', 'replicationcontrollers'],
+  ...['secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers'],
+])
+
+/** What is wrong with the limits of a ResourceQuota. */
+export function quotaProblems(draft: Draft): readonly FieldError[] {
+  return Object.entries(fieldsAt(draft, 'spec', 'hard') ?? {}).flatMap(([name, value]) => {
+    const field = `spec.hard[${name}]`
+    const isKnown = quotaNames.has(name) || name.includes('/') || /^(requests\.)?hugepages-/.test(name)
+    const unknown = ['must be a standard resource type or fully qualified', 'must be a standard resource for quota']
+    return [
+      ...(isKnown ? [] : unknown.map(problem => invalid(field, name, problem))),
+      ...(String(value).startsWith('-') ? [invalid(field, String(value), 'must be greater than or equal to 0')] : []),
+    ]
+  })
+}

@@ -1,0 +1,101 @@
+// Names, labels and annotations: rules that hold for every object.
+import { type FieldError, invalid, tooLong } from '#kube/objects/field-error.ts'
+import {
+  annotationBytesLimit,
+  dns1123LabelProblems,
+  dns1123SubdomainProblems,
+  labelValueProblems,
+  qualifiedNameProblems,
+} from '#kube/objects/names.ts'
+import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
+import type { ResourceType } from '../resource-type.ts'
+
+/** Everything that is wrong with the metadata of an object. */
+export function validateMetadata(type: ResourceType, draft: Draft): readonly FieldError[] {
+  const metadata = fieldsAt(draft, 'metadata') ?? {}
+  const problems: FieldError[] = []
+  const generation = numberAt(metadata, 'generation')
+  if (generation !== undefined && generation < 0)
+    problems.push(invalid('metadata.generation', generation, 'must be greater than or equal to 0'))
+  const base = textAt(metadata, 'generateName') ?? ''
+  // Of a base only what comes before its last letters counts: they may be cut off.
+  if (base !== '')
+    problems.push(...nameProblems(type, base.replace(/-$/, 'a')).map(rule => invalid('metadata.generateName', base, rule)))
+  const name = textAt(metadata, 'name') ?? ''
+  if (name !== '') problems.push(...nameProblems(type, name).map(problem => invalid('metadata.name', name, problem)))
+  for (const [key, value] of Object.entries(fieldsAt(metadata, 'labels') ?? {})) {
+    problems.push(...qualifiedNameProblems(key).map(problem => invalid('metadata.labels', key, problem)))
+    if (typeof value === 'string')
+      problems.push(...labelValueProblems(value).map(problem => invalid('metadata.labels', value, problem)))
+  }
+  let bytes = 0
+  for (const [key, value] of Object.entries(fieldsAt(metadata, 'annotations') ?? {})) {
+    problems.push(...qualifiedNameProblems(key.toLowerCase()).map(problem => invalid('metadata.annotations', key, problem)))
+    bytes += Buffer.byteLength(key) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
+  }
+  if (bytes > annotationBytesLimit) problems.push(tooLong('metadata.annotations', annotationBytesLimit))
+  for (const [index, finalizer] of listAt(metadata, 'finalizers').entries()) {
+    if (typeof finalizer !== 'string') continue
+    problems.push(...qualifiedNameProblems(finalizer).map(problem => invalid('metadata.finalizers', finalizer, problem)))
+    if (type.custom === undefined && !finalizer.includes('/') && !standardFinalizers.has(finalizer))
+      problems.push(
+        invalid(
+          `metadata.finalizers[${index}]`,
+          finalizer,
+          'name is neither a standard finalizer name nor is it fully qualified',
+        ),
+      )
+  }
+  problems.push(...ownerProblems(metadata))
+  return problems
+}
+
+/** Owners must be named whole, and one of them at most is the controller. */
+function ownerProblems(metadata: Draft): readonly FieldError[] {
+  const place = 'metadata.ownerReferences'
+  const owners = itemsAt(metadata, 'ownerReferences')
+  const problems = owners.flatMap((owner): FieldError[] => {
+    const apiVersion = textAt(owner, 'apiVersion') ?? ''
+    const parts = apiVersion.split('/')
+    const empty = ['kind', 'name', 'uid'].filter(field => (textAt(owner, field) ?? '') === '')
+    const isEvent = owner['kind'] === 'Event' && (apiVersion === 'v1' || apiVersion === 'events.k8s.io/v1')
+    return [
+      ...(apiVersion === '' || parts.length > 2 ? [invalid(`${place}.apiVersion`, apiVersion, 'version must not be empty')] : []),
+      ...empty.map(field => invalid(`${place}.${field}`, '', 'must not be empty')),
+      ...(isEvent
+        ? [
+            invalid(
+              place,
+              owner,
+              `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=Event is disallowed from being an owner`,
+            ),
+          ]
+        : []),
+    ]
+  })
+  const controllers = owners.filter(owner => owner['controller'] === true)
+  const [first, second] = controllers.map(owner => `${textAt(owner, 'kind') ?? ''}/${textAt(owner, 'name') ?? ''}`)
+  if (first !== undefined && second !== undefined) {
+    const why = `Only one reference can have Controller set to true. Found "true" in references for ${first} and ${second}`
+    problems.push(invalid(place, owners, why))
+  }
+  return problems
+}
+
+const standardFinalizers: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion'])
+
+function nameProblems(type: ResourceType, name: string): readonly string[] {
+  if (type.group === 'rbac.authorization.k8s.io') return pathSegmentProblems(name)
+  switch (type.key) {
+    case 'namespaces':
+    case 'services':
+      return dns1123LabelProblems(name)
+    default:
+      return dns1123SubdomainProblems(name)
+  }
+}
+
+function pathSegmentProblems(name: string): readonly string[] {
+  if (name === '.' || name === '..') return [`may not be '${name}'`]
+  return ['/', '%'].filter(character => name.includes(character)).map(character => `may not contain '${character}'`)
+}

@@ -1,0 +1,272 @@
+// Specs of pods and of the templates that make them, in upstream's order and words.
+import { isIP } from 'node:net'
+import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
+
+import { type Draft, fieldsAt, isFields, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
+import { containerProblems, identityProblems } from './container-validation.ts'
+
+const restartPolicies = ['Always', 'OnFailure', 'Never'] as const
+
+interface PodSpecRules {
+  readonly policies?: readonly string[]
+  /** Names of volumes that come from a StatefulSet's claim templates. */
+  readonly claims?: readonly (string | undefined)[]
+}
+
+/** Everything that is wrong with the spec of a pod at `path`. */
+export function podSpecProblems(spec: Draft, path: string, rules: PodSpecRules = {}): readonly FieldError[] {
+  const { policies = restartPolicies, claims = [] } = rules
+  const volumes = new Set<unknown>([...itemsAt(spec, 'volumes').map(volume => volume['name']), ...claims])
+  const policy = textAt(spec, 'restartPolicy')
+  return [
+    ...volumeProblems(spec, path),
+    ...allContainerProblems(spec, path, volumes),
+    ...(policy === undefined || policies.includes(policy) ? [] : [notSupported(`${path}.restartPolicy`, policy, policies)]),
+    ...choiceProblems(spec, path),
+    ...selectorProblems(spec, path),
+    ...securityProblems(spec, path),
+    ...nameProblems(spec, path),
+    ...deadlineProblems(spec, path),
+    ...affinityProblems(spec, path),
+    ...tolerationProblems(spec, path),
+    ...aliasProblems(spec, path),
+    ...gateProblems(spec, path),
+    ...spreadProblems(spec, path),
+  ]
+}
+
+function allContainerProblems(spec: Draft, path: string, volumes: ReadonlySet<unknown>): readonly FieldError[] {
+  const problems: FieldError[] = []
+  if (itemsAt(spec, 'containers').length === 0) problems.push(required(`${path}.containers`))
+  const names = new Set<unknown>()
+  const isHostNetwork = spec['hostNetwork'] === true
+  for (const list of ['containers', 'initContainers'] as const) {
+    for (const [index, container] of itemsAt(spec, list).entries()) {
+      const at = `${path}.${list}[${index}]`
+      problems.push(...containerProblems(container, at, { volumes, isHostNetwork, isInit: list === 'initContainers' }))
+      const name = container['name']
+      if (names.has(name)) problems.push(duplicate(`${at}.name`, name))
+      names.add(name)
+    }
+  }
+  return problems
+}
+
+/** Fields of a volume that say nothing of where it comes from. */
+const plainVolumeFields = new Set(['name'])
+
+function volumeProblems(spec: Draft, path: string): readonly FieldError[] {
+  const names = new Set<unknown>()
+  return itemsAt(spec, 'volumes').flatMap((volume, index): FieldError[] => {
+    const at = `${path}.volumes[${index}]`
+    const name = textAt(volume, 'name') ?? ''
+    const problems: FieldError[] = []
+    const sources = Object.keys(volume).filter(field => !plainVolumeFields.has(field) && volume[field] !== undefined)
+    for (const source of sources.slice(1)) problems.push(forbidden(`${at}.${source}`, 'may not specify more than 1 volume type'))
+    const hostPath = textAt(volume, 'hostPath', 'path')
+    if (hostPath?.split('/').includes('..') === true)
+      problems.push(invalid(`${at}.hostPath.path`, hostPath, "must not contain '..'"))
+    if (name === '') problems.push(required(`${at}.name`))
+    else problems.push(...dns1123LabelProblems(name).map(rule => invalid(`${at}.name`, name, rule)))
+    if (name !== '' && names.has(name)) problems.push(duplicate(`${at}.name`, name))
+    names.add(name)
+    return problems
+  })
+}
+
+const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']
+
+function choiceProblems(spec: Draft, path: string): readonly FieldError[] {
+  const dns = textAt(spec, 'dnsPolicy')
+  const os = textAt(spec, 'os', 'name')
+  return [
+    ...(dns === undefined || dnsPolicies.includes(dns) ? [] : [notSupported(`${path}.dnsPolicy`, dns, dnsPolicies)]),
+    ...(os === undefined || os === 'linux' || os === 'windows' ? [] : [notSupported(`${path}.os`, os, ['linux', 'windows'])]),
+  ]
+}
+
+function selectorProblems(spec: Draft, path: string): readonly FieldError[] {
+  return Object.entries(fieldsAt(spec, 'nodeSelector') ?? {}).flatMap(([key, value]) => [
+    ...qualifiedNameProblems(key).map(rule => invalid(`${path}.nodeSelector`, key, rule)),
+    ...labelValueProblems(String(value)).map(rule => invalid(`${path}.nodeSelector`, String(value), rule)),
+  ])
+}
+
+const sysctlName = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
+const sysctlRule =
+  'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'
+
+function securityProblems(spec: Draft, path: string): readonly FieldError[] {
+  const context = fieldsAt(spec, 'securityContext')
+  const at = `${path}.securityContext`
+  return [
+    ...identityProblems(context, at, ['fsGroup', 'runAsUser', 'runAsGroup']),
+    ...itemsAt(context, 'sysctls').flatMap((sysctl, index) => {
+      const name = textAt(sysctl, 'name') ?? ''
+      if (name === '') return [required(`${at}.sysctls[${index}].name`)]
+      return sysctlName.test(name) && name.length <= 253 ? [] : [invalid(`${at}.sysctls[${index}].name`, name, sysctlRule)]
+    }),
+  ]
+}
+
+function nameProblems(spec: Draft, path: string): readonly FieldError[] {
+  const of = (field: string, rules: (text: string) => readonly string[]) => {
+    const text = textAt(spec, field) ?? ''
+    return text === '' ? [] : rules(text).map(rule => invalid(`${path}.${field}`, text, rule))
+  }
+  return [
+    ...of('serviceAccountName', dns1123SubdomainProblems),
+    ...of('nodeName', dns1123SubdomainProblems),
+    ...of('hostname', dns1123LabelProblems),
+    ...of('subdomain', dns1123LabelProblems),
+  ]
+}
+
+const int32Maximum = 2_147_483_647
+
+function deadlineProblems(spec: Draft, path: string): readonly FieldError[] {
+  const value = spec['activeDeadlineSeconds']
+  const isOutside = typeof value === 'number' ? value < 1 || value > int32Maximum : typeof value === 'bigint'
+  return isOutside ? [invalid(`${path}.activeDeadlineSeconds`, value, `must be between 1 and ${int32Maximum}, inclusive`)] : []
+}
+
+const nodeOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']
+
+function affinityProblems(spec: Draft, path: string): readonly FieldError[] {
+  const problems: FieldError[] = []
+  const at = `${path}.affinity`
+  const needed = fieldsAt(spec, 'affinity', 'nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution')
+  const termsAt = `${at}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`
+  if (needed !== undefined && itemsAt(needed, 'nodeSelectorTerms').length === 0)
+    problems.push(required(termsAt, 'must have at least one node selector term'))
+  for (const [index, term] of itemsAt(needed, 'nodeSelectorTerms').entries())
+    problems.push(...termProblems(term, `${termsAt}[${index}]`))
+  for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
+    const affinity = fieldsAt(spec, 'affinity', kind)
+    const requiredAt = `${at}.${kind}.requiredDuringSchedulingIgnoredDuringExecution`
+    for (const [index, term] of itemsAt(affinity, 'requiredDuringSchedulingIgnoredDuringExecution').entries())
+      problems.push(...topologyProblems(term, `${requiredAt}[${index}]`))
+    for (const [index, weighted] of itemsAt(affinity, 'preferredDuringSchedulingIgnoredDuringExecution').entries()) {
+      const place = `${at}.${kind}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
+      problems.push(...weightProblems(weighted, place))
+      problems.push(...topologyProblems(fieldsAt(weighted, 'podAffinityTerm') ?? {}, `${place}.podAffinityTerm`))
+    }
+  }
+  const preferredAt = `${at}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution`
+  for (const [index, weighted] of itemsAt(
+    spec,
+    'affinity',
+    'nodeAffinity',
+    'preferredDuringSchedulingIgnoredDuringExecution',
+  ).entries()) {
+    problems.push(...weightProblems(weighted, `${preferredAt}[${index}]`))
+    problems.push(...termProblems(fieldsAt(weighted, 'preference') ?? {}, `${preferredAt}[${index}].preference`))
+  }
+  return problems
+}
+
+function weightProblems(weighted: Draft, place: string): readonly FieldError[] {
+  const weight = typeof weighted['weight'] === 'number' ? weighted['weight'] : 0
+  return weight >= 1 && weight <= 100 ? [] : [invalid(`${place}.weight`, weight, 'must be in the range 1-100')]
+}
+
+function termProblems(term: Draft, place: string): readonly FieldError[] {
+  return itemsAt(term, 'matchExpressions').flatMap((expression, index): FieldError[] => {
+    const at = `${place}.matchExpressions[${index}]`
+    const operator = textAt(expression, 'operator') ?? ''
+    const values = listAt(expression, 'values')
+    const problems: FieldError[] = []
+    if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
+      problems.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
+    else if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
+      problems.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+    else if ((operator === 'Gt' || operator === 'Lt') && values.length !== 1)
+      problems.push(required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+    else if (!nodeOperators.includes(operator))
+      problems.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'))
+    const key = textAt(expression, 'key') ?? ''
+    problems.push(...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)))
+    return problems
+  })
+}
+
+function topologyProblems(term: Draft, place: string): readonly FieldError[] {
+  const key = textAt(term, 'topologyKey') ?? ''
+  return [
+    ...(key === '' ? [required(`${place}.topologyKey`, 'can not be empty')] : []),
+    ...qualifiedNameProblems(key).map(rule => invalid(`${place}.topologyKey`, key, rule)),
+  ]
+}
+
+const tolerationEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
+const emptyKeyRule = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+
+function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
+  return itemsAt(spec, 'tolerations').flatMap((toleration, index): FieldError[] => {
+    const at = `${path}.tolerations[${index}]`
+    const operator = textAt(toleration, 'operator') ?? ''
+    const effect = textAt(toleration, 'effect') ?? ''
+    const value = textAt(toleration, 'value') ?? ''
+    const problems: FieldError[] = []
+    if ((textAt(toleration, 'key') ?? '') === '' && operator !== 'Exists')
+      problems.push(invalid(`${at}.operator`, operator, emptyKeyRule))
+    if (operator === 'Exists' && value !== '')
+      problems.push(invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"))
+    if (effect !== '' && !tolerationEffects.some(known => known === effect))
+      problems.push(notSupported(`${at}.effect`, effect, tolerationEffects))
+    return problems
+  })
+}
+
+function aliasProblems(spec: Draft, path: string): readonly FieldError[] {
+  return itemsAt(spec, 'hostAliases').flatMap((alias, index): FieldError[] => {
+    const at = `${path}.hostAliases[${index}]`
+    const ip = textAt(alias, 'ip') ?? ''
+    return [
+      ...(isIP(ip) !== 0 ? [] : [invalid(`${at}.ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]),
+      ...listAt(alias, 'hostnames').flatMap((name, place) =>
+        dns1123SubdomainProblems(String(name)).map(rule => invalid(`${at}.hostnames[${place}]`, name, rule)),
+      ),
+    ]
+  })
+}
+
+function gateProblems(spec: Draft, path: string): readonly FieldError[] {
+  const names = new Set<unknown>()
+  const problems: FieldError[] = []
+  for (const [index, gate] of itemsAt(spec, 'readinessGates').entries()) {
+    const type = textAt(gate, 'conditionType') ?? ''
+    problems.push(
+      ...qualifiedNameProblems(type).map(rule => invalid(`${path}.readinessGates[${index}].conditionType`, type, rule)),
+    )
+  }
+  for (const [index, gate] of itemsAt(spec, 'schedulingGates').entries()) {
+    const name = textAt(gate, 'name') ?? ''
+    problems.push(...qualifiedNameProblems(name).map(rule => invalid(`${path}.schedulingGates[${index}]`, name, rule)))
+    if (names.has(name)) problems.push(duplicate(`${path}.schedulingGates[${index}]`, name))
+    names.add(name)
+  }
+  return problems
+}
+
+function spreadProblems(spec: Draft, path: string): readonly FieldError[] {
+  return itemsAt(spec, 'topologySpreadConstraints').flatMap((constraint, index) => {
+    const at = `${path}.topologySpreadConstraints[${index}]`
+    const problems: FieldError[] = []
+    if (typeof constraint['maxSkew'] !== 'number' || constraint['maxSkew'] <= 0)
+      problems.push(invalid(`${at}.maxSkew`, constraint['maxSkew'] ?? 0, 'must be greater than zero'))
+    if ((textAt(constraint, 'topologyKey') ?? '') === '') problems.push(required(`${at}.topologyKey`, 'can not be empty'))
+    const action = textAt(constraint, 'whenUnsatisfiable')
+    if (action !== 'DoNotSchedule' && action !== 'ScheduleAnyway')
+      problems.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', ['DoNotSchedule', 'ScheduleAnyway']))
+    return problems
+  })
+}
+
+/** What only a new pod may not have. */
+export function newPodProblems(draft: Draft): readonly FieldError[] {
+  const added = valueAt(draft, 'spec', 'ephemeralContainers')
+  const hasAdded = Array.isArray(added) && added.some(isFields)
+  return hasAdded ? [forbidden('spec.ephemeralContainers', 'cannot be set on create')] : []
+}

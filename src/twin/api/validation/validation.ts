@@ -1,0 +1,83 @@
+// What makes an object unacceptable although it decodes: names, labels, required fields, immutable fields.
+import { type FieldError, fieldErrorsText, invalid as invalidField, required } from '#kube/objects/field-error.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { invalid, type StatusError } from '#kube/objects/status.ts'
+import { type Draft, fieldsAt, listAt, textAt } from '../../json-value.ts'
+import type { ApiServer } from '../api-server.ts'
+import { validateCustom } from '../custom/custom-schema.ts'
+import { qualityOfService } from '../object-strategy.ts'
+import type { ResourceType } from '../resource-type.ts'
+import { resizeProblems } from '../subresources/resize.ts'
+import { validateBuiltIn, validateBuiltInUpdate } from './built-in-validation.ts'
+import { validateMetadata } from './metadata-validation.ts'
+import { newPodProblems } from './pod-spec-validation.ts'
+
+/** @throws StatusError 422 that names every problem found. */
+export function validateCreate(server: ApiServer, type: ResourceType, draft: Draft): void {
+  const name = textAt(draft, 'metadata', 'name') ?? ''
+  const problems: FieldError[] = []
+  if (name === '') problems.push(required('metadata.name', 'name or generateName is required'))
+  problems.push(...validateMetadata(type, draft))
+  if (type.key === 'pods') problems.push(...newPodProblems(draft))
+  problems.push(
+    ...(type.custom === undefined ? validateBuiltIn(server, type, draft) : validateCustom(type.custom.schema, draft, undefined)),
+  )
+  if (problems.length > 0) throw refused(type, name, problems)
+}
+
+/** @throws StatusError 422 that names every problem found. */
+export function validateUpdate(
+  server: ApiServer,
+  type: ResourceType,
+  draft: Draft,
+  existing: KubeObject,
+  subresource: string | undefined,
+): void {
+  const { name } = existing.metadata
+  const problems: FieldError[] = [...validateMetadata(type, draft), ...newFinalizers(draft, existing)]
+  const givenName = textAt(draft, 'metadata', 'name')
+  if (givenName !== name) problems.push(invalidField('metadata.name', givenName, 'field is immutable'))
+  if (type.custom !== undefined) problems.push(...validateCustom(type.custom.schema, draft, existing))
+  else if (subresource === undefined) {
+    problems.push(...validateBuiltIn(server, type, draft))
+    problems.push(...validateBuiltInUpdate(type, draft, existing))
+  } else if (subresource === 'resize') problems.push(...resizeProblems(draft, existing, qualityOfService))
+  if (problems.length > 0) throw refused(type, name, problems)
+}
+
+export function refused(
+  type: { readonly kind: string; readonly group: string },
+  name: string,
+  problems: readonly FieldError[],
+): StatusError {
+  const causes = problems.map(problem => ({ reason: problem.type, message: problem.body, field: problem.field }))
+  return invalid(type.kind, type.group, name, fieldErrorsText(problems), causes)
+}
+
+/** What the server alone sets and `metadata` has otherwise. */
+export function identityProblems(metadata: Draft, existing: KubeObject): readonly FieldError[] {
+  return (['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const).flatMap(name => {
+    const given = metadata[name]
+    const isGiven = given !== undefined && given !== null && given !== ''
+    return isGiven && given !== existing.metadata[name] ? [invalidField(`metadata.${name}`, given, 'field is immutable')] : []
+  })
+}
+
+function newFinalizers(draft: Draft, existing: KubeObject): readonly FieldError[] {
+  if (existing.metadata.deletionTimestamp === undefined) return []
+  const before = new Set<unknown>(existing.metadata.finalizers ?? [])
+  const added = listAt(fieldsAt(draft, 'metadata'), 'finalizers').filter(finalizer => !before.has(finalizer))
+  if (added.length === 0) return []
+  const detail = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map(finalizer => JSON.stringify(finalizer)).join(', ')}}`
+  return [{ type: 'FieldValueForbidden', field: 'metadata.finalizers', body: `Forbidden: ${detail}` }]
+}
+
+/** A 422 for one field. */
+export function invalidOf(
+  type: { readonly kind: string; readonly group: string },
+  name: string,
+  field: string,
+  body: string,
+): StatusError {
+  return refused(type, name, [{ type: 'FieldValueInvalid', field, body }])
+}

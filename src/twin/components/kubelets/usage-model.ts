@@ -1,0 +1,238 @@
+// What pods and nodes use at present. Each container's cpu and memory come from the first that says: an annotation of its pod, the most
+// specific TwinUsage, the snapshot's metrics, 0.3 of its request. Its limit caps its cpu, and a node gives no more than it has.
+import type { Clock } from '#kube/clock.ts'
+import type { Container, Node, Pod } from '#kube/objects/objects.ts'
+import { InputError } from '#kube/problem.ts'
+import { parseQuantity } from '#kube/values/quantity.ts'
+import type { ClusterAccess } from '../../access.ts'
+import type { UsageSpec } from '../../own-kinds/usage-spec.ts'
+import type { ClusterView } from '../view.ts'
+import { controllerOf, isFinished } from '../workloads/pod-state.ts'
+import { sharedCpu } from './cpu-share.ts'
+import { SnapshotUsage, type Usage, workloadOf } from './snapshot-usage.ts'
+import type { AmountAt, UsageSubject } from './usage-amount.ts'
+import { textSeed } from './usage-noise.ts'
+import { type RuleSubject, readRule, rulesFor, type UsageRule } from './usage-rules.ts'
+
+interface ContainerUsage extends Usage {
+  readonly name: string
+  /** What it would use of cpu without limit and neighbours, billionths of a core. */
+  readonly wantedNanocores: number
+}
+
+const shareOfRequest = 0.3
+const coresWithoutRequest = 0.02
+const bytesWithoutRequest = 64 * 1024 * 1024
+/** The kernel's least share against the 1024 of a core. */
+const leastWeight = 2 / 1024
+
+const annotations = {
+  cpu: ['ballast.dev/twin-usage-cpu', 'kwok.x-k8s.io/usage-cpu'],
+  memory: ['ballast.dev/twin-usage-memory', 'kwok.x-k8s.io/usage-memory'],
+} as const
+
+interface UsageModelOptions {
+  readonly clock: Clock
+  /** Of the noise. */
+  readonly seed: number
+}
+
+export class UsageModel {
+  readonly #access: ClusterAccess
+  readonly #view: ClusterView
+  readonly #options: UsageModelOptions
+  readonly #snapshot: SnapshotUsage
+  readonly #rules = new Map<string, UsageRule>()
+  readonly #told = new Set<string>()
+  #shared: { readonly key: string; readonly nodes: Map<string, Map<string, readonly ContainerUsage[]>> } | undefined
+  #set = 0
+
+  /** Reads the PodMetrics and NodeMetrics that the store was loaded with. */
+  constructor(access: ClusterAccess, view: ClusterView, options: UsageModelOptions) {
+    this.#access = access
+    this.#view = view
+    this.#options = options
+    this.#snapshot = new SnapshotUsage(access, view, node => sum(view.podsOn(node).flatMap(pod => this.#wanted(pod))))
+    this.readMetrics()
+    for (const pod of view.list('pods')) this.#note(pod)
+    view.on('pods', ({ type, object }) => {
+      if (type === 'DELETED') this.#told.delete(object.metadata.uid ?? '')
+      else this.#note(object)
+    })
+  }
+
+  /** Something but a snapshot says what is used: it may change by itself, and exceed limits. */
+  get isLively(): boolean {
+    return this.#rules.size > 0 || this.#told.size > 0
+  }
+
+  /** Takes the values of the metrics that the store holds for pods and nodes not read before. */
+  readMetrics(): void {
+    this.#snapshot.readMetrics()
+  }
+
+  /** Has containers use what the spec of a TwinUsage says, until the result is disposed. @throws InputError */
+  set(spec: UsageSpec, options: { readonly name?: string; readonly onProblem?: UsageRule['onProblem'] } = {}): Disposable {
+    const name = options.name ?? `usage-${++this.#set}`
+    const rule = readRule(name, spec, options.onProblem ?? (() => undefined))
+    this.#rules.set(name, rule)
+    this.#shared = undefined
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#rules.get(name) === rule) this.#rules.delete(name)
+        this.#shared = undefined
+      },
+    }
+  }
+
+  /** Of each container that runs; empty for a pod that does not. */
+  pod(pod: Pod): readonly ContainerUsage[] {
+    if (!isRunning(pod)) return []
+    const node = pod.spec.nodeName ?? ''
+    return this.#sharedOn(node).get(pod.metadata.uid ?? '') ?? this.#wanted(pod)
+  }
+
+  /** Of all pods on the node and its system; `undefined` for a node that is not there. */
+  node(name: string): Usage | undefined {
+    if (this.#view.get('nodes', undefined, name) === undefined) return undefined
+    const pods = sum([...this.#sharedOn(name).values()].flat())
+    return sum([pods, this.#snapshot.system(name)])
+  }
+
+  #note(pod: Pod): void {
+    const uid = pod.metadata.uid ?? ''
+    const says = [...annotations.cpu, ...annotations.memory].some(name => pod.metadata.annotations?.[name] !== undefined)
+    if (says) this.#told.add(uid)
+    else this.#told.delete(uid)
+  }
+
+  /** By uid of the pods on a node, after the node's own limit; kept for as long as nothing changes. */
+  #sharedOn(name: string): ReadonlyMap<string, readonly ContainerUsage[]> {
+    const key = `${this.#access.revision} ${this.#options.clock.now()}`
+    if (this.#shared?.key !== key) this.#shared = { key, nodes: new Map() }
+    let found = this.#shared.nodes.get(name)
+    if (found === undefined) {
+      found = this.#share(name)
+      this.#shared.nodes.set(name, found)
+    }
+    return found
+  }
+
+  #share(name: string): Map<string, readonly ContainerUsage[]> {
+    const node = this.#view.get('nodes', undefined, name)
+    const pods = this.#view.podsOn(name).filter(isRunning)
+    const wanted = pods.map(pod => this.#wanted(pod))
+    const { allocatable, capacity } = node?.status ?? {}
+    const cores = quantityOf(allocatable?.['cpu'] ?? capacity?.['cpu'])
+    if (cores === undefined) return new Map(pods.map((pod, index) => [pod.metadata.uid ?? '', wanted[index] ?? []]))
+    const wants = pods.flatMap((pod, index) =>
+      (wanted[index] ?? []).map(({ name: container, cpuNanocores }) => ({
+        wanted: cpuNanocores,
+        weight: Math.max(leastWeight, requestOf(containerOf(pod, container), 'cpu') ?? 0),
+      })),
+    )
+    const given = sharedCpu(wants, cores * 1e9)
+    let at = 0
+    return new Map(
+      pods.map((pod, index) => [
+        pod.metadata.uid ?? '',
+        (wanted[index] ?? []).map(usage => ({ ...usage, cpuNanocores: Math.round(given[at++] ?? 0) })),
+      ]),
+    )
+  }
+
+  /** What the containers of a pod want, their own limits considered. */
+  #wanted(pod: Pod): readonly ContainerUsage[] {
+    if (!isRunning(pod)) return []
+    const node = this.#view.get('nodes', undefined, pod.spec.nodeName ?? '')
+    return pod.spec.containers.filter(isStarted(pod)).map(container => {
+      const cores = this.#amount(pod, container, 'cpu', node)
+      const limit = quantityOf(container.resources?.limits?.['cpu'])
+      const wantedNanocores = Math.round(cores * 1e9)
+      const cpuNanocores = limit === undefined ? wantedNanocores : Math.min(wantedNanocores, Math.round(limit * 1e9))
+      const memoryBytes = Math.round(this.#amount(pod, container, 'memory', node))
+      return { name: container.name, cpuNanocores, wantedNanocores, memoryBytes }
+    })
+  }
+
+  #amount(pod: Pod, container: Container, resource: 'cpu' | 'memory', node: Node | undefined): number {
+    for (const name of annotations[resource]) {
+      const told = quantityOf(pod.metadata.annotations?.[name])
+      if (told !== undefined) return told
+    }
+    const ruled = this.#rules.size === 0 ? undefined : this.#ruled(pod, container, resource, node)
+    if (ruled !== undefined) return ruled
+    const measured = this.#snapshot.container(pod, container.name)
+    if (measured !== undefined) return resource === 'cpu' ? measured.cpuNanocores / 1e9 : measured.memoryBytes
+    const request = requestOf(container, resource)
+    if (request !== undefined) return request * shareOfRequest
+    return resource === 'cpu' ? coresWithoutRequest : bytesWithoutRequest
+  }
+
+  #ruled(pod: Pod, container: Container, resource: 'cpu' | 'memory', node: Node | undefined): number | undefined {
+    const subject: RuleSubject = { pod, container: container.name, workload: workloadOf(this.#view, pod) }
+    for (const rule of rulesFor(this.#rules.values(), subject)) {
+      const amount = rule[resource]
+      if (amount === undefined) continue
+      const controller = controllerOf(pod)
+      const value = attempt(amount, rule, {
+        pod,
+        node,
+        replicas: controller === undefined ? 1 : this.#view.podsOf(controller.uid).length,
+        request: requestOf(container, resource),
+        seed: textSeed(`${resource} ${pod.metadata.namespace}/${pod.metadata.name}/${container.name}`, this.#options.seed),
+        nowMs: this.#options.clock.now(),
+      })
+      if (value !== undefined) return value
+    }
+    return undefined
+  }
+}
+
+function attempt(amount: AmountAt, rule: UsageRule, subject: UsageSubject): number | undefined {
+  try {
+    return amount(subject)
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    rule.onProblem(error.problems)
+    return undefined
+  }
+}
+
+function isRunning(pod: Pod): boolean {
+  return !isFinished(pod) && pod.status?.phase === 'Running'
+}
+
+/** A container that waits or has ended uses nothing; one that nobody reported on runs with its pod. */
+function isStarted(pod: Pod): (container: Container) => boolean {
+  const statuses = pod.status?.containerStatuses ?? []
+  return ({ name }) => {
+    const state = statuses.find(status => status.name === name)?.state
+    return state?.waiting === undefined && state?.terminated === undefined
+  }
+}
+
+function containerOf(pod: Pod, name: string): Container | undefined {
+  return pod.spec.containers.find(container => container.name === name)
+}
+
+/** Cores or bytes. */
+function requestOf(container: Container | undefined, resource: 'cpu' | 'memory'): number | undefined {
+  return quantityOf(container?.resources?.requests?.[resource])
+}
+
+function quantityOf(value: string | number | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const parsed = parseQuantity(value)
+  return parsed.ok ? Math.max(0, Number(parsed.value.nanos) / 1e9) : undefined
+}
+
+function sum(usages: readonly Usage[]): Usage {
+  let cpuNanocores = 0
+  let memoryBytes = 0
+  for (const usage of usages) {
+    cpuNanocores += usage.cpuNanocores
+    memoryBytes += usage.memoryBytes
+  }
+  return { cpuNanocores, memoryBytes }
+}

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { person, TestCluster, testNodes } from '../cluster-for-tests.ts'
+
+const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }
+
+function storageClass(volumeBindingMode: string, provisioner = 'rancher.io/local-path'): KubeObject {
+  return {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: 'fast' },
+    provisioner,
+    volumeBindingMode,
+    reclaimPolicy: 'Delete',
+  }
+}
+
+function claim(finalizers: readonly string[] = []): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'data', namespace: 'default', finalizers },
+    spec: { ...spec, storageClassName: 'fast' },
+  }
+}
+
+function pod(volumes: readonly unknown[]): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'default' },
+    spec: { containers: [{ name: 'a', image: 'i' }], volumes },
+  }
+}
+
+const usingClaim = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }]
+
+test('a claim that waits for its first consumer is provisioned on the node its pod gets', async () => {
+  await using cluster = await TestCluster.start([...testNodes(3), storageClass('WaitForFirstConsumer')])
+  cluster.create('persistentvolumeclaims', claim())
+  await cluster.settle()
+  expect(cluster.get('persistentvolumeclaims', 'data')?.status?.phase).toBe('Pending')
+  cluster.create('pods', pod(usingClaim))
+  await cluster.settle()
+  const node = cluster.readyPods()[0]?.spec.nodeName
+  expect(node).toBeDefined()
+  expect(cluster.get('persistentvolumeclaims', 'data')).toMatchObject({
+    metadata: { annotations: { 'volume.kubernetes.io/selected-node': node } },
+    status: { phase: 'Bound' },
+  })
+  const [volume] = cluster.list('persistentvolumes')
+  expect(volume?.spec.nodeAffinity?.required?.nodeSelectorTerms[0]?.matchExpressions?.[0]?.values).toEqual([node])
+  expect(volume?.status?.phase).toBe('Bound')
+  expect(cluster.failures).toEqual([])
+})
+
+test('a claim in use outlives its deletion until the pod is gone; its volume goes with it', async () => {
+  await using cluster = await TestCluster.start([...testNodes(1), storageClass('Immediate', 'nfs.csi.k8s.io')])
+  cluster.create('persistentvolumeclaims', claim(['kubernetes.io/pvc-protection']))
+  cluster.create('pods', pod(usingClaim))
+  await cluster.settle()
+  expect(cluster.readyPods()).toHaveLength(1)
+  cluster.access.remove('persistentvolumeclaims', 'default', 'data', person)
+  await cluster.settle()
+  expect(cluster.get('persistentvolumeclaims', 'data')?.metadata.deletionTimestamp).toBeDefined()
+  cluster.access.remove('pods', 'default', 'p', person)
+  await cluster.settle()
+  expect(cluster.get('persistentvolumeclaims', 'data')).toBeUndefined()
+  expect(cluster.list('persistentvolumes')).toEqual([])
+  expect(cluster.failures).toEqual([])
+})
+
+test('the claim of an ephemeral volume comes and goes with its pod', async () => {
+  await using cluster = await TestCluster.start([...testNodes(1), storageClass('WaitForFirstConsumer')])
+  cluster.create(
+    'pods',
+    pod([{ name: 'scratch', ephemeral: { volumeClaimTemplate: { spec: { ...spec, storageClassName: 'fast' } } } }]),
+  )
+  await cluster.settle()
+  expect(cluster.get('persistentvolumeclaims', 'p-scratch')?.status?.phase).toBe('Bound')
+  expect(cluster.readyPods()).toHaveLength(1)
+  cluster.access.remove('pods', 'default', 'p', person)
+  await cluster.settle()
+  expect(cluster.list('persistentvolumeclaims')).toEqual([])
+  expect(cluster.failures).toEqual([])
+})
+
+test('a volume whose claim a dump left out is not given up', async () => {
+  const claimRef = { namespace: 'default', name: 'elsewhere', uid: 'not-there' }
+  const volume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'v' },
+    spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], claimRef, persistentVolumeReclaimPolicy: 'Delete' },
+    status: { phase: 'Bound' },
+  }
+  await using cluster = await TestCluster.start([...testNodes(1), volume])
+  await cluster.settle()
+  expect(cluster.get('persistentvolumes', 'v')?.status?.phase).toBe('Bound')
+})
