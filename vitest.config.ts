@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { CpuReporter } from './test/cpu/reporter.ts'
 
 export default defineConfig({
   test: {
@@ -6,7 +7,7 @@ export default defineConfig({
     // What takes long is in `npm run test:deep`.
     exclude: ['**/*.deep.test.ts', 'test/real/**', 'node_modules/**'],
     setupFiles: ['test/cpu/measure.ts'],
-    reporters: ['default', ['./test/cpu/reporter.ts', { budgetSeconds: 400 }]],
+    reporters: ['default', new CpuReporter({ budgetSeconds: 400 })],
     // Kills and steps are a sample here: `npm run test:deep` has each.
     env: { BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? '1/16', BALLAST_STEPS: process.env['BALLAST_STEPS'] ?? '40000' },
     // Against hanging only: no test may depend on how fast the machine is.

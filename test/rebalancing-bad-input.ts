@@ -11,16 +11,16 @@ export interface BadInputRow {
 const compat = 'src/capabilities/deschedule/compat'
 const policy = `${compat}/policy/read-policy.test.ts`
 const cycle = `${compat}/cycle.test.ts`
-const usage = 'test/descheduler-usage.test.ts'
+const usage = 'test/descheduler-usage.deep.test.ts'
 const low = `${compat}/strategies/utilization.test.ts`
 const watchPolicy = `${compat}/watch-policy.test.ts`
 const election = 'test/descheduler-lease.test.ts'
-const refusals = 'test/rebalancing-bad-input-policy.test.ts'
-const objects = 'test/rebalancing-bad-input-objects.test.ts'
-const cluster = 'test/rebalancing-bad-input-cluster.test.ts'
-const answers = 'test/descheduler-answers.test.ts'
-const life = 'test/descheduler-life.test.ts'
-const process = 'test/descheduler-process.test.ts'
+const refusals = 'test/rebalancing-bad-input-policy.deep.test.ts'
+const objects = 'test/rebalancing-bad-input-objects.deep.test.ts'
+const cluster = 'test/rebalancing-bad-input-cluster.deep.test.ts'
+const answers = 'test/descheduler-answers.deep.test.ts'
+const life = 'test/descheduler-life.deep.test.ts'
+const process = 'test/descheduler-process.deep.test.ts'
 
 /** Of `ballast descheduler`. */
 // biome-ignore format: a table
@@ -39,7 +39,7 @@ export const compatRows: readonly BadInputRow[] = [
   { situation: 'policy: PodsWithPVC in defaultDisabled', heldBy: [[refusals, 'PodsWithPVC among the defaults']] },
   { situation: 'policy: refused at the start with 1, all errors in one message, each with its profile', heldBy: [[policy, 'all errors of all profiles are told at once, each with its profile'], [process, 'a policy that is refused'], [refusals, 'the process ends with 1 and says all of it at once']] },
   { situation: 'the ConfigMap changes while it runs', heldBy: [[watchPolicy, 'a swap of the link is seen %s'], [watchPolicy, 'what is wrong is told once with every problem, and the way back too'], [life, 'a good one holds from the next cycle on, a bad one leaves the older in force'], [`${compat}/instruments/instruments.test.ts`, 'the policy file is told: what nobody reads, what was refused']] },
-  { situation: 'zero or one node', heldBy: [[objects, '%s: nothing is evicted, and that is no error'], [cycle, '%s: a cycle needs two ready nodes'], ['test/descheduler-run.test.ts', 'fewer than two ready nodes: nothing is done, and that is no error']] },
+  { situation: 'zero or one node', heldBy: [[objects, '%s: nothing is evicted, and that is no error'], [cycle, '%s: a cycle needs two ready nodes'], ['test/descheduler-run.deep.test.ts', 'fewer than two ready nodes: nothing is done, and that is no error']] },
   { situation: 'an empty list of profiles', heldBy: [[cycle, 'no profiles, no pods: nothing happens']] },
   { situation: 'pods without labels, nodes without allocatable', heldBy: [[objects, 'pods without labels, nodes without amounts, status or spec: no strategy fails'], [low, 'nodes without anything allocatable, or of 10^15 bytes, are counted exactly']] },
   { situation: 'owners that were deleted', heldBy: [[objects, 'owners that are gone, namespaces that nobody has: what is evicted is the same']] },
@@ -72,15 +72,15 @@ const goals = 'src/planning/goals/goals.test.ts'
 const schedule = 'src/coordination/plans/schedule.test.ts'
 const planPolicy = 'src/coordination/plans/plan-policy.test.ts'
 const energyPolicy = 'src/coordination/plans/energy-policy.test.ts'
-const edits = 'test/deschedule-policy-edits.test.ts'
+const edits = 'test/deschedule-policy-edits.deep.test.ts'
 const odd = 'src/planning/odd-clusters.test.ts'
 const usageGoals = 'test/deschedule-usage.test.ts'
 const freshUsage = 'src/coordination/plans/usage/fresh-usage.test.ts'
 const effects = 'src/coordination/effects/effects.test.ts'
-const midPlan = 'test/deschedule-mid-plan.test.ts'
-const troubles = 'test/deschedule-troubles.test.ts'
-const onTwin = 'test/deschedule-on-twin.test.ts'
-const arbiter = 'test/arbiter-bad-input.test.ts'
+const midPlan = 'test/deschedule-mid-plan.deep.test.ts'
+const troubles = 'test/deschedule-troubles.deep.test.ts'
+const onTwin = 'test/deschedule-on-twin.deep.test.ts'
+const arbiter = 'test/arbiter-bad-input.deep.test.ts'
 const freshCheck = 'src/coordination/plans/fresh-check.test.ts'
 const gate = 'src/coordination/plans/landing/landing-gate.test.ts'
 
@@ -106,13 +106,13 @@ export const plannedRows: readonly BadInputRow[] = [
   { situation: 'a budget that never allows it is asked for once', heldBy: [[troubles, 'a budget that can never allow it is asked for once, not hammered; the workload is left out and said (7.2 case 18)']] },
   { situation: 'another pod has the name: the UID is a precondition', heldBy: [[effects, 'is asked for once, with the UID as precondition and 4 s for the server'], [effects, '504 and another stands: done']] },
   { situation: 'two leaders for a moment', heldBy: [[effects, 'when the lease is lost'], [arbiter, 'deleted in the middle of a plan: the epoch does not go back, the plan ends, nothing twice']] },
-  { situation: 'killed before and after each write of a plan', heldBy: [[onTwin, 'three moves'], ['test/deschedule-held-kills.test.ts', 'three moves whose landings are held']] },
+  { situation: 'killed before and after each write of a plan', heldBy: [[onTwin, 'three moves'], ['test/deschedule-held-kills.deep.test.ts', 'three moves whose landings are held']] },
   { situation: 'a clock that jumps', heldBy: [[arbiter, 'by %i ms in the middle of a plan: every move lands, once'], [freshUsage, 'a wall clock that is set makes known figures neither old nor young']] },
   { situation: 'a node dies in mid-plan', heldBy: [[midPlan, 'the destination dies: the plan goes on with what is left of the cluster, and evicts nobody towards it']] },
   { situation: 'a destination becomes full in mid-plan', heldBy: [[midPlan, 'the destination fills up: nothing goes to where there is no room any more'], [freshCheck, 'right before a move its certificate']] },
   { situation: 'a budget is edited in mid-plan', heldBy: [[midPlan, 'the budget is edited so that it never allows: no eviction is tried, the workload is left out']] },
   { situation: 'a taint comes in mid-plan', heldBy: [[midPlan, 'a taint on the destination: the rest is planned anew, to another node']] },
-  { situation: 'leftovers of a crash are gone before the first decision, nobody is stranded at a gate', heldBy: [['test/deschedule-held-kills.test.ts', 'three moves whose landings are held'], [troubles, 'a plan that is deleted %s moves nothing more and leaves neither taint nor permit behind'], [gate, 'only pods of the owners of the wave are sent to us; a surge is known by its name, because its ReplicaSet does not exist yet']] },
+  { situation: 'leftovers of a crash are gone before the first decision, nobody is stranded at a gate', heldBy: [['test/deschedule-held-kills.deep.test.ts', 'three moves whose landings are held'], [troubles, 'a plan that is deleted %s moves nothing more and leaves neither taint nor permit behind'], [gate, 'only pods of the owners of the wave are sent to us; a surge is known by its name, because its ReplicaSet does not exist yet']] },
   { situation: 'hostile objects: annotations, tolerations, selectors, names of the language, costs', heldBy: [[odd, '5,000 tolerations'], [odd, 'a selector with 10,000 values'], [odd, 'a goal, a preference and a scope whose names are those of the language'], [odd, 'a cost that is no number'], [odd, 'a negative cost'], [arbiter, 'a very long value']] },
-  { situation: 'no disk to write to', heldBy: [['test/plan-without-disk.test.ts', 'a plan is made by a process that may write no file']] },
+  { situation: 'no disk to write to', heldBy: [['test/plan-without-disk.deep.test.ts', 'a plan is made by a process that may write no file']] },
 ]

@@ -1,5 +1,5 @@
 // The twin's certificate authority: its own root, the server's certificate and client certificates of users.
-import type { webcrypto } from 'node:crypto'
+import { webcrypto } from 'node:crypto'
 import type { ServerCertificates } from './http-server.ts'
 
 export interface KeyPair {
@@ -22,18 +22,21 @@ export async function makeAuthority(nowMs: number, hosts: readonly string[], nam
   await import('reflect-metadata')
   const x509 = await import('@peculiar/x509')
   const rootKeys = await generateKeys()
-  const root = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: '01',
-    name: [{ CN: [name] }],
-    ...validity(nowMs),
-    signingAlgorithm: algorithm,
-    keys: rootKeys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 1, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(rootKeys.publicKey),
-    ],
-  })
+  const root = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: '01',
+      name: [{ CN: [name] }],
+      ...validity(nowMs),
+      signingAlgorithm: algorithm,
+      keys: rootKeys,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 1, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(rootKeys.publicKey, false, webcrypto),
+      ],
+    },
+    webcrypto,
+  )
   let serial = 1
   const issue = async (
     subject: readonly Record<string, string[]>[],
@@ -42,21 +45,24 @@ export async function makeAuthority(nowMs: number, hosts: readonly string[], nam
   ): Promise<KeyPair> => {
     const keys = await generateKeys()
     serial++
-    const certificate = await x509.X509CertificateGenerator.create({
-      serialNumber: serial.toString(16).padStart(2, '0'),
-      subject: [...subject],
-      issuer: root.subject,
-      ...validity(nowMs),
-      signingAlgorithm: algorithm,
-      publicKey: keys.publicKey,
-      signingKey: rootKeys.privateKey,
-      extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
-        new x509.ExtendedKeyUsageExtension([usage]),
-        ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names.map(alternativeName))]),
-      ],
-    })
+    const certificate = await x509.X509CertificateGenerator.create(
+      {
+        serialNumber: serial.toString(16).padStart(2, '0'),
+        subject: [...subject],
+        issuer: root.subject,
+        ...validity(nowMs),
+        signingAlgorithm: algorithm,
+        publicKey: keys.publicKey,
+        signingKey: rootKeys.privateKey,
+        extensions: [
+          new x509.BasicConstraintsExtension(false, undefined, true),
+          new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
+          new x509.ExtendedKeyUsageExtension([usage]),
+          ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names.map(alternativeName))]),
+        ],
+      },
+      webcrypto,
+    )
     return { certificate: certificate.toString('pem'), key: await privateKeyPem(keys.privateKey) }
   }
   const certificate = root.toString('pem')

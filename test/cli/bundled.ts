@@ -4,10 +4,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundle, writeBundle } from '../../scripts/image/bundle.ts'
 
-/** @returns what takes it away again */
-export default async function setup(): Promise<() => void> {
+const root = join(import.meta.dirname, '..', '..')
+const name = 'BALLAST_BUNDLE'
+
+/** The program that tests start: the bundle where the run has made one, else the sources. */
+export const commandLine =
+  process.env[name] === undefined ? join(root, 'src', 'cli', 'main.ts') : join(process.env[name], 'ballast.mjs')
+
+/** Vitest calls it before the first test of a run, in the process that starts the workers. */
+export async function setup(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'ballast-bundle-'))
-  writeBundle(await bundle(join(import.meta.dirname, '..', '..')), directory)
-  process.env['BALLAST_BUNDLE'] = directory
-  return () => rmSync(directory, { recursive: true, force: true })
+  writeBundle(await bundle(root), directory)
+  process.env[name] = directory
+}
+
+/** Vitest calls it after the last test. */
+export function teardown(): void {
+  const directory = process.env[name]
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true })
 }

@@ -15,6 +15,7 @@ const isFirst = !('ballastMeasured' in globalThis)
 Object.assign(globalThis, { ballastMeasured: true })
 const beganMs = isFirst ? 0 : spentMs()
 
+// biome-ignore lint/correctness/noEmptyPattern: Vitest insists on it where a hook wants its second argument
 afterAll(({}, { file }) => {
   file.meta.cpuMs = spentMs() - beganMs
 })

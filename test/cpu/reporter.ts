@@ -19,7 +19,7 @@ interface Options {
 const dearest = 10
 const seconds = (ms: number) => (ms / 1000).toFixed(1)
 
-export default class implements Reporter {
+export class CpuReporter implements Reporter {
   readonly #budgetSeconds: number | undefined
 
   constructor({ budgetSeconds }: Options = {}) {

@@ -35,12 +35,13 @@ const leafLifeMs = 90 * dayMs
 const allowedSkewMs = 5 * 60_000
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
-/** Loaded only where something is issued: it is big, and needs the metadata polyfill before it. */
+/**
+ * Loaded only where something is issued: it is big, and needs the metadata polyfill before it. Each call says which WebCrypto it means:
+ * the package has one for the whole process, and libp2p sets that to another, which does not know these keys.
+ */
 async function loadX509(): Promise<typeof import('@peculiar/x509')> {
   await import('reflect-metadata')
-  const x509 = await import('@peculiar/x509')
-  x509.cryptoProvider.set(webcrypto)
-  return x509
+  return await import('@peculiar/x509')
 }
 
 /** A new authority that signs itself, good for five years unless `lifeMs` says otherwise. */
@@ -51,21 +52,24 @@ export async function issueAuthority(request: {
 }): Promise<KeyPair> {
   const x509 = await loadX509()
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: subjectOf(request.commonName, []),
-    ...validity(request.nowMs, request.lifeMs ?? authorityLifeMs),
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature,
-        true,
-      ),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  })
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: serialNumber(),
+      name: subjectOf(request.commonName, []),
+      ...validity(request.nowMs, request.lifeMs ?? authorityLifeMs),
+      keys,
+      signingAlgorithm: algorithm,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, undefined, true),
+        new x509.KeyUsagesExtension(
+          x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature,
+          true,
+        ),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+      ],
+    },
+    webcrypto,
+  )
   return { certificate: certificate.toString('pem'), key: await keyText(keys.privateKey) }
 }
 
@@ -87,21 +91,24 @@ export async function issueLeaf(authority: KeyPair, request: LeafRequest): Promi
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
     new x509.ExtendedKeyUsageExtension(usages),
-    await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    await x509.AuthorityKeyIdentifierExtension.create(await issuer.publicKey.export()),
+    await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+    await x509.AuthorityKeyIdentifierExtension.create(await issuer.publicKey.export(webcrypto), false, webcrypto),
   ]
   if (names.length > 0) extensions.push(new x509.SubjectAlternativeNameExtension(names))
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    subject: subjectOf(request.commonName, request.organizations ?? []),
-    issuer: issuer.subjectName,
-    notBefore,
-    notAfter: issuer.notAfter < notAfter ? issuer.notAfter : notAfter,
-    publicKey: keys.publicKey,
-    signingKey,
-    signingAlgorithm: algorithm,
-    extensions,
-  })
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      serialNumber: serialNumber(),
+      subject: subjectOf(request.commonName, request.organizations ?? []),
+      issuer: issuer.subjectName,
+      notBefore,
+      notAfter: issuer.notAfter < notAfter ? issuer.notAfter : notAfter,
+      publicKey: keys.publicKey,
+      signingKey,
+      signingAlgorithm: algorithm,
+      extensions,
+    },
+    webcrypto,
+  )
   return { certificate: certificate.toString('pem'), key: await keyText(keys.privateKey) }
 }
 
