@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { systemClock } from '#kube/clock.ts'
 import { writePrivately } from '../src/cli/source/private-file.ts'
-
-const program = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts')
+import { commandLine } from './cli/bundled.ts'
 
 /** A directory of the test's own with a kubeconfig whose only user is a bearer token. */
 export function tokenKubeconfig(adminKubeconfig: string, token: string): { readonly file: string } & Disposable {
@@ -41,7 +40,7 @@ export class ControllerProcess {
   /** `hold` has it serve its own webhooks on loopback, so that replacements wait at a gate; `flags` say otherwise or more. */
   constructor(kubeconfig: string, landing: 'prefer' | 'hold' = 'prefer', flags: readonly string[] = []) {
     const webhooks = landing === 'hold' ? ['--webhook-host', '127.0.0.1', '--webhook-port', '0'] : []
-    const args = [program, 'controller', '--kubeconfig', kubeconfig, '--install-crds', 'never', ...webhooks, ...flags]
+    const args = [commandLine, 'controller', '--kubeconfig', kubeconfig, '--install-crds', 'never', ...webhooks, ...flags]
     // Nothing of this process's environment leads to another cluster.
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'], env: { PATH: process.env['PATH'] } })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#lines.push(text))

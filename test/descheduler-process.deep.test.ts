@@ -8,12 +8,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '#kube/clock.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { chartPolicy } from '../bench/descheduler-policies.ts'
+import { commandLine } from './cli/bundled.ts'
 import { tokenKubeconfig, until } from './controller-process.ts'
 import { overfull, policyOf } from './descheduler-objects.ts'
 import { upstreamToken } from './descheduler-role.ts'
 import { freePort } from './real/control-plane/free-ports.ts'
 
-const program = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts')
 const limitMs = 120_000
 const resources = new AsyncDisposableStack()
 const directory = mkdtempSync(join(tmpdir(), 'ballast-descheduler-process-'))
@@ -24,7 +24,7 @@ let twin: Twin
 let kubeconfig = ''
 
 beforeAll(async () => {
-  symlinkSync(program, called)
+  symlinkSync(commandLine, called)
   twin = resources.use(await startTwin({ clock: systemClock, objects: overfull, listen: { port: 0 } }))
   const token = await upstreamToken(twin, { clock: systemClock, signal })
   kubeconfig = resources.use(tokenKubeconfig(await twin.kubeconfig(), token)).file

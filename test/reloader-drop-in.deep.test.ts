@@ -8,12 +8,12 @@ import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { startTwin } from '#twin/twin.ts'
+import { commandLine } from './cli/bundled.ts'
 import { tokenKubeconfig } from './controller-process.ts'
 import { freePort } from './real/control-plane/free-ports.ts'
 import { secret, surroundings, workload } from './reload-cluster.ts'
 import { installReloaderRole } from './reloader-role.ts'
 
-const program = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts')
 const namespace = 'reloader'
 const { signal } = new AbortController()
 const limitMs = 120_000
@@ -40,7 +40,7 @@ async function start(options: { readonly isHighlyAvailable: boolean; readonly fl
   const ha = options.isHighlyAvailable ? ['--enable-ha'] : []
   const child = spawn(
     process.execPath,
-    [program, 'reloader', `--metrics-addr=127.0.0.1:${port}`, ...ha, ...(options.flags ?? [])],
+    [commandLine, 'reloader', `--metrics-addr=127.0.0.1:${port}`, ...ha, ...(options.flags ?? [])],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { bundle, writeBundle } from '../../scripts/image/bundle.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const name = 'BALLAST_BUNDLE'
@@ -13,6 +12,7 @@ export const commandLine =
 
 /** Vitest calls it before the first test of a run, in the process that starts the workers. */
 export async function setup(): Promise<void> {
+  const { bundle, writeBundle } = await import('../../scripts/image/bundle.ts')
   const directory = mkdtempSync(join(tmpdir(), 'ballast-bundle-'))
   writeBundle(await bundle(root), directory)
   process.env[name] = directory

@@ -1,14 +1,12 @@
 // Runs the command as a user does, in a process of its own.
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { commandLine } from './bundled.ts'
 
 export interface Ended {
   readonly code: number | null
   readonly output: string
   readonly words: string
 }
-
-const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
 
 /** Resolves when the command has ended. @throws when it takes longer than four minutes: against hanging only */
 export function runBallast(
@@ -19,7 +17,7 @@ export function runBallast(
   const environment: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' }
   for (const name of ['KUBECONFIG', 'FORCE_COLOR']) Reflect.deleteProperty(environment, name)
   Object.assign(environment, given)
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', commandLine, ...args], {
     env: environment,
     timeout: 240_000,
   })

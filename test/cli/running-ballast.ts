@@ -1,8 +1,7 @@
 // A command that goes on, in a process of its own: what it has said so far, and its end in order.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-
-const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
+import { commandLine } from './bundled.ts'
 
 export interface RunningBallast extends AsyncDisposable {
   /** Resolves with the first match in what it has written to either stream. @throws Error with what was said, where it ends before */
@@ -26,7 +25,7 @@ export function startBallast(
   const environment: NodeJS.ProcessEnv = { ...process.env, TERM: 'xterm', NO_COLOR: '1' }
   for (const name of ['KUBECONFIG', 'FORCE_COLOR']) Reflect.deleteProperty(environment, name)
   Object.assign(environment, more)
-  const command = [process.execPath, '--disable-warning=ExperimentalWarning', main, ...args]
+  const command = [process.execPath, '--disable-warning=ExperimentalWarning', commandLine, ...args]
   const quoted = command.map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
   const [program = '', ...given] = onTerminal
     ? ['script', '-qefc', `stty rows 40 cols 122; exec ${quoted}`, '/dev/null']
