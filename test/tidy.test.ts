@@ -1,31 +1,17 @@
 // What the house promises its users to keep true: every command shows how it is used, every limit is written down as it is.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { constantsOf } from '../scripts/check/constants.ts'
-import { filesBelow, readTree, syntaxOf } from '../scripts/check/source-tree.ts'
-import type { DefineCommand, Surroundings } from '../src/cli/command-line.ts'
-import { processTerminal } from '../src/cli/terminal.ts'
+import { filesBelow, syntaxOf } from '../scripts/check/source-tree.ts'
+import { commandDefinitions, commandTree } from './command-tree.ts'
 
 const root = dirname(import.meta.dirname)
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
 
 describe('every command', async () => {
-  const surroundings: Surroundings = {
-    terminal: processTerminal({}),
-    environment: {},
-    signal: new AbortController().signal,
-    end: () => undefined,
-  }
-  const program = new Command('ballast')
-  for (const { path, exports } of readTree(root, 'src/cli')) {
-    for (const { text: name } of exports) {
-      if (!/^define[A-Z]/.test(name)) continue
-      const module: Readonly<Record<string, DefineCommand>> = await import(join(root, path))
-      module[name]?.(program, surroundings)
-    }
-  }
+  const program = commandTree(await commandDefinitions())
 
   test.each(commandsBelow(program))('%s shows an example of itself in its help', (name, command) => {
     expect(helpOf(command)).toMatch(new RegExp(`^Example: ${name}( |$)`, 'm'))
