@@ -72,11 +72,12 @@ export function drawRecording(output: string): string {
 ${style.join('\n')}
 </style>
 <rect width="100%" height="100%" rx="8" fill="#0d1117"/>
-<svg x="${margin}" y="${margin}" width="${width - 2 * margin}" height="${rows * lineHeight}">
+<clipPath id="w"><rect x="0" y="0" width="${width}" height="${rows * lineHeight}"/></clipPath>
+<g transform="translate(${margin} ${margin})" clip-path="url(#w)">
 <g class="s">
 ${drawn.join('\n')}
 </g>
-</svg>
+</g>
 </svg>
 `
 }
