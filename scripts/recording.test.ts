@@ -23,7 +23,7 @@ test('a move comes at its time in the cluster', () => {
   const shares = [...drawRecording(printed.join('\n')).matchAll(/@keyframes l\d+\{0%\{opacity:0\}([\d.]+)%/g)].map(found =>
     Number(found[1]),
   )
-  const [, , , , first = 0, second = 0, end = 0] = shares
+  const [, , , first = 0, second = 0, end = 0] = shares
   expect(shares).toEqual(shares.toSorted((a, b) => a - b))
   expect(second - first).toBeGreaterThan(10 * (end - second))
 })

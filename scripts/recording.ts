@@ -50,8 +50,11 @@ export function drawRecording(output: string): string {
   const percent = (seconds: number) => `${Math.round((seconds / total) * 100_000) / 1000}%`
   const y = (line: number) => (line + 1) * lineHeight - descent
   const scrolled = lines.map((_, line) => Math.max(0, line + 1 - rows) * lineHeight)
-  const appear = lines.map((_, line) => `@keyframes l${line}{0%{opacity:0}${percent(moments[line] ?? 0)}{opacity:1}}`)
-  const steps = lines.map((_, line) => `${percent(moments[line] ?? 0)}{transform:translateY(-${scrolled[line]}px)}`)
+  // The command is there from the start.
+  const appear = printed.map((_, at) => `@keyframes l${at + 1}{0%{opacity:0}${percent(moments[at + 1] ?? 0)}{opacity:1}}`)
+  const steps = scrolled.flatMap((by, line) =>
+    by === 0 ? [] : [`${percent(moments[line] ?? 0)}{transform:translateY(-${by}px)}`],
+  )
   const columns = Math.max(...lines.map(charactersOf))
   const width = Math.ceil(columns * charWidth) + 2 * margin
   const height = rows * lineHeight + 2 * margin
