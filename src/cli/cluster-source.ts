@@ -36,7 +36,10 @@ export function withSource(command: Command): Command {
       '--cluster <path>',
       'file or folder of objects as kubectl get -o yaml|json writes them, or an export of kube-scheduler-simulator; - for standard input',
     )
-    .option('--kubeconfig <file>', 'a live cluster, only read; without --cluster else KUBECONFIG, ~/.kube/config')
+    .option(
+      '--kubeconfig <file>',
+      'a live cluster, which is only read; default without --cluster: KUBECONFIG, then ~/.kube/config',
+    )
     .option('--context <name>', 'context of the kubeconfig')
 }
 

@@ -38,7 +38,7 @@ export const defineShadow: DefineCommand = (program, surroundings) => {
   const command = program
     .command('shadow')
     .description(
-      'what `ballast descheduler` would evict beside what a running descheduler evicts: a table of the differences. Writes nothing',
+      'compares what `ballast descheduler` would evict with what a running descheduler evicts, and prints the differences. It writes nothing',
     )
     .requiredOption('--policy-config-file <file>', 'the policy of the running descheduler')
     .option('--descheduling-interval <duration>', 'its interval', '5m')
@@ -54,7 +54,7 @@ export const defineShadow: DefineCommand = (program, surroundings) => {
       'after',
       [
         '\nThe policy of a chart: kubectl -n kube-system get configmap descheduler -o jsonpath="{.data.policy\\.yaml}" > policy.yaml',
-        'Of a dump (--cluster) the last cycles of the log are compared; drift cannot be',
+        'With a dump (--cluster) the last cycles of the log are compared; drift cannot be',
         'told there.',
         'Exit codes: 0 no differences, 3 differences that no change of the cluster',
         'explains, 1 failed, 2 bad usage, policy or input.',
