@@ -22,7 +22,7 @@ export interface LoadedCluster {
   readonly problems: readonly Problem[]
   /** The API server's or the newest kubelet's version: `v1.34.1`. */
   readonly gitVersion: string
-  /** Of the scheduler, where an export of kube-scheduler-simulator says it. */
+  /** Configuration of the scheduler, where an export of kube-scheduler-simulator has one. */
   readonly configuration?: SchedulerConfiguration
   readonly shown: string
   /** Read from an API server just now, not from a file of some time. */

@@ -18,7 +18,7 @@ import type { FaultSource } from './process-faults.ts'
 interface EmbeddedOptions {
   readonly objects: readonly KubeObject[]
   readonly clock: Clock
-  /** Of the controller's Lease, where `clock` runs faster than real time. */
+  /** Clock of the controller's Lease, where `clock` runs faster than real time. */
   readonly leaseClock?: Clock
   readonly seed: number
   readonly kubernetesVersion?: string

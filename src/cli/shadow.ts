@@ -128,7 +128,7 @@ async function* liveCycles(options: ShadowOptions, surroundings: Surroundings): 
   const broken = new AbortController()
   if (options.upstreamLog !== undefined) {
     const log = logOf(options.upstreamLog, signal)
-    // Whoever writes the log may go on for ever: nobody waits for the end of it.
+    // The log may go on for ever, so nobody waits for its end.
     stack.defer(() => void log.destroy())
     readLog(observer, log).catch(error => broken.abort(error))
   }

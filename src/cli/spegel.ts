@@ -117,7 +117,7 @@ function checked<T>(parsed: Parsed<T>): T {
   return parsed.value
 }
 
-/** Of a subcommand, before or after its name, or the environment. */
+/** Log of a subcommand, by a flag before or after its name, or by the environment. */
 function logOf(command: Command, environment: Surroundings['environment']): Log {
   const all: { readonly logLevel?: Parameters<typeof processLog>[0]['level'] } = command.optsWithGlobals()
   const variable = environment['LOG_LEVEL'] ?? ''

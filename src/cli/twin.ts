@@ -41,7 +41,7 @@ interface TwinCommandOptions extends ClockOptions {
   readonly output?: 'json' | 'yaml'
 }
 
-/** Of the cluster's time: what is not settled then never will be. */
+/** Time of the cluster after which nothing more will settle. */
 const longestOnceMs = 24 * 3_600_000
 const mostHistory = 10_000_000
 const mostNodes = 20_000

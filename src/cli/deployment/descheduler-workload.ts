@@ -8,7 +8,7 @@ import { all, any, block, type Condition, checksum, type Fields, not, text, valu
 const component = 'descheduler'
 const selector = selectorLabels(component)
 const of = (key: string) => `descheduler.${key}`
-/** Of its port for metrics, in pods and Services. */
+/** Name of its metrics port, in pods and Services. */
 export const portName = 'http-metrics'
 const directory = '/policy-dir'
 

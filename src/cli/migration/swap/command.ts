@@ -196,7 +196,7 @@ async function carryOut<Of extends SwapCore>(
     await sum()
     return isDone ? exitCodes.done : exitCodes.failed
   } catch (error) {
-    // Whoever stops it may go on at once.
+    // A user who stops it may go on at once.
     if (surroundings.signal.aborted) await sum()
     throw error
   }

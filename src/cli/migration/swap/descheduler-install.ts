@@ -1,4 +1,4 @@
-// What of ours a swap of the descheduler installs: everything where Ballast is not there, else only the descheduler. It is installed asleep.
+// Objects that a swap of the descheduler installs: everything where Ballast is not there, else only the descheduler. It is installed asleep.
 
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError } from '#kube/problem.ts'
