@@ -17,7 +17,7 @@ export interface AskedRound {
 export interface RoundTimes {
   /** From the first request to the last answer. */
   readonly seconds: number
-  /** Of each request that counts, in milliseconds. */
+  /** Durations of the requests that count, in milliseconds. */
   readonly times: readonly number[]
 }
 

@@ -12,7 +12,7 @@ import { startTwinProcess } from './twin-process.ts'
 const [countText = '1600'] = process.argv.slice(2)
 const count = Number(countText)
 const rounds = 8
-/** Of a round. */
+/** Reads in one round. */
 const readCount = 160
 
 /** A server with its client. */

@@ -22,7 +22,7 @@ const megabyte = 1_048_576
 setFlagsFromString('--expose-gc')
 const collect: unknown = runInNewContext('gc')
 
-/** What of the memory is in use. */
+/** Memory that is in use. */
 function usedMegabytes(): number {
   if (typeof collect === 'function') for (let round = 0; round < 3; round++) collect()
   const { heapUsed, external } = process.memoryUsage()

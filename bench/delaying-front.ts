@@ -47,5 +47,5 @@ export async function openDelayingFront(port: number, delayMs: number): Promise<
   }
 }
 
-/** Of one connection: what is faster waits. */
+/** Bytes that one connection may have underway; more has to wait. */
 const mostUnderway = 4 * 1024 * 1024

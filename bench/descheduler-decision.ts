@@ -39,7 +39,7 @@ function loadedState(size: ClusterSize): ClusterState {
 
 interface Decision {
   readonly seconds: number
-  /** Of this thread. */
+  /** CPU time of this thread. */
   readonly cpuSeconds: number
   readonly report: CycleReport
 }

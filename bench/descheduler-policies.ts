@@ -1,6 +1,6 @@
 // The policies under which deschedulers are measured: that of upstream's chart, and the same with `nodeFit`.
 
-/** Of how many evictions a cycle may be; `namespace` 0: every candidate is worked out and then refused, so that cycles are alike. */
+/** The numbers of evictions that a cycle allows. With `namespace` 0 every candidate is worked out and then refused, so that cycles are alike. */
 interface PolicyOptions {
   readonly nodeFit?: boolean
   readonly perNamespace?: number

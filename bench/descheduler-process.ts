@@ -17,7 +17,7 @@ export interface Program {
 
 interface RunOptions {
   readonly kubeconfig: string
-  /** Of the policy. */
+  /** Policy file. */
   readonly file: string
   /** For certificates that the process makes itself. */
   readonly directory: string
@@ -31,7 +31,7 @@ export interface RunFigures {
   readonly syncSeconds: number
   readonly syncCpuSeconds: number
   readonly firstCycleSeconds: number
-  /** Of the cycles after the first, on average; of the first where there are no others. */
+  /** Average of the cycles after the first; the first one where there are no others. */
   readonly cycleSeconds: number
   readonly cycleCpuSeconds: number
   /** The first cycle was not done within the limit: times are those until then. */
@@ -42,7 +42,7 @@ export interface RunFigures {
 }
 
 const pollMs = 50
-/** Of an answer's time: who has thousands of series is not to be measured by how often it is asked for them. */
+/** The pause as a multiple of the answer's time, so that a process with thousands of series is not measured by how often it is asked for them. */
 const pauseFactor = 20
 
 /** What a process has done so far, by its own histogram of cycles. */
@@ -122,7 +122,7 @@ export async function measureProgram(program: Program, options: RunOptions): Pro
   }
 }
 
-/** Of its metrics; `undefined` while it does not serve them. */
+/** Cycles that its metrics count; `undefined` while it does not serve them. */
 async function cyclesDone(port: number): Promise<Done | undefined> {
   const text = await body(port)
   if (text === '') return undefined

@@ -25,7 +25,7 @@ const rounds = 3
 
 interface Counted {
   requests: number
-  /** Of lists, beyond the first. */
+  /** Further pages of lists, beyond the first. */
   pages: number
 }
 

@@ -30,7 +30,7 @@ interface Measured {
   readonly cpuSeconds: number
   readonly peakMegabytes: number
   readonly settledMegabytes: number
-  /** Of the heap, by pod. */
+  /** Bytes of the heap for each pod. */
   readonly heapBytes: number
   /** The most that the thread worked between two turns of the loop. */
   readonly blockMs: number

@@ -29,7 +29,7 @@ interface Memory {
   readonly file: number
 }
 
-/** Of a process and its children, MiB; nothing of one that has ended. */
+/** Memory of a process and its children, in MiB; a process that has ended counts nothing. */
 function memoryOf(pid: number): Memory {
   try {
     const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')

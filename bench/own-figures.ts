@@ -36,6 +36,6 @@ if (process.send !== undefined) {
   loop.enable()
   tick(process.threadCpuUsage())
   process.on('message', tell)
-  // Whoever measures has gone without a word: nobody will stop this process.
+  // The measuring process is gone without a word, and nobody else will stop this one.
   process.on('disconnect', () => process.exit(1))
 }

@@ -40,7 +40,7 @@ async function startServer(
   const ended = once(server, 'exit').then(([code]) => {
     throw new Error(`the server ended with ${code}`)
   })
-  // Whoever waits hears of it.
+  // The waiting caller gets the failure.
   ended.catch(() => undefined)
   await Promise.race([once(server, 'message'), ended])
   const text = readFileSync(kubeconfig, 'utf8')
@@ -102,9 +102,9 @@ interface Cold {
   readonly cpuMs: number
   readonly peakMegabytes: number
   readonly restMegabytes: number
-  /** Of that, pages of files: of Node's program above all. */
+  /** The part of it that is pages of files, above all of Node's program. */
   readonly fileMegabytes: number
-  /** Of the heap and outside of it, after a collection of garbage. */
+  /** Memory inside and outside of the heap after a garbage collection. */
   readonly heldMegabytes: number
   /** Resident after that. */
   readonly collectedMegabytes: number

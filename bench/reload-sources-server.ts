@@ -29,7 +29,7 @@ function* objectsOf({ secrets, configmaps, bytes, used }: SourcesSize): Generato
   for (const name of ['ballast-system', ...Array.from({ length: namespaces }, (_, at) => `team-${at}`)])
     yield { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
   for (let at = 0; at < secrets + configmaps; at++) {
-    // Of each another, as long as the others.
+    // Each has another text of the same length.
     const text = `${at}x${noise.slice(at % 1_000)}`.slice(0, bytes)
     const isSecret = at < secrets
     const value = isSecret ? text.slice(0, text.length - (text.length % 4)) : text

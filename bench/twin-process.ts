@@ -30,7 +30,7 @@ export interface TwinProcess {
 }
 
 export interface TwinProcessOptions {
-  /** Of the wait until it answers. */
+  /** Duration of the wait until it answers. */
   readonly startMs?: number
   /** `--max-old-space-size`. */
   readonly heapMegabytes?: number
@@ -59,7 +59,7 @@ export async function startTwinProcess(flags: readonly string[], options: TwinPr
   const exited = new Promise<void>(resolve => {
     child.once('exit', (code, signal) => {
       resolve()
-      // Whoever measures sees a connection break at most.
+      // The measuring process sees at most that a connection breaks.
       if (!isStopping) process.stderr.write(`the twin ended (${code ?? signal}): ${said}\n`)
     })
   })

@@ -181,7 +181,7 @@ const explanations: Explanations = {
   },
   reason: {
     'action-bad-body': 'an action of the dashboard was asked for with a body that lacks something, or says what cannot be',
-    'action-forbidden': 'whoever asks lacks the right that the message names; nothing was written',
+    'action-forbidden': 'the viewer lacks the right that the message names; nothing was written',
     'action-header-missing': 'a write without the header `Ballast-Action: 1`, as a page of another site sends it',
     'action-refused': 'the API server refused the write of an action, in the words that follow',
     'action-target-gone': 'what an action is about is not there any more',
@@ -282,8 +282,14 @@ export function errorTable(root: string): ReadonlyMap<string, string> {
 
 const introduction = `# Error codes
 
-Made by \`npm run generate\` from the source. Codes do not change; the words around them may. Why a pod stays where it is has reasons of
-its own, in [rebalancing.md](rebalancing.md); what the twin answers as an API server are Kubernetes' own reasons.`
+You have a code in square brackets from an error, an event or a permit, and want to know what it means. Search for it, here or in the clone:
+
+\`\`\`sh
+grep -F 'cron-syntax' docs/errors.md
+\`\`\`
+
+This page is made by \`npm run generate\` from the source. Codes do not change; the words around them may. The reasons why a pod stays where it
+is are in [rebalancing.md](rebalancing.md). The twin, as an API server, answers with Kubernetes' own reasons.`
 
 /** What does not match between the codes in use and their explanations. */
 export function tableFaults(used: readonly UsedCode[], known: Explanations): string[] {

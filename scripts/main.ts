@@ -6,6 +6,7 @@ import { generate } from './generate.ts'
 const commands: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
   'build-web': async () => (await import('./page/build-page.ts')).buildPage(),
   'dev-web': async () => (await import('./page/serve-page.ts')).servePage(process.argv[3]),
+  recording: async () => (await import('./recording.ts')).recordExample(),
   screenshots: async () => (await import('./screenshots.ts')).takeScreenshots(),
   check,
   generate: () => {

@@ -3,13 +3,13 @@ import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 const mostColours = 256
-/** Of the colour types that are read, how many bytes a pixel has. */
+/** Bytes of a pixel for each colour type that can be read. */
 const bytesOfPixel: Readonly<Record<number, number>> = { 2: 3, 3: 1, 6: 4 }
 
 export interface Picture {
   readonly width: number
   readonly height: number
-  /** Of each pixel, row by row: red, green, blue as one number. */
+  /** Colour of each pixel, row by row: red, green and blue as one number. */
   readonly pixels: Uint32Array
 }
 
@@ -138,7 +138,7 @@ function paletteOf(pixels: Uint32Array): readonly number[] {
   return chosen
 }
 
-/** Of the colour of `palette` that is nearest: its index, and how far it is, squared. */
+/** Finds the nearest colour of `palette`: its index, and its squared distance. */
 function nearest(palette: readonly number[], colour: number): { readonly index: number; readonly distance: number } {
   let best = { index: 0, distance: Number.POSITIVE_INFINITY }
   for (const [index, one] of palette.entries()) {

@@ -1,8 +1,7 @@
-// docs/dashboard.md against what it speaks of: requests that are answered, commands, keys of the configuration, actions with their commands
+// docs/dashboard.md against what it speaks of: requests that are answered, keys of the configuration, actions with their commands
 // and rights, metrics, pictures.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command } from 'commander'
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { kubectlLine } from '#dashboard/actions/kubectl-lines.ts'
@@ -12,11 +11,6 @@ import { freezeActions, planActions, twinActions } from '#dashboard/contract.ts'
 import { RequestMetrics } from '#dashboard/http/request-metrics.ts'
 import { StreamMetrics } from '#dashboard/stream/stream-metrics.ts'
 import { startExample } from '#test/real/browser/ballast-process.ts'
-import type { Surroundings } from '../src/cli/command-line.ts'
-import { defineDashboard } from '../src/cli/dashboard.ts'
-import { processTerminal } from '../src/cli/terminal/terminal.ts'
-import { defineTop } from '../src/cli/top.ts'
-import { defineUp } from '../src/cli/up.ts'
 import { readControllerConfiguration } from '../src/process/configuration/controller-configuration.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 
@@ -56,25 +50,6 @@ test('every request is answered by what npm start shows', async () => {
     else await answer.body?.cancel()
   }
   expect(refused).toEqual([])
-})
-
-test('every command has the options that are shown', () => {
-  const surroundings: Surroundings = {
-    terminal: processTerminal({}),
-    environment: {},
-    signal: new AbortController().signal,
-    end: () => undefined,
-  }
-  const program = new Command('ballast')
-  for (const define of [defineUp, defineDashboard, defineTop]) define(program, surroundings)
-  const commands = lines.filter(line => /^ballast (up|dashboard|top)\b/.test(line)).map(line => line.split('#')[0]?.trim() ?? '')
-  expect(commands.length).toBeGreaterThan(4)
-  const unknown = commands.flatMap(line => {
-    const [, name, ...words] = line.split(' ')
-    const options = program.commands.find(known => known.name() === name)?.options ?? []
-    return words.filter(word => word.startsWith('-') && !options.some(({ long, short }) => long === word || short === word))
-  })
-  expect(unknown).toEqual([])
 })
 
 test('every configuration is taken, and nothing of it stands open', () => {

@@ -205,7 +205,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 interface ProfileOf {
   readonly evictor?: object
-  /** Of PodLifeTime. */
+  /** Arguments of PodLifeTime. */
   readonly args?: Fields
   readonly plugins?: object
 }
@@ -268,7 +268,7 @@ export function evictorPolicy(option: string): string {
   })
 }
 
-/** Of all that is tried, by name. */
+/** Names of all options that are tried. */
 export const optionNames: readonly string[] = [...Object.keys(evictorOptions), ...Object.keys(policies)]
 
 /** What ours evicts, by key, sorted. */

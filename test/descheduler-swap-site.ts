@@ -102,7 +102,7 @@ export class DeschedulerSwapSite implements AsyncDisposable {
     return this.list(resource).find(({ metadata }) => metadata.name === name)
   }
 
-  /** Of a Deployment its replicas, of a CronJob 1 while it is not suspended; `undefined`: it is not there. */
+  /** Replicas of a Deployment; a CronJob counts 1 while it is not suspended; `undefined`: it is not there. */
   replicasOf(which: 'upstream' | 'ours'): number | undefined {
     const names = which === 'ours' ? ['ballast-descheduler'] : ['descheduler', 'descheduler-cronjob']
     const found = ['deployments.apps', 'cronjobs.batch'].flatMap(resource =>

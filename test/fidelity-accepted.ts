@@ -3,7 +3,7 @@ import type { FieldDifference } from './fidelity-compare.ts'
 import type { ClientExchange } from './fidelity-exchange.ts'
 
 interface AcceptedDifference {
-  /** Of the exchange: method, path and query. */
+  /** Method, path and query of the exchange. */
   readonly request: RegExp
   readonly paths: RegExp
   readonly why: string

@@ -34,7 +34,7 @@ export async function documentsOf(get: Get): Promise<ServerDocuments> {
   return documents
 }
 
-/** Of an OpenAPI document what clients look at: schemas with their fields, and which paths can do what to which kind. */
+/** The part of an OpenAPI document that clients look at: schemas with their fields, and which paths can do what to which kind. */
 function essence(document: OpenApi): unknown {
   const schemas = document.components?.schemas ?? {}
   return {
@@ -163,7 +163,7 @@ function keyOf(item: unknown): string | undefined {
 }
 
 interface DocumentRule {
-  /** Of the document's path and the field's, with a space between. */
+  /** Path of the document and of the field, with a space between. */
   readonly where: RegExp
   readonly why: string
   readonly toBeMended?: true

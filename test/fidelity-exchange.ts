@@ -28,7 +28,7 @@ export interface ClientExchange {
   readonly answer?: unknown
   /** A document of discovery or OpenAPI: `test/fidelity-documents.ts` holds those. */
   readonly isDocument?: true
-  /** Of a watch, in order; bookmarks that only time brings are left out. */
+  /** Events of a watch, in order; bookmarks that only time brings are left out. */
   readonly events?: readonly WatchEvent[]
   /** How many exchanges had begun when the watch ended; absent where it lasted to the end of the recording. */
   readonly endedBefore?: number

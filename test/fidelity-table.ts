@@ -9,7 +9,7 @@ import { type ReplayedExchange, replay, requestLine } from './fidelity-replay.ts
 
 const fixtures = join(import.meta.dirname, 'fixtures', 'clients')
 
-/** Of one client's recording. An accepted difference is not reproduced: it counts against the share. */
+/** Fidelity in one client's recording. An accepted difference is not reproduced: it counts against the share. */
 export interface Fidelity {
   readonly client: string
   readonly version: string
@@ -18,7 +18,7 @@ export interface Fidelity {
   readonly fields: number
   readonly reproducedFields: number
   readonly acceptedFields: number
-  /** Of differences that are known and that the twin is to lose. */
+  /** Differences that are known and that the twin is to lose. */
   readonly toBeMended: number
   /** Differences that no rule covers, as lines. */
   readonly open: readonly string[]
@@ -40,7 +40,7 @@ export async function fidelityOf(file: string): Promise<Fidelity> {
   return fidelityOfRecording(recordingOf(file))
 }
 
-/** Of one that was recorded just now, whose last events may not have reached the client where `mayLackLast` says so. */
+/** Fidelity in a fresh recording, whose last events may not have reached the client where `mayLackLast` says so. */
 export async function fidelityOfRecording(recording: ClientRecording, mayLackLast = false): Promise<Fidelity> {
   const replayed = await replay(recording, mayLackLast)
   // What prepares the cluster must be answered alike, and is no measure of the client.

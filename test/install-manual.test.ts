@@ -1,17 +1,8 @@
-// docs/install.md against what it speaks of: values and their defaults, options, files.
+// docs/install.md against what it speaks of: values and their defaults, files.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { defineChart } from '../src/cli/chart.ts'
-import type { Surroundings } from '../src/cli/command-line.ts'
-import { defineDoctor } from '../src/cli/doctor.ts'
-import { defineManifests } from '../src/cli/manifests.ts'
-import { defineMigrate } from '../src/cli/migrate.ts'
-import { processTerminal } from '../src/cli/terminal/terminal.ts'
-import { defineTwin } from '../src/cli/twin.ts'
-import { defineUninstall } from '../src/cli/uninstall.ts'
 import { installationValues } from '../src/deployment/installation.ts'
 import { jsonSchemaOf, valueRows } from '../src/deployment/values/values-schema.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
@@ -52,28 +43,6 @@ function valuesIn(text: string): readonly string[] {
   const values = kind === 'HelmRelease' ? spec.values : kind === 'Application' ? spec.source.helm.valuesObject : undefined
   return values === undefined ? [] : [stringify(values)]
 }
-
-test('its commands have the options that are shown', () => {
-  const surroundings: Surroundings = {
-    terminal: processTerminal({}),
-    environment: {},
-    signal: new AbortController().signal,
-    end: () => undefined,
-  }
-  const program = new Command('ballast')
-  for (const define of [defineManifests, defineChart, defineUninstall, defineMigrate, defineDoctor, defineTwin])
-    define(program, surroundings)
-  const lines = blocks('sh').flatMap(block => block.split('\n').filter(line => line.startsWith('ballast ')))
-  expect(lines.length).toBeGreaterThan(3)
-  const unknown = lines.flatMap(line => {
-    const [, name, ...words] = (line.split(' | ')[0] ?? '').split(' ')
-    const command = program.commands.find(known => known.name() === name)
-    const inner = command?.commands.find(known => known.name() === words[0])
-    const options = (inner ?? command)?.options ?? []
-    return words.filter(word => word.startsWith('-') && !options.some(({ long, short }) => long === word || short === word))
-  })
-  expect(unknown).toEqual([])
-})
 
 test('its files are there', () => {
   const named = [...manual.matchAll(/(?:^|[`\s])(deploy\/[\w./-]+)/g)].map(found => found[1] ?? '')

@@ -5,7 +5,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import type { TwinRequest, TwinResponse } from '#twin/api/request.ts'
 import type { TwinOptions } from '#twin/twin.ts'
 
-/** What of an answer must stay the same. */
+/** The part of an answer that must stay the same. */
 export type AnswerShape = Readonly<Record<string, unknown>>
 
 export interface Exchange {

@@ -1,17 +1,11 @@
 // docs/twin.md and docs/writing-a-capability.md against what they speak of: samples that compile and run, files that are there, counts of
-// recordings, options of commands.
+// recordings. Their commands are held by documented-commands.test.ts.
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { startTestTwin } from '#twin/twin-for-tests.ts'
-import type { Surroundings } from '../src/cli/command-line.ts'
-import { definePlan } from '../src/cli/plan.ts'
-import { defineSnapshot } from '../src/cli/snapshot.ts'
-import { processTerminal } from '../src/cli/terminal/terminal.ts'
-import { defineTwin } from '../src/cli/twin.ts'
 
 const root = dirname(import.meta.dirname)
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -37,29 +31,6 @@ test.each(manuals)('%s names only files that are there', manual => {
   )
   expect(named.length).toBeGreaterThan(0)
   expect(named.filter(path => !existsSync(join(root, path)))).toEqual([])
-})
-
-test('every command of docs/twin.md has the options that are shown', () => {
-  const surroundings: Surroundings = {
-    terminal: processTerminal({}),
-    environment: {},
-    signal: new AbortController().signal,
-    end: () => undefined,
-  }
-  const program = new Command('ballast')
-  for (const define of [definePlan, defineSnapshot, defineTwin]) define(program, surroundings)
-  const lines = blocks('docs/twin.md', 'sh')
-    .flatMap(block => block.split('\n'))
-    .filter(line => line.startsWith('ballast '))
-  expect(lines.length).toBeGreaterThan(3)
-  const unknown = lines.flatMap(line => {
-    const [, name, ...words] = line.split(' ')
-    const command = program.commands.find(known => known.name() === name)
-    const flags = words.filter(word => word.startsWith('-') && word !== '-')
-    const isKnown = (flag: string) => command?.options.some(option => option.long === flag || option.short === flag) === true
-    return flags.filter(flag => !isKnown(flag)).map(flag => `${line}: ${flag}`)
-  })
-  expect(unknown).toEqual([])
 })
 
 test('docs/twin.md counts the recordings as they are', () => {

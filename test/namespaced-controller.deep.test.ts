@@ -24,7 +24,7 @@ const users = [
 ]
 const settings = (color: string) => ['shop', 'office'].map(place => configMap('settings', { color }, place))
 
-/** What of an installation for `shop` alone needs no cluster-wide right but the kinds themselves. */
+/** The objects of an installation for `shop` alone that need no cluster-wide right but the kinds themselves. */
 function installation() {
   const asked = { preset: { namespace: { create: true }, rbac: { namespaced: ['shop'] } }, enable: [reload.name] }
   const all = objects(installationValues(asked, [reload]), {

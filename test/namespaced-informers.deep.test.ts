@@ -94,7 +94,7 @@ test('what lies in no namespace is not asked for, and is as if there were none',
     true,
     [],
   ])
-  // Whoever names a namespace gets that one.
+  // A caller that names a namespace gets that one.
   expect(named(own.store.list('c')).includes('c/settings')).toBe(true)
   expect(asked.filter(one => one.includes('/nodes'))).toEqual([])
   expect(asked.every(one => one.includes('/namespaces/c/configmaps'))).toBe(true)

@@ -22,7 +22,7 @@ const answers = 'test/descheduler-answers.deep.test.ts'
 const life = 'test/descheduler-life.deep.test.ts'
 const process = 'test/descheduler-process.deep.test.ts'
 
-/** Of `ballast descheduler`. */
+/** Cases of `ballast descheduler`. */
 // biome-ignore format: a table
 export const compatRows: readonly BadInputRow[] = [
   { situation: 'policy: an unknown plugin in pluginConfig', heldBy: [[refusals, 'a plugin in pluginConfig that nobody knows']] },
@@ -84,7 +84,7 @@ const arbiter = 'test/arbiter-bad-input.deep.test.ts'
 const freshCheck = 'src/coordination/plans/fresh-check.test.ts'
 const gate = 'src/coordination/plans/landing/landing-gate.test.ts'
 
-/** Of plans and how they are carried out. */
+/** Cases of plans and how they are carried out. */
 // biome-ignore format: a table
 export const plannedRows: readonly BadInputRow[] = [
   { situation: 'policy: shape, words, percentages', heldBy: [[schedule, 'a policy that does not have its shape is refused with every field'], [goals, 'a preference for a node that is not there, and headroom and limits out of range']] },

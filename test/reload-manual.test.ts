@@ -55,7 +55,7 @@ test('every setting has its row', () => {
 
 test('every flag that is named is there', () => {
   const known = new Set(reloaderFlags.map(({ flag }) => flag))
-  const others = new Set(['since', 'from', 'config', 'repo'])
+  const others = new Set(['since', 'from', 'config', 'repo', 'cluster'])
   const ours = manual.replaceAll(/^kubectl .*$/gm, '')
   const named = [...ours.matchAll(/--([A-Za-z][A-Za-z-]+)/g)].map(found => found[1] ?? '')
   expect(named.length).toBeGreaterThan(15)

@@ -1,14 +1,9 @@
-// docs/simulate.md against what it speaks of: its scenario, its operations, the options of its commands, the files that it names.
+// docs/simulate.md against what it speaks of: its scenario, its operations, the files that it names.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { readScenario } from '#planning/simulation/read-scenario.ts'
 import { operationNames, operationSchema } from '#planning/simulation/scenario.ts'
-import type { Surroundings } from '../src/cli/command-line.ts'
-import { definePlan } from '../src/cli/plan.ts'
-import { defineSimulate } from '../src/cli/simulate.ts'
-import { processTerminal } from '../src/cli/terminal/terminal.ts'
 
 const root = dirname(import.meta.dirname)
 const manual = readFileSync(join(root, 'docs', 'simulate.md'), 'utf8')
@@ -38,23 +33,4 @@ test('its table has every operation with every field', () => {
     const words = new Set([...own, ...(said.includes('choice of pods') ? [...choice, 'order', 'most'] : [])])
     expect([name, [...words].toSorted()]).toEqual([name, Object.keys(operationSchema(name).shape).toSorted()])
   }
-})
-
-test('its commands have the options that are shown', () => {
-  const surroundings: Surroundings = {
-    terminal: processTerminal({}),
-    environment: {},
-    signal: new AbortController().signal,
-    end: () => undefined,
-  }
-  const program = new Command('ballast')
-  for (const define of [definePlan, defineSimulate]) define(program, surroundings)
-  const lines = blocks('sh').flatMap(block => block.split('\n').filter(line => line.startsWith('ballast ')))
-  expect(lines.length).toBeGreaterThan(3)
-  const unknown = lines.flatMap(line => {
-    const [, name, ...words] = (line.split(/ [>|#]/)[0] ?? '').split(' ')
-    const command = program.commands.find(known => known.name() === name)
-    return words.filter(word => /^-/.test(word) && !command?.options.some(({ long, short }) => long === word || short === word))
-  })
-  expect(unknown).toEqual([])
 })

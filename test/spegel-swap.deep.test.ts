@@ -224,7 +224,7 @@ describe('killed at any write, another run ends it; never both on a node, never 
       const forth = await site.apply()
       return (back ? await site.apply({ back }) : forth).writes
     })()
-    // Of the many that apply ours some, and each of all others.
+    // Some of the many writes that apply our objects are chosen, and all other writes.
     const isTelling = (write: string, at: number) => like.test(write) && (!/force=true/.test(write) || at % 12 === 0)
     const telling = writes.flatMap((write, at) => (isTelling(write, at) ? [at + 1] : []))
     expect(telling.length).toBeGreaterThan(5)

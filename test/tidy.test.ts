@@ -1,31 +1,17 @@
 // What the house promises its users to keep true: every command shows how it is used, every limit is written down as it is.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { constantsOf } from '../scripts/check/constants.ts'
-import { filesBelow, readTree, syntaxOf } from '../scripts/check/source-tree.ts'
-import type { DefineCommand, Surroundings } from '../src/cli/command-line.ts'
-import { processTerminal } from '../src/cli/terminal/terminal.ts'
+import { filesBelow, syntaxOf } from '../scripts/check/source-tree.ts'
+import { commandDefinitions, commandTree } from './command-tree.ts'
 
 const root = dirname(import.meta.dirname)
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
 
 describe('every command', async () => {
-  const surroundings: Surroundings = {
-    terminal: processTerminal({}),
-    environment: {},
-    signal: new AbortController().signal,
-    end: () => undefined,
-  }
-  const program = new Command('ballast')
-  for (const { path, exports } of readTree(root, 'src/cli')) {
-    for (const { text: name } of exports) {
-      if (!/^define[A-Z]/.test(name)) continue
-      const module: Readonly<Record<string, DefineCommand>> = await import(join(root, path))
-      module[name]?.(program, surroundings)
-    }
-  }
+  const program = commandTree(await commandDefinitions())
 
   test.each(commandsBelow(program))('%s shows an example of itself in its help', (name, command) => {
     expect(helpOf(command)).toMatch(new RegExp(`^Example: ${name}( |$)`, 'm'))
@@ -61,9 +47,9 @@ function helpOf(command: Command): string {
 describe('docs/limits.md', () => {
   const rows = textOf('docs/limits.md')
     .split('\n')
-    .map(line => /^\| (.+) \| (.+) \| `([\w.]+)` in `([\w/.-]+\.ts)` \| (.*)\|$/.exec(line))
+    .map(line => /^\| (.+) \| (.+) \| (.*)\| `([\w.]+)` in `([\w/.-]+\.ts)` \|$/.exec(line))
     .filter(match => match !== null)
-    .map(([, , value = '', name = '', file = '']) => ({ value, name, file: `src/${file}` }))
+    .map(([, what = '', value = '', , name = '', file = '']) => ({ what, value, name, file: `src/${file}` }))
   const constants = new Map(filesBelow(root, 'src').map(path => [path, constantsOf(syntaxOf(path, textOf(path)))]))
 
   test('has a row for each line of its tables', () => {
@@ -71,6 +57,11 @@ describe('docs/limits.md', () => {
       .split('\n')
       .filter(line => line.startsWith('| ') && !line.startsWith('| what |'))
     expect(rows).toHaveLength(lines.length)
+  })
+
+  test('each row can be understood by itself, since it is found by searching', () => {
+    const leaning = /^(its?|the same|that|such|for how long)\b|\bbefore that$|\b(of|in|to) (it|them|these|that|such)\b/
+    expect(rows.filter(({ what }) => leaning.test(what)).map(({ what }) => what)).toEqual([])
   })
 
   test.each(rows)('$name of $file is $value', ({ value, name, file }) => {

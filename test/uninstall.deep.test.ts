@@ -62,7 +62,7 @@ const others: Readonly<Record<string, GroupVersionResource>> = {
   ResourceQuota: { group: '', version: 'v1', resource: 'resourcequotas' },
   CronJob: builtIn.cronjobs,
 }
-/** Of the descheduler, which has an account of its own. */
+/** Rights of the descheduler, which has an account of its own. */
 const ofDescheduler: typeof others = {
   ...others,
   ServiceAccount: builtIn.serviceaccounts,

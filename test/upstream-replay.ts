@@ -27,7 +27,7 @@ export interface Fate {
   readonly afterSeconds: number | undefined
   /** The arbiter's answers, each once: `granted`, `defer lock`, `deny owner`, … */
   readonly answers: readonly string[]
-  /** Of what still waits at the end: how long yet, in seconds after the wish. */
+  /** How long a wish still waits at the end, in seconds after it was made. */
   readonly waitsSeconds?: number
 }
 

@@ -1,7 +1,7 @@
 // Reads the project's TypeScript as the checks see it: imports, literals and calls of each file.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { parseSync } from 'oxc-parser'
+import { type Comment, parseSync } from 'oxc-parser'
 
 export interface Import {
   readonly specifier: string
@@ -25,6 +25,8 @@ export interface SourceFile {
   readonly uses: readonly Found[]
   /** String and template literals. */
   readonly literals: readonly Found[]
+  /** Lines of comments, without their signs. */
+  readonly comments: readonly Found[]
   readonly text: string
 }
 
@@ -55,15 +57,19 @@ const nameOf = (value: unknown): string => identifier(value) ?? (isNode(value) ?
 
 /** A file's syntax tree. @throws Error naming the file when it does not parse. */
 export function syntaxOf(path: string, text: string): SyntaxNode {
-  const { program, errors } = parseSync(path, text)
+  return parsed(path, text).program
+}
+
+function parsed(path: string, text: string): { readonly program: SyntaxNode; readonly comments: readonly Comment[] } {
+  const { program, comments, errors } = parseSync(path, text)
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`)
   if (!isNode(program)) throw new Error(`${path}: no program`)
-  return program
+  return { program, comments }
 }
 
 /** One file, read for what the checks ask. @throws Error naming the file when it does not parse. */
 export function parseSource(path: string, text: string): SourceFile {
-  const program = syntaxOf(path, text)
+  const { program, comments: blocks } = parsed(path, text)
   const lineAt = (offset: number) => text.slice(0, offset).split('\n').length
   const imports: Import[] = []
   const exports: Found[] = []
@@ -130,7 +136,11 @@ export function parseSource(path: string, text: string): SourceFile {
         break
     }
   })
-  return { path, lines: text.split('\n').length, imports, exports, uses, literals, text }
+  const comments = blocks.flatMap(({ value, start }) => {
+    const first = lineAt(start)
+    return value.split('\n').map((line, at) => ({ text: line.replace(/^[\s*]+/, ''), line: first + at }))
+  })
+  return { path, lines: text.split('\n').length, imports, exports, uses, literals, comments, text }
 }
 
 /** Every TypeScript file below `folder`, `.tsx` too, in name order. */

@@ -50,6 +50,9 @@ describe('the walls', () => {
     ['a dropped rejection',       'src/kube/a.ts',       'export const a = b.catch(() => undefined)',                       'an error is dropped'],
     ['a type talked away',        'src/kube/a.ts',       'export const a = b as unknown as string',                         'types are checked'],
     ['something left to do',      'src/kube/a.ts',       'export const a = 1 // TODO: more',                                'do it, or name an issue'],
+    ['a comment without subject',  'src/kube/a.ts',    '/** Of the noise. */\nexport const a = 1',                      'begins with Of: name the subject'],
+    ['a later line of one',        'src/kube/a.ts',    '/**\n * One.\n * What of it counts.\n */\nexport const a = 1',  'begins with What of'],
+    ['a comment about somebody',   'src/kube/a.ts',    'export const a = 1 // Whoever asks.',                            'begins with Whoever'],
     ['a test that sleeps',        'src/kube/a.test.ts',  'await new Promise(done => setTimeout(done, 5))',                  'tests do not sleep'],
     ['a test that imports sleep', 'src/kube/a.test.ts',  "import { setTimeout as after } from 'node:timers/promises'",      'tests do not sleep'],
   ])('%s is found', (_name, path, text, finding) => expect(findingsOf(path, text).join('\n')).toContain(finding))
@@ -58,6 +61,7 @@ describe('the walls', () => {
   test.each([
     ['an error dropped for a reason',      'src/kube/a.ts', 'export const a = () => {\n  // Nobody is left to tell.\n  return b.catch(() => undefined)\n}'],
     ['an error dropped for a reason told', 'src/kube/a.ts', 'export const a = () => {\n  try { b() } catch {\n    // Nobody is left to tell.\n  }\n}'],
+    ['a comment with a subject',           'src/kube/a.ts', '// Offsets of the noise. Of course.\nexport const a = "// Of the noise."'],
     ['an issue by its number',             'src/kube/a.ts', 'export const a = 1 // TODO(#12): more'],
   ])('%s is allowed', (_name, path, text) => expect(findingsOf(path, text)).toEqual([]))
 

@@ -1,4 +1,5 @@
-// The walls of the house: who may import whom, what only one file may touch, how files are named. Each finding says its reason.
+// The walls of the house: who may import whom, what only one file may touch, how files are named, how comments begin. Each finding
+// says its reason.
 import { dirname, join, normalize } from 'node:path/posix'
 import type { SourceFile } from './source-tree.ts'
 
@@ -169,6 +170,17 @@ function* textFindings(file: SourceFile): Generator<Finding> {
   }
 }
 
+/** Openings that leave the subject of a comment to the reader. */
+const riddle = /^(Of|What of|Whoever)\b/
+
+function* commentFindings(file: SourceFile): Generator<Finding> {
+  for (const { text, line } of file.comments) {
+    const [found] = riddle.exec(text) ?? []
+    if (found !== undefined)
+      yield { path: file.path, line, message: `a comment begins with ${found}: name the subject, in a short sentence` }
+  }
+}
+
 /** Tests wait for a condition or move a clock; what runs against real peers may have to wait for real. */
 function* sleepFindings(file: SourceFile): Generator<Finding> {
   const isReal = /^test\/(real|crash)\//.test(file.path)
@@ -294,7 +306,7 @@ export function structureFindings(src: readonly SourceFile[], outside: readonly 
       ...nameFindings(file),
       ...textFindings(file),
     ]),
-    ...[...src, ...outside].flatMap(file => [...sleepFindings(file)]),
+    ...[...src, ...outside].flatMap(file => [...sleepFindings(file), ...commentFindings(file)]),
     ...unusedFindings(src, outside),
     ...folderFindings(src),
   ].sort((a, b) => (a.path === b.path ? a.line - b.line : a.path < b.path ? -1 : 1))

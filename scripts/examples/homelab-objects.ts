@@ -55,7 +55,7 @@ function probesOf({ readyPort }: WorkloadRow) {
   return { startupProbe: { ...often, failureThreshold: 60 }, readinessProbe: { ...often, failureThreshold: 3 } }
 }
 
-/** Whoever asks for nothing says nothing. */
+/** A container that asks for nothing has no resources. */
 function resourcesOf({ cpuMillicores, memoryMi, limits }: WorkloadRow) {
   const devices = limits === undefined ? {} : { limits }
   if (cpuMillicores === 0 && memoryMi === 0) return devices

@@ -66,7 +66,7 @@ export interface Homelab {
   readonly storageClasses: readonly StorageClassRow[]
   /** Claims that several pods share. */
   readonly sharedClaims: readonly ClaimRow[]
-  /** Of images on the nodes that run them, where the node's status is to say so. */
+  /** Sizes of images on the nodes that run them, where the node's status is to list them. */
   readonly imageBytes: Readonly<Record<string, number>>
   readonly system: {
     readonly containerRuntimeVersion: string

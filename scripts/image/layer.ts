@@ -17,9 +17,9 @@ export type LayerEntries = ReadonlyMap<string, LayerEntry>
 
 export interface Layer {
   readonly gzip: Buffer
-  /** Of the gzip file: how registries know it. */
+  /** Digest of the gzip file, by which registries know it. */
   readonly digest: string
-  /** Of the tar file inside: what two builds are compared by, because it does not depend on the compressor's version. */
+  /** Digest of the tar file inside. Two builds are compared by it, because it does not depend on the compressor's version. */
   readonly diffId: string
 }
 

@@ -42,7 +42,7 @@ export const defineAgent: DefineCommand = (program, surroundings) => {
   const { environment } = surroundings
   const command = program
     .command('agent')
-    .description('the process on a node: --role=mirror gets images from other nodes, --role=readiness tells what works here')
+    .description('runs on a node: --role=mirror gets images from other nodes, --role=readiness reports what works there')
     .requiredOption('--role <roles>', 'mirror, readiness; several by comma', roleList)
     .option('--config <file>', 'BallastConfiguration; flags win. Else BALLAST_CONFIG, and for mirror upstream’s defaults')
     .option('--kubeconfig <file>', 'for roles that ask the API server; else KUBECONFIG, the service account of a pod')
@@ -50,7 +50,7 @@ export const defineAgent: DefineCommand = (program, surroundings) => {
     .option('--node-name <name>', 'which node this is; else NODE_NAME', environment['NODE_NAME'] || hostname())
     .option(
       '--health-probe-bind-address <address>',
-      'HOST:PORT of health and metrics of roles other than mirror, which has --metrics-addr; 0 is none',
+      'HOST:PORT for health and metrics of roles other than mirror, which has --metrics-addr; 0 switches it off',
       environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
     )
     .option('--write-hosts', "role mirror: writes containerd's hosts files for NODE_IP and ends")
@@ -60,7 +60,7 @@ export const defineAgent: DefineCommand = (program, surroundings) => {
     .addHelpText(
       'after',
       [
-        '\nFlags from --registry-addr on are of role mirror: those of `spegel registry`, each also as a variable (REGISTRY_ADDR).',
+        '\nThe flags from --registry-addr on belong to role mirror. They are those of `spegel registry`; each is also a variable (REGISTRY_ADDR).',
         'Exit codes: 0 stopped by a signal, 1 failed, 2 bad flag or configuration.',
         'Example: ballast agent --role=mirror --registry-addr=:30020 --bootstrap-kind=dns --dns-bootstrap-domain=mirror.ballast-agent',
       ].join('\n'),

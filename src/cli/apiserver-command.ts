@@ -48,25 +48,23 @@ export const defineApiserver: DefineCommand = (program, surroundings) => {
   const { environment } = surroundings
   program
     .command('apiserver')
-    .description(
-      'the process that faces the outside: serves the page of the cluster, whoever leads; decides and disrupts nothing',
-    )
-    .option('--config <file>', "BallastConfiguration, the controller's; its section dashboard holds here. Else BALLAST_CONFIG")
-    .option('--kubeconfig <file>', 'else KUBECONFIG, the service account of a pod, ~/.kube/config')
+    .description('serves the page of the cluster from the replica that leads; it decides and disrupts nothing')
+    .option('--config <file>', "the controller's BallastConfiguration, whose section dashboard is used. Default: BALLAST_CONFIG")
+    .option('--kubeconfig <file>', 'default: KUBECONFIG, then the service account of the pod, then ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option(
       '--namespace <name>',
       "Ballast's own namespace: Lease and Service",
       environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace,
     )
-    .option('--cluster-name <name>', 'how the page calls the cluster; else as the kubeconfig does')
+    .option('--cluster-name <name>', 'name of the cluster on the page; default: its name in the kubeconfig')
     .option(
       '--dashboard-service <name>',
-      'Service without selector whose EndpointSlice the leader writes, where the page is reached from outside of its pod',
+      'Service without a selector; the leader writes its EndpointSlice, so that the page is reached from outside its pod',
     )
     .option(
       '--health-probe-bind-address <address>',
-      'HOST:PORT of health and metrics; 0 is none, the default outside of a cluster',
+      'HOST:PORT for health and metrics; 0 switches it off, which is the default outside a cluster',
       environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
     )
     .option('--log-level <level>', 'debug, info, warn or error', oneOf('debug', 'info', 'warn', 'error'), 'info')

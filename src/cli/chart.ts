@@ -19,9 +19,9 @@ const chartName = 'ballast'
 export const defineChart: DefineCommand = (program, surroundings) => {
   program
     .command('chart')
-    .description('writes the Helm chart')
+    .description('writes the Helm chart to a folder')
     .requiredOption('--out <directory>', 'the chart is written to DIRECTORY/ballast')
-    .option('--package', `as DIRECTORY/ballast-VERSION.tgz besides; SOURCE_DATE_EPOCH is the time of its files`)
+    .option('--package', `write DIRECTORY/ballast-VERSION.tgz as well; SOURCE_DATE_EPOCH sets the time of its files`)
     .addHelpText('after', '\nExample: ballast chart --out build --package && helm install ballast build/ballast-0.1.0.tgz')
     .action((options: ChartOptions) => writeChart(options, surroundings))
 }

@@ -35,10 +35,13 @@ interface ControllerOptions {
 export const defineController: DefineCommand = (program, surroundings) => {
   program
     .command('controller')
-    .description('decides and disrupts on a live cluster; what it does is up to its RebalancePolicies (mode Report by default)')
-    .option('--config <file>', 'BallastConfiguration; it is watched, and what may change while we run does. Else BALLAST_CONFIG')
-    .option('--enable <names>', 'capabilities to enable besides, by comma; may be given often', commaList)
-    .option('--kubeconfig <file>', 'else KUBECONFIG, the service account of a pod, ~/.kube/config')
+    .description('runs on a live cluster and carries out its RebalancePolicies (mode Report, the default, only proposes)')
+    .option(
+      '--config <file>',
+      'BallastConfiguration; changes of the file take effect without a restart where they can. Default: BALLAST_CONFIG',
+    )
+    .option('--enable <names>', 'more capabilities to enable, separated by commas; may be repeated', commaList)
+    .option('--kubeconfig <file>', 'default: KUBECONFIG, then the service account of the pod, then ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option(
       '--namespace <name>',
@@ -52,7 +55,7 @@ export const defineController: DefineCommand = (program, surroundings) => {
     )
     .option(
       '--install-crds <when>',
-      'auto: a kind of ours that is absent is applied, if we may; never',
+      'auto: applies kinds of Ballast that are missing, where its rights allow it; never',
       oneOf('auto', 'never'),
       'auto',
     )
@@ -67,7 +70,7 @@ export const defineController: DefineCommand = (program, surroundings) => {
     )
     .option(
       '--health-probe-bind-address <address>',
-      'HOST:PORT of health and metrics; 0 is none, the default outside of a cluster',
+      'HOST:PORT for health and metrics; 0 switches it off, which is the default outside a cluster',
       surroundings.environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
     )
     .option('--log-level <level>', 'debug, info, warn or error', oneOf('debug', 'info', 'warn', 'error'), 'info')

@@ -30,15 +30,22 @@ interface DashboardOptions extends AccountOptions {
 
 export const defineDashboard: DefineCommand = (program, surroundings) => {
   withAccounts(program.command('dashboard'))
-    .description('the page of a live cluster, with your own rights, for this machine alone; or of a dump, as it was')
-    .option('--port <number>', 'of 127.0.0.1; 0 takes a free one, one that is taken the next free of 10', wholeNumber(0, 65_535))
-    .option('--actions', 'approve, pause, step, freeze from the page, as far as your own rights go; without it it only reads')
-    .option('--key', 'demand a one-time key that is printed with the address: on a machine that others use too')
+    .description('serves the page of a live cluster or of a dump, for this machine alone and with your own rights')
+    .option(
+      '--port <number>',
+      'port on 127.0.0.1; 0 takes any free one; a port in use gives way to the next free one of 10',
+      wholeNumber(0, 65_535),
+    )
+    .option(
+      '--actions',
+      'allow approve, pause, step and freeze from the page, as far as your own rights go; without it the page only reads',
+    )
+    .option('--key', 'demand a one-time key, which is printed with the address; for a machine that others use too')
     .option('--verbose', 'log lines on standard error')
     .addHelpText(
       'after',
       [
-        '\nOf the configuration it reads the section dashboard, of a file that --config names. Ctrl-C ends it.',
+        '\nIt reads the section dashboard of the file that --config names. Ctrl-C ends it.',
         'Example: ballast dashboard --kubeconfig .ballast/kubeconfig --port 8090',
       ].join('\n'),
     )

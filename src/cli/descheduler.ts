@@ -29,10 +29,10 @@ export const defineDescheduler: DefineCommand = (program, surroundings) => {
   program
     .command('descheduler')
     .description(
-      "moves pods by the descheduler's policies: takes its flags, port, metrics and Lease. Also runs where the program is called `descheduler`",
+      "runs in the descheduler's place, with its policies, flags, port, metrics and Lease. A program called `descheduler` runs it too",
     )
     .argument('[words...]', "upstream's flags, or `version`")
-    .option('--config <file>', 'BallastConfiguration for what there is no flag for (coordination, windows, the arbiter)')
+    .option('--config <file>', 'BallastConfiguration, for settings that have no flag (coordination, windows, the arbiter)')
     .allowUnknownOption()
     .helpOption('-h, --help', 'what it takes')
     .addHelpText('after', helpText)

@@ -35,14 +35,14 @@ interface DoctorOptions {
 export const defineDoctor: DefineCommand = (program, surroundings) => {
   program
     .command('doctor [area...]')
-    .description('what of the upstreams is still there, what fights, what is missing; reads only')
-    .option('--kubeconfig <file>', 'a live cluster; without the next two else KUBECONFIG, ~/.kube/config')
+    .description('finds what is left of upstreams, what works against each other and what is missing; it only reads')
+    .option('--kubeconfig <file>', 'a live cluster; default without --cluster and --repo: KUBECONFIG, then ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option('--cluster <path>', 'a dump of a cluster; - for standard input')
     .option('--repo <folder>', 'a GitOps repository; needs no cluster')
     .option('--check <ids>', 'only these findings, by comma')
-    .option('--severity <least>', 'one of info, warn, error: nothing below it', oneOf('info', 'warn', 'error'), 'info')
-    .option('--strict', 'warnings end with 3, too')
+    .option('--severity <least>', 'the least severity to show: info, warn or error', oneOf('info', 'warn', 'error'), 'info')
+    .option('--strict', 'end with 3 for warnings, too')
     .option('--helm-secrets', "read Helm's stored manifests: what an uninstall would delete")
     .option('-o, --output <format>', `one of ${reportFormats.join(', ')}`, oneOf(...reportFormats), 'table')
     .addHelpText(

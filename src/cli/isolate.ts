@@ -37,8 +37,10 @@ interface IsolateOptions extends SourceOptions, ConfigurationOptions {
 
 export const defineIsolate: DefineCommand = (program, surroundings) => {
   withConfiguration(withSource(program.command('isolate <node>')))
-    .description('keeps a node for the core, in five stages: report, files for Git, carried out, or taken back')
-    .option('--policy <name>', 'the RebalancePolicy whose isolation it is, where several name the node')
+    .description(
+      'keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back',
+    )
+    .option('--policy <name>', 'the RebalancePolicy with the isolation, where several name the node')
     .option(
       '--keda <how>',
       'waitForZero: what KEDA scales leaves at its next zero; evict: at once',
@@ -57,7 +59,7 @@ export const defineIsolate: DefineCommand = (program, surroundings) => {
     .option('--except <name...>', 'namespace/name of workloads or pods that may stay')
     .option('-o, --output <format>', 'table, json or yaml', oneOf('table', 'json', 'yaml'), 'table')
     .option('--out <folder>', 'write files for Git instead of acting')
-    .option('--format <format>', `of the files: ${fileFormats.join(' or ')}`, oneOf(...fileFormats), 'talos')
+    .option('--format <format>', `format of the files: ${fileFormats.join(' or ')}`, oneOf(...fileFormats), 'talos')
     .option('--machine-patch <file>', 'a Talos patch of yours: the taint is written in its form')
     .option('--force', 'replace files that are there and say something else')
     .option('--apply', 'switch the isolation on in the live cluster and follow it')

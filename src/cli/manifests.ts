@@ -44,38 +44,34 @@ const added = (text: string, before: readonly string[] = []) => [...before, text
 export const defineManifests: DefineCommand = (program, surroundings) => {
   program
     .command('manifests')
-    .description('prints everything to apply to a cluster, in that order: kinds, rights, configuration, the processes')
+    .description('prints everything to apply to a cluster: kinds, rights, configuration and processes, in this order')
     .option('--config <file>', 'BallastConfiguration; its blocks go into the ConfigMap')
     .option('-f, --values <file>', 'values as for the Helm chart')
     .option('--set <key=value>', 'one value, as for the Helm chart; may be given often', added)
     .option('--enable <names>', 'capabilities to enable, by comma', listed)
     .option('--disable <names>', 'capabilities to disable, by comma', listed)
     .option('-n, --namespace <name>', "Ballast's own namespace", ballastNamespace)
-    .option('--release <name>', 'what names of objects begin with', 'ballast')
+    .option('--release <name>', 'prefix of the names of objects', 'ballast')
     .option('--format <format>', 'yaml, json, or dir=DIRECTORY: a file each', format, 'yaml')
     .option('--only <part>', choices.join(', '), oneOf(...choices))
-    .option('--kube-version <version>', 'of the cluster, such as 1.34', kubeVersion)
+    .option('--kube-version <version>', 'version of the cluster, such as 1.34', kubeVersion)
     .option(
       '--platform <name>',
-      `paths of containerd on it: ${Object.keys(platforms).join(', ')}`,
+      `distribution of the nodes, which decides containerd's paths: ${Object.keys(platforms).join(', ')}`,
       oneOf(...Object.keys(platforms)),
     )
-    .option('--agent-namespace <name>', 'where pods on nodes are')
-    .option(
-      '--static-pod <name>',
-      'mirror: the one pod for a machine image, to be read by its kubelet; nothing else',
-      oneOf('mirror'),
-    )
+    .option('--agent-namespace <name>', 'namespace of the pods on nodes')
+    .option('--static-pod <name>', 'mirror: print only the static pod for a machine image', oneOf('mirror'))
     .option(
       '--cleanup',
-      "only what gives containerd's hosts files back on every node, where a mirror was taken away without uninstall",
+      "print only what restores containerd's hosts files on every node, after a mirror was removed without uninstall",
     )
     .option('--hardened', 'with network policies')
     .option('--monitoring <kind>', 'prometheus-operator: monitors, rules and a dashboard', oneOf('prometheus-operator'))
     .addHelpText(
       'after',
       [
-        '\nThe same objects as of the Helm chart with the same values.',
+        '\nThe objects are those of the Helm chart with the same values.',
         'Example: ballast manifests --enable reload | kubectl apply --server-side -f -',
         'Example: ballast manifests --cleanup | kubectl apply -f -\n  kubectl -n ballast-agent wait job ballast-mirror-cleanup --for=condition=complete',
         'Example: ballast manifests --static-pod mirror > /etc/kubernetes/manifests/ballast-mirror.yaml',

@@ -27,11 +27,11 @@ interface ValuesOptions {
 export const defineMigrate: DefineCommand = (program, surroundings) => {
   const migrate = program
     .command('migrate')
-    .description('from an upstream to Ballast, and back')
+    .description('moves a cluster from an upstream to Ballast, and back')
     .addHelpText(
       'after',
       [
-        '\nplan and apply: of descheduler, reloader and spegel. values: of their charts.',
+        '\nplan and apply swap descheduler, reloader or spegel; values converts the values of their charts.',
         'Example: ballast migrate plan reloader --kubeconfig ~/.kube/config',
         'Example: ballast migrate apply descheduler --all',
       ].join('\n'),
@@ -43,11 +43,11 @@ export const defineMigrate: DefineCommand = (program, surroundings) => {
 function defineValues(migrate: Command, surroundings: Surroundings): void {
   migrate
     .command('values <file>')
-    .description("an upstream chart's values as values of ours; what becomes of each key is told on standard error")
+    .description("converts an upstream chart's values into Ballast's; standard error says what became of each key")
     .requiredOption('--from <chart[@version]>', 'the upstream: reloader@2.2.7, spegel@0.7.4, descheduler@0.36.0')
     .option('-o, --out <file>', 'write the values there instead of standard output')
-    .option('-n, --namespace <name>', 'where the release lies, if the file does not say')
-    .option('--allow-lossy', 'end with 0 also where something is lost or behaves otherwise')
+    .option('-n, --namespace <name>', 'namespace of the release, if the file does not name it')
+    .option('--allow-lossy', 'end with 0 even where something is lost or behaves differently')
     .option('--format <format>', 'yaml, or json with the report', oneOf('yaml', 'json'), 'yaml')
     .addHelpText(
       'after',

@@ -40,7 +40,7 @@ const meanings: Readonly<Record<(typeof platforms)[number], string>> = {
   hosts: "containerd's hosts files",
   'cloud-init': 'user data that writes the files; the node finds its address by itself',
   talos: 'a patch of the machine configuration of one node',
-  ignition: 'the files as Ignition has them',
+  ignition: 'the files in the form of Ignition',
   nodeadm: 'user data of EKS: a script, then a NodeConfig',
   containerd: "the part of containerd's own configuration, without which a mirror is not asked or has nothing to give",
 }
@@ -71,19 +71,22 @@ function withOptions(command: Command, platform: (typeof platforms)[number]): Co
   return command
     .option('--node-ip <ip>', "the node's own address, or auto: found on the node (not talos, ignition)")
     .option('--port <number>', "the mirror's port", wholeNumber(1, 65_535), 30_020)
-    .option('--mirror <url>', "in place of the node's own; further ones are asked after it", several, [])
+    .option('--mirror <url>', "a mirror to ask instead of the node's own; repeatable, and asked in this order", several, [])
     .option('--registry <url>', 'only for this registry, https://ghcr.io; repeatable', several, [])
     .option('--resolve-tags [boolean]', 'ask the mirror for tags, too', truth, true)
     .option('--dial-timeout <duration>', "how long to try the mirror; '' leaves it to containerd", '200ms')
     .option('--config-path <directory>', 'where the hosts files lie; /etc/containerd/certs.d unless told otherwise')
-    .option('--basic-auth-dir <directory>', 'files username and password that containerd has to say')
-    .option('--containerd <line>', 'whose names of plugins the fragment has: 1 or 2', line, 2)
+    .option('--basic-auth-dir <directory>', 'folder with the files username and password, which containerd sends')
+    .option('--containerd <line>', 'major version of containerd, whose plugin names the fragment uses: 1 or 2', line, 2)
     .option('--keep-layers [boolean]', 'have containerd keep the layers that it unpacked', truth, true)
-    .option('--allow-loopback', 'of talos: take 127.0.0.1')
-    .option('--talos-part <path>', "of talos: where the part of containerd's configuration is put", standardTalosPart)
-    .option('--output-dir <directory>', 'write below it instead of printing; paths of the node lie below it whole')
+    .option('--allow-loopback', 'talos: accept 127.0.0.1')
+    .option('--talos-part <path>', "talos: where the part of containerd's configuration is put", standardTalosPart)
+    .option(
+      '--output-dir <directory>',
+      "write the files below this folder, which stands for the node's root, instead of printing them",
+    )
     .option('--force', 'overwrite files that differ')
-    .option('--check', 'compare with what lies there; print what differs')
+    .option('--check', 'compare with the files that are there and print what differs')
     .option('-o, --output <format>', 'text or json', oneOf('text', 'json'), 'text')
     .addHelpText(
       'after',

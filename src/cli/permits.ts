@@ -27,16 +27,16 @@ interface PermitsOptions extends AccountOptions {
 
 export const definePermits: DefineCommand = (program, surroundings) => {
   withAccounts(program.command('permits'))
-    .description("the arbiter's ledger: who disrupted what and why, how it ended, and what others did without asking")
-    .option('-n, --namespace <name>', 'only what lies there')
-    .option('-A, --all-namespaces', 'everything, also what is on nodes (the default)')
+    .description("prints the arbiter's ledger: who disrupted what and why, how it ended, and what others did without asking")
+    .option('-n, --namespace <name>', 'only what lies in this namespace')
+    .option('-A, --all-namespaces', 'all namespaces, and disruptions of nodes (the default)')
     .option('--active', 'only permits that are out and requests that wait')
     .option('--since <time>', 'only what began since: 2026-03-04T05:06:07Z, or how long ago, such as 2h')
     .option('-o, --output <format>', 'one of table, json, yaml', oneOf('table', 'json', 'yaml'), 'table')
-    .option('-w, --watch', 'of a live cluster: go on with each change, until stopped')
+    .option('-w, --watch', 'follow a live cluster and print each change, until stopped')
     .addHelpText(
       'after',
-      '\nTimes are UTC. Lines of others have the decision Observed: they did not ask.\nExample: ballast permits --kubeconfig .ballast/kubeconfig --since 2h',
+      '\nTimes are UTC. Lines with the decision Observed are disruptions by others, who did not ask.\nExample: ballast permits --kubeconfig .ballast/kubeconfig --since 2h',
     )
     .action(async (options: PermitsOptions) => surroundings.end(await printPermits(options, surroundings)))
 }

@@ -39,7 +39,7 @@ interface PlanOptions extends SourceOptions, ConfigurationOptions, GitOptions {
 
 export const definePlan: DefineCommand = (program, surroundings) => {
   const plan = withConfiguration(withSource(program.command('plan')))
-    .description('what would be moved, what it brings, what cannot move and why')
+    .description('prints which pods would move, what that brings, which cannot move and why')
     .option('--policy <name>', 'the RebalancePolicy to plan for, where the cluster has several')
     .option('--policy-file <file>', 'a RebalancePolicy from a file instead of the cluster')
     .option('-o, --output <format>', `one of ${planFormats.join(', ')}`, oneOf(...planFormats), 'table')

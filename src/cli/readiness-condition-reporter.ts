@@ -13,12 +13,12 @@ export const defineReadinessConditionReporter: DefineCommand = (program, surroun
   program
     .command('readiness-condition-reporter')
     .description(
-      "asks an address on a node and writes a condition of it: takes the environment of node-readiness-controller's reporter. Also runs where the program is called by that name, or `reporter`",
+      "asks an address on a node and writes a condition of the node, with the environment of node-readiness-controller's reporter. A program called by that name, or `reporter`, runs it too",
     )
-    .option('--kubeconfig <file>', 'outside of a cluster; else KUBECONFIG, the service account of a pod')
+    .option('--kubeconfig <file>', 'for use outside a cluster; default: KUBECONFIG, then the service account of the pod')
     .option('--context <name>', 'context of the kubeconfig')
-    .option('-v, --v <level>', 'of upstream’s log; accepted, nothing more is logged')
-    .option('--logtostderr [bool]', 'of upstream’s log; accepted, it always is')
+    .option('-v, --v <level>', 'upstream’s log level; accepted without effect')
+    .option('--logtostderr [bool]', 'upstream’s flag; accepted, the log always goes there')
     .addHelpText(
       'after',
       [

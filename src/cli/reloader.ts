@@ -31,11 +31,11 @@ export const defineReloader: DefineCommand = (program, surroundings) => {
   const command = program
     .command('reloader')
     .description(
-      "restarts workloads when their ConfigMaps and Secrets change: takes Reloader's flags, environment, ports and Lease. Also runs where the program is called `reloader`",
+      "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too",
     )
     .option(
       '--config <file>',
-      'BallastConfiguration for what there is no flag for (windows, kinds of others, the arbiter); flags win',
+      'BallastConfiguration, for settings that have no flag (windows, custom kinds, the arbiter); flags win',
     )
   for (const flag of reloaderFlags) command.addOption(commandOption(flag))
   command

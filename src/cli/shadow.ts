@@ -39,7 +39,7 @@ export const defineShadow: DefineCommand = (program, surroundings) => {
   const command = program
     .command('shadow')
     .description(
-      'what `ballast descheduler` would evict beside what a running descheduler evicts: a table of the differences. Writes nothing',
+      'compares what `ballast descheduler` would evict with what a running descheduler evicts, and prints the differences. It writes nothing',
     )
     .requiredOption('--policy-config-file <file>', 'the policy of the running descheduler')
     .option('--descheduling-interval <duration>', 'its interval', '5m')
@@ -55,7 +55,7 @@ export const defineShadow: DefineCommand = (program, surroundings) => {
       'after',
       [
         '\nThe policy of a chart: kubectl -n kube-system get configmap descheduler -o jsonpath="{.data.policy\\.yaml}" > policy.yaml',
-        'Of a dump (--cluster) the last cycles of the log are compared; drift cannot be',
+        'With a dump (--cluster) the last cycles of the log are compared; drift cannot be',
         'told there.',
         'Exit codes: 0 no differences, 3 differences that no change of the cluster',
         'explains, 1 failed, 2 bad usage, policy or input.',
@@ -129,7 +129,7 @@ async function* liveCycles(options: ShadowOptions, surroundings: Surroundings): 
   const broken = new AbortController()
   if (options.upstreamLog !== undefined) {
     const log = logOf(options.upstreamLog, signal)
-    // Whoever writes the log may go on for ever: nobody waits for the end of it.
+    // The log may go on for ever, so nobody waits for its end.
     stack.defer(() => void log.destroy())
     readLog(observer, log).catch(error => broken.abort(error))
   }

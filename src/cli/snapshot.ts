@@ -24,7 +24,7 @@ interface SnapshotOptions {
 export const defineSnapshot: DefineCommand = (program, surroundings) => {
   program
     .command('snapshot')
-    .description("a live cluster into one file for --cluster, Secrets' values left out")
+    .description('writes a live cluster into one file for --cluster, without the values of Secrets')
     .option('--kubeconfig <file>', 'the cluster; without it KUBECONFIG, the service account of a pod, ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option(
@@ -32,7 +32,7 @@ export const defineSnapshot: DefineCommand = (program, surroundings) => {
       'where to: YAML, or a JSON List (many times faster to load) for .json, packed for .gz; - for standard output',
       '-',
     )
-    .option('--include <kinds>', `of ${passingKinds.join(', ')}, those that are wanted too, separated by commas`, included, [])
+    .option('--include <kinds>', `${passingKinds.join(', ')}: write these too; separated by commas`, included, [])
     .option('--no-usage', 'leave out what nodes and pods use, which changes all the time')
     .option('--managed-fields', 'keep metadata.managedFields')
     .addHelpText(

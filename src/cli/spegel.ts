@@ -25,7 +25,7 @@ const configPathStandard = '/etc/containerd/certs.d'
 export const defineSpegel: DefineCommand = (program, surroundings) => {
   const spegel = program
     .command('spegel')
-    .description("Spegel's subcommands, flags and environment. Also runs where the program is called `spegel`")
+    .description("runs in Spegel's place, with its subcommands, flags and environment. A program called `spegel` runs it too")
     .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR; else LOG_LEVEL', logLevelOf)
     .addHelpText(
       'after',
@@ -45,7 +45,7 @@ export const defineSpegel: DefineCommand = (program, surroundings) => {
     ),
   ).action((_options, command: Command) => runRegistry(command, surroundings))
   subcommand('configuration', "writes containerd's hosts files", ' --mirror-targets http://10.0.0.7:30020')
-    .option(`--${configPathFlag} <directory>`, `where they lie (${configPathStandard})`)
+    .option(`--${configPathFlag} <directory>`, `where the hosts files lie (${configPathStandard})`)
     .option('--mirrored-registries <values...>', 'registries that get a file of their own; none: _default')
     .option('--mirror-targets <values...>', 'mirrors that containerd asks, in this order')
     .option('--resolve-tags [value]', 'whether tags are asked too (true)')
@@ -53,7 +53,7 @@ export const defineSpegel: DefineCommand = (program, surroundings) => {
     .action((_options, command: Command) => runConfiguration(command, surroundings))
   subcommand(
     'cleanup',
-    'gives back the hosts files that were there before, then answers /readyz until it is stopped',
+    'restores the hosts files that were there before, then answers /readyz until it is stopped',
     ' --addr=:8080',
   )
     .option('--addr <address>', 'HOST:PORT of /readyz')
@@ -61,10 +61,10 @@ export const defineSpegel: DefineCommand = (program, surroundings) => {
     .action((_options, command: Command) => runCleanup(command, surroundings))
   subcommand('cleanup-wait', 'waits until cleanup is done on every node', ' --probe-endpoint=spegel-cleanup.spegel:8080')
     .option('--probe-endpoint <endpoint>', 'HOST:PORT; every address of HOST is asked')
-    .option('--threshold <count>', 'so many rounds without a failure (3)')
-    .option('--period <duration>', 'between rounds (2s)')
+    .option('--threshold <count>', 'how many rounds without a failure are needed (3)')
+    .option('--period <duration>', 'time between rounds (2s)')
     .action((_options, command: Command) => runCleanupWait(command, surroundings))
-  subcommand('version', 'says the version', ' --format=json')
+  subcommand('version', 'prints the version', ' --format=json')
     .option('--format <format>', 'text or json', oneOf('text', 'json'), 'text')
     .action(({ format }: { readonly format: 'text' | 'json' }) => {
       const text = format === 'json' ? JSON.stringify({ version, program: 'ballast' }) : `ballast ${version}`
@@ -118,7 +118,7 @@ function checked<T>(parsed: Parsed<T>): T {
   return parsed.value
 }
 
-/** Of a subcommand, before or after its name, or the environment. */
+/** Log of a subcommand, by a flag before or after its name, or by the environment. */
 function logOf(command: Command, environment: Surroundings['environment']): Log {
   const all: { readonly logLevel?: Parameters<typeof processLog>[0]['level'] } = command.optsWithGlobals()
   const variable = environment['LOG_LEVEL'] ?? ''

@@ -31,14 +31,16 @@ const mostLabels = 8
 
 export const defineTop: DefineCommand = (program, surroundings) => {
   withAccounts(program.command('top'))
-    .description('nodes with what is requested of them and what they use, side by side, with goals and the plan')
+    .description('shows for each node what is requested and what is used, with goals and the plan')
     .option('--sort <column>', `by ${sortColumns.join(', ')}; a minus before it turns it round`, orderOption)
-    .option('--resource <names>', `of ${resourceNames.join(', ')}: the first has the bar and the goals`, resourceOption, [
-      'cpu',
-      'memory',
-    ] satisfies ResourceName[])
+    .option(
+      '--resource <names>',
+      `which of ${resourceNames.join(', ')} to show; the first has the bar and the goals`,
+      resourceOption,
+      ['cpu', 'memory'] satisfies ResourceName[],
+    )
     .option('--labels <keys>', 'labels of nodes as columns, such as topology.kubernetes.io/zone', labelOption)
-    .option('-w, --watch', 'of a live cluster, on a terminal: kept up, with keys (? says which), until q')
+    .option('-w, --watch', 'keep showing a live cluster on a terminal, with keys (? lists them), until q')
     .option('-o, --output <format>', 'table or json', oneOf('table', 'json'), 'table')
     .addHelpText(
       'after',

@@ -42,7 +42,7 @@ interface TwinCommandOptions extends ClockOptions {
   readonly output?: 'json' | 'yaml'
 }
 
-/** Of the cluster's time: what is not settled then never will be. */
+/** Time of the cluster after which nothing more will settle. */
 const longestOnceMs = 24 * 3_600_000
 const mostHistory = 10_000_000
 const mostNodes = 20_000
@@ -51,35 +51,43 @@ const mostPods = 500_000
 export const defineTwin: DefineCommand = (program, surroundings) => {
   program
     .command('twin')
-    .description('the embedded cluster alone: an API server with simulated nodes behind it')
+    .description('starts an API server with simulated nodes behind it, without Ballast in it')
     .option('--cluster <path>', 'file or folder of objects to start with, - for standard input; may be repeated', appended, [])
-    .option('--nodes <number>', 'of a cluster out of nothing, where no --cluster is given', wholeNumber(0, mostNodes), 0)
-    .option('--pods <number>', 'of its Deployments, 30 each', wholeNumber(0, mostPods), 0)
+    .option('--nodes <number>', 'nodes of an invented cluster, where no --cluster is given', wholeNumber(0, mostNodes), 0)
+    .option('--pods <number>', 'pods of the invented cluster, in Deployments of 30', wholeNumber(0, mostPods), 0)
     .option('--faults <file>', 'TwinFault objects that are in force from the start')
     .option('--port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)
     .option('--bind <address>', 'address to listen on', '127.0.0.1')
     .option('--kubeconfig-out <file>', "where the administrator's kubeconfig is written; without it, it is printed")
-    .option('--kubernetes-version <minor>', '1.32 to 1.36; the newest kubelet of the cluster, else the newest')
+    .option('--kubernetes-version <minor>', '1.32 to 1.36; default: that of the newest kubelet in the cluster, else the newest')
     .option(
       '--clock <kind>',
       'real, or virtual: moves only when told, by a speed or by the TwinClock',
       oneOf('real', 'virtual'),
       'real',
     )
-    .option('--speed <factor>', 'seconds of the cluster in one of ours; max goes from one event to the next', paceOption)
-    .option('--start <time>', 'when a virtual clock starts; the newest moment of the cluster, else 2026-01-01', momentOption)
+    .option(
+      '--speed <factor>',
+      'how many seconds of the cluster pass in one real second; max goes from one event to the next',
+      paceOption,
+    )
+    .option(
+      '--start <time>',
+      'when a virtual clock starts; default: the newest moment of the cluster, else 2026-01-01',
+      momentOption,
+    )
     .option('--paused', 'time stands still until the TwinClock says otherwise')
-    .option('--seed <number>', 'of every random choice', wholeNumber(0, 2 ** 32 - 1))
-    .option('--controllers <list>', 'as kube-controller-manager has it, such as *,-deployment', listed)
-    .option('--scheduler <switch>', 'off leaves it to a real one', oneOf('on', 'off'), 'on')
-    .option('--kubelet <switch>', 'off leaves it to a real one', oneOf('on', 'off'), 'on')
+    .option('--seed <number>', 'seed of every random choice', wholeNumber(0, 2 ** 32 - 1))
+    .option('--controllers <list>', 'controllers to run, in the form of kube-controller-manager, such as *,-deployment', listed)
+    .option('--scheduler <switch>', 'on, or off: a real one does the work', oneOf('on', 'off'), 'on')
+    .option('--kubelet <switch>', 'on, or off: a real one does the work', oneOf('on', 'off'), 'on')
     .option('--authorization <mode>', 'RBAC or AlwaysAllow', oneOf('RBAC', 'AlwaysAllow'), 'RBAC')
-    .option('--anonymous', 'who shows nothing is system:anonymous instead of refused')
-    .option('--history <revisions>', 'that watches and lists can go back', wholeNumber(1, mostHistory))
+    .option('--anonymous', 'accept requests without credentials, as system:anonymous')
+    .option('--history <revisions>', 'how many revisions watches and lists can go back', wholeNumber(1, mostHistory))
     .option('--events <mode>', 'which components write Events: full, scheduling, off', oneOf('full', 'scheduling', 'off'), 'full')
-    .option('--heartbeat <mode>', 'of nodes: auto, exact, off', oneOf('auto', 'exact', 'off'), 'auto')
-    .option('--once', 'on a virtual clock, as fast as can be, until nothing moves; prints the cluster and ends')
-    .option('-o, --output <format>', 'of what --once prints: yaml or json', oneOf('yaml', 'json'))
+    .option('--heartbeat <mode>', 'heartbeats of nodes: auto, exact, off', oneOf('auto', 'exact', 'off'), 'auto')
+    .option('--once', 'run on a virtual clock, as fast as possible, until nothing moves; print the cluster and end')
+    .option('-o, --output <format>', 'format of what --once prints: yaml or json', oneOf('yaml', 'json'))
     .addHelpText(
       'after',
       '\nExample: ballast twin --cluster examples/talos-homelab --kubeconfig-out kubeconfig\n         kubectl --kubeconfig kubeconfig get nodes',

@@ -24,17 +24,17 @@ export const defineUninstall: DefineCommand = (program, surroundings) => {
   program
     .command('uninstall')
     .description('takes back taints, gates, webhooks and annotations, withdraws permits, and deletes what was installed')
-    .option('--kubeconfig <file>', 'else KUBECONFIG, the service account of a pod, ~/.kube/config')
+    .option('--kubeconfig <file>', 'default: KUBECONFIG, then the service account of the pod, then ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option('-n, --namespace <name>', "Ballast's own namespace", ballastNamespace)
     .option('--release <name>', 'name under which it was installed', 'ballast')
-    .option('--keep <what>', `by comma: ${keepable.join(', ')} (default: crds)`, keepList)
+    .option('--keep <what>', `what to keep, separated by commas: ${keepable.join(', ')} (default: crds)`, keepList)
     .option('--dry-run', 'only say what would be done')
     .option('--yes', 'do it')
-    .option('--never-fail', 'end with 0 also where something is left')
+    .option('--never-fail', 'end with 0 even where something is left')
     .addHelpText(
       'after',
-      '\nKept kinds keep their policies. Variables and annotations in pod templates stay: to take them away would restart pods.\nExample: ballast uninstall --dry-run',
+      '\nKept kinds keep their policies. Variables and annotations in pod templates stay, because removing them would restart pods.\nExample: ballast uninstall --dry-run',
     )
     .action(async (options: UninstallOptions) => surroundings.end(await uninstall(options, surroundings)))
 }

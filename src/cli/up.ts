@@ -10,27 +10,30 @@ const example = fileURLToPath(new URL('../../examples/talos-homelab', import.met
 export const defineUp: DefineCommand = (program, surroundings) => {
   program
     .command('up')
-    .description('a cluster in the twin with Ballast in it: shows it, plans, moves, proves; then keeps running for you')
+    .description('starts a cluster in the twin with Ballast in it, shows it, plans, moves pods, and keeps running for you')
     .option('--cluster <path>', 'file or folder of objects, - for standard input', example)
     .option('--config <file>', 'the BallastConfiguration that Ballast runs with; else ConfigMap ballast-config of the cluster')
     .option('--policy <name>', 'the RebalancePolicy to run, where the cluster has several')
     .option('--api-port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)
     .option('--bind <address>', 'address to listen on', '127.0.0.1')
     .option('--kubeconfig-out <file>', "where the administrator's kubeconfig is written", join('.ballast', 'kubeconfig'))
-    .option('--speed <factor>', 'how many seconds of the cluster pass in one of yours', wholeNumber(1, 10_000), 1)
-    .option('--seed <number>', 'of every random choice; default BALLAST_SEED, else 1', wholeNumber(0, 2 ** 32 - 1))
+    .option('--speed <factor>', 'how many seconds of the cluster pass in one real second', wholeNumber(1, 10_000), 1)
+    .option('--seed <number>', 'seed of every random choice; default: BALLAST_SEED, then 1', wholeNumber(0, 2 ** 32 - 1))
     .option('--ask', 'wait for a key, or for the page, before the plan is approved')
     .option('--hold', 'steer landings by the gate of a webhook instead of a taint')
-    .option('--once', 'on a virtual clock, to convergence, then end: 0 goals met, 3 not met, 4 cannot be met')
+    .option(
+      '--once',
+      'run on a virtual clock until nothing is left to do, then end with 0 (goals met), 3 (not met) or 4 (cannot be met)',
+    )
     .option('-o, --output <format>', 'table or json (with --once: one document)', oneOf('table', 'json'), 'table')
     .option(
       '--port <number>',
-      'of the page, on 127.0.0.1; 0 takes a free one, one that is taken the next free of 10',
+      'port of the page on 127.0.0.1; 0 takes any free one; a port in use gives way to the next free one of 10',
       wholeNumber(0, 65_535),
       8080,
     )
-    .option('--no-dashboard', 'no page')
-    .option('--key', 'the page demands a one-time key that is printed with its address: on a machine that others use too')
+    .option('--no-dashboard', 'serve no page')
+    .option('--key', 'the page demands a one-time key, which is printed with its address; for a machine that others use too')
     .option('--verbose', 'log lines of the controller on standard error')
     .addHelpText('after', '\nExample: ballast up --once -o json > run.json')
     .action(async (options: UpOptions) => {

@@ -21,16 +21,16 @@ interface WhyOptions extends AccountOptions {
 
 export const defineWhy: DefineCommand = (program, surroundings) => {
   withAccounts(program.command('why <kind/name>'))
-    .description('what was done with an object and what was not: by whom, by which rule, and what would change it')
-    .option('-n, --namespace <name>', 'where it lies; without it all namespaces are searched')
-    .option('--at <time>', 'as it stood then: 2026-03-04T05:06:07Z, or how long ago, such as 2h')
+    .description('says what was done with an object and what was not, by whom, by which rule, and what would change it')
+    .option('-n, --namespace <name>', 'namespace of the object; without it all namespaces are searched')
+    .option('--at <time>', 'as it was at this time: 2026-03-04T05:06:07Z, or how long ago, such as 2h')
     .option('-o, --output <format>', 'one of text, json, yaml', oneOf('text', 'json', 'yaml'), 'text')
     .addHelpText(
       'after',
       [
         '\nKIND as kubectl takes it: deploy, sts, ds, cronjob, job, rs, pod, node; and plan, policy, permit.',
         'A pod, ReplicaSet or permit leads to its workload.',
-        'Exit codes: 0 there is an account, 2 there is no such object.',
+        'Exit codes: 0 it was explained, 2 there is no such object.',
         'Example: ballast why deploy/kometa -n media --kubeconfig .ballast/kubeconfig',
       ].join('\n'),
     )

@@ -16,7 +16,7 @@ interface Documents {
   readonly objects: readonly ReadObject[]
   /** Documents that do not parse or hold no object. The others are read all the same. */
   readonly problems: readonly Problem[]
-  /** Of exports of kube-scheduler-simulator; absent where there is none. */
+  /** Configurations in exports of kube-scheduler-simulator; absent where there is none. */
   readonly configurations?: readonly SchedulerConfiguration[]
 }
 

@@ -130,7 +130,7 @@ interface Groups {
   readonly readyCount: number
   readonly unready: ReadonlySet<string>
   readonly missing: ReadonlySet<string>
-  /** Of the pods that count. */
+  /** Values of the pods that count. */
   readonly values: ReadonlyMap<string, bigint>
 }
 

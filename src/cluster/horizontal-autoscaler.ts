@@ -25,7 +25,7 @@ export type MetricReading =
 
 export interface AutoscalerInput {
   readonly spec: AutoscalerSpec
-  /** Of the target's scale. */
+  /** Replicas of the target's scale. */
   readonly replicas: number
   readonly statusReplicas: number
   /** The pods that the scale's selector chooses. */

@@ -7,7 +7,7 @@ export type Shape =
   | {
       readonly kind: 'fields'
       readonly fields: Readonly<Record<string, Shape>>
-      /** Of the fields, in order. */
+      /** Names of the fields, in order. */
       readonly names: readonly string[]
       readonly needed: readonly string[]
     }

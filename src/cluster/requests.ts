@@ -125,7 +125,7 @@ function isResizeInfeasible(pod: Pod): boolean {
   return pod.status?.conditions?.find(condition => condition.type === 'PodResizePending')?.reason === 'Infeasible'
 }
 
-/** What of `spec.resources.requests` counts: CPU, memory and huge pages; `undefined` where nothing does. */
+/** The part of `spec.resources.requests` that counts: CPU, memory and huge pages; `undefined` where nothing does. */
 function podLevelRequests(pod: Pod): ResourceList | undefined {
   const given = Object.entries(pod.spec.resources?.requests ?? {}).filter(([resource]) => isPodLevelResource(resource))
   return given.length === 0 ? undefined : Object.fromEntries(given)

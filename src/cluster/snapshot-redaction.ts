@@ -1,4 +1,4 @@
-// What of a Secret goes into a snapshot: which keys it has and which values are equal, never a value.
+// The part of a Secret that goes into a snapshot: which keys it has and which values are equal, never a value.
 import type { KubeObject } from '#kube/objects/objects.ts'
 
 /** On every Secret whose values were left out. */

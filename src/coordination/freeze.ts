@@ -5,7 +5,7 @@ import type { Freeze } from './policy/question.ts'
 
 export const freezeAnnotation = 'ballast.dev/freeze'
 
-/** Of a reason as much is repeated, in characters. */
+/** Characters of a reason that are repeated. */
 const longestReason = 256
 
 /**

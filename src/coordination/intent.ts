@@ -95,13 +95,13 @@ export interface Intent {
   /** For `restart` and `resize`: rides along with whatever rollout of the workload comes first. */
   readonly change?: TemplateChange
   /**
-   * Of a rollout: its template is marked with the time of the grant (`time`, the default), or not (`none`), because its change makes new pods by
+   * Mark of a rollout: its template is marked with the time of the grant (`time`, the default), or not (`none`), because its change makes new pods by
    * itself. Where something goes along that asks for the mark it is written all the same.
    */
   readonly mark?: RolloutMark
   /** In whose name the effect is written; default `ballast-<requester>`. */
   readonly fieldManager?: string
-  /** Of a move: as a passenger of a rollout it steers the new pods. */
+  /** Relocation of a move: as a passenger of a rollout it steers the new pods. */
   readonly relocation?: Relocation
   /** For `scale`: how many replicas are wanted. */
   readonly replicas?: number

@@ -49,7 +49,7 @@ export const dashboardSchema = z.strictObject({
   auth: z
     .strictObject({
       mode: z.enum(['loopback', 'token', 'proxy']).default('loopback'),
-      /** Of TokenReview; empty: the API server's own. */
+      /** Audiences of TokenReview; empty: the API server's own. */
       tokenAudiences: z.array(z.string().min(1).max(256)).max(16).default([]),
       proxy: proxySchema.optional(),
     })

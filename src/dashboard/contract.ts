@@ -2,7 +2,7 @@
 // only: the page's bundle imports this file. Numbers are integers in base units: millicores, bytes, milliwatts, milliseconds; what is
 // unknown is null, never 0; times are RFC 3339 of the cluster's clock. `contract-schema.ts` has the same as zod, for tests and bodies.
 
-/** Of the stream's `hello`; another one means that page and server are of different versions. */
+/** Schema in the stream's `hello`; another one means that page and server are of different versions. */
 export const contractSchema = 1
 
 export interface Link {
@@ -333,11 +333,11 @@ export interface Overview {
   readonly freeze: Freeze | null
   readonly counts: Counts
   readonly scaleToZero: { readonly can: number | null; readonly atZero: number | null; readonly sentence: Sentence }
-  /** Of an earlier moment: what nobody kept is null, and `freeze` says nothing. */
+  /** True for an earlier moment: what nobody kept is null, and `freeze` says nothing. */
   readonly past?: true | undefined
 }
 
-/** Of the ledger or of the cluster's events. */
+/** A row of the ledger or of the cluster's events. */
 export interface HistoryRow {
   readonly at: string
   readonly sign: '●' | '◔' | '✕' | '⋈' | '○' | '–'
@@ -358,7 +358,7 @@ export interface WorkloadPod {
   readonly mayGo: readonly string[]
   /** null: not worked out, of a workload with many pods in a big cluster or of a finished pod. */
   readonly mayGoCount: number | null
-  /** Of many the first 20. */
+  /** The first 20 nodes. */
   readonly mayNot: readonly { readonly node: string; readonly because: string }[]
 }
 
@@ -377,7 +377,7 @@ export interface WorkloadView {
   }[]
   /** At most 100. */
   readonly pods: readonly WorkloadPod[]
-  /** Of when is said where pods may go, of a cluster so large that it is worked out only now and then; null: of now. */
+  /** The moment for which it is said where pods may go, in a cluster so large that it is worked out only now and then; null: now. */
   readonly placesAt: string | null
   /** null: of an earlier moment. */
   readonly podCount: number | null
@@ -531,7 +531,7 @@ export interface ImagesView {
 export const utilisationSpanNames = ['hour', 'days'] as const
 export type UtilisationSpan = (typeof utilisationSpanNames)[number]
 
-/** Of the steps that are known, in thousandths of what the node can give. */
+/** Range of the known steps, in thousandths of what the node can give. */
 export interface UtilisationRange {
   readonly first: number
   readonly least: number
@@ -546,7 +546,7 @@ export interface UtilisationLine {
   /** Null: no step is known. */
   readonly requestedRange: UtilisationRange | null
   readonly usedRange: UtilisationRange | null
-  /** Of goals that hold the node: bounds in percent. */
+  /** Bounds of goals that hold the node, in percent. */
   readonly goals: readonly {
     readonly name: string
     readonly stat: 'requests' | 'usage'
@@ -612,11 +612,11 @@ export interface LandingCounts {
 
 /** How often landings that were left to the scheduler were where the model of it foretold. */
 export interface LandingRate {
-  /** Of all plans, held ones too. */
+  /** Counts of all plans, held ones too. */
   readonly counts: LandingCounts
   /** Plans in which a pod landed. */
   readonly plans: number
-  /** Of plans that were not held, which leaves the scheduler a choice. */
+  /** Landings in plans that were not held, which leaves the scheduler a choice. */
   readonly foretold: number
   readonly expected: number
   /** Expected of foretold, in thousandths; null: none was left to the scheduler. */
@@ -736,7 +736,7 @@ export interface RebalancingView {
   readonly landings: LandingRate | null
   /** Null: Events and permits may not be seen. */
   readonly evictions: Evictions | null
-  /** Of an earlier moment. */
+  /** True for an earlier moment. */
   readonly past?: true | undefined
 }
 
@@ -765,9 +765,9 @@ export interface ApiError {
     readonly code: string
     readonly message: string
     readonly remedy: string | null
-    /** Of 409: the revision that shows what it is now. */
+    /** 409: the revision that shows what it is now. */
     readonly revision?: string
-    /** Of 410: from when on there is something. */
+    /** 410: the moment from which on something is kept. */
     readonly keptFrom?: string
     /** What `message` speaks of and has a page: `media/sonarr` of `Did you mean media/sonarr?` */
     readonly links?: readonly Link[]
@@ -784,7 +784,7 @@ export interface NodePage {
 /** `/version`. */
 export interface Versions {
   readonly ballast: string
-  /** Of this contract. */
+  /** Schema of this contract. */
   readonly schema: number
   /** The page's: `ready`, `building` or `failed`. */
   readonly bundle: string
@@ -813,17 +813,17 @@ export interface ActionBody {
   readonly policy?: string
   /** The snapshot hash that was seen when it was approved. */
   readonly snapshotHash?: string
-  /** Of approve, step and withdraw: the plan's, as it was seen. Another one since is answered by 409 `plan-changed`. */
+  /** Approve, step and withdraw: the plan's version, as it was seen. If it is another one since, the answer is 409 `plan-changed`. */
   readonly resourceVersion?: string
-  /** Of step: the move after which it pauses; left out, the next that is not over. */
+  /** Step: the move after which it pauses; left out, the next that is not over. */
   readonly move?: string
-  /** Of freeze and thaw: null is everything. */
+  /** Freeze and thaw: null is everything. */
   readonly scope?: Ref | null
   readonly speed?: number | 'max'
   readonly advanceMs?: number
   /** `node` is needed by `stop-node`; without `minutes`, of the twin's clock, it lasts until it is healed. */
   readonly fault?: { readonly kind: string; readonly node?: string; readonly minutes?: number }
-  /** Of heal: the TwinFault's. */
+  /** Heal: name of the TwinFault. */
   readonly name?: string
 }
 
@@ -873,7 +873,7 @@ export interface Delta {
   readonly set: Readonly<Record<string, unknown>>
   readonly upsert: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly remove: Readonly<Record<string, readonly string[]>>
-  /** Of a table whose order changed: the keys in order. */
+  /** Keys of a table whose order changed, in order. */
   readonly order: Readonly<Record<string, readonly string[]>>
 }
 

@@ -34,7 +34,7 @@ export interface DashboardOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  /** Of the process: reviews of tokens and rights, and writes in the modes `loopback` and `proxy`. */
+  /** The process's API client: for reviews of tokens and rights, and for writes in the modes `loopback` and `proxy`. */
   readonly api: Api
   /** One that speaks with a viewer's own token, in mode `token`. */
   readonly viewerApi: (token: string) => Api

@@ -100,7 +100,7 @@ function tableOf(kind: TopicKind, name: string, value: unknown): Table | undefin
 function tableValue(kind: TopicKind, name: string, rows: Table): unknown {
   if (entryOf(topicColumns[kind], name) === undefined) return [...rows.values()]
   const [first] = rows.values()
-  // Of no rows the names of the columns are not known; a table without rows is sent whole.
+  // Without rows the names of the columns are not known, so a table without rows is sent whole.
   const fields = Object.keys(first ?? {})
   const all = [...rows.values()]
   return Object.fromEntries(fields.map(field => [field, all.map(row => row[field])]))

@@ -35,7 +35,7 @@ export interface Picture {
   readonly sources: readonly Source[]
   /** Ids of permits whose steps are carried out now, and the gates that are red, as the arbiter's last Events and conditions say. */
   readonly twin: TwinPicture | undefined
-  /** Of a large cluster: the scheduler's model of a moment ago. Without it whoever needs one makes it of `state`. */
+  /** The scheduler's model of a moment ago, in a large cluster. Without it each view makes the model from `state`. */
   readonly placed?: { readonly placement: Placement; readonly atMs: number } | undefined
   /** What mirrors of images say of themselves; absent: nobody was asked. */
   readonly mirrors?: MirrorsPicture | undefined
@@ -56,7 +56,7 @@ interface PastPicture {
 export interface MirrorsPicture {
   /** By node. */
   readonly readings: ReadonlyMap<string, MirrorReading>
-  /** Of a twin. */
+  /** Pulls in a twin. */
   readonly pulls: readonly PullRecord[] | undefined
 }
 

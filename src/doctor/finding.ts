@@ -80,7 +80,7 @@ export interface Finding {
   readonly fix: string
   /** Where it is explained. */
   readonly docs: string
-  /** Of a repository: where to look. */
+  /** File of a repository: where to look. */
   readonly file?: string
   readonly line?: number
   /** Ballast's capability that it concerns, where it concerns one. */

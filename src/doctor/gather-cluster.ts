@@ -79,7 +79,7 @@ function isKnownLease({ metadata }: KubeObject): boolean {
   return knownLeases.has(metadata.name)
 }
 
-/** Of each namespace, the names of Services that an API or a webhook points to. */
+/** Names of Services that an API or a webhook points to, for each namespace. */
 function servicesBehind(objects: readonly KubeObject[]): readonly (readonly [string, readonly string[]])[] {
   const services = objects.flatMap(object => {
     if (object.kind === 'APIService') return [textPair(object, ['spec', 'service'])]

@@ -19,7 +19,7 @@ export function wordsOf(workload: KubeObject): readonly string[] {
   return listAt(container, 'args').map(String)
 }
 
-/** Of a command line with words of its own before the flags; `undefined` where it would not start by them. */
+/** Settings of a command line with words of its own before the flags; `undefined` where it would not start by them. */
 export function settingsOf(words: readonly string[]): DeschedulerSettings | undefined {
   const own = words.filter(word => word !== 'descheduler' && !word.startsWith('--config='))
   const read = parseDeschedulerFlags(own)

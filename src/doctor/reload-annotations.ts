@@ -62,7 +62,7 @@ export function annotationFindings(key: string, value: unknown, place: Annotatio
 /** What has a meaning in patterns. */
 const special = /[()[\]{}*+?\\]/g
 
-/** Of every workload, and of ConfigMaps and Secrets where they were read. */
+/** Checks every workload, and ConfigMaps and Secrets where they were read. */
 export function checkReload(facts: ClusterFacts): readonly Finding[] {
   return ofKind(facts, 'Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Rollout', 'ConfigMap', 'Secret').flatMap(object => {
     const template = templateOf(object)

@@ -277,7 +277,7 @@ function duty(one: RepositoryObject, message: string, fix: string): Finding {
 
 const isSuspended = (object: KubeObject) => at(object, 'spec', 'suspend') === true
 
-/** Of a HelmRelease or an Application. */
+/** Values of a HelmRelease or an Application. */
 const valuesOf = (object: KubeObject) =>
   object.kind === 'Application' ? at(object, 'spec', 'source', 'helm', 'valuesObject') : at(object, 'spec', 'values')
 
@@ -287,7 +287,7 @@ const isScaledToNone = (object: KubeObject) => at(valuesOf(object), 'reloader', 
 /** Our chart as it lies in our repository. */
 const chartFolder = /(^|\/)deploy\/chart\/?$/
 
-/** Of a HelmRelease or an Application: the chart, by name, by its folder or by the end of its OCI address. */
+/** Chart of a HelmRelease or an Application, by name, by its folder or by the end of its OCI address. */
 function chartName(one: RepositoryObject, objects: readonly RepositoryObject[]): string | undefined {
   const { object } = one
   if (object.kind === 'Application') {

@@ -193,7 +193,7 @@ function keysOf(document: Document, file: string, lineCounter: LineCounter): rea
 }
 
 interface Parents {
-  /** Of a file or folder: the folders whose kustomization includes it. */
+  /** Folders whose kustomization includes a file or folder. */
   readonly of: ReadonlyMap<string, readonly string[]>
   /** The `namespace:` of a folder's kustomization. */
   readonly namespaces: ReadonlyMap<string, string>

@@ -44,7 +44,7 @@ const charts = [
   { chart: 'descheduler', rows: deschedulerRows, versions: /^v?0\.3[3-7]\.\d+$/ },
 ] as const
 
-/** Of a HelmRelease: of Reloader's and the descheduler's chart every key that it does not know, of others those that were known once. */
+/** Findings for a HelmRelease: every unknown key in the charts of Reloader and the descheduler, and keys of other charts that were known once. */
 export function valueFindings(release: KubeObject, tag?: string): readonly Finding[] {
   const values = at(release, 'spec', 'values')
   const chart = textAt(release, 'spec', 'chart', 'spec', 'chart') ?? textAt(release, 'spec', 'chartRef', 'name')

@@ -72,7 +72,7 @@ interface CapabilityConfiguration {
 export interface Configuration<Sections extends Readonly<Record<string, z.ZodType>> = Readonly<Record<string, z.ZodType>>> {
   readonly process: ProcessConfiguration
   readonly sections: { readonly [Name in keyof Sections]: z.output<Sections[Name]> }
-  /** Of every capability there is, those left out of the file too. */
+  /** Configuration of every capability there is, those left out of the file too. */
   readonly capabilities: Readonly<Record<string, CapabilityConfiguration>>
 }
 

@@ -11,7 +11,7 @@ import { parseTime } from '#kube/time/time.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 
 export interface Saved {
-  /** Of upstream's Deployments, by `namespace/name`: what they were scaled to before. */
+  /** Replicas of upstream's Deployments before the swap, by `namespace/name`. */
   readonly replicas: Readonly<Record<string, number>>
   /** Hash of each workload's pod template before the switch, by `Kind namespace/name`. */
   readonly templates: Readonly<Record<string, string>>
@@ -40,7 +40,7 @@ interface RecordOptions {
 }
 
 const fieldManager = 'ballast-migrate'
-/** Whoever has not written for so long is not at it any more. */
+/** A process that has not written for so long has stopped working on it. */
 const holdMs = 5 * 60_000
 const nothing: Content = { direction: 'forth', done: [], saved: undefined }
 

@@ -10,11 +10,11 @@ import { listOf } from './situation.ts'
 interface Templates {
   readonly hashes: Readonly<Record<string, string>>
   readonly workloads: readonly KubeObject[]
-  /** Of the cluster, before these were read. */
+  /** Revision of the cluster before these were read. */
   readonly revision: string
 }
 
-/** Of every Deployment, StatefulSet and DaemonSet. */
+/** Templates of every Deployment, StatefulSet and DaemonSet. */
 export async function readTemplates(api: Api, signal: AbortSignal): Promise<Templates> {
   const kinds = [
     [builtIn.deployments, 'Deployment'],

@@ -171,7 +171,7 @@ export type Blocker =
       readonly available: number
     }
   | {
-      /** Of isolation: what must leave asks for more of a resource than the other nodes may still be filled with. */
+      /** Isolation: what must leave asks for more of a resource than the other nodes may still be filled with. */
       readonly kind: 'room'
       readonly resource: string
       readonly needed: number
@@ -234,7 +234,7 @@ export interface Plan {
   /** What is wrong with the policy on this cluster; with any of them nothing is moved. */
   readonly problems: readonly Problem[]
   readonly explanation?: PlanExplanation
-  /** Of a plan that empties nodes. */
+  /** Outcome of a plan that empties nodes. */
   readonly isolation?: IsolationOutcome
   /** Nodes that could be off after the plan, where its policy asks for that. */
   readonly energy?: EnergyOutcome

@@ -47,7 +47,7 @@ export interface ComponentOptions {
   readonly clock: Clock
   /** Every random choice of the components: the same sequence gives the same run. */
   readonly random: Random
-  /** Of what is drawn by time and name instead of in turn: the noise of usage. */
+  /** Seed of what is drawn by time and name instead of in turn: the noise of usage. */
   readonly seed?: number
   /** Minor of the Kubernetes version that is played: 36 for 1.36. */
   readonly minorVersion: number

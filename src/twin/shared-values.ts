@@ -172,7 +172,7 @@ function mixed(print: number, part: number): number {
   return sum === 0 ? 1 : sum
 }
 
-/** Of long texts the ends tell them apart; equality is looked at anyway. */
+/** Long texts are told apart by their ends; equality is looked at anyway. */
 function textPrint(text: string): number {
   const { length } = text
   let print = 0x811c9dc5 ^ length

@@ -44,7 +44,7 @@ import { Store } from './store.ts'
 export interface TwinOptions {
   /** The cluster's time. */
   readonly clock: Clock
-  /** Of connections: time-outs, bookmarks, injected waits. Real time when absent; a virtual one lets a test wait for nothing. */
+  /** Clock of connections: time-outs, bookmarks, injected waits. Real time when absent; a virtual one lets a test wait for nothing. */
   readonly wire?: Clock
   /** Every random choice: the same seed gives the same names and UIDs. */
   readonly seed?: number

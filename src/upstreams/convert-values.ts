@@ -4,7 +4,7 @@ import type { RowContext, Step, ValuesRow } from './values-row.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from './values-tree.ts'
 
 export interface ReportLine {
-  /** Of the input, dotted. */
+  /** Path in the input, dotted. */
   readonly from: string
   /** `unknown`: no supported chart has such a key, or not this version. */
   readonly kind: Step['kind'] | 'unknown'
@@ -21,7 +21,7 @@ export interface ConvertedValues {
 
 interface ConversionInput {
   readonly rows: readonly ValuesRow[]
-  /** Of the chart; `undefined`: not known. */
+  /** Version of the chart; `undefined`: not known. */
   readonly version: string | undefined
   readonly values: ValuesTree
   readonly namespace: string | undefined

@@ -64,7 +64,7 @@ const shared =
       : { kind: 'carried', to: `metrics.serviceMonitor.${key}`, value },
   ]
 
-/** Of Prometheus' operator. */
+/** Values of Prometheus' operator. */
 export const monitoring: readonly ValuesRow[] = [
   monitor('enabled', value => [
     { kind: 'carried', to: 'metrics.serviceMonitor.enabled', value, why: "with one for Ballast's controller, too" },

@@ -41,7 +41,7 @@ export function policySteps(value: unknown, { namespace }: Pick<RowContext, 'nam
 /** Names of the profiles of a policy that spare pods without a budget; upstream's program spares all pods by that. */
 export function sparingProfiles(policy: unknown): readonly string[] {
   return listIn(policy, 'profiles').flatMap(profile => {
-    // Of two of one name the first is used.
+    // If two have one name, the first is used.
     const evictor = listIn(profile, 'pluginConfig').find(one => valueAt(one, ['name']) === 'DefaultEvictor')
     const isSparing =
       valueAt(evictor, ['args', 'ignorePodsWithoutPDB']) === true ||
@@ -62,7 +62,7 @@ const listIn = (value: unknown, ...path: readonly string[]): readonly unknown[] 
   return Array.isArray(found) ? found : []
 }
 
-/** Of upstream's chart: it stands in the ConfigMap above the policy. */
+/** Steps for the version of upstream's chart, which stands in the ConfigMap above the policy. */
 export function versionSteps(value: unknown): readonly Step[] {
   if (value === policyVersion) return [{ kind: 'dropped', why: 'it stands in descheduler.policy' }]
   return [

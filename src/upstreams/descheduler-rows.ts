@@ -13,7 +13,7 @@ export const deschedulerVersions: readonly string[] = ['0.33.0', '0.34.0', '0.35
 const oneImage = 'Ballast is one image of its own'
 const ownNames = "upstream's objects keep their names until they are removed; ours have their own"
 
-/** Of the same name in ours; left out where upstream's template leaves it out. */
+/** Row of the same name in ours; left out where upstream's template leaves it out. */
 const unlessEmpty = (key: string, options: { readonly since?: string } = {}): ValuesRow =>
   converted(key, value => (isEmpty(value) || value === 0 ? [] : carried(key, value)), options)
 

@@ -34,7 +34,7 @@ const isOwnLabel = (key: string) => key === 'app' || key.startsWith('app.kuberne
 interface Around {
   /** Other objects: the ConfigMap of the policy, a Service, a monitor, a budget. */
   readonly beside: readonly unknown[]
-  /** Of the release, where it is known. */
+  /** Namespace of the release, where it is known. */
   readonly namespace: string | undefined
 }
 
@@ -178,7 +178,7 @@ function policyOf(workload: ValuesTree, beside: readonly unknown[]): PolicyText 
   return { ok: true, values: { deschedulerPolicyAPIVersion: apiVersion, deschedulerPolicy: policy } }
 }
 
-/** Of the chart, where its label names one that is known. */
+/** Version of the chart, where its label names one that is known. */
 function versionOf(workload: ValuesTree): string | undefined {
   const label = String(valueAt(workload, ['metadata', 'labels', 'helm.sh/chart']) ?? '')
   const version = /^descheduler-v?(\d+\.\d+\.\d+)$/.exec(label)?.[1]

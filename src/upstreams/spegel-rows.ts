@@ -37,7 +37,7 @@ const hostNetwork = "ours is on the host's network: router 29995, metrics 29997 
 /** From here on the chart has no host port, and its node port is 30020. */
 const firstWithoutHostPort = '0.7.5'
 const standardPort = 30_020
-/** Of the Service, up to 0.7. */
+/** Node port of the Service, up to 0.7. */
 const earlyNodePort = 30_021
 
 /** An explicit nothing where upstream has a default cannot be told from silence: both take the default. */

@@ -13,14 +13,14 @@ type ValueComments = ReadonlyMap<string, { readonly before?: string; readonly af
 export interface ValuesInput {
   readonly from: 'values' | InputKind
   readonly values: ValuesTree
-  /** Of the chart, where the file names it. */
+  /** Version of the chart, where the file names it. */
   readonly version: string | undefined
   /** Where the release lies, where the file says it. */
   readonly namespace: string | undefined
   readonly comments: ValueComments
   /** What this input has besides and is not read: values from elsewhere. */
   readonly unread: readonly string[]
-  /** Of a Deployment: what its first container of this upstream is started with. */
+  /** The arguments with which a Deployment starts its first container of this upstream. */
   readonly container?: ValuesTree
   /** Plain manifests: the workload, and what else is in the file. */
   readonly workload?: ValuesTree

@@ -26,7 +26,7 @@ export interface RowContext {
 }
 
 export interface ValuesRow {
-  /** Of upstream's values, dotted. The row has everything below it, too. */
+  /** Path in upstream's values, dotted. The row has everything below it, too. */
   readonly path: string
   /** The first of the supported charts that knows it. */
   readonly since?: string

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
+import { recordingPath, textOfRecording } from '../../scripts/recording.ts'
 import { runBallast } from './run-ballast.ts'
 
 const example = join(import.meta.dirname, '..', '..', 'examples', 'talos-homelab')
@@ -73,6 +74,11 @@ describe('up --once', () => {
     expect(document.permits.length).toBeGreaterThanOrEqual(15)
     expect(first).toMatchObject({ code: 0, words: '' })
     expect(second?.output).toBe(first?.output)
+  })
+
+  test('the moving picture of the README shows what it prints; where it does not, `npm run recording` takes it anew', async () => {
+    const run = await runBallast(['up', '--once'])
+    expect(textOfRecording(readFileSync(recordingPath, 'utf8'))).toBe(run.output)
   })
 
   // biome-ignore format: a table

@@ -13,7 +13,7 @@ import type { Progress } from './workloads.ts'
 export type Acted =
   | {
       readonly kind: 'acted'
-      /** Of the workload after it; what is older does not show it yet. */
+      /** Generation of the workload after it; what is older does not show it yet. */
       readonly generation: number
     }
   | { readonly kind: 'failed'; readonly reason: string }
@@ -37,7 +37,7 @@ export interface Heard {
   readonly requester: string
   readonly key: string
   readonly answer: string
-  /** Of what is deferred: when it may pass. */
+  /** When a deferred wish may pass. */
   readonly untilMs?: number
 }
 
@@ -129,7 +129,7 @@ class WishLoop {
     const { clock } = this.#context
     switch (verdict.kind) {
       case 'coalesced':
-        // Whoever holds the permit does it; how it ends decides whether anything is left to wish for.
+        // The holder of the permit does it; how it ends decides whether anything is left to wish for.
         await this.#untilEnded(verdict.into, signal)
         return
       case 'no-op':

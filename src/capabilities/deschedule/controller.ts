@@ -122,7 +122,7 @@ class Descheduling {
     return Math.min(recheckMs, due.kind === 'at' ? Math.max(1, due.atMs - clock.now()) : longestWaitMs)
   }
 
-  /** Of a policy with energy: what is requested now, for the plans of the day that follows. */
+  /** Notes what is requested now, where a policy has energy, for the plans of the day that follows. */
   async #noteDemand(policy: RebalancePolicy, signal: AbortSignal): Promise<RebalancePolicy> {
     if (policy.spec.energy === undefined || this.#leading.view.staleness() !== undefined) return policy
     const now = demandOf(this.#leading.view.state())

@@ -21,7 +21,7 @@ import {
 const settleMs = 2_000
 /** How old what we know of the configuration may be: others may have changed or deleted it. */
 const freshMs = 60_000
-/** Whoever began a roll-out may have died before its pods came: the next controller tries again, so often in all. */
+/** The controller that began a roll-out may have died before its pods came. The next controller tries again, at most so often in all. */
 const mostTries = 3
 
 interface KeeperOptions {

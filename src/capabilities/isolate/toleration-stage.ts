@@ -112,7 +112,7 @@ async function act(
     return message
   }
   context.informers.of<KubeObject>(resources[workload.kind]).observe(outcome.object)
-  // Whoever goes along has its change in the template too.
+  // Joined wishes have their changes in the template too.
   if (permit.record.joined.length > 0) await restart(leading.effects, permit, target, signal)
   context.events.emit({
     type: 'Normal',

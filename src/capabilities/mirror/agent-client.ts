@@ -6,7 +6,7 @@ import { agentTlsName, type PrefetchState, prefetchAnswer, prefetchPath } from '
 
 const connectTimeoutMs = 3_000
 const answerTimeoutMs = 10_000
-/** Of an answer, in bytes: 64 images with a message each. */
+/** Bytes of an answer: 64 images with a message each. */
 const longestAnswer = 131_072
 const mostConnections = 1
 

@@ -8,7 +8,7 @@ export interface ContentInfo {
   readonly digest: Digest
   /** Bytes. */
   readonly size: number
-  /** Of a manifest, an index or an image configuration by its content; else `application/octet-stream`. */
+  /** Media type of a manifest, an index or an image configuration by its content; else `application/octet-stream`. */
   readonly mediaType: string
   /** Whether `mediaType` is one that `/manifests/` answers. */
   readonly isManifest: boolean
@@ -140,7 +140,7 @@ export interface Router extends AsyncDisposable {
 export interface Wanted {
   readonly route: 'manifests' | 'blobs'
   readonly method: 'GET' | 'HEAD'
-  /** Of the image reference, `docker.io`; empty where a digest was asked without it. */
+  /** Registry of the image reference, `docker.io`; empty where a digest was asked for without it. */
   readonly registry: string
   readonly repository: string
   /** One of both. */
@@ -153,7 +153,7 @@ export interface Wanted {
 /** An answer of another node; its first byte can be sent. */
 export interface Found {
   readonly outcome: 'found'
-  /** Of the whole. */
+  /** Size of the whole. */
   readonly size: number
   /** What `body` has, where not the whole. */
   readonly range: ByteRange | undefined

@@ -33,7 +33,7 @@ const intervals = {
   /** An image that failed on a node, or an agent that did not answer. */
   againMs: 300_000,
 } as const
-/** Of one asking after the images of an annotation: what takes longer is asked after again. */
+/** Time for one question about the images of an annotation; where it takes longer, the controller asks again. */
 const pullLimitMs = 1_800_000
 
 /** Starts it. The returned part ends it and waits for that; lists and certificates stay for the mirrors. */

@@ -17,7 +17,7 @@ interface Happening {
 
 /** As it is served at `/ballast/notices`. */
 export interface NoticesDocument {
-  /** Of this life of the agent: numbers begin anew with another. */
+  /** Id of this life of the agent; another life begins its numbers anew. */
   readonly instance: string
   readonly problems: readonly Trouble[]
   readonly events: readonly Happening[]

@@ -12,7 +12,7 @@ import { ContainerdClient } from './store/containerd-client.ts'
 const mostKnown = 256
 /** For one image. The runtime's own limit is on progress. */
 const pullLimitMs = 3_600_000
-/** Of a question whether an image is here. */
+/** Time for the question whether an image is here. */
 const lookLimitMs = 900
 /** How long a pulled image is kept from the runtime's garbage collection, though no pod runs it. */
 const leaseMs = 3_600_000

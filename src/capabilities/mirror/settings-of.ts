@@ -15,7 +15,7 @@ export interface MirrorPlace {
   /** The node's own address, which the ports are bound to; `undefined`: every address. */
   readonly nodeAddress?: string | undefined
   readonly zone?: string | undefined
-  /** Of `ca.crt`, `tls.crt`, `tls.key`. */
+  /** Folder of `ca.crt`, `tls.crt`, `tls.key`. */
   readonly peerCertificateDirectory?: string | undefined
   /** Addresses of other nodes, for bootstrap `file`. */
   readonly peersFile?: string | undefined

@@ -141,7 +141,7 @@ export class ReadinessMetrics {
     this.#configured.inc({ result })
   }
 
-  /** Of our rules: how many nodes are in each state. */
+  /** Counts for our rules how many nodes are in each state. */
   nodes(rule: string, counts: ReadonlyMap<NodeReadinessState, number>): void {
     for (const state of nodeStates) this.#nodes.set({ rule, state }, counts.get(state) ?? 0)
   }

@@ -238,7 +238,7 @@ class Reloading {
     try {
       await this.#baseline.flush(limit.signal)
     } catch (error) {
-      // Whoever leads next finds in the templates what was done.
+      // The next leader finds in the templates what was done.
       log.debug({ why: messageOf(error) }, 'the last changes of the baseline are not written')
     } finally {
       cancel()

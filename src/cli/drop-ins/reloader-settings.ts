@@ -12,7 +12,7 @@ interface ReloaderSettings {
   readonly overrides: readonly Override[]
   readonly warnings: readonly string[]
   readonly name: string
-  /** Of our Leases and ConfigMaps. */
+  /** Namespace of our Leases and ConfigMaps. */
   readonly namespace: string
   readonly isHighlyAvailable: boolean
   /** The Lease that keeps Reloader away. */

@@ -21,7 +21,7 @@ export interface ChosenPolicy {
   readonly policy: RebalancePolicy
   /** The same as its user would write it, without what defaults fill in. */
   readonly written: KubeObject
-  /** What of `spec.isolation` is to be changed, or written anew. */
+  /** Fields of `spec.isolation` that are to be changed, or written anew. */
   readonly change: Readonly<Record<string, unknown>>
   /** It is in the cluster already. */
   readonly exists: boolean

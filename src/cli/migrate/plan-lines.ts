@@ -8,7 +8,7 @@ type ShownStep = Pick<Step, 'id' | 'title' | 'command' | 'proof' | 'undo'>
 export interface PlanRow<Shown extends ShownStep = Step> {
   readonly step: Shown
   readonly isDone: boolean
-  /** Of steps before the switch that only look: what they see already. */
+  /** Proofs of steps before the switch that only look: what they see already. */
   readonly now: Proof | undefined
 }
 

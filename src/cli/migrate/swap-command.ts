@@ -57,7 +57,7 @@ const mostSteps = 20
 
 export function addPlanAndApply(migrate: Command, surroundings: Surroundings): void {
   withCluster(migrate.command('plan <component>'))
-    .description('the steps of a swap for this very cluster: what is run, what proves it, how it is undone; reads only')
+    .description('prints the steps of a swap for this cluster, what proves each and how it is undone; it only reads')
     .option('-o, --output <format>', 'table or json', oneOf('table', 'json'), 'table')
     .addHelpText(
       'after',
@@ -67,14 +67,14 @@ export function addPlanAndApply(migrate: Command, surroundings: Surroundings): v
       surroundings.end(await printPlan(component, options, surroundings)),
     )
   withCluster(migrate.command('apply <component>'))
-    .description('carries the steps out, one at a time unless told otherwise; stops at the first proof that fails')
-    .option('--step <number>', 'only this one', wholeNumber(1, mostSteps))
-    .option('--all', 'all that are not done')
+    .description('carries out the next step, or --all; it stops at the first proof that fails')
+    .option('--step <number>', 'carry out only this step', wholeNumber(1, mostSteps))
+    .option('--all', 'carry out all steps that are not done')
     .option('--yes', "do not ask for the component's name")
     .option('--forget-release', "delete Helm's own Secrets of upstream's release, so that Helm never uninstalls it")
     .addHelpText(
       'after',
-      '\nWhat was saved for the way back lies in ConfigMap ballast-migration-<component>.\nExit codes: 0 done, 1 a proof failed.\nExample: ballast migrate apply reloader --all --kubeconfig ~/.kube/config\nExample: ballast migrate apply descheduler --all --forget-release\nExample: ballast migrate apply descheduler --all --back',
+      '\nConfigMap ballast-migration-<component> keeps what the way back needs.\nExit codes: 0 done, 1 a proof failed.\nExample: ballast migrate apply reloader --all --kubeconfig ~/.kube/config\nExample: ballast migrate apply descheduler --all --forget-release\nExample: ballast migrate apply descheduler --all --back',
     )
     .action(async (component: string, options: ApplyOptions) =>
       surroundings.end(await applySteps(component, options, surroundings)),
@@ -86,7 +86,7 @@ function withCluster(command: Command): Command {
     .option('--kubeconfig <file>', 'the cluster, with your own rights')
     .option('--context <name>', 'context of the kubeconfig')
     .option('--back', 'from Ballast to the upstream')
-    .option('--allow-lossy', "go on although something of upstream's flags is lost")
+    .option('--allow-lossy', "go on even where some of upstream's flags are lost")
 }
 
 const direction = ({ back }: SwapOptions) => (back === true ? 'back' : 'forth')
@@ -197,7 +197,7 @@ async function carryOut<Of extends SwapCore>(
     await sum()
     return isDone ? exitCodes.done : exitCodes.failed
   } catch (error) {
-    // Whoever stops it may go on at once.
+    // A user who stops it may go on at once.
     if (surroundings.signal.aborted) await sum()
     throw error
   }

@@ -42,7 +42,7 @@ function merged(before: readonly string[], after: readonly string[]): readonly s
   return lines
 }
 
-/** Of each pair of ends: how many lines both have in common, in order. */
+/** For each pair of ends: how many lines both have in common, in order. */
 function commonLengths(before: readonly string[], after: readonly string[]): readonly (readonly number[])[] {
   const lengths: number[][] = Array.from({ length: before.length + 1 }, () => new Array<number>(after.length + 1).fill(0))
   for (let i = before.length - 1; i >= 0; i--)

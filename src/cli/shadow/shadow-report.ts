@@ -71,7 +71,7 @@ function countsOf(rows: readonly ShadowRow[]): Summary['pods'] {
   }
 }
 
-/** Of likes two pods are one decision. */
+/** Two pods that are alike count as one decision. */
 function countsText({ agreed, alike, drift, ...only }: Summary['pods']): string {
   const parts = [`${agreed} by both`, `${only['ours-only']} by ours only`, `${only['theirs-only']} by upstream only`]
   if (alike > 0) parts.push(`${alike / 2} times one and its like`)

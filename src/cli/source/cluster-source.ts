@@ -23,7 +23,7 @@ export interface LoadedCluster {
   readonly problems: readonly Problem[]
   /** The API server's or the newest kubelet's version: `v1.34.1`. */
   readonly gitVersion: string
-  /** Of the scheduler, where an export of kube-scheduler-simulator says it. */
+  /** Configuration of the scheduler, where an export of kube-scheduler-simulator has one. */
   readonly configuration?: SchedulerConfiguration
   readonly shown: string
   /** Read from an API server just now, not from a file of some time. */
@@ -37,7 +37,10 @@ export function withSource(command: Command): Command {
       '--cluster <path>',
       'file or folder of objects as kubectl get -o yaml|json writes them, or an export of kube-scheduler-simulator; - for standard input',
     )
-    .option('--kubeconfig <file>', 'a live cluster, only read; without --cluster else KUBECONFIG, ~/.kube/config')
+    .option(
+      '--kubeconfig <file>',
+      'a live cluster, which is only read; default without --cluster: KUBECONFIG, then ~/.kube/config',
+    )
     .option('--context <name>', 'context of the kubeconfig')
 }
 

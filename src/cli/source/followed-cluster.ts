@@ -66,7 +66,7 @@ export async function followCluster(
   return { api, source, server, [Symbol.asyncDispose]: () => whole.disposeAsync() }
 }
 
-/** What of a live cluster the configuration is read from, beside its ConfigMap: nothing where it may not be read. */
+/** Deployments of a live cluster from which the configuration is read, beside its ConfigMap: none where they may not be read. */
 async function ownDeployments(api: Api, signal: AbortSignal): Promise<Pick<LoadedCluster, 'isLive' | 'objects' | 'state'>> {
   const objects: KubeObject[] = []
   try {

@@ -29,7 +29,7 @@ export interface InstalledSettings {
 export function withConfiguration(command: Command): Command {
   return command.option(
     '--config <file>',
-    'the BallastConfiguration that the controller runs with; else BALLAST_CONFIG, ConfigMap ballast-config',
+    'the BallastConfiguration that the controller runs with; default: BALLAST_CONFIG, then ConfigMap ballast-config',
   )
 }
 

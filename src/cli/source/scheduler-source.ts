@@ -6,7 +6,7 @@ import { InputError } from '#kube/problem.ts'
 const defaultProfile = 'default-scheduler'
 
 interface SchedulerSource {
-  /** Of the API server: `v1.34.1`. */
+  /** Version of the API server: `v1.34.1`. */
   readonly gitVersion: string
   readonly configuration?: SchedulerConfiguration
 }

@@ -19,7 +19,7 @@ import { startTwin, type Twin } from '#twin/twin.ts'
 interface EmbeddedOptions {
   readonly objects: readonly KubeObject[]
   readonly clock: Clock
-  /** Of the controller's Lease, where `clock` runs faster than real time. */
+  /** Clock of the controller's Lease, where `clock` runs faster than real time. */
   readonly leaseClock?: Clock
   readonly seed: number
   readonly kubernetesVersion?: string

@@ -62,7 +62,7 @@ function begunLine(record: PermitRecord): string {
 function deedOf({ targets: [first], verb, change }: PermitRecord): string {
   if (verb === 'evict') return 'its pods evicted'
   if (first?.kind === 'Job') return 'made anew'
-  // Of a CronJob whose template changes, the next Job has it.
+  // If a CronJob's template changes, its next Job has the change.
   return first?.kind === 'CronJob' ? (change === undefined ? 'a Job of it started' : 'changed for its next Job') : 'rolled out'
 }
 

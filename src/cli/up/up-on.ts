@@ -171,7 +171,7 @@ interface LookAround {
   readonly end: RunEnd | undefined
   readonly reload: string | undefined
   readonly program: string
-  /** Of the page. */
+  /** Address of the page. */
   readonly url: string | undefined
 }
 

@@ -9,7 +9,7 @@ import { load, logFor, seedOf, type UpOptions } from './up-options.ts'
 import { figuresOf, withRun } from './up-run.ts'
 import { tell, tellEnd } from './up-story.ts'
 
-/** Of the cluster's time: a run that is not over then never will be. */
+/** Time of the cluster after which a run will never be over. */
 const longestRunMs = 24 * 3_600_000
 
 /** @returns 0 goals met, 3 not met, 4 cannot be met */

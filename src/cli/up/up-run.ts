@@ -22,7 +22,7 @@ export interface Loaded {
   readonly objects: readonly KubeObject[]
   /** `undefined`: nothing says what to plan for; the cluster runs and can be looked at. */
   readonly policy: RebalancePolicy | undefined
-  /** Of the controller; default: every capability, as its schema has it. */
+  /** Settings of the controller; default: every capability, as its schema has it. */
   readonly settings?: ControllerSettings
 }
 

@@ -162,7 +162,7 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
   }
 }
 
-/** Of the controller of `up`: every capability is on, with its defaults. */
+/** Settings of the controller of `up`: every capability is on, with its defaults. */
 function pictureSettings(): PictureSettings {
   const { current } = fixedSettings({ capabilities: enabledCapabilities })
   return {

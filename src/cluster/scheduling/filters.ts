@@ -108,12 +108,12 @@ function volumeFilters(view: FilterView, isOn: (filter: FilterPlugin) => boolean
   return { kind: 'filters', filters }
 }
 
-/** What of the view topology spread reads. */
+/** The part of the view that topology spread reads. */
 export function spreadView(view: FilterView): SpreadView {
   return { table: view.table, loads: view.loads, classes: view.classes, rules: view.rules, pod: view.ask.info.pod }
 }
 
-/** What of the view pod affinity reads. */
+/** The part of the view that pod affinity reads. */
 export function affinityView(view: FilterView): AffinityView {
   const { table, loads, classes, namespaces } = view
   return { table, loads, classes, namespaces, incoming: view.ask.info.podClass }

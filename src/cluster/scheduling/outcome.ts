@@ -24,7 +24,7 @@ export type NodeVerdict =
     }
 
 export interface Evaluation {
-  /** Of every node, in order of names. */
+  /** Verdicts for every node, in order of names. */
   readonly verdicts: ReadonlyMap<string, NodeVerdict>
   /** Names of the feasible nodes, ascending. */
   readonly feasible: readonly string[]

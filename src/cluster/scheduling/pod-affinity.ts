@@ -13,7 +13,7 @@ export interface AffinityView {
   readonly loads: NodeLoads
   readonly classes: PodClasses
   readonly namespaces: NamespaceLabels
-  /** Of the pod to be placed. */
+  /** Class of the pod to be placed. */
   readonly incoming: PodClass
 }
 

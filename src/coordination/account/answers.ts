@@ -33,9 +33,9 @@ export interface PresentAnswer {
   readonly class: string
   readonly mode: ArbitrationMode
   readonly decision: AccountDecision
-  /** Of what is not granted: the rule that speaks first; then all others, in the order of their speaking. */
+  /** Objections to what is not granted: the rule that speaks first, then all others in the order of their speaking. */
   readonly objections: readonly Objected[]
-  /** Of what goes along with a permit that is out. */
+  /** The permit that is out and that this goes along with. */
   readonly into: string | undefined
   /** Why the planner would not propose it, whatever the arbiter says. */
   readonly planner: readonly PlannerWord[]

@@ -5,7 +5,7 @@ import { readToldVerdict, type ToldVerdict, verdictAnnotation } from './told-ver
 
 export interface ClusterEvent {
   readonly atMs: number
-  /** Of the last of a series; `atMs` where there was one. */
+  /** Time of the last of a series; `atMs` where there was one. */
   readonly lastMs: number
   readonly count: number
   readonly reason: string
@@ -18,7 +18,7 @@ export interface ClusterEvent {
     readonly name: string
     readonly uid: string
   }
-  /** Of our refusals. */
+  /** Verdict of our refusals. */
   readonly verdict: ToldVerdict | undefined
 }
 

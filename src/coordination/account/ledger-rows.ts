@@ -9,14 +9,14 @@ import { observedEntry } from './observed-entries.ts'
 export interface LedgerRow {
   readonly atMs: number
   readonly who: string
-  /** Of what was asked for; others that acted were not asked for one. */
+  /** Class of what was asked for; others that acted did not ask for one. */
   readonly class: string | undefined
   readonly verb: string
   /** `Pod shop/cart-a and 2 more`. */
   readonly target: string
   readonly namespace: string | undefined
   readonly decision: AccountDecision
-  /** Of a grant: how it ended; `out` while it may be used. */
+  /** Ending of a grant; `out` while it may be used. */
   readonly ending: 'out' | NonNullable<PermitRecord['ending']> | 'released' | undefined
   readonly seconds: number | undefined
   readonly why: string
@@ -60,7 +60,7 @@ export function rowOf({ record, object }: KeptPermit): LedgerRow {
   }
 }
 
-/** Of what was dropped with the server's words. */
+/** Row of a wish that was dropped with the server's words. */
 function passengerRow(one: Joined & { readonly message?: string }, row: LedgerRow, { workload }: PermitRecord): LedgerRow {
   const { requester: who, verb, message } = one
   const wanted = one.reasons.map(reason => reason.message)

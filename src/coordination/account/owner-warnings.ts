@@ -6,7 +6,7 @@ import type { OwnerContradiction } from '../policy/question.ts'
 
 /** So many workloads are remembered as told; then all are forgotten and may be told once more. */
 const mostRemembered = 10_000
-/** Of a value that a user wrote as much is repeated, in characters: as long as a label's value may be. */
+/** Characters of a user's value that are repeated: as long as a label's value may be. */
 const longestQuote = 63
 
 /** How it is told, and in whose name. `code`: why the pods of the workload are left alone for it. */

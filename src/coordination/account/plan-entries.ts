@@ -109,7 +109,7 @@ function stepEntry(plan: RebalancePlan, move: PlanMove): readonly Entry[] {
   ]
 }
 
-/** Of each policy only the newest plan counts: it says why the pods stay as things are. */
+/** Only the newest plan of each policy counts: it says why the pods stay as things are. */
 function stays(key: string, plans: readonly RebalancePlan[], ownerLabel: OwnerLabel): readonly Entry[] {
   const [namespace = '', kind = '', name = ''] = key.split('/')
   const shown = `${kind} ${namespace}/${name}`

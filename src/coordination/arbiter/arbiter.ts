@@ -364,7 +364,7 @@ export class Arbiter {
   /** One after the other: what is judged sees all that was granted before. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#queue.then(work)
-    // Whoever asked gets the failure; the next in turn only waits for it.
+    // The requester gets the failure; the next in turn only waits for it.
     this.#queue = done.catch(() => undefined)
     return done
   }

@@ -24,7 +24,7 @@ interface Refuses {
   readonly text: string
   readonly code?: number
   readonly message?: string
-  /** Of dry runs, another message. */
+  /** Another message for dry runs. */
   readonly dryMessage?: string
 }
 

@@ -25,7 +25,7 @@ export function isFinished(record: PermitRecord, state: ClusterState): boolean {
   }
 }
 
-/** Of an evicted pod's workload: a pod that came since is Ready, and none of those that should be is missing. */
+/** Whether an evicted pod's workload is whole: a pod that came since is Ready, and none of those that should be is missing. */
 function isWhole({ workload, siblings }: PermitRecord, state: ClusterState): boolean {
   const pods = Array.from(state.pods.values()).filter(pod => pod.workload !== undefined && workloadKey(pod.workload) === workload)
   const standing = pods.filter(pod => pod.isReady && !pod.isTerminating)

@@ -1,4 +1,4 @@
-// Of what is found cordoned only the cordon that is meant goes.
+// If several cordons are found, only the one that is meant is taken off.
 import { describe, expect, test } from 'vitest'
 import { type Answer, failure, scripted } from '../testdata/scripted-api.ts'
 import { uncordon } from './uncordon.ts'

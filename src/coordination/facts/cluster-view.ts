@@ -20,7 +20,7 @@ const podFieldsOfRules = [
   'status.containerStatuses.state.terminated.finishedAt',
 ]
 
-/** Of pods, of which there are most: not everything. */
+/** Fields of pods that are watched; there are too many pods to keep everything. */
 export const podNeed: Need = {
   group: '',
   version: 'v1',

@@ -80,7 +80,7 @@ function losingNodes(intent: Intent, pods: readonly PodState[]): readonly string
 
 const zoneLabel = 'topology.kubernetes.io/zone'
 
-/** Of the nodes in question and of those being drained; a drain is compared with drains that wait, so it needs all. */
+/** Zones of the nodes in question and of those being drained; a drain is compared with drains that wait, so it needs all. */
 function zonesFor(intent: Intent, nodes: readonly string[], { state, ledger }: FactsContext): Readonly<Record<string, string>> {
   const named =
     intent.verb === 'drain'
@@ -149,7 +149,7 @@ function replicasOf(workload: KubeObject | undefined): number | undefined {
   return typeof spec.replicas === 'number' ? spec.replicas : undefined
 }
 
-/** Of the pods that go the owner that allows least; where none does, of any pod of the workload, or of the workload by its labels. */
+/** The owner that allows least among those of the pods that go; where none does, that of any pod of the workload, or that of the workload by its labels. */
 function ownerFacts(
   intent: Intent,
   pods: readonly PodState[],
@@ -223,7 +223,7 @@ function freezeAround(intent: Intent, pods: readonly PodState[], context: FactsC
 }
 
 const doNotDisrupt = 'karpenter.sh/do-not-disrupt'
-/** Of a value that a user wrote as much is repeated, in characters. */
+/** Characters of a user's value that are repeated. */
 const longestQuote = 64
 const safeToEvict = 'cluster-autoscaler.kubernetes.io/safe-to-evict'
 

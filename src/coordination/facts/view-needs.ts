@@ -15,7 +15,7 @@ const ofPlaces: ReadonlySet<string> = new Set([
   ...['storageclasses.storage.k8s.io', 'csinodes.storage.k8s.io', 'priorityclasses.scheduling.k8s.io'],
 ])
 
-/** Of the ReplicaSets, of which there are ten a Deployment: not their templates. */
+/** Fields of ReplicaSets without their templates; there are ten ReplicaSets for each Deployment. */
 const replicaSetFields = ['metadata.annotations', 'spec.replicas', 'spec.selector', 'status']
 
 const restartNeeds: readonly Need[] = clusterNeeds

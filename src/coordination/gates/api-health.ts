@@ -14,7 +14,7 @@ interface Slot {
   errors: number
 }
 
-/** Of fewer requests a slow one says little about the server. */
+/** With fewer requests, a slow one says little about the server. */
 const fewestRequests = 20
 const fewestErrors = 3
 const slowMs = 1_000

@@ -24,7 +24,7 @@ export function kubeletVersions({ state, nowMs }: Pick<GateContext, 'state' | 'n
   if (versions.size < 2) return undefined
   const groups = [...versions].sort(([a], [b]) => (a < b ? -1 : 1))
   const words = groups.map(([version, nodes]) => `${version} on ${nodes.length === 1 ? nodes[0]?.name : `${nodes.length} nodes`}`)
-  // Of the fewest nodes the first came Ready when the upgrade began, or ends last.
+  // Among the fewest nodes, the first came Ready when the upgrade began, or it is the last to be upgraded.
   const few = groups.map(([, nodes]) => nodes).sort((a, b) => a.length - b.length)[0] ?? []
   const sinceMs = Math.min(...few.map(node => readyChangedMs(node) ?? nowMs))
   return { gate: 'kubelet-versions', message: `kubelets differ: ${words.join(', ')}`, sinceMs }

@@ -111,7 +111,7 @@ function mayHaveDone(permit: PermitRecord, serverMs: number): boolean {
   return permit.grant !== undefined && permit.ending !== 'withdrawn' && serverMs >= permit.createdMs - clockSkewMs
 }
 
-/** Of a bare pod: whoever made it may take it away; only what others did to it is a loss. */
+/** The maker of a bare pod may take it away; only what others did to it is a loss. */
 function withoutController({ cause }: PodLoss): NoLoss | undefined {
   return cause === 'deleted' ? 'nobody-misses-it' : undefined
 }
@@ -137,7 +137,7 @@ function isGoing(object: KubeObject | undefined): boolean {
   return object?.metadata.deletionTimestamp !== undefined && object.metadata.deletionTimestamp !== null
 }
 
-/** Of a deletion that says nothing: whether the controller that our caches hold wanted it. */
+/** Whether the controller that our caches hold wanted a deletion that gives no reason. */
 function asItsOwnerWished(loss: PodLoss, owner: KubeObject, cluster: ObservedCluster): NoLoss | undefined {
   const { labels = {} } = loss.pod.metadata
   switch (owner.kind) {
@@ -212,7 +212,7 @@ function isOver(job: KubeObject): boolean {
   return Array.isArray(conditions) && conditions.some(condition => over.includes(condition?.type) && condition?.status === 'True')
 }
 
-/** Of a taint by which the node controller says that a node is not there: that node. */
+/** The node that is named by a taint with which the node controller says that a node is not there. */
 function byOf(loss: PodLoss, node: Node | undefined): string {
   if (loss.cause !== 'tainted' || node === undefined) return loss.by
   const lost = node.spec?.taints?.find(

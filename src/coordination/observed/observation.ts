@@ -18,7 +18,7 @@ export interface Observation {
   readonly by: string
   /** What in the cluster shows it. */
   readonly evidence: string
-  /** Of `scaled`: the replicas before and after. */
+  /** `scaled`: the replicas before and after. */
   readonly replicas?: { readonly from: number; readonly to: number }
 }
 

@@ -42,7 +42,7 @@ export async function pastEvents(
   options: {
     readonly nowMs: number
     readonly log: Log
-    /** Of these alone; absent or empty: of the cluster. */
+    /** Only these namespaces; absent or empty: the whole cluster. */
     readonly namespaces?: readonly string[] | undefined
     readonly signal: AbortSignal
   },

@@ -18,7 +18,7 @@ const stuckAfterMs = 600_000
 const countsForMs = 3_600_000
 
 interface Context {
-  /** Of the workload, oldest first. */
+  /** Observations of the workload, oldest first. */
   readonly observed: readonly Observation[]
   readonly workload: KubeObject | undefined
   /** All of the workload. */

@@ -36,7 +36,7 @@ type GrantedRecord = PermitRecord & { readonly grant: NonNullable<PermitRecord['
 /** Leave to disrupt, written down before it was handed out. Only the ledger makes one. */
 export interface Permit {
   readonly record: GrantedRecord
-  /** Of the leader that handed it out. */
+  /** Epoch of the leader that handed it out. */
   readonly epoch: number
   /** When it ends, by our monotonic clock. */
   readonly expiresElapsedMs: number
@@ -71,7 +71,7 @@ export interface Joining {
 export interface PermitEnd {
   readonly ending: Ending
   readonly reason: string
-  /** Of a move: where its replacement came to stand. */
+  /** Landing of a move: where its replacement came to stand. */
   readonly landing?: Landing
 }
 
@@ -418,7 +418,7 @@ export class Ledger implements Disposable {
     const before = withDropped(this.#known.latest(record), dropped)
     const named = before.dropped.map(({ requester, idempotencyKey, message }) => ({ requester, idempotencyKey, message }))
     const stored = await this.#writes.setStatus(record, { dropped: named }, signal)
-    // Whoever wrote meanwhile was answered with it.
+    // A writer in the meantime was answered with it.
     if (stored === undefined) this.#known.put(withDropped(this.#known.latest(record), dropped))
     else if (isNewer(stored.metadata.resourceVersion, this.#known.latest(record).resourceVersion)) this.#known.observe(stored)
     for (const listener of this.#dropListeners) listener(record, dropped)

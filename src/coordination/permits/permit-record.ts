@@ -59,12 +59,12 @@ export interface PermitRecord {
   readonly idempotencyKey: string
   readonly batch: string | undefined
   readonly change: TemplateChange | undefined
-  /** Of a rollout: `none` where its change makes new pods by itself. */
+  /** Mark of a rollout: `none` where its change makes new pods by itself. */
   readonly mark?: RolloutMark
   /** In whose name the effect is written, where that is not the requester's. */
   readonly fieldManager?: string
   readonly relocation: Relocation | undefined
-  /** Of `scale`: how many are wanted. */
+  /** `scale`: how many are wanted. */
   readonly replicas?: number
   /** Nodes that lose pods by it. */
   readonly nodes: readonly string[]

@@ -83,7 +83,7 @@ class Requests {
     this.waiting.delete(key)
     if (request === undefined) return reconciled
     if (isUntold(request)) {
-      // Of the reason nothing is said: how it ends may be written just now.
+      // The status leaves the reason out: how it ends may be written just now.
       const stored = await this.#writes.setStatus({ name, namespace }, { decision: 'Granted' }, signal)
       if (stored !== undefined) permits.observe(stored)
     }

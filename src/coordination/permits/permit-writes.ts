@@ -25,7 +25,7 @@ export class PermitWrites {
   readonly #api: ResourceApi<DisruptionPermit>
   readonly #clock: Clock
 
-  /** Of these namespaces alone; empty: of all. */
+  /** Only these namespaces; empty: all. */
   readonly #namespaces: readonly string[]
 
   constructor(options: { readonly api: Api; readonly clock: Clock; readonly namespaces?: readonly string[] | undefined }) {

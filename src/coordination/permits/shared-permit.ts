@@ -15,7 +15,7 @@ export const mostTogether = 500
 export const mostJoinedTogether = 128
 /** UIDs of pods that all members together name, so that the object stays small. */
 const mostSiblings = 4_000
-/** Of a member's reason for its end as much is kept, in characters. */
+/** Characters that are kept of the reason why a member ended. */
 const longestReason = 256
 /** An object of etcd may have 1.5 MB, an Event of the watch less: above this another permit is begun, in characters of JSON. */
 const largestPermit = 700_000
@@ -101,7 +101,7 @@ export function sharedPermit(singles: readonly DisruptionPermit[]): DisruptionPe
     ...first,
     spec: {
       ...common,
-      // Of no wish: each member has its own.
+      // The shared permit has no wish of its own: each member has one.
       idempotencyKey: first.metadata.name,
       targets: singles.flatMap(({ spec }) => spec.targets),
       nodes,

@@ -2,7 +2,7 @@
 import type { RebalancePlan, RebalancePolicy } from '../api.ts'
 
 const hourMs = 3_600_000
-/** Of these steps a pod has left, or is about to. */
+/** States of steps whose pod has left, or is about to. */
 const leaving: ReadonlySet<string> = new Set(['Acting', 'Landing', 'Landed', 'Mismatch', 'Failed'])
 
 /**

@@ -231,7 +231,7 @@ export class PlanKeeper {
     try {
       effects.leadership.assert()
     } catch {
-      // Whoever leads now cleans up before its first decision.
+      // The new leader cleans up before its first decision.
       return
     }
     const isOthers = (plan: string) => isOfOthers(plans.get(plan), this.#requester)
@@ -278,7 +278,7 @@ export class PlanKeeper {
       await fail(`${mismatches} replacements landed elsewhere; nothing more is moved`)
       return
     }
-    // Whoever edits a policy is not to be told that it was tried too often.
+    // A user who edits a policy is not to be told that it was tried too often.
     const most = end.cause === 'policy' ? mostReplacements : mostAttempts + unheld
     if (plan.spec.attempt + 1 >= most) {
       await fail(`planned anew ${plan.spec.attempt} times: ${end.message}`)

@@ -25,13 +25,13 @@ interface PlanObjectOptions {
   /** Budgets that would let more pods be moved. */
   readonly budgets?: readonly BudgetProposal[]
   readonly policyUid: string | undefined
-  /** Of the policy that it is made from. */
+  /** Hash of the policy that it is made from. */
   readonly policyHash?: string
   readonly nowMs: number
   readonly approved?: boolean
   /** Default: `move`. */
   readonly purpose?: 'move' | 'isolate'
-  /** Of a plan that takes the place of another: its name, batch and attempt. */
+  /** The plan whose place this one takes: its name, batch and attempt. */
   readonly replaces?: { readonly name: string; readonly batch: string; readonly attempt: number }
 }
 

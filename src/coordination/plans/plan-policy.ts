@@ -96,7 +96,7 @@ export function planPolicyOf(policy: RebalancePolicy, state: ClusterState, optio
   }
 }
 
-/** What of a policy a plan is made from; when, in which windows and in which mode it runs is looked at each time. */
+/** Fields of a policy that a plan is made from. When, in which windows and in which mode it runs is looked at each time. */
 const decisiveFields = [
   'goals',
   'scope',

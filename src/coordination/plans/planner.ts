@@ -206,7 +206,7 @@ interface Proposal {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
-/** Whoever froze a plan froze what takes its place too: else a pause would end by a landing elsewhere. */
+/** A freeze of a plan also freezes the plan that takes its place: else a pause would end by a landing elsewhere. */
 function stillFrozen({ metadata: { annotations = {} } }: RebalancePlan): Readonly<Record<string, string>> {
   const kept = [freezeAnnotation, frozenByAnnotation].flatMap(key => {
     const value = annotations[key]
@@ -290,7 +290,7 @@ function announce(
   }
 }
 
-/** Of what the plan leaves alone for its owner. */
+/** Warns of pods that the plan leaves alone for their owner. */
 function warnOfContradictions(context: PlannerContext, plan: Plan): void {
   const { ownerWarnings } = context.leading.arbiter
   for (const { workload, pod, code, data } of plan.unmovable) {

@@ -26,7 +26,7 @@ export function quarantines(plans: readonly RebalancePlan[], nowMs: number): Rea
   }
   const until = new Map<string, number>()
   for (const [key, all] of landings) {
-    // Of one plan, as good as at the same time, the landing back weighs more.
+    // Among landings of one plan at the same time, the landing back weighs more.
     const inOrder = all.toSorted((a, b) => a.atMs - b.atMs || Number(a.isBack) - Number(b.isBack))
     const backs = inOrder.slice(inOrder.findLastIndex(({ isBack }) => !isBack) + 1)
     const last = backs.at(-1)

@@ -31,7 +31,7 @@ export function isScaleUp({ intent, facts }: Asked): boolean {
   return intent.replicas !== undefined && facts.replicas !== undefined && intent.replicas > facts.replicas
 }
 
-/** Whoever owns the replicas scales them: nobody's window, cool-down or waking stands against that. */
+/** The owner of the replicas scales them: nobody's window, cool-down or waking stands against that. */
 export function isOwnersScale({ intent, facts }: Asked): boolean {
   return intent.verb === 'scale' && facts.owner.value === 'keda' && intent.requester === 'autoscale'
 }

@@ -24,7 +24,7 @@ export function touchedAmong(
   wanted: ReadonlySet<string>,
 ): string | undefined {
   const isWanted = (name: string | undefined): name is string => name !== undefined && wanted.has(name)
-  // Of several places that would do for a replacement the first is the one meant.
+  // If several places would do for a replacement, the first is the one meant.
   const end = (move: Relocation | undefined) => [move?.from, move?.to[0]].find(isWanted)
   return (
     nodes.find(isWanted) ??

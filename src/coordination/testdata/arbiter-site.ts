@@ -55,9 +55,9 @@ export class Site {
   replicas = 2
   /** The namespace is frozen until then. */
   frozenUntilMs: number | undefined
-  /** Of the leader that took over last. */
+  /** Ledger of the leader that took over last. */
   ledger: Ledger | undefined
-  /** Of the same leader: what its watch has brought. */
+  /** Store of the same leader: what its watch has brought. */
   store: Store<DisruptionPermit> | undefined
   informer: Informer<DisruptionPermit> | undefined
   /** How wrong the wall clock is of a leader that takes over from now on. */

@@ -7,7 +7,7 @@ import type { LossyWorld } from './lossy-world.ts'
 /** Leave to act, as somebody got it. */
 interface HandedOut {
   readonly name: string
-  /** Of a permit that several share. */
+  /** Member of a permit that several share. */
   readonly member: number | undefined
   readonly workload: string
   readonly token: number
@@ -82,7 +82,7 @@ export class JudgedServer {
       if (held.workload === workload && other !== key && this.#isOut(held))
         this.#blame(`permit ${key} was handed out while ${other} is out on workload ${workload}`)
     }
-    // Of wishes that are asked for together the answers come together: one by one their tokens rise on each workload.
+    // Wishes that are asked for together are answered together: one by one their tokens rise on each workload.
     const before = this.#highestTokens.get(workload) ?? 0
     if (token <= before) this.#blame(`token ${token} of ${key} is not above ${before} of workload ${workload}`)
     if (epoch < this.#highestEpoch) this.#blame(`epoch ${epoch} of ${key} is below ${this.#highestEpoch}`)
@@ -93,7 +93,7 @@ export class JudgedServer {
     this.#handedOut.set(key, { name, member, workload })
   }
 
-  /** Whoever held it does nothing more under it: a member's end is written later than it holds. */
+  /** The former holder does nothing more under it: a member's end is written later than it holds. */
   letGo(seat: Pick<HandedOut, 'name' | 'member'>): void {
     this.#letGo.add(seatKey(seat))
   }

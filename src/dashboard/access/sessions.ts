@@ -5,7 +5,7 @@ import type { Viewer } from './viewer.ts'
 
 /** A session lasts no longer, whatever the token says. */
 export const longestSessionMs = 8 * 3_600_000
-/** Of all viewers; of more the one that was not used for longest ends. */
+/** Sessions of all viewers; beyond that the one that was not used for longest ends. */
 const mostSessions = 1_000
 
 export interface Session {

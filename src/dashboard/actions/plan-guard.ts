@@ -8,7 +8,7 @@ import { type ActionRefusal, refusal } from './refusal.ts'
 type GuardedAction = 'approve' | 'step' | 'withdraw' | 'pause' | 'resume'
 
 interface Seen {
-  /** Of the picture that the body is held against: `<epoch>.<sequence>`. */
+  /** Revision of the picture that the body is compared with: `<epoch>.<sequence>`. */
   readonly revision: string
   readonly policy: RebalancePolicy | undefined
 }
@@ -97,7 +97,7 @@ function refusalOf(action: GuardedAction, body: ActionBody, plan: RebalancePlan,
     : undefined
 }
 
-/** Whoever names no resourceVersion has seen what their revision shows: the same as now, or they look again. */
+/** A viewer that names no resourceVersion has seen what their revision shows: the same as now, or they look again. */
 function isAsSeen(body: ActionBody, resourceVersion: string | undefined, revision: string): boolean {
   return body.resourceVersion === undefined ? body.revision === revision : body.resourceVersion === resourceVersion
 }

@@ -6,7 +6,7 @@ export interface ActionRefusal {
   readonly code: string
   readonly message: string
   readonly remedy: string | null
-  /** Of 409: the revision that shows what it is now. */
+  /** 409: the revision that shows what it is now. */
   readonly revision?: string
 }
 

@@ -38,7 +38,7 @@ export interface Bundle extends AsyncDisposable {
 }
 
 interface BundleOptions {
-  /** Of the clone or the installed package. */
+  /** Folder of the clone or the installed package. */
   readonly root: string
   /** Where what cannot be written below `root` is kept: `$XDG_CACHE_HOME/ballast`. */
   readonly cacheDirectory: string

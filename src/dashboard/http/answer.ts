@@ -11,7 +11,7 @@ export interface WholeAnswer {
   readonly headers: Headers
   /** The body as it is stored compressed; others are compressed on the way out where that is worth it. */
   readonly encoding?: 'br' | 'gzip'
-  /** Of a refusal its code, for metrics and logs. */
+  /** Code of a refusal, for metrics and logs. */
   readonly code?: string
 }
 

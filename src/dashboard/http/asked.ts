@@ -1,9 +1,9 @@
 // A request as its handlers see it: path, query and headers read once and within limits.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
-/** Of the text after `?`, as it is sent. */
+/** Characters of the text after `?`, as it is sent. */
 export const longestQuery = 2_048
-/** Of the whole address. */
+/** Characters of the whole address. */
 export const longestTarget = 8_192
 
 interface Target {

@@ -4,7 +4,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 
 /** Shorter bodies are sent as they are. */
 const worthBytes = 1_024
-/** Of 11: half a megabyte in some milliseconds, off the event loop. */
+/** Quality, where 11 is the most: half a megabyte takes some milliseconds, off the event loop. */
 const brotliQuality = 4
 const gzipLevel = 6
 

@@ -70,7 +70,7 @@ export interface TestDashboard extends AsyncDisposable {
 interface Setting {
   readonly picture: Picture
   readonly objects?: readonly KubeObject[]
-  /** Of the section `dashboard`. */
+  /** Fields of the section `dashboard`. */
   readonly section?: Readonly<Record<string, unknown>>
   /** By default twenty times as fast as ours: so many requests a second are let in. */
   readonly clock?: Clock
@@ -137,7 +137,7 @@ export interface Received {
   readonly text: string
   /** The body parsed; undefined where it is no JSON. */
   readonly json: unknown
-  /** Of a refusal. */
+  /** Code of a refusal. */
   readonly code: unknown
 }
 
@@ -184,7 +184,7 @@ export class TestStream implements Disposable {
   readonly status: number
   readonly events: { readonly name: string; readonly data: unknown }[] = []
   readonly #stop: () => void
-  /** Of the newest event that had one. */
+  /** Id of the newest event that had one. */
   lastId: string | undefined
   #text = ''
   #isEnded = false

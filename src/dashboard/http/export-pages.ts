@@ -8,7 +8,7 @@ export const mostExported = 50_000
 
 interface Page<Row> {
   readonly rows: readonly Row[]
-  /** Of the page that follows; null: this is the last. */
+  /** Cursor of the page that follows; null: this is the last. */
   readonly next: string | null
 }
 

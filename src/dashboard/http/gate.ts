@@ -130,7 +130,7 @@ export class Gate {
 
   async #called(asked: Asked, { route, params }: { route: Route; params: Readonly<Record<string, string>> }, viewer: Viewer) {
     const services = this.#services
-    // Of a key that is demanded in the address.
+    // The key that is demanded is in the address.
     const given = new URLSearchParams(asked.query)
     given.delete('key')
     const read = readQuery(route.schema, given)

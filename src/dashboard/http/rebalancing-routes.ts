@@ -37,7 +37,7 @@ export function pageQueryOf(given: URLSearchParams): RebalancingQuery {
   }
 }
 
-/** What of the books the viewer may see. */
+/** The part of the books that the viewer may see. */
 export function seesOf({ viewing, lacking }: Pick<Seen, 'viewing' | 'lacking'>): Sees {
   return { viewing, plans: lacking('plans') === undefined, permits: lacking('permits') === undefined }
 }

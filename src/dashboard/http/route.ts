@@ -12,7 +12,7 @@ export interface Call<Query> {
   readonly services: Services
   readonly asked: Asked
   readonly viewer: Viewer
-  /** Of now, or of the moment that `at` names. */
+  /** Picture of now, or of the moment that `at` names. */
   readonly picture: Picture
   /** What stands in the braces of the pattern, decoded. */
   readonly params: Readonly<Record<string, string>>

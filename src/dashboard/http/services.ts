@@ -23,7 +23,7 @@ export interface Services {
   readonly metrics: RequestMetrics | undefined
   readonly access: AccessBook
   readonly door: Door
-  /** Of mode `token`. */
+  /** Door of mode `token`. */
   readonly tokens: TokenDoor | undefined
   /** Undefined: no action is registered. */
   readonly actions: Actions | undefined

@@ -34,7 +34,7 @@ export function writeRoutes(idempotency: Idempotency): readonly Route[] {
   return [write('POST', '/api/v1/actions/{action*}', call => action(call, idempotency))]
 }
 
-/** Of mode `token`; `POST` is answered to whoever asks. */
+/** Routes of mode `token`; `POST` is answered for everybody. */
 export const sessionRoutes: readonly Route[] = [
   write('DELETE', '/api/v1/session', ({ services, asked }) => services.tokens?.signOut(asked) ?? noSessions),
 ]

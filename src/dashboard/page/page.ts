@@ -17,7 +17,7 @@ export interface PageOptions {
   readonly overview: Overview | undefined
   /** The newest decisions; undefined: they may not be seen. */
   readonly permits?: readonly Permit[] | undefined
-  /** Of the page of rebalancing. */
+  /** What the page of rebalancing shows. */
   readonly rebalancing?: { readonly view: RebalancingView; readonly asked: RebalancingAsked } | undefined
   readonly bundle: Pick<Bundle, 'state' | 'problem' | 'entry'>
   /** Below the base path, with a leading slash. */
@@ -27,7 +27,7 @@ export interface PageOptions {
   readonly notice: string | undefined
   /** Whether it asks for a token. */
   readonly sessionForm: boolean
-  /** Of the configuration; left out: the browser's, and UTC until the script knows it. */
+  /** Zone of the configuration; left out: the browser's, and UTC until the script knows it. */
   readonly displayZone?: string | undefined
   /** `loopback`, `token` or `proxy`. */
   readonly auth?: string | undefined

@@ -59,9 +59,9 @@ interface LiveSourceOptions {
   readonly cluster: string
   /** Asked again with each picture that is made anew. */
   readonly settings: () => PictureSettings
-  /** Of a twin: what was loaded, and what was pulled since. */
+  /** In a twin: what was loaded, and what was pulled since. */
   readonly twin?: { readonly source: string; readonly seed: number; readonly pulls?: () => MirrorsPicture['pulls'] }
-  /** Of a cluster: how its image mirrors' figures are read, and on which port; absent: they are not. */
+  /** In a cluster: how its image mirrors' figures are read, and on which port; absent: they are not. */
   readonly mirrors?: { readonly read: ReadMetrics; readonly port: () => number }
   readonly log?: Log
   readonly signal: AbortSignal
@@ -310,7 +310,7 @@ class FollowedCluster implements LiveSource {
     return pulls === undefined ? this.#mirrors?.current : { readings: new Map(), pulls }
   }
 
-  /** Of this picture only in name: what others did is written down as it comes, and only its newest is asked for. */
+  /** What others did belongs to this picture only in name: it is written down as it comes, and only its newest is asked for. */
   #observed(): Observations {
     const observed = this.#observer?.observations()
     if (observed === undefined) return nothingObserved

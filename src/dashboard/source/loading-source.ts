@@ -8,7 +8,7 @@ import type { PictureSettings } from './live-source.ts'
 import { nothingRead } from './nothing-read.ts'
 
 interface LoadingOptions {
-  /** Of the cluster to come, or real time. */
+  /** Clock of the cluster to come, or real time. */
   readonly clock: Clock
   /** The host's: of the epoch. */
   readonly random: Random

@@ -6,7 +6,7 @@ import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { twinGroup } from '#twin/faults/fault-spec.ts'
 
-/** Of Events, of which there may be most: not everything. */
+/** Fields of Events that are watched; there may be too many Events to keep everything. */
 export const eventFields: readonly string[] = [
   `metadata.annotations[${verdictAnnotation}]`,
   ...['eventTime', 'series', 'reason', 'note', 'reportingController', 'reportingInstance', 'regarding'],

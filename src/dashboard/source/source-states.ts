@@ -16,7 +16,7 @@ interface Heard {
   readonly elapsed: number
 }
 
-/** Of what is heard all the time the moment is told in steps of so much: each step is a change. */
+/** The moment of a source that is heard all the time moves in steps of this length, because each step is a change. */
 const stepMs = 10_000
 
 /** When usage was told last is told by seconds, also of what fails since. */

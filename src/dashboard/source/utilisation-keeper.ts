@@ -25,7 +25,7 @@ const lookEveryMs = 10_000
 const fastestMs = 1_000
 /** What nodes use is asked so often while nobody looks; of a twin, which costs nobody anything, with each look. */
 const usageEveryMs = { twin: 0, cluster: 60_000 } as const
-/** Of a cluster, whose time nobody can hold: a look that came late leaves no hole. */
+/** Steps that a late look may bridge in a cluster, whose time nobody can stop, without leaving a hole. */
 const heldSteps = 2
 
 const nothing: Shares = { cpuRequested: null, cpuUsed: null, memoryRequested: null, memoryUsed: null }

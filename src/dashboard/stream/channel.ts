@@ -45,7 +45,7 @@ const mostIdleTopics = 64
 
 export class Channel implements Feed {
   readonly epoch: string
-  /** Of one who came lately: their rights are the same. */
+  /** Viewing of the newest subscriber: all have the same rights. */
   viewing: Viewing
   leftMs = 0
   readonly readers = new Set<Reader>()

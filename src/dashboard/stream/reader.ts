@@ -49,7 +49,7 @@ export class Reader {
   #feed: Feed
   /** Events that go before all others. */
   #front: Uint8Array[] = [greeting]
-  /** Of an event that was begun. */
+  /** Rest of an event that was begun. */
   #rest: Uint8Array | undefined
   /** Topics of which a snapshot is to come. */
   #missing = new Set<Topic>()

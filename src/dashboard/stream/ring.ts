@@ -12,7 +12,7 @@ export interface RingEntry {
 export interface RingEvent {
   readonly name: 'snapshot' | 'delta' | 'gone'
   readonly bytes: Uint8Array
-  /** What of `bytes` is its data: for those to whom it is sent under another id. */
+  /** The part of `bytes` that is its data, for those to whom it is sent under another id. */
   readonly data: Uint8Array
 }
 

@@ -36,7 +36,7 @@ export function eventBytes<Name extends keyof StreamEvents>(name: Name, id: Even
   return framed(name, id, dataOf(name, data))
 }
 
-/** What of an event's bytes is its data, without a copy. */
+/** The part of an event's bytes that is its data, without a copy. */
 export function dataIn(bytes: Uint8Array, length: number): Uint8Array {
   return bytes.subarray(bytes.length - lineEnds.length - length, bytes.length - lineEnds.length)
 }

@@ -11,7 +11,7 @@ import { goalCell, heldTo, type LabelsOf, percentCell, type ResourceName, shareO
 const widthOfTwoBars = 100
 const widthOfOneBar = 80
 const shortestBar = 8
-/** Of two bars the first has so much. */
+/** Share of the first of two bars. */
 const firstShare = 0.6
 const longestBars = [60, 40] as const
 const shortestName = 12

@@ -114,7 +114,7 @@ function planText(plan: PlanHead, isOffered: (action: string) => boolean): strin
   }
 }
 
-/** Of what runs now so much is said. */
+/** How many of the things that run now are named. */
 const mostDoing = 3
 
 function notices(overview: Overview, { zone }: HeadingOptions): readonly Line[] {

@@ -30,7 +30,7 @@ const controls: Readonly<Record<string, Key>> = {
 /** A sequence that began and has no end yet: `ESC [ 5`. */
 const begun = /^(\[[0-?]*[ -/]*|O)$/
 const whole = /^(\[[0-?]*[ -/]*[@-~]|O[@-~]|.)/su
-/** Of a sequence without an end so much is waited for, in characters. */
+/** Characters after which a sequence without an end is given up. */
 const longestBegun = 32
 
 /** Keys out of pieces of input, of which one may end within a sequence. Sequences that nobody knows are dropped. */

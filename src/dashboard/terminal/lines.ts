@@ -10,7 +10,7 @@ export interface Piece {
 
 export type Line = readonly Piece[]
 
-/** Of ECMA-48: red, yellow, green, faint, bold. */
+/** Codes of ECMA-48: red, yellow, green, faint, bold. */
 const graphicRendition: Readonly<Record<Tone, string>> = { over: '31', under: '33', good: '32', dim: '2', strong: '1' }
 
 const wide =

@@ -74,7 +74,7 @@ class StateOfNodes implements ClusterState {
   }
 }
 
-/** Of `NodeMetrics` or `NodeMetrics.metrics.k8s.io`. */
+/** Whether the kind is `NodeMetrics` or `NodeMetrics.metrics.k8s.io`. */
 function isFigure(kind: string): boolean {
   return figures.has(kind.split('.')[0] ?? kind)
 }

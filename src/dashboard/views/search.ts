@@ -47,7 +47,7 @@ function rankOf(namespace: string | undefined, name: string, words: string): 'be
 }
 
 interface Thing {
-  /** Of what lies in one. */
+  /** Namespace of a thing that lies in one. */
   readonly namespace: string | undefined
   readonly name: string
   readonly path: () => string

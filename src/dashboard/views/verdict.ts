@@ -232,7 +232,7 @@ function good({ picture, goals }: Read): Verdict | undefined {
   return { level: 'good', sentences: [found.allMet({ goals: goals.length }), ...lastMoves(picture)] }
 }
 
-/** Of the newest plan that moved something and ended within a day. */
+/** Sentences about the newest plan that moved something and ended within a day. */
 function lastMoves(picture: Picture): readonly Sentence[] {
   const { nowMs } = picture
   for (const plan of newestFirst(picture)) {

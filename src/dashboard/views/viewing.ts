@@ -8,7 +8,7 @@ export interface Viewing {
   readonly actions: boolean
   /** The same for all who see and may the same: what was computed for one serves the other. */
   readonly key: string
-  /** Of `freeze` and `thaw`: of which scope. `because` is a whole sentence. */
+  /** `freeze` and `thaw` name their scope by `ref`. `because` is a whole sentence. */
   can(action: ActionName, ref?: Ref): { readonly allowed: boolean; readonly because: string | null }
   /** Whether pods of `namespace` may be named; undefined asks for all namespaces. */
   sees(namespace: string | undefined): boolean
@@ -16,7 +16,7 @@ export interface Viewing {
   readonly displayZone: string | undefined
 }
 
-/** What of Ballast's books somebody may see, beside what `viewing` says. */
+/** The part of Ballast's books that somebody may see, beside what `viewing` says. */
 export interface Sees {
   readonly viewing: Viewing
   readonly plans: boolean

@@ -49,7 +49,7 @@ export const buttonLabels = {
   reset: 'Reset',
 } as const
 
-/** Of a pace: `60×`, `max`. */
+/** Label of a pace: `60×`, `max`. */
 export function speedLabel(speed: number | 'max'): string {
   return speed === 'max' ? 'max' : `${speed}×`
 }

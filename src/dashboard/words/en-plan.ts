@@ -105,7 +105,7 @@ export function moveServes(served: readonly ServedFacts[]): Sentence {
   return parts.length === 0 ? say('move-makes-room', 'makes room') : say('move-serves', parts.join(', '), { goals })
 }
 
-/** Of a plan that empties nodes. */
+/** Said of a plan that empties nodes. */
 export function moveLeaves({ node }: { readonly node: string }): Sentence {
   return say('move-leaves', `leaves ${node}, which is kept for the core`, { node })
 }
@@ -158,12 +158,12 @@ const stateSigns: Readonly<Record<MoveState, string>> = {
 
 interface MoveStateFacts {
   readonly state: MoveState
-  /** Of one under way. */
+  /** Stage of a move under way. */
   readonly stage?: MoveStage
   readonly forMs?: number
   readonly landedOn?: string | null
   readonly ms?: number | null
-  /** Of one that waits the rule; of one that was left out or failed why; of one that is planned what speaks against it. */
+  /** A waiting move has its rule, a left-out or failed one why, a planned one what speaks against it. */
   readonly reason?: string
 }
 

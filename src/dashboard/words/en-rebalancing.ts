@@ -35,7 +35,7 @@ export function worstShown({ shown, nodes }: { readonly shown: number; readonly 
   return say('utilisation-worst', text, { shown, nodes })
 }
 
-/** Of names that were asked for. */
+/** Said where names were asked for that are not there. */
 export function noSuchNodes({
   names,
   meant,

@@ -24,22 +24,22 @@ export function nobodyPlans(): Sentence {
   return say('nobody-plans', 'Nobody plans here: the capability deschedule is off (capabilities.deschedule.enabled).')
 }
 
-/** Of a moment in the past only the books are kept. */
+/** Said of a moment in the past, for which only the books are kept. */
 export function nodesNotKept(): Sentence {
   return say('nodes-not-kept', 'What the nodes were asked for at that time is not kept; plans and permits are.')
 }
 
-/** Of a moment in the past. */
+/** Said of a moment in the past. */
 export function nodeNotKept({ node }: { readonly node: string }): Sentence {
   return say('node-not-kept', `What ${node} carried at that time is not kept; plans and permits are.`, { node })
 }
 
-/** Of a moment in the past. */
+/** Said of a moment in the past. */
 export function sleepersNotKept(): Sentence {
   return say('scale-to-zero-not-kept', 'Which workloads slept then is not kept.')
 }
 
-/** Of a moment in the past. */
+/** Said of a moment in the past. */
 export function notKeptWords(node: string): string {
   return `what ${node} carried then is not kept`
 }
@@ -86,7 +86,7 @@ export function allMet({ goals }: { readonly goals: number }): Sentence {
   return say('all-met', text, { goals })
 }
 
-/** Of the plan that ended within a day. */
+/** Said of the plan that ended within a day. */
 export function movesMade(facts: {
   readonly moves: number
   /** A moment. */

@@ -132,7 +132,7 @@ export const ownerOrigins = {
   pods: 'label on its pods',
   namespace: 'label on the Namespace',
   nowhere: 'no label',
-  /** Of a moment in the past. */
+  /** Shown for a moment in the past. */
   past: 'not kept',
 } as const
 

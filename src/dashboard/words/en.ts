@@ -435,7 +435,7 @@ export function planSize(facts: { readonly moves: number; readonly lowerBound: n
 interface StartFacts {
   readonly atMs: number
   readonly nowMs: number
-  /** Of the schedule. */
+  /** Zone of the schedule. */
   readonly zone: string
   readonly displayZone: string | undefined
 }
@@ -451,7 +451,7 @@ export function startsAt(facts: StartFacts): Sentence {
   return say('starts-at', `Starts ${startWords(facts)}`, { atMs: facts.atMs, zone: facts.zone })
 }
 
-/** Of a policy in mode Auto. */
+/** Said of a policy in mode Auto. */
 export function startsByItself(facts: StartFacts): Sentence {
   return say('starts-by-itself', `Starts by itself ${startWords(facts)}`, { atMs: facts.atMs, zone: facts.zone })
 }

@@ -59,7 +59,7 @@ export function refPath(ref: Ref): string {
   return workloadPath(ref)
 }
 
-/** Of a topic of the stream, or of any path of the API, the address: `/api/v1/nodes/talos00/pods?limit=50`. */
+/** Address of a topic of the stream, or of any path of the API: `/api/v1/nodes/talos00/pods?limit=50`. */
 export function apiPath(segments: readonly string[], query: Query = {}): string {
   return withQuery(`/api/v1/${segments.map(segment).join('/')}`, query)
 }

@@ -16,7 +16,7 @@ export function momentToMinute(ms: number): string {
 interface MomentPart {
   /** As it stands in the sentence. */
   readonly text: string
-  /** Of a moment: when it is, in milliseconds since 1970. */
+  /** The moment that it means, in milliseconds since 1970. */
   readonly atMs: number | undefined
 }
 
@@ -53,7 +53,7 @@ export function inZone({ text, facts }: Pick<Sentence, 'text' | 'facts'>, zone: 
     .join('')
 }
 
-/** Of a sentence that gives somebody's reason, that reason. */
+/** The reason itself, where a sentence gives somebody's reason. */
 export function literalOf(facts: Sentence['facts']): string {
   const { reason } = facts
   return typeof reason === 'string' ? reason : ''

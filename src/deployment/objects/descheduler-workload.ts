@@ -9,7 +9,7 @@ import { tokenMount, tokenVolume, tolerationsOf } from './process-objects.ts'
 const component = 'descheduler'
 const selector = selectorLabels(component)
 const of = (key: string) => `descheduler.${key}`
-/** Of its port for metrics, in pods and Services. */
+/** Name of its metrics port, in pods and Services. */
 export const portName = 'http-metrics'
 const directory = '/policy-dir'
 

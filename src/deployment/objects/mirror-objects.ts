@@ -26,7 +26,7 @@ const of = (key: string) => `capabilities.mirror.${key}`
 
 /** Agents write containerd's hosts files, before they serve. */
 export const writesHosts: Condition = { is: of('nodeConfiguration.mode'), value: 'agent' }
-/** Whoever writes them, the mirror looks whether they lead to it. Where nobody of ours does, the directory may not be there. */
+/** The mirror checks whether hosts files lead to it, no matter who writes them. Where none of our parts writes them, the directory may not be there. */
 const looksAtHosts: Condition = not({ is: of('nodeConfiguration.mode'), value: 'none' })
 /** The only way to find each other that asks the API. */
 const callsApi: Condition = { is: of('bootstrapKind'), value: 'kubernetes' }

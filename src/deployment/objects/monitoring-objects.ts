@@ -24,7 +24,7 @@ const component = 'controller'
 export const prometheusOperator = 'monitoring.coreos.com/v1'
 export const grafanaOperator = 'grafana.integreatly.org/v1beta1'
 
-/** Of one process; `serves`: where it runs at all. */
+/** Monitor of one process; `serves`: where it runs at all. */
 export function monitorOf(
   kind: 'ServiceMonitor' | 'PodMonitor',
   of: 'controller' | 'apiserver' | 'agent-mirror' | 'descheduler',
@@ -131,7 +131,7 @@ export function monitoringObjects(capabilities: readonly Capability[]): readonly
   ]
 }
 
-/** Of pods on the host's network, which declare no ports. */
+/** Monitors of pods on the host's network, which declare no ports. */
 function mirrorMonitors(capabilities: readonly Capability[]): readonly ObjectTree[] {
   const runs = runsOnNodes(capabilities, 'agent-mirror')
   if (runs === undefined) return []

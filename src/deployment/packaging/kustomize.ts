@@ -83,7 +83,7 @@ function component(
     .filter(object => roleKinds.has(object.kind) && object.metadata.name !== 'ballast-view')
     .filter(object => known.get(keyOf(object)) !== JSON.stringify(object) || isBindingOfOther(object, enabled, known))
     .map(object => renamed(object, name))
-  // Of a namespace that components share nothing is theirs.
+  // A namespace that components share belongs to none of them.
   const onNodes = enabled.filter(isOnNodes)
   const tolerations = tolerationsIn(enabled)
   const patch = [

@@ -7,7 +7,7 @@ import { type Values, valueAt } from '../names.ts'
 /** Any class may be there: only a cluster knows. */
 const anyClass = () => 0
 
-/** Of whole values; none where it is off, or where a policy has templates, which are filled in later. `where`: of the values. */
+/** Problems of whole values; none where it is off, or where a policy has templates, which are filled in later. `where` names the values. */
 export function deschedulerProblems(values: Values, where: string): readonly Problem[] {
   if (valueAt(values, 'descheduler.enabled') !== true) return []
   const continuous = continuousProblem(values, where)

@@ -47,7 +47,7 @@ export interface WriteOptions extends RequestOptions {
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore'
   readonly dryRun?: boolean
   readonly subresource?: string
-  /** Of a patch: only the metadata of the object comes back, where the server knows how. */
+  /** Patches: only the metadata of the object comes back, where the server knows how. */
   readonly metadataOnly?: boolean
 }
 

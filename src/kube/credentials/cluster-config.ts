@@ -46,9 +46,9 @@ export interface ClusterConfig {
   }
   readonly auth: AuthConfig
   readonly impersonate: Impersonation | undefined
-  /** Of the context, or of the pod; `default` when none says. */
+  /** Namespace of the context, or of the pod; `default` when none says. */
   readonly namespace: string
-  /** Of the kubeconfig's cluster. */
+  /** Proxy of the kubeconfig's cluster. */
   readonly proxyUrl: string | undefined
   readonly disableCompression: boolean
   /** Where it came from, for messages: `/home/jane/.kube/config: context "home"`. */

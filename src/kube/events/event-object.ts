@@ -35,7 +35,7 @@ interface Occurrence {
   readonly name: string
   readonly namespace: string
   readonly nowMs: number
-  /** Of the recorder. */
+  /** Controller that the recorder writes for. */
   readonly controller: string
   readonly instance: string
 }

@@ -130,7 +130,7 @@ class JoinedStore<T extends KubeObject> implements ObjectReader<T> {
     return size
   }
 
-  /** Of a whole no single version tells how far it has come: that of the part that has come least far. */
+  /** No single version tells how far the whole has come, so this is the version of the part that has come least far. */
   get resourceVersion(): string {
     const versions = Array.from(this.#stores(), ({ resourceVersion }) => resourceVersion)
     return versions.reduce(

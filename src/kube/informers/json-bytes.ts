@@ -25,7 +25,7 @@ export interface ByteSink {
 
 interface Level {
   readonly isObject: boolean
-  /** Of a list: the place of its present item. */
+  /** Place of the present item in a list. */
   index: number
 }
 
@@ -273,7 +273,7 @@ function hexValue(byte: number): number {
   return byte >= 0x41 && byte <= 0x46 ? byte - 0x37 : -1
 }
 
-/** Of numbers, true, false and null; which of them is of no interest here. */
+/** Whether a byte belongs to a number, true, false or null; which of them is of no interest here. */
 function isLiteral(byte: number): boolean {
   return (
     (byte >= 0x30 && byte <= 0x39) ||

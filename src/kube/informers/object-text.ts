@@ -12,7 +12,7 @@ export interface ParseOptions {
    * overwritten. For objects of which only the metadata came.
    */
   readonly annotations?: readonly string[] | undefined
-  /** Of a watch: what came before is not parsed again. */
+  /** Specs that a watch knows: what came before is not parsed again. */
   readonly knownSpecs?: KnownSpecs | undefined
 }
 

@@ -478,7 +478,7 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
-    // Whoever waits does not list: kinds that are absent would keep the others from their first lists.
+    // A waiting reflector does not list: kinds that are absent would keep the others from their first lists.
     this.#turn?.[Symbol.dispose]()
     const wake = this.#wake.signal
     try {

@@ -156,7 +156,7 @@ export class SharedWatch<T extends KubeObject> {
         labelSelector,
         fieldSelector,
         metadataOnly: this.#want === 'metadata',
-        // Of custom resources nobody knows what else is in them.
+        // Nobody knows what else is in custom resources.
         withoutManagedFields: (typeof this.#want !== 'string' || only !== undefined) && isBuiltInGroup(this.resource.group),
         annotations: only,
         knownSpecs: typeof this.#want === 'string' ? undefined : this.#knownSpecs,

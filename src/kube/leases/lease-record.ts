@@ -25,7 +25,7 @@ interface LeaseRecordOptions {
   readonly name: string
   readonly identity: string
   readonly leaseDurationMs: number
-  /** Whoever is known to act no more: its Lease is taken at once. */
+  /** A holder that is known to act no more: its Lease is taken at once. */
   readonly outlived?: string
   /** For one request. */
   readonly timeoutMs: number

@@ -43,7 +43,7 @@ interface LeaseElectionOptions {
   readonly name: string
   /** `<pod or host name>_<uuid>` */
   readonly identity: string
-  /** Whoever is known to act no more: the Lease is not waited for where that one holds it. */
+  /** A holder that is known to act no more: if it holds the Lease, the Lease is not waited for. */
   readonly outlived?: string
   readonly clock: Clock
   readonly random: Random
@@ -309,7 +309,7 @@ class Term implements Leader {
       if (isRenewed) this.#renewedMs = sentMs
       return isRenewed
     })
-    // Whoever asked for this renewal gets its failure; the next one only waits for it.
+    // The caller of this renewal gets its failure; the next one only waits for it.
     this.#last = renewal.catch(() => undefined)
     return renewal
   }

@@ -41,7 +41,7 @@ interface CrdVersion {
 interface CrdDefinition {
   readonly group: string
   readonly kind: string
-  /** Of the kind in lower case by English rule unless given. */
+  /** Plural of the kind in lower case; made by English rule unless given. */
   readonly plural?: string
   readonly versions: readonly CrdVersion[]
   readonly scope: 'Namespaced' | 'Cluster'

@@ -32,7 +32,7 @@ interface AggregatedServerOptions {
   readonly port: number
   /** All addresses unless given. */
   readonly host?: string
-  /** Of the API server behind us, with the rights of {@link delegationObjects}. */
+  /** Client for the API server behind us, with the rights of {@link delegationObjects}. */
   readonly api: Api
   readonly informers: Informers
   readonly clock: Clock

@@ -76,7 +76,7 @@ async function metricsReply({ metrics, log }: HealthOptions): Promise<HealthRepl
 
 interface Asked {
   readonly endpoint: string
-  /** Of one check or group; empty for the whole. */
+  /** Name of one check or group; empty for the whole. */
   readonly name: string
   readonly url: URL
   readonly log: Log

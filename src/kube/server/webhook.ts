@@ -10,7 +10,7 @@ import { closed, keptConnections, listening } from './listening.ts'
 
 interface WebhookServerOptions extends AdmissionSurroundings {
   readonly webhooks: readonly Webhook[]
-  /** Of our own kinds that are served in several versions. */
+  /** Converters of our own kinds that are served in several versions. */
   readonly converters?: readonly Converter[]
   readonly tls: KeyPair
   /** 0 takes any free port. */

@@ -26,7 +26,7 @@ export class PacedClock implements SteeredClock, Disposable {
   readonly #timers: VirtualClock
   #pace: Pace
   #isPaused: boolean
-  /** Of `elapsed`, at the moment `#hostMs` of the host: from there on time runs at the pace. */
+  /** Value of `elapsed` at the moment `#hostMs` of the host: from there on time runs at the pace. */
   #fromMs = 0
   #hostMs: number
   #cancel: Cancel | undefined

@@ -30,7 +30,7 @@ const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const
 
 interface Suffix {
   readonly format: QuantityFormat
-  /** Of ten, or of two for BinarySI. */
+  /** Exponent of ten, or of two for BinarySI. */
   readonly exponent: number
 }
 

@@ -58,7 +58,7 @@ export async function isInstalled(swap: SwapCore): Promise<Proof> {
     : no(`ours is told otherwise: ${different}`)
 }
 
-/** Of ours that is kept as it is by what it is told, else by what a swap installs; `undefined`: none. */
+/** Rights that our kept descheduler lacks for what it is told, or else those that a swap's descheduler would lack; `undefined`: none. */
 async function lackingRights(swap: SwapCore, situation: DeschedulerSituation): Promise<string | undefined> {
   if (!isKept(situation.ours)) {
     const wanted = installed(theUpstream(situation).converted.values, situation.ours)

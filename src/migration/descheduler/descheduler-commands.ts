@@ -19,7 +19,7 @@ export function wakeCommand({ workload, namespace, name }: Named, replicas: numb
     : `kubectl -n ${namespace} scale deployment ${name} --replicas=${replicas}`
 }
 
-/** Of upstream's, with its policy. */
+/** Command that converts upstream's values, with its policy. */
 export function convertCommand({ workload, namespace, name }: Named): string {
   const kind = workload.kind.toLowerCase()
   const policy = policySource({ ...workload })?.configMap ?? '<its policy>'
@@ -27,7 +27,7 @@ export function convertCommand({ workload, namespace, name }: Named): string {
   return `${objects} | ballast migrate values --from descheduler -n ${namespace} -o values.yaml -`
 }
 
-/** Of an installation that is there only the descheduler is applied: all else was made by values that are not here. */
+/** Into an existing installation only the descheduler is applied: everything else was made by values that are not here. */
 export function installCommand({ workload }: Named, ours: OwnDescheduler | undefined): string {
   const asleep = isCron(workload) ? 'descheduler.suspend=true' : 'descheduler.replicas=0'
   const apply = 'kubectl apply --server-side'

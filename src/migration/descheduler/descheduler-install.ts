@@ -1,4 +1,4 @@
-// What of ours a swap of the descheduler installs: everything where Ballast is not there, else only the descheduler. It is installed asleep.
+// Objects that a swap of the descheduler installs: everything where Ballast is not there, else only the descheduler. It is installed asleep.
 
 import { installationValues, plainRelease } from '#deployment/installation.ts'
 import { objects } from '#deployment/objects.ts'

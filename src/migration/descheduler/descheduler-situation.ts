@@ -20,7 +20,7 @@ export interface Loop {
   readonly workload: KubeObject
   readonly namespace: string
   readonly name: string
-  /** Of a CronJob 1 while it is not suspended, else 0. */
+  /** Replicas; a CronJob counts 1 while it is not suspended, else 0. */
   readonly replicas: number
   /** Pods that are not over, and Jobs that are not: what may still evict. */
   readonly running: number
@@ -41,7 +41,7 @@ export interface OwnDescheduler {
   readonly release: string
   /** The controller's Deployment. */
   readonly controller: KubeObject
-  /** Whoever would undo what is written here; Helm does not. */
+  /** The GitOps tool that would undo what is written here; Helm does not. */
   readonly owner: GitopsOwner | undefined
   readonly loop: OwnLoop | undefined
   /** Further Deployments and CronJobs of ours that evict. */
@@ -50,7 +50,7 @@ export interface OwnDescheduler {
   readonly configMap: KubeObject | undefined
   /** Nobody but a swap has written what is there; true also where nothing is. */
   readonly isOfSwap: boolean
-  /** Of the controller's file: manifests give both processes the same. */
+  /** Section of the controller's file: manifests give both processes the same. */
   readonly arbiter: unknown
 }
 

@@ -13,7 +13,7 @@ interface Told {
   readonly policy: string | undefined
 }
 
-/** Of a Loop, with the text of its policy. */
+/** What a Loop is told, with the text of its policy. */
 export const toldOf = (loop: Loop, policy: string | undefined): Told => ({
   workload: loop.workload,
   words: wordsOf(loop.workload),

@@ -207,7 +207,7 @@ function unsaid(
   return Object.fromEntries(Object.entries(section).filter(([key]) => key !== 'enabled' && isStandard(key)))
 }
 
-/** Of everything for reload, with its rights, only the configuration says that it is off yet. */
+/** Leaves everything for reload in place, with its rights; only the configuration says that it is off yet. */
 function withReloadOff(object: KubeObject): KubeObject {
   const data: unknown = object['data']
   const text = valueAt(data, ['config.yaml'])

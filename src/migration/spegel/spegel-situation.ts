@@ -29,7 +29,7 @@ export interface SpegelState extends NodeSet {
   readonly isOwnerQuiet: boolean
   readonly version: string | undefined
   readonly converted: ConvertedValues
-  /** Of ours, as hosts files name them. */
+  /** Our ports, as hosts files name them. */
   readonly ports: readonly number[]
   /** Services whose node port is one of ours: whoever asks the node there is led to them. */
   readonly inTheWay: readonly KubeObject[]

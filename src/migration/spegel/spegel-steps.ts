@@ -163,7 +163,7 @@ function converted({ converted: { report } }: SpegelState, allowLossy: boolean):
   return lost.length === 0 || allowLossy ? yes(said) : no(`${said}; --allow-lossy goes on without them`)
 }
 
-/** Whoever asks a node at a Service's node port is led to Spegel's pods, or refused: ours would never hear of it. */
+/** A client that asks a node at a Service's node port is led to Spegel's pods, or refused: ours would never hear of it. */
 function freed(service: SpegelState['inTheWay'][number]): PrintedStep {
   const { namespace = 'default', name } = service.metadata
   const place = { namespace, name }

@@ -44,7 +44,7 @@ const ofPod = ['priorityClassName', 'tolerations', 'nodeSelector']
 
 interface RunningSpegel {
   readonly values: ValuesTree
-  /** Of the chart, where its label names one that is known. */
+  /** Version of the chart, where its label names one that is known. */
   readonly version: string | undefined
 }
 

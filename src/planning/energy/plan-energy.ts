@@ -180,7 +180,7 @@ class EnergyPlan {
     }
   }
 
-  /** Of nodes that might be off and are not: the first thing that, taken away, would let it be off by itself. */
+  /** For nodes that might be off and are not: the first obstacle that, taken away, would let the node be off by itself. */
   async #whyOthersStay(
     down: readonly EnergyNode[],
     choice: OnSet,

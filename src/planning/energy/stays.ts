@@ -40,7 +40,7 @@ export function staysOn(node: EnergyNode, subject: Subject): EnergyStay | undefi
   return podStays(node, subject) ?? offTime(node, subject)
 }
 
-/** Of the pods that hold it: one whose volume cannot leave, else the largest. */
+/** The pod that holds a node: one whose volume cannot leave, else the largest. */
 function podStays({ name }: EnergyNode, { state, unmovable }: Subject): EnergyStay | undefined {
   // Whatever else is said of it: a DaemonSet's pod without an owner label ends with its node all the same.
   const ends = (one: Unmovable) => [one, ...one.also].some(({ code }) => goWithNode.has(code))

@@ -17,7 +17,7 @@ interface Wanted {
   readonly name: string
 }
 
-/** Of `live`, as the cluster has it. `overlay`: only what this folder's kustomization takes in counts. */
+/** Target for `live`, as the cluster has it. `overlay`: only what this folder's kustomization takes in counts. */
 export function targetOf(folder: ManifestFolder, live: KubeObject, overlay?: string): Target {
   const wanted = { kind: live.kind, namespace: live.metadata.namespace ?? 'default', name: live.metadata.name }
   const release = helmReleaseOf(live)

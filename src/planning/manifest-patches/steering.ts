@@ -165,7 +165,7 @@ function shuffled<Item>(items: readonly Item[], random: () => number): readonly 
     .map(({ item }) => item)
 }
 
-/** Of each goal the outcome that is furthest from it. */
+/** The outcome of each goal that is furthest from it. */
 function worstOf(plays: readonly (readonly GoalOutcome[])[]): readonly GoalOutcome[] {
   const [first = []] = plays
   return first.map((_, at) => {

@@ -138,7 +138,7 @@ function meanUsage({ measured }: PlanInput, candidates: readonly Candidate[]): A
   return { cpu: mean('cpu'), memory: mean('memory') }
 }
 
-/** Of equal pods those leave first that their users value least: lower deletion cost, not Ready, younger name. */
+/** Whether a pod leaves before an equal one: those leave first that their users value least, by lower deletion cost, not Ready, younger name. */
 function leavesFirst(a: Candidate, b: Candidate): number {
   return Number(a.pod.isReady) - Number(b.pod.isReady) || (a.pod.key < b.pod.key ? -1 : 1)
 }

@@ -31,7 +31,7 @@ export interface CycleWorld {
 export interface DeschedulerRun {
   /** Where the policy was found. */
   readonly policy: string
-  /** What of the policy has no effect, or probably not the meant one. */
+  /** Parts of the policy that have no effect, or probably not the meant one. */
   readonly notes: readonly string[]
   /** One cycle. @throws the reason of an abort */
   cycle(world: CycleWorld): Promise<CycleSaid>

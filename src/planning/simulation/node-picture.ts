@@ -45,7 +45,7 @@ function wattsAt({ idle, max }: NodeWatts, { requested, allocatable }: ResourceS
   return idle + (max - idle) * used
 }
 
-/** Of the nodes that are known. */
+/** Watts of the nodes that are known. */
 export function wattsTogether(nodes: readonly SimulatedNode[]): number | undefined {
   const known = nodes.flatMap(({ watts }) => (watts === undefined ? [] : [watts]))
   return known.length === 0 ? undefined : rounded(known.reduce((sum, watts) => sum + watts, 0))

@@ -15,7 +15,7 @@ import type { Steering } from './world.ts'
 
 const steeringTaint: Taint = { key: 'ballast.dev/rebalance', value: 'plan', effect: 'PreferNoSchedule' }
 
-/** Of upstream's chart. */
+/** Interval of upstream's chart. */
 const standardIntervalMs = 300_000
 
 export async function applyPolicy(context: StepContext, operation: OperationOf<'applyPolicy'>): Promise<string> {

@@ -139,7 +139,7 @@ function problemsOf(issue: Issue, value: unknown, where: Scenario['where']): Pro
   return [{ code: 'scenario-field', where: where(path), found, expected }]
 }
 
-/** Of the ways in which a value could be read the one with the least wrong: inside it, rather than that it is another kind of thing. */
+/** The reading of a value with the fewest faults: faults inside it come before being another kind of thing. */
 function closest(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
   const badness = (issues: readonly Issue[]) =>
     issues.reduce(

@@ -6,7 +6,7 @@ export interface ResourceShare {
   /** In millicores, bytes, pieces. */
   readonly requested: number
   readonly allocatable: number
-  /** Of allocatable, two digits. */
+  /** Percent of allocatable, two digits. */
   readonly percent: number
   /** What `kubectl describe node` prints. */
   readonly printed: number
@@ -140,7 +140,7 @@ export interface DeschedulerSummary {
   readonly policy: string
   readonly cycles: readonly DeschedulerCycle[]
   readonly evicted: number
-  /** Of them, those that had come in place of an evicted one. */
+  /** The part of them that had come in place of an evicted one. */
   readonly evictedAgain: number
   /** The last cycle evicts none. */
   readonly settled: boolean
@@ -165,7 +165,7 @@ export interface StepReport {
   readonly plan?: PlanSummary
   readonly descheduler?: DeschedulerSummary
   readonly nodes: readonly SimulatedNode[]
-  /** Of all nodes that are known; absent where none is. */
+  /** Watts of all nodes that are known; absent where none is. */
   readonly watts?: number
   readonly expectations: readonly ExpectationOutcome[]
 }

@@ -34,7 +34,7 @@ class Replay {
   readonly #ids = new Set<string>()
   readonly #moved = new Set<string>()
   #wave = 0
-  /** Of the running wave: pods that are evicted, workloads in flight, and what has left each node but may still hold its room. */
+  /** State of the running wave: pods that are evicted, workloads in flight, and what has left each node but may still hold its room. */
   #away = new Set<string>()
   #busy = new Set<string>()
   #leaving = new Map<string, Sums>()

@@ -40,7 +40,7 @@ export interface OpenRoles extends AsyncDisposable {
 }
 
 export interface NodeRoles {
-  /** Of the sections that they have, by capability. */
+  /** Schemas of the sections that the roles have, by capability. */
   readonly schemas: Readonly<Record<string, z.ZodObject>>
   open(opening: Opening): Promise<OpenRoles>
 }

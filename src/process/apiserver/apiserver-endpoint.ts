@@ -16,7 +16,7 @@ const firstRetryMs = 1_000
 const longestRetryMs = 30_000
 
 interface Endpoint {
-  /** Of the Service. */
+  /** Name of the Service. */
   readonly name: string
   readonly namespace: string
   readonly address: string
@@ -28,7 +28,7 @@ interface Around {
   readonly api: Api
   readonly clock: Clock
   readonly log: Log
-  /** Of the term: what is not written by its end is not written. */
+  /** Signal of the term; what is not written by its end is not written. */
   readonly signal: AbortSignal
 }
 

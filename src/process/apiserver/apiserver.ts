@@ -37,9 +37,9 @@ interface ApiserverOptions {
   readonly identity: { readonly name: string; readonly namespace: string }
   /** How the cluster is called on the page. */
   readonly cluster: string
-  /** Of a server of this version; asked with each picture. */
+  /** Settings for a server of this version; asked with each picture. */
   readonly settings: (gitVersion: string) => PictureSettings
-  /** Of the mirrors' metrics, as it is now; absent: the default. */
+  /** Port of the mirrors' metrics, as it is now; absent: the default. */
   readonly mirrorPort?: () => number
   readonly health: ControllerHealth
   readonly openPage: (shown: { readonly api: Api; readonly source: PictureSource }) => Promise<ShownPage>

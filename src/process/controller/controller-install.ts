@@ -63,7 +63,7 @@ async function ensureNamespace(api: Api, { namespace, log }: InstallOptions, sig
     await namespaces.get(namespace, { signal })
     return
   } catch (error) {
-    // Whoever may not read it may still work in it.
+    // A process that may not read it may still work in it.
     if (isForbidden(error)) return
     if (!isNotFound(error)) throw error
   }

@@ -57,7 +57,7 @@ export interface Tuning {
 interface TermOptions {
   readonly api: Api
   readonly clock: Clock
-  /** Of every Lease. */
+  /** Clock of every Lease. */
   readonly leaseClock: Clock
   readonly random: Random
   readonly log: Log

@@ -39,7 +39,7 @@ interface ControllerOptions {
   /** Where it leads to, for metrics: host and port. */
   readonly host?: string
   readonly clock: Clock
-  /** Of the Lease, where the cluster's clock runs faster than ours: a deadline of 10 s of the cluster may be less than one request takes. */
+  /** Clock of the Lease, where the cluster's clock runs faster than ours: a deadline of 10 s of the cluster may be less than one request takes. */
   readonly leaseClock?: Clock
   readonly random: Random
   readonly log: Log
@@ -106,7 +106,7 @@ class Controller {
     this.#health = options.health ?? new ControllerHealth()
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
     const { bucket } = options.tuning ?? {}
-    // Of real time where the cluster's clock runs faster: a second of the cluster may be less than one answer takes.
+    // The wire goes by real time where the cluster's clock runs faster: a second of the cluster may be less than one answer takes.
     const wire = options.leaseClock ?? clock
     this.#apiHealth = new ApiHealth(wire)
     this.#metrics = options.metrics === undefined ? undefined : new ControllerMetrics(options.metrics, clock)

@@ -84,7 +84,7 @@ export class GuardLeases {
   #begin(capability: string, wanted: { readonly names: readonly string[]; readonly namespace: string | undefined }): Holding {
     const stop = new AbortController()
     const held = this.#holdAll(wanted, stop.signal)
-    // Whoever waits for it hears of it.
+    // The waiting caller gets the failure.
     held.catch(() => undefined)
     const holding = { users: new Set<symbol>(), stop, held }
     this.#holdings.set(capability, holding)

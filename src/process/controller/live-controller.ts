@@ -34,7 +34,7 @@ interface LiveOptions {
   readonly identity: Omit<Identity, 'instance'>
   readonly log: Log
   readonly installDefinitions: boolean
-  /** Of health and metrics; none where absent. */
+  /** Address of health and metrics; none where absent. */
   readonly address: Address | undefined
   /** Where the same is answered once more. */
   readonly furtherAddress?: Address

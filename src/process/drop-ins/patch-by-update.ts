@@ -46,7 +46,7 @@ function textOf(body: string | Uint8Array | undefined): string {
   return typeof body === 'string' ? body : Buffer.from(body ?? []).toString()
 }
 
-/** Whoever names a version wants to hear of a conflict. */
+/** A patch that names a version is to fail on a conflict. */
 function hasVersion(patch: unknown): boolean {
   const metadata = typeof patch === 'object' && patch !== null && 'metadata' in patch ? patch.metadata : undefined
   return typeof metadata === 'object' && metadata !== null && 'resourceVersion' in metadata

@@ -9,7 +9,7 @@ interface ReadEnvironment {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Of alerts and metrics. */
+/** Settings of alerts and metrics in the environment. */
 export function reloadEnvironment(environment: Environment): ReadEnvironment {
   const overrides: Override[] = []
   const warnings: string[] = []

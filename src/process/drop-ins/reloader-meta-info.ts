@@ -7,7 +7,7 @@ import { isNotFound } from '#kube/objects/status.ts'
 
 interface MetaInfo {
   readonly namespace: string
-  /** Of the Deployment; empty where nobody said. */
+  /** Name of the Deployment; empty where nobody said. */
   readonly deployment: string
   readonly version: string
   /** Options by the names that upstream gives them. */

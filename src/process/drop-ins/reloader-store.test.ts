@@ -1,4 +1,4 @@
-// Whoever swaps only image or command keeps Reloader's role: neither permits nor, without HA, Leases may be written.
+// A swap of only image or command keeps Reloader's role: neither permits nor, without HA, Leases may be written.
 import { describe, expect, test } from 'vitest'
 import { disruptionPermits } from '#coordination/api.ts'
 import { ballastKinds } from '#coordination/kinds.ts'

@@ -24,7 +24,7 @@ export class ControllerHealth {
     return { [Symbol.dispose]: () => (this.#sources.get(group) === source ? this.#sources.delete(group) : undefined) }
   }
 
-  /** Of the Lease: fails while something leads on though it was lost more than 20 s ago. Disposed of when nothing leads any more. */
+  /** Health of the Lease: it fails while something leads on though the Lease was lost more than 20 s ago. Disposed of when nothing leads any more. */
   watchTerm(term: AbortSignal, clock: Clock): Disposable {
     let lostMs: number | undefined
     const onLost = () => {

@@ -12,7 +12,7 @@ export class PartHost implements AsyncDisposable {
 
   constructor(options: HostOptions) {
     this.#options = options
-    // Whoever races it hears of it; with nobody there it must not count as unhandled.
+    // The racing caller gets the failure; without one it must not count as unhandled.
     this.#stuck.promise.catch(() => undefined)
   }
 

@@ -56,7 +56,7 @@ function ownedWebhook(webhook: Webhook, owner: Owner): Webhook {
     try {
       return await runAs(owner, work)
     } catch (error) {
-      // Whoever asked has gone, or we are too slow: that is told by the answer.
+      // The caller has gone, or we are too slow: the answer says so.
       if (!signal.aborted) owner.fault(error, `webhook ${webhook.name}`)
       throw error
     }

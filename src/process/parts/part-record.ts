@@ -15,7 +15,7 @@ export interface PartObserver {
 
 export class PartRecord {
   readonly capability: string
-  /** Of the part alone: `controller`, `controller-always`. */
+  /** Name of the part alone: `controller`, `controller-always`. */
   readonly part: string
   readonly #clock: Clock
   readonly #observer: PartObserver | undefined

@@ -322,7 +322,7 @@ async function lifeKilledAt(kill?: { readonly write: number; readonly when: 'bef
   const look = async (when: string) => {
     if (served === undefined) return
     const leaf = new X509Certificate(served)
-    // Whoever has no bundle yet was not told to call us.
+    // A webhook that has no bundle yet was not told to call us.
     for (const bundle of (await injected(client)).filter(text => text !== ''))
       if (!isVouchedFor([leaf], certificatesIn(bundle), clock.now(), 'server')) faults.push(`not trusted ${when}`)
   }

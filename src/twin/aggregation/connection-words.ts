@@ -28,7 +28,7 @@ const words: Readonly<Record<string, (error: unknown) => string>> = {
   UND_ERR_CONNECT_TIMEOUT: tooLate,
 }
 
-/** Of several addresses that were tried, the last one's failure. */
+/** The failure of the last of several addresses that were tried. */
 function innermost(error: unknown): unknown {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.at(-1)
   if (error instanceof Error && textOf(error, 'code') === '' && error.cause !== undefined) return innermost(error.cause)

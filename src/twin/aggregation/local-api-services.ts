@@ -20,7 +20,7 @@ const versionPriorities: Readonly<Record<string, number>> = {
 }
 const usualVersionPriority = 15
 
-/** Of groups that a CustomResourceDefinition brings. */
+/** Priority of groups that a CustomResourceDefinition brings. */
 const customGroupPriority = 1_000
 
 /** What stands behind `metrics.k8s.io` by itself: the twin plays a metrics-server, whoever registered it. */

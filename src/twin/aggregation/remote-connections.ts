@@ -21,7 +21,7 @@ export class RemoteConnections {
     if (known !== undefined) return known
     const own = this.#certificate()
     const agent = new Agent({
-      // Whoever asks has a limit of his own; a watch has none.
+      // The caller has a limit of its own; a watch has none.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: {

@@ -16,7 +16,7 @@ export interface ApiServer {
   /** Real time: how long watches and waits of clients take. */
   readonly wire: Clock
   readonly random: Random
-  /** Of admission and of conversion. */
+  /** Calls webhooks of admission and of conversion. */
   readonly callWebhook: CallWebhook
   /** The minor version of Kubernetes that is simulated: 36 for 1.36. */
   readonly minor: number

@@ -48,7 +48,7 @@ export class TestCluster implements AsyncDisposable {
     return this.twin.access
   }
 
-  /** Of namespace `default`, unless said or the kind has none. */
+  /** Gets an object of namespace `default`, unless another is named or the kind has none. */
   get<K extends KnownResource>(resource: K, name: string, namespace = 'default'): Kinds[K] | undefined {
     return this.access.get(resource, clusterWide.has(resource) ? undefined : namespace, name) as Kinds[K] | undefined
   }

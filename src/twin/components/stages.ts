@@ -32,7 +32,7 @@ interface Stage {
 
 interface Pending {
   readonly stage: Stage
-  /** Of the loop's clock. */
+  /** When it is due by the loop's clock. */
   readonly dueMs: number
 }
 
@@ -142,7 +142,7 @@ export class Stages {
     return last?.stage === name ? Math.max(drawn, last.atMs + replayMs - clock.elapsed()) : drawn
   }
 
-  /** Of the stages that match one, by weight. */
+  /** Chooses among the stages that match, by weight. */
   #choose(resource: ResourceKey, object: KubeObject): Stage | undefined {
     const matching = [...(this.#stages.get(resource)?.values() ?? [])]
       .filter(stage => this.#matches(stage, object))

@@ -60,7 +60,7 @@ export interface Fault {
   readonly probability: number
   readonly skipFirst: number
   readonly count: number
-  /** Of the cluster's clock, since 1970. */
+  /** Moment of the cluster's clock, since 1970. */
   readonly fromMs: number
   readonly untilMs: number
   readonly effect: FaultEffect

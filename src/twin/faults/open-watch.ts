@@ -113,7 +113,7 @@ export class OpenWatch implements AsyncIterable<Chunk>, AsyncIterator<Chunk> {
     for (const { what, random } of this.#active) if (what.kind === 'delay') await this.#wait(drawnMs(what.spread, random))
   }
 
-  /** What of an event comes through. */
+  /** The part of an event that comes through. */
   async #through(line: string): Promise<string> {
     const isBookmark = line.startsWith('{"type":"BOOKMARK"')
     let text = line
@@ -140,7 +140,7 @@ export class OpenWatch implements AsyncIterable<Chunk>, AsyncIterator<Chunk> {
   #endWhereDue({ what, events }: Active): void {
     if ((what.kind !== 'drop' && what.kind !== 'expire') || events < what.afterEvents || this.#end !== 'none') return
     this.#end = what.kind === 'drop' ? 'clean' : 'expired'
-    // Whoever waits for the next event of a quiet watch is told at once.
+    // A reader that waits for the next event of a quiet watch is told at once.
     this.#options.interrupt()
   }
 

@@ -154,7 +154,7 @@ function expressionPart(expression: unknown): string {
 
 const segment = /\.(?:([A-Za-z_][A-Za-z0-9_]*)|"([^"\\]+)"|\["([^"\\]+)"\])|\["([^"\\]+)"\]/y
 
-/** Of a path such as `.metadata.labels["app"]`: whether it is there, and its value. */
+/** Reads a path such as `.metadata.labels["app"]`: whether it is there, and its value. */
 function pathOf(key: string): { readonly exists: string; readonly value: string } {
   let value = 'self'
   const exists: string[] = []

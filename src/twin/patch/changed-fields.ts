@@ -58,7 +58,7 @@ function valueDifference(schema: Schema, before: unknown, after: unknown): Diffe
   if (is === 'list' && was === 'list' && Array.isArray(before) && Array.isArray(after) && schema.kind === 'list')
     return listDifference(schema, before, after)
   if (is === 'leaf' && was === 'leaf') return isSame(before, after) ? undefined : { changed: leaf, removed: undefined }
-  // Of another form: what was in it is gone, what is in it is new; it was there itself before.
+  // The value has another form: what was in it is gone, what is in it is new; it was there itself before.
   const made = is === 'leaf' ? leaf : membersOf(setOfValue(schema, after))
   return { changed: made, removed: membersOf(setOfValue(schema, before)) }
 }

@@ -19,7 +19,7 @@ export function lastAppliedFields(type: ResourceType, live: Draft, manager: stri
     const configuration: unknown = JSON.parse(text)
     return isFields(configuration) ? fieldsOfObject(kindSchema(type), configuration) : undefined
   } catch (error) {
-    // Whoever wrote no JSON there did not apply with kubectl.
+    // A writer that put no JSON there did not apply with kubectl.
     if (error instanceof SyntaxError) return undefined
     throw error
   }

@@ -139,7 +139,7 @@ function beginRecords(server: ApiServer, type: ResourceType, input: Omit<UpdateI
   if (after.length > 1) writeOwnerships(input.draft, after)
 }
 
-/** Of an object that nobody recorded: whoever came before owns it all. */
+/** Ownership of an object without records: its earlier writers own it all. */
 export function ownershipBefore(type: ResourceType, existing: KubeObject, time: string | undefined): Ownership {
   const fields = fieldsOfObject(kindSchema(type), { ...existing })
   return {

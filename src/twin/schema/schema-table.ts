@@ -90,7 +90,7 @@ function writingOf(definition: string, field: string, { schema, isRequired }: Fi
 
 const objectParts = new Set(['metadata', 'spec', 'status'])
 
-/** Of whatever has metadata, but of metadata itself. */
+/** Whether a field belongs to something that has metadata, but not to metadata itself. */
 function isObjectPart(definition: string, field: string): boolean {
   return objectParts.has(field) && definitionCodes(definition)?.['metadata'] !== undefined
 }

@@ -117,7 +117,7 @@ const cases: Readonly<Record<string, Case>> = {
     policy: { ...byName, ...limited, failurePolicy: 'Ignore' },
     bindings: paramRef({ name: 'nobody', namespace: 'default' }),
   },
-  // Of two, in no order: the same is said under both.
+  // Two come in no order, so the same is said under both.
   'params-by-label': {
     policy: { ...byName, ...validations({ expression: 'object.data.own == params.data.limit', message: 'no limit' }) },
     bindings: paramRef({ namespace: 'default', selector: { matchLabels: { limits: 'yes' } } }),
@@ -209,7 +209,7 @@ export async function recordPolicies(site: Site, lagMs: number): Promise<readonl
     metadata: { name, labels },
     data: { limit: text },
   })
-  // Of webhooks that were recorded on the same server.
+  // These webhooks were recorded on the same server.
   await want(site, { method: 'DELETE', path: `${maps}?labelSelector=case` })
   for (const object of [
     limit('limit-a', 'a', { limits: 'yes' }),

@@ -22,7 +22,7 @@ export interface Answer {
 /** An API server: the administrator's requests, and a transport with a ServiceAccount's token. */
 export interface Site {
   ask(ask: Ask): Promise<Answer>
-  /** Of `small-metrics` in `kube-system`, which exists by then. */
+  /** Transport as the account `small-metrics` in `kube-system`, which exists by then. */
   accountTransport(): Promise<Transport & { close(): Promise<void> }>
 }
 

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import type { Endpoint } from './wire.ts'
 
-/** Of a kubeconfig file with a client certificate in line. */
+/** Endpoint of a kubeconfig file with a client certificate in line. */
 export function endpointIn(file: string): Endpoint {
   return endpointOf(readFileSync(file, 'utf8'))
 }
 
-/** Of a kubeconfig's text with a client certificate in line. */
+/** Endpoint of a kubeconfig's text with a client certificate in line. */
 export function endpointOf(kubeconfig: string): Endpoint {
   const content = parse(kubeconfig) as {
     clusters: { cluster: { server: string; 'certificate-authority-data': string } }[]

@@ -16,7 +16,7 @@ function countStreams(context: BrowserContext): () => number {
   context.on('request', request => void (isStream(request.url()) && open.add(request)))
   context.on('requestfinished', request => void open.delete(request))
   context.on('requestfailed', request => void open.delete(request))
-  // Of what a page had open when it was closed nothing more is told.
+  // Requests that a page had open when it was closed are not reported any more.
   return () => [...open].filter(request => !request.frame().page().isClosed()).length
 }
 

@@ -118,7 +118,7 @@ const measuring = `(() => {
   new PerformanceObserver(list => { for (const entry of list.getEntries()) window.tasks.push(entry.duration) }).observe({ type: 'longtask' })
 })()`
 
-/** Of 5,000 nodes twelve are drawn, one that is asked for instead, and no task of it holds the browser up. */
+/** In a cluster of 5,000 nodes twelve are drawn, one that is asked for instead, and no task of it holds the browser up. */
 export async function judgeRebalancingOfMany(): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'ballast-many-lines-'))
   using _directory = { [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) }

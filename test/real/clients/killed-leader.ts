@@ -24,7 +24,7 @@ function candidate(program: string, identity: string, kubeconfig: string) {
     if (String(said).trim() !== `leads ${identity}`) throw new Error(`${identity} said ${String(said)}`)
     return systemClock.elapsed()
   })
-  // Whoever is not waited for any more has nothing to say.
+  // A leader that is not waited for any more has nothing to say.
   leads.catch(() => undefined)
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return

@@ -32,7 +32,7 @@ interface Kubeconfig {
 
 const requestHeaders = ['accept', 'content-type', 'if-none-match', 'impersonate-user', 'impersonate-group']
 const answerHeaders = ['content-type', 'warning', 'location', 'retry-after', 'etag', 'cache-control']
-/** Of one connection, or made anew for the next one. */
+/** Headers that belong to one connection, or are made anew for the next one. */
 const ownHeaders = new Set(['connection', 'host', 'accept-encoding', 'transfer-encoding', 'keep-alive', 'accept'])
 
 /** Starts a proxy on loopback to the server of an administrator's kubeconfig (JSON, as `startControlPlane` writes it). */

@@ -29,7 +29,7 @@ interface KubeconfigContent {
 }
 
 export class ClientSite implements AsyncDisposable {
-  /** Of the administrator, by way of the proxy where there is one. */
+  /** Kubeconfig of the administrator, by way of the proxy where there is one. */
   readonly kubeconfig: string
   /** An empty directory of the scenario's own, home of the client. */
   readonly directory: string

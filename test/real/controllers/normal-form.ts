@@ -120,7 +120,7 @@ function revisionOf(kind: RecordedKind, object: Loose): number {
   return Number(annotations?.[revisionAnnotation] ?? 0)
 }
 
-/** Of spec and status what controllers write; what the scenario wrote itself says nothing. */
+/** The part of spec and status that controllers write; what the scenario wrote itself says nothing. */
 function content(kind: RecordedKind, object: Loose): Loose {
   const spec = (object['spec'] ?? {}) as Loose
   const status = (object['status'] ?? {}) as Loose

@@ -45,7 +45,7 @@ export interface RecordedStep {
   readonly gone?: readonly string[]
   /** New ones, sorted. */
   readonly events?: readonly string[]
-  /** Of the request of the step, where it matters. */
+  /** Answer to the request of the step, where it matters. */
   readonly answer?: unknown
 }
 

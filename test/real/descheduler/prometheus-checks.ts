@@ -44,7 +44,7 @@ const rows: readonly Row[] = [
   { name: 'shares, three a node', query: 'share{set="good"}', limit: 3, evicted: 3 },
   { name: 'a share above 1', query: 'share{set="high"}', evicted: 0, says: 'outside of <0; 1> interval' },
   { name: 'a node that is missing', query: 'share{set="few"}', evicted: 0, says: 'unable to find metric entry for n3' },
-  // Of which node first, is left to chance upstream.
+  // Upstream leaves the first node to chance.
   { name: 'nothing', query: 'share{set="none"}', evicted: 0, says: 'unable to find metric entry for n' },
   { name: 'no query', query: 'share{', evicted: 0, says: 'unable to capture prometheus metrics' },
   { name: 'a scalar', query: '0.5', evicted: 0, says: 'expected query results to be of type "vector", got "scalar"' },

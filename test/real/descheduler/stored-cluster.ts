@@ -9,7 +9,7 @@ interface Place {
   readonly kind: string
   /** In etcd. */
   readonly prefix: string
-  /** Of the collection in the API. */
+  /** Path of the collection in the API. */
   readonly path: string
 }
 

@@ -6,7 +6,7 @@ export interface RecordedBudget {
   readonly name: string
   readonly workload: Workload
   readonly spec: object
-  /** Of the budget once it is quiet; conditions without times. */
+  /** Status of the budget once it is quiet; conditions without times. */
   readonly status: unknown
 }
 

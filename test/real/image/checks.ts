@@ -17,7 +17,7 @@ import { imageTool } from './tools.ts'
 const root = join(import.meta.dirname, '..', '..', '..')
 const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64'
 const limitMs = 60_000
-/** Of the container: what a chart of ours asks for at most. */
+/** Memory of the container: what a chart of ours asks for at most. */
 const memory = 256 * 2 ** 20
 
 export const imageChecks: readonly Check[] = [

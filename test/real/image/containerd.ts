@@ -41,7 +41,7 @@ export interface ContainerOptions {
 }
 
 export interface Container {
-  /** Of its first process, as this machine sees it. */
+  /** Id of its first process, as this machine sees it. */
   readonly pid: number
   readonly log: () => string
   /** Sends SIGTERM and yields the exit code. */

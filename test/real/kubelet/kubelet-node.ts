@@ -17,7 +17,7 @@ export interface KubeletNodeOptions {
   readonly directory: string
   readonly plane: ControlPlane
   readonly place: ControlPlanePlace
-  /** Of its pods, as `10.244.1.0/24`. */
+  /** Range of its pods, as `10.244.1.0/24`. */
   readonly podRange: string
   /** Image that containerd makes sandboxes of; it is pulled with its name over plain HTTP. */
   readonly sandboxImage: string

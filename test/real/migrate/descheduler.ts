@@ -41,7 +41,7 @@ function told({ stderr }: CommandResult): readonly string[] {
   return stderr.split('\n').flatMap(line => /^([a-z]+: (?:done|was so|failed|reverted)):/.exec(line)?.[1] ?? [])
 }
 
-/** Whoever is awake evicts the pods of a node, each once, and no other. */
+/** The program that is awake evicts the pods of a node, each once, and no other. */
 async function evicts(site: DeschedulerRealSite, what: string, node: 'n1' | 'n2' | 'n3'): Promise<number> {
   const before = site.shop
   const leaving = site.shopOn(node)

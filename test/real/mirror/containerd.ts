@@ -37,7 +37,7 @@ export interface NodeContainerd extends AsyncDisposable {
   readonly socket: string
   readonly root: string
   readonly contentPath: string
-  /** Of the daemon that runs. */
+  /** Id of the daemon that runs. */
   pid(): number
   /** What it wrote of late. */
   log(): string

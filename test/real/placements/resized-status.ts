@@ -19,7 +19,7 @@ export interface ResizeOptions {
   readonly resized: ResizedRequests
   /** The node can never give what the pod asks for by now. */
   readonly isInfeasible: boolean
-  /** Of the scheduler: a cluster of 1.34 knows no resizing of the resources of whole pods. */
+  /** Version of the scheduler: a cluster of 1.34 knows no resizing of the resources of whole pods. */
   readonly version: MinorVersion
 }
 

@@ -97,7 +97,7 @@ class Theatre implements AsyncDisposable {
   #standingBy: ReloadProgram | undefined
   #changes: Change[] = []
   #lives: Life[] = []
-  /** Of processes that were killed. */
+  /** CPU time of processes that were killed. */
   #spentCpuMs = 0
 
   private constructor(options: TheatreOptions, program: ReloadProgram) {
@@ -239,7 +239,7 @@ class Theatre implements AsyncDisposable {
       () => missing().length === 0,
       readyMs,
     )
-    // Whoever may only list workloads knows of new ones two seconds later.
+    // A program that may only list workloads knows of new ones two seconds later.
     await pause(Math.max(warmMs, this.#options.program === 'ballast reloader' ? 4_000 : 0))
   }
 

@@ -21,7 +21,7 @@ export interface Target {
 
 /** How long and how fast a scenario is played. */
 export interface Form {
-  /** Of changes. */
+  /** Seconds of changes. */
   readonly seconds: number
   /** What the scenario does seldom is done at this part of its interval. */
   readonly pace: number

@@ -22,7 +22,7 @@ interface NodeUse {
 
 export class CyclePods {
   readonly state: ClusterState
-  /** Of all pods of the state. */
+  /** Shapes of all pods of the state. */
   readonly shapes: PodShapes
   /** Nodes that lost a pod, in order, repeated for each. */
   readonly shrunkNodes: string[] = []

@@ -274,5 +274,5 @@ const unasked: EvictionAnswer = { kind: 'evicted' }
 /** A line of the log costs as much as so many looks at a pod. */
 const unitsOfLine = 16
 
-/** Whoever runs the cycle answers each eviction; what it does not answer was not done. */
+/** The caller that runs the cycle answers each eviction; an eviction without an answer was not done. */
 const unanswered: EvictionOutcome = { kind: 'failed', why: 'refused', message: 'the eviction was not answered' }

@@ -42,7 +42,7 @@ export class PodShapes {
   #byContainers = new Map<object, number[]>()
   #samples: PodState[] = []
   readonly #byNode = new Map<string, NodeShapes>()
-  /** Of pods that the state does not have on a node: finished, without a node, changed by the cycle. */
+  /** Pods that the state does not have on a node: finished, without a node, or changed by the cycle. */
   readonly #others = new Map<PodState, number>()
   #state: ClusterState
   #current = nobody

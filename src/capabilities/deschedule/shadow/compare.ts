@@ -37,7 +37,7 @@ export interface ShadowRow {
 }
 
 export interface ShadowCycle {
-  /** Of the first look, in milliseconds since 1970. */
+  /** Time of the first look, in milliseconds since 1970. */
   readonly atMs: number
   /** One for each pod that either evicts, by key. */
   readonly rows: readonly ShadowRow[]

@@ -5,7 +5,7 @@ import type { PodDisruptionBudget } from '#kube/objects/objects.ts'
 
 export class ServedBudgets {
   readonly #state: ClusterState
-  /** Of a namespace, as far as somebody asked. */
+  /** Budgets by namespace, as far as somebody asked. */
   readonly #budgets = new Map<string, PodDisruptionBudget[]>()
 
   constructor(state: ClusterState) {

@@ -34,7 +34,7 @@ interface BlobsOptions {
 /** What is there for all who asked at a time. */
 interface Opened {
   readonly outcome: 'found'
-  /** Of the whole. */
+  /** Size of the whole. */
   readonly size: number
   /** First and last byte that `content` brings. */
   readonly start: number

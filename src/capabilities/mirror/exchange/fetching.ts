@@ -22,7 +22,7 @@ interface FetchingOptions extends Reaction {
   readonly finder: Finder
   readonly counts: MirrorCounts
   readonly stallMs: number
-  /** Of all bodies that are on their way. */
+  /** Budget of all bodies that are on their way. */
   readonly budget: ByteBudget
 }
 

@@ -65,7 +65,7 @@ export function beyondAnswer(size: number): Answer {
 
 interface Content {
   readonly digest: Digest
-  /** Of the whole, in bytes. */
+  /** Size of the whole, in bytes. */
   readonly size: number
   readonly mediaType: string
 }
@@ -77,7 +77,7 @@ export function contentHead(
 ): ContentHead {
   const length = range === undefined ? size : range.end - range.start + 1
   const headers = {
-    // Of a part nothing can be said but that it is bytes.
+    // A part is only known to be bytes.
     'content-type': range === undefined ? mediaType : 'application/octet-stream',
     'content-length': length,
     'docker-content-digest': digest,

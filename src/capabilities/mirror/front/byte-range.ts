@@ -28,7 +28,7 @@ type ClippedRange =
   /** It begins where nothing is: 416. */
   | { readonly kind: 'beyond' }
 
-/** What of `size` bytes was asked for. */
+/** The part of `size` bytes that was asked for. */
 export function clipRange(asked: AskedRange | undefined, size: number): ClippedRange {
   if (asked === undefined) return { kind: 'whole' }
   if ('last' in asked) {

@@ -11,7 +11,7 @@ export function isAuthorized(header: string | undefined, wanted: Credentials | u
   if (wanted === undefined) return true
   const said = /^basic +([A-Za-z0-9+/_=-]*) *$/i.exec(header ?? '')?.[1]
   const given = said === undefined ? '' : Buffer.from(said, 'base64').toString('utf8')
-  // Of equal length whatever was said, so that not even the length can be timed.
+  // Both hashes have the same length whatever was said, so that not even the length can be timed.
   const isSame = timingSafeEqual(hashOf(given), hashOf(`${wanted.username}:${wanted.password}`))
   return said !== undefined && isSame
 }

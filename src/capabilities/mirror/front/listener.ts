@@ -63,7 +63,7 @@ async function run(server: Server | TlsServer, { address, askers, clock, handle 
     if (askers.may(socket.remoteAddress)) return
     strangers++
     socket.once('close', () => strangers--)
-    // Whoever is not answered anyway must not keep out those who are.
+    // Clients that are not answered anyway must not keep out those that are.
     if (strangers > mostOfStrangers) socket.destroy()
   })
   server.on('clientError', (error, socket: Socket) => onClientError(error, socket, clock))

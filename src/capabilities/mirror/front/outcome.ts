@@ -19,13 +19,13 @@ export type Outcome =
       readonly message: string
       /** `undefined`: as it should be, nothing to count. */
       readonly reason: FallReason | undefined
-      /** Of other nodes; `undefined` where none was to be asked. */
+      /** Attempts at other nodes; `undefined` where none was to be asked. */
       readonly attempts: number | undefined
     }
 
 interface Served {
   readonly digest: ContentInfo['digest']
-  /** Of the whole, in bytes. */
+  /** Size of the whole, in bytes. */
   readonly size: number
   readonly mediaType: string
   readonly range: ByteRange | undefined

@@ -10,7 +10,7 @@ const lookAgainMs = 10_000
 const largestFile = 262_144
 
 interface PeerCertificatesOptions {
-  /** Of `ca.crt`, `tls.crt` and `tls.key`. */
+  /** Folder of `ca.crt`, `tls.crt` and `tls.key`. */
   readonly directory: string
   readonly clock: Clock
   readonly log: Log

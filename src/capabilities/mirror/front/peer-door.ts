@@ -19,7 +19,7 @@ interface PeerDoorOptions {
   readonly log: Log
 }
 
-/** Whoever has a certificate of the same authority may ask: mutual TLS has proven it before a request is read. */
+/** Every client with a certificate of the same authority may ask: mutual TLS has proven it before a request is read. */
 const everybody = { may: () => true } as const
 
 export class PeerDoor implements AsyncDisposable {

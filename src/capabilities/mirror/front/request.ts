@@ -13,7 +13,7 @@ export interface AskedContent {
   readonly repository: string
   readonly digest?: Digest
   readonly tag?: string
-  /** Of a GET of a blob. */
+  /** Range of a GET of a blob. */
   readonly range?: AskedRange
 }
 

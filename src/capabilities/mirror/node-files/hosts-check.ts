@@ -15,7 +15,7 @@ interface HostsFinding {
 }
 
 export interface ServedPorts {
-  /** Of this node, IPv6 without brackets. */
+  /** Addresses of this node, IPv6 without brackets. */
   readonly addresses: readonly string[]
   readonly ports: readonly number[]
   /** Hosts of the registries that are mirrored; left out: all. What others ask is nobody's business here. */

@@ -23,7 +23,7 @@ export interface NodeWish {
   readonly containerd: 1 | 2
   readonly keepLayers: boolean
   readonly allowLoopback: boolean
-  /** Of Talos: where the part of containerd's configuration is put. */
+  /** Talos: where the part of containerd's configuration is put. */
   readonly talosPart: string
 }
 

@@ -8,7 +8,7 @@ export const spreadMs = 2 * 60_000
 
 interface Announced {
   dueMs: number
-  /** Of a key that is told once and runs out. */
+  /** When a key that is announced once runs out. */
   readonly untilMs: number | undefined
 }
 

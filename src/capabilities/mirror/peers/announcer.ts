@@ -112,7 +112,7 @@ export class Announcer {
       if (first === undefined) break
       const near = (await explore(asMultihash(bytesOf(first.digest)), signal)).map(id => ({ id, place: placeOfPeer(id) }))
       const farthest = near.slice(0, bucketSize).at(-1)
-      // Whoever shares one bit more with the first key than the farthest of its nearest does is known already.
+      // A peer that shares one bit more with the first key than the farthest of its nearest does is known already.
       const bits = farthest === undefined ? 0 : sharedBits(first.place, farthest.place) + 1
       for (
         let entry = placed[at];

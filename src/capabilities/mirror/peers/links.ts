@@ -68,7 +68,7 @@ export class Links implements Disposable {
     return withSignal(opening, signal)
   }
 
-  /** Whoever asked first may go away: others wait for the same stream, so it has a time-out of its own. */
+  /** The first caller may go away while others wait for the same stream, so the stream has a time-out of its own. */
   async #open(peer: string): Promise<Channel> {
     const { node, clock, addressesOf } = this.#options
     const limit = new AbortController()

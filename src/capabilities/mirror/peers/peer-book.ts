@@ -66,7 +66,7 @@ export class PeerBook {
     this.#of(peer).heardMs = this.#clock.elapsed()
   }
 
-  /** Of the process's clock; `undefined` where it never answered. */
+  /** When the peer was last heard, on the process's clock; `undefined` where it never answered. */
   heardMs(peer: string): number | undefined {
     return this.#known.peek(peer)?.heardMs
   }

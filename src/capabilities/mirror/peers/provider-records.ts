@@ -4,7 +4,7 @@ import type { Clock } from '#kube/clock.ts'
 /** Providers of one key; a further one is refused. */
 export const mostProvidersOfAKey = 1_000
 const mostKeys = 250_000
-/** Of all keys together. */
+/** Most records of all keys together. */
 const mostRecords = 1_000_000
 
 /** Peers as small numbers, seconds as small numbers: a record is two of them. */

@@ -34,7 +34,7 @@ export interface RouterOptions {
   /** Where libp2p listens: `:5001`, `10.0.0.7:29995`. Its address is what others are told, or all of the machine's where it names none. */
   readonly address: string
   readonly bootstrap: Bootstrap
-  /** Of `private.key`; empty: a new identity at each start. */
+  /** Folder of `private.key`; empty: a new identity at each start. */
   readonly dataDirectory: string
   readonly version: string
   /** Empty: unknown. */

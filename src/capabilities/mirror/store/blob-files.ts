@@ -72,7 +72,7 @@ class FileBody extends LentBody {
     this.#reading = undefined
     if (piece !== undefined && this.#at <= this.#end && !this.destroyed) {
       this.#reading = this.#read()
-      // Whoever asks for the next piece hears of it; nobody may any more.
+      // The reader of the next piece gets the failure, and there may be none any more.
       this.#reading.catch(() => undefined)
     }
     return piece

@@ -1,4 +1,4 @@
-// What of containerd's own configuration keeps a mirror from working, and in which words that is said.
+// Findings in containerd's own configuration that keep a mirror from working, and the words for them.
 import type { StoreHealth } from '../contract.ts'
 import { isObject } from './fingerprint.ts'
 

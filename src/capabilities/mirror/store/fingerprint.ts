@@ -26,7 +26,7 @@ export function mayBeJson(head: Uint8Array): boolean {
   return first === openBrace
 }
 
-/** Of the whole content; `application/octet-stream` where it is no JSON object, or one of another kind. */
+/** Media type of the whole content; `application/octet-stream` where it is no JSON object, or one of another kind. */
 export function mediaTypeOf(content: Uint8Array): string {
   if (content.length > largestFingerprint || !mayBeJson(content)) return binaryType
   if (content.length === 2) return emptyType

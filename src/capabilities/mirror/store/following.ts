@@ -13,7 +13,7 @@ const longestPauseMs = 80
 interface FollowOptions {
   readonly root: string
   readonly digest: Digest
-  /** Of the growing file. */
+  /** Path of the growing file. */
   readonly path: string
   readonly start: number
   /** No new byte for so long ends it. */

@@ -81,7 +81,7 @@ export function isWhole({ root, manifests }: ImageTree, has: (digest: Digest) =>
 
 /** Whether it was pulled and nobody can pull it from here: its manifest and configuration are kept, and layers were thrown away. */
 export function lacksLayers(tree: ImageTree, has: (digest: Digest) => boolean): boolean {
-  // Of further platforms manifests and configurations may come along without their layers.
+  // Manifests and configurations of further platforms may come along without their layers.
   if (isWhole(tree, has)) return false
   return [...tree.manifests].some(([digest, { kind, children }]) => {
     const [config, ...layers] = children

@@ -1,6 +1,6 @@
 // Images that a node has already and that may hold a shell, in the order in which they are tried. Pure.
 
-/** Of images that nearly every node has: parts of their repositories' names. */
+/** Images that nearly every node has, by parts of their repositories' names. */
 const knownNames = ['kube-proxy', 'cilium', 'calico/', 'flannel', 'amazon-k8s-cni', 'busybox', 'alpine'] as const
 
 /** `registry.k8s.io/kube-proxy` of `registry.k8s.io/kube-proxy:v1.34.1` and of `…@sha256:…`. */

@@ -118,7 +118,7 @@ export class NodeConfigurer {
     return this.#options.context.identity.agentNamespace ?? standardAgentNamespace
   }
 
-  /** Of the pod that we run in; `undefined` outside of a cluster. */
+  /** Image of the pod that we run in; `undefined` outside of a cluster. */
   #ownImage(): string | undefined {
     const { name, namespace } = this.#options.context.identity
     return this.#pods.store.get(namespace, name)?.spec.containers[0]?.image

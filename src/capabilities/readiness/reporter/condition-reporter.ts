@@ -13,7 +13,7 @@ const updateTries = 5
 
 export interface ConditionReport {
   readonly node: string
-  /** Of the condition. */
+  /** Type of the condition. */
   readonly type: string
   /** What is asked: `http://localhost:9099/readiness`. */
   readonly endpoint: string

@@ -81,7 +81,7 @@ interface Standing {
 
 /** What becomes of our taint on `node`. */
 export function decideOwn(node: NodeFacts, world: OwnWorld, nowMs: number): OwnDecision {
-  // Whoever deletes a node has other worries.
+  // A node that is being deleted is left alone.
   if (node.isDeleting) return { verdicts: [], marks: noMarks, gaveUp: [], nextMs: undefined }
   const rules = world.rules.filter(({ selector }) => selector.matches(node.labels))
   const standing: Standing = {

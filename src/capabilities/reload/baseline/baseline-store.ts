@@ -162,7 +162,7 @@ export class BaselineStore {
     const known = this.#baselines.get(workload)
     this.#baselines.set(workload, baseline)
     this.#setMs.set(workload, this.#options.clock.now())
-    // Of most workloads there is nothing to remember.
+    // Most workloads have nothing to remember.
     const isNews = known === undefined ? baseline.marks.size > 0 : !isSameBaseline(known, baseline)
     if (isNews) this.#soilHome(workload, isNewTo(known, baseline) ? 'new' : keeping)
   }

@@ -46,7 +46,7 @@ export function markAfterWriting(mark: SourceMark, written: string): SourceMark 
   return mark === absentMark ? mark : `${mark.slice(0, writtenAt)}${writtenDigits(written)}${mark.slice(markLength)}`
 }
 
-/** Of what is no hash nothing is remembered. */
+/** Digits of a hash; empty where the text is no hash, so that nothing is remembered. */
 function writtenDigits(written: string | undefined): string {
   const digits = written?.slice(0, shortLength) ?? ''
   return /^[0-9a-f]{8}$/.test(digits) ? digits : nothingWritten

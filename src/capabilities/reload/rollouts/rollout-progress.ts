@@ -5,7 +5,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 type RolloutProgress = 'under-way' | 'done' | 'stuck' | 'not-followed'
 
 /**
- * Of the roll-out that made the workload's generation `generation`. `not-followed`: nothing rolls by itself there (a paused Deployment, a
+ * Progress of the roll-out that made the workload's generation `generation`. `not-followed`: nothing rolls by itself there (a paused Deployment, a
  * strategy `OnDelete`, a kind whose status is somebody else's), so that there is nothing to wait for.
  */
 export function rolloutProgress(workload: KubeObject, generation: number): RolloutProgress {

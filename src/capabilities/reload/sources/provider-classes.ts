@@ -15,7 +15,7 @@ import { type SourceReference, type SourceState, sourceAnnotations, sourceKey } 
 import { sourceAnnotationKeys } from './source-watch.ts'
 import { namedNamespaces, type WatchedNamespaces } from './watched-namespaces.ts'
 
-/** What of a mount's status is read. */
+/** Fields of a mount's status that are read. */
 export const mountFields = ['status.secretProviderClassName', 'status.objects.id', 'status.objects.version'] as const
 
 /** The content that counts for one class. */

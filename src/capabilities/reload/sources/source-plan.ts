@@ -42,7 +42,7 @@ export interface SourceOutcome {
   readonly by?: string
   /** The container that takes the mark of the change. */
   readonly container?: string
-  /** Of `changed`: what happened to it. */
+  /** `changed`: what happened to it. */
   readonly event?: ChangeEvent
 }
 
@@ -55,7 +55,7 @@ export interface PlannedSource {
   readonly before: SourceMark | undefined
   /** What is to be remembered; `undefined`: nothing. */
   readonly remembered: SourceMark | undefined
-  /** Of `changed`: what is written, and what is to be remembered if it is. */
+  /** `changed`: what is written, and what is to be remembered if it is. */
   readonly mark?: Mark
   readonly rememberedIfWritten?: SourceMark
 }

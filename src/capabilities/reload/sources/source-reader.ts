@@ -26,7 +26,7 @@ interface SourceReading {
   readonly resourceVersion: string
   readonly annotations: Readonly<Record<string, string>>
   readonly content: SourceContent
-  /** Of the status of a mount: whose. */
+  /** The SecretProviderClass that the mount's status belongs to. */
   readonly secretProviderClass: string | undefined
 }
 
@@ -85,7 +85,7 @@ export class SourceReader {
     }
   }
 
-  /** Of the past only lists tell. */
+  /** Past versions can only be read from lists. */
   #bytes(resource: ResourceApi<KubeObject>, { namespace, name, version }: SourcePlace, signal: AbortSignal) {
     const options = { namespace, timeoutMs: readTimeoutMs, signal }
     if (version === undefined) return resource.bytes(name, options)
@@ -122,7 +122,7 @@ class Reading implements Disposable {
   readonly #annotations = new Map<string, string>()
   /** By their field and key: of a name that comes twice the last counts, as everywhere. */
   readonly #values = new Map<string, Value>()
-  /** Of the status of a mount, by place in its list. */
+  /** Versions in the status of a mount, by place in its list. */
   readonly #mounted = new Map<string, { id: string; version: string }>()
   #uid = ''
   #resourceVersion = ''

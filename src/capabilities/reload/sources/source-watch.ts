@@ -37,7 +37,7 @@ export function watchedTypes({ resourcesToIgnore }: Pick<ReloadConfig, 'resource
   return (['configmap', 'secret'] as const).filter(type => !resourcesToIgnore.includes(plurals[type]))
 }
 
-/** What of an object's annotations is read, watched or fetched. */
+/** Keys of an object's annotations that are read, watched or fetched. */
 export function sourceAnnotationKeys({ annotations }: Pick<ReloadConfig, 'annotations'>): readonly string[] {
   return [annotations.ignore, annotations.match, fixedAnnotationKeys.allowNamespaces, fixedAnnotationKeys.revoked]
 }

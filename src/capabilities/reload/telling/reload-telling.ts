@@ -11,7 +11,7 @@ import { readHttpUrl } from './outgoing-http.ts'
 import type { Acted, ReloadTelling, ToldSource, ToldWorkload } from './telling.ts'
 import { UpdateWebhook } from './update-webhook.ts'
 
-/** Of the capability's configuration. */
+/** Settings from the capability's configuration. */
 interface TellingSettings {
   readonly webhookUrl: string
   readonly metricsByNamespace: boolean

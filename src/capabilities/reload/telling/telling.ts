@@ -28,7 +28,7 @@ export interface Acted {
   readonly result: 'success' | 'error'
   /** From the receipt of the first change to the answer of the API server. */
   readonly seconds: number
-  /** Of an error: what was refused, and by whom. */
+  /** Text of an error: what was refused, and by whom. */
   readonly message?: string
 }
 
@@ -60,7 +60,7 @@ export interface ReloadTelling {
   forbidden(kind: string, message: string): void
   /** Work was given back with a back-off. */
   retried(): void
-  /** Of the queue of workloads. */
+  /** Observer of the queue of workloads. */
   readonly queue: QueueObserver
   /** True: an update webhook is configured and was told; no workload is to be touched. @throws when nobody answered: to be tried again */
   sourceChanged(source: ToldSource, signal: AbortSignal): Promise<boolean>

@@ -20,7 +20,7 @@ interface WorkloadText {
   readonly uid?: string
   readonly annotations?: Texts
   readonly templateAnnotations?: Texts
-  /** Of the template. */
+  /** Fields of the template. */
   readonly pod?: Readonly<Record<string, unknown>>
   /** Further fields of `spec`. */
   readonly spec?: Readonly<Record<string, unknown>>

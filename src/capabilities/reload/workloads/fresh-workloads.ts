@@ -101,7 +101,7 @@ export class FreshWorkloads {
     lookAt(reference, of.kind)
   }
 
-  /** Of the workloads that nothing is remembered of: those that took the source at the very version of its change. */
+  /** Finds, among the workloads that nothing is remembered about, those that took the source at the very version of its change. */
   async #findOvertaken({ reference, annotations, event, version }: SourceChanged, { kind, resource }: WorkloadKind) {
     const { api, settings, signal } = this.#options
     if (event === 'delete' || version === undefined || version === '') return

@@ -105,7 +105,7 @@ export class WorkloadLoop {
     this.#queue = new WorkQueue<string>({ clock: options.clock, observer: options.telling.queue })
     this.#turns = new EffectTurns(options.clock)
     this.#bucket = fullBucket(options.bucket, options.clock.now())
-    // Whoever races it hears of it; with nobody there it must not count as unhandled.
+    // The racing caller gets the failure; without one it must not count as unhandled.
     this.#fault.promise.catch(() => undefined)
   }
 

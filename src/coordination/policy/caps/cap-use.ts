@@ -134,7 +134,7 @@ export function isAt({ targets, nodes, relocation, joined = [] }: Deed, { cap, s
   }
 }
 
-/** Of several places that would do for a replacement the first is the one meant. */
+/** If several places would do for a replacement, the first is the one meant. */
 function placesOf({ targets, nodes, relocation, joined = [] }: Deed): readonly Place[] {
   const namespaces = new Set(targets.map(({ namespace }) => namespace))
   const destinations = new Set([relocation, ...joined.map(one => one.relocation)].map(move => move?.to[0]))

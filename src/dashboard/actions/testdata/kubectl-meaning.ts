@@ -5,7 +5,7 @@ interface Sent {
   readonly kind: string
   readonly namespace: string | undefined
   readonly name: string
-  /** Of a patch what is merged, of a create the object. */
+  /** The merged body of a patch, or the object of a create. */
   readonly body: unknown
 }
 

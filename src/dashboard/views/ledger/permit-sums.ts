@@ -6,7 +6,7 @@ type Summed = Pick<LedgerEntry, 'decision' | 'rule' | 'capability'> & Partial<Pi
 
 export interface PermitSums {
   readonly decisions: ReadonlyMap<Decision, number>
-  /** Of what was denied or waits. */
+  /** Rules of what was denied or waits. */
   readonly rules: ReadonlyMap<string, number>
   readonly denials: ReadonlyMap<string, number>
   readonly capabilities: ReadonlyMap<string, number>

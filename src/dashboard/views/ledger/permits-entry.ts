@@ -12,7 +12,7 @@ export interface LedgerEntry {
   /** `namespace/Kind/name`. */
   readonly workload: string | undefined
   readonly namespace: string | undefined
-  /** Of what was granted. */
+  /** Wish that was granted. */
   readonly wish?: Wish | undefined
   make(): Permit
 }

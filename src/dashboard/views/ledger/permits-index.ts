@@ -112,7 +112,7 @@ function withChange(entries: readonly LedgerEntry[], { come, gone }: Change): re
   const list = [...entries]
   for (const entry of gone) {
     const place = placeOf(list, entry)
-    // Of several with one time and one id the one that is meant.
+    // If several have one time and one id, the one that is meant is found.
     const at = list[place] === entry ? place : list.indexOf(entry, Math.max(0, place))
     if (at >= 0) list.splice(at, 1)
   }

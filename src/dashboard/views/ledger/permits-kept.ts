@@ -75,7 +75,7 @@ function reasonOfRule(rule: string): string {
   return Object.hasOwn(known, rule) ? (known[rule] ?? rule) : rule
 }
 
-/** Of a request that was not granted: the rule that its answer names. */
+/** The rule that the answer to a request without a grant names. */
 function ruleOf({ object }: KeptPermit, decision: Decision): string | null {
   if (decision !== 'denied' && decision !== 'queued') return null
   const rule = answer.exec(object.status?.reason ?? '')?.[1]
@@ -153,7 +153,7 @@ function refOf({ kind, namespace, name }: Target): Ref {
   return { kind, namespace: namespace ?? null, name }
 }
 
-/** Of `namespace/Kind/name`. */
+/** Reads `namespace/Kind/name`. */
 export function refOfKey(key: string): Ref {
   const [namespace = '', kind = '', ...name] = key.split('/')
   return { kind, namespace: namespace === '' ? null : namespace, name: name.join('/') }

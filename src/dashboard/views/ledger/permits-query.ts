@@ -15,7 +15,7 @@ export interface PermitQuery {
   /** `NAMESPACE/KIND/NAME`. */
   readonly workload?: string
   readonly namespace?: string
-  /** Of an earlier page's `next`; one that cannot be read is as none: `isPermitCursor` says so. */
+  /** Cursor from an earlier page's `next`; one that cannot be read is as none: `isPermitCursor` says so. */
   readonly cursor?: string
   /** 1 to 500; default 100. */
   readonly limit?: number

@@ -150,7 +150,7 @@ function toldRefusal(picture: Picture, event: ClusterEvent, verdict: NonNullable
   }
 }
 
-/** Of `Pod shop/cart-a`. */
+/** Reads `Pod shop/cart-a`. */
 function podOf(target: string): Ref | undefined {
   const [, namespace, name] = /^Pod ([^/\s]+)\/(\S+)$/.exec(target) ?? []
   return namespace === undefined || name === undefined ? undefined : { kind: 'Pod', namespace, name }
@@ -212,7 +212,7 @@ function stepRefusals({ book }: Picture, told: ReadonlySet<string>): readonly Re
   })
 }
 
-/** Of what planners leave alone, that which the arbiter has a rule against; what nobody would ask for is told by the plan alone. */
+/** Reasons of planners for leaving something alone for which the arbiter has a rule; other reasons are told by the plan alone. */
 const asked: ReadonlySet<string> = new Set([
   'KedaManaged',
   'NoPDB',

@@ -16,7 +16,7 @@ export interface Wish {
 interface Asked {
   /** First time that each wish was deferred. */
   readonly firstMs: ReadonlyMap<string, number>
-  /** Of what was asked before, events may be gone. */
+  /** Events from before this moment may be gone. */
   readonly fromMs: number
 }
 

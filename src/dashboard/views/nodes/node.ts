@@ -70,7 +70,7 @@ type NodePodSort = (typeof nodePodSorts)[number]
 export interface NodePodQuery {
   readonly sort: NodePodSort
   readonly descending: boolean
-  /** Of the page before; null: from the start. */
+  /** Cursor that the page before gave; null: from the start. */
   readonly cursor: string | null
   readonly limit: number
   /** Part of `namespace/name` or of the workload's name; empty: all. */

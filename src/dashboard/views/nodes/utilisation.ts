@@ -26,7 +26,7 @@ import { nodeRows } from './nodes.ts'
 
 /** Nodes that are drawn at once, chosen or not. */
 export const mostDrawn = 12
-/** Of a node's pods that left or came. */
+/** Most marks for pods that left a node or came to it. */
 const mostMarks = 40
 /** Plans whose moves are marked, the newest of them. */
 const mostPlans = 50

@@ -81,7 +81,7 @@ function toldOf(event: Eviction | undefined, permit: Eviction | undefined): Evic
   return { ...event, strategy, because, permit: permit.permit, count: Math.max(event.count, permit.count) }
 }
 
-/** Of the page: sums, and the newest. Pods that may not be seen are counted and not named. */
+/** Evictions for the page: sums, and the newest. Pods that may not be seen are counted and not named. */
 export function evictionsViewOf(picture: Picture, viewing: Viewing): Evictions {
   const all = evictionsOf(picture)
   const count = (result: EvictionRow['result']) =>
@@ -145,7 +145,7 @@ function ofEvent({ atMs, lastMs, count, reason, note, controller, regarding }: C
   }
 }
 
-/** Of whom a strategy asked for; moves of plans say where the pod goes. */
+/** The eviction behind a permit that a strategy asked for; moves of plans say where the pod goes. */
 function ofPermit({ record }: KeptPermit): Eviction | undefined {
   const { requester, verb, relocation, grant, targets, ending, releasedAtMs, reasons, nodes } = record
   const [target] = targets

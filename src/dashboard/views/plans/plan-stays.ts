@@ -53,7 +53,7 @@ function freeRow(
   { listed, stays }: { readonly listed: readonly Stayed[]; readonly stays: number },
 ): Unmovable | undefined {
   const count = stays - listed.length
-  // Of a full list nobody knows how many it left out.
+  // A full list does not say how many it left out.
   if (count <= 0 || listed.length >= fullList) return undefined
   const told = new Set([...listed.map(({ pod }) => pod), ...spec.moves.map(({ pod }) => `${pod.namespace}/${pod.name}`)])
   const free = Array.from(state.pods.values()).filter(
@@ -70,7 +70,7 @@ function podsBefore({ status }: RebalancePlan): number | undefined {
   return shares.length === 0 ? undefined : shares.reduce((sum, { requested }) => sum + Number(requested), 0)
 }
 
-/** Of `Deployment shop/cart`. */
+/** Reads `Deployment shop/cart`. */
 function refOf(text: string): Ref {
   const [kind = '', key = ''] = text.split(' ')
   const [namespace = '', name = ''] = key.split('/')

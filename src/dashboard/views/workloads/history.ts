@@ -85,7 +85,7 @@ function rowOf(picture: Picture, entry: Entry): HistoryRow {
   }
 }
 
-/** Of a move that was made. */
+/** Sentence for a move that was made. */
 function movedSentence({ book }: Picture, { permit: id, decision, outcome, seconds, data }: Entry) {
   if (decision !== 'Granted' || outcome !== 'done' || id === undefined || data?.['purpose'] !== 'move') return undefined
   const permit = book.permits.find(

@@ -12,7 +12,7 @@ export interface WorkloadQuery {
   readonly text?: string
   readonly namespace?: string
   readonly owner?: string
-  /** Of an earlier page's `next`: `namespace/Kind/name`. */
+  /** Cursor from an earlier page's `next`: `namespace/Kind/name`. */
   readonly cursor?: string
   /** 1 to 500; default 100. */
   readonly limit?: number

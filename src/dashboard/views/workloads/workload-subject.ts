@@ -52,7 +52,7 @@ function shownRef({ namespace, name }: Ref): string {
   return namespace === null ? name : `${namespace}/${name}`
 }
 
-/** Of `Deployment media/sonarr`; its kind is named where it is another than was asked for. */
+/** Reads `Deployment media/sonarr`; its kind is named where it is another than was asked for. */
 function nearestRef(shown: string, asked: Ref): (Ref & { readonly text: string }) | undefined {
   const [kind = '', key = ''] = shown.split(' ')
   const [namespace = '', name = ''] = key.split('/')

@@ -82,7 +82,7 @@ export function cannotMove(
   return hindrance === undefined || hindrance.untilMs !== undefined ? undefined : hindrance
 }
 
-/** Of `VolumePinned:nexus-data`. */
+/** Reads `VolumePinned:nexus-data`. */
 function codeOf(reason: string): string {
   return reason.split(':')[0] ?? reason
 }

@@ -125,7 +125,7 @@ function dependenciesOf(object: KubeObject | undefined, pods: readonly PodState[
     .map(({ kind, name }) => ({ kind, namespace, name }))
 }
 
-/** Of a CronJob the template of its Jobs. */
+/** Pod spec of a workload; for a CronJob that of its Jobs. */
 function templateSpec(object: KubeObject | undefined): unknown {
   const field = (value: unknown, name: string): unknown =>
     typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined

@@ -9,7 +9,7 @@ import './drawings.css'
 interface CursorDrawingProps {
   /** Its finding: `15 pods move: 14 from talos00 to talos03, 1 from talos01 to talos03`. */
   name: string
-  /** Of the file. */
+  /** Name of the file. */
   file: string
   /** What the cursor stops at, in words, in order. */
   stops: (width: number) => readonly string[]

@@ -12,7 +12,7 @@ import './drawings.css'
 
 interface RibbonsProps {
   flows: readonly Flow[]
-  /** Of the file, `talos-7f3c-flows`. */
+  /** Name of the file, `talos-7f3c-flows`. */
   file: string
   /** Path of the table as CSV. */
   csv?: string | undefined
@@ -20,7 +20,7 @@ interface RibbonsProps {
   moving?: { readonly id: string; readonly from: string; readonly to: string } | undefined
 }
 
-/** Of many pairs the smallest are one row without nodes. */
+/** Among many pairs, the smallest become one row without nodes. */
 const isGathered = ({ pairs }: Flow): boolean => pairs > 1
 
 const edge = 150

@@ -11,7 +11,7 @@ interface BarFacts {
   readonly used: number | null
   /** What would be requested after the plan. */
   readonly after: number | null
-  /** Of requests, in percent. */
+  /** Bounds of requests, in percent. */
   readonly goals: readonly { readonly min: number | null; readonly max: number | null }[]
   /** What is used is older than it should be. */
   readonly isStale: boolean

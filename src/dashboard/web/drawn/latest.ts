@@ -7,7 +7,7 @@ import { element, type Markup, type Surroundings } from './markup.ts'
 import { momentMarkup, sentenceMarkup } from './sentence.ts'
 
 const shownPermits = 10
-/** Of a name in a line; the whole is in its title. */
+/** Characters of a name in a line; the whole is in its title. */
 const longestName = 60
 
 /** `22:11:32 ✕ denied · evict media/sonarr · KedaManaged: owned by KEDA (ScaledObject sonarr)`, of the newest ten of `permits`. */

@@ -8,7 +8,7 @@ interface LineFacts {
   /** One for each step, in thousandths; null: not known. */
   readonly requested: readonly (number | null)[]
   readonly used: readonly (number | null)[]
-  /** Of what is requested, in percent. */
+  /** Bounds of what is requested, in percent. */
   readonly goals: readonly { readonly min: number | null; readonly max: number | null }[]
   /** Steps at which pods left and came. */
   readonly left: readonly number[]

@@ -6,7 +6,7 @@ import { keep, kept } from './kept.ts'
 /** Cluster time in milliseconds since 1970, renewed once a second, four times where the cluster is faster than we are. */
 export const now = signal(Date.now())
 
-/** Of `Intl`, `Europe/Berlin`: the zone of every time on the page. */
+/** A zone of `Intl`, `Europe/Berlin`: every time on the page is in it. */
 export const zone = signal(firstZone())
 
 /** How far the browser's clock is ahead of a cluster that keeps real time; undefined in a twin. */

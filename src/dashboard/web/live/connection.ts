@@ -61,7 +61,7 @@ interface ConnectionSink {
 interface ConnectionOptions {
   readonly clock: StreamClock
   readonly wire: Wire
-  /** Of [0, 1). */
+  /** A number in [0, 1). */
   readonly chance: () => number
   readonly sink: ConnectionSink
 }

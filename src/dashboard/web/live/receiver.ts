@@ -33,7 +33,7 @@ export class Receiver {
     return this.#held.get(topic)
   }
 
-  /** Of topics that nobody looks at. */
+  /** Forgets topics that nobody looks at. */
   forget(topic: Topic): void {
     this.#held.delete(topic)
     this.#wanted.delete(topic)

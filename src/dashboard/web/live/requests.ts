@@ -13,7 +13,7 @@ export class ApiProblem extends Error {
   readonly status: number
   readonly code: string
   readonly remedy: string | null
-  /** Of 409: the revision that holds now. */
+  /** 409: the revision that holds now. */
   readonly revision: string | undefined
   readonly links: readonly Link[]
 

@@ -9,7 +9,7 @@ export type TabMessage =
   /** What a tab that follows looks at. */
   | { readonly kind: 'topics'; readonly tab: string; readonly topics: readonly Topic[] }
   | { readonly kind: 'left'; readonly tab: string }
-  /** Of whoever has the stream now: the others say what they look at. */
+  /** A tab that takes over the stream sends this; the others say what they look at. */
   | { readonly kind: 'holder' }
   | { readonly kind: 'event'; readonly message: LiveMessage }
   | { readonly kind: 'link'; readonly state: LinkState }

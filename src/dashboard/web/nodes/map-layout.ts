@@ -9,7 +9,7 @@ interface Tile {
 
 interface MapGroup {
   readonly title: string
-  /** Of its heading's baseline. */
+  /** Height of its heading's baseline. */
   readonly y: number
   readonly count: number
 }

@@ -18,7 +18,7 @@ export function Certificate({ plan, move }: { plan: string; move: Move }) {
   )
 }
 
-/** Of many nodes the best. */
+/** The best of many nodes are shown. */
 const scoresShown = 8
 
 function Proof({ certificate }: { certificate: MoveCertificate }) {

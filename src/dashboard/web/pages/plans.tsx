@@ -27,7 +27,7 @@ export function PlansPage() {
   )
 }
 
-/** Of a plan that is done what is, of another what it would bring. */
+/** Goals of a plan: a finished plan says what holds, another one what it would bring. */
 function goalsOf({ phase, goalsMet }: PlanHead): string {
   if (phase === 'Succeeded') return goalsMet ? '✓ all are met' : '✕ not all are met'
   const isOver = phase === 'Failed' || phase === 'Expired'

@@ -135,7 +135,7 @@ function Workload({ view, path }: { view: WorkloadView; path: string }) {
   )
 }
 
-/** Of an earlier moment. */
+/** Shown for an earlier moment. */
 const notKept = 'What it was then is not kept.'
 
 function WouldBe({ rows }: { rows: WorkloadView['wouldBe'] }) {

@@ -6,7 +6,7 @@ interface SentencePart {
   readonly text: string
   /** Below the base path; undefined: plain text. */
   readonly path: string | undefined
-  /** Of a moment: when it is; to be shown on the reader's clock in place of its text. */
+  /** The moment that it means; it is shown on the reader's clock in place of its text. */
   readonly atMs?: number | undefined
 }
 

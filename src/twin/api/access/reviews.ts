@@ -34,7 +34,7 @@ export async function answerReview(parts: ReviewParts, write: WriteRequest): Pro
   return textAnswer(write.request, 201, JSON.stringify(answer), { encoding: 'json' })
 }
 
-/** Of what is asked of oneself nothing is recorded, but when. */
+/** A question about oneself is recorded only by its time. */
 function metadataOf(server: ApiServer, { type, request }: WriteRequest, value: Draft): Draft {
   if (type.kind === 'SelfSubjectReview') return { creationTimestamp: timestamp(server.clock.now()) }
   if (type.kind === 'SelfSubjectRulesReview') return {}

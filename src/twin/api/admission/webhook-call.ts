@@ -49,7 +49,7 @@ export function webhookCaller(store: Store): { readonly call: CallWebhook; close
   }
 }
 
-/** Of an answer that is JSON and no object, or no JSON at all. */
+/** Said of an answer that is JSON and no object, or no JSON at all. */
 const noReview =
   'couldn\'t get version/kind; json parse error: json: cannot unmarshal string into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 

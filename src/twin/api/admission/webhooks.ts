@@ -25,9 +25,9 @@ interface AdmissionInput {
   readonly options: WriteOptions
   /** The type in whose version the client asked; that of storage unless given. */
   readonly requested?: ResourceType
-  /** Of what is sent to a subresource that has a kind of its own; nothing of it is stored. */
+  /** Kind of what is sent to a subresource that has a kind of its own; nothing of it is stored. */
   readonly kind?: ReviewedKind
-  /** Of the request: webhooks are shown its options. */
+  /** Query of the request: webhooks are shown its options. */
   readonly query?: URLSearchParams
   /** Texts that webhooks want shown to the client are added here. */
   readonly warnings?: string[]

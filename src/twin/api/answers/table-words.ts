@@ -120,7 +120,7 @@ export function eventSource(event: KubeObject): string {
   return place === '' ? component : `${component}, ${place}`
 }
 
-/** What of a quota is used, for limits or for the rest. */
+/** The part of a quota that is used, for limits or for the rest. */
 export function quotaText(quota: KubeObject, isLimit: boolean): string {
   const used = fieldsAt(quota, 'status', 'used') ?? {}
   const hard = fieldsAt(quota, 'status', 'hard') ?? fieldsAt(quota, 'spec', 'hard') ?? {}

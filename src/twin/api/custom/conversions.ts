@@ -100,7 +100,7 @@ function checkIdentity(source: string, { object, answered, at, type }: Answered)
   if (problems.length > 0) throw bareError(`${source} returned invalid metadata: ${fieldErrorsText(problems)}`)
 }
 
-/** Of the metadata only labels and annotations are the webhook's; fields that the version lacks are dropped. */
+/** The webhook decides only labels and annotations of the metadata; fields that the version lacks are dropped. */
 function shown(type: ResourceType, object: KubeObject, answered: Draft): KubeObject {
   const { labels: _, annotations: __, ...identity } = object.metadata
   const words = Object.fromEntries(

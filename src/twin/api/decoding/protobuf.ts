@@ -38,7 +38,7 @@ export function decodeProtobuf(
   const apiVersion = frame.value.apiVersion || (as.group === '' ? as.version : `${as.group}/${as.version}`)
   const { group, version } = splitApiVersion(apiVersion)
   const schema = bodySchema(group, version, kind)
-  // Of a kind that is not known there is nothing to read; its name is what it will be refused for.
+  // An unknown kind has nothing to read; it will be refused for its name.
   if (schema === undefined) return { apiVersion, kind }
   const refused = (why: string) =>
     badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${as.kind}: ${why}`)

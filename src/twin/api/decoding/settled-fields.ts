@@ -23,7 +23,7 @@ export const mostProblems = 100
 interface SettleOptions {
   /** Paths of keys that the object's text has twice. */
   readonly repeated?: readonly string[]
-  /** Of a custom kind: its own fields are held to their schema later, in words of their own. */
+  /** Custom kinds: their own fields are held to their schema later, in words of their own. */
   readonly isCustom?: boolean
 }
 

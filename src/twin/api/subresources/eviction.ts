@@ -25,7 +25,7 @@ export async function answerEviction(
   if (named !== name) throw badRequest('name in URL does not match name in Eviction object')
   const isDryRequest = isDryRun(request.query) || listAt(body, 'deleteOptions', 'dryRun').includes('All')
   setAt(body, ['metadata', 'namespace'], info.namespace)
-  // Whoever asks about deletions is not asked about the pod that goes by this.
+  // Webhooks for deletions are not asked about the pod that goes by an eviction.
   await webhooks.admit(type, {
     operation: 'CREATE',
     object: body,

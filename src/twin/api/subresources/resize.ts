@@ -74,7 +74,7 @@ function orderProblems(list: string, now: readonly Draft[], before: readonly Dra
   )
 }
 
-/** What of a container a resize does not touch. */
+/** The part of a container that a resize does not touch. */
 function fixedPart(container: Draft): Draft {
   const fixed = (kind: string) =>
     Object.entries(fieldsAt(container, 'resources', kind) ?? {}).filter(([name]) => !resizable.has(name))

@@ -4,7 +4,7 @@ import { dns1123LabelProblems, qualifiedNameProblems } from '#kube/objects/names
 import { compareQuantities, parseQuantity, wholeValue } from '#kube/values/quantity.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
 
-/** What of the pod the rules of its containers depend on. */
+/** The part of the pod that the rules of its containers depend on. */
 interface ContainerSurroundings {
   readonly volumes: ReadonlySet<unknown>
   readonly isHostNetwork: boolean

@@ -18,7 +18,7 @@ export function validateMetadata(type: ResourceType, draft: Draft): readonly Fie
   if (generation !== undefined && generation < 0)
     problems.push(invalid('metadata.generation', generation, 'must be greater than or equal to 0'))
   const base = textAt(metadata, 'generateName') ?? ''
-  // Of a base only what comes before its last letters counts: they may be cut off.
+  // Only what comes before the last letters of a base counts: those may be cut off.
   if (base !== '')
     problems.push(...nameProblems(type, base.replace(/-$/, 'a')).map(rule => invalid('metadata.generateName', base, rule)))
   const name = textAt(metadata, 'name') ?? ''

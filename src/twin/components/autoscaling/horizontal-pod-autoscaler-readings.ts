@@ -15,7 +15,7 @@ const customWindowMs = 60_000
 
 interface MetricQuestion {
   readonly namespace: string
-  /** Of the target's pods, as the scale has it. */
+  /** Selector of the target's pods, as the scale has it. */
   readonly selector: string
   /** Plural with group of a kind, for metrics of objects: `ingresses.networking.k8s.io`. */
   readonly resourceOf: (object: DescribedObject) => string | undefined

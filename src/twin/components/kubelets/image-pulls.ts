@@ -7,7 +7,7 @@ import { imageBytes, peerBandwidth, pullBandwidth } from './kubelet-profile.ts'
 export interface Pull {
   /** Until the image is there, waiting for other pulls included. */
   readonly totalMs: number
-  /** Of its own transfer. */
+  /** Time of its own transfer. */
   readonly transferMs: number
   readonly bytes: number
   readonly source: PullSource

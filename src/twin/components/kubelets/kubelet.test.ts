@@ -63,7 +63,7 @@ describe('the start of a pod', () => {
       text => /in ([0-9.]+)s \(([0-9.]+)s including waiting\)/.exec(text)?.slice(1, 3).map(Number) ?? [],
     )
     expect(waits).toHaveLength(6)
-    // Of the last two one had to wait for the other.
+    // One of the last two had to wait for the other.
     const waited = [waits.slice(0, 2), waits.slice(2, 4), waits.slice(4, 6)].filter(([own = 0, all = 0]) => all > own + 0.1)
     expect(waited).toHaveLength(1)
   })

@@ -32,7 +32,7 @@ interface Entry {
   readonly uid: string
   readonly node: string
   readonly run: PodRun
-  /** Of the loop's clock; `undefined`: nothing happens by itself. */
+  /** When it is due by the loop's clock; `undefined`: nothing happens by itself. */
   dueMs: number | undefined
   isTransient: boolean
 }

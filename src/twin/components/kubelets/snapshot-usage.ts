@@ -47,7 +47,7 @@ export class SnapshotUsage {
     for (const metrics of this.#access.list('nodes.metrics.k8s.io')) this.#takeNodeMetrics(metrics)
   }
 
-  /** Of a container, where it was measured or took the place of one that was. */
+  /** Usage of a container, where it was measured or took the place of one that was. */
   container(pod: Pod, name: string): Usage | undefined {
     return this.#means.get(pod.metadata.uid ?? '')?.get(name)
   }

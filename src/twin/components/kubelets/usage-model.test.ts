@@ -74,7 +74,7 @@ test('a node gives all it has, nobody more than it wants, and equals by their re
       const perWeight = wants.map((one, index) => (given[index] ?? 0) / one.weight)
       for (const [index, one] of wants.entries()) {
         expect(given[index]).toBeLessThanOrEqual(one.wanted + 1e-9)
-        // Whoever is left wanting has at least as much by its weight as any other.
+        // A container that gets less than it wants has at least as much by its weight as any other.
         if ((given[index] ?? 0) < one.wanted - 1e-6)
           expect(perWeight[index]).toBeGreaterThanOrEqual(Math.max(...perWeight) - 1e-6)
       }

@@ -33,7 +33,7 @@ const annotations = {
 
 interface UsageModelOptions {
   readonly clock: Clock
-  /** Of the noise. */
+  /** Seed of the noise. */
   readonly seed: number
 }
 
@@ -85,14 +85,14 @@ export class UsageModel {
     }
   }
 
-  /** Of each container that runs; empty for a pod that does not. */
+  /** Usage of each container that runs; empty for a pod that does not. */
   pod(pod: Pod): readonly ContainerUsage[] {
     if (!isRunning(pod)) return []
     const node = pod.spec.nodeName ?? ''
     return this.#sharedOn(node).get(pod.metadata.uid ?? '') ?? this.#wanted(pod)
   }
 
-  /** Of all pods on the node and its system; `undefined` for a node that is not there. */
+  /** Usage of all pods on the node and its system; `undefined` for a node that is not there. */
   node(name: string): Usage | undefined {
     if (this.#view.get('nodes', undefined, name) === undefined) return undefined
     const pods = sum([...this.#sharedOn(name).values()].flat())

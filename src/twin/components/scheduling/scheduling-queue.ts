@@ -6,7 +6,7 @@ interface Waiting {
   readonly priority: number
   readonly order: number
   attempts: number
-  /** Of the clock: before this it is not tried again. */
+  /** Moment of the clock before which it is not tried again. */
   notBeforeMs: number
   place: 'waiting' | 'unschedulable' | 'gone'
 }

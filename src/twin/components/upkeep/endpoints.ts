@@ -67,7 +67,7 @@ function followServices(
   for (const service of view.list('services')) queue.add(keyOf(service))
 }
 
-/** What of a pod shows in endpoints. */
+/** The part of a pod that shows in endpoints. */
 function reachText(pod: Pod): string {
   const ready = pod.status?.conditions?.find(condition => condition.type === 'Ready')?.status
   return canonicalText([

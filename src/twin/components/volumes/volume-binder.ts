@@ -121,7 +121,7 @@ function bindClaim(context: ComponentContext, claim: PersistentVolumeClaim): 'do
 function join({ access, view }: ComponentContext, claim: PersistentVolumeClaim, volume: PersistentVolume): void {
   const { namespace = '', name, uid = '' } = claim.metadata
   const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid }
-  // Whoever reserved the volume for the claim bound it; where nobody did the controller says that it did.
+  // The component that reserved the volume for the claim bound it; where none did, the controller says that it did.
   const isReserved = volume.spec.claimRef !== undefined
   const noted = isReserved
     ? volume.metadata

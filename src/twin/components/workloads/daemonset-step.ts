@@ -70,7 +70,7 @@ export interface DaemonPod {
 }
 
 export interface DaemonInput {
-  /** Of every node, in the order of their names. */
+  /** Verdicts for every node, in the order of their names. */
   readonly verdicts: ReadonlyMap<string, DaemonVerdict>
   readonly pods: readonly DaemonPod[]
   readonly maxUnavailable: number

@@ -198,7 +198,7 @@ function writeStatus(
     counts.current++
     if (there.some(pod => pod.isReady)) counts.ready++
     if (there.some(pod => pod.isAvailable)) counts.available++
-    // Of two that stand beside each other for a while the older one tells.
+    // If two stand beside each other for a while, the older one tells.
     if (oldest.isCurrent) counts.updated++
   }
   const status = {

@@ -19,7 +19,7 @@ export interface SetCounts {
 export interface StatusInput {
   readonly deployment: Deployment
   readonly all: SetCounts
-  /** Of the set with the current template; `undefined` before there is one. */
+  /** Counts of the set with the current template; `undefined` before there is one. */
   readonly current: (SetCounts & { readonly name: string }) | undefined
   readonly unavailable: number
   /** The ReplicaFailure condition of a set, the current one first. */

@@ -22,7 +22,7 @@ export interface JobTally {
   readonly newFailed: number
   /** Message of the first FailJob rule that a pod met. */
   readonly failJob: string | undefined
-  /** Of indexes that failed and may be tried again. */
+  /** Indexes that failed and may be tried again. */
   readonly retries: ReadonlyMap<number, IndexFailures>
 }
 

@@ -20,7 +20,7 @@ export interface PushedImage {
   readonly tag: string
   /** Digest that the tag has: of the index where there is one. */
   readonly digest: string
-  /** Of the first platform. */
+  /** Manifest of the first platform. */
   readonly manifest: string
   readonly layers: readonly { readonly digest: string; readonly size: number }[]
   readonly config: string

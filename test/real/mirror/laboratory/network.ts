@@ -50,7 +50,7 @@ export async function makeNetwork(count: number): Promise<Network> {
   const tag = await claimedTag()
   const hub = hubOf(tag)
   const reachNumber = Number.parseInt(tag, 36) % 16_000
-  // Of each network two blocks of four addresses: one for the outside, one for what is attached later.
+  // Each network has two blocks of four addresses: one for the outside, one for what is attached later.
   const reachAt = (block: 18 | 19, host: number) =>
     `198.${block}.${Math.floor(reachNumber / 64)}.${(reachNumber % 64) * 4 + host}`
   const nodes = Array.from({ length: count }, (_, index) => ({

@@ -13,7 +13,7 @@ export interface AskedOutside {
   readonly method: string
   readonly path: string
   readonly status: number
-  /** Of the body. */
+  /** Bytes of the body. */
   readonly bytes: number
   readonly agent: string
 }

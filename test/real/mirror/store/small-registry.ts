@@ -112,7 +112,7 @@ export async function startSmallRegistry(): Promise<SmallRegistry> {
       const absent = `sha256:${'0'.repeat(64)}`
       const others: string[] = []
       const index = () => {
-        // Of the other platform nobody fetches the layers, and ctr 2.x the rest.
+        // Nobody fetches the layers of the other platform, and ctr 2.x fetches the rest.
         const other = imageOf(
           'arm64',
           [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: absent, size: 400 }],

@@ -36,7 +36,7 @@ interface SpansOptions {
   readonly take: (spans: readonly Span[]) => void
 }
 
-/** Of one cycle; evictions beyond are left out. */
+/** Most spans of one cycle; further evictions are left out. */
 const mostSpans = 2048
 
 interface OpenSpan {
@@ -60,7 +60,7 @@ interface OpenTrace {
 
 export class CycleSpans implements CycleListener {
   readonly #options: SpansOptions
-  /** Of the clock that never goes back, so that no span ends before it began. */
+  /** Offset to the clock that never goes back, so that no span ends before it began. */
   readonly #offsetMs: number
   #trace: OpenTrace | undefined
 

@@ -158,7 +158,7 @@ export interface DefaultEvictorArgs {
   readonly isPreferNoEvictionMandatory: boolean
   /** What is protected in the end: defaults, deprecated fields and lists weighed up. */
   readonly protections: ReadonlySet<PodProtection>
-  /** Of PodsWithPVC: only these classes; empty: all. */
+  /** PodsWithPVC: only these classes; empty: all. */
   readonly protectedStorageClasses: readonly string[]
 }
 

@@ -18,7 +18,7 @@ interface PluginNotes {
 export class CycleNotes {
   readonly #plugins: DeschedulerPlugin[] = []
   readonly #limited: LimitedWish[] = []
-  /** Of the plugin that runs. */
+  /** Notes of the plugin that runs. */
   #notes: PluginNotes = { nodes: new Map(), sources: [] }
 
   get said(): Pick<CycleSaid, 'plugins' | 'limited'> {

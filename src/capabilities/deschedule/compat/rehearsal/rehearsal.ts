@@ -19,7 +19,7 @@ interface RehearsalOptions {
   readonly file: string
   /** The cluster before the first cycle. */
   readonly state: ClusterState
-  /** Of the host: how long the event loop was not given a turn. */
+  /** The host's clock, which tells how long the event loop was not given a turn. */
   readonly clock: Clock
   readonly signal: AbortSignal
 }

@@ -20,7 +20,7 @@ const marks = 'descheduler.alpha.kubernetes.io/'
 /** Follows the pods until disposed of. */
 export function watchBackground({ pods, background, clock, ended }: BackgroundOptions): Disposable {
   const stop = pods.onChange(({ type, object, previous }) => {
-    // Of pods that ask for nothing there is nothing to keep; what was kept of one that asked is ended by its change.
+    // A pod that asks for nothing needs no entry, and an older entry of a pod is ended by the pod's change.
     if (!isMarked(object) && (previous === undefined || !isMarked(previous))) return
     const pod = podState(noOwners, object)
     const ends = endsBy(background, { isDeleted: type === 'DELETED', pod, previous: previous && podState(noOwners, previous) })

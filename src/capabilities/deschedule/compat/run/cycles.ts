@@ -61,7 +61,7 @@ export class Cycles {
   readonly #warnings: OwnerWarnings
   readonly #aside: SetAsideObjects
   #count = 0
-  /** What of the pods is as it was need not be looked at again in the next cycle. */
+  /** Shapes of the last cycle; pods that did not change need not be looked at again. */
   #shapes: PodShapes | undefined
 
   constructor(options: CyclesOptions) {

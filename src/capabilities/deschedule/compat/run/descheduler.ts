@@ -47,7 +47,7 @@ export interface DeschedulerOptions {
   readonly coordination: Coordination
   readonly arbiterPolicy: ArbiterPolicy
   readonly ownerLabel: OwnerLabel
-  /** Of pod or host, and our own namespace. */
+  /** Name of the pod or host, and Ballast's own namespace. */
   readonly identity: { readonly name: string; readonly namespace: string }
   /** Why DisruptionPermits cannot be kept in the cluster; `undefined`: they can. Not asked in a dry run. */
   readonly permitsLack: (signal: AbortSignal) => Promise<string | undefined>
@@ -76,7 +76,7 @@ export async function runDescheduler(options: DeschedulerOptions, signal: AbortS
   const machinery = log.machinery
   const arbiterMetrics = settings.dryRun ? undefined : new ArbiterMetrics(registry, clock)
   if (settings.serving !== undefined) {
-    // Of the process: its memory, its time, its open files.
+    // These metrics describe the process: its memory, its time, its open files.
     if (settings.serving.metrics) collectDefaultMetrics({ register: registry })
     const server = await startSecureServer({ serving: settings.serving, metrics: registry, clock, log: machinery })
     stack.use(server)

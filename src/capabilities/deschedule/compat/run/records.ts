@@ -33,11 +33,11 @@ export interface RecordsOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: DeschedulerLog
-  /** Of pod or host, and our own namespace. */
+  /** Name of the pod or host, and Ballast's own namespace. */
   readonly identity: { readonly name: string; readonly namespace: string }
   /** Why the cluster cannot have them; absent: it can. */
   readonly lack: string | undefined
-  /** Of upstream's Lease, where one is elected. */
+  /** Leader of upstream's Lease, where one is elected. */
   readonly leader: Leader | undefined
 }
 
@@ -89,7 +89,7 @@ function inMemory(options: RecordsOptions, why: string): Records {
   }
 }
 
-/** Of a book that nobody else reads: there is no epoch before ours, and only upstream's Lease, where there is one, says that we may act. */
+/** Leadership of a book that nobody else reads. There is no epoch before ours, and only upstream's Lease, where there is one, says that we may act. */
 function ofMemory(leader: Leader | undefined): Leadership {
   return {
     transitions: 0,

@@ -27,7 +27,7 @@ export function terminatedReasons(statuses: readonly ContainerStatus[]): readonl
   return statuses.flatMap(({ state }) => present(state?.terminated?.reason))
 }
 
-/** Of containers that have ended; the wire leaves 0 out. */
+/** Exit codes of containers that have ended; the wire leaves 0 out. */
 export function exitCodes(statuses: readonly ContainerStatus[]): readonly number[] {
   return statuses.flatMap(({ state }) => (state?.terminated === undefined ? [] : [state.terminated.exitCode ?? 0]))
 }

@@ -36,7 +36,7 @@ export function* figuresOf(
   return figures
 }
 
-/** Of resources that the node has; 0 where it has none of one. */
+/** Percentages of the resources that the node has; 0 where it has none of one. */
 function percentages(usage: Amounts, capacity: Amounts): ReadonlyMap<string, number> {
   const percent = new Map<string, number>()
   for (const [name, used] of usage) {

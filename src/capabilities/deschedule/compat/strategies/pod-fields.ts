@@ -1,4 +1,4 @@
-// What of a pod the strategies and the default evictor read beyond what the model of the cluster does: informers keep no more of it.
+// Fields of a pod that the strategies and the default evictor read beyond those of the cluster's model; informers keep no other fields.
 import { podFields } from '#cluster/pod-fields.ts'
 
 const statusLists = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses']

@@ -7,7 +7,7 @@ import { includesNode, type SpreadConstraint } from './spread-constraints.ts'
 interface Counting {
   /** Those that have the key. */
   readonly nodes: readonly NodeState[]
-  /** Of these nodes, each once. */
+  /** Values of these nodes, each once. */
   readonly values: ReadonlySet<string>
   /** The nodes below the mean, by the values that are. */
   readonly targets: Map<string, readonly NodeState[]>

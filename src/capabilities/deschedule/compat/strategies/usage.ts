@@ -13,9 +13,9 @@ export const metricResource = 'MetricResource'
 export interface Usage {
   /** Each node's figures name all of these. */
   readonly resources: readonly string[]
-  /** Of a node of the cycle. */
+  /** Usage of a node of the cycle. */
   node(name: string): Amounts
-  /** Of a pod; `unmeasured`: this source knows nothing of pods; `unknown`: of this one, and why. */
+  /** Usage of a pod; `unmeasured`: this source knows nothing of pods; `unknown`: it does not know this pod, and why. */
   pod(pod: PodState): PodUsage
 }
 

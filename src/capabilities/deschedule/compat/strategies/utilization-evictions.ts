@@ -21,7 +21,7 @@ interface Relief {
   /** What destinations may be filled to. */
   readonly high: Thresholds
   readonly excludedNamespaces: readonly string[]
-  /** Of each source; absent: none. */
+  /** Most evictions from each source; absent: no limit. */
   readonly nodeEvictionLimit?: number
   isRemovable(pod: PodState): boolean
   /** Whether a source is to lose more pods, the room apart. */
@@ -57,7 +57,7 @@ interface SourceNode {
   readonly removable: readonly PodState[]
   /** Shared by all sources. */
   readonly room: Map<string, bigint>
-  /** Of all destinations. */
+  /** Taints of all destinations. */
   readonly taints: readonly (readonly Taint[])[]
   readonly pace: Pace
 }

@@ -10,7 +10,7 @@ type Ending = EvictionAnswer['kind'] | 'asked'
 interface Look {
   readonly pods: readonly PodState[]
   isPicked(pod: PodState): boolean
-  /** Of those that are picked; absent: as they are. */
+  /** Order of the picked pods; absent: they stay as they are. */
   readonly order?: (a: PodState, b: PodState) => number
 }
 

@@ -8,11 +8,11 @@ import { type Log, messageOf } from '#kube/log.ts'
 import { StrategyError } from '../strategy-error.ts'
 
 const connectMs = 5_000
-/** Of one query, from its first byte to the last of its answer. */
+/** Time of one query, from its first byte to the last of its answer. */
 const answerMs = 30_000
 const mostConnections = 4
 const largestAnswerBytes = 16 * 1024 * 1024
-/** Of a text that is shown: what a gateway says in HTML helps nobody. */
+/** Characters of a text that are shown; what a gateway says in HTML helps nobody. */
 const longestShown = 200
 
 /** How a server is reached at the moment. */

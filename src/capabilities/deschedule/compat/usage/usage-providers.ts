@@ -20,7 +20,7 @@ interface UsageSurroundings {
   readonly log: Log
   /** For proxies. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Of the pod's service account: `token` and `ca.crt`. Only tests have it elsewhere. */
+  /** Folder of the pod's service account, with `token` and `ca.crt`. Only tests have it elsewhere. */
   readonly serviceAccountDirectory?: string
 }
 

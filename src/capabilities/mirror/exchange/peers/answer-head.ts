@@ -12,7 +12,7 @@ export interface Asked {
 export type AskedRange = { readonly start: number; readonly end?: number } | { readonly last: number }
 
 export interface Head {
-  /** Of the whole, in bytes. */
+  /** Size of the whole, in bytes. */
   readonly size: number
   /** First and last byte of the body, both included; `end` is -1 where the body is empty. */
   readonly start: number

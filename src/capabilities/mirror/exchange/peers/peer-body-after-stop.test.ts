@@ -16,7 +16,7 @@ test('bytes that come after the connection was told to stop do not leave it stop
   // Nobody has given it memory yet: the connection stops.
   expect(body.copied(Buffer.alloc(16_384))).toBe(false)
   body.use(new Slabs(2))
-  // Of the same record, after that.
+  // This is the rest of the same record.
   const goesOn = body.copied(Buffer.alloc(16_384))
   expect(goesOn && isReading).toBe(true)
   const piece = await body.next()

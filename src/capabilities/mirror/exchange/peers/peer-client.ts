@@ -14,7 +14,7 @@ import { PeerLine } from './peer-line.ts'
 
 /** Peers that connections are kept to. */
 const mostPeers = 256
-/** Of an answer that is not taken so much is read, so that the connection can be used again. */
+/** Bytes that are read of an unwanted answer, so that the connection can be used again. */
 const mostDumped = 16_384
 
 export interface PeerClientOptions {

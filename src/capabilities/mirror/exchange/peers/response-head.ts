@@ -30,7 +30,7 @@ export function parseResponseHead(text: string, isHead: boolean): ResponseHead |
     const key = name.toLowerCase()
     const before = headers.get(key)
     if (before !== undefined && key === 'content-length' && before !== value) return 'two lengths'
-    // Of other headers that come twice the first counts.
+    // If another header comes twice, the first one counts.
     if (before === undefined) headers.set(key, value)
   }
   const status = Number(code)

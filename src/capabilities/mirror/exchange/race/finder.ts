@@ -1,4 +1,4 @@
-// Whoever has it: looks up its key, races the peers found, and says who won or why nobody did.
+// Finds a peer that has a key: looks the key up, races the peers found, and says who won or why nobody did.
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import type { MirrorCounts, NotFound, Peer, Router } from '../../contract.ts'

@@ -141,7 +141,7 @@ export class SeatTable {
     return { kind: 'follow', peer: parent.id }
   }
 
-  /** Of those that came before: one with a place, near to the one that fetches; whom it is to leave out only where nobody else is there. */
+  /** Picks one of the members that came before: one with a place, near to the fetching one. `avoid` is picked only where nobody else is there. */
   #parentOf({ members }: Seats, member: Member, avoid: string | undefined): Member | undefined {
     const followers = new Map<string, number>()
     for (const { id, follows, isGone } of members.values())

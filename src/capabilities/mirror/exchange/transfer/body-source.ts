@@ -33,7 +33,7 @@ interface SourceOptions {
   readonly slabs: Slabs
   /** A manifest is not: it is fetched anew. */
   readonly isResumable: boolean
-  /** Whoever goes on from `offset` to the end, those that broke before last; `undefined`: nobody. */
+  /** Finds a peer that goes on from `offset` to the end, those that broke before last; `undefined`: none. */
   readonly again: (offset: number, breaks: Breaks, signal: AbortSignal) => Promise<Won | undefined>
   readonly begin: (peer: string) => () => void
   readonly counts: { stalled(): void; resumed(): void }
@@ -66,7 +66,7 @@ export class BodySource {
     this.#current = this.#begin(options.first)
   }
 
-  /** Of the next byte. */
+  /** Position of the next byte. */
   get position(): number {
     return this.#position
   }

@@ -14,7 +14,7 @@ export class TransferReader extends LentBody {
   /** Last byte that it gets. */
   readonly end: number
   readonly #feed: Feed
-  /** Of the next byte it gets. */
+  /** Position of the next byte it gets. */
   #position: number
   #waiting: { readonly resolve: (piece: Piece | undefined) => void; readonly reject: (error: Error) => void } | undefined
   /** What it reads since it was slow. */

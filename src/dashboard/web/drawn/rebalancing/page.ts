@@ -15,7 +15,7 @@ export interface RebalancingAsked {
   /** Names with commas between; empty: those that the server chooses. */
   readonly nodes: string
   readonly plan: string | undefined
-  /** Of the moment that is shown, RFC 3339; undefined: now. */
+  /** The moment that is shown, RFC 3339; undefined: now. */
   readonly at: string | undefined
 }
 

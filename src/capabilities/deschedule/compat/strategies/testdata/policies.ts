@@ -9,7 +9,7 @@ interface PolicyCase {
   readonly name: string
   readonly args: Fields
   readonly evictor?: Fields
-  /** Of the policy as a whole. */
+  /** Limits of the policy as a whole. */
   readonly limits?: Fields
 }
 

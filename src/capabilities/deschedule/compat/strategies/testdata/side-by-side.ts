@@ -11,7 +11,7 @@ import { policyCases, policyText } from './policies.ts'
 export interface RecordedCase {
   /** The name of the policy among those of its strategy. */
   readonly policy: string
-  /** Of the messy cluster; 0: the reference cluster. */
+  /** Seed of the messy cluster; 0: the reference cluster. */
   readonly seed: number
   /** How often upstream was run, until it evicted what ours does. */
   readonly runs: number
@@ -28,7 +28,7 @@ export interface SideBySide {
   readonly strategy: StrategyName
   readonly version: string
   readonly command: string
-  /** Of the clusters. */
+  /** Revision of the clusters. */
   readonly revision: number
   readonly cases: readonly RecordedCase[]
 }
