@@ -7,7 +7,7 @@ import * as z from 'zod'
 const pageFolder = 'src/dashboard/web'
 /** What the page shares with the server, and what decides how it is built. */
 const others = [
-  'src/dashboard/contract.ts',
+  'src/dashboard/contract-names.ts',
   'src/dashboard/delta.ts',
   'src/dashboard/words',
   'src/dashboard/build/bundle-process.ts',

@@ -1,7 +1,8 @@
 // Rebalancing over time as JSON and as CSV, and what of its page stands in the address.
 import * as z from 'zod'
 import type { Seen } from '../access/viewing-of.ts'
-import { type MoveOutcome, utilisationSpanNames } from '../contract.ts'
+import type { MoveOutcome } from '../contract.ts'
+import { utilisationSpanNames } from '../contract-names.ts'
 import { evictionRow, evictionsOf } from '../views/evictions.ts'
 import { planOutcomeOf } from '../views/landings.ts'
 import { moveOutcomes } from '../views/plan-against.ts'

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects.ts'
 import { solveInChild } from '#planning/solve.ts'
-import * as schemas from '../contract-schema.ts'
+import * as schemas from '../contract.ts'
 import { nodeStateText } from '../words/en.ts'
 import { certificateOf } from './certificate.ts'
 import { pictureAt } from './moment.ts'

@@ -1,7 +1,7 @@
 // What plan, permits, workload, history and search answer has the shape that programs are promised, down to the last field.
 import { afterAll, expect, test } from 'vitest'
 import { solveInChild } from '#planning/solve.ts'
-import * as schema from '../contract-schema.ts'
+import * as schema from '../contract.ts'
 import { certificateOf } from './certificate.ts'
 import { historyPage } from './history.ts'
 import { pictureAt } from './moment.ts'
