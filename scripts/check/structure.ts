@@ -86,7 +86,7 @@ function* importFindings(file: SourceFile): Generator<Finding> {
 /** The page, which runs in a browser. */
 const page = /^src\/dashboard\/web\//
 /** What page, server and terminal share: it runs everywhere. */
-const sharedWithPage = /^src\/dashboard\/(contract-names\.ts|delta\.ts|words\/)/
+const sharedWithPage = /^src\/(kube\/human-duration\.ts$|dashboard\/(contract-names\.ts|delta\.ts|words\/))/
 /** Schemas, and what is inferred from them: the bundle takes the types and knows nothing of zod. */
 const contractPath = 'src/dashboard/contract.ts'
 const valuesOfContract =

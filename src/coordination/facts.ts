@@ -1,7 +1,7 @@
 // What the cluster says about an intent's targets: gathered once, then judged by the policy. Pure over the cluster's state.
 import type { ClusterState, PodState, WorkloadReference } from '#cluster/cluster-state.ts'
 import { effectiveOwner, kindKey, type OwnerLabel, workloadOwner } from '#cluster/ownership.ts'
-import { parseDurationMs } from '#kube/duration.ts'
+import { durationOr0 } from '#kube/duration.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { workloadKey } from '#planning/policy.ts'
 import { budgetAnswer } from './budget-facts.ts'
@@ -240,9 +240,4 @@ function protectionOf(pods: readonly PodState[], nowMs: number): TargetFacts['pr
       return { target: targetOf(pod), annotation: `${doNotDisrupt}: ${value.slice(0, longestQuote)}` }
   }
   return undefined
-}
-
-function durationOr0(text: string): number {
-  const parsed = parseDurationMs(text)
-  return parsed.ok ? parsed.value : 0
 }

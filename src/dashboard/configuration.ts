@@ -3,7 +3,7 @@
 import { isIPv6 } from 'node:net'
 import * as z from 'zod'
 import { duration } from '#kube/crd-fields.ts'
-import { parseDurationMs } from '#kube/duration.ts'
+import { durationMs } from '#kube/duration.ts'
 import type { Problem } from '#kube/problem.ts'
 import { timeZone } from '#kube/time-zone.ts'
 
@@ -118,8 +118,7 @@ export function hostsOf(configuration: DashboardConfiguration): readonly string[
 
 /** Milliseconds that an event can be replayed for. */
 export function ringAgeMs(configuration: DashboardConfiguration): number {
-  const parsed = parseDurationMs(configuration.limits.ring.age)
-  return parsed.ok ? parsed.value : 0
+  return durationMs(configuration.limits.ring.age)
 }
 
 /**

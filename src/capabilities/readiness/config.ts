@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
-import { duration } from '#kube/crd-fields.ts'
-import { parseDurationMs } from '#kube/duration.ts'
+import { durationBetween } from '#kube/crd-fields.ts'
 import { labelSelectorOf, parseLabelSelector } from '#kube/selector.ts'
 import { mirrorReadyCondition, ownTaintKeys } from './names.ts'
 
@@ -28,11 +27,7 @@ function span(standard: string, meaning: string) {
 }
 
 function spanText() {
-  const isSpan = (text: string) => {
-    const parsed = parseDurationMs(text)
-    return !parsed.ok || (parsed.value >= shortestMs && parsed.value <= longestMs)
-  }
-  return duration().refine(isSpan, 'not a duration from 1s to 168h')
+  return durationBetween(shortestMs, longestMs)
 }
 
 const webAddress = z

@@ -1,5 +1,5 @@
 // Rules of the configuration as they are decided on: selectors read, requirements made one shape, times in milliseconds.
-import { parseDurationMs } from '#kube/duration.ts'
+import { durationMs } from '#kube/duration.ts'
 import { nothing, type Selector } from '#kube/selector.ts'
 import { httpConditionOf, type ReadinessConfig, selectorOfRule } from './config.ts'
 import type { ConditionStatus, NodeFacts } from './node-facts.ts'
@@ -31,17 +31,10 @@ export function ownRules({
       selector: selector.ok ? selector.value : nothing,
       requirements: rule.require.map(requirementOf),
       mode: rule.mode,
-      timeoutMs: milliseconds(rule.timeout ?? timeout),
+      timeoutMs: durationMs(rule.timeout ?? timeout),
       onTimeout: rule.onTimeout ?? onTimeout,
     }
   })
-}
-
-/** Milliseconds of a duration that the schema has checked. */
-export function milliseconds(text: string): number {
-  const parsed = parseDurationMs(text)
-  if (!parsed.ok) throw new RangeError(`${text} is no duration`)
-  return parsed.value
 }
 
 function requirementOf(of: ReadinessConfig['rules'][number]['require'][number]): Requirement {

@@ -2,7 +2,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { percentage } from '#cluster/utilisation.ts'
-import { humanDuration } from '#kube/human-duration.ts'
 import { formatQuantity, milliQuantity, quantity, wholeQuantity } from '#kube/quantity.ts'
 import { age, until } from './age.ts'
 import { csvCell, csvText } from './csv.ts'
@@ -190,14 +189,6 @@ describe('ages', () => {
     [-5 * second, '0s'],
     [-1, '0s'],
   ])('%d ms is %s', (ms, text) => expect(age(ms)).toBe(text))
-
-  test('kubectl prints the same', () => {
-    fc.assert(
-      fc.property(fc.nat({ max: 10 * 365 * day }), ms => {
-        expect(age(ms)).toBe(humanDuration(ms))
-      }),
-    )
-  })
 
   test('what is to come', () => {
     expect([until(14 * minute), until(5 * hour + 12 * minute), until(0), until(-day)]).toEqual([

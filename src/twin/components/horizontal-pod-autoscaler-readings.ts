@@ -3,7 +3,7 @@
 import { type MetricReading, selectorDump } from '#cluster/horizontal-autoscaler.ts'
 import type { PodSample } from '#cluster/horizontal-autoscaler-metrics.ts'
 import type { DescribedObject, MetricIdentifier, MetricSpec } from '#cluster/horizontal-autoscaler-spec.ts'
-import { parseDurationMs } from '#kube/duration.ts'
+import { durationOr0 } from '#kube/duration.ts'
 import { milliValue, parseQuantity } from '#kube/quantity.ts'
 import { labelSelectorOf } from '#kube/selector.ts'
 import type { Transport } from '#kube/transport.ts'
@@ -55,7 +55,7 @@ async function resourceReading(
     const values = asked.map(one => milliOf(valueAt(one, 'usage', resource)))
     if (values.length === 0 || values.includes(undefined)) continue
     const milli = values.reduce<bigint>((sum, value) => sum + (value ?? 0n), 0n)
-    samples.set(textAt(item, 'metadata', 'name') ?? '', sampleOf(item, milli, windowMs(textAt(item, 'window'))))
+    samples.set(textAt(item, 'metadata', 'name') ?? '', sampleOf(item, milli, durationOr0(textAt(item, 'window') ?? '')))
   }
   return { kind: 'pods', samples }
 }
@@ -151,11 +151,6 @@ function failed(message: string): MetricReading {
 
 function sampleOf(item: unknown, milli: bigint, window: number): PodSample {
   return { milli, atMs: Date.parse(textAt(item, 'timestamp') ?? '') || 0, windowMs: window }
-}
-
-function windowMs(text: string | undefined): number {
-  const parsed = parseDurationMs(text ?? '0s')
-  return parsed.ok ? parsed.value : 0
 }
 
 function milliOf(value: unknown): bigint | undefined {

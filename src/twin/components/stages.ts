@@ -1,5 +1,5 @@
 // Objects that go from one state to the next by themselves: what a controller that is not there would do, as TwinStages say it.
-import { parseDurationMs } from '#kube/duration.ts'
+import { durationMs } from '#kube/duration.ts'
 import { applyMergePatch } from '#kube/merge-patch.ts'
 import type { KubeObject } from '#kube/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
@@ -201,7 +201,5 @@ function refusedWrite({ spec }: Stage, object: KubeObject, error: StatusError): 
 
 function milliseconds(text: string | undefined, where: string): number {
   if (text === undefined) return 0
-  const parsed = parseDurationMs(text, where)
-  if (!parsed.ok) throw new InputError([parsed.problem])
-  return Math.max(0, parsed.value)
+  return Math.max(0, durationMs(text, where))
 }
