@@ -8,6 +8,7 @@ import { homelabFiles } from './examples/homelab-objects.ts'
 import { mediaHomelab } from './examples/media-homelab-tables.ts'
 import { talosHomelab } from './examples/talos-homelab-tables.ts'
 import { utilitiesHomelab } from './examples/utilities-homelab-tables.ts'
+import { protobufNumbers } from './generate-protobuf-numbers.ts'
 import { schemaTables } from './generate-schemas.ts'
 
 const root = dirname(import.meta.dirname)
@@ -22,6 +23,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   }))
     for (const [file, text] of homelabFiles(lab)) files.set(join('examples', name, file), text)
   for (const [file, text] of schemaTables(root)) files.set(file, text)
+  for (const [file, text] of protobufNumbers()) files.set(file, text)
   for (const [file, text] of errorTable(root)) files.set(file, text)
   for (const [file, text] of deploymentFiles(enabledCapabilities)) files.set(join('deploy', file), text)
   return files

@@ -2,7 +2,7 @@
 // evictions of the drop-in descheduler.
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ballastKinds } from '#coordination/kinds.ts'
-import { rebalancingView } from '#dashboard/contract-schema-rebalancing.ts'
+import { rebalancingView } from '#dashboard/contract.ts'
 import { type LiveSource, openLiveSource } from '#dashboard/source/live-source.ts'
 import { testSettings } from '#dashboard/stream/streams-for-tests.ts'
 import { rebalancingViewOf, usualQuery } from '#dashboard/views/plans/rebalancing.ts'

@@ -1,7 +1,7 @@
 // How much of what real servers answered the twin reproduces, as figures and as a table.
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import Table from 'cli-table3'
+import { table } from '#dashboard/terminal/lines.ts'
 import { acceptedBy } from './fidelity-accepted.ts'
 import type { FieldDifference } from './fidelity-compare.ts'
 import { type ClientExchange, type ClientRecording, readRecording } from './fidelity-exchange.ts'
@@ -84,34 +84,31 @@ function sum(numbers: readonly number[]): number {
 
 /** The figures, a client a line, with all together at the end. */
 export function fidelityTable(rows: readonly Fidelity[]): string {
-  const table = new Table({
-    head: ['client', 'version', 'exchanges', 'reproduced', 'fields', 'reproduced', 'share', 'accepted', 'to be mended'],
-    style: { head: [], border: [], compact: true },
-  })
   const total = (figure: (row: Fidelity) => number) => sum(rows.map(figure))
   const cells = (row: Omit<Fidelity, 'open'>) => [
     row.client,
     row.version,
-    row.exchanges,
-    row.reproducedExchanges,
-    row.fields,
-    row.reproducedFields,
+    String(row.exchanges),
+    String(row.reproducedExchanges),
+    String(row.fields),
+    String(row.reproducedFields),
     `${((100 * row.reproducedFields) / row.fields).toFixed(2)} %`,
-    row.acceptedFields,
-    row.toBeMended,
+    String(row.acceptedFields),
+    String(row.toBeMended),
   ]
-  for (const row of rows) table.push(cells(row))
-  table.push(
-    cells({
-      client: 'all',
-      version: '',
-      exchanges: total(row => row.exchanges),
-      reproducedExchanges: total(row => row.reproducedExchanges),
-      fields: total(row => row.fields),
-      reproducedFields: total(row => row.reproducedFields),
-      acceptedFields: total(row => row.acceptedFields),
-      toBeMended: total(row => row.toBeMended),
-    }),
+  const all = {
+    client: 'all',
+    version: '',
+    exchanges: total(row => row.exchanges),
+    reproducedExchanges: total(row => row.reproducedExchanges),
+    fields: total(row => row.fields),
+    reproducedFields: total(row => row.reproducedFields),
+    acceptedFields: total(row => row.acceptedFields),
+    toBeMended: total(row => row.toBeMended),
+  }
+  const figures = ['exchanges', 'reproduced', 'fields', 'reproduced', 'share', 'accepted', 'to be mended']
+  return table(
+    [{ title: 'client' }, { title: 'version' }, ...figures.map(title => ({ title, align: 'right' as const }))],
+    [...rows, all].map(cells),
   )
-  return table.toString()
 }

@@ -1,6 +1,5 @@
 // The drop-in command as who only swapped the command runs it: a process of its own, upstream's role, upstream's port and probes.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { request } from 'undici'
 import { afterAll, expect, test } from 'vitest'
 import { openApi } from '#kube/client/api.ts'

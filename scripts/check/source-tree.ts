@@ -8,6 +8,8 @@ export interface Import {
   readonly line: number
   /** As the imported file exports them; `*` where the whole module is taken. */
   readonly names: readonly string[]
+  /** `import type`: nothing of it is left when it runs. */
+  readonly isTypeOnly: boolean
 }
 
 export interface Found {
@@ -86,12 +88,13 @@ export function parseSource(path: string, text: string): SourceFile {
           names: specifiers.map(specifier =>
             specifier.type === 'ImportNamespaceSpecifier' ? '*' : nameOf(specifier['imported']),
           ),
+          isTypeOnly: node['importKind'] === 'type',
         })
         break
       }
       case 'ImportExpression':
       case 'TSImportType':
-        imports.push({ specifier: nameOf(node['source']), line, names: ['*'] })
+        imports.push({ specifier: nameOf(node['source']), line, names: ['*'], isTypeOnly: node.type === 'TSImportType' })
         break
       case 'ExportNamedDeclaration': {
         if (isNode(node['source']))
@@ -99,6 +102,7 @@ export function parseSource(path: string, text: string): SourceFile {
             specifier: nameOf(node['source']),
             line,
             names: (node['specifiers'] as readonly SyntaxNode[]).map(specifier => nameOf(specifier['local'])),
+            isTypeOnly: node['exportKind'] === 'type',
           })
         for (const specifier of (node['specifiers'] ?? []) as readonly SyntaxNode[])
           exports.push({ text: nameOf(specifier['exported']), line })

@@ -26,6 +26,9 @@ describe('the walls', () => {
     ['JSX outside of the page',             'src/dashboard/views/a.tsx',            'export const a = <p />',                              'only src/dashboard/web'],
     ['the page knowing the server',         'src/dashboard/web/frame/a.tsx',        "import { a } from '../../picture.ts'",                'only contract.ts'],
     ['the page by another name',            'src/dashboard/web/a.tsx',              "import { a } from '#dashboard/contract.ts'",          'by its way from here'],
+    ['values of the contract in the page',  'src/dashboard/web/a.tsx',              "import { a } from '../contract.ts'",                 'by `import type`'],
+    ['types without import type',           'src/dashboard/web/a.tsx',              "import { type A } from '../contract.ts'",            'by `import type`'],
+    ['values of the contract in words',     'src/dashboard/words/a.ts',             "import { a } from '../contract.ts'",                 'by `import type`'],
     ['another package in the page',         'src/dashboard/web/a.tsx',              "import { a } from 'node:fs'",                         'no other package'],
     ['words that know a room',              'src/dashboard/words/a.ts',             "import { a } from '#cluster/a.ts'",                   'nothing but each other'],
     ['words that know a package',           'src/dashboard/words/a.ts',             "import { a } from 'zod'",                             'nothing but each other'],
@@ -41,6 +44,8 @@ describe('the walls', () => {
     ['a given time',              'src/cluster/a.ts',                      'export const a = (ms: number) => new Date(ms)'],
     ['time in a browser',         'src/dashboard/web/frame/a.tsx',         'export const a = () => setTimeout(Date.now(), 1)'],
     ['what the page may know',    'src/dashboard/web/frame/a.tsx',         "import { a } from '../../words/a.ts'\nimport { signal } from '@preact/signals'\nimport './a.css'\nconst b = <p />"],
+    ['types of the contract',     'src/dashboard/web/frame/a.tsx',         "import type { A } from '../../contract.ts'\nimport { b } from '../../contract-names.ts'"],
+    ['types in words',            'src/dashboard/words/a.ts',              "import type { A } from '../contract.ts'"],
     ['the clock itself',          'src/kube/clock.ts',                     'export const a = () => Date.now()'],
   ])('%s is allowed', (_name, path, text) => expect(findingsOf(path, text)).toEqual([]))
 

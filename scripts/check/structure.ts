@@ -58,10 +58,10 @@ export function resolveImport(from: string, specifier: string): string | undefin
 function* importFindings(file: SourceFile): Generator<Finding> {
   const here = placeOf(file.path)
   const isTest = isTestFile(file.path) || file.path.endsWith('.test-d.ts')
-  for (const { specifier, line } of file.imports) {
+  for (const { specifier, line, isTypeOnly } of file.imports) {
     const target = resolveImport(file.path, specifier)
     const finding = (message: string): Finding => ({ path: file.path, line, message: `imports ${specifier}: ${message}` })
-    const trespass = isTest ? undefined : browserTrespass(file.path, specifier, target)
+    const trespass = isTest ? undefined : browserTrespass(file.path, specifier, target, isTypeOnly)
     if (trespass !== undefined) yield finding(trespass)
     if (target === undefined) continue
     if (!target.startsWith('src/')) {
@@ -92,21 +92,27 @@ function* importFindings(file: SourceFile): Generator<Finding> {
 /** The page, which runs in a browser. */
 const page = /^src\/dashboard\/web\//
 /** What page, server and terminal share: it runs everywhere. */
-const sharedWithPage = /^src\/dashboard\/(contract\.ts|delta\.ts|words\/)/
+const sharedWithPage = /^src\/(kube\/human-duration\.ts$|dashboard\/(contract-names\.ts|delta\.ts|words\/))/
+/** Schemas, and what is inferred from them: the bundle takes the types and knows nothing of zod. */
+const contractPath = 'src/dashboard/contract.ts'
+const valuesOfContract =
+  'what runs in a browser takes only types of contract.ts, by `import type`: zod stays outside of the bundle'
 const browserPackages = /^(preact(\/(hooks|jsx-runtime))?|@preact\/signals)$/
 
 /** What is wrong with an import of, or from, what runs in a browser. */
-function browserTrespass(from: string, specifier: string, target: string | undefined): string | undefined {
+function browserTrespass(from: string, specifier: string, target: string | undefined, isTypeOnly: boolean): string | undefined {
   if (page.test(from)) {
     if (target === undefined)
       return browserPackages.test(specifier) ? undefined : 'the page takes preact and @preact/signals, no other package'
     if (specifier.startsWith('#')) return 'the page is bundled: name the file by its way from here'
+    if (target === contractPath) return isTypeOnly ? undefined : valuesOfContract
     return page.test(target) || sharedWithPage.test(target)
       ? undefined
-      : 'the page knows of the server only contract.ts, delta.ts and words'
+      : 'the page knows of the server only contract.ts, contract-names.ts, delta.ts and words'
   }
+  if (sharedWithPage.test(from) && target === contractPath) return isTypeOnly ? undefined : valuesOfContract
   if (sharedWithPage.test(from) && (target === undefined || !sharedWithPage.test(target)))
-    return 'it runs in the browser too: contract.ts, delta.ts and words import nothing but each other'
+    return 'it runs in the browser too: contract-names.ts, delta.ts and words import nothing but each other'
   if (target !== undefined && page.test(target) && target.endsWith('.tsx')) return 'Node does not run .tsx'
   return undefined
 }
@@ -229,7 +235,7 @@ function* effectFindings(file: SourceFile): Generator<Finding> {
 const contracts: readonly { readonly path: string; readonly because: string }[] = [
   { path: 'src/coordination/capability.ts', because: 'an author of a capability names each of its types' },
   { path: 'src/coordination/api.ts', because: 'the custom kinds: schema and type of each go together' },
-  { path: 'src/dashboard/contract.ts', because: 'the shapes that programs read from the dashboard, all in one place' },
+  { path: contractPath, because: 'the shapes that programs read from the dashboard, all in one place' },
   { path: 'src/twin/twin.ts', because: 'what a test of somebody else drives a twin by' },
 ]
 const isContract = (path: string): boolean => contracts.some(contract => contract.path === path)

@@ -1,4 +1,5 @@
 // `ballast agent --role=R`: the process on a node. Each role is a part of its own; usually a container has one.
+
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError } from 'commander'
 import type * as z from 'zod'
@@ -6,11 +7,11 @@ import { mirrorConfiguration } from '#capabilities/mirror'
 import { standardAgentNamespace } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
+import { durationMs } from '#kube/time/duration.ts'
 import { readAgentConfiguration } from '#process/agent/agent-configuration.ts'
 import { type AgentPart, runAgentParts } from '#process/agent/agent-host.ts'
 import type { NodeRoles } from '#process/agent/agent-roles.ts'
 import { writeHosts } from '#process/agent/mirror-hosts.ts'
-import { durationMs } from '#process/configuration/duration-text.ts'
 import { processLog } from '#process/process-log.ts'
 import { type DefineCommand, exitAtOnce, oneOf, type Surroundings } from './command-line.ts'
 import { mirrorPart, mirrorSettings } from './drop-ins/mirror-run.ts'

@@ -1,4 +1,5 @@
 // `ballast apiserver`: the process that faces the outside, on a live cluster.
+
 import { homedir, hostname } from 'node:os'
 import type { Command } from 'commander'
 import { Registry } from 'prom-client'
@@ -13,11 +14,11 @@ import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
+import { durationMs } from '#kube/time/duration.ts'
 import { runApiserver } from '#process/apiserver/apiserver.ts'
 import { openStandby } from '#process/apiserver/apiserver-standby.ts'
 import { mirrorMetricsPort } from '#process/apiserver/mirror-port.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
-import { durationMs } from '#process/configuration/duration-text.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { readAddress, startHealthListener } from '#process/health/health-listener.ts'

@@ -1,10 +1,11 @@
 // The section `dashboard` of Ballast's configuration: where it listens, whom it lets in, how much it serves. What a schema cannot say
 // field by field, such as a door that stands open to everybody, is told by `dashboardProblems`.
+
 import { isIPv6 } from 'node:net'
 import * as z from 'zod'
 import type { Problem } from '#kube/problem.ts'
 import { duration } from '#kube/schema/crd-fields.ts'
-import { parseDurationMs } from '#kube/time/duration.ts'
+import { durationMs } from '#kube/time/duration.ts'
 import { timeZone } from '#kube/time/time-zone.ts'
 
 /** What the text of `listen` says. */
@@ -118,8 +119,7 @@ export function hostsOf(configuration: DashboardConfiguration): readonly string[
 
 /** Milliseconds that an event can be replayed for. */
 export function ringAgeMs(configuration: DashboardConfiguration): number {
-  const parsed = parseDurationMs(configuration.limits.ring.age)
-  return parsed.ok ? parsed.value : 0
+  return durationMs(configuration.limits.ring.age)
 }
 
 /**

@@ -1,750 +1,842 @@
-// What passes between the server half, the page, the terminal view and programs: shapes, names of topics and actions. Types and constants
-// only: the page's bundle imports this file. Numbers are integers in base units: millicores, bytes, milliwatts, milliseconds; what is
-// unknown is null, never 0; times are RFC 3339 of the cluster's clock. `contract-schema.ts` has the same as zod, for tests and bodies.
+// What passes between the server half, the page, the terminal view and programs, said once: each shape is a schema, and its type is inferred
+// from it. Bodies are read by these schemas, and tests hold every answer to them. The page imports types only, so that nothing of a schema is
+// in its bundle; the names that it needs as values are in `contract-names.ts`. Numbers are integers in base units: millicores, bytes,
+// milliwatts, milliseconds; what is unknown is null, never 0; times are RFC 3339 of the cluster's clock.
+import * as z from 'zod'
+import { freezeActions, planActions, twinActions, utilisationSpanNames } from './contract-names.ts'
 
-/** Schema in the stream's `hello`; another one means that page and server are of different versions. */
-export const contractSchema = 1
+/** A value of a schema, for readers: nobody changes what was said. */
+type Shape<Schema extends z.ZodType> = Frozen<z.output<Schema>>
+type Frozen<Value> = Value extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : Value extends object
+    ? { readonly [Key in keyof Value]: Frozen<Value[Key]> }
+    : Value
 
-export interface Link {
-  readonly text: string
+const name = () => z.string().max(600)
+const time = () => z.iso.datetime({ offset: true })
+const whole = () => z.int()
+const amount = () => z.int().nullable()
+const numbers = () => z.record(z.string(), z.number())
+const counts = () => z.record(z.string(), whole())
+
+const link = z.strictObject({
+  text: z.string(),
   /** Below the base path, with a leading slash. */
-  readonly path: string
-}
+  path: z.string().startsWith('/'),
+})
+export type Link = Shape<typeof link>
 
 /** What is said. `text` is English; `code` and `facts` say the same to programs and to other languages. */
-export interface Sentence {
-  readonly code: string
-  readonly text: string
-  readonly facts: Readonly<Record<string, string | number>>
-  readonly links: readonly Link[]
-}
+const sentence = z.strictObject({
+  code: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
+  text: z.string().min(1),
+  facts: z.record(z.string(), z.union([z.string(), z.number()])),
+  links: z.array(link),
+})
+export type Sentence = Shape<typeof sentence>
 
-export interface Ref {
-  readonly kind: string
-  readonly namespace: string | null
-  readonly name: string
-}
+const ref = z.strictObject({ kind: name(), namespace: name().nullable(), name: name() })
+export type Ref = Shape<typeof ref>
 
-export type VerdictLevel = 'good' | 'attention' | 'acting' | 'blocked' | 'unknown'
+const verdict = z.strictObject({
+  level: z.enum(['good', 'attention', 'acting', 'blocked', 'unknown']),
+  sentences: z.array(sentence).min(1),
+})
+export type Verdict = Shape<typeof verdict>
 
-export interface Verdict {
-  readonly level: VerdictLevel
-  readonly sentences: readonly Sentence[]
-}
+const amounts = z.strictObject({ allocatable: whole(), requested: amount(), used: amount(), usedAt: time().nullable() })
+export type Amount = Shape<typeof amounts>
 
-export interface Amount {
-  readonly allocatable: number
-  readonly requested: number | null
-  readonly used: number | null
-  readonly usedAt: string | null
-}
-
-export interface PodCount {
-  readonly allocatable: number
+const podCount = z.strictObject({
+  allocatable: whole(),
   /** null: of an earlier moment. */
-  readonly count: number | null
-}
+  count: amount(),
+})
+export type PodCount = Shape<typeof podCount>
 
-export interface NodeRow {
-  readonly name: string
-  readonly role: 'control-plane' | 'worker' | 'virtual'
+const nodeFields = {
+  name: name(),
+  role: z.enum(['control-plane', 'worker', 'virtual']),
   /** null: of an earlier moment, since which it changed. */
-  readonly ready: boolean | null
+  ready: z.boolean().nullable(),
   /** Since when it is as `ready` says. */
-  readonly readySince: string | null
+  readySince: time().nullable(),
   /** null: of an earlier moment. */
-  readonly cordoned: boolean | null
-  readonly draining: boolean
-  readonly cpu: Amount
-  readonly memory: Amount
-  readonly pods: PodCount
-  readonly watts: { readonly now: number | null; readonly source: 'meter' | 'model' | null }
+  cordoned: z.boolean().nullable(),
+  draining: z.boolean(),
+  cpu: amounts,
+  memory: amounts,
+  pods: podCount,
+  watts: z.strictObject({ now: amount(), source: z.enum(['meter', 'model']).nullable() }),
   /** Names of goals that it is held to. */
-  readonly goals: readonly string[]
+  goals: z.array(name()),
   /** Requests after the plan at hand. */
-  readonly after: { readonly cpu: number; readonly memory: number; readonly pods: number } | null
-  readonly zone: string | null
+  after: z.strictObject({ cpu: whole(), memory: whole(), pods: whole() }).nullable(),
+  zone: z.string().nullable(),
   /** `key=value:Effect`. */
-  readonly taints: readonly string[]
+  taints: z.array(z.string()),
 }
+const nodeRow = z.strictObject(nodeFields)
+export type NodeRow = Shape<typeof nodeRow>
 
 /** The fields of rows as parallel arrays: what more than 200 nodes are sent as. */
-export type NodeColumns = { readonly [Field in keyof NodeRow]: readonly NodeRow[Field][] }
+const nodeColumns = z.strictObject({
+  name: z.array(nodeFields.name),
+  role: z.array(nodeFields.role),
+  ready: z.array(nodeFields.ready),
+  readySince: z.array(nodeFields.readySince),
+  cordoned: z.array(nodeFields.cordoned),
+  draining: z.array(nodeFields.draining),
+  cpu: z.array(nodeFields.cpu),
+  memory: z.array(nodeFields.memory),
+  pods: z.array(nodeFields.pods),
+  watts: z.array(nodeFields.watts),
+  goals: z.array(nodeFields.goals),
+  after: z.array(nodeFields.after),
+  zone: z.array(nodeFields.zone),
+  taints: z.array(nodeFields.taints),
+})
+export type NodeColumns = Shape<typeof nodeColumns>
 
-export interface Goal {
-  readonly name: string
-  readonly nodes: readonly string[]
-  readonly resource: 'cpu' | 'memory' | 'pods'
-  readonly stat: 'requests' | 'usage'
-  readonly min: number | null
-  readonly max: number | null
+const goal = z.strictObject({
+  name: name(),
+  nodes: z.array(name()),
+  resource: z.enum(['cpu', 'memory', 'pods']),
+  stat: z.enum(['requests', 'usage']),
+  min: z.number().nullable(),
+  max: z.number().nullable(),
   /** Exact percent, not truncated, of the node that is worst off; null: unknown. */
-  readonly now: number | null
-  readonly after: number | null
-  readonly met: boolean
+  now: z.number().nullable(),
+  after: z.number().nullable(),
+  met: z.boolean(),
   /** 0 where it is met. */
-  readonly shortfallPoints: number
-  readonly hard: boolean
+  shortfallPoints: z.number().min(0),
+  hard: z.boolean(),
   /** `23.4 points over`, `unknown: talos01 is not ready`. */
-  readonly because: Sentence
-}
+  because: sentence,
+})
+export type Goal = Shape<typeof goal>
 
-export interface Source {
+const source = z.strictObject({
   /** api, metrics, power, ledger or another. */
-  readonly name: string
-  readonly state: 'live' | 'stale' | 'down' | 'off'
-  readonly lastAt: string | null
-  readonly limitMs: number
-  readonly because: string | null
-}
+  name: name(),
+  state: z.enum(['live', 'stale', 'down', 'off']),
+  lastAt: time().nullable(),
+  limitMs: whole(),
+  because: z.string().nullable(),
+})
+export type Source = Shape<typeof source>
 
-export type PlanPhase = 'Proposed' | 'Approved' | 'Running' | 'Paused' | 'Succeeded' | 'Failed' | 'Expired'
-
-export interface PlanHead {
-  readonly name: string
-  readonly policy: string
-  readonly phase: PlanPhase | 'Pending'
-  readonly createdAt: string
-  readonly expiresAt: string | null
-  readonly moves: number
-  readonly lowerBound: number
-  readonly optimal: boolean
-  readonly done: number
-  readonly failed: number
-  readonly waves: number
-  readonly goalsMet: boolean
+const planHead = z.strictObject({
+  name: name(),
+  policy: name(),
+  phase: z.enum(['Pending', 'Proposed', 'Approved', 'Running', 'Paused', 'Succeeded', 'Failed', 'Expired']),
+  createdAt: z.string(),
+  expiresAt: time().nullable(),
+  moves: whole(),
+  lowerBound: z.number(),
+  optimal: z.boolean(),
+  done: whole(),
+  failed: whole(),
+  waves: whole(),
+  goalsMet: z.boolean(),
   /** Every move carries a certificate and the verifier passed them. */
-  readonly proven: boolean
-  readonly snapshotHash: string
+  proven: z.boolean(),
+  snapshotHash: z.string(),
   /** Name of the plan that took its place. */
-  readonly replacedBy: string | null
+  replacedBy: name().nullable(),
   /** `15 moves, the fewest possible (bound 14.63).` and what follows from the phase. */
-  readonly sentences: readonly Sentence[]
+  sentences: z.array(sentence),
+})
+export type PlanHead = Shape<typeof planHead>
+export type PlanPhase = Exclude<PlanHead['phase'], 'Pending'>
+
+const freeze = z.strictObject({ since: time().nullable(), by: z.string(), reason: z.string(), scope: ref.nullable() })
+export type Freeze = Shape<typeof freeze>
+
+const action = z.enum([...planActions, ...freezeActions, ...twinActions])
+export type ActionName = z.output<typeof action>
+
+const bodyName = () => z.string().min(1).max(253)
+const bodyFields = {
+  reason: z.string().max(200).exactOptional(),
+  /** `plan` of plan actions, `policy` of replan. */
+  plan: bodyName().exactOptional(),
+  policy: bodyName().exactOptional(),
+  /** The snapshot hash that was seen when it was approved. */
+  snapshotHash: z.string().max(256).exactOptional(),
+  /** Of approve, step and withdraw: the plan's, as it was seen. Another one since is answered by 409 `plan-changed`. */
+  resourceVersion: z.string().max(64).exactOptional(),
+  /** Of step: the move after which it pauses; left out, the next that is not over. */
+  move: bodyName().exactOptional(),
+  /** Of freeze and thaw: null is everything. */
+  scope: z
+    .strictObject({ kind: z.string().min(1).max(63), namespace: z.string().max(63).nullable(), name: bodyName() })
+    .nullable()
+    .exactOptional(),
+  speed: z.union([z.number(), z.literal('max')]).exactOptional(),
+  advanceMs: z.number().exactOptional(),
+  /** `node` is needed by `stop-node`; without `minutes`, of the twin's clock, it lasts until it is healed. */
+  fault: z
+    .strictObject({ kind: z.string().max(64), node: bodyName().exactOptional(), minutes: z.number().exactOptional() })
+    .exactOptional(),
+  /** Of heal: the TwinFault's. */
+  name: bodyName().exactOptional(),
 }
 
-export type MoveState = 'planned' | 'waiting' | 'running' | 'done' | 'elsewhere' | 'skipped' | 'failed'
+/**
+ * Body of `POST /api/v1/actions/{action}`: its shape. What an action does not need is left out; what it needs, and within which bounds, the
+ * action says.
+ */
+export const actionBody = z.strictObject({ revision: z.string().max(100), ...bodyFields })
+export type ActionBody = Shape<typeof actionBody>
 
-export interface Move {
-  readonly id: string
-  readonly wave: number
-  readonly workload: Ref
-  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string }
-  readonly from: string
-  readonly to: string
-  readonly acceptable: readonly string[]
-  readonly action: 'evict' | 'surge'
-  readonly state: MoveState
+const button = z.strictObject({
+  action,
+  label: z.string().min(1),
+  enabled: z.boolean(),
+  /** Why it is disabled, or what it will do. */
+  because: z.string().nullable(),
+  /** The write as a command. */
+  kubectl: z.string().min(1),
+  /** What is posted, but for `revision` and what the viewer adds: a reason, a speed, a fault. */
+  body: z.strictObject(bodyFields),
+  prominent: z.boolean(),
+  /** Outside a twin it is asked once more. */
+  confirm: z.strictObject({ pods: whole(), workloads: whole(), text: z.string() }).nullable(),
+})
+export type ActionButton = Shape<typeof button>
+
+const totals = z.strictObject({ nodes: whole(), cpu: amounts, memory: amounts, pods: podCount })
+export type Totals = Shape<typeof totals>
+
+const clusterCounts = z.strictObject({
+  permits24h: counts(),
+  owners: z.strictObject({ keda: amount(), descheduler: amount(), none: amount() }),
+})
+export type Counts = Shape<typeof clusterCounts>
+
+const doing = z.strictObject({ permit: z.string(), move: z.string().nullable(), sentence, since: z.string() })
+export type Doing = Shape<typeof doing>
+
+const loading = z.strictObject({
+  /** `Loading examples/talos-homelab: 61 of 412 objects`. */
+  text: z.string(),
+})
+export type Loading = Shape<typeof loading>
+
+/** `GET /api/v1/overview`. */
+export const overview = z.strictObject({
+  revision: z.string(),
+  mode: z.enum(['twin', 'cluster']),
+  cluster: z.string(),
+  now: time(),
+  /** Seconds of the cluster in one of ours; 0 is paused; null is a real cluster. */
+  speed: z.number().nullable(),
+  loading: loading.nullable(),
+  verdict,
+  totals,
+  goals: z.array(goal),
+  /** Said where there are no goals. */
+  goalsEmpty: sentence.nullable(),
+  sources: z.array(source),
+  /** Where there are at most 200. */
+  nodes: z.array(nodeRow).max(200),
+  columns: nodeColumns.nullable(),
+  doing: z.array(doing),
+  plan: planHead.nullable(),
+  buttons: z.array(button),
+  safety: z.array(sentence),
+  freeze: freeze.nullable(),
+  counts: clusterCounts,
+  scaleToZero: z.strictObject({ can: amount(), atZero: amount(), sentence }),
+  /** Of an earlier moment: what nobody kept is null, and `freeze` says nothing. */
+  past: z.literal(true).optional(),
+})
+export type Overview = Shape<typeof overview>
+
+const move = z.strictObject({
+  id: z.string(),
+  wave: whole(),
+  workload: ref,
+  pod: z.strictObject({ namespace: name(), name: name(), uid: z.string() }),
+  from: name(),
+  to: name(),
+  acceptable: z.array(name()),
+  action: z.enum(['evict', 'surge']),
+  state: z.enum(['planned', 'waiting', 'running', 'done', 'elsewhere', 'skipped', 'failed']),
   /** Why it is planned; of one that waits, was skipped or failed why that. */
-  readonly because: Sentence
+  because: sentence,
   /** `running ◑ evicted, waiting for the new pod 14s`: its state as a sentence. */
-  readonly stateText: string
-  readonly landedOn: string | null
-  readonly ms: number | null
-  readonly cpu: number
-  readonly memory: number
-  readonly volumeBound: boolean
-}
+  stateText: z.string(),
+  landedOn: name().nullable(),
+  ms: amount(),
+  cpu: whole(),
+  memory: whole(),
+  volumeBound: z.boolean(),
+})
+export type Move = Shape<typeof move>
+export type MoveState = Move['state']
 
-/** The proof of one move, as the plan holds it, with the verifier's word. */
-export interface MoveCertificate {
-  readonly plan: string
-  readonly move: string
-  readonly sentence: Sentence
-  readonly requests: Readonly<Record<string, number>>
-  readonly freeBefore: Readonly<Record<string, number>>
-  readonly freeAfter: Readonly<Record<string, number>>
-  readonly filters: Readonly<Record<string, string>>
-  readonly landing: {
-    readonly mode: string
-    readonly nodes: readonly string[]
-    readonly totals: Readonly<Record<string, number>>
-  }
-  readonly budget: Readonly<Record<string, string | number>> | null
-  readonly snapshotHash: string
-  readonly verified: { readonly passed: boolean; readonly by: string; readonly because: string | null }
+/** `GET /api/v1/plans/{name}/moves/{id}/certificate`: the proof of one move, as the plan holds it, with the verifier's word. */
+export const moveCertificate = z.strictObject({
+  plan: name(),
+  move: z.string(),
+  sentence,
+  requests: numbers(),
+  freeBefore: numbers(),
+  freeAfter: numbers(),
+  filters: z.record(z.string(), z.string()),
+  landing: z.strictObject({ mode: z.string(), nodes: z.array(name()), totals: numbers() }),
+  budget: z.record(z.string(), z.union([z.string(), z.number()])).nullable(),
+  snapshotHash: z.string(),
+  verified: z.strictObject({ passed: z.boolean(), by: z.string(), because: z.string().nullable() }),
   /** What would check the same on a command line. */
-  readonly command: string
-}
+  command: z.string(),
+})
+export type MoveCertificate = Shape<typeof moveCertificate>
 
 /** A node before or after a plan: requests. */
-export interface NodeShareRow {
-  readonly node: string
-  readonly cpu: { readonly requested: number; readonly allocatable: number }
-  readonly memory: { readonly requested: number; readonly allocatable: number }
-  readonly pods: PodCount
-}
+const shareRow = z.strictObject({
+  node: name(),
+  cpu: z.strictObject({ requested: whole(), allocatable: whole() }),
+  memory: z.strictObject({ requested: whole(), allocatable: whole() }),
+  pods: podCount,
+})
+export type NodeShareRow = Shape<typeof shareRow>
 
 /** Moves from one node to another; of more than 12 pairs the last row stands for all but the largest, and names no nodes. */
-export interface Flow {
-  readonly from: string
-  readonly to: string
+const flow = z.strictObject({
+  from: name(),
+  to: name(),
   /** How many pairs of nodes it stands for. */
-  readonly pairs: number
-  readonly pods: number
-  readonly cpu: number
-  readonly memory: number
-  readonly done: number
-}
+  pairs: whole(),
+  pods: whole(),
+  cpu: whole(),
+  memory: whole(),
+  done: whole(),
+})
+export type Flow = Shape<typeof flow>
 
 /** Why pods stay, one row a reason. */
-export interface Unmovable {
-  readonly reason: string
-  readonly count: number
-  readonly workloads: readonly Ref[]
-  readonly because: Sentence
-  readonly remedy: Sentence | null
-}
+const unmovable = z.strictObject({
+  reason: z.string(),
+  count: whole(),
+  workloads: z.array(ref),
+  because: sentence,
+  remedy: sentence.nullable(),
+})
+export type Unmovable = Shape<typeof unmovable>
 
-export interface ActionButton {
-  readonly action: ActionName
-  readonly label: string
-  readonly enabled: boolean
-  /** Why it is disabled, or what it will do. */
-  readonly because: string | null
-  /** The write as a command. */
-  readonly kubectl: string
-  /** What is posted, but for `revision` and what the viewer adds: a reason, a speed, a fault. */
-  readonly body: Omit<ActionBody, 'revision'>
-  readonly prominent: boolean
-  /** Outside a twin it is asked once more. */
-  readonly confirm: { readonly pods: number; readonly workloads: number; readonly text: string } | null
-}
-
-export interface PlanView {
-  readonly head: PlanHead
-  readonly before: readonly NodeShareRow[]
-  readonly after: readonly NodeShareRow[]
-  readonly flows: readonly Flow[]
-  readonly unmovable: readonly Unmovable[]
-  readonly stays: { readonly pods: number; readonly of: number }
-  readonly goals: readonly Goal[]
-  readonly buttons: readonly ActionButton[]
+/** `GET /api/v1/plans/{name}`. */
+export const planView = z.strictObject({
+  head: planHead,
+  before: z.array(shareRow),
+  after: z.array(shareRow),
+  flows: z.array(flow),
+  unmovable: z.array(unmovable),
+  stays: z.strictObject({ pods: whole(), of: whole() }),
+  goals: z.array(goal),
+  buttons: z.array(button),
   /** The clauses that are true of this plan. */
-  readonly safety: readonly Sentence[]
+  safety: z.array(sentence),
   /** A sentence in place of buttons: `This policy only reports.`, `Starts at 04:00 …`. */
-  readonly notice: Sentence | null
+  notice: sentence.nullable(),
   /** All moves where there are no more than 500, else the first 500 and `/moves` pages on. */
-  readonly moves: readonly Move[]
-  readonly moveCount: number
-}
+  moves: z.array(move).max(500),
+  moveCount: whole(),
+})
+export type PlanView = Shape<typeof planView>
 
-/** `/plans/NAME/moves`: in the order in which they are carried out. */
-export interface MovePage {
-  readonly moves: readonly Move[]
-  readonly total: number
-  readonly next: string | null
-}
+/** `GET /api/v1/plans/{name}/moves`: in the order in which they are carried out. */
+export const movePage = z.strictObject({ moves: z.array(move), total: whole(), next: z.string().nullable() })
+export type MovePage = Shape<typeof movePage>
 
-export type Decision = 'granted' | 'queued' | 'denied' | 'no-op' | 'coalesced' | 'observed' | 'dropped'
-
-export interface Permit {
+const permit = z.strictObject({
   /** `namespace/name`, of one that went along `namespace/name#n`. */
-  readonly id: string
-  readonly at: string
-  readonly capability: string
-  readonly verb: string
-  readonly class: number
-  readonly target: Ref
-  readonly pods: readonly Ref[]
-  readonly decision: Decision
-  readonly wouldBe: { readonly decision: string; readonly rule: string } | null
-  readonly rule: string | null
-  readonly because: Sentence
-  readonly remedy: Sentence | null
-  readonly retryAt: string | null
-  readonly token: number | null
-  readonly releasedAt: string | null
+  id: z.string(),
+  at: z.string(),
+  capability: z.string(),
+  verb: z.string(),
+  class: whole(),
+  target: ref,
+  pods: z.array(ref),
+  decision: z.enum(['granted', 'queued', 'denied', 'no-op', 'coalesced', 'observed', 'dropped']),
+  wouldBe: z.strictObject({ decision: z.string(), rule: z.string() }).nullable(),
+  rule: z.string().nullable(),
+  because: sentence,
+  remedy: sentence.nullable(),
+  retryAt: z.string().nullable(),
+  token: amount(),
+  releasedAt: z.string().nullable(),
   /** From asked to granted; null: not granted, or nobody wrote down when it was asked. */
-  readonly waitedMs: number | null
-  readonly outcome: string | null
+  waitedMs: amount(),
+  outcome: z.string().nullable(),
   /** Id of the permit that it was merged into. */
-  readonly into: string | null
-}
+  into: z.string().nullable(),
+})
+export type Permit = Shape<typeof permit>
+export type Decision = Permit['decision']
 
-export interface PermitCounts {
-  readonly byDecision: Readonly<Record<string, number>>
-  readonly byRule: Readonly<Record<string, number>>
-  readonly byCapability: Readonly<Record<string, number>>
+/** `GET /api/v1/permits/counts`. */
+export const permitCounts = z.strictObject({
+  byDecision: counts(),
+  byRule: counts(),
+  byCapability: counts(),
   /** `41 asked: 15 granted, 9 waiting, 16 denied, 1 merged. Most often denied by KedaManaged (7).` */
-  readonly sentence: Sentence
-}
+  sentence,
+})
+export type PermitCounts = Shape<typeof permitCounts>
 
-export interface PermitPage {
+/** `GET /api/v1/permits`. */
+export const permitPage = z.strictObject({
   /** Newest first. */
-  readonly permits: readonly Permit[]
-  readonly counts: PermitCounts
-  readonly next: string | null
+  permits: z.array(permit),
+  counts: permitCounts,
+  next: z.string().nullable(),
   /** Before that nothing is kept. */
-  readonly keptFrom: string | null
-}
+  keptFrom: z.string().nullable(),
+})
+export type PermitPage = Shape<typeof permitPage>
 
-export interface Freeze {
-  readonly since: string | null
-  readonly by: string
-  readonly reason: string
-  readonly scope: Ref | null
-}
-
-export interface Totals {
-  readonly nodes: number
-  readonly cpu: Amount
-  readonly memory: Amount
-  readonly pods: PodCount
-}
-
-export interface Counts {
-  readonly permits24h: Readonly<Record<string, number>>
-  readonly owners: { readonly keda: number | null; readonly descheduler: number | null; readonly none: number | null }
-}
-
-export interface Doing {
-  readonly permit: string
-  readonly move: string | null
-  readonly sentence: Sentence
-  readonly since: string
-}
-
-export interface Loading {
-  /** `Loading examples/talos-homelab: 61 of 412 objects`. */
-  readonly text: string
-}
-
-export interface Overview {
-  readonly revision: string
-  readonly mode: 'twin' | 'cluster'
-  readonly cluster: string
-  readonly now: string
-  /** Seconds of the cluster in one of ours; 0 is paused; null is a real cluster. */
-  readonly speed: number | null
-  readonly loading: Loading | null
-  readonly verdict: Verdict
-  readonly totals: Totals
-  readonly goals: readonly Goal[]
-  /** Said where there are no goals. */
-  readonly goalsEmpty: Sentence | null
-  readonly sources: readonly Source[]
-  /** Where there are at most 200. */
-  readonly nodes: readonly NodeRow[]
-  readonly columns: NodeColumns | null
-  readonly doing: readonly Doing[]
-  readonly plan: PlanHead | null
-  readonly buttons: readonly ActionButton[]
-  readonly safety: readonly Sentence[]
-  readonly freeze: Freeze | null
-  readonly counts: Counts
-  readonly scaleToZero: { readonly can: number | null; readonly atZero: number | null; readonly sentence: Sentence }
-  /** True for an earlier moment: what nobody kept is null, and `freeze` says nothing. */
-  readonly past?: true | undefined
-}
-
-/** A row of the ledger or of the cluster's events. */
-export interface HistoryRow {
-  readonly at: string
-  readonly sign: '●' | '◔' | '✕' | '⋈' | '○' | '–'
-  readonly who: string
-  readonly sentence: Sentence
-  readonly permit: string | null
-}
-
-export interface WorkloadPod {
-  readonly name: string
-  readonly node: string | null
-  readonly phase: string
-  readonly ready: boolean
-  readonly createdAt: string | null
-  readonly cpu: { readonly requested: number; readonly used: number | null }
-  readonly memory: { readonly requested: number; readonly used: number | null }
-  /** Nodes that would take it now; of many the first 20. */
-  readonly mayGo: readonly string[]
-  /** null: not worked out, of a workload with many pods in a big cluster or of a finished pod. */
-  readonly mayGoCount: number | null
-  /** The first 20 nodes. */
-  readonly mayNot: readonly { readonly node: string; readonly because: string }[]
-}
-
-export interface WorkloadView {
-  readonly ref: Ref
-  readonly ready: { readonly wanted: number; readonly ready: number } | null
-  readonly owner: { readonly value: string; readonly origin: string }
-  readonly verdict: Verdict
-  readonly about: readonly string[]
-  readonly wouldBe: readonly {
-    readonly capability: string
-    readonly allowed: boolean
-    readonly rule: string | null
-    readonly because: Sentence
-    readonly until: string | null
-  }[]
-  /** At most 100. */
-  readonly pods: readonly WorkloadPod[]
-  /** The moment for which it is said where pods may go, in a cluster so large that it is worked out only now and then; null: now. */
-  readonly placesAt: string | null
-  /** null: of an earlier moment. */
-  readonly podCount: number | null
-  readonly dependsOn: readonly Ref[]
-  readonly budgets: readonly {
-    readonly name: string
-    readonly allowed: number
-    readonly healthy: number
-    readonly desired: number
-  }[]
-  readonly freeze: Freeze | null
-  readonly deletedAt: string | null
-  /** Newest first; the first 100, `/history` pages on. */
-  readonly history: readonly HistoryRow[]
-  readonly buttons: readonly ActionButton[]
-  /** What `ballast why -o json` prints. */
-  readonly account: unknown
-}
-
-/** `/workloads/NS/KIND/NAME/history`: newest first. */
-export interface HistoryPage {
-  readonly history: readonly HistoryRow[]
-  readonly next: string | null
-}
-
-/** In order of namespace, kind and name. */
-export interface WorkloadPage {
-  readonly workloads: readonly WorkloadRow[]
-  /** null: of an earlier moment. */
-  readonly total: number | null
-  readonly next: string | null
-}
-
-export interface WorkloadRow {
-  readonly ref: Ref
-  readonly pods: number
-  readonly ready: number
-  readonly owner: string
-  readonly cpu: number
-  readonly memory: number
-  readonly nodes: readonly string[]
-}
-
-export interface NodePod {
-  readonly ref: Ref
-  readonly workload: Ref | null
-  readonly cpu: { readonly requested: number; readonly used: number | null }
-  readonly memory: { readonly requested: number; readonly used: number | null }
-  readonly movable: boolean
+const requestedAndUsed = z.strictObject({ requested: whole(), used: amount() })
+const nodePod = z.strictObject({
+  ref,
+  workload: ref.nullable(),
+  cpu: requestedAndUsed,
+  memory: requestedAndUsed,
+  movable: z.boolean(),
   /** Why it stays, or where it may go. */
-  readonly because: Sentence
-}
+  because: sentence,
+})
+export type NodePod = Shape<typeof nodePod>
 
-export interface NodeView {
-  readonly row: NodeRow
-  readonly goals: readonly Goal[]
-  readonly verdict: Verdict
-  readonly labels: Readonly<Record<string, string>>
-  readonly conditions: readonly { readonly type: string; readonly status: string; readonly message: string | null }[]
+/** `GET /api/v1/nodes/{name}`. */
+export const nodeView = z.strictObject({
+  row: nodeRow,
+  goals: z.array(goal),
+  verdict,
+  labels: z.record(z.string(), z.string()),
+  conditions: z.array(z.strictObject({ type: z.string(), status: z.string(), message: z.string().nullable() })),
   /** null: of an earlier moment. */
-  readonly podCount: number | null
-}
+  podCount: amount(),
+})
+export type NodeView = Shape<typeof nodeView>
 
-export interface NodePodPage {
-  readonly pods: readonly NodePod[]
+/** `GET /api/v1/nodes/{name}/pods`. */
+export const nodePodPage = z.strictObject({
+  pods: z.array(nodePod),
   /** All that the query finds; null: of an earlier moment. */
-  readonly total: number | null
+  total: amount(),
   /** Pods of the node that the viewer may not see: `12 pods you may not see`. */
-  readonly hidden: number
-  readonly next: string | null
-}
+  hidden: whole(),
+  next: z.string().nullable(),
+})
+export type NodePodPage = Shape<typeof nodePodPage>
 
-export interface TwinFault {
-  readonly name: string
-  readonly text: string
-  readonly since: string | null
-  readonly until: string | null
+/** Of the ledger or of the cluster's events. */
+const historyRow = z.strictObject({
+  at: z.string(),
+  sign: z.enum(['●', '◔', '✕', '⋈', '○', '–']),
+  who: z.string(),
+  sentence,
+  permit: z.string().nullable(),
+})
+export type HistoryRow = Shape<typeof historyRow>
+
+const workloadPod = z.strictObject({
+  name: name(),
+  node: name().nullable(),
+  phase: z.string(),
+  ready: z.boolean(),
+  createdAt: z.string().nullable(),
+  cpu: requestedAndUsed,
+  memory: requestedAndUsed,
+  /** Nodes that would take it now; of many the first 20. */
+  mayGo: z.array(name()).max(20),
+  /** null: not worked out, of a workload with many pods in a big cluster or of a finished pod. */
+  mayGoCount: amount(),
+  /** Of many the first 20. */
+  mayNot: z.array(z.strictObject({ node: name(), because: z.string() })).max(20),
+})
+export type WorkloadPod = Shape<typeof workloadPod>
+
+/** `GET /api/v1/workloads/{ns}/{kind}/{name}`. */
+export const workloadView = z.strictObject({
+  ref,
+  ready: z.strictObject({ wanted: whole(), ready: whole() }).nullable(),
+  owner: z.strictObject({ value: z.string(), origin: z.string() }),
+  verdict,
+  about: z.array(z.string()),
+  wouldBe: z.array(
+    z.strictObject({
+      capability: z.string(),
+      allowed: z.boolean(),
+      rule: z.string().nullable(),
+      because: sentence,
+      until: z.string().nullable(),
+    }),
+  ),
+  pods: z.array(workloadPod).max(100),
+  /** Of when is said where pods may go, of a cluster so large that it is worked out only now and then; null: of now. */
+  placesAt: time().nullable(),
+  /** null: of an earlier moment. */
+  podCount: amount(),
+  dependsOn: z.array(ref),
+  budgets: z.array(z.strictObject({ name: name(), allowed: whole(), healthy: whole(), desired: whole() })),
+  freeze: freeze.nullable(),
+  deletedAt: z.string().nullable(),
+  /** Newest first; the first 100, `/history` pages on. */
+  history: z.array(historyRow).max(100),
+  buttons: z.array(button),
+  /** What `ballast why -o json` prints. */
+  account: z.unknown(),
+})
+export type WorkloadView = Shape<typeof workloadView>
+
+/** `GET /api/v1/workloads/{ns}/{kind}/{name}/history`: newest first. */
+export const historyPage = z.strictObject({ history: z.array(historyRow), next: z.string().nullable() })
+export type HistoryPage = Shape<typeof historyPage>
+
+const workloadRow = z.strictObject({
+  ref,
+  pods: whole(),
+  ready: whole(),
+  owner: z.string(),
+  cpu: whole(),
+  memory: whole(),
+  nodes: z.array(name()),
+})
+export type WorkloadRow = Shape<typeof workloadRow>
+
+/** `GET /api/v1/workloads`: in order of namespace, kind and name. */
+export const workloadPage = z.strictObject({
+  workloads: z.array(workloadRow),
+  /** null: of an earlier moment. */
+  total: amount(),
+  next: z.string().nullable(),
+})
+export type WorkloadPage = Shape<typeof workloadPage>
+
+const twinFault = z.strictObject({
+  name: name(),
+  text: z.string(),
+  since: time().nullable(),
+  until: time().nullable(),
   /** Made by the page. */
-  readonly ours: boolean
-}
+  ours: z.boolean(),
+})
+export type TwinFault = Shape<typeof twinFault>
 
-export interface TwinView {
-  readonly now: string
+/** `GET /api/v1/twin`. */
+export const twinView = z.strictObject({
+  now: time(),
   /** null: from one event to the next, as fast as it goes. */
-  readonly speed: number | null
-  readonly paused: boolean
-  readonly settled: boolean
-  readonly pendingTimers: number
-  readonly faults: readonly TwinFault[]
-  readonly source: string
-  readonly seed: number
-  readonly buttons: readonly ActionButton[]
-}
-
-/** From where an image comes: its registry, a node that has it, a node that is still downloading it. */
-export type ImageSource = 'outside' | 'peer' | 'relay'
-
-export interface ImagePull {
-  readonly node: string
-  readonly from: ImageSource
-  readonly bytes: number | null
-  /** null: nobody says how much of it is there. */
-  readonly done: number | null
-}
-
-export interface ImageRow {
-  /** As pods name it. */
-  readonly name: string
-  readonly digest: string | null
-  readonly bytes: number | null
-  /** Names of the first that have it, in order; `nodeCount` says how many have. */
-  readonly nodes: readonly string[]
-  readonly nodeCount: number
-  /** Under way now. */
-  readonly pulls: readonly ImagePull[]
-}
+  speed: z.number().nullable(),
+  paused: z.boolean(),
+  settled: z.boolean(),
+  pendingTimers: whole(),
+  faults: z.array(twinFault),
+  source: z.string(),
+  seed: z.number(),
+  buttons: z.array(button),
+})
+export type TwinView = Shape<typeof twinView>
 
 /** Requests that mirrors could not answer from their own node, by registry. */
-export interface RegistryRow {
-  readonly name: string
+const registryRow = z.strictObject({
+  name: z.string(),
   /** Answered by another node. */
-  readonly hits: number
+  hits: whole(),
   /** Sent on to the registry. */
-  readonly misses: number
-}
+  misses: whole(),
+})
+export type RegistryRow = Shape<typeof registryRow>
 
-export interface MirrorRow {
-  readonly node: string
+const mirrorRow = z.strictObject({
+  node: name(),
   /** `silent`: its pod is ready, its figures cannot be read. */
-  readonly state: 'serving' | 'waiting' | 'silent' | 'none'
-  readonly because: string | null
-  readonly images: number
+  state: z.enum(['serving', 'waiting', 'silent', 'none']),
+  because: z.string().nullable(),
+  images: whole(),
   /** Bytes that came from other nodes, from outside, and that went to other nodes; null: not known. */
-  readonly fromNodes: number | null
-  readonly fromOutside: number | null
-  readonly toNodes: number | null
-}
+  fromNodes: amount(),
+  fromOutside: amount(),
+  toNodes: amount(),
+})
+export type MirrorRow = Shape<typeof mirrorRow>
+
+const imagePull = z.strictObject({
+  node: name(),
+  /** From where the image comes: its registry, a node that has it, a node that is still downloading it. */
+  from: z.enum(['outside', 'peer', 'relay']),
+  bytes: amount(),
+  /** null: nobody says how much of it is there. */
+  done: amount(),
+})
+export type ImagePull = Shape<typeof imagePull>
+
+const imageRow = z.strictObject({
+  /** As pods name it. */
+  name: z.string(),
+  digest: z.string().nullable(),
+  bytes: amount(),
+  /** Names of the first that have it, in order; `nodeCount` says how many have. */
+  nodes: z.array(name()),
+  nodeCount: whole(),
+  /** Under way now. */
+  pulls: z.array(imagePull),
+})
+export type ImageRow = Shape<typeof imageRow>
 
 /** `GET /api/v1/images`. */
-export interface ImagesView {
-  readonly sentences: readonly Sentence[]
-  readonly registries: readonly RegistryRow[]
-  readonly mirrors: readonly MirrorRow[]
+export const imagesView = z.strictObject({
+  sentences: z.array(sentence),
+  registries: z.array(registryRow),
+  mirrors: z.array(mirrorRow),
   /** The largest by what they take on all nodes together. */
-  readonly images: readonly ImageRow[]
+  images: z.array(imageRow),
   /** How many there are. */
-  readonly total: number
-}
+  total: whole(),
+})
+export type ImagesView = Shape<typeof imagesView>
 
-/** `hour`: the last hour in steps of 30 s; `days`: the last 48 hours in steps of 10 minutes. */
-export const utilisationSpanNames = ['hour', 'days'] as const
-export type UtilisationSpan = (typeof utilisationSpanNames)[number]
+const utilisationSpan = z.enum(utilisationSpanNames)
+export type UtilisationSpan = z.output<typeof utilisationSpan>
 
-/** Range of the known steps, in thousandths of what the node can give. */
-export interface UtilisationRange {
-  readonly first: number
-  readonly least: number
-  readonly most: number
-  readonly last: number
-}
+/** Of the steps that are known, in thousandths of what the node can give. */
+const utilisationRange = z.strictObject({ first: whole(), least: whole(), most: whole(), last: whole() })
+export type UtilisationRange = Shape<typeof utilisationRange>
 
 /** One resource of a node, step by step, in thousandths of what the node can give; null: not noted. */
-export interface UtilisationLine {
-  readonly requested: readonly (number | null)[]
-  readonly used: readonly (number | null)[]
+const utilisationLine = z.strictObject({
+  requested: z.array(amount()),
+  used: z.array(amount()),
   /** Null: no step is known. */
-  readonly requestedRange: UtilisationRange | null
-  readonly usedRange: UtilisationRange | null
-  /** Bounds of goals that hold the node, in percent. */
-  readonly goals: readonly {
-    readonly name: string
-    readonly stat: 'requests' | 'usage'
-    readonly min: number | null
-    readonly max: number | null
-  }[]
-}
+  requestedRange: utilisationRange.nullable(),
+  usedRange: utilisationRange.nullable(),
+  /** Of goals that hold the node: bounds in percent. */
+  goals: z.array(
+    z.strictObject({
+      name: name(),
+      stat: z.enum(['requests', 'usage']),
+      min: z.number().nullable(),
+      max: z.number().nullable(),
+    }),
+  ),
+})
+export type UtilisationLine = Shape<typeof utilisationLine>
 
 /** A pod that left the node, or came to it, and why: a move of a plan, or an eviction of the descheduler. */
-export interface UtilisationMark {
-  readonly at: string
-  readonly way: 'left' | 'came'
+const utilisationMark = z.strictObject({
+  at: time(),
+  way: z.enum(['left', 'came']),
   /** Null: the viewer may not see it. */
-  readonly pod: Ref | null
+  pod: ref.nullable(),
   /** The node at the other end; null: nobody says. */
-  readonly other: string | null
+  other: name().nullable(),
   /** Null: an eviction of the descheduler. */
-  readonly plan: string | null
-}
+  plan: name().nullable(),
+})
+export type UtilisationMark = Shape<typeof utilisationMark>
 
-export interface UtilisationNode {
-  readonly node: string
+const utilisationNode = z.strictObject({
+  node: name(),
   /** Why it is among those that are shown: it was chosen, it misses a goal, it is the fullest. */
-  readonly because: Sentence
-  readonly cpu: UtilisationLine
-  readonly memory: UtilisationLine
+  because: sentence,
+  cpu: utilisationLine,
+  memory: utilisationLine,
   /** Oldest first; the newest 40 of them. */
-  readonly marks: readonly UtilisationMark[]
+  marks: z.array(utilisationMark).max(40),
   /** How many pods left and came within the span. */
-  readonly left: number
-  readonly came: number
-}
+  left: whole(),
+  came: whole(),
+})
+export type UtilisationNode = Shape<typeof utilisationNode>
 
-/** How full nodes were. */
-export interface Utilisation {
-  readonly span: UtilisationSpan
+/** `GET /api/v1/nodes/{name}/utilisation`: how full nodes were. */
+export const utilisation = z.strictObject({
+  span: utilisationSpan,
   /** When the first step began. */
-  readonly from: string
-  readonly stepMs: number
-  readonly steps: number
+  from: time(),
+  stepMs: whole(),
+  steps: whole(),
   /** Since when this process notes it; null: nobody does. */
-  readonly since: string | null
+  since: time().nullable(),
   /** Those that were chosen, else those that are the worst. */
-  readonly nodes: readonly UtilisationNode[]
+  nodes: z.array(utilisationNode),
   /** How many there are. */
-  readonly nodeCount: number
-  readonly sentences: readonly Sentence[]
-}
+  nodeCount: whole(),
+  sentences: z.array(sentence),
+})
+export type Utilisation = Shape<typeof utilisation>
 
 /** Where replacements of moved pods came to stand. */
-export interface LandingCounts {
+const landingCounts = z.strictObject({
   /** On a node that the plan meant. */
-  readonly expected: number
+  expected: whole(),
   /** On another, but where it came from. */
-  readonly other: number
+  other: whole(),
   /** Where it came from. */
-  readonly back: number
+  back: whole(),
   /** It got no node. */
-  readonly pending: number
+  pending: whole(),
   /** Elsewhere, because it was made while the landing webhook was away: the model was not wrong. */
-  readonly unheld: number
-}
+  unheld: whole(),
+})
+export type LandingCounts = Shape<typeof landingCounts>
 
 /** How often landings that were left to the scheduler were where the model of it foretold. */
-export interface LandingRate {
-  /** Counts of all plans, held ones too. */
-  readonly counts: LandingCounts
+const landingRate = z.strictObject({
+  /** Of all plans, held ones too. */
+  counts: landingCounts,
   /** Plans in which a pod landed. */
-  readonly plans: number
-  /** Landings in plans that were not held, which leaves the scheduler a choice. */
-  readonly foretold: number
-  readonly expected: number
+  plans: whole(),
+  /** Of plans that were not held, which leaves the scheduler a choice. */
+  foretold: whole(),
+  expected: whole(),
   /** Expected of foretold, in thousandths; null: none was left to the scheduler. */
-  readonly rate: number | null
+  rate: amount(),
   /** In thousandths: below it nothing is left to the scheduler alone, which prefers then instead of being observed. */
-  readonly threshold: number
+  threshold: whole(),
   /** False: it is below, and there were enough to say so. */
-  readonly isTrusted: boolean
-  readonly sentence: Sentence
-}
+  isTrusted: z.boolean(),
+  sentence,
+})
+export type LandingRate = Shape<typeof landingRate>
 
 /** What became of a plan. */
-export interface PlanOutcome {
-  readonly name: string
-  readonly policy: string
-  readonly phase: PlanHead['phase']
-  readonly landing: 'observe' | 'prefer' | 'hold'
-  readonly startedAt: string | null
-  readonly finishedAt: string | null
-  readonly moves: number
-  readonly counts: LandingCounts
-  readonly failed: number
-  readonly skipped: number
+const planOutcome = z.strictObject({
+  name: name(),
+  policy: name(),
+  phase: planHead.shape.phase,
+  landing: z.enum(['observe', 'prefer', 'hold']),
+  startedAt: time().nullable(),
+  finishedAt: time().nullable(),
+  moves: whole(),
+  counts: landingCounts,
+  failed: whole(),
+  skipped: whole(),
   /** In thousandths; null: nothing has landed, or it was held. */
-  readonly rate: number | null
-}
-
-export type MoveResult = Exclude<MoveState, 'done' | 'elsewhere'> | keyof LandingCounts
+  rate: amount(),
+})
+export type PlanOutcome = Shape<typeof planOutcome>
 
 /** A move as it was planned, and what happened. */
-export interface MoveOutcome {
-  readonly id: string
-  readonly workload: Ref
-  readonly pod: { readonly namespace: string; readonly name: string }
-  readonly from: string
+const moveOutcome = z.strictObject({
+  id: name(),
+  workload: ref,
+  pod: z.strictObject({ namespace: name(), name: name() }),
+  from: name(),
   /** Nodes that were meant; the first 20. */
-  readonly meant: readonly string[]
-  readonly meantCount: number
-  readonly landedOn: string | null
-  readonly result: MoveResult
+  meant: z.array(name()).max(20),
+  meantCount: whole(),
+  landedOn: name().nullable(),
+  result: z.enum([...move.shape.state.exclude(['done', 'elsewhere']).options, ...landingCounts.keyof().options]),
   /** When the permit was released; null: not yet, or the permit is not kept any more. */
-  readonly at: string | null
-  readonly permit: string | null
+  at: time().nullable(),
+  permit: name().nullable(),
   /** From the deed to Ready. */
-  readonly ms: number | null
+  ms: amount(),
   /** Why it was not done, or what followed on it. */
-  readonly because: Sentence | null
-}
+  because: sentence.nullable(),
+})
+export type MoveOutcome = Shape<typeof moveOutcome>
+export type MoveResult = MoveOutcome['result']
 
 /** A node's requests in thousandths of what it can give; null: not known. */
-export interface ShareOutcome {
-  readonly before: number | null
+const shareOutcome = z.strictObject({
+  before: amount(),
   /** By the plan's moves. */
-  readonly planned: number | null
+  planned: amount(),
   /** By the moves that were carried out, to where they landed. */
-  readonly landed: number | null
+  landed: amount(),
   /** As the controller measured it when the plan was over. */
-  readonly measured: number | null
-  readonly now: number | null
-}
+  measured: amount(),
+  now: amount(),
+})
+export type ShareOutcome = Shape<typeof shareOutcome>
 
-export interface NodeOutcome {
-  readonly node: string
-  readonly cpu: ShareOutcome
-  readonly memory: ShareOutcome
-}
+const nodeOutcome = z.strictObject({ node: name(), cpu: shareOutcome, memory: shareOutcome })
+export type NodeOutcome = Shape<typeof nodeOutcome>
 
 /** A plan against what happened. */
-export interface PlanAgainst {
-  readonly outcome: PlanOutcome
-  readonly sentences: readonly Sentence[]
+const planAgainst = z.strictObject({
+  outcome: planOutcome,
+  sentences: z.array(sentence),
   /** The first 100. */
-  readonly moves: readonly MoveOutcome[]
+  moves: z.array(moveOutcome).max(100),
   /** Nodes that lose or gain pods by it, or should have; the first 40. */
-  readonly nodes: readonly NodeOutcome[]
-  readonly nodeCount: number
-}
+  nodes: z.array(nodeOutcome).max(40),
+  nodeCount: whole(),
+})
+export type PlanAgainst = Shape<typeof planAgainst>
 
 /** An eviction of the descheduler that works strategy by strategy, as its Events and permits tell it. */
-export interface EvictionRow {
-  readonly at: string
+const evictionRow = z.strictObject({
+  at: time(),
   /** Null: the viewer may not see it. */
-  readonly pod: Ref | null
-  readonly node: string | null
-  readonly strategy: string
-  readonly result: 'evicted' | 'refused'
+  pod: ref.nullable(),
+  node: name().nullable(),
+  strategy: z.string(),
+  result: z.enum(['evicted', 'refused']),
   /** In the words of who evicted. */
-  readonly because: string
-  readonly permit: string | null
-}
+  because: z.string(),
+  permit: name().nullable(),
+})
+export type EvictionRow = Shape<typeof evictionRow>
 
-export interface EvictionSum {
-  readonly name: string
-  readonly evicted: number
-  readonly refused: number
-}
+const evictionSum = z.strictObject({ name: z.string(), evicted: whole(), refused: whole() })
+export type EvictionSum = Shape<typeof evictionSum>
 
-export interface Evictions {
-  readonly sentence: Sentence
-  readonly byStrategy: readonly EvictionSum[]
+const evictions = z.strictObject({
+  sentence,
+  byStrategy: z.array(evictionSum),
   /** The ten that lost most. */
-  readonly byNode: readonly EvictionSum[]
+  byNode: z.array(evictionSum).max(10),
   /** Newest first, the first 25. */
-  readonly rows: readonly EvictionRow[]
-  readonly total: number
-}
+  rows: z.array(evictionRow).max(25),
+  total: whole(),
+})
+export type Evictions = Shape<typeof evictions>
 
 /** `GET /api/v1/rebalancing`. */
-export interface RebalancingView {
-  readonly sentences: readonly Sentence[]
-  readonly utilisation: Utilisation
+export const rebalancingView = z.strictObject({
+  sentences: z.array(sentence),
+  utilisation,
   /** Newest first, the first 20; null: they may not be seen. */
-  readonly plans: readonly PlanOutcome[] | null
-  readonly planCount: number | null
+  plans: z.array(planOutcome).max(20).nullable(),
+  planCount: amount(),
   /** The one that was asked for, else the newest that has begun. */
-  readonly plan: PlanAgainst | null
-  readonly landings: LandingRate | null
+  plan: planAgainst.nullable(),
+  landings: landingRate.nullable(),
   /** Null: Events and permits may not be seen. */
-  readonly evictions: Evictions | null
-  /** True for an earlier moment. */
-  readonly past?: true | undefined
-}
+  evictions: evictions.nullable(),
+  /** Of an earlier moment. */
+  past: z.literal(true).optional(),
+})
+export type RebalancingView = Shape<typeof rebalancingView>
 
-export interface SearchHit {
-  readonly kind: 'node' | 'workload' | 'plan' | 'permit' | 'pod'
-  readonly text: string
-  readonly path: string
-}
+const searchHit = z.strictObject({
+  kind: z.enum(['node', 'workload', 'plan', 'permit', 'pod']),
+  text: z.string(),
+  path: z.string().startsWith('/'),
+})
+export type SearchHit = Shape<typeof searchHit>
+/** `GET /api/v1/search`. */
+export const searchHits = z.array(searchHit)
+
+const settingRow = z.strictObject({
+  key: z.string().min(1),
+  /** Secrets as dots. */
+  value: z.string(),
+  /** `default`, the file or the flag that said so. */
+  origin: z.string(),
+})
+export type SettingRow = Shape<typeof settingRow>
+/** `GET /api/v1/settings`. */
+export const settingRows = z.array(settingRow)
 
 export interface Me {
   readonly name: string
@@ -752,22 +844,14 @@ export interface Me {
   readonly can: Readonly<Record<string, { readonly allowed: boolean; readonly because: string | null }>>
 }
 
-export interface SettingRow {
-  readonly key: string
-  /** Secrets as dots. */
-  readonly value: string
-  /** `default`, the file or the flag that said so. */
-  readonly origin: string
-}
-
 export interface ApiError {
   readonly error: {
     readonly code: string
     readonly message: string
     readonly remedy: string | null
-    /** 409: the revision that shows what it is now. */
+    /** Of 409: the revision that shows what it is now. */
     readonly revision?: string
-    /** 410: the moment from which on something is kept. */
+    /** Of 410: from when on there is something. */
     readonly keptFrom?: string
     /** What `message` speaks of and has a page: `media/sonarr` of `Did you mean media/sonarr?` */
     readonly links?: readonly Link[]
@@ -784,52 +868,11 @@ export interface NodePage {
 /** `/version`. */
 export interface Versions {
   readonly ballast: string
-  /** Schema of this contract. */
+  /** Of this contract. */
   readonly schema: number
   /** The page's: `ready`, `building` or `failed`. */
   readonly bundle: string
 }
-
-export const planActions = ['approve', 'withdraw', 'step', 'pause', 'resume', 'replan'] as const
-export const freezeActions = ['freeze', 'thaw'] as const
-export const twinActions = [
-  'twin/speed',
-  'twin/pause',
-  'twin/run',
-  'twin/advance',
-  'twin/next',
-  'twin/fault',
-  'twin/heal',
-  'twin/reset',
-] as const
-export type ActionName = (typeof planActions)[number] | (typeof freezeActions)[number] | (typeof twinActions)[number]
-
-/** Body of `POST /api/v1/actions/{action}`. What an action does not need is left out. */
-export interface ActionBody {
-  readonly revision: string
-  readonly reason?: string
-  /** `plan` of plan actions, `policy` of replan. */
-  readonly plan?: string
-  readonly policy?: string
-  /** The snapshot hash that was seen when it was approved. */
-  readonly snapshotHash?: string
-  /** Approve, step and withdraw: the plan's version, as it was seen. If it is another one since, the answer is 409 `plan-changed`. */
-  readonly resourceVersion?: string
-  /** Step: the move after which it pauses; left out, the next that is not over. */
-  readonly move?: string
-  /** Freeze and thaw: null is everything. */
-  readonly scope?: Ref | null
-  readonly speed?: number | 'max'
-  readonly advanceMs?: number
-  /** `node` is needed by `stop-node`; without `minutes`, of the twin's clock, it lasts until it is healed. */
-  readonly fault?: { readonly kind: string; readonly node?: string; readonly minutes?: number }
-  /** Heal: name of the TwinFault. */
-  readonly name?: string
-}
-
-/** What `fault.kind` can be: stop a node, slow image pulls, the API server answers 500, metrics are silent. */
-export const twinFaultKinds = ['stop-node', 'slow-pulls', 'server-errors', 'metrics-silent'] as const
-export type TwinFaultKind = (typeof twinFaultKinds)[number]
 
 export interface ActionDone {
   readonly done: true
@@ -839,31 +882,6 @@ export interface ActionDone {
 
 /** `overview`, `permits`, `twin`, `images`, `plan:NAME`, `node:NAME`, `workload:NS/KIND/NAME`. */
 export type Topic = string
-export type TopicKind = 'overview' | 'permits' | 'twin' | 'images' | 'plan' | 'node' | 'workload'
-export const topicKinds: readonly TopicKind[] = ['overview', 'permits', 'twin', 'images', 'plan', 'node', 'workload']
-
-/** Which arrays of a topic's value are tables, and the field that names a row: their rows are sent one by one. */
-export const topicTables: { readonly [Kind in TopicKind]: Readonly<Record<string, string>> } = {
-  overview: { nodes: 'name', goals: 'name', doing: 'permit', sources: 'name' },
-  permits: { permits: 'id' },
-  twin: { faults: 'name' },
-  images: { registries: 'name', mirrors: 'node', images: 'name' },
-  plan: { moves: 'id', before: 'node', after: 'node' },
-  node: {},
-  workload: { pods: 'name' },
-}
-
-/** Which fields of a topic's value are tables in columns, and the column that names a row: of them changed rows are sent, too. */
-export const topicColumns: { readonly [Kind in TopicKind]: Readonly<Record<string, string>> } = {
-  overview: { columns: 'name' },
-  permits: {},
-  twin: {},
-  images: {},
-  plan: {},
-  node: {},
-  workload: {},
-}
-
 export interface Delta {
   readonly topic: Topic
   /** The revision that it leads to; it follows on `from`. */
@@ -873,7 +891,7 @@ export interface Delta {
   readonly set: Readonly<Record<string, unknown>>
   readonly upsert: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly remove: Readonly<Record<string, readonly string[]>>
-  /** Keys of a table whose order changed, in order. */
+  /** Of a table whose order changed: the keys in order. */
   readonly order: Readonly<Record<string, readonly string[]>>
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type TopicKind, topicColumns, topicKinds, topicTables } from './contract.ts'
+import { type TopicKind, topicColumns, topicKinds, topicTables } from './contract-names.ts'
 import { applied, differenceOf } from './delta.ts'
 
 /** Few names, some of them those that every object has. */

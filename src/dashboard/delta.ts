@@ -1,6 +1,7 @@
 // What changed between two values of a topic, and how that is put onto the first. Pure; server and page share it. What is sent is what
 // changed: a field, a row of a table (`topicTables`), or, of columns (`topicColumns`), what a row would be.
-import { type Delta, type TopicKind, topicColumns, topicTables } from './contract.ts'
+import type { Delta } from './contract.ts'
+import { type TopicKind, topicColumns, topicTables } from './contract-names.ts'
 
 type Difference = Pick<Delta, 'set' | 'upsert' | 'remove' | 'order'>
 

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Problem } from './problem.ts'
 import { duration } from './schema/crd-fields.ts'
 import { checkAgainst } from './schema/schema-problems.ts'
-import { parseDurationMs } from './time/duration.ts'
+import { durationOr0 } from './time/duration.ts'
 import { nearestName } from './values/nearest-name.ts'
 
 const configurationApiVersion = 'ballast.dev/v1alpha1'
@@ -32,26 +32,20 @@ export const processSchema = z
     /** Empty: the whole cluster. Else only these, watched one by one, and nothing that lies in no namespace. */
     watchNamespaces: z.array(z.string().min(1).max(63)).max(100).default([]),
   })
-  .refine(given => durationMs(given.leaderElectLeaseDuration) > durationMs(given.leaderElectRenewDeadline), {
+  .refine(given => durationOr0(given.leaderElectLeaseDuration) > durationOr0(given.leaderElectRenewDeadline), {
     path: ['leaderElectLeaseDuration'],
     error: 'not longer than leaderElectRenewDeadline',
   })
-  .refine(given => durationMs(given.leaderElectRenewDeadline) > 1.2 * durationMs(given.leaderElectRetryPeriod), {
+  .refine(given => durationOr0(given.leaderElectRenewDeadline) > 1.2 * durationOr0(given.leaderElectRetryPeriod), {
     path: ['leaderElectRenewDeadline'],
     error: 'not longer than 1.2 times leaderElectRetryPeriod',
   })
-  .refine(given => durationMs(given.leaderElectRetryPeriod) >= 1_000, {
+  .refine(given => durationOr0(given.leaderElectRetryPeriod) >= 1_000, {
     path: ['leaderElectRetryPeriod'],
     error: 'not at least 1s',
   })
 
 export type ProcessConfiguration = z.output<typeof processSchema>
-
-/** 0 for what is no duration: that is told by itself. */
-function durationMs(text: string): number {
-  const parsed = parseDurationMs(text)
-  return parsed.ok ? parsed.value : 0
-}
 
 export interface ConfigurationSchemas<
   Sections extends Readonly<Record<string, z.ZodType>> = Readonly<Record<string, z.ZodType>>,

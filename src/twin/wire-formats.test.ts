@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { encodeFrame } from '#kube/client/protobuf.ts'
 import { fieldsAt, itemsAt, listAt, textAt, valueAt } from './json-value.ts'
 import { startTestTwin, testPod } from './twin-for-tests.ts'
 
@@ -50,6 +51,17 @@ describe('protobuf bodies, as kubectl sends them', () => {
     expect(answer.status).toBe(status)
     expect(answer.message).toBe(message)
     if (status === 201) expect(valueAt(answer.body, 'spec', 'expirationSeconds')).toBe(600)
+  })
+
+  test('a zero that was sent is kept where the field is a pointer: nothing may be away is not the default', async () => {
+    await using twin = await startTestTwin()
+    // metadata.name a; spec.selector {}; spec.maxUnavailable {type 0, intVal 0, strVal ''}
+    const raw = bytesOf('0a030a0161' + '120a' + '1200' + '1a06' + '08001000' + '1a00')
+    const answer = await twin.client.call('POST', '/apis/policy/v1/namespaces/default/poddisruptionbudgets', {
+      ...protobuf,
+      bytes: encodeFrame({ apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', raw }),
+    })
+    expect([answer.status, valueAt(answer.body, 'spec')]).toEqual([201, { maxUnavailable: 0, selector: {} }])
   })
 
   test.each(['6b38730', '6b387300', '6b3873000aff', '6b3873000a0f0a02763112ff'])('bytes that break off: %s', async hex => {

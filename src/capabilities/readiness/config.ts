@@ -1,10 +1,10 @@
 // The section `capabilities.readiness` of the configuration: rules of ours, Nidhogg's file as it is, and how nodes are asked.
+
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
 import { labelSelectorOf, parseLabelSelector } from '#kube/objects/selector.ts'
-import { duration } from '#kube/schema/crd-fields.ts'
-import { parseDurationMs } from '#kube/time/duration.ts'
+import { durationBetween } from '#kube/schema/crd-fields.ts'
 import { mirrorReadyCondition, ownTaintKeys } from './names.ts'
 
 const mostRules = 64
@@ -28,11 +28,7 @@ function span(standard: string, meaning: string) {
 }
 
 function spanText() {
-  const isSpan = (text: string) => {
-    const parsed = parseDurationMs(text)
-    return !parsed.ok || (parsed.value >= shortestMs && parsed.value <= longestMs)
-  }
-  return duration().refine(isSpan, 'not a duration from 1s to 168h')
+  return durationBetween(shortestMs, longestMs)
 }
 
 const webAddress = z

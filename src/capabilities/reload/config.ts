@@ -1,10 +1,11 @@
 // The section `capabilities.reload` of the configuration: upstream's flags in camelCase and what Ballast adds. Every bad value is refused
 // with its path, what was found and what was expected.
+
 import * as z from 'zod'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
-import { duration } from '#kube/schema/crd-fields.ts'
+import { durationBetween } from '#kube/schema/crd-fields.ts'
 import { privateAddress } from '#kube/schema/schema-problems.ts'
-import { parseDurationMs } from '#kube/time/duration.ts'
+import { durationOr0 } from '#kube/time/duration.ts'
 import { defaultAnnotationKeys } from './annotations.ts'
 import { parseScopeSelector } from './sources/scope-selector.ts'
 
@@ -18,15 +19,7 @@ const namespaceName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 const group = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
 const fieldPath = /^[A-Za-z][A-Za-z0-9]*(\.[A-Za-z][A-Za-z0-9]*)*$/
 
-function span(standard: string, leastMs = 0) {
-  const isSpan = (text: string) => {
-    const parsed = parseDurationMs(text)
-    return !parsed.ok || (parsed.value >= leastMs && parsed.value <= longestMs)
-  }
-  return duration()
-    .refine(isSpan, `not a duration from ${leastMs / 1_000}s to 8784h`)
-    .default(standard)
-}
+const span = (standard: string, leastMs = 0) => durationBetween(leastMs, longestMs).default(standard)
 
 function annotationKey(standard: string, meaning: string) {
   return z.string().regex(qualifiedName, `not the key of an annotation such as "${standard}"`).default(standard).describe(meaning)
@@ -98,7 +91,7 @@ const rateGuardSchema = z
     minimum: span('10s', 1).describe('least time between two roll-outs of one workload'),
     maximum: span('30m', 1).describe('longest time between them, after doubling'),
   })
-  .refine(({ minimum, maximum }) => msOf(minimum) <= msOf(maximum), {
+  .refine(({ minimum, maximum }) => durationOr0(minimum) <= durationOr0(maximum), {
     path: ['maximum'],
     error: 'not at least rateGuard.minimum',
   })
@@ -193,12 +186,6 @@ export const reloadConfiguration = z
   })
 
 export type ReloadConfig = z.output<typeof reloadConfiguration>
-
-/** Milliseconds of a duration that the schema has checked. */
-export function msOf(text: string): number {
-  const parsed = parseDurationMs(text)
-  return parsed.ok ? parsed.value : 0
-}
 
 /** The workload types that are never reloaded; one bad entry voids the list, as it does upstream (`compat.lenient`). */
 export function ignoredTypesOf({ ignoredWorkloadTypes }: Pick<ReloadConfig, 'ignoredWorkloadTypes'>): readonly string[] {

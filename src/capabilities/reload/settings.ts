@@ -1,8 +1,10 @@
 // The configuration made ready for deciding: durations in milliseconds, keys of annotations, windows and paths parsed.
+
 import type { CustomTemplate } from '#coordination/effects/restart.ts'
 import type { Target } from '#coordination/intent.ts'
+import { durationMs } from '#kube/time/duration.ts'
 import type { AnnotationKeys } from './annotations.ts'
-import { ignoredTypesOf, msOf, type ReloadConfig } from './config.ts'
+import { ignoredTypesOf, type ReloadConfig } from './config.ts'
 import { CompiledPatterns } from './workloads/patterns.ts'
 
 interface CustomKind {
@@ -55,14 +57,14 @@ export function reloadSettings(config: ReloadConfig): ReloadSettings {
     reloadOnDelete: config.reloadOnDelete,
     syncAfterRestart: config.syncAfterRestart,
     ignoredTypes: ignoredTypesOf(config),
-    debounceMs: msOf(config.debounce),
-    maxWaitMs: msOf(config.maxWait),
+    debounceMs: durationMs(config.debounce),
+    maxWaitMs: durationMs(config.maxWait),
     guard: {
       isEnabled: config.rateGuard.enabled,
-      minimumMs: msOf(config.rateGuard.minimum),
-      maximumMs: msOf(config.rateGuard.maximum),
+      minimumMs: durationMs(config.rateGuard.minimum),
+      maximumMs: durationMs(config.rateGuard.maximum),
     },
-    rotationWindowMs: msOf(config.rotationWindow),
+    rotationWindowMs: durationMs(config.rotationWindow),
     followsUpstreamJobs: config.compat.jobs === 'upstream',
     excludesOnTemplate: config.compat.podTemplateExclude,
     customKinds: config.customKinds.map(kind => ({

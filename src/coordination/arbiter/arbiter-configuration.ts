@@ -1,8 +1,9 @@
 // The section `arbiter` of the configuration file: what the installer says about disruption, and the policy that it makes.
+
 import { z } from 'zod'
 import { defaultOwnerLabel, type OwnerLabel } from '#cluster/ownership.ts'
-import { duration } from '#kube/schema/crd-fields.ts'
-import { formatDurationMs, parseDurationMs } from '#kube/time/duration.ts'
+import { durationBetween } from '#kube/schema/crd-fields.ts'
+import { durationMs, formatDurationMs } from '#kube/time/duration.ts'
 import { parseWindow, type Window, type WindowSpan } from '#kube/time/window.ts'
 import { type ArbiterPolicy, defaultPolicy, gateKeys, gateNames } from '../policy/arbiter-policy.ts'
 
@@ -10,14 +11,7 @@ const mostWindows = 64
 const longestReason = 256
 const longestMs = 366 * 86_400_000
 
-/** A duration that is not negative and at most a year. */
-function span(defaultMs: number) {
-  const isSpan = (text: string) => {
-    const parsed = parseDurationMs(text)
-    return !parsed.ok || (parsed.value >= 0 && parsed.value <= longestMs)
-  }
-  return duration().refine(isSpan, 'not a duration from 0s to 8784h').default(formatDurationMs(defaultMs))
-}
+const span = (defaultMs: number) => durationBetween(0, longestMs).default(formatDurationMs(defaultMs))
 
 const windowText = z.string().refine(text => parseWindow(text).ok, { error: ({ input }) => notWindow(input) })
 
@@ -115,30 +109,23 @@ export function arbiterPolicyOf(
   const policy: ArbiterPolicy = {
     freeze: section.freeze === '' ? false : section.freeze,
     coolDownMs: {
-      safety: msOf(cooldowns.safety),
-      correctness: msOf(cooldowns.correctness),
-      availability: msOf(cooldowns.availability),
-      capacity: msOf(cooldowns.capacity),
-      cost: msOf(cooldowns.cost),
-      balance: msOf(cooldowns.balance),
+      safety: durationMs(cooldowns.safety),
+      correctness: durationMs(cooldowns.correctness),
+      availability: durationMs(cooldowns.availability),
+      capacity: durationMs(cooldowns.capacity),
+      cost: durationMs(cooldowns.cost),
+      balance: durationMs(cooldowns.balance),
     },
-    scaleCoolDownMs: msOf(cooldowns.scale),
-    reverseMoveMs: msOf(cooldowns.reverseMove),
-    quarantine: { firstMs: msOf(cooldowns.quarantine), longestMs: msOf(cooldowns.longestQuarantine) },
-    mergeWindowMs: msOf(section.mergeWindow),
+    scaleCoolDownMs: durationMs(cooldowns.scale),
+    reverseMoveMs: durationMs(cooldowns.reverseMove),
+    quarantine: { firstMs: durationMs(cooldowns.quarantine), longestMs: durationMs(cooldowns.longestQuarantine) },
+    mergeWindowMs: durationMs(section.mergeWindow),
     caps: { ...section.caps, concurrent: section.caps.concurrent },
     gates: new Set(gateNames.filter(name => section.gates[gateKeys[name]])),
     windows: Object.fromEntries(Object.entries(section.windows).map(([name, texts]) => [name, (texts ?? []).map(readWindow)])),
     modes,
   }
   return { policy, ownerLabel: { key: section.ownerLabel, values: section.ownerValues } }
-}
-
-/** The schema has read it before. @throws Error when it has not. */
-function msOf(text: string): number {
-  const parsed = parseDurationMs(text)
-  if (!parsed.ok) throw new Error(`a duration that was checked does not parse: ${text}`)
-  return parsed.value
 }
 
 function readWindow(text: string): Window {

@@ -2,7 +2,7 @@
 import type { ClusterState, PodState, WorkloadReference } from '#cluster/cluster-state.ts'
 import { effectiveOwner, kindKey, type OwnerLabel, workloadOwner } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { parseDurationMs } from '#kube/time/duration.ts'
+import { durationOr0 } from '#kube/time/duration.ts'
 import { workloadKey } from '#planning/goals/policy.ts'
 import { freezeOf } from '../freeze.ts'
 import { redGatesFor } from '../gates/red-gates.ts'
@@ -240,9 +240,4 @@ function protectionOf(pods: readonly PodState[], nowMs: number): TargetFacts['pr
       return { target: targetOf(pod), annotation: `${doNotDisrupt}: ${value.slice(0, longestQuote)}` }
   }
   return undefined
-}
-
-function durationOr0(text: string): number {
-  const parsed = parseDurationMs(text)
-  return parsed.ok ? parsed.value : 0
 }

@@ -2,7 +2,8 @@
 // who made it asks for that and makes another.
 import { createHash } from 'node:crypto'
 import { lackSentence, rightsOf } from '../actions/needed-rights.ts'
-import { type ActionName, freezeActions, planActions, type Ref, twinActions } from '../contract.ts'
+import type { ActionName, Ref } from '../contract.ts'
+import { freezeActions, planActions, twinActions } from '../contract-names.ts'
 import type { Picture } from '../picture.ts'
 import type { Viewing } from '../views/viewing.ts'
 import { podsRight, type Reading, readingRight, readings } from './reading-rights.ts'

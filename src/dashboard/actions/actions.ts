@@ -1,4 +1,5 @@
 // The writes that viewers ask for: each is held against what they saw, sent once, and told.
+
 import { hostname } from 'node:os'
 import type { Api, WriteOptions } from '#kube/client/api.ts'
 import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
@@ -9,7 +10,8 @@ import { apiVersionOf, builtIn } from '#kube/objects/resource.ts'
 import { isAlreadyExists, isConflict, isForbidden, isNotFound, StatusError } from '#kube/objects/status.ts'
 import type { Random } from '#kube/random.ts'
 import { formatTime } from '#kube/time/time.ts'
-import { type ActionBody, type ActionDone, type ActionName, twinActions } from '../contract.ts'
+import type { ActionBody, ActionDone, ActionName } from '../contract.ts'
+import { twinActions } from '../contract-names.ts'
 import type { Picture } from '../picture.ts'
 import { bodyRefusal } from './body-check.ts'
 import { kubectlText } from './kubectl-lines.ts'

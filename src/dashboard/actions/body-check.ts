@@ -1,7 +1,7 @@
 // Whether a body has what its action needs, in the range that it may have. Pure.
 import { parseTime } from '#kube/time/time.ts'
 import type { ActionBody, ActionName } from '../contract.ts'
-import { twinFaultKinds } from '../contract.ts'
+import { twinFaultKinds } from '../contract-names.ts'
 import type { Picture } from '../picture.ts'
 import { type ActionRefusal, badAction, targetGone } from './refusal.ts'
 import { isFaultKind } from './twin-faults.ts'

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type ActionBody, type ActionName, freezeActions, planActions, twinActions } from '../contract.ts'
+import type { ActionBody, ActionName } from '../contract.ts'
+import { freezeActions, planActions, twinActions } from '../contract-names.ts'
 import { kubectlLine } from './kubectl-lines.ts'
 import { meaningOf } from './testdata/kubectl-meaning.ts'
 import type { Asked } from './write.ts'

@@ -1,5 +1,6 @@
 // Which right each action needs on the API server.
-import { type ActionName, freezeActions, planActions, type Ref } from '../contract.ts'
+import type { ActionName, Ref } from '../contract.ts'
+import { freezeActions, planActions } from '../contract-names.ts'
 import { freezableScopes, writeOf } from './write-of.ts'
 
 /** One verb on one resource, as a SubjectAccessReview asks for it. */

@@ -1,6 +1,7 @@
 // The faults that the page offers, as specs of a TwinFault. All end by the twin's own clock, or when they are healed.
 import type { FaultSpec } from '#twin/faults/fault-spec.ts'
-import type { ActionBody, TwinFaultKind } from '../contract.ts'
+import type { ActionBody } from '../contract.ts'
+import type { TwinFaultKind } from '../contract-names.ts'
 
 type Fault = NonNullable<ActionBody['fault']>
 

@@ -7,9 +7,10 @@ import * as z from 'zod'
 const pageFolder = 'src/dashboard/web'
 /** What the page shares with the server, and what decides how it is built. */
 const others = [
-  'src/dashboard/contract.ts',
+  'src/dashboard/contract-names.ts',
   'src/dashboard/delta.ts',
   'src/dashboard/words',
+  'src/kube/human-duration.ts',
   'src/dashboard/build/bundle-process.ts',
 ]
 const packages = ['preact', '@preact/signals', '@preact/signals-core', 'vite']

@@ -1,7 +1,9 @@
 // Rebalancing over time as JSON and as CSV, and what of its page stands in the address.
+
 import * as z from 'zod'
 import type { Seen } from '../access/viewing-of.ts'
-import { type MoveOutcome, utilisationSpanNames } from '../contract.ts'
+import type { MoveOutcome } from '../contract.ts'
+import { utilisationSpanNames } from '../contract-names.ts'
 import { utilisationOf } from '../views/nodes/utilisation.ts'
 import { evictionRow, evictionsOf } from '../views/plans/evictions.ts'
 import { planOutcomeOf } from '../views/plans/landings.ts'

@@ -1,6 +1,6 @@
 // Requests and actions in figures. Labels are bounded: routes by their pattern, actions by their name.
 import { Counter, Histogram, type Registry } from 'prom-client'
-import { freezeActions, planActions, twinActions } from '../contract.ts'
+import { freezeActions, planActions, twinActions } from '../contract-names.ts'
 
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
 const known: readonly string[] = [...planActions, ...freezeActions, ...twinActions]

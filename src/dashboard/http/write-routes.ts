@@ -3,31 +3,14 @@ import * as z from 'zod'
 import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import { longestToken } from '../access/token-door.ts'
 import { lackSentence, rightsOf } from '../actions/needed-rights.ts'
-import { type ActionBody, type ActionName, freezeActions, planActions, twinActions } from '../contract.ts'
+import { type ActionBody, type ActionName, actionBody } from '../contract.ts'
+import { freezeActions, planActions, twinActions } from '../contract-names.ts'
 import { json, refusal, type WholeAnswer } from './answer.ts'
 import { readJson } from './body.ts'
 import type { Idempotency } from './idempotency.ts'
 import { type Call, type Route, write } from './route.ts'
 
 const actionNames: readonly ActionName[] = [...planActions, ...freezeActions, ...twinActions]
-const name = () => z.string().min(1).max(253)
-const reference = z.strictObject({ kind: z.string().min(1).max(63), namespace: z.string().max(63).nullable(), name: name() })
-
-const actionBody = z.strictObject({
-  revision: z.string().max(100),
-  reason: z.string().max(200).optional(),
-  plan: name().optional(),
-  policy: name().optional(),
-  snapshotHash: z.string().max(256).optional(),
-  resourceVersion: z.string().max(64).optional(),
-  move: name().optional(),
-  scope: reference.nullable().optional(),
-  speed: z.union([z.number(), z.literal('max')]).optional(),
-  advanceMs: z.number().optional(),
-  fault: z.strictObject({ kind: z.string().max(64), node: name().optional(), minutes: z.number().optional() }).optional(),
-  name: name().optional(),
-})
-
 const sessionBody = z.strictObject({ token: z.string().min(1).max(longestToken) })
 
 export function writeRoutes(idempotency: Idempotency): readonly Route[] {
@@ -71,7 +54,7 @@ async function action(call: Call<unknown>, idempotency: Idempotency): Promise<Wh
       })
     const read = await bodyOf(asked.message, actionBody)
     if (!read.ok) return read.answer
-    const body: ActionBody = defined(read.value)
+    const body: ActionBody = read.value
     const key = asked.headers['idempotency-key']
     const content = JSON.stringify([known, body])
     return idempotency.once({ viewer: viewer.id, key: Array.isArray(key) ? key[0] : key, content }, () =>
@@ -152,44 +135,4 @@ async function bodyOf<Schema extends z.ZodType>(
 
 function badBody(found: string, expected: string): WholeAnswer {
   return refusal('bad-body', { status: 400, message: `The body has ${found}.`, remedy: `Expected ${expected}.` })
-}
-
-/** Without keys that say `undefined`. */
-function defined(given: z.output<typeof actionBody>): ActionBody {
-  const {
-    revision,
-    reason,
-    plan,
-    policy,
-    snapshotHash,
-    resourceVersion,
-    move,
-    scope,
-    speed,
-    advanceMs,
-    fault,
-    name: named,
-  } = given
-  return {
-    revision,
-    ...(reason === undefined ? {} : { reason }),
-    ...(plan === undefined ? {} : { plan }),
-    ...(policy === undefined ? {} : { policy }),
-    ...(snapshotHash === undefined ? {} : { snapshotHash }),
-    ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    ...(move === undefined ? {} : { move }),
-    ...(scope === undefined ? {} : { scope }),
-    ...(speed === undefined ? {} : { speed }),
-    ...(advanceMs === undefined ? {} : { advanceMs }),
-    ...(fault === undefined
-      ? {}
-      : {
-          fault: {
-            kind: fault.kind,
-            ...(fault.node === undefined ? {} : { node: fault.node }),
-            ...(fault.minutes === undefined ? {} : { minutes: fault.minutes }),
-          },
-        }),
-    ...(named === undefined ? {} : { name: named }),
-  }
 }

@@ -1,6 +1,6 @@
 // Readers of equal rights and what they listen to: each value is computed, compared and put into words once for all of them.
 import { type Log, messageOf } from '#kube/log.ts'
-import type { TopicKind } from '../contract.ts'
+import type { TopicKind } from '../contract-names.ts'
 import { differenceOf } from '../delta.ts'
 import type { Picture } from '../picture.ts'
 import type { Viewing } from '../views/viewing.ts'

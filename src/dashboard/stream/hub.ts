@@ -1,7 +1,8 @@
 // Who listens to what, and what each is told: values of topics as snapshots and deltas, with resume.
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf, silentLog } from '#kube/log.ts'
-import { contractSchema, type StreamEvents } from '../contract.ts'
+import type { StreamEvents } from '../contract.ts'
+import { contractSchema } from '../contract-names.ts'
 import type { Picture, PictureSource } from '../picture.ts'
 import { speedOf } from '../views/twin-clock.ts'
 import type { Viewing } from '../views/viewing.ts'

@@ -1,6 +1,7 @@
 // The stream in figures.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { type StreamEvents, type Topic, topicKinds } from '../contract.ts'
+import type { StreamEvents, Topic } from '../contract.ts'
+import { topicKinds } from '../contract-names.ts'
 
 /** From 256 bytes to 4 MiB. */
 const byteBuckets = [256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304]

@@ -1,5 +1,6 @@
 // What can be listened to, and what each topic says: its name leads to a view.
-import { type ApiError, type Link, type Topic, type TopicKind, topicKinds } from '../contract.ts'
+import type { ApiError, Link, Topic } from '../contract.ts'
+import { type TopicKind, topicKinds } from '../contract-names.ts'
 import type { Picture, PictureSource } from '../picture.ts'
 import { permitPage } from '../views/ledger/permits.ts'
 import { imagesViewOf } from '../views/nodes/images.ts'

@@ -3,7 +3,7 @@ import { shortName } from '../words/names.ts'
 import { percentText, unknownText } from '../words/percent.ts'
 import { count, watts } from '../words/quantity.ts'
 import { bar } from './bar.ts'
-import { columnsOf, type Line, type Piece, padded } from './lines.ts'
+import { columnsOf, gap, type Line, type Piece, padded } from './lines.ts'
 import { mostWatts } from './order.ts'
 import { goalCell, heldTo, type LabelsOf, percentCell, type ResourceName, shareOf, type ViewRow } from './view-rows.ts'
 
@@ -15,7 +15,6 @@ const shortestBar = 8
 const firstShare = 0.6
 const longestBars = [60, 40] as const
 const shortestName = 12
-const gap = '  '
 
 interface Column {
   readonly title: string

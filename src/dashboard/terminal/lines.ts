@@ -1,4 +1,5 @@
 // Lines of a terminal: text in pieces with a tone, measured in columns, cut where there is no more room, painted only where colours are wanted.
+import { stripVTControlCharacters } from 'node:util'
 
 /** How a piece is meant. Colour never says it alone: the words and signs beside it do. */
 type Tone = 'over' | 'under' | 'good' | 'dim' | 'strong'
@@ -18,10 +19,13 @@ const wide =
 const withoutWidth = /[\p{Mn}\p{Me}\p{Cf}]/u
 const plainText = /^[\x20-\x7e]*$/
 
-/** How many columns `text` takes. */
+/** Between two columns of a table. */
+export const gap = '  '
+
+/** How many columns `text` takes; its colours take none. */
 export function columnsOf(text: string): number {
   if (plainText.test(text)) return text.length
-  return [...text].reduce((sum, character) => sum + columnsOfOne(character), 0)
+  return [...stripVTControlCharacters(text)].reduce((sum, character) => sum + columnsOfOne(character), 0)
 }
 
 function columnsOfOne(character: string): number {
@@ -48,6 +52,21 @@ export function padded(text: string, columns: number, align: 'left' | 'right' = 
   const cut = cutTo(text, columns)
   const space = ' '.repeat(Math.max(0, columns - columnsOf(cut)))
   return align === 'left' ? cut + space : space + cut
+}
+
+/** A column of a table: its heading and on which side its cells stand. */
+export interface Column {
+  readonly title: string
+  readonly align?: 'left' | 'right'
+}
+
+/** Rows under headings, without borders, each column as wide as its widest cell; one line a row. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const all = [columns.map(({ title }) => title), ...rows]
+  const widths = columns.map((_, at) => all.reduce((most, cells) => Math.max(most, columnsOf(cells[at] ?? '')), 0))
+  const line = (cells: readonly string[]) =>
+    columns.map(({ align }, at) => padded(cells[at] ?? '', widths[at] ?? 0, align)).join(gap)
+  return all.map(cells => line(cells).trimEnd()).join('\n')
 }
 
 /** A line within `columns`, without blanks at its end. */

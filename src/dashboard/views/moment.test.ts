@@ -1,8 +1,9 @@
 // Pictures of the past, and things found by name.
+
 import { afterAll, describe, expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { solveInChild } from '#planning/solving/solve.ts'
-import * as schemas from '../contract-schema.ts'
+import * as schemas from '../contract.ts'
 import { nodeStateText } from '../words/en.ts'
 import { permitPage } from './ledger/permits.ts'
 import { pictureAt } from './moment.ts'

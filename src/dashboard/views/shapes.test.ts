@@ -1,7 +1,8 @@
 // What plan, permits, workload, history and search answer has the shape that programs are promised, down to the last field.
+
 import { afterAll, expect, test } from 'vitest'
 import { solveInChild } from '#planning/solving/solve.ts'
-import * as schema from '../contract-schema.ts'
+import * as schema from '../contract.ts'
 import { permitCountsOf } from './ledger/permit-counts.ts'
 import { permitPage } from './ledger/permits.ts'
 import { pictureAt } from './moment.ts'

@@ -1,8 +1,8 @@
 // Text, time and units of dashboard.md 3.7, with the cases of its section 7 that need no browser.
+
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { percentage } from '#cluster/utilisation.ts'
-import { humanDuration } from '#kube/time/human-duration.ts'
 import { formatQuantity, milliQuantity, quantity, wholeQuantity } from '#kube/values/quantity.ts'
 import { age, until } from './age.ts'
 import { csvCell, csvText } from './csv.ts'
@@ -190,14 +190,6 @@ describe('ages', () => {
     [-5 * second, '0s'],
     [-1, '0s'],
   ])('%d ms is %s', (ms, text) => expect(age(ms)).toBe(text))
-
-  test('kubectl prints the same', () => {
-    fc.assert(
-      fc.property(fc.nat({ max: 10 * 365 * day }), ms => {
-        expect(age(ms)).toBe(humanDuration(ms))
-      }),
-    )
-  })
 
   test('what is to come', () => {
     expect([until(14 * minute), until(5 * hour + 12 * minute), until(0), until(-day)]).toEqual([

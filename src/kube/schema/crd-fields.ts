@@ -1,7 +1,7 @@
 // Zod schemas of the field types that Kubernetes has and JSON has not. `crd.ts` knows them by their metadata.
 
 import { z } from 'zod'
-import { parseDuration } from '../time/duration.ts'
+import { parseDuration, parseDurationMs } from '../time/duration.ts'
 import { parseQuantity } from '../values/quantity.ts'
 
 /** A rule in CEL that the API server checks; `self` is the value it stands at. */
@@ -57,4 +57,13 @@ export function duration() {
     .max(64)
     .regex(new RegExp(durationPattern), { error: notDuration, abort: true })
     .refine(text => parseDuration(text).ok, notDuration)
+}
+
+/** A duration within bounds that are whole seconds and whole hours. */
+export function durationBetween(leastMs: number, longestMs: number) {
+  const isWithin = (text: string) => {
+    const parsed = parseDurationMs(text)
+    return !parsed.ok || (parsed.value >= leastMs && parsed.value <= longestMs)
+  }
+  return duration().refine(isWithin, `not a duration from ${leastMs / 1_000}s to ${longestMs / 3_600_000}h`)
 }

@@ -1,6 +1,6 @@
 // Durations as Go and with it Kubernetes writes them: `1h30m`, `300ms`, `1.5s`. Exact to the nanosecond, with Go's roundings.
 
-import type { Parsed } from '../problem.ts'
+import { InputError, type Parsed } from '../problem.ts'
 
 const largest = 2n ** 63n - 1n
 const nanosOfUnits: Readonly<Record<string, bigint>> = {
@@ -28,6 +28,19 @@ export function parseDuration(text: string, where = 'duration'): Parsed<bigint> 
 export function parseDurationMs(text: string, where = 'duration'): Parsed<number> {
   const parsed = parseDuration(text, where)
   return parsed.ok ? { ok: true, value: Number(parsed.value / 1_000_000n) } : parsed
+}
+
+/** Milliseconds of a duration that a schema has checked. @throws InputError for a text that it would have refused */
+export function durationMs(text: string, where?: string): number {
+  const parsed = parseDurationMs(text, where)
+  if (!parsed.ok) throw new InputError([parsed.problem])
+  return parsed.value
+}
+
+/** Milliseconds of `text`, 0 where it is no duration: somebody else says that, or nobody minds. */
+export function durationOr0(text: string): number {
+  const parsed = parseDurationMs(text)
+  return parsed.ok ? parsed.value : 0
 }
 
 function readDuration(text: string): bigint | string {

@@ -4,7 +4,7 @@ import { applyMergePatch } from '#kube/objects/merge-patch.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isConflict, isNotFound, StatusError } from '#kube/objects/status.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
-import { parseDurationMs } from '#kube/time/duration.ts'
+import { durationMs } from '#kube/time/duration.ts'
 import type { ResourceKey, Writer } from '../access.ts'
 import { evaluateCel } from '../api/cel/cel.ts'
 import { isFields } from '../json-value.ts'
@@ -202,7 +202,5 @@ function refusedWrite({ spec }: Stage, object: KubeObject, error: StatusError): 
 
 function milliseconds(text: string | undefined, where: string): number {
   if (text === undefined) return 0
-  const parsed = parseDurationMs(text, where)
-  if (!parsed.ok) throw new InputError([parsed.problem])
-  return Math.max(0, parsed.value)
+  return Math.max(0, durationMs(text, where))
 }

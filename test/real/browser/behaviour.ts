@@ -2,7 +2,7 @@
 // server of another version, a browser that keeps nothing.
 import { deepStrictEqual, ok } from 'node:assert'
 import type { BrowserContext, Page, Request } from 'playwright-core'
-import { contractSchema } from '#dashboard/contract.ts'
+import { contractSchema } from '#dashboard/contract-names.ts'
 import { startExample } from './ballast-process.ts'
 import { openBrowser } from './browser.ts'
 

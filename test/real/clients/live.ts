@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Table from 'cli-table3'
+import { table } from '#dashboard/terminal/lines.ts'
 import { systemClock } from '#kube/clock.ts'
 import { startTwin } from '#twin/twin.ts'
 import { recordedFile, recordingOf } from '../../fidelity-table.ts'
@@ -40,19 +40,19 @@ export async function playOnTwin(scenario: ClientScenario): Promise<readonly str
 
 if (import.meta.main) {
   const wanted = process.argv.slice(2)
-  const table = new Table({ head: ['client', 'version', 'on the twin'], style: { head: [], border: [], compact: true } })
+  const rows: string[][] = []
   for (const scenario of clientScenarios.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
     try {
       const saw = await playOnTwin(scenario)
-      table.push([scenario.name, scenario.version, `as on the real server: ${saw.length} lines`])
+      rows.push([scenario.name, scenario.version, `as on the real server: ${saw.length} lines`])
     } catch (cause) {
       if (!(cause instanceof Error)) throw cause
-      table.push([
+      rows.push([
         scenario.name,
         scenario.version,
         `${cause instanceof PartUnavailable ? 'open' : 'FAILED'}: ${cause.message}`.slice(0, 300),
       ])
     }
   }
-  console.log(table.toString())
+  console.log(table([{ title: 'client' }, { title: 'version' }, { title: 'on the twin' }], rows))
 }

@@ -1,5 +1,5 @@
 // Messages of Kademlia as libp2p's implementations write them, and one field of ours that others skip.
-import protobuf from 'protobufjs/minimal.js'
+import { bytes, list, manyBytes, message, optionalCount } from '#kube/protobuf-message.ts'
 import { mostAddressesOfAPeer } from './address-rules.ts'
 
 export const messageTypes = { putValue: 0, getValue: 1, addProvider: 2, getProviders: 3, findNode: 4, ping: 5 } as const
@@ -28,70 +28,28 @@ export interface Message {
   readonly validSeconds: number | undefined
 }
 
-const nothing = new Uint8Array()
+const peer = message({ id: bytes(1), addresses: manyBytes(2) })
+const messages = message({
+  type: optionalCount(1),
+  key: bytes(2),
+  closer: list(8, peer),
+  providers: list(9, peer),
+  validSeconds: optionalCount(validityField),
+})
 
 /** @throws RangeError, Error where the bytes are no message. */
-export function decodeMessage(bytes: Uint8Array): Message {
-  const reader = protobuf.Reader.create(bytes)
-  let type = 0
-  let key: Uint8Array = nothing
-  let validSeconds: number | undefined
-  const closer: PeerRecord[] = []
-  const providers: PeerRecord[] = []
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32()
-    if (tag === ((1 << 3) | 0)) type = reader.uint32()
-    else if (tag === ((2 << 3) | 2)) key = reader.bytes()
-    else if (tag === ((8 << 3) | 2)) addPeer(closer, reader)
-    else if (tag === ((9 << 3) | 2)) addPeer(providers, reader)
-    else if (tag === ((validityField << 3) | 0)) validSeconds = reader.uint32()
-    else reader.skipType(tag & 7)
-  }
-  return { type, key, closer, providers, validSeconds }
+export function decodeMessage(data: Uint8Array): Message {
+  const { type = 0, closer, providers, ...rest } = messages.decode(data)
+  return { type, closer: within(closer), providers: within(providers), ...rest }
 }
 
-function addPeer(list: PeerRecord[], reader: protobuf.Reader): void {
-  const end = reader.uint32() + reader.pos
-  if (end > reader.len) throw new RangeError('a peer is longer than its message')
-  if (list.length >= mostPeersOfAList) {
-    reader.pos = end
-    return
-  }
-  let id: Uint8Array = nothing
-  const addresses: Uint8Array[] = []
-  while (reader.pos < end) {
-    const tag = reader.uint32()
-    if (tag === ((1 << 3) | 2)) id = reader.bytes()
-    else if (tag === ((2 << 3) | 2)) {
-      const address = reader.bytes()
-      if (addresses.length < mostAddressesOfAPeer) addresses.push(address)
-    } else reader.skipType(tag & 7)
-  }
-  list.push({ id, addresses })
+function within(peers: readonly PeerRecord[]): readonly PeerRecord[] {
+  return peers
+    .slice(0, mostPeersOfAList)
+    .map(({ id, addresses }) => ({ id, addresses: addresses.slice(0, mostAddressesOfAPeer) }))
 }
 
 /** With its length before it, as it goes on a stream. */
-export function encodeMessage({
-  type,
-  key,
-  closer = [],
-  providers = [],
-  validSeconds,
-}: Partial<Message> & Pick<Message, 'type'>): Uint8Array {
-  const writer = protobuf.Writer.create().fork()
-  writer.uint32((1 << 3) | 0).uint32(type)
-  if (key !== undefined) writer.uint32((2 << 3) | 2).bytes(key)
-  for (const peer of closer) writePeer(writer.uint32((8 << 3) | 2), peer)
-  for (const peer of providers) writePeer(writer.uint32((9 << 3) | 2), peer)
-  if (validSeconds !== undefined) writer.uint32((validityField << 3) | 0).uint32(validSeconds)
-  return writer.ldelim().finish()
-}
-
-function writePeer(writer: protobuf.Writer, { id, addresses }: PeerRecord): void {
-  writer
-    .fork()
-    .uint32((1 << 3) | 2)
-    .bytes(id)
-  for (const address of addresses) writer.uint32((2 << 3) | 2).bytes(address)
-  writer.ldelim()
+export function encodeMessage(given: Partial<Message> & Pick<Message, 'type'>): Uint8Array {
+  return messages.encodeWithLength(given)
 }

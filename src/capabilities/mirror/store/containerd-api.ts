@@ -1,5 +1,17 @@
 // What we ask of containerd's gRPC API, and nothing more of it. The numbers are those of containerd's own definitions, the same from 1.5 on.
-import { bytes, flag, integer, list, type Message, message, nested, type Of, text, textMap, texts } from './wire.ts'
+import {
+  bytes,
+  flag,
+  integer,
+  list,
+  type Message,
+  message,
+  nested,
+  type Of,
+  text,
+  textMap,
+  texts,
+} from '#kube/protobuf-message.ts'
 
 const nothing = message({})
 const descriptor = message({ mediaType: text(1), digest: text(2), size: integer(3) })

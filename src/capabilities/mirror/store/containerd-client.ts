@@ -1,9 +1,10 @@
 // Calls of containerd over its socket: each with the namespace, a deadline, and an end when its signal is aborted.
+
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import type { Clock } from '#kube/clock.ts'
+import type { Message } from '#kube/protobuf-message.ts'
 import { StoreUnavailable } from '../contract.ts'
 import type { Method } from './containerd-api.ts'
-import type { Message } from './wire.ts'
 
 /** A look-up that takes longer counts as no answer. */
 const callLimitMs = 1_000

@@ -1,14 +1,15 @@
 // The agent's role: asks on its own node, and writes node conditions. It can set no taint and take none away.
+
 import type { NodeContext, Running } from '#coordination/capability.ts'
 import type { Api } from '#kube/client/api.ts'
 import { EventRecorder } from '#kube/events/events.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { durationMs } from '#kube/time/duration.ts'
 import type { ReadinessConfig } from '../config.ts'
 import { MirrorNews, type MirrorNotices, noticesUrl, readNotices } from '../mirror-notices.ts'
 import { nodeFacts } from '../node-facts.ts'
-import { milliseconds } from '../rules/own-rules.ts'
 import { nodeReference } from '../telling.ts'
 import { ask } from './ask.ts'
 import { type Check, checksOf, conditionToWrite, healthOf, type NodeCondition } from './reporter-decision.ts'
@@ -83,7 +84,7 @@ class Reporter implements AsyncDisposable {
         this.failure = messageOf(error)
         log.warn({ node, why: this.failure }, 'the node’s conditions are not written, tried again')
       }
-      await clock.after(milliseconds(this.config.agent.interval), signal).catch((reason: unknown) => {
+      await clock.after(durationMs(this.config.agent.interval), signal).catch((reason: unknown) => {
         if (!signal.aborted) throw reason
       })
     }
@@ -107,7 +108,7 @@ class Reporter implements AsyncDisposable {
     const known: readonly NodeCondition[] = node.status?.conditions ?? []
     const conditions = answers.flatMap(({ check, answer }) => {
       const health = healthOf(check, answer, notices?.problems)
-      const heartbeatMs = milliseconds(this.config.agent.heartbeat)
+      const heartbeatMs = durationMs(this.config.agent.heartbeat)
       return conditionToWrite(known, { type: check.condition, health, nowMs: clock.now(), heartbeatMs }) ?? []
     })
     if (conditions.length === 0) return

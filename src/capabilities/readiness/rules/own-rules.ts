@@ -1,7 +1,7 @@
 // Rules of the configuration as they are decided on: selectors read, requirements made one shape, times in milliseconds.
 
 import { nothing, type Selector } from '#kube/objects/selector.ts'
-import { parseDurationMs } from '#kube/time/duration.ts'
+import { durationMs } from '#kube/time/duration.ts'
 import { httpConditionOf, type ReadinessConfig, selectorOfRule } from '../config.ts'
 import type { ConditionStatus, NodeFacts } from '../node-facts.ts'
 
@@ -32,17 +32,10 @@ export function ownRules({
       selector: selector.ok ? selector.value : nothing,
       requirements: rule.require.map(requirementOf),
       mode: rule.mode,
-      timeoutMs: milliseconds(rule.timeout ?? timeout),
+      timeoutMs: durationMs(rule.timeout ?? timeout),
       onTimeout: rule.onTimeout ?? onTimeout,
     }
   })
-}
-
-/** Milliseconds of a duration that the schema has checked. */
-export function milliseconds(text: string): number {
-  const parsed = parseDurationMs(text)
-  if (!parsed.ok) throw new RangeError(`${text} is no duration`)
-  return parsed.value
 }
 
 function requirementOf(of: ReadinessConfig['rules'][number]['require'][number]): Requirement {

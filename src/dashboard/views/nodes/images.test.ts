@@ -1,9 +1,10 @@
 // The page of images: who has what, what came from where, and whose mirror does not serve. A row shows only what matters to it.
+
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { PullRecord } from '#twin/components/kubelets/image-pulls.ts'
-import { imagesView } from '../../contract-schema.ts'
+import { imagesView } from '../../contract.ts'
 import type { MirrorReading, Picture } from '../../picture.ts'
 import { nowMs, pictureOf } from '../testdata/homelab.ts'
 import { everything } from '../viewing.ts'

@@ -1,8 +1,9 @@
 // How full nodes were: which of many are shown, their lines with goals and marks, and what nobody noted.
+
 import { describe, expect, test } from 'vitest'
 import { plan as madePlan, move } from '#coordination/plans/testdata/objects.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { utilisation as shape } from '../../contract-schema-rebalancing.ts'
+import { utilisation as shape } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import { UtilisationHistory, utilisationSpans } from '../../source/utilisation-history.ts'
 import { sharesOf } from '../../source/utilisation-keeper.ts'

@@ -1,9 +1,10 @@
 // Plans against what happened, how often landings were predicted, and whom the descheduler evicted. A row shows only what matters to it.
+
 import { describe, expect, test } from 'vitest'
 import type { PlanMove, PlanStep, RebalancePlan } from '#coordination/api.ts'
 import { move as madeMove, plan as madePlan } from '#coordination/plans/testdata/objects.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { rebalancingView } from '../../contract-schema-rebalancing.ts'
+import { rebalancingView } from '../../contract.ts'
 import { ago, bookWith, homelab, minute, permitObject, pictureOf, planWith } from '../testdata/homelab.ts'
 import { everything, type Sees } from '../viewing.ts'
 import { type RebalancingQuery, rebalancingViewOf, usualQuery } from './rebalancing.ts'

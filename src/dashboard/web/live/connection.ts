@@ -1,6 +1,7 @@
 // The connection of one tab to the stream, as a machine without a browser: time, chance and the wire are given. It keeps one stream open for
 // the topics that somebody looks at, comes back after an end, asks in turns where streams do not last, and stops where nobody lets it in.
-import { type ApiError, contractSchema, type Topic } from '../../contract.ts'
+import type { ApiError, Topic } from '../../contract.ts'
+import { contractSchema } from '../../contract-names.ts'
 import { backoffMs } from './backoff.ts'
 import { type LiveMessage, messageOf } from './message.ts'
 

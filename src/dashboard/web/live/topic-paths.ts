@@ -1,5 +1,6 @@
 // Where the value of a topic is read without a stream: while polling, and in the past.
-import { type Topic, type TopicKind, topicKinds } from '../../contract.ts'
+import type { Topic } from '../../contract.ts'
+import { type TopicKind, topicKinds } from '../../contract-names.ts'
 import { apiPath } from '../../words/links.ts'
 
 /** What stands before the colon. */

@@ -1,6 +1,7 @@
 // How full one node was, and the pods that left it and came to it.
 import { computed } from '@preact/signals'
-import { type Utilisation, utilisationSpanNames } from '../../contract.ts'
+import type { Utilisation } from '../../contract.ts'
+import { utilisationSpanNames } from '../../contract-names.ts'
 import { spanWords } from '../../words/en-rebalancing.ts'
 import { apiPath, nodePath } from '../../words/links.ts'
 import { Drawn } from '../drawn/drawn.tsx'

@@ -1,6 +1,7 @@
 // The twin: its clock, its faults, where it comes from.
 import { useState } from 'preact/hooks'
-import { type ActionButton, type Overview, type TwinFault, type TwinView, twinFaultKinds } from '../../contract.ts'
+import type { ActionButton, Overview, TwinFault, TwinView } from '../../contract.ts'
+import { twinFaultKinds } from '../../contract-names.ts'
 import { dayAndTime } from '../../words/time.ts'
 import { PageTitle } from '../frame/page-title.tsx'
 import { at } from '../frame/past.ts'

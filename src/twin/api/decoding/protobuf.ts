@@ -4,11 +4,11 @@
 import protobuf from 'protobufjs/minimal.js'
 import { decodeFrame } from '#kube/client/protobuf.ts'
 import { badRequest } from '#kube/objects/status.ts'
+import table from '../../generated/protobuf-numbers.json' with { type: 'json' }
 import { type Draft, isEmpty, isFields, setField } from '../../json-value.ts'
 import { anySchema, type FieldSchema, type Scalar, type Schema, type StructSchema } from '../../schema/schema.ts'
 import { builtInSchema, definitionCodes, structName, structSchema } from '../../schema/schema-table.ts'
 import { splitApiVersion } from '../resource-type.ts'
-import { fieldNumbers, zeroIsValue } from './protobuf-numbers.ts'
 import { WireFault, wireFault, wireTypeOf } from './protobuf-wire.ts'
 
 const magic = [0x6b, 0x38, 0x73, 0x00] as const
@@ -70,7 +70,7 @@ function bodySchema(group: string, version: string, kind: string): StructSchema 
 }
 
 /** `apps/v1`, `core/v1`, `rbac/v1`: how the table of numbers names groups. */
-function sectionOf(group: string, version: string): string {
+export function sectionOf(group: string, version: string): string {
   return `${group === '' ? 'core' : (group.split('.')[0] ?? group)}/${version}`
 }
 
@@ -100,62 +100,60 @@ const inlined: Readonly<Record<string, string>> = {
   rule: 'Rule',
 }
 
-/** Empty messages that mean something; other empty messages are what an absent struct looks like. */
-const meaningfulEmpty = new Set(['emptyDir', 'podSelector', 'namespaceSelector', 'rollingUpdate', 'objectSelector'])
+interface NumberedField {
+  readonly name: string
+  /** A pointer: what is zero or empty is a value where it is sent. What is no pointer is always sent. */
+  readonly keepsZero: boolean
+}
 
-const parsedNumbers = new Map<string, ReadonlyMap<number, string>>()
+const messages: Readonly<Record<string, Readonly<Record<string, string>>>> = table.messages
+const parsedNumbers = new Map<string, ReadonlyMap<number, NumberedField>>()
 
-function numbersOf(section: string, message: string): ReadonlyMap<number, string> {
+function numbersOf(section: string, message: string): ReadonlyMap<number, NumberedField> {
   const key = `${section}:${message}`
   let numbers = parsedNumbers.get(key)
   if (numbers === undefined) {
-    numbers = parseNumbers(textOf(fieldNumbers, section, message) ?? 'metadata spec status')
+    numbers = parseNumbers(textOf(section, message) ?? 'metadata spec status')
     parsedNumbers.set(key, numbers)
   }
   return numbers
 }
 
-function textOf(table: typeof fieldNumbers, section: string, message: string): string | undefined {
-  for (const place of [section, 'core/v1', 'meta/v1']) {
-    const messages = table[place]
-    if (messages !== undefined && Object.hasOwn(messages, message)) return messages[message]
-  }
-  return undefined
+function textOf(section: string, message: string): string | undefined {
+  const place = [section, 'core/v1', 'meta/v1'].find(name => Object.hasOwn(messages[name] ?? {}, message))
+  return place === undefined ? undefined : messages[place]?.[message]
 }
 
-function parseNumbers(text: string): ReadonlyMap<number, string> {
-  const numbers = new Map<number, string>()
+/** What `scripts/generate-protobuf-numbers.ts` writes. */
+function parseNumbers(text: string): ReadonlyMap<number, NumberedField> {
+  const numbers = new Map<number, NumberedField>()
   let next = 1
   for (const word of text.split(' ')) {
     if (word.startsWith('@')) next = Number(word.slice(1))
-    else numbers.set(next++, word)
+    else numbers.set(next++, { name: word.replace('?', ''), keepsZero: word.endsWith('?') })
   }
   return numbers
 }
 
+/** A field of a later release. */
+const nobody: NumberedField = { name: '', keepsZero: false }
+
 function readMessage(bytes: Uint8Array, type: MessageType): Draft {
   const fields: Draft = {}
   const numbers = numbersOf(type.section, type.message)
-  const zeros = textOf(zeroIsValue, type.section, type.message)?.split(' ') ?? []
   eachField(bytes, (number, reader, wire) => {
-    const name = numbers.get(number)
-    if (name === undefined) {
-      reader.skipType(wire)
-      return
-    }
+    const { name, keepsZero } = numbers.get(number) ?? nobody
+    const field = type.schema.fields.get(name)
     const inline = inlined[name]
-    if (inline !== undefined && !type.schema.fields.has(name)) {
-      Object.assign(fields, readMessage(reader.bytes(), { ...type, message: inline }))
-      return
-    }
-    const found = fieldOf(type.schema, name)
-    if (found === undefined) {
-      reader.skipType(wire)
-      return
-    }
-    checkWireType(found, wire)
-    const keepsZero = found.field.isRequired || zeros.some(zero => zero.toLowerCase() === found.name.toLowerCase())
-    readField(fields, found, { reader, wire, section: type.section, keepsZero })
+    if (field !== undefined) {
+      checkWireType({ name, field }, wire)
+      readField(
+        fields,
+        { name, field },
+        { reader, wire, section: type.section, keepsZero: keepsZero || (field.isRequired && field.schema.kind === 'scalar') },
+      )
+    } else if (inline !== undefined) Object.assign(fields, readMessage(reader.bytes(), { ...type, message: inline }))
+    else reader.skipType(wire)
   })
   return fields
 }
@@ -167,15 +165,6 @@ function checkWireType({ name, field }: { readonly name: string; readonly field:
   if (wire === expected || (schema.kind === 'list' && wire === 2)) return
   const goName = name === 'metadata' ? 'ObjectMeta' : `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
   throw new WireFault(`proto: wrong wireType = ${wire} for field ${goName}`)
-}
-
-function fieldOf(schema: StructSchema, name: string): { readonly name: string; readonly field: FieldSchema } | undefined {
-  const exact = schema.fields.get(name)
-  if (exact !== undefined) return { name, field: exact }
-  const wanted = name.toLowerCase().replaceAll('-', '')
-  for (const [candidate, field] of schema.fields)
-    if (candidate.toLowerCase().replaceAll(/[-$]/g, '') === wanted) return { name: candidate, field }
-  return undefined
 }
 
 interface FieldInput {
@@ -206,7 +195,7 @@ function readField(
     return
   }
   const value = readValue(schema, input)
-  const isDropped = schema.kind === 'scalar' ? isEmpty(value) && !input.keepsZero : isEmpty(value) && !meaningfulEmpty.has(name)
+  const isDropped = isEmpty(value) && !input.keepsZero
   if (value !== undefined && !isDropped) setField(fields, name, value)
 }
 

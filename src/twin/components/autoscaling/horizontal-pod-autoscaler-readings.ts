@@ -1,11 +1,12 @@
 // Reads the metrics of autoscalers where kube-controller-manager does: metrics.k8s.io, custom.metrics.k8s.io and
 // external.metrics.k8s.io, over the API, so that whoever serves them there is asked.
+
 import { type MetricReading, selectorDump } from '#cluster/horizontal-autoscaler.ts'
 import type { PodSample } from '#cluster/horizontal-autoscaler-metrics.ts'
 import type { DescribedObject, MetricIdentifier, MetricSpec } from '#cluster/horizontal-autoscaler-spec.ts'
 import type { Transport } from '#kube/client/transport.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
-import { parseDurationMs } from '#kube/time/duration.ts'
+import { durationOr0 } from '#kube/time/duration.ts'
 import { milliValue, parseQuantity } from '#kube/values/quantity.ts'
 import { itemsAt, textAt, valueAt } from '../../json-value.ts'
 
@@ -55,7 +56,7 @@ async function resourceReading(
     const values = asked.map(one => milliOf(valueAt(one, 'usage', resource)))
     if (values.length === 0 || values.includes(undefined)) continue
     const milli = values.reduce<bigint>((sum, value) => sum + (value ?? 0n), 0n)
-    samples.set(textAt(item, 'metadata', 'name') ?? '', sampleOf(item, milli, windowMs(textAt(item, 'window'))))
+    samples.set(textAt(item, 'metadata', 'name') ?? '', sampleOf(item, milli, durationOr0(textAt(item, 'window') ?? '')))
   }
   return { kind: 'pods', samples }
 }
@@ -151,11 +152,6 @@ function failed(message: string): MetricReading {
 
 function sampleOf(item: unknown, milli: bigint, window: number): PodSample {
   return { milli, atMs: Date.parse(textAt(item, 'timestamp') ?? '') || 0, windowMs: window }
-}
-
-function windowMs(text: string | undefined): number {
-  const parsed = parseDurationMs(text ?? '0s')
-  return parsed.ok ? parsed.value : 0
 }
 
 function milliOf(value: unknown): bigint | undefined {

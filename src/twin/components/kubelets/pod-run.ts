@@ -2,6 +2,7 @@
 // It only moves when told that time has come; what it does to the cluster goes through `PodRunEffects`.
 import type { Container, Pod } from '#kube/objects/objects.ts'
 import type { Random } from '#kube/random.ts'
+import { formatDurationMs } from '#kube/time/duration.ts'
 import type { EventText } from '../event-recorder.ts'
 import type { Pull } from './image-pulls.ts'
 import {
@@ -266,7 +267,7 @@ export class PodRun {
     }
     const pull = this.#pull
     if (pull !== undefined) {
-      const times = `${seconds(pull.transferMs)} (${seconds(pull.totalMs)} including waiting)`
+      const times = `${formatDurationMs(pull.transferMs)} (${formatDurationMs(pull.totalMs)} including waiting)`
       const message = `Successfully pulled image "${image}" in ${times}. Image size: ${pull.bytes} bytes.`
       this.#effects.event({ type: 'Normal', reason: 'Pulled', message })
     }
@@ -435,9 +436,4 @@ function stagesOf(pod: Pod): readonly Stage[] {
   stages.push({ kind: 'ready' })
   if (runForMs(pod) !== undefined) stages.push({ kind: 'exit' })
   return stages
-}
-
-/** `1.2s`, as Go prints a duration cut to milliseconds. */
-function seconds(ms: number): string {
-  return ms < 1000 ? `${ms}ms` : `${ms / 1000}s`
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type MethodDefinition, Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js'
 import * as api from '../containerd-api.ts'
-import type { Message } from '../wire.ts'
+import type { Message } from '#kube/protobuf-message.ts'
 
 type RawCall = ServerWritableStream<Buffer, Buffer>
 /** Answers of one call, as bytes; throws {@link Refusal}. */

@@ -1,0 +1,125 @@
+// Messages of protobuf as tables of fields: the number is the contract, the name is ours, and the table is the type too. protobufjs reads and
+// writes them. Fields that no table names are passed over, so that others can say more than we ask for.
+import protobuf from 'protobufjs/light.js'
+
+/** One field of a message, read as a `T`. */
+interface Field<T> {
+  /** As protobufjs takes it up. */
+  reflected(name: string): protobuf.Field | protobuf.MapField
+  /** `sent` is undefined where nothing was. */
+  read(sent: unknown): T
+  /** What is sent; undefined where that is nothing. */
+  write(value: T): unknown
+}
+
+type Fields = Readonly<Record<string, Field<unknown>>>
+type Decoded<F extends Fields> = { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never }
+
+export interface Message<T> {
+  /** @throws Error where the bytes are no such message */
+  decode(bytes: Uint8Array): T
+  /** Without what is left out or empty. */
+  encode(value: Partial<T>): Buffer
+  /** With its length before it, as it goes on a stream. */
+  encodeWithLength(value: Partial<T>): Buffer
+  /** As a field of another message: its type, and what protobufjs has of it. */
+  readonly type: protobuf.Type
+  fromWire(decoded: object): T
+  toWire(value: Partial<T>): Readonly<Record<string, unknown>>
+}
+/** What a message holds: `Of<typeof image>`. */
+export type Of<M> = M extends Message<infer T> ? T : never
+
+const single =
+  <T>(type: string, read: (sent: unknown) => T, write: (value: T) => unknown) =>
+  (number: number): Field<T> => ({ reflected: name => new protobuf.Field(name, number, type), read, write })
+const repeated =
+  <T>(type: string, read: (sent: unknown) => T) =>
+  (number: number): Field<readonly T[]> => ({
+    reflected: name => new protobuf.Field(name, number, type, 'repeated'),
+    read: sent => (Array.isArray(sent) ? sent.map(read) : []),
+    write: values => values,
+  })
+
+const readText = (sent: unknown): string => (typeof sent === 'string' ? sent : '')
+const readBytes = (sent: unknown): Uint8Array => (sent instanceof Uint8Array ? sent : new Uint8Array())
+/** protobufjs has numbers of 64 bits as `Long`; ours are sizes, offsets and counts, so far below 2^53. */
+const readNumber = (sent: unknown): number => (typeof sent === 'number' ? sent : Number(String(sent ?? 0)))
+
+export const text = single('string', readText, value => value || undefined)
+/** Sent where it is empty, too. */
+export const sentText = single('string', readText, value => value)
+export const texts = repeated('string', readText)
+/** A view of the message's own bytes, not a copy. */
+export const bytes = single('bytes', readBytes, value => (value.length === 0 ? undefined : value))
+export const manyBytes = repeated('bytes', readBytes)
+/** `int64` */
+export const integer = single('int64', readNumber, value => value || undefined)
+/** `fixed64` */
+export const wide = single('fixed64', sent => BigInt(String(sent ?? 0)), String)
+export const flag = single(
+  'bool',
+  sent => sent === true,
+  value => value || undefined,
+)
+/** `uint32`; undefined is not sent, 0 is. */
+export const optionalCount = single(
+  'uint32',
+  sent => (sent === undefined ? undefined : readNumber(sent)),
+  value => value,
+)
+
+export const nested = <T>(number: number, inner: Message<T>): Field<T | undefined> => ({
+  reflected: name => new protobuf.Field(name, number, inner.type.fullName),
+  read: sent => (isObject(sent) ? inner.fromWire(sent) : undefined),
+  write: value => (value === undefined ? undefined : inner.toWire(value)),
+})
+
+export const list = <T>(number: number, inner: Message<T>): Field<readonly T[]> => ({
+  reflected: name => new protobuf.Field(name, number, inner.type.fullName, 'repeated'),
+  read: sent => (Array.isArray(sent) ? sent.filter(isObject).map(one => inner.fromWire(one)) : []),
+  write: values => values.map(value => inner.toWire(value)),
+})
+
+/** `map<string, string>`. */
+export const textMap = (number: number): Field<ReadonlyMap<string, string>> => ({
+  reflected: name => new protobuf.MapField(name, number, 'string', 'string'),
+  read: sent => new Map(isObject(sent) ? Object.entries(sent).map(([key, value]) => [key, readText(value)]) : []),
+  write: values => Object.fromEntries(values),
+})
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+/** Types find each other by name, and the names are nobody's matter. */
+const root = new protobuf.Root()
+
+export function message<F extends Fields>(fields: F): Message<Decoded<F>> {
+  const named = Object.entries(fields)
+  const type = new protobuf.Type(`Message${root.nestedArray.length}`)
+  root.add(type)
+  for (const [name, field] of named) type.add(field.reflected(name))
+  const fromWire = (decoded: object): Decoded<F> => {
+    const found: Record<string, unknown> = {}
+    for (const [name, field] of named)
+      found[name] = field.read(Object.hasOwn(decoded, name) ? Reflect.get(decoded, name) : undefined)
+    return found as Decoded<F> // every field of the table is in it, by its own `read`
+  }
+  const toWire = (value: Readonly<Record<string, unknown>>) => {
+    const sent: Record<string, unknown> = {}
+    for (const [name, field] of named) if (value[name] !== undefined) sent[name] = field.write(value[name])
+    return sent
+  }
+  return {
+    type,
+    fromWire,
+    toWire,
+    decode: data => fromWire(type.decode(data)),
+    encode: value => bufferOf(type.encode(toWire(value))),
+    encodeWithLength: value => bufferOf(type.encodeDelimited(toWire(value))),
+  }
+}
+
+function bufferOf(writer: protobuf.Writer): Buffer {
+  const written = writer.finish()
+  return Buffer.from(written.buffer, written.byteOffset, written.byteLength)
+}
