@@ -4,7 +4,10 @@ import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { constantsOf } from '../scripts/check/constants.ts'
-import { filesBelow, syntaxOf } from '../scripts/check/source-tree.ts'
+import { filesBelow, parseSource, syntaxOf } from '../scripts/check/source-tree.ts'
+import { resolveImport } from '../scripts/check/structure.ts'
+import { about } from '../src/cli/about.ts'
+import { commands, isCommand } from '../src/cli/commands.ts'
 import { commandDefinitions, commandTree } from './command-tree.ts'
 
 const root = dirname(import.meta.dirname)
@@ -17,12 +20,34 @@ describe('every command', async () => {
     expect(helpOf(command)).toMatch(new RegExp(`^Example: ${name}( |$)`, 'm'))
   })
 
-  test('is one that the command line has', () =>
-    expect(
-      program.commands
-        .map(command => `define${command.name().replace(/(?:^|-)./g, first => first.slice(-1).toUpperCase())}`)
-        .sort(),
-    ).toEqual([...textOf('src/cli/main.ts').matchAll(/\b(define[A-Z]\w*)[,\]]/g)].map(match => match[1]).sort()))
+  test('is told in the list of all as it tells of itself', () => {
+    const told = program.commands.map(command => {
+      const options = command.options.length > 0 ? '[options] ' : ''
+      return [
+        command.name(),
+        `${options}${command.usage().replace(/^\[options\] ?|\[command\]$/g, '')}`.trim(),
+        command.description(),
+      ]
+    })
+    const listed = Object.entries(about).map(([name, text]) => [name, isCommand(name) ? commands[name].usage : '', text])
+    expect(listed.toSorted()).toEqual(told.toSorted())
+  })
+
+  test('is loaded when it is asked for, and not for the help of all', () => {
+    const loaded = new Set<string>()
+    const load = (path: string) => {
+      if (loaded.has(path)) return
+      loaded.add(path)
+      for (const { specifier, names } of parseSource(path, textOf(path)).imports) {
+        // `import('./up.ts')` takes all names of a module, and only there in the code.
+        const target = names.includes('*') ? undefined : resolveImport(path, specifier)
+        if (target?.startsWith('src/') === true) load(target)
+      }
+    }
+    load('src/cli/main.ts')
+    expect([...loaded].filter(path => /\bexport (const|function) define[A-Z]/.test(textOf(path)))).toEqual([])
+    expect(loaded.size).toBeLessThan(40)
+  })
 })
 
 /** Commands that do something themselves, with their names as they are typed. */

@@ -13,6 +13,7 @@ import { type AgentPart, runAgentParts } from '#process/agent/agent-host.ts'
 import type { NodeRoles } from '#process/agent/agent-roles.ts'
 import { writeHosts } from '#process/agent/mirror-hosts.ts'
 import { processLog } from '#process/process-log.ts'
+import { about } from './about.ts'
 import { type DefineCommand, exitAtOnce, oneOf, type Surroundings } from './command-line.ts'
 import { mirrorPart, mirrorSettings } from './drop-ins/mirror-run.ts'
 import { addRegistryFlags } from './drop-ins/registry-flags.ts'
@@ -43,7 +44,7 @@ export const defineAgent: DefineCommand = (program, surroundings) => {
   const { environment } = surroundings
   const command = program
     .command('agent')
-    .description('runs on a node: --role=mirror gets images from other nodes, --role=readiness reports what works there')
+    .description(about.agent)
     .requiredOption('--role <roles>', 'mirror, readiness; several by comma', roleList)
     .option('--config <file>', 'BallastConfiguration; flags win. Else BALLAST_CONFIG, and for mirror upstream’s defaults')
     .option('--kubeconfig <file>', 'for roles that ask the API server; else KUBECONFIG, the service account of a pod')

@@ -15,6 +15,7 @@ import { loadConfig } from '#kube/credentials/config.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { durationMs } from '#kube/time/duration.ts'
+import { programVersion } from '#kube/version.ts'
 import { runApiserver } from '#process/apiserver/apiserver.ts'
 import { openStandby } from '#process/apiserver/apiserver-standby.ts'
 import { mirrorMetricsPort } from '#process/apiserver/mirror-port.ts'
@@ -27,6 +28,7 @@ import { Shutdown } from '#process/health/health-shutdown.ts'
 import { heardTransport } from '#process/health/heard-transport.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { processLog } from '#process/process-log.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { bundleWords, openPage, pageBundle } from './page/page.ts'
 import { enabledNames, hostOf } from './source/fixed-picture.ts'
@@ -49,7 +51,7 @@ export const defineApiserver: DefineCommand = (program, surroundings) => {
   const { environment } = surroundings
   program
     .command('apiserver')
-    .description('serves the page of the cluster from the replica that leads; it decides and disrupts nothing')
+    .description(about.apiserver)
     .option('--config <file>', "the controller's BallastConfiguration, whose section dashboard is used. Default: BALLAST_CONFIG")
     .option('--kubeconfig <file>', 'default: KUBECONFIG, then the service account of the pod, then ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
@@ -152,7 +154,7 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
             const auth = { kind: 'token', token } as const
             const api = openApi(transportOf(asNobody(config, auth), { log, surroundings }), {
               clock: systemClock,
-              userAgent: 'ballast/0.1.0 dashboard',
+              userAgent: `ballast/${programVersion} dashboard`,
             })
             viewers.defer(() => api.close())
             return api

@@ -1,12 +1,14 @@
 // `ballast chart`: the Helm chart as a folder, and as one file that is the same bytes each time.
+
 import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { ballastVersion } from '#deployment/names.ts'
 import { chartFiles } from '#deployment/packaging/chart.ts'
 import { packChart } from '#deployment/packaging/chart-package.ts'
+import { programVersion } from '#kube/version.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { CommandRefused } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import type { DefineCommand, Surroundings } from './command-line.ts'
 
 interface ChartOptions {
@@ -19,10 +21,13 @@ const chartName = 'ballast'
 export const defineChart: DefineCommand = (program, surroundings) => {
   program
     .command('chart')
-    .description('writes the Helm chart to a folder')
+    .description(about.chart)
     .requiredOption('--out <directory>', 'the chart is written to DIRECTORY/ballast')
     .option('--package', `write DIRECTORY/ballast-VERSION.tgz as well; SOURCE_DATE_EPOCH sets the time of its files`)
-    .addHelpText('after', '\nExample: ballast chart --out build --package && helm install ballast build/ballast-0.1.0.tgz')
+    .addHelpText(
+      'after',
+      `\nExample: ballast chart --out build --package && helm install ballast build/ballast-${programVersion}.tgz`,
+    )
     .action((options: ChartOptions) => writeChart(options, surroundings))
 }
 
@@ -38,7 +43,7 @@ async function writeChart(options: ChartOptions, { terminal, environment }: Surr
   terminal.say(`wrote ${files.size} files to ${directory}`)
   if (options.package !== true) return
   const packed = await packChart(chartName, files, timeOf(environment['SOURCE_DATE_EPOCH']))
-  const file = join(options.out, `${chartName}-${ballastVersion}.tgz`)
+  const file = join(options.out, `${chartName}-${programVersion}.tgz`)
   writeFileSync(file, packed)
   terminal.say(`wrote ${file}, sha256 ${createHash('sha256').update(packed).digest('hex')}`)
 }

@@ -1,4 +1,5 @@
 // `ballast controller`: the process that decides and disrupts, on a live cluster, through its API alone.
+
 import { homedir, hostname } from 'node:os'
 import type { Command } from 'commander'
 import { standardAgentNamespace } from '#coordination/capability.ts'
@@ -15,6 +16,7 @@ import { ballastNamespace } from '#process/own-names.ts'
 import { processLog } from '#process/process-log.ts'
 import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
 import { SharedWebhooks } from '#process/webhooks/shared-webhooks.ts'
+import { about } from './about.ts'
 import { type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 
 interface ControllerOptions {
@@ -35,7 +37,7 @@ interface ControllerOptions {
 export const defineController: DefineCommand = (program, surroundings) => {
   program
     .command('controller')
-    .description('runs on a live cluster and carries out its RebalancePolicies (mode Report, the default, only proposes)')
+    .description(about.controller)
     .option(
       '--config <file>',
       'BallastConfiguration; changes of the file take effect without a restart where they can. Default: BALLAST_CONFIG',

@@ -1,4 +1,5 @@
 // `ballast dashboard`: the page of a live cluster, with the rights of whoever started it; or of a dump, as it was.
+
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type Actions, openActions } from '#dashboard/actions/actions.ts'
@@ -9,10 +10,12 @@ import { systemClock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import { readControllerConfiguration } from '#process/configuration/controller-configuration.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { processLog } from '#process/process-log.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type AccountOptions, loadAccounts, withAccounts } from './account/account-source.ts'
 import { type DefineCommand, type Surroundings, wholeNumber } from './command-line.ts'
 import { bundleWords, openPage, pageBundle } from './page/page.ts'
@@ -30,7 +33,7 @@ interface DashboardOptions extends AccountOptions {
 
 export const defineDashboard: DefineCommand = (program, surroundings) => {
   withAccounts(program.command('dashboard'))
-    .description('serves the page of a live cluster or of a dump, for this machine alone and with your own rights')
+    .description(about.dashboard)
     .option(
       '--port <number>',
       'port on 127.0.0.1; 0 takes any free one; a port in use gives way to the next free one of 10',
@@ -136,7 +139,10 @@ async function dump(options: DashboardOptions, surroundings: Surroundings): Prom
   const read = await loadAccounts(options, surroundings)
   const picture = fixedPicture(read)
   const { nodes, pods } = picture.state
-  const api = openApi(new PageTransport('a dump has no API server'), { clock: systemClock, userAgent: 'ballast/0.1.0 dashboard' })
+  const api = openApi(new PageTransport('a dump has no API server'), {
+    clock: systemClock,
+    userAgent: `ballast/${programVersion} dashboard`,
+  })
   return {
     source: fixedSource(picture),
     api,

@@ -1,4 +1,5 @@
 // `ballast descheduler`: upstream's command with upstream's flags, and Ballast behind them.
+
 import { homedir, hostname } from 'node:os'
 import { DeschedulerFailed, type DeschedulerLog, runDescheduler } from '#capabilities/deschedule/compat/run'
 import { openApi } from '#kube/client/api.ts'
@@ -11,6 +12,7 @@ import { messageOf, silentLog } from '#kube/log.ts'
 import { StatusError } from '#kube/objects/status.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import { dropInConfiguration } from '#process/configuration/descheduler-configuration.ts'
 import { parseDeschedulerFlags } from '#process/drop-ins/descheduler-flags.ts'
 import { deschedulerLog } from '#process/drop-ins/descheduler-log.ts'
@@ -19,25 +21,23 @@ import type { DeschedulerSettings } from '#process/drop-ins/descheduler-settings
 import { ProcessFault } from '#process/parts/process-fault.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, exitAtOnce, type Surroundings } from './command-line.ts'
 
-const version = '0.1.0'
 /** client-go's, where flags say nothing. */
 const standardBurst = 500
 
 export const defineDescheduler: DefineCommand = (program, surroundings) => {
   program
     .command('descheduler')
-    .description(
-      "runs in the descheduler's place, with its policies, flags, port, metrics and Lease. A program called `descheduler` runs it too",
-    )
+    .description(about.descheduler)
     .argument('[words...]', "upstream's flags, or `version`")
     .option('--config <file>', 'BallastConfiguration, for settings that have no flag (coordination, windows, the arbiter)')
     .allowUnknownOption()
     .helpOption('-h, --help', 'what it takes')
     .addHelpText('after', helpText)
     .action(async (words: readonly string[], options: { readonly config?: string }) => {
-      if (words[0] === 'version') surroundings.terminal.write(`Descheduler version ballast v${version}`)
+      if (words[0] === 'version') surroundings.terminal.write(`Descheduler version ballast v${programVersion}`)
       else await start(words, options, surroundings)
     })
 }
@@ -119,7 +119,7 @@ async function run(
   })
   const api = openApi(transport, {
     clock: systemClock,
-    userAgent: `ballast/${version} descheduler`,
+    userAgent: `ballast/${programVersion} descheduler`,
     log: log.machinery,
     ...bucketOf(settings),
   })
@@ -146,7 +146,7 @@ async function run(
         clock: systemClock,
         random: systemRandom,
         environment,
-        version,
+        version: programVersion,
       },
       AbortSignal.any([signal, stop.signal]),
     )

@@ -1,4 +1,5 @@
 // `ballast doctor`: what of the upstreams is still there, what fights, what is missing; of a cluster, a dump or a GitOps repository.
+
 import { statSync } from 'node:fs'
 import { examineCluster } from '#doctor/checks.ts'
 import type { ClusterFacts } from '#doctor/facts.ts'
@@ -14,6 +15,7 @@ import { problemSentence } from '#kube/problem.ts'
 import { nearestName } from '#kube/values/nearest-name.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { type Report, type ReportFormat, reportFormats, reportText } from './doctor/report.ts'
 import { kubeconfigOf, openLiveApi } from './source/live-source.ts'
@@ -35,7 +37,7 @@ interface DoctorOptions {
 export const defineDoctor: DefineCommand = (program, surroundings) => {
   program
     .command('doctor [area...]')
-    .description('finds what is left of upstreams, what works against each other and what is missing; it only reads')
+    .description(about.doctor)
     .option('--kubeconfig <file>', 'a live cluster; default without --cluster and --repo: KUBECONFIG, then ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option('--cluster <path>', 'a dump of a cluster; - for standard input')

@@ -1,4 +1,5 @@
 // `ballast isolate NODE`: a node kept for the core, staged: on paper, as files for Git, carried out, or taken back.
+
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,6 +10,7 @@ import { Informers } from '#kube/informers/informer.ts'
 import { systemRandom } from '#kube/random.ts'
 import { undoLines } from '#planning/isolation/rows.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { type FileFormat, fileFormats, isolationFiles, type TaintForm, taintFormOf, writeFiles } from './isolate/isolate-files.ts'
 import { type ChosenPolicy, type IsolationWishes, isolationPolicyFor } from './isolate/isolate-policy.ts'
@@ -37,9 +39,7 @@ interface IsolateOptions extends SourceOptions, ConfigurationOptions {
 
 export const defineIsolate: DefineCommand = (program, surroundings) => {
   withConfiguration(withSource(program.command('isolate <node>')))
-    .description(
-      'keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back',
-    )
+    .description(about.isolate)
     .option('--policy <name>', 'the RebalancePolicy with the isolation, where several name the node')
     .option(
       '--keda <how>',

@@ -2,40 +2,14 @@
 import { Command, CommanderError } from 'commander'
 import { systemClock } from '#kube/clock.ts'
 import { InputError } from '#kube/problem.ts'
+import { programVersion } from '#kube/version.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { calledAs } from './called-as.ts'
 import type { DefineCommand, Surroundings } from './command-line.ts'
+import { commands, isCommand } from './commands.ts'
 import { processTerminal } from './terminal/terminal.ts'
-
-/** Only the command that is asked for is loaded: a controller carries nothing of the twin. In the order of the help. */
-const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {
-  up: async () => (await import('./up.ts')).defineUp,
-  twin: async () => (await import('./twin.ts')).defineTwin,
-  top: async () => (await import('./top.ts')).defineTop,
-  dashboard: async () => (await import('./dashboard.ts')).defineDashboard,
-  snapshot: async () => (await import('./snapshot.ts')).defineSnapshot,
-  plan: async () => (await import('./plan.ts')).definePlan,
-  simulate: async () => (await import('./simulate.ts')).defineSimulate,
-  isolate: async () => (await import('./isolate.ts')).defineIsolate,
-  why: async () => (await import('./why.ts')).defineWhy,
-  permits: async () => (await import('./permits.ts')).definePermits,
-  shadow: async () => (await import('./shadow.ts')).defineShadow,
-  migrate: async () => (await import('./migrate.ts')).defineMigrate,
-  doctor: async () => (await import('./doctor.ts')).defineDoctor,
-  manifests: async () => (await import('./manifests.ts')).defineManifests,
-  chart: async () => (await import('./chart.ts')).defineChart,
-  'node-config': async () => (await import('./node-config.ts')).defineNodeConfig,
-  uninstall: async () => (await import('./uninstall.ts')).defineUninstall,
-  controller: async () => (await import('./controller-command.ts')).defineController,
-  apiserver: async () => (await import('./apiserver-command.ts')).defineApiserver,
-  agent: async () => (await import('./agent-command.ts')).defineAgent,
-  reloader: async () => (await import('./reloader.ts')).defineReloader,
-  descheduler: async () => (await import('./descheduler.ts')).defineDescheduler,
-  spegel: async () => (await import('./spegel.ts')).defineSpegel,
-  'readiness-condition-reporter': async () =>
-    (await import('./readiness-condition-reporter.ts')).defineReadinessConditionReporter,
-}
 
 const stop = new AbortController()
 const terminal = processTerminal(process.env)
@@ -71,7 +45,7 @@ const program = new Command('ballast')
   .description(
     'Keeps a Kubernetes cluster trim: one arbiter for every disruption, and a twin on which every decision is proven first.',
   )
-  .version('0.1.0')
+  .version(programVersion)
   .exitOverride()
   .configureOutput({ writeErr: text => terminal.say(text.trimEnd()) })
   .addHelpText(
@@ -79,9 +53,14 @@ const program = new Command('ballast')
     '\nExit codes: 0 done, 1 failed, 2 bad usage or input, 3 the answer is "not so", 4 infeasible.\nExample: ballast plan --cluster examples/talos-homelab',
   )
 const words = calledAs({ argv: process.argv, argv0: process.argv0, environment: process.env })
-const asked = words[2]
-const known = asked !== undefined && Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)
-for (const name of known) (await commands[name]?.())?.(program, surroundings)
+// `help plan` is of one command as well.
+const asked = words[2] === 'help' ? words[3] : words[2]
+if (isCommand(asked)) (await commands[asked].load())(program, surroundings)
+else {
+  for (const [name, text] of Object.entries(about)) program.command(name).description(text)
+  const usageOf = (name: string) => (isCommand(name) ? commands[name].usage : '[command]')
+  program.configureHelp({ subcommandTerm: command => `${command.name()} ${usageOf(command.name())}`.trimEnd() })
+}
 
 try {
   await program.parseAsync(words)

@@ -1,4 +1,5 @@
 // `ballast manifests`: everything that an administrator applies, from what is enabled.
+
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
@@ -14,6 +15,7 @@ import { enabling } from '#process/configuration/controller-configuration.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { CommandRefused } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 
 const choices = ['crds', 'rbac', 'workloads', 'monitoring'] as const
@@ -44,7 +46,7 @@ const added = (text: string, before: readonly string[] = []) => [...before, text
 export const defineManifests: DefineCommand = (program, surroundings) => {
   program
     .command('manifests')
-    .description('prints everything to apply to a cluster: kinds, rights, configuration and processes, in this order')
+    .description(about.manifests)
     .option('--config <file>', 'BallastConfiguration; its blocks go into the ConfigMap')
     .option('-f, --values <file>', 'values as for the Helm chart')
     .option('--set <key=value>', 'one value, as for the Helm chart; may be given often', added)

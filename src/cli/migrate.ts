@@ -1,4 +1,5 @@
 // `ballast migrate`: from an upstream to Ballast and back. `values` converts a chart's values, `plan` and `apply` swap the component itself.
+
 import { readFile, writeFile } from 'node:fs/promises'
 import { text as textOfStream } from 'node:stream/consumers'
 import type { Command } from 'commander'
@@ -12,6 +13,7 @@ import { convertContainer } from '#upstreams/reloader-flags.ts'
 import { reloaderRows, reloaderVersions } from '#upstreams/reloader-rows.ts'
 import { convertSpegel, spegelVersions } from '#upstreams/spegel-rows.ts'
 import { readValuesInput, type ValuesInput, valuesText } from '#upstreams/values-input.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { addPlanAndApply } from './migrate/swap-command.ts'
 import { paragraph } from './terminal/paragraph.ts'
@@ -27,7 +29,7 @@ interface ValuesOptions {
 export const defineMigrate: DefineCommand = (program, surroundings) => {
   const migrate = program
     .command('migrate')
-    .description('moves a cluster from an upstream to Ballast, and back')
+    .description(about.migrate)
     .addHelpText(
       'after',
       [

@@ -1,4 +1,5 @@
 // `ballast node-config`: the files that make containerd ask the mirror, for whoever builds machines.
+
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
@@ -14,6 +15,7 @@ import {
 import { messageOf } from '#kube/log.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { lineDifference } from './node-config/node-config-diff.ts'
 
@@ -58,7 +60,7 @@ const examples: Readonly<Record<(typeof platforms)[number], string>> = {
 export const defineNodeConfig: DefineCommand = (program, surroundings) => {
   const command = program
     .command('node-config')
-    .description("prints, writes or compares the files that make a node's containerd ask the mirror")
+    .description(about['node-config'])
     .addHelpText('after', '\nExample: ballast node-config hosts --node-ip 10.0.0.7')
   for (const platform of platforms)
     withOptions(command.command(platform).description(meanings[platform]), platform).action(async (options: NodeConfigOptions) =>

@@ -1,4 +1,5 @@
 // `ballast permits`: the arbiter's ledger; who disrupted what, why, for how long, and how it ended.
+
 import { stringify } from 'yaml'
 import { type Book, keptPermits } from '#coordination/account/book.ts'
 import { endOf, type LedgerRow, ledgerRows, rowOf, type Sum, sumsOf } from '#coordination/account/ledger-rows.ts'
@@ -10,6 +11,7 @@ import { silentLog } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type AccountOptions, loadAccounts, timeOption, withAccounts } from './account/account-source.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { kubeconfigOf, openLiveApi } from './source/live-source.ts'
@@ -27,7 +29,7 @@ interface PermitsOptions extends AccountOptions {
 
 export const definePermits: DefineCommand = (program, surroundings) => {
   withAccounts(program.command('permits'))
-    .description("prints the arbiter's ledger: who disrupted what and why, how it ended, and what others did without asking")
+    .description(about.permits)
     .option('-n, --namespace <name>', 'only what lies in this namespace')
     .option('-A, --all-namespaces', 'all namespaces, and disruptions of nodes (the default)')
     .option('--active', 'only permits that are out and requests that wait')

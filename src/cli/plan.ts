@@ -1,4 +1,5 @@
 // `ballast plan`: what would be moved, what it brings, what stays and why; on paper, for a dump or a live cluster.
+
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
@@ -21,6 +22,7 @@ import { explanationLines, findingSentence } from '#planning/sentences.ts'
 import { childSolver } from '#planning/solving/solve.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
 import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
@@ -39,7 +41,7 @@ interface PlanOptions extends SourceOptions, ConfigurationOptions, GitOptions {
 
 export const definePlan: DefineCommand = (program, surroundings) => {
   const plan = withConfiguration(withSource(program.command('plan')))
-    .description('prints which pods would move, what that brings, which cannot move and why')
+    .description(about.plan)
     .option('--policy <name>', 'the RebalancePolicy to plan for, where the cluster has several')
     .option('--policy-file <file>', 'a RebalancePolicy from a file instead of the cluster')
     .option('-o, --output <format>', `one of ${planFormats.join(', ')}`, oneOf(...planFormats), 'table')

@@ -1,9 +1,11 @@
 // `ballast readiness-condition-reporter`: node-readiness-controller's reporter with its environment, for DaemonSets and sidecars that have it.
+
 import type { ConditionReport } from '#capabilities/readiness'
 import { systemClock } from '#kube/clock.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { parseDurationMs } from '#kube/time/duration.ts'
 import { processLog } from '#process/process-log.ts'
+import { about } from './about.ts'
 import type { DefineCommand, Surroundings } from './command-line.ts'
 
 /** As upstream has them. */
@@ -12,9 +14,7 @@ const standards = { CHECK_INTERVAL: 30_000, HEARTBEAT_PERIOD: 300_000 } as const
 export const defineReadinessConditionReporter: DefineCommand = (program, surroundings) => {
   program
     .command('readiness-condition-reporter')
-    .description(
-      "asks an address on a node and writes a condition of the node, with the environment of node-readiness-controller's reporter. A program called by that name, or `reporter`, runs it too",
-    )
+    .description(about['readiness-condition-reporter'])
     .option('--kubeconfig <file>', 'for use outside a cluster; default: KUBECONFIG, then the service account of the pod')
     .option('--context <name>', 'context of the kubeconfig')
     .option('-v, --v <level>', 'upstream’s log level; accepted without effect')

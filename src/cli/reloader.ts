@@ -1,4 +1,5 @@
 // `ballast reloader`: upstream's command with upstream's flags, environment, port and Lease, and Ballast's reload behind them.
+
 import { existsSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +10,7 @@ import { type Clock, systemClock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import { LeaseLostError } from '#kube/leases/lease.ts'
+import { programVersion } from '#kube/version.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
 import { publishMetaInfo } from '#process/drop-ins/reloader-meta-info.ts'
@@ -18,21 +20,19 @@ import { ControllerHealth } from '#process/health/controller-health.ts'
 import { type Address, readAddress } from '#process/health/health-listener.ts'
 import { processLog } from '#process/process-log.ts'
 import { CommandRefused } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, exitAtOnce, type Surroundings } from './command-line.ts'
 import { commandOption, type FlagValue, reloaderFlags } from './drop-ins/reloader-flags.ts'
 import { type GivenFlags, reloaderLog, reloaderSettings } from './drop-ins/reloader-settings.ts'
 import { textLog } from './terminal/text-log.ts'
 
-const version = '0.1.0'
 /** How often workloads are listed, unless a change asks for it, where they may not be watched. */
 const pollMs = 60_000
 
 export const defineReloader: DefineCommand = (program, surroundings) => {
   const command = program
     .command('reloader')
-    .description(
-      "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too",
-    )
+    .description(about.reloader)
     .option(
       '--config <file>',
       'BallastConfiguration, for settings that have no flag (windows, custom kinds, the arbiter); flags win',
@@ -102,7 +102,7 @@ async function runReloader(given: GivenFlags, options: { readonly config?: strin
   const health = new LeadershipHealth()
   const address = addressOf(given, 'metrics-addr', ':9090')
   const further = addressOf(given, 'health-addr', '0')
-  log.info({ version, namespace, cluster: config.source }, 'Starting Reloader, by Ballast')
+  log.info({ version: programVersion, namespace, cluster: config.source }, 'Starting Reloader, by Ballast')
   await runLiveController(
     {
       config,
@@ -133,11 +133,11 @@ async function runReloader(given: GivenFlags, options: { readonly config?: strin
       log.info({}, 'RELOADER_NAMESPACE is not set: no ConfigMap reloader-meta-info')
       return
     }
-    const api = openApi(transport, { clock: systemClock, userAgent: `ballast/${version} reloader`, log })
+    const api = openApi(transport, { clock: systemClock, userAgent: `ballast/${programVersion} reloader`, log })
     const info = {
       namespace: own,
       deployment: environment['RELOADER_DEPLOYMENT_NAME'] ?? '',
-      version,
+      version: programVersion,
       options: { ...optionsOf(settings, given), enableHA: isHighlyAvailable },
     }
     await publishMetaInfo({ api, log }, info, signal)

@@ -1,4 +1,5 @@
 // `ballast shadow`: the drop-in descheduler beside a running one, in a dry run: what each would evict, and where they differ.
+
 import { createReadStream, readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import {
@@ -20,6 +21,7 @@ import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { parseDuration } from '#kube/time/duration.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { linesOf } from './shadow/shadow-lines.ts'
 import { cycleLines, shadowDocument, summaryLines } from './shadow/shadow-report.ts'
@@ -38,9 +40,7 @@ interface ShadowOptions extends SourceOptions {
 export const defineShadow: DefineCommand = (program, surroundings) => {
   const command = program
     .command('shadow')
-    .description(
-      'compares what `ballast descheduler` would evict with what a running descheduler evicts, and prints the differences. It writes nothing',
-    )
+    .description(about.shadow)
     .requiredOption('--policy-config-file <file>', 'the policy of the running descheduler')
     .option('--descheduling-interval <duration>', 'its interval', '5m')
     .option(

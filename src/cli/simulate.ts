@@ -1,4 +1,5 @@
 // `ballast simulate`: what the scheduler would do, step by step, on a copy of a cluster; in CI it says whether goals would hold.
+
 import { readFileSync } from 'node:fs'
 import { text as textOf } from 'node:stream/consumers'
 import { stringify } from 'yaml'
@@ -12,6 +13,7 @@ import type { Scenario } from '#planning/simulation/scenario.ts'
 import { simulate } from '#planning/simulation/simulate.ts'
 import { simulatorAnnotations } from '#planning/simulation/simulator-annotations.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { outsideOf } from './simulate/simulate-outside.ts'
 import { simulationLines } from './simulate/simulate-report.ts'
@@ -32,7 +34,7 @@ interface SimulateOptions extends SourceOptions, ConfigurationOptions {
 
 export const defineSimulate: DefineCommand = (program, surroundings) => {
   withConfiguration(withSource(program.command('simulate')))
-    .description('plays a scenario on a copy of a cluster: where pods land, which wait and why, how full nodes become')
+    .description(about.simulate)
     .requiredOption('--scenario <file>', 'the steps, and what is to hold afterwards; - for standard input')
     .option('--server-version <version>', 'the API server whose scheduler it is, such as 1.34 or 1.36; else the cluster’s')
     .option('--seed <number>', 'for draws among nodes that are equally good; else the scenario’s', wholeNumber(0, mostSeed))

@@ -1,4 +1,5 @@
 // `ballast snapshot`: a live cluster as one file that `--cluster` reads, without Secrets' values. Nothing is written to the cluster.
+
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { InvalidArgumentError } from 'commander'
@@ -6,6 +7,7 @@ import { SecretRedaction } from '#cluster/snapshot-redaction.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { StatusError } from '#kube/objects/status.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import type { DefineCommand, Surroundings } from './command-line.ts'
 import { writeSnapshotFile } from './snapshot/snapshot-file.ts'
 import { passingKinds, readCluster } from './snapshot/snapshot-read.ts'
@@ -24,7 +26,7 @@ interface SnapshotOptions {
 export const defineSnapshot: DefineCommand = (program, surroundings) => {
   program
     .command('snapshot')
-    .description('writes a live cluster into one file for --cluster, without the values of Secrets')
+    .description(about.snapshot)
     .option('--kubeconfig <file>', 'the cluster; without it KUBECONFIG, the service account of a pod, ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option(

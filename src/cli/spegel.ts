@@ -1,19 +1,22 @@
 // `ballast spegel …`: upstream's command with upstream's subcommands, flags and environment, and Ballast's mirror behind them.
+
 import type { Command } from 'commander'
 import { boolOf, cleanUp, waitForCleanup, writeConfiguration } from '#capabilities/mirror'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError, type Parsed } from '#kube/problem.ts'
 import { parseDurationMs } from '#kube/time/duration.ts'
+import { programVersion } from '#kube/version.ts'
 import { runAgentParts } from '#process/agent/agent-host.ts'
 import { basicAuthDirectory, readBasicAuth } from '#process/agent/basic-auth-files.ts'
 import { actOnFiles } from '#process/agent/mirror-hosts.ts'
 import { parseStringSlice } from '#process/drop-ins/string-slice.ts'
 import { processLog } from '#process/process-log.ts'
 import { CommandRefused } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { logLevelOf } from './agent-command.ts'
 import { type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
-import { mirrorPart, mirrorSettings, version } from './drop-ins/mirror-run.ts'
+import { mirrorPart, mirrorSettings } from './drop-ins/mirror-run.ts'
 import { addRegistryFlags, variableOf } from './drop-ins/registry-flags.ts'
 
 const gracefulMs = 35_000
@@ -25,7 +28,7 @@ const configPathStandard = '/etc/containerd/certs.d'
 export const defineSpegel: DefineCommand = (program, surroundings) => {
   const spegel = program
     .command('spegel')
-    .description("runs in Spegel's place, with its subcommands, flags and environment. A program called `spegel` runs it too")
+    .description(about.spegel)
     .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR; else LOG_LEVEL', logLevelOf)
     .addHelpText(
       'after',
@@ -67,7 +70,8 @@ export const defineSpegel: DefineCommand = (program, surroundings) => {
   subcommand('version', 'prints the version', ' --format=json')
     .option('--format <format>', 'text or json', oneOf('text', 'json'), 'text')
     .action(({ format }: { readonly format: 'text' | 'json' }) => {
-      const text = format === 'json' ? JSON.stringify({ version, program: 'ballast' }) : `ballast ${version}`
+      const text =
+        format === 'json' ? JSON.stringify({ version: programVersion, program: 'ballast' }) : `ballast ${programVersion}`
       surroundings.terminal.write(text)
     })
 }

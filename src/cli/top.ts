@@ -12,6 +12,7 @@ import { overviewOf } from '#dashboard/views/overview.ts'
 import { readingOnly } from '#dashboard/views/viewing.ts'
 import { systemClock } from '#kube/clock.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type AccountOptions, loadAccounts, withAccounts } from './account/account-source.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { fixedPicture } from './source/fixed-picture.ts'
@@ -31,7 +32,7 @@ const mostLabels = 8
 
 export const defineTop: DefineCommand = (program, surroundings) => {
   withAccounts(program.command('top'))
-    .description('shows for each node what is requested and what is used, with goals and the plan')
+    .description(about.top)
     .option('--sort <column>', `by ${sortColumns.join(', ')}; a minus before it turns it round`, orderOption)
     .option(
       '--resource <names>',

@@ -1,4 +1,5 @@
 // `ballast twin`: the embedded cluster alone, for kubectl, tests and other people's controllers.
+
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import type { SchedulerConfiguration } from '#cluster/simulator-export.ts'
@@ -10,6 +11,7 @@ import type { ComponentOptions } from '#twin/components.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
 import { SharedValues } from '#twin/shared-values.ts'
 import { startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { snapshotText } from './snapshot/snapshot-text.ts'
 import { newestKubelet } from './source/cluster-source.ts'
@@ -51,7 +53,7 @@ const mostPods = 500_000
 export const defineTwin: DefineCommand = (program, surroundings) => {
   program
     .command('twin')
-    .description('starts an API server with simulated nodes behind it, without Ballast in it')
+    .description(about.twin)
     .option('--cluster <path>', 'file or folder of objects to start with, - for standard input; may be repeated', appended, [])
     .option('--nodes <number>', 'nodes of an invented cluster, where no --cluster is given', wholeNumber(0, mostNodes), 0)
     .option('--pods <number>', 'pods of the invented cluster, in Deployments of 30', wholeNumber(0, mostPods), 0)

@@ -6,6 +6,7 @@ import { systemClock } from '#kube/clock.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import type { DefineCommand, Surroundings } from './command-line.ts'
 import { openLiveApi } from './source/live-source.ts'
 
@@ -23,7 +24,7 @@ interface UninstallOptions {
 export const defineUninstall: DefineCommand = (program, surroundings) => {
   program
     .command('uninstall')
-    .description('takes back taints, gates, webhooks and annotations, withdraws permits, and deletes what was installed')
+    .description(about.uninstall)
     .option('--kubeconfig <file>', 'default: KUBECONFIG, then the service account of the pod, then ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option('-n, --namespace <name>', "Ballast's own namespace", ballastNamespace)

@@ -1,7 +1,9 @@
 // `ballast up` (and `npm start`): a cluster in trouble, in the twin, put right through its API, with everything shown on the way.
+
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CommandRefused, type ExitCode } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import type { UpOptions } from './up/up-options.ts'
 
@@ -10,7 +12,7 @@ const example = fileURLToPath(new URL('../../examples/talos-homelab', import.met
 export const defineUp: DefineCommand = (program, surroundings) => {
   program
     .command('up')
-    .description('starts a cluster in the twin with Ballast in it, shows it, plans, moves pods, and keeps running for you')
+    .description(about.up)
     .option('--cluster <path>', 'file or folder of objects, - for standard input', example)
     .option('--config <file>', 'the BallastConfiguration that Ballast runs with; else ConfigMap ballast-config of the cluster')
     .option('--policy <name>', 'the RebalancePolicy to run, where the cluster has several')

@@ -1,4 +1,5 @@
 // `ballast why KIND/NAME`: what was done with it and what was not, by whom, by which rule; what would be said now, and what would change it.
+
 import { stringify } from 'yaml'
 import { accountOf } from '#coordination/account/account.ts'
 import { accountDocument } from '#coordination/account/account-document.ts'
@@ -7,6 +8,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { about } from './about.ts'
 import { type AccountOptions, loadAccounts, timeOption, withAccounts } from './account/account-source.ts'
 import { accountLines } from './account/account-text.ts'
 import { capabilityWords, wordsLines } from './account/capability-words.ts'
@@ -21,7 +23,7 @@ interface WhyOptions extends AccountOptions {
 
 export const defineWhy: DefineCommand = (program, surroundings) => {
   withAccounts(program.command('why <kind/name>'))
-    .description('says what was done with an object and what was not, by whom, by which rule, and what would change it')
+    .description(about.why)
     .option('-n, --namespace <name>', 'namespace of the object; without it all namespaces are searched')
     .option('--at <time>', 'as it was at this time: 2026-03-04T05:06:07Z, or how long ago, such as 2h')
     .option('-o, --output <format>', 'one of text, json, yaml', oneOf('text', 'json', 'yaml'), 'text')

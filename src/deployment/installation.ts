@@ -1,11 +1,13 @@
 // What an installer asked for, as values: defaults, the configuration file's blocks, a values file, single keys.
+
 import { parseDocument } from 'yaml'
 import type { Capability } from '#coordination/capability.ts'
 import { dashboardProblems } from '#dashboard/configuration.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { checkAgainst } from '#kube/schema/schema-problems.ts'
+import { programVersion } from '#kube/version.ts'
 import { readControllerConfiguration } from '#process/configuration/controller-configuration.ts'
-import { ballastVersion, type Release, type Values } from './names.ts'
+import type { Release, Values } from './names.ts'
 import { grafanaOperator, prometheusOperator } from './objects/monitoring-objects.ts'
 import { deschedulerProblems } from './values/descheduler-problems.ts'
 import { valuesSchema } from './values/values.ts'
@@ -71,7 +73,7 @@ export function plainRelease(name: string, namespace: string): Release {
     name,
     namespace,
     service: 'ballast',
-    version: ballastVersion,
+    version: programVersion,
     served: new Set([prometheusOperator, grafanaOperator]),
   }
 }

@@ -2,9 +2,6 @@
 import { standardAgentNamespace } from '#coordination/capability.ts'
 import type { Named } from './tree.ts'
 
-/** The version of everything: npm package, image, chart. */
-export const ballastVersion = '0.1.0'
-
 /** Who installs, and where. */
 export interface Release {
   readonly name: string

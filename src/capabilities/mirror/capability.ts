@@ -1,5 +1,6 @@
 // Images between nodes: a mirror in front of each node's containerd, in place of Spegel; and what the rest of the program knows of it.
 // What it is made of (libp2p, gRPC) is loaded where it runs: other processes carry none of it.
+import { programVersion } from '#kube/version.ts'
 import { Registry } from 'prom-client'
 import { capability, type Need, type Permission } from '#coordination/capability.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
@@ -34,7 +35,6 @@ async function loaded(clock: Clock): Promise<typeof import('./controller.ts')> {
   return await import('./controller.ts')
 }
 
-const ownVersion = '0.1.0'
 
 const watched = (kind: string, group: string, resource: string): Need => ({
   group,
@@ -147,7 +147,7 @@ export const mirror = capability({
       start({ clock, random, log, metrics, api, identity }, config) {
         return startMirror({
           settings: settingsOf(config),
-          version: ownVersion,
+          version: programVersion,
           clock,
           random,
           log,

@@ -9,13 +9,12 @@ import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import type { AgentPart } from '#process/agent/agent-host.ts'
 import { basicAuthDirectory, readBasicAuth } from '#process/agent/basic-auth-files.ts'
 import { countHostsWrites, readHostsRecord } from '#process/agent/hosts-record.ts'
 import type { Surroundings } from '../command-line.ts'
 import { givenRegistryFlags } from './registry-flags.ts'
-
-export const version = '0.1.0'
 
 interface MirrorWish {
   /** With the flags of the registry. */
@@ -75,12 +74,15 @@ export function mirrorPart(settings: MirrorSettings, { clock, log, openService, 
       const metrics = new Registry()
       collectDefaultMetrics({ register: metrics })
       const help = '1 for the version that runs'
-      new Gauge({ name: 'ballast_build_info', help, labelNames: ['version'], registers: [metrics] }).set({ version }, 1)
+      new Gauge({ name: 'ballast_build_info', help, labelNames: ['version'], registers: [metrics] }).set(
+        { version: programVersion },
+        1,
+      )
       if (hostsRecord !== undefined) countHostsWrites(metrics, readHostsRecord(hostsRecord))
       await using opening = new AsyncDisposableStack()
       const service = settings.bootstrap.kind === 'kubernetes' ? await openService?.() : undefined
       if (service !== undefined) opening.defer(() => service.api.close())
-      const running = await startMirror({ settings, version, clock, random: systemRandom, log, metrics, service })
+      const running = await startMirror({ settings, version: programVersion, clock, random: systemRandom, log, metrics, service })
       const whole = opening.move()
       return {
         health: () => running.health(),

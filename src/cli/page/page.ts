@@ -1,4 +1,5 @@
 // The page of this process: what `ballast up` and `ballast dashboard` share of opening it.
+
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,7 @@ import type { Api } from '#kube/client/api.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import type { Surroundings } from '../command-line.ts'
 import { harmless } from '../terminal/paragraph.ts'
 import { labelsOf, ownZone } from '../terminal/view-options.ts'
@@ -70,7 +72,7 @@ export async function openPage(options: PageOptions, { terminal }: Surroundings)
     terminalView: (picture: Picture, viewing: Viewing = readingOnly) =>
       terminalText(overviewOf(picture, viewing), { width: plainWidth, zone: timeZone, labelsOf: labelsOf(() => picture) }),
     key: hasKey ? newSecret() : undefined,
-    version: '0.1.0',
+    version: programVersion,
     settings: pageSettings(configuration, origins),
     onOtherPort: ({ wanted, used }) => terminal.say(`port ${wanted} is taken: the page is on ${used}`),
   })

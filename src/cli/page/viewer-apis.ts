@@ -1,10 +1,12 @@
 // The API server with a viewer's own token: what mode `token` of the page writes with.
+
 import { homedir } from 'node:os'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import { systemRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import type { Surroundings } from '../command-line.ts'
 import type { SourceOptions } from '../source/cluster-source.ts'
 import { kubeconfigOf } from '../source/live-source.ts'
@@ -34,7 +36,7 @@ export async function viewerApis(options: SourceOptions, { environment }: Surrou
         },
         { clock: systemClock, random: systemRandom, environment },
       )
-      const api = openApi(transport, { clock: systemClock, userAgent: 'ballast/0.1.0 dashboard' })
+      const api = openApi(transport, { clock: systemClock, userAgent: `ballast/${programVersion} dashboard` })
       opened.defer(() => api.close())
       return api
     },

@@ -1,4 +1,5 @@
 // A live cluster, read once: every kind that a decision looks at, listed page by page. Nothing is written.
+
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +13,7 @@ import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isForbidden, isNotFound } from '#kube/objects/status.ts'
 import { systemRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 import { awaitFirstAnswer } from './first-answer.ts'
 
@@ -82,7 +84,7 @@ export async function openLiveApi(options: LiveOptions): Promise<{ readonly api:
     await transport.close()
     throw error
   }
-  return { api: openApi(transport, { clock: systemClock, userAgent: 'ballast/0.1.0' }), server: config.server }
+  return { api: openApi(transport, { clock: systemClock, userAgent: `ballast/${programVersion}` }), server: config.server }
 }
 
 /** Lists what a decision needs. @throws CommandRefused when nodes or pods cannot be read; InputError for a bad kubeconfig */

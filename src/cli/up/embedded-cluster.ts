@@ -7,6 +7,7 @@ import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import type { ControllerSettings } from '#process/configuration/controller-settings.ts'
 import { runController } from '#process/controller/controller.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
@@ -59,7 +60,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
       ...(options.listen === undefined ? {} : { listen: options.listen, ownKinds: true }),
     }),
   )
-  const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: 'ballast/0.1.0 up', log })
+  const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: `ballast/${programVersion} up`, log })
   started.defer(() => admin.close())
   await installBallast(admin, { ...installedWith(options.settings), namespace: ballastNamespace, signal })
   const token = await controllerToken(admin, { namespace: ballastNamespace, seconds: tokenSeconds, signal })

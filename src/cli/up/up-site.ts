@@ -1,4 +1,5 @@
 // What `ballast up` shows beside its story: the page, and below the story on a terminal the view that lives.
+
 import { spawn } from 'node:child_process'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import { openActions } from '#dashboard/actions/actions.ts'
@@ -16,6 +17,7 @@ import type { Informers } from '#kube/informers/informer.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import type { PacedClock } from '#kube/time/paced-clock.ts'
+import { programVersion } from '#kube/version.ts'
 import { fixedSettings } from '#process/configuration/controller-settings.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
@@ -71,7 +73,7 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
   const loading = () => new LoadingSource({ clock, random: systemRandom, mode: 'twin', cluster, settings, shown })
   const source = new ChangingSource(loading())
   const transport = new PageTransport('the twin is being loaded')
-  const api = openApi(transport, { clock: systemClock, userAgent: 'ballast/0.1.0 page', log })
+  const api = openApi(transport, { clock: systemClock, userAgent: `ballast/${programVersion} page`, log })
   opened.defer(() => api.close())
   const actions = opened.use(openActions({ random: systemRandom, log, twin: lives }))
   const page =

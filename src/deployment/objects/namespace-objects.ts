@@ -1,7 +1,8 @@
 // What the controller lies in and reads: namespace, quota, kinds, configuration.
+
 import type { Capability } from '#coordination/capability.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { ballastVersion } from '../names.ts'
+import { programVersion } from '#kube/version.ts'
 import { all, any, block, type Condition, type Fields, type Line, lines, not, type ObjectTree, type Tree, when } from '../tree.ts'
 import type { JsonSchema } from '../values/values-schema.ts'
 import { fullName, labelsOf, metadataOf, nameText } from './object-shapes.ts'
@@ -67,7 +68,7 @@ export function definitionObjects(capabilities: readonly Capability[]): readonly
           ...(rest as Fields),
           metadata: {
             name,
-            labels: labelsOf('crds', { 'ballast.dev/capability': of.join('.'), 'ballast.dev/version': ballastVersion }),
+            labels: labelsOf('crds', { 'ballast.dev/capability': of.join('.'), 'ballast.dev/version': programVersion }),
             annotations: definitionAnnotations(metadata.annotations ?? {}),
           },
         },

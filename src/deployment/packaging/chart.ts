@@ -1,6 +1,8 @@
 // The Helm chart: the same trees as `manifests` prints, as templates; values, their schema, and words for whoever installs.
+
 import type { Capability } from '#coordination/capability.ts'
-import { ballastVersion, definitions } from '../names.ts'
+import { programVersion } from '#kube/version.ts'
+import { definitions } from '../names.ts'
 import { cleanupTrees } from '../objects/cleanup-hook.ts'
 import { hookTrees } from '../objects/hook-objects.ts'
 import { installationTrees } from '../objects.ts'
@@ -50,8 +52,8 @@ function chartYaml(capabilities: readonly Capability[]): string {
 name: ballast
 description: One controller for what keeps a cluster trim; every disruption passes one arbiter.
 type: application
-version: ${ballastVersion}
-appVersion: "${ballastVersion}"
+version: ${programVersion}
+appVersion: "${programVersion}"
 kubeVersion: ">=1.29.0-0"
 keywords:
   - reloader
@@ -62,7 +64,7 @@ annotations:
   artifacthub.io/license: Apache-2.0
   artifacthub.io/images: |
     - name: ballast
-      image: ghcr.io/ballast-dev/ballast:${ballastVersion}
+      image: ghcr.io/ballast-dev/ballast:${programVersion}
   artifacthub.io/crds: |
 ${crds}`
 }

@@ -1,7 +1,7 @@
 // Ballast back to Spegel: the same swap with roles changed. Ballast stays installed, for what else it does.
 
-import { ballastVersion } from '#deployment/names.ts'
 import { shownOwner } from '#doctor/gitops-owner.ts'
+import { programVersion } from '#kube/version.ts'
 import { isPinned, pinned } from '../mirror-pin.ts'
 import { no, type Proof, StepFailed, yes } from '../step.ts'
 import {
@@ -133,6 +133,6 @@ const upgraded = (): string => `helm upgrade ${release} --version <as before>`
 /** How it is switched off where it is installed so. */
 export function switchedOff({ owner, namespace, release: name }: OwnMirror, mirror: NodeSet): string {
   if (owner?.by === 'helm')
-    return `helm -n ${owner.namespace} upgrade ${owner.name} build/ballast-${ballastVersion}.tgz --reuse-values --set capabilities.mirror.enabled=false`
+    return `helm -n ${owner.namespace} upgrade ${owner.name} build/ballast-${programVersion}.tgz --reuse-values --set capabilities.mirror.enabled=false`
   return `ballast manifests -n ${namespace} --release ${name} -f ${valuesFile} --disable mirror | kubectl apply --server-side -f - && kubectl -n ${mirror.namespace} delete daemonset,service ${mirror.name}`
 }

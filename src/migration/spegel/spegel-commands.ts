@@ -1,5 +1,5 @@
 // The commands of which the plan of a mirror's swap consists, as a shell takes them. Pure.
-import { ballastVersion } from '#deployment/names.ts'
+import { programVersion } from '#kube/version.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
 import { isPinned, pinned, swapLabel, unpinned } from '../mirror-pin.ts'
 import { affinityOf, type NodeSet, type OwnMirror, type SpegelState, strategyOf } from './spegel-situation.ts'
@@ -107,7 +107,7 @@ export const mergedFirst = (ours: OwnMirror | undefined): string =>
 export function install(ours: OwnMirror | undefined, set: readonly string[] = []): string {
   const sets = set.map(one => ` --set ${quoted(one)}`).join('')
   if (ours?.owner?.by === 'helm')
-    return `helm -n ${ours.owner.namespace} upgrade ${ours.owner.name} build/ballast-${ballastVersion}.tgz --reuse-values -f ${valuesFile}${sets}`
+    return `helm -n ${ours.owner.namespace} upgrade ${ours.owner.name} build/ballast-${programVersion}.tgz --reuse-values -f ${valuesFile}${sets}`
   const where = ours === undefined ? '' : ` -n ${ours.namespace} --release ${ours.release}`
   return `ballast manifests${where} -f ${valuesFile}${sets} | kubectl apply --server-side -f -`
 }

@@ -1,4 +1,5 @@
 // Roles of an agent that come from capabilities as parts of nodes: each with the API server, its own clock and its checks.
+
 import { homedir, hostname } from 'node:os'
 import { Registry } from 'prom-client'
 import * as z from 'zod'
@@ -9,6 +10,7 @@ import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import type { Log } from '#kube/log.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import { PortBook } from '../controller/controller-ports.ts'
 import { enabledCapabilities } from '../enabled-capabilities.ts'
 import { ControllerHealth, type NamedCheck } from '../health/controller-health.ts'
@@ -131,5 +133,5 @@ export async function connect(
     environment,
     isTerminal: false,
   })
-  return openApi(transport, { clock: systemClock, userAgent: 'ballast/0.1.0 agent', log })
+  return openApi(transport, { clock: systemClock, userAgent: `ballast/${programVersion} agent`, log })
 }

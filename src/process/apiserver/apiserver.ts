@@ -12,6 +12,7 @@ import { Informers } from '#kube/informers/informer.ts'
 import { type Leader, LeaseElection } from '#kube/leases/lease.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { type Random, randomUuid } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import type { Tuning } from '../controller/controller-terms.ts'
 import type { ControllerHealth } from '../health/controller-health.ts'
 import { keepEndpoint } from './apiserver-endpoint.ts'
@@ -61,7 +62,7 @@ export async function runApiserver(options: ApiserverOptions): Promise<void> {
   await using stack = new AsyncDisposableStack()
   const api = openApi(options.transport, {
     clock,
-    userAgent: 'ballast/0.1.0 apiserver',
+    userAgent: `ballast/${programVersion} apiserver`,
     log,
     ...(bucket === undefined ? {} : { bucket }),
   })

@@ -1,5 +1,6 @@
 // The process `ballast controller`: one Lease, one watch a kind, and the parts of the enabled capabilities, each on its own.
 // Knows neither flags nor environment; `ballast up` runs it beside its twin.
+
 import type { Registry } from 'prom-client'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { disruptionPermits } from '#coordination/api.ts'
@@ -16,6 +17,7 @@ import { Informers } from '#kube/informers/informer.ts'
 import { LeaseElection } from '#kube/leases/lease.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { type Random, randomUuid } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
 import { type Solve, solveInChild } from '#planning/solving/solve.ts'
 import { fixedSettings, type Reload, type SettingsFeed } from '../configuration/controller-settings.ts'
 import { ControllerHealth, type NamedCheck } from '../health/controller-health.ts'
@@ -114,7 +116,7 @@ class Controller {
     const transport = this.#metrics?.counted(options.transport, { host, clock: wire }) ?? options.transport
     this.#api = openApi(measuredTransport(transport, this.#apiHealth, wire), {
       clock,
-      userAgent: `ballast/${options.version ?? '0.1.0'} controller`,
+      userAgent: `ballast/${options.version ?? programVersion} controller`,
       log,
       requestObserver: this.#metrics?.requests(host),
       ...(bucket === undefined ? {} : { bucket }),

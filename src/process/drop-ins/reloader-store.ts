@@ -1,5 +1,6 @@
 // Where the drop-in `reloader` keeps what Ballast writes down: in the cluster where it may, else in its own memory, and says so. Who only
 // swapped image or command has neither our kinds nor rights to them, and without HA no right to Leases.
+
 import { disruptionPermits } from '#coordination/api.ts'
 import type { Capability } from '#coordination/capability.ts'
 import { openApi } from '#kube/client/api.ts'
@@ -8,6 +9,7 @@ import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { builtIn, resourceKey } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
+import { programVersion } from '#kube/version.ts'
 import type { ControllerHealth } from '../health/controller-health.ts'
 import { refusedVerbs } from './own-rights.ts'
 import { patchByUpdate } from './patch-by-update.ts'
@@ -26,7 +28,7 @@ interface StoreOptions {
 export async function reloaderStore(cluster: Transport, options: StoreOptions, health: ControllerHealth): Promise<Transport> {
   const { namespace, isHighlyAvailable, capability, log, signal } = options
   // Asked with an Api of its own, which is not closed: the connections are the transport's.
-  const api = openApi(cluster, { clock: systemClock, userAgent: 'ballast/0.1.0 reloader', log })
+  const api = openApi(cluster, { clock: systemClock, userAgent: `ballast/${programVersion} reloader`, log })
   const permits = await permitsLack({ api, log }, signal)
   const maps = await mapsLack({ api, log }, namespace, signal)
   const leases = isHighlyAvailable ? undefined : await leasesLack({ api, log }, namespace, signal)

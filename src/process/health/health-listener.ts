@@ -1,8 +1,10 @@
 // Health and metrics of a controller process on one port: /livez of the loop, /readyz of its checks, /metrics of the process.
+
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { eventLoopCheck, type HealthOptions, startHealthServer } from '#kube/server/health.ts'
+import { programVersion } from '#kube/version.ts'
 import { CommandRefused } from '../surroundings.ts'
 import type { ControllerHealth } from './controller-health.ts'
 
@@ -39,7 +41,7 @@ export async function startHealthListener(
     help: '1 for the version that runs',
     labelNames: ['version'],
     registers: [metrics],
-  }).set({ version: '0.1.0' }, 1)
+  }).set({ version: programVersion }, 1)
   // Where the port is taken nothing is left that keeps the process alive.
   await using opening = new AsyncDisposableStack()
   const loop = opening.use(eventLoopCheck(systemClock))

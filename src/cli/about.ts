@@ -1,0 +1,32 @@
+// What each command does, in a sentence, in the order of the help. It is told without loading the command.
+
+export const about = {
+  up: 'starts a cluster in the twin with Ballast in it, shows it, plans, moves pods, and keeps running for you',
+  twin: 'starts an API server with simulated nodes behind it, without Ballast in it',
+  top: 'shows for each node what is requested and what is used, with goals and the plan',
+  dashboard: 'serves the page of a live cluster or of a dump, for this machine alone and with your own rights',
+  snapshot: 'writes a live cluster into one file for --cluster, without the values of Secrets',
+  plan: 'prints which pods would move, what that brings, which cannot move and why',
+  simulate: 'plays a scenario on a copy of a cluster: where pods land, which wait and why, how full nodes become',
+  isolate: 'keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back',
+  why: 'says what was done with an object and what was not, by whom, by which rule, and what would change it',
+  permits: "prints the arbiter's ledger: who disrupted what and why, how it ended, and what others did without asking",
+  shadow:
+    'compares what `ballast descheduler` would evict with what a running descheduler evicts, and prints the differences. It writes nothing',
+  migrate: 'moves a cluster from an upstream to Ballast, and back',
+  doctor: 'finds what is left of upstreams, what works against each other and what is missing; it only reads',
+  manifests: 'prints everything to apply to a cluster: kinds, rights, configuration and processes, in this order',
+  chart: 'writes the Helm chart to a folder',
+  'node-config': "prints, writes or compares the files that make a node's containerd ask the mirror",
+  uninstall: 'takes back taints, gates, webhooks and annotations, withdraws permits, and deletes what was installed',
+  controller: 'runs on a live cluster and carries out its RebalancePolicies (mode Report, the default, only proposes)',
+  apiserver: 'serves the page of the cluster from the replica that leads; it decides and disrupts nothing',
+  agent: 'runs on a node: --role=mirror gets images from other nodes, --role=readiness reports what works there',
+  reloader:
+    "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too",
+  descheduler:
+    "runs in the descheduler's place, with its policies, flags, port, metrics and Lease. A program called `descheduler` runs it too",
+  spegel: "runs in Spegel's place, with its subcommands, flags and environment. A program called `spegel` runs it too",
+  'readiness-condition-reporter':
+    "asks an address on a node and writes a condition of the node, with the environment of node-readiness-controller's reporter. A program called by that name, or `reporter`, runs it too",
+} as const
