@@ -26,8 +26,10 @@ function ballastWords({ words }: Sample): readonly string[] | undefined {
   return script === 'start' ? ['up', ...more.slice(1)] : undefined
 }
 
+const tree = commandTree(definitions)
+
 /** What is wrong with the words for a command; nothing where they are good. */
-function faultOf(words: readonly string[], command: Command = commandTree(definitions)): string | undefined {
+function faultOf(words: readonly string[], command: Command = tree): string | undefined {
   try {
     const inner = command.commands.find(known => known.name() === words[0])
     if (inner !== undefined) return faultOf(words.slice(1), inner)
@@ -197,6 +199,17 @@ describe('what can be run here prints what is shown', () => {
     const shown = samples.filter(sample => sample.output !== undefined)
     expect(shown.length).toBeGreaterThan(12)
     expect(shown.filter(sample => !own.includes(sample)).map(({ place, line }) => `${place}: ${line}`)).toEqual([])
+  })
+})
+
+test('the README can be read in five minutes', () => expect(textOf('README.md').split(/\s+/).length).toBeLessThanOrEqual(1_000))
+
+describe('a page begins with a task, and with a sample of it', () => {
+  test.each(pages.filter(page => page.startsWith('docs/')))('%s', page => {
+    const [start = ''] = textOf(page).split(/^## /m)
+    expect(start).toMatch(/^# .+\n\nYou /)
+    // A glossary is looked up, not carried out.
+    if (page !== 'docs/glossary.md') expect(start).toMatch(/^```sh$/m)
   })
 })
 

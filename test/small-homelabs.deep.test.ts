@@ -103,7 +103,7 @@ test('up without a RebalancePolicy shows the cluster, says that nothing is plann
     ])
     await ballast.said(/Ctrl-C ends it\./)
     expect(ballast.output).toMatch(/^media-1 .*32 %/m)
-    expect(ballast.output).toContain('No RebalancePolicy is in it: nothing is planned, and nothing moves.')
+    expect(ballast.output).toContain('The cluster has no RebalancePolicy, so nothing is planned and nothing moves.')
     expect(await ballast.stop()).toBe(0)
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -71,7 +71,7 @@ async function serve(options: DashboardOptions, surroundings: Surroundings): Pro
   if (options.cluster !== undefined && options.actions === true)
     throw new CommandRefused('--actions needs a live cluster: a dump does not change')
   if (options.cluster !== undefined && configuration.auth.mode !== 'loopback')
-    throw new CommandRefused(`a dump has nobody who knows viewers: auth.mode ${configuration.auth.mode} needs a live cluster`)
+    throw new CommandRefused(`a dump cannot tell who a viewer is: auth.mode ${configuration.auth.mode} needs a live cluster`)
   const log = processLog({ level: options.verbose === true ? 'debug' : 'error', clock: systemClock })
   await using opened = new AsyncDisposableStack()
   const bundle = opened.use(pageBundle(surroundings, log))

@@ -51,7 +51,7 @@ export const defineDoctor: DefineCommand = (program, surroundings) => {
       'after',
       [
         ...['', ...paragraph(`Areas: ${areas.join(', ')}; without one, all.`, '', '')],
-        'Exit codes: 0 no error found, 1 could not look, 2 bad usage, 3 errors were found',
+        'Exit codes: 0 no error found, 1 the cluster cannot be read, 2 bad usage, 3 errors were found',
         '(with --strict: or warnings).',
         'Example: ballast doctor upstreams apis --kubeconfig ~/.kube/config',
         'Example: ballast doctor --repo . -o sarif > doctor.sarif',

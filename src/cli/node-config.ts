@@ -116,7 +116,7 @@ interface Asked {
 async function run({ platform, options, surroundings: { terminal } }: Asked): Promise<ExitCode> {
   const { outputDir, check, force, output } = options
   if (force === true && (outputDir === undefined || check === true))
-    throw new CommandRefused('--force: expected --output-dir beside it, and no --check')
+    throw new CommandRefused('--force needs --output-dir and excludes --check')
   const wish: NodeWish = {
     platform,
     nodeIp: options.nodeIp,

@@ -79,7 +79,7 @@ async function runShadow(options: ShadowOptions, surroundings: Surroundings): Pr
   else terminal.write(JSON.stringify(shadowDocument(cycles, summary), undefined, 2))
   if (cycles.length === 0) throw new CommandRefused('no cycle of the descheduler was seen', exitCodes.failed)
   if (cycles.every(({ rows }) => rows.every(({ theirs }) => theirs === undefined)))
-    terminal.say('the descheduler was not seen to evict anything: does it run, and with this interval?')
+    terminal.say('no eviction by the descheduler was seen: check that it runs, and with this interval')
   surroundings.end(isDifferent(summary) ? exitCodes.notSo : exitCodes.done)
 }
 

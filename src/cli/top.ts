@@ -83,11 +83,11 @@ function listOf(text: string): readonly string[] {
 async function top(options: TopOptions, surroundings: Surroundings): Promise<ExitCode> {
   if (options.watch === true && options.cluster !== undefined)
     throw new CommandRefused('-w needs a live cluster: a dump does not change')
-  if (options.watch === true && options.output === 'json') throw new CommandRefused('-w draws: it goes with -o table only')
+  if (options.watch === true && options.output === 'json') throw new CommandRefused('-w needs -o table')
   const { terminal } = surroundings
   const tty = processTty(surroundings.environment)
   if (options.watch === true && tty !== undefined) return await watched(options, surroundings, tty)
-  if (options.watch === true) terminal.say('not a terminal: one table, without -w')
+  if (options.watch === true) terminal.say('standard output is no terminal: one table is printed, as without -w')
   const picture = fixedPicture(await loadAccounts(options, surroundings))
   const overview = overviewOf(picture, readingOnly)
   if (options.output === 'json') terminal.write(JSON.stringify(document(overview), undefined, 2))

@@ -112,13 +112,13 @@ function listed(text: string): readonly string[] {
 
 function checkTogether(options: TwinCommandOptions): void {
   if (options.cluster.length > 0 && options.nodes + options.pods > 0)
-    throw new CommandRefused('--nodes and --pods make a cluster out of nothing: leave out --cluster, or them')
+    throw new CommandRefused('--nodes and --pods invent a cluster: use them or --cluster, not both')
   if (options.output !== undefined && options.once !== true)
-    throw new CommandRefused('-o needs --once: a cluster that goes on has no last word')
+    throw new CommandRefused('-o needs --once: only a run that ends has one result')
   if (options.once === true && options.paused === true)
     throw new CommandRefused('--once and --paused exclude each other: a clock that stands still never settles')
   if (options.once === true && typeof options.speed === 'number')
-    throw new CommandRefused('--once runs as fast as can be: leave --speed out, or say max')
+    throw new CommandRefused('--once runs as fast as possible: leave out --speed, or set it to max')
 }
 
 /** What a twin starts with. */

@@ -55,7 +55,8 @@ function keepList(text: string): ReadonlySet<(typeof keepable)[number]> {
 
 async function uninstall(options: UninstallOptions, { terminal, environment, signal }: Surroundings): Promise<ExitCode> {
   const dryRun = options.dryRun === true
-  if (!dryRun && options.yes !== true) throw new CommandRefused('nothing was done: --dry-run shows what would be, --yes does it')
+  if (!dryRun && options.yes !== true)
+    throw new CommandRefused('nothing was done: --dry-run shows what would be done, --yes does it')
   const failure = options.neverFail === true ? exitCodes.done : exitCodes.failed
   try {
     const { api } = await openLiveApi({ kubeconfig: options.kubeconfig, context: options.context, environment, signal })

@@ -40,7 +40,7 @@ export const defineUp: DefineCommand = (program, surroundings) => {
     .addHelpText('after', '\nExample: ballast up --once -o json > run.json')
     .action(async (options: UpOptions) => {
       if (options.output === 'json' && options.once !== true)
-        throw new CommandRefused('-o json needs --once: a cluster that goes on has no last word')
+        throw new CommandRefused('-o json needs --once: only a run that ends has one result')
       surroundings.end(await up(options, surroundings))
     })
 }

@@ -196,7 +196,7 @@ describe('where it cannot be written', () => {
   // biome-ignore format: a table
   test.each<[string, readonly string[], number, RegExp]>([
     ['a folder that is not there', ['-o', '/no-such-folder/x.yaml'],          1, /write \/no-such-folder\/x\.yaml: ENOENT/],
-    ['a device',                   ['-o', '/dev/null'],                       2, /write \/dev\/null: it is there and no file/],
+    ['a device',                   ['-o', '/dev/null'],                       2, /write \/dev\/null: it exists and is not a file/],
     ['a kind that is in it anyway', ['--include', 'pods'],                    2, /of events, leases/],
     ['a context of nobody',        ['--context', 'nowhere'],                  2, /nowhere/],
   ])('%s', async (_name, args, expected, says) => {

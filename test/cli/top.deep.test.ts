@@ -74,7 +74,7 @@ describe('top', () => {
 
   test('reads a live cluster; -w without a terminal is one table, said', async () => {
     const { code, output, words } = await runBallast(['top', '-w', '--kubeconfig', join(folder, 'kubeconfig')])
-    expect({ code, words }).toEqual({ code: 0, words: 'not a terminal: one table, without -w\n' })
+    expect({ code, words }).toEqual({ code: 0, words: 'standard output is no terminal: one table is printed, as without -w\n' })
     expect(output).toContain('4 nodes  124 pods  cpu 19035m/49800m 38%')
     expect(output).not.toContain('\x1b')
   })

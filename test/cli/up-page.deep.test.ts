@@ -103,7 +103,7 @@ describe('up with its page', () => {
     expect((await fetch(`${url}api/v1/overview`)).status).toBe(401)
     const entered = await fetch(`${url}?key=${key}`, { redirect: 'manual' })
     expect([entered.status, entered.headers.get('set-cookie')]).toEqual([303, expect.stringContaining('HttpOnly')])
-    await without.said(/approved, as this would/)
+    await without.said(/approved; this command does the same/)
     expect(without.output).not.toMatch(/^Ballast|http:/m)
   })
 

@@ -98,7 +98,7 @@ describe('why', () => {
   test('before anything was done', async () => {
     const { output } = await why('deploy/solo', '--at', '2026-03-02T04:00:00Z')
     expect(output).toContain('as it stood at 2026-03-02T04:00:00Z')
-    expect(output).toContain('nothing that is known')
+    expect(output).toContain('nothing is known: no permit')
     expect(output).toMatch(/● move it: Granted/)
     expect(output).toContain('What cannot be known any more')
   })

@@ -146,7 +146,7 @@ describe('what is told otherwise', () => {
 
   // biome-ignore format: a table
   test.each([
-    ['nothing is known',              {},                                                                             'nothing that is known'],
+    ['nothing is known',              {},                                                                             'nothing is known: no permit'],
     ['a past',                        { isPast: true, now: [cooling] },                                               'What the arbiter would have said at 2026-03-02T04:00:00Z'],
     ['what cannot be known',          { unknown: ['events are kept for an hour'] },                                   'What cannot be known any more\n  events are kept'],
     ['a rule that is only noted',     { now: [{ ...objection({ holds: false }), decision: 'Granted', mode: 'observe' }] } as const, '● move it: Granted (deschedule, class balance)\n      only noted in mode observe: cool-down: a pod was replaced'],

@@ -31,7 +31,7 @@ function timelineLines({ entries, subject }: Account, colour: Colour): readonly 
   // What a node or a plan has seen is of many workloads: each has an account of its own.
   const isOfMany = subject.kind !== 'workload' && subject.kind !== 'pod'
   if (entries.length === 0)
-    return [colour.bold('What happened'), '  nothing that is known: no permit, plan, refusal or event speaks of it']
+    return [colour.bold('What happened'), '  nothing is known: no permit, plan, refusal or event mentions it']
   let shownDay = ''
   const lines = entries.flatMap(entry => {
     const isNewDay = shownDay !== day(entry.atMs)

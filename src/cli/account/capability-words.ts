@@ -77,7 +77,7 @@ async function metadataOf(
 export function wordsLines(words: CapabilityWords, colour: Terminal['colour']): readonly string[] {
   return Object.entries(words).flatMap(([capability, lines]) => [
     '',
-    colour.bold(`What ${capability} says of it`),
+    colour.bold(`What ${capability} says about it`),
     ...lines.flatMap(line => paragraph(line, '  ', '    ')),
   ])
 }

@@ -39,7 +39,7 @@ function personText({ findings, unread }: Report, colour: Terminal['colour']): s
   ])
   const count = (wanted: Severity) => findings.filter(({ severity }) => severity === wanted).length
   const counted = (wanted: Severity, word: string) => `${count(wanted)} ${word}${count(wanted) === 1 ? '' : 's'}`
-  const sum = `${counted('error', 'error')}, ${counted('warn', 'warning')}, ${count('info')} to know`
+  const sum = `${counted('error', 'error')}, ${counted('warn', 'warning')}, ${count('info')} notes`
   return [
     ...lines,
     ...unread.map(({ kind, why }) => `not looked at: ${kind} (${harmless(why)})`),

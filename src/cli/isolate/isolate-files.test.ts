@@ -92,7 +92,7 @@ test('the policy is written as its user wrote it, without what the server adds',
 })
 
 test.each(['../../etc/passwd', "n1'; rm -rf /", 'n1\nx', ''])('the name %j gets into no path and no script', name => {
-  expect(() => files({ nodes: [name] })).toThrow('is no name that can be written into files')
+  expect(() => files({ nodes: [name] })).toThrow('is not a name that can be written into files')
 })
 
 describe('what is there already', () => {

@@ -43,7 +43,7 @@ export function isolationFiles(
 ): { readonly files: readonly IsolationFile[]; readonly missing: readonly string[] } {
   const { nodes, taint } = survey.rules
   const odd = nodes.find(node => !nodeName.test(node)) ?? (taintKey.test(taint) ? undefined : taint)
-  if (odd !== undefined) throw new CommandRefused(`${JSON.stringify(odd)} is no name that can be written into files`)
+  if (odd !== undefined) throw new CommandRefused(`${JSON.stringify(odd)} is not a name that can be written into files`)
   const lacking = survey.core.filter(({ isTolerant }) => !isTolerant)
   // The webhook needs no patch; it gives the toleration as soon as the policy is there.
   const tolerations = lacking

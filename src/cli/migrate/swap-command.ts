@@ -211,7 +211,8 @@ function whichOf({ all, step }: ApplyOptions): Which {
 /** @throws CommandRefused where nobody agrees */
 async function confirm(component: string, { yes }: ApplyOptions, { signal }: Surroundings): Promise<void> {
   if (yes === true) return
-  if (process.stdin.isTTY !== true) throw new CommandRefused('nobody can be asked here: --yes says that you know what this does')
+  if (process.stdin.isTTY !== true)
+    throw new CommandRefused('standard input is no terminal, so nobody can confirm this: add --yes')
   const lines = createInterface({ input: process.stdin, output: process.stderr })
   try {
     const typed = await lines.question(`This changes the cluster. Type ${component} to go on: `, { signal })

@@ -32,6 +32,6 @@ export async function writeSnapshotFile(path: string, pieces: AsyncIterable<stri
 /** Where the file really is: a link goes on leading to it. @throws CommandRefused for what is there and no file */
 function targetOf(path: string): string {
   if (!existsSync(path)) return path
-  if (!statSync(path).isFile()) throw new CommandRefused(`write ${path}: it is there and no file; - stands for standard output`)
+  if (!statSync(path).isFile()) throw new CommandRefused(`write ${path}: it exists and is not a file; use - for standard output`)
   return realpathSync(path)
 }

@@ -96,7 +96,7 @@ export function staySummary(unmovable: readonly { readonly workload: string; rea
   const parts = [...reasons].map(([reason, pods]) => `${reason} ${pods.length}`).sort()
   return unmovable.length === 0
     ? 'every pod may be moved'
-    : `${unmovable.length} pods stay: ${parts.join(', ')} (ballast plan says why each)`
+    : `${unmovable.length} pods stay: ${parts.join(', ')} (ballast plan gives the reason for each)`
 }
 
 /** What the user could add so that more may be moved, where the goals ask for more. */

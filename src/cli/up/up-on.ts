@@ -114,7 +114,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     lives.loaded()
     terminal.write(`${nodeTable(await figuresOf(cluster.admin, loaded.policy, signal), terminal.colour)}\n`)
     const onAbort = () => {
-      if (!lives.isReset) terminal.say('\nstopping: what is under way may still land; once more ends at once')
+      if (!lives.isReset) terminal.say('\nstopping: moves under way may still land; interrupt again to end at once')
     }
     signal.addEventListener('abort', onAbort, { once: true })
     const at = sinceStart(clock)
@@ -123,7 +123,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     const tried = { reload: reloadToTry(loaded.objects), program, url: site?.url }
     if (loaded.policy === undefined) {
       signal.removeEventListener('abort', onAbort)
-      terminal.write('No RebalancePolicy is in it: nothing is planned, and nothing moves.')
+      terminal.write('The cluster has no RebalancePolicy, so nothing is planned and nothing moves.')
       terminal.write(lookAround(shown, await figuresOf(cluster.admin, undefined, signal), { end: undefined, ...tried }))
       if (!signal.aborted) await once(signal, 'abort')
       return exitCodes.done

@@ -41,7 +41,7 @@ export function tell(terminal: Terminal, clock: Clock, { goals, asked, isLed = f
     },
     approved: plan =>
       terminal.write(
-        `\napproved, as this would: kubectl patch rebalanceplan ${plan.metadata.name} --type merge -p '{"spec":{"approved":true}}'\n`,
+        `\napproved; this command does the same: kubectl patch rebalanceplan ${plan.metadata.name} --type merge -p '{"spec":{"approved":true}}'\n`,
       ),
     step: (plan, step) => terminal.write(stepLine(plan, step, at(), terminal.colour)),
     replaced: plan =>
@@ -56,8 +56,7 @@ export function tell(terminal: Terminal, clock: Clock, { goals, asked, isLed = f
 function ledWatch(terminal: Terminal, at: () => string): Pick<RunWatch, 'approvedElsewhere' | 'left' | 'phase'> {
   return {
     approvedElsewhere: plan => terminal.write(`\n${at()}  ${plan.metadata.name} was approved${byWhom(plan)}\n`),
-    left: plan =>
-      terminal.write(`${at()}  ${plan.metadata.name} waits for you: ${plan.status?.message ?? 'nothing was said of it'}`),
+    left: plan => terminal.write(`${at()}  ${plan.metadata.name} waits for you: ${plan.status?.message ?? 'it gave no reason'}`),
     phase: phaseTeller(terminal, at),
   }
 }

@@ -161,7 +161,7 @@ describe('keys', () => {
     expect(at.asked).toEqual([])
     await press(at, 'y')
     expect(at.asked).toEqual([{ action: 'approve', body: { plan: 'talos-7f3c', snapshotHash: 'abc', revision: 'e1.7' } }])
-    expect(at.shown()).toContain('Done, as this would: kubectl approve')
+    expect(at.shown()).toContain('Done; this command does the same: kubectl approve')
     await press(at, 'y')
     expect(at.asked).toHaveLength(1)
     await press(at, ' ')

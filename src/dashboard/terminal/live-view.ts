@@ -170,7 +170,7 @@ export class LiveView implements Disposable {
     if (act === undefined) return
     this.#say('Sent; waiting for the answer.')
     const answer = await act(action, body)
-    if ('done' in answer) this.#say(`Done, as this would: ${answer.kubectl}`)
+    if ('done' in answer) this.#say(`Done; this command does the same: ${answer.kubectl}`)
     else this.#say(`! ${answer.message}${answer.remedy === null ? '' : ` ${answer.remedy}`}`)
   }
 

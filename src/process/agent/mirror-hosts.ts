@@ -16,7 +16,7 @@ interface Around {
 
 /** `section`: of the configuration. @throws CommandRefused where it or the node's address is not said, or a file cannot be written */
 export async function writeHosts(section: unknown, { environment, log, isMirror, record }: Around): Promise<void> {
-  if (!isMirror) throw new CommandRefused('--write-hosts is of --role=mirror')
+  if (!isMirror) throw new CommandRefused('--write-hosts needs --role=mirror')
   // Without one a trial on somebody's machine would write where its own containerd reads.
   if (section === undefined) throw new CommandRefused('--write-hosts needs a configuration: --config')
   const address = (environment['NODE_IP'] ?? '').replace(/^\[|\]$/g, '')
