@@ -65,7 +65,8 @@ function* importFindings(file: SourceFile): Generator<Finding> {
     if (trespass !== undefined) yield finding(trespass)
     if (target === undefined) continue
     if (!target.startsWith('src/')) {
-      if (!isTest && !(target === 'package.json' && file.path === 'src/kube/version.ts')) yield finding('src stands alone; only its tests import from outside')
+      if (!isTest && !(target === 'package.json' && file.path === 'src/kube/version.ts'))
+        yield finding('src stands alone; only its tests import from outside')
       continue
     }
     const there = placeOf(target)
@@ -92,7 +93,7 @@ function* importFindings(file: SourceFile): Generator<Finding> {
 /** The page, which runs in a browser. */
 const page = /^src\/dashboard\/web\//
 /** What page, server and terminal share: it runs everywhere. */
-const sharedWithPage = /^src\/(kube\/human-duration\.ts$|dashboard\/(contract-names\.ts|delta\.ts|words\/))/
+const sharedWithPage = /^src\/(kube\/time\/human-duration\.ts$|dashboard\/(contract-names\.ts|delta\.ts|words\/))/
 /** Schemas, and what is inferred from them: the bundle takes the types and knows nothing of zod. */
 const contractPath = 'src/dashboard/contract.ts'
 const valuesOfContract =

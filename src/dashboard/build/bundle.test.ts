@@ -27,7 +27,7 @@ function clone(page = goodPage, options: { readonly packages?: boolean } = {}): 
     'src/dashboard/web/later.ts': `export const later = 1\n`,
     'src/dashboard/web/a.css': `.a { color: light-dark(#000, #fff) }\n`,
     'src/dashboard/contract-names.ts': '',
-    'src/kube/human-duration.ts': '',
+    'src/kube/time/human-duration.ts': '',
     'src/dashboard/delta.ts': '',
     'src/dashboard/words/a.ts': '',
     'package.json': '{"type":"module"}',

@@ -10,7 +10,7 @@ const others = [
   'src/dashboard/contract-names.ts',
   'src/dashboard/delta.ts',
   'src/dashboard/words',
-  'src/kube/human-duration.ts',
+  'src/kube/time/human-duration.ts',
   'src/dashboard/build/bundle-process.ts',
 ]
 const packages = ['preact', '@preact/signals', '@preact/signals-core', 'vite']
