@@ -2,9 +2,9 @@
 import { hostname } from 'node:os'
 import type { Api, WriteOptions } from '#kube/api.ts'
 import { ConnectionError, RequestTimeoutError } from '#kube/connection-error.ts'
-import { type EmittedEvent, eventObject } from '#kube/event-object.ts'
+import { eventObject } from '#kube/event-object.ts'
 import { type Log, messageOf, silentLog } from '#kube/log.ts'
-import type { KubeObject, ObjectReference } from '#kube/objects.ts'
+import type { KubeObject } from '#kube/objects.ts'
 import type { Random } from '#kube/random.ts'
 import { apiVersionOf, builtIn } from '#kube/resource.ts'
 import { isAlreadyExists, isConflict, isForbidden, isNotFound, StatusError } from '#kube/status.ts'
@@ -17,6 +17,7 @@ import { kubectlText } from './kubectl-lines.ts'
 import { lackSentence, type NeededRight } from './needed-rights.ts'
 import { guarded } from './plan-guard.ts'
 import { type ActionRefusal, refusal, targetGone } from './refusal.ts'
+import { eventOf } from './tell.ts'
 import type { Write } from './write.ts'
 import { reasonText, writeOf } from './write-of.ts'
 
@@ -248,32 +249,4 @@ function refusalOf(
     message: `Nobody knows whether it was done (${action}): ${messageOf(error)}`,
     remedy: `look at ${kind} ${name} before trying again`,
   })
-}
-
-const reasons: Partial<Readonly<Record<ActionName, readonly [reason: string, action: string]>>> = {
-  approve: ['PlanApproved', 'Approve'],
-  step: ['PlanApproved', 'ApproveOneMove'],
-  withdraw: ['PlanWithdrawn', 'Withdraw'],
-  pause: ['PlanPaused', 'Pause'],
-  resume: ['Thawed', 'Resume'],
-  freeze: ['Frozen', 'Freeze'],
-  thaw: ['Thawed', 'Thaw'],
-}
-
-/** The Event of `action`; `undefined` where none is written. */
-function eventOf(
-  action: ActionName,
-  { reason = '' }: Pick<ActionBody, 'reason'>,
-  { viewer, regarding }: { readonly viewer: string; readonly regarding: ObjectReference },
-): EmittedEvent | undefined {
-  const words = reasons[action]
-  if (words === undefined) return undefined
-  return {
-    type: 'Normal',
-    reason: words[0],
-    action: words[1],
-    regarding,
-    note: `by ${viewer}${reason.trim() === '' ? '' : `: ${reason.trim()}`}`,
-    controller: 'ballast.dev/dashboard',
-  }
 }

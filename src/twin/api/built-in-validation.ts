@@ -13,6 +13,7 @@ import type { ApiServer } from './api-server.ts'
 import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
+import { leaseProblems } from './lease-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -407,16 +408,4 @@ function portText(port: Draft): string {
     TargetPort: 0,
     NodePort: 0,
   })
-}
-
-/** Everything that is wrong with a Lease. */
-function leaseProblems(draft: Draft): readonly FieldError[] {
-  const seconds = numberAt(draft, 'spec', 'leaseDurationSeconds')
-  const transitions = numberAt(draft, 'spec', 'leaseTransitions')
-  return [
-    ...(seconds !== undefined && seconds <= 0 ? [invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0')] : []),
-    ...(transitions !== undefined && transitions < 0
-      ? [invalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0')]
-      : []),
-  ]
 }

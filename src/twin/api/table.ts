@@ -1,11 +1,10 @@
 // `meta.k8s.io Table`: what `kubectl get` prints, computed by the server.
 import type { KubeObject } from '#kube/objects.ts'
-import { type Draft, textAt } from '../json-value.ts'
-import { ageOf, nameColumn, parseTimeMs } from './ages.ts'
+import type { Draft } from '../json-value.ts'
 import { metadataOnly } from './answer.ts'
 import type { ApiServer } from './api-server.ts'
 import { columnDescription } from './column-descriptions.ts'
-import { readPath } from './json-path.ts'
+import { customColumns } from './custom-columns.ts'
 import type { ResourceType } from './resource-type.ts'
 import { builtInColumns, defaultColumns } from './table-columns.ts'
 
@@ -97,48 +96,4 @@ function conditionsOf(object: KubeObject): Draft {
   if (phase !== 'Succeeded' && phase !== 'Failed') return {}
   const message = phase === 'Succeeded' ? 'The pod has completed successfully.' : 'The pod failed.'
   return { conditions: [{ type: 'Completed', status: 'True', reason: phase, message }] }
-}
-
-const ageColumn: Column = { name: 'Age', type: 'date', cell: (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs) }
-
-/** Name and the columns of the definition; Age where it has none. */
-function customColumns(columns: readonly Draft[] | undefined): readonly Column[] {
-  if (columns === undefined || columns.length === 0) return [nameColumn, ageColumn]
-  return [nameColumn, ...columns.map(columnOf)]
-}
-
-function columnOf(definition: Draft): Column {
-  const type = textAt(definition, 'type') ?? 'string'
-  const path = textAt(definition, 'jsonPath') ?? ''
-  return {
-    name: textAt(definition, 'name') ?? '',
-    type: type === 'integer' || type === 'number' || type === 'boolean' || type === 'date' ? type : 'string',
-    format: textAt(definition, 'format') ?? '',
-    priority: typeof definition['priority'] === 'number' && definition['priority'] > 0 ? 1 : 0,
-    description:
-      textAt(definition, 'description') ||
-      `Custom resource definition column (in JSONPath format): ${textAt(definition, 'jsonPath') ?? ''}`,
-    cell: (object, nowMs) => cellOf(type, readPath(object, path), nowMs),
-  }
-}
-
-function cellOf(type: string, values: readonly unknown[], nowMs: number): Cell {
-  const [value] = values
-  if (value === undefined || value === null) return null
-  switch (type) {
-    case 'date':
-      return typeof value === 'string' && parseTimeMs(value) !== undefined ? ageOf(value, nowMs) : '<invalid>'
-    case 'integer':
-      return typeof value === 'number' ? Math.trunc(value) : null
-    case 'number':
-      return typeof value === 'number' ? value : null
-    case 'boolean':
-      return typeof value === 'boolean' ? value : null
-    default:
-      return values.length === 1 ? textOf(value) : values.map(textOf).join(' ')
-  }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
 }

@@ -5,7 +5,7 @@ import { badRequest, StatusError, statusBody } from '#kube/status.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-pipeline.ts'
-import { copyOf, type Draft, draftOf, fieldsAt, isFields, isSame, setAt, setField, textAt, valueAt } from '../json-value.ts'
+import { copyOf, type Draft, draftOf, fieldsAt, isFields, isSame, setField, valueAt } from '../json-value.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import { memberSchema, type Schema } from '../schema/schema.ts'
 import {
@@ -20,6 +20,7 @@ import {
   union,
   valueAtPath,
 } from './field-set.ts'
+import { keepLastApplied, lastAppliedFields } from './last-applied.ts'
 import { isSameManager, type Ownership, ownershipBefore, ownershipsOf, writeOwnerships } from './managed-fields.ts'
 
 interface ApplyOptions extends WriteOptions {
@@ -215,33 +216,4 @@ function removeFields(schema: Schema, value: unknown, set: FieldSet): void {
       else removeFields(schema.item, value[at], below)
     }
   }
-}
-
-const annotation = 'kubectl.kubernetes.io/last-applied-configuration'
-/** Only this manager moves objects; to keep out of it a user names another. */
-const movingManager = 'kubectl'
-/** A longer annotation is left out. */
-const longestBytes = 262_144
-
-/** The fields that kubectl applied before on its own side: a conflict about one of them is none for kubectl. */
-function lastAppliedFields(type: ResourceType, live: Draft, manager: string): FieldSet | undefined {
-  if (manager !== movingManager) return undefined
-  const text = textAt(live, 'metadata', 'annotations', annotation) ?? ''
-  if (text === '') return undefined
-  try {
-    const configuration: unknown = JSON.parse(text)
-    return isFields(configuration) ? fieldsOfObject(kindSchema(type), configuration) : undefined
-  } catch (error) {
-    // Whoever wrote no JSON there did not apply with kubectl.
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-}
-
-/** Keeps the annotation what was applied last, where the live object has it. */
-function keepLastApplied(merged: Draft, live: Draft, configuration: Draft, manager: string): void {
-  if (manager !== movingManager || (textAt(live, 'metadata', 'annotations', annotation) ?? '') === '') return
-  const { managedFields: _, ...metadata } = fieldsAt(configuration, 'metadata') ?? {}
-  const text = `${JSON.stringify({ ...configuration, metadata })}\n`
-  setAt(merged, ['metadata', 'annotations', annotation], text.length > longestBytes ? '' : text)
 }
