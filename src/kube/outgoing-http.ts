@@ -1,5 +1,5 @@
-// HTTP to what is no API server of ours: webhooks, meters, agents, pages of metrics. Each request has a limit on its time and on the size of
-// its answer, goes through a proxy where one leads there, follows redirects only where it is told to, and can be kept off private networks.
+// The HTTP client for servers that are no API server: webhooks, meters, agents, pages of metrics. Each request has a limit on its time and on
+// the size of its answer. It takes the proxy of its environment, follows redirects only if told to, and can be kept off private networks.
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici'
@@ -8,7 +8,7 @@ import { proxyFor } from './proxy.ts'
 
 const standardConnectMs = 5_000
 const standardAnswerMs = 10_000
-/** To one server. */
+/** The connections to one server. */
 const standardConnections = 4
 
 /** PEM, as Node takes it. */
@@ -26,7 +26,7 @@ interface DispatcherOptions {
   readonly connectMs: number
   readonly tls?: TlsSettings | undefined
   readonly proxy?: string | undefined
-  /** Of undici's pools, and of its sockets. */
+  /** Settings of undici's pool; `socket` has those of its sockets. */
   readonly pool?: {
     readonly connections?: number | null
     readonly pipelining?: number
@@ -61,7 +61,7 @@ interface AddressGuard {
   readonly allowed: readonly string[]
 }
 
-/** The guard does not let anybody go there. */
+/** The guard refuses an address. */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
 }
@@ -69,16 +69,16 @@ export class AddressRefused extends Error {
 interface OutgoingOptions {
   readonly clock: Clock
   readonly connectMs?: number
-  /** Of a whole exchange, redirects and the last byte of the answer too, after the time to connect. */
+  /** The limit of a whole exchange with its redirects, to the last byte of the answer; the time to connect comes on top. */
   readonly answerMs?: number
-  /** To one server. */
+  /** The connections to one server. */
   readonly mostConnections?: number
   readonly keepAliveMs?: number
   readonly tls?: TlsSettings
   readonly proxy?: string | undefined
-  /** Whose `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count where no proxy is given. */
+  /** Its `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count if no proxy is given. */
   readonly environment?: Readonly<Record<string, string | undefined>>
-  /** What names lead to is judged when a connection is made. A proxy looks names up itself: there the address as written is all to judge. */
+  /** It judges the addresses of a name when a connection is made. A proxy looks names up itself, so that only a written address is judged. */
   readonly guard?: AddressGuard
   readonly lookup?: LookupFunction
 }
@@ -90,10 +90,10 @@ interface Question {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
   readonly signal?: AbortSignal | undefined
-  /** Of an answer that is longer `cut` gives so much, and otherwise it fails. */
+  /** What becomes of a longer answer: `cut` gives its first bytes, `fail` is an error. */
   readonly mostBytes: number
   readonly whenLonger?: 'cut' | 'fail'
-  /** How many are followed, none unless told. The last answer is given as it is. */
+  /** The redirects that are followed; none unless told. */
   readonly mostRedirects?: number
 }
 
@@ -171,7 +171,7 @@ export class OutgoingHttp implements AsyncDisposable {
       throw new Error(`an address of ${url.protocol}//, which is not HTTP`)
     const { guard } = this.#options
     const host = url.hostname.replace(/^\[|\]$/g, '')
-    // Nobody looks an address up.
+    // An address is not looked up, so that the guard of names does not see it.
     if (guard !== undefined && isIP(host) !== 0) judge(guard, host, [host])
     return this.#dispatcherFor(url).request({ ...request, origin: url.origin, path: `${url.pathname}${url.search}` })
   }
@@ -225,8 +225,8 @@ function authorization({ username, password }: URL): { readonly authorization?: 
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
-// Of RFC 6890: this host, private, shared, loopback, link-local, protocol assignments, benchmarks, multicast, reserved. Of IPv6 also what
-// carries an address of IPv4 in it; `::ffff:10.0.0.1` is judged as `10.0.0.1` by Node.
+// RFC 6890 lists them: this host, private, shared, loopback, link-local, protocol assignments, benchmarks, multicast, reserved. IPv6 has
+// further ranges that carry an address of IPv4. Node judges `::ffff:10.0.0.1` as `10.0.0.1`.
 const privateRanges = [
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24'],
   ...['192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4'],
