@@ -1,11 +1,10 @@
 // Asks one agent for images beforehand, with mutual TLS. An agent is known by its certificate, wherever it answers.
-import { Agent, request } from 'undici'
 import type { Clock } from '#kube/clock.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { PeerIdentity } from './contract.ts'
 import { agentTlsName, type PrefetchState, prefetchAnswer, prefetchPath } from './prefetch.ts'
 
-const connectTimeoutMs = 3_000
-const answerTimeoutMs = 10_000
+const connectMs = 3_000
 /** Bytes of an answer: 64 images with a message each. */
 const longestAnswer = 131_072
 const mostConnections = 1
@@ -13,7 +12,7 @@ const mostConnections = 1
 export class AgentClient implements AsyncDisposable {
   readonly #clock: Clock
   readonly #identity: () => PeerIdentity | undefined
-  #agent: { readonly identity: PeerIdentity; readonly dispatcher: Agent } | undefined
+  #agent: { readonly identity: PeerIdentity; readonly http: OutgoingHttp } | undefined
 
   /** `identity` is asked before each request: certificates are renewed. */
   constructor(options: { readonly clock: Clock; readonly identity: () => PeerIdentity | undefined }) {
@@ -27,62 +26,40 @@ export class AgentClient implements AsyncDisposable {
     images: readonly string[],
     signal: AbortSignal,
   ): Promise<readonly PrefetchState[]> {
-    const dispatcher = this.#dispatcher()
-    const limitMs = connectTimeoutMs + answerTimeoutMs
-    const late = new AbortController()
-    const cancel = this.#clock.schedule(limitMs, () => late.abort(new Error(`no answer in ${limitMs / 1_000} s`)))
-    // What agents do is nothing a virtual clock can see.
-    using _held = this.#clock.hold()
-    try {
-      const host = address.includes(':') ? `[${address}]` : address
-      const { statusCode, body } = await request(`https://${host}:${port}${prefetchPath}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ images }),
-        dispatcher,
-        signal: AbortSignal.any([signal, late.signal]),
-      })
-      const text = await shortText(body)
-      if (statusCode !== 202) throw new Error(`answered ${statusCode}: ${text.slice(0, 200)}`)
-      return prefetchAnswer.parse(JSON.parse(text)).images
-    } finally {
-      cancel()
-    }
+    const host = address.includes(':') ? `[${address}]` : address
+    const { status, body } = await this.#http().ask({
+      url: `https://${host}:${port}${prefetchPath}`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ images }),
+      mostBytes: longestAnswer,
+      signal,
+    })
+    const text = body.toString('utf8')
+    if (status !== 202) throw new Error(`answered ${status}: ${text.slice(0, 200)}`)
+    return prefetchAnswer.parse(JSON.parse(text)).images
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent?.dispatcher.destroy()
+    await this.#agent?.http[Symbol.asyncDispose]()
   }
 
-  #dispatcher(): Agent {
+  #http(): OutgoingHttp {
     const identity = this.#identity()
     if (identity === undefined) throw new Error('there is no certificate for agents yet')
-    if (this.#agent?.identity === identity) return this.#agent.dispatcher
-    const before = this.#agent?.dispatcher
+    if (this.#agent?.identity === identity) return this.#agent.http
+    const before = this.#agent?.http
     const { ca, certificate, key } = identity
-    const dispatcher = new Agent({
-      connections: mostConnections,
-      headersTimeout: answerTimeoutMs,
-      bodyTimeout: answerTimeoutMs,
-      keepAliveTimeout: 1_000,
-      maxResponseSize: longestAnswer,
-      allowH2: false,
-      connect: { timeout: connectTimeoutMs, ca, cert: certificate, key, servername: agentTlsName },
+    const http = new OutgoingHttp({
+      clock: this.#clock,
+      connectMs,
+      mostConnections,
+      keepAliveMs: 1_000,
+      tls: { authority: ca, certificate, key, serverName: agentTlsName },
     })
-    this.#agent = { identity, dispatcher }
+    this.#agent = { identity, http }
     // Its requests go on to their ends; how that goes is their callers' affair.
-    void before?.close().catch(() => undefined) // a dispatcher that is closed twice says so
-    return dispatcher
+    void before?.close()
+    return http
   }
-}
-
-async function shortText(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of body) {
-    length += chunk.length
-    if (length > longestAnswer) throw new Error(`answered more than ${longestAnswer} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

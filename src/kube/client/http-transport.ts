@@ -1,16 +1,17 @@
 // Real connections to an API server: HTTP/1.1 over undici, one set of pools per state of the certificates. HTTP/2 is off: one
 // stalled stream would stall every other.
-import { createGunzip } from 'node:zlib'
-import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici'
 import { type Clock, systemClock } from '../clock.ts'
 import type { ClusterConfig } from '../credentials/cluster-config.ts'
 import { Credentials, type TlsMaterial } from '../credentials/credentials.ts'
 import { type Log, messageOf, silentLog } from '../log.ts'
+import { openDispatcher } from './outgoing-http.ts'
 import type { Random } from '../random.ts'
 import { ConnectionError, RequestTimeoutError } from './connection-error.ts'
 import { proxyFor } from './proxy.ts'
 import { type SecretAnswer, SecretPool } from './secret-exchange.ts'
 import type { Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
+import { createGunzip } from 'node:zlib'
+import type { Dispatcher } from 'undici'
 
 interface HttpTransportOptions {
   readonly clock: Clock
@@ -265,19 +266,13 @@ function dispatcher(
   material: TlsMaterial,
   { proxy, connections }: { readonly proxy: string | undefined; readonly connections: number | null },
 ): Dispatcher {
-  const tls = {
-    timeout: connectMs,
-    rejectUnauthorized: !config.tls.isInsecure,
-    ...(material.authority === undefined ? {} : { ca: material.authority }),
-    ...(material.certificate === undefined ? {} : { cert: material.certificate }),
-    ...(material.key === undefined ? {} : { key: material.key }),
-    ...(config.tls.serverName === undefined ? {} : { servername: config.tls.serverName }),
-  }
-  const pool = { connections, pipelining: 1, allowH2: false, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs }
-  const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: probeMs }
-  if (proxy === undefined) return new Agent({ ...pool, connect })
-  if (proxy.startsWith('socks5:')) return new Socks5ProxyAgent(proxy, { ...pool, requestTls: tls })
-  return new ProxyAgent({ ...pool, uri: proxy, requestTls: tls, proxyTunnel: true })
+  return openDispatcher({
+    connectMs,
+    proxy,
+    tls: { ...material, isInsecure: config.tls.isInsecure, serverName: config.tls.serverName },
+    pool: { connections, pipelining: 1, allowH2: false, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs },
+    socket: { keepAlive: true, keepAliveInitialDelay: probeMs },
+  })
 }
 
 function isLoopback(server: string): boolean {

@@ -1,10 +1,14 @@
 // Connections to API servers behind the twin: one pool for each way of trusting them.
-import { Agent } from 'undici'
+import { openDispatcher } from '#kube/client/outgoing-http.ts'
 import type { KeyPair } from '../authority.ts'
 import { textAt } from '../json-value.ts'
+import type { Dispatcher } from 'undici'
+
+/** undici's own. */
+const connectMs = 10_000
 
 export class RemoteConnections {
-  readonly #agents = new Map<string, Agent>()
+  readonly #agents = new Map<string, Dispatcher>()
   readonly #certificate: () => KeyPair | undefined
 
   /** `certificate` is what the twin shows itself with. */
@@ -13,23 +17,18 @@ export class RemoteConnections {
   }
 
   /** The pool for a `caBundle` (base64 of PEM) and `insecureSkipTLSVerify` in `trust`, and the name in the certificate. */
-  agentFor(trust: unknown, serverName: string | undefined): Agent {
+  agentFor(trust: unknown, serverName: string | undefined): Dispatcher {
     const authority = Buffer.from(textAt(trust, 'caBundle') ?? '', 'base64').toString()
     const isInsecure = typeof trust === 'object' && trust !== null && Reflect.get(trust, 'insecureSkipTLSVerify') === true
     const key = JSON.stringify([serverName, authority, isInsecure])
     const known = this.#agents.get(key)
     if (known !== undefined) return known
     const own = this.#certificate()
-    const agent = new Agent({
+    const agent = openDispatcher({
+      connectMs,
+      tls: { authority: authority || undefined, serverName, isInsecure, certificate: own?.certificate, key: own?.key },
       // The caller has a limit of its own; a watch has none.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: {
-        ...(authority === '' ? {} : { ca: authority }),
-        ...(serverName === undefined ? {} : { servername: serverName }),
-        ...(isInsecure ? { rejectUnauthorized: false } : {}),
-        ...(own === undefined ? {} : { cert: own.certificate, key: own.key }),
-      },
+      pool: { headersTimeout: 0, bodyTimeout: 0 },
     })
     this.#agents.set(key, agent)
     return agent

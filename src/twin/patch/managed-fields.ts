@@ -8,7 +8,6 @@ import { type Draft, fieldsAt, isFields, isSame, itemsAt, textAt, valueAt } from
 import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
-import { zeroObject } from '../schema/zero-object.ts'
 import { changedFields } from './changed-fields.ts'
 import { difference, type FieldSet, fieldsOfObject, fromFieldsV1, isEmptySet, toFieldsV1, union } from './field-set.ts'
 
@@ -211,4 +210,10 @@ function ownershipBy(server: ApiServer, type: ResourceType, options: WriteOption
     time: options.subresource === 'scale' ? undefined : timestamp(server.clock.now()),
     fields,
   }
+}
+
+/** The empty object of a kind; custom kinds have none of their fields. */
+function zeroObject(type: ResourceType): Draft {
+  if (type.custom !== undefined) return { metadata: {} }
+  return { metadata: {}, spec: {}, status: {}, ...zeroOfStruct(kindSchema(type)) }
 }

@@ -1,7 +1,7 @@
 // Looks whether a registry answers: any HTTP status will do.
-import { Agent } from 'undici'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 
 const probeTimeoutMs = 5_000
 
@@ -19,35 +19,28 @@ export function addressOf(registry: string, scheme: 'http' | 'https'): string {
 
 export class RegistryProbe implements AsyncDisposable {
   readonly #options: ProbeOptions
-  readonly #agent = new Agent({ connections: 1, keepAliveTimeout: 1, headersTimeout: 0, bodyTimeout: 0, allowH2: false })
+  readonly #http: OutgoingHttp
 
   constructor(options: ProbeOptions) {
     this.#options = options
+    const half = probeTimeoutMs / 2
+    this.#http = new OutgoingHttp({ clock: options.clock, connectMs: half, answerMs: half, mostConnections: 1, keepAliveMs: 1 })
   }
 
   /** `HEAD /v2/`, once: false where no connection or no answer comes within 5 s. Never throws. */
   async isReachable(registry: string, signal: AbortSignal): Promise<boolean> {
-    const { clock, schemeOf, log } = this.#options
-    const late = new AbortController()
-    const cancel = clock.schedule(probeTimeoutMs, () => late.abort(new Error(`no answer in ${probeTimeoutMs} ms`)))
+    const { schemeOf, log } = this.#options
     try {
-      const { body } = await this.#agent.request({
-        origin: addressOf(registry, schemeOf(registry)),
-        path: '/v2/',
-        method: 'HEAD',
-        signal: AbortSignal.any([signal, late.signal]),
-      })
-      await body.dump()
+      const url = `${addressOf(registry, schemeOf(registry))}/v2/`
+      await this.#http.ask({ url, method: 'HEAD', signal, mostBytes: 0, whenLonger: 'cut' })
       return true
     } catch (error) {
       log.debug({ registry, error: messageOf(error) }, 'a registry cannot be reached')
       return false
-    } finally {
-      cancel()
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy()
+    await this.#http[Symbol.asyncDispose]()
   }
 }

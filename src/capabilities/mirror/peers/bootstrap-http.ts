@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { join } from 'node:path'
-import { Agent, request } from 'undici'
 import * as z from 'zod'
+import { systemClock } from '#kube/clock.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { type Contact, listenAddresses, multiaddressOf, parseContact } from './address.ts'
 import type { Bootstrap, OwnContact } from './bootstrap.ts'
@@ -35,14 +36,13 @@ interface Certificates {
 export function httpBootstrap({ url, address, certificateDirectory }: HttpBootstrapOptions): Bootstrap {
   const { target, isOlderLine } = idUrl(url)
   const { ca, pair } = certificatesOf(certificateDirectory)
-  const dispatcher = new Agent({ connect: { ...(ca === undefined ? {} : { ca }), ...pair } })
+  const tls = { authority: ca, certificate: pair?.cert, key: pair?.key }
+  const http = new OutgoingHttp({ clock: systemClock, tls })
   return {
     async find(signal) {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(answerWithinMs)])
-      const { statusCode, body } = await request(target, { dispatcher, signal: limit })
-      const bytes = await limited(body)
-      if (statusCode !== 200) throw new Error(`${url} answered ${statusCode}`)
-      return contactsOf(bytes.toString('utf8'), url)
+      const { status, body } = await http.ask({ url: target, signal, mostBytes: largestBootstrapAnswer })
+      if (status !== 200) throw new Error(`${url} answered ${status}`)
+      return contactsOf(body.toString('utf8'), url)
     },
     ...(address === '' ? {} : { serve: own => serveOwn(address, pair, isOlderLine, own) }),
   }
@@ -74,17 +74,6 @@ function certificatesOf(directory: string): Certificates {
     ])
   }
   return { ca, pair: cert === undefined || key === undefined ? undefined : { cert, key } }
-}
-
-async function limited(body: AsyncIterable<Buffer>): Promise<Buffer> {
-  const parts: Buffer[] = []
-  let length = 0
-  for await (const part of body) {
-    length += part.length
-    if (length > largestBootstrapAnswer) throw new Error(`an answer of more than ${largestBootstrapAnswer} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
 }
 
 /** Contacts of an answer; addresses of other kinds than TCP are left out. @throws Error where it is none. */

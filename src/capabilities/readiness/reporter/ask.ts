@@ -1,5 +1,7 @@
 // Asks over HTTP what works on a node.
+import { systemClock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Answer } from './reporter-decision.ts'
 
 const askMs = 10_000
@@ -12,25 +14,14 @@ const longestBody = 64 * 1_024
 export async function ask(
   { url }: { readonly url: string },
   signal: AbortSignal,
-  { redirect = 'manual' }: { readonly redirect?: 'manual' | 'follow' } = {},
+  { mostRedirects = 0 }: { readonly mostRedirects?: number } = {},
 ): Promise<Answer> {
+  await using http = new OutgoingHttp({ clock: systemClock, connectMs: askMs / 2, answerMs: askMs / 2 })
   try {
-    const response = await fetch(url, { redirect, signal: AbortSignal.any([signal, AbortSignal.timeout(askMs)]) })
-    const body = await beginning(response)
-    return { kind: 'answered', status: response.status, body }
+    const { status, body } = await http.ask({ url, signal, mostBytes: longestBody, whenLonger: 'cut', mostRedirects })
+    return { kind: 'answered', status, body: body.toString('utf8') }
   } catch (error) {
     signal.throwIfAborted()
     return { kind: 'unreachable', why: messageOf(error) }
   }
-}
-
-async function beginning({ body }: Response): Promise<string> {
-  if (body === null) return ''
-  const decoder = new TextDecoder()
-  let text = ''
-  for await (const chunk of body) {
-    text += decoder.decode(chunk, { stream: true })
-    if (text.length >= longestBody) break
-  }
-  return text.slice(0, longestBody)
 }

@@ -46,7 +46,7 @@ export async function reportCondition(report: ConditionReport, { api, clock, log
 
 async function reportOnce(report: ConditionReport, { api, clock, signal }: Omit<Around, 'log'>): Promise<void> {
   const { node: name, type, endpoint, heartbeatMs } = report
-  const answer = await ask({ url: endpoint }, signal, { redirect: 'follow' })
+  const answer = await ask({ url: endpoint }, signal, { mostRedirects: 20 })
   const health = healthOf({ url: endpoint, condition: type, isMirror: false }, answer)
   const nodes = api.resource<Node>(builtIn.nodes)
   for (let attempt = 1; ; attempt++) {

@@ -1,8 +1,9 @@
 // Alerts: who was reloaded and for what, posted to a chat after it happened. Never content, never in the way of a reload.
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { typeWords } from './events.ts'
-import { type Message, OutgoingHttp, shownUrl } from './outgoing-http.ts'
+import { type Message, post, shownUrl } from './outgoing-http.ts'
 import type { ToldSource, ToldWorkload } from './telling.ts'
 
 const mostWaiting = 1_000
@@ -64,7 +65,7 @@ export class Alerts implements AsyncDisposable {
 
   constructor(options: AlertOptions) {
     this.#options = options
-    this.#http = new OutgoingHttp(options)
+    this.#http = new OutgoingHttp({ clock: options.clock, proxy: options.proxy?.href })
   }
 
   /** Returns at once. */
@@ -106,7 +107,7 @@ export class Alerts implements AsyncDisposable {
   async #post(message: Message): Promise<void> {
     const { url, sink, log, onResult } = this.#options
     try {
-      const status = await this.#http.post(url, message)
+      const status = await post(this.#http, url, message)
       const isTaken = sinkOf(sink).isTaken(status)
       if (!isTaken) log.error({ to: shownUrl(url), status }, 'alert refused by its receiver')
       onResult?.(isTaken ? 'success' : 'error')

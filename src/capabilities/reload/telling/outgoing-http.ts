@@ -1,11 +1,7 @@
-// POST to an address that a user configured: with deadlines, without redirects, its answer never read further than its status.
-import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
-import type { Clock } from '#kube/clock.ts'
+// POST to an address that a user configured: its answer is read for its status alone, and a redirect is not followed.
+import type { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Parsed } from '#kube/problem.ts'
 
-const connectTimeoutMs = 5_000
-const answerTimeoutMs = 10_000
-const mostConnections = 4
 const longestUrl = 4_096
 const answerLimitBytes = 16 * 1024
 
@@ -31,61 +27,9 @@ export function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}`
 }
 
-/** Connections to one receiver. */
-export class OutgoingHttp implements AsyncDisposable {
-  readonly #clock: Clock
-  readonly #dispatcher: Dispatcher
-
-  constructor(options: { readonly clock: Clock; readonly proxy?: URL | undefined }) {
-    this.#clock = options.clock
-    const limits = {
-      connections: mostConnections,
-      headersTimeout: answerTimeoutMs,
-      bodyTimeout: answerTimeoutMs,
-      connect: { timeout: connectTimeoutMs },
-    }
-    this.#dispatcher = options.proxy === undefined ? new Agent(limits) : new ProxyAgent({ ...limits, uri: options.proxy.href })
-  }
-
-  /** The status of the answer, whatever it is. @throws when there is none in time */
-  async post(url: URL, { body, contentType }: Message, signal?: AbortSignal): Promise<number> {
-    const deadline = new AbortController()
-    const cancel = this.#clock.schedule(connectTimeoutMs + answerTimeoutMs, () =>
-      deadline.abort(new DOMException(`no answer in ${(connectTimeoutMs + answerTimeoutMs) / 1000} s`, 'TimeoutError')),
-    )
-    // What a receiver does is nothing a virtual clock can see.
-    using _ = this.#clock.hold()
-    try {
-      const until = signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal])
-      const answer = await request(bareUrl(url), {
-        method: 'POST',
-        headers: { 'content-type': contentType, 'user-agent': 'ballast', ...authorization(url) },
-        body,
-        dispatcher: this.#dispatcher,
-        signal: until,
-      })
-      await answer.body.dump({ limit: answerLimitBytes, signal: until })
-      return answer.statusCode
-    } finally {
-      cancel()
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#dispatcher.destroy()
-  }
-}
-
-function bareUrl(url: URL): URL {
-  const bare = new URL(url)
-  bare.username = ''
-  bare.password = ''
-  return bare
-}
-
-/** User and password of the address, as Basic authentication. */
-function authorization({ username, password }: URL): { readonly authorization?: string } {
-  if (username === '' && password === '') return {}
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
+/** The status of the answer, whatever it is. @throws when there is none in time */
+export async function post(http: OutgoingHttp, url: URL, { body, contentType }: Message, signal?: AbortSignal): Promise<number> {
+  const headers = { 'content-type': contentType }
+  const question = { url, method: 'POST', headers, body, signal, mostBytes: answerLimitBytes, whenLonger: 'cut' } as const
+  return (await http.ask(question)).status
 }

@@ -17,7 +17,6 @@ import { PageTitle } from './page-title.tsx'
 import { pageOf, reloadPage } from './pages.tsx'
 import { at } from './past.ts'
 import { address, go } from './router.tsx'
-import { stepRow } from './row-keys.ts'
 import { toggleTheme } from './theme.ts'
 
 export function Frame() {
@@ -92,4 +91,14 @@ function useFrameKeys(isTwin: boolean): void {
   useKey('Escape', 'Back to the page', () => {
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
   })
+}
+
+/** Moves the focus to the next row (1) or the one before (-1); from elsewhere to the first or the last. */
+function stepRow(step: 1 | -1): void {
+  const rows = [...document.querySelectorAll<HTMLElement>('main [data-row]')].filter(row => row.offsetParent !== null)
+  const current = rows.findIndex(row => row.contains(document.activeElement))
+  const next = rows[current < 0 ? (step > 0 ? 0 : rows.length - 1) : current + step]
+  const target = next?.querySelector<HTMLElement>('a[href], button') ?? next
+  target?.focus()
+  target?.scrollIntoView({ block: 'nearest' })
 }

@@ -3,10 +3,10 @@ import type { Overview } from '../../contract.ts'
 import { age } from '../../words/age.ts'
 import { Drawn } from '../drawn/drawn.tsx'
 import { navigationMarkup, statusMarkup } from '../drawn/header.ts'
+import type { LinkState } from '../live/connection.ts'
 import { link } from '../live/live.ts'
 import { onHost } from './base-path.ts'
 import { clusterName } from './cluster-name.ts'
-import { linkWord } from './link-words.ts'
 import { at } from './past.ts'
 import { A, address, keepingMoment } from './router.tsx'
 import { Search } from './search.tsx'
@@ -47,4 +47,19 @@ function skewNote(): string | undefined {
   const skew = skewMs.value
   if (skew === undefined || Math.abs(skew) < toldSkewMs) return undefined
   return `The cluster's clock; the one of this browser is ${age(Math.abs(skew))} ${skew > 0 ? 'ahead' : 'behind'}`
+}
+
+const words = {
+  idle: '○ resting',
+  connecting: '◔ connecting',
+  live: '● live',
+  polling: '● polling',
+  waiting: '✕ not connected',
+  'signed-out': '✕ signed out',
+  outdated: '✕ other version',
+} as const satisfies Readonly<Record<LinkState['kind'], string>>
+
+/** `● live`; of the past `past`. */
+function linkWord(kind: LinkState['kind'], isPast: boolean): string {
+  return isPast ? '◷ past' : words[kind]
 }

@@ -2,7 +2,8 @@
 import { signal } from '@preact/signals'
 import type { ComponentType } from 'preact'
 import { OverviewPage } from '../pages/overview.tsx'
-import { NotFoundPage } from './not-found.tsx'
+import { PageTitle } from './page-title.tsx'
+import { A, address } from './router.tsx'
 import type { PageName } from './routes.ts'
 
 type Page = ComponentType<{ params: Readonly<Record<string, string>> }>
@@ -62,4 +63,15 @@ export function fetchAhead(): void {
   idle(() => {
     for (const name of names) if (loaded.peek()[name] === undefined) void load(name)
   })
+}
+
+function NotFoundPage() {
+  return (
+    <>
+      <PageTitle text="No such page" />
+      <p>
+        There is nothing at <code>{address.value.path}</code>. <A href="/">Overview</A>
+      </p>
+    </>
+  )
 }

@@ -2,7 +2,6 @@
 // the topics that somebody looks at, comes back after an end, asks in turns where streams do not last, and stops where nobody lets it in.
 import type { ApiError, Topic } from '../../contract.ts'
 import { contractSchema } from '../../contract-names.ts'
-import { backoffMs } from './backoff.ts'
 import { type LiveMessage, messageOf } from './message.ts'
 
 /** Milliseconds from any start, and calls after a while. */
@@ -321,3 +320,12 @@ export class Connection {
 
 /** States that only the viewer ends. */
 const isFinal = (state: LinkState): boolean => state.kind === 'signed-out' || state.kind === 'outdated'
+
+const stepsMs: readonly number[] = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000]
+const spread = 0.2
+
+/** Before attempt `attempt` (0 is the first after an end), with ±20 % by `chance` of [0, 1). */
+function backoffMs(attempt: number, chance: number): number {
+  const step = stepsMs[Math.min(attempt, stepsMs.length - 1)] ?? 0
+  return Math.round(step * (1 + spread * (2 * chance - 1)))
+}

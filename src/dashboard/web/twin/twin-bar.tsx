@@ -10,8 +10,8 @@ import { isConnected } from '../live/live.ts'
 import { useTopic } from '../live/topics.ts'
 import { type Acting, useActions } from '../widgets/action-bar.tsx'
 import { sentText } from '../widgets/sent-action.ts'
-import { passedText } from './passed.ts'
 import './twin.css'
+import { age } from '../../words/age.ts'
 
 export function TwinBar() {
   const twin = useTopic<TwinView>('twin').value.value
@@ -129,4 +129,9 @@ function TwinClockText({ twin }: { twin: TwinView }) {
       {passed === undefined ? null : <span class="twin-passed"> {passed}</span>}
     </span>
   )
+}
+
+/** `+6h in 2s`. */
+function passedText(clusterMs: number, hereMs: number): string {
+  return `+${age(clusterMs)} in ${Math.max(1, Math.round(hereMs / 1000))}s`
 }

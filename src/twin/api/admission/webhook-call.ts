@@ -1,10 +1,11 @@
 // One call of a webhook over HTTPS. A service is found by the annotation `ballast.dev/twin-endpoint`: simulated pods listen nowhere.
-import { request } from 'undici'
+import { bodyWithin } from '#kube/client/outgoing-http.ts'
 import { connectionWords } from '../../aggregation/connection-words.ts'
 import { RemoteConnections } from '../../aggregation/remote-connections.ts'
 import { serviceReference, serviceTarget } from '../../aggregation/service-target.ts'
 import { type Draft, isFields, textAt } from '../../json-value.ts'
 import type { Store } from '../../store.ts'
+import { request } from 'undici'
 
 type CallOutcome = { readonly ok: true; readonly value: Draft } | { readonly ok: false; readonly problem: string }
 export type CallWebhook = (clientConfig: Draft, review: Draft, timeoutMs: number) => Promise<CallOutcome>
@@ -35,8 +36,9 @@ export function webhookCaller(store: Store): { readonly call: CallWebhook; close
           dispatcher: connections.agentFor({ caBundle: clientConfig['caBundle'] }, target.serverName),
           signal: AbortSignal.timeout(timeoutMs),
         })
-        const text = await answer.body.text()
-        if (text.length > longestAnswerBytes) return { ok: false, problem: 'its answer is too large' }
+        const body = await bodyWithin(answer.body, longestAnswerBytes + 1, 'cut')
+        if (body.length > longestAnswerBytes) return { ok: false, problem: 'its answer is too large' }
+        const text = body.toString('utf8')
         if (answer.statusCode !== 200)
           return { ok: false, problem: statusWords(answer.statusCode, String(answer.headers['content-type'] ?? ''), text) }
         const value = parsed(text)

@@ -1,16 +1,13 @@
 // Instant queries to a Prometheus server (or what speaks like one), with limits on time and size, without redirects.
-import { rootCertificates } from 'node:tls'
-import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
 import { isFields } from '#cluster/loose-fields.ts'
-import { proxyFor } from '#kube/client/proxy.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { StrategyError } from '../strategy-error.ts'
+import { rootCertificates } from 'node:tls'
 
-const connectMs = 5_000
 /** Time of one query, from its first byte to the last of its answer. */
 const answerMs = 30_000
-const mostConnections = 4
 const largestAnswerBytes = 16 * 1024 * 1024
 /** Characters of a text that are shown; what a gateway says in HTML helps nobody. */
 const longestShown = 200
@@ -33,7 +30,7 @@ interface Surroundings {
 /** Connections are kept while address and authority stay the same. */
 export class PrometheusQueries implements AsyncDisposable {
   readonly #around: Surroundings
-  #dispatcher: { readonly for: string; readonly dispatcher: Dispatcher } | undefined
+  #http: { readonly for: string; readonly http: OutgoingHttp } | undefined
 
   constructor(around: Surroundings) {
     this.#around = around
@@ -44,93 +41,59 @@ export class PrometheusQueries implements AsyncDisposable {
    * @throws StrategyError where there is no answer that could be one of Prometheus; `signal.reason`
    */
   async answer(access: PrometheusAccess, query: string, signal: AbortSignal): Promise<unknown> {
-    const deadline = new AbortController()
-    const cancel = this.#around.clock.schedule(answerMs, () =>
-      deadline.abort(new DOMException(`no answer in ${answerMs / 1000} s`, 'TimeoutError')),
-    )
-    // What a server does is nothing a virtual clock can see.
-    using _ = this.#around.clock.hold()
     try {
-      const until = AbortSignal.any([deadline.signal, signal])
-      const posted = await this.#ask(access, { method: 'POST', query }, until)
+      const posted = await this.#ask(access, { method: 'POST', query }, signal)
       // Gateways that take no POST: the query goes into the address.
       const isRefused = posted.status === 405 || posted.status === 501
-      return bodyOf(isRefused ? await this.#ask(access, { method: 'GET', query }, until) : posted)
+      return bodyOf(isRefused ? await this.#ask(access, { method: 'GET', query }, signal) : posted)
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof StrategyError) throw error
-      throw failed(deadline.signal.aborted ? messageOf(deadline.signal.reason) : messageOf(error))
-    } finally {
-      cancel()
+      throw failed(messageOf(error))
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#dispatcher?.dispatcher.destroy()
-    this.#dispatcher = undefined
+    await this.#http?.http[Symbol.asyncDispose]()
+    this.#http = undefined
   }
 
   async #ask(access: PrometheusAccess, asked: { method: 'GET' | 'POST'; query: string }, signal: AbortSignal): Promise<Answer> {
     const url = new URL(access.url)
     const form = new URLSearchParams({ query: asked.query }).toString()
     const path = `${url.pathname.replace(/\/$/, '')}/api/v1/query${asked.method === 'GET' ? `?${form}` : ''}`
-    const answer = await request(`${url.origin}${path}`, {
+    const { status, body } = await this.#httpFor(access, url).ask({
+      url: new URL(path, url),
       method: asked.method,
       headers: {
         accept: 'application/json',
-        'user-agent': 'ballast',
         ...(asked.method === 'POST' && { 'content-type': 'application/x-www-form-urlencoded' }),
-        ...authorization(url, access.token),
+        ...(access.token !== undefined && { authorization: `Bearer ${access.token}` }),
       },
-      body: asked.method === 'POST' ? form : null,
-      dispatcher: this.#dispatcherFor(access, url),
+      ...(asked.method === 'POST' && { body: form }),
+      mostBytes: largestAnswerBytes,
       signal,
     })
-    return { status: answer.statusCode, text: await limitedText(answer.body) }
+    return { status, text: body.toString('utf8') }
   }
 
-  #dispatcherFor({ authority }: PrometheusAccess, url: URL): Dispatcher {
+  #httpFor({ authority }: PrometheusAccess, url: URL): OutgoingHttp {
     const key = `${url.origin} ${authority ?? ''}`
-    if (this.#dispatcher?.for === key) return this.#dispatcher.dispatcher
-    const { environment, log } = this.#around
-    this.#dispatcher?.dispatcher
-      .destroy()
-      .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'old connections to Prometheus'))
-    const tls = authority === undefined ? {} : { ca: [...rootCertificates, authority] }
-    const limits = { connections: mostConnections, headersTimeout: answerMs, bodyTimeout: answerMs }
-    const proxy = proxyFor({ server: url.origin, proxyUrl: undefined, environment })
-    const dispatcher =
-      proxy === undefined
-        ? new Agent({ ...limits, connect: { timeout: connectMs, ...tls } })
-        : new ProxyAgent({ ...limits, uri: proxy, requestTls: { timeout: connectMs, ...tls } })
-    this.#dispatcher = { for: key, dispatcher }
-    return dispatcher
+    if (this.#http?.for === key) return this.#http.http
+    const { clock, environment, log } = this.#around
+    this.#http?.http[Symbol.asyncDispose]().catch((error: unknown) =>
+      log.debug({ why: messageOf(error) }, 'old connections to Prometheus'),
+    )
+    const tls = authority === undefined ? {} : { authority: [...rootCertificates, authority] }
+    const http = new OutgoingHttp({ clock, environment, answerMs, tls })
+    this.#http = { for: key, http }
+    return http
   }
 }
 
 interface Answer {
   readonly status: number
   readonly text: string
-}
-
-function authorization({ username, password }: URL, token: string | undefined): { readonly authorization?: string } {
-  if (token !== undefined) return { authorization: `Bearer ${token}` }
-  if (username === '' && password === '') return {}
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
-}
-
-/** @throws StrategyError where it is longer than the limit; then the connection is closed */
-async function limitedText(body: Dispatcher.ResponseData['body']): Promise<string> {
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of body) {
-    const chunk: Uint8Array = piece
-    pieces.push(chunk)
-    bytes += chunk.length
-    if (bytes > largestAnswerBytes) throw failed(`the answer is larger than ${largestAnswerBytes} bytes`)
-  }
-  return Buffer.concat(pieces).toString('utf8')
 }
 
 /** What the answer says, where it is one of Prometheus: its errors come with a status and a body that tells them. */
