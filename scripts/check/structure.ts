@@ -247,7 +247,7 @@ function* nameFindings(file: SourceFile): Generator<Finding> {
   if (bannedNames.test(file.path))
     yield { path: file.path, line: 1, message: 'says nothing by its name; name it for its concept' }
   const name = file.path.slice(file.path.lastIndexOf('/') + 1)
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.test-d)?\.tsx?$/.test(name))
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.deep\.test|\.test-d)?\.tsx?$/.test(name))
     yield { path: file.path, line: 1, message: 'file names are kebab-case' }
   if (name.endsWith('.tsx') && !page.test(file.path))
     yield { path: file.path, line: 1, message: 'is .tsx, which Node does not run: only src/dashboard/web has such files' }

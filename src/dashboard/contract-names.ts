@@ -1,6 +1,6 @@
 // The names of the contract that are needed as values. The page's bundle has this file in it: it imports nothing.
 
-/** Of the stream's `hello`; another one means that page and server are of different versions. */
+/** The schema that the stream's `hello` names; another one means that page and server are of different versions. */
 export const contractSchema = 1
 
 /** `hour`: the last hour in steps of 30 s; `days`: the last 48 hours in steps of 10 minutes. */

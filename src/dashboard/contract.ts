@@ -166,11 +166,11 @@ const bodyFields = {
   policy: bodyName().exactOptional(),
   /** The snapshot hash that was seen when it was approved. */
   snapshotHash: z.string().max(256).exactOptional(),
-  /** Of approve, step and withdraw: the plan's, as it was seen. Another one since is answered by 409 `plan-changed`. */
+  /** Approve, step and withdraw: the plan's version, as it was seen. If it is another one since, the answer is 409 `plan-changed`. */
   resourceVersion: z.string().max(64).exactOptional(),
-  /** Of step: the move after which it pauses; left out, the next that is not over. */
+  /** Step: the move after which it pauses; left out, the next that is not over. */
   move: bodyName().exactOptional(),
-  /** Of freeze and thaw: null is everything. */
+  /** Freeze and thaw: null is everything. */
   scope: z
     .strictObject({ kind: z.string().min(1).max(63), namespace: z.string().max(63).nullable(), name: bodyName() })
     .nullable()
@@ -181,7 +181,7 @@ const bodyFields = {
   fault: z
     .strictObject({ kind: z.string().max(64), node: bodyName().exactOptional(), minutes: z.number().exactOptional() })
     .exactOptional(),
-  /** Of heal: the TwinFault's. */
+  /** Heal: name of the TwinFault. */
   name: bodyName().exactOptional(),
 }
 
@@ -251,7 +251,7 @@ export const overview = z.strictObject({
   freeze: freeze.nullable(),
   counts: clusterCounts,
   scaleToZero: z.strictObject({ can: amount(), atZero: amount(), sentence }),
-  /** Of an earlier moment: what nobody kept is null, and `freeze` says nothing. */
+  /** True for an earlier moment: what nobody kept is null, and `freeze` says nothing. */
   past: z.literal(true).optional(),
 })
 export type Overview = Shape<typeof overview>
@@ -435,7 +435,7 @@ export const nodePodPage = z.strictObject({
 })
 export type NodePodPage = Shape<typeof nodePodPage>
 
-/** Of the ledger or of the cluster's events. */
+/** A row of the ledger or of the cluster's events. */
 const historyRow = z.strictObject({
   at: z.string(),
   sign: z.enum(['●', '◔', '✕', '⋈', '○', '–']),
@@ -457,7 +457,7 @@ const workloadPod = z.strictObject({
   mayGo: z.array(name()).max(20),
   /** null: not worked out, of a workload with many pods in a big cluster or of a finished pod. */
   mayGoCount: amount(),
-  /** Of many the first 20. */
+  /** The first 20 nodes. */
   mayNot: z.array(z.strictObject({ node: name(), because: z.string() })).max(20),
 })
 export type WorkloadPod = Shape<typeof workloadPod>
@@ -479,7 +479,7 @@ export const workloadView = z.strictObject({
     }),
   ),
   pods: z.array(workloadPod).max(100),
-  /** Of when is said where pods may go, of a cluster so large that it is worked out only now and then; null: of now. */
+  /** The moment for which it is said where pods may go, in a cluster so large that it is worked out only now and then; null: now. */
   placesAt: time().nullable(),
   /** null: of an earlier moment. */
   podCount: amount(),
@@ -605,7 +605,7 @@ export type ImagesView = Shape<typeof imagesView>
 const utilisationSpan = z.enum(utilisationSpanNames)
 export type UtilisationSpan = z.output<typeof utilisationSpan>
 
-/** Of the steps that are known, in thousandths of what the node can give. */
+/** Range of the known steps, in thousandths of what the node can give. */
 const utilisationRange = z.strictObject({ first: whole(), least: whole(), most: whole(), last: whole() })
 export type UtilisationRange = Shape<typeof utilisationRange>
 
@@ -616,7 +616,7 @@ const utilisationLine = z.strictObject({
   /** Null: no step is known. */
   requestedRange: utilisationRange.nullable(),
   usedRange: utilisationRange.nullable(),
-  /** Of goals that hold the node: bounds in percent. */
+  /** Bounds of goals that hold the node, in percent. */
   goals: z.array(
     z.strictObject({
       name: name(),
@@ -689,11 +689,11 @@ export type LandingCounts = Shape<typeof landingCounts>
 
 /** How often landings that were left to the scheduler were where the model of it foretold. */
 const landingRate = z.strictObject({
-  /** Of all plans, held ones too. */
+  /** Counts of all plans, held ones too. */
   counts: landingCounts,
   /** Plans in which a pod landed. */
   plans: whole(),
-  /** Of plans that were not held, which leaves the scheduler a choice. */
+  /** Landings in plans that were not held, which leaves the scheduler a choice. */
   foretold: whole(),
   expected: whole(),
   /** Expected of foretold, in thousandths; null: none was left to the scheduler. */
@@ -813,7 +813,7 @@ export const rebalancingView = z.strictObject({
   landings: landingRate.nullable(),
   /** Null: Events and permits may not be seen. */
   evictions: evictions.nullable(),
-  /** Of an earlier moment. */
+  /** True for an earlier moment. */
   past: z.literal(true).optional(),
 })
 export type RebalancingView = Shape<typeof rebalancingView>
@@ -849,9 +849,9 @@ export interface ApiError {
     readonly code: string
     readonly message: string
     readonly remedy: string | null
-    /** Of 409: the revision that shows what it is now. */
+    /** 409: the revision that shows what it is now. */
     readonly revision?: string
-    /** Of 410: from when on there is something. */
+    /** 410: the moment from which on something is kept. */
     readonly keptFrom?: string
     /** What `message` speaks of and has a page: `media/sonarr` of `Did you mean media/sonarr?` */
     readonly links?: readonly Link[]
@@ -868,7 +868,7 @@ export interface NodePage {
 /** `/version`. */
 export interface Versions {
   readonly ballast: string
-  /** Of this contract. */
+  /** Schema of this contract. */
   readonly schema: number
   /** The page's: `ready`, `building` or `failed`. */
   readonly bundle: string
@@ -891,7 +891,7 @@ export interface Delta {
   readonly set: Readonly<Record<string, unknown>>
   readonly upsert: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly remove: Readonly<Record<string, readonly string[]>>
-  /** Of a table whose order changed: the keys in order. */
+  /** Keys of a table whose order changed, in order. */
   readonly order: Readonly<Record<string, readonly string[]>>
 }
 

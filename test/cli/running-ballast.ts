@@ -1,6 +1,5 @@
 // A command that goes on, in a process of its own: what it has said so far, and its end in order.
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { commandLine } from './bundled.ts'
 
 export interface RunningBallast extends AsyncDisposable {

@@ -14,7 +14,7 @@ import { ReachGraph } from '../reach/graph.ts'
 import { Passes } from '../reach/passes.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-/** Of every matrix of kills a run of CI has this part, the next with each commit. */
+/** A run of CI has one of so many parts of every matrix of kills, the next with each commit. */
 const shares = 16
 /** Files that Vitest is given at once: between two lots the time is looked at. */
 const lot = 9

@@ -5,7 +5,7 @@ export interface Row {
   readonly name: string
   /** Every file that it depends on, from the root. */
   readonly files: readonly string[]
-  /** Of their content. */
+  /** One hash of the content of all of them. */
   readonly hash: string
 }
 

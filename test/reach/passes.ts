@@ -16,7 +16,7 @@ export class Passes {
   readonly #path: string
   readonly #byName: Record<string, Pass>
 
-  /** Of the checks of a kind: `deep`, `real`. A file that cannot be read is as none: the checks run again. */
+  /** The checks of a kind, `deep` or `real`, as the cache has them. A file that cannot be read is as none: the checks run again. */
   constructor(kind: string, folder = join(testCache(), 'passed')) {
     mkdirSync(folder, { recursive: true })
     this.#path = join(folder, `${kind}.json`)

@@ -24,7 +24,7 @@ export interface GoProgram {
   readonly what: string
   /** Where it is to lie. */
   readonly path: string
-  /** Of the module that it is built in. */
+  /** Where the module that it is built in has its go.mod. */
   readonly directory: string
   /** The main package: a path of a package, or `.`. */
   readonly target: string

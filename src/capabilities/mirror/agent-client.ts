@@ -1,6 +1,7 @@
 // Asks one agent for images beforehand, with mutual TLS. An agent is known by its certificate, wherever it answers.
-import type { Clock } from '#kube/clock.ts'
+
 import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
+import type { Clock } from '#kube/clock.ts'
 import type { PeerIdentity } from './contract.ts'
 import { agentTlsName, type PrefetchState, prefetchAnswer, prefetchPath } from './prefetch.ts'
 

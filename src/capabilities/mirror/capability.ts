@@ -1,12 +1,13 @@
 // Images between nodes: a mirror in front of each node's containerd, in place of Spegel; and what the rest of the program knows of it.
 // What it is made of (libp2p, gRPC) is loaded where it runs: other processes carry none of it.
-import { programVersion } from '#kube/version.ts'
+
 import { Registry } from 'prom-client'
 import { capability, type Need, type Permission } from '#coordination/capability.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
 import type { Clock } from '#kube/clock.ts'
 import { certificateRights } from '#kube/server/certificate-rights.ts'
+import { programVersion } from '#kube/version.ts'
 import { agentTlsSecret, authoritySecret, peersConfigMap } from './agent-objects.ts'
 import { type MirrorConfig, mirrorConfiguration } from './config.ts'
 import type { CleanUp, WaitForCleanup, WriteConfiguration } from './node-files/options.ts'
@@ -34,7 +35,6 @@ async function loaded(clock: Clock): Promise<typeof import('./controller.ts')> {
   using _held = clock.hold()
   return await import('./controller.ts')
 }
-
 
 const watched = (kind: string, group: string, resource: string): Need => ({
   group,

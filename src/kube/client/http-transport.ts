@@ -1,17 +1,18 @@
 // Real connections to an API server: HTTP/1.1 over undici, one set of pools per state of the certificates. HTTP/2 is off: one
 // stalled stream would stall every other.
+
+import { createGunzip } from 'node:zlib'
+import type { Dispatcher } from 'undici'
 import { type Clock, systemClock } from '../clock.ts'
 import type { ClusterConfig } from '../credentials/cluster-config.ts'
 import { Credentials, type TlsMaterial } from '../credentials/credentials.ts'
 import { type Log, messageOf, silentLog } from '../log.ts'
-import { openDispatcher } from './outgoing-http.ts'
 import type { Random } from '../random.ts'
 import { ConnectionError, RequestTimeoutError } from './connection-error.ts'
+import { openDispatcher } from './outgoing-http.ts'
 import { proxyFor } from './proxy.ts'
 import { type SecretAnswer, SecretPool } from './secret-exchange.ts'
 import type { Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
-import { createGunzip } from 'node:zlib'
-import type { Dispatcher } from 'undici'
 
 interface HttpTransportOptions {
   readonly clock: Clock

@@ -1,6 +1,7 @@
 // A page of metrics by HTTP, for the dashboard: one answer of bounded size, no redirect followed.
-import { systemClock } from '#kube/clock.ts'
+
 import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
+import { systemClock } from '#kube/clock.ts'
 
 const mostBytes = 1_048_576
 const http = new OutgoingHttp({ clock: systemClock, connectMs: 3_000, answerMs: 3_000 })

@@ -1,8 +1,9 @@
 // Connections to API servers behind the twin: one pool for each way of trusting them.
+
+import type { Dispatcher } from 'undici'
 import { openDispatcher } from '#kube/client/outgoing-http.ts'
 import type { KeyPair } from '../authority.ts'
 import { textAt } from '../json-value.ts'
-import type { Dispatcher } from 'undici'
 
 /** undici's own. */
 const connectMs = 10_000

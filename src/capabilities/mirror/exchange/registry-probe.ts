@@ -1,7 +1,8 @@
 // Looks whether a registry answers: any HTTP status will do.
+
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 
 const probeTimeoutMs = 5_000
 

@@ -1,7 +1,8 @@
 // Asks over HTTP what works on a node.
+
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { systemClock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
-import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Answer } from './reporter-decision.ts'
 
 const askMs = 10_000

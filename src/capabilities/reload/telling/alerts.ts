@@ -1,7 +1,8 @@
 // Alerts: who was reloaded and for what, posted to a chat after it happened. Never content, never in the way of a reload.
+
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { typeWords } from './events.ts'
 import { type Message, post, shownUrl } from './outgoing-http.ts'
 import type { ToldSource, ToldWorkload } from './telling.ts'

@@ -1,7 +1,8 @@
 // The update webhook: instead of a reload, somebody else is told that an object changed. Which one is not said, as upstream.
+
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
-import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { post, shownUrl } from './outgoing-http.ts'
 import type { ToldSource } from './telling.ts'
 

@@ -1,11 +1,12 @@
 // One call of a webhook over HTTPS. A service is found by the annotation `ballast.dev/twin-endpoint`: simulated pods listen nowhere.
+
+import { request } from 'undici'
 import { bodyWithin } from '#kube/client/outgoing-http.ts'
 import { connectionWords } from '../../aggregation/connection-words.ts'
 import { RemoteConnections } from '../../aggregation/remote-connections.ts'
 import { serviceReference, serviceTarget } from '../../aggregation/service-target.ts'
 import { type Draft, isFields, textAt } from '../../json-value.ts'
 import type { Store } from '../../store.ts'
-import { request } from 'undici'
 
 type CallOutcome = { readonly ok: true; readonly value: Draft } | { readonly ok: false; readonly problem: string }
 export type CallWebhook = (clientConfig: Draft, review: Draft, timeoutMs: number) => Promise<CallOutcome>

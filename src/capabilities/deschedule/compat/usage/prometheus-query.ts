@@ -1,10 +1,11 @@
 // Instant queries to a Prometheus server (or what speaks like one), with limits on time and size, without redirects.
+
+import { rootCertificates } from 'node:tls'
 import { isFields } from '#cluster/loose-fields.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { StrategyError } from '../strategy-error.ts'
-import { rootCertificates } from 'node:tls'
 
 /** Time of one query, from its first byte to the last of its answer. */
 const answerMs = 30_000
