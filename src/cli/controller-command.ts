@@ -15,7 +15,7 @@ import { ballastNamespace } from '#process/own-names.ts'
 import { processLog } from '#process/process-log.ts'
 import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
 import { SharedWebhooks } from '#process/webhooks/shared-webhooks.ts'
-import { type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { commaList, type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 
 interface ControllerOptions {
   readonly config?: string
@@ -76,8 +76,6 @@ export const defineController: DefineCommand = (program, surroundings) => {
       controlLiveCluster({ options, overrides: overridesOf(options, command) }, surroundings),
     )
 }
-
-const commaList = (text: string, before?: string) => (before === undefined ? text : `${before},${text}`)
 
 /** Flags that were given, over the same keys of the file. */
 function overridesOf(options: ControllerOptions, command: Command): readonly Override[] {

@@ -29,6 +29,7 @@ const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {
   uninstall: async () => (await import('./uninstall.ts')).defineUninstall,
   controller: async () => (await import('./controller-command.ts')).defineController,
   apiserver: async () => (await import('./apiserver-command.ts')).defineApiserver,
+  gateway: async () => (await import('./gateway-command.ts')).defineGateway,
   agent: async () => (await import('./agent-command.ts')).defineAgent,
   reloader: async () => (await import('./reloader.ts')).defineReloader,
   descheduler: async () => (await import('./descheduler.ts')).defineDescheduler,

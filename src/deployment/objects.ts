@@ -1,5 +1,6 @@
 // The installation as one list of objects with holes, and filled in: `manifests`, chart, Kustomize, doctor and uninstall all read this.
 import type { Capability } from '#coordination/capability.ts'
+import { assertHosted } from '#coordination/part-hosts.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { evaluate, extraObjects } from './evaluate.ts'
 import type { Release, Values } from './names.ts'
@@ -14,8 +15,9 @@ import { rightsObjects } from './objects/rights-objects.ts'
 import type { ObjectTree } from './tree.ts'
 import { jsonSchemaOf } from './values/values-schema.ts'
 
-/** Everything that an installation may consist of, for every choice among `capabilities`. */
+/** Everything that an installation may consist of, for every choice among `capabilities`. @throws PartRefusedError for parts that nobody would run */
 export function installationTrees(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  assertHosted(capabilities)
   return [
     ...namespaceObjects(),
     ...definitionObjects(capabilities),

@@ -157,6 +157,7 @@ export const mirror = capability({
       },
     },
   ],
+  rightsFollow: { settings: [{ is: 'bootstrapKind', value: 'kubernetes', with: { bootstrapKind: 'kubernetes' } }] },
   leaves: [
     { kind: 'object', apiVersion: 'v1', of: 'Secret', name: authoritySecret, namespace: 'own' },
     { kind: 'host-file', path: '/etc/containerd/certs.d', node: 'every' },
