@@ -74,7 +74,11 @@ export const defineApiserver: DefineCommand = (program, surroundings) => {
     )
     .option('--cluster-name <name>', 'how the page calls the cluster; else as the kubeconfig does')
     .option('--enable <names>', 'capabilities that are enabled whatever the configuration says, by comma', commaList)
-    .option('--agent-namespace <name>', 'where pods on nodes are', standardAgentNamespace)
+    .option(
+      '--agent-namespace <name>',
+      'where pods on nodes are',
+      environment['BALLAST_AGENT_NAMESPACE'] ?? standardAgentNamespace,
+    )
     .option('--no-dashboard', 'serve no page, whatever the configuration says')
     .option('--api-service <name>', 'Service by which the API server reaches the APIs of this process', 'ballast-apiserver')
     .option('--api-port <number>', 'port of those APIs; 0 takes a free one', wholeNumber(0, 65_535), processPorts.aggregated)

@@ -48,7 +48,11 @@ export const defineGateway: DefineCommand = (program, surroundings) => {
     .option('--kubeconfig <file>', 'else KUBECONFIG, the service account of a pod, ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option('--namespace <name>', "Ballast's own namespace", environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace)
-    .option('--agent-namespace <name>', 'where pods on nodes are', standardAgentNamespace)
+    .option(
+      '--agent-namespace <name>',
+      'where pods on nodes are',
+      environment['BALLAST_AGENT_NAMESPACE'] ?? standardAgentNamespace,
+    )
     .option('--enable <names>', 'capabilities that are enabled whatever the configuration says, by comma', commaList)
     .option(
       '--health-probe-bind-address <address>',

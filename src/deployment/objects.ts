@@ -8,9 +8,11 @@ import { agentNamespaceObjects, agentObjects } from './objects/agent-objects.ts'
 import { apiserverObjects } from './objects/apiserver-objects.ts'
 import { controllerObjects } from './objects/controller-objects.ts'
 import { deschedulerObjects } from './objects/descheduler-objects.ts'
+import { gatewayObjects } from './objects/gateway-objects.ts'
 import { mirrorObjects } from './objects/mirror-objects.ts'
 import { monitoringObjects } from './objects/monitoring-objects.ts'
 import { configurationObject, definitionObjects, namespaceObjects } from './objects/namespace-objects.ts'
+import { apiServiceObjects } from './objects/part-listeners.ts'
 import { rightsObjects } from './objects/rights-objects.ts'
 import type { ObjectTree } from './tree.ts'
 import { jsonSchemaOf } from './values/values-schema.ts'
@@ -26,6 +28,8 @@ export function installationTrees(capabilities: readonly Capability[]): readonly
     ...agentNamespaceObjects(capabilities, jsonSchemaOf(capabilities)),
     ...controllerObjects(capabilities),
     ...apiserverObjects(capabilities),
+    ...apiServiceObjects(capabilities),
+    ...gatewayObjects(capabilities),
     ...agentObjects(capabilities),
     ...mirrorObjects(capabilities),
     ...deschedulerObjects(),
@@ -65,6 +69,7 @@ const applyOrder = [
   'PodDisruptionBudget',
   'DaemonSet',
   'Deployment',
+  'APIService',
 ]
 
 function compare(a: KubeObject, b: KubeObject): number {

@@ -259,7 +259,6 @@ class Controller {
   }
 
   readonly #onReload = (reload: Reload): void => {
-    this.#metrics?.reloaded(reload.kind)
     tellReload(reload, { events: this.#events, namespace: this.#identity.namespace })
   }
 }

@@ -68,9 +68,10 @@ export class ProcessParts<P extends ClusterProcess> {
     return this.#fault
   }
 
-  /** Shows every capability that has parts here on /readyz, and hears of faults without an owner, until `stack` is disposed of. */
+  /** Shows every capability that has parts here on /readyz, counts reloads, and hears of faults without an owner, until `stack` is disposed of. */
   watch(stack: AsyncDisposableStack, faults: FaultSource | undefined): void {
-    const { health } = this.#options
+    const { health, settings, counted } = this.#options
+    if (counted !== undefined) stack.use(settings.onReload(({ kind }) => counted.metrics.reloaded(kind)))
     if (faults !== undefined) stack.use(faults.onUnowned(error => this.end(error)))
     for (const name of new Set(this.roster.records.map(({ capability }) => capability)))
       stack.use(health.add(name, () => this.#checksOf(name)))
