@@ -8,6 +8,8 @@ export interface Import {
   readonly line: number
   /** As the imported file exports them; `*` where the whole module is taken. */
   readonly names: readonly string[]
+  /** Loaded when it is asked for, `import()`, or its type alone, `typeof import()`: no part of what loads first. */
+  readonly isLazy: boolean
 }
 
 export interface Found {
@@ -77,6 +79,7 @@ export function parseSource(path: string, text: string): SourceFile {
         imports.push({
           specifier: nameOf(node['source']),
           line,
+          isLazy: false,
           names: specifiers.map(specifier =>
             specifier.type === 'ImportNamespaceSpecifier' ? '*' : nameOf(specifier['imported']),
           ),
@@ -85,13 +88,14 @@ export function parseSource(path: string, text: string): SourceFile {
       }
       case 'ImportExpression':
       case 'TSImportType':
-        imports.push({ specifier: nameOf(node['source']), line, names: ['*'] })
+        imports.push({ specifier: nameOf(node['source']), line, names: ['*'], isLazy: true })
         break
       case 'ExportNamedDeclaration': {
         if (isNode(node['source']))
           imports.push({
             specifier: nameOf(node['source']),
             line,
+            isLazy: false,
             names: (node['specifiers'] as readonly SyntaxNode[]).map(specifier => nameOf(specifier['local'])),
           })
         for (const specifier of (node['specifiers'] ?? []) as readonly SyntaxNode[])

@@ -63,6 +63,8 @@ function* importFindings(file: SourceFile): Generator<Finding> {
     const trespass = isTest ? undefined : browserTrespass(file.path, specifier, target)
     if (trespass !== undefined) yield finding(trespass)
     if (target === undefined) continue
+    if (/^#capabilities\/[^/]+\//.test(specifier))
+      yield finding('only capability.ts of a capability is for others; put what they need there, or on a lower floor')
     if (!target.startsWith('src/')) {
       if (!isTest) yield finding('src stands alone; only its tests import from outside')
       continue
