@@ -65,27 +65,29 @@ class Site implements AsyncDisposable {
         random: seededRandom(this.#processes.length + 1),
         log: silentLog,
         identity: { name, namespace },
-        cluster: 'small',
-        settings: () => ({
-          arbiter: defaultPolicy,
-          ownerLabel: defaultOwnerLabel,
-          scheduler: defaultSettings('1.36'),
-          ownNamespace: namespace,
-          capabilities: [],
-        }),
         health,
-        openPage: async ({ source }) => {
-          if (doors.at(-1) === 'standby') throw new Error('the standby still has the port')
-          doors.push('page')
-          process.source = source
-          return { port: 8080, [Symbol.asyncDispose]: async () => void doors.push('page closed') }
+        page: {
+          cluster: 'small',
+          settings: () => ({
+            arbiter: defaultPolicy,
+            ownerLabel: defaultOwnerLabel,
+            scheduler: defaultSettings('1.36'),
+            ownNamespace: namespace,
+            capabilities: [],
+          }),
+          openPage: async ({ source }) => {
+            if (doors.at(-1) === 'standby') throw new Error('the standby still has the port')
+            doors.push('page')
+            process.source = source
+            return { port: 8080, [Symbol.asyncDispose]: async () => void doors.push('page closed') }
+          },
+          openStandby: async holder => {
+            doors.push('standby')
+            named = holder
+            return { [Symbol.asyncDispose]: async () => void doors.push('standby closed') }
+          },
+          service: { name: 'ballast-dashboard', address },
         },
-        openStandby: async holder => {
-          doors.push('standby')
-          named = holder
-          return { [Symbol.asyncDispose]: async () => void doors.push('standby closed') }
-        },
-        service: { name: 'ballast-dashboard', address },
         signal: stop.signal,
       }),
     }

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openRehearsal } from '#capabilities/deschedule/compat/rehearsal'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -14,6 +13,7 @@ import type { DeschedulerSummary, SimulationReport } from '#planning/simulation/
 import { simulate } from '#planning/simulation/simulate.ts'
 import { node, workload } from '#planning/testdata/objects.ts'
 import { randomCluster } from '#planning/testdata/random-cluster.ts'
+import { openRehearsal } from '../src/capabilities/deschedule/compat/rehearsal/rehearsal.ts'
 import { runBallast } from './cli/run-ballast.ts'
 
 const example = join(import.meta.dirname, '..', 'examples', 'talos-homelab')

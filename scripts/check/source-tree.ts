@@ -10,6 +10,8 @@ export interface Import {
   readonly names: readonly string[]
   /** `import type`: nothing of it is left when it runs. */
   readonly isTypeOnly: boolean
+  /** Loaded when it is asked for, `import()`, or its type alone, `typeof import()`: no part of what loads first. */
+  readonly isLazy: boolean
 }
 
 export interface Found {
@@ -85,6 +87,7 @@ export function parseSource(path: string, text: string): SourceFile {
         imports.push({
           specifier: nameOf(node['source']),
           line,
+          isLazy: false,
           names: specifiers.map(specifier =>
             specifier.type === 'ImportNamespaceSpecifier' ? '*' : nameOf(specifier['imported']),
           ),
@@ -94,13 +97,20 @@ export function parseSource(path: string, text: string): SourceFile {
       }
       case 'ImportExpression':
       case 'TSImportType':
-        imports.push({ specifier: nameOf(node['source']), line, names: ['*'], isTypeOnly: node.type === 'TSImportType' })
+        imports.push({
+          specifier: nameOf(node['source']),
+          line,
+          names: ['*'],
+          isTypeOnly: node.type === 'TSImportType',
+          isLazy: true,
+        })
         break
       case 'ExportNamedDeclaration': {
         if (isNode(node['source']))
           imports.push({
             specifier: nameOf(node['source']),
             line,
+            isLazy: false,
             names: (node['specifiers'] as readonly SyntaxNode[]).map(specifier => nameOf(specifier['local'])),
             isTypeOnly: node['exportKind'] === 'type',
           })

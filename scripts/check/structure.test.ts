@@ -14,6 +14,7 @@ describe('the walls', () => {
     ['an upward import',                    'src/kube/a.ts',                        "import { a } from '#cluster/a.ts'",                   'cluster is not below kube'],
     ['a way round the wall',                'src/cluster/a.ts',                     "import { a } from '../kube/a.ts'",                    'cross the wall with #'],
     ['a neighbour capability',              'src/capabilities/reload/a.ts',         "import { a } from '#capabilities/mirror'",            'never imports another'],
+    ['a capability from behind',            'src/cli/a.ts',                         "import { a } from '#capabilities/mirror/node-files'", 'only capability.ts of a capability is for others'],
     ['the twin knowing Ballast',            'src/twin/a.ts',                        "import { a } from '#coordination/a.ts'",              'twin imports only kube and cluster'],
     ['the model knowing a wire',            'src/cluster/a.ts',                     "import { a } from '#kube/client/api.ts'",             'it knows no wire'],
     ['a type import is an import',          'src/kube/a.ts',                        "import type { A } from '#cli/a.ts'",                  'cli is not below kube'],

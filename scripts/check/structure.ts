@@ -64,6 +64,8 @@ function* importFindings(file: SourceFile): Generator<Finding> {
     const trespass = isTest ? undefined : browserTrespass(file.path, specifier, target, isTypeOnly)
     if (trespass !== undefined) yield finding(trespass)
     if (target === undefined) continue
+    if (/^#capabilities\/[^/]+\//.test(specifier))
+      yield finding('only capability.ts of a capability is for others; put what they need there, or on a lower floor')
     if (!target.startsWith('src/')) {
       if (!isTest && !(target === 'package.json' && file.path === 'src/kube/version.ts'))
         yield finding('src stands alone; only its tests import from outside')

@@ -21,6 +21,7 @@ export const about = {
   uninstall: 'takes back taints, gates, webhooks and annotations, withdraws permits, and deletes what was installed',
   controller: 'runs on a live cluster and carries out its RebalancePolicies (mode Report, the default, only proposes)',
   apiserver: 'serves the page of the cluster from the replica that leads; it decides and disrupts nothing',
+  gateway: 'runs in the way of requests: parts of capabilities that hold, forward or count them; all replicas do the same',
   agent: 'runs on a node: --role=mirror gets images from other nodes, --role=readiness reports what works there',
   reloader:
     "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too",

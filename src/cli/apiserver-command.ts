@@ -4,8 +4,11 @@ import { homedir, hostname } from 'node:os'
 import type { Command } from 'commander'
 import { Registry } from 'prom-client'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
+import { standardAgentNamespace } from '#coordination/capability.ts'
+import { processPorts } from '#coordination/part-hosts.ts'
 import { openActions } from '#dashboard/actions/actions.ts'
 import { isLoopback, parseListen } from '#dashboard/configuration.ts'
+
 import { openApi } from '#kube/client/api.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
@@ -14,22 +17,27 @@ import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
+import { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { programVersion } from '#kube/version.ts'
 import { runApiserver } from '#process/apiserver/apiserver.ts'
 import { openStandby } from '#process/apiserver/apiserver-standby.ts'
 import { mirrorMetricsPort } from '#process/apiserver/mirror-port.ts'
+import { SharedApis } from '#process/apiserver/shared-apis.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
-import { enabledCapabilities } from '#process/enabled-capabilities.ts'
+import { enabling } from '#process/configuration/controller-configuration.ts'
+import { enabledCapabilities, hostedNames } from '#process/enabled-capabilities.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { readAddress, startHealthListener } from '#process/health/health-listener.ts'
 import { memoryCheck, memoryUses } from '#process/health/health-memory.ts'
 import { Shutdown } from '#process/health/health-shutdown.ts'
 import { heardTransport } from '#process/health/heard-transport.ts'
 import { ballastNamespace } from '#process/own-names.ts'
+import { processFaults } from '#process/parts/process-faults.ts'
+import { tuningOf } from '#process/parts/tuning.ts'
 import { processLog } from '#process/process-log.ts'
 import { about } from './about.ts'
-import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { commaList, type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { bundleWords, openPage, pageBundle } from './page/page.ts'
 import { enabledNames, hostOf } from './source/fixed-picture.ts'
 
@@ -39,6 +47,11 @@ interface ApiserverCommandOptions {
   readonly context?: string
   readonly namespace: string
   readonly clusterName?: string
+  readonly enable?: string
+  readonly agentNamespace: string
+  readonly dashboard: boolean
+  readonly apiService: string
+  readonly apiPort: number
   readonly dashboardService?: string
   readonly healthProbeBindAddress: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
@@ -52,7 +65,10 @@ export const defineApiserver: DefineCommand = (program, surroundings) => {
   program
     .command('apiserver')
     .description(about.apiserver)
-    .option('--config <file>', "the controller's BallastConfiguration, whose section dashboard is used. Default: BALLAST_CONFIG")
+    .option(
+      '--config <file>',
+      "the controller's BallastConfiguration, whose section dashboard holds here. Default: BALLAST_CONFIG",
+    )
     .option('--kubeconfig <file>', 'default: KUBECONFIG, then the service account of the pod, then ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .option(
@@ -61,6 +77,15 @@ export const defineApiserver: DefineCommand = (program, surroundings) => {
       environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace,
     )
     .option('--cluster-name <name>', 'name of the cluster on the page; default: its name in the kubeconfig')
+    .option('--enable <names>', 'capabilities that are enabled whatever the configuration says, by comma', commaList)
+    .option(
+      '--agent-namespace <name>',
+      'namespace of the pods on nodes',
+      environment['BALLAST_AGENT_NAMESPACE'] ?? standardAgentNamespace,
+    )
+    .option('--no-dashboard', 'serve no page, whatever the configuration says')
+    .option('--api-service <name>', 'Service by which the API server reaches the APIs of this process', 'ballast-apiserver')
+    .option('--api-port <number>', 'port of those APIs; 0 takes a free one', wholeNumber(0, 65_535), processPorts.aggregated)
     .option(
       '--dashboard-service <name>',
       'Service without a selector; the leader writes its EndpointSlice, so that the page is reached from outside its pod',
@@ -78,9 +103,11 @@ export const defineApiserver: DefineCommand = (program, surroundings) => {
 /** Flags that were given, over the same keys of the file. */
 function overridesOf(options: ApiserverCommandOptions, command: Command): readonly Override[] {
   const keys = { logLevel: '--log-level', healthProbeBindAddress: '--health-probe-bind-address' } as const
-  return (Object.keys(keys) as (keyof typeof keys)[])
-    .filter(key => command.getOptionValueSource(key) === 'cli')
-    .map(key => ({ path: ['process', key], value: options[key], where: keys[key] }))
+  const given = (Object.keys(keys) as (keyof typeof keys)[]).filter(key => command.getOptionValueSource(key) === 'cli')
+  return [
+    ...given.map(key => ({ path: ['process', key], value: options[key], where: keys[key] })),
+    ...(options.enable === undefined ? [] : enabling(options.enable, enabledCapabilities)),
+  ]
 }
 
 async function serve(options: ApiserverCommandOptions, command: Command, surroundings: Surroundings): Promise<void> {
@@ -111,8 +138,10 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
   if (address !== undefined) stack.use(await startHealthListener(address, { health, metrics, log }))
   settings.watch()
   const { dashboard: configuration } = settings
-  if (!configuration.enabled) {
-    log.warn({}, 'dashboard.enabled is false: this process has nothing to serve')
+  const { namespace } = options
+  const isShown = configuration.enabled && options.dashboard
+  if (!isShown && hostedNames('apiserver', settings.current).length === 0) {
+    log.warn({}, 'no page is to be served and no enabled capability has a part here: this process has nothing to do')
     return await idle(signal)
   }
   const transport = heardTransport(transportOf(config, { log, surroundings }), systemClock)
@@ -120,20 +149,79 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
     const silence = transport.silence()
     return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
   })
+  const apis = new SharedApis({
+    service: options.apiService,
+    port: options.apiPort,
+    clock: systemClock,
+    log,
+    metrics,
+    version: programVersion,
+  })
+  certificateMetrics(metrics, () => apis.certificates)
+  using faults = processFaults(exitAtOnce)
+  const page = isShown ? pageOptions({ options, config, settings, log, metrics, path }, { surroundings, stack }) : undefined
+  const running = runApiserver({
+    transport,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace, agentNamespace: options.agentNamespace },
+    health,
+    capabilities: enabledCapabilities,
+    settings,
+    apis,
+    metrics,
+    faults,
+    ...(page === undefined ? {} : { page }),
+    tuning: tuningOf(settled),
+    signal,
+  })
+  const limitMs = durationMs(settled.gracefulShutdownTimeout) + closingMs
+  await shutdown.within(limitMs, running, { stillRunning: () => health.groups().filter(group => !own.has(group)), log })
+}
+
+/** Groups of health that are no part's. */
+const own: ReadonlySet<string> = new Set(['api', 'apis', 'process'])
+
+/** What the page is opened with, by whoever leads. */
+function pageOptions(
+  {
+    options,
+    config,
+    settings,
+    log,
+    metrics,
+    path,
+  }: {
+    readonly options: ApiserverCommandOptions
+    readonly config: ClusterConfig
+    readonly settings: ConfigurationFile
+    readonly log: Log
+    readonly metrics: Registry
+    readonly path: string | undefined
+  },
+  { surroundings, stack }: { readonly surroundings: Surroundings; readonly stack: AsyncDisposableStack },
+): Parameters<typeof runApiserver>[0]['page'] {
+  const { dashboard: configuration } = settings
+  const { namespace } = options
   const bundle = stack.use(pageBundle(surroundings, log))
   void bundle.ready.then(() => {
     if (bundle.problem !== undefined) log.warn({}, bundleWords(bundle.problem))
   })
   const actions = configuration.actions === true ? stack.use(openActions({ random: systemRandom, log })) : undefined
   const viewers = stack.use(new AsyncDisposableStack())
-  const { namespace } = options
-  const running = runApiserver({
-    transport,
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    identity: { name: environment['BALLAST_POD_NAME'] ?? hostname(), namespace },
-    cluster: options.clusterName ?? context ?? hostOf(config.server),
+  const viewerApi = (token: string) => {
+    const auth = { kind: 'token', token } as const
+    const api = openApi(transportOf(asNobody(config, auth), { log, surroundings }), {
+      clock: systemClock,
+      userAgent: `ballast/${programVersion} dashboard`,
+    })
+    viewers.defer(() => api.close())
+    return api
+  }
+  const shownBy = { configuration, port: undefined, hasKey: false, viewerApi, actions, bundle, log, metrics }
+  return {
+    cluster: options.clusterName ?? options.context ?? hostOf(config.server),
     mirrorPort: () => mirrorMetricsPort(settings.current),
     settings: gitVersion => ({
       arbiter: settings.current.arbiter,
@@ -142,47 +230,10 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
       ownNamespace: namespace,
       capabilities: enabledNames(settings.current),
     }),
-    health,
-    openPage: shown =>
-      openPage(
-        {
-          ...shown,
-          configuration,
-          port: undefined,
-          hasKey: false,
-          viewerApi: token => {
-            const auth = { kind: 'token', token } as const
-            const api = openApi(transportOf(asNobody(config, auth), { log, surroundings }), {
-              clock: systemClock,
-              userAgent: `ballast/${programVersion} dashboard`,
-            })
-            viewers.defer(() => api.close())
-            return api
-          },
-          actions,
-          bundle,
-          log,
-          metrics,
-          origins: { file: path, flags: {} },
-        },
-        surroundings,
-      ),
+    openPage: shown => openPage({ ...shown, ...shownBy, origins: { file: path, flags: {} } }, surroundings),
     openStandby: holder => openStandby({ configuration, namespace, holder }),
-    ...serviceOf(options, { configuration, environment, log }),
-    tuning: {
-      bucket: { perSecond: settled.kubeApiQPS, burst: settled.kubeApiBurst },
-      lease: {
-        leaseDurationMs: durationMs(settled.leaderElectLeaseDuration),
-        renewDeadlineMs: durationMs(settled.leaderElectRenewDeadline),
-        retryPeriodMs: durationMs(settled.leaderElectRetryPeriod),
-      },
-      lists: { watchList: settled.watchList, pageSize: settled.listPageSize },
-      namespaces: settled.watchNamespaces,
-    },
-    signal,
-  })
-  const limitMs = durationMs(settled.gracefulShutdownTimeout) + closingMs
-  await shutdown.within(limitMs, running, { stillRunning: () => ['dashboard'], log })
+    ...serviceOf(options, { configuration, environment: surroundings.environment, log }),
+  }
 }
 
 function transportOf(config: ClusterConfig, { log, surroundings }: { readonly log: Log; readonly surroundings: Surroundings }) {

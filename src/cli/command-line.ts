@@ -26,6 +26,9 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   }
 }
 
+/** An option that may be given often: all of it, by comma. */
+export const commaList = (text: string, before?: string): string => (before === undefined ? text : `${before},${text}`)
+
 /** One of some words. */
 export function oneOf<Word extends string>(...words: readonly Word[]): (text: string) => Word {
   return text => {

@@ -29,6 +29,7 @@ export const commands: Readonly<Record<keyof typeof about, Listed>> = {
   uninstall: { usage: '[options]', load: async () => (await import('./uninstall.ts')).defineUninstall },
   controller: { usage: '[options]', load: async () => (await import('./controller-command.ts')).defineController },
   apiserver: { usage: '[options]', load: async () => (await import('./apiserver-command.ts')).defineApiserver },
+  gateway: { usage: '[options]', load: async () => (await import('./gateway-command.ts')).defineGateway },
   agent: { usage: '[options]', load: async () => (await import('./agent-command.ts')).defineAgent },
   reloader: { usage: '[options]', load: async () => (await import('./reloader.ts')).defineReloader },
   descheduler: { usage: '[options] [words...]', load: async () => (await import('./descheduler.ts')).defineDescheduler },

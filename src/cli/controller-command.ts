@@ -17,7 +17,7 @@ import { processLog } from '#process/process-log.ts'
 import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
 import { SharedWebhooks } from '#process/webhooks/shared-webhooks.ts'
 import { about } from './about.ts'
-import { type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { commaList, type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 
 interface ControllerOptions {
   readonly config?: string
@@ -81,8 +81,6 @@ export const defineController: DefineCommand = (program, surroundings) => {
       controlLiveCluster({ options, overrides: overridesOf(options, command) }, surroundings),
     )
 }
-
-const commaList = (text: string, before?: string) => (before === undefined ? text : `${before},${text}`)
 
 /** Flags that were given, over the same keys of the file. */
 function overridesOf(options: ControllerOptions, command: Command): readonly Override[] {

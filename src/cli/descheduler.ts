@@ -1,7 +1,7 @@
 // `ballast descheduler`: upstream's command with upstream's flags, and Ballast behind them.
 
 import { homedir, hostname } from 'node:os'
-import { DeschedulerFailed, type DeschedulerLog, runDescheduler } from '#capabilities/deschedule/compat/run'
+import { DeschedulerFailed, type DeschedulerLog, runDescheduler } from '#capabilities/deschedule'
 import { openApi } from '#kube/client/api.ts'
 import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'

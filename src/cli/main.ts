@@ -7,7 +7,7 @@ import { ProcessFault } from '#process/parts/process-fault.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { about } from './about.ts'
 import { calledAs } from './called-as.ts'
-import type { DefineCommand, Surroundings } from './command-line.ts'
+import type { Surroundings } from './command-line.ts'
 import { commands, isCommand } from './commands.ts'
 import { processTerminal } from './terminal/terminal.ts'
 

@@ -3,21 +3,16 @@
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import {
-  type NodeText,
-  type NodeWish,
-  nodeSettings,
-  nodeTexts,
-  platforms,
-  printedTexts,
-  standardTalosPart,
-} from '#capabilities/mirror/node-files'
+import { loadNodeFiles, type NodeText, type NodeWish } from '#capabilities/mirror'
 import { messageOf } from '#kube/log.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { lineDifference } from './node-config/node-config-diff.ts'
+
+/** Loaded with this command. */
+const { nodeSettings, nodeTexts, platforms, printedTexts, standardTalosPart } = await loadNodeFiles()
 
 interface NodeConfigOptions {
   readonly nodeIp?: string

@@ -2,16 +2,7 @@
 
 import { createReadStream, readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import {
-  compareCycle,
-  isDifferent,
-  readShadowedPolicy,
-  type ShadowCycle,
-  ShadowObserver,
-  shadowSummary,
-  TheirLog,
-  UsageProviders,
-} from '#capabilities/deschedule/shadow'
+import { loadShadow, type ShadowCycle, type ShadowObserver } from '#capabilities/deschedule'
 import { systemClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
@@ -27,6 +18,9 @@ import { linesOf } from './shadow/shadow-lines.ts'
 import { cycleLines, shadowDocument, summaryLines } from './shadow/shadow-report.ts'
 import { loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
 import { kubeconfigOf, openLiveApi } from './source/live-source.ts'
+
+/** Loaded with this command. */
+const shadow = await loadShadow()
 
 interface ShadowOptions extends SourceOptions {
   readonly policyConfigFile: string
@@ -74,13 +68,13 @@ async function runShadow(options: ShadowOptions, surroundings: Surroundings): Pr
     cycles.push(cycle)
     if (isTable) for (const line of cycleLines(cycle, cycles.length, options.all === true)) terminal.write(line)
   }
-  const summary = shadowSummary(cycles)
+  const summary = shadow.shadowSummary(cycles)
   if (isTable) for (const line of summaryLines(summary)) terminal.write(line)
   else terminal.write(JSON.stringify(shadowDocument(cycles, summary), undefined, 2))
   if (cycles.length === 0) throw new CommandRefused('no cycle of the descheduler was seen', exitCodes.failed)
   if (cycles.every(({ rows }) => rows.every(({ theirs }) => theirs === undefined)))
     terminal.say('no eviction by the descheduler was seen: check that it runs, and with this interval')
-  surroundings.end(isDifferent(summary) ? exitCodes.notSo : exitCodes.done)
+  surroundings.end(shadow.isDifferent(summary) ? exitCodes.notSo : exitCodes.done)
 }
 
 function comparedCycles(options: ShadowOptions, surroundings: Surroundings): AsyncIterable<ShadowCycle> {
@@ -95,7 +89,7 @@ async function* cyclesOfDump(options: ShadowOptions, surroundings: Surroundings)
   const text = policyText(options.policyConfigFile)
   const { objects, state } = await loadCluster(options, surroundings)
   const policy = policyOf(text, options, objects, surroundings)
-  const log = new TheirLog()
+  const log = new shadow.TheirLog()
   const told = []
   for await (const line of linesOf(logOf(options.upstreamLog ?? '-', surroundings.signal))) {
     const cycle = log.add(line)
@@ -105,7 +99,7 @@ async function* cyclesOfDump(options: ShadowOptions, surroundings: Surroundings)
   if (last !== undefined) told.push(last)
   const atMs = systemClock.now()
   for (const { isDryRun = true, ...cycle } of told.slice(-options.cycles))
-    yield compareCycle({ before: { state, atMs }, sinceMs: atMs, ...cycle, isDryRun }, policy)
+    yield shadow.compareCycle({ before: { state, atMs }, sinceMs: atMs, ...cycle, isDryRun }, policy)
 }
 
 async function* liveCycles(options: ShadowOptions, surroundings: Surroundings): AsyncGenerator<ShadowCycle> {
@@ -121,10 +115,10 @@ async function* liveCycles(options: ShadowOptions, surroundings: Surroundings): 
   const policy = policyOf(text, options, classes, surroundings)
   const informers = stack.use(new Informers(api, { clock: systemClock, random: systemRandom, log: silentLog, signal }))
   const byLog = options.upstreamLog !== undefined
-  const usage = stack.use(new UsageProviders({ api, clock: systemClock, log: silentLog, environment }))
+  const usage = stack.use(new shadow.UsageProviders({ api, clock: systemClock, log: silentLog, environment }))
   await usage.follow(policy, signal)
   const figures = () => usage.figures(signal)
-  const observer = stack.use(new ShadowObserver({ informers, clock: systemClock, policy, intervalMs, byLog, figures }))
+  const observer = stack.use(new shadow.ShadowObserver({ informers, clock: systemClock, policy, intervalMs, byLog, figures }))
   await observer.open(signal)
   const broken = new AbortController()
   if (options.upstreamLog !== undefined) {
@@ -175,7 +169,7 @@ function policyText(path: string): string {
 
 function policyOf(text: string, options: ShadowOptions, objects: readonly KubeObject[], { terminal }: Surroundings) {
   const classes = objects.filter(({ kind }) => kind === undefined || kind === 'PriorityClass')
-  const { policy, notes } = readShadowedPolicy(text, options.policyConfigFile, classes)
+  const { policy, notes } = shadow.readShadowedPolicy(text, options.policyConfigFile, classes)
   for (const note of notes) terminal.say(note)
   return policy
 }

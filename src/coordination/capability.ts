@@ -13,6 +13,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import type { Random } from '#kube/random.ts'
 import type { Webhook } from '#kube/server/admission.ts'
+import type { AggregatedApi } from '#kube/server/aggregated-api.ts'
 import type { Solve } from '#planning/solving/solve.ts'
 import type { Arbiter } from './arbiter/arbiter.ts'
 import type { EffectContext } from './effects/effect-context.ts'
@@ -253,6 +254,20 @@ export interface ControllerContext extends ClusterContext {
   readonly webhooks: WebhookEndpoint | undefined
 }
 
+/** Where APIs are served behind the cluster's API server. */
+export interface ApiEndpoint {
+  /** Answers for a group and version that a listener of the part names; disposing takes it away. @throws Error for another one */
+  serve(api: AggregatedApi): Disposable
+}
+
+/** The process that faces the outside: it asks the core for what disrupts, and has effects of its own that the core has not. */
+export interface ApiserverContext extends ClusterContext {
+  /** The proof that this process leads among its replicas; `undefined` in parts that are present always. */
+  readonly leading: Pick<Leading, 'effects'> | undefined
+  /** Absent where the API server has no way to this process. */
+  readonly apis: ApiEndpoint | undefined
+}
+
 export interface NodeContext extends PartContext {
   readonly node: string
   /** Absent for roles without a token (mirror). A node part has no arbiter: it offers facts, and a leader asks. */
@@ -263,7 +278,7 @@ export interface NodeContext extends PartContext {
 
 export interface Contexts {
   readonly controller: ControllerContext
-  readonly apiserver: ClusterContext
+  readonly apiserver: ApiserverContext
   readonly gateway: ClusterContext
   readonly node: NodeContext
 }
@@ -294,7 +309,7 @@ export interface PartOf<P extends Process, Config> {
   readonly role?: string
   /** `leading`: on the leader only; `always`: on every replica, safe side by side. */
   readonly presence: 'leading' | 'always'
-  /** Parts of one trust share a pod and a ServiceAccount: `core`, `edge`, `agent`, `agent-mirror`. */
+  /** Parts of one trust share a pod and a ServiceAccount: `core`, `edge`, `gateway`, `agent`, `agent-mirror` (`part-hosts.ts`). */
   readonly trust: string
   readonly needs: OfConfig<Config, Need>
   readonly permissions: OfConfig<Config, Permission>
@@ -320,6 +335,23 @@ export interface WorkloadWords {
   }): readonly string[]
 }
 
+/** A setting of the capability's own section that its rights depend on. */
+export type RightsSetting = { readonly with: Readonly<Record<string, unknown>> } & (
+  | { /** It is neither false, 0, empty nor absent. */ readonly on: string }
+  | { /** It is this text. */ readonly is: string; readonly value: string }
+  | { /** It is a list with this member. */ readonly has: string; readonly value: string }
+)
+
+/** The keys of a section that rights follow from, so that a chart says of each rule when it is there. What is not named here must not change them. */
+export interface RightsSettings {
+  /** `with` makes a section in which the setting holds, and in none of the defaults does it. */
+  readonly settings?: readonly RightsSetting[]
+  /** A list of namespaces: where it is not empty, rights to its sources are in each of them. */
+  readonly namespacesIn?: string
+  /** A list of kinds (`group`, `version`, `kind`, `resource`), each of which brings rights of its own. */
+  readonly kindsIn?: string
+}
+
 export interface Capability<Schema extends z.ZodType = z.ZodType> {
   /** Its section of the configuration: `capabilities.<name>`. */
   readonly name: string
@@ -330,6 +362,8 @@ export interface Capability<Schema extends z.ZodType = z.ZodType> {
   readonly disrupts: readonly Verb[]
   readonly parts: readonly Part<z.output<Schema>>[]
   readonly leaves: readonly Leftover[]
+  /** Absent: whatever its section says, its rights are the same. */
+  readonly rightsFollow?: RightsSettings
   readonly words?: WorkloadWords
   /** Registers what it counts, where it is enabled: names and zeros are there before anything is counted, on every replica. */
   readonly metrics?: (registry: Registry) => void

@@ -1,9 +1,11 @@
 // Roles made from what enabled capabilities say they need and may: nobody writes a rule by hand.
 import { builtIn } from '#kube/objects/resource.ts'
 import { certificateRights, type InjectedPlace } from '#kube/server/certificate-rights.ts'
+import { delegationRights } from '#kube/server/delegation-rights.ts'
 import { ballastGroup, disruptionPermits } from './api.ts'
 import { type Capability, type Need, needsOf, type Part, type Permission, permissionsOf } from './capability.ts'
 import { pastEventsPermission } from './observed/past-events.ts'
+import { apiServicesOf } from './part-hosts.ts'
 
 interface PolicyRule {
   readonly apiGroups: readonly string[]
@@ -32,17 +34,26 @@ type AnyPart = Part<unknown>
 const own = ''
 /** Stands for the namespace of our pods on nodes: no namespace is called so. */
 export const agentPlace = ':agents'
-/** `<release>-tls`: where the certificates of our webhooks are kept, in our own namespace. */
-export const certificateSecret = 'ballast-tls'
+/**
+ * Where the certificates of our webhooks, and of our APIs, are kept in our own namespace: one Secret for each trust, so that neither holds the
+ * other's keys.
+ */
+export const certificateSecrets = { core: 'ballast-tls', edge: 'ballast-apiserver-tls' } as const
 
-/** What wants to know by which authority our webhooks are to be judged. */
+/** What wants to know by which authority our webhooks and APIs are to be judged. */
 export function certificatePlaces(parts: readonly AnyPart[]): readonly InjectedPlace[] {
   const names = parts
     .flatMap(({ listeners }) => listeners)
     .map(listener => (listener.kind === 'webhook' && listener.mutates ? listener.configuration : undefined))
     .filter(name => name !== undefined)
-  return [...new Set(names)].sort().map(name => ({ resource: builtIn.mutatingwebhookconfigurations, name }))
+  const services = apiServicesOf(parts).map(({ group, version }) => `${version}.${group}`)
+  return [
+    ...[...new Set(names)].sort().map(name => ({ resource: builtIn.mutatingwebhookconfigurations, name })),
+    ...[...new Set(services)].sort().map(name => ({ resource: apiServices, name })),
+  ]
 }
+
+const apiServices = { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' } as const
 
 /** One verb on one resource, at one place: what roles are made of. */
 export interface Right {
@@ -65,10 +76,15 @@ export function grantsOf(capabilities: readonly Capability[], options: RightsOpt
     collectPart(collected, part, options.configurations?.[capability.name] ?? capability.config.parse({}))
   if (enabled.some(({ part }) => part.process !== 'node'))
     collected.add('cluster', { groups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] })
-  if (options.elects) collectElection(collected, enabled)
-  const places = certificatePlaces(enabled.map(({ part }) => part))
+  if (options.elects) collectElection(collected, enabled, options.trust)
+  const parts = enabled.map(({ part }) => part)
+  if (apiServicesOf(parts).length > 0) {
+    for (const right of delegationRights.cluster) collected.add('cluster', right)
+    for (const right of delegationRights.placed) collected.add(delegationRights.place, right)
+  }
+  const places = certificatePlaces(parts)
   if (places.length > 0) {
-    const rights = certificateRights(certificateSecret, places)
+    const rights = certificateRights(options.trust === 'edge' ? certificateSecrets.edge : certificateSecrets.core, places)
     for (const right of rights.own) collected.add(own, right)
     for (const right of rights.cluster) collected.add('cluster', right)
   }
@@ -88,6 +104,13 @@ export function grantsOf(capabilities: readonly Capability[], options: RightsOpt
   return collected.rights()
 }
 
+/** The rights of one part alone, with `config`: what it watches, and what it may besides. */
+export function partRights<Config>(part: Pick<Part<Config>, 'needs' | 'permissions'>, config: Config): readonly Right[] {
+  const collected = new RightCollection()
+  collectPart(collected, part, config)
+  return collected.rights()
+}
+
 /** The rights as rules, by place. */
 export function rightsOf(capabilities: readonly Capability[], options: RightsOptions): Rights {
   const rights = grantsOf(capabilities, options)
@@ -99,13 +122,16 @@ export function rightsOf(capabilities: readonly Capability[], options: RightsOpt
 function collectElection(
   collected: RightCollection,
   enabled: readonly { readonly capability: Capability; readonly part: AnyPart }[],
+  trust: string,
 ): void {
   collected.add(own, { groups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] })
   // Who leads is told beside the Lease, also where there are rights in some namespaces only.
   collected.add(own, { groups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] })
-  // How each capability stands is written down by whoever leads; a name cannot bound who may create.
-  collected.add(own, { groups: [''], resources: ['configmaps'], verbs: ['create'] })
-  collected.add(own, { groups: [''], resources: ['configmaps'], names: ['ballast-status'], verbs: ['get', 'patch'] })
+  // How each capability stands is written down by whoever leads the core; a name cannot bound who may create.
+  if (trust === 'core') {
+    collected.add(own, { groups: [''], resources: ['configmaps'], verbs: ['create'] })
+    collected.add(own, { groups: [''], resources: ['configmaps'], names: ['ballast-status'], verbs: ['get', 'patch'] })
+  }
   const guarded = enabled.some(
     ({ capability, part }) => part.presence === 'leading' && capability.replaces.some(({ leases }) => leases.length > 0),
   )
@@ -117,7 +143,11 @@ function collectElection(
     })
 }
 
-function collectPart(collected: RightCollection, part: AnyPart, config: unknown): void {
+function collectPart<Config>(
+  collected: RightCollection,
+  part: Pick<Part<Config>, 'needs' | 'permissions'>,
+  config: Config,
+): void {
   for (const need of needsOf(part, config)) for (const place of placesOf(need)) collected.add(place, readRule(need))
   for (const permission of permissionsOf(part, config)) for (const place of placesOf(permission)) collected.add(place, permission)
 }

@@ -51,6 +51,8 @@ const functions: Readonly<Record<Named, (values: Values, release: Release) => st
     textAt(values, 'controller.serviceAccount.name') || `${functions.fullname(values, release)}-controller`,
   apiserverAccount: (values, release) =>
     textAt(values, 'apiserver.serviceAccount.name') || `${functions.fullname(values, release)}-apiserver`,
+  gatewayAccount: (values, release) =>
+    textAt(values, 'gateway.serviceAccount.name') || `${functions.fullname(values, release)}-gateway`,
   agentAccount: (values, release) =>
     textAt(values, 'agent.serviceAccount.name') || `${functions.fullname(values, release)}-agent`,
   mirrorAccount: (values, release) =>
@@ -143,5 +145,12 @@ app.kubernetes.io/version: "{{ .root.Chart.AppVersion }}"
 app.kubernetes.io/part-of: ballast
 app.kubernetes.io/managed-by: "{{ .root.Release.Service }}"
 helm.sh/chart: "{{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }}"
+{{- end -}}
+`
+
+/** What `_helpers.tpl` has besides where a capability has a part in the gateway: without one the values have no such block. */
+export const gatewayDefinition = `
+{{- define "ballast.gatewayAccount" -}}
+{{- default (printf "%s-gateway" (include "ballast.fullname" .)) .Values.gateway.serviceAccount.name -}}
 {{- end -}}
 `

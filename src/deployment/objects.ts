@@ -1,5 +1,6 @@
 // The installation as one list of objects with holes, and filled in: `manifests`, chart, Kustomize, doctor and uninstall all read this.
 import type { Capability } from '#coordination/capability.ts'
+import { assertHosted } from '#coordination/part-hosts.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { evaluate, extraObjects } from './evaluate.ts'
 import type { Release, Values } from './names.ts'
@@ -7,15 +8,18 @@ import { agentNamespaceObjects, agentObjects } from './objects/agent-objects.ts'
 import { apiserverObjects } from './objects/apiserver-objects.ts'
 import { controllerObjects } from './objects/controller-objects.ts'
 import { deschedulerObjects } from './objects/descheduler-objects.ts'
+import { gatewayObjects } from './objects/gateway-objects.ts'
 import { mirrorObjects } from './objects/mirror-objects.ts'
 import { monitoringObjects } from './objects/monitoring-objects.ts'
 import { configurationObject, definitionObjects, namespaceObjects } from './objects/namespace-objects.ts'
+import { apiServiceObjects } from './objects/part-listeners.ts'
 import { rightsObjects } from './objects/rights-objects.ts'
 import type { ObjectTree } from './tree.ts'
 import { jsonSchemaOf } from './values/values-schema.ts'
 
-/** Everything that an installation may consist of, for every choice among `capabilities`. */
+/** Everything that an installation may consist of, for every choice among `capabilities`. @throws PartRefusedError for parts that nobody would run */
 export function installationTrees(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  assertHosted(capabilities)
   return [
     ...namespaceObjects(),
     ...definitionObjects(capabilities),
@@ -24,6 +28,8 @@ export function installationTrees(capabilities: readonly Capability[]): readonly
     ...agentNamespaceObjects(capabilities, jsonSchemaOf(capabilities)),
     ...controllerObjects(capabilities),
     ...apiserverObjects(capabilities),
+    ...apiServiceObjects(capabilities),
+    ...gatewayObjects(capabilities),
     ...agentObjects(capabilities),
     ...mirrorObjects(capabilities),
     ...deschedulerObjects(),
@@ -63,6 +69,7 @@ const applyOrder = [
   'PodDisruptionBudget',
   'DaemonSet',
   'Deployment',
+  'APIService',
 ]
 
 function compare(a: KubeObject, b: KubeObject): number {

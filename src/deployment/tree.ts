@@ -32,6 +32,7 @@ export type Named =
   | 'image'
   | 'serviceAccount'
   | 'apiserverAccount'
+  | 'gatewayAccount'
   | 'agentAccount'
   | 'mirrorAccount'
   | 'deschedulerAccount'

@@ -24,7 +24,14 @@ export function conditionOf(held: ReadonlySet<number>, axes: readonly Axis[], ca
   ])
   const says = (of: (bits: number) => boolean) => cases.every(bits => of(bits) === held.has(bits))
   const necessary = literals.filter(literal => [...held].every(literal.of))
-  if (says(bits => necessary.every(literal => literal.of(bits)))) return all(...necessary.map(({ condition }) => condition))
+  if (says(bits => necessary.every(literal => literal.of(bits)))) {
+    // Where some choices cannot be, fewer may say it.
+    const enough = necessary.reduce((left, literal) => {
+      const fewer = left.filter(other => other !== literal)
+      return says(bits => fewer.every(one => one.of(bits))) ? fewer : left
+    }, necessary)
+    return all(...enough.map(({ condition }) => condition))
+  }
   const sufficient = literals.filter(literal => cases.filter(literal.of).every(bits => held.has(bits)))
   if (says(bits => sufficient.some(literal => literal.of(bits)))) return any(...sufficient.map(({ condition }) => condition))
   const minterm = (bits: number) =>

@@ -4,6 +4,15 @@ import { isolate } from '#capabilities/isolate'
 import { mirror } from '#capabilities/mirror'
 import { readiness } from '#capabilities/readiness'
 import { reload } from '#capabilities/reload'
-import type { Capability } from '#coordination/capability.ts'
+import type { Capability, Process } from '#coordination/capability.ts'
+import { partsIn } from '#coordination/part-hosts.ts'
+import type { ControllerSettings } from './configuration/controller-settings.ts'
 
 export const enabledCapabilities: readonly Capability[] = [deschedule, isolate, mirror, readiness, reload]
+
+/** Those that are enabled and have a part in `process`. */
+export function hostedNames(process: Process, { capabilities }: Pick<ControllerSettings, 'capabilities'>): readonly string[] {
+  return enabledCapabilities
+    .filter(one => capabilities[one.name]?.isEnabled === true && partsIn(process, one).length > 0)
+    .map(({ name }) => name)
+}

@@ -10,7 +10,7 @@
     - list
     - watch
 {{- end }}
-{{- if or (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
+{{- if or (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
 - apiGroups:
     - ""
   resources:
@@ -23,7 +23,7 @@
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - list
 {{- end }}
-{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions }}
+{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
     - patch
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
@@ -43,7 +43,7 @@
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - list
 {{- end }}
-{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions }}
+{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
     - patch
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
@@ -68,7 +68,7 @@
     - list
     - watch
 {{- end }}
-{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions }}
+{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
 - apiGroups:
     - batch
   resources:
@@ -76,7 +76,7 @@
   verbs:
     - patch
 {{- end }}
-{{- if or (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
+{{- if or (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
 - apiGroups:
     - batch
   resources:
@@ -88,20 +88,20 @@
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - list
 {{- end }}
-{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions }}
+{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
     - patch
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - watch
 {{- end }}
 {{- end }}
-{{- if or (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+{{- if or (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
 - apiGroups:
     - events.k8s.io
   resources:
     - events
   verbs:
-{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions }}
+{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
     - create
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}

@@ -5,8 +5,14 @@ import { ballastKinds } from '#coordination/kinds.ts'
 import { planMetrics } from '#coordination/plans/plan-metrics.ts'
 import { landingPart, planLeftovers, planNeeds, planPermissions } from '#coordination/plans/plan-rights.ts'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
+import type { Clock } from '#kube/clock.ts'
 import { coordinationSchema } from './compat/run/coordination-settings.ts'
-import { startDeschedule } from './controller.ts'
+
+/** Reading files takes the host's time, not the cluster's. The drop-in carries nothing of planned mode. */
+async function loaded(clock: Clock): Promise<typeof import('./controller.ts')> {
+  using _held = clock.hold()
+  return await import('./controller.ts')
+}
 
 export const deschedule = capability({
   name: 'deschedule',
@@ -29,7 +35,7 @@ export const deschedule = capability({
       listeners: [],
       offers: [],
       takes: [],
-      start: (context, _config, signal) => startDeschedule(context, signal),
+      start: async (context, _config, signal) => (await loaded(context.clock)).startDeschedule(context, signal),
     },
     landingPart(),
   ],
@@ -39,3 +45,22 @@ export const deschedule = capability({
 
 export { readPolicy } from './compat/policy/read-policy.ts'
 export { deschedulerRules } from './compat/rights.ts'
+export { type Coordination, descheduleConfiguration } from './compat/run/coordination-settings.ts'
+export { DeschedulerFailed } from './compat/run/descheduler-failed.ts'
+export type { DeschedulerLog, LogFields } from './compat/run/descheduler-log.ts'
+export type { ShadowCycle, ShadowRow } from './shadow/compare.ts'
+export type { ShadowObserver } from './shadow/observer.ts'
+export type { isDifferent, shadowSummary } from './shadow/summary.ts'
+
+/** `ballast descheduler`, as `compat/run/descheduler.ts` has it. */
+export const runDescheduler: typeof import('./compat/run/descheduler.ts')['runDescheduler'] = async (...given) =>
+  (await import('./compat/run/descheduler.ts')).runDescheduler(...given)
+
+/** What a policy would do to a copy of a cluster, as `compat/rehearsal/rehearsal.ts` has it. */
+export const openRehearsal = async (
+  ...given: Parameters<typeof import('./compat/rehearsal/rehearsal.ts')['openRehearsal']>
+): Promise<ReturnType<typeof import('./compat/rehearsal/rehearsal.ts')['openRehearsal']>> =>
+  (await import('./compat/rehearsal/rehearsal.ts')).openRehearsal(...given)
+
+/** `ballast shadow`: ours beside a running descheduler, compared cycle by cycle. */
+export const loadShadow = async (): Promise<typeof import('./shadow/face.ts')> => await import('./shadow/face.ts')

@@ -16,10 +16,15 @@ import { settingsOf } from './settings-of.ts'
 
 export { mirrorConfiguration } from './config.ts'
 export { hostsWishOf } from './hosts-wish-of.ts'
+export type { NodeWish } from './node-files/node-settings.ts'
+export type { NodeText } from './node-files/node-texts.ts'
 export { startMirror } from './node-part.ts'
 export { boolOf, type RegistryFlags, upstreamDefaults, withFlags } from './registry-flags.ts'
 export type { MirrorSettings } from './settings.ts'
 export { settingsOf, slowPatterns } from './settings-of.ts'
+
+/** containerd's files for the mirror as texts, for whoever builds machines: `ballast node-config`. */
+export const loadNodeFiles = async (): Promise<typeof import('./node-files/face.ts')> => await import('./node-files/face.ts')
 
 /** As `node-files/writer.ts` has it. */
 export const writeConfiguration: WriteConfiguration = async options =>
@@ -157,6 +162,7 @@ export const mirror = capability({
       },
     },
   ],
+  rightsFollow: { settings: [{ is: 'bootstrapKind', value: 'kubernetes', with: { bootstrapKind: 'kubernetes' } }] },
   leaves: [
     { kind: 'object', apiVersion: 'v1', of: 'Secret', name: authoritySecret, namespace: 'own' },
     { kind: 'host-file', path: '/etc/containerd/certs.d', node: 'every' },

@@ -193,6 +193,12 @@ export const readiness = capability({
       start: startReporter,
     },
   ],
+  rightsFollow: {
+    settings: [
+      { on: 'configureNodes', with: { configureNodes: true } },
+      { on: 'nidhogg', with: { nidhogg: { nodeSelector: [], daemonsets: [] } } },
+    ],
+  },
   leaves: [
     ...ownTaintKeys.map(key => ({ kind: 'taint', key }) as const),
     ...[releasedAnnotation, timedOutAnnotation, mirrorConfigAnnotation].map(

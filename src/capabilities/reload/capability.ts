@@ -96,6 +96,18 @@ export const reload = capability({
       start: startReload,
     },
   ],
+  rightsFollow: {
+    namespacesIn: 'namespaces',
+    kindsIn: 'customKinds',
+    settings: [
+      { on: 'argoRollouts', with: { argoRollouts: true } },
+      { on: 'csiIntegration', with: { csiIntegration: true } },
+      { has: 'resourcesToIgnore', value: 'secrets', with: { resourcesToIgnore: ['secrets'] } },
+      { has: 'resourcesToIgnore', value: 'configmaps', with: { resourcesToIgnore: ['configmaps'] } },
+      { has: 'ignoredWorkloadTypes', value: 'jobs', with: { ignoredWorkloadTypes: ['jobs'] } },
+      { has: 'ignoredWorkloadTypes', value: 'cronjobs', with: { ignoredWorkloadTypes: ['cronjobs'] } },
+    ],
+  },
   leaves: [
     ...baselineNames.map(name => ({ kind: 'object', apiVersion: 'v1', of: 'ConfigMap', name, namespace: 'own' }) as const),
     { kind: 'pause', annotation: defaultAnnotationKeys.pauseTime },

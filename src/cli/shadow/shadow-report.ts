@@ -1,5 +1,5 @@
 // What a shadow prints: the pods on which two deschedulers differ, cycle by cycle, and the sums.
-import type { isDifferent, ShadowCycle, ShadowRow, shadowSummary } from '#capabilities/deschedule/shadow'
+import type { isDifferent, ShadowCycle, ShadowRow, shadowSummary } from '#capabilities/deschedule'
 import { formatTime } from '#kube/time/time.ts'
 import { table } from '../terminal/terminal.ts'
 

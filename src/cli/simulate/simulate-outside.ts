@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
-import { openRehearsal } from '#capabilities/deschedule/compat/rehearsal'
+import { openRehearsal } from '#capabilities/deschedule'
 import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { settingsFromConfiguration } from '#cluster/scheduler-settings.ts'
@@ -66,7 +66,7 @@ export function outsideOf(scenario: Scenario, options: OutsideOptions): Outside 
   async function policyFor(wish: OperationOf<'applyPolicy'>, world: World): Promise<PolicyAnswer> {
     const found = deschedulerPolicyIn(wish, world.state, file => texts.get(file) ?? '')
     if (found === undefined) return await planOf(wish, world, options)
-    return openRehearsal(found.text, { file: found.shown, state: world.state, clock: systemClock, signal: options.signal })
+    return await openRehearsal(found.text, { file: found.shown, state: world.state, clock: systemClock, signal: options.signal })
   }
 
   async function planOf(

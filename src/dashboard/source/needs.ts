@@ -1,6 +1,7 @@
 // What the dashboard reads of a cluster by watches: what the model and the rules read, and what it shows beside.
 import { verdictAnnotation } from '#coordination/account/told-verdict.ts'
 import { disruptionPermits, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
+import type { Need } from '#coordination/capability.ts'
 import type { WatchNeed } from '#kube/informers/watch-pool.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { builtIn } from '#kube/objects/resource.ts'
@@ -16,17 +17,22 @@ export const eventFields: readonly string[] = [
 export const twinClocks: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinclocks' }
 export const twinFaults: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinfaults' }
 
-/** Where leaders of the control plane, and ours, say that they live. */
+/** Where leaders of the control plane, and ours, say that they live; `''` stands for our own namespace. */
 export const leaseNamespaces = (own: string): readonly string[] => [...new Set(['kube-system', own])]
 
 /** What is shown beside the model. Leases only where they tell the time: each node has one, and renews it every 10 s. */
+export const pageNeeds: readonly Need[] = [
+  { ...disruptionPermits, kind: 'DisruptionPermit', mode: 'full' },
+  { ...rebalancePlans, kind: 'RebalancePlan', mode: 'full' },
+  { ...rebalancePolicies, kind: 'RebalancePolicy', mode: 'full' },
+  { ...builtIn.events, kind: 'Event', mode: 'projection', fields: eventFields },
+  { ...builtIn.horizontalpodautoscalers, kind: 'HorizontalPodAutoscaler', mode: 'full' },
+  { ...builtIn.leases, kind: 'Lease', mode: 'full', scope: { namespaces: leaseNamespaces('') } },
+]
+
+/** The same as watches; `ownNamespace` is ours. */
 export function shownNeeds(ownNamespace: string): readonly WatchNeed[] {
-  return [
-    disruptionPermits,
-    rebalancePlans,
-    rebalancePolicies,
-    { ...builtIn.events, mode: 'projection', fields: eventFields },
-    { ...builtIn.horizontalpodautoscalers, mode: 'full' },
-    { ...builtIn.leases, mode: 'full', namespaces: leaseNamespaces(ownNamespace) },
-  ]
+  return pageNeeds.map(({ kind: _, scope, ...need }) =>
+    scope === undefined ? need : { ...need, namespaces: leaseNamespaces(ownNamespace) },
+  )
 }

@@ -1,5 +1,6 @@
 // Which parts of capabilities run on nodes, and when: pods, accounts and namespace of the agents follow from it.
 import type { Capability, PartOf } from '#coordination/capability.ts'
+import { partsIn } from '#coordination/part-hosts.ts'
 import { any, type Condition } from '../tree.ts'
 
 /** Parts of one trust share a pod: the mirror has one of its own, because it serves before the pods' network is there. */
@@ -14,10 +15,10 @@ export interface AgentRole {
 
 /** The parts of a trust, in order. */
 export function agentRoles(capabilities: readonly Capability[], trust: AgentTrust): readonly AgentRole[] {
-  return capabilities.flatMap(({ name, parts }) =>
-    parts.flatMap(part =>
-      part.process === 'node' && part.trust === trust ? [{ capability: name, role: part.role ?? name, part }] : [],
-    ),
+  return capabilities.flatMap(capability =>
+    partsIn('node', capability)
+      .filter(part => part.trust === trust)
+      .map(part => ({ capability: capability.name, role: part.role ?? capability.name, part })),
   )
 }
 

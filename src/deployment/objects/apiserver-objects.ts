@@ -1,35 +1,42 @@
 // The process that faces the outside: Deployment, disruption budget, network policy, and the Service of the page where it is exposed.
 import type { Capability } from '#coordination/capability.ts'
-import { all, block, type Condition, checksum, type Fields, named, type ObjectTree, text, value, when } from '../tree.ts'
+import { processPorts } from '#coordination/part-hosts.ts'
+import { all, block, type Condition, checksum, type Fields, named, not, type ObjectTree, text, value, when } from '../tree.ts'
 import { runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
+import { portsOf, servesApis } from './part-listeners.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
-import { isDashboardExposed, servesDashboard } from './rights-tree.ts'
+import { hasPartIn, isDashboardExposed, runsApiserver, servesDashboard } from './rights-tree.ts'
 
 const component = 'apiserver'
 const selector = selectorLabels(component)
-const ports = { health: 8081, dashboard: 8080 } as const
 
-/** The objects that make it run: none unless somebody enables it. */
+/** The objects that make it run: none unless somebody enables the page, or a capability with a part there. */
 export function apiserverObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const runs = runsApiserver(capabilities)
   return [
-    { file: 'apiserver/service.yaml', when: servesDashboard, tree: metricsService() },
+    { file: 'apiserver/service.yaml', when: runs, tree: service(capabilities) },
     { file: 'apiserver/service.yaml', when: all(servesDashboard, isDashboardExposed), tree: dashboardService() },
     {
       file: 'apiserver/network-policy.yaml',
-      when: all(servesDashboard, { on: 'networkPolicy.enabled' }),
-      tree: networkPolicy(runsOnNodes(capabilities, 'agent-mirror')),
+      when: all(runs, { on: 'networkPolicy.enabled' }),
+      tree: networkPolicy(capabilities),
     },
     {
       file: 'apiserver/pod-disruption-budget.yaml',
-      when: all(servesDashboard, { on: 'apiserver.podDisruptionBudget.enabled' }),
+      when: all(runs, { on: 'apiserver.podDisruptionBudget.enabled' }),
       tree: processBudget(component),
     },
-    { file: 'apiserver/deployment.yaml', when: servesDashboard, tree: deployment() },
+    { file: 'apiserver/deployment.yaml', when: runs, tree: deployment(capabilities) },
   ]
 }
 
-function metricsService(): Fields {
+/** Where it is exposed, of a process that may run without the page. */
+function exposedPage(capabilities: readonly Capability[]): Condition {
+  return hasPartIn(capabilities, 'apiserver') === undefined ? isDashboardExposed : all(servesDashboard, isDashboardExposed)
+}
+
+function service(capabilities: readonly Capability[]): Fields {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -37,7 +44,10 @@ function metricsService(): Fields {
     spec: {
       type: 'ClusterIP',
       selector,
-      ports: [{ name: 'metrics', port: ports.health, targetPort: 'health', protocol: 'TCP' }],
+      ports: [
+        { name: 'metrics', port: processPorts.health, targetPort: 'health', protocol: 'TCP' },
+        ...portsOf(capabilities, component).service,
+      ],
     },
   }
 }
@@ -50,13 +60,14 @@ function dashboardService(): Fields {
     metadata: metadataOf({ name: fullName('-dashboard'), component, annotationsOf: ['apiserver.service.annotations'] }),
     spec: {
       type: 'ClusterIP',
-      ports: [{ name: 'http', port: value('apiserver.service.port'), targetPort: ports.dashboard, protocol: 'TCP' }],
+      ports: [{ name: 'http', port: value('apiserver.service.port'), targetPort: processPorts.dashboard, protocol: 'TCP' }],
     },
   }
 }
 
-/** `mirrors`: when there are any, whose counts the page shows. */
-function networkPolicy(mirrors: Condition | undefined): Fields {
+function networkPolicy(capabilities: readonly Capability[]): Fields {
+  // Whose counts the page shows.
+  const mirrors = runsOnNodes(capabilities, 'agent-mirror')
   const tcp = (port: number): Fields => ({ port, protocol: 'TCP' })
   return {
     apiVersion: 'networking.k8s.io/v1',
@@ -65,7 +76,15 @@ function networkPolicy(mirrors: Condition | undefined): Fields {
     spec: {
       podSelector: { matchLabels: selector },
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ ports: [tcp(ports.health), when(isDashboardExposed, tcp(ports.dashboard))] }],
+      ingress: [
+        {
+          ports: [
+            tcp(processPorts.health),
+            when(exposedPage(capabilities), tcp(processPorts.dashboard)),
+            ...portsOf(capabilities, component).ingress,
+          ],
+        },
+      ],
       egress: [
         { ports: [{ port: 53, protocol: 'UDP' }, tcp(53)] },
         // API servers listen on either; policies see the port behind the Service.
@@ -79,15 +98,22 @@ function networkPolicy(mirrors: Condition | undefined): Fields {
   }
 }
 
-function deployment(): Fields {
+function deployment(capabilities: readonly Capability[]): Fields {
+  const exposed = exposedPage(capabilities)
+  const apis = servesApis(capabilities)
   return processDeployment({
     component,
     account: 'apiserverAccount',
-    args: [when(isDashboardExposed, text('--dashboard-service=', named('fullname'), '-dashboard'))],
-    env: [when(isDashboardExposed, { name: 'BALLAST_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } })],
+    args: [
+      when(exposed, text('--dashboard-service=', named('fullname'), '-dashboard')),
+      ...(hasPartIn(capabilities, 'apiserver') === undefined ? [] : [when(not(servesDashboard), '--no-dashboard')]),
+      ...(apis === undefined ? [] : [when(apis, text('--api-service=', named('fullname'), '-apiserver'))]),
+    ],
+    env: [when(exposed, { name: 'BALLAST_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } })],
     ports: [
-      { name: 'health', containerPort: ports.health, protocol: 'TCP' },
-      when(isDashboardExposed, { name: 'dashboard', containerPort: ports.dashboard, protocol: 'TCP' }),
+      { name: 'health', containerPort: processPorts.health, protocol: 'TCP' },
+      when(exposed, { name: 'dashboard', containerPort: processPorts.dashboard, protocol: 'TCP' }),
+      ...portsOf(capabilities, component).container,
     ],
     checksums: { 'ballast.dev/dashboard-checksum': checksum('dashboard') },
   })

@@ -1,5 +1,6 @@
 // The controller itself: Deployment, disruption budget, Services, network policy.
 import type { Capability } from '#coordination/capability.ts'
+import { partsIn, processPorts } from '#coordination/part-hosts.ts'
 import { all, any, block, type Condition, type Fields, named, type ObjectTree, text, value, when } from '../tree.ts'
 import { runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
@@ -7,12 +8,12 @@ import { processBudget, processDeployment } from './process-objects.ts'
 
 const component = 'controller'
 const selector = selectorLabels(component)
-const ports = { health: 8081, webhooks: 9443 } as const
+const ports = processPorts
 
 /** Webhooks are served where somebody enabled has one. */
 function servesWebhooks(capabilities: readonly Capability[]): Condition {
-  const serving = capabilities.filter(({ parts }) =>
-    parts.some(({ listeners }) => listeners.some(({ kind }) => kind === 'webhook')),
+  const serving = capabilities.filter(one =>
+    partsIn(component, one).some(({ listeners }) => listeners.some(({ kind }) => kind === 'webhook')),
   )
   return all({ on: 'webhooks.enabled' }, any(...serving.map(({ name }): Condition => ({ on: `capabilities.${name}.enabled` }))))
 }

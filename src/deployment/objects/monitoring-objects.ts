@@ -18,7 +18,7 @@ import { runsOnNodes } from './agent-roles.ts'
 import { type AlertRule, alertGroups } from './alerts.ts'
 import { dashboardText } from './dashboard.ts'
 import { annotationsWith, fullName, labelsOf, nameText, selectorLabels } from './object-shapes.ts'
-import { servesDashboard } from './rights-tree.ts'
+import { hasPartIn, runsApiserver } from './rights-tree.ts'
 
 const component = 'controller'
 export const prometheusOperator = 'monitoring.coreos.com/v1'
@@ -27,7 +27,7 @@ export const grafanaOperator = 'grafana.integreatly.org/v1beta1'
 /** Monitor of one process; `serves`: where it runs at all. */
 export function monitorOf(
   kind: 'ServiceMonitor' | 'PodMonitor',
-  of: 'controller' | 'apiserver' | 'agent-mirror' | 'descheduler',
+  of: 'controller' | 'apiserver' | 'gateway' | 'agent-mirror' | 'descheduler',
   serves: readonly Condition[] = [],
   port: Fields = { port: kind === 'ServiceMonitor' ? 'metrics' : 'health' },
 ): ObjectTree {
@@ -59,6 +59,11 @@ export function monitorOf(
       },
     },
   }
+}
+
+function gatewayMonitors(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const runs = hasPartIn(capabilities, 'gateway')
+  return runs === undefined ? [] : [monitorOf('ServiceMonitor', 'gateway', [runs]), monitorOf('PodMonitor', 'gateway', [runs])]
 }
 
 function prometheusRule(capabilities: readonly Capability[]): ObjectTree {
@@ -123,8 +128,9 @@ export function monitoringObjects(capabilities: readonly Capability[]): readonly
   return [
     monitorOf('ServiceMonitor', 'controller'),
     monitorOf('PodMonitor', 'controller'),
-    monitorOf('ServiceMonitor', 'apiserver', [servesDashboard]),
-    monitorOf('PodMonitor', 'apiserver', [servesDashboard]),
+    monitorOf('ServiceMonitor', 'apiserver', [runsApiserver(capabilities)]),
+    monitorOf('PodMonitor', 'apiserver', [runsApiserver(capabilities)]),
+    ...gatewayMonitors(capabilities),
     prometheusRule(capabilities),
     ...mirrorMonitors(capabilities),
     ...dashboards(),

@@ -22,7 +22,7 @@ export const tokenMount: Fields = {
 
 /** One of our processes, as what differs from the others. `component` is also the block of the values. */
 interface ProcessShape {
-  readonly component: 'controller' | 'apiserver'
+  readonly component: 'controller' | 'apiserver' | 'gateway'
   readonly account: Named
   /** After the name of the command, before what the values add. */
   readonly args: readonly Tree[]

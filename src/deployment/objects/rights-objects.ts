@@ -7,11 +7,12 @@ import { fullName, metadataOf, nameText } from './object-shapes.ts'
 import {
   anyRule,
   apiserverRuleTrees,
+  hasPartIn,
   type RuleTree,
   type RuleTrees,
   ruleItems,
   ruleTrees,
-  servesDashboard,
+  runsApiserver,
 } from './rights-tree.ts'
 
 const rbacVersion = 'rbac.authorization.k8s.io/v1'
@@ -20,11 +21,17 @@ const isNamespaced: Condition = { on: 'rbac.namespaced' }
 
 /** A ServiceAccount and what its objects are called. */
 export interface Account {
-  readonly component: 'controller' | 'apiserver' | 'agent' | 'agent-mirror' | 'descheduler'
-  readonly name: 'serviceAccount' | 'apiserverAccount' | 'agentAccount' | 'mirrorAccount' | 'deschedulerAccount'
+  readonly component: 'controller' | 'apiserver' | 'gateway' | 'agent' | 'agent-mirror' | 'descheduler'
+  readonly name:
+    | 'serviceAccount'
+    | 'apiserverAccount'
+    | 'gatewayAccount'
+    | 'agentAccount'
+    | 'mirrorAccount'
+    | 'deschedulerAccount'
   /** Where it lies, and what the values call its block. */
   readonly namespace: 'namespace' | 'agentNamespace'
-  readonly block: 'controller' | 'apiserver' | 'agent' | 'mirror' | 'descheduler'
+  readonly block: 'controller' | 'apiserver' | 'gateway' | 'agent' | 'mirror' | 'descheduler'
   /** When there is such a process at all; left out: always. */
   readonly when?: Condition
   /** Below `templates/rbac`, before the name of each file. */
@@ -38,13 +45,28 @@ const controller: Account = {
   block: 'controller',
   prefix: '',
 }
-const apiserver: Account = {
+const apiserver = (capabilities: readonly Capability[]): Account => ({
   component: 'apiserver',
   name: 'apiserverAccount',
   namespace: 'namespace',
   block: 'apiserver',
-  when: servesDashboard,
+  when: runsApiserver(capabilities),
   prefix: 'apiserver-',
+})
+
+/** The gateway's, where any capability has a part there. */
+function gatewayRights(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const runs = hasPartIn(capabilities, 'gateway')
+  if (runs === undefined) return []
+  const account: Account = {
+    component: 'gateway',
+    name: 'gatewayAccount',
+    namespace: 'namespace',
+    block: 'gateway',
+    when: runs,
+    prefix: 'gateway-',
+  }
+  return accountObjects(account, ruleTrees(capabilities, { trust: 'gateway', elects: false, when: runs }))
 }
 
 /** Pods on nodes: those whose parts call the API, and the mirror, which mostly does not. */
@@ -107,7 +129,8 @@ export function granted(account: Account, { file, kind, suffix, rules, namespace
 export function rightsObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
   return [
     ...accountObjects(controller, ruleTrees(capabilities)),
-    ...accountObjects(apiserver, apiserverRuleTrees(capabilities)),
+    ...accountObjects(apiserver(capabilities), apiserverRuleTrees(capabilities)),
+    ...gatewayRights(capabilities),
     ...nodeAccounts(capabilities).flatMap(account =>
       accountObjects(account, ruleTrees(capabilities, { trust: account.component, elects: false })),
     ),

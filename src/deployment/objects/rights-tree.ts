@@ -1,48 +1,43 @@
 // The controller's rights as a tree: each rule under the condition on the values under which a capability asks for it. The conditions are
 // not written by hand: capabilities are asked for their rights with each choice of the settings that rights depend on.
-import type { Capability } from '#coordination/capability.ts'
-import { grantsOf, type Right } from '#coordination/rbac.ts'
-import { type ApiserverNeed, apiserverRights } from '#process/apiserver/apiserver-rights.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { Capability, RightsSetting } from '#coordination/capability.ts'
+import { partsIn } from '#coordination/part-hosts.ts'
+import { grantsOf, partRights, type Right } from '#coordination/rbac.ts'
+import { pagePart, pageSchema } from '#process/apiserver/page-part.ts'
 import { all, any, type Condition, each, type Fields, not, type Tree, text, when } from '../tree.ts'
 import { type Axis, choices, conditionOf } from '../truth-table.ts'
 
 /** Stands for each namespace of a capability's own list, and is looked for in where the capability then asks for rights. */
 const anyNamespace = 'each-listed-namespace'
 
-/** A setting that makes a capability ask for more, or for less. */
-const settings: Readonly<Record<string, readonly Axis[]>> = {
-  mirror: [
-    {
-      condition: { is: 'capabilities.mirror.bootstrapKind', value: 'kubernetes' },
-      with: { bootstrapKind: 'kubernetes' },
-    },
-  ],
-  readiness: [
-    { condition: { on: 'capabilities.readiness.configureNodes' }, with: { configureNodes: true } },
-    { condition: { on: 'capabilities.readiness.nidhogg' }, with: { nidhogg: { nodeSelector: [], daemonsets: [] } } },
-  ],
-  reload: [
-    { condition: { on: 'capabilities.reload.namespaces' }, with: { namespaces: [anyNamespace] } },
-    { condition: { on: 'capabilities.reload.argoRollouts' }, with: { argoRollouts: true } },
-    { condition: { on: 'capabilities.reload.csiIntegration' }, with: { csiIntegration: true } },
-    { condition: { has: 'capabilities.reload.resourcesToIgnore', value: 'secrets' }, with: { resourcesToIgnore: ['secrets'] } },
-    {
-      condition: { has: 'capabilities.reload.resourcesToIgnore', value: 'configmaps' },
-      with: { resourcesToIgnore: ['configmaps'] },
-    },
-    { condition: { has: 'capabilities.reload.ignoredWorkloadTypes', value: 'jobs' }, with: { ignoredWorkloadTypes: ['jobs'] } },
-    {
-      condition: { has: 'capabilities.reload.ignoredWorkloadTypes', value: 'cronjobs' },
-      with: { ignoredWorkloadTypes: ['cronjobs'] },
-    },
-  ],
-}
-
 /** Stands for each kind of a user's own, and is looked for in what the capability then asks for. */
 const anyKind = { group: 'each.custom.kind', version: 'v1', kind: 'Each', resource: 'each-custom-kind' } as const
-/** Lists of the configuration whose members bring rights of their own. */
-const lists: Readonly<Record<string, readonly { readonly path: string; readonly with: Readonly<Record<string, unknown>> }[]>> = {
-  reload: [{ path: 'capabilities.reload.customKinds', with: { customKinds: [anyKind] } }],
+
+/** The settings that make a capability ask for more, or for less. */
+function axesOf({ name, rightsFollow = {} }: Pick<Capability, 'name' | 'rightsFollow'>): readonly Axis[] {
+  const { settings = [], namespacesIn } = rightsFollow
+  const at = (key: string) => `capabilities.${name}.${key}`
+  const conditionFor = (setting: RightsSetting): Condition =>
+    'on' in setting
+      ? { on: at(setting.on) }
+      : 'is' in setting
+        ? { is: at(setting.is), value: setting.value }
+        : { has: at(setting.has), value: setting.value }
+  return [
+    ...(namespacesIn === undefined ? [] : [{ condition: { on: at(namespacesIn) }, with: { [namespacesIn]: [anyNamespace] } }]),
+    ...settings.map(setting => ({ condition: conditionFor(setting), with: setting.with })),
+  ]
+}
+
+/** Where the list lies that `key` of the capabilities' sections of rights names; one of them has it at most. @throws Error for two */
+function listedIn(capabilities: readonly Capability[], key: 'namespacesIn' | 'kindsIn'): string | undefined {
+  const paths = capabilities.flatMap(({ name, rightsFollow }) => {
+    const list = rightsFollow?.[key]
+    return list === undefined ? [] : [`capabilities.${name}.${list}`]
+  })
+  if (paths.length > 1) throw new Error(`${paths.join(' and ')}: rights can follow one such list (${key})`)
+  return paths[0]
 }
 
 const clusterScoped: ReadonlySet<string> = new Set([
@@ -62,6 +57,7 @@ const clusterScoped: ReadonlySet<string> = new Set([
   'nodes.metrics.k8s.io',
   'tokenreviews.authentication.k8s.io',
   'subjectaccessreviews.authorization.k8s.io',
+  'apiservices.apiregistration.k8s.io',
 ])
 
 /** Whether a right is on objects outside of namespaces; of our own kinds the capabilities say it. */
@@ -126,6 +122,8 @@ interface Holder {
   readonly trust: string
   /** Its process stands for a Lease. */
   readonly elects: boolean
+  /** When there is such a process at all; left out: always. */
+  readonly when?: Condition
 }
 
 /** The rights of a ServiceAccount, unless said otherwise of the core's, for every choice of `capabilities`. */
@@ -138,37 +136,47 @@ export const servesDashboard: Condition = all({ on: 'apiserver.enabled' }, { on:
 /** It listens where others than its own pod may reach it. */
 export const isDashboardExposed: Condition = not({ is: 'dashboard.auth.mode', value: 'loopback' })
 
-const apiserverNeeds: Readonly<Record<ApiserverNeed, Condition>> = {
-  always: servesDashboard,
-  endpoint: all(servesDashboard, isDashboardExposed),
-  reviews: all(servesDashboard, isDashboardExposed),
-  tokens: all(servesDashboard, { is: 'dashboard.auth.mode', value: 'token' }),
-  writes: all(servesDashboard, { is: 'dashboard.auth.mode', value: 'proxy' }, { on: 'dashboard.actions' }),
+/** When any capability with a part in `process` is enabled; `undefined`: there is none. */
+export function hasPartIn(capabilities: readonly Capability[], process: 'apiserver' | 'gateway'): Condition | undefined {
+  const having = capabilities.filter(one => partsIn(process, one).length > 0)
+  return having.length === 0 ? undefined : any(...having.map(({ name }): Condition => ({ on: `capabilities.${name}.enabled` })))
 }
 
-/** The rights of the ServiceAccount of `ballast apiserver`. */
+/** When `ballast apiserver` runs: for the page, or for a part of a capability. */
+export function runsApiserver(capabilities: readonly Capability[]): Condition {
+  const parts = hasPartIn(capabilities, 'apiserver')
+  return parts === undefined ? servesDashboard : any(servesDashboard, parts)
+}
+
+/** What the rights of the page depend on, below `dashboard`. */
+const pageAxes: readonly Axis[] = [
+  { condition: { is: 'dashboard.auth.mode', value: 'token' }, with: { auth: { mode: 'token' } } },
+  { condition: { is: 'dashboard.auth.mode', value: 'proxy' }, with: { auth: { mode: 'proxy' } } },
+  { condition: { on: 'dashboard.actions' }, with: { actions: true } },
+]
+
+/** The rights of the ServiceAccount of `ballast apiserver`: of the capabilities' parts there, and of the page. */
 export function apiserverRuleTrees(capabilities: readonly Capability[]): RuleTrees {
-  const found = new Map<string, { readonly right: Right; readonly needs: ApiserverNeed[] }>()
-  for (const { need, right } of apiserverRights()) {
-    const key = JSON.stringify(right)
-    const known = found.get(key)
-    if (known === undefined) found.set(key, { right, needs: [need] })
-    else known.needs.push(need)
+  const found = conditions(conditionalRights(capabilities, { trust: 'edge', elects: true, when: runsApiserver(capabilities) }))
+  const { possible, rights } = heldRights({
+    axes: pageAxes,
+    members: {},
+    read: section => pageSchema.safeParse(section),
+    rightsWith: config => partRights(pagePart, config),
+  })
+  for (const { right, held } of rights) {
+    const inner = conditionOf(held, pageAxes, possible)
+    found.add(right, inner === undefined ? servesDashboard : all(servesDashboard, inner))
   }
-  const rights = [...found]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { right, needs }]): ConditionalRight => {
-      const needed = needs.includes('always') ? (['always'] as const) : needs
-      return { right, when: anyOf(needed.map(need => apiserverNeeds[need])) }
-    })
-  return treesOf(rights, capabilities)
+  return treesOf(found.rights(), capabilities)
 }
 
 function treesOf(rights: readonly ConditionalRight[], capabilities: readonly Capability[]): RuleTrees {
   const rulesAt = (select: (right: Right) => boolean) => rulesOf(rights.filter(({ right }) => select(right)))
   const isSecret = ({ group, resource }: Right) => group === '' && resource === 'secrets'
   const hasCustom = rights.some(({ right }) => right.group === anyKind.group)
-  const custom = hasCustom ? (lists['reload']?.map(({ path }) => path) ?? []) : []
+  const kinds = listedIn(capabilities, 'kindsIn')
+  const custom = hasCustom && kinds !== undefined ? [kinds] : []
   const places = [...new Set(rights.map(({ right }) => right.place))]
     .filter(place => place !== 'cluster' && place !== anyNamespace)
     .sort()
@@ -185,7 +193,7 @@ function treesOf(rights: readonly ConditionalRight[], capabilities: readonly Cap
     ],
     secrets: rulesAt(right => plain(right) && isSecret(right)),
     namespaces: new Map(places.map(place => [place, placed(place)])),
-    listed: { path: 'capabilities.reload.namespaces', ...placed(anyNamespace) },
+    listed: { path: listedIn(capabilities, 'namespacesIn') ?? '', ...placed(anyNamespace) },
   }
 }
 
@@ -199,40 +207,81 @@ function customRules(rights: readonly ConditionalRight[], path: string): readonl
   }))
 }
 
-function conditionalRights(capabilities: readonly Capability[], of: Holder): readonly ConditionalRight[] {
+/** Rights with the conditions under which somebody asks for them. */
+function conditions(known: readonly ConditionalRight[] = []) {
   const found = new Map<string, { readonly right: Right; always: boolean; readonly conditions: Condition[] }>()
-  const entryOf = (right: Right) => {
-    const key = JSON.stringify(right)
-    const entry = found.get(key) ?? { right, always: false, conditions: [] }
-    found.set(key, entry)
-    return entry
+  const collected = {
+    /** Without a condition: always. */
+    add(right: Right, condition: Condition | undefined): void {
+      const key = JSON.stringify(right)
+      const entry = found.get(key) ?? { right, always: false, conditions: [] }
+      found.set(key, entry)
+      if (condition === undefined) entry.always = true
+      else if (!entry.conditions.some(other => isDeepStrictEqual(other, condition))) entry.conditions.push(condition)
+    },
+    rights: (): readonly ConditionalRight[] =>
+      [...found]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([, { right, always, conditions }]) => ({ right, when: always ? undefined : anyOf(absorbed(conditions)) })),
   }
-  for (const right of grantsOf([], of)) entryOf(right).always = true
-  for (const capability of capabilities) {
-    const isEnabled: Condition = { on: `capabilities.${capability.name}.enabled` }
-    const axes = settings[capability.name] ?? []
-    const { possible, rights } = heldRights(capability, axes, of)
-    for (const { right, held } of rights) {
-      const inner = conditionOf(held, axes, possible)
-      entryOf(right).conditions.push(inner === undefined ? isEnabled : all(isEnabled, inner))
-    }
-  }
-  return [...found]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { right, always, conditions }]) => ({ right, when: always ? undefined : anyOf(conditions) }))
+  for (const { right, when: condition } of known) collected.add(right, condition)
+  return collected
 }
 
-/** Each right that the capability asks for with some choice of its settings, and the choices with which it does. */
-function heldRights(capability: Capability, axes: readonly Axis[], of: Holder) {
+/** Without those that say another of them and more. */
+function absorbed(conditions: readonly Condition[]): readonly Condition[] {
+  return conditions.filter(
+    condition =>
+      !(
+        'all' in condition &&
+        condition.all.some(one => conditions.some(other => other !== condition && isDeepStrictEqual(one, other)))
+      ),
+  )
+}
+
+function conditionalRights(capabilities: readonly Capability[], of: Holder): readonly ConditionalRight[] {
+  const found = conditions()
+  const around = grantsOf([], of)
+  for (const right of around) found.add(right, of.when)
+  for (const capability of capabilities) {
+    if (!capability.parts.some(({ trust }) => trust === of.trust)) continue
+    const isEnabled: Condition = { on: `capabilities.${capability.name}.enabled` }
+    const axes = axesOf(capability)
+    const { kindsIn } = capability.rightsFollow ?? {}
+    const { possible, rights } = heldRights({
+      axes,
+      members: kindsIn === undefined ? {} : { [kindsIn]: [anyKind] },
+      read: section => capability.config.safeParse(section),
+      rightsWith: config => grantsOf([capability], { ...of, configurations: { [capability.name]: config } }),
+    })
+    for (const { right, held } of rights) {
+      if (around.some(other => isDeepStrictEqual(other, right))) continue
+      const inner = conditionOf(held, axes, possible)
+      found.add(right, inner === undefined ? isEnabled : all(isEnabled, inner))
+    }
+  }
+  return found.rights()
+}
+
+interface Asked<Config> {
+  readonly axes: readonly Axis[]
+  /** What each section has besides. */
+  readonly members: Readonly<Record<string, unknown>>
+  read(section: unknown): { readonly success: true; readonly data: Config } | { readonly success: false }
+  rightsWith(config: Config): readonly Right[]
+}
+
+/** Each right that is asked for with some choice of the settings, and the choices with which it is. */
+function heldRights<Config>({ axes, members, read, rightsWith }: Asked<Config>) {
   const held = new Map<string, { readonly right: Right; readonly held: Set<number> }>()
   const possible: number[] = []
-  const members = Object.assign({}, ...(lists[capability.name] ?? []).map(list => list.with))
   for (const bits of choices(axes.length)) {
     const chosen = axes.filter((_, at) => (bits & (1 << at)) !== 0).map(axis => axis.with)
-    const config = configurationWith(capability, [members, ...chosen])
-    if (config === undefined) continue
+    const section = sectionWith([members, ...chosen])
+    const config = section === undefined ? undefined : read(section)
+    if (config?.success !== true) continue
     possible.push(bits)
-    for (const right of grantsOf([capability], { ...of, configurations: { [capability.name]: config.config } })) {
+    for (const right of rightsWith(config.data)) {
       const key = JSON.stringify(right)
       const entry = held.get(key) ?? { right, held: new Set<number>() }
       entry.held.add(bits)
@@ -242,19 +291,16 @@ function heldRights(capability: Capability, axes: readonly Axis[], of: Holder) {
   return { possible, rights: [...held.values()] }
 }
 
-/** Lists that several axes write are joined. `undefined` where the schema refuses the choice. */
-function configurationWith(
-  capability: Capability,
-  changes: readonly Readonly<Record<string, unknown>>[],
-): { readonly config: unknown } | undefined {
+/** Lists that several settings write are joined. `undefined` where two of them cannot hold together. */
+function sectionWith(changes: readonly Readonly<Record<string, unknown>>[]): Readonly<Record<string, unknown>> | undefined {
   const joined: Record<string, unknown> = {}
   for (const change of changes)
     for (const [key, value] of Object.entries(change)) {
       const before = joined[key]
+      if (before !== undefined && !Array.isArray(before) && !isDeepStrictEqual(before, value)) return undefined
       joined[key] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value
     }
-  const read = capability.config.safeParse(joined)
-  return read.success ? { config: read.data } : undefined
+  return joined
 }
 
 function anyOf(conditions: readonly Condition[]): Condition {

@@ -1,8 +1,9 @@
 // The Helm chart: the same trees as `manifests` prints, as templates; values, their schema, and words for whoever installs.
 
 import type { Capability } from '#coordination/capability.ts'
+import { partsIn } from '#coordination/part-hosts.ts'
 import { programVersion } from '#kube/version.ts'
-import { definitions } from '../names.ts'
+import { definitions, gatewayDefinition } from '../names.ts'
 import { cleanupTrees } from '../objects/cleanup-hook.ts'
 import { hookTrees } from '../objects/hook-objects.ts'
 import { installationTrees } from '../objects.ts'
@@ -14,6 +15,7 @@ import { templateOf } from './template.ts'
 /** Path in the chart → text. */
 export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<string, string> {
   const schema = jsonSchemaOf(capabilities)
+  const hasGateway = capabilities.some(one => partsIn('gateway', one).length > 0)
   const byFile = new Map<string, ObjectTree[]>()
   const hooks = [...hookTrees(capabilities), ...cleanupTrees(capabilities)]
   for (const tree of [...installationTrees(capabilities), ...hooks]) {
@@ -30,7 +32,7 @@ export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<str
     ['.helmignore', '.git/\n*.tgz\n'],
     ['README.md', readme],
     ['templates/NOTES.txt', notes],
-    ['templates/_helpers.tpl', definitions],
+    ['templates/_helpers.tpl', hasGateway ? definitions + gatewayDefinition : definitions],
     ...Object.keys(platforms).map(name => [`platforms/${name}.yaml`, platformText(name)] as const),
     ...[...shared].map(
       ([name, text]) => [`templates/_${name}.tpl`, `{{- define "ballast.${name}" -}}\n${text}{{- end -}}\n`] as const,

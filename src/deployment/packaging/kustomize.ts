@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Capability } from '#coordination/capability.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { installationValues, plainRelease } from '../installation.ts'
+import { hasPartIn } from '../objects/rights-tree.ts'
 import { objects } from '../objects.ts'
 import { yamlDocuments, yamlText } from '../yaml-text.ts'
 
@@ -37,7 +38,9 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
     roleKinds.has(kind) || (metadata.name === 'ballast-config' && metadata.namespace === namespace)
   const base = [
     ...none.filter(ofNone),
-    ...whole.filter(object => !ofNone(object) && !isOnNodes(object)).map(object => toleratingAs(object, none)),
+    ...whole
+      .filter(object => !ofNone(object) && !isOnNodes(object) && !isOfProcess(object))
+      .map(object => toleratingAs(object, none)),
   ]
   const inOrder = whole.map(keyOf)
   base.sort((a, b) => inOrder.indexOf(keyOf(a)) - inOrder.indexOf(keyOf(b)))
@@ -49,6 +52,15 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
     ...names.flatMap(name => component(name, made([name]), none)),
     ...processComponent('dashboard', 'apiserver', made([], { apiserver: { enabled: true } })),
     ...processComponent('descheduler', 'descheduler', made([], { descheduler: { enabled: true } })),
+    ...hostedProcesses.flatMap(process =>
+      hasPartIn(capabilities, process) === undefined
+        ? []
+        : processComponent(
+            process,
+            process,
+            made(names).filter(object => isOfHost(object, process)),
+          ),
+    ),
     [
       'overlays/hardened/kustomization.yaml',
       kustomization('Kustomization', {
@@ -60,10 +72,21 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
   ])
 }
 
+/** Processes that are there for parts of capabilities: a component each, beside those of the capabilities. */
+const hostedProcesses = ['apiserver', 'gateway'] as const
+
+const isOfProcess = (object: KubeObject) => hostedProcesses.some(process => isOf(object, process))
+
+const isOf = ({ metadata }: KubeObject, process: string) => metadata.labels?.['app.kubernetes.io/component'] === process
+
+/** What runs, without what is one capability's: rights and APIServices. */
+const isOfHost = (object: KubeObject, process: string) =>
+  isOf(object, process) && !roleKinds.has(object.kind) && object.kind !== 'APIService'
+
 /** A process apart from the controller, whole: nothing of it is in the base. */
 function processComponent(
   name: string,
-  process: 'apiserver' | 'descheduler',
+  process: 'apiserver' | 'gateway' | 'descheduler',
   enabled: readonly KubeObject[],
 ): readonly (readonly [string, string])[] {
   const own = enabled.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === process)
@@ -85,6 +108,7 @@ function component(
     .map(object => renamed(object, name))
   // A namespace that components share belongs to none of them.
   const onNodes = enabled.filter(isOnNodes)
+  const apis = enabled.filter(({ kind }) => kind === 'APIService')
   const tolerations = tolerationsIn(enabled)
   const patch = [
     { op: 'add', path: argumentsPath, value: `--enable=${name}` },
@@ -96,11 +120,24 @@ function component(
     [
       `components/${name}/kustomization.yaml`,
       kustomization('Component', {
-        resources: ['rights.yaml', ...(onNodes.length > 0 ? ['agents.yaml'] : [])],
-        patches: [{ target: { kind: 'Deployment', name: 'ballast-controller' }, patch: JSON.stringify(patch) }],
+        resources: [
+          'rights.yaml',
+          ...(onNodes.length > 0 ? ['agents.yaml'] : []),
+          ...(apis.length > 0 ? ['api-services.yaml'] : []),
+        ],
+        patches: [
+          { target: { kind: 'Deployment', name: 'ballast-controller' }, patch: JSON.stringify(patch) },
+          ...hostedProcesses
+            .filter(process => enabled.some(object => object.kind === 'Deployment' && isOf(object, process)))
+            .map(process => ({
+              target: { kind: 'Deployment', name: `ballast-${process}` },
+              patch: JSON.stringify(patch.slice(0, 1)),
+            })),
+        ],
       }),
     ],
     [`components/${name}/rights.yaml`, header + yamlDocuments(roles)],
+    ...(apis.length > 0 ? [[`components/${name}/api-services.yaml`, header + yamlDocuments(apis)] as const] : []),
     ...(onNodes.length > 0 ? [[`components/${name}/agents.yaml`, header + yamlDocuments(onNodes)] as const] : []),
   ]
 }
@@ -135,7 +172,9 @@ function isBindingOfOther(object: KubeObject, enabled: readonly KubeObject[], kn
 }
 
 function renamed(object: KubeObject, capability: string): KubeObject {
-  const name = object.metadata.name.replace(/^ballast-controller/, `ballast-${capability}`)
+  const name = object.metadata.name.replace(/^ballast-(controller|apiserver|gateway)/, (_, process: string) =>
+    process === 'controller' ? `ballast-${capability}` : `ballast-${capability}-${process}`,
+  )
   const { roleRef } = object
   return {
     ...object,

@@ -183,7 +183,7 @@ async function takeMarks(run: RemovalRun, leaves: readonly Leftover[]): Promise<
   }
 }
 
-const ownNames = /^(ballast-(status|tls|controller|apiserver|reload-.*|migration-.*)|reloader-meta-info)$/
+const ownNames = /^(ballast-(status|tls|controller|apiserver|apiserver-tls|reload-.*|migration-.*)|reloader-meta-info)$/
 
 /** What our processes keep in our own namespace, guard Leases that nobody holds among it. */
 async function deleteOwnState(run: RemovalRun): Promise<void> {

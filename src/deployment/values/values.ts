@@ -3,6 +3,7 @@
 import * as z from 'zod'
 import { arbiterConfiguration } from '#coordination/arbiter/arbiter-configuration.ts'
 import type { Capability } from '#coordination/capability.ts'
+import { partsIn } from '#coordination/part-hosts.ts'
 import { dashboardSchema } from '#dashboard/configuration.ts'
 import { capabilityCommon, processSchema } from '#kube/configuration.ts'
 import { capabilitySchema } from '#process/configuration/controller-configuration.ts'
@@ -113,6 +114,11 @@ const apiserverSchema = z
     'a Deployment of its own, with a ServiceAccount that only reads unless dashboard.auth.mode is proxy: see docs/install.md',
   )
 
+const gatewaySchema = z
+  .strictObject(processFields('gateway', 'gateway'))
+  .prefault({})
+  .describe('the process in the way of requests; it runs where an enabled capability has a part there')
+
 const rbacSchema = z
   .strictObject({
     create: z.boolean().default(true),
@@ -176,6 +182,7 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     imagePullSecrets: pullSecrets().default([]),
     controller: controllerSchema,
     apiserver: apiserverSchema,
+    ...(capabilities.some(one => partsIn('gateway', one).length > 0) ? { gateway: gatewaySchema } : {}),
     agent: agentSchema,
     mirror: mirrorSchema,
     descheduler: deschedulerSchema,

@@ -9,7 +9,7 @@ import { Informers } from '../informers/informer.ts'
 import { silentLog } from '../log.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { seededRandom } from '../random.ts'
-import { aggregatedApi } from './aggregated-api.ts'
+import { type AggregatedApi, aggregatedApi } from './aggregated-api.ts'
 import { type AggregatedServer, startAggregatedServer } from './aggregated-server.ts'
 import { issueAuthority, issueLeaf, type KeyPair } from './certificates.ts'
 import type { HealthCheck } from './health.ts'
@@ -110,11 +110,21 @@ interface StartOptions {
   readonly config?: object | 'absent'
   readonly ready?: () => readonly HealthCheck[]
   readonly limits?: { readonly answerMs?: number; readonly inFlight?: number }
+  /** Whether somebody serves the API by now. */
+  readonly isRegistered?: () => boolean
   /** Before a list is answered. */
   readonly before?: (signal: AbortSignal) => Promise<void>
 }
 
-async function start({ config = configMap(), ready, limits, before }: StartOptions = {}): Promise<Running> {
+const none: readonly AggregatedApi[] = []
+
+async function start({
+  config = configMap(),
+  ready,
+  limits,
+  before,
+  isRegistered = () => true,
+}: StartOptions = {}): Promise<Running> {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1))
   const random = seededRandom(1)
   const behind = behindUs(config === 'absent' ? undefined : config)
@@ -123,30 +133,32 @@ async function start({ config = configMap(), ready, limits, before }: StartOptio
   const informers = new Informers(api, { clock, random, watchList: 'off', signal: stop.signal })
   const callers: unknown[] = []
   const things = [object('a', 'x'), object('b', 'y')]
-  const server = await startAggregatedServer({
-    apis: [
-      aggregatedApi({
-        group: 'things.example.io',
-        version: 'v1',
-        resources: [
-          {
-            name: 'things',
-            singularName: 'thing',
-            shortNames: ['th'],
-            kind: 'Thing',
-            namespaced: false,
-            async list({ caller, signal }) {
-              callers.push(caller)
-              await before?.(signal)
-              return things
-            },
-            get: ({ name }) => things.find(thing => thing.metadata.name === name),
-            columns: [{ name: 'Name', cell: thing => thing.metadata.name }],
-            schema: { properties: { size: { type: 'integer' } } },
+  const apis = [
+    aggregatedApi({
+      group: 'things.example.io',
+      version: 'v1',
+      resources: [
+        {
+          name: 'things',
+          singularName: 'thing',
+          shortNames: ['th'],
+          kind: 'Thing',
+          namespaced: false,
+          async list({ caller, signal }) {
+            callers.push(caller)
+            await before?.(signal)
+            return things
           },
-        ],
-      }),
-    ],
+          get: ({ name }) => things.find(thing => thing.metadata.name === name),
+          columns: [{ name: 'Name', cell: thing => thing.metadata.name }],
+          schema: { properties: { size: { type: 'integer' } } },
+        },
+      ],
+    }),
+  ]
+  const server = await startAggregatedServer({
+    apis: () => (isRegistered() ? apis : none),
+    awaited: [{ group: 'things.example.io', version: 'v1' }],
     tls: serverLeaf,
     port: 0,
     host: 'localhost',
@@ -514,6 +526,21 @@ describe('readiness', () => {
         ],
       },
     })
+  })
+
+  test('is not served, and not absent, before somebody registered it', async () => {
+    let isRegistered = false
+    await using running = await start({ isRegistered: () => isRegistered })
+    const as = await frontProxy()
+    const headers = { 'x-remote-user': 'system:kube-aggregator', 'x-remote-group': 'system:masters' }
+    const statuses = async () => [
+      (await ask(running, '/apis/things.example.io/v1', { as, headers })).status,
+      (await ask(running, things, { as, headers })).status,
+      (await ask(running, '/apis/others.example.io/v1', { as, headers })).status,
+    ]
+    expect(await statuses()).toEqual([503, 503, 404])
+    isRegistered = true
+    expect(await statuses()).toEqual([200, 200, 404])
   })
 
   test('ends with draining, while answers go on', async () => {

@@ -26,7 +26,10 @@ import { closed, keptConnections, listening } from './listening.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
 
 interface AggregatedServerOptions {
-  readonly apis: readonly AggregatedApi[]
+  /** What is served now; another list where that changed. */
+  readonly apis: () => readonly AggregatedApi[]
+  /** Groups and versions that are served sooner or later: until then they are not absent, only not ready. */
+  readonly awaited?: readonly Pick<AggregatedApi, 'group' | 'version'>[]
   readonly tls: KeyPair
   /** 0 takes any free port. */
   readonly port: number
@@ -155,12 +158,11 @@ const openPaths = /^\/(healthz|livez|readyz)(\/|$)/
 
 class AggregatedHandler {
   readonly #parts: HandlerParts
-  readonly #documents: AggregatedDocuments
+  #documents: { readonly of: readonly AggregatedApi[]; readonly made: AggregatedDocuments } | undefined
   #inFlight = 0
 
   constructor(parts: HandlerParts) {
     this.#parts = parts
-    this.#documents = new AggregatedDocuments(parts.options.apis, parts.options.version)
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -222,8 +224,9 @@ class AggregatedHandler {
     if (info.kind === 'path') return this.#pathAnswer(asked)
     const notReady = this.#unreadyReason()
     if (notReady !== undefined) throw new StatusError(statusBody(503, `not ready yet: ${notReady}`, 'ServiceUnavailable'))
+    this.#assertServed(info.group, info.version)
     const accept = request.headers.accept ?? ''
-    return jsonReply(200, await resourceAnswer(options.apis, { info, caller, query, accept, signal: asked.signal }))
+    return jsonReply(200, await resourceAnswer(options.apis(), { info, caller, query, accept, signal: asked.signal }))
   }
 
   async #authorize(caller: Caller, info: ResourceRequest | PathRequest): Promise<void> {
@@ -246,9 +249,11 @@ class AggregatedHandler {
     if (path === '/metrics') return this.#health(request)
     if (path === '/version') return jsonReply(200, { major: '', minor: '', gitVersion: this.#parts.options.version })
     // An API that would answer with nothing must not count as available: namespaces would be deleted over it.
-    const notReady = /^\/apis\/[^/]+\/[^/]+\/?$/.test(path) ? this.#unreadyReason() : undefined
+    const [, group, version] = /^\/apis\/([^/]+)\/([^/]+)\/?$/.exec(path) ?? []
+    const notReady = group === undefined ? undefined : this.#unreadyReason()
+    if (group !== undefined && version !== undefined) this.#assertServed(group, version)
     if (notReady !== undefined) throw new StatusError(statusBody(503, `not ready yet: ${notReady}`, 'ServiceUnavailable'))
-    const found = this.#documents.at(path, request.headers.accept ?? '')
+    const found = this.#documentsNow().at(path, request.headers.accept ?? '')
     if (found === undefined)
       throw new StatusError(statusBody(404, 'the server could not find the requested resource', 'NotFound'))
     return documentReply(found, request)
@@ -257,6 +262,22 @@ class AggregatedHandler {
   /** The first check that does not hold, but for those of our own end: until the last connection is closed we answer. */
   #unreadyReason(): string | undefined {
     return this.#parts.ready().find(check => check.name !== 'shutdown' && check.check() !== undefined)?.name
+  }
+
+  /** Made once for each list of APIs. */
+  #documentsNow(): AggregatedDocuments {
+    const { apis, version } = this.#parts.options
+    const of = apis()
+    if (this.#documents?.of !== of) this.#documents = { of, made: new AggregatedDocuments(of, version) }
+    return this.#documents.made
+  }
+
+  /** @throws StatusError 503 for an API that whoever serves it has not registered yet */
+  #assertServed(group: string, version: string): void {
+    const { apis, awaited = [] } = this.#parts.options
+    const isIt = (api: Pick<AggregatedApi, 'group' | 'version'>) => api.group === group && api.version === version
+    if (awaited.some(isIt) && !apis().some(isIt))
+      throw new StatusError(statusBody(503, `not ready yet: ${group}/${version}`, 'ServiceUnavailable'))
   }
 
   async #health(request: IncomingMessage): Promise<Reply> {

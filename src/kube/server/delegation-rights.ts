@@ -5,6 +5,16 @@ import { authenticationConfigMap } from './client-trust.ts'
 const rbac = 'rbac.authorization.k8s.io/v1'
 const rbacGroup = 'rbac.authorization.k8s.io'
 
+/** The same as single rights, where a role is made from many: whom to believe is read, who calls and what they may is asked. */
+export const delegationRights = {
+  cluster: [
+    { groups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+    { groups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+  ],
+  place: authenticationConfigMap.namespace,
+  placed: [{ groups: [''], resources: ['configmaps'], names: [authenticationConfigMap.name], verbs: ['get', 'list', 'watch'] }],
+} as const
+
 /** Bindings of upstream's own roles to a ServiceAccount: TokenReview and SubjectAccessReview, and reading the one ConfigMap. */
 export function delegationObjects(account: { readonly name: string; readonly namespace: string }): readonly KubeObject[] {
   const labels = { 'ballast.dev/managed': 'true' }

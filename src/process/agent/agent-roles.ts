@@ -3,7 +3,8 @@
 import { homedir, hostname } from 'node:os'
 import { Registry } from 'prom-client'
 import * as z from 'zod'
-import type { Capability, NodeContext, Part } from '#coordination/capability.ts'
+import type { Capability, NodeContext, PartOf } from '#coordination/capability.ts'
+import { assertHosted, partsIn } from '#coordination/part-hosts.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
@@ -11,16 +12,14 @@ import { loadConfig } from '#kube/credentials/config.ts'
 import type { Log } from '#kube/log.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
-import { PortBook } from '../controller/controller-ports.ts'
 import { enabledCapabilities } from '../enabled-capabilities.ts'
 import { ControllerHealth, type NamedCheck } from '../health/controller-health.ts'
 import { readAddress, startHealthListener } from '../health/health-listener.ts'
 import { ballastNamespace } from '../own-names.ts'
 import { ownedClock } from '../parts/part-owner.ts'
+import { PortBook } from '../parts/port-book.ts'
 import { CommandRefused, type ProcessSurroundings } from '../surroundings.ts'
 import type { AgentPart } from './agent-host.ts'
-
-type NodePart = Extract<Part<unknown>, { process: 'node' }>
 
 interface RoleOptions {
   readonly kubeconfig?: string
@@ -58,13 +57,14 @@ export function nodeRoles(roles: readonly string[], options: RoleOptions): NodeR
 
 interface FoundPart {
   readonly capability: Capability
-  readonly part: NodePart
+  readonly part: PartOf<'node', unknown>
   readonly role: string
 }
 
 function partOf(role: string): FoundPart {
+  assertHosted(enabledCapabilities)
   const parts = enabledCapabilities.flatMap(capability =>
-    capability.parts.flatMap(part => (part.process === 'node' ? [{ capability, part, role: part.role ?? capability.name }] : [])),
+    partsIn('node', capability).map(part => ({ capability, part, role: part.role ?? capability.name })),
   )
   const found = parts.find(one => one.role === role)
   if (found !== undefined) return found

@@ -1,6 +1,8 @@
-// The process `ballast apiserver`: what faces the outside, with a Lease of its own. Today that is the page of the cluster: whoever leads
-// serves it, the others say who does. Knows neither flags nor environment.
-
+// The process `ballast apiserver`: what faces the outside, with a Lease of its own. It hosts the parts of capabilities that belong there, serves
+// their APIs behind the cluster's API server, and shows the page of the cluster: whoever leads serves that, the others say who does. Knows
+// neither flags nor environment.
+import type { Registry } from 'prom-client'
+import type { Capability, Identity } from '#coordination/capability.ts'
 import type { PictureSource } from '#dashboard/picture.ts'
 import type { PictureSettings } from '#dashboard/source/live-source.ts'
 import { openLiveSource } from '#dashboard/source/live-source.ts'
@@ -10,22 +12,44 @@ import type { Clock } from '#kube/clock.ts'
 import { EventRecorder } from '#kube/events/events.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { type Leader, LeaseElection } from '#kube/leases/lease.ts'
-import { type Log, messageOf } from '#kube/log.ts'
+import type { Log } from '#kube/log.ts'
 import { type Random, randomUuid } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
-import type { Tuning } from '../controller/controller-terms.ts'
+import { fixedSettings, type SettingsFeed } from '../configuration/controller-settings.ts'
+import { GuardLeases } from '../controller/guard-lease.ts'
 import type { ControllerHealth } from '../health/controller-health.ts'
+import type { FaultSource } from '../parts/fault-source.ts'
+import { PartMetrics } from '../parts/part-metrics.ts'
+import { ownedApis, ownedClock } from '../parts/part-owner.ts'
+import { type OwnOfPart, watchNeed } from '../parts/part-roster.ts'
+import { ProcessParts } from '../parts/process-parts.ts'
+import { type LeadsTerms, standForTerms } from '../parts/stand-for-terms.ts'
+import type { Tuning } from '../parts/tuning.ts'
 import { keepEndpoint } from './apiserver-endpoint.ts'
 import { mirrorMetricsPort } from './mirror-port.ts'
 import { readMetrics } from './read-metrics.ts'
+import type { SharedApis } from './shared-apis.ts'
 
 const apiserverLease = 'ballast-apiserver'
-const firstRetryMs = 1_000
-const longestRetryMs = 30_000
 
 /** What is shown, for one term of leading. */
 interface ShownPage extends AsyncDisposable {
   readonly port: number
+}
+
+/** The page of the cluster, and who says on its address that another leads. */
+interface PageOptions {
+  /** How the cluster is called on the page. */
+  readonly cluster: string
+  /** Settings for a server of this version; asked with each picture. */
+  readonly settings: (gitVersion: string) => PictureSettings
+  /** Port of the mirrors' metrics, as it is now; absent: the default. */
+  readonly mirrorPort?: () => number
+  readonly openPage: (shown: { readonly api: Api; readonly source: PictureSource }) => Promise<ShownPage>
+  /** Answers on the page's address while another leads; disposing frees that. */
+  readonly openStandby: (holder: () => string) => Promise<AsyncDisposable>
+  /** The Service whose traffic the leader takes, and our address; absent where nobody outside of the pod is to reach the page. */
+  readonly service?: { readonly name: string; readonly address: string }
 }
 
 interface ApiserverOptions {
@@ -35,75 +59,236 @@ interface ApiserverOptions {
   readonly random: Random
   readonly log: Log
   /** Name of pod or host, and our own namespace. */
-  readonly identity: { readonly name: string; readonly namespace: string }
-  /** How the cluster is called on the page. */
-  readonly cluster: string
-  /** Settings for a server of this version; asked with each picture. */
-  readonly settings: (gitVersion: string) => PictureSettings
-  /** Port of the mirrors' metrics, as it is now; absent: the default. */
-  readonly mirrorPort?: () => number
+  readonly identity: Omit<Identity, 'instance'>
   readonly health: ControllerHealth
-  readonly openPage: (shown: { readonly api: Api; readonly source: PictureSource }) => Promise<ShownPage>
-  /** Answers on the page's address while another leads; disposing frees that. */
-  readonly openStandby: (holder: () => string) => Promise<AsyncDisposable>
-  /** The Service whose traffic the leader takes, and our address; absent where nobody outside of the pod is to reach the page. */
-  readonly service?: { readonly name: string; readonly address: string }
-  readonly tuning?: Pick<Tuning, 'bucket' | 'lease' | 'lists' | 'namespaces'>
+  /** Whose parts are hosted; default: none. */
+  readonly capabilities?: readonly Capability[]
+  /** What the installer decides, where it may change; else every capability is enabled with its section of `configurations`. */
+  readonly settings?: SettingsFeed
+  readonly configurations?: Readonly<Record<string, unknown>>
+  /** Absent: API servers have no way to this process. */
+  readonly apis?: SharedApis
+  /** Absent: no page is served. */
+  readonly page?: PageOptions
+  /** Where parts are counted. */
+  readonly metrics?: Registry
+  /** Tells of faults that nobody owns: they end the process. Absent in embedded use. */
+  readonly faults?: FaultSource
+  readonly tuning?: Pick<Tuning, 'bucket' | 'lease' | 'lists' | 'namespaces' | 'gracefulMs'>
   readonly signal: AbortSignal
 }
 
 /**
  * Runs until `signal` is aborted, then gives the Lease back and resolves. A term that ends by a fault is told, and another is stood for after
- * a while.
+ * a while. @throws PartRefusedError for parts that nobody would run; ProcessFault where a part does not end, or something failed that no part owns
  */
 export async function runApiserver(options: ApiserverOptions): Promise<void> {
-  const { clock, random, log, identity, health, tuning = {}, signal } = options
-  const { bucket, lease } = tuning
-  await using stack = new AsyncDisposableStack()
-  const api = openApi(options.transport, {
-    clock,
-    userAgent: `ballast/${programVersion} apiserver`,
-    log,
-    ...(bucket === undefined ? {} : { bucket }),
-  })
-  stack.defer(() => api.close())
-  const instance = `${identity.name}_${randomUuid(random)}`
-  const events = stack.use(
-    new EventRecorder(api, {
+  await new Apiserver(options).run()
+}
+
+class Apiserver implements LeadsTerms {
+  readonly #options: ApiserverOptions
+  readonly #api: Api
+  readonly #events: EventRecorder
+  readonly #identity: Identity
+  readonly #settings: SettingsFeed
+  readonly #parts: ProcessParts<'apiserver'>
+  readonly #informers: Informers
+  readonly #watching = new AbortController()
+  #door: Door | undefined
+  #isLeading = false
+  #stuck: unknown
+
+  constructor(options: ApiserverOptions) {
+    const { clock, random, log, identity, tuning = {}, capabilities = [], metrics: registry } = options
+    this.#options = options
+    this.#identity = { ...identity, instance: `${identity.name}_${randomUuid(random)}` }
+    this.#settings = options.settings ?? fixedSettings({ capabilities, configurations: options.configurations })
+    const counts = registry === undefined ? undefined : { registry, metrics: new PartMetrics(registry) }
+    const host = 'kubernetes'
+    this.#api = openApi(counts?.metrics.counted(options.transport, { host, clock }) ?? options.transport, {
+      clock,
+      userAgent: `ballast/${programVersion} apiserver`,
+      log,
+      requestObserver: counts?.metrics.requests(host),
+      ...(tuning.bucket === undefined ? {} : { bucket: tuning.bucket }),
+    })
+    this.#events = new EventRecorder(this.#api, {
       clock,
       random,
       controller: 'ballast.dev/apiserver',
       instance: `${apiserverLease}-${identity.name}`,
       log,
-    }),
-  )
-  const door = stack.use(new Door(options))
-  stack.use(health.add('dashboard', () => [door.check()]))
-  for (let failures = 0; !signal.aborted; ) {
-    const { namespace } = identity
-    const election = new LeaseElection({
-      api,
-      namespace,
-      name: apiserverLease,
-      identity: instance,
+    })
+    this.#parts = new ProcessParts({
+      process: 'apiserver',
+      capabilities,
+      settings: this.#settings,
+      identity: this.#identity,
+      health: options.health,
+      events: this.#events,
+      regarding: {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        namespace: identity.namespace,
+        name: apiserverLease,
+      },
+      counted: counts,
+      clock,
+      log,
+      gracefulMs: tuning.gracefulMs,
+      signal: options.signal,
+    })
+    this.#informers = new Informers(this.#api, {
+      namespaces: tuning.namespaces ?? [],
       clock,
       random,
       log,
-      events,
-      ...lease,
+      onHandlerFault: this.#parts.onHandlerFault,
+      signal: this.#watching.signal,
+      ...tuning.lists,
     })
+    counts?.metrics.watchInformers(this.#informers, clock)
+  }
+
+  get isLeading(): boolean {
+    return this.#isLeading
+  }
+
+  get stuck(): unknown {
+    return this.#stuck
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#parts
+    const { page, health, faults, clock, log } = this.#options
     try {
-      await door.standBy(() => (election.holder === instance ? '' : podOf(election.holder)))
-      await election.run(leader => door.lead(leader, api), signal)
-      failures = 0
+      await using stack = new AsyncDisposableStack()
+      stack.use(this.#informers)
+      this.#parts.watch(stack, faults)
+      await this.#keepApis(stack)
+      await this.#parts.startAlways(stack, { informers: this.#informers, contextOf: own => this.#contextOf(own, undefined) })
+      if (page !== undefined) {
+        const door = stack.use(new Door({ ...this.#options, page, informers: this.#informers }))
+        this.#door = door
+        stack.use(health.add('dashboard', () => [door.check()]))
+      }
+      const { instance } = this.#identity
+      const onStand = async (election: LeaseElection) =>
+        await this.#door?.standBy(() => (election.holder === instance ? '' : podOf(election.holder)))
+      await standForTerms(this, { openElection: () => this.#openElection(), onStand, clock, log, signal })
     } catch (error) {
-      if (signal.aborted) return
-      const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures++)
-      log.error({ delayMs, why: messageOf(error) }, 'term ended by a fault, tried again')
-      await clock.after(delayMs, signal).catch((reason: unknown) => {
-        if (!signal.aborted) throw reason
-      })
+      if (!signal.aborted && this.#parts.fault === undefined) throw error
+      if (error !== signal.reason) log.warn({ err: error }, 'the last term did not end cleanly')
+    } finally {
+      await this.#events.flush()
+      await this.#api.close()
     }
+    if (this.#parts.fault !== undefined) throw this.#parts.fault
+  }
+
+  /** One term: the page, and the parts that lead. */
+  async lead(leader: Leader): Promise<void> {
+    const { signal: outer, roster } = this.#parts
+    if (outer.aborted) return
+    this.#isLeading = true
+    const over = AbortSignal.any([outer, leader.signal])
+    try {
+      using _watched = this.#options.health.watchTerm(leader.signal, this.#options.clock)
+      await using stack = new AsyncDisposableStack()
+      const stuck = Promise.withResolvers<never>()
+      stuck.promise.catch(() => undefined) // raced below
+      if (roster.has('leading')) await this.#startLeading(leader, stack, stuck.reject)
+      const showing = this.#door === undefined ? ended(over) : this.#door.lead(this.#api, over)
+      await Promise.race([showing, stuck.promise])
+    } finally {
+      roster.standBy()
+      this.#isLeading = false
+    }
+  }
+
+  async #startLeading(leader: Leader, stack: AsyncDisposableStack, onStuck: (error: unknown) => void): Promise<void> {
+    const { clock, random, log, tuning = {} } = this.#options
+    const { roster } = this.#parts
+    const { namespace, instance } = this.#identity
+    const needs = roster.needs('leading', this.#settings.current).map(need => watchNeed(need, this.#identity))
+    const informers = stack.use(this.#informers.share({ needs, signal: leader.signal }))
+    const host = this.#parts.openHost(stack, leader.signal, error => {
+      this.#stuck = error
+      onStuck(error)
+    })
+    const guards = new GuardLeases({
+      api: this.#api,
+      clock,
+      random,
+      log,
+      identity: instance,
+      outlived: leader.predecessor,
+      namespace,
+      namespaces: tuning.namespaces,
+      times: tuning.lease,
+    })
+    const apply = () =>
+      roster.apply(host, {
+        presence: 'leading',
+        settings: () => this.#settings.current,
+        identity: this.#identity,
+        informers,
+        contextOf: own => this.#contextOf(own, leader),
+        guards,
+      })
+    stack.use(
+      this.#settings.onReload(({ kind }) => {
+        if (kind === 'applied') apply().catch(this.#parts.onHandlerFault)
+      }),
+    )
+    await apply()
+  }
+
+  #contextOf({ owner, ports, informers }: OwnOfPart, leader: Leader | undefined) {
+    const { clock, random, log, metrics, apis } = this.#options
+    const api = this.#api
+    const own = ownedClock(clock, owner)
+    return {
+      clock: own,
+      random,
+      log,
+      identity: this.#identity,
+      ports,
+      metrics,
+      api,
+      informers,
+      events: this.#events,
+      leading: leader === undefined ? undefined : { effects: { api, clock, leadership: leader } },
+      apis: apis === undefined ? undefined : ownedApis(apis, owner),
+    }
+  }
+
+  /** Before any part may say what it serves. */
+  async #keepApis(stack: AsyncDisposableStack): Promise<void> {
+    const { apis, random, health, capabilities = [] } = this.#options
+    if (apis === undefined) return
+    stack.use(health.add('apis', () => apis.checks()))
+    const { capabilities: sections } = this.#settings.current
+    const enabled = capabilities.filter(({ name }) => sections[name]?.isEnabled === true)
+    const { namespace } = this.#identity
+    const around = { api: this.#api, informers: this.#informers, random, namespace, capabilities: enabled }
+    stack.use(await apis.keep(around, this.#parts.signal))
+  }
+
+  #openElection(): LeaseElection {
+    const { clock, random, log, tuning } = this.#options
+    return new LeaseElection({
+      api: this.#api,
+      namespace: this.#identity.namespace,
+      name: apiserverLease,
+      identity: this.#identity.instance,
+      clock,
+      random,
+      log,
+      events: this.#events,
+      ...tuning?.lease,
+    })
   }
 }
 
@@ -112,15 +297,20 @@ function podOf(holder: string): string {
   return holder.slice(0, Math.max(0, holder.lastIndexOf('_')))
 }
 
+interface DoorOptions extends Omit<ApiserverOptions, 'page'> {
+  readonly page: PageOptions
+  readonly informers: Informers
+}
+
 /** Who answers on the page's address: the page where we lead, else whoever says who does. */
 class Door implements AsyncDisposable {
-  readonly #options: ApiserverOptions
+  readonly #options: DoorOptions
   #standby: AsyncDisposable | undefined
   #holder: () => string = () => ''
   #state = 'starting'
   #isOk = true
 
-  constructor(options: ApiserverOptions) {
+  constructor(options: DoorOptions) {
     this.#options = options
   }
 
@@ -131,20 +321,20 @@ class Door implements AsyncDisposable {
   async standBy(holder: () => string): Promise<void> {
     this.#holder = holder
     if (this.#standby !== undefined) return
-    this.#standby = await this.#options.openStandby(() => this.#holder())
+    this.#standby = await this.#options.page.openStandby(() => this.#holder())
     this.#is(true, 'standing by')
   }
 
-  /** One term. */
-  async lead(leader: Leader, api: Api): Promise<void> {
-    const { signal } = leader
+  /** One term, until `signal` is aborted. */
+  async lead(api: Api, signal: AbortSignal): Promise<void> {
     try {
       await using term = new AsyncDisposableStack()
       await this.#close()
       this.#is(false, 'opening')
       const gitVersion = await versionOf(api, signal)
-      const page = term.use(await this.#options.openPage({ api, source: this.#follow(api, { gitVersion, term, signal }) }))
-      const { service, identity, clock, log } = this.#options
+      const { page: options, identity, clock, log } = this.#options
+      const page = term.use(await options.openPage({ api, source: this.#follow(api, { gitVersion, term, signal }) }))
+      const { service } = options
       if (service !== undefined) {
         const at = { ...service, namespace: identity.namespace, pod: identity.name, port: page.port }
         term.use(await keepEndpoint(at, { api, clock, log, signal }))
@@ -169,11 +359,10 @@ class Door implements AsyncDisposable {
       signal,
     }: { readonly gitVersion: string; readonly term: AsyncDisposableStack; readonly signal: AbortSignal },
   ): PictureSource {
-    const { clock, random, log, cluster, tuning = {} } = this.#options
-    const settings = () => this.#options.settings(gitVersion)
-    const informers = term.use(
-      new Informers(api, { namespaces: tuning.namespaces ?? [], clock, random, log, signal, ...tuning.lists }),
-    )
+    const { clock, random, log, page } = this.#options
+    const { cluster } = page
+    const settings = () => page.settings(gitVersion)
+    const informers = term.use(this.#options.informers.share({ signal }))
     return term.use(
       openLiveSource({
         informers,
@@ -184,7 +373,7 @@ class Door implements AsyncDisposable {
         mode: 'cluster',
         cluster,
         settings,
-        mirrors: { read: readMetrics, port: this.#options.mirrorPort ?? (() => mirrorMetricsPort(undefined)) },
+        mirrors: { read: readMetrics, port: page.mirrorPort ?? (() => mirrorMetricsPort(undefined)) },
         log,
         signal,
       }),

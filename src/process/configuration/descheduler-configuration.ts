@@ -1,5 +1,5 @@
 // What a BallastConfiguration says for the drop-in descheduler, where there is one.
-import { type Coordination, descheduleConfiguration } from '#capabilities/deschedule/compat/run'
+import { type Coordination, descheduleConfiguration } from '#capabilities/deschedule'
 import { defaultOwnerLabel, type OwnerLabel } from '#cluster/ownership.ts'
 import { type ArbiterPolicy, defaultPolicy } from '#coordination/policy/arbiter-policy.ts'
 import { systemClock } from '#kube/clock.ts'

@@ -9,50 +9,26 @@ import type { PermitRecord } from '#coordination/permits/permit-record.ts'
 import { servePermitRequests } from '#coordination/permits/permit-requests.ts'
 import { modeOf } from '#coordination/policy/mode.ts'
 import type { Api } from '#kube/client/api.ts'
-import type { BucketOptions } from '#kube/client/request-bucket.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Informers } from '#kube/informers/informer.ts'
-import { watchEndSeconds } from '#kube/informers/watch-session.ts'
 import type { Leader } from '#kube/leases/lease.ts'
 import type { Log } from '#kube/log.ts'
 import type { Random } from '#kube/random.ts'
 import type { Solve } from '#planning/solving/solve.ts'
 import type { SettingsFeed } from '../configuration/controller-settings.ts'
 import type { ControllerHealth, NamedCheck } from '../health/controller-health.ts'
+import { informerChecks } from '../health/informer-checks.ts'
 import { writeStatus } from '../parts/capability-status.ts'
-import { PartHost } from '../parts/part-host.ts'
-import type { PartNews } from '../parts/part-news.ts'
-import type { PartRecord } from '../parts/part-record.ts'
-import { type PartRoster, watchNeed } from '../parts/part-roster.ts'
+import type { PartHost } from '../parts/part-host.ts'
+import { ownedClock, ownedWebhooks } from '../parts/part-owner.ts'
+import { watchNeed } from '../parts/part-roster.ts'
+import type { ProcessParts } from '../parts/process-parts.ts'
+import type { Tuning } from '../parts/tuning.ts'
 import type { ControllerMetrics } from './controller-metrics.ts'
 import { GuardLeases } from './guard-lease.ts'
 import { sweepPermits } from './permit-sweep.ts'
 import { openArbiter } from './term-arbiter.ts'
-
-export interface LeaseTimes {
-  readonly leaseDurationMs: number
-  readonly renewDeadlineMs: number
-  readonly retryPeriodMs: number
-}
-
-/** How this process uses its server; absent fields have the defaults of what they are given to. */
-export interface Tuning {
-  /** How long parts may take to end in order, in milliseconds. */
-  readonly gracefulMs?: number
-  readonly bucket?: BucketOptions
-  readonly lease?: LeaseTimes
-  readonly lists?: {
-    readonly watchList: 'auto' | 'off'
-    readonly pageSize: number
-    readonly pollMs?: number
-    readonly isAllOptional?: boolean
-  }
-  /** `warm`: what a leader watches is watched while another process leads, too. */
-  readonly standby?: 'cold' | 'warm'
-  /** Only these are watched, one by one; empty or absent: the cluster. */
-  readonly namespaces?: readonly string[]
-}
 
 interface TermOptions {
   readonly api: Api
@@ -65,15 +41,11 @@ interface TermOptions {
   readonly events: EventRecorder
   readonly health: ControllerHealth
   readonly settings: SettingsFeed
-  readonly roster: PartRoster
+  readonly parts: ProcessParts<'controller'>
   readonly webhooks: WebhookEndpoint | undefined
   /** The watches of the process. */
   readonly informers: Informers
   readonly solve: Solve
-  /** Told of hosts that begin and end: where the state of parts is asked. */
-  readonly hosts: Set<PartHost>
-  readonly tell: (record: PartRecord, news: PartNews) => void
-  readonly onHandlerFault: (error: unknown) => void
   readonly tuning: Tuning
   /** Where parts count what they do. */
   readonly registry: Registry | undefined
@@ -106,7 +78,7 @@ export class Terms {
 
   /** Starts all leading parts, waits for the end, and stops them in reverse. Nothing is granted before the ledger was taken over. */
   async lead(leader: Leader): Promise<void> {
-    const { signal: outer, health, clock, roster } = this.#options
+    const { signal: outer, health, clock, parts } = this.#options
     if (outer.aborted) return
     this.#isLeading = true
     const ended = Promise.withResolvers<void>()
@@ -125,7 +97,7 @@ export class Terms {
       }
     } finally {
       for (const signal of signals) signal.removeEventListener('abort', onEnd)
-      roster.standBy()
+      parts.roster.standBy()
       this.#isLeading = false
     }
   }
@@ -135,8 +107,9 @@ export class Terms {
     stack: AsyncDisposableStack,
     { signal, endTerm }: { readonly signal: AbortSignal; readonly endTerm: () => void },
   ): Promise<PartHost> {
-    const { api, clock, random, log, identity, events, settings, roster, webhooks, tuning, solve } = this.#options
-    const { onHandlerFault, health, metrics, registry } = this.#options
+    const { api, clock, random, log, identity, events, settings, parts, webhooks, tuning, solve } = this.#options
+    const { health, metrics, registry } = this.#options
+    const { roster } = parts
     const needs = roster.needs('leading', settings.current).map(need => watchNeed(need, identity))
     const informers = stack.use(this.#options.informers.share({ needs, signal: leader.signal }))
     stack.use(health.add('informers', () => informerChecks(informers, clock)))
@@ -167,8 +140,10 @@ export class Terms {
       yieldDrains(yielding, background),
       writeStatus({ api, namespace, clock, log, records: roster.records }, background),
     ])
-    const host = this.#openHost(stack, leader.signal)
-    const context = { clock, random, log, identity, api, informers, events, leading, webhooks, metrics: registry }
+    const host = parts.openHost(stack, leader.signal, error => {
+      this.#stuck = error
+    })
+    const shared = { random, log, identity, api, events, leading, metrics: registry }
     const guards = new GuardLeases({
       api,
       clock: this.#options.leaseClock,
@@ -180,12 +155,26 @@ export class Terms {
       namespaces,
       times: tuning.lease,
     })
-    const apply = () => roster.apply(host, { presence: 'leading', settings: () => settings.current, context, guards })
+    const apply = () =>
+      roster.apply(host, {
+        presence: 'leading',
+        settings: () => settings.current,
+        identity,
+        informers,
+        contextOf: ({ owner, ports, informers: own }) => ({
+          ...shared,
+          ports,
+          informers: own,
+          clock: ownedClock(clock, owner),
+          webhooks: webhooks === undefined ? undefined : ownedWebhooks(webhooks, owner),
+        }),
+        guards,
+      })
     stack.use(
       settings.onReload(({ kind }) => {
         if (kind !== 'applied') return
         // Another view of the cluster is set up before anything is judged by it.
-        if (this.#viewNeeds() === viewNeeds) apply().catch(onHandlerFault)
+        if (this.#viewNeeds() === viewNeeds) apply().catch(parts.onHandlerFault)
         else endTerm()
       }),
     )
@@ -195,8 +184,8 @@ export class Terms {
 
   /** What the arbiter watches for the capabilities that are enabled; the same value for the same needs. */
   #viewNeeds(): readonly Need[] {
-    const { roster, settings } = this.#options
-    return roster.viewNeeds(settings.current)
+    const { parts, settings } = this.#options
+    return parts.roster.viewNeeds(settings.current)
   }
 
   #whyNotServed(requester: string): string | undefined {
@@ -213,36 +202,6 @@ export class Terms {
       await Promise.all(running)
     })
   }
-
-  #openHost(stack: AsyncDisposableStack, signal: AbortSignal): PartHost {
-    const { clock, log, tell, tuning, hosts } = this.#options
-    const { gracefulMs } = tuning
-    const host = new PartHost({ clock, log, tell, signal, ...(gracefulMs === undefined ? {} : { gracefulMs }) })
-    hosts.add(host)
-    host.stuck.catch((error: unknown) => {
-      this.#stuck = error
-    })
-    stack.defer(() => void hosts.delete(host))
-    return stack.use(host)
-  }
-}
-
-/** A watch that was not heard of for so long is broken, whatever it says itself: the server ends each before that. */
-const longestSilenceMs = (watchEndSeconds + 30) * 1000
-
-/** How the watches of a process stand. */
-export function informerChecks(informers: Pick<Informers, 'all' | 'isSettled'>, clock: Clock): readonly NamedCheck[] {
-  return informers.all().map(informer => {
-    const silentMs = informer.isSynced ? clock.elapsed() - informer.lastEventElapsed : 0
-    const isSilent = silentMs > longestSilenceMs && informer.state !== 'absent' && informer.state !== 'denied'
-    const problem = isSilent ? `not heard of for ${Math.round(silentMs / 1000)} s` : informer.problem
-    return {
-      name: informer.resource.resource,
-      ok: informers.isSettled(informer) && !isSilent,
-      ...(informer.state === 'absent' || informer.state === 'denied' ? { state: informer.state } : {}),
-      ...(problem === undefined ? {} : { message: problem }),
-    }
-  })
 }
 
 function scopeNote(namespaces: readonly string[]): NamedCheck {

@@ -15,25 +15,24 @@ import type { Clock } from '#kube/clock.ts'
 import { EventRecorder } from '#kube/events/events.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { LeaseElection } from '#kube/leases/lease.ts'
-import { type Log, messageOf } from '#kube/log.ts'
+import type { Log } from '#kube/log.ts'
 import { type Random, randomUuid } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
 import { type Solve, solveInChild } from '#planning/solving/solve.ts'
 import { fixedSettings, type Reload, type SettingsFeed } from '../configuration/controller-settings.ts'
-import { ControllerHealth, type NamedCheck } from '../health/controller-health.ts'
+import { ControllerHealth } from '../health/controller-health.ts'
 import type { FaultSource } from '../parts/fault-source.ts'
-import { PartHost } from '../parts/part-host.ts'
-import { tellPartNews, tellReload } from '../parts/part-news.ts'
-import { currentOwner } from '../parts/part-owner.ts'
-import type { PartRecord } from '../parts/part-record.ts'
-import { PartRoster, watchNeed } from '../parts/part-roster.ts'
-import { ProcessFault } from '../parts/process-fault.ts'
+import { tellReload } from '../parts/part-news.ts'
+import { ownedClock, ownedWebhooks } from '../parts/part-owner.ts'
+import { watchNeed } from '../parts/part-roster.ts'
+import { ProcessParts } from '../parts/process-parts.ts'
+import { standForTerms } from '../parts/stand-for-terms.ts'
 import { PartStuckError } from '../parts/supervised-part.ts'
+import type { Tuning } from '../parts/tuning.ts'
 import { SharedWebhooks } from '../webhooks/shared-webhooks.ts'
 import { installOurs } from './controller-install.ts'
 import { ControllerMetrics } from './controller-metrics.ts'
-import { PortBook } from './controller-ports.ts'
-import { informerChecks, Terms, type Tuning } from './controller-terms.ts'
+import { Terms } from './controller-terms.ts'
 
 interface ControllerOptions {
   /** Closed when the controller ends. */
@@ -70,8 +69,6 @@ interface ControllerOptions {
 }
 
 const leaseName = 'ballast-controller'
-const firstRetryMs = 1_000
-const longestRetryMs = 30_000
 
 /**
  * Runs until `signal` is aborted, then stops in order and resolves. A term that ends by a fault is told, and another is stood for after
@@ -90,15 +87,10 @@ class Controller {
   readonly #identity: Identity
   readonly #health: ControllerHealth
   readonly #settings: SettingsFeed
-  readonly #roster: PartRoster
+  readonly #parts: ProcessParts<'controller'>
   readonly #metrics: ControllerMetrics | undefined
-  readonly #hosts = new Set<PartHost>()
   readonly #informers: Informers
   readonly #watching = new AbortController()
-  readonly #stop = new AbortController()
-  readonly #signal: AbortSignal
-  readonly #ended = new DOMException('the process has ended', 'AbortError')
-  #fault: ProcessFault | undefined
 
   constructor(options: ControllerOptions) {
     const { clock, random, log, capabilities, identity } = options
@@ -106,7 +98,6 @@ class Controller {
     this.#settings = options.settings ?? fixedSettings(options)
     this.#identity = { ...identity, instance: `${identity.name}_${randomUuid(random)}` }
     this.#health = options.health ?? new ControllerHealth()
-    this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
     const { bucket } = options.tuning ?? {}
     // The wire goes by real time where the cluster's clock runs faster: a second of the cluster may be less than one answer takes.
     const wire = options.leaseClock ?? clock
@@ -121,15 +112,6 @@ class Controller {
       requestObserver: this.#metrics?.requests(host),
       ...(bucket === undefined ? {} : { bucket }),
     })
-    this.#informers = new Informers(this.#api, {
-      namespaces: options.tuning?.namespaces ?? [],
-      clock,
-      random,
-      log,
-      onHandlerFault: this.#onHandlerFault,
-      signal: this.#watching.signal,
-      ...options.tuning?.lists,
-    })
     this.#events = new EventRecorder(this.#api, {
       clock,
       random,
@@ -137,58 +119,67 @@ class Controller {
       instance: `ballast-controller-${identity.name}`,
       log,
     })
+    this.#parts = new ProcessParts({
+      process: 'controller',
+      capabilities,
+      settings: this.#settings,
+      identity: this.#identity,
+      health: this.#health,
+      events: this.#events,
+      regarding: {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        namespace: identity.namespace,
+        name: leaseName,
+      },
+      counted:
+        options.metrics === undefined || this.#metrics === undefined
+          ? undefined
+          : { registry: options.metrics, metrics: this.#metrics },
+      clock,
+      log,
+      gracefulMs: options.tuning?.gracefulMs,
+      signal: options.signal,
+    })
+    this.#informers = new Informers(this.#api, {
+      namespaces: options.tuning?.namespaces ?? [],
+      clock,
+      random,
+      log,
+      onHandlerFault: this.#parts.onHandlerFault,
+      signal: this.#watching.signal,
+      ...options.tuning?.lists,
+    })
     this.#metrics?.watchInformers(this.#informers, clock)
-    const { capabilities: sections } = this.#settings.current
-    if (options.metrics !== undefined)
-      for (const one of capabilities) if (sections[one.name]?.isEnabled === true) one.metrics?.(options.metrics)
-    this.#roster = new PartRoster(capabilities, { clock, ports: new PortBook(), observer: this.#metrics })
-    this.#metrics?.watchParts(this.#roster.records)
   }
 
   async run(): Promise<void> {
     const { installDefinitions, faults, capabilities, clock, log } = this.#options
-    const signal = this.#signal
+    const { signal } = this.#parts
     try {
       await using stack = new AsyncDisposableStack()
       stack.use(this.#informers)
-      if (faults !== undefined) stack.use(faults.onUnowned(error => this.#end(error)))
+      this.#parts.watch(stack, faults)
       stack.use(this.#settings.onReload(this.#onReload))
-      for (const { name } of capabilities) stack.use(this.#health.add(name, () => this.#checksOf(name)))
       if (installDefinitions === true)
         await installOurs(this.#api, { capabilities, namespace: this.#identity.namespace, clock, log }, signal)
       await this.#keepCertificates(stack)
       if (this.#options.tuning?.standby === 'warm') this.#watchWarm()
-      if (this.#roster.has('always')) await this.#startAlways(stack)
+      await this.#startAlways(stack)
       await this.#standForTerms()
     } catch (error) {
-      if (error instanceof PartStuckError) this.#fault ??= new ProcessFault(error.message, { cause: error })
-      else if (!signal.aborted || error !== signal.reason) throw this.#fault ?? error
+      if (error instanceof PartStuckError) this.#parts.end(error)
+      else if (!signal.aborted || error !== signal.reason) throw this.#parts.fault ?? error
     } finally {
       await this.#events.flush()
       await this.#api.close()
     }
-    if (this.#fault !== undefined) throw this.#fault
-  }
-
-  /** Begins the end of the process, in order. */
-  #end(error: unknown): void {
-    if (this.#fault !== undefined) return
-    const why = messageOf(error)
-    this.#fault = new ProcessFault(`something that no part owns failed: ${why}`, { cause: error })
-    this.#options.log.error({ err: error, why }, 'a fault without an owner: the process ends in order')
-    this.#stop.abort(this.#ended)
-  }
-
-  /** A handler threw: its part's fault, or everybody's. */
-  readonly #onHandlerFault = (error: unknown): void => {
-    const owner = currentOwner()
-    if (owner === undefined) this.#end(error)
-    else owner.fault(error, 'an informer handler')
+    if (this.#parts.fault !== undefined) throw this.#parts.fault
   }
 
   async #standForTerms(): Promise<void> {
     const { clock, leaseClock, random, log, solve, webhooks, tuning = {} } = this.#options
-    const signal = this.#signal
+    const { signal } = this.#parts
     const terms = new Terms({
       api: this.#api,
       apiHealth: this.#apiHealth,
@@ -200,39 +191,16 @@ class Controller {
       events: this.#events,
       health: this.#health,
       settings: this.#settings,
-      roster: this.#roster,
+      parts: this.#parts,
       webhooks,
       informers: this.#informers,
       solve: solve ?? solveInChild,
-      hosts: this.#hosts,
-      tell: this.#tell,
-      onHandlerFault: this.#onHandlerFault,
       tuning,
       registry: this.#options.metrics,
       metrics: this.#metrics,
       signal,
     })
-    for (let failures = 0; !signal.aborted; ) {
-      // While we lead, the end is begun by the term itself: parts first, the Lease last.
-      const candidacy = new AbortController()
-      const onAbort = () => (terms.isLeading ? undefined : candidacy.abort(signal.reason))
-      signal.addEventListener('abort', onAbort, { once: true })
-      if (signal.aborted) candidacy.abort(signal.reason)
-      try {
-        await this.#openElection().run(leader => terms.lead(leader), candidacy.signal)
-        failures = 0
-      } catch (error) {
-        if (terms.stuck !== undefined) throw terms.stuck
-        if (signal.aborted) throw error
-        // What led still runs, whoever leads now.
-        if (terms.isLeading) throw new ProcessFault(messageOf(error), { cause: error })
-        const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures++)
-        log.error({ delayMs, why: messageOf(error) }, 'term ended by a fault, tried again')
-        await clock.after(delayMs, signal).catch(ignoreAbort(signal))
-      } finally {
-        signal.removeEventListener('abort', onAbort)
-      }
-    }
+    await standForTerms(terms, { openElection: () => this.#openElection(), clock, log, signal })
   }
 
   #openElection(): LeaseElection {
@@ -260,14 +228,14 @@ class Controller {
     const enabled = capabilities.filter(({ name }) => sections[name]?.isEnabled === true)
     const { namespace } = this.#identity
     const around = { api: this.#api, informers: this.#informers, random, namespace, capabilities: enabled }
-    stack.use(await webhooks.keep(around, this.#signal))
+    stack.use(await webhooks.keep(around, this.#parts.signal))
   }
 
   /** What a leader watches, from now on. */
   #watchWarm(): void {
     const settings = this.#settings.current
-    const viewNeeds = this.#roster.viewNeeds(settings)
-    const needs: readonly Need[] = [...viewNeeds, ...this.#roster.needs('leading', settings)]
+    const viewNeeds = this.#parts.roster.viewNeeds(settings)
+    const needs: readonly Need[] = [...viewNeeds, ...this.#parts.roster.needs('leading', settings)]
     const warm = this.#informers.share({ needs: needs.map(need => watchNeed(need, this.#identity)) })
     if (isAsked(viewNeeds)) warm.of(disruptionPermits)
     for (const need of needs) {
@@ -278,66 +246,21 @@ class Controller {
 
   /** Parts that do not care who leads. */
   async #startAlways(stack: AsyncDisposableStack): Promise<void> {
-    const { clock, random, log, webhooks, tuning } = this.#options
-    const watching = new AbortController()
-    stack.defer(() => watching.abort(this.#ended))
-    const informers = stack.use(this.#informers.share({ signal: watching.signal }))
-    stack.use(this.#health.add('always', () => informerChecks(informers, clock)))
-    const host = stack.use(
-      new PartHost({
-        clock,
-        log,
-        tell: this.#tell,
-        signal: watching.signal,
-        ...(tuning?.gracefulMs === undefined ? {} : { gracefulMs: tuning.gracefulMs }),
+    const { clock, random, log, webhooks, metrics } = this.#options
+    const shared = { random, log, identity: this.#identity, api: this.#api, events: this.#events, metrics, leading: undefined }
+    await this.#parts.startAlways(stack, {
+      informers: this.#informers,
+      contextOf: ({ owner, ports, informers }) => ({
+        ...shared,
+        ports,
+        informers,
+        clock: ownedClock(clock, owner),
+        webhooks: webhooks === undefined ? undefined : ownedWebhooks(webhooks, owner),
       }),
-    )
-    this.#hosts.add(host)
-    host.stuck.catch(error => this.#end(error))
-    const { metrics } = this.#options
-    const shared = { clock, random, log, identity: this.#identity, api: this.#api, informers, events: this.#events }
-    const context = { ...shared, webhooks, metrics }
-    const apply = () =>
-      this.#roster.apply(host, {
-        presence: 'always',
-        settings: () => this.#settings.current,
-        context: { ...context, leading: undefined },
-      })
-    stack.use(
-      this.#settings.onReload(({ kind }) => {
-        if (kind === 'applied') apply().catch(this.#onHandlerFault)
-      }),
-    )
-    await apply()
+    })
   }
 
   readonly #onReload = (reload: Reload): void => {
-    this.#metrics?.reloaded(reload.kind)
     tellReload(reload, { events: this.#events, namespace: this.#identity.namespace })
-  }
-
-  readonly #tell = (record: PartRecord, news: Parameters<typeof tellPartNews>[0]['news']): void => {
-    tellPartNews(
-      { part: record.name, capability: record.capability, news },
-      { events: this.#events, lease: { namespace: this.#identity.namespace, name: leaseName } },
-    )
-  }
-
-  #checksOf(capability: string): readonly NamedCheck[] {
-    return this.#roster.records
-      .filter(record => record.capability === capability)
-      .flatMap(record => {
-        for (const host of this.#hosts) {
-          const checks = host.checksOf(record.name)
-          if (checks !== undefined) return checks
-        }
-        return [record.check()]
-      })
-  }
-}
-
-function ignoreAbort(signal: AbortSignal): (error: unknown) => void {
-  return error => {
-    if (!signal.aborted) throw error
   }
 }

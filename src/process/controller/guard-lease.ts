@@ -10,7 +10,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import type { Random } from '#kube/random.ts'
 import type { CapabilitySettings } from '../configuration/controller-settings.ts'
-import type { LeaseTimes } from './controller-terms.ts'
+import type { LeaseTimes } from '../parts/tuning.ts'
 
 interface GuardOptions {
   readonly api: Api

@@ -6,7 +6,6 @@ import type { Capability, Identity, WebhookEndpoint } from '#coordination/capabi
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import type { Transport } from '#kube/client/transport.ts'
 import { systemClock } from '#kube/clock.ts'
-import type { ProcessConfiguration } from '#kube/configuration.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
@@ -20,9 +19,9 @@ import { memoryCheck, memoryUses } from '../health/health-memory.ts'
 import { Shutdown } from '../health/health-shutdown.ts'
 import { heardTransport } from '../health/heard-transport.ts'
 import { processFaults } from '../parts/process-faults.ts'
+import { type Tuning, tuningOf } from '../parts/tuning.ts'
 import type { ProcessSurroundings } from '../surroundings.ts'
 import { runController } from './controller.ts'
-import type { Tuning } from './controller-terms.ts'
 
 type Webhooks = WebhookEndpoint &
   AsyncDisposable & { readonly certificates: ReturnType<Parameters<typeof certificateMetrics>[1]> }
@@ -124,18 +123,3 @@ export async function runLiveController(options: LiveOptions, { environment, sig
 
 /** Parts that did not end in their time are aborted, and have this long to notice. */
 const abortedPartsMs = 10_000
-
-function tuningOf(settled: ProcessConfiguration): Tuning {
-  return {
-    gracefulMs: durationMs(settled.gracefulShutdownTimeout),
-    bucket: { perSecond: settled.kubeApiQPS, burst: settled.kubeApiBurst },
-    lease: {
-      leaseDurationMs: durationMs(settled.leaderElectLeaseDuration),
-      renewDeadlineMs: durationMs(settled.leaderElectRenewDeadline),
-      retryPeriodMs: durationMs(settled.leaderElectRetryPeriod),
-    },
-    lists: { watchList: settled.watchList, pageSize: settled.listPageSize },
-    standby: settled.standby,
-    namespaces: settled.watchNamespaces,
-  }
-}

@@ -3,8 +3,8 @@ import { HandFedInformers } from '#coordination/testdata/hand-fed-informers.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import type { ReflectorState } from '#kube/informers/reflector.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { informerChecks } from '../controller/controller-terms.ts'
 import { ControllerHealth } from './controller-health.ts'
+import { informerChecks } from './informer-checks.ts'
 
 const failing = (health: ControllerHealth, which: 'live' | 'ready') =>
   health[which]().flatMap(check => {

@@ -14,15 +14,19 @@ const words = {
   'configuration-refused': { reason: 'ConfigurationRefused', action: 'Configure' },
 } as const
 
-/** A Warning on the Lease of the process: which part, what became of it, why. */
+/** A Warning on what stands for the process: which part, what became of it, why. */
 export function tellPartNews(
   of: { readonly part: string; readonly capability: string; readonly news: PartNews },
-  to: { readonly events: EventRecorder; readonly lease: { readonly namespace: string; readonly name: string } },
+  to: {
+    readonly events: EventRecorder
+    /** Its Lease, or its pod where it has none. */
+    readonly regarding: { readonly apiVersion: string; readonly kind: string; readonly namespace: string; readonly name: string }
+  },
 ): void {
   to.events.emit({
     type: 'Warning',
     ...words[of.news.kind],
-    regarding: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...to.lease },
+    regarding: to.regarding,
     note: `${of.part} ${sentence(of.news)}`,
     controller: `ballast.dev/${of.capability}`,
   })

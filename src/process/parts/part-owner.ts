@@ -1,9 +1,11 @@
 // Whose work is running: everything that a part starts (timers, promises, handlers) carries its owner, so that what goes wrong in it can be
 // told apart from what goes wrong in the process.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { WebhookEndpoint } from '#coordination/capability.ts'
+import type { ApiEndpoint, WebhookEndpoint } from '#coordination/capability.ts'
 import type { Clock } from '#kube/clock.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import type { Webhook } from '#kube/server/admission.ts'
+import type { AggregatedResource } from '#kube/server/aggregated-api.ts'
 
 export interface Owner {
   /** `deschedule/controller` */
@@ -48,6 +50,34 @@ export function ownedWebhooks(endpoint: WebhookEndpoint, owner: Owner): WebhookE
     clientConfig: path => endpoint.clientConfig(path),
     annotations: () => endpoint.annotations?.() ?? {},
     serve: webhook => endpoint.serve(ownedWebhook(webhook, owner)),
+  }
+}
+
+/** `endpoint`, whose resources answer as `owner`. What they throw is answered as a server's error, and is a fault besides; a StatusError is an answer. */
+export function ownedApis(endpoint: ApiEndpoint, owner: Owner): ApiEndpoint {
+  const owned = (resource: AggregatedResource): AggregatedResource => {
+    const asked = async <T>(signal: AbortSignal, work: () => Promise<T> | T): Promise<T> => {
+      try {
+        return await runAs(owner, work)
+      } catch (error) {
+        if (!signal.aborted && !(error instanceof StatusError)) owner.fault(error, `API resource ${resource.name}`)
+        throw error
+      }
+    }
+    const { list, get } = resource
+    return {
+      ...resource,
+      ...(list === undefined ? {} : { list: call => asked(call.signal, () => list.call(resource, call)) }),
+      ...(get === undefined ? {} : { get: call => asked(call.signal, () => get.call(resource, call)) }),
+    }
+  }
+  return {
+    serve: api =>
+      endpoint.serve({
+        ...api,
+        resources: api.resources.map(owned),
+        ...(api.anyOther === undefined ? {} : { anyOther: owned(api.anyOther) }),
+      }),
   }
 }
 

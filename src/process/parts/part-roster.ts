@@ -2,62 +2,76 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   type Capability,
-  type ControllerContext,
+  type Contexts,
   type Identity,
   type Need,
   needsOf,
   type Part,
+  type PartOf,
+  type Ports,
+  type Process,
   type Running,
   standardAgentNamespace,
 } from '#coordination/capability.ts'
 import { viewNeedsOf } from '#coordination/facts/view-needs.ts'
+import { assertHosted, partName, partsIn } from '#coordination/part-hosts.ts'
 import type { Clock } from '#kube/clock.ts'
+import type { Informers } from '#kube/informers/informer.ts'
 import type { WatchNeed } from '#kube/informers/watch-pool.ts'
 import type { ControllerSettings } from '../configuration/controller-settings.ts'
-import type { PortBook } from '../controller/controller-ports.ts'
 import { GuardLeases } from '../controller/guard-lease.ts'
 import type { PartHost } from './part-host.ts'
-import { type Owner, ownedClock, ownedWebhooks } from './part-owner.ts'
+import type { Owner } from './part-owner.ts'
 import { type PartObserver, PartRecord } from './part-record.ts'
+import type { PortBook } from './port-book.ts'
 import type { HostedPart } from './supervised-part.ts'
 
-type ControllerPart = Extract<Part<unknown>, { process: 'controller' }>
+type Presence = Part<unknown>['presence']
 
-interface Entry {
+/** Processes that speak to the API server with watches that their parts share. Parts on nodes have each their own way there. */
+export type ClusterProcess = Exclude<Process, 'node'>
+
+interface Entry<P extends ClusterProcess> {
   readonly capability: Capability
-  readonly part: ControllerPart
+  readonly part: PartOf<P, unknown>
   readonly record: PartRecord
 }
 
-/** What all parts of a host share; clock, webhooks and ports are made each part's own. */
-type SharedContext = Omit<ControllerContext, 'ports'>
+/** What one life of a part has of its own. */
+export interface OwnOfPart {
+  readonly owner: Owner
+  readonly ports: Ports
+  readonly informers: Informers
+}
 
-interface Target {
-  readonly presence: ControllerPart['presence']
+interface Target<P extends ClusterProcess> {
+  readonly presence: Presence
   readonly settings: () => ControllerSettings
-  readonly context: SharedContext
+  readonly identity: Identity
+  readonly informers: Informers
+  /** What a part of this process is given; what it begins by it is its own. */
+  readonly contextOf: (own: OwnOfPart) => Contexts[P]
   /** Only where something leads. */
   readonly guards?: GuardLeases
 }
 
-export class PartRoster {
-  readonly #entries: readonly Entry[]
+export class PartRoster<P extends ClusterProcess> {
+  readonly #entries: readonly Entry<P>[]
   readonly #ports: PortBook
   #applying: Promise<unknown> = Promise.resolve()
 
+  /** @throws PartRefusedError naming parts of any process that nobody would run */
   constructor(
+    process: P,
     capabilities: readonly Capability[],
     around: { readonly clock: Clock; readonly ports: PortBook; readonly observer?: PartObserver | undefined },
   ) {
+    assertHosted(capabilities)
     this.#ports = around.ports
     this.#entries = capabilities.flatMap(capability =>
-      capability.parts.filter(isControllerPart).map(part => {
-        const name = [
-          part.process,
-          ...(part.role === undefined ? [] : [part.role]),
-          ...(part.presence === 'always' ? ['always'] : []),
-        ].join('-')
+      partsIn(process, capability).map(part => {
         const state = part.presence === 'leading' ? 'standby' : 'stopped'
+        const name = partName(part)
         return { capability, part, record: new PartRecord({ capability: capability.name, part: name, state }, around) }
       }),
     )
@@ -67,17 +81,17 @@ export class PartRoster {
     return this.#entries.map(({ record }) => record)
   }
 
-  has(presence: ControllerPart['presence']): boolean {
+  has(presence: Presence): boolean {
     return this.#entries.some(({ part }) => part.presence === presence)
   }
 
   /** Capabilities that have a part of this presence. */
-  capabilities(presence: ControllerPart['presence']): readonly Capability[] {
+  capabilities(presence: Presence): readonly Capability[] {
     return this.#entries.filter(({ part }) => part.presence === presence).map(({ capability }) => capability)
   }
 
   /** What the enabled parts of a presence watch. */
-  needs(presence: ControllerPart['presence'], settings: ControllerSettings): readonly Need[] {
+  needs(presence: Presence, settings: ControllerSettings): readonly Need[] {
     return this.#entries.flatMap(({ capability, part }) => {
       const section = settings.capabilities[capability.name]
       return part.presence === presence && section?.isEnabled === true ? needsOf(part, section.config) : []
@@ -93,7 +107,7 @@ export class PartRoster {
   }
 
   /** Has `host` run what the settings want: new parts are begun, others ended or given what changed. One call after the other. */
-  apply(host: PartHost, to: Target): Promise<void> {
+  apply(host: PartHost, to: Target<P>): Promise<void> {
     const done = this.#applying.then(async () => {
       for (const { capability, part, record } of this.#entries) {
         if (part.presence !== to.presence) continue
@@ -115,7 +129,7 @@ export class PartRoster {
       if (part.presence === 'leading' && record.state === 'stopped') record.set('standby')
   }
 
-  #hosted({ capability, part, record }: Entry, to: Target): HostedPart {
+  #hosted({ capability, part, record }: Entry<P>, to: Target<P>): HostedPart {
     return {
       record,
       // What it watches is set up before it starts.
@@ -125,10 +139,10 @@ export class PartRoster {
         await this.#guarded({ capability, part, record }, to, { held, signal, again })
         await this.#portsOf(part, record, signal)
         const ports = held.use(this.#ports.forPart())
-        const needs = needsOf(part, config).map(need => watchNeed(need, to.context.identity))
-        const informers = held.use(to.context.informers.share({ needs }))
+        const needs = needsOf(part, config).map(need => watchNeed(need, to.identity))
+        const informers = held.use(to.informers.share({ needs }))
         record.set('starting')
-        const running = await part.start({ ...ownContext(to.context, owner), ports, informers }, config, signal)
+        const running = await part.start(to.contextOf({ owner, ports, informers }), config, signal)
         const whole = held.move()
         return withEnd(running, () => whole.disposeAsync())
       },
@@ -137,8 +151,8 @@ export class PartRoster {
 
   /** Holds the upstream's Leases before the part that replaces it acts; the part ends when one is lost, and waits for it again. */
   async #guarded(
-    { capability, part, record }: Entry,
-    { guards, settings }: Target,
+    { capability, part, record }: Entry<P>,
+    { guards, settings }: Target<P>,
     life: { readonly held: AsyncDisposableStack; readonly signal: AbortSignal; readonly again: (reason: unknown) => void },
   ): Promise<void> {
     const section = settings().capabilities[capability.name]
@@ -154,7 +168,7 @@ export class PartRoster {
     life.signal.throwIfAborted()
   }
 
-  async #portsOf(part: ControllerPart, record: PartRecord, signal: AbortSignal): Promise<void> {
+  async #portsOf(part: Pick<Part<unknown>, 'takes'>, record: PartRecord, signal: AbortSignal): Promise<void> {
     const awaited = part.takes.filter(use => use.without === 'wait').map(use => use.port)
     if (this.#ports.missing(awaited) === undefined) return
     record.wait(() => `${this.#ports.missing(awaited)?.name ?? 'a port'}, which another part offers`)
@@ -178,19 +192,6 @@ export function watchNeed(need: Need, { namespace, agentNamespace = standardAgen
     ...(need.scope === 'own-namespace' ? { namespace } : {}),
     ...(need.scope === 'agent-namespace' ? { namespace: agentNamespace } : {}),
     ...(typeof need.scope === 'object' ? { namespaces: need.scope.namespaces } : {}),
-  }
-}
-
-function isControllerPart(part: Part<unknown>): part is ControllerPart {
-  return part.process === 'controller'
-}
-
-function ownContext(context: SharedContext, owner: Owner): SharedContext {
-  const { webhooks } = context
-  return {
-    ...context,
-    clock: ownedClock(context.clock, owner),
-    webhooks: webhooks === undefined ? undefined : ownedWebhooks(webhooks, owner),
   }
 }
 

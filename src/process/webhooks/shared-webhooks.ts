@@ -2,7 +2,8 @@
 // Secret may not be read or written, with one of this process's own. Nobody is answered before that is known: API servers that were told
 // of the Secret's authority would not believe another.
 import type { Capability, WebhookEndpoint } from '#coordination/capability.ts'
-import { certificatePlaces, certificateSecret } from '#coordination/rbac.ts'
+import { partsIn } from '#coordination/part-hosts.ts'
+import { certificatePlaces, certificateSecrets } from '#coordination/rbac.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
@@ -89,7 +90,7 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
   async keep(around: KeepingSurroundings, signal: AbortSignal): Promise<AsyncDisposable> {
     const { clock, log } = this.#options
     const { namespace, capabilities } = around
-    const secret = { namespace, name: certificateSecret }
+    const secret = { namespace, name: certificateSecrets.core }
     const stop = new AbortController()
     const until = AbortSignal.any([signal, stop.signal])
     const informers = around.informers.share({ signal: until })
@@ -101,7 +102,7 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
       clock,
       log,
       secret,
-      places: certificatePlaces(capabilities.flatMap(({ parts }) => parts)),
+      places: certificatePlaces(capabilities.flatMap(one => partsIn('controller', one))),
       names: { authorityName: 'ballast webhooks', leaf: { commonName: 'ballast-webhook', ...this.#names, usages: ['server'] } },
       onCertificate: (tls, bundle) => void show({ tls, bundle, injectedFrom: secret }),
     })

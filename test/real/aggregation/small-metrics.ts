@@ -72,6 +72,8 @@ const api = aggregatedApi({
   ],
 })
 
+const served = [api]
+
 export interface SmallMetrics extends AsyncDisposable {
   readonly server: AggregatedServer
   /** By which API servers judge it. */
@@ -98,7 +100,7 @@ export async function startSmallMetrics(transport: Transport, port = 0): Promise
   const server = stack.use(
     await startAggregatedServer({
       ...surroundings,
-      apis: [api],
+      apis: () => served,
       tls,
       port,
       host: '127.0.0.1',

@@ -7,8 +7,14 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
-import { nodeSettings, nodeTexts, printedTexts, standardTalosPart, writeConfiguration } from '#capabilities/mirror/node-files'
 import { silentLog } from '#kube/log.ts'
+import {
+  nodeSettings,
+  nodeTexts,
+  printedTexts,
+  standardTalosPart,
+  writeConfiguration,
+} from '../../../../src/capabilities/mirror/node-files/face.ts'
 import { PartUnavailable } from '../../cache.ts'
 import type { Check } from '../../check.ts'
 import { needPrograms } from '../../machine-programs.ts'

@@ -1,0 +1,97 @@
+// Where others reach the parts of a process: ports of its pods, its Service and its network policy, and the APIServices that lead to it.
+import type { Capability, Listener } from '#coordination/capability.ts'
+import { apiServicesOf, partsIn, processPorts } from '#coordination/part-hosts.ts'
+import { certificateSecrets } from '#coordination/rbac.ts'
+import { injectAnnotation } from '#kube/server/bundle-injection.ts'
+import { any, type Condition, type Fields, type ObjectTree, type Tree, text, when } from '../tree.ts'
+import { fullName, metadataOf, nameText } from './object-shapes.ts'
+
+type Process = 'apiserver' | 'gateway'
+type Port = Extract<Listener, { kind: 'port' }>
+
+interface Listening {
+  /** When its capability is enabled. */
+  readonly when: Condition
+  readonly port: Port
+  /** A Service leads to every replica: to what the leader alone listens on it does not. */
+  readonly isInService: boolean
+}
+
+const isEnabled = (name: string): Condition => ({ on: `capabilities.${name}.enabled` })
+
+function listening(capabilities: readonly Capability[], process: Process): readonly Listening[] {
+  return capabilities.flatMap(capability =>
+    partsIn(process, capability).flatMap(({ listeners, presence }) =>
+      listeners
+        .filter((listener): listener is Port => listener.kind === 'port' && listener.exposure === 'pod')
+        .map(port => ({ when: isEnabled(capability.name), port, isInService: presence === 'always' })),
+    ),
+  )
+}
+
+/** When any enabled capability serves an API; `undefined`: there is none. */
+export function servesApis(capabilities: readonly Capability[]): Condition | undefined {
+  const serving = capabilities.filter(one => apiServicesOf(partsIn('apiserver', one)).length > 0)
+  return serving.length === 0 ? undefined : any(...serving.map(({ name }) => isEnabled(name)))
+}
+
+/** Ports of the container, of the Service and of the network policy's `ingress`, each where its capability is enabled. */
+export function portsOf(
+  capabilities: readonly Capability[],
+  process: Process,
+): { readonly container: readonly Tree[]; readonly service: readonly Tree[]; readonly ingress: readonly Tree[] } {
+  const found = listening(capabilities, process)
+  const apis = process === 'apiserver' ? servesApis(capabilities) : undefined
+  const onlyIf = (condition: Condition | undefined, item: Fields): readonly Tree[] =>
+    condition === undefined ? [] : [when(condition, item)]
+  return {
+    container: [
+      ...onlyIf(apis, { name: 'aggregated', containerPort: processPorts.aggregated, protocol: 'TCP' }),
+      ...found.map(({ when: condition, port: { name, port, protocol } }) =>
+        when(condition, { name, containerPort: port, protocol }),
+      ),
+    ],
+    service: [
+      ...onlyIf(apis, { name: 'aggregated', port: 443, targetPort: 'aggregated', protocol: 'TCP' }),
+      ...found
+        .filter(({ isInService }) => isInService)
+        .map(({ when: condition, port: { name, port, protocol } }) =>
+          when(condition, { name, port, targetPort: name, protocol }),
+        ),
+    ],
+    ingress: [
+      ...onlyIf(apis, { port: processPorts.aggregated, protocol: 'TCP' }),
+      ...found.map(({ when: condition, port: { port, protocol } }) => when(condition, { port, protocol })),
+    ],
+  }
+}
+
+/** What tells API servers which APIs lead here. Their bundle is put in by whoever keeps the certificates. */
+export function apiServiceObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  return capabilities.flatMap(capability =>
+    apiServicesOf(partsIn('apiserver', capability)).map(
+      ({ group, version, groupPriority, versionPriority }): ObjectTree => ({
+        file: 'apiserver/api-services.yaml',
+        when: isEnabled(capability.name),
+        tree: {
+          apiVersion: 'apiregistration.k8s.io/v1',
+          kind: 'APIService',
+          metadata: metadataOf({
+            name: `${version}.${group}`,
+            namespace: undefined,
+            component: 'apiserver',
+            labels: { 'ballast.dev/capability': capability.name },
+            annotations: { [injectAnnotation]: text({ named: 'namespace' }, `/${certificateSecrets.edge}`) },
+          }),
+          spec: {
+            group,
+            version,
+            groupPriorityMinimum: groupPriority,
+            versionPriority,
+            service: { name: fullName('-apiserver'), namespace: nameText('namespace'), port: 443 },
+          },
+        },
+      }),
+    ),
+  )
+}

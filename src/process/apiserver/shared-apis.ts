@@ -1,0 +1,185 @@
+// The APIs that parts of this process serve behind the cluster's API server: one HTTPS server for all of them, with the certificate of the
+// Secret that all replicas share. API servers judge it by the bundle that the keeper puts into our APIServices.
+import type { Registry } from 'prom-client'
+import type { ApiEndpoint, Capability } from '#coordination/capability.ts'
+import { apiServicesOf, partsIn } from '#coordination/part-hosts.ts'
+import { certificatePlaces, certificateSecrets } from '#coordination/rbac.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Log } from '#kube/log.ts'
+import type { Random } from '#kube/random.ts'
+import type { AggregatedApi } from '#kube/server/aggregated-api.ts'
+import { type AggregatedServer, startAggregatedServer } from '#kube/server/aggregated-server.ts'
+import { CertificateKeeper, SecretRefusedError } from '#kube/server/certificate-keeper.ts'
+import type { certificateMetrics } from '#kube/server/certificate-metrics.ts'
+import { type KeyPair, serviceDnsNames } from '#kube/server/certificates.ts'
+import type { NamedCheck } from '../health/controller-health.ts'
+
+interface SharedApisOptions {
+  /** Name of the Service by which API servers reach us, in our own namespace. */
+  readonly service: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** All addresses unless given. */
+  readonly bind?: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Registry
+  readonly version: string
+}
+
+interface KeepingSurroundings {
+  readonly api: Api
+  readonly informers: Informers
+  readonly random: Random
+  /** Our own. */
+  readonly namespace: string
+  /** Those that are enabled. */
+  readonly capabilities: readonly Capability[]
+}
+
+type Named = Pick<AggregatedApi, 'group' | 'version'>
+
+export class SharedApis implements ApiEndpoint {
+  readonly #options: SharedApisOptions
+  #apis: readonly AggregatedApi[] = []
+  #awaited: readonly Named[] = []
+  #server: AggregatedServer | undefined
+  #opening: Promise<AggregatedServer> | undefined
+  #keeper: CertificateKeeper | undefined
+  #refusal: string | undefined
+
+  constructor(options: SharedApisOptions) {
+    this.#options = options
+  }
+
+  /** Where it listens; `undefined` until there is a certificate. */
+  get port(): number | undefined {
+    return this.#server?.port
+  }
+
+  /** For metrics: what is served with, and trusted, now. */
+  get certificates(): ReturnType<Parameters<typeof certificateMetrics>[1]> {
+    return this.#keeper?.current
+  }
+
+  /** @throws Error for an API that no listener names, or that another part serves */
+  serve(api: AggregatedApi): Disposable {
+    const name = `${api.group}/${api.version}`
+    const isIt = (other: Named) => other.group === api.group && other.version === api.version
+    if (!this.#awaited.some(isIt)) throw new Error(`API ${name} is served, but no listener of an enabled capability names it`)
+    if (this.#apis.some(isIt)) throw new Error(`API ${name} is served by another part already`)
+    this.#apis = [...this.#apis, api]
+    return {
+      [Symbol.dispose]: () => {
+        this.#apis = this.#apis.filter(one => one !== api)
+      },
+    }
+  }
+
+  checks(): readonly NamedCheck[] {
+    if (this.#awaited.length === 0) return []
+    if (this.#server === undefined)
+      return [{ name: 'apis', ok: false, message: this.#refusal ?? 'no certificate was read or made yet' }]
+    const own = this.#server.checks.map(({ name, check }): NamedCheck => {
+      const why = check()
+      return { name, ok: why === undefined, ...(why === undefined ? {} : { message: why }) }
+    })
+    const missing = this.#awaited.filter(
+      one => !this.#apis.some(({ group, version }) => group === one.group && version === one.version),
+    )
+    const names = missing.map(({ group, version }) => `${group}/${version}`)
+    return [
+      ...own,
+      {
+        name: 'apis',
+        // What one part does not serve keeps the others from nothing: the part's own check says why.
+        ok: true,
+        state: names.length === 0 ? `${this.#apis.length} served` : `waiting for ${names.join(', ')}`,
+      },
+    ]
+  }
+
+  /** Begins to keep certificates, and resolves when calls are answered, or never will be. Disposing ends both. @throws `signal.reason`; when the port is taken */
+  async keep(around: KeepingSurroundings, signal: AbortSignal): Promise<AsyncDisposable> {
+    const { clock, log, service } = this.#options
+    const { namespace, capabilities } = around
+    const parts = capabilities.flatMap(one => partsIn('apiserver', one))
+    this.#awaited = apiServicesOf(parts)
+    if (this.#awaited.length === 0) return new AsyncDisposableStack()
+    const stop = new AbortController()
+    const until = AbortSignal.any([signal, stop.signal])
+    const informers = around.informers.share({ signal: until })
+    const secret = { namespace, name: certificateSecrets.edge }
+    const opened = Promise.withResolvers<void>()
+    const show = (tls: KeyPair) => this.#show(tls, { ...around, informers }).then(opened.resolve, opened.reject)
+    this.#keeper = new CertificateKeeper({
+      ...around,
+      informers,
+      clock,
+      log,
+      secret,
+      places: certificatePlaces(parts),
+      names: {
+        authorityName: 'ballast APIs',
+        leaf: { commonName: service, dnsNames: serviceDnsNames(service, namespace), usages: ['server'] },
+      },
+      onCertificate: tls => void show(tls),
+    })
+    // Who balances load is told that it ends, while what is asked is still answered.
+    signal.addEventListener('abort', () => this.#server?.drain(), { once: true })
+    const running = this.#keeper.run(until).catch((error: unknown) => {
+      if (error instanceof SecretRefusedError) {
+        this.#refusal = `Secret ${namespace}/${secret.name} may not be used: ${error.message}`
+        log.error(
+          { object: `Secret ${namespace}/${secret.name}`, why: error.message },
+          'no API is served: the Secret may not be used',
+        )
+        opened.resolve()
+        return
+      }
+      opened.reject(error)
+      if (!until.aborted) throw error
+    })
+    const end = async () => {
+      stop.abort(new DOMException('APIs are served no more', 'AbortError'))
+      await running
+      await this.#server?.[Symbol.asyncDispose]()
+      this.#server = undefined
+      await informers[Symbol.asyncDispose]()
+    }
+    try {
+      await opened.promise
+    } catch (error) {
+      await end()
+      throw error
+    }
+    return { [Symbol.asyncDispose]: end }
+  }
+
+  /** Resolves when calls are answered with it. @throws when the port is taken */
+  async #show(tls: KeyPair, { api, informers, random }: KeepingSurroundings): Promise<void> {
+    if (this.#opening !== undefined) {
+      const server = await this.#opening
+      server.setCertificate(tls)
+      return
+    }
+    const { port, bind, clock, log, metrics, version } = this.#options
+    this.#opening = startAggregatedServer({
+      apis: () => this.#apis,
+      awaited: this.#awaited,
+      tls,
+      port,
+      api,
+      informers,
+      clock,
+      random,
+      log,
+      metrics,
+      version,
+      ...(bind === undefined ? {} : { host: bind }),
+    })
+    this.#server = await this.#opening
+  }
+}
