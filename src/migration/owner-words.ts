@@ -1,5 +1,5 @@
 // What whoever owns upstream's objects has to do, in their own words: commits and commands for Flux, Argo CD and Helm.
-import { shownOwner } from '#doctor/gitops-owner.ts'
+import { shownOwner } from '#upstreams/gitops-owner.ts'
 import type { UpstreamState } from './situation.ts'
 
 /** Who would put back what is changed here, and the commit that stops that; `undefined`: nobody. */

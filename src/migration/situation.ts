@@ -1,9 +1,6 @@
 // How Reloader and Ballast stand in a cluster right now: what the steps of the swap judge by.
 import type { Capability } from '#coordination/capability.ts'
-import type { ClusterFacts } from '#doctor/facts.ts'
-import { type GitopsOwner, gitopsOwner } from '#doctor/gitops-owner.ts'
 import { isFresh, ownConfigMapName, ownDeployment } from '#doctor/own-facts.ts'
-import { findUpstreams } from '#doctor/upstreams.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { numberAt, textAt } from '#kube/objects/object-fields.ts'
@@ -11,6 +8,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { isForbidden, isNotFound } from '#kube/objects/status.ts'
 import { readControllerConfiguration, settingsOf } from '#process/configuration/controller-configuration.ts'
+import { type GitopsOwner, gitopsOwner } from '#upstreams/gitops-owner.ts'
+import { findUpstreams } from '#upstreams/recognition.ts'
 
 export interface UpstreamState {
   readonly deployment: KubeObject
@@ -58,8 +57,7 @@ const kustomizations: GroupVersionResource = { group: 'kustomize.toolkit.fluxcd.
 export async function readSituation(reach: Reach): Promise<Situation> {
   const { api, signal } = reach
   const deployments = await listOf(api, builtIn.deployments, 'Deployment', { signal })
-  const facts: ClusterFacts = { objects: deployments, unread: [], nowMs: 0, ours: undefined }
-  const found = findUpstreams(facts).filter(({ upstream }) => upstream.name === 'Reloader')
+  const found = findUpstreams(deployments).filter(({ upstream }) => upstream.name === 'Reloader')
   const upstreams = await Promise.all(found.map(({ workload }) => upstreamState(reach, workload)))
   const [lease] = await listOf(api, builtIn.leases, 'Lease', { signal, fieldSelector: `metadata.name=${guardLeaseName}` })
   return { upstreams, ours: await ownState(reach, deployments), lease }

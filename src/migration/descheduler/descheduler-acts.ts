@@ -1,6 +1,7 @@
 // What the steps of a descheduler's swap do there: install ours asleep, switch, remove upstream's; and what proves each.
 import { checkDeschedulers } from '#doctor/descheduler-checks.ts'
 import { liveFacts } from '#doctor/live-facts.ts'
+import { toldDifferently } from '#upstreams/descheduler/descheduler-told.ts'
 import { ownerIsLive } from '../owner-words.ts'
 import { no, type Proof, StepFailed, type SwapCore, yes } from '../step.ts'
 import { applyAll, deleteAll, deleteSecrets, missingRights, releaseSecrets, restorable, sleeping } from '../writes.ts'
@@ -19,8 +20,8 @@ import {
   theOurs,
   theOwnLoop,
   theUpstream,
+  toldOf,
 } from './descheduler-swap.ts'
-import { toldDifferently, toldOf } from './descheduler-told.ts'
 
 export async function install(swap: SwapCore): Promise<void> {
   const situation = await readDeschedulerSituation(swap)

@@ -1,6 +1,6 @@
 // The steps of a descheduler's swap as a person would run them: lines for a shell, with the names of this very cluster.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { deschedulerFlags, policySource } from '#upstreams/descheduler-workload.ts'
+import { deschedulerFlags, policySource } from '#upstreams/descheduler/descheduler-workload.ts'
 import { fullName, type Loop, type OwnDescheduler } from './descheduler-situation.ts'
 
 type Named = Pick<Loop, 'workload' | 'namespace' | 'name'>

@@ -3,12 +3,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import { parseDocument } from 'yaml'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { toldDifferently } from '#upstreams/descheduler/descheduler-told.ts'
 import { isTree, valueAt } from '#upstreams/values-tree.ts'
 import { installed } from './descheduler-install.ts'
 import { isMadeBySwap } from './descheduler-own.ts'
 import type { DeschedulerSituation, OwnDescheduler, OwnLoop } from './descheduler-situation.ts'
-import { shown, theUpstream } from './descheduler-swap.ts'
-import { toldDifferently, toldOf } from './descheduler-told.ts'
+import { shown, theUpstream, toldOf } from './descheduler-swap.ts'
 
 /** Somebody has made it, or changed it since a swap made it. */
 export const isKept = (ours: OwnDescheduler | undefined): ours is OwnDescheduler & { readonly loop: OwnLoop } =>

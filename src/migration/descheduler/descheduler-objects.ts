@@ -3,7 +3,7 @@
 import { listAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isForbidden } from '#kube/objects/status.ts'
-import { policySource } from '#upstreams/descheduler-workload.ts'
+import { policySource } from '#upstreams/descheduler/descheduler-workload.ts'
 import { listOf, type Reach } from '../situation.ts'
 import { resourceOf } from '../writes.ts'
 

@@ -1,15 +1,15 @@
 // How the descheduler and ours stand in a cluster right now: what the steps of their swap judge by. It is read, and nothing is written.
 import { parseDocument } from 'yaml'
-import { type GitopsOwner, gitopsOwner } from '#doctor/gitops-owner.ts'
-import { isOwnDescheduler, policyPlace, policyText } from '#doctor/own-descheduler.ts'
+import { isOwnDescheduler } from '#doctor/own-descheduler.ts'
 import { isFresh, ownConfigMapName, ownDeployment } from '#doctor/own-facts.ts'
-import { findUpstreams } from '#doctor/upstreams.ts'
 import { listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import type { ConvertedValues } from '#upstreams/convert-values.ts'
-import { convertDeschedulerWorkload } from '#upstreams/descheduler-workload.ts'
+import { convertDeschedulerWorkload, policyPlace, policyText } from '#upstreams/descheduler/descheduler-workload.ts'
+import { type GitopsOwner, gitopsOwner } from '#upstreams/gitops-owner.ts'
+import { findUpstreams } from '#upstreams/recognition.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
 import { isQuiet, listOf, optional, type Reach } from '../situation.ts'
 import { deschedulerObjects } from './descheduler-objects.ts'
@@ -80,7 +80,7 @@ export async function readDeschedulerSituation(reach: Reading): Promise<Deschedu
     listOf(api, builtIn.leases, 'Lease', { signal }),
   ])
   const workloads = [...deployments, ...cronJobs]
-  const found = findUpstreams({ objects: workloads, unread: [], nowMs: 0, ours: undefined }).filter(
+  const found = findUpstreams(workloads).filter(
     ({ upstream, workload }) => upstream.name === 'descheduler' && !isOwnDescheduler(workload),
   )
   const upstreams = await Promise.all(found.map(({ workload }) => upstreamLoop(reach, workload)))

@@ -2,7 +2,7 @@
 import { examineCluster } from '#doctor/checks.ts'
 import { liveFacts } from '#doctor/live-facts.ts'
 import { ballastNamespace } from '#process/own-names.ts'
-import { sparingWords } from '#upstreams/descheduler-policy.ts'
+import { sparingWords } from '#upstreams/descheduler/descheduler-policy.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
 import { ownerIsLive, quietly } from '../owner-words.ts'
 import type { Saved } from '../record.ts'

@@ -3,6 +3,7 @@
 import { textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { wordsOf } from '#upstreams/descheduler/descheduler-told.ts'
 import type { Saved } from '../record.ts'
 import { eventually, no, type Proof, type Step, StepFailed, type SwapCore, yes } from '../step.ts'
 import { sleeping } from '../writes.ts'
@@ -119,5 +120,12 @@ export function onlyOne(awake: Loop & { readonly isReady?: boolean }, asleep: Lo
     return no(`Lease ${other.metadata.namespace}/${other.metadata.name} is held by ${heldBy(other)} until it ends`)
   return yes(`${awake.running} ${awake.running === 1 ? 'pod' : 'pods'} of ${shown(awake)}, none of ${shown(asleep)}`)
 }
+
+/** Of a Loop, with the text of its policy. */
+export const toldOf = (loop: Loop, policy: string | undefined) => ({
+  workload: loop.workload,
+  words: wordsOf(loop.workload),
+  policy,
+})
 
 const heldBy = (lease: KubeObject) => textAt(lease, 'spec', 'holderIdentity') ?? ''

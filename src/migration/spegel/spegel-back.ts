@@ -1,7 +1,7 @@
 // Ballast back to Spegel: the same swap with roles changed. Ballast stays installed, for what else it does.
 
 import { ballastVersion } from '#deployment/names.ts'
-import { shownOwner } from '#doctor/gitops-owner.ts'
+import { shownOwner } from '#upstreams/gitops-owner.ts'
 import { isPinned, pinned } from '../mirror-pin.ts'
 import { no, type Proof, StepFailed, yes } from '../step.ts'
 import {

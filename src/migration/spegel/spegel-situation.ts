@@ -1,17 +1,17 @@
 // How Spegel and our mirror stand in a cluster right now: what the plan of their swap is made of. It is read, and nothing is written.
 
-import { type GitopsOwner, gitopsOwner } from '#doctor/gitops-owner.ts'
 import { ownDeployment } from '#doctor/own-facts.ts'
-import { findUpstreams } from '#doctor/upstreams.ts'
 import { listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import type { ConvertedValues } from '#upstreams/convert-values.ts'
-import { convertSpegel } from '#upstreams/spegel-rows.ts'
+import { type GitopsOwner, gitopsOwner } from '#upstreams/gitops-owner.ts'
+import { findUpstreams } from '#upstreams/recognition.ts'
+import { convertSpegel } from '#upstreams/spegel/spegel-rows.ts'
+import { spegelValues } from '#upstreams/spegel/spegel-values.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
 import { swapLabel } from '../mirror-pin.ts'
 import { isQuiet, listOf, type Reach } from '../situation.ts'
-import { spegelValues } from './spegel-values.ts'
 
 /** A DaemonSet as `kubectl` names it and its pods. */
 export interface NodeSet {
@@ -59,8 +59,7 @@ export async function readMirrorSituation(reach: Pick<Reach, 'api' | 'signal'>):
     listOf(api, builtIn.deployments, 'Deployment', { signal }),
     listOf(api, builtIn.services, 'Service', { signal }),
   ])
-  const facts = { objects: daemonSets, unread: [], nowMs: 0, ours: undefined }
-  const found = findUpstreams(facts).filter(({ upstream, workload }) => upstream.name === 'Spegel' && isServing(workload))
+  const found = findUpstreams(daemonSets).filter(({ upstream, workload }) => upstream.name === 'Spegel' && isServing(workload))
   const spegels = await Promise.all(found.map(({ workload }) => spegelState(reach, workload, services)))
   const controller = ownDeployment(deployments)
   const mirror = daemonSets.find(

@@ -1,7 +1,7 @@
 // Spegel to Ballast: the commands of a swap for one cluster, in order, for a person to run. Never are both on one node: they have one port.
 
-import { shownOwner } from '#doctor/gitops-owner.ts'
 import { listAt } from '#kube/objects/object-fields.ts'
+import { shownOwner } from '#upstreams/gitops-owner.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
 import { ownerIsLive } from '../owner-words.ts'
 import { no, type Proof, type Step, StepFailed, yes } from '../step.ts'

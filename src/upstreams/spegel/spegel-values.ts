@@ -1,9 +1,8 @@
 // What a running Spegel is told, in the words of its chart's values: the flags of its containers and what its pod template says besides.
 
-import { listAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
-import type { KubeObject } from '#kube/objects/objects.ts'
-import { spegelVersions } from '#upstreams/spegel-rows.ts'
-import { type ValuesTree, valueAt, withValue } from '#upstreams/values-tree.ts'
+import { listAt, textAt } from '#kube/objects/object-fields.ts'
+import { type ValuesTree, valueAt, withValue } from '../values-tree.ts'
+import { spegelVersions } from './spegel-rows.ts'
 
 /** Flags with all of their values: `--a=b`, or `--a b c`. */
 function flagsOf(args: readonly unknown[]): ReadonlyMap<string, readonly string[]> {
@@ -49,8 +48,8 @@ interface RunningSpegel {
 }
 
 /** `daemonSet`: of upstream's chart. */
-export function spegelValues(daemonSet: KubeObject): RunningSpegel {
-  const pod = valueAt(templateOf(daemonSet), ['spec'])
+export function spegelValues(daemonSet: ValuesTree): RunningSpegel {
+  const pod = valueAt(daemonSet, ['spec', 'template', 'spec'])
   const configuration = listAt(pod, 'initContainers').find(one => listAt(one, 'args')[0] === 'configuration')
   const registry = listAt(pod, 'containers').find(one => listAt(one, 'args')[0] === 'registry')
   const version = versionOf(daemonSet)
@@ -119,8 +118,8 @@ function persistence(pod: unknown, flags: ReadonlyMap<string, readonly string[]>
   ]
 }
 
-function versionOf({ metadata }: KubeObject): string | undefined {
-  const chart = metadata.labels?.['helm.sh/chart'] ?? ''
+function versionOf(daemonSet: ValuesTree): string | undefined {
+  const chart = textAt(daemonSet, 'metadata', 'labels', 'helm.sh/chart') ?? ''
   const version = /^spegel-v?(\d+\.\d+\.\d+)$/.exec(chart)?.[1]
   return version !== undefined && spegelVersions.includes(version) ? version : undefined
 }

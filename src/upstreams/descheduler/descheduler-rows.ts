@@ -1,11 +1,11 @@
 // What becomes of each key of the chart `descheduler`, 0.33.0 to 0.36.0 and the line after it: the table of `ballast migrate values --from
 // descheduler`.
-import { type ConvertedValues, convertValues } from './convert-values.ts'
+import { type ConvertedValues, convertValues } from '../convert-values.ts'
+import { converted, dropped, isEmpty, same, type ValuesRow } from '../values-row.ts'
+import { isTree, type ValuesTree } from '../values-tree.ts'
 import { around, monitoring, ownToken, stays } from './descheduler-around.ts'
 import { carried, descheduler, durationSteps, optionSteps } from './descheduler-options.ts'
 import { policySteps, versionSteps } from './descheduler-policy.ts'
-import { converted, dropped, isEmpty, same, type ValuesRow } from './values-row.ts'
-import { isTree, type ValuesTree } from './values-tree.ts'
 
 /** Charts whose keys are recorded, the newest last; `0.37` is the unreleased line after 0.36. */
 export const deschedulerVersions: readonly string[] = ['0.33.0', '0.34.0', '0.35.0', '0.35.1', '0.36.0', '0.37.0']

@@ -1,6 +1,7 @@
 // What becomes of what upstream's chart makes around its descheduler: rights, account, Service, budget, monitor.
+
+import { converted, dropped, isEmpty, type RowContext, type Step, same, type ValuesRow } from '../values-row.ts'
 import { carried, descheduler } from './descheduler-options.ts'
-import { converted, dropped, isEmpty, type RowContext, type Step, same, type ValuesRow } from './values-row.ts'
 
 /** Why nothing of tokens is carried. */
 export const ownToken = 'ours mounts a token of its own, for an hour at a time'

@@ -1,11 +1,11 @@
 // What two deschedulers are told, and where it differs: flags, times and policy, each as our program reads it.
 import { isDeepStrictEqual } from 'node:util'
 import { parseDocument } from 'yaml'
-import { settingsOf, wordsOf } from '#doctor/own-descheduler.ts'
+import { listAt, templateOf } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { parseDeschedulerFlags } from '#process/drop-ins/descheduler-flags.ts'
 import type { DeschedulerSettings } from '#process/drop-ins/descheduler-settings.ts'
-import { isTree, valueAt } from '#upstreams/values-tree.ts'
-import type { Loop } from './descheduler-situation.ts'
+import { isTree, valueAt } from '../values-tree.ts'
 
 interface Told {
   readonly workload: KubeObject
@@ -13,12 +13,18 @@ interface Told {
   readonly policy: string | undefined
 }
 
-/** Of a Loop, with the text of its policy. */
-export const toldOf = (loop: Loop, policy: string | undefined): Told => ({
-  workload: loop.workload,
-  words: wordsOf(loop.workload),
-  policy,
-})
+/** Words of the container that evicts: what it is started with. */
+export function wordsOf(workload: KubeObject): readonly string[] {
+  const [container] = listAt(templateOf(workload), 'spec', 'containers')
+  return listAt(container, 'args').map(String)
+}
+
+/** Of a command line with words of its own before the flags; `undefined` where it would not start by them. */
+export function settingsOf(words: readonly string[]): DeschedulerSettings | undefined {
+  const own = words.filter(word => word !== 'descheduler' && !word.startsWith('--config='))
+  const read = parseDeschedulerFlags(own)
+  return read.ok ? read.settings : undefined
+}
 
 /** Where it serves, and how it says what it does, changes nothing that it does. */
 const ofDoing = [

@@ -1,10 +1,12 @@
 // What a running descheduler is told, in the words of its chart's values: its flags, its policy, and what its pod template says besides.
 import { dirname } from 'node:path/posix'
 import { parseDocument } from 'yaml'
-import type { ConvertedValues } from './convert-values.ts'
+import { textAt } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { ConvertedValues } from '../convert-values.ts'
+import { upstreamContainer } from '../values-input.ts'
+import { isTree, type ValuesTree, valueAt, withValue } from '../values-tree.ts'
 import { convertDescheduler, deschedulerVersions } from './descheduler-rows.ts'
-import { upstreamContainer } from './values-input.ts'
-import { isTree, type ValuesTree, valueAt, withValue } from './values-tree.ts'
 
 const name = 'descheduler'
 const standardPolicyFile = '/policy-dir/policy.yaml'
@@ -190,3 +192,14 @@ function without(value: unknown, isLeftOut: (key: string) => boolean): ValuesTre
 }
 
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+/** The ConfigMap that a descheduler reads its policy from, ours or upstream's; `undefined`: from no ConfigMap. */
+export function policyPlace(workload: KubeObject): { readonly namespace: string; readonly name: string } | undefined {
+  const source = policySource({ ...workload })
+  return source === undefined ? undefined : { namespace: workload.metadata.namespace ?? 'default', name: source.configMap }
+}
+
+/** The text of its policy, of the ConfigMap at `policyPlace`. */
+export function policyText(workload: KubeObject, configMap: KubeObject | undefined): string | undefined {
+  return textAt(configMap, 'data', policySource({ ...workload })?.key ?? '')
+}

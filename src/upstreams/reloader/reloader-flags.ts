@@ -1,8 +1,8 @@
 // The flags of a Deployment of Reloader as values of our chart: for whoever installed the plain manifests. Each flag is the value of upstream's
 // chart that makes it, so that the one table of rows judges both.
-import { type ConvertedValues, convertValues, type ReportLine } from './convert-values.ts'
+import { type ConvertedValues, convertValues, type ReportLine } from '../convert-values.ts'
+import { isTree, type ValuesTree, withValue } from '../values-tree.ts'
 import { reloaderRows } from './reloader-rows.ts'
-import { isTree, type ValuesTree, withValue } from './values-tree.ts'
 
 /** By flag, in lower case: the value of upstream's chart, and how its text becomes one. */
 const flags: Readonly<Record<string, { readonly path: string; readonly as?: 'boolean' }>> = {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { readValuesInput } from '../values-input.ts'
+import type { ValuesTree } from '../values-tree.ts'
 import { convertDeschedulerWorkload, flagsOf, policySource } from './descheduler-workload.ts'
-import { readValuesInput } from './values-input.ts'
-import type { ValuesTree } from './values-tree.ts'
 
 const policyText = 'apiVersion: descheduler/v1alpha2\nkind: DeschedulerPolicy\nprofiles: []\nmaxNoOfPodsToEvictPerNode: 3\n'
 const policy = { apiVersion: 'descheduler/v1alpha2', kind: 'DeschedulerPolicy', profiles: [], maxNoOfPodsToEvictPerNode: 3 }
@@ -137,13 +137,16 @@ describe('as a file', () => {
     ['Deployment', deployment([file])],
     ['CronJob', cronJob([file])],
   ])('the plain %s with its ConfigMap', (kind, workload) => {
-    const input = readValuesInput('f.yaml', print(workload, configMap), 'descheduler')
+    const input = readValuesInput('f.yaml', print(workload, configMap), 'descheduler', ['Deployment', 'CronJob'])
     expect(input).toMatchObject({ from: kind, namespace: 'kube-system' })
     expect(input.beside).toHaveLength(2)
   })
 
   test('values with a key `kind` are values', () => {
-    const input = readValuesInput('f.yaml', 'kind: Deployment\ndeschedulingInterval: 5m\n', 'descheduler')
+    const input = readValuesInput('f.yaml', 'kind: Deployment\ndeschedulingInterval: 5m\n', 'descheduler', [
+      'Deployment',
+      'CronJob',
+    ])
     expect(input).toMatchObject({ from: 'values', values: { kind: 'Deployment' } })
   })
 
@@ -154,7 +157,7 @@ describe('as a file', () => {
       metadata: { name: 'descheduler', namespace: 'descheduler' },
       spec: { chart: { spec: { chart: 'descheduler', version: '0.33.0' } }, values: { kind: 'Deployment' } },
     }
-    const input = readValuesInput('f.yaml', print(release), 'descheduler')
+    const input = readValuesInput('f.yaml', print(release), 'descheduler', ['Deployment', 'CronJob'])
     expect(input).toMatchObject({ from: 'HelmRelease', version: '0.33.0', namespace: 'descheduler' })
     expect(parseAllDocuments(print(release))).toHaveLength(1)
   })

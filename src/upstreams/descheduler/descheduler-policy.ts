@@ -1,8 +1,8 @@
 // The DeschedulerPolicy in upstream's values: carried as it stands, with what our chart wants to know besides.
 
+import type { RowContext, Step } from '../values-row.ts'
+import { isTree, valueAt } from '../values-tree.ts'
 import { descheduler } from './descheduler-options.ts'
-import type { RowContext, Step } from './values-row.ts'
-import { isTree, valueAt } from './values-tree.ts'
 
 const policyVersion = 'descheduler/v1alpha2'
 const namespaceTemplate = /\{\{-?\s*\$?\.Release\.Namespace\s*-?\}\}/g

@@ -1,7 +1,6 @@
 // What becomes of each key of the chart `reloader` 2.2.x: the table of `ballast migrate values --from reloader`.
 import { parseMilli } from '#kube/values/quantity.ts'
 import { reloaderLogLevels } from '#process/drop-ins/reloader-log-levels.ts'
-import { environmentRows, variable } from './reloader-variables.ts'
 import {
   converted,
   dropped,
@@ -12,8 +11,9 @@ import {
   same,
   textList,
   type ValuesRow,
-} from './values-row.ts'
-import { isTree } from './values-tree.ts'
+} from '../values-row.ts'
+import { isTree } from '../values-tree.ts'
+import { environmentRows, variable } from './reloader-variables.ts'
 
 /** Charts whose keys are recorded; the newest last. */
 export const reloaderVersions: readonly string[] = [7, 8, 9, 10, 11, 12, 13, 14, 15, 16].map(patch => `2.2.${patch}`)
