@@ -73,7 +73,7 @@ interface ChartInput {
   readonly namespace: string | undefined
 }
 
-interface Around {
+export interface Around {
   /** Other objects of the same release, or of the same file. */
   readonly beside: readonly unknown[]
   /** Of the release, where it is known. */
@@ -119,24 +119,26 @@ interface Swap {
 }
 
 /** Which part of ours does the job. */
-type Part = SectionPart | ProcessPart | NodePart
+export type Part = SectionPart | ProcessPart | NodePart
 
 /** A section of the controller's configuration, switched on and off there. */
-interface SectionPart {
+export interface SectionPart {
   readonly kind: 'section'
 }
 
 /** A workload of its own beside the controller. */
-interface ProcessPart {
+export interface ProcessPart {
   readonly kind: 'process'
   /** Its label, its key in our values, and the end of its name. */
   readonly component: string
   /** Where its workload differs from upstream's in what it is told, by name. */
   readonly differences: (theirs: Told, ours: Told) => readonly string[]
+  /** What a person runs beside upstream's, while it is awake, to see what ours would do. */
+  readonly shadowCommand: (workload: KubeObject) => string
 }
 
 /** A DaemonSet whose ports upstream's binds, too: nodes change one after the other. */
-interface NodePart {
+export interface NodePart {
   readonly kind: 'nodes'
   /** Its label; its name is `ballast-<component>`. */
   readonly component: string
@@ -150,11 +152,10 @@ interface NodePart {
   readonly isUnreadyAlone: boolean
   /** Version of its chart by the workload. */
   readonly versionOf: (workload: KubeObject) => string | undefined
-  /** Where its chart is, and how it selects its pods: for an upstream that is gone. */
-  readonly chart: string
+  /** How its chart selects its pods: for an upstream that is gone. */
   readonly selector: string
   /** What a person should know of some steps. */
-  readonly notes: Readonly<Record<'convert' | 'switch' | 'remove' | 'free' | 'back' | 'off' | 'forget', string>>
+  readonly notes: Readonly<Record<'convert' | 'free' | 'switch' | 'remove' | 'forget' | 'back' | 'off', string>>
 }
 
 interface Told {
@@ -177,7 +178,7 @@ interface ShadowRead {
 }
 
 /** A roll-out by it or by ours carries a mark, and somebody's write explains it. */
-interface RollsOut {
+export interface RollsOut {
   readonly isMarked: (template: unknown) => boolean
   /** Might a write of `source` have rolled out `workload`? */
   readonly isNamedBy: (workload: KubeObject, source: KubeObject) => boolean

@@ -8,7 +8,7 @@ import type { Replaced, Upstream } from './upstream.ts'
 export const upstreams: readonly Upstream[] = [reloader, descheduler, spegel, ...notReplaced]
 
 /** An upstream whose place Ballast takes. */
-type Replaceable = Upstream & { readonly replaced: Replaced }
+export type Replaceable = Upstream & { readonly replaced: Replaced }
 
 const isReplaceable = (upstream: Upstream): upstream is Replaceable => upstream.replaced !== undefined
 

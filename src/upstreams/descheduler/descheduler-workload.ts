@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml'
 import { textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ConvertedValues } from '../convert-values.ts'
+import type { Around } from '../upstream.ts'
 import { upstreamContainer } from '../values-input.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from '../values-tree.ts'
 import { convertDescheduler, deschedulerVersions } from './descheduler-rows.ts'
@@ -32,13 +33,6 @@ const ofCronJob = ['schedule', 'timeZone', 'startingDeadlineSeconds', 'successfu
 const ofJob = ['ttlSecondsAfterFinished', 'activeDeadlineSeconds']
 /** Labels that a chart or Kustomize gives, and selectors need. */
 const isOwnLabel = (key: string) => key === 'app' || key.startsWith('app.kubernetes.io/') || key === 'helm.sh/chart'
-
-interface Around {
-  /** Other objects: the ConfigMap of the policy, a Service, a monitor, a budget. */
-  readonly beside: readonly unknown[]
-  /** Of the release, where it is known. */
-  readonly namespace: string | undefined
-}
 
 /** `workload`: a Deployment or CronJob of upstream's, of its chart or of the plain manifests. */
 export function convertDeschedulerWorkload(workload: ValuesTree, { beside, namespace }: Around): ConvertedValues {

@@ -6,7 +6,7 @@ import { valueAt } from '../values-tree.ts'
 import { sparingWords } from './descheduler-policy.ts'
 import { convertDescheduler, deschedulerRows, deschedulerVersions } from './descheduler-rows.ts'
 import { toldDifferently, wordsOf } from './descheduler-told.ts'
-import { convertDeschedulerWorkload, deschedulerFlags, policyPlace, policyText } from './descheduler-workload.ts'
+import { convertDeschedulerWorkload, deschedulerFlags, policyPlace, policySource, policyText } from './descheduler-workload.ts'
 
 const id = 'descheduler'
 
@@ -42,6 +42,7 @@ export const descheduler: Upstream = {
           }))
           return a === undefined || b === undefined ? [] : toldDifferently(a, b)
         },
+        shadowCommand,
       },
       does: 'evicts',
       reads: policyPlace,
@@ -50,6 +51,14 @@ export const descheduler: Upstream = {
       reinstall: 'helm install descheduler descheduler/descheduler --set suspend=true   # a Deployment: scale it to 0 at once',
     },
   },
+}
+
+function shadowCommand(workload: KubeObject): string {
+  const { configMap, key = '' } = policySource({ ...workload }) ?? {}
+  const read = `kubectl -n ${workload.metadata.namespace} get configmap ${configMap} -o jsonpath='{.data.${key.replaceAll('.', '\\.')}}' > policy.yaml && `
+  const interval = deschedulerFlags({ ...workload }).get('descheduling-interval')
+  const told = typeof interval === 'string' ? ` --descheduling-interval ${interval}` : ''
+  return `${configMap === undefined ? '' : read}ballast shadow --policy-config-file policy.yaml${told} --cycles 1   # the table of pods, one interval long`
 }
 
 function leaseOf(workload: KubeObject): string | undefined {
@@ -62,7 +71,9 @@ function leaseOf(workload: KubeObject): string | undefined {
 function isPlain(object: KubeObject, workload: KubeObject): boolean {
   const { kind, metadata } = object
   const { name } = metadata
-  if (name !== id && !name.startsWith(`${id}-`)) return false
+  // What a chart made says so.
+  const isOfChart = workload.metadata.labels?.['helm.sh/chart'] !== undefined
+  if (isOfChart || (name !== id && !name.startsWith(`${id}-`))) return false
   const account = textAt(templateOf(workload), 'spec', 'serviceAccountName')
   const { namespace } = workload.metadata
   switch (kind) {

@@ -35,7 +35,6 @@ export const spegel: Upstream = {
         ports: values => listAt(values, 'capabilities', 'mirror', 'ports').map(Number),
         isUnreadyAlone: true,
         versionOf: workload => spegelValues({ ...workload }).version,
-        chart: 'oci://ghcr.io/spegel-org/helm-charts/spegel',
         selector: 'app.kubernetes.io/name=spegel,app.kubernetes.io/component=spegel',
         notes: {
           convert: 'the ports stay those that hosts files and user data name',
@@ -51,7 +50,7 @@ export const spegel: Upstream = {
       // The one that tidies up after an uninstall.
       isAside: ({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'cleanup',
       isPlain: (object, workload) => object.metadata.labels?.['app.kubernetes.io/name'] === id && isNamedAfter(object, workload),
-      reinstall: 'helm install spegel',
+      reinstall: 'helm install spegel oci://ghcr.io/spegel-org/helm-charts/spegel -n spegel -f spegel-values.yaml',
     },
   },
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { isPinned, pinned, unpinned } from './mirror-pin.ts'
+import { isPinned, pinned, unpinned } from './node-pin.ts'
 
-const turn = { key: 'ballast.dev/mirror-swap', operator: 'NotIn', values: ['none', 'ballast'] }
+const label = 'ballast.dev/mirror-swap'
+const turn = { key: label, operator: 'NotIn', values: ['none', 'ballast'] }
 const zone = { key: 'zone', operator: 'In', values: ['a'] }
 const required = (...terms: readonly object[]) => ({
   nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } },
@@ -22,9 +23,9 @@ test.each<[string, unknown, object]>([
     { nodeAffinity: { ...preferred, ...required({ matchExpressions: [turn] }).nodeAffinity }, podAffinity: { a: 1 } },
   ],
 ])('%s', (_, before, after) => {
-  expect(pinned(before)).toEqual(after)
-  expect(pinned(after)).toEqual(after)
-  expect([isPinned(before), isPinned(after)]).toEqual([false, true])
-  expect(unpinned(after)).toEqual(before ?? {})
-  expect(unpinned(before)).toEqual(before ?? {})
+  expect(pinned(before, label)).toEqual(after)
+  expect(pinned(after, label)).toEqual(after)
+  expect([isPinned(before, label), isPinned(after, label)]).toEqual([false, true])
+  expect(unpinned(after, label)).toEqual(before ?? {})
+  expect(unpinned(before, label)).toEqual(before ?? {})
 })

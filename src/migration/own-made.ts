@@ -1,4 +1,4 @@
-// A descheduler of ours that is there before a swap: who has written it. What others than a swap have written is never overwritten.
+// What of ours is there before a swap: who has written it. What others than a swap have written is never overwritten.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isTree } from '#upstreams/values-tree.ts'
 

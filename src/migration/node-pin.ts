@@ -1,11 +1,11 @@
-// Which nodes either mirror is on while they are swapped: a label of the node says it, and a DaemonSet's controller takes pods away and puts
+// Which nodes either side is on while they are swapped: a label of the node says it, and a DaemonSet's controller takes pods away and puts
 // them there as it changes. Nothing is restarted for it.
 import { isTree, type ValuesTree, valueAt } from '#upstreams/values-tree.ts'
 
-/** `spegel`: upstream is there; `none`: neither, for the moment between; `ballast`: ours. Without the label: upstream, or all are done. */
-export const swapLabel = 'ballast.dev/mirror-swap'
+/** Upstream's mark: it is there; `none`: neither, for the moment between; `ballast`: ours. Without the label: upstream, or all are done. */
+const keptOff = (label: string) => ({ key: label, operator: 'NotIn', values: ['none', ownMark] })
 
-const ourTurn = { key: swapLabel, operator: 'NotIn', values: ['none', 'ballast'] }
+export const ownMark = 'ballast'
 
 const required = ['nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms']
 
@@ -19,31 +19,34 @@ const expressionsOf = (term: unknown): readonly unknown[] => {
   return Array.isArray(expressions) ? expressions : []
 }
 
-const isPin = (expression: unknown): boolean => valueAt(expression, ['key']) === swapLabel
+const isPin =
+  (label: string) =>
+  (expression: unknown): boolean =>
+    valueAt(expression, ['key']) === label
 
 /** Is it kept off nodes that are marked already? Any term lets it run, so each has to say it. */
-export function isPinned(affinity: unknown): boolean {
+export function isPinned(affinity: unknown, label: string): boolean {
   const terms = termsOf(affinity)
-  return terms.length > 0 && terms.every(term => expressionsOf(term).some(isPin))
+  return terms.length > 0 && terms.every(term => expressionsOf(term).some(isPin(label)))
 }
 
 /** `affinity` that besides keeps off nodes which are marked for neither or ours. */
-export function pinned(affinity: unknown): ValuesTree {
-  const terms = termsOf(unpinned(affinity))
+export function pinned(affinity: unknown, label: string): ValuesTree {
+  const terms = termsOf(unpinned(affinity, label))
   const changed = (terms.length === 0 ? [{}] : terms).map(term => ({
     ...(isTree(term) ? term : {}),
-    matchExpressions: [...expressionsOf(term), ourTurn],
+    matchExpressions: [...expressionsOf(term), keptOff(label)],
   }))
   return withTerms(affinity, changed)
 }
 
 /** What `pinned` was given. */
-export function unpinned(affinity: unknown): ValuesTree {
+export function unpinned(affinity: unknown, label: string): ValuesTree {
   const terms = termsOf(affinity).flatMap(term => {
     const expressions = expressionsOf(term)
-    if (!isTree(term) || !expressions.some(isPin)) return [term]
+    if (!isTree(term) || !expressions.some(isPin(label))) return [term]
     const { matchExpressions: _said, ...rest } = term
-    const others = expressions.filter(expression => !isPin(expression))
+    const others = expressions.filter(expression => !isPin(label)(expression))
     // A term of nothing matches no node.
     if (others.length === 0) return Object.keys(rest).length === 0 ? [] : [rest]
     return [{ ...rest, matchExpressions: others }]

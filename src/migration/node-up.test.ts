@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { isUp, type Mark } from './mirror-up.ts'
+import { isUp } from './node-up.ts'
 
 interface Row {
   readonly ready?: boolean
@@ -27,8 +27,8 @@ test.each([
   ['the first Spegel, whose container does not run',       'spegel',  { running: false },             0, false],
   ['not the second Spegel, which finds the first',         'spegel',  {},                             1, false],
   ['not ours, which is Ready alone',                       'ballast', {},                             0, false],
-] satisfies [string, Mark, Row, number, boolean][])('there is %s', (_name, mark, row, others, expected) => {
+] satisfies [string, 'spegel' | 'ballast', Row, number, boolean][])('there is %s', (_name, mark, row, others, expected) => {
   const pod = podOf(row, 'own')
   const all = [pod, ...Array.from({ length: others }, (_, at) => podOf({}, `other-${at}`))]
-  expect(isUp(pod, mark, all)).toBe(expected)
+  expect(isUp(pod, all, mark === 'spegel')).toBe(expected)
 })
