@@ -9,6 +9,7 @@ import { mediaHomelab } from './examples/media-homelab-tables.ts'
 import { talosHomelab } from './examples/talos-homelab-tables.ts'
 import { utilitiesHomelab } from './examples/utilities-homelab-tables.ts'
 import { schemaTables } from './generate-schemas.ts'
+import { upstreamTable } from './upstream-table.ts'
 
 const root = dirname(import.meta.dirname)
 
@@ -23,6 +24,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     for (const [file, text] of homelabFiles(lab)) files.set(join('examples', name, file), text)
   for (const [file, text] of schemaTables(root)) files.set(file, text)
   for (const [file, text] of errorTable(root)) files.set(file, text)
+  for (const [file, text] of upstreamTable()) files.set(file, text)
   for (const [file, text] of deploymentFiles(enabledCapabilities)) files.set(join('deploy', file), text)
   return files
 }
