@@ -10,6 +10,7 @@ import { talosHomelab } from './examples/talos-homelab-tables.ts'
 import { utilitiesHomelab } from './examples/utilities-homelab-tables.ts'
 import { protobufNumbers } from './generate-protobuf-numbers.ts'
 import { schemaTables } from './generate-schemas.ts'
+import { upstreamTable } from './upstream-table.ts'
 
 const root = dirname(import.meta.dirname)
 
@@ -25,6 +26,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   for (const [file, text] of schemaTables(root)) files.set(file, text)
   for (const [file, text] of protobufNumbers()) files.set(file, text)
   for (const [file, text] of errorTable(root)) files.set(file, text)
+  for (const [file, text] of upstreamTable()) files.set(file, text)
   for (const [file, text] of deploymentFiles(enabledCapabilities)) files.set(join('deploy', file), text)
   return files
 }

@@ -5,9 +5,9 @@ import { VirtualClock } from '#kube/clock.ts'
 import { numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
-import { onDeschedulerSwap } from '../src/cli/migrate/swap-command.ts'
-import { runSteps, type StepResult, type Which } from '../src/migration/run.ts'
+import type { StepResult } from '../src/migration/run.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
+import { carriedSwap, type SwapWish, upstreamNamed } from './carried-swap.ts'
 import { surroundings } from './reload-cluster.ts'
 import { type Kill, mortal } from './swap-site.ts'
 
@@ -52,16 +52,7 @@ export class DeschedulerSwapSite implements AsyncDisposable {
   }
 
   /** Runs the steps as a person would, with a holder of its own; killed where asked. */
-  async apply(
-    options: {
-      readonly back?: boolean
-      readonly which?: Which
-      readonly holder?: string
-      readonly kill?: Kill
-      readonly forgetRelease?: boolean
-      readonly allowLossy?: boolean
-    } = {},
-  ): Promise<Applied> {
+  async apply(options: SwapWish & { readonly kill?: Kill } = {}): Promise<Applied> {
     const writes: string[] = []
     const results: StepResult[] = []
     const meanwhile = async (write: string) => {
@@ -70,13 +61,7 @@ export class DeschedulerSwapSite implements AsyncDisposable {
     }
     const api = this.#api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile }))
     const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
-    const { which = { kind: 'all' }, forgetRelease = true } = options
-    const run = onDeschedulerSwap(reach, { ...options, forgetRelease }, async (swap, steps) => {
-      await swap.record.take(options.back === true ? 'back' : 'forth')
-      const isDone = await runSteps(steps, swap, which, result => results.push(result))
-      await swap.record.release()
-      return isDone
-    })
+    const run = carriedSwap(upstreamNamed('descheduler'), reach, options, result => results.push(result))
     let ended: { isDone: boolean; error: Error | undefined } | undefined
     run.then(
       isDone => (ended = { isDone, error: undefined }),

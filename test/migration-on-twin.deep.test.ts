@@ -3,12 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { textAt } from '#kube/objects/object-fields.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { hashContent } from '../src/capabilities/reload/sources/content-hash.ts'
-import { onSwap } from '../src/cli/migrate/swap-command.ts'
 import { installationValues, plainRelease } from '../src/deployment/installation.ts'
 import { objects as installation } from '../src/deployment/objects.ts'
-import { missingAccess } from '../src/migration/access.ts'
-import { readSituation } from '../src/migration/situation.ts'
+import { openSwap } from '../src/migration/swap.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
+import { upstreamNamed } from './carried-swap.ts'
 import { secret, workload } from './reload-cluster.ts'
 import { SwapSite, upstreamInstallation, users } from './swap-site.ts'
 
@@ -380,9 +379,9 @@ describe('what stands in the way is said with the way out', () => {
         capabilities: enabledCapabilities,
         signal,
       }
-      return onSwap(reach, { forgetRelease: true }, async swap =>
-        missingAccess(swap, await readSituation(swap), back ? 'back' : 'forth'),
-      )
+      const upstream = upstreamNamed('reloader')
+      const open = await openSwap({ ...reach, upstream }, { forgetRelease: true, back, holder: 'ann' })
+      return open.missingAccess()
     }
     const said = await refused(false)
     for (const words of [
@@ -394,7 +393,9 @@ describe('what stands in the way is said with the way out', () => {
     ])
       expect(said).toContain(words)
     expect((await site.apply()).isDone).toBe(true)
-    expect(await refused(true)).toContain('update configmaps in ballast-system; create clusterrolebindings.rbac')
+    expect(await refused(true)).toMatch(
+      /update configmaps in ballast-system; .*create clusterroles.rbac.*, clusterrolebindings.rbac/,
+    )
     expect((await site.apply({ back: true })).isDone).toBe(true)
   })
 

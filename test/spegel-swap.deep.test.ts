@@ -7,9 +7,9 @@ import { numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
-import { onMirrorSwap } from '../src/cli/migrate/swap-command.ts'
-import { runSteps, type StepResult, type Which } from '../src/migration/run.ts'
+import type { StepResult } from '../src/migration/run.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
+import { carriedSwap, type SwapWish, upstreamNamed } from './carried-swap.ts'
 import { shareOf } from './crash-harness.ts'
 import { spegelBootstrapService, spegelDaemonSet, spegelService } from './spegel-cluster.ts'
 import { type Kill, mortal } from './swap-site.ts'
@@ -49,12 +49,8 @@ interface Applied {
   readonly told: readonly string[]
 }
 
-interface ApplyWish {
-  readonly back?: boolean
-  readonly which?: Which
-  readonly holder?: string
+interface ApplyWish extends SwapWish {
   readonly kill?: Kill
-  readonly forgetRelease?: boolean
 }
 
 class MirrorSite implements AsyncDisposable {
@@ -85,7 +81,7 @@ class MirrorSite implements AsyncDisposable {
     const writes: string[] = []
     const results: StepResult[] = []
     const told: string[] = []
-    const { which = { kind: 'all' }, forgetRelease = true, kill } = wish
+    const { kill } = wish
     const transport = mortal(this.twin.transport({ admin: true }), writes, {
       kill,
       meanwhile: async write => {
@@ -95,12 +91,8 @@ class MirrorSite implements AsyncDisposable {
     })
     const api = openApi(transport, { clock: this.clock, userAgent: 'ballast-test' })
     const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
-    const run = onMirrorSwap(reach, { ...wish, forgetRelease, tell: line => told.push(line) }, async (swap, steps) => {
-      await swap.record.take(wish.back === true ? 'back' : 'forth')
-      const isDone = await runSteps(steps, swap, which, result => results.push(result))
-      await swap.record.release()
-      return isDone
-    })
+    const tell = (line: string) => told.push(line)
+    const run = carriedSwap(upstreamNamed('spegel'), reach, { ...wish, tell }, result => results.push(result))
     let ended: { isDone: boolean; error: Error | undefined } | undefined
     run.then(
       isDone => {

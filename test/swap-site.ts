@@ -12,12 +12,13 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { seededRandom } from '#kube/random.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
-import { onSwap } from '../src/cli/migrate/swap-command.ts'
-import { runSteps, type StepResult, type Which } from '../src/migration/run.ts'
+import type { StepResult } from '../src/migration/run.ts'
 import { readControllerConfiguration, settingsOf } from '../src/process/configuration/controller-configuration.ts'
 import type { ControllerSettings, Reload, SettingsFeed } from '../src/process/configuration/controller-settings.ts'
 import { runController } from '../src/process/controller/controller.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
+import type { Replaceable } from '../src/upstreams/upstreams.ts'
+import { carriedSwap, type SwapWish, upstreamNamed } from './carried-swap.ts'
 import { configMap, secret, surroundings, workload } from './reload-cluster.ts'
 
 const startMs = Date.parse('2026-03-02T04:00:00Z')
@@ -102,6 +103,12 @@ interface Applied {
   readonly writes: readonly string[]
 }
 
+/** Whose place is taken, and the Deployment that does its job. */
+interface Subject {
+  readonly upstream: Replaceable
+  readonly deployment: string
+}
+
 export class SwapSite implements AsyncDisposable {
   readonly clock: VirtualClock
   readonly twin: Twin
@@ -115,17 +122,24 @@ export class SwapSite implements AsyncDisposable {
   /** Called with each write of a migration before it is sent. */
   meanwhile: (write: string) => Promise<void> = async () => undefined
 
-  private constructor(clock: VirtualClock, twin: Twin) {
+  readonly #subject: Subject
+
+  private constructor(clock: VirtualClock, twin: Twin, subject: Subject) {
+    this.#subject = subject
     this.clock = clock
     this.twin = twin
     this.admin = this.api(twin.transport({ admin: true }))
   }
 
   /** `real`: a controller in this process instead of the stand-in, with nothing but its ServiceAccount's token. */
-  static async start(objects: readonly KubeObject[], controller: 'real' | 'stand-in' = 'stand-in'): Promise<SwapSite> {
+  static async start(
+    objects: readonly KubeObject[],
+    controller: 'real' | 'stand-in' = 'stand-in',
+    subject: Subject = { upstream: upstreamNamed('reloader'), deployment: 'reloader-reloader' },
+  ): Promise<SwapSite> {
     const clock = new VirtualClock(startMs)
     const twin = await startTwin({ clock, seed: 1, objects: [...surroundings(objects).map(onLinux), ...objects] })
-    const site = new SwapSite(clock, twin)
+    const site = new SwapSite(clock, twin, subject)
     await site.pass(30_000)
     const standing = controller === 'real' ? site.#control() : site.#stand()
     standing.catch(error => site.#isOver || site.both.push(`the controller broke: ${String(error)}`))
@@ -137,27 +151,12 @@ export class SwapSite implements AsyncDisposable {
   }
 
   /** Runs the steps as a person would, with a holder of its own; killed where asked. */
-  async apply(
-    options: {
-      readonly back?: boolean
-      readonly which?: Which
-      readonly holder?: string
-      readonly kill?: Kill
-      readonly forgetRelease?: boolean
-      readonly allowLossy?: boolean
-    } = {},
-  ): Promise<Applied> {
+  async apply(options: SwapWish & { readonly kill?: Kill } = {}): Promise<Applied> {
     const writes: string[] = []
     const results: StepResult[] = []
     const api = this.api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile: this.meanwhile }))
     const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
-    const { which = { kind: 'all' }, forgetRelease = true } = options
-    const run = onSwap(reach, { ...options, forgetRelease }, async (swap, steps) => {
-      await swap.record.take(options.back === true ? 'back' : 'forth')
-      const isDone = await runSteps(steps, swap, which, result => results.push(result))
-      await swap.record.release()
-      return isDone
-    })
+    const run = carriedSwap(this.#subject.upstream, reach, options, result => results.push(result))
     let ended: { isDone: boolean; error: Error | undefined } | undefined
     run.then(
       isDone => (ended = { isDone, error: undefined }),
@@ -186,13 +185,15 @@ export class SwapSite implements AsyncDisposable {
   }
 
   get upstreamReplicas(): number | undefined {
-    const deployment = this.find('deployments.apps', 'reloader-reloader')
+    const deployment = this.find('deployments.apps', this.#subject.deployment)
     return deployment === undefined ? undefined : (numberAt(deployment, 'spec', 'replicas') ?? 1)
   }
 
   get isEnabled(): boolean {
     const text = textAt(this.find('configmaps', 'ballast-config'), 'data', 'config.yaml')
-    return text !== undefined && Reflect.get(Object(parse(text).capabilities?.reload), 'enabled') === true
+    return (
+      text !== undefined && Reflect.get(Object(parse(text).capabilities?.[this.#subject.upstream.capability]), 'enabled') === true
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -209,7 +210,7 @@ export class SwapSite implements AsyncDisposable {
       if (deployment === undefined || !this.isFollowing || this.#isOver) continue
       const isReady = (numberAt(deployment, 'status', 'readyReplicas') ?? 0) > 0
       const isOn = isReady && this.isEnabled
-      const upstream = this.find('deployments.apps', 'reloader-reloader')
+      const upstream = this.find('deployments.apps', this.#subject.deployment)
       const running = numberAt(upstream, 'status', 'replicas') ?? 0
       if (isOn && running > 0) this.both.push(new Date(this.clock.now()).toISOString())
       await this.#say(isOn)
@@ -246,7 +247,7 @@ export class SwapSite implements AsyncDisposable {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name: 'ballast-status', namespace: 'ballast-system' },
-      data: { reload: JSON.stringify({ conditions }) },
+      data: { [this.#subject.upstream.capability]: JSON.stringify({ conditions }) },
     }
     try {
       await this.admin

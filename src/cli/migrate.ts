@@ -6,12 +6,9 @@ import type { Command } from 'commander'
 import { messageOf } from '#kube/log.ts'
 import { notYet } from '#migration/not-yet.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
-import { type ConvertedValues, convertValues, isOlder, type ReportLine } from '#upstreams/convert-values.ts'
-import { convertDescheduler, deschedulerVersions } from '#upstreams/descheduler-rows.ts'
-import { convertDeschedulerWorkload } from '#upstreams/descheduler-workload.ts'
-import { convertContainer } from '#upstreams/reloader-flags.ts'
-import { reloaderRows, reloaderVersions } from '#upstreams/reloader-rows.ts'
-import { convertSpegel, spegelVersions } from '#upstreams/spegel-rows.ts'
+import { type ConvertedValues, isOlder, type ReportLine } from '#upstreams/convert-values.ts'
+import type { Replaced } from '#upstreams/upstream.ts'
+import { replaceable, replaceableNames } from '#upstreams/upstreams.ts'
 import { readValuesInput, type ValuesInput, valuesText } from '#upstreams/values-input.ts'
 import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
@@ -33,7 +30,7 @@ export const defineMigrate: DefineCommand = (program, surroundings) => {
     .addHelpText(
       'after',
       [
-        '\nplan and apply swap descheduler, reloader or spegel; values converts the values of their charts.',
+        `\nplan and apply swap ${replaceableNames('and')}; values converts the values of their charts.`,
         'Example: ballast migrate plan reloader --kubeconfig ~/.kube/config',
         'Example: ballast migrate apply descheduler --all',
       ].join('\n'),
@@ -46,7 +43,7 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
   migrate
     .command('values <file>')
     .description("converts an upstream chart's values into Ballast's; standard error says what became of each key")
-    .requiredOption('--from <chart[@version]>', 'the upstream: reloader@2.2.7, spegel@0.7.4, descheduler@0.36.0')
+    .requiredOption('--from <chart[@version]>', `the upstream: ${replaceableNames('or')}, as in reloader@2.2.7`)
     .option('-o, --out <file>', 'write the values there instead of standard output')
     .option('-n, --namespace <name>', 'namespace of the release, if the file does not name it')
     .option('--allow-lossy', 'end with 0 even where something is lost or behaves differently')
@@ -70,9 +67,10 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
 
 async function convertFile(file: string, options: ValuesOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { terminal } = surroundings
-  const { chart, version } = upstreamOf(options.from)
-  const input = readValuesInput(file === '-' ? 'standard input' : file, await textOf(file), chart)
-  const converted = convertInput(input, { chart, version, namespace: options.namespace })
+  const { replaced, version } = upstreamOf(options.from)
+  const chart = replaced.id
+  const input = readValuesInput(file === '-' ? 'standard input' : file, await textOf(file), chart, replaced.plainKinds)
+  const converted = convertInput(input, { replaced, version, namespace: options.namespace })
   const written = valuesText(
     converted.values,
     converted.report.flatMap(({ from, to }) => (to === undefined ? [] : [{ from, to }])),
@@ -89,12 +87,16 @@ async function convertFile(file: string, options: ValuesOptions, surroundings: S
 /** The file's own version wins over none, the option's over the file's. */
 function convertInput(
   input: ValuesInput,
-  given: { readonly chart: Chart; readonly version: string | undefined; readonly namespace: string | undefined },
+  given: { readonly replaced: Replaced; readonly version: string | undefined; readonly namespace: string | undefined },
 ): ConvertedValues {
   const namespace = given.namespace ?? input.namespace
   const named = given.version ?? input.version
   const version = named === undefined || !/^v?\d+\.\d+\.\d+$/.test(named) ? undefined : named
-  const converted = convertedBy(given.chart, { ...input, version, namespace })
+  const { workload, beside = [], values } = input
+  const converted =
+    workload === undefined
+      ? given.replaced.convert({ values, version, namespace })
+      : given.replaced.convertWorkload(workload, { beside, namespace })
   const unread = input.unread.map(
     (from): ReportLine => ({
       from,
@@ -105,32 +107,14 @@ function convertInput(
   return { ...converted, report: [...converted.report, ...unread], isLossy: converted.isLossy || unread.length > 0 }
 }
 
-function convertedBy(chart: Chart, { container, workload, beside = [], ...input }: ValuesInput): ConvertedValues {
-  if (chart === 'spegel') return convertSpegel(input)
-  if (chart === 'descheduler')
-    return workload === undefined ? convertDescheduler(input) : convertDeschedulerWorkload(workload, { beside, ...input })
-  if (container !== undefined) return convertContainer(container, input.namespace)
-  return convertValues({ ...input, rows: reloaderRows, start: { capabilities: { reload: { enabled: true } } } })
-}
-
-type Chart = 'reloader' | 'spegel' | 'descheduler'
-
-/** Versions of each chart that can be converted, oldest first. */
-const versionsOf: Readonly<Record<Chart, readonly string[]>> = {
-  reloader: reloaderVersions,
-  spegel: spegelVersions,
-  descheduler: deschedulerVersions,
-}
-
-const isChart = (text: string): text is Chart => Object.hasOwn(versionsOf, text)
-
-function upstreamOf(text: string): { readonly chart: Chart; readonly version: string | undefined } {
-  const [chart = '', version] = text.split('@', 2)
-  if (!isChart(chart)) throw new CommandRefused(`--from: ${notYet(chart)}`)
-  const [oldest = '', newest = ''] = [versionsOf[chart][0], versionsOf[chart].at(-1)]
+function upstreamOf(text: string): { readonly replaced: Replaced; readonly version: string | undefined } {
+  const [name = '', version] = text.split('@', 2)
+  const { replaced } = replaceable().find(one => one.replaced.id === name) ?? {}
+  if (replaced === undefined) throw new CommandRefused(`--from: ${notYet(name)}`)
+  const [oldest = '', newest = ''] = [replaced.versions[0], replaced.versions.at(-1)]
   if (version !== undefined && (!/^v?\d+\.\d+\.\d+$/.test(version) || isOlder(version, oldest) || isOlder(newest, version)))
     throw new CommandRefused(`--from: found version ${JSON.stringify(version)}, expected one from ${oldest} to ${newest}`)
-  return { chart, version: version?.replace(/^v/, '') }
+  return { replaced, version: version?.replace(/^v/, '') }
 }
 
 async function textOf(file: string): Promise<string> {
@@ -167,7 +151,7 @@ function fileProblem(error: unknown): string {
 function valuesDocument(
   converted: ConvertedValues,
   input: ValuesInput,
-  { chart, version }: { readonly chart: Chart; readonly version: string | undefined },
+  { chart, version }: { readonly chart: string; readonly version: string | undefined },
 ) {
   return {
     apiVersion: 'cli.ballast.dev/v1',

@@ -2,9 +2,11 @@
 
 import { at, listAt, shown, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { findUpstreams } from '#upstreams/recognition.ts'
+import type { Upstream } from '#upstreams/upstream.ts'
+import { upstreams } from '#upstreams/upstreams.ts'
 import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
-import { findUpstreams, type Upstream, upstreams } from './upstreams.ts'
 
 export function checkApis(facts: ClusterFacts): readonly Finding[] {
   return [...apiServices(facts), ...webhooks(facts), ...definitions(facts)]
@@ -116,7 +118,7 @@ function helmOwned(facts: ClusterFacts, definition: KubeObject): readonly Findin
         ? "the live object has helm.sh/resource-policy: keep, but only the release's stored manifest counts, which was not read (--helm-secrets)"
         : 'it has no helm.sh/resource-policy: keep'
       : "the release's stored manifest has no helm.sh/resource-policy: keep for it"
-  if (manifest === undefined && !findUpstreams(facts).some(found => found.upstream === upstream) && isLive) return []
+  if (manifest === undefined && !findUpstreams(facts.objects).some(found => found.upstream === upstream) && isLive) return []
   return [
     finding('crd-owner-helm', {
       object: shown(definition),

@@ -4,12 +4,13 @@ import { parseDocument } from 'yaml'
 import { shown } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isOlder } from '#upstreams/convert-values.ts'
-import { sparingProfiles } from '#upstreams/descheduler-policy.ts'
+import { sparingProfiles } from '#upstreams/descheduler/descheduler-policy.ts'
+import { policyPlace, policyText } from '#upstreams/descheduler/descheduler-workload.ts'
+import { findUpstreams } from '#upstreams/recognition.ts'
 import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
-import { accountOf, isOwnDescheduler, neededRights, policyPlace, policyText } from './own-descheduler.ts'
+import { accountOf, isOwnDescheduler, neededRights } from './own-descheduler.ts'
 import { areBindingsRead, lackingRights, placeText, resourceText } from './rights-checks.ts'
-import { findUpstreams } from './upstreams.ts'
 
 export function checkDeschedulers(facts: ClusterFacts): readonly Finding[] {
   return [...lacking(facts), ...sparing(facts)]
@@ -43,7 +44,7 @@ function lackingOf(facts: ClusterFacts, workload: KubeObject): readonly Finding[
 
 /** Upstream's program never lists budgets, so by this option it spares every pod. */
 function sparing(facts: ClusterFacts): readonly Finding[] {
-  return findUpstreams(facts)
+  return findUpstreams(facts.objects)
     .filter(({ upstream, version }) => upstream.name === 'descheduler' && isConcerned(version))
     .flatMap(({ workload }) => {
       const profiles = sparingProfiles(policyIn(policyText(workload, policyMap(facts, workload))))

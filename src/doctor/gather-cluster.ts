@@ -4,10 +4,11 @@ import type { Api } from '#kube/client/api.ts'
 import { listAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
+import { findUpstreams, isOwnPart } from '#upstreams/recognition.ts'
+import { replaceable, upstreams } from '#upstreams/upstreams.ts'
 import { ClusterReader } from './cluster-reader.ts'
-import { accountOf, isOwnDescheduler, policyPlace } from './own-descheduler.ts'
+import { accountOf, isOwnDescheduler } from './own-descheduler.ts'
 import { isOwnDeployment } from './own-facts.ts'
-import { findUpstreams, upstreams } from './upstreams.ts'
 
 interface GatherOptions {
   readonly api: Api
@@ -112,13 +113,15 @@ function foreignKinds(objects: readonly KubeObject[]): readonly GroupVersionReso
     })
 }
 
-/** The ConfigMaps of deschedulers, ours and upstream's. */
+/** The ConfigMaps that upstreams read, and ours in their place. */
 async function readPolicies(reader: ClusterReader): Promise<void> {
   const { objects } = reader
-  const theirs = findUpstreams({ objects, unread: [], nowMs: 0, ours: undefined }).flatMap(({ upstream, workload }) =>
-    upstream.name === 'descheduler' ? [workload] : [],
-  )
-  const places = [...theirs, ...objects.filter(isOwnDescheduler)].flatMap(workload => policyPlace(workload) ?? [])
+  const places = replaceable().flatMap(upstream => {
+    const { part, reads } = upstream.replaced.swap
+    const theirs = findUpstreams(objects, [upstream]).map(({ workload }) => workload)
+    const own = part.kind === 'process' ? objects.filter(object => isOwnPart(object, part.component)) : []
+    return [...theirs, ...own].flatMap(workload => reads?.(workload) ?? [])
+  })
   const once = new Map(places.map(place => [`${place.namespace}/${place.name}`, place]))
   await reader.gets(Array.from(once.values(), place => ({ resource: builtIn.configmaps, kind: 'ConfigMap', ...place })))
 }

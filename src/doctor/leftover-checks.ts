@@ -1,9 +1,11 @@
 // What somebody left behind who is gone: finalizers, taints, gates, labels.
 
 import { listAt, shown, textAt } from '#kube/objects/object-fields.ts'
+import { findUpstreams } from '#upstreams/recognition.ts'
+import type { Upstream } from '#upstreams/upstream.ts'
+import { upstreams } from '#upstreams/upstreams.ts'
 import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
-import { findUpstreams, type Upstream, upstreams } from './upstreams.ts'
 
 /** Our own taints, gates and finalizers begin so. */
 const ownPrefix = 'ballast.dev/'
@@ -11,7 +13,7 @@ const ownPrefix = 'ballast.dev/'
 const patienceMs = 5 * 60_000
 
 export function checkLeftovers(facts: ClusterFacts): readonly Finding[] {
-  const live = new Set(findUpstreams(facts).flatMap(({ upstream, isLive }) => (isLive ? [upstream.name] : [])))
+  const live = new Set(findUpstreams(facts.objects).flatMap(({ upstream, isLive }) => (isLive ? [upstream.name] : [])))
   const gone = (upstream: Upstream) => !live.has(upstream.name)
   return [...finalizers(facts, gone), ...taints(facts, gone), ...gates(facts), ...labels(facts, gone)]
 }

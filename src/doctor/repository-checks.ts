@@ -2,12 +2,12 @@
 
 import { at, listAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { upstreams } from '#upstreams/upstreams.ts'
 import { type Finding, finding, inOrder } from './finding.ts'
 import { checkHelmfile } from './helmfile-checks.ts'
 import { goneCharts, mirrorAddress } from './mirror-charts.ts'
 import { annotationFindings } from './reload-annotations.ts'
 import { isFluxKustomization, type Repository, type RepositoryObject } from './repository.ts'
-import { upstreams } from './upstreams.ts'
 import { valueFindings } from './value-checks.ts'
 
 /** Everything that is wrong with it, errors first. Pure. */
@@ -239,7 +239,9 @@ function unpinned({ remote }: Repository): readonly Finding[] {
 
 /** Charts whose two instances fight, and ours beside them; in one cluster each. */
 function twice(objects: readonly RepositoryObject[]): readonly Finding[] {
-  const fighting = upstreams.filter(({ name }) => name === 'Reloader' || name === 'descheduler')
+  const fighting = upstreams.filter(({ twice: fights }) => fights !== undefined)
+  const isScaledToNone = (object: KubeObject) =>
+    fighting.some(({ twice: fights }) => fights?.isScaledToNone?.(valuesOf(object)) === true)
   const active = objects.filter(({ object }) => !isSuspended(object) && !isScaledToNone(object))
   return [...Map.groupBy(active, ({ file }) => clusterOf(file)).values()].flatMap(ofCluster =>
     fighting.flatMap(upstream => {
@@ -250,14 +252,13 @@ function twice(objects: readonly RepositoryObject[]): readonly Finding[] {
           chartName(one, objects) === 'ballast' &&
           at(valuesOf(one.object), 'capabilities', upstream.capability, 'enabled') === true,
       )
-      const component = upstream.capability === 'reload' ? 'reloader' : upstream.capability
       return [
         ...more.map(one => duty(one, `a second ${upstream.name}: ${first.file} has one already`, 'remove one of them')),
         ...ours.map(one =>
           duty(
             one,
             `enables ${upstream.capability} while ${first.file} installs ${upstream.name}`,
-            `ballast migrate plan ${component}`,
+            `ballast migrate plan ${upstream.replaced?.id}`,
           ),
         ),
       ]
@@ -280,9 +281,6 @@ const isSuspended = (object: KubeObject) => at(object, 'spec', 'suspend') === tr
 /** Values of a HelmRelease or an Application. */
 const valuesOf = (object: KubeObject) =>
   object.kind === 'Application' ? at(object, 'spec', 'source', 'helm', 'valuesObject') : at(object, 'spec', 'values')
-
-/** A Reloader that is to have no pods: how a swap begins where Git has the say. */
-const isScaledToNone = (object: KubeObject) => at(valuesOf(object), 'reloader', 'deployment', 'replicas') === 0
 
 /** Our chart as it lies in our repository. */
 const chartFolder = /(^|\/)deploy\/chart\/?$/

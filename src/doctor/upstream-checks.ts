@@ -1,25 +1,17 @@
 // Which upstreams are there, which do what somebody else does already, and which of them lead.
 
-import { isWanted, listAt, numberAt, shown, templateOf, textAt } from '#kube/objects/object-fields.ts'
+import { isWanted, numberAt, shown, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { deschedulerFlags } from '#upstreams/descheduler-workload.ts'
+import { gitopsOwner, shownOwner } from '#upstreams/gitops-owner.ts'
+import { type FoundUpstream, findUpstreams, isOwnPart } from '#upstreams/recognition.ts'
+import { upstreams } from '#upstreams/upstreams.ts'
 import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
-import { gitopsOwner, shownOwner } from './gitops-owner.ts'
-import { isOwnDescheduler } from './own-descheduler.ts'
 import { isOwnDeployment } from './own-facts.ts'
-import { type FoundUpstream, findUpstreams, upstreams } from './upstreams.ts'
 
 export function checkUpstreams(facts: ClusterFacts): readonly Finding[] {
-  const found = findUpstreams(facts)
+  const found = findUpstreams(facts.objects)
   return [...present(facts, found), ...doubleDuty(facts, found), ...leases(facts)]
-}
-
-/** How Ballast is moved to, from those that it can be moved to from already. */
-const moving: Readonly<Record<string, string>> = {
-  reload: 'ballast migrate plan reloader',
-  mirror: 'ballast migrate plan spegel',
-  deschedule: 'ballast migrate plan descheduler',
 }
 
 function present(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {
@@ -37,20 +29,17 @@ function present(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly
       object: shown(workload),
       capability: upstream.capability,
       message: `${upstream.name}${text === '' ? '' : ` (${text})`} is installed${isLive ? '' : ', scaled to none'}${role}`,
-      fix: moving[upstream.capability] ?? `nothing to do: Ballast leaves ${upstream.name} alone`,
+      fix:
+        upstream.replaced === undefined
+          ? `nothing to do: Ballast leaves ${upstream.name} alone`
+          : `ballast migrate plan ${upstream.replaced.id}`,
     })
   })
 }
 
 function doubleDuty(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {
   const live = found.filter(({ isLive }) => isLive)
-  return [
-    ...ownDouble(facts, live),
-    ...deschedulersBeside(facts, live),
-    ...twins(live, 'Reloader', 'reloads'),
-    ...twins(live, 'descheduler', 'evicts'),
-    ...ownTwins(facts),
-  ]
+  return [...ownDouble(facts, live), ...processesBeside(facts, live), ...twins(live), ...ownTwins(facts)]
 }
 
 /** Ours and theirs, both at work. */
@@ -59,11 +48,7 @@ function ownDouble(facts: ClusterFacts, live: readonly FoundUpstream[]): readonl
     .filter(({ upstream }) => isAtWork(facts, upstream.capability))
     .map(({ upstream, workload }) => {
       const lease = leases(facts).find(({ capability }) => capability === upstream.capability)
-      const alone = writesHostsFiles(workload)
-        ? "both write containerd's hosts files, and its uninstall deletes all of them but its backup (take spegel.containerdMirrorAdd away first)"
-        : upstream.capability === 'deschedule'
-          ? 'both act, and what a plan has placed its strategies may evict'
-          : 'both act'
+      const alone = upstream.beside?.(workload) ?? 'both act'
       const outcome = lease === undefined ? alone : `ours waits for ${lease.object}, which it renews, and does nothing meanwhile`
       return finding('double-duty', {
         object: shown(workload),
@@ -74,40 +59,25 @@ function ownDouble(facts: ClusterFacts, live: readonly FoundUpstream[]): readonl
     })
 }
 
-/** Upstream's beside ours that runs by upstream's policy. */
-function deschedulersBeside(facts: ClusterFacts, live: readonly FoundUpstream[]): readonly Finding[] {
-  const own = ofKind(facts, 'Deployment', 'CronJob').filter(one => isOwnDescheduler(one) && isWanted(one))
-  const theirs = live.filter(({ upstream }) => upstream.name === 'descheduler')
-  return theirs.flatMap(({ workload }) =>
-    own.map(ours => {
-      const [lease, other] = [leaseOf(ours), leaseOf(workload)]
+/** Upstream's beside a process of ours that runs by upstream's settings. */
+function processesBeside(facts: ClusterFacts, live: readonly FoundUpstream[]): readonly Finding[] {
+  return live.flatMap(({ upstream, workload }) => {
+    const part = upstream.replaced?.swap.part
+    if (part?.kind !== 'process') return []
+    const own = facts.objects.filter(one => isOwnPart(one, part.component) && isWanted(one))
+    return own.map(ours => {
+      const [lease, other] = [upstream.leaseOf?.(ours), upstream.leaseOf?.(workload)]
       const outcome =
         lease !== undefined && lease === other
           ? `both stand for Lease ${lease}, so one of them does nothing`
           : 'what one has moved the other may move again, and limits per node, namespace and cycle hold for each of them alone'
       return finding('double-duty', {
         object: shown(workload),
-        capability: 'deschedule',
-        message: `descheduler runs beside Ballast's own, ${shown(ours)}: ${outcome}`,
-        fix: `${stopCommand(workload)}   # or ballast migrate apply descheduler`,
+        capability: upstream.capability,
+        message: `${upstream.name} runs beside Ballast's own, ${shown(ours)}: ${outcome}`,
+        fix: `${stopCommand(workload)}   # or ballast migrate apply ${upstream.replaced?.id}`,
       })
-    }),
-  )
-}
-
-/** `namespace/name` of the Lease by which it elects a leader; `undefined`: it does not. */
-function leaseOf(workload: KubeObject): string | undefined {
-  const flags = deschedulerFlags({ ...workload })
-  if (!flags.has('leader-elect') || flags.get('leader-elect') === 'false') return undefined
-  return `${flags.get('leader-elect-resource-namespace') ?? 'kube-system'}/${flags.get('leader-elect-resource-name') ?? 'descheduler'}`
-}
-
-/** Has it the init container by which Spegel writes containerd's hosts files? */
-function writesHostsFiles(workload: KubeObject): boolean {
-  const containers = listAt(templateOf(workload), 'spec', 'initContainers')
-  return containers.some(container => {
-    const words = [...listAt(container, 'command'), ...listAt(container, 'args')]
-    return words.includes('configuration') && words.some(word => String(word).startsWith('--mirror-targets'))
+    })
   })
 }
 
@@ -133,38 +103,25 @@ function ownTwins(facts: ClusterFacts): readonly Finding[] {
 }
 
 /** The same upstream twice, where both look at the same namespaces. */
-function twins(live: readonly FoundUpstream[], name: string, verb: string): readonly Finding[] {
-  const same = live.filter(({ upstream }) => upstream.name === name)
-  return same.flatMap((one, index) =>
-    same.slice(index + 1).flatMap(other => {
-      const shared = sharedScope(scopeOf(one), scopeOf(other))
+function twins(live: readonly FoundUpstream[]): readonly Finding[] {
+  return live.flatMap((one, index) => {
+    const { upstream } = one
+    if (upstream.twice === undefined) return []
+    const { verb, scope = () => undefined } = upstream.twice
+    return live.slice(index + 1).flatMap(other => {
+      if (other.upstream !== upstream) return []
+      const shared = sharedScope(scope(one.workload), scope(other.workload))
       if (shared === undefined) return []
       return [
         finding('double-duty', {
           object: shown(other.workload),
-          capability: other.upstream.capability,
-          message: `two of ${name}: ${shown(one.workload)} ${verb} in ${shared}, too`,
+          capability: upstream.capability,
+          message: `two of ${upstream.name}: ${shown(one.workload)} ${verb} in ${shared}, too`,
           fix: stopCommand(other.workload),
         }),
       ]
-    }),
-  )
-}
-
-/** Namespaces that a Reloader watches; `undefined`: all. */
-function scopeOf({ upstream, workload }: FoundUpstream): readonly string[] | undefined {
-  if (upstream.name !== 'Reloader') return undefined
-  const containers = listAt(templateOf(workload), 'spec', 'containers')
-  const words = containers.flatMap(container => [...listAt(container, 'args'), ...listAt(container, 'command')])
-  const named = words.flatMap((word, index) => {
-    const [flag, value] = String(word).split('=', 2)
-    return flag === '--namespaces' ? String(value ?? words[index + 1] ?? '').split(',') : []
+    })
   })
-  if (named.length > 0) return named
-  const isOne = containers
-    .flatMap(container => listAt(container, 'env'))
-    .some(one => textAt(one, 'name') === 'KUBERNETES_NAMESPACE')
-  return isOne ? [workload.metadata.namespace ?? 'default'] : undefined
 }
 
 function sharedScope(a: readonly string[] | undefined, b: readonly string[] | undefined): string | undefined {

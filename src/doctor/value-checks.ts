@@ -3,8 +3,7 @@
 import { at, shown, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { convertValues, isOlder } from '#upstreams/convert-values.ts'
-import { deschedulerRows } from '#upstreams/descheduler-rows.ts'
-import { reloaderRows } from '#upstreams/reloader-rows.ts'
+import { replaceable, upstreams } from '#upstreams/upstreams.ts'
 import { isTree } from '#upstreams/values-tree.ts'
 import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
@@ -13,20 +12,10 @@ export function checkValues(facts: ClusterFacts): readonly Finding[] {
   return ofKind(facts, 'HelmRelease').flatMap(release => valueFindings(release))
 }
 
-/** Keys that other upstreams' charts have taken away; the first version without them. */
-const removedKeys = [
-  {
-    chart: 'intel-device-plugins-gpu',
-    path: 'resourceManager',
-    since: '0.36.0',
-    now: 'the plugin has no resource manager any more',
-  },
-  { chart: 'spegel', path: 'service.registry.hostPort', since: '0.7.5', now: 'the port is service.registry.nodePort' },
-] as const
-
 function removed(release: KubeObject, chart: string | undefined, version: string | undefined): readonly Finding[] {
   if (version === undefined || !/^v?\d+\.\d+\.\d+$/.test(version)) return []
-  return removedKeys
+  return upstreams
+    .flatMap(({ removedKeys }) => removedKeys)
     .filter(one => one.chart === chart && !isOlder(version, one.since))
     .filter(({ path }) => at(release, 'spec', 'values', ...path.split('.')) !== undefined)
     .map(({ path, now }) =>
@@ -38,22 +27,16 @@ function removed(release: KubeObject, chart: string | undefined, version: string
     )
 }
 
-/** Charts of which every key is known. */
-const charts = [
-  { chart: 'reloader', rows: reloaderRows, versions: /^v?2\.2\.\d+$/ },
-  { chart: 'descheduler', rows: deschedulerRows, versions: /^v?0\.3[3-7]\.\d+$/ },
-] as const
-
-/** Findings for a HelmRelease: every unknown key in the charts of Reloader and the descheduler, and keys of other charts that were known once. */
+/** Findings for a HelmRelease: every unknown key in charts whose keys are all recorded, and keys of other charts that were known once. */
 export function valueFindings(release: KubeObject, tag?: string): readonly Finding[] {
   const values = at(release, 'spec', 'values')
   const chart = textAt(release, 'spec', 'chart', 'spec', 'chart') ?? textAt(release, 'spec', 'chartRef', 'name')
   if (!isTree(values)) return []
   const named = textAt(release, 'spec', 'chart', 'spec', 'version') ?? tag
-  const known = charts.find(one => one.chart === chart)
-  if (known === undefined) return removed(release, chart, named)
-  const version = named !== undefined && known.versions.test(named) ? named : undefined
-  const { report } = convertValues({ rows: known.rows, version, values, namespace: release.metadata.namespace, start: {} })
+  const { rows, knownVersions } = replaceable().find(({ replaced }) => replaced.id === chart)?.replaced ?? {}
+  if (rows === undefined || knownVersions === undefined) return removed(release, chart, named)
+  const version = named !== undefined && knownVersions.test(named) ? named : undefined
+  const { report } = convertValues({ rows, version, values, namespace: release.metadata.namespace, start: {} })
   return report
     .filter(({ kind }) => kind === 'unknown')
     .map(({ from, why }) =>

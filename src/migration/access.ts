@@ -3,20 +3,10 @@ import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource, isClusterScoped, resourceKey } from '#kube/objects/resource.ts'
 import { refusedVerbs } from '#process/drop-ins/own-rights.ts'
-import { ballastNamespace } from '#process/own-names.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
-import { convertedFlags } from './reloader/shadow.ts'
-import type { Situation } from './situation.ts'
-import type { Swap, SwapCore } from './step.ts'
-import { namedSecrets } from './variables.ts'
-import { resourceOf, upstreamObjects } from './writes.ts'
-
-export interface Access {
-  readonly resource: GroupVersionResource
-  readonly verb: string
-  /** `undefined`: the whole cluster. */
-  readonly namespace: string | undefined
-}
+import type { Theirs, Whole } from './situation.ts'
+import type { Access, Swap } from './step.ts'
+import { resourceOf } from './writes.ts'
 
 interface Refused {
   readonly resource: GroupVersionResource
@@ -24,14 +14,8 @@ interface Refused {
   readonly namespace: string | undefined
 }
 
-/** What is missing, and the commands that grant it; `undefined`: nothing is. */
-export async function missingAccess(swap: Swap, situation: Situation, towards: 'forth' | 'back'): Promise<string | undefined> {
-  const needed = towards === 'forth' ? await neededForth(swap, situation) : neededBack(swap, situation)
-  return missingOf(swap, needed)
-}
-
-/** The same for these writes, and those of the record. */
-export async function missingOf(swap: SwapCore, needed: readonly Access[]): Promise<string | undefined> {
+/** Which of these writes, and those of the record, are refused, and the commands that grant them; `undefined`: none is. */
+export async function missingOf(swap: Swap, needed: readonly Access[]): Promise<string | undefined> {
   const groups = Map.groupBy([...ofRecord(swap), ...needed], ({ resource, namespace }) => `${resourceKey(resource)} ${namespace}`)
   const asked = [...groups.values()].map(async (group): Promise<readonly Refused[]> => {
     const [first] = group
@@ -52,39 +36,8 @@ export async function missingOf(swap: SwapCore, needed: readonly Access[]): Prom
 
 const inPlace = (namespace: string | undefined) => (namespace === undefined ? '' : ` in ${namespace}`)
 
-function ofRecord({ record }: SwapCore): readonly Access[] {
+function ofRecord({ record }: Swap): readonly Access[] {
   return ['create', 'update'].map(verb => ({ resource: builtIn.configmaps, verb, namespace: record.namespace }))
-}
-
-async function neededForth(swap: Swap, { upstreams, ours }: Situation): Promise<readonly Access[]> {
-  const [upstream] = upstreams
-  const settings = [of(builtIn.configmaps, ours?.namespace ?? ballastNamespace, 'update')]
-  if (upstream === undefined) return settings
-  const flags = convertedFlags(upstream)
-  const applied = ours === undefined ? swap.installation(flags.values) : swap.rights(ours)
-  const copied = ours === undefined && namedSecrets(flags).size > 0 && upstream.namespace !== ballastNamespace
-  const removed = await upstreamObjects(swap, upstream)
-  const { owner } = upstream
-  const release = owner?.by === 'helm' ? ['list', ...(swap.forgetRelease ? ['delete'] : [])] : []
-  return [
-    ...settings,
-    ...applied.flatMap(object => ofObject(object, 'create', 'patch')),
-    of(builtIn.deployments, upstream.namespace, 'patch'),
-    ...removed.flatMap(object => ofObject(object, 'delete')),
-    ...(copied ? [of(builtIn.secrets, upstream.namespace, 'get')] : []),
-    ...(copied ? ['get', 'create', 'patch'].map(verb => of(builtIn.secrets, ballastNamespace, verb)) : []),
-    ...release.map(verb => of(builtIn.secrets, owner?.namespace, verb)),
-  ]
-}
-
-function neededBack({ record }: Swap, { upstreams, ours }: Situation): readonly Access[] {
-  const kept = record.saved?.removed ?? []
-  const places = [...upstreams.map(({ namespace }) => namespace), ...kept.flatMap(({ metadata }) => metadata.namespace ?? [])]
-  return [
-    ...(ours === undefined ? [] : [of(builtIn.configmaps, ours.namespace, 'update')]),
-    ...kept.flatMap(object => ofObject(object, 'create')),
-    ...places.slice(0, 1).map(namespace => of(builtIn.deployments, namespace, 'patch')),
-  ]
 }
 
 export const of = (resource: GroupVersionResource, namespace: string | undefined, verb: string): Access => ({
@@ -97,8 +50,17 @@ export function ofObject(object: KubeObject, ...verbs: readonly string[]): reado
   return verbs.map(verb => of(resourceOf(object), object.metadata.namespace, verb))
 }
 
+/** To delete what upstream is made of, and Helm's own record where that is agreed to. */
+export function ofRemoval({ forgetRelease }: Swap, { owner }: Theirs, { objects }: Whole): readonly Access[] {
+  const release = owner?.by === 'helm' ? ['list', ...(forgetRelease ? ['delete'] : [])] : []
+  return [
+    ...objects.flatMap(object => ofObject(object, 'delete')),
+    ...release.map(verb => of(builtIn.secrets, owner?.namespace, verb)),
+  ]
+}
+
 /** As the API server knows whoever asks. */
-async function ownName({ api, signal }: SwapCore): Promise<string> {
+async function ownName({ api, signal }: Swap): Promise<string> {
   const resource = { group: 'authentication.k8s.io', version: 'v1', resource: 'selfsubjectreviews' }
   const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview', metadata: { name: '' } }
   const answer = await api.resource(resource).create(review, { signal })

@@ -1,12 +1,11 @@
 // What whoever owns upstream's objects has to do, in their own words: commits and commands for Flux, Argo CD and Helm.
-import { shownOwner } from '#doctor/gitops-owner.ts'
-import type { UpstreamState } from './situation.ts'
+import { shownOwner } from '#upstreams/gitops-owner.ts'
+import type { Theirs } from './situation.ts'
 
 /** Who would put back what is changed here, and the commit that stops that; `undefined`: nobody. */
 export function ownerIsLive(
-  { owner, isOwnerQuiet }: Pick<UpstreamState, 'owner' | 'isOwnerQuiet'>,
+  { owner, isOwnerQuiet, workload }: Pick<Theirs, 'owner' | 'isOwnerQuiet' | 'workload'>,
   at: 'switch' | 'remove' = 'switch',
-  kind = 'Deployment',
 ): string | undefined {
   if (owner === undefined || isOwnerQuiet) return undefined
   const shown = shownOwner(owner)
@@ -14,7 +13,7 @@ export function ownerIsLive(
     case 'flux-helm':
       return `${shown} is live and brings upstream back. Commit "spec.suspend: true" in it, wait until it is applied, then go on${at === 'remove' ? '; a second commit deletes it: a suspended one is deleted without an uninstall' : ''}`
     case 'flux':
-      return `${shown} is live and brings upstream back. Commit "spec.suspend: true" in it, or annotate the ${kind} with kustomize.toolkit.fluxcd.io/reconcile: disabled in Git, then go on`
+      return `${shown} is live and brings upstream back. Commit "spec.suspend: true" in it, or annotate the ${workload.kind} with kustomize.toolkit.fluxcd.io/reconcile: disabled in Git, then go on`
     case 'argo':
       return `${shown} is live and brings upstream back. Run: kubectl delete application ${owner.name} --cascade=orphan (or take its automated sync and its finalizer away), then go on`
     case 'helm':
@@ -23,7 +22,7 @@ export function ownerIsLive(
 }
 
 /** How upstream's objects are left to us without an uninstall. */
-export function quietly({ owner, namespace, name }: Pick<UpstreamState, 'owner' | 'namespace' | 'name'>): string {
+export function quietly({ owner, namespace, name }: Pick<Theirs, 'owner' | 'namespace' | 'name'>): string {
   switch (owner?.by) {
     case 'flux-helm':
       return `commit 1: spec.suspend: true in ${shownOwner(owner)}; commit 2: delete it; then the objects of ${namespace}/${name}`

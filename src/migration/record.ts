@@ -9,6 +9,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { isAlreadyExists, isConflict } from '#kube/objects/status.ts'
 import { parseTime } from '#kube/time/time.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
+import { fieldManager } from './own-made.ts'
 
 export interface Saved {
   /** Replicas of upstream's Deployments before the swap, by `namespace/name`. */
@@ -39,9 +40,15 @@ interface RecordOptions {
   readonly signal: AbortSignal
 }
 
-const fieldManager = 'ballast-migrate'
 /** A process that has not written for so long has stopped working on it. */
 const holdMs = 5 * 60_000
+
+/** What was saved, with changes. */
+export function savedWith(saved: Saved | undefined, changed: Partial<Saved>): Saved {
+  const { templates = {}, revision = '0', removed = [], replicas = {} } = saved ?? {}
+  return { templates, revision, removed, ...changed, replicas: { ...replicas, ...changed.replicas } }
+}
+
 const nothing: Content = { direction: 'forth', done: [], saved: undefined }
 
 export class MigrationRecord {

@@ -1,6 +1,7 @@
 // Carries out the steps of a swap: each is proved before it is done again, the first that fails ends it, and what it switched is put back.
+import { no, type Proof } from '#upstreams/proof.ts'
 import type { MigrationRecord } from './record.ts'
-import { eventually, no, type Proof, type Step, StepFailed, type SwapCore } from './step.ts'
+import { eventually, type Step, StepFailed, type Swap } from './step.ts'
 
 export interface StepResult {
   readonly id: string
@@ -15,12 +16,12 @@ export type Which = { readonly kind: 'all' } | { readonly kind: 'next' } | { rea
  * Runs the steps; each result is told as it comes, and before it, of a step that changes something, that it has begun. True where all
  * that were asked for are done.
  */
-export async function runSteps<Of extends SwapCore>(
-  steps: readonly Step<Of>[],
-  swap: Of,
+export async function runSteps(
+  steps: readonly Step[],
+  swap: Swap,
   which: Which,
   tell: (result: StepResult) => void,
-  begin: (step: Step<Of>) => void = () => undefined,
+  begin: (step: Step) => void = () => undefined,
 ): Promise<boolean> {
   for (const step of chosen(steps, swap.record, which)) {
     const result = await runStep(step, swap, begin)
@@ -30,7 +31,7 @@ export async function runSteps<Of extends SwapCore>(
   return true
 }
 
-function chosen<Of extends SwapCore>(steps: readonly Step<Of>[], record: MigrationRecord, which: Which): readonly Step<Of>[] {
+function chosen(steps: readonly Step[], record: MigrationRecord, which: Which): readonly Step[] {
   // What was proved once is not asked again: it may have been undone on purpose by a later step.
   if (which.kind === 'all') return steps.filter(({ id }) => !record.content.done.includes(id))
   if (which.kind === 'only') return steps.slice(which.index, which.index + 1)
@@ -38,7 +39,7 @@ function chosen<Of extends SwapCore>(steps: readonly Step<Of>[], record: Migrati
   return next === undefined ? [] : [next]
 }
 
-async function runStep<Of extends SwapCore>(step: Step<Of>, swap: Of, begin: (step: Step<Of>) => void): Promise<StepResult> {
+async function runStep(step: Step, swap: Swap, begin: (step: Step) => void): Promise<StepResult> {
   const before = await proved(step, swap)
   // Also after a crash: what is so needs not be done again.
   if (before.ok) {
@@ -63,7 +64,7 @@ async function runStep<Of extends SwapCore>(step: Step<Of>, swap: Of, begin: (st
   return { id: step.id, state: 'reverted', said: proof.said }
 }
 
-async function carriedOut<Of extends SwapCore>(step: Step<Of>, swap: Of): Promise<Proof> {
+async function carriedOut(step: Step, swap: Swap): Promise<Proof> {
   try {
     await step.run?.(swap)
   } catch (error) {
@@ -73,7 +74,7 @@ async function carriedOut<Of extends SwapCore>(step: Step<Of>, swap: Of): Promis
   return eventually(swap, step.patienceMs ?? 0, () => proved(step, swap))
 }
 
-async function proved<Of extends SwapCore>(step: Step<Of>, swap: Of): Promise<Proof> {
+async function proved(step: Step, swap: Swap): Promise<Proof> {
   try {
     return await step.prove(swap)
   } catch (error) {
@@ -82,7 +83,7 @@ async function proved<Of extends SwapCore>(step: Step<Of>, swap: Of): Promise<Pr
   }
 }
 
-async function markDone({ id }: Pick<Step, 'id'>, { record }: Pick<SwapCore, 'record'>): Promise<void> {
+async function markDone({ id }: Pick<Step, 'id'>, { record }: Pick<Swap, 'record'>): Promise<void> {
   const { done } = record.content
   if (!done.includes(id)) await record.write({ done: [...done, id] })
 }

@@ -1,48 +1,20 @@
-// How Reloader and Ballast stand in a cluster right now: what the steps of the swap judge by.
+// How an upstream and ours stand in a cluster right now: what the steps of a swap judge by. It is read, and nothing is written.
 import type { Capability } from '#coordination/capability.ts'
-import type { ClusterFacts } from '#doctor/facts.ts'
-import { type GitopsOwner, gitopsOwner } from '#doctor/gitops-owner.ts'
 import { isFresh, ownConfigMapName, ownDeployment } from '#doctor/own-facts.ts'
-import { findUpstreams } from '#doctor/upstreams.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
-import { numberAt, textAt } from '#kube/objects/object-fields.ts'
+import { listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
-import { isForbidden, isNotFound } from '#kube/objects/status.ts'
 import { readControllerConfiguration, settingsOf } from '#process/configuration/controller-configuration.ts'
-
-export interface UpstreamState {
-  readonly deployment: KubeObject
-  readonly namespace: string
-  readonly name: string
-  readonly replicas: number
-  /** Pods that still run, or end. */
-  readonly running: number
-  readonly owner: GitopsOwner | undefined
-  /** Nothing brings it back when it is scaled: its owner is suspended, gone, or plain Helm. */
-  readonly isOwnerQuiet: boolean
-}
-
-export interface OwnState {
-  readonly deployment: KubeObject
-  readonly namespace: string
-  readonly configMap: KubeObject
-  /** The section `capabilities.reload` as the controller reads it. */
-  readonly config: unknown
-  readonly isEnabled: boolean
-  readonly isReady: boolean
-  /** The leader says that reload runs. */
-  readonly isReloading: boolean
-  /** Where a change of the configuration has to be committed; writing it here would be undone. */
-  readonly owner: GitopsOwner | undefined
-}
-
-export interface Situation {
-  readonly upstreams: readonly UpstreamState[]
-  readonly ours: OwnState | undefined
-  readonly lease: KubeObject | undefined
-}
+import type { ConvertedValues } from '#upstreams/convert-values.ts'
+import { type GitopsOwner, gitopsOwner } from '#upstreams/gitops-owner.ts'
+import { findUpstreams, isOwnPart } from '#upstreams/recognition.ts'
+import type { Replaceable } from '#upstreams/upstreams.ts'
+import { valueAt } from '#upstreams/values-tree.ts'
+import { isMadeBySwap } from './own-made.ts'
+import { listOf, optional } from './reading.ts'
+import { upstreamObjects } from './upstream-objects.ts'
 
 export interface Reach {
   readonly api: Api
@@ -51,35 +23,132 @@ export interface Reach {
   readonly signal: AbortSignal
 }
 
-export const guardLeaseName = 'stakater-reloader-lock'
-const helmReleases: GroupVersionResource = { group: 'helm.toolkit.fluxcd.io', version: 'v2', resource: 'helmreleases' }
-const kustomizations: GroupVersionResource = { group: 'kustomize.toolkit.fluxcd.io', version: 'v1', resource: 'kustomizations' }
-
-export async function readSituation(reach: Reach): Promise<Situation> {
-  const { api, signal } = reach
-  const deployments = await listOf(api, builtIn.deployments, 'Deployment', { signal })
-  const facts: ClusterFacts = { objects: deployments, unread: [], nowMs: 0, ours: undefined }
-  const found = findUpstreams(facts).filter(({ upstream }) => upstream.name === 'Reloader')
-  const upstreams = await Promise.all(found.map(({ workload }) => upstreamState(reach, workload)))
-  const [lease] = await listOf(api, builtIn.leases, 'Lease', { signal, fieldSelector: `metadata.name=${guardLeaseName}` })
-  return { upstreams, ours: await ownState(reach, deployments), lease }
+/** A cluster, and the upstream whose place is taken there. */
+export interface Place extends Reach {
+  readonly upstream: Replaceable
 }
 
-async function upstreamState(reach: Reach, deployment: KubeObject): Promise<UpstreamState> {
-  const owner = gitopsOwner(deployment)
+/** A Deployment, CronJob or DaemonSet that does the job. */
+export interface Loop {
+  readonly workload: KubeObject
+  readonly namespace: string
+  readonly name: string
+  /** A CronJob counts 1 while it is not suspended, else 0. */
+  readonly replicas: number
+  /** Pods that are not over, and Jobs that are not: what may still act. Of a DaemonSet the nodes that it is on. */
+  readonly running: number
+  /** `a=b,c=d`: of its pods. */
+  readonly selector: string
+}
+
+export interface Theirs extends Loop {
+  readonly owner: GitopsOwner | undefined
+  /** Nothing brings it back when it is changed: its owner is suspended, gone, or plain Helm. */
+  readonly isOwnerQuiet: boolean
+}
+
+/** The part of upstream's that takes more reading. */
+export interface Whole {
+  /** All that came with it, itself last. */
+  readonly objects: readonly KubeObject[]
+  /** What its program reads. */
+  readonly configMap: KubeObject | undefined
+  /** What it is told, as values of ours. */
+  readonly converted: ConvertedValues
+}
+
+export interface Ours {
+  readonly namespace: string
+  readonly release: string
+  readonly controller: KubeObject
+  readonly owner: GitopsOwner | undefined
+  /** The ConfigMap that the controller reads, and its text. */
+  readonly file: KubeObject | undefined
+  readonly text: string
+  /** The section of the capability as the controller reads it; `undefined`: it refuses the file. */
+  readonly config: unknown
+  readonly isEnabled: boolean
+  /** The controller has pods. */
+  readonly isReady: boolean
+  /** The leader says that the capability runs. */
+  readonly isWorking: boolean
+  /** What does the job where that is a workload of its own, and all further ones. */
+  readonly loop: Loop | undefined
+  readonly more: readonly Loop[]
+  /** What it reads, or would read. */
+  readonly ownMap: KubeObject | undefined
+  /** Nobody but a swap has written it and what it reads; true also where nothing is. */
+  readonly isOfSwap: boolean
+}
+
+export interface Situation {
+  readonly theirs: readonly Theirs[]
+  /** `undefined`: the controller is not installed. */
+  readonly ours: Ours | undefined
+  /** Leases that somebody renews. */
+  readonly leases: readonly KubeObject[]
+}
+
+const resources: Readonly<Record<string, GroupVersionResource>> = {
+  Deployment: builtIn.deployments,
+  CronJob: builtIn.cronjobs,
+  DaemonSet: builtIn.daemonsets,
+}
+
+/** @throws ApiStatusError where something may not be read */
+export async function readSituation(place: Place): Promise<Situation> {
+  const { api, clock, signal, upstream } = place
+  const { plainKinds, swap } = upstream.replaced
+  const kinds = new Set(['Deployment', ...(swap.part.kind === 'nodes' ? ['DaemonSet'] : plainKinds)])
+  const lists = Array.from(kinds, kind => listOf(api, resources[kind] ?? builtIn.deployments, kind, { signal }))
+  const workloads = (await Promise.all(lists)).flat()
+  const component = swap.part.kind === 'section' ? undefined : swap.part.component
+  const own = workloads.filter(workload => component !== undefined && isOwnPart(workload, component))
+  const found = findUpstreams(workloads, [upstream]).filter(
+    ({ workload }) => !own.includes(workload) && swap.isAside?.(workload) !== true,
+  )
+  const leases = await listOf(api, builtIn.leases, 'Lease', { signal, fieldSelector: 'metadata.namespace!=kube-node-lease' })
+  const controller = ownDeployment(workloads)
   return {
-    deployment,
-    namespace: deployment.metadata.namespace ?? 'default',
-    name: deployment.metadata.name,
-    replicas: numberAt(deployment, 'spec', 'replicas') ?? 1,
-    running: numberAt(deployment, 'status', 'replicas') ?? 0,
-    owner,
-    isOwnerQuiet: await isQuiet(reach, owner),
+    theirs: await Promise.all(found.map(({ workload }) => theirsOf(place, workload))),
+    ours: controller === undefined ? undefined : await oursOf(place, controller, own),
+    leases: leases.filter(lease => isFresh(lease, clock.now())),
   }
 }
 
+async function theirsOf(place: Place, workload: KubeObject): Promise<Theirs> {
+  const owner = gitopsOwner(workload)
+  return { ...(await loopOf(place, workload)), owner, isOwnerQuiet: await isQuiet(place, owner) }
+}
+
+/** What upstream is made of and what it is told. */
+export async function wholeOf(place: Place, { workload, namespace }: Loop): Promise<Whole> {
+  const { replaced } = place.upstream
+  const objects = await upstreamObjects(place, workload)
+  const configMap = await readMap(place, workload)
+  const beside = configMap === undefined ? objects : [...objects, configMap]
+  return { objects, configMap, converted: replaced.convertWorkload({ ...workload }, { beside, namespace }) }
+}
+
+/** The ConfigMap that a workload reads, upstream's or ours. */
+async function readMap(place: Place, workload: KubeObject): Promise<KubeObject | undefined> {
+  const at = place.upstream.replaced.swap.reads?.(workload)
+  return at === undefined ? undefined : configMapAt(place, at)
+}
+
+async function configMapAt(
+  { api, signal }: Pick<Reach, 'api' | 'signal'>,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): Promise<KubeObject | undefined> {
+  const found = await optional(api.resource(builtIn.configmaps).get(name, { namespace, signal }))
+  return found === undefined ? undefined : { ...found, apiVersion: 'v1', kind: 'ConfigMap' }
+}
+
+const helmReleases: GroupVersionResource = { group: 'helm.toolkit.fluxcd.io', version: 'v2', resource: 'helmreleases' }
+const kustomizations: GroupVersionResource = { group: 'kustomize.toolkit.fluxcd.io', version: 'v1', resource: 'kustomizations' }
+
 /** Does nobody bring it back? */
-export async function isQuiet({ api, signal }: Pick<Reach, 'api' | 'signal'>, owner: GitopsOwner | undefined): Promise<boolean> {
+async function isQuiet({ api, signal }: Reach, owner: GitopsOwner | undefined): Promise<boolean> {
   if (owner === undefined || owner.by === 'helm') return true
   if (owner.by === 'argo') return false
   const resource = owner.by === 'flux-helm' ? helmReleases : kustomizations
@@ -88,34 +157,49 @@ export async function isQuiet({ api, signal }: Pick<Reach, 'api' | 'signal'>, ow
   return object === undefined || Reflect.get(Object(object['spec']), 'suspend') === true
 }
 
-async function ownState(reach: Reach, deployments: readonly KubeObject[]): Promise<OwnState | undefined> {
-  const { api, capabilities, signal } = reach
-  const deployment = ownDeployment(deployments)
-  if (deployment === undefined) return undefined
-  const namespace = deployment.metadata.namespace ?? 'default'
-  const configMaps = api.resource(builtIn.configmaps)
-  const configMap = await optional(configMaps.get(ownConfigMapName(deployment), { namespace, signal }))
-  if (configMap === undefined) return undefined
-  const text = textAt(configMap, 'data', 'config.yaml') ?? ''
-  const read = readControllerConfiguration(
-    { file: `ConfigMap ${namespace}/${configMap.metadata.name}`, text, overrides: [] },
-    capabilities,
-  )
-  const section = read.ok ? settingsOf(read.configuration, capabilities).capabilities['reload'] : undefined
-  const status = await optional(configMaps.get('ballast-status', { namespace, signal }))
+async function oursOf(place: Place, controller: KubeObject, own: readonly KubeObject[]): Promise<Ours> {
+  const { api, capabilities, clock, signal, upstream } = place
+  const { namespace = 'default', labels = {} } = controller.metadata
+  const file = await configMapAt(place, { namespace, name: ownConfigMapName(controller) })
+  const text = textAt(file, 'data', 'config.yaml') ?? ''
+  const where = { file: `ConfigMap ${namespace}/${file?.metadata.name}`, text, overrides: [] }
+  const read = readControllerConfiguration(where, capabilities)
+  const section = read.ok ? settingsOf(read.configuration, capabilities).capabilities[upstream.capability] : undefined
+  const status = await configMapAt(place, { namespace, name: 'ballast-status' })
   const leader = await optional(api.resource(builtIn.leases).get('ballast-controller', { namespace, signal }))
-  const owner = gitopsOwner(configMap) ?? gitopsOwner(deployment)
+  const [loop, ...more] = await Promise.all(own.map(workload => loopOf(place, workload)))
+  const { part } = upstream.replaced.swap
+  const ownMap =
+    part.kind !== 'process'
+      ? undefined
+      : await (loop === undefined
+          ? configMapAt(place, { namespace, name: ownName(controller, part.component) })
+          : readMap(place, loop.workload))
+  const owners = [loop?.workload, file, controller].map(object => (object === undefined ? undefined : gitopsOwner(object)))
   return {
-    deployment,
     namespace,
-    configMap: { ...configMap, apiVersion: 'v1', kind: 'ConfigMap' },
+    release: labels['app.kubernetes.io/instance'] ?? 'ballast',
+    controller,
+    owner: owners.find(owner => owner !== undefined),
+    file,
+    text,
     config: section?.config,
     isEnabled: section?.isEnabled === true,
-    isReady: (numberAt(deployment, 'status', 'readyReplicas') ?? 0) > 0,
-    isReloading: isReady(textAt(status, 'data', 'reload')) && (leader === undefined || isFresh(leader, reach.clock.now())),
-    owner: owner !== undefined && owner.by !== 'helm' ? owner : undefined,
+    isReady: (numberAt(controller, 'status', 'readyReplicas') ?? 0) > 0,
+    isWorking: isReady(textAt(status, 'data', upstream.capability)) && (leader === undefined || isFresh(leader, clock.now())),
+    loop,
+    more,
+    ownMap,
+    isOfSwap: [loop?.workload, ownMap].every(object => object === undefined || isMadeBySwap(object)),
   }
 }
+
+/** What all names of an installation begin with, by its controller's. */
+export const fullName = ({ metadata }: KubeObject): string | undefined => /^(.+)-controller$/.exec(metadata.name)?.[1]
+
+/** The name of a workload beside the controller, and of what it reads. */
+export const ownName = (controller: KubeObject | undefined, component: string): string =>
+  `${(controller && fullName(controller)) ?? 'ballast'}-${component}`
 
 /** The condition that the leader writes of each capability. */
 function isReady(text: string | undefined): boolean {
@@ -123,42 +207,37 @@ function isReady(text: string | undefined): boolean {
   return Array.isArray(conditions) && conditions.some(one => textAt(one, 'type') === 'Ready' && textAt(one, 'status') === 'True')
 }
 
-interface ListWish {
-  readonly signal: AbortSignal
-  readonly namespace?: string
-  readonly fieldSelector?: string
-  readonly labelSelector?: string
-  readonly metadataOnly?: boolean
+async function loopOf(place: Reach, workload: KubeObject): Promise<Loop> {
+  const { namespace = 'default', name } = workload.metadata
+  const labels = Object.entries(Object(valueAt(workload, ['spec', 'selector', 'matchLabels'])))
+  const loop = { workload, namespace, name, selector: labels.map(([key, value]) => `${key}=${String(value)}`).join(',') }
+  if (workload.kind === 'DaemonSet')
+    return { ...loop, replicas: 1, running: numberAt(workload, 'status', 'currentNumberScheduled') ?? 0 }
+  const replicas =
+    workload.kind === 'CronJob'
+      ? Number(valueAt(workload, ['spec', 'suspend']) !== true)
+      : (numberAt(workload, 'spec', 'replicas') ?? 1)
+  return { ...loop, replicas, running: await runningOf(place, workload, namespace) }
 }
 
-/** All objects of a kind, each with its kind; none where it is not served. */
-export async function listOf(
-  api: Api,
-  resource: GroupVersionResource,
-  kind: string,
-  wish: ListWish,
-): Promise<readonly KubeObject[]> {
-  const found: KubeObject[] = []
-  try {
-    for await (const page of api.resource(resource).pages(wish))
-      for (const item of page.items)
-        found.push({
-          ...item,
-          apiVersion: resource.group === '' ? resource.version : `${resource.group}/${resource.version}`,
-          kind,
-        })
-  } catch (error) {
-    if (!isNotFound(error)) throw error
+/** Also pods that end: until they are gone they may act. */
+async function runningOf({ api, signal }: Reach, workload: KubeObject, namespace: string): Promise<number> {
+  const pods = (await listOf(api, builtIn.pods, 'Pod', { signal, namespace })).filter(
+    pod => !['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? ''),
+  )
+  if (workload.kind === 'Deployment') {
+    const wanted = Object.entries(Object(valueAt(workload, ['spec', 'selector', 'matchLabels'])))
+    return pods.filter(({ metadata: { labels = {} } }) => wanted.every(([key, value]) => labels[key] === value)).length
   }
-  return found
+  const jobs = (await listOf(api, builtIn.jobs, 'Job', { signal, namespace })).filter(job => isOwnedBy(job, workload))
+  const unfinished = jobs.filter(job => !isOver(job)).length
+  return Math.max(unfinished, pods.filter(pod => jobs.some(job => isOwnedBy(pod, job))).length)
 }
 
-/** `undefined` for what is not there or not ours to see. */
-export async function optional<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked
-  } catch (error) {
-    if (isNotFound(error) || isForbidden(error)) return undefined
-    throw error
-  }
-}
+const isOwnedBy = ({ metadata }: KubeObject, { metadata: { uid } }: KubeObject): boolean =>
+  uid !== undefined && (metadata.ownerReferences ?? []).some(owner => owner.uid === uid)
+
+const isOver = (job: KubeObject): boolean =>
+  listAt(job, 'status', 'conditions').some(
+    one => ['Complete', 'Failed'].includes(textAt(one, 'type') ?? '') && textAt(one, 'status') === 'True',
+  )

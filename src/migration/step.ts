@@ -1,32 +1,21 @@
 // One step of a swap: what is done, what proves it, how it is undone.
-import type { KubeObject } from '#kube/objects/objects.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
+import { type Proof, yes } from '#upstreams/proof.ts'
 import type { MigrationRecord } from './record.ts'
-import { type OwnState, type Reach, readSituation, type Situation } from './situation.ts'
+import type { Place } from './situation.ts'
 
-export interface Proof {
-  readonly ok: boolean
-  /** What was seen, or what is missing and how to get it. */
-  readonly said: string
-}
-
-/** What every swap has. */
-export interface SwapCore extends Reach {
+/** A swap that is under way: of which upstream, where, how far, and what whoever runs it agreed to. */
+export interface Swap extends Place {
   readonly record: MigrationRecord
   /** Go on although something of upstream's flags is lost. */
   readonly allowLossy: boolean
   /** May Helm's own record of upstream's release be deleted? */
   readonly forgetRelease: boolean
+  /** Told of each node, since a swap of many takes long. */
+  readonly tell: (line: string) => void
 }
 
-/** Reloader's. */
-export interface Swap extends SwapCore {
-  /** Everything that is to be installed, for our values. */
-  readonly installation: (values: object) => readonly KubeObject[]
-  /** The rights of an installation that is there, with reload among what is enabled. */
-  readonly rights: (ours: OwnState) => readonly KubeObject[]
-}
-
-export interface Step<Of extends SwapCore = Swap> {
+export interface Step {
   readonly id: string
   readonly title: string
   /** What a person would run. */
@@ -38,22 +27,32 @@ export interface Step<Of extends SwapCore = Swap> {
   /** How long after `run` its proof may take; none: it is looked at once. */
   readonly patienceMs?: number
   /** Absent: it only looks. */
-  run?(swap: Of): Promise<void>
-  prove(swap: Of): Promise<Proof>
+  run?(swap: Swap): Promise<void>
+  prove(swap: Swap): Promise<Proof>
   /** Puts back what an earlier step switched, where this one's proof fails. */
-  revert?(swap: Of): Promise<void>
+  revert?(swap: Swap): Promise<void>
   /** Ids of steps that are not done any more after `revert`. */
   readonly reverts?: readonly string[]
 }
 
-export const yes = (said: string): Proof => ({ ok: true, said })
-export const no = (said: string): Proof => ({ ok: false, said })
+/** The steps of one direction for one cluster, and what whoever runs them has to be allowed. */
+export interface Way {
+  steps(swap: Swap): Promise<readonly Step[]>
+  needs(swap: Swap): Promise<readonly Access[]>
+}
+
+export interface Access {
+  readonly resource: GroupVersionResource
+  readonly verb: string
+  /** `undefined`: the whole cluster. */
+  readonly namespace: string | undefined
+}
 
 const everyMs = 1_000
 
 /** Asks until the answer is yes, or `patienceMs` are over; then the last answer. */
 export async function eventually(
-  swap: Pick<SwapCore, 'clock' | 'signal'>,
+  swap: Pick<Swap, 'clock' | 'signal'>,
   patienceMs: number,
   ask: () => Promise<Proof>,
 ): Promise<Proof> {
@@ -66,15 +65,9 @@ export async function eventually(
   return proof
 }
 
-/** As `eventually`, of the situation. @throws Error where it does not come to be */
-export async function situationWhere(
-  swap: Swap,
-  what: string,
-  patienceMs: number,
-  isSo: (situation: Situation) => boolean,
-): Promise<void> {
-  const proof = await eventually(swap, patienceMs, async () => (isSo(await readSituation(swap)) ? yes(what) : no(what)))
-  if (!proof.ok) throw new StepFailed(`${what}: not within ${patienceMs / 1000} s`)
+/** The first that fails, else what all said. */
+export function all(...proofs: readonly Proof[]): Proof {
+  return proofs.find(({ ok }) => !ok) ?? yes(proofs.map(({ said }) => said).join('; '))
 }
 
 /** A step that could not be carried out; what it had begun is put back. */

@@ -1,11 +1,14 @@
 // Whether a swap caused a roll-out: the pod templates of all workloads before and after it, as hashes.
 import { createHash } from 'node:crypto'
 import type { Api } from '#kube/client/api.ts'
-import { listAt, shown, templateOf, textAt } from '#kube/objects/object-fields.ts'
+import { shown, templateOf } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isNewer } from '#kube/objects/resource-version.ts'
-import { listOf } from './situation.ts'
+import { no, type Proof, yes } from '#upstreams/proof.ts'
+import type { RollsOut } from '#upstreams/upstream.ts'
+import { listOf } from './reading.ts'
+import type { Swap } from './step.ts'
 
 interface Templates {
   readonly hashes: Readonly<Record<string, string>>
@@ -36,26 +39,31 @@ function templateHash(workload: KubeObject): string {
     .slice(0, 8)
 }
 
-/** Does the template carry a mark of a reload? */
-function isReloaded(workload: KubeObject): boolean {
-  const template = templateOf(workload)
-  const variables = listAt(template, 'spec', 'containers').flatMap(container => listAt(container, 'env'))
-  const isMarked = variables.some(variable => (textAt(variable, 'name') ?? '').startsWith('STAKATER_'))
-  return isMarked || textAt(template, 'metadata', 'annotations', 'reloader.stakater.com/last-reloaded-from') !== undefined
-}
-
 interface Differences {
-  /** Templates that carry a reload's mark, and no source of theirs was written since. */
+  /** Templates that carry a roll-out's mark, and no source of theirs was written since. */
   readonly caused: readonly string[]
   /** Others: somebody's change, or a reload of something that did change. */
   readonly explained: readonly string[]
 }
 
+/** No roll-out but what somebody's own write explains. */
+export async function noRollout({ api, record, signal, upstream }: Swap): Promise<Proof> {
+  const { saved } = record
+  const { rollsOut } = upstream.replaced.swap
+  if (saved === undefined || rollsOut === undefined) return yes('no templates were kept from before: nothing to compare')
+  const written = await writtenSince(api, saved.revision, signal)
+  const { caused, explained } = differences(rollsOut, saved.templates, await readTemplates(api, signal), written)
+  const rest = explained.length === 0 ? '' : `; changed by others or by what they read: ${explained.join(', ')}`
+  if (caused.length > 0) return no(`the swap rolled out ${caused.join(', ')}${rest}`)
+  return yes(`${Object.keys(saved.templates).length} templates, none changed by the swap${rest}`)
+}
+
 /**
- * What is not as it was. A reload is explained by a ConfigMap or Secret of its namespace that its template names and that was
- * written since; a change without any mark of a reload is somebody's own.
+ * What is not as it was. A roll-out of upstream's kind is explained by a ConfigMap or Secret that its template names and that was
+ * written since; a change without any mark of one is somebody's own.
  */
-export function differences(
+function differences(
+  { isMarked, isNamedBy }: RollsOut,
   before: Readonly<Record<string, string>>,
   now: Templates,
   written: readonly KubeObject[],
@@ -64,22 +72,16 @@ export function differences(
     const hash = before[shown(workload)]
     return hash !== undefined && hash !== now.hashes[shown(workload)]
   })
-  const isExplained = (workload: KubeObject) => !isReloaded(workload) || written.some(source => isNamedBy(workload, source))
+  const isExplained = (workload: KubeObject) =>
+    !isMarked(templateOf(workload)) || written.some(source => isNamedBy(workload, source))
   return {
     caused: changed.filter(workload => !isExplained(workload)).map(shown),
     explained: changed.filter(isExplained).map(shown),
   }
 }
 
-function isNamedBy(workload: KubeObject, source: KubeObject): boolean {
-  const { namespace, name } = source.metadata
-  if (namespace !== workload.metadata.namespace) return false
-  const named = JSON.stringify({ ...workload.metadata.annotations, ...Object(templateOf(workload)) })
-  return named.includes(JSON.stringify(name)) || named.includes('reloader.stakater.com/reload')
-}
-
 /** ConfigMaps and Secrets that somebody wrote after `revision`; metadata alone is read. */
-export async function writtenSince(api: Api, revision: string, signal: AbortSignal): Promise<readonly KubeObject[]> {
+async function writtenSince(api: Api, revision: string, signal: AbortSignal): Promise<readonly KubeObject[]> {
   const sources = [
     ...(await listOf(api, builtIn.configmaps, 'ConfigMap', { signal, metadataOnly: true })),
     ...(await listOf(api, builtIn.secrets, 'Secret', { signal, metadataOnly: true })),

@@ -5,7 +5,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import type { ConvertedValues } from '#upstreams/convert-values.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
-import { type OwnState, optional } from './situation.ts'
+import { optional } from './reading.ts'
+import type { Ours } from './situation.ts'
 import { StepFailed, type Swap } from './step.ts'
 
 const extraOf = ({ values }: ConvertedValues): readonly unknown[] => listAt(values, 'controller', 'extraEnv')
@@ -63,8 +64,8 @@ export async function copiedSecrets(
 }
 
 /** Variables that upstream has and the controller that is there has not. */
-export function missingVariables(converted: ConvertedValues, { deployment }: OwnState): readonly string[] {
-  const present = listAt(templateOf(deployment), 'spec', 'containers').flatMap(container => listAt(container, 'env'))
+export function missingVariables(converted: ConvertedValues, { controller }: Ours): readonly string[] {
+  const present = listAt(templateOf(controller), 'spec', 'containers').flatMap(container => listAt(container, 'env'))
   const names = new Set(present.map(variable => textAt(variable, 'name')))
   return extraOf(converted).flatMap(variable => {
     const name = textAt(variable, 'name')

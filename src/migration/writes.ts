@@ -3,41 +3,30 @@
 import { isDeepStrictEqual } from 'node:util'
 import { parseDocument } from 'yaml'
 import type { Api } from '#kube/client/api.ts'
-import { textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource, parseApiVersion } from '#kube/objects/resource.ts'
-import { isAlreadyExists, isForbidden, isNotFound } from '#kube/objects/status.ts'
-import { listOf, type OwnState, optional, type UpstreamState } from './situation.ts'
+import { isAlreadyExists, isNotFound } from '#kube/objects/status.ts'
+import { fieldManager } from './own-made.ts'
+import { listOf, optional } from './reading.ts'
+import type { Ours } from './situation.ts'
 import { StepFailed } from './step.ts'
-
-const fieldManager = 'ballast-migrate'
 
 interface Wire {
   readonly api: Api
   readonly signal: AbortSignal
 }
 
-/** To `replicas`; nothing is written where it is so already. */
-export async function scaleTo({ api, signal }: Wire, upstream: UpstreamState, replicas: number): Promise<void> {
-  if (upstream.replicas === replicas) return
-  const { namespace, name, deployment } = upstream
-  const body = { metadata: { resourceVersion: deployment.metadata.resourceVersion }, spec: { replicas } }
-  await api.resource(builtIn.deployments).patch(name, { type: 'merge', body }, { namespace, signal, fieldManager })
-}
-
 /** Changes the section of a capability in the file that our controller reads; everything else stays as it is written. */
 export async function writeSection(
   { api, signal }: Wire,
-  ours: Pick<OwnState, 'configMap' | 'namespace'>,
+  { file, namespace, text }: Pick<Ours, 'file' | 'namespace' | 'text'>,
+  capability: string,
   section: Readonly<Record<string, unknown>>,
-  capability = 'reload',
 ): Promise<void> {
-  const { configMap, namespace } = ours
-  const text = textAt(configMap, 'data', 'config.yaml') ?? ''
+  if (file === undefined) throw new StepFailed(`the ConfigMap of Ballast in ${namespace} cannot be read`)
   const changed = withSection(text, section, capability)
   if (changed === text) return
-  const data: unknown = configMap['data']
-  const object = { ...configMap, data: { ...Object(data), 'config.yaml': changed } }
+  const object = { ...file, data: { ...Object(file['data']), 'config.yaml': changed } }
   await api.resource(builtIn.configmaps).update(object, { namespace, signal, fieldManager })
 }
 
@@ -103,64 +92,6 @@ export async function missingRights({ api, signal }: Wire, wanted: readonly Kube
     if (found === undefined || !isSame) return `${object.kind} ${name}`
   }
   return undefined
-}
-
-const upstreamKinds = [
-  'Deployment',
-  'ServiceAccount',
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'Role',
-  'RoleBinding',
-  'Service',
-  'NetworkPolicy',
-  'PodDisruptionBudget',
-  'PodMonitor',
-  'ServiceMonitor',
-  'VerticalPodAutoscaler',
-]
-
-/** Everything that came with upstream's Deployment: of its release by label, or of its name where plain manifests were applied. */
-export async function upstreamObjects({ api, signal }: Wire, upstream: UpstreamState): Promise<readonly KubeObject[]> {
-  const { deployment, namespace } = upstream
-  const release = deployment.metadata.labels?.['app.kubernetes.io/instance'] ?? deployment.metadata.labels?.['release']
-  const found: KubeObject[] = []
-  for (const kind of upstreamKinds) {
-    const resource = resources[kind]
-    if (resource === undefined) continue
-    const all = await allowed(listOf(api, resource, kind, { signal }))
-    found.push(...all.filter(object => isWith(object, { upstream, release })))
-  }
-  const info = await allowed(
-    listOf(api, builtIn.configmaps, 'ConfigMap', { signal, namespace, fieldSelector: 'metadata.name=reloader-meta-info' }),
-  )
-  // Objects that others need come back first.
-  const order = ['Deployment', 'ConfigMap', ...upstreamKinds]
-  return [...found, ...info].toSorted((a, b) => order.indexOf(b.kind) - order.indexOf(a.kind))
-}
-
-/** Kinds that may not be read are left where they are. */
-async function allowed(listing: Promise<readonly KubeObject[]>): Promise<readonly KubeObject[]> {
-  try {
-    return await listing
-  } catch (error) {
-    if (isForbidden(error)) return []
-    throw error
-  }
-}
-
-function isWith(
-  { kind, metadata }: KubeObject,
-  { upstream, release }: { readonly upstream: UpstreamState; readonly release: string | undefined },
-): boolean {
-  const { labels = {}, namespace } = metadata
-  if (kind === 'Deployment') return metadata.name === upstream.name && namespace === upstream.namespace
-  const chart = labels['helm.sh/chart'] ?? labels['chart'] ?? ''
-  if (release !== undefined && /^reloader-v?\d/.test(chart))
-    return (labels['app.kubernetes.io/instance'] ?? labels['release']) === release
-  // Plain manifests name everything after the Deployment.
-  const isNamed = metadata.name === upstream.name || metadata.name.startsWith(`${upstream.name}-`)
-  return isNamed && (namespace === undefined || namespace === upstream.namespace)
 }
 
 /** As it is to come back: without what the server wrote. */

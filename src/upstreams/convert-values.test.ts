@@ -9,8 +9,8 @@ import { readControllerConfiguration, settingsOf } from '#process/configuration/
 import { reloadEnvironment } from '#process/drop-ins/reloader-environment.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { convertValues } from './convert-values.ts'
-import { convertContainer } from './reloader-flags.ts'
-import { reloaderRows, reloaderVersions } from './reloader-rows.ts'
+import { convertContainer } from './reloader/reloader-flags.ts'
+import { reloaderRows, reloaderVersions } from './reloader/reloader-rows.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from './values-tree.ts'
 
 interface RecordedKeys {

@@ -80,6 +80,12 @@ export function convertValues({ rows, version, values, namespace, start }: Conve
   return { values: ours, report, isLossy }
 }
 
+/** A chart of which every key has a row, whatever its version, for a capability of ours. */
+export const byRows =
+  (rows: readonly ValuesRow[], capability: string) =>
+  (input: Pick<ConversionInput, 'values' | 'version' | 'namespace'>): ConvertedValues =>
+    convertValues({ ...input, rows, start: { capabilities: { [capability]: { enabled: true } } } })
+
 function joined(present: unknown, step: Extract<Step, { readonly to: string }>): unknown {
   const { value } = step
   if ('isItem' in step && step.isItem === true) return [...(Array.isArray(present) ? present : []), value]

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { InputError } from '#kube/problem.ts'
-import { readValuesInput, valuesText } from './values-input.ts'
+import { readValuesInput, upstreamContainer, valuesText } from './values-input.ts'
 
-const read = (text: string) => readValuesInput('f.yaml', text, 'reloader')
+const read = (text: string) => readValuesInput('f.yaml', text, 'reloader', ['Deployment'])
 
 const release = `---
 # yaml-language-server: $schema=https://schemas.example/helmrelease_v2.json
@@ -92,11 +92,9 @@ kind: Deployment
 metadata: {name: reloader-reloader, namespace: default}
 spec: {template: {spec: {containers: [{name: side, image: "x/other:1"}, {name: main, image: "mirror.example/stakater/reloader@sha256:1", args: [--auto-reload-all]}]}}}
 `
-  expect(read(text)).toMatchObject({
-    from: 'Deployment',
-    namespace: 'default',
-    container: { name: 'main', args: ['--auto-reload-all'] },
-  })
+  const { workload, ...input } = read(text)
+  expect(input).toMatchObject({ from: 'Deployment', namespace: 'default' })
+  expect(upstreamContainer(workload, 'reloader')).toMatchObject({ name: 'main', args: ['--auto-reload-all'] })
 })
 
 describe('what cannot be read is refused with its place', () => {

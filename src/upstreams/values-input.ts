@@ -3,9 +3,10 @@
 import { Document, isMap, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml'
 import { merged } from '#deployment/installation.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
+import type { PlainKind } from './upstream.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from './values-tree.ts'
 
-type InputKind = 'HelmRelease' | 'Application' | 'Deployment' | 'CronJob'
+type InputKind = 'HelmRelease' | 'Application' | PlainKind
 
 /** Comments of the input by the dotted path of their key. */
 type ValueComments = ReadonlyMap<string, { readonly before?: string; readonly after?: string }>
@@ -20,8 +21,6 @@ export interface ValuesInput {
   readonly comments: ValueComments
   /** What this input has besides and is not read: values from elsewhere. */
   readonly unread: readonly string[]
-  /** The arguments with which a Deployment starts its first container of this upstream. */
-  readonly container?: ValuesTree
   /** Plain manifests: the workload, and what else is in the file. */
   readonly workload?: ValuesTree
   readonly beside?: readonly unknown[]
@@ -32,7 +31,7 @@ const largestValuesFile = 10 * 1024 * 1024
 const mostAliases = 100
 
 /** Reads `text`; `chart` is the upstream's chart. @throws InputError with every problem, by file, line and column */
-export function readValuesInput(file: string, text: string, chart: string): ValuesInput {
+export function readValuesInput(file: string, text: string, chart: string, plainKinds: readonly PlainKind[]): ValuesInput {
   if (text.length > largestValuesFile)
     throw refused(file, `${text.length} characters`, `at most ${largestValuesFile}`, 'file-too-large')
   const documents = parsedDocuments(file, text)
@@ -44,11 +43,10 @@ export function readValuesInput(file: string, text: string, chart: string): Valu
       'values in the open: decrypt them first, they are never printed',
       'encrypted',
     )
-  // The descheduler's values have a key `kind` of their own.
-  const isObject = (value: ValuesTree) =>
-    typeof value['kind'] === 'string' && (chart !== 'descheduler' || typeof value['apiVersion'] === 'string')
+  // A chart's values may have a key `kind` of their own.
+  const isObject = (value: ValuesTree) => typeof value['kind'] === 'string' && typeof value['apiVersion'] === 'string'
   const objects = documents.filter(({ value }) => isTree(value) && isObject(value))
-  for (const kind of ['HelmRelease', 'Application', 'Deployment', 'CronJob'] as const) {
+  for (const kind of ['HelmRelease', 'Application', ...plainKinds] as const) {
     const found = objects.filter(({ value }) => isTree(value) && value['kind'] === kind && isOf(kind, value, chart))
     if (found.length > 1)
       throw refused(
@@ -65,7 +63,7 @@ export function readValuesInput(file: string, text: string, chart: string): Valu
     throw refused(
       file,
       kinds.join(', '),
-      `values, or a HelmRelease, ${chart === 'descheduler' ? 'Application, Deployment or CronJob' : 'Application or Deployment'} of ${chart}`,
+      `values, or a ${['HelmRelease', 'Application', ...plainKinds].join(', ').replace(/, ([^,]*)$/, ' or $1')} of ${chart}`,
       'no-values',
     )
   }
@@ -124,12 +122,11 @@ const readers: Readonly<Record<InputKind, (object: ValuesTree, document: Documen
   CronJob: (object, _document, around) => workloadInput('CronJob', object, around),
 }
 
-function workloadInput(kind: 'Deployment' | 'CronJob', object: ValuesTree, { others, chart }: Around): ValuesInput {
+function workloadInput(kind: PlainKind, object: ValuesTree, { others }: Around): ValuesInput {
   return {
     ...nothing,
     from: kind,
     namespace: text(valueAt(object, ['metadata', 'namespace'])),
-    container: upstreamContainer(object, chart) ?? {},
     workload: object,
     beside: others,
   }
@@ -146,8 +143,6 @@ function isOf(kind: InputKind, object: ValuesTree, chart: string): boolean {
     case 'Application':
       return sourceOf(object, chart) !== undefined
     case 'CronJob':
-      // No other upstream runs as one.
-      return chart === 'descheduler' && upstreamContainer(object, chart) !== undefined
     case 'Deployment':
       return upstreamContainer(object, chart) !== undefined
   }

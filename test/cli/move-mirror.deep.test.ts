@@ -9,10 +9,9 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { installationValues, plainRelease } from '../../src/deployment/installation.ts'
 import { objects } from '../../src/deployment/objects.ts'
-import { mirrorStepsBack } from '../../src/migration/spegel/spegel-back.ts'
-import { readMirrorSituation } from '../../src/migration/spegel/spegel-situation.ts'
-import { mirrorStepsForth } from '../../src/migration/spegel/spegel-steps.ts'
+import { openSwap } from '../../src/migration/swap.ts'
 import { enabledCapabilities as capabilities } from '../../src/process/enabled-capabilities.ts'
+import { upstreamNamed } from '../carried-swap.ts'
 import { surroundings } from '../reload-cluster.ts'
 import { spegelDaemonSet, spegelService } from '../spegel-cluster.ts'
 import { runBallast } from './run-ballast.ts'
@@ -39,8 +38,11 @@ async function stepsOf(there: Parameters<typeof surroundings>[0], isBack = false
   const other = await startTwin({ clock: systemClock, objects: [...surroundings(there), ...there] })
   try {
     const api = openApi(other.transport({ admin: true }), { clock: systemClock, userAgent: 'ballast-test' })
-    const situation = await readMirrorSituation({ api, signal })
-    return isBack ? mirrorStepsBack(situation) : mirrorStepsForth(situation, false)
+    const place = { api, signal, clock: systemClock, capabilities, upstream: upstreamNamed('spegel') }
+    const { swap, steps } = await openSwap(place, { back: isBack, holder: 'a test' })
+    const [first] = steps
+    // What the first step sees is part of a plan.
+    return Promise.all(steps.map(async step => ({ ...step, now: step === first ? await step.prove(swap) : undefined })))
   } finally {
     await other.stop()
   }

@@ -137,7 +137,7 @@ describe('migrate plan and apply', () => {
   test('the first step only looks', async () => {
     const { code, words } = await runBallast(['migrate', 'apply', 'reloader', '--yes', '--kubeconfig', kubeconfig])
     expect(code, words).toBe(0)
-    expect(words).toMatch(/^check: done: reloader\/reloader-reloader with 1 replica/m)
+    expect(words).toMatch(/^check: done: Deployment reloader\/reloader-reloader is awake/m)
     const { output } = await runBallast(['migrate', 'plan', 'reloader', '-o', 'json', '--kubeconfig', kubeconfig])
     expect(JSON.parse(output)).toMatchObject({
       kind: 'MigrationPlan',

@@ -2,38 +2,21 @@
 import { hostname, userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
-import { parse } from 'yaml'
-import { type Asked, installationValues, plainRelease } from '#deployment/installation.ts'
-import { objects } from '#deployment/objects.ts'
 import { systemClock } from '#kube/clock.ts'
-import { textAt } from '#kube/objects/object-fields.ts'
-import type { KubeObject } from '#kube/objects/objects.ts'
 import { isForbidden } from '#kube/objects/status.ts'
-import { missingAccess } from '#migration/access.ts'
-import { missingForDescheduler } from '#migration/descheduler/descheduler-access.ts'
-import { deschedulerStepsBack } from '#migration/descheduler/descheduler-back.ts'
-import { readDeschedulerSituation } from '#migration/descheduler/descheduler-situation.ts'
-import { deschedulerStepsForth } from '#migration/descheduler/descheduler-steps.ts'
-import type { MirrorSwap } from '#migration/mirror-swap.ts'
 import { notYet } from '#migration/not-yet.ts'
-import { MigrationRecord } from '#migration/record.ts'
-import { stepsBack } from '#migration/reloader/reloader-back.ts'
-import { stepsForth } from '#migration/reloader/reloader-steps.ts'
 import { runSteps, type StepResult, type Which } from '#migration/run.ts'
-import { type Reach, readSituation } from '#migration/situation.ts'
-import { mirrorActsForth } from '#migration/spegel/spegel-acts.ts'
-import { mirrorActsBack } from '#migration/spegel/spegel-acts-back.ts'
-import { readMirrorSituation } from '#migration/spegel/spegel-situation.ts'
-import { type Proof, type Step, StepFailed, type Swap, type SwapCore } from '#migration/step.ts'
+import type { Reach } from '#migration/situation.ts'
+import { type Step, StepFailed, type Swap } from '#migration/step.ts'
+import { openSwap } from '#migration/swap.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
-import { ballastNamespace } from '#process/own-names.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
-import { valueAt } from '#upstreams/values-tree.ts'
+import type { Proof } from '#upstreams/proof.ts'
+import { type Replaceable, replaceable, replaceableNames } from '#upstreams/upstreams.ts'
 import { oneOf, type Surroundings, wholeNumber } from '../command-line.ts'
 import { kubeconfigOf, openLiveApi } from '../source/live-source.ts'
 import { harmless } from '../terminal/paragraph.ts'
 import { type PlanRow, planDocument, planLines } from './plan-lines.ts'
-import { printMirrorPlan } from './spegel-plan.ts'
 
 interface SwapOptions {
   readonly kubeconfig?: string
@@ -61,7 +44,7 @@ export function addPlanAndApply(migrate: Command, surroundings: Surroundings): v
     .option('-o, --output <format>', 'table or json', oneOf('table', 'json'), 'table')
     .addHelpText(
       'after',
-      '\nCOMPONENT: descheduler, reloader or spegel.\nExit codes: 0 it can begin, 1 the cluster cannot be read, 3 something stands in\nits way.\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config\nExample: ballast migrate plan descheduler\nExample: ballast migrate plan spegel --back',
+      `\nCOMPONENT: ${replaceableNames('or')}.\nExit codes: 0 it can begin, 1 the cluster cannot be read, 3 something stands in\nits way.\nExample: ballast migrate plan reloader --kubeconfig ~/.kube/config\nExample: ballast migrate plan descheduler\nExample: ballast migrate plan spegel --back`,
     )
     .action(async (component: string, options: PlanOptions) =>
       surroundings.end(await printPlan(component, options, surroundings)),
@@ -91,40 +74,49 @@ function withCluster(command: Command): Command {
 
 const direction = ({ back }: SwapOptions) => (back === true ? 'back' : 'forth')
 
-async function printPlan(component: string, options: PlanOptions, surroundings: Surroundings): Promise<ExitCode> {
-  if (component === 'spegel')
-    return withReach(options, surroundings, reach => printMirrorPlan(reach, options, surroundings.terminal))
-  const print = <Of extends SwapCore>(swap: Of, steps: readonly Step<Of>[]) =>
-    printSteps({ component, options, surroundings }, swap, steps)
-  if (component === 'descheduler') return withReach(options, surroundings, reach => onDeschedulerSwap(reach, options, print))
-  return withSwap(component, options, surroundings, print)
+/** @throws CommandRefused for a name that has no swap, with what to do */
+function upstreamNamed(component: string): Replaceable {
+  const found = replaceable().find(({ replaced }) => replaced.id === component)
+  if (found === undefined) throw new CommandRefused(notYet(component))
+  return found
 }
 
-async function printSteps<Of extends SwapCore>(
-  { component, options, surroundings }: Wish<PlanOptions>,
-  swap: Of,
-  steps: readonly Step<Of>[],
-): Promise<ExitCode> {
-  const { terminal } = surroundings
+async function printPlan(component: string, options: PlanOptions, surroundings: Surroundings): Promise<ExitCode> {
+  const upstream = upstreamNamed(component)
+  return withReach(options, surroundings, async reach => {
+    const { swap, steps, converted } = await openSwap({ ...reach, upstream }, { ...options, holder: ownHolder() })
+    const rows = await planRows(swap, steps, options)
+    const { terminal } = surroundings
+    if (options.output === 'json') {
+      const document = planDocument(component, direction(options), rows)
+      const { values, report } = (await converted()) ?? {}
+      terminal.write(JSON.stringify({ ...document, ...(values === undefined ? {} : { values, report }) }, undefined, 2))
+    } else for (const line of planLines(rows)) terminal.write(line)
+    const obstacles = rows.flatMap(({ now }) => (now === undefined || now.ok ? [] : [now.said]))
+    for (const said of obstacles) terminal.say(`in the way: ${harmless(said)}`)
+    if (obstacles.length === 0 && rows.some(row => !row.isDone))
+      terminal.say(
+        `to carry it out: ballast migrate apply ${component} --all${flagsFor(steps, options)}, or run these commands yourself, each after the proof of the one before`,
+      )
+    return obstacles.length === 0 ? exitCodes.done : exitCodes.notSo
+  })
+}
+
+/** Steps before the switch that only look are looked at already. */
+async function planRows(swap: Swap, steps: readonly Step[], options: PlanOptions): Promise<readonly PlanRow[]> {
   const { content } = swap.record
   const done = content.direction === direction(options) ? content.done : []
-  const rows: PlanRow<Step<Of>>[] = []
-  const isAhead = (step: Step<Of>) => step.run === undefined && rows.every(row => row.step.id !== 'switch')
+  const rows: PlanRow[] = []
+  const isAhead = (step: Step) => step.run === undefined && rows.every(row => row.step.id !== 'switch')
   for (const step of steps) {
     const isDone = done.includes(step.id)
     rows.push({ step, isDone, now: !isDone && isAhead(step) ? await proofOf(step, swap) : undefined })
   }
-  if (options.output === 'json') terminal.write(JSON.stringify(planDocument(component, direction(options), rows), undefined, 2))
-  else for (const line of planLines(rows)) terminal.write(line)
-  const obstacles = rows.flatMap(({ now }) => (now === undefined || now.ok ? [] : [now.said]))
-  for (const said of obstacles) terminal.say(`in the way: ${harmless(said)}`)
-  if (obstacles.length === 0 && rows.some(row => !row.isDone))
-    terminal.say(`to carry it out: ballast migrate apply ${component} --all${flagsFor(steps, options)}`)
-  return obstacles.length === 0 ? exitCodes.done : exitCodes.notSo
+  return rows
 }
 
 /** What `apply` is told beside `--all`. */
-function flagsFor(steps: readonly { readonly forgetsRelease?: boolean }[], { back, allowLossy }: PlanOptions): string {
+function flagsFor(steps: readonly Step[], { back, allowLossy }: PlanOptions): string {
   const flags = {
     '--back': back === true,
     '--allow-lossy': allowLossy === true,
@@ -135,7 +127,7 @@ function flagsFor(steps: readonly { readonly forgetsRelease?: boolean }[], { bac
     .join('')
 }
 
-async function proofOf<Of extends SwapCore>(step: Step<Of>, swap: Of): Promise<Proof> {
+async function proofOf(step: Step, swap: Swap): Promise<Proof> {
   try {
     return await step.prove(swap)
   } catch (error) {
@@ -146,46 +138,30 @@ async function proofOf<Of extends SwapCore>(step: Step<Of>, swap: Of): Promise<P
 
 async function applySteps(component: string, options: ApplyOptions, surroundings: Surroundings): Promise<ExitCode> {
   if (options.all === true && options.step !== undefined) throw new CommandRefused('--all and --step exclude each other')
-  const carry = <Of extends SwapCore>(swap: Of, steps: readonly Step<Of>[]) =>
-    carryOut({ component, options, surroundings }, swap, steps)
-  if (component === 'spegel') {
-    const tell = (line: string) => surroundings.terminal.say(harmless(line))
-    return withReach(options, surroundings, reach => onMirrorSwap(reach, { ...options, tell }, carry))
-  }
-  if (component === 'descheduler')
-    return withReach(options, surroundings, reach =>
-      onDeschedulerSwap(reach, options, async (swap, steps) => {
-        const missing = await missingForDescheduler(swap, direction(options))
-        if (missing !== undefined) throw new CommandRefused(missing, exitCodes.failed)
-        return carry(swap, steps)
-      }),
-    )
-  return withSwap(component, options, surroundings, async (swap, steps) => {
-    // The record of the migration is the first write.
-    const missing = await missingAccess(swap, await readSituation(swap), direction(options))
+  const upstream = upstreamNamed(component)
+  const tell = (line: string) => surroundings.terminal.say(harmless(line))
+  return withReach(options, surroundings, async reach => {
+    const open = await openSwap({ ...reach, upstream }, { ...options, holder: ownHolder(), tell })
+    const missing = await open.missingAccess()
     if (missing !== undefined) throw new CommandRefused(missing, exitCodes.failed)
-    return carry(swap, steps)
+    return carryOut({ component, options, surroundings }, open.swap, open.steps)
   })
 }
 
-interface Wish<Options> {
+interface Wish {
   readonly component: string
-  readonly options: Options
+  readonly options: ApplyOptions
   readonly surroundings: Surroundings
 }
 
-async function carryOut<Of extends SwapCore>(
-  { component, options, surroundings }: Wish<ApplyOptions>,
-  swap: Of,
-  steps: readonly Step<Of>[],
-): Promise<ExitCode> {
+async function carryOut({ component, options, surroundings }: Wish, swap: Swap, steps: readonly Step[]): Promise<ExitCode> {
   const { terminal } = surroundings
   if (options.step !== undefined && options.step > steps.length)
     throw new CommandRefused(`--step: found ${options.step}, expected one from 1 to ${steps.length}`)
   await confirm(component, options, surroundings)
   await swap.record.take(direction(options))
   const tell = ({ id, state, said }: StepResult) => terminal.say(`${id}: ${state}: ${harmless(said)}`)
-  const begin = ({ id, title, patienceMs }: Step<Of>) =>
+  const begin = ({ id, title, patienceMs }: Step) =>
     terminal.say(`${id}: ${title}${patienceMs === undefined ? '' : ` (up to ${patienceMs / 60_000} minutes)`} ...`)
   const sum = async () => {
     await swap.record.release()
@@ -223,16 +199,6 @@ async function confirm(component: string, { yes }: ApplyOptions, { signal }: Sur
   }
 }
 
-async function withSwap(
-  component: string,
-  options: SwapOptions & { readonly forgetRelease?: boolean },
-  surroundings: Surroundings,
-  act: (swap: Swap, steps: readonly Step[]) => Promise<ExitCode>,
-): Promise<ExitCode> {
-  if (component !== 'reloader') throw new CommandRefused(notYet(component))
-  return withReach(options, surroundings, reach => onSwap(reach, options, act))
-}
-
 /** What can be read of the cluster is told; what cannot, and why, is refused. */
 async function withReach(
   options: SwapOptions,
@@ -254,109 +220,4 @@ async function withReach(
   }
 }
 
-const rightsKinds: ReadonlySet<string> = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'])
-
-/** As `ballast manifests` makes them. @throws InputError for values that our chart would refuse */
-function installationOf(
-  from: { readonly text: string; readonly configuration?: string },
-  { release, namespace }: { readonly release: string; readonly namespace: string },
-): readonly KubeObject[] {
-  const { text, configuration } = from
-  const source: Asked = {
-    values: { file: 'converted values', text },
-    ...(configuration === undefined
-      ? { preset: { namespace: { create: true } } }
-      : { configuration: { file: 'ballast-config', text: configuration }, enable: ['reload'] }),
-  }
-  const values = installationValues(source, enabledCapabilities)
-  return objects(values, { capabilities: enabledCapabilities, release: plainRelease(release, namespace) })
-}
-
 const ownHolder = () => `${userInfo().username}@${hostname()}, process ${process.pid}`
-
-/** The same of a mirror. @throws StepFailed where there is nothing to swap */
-export async function onMirrorSwap<Result>(
-  reach: Reach,
-  options: SwapOptions & { readonly forgetRelease?: boolean; readonly holder?: string; readonly tell: (line: string) => void },
-  act: (swap: MirrorSwap, steps: readonly Step<MirrorSwap>[]) => Promise<Result>,
-): Promise<Result> {
-  const situation = await readMirrorSituation(reach)
-  const record = await MigrationRecord.read({
-    api: reach.api,
-    clock: reach.clock,
-    component: 'spegel',
-    namespace: situation.spegels[0]?.namespace ?? situation.ours?.namespace ?? ballastNamespace,
-    holder: options.holder ?? ownHolder(),
-    signal: new AbortController().signal,
-  })
-  const swap: MirrorSwap = {
-    ...reach,
-    record,
-    allowLossy: options.allowLossy === true,
-    forgetRelease: options.forgetRelease === true,
-    tell: options.tell,
-  }
-  return act(swap, options.back === true ? mirrorActsBack(situation, swap) : mirrorActsForth(situation, swap))
-}
-
-/** The same of a descheduler. @throws StepFailed where there is nothing to swap */
-export async function onDeschedulerSwap<Result>(
-  reach: Reach,
-  options: SwapOptions & { readonly forgetRelease?: boolean; readonly holder?: string },
-  act: (swap: SwapCore, steps: readonly Step<SwapCore>[]) => Promise<Result>,
-): Promise<Result> {
-  const situation = await readDeschedulerSituation(reach)
-  const record = await MigrationRecord.read({
-    api: reach.api,
-    clock: reach.clock,
-    component: 'descheduler',
-    namespace: situation.upstreams[0]?.namespace ?? situation.ours?.namespace ?? ballastNamespace,
-    holder: options.holder ?? ownHolder(),
-    signal: new AbortController().signal,
-  })
-  const swap: SwapCore = {
-    ...reach,
-    record,
-    allowLossy: options.allowLossy === true,
-    forgetRelease: options.forgetRelease === true,
-  }
-  return act(swap, options.back === true ? deschedulerStepsBack() : deschedulerStepsForth(situation, record.saved))
-}
-
-/** The steps and the record of a cluster, by whoever reaches it. */
-export async function onSwap<Result>(
-  reach: Reach,
-  options: SwapOptions & { readonly forgetRelease?: boolean; readonly holder?: string },
-  act: (swap: Swap, steps: readonly Step[]) => Promise<Result>,
-): Promise<Result> {
-  const situation = await readSituation(reach)
-  const namespace = situation.upstreams[0]?.namespace ?? situation.ours?.namespace ?? ballastNamespace
-  const record = await MigrationRecord.read({
-    api: reach.api,
-    clock: reach.clock,
-    component: 'reloader',
-    namespace,
-    holder: options.holder ?? ownHolder(),
-    // The last write tells others that nobody is at it any more: also when the command was stopped.
-    signal: new AbortController().signal,
-  })
-  const swap: Swap = {
-    ...reach,
-    record,
-    allowLossy: options.allowLossy === true,
-    forgetRelease: options.forgetRelease === true,
-    installation: values => installationOf({ text: JSON.stringify(values) }, { release: 'ballast', namespace: ballastNamespace }),
-    rights: ours => {
-      const text = textAt(ours.configMap, 'data', 'config.yaml') ?? ''
-      const release = ours.deployment.metadata.labels?.['app.kubernetes.io/instance'] ?? 'ballast'
-      // Who watches some namespaces only has rights there only.
-      const named: unknown = valueAt(parse(text), ['process', 'watchNamespaces'])
-      const made = installationOf(
-        { configuration: text, text: JSON.stringify({ rbac: { namespaced: Array.isArray(named) ? named : [] } }) },
-        { release, namespace: ours.namespace },
-      )
-      return made.filter(({ kind }) => rightsKinds.has(kind))
-    },
-  }
-  return act(swap, options.back === true ? stepsBack() : stepsForth(situation, record.saved))
-}

@@ -72,7 +72,7 @@ export async function judgeMigration(): Promise<string> {
   const first = await person.doctor()
   deepStrictEqual([first.code, first.ids], [0, ['upstream-present']], 'doctor before')
   const plan = await person.want('migrate', 'plan', 'reloader')
-  match(plan.stdout, /now: yes, reloader\/reloader-reloader with 1 replica/)
+  match(plan.stdout, /now: yes, Deployment reloader\/reloader-reloader is awake/)
   deepStrictEqual(await records(site), [], 'a plan writes nothing')
 
   await refusedWithoutRights(site)

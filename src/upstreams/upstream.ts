@@ -1,0 +1,185 @@
+// A program whose job Ballast knows: one value says how it is recognised, what its chart's values become, and how a swap goes. `doctor`,
+// `migrate` and docs read it; a further upstream is one more value in `upstreams.ts`.
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
+import type { ConvertedValues } from './convert-values.ts'
+import type { Proof } from './proof.ts'
+import type { ValuesRow } from './values-row.ts'
+import type { ValuesTree } from './values-tree.ts'
+
+export interface Upstream {
+  /** As Ballast's users call it. */
+  readonly name: string
+  /** The capability that does its job, whether built yet or not. */
+  readonly capability: string
+  /** Names of workloads: exactly, or by their end. */
+  readonly workloads: readonly RegExp[]
+  /** Names in `app.kubernetes.io/name`, and in charts. */
+  readonly names: readonly string[]
+  /** The last part of an image's repository. */
+  readonly images: readonly string[]
+  readonly leases: readonly string[]
+  /** API groups of its kinds. */
+  readonly groups: readonly string[]
+  readonly finalizers: readonly RegExp[]
+  readonly taints: readonly RegExp[]
+  readonly nodeLabels: readonly RegExp[]
+  /** Keys that its chart has taken away. */
+  readonly removedKeys: readonly RemovedKey[]
+  /** Two of it do one job twice, where both look at the same namespaces. */
+  readonly twice?: Twice
+  /** What comes of it beside ours; without it, `both act`. */
+  readonly beside?: (workload: KubeObject) => string | undefined
+  /** The Lease by which a workload of it, or ours in its place, elects a leader: `namespace/name`. */
+  readonly leaseOf?: (workload: KubeObject) => string | undefined
+  /** How Ballast takes its place; absent: not yet. */
+  readonly replaced?: Replaced
+}
+
+/** What an upstream has none of unless it says so. */
+export const none = { leases: [], groups: [], finalizers: [], taints: [], nodeLabels: [], removedKeys: [] } as const
+
+/** Nothing of an object without a namespace tells whose it is. */
+export const liesBeside = ({ metadata }: KubeObject, workload: KubeObject): boolean =>
+  metadata.namespace === undefined || metadata.namespace === workload.metadata.namespace
+
+/** As most plain manifests have it: everything is named after the workload. */
+export const isNamedAfter = (object: KubeObject, workload: KubeObject): boolean =>
+  liesBeside(object, workload) &&
+  (object.metadata.name === workload.metadata.name || object.metadata.name.startsWith(`${workload.metadata.name}-`))
+
+interface RemovedKey {
+  readonly chart: string
+  readonly path: string
+  /** The first version without it. */
+  readonly since: string
+  readonly now: string
+}
+
+interface Twice {
+  /** What it does: `reloads`. */
+  readonly verb: string
+  /** Namespaces that one looks at; `undefined`: all. */
+  readonly scope?: (workload: KubeObject) => readonly string[] | undefined
+  /** By values of its chart: it is to have no pods. That is how a swap begins where Git has the say. */
+  readonly isScaledToNone?: (values: unknown) => boolean
+}
+
+interface ChartInput {
+  readonly values: ValuesTree
+  /** The chart's version, where it is known. */
+  readonly version: string | undefined
+  /** Where the release lies, where it is known. */
+  readonly namespace: string | undefined
+}
+
+export interface Around {
+  /** Other objects of the same release, or of the same file. */
+  readonly beside: readonly unknown[]
+  /** The release's namespace, where it is known. */
+  readonly namespace: string | undefined
+}
+
+export interface Replaced {
+  /** Its name for `migrate`, and that of its chart. */
+  readonly id: string
+  /** Charts whose keys are recorded, oldest first. */
+  readonly versions: readonly string[]
+  /** Versions of which every key is known to `rows`; absent: doctor judges none. */
+  readonly knownVersions?: RegExp
+  readonly rows: readonly ValuesRow[]
+  readonly convert: (input: ChartInput) => ConvertedValues
+  /** What a workload is told, as values of ours. */
+  readonly convertWorkload: (workload: ValuesTree, around: Around) => ConvertedValues
+  /** Workloads of plain manifests that `migrate values` takes. */
+  readonly plainKinds: readonly PlainKind[]
+  readonly swap: Swap
+}
+
+export type PlainKind = 'Deployment' | 'CronJob'
+
+/** How ours takes its place, as far as it is its own; the machinery of steps is `migration`. */
+interface Swap {
+  readonly part: Part
+  /** `reloads`: what is said of whoever is at work. */
+  readonly does: string
+  /** Another workload of its chart that has no place in a swap. */
+  readonly isAside?: (workload: KubeObject) => boolean
+  /** The ConfigMap that its program, or ours in its place, reads. */
+  readonly reads?: (workload: KubeObject) => { readonly namespace: string; readonly name: string } | undefined
+  /** Whether an object of plain manifests came with it; absent: `isNamedAfter`. */
+  readonly isPlain?: (object: KubeObject, workload: KubeObject) => boolean
+  readonly shadow?: Shadow
+  /** Pod templates are compared after the switch: what it does rolls out workloads. */
+  readonly rollsOut?: RollsOut
+  /** What a person should know of converted values. */
+  readonly hint?: (values: ValuesTree) => string | undefined
+  /** How its chart is installed so that it sleeps. */
+  readonly reinstall: string
+}
+
+/** Which part of ours does the job. */
+export type Part = SectionPart | ProcessPart | NodePart
+
+/** A section of the controller's configuration, switched on and off there. */
+export interface SectionPart {
+  readonly kind: 'section'
+}
+
+/** A workload of its own beside the controller. */
+export interface ProcessPart {
+  readonly kind: 'process'
+  /** Its label, its key in our values, and the end of its name. */
+  readonly component: string
+  /** Where its workload differs from upstream's in what it is told, by name. */
+  readonly differences: (theirs: Told, ours: Told) => readonly string[]
+  /** What a person runs beside upstream's, while it is awake, to see what ours would do. */
+  readonly shadowCommand: (workload: KubeObject) => string
+}
+
+/** A DaemonSet whose ports upstream's binds, too: nodes change one after the other. */
+export interface NodePart {
+  readonly kind: 'nodes'
+  /** Its label; its name is `ballast-<component>`. */
+  readonly component: string
+  /** Its key in our values. */
+  readonly valuesKey: string
+  /** The label of a node that says whose turn it is. */
+  readonly label: string
+  /** Ports of the node that both bind. */
+  readonly ports: (values: ValuesTree) => readonly number[]
+  /** Upstream's first pod is never Ready alone: it counts when it runs. */
+  readonly isUnreadyAlone: boolean
+  /** Version of its chart by the workload. */
+  readonly versionOf: (workload: KubeObject) => string | undefined
+  /** How its chart selects its pods: for an upstream that is gone. */
+  readonly selector: string
+  /** What a person should know of some steps. */
+  readonly notes: Readonly<Record<'convert' | 'free' | 'switch' | 'remove' | 'forget' | 'back' | 'off', string>>
+}
+
+interface Told {
+  readonly workload: KubeObject
+  /** The ConfigMap that it reads, where it could be read. */
+  readonly configMap: KubeObject | undefined
+}
+
+/** Both sides judge the same objects, before anything is switched. */
+interface Shadow {
+  readonly reads: readonly ShadowRead[]
+  /** By the section of our configuration that upstream is converted to, and by ours. */
+  readonly compare: (objects: readonly KubeObject[], theirs: unknown, ours: unknown) => Proof
+}
+
+interface ShadowRead {
+  readonly resource: GroupVersionResource
+  readonly kind: string
+  readonly metadataOnly?: boolean
+}
+
+/** A roll-out by it or by ours carries a mark, and somebody's write explains it. */
+export interface RollsOut {
+  readonly isMarked: (template: unknown) => boolean
+  /** Might a write of `source` have rolled out `workload`? */
+  readonly isNamedBy: (workload: KubeObject, source: KubeObject) => boolean
+}

@@ -1,0 +1,23 @@
+// Every upstream that Ballast knows. Whoever asks for names, help, findings or steps reads this list.
+import { descheduler } from './descheduler/descheduler.ts'
+import { notReplaced } from './not-replaced.ts'
+import { reloader } from './reloader/reloader.ts'
+import { spegel } from './spegel/spegel.ts'
+import type { Replaced, Upstream } from './upstream.ts'
+
+export const upstreams: readonly Upstream[] = [reloader, descheduler, spegel, ...notReplaced]
+
+/** An upstream whose place Ballast takes. */
+export type Replaceable = Upstream & { readonly replaced: Replaced }
+
+const isReplaceable = (upstream: Upstream): upstream is Replaceable => upstream.replaced !== undefined
+
+/** Those whose place Ballast takes, by name. */
+export const replaceable = (among: readonly Upstream[] = upstreams): readonly Replaceable[] =>
+  among.filter(isReplaceable).toSorted((a, b) => (a.replaced.id < b.replaced.id ? -1 : 1))
+
+/** `a, b and c`, `a, b or c`: what can be moved. */
+export function replaceableNames(word: 'and' | 'or'): string {
+  const ids = replaceable().map(({ replaced }) => replaced.id)
+  return ids.join(', ').replace(/, ([^,]*)$/, ` ${word} $1`)
+}
