@@ -9,7 +9,7 @@ import { shownOwner } from '#upstreams/gitops-owner.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
 import { ownerIsLive } from './owner-words.ts'
 import { type Saved, savedWith } from './record.ts'
-import { type Loop, type Ours, readSituation, type Situation, type Theirs, wholeOf } from './situation.ts'
+import { type Loop, type Ours, readSituation, type Situation, type Theirs, type Whole, wholeOf } from './situation.ts'
 import { StepFailed, type Swap } from './step.ts'
 import { deleteAll, deleteSecrets, releaseSecrets, restorable, sleeping } from './writes.ts'
 
@@ -23,6 +23,20 @@ export function theTheirs({ upstream }: Pick<Swap, 'upstream'>, { theirs }: Situ
   if (more.length > 0)
     throw new StepFailed(`${theirs.length} ${upstream.name}s are installed (${theirs.map(shown).join(', ')}): remove all but one`)
   return one
+}
+
+/** Both sides, with all that upstream is made of. */
+export interface Now {
+  readonly situation: Situation
+  readonly theirs: Theirs
+  readonly whole: Whole
+}
+
+/** @throws StepFailed where there is no upstream, or several */
+export async function nowOf(swap: Swap): Promise<Now> {
+  const situation = await readSituation(swap)
+  const theirs = theTheirs(swap, situation)
+  return { situation, theirs, whole: await wholeOf(swap, theirs) }
 }
 
 /** @throws StepFailed where it is not there */

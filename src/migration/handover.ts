@@ -7,6 +7,7 @@ import {
   forgetting,
   liveOwner,
   lossProof,
+  nowOf,
   placeOfOurs,
   reconcilerOf,
   removedProof,
@@ -32,7 +33,7 @@ import { ownSection } from './own-section.ts'
 import type { OwnSide } from './own-side.ts'
 import { ownerIsLive, quietly } from './owner-words.ts'
 import { type Saved, savedWith } from './record.ts'
-import { readSituation, type Situation, type Theirs, type Whole, wholeOf } from './situation.ts'
+import { readSituation, type Situation, type Theirs, wholeOf } from './situation.ts'
 import { type Access, all, type Step, StepFailed, type Swap, type Way } from './step.ts'
 import { noRollout } from './templates.ts'
 import { restoreAll, sleeping } from './writes.ts'
@@ -50,19 +51,6 @@ export const handoverForth = (part: SectionPart | ProcessPart): Way => {
 export const handoverBack = (part: SectionPart | ProcessPart): Way => {
   const side = sideOf(part)
   return { steps: async swap => stepsBack(swap, side), needs: swap => needsBack(swap, side) }
-}
-
-interface Now {
-  readonly situation: Situation
-  readonly theirs: Theirs
-  readonly whole: Whole
-}
-
-/** @throws StepFailed where there is no upstream, or several */
-async function nowOf(swap: Swap): Promise<Now> {
-  const situation = await readSituation(swap)
-  const theirs = theTheirs(swap, situation)
-  return { situation, theirs, whole: await wholeOf(swap, theirs) }
 }
 
 /** What the steps call upstream, also when it is deleted already. */
@@ -106,14 +94,8 @@ async function stepsForth(swap: Swap, side: OwnSide): Promise<readonly Step[]> {
       proof: 'ours is there with its rights, is told the same, and sleeps',
       undo: words.installUndo(swap, theirs, ours),
       patienceMs: startPatienceMs,
-      run: async now => {
-        const { situation: before, theirs: one, whole } = await nowOf(now)
-        await side.install(now, before, one, whole)
-      },
-      prove: async now => {
-        const { situation: before, theirs: one, whole } = await nowOf(now)
-        return side.installed(now, before, one, whole)
-      },
+      run: async now => side.install(now, await nowOf(now)),
+      prove: async now => side.installed(now, await nowOf(now)),
     },
     {
       id: 'shadow',
@@ -121,10 +103,7 @@ async function stepsForth(swap: Swap, side: OwnSide): Promise<readonly Step[]> {
       command: words.shadow(swap, theirs),
       proof: 'the same on both sides',
       undo: '-',
-      prove: async now => {
-        const { situation: before, theirs: one, whole } = await nowOf(now)
-        return side.compare(now, before, one, whole)
-      },
+      prove: async now => side.compare(now, await nowOf(now)),
     },
     {
       id: 'switch',
@@ -230,10 +209,11 @@ function stepsBack(swap: Swap, side: OwnSide): readonly Step[] {
 }
 
 async function checked(swap: Swap, side: OwnSide): Promise<Proof> {
-  const { situation, theirs, whole } = await nowOf(swap)
+  const now = await nowOf(swap)
+  const { situation, theirs } = now
   const obstacle =
     liveOwner(theirs, situation.ours, `upstream asleep first, then ${side.committed.on}`) ??
-    (await side.obstacle(swap, situation, theirs, whole)) ??
+    (await side.obstacle(swap, now)) ??
     (await missingOf(swap, await needsForth(swap, side)))
   if (obstacle !== undefined) return no(obstacle)
   const state = theirs.replicas > 0 ? 'awake' : 'asleep'
@@ -251,12 +231,13 @@ async function checkedBack(swap: Swap, side: OwnSide): Promise<Proof> {
 }
 
 async function converted(swap: Swap, side: OwnSide): Promise<Proof> {
-  const { situation, theirs, whole } = await nowOf(swap)
-  const proof = lossProof(whole.converted, swap)
+  const now = await nowOf(swap)
+  const { converted: found } = now.whole
+  const proof = lossProof(found, swap)
   if (!proof.ok) return proof
   // What our chart would refuse is refused here, before anything is written.
-  side.needsToInstall(swap, situation, theirs, whole)
-  const hint = swap.upstream.replaced.swap.hint?.(whole.converted.values)
+  side.needsToInstall(swap, now)
+  const hint = swap.upstream.replaced.swap.hint?.(found.values)
   return hint === undefined ? proof : yes(`${proof.said}; ${hint}`)
 }
 
@@ -310,7 +291,7 @@ async function needsForth(swap: Swap, side: OwnSide): Promise<readonly Access[]>
   const whole = await wholeOf(swap, theirs)
   return [
     ...side.needsToSwitch(swap, situation.ours),
-    ...side.needsToInstall(swap, situation, theirs, whole),
+    ...side.needsToInstall(swap, { situation, theirs, whole }),
     ofLoop(theirs),
     ...ofRemoval(swap, theirs, whole),
   ]

@@ -183,7 +183,7 @@ async function checked(swap: Swap): Promise<Proof> {
   if (missing !== undefined) return no(missing)
   if (theirs === undefined && sides.keptSet(swap.record.saved) === undefined)
     return no(
-      `${name} is not installed and nothing of it was kept: ballast migrate plan ${replaced.id} --back prints how its chart is installed`,
+      `${name} is not installed and nothing of it was kept: install it as step restore of ballast migrate plan ${replaced.id} --back says, then go on`,
     )
   return yes(`${named(own)} on ${sides.onNodes(own)}; ${theirs === undefined ? `${name} is gone` : `${named(theirs)} is there`}`)
 }

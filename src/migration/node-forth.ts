@@ -9,7 +9,7 @@ import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { NodePart } from '#upstreams/upstream.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
 import { missingOf, of, ofObject, ofRemoval } from './access.ts'
-import { forgetting, kept, liveOwner, lossProof, named, placeOfOurs, removedProof, removeTheirs, settled } from './both.ts'
+import { forgetting, kept, liveOwner, lossProof, named, nowOf, placeOfOurs, removedProof, removeTheirs, settled } from './both.ts'
 import * as commands from './node-commands.ts'
 import { ownMark } from './node-pin.ts'
 import * as sides from './node-sides.ts'
@@ -40,7 +40,7 @@ async function taking(swap: Swap, part: NodePart): Promise<readonly Step[]> {
   const { upstream } = swap
   const { id } = upstream.replaced
   const { name } = upstream
-  const { situation, theirs, whole } = await sides.wholeNow(swap)
+  const { situation, theirs, whole } = await nowOf(swap)
   const { ours } = situation
   const own = sides.ownSide(part, ours)
   const side = sides.theirSide(part, swap, theirs)
@@ -64,13 +64,13 @@ async function taking(swap: Swap, part: NodePart): Promise<readonly Step[]> {
       proof: `grep -c 'kind: DaemonSet' ${commands.upstreamObjects(swap)} says 1`,
       undo: '-',
       async run(now) {
-        const { theirs: one, whole: all } = await sides.wholeNow(now)
+        const { theirs: one, whole: all } = await nowOf(now)
         if (sides.isHeldOff(one, part))
           throw new StepFailed(`${named(one)} is changed for a swap already, and nothing was kept of it before`)
         await now.record.write({ saved: { replicas: {}, templates: {}, revision: '0', removed: kept(all.objects) } })
       },
       async prove(now) {
-        const { theirs: one } = await sides.wholeNow(now)
+        const { theirs: one } = await nowOf(now)
         const { saved } = now.record
         const set = sides.keptSet(saved)
         const isSame = sides.isHeldOff(one, part) || isDeepStrictEqual(set?.['spec'], one.workload['spec'])
@@ -85,7 +85,7 @@ async function taking(swap: Swap, part: NodePart): Promise<readonly Step[]> {
       command: commands.convert(swap, theirs, part),
       proof: 'every key has its place (exit 0)',
       undo: '-',
-      prove: async now => lossProof((await sides.wholeNow(now)).whole.converted, now),
+      prove: async now => lossProof((await nowOf(now)).whole.converted, now),
     },
     {
       id: 'pin',
@@ -94,13 +94,13 @@ async function taking(swap: Swap, part: NodePart): Promise<readonly Step[]> {
       proof: `${pods}: all there, none younger than before`,
       undo: commands.unpinTheirs(theirs, part),
       async run(now) {
-        const { theirs: one } = await sides.wholeNow(now)
+        const { theirs: one } = await nowOf(now)
         const live = ownerIsLive(one)
         if (live !== undefined) throw new StepFailed(live)
         await sides.replaceSet(now, sides.heldOff(one.workload, part))
       },
       async prove(now) {
-        const { theirs: one } = await sides.wholeNow(now)
+        const { theirs: one } = await nowOf(now)
         return sides.isHeldOff(one, part) ? yes('it leaves nodes that are marked for ours') : no('it is on every node')
       },
     },
@@ -169,11 +169,11 @@ function freed(part: NodePart, services: readonly KubeObject[]): Step {
     proof: services.map(service => `Service ${named(placeOf(service))} is ClusterIP, without a node port`).join('; '),
     undo: services.map(service => commands.patch('service', placeOf(service), { spec: before(service) })).join(' && '),
     async run(now) {
-      const { theirs, whole } = await sides.wholeNow(now)
+      const { theirs, whole } = await nowOf(now)
       for (const service of await sides.servicesInTheWay(now, part, theirs, whole)) await free(now, service)
     },
     async prove(now) {
-      const { theirs, whole } = await sides.wholeNow(now)
+      const { theirs, whole } = await nowOf(now)
       const left = await sides.servicesInTheWay(now, part, theirs, whole)
       return left.length === 0
         ? yes('no Service has a port of ours')
@@ -229,7 +229,7 @@ function ending(part: NodePart, ours: Ours | undefined): readonly Step[] {
 
 /** With a live owner nothing is begun: it would put upstream back beside ours. */
 async function checked(swap: Swap, part: NodePart): Promise<Proof> {
-  const { situation, theirs } = await sides.wholeNow(swap)
+  const { situation, theirs } = await nowOf(swap)
   const live = liveOwner(theirs, situation.ours, 'the converted values there')
   const missing = live ?? (await missingOf(swap, await needsForth(swap, part)))
   if (missing !== undefined) return no(missing)
@@ -255,7 +255,7 @@ const byHelm = ({ upstream }: Swap, command: string) =>
   `Ballast is installed by Helm, and what is written past it would be undone by its next upgrade. Run this, then go on: ${command} (values: ballast migrate plan ${upstream.replaced.id} -o json | jq .values > ${commands.valuesFile})`
 
 async function install(swap: Swap, part: NodePart): Promise<void> {
-  const { situation, whole } = await sides.wholeNow(swap)
+  const { situation, whole } = await nowOf(swap)
   const { ours } = situation
   const { capability } = swap.upstream
   if (ours?.loop !== undefined && !sides.isHeldBack(ours.loop, part))
@@ -269,7 +269,7 @@ async function install(swap: Swap, part: NodePart): Promise<void> {
 }
 
 async function installed(swap: Swap, part: NodePart): Promise<Proof> {
-  const { situation, whole } = await sides.wholeNow(swap)
+  const { situation, whole } = await nowOf(swap)
   const { ours } = situation
   const { capability } = swap.upstream
   if (ours === undefined) return no('the controller is not there')
@@ -302,7 +302,7 @@ async function open(swap: Swap, part: NodePart): Promise<void> {
 }
 
 async function needsForth(swap: Swap, part: NodePart): Promise<readonly Access[]> {
-  const { situation, theirs, whole } = await sides.wholeNow(swap)
+  const { situation, theirs, whole } = await nowOf(swap)
   const { ours } = situation
   const isHelms = ours?.owner?.by === 'helm'
   const inTheWay = await sides.servicesInTheWay(swap, part, theirs, whole)

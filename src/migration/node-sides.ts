@@ -15,7 +15,7 @@ import { isUp } from './node-up.ts'
 import { fieldManager } from './own-made.ts'
 import { listOf } from './reading.ts'
 import type { Saved } from './record.ts'
-import { type Loop, type Ours, readSituation, type Whole, wholeOf } from './situation.ts'
+import { type Loop, type Ours, readSituation, type Whole } from './situation.ts'
 import type { Swap } from './step.ts'
 import { anewService } from './writes.ts'
 
@@ -47,13 +47,6 @@ export function theirSide(
 export async function sidesOf(swap: Swap, part: NodePart) {
   const situation = await readSituation(swap)
   return { own: ownSide(part, situation.ours), theirs: theirSide(part, swap, theTheirs(swap, situation)) }
-}
-
-/** Upstream with all that it is made of. @throws StepFailed where there is none, or several */
-export async function wholeNow(swap: Swap) {
-  const situation = await readSituation(swap)
-  const theirs = theTheirs(swap, situation)
-  return { situation, theirs, whole: await wholeOf(swap, theirs) }
 }
 
 /** Services whose node port is one of ours: whoever asks the node there is led to them. */

@@ -89,7 +89,7 @@ export function ownProcess(part: ProcessPart): OwnSide {
 
   const side: OwnSide = {
     committed: { on: 'the values of ballast migrate values', off: `${component}.enabled: false` },
-    async obstacle(swap, { ours }, theirs, whole) {
+    async obstacle(swap, { situation: { ours }, theirs, whole }) {
       const { api, signal, upstream } = swap
       if (ours === undefined)
         return leftOver(ours, whole, await listOf(api, builtIn.configmaps, 'ConfigMap', { signal, namespace: ballastNamespace }))
@@ -103,14 +103,15 @@ export function ownProcess(part: ProcessPart): OwnSide {
       const deletion = `kubectl -n ${namespace} delete deployment,cronjob,configmap -l app.kubernetes.io/part-of=ballast,${label}=${component}`
       return `${shown(loop)} is there already and is told otherwise than ${shown(theirs)}: ${different.join('; ')}. Nothing of it is overwritten: give it what upstream is told, in the values that it is installed by (\`ballast migrate values --from ${upstream.replaced.id}\` prints them), or delete it, and it is installed by what upstream is told: ${deletion}`
     },
-    needsToInstall: (_swap, { ours }, _theirs, whole) =>
+    needsToInstall: (_swap, { situation: { ours }, whole }) =>
       isKept(ours) ? [ofLoop(ours.loop)] : wanted(ours, whole).flatMap(object => ofObject(object, 'create', 'patch')),
     needsToSwitch: (_swap, ours) => (ours?.loop === undefined ? [] : [ofLoop(ours.loop)]),
-    async install(swap, situation, theirs, whole) {
-      const { ours } = situation
-      if (theirs.replicas === 0 && (ours?.loop?.replicas ?? 0) > 0)
+    async install(swap, now) {
+      const { whole } = now
+      const { ours } = now.situation
+      if (now.theirs.replicas === 0 && (ours?.loop?.replicas ?? 0) > 0)
         throw new StepFailed('upstream sleeps and ours is awake: ours is not put to sleep for nothing')
-      const obstacle = await side.obstacle(swap, situation, theirs, whole)
+      const obstacle = await side.obstacle(swap, now)
       if (obstacle !== undefined) throw new StepFailed(obstacle)
       if (!isKept(ours)) return applyAll(swap, wanted(ours, whole))
       const lacking = await lackingRights(swap, ours, whole)
@@ -118,8 +119,7 @@ export function ownProcess(part: ProcessPart): OwnSide {
       if (ours.loop.replicas > 0) await keepBefore(swap, [ours.loop], false)
       await side.sleep(swap)
     },
-    async installed(swap, situation, theirs, whole) {
-      const { ours } = situation
+    async installed(swap, { situation: { ours }, theirs, whole }) {
       if (ours === undefined) return no('the controller is not there')
       const { loop } = ours
       if (loop === undefined) return no(`Ballast's ${component} is not there`)
@@ -135,7 +135,7 @@ export function ownProcess(part: ProcessPart): OwnSide {
         `${shown(loop)} is there, ${isSwitched ? 'awake already while upstream sleeps' : 'asleep'}${isKept(ours) ? ', with all its own settings' : ''}`,
       )
     },
-    async compare(_swap, { ours }, theirs, whole) {
+    async compare(_swap, { situation: { ours }, theirs, whole }) {
       // Before it is installed: what it would be told is what upstream's is converted to.
       if (ours?.loop === undefined) return yes('once ours is installed')
       const found = differences({ ...ours, loop: ours.loop }, theirs, whole)

@@ -69,7 +69,7 @@ const said = ({ upstream }: Swap, isOn: boolean) => `capabilities.${upstream.cap
 export const ownSection: OwnSide = {
   committed: { on: 'the section of the capability with enabled: true', off: 'enabled: false in the section of the capability' },
   obstacle: async () => undefined,
-  needsToInstall(swap, { ours }, theirs, whole) {
+  needsToInstall(swap, { situation: { ours }, theirs, whole }) {
     const copied = ours === undefined && namedSecrets(whole.converted).size > 0 && theirs.namespace !== ballastNamespace
     const applied = ours === undefined ? switchedOn(swap, whole) : rights(swap, ours)
     return [
@@ -79,7 +79,7 @@ export const ownSection: OwnSide = {
     ]
   },
   needsToSwitch: (_swap, ours) => [of(builtIn.configmaps, ours?.namespace ?? ballastNamespace, 'update')],
-  async install(swap, { ours }, theirs, whole) {
+  async install(swap, { situation: { ours }, theirs, whole }) {
     const { capability } = swap.upstream
     if (theirs.replicas === 0) throw new StepFailed(`upstream is asleep: ${capability} is not switched off for nothing`)
     if (ours === undefined) {
@@ -94,7 +94,7 @@ export const ownSection: OwnSide = {
     await applyAll(swap, rights(swap, ours))
     await writeSection(swap, ours, capability, { ...unsaid(swap, sectionOf(swap, whole.converted), ours), enabled: false })
   },
-  async installed(swap, { ours }, _theirs, { converted }) {
+  async installed(swap, { situation: { ours }, whole: { converted } }) {
     const { capability } = swap.upstream
     if (ours === undefined) return no('the controller is not there')
     if (ours.config === undefined)
@@ -114,7 +114,7 @@ export const ownSection: OwnSide = {
       ? yes(`the controller is ready and has its rights, ${capability} is off`)
       : no('no pod of the controller is ready')
   },
-  async compare(swap, { ours }, _theirs, { converted }) {
+  async compare(swap, { situation: { ours }, whole: { converted } }) {
     const { shadow } = swap.upstream.replaced.swap
     if (shadow === undefined) return yes('nothing that it does can be computed beforehand')
     const { api, signal } = swap

@@ -31,7 +31,7 @@ export async function writeSection(
 }
 
 /** `text` with keys of `capabilities.<capability>` set. */
-export function withSection(text: string, section: Readonly<Record<string, unknown>>, capability = 'reload'): string {
+export function withSection(text: string, section: Readonly<Record<string, unknown>>, capability: string): string {
   const document = parseDocument(text === '' ? 'apiVersion: ballast.dev/v1alpha1\nkind: BallastConfiguration\n' : text)
   const before = JSON.stringify(document.toJS())
   for (const [key, value] of Object.entries(section)) document.setIn(['capabilities', capability, key], value)

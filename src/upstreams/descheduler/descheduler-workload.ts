@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml'
 import { textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ConvertedValues } from '../convert-values.ts'
+import { flagsIn } from '../flags.ts'
 import type { Around } from '../upstream.ts'
 import { upstreamContainer } from '../values-input.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from '../values-tree.ts'
@@ -49,21 +50,8 @@ export function convertDeschedulerWorkload(workload: ValuesTree, { beside, names
 }
 
 /** Every flag with its value, `null` where it has none; the last of each counts. */
-export function flagsOf(words: readonly unknown[]): ReadonlyMap<string, string | null> {
-  const flags = new Map<string, string | null>()
-  let last: string | undefined
-  for (const word of words.map(String)) {
-    const [, flag, value] = /^--?([a-zA-Z][\w-]*)(?:=([\s\S]*))?$/.exec(word) ?? []
-    if (flag !== undefined) {
-      flags.set(flag, value ?? null)
-      last = value === undefined ? flag : undefined
-    } else if (last !== undefined) {
-      flags.set(last, word)
-      last = undefined
-    }
-  }
-  return flags
-}
+export const flagsOf = (words: readonly unknown[]): ReadonlyMap<string, string | null> =>
+  new Map(flagsIn(words).map(({ name: flag, values: [value = null] }) => [flag, value]))
 
 /** What the workload's program is started with. */
 export function deschedulerFlags(workload: ValuesTree): ReadonlyMap<string, string | null> {

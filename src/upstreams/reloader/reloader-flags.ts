@@ -1,7 +1,9 @@
 // The flags of a Deployment of Reloader as values of our chart: for whoever installed the plain manifests. Each flag is the value of upstream's
 // chart that makes it, so that the one table of rows judges both.
+import { listAt } from '#kube/objects/object-fields.ts'
 import { type ConvertedValues, convertValues, type ReportLine } from '../convert-values.ts'
-import { isTree, type ValuesTree, withValue } from '../values-tree.ts'
+import { flagsIn } from '../flags.ts'
+import { isTree, type ValuesTree, valueAt, withValue } from '../values-tree.ts'
 import { reloaderRows } from './reloader-rows.ts'
 
 /** By flag, in lower case: the value of upstream's chart, and how its text becomes one. */
@@ -71,28 +73,16 @@ export function convertContainer(container: ValuesTree, namespace: string | unde
 }
 
 function webhookOf(values: ValuesTree): string {
-  const reloader = values['reloader']
-  const url = isTree(reloader) ? reloader['webhookUrl'] : undefined
+  const url = valueAt(values, ['reloader', 'webhookUrl'])
   return typeof url === 'string' ? url : ''
 }
 
-/** `--flag=value`, `--flag value`, `--flag`: the last stands for `true`. */
+/** A flag alone stands for `true`. */
 function argumentsOf(container: ValuesTree): readonly { readonly name: string; readonly value: string }[] {
-  const words = ['command', 'args'].flatMap(key => {
-    const list = container[key]
-    return Array.isArray(list) ? list.map(String) : []
-  })
-  const given: { name: string; value: string }[] = []
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? ''
-    const match = /^--?([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(word)
-    if (match === null) continue
-    const next = words[index + 1]
-    const isApart = match[2] === undefined && next !== undefined && !next.startsWith('-')
-    given.push({ name: match[1] ?? '', value: match[2] ?? (isApart ? next : 'true') })
-    if (isApart) index++
-  }
-  return given
+  return flagsIn(['command', 'args'].flatMap(key => listAt(container, key))).map(({ name, values: [value = 'true'] }) => ({
+    name,
+    value,
+  }))
 }
 
 /** The chart passes selectors in quotes of their own. */
@@ -101,8 +91,7 @@ function unquoted(value: string): string {
 }
 
 function environmentOf(container: ValuesTree): readonly ValuesTree[] {
-  const list = container['env']
-  return Array.isArray(list) ? list.filter(isTree) : []
+  return listAt(container, 'env').filter(isTree)
 }
 
 /** Variables that say where upstream runs or how Go does; ours has its own. */

@@ -1,24 +1,18 @@
 // What a running Spegel is told, in the words of its chart's values: the flags of its containers and what its pod template says besides.
 
 import { listAt, textAt } from '#kube/objects/object-fields.ts'
+import { flagsIn } from '../flags.ts'
 import { type ValuesTree, valueAt, withValue } from '../values-tree.ts'
 import { spegelVersions } from './spegel-rows.ts'
 
 /** Flags with all of their values: `--a=b`, or `--a b c`. */
-function flagsOf(args: readonly unknown[]): ReadonlyMap<string, readonly string[]> {
-  const flags = new Map<string, string[]>()
-  let current: string[] = []
-  for (const arg of args.map(String)) {
-    const [, name, rest] = /^--([a-z][a-z-]*)(?:=(.*))?$/s.exec(arg) ?? []
-    if (name === undefined) current.push(arg)
-    else {
-      current = flags.get(name) ?? []
-      if (rest !== undefined) current.push(rest)
-      flags.set(name, current)
-    }
-  }
-  return flags
-}
+const flagsOf = (args: readonly unknown[]): ReadonlyMap<string, readonly string[]> =>
+  new Map(
+    Array.from(
+      Map.groupBy(flagsIn(args), ({ name }) => name),
+      ([name, same]) => [name, same.flatMap(({ values }) => values)],
+    ),
+  )
 
 const texts: Readonly<Record<string, string>> = {
   'log-level': 'logLevel',

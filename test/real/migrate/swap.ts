@@ -126,7 +126,7 @@ async function swapWithGap(site: SwapSite, swap: () => Promise<CommandResult>): 
 async function bothAtOnce(site: SwapSite, person: Person): Promise<void> {
   const place = ['configmap', 'ballast-config', '-n', 'ballast-system']
   const { data } = JSON.parse(await site.kubectl(['get', ...place, '-o', 'json']))
-  const text = withSection(String(data['config.yaml']), { enabled: true })
+  const text = withSection(String(data['config.yaml']), { enabled: true }, 'reload')
   await site.kubectl(['patch', ...place, '--type=merge', '-p', JSON.stringify({ data: { 'config.yaml': text } })])
   const { code, ids } = await person.doctor()
   strictEqual(code, 3, 'doctor with both')
