@@ -154,11 +154,12 @@ export async function killAtEach(
 
 /**
  * What this run has of many runs under trouble: all of them with `BALLAST_KILLS=each`, else every n-th from the k-th by
- * `BALLAST_KILLS=k/n`. One in four where nothing is said; `npm run test:crash` has each, CI another quarter with each commit.
+ * `BALLAST_KILLS=k/n`. One in sixteen where nothing is said; `npm run test:deep` has each, CI another
+ * sixteenth with each commit.
  * @throws Error where BALLAST_KILLS is neither
  */
 export function shareOf<Run>(runs: readonly Run[]): readonly Run[] {
-  const share = process.env['BALLAST_KILLS'] ?? '1/4'
+  const share = process.env['BALLAST_KILLS'] ?? '1/16'
   if (share === 'each') return runs
   const [, first, every] = (/^([1-9]\d?)\/([1-9]\d?)$/.exec(share) ?? []).map(Number)
   if (first === undefined || every === undefined || first > every)
