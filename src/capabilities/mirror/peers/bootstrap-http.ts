@@ -7,7 +7,7 @@ import { Agent, request } from 'undici'
 import * as z from 'zod'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { type Contact, listenAddresses, multiaddressOf, parseContact } from './address.ts'
-import type { Bootstrap, OwnContact } from './bootstrap.ts'
+import type { Bootstrap, OwnContact } from './bootstrap-way.ts'
 
 const answerWithinMs = 10_000
 const largestBootstrapAnswer = 64 * 1_024
