@@ -1,7 +1,7 @@
 // The laws of an informer, checked against what the server did and what arrived on the wire: no state that arrived is skipped, none is
 // told twice, none goes back, an object ends once, and it is said where its end was not seen.
 import { isDeepStrictEqual } from 'node:util'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Change } from '#kube/informers/store.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { WireEvent, WireObserver } from './faulty-wire.ts'

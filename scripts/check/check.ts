@@ -1,8 +1,10 @@
 // `npm run check`: format and lint, types, structure, every file loads in Node, generated files are fresh.
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { staleFiles } from '../generate.ts'
-import { readTree } from './source-tree.ts'
+import { placeCounts } from './capability-places.ts'
+import { parseSource, readTree } from './source-tree.ts'
 import { structureFindings } from './structure.ts'
 
 const root = dirname(dirname(import.meta.dirname))
@@ -27,7 +29,13 @@ function types(): boolean {
 function structure(): boolean {
   const src = readTree(root, 'src')
   const outside = ['test', 'scripts', 'bench'].flatMap(folder => readTree(root, folder))
-  const findings = structureFindings(src, outside)
+  // The launchers have no ending that says what they are.
+  const launchers = ['ballast', 'set-up'].map(name =>
+    parseSource(`bin/${name}.js`, readFileSync(join(root, 'bin', name), 'utf8')),
+  )
+  const places = placeCounts([...src, ...readTree(root, 'scripts'), ...launchers])
+  for (const line of places.lines) console.log(line)
+  const findings = [...structureFindings(src, outside), ...places.findings]
   for (const { path, line, message } of findings) console.log(`${path}:${line}: ${message}`)
   console.log(`structure: ${src.length} files, ${findings.length} findings`)
   return findings.length === 0

@@ -111,4 +111,19 @@ describe('the walls', () => {
       unused.map(name => `exports ${name}, which nobody imports: drop the word or the code`),
     )
   })
+
+  test('a circle of imports is found, of types too; what is loaded later makes none', () => {
+    const file = (name: string, text: string) => parseSource(`src/kube/${name}.ts`, text)
+    const circles = (...files: readonly ReturnType<typeof parseSource>[]) =>
+      structureFindings(files, []).flatMap(({ path, message }) => (message.includes('circle') ? [`${path}: ${message}`] : []))
+    const b = file('b', "import { c } from './c.ts'\nexport const b = c")
+    const c = (text: string) => file('c', `${text}\nexport const c = 1`)
+    const a = file('a', "import type { b } from './b.ts'\nexport type A = typeof b")
+    expect(circles(a, b, c("import type { A } from './a.ts'\nexport const d = (a: A) => a"))).toEqual([
+      'src/kube/a.ts: is in a circle of imports: kube/a.ts > kube/b.ts > kube/c.ts > kube/a.ts',
+    ])
+    expect(circles(a, b, c("export const d = async () => await import('./a.ts')"))).toEqual([])
+    expect(circles(a, b, c("export type D = typeof import('./a.ts')"))).toEqual([])
+    expect(circles(a, b, c(''))).toEqual([])
+  })
 })

@@ -305,6 +305,49 @@ function* folderFindings(files: readonly SourceFile[]): Generator<Finding> {
       yield { path, line: 1, message: `holds ${count} source files beside tests, more than ${mostFiles}: group them in folders` }
 }
 
+/** Each file of a circle of imports, types too, with the way back to itself: none can be read, or moved, without the others. */
+function* circleFindings(files: readonly SourceFile[]): Generator<Finding> {
+  const edges = new Map<string, readonly { readonly to: string; readonly line: number }[]>()
+  const known = new Set(files.map(({ path }) => path))
+  for (const { path, imports } of files) {
+    const own = imports.flatMap(({ specifier, line, isLazy }) => {
+      const to = isLazy ? undefined : resolveImport(path, specifier)
+      return to !== undefined && to !== path && known.has(to) ? [{ to, line }] : []
+    })
+    edges.set(path, own)
+  }
+  const done = new Set<string>()
+  for (const { path } of files) {
+    for (const { to, line } of edges.get(path) ?? []) {
+      if (done.has(to)) continue
+      const way = wayBetween(to, path, edges, done)
+      if (way === undefined) continue
+      const names = [path, ...way].map(one => one.replace(/^src\//, ''))
+      yield { path, line, message: `is in a circle of imports: ${names.join(' > ')}` }
+    }
+    done.add(path)
+  }
+}
+
+/** The shortest way by imports, both ends included, that leads through none of `without`. */
+function wayBetween(
+  from: string,
+  to: string,
+  edges: ReadonlyMap<string, readonly { readonly to: string }[]>,
+  without: ReadonlySet<string>,
+): readonly string[] | undefined {
+  const before = new Map<string, string | undefined>([[from, undefined]])
+  for (const here of before.keys()) {
+    if (here === to) {
+      const way = [here]
+      for (let back = before.get(here); back !== undefined; back = before.get(back)) way.unshift(back)
+      return way
+    }
+    for (const { to: next } of edges.get(here) ?? []) if (!before.has(next) && !without.has(next)) before.set(next, here)
+  }
+  return undefined
+}
+
 /** Every break of the house's rules in `src`; `outside` are the tests, scripts and benchmarks that import from it. */
 export function structureFindings(src: readonly SourceFile[], outside: readonly SourceFile[]): Finding[] {
   return [
@@ -318,5 +361,6 @@ export function structureFindings(src: readonly SourceFile[], outside: readonly 
     ...[...src, ...outside].flatMap(file => [...sleepFindings(file), ...commentFindings(file)]),
     ...unusedFindings(src, outside),
     ...folderFindings(src),
+    ...circleFindings(src),
   ].sort((a, b) => (a.path === b.path ? a.line - b.line : a.path < b.path ? -1 : 1))
 }

@@ -9,6 +9,7 @@ import { parseScaledValue } from '#kube/values/int-or-string.ts'
 import { cpuMillicores, wholeNumber } from '#kube/values/quantity.ts'
 import { builtInKinds, isBuiltInGroup, nearestKind } from './kinds.ts'
 import { labelSelectorShape, type Shape, shapeOfKind } from './object-shapes.ts'
+import { type SortedMap, SortedMapEditor } from './sorted-map.ts'
 
 export interface ClusterProblem extends Problem {
   /** The cluster is not what its files mean; nothing should be decided on it. Otherwise the object is set aside. */
@@ -192,4 +193,34 @@ function aside(code: string, where: string, found: string, expected: string): Cl
 
 function shown(value: unknown): string {
   return value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
+}
+
+/** Objects that are set aside, with what is wrong with each, in order of their places. */
+export class SetAside {
+  readonly #keys = new Map<KubeObject, string>()
+  readonly #problems = new SortedMapEditor<readonly ClusterProblem[]>()
+  #count = 0
+
+  has(object: KubeObject): boolean {
+    return this.#keys.has(object)
+  }
+
+  /** What is wrong with `object`; told again, it is that instead. */
+  set(object: KubeObject, problems: readonly ClusterProblem[]): void {
+    // Two objects of one name are in one place.
+    const key = this.#keys.get(object) ?? `${placeOf(object, undefined)} ${this.#count++}`
+    this.#keys.set(object, key)
+    this.#problems.set(key, problems)
+  }
+
+  delete(object: KubeObject): void {
+    const key = this.#keys.get(object)
+    if (key === undefined) return
+    this.#keys.delete(object)
+    this.#problems.delete(key)
+  }
+
+  snapshot(): SortedMap<readonly ClusterProblem[]> {
+    return this.#problems.snapshot()
+  }
 }

@@ -2,13 +2,12 @@
 // what changed. Each state handed out is immutable and shares with the next what did not change.
 
 import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
-import { checkedObject, placeOf } from './cluster-checks.ts'
+import { checkedObject, placeOf, SetAside } from './cluster-checks.ts'
 import { ClusterSnapshot, SnapshotReading } from './cluster-snapshot.ts'
 import { type ClusterReading, duplicate, type NodeState, nodeState } from './cluster-state.ts'
 import { ModelPods } from './model-pods.ts'
 import { ObjectIndex, objectKey } from './object-index.ts'
 import { kindKey } from './ownership.ts'
-import { SetAside } from './set-aside.ts'
 import { SortedMapEditor } from './sorted-map.ts'
 
 interface ObjectChange {

@@ -5,7 +5,8 @@ import type { KubeObject, OwnerReference, Pod, PodDisruptionBudget } from '#kube
 import { labelSelectorOf, nothing, type Selector } from '#kube/objects/selector.ts'
 import { scaledValue } from '#kube/values/int-or-string.ts'
 import type { PodState } from './cluster-state.ts'
-import { controllerOf, kindKey, type OwnerLookup } from './ownership.ts'
+import { controllerOf, kindKey } from './ownership.ts'
+import type { OwnerLookup } from './state-shapes.ts'
 
 export interface BudgetStatus {
   readonly expectedPods: number

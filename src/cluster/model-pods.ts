@@ -2,15 +2,16 @@
 // node is not there, and looked at again when something above or below them changed.
 
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import type { SetAside } from './cluster-checks.ts'
 import { placeOf } from './cluster-checks.ts'
 import { isPlaceless, type NodeState, type PodState, placelessPod, podState, type WorkloadReference } from './cluster-state.ts'
 import { type ObjectIndex, objectKey } from './object-index.ts'
 import { anyWorkload, isSameLink, OwnerLinks } from './owner-links.ts'
-import { kindKey, type OwnerLookup, topmostController } from './ownership.ts'
+import { kindKey, topmostController } from './ownership.ts'
 import { PodGroups } from './pod-groups.ts'
 import type { Requests } from './requests.ts'
-import type { SetAside } from './set-aside.ts'
 import { type SortedMap, SortedMapEditor } from './sorted-map.ts'
+import type { OwnerLookup } from './state-shapes.ts'
 
 interface Surroundings {
   readonly index: ObjectIndex

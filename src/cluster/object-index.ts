@@ -2,8 +2,9 @@
 
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isBuiltInKind, isNamespaced } from './kinds.ts'
-import { kindKey, type OwnerLookup } from './ownership.ts'
+import { kindKey } from './ownership.ts'
 import { type SortedMap, SortedMapEditor } from './sorted-map.ts'
+import type { OwnerLookup } from './state-shapes.ts'
 
 /** Keys (`kindKey`) by plain kind, in order: `ScaledObject` → `ScaledObject.keda.sh`. */
 type KeysOfKind = ReadonlyMap<string, readonly string[]>

@@ -3,7 +3,8 @@
 
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { WorkloadReference } from './cluster-state.ts'
-import { controllerOf, controllersFrom, type OwnerLookup } from './ownership.ts'
+import { controllerOf, controllersFrom } from './ownership.ts'
+import type { OwnerLookup } from './state-shapes.ts'
 
 /** Kinds told apart as links; with more, any kind may be one. Real clusters have about ten. */
 const linkKindLimit = 1_000

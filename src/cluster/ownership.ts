@@ -2,13 +2,8 @@
 
 import type { KubeObject, ObjectMeta, OwnerReference } from '#kube/objects/objects.ts'
 import { parseApiVersion } from '#kube/objects/resource.ts'
-import type { ClusterState, PodState, WorkloadReference } from './cluster-state.ts'
 import { isBuiltInGroup } from './kinds.ts'
-
-/** What finding owners needs of a cluster. */
-export interface OwnerLookup {
-  object(kind: string, namespace: string | undefined, name: string): KubeObject | undefined
-}
+import type { ClusterState, OwnerLookup, PodState, WorkloadReference } from './state-shapes.ts'
 
 /** More levels than any real chain has; a ring of owner references ends here. */
 const mostLevels = 10

@@ -1,5 +1,6 @@
 // The capability contract: one value says everything a capability is, needs, may and leaves behind. Manifests, RBAC, uninstall,
 // doctor and the documentation are made from these values without starting anything.
+
 import type { Registry } from 'prom-client'
 import type * as z from 'zod'
 import type { OwnerLabel } from '#cluster/ownership.ts'
@@ -20,6 +21,7 @@ import type { EffectContext } from './effects/effect-context.ts'
 import type { ClusterView } from './facts/cluster-view.ts'
 import type { UsageAge } from './gates/usage-age.ts'
 import type { Verb } from './intent.ts'
+import type { Need, Permission } from './needs.ts'
 
 /** A kind that the capability serves through the API server. */
 export interface ServedKind {
@@ -38,51 +40,6 @@ export interface ServedKind {
 export interface Replacement {
   readonly upstream: string
   readonly leases: readonly string[]
-}
-
-/** One kind that is watched. Rights to get, list and watch follow from it. */
-export interface Need {
-  readonly group: string
-  readonly version: string
-  readonly resource: string
-  readonly kind: string
-  /** How much of each object is kept: the fields named, only metadata, or everything. */
-  readonly mode: 'projection' | 'metadata' | 'full'
-  /** For `projection`: dotted paths, `spec.containers`. */
-  readonly fields?: readonly string[]
-  readonly labelSelector?: string
-  readonly fieldSelector?: string
-  /** Default `cluster`. With `namespaces` these are watched one by one, and look like one watch. */
-  readonly scope?: 'cluster' | 'own-namespace' | 'agent-namespace' | { readonly namespaces: readonly string[] }
-  /** The kind may be absent from the cluster; then the capability does without. */
-  readonly optional?: boolean
-}
-
-export const accessVerbs = [
-  'get',
-  'list',
-  'watch',
-  'create',
-  'update',
-  'patch',
-  'delete',
-  'deletecollection',
-  'use',
-  'bind',
-] as const
-
-/** A right beyond reading what is watched. */
-export interface Permission {
-  readonly groups: readonly string[]
-  /** Plural names, with sub-resource where meant: `pods/eviction`. */
-  readonly resources: readonly string[]
-  readonly verbs: readonly (typeof accessVerbs)[number][]
-  /** Only the objects of these names; not for `create`, where the server does not know the name yet. */
-  readonly names?: readonly string[]
-  /** Default `cluster`. `agent-namespace`: where our pods on nodes are. */
-  readonly scope?: 'cluster' | 'own-namespace' | 'agent-namespace' | { readonly namespaces: readonly string[] }
-  /** Who reads the generated role sees this beside the rule. */
-  readonly because: string
 }
 
 /** What a part takes of the machine it runs on. Absent means: nothing. */

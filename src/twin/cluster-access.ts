@@ -7,7 +7,8 @@ import type { ApiServer } from './api/api-server.ts'
 import type { Deletion } from './api/deletion.ts'
 import type { ResourceType } from './api/resource-type.ts'
 import { bindPod } from './api/subresources/binding.ts'
-import type { WriteOptions, WritePipeline } from './api/write-pipeline.ts'
+import type { WriteOptions } from './api/write-options.ts'
+import type { WritePipeline } from './api/write-pipeline.ts'
 
 interface AccessParts {
   readonly server: ApiServer

@@ -1,16 +1,10 @@
 // The shape that all requesters have as a capability: one part on the leader, acting as its upstream would unless told otherwise.
 import * as z from 'zod'
-import {
-  type Capability,
-  type ControllerContext,
-  capability,
-  type Need,
-  type Permission,
-  type Running,
-} from '#coordination/capability.ts'
+import { type Capability, type ControllerContext, capability, type Running } from '#coordination/capability.ts'
 import { clusterNeeds } from '#coordination/facts/cluster-view.ts'
 import type { Verb } from '#coordination/intent.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
+import type { Need, Permission } from '#coordination/needs.ts'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
 
 interface RequesterShape {

@@ -2,7 +2,7 @@
 import type { ControllerContext, Leading } from '#coordination/capability.ts'
 import { restart, restartPermission } from '#coordination/effects/restart.ts'
 import type { Intent } from '#coordination/intent.ts'
-import type { Permit } from '#coordination/permits/ledger.ts'
+import type { Permit } from '#coordination/permits/permit.ts'
 import type { PermitRecord } from '#coordination/permits/permit-record.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'

@@ -5,7 +5,7 @@
 import type { Reply } from '#coordination/arbiter/hearing.ts'
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
 import { type Intent, targetKey, wishKey } from '#coordination/intent.ts'
-import type { Permit } from '#coordination/permits/ledger.ts'
+import type { Permit } from '#coordination/permits/permit.ts'
 import { isActive, type PermitRecord } from '#coordination/permits/permit-record.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Progress } from './workloads.ts'

@@ -3,7 +3,7 @@ import type { ControllerContext, Leading, Running } from '#coordination/capabili
 import { isFinished } from '#coordination/effects/finished.ts'
 import { restart } from '#coordination/effects/restart.ts'
 import type { Intent } from '#coordination/intent.ts'
-import type { Permit } from '#coordination/permits/ledger.ts'
+import type { Permit } from '#coordination/permits/permit.ts'
 import { type Refresh, refreshes } from './decision.ts'
 
 export interface RefreshConfig {

@@ -48,8 +48,9 @@ export { deschedulerRules } from './compat/rights.ts'
 export { type Coordination, descheduleConfiguration } from './compat/run/coordination-settings.ts'
 export { DeschedulerFailed } from './compat/run/descheduler-failed.ts'
 export type { DeschedulerLog, LogFields } from './compat/run/descheduler-log.ts'
-export type { ShadowCycle, ShadowRow } from './shadow/compare.ts'
+export type { ShadowCycle } from './shadow/compare.ts'
 export type { ShadowObserver } from './shadow/observer.ts'
+export type { ShadowRow } from './shadow/shadow-row.ts'
 export type { isDifferent, shadowSummary } from './shadow/summary.ts'
 
 /** `ballast descheduler`, as `compat/run/descheduler.ts` has it. */

@@ -2,7 +2,8 @@
 // What it is made of (libp2p, gRPC) is loaded where it runs: other processes carry none of it.
 
 import { Registry } from 'prom-client'
-import { capability, type Need, type Permission } from '#coordination/capability.ts'
+import { capability } from '#coordination/capability.ts'
+import type { Need, Permission } from '#coordination/needs.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
 import type { Clock } from '#kube/clock.ts'

@@ -9,7 +9,7 @@ import {
 } from '#coordination/capability.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { DaemonSet, Deployment, KubeObject, Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'

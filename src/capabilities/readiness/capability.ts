@@ -1,9 +1,10 @@
 // Nodes held until ready: a taint from registration on, away when what is required is there; rules of node-readiness-controller and Nidhogg's
 // file served unchanged.
-import { capability, type Need, type Permission } from '#coordination/capability.ts'
+import { capability } from '#coordination/capability.ts'
 import { taintPermission } from '#coordination/effects/taint.ts'
 import { clusterNeeds, podNeed } from '#coordination/facts/cluster-view.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
+import type { Need, Permission } from '#coordination/needs.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
 import { type ReadinessConfig, readinessConfiguration } from './config.ts'
 import { startReadiness } from './controller.ts'

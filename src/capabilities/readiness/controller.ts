@@ -3,7 +3,7 @@
 import { Bell } from '#coordination/arbiter/bell.ts'
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
 import { nodeFilesPort } from '#coordination/ports/node-files.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { DaemonSet, KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'

@@ -2,7 +2,7 @@
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
 import type { Target } from '#coordination/intent.ts'
 import { untilResolved } from '#kube/controllers/until-resolved.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { resourceKey } from '#kube/objects/resource.ts'

@@ -1,13 +1,8 @@
 // Node selectors and node affinity: which nodes a term picks. Rules of component-helpers nodeaffinity.
 
 import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '#kube/objects/objects.ts'
-import {
-  labelSelectorOf,
-  type Selector,
-  type SelectorOperator,
-  type SelectorRequirement,
-  selectorOf,
-} from '#kube/objects/selector.ts'
+import { labelSelectorOf, type Selector, selectorOf } from '#kube/objects/selector.ts'
+import type { SelectorOperator, SelectorRequirement } from '#kube/objects/selector-requirement.ts'
 
 /** Whether a term holds of a node; a term whose expressions make no sense holds of none. */
 type NodeTest = (node: Node) => boolean

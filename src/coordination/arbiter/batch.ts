@@ -1,7 +1,8 @@
 // What the answers to one batch of questions need written, and who hears of each.
 import { type Intent, wishKey } from '../intent.ts'
-import type { Draft, Joining, Permit } from '../permits/ledger.ts'
+import type { Draft, Joining } from '../permits/ledger.ts'
 import { recordKey } from '../permits/ledger-index.ts'
+import type { Permit } from '../permits/permit.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 
 interface Hearing<T> {

@@ -2,7 +2,7 @@
 import type { Api, WriteOptions } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Leadership } from '../arbiter/leadership.ts'
-import type { Permit } from '../permits/ledger.ts'
+import type { Permit } from '../permits/permit.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 
 export interface EffectContext {

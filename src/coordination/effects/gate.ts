@@ -5,8 +5,8 @@ import type { NodeSelectorTerm, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isConflict, isInvalid, isNotFound } from '#kube/objects/status.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
-import type { Permission } from '../capability.ts'
-import type { Permit } from '../permits/ledger.ts'
+import type { Permission } from '../needs.ts'
+import type { Permit } from '../permits/permit.ts'
 import { type EffectContext, effectOptions } from './effect-context.ts'
 
 /** The right this effect takes. */

@@ -2,9 +2,9 @@
 import type { Deployment } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isConflict } from '#kube/objects/status.ts'
-import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../permits/ledger.ts'
+import type { Permission } from '../needs.ts'
+import type { Permit } from '../permits/permit.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 

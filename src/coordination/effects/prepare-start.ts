@@ -2,8 +2,8 @@
 // permit is needed.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
-import type { Permission } from '../capability.ts'
 import type { Target, TemplateChange } from '../intent.ts'
+import type { Permission } from '../needs.ts'
 import { type EffectContext, effectOptions } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 import { templatePatch } from './template-patch.ts'

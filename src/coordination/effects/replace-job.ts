@@ -1,9 +1,9 @@
 // A Job that is run again with a changed template: Jobs cannot be changed, so it goes and comes back under its name.
 import { builtIn } from '#kube/objects/resource.ts'
 import { isAlreadyExists, isConflict } from '#kube/objects/status.ts'
-import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../permits/ledger.ts'
+import type { Permission } from '../needs.ts'
+import type { Permit } from '../permits/permit.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 import { type Job, jobAnew } from './job-manifest.ts'

@@ -1,8 +1,8 @@
 // The restart of an Argo Rollout without a change of its template: its controller replaces the pods that are older than the time.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../permits/ledger.ts'
+import type { Permission } from '../needs.ts'
+import type { Permit } from '../permits/permit.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'

@@ -3,9 +3,9 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { isConflict, isForbidden, isInvalid, isNotFound } from '#kube/objects/status.ts'
-import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../permits/ledger.ts'
+import type { Permission } from '../needs.ts'
+import type { Permit } from '../permits/permit.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 
 /** The right this effect takes. */

@@ -4,8 +4,8 @@ import type { Node, Taint } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isConflict, isNotFound } from '#kube/objects/status.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
-import type { Permission } from '../capability.ts'
-import type { Permit } from '../permits/ledger.ts'
+import type { Permission } from '../needs.ts'
+import type { Permit } from '../permits/permit.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 
 /** The right this effect takes. */

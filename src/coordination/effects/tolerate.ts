@@ -8,7 +8,7 @@ import { isConflict, isInvalid, isNotFound } from '#kube/objects/status.ts'
 import { untoleratedTaint } from '#kube/objects/tolerations.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../permits/ledger.ts'
+import type { Permit } from '../permits/permit.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 
 type TolerateOutcome =

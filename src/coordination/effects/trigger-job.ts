@@ -1,9 +1,9 @@
 // A Job of a CronJob, now: the CronJob itself is left as it is.
 import { builtIn } from '#kube/objects/resource.ts'
 import { isAlreadyExists } from '#kube/objects/status.ts'
-import type { Permission } from '../capability.ts'
 import type { Target } from '../intent.ts'
-import type { Permit } from '../permits/ledger.ts'
+import type { Permission } from '../needs.ts'
+import type { Permit } from '../permits/permit.ts'
 import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 import { type CronJob, type Job, jobOfCronJob, triggeredJobName } from './job-manifest.ts'

@@ -2,7 +2,7 @@
 import type { Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isConflict, isForbidden, isInvalid, isNotFound } from '#kube/objects/status.ts'
-import type { Permission } from '../capability.ts'
+import type { Permission } from '../needs.ts'
 import { type SignedCordon, stillCarries } from '../observed/cordon.ts'
 import { type EffectContext, effectOptions } from './effect-context.ts'
 

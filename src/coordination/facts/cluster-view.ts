@@ -4,11 +4,12 @@ import type { ClusterReading, ClusterState, WorkloadReference } from '#cluster/c
 import { podFields } from '#cluster/pod-fields.ts'
 import type { Clock } from '#kube/clock.ts'
 import { breather } from '#kube/controllers/breather.ts'
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { parseApiVersion } from '#kube/objects/resource.ts'
 import { Bell } from '../arbiter/bell.ts'
-import type { Need } from '../capability.ts'
+import type { Need } from '../needs.ts'
 
 /** What the arbiter's rules and those who watch what others do read of a pod, beside the model. */
 const podFieldsOfRules = [

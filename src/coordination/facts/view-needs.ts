@@ -1,10 +1,11 @@
 // How much of the cluster the arbiter has to see: all that a plan or a proof reads, or what a restart is judged by.
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { unwatched } from '#kube/informers/joined-informer.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type GroupVersionResource, resourceKey } from '#kube/objects/resource.ts'
-import type { Need } from '../capability.ts'
 import type { Verb } from '../intent.ts'
+import type { Need } from '../needs.ts'
 import type { ArbiterPolicy } from '../policy/arbiter-policy.ts'
 import { modeOf } from '../policy/mode.ts'
 import { clusterNeeds } from './cluster-view.ts'

@@ -1,7 +1,10 @@
 // The cluster as the observer asks it: owners, siblings, nodes, permits. Read from the shared caches at the moment of asking.
+
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
-import { kindKey, type OwnerLookup, topmostController } from '#cluster/ownership.ts'
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import { kindKey, topmostController } from '#cluster/ownership.ts'
+import type { OwnerLookup } from '#cluster/state-shapes.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { LedgerView } from '../permits/ledger-view.ts'

@@ -1,7 +1,7 @@
 // What the leader knows of permits: from the list at its take-over, from the answers to its writes, and from the watch. What is out stays
 // known, whatever is done to its object.
 import type { Clock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Change } from '#kube/informers/store.ts'
 import type { Log } from '#kube/log.ts'
 import { isNewer } from '#kube/objects/resource-version.ts'

@@ -1,9 +1,10 @@
 // The arbiter's book: DisruptionPermit objects in the API server. A Permit comes into being only by being written there, so that
 // no effect can be without its record.
+
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { Turns } from '#kube/controllers/turns.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { isNewer } from '#kube/objects/resource-version.ts'
 import type { DisruptionPermit } from '../api.ts'
@@ -14,6 +15,7 @@ import type { Verdict } from '../policy/question.ts'
 import { KnownPermits, type PermitTrouble } from './known-permits.ts'
 import { objectKey, recordKey } from './ledger-index.ts'
 import type { LedgerView } from './ledger-view.ts'
+import type { GrantedRecord, Permit } from './permit.ts'
 import { type GrantContext, grantedRequest, type JoinedSpec, permitObject, wishOf } from './permit-object.ts'
 import {
   type DroppedWish,
@@ -28,27 +30,6 @@ import {
 } from './permit-record.ts'
 import { mostJoined, PermitWrites, surelyOverMs, UncertainWriteError } from './permit-writes.ts'
 import { type EndedMember, sharedPermit, statusOfMembers, type Together } from './shared-permit.ts'
-
-declare const written: unique symbol
-
-type GrantedRecord = PermitRecord & { readonly grant: NonNullable<PermitRecord['grant']> }
-
-/** Leave to disrupt, written down before it was handed out. Only the ledger makes one. */
-export interface Permit {
-  readonly record: GrantedRecord
-  /** Epoch of the leader that handed it out. */
-  readonly epoch: number
-  /** When it ends, by our monotonic clock. */
-  readonly expiresElapsedMs: number
-  /** The book it stands in. */
-  readonly ledger: LedgerView
-  /**
-   * Writes that these go along no more, because the server refused their changes: they are judged anew when they are asked again.
-   * @throws what the Lease or the server says; then nobody may act as if it were written.
-   */
-  readonly drop: (dropped: readonly DroppedWish[], signal: AbortSignal) => Promise<void>
-  readonly [written]: true
-}
 
 /** A grant that is decided and not written yet: others are judged as if it were. */
 export interface Draft {

@@ -1,4 +1,5 @@
 // One line of the arbiter's ledger as data, and its form as a DisruptionPermit object.
+
 import type { DisruptionPermit } from '../api.ts'
 import {
   type DisruptionClass,
@@ -11,16 +12,13 @@ import {
   type Verb,
   wishKey,
 } from '../intent.ts'
+import type { endings, landings } from './permit-words.ts'
 
 /** Annotation on Lease and permits: the epoch of the leader that wrote them. */
 export const leaderEpochAnnotation = 'ballast.dev/leader-epoch'
 
-/** How a permit ended. `withdrawn`: nothing had happened and nothing will. `yielded`: cut short, because a pod needs its node. */
-export const endings = ['done', 'failed', 'withdrawn', 'expired', 'yielded'] as const
 export type Ending = (typeof endings)[number]
 
-/** Where the replacement of a moved pod came to stand. `unheld`: elsewhere, because it was made while the landing webhook was away. */
-export const landings = ['expected', 'other', 'back', 'pending', 'unheld'] as const
 export type Landing = (typeof landings)[number]
 
 /** An intent that goes along with a permit that was granted to another: no disruption of its own. */

@@ -1,7 +1,7 @@
 // The schema of a DisruptionPermit: what was asked, what was granted, how it ended. The definition of the kind is made from it.
 import * as z from 'zod'
 import { disruptionClasses, purposes, rolloutMarks, verbs } from '../intent.ts'
-import { endings, landings } from './permit-record.ts'
+import { endings, landings } from './permit-words.ts'
 
 const name = () => z.string().min(1).max(253)
 const timestamp = () => z.string().max(40)

@@ -2,7 +2,7 @@
 // Nothing is remembered here: plan status, permits and the cluster say where it stands, so that any leader can go on.
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Log } from '#kube/log.ts'
 import type { Node } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'

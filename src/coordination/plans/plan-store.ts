@@ -1,7 +1,8 @@
 // Plans and policies in the API server: read from the watch, written under the resourceVersion that was read.
 
 import type { Api, ResourceApi } from '#kube/client/api.ts'
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { mergePatchBetween } from '#kube/objects/merge-patch.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'

@@ -2,7 +2,7 @@
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import { buildClusterState, type ClusterState } from '#cluster/cluster-state.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Store } from '#kube/informers/store.ts'

@@ -1,6 +1,7 @@
 // Informers over real stores that are fed by hand: for a view without a server.
 import type { Clock } from '#kube/clock.ts'
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { InformerScope } from '#kube/informers/informer-scope.ts'
 import { SharedParts } from '#kube/informers/projection.ts'

@@ -2,7 +2,7 @@
 import { type Api, openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import { ConnectionError } from '#kube/client/connection-error.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { applyMergePatch } from '#kube/objects/merge-patch.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { TransportRequest, TransportResponse } from '#kube/client/transport.ts'

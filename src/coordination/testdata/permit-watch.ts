@@ -1,6 +1,6 @@
 // Permits as a watch brings them, without a server: what is put into the store is what was heard.
 import type { Clock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { wholeProjection } from '#kube/informers/projection.ts'
 import { type Change, Store } from '#kube/informers/store.ts'
 import { type DisruptionPermit, disruptionPermits } from '../api.ts'

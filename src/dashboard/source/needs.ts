@@ -1,7 +1,7 @@
 // What the dashboard reads of a cluster by watches: what the model and the rules read, and what it shows beside.
 import { verdictAnnotation } from '#coordination/account/told-verdict.ts'
 import { disruptionPermits, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
-import type { Need } from '#coordination/capability.ts'
+import type { Need } from '#coordination/needs.ts'
 import type { WatchNeed } from '#kube/informers/watch-pool.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { builtIn } from '#kube/objects/resource.ts'

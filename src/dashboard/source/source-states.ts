@@ -1,6 +1,6 @@
 // How the sources of a picture stand: who was heard when, and what may not be read.
 import type { Clock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Source } from '../contract.ts'
 import type { TwinPicture } from '../picture.ts'

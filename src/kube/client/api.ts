@@ -12,18 +12,9 @@ import { Connection, parsed, parseJson, requestTimeoutMs } from './connection.ts
 import { type Discovery, discover } from './discovery.ts'
 import { type ListHead, readList } from './list-stream.ts'
 import { type BucketOptions, defaultBucket } from './request-bucket.ts'
+import type { RequestOptions } from './request-options.ts'
 import { type RequestObserver, retryingTransport } from './retrying-transport.ts'
-import type { HttpVerb, Transport, TransportRequest } from './transport.ts'
-
-export interface RequestOptions {
-  readonly signal: AbortSignal
-  readonly namespace?: string | undefined
-  readonly priority?: TransportRequest['priority']
-  /** Real time for the whole exchange; 30 s, lists 60 s a page. */
-  readonly timeoutMs?: number
-  /** More query parameters, such as `timeout: '4s'`. */
-  readonly query?: Readonly<Record<string, string>>
-}
+import type { HttpVerb, Transport } from './transport.ts'
 
 interface ListOptions extends RequestOptions, ParseOptions {
   readonly labelSelector?: string | undefined

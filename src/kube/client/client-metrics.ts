@@ -1,7 +1,7 @@
 // What a client counts of its informers and requests, under the names that dashboards of client-go know where there are such.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Clock } from '../clock.ts'
-import type { Informer } from '../informers/informer.ts'
+import type { Informer } from '../informers/informer-view.ts'
 import type { ReflectorCounts } from '../informers/reflector-counts.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { resourceKey } from '../objects/resource.ts'

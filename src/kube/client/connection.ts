@@ -1,7 +1,7 @@
 // One API server as seen by the typed requests: headers, bodies, limits, and refusals as StatusErrors.
 
 import { statusErrorOf } from '../objects/status.ts'
-import type { RequestOptions } from './api.ts'
+import type { RequestOptions } from './request-options.ts'
 import type { HttpVerb, Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
 
 /** How long an answer may take where the caller does not say. */

@@ -1,42 +1,14 @@
 // Shared informers: one watch per resource and selection in a process, however many read it. A handler only enqueues.
+
 import type { Api } from '../client/api.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { type GroupVersionResource, isClusterScoped } from '../objects/resource.ts'
 import type { InformerScope } from './informer-scope.ts'
 import { watchKey } from './informer-scope.ts'
+import type { Informer } from './informer-view.ts'
 import { JoinedInformer } from './joined-informer.ts'
-import type { ReflectorState } from './reflector.ts'
-import type { ReflectorCounts } from './reflector-counts.ts'
 import type { SharedWatch } from './shared-watch.ts'
-import type { Change, ObjectReader } from './store.ts'
 import { type WatchNeed, WatchPool, type WatchPoolOptions } from './watch-pool.ts'
-
-export interface Informer<T extends KubeObject> {
-  readonly resource: GroupVersionResource
-  readonly store: ObjectReader<T>
-  /** Resolves after the first list; never rejects. */
-  readonly synced: Promise<void>
-  /** False again while objects are listed anew because somebody needs more of their fields. */
-  readonly isSynced: boolean
-  readonly state: ReflectorState
-  /** Why it is not as it should be; `undefined` when it is. */
-  readonly problem: string | undefined
-  /** When the server was last heard, in milliseconds of the clock's `elapsed()`. */
-  readonly lastEventElapsed: number
-  readonly counts: ReflectorCounts
-  /** Bytes that the objects take, judged by some of them. */
-  readonly estimatedBytes: number
-  /** Calls `handler` for each present object (`initial`) and then for each change, synchronously and in order. Returns what ends that. */
-  onChange(handler: (change: Change<T>) => void): () => void
-  /** Makes the answer of a write visible at once. */
-  observe(object: T): void
-  /** Tries again now where it waits. */
-  retryNow(): void
-  /** It may be listed and not watched: what is there is as old as the last list. */
-  readonly isPolled: boolean
-  /** Resolves when what is in `namespace` (`undefined`: everywhere) after the call is in the store: at once where a watch tells of it. */
-  freshen(namespace: string | undefined): Promise<void>
-}
 
 interface ShareOptions {
   /** What the holder is going to read. */

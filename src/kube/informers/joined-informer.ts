@@ -2,7 +2,7 @@
 
 import type { KubeObject } from '../objects/objects.ts'
 import type { GroupVersionResource } from '../objects/resource.ts'
-import type { Informer } from './informer.ts'
+import type { Informer } from './informer-view.ts'
 import type { ReflectorState } from './reflector.ts'
 import type { ObjectReader } from './store.ts'
 

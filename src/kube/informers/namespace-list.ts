@@ -3,7 +3,7 @@ import type { ResourceApi } from '../client/api.ts'
 import type { Clock } from '../clock.ts'
 import { breather } from '../controllers/breather.ts'
 import type { KubeObject } from '../objects/objects.ts'
-import type { ReflectorScope } from './reflector.ts'
+import type { ReflectorScope } from './reflector-scope.ts'
 import type { Store } from './store.ts'
 
 interface NamespaceListOptions<T extends KubeObject> {

@@ -18,7 +18,8 @@ import { VirtualClock } from '../clock.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { builtIn } from '../objects/resource.ts'
 import type { Random } from '../random.ts'
-import { type Informer, Informers } from './informer.ts'
+import { Informers } from './informer.ts'
+import type { Informer } from './informer-view.ts'
 import type { Change } from './store.ts'
 
 const running: AbortController[] = []

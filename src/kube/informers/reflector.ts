@@ -25,29 +25,16 @@ import {
 } from '../objects/status.ts'
 import type { Random } from '../random.ts'
 import { InitialObjects } from './initial-objects.ts'
-import type { KnownSpecs } from './known-specs.ts'
 import { listNamespace } from './namespace-list.ts'
 import type { Polling } from './polling.ts'
 import type { ReflectorCounts, RelistReason } from './reflector-counts.ts'
+import type { ReflectorScope } from './reflector-scope.ts'
 import { RelistPace } from './relist-pace.ts'
 import type { RoleNotes } from './role-notes.ts'
 import type { Store } from './store.ts'
 import type { StreamingLists } from './streaming-lists.ts'
 import { readWatch, type WatchEnd, type WatchRequest } from './watch-session.ts'
 import { WatchDecodeError } from './watch-stream.ts'
-
-export interface ReflectorScope {
-  readonly namespace: string | undefined
-  readonly labelSelector: string | undefined
-  readonly fieldSelector: string | undefined
-  readonly metadataOnly: boolean
-  /** Nobody reads them, and nothing else of the kind has their name. */
-  readonly withoutManagedFields: boolean
-  /** The only annotations that are read. */
-  readonly annotations?: readonly string[] | undefined
-  /** Specs as the store keeps them. */
-  readonly knownSpecs?: KnownSpecs | undefined
-}
 
 interface ReflectorOptions<T extends KubeObject> {
   readonly api: ResourceApi<T>

@@ -1,6 +1,7 @@
 // The Lease as an object: who holds it by what we saw of it, and the writes that take, renew and give it back. Expiry is
 // judged only by how long we have seen no change; the clocks of other machines are never compared.
-import type { RequestOptions, ResourceApi } from '../client/api.ts'
+import type { ResourceApi } from '../client/api.ts'
+import type { RequestOptions } from '../client/request-options.ts'
 import type { Clock } from '../clock.ts'
 import { type Log, messageOf } from '../log.ts'
 import type { KubeObject } from '../objects/objects.ts'

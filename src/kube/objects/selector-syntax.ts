@@ -2,7 +2,7 @@
 
 import { goQuote } from './field-error.ts'
 import { qualifiedNameProblems } from './names.ts'
-import type { SelectorOperator, SelectorRequirement } from './selector.ts'
+import type { SelectorOperator, SelectorRequirement } from './selector-requirement.ts'
 
 interface Token {
   readonly kind: 'word' | 'symbol' | 'end'

@@ -4,15 +4,8 @@ import type { Parsed } from '../problem.ts'
 import { type FieldError, fieldErrorsText, goQuote, invalid } from './field-error.ts'
 import { labelValueProblems, qualifiedNameProblems } from './names.ts'
 import type { LabelSelector } from './objects.ts'
+import type { SelectorOperator, SelectorRequirement } from './selector-requirement.ts'
 import { parseRequirements } from './selector-syntax.ts'
-
-export type SelectorOperator = 'exists' | '!' | '=' | '==' | '!=' | 'in' | 'notin' | 'gt' | 'lt'
-
-export interface SelectorRequirement {
-  readonly key: string
-  readonly operator: SelectorOperator
-  readonly values: readonly string[]
-}
 
 export type Labels = Readonly<Record<string, string>>
 

@@ -2,7 +2,8 @@
 // CustomResourceDefinitions with a conversion webhook. They say by annotation from which Secret they want it.
 import type { Api } from '../client/api.ts'
 import type { Clock } from '../clock.ts'
-import type { Informer, Informers } from '../informers/informer.ts'
+import type { Informers } from '../informers/informer.ts'
+import type { Informer } from '../informers/informer-view.ts'
 import { type Log, messageOf } from '../log.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { builtIn, type GroupVersionResource, resourceKey } from '../objects/resource.ts'

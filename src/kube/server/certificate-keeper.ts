@@ -2,7 +2,8 @@
 // bundle goes everywhere before anything is signed by a new authority. Serving goes on from memory whatever becomes of the Secret.
 import type { Api } from '../client/api.ts'
 import type { Clock } from '../clock.ts'
-import type { Informer, Informers } from '../informers/informer.ts'
+import type { Informers } from '../informers/informer.ts'
+import type { Informer } from '../informers/informer-view.ts'
 import { type Log, messageOf } from '../log.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { builtIn } from '../objects/resource.ts'

@@ -1,7 +1,8 @@
 // What an API server's ConfigMap says of whom its extensions may believe: the authority of its front proxy with the names of its
 // headers, and the authority of client certificates. https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/
 import type { X509Certificate } from 'node:crypto'
-import type { Informer, Informers } from '../informers/informer.ts'
+import type { Informers } from '../informers/informer.ts'
+import type { Informer } from '../informers/informer-view.ts'
 import { type Log, messageOf } from '../log.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { builtIn } from '../objects/resource.ts'

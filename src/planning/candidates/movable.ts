@@ -10,23 +10,15 @@ import { isIsolated, isolationRules } from '../isolation/rules.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { StayCode, StayReason, Unmovable } from '../plan-record.ts'
 import type { Budgets } from './budgets.ts'
+import type { Candidate } from './candidate.ts'
 import { policyOwner } from './owner.ts'
+import type { Rule } from './rule.ts'
 import type { StaticFit } from './static-fit.ts'
-
-export interface Candidate {
-  readonly pod: PodState
-  readonly workload: WorkloadReference
-  readonly from: string
-  /** Nodes it could run on as far as no other pod matters, in order of name. */
-  readonly destinations: readonly string[]
-}
 
 export interface Sorting {
   readonly candidates: readonly Candidate[]
   readonly unmovable: readonly Unmovable[]
 }
-
-export type Rule = (pod: PodState) => StayReason | undefined
 
 const reverseMoveMs = 24 * 3600 * 1000
 const criticalPriority = 2_000_000_000

@@ -4,7 +4,8 @@ import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { parseScaledValue } from '#kube/values/int-or-string.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 import type { MoveAction } from '../plan-record.ts'
-import { type Candidate, replicasOf, workloadObject } from './movable.ts'
+import type { Candidate } from './candidate.ts'
+import { replicasOf, workloadObject } from './movable.ts'
 
 /**
  * True where a rollout can bring up the replacement before the old pod goes (rebalancing 3.16): the only replica of a Deployment that

@@ -2,12 +2,12 @@
 
 import type { ClusterState, NodeState } from '#cluster/cluster-state.ts'
 import type { Taint } from '#kube/objects/objects.ts'
-import type { Rule } from '../candidates/movable.ts'
 import { policyOwner } from '../candidates/owner.ts'
+import type { Rule } from '../candidates/rule.ts'
 import type { IsolationRules, PlanPolicy } from '../goals/policy.ts'
 import type { GoalRow, MoveClass, MoveModel } from '../model/move-model.ts'
 import type { Blocker, IsolationOutcome, Move } from '../plan-record.ts'
-import type { Intent } from '../sequence/sequence.ts'
+import type { Intent } from '../sequence/move-intent.ts'
 
 export function isIsolated(policy: PlanPolicy, node: string): boolean {
   return policy.isolation?.nodes.includes(node) === true

@@ -2,7 +2,8 @@
 
 import type { NodeState } from '#cluster/cluster-state.ts'
 import { Budgets } from '../candidates/budgets.ts'
-import { type Candidate, sortPods } from '../candidates/movable.ts'
+import type { Candidate } from '../candidates/candidate.ts'
+import { sortPods } from '../candidates/movable.ts'
 import { StaticFit } from '../candidates/static-fit.ts'
 import type { IsolationRules } from '../goals/policy.ts'
 import type { PlanInput } from '../plan-input.ts'

@@ -2,7 +2,7 @@
 
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
-import type { Candidate } from '../candidates/movable.ts'
+import type { Candidate } from '../candidates/candidate.ts'
 import { isSurge, pricePerMove } from '../candidates/move-action.ts'
 import { goalRows, mostWithin, requestedOn } from '../goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'

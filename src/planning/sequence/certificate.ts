@@ -2,7 +2,7 @@
 
 import { filterPlugins, type SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { BudgetView } from '../candidates/budgets.ts'
-import type { Candidate } from '../candidates/movable.ts'
+import type { Candidate } from '../candidates/candidate.ts'
 import type { Amounts, Certificate } from '../plan-record.ts'
 
 interface CertificateFacts {

@@ -3,19 +3,13 @@
 
 import { Placement } from '#cluster/placement.ts'
 import type { Budgets } from '../candidates/budgets.ts'
-import type { Candidate } from '../candidates/movable.ts'
 import { workloadKey } from '../goals/policy.ts'
 import { waveGroups } from '../isolation/rules.ts'
 import type { PlanInput } from '../plan-input.ts'
-import type { Amounts, Move, MoveAction } from '../plan-record.ts'
+import type { Amounts, Move } from '../plan-record.ts'
 import { certificateOf } from './certificate.ts'
 import { predictLanding } from './landing.ts'
-
-export interface Intent {
-  readonly candidate: Candidate
-  readonly to: string
-  readonly action: MoveAction
-}
+import type { Intent } from './move-intent.ts'
 
 export interface Blocked {
   readonly intent: Intent

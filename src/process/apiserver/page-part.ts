@@ -2,8 +2,9 @@
 // others, what its actions write. Rights are made from it as from the parts of capabilities; its life is the term's.
 
 import type * as z from 'zod'
-import type { Part, Permission } from '#coordination/capability.ts'
+import type { Part } from '#coordination/capability.ts'
 import { clusterNeeds } from '#coordination/facts/cluster-view.ts'
+import type { Permission } from '#coordination/needs.ts'
 import { writeRights } from '#dashboard/actions/needed-rights.ts'
 import { dashboardSchema } from '#dashboard/configuration.ts'
 import { pageNeeds } from '#dashboard/source/needs.ts'

@@ -1,11 +1,12 @@
 // The arbiter of one term: what it sees of the cluster, its ledger taken over, and what counts its decisions.
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
 import { Arbiter } from '#coordination/arbiter/arbiter.ts'
-import type { Identity, Need } from '#coordination/capability.ts'
+import type { Identity } from '#coordination/capability.ts'
 import { ClusterView } from '#coordination/facts/cluster-view.ts'
 import { isAsked, onlyOf } from '#coordination/facts/view-needs.ts'
 import type { ApiHealth } from '#coordination/gates/api-health.ts'
 import { UsageAge } from '#coordination/gates/usage-age.ts'
+import type { Need } from '#coordination/needs.ts'
 import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
 import { Ledger } from '#coordination/permits/ledger.ts'
 import type { Api } from '#kube/client/api.ts'

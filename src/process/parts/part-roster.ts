@@ -4,7 +4,6 @@ import {
   type Capability,
   type Contexts,
   type Identity,
-  type Need,
   needsOf,
   type Part,
   type PartOf,
@@ -14,6 +13,7 @@ import {
   standardAgentNamespace,
 } from '#coordination/capability.ts'
 import { viewNeedsOf } from '#coordination/facts/view-needs.ts'
+import type { Need } from '#coordination/needs.ts'
 import { assertHosted, partName, partsIn } from '#coordination/part-hosts.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'

@@ -120,3 +120,19 @@ function invalidOptions(kind: OptionsKind, problems: readonly FieldError[]): Sta
   const message = `${kind}.meta.k8s.io "" is invalid: ${fieldErrorsText(problems)}`
   return new StatusError(statusBody(422, message, 'Invalid', { group: 'meta.k8s.io', kind, causes }))
 }
+
+import type { User } from './api-server.ts'
+import type { ResourceType } from './resource-type.ts'
+
+export interface WriteOptions {
+  readonly user: User
+  readonly manager: string
+  readonly subresource?: string
+  /** Of a client's request: the type in whose version it was sent. Such objects are stored as Go writes them. */
+  readonly requested?: ResourceType
+  readonly isDryRun?: boolean
+  /** A patch of the stored object: what it did to the identity is refused like any other field. */
+  readonly isPatch?: boolean
+  /** Ownership was already written by server-side apply. */
+  readonly keepManagedFields?: boolean
+}

@@ -20,25 +20,13 @@ import { kindSchema } from '../schema/kind-schema.ts'
 import { objectKey } from '../store.ts'
 import { admitCreate, admitUpdate } from './admission/admission.ts'
 import { admitToQuotas } from './admission/resource-quotas.ts'
-import { type ApiServer, freshUid, timestamp, type User } from './api-server.ts'
+import { type ApiServer, freshUid, timestamp } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { setDefaults, setPodAddresses } from './defaults.ts'
 import { countTemplates, generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
 import { apiVersionOf, qualifiedResource, type ResourceType } from './resource-type.ts'
 import { identityProblems, refused, validateCreate, validateUpdate } from './validation/validation.ts'
-
-export interface WriteOptions {
-  readonly user: User
-  readonly manager: string
-  readonly subresource?: string
-  /** The type in whose version a client's request was sent. Such objects are stored as Go writes them. */
-  readonly requested?: ResourceType
-  readonly isDryRun?: boolean
-  /** A patch of the stored object: what it did to the identity is refused like any other field. */
-  readonly isPatch?: boolean
-  /** Ownership was already written by server-side apply. */
-  readonly keepManagedFields?: boolean
-}
+import type { WriteOptions } from './write-options.ts'
 
 export function subjectOf(type: ResourceType): Subject {
   return { group: type.group, resource: type.plural }

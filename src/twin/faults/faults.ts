@@ -1,7 +1,9 @@
 // The faults of one twin: which there are, how often each fired, and what they do to a request.
+
 import type { Clock } from '#kube/clock.ts'
 import { type Random, seededRandom } from '#kube/random.ts'
-import { type Fault, type FaultEffect, readFault, type WatchDisturbance } from './fault.ts'
+import type { Disturbance } from './disturbance.ts'
+import { type Fault, type FaultEffect, readFault } from './fault.ts'
 import { isAsked, type RequestFacts, verdictOf } from './fault-match.ts'
 import type { FaultSpec } from './fault-spec.ts'
 import type { OpenWatch } from './open-watch.ts'
@@ -23,12 +25,6 @@ interface RequestFaults {
   readonly latencyMs: number
   readonly end: Extract<FaultEffect, { readonly kind: 'status' | 'reset' }> | undefined
   readonly disturbances: readonly Disturbance[]
-}
-
-/** Something done to a watch, with the sequence that its waits are drawn from. */
-export interface Disturbance {
-  readonly what: WatchDisturbance
-  readonly random: Random
 }
 
 /** A fault that is set, as those see it who act on it. */

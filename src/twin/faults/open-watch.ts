@@ -2,7 +2,7 @@
 // comes from then on.
 import type { Clock } from '#kube/clock.ts'
 import { expired } from '#kube/objects/status.ts'
-import type { Disturbance } from './faults.ts'
+import type { Disturbance } from './disturbance.ts'
 import { InjectedReset } from './injected-reset.ts'
 import { drawnMs } from './spread.ts'
 

@@ -3,7 +3,7 @@
 import type { PodState } from '#cluster/cluster-state.ts'
 import { preferNoEvictionAnnotation, priorityOf } from '../compat/strategies/pod-order.ts'
 import { qualityOfService } from '../compat/strategies/quality-of-service.ts'
-import type { ShadowRow } from './compare.ts'
+import type { ShadowRow } from './shadow-row.ts'
 
 /** What pods must share for chance to decide between them. */
 type Likeness = (pod: PodState) => readonly (string | number | boolean)[]

@@ -1,40 +1,13 @@
 // One cycle of both deschedulers, pod by pod: who would evict it, who did, and why the other did not.
+
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import type { DeschedulerPolicy } from '../compat/policy/args.ts'
 import type { MeasuredFigures } from '../compat/strategies/low-node-utilization.ts'
 import { withLikes } from './alike.ts'
 import { type Decisions, decide, type OurDecision } from './decisions.ts'
 import { secondLook } from './second-look.ts'
+import type { ShadowRow, ShadowSide } from './shadow-row.ts'
 import type { TheirAttempt } from './their-attempt.ts'
-
-export type Verdict =
-  /** Both evict it, or both would and the server refuses. */
-  | 'agreed'
-  /** Each evicts one of two pods between which upstream does not choose. */
-  | 'alike'
-  | 'ours-only'
-  | 'theirs-only'
-  /** The cluster changed between the two looks, and with the change ours decides as theirs does, or nobody can tell. */
-  | 'drift'
-
-/** Who would evict the pod, by which plugin. */
-interface ShadowSide {
-  readonly profile?: string
-  readonly strategy?: string
-  /** The server's words. */
-  readonly refusal?: string
-}
-
-export interface ShadowRow {
-  /** `namespace/name`. */
-  readonly pod: string
-  readonly node: string
-  readonly verdict: Verdict
-  readonly ours?: ShadowSide
-  readonly theirs?: ShadowSide
-  /** Why the other one did not, or what is odd about an agreement. */
-  readonly why?: string
-}
 
 export interface ShadowCycle {
   /** Time of the first look, in milliseconds since 1970. */

@@ -1,5 +1,6 @@
 // What several cycles come to.
-import type { ShadowCycle, ShadowRow, Verdict } from './compare.ts'
+import type { ShadowCycle } from './compare.ts'
+import type { ShadowRow, Verdict } from './shadow-row.ts'
 
 type Counts = Readonly<Record<Verdict, number>>
 

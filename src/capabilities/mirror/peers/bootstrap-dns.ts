@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { addressBytes, type Contact, parseContact } from './address.ts'
-import type { Bootstrap } from './bootstrap.ts'
+import type { Bootstrap } from './bootstrap-way.ts'
 
 /** Addresses of each family that are tried. */
 const mostOfAFamily = 3

@@ -8,7 +8,7 @@ import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { systemClock } from '#kube/clock.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { type Contact, listenAddresses, multiaddressOf, parseContact } from './address.ts'
-import type { Bootstrap, OwnContact } from './bootstrap.ts'
+import type { Bootstrap, OwnContact } from './bootstrap-way.ts'
 
 const answerWithinMs = 10_000
 const largestBootstrapAnswer = 64 * 1_024

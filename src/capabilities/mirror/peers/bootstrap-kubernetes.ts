@@ -2,7 +2,7 @@
 import type { Api } from '#kube/client/api.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Contact, parseContact } from './address.ts'
-import type { Bootstrap } from './bootstrap.ts'
+import type { Bootstrap } from './bootstrap-way.ts'
 
 /** Addresses that one try takes. */
 const mostEndpoints = 6

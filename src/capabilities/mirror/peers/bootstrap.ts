@@ -4,24 +4,12 @@ import type { Api } from '#kube/client/api.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import type { BootstrapSettings } from '../settings.ts'
-import type { Address, Contact } from './address.ts'
 import { dnsBootstrap } from './bootstrap-dns.ts'
 import { fileBootstrap } from './bootstrap-file.ts'
 import { httpBootstrap } from './bootstrap-http.ts'
 import { kubernetesBootstrap } from './bootstrap-kubernetes.ts'
 import { parseStaticPeers } from './bootstrap-static.ts'
-
-export interface OwnContact {
-  readonly id: string
-  readonly addresses: readonly Address[]
-}
-
-export interface Bootstrap {
-  /** Whom to ask first, possibly ourselves among them. @throws Error where that cannot be found out now. */
-  find(signal: AbortSignal): Promise<readonly Contact[]>
-  /** Tells others of us, where the kind has that. */
-  serve?(own: () => OwnContact): Promise<AsyncDisposable>
-}
+import type { Bootstrap } from './bootstrap-way.ts'
 
 interface BootstrapOptions {
   readonly settings: BootstrapSettings

@@ -2,7 +2,7 @@
 import { type ControllerContext, type Leading, standardAgentNamespace } from '#coordination/capability.ts'
 import { unmarkNode } from '#coordination/effects/taint.ts'
 import type { NodeFileSet, NodeFiles } from '#coordination/ports/node-files.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'

@@ -2,7 +2,7 @@
 // finalizer away when their taints are.
 import type { EffectContext } from '#coordination/effects/effect-context.ts'
 import { addFinalizer, removeFinalizer } from '#kube/client/finalizers.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { isConflict, isNotFound } from '#kube/objects/status.ts'
 import { capabilityName, cleanupFinalizer } from '../names.ts'
 import { carries } from '../node-facts.ts'

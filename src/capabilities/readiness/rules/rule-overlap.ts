@@ -1,5 +1,6 @@
 // Whether two selectors can take one node: exact for the operators that label selectors have. Pure.
-import type { Selector, SelectorRequirement } from '#kube/objects/selector.ts'
+import type { Selector } from '#kube/objects/selector.ts'
+import type { SelectorRequirement } from '#kube/objects/selector-requirement.ts'
 
 /** Whether some set of labels matches both. */
 export function overlap(a: Selector, b: Selector): boolean {

@@ -8,7 +8,7 @@ import { type CustomTemplate, type RestartBasis, restart } from '#coordination/e
 import { restartAt } from '#coordination/effects/restart-at.ts'
 import { triggerJob } from '#coordination/effects/trigger-job.ts'
 import type { Intent, Reason, Target } from '#coordination/intent.ts'
-import type { Permit } from '#coordination/permits/ledger.ts'
+import type { Permit } from '#coordination/permits/permit.ts'
 import type { PermitRecord } from '#coordination/permits/permit-record.ts'
 import { ConnectionError } from '#kube/client/connection-error.ts'
 import type { Clock } from '#kube/clock.ts'

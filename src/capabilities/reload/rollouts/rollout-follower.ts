@@ -1,6 +1,7 @@
 // Follows each roll-out until its workload is whole, as the watches show it, and says so to the arbiter: until then the workload is locked.
 import type { Arbiter } from '#coordination/arbiter/arbiter.ts'
-import type { Permit, PermitEnd } from '#coordination/permits/ledger.ts'
+import type { PermitEnd } from '#coordination/permits/ledger.ts'
+import type { Permit } from '#coordination/permits/permit.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { WorkloadWatch } from '../workloads/workload-watch.ts'

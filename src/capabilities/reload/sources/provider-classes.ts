@@ -2,7 +2,8 @@
 // versions the greatest that was told within the rotation window counts, so that nothing rolls back and forth.
 import { fieldsIn, listIn, textIn } from '#cluster/loose-fields.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Change } from '#kube/informers/store.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ReloadConfig } from '../config.ts'

@@ -1,8 +1,9 @@
 // ConfigMaps and Secrets as their metadata: what exists, in which version, with which of our annotations. The content never passes here:
 // all other annotations are cut out of the bytes before anything becomes text.
 import { isDeepStrictEqual } from 'node:util'
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
 import type { InformerScope } from '#kube/informers/informer-scope.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Change } from '#kube/informers/store.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'

@@ -1,5 +1,6 @@
 // Which namespaces are looked at (config-reload 3.1): exactly those named, or all but the ignored ones, of those that a selector takes.
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import type { Selector } from '#kube/objects/selector.ts'

@@ -1,5 +1,5 @@
 // Events on workloads, in upstream's words, reasons and sources: `kubectl describe` shows the same after the swap.
-import type { Permission } from '#coordination/capability.ts'
+import type { Permission } from '#coordination/needs.ts'
 import type { EmittedEvent } from '#kube/events/event-object.ts'
 import { formatTime } from '#kube/time/time.ts'
 import type { SourceType, ToldSource, ToldWorkload } from './telling.ts'

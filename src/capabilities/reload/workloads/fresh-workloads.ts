@@ -1,7 +1,7 @@
 // Where workloads may be listed and not watched, as with Reloader's role: a change of a source is decided on what a list shows that was
 // asked for after the change. And a workload that nobody knew of when the source changed is told from one that came afterwards.
 import type { Api } from '#kube/client/api.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { markOfUid, type WorkloadBaseline } from '../baseline/baseline.ts'

@@ -1,7 +1,8 @@
 // The workloads that can be reloaded, each as the facts that decisions look at: made anew only when something of them changed.
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '#kube/clock.ts'
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Change } from '#kube/informers/store.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'

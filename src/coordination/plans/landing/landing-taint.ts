@@ -1,14 +1,14 @@
 // Steering by `prefer`: while a wave runs, nodes outside its acceptable set say "rather not". What is left of it after a crash is
 // removed before the first decision.
 import type { NodeState } from '#cluster/cluster-state.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Node, Taint } from '#kube/objects/objects.ts'
 import type { RebalancePlan } from '../../api.ts'
 import type { Arbiter } from '../../arbiter/arbiter.ts'
 import type { EffectContext } from '../../effects/effect-context.ts'
 import { removeTaint, setTaint } from '../../effects/taint.ts'
 import type { ClusterView } from '../../facts/cluster-view.ts'
-import type { Permit } from '../../permits/ledger.ts'
+import type { Permit } from '../../permits/permit.ts'
 import { askingOf, rebalanceTaint } from '../names.ts'
 
 interface SteeringContext {

@@ -6,7 +6,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Measurements } from '#planning/goals/goals.ts'
 import { type Measured, measuredBy } from '#planning/goals/measurements.ts'
 import { Bell } from '../../arbiter/bell.ts'
-import type { Permission } from '../../capability.ts'
+import type { Permission } from '../../needs.ts'
 import { FreshUsage } from './fresh-usage.ts'
 
 const metricsGroup = 'metrics.k8s.io'

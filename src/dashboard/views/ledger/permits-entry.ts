@@ -1,6 +1,6 @@
 // A line of the ledger as far as filters, counts and order go; the row itself is made when it is shown.
 import type { Decision, Permit } from '../../contract.ts'
-import type { Wish } from './permits-waited.ts'
+import type { Wish } from './permits-wish.ts'
 
 export interface LedgerEntry {
   readonly atMs: number

@@ -1,17 +1,11 @@
 // How long a wish waited for its permit. The ledger holds when it was granted; when it was asked, only what came before the grant tells: its own
 // object where another process asked for it, else the arbiter's event of its first deferral.
+
 import type { ClusterEvent } from '#coordination/account/cluster-events.ts'
 import type { Permit } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import { type LedgerEntry, rowOf } from './permits-entry.ts'
-
-/** What a granted line is measured by. */
-export interface Wish {
-  readonly key: string
-  /** When the permit's object was made; undefined: of one that went along. */
-  readonly createdMs: number | undefined
-  readonly grantedMs: number
-}
+import type { Wish } from './permits-wish.ts'
 
 interface Asked {
   /** First time that each wish was deferred. */

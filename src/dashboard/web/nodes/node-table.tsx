@@ -7,7 +7,8 @@ import { exactPercent, percentText } from '../../words/percent.ts'
 import { count, cpuExact, memoryExact, watts } from '../../words/quantity.ts'
 import { A } from '../frame/router.tsx'
 import { now } from '../frame/time.ts'
-import { type Column, DataTable } from '../widgets/data-table.tsx'
+import { DataTable } from '../widgets/data-table.tsx'
+import type { Column } from '../widgets/table-props.ts'
 
 const share = (part: number | null, whole: number, exact: (amount: number | null) => string) => (
   <span title={`${exact(part)} of ${exact(whole)}`}>{percentText(part, whole)}</span>

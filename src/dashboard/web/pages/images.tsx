@@ -6,10 +6,11 @@ import { count, memoryExact, memoryShort } from '../../words/quantity.ts'
 import { PageTitle } from '../frame/page-title.tsx'
 import { A } from '../frame/router.tsx'
 import { useTopic } from '../live/topics.ts'
-import { type Column, DataTable } from '../widgets/data-table.tsx'
+import { DataTable } from '../widgets/data-table.tsx'
 import { Empty } from '../widgets/empty.tsx'
 import { SentenceText } from '../widgets/sentence-text.tsx'
 import { StateNote } from '../widgets/state-note.tsx'
+import type { Column } from '../widgets/table-props.ts'
 
 export function ImagesPage() {
   const topic = useTopic<ImagesView>('images')

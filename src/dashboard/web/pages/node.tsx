@@ -16,11 +16,12 @@ import { now, zone } from '../frame/time.ts'
 import { sources } from '../live/live.ts'
 import { useTopic } from '../live/topics.ts'
 import { usePages } from '../nodes/pages-of-rows.ts'
-import { type Column, DataTable } from '../widgets/data-table.tsx'
+import { DataTable } from '../widgets/data-table.tsx'
 import { Fold } from '../widgets/fold.tsx'
 import { MomentLink } from '../widgets/moment-link.tsx'
 import { SentenceText } from '../widgets/sentence-text.tsx'
 import { StateNote } from '../widgets/state-note.tsx'
+import type { Column } from '../widgets/table-props.ts'
 import { NodeOverTime } from './node-over-time.tsx'
 
 export function NodePage({ params }: { params: Readonly<Record<string, string>> }) {

@@ -6,9 +6,10 @@ import { percentText } from '../../words/percent.ts'
 import { cpuExactOf, memoryExactOf } from '../../words/quantity.ts'
 import { FlowList, Ribbons } from '../drawings/ribbons.tsx'
 import { A } from '../frame/router.tsx'
-import { type Column, DataTable } from '../widgets/data-table.tsx'
+import { DataTable } from '../widgets/data-table.tsx'
 import { Empty } from '../widgets/empty.tsx'
 import { narrow } from '../widgets/narrow.ts'
+import type { Column } from '../widgets/table-props.ts'
 
 interface Change {
   readonly node: string

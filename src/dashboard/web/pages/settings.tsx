@@ -4,8 +4,9 @@ import { apiPath } from '../../words/links.ts'
 import { PageTitle } from '../frame/page-title.tsx'
 import { signOut } from '../live/requests.ts'
 import { useAnswer } from '../widgets/answered.ts'
-import { type Column, DataTable } from '../widgets/data-table.tsx'
+import { DataTable } from '../widgets/data-table.tsx'
 import { StateNote } from '../widgets/state-note.tsx'
+import type { Column } from '../widgets/table-props.ts'
 
 const columns: readonly Column<SettingRow>[] = [
   { key: 'key', title: 'Setting', isHeader: true, cell: ({ key }) => <code>{key}</code>, value: ({ key }) => key, width: '40%' },

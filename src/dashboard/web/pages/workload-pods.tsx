@@ -4,10 +4,11 @@ import { nodePath } from '../../words/links.ts'
 import { printable, shortName } from '../../words/names.ts'
 import { cpuExact, memoryExact, memoryShort } from '../../words/quantity.ts'
 import { A } from '../frame/router.tsx'
-import { type Column, DataTable } from '../widgets/data-table.tsx'
+import { DataTable } from '../widgets/data-table.tsx'
 import { Empty } from '../widgets/empty.tsx'
 import { Fold } from '../widgets/fold.tsx'
 import { narrow } from '../widgets/narrow.ts'
+import type { Column } from '../widgets/table-props.ts'
 import { When } from '../widgets/when.tsx'
 
 export function WorkloadPods({ view: { pods, podCount, placesAt } }: { view: WorkloadView }) {

@@ -9,9 +9,10 @@ import { PageTitle } from '../frame/page-title.tsx'
 import { A, address, setQuery } from '../frame/router.tsx'
 import { ApiProblem, getJson } from '../live/requests.ts'
 import { useAnswer } from '../widgets/answered.ts'
-import { type Column, DataTable } from '../widgets/data-table.tsx'
+import { DataTable } from '../widgets/data-table.tsx'
 import { Empty } from '../widgets/empty.tsx'
 import { StateNote } from '../widgets/state-note.tsx'
+import type { Column } from '../widgets/table-props.ts'
 import './workload.css'
 
 const searchAfterMs = 200

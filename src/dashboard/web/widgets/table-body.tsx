@@ -2,10 +2,10 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { lettersOn, onKey } from '../frame/keys.ts'
 import { go } from '../frame/router.tsx'
-import type { Column, DataTableProps } from './data-table.tsx'
 import { printing } from './narrow.ts'
 import type { Sort } from './row-sort.ts'
 import { rowAfterKey, rowWindow, topThatShows, type Viewport } from './row-window.ts'
+import type { Column, DataTableProps } from './table-props.ts'
 
 /** Shorter tables are in the document as they are and scroll with the page. */
 const rowsWithoutWindow = 60

@@ -1,6 +1,6 @@
 // Ages and names as tables show them.
 import { humanDuration } from '#kube/time/human-duration.ts'
-import type { Column } from './table.ts'
+import type { Column } from './table-column.ts'
 
 /** Milliseconds since 1970 of an RFC 3339 time; undefined for what is none. */
 export function parseTimeMs(text: string): number | undefined {

@@ -4,7 +4,7 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
 import { ageColumn, ageOf, nameColumn, parseTimeMs } from './ages.ts'
 import { podWords } from './pod-status.ts'
-import type { Cell, Column } from './table.ts'
+import type { Cell, Column } from './table-column.ts'
 import {
   autoscalerTargets,
   claimSize,

@@ -1,27 +1,14 @@
 // `meta.k8s.io Table`: what `kubectl get` prints, computed by the server.
+
+import type { Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Draft } from '../../json-value.ts'
-import type { ApiServer } from '../api-server.ts'
 import { customColumns } from '../custom/custom-columns.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { metadataOnly } from './answer.ts'
 import { columnDescription } from './column-descriptions.ts'
+import type { Column } from './table-column.ts'
 import { builtInColumns, defaultColumns } from './table-columns.ts'
-
-export type Cell = string | number | boolean | null
-
-export interface Column {
-  readonly name: string
-  readonly type?: 'string' | 'integer' | 'number' | 'boolean' | 'date'
-  readonly format?: string
-  /** 1: only with `-o wide`. */
-  readonly priority?: 0 | 1
-  /** Description from a definition; built-in kinds are described by their schemas. */
-  readonly description?: string
-  /** Whose table it is in. */
-  readonly resource?: string
-  cell(object: KubeObject, nowMs: number): Cell
-}
 
 export interface TableOptions {
   readonly version: string
@@ -32,7 +19,7 @@ export interface TableOptions {
 
 /** The table of some objects of one type. */
 export function tableOf(
-  server: Pick<ApiServer, 'clock'>,
+  server: { readonly clock: Clock },
   type: ResourceType,
   objects: readonly KubeObject[],
   options: TableOptions,
@@ -43,7 +30,7 @@ export function tableOf(
 /** The table of some objects with the columns given. */
 export function tableWith(
   columns: readonly Column[],
-  server: Pick<ApiServer, 'clock'>,
+  server: { readonly clock: Clock },
   objects: readonly KubeObject[],
   options: TableOptions,
 ): Draft {

@@ -3,7 +3,7 @@
 import { type Draft, textAt } from '../../json-value.ts'
 import { ageOf, nameColumn, parseTimeMs } from '../answers/ages.ts'
 import { readPath } from '../answers/json-path.ts'
-import type { Cell, Column } from '../answers/table.ts'
+import type { Cell, Column } from '../answers/table-column.ts'
 
 const ageColumn: Column = { name: 'Age', type: 'date', cell: (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs) }
 

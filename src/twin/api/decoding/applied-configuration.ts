@@ -8,7 +8,7 @@ import { bareError } from '../bare-error.ts'
 import { goKind, goPrinted } from '../go-words.ts'
 import type { ResourceRequest } from '../request.ts'
 import { apiVersionOf, type ResourceType, splitApiVersion } from '../resource-type.ts'
-import type { DecodedBody } from './decode.ts'
+import type { DecodedBody } from './decoded-body.ts'
 import { OddNumber } from './json-text.ts'
 
 /** The configuration in a body. @throws StatusError 400 for another kind, 500 (as upstream) for what does not fit the schema. */

@@ -1,17 +1,14 @@
 // Request bodies: JSON, YAML or protobuf into objects, with a word on fields that the kind does not have.
+
 import { badRequest, StatusError, statusBody } from '#kube/objects/status.ts'
 import { isFields } from '../../json-value.ts'
 import { goKind } from '../go-words.ts'
+import type { DecodedBody } from './decoded-body.ts'
 import { type ReadJson, readJson } from './json-text.ts'
 import { decodeProtobuf, frameFault } from './protobuf.ts'
 import { readYaml } from './yaml-text.ts'
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
-
-export interface DecodedBody extends ReadJson {
-  /** What a strict reader would refuse of the text itself, in upstream's words. */
-  readonly textProblems: readonly string[]
-}
 
 /** What a body is to be. */
 interface BodyKind {

@@ -7,7 +7,8 @@ import { noteWarnings } from '../answers/warnings.ts'
 import type { ResourceRequest, TwinRequest } from '../request.ts'
 import { type ResourceType, splitApiVersion } from '../resource-type.ts'
 import { fieldValidation } from '../write-options.ts'
-import { type DecodedBody, decodeBody } from './decode.ts'
+import { decodeBody } from './decode.ts'
+import type { DecodedBody } from './decoded-body.ts'
 import { mostProblems, type Settled, settleFields } from './settled-fields.ts'
 
 interface DecodedObject {

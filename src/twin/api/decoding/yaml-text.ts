@@ -1,6 +1,6 @@
 // YAML texts into values, with the words that upstream's reader has for what is malformed.
 import { type Document, isCollection, isMap, isScalar, LineCounter, parseAllDocuments, visit, type YAMLParseError } from 'yaml'
-import type { DecodedBody } from './decode.ts'
+import type { DecodedBody } from './decoded-body.ts'
 import { readJson } from './json-text.ts'
 
 type YamlReading = { readonly ok: true; readonly read: DecodedBody } | { readonly ok: false; readonly why: string }

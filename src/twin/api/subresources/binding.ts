@@ -3,7 +3,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { conflict, notFound } from '#kube/objects/status.ts'
 import { draftOf, itemsAt, setAt, textAt } from '../../json-value.ts'
 import { type ApiServer, timestamp } from '../api-server.ts'
-import { asStored, type WriteOptions, type WritePipeline } from '../write-pipeline.ts'
+import type { WriteOptions } from '../write-options.ts'
+import { asStored, type WritePipeline } from '../write-pipeline.ts'
 
 interface BindingTarget {
   readonly namespace: string

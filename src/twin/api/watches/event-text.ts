@@ -1,4 +1,6 @@
 // Watch events as lines of text: each is made once for all watchers that want the same form of it.
+
+import type { Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { StoreEvent } from '../../access.ts'
 import { atRevision } from '../../store.ts'
@@ -6,7 +8,6 @@ import { metadataOnly } from '../answers/answer.ts'
 import type { AnswerForm } from '../answers/negotiation.ts'
 import { type TableOptions, tableOf } from '../answers/table.ts'
 import { inVersion } from '../answers/versions.ts'
-import type { ApiServer } from '../api-server.ts'
 import { apiVersionOf, type ResourceType } from '../resource-type.ts'
 import type { Selection } from '../selection.ts'
 
@@ -44,11 +45,11 @@ export function seenBy(selection: Selection, event: StoreEvent): SeenEvent | und
 
 /** The lines of one event. */
 export class EventTexts {
-  readonly #server: Pick<ApiServer, 'clock'>
+  readonly #server: { readonly clock: Clock }
   readonly #bodies = new Map<string, string>()
   readonly #lines = new Map<string, Uint8Array>()
 
-  constructor(server: Pick<ApiServer, 'clock'>) {
+  constructor(server: { readonly clock: Clock }) {
     this.#server = server
   }
 
@@ -80,7 +81,7 @@ export class EventTexts {
 
 /** The JSON of an object in the form of a watch. */
 export function eventBody(
-  server: Pick<ApiServer, 'clock'>,
+  server: { readonly clock: Clock },
   { type, form, table }: EventForm,
   object: KubeObject,
   hasColumns: boolean,

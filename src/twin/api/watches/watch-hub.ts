@@ -1,9 +1,10 @@
 // Who watches what. One change is looked at once for each group of watchers that ask for the same, and by groups that pin a namespace or a
 // field only where it is theirs.
+
+import type { Clock } from '#kube/clock.ts'
 import { selectableFieldOf } from '#kube/objects/field-selector.ts'
 import type { ResourceKey, StoreEvent } from '../../access.ts'
 import type { Store } from '../../store.ts'
-import type { ApiServer } from '../api-server.ts'
 import type { Selection } from '../selection.ts'
 import { type EventForm, EventTexts, seenBy } from './event-text.ts'
 
@@ -29,12 +30,12 @@ interface Group extends WatchInterest {
 }
 
 export class WatchHub {
-  readonly #server: Pick<ApiServer, 'clock'>
+  readonly #server: { readonly clock: Clock }
   readonly #store: Store
   readonly #boards = new Map<ResourceKey, Board>()
   #made = 0
 
-  constructor(server: Pick<ApiServer, 'clock'>, store: Store) {
+  constructor(server: { readonly clock: Clock }, store: Store) {
     this.#server = server
     this.#store = store
   }

@@ -1,7 +1,7 @@
 // Keeps what is known of evictions in background by what the watch shows of pods.
 import { type PodState, podState } from '#cluster/cluster-state.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Pod } from '#kube/objects/objects.ts'
 import { assumedForMs, type BackgroundEnd, type BackgroundEvictions } from '../eviction-in-background.ts'
 

@@ -1,6 +1,6 @@
 // How old what we know of the cluster may be: nothing is decided on a picture of which nobody can say that it still holds.
 import type { Clock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { resourceKey } from '#kube/objects/resource.ts'
 

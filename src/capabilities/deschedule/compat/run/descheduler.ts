@@ -1,68 +1,25 @@
 // The drop-in descheduler as a process runs it: upstream's start, in upstream's order, then cycles until it is told to end.
+
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import type { OwnerLabel } from '#cluster/ownership.ts'
 import { ArbiterMetrics } from '#coordination/arbiter/arbiter-metrics.ts'
 import { evictionVersion } from '#coordination/effects/eviction-version.ts'
-import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
-import type { Api } from '#kube/client/api.ts'
-import type { Clock } from '#kube/clock.ts'
 import { EventRecorder } from '#kube/events/events.ts'
 import { type Leader, LeaseLostError } from '#kube/leases/lease.ts'
 import type { Problem } from '#kube/problem.ts'
-import type { Random } from '#kube/random.ts'
-import { type CycleListener, listenersTogether } from '../instruments/cycle-listener.ts'
+import { listenersTogether } from '../instruments/cycle-listener.ts'
 import { DeschedulerMetrics } from '../instruments/descheduler-metrics.ts'
 import { leadOnce } from '../instruments/leader-election.ts'
-import { type ServingSettings, startSecureServer } from '../instruments/secure-server.ts'
+import { startSecureServer } from '../instruments/secure-server.ts'
 import { startTracing } from '../instruments/tracing.ts'
 import { policyRefusal } from '../policy/read-policy.ts'
 import { readPolicyFile, watchPolicyFile } from '../watch-policy.ts'
 import { triggerProblem } from './coordination.ts'
-import type { Coordination } from './coordination-settings.ts'
 import { DeschedulerFailed } from './descheduler-failed.ts'
-import type { DeschedulerLog } from './descheduler-log.ts'
+import type { DeschedulerOptions } from './descheduler-options.ts'
 import { leadCycles } from './leading.ts'
 import { PolicyInForce } from './policy-in-force.ts'
 import { checkedPolicy } from './policy-source.ts'
 import { reportingController, ToldCycle } from './told-cycle.ts'
-
-/** As flags say it; durations in milliseconds. */
-interface RunSettings {
-  readonly policyConfigFile: string
-  /** 0: one cycle. */
-  readonly deschedulingIntervalMs: number
-  readonly dryRun: boolean
-  /** Absent: none. */
-  readonly leaderElection?: Parameters<typeof leadOnce>[0]
-  /** Absent: nothing is served. */
-  readonly serving?: ServingSettings
-  readonly evictionsInBackground: boolean
-  /** `--otel-*`; absent: nothing is traced. */
-  readonly tracing?: Parameters<typeof startTracing>[0]
-}
-
-export interface DeschedulerOptions {
-  readonly settings: RunSettings
-  readonly api: Api
-  readonly coordination: Coordination
-  readonly arbiterPolicy: ArbiterPolicy
-  readonly ownerLabel: OwnerLabel
-  /** Name of the pod or host, and Ballast's own namespace. */
-  readonly identity: { readonly name: string; readonly namespace: string }
-  /** Why DisruptionPermits cannot be kept in the cluster; `undefined`: they can. Not asked in a dry run. */
-  readonly permitsLack: (signal: AbortSignal) => Promise<string | undefined>
-  readonly log: DeschedulerLog
-  readonly clock: Clock
-  readonly random: Random
-  /** For proxies on the way to Prometheus. */
-  readonly environment: Readonly<Record<string, string | undefined>>
-  /** Ballast's own. */
-  readonly version: string
-  /** Told where the secure port listens: tests ask for any. */
-  readonly onServing?: (port: number) => void
-  /** Hear of cycles beside metrics, log and Events. */
-  readonly listeners?: readonly CycleListener[]
-}
 
 /**
  * Runs until `signal` is aborted, or one cycle where there is no interval. Evictions under way are waited for.

@@ -3,7 +3,7 @@
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
 import type { Api, ResourceApi } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { wholeProjection } from '#kube/informers/projection.ts'
 import { type Change, Store } from '#kube/informers/store.ts'
 import { applyMergePatch } from '#kube/objects/merge-patch.ts'

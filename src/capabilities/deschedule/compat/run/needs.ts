@@ -1,6 +1,7 @@
 // What the drop-in watches: of each kind what its rules read and no more, and no kind that nobody asks about.
-import type { Need } from '#coordination/capability.ts'
+
 import { clusterNeeds, podNeed } from '#coordination/facts/cluster-view.ts'
+import type { Need } from '#coordination/needs.ts'
 import { resourceKey } from '#kube/objects/resource.ts'
 import type { DeschedulerPolicy } from '../policy/args.ts'
 import { conditionTimes, strategyPodFields } from '../strategies/pod-fields.ts'

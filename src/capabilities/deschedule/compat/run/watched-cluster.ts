@@ -1,9 +1,10 @@
 // The cluster as the cycles see it: watches of what the policy in force reads, and one state of them at a time.
 import type { ClusterReading } from '#cluster/cluster-state.ts'
-import type { Need } from '#coordination/capability.ts'
 import { ClusterView } from '#coordination/facts/cluster-view.ts'
+import type { Need } from '#coordination/needs.ts'
 import type { Clock } from '#kube/clock.ts'
-import type { Informer, Informers } from '#kube/informers/informer.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { settledStaleness } from './cache-age.ts'
 import { essentialNeeds } from './needs.ts'

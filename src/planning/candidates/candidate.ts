@@ -1,0 +1,10 @@
+// A pod that may move, and where to.
+import type { PodState, WorkloadReference } from '#cluster/cluster-state.ts'
+
+export interface Candidate {
+  readonly pod: PodState
+  readonly workload: WorkloadReference
+  readonly from: string
+  /** Nodes it could run on as far as no other pod matters, in order of name. */
+  readonly destinations: readonly string[]
+}
