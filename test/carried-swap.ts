@@ -1,6 +1,7 @@
 // The steps of a swap as `ballast migrate apply` carries them out, without its command line: for sites that kill it at any write.
+
+import type { Reach } from '../src/migration/place.ts'
 import { runSteps, type StepResult, type Which } from '../src/migration/run.ts'
-import type { Reach } from '../src/migration/situation.ts'
 import { openSwap } from '../src/migration/swap.ts'
 import { type Replaceable, replaceable } from '../src/upstreams/upstreams.ts'
 

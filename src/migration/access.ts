@@ -4,7 +4,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource, isClusterScoped, resourceKey } from '#kube/objects/resource.ts'
 import { refusedVerbs } from '#process/drop-ins/own-rights.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
-import type { Theirs, Whole } from './situation.ts'
+import type { Theirs, Whole } from './place.ts'
 import type { Access, Swap } from './step.ts'
 import { resourceOf } from './writes.ts'
 

@@ -7,7 +7,7 @@ import type { NodePart } from '#upstreams/upstream.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
 import { isPinned, ownMark, pinned, unpinned } from './node-pin.ts'
 import type { Side } from './node-turns.ts'
-import type { Loop, Ours, Theirs } from './situation.ts'
+import type { Loop, Ours, Theirs } from './place.ts'
 import type { Swap } from './step.ts'
 
 type Named = Pick<Loop, 'namespace' | 'name'>

@@ -7,8 +7,8 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { no, yes } from '#upstreams/proof.ts'
 import { hasReady, isUp } from './node-up.ts'
 import { fieldManager } from './own-made.ts'
+import type { Loop } from './place.ts'
 import { listOf } from './reading.ts'
-import type { Loop } from './situation.ts'
 import { eventually, StepFailed, type Swap } from './step.ts'
 
 /** Upstream's, or ours, as nodes and pods name it. */

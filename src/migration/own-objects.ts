@@ -9,7 +9,8 @@ import { InputError } from '#kube/problem.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { isTree, type ValuesTree, valueAt } from '#upstreams/values-tree.ts'
-import { fullName, type Ours } from './situation.ts'
+import type { Ours } from './place.ts'
+import { fullName } from './situation.ts'
 import { StepFailed } from './step.ts'
 
 type Release = Pick<Ours, 'release' | 'namespace'>

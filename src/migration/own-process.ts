@@ -25,8 +25,9 @@ import {
 import { isMadeBySwap } from './own-made.ts'
 import { asHelmTakes, isRight, newInstallation, ofSameImage, withValues } from './own-objects.ts'
 import type { OwnSide } from './own-side.ts'
+import type { Loop, Ours, Theirs, Whole } from './place.ts'
 import { listOf } from './reading.ts'
-import { fullName, type Loop, type Ours, ownName, readSituation, type Theirs, type Whole } from './situation.ts'
+import { fullName, ownName, readSituation } from './situation.ts'
 import { StepFailed, type Swap } from './step.ts'
 import { applyAll, missingRights, sleeping } from './writes.ts'
 

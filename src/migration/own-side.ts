@@ -1,7 +1,7 @@
 // What takes an upstream's place where one sleeps before the other wakes: a section of the controller's configuration, or a process of its own.
 import type { Proof } from '#upstreams/proof.ts'
 import type { Now } from './both.ts'
-import type { Loop, Ours, Situation, Theirs } from './situation.ts'
+import type { Loop, Ours, Situation, Theirs } from './place.ts'
 import type { Access, Swap } from './step.ts'
 
 export interface OwnSide {

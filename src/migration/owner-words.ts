@@ -1,6 +1,6 @@
 // What whoever owns upstream's objects has to do, in their own words: commits and commands for Flux, Argo CD and Helm.
 import { shownOwner } from '#upstreams/gitops-owner.ts'
-import type { Theirs } from './situation.ts'
+import type { Theirs } from './place.ts'
 
 /** Who would put back what is changed here, and the commit that stops that; `undefined`: nobody. */
 export function ownerIsLive(

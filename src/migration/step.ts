@@ -1,8 +1,8 @@
 // One step of a swap: what is done, what proves it, how it is undone.
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { type Proof, yes } from '#upstreams/proof.ts'
+import type { Place } from './place.ts'
 import type { MigrationRecord } from './record.ts'
-import type { Place } from './situation.ts'
 
 /** A swap that is under way: of which upstream, where, how far, and what whoever runs it agreed to. */
 export interface Swap extends Place {

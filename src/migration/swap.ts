@@ -6,8 +6,9 @@ import { missingOf } from './access.ts'
 import { handoverBack, handoverForth } from './handover.ts'
 import { nodesBack } from './node-back.ts'
 import { nodesForth } from './node-forth.ts'
+import type { Place } from './place.ts'
 import { MigrationRecord } from './record.ts'
-import { type Place, readSituation, wholeOf } from './situation.ts'
+import { readSituation, wholeOf } from './situation.ts'
 import type { Step, Swap, Way } from './step.ts'
 
 interface SwapOptions {

@@ -3,8 +3,8 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isForbidden } from '#kube/objects/status.ts'
 import { isNamedAfter } from '#upstreams/upstream.ts'
+import type { Place } from './place.ts'
 import { listOf } from './reading.ts'
-import type { Place } from './situation.ts'
 import { resourceOf } from './writes.ts'
 
 /** Whom others need first; the workload goes last, since by it all is found again. */

@@ -5,8 +5,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import type { ConvertedValues } from '#upstreams/convert-values.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
+import type { Ours } from './place.ts'
 import { optional } from './reading.ts'
-import type { Ours } from './situation.ts'
 import { StepFailed, type Swap } from './step.ts'
 
 const extraOf = ({ values }: ConvertedValues): readonly unknown[] => listAt(values, 'controller', 'extraEnv')

@@ -7,8 +7,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource, parseApiVersion } from '#kube/objects/resource.ts'
 import { isAlreadyExists, isNotFound } from '#kube/objects/status.ts'
 import { fieldManager } from './own-made.ts'
+import type { Ours } from './place.ts'
 import { listOf, optional } from './reading.ts'
-import type { Ours } from './situation.ts'
 import { StepFailed } from './step.ts'
 
 interface Wire {

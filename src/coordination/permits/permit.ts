@@ -10,7 +10,7 @@ export type GrantedRecord = PermitRecord & { readonly grant: NonNullable<PermitR
 /** Leave to disrupt, written down before it was handed out. Only the ledger makes one. */
 export interface Permit {
   readonly record: GrantedRecord
-  /** Of the leader that handed it out. */
+  /** Epoch of the leader that handed it out. */
   readonly epoch: number
   /** When it ends, by our monotonic clock. */
   readonly expiresElapsedMs: number

@@ -128,7 +128,7 @@ export interface WriteOptions {
   readonly user: User
   readonly manager: string
   readonly subresource?: string
-  /** Of a client's request: the type in whose version it was sent. Such objects are stored as Go writes them. */
+  /** The type in whose version a client's request was sent. Such objects are stored as Go writes them. */
   readonly requested?: ResourceType
   readonly isDryRun?: boolean
   /** A patch of the stored object: what it did to the identity is refused like any other field. */

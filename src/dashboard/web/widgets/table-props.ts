@@ -13,15 +13,15 @@ export interface Column<Row> {
   readonly isNumber?: boolean
   /** Names the row. */
   readonly isHeader?: boolean
-  /** Of CSS; without it the column takes what is left. */
+  /** Width in CSS; without it the column takes what is left. */
   readonly width?: string
 }
 
-/** Of a table whose rows come in pages. */
+/** Rows of a table that come in pages. */
 export interface MoreRows {
   /** Whether there are more. */
   readonly next: string | null
-  /** Of all pages; null: unknown. */
+  /** Total of all pages; null: unknown. */
   readonly total: number | null
   readonly load: () => void
   readonly loading: boolean
@@ -47,7 +47,7 @@ export interface DataTableProps<Row> {
   empty?: ComponentChildren
   /** A row where there is only room for one column, and how high it is there. */
   card?: { readonly height: number; readonly cell: (row: Row) => ComponentChildren }
-  /** Of a table so long that it has its own scroll region. */
+  /** Height of a row in a table so long that it has its own scroll region. */
   rowHeight?: number
   /** `j` and `k` come here from anywhere on the page. */
   takesKeys?: boolean

@@ -9,7 +9,7 @@ export interface Column {
   readonly format?: string
   /** 1: only with `-o wide`. */
   readonly priority?: 0 | 1
-  /** Of a definition; those of the built-in kinds are described by their schemas. */
+  /** Description from a definition; built-in kinds are described by their schemas. */
   readonly description?: string
   /** Whose table it is in. */
   readonly resource?: string

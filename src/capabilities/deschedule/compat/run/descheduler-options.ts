@@ -33,7 +33,7 @@ export interface DeschedulerOptions {
   readonly coordination: Coordination
   readonly arbiterPolicy: ArbiterPolicy
   readonly ownerLabel: OwnerLabel
-  /** Of pod or host, and our own namespace. */
+  /** Name of the pod or host, and Ballast's own namespace. */
   readonly identity: { readonly name: string; readonly namespace: string }
   /** Why DisruptionPermits cannot be kept in the cluster; `undefined`: they can. Not asked in a dry run. */
   readonly permitsLack: (signal: AbortSignal) => Promise<string | undefined>
