@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -156,6 +156,7 @@ async function run(toArguments) {
   const args = toArguments()
   // The channel tells the child when this process is gone, however it went: nobody is left behind.
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...args], {
+    argv0: basename(process.argv[1] ?? 'ballast'),
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // Files that were stripped and compiled once start faster the next time.
     env: {
