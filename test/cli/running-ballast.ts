@@ -1,6 +1,9 @@
 // A command that goes on, in a process of its own: what it has said so far, and its end in order.
 import { spawn } from 'node:child_process'
-import { commandLine } from './bundled.ts'
+import { join } from 'node:path'
+
+// From the sources: what `up` says of the example is where it lies in the clone.
+const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
 
 export interface RunningBallast extends AsyncDisposable {
   /** Resolves with the first match in what it has written to either stream. @throws Error with what was said, where it ends before */
@@ -24,7 +27,7 @@ export function startBallast(
   const environment: NodeJS.ProcessEnv = { ...process.env, TERM: 'xterm', NO_COLOR: '1' }
   for (const name of ['KUBECONFIG', 'FORCE_COLOR']) Reflect.deleteProperty(environment, name)
   Object.assign(environment, more)
-  const command = [process.execPath, '--disable-warning=ExperimentalWarning', commandLine, ...args]
+  const command = [process.execPath, '--disable-warning=ExperimentalWarning', main, ...args]
   const quoted = command.map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
   const [program = '', ...given] = onTerminal
     ? ['script', '-qefc', `stty rows 40 cols 122; exec ${quoted}`, '/dev/null']
