@@ -10,7 +10,7 @@ const share = (said: string | undefined) => {
 }
 
 test.each([
-  [undefined, [1, 5, 9]],
+  [undefined, [1]],
   ['1/4', [1, 5, 9]],
   ['2/4', [2, 6]],
   ['4/4', [4, 8]],
