@@ -1,8 +1,8 @@
-// What a submission changes, as git knows it: the commits of one sitting, and what is not committed.
+// What a submission changes, as git knows it: its commits, and what is not committed.
 import { spawnSync } from 'node:child_process'
 
-/** A session's commits lie closer together than this; what is older was judged before. */
-const sittingHours = 4
+/** Commits that are submitted together lie closer together than this; what is older was judged before. */
+const submissionHours = 4
 
 /** Files that differ from `BALLAST_BASE`, by default from the last commit four hours before the newest; undefined where git does not tell. */
 export function changedFiles(root: string): ReadonlySet<string> | undefined {
@@ -12,7 +12,7 @@ export function changedFiles(root: string): ReadonlySet<string> | undefined {
   }
   const newest = Number(git('log', '-1', '--format=%ct'))
   if (!Number.isSafeInteger(newest)) return undefined
-  const before = newest - sittingHours * 3600
+  const before = newest - submissionHours * 3600
   const base = process.env['BALLAST_BASE'] ?? git('rev-list', '-1', `--before=${before}`, 'HEAD')
   if (base === undefined || base === '') return undefined
   const differing = git('diff', '--name-only', '--no-renames', base)
