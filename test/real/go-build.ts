@@ -42,7 +42,7 @@ export async function goProgram({ what, path, directory, target, flags }: GoProg
   if (now >= limit.until) throw new PartLeftUnbuilt(`${what} is not built: this run has built for ${limit.ms / 60_000} minutes`)
   console.error(`building ${what} (minutes, once)`)
   const unfinished = `${path}.${process.pid}`
-  const left = Number.isFinite(limit.until) ? { timeoutMs: limit.until - now } : {}
+  const left = Number.isFinite(limit.until) ? { timeoutMs: Math.ceil(limit.until - now) } : {}
   const build = await runCommand('go', ['build', '-trimpath', ...flags, `-o=${unfinished}`, target], {
     cwd: directory,
     env: goEnvironment,

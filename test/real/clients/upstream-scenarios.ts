@@ -359,18 +359,37 @@ const keda = upstream('keda', ['--leader-elect=false'], async (site, program) =>
   )
 })
 
+/** What it says of the node, a Deployment and a pod: series that it makes of what it watched. */
+const stateSeries = [
+  'kube_node_info{node="n1"',
+  'kube_node_status_condition{node="n1",condition="Ready",status="true"} 1',
+  'kube_deployment_spec_replicas{namespace="default",deployment="web"} 2',
+  'kube_pod_status_phase{namespace="default",pod="web-1"',
+] as const
+
 const stateMetrics = upstream('kube-state-metrics', [], async (site, program) => {
   await makeNode(site, 'n1')
+  await site.ask('POST', deployments, deployment('web'))
+  await makePod(site, 'web-1', 'web', await makeSet(site, 'web'), 'n1')
+  const port = await freePort()
   const args = [
     `--kubeconfig=${site.kubeconfig}`,
     '--host=127.0.0.1',
-    `--port=${await freePort()}`,
+    `--port=${port}`,
+    '--telemetry-host=127.0.0.1',
     `--telemetry-port=${await freePort()}`,
   ]
   const started = site.start(program, args)
-  await site.until('its stores', () => /Active resources|Started metrics server/.test(started.said))
+  let missing: readonly string[] = stateSeries
+  await site.until('its series', async () => {
+    if (!started.isRunning) throw new Error(`kube-state-metrics ended: ${started.said.slice(-2000)}`)
+    if (!/Started metrics server/.test(started.said)) return false
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    missing = stateSeries.filter(series => !text.includes(`\n${series}`))
+    return missing.length === 0
+  })
   await started.stop()
-  return { exitCodes: [], saw: ['watching'] }
+  return { exitCodes: [], saw: stateSeries.map(series => `counted ${series.replace(/\{.*/, '')}`) }
 })
 
 export const upstreamScenarios: readonly ClientScenario[] = [
