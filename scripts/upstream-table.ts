@@ -43,7 +43,7 @@ export function upstreamTable(): ReadonlyMap<string, string> {
     '## What each is recognised by',
     "Any two of image, workload's name, label `app.kubernetes.io/name` and chart. Those that are in the second table only are left alone.",
     table(['program', 'capability', 'images', 'Leases', 'API groups'], upstreams.map(knownRow)),
-    'This page is generated from `src/upstreams` by `npm run generate`.',
+    'This page is generated from the values of the capabilities by `npm run generate`.',
   ].join('\n\n')
   return new Map([['docs/upstreams.md', `${text}\n`]])
 }

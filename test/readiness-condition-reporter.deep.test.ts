@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { systemClock } from '#kube/clock.ts'
 import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
-import { reporterSettings } from '../src/cli/readiness-condition-reporter.ts'
+import { reporterSettings } from '../src/capabilities/readiness/commands/readiness-condition-reporter.ts'
 import { runBallast } from './cli/run-ballast.ts'
 import { startBallast } from './cli/running-ballast.ts'
 

@@ -6,8 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { constantsOf } from '../scripts/check/constants.ts'
 import { filesBelow, parseSource, syntaxOf } from '../scripts/check/source-tree.ts'
 import { resolveImport } from '../scripts/check/structure.ts'
-import { about } from '../src/cli/about.ts'
-import { commands, isCommand } from '../src/cli/commands.ts'
+import { commands } from '../src/cli/commands.ts'
 import { commandDefinitions, commandTree } from './command-tree.ts'
 
 const root = dirname(import.meta.dirname)
@@ -29,7 +28,7 @@ describe('every command', async () => {
         command.description(),
       ]
     })
-    const listed = Object.entries(about).map(([name, text]) => [name, isCommand(name) ? commands[name].usage : '', text])
+    const listed = [...commands].map(([name, { usage, about }]) => [name, usage, about])
     expect(listed.toSorted()).toEqual(told.toSorted())
   })
 

@@ -33,17 +33,26 @@ const only: Readonly<Record<string, readonly string[]>> = { twin: ['kube', 'clus
 /** What the model of a cluster may know of `kube`: values, never a wire. */
 const wireFiles = /^#kube\/(client|controllers|credentials|events|informers|leases|server)\//
 
+/** Folders of a capability that extend a room above: they stand on the floor over that room. */
+const sections: Readonly<Record<string, string>> = { deploy: 'deployment', swap: 'upstreams', doctor: 'doctor', commands: 'cli' }
+
 interface Place {
   readonly room: string
   /** `capabilities/deschedule` for a capability, else the room. */
   readonly unit: string
+  readonly floor: number | undefined
 }
 
 const isTestFile = (path: string): boolean => /\.test\.tsx?$/.test(path)
 
 function placeOf(path: string): Place {
-  const [, room = '', second = ''] = path.split('/')
-  return { room, unit: room === 'capabilities' ? `${room}/${second}` : room }
+  const [, room = '', second = '', third = ''] = path.split('/')
+  const extended = room === 'capabilities' ? floors[sections[third] ?? ''] : undefined
+  return {
+    room,
+    unit: room === 'capabilities' ? `${room}/${second}` : room,
+    floor: extended === undefined ? floors[room] : extended + 0.5,
+  }
 }
 
 /** The file that an import of the project leads to, or undefined for a package. */
@@ -58,7 +67,7 @@ export function resolveImport(from: string, specifier: string): string | undefin
 function* importFindings(file: SourceFile): Generator<Finding> {
   const here = placeOf(file.path)
   const isTest = isTestFile(file.path) || file.path.endsWith('.test-d.ts')
-  for (const { specifier, line, isTypeOnly } of file.imports) {
+  for (const { specifier, line, isTypeOnly, isLazy } of file.imports) {
     const target = resolveImport(file.path, specifier)
     const finding = (message: string): Finding => ({ path: file.path, line, message: `imports ${specifier}: ${message}` })
     const trespass = isTest ? undefined : browserTrespass(file.path, specifier, target, isTypeOnly)
@@ -74,11 +83,15 @@ function* importFindings(file: SourceFile): Generator<Finding> {
     const there = placeOf(target)
     if (specifier.startsWith('.') && there.unit !== here.unit)
       yield finding('./ and ../ stay inside a room; cross the wall with #')
-    if (there.unit === here.unit) continue
+    if (there.unit === here.unit) {
+      if ((there.floor ?? 0) > (here.floor ?? 0) && !isLazy && !isTest)
+        yield finding(`it extends a room above: capability.ts names it by import()`)
+      continue
+    }
     if (here.room === 'capabilities' && there.room === 'capabilities')
       yield finding('one capability never imports another; what both need lies on a lower floor')
-    const hereFloor = floors[here.room]
-    const thereFloor = floors[there.room]
+    const { floor: hereFloor } = here
+    const { floor: thereFloor } = there
     if (hereFloor === undefined || thereFloor === undefined) {
       yield finding(`no such room; there are ${Object.keys(floors).join(', ')}`)
       continue

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { capabilityCommands } from '../../src/cli/generated/capability-commands.ts'
 import { billMediaType, billOfMaterials } from './bill-of-materials.ts'
 import { bundle } from './bundle.ts'
 import { baseEntries, packagesFor, readBaseLock } from './debian-base.ts'
@@ -36,7 +37,14 @@ const budgets = { app: 12, node: 42, image: 70 } as const
 const source = 'https://github.com/ballast-dev/ballast'
 
 /** The names under which the program is started; it looks at its own name. */
-const names = ['ballast', 'kubectl-ballast', 'reloader', 'descheduler', 'spegel', 'readiness-condition-reporter']
+const names = [
+  'ballast',
+  'kubectl-ballast',
+  'reloader',
+  'descheduler',
+  'spegel',
+  ...Object.entries(capabilityCommands).flatMap(([name, { programs }]) => (programs.includes(name) ? [name] : [])),
+]
 
 /**
  * Node and the C library as a controller wants them: a heap that leaves room in the container, a young generation of one MiB and one

@@ -28,6 +28,4 @@ export const about = {
   descheduler:
     "runs in the descheduler's place, with its policies, flags, port, metrics and Lease. A program called `descheduler` runs it too",
   spegel: "runs in Spegel's place, with its subcommands, flags and environment. A program called `spegel` runs it too",
-  'readiness-condition-reporter':
-    "asks an address on a node and writes a condition of the node, with the environment of node-readiness-controller's reporter. A program called by that name, or `reporter`, runs it too",
 } as const

@@ -1,20 +1,20 @@
 // One program under several names: called by an upstream's, it is the command that takes that upstream's place.
 import { basename, delimiter, join } from 'node:path'
+import { capabilityCommands } from './generated/capability-commands.ts'
 
 /** Names of programs, and the command that each is. */
 const dropIns: ReadonlyMap<string, string> = new Map([
   ['reloader', 'reloader'],
   ['descheduler', 'descheduler'],
   ['spegel', 'spegel'],
-  ['readiness-condition-reporter', 'readiness-condition-reporter'],
-  ['reporter', 'readiness-condition-reporter'],
+  ...Object.entries(capabilityCommands).flatMap(([name, { programs }]) => programs.map(program => [program, name] as const)),
 ])
 
 /** What an upstream's chart says to its container: whoever swapped only the image is called with flags alone. */
-const chartVariables: Readonly<Record<string, readonly string[]>> = {
-  reloader: ['RELOADER_NAMESPACE', 'RELOADER_DEPLOYMENT_NAME'],
-  'readiness-condition-reporter': ['NODE_NAME', 'CONDITION_TYPE', 'CHECK_ENDPOINT'],
-}
+const chartVariables: readonly (readonly [name: string, variables: readonly string[]])[] = [
+  ['reloader', ['RELOADER_NAMESPACE', 'RELOADER_DEPLOYMENT_NAME']],
+  ...Object.entries(capabilityCommands).map(([name, { variables }]) => [name, variables] as const),
+]
 
 interface Call {
   /** As Node gives them. */
@@ -40,7 +40,7 @@ function isFlagsAlone([first]: readonly string[]): boolean {
 
 function byChart(environment: Call['environment']): string | undefined {
   const isSet = (variable: string) => (environment[variable] ?? '') !== ''
-  return Object.keys(chartVariables).find(name => chartVariables[name]?.every(isSet))
+  return chartVariables.find(([, variables]) => variables.length > 0 && variables.every(isSet))?.[0]
 }
 
 /** How the program is typed here: by its name where PATH has it, else by `launcher`, the clone's own. */

@@ -10,8 +10,8 @@ export interface Surroundings extends ProcessSurroundings {
   end(code: ExitCode): void
 }
 
-/** A file of this folder that has one command. */
-export type DefineCommand = (program: Command, surroundings: Surroundings) => void
+/** A file that has one command; `about` is what the list of all says of it. */
+export type DefineCommand = (program: Command, surroundings: Surroundings, about: string) => void
 
 /** Ends the process at once, whatever still runs: for what nobody caught and nobody owns. */
 export const exitAtOnce = (code: number): void => process.exit(code)

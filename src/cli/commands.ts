@@ -1,44 +1,88 @@
-// The commands by name, each with the file that it is in.
-import type { about } from './about.ts'
+// The commands by name, each with what loads it: the program's own from their files, those of a capability from its value.
+import { about } from './about.ts'
 import type { DefineCommand } from './command-line.ts'
+import { capabilityCommands } from './generated/capability-commands.ts'
 
-interface Listed {
+declare module '#coordination/capability.ts' {
+  interface CapabilitySections {
+    readonly commands?: readonly CapabilityCommand[]
+  }
+}
+
+/** A command that a capability brings. The help of all tells of it from a generated table, so that none is loaded for it. */
+interface CapabilityCommand {
+  readonly name: string
   /** After the name, as the help shows it. */
   readonly usage: string
+  /** What it does, in a sentence. */
+  readonly about: string
+  /** It takes the place of an upstream's program: a program of ours that is called by one of these names is this command. */
+  readonly inPlaceOf?: {
+    readonly programs: readonly string[]
+    /** What upstream's chart says to its container, by which a program that is called with flags alone is known. */
+    readonly variables?: readonly string[]
+  }
   readonly load: () => Promise<DefineCommand>
 }
 
-/** Only the command that is asked for is loaded: a controller carries nothing of the twin, and the help of all loads none. */
-export const commands: Readonly<Record<keyof typeof about, Listed>> = {
-  up: { usage: '[options]', load: async () => (await import('./up.ts')).defineUp },
-  twin: { usage: '[options]', load: async () => (await import('./twin.ts')).defineTwin },
-  top: { usage: '[options]', load: async () => (await import('./top.ts')).defineTop },
-  dashboard: { usage: '[options]', load: async () => (await import('./dashboard.ts')).defineDashboard },
-  snapshot: { usage: '[options]', load: async () => (await import('./snapshot.ts')).defineSnapshot },
-  plan: { usage: '[options]', load: async () => (await import('./plan.ts')).definePlan },
-  simulate: { usage: '[options]', load: async () => (await import('./simulate.ts')).defineSimulate },
-  isolate: { usage: '[options] <node>', load: async () => (await import('./isolate.ts')).defineIsolate },
-  why: { usage: '[options] <kind/name>', load: async () => (await import('./why.ts')).defineWhy },
-  permits: { usage: '[options]', load: async () => (await import('./permits.ts')).definePermits },
-  shadow: { usage: '[options]', load: async () => (await import('./shadow.ts')).defineShadow },
-  migrate: { usage: '', load: async () => (await import('./migrate.ts')).defineMigrate },
-  doctor: { usage: '[options] [area...]', load: async () => (await import('./doctor.ts')).defineDoctor },
-  manifests: { usage: '[options]', load: async () => (await import('./manifests.ts')).defineManifests },
-  chart: { usage: '[options]', load: async () => (await import('./chart.ts')).defineChart },
-  'node-config': { usage: '', load: async () => (await import('./node-config.ts')).defineNodeConfig },
-  uninstall: { usage: '[options]', load: async () => (await import('./uninstall.ts')).defineUninstall },
-  controller: { usage: '[options]', load: async () => (await import('./controller-command.ts')).defineController },
-  apiserver: { usage: '[options]', load: async () => (await import('./apiserver-command.ts')).defineApiserver },
-  gateway: { usage: '[options]', load: async () => (await import('./gateway-command.ts')).defineGateway },
-  agent: { usage: '[options]', load: async () => (await import('./agent-command.ts')).defineAgent },
-  reloader: { usage: '[options]', load: async () => (await import('./reloader.ts')).defineReloader },
-  descheduler: { usage: '[options] [words...]', load: async () => (await import('./descheduler.ts')).defineDescheduler },
-  spegel: { usage: '[options]', load: async () => (await import('./spegel.ts')).defineSpegel },
-  'readiness-condition-reporter': {
-    usage: '[options]',
-    load: async () => (await import('./readiness-condition-reporter.ts')).defineReadinessConditionReporter,
-  },
+interface Listed {
+  readonly about: string
+  /** After the name, as the help shows it. */
+  readonly usage: string
+  /** Yields `undefined` where the table of commands is older than the capabilities. */
+  readonly load: () => Promise<DefineCommand | undefined>
 }
-/** Whether a word on the command line is a command's name. */
-export const isCommand = (word: string | undefined): word is keyof typeof about =>
-  word !== undefined && Object.hasOwn(commands, word)
+
+/** Only the command that is asked for is loaded: a controller carries nothing of the twin, and the help of all loads none. */
+const ownCommands = {
+  up: { usage: '[options]', about: about.up, load: async () => (await import('./up.ts')).defineUp },
+  twin: { usage: '[options]', about: about.twin, load: async () => (await import('./twin.ts')).defineTwin },
+  top: { usage: '[options]', about: about.top, load: async () => (await import('./top.ts')).defineTop },
+  dashboard: { usage: '[options]', about: about.dashboard, load: async () => (await import('./dashboard.ts')).defineDashboard },
+  snapshot: { usage: '[options]', about: about.snapshot, load: async () => (await import('./snapshot.ts')).defineSnapshot },
+  plan: { usage: '[options]', about: about.plan, load: async () => (await import('./plan.ts')).definePlan },
+  simulate: { usage: '[options]', about: about.simulate, load: async () => (await import('./simulate.ts')).defineSimulate },
+  isolate: { usage: '[options] <node>', about: about.isolate, load: async () => (await import('./isolate.ts')).defineIsolate },
+  why: { usage: '[options] <kind/name>', about: about.why, load: async () => (await import('./why.ts')).defineWhy },
+  permits: { usage: '[options]', about: about.permits, load: async () => (await import('./permits.ts')).definePermits },
+  shadow: { usage: '[options]', about: about.shadow, load: async () => (await import('./shadow.ts')).defineShadow },
+  migrate: { usage: '', about: about.migrate, load: async () => (await import('./migrate.ts')).defineMigrate },
+  doctor: { usage: '[options] [area...]', about: about.doctor, load: async () => (await import('./doctor.ts')).defineDoctor },
+  manifests: { usage: '[options]', about: about.manifests, load: async () => (await import('./manifests.ts')).defineManifests },
+  chart: { usage: '[options]', about: about.chart, load: async () => (await import('./chart.ts')).defineChart },
+  'node-config': {
+    usage: '',
+    about: about['node-config'],
+    load: async () => (await import('./node-config.ts')).defineNodeConfig,
+  },
+  uninstall: { usage: '[options]', about: about.uninstall, load: async () => (await import('./uninstall.ts')).defineUninstall },
+  controller: {
+    usage: '[options]',
+    about: about.controller,
+    load: async () => (await import('./controller-command.ts')).defineController,
+  },
+  apiserver: {
+    usage: '[options]',
+    about: about.apiserver,
+    load: async () => (await import('./apiserver-command.ts')).defineApiserver,
+  },
+  gateway: { usage: '[options]', about: about.gateway, load: async () => (await import('./gateway-command.ts')).defineGateway },
+  agent: { usage: '[options]', about: about.agent, load: async () => (await import('./agent-command.ts')).defineAgent },
+  reloader: { usage: '[options]', about: about.reloader, load: async () => (await import('./reloader.ts')).defineReloader },
+  descheduler: {
+    usage: '[options] [words...]',
+    about: about.descheduler,
+    load: async () => (await import('./descheduler.ts')).defineDescheduler,
+  },
+  spegel: { usage: '[options]', about: about.spegel, load: async () => (await import('./spegel.ts')).defineSpegel },
+}
+
+const isOwn = (name: string): name is keyof typeof ownCommands => Object.hasOwn(ownCommands, name)
+
+/** All commands, in the order of the help. */
+export const commands: ReadonlyMap<string, Listed> = new Map(
+  [...Object.keys(ownCommands), ...Object.keys(capabilityCommands)].flatMap(name => {
+    const listed = isOwn(name) ? ownCommands[name] : capabilityCommands[name]
+    return listed === undefined ? [] : [[name, listed]]
+  }),
+)

@@ -5,10 +5,9 @@ import { InputError } from '#kube/problem.ts'
 import { programVersion } from '#kube/version.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
-import { about } from './about.ts'
 import { calledAs } from './called-as.ts'
 import type { Surroundings } from './command-line.ts'
-import { commands, isCommand } from './commands.ts'
+import { commands } from './commands.ts'
 import { processTerminal } from './terminal/terminal.ts'
 
 const stop = new AbortController()
@@ -55,11 +54,16 @@ const program = new Command('ballast')
 const words = calledAs({ argv: process.argv, argv0: process.argv0, environment: process.env })
 // `help plan` is of one command as well.
 const asked = words[2] === 'help' ? words[3] : words[2]
-if (isCommand(asked)) (await commands[asked].load())(program, surroundings)
-else {
-  for (const [name, text] of Object.entries(about)) program.command(name).description(text)
-  const usageOf = (name: string) => (isCommand(name) ? commands[name].usage : '[command]')
-  program.configureHelp({ subcommandTerm: command => `${command.name()} ${usageOf(command.name())}`.trimEnd() })
+const listed = commands.get(asked ?? '')
+if (listed === undefined) {
+  for (const [name, { about }] of commands) program.command(name).description(about)
+  program.configureHelp({
+    subcommandTerm: command => `${command.name()} ${commands.get(command.name())?.usage ?? '[command]'}`.trimEnd(),
+  })
+} else {
+  const define = await listed.load()
+  if (define === undefined) throw new Error(`no capability has the command ${asked}: run npm run generate`)
+  define(program, surroundings, listed.about)
 }
 
 try {

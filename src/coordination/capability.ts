@@ -309,7 +309,14 @@ export interface RightsSettings {
   readonly kindsIn?: string
 }
 
-export interface Capability<Schema extends z.ZodType = z.ZodType> {
+/**
+ * What rooms above this one ask of a capability: commands, upstreams, findings, installed objects. Each room declares its own section
+ * (`declare module '#coordination/capability.ts'`) and reads it; the value gives it by `import()`, so that a process carries none of it.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: rooms above declare its members
+export interface CapabilitySections {}
+
+export interface Capability<Schema extends z.ZodType = z.ZodType> extends CapabilitySections {
   /** Its section of the configuration: `capabilities.<name>`. */
   readonly name: string
   readonly config: Schema

@@ -4,7 +4,6 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { examineCluster } from './checks.ts'
 import type { ClusterFacts, OwnFacts } from './facts.ts'
 import { type FindingId, findingKinds } from './finding.ts'
-import { knownReloadKeys } from './reload-annotations.ts'
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z')
 const ago = (seconds: number) => new Date(nowMs - 1000 * seconds).toISOString()
@@ -479,11 +478,6 @@ test('every finding is explained', () => {
   const text = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8')
   const headings = [...text.matchAll(/^### (.+)$/gm)].map(match => match[1])
   expect(headings.toSorted()).toEqual(Object.keys(findingKinds).toSorted())
-})
-
-test('known keys are in the domain', () => {
-  expect(knownReloadKeys.every(key => /reloader\.stakater\.com\/|^ballast\.dev\/reload-/.test(key))).toBe(true)
-  expect(new Set(knownReloadKeys).size).toBe(knownReloadKeys.length)
 })
 
 describe('a descheduler beside our own is told with what fights', () => {

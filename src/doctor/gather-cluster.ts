@@ -7,8 +7,7 @@ import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { findUpstreams, isOwnPart } from '#upstreams/recognition.ts'
 import { replaceable, upstreams } from '#upstreams/upstreams.ts'
 import { ClusterReader } from './cluster-reader.ts'
-import { accountOf, isOwnDescheduler } from './own-descheduler.ts'
-import { isOwnDeployment } from './own-facts.ts'
+import { accountOf, isOwnDeployment } from './own-facts.ts'
 
 interface GatherOptions {
   readonly api: Api
@@ -128,7 +127,10 @@ async function readPolicies(reader: ClusterReader): Promise<void> {
 
 /** The roles that bindings of Ballast's ServiceAccounts name. */
 async function readRoles(reader: ClusterReader): Promise<void> {
-  const workloads = reader.objects.filter(object => isOwnDeployment(object) || isOwnDescheduler(object))
+  const components = replaceable().flatMap(({ replaced: { swap } }) =>
+    swap.part.kind === 'process' ? [swap.part.component] : [],
+  )
+  const workloads = reader.objects.filter(object => isOwnDeployment(object) || components.some(one => isOwnPart(object, one)))
   const own = new Set(workloads.map(accountOf))
   const isOurs = (account: string) => account.includes('ballast') || own.has(account)
   const bindings = reader.objects.filter(

@@ -18,6 +18,9 @@ export function ownDeployment(objects: readonly KubeObject[]): KubeObject | unde
   return objects.find(isOwnDeployment)
 }
 
+/** The account that a workload's pods have. */
+export const accountOf = (workload: KubeObject): string => textAt(templateOf(workload), 'spec', 'serviceAccountName') ?? 'default'
+
 export function isOwnDeployment({ kind, metadata }: KubeObject): boolean {
   return (
     kind === 'Deployment' &&

@@ -3,10 +3,10 @@
 import { at, listAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { upstreams } from '#upstreams/upstreams.ts'
+import { capabilityFindings } from './capability-findings.ts'
 import { type Finding, finding, inOrder } from './finding.ts'
 import { checkHelmfile } from './helmfile-checks.ts'
 import { goneCharts, mirrorAddress } from './mirror-charts.ts'
-import { annotationFindings } from './reload-annotations.ts'
 import { isFluxKustomization, type Repository, type RepositoryObject } from './repository.ts'
 import { valueFindings } from './value-checks.ts'
 
@@ -25,7 +25,7 @@ export function examineRepository(repository: Repository): readonly Finding[] {
     ...twice(objects),
     ...repository.helmfiles.flatMap(checkHelmfile),
     ...repository.keys.flatMap(({ key, value, file, line }) =>
-      annotationFindings(key, value, { object: `${file}:${line}`, file, line }),
+      capabilityFindings.flatMap(({ annotation }) => annotation?.(key, value, { object: `${file}:${line}`, file, line }) ?? []),
     ),
   ])
 }

@@ -3,14 +3,27 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { bootstrapRoles } from './api/access/bootstrap-roles.ts'
 import type { ApiServer } from './api/api-server.ts'
 import { type Draft, fieldsAt } from './json-value.ts'
-import { ensureNamespace, loadObjects } from './load.ts'
+import { loadObjects } from './load.ts'
 import { signedByServer } from './server-objects.ts'
 
 /** Fills an empty store. */
 export function bootstrap(server: ApiServer): void {
-  for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system']) ensureNamespace(server, name)
-  loadObjects(server, [...priorityClasses, apiService(server), ...flowObjects, ...bootstrapRoles()])
+  loadObjects(server, [
+    ...namespaces.map(one => signedByServer(server, one)),
+    ...priorityClasses,
+    apiService(server),
+    ...flowObjects,
+    ...bootstrapRoles(),
+  ])
 }
+
+const namespaces = ['default', 'kube-node-lease', 'kube-public', 'kube-system'].map(
+  (name): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+  }),
+)
 
 function priorityClass(name: string, value: number, description: string): KubeObject {
   return {

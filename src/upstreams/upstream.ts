@@ -1,11 +1,18 @@
 // A program whose job Ballast knows: one value says how it is recognised, what its chart's values become, and how a swap goes. `doctor`,
-// `migrate` and docs read it; a further upstream is one more value in `upstreams.ts`.
+// `migrate` and docs read it; a further upstream is one more value of its capability.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import type { ConvertedValues } from './convert-values.ts'
 import type { Proof } from './proof.ts'
 import type { ValuesRow } from './values-row.ts'
 import type { ValuesTree } from './values-tree.ts'
+
+declare module '#coordination/capability.ts' {
+  interface CapabilitySections {
+    /** The upstreams whose place it takes. */
+    readonly upstreams?: () => Promise<readonly Upstream[]>
+  }
+}
 
 export interface Upstream {
   /** As Ballast's users call it. */

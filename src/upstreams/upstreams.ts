@@ -1,11 +1,11 @@
 // Every upstream that Ballast knows. Whoever asks for names, help, findings or steps reads this list.
-import { descheduler } from './descheduler/descheduler.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { notReplaced } from './not-replaced.ts'
-import { reloader } from './reloader/reloader.ts'
-import { spegel } from './spegel/spegel.ts'
 import type { Replaced, Upstream } from './upstream.ts'
 
-export const upstreams: readonly Upstream[] = [reloader, descheduler, spegel, ...notReplaced]
+const replacedOnes = await Promise.all(enabledCapabilities.map(async one => (await one.upstreams?.()) ?? []))
+
+export const upstreams: readonly Upstream[] = [...replacedOnes.flat(), ...notReplaced]
 
 /** An upstream whose place Ballast takes. */
 export type Replaceable = Upstream & { readonly replaced: Replaced }

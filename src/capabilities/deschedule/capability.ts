@@ -25,6 +25,8 @@ export const deschedule = capability({
   kinds: ballastKinds,
   replaces: [],
   disrupts: ['evict', 'restart', 'taint'],
+  upstreams: async () => [(await import('./swap/descheduler.ts')).descheduler],
+  findings: async () => ({ cluster: (await import('./doctor/descheduler-checks.ts')).checkDeschedulers }),
   parts: [
     {
       process: 'controller',

@@ -98,6 +98,8 @@ export const mirror = capability({
   kinds: [],
   replaces: [{ upstream: 'spegel', leases: [] }],
   disrupts: [],
+  upstreams: async () => [(await import('./swap/spegel.ts')).spegel],
+  findings: async () => ({ cluster: (await import('./doctor/mirror-checks.ts')).checkMirrors }),
   parts: [
     {
       process: 'controller',

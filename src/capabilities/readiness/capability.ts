@@ -212,4 +212,17 @@ export const readiness = capability({
     { kind: 'object', apiVersion: 'v1', of: 'ConfigMap', name: rulesConfigMap, namespace: 'own' },
   ],
   metrics: registry => void readinessMetrics(registry),
+  commands: [
+    {
+      name: 'readiness-condition-reporter',
+      usage: '[options]',
+      about:
+        "asks an address on a node and writes a condition of the node, with the environment of node-readiness-controller's reporter. A program called by that name, or `reporter`, runs it too",
+      inPlaceOf: {
+        programs: ['readiness-condition-reporter', 'reporter'],
+        variables: ['NODE_NAME', 'CONDITION_TYPE', 'CHECK_ENDPOINT'],
+      },
+      load: async () => (await import('./commands/readiness-condition-reporter.ts')).defineReadinessConditionReporter,
+    },
+  ],
 })

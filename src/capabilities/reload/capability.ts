@@ -84,6 +84,8 @@ export const reload = capability({
   kinds: ballastKinds,
   replaces: [{ upstream: 'reloader', leases: ['stakater-reloader-lock'] }],
   disrupts: ['restart', 'evict'],
+  upstreams: async () => [(await import('./swap/reloader.ts')).reloader],
+  findings: async () => (await import('./doctor/reload-annotations.ts')).reloadFindings,
   parts: [
     {
       process: 'controller',
@@ -116,5 +118,3 @@ export const reload = capability({
   words: reloadWords,
   metrics: registry => void reloadMetrics(registry),
 })
-
-export { reloadPairs } from './workloads/reload-pairs.ts'

@@ -1,9 +1,9 @@
 // The flags of a Deployment of Reloader as values of our chart: for whoever installed the plain manifests. Each flag is the value of upstream's
 // chart that makes it, so that the one table of rows judges both.
 import { listAt } from '#kube/objects/object-fields.ts'
-import { type ConvertedValues, convertValues, type ReportLine } from '../convert-values.ts'
-import { flagsIn } from '../flags.ts'
-import { isTree, type ValuesTree, valueAt, withValue } from '../values-tree.ts'
+import { type ConvertedValues, convertValues, type ReportLine } from '#upstreams/convert-values.ts'
+import { flagsIn } from '#upstreams/flags.ts'
+import { isTree, type ValuesTree, valueAt, withValue } from '#upstreams/values-tree.ts'
 import { reloaderRows } from './reloader-rows.ts'
 
 /** By flag, in lower case: the value of upstream's chart, and how its text becomes one. */

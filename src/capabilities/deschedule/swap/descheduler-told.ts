@@ -5,7 +5,7 @@ import { listAt, templateOf } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { parseDeschedulerFlags } from '#process/drop-ins/descheduler-flags.ts'
 import type { DeschedulerSettings } from '#process/drop-ins/descheduler-settings.ts'
-import { isTree, valueAt } from '../values-tree.ts'
+import { isTree, valueAt } from '#upstreams/values-tree.ts'
 
 interface Told {
   readonly workload: KubeObject

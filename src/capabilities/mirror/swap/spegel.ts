@@ -1,7 +1,7 @@
 // Spegel, whose place the agents' role `mirror` takes: both bind the same port of the node.
 import { listAt, templateOf } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { isNamedAfter, none, type Upstream } from '../upstream.ts'
+import { isNamedAfter, none, type Upstream } from '#upstreams/upstream.ts'
 import { convertSpegel, spegelRows, spegelVersions } from './spegel-rows.ts'
 import { spegelValues } from './spegel-values.ts'
 

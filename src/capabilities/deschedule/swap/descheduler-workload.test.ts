@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { readValuesInput } from '../values-input.ts'
-import type { ValuesTree } from '../values-tree.ts'
+import { readValuesInput } from '#upstreams/values-input.ts'
+import type { ValuesTree } from '#upstreams/values-tree.ts'
 import { convertDeschedulerWorkload, flagsOf, policySource } from './descheduler-workload.ts'
 
 const policyText = 'apiVersion: descheduler/v1alpha2\nkind: DeschedulerPolicy\nprofiles: []\nmaxNoOfPodsToEvictPerNode: 3\n'

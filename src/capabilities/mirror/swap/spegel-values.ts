@@ -1,8 +1,8 @@
 // What a running Spegel is told, in the words of its chart's values: the flags of its containers and what its pod template says besides.
 
 import { listAt, textAt } from '#kube/objects/object-fields.ts'
-import { flagsIn } from '../flags.ts'
-import { type ValuesTree, valueAt, withValue } from '../values-tree.ts'
+import { flagsIn } from '#upstreams/flags.ts'
+import { type ValuesTree, valueAt, withValue } from '#upstreams/values-tree.ts'
 import { spegelVersions } from './spegel-rows.ts'
 
 /** Flags with all of their values: `--a=b`, or `--a b c`. */

@@ -1,12 +1,12 @@
 // The descheduler as a process of ours, by its Deployment or CronJob and the ConfigMap that it mounts: what it may have to do.
 import { parseDocument } from 'yaml'
-import { deschedulerRules, readPolicy } from '#capabilities/deschedule'
 import type { Right } from '#coordination/rbac.ts'
-import { at, templateOf, textAt } from '#kube/objects/object-fields.ts'
+import { at, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { settingsOf, wordsOf } from '#upstreams/descheduler/descheduler-told.ts'
-import { policyText } from '#upstreams/descheduler/descheduler-workload.ts'
 import { isOwnPart } from '#upstreams/recognition.ts'
+import { deschedulerRules, readPolicy } from '../capability.ts'
+import { settingsOf, wordsOf } from '../swap/descheduler-told.ts'
+import { policyText } from '../swap/descheduler-workload.ts'
 
 export const isOwnDescheduler = (object: KubeObject): boolean => isOwnPart(object, 'descheduler')
 
@@ -33,6 +33,3 @@ export function neededRights(workload: KubeObject, configMap: KubeObject | undef
     ...(leaderElection === undefined ? {} : { leaderElection }),
   })
 }
-
-/** The account that its pods have. */
-export const accountOf = (workload: KubeObject): string => textAt(templateOf(workload), 'spec', 'serviceAccountName') ?? 'default'

@@ -1,16 +1,17 @@
 // Deschedulers as processes: whether the account of ours has the rights that it needs for what it is told, and which policy of upstream's does
 // something else than it says.
 import { parseDocument } from 'yaml'
+import { type ClusterFacts, ofKind } from '#doctor/facts.ts'
+import { type Finding, finding } from '#doctor/finding.ts'
+import { accountOf } from '#doctor/own-facts.ts'
+import { areBindingsRead, lackingRights, placeText, resourceText } from '#doctor/rights-checks.ts'
 import { shown } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isOlder } from '#upstreams/convert-values.ts'
-import { sparingProfiles } from '#upstreams/descheduler/descheduler-policy.ts'
-import { policyPlace, policyText } from '#upstreams/descheduler/descheduler-workload.ts'
 import { findUpstreams } from '#upstreams/recognition.ts'
-import { type ClusterFacts, ofKind } from './facts.ts'
-import { type Finding, finding } from './finding.ts'
-import { accountOf, isOwnDescheduler, neededRights } from './own-descheduler.ts'
-import { areBindingsRead, lackingRights, placeText, resourceText } from './rights-checks.ts'
+import { sparingProfiles } from '../swap/descheduler-policy.ts'
+import { policyPlace, policyText } from '../swap/descheduler-workload.ts'
+import { isOwnDescheduler, neededRights } from './own-descheduler.ts'
 
 export function checkDeschedulers(facts: ClusterFacts): readonly Finding[] {
   return [...lacking(facts), ...sparing(facts)]

@@ -7,10 +7,10 @@ import { standardPolicy } from '#deployment/values/descheduler-values.ts'
 import { listAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import { parseDeschedulerFlags } from '#process/drop-ins/descheduler-flags.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
-import type { ValuesTree } from '../values-tree.ts'
+import type { ValuesTree } from '#upstreams/values-tree.ts'
 import { convertDescheduler, deschedulerRows, deschedulerVersions } from './descheduler-rows.ts'
 
-const folder = new URL('../../../test/fixtures/charts/descheduler/', import.meta.url)
+const folder = new URL('../../../../test/fixtures/charts/descheduler/', import.meta.url)
 
 function recorded(version: string): readonly string[] {
   const file = version === '0.37.0' ? '0.37' : version

@@ -11,8 +11,8 @@ import {
   same,
   textList,
   type ValuesRow,
-} from '../values-row.ts'
-import { isTree } from '../values-tree.ts'
+} from '#upstreams/values-row.ts'
+import { isTree } from '#upstreams/values-tree.ts'
 import { environmentRows, variable } from './reloader-variables.ts'
 
 /** Charts whose keys are recorded; the newest last. */

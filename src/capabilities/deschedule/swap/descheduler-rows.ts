@@ -1,8 +1,8 @@
 // What becomes of each key of the chart `descheduler`, 0.33.0 to 0.36.0 and the line after it: the table of `ballast migrate values --from
 // descheduler`.
-import { type ConvertedValues, convertValues } from '../convert-values.ts'
-import { converted, dropped, isEmpty, same, type ValuesRow } from '../values-row.ts'
-import { isTree, type ValuesTree } from '../values-tree.ts'
+import { type ConvertedValues, convertValues } from '#upstreams/convert-values.ts'
+import { converted, dropped, isEmpty, same, type ValuesRow } from '#upstreams/values-row.ts'
+import { isTree, type ValuesTree } from '#upstreams/values-tree.ts'
 import { around, monitoring, ownToken, stays } from './descheduler-around.ts'
 import { carried, descheduler, durationSteps, optionSteps } from './descheduler-options.ts'
 import { policySteps, versionSteps } from './descheduler-policy.ts'

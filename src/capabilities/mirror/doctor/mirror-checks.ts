@@ -1,8 +1,8 @@
 // What keeps the image mirror of a node from being of use: the agents' role `readiness` has written it as a condition of the node.
 
+import { type ClusterFacts, ofKind } from '#doctor/facts.ts'
+import { type Finding, finding } from '#doctor/finding.ts'
 import { listAt, shown, textAt } from '#kube/objects/object-fields.ts'
-import { type ClusterFacts, ofKind } from './facts.ts'
-import { type Finding, finding } from './finding.ts'
 
 const condition = 'ballast.dev/MirrorReady'
 const fine = 'Serving'

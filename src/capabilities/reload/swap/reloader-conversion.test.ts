@@ -8,10 +8,10 @@ import { listAt } from '#kube/objects/object-fields.ts'
 import { readControllerConfiguration, settingsOf } from '#process/configuration/controller-configuration.ts'
 import { reloadEnvironment } from '#process/drop-ins/reloader-environment.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
-import { convertValues } from './convert-values.ts'
-import { convertContainer } from './reloader/reloader-flags.ts'
-import { reloaderRows, reloaderVersions } from './reloader/reloader-rows.ts'
-import { isTree, type ValuesTree, valueAt, withValue } from './values-tree.ts'
+import { convertValues } from '#upstreams/convert-values.ts'
+import { isTree, type ValuesTree, valueAt, withValue } from '#upstreams/values-tree.ts'
+import { convertContainer } from './reloader-flags.ts'
+import { reloaderRows, reloaderVersions } from './reloader-rows.ts'
 
 interface RecordedKeys {
   readonly version: string
@@ -19,7 +19,7 @@ interface RecordedKeys {
   readonly templates: readonly string[]
 }
 
-const folder = new URL('../../test/fixtures/charts/', import.meta.url)
+const folder = new URL('../../../../test/fixtures/charts/', import.meta.url)
 
 function recorded(version: string): RecordedKeys {
   return JSON.parse(readFileSync(new URL(`reloader-${version}.keys.json`, folder), 'utf8'))

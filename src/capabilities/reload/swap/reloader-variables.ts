@@ -1,7 +1,7 @@
 // What becomes of the environment that upstream's chart gives its container: variables that it reads become keys of our configuration where
 // the values say them openly, and variables of our own container where they come from a Secret or a field; it reads them, too.
-import { converted, isEmpty, type RowContext, type Step, type ValuesRow } from '../values-row.ts'
-import { isTree } from '../values-tree.ts'
+import { converted, isEmpty, type RowContext, type Step, type ValuesRow } from '#upstreams/values-row.ts'
+import { isTree } from '#upstreams/values-tree.ts'
 
 const base = 'reloader.deployment.env'
 

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { installationValues, plainRelease } from '#deployment/installation.ts'
 import { objects } from '#deployment/objects.ts'
+import type { ClusterFacts } from '#doctor/facts.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { checkDeschedulers } from './descheduler-checks.ts'
-import type { ClusterFacts } from './facts.ts'
 
 const header = { apiVersion: 'descheduler/v1alpha2', kind: 'DeschedulerPolicy' }
 const profile = (args: object, name = 'default') => ({ name, pluginConfig: [{ name: 'DefaultEvictor', args }], plugins: {} })

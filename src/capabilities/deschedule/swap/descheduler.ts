@@ -1,8 +1,8 @@
 // The descheduler, whose place a process of ours takes by upstream's own policy and flags.
 import { listAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { liesBeside, none, type Upstream } from '../upstream.ts'
-import { valueAt } from '../values-tree.ts'
+import { liesBeside, none, type Upstream } from '#upstreams/upstream.ts'
+import { valueAt } from '#upstreams/values-tree.ts'
 import { sparingWords } from './descheduler-policy.ts'
 import { convertDescheduler, deschedulerRows, deschedulerVersions } from './descheduler-rows.ts'
 import { toldDifferently, wordsOf } from './descheduler-told.ts'

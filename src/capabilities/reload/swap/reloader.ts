@@ -1,12 +1,13 @@
 // Reloader, whose place the capability `reload` takes.
-import { reloadPairs } from '#capabilities/reload'
+
 import { at, listAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { byRows } from '../convert-values.ts'
-import { no, type Proof, yes } from '../proof.ts'
-import { isNamedAfter, liesBeside, none, type Upstream } from '../upstream.ts'
-import { upstreamContainer } from '../values-input.ts'
+import { byRows } from '#upstreams/convert-values.ts'
+import { no, type Proof, yes } from '#upstreams/proof.ts'
+import { isNamedAfter, liesBeside, none, type Upstream } from '#upstreams/upstream.ts'
+import { upstreamContainer } from '#upstreams/values-input.ts'
+import { reloadPairs } from '../workloads/reload-pairs.ts'
 import { convertContainer } from './reloader-flags.ts'
 import { reloaderRows, reloaderVersions } from './reloader-rows.ts'
 

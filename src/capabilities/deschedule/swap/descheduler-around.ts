@@ -1,6 +1,6 @@
 // What becomes of what upstream's chart makes around its descheduler: rights, account, Service, budget, monitor.
 
-import { converted, dropped, isEmpty, type RowContext, type Step, same, type ValuesRow } from '../values-row.ts'
+import { converted, dropped, isEmpty, type RowContext, type Step, same, type ValuesRow } from '#upstreams/values-row.ts'
 import { carried, descheduler } from './descheduler-options.ts'
 
 /** Why nothing of tokens is carried. */

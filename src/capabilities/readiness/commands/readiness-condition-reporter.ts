@@ -1,20 +1,19 @@
 // `ballast readiness-condition-reporter`: node-readiness-controller's reporter with its environment, for DaemonSets and sidecars that have it.
 
-import type { ConditionReport } from '#capabilities/readiness'
+import type { DefineCommand, Surroundings } from '#cli/command-line.ts'
 import { systemClock } from '#kube/clock.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { parseDurationMs } from '#kube/time/duration.ts'
 import { processLog } from '#process/process-log.ts'
-import { about } from './about.ts'
-import type { DefineCommand, Surroundings } from './command-line.ts'
+import type { ConditionReport } from '../capability.ts'
 
 /** As upstream has them. */
 const standards = { CHECK_INTERVAL: 30_000, HEARTBEAT_PERIOD: 300_000 } as const
 
-export const defineReadinessConditionReporter: DefineCommand = (program, surroundings) => {
+export const defineReadinessConditionReporter: DefineCommand = (program, surroundings, about) => {
   program
     .command('readiness-condition-reporter')
-    .description(about['readiness-condition-reporter'])
+    .description(about)
     .option('--kubeconfig <file>', 'for use outside a cluster; default: KUBECONFIG, then the service account of the pod')
     .option('--context <name>', 'context of the kubeconfig')
     .option('-v, --v <level>', 'upstream’s log level; accepted without effect')
@@ -81,7 +80,7 @@ async function runReporter(options: ReporterOptions, surroundings: Surroundings)
   const settings = reporterSettings(environment)
   const log = processLog({ level: 'info', clock: systemClock })
   for (const warning of settings.warnings) log.warn({}, warning)
-  const { reportCondition } = await import('#capabilities/readiness')
+  const { reportCondition } = await import('../capability.ts')
   const { connect } = await import('#process/agent/agent-roles.ts')
   const as = settings.isImpersonating ? { as: `system:node:${settings.node}` } : {}
   const api = await connect({ ...options, ...as }, { log, surroundings })

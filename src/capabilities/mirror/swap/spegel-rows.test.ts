@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { mirrorConfiguration } from '#capabilities/mirror'
-import { isTree, type ValuesTree, valueAt } from '../values-tree.ts'
+import { isTree, type ValuesTree, valueAt } from '#upstreams/values-tree.ts'
+import { mirrorConfiguration } from '../capability.ts'
 import { convertSpegel, spegelRows, spegelVersions } from './spegel-rows.ts'
 
-const folder = new URL('../../../test/fixtures/charts/spegel/', import.meta.url)
+const folder = new URL('../../../../test/fixtures/charts/spegel/', import.meta.url)
 
 function recorded(version: string): readonly string[] {
   const file = version === '0.8.0' ? '0.8' : version

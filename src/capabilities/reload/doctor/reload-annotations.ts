@@ -1,10 +1,11 @@
 // Annotations of Reloader wherever they are written: names that nobody reads, patterns that do not compile.
 
+import type { AnnotationPlace, CapabilityFindings } from '#doctor/capability-findings.ts'
+import { type ClusterFacts, ofKind } from '#doctor/facts.ts'
+import { type Finding, finding } from '#doctor/finding.ts'
 import { shown, templateOf } from '#kube/objects/object-fields.ts'
 import { nearestName } from '#kube/values/nearest-name.ts'
 import { parsePattern } from '#kube/values/regex.ts'
-import { type ClusterFacts, ofKind } from './facts.ts'
-import { type Finding, finding } from './finding.ts'
 
 const domain = 'reloader.stakater.com'
 
@@ -22,14 +23,8 @@ export const knownReloadKeys: readonly string[] = [
 /** Keys whose value is a comma list of patterns of names. */
 const patternKeys = ['configmap', 'secret', 'secretproviderclass'].map(kind => `${kind}.${domain}/reload`)
 
-interface AnnotationPlace {
-  readonly object: string
-  readonly file?: string
-  readonly line?: number
-}
-
 /** What is wrong with one annotation. */
-export function annotationFindings(key: string, value: unknown, place: AnnotationPlace): readonly Finding[] {
+function annotationFindings(key: string, value: unknown, place: AnnotationPlace): readonly Finding[] {
   const isTheirs = key.includes('reloader') && (key.includes('stakater') || key.startsWith('reloader.'))
   if (!isTheirs && !key.startsWith('ballast.dev/reload-')) return []
   if (!knownReloadKeys.includes(key)) {
@@ -63,7 +58,7 @@ export function annotationFindings(key: string, value: unknown, place: Annotatio
 const special = /[()[\]{}*+?\\]/g
 
 /** Checks every workload, and ConfigMaps and Secrets where they were read. */
-export function checkReload(facts: ClusterFacts): readonly Finding[] {
+function checkReload(facts: ClusterFacts): readonly Finding[] {
   return ofKind(facts, 'Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Rollout', 'ConfigMap', 'Secret').flatMap(object => {
     const template = templateOf(object)
     const metadata = typeof template === 'object' && template !== null ? Reflect.get(template, 'metadata') : undefined
@@ -72,3 +67,5 @@ export function checkReload(facts: ClusterFacts): readonly Finding[] {
     return Object.entries(annotations).flatMap(([key, value]) => annotationFindings(key, value, { object: shown(object) }))
   })
 }
+
+export const reloadFindings: CapabilityFindings = { cluster: checkReload, annotation: annotationFindings }

@@ -1,7 +1,7 @@
 // The DeschedulerPolicy in upstream's values: carried as it stands, with what our chart wants to know besides.
 
-import type { RowContext, Step } from '../values-row.ts'
-import { isTree, valueAt } from '../values-tree.ts'
+import type { RowContext, Step } from '#upstreams/values-row.ts'
+import { isTree, valueAt } from '#upstreams/values-tree.ts'
 import { descheduler } from './descheduler-options.ts'
 
 const policyVersion = 'descheduler/v1alpha2'

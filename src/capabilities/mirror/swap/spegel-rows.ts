@@ -1,5 +1,5 @@
 // What becomes of each key of the chart `spegel`, 0.3.0 to 0.7.4 and the line after it: the table of `ballast migrate values --from spegel`.
-import { type ConvertedValues, convertValues, isOlder } from '../convert-values.ts'
+import { type ConvertedValues, convertValues, isOlder } from '#upstreams/convert-values.ts'
 import {
   converted,
   dropped,
@@ -10,8 +10,8 @@ import {
   same,
   textList,
   type ValuesRow,
-} from '../values-row.ts'
-import { isTree, type ValuesTree, valueAt, withValue } from '../values-tree.ts'
+} from '#upstreams/values-row.ts'
+import { isTree, type ValuesTree, valueAt, withValue } from '#upstreams/values-tree.ts'
 
 /** Charts whose keys are recorded, the newest last; `0.8` is the unreleased line after 0.7. */
 export const spegelVersions: readonly string[] = [
