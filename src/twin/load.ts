@@ -230,7 +230,7 @@ function completePod(server: ApiServer, draft: Draft): void {
 }
 
 /** A namespace that is only mentioned is made. */
-export function ensureNamespace(server: ApiServer, name: string): void {
+function ensureNamespace(server: ApiServer, name: string): void {
   if (server.store.get('namespaces', undefined, name) !== undefined) return
   server.store.put(
     'namespaces',
