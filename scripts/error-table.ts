@@ -1,5 +1,6 @@
 // `docs/errors.md`: what each code of an error means. A code that nothing explains here and an explanation whose code is gone both
 // stop the generator, and with it `npm run check` and the tests.
+import type { Capability } from '../src/coordination/capability.ts'
 import { type Form, type UsedCode, usedCodes } from './error-codes.ts'
 
 type Explanations = Readonly<Record<Form, Readonly<Record<string, string>>>>
@@ -271,12 +272,19 @@ const headings: Readonly<Record<Form, { readonly title: string; readonly text: s
   },
 }
 
+/** Ours with those of `capabilities`. */
+function known(capabilities: readonly Capability[]): Explanations {
+  const of = (form: Form) => Object.assign({}, explanations[form], ...capabilities.map(({ codes }) => codes?.[form] ?? {}))
+  return { problem: of('problem'), finding: of('finding'), reason: of('reason') }
+}
+
 /** Path below the project's root → text. @throws Error naming every code without explanation and every explanation without code. */
-export function errorTable(root: string): ReadonlyMap<string, string> {
+export function errorTable(root: string, capabilities: readonly Capability[]): ReadonlyMap<string, string> {
   const used = usedCodes(root)
-  const faults = tableFaults(used, explanations)
+  const all = known(capabilities)
+  const faults = tableFaults(used, all)
   if (faults.length > 0) throw new Error(`scripts/error-table.ts: ${faults.join('; ')}`)
-  const sections = (['problem', 'finding', 'reason'] as const).map(form => section(form, used))
+  const sections = (['problem', 'finding', 'reason'] as const).map(form => section(form, all[form], used))
   return new Map([['docs/errors.md', `${[introduction, ...sections].join('\n\n')}\n`]])
 }
 
@@ -292,18 +300,18 @@ This page is made by \`npm run generate\` from the source. Codes do not change; 
 is are in [rebalancing.md](rebalancing.md). The twin, as an API server, answers with Kubernetes' own reasons.`
 
 /** What does not match between the codes in use and their explanations. */
-export function tableFaults(used: readonly UsedCode[], known: Explanations): string[] {
+export function tableFaults(used: readonly UsedCode[], explained: Explanations): string[] {
   const isUsed = new Set(used.map(({ form, code }) => `${form} ${code}`))
-  const isKnown = new Set(Object.entries(known).flatMap(([form, codes]) => Object.keys(codes).map(code => `${form} ${code}`)))
+  const isKnown = new Set(Object.entries(explained).flatMap(([form, codes]) => Object.keys(codes).map(code => `${form} ${code}`)))
   return [
     ...[...isUsed].filter(name => !isKnown.has(name)).map(name => `${name} has no explanation`),
     ...[...isKnown].filter(name => !isUsed.has(name)).map(name => `${name} is explained and nothing uses it`),
   ].sort()
 }
 
-function section(form: Form, used: readonly UsedCode[]): string {
+function section(form: Form, codes: Explanations[Form], used: readonly UsedCode[]): string {
   const { title, text, column } = headings[form]
-  const rows = Object.entries(explanations[form])
+  const rows = Object.entries(codes)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([code, explanation]) => {
       const rooms = new Set(used.flatMap(use => (use.form === form && use.code === code ? [use.room] : [])))

@@ -26,7 +26,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     for (const [file, text] of homelabFiles(lab)) files.set(join('examples', name, file), text)
   for (const [file, text] of schemaTables(root)) files.set(file, text)
   for (const [file, text] of protobufNumbers()) files.set(file, text)
-  for (const [file, text] of errorTable(root)) files.set(file, text)
+  for (const [file, text] of errorTable(root, enabledCapabilities)) files.set(file, text)
   for (const [file, text] of commandTable(enabledCapabilities)) files.set(file, text)
   for (const [file, text] of upstreamTable()) files.set(file, text)
   for (const [file, text] of deploymentFiles(enabledCapabilities)) files.set(join('deploy', file), text)

@@ -14,7 +14,7 @@ const blocks = (manual: string, language: string) =>
   [...textOf(manual).matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].filter(found => found[1] === language).map(found => found[2] ?? '')
 
 test('every sample of TypeScript is a piece of the example that npm test runs', () => {
-  const example = globSync('test/sample-capability{.test.ts,/*.ts}', { cwd: root }).map(textOf)
+  const example = globSync('test/sample-capability{.test.ts,/**/*.ts}', { cwd: root }).map(textOf)
   const samples = blocks('docs/writing-a-capability.md', 'ts')
   expect(samples.length).toBeGreaterThan(6)
   expect(samples.filter(sample => !example.some(text => text.includes(`\n${sample}`)))).toEqual([])

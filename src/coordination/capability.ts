@@ -329,6 +329,8 @@ export interface Capability<Schema extends z.ZodType = z.ZodType> extends Capabi
   /** Absent: whatever its section says, its rights are the same. */
   readonly rightsFollow?: RightsSettings
   readonly words?: WorkloadWords
+  /** What codes mean that only it uses, of problems with what was given and of reasons on permits: rows of `docs/errors.md`. */
+  readonly codes?: Readonly<Partial<Record<'problem' | 'finding' | 'reason', Readonly<Record<string, string>>>>>
   /** Registers what it counts, where it is enabled: names and zeros are there before anything is counted, on every replica. */
   readonly metrics?: (registry: Registry) => void
 }

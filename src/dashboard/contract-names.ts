@@ -23,8 +23,8 @@ export const twinActions = [
 export const twinFaultKinds = ['stop-node', 'slow-pulls', 'server-errors', 'metrics-silent'] as const
 export type TwinFaultKind = (typeof twinFaultKinds)[number]
 
-export type TopicKind = 'overview' | 'permits' | 'twin' | 'images' | 'plan' | 'node' | 'workload'
-export const topicKinds: readonly TopicKind[] = ['overview', 'permits', 'twin', 'images', 'plan', 'node', 'workload']
+export type TopicKind = 'overview' | 'permits' | 'twin' | 'images' | 'plan' | 'node' | 'workload' | 'page'
+export const topicKinds: readonly TopicKind[] = ['overview', 'permits', 'twin', 'images', 'plan', 'node', 'workload', 'page']
 
 /** Which arrays of a topic's value are tables, and the field that names a row: their rows are sent one by one. */
 export const topicTables: { readonly [Kind in TopicKind]: Readonly<Record<string, string>> } = {
@@ -35,6 +35,7 @@ export const topicTables: { readonly [Kind in TopicKind]: Readonly<Record<string
   plan: { moves: 'id', before: 'node', after: 'node' },
   node: {},
   workload: { pods: 'name' },
+  page: { tables: 'name' },
 }
 
 /** Which fields of a topic's value are tables in columns, and the column that names a row: of them changed rows are sent, too. */
@@ -46,4 +47,5 @@ export const topicColumns: { readonly [Kind in TopicKind]: Readonly<Record<strin
   plan: {},
   node: {},
   workload: {},
+  page: {},
 }

@@ -251,10 +251,41 @@ export const overview = z.strictObject({
   freeze: freeze.nullable(),
   counts: clusterCounts,
   scaleToZero: z.strictObject({ can: amount(), atZero: amount(), sentence }),
+  /** Pages of capabilities that are on. */
+  pages: z.array(z.strictObject({ path: z.string().startsWith('/'), title: z.string() })),
   /** True for an earlier moment: what nobody kept is null, and `freeze` says nothing. */
   past: z.literal(true).optional(),
 })
 export type Overview = Shape<typeof overview>
+
+/** `GET /api/v1/pages/{name}`: the page of a capability, in sentences and tables that are drawn alike. */
+export const capabilityView = z.strictObject({
+  title: z.string().min(1),
+  sentences: z.array(sentence),
+  tables: z.array(
+    z.strictObject({
+      name: z.string().regex(/^[a-z][a-z0-9-]*$/),
+      title: z.string().min(1),
+      columns: z.array(z.strictObject({ title: z.string().min(1), isNumber: z.boolean() })).min(1),
+      rows: z
+        .array(
+          z.strictObject({
+            key: z.string(),
+            /** One for each column; the first names the row. */
+            cells: z.array(z.union([z.string(), z.number()]).nullable()),
+            /** Where its name leads. */
+            path: z.string().startsWith('/').nullable(),
+          }),
+        )
+        .max(1_000),
+      /** All rows are counted, also those that are not sent. */
+      total: whole(),
+      /** Said where there are no rows. */
+      empty: z.string().min(1),
+    }),
+  ),
+})
+export type CapabilityView = Shape<typeof capabilityView>
 
 const move = z.strictObject({
   id: z.string(),
@@ -880,7 +911,7 @@ export interface ActionDone {
   readonly revision: string
 }
 
-/** `overview`, `permits`, `twin`, `images`, `plan:NAME`, `node:NAME`, `workload:NS/KIND/NAME`. */
+/** `overview`, `permits`, `twin`, `images`, `page:NAME`, `plan:NAME`, `node:NAME`, `workload:NS/KIND/NAME`. */
 export type Topic = string
 export interface Delta {
   readonly topic: Topic

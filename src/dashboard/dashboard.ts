@@ -20,7 +20,7 @@ import { ownPair, readPair, readPem, watchPair } from './http/own-tls.ts'
 import { RequestMetrics } from './http/request-metrics.ts'
 import { startServer } from './http/server.ts'
 import { pageHtml } from './page/page.ts'
-import type { Picture, PictureSource } from './picture.ts'
+import type { OwnPage, Picture, PictureSource } from './picture.ts'
 import { ChangingSource } from './source/changing-source.ts'
 import { Hub } from './stream/hub.ts'
 import { StreamMetrics } from './stream/stream-metrics.ts'
@@ -41,6 +41,8 @@ export interface DashboardOptions {
   /** Undefined: the page only reads. Without `actions` in the configuration there are some where a twin is shown. */
   readonly actions: Actions | undefined
   readonly bundle: Bundle
+  /** Those of capabilities; shown where they are on. */
+  readonly pages?: readonly OwnPage[]
   /** The page as plain text, 100 columns wide, without escapes. */
   readonly terminalView: (picture: Picture, viewing: Viewing) => string
   readonly metrics?: Registry | undefined
@@ -69,7 +71,7 @@ export async function openDashboard(options: DashboardOptions): Promise<Dashboar
   const listen = parseListen(configuration.listen) ?? { host: '127.0.0.1', port: 8080 }
   await using opening = new AsyncDisposableStack()
   const ending = new AbortController()
-  const source = new ChangingSource(options.source)
+  const source = new ChangingSource(options.source, options.pages)
   const { streams, streamsPerViewer, ring } = configuration.limits
   const hub = new Hub({
     source,

@@ -8,8 +8,9 @@ import type { Observations } from '#coordination/observed/observation.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { PullRecord } from '#twin/components/kubelets/image-pulls.ts'
-import type { Source } from './contract.ts'
+import type { CapabilityView, Source } from './contract.ts'
 import type { UtilisationReader } from './source/utilisation-history.ts'
+import type { Viewing } from './views/viewing.ts'
 
 export interface Picture {
   /** Grows with each change, within one epoch. */
@@ -32,6 +33,8 @@ export interface Picture {
   readonly ownNamespace: string
   /** Names of the capabilities that are on. */
   readonly capabilities: readonly string[]
+  /** Pages that capabilities bring, also of those that are off. */
+  readonly pages?: readonly OwnPage[]
   readonly sources: readonly Source[]
   /** Ids of permits whose steps are carried out now, and the gates that are red, as the arbiter's last Events and conditions say. */
   readonly twin: TwinPicture | undefined
@@ -86,4 +89,25 @@ export interface PictureSource {
   onChange(listener: () => void): () => void
   /** Makes ready what pictures need to say where pods may go: resolves when the next one has it. Never rejects. */
   prepare?(): Promise<void>
+}
+
+declare module '#coordination/capability.ts' {
+  interface CapabilitySections {
+    /** Its page, shown where it is on. */
+    readonly page?: () => Promise<CapabilityPage>
+  }
+}
+
+export interface CapabilityPage {
+  /** Its address, one part: `refresh` is `/refresh`. */
+  readonly path: string
+  /** In the menu, and above the page. */
+  readonly title: string
+  /** Pure. What `viewing` may not see is left out, and said so. */
+  view(picture: Picture, viewing: Viewing): CapabilityView
+}
+
+/** A page with the capability whose it is. */
+export interface OwnPage extends CapabilityPage {
+  readonly capability: string
 }

@@ -56,6 +56,8 @@ const resources: Readonly<Record<string, GroupVersionResource>> = {
   DaemonSet: builtIn.daemonsets,
   ResourceQuota: { group: '', version: 'v1', resource: 'resourcequotas' },
   NetworkPolicy: { group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies' },
+  APIService: { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' },
+  GrafanaDashboard: { group: 'grafana.integreatly.org', version: 'v1beta1', resource: 'grafanadashboards' },
   PodMonitor: { group: 'monitoring.coreos.com', version: 'v1', resource: 'podmonitors' },
   ServiceMonitor: { group: 'monitoring.coreos.com', version: 'v1', resource: 'servicemonitors' },
   VerticalPodAutoscaler: { group: 'autoscaling.k8s.io', version: 'v1', resource: 'verticalpodautoscalers' },

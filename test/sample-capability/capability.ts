@@ -69,4 +69,15 @@ export const refresh = capability({
     },
   ],
   leaves: [],
+  codes: { reason: { old: 'the permit is for new pods: those there are have reached their greatest age' } },
+  page: async () => (await import('./page/refresh-page.ts')).refreshPage,
+  commands: [
+    {
+      name: 'ages',
+      usage: '[options]',
+      about: 'prints which Deployments are due for new pods',
+      load: async () => (await import('./commands/ages.ts')).defineAges,
+    },
+  ],
+  upstreams: async () => [(await import('./swap/fencer.ts')).fencerFor('refresh')],
 })

@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client'
 import { newSecret } from '#dashboard/access/cookies.ts'
 import type { Actions } from '#dashboard/actions/actions.ts'
 import { type Bundle, type BundleProblem, openBundle } from '#dashboard/build/bundle.ts'
+import { pagesOf } from '#dashboard/capability-page.ts'
 import { type DashboardConfiguration, parseListen } from '#dashboard/configuration.ts'
 import { type Dashboard, openDashboard } from '#dashboard/dashboard.ts'
 import type { Picture, PictureSource } from '#dashboard/picture.ts'
@@ -19,6 +20,7 @@ import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import type { Surroundings } from '../command-line.ts'
 import { harmless } from '../terminal/paragraph.ts'
 import { labelsOf, ownZone } from '../terminal/view-options.ts'
@@ -67,6 +69,7 @@ export async function openPage(options: PageOptions, { terminal }: Surroundings)
   return await openDashboard({
     ...rest,
     configuration,
+    pages: await pagesOf(enabledCapabilities),
     clock: systemClock,
     random: systemRandom,
     terminalView: (picture: Picture, viewing: Viewing = readingOnly) =>

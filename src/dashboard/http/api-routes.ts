@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { nearestName } from '#kube/values/nearest-name.ts'
 import { actionsOf } from '../access/viewing-of.ts'
+import { capabilityViewOf, noPageText } from '../capability-page.ts'
 import type { Me, NodePage, Ref, Versions } from '../contract.ts'
 import { contractSchema } from '../contract-names.ts'
 import type { Picture } from '../picture.ts'
@@ -219,6 +220,15 @@ export const apiRoutes: readonly Route[] = [
     return viewedJson(call, undefined, viewing => searchIn(call.picture, q, Number(asked ?? standardHits), viewing))
   }),
   get('/api/v1/images', {}, call => viewedJson(call, nodesNeeded, viewing => imagesViewOf(call.picture, viewing))),
+  get('/api/v1/pages/{name}', {}, call => {
+    const { name = '' } = call.params
+    return viewedJson(
+      call,
+      nodesNeeded,
+      viewing => capabilityViewOf(call.picture, name, viewing),
+      () => noPageText(name),
+    )
+  }),
   get('/api/v1/twin', {}, call =>
     viewedJson(
       call,

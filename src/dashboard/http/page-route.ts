@@ -3,6 +3,7 @@
 import { forbiddenSentence } from '../access/reading-rights.ts'
 import type { Viewer } from '../access/viewer.ts'
 import type { Seen } from '../access/viewing-of.ts'
+import { capabilityViewOf, noPageText, pagesOn } from '../capability-page.ts'
 import type { PageOptions } from '../page/page.ts'
 import type { Picture } from '../picture.ts'
 import { permitPage } from '../views/ledger/permits.ts'
@@ -36,15 +37,6 @@ interface Found {
 
 const found: Found = { status: 200 }
 const onePart = ['plan', 'permits', 'workloads', 'workload', 'images', 'rebalancing', 'twin', 'settings', 'help']
-/** Pages of capabilities that this version does not have yet. */
-const later: Readonly<Record<string, string>> = {
-  autoscaling: 'Autoscaling',
-  rightsizing: 'Right-sizing',
-  power: 'Power',
-  hardware: 'Hardware',
-  provision: 'Node buying',
-}
-
 /** The page of a path, for a viewer that was let in. */
 export async function pageAnswer({ services, asked }: Paged, viewer: Viewer): Promise<WholeAnswer> {
   const moment = pictureOf(services.source.current(), asked.query.get('at'))
@@ -77,6 +69,7 @@ function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): Who
     overview: lacking === undefined ? overviewOf(picture, seen.viewing) : undefined,
     permits: latestOf(picture, seen),
     rebalancing: lacking === undefined ? rebalancingOf(asked, picture, seen) : undefined,
+    capability: lacking === undefined ? capabilityViewOf(picture, asked.path.slice(1), seen.viewing) : undefined,
     notice,
     sessionForm: false,
   })
@@ -112,7 +105,7 @@ function rebalancingOf({ path, query }: Asked, picture: Picture, seen: Seen): Pa
   return view === undefined ? undefined : { view, asked: { ...asked, nodes: asked.nodes.join(','), at } }
 }
 
-type Shown = Pick<PageOptions, 'picture' | 'overview' | 'permits' | 'rebalancing' | 'notice' | 'sessionForm'>
+type Shown = Pick<PageOptions, 'picture' | 'overview' | 'permits' | 'rebalancing' | 'capability' | 'notice' | 'sessionForm'>
 
 function html({ services, asked }: Paged, status: number, shown: Shown): WholeAnswer {
   const { bundle, configuration, pageHtml } = services
@@ -131,32 +124,28 @@ function pageOf({ segments, query }: Asked, picture: Picture, { viewing }: Seen)
   const [head = '', ...rest] = parts
   if (parts.length === 0) return found
   const [first = '', second = '', third = ''] = rest
-  if (Object.hasOwn(later, head))
-    return {
-      status: 404,
-      notice: `${later[head] ?? ''} is no part of this version of Ballast: there is no setting to turn it on yet.`,
-    }
   if (head === 'rebalancing' && rest.length === 0 && picture.loading === undefined) {
     const { plan } = pageQueryOf(query)
     const isThere = plan === undefined || picture.book.plans.some(({ metadata }) => metadata.name === plan)
     return isThere ? found : gone(noPlan(picture, plan))
   }
-  if (rest.length === 0) return onePart.includes(head) ? found : noPage
+  if (rest.length === 0)
+    return onePart.includes(head) || pagesOn(picture).some(({ path }) => path === head) ? found : noPageAt(head)
   if (picture.loading !== undefined) return found
   if (head === 'plan' && rest.length === 1)
     return picture.book.plans.some(plan => plan.metadata.name === first) ? found : gone(noPlan(picture, first))
   if (head === 'node' && rest.length === 1) return picture.state.nodes.has(first) ? found : gone(noNode(picture, first))
   if (head === 'pod' && rest.length === 2) return viewing.sees(first) ? podPage(picture, first, second) : found
-  if (head !== 'workload') return noPage
+  if (head !== 'workload') return noPageAt(head)
   // A workload of the cluster has an empty namespace in its path.
   const [namespace, kind, name] = segments.length === 4 ? segments.slice(1) : [first, second, third]
-  if (segments.length !== 4) return noPage
+  if (segments.length !== 4) return noPageAt(head)
   if (namespace !== '' && !viewing.sees(namespace)) return found
   const view = workloadViewOf(picture, refOf({ namespace: namespace ?? '', kind: kind ?? '', name: name ?? '' }), viewing)
   return isNotThere(view) ? gone(view.sentence.text) : found
 }
 
-const noPage: Found = { status: 404, notice: 'There is no such page.' }
+const noPageAt = (head: string): Found => ({ status: 404, notice: noPageText(head) })
 
 function gone(notice: string): Found {
   return { status: 404, notice, isThing: true }

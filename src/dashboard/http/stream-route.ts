@@ -205,6 +205,7 @@ const readingOf: Readonly<Record<string, { readonly what: string; readonly readi
   overview: { what: 'nodes', reading: 'nodes' },
   node: { what: 'nodes', reading: 'nodes' },
   images: { what: 'images', reading: 'nodes' },
+  page: { what: 'pages', reading: 'nodes' },
   plan: { what: 'plans', reading: 'plans' },
   permits: { what: 'permits', reading: 'permits' },
 }

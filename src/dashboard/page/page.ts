@@ -1,8 +1,9 @@
 // The page as the server writes it: it reads without a script and without a second request. The script draws the same and makes it live.
 import type { Bundle } from '../build/bundle.ts'
-import type { Overview, Permit, RebalancingView } from '../contract.ts'
+import type { CapabilityView, Overview, Permit, RebalancingView } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 import { patternsMarkup } from '../web/drawn/bar.ts'
+import { capabilityMarkup } from '../web/drawn/capability-page.ts'
 import { navigationMarkup, statusMarkup } from '../web/drawn/header.ts'
 import { element, type Markup, type Surroundings } from '../web/drawn/markup.ts'
 import { compactRows } from '../web/drawn/node-rows.ts'
@@ -19,6 +20,8 @@ export interface PageOptions {
   readonly permits?: readonly Permit[] | undefined
   /** What the page of rebalancing shows. */
   readonly rebalancing?: { readonly view: RebalancingView; readonly asked: RebalancingAsked } | undefined
+  /** What the page of a capability shows. */
+  readonly capability?: CapabilityView | undefined
   readonly bundle: Pick<Bundle, 'state' | 'problem' | 'entry'>
   /** Below the base path, with a leading slash. */
   readonly path: string
@@ -112,10 +115,10 @@ const titles: ReadonlyMap<string, string> = new Map(
 
 const pageName = (path: string): string => path.split('/')[1] || 'overview'
 
-function titleOf({ path, notice, sessionForm }: PageOptions): string {
+function titleOf({ path, notice, sessionForm, capability }: PageOptions): string {
   if (sessionForm) return 'Sign in'
   const [, head = '', ...rest] = path.split('/')
-  const name = titles.get(head)
+  const name = capability?.title ?? titles.get(head)
   if (name === undefined) return 'No such page'
   if (notice !== undefined && rest.length === 0) return name
   const last = rest.at(-1)
@@ -133,7 +136,7 @@ function decoded(part: string): string {
 
 /** The overview and rebalancing whole; of the other pages the frame, which the script fills. */
 function pageMarkup(
-  { path, overview, permits, rebalancing }: PageOptions,
+  { path, overview, permits, rebalancing, capability }: PageOptions,
   title: string,
   surroundings: Surroundings,
 ): readonly Markup[] {
@@ -146,6 +149,8 @@ function pageMarkup(
       controlsMarkup(rebalancing.asked, surroundings),
       ...rebalancingSections(rebalancing.view, rebalancing.asked, surroundings),
     ]
+  if (capability !== undefined)
+    return [element('h1', { class: 'frame-title', tabindex: -1 }, title), ...capabilityMarkup(capability, surroundings)]
   return [
     element('h1', { class: 'frame-title', tabindex: -1 }, title),
     element('noscript', {}, element('p', {}, 'This page needs its script, which did not run. '), wayOn(surroundings)),
@@ -163,7 +168,7 @@ function headerMarkup({ picture, overview, path }: PageOptions, surroundings: Su
     'header',
     { class: 'frame-header' },
     element('a', { class: 'frame-brand', href: surroundings.link('/') }, 'Ballast'),
-    navigationMarkup({ path, mode }, surroundings),
+    navigationMarkup({ path, mode, pages: overview?.pages ?? [] }, surroundings),
     element('div', { class: 'frame-search' }),
     picture === undefined
       ? element('div', { class: 'frame-status' })

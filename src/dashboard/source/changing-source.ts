@@ -1,5 +1,5 @@
 // One source for those who look, while what is behind it changes: at first something that loads, then the cluster, then a twin begun anew.
-import type { Picture, PictureSource } from '../picture.ts'
+import type { OwnPage, Picture, PictureSource } from '../picture.ts'
 
 /** Each source has an epoch of its own, so that who looks sees the exchange by the epoch. */
 export class ChangingSource implements PictureSource {
@@ -7,8 +7,13 @@ export class ChangingSource implements PictureSource {
   #source: PictureSource
   #end: (() => void) | undefined
 
-  constructor(first: PictureSource) {
+  readonly #pages: readonly OwnPage[]
+  #last: { readonly of: Picture; readonly picture: Picture } | undefined
+
+  /** `pages` are those of this program: what is behind it knows of none. */
+  constructor(first: PictureSource, pages: readonly OwnPage[] = []) {
     this.#source = first
+    this.#pages = pages
   }
 
   /** From now on this one. The one before is not ended: it is its maker's. */
@@ -22,7 +27,10 @@ export class ChangingSource implements PictureSource {
   }
 
   current(): Picture {
-    return this.#source.current()
+    const of = this.#source.current()
+    if (this.#pages.length === 0) return of
+    if (this.#last?.of !== of) this.#last = { of, picture: { ...of, pages: this.#pages } }
+    return this.#last.picture
   }
 
   async prepare(): Promise<void> {

@@ -1,4 +1,5 @@
 // What can be listened to, and what each topic says: its name leads to a view.
+import { capabilityViewOf, noPageText } from '../capability-page.ts'
 import type { ApiError, Link, Topic } from '../contract.ts'
 import { type TopicKind, topicKinds } from '../contract-names.ts'
 import type { Picture, PictureSource } from '../picture.ts'
@@ -49,6 +50,8 @@ export function topicValue(picture: Picture, topic: Topic, viewing: Viewing): To
       return orMissing(planViewOf(picture, name, viewing), `There is no plan ${name}.`)
     case 'node':
       return orMissing(nodeViewOf(picture, name, viewing), `There is no node ${name}.`)
+    case 'page':
+      return orMissing(capabilityViewOf(picture, name, viewing), noPageText(name))
     case 'workload':
       return workload(picture, name, viewing)
   }
@@ -84,5 +87,5 @@ function missing(message: string, links: readonly Link[] = []): TopicValue {
 }
 
 function isOfOne(kind: TopicKind): boolean {
-  return kind === 'plan' || kind === 'node' || kind === 'workload'
+  return kind === 'plan' || kind === 'node' || kind === 'workload' || kind === 'page'
 }

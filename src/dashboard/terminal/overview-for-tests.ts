@@ -72,6 +72,7 @@ export const homelabForTests: Overview = {
   now: '2025-12-19T14:03:20+01:00',
   speed: 1,
   loading: null,
+  pages: [],
   verdict: { level: 'attention', sentences: [] },
   totals: {
     nodes: 4,

@@ -1,4 +1,5 @@
 // The first page: what is wrong, what is done about it, and the figures behind it.
+import { pagesOn } from '../capability-page.ts'
 import type { Overview, PlanHead } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 import { loading, noGoals } from '../words/en.ts'
@@ -61,6 +62,7 @@ export function overviewOf(picture: Picture, viewing: Viewing): Overview {
       owners: isPast ? { keda: null, descheduler: null, none: null } : ownerCounts(picture),
     },
     scaleToZero: isPast ? { can: null, atZero: null, sentence: sleepersNotKept() } : scaleToZeroOf(picture),
+    pages: pagesOn(picture).map(({ path, title }) => ({ path: `/${path}`, title })),
     ...(isPast ? { past: true } : {}),
   }
 }

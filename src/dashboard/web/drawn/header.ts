@@ -3,12 +3,14 @@ import { timeOfDay } from '../../words/time.ts'
 import { element, type Markup, type Surroundings } from './markup.ts'
 
 interface NavigationFacts {
+  /** Those of capabilities. */
+  readonly pages: readonly { readonly path: string; readonly title: string }[]
   /** Path of the page that is shown. */
   readonly path: string
   readonly mode: 'twin' | 'cluster'
 }
 
-const pages: readonly { readonly path: string; readonly text: string; readonly onlyTwin?: boolean }[] = [
+const ownPages: readonly { readonly path: string; readonly text: string; readonly onlyTwin?: boolean }[] = [
   { path: '/', text: 'Overview' },
   { path: '/plan', text: 'Plan' },
   { path: '/rebalancing', text: 'Rebalancing' },
@@ -25,14 +27,18 @@ function isCurrent(path: string, page: string): boolean {
   return path === page || path.startsWith(`${page}/`)
 }
 
-export function navigationMarkup({ path, mode }: NavigationFacts, { link }: Pick<Surroundings, 'link'>): Markup {
+export function navigationMarkup({ path, mode, pages }: NavigationFacts, { link }: Pick<Surroundings, 'link'>): Markup {
   return element(
     'nav',
     { class: 'frame-nav', 'aria-label': 'Pages' },
     element(
       'ul',
       {},
-      pages
+      [
+        ...ownPages.slice(0, -1),
+        ...pages.map(({ path: at, title: text }) => ({ path: at, text, onlyTwin: false })),
+        ...ownPages.slice(-1),
+      ]
         .filter(({ onlyTwin }) => onlyTwin !== true || mode === 'twin')
         .map(page =>
           element(

@@ -22,7 +22,7 @@ export function Header({ overview }: { overview: Overview | undefined }) {
       <A href="/" class="frame-brand">
         Ballast
       </A>
-      <Drawn of={navigationMarkup({ path, mode }, { link: toHost })} />
+      <Drawn of={navigationMarkup({ path, mode, pages: overview?.pages ?? [] }, { link: toHost })} />
       <Search />
       <Drawn
         of={statusMarkup(

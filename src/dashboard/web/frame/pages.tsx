@@ -19,6 +19,7 @@ const loaders: { readonly [Name in Exclude<PageName, 'overview' | 'not-found'>]:
   rebalancing: async () => (await import('../pages/rebalancing.tsx')).RebalancingPage,
   twin: async () => (await import('../pages/twin.tsx')).TwinPage,
   settings: async () => (await import('../pages/settings.tsx')).SettingsPage,
+  capability: async () => (await import('../pages/capability.tsx')).CapabilityPage,
   help: async () => (await import('../pages/help.tsx')).HelpPage,
 }
 

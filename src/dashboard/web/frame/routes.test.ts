@@ -18,7 +18,7 @@ test.each([
   ['/settings',                                                'settings',  {}],
   ['/help',                                                    'help',      {}],
   ['/plan/a/b',                                                'not-found', {}],
-  ['/power',                                                   'not-found', {}],
+  ['/power',                                                   'capability', { name: 'power' }],
   ['/plan/%E0%A4%A',                                           'not-found', {}],
 ])('%s shows %s', (path, page, params) => expect(addressOf(path, '')).toMatchObject({ page, params, path }))
 

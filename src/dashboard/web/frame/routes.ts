@@ -13,6 +13,7 @@ export type PageName =
   | 'twin'
   | 'settings'
   | 'help'
+  | 'capability'
   | 'not-found'
 
 export interface Address {
@@ -38,6 +39,8 @@ const routes: readonly (readonly [pattern: string, page: PageName])[] = [
   ['/twin', 'twin'],
   ['/settings', 'settings'],
   ['/help', 'help'],
+  // What the server has no page for it says itself.
+  ['/:name', 'capability'],
 ]
 
 /** The page of a path below the base path, with its query without `?`. A pod's address shows the pod as the workload that it stands for. */

@@ -26,6 +26,8 @@ export function topicPath(topic: Topic): string {
       return apiPath(['plans', name])
     case 'node':
       return apiPath(['nodes', name])
+    case 'page':
+      return apiPath(['pages', name])
     case 'workload':
       return apiPath(['workloads', ...name.split('/')])
   }
