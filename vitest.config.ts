@@ -19,6 +19,6 @@ export default defineConfig({
     // Some wait for real time limits meanwhile.
     maxWorkers: 3,
     // A wait for a condition may take as long as a busy machine takes; the second that is Vitest's own choice may not.
-    expect: { poll: { timeout: 50_000, interval: 10 } },
+    expect: { poll: { timeout: 200_000, interval: 10 } },
   },
 })

@@ -70,7 +70,7 @@ const serving: NonNullable<DeschedulerOptions['settings']['serving']> = {
 /** The pair is self-signed. */
 const insecure = new Agent({ connect: { rejectUnauthorized: false } })
 const { signal: never } = new AbortController()
-const realLimitMs = 50_000
+const realLimitMs = 200_000
 /** Kubelets have started what was loaded, and the disruption controller has judged its budgets. */
 const settleMs = 30_000
 
@@ -182,7 +182,7 @@ export class DeschedulerCluster implements AsyncDisposable {
     renameSync(`${file}.new`, file)
   }
 
-  /** Virtual time passes until `holds`. @throws Error after 50 s of real time */
+  /** Virtual time passes until `holds`. @throws Error after 200 s of real time */
   async until(holds: () => boolean | Promise<boolean>, stepMs = 20): Promise<void> {
     await vi.waitUntil(
       async () => {

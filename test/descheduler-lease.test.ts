@@ -18,7 +18,7 @@ const settings = {
   name: 'descheduler',
   namespace: 'kube-system',
 }
-const soon = { timeout: 50_000, interval: 2 }
+const soon = { timeout: 200_000, interval: 2 }
 
 async function cluster() {
   const clock = new VirtualClock(Date.UTC(2026, 10, 1))

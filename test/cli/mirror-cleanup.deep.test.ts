@@ -49,7 +49,7 @@ test('case 19: what the mirror wrote goes, what was there comes back byte for by
   onTestFinished(() => void cleanup.kill('SIGKILL'))
   const waited = await runBallast(['spegel', 'cleanup-wait', `--probe-endpoint=${address}`, '--threshold=2', '--period=100ms'])
   expect([waited.code, filesOf(root)]).toEqual([0, before])
-  await vi.waitUntil(async () => (await fetch(`http://${address}/readyz`)).status === 200, { timeout: 50_000 })
+  await vi.waitUntil(async () => (await fetch(`http://${address}/readyz`)).status === 200, { timeout: 200_000 })
   cleanup.kill('SIGTERM')
   expect(await ended(cleanup)).toBe(0)
 })

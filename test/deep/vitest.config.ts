@@ -18,6 +18,6 @@ export default defineConfig({
     isolate: false,
     // Real processes mostly wait: for a Lease to run out, for a time limit.
     maxWorkers: 3,
-    expect: { poll: { timeout: 50_000, interval: 10 } },
+    expect: { poll: { timeout: 200_000, interval: 10 } },
   },
 })
