@@ -1,6 +1,7 @@
 // The dashboard in Debian's Chromium, against `ballast up` as a program of its own.
 import type { Check } from '../check.ts'
 import { judgeOddBrowsers, judgeTabs, judgeUndoAndReset } from './behaviour.ts'
+import { judgeCapabilityPage } from './capability-page.ts'
 import { judgeReconnect, judgeStart } from './connection.ts'
 import { judgeExports } from './exports.ts'
 import { judgeHostileText, judgeTheme } from './manners.ts'
@@ -17,6 +18,7 @@ export const browserChecks: readonly Check[] = [
   { name: 'browser: every page in every look', run: judgeLooks },
   { name: 'browser: without JavaScript', run: judgeWithoutScript },
   { name: 'browser: by keyboard alone', run: judgeKeyboard },
+  { name: 'browser: a page that a capability brings', run: judgeCapabilityPage },
   { name: 'browser: on paper', run: judgePrint },
   { name: 'browser: the server gone and back', run: judgeReconnect },
   { name: 'browser: tables and drawings as files', run: judgeExports },

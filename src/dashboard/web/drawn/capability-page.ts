@@ -15,10 +15,11 @@ export function capabilityMarkup({ sentences, tables }: CapabilityView, surround
   ]
 }
 
+/** The table is a landmark of its own by its caption: the section is none besides. */
 function sectionMarkup({ name, title, columns, rows, total, empty }: Table, { link }: Surroundings): Markup {
   return element(
     'section',
-    { class: 'overview-section', 'aria-labelledby': name, key: name },
+    { class: 'overview-section', key: name },
     element('h2', { id: name }, title),
     rows.length < total
       ? element('p', { class: 'drawn-quiet' }, `The first ${count(rows.length)} of ${count(total)}.`)
