@@ -292,6 +292,28 @@ export interface WorkloadWords {
   }): readonly string[]
 }
 
+/** An alert that ships. */
+export interface AlertRule {
+  readonly alert: string
+  readonly expr: string
+  readonly for: string
+  readonly severity: 'critical' | 'warning' | 'info'
+  readonly summary: string
+  readonly description: string
+}
+
+/** A row of the Grafana dashboard. */
+export interface PanelRow {
+  readonly title: string
+  readonly panels: readonly {
+    readonly title: string
+    readonly expr: string
+    readonly legend?: string
+    /** As Grafana names it; left out: a plain number. */
+    readonly unit?: string
+  }[]
+}
+
 /** A setting of the capability's own section that its rights depend on. */
 export type RightsSetting = { readonly with: Readonly<Record<string, unknown>> } & (
   | { /** It is neither false, 0, empty nor absent. */ readonly on: string }
@@ -331,6 +353,10 @@ export interface Capability<Schema extends z.ZodType = z.ZodType> extends Capabi
   readonly words?: WorkloadWords
   /** What codes mean that only it uses, of problems with what was given and of reasons on permits: rows of `docs/errors.md`. */
   readonly codes?: Readonly<Partial<Record<'problem' | 'finding' | 'reason', Readonly<Record<string, string>>>>>
+  /** Rules of the PrometheusRule, of what it counts. */
+  readonly alerts?: readonly AlertRule[]
+  /** Its row of the Grafana dashboard. */
+  readonly panels?: PanelRow
   /** Registers what it counts, where it is enabled: names and zeros are there before anything is counted, on every replica. */
   readonly metrics?: (registry: Registry) => void
 }

@@ -16,6 +16,7 @@ import { baselineNames } from './baseline/baseline-store.ts'
 import { ignoredTypesOf, type ReloadConfig, reloadConfiguration } from './config.ts'
 import { startReload } from './controller.ts'
 import { reloadMetrics } from './metrics.ts'
+import { reloadAlerts, reloadPanels } from './monitoring.ts'
 import { mountFields } from './sources/provider-classes.ts'
 import { resourceOfReadable } from './sources/source-reader.ts'
 import { sourceSelectors, watchedTypes } from './sources/source-watch.ts'
@@ -116,5 +117,7 @@ export const reload = capability({
     { kind: 'pause', annotation: defaultAnnotationKeys.pauseTime },
   ],
   words: reloadWords,
+  alerts: reloadAlerts,
+  panels: reloadPanels,
   metrics: registry => void reloadMetrics(registry),
 })

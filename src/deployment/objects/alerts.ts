@@ -1,14 +1,5 @@
-// The alerts that ship: only for what is counted today.
-import type { Capability } from '#coordination/capability.ts'
-
-export interface AlertRule {
-  readonly alert: string
-  readonly expr: string
-  readonly for: string
-  readonly severity: 'critical' | 'warning' | 'info'
-  readonly summary: string
-  readonly description: string
-}
+// The alerts that ship: ours, and those of capabilities; only for what is counted today.
+import type { AlertRule, Capability } from '#coordination/capability.ts'
 
 interface AlertGroup {
   /** A capability's name, or `core`. */
@@ -84,34 +75,10 @@ const core: readonly AlertRule[] = [
   },
 ]
 
-const ofCapability: Readonly<Record<string, readonly AlertRule[]>> = {
-  reload: [
-    {
-      alert: 'BallastReloadFailed',
-      expr: 'increase(reloader_reload_executed_total{success="false"}[15m]) > 0',
-      for: '0m',
-      severity: 'warning',
-      summary: 'A workload could not be reloaded.',
-      description: 'Events ReloadFail on the ConfigMap or Secret say which, and why.',
-    },
-    {
-      alert: 'BallastReloadForbidden',
-      expr: 'increase(ballast_reload_forbidden_total[15m]) > 0',
-      for: '0m',
-      severity: 'warning',
-      summary: 'Ballast lacks a right to reload {{ $labels.kind }}.',
-      description: 'ballast doctor names the missing rule.',
-    },
-  ],
-}
-
 /** The groups of the PrometheusRule. */
 export function alertGroups(capabilities: readonly Capability[]): readonly AlertGroup[] {
   return [
     { name: 'core', rules: core },
-    ...capabilities.flatMap(({ name }) => {
-      const rules = ofCapability[name]
-      return rules === undefined ? [] : [{ name, rules }]
-    }),
+    ...capabilities.flatMap(({ name, alerts: rules }) => (rules === undefined ? [] : [{ name, rules }])),
   ]
 }

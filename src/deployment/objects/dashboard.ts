@@ -1,58 +1,34 @@
 // The Grafana dashboard: made from a table, with ids that stay.
+import type { Capability, PanelRow } from '#coordination/capability.ts'
 
-interface Panel {
-  readonly title: string
-  readonly expr: string
-  readonly legend?: string
-  readonly unit?: string
+const arbiterRow: PanelRow = {
+  title: 'Arbiter',
+  panels: [
+    {
+      title: 'Answers by decision',
+      expr: 'sum by (requester, decision) (rate(ballast_arbiter_requests_total[$__rate_interval]))',
+      unit: 'ops',
+    },
+    { title: 'Permits that are out', expr: 'sum by (class) (ballast_arbiter_inflight)' },
+    { title: 'Oldest permit', expr: 'max(ballast_arbiter_oldest_permit_seconds)', unit: 's' },
+    { title: 'Frozen', expr: 'max by (gate) (ballast_arbiter_frozen)', legend: '{{gate}}' },
+  ],
 }
 
-const rows: readonly { readonly title: string; readonly panels: readonly Panel[] }[] = [
-  {
-    title: 'Arbiter',
-    panels: [
-      {
-        title: 'Answers by decision',
-        expr: 'sum by (requester, decision) (rate(ballast_arbiter_requests_total[$__rate_interval]))',
-        unit: 'ops',
-      },
-      { title: 'Permits that are out', expr: 'sum by (class) (ballast_arbiter_inflight)' },
-      { title: 'Oldest permit', expr: 'max(ballast_arbiter_oldest_permit_seconds)', unit: 's' },
-      { title: 'Frozen', expr: 'max by (gate) (ballast_arbiter_frozen)', legend: '{{gate}}' },
-    ],
-  },
-  {
-    title: 'Reload',
-    panels: [
-      {
-        title: 'Reloads',
-        expr: 'sum by (success) (rate(reloader_reload_executed_total[$__rate_interval]))',
-        unit: 'ops',
-      },
-      {
-        title: 'From change to roll-out, 99th percentile',
-        expr: 'histogram_quantile(0.99, sum by (le) (rate(reloader_action_latency_seconds_bucket[$__rate_interval])))',
-        unit: 's',
-      },
-      { title: 'Held back by the rate guard', expr: 'rate(ballast_reload_throttled_total[$__rate_interval])', unit: 'ops' },
-      { title: 'Workloads waiting', expr: 'sum(reloader_workqueue_depth)' },
-    ],
-  },
-  {
-    title: 'Process',
-    panels: [
-      { title: 'Memory', expr: 'process_resident_memory_bytes{job=~".*ballast.*"}', legend: '{{pod}}', unit: 'bytes' },
-      { title: 'CPU', expr: 'rate(process_cpu_seconds_total{job=~".*ballast.*"}[$__rate_interval])', legend: '{{pod}}' },
-      { title: 'Objects held', expr: 'sum by (resource) (ballast_informer_objects)', legend: '{{resource}}' },
-      { title: 'Parts', expr: 'sum by (capability, part, state) (ballast_part_state) > 0' },
-    ],
-  },
-]
+const processRow: PanelRow = {
+  title: 'Process',
+  panels: [
+    { title: 'Memory', expr: 'process_resident_memory_bytes{job=~".*ballast.*"}', legend: '{{pod}}', unit: 'bytes' },
+    { title: 'CPU', expr: 'rate(process_cpu_seconds_total{job=~".*ballast.*"}[$__rate_interval])', legend: '{{pod}}' },
+    { title: 'Objects held', expr: 'sum by (resource) (ballast_informer_objects)', legend: '{{resource}}' },
+    { title: 'Parts', expr: 'sum by (capability, part, state) (ballast_part_state) > 0' },
+  ],
+}
 
 const width = 12
 const height = 8
 
-function panelsOf(): readonly object[] {
+function panelsOf(rows: readonly PanelRow[]): readonly object[] {
   let id = 0
   let y = 0
   return rows.flatMap(({ title, panels }) => {
@@ -71,18 +47,22 @@ function panelsOf(): readonly object[] {
   })
 }
 
-export const dashboardText = `${JSON.stringify(
-  {
-    uid: 'ballast',
-    title: 'Ballast',
-    tags: ['ballast'],
-    schemaVersion: 39,
-    timezone: 'browser',
-    refresh: '30s',
-    time: { from: 'now-6h', to: 'now' },
-    templating: { list: [{ name: 'datasource', type: 'datasource', query: 'prometheus' }] },
-    panels: panelsOf(),
-  },
-  undefined,
-  2,
-)}\n`
+/** As Grafana imports it, with the rows of `capabilities`. */
+export function dashboardText(capabilities: readonly Capability[]): string {
+  const own = capabilities.flatMap(({ panels }) => (panels === undefined ? [] : [panels]))
+  return `${JSON.stringify(
+    {
+      uid: 'ballast',
+      title: 'Ballast',
+      tags: ['ballast'],
+      schemaVersion: 39,
+      timezone: 'browser',
+      refresh: '30s',
+      time: { from: 'now-6h', to: 'now' },
+      templating: { list: [{ name: 'datasource', type: 'datasource', query: 'prometheus' }] },
+      panels: panelsOf([arbiterRow, ...own, processRow]),
+    },
+    undefined,
+    2,
+  )}\n`
+}

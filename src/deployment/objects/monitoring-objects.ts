@@ -1,5 +1,5 @@
 // What Prometheus and Grafana are given: how to scrape, what to warn of, and a dashboard.
-import type { Capability } from '#coordination/capability.ts'
+import type { AlertRule, Capability } from '#coordination/capability.ts'
 import {
   all,
   block,
@@ -15,7 +15,7 @@ import {
   when,
 } from '../tree.ts'
 import { runsOnNodes } from './agent-roles.ts'
-import { type AlertRule, alertGroups } from './alerts.ts'
+import { alertGroups } from './alerts.ts'
 import { dashboardText } from './dashboard.ts'
 import { annotationsWith, fullName, labelsOf, nameText, selectorLabels } from './object-shapes.ts'
 import { hasPartIn, runsApiserver } from './rights-tree.ts'
@@ -96,7 +96,7 @@ function prometheusRule(capabilities: readonly Capability[]): ObjectTree {
   }
 }
 
-function dashboards(): readonly ObjectTree[] {
+function dashboards(capabilities: readonly Capability[]): readonly ObjectTree[] {
   const path = 'grafanaDashboard'
   const metadata: Fields = {
     name: text(named('fullname'), '-dashboard'),
@@ -108,7 +108,7 @@ function dashboards(): readonly ObjectTree[] {
     {
       file: 'monitoring/dashboard.yaml',
       when: all({ on: `${path}.enabled` }, { is: `${path}.mode`, value: 'Sidecar' }),
-      tree: { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'ballast.json': dashboardText } },
+      tree: { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'ballast.json': dashboardText(capabilities) } },
     },
     {
       file: 'monitoring/dashboard.yaml',
@@ -117,7 +117,7 @@ function dashboards(): readonly ObjectTree[] {
         apiVersion: grafanaOperator,
         kind: 'GrafanaDashboard',
         metadata,
-        spec: { instanceSelector: { matchLabels: { dashboards: 'grafana' } }, json: dashboardText },
+        spec: { instanceSelector: { matchLabels: { dashboards: 'grafana' } }, json: dashboardText(capabilities) },
       },
     },
   ]
@@ -133,7 +133,7 @@ export function monitoringObjects(capabilities: readonly Capability[]): readonly
     ...gatewayMonitors(capabilities),
     prometheusRule(capabilities),
     ...mirrorMonitors(capabilities),
-    ...dashboards(),
+    ...dashboards(capabilities),
   ]
 }
 
