@@ -16,6 +16,7 @@ async function loaded(clock: Clock): Promise<typeof import('./controller.ts')> {
 
 export const deschedule = capability({
   name: 'deschedule',
+  document: 'rebalancing.md',
   config: z.object({
     arbitration: z.enum(arbitrationModes).default('enforce').describe('which rules of the arbiter hold for planned moves'),
     coordination: coordinationSchema

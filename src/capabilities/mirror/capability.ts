@@ -72,12 +72,14 @@ const mirrorPermissions = ({ bootstrapKind }: MirrorConfig): readonly Permission
 
 export const mirror = capability({
   name: 'mirror',
+  document: 'mirror.md',
   config: mirrorConfiguration,
   kinds: [],
   replaces: [{ upstream: 'spegel', leases: [] }],
   disrupts: [],
   upstreams: async () => [(await import('./swap/spegel.ts')).spegel],
   findings: async () => ({ cluster: (await import('./doctor/mirror-checks.ts')).checkMirrors }),
+  installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [
     {
       name: 'node-config',
