@@ -27,7 +27,7 @@ export const deschedule = capability({
   replaces: [],
   disrupts: ['evict', 'restart', 'taint'],
   upstreams: async () => [(await import('./swap/descheduler.ts')).descheduler],
-  findings: async () => ({ cluster: (await import('./doctor/descheduler-checks.ts')).checkDeschedulers }),
+  findings: async () => (await import('./doctor/descheduler-checks.ts')).deschedulerFindings,
   parts: [
     {
       process: 'controller',

@@ -78,7 +78,7 @@ export const mirror = capability({
   replaces: [{ upstream: 'spegel', leases: [] }],
   disrupts: [],
   upstreams: async () => [(await import('./swap/spegel.ts')).spegel],
-  findings: async () => ({ cluster: (await import('./doctor/mirror-checks.ts')).checkMirrors }),
+  findings: async () => (await import('./doctor/mirror-checks.ts')).mirrorFindings,
   installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [
     {
