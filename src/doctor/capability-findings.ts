@@ -34,13 +34,16 @@ export interface AnnotationPlace {
   readonly line?: number
 }
 
-export const capabilityFindings: readonly CapabilityFindings[] = await Promise.all(
-  enabledCapabilities.flatMap(({ findings }) => (findings === undefined ? [] : [findings()])),
+/** By the capability's name. */
+export const capabilityFindings: ReadonlyMap<string, CapabilityFindings> = new Map(
+  await Promise.all(enabledCapabilities.map(async ({ name, findings }) => [name, (await findings?.()) ?? {}] as const)),
 )
 
 /** Every kind of finding by its id, those of capabilities among them. */
 export const knownKinds: ReadonlyMap<string, FindingKind> = new Map(
-  [findingKinds, ...capabilityFindings.map(({ kinds }) => kinds ?? {})].flatMap(kinds => Object.entries<FindingKind>(kinds)),
+  [findingKinds, ...Array.from(capabilityFindings.values(), ({ kinds }) => kinds ?? {})].flatMap(kinds =>
+    Object.entries<FindingKind>(kinds),
+  ),
 )
 
 /** What `ballast doctor AREA` takes. What is found in a repository comes last. */

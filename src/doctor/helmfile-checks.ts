@@ -8,7 +8,7 @@ export function checkHelmfile(helmfile: Helmfile): readonly Finding[] {
   return [
     ...helmfile.releases.flatMap(release => [...unknownNeeds(release, helmfile), ...missingValues(release, helmfile)]),
     ...cycle(edges, helmfile),
-    ...capabilityFindings.flatMap(({ first }) => (first === undefined ? [] : unawaited(first, edges, helmfile))),
+    ...[...capabilityFindings.values()].flatMap(({ first }) => (first === undefined ? [] : unawaited(first, edges, helmfile))),
   ]
 }
 
