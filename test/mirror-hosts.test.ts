@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { mirrorConfiguration } from '#capabilities/mirror'
+import { mirror } from '#capabilities/mirror'
 import { installationValues, plainRelease } from '#deployment/installation.ts'
 import { objects } from '#deployment/objects.ts'
 import { silentLog } from '#kube/log.ts'
 import { textAt } from '#kube/objects/object-fields.ts'
+import { writeHosts } from '../src/capabilities/mirror/commands/write-hosts.ts'
 import { readAgentConfiguration } from '../src/process/agent/agent-configuration.ts'
-import { writeHosts } from '../src/process/agent/mirror-hosts.ts'
 import { enabledCapabilities as capabilities } from '../src/process/enabled-capabilities.ts'
 
 /** The file that the DaemonSet mounts. */
@@ -34,9 +34,9 @@ async function written(set: readonly string[]): Promise<(path: string) => Promis
     await writeFile(own, earlier)
     const file = join(directory, 'config.yaml')
     await writeFile(file, mountedConfiguration([...set, `capabilities.mirror.containerdRegistryConfigPath=${registryPath}`]))
-    const { sections } = readAgentConfiguration(file, { mirror: mirrorConfiguration })
+    const { sections } = readAgentConfiguration(file, { mirror: mirror.config })
     const environment = { NODE_IP: '10.0.0.7', BALLAST_BASIC_AUTH_DIR: join(directory, 'none') }
-    await writeHosts(sections['mirror'], { environment, log: silentLog, isMirror: true })
+    await writeHosts(sections['mirror'], { environment, log: silentLog })
     const texts = new Map<string, string>()
     for (const path of ['_default/hosts.toml', 'ghcr.io/hosts.toml', '_backup/ghcr.io/hosts.toml'])
       texts.set(path, await readFile(join(registryPath, path), 'utf8').catch(() => 'none'))

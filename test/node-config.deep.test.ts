@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { lineDifference } from '../src/cli/node-config/node-config-diff.ts'
+import { lineDifference } from '../src/capabilities/mirror/commands/node-config-diff.ts'
 import { runBallast } from './cli/run-ballast.ts'
 
 const three = (address: string, port = 30_020) =>

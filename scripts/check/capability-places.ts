@@ -24,7 +24,7 @@ const knownCapabilities: readonly Known[] = [
     ceiling: 63,
   },
   { name: 'isolate', words: ['Isolation'], prefixes: [], ceiling: 21 },
-  { name: 'mirror', words: ['spegel'], prefixes: ['ballast.dev/mirror-'], ceiling: 27 },
+  { name: 'mirror', words: ['spegel'], prefixes: ['ballast.dev/mirror-'], ceiling: 8 },
   {
     name: 'readiness',
     words: ['readiness-condition-reporter', 'NodeReadinessRule'],

@@ -42,7 +42,6 @@ const names = [
   'kubectl-ballast',
   'reloader',
   'descheduler',
-  'spegel',
   ...Object.entries(capabilityCommands).flatMap(([name, { programs }]) => (programs.includes(name) ? [name] : [])),
 ]
 

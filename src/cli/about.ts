@@ -17,7 +17,6 @@ export const about = {
   doctor: 'finds what is left of upstreams, what works against each other and what is missing; it only reads',
   manifests: 'prints everything to apply to a cluster: kinds, rights, configuration and processes, in this order',
   chart: 'writes the Helm chart to a folder',
-  'node-config': "prints, writes or compares the files that make a node's containerd ask the mirror",
   uninstall: 'takes back taints, gates, webhooks and annotations, withdraws permits, and deletes what was installed',
   controller: 'runs on a live cluster and carries out its RebalancePolicies (mode Report, the default, only proposes)',
   apiserver: 'serves the page of the cluster from the replica that leads; it decides and disrupts nothing',
@@ -27,5 +26,4 @@ export const about = {
     "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too",
   descheduler:
     "runs in the descheduler's place, with its policies, flags, port, metrics and Lease. A program called `descheduler` runs it too",
-  spegel: "runs in Spegel's place, with its subcommands, flags and environment. A program called `spegel` runs it too",
 } as const

@@ -6,7 +6,6 @@ import { capabilityCommands } from './generated/capability-commands.ts'
 const dropIns: ReadonlyMap<string, string> = new Map([
   ['reloader', 'reloader'],
   ['descheduler', 'descheduler'],
-  ['spegel', 'spegel'],
   ...Object.entries(capabilityCommands).flatMap(([name, { programs }]) => programs.map(program => [program, name] as const)),
 ])
 

@@ -38,4 +38,12 @@ export function oneOf<Word extends string>(...words: readonly Word[]): (text: st
   }
 }
 
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+const levels = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const
+
+/** As upstreams write levels, in either case. */
+export function logLevelOf(text: string): LogLevel {
+  return levels[oneOf('DEBUG', 'INFO', 'WARN', 'ERROR')(text.toUpperCase())]
+}
+
 export const outputFormats = ['table', 'json', 'yaml', 'lp'] as const

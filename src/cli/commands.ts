@@ -50,11 +50,6 @@ const ownCommands = {
   doctor: { usage: '[options] [area...]', about: about.doctor, load: async () => (await import('./doctor.ts')).defineDoctor },
   manifests: { usage: '[options]', about: about.manifests, load: async () => (await import('./manifests.ts')).defineManifests },
   chart: { usage: '[options]', about: about.chart, load: async () => (await import('./chart.ts')).defineChart },
-  'node-config': {
-    usage: '',
-    about: about['node-config'],
-    load: async () => (await import('./node-config.ts')).defineNodeConfig,
-  },
   uninstall: { usage: '[options]', about: about.uninstall, load: async () => (await import('./uninstall.ts')).defineUninstall },
   controller: {
     usage: '[options]',
@@ -74,7 +69,6 @@ const ownCommands = {
     about: about.descheduler,
     load: async () => (await import('./descheduler.ts')).defineDescheduler,
   },
-  spegel: { usage: '[options]', about: about.spegel, load: async () => (await import('./spegel.ts')).defineSpegel },
 }
 
 const isOwn = (name: string): name is keyof typeof ownCommands => Object.hasOwn(ownCommands, name)

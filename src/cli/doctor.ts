@@ -1,9 +1,10 @@
 // `ballast doctor`: what of the upstreams is still there, what fights, what is missing; of a cluster, a dump or a GitOps repository.
 
 import { statSync } from 'node:fs'
+import { areas, knownKinds } from '#doctor/capability-findings.ts'
 import { examineCluster } from '#doctor/checks.ts'
 import type { ClusterFacts } from '#doctor/facts.ts'
-import { areas, type Finding, findingKinds, isArea, isAtLeast, isFindingId, type Severity } from '#doctor/finding.ts'
+import { type Finding, isAtLeast, type Severity } from '#doctor/finding.ts'
 import { liveFacts } from '#doctor/live-facts.ts'
 import { ownConfigMapName, ownDeployment, ownFacts } from '#doctor/own-facts.ts'
 import { readRepository } from '#doctor/repository.ts'
@@ -75,8 +76,8 @@ async function examine(asked: readonly string[], options: DoctorOptions, surroun
 /** @throws CommandRefused for an area or id that there is not, with the nearest */
 function filterOf(asked: readonly string[], { check, severity }: DoctorOptions): (finding: Finding) => boolean {
   const ids = check === undefined ? [] : check.split(',').map(id => id.trim())
-  for (const area of asked) if (!isArea(area)) throw unknown('area', area, areas)
-  for (const id of ids) if (!isFindingId(id)) throw unknown('--check', id, Object.keys(findingKinds))
+  for (const area of asked) if (!areas.includes(area)) throw unknown('area', area, areas)
+  for (const id of ids) if (!knownKinds.has(id)) throw unknown('--check', id, [...knownKinds.keys()])
   return finding =>
     (asked.length === 0 || asked.includes(finding.area)) &&
     (ids.length === 0 || ids.includes(finding.id)) &&

@@ -3,10 +3,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
+import { type CapabilityObjects, installedBy } from '#deployment/capability-objects.ts'
 import { type Asked, installationValues, merged, plainRelease } from '#deployment/installation.ts'
 import type { Values } from '#deployment/names.ts'
-import { cleanupObjects } from '#deployment/objects/cleanup-hook.ts'
-import { mirrorStaticPod } from '#deployment/objects/static-pod.ts'
 import { objects } from '#deployment/objects.ts'
 import { platforms, platformValues } from '#deployment/values/platforms.ts'
 import { yamlDocuments } from '#deployment/yaml-text.ts'
@@ -36,12 +35,16 @@ interface ManifestsOptions {
   readonly monitoring?: 'prometheus-operator'
   readonly platform?: string
   readonly agentNamespace?: string
-  readonly staticPod?: 'mirror'
+  readonly staticPod?: string
   readonly cleanup?: boolean
 }
 
 const listed = (text: string, before: readonly string[] = []) => [...before, ...text.split(',').map(name => name.trim())]
 const added = (text: string, before: readonly string[] = []) => [...before, text]
+
+/** Capabilities that install what has it. */
+const having = (what: keyof CapabilityObjects): readonly string[] =>
+  enabledCapabilities.map(({ name }) => name).filter(name => installedBy([{ name }]).some(one => one[what] !== undefined))
 
 export const defineManifests: DefineCommand = (program, surroundings) => {
   program
@@ -63,7 +66,11 @@ export const defineManifests: DefineCommand = (program, surroundings) => {
       oneOf(...Object.keys(platforms)),
     )
     .option('--agent-namespace <name>', 'namespace of the pods on nodes')
-    .option('--static-pod <name>', 'mirror: print only the static pod for a machine image', oneOf('mirror'))
+    .option(
+      '--static-pod <name>',
+      `${having('staticPod').join(', ')}: print only the static pod for a machine image`,
+      oneOf(...having('staticPod')),
+    )
     .option(
       '--cleanup',
       "print only what restores containerd's hosts files on every node, after a mirror was removed without uninstall",
@@ -101,8 +108,8 @@ const source = (file: string | undefined) => (file === undefined ? undefined : {
 
 function printManifests(options: ManifestsOptions, { terminal }: Surroundings): void {
   const { disable = [], staticPod, cleanup = false } = options
-  const needed = staticPod ?? (cleanup ? 'mirror' : undefined)
-  const enable = [...(options.enable ?? []), ...(needed === undefined ? [] : [needed])]
+  const needed = staticPod === undefined ? (cleanup ? having('cleanup') : []) : [staticPod]
+  const enable = [...(options.enable ?? []), ...needed]
   if (enable.length > 0) enabling(enable.join(','), enabledCapabilities)
   if (disable.length > 0) enabling(disable.join(','), enabledCapabilities, '--disable')
   const asked: Asked = {
@@ -118,10 +125,13 @@ function printManifests(options: ManifestsOptions, { terminal }: Surroundings): 
   const made = objects(values, around)
   const only = () => made.filter(object => options.only === undefined || partOf(object) === options.only)
   const wanted = cleanup
-    ? [...made.filter(isNamespaceOfAgents), ...cleanupObjects(values, around)]
+    ? [
+        ...made.filter(isNamespaceOfAgents),
+        ...installedBy(enabledCapabilities).flatMap(one => one.cleanup?.(values, around) ?? []),
+      ]
     : staticPod === undefined
       ? only()
-      : [mirrorStaticPod(made)]
+      : installedBy([{ name: staticPod }]).flatMap(one => one.staticPod?.(made) ?? [])
   if (options.format.startsWith('dir=')) writeFiles(options.format.slice('dir='.length), wanted, terminal.say)
   else terminal.write((options.format === 'json' ? jsonList(wanted) : yamlDocuments(wanted)).trimEnd())
 }

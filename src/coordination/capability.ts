@@ -341,6 +341,8 @@ export interface CapabilitySections {}
 export interface Capability<Schema extends z.ZodType = z.ZodType> extends CapabilitySections {
   /** Its section of the configuration: `capabilities.<name>`. */
   readonly name: string
+  /** What explains it, below `docs`: the values of the chart name it. */
+  readonly document?: string
   readonly config: Schema
   readonly kinds: readonly ServedKind[]
   readonly replaces: readonly Replacement[]

@@ -2,6 +2,7 @@
 import type { Capability } from '#coordination/capability.ts'
 import { assertHosted } from '#coordination/part-hosts.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { installedBy } from './capability-objects.ts'
 import { evaluate, extraObjects } from './evaluate.ts'
 import type { Release, Values } from './names.ts'
 import { agentNamespaceObjects, agentObjects } from './objects/agent-objects.ts'
@@ -9,7 +10,6 @@ import { apiserverObjects } from './objects/apiserver-objects.ts'
 import { controllerObjects } from './objects/controller-objects.ts'
 import { deschedulerObjects } from './objects/descheduler-objects.ts'
 import { gatewayObjects } from './objects/gateway-objects.ts'
-import { mirrorObjects } from './objects/mirror-objects.ts'
 import { monitoringObjects } from './objects/monitoring-objects.ts'
 import { configurationObject, definitionObjects, namespaceObjects } from './objects/namespace-objects.ts'
 import { apiServiceObjects } from './objects/part-listeners.ts'
@@ -31,7 +31,7 @@ export function installationTrees(capabilities: readonly Capability[]): readonly
     ...apiServiceObjects(capabilities),
     ...gatewayObjects(capabilities),
     ...agentObjects(capabilities),
-    ...mirrorObjects(capabilities),
+    ...installedBy(capabilities).flatMap(one => one.objects(capabilities)),
     ...deschedulerObjects(),
     ...monitoringObjects(capabilities),
   ]

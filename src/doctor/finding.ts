@@ -2,38 +2,21 @@
 
 export type Severity = 'info' | 'warn' | 'error'
 
-interface FindingKind {
+export interface FindingKind {
   readonly severity: Severity
-  readonly area: Area
+  /** What `ballast doctor AREA` names: one of doctor's own, or one that a capability brings. */
+  readonly area: string
   /** What the check looks for, for whoever reads a list of checks. */
   readonly what: string
 }
 
-export const areas = [
-  'upstreams',
-  'apis',
-  'leftovers',
-  'rights',
-  'admission',
-  'values',
-  'reload',
-  'mirror',
-  'repository',
-] as const
-type Area = (typeof areas)[number]
+export const kind = (severity: Severity, area: string, what: string): FindingKind => ({ severity, area, what })
 
-const kind = (severity: Severity, area: Area, what: string): FindingKind => ({ severity, area, what })
-
-/** Ids stay as they are: people filter by them. Each has a heading in docs/doctor.md. */
+/** Ids stay as they are: people filter by them. Each has a heading in docs/doctor.md, those that capabilities bring as well. */
 export const findingKinds = {
   'upstream-present': kind('info', 'upstreams', 'a program that Ballast knows is installed'),
   'double-duty': kind('error', 'upstreams', 'one job is done twice'),
   'lease-held': kind('info', 'upstreams', "an upstream's leader renews its Lease"),
-  'descheduler-spares-all': kind(
-    'warn',
-    'upstreams',
-    'a policy by which the descheduler evicts nothing, though it says otherwise',
-  ),
   'api-service-unavailable': kind('error', 'apis', 'an API that another server answers is not available'),
   'api-service-orphan': kind('error', 'apis', 'an API points to a Service without ready endpoints'),
   'webhook-dead': kind('error', 'apis', 'a webhook that must answer has nobody behind it'),
@@ -51,9 +34,6 @@ export const findingKinds = {
   'quota-blocks': kind('warn', 'admission', 'a quota refuses pods'),
   'version-skew': kind('warn', 'rights', 'parts of Ballast of versions that do not go together'),
   'value-dropped': kind('warn', 'values', 'a release has values that its chart does not know'),
-  'reload-annotation-unknown': kind('warn', 'reload', 'an annotation that looks like one of Reloader and is none'),
-  'reload-pattern-invalid': kind('warn', 'reload', 'a pattern in an annotation that does not compile'),
-  'mirror-unused': kind('warn', 'mirror', "a node's image mirror that does not serve, or that its containerd does not ask"),
   'flux-dangling-source': kind('error', 'repository', 'a source that is not there'),
   'flux-depends-missing': kind('error', 'repository', 'a dependency that is not there'),
   'flux-depends-cycle': kind('error', 'repository', 'dependencies that wait for each other'),
@@ -67,12 +47,10 @@ export const findingKinds = {
   'file-skipped': kind('info', 'repository', 'a file that is not looked into'),
 } as const satisfies Readonly<Record<string, FindingKind>>
 
-export type FindingId = keyof typeof findingKinds
-
 export interface Finding {
-  readonly id: FindingId
+  readonly id: string
   readonly severity: Severity
-  readonly area: Area
+  readonly area: string
   /** `Deployment kube-system/reloader`, or a file with its line. */
   readonly object: string
   readonly message: string
@@ -96,14 +74,16 @@ interface FoundAt {
   readonly capability?: string
 }
 
-/** A finding with the severity and explanation of its id. */
-export function finding(id: FindingId, found: FoundAt): Finding {
-  const { severity, area } = findingKinds[id]
-  return { id, severity, area, ...found, docs: `docs/doctor.md#${id}` }
+/** Makes findings of these kinds, each with the severity and explanation of its id. */
+export function findingsOf<Id extends string>(kinds: Readonly<Record<Id, FindingKind>>): (id: Id, found: FoundAt) => Finding {
+  return (id, found) => {
+    const { severity, area } = kinds[id]
+    return { id, severity, area, ...found, docs: `docs/doctor.md#${id}` }
+  }
 }
 
-export const isFindingId = (text: string): text is FindingId => Object.hasOwn(findingKinds, text)
-export const isArea = (text: string): text is Area => areas.some(area => area === text)
+/** A finding of doctor's own. */
+export const finding = findingsOf(findingKinds)
 
 const rank: Readonly<Record<Severity, number>> = { error: 0, warn: 1, info: 2 }
 

@@ -1,4 +1,5 @@
-// The order of a helmfile: what waits for what, and whether images come through the mirror from the start.
+// The order of a helmfile: what waits for what, and whether what is to come first does.
+import { capabilityFindings, type FirstRelease } from './capability-findings.ts'
 import { type Finding, finding } from './finding.ts'
 import type { Helmfile, HelmfileRelease } from './helmfile.ts'
 
@@ -7,7 +8,7 @@ export function checkHelmfile(helmfile: Helmfile): readonly Finding[] {
   return [
     ...helmfile.releases.flatMap(release => [...unknownNeeds(release, helmfile), ...missingValues(release, helmfile)]),
     ...cycle(edges, helmfile),
-    ...mirrorLate(edges, helmfile),
+    ...[...capabilityFindings.values()].flatMap(({ first }) => (first === undefined ? [] : unawaited(first, edges, helmfile))),
   ]
 }
 
@@ -72,22 +73,22 @@ function cycle(edges: Edges, helmfile: Helmfile): readonly Finding[] {
   ]
 }
 
-/** What is installed before the mirror, or beside it, pulls its images past it. What the mirror itself needs has to. */
-function mirrorLate(edges: Edges, helmfile: Helmfile): readonly Finding[] {
-  const mirror = helmfile.releases.find(({ isMirror }) => isMirror)
-  if (mirror === undefined) return []
-  const earlier = before(mirror, edges)
+/** What is installed before the first, or beside it. What the first itself needs has to. */
+function unawaited({ isIt, told }: FirstRelease, edges: Edges, helmfile: Helmfile): readonly Finding[] {
+  const first = helmfile.releases.find(isIt)
+  if (first === undefined) return []
+  const earlier = before(first, edges)
   const late = helmfile.releases.filter(
-    release => release !== mirror && !earlier.has(release) && !before(release, edges).has(mirror),
+    release => release !== first && !earlier.has(release) && !before(release, edges).has(first),
   )
   if (late.length === 0) return []
   const names = late.map(shownRelease)
   return [
     found(
       helmfile,
-      mirror,
-      `the image mirror is not before ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}: their images are pulled past it`,
-      `needs: [${shownRelease(mirror)}] in them, or in what they need`,
+      first,
+      told(`${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`),
+      `needs: [${shownRelease(first)}] in them, or in what they need`,
     ),
   ]
 }

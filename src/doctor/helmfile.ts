@@ -9,8 +9,8 @@ export interface HelmfileRelease {
   readonly chart: string
   /** As they are written: `name`, `namespace/name`, `context/namespace/name`. */
   readonly needs: readonly string[]
-  /** Values of it turn Ballast's mirror on. */
-  readonly isMirror: boolean
+  /** Values, and names of files with values. */
+  readonly values: readonly unknown[]
   /** Values files that are not there, from the repository's root. */
   readonly missing: readonly string[]
 }
@@ -39,15 +39,11 @@ export function asHelmfile(
         namespace: textAt(release, 'namespace'),
         chart,
         needs: listAt(release, 'needs').map(String),
-        isMirror: chart.split('/').at(-1) === 'spegel' || turnsMirrorOn(release),
+        values: listAt(release, 'values'),
         missing: missingFiles(release, root, file),
       }
     })
   return { file, line, releases }
-}
-
-function turnsMirrorOn(release: unknown): boolean {
-  return listAt(release, 'values').some(values => at(values, 'capabilities', 'mirror', 'enabled') === true)
 }
 
 /** Only plain paths below the repository's root; what is a template, a pattern or elsewhere is not looked for. */

@@ -16,6 +16,7 @@ async function loaded(clock: Clock): Promise<typeof import('./controller.ts')> {
 
 export const deschedule = capability({
   name: 'deschedule',
+  document: 'rebalancing.md',
   config: z.object({
     arbitration: z.enum(arbitrationModes).default('enforce').describe('which rules of the arbiter hold for planned moves'),
     coordination: coordinationSchema
@@ -26,7 +27,7 @@ export const deschedule = capability({
   replaces: [],
   disrupts: ['evict', 'restart', 'taint'],
   upstreams: async () => [(await import('./swap/descheduler.ts')).descheduler],
-  findings: async () => ({ cluster: (await import('./doctor/descheduler-checks.ts')).checkDeschedulers }),
+  findings: async () => (await import('./doctor/descheduler-checks.ts')).deschedulerFindings,
   parts: [
     {
       process: 'controller',

@@ -10,6 +10,7 @@ import { isolationConfigurationName, tolerationWebhookName } from './toleration-
 
 export const isolate = capability({
   name: 'isolate',
+  document: 'rebalancing.md',
   config: z.object({
     arbitration: z.enum(arbitrationModes).default('enforce').describe('which rules of the arbiter hold for isolation'),
   }),

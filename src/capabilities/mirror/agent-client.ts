@@ -10,6 +10,7 @@ const connectMs = 3_000
 const longestAnswer = 131_072
 const mostConnections = 1
 
+/** Without a guard of addresses: nodes have private ones, and who answers has to show the certificate of an agent. */
 export class AgentClient implements AsyncDisposable {
   readonly #clock: Clock
   readonly #identity: () => PeerIdentity | undefined

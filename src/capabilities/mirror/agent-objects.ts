@@ -7,3 +7,5 @@ export const agentTlsSecret = 'ballast-agent-tls'
 /** Where the agents are: addresses of nodes, under the key `peers`. */
 export const peersConfigMap = 'ballast-mirror-peers'
 export const peersKey = 'peers'
+/** Where the agents are: by its EndpointSlices the mirrors find each other, where they are told to. */
+export const mirrorService = 'ballast-agent-mirror'

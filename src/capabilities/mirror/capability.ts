@@ -9,32 +9,10 @@ import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
 import type { Clock } from '#kube/clock.ts'
 import { certificateRights } from '#kube/server/certificate-rights.ts'
 import { programVersion } from '#kube/version.ts'
-import { agentTlsSecret, authoritySecret, peersConfigMap } from './agent-objects.ts'
+import { agentTlsSecret, authoritySecret, mirrorService, peersConfigMap } from './agent-objects.ts'
 import { type MirrorConfig, mirrorConfiguration } from './config.ts'
-import type { CleanUp, WaitForCleanup, WriteConfiguration } from './node-files/options.ts'
 import { startMirror } from './node-part.ts'
 import { settingsOf } from './settings-of.ts'
-
-export { mirrorConfiguration } from './config.ts'
-export { hostsWishOf } from './hosts-wish-of.ts'
-export type { NodeWish } from './node-files/node-settings.ts'
-export type { NodeText } from './node-files/node-texts.ts'
-export { startMirror } from './node-part.ts'
-export { boolOf, type RegistryFlags, upstreamDefaults, withFlags } from './registry-flags.ts'
-export type { MirrorSettings } from './settings.ts'
-export { settingsOf, slowPatterns } from './settings-of.ts'
-
-/** containerd's files for the mirror as texts, for whoever builds machines: `ballast node-config`. */
-export const loadNodeFiles = async (): Promise<typeof import('./node-files/face.ts')> => await import('./node-files/face.ts')
-
-/** As `node-files/writer.ts` has it. */
-export const writeConfiguration: WriteConfiguration = async options =>
-  (await import('./node-files/writer.ts')).writeConfiguration(options)
-/** As `node-files/cleanup.ts` has it. */
-export const cleanUp: CleanUp = async options => (await import('./node-files/cleanup.ts')).cleanUp(options)
-/** As `node-files/cleanup-wait.ts` has it. */
-export const waitForCleanup: WaitForCleanup = async options =>
-  (await import('./node-files/cleanup-wait.ts')).waitForCleanup(options)
 
 /** Reading files takes the host's time, not the cluster's. */
 async function loaded(clock: Clock): Promise<typeof import('./controller.ts')> {
@@ -94,12 +72,30 @@ const mirrorPermissions = ({ bootstrapKind }: MirrorConfig): readonly Permission
 
 export const mirror = capability({
   name: 'mirror',
+  document: 'mirror.md',
   config: mirrorConfiguration,
   kinds: [],
   replaces: [{ upstream: 'spegel', leases: [] }],
   disrupts: [],
   upstreams: async () => [(await import('./swap/spegel.ts')).spegel],
-  findings: async () => ({ cluster: (await import('./doctor/mirror-checks.ts')).checkMirrors }),
+  findings: async () => (await import('./doctor/mirror-checks.ts')).mirrorFindings,
+  installs: async () => (await import('./deploy/installs.ts')).installs,
+  commands: [
+    {
+      name: 'node-config',
+      usage: '',
+      about: "prints, writes or compares the files that make a node's containerd ask the mirror",
+      load: async () => (await import('./commands/node-config.ts')).defineNodeConfig,
+    },
+    {
+      name: 'spegel',
+      usage: '[options]',
+      about: "runs in Spegel's place, with its subcommands, flags and environment. A program called `spegel` runs it too",
+      inPlaceOf: { programs: ['spegel'] },
+      load: async () => (await import('./commands/spegel.ts')).defineSpegel,
+    },
+  ],
+  agentRole: { role: 'mirror', load: async () => (await import('./commands/agent-role.ts')).agentRole },
   parts: [
     {
       process: 'controller',
@@ -160,7 +156,7 @@ export const mirror = capability({
           random,
           log,
           metrics: metrics ?? new Registry(),
-          ...(api === undefined ? {} : { service: { api, namespace: identity.namespace, name: 'ballast-agent-mirror' } }),
+          ...(api === undefined ? {} : { service: { api, namespace: identity.namespace, name: mirrorService } }),
         })
       },
     },

@@ -109,6 +109,7 @@ function permissionsFor({ configureNodes, nidhogg }: ReadinessConfig): readonly 
 
 export const readiness = capability({
   name: 'readiness',
+  document: 'readiness.md',
   config: readinessConfiguration,
   kinds: [...ballastKinds, nodeReadinessRuleKind],
   // It elects only where it is told to; Nidhogg elects by a ConfigMap.

@@ -81,6 +81,7 @@ function permissionsFor(config: ReloadConfig): readonly Permission[] {
 
 export const reload = capability({
   name: 'reload',
+  document: 'reload.md',
   config: reloadConfiguration,
   kinds: ballastKinds,
   replaces: [{ upstream: 'reloader', leases: ['stakater-reloader-lock'] }],

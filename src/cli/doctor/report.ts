@@ -1,6 +1,7 @@
 // Findings for a person, a program, a code host and a test runner.
 
-import { type Finding, findingKinds, type Severity } from '#doctor/finding.ts'
+import { knownKinds } from '#doctor/capability-findings.ts'
+import type { Finding, Severity } from '#doctor/finding.ts'
 import { harmless, paragraph } from '../terminal/paragraph.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
@@ -66,11 +67,11 @@ function sarif({ findings }: Report) {
         tool: {
           driver: {
             name: 'ballast doctor',
-            rules: used.map(id => ({
-              id,
-              shortDescription: { text: findingKinds[id].what },
-              defaultConfiguration: { level: levels[findingKinds[id].severity] },
-            })),
+            rules: used.flatMap(id => {
+              const kind = knownKinds.get(id)
+              if (kind === undefined) return []
+              return [{ id, shortDescription: { text: kind.what }, defaultConfiguration: { level: levels[kind.severity] } }]
+            }),
           },
         },
         results: findings.map(({ id, severity, object, message, fix, file, line }) => ({

@@ -12,5 +12,7 @@ interface ListedCommand {
 }
 
 export const capabilityCommands: Readonly<Record<string, ListedCommand>> = {
+  "node-config": { usage: "", about: "prints, writes or compares the files that make a node's containerd ask the mirror", programs: [], variables: [], load: async () => await ((await import('#capabilities/mirror')).mirror.commands?.find(({ name }) => name === "node-config"))?.load() },
   "readiness-condition-reporter": { usage: "[options]", about: "asks an address on a node and writes a condition of the node, with the environment of node-readiness-controller's reporter. A program called by that name, or `reporter`, runs it too", programs: ["readiness-condition-reporter", "reporter"], variables: ["NODE_NAME", "CONDITION_TYPE", "CHECK_ENDPOINT"], load: async () => await ((await import('#capabilities/readiness')).readiness.commands?.find(({ name }) => name === "readiness-condition-reporter"))?.load() },
+  "spegel": { usage: "[options]", about: "runs in Spegel's place, with its subcommands, flags and environment. A program called `spegel` runs it too", programs: ["spegel"], variables: [], load: async () => await ((await import('#capabilities/mirror')).mirror.commands?.find(({ name }) => name === "spegel"))?.load() },
 }

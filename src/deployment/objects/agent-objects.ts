@@ -99,7 +99,7 @@ function daemonSet(roles: readonly AgentRole[]): Fields {
 const volumeName = (path: string) => `host${path.replaceAll(/[^A-Za-z0-9]+/g, '-').toLowerCase()}`.replace(/-$/, '').slice(0, 63)
 
 /** What pods on nodes have in common, from the block `of` of the values. */
-export function podOnNode(of: 'agent' | 'mirror'): Fields {
+export function podOnNode(of: string): Fields {
   return {
     automountServiceAccountToken: false,
     enableServiceLinks: false,

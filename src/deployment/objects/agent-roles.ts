@@ -4,7 +4,7 @@ import { partsIn } from '#coordination/part-hosts.ts'
 import { any, type Condition } from '../tree.ts'
 
 /** Parts of one trust share a pod: the mirror has one of its own, because it serves before the pods' network is there. */
-export type AgentTrust = 'agent' | 'agent-mirror'
+type AgentTrust = 'agent' | 'agent-mirror'
 
 export interface AgentRole {
   readonly capability: string

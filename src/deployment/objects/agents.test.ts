@@ -6,7 +6,6 @@ import { objects } from '../objects.ts'
 import { chartFiles } from '../packaging/chart.ts'
 import { kustomizeFiles } from '../packaging/kustomize.ts'
 import { platforms, platformValues } from '../values/platforms.ts'
-import { cleanupObjects } from './cleanup-hook.ts'
 
 const release = plainRelease('ballast', 'ballast-system')
 const made = (asked: Asked = {}) =>
@@ -230,13 +229,4 @@ test('network policies let the controller ask mirrors to pull, and the page read
   expect(portsOf({ set }, 'ballast-apiserver')).toEqual([...api, 29_997])
   expect(portsOf({ set: [...set, 'capabilities.mirror.metricsPort=9090'] }, 'ballast-apiserver')).toEqual([...api, 9_090])
   for (const name of ['ballast-controller', 'ballast-apiserver']) expect(portsOf({ set, enable: [] }, name)).toEqual(api)
-})
-
-test('the cleanup for whoever has no Helm: the same objects, without hooks and without an account that may be gone', () => {
-  const values = installationValues({ enable: ['mirror'] }, capabilities)
-  const plain = cleanupObjects(values, { capabilities, release })
-  expect(namesOf(plain)).toEqual(['Service', 'DaemonSet', 'Job'].map(kind => `${kind} ballast-agent/ballast-mirror-cleanup`))
-  expect(JSON.stringify(plain)).not.toMatch(/helm\.sh|serviceAccountName/)
-  const none = installationValues({ enable: ['mirror'], set: ['capabilities.mirror.nodeConfiguration.mode=none'] }, capabilities)
-  expect(cleanupObjects(none, { capabilities, release })).toEqual([])
 })

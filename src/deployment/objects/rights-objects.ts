@@ -1,8 +1,8 @@
 // ServiceAccount, roles and bindings of the controller, and of the apiserver where there is one.
 import type { Capability } from '#coordination/capability.ts'
 import { agentPlace } from '#coordination/rbac.ts'
-import { all, type Condition, type Fields, item, not, type ObjectTree, shared, type Tree, text } from '../tree.ts'
-import { type AgentTrust, runsOnNodes } from './agent-roles.ts'
+import { all, type Condition, type Fields, item, type Named, not, type ObjectTree, shared, type Tree, text } from '../tree.ts'
+import { runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, nameText } from './object-shapes.ts'
 import {
   anyRule,
@@ -21,17 +21,11 @@ const isNamespaced: Condition = { on: 'rbac.namespaced' }
 
 /** A ServiceAccount and what its objects are called. */
 export interface Account {
-  readonly component: 'controller' | 'apiserver' | 'gateway' | 'agent' | 'agent-mirror' | 'descheduler'
-  readonly name:
-    | 'serviceAccount'
-    | 'apiserverAccount'
-    | 'gatewayAccount'
-    | 'agentAccount'
-    | 'mirrorAccount'
-    | 'deschedulerAccount'
+  readonly component: string
+  readonly name: Named
   /** Where it lies, and what the values call its block. */
   readonly namespace: 'namespace' | 'agentNamespace'
-  readonly block: 'controller' | 'apiserver' | 'gateway' | 'agent' | 'mirror' | 'descheduler'
+  readonly block: string
   /** When there is such a process at all; left out: always. */
   readonly when?: Condition
   /** Below `templates/rbac`, before the name of each file. */
@@ -69,29 +63,19 @@ function gatewayRights(capabilities: readonly Capability[]): readonly ObjectTree
   return accountObjects(account, ruleTrees(capabilities, { trust: 'gateway', elects: false, when: runs }))
 }
 
-/** Pods on nodes: those whose parts call the API, and the mirror, which mostly does not. */
-function nodeAccounts(capabilities: readonly Capability[]): readonly Account[] {
-  const of = (trust: AgentTrust) => runsOnNodes(capabilities, trust)
-  const agent = of('agent')
-  const mirror = of('agent-mirror')
-  const base = { namespace: 'agentNamespace' } as const
-  return [
-    ...(agent === undefined
-      ? []
-      : [{ ...base, component: 'agent', name: 'agentAccount', block: 'agent', when: agent, prefix: 'agent-' } as const]),
-    ...(mirror === undefined
-      ? []
-      : [
-          {
-            ...base,
-            component: 'agent-mirror',
-            name: 'mirrorAccount',
-            block: 'mirror',
-            when: mirror,
-            prefix: 'mirror-',
-          } as const,
-        ]),
-  ]
+/** Pods on nodes that call the API. Those of a trust of their own are installed by their capability. */
+function agentRights(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const runs = runsOnNodes(capabilities, 'agent')
+  if (runs === undefined) return []
+  const account: Account = {
+    component: 'agent',
+    name: 'agentAccount',
+    namespace: 'agentNamespace',
+    block: 'agent',
+    when: runs,
+    prefix: 'agent-',
+  }
+  return accountObjects(account, ruleTrees(capabilities, { trust: 'agent', elects: false }))
 }
 
 const onlyIf = (condition: Condition | undefined, ...others: readonly Condition[]): { readonly when: Condition } => ({
@@ -131,14 +115,13 @@ export function rightsObjects(capabilities: readonly Capability[]): readonly Obj
     ...accountObjects(controller, ruleTrees(capabilities)),
     ...accountObjects(apiserver(capabilities), apiserverRuleTrees(capabilities)),
     ...gatewayRights(capabilities),
-    ...nodeAccounts(capabilities).flatMap(account =>
-      accountObjects(account, ruleTrees(capabilities, { trust: account.component, elects: false })),
-    ),
+    ...agentRights(capabilities),
     ...aggregated(capabilities),
   ]
 }
 
-function accountObjects(account: Account, trees: RuleTrees): readonly ObjectTree[] {
+/** The account, its roles and its bindings. */
+export function accountObjects(account: Account, trees: RuleTrees): readonly ObjectTree[] {
   const { component, prefix } = account
   const everywhere = (name: string, file: string, suffix: string, rules: readonly RuleTree[]) => {
     if (rules.length === 0) return []

@@ -3,8 +3,8 @@
 import type { Capability } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
 import { programVersion } from '#kube/version.ts'
+import { installedBy } from '../capability-objects.ts'
 import { definitions, gatewayDefinition } from '../names.ts'
-import { cleanupTrees } from '../objects/cleanup-hook.ts'
 import { hookTrees } from '../objects/hook-objects.ts'
 import { installationTrees } from '../objects.ts'
 import type { ObjectTree } from '../tree.ts'
@@ -17,7 +17,7 @@ export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<str
   const schema = jsonSchemaOf(capabilities)
   const hasGateway = capabilities.some(one => partsIn('gateway', one).length > 0)
   const byFile = new Map<string, ObjectTree[]>()
-  const hooks = [...hookTrees(capabilities), ...cleanupTrees(capabilities)]
+  const hooks = [...hookTrees(capabilities), ...installedBy(capabilities).flatMap(one => one.hooks?.(capabilities) ?? [])]
   for (const tree of [...installationTrees(capabilities), ...hooks]) {
     const trees = byFile.get(tree.file) ?? []
     trees.push(tree)

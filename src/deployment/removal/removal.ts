@@ -10,7 +10,7 @@ import type { Deployment, KubeObject, Node, Pod } from '#kube/objects/objects.ts
 import { builtIn, parseApiVersion, resourceKey } from '#kube/objects/resource.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { dashboardSlice } from '#process/apiserver/apiserver-endpoint.ts'
-import { restoreHostsFiles } from './removal-hosts.ts'
+import { installedBy } from '../capability-objects.ts'
 import { removeInstalled } from './removal-installed.ts'
 import { installedLabel, placeOf, type RemovalOptions, RemovalRun } from './removal-run.ts'
 
@@ -28,7 +28,7 @@ export async function remove(options: RemovalOptions): Promise<Removal> {
   if (place !== undefined) return { done: [], left: [place] }
   const leaves = [...new Map(options.capabilities.flatMap(one => one.leaves).map(left => [JSON.stringify(left), left])).values()]
   await stopController(run)
-  await restoreHostsFiles(run)
+  for (const { uninstall } of installedBy(options.capabilities)) await uninstall?.(run)
   await deleteNamed(run, leaves)
   await dropGates(run, leaves)
   await takeTaints(run, leaves)

@@ -1,4 +1,4 @@
-// The values of our pods on nodes: `agent` for those that call the API, `mirror` for the image mirror, which has pods of its own.
+// The values of our pods on nodes: `agent` for those that call the API. Capabilities with pods of their own there have blocks of their own.
 import * as z from 'zod'
 import { standardAgentNamespace } from '#coordination/capability.ts'
 
@@ -6,7 +6,8 @@ const mapping = () => z.record(z.string(), z.unknown())
 const texts = () => z.record(z.string(), z.string())
 const items = () => z.array(mapping())
 
-const podFields = (account: string) => ({
+/** What is said of every such pod; `account` ends the name of its ServiceAccount. */
+export const podFields = (account: string) => ({
   nodeSelector: texts().default({ 'kubernetes.io/os': 'linux' }),
   affinity: mapping().default({}),
   priorityClassName: z.string().default('system-node-critical'),
@@ -34,7 +35,7 @@ const podFields = (account: string) => ({
 })
 
 /** What containers on nodes may not, whatever their user. */
-const tightContainer = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
+export const tightContainer = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
 
 export const agentSchema = z
   .strictObject({
@@ -54,34 +55,3 @@ export const agentSchema = z
   })
   .prefault({})
   .describe('the DaemonSet of the parts that run on every node and call the API; there is none while none is enabled')
-
-export const mirrorSchema = z
-  .strictObject({
-    resources: mapping()
-      .default({ requests: { cpu: '10m', memory: '192Mi' }, limits: { memory: '192Mi' } })
-      .describe('see the figures in docs/mirror.md; no CPU limit on purpose'),
-    tolerations: items().default([
-      { key: 'CriticalAddonsOnly', operator: 'Exists' },
-      { effect: 'NoExecute', operator: 'Exists' },
-      { effect: 'NoSchedule', operator: 'Exists' },
-    ]),
-    podSecurityContext: mapping().default({ seccompProfile: { type: 'RuntimeDefault' } }),
-    securityContext: mapping()
-      .default({ runAsUser: 0, runAsGroup: 0, ...tightContainer })
-      .describe("containerd's socket and content belong to root; nothing else of root is kept"),
-    livenessProbe: mapping().default({}).describe('empty: none; a mirror without peers still serves what its node has'),
-    service: z
-      .strictObject({ annotations: texts().default({}) })
-      .prefault({})
-      .describe('the headless Service of the mirrors'),
-    cleanup: z
-      .strictObject({
-        enabled: z.boolean().default(true),
-        port: z.int().min(1).max(65_535).default(29_992).describe("on the nodes' addresses, while it runs"),
-      })
-      .prefault({})
-      .describe('before the release goes, give containerd its hosts files back; only where nodeConfiguration.mode is agent'),
-    ...podFields('agent-mirror'),
-  })
-  .prefault({})
-  .describe('the DaemonSet of the image mirror; what it does is said in capabilities.mirror')

@@ -7,7 +7,8 @@ import { partsIn } from '#coordination/part-hosts.ts'
 import { dashboardSchema } from '#dashboard/configuration.ts'
 import { capabilityCommon, processSchema } from '#kube/configuration.ts'
 import { capabilitySchema } from '#process/configuration/controller-configuration.ts'
-import { agentSchema, mirrorSchema } from './agent-values.ts'
+import { installedBy } from '../capability-objects.ts'
+import { agentSchema } from './agent-values.ts'
 import { deschedulerSchema } from './descheduler-values.ts'
 
 const mapping = () => z.record(z.string(), z.unknown())
@@ -140,16 +141,11 @@ const metricsSchema = z
 
 /** The values' schema for these capabilities. Accepts `{}`: an installation with every default. */
 export function valuesSchema(capabilities: readonly Capability[]) {
-  const sections = capabilities.map(
-    one =>
-      [
-        one.name,
-        z
-          .strictObject({ ...capabilityCommon, ...capabilitySchema(one).shape })
-          .prefault({})
-          .describe(`see docs/${documentOf(one.name)}`),
-      ] as const,
-  )
+  const sections = capabilities.map(one => {
+    const section = z.strictObject({ ...capabilityCommon, ...capabilitySchema(one).shape }).prefault({})
+    return [one.name, one.document === undefined ? section : section.describe(`see docs/${one.document}`)] as const
+  })
+  const blocks: object = Object.fromEntries(installedBy(capabilities).map(({ name, values }) => [name, values]))
   return z.strictObject({
     nameOverride: objectName().default(''),
     fullnameOverride: objectName().default('').describe('how names of objects begin; empty: the release and "ballast"'),
@@ -184,7 +180,7 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     apiserver: apiserverSchema,
     ...(capabilities.some(one => partsIn('gateway', one).length > 0) ? { gateway: gatewaySchema } : {}),
     agent: agentSchema,
-    mirror: mirrorSchema,
+    ...blocks,
     descheduler: deschedulerSchema,
     process: processSchema.prefault({}).describe('what all processes have in common; a change of it starts the pods anew'),
     arbiter: arbiterConfiguration(capabilities.map(({ name }) => name))
@@ -249,8 +245,4 @@ export function valuesSchema(capabilities: readonly Capability[]) {
       .describe('before the release goes, a Job takes back what Ballast set on nodes and workloads'),
     extraObjects: items().default([]).describe('objects of your own; templates in them are filled in'),
   })
-}
-
-function documentOf(capability: string): string {
-  return ['reload', 'mirror', 'readiness'].includes(capability) ? `${capability}.md` : 'rebalancing.md'
 }

@@ -55,7 +55,10 @@ export function openDispatcher({ connectMs, tls = {}, proxy, pool = {}, socket =
   return new ProxyAgent({ ...pool, uri: proxy, requestTls: trust, proxyTunnel: true })
 }
 
-/** Keeps requests off loopback, link-local, private and other addresses that are not of the internet. */
+/**
+ * Keeps requests off loopback, link-local, private and other addresses that are not of the internet: for addresses that somebody writes
+ * who could not reach them from here himself. Each caller that goes without says why.
+ */
 interface AddressGuard {
   /** Names of hosts that may be anywhere, and ranges such as `10.1.0.0/16` that may be reached. */
   readonly allowed: readonly string[]

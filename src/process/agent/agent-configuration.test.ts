@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { mirrorConfiguration } from '#capabilities/mirror'
+import { mirror } from '#capabilities/mirror'
 import { InputError } from '#kube/problem.ts'
 import { temporaryDirectory } from '#kube/testdata/temporary-directory.ts'
 import { readAgentConfiguration } from './agent-configuration.ts'
@@ -9,7 +9,7 @@ import { readAgentConfiguration } from './agent-configuration.ts'
 async function read(text: string) {
   const path = join(await temporaryDirectory(), 'config.yaml')
   await writeFile(path, text)
-  return readAgentConfiguration(path, { mirror: mirrorConfiguration })
+  return readAgentConfiguration(path, { mirror: mirror.config })
 }
 
 const head = 'apiVersion: ballast.dev/v1alpha1\nkind: BallastConfiguration\n'
@@ -24,7 +24,7 @@ test('the own section is read, those of others are not looked at', async () => {
 })
 
 test('without a file the defaults hold', () => {
-  expect(readAgentConfiguration(undefined, { mirror: mirrorConfiguration }).sections['mirror']).toMatchObject({
+  expect(readAgentConfiguration(undefined, { mirror: mirror.config }).sections['mirror']).toMatchObject({
     ports: [29_999, 30_020],
   })
 })

@@ -68,7 +68,7 @@ function partOf(role: string): FoundPart {
   )
   const found = parts.find(one => one.role === role)
   if (found !== undefined) return found
-  const known = ['mirror', ...parts.map(one => one.role)]
+  const known = parts.map(one => one.role)
   throw new CommandRefused(`--role: found ${JSON.stringify(role)}, expected one of ${[...new Set(known)].join(', ')}`)
 }
 

@@ -6,7 +6,10 @@ import { systemClock } from '#kube/clock.ts'
 const mostBytes = 1_048_576
 const http = new OutgoingHttp({ clock: systemClock, connectMs: 3_000, answerMs: 3_000 })
 
-/** The text at `url`. @throws Error on another status than 200, or where it is larger than a mebibyte */
+/**
+ * The text at `url`. Without a guard of addresses: they are those of nodes, which no user writes.
+ * @throws Error on another status than 200, or where it is larger than a mebibyte
+ */
 export async function readMetrics(url: string, signal: AbortSignal): Promise<string> {
   const { status, body } = await http.ask({ url, signal, mostBytes })
   if (status !== 200) throw new Error(`it answers ${status}`)

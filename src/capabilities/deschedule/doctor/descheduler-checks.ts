@@ -1,8 +1,9 @@
 // Deschedulers as processes: whether the account of ours has the rights that it needs for what it is told, and which policy of upstream's does
 // something else than it says.
 import { parseDocument } from 'yaml'
+import type { CapabilityFindings } from '#doctor/capability-findings.ts'
 import { type ClusterFacts, ofKind } from '#doctor/facts.ts'
-import { type Finding, finding } from '#doctor/finding.ts'
+import { type Finding, finding, findingsOf, kind } from '#doctor/finding.ts'
 import { accountOf } from '#doctor/own-facts.ts'
 import { areBindingsRead, lackingRights, placeText, resourceText } from '#doctor/rights-checks.ts'
 import { shown } from '#kube/objects/object-fields.ts'
@@ -12,6 +13,15 @@ import { findUpstreams } from '#upstreams/recognition.ts'
 import { sparingProfiles } from '../swap/descheduler-policy.ts'
 import { policyPlace, policyText } from '../swap/descheduler-workload.ts'
 import { isOwnDescheduler, neededRights } from './own-descheduler.ts'
+
+const kinds = {
+  'descheduler-spares-all': kind(
+    'warn',
+    'upstreams',
+    'a policy by which the descheduler evicts nothing, though it says otherwise',
+  ),
+}
+const ownFinding = findingsOf(kinds)
 
 export function checkDeschedulers(facts: ClusterFacts): readonly Finding[] {
   return [...lacking(facts), ...sparing(facts)]
@@ -52,7 +62,7 @@ function sparing(facts: ClusterFacts): readonly Finding[] {
       if (profiles.length === 0) return []
       const [noun, verb] = profiles.length === 1 ? ['profile', 'evicts'] : ['profiles', 'evict']
       return [
-        finding('descheduler-spares-all', {
+        ownFinding('descheduler-spares-all', {
           object: shown(workload),
           capability: 'deschedule',
           message: `PodsWithoutPDB is on: upstream up to v0.36.0 spares every pod then, with a budget or without (issue 1882), so ${noun} ${profiles.join(', ')} ${verb} nothing; Ballast's spares those without a budget and evicts the others`,
@@ -79,3 +89,5 @@ function policyIn(text: string | undefined): unknown {
   const document = parseDocument(text ?? '', { prettyErrors: false })
   return document.errors.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 })
 }
+
+export const deschedulerFindings: CapabilityFindings = { kinds, cluster: checkDeschedulers }

@@ -1,8 +1,15 @@
-// What keeps the image mirror of a node from being of use: the agents' role `readiness` has written it as a condition of the node.
+// What keeps the image mirror of a node from being of use: the agents' role `readiness` has written it as a condition of the node. And
+// what is installed past it.
 
+import type { CapabilityFindings } from '#doctor/capability-findings.ts'
 import { type ClusterFacts, ofKind } from '#doctor/facts.ts'
-import { type Finding, finding } from '#doctor/finding.ts'
-import { listAt, shown, textAt } from '#kube/objects/object-fields.ts'
+import { type Finding, findingsOf, kind } from '#doctor/finding.ts'
+import { at, listAt, shown, textAt } from '#kube/objects/object-fields.ts'
+
+const kinds = {
+  'mirror-unused': kind('warn', 'mirror', "a node's image mirror that does not serve, or that its containerd does not ask"),
+}
+const finding = findingsOf(kinds)
 
 const condition = 'ballast.dev/MirrorReady'
 const fine = 'Serving'
@@ -34,4 +41,14 @@ export function checkMirrors(facts: ClusterFacts): readonly Finding[] {
       }),
     ]
   })
+}
+
+export const mirrorFindings: CapabilityFindings = {
+  kinds,
+  cluster: checkMirrors,
+  first: {
+    isIt: ({ chart, values }) =>
+      chart.split('/').at(-1) === 'spegel' || values.some(one => at(one, 'capabilities', 'mirror', 'enabled') === true),
+    told: late => `the image mirror is not before ${late}: their images are pulled past it`,
+  },
 }

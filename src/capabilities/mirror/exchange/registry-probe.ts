@@ -18,6 +18,10 @@ export function addressOf(registry: string, scheme: 'http' | 'https'): string {
   return `${scheme}://${registry === 'docker.io' ? 'registry-1.docker.io' : registry}`
 }
 
+/**
+ * Users name registries by the images of their pods. There is no guard of addresses all the same: many registries have private ones, this
+ * node's containerd asks the same address for the same image, and of the answer nothing is kept but that there was one.
+ */
 export class RegistryProbe implements AsyncDisposable {
   readonly #options: ProbeOptions
   readonly #http: OutgoingHttp

@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises'
 import { request } from 'node:http'
 import { messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
-import type { CleanupWaitOptions, WaitForCleanup } from './options.ts'
+import type { CleanupWaitOptions } from './options.ts'
 
 interface Endpoint {
   readonly host: string
@@ -18,7 +18,7 @@ const atOnce = 10
  * answered 200. A name without addresses is a failure.
  * @throws InputError for the endpoint; `signal.reason` when aborted
  */
-export const waitForCleanup: WaitForCleanup = options => waitForCleanupBy(options, { addressesOf, probe })
+export const waitForCleanup = (options: CleanupWaitOptions): Promise<void> => waitForCleanupBy(options, { addressesOf, probe })
 
 interface Wire {
   addressesOf(host: string): Promise<readonly string[]>

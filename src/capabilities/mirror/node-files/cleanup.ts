@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { InputError } from '#kube/problem.ts'
 import { becomeTree, draftOf, goneOf, readTree, takeAway } from './directory-tree.ts'
 import { type FileOperations, realFiles } from './file-operations.ts'
-import type { CleanUp } from './options.ts'
+import type { CleanupOptions } from './options.ts'
 import { backupName, checkedDirectory, isBackup } from './writer.ts'
 
 /** The backup on its way out: it says no longer that there is something to restore. */
@@ -35,7 +35,7 @@ export async function restoreBy(files: FileOperations, registryConfigPath: strin
  * Restores, then answers `GET /readyz` with 200 until `signal` is aborted.
  * @throws InputError for the address or the path, before a file is touched; FileFault
  */
-export const cleanUp: CleanUp = async ({ registryConfigPath, address, signal, log }) => {
+export async function cleanUp({ registryConfigPath, address, signal, log }: CleanupOptions): Promise<void> {
   const listen = address === undefined ? undefined : parsedAddress(address)
   const isRestored = await restoreBy(realFiles, registryConfigPath)
   log.info(

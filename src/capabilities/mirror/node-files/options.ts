@@ -37,19 +37,13 @@ export interface WrittenConfiguration {
   readonly digest: string
 }
 
-/** @throws InputError before a file is touched; FileFault naming the path that could not be read or written */
-export type WriteConfiguration = (options: ConfigurationOptions) => Promise<WrittenConfiguration>
-
-interface CleanupOptions {
+export interface CleanupOptions {
   readonly registryConfigPath: string
   /** `:8080`, `[::]:8080`: answers `GET /readyz` with 200 once all is restored, until `signal`; `undefined`: it returns at once. */
   readonly address: string | undefined
   readonly signal: AbortSignal
   readonly log: Log
 }
-
-/** @throws InputError for the address; FileFault naming the path */
-export type CleanUp = (options: CleanupOptions) => Promise<void>
 
 export interface CleanupWaitOptions {
   /** `host:port`; every address that the name has is asked. */
@@ -61,6 +55,3 @@ export interface CleanupWaitOptions {
   readonly signal: AbortSignal
   readonly log: Log
 }
-
-/** Returns when all answered for so many rounds. @throws InputError for the endpoint; `signal.reason` when aborted */
-export type WaitForCleanup = (options: CleanupWaitOptions) => Promise<void>

@@ -4,7 +4,7 @@ import { InputError } from '#kube/problem.ts'
 import { becomeTree, draftOf, readTree, type Tree, takeAway, withDraft } from './directory-tree.ts'
 import { type FileOperations, realFiles } from './file-operations.ts'
 import { parseHostsWish } from './hosts-wish.ts'
-import type { ConfigurationOptions, WriteConfiguration, WrittenConfiguration } from './options.ts'
+import type { ConfigurationOptions, WrittenConfiguration } from './options.ts'
 import { digestOfTree, wantedTree } from './wanted-tree.ts'
 
 /** What was configured before us; upstream's name for it, so that either can clean up after the other. */
@@ -15,7 +15,8 @@ export const backupName = '_backup'
  * what does not belong. Done again with the same options it writes nothing.
  * @throws InputError before a file is touched; FileFault naming the path that could not be read or written
  */
-export const writeConfiguration: WriteConfiguration = options => writeConfigurationBy(realFiles, options)
+export const writeConfiguration = (options: ConfigurationOptions): Promise<WrittenConfiguration> =>
+  writeConfigurationBy(realFiles, options)
 
 export async function writeConfigurationBy(files: FileOperations, options: ConfigurationOptions): Promise<WrittenConfiguration> {
   const parsed = parseHostsWish(options)

@@ -32,7 +32,10 @@ interface Certificates {
   readonly pair: { readonly cert: string; readonly key: string } | undefined
 }
 
-/** @throws InputError where only one of certificate and key is there, or the URL is none. */
+/**
+ * Without a guard of addresses: a flag names the other node, which has a private one.
+ * @throws InputError where only one of certificate and key is there, or the URL is none.
+ */
 export function httpBootstrap({ url, address, certificateDirectory }: HttpBootstrapOptions): Bootstrap {
   const { target, isOlderLine } = idUrl(url)
   const { ca, pair } = certificatesOf(certificateDirectory)

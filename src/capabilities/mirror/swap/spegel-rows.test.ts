@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { isTree, type ValuesTree, valueAt } from '#upstreams/values-tree.ts'
-import { mirrorConfiguration } from '../capability.ts'
+import { mirrorConfiguration } from '../config.ts'
 import { convertSpegel, spegelRows, spegelVersions } from './spegel-rows.ts'
 
 const folder = new URL('../../../../test/fixtures/charts/spegel/', import.meta.url)

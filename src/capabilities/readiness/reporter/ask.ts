@@ -10,6 +10,7 @@ const longestBody = 64 * 1_024
 
 /**
  * One question; of the answer only its beginning is read. Redirects are not followed where nobody says so: rules name what is asked.
+ * Without a guard of addresses: the configuration, or the environment of its own pod, names what is asked, and that answers on the node.
  * Never throws but for an abort.
  */
 export async function ask(

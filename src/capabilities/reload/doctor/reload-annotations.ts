@@ -2,10 +2,16 @@
 
 import type { AnnotationPlace, CapabilityFindings } from '#doctor/capability-findings.ts'
 import { type ClusterFacts, ofKind } from '#doctor/facts.ts'
-import { type Finding, finding } from '#doctor/finding.ts'
+import { type Finding, findingsOf, kind } from '#doctor/finding.ts'
 import { shown, templateOf } from '#kube/objects/object-fields.ts'
 import { nearestName } from '#kube/values/nearest-name.ts'
 import { parsePattern } from '#kube/values/regex.ts'
+
+const kinds = {
+  'reload-annotation-unknown': kind('warn', 'reload', 'an annotation that looks like one of Reloader and is none'),
+  'reload-pattern-invalid': kind('warn', 'reload', 'a pattern in an annotation that does not compile'),
+}
+const finding = findingsOf(kinds)
 
 const domain = 'reloader.stakater.com'
 
@@ -68,4 +74,4 @@ function checkReload(facts: ClusterFacts): readonly Finding[] {
   })
 }
 
-export const reloadFindings: CapabilityFindings = { cluster: checkReload, annotation: annotationFindings }
+export const reloadFindings: CapabilityFindings = { kinds, cluster: checkReload, annotation: annotationFindings }

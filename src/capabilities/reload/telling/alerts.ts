@@ -57,7 +57,10 @@ interface AlertOptions {
   readonly onResult?: (result: 'success' | 'error' | 'dropped') => void
 }
 
-/** Sends alerts in the background, a few at once; disposing waits for those that are under way. */
+/**
+ * Sends alerts in the background, a few at once; disposing waits for those that are under way. Without a guard of addresses: the
+ * configuration names the receiver, which may lie in the cluster, and no object of a user does.
+ */
 export class Alerts implements AsyncDisposable {
   readonly #options: AlertOptions
   readonly #http: OutgoingHttp

@@ -8,6 +8,7 @@ import type { ToldSource } from './telling.ts'
 
 const message = { body: JSON.stringify({ webhook: 'update successful' }), contentType: 'application/json' }
 
+/** Without a guard of addresses: the configuration names the receiver, and no object of a user does. */
 export class UpdateWebhook implements AsyncDisposable {
   readonly #url: URL
   readonly #log: Log

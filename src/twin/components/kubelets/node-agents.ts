@@ -5,7 +5,7 @@ import { isNotFound } from '#kube/objects/status.ts'
 import type { Writer } from '../../access.ts'
 import type { ComponentContext } from '../component.ts'
 import { isReady, timeText, withCondition } from '../workloads/pod-state.ts'
-import { mirrorOf, startsRole } from './image-mirrors.ts'
+import { mirrorAmong, mirrorOf, startsRole } from './image-mirrors.ts'
 
 const conditionType = 'ballast.dev/MirrorReady'
 /** From a change on the node to the next question: agents ask every 10 s. */
@@ -24,7 +24,8 @@ export function startNodeAgents(context: ComponentContext): void {
 /** Whether the pod is one that asks or one that is asked. */
 function matters(pod: Pod): boolean {
   if (!pod.spec.nodeName) return false
-  return pod.spec.containers.some(container => startsRole(container, 'readiness') || startsRole(container, 'mirror'))
+  const { containers } = pod.spec
+  return containers.some(container => startsRole(container, 'readiness')) || mirrorAmong(containers) !== undefined
 }
 
 function report(context: ComponentContext, name: string): void {

@@ -8,13 +8,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
 import { silentLog } from '#kube/log.ts'
-import {
-  nodeSettings,
-  nodeTexts,
-  printedTexts,
-  standardTalosPart,
-  writeConfiguration,
-} from '../../../../src/capabilities/mirror/node-files/face.ts'
+import { nodeSettings, standardTalosPart } from '../../../../src/capabilities/mirror/node-files/node-settings.ts'
+import { nodeTexts, printedTexts } from '../../../../src/capabilities/mirror/node-files/node-texts.ts'
+import { writeConfiguration } from '../../../../src/capabilities/mirror/node-files/writer.ts'
 import { PartUnavailable } from '../../cache.ts'
 import type { Check } from '../../check.ts'
 import { needPrograms } from '../../machine-programs.ts'

@@ -28,7 +28,10 @@ interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
-/** Connections are kept while address and authority stay the same. */
+/**
+ * Connections are kept while address and authority stay the same. Without a guard of addresses: the policy, which is the administrator's,
+ * names the server, and it mostly lies on the cluster's own network.
+ */
 export class PrometheusQueries implements AsyncDisposable {
   readonly #around: Surroundings
   #http: { readonly for: string; readonly http: OutgoingHttp } | undefined

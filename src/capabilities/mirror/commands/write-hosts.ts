@@ -1,22 +1,23 @@
 // containerd's hosts files as the configuration wants them on this node: what the mirror's init container does.
 import { isIP } from 'node:net'
-import { hostsWishOf, mirrorConfiguration, writeConfiguration } from '#capabilities/mirror'
-import { type Log, messageOf } from '#kube/log.ts'
-import { CommandRefused, exitCodes, type ProcessSurroundings } from '../surroundings.ts'
+import type { Log } from '#kube/log.ts'
+import { CommandRefused, type ProcessSurroundings } from '#process/surroundings.ts'
+import { mirrorConfiguration } from '../config.ts'
+import { hostsWishOf } from '../hosts-wish-of.ts'
+import { writeConfiguration } from '../node-files/writer.ts'
+import { actOnFiles } from './act-on-files.ts'
 import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
 import { addToHostsRecord } from './hosts-record.ts'
 
 interface Around {
   readonly environment: ProcessSurroundings['environment']
   readonly log: Log
-  readonly isMirror: boolean
   /** Where it is counted. */
   readonly record?: string | undefined
 }
 
 /** `section`: of the configuration. @throws CommandRefused where it or the node's address is not said, or a file cannot be written */
-export async function writeHosts(section: unknown, { environment, log, isMirror, record }: Around): Promise<void> {
-  if (!isMirror) throw new CommandRefused('--write-hosts needs --role=mirror')
+export async function writeHosts(section: unknown, { environment, log, record }: Around): Promise<void> {
   // Without one a trial on somebody's machine would write where its own containerd reads.
   if (section === undefined) throw new CommandRefused('--write-hosts needs a configuration: --config')
   const address = (environment['NODE_IP'] ?? '').replace(/^\[|\]$/g, '')
@@ -39,16 +40,6 @@ export async function writeHosts(section: unknown, { environment, log, isMirror,
     count(written.length + removed.length === 0 ? 'unchanged' : 'written')
   } catch (error) {
     count('failed')
-    throw error
-  }
-}
-
-/** A file that cannot be read or written is told without a trace: it is the machine's affair. */
-export async function actOnFiles<Done>(act: () => Promise<Done>): Promise<Done> {
-  try {
-    return await act()
-  } catch (error) {
-    if (error instanceof Error && error.name === 'FileFault') throw new CommandRefused(messageOf(error), exitCodes.failed)
     throw error
   }
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
-import { addRegistryFlags, givenRegistryFlags } from './registry-flags.ts'
+import { addRegistryFlags, givenRegistryFlags } from './flag-table.ts'
 
 function given(words: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   const command = addRegistryFlags(new Command('registry')).exitOverride()

@@ -1,6 +1,12 @@
 // The image mirror on every node: on the host's network, so that it serves before the pods' network is there, without rights, and with
 // nothing of its node but containerd's socket, its content, and a directory of its own.
 import type { Capability } from '#coordination/capability.ts'
+import { agentNamespace, nodeEnvironment, podOnNode } from '#deployment/objects/agent-objects.ts'
+import { runsOnNodes } from '#deployment/objects/agent-roles.ts'
+import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from '#deployment/objects/object-shapes.ts'
+import { tokenMount, tokenVolume } from '#deployment/objects/process-objects.ts'
+import { accountObjects } from '#deployment/objects/rights-objects.ts'
+import { ruleTrees } from '#deployment/objects/rights-tree.ts'
 import {
   any,
   block,
@@ -14,11 +20,8 @@ import {
   text,
   value,
   when,
-} from '../tree.ts'
-import { agentNamespace, nodeEnvironment, podOnNode } from './agent-objects.ts'
-import { runsOnNodes } from './agent-roles.ts'
-import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
-import { tokenMount, tokenVolume } from './process-objects.ts'
+} from '#deployment/tree.ts'
+import { agentTlsSecret, peersConfigMap } from '../agent-objects.ts'
 
 const component = 'agent-mirror'
 const selector = selectorLabels(component)
@@ -43,11 +46,20 @@ const mirrorPaths = {
   record: '/run/ballast-hosts',
 } as const
 
-/** DaemonSet and headless Service; none where no capability is a mirror. */
+/** Account with its rights, DaemonSet and headless Service; none where no capability is a mirror. */
 export function mirrorObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
   const runs = runsOnNodes(capabilities, 'agent-mirror')
   if (runs === undefined) return []
+  const account = {
+    component,
+    name: 'mirrorAccount',
+    namespace: 'agentNamespace',
+    block: 'mirror',
+    when: runs,
+    prefix: 'mirror-',
+  } as const
   return [
+    ...accountObjects(account, ruleTrees(capabilities, { trust: component, elects: false })),
     { file: 'agents/mirror.yaml', when: runs, tree: service() },
     { file: 'agents/mirror.yaml', when: runs, tree: daemonSet() },
   ]
@@ -222,8 +234,8 @@ function volumes(): readonly Tree[] {
   return [
     { name: 'config', configMap: { name: fullName('-config') } },
     // Made by the controller, and maybe after us.
-    { name: 'peers', configMap: { name: 'ballast-mirror-peers', optional: true } },
-    { name: 'tls', secret: { secretName: 'ballast-agent-tls', optional: true, defaultMode: 0o400 } },
+    { name: 'peers', configMap: { name: peersConfigMap, optional: true } },
+    { name: 'tls', secret: { secretName: agentTlsSecret, optional: true, defaultMode: 0o400 } },
     host('containerd', text({ directory: of('containerdSock') }), 'Directory'),
     when({ on: of('containerdContentPath') }, host('content', value(of('containerdContentPath')), 'Directory')),
     when(keepsIdentity, host('data', value(of('persistence.hostPath')), 'DirectoryOrCreate')),

@@ -3,16 +3,13 @@
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import { loadNodeFiles, type NodeText, type NodeWish } from '#capabilities/mirror'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from '#cli/command-line.ts'
 import { messageOf } from '#kube/log.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
-import { about } from './about.ts'
-import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
-import { lineDifference } from './node-config/node-config-diff.ts'
-
-/** Loaded with this command. */
-const { nodeSettings, nodeTexts, platforms, printedTexts, standardTalosPart } = await loadNodeFiles()
+import { type NodeWish, nodeSettings, platforms, standardTalosPart } from '../node-files/node-settings.ts'
+import { type NodeText, nodeTexts, printedTexts } from '../node-files/node-texts.ts'
+import { lineDifference } from './node-config-diff.ts'
 
 interface NodeConfigOptions {
   readonly nodeIp?: string
@@ -52,10 +49,10 @@ const examples: Readonly<Record<(typeof platforms)[number], string>> = {
   containerd: ' --containerd 2',
 }
 
-export const defineNodeConfig: DefineCommand = (program, surroundings) => {
+export const defineNodeConfig: DefineCommand = (program, surroundings, about) => {
   const command = program
     .command('node-config')
-    .description(about['node-config'])
+    .description(about)
     .addHelpText('after', '\nExample: ballast node-config hosts --node-ip 10.0.0.7')
   for (const platform of platforms)
     withOptions(command.command(platform).description(meanings[platform]), platform).action(async (options: NodeConfigOptions) =>

@@ -1,23 +1,21 @@
 // `ballast spegel …`: upstream's command with upstream's subcommands, flags and environment, and Ballast's mirror behind them.
 
 import type { Command } from 'commander'
-import { boolOf, cleanUp, waitForCleanup, writeConfiguration } from '#capabilities/mirror'
+import { type DefineCommand, exitAtOnce, logLevelOf, oneOf, type Surroundings, wholeNumber } from '#cli/command-line.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError, type Parsed } from '#kube/problem.ts'
 import { parseDurationMs } from '#kube/time/duration.ts'
 import { programVersion } from '#kube/version.ts'
 import { runAgentParts } from '#process/agent/agent-host.ts'
-import { basicAuthDirectory, readBasicAuth } from '#process/agent/basic-auth-files.ts'
-import { actOnFiles } from '#process/agent/mirror-hosts.ts'
 import { parseStringSlice } from '#process/drop-ins/string-slice.ts'
 import { processLog } from '#process/process-log.ts'
 import { CommandRefused } from '#process/surroundings.ts'
-import { about } from './about.ts'
-import { logLevelOf } from './agent-command.ts'
-import { type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
-import { mirrorPart, mirrorSettings } from './drop-ins/mirror-run.ts'
-import { addRegistryFlags, variableOf } from './drop-ins/registry-flags.ts'
+import { boolOf } from '../registry-flags.ts'
+import { actOnFiles } from './act-on-files.ts'
+import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
+import { addRegistryFlags, variableOf } from './flag-table.ts'
+import { mirrorPart, mirrorSettings } from './mirror-run.ts'
 
 const gracefulMs = 35_000
 /** As upstream's files have it. */
@@ -25,10 +23,10 @@ const dialTimeout = '200ms'
 const configPathFlag = 'containerd-registry-config-path'
 const configPathStandard = '/etc/containerd/certs.d'
 
-export const defineSpegel: DefineCommand = (program, surroundings) => {
+export const defineSpegel: DefineCommand = (program, surroundings, about) => {
   const spegel = program
     .command('spegel')
-    .description(about.spegel)
+    .description(about)
     .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR; else LOG_LEVEL', logLevelOf)
     .addHelpText(
       'after',
@@ -139,6 +137,7 @@ async function runConfiguration(command: Command, { environment }: Surroundings)
   const given = new Given(command, environment)
   const mirrorTargets = given.list('mirror-targets')
   if (mirrorTargets.length === 0) throw new CommandRefused('--mirror-targets is needed')
+  const { writeConfiguration } = await import('../node-files/writer.ts')
   await actOnFiles(() =>
     writeConfiguration({
       registryConfigPath: given.text(configPathFlag) ?? configPathStandard,
@@ -155,6 +154,7 @@ async function runConfiguration(command: Command, { environment }: Surroundings)
 
 async function runCleanup(command: Command, { environment, signal }: Surroundings): Promise<void> {
   const given = new Given(command, environment)
+  const { cleanUp } = await import('../node-files/cleanup.ts')
   await actOnFiles(() =>
     cleanUp({
       registryConfigPath: given.text(configPathFlag) ?? configPathStandard,
@@ -169,6 +169,7 @@ const mostRounds = 1_000
 
 async function runCleanupWait(command: Command, { environment, signal }: Surroundings): Promise<void> {
   const given = new Given(command, environment)
+  const { waitForCleanup } = await import('../node-files/cleanup-wait.ts')
   await waitForCleanup({
     probeEndpoint: given.needed('probe-endpoint'),
     threshold: wholeNumber(1, mostRounds)(given.text('threshold') ?? '3'),

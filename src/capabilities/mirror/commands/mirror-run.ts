@@ -2,8 +2,7 @@
 
 import type { Command } from 'commander'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { MirrorSettings } from '#capabilities/mirror'
-import { mirrorConfiguration, settingsOf, slowPatterns, startMirror, upstreamDefaults, withFlags } from '#capabilities/mirror'
+import type { Surroundings } from '#cli/command-line.ts'
 import type { Api } from '#kube/client/api.ts'
 import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
@@ -11,10 +10,14 @@ import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
 import type { AgentPart } from '#process/agent/agent-host.ts'
-import { basicAuthDirectory, readBasicAuth } from '#process/agent/basic-auth-files.ts'
-import { countHostsWrites, readHostsRecord } from '#process/agent/hosts-record.ts'
-import type { Surroundings } from '../command-line.ts'
-import { givenRegistryFlags } from './registry-flags.ts'
+import { mirrorConfiguration } from '../config.ts'
+import { startMirror } from '../node-part.ts'
+import { upstreamDefaults, withFlags } from '../registry-flags.ts'
+import type { MirrorSettings } from '../settings.ts'
+import { settingsOf, slowPatterns } from '../settings-of.ts'
+import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
+import { givenRegistryFlags } from './flag-table.ts'
+import { countHostsWrites, readHostsRecord } from './hosts-record.ts'
 
 interface MirrorWish {
   /** With the flags of the registry. */
@@ -58,7 +61,7 @@ interface MirrorPartOptions {
   readonly clock: Clock
   readonly log: Log
   /** What the container before it left of how hosts files were written. */
-  readonly hostsRecord?: string
+  readonly hostsRecord?: string | undefined
   /** For bootstrap `kubernetes`: whose EndpointSlices name the others. */
   readonly openService?: () => Promise<{ readonly api: Api; readonly namespace: string; readonly name: string }>
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { examineCluster } from '#doctor/checks.ts'
+import type { ClusterFacts } from '#doctor/facts.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { examineCluster } from './checks.ts'
-import type { ClusterFacts } from './facts.ts'
 
 const spegel = (initContainers: readonly object[]): KubeObject => ({
   apiVersion: 'apps/v1',

@@ -1,7 +1,7 @@
 // User and password that containerd has to say to the mirror, from a mounted Secret.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CommandRefused, exitCodes } from '../surroundings.ts'
+import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 
 /** Where upstream's chart mounts it. */
 export const basicAuthDirectory = '/etc/secrets/basic-auth'

@@ -1,8 +1,8 @@
 // Flags of upstream's `spegel registry` and ours beside them, as options of a command and from the environment.
 import { type Command, Option } from 'commander'
-import type { RegistryFlags } from '#capabilities/mirror'
+import type { Surroundings } from '#cli/command-line.ts'
 import { parseStringSlice } from '#process/drop-ins/string-slice.ts'
-import type { Surroundings } from '../command-line.ts'
+import type { RegistryFlags } from '../registry-flags.ts'
 
 interface RegistryFlag {
   readonly flag: string

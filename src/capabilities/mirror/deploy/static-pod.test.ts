@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import * as z from 'zod'
+import { type Asked, installationValues, plainRelease } from '#deployment/installation.ts'
+import { objects } from '#deployment/objects.ts'
+import { platformValues } from '#deployment/values/platforms.ts'
 import { enabledCapabilities as capabilities } from '#process/enabled-capabilities.ts'
-import { type Asked, installationValues, plainRelease } from '../installation.ts'
-import { objects } from '../objects.ts'
-import { platformValues } from '../values/platforms.ts'
 import { mirrorStaticPod } from './static-pod.ts'
 
 const release = plainRelease('ballast', 'ballast-system')

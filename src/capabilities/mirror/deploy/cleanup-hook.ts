@@ -1,14 +1,14 @@
 // What Helm runs before it deletes a release with mirrors: on each node containerd gets back the hosts files that it had. A DaemonSet does it, and
 // a Job waits until all have.
 import type { Capability } from '#coordination/capability.ts'
+import { evaluate } from '#deployment/evaluate.ts'
+import type { Release, Values } from '#deployment/names.ts'
+import { agentNamespace, nodeEnvironment, podOnNode } from '#deployment/objects/agent-objects.ts'
+import { runsOnNodes } from '#deployment/objects/agent-roles.ts'
+import { fullName, metadataOf, nameText, selectorLabels } from '#deployment/objects/object-shapes.ts'
+import { all, block, type Fields, named, type ObjectTree, text, value } from '#deployment/tree.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { evaluate } from '../evaluate.ts'
-import type { Release, Values } from '../names.ts'
-import { all, block, type Fields, named, type ObjectTree, text, value } from '../tree.ts'
-import { agentNamespace, nodeEnvironment, podOnNode } from './agent-objects.ts'
-import { runsOnNodes } from './agent-roles.ts'
 import { writesHosts } from './mirror-objects.ts'
-import { fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
 
 const component = 'mirror-cleanup'
 const name = fullName('-mirror-cleanup')

@@ -1,10 +1,10 @@
 // Containerd's hosts files as they were before the mirror, on every node: what Helm's hook does for its releases, done by `ballast uninstall`
 // for all others. The mirror goes first: a pod of it that starts anew would write its files again.
 
+import { installedLabel, placeOf, type RemovalRun } from '#deployment/removal/removal-run.ts'
 import { numberAt } from '#kube/objects/object-fields.ts'
 import type { DaemonSet, KubeObject, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { installedLabel, placeOf, type RemovalRun } from './removal-run.ts'
 
 /** As the chart's `mirror.cleanup.port` is by default. */
 const cleanupPort = 29_992

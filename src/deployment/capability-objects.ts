@@ -1,0 +1,47 @@
+// What capabilities install beside what follows from their parts: pods of a shape of their own, each with a block of the values.
+import type * as z from 'zod'
+import type { Capability } from '#coordination/capability.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
+import type { Release, Values } from './names.ts'
+import type { RemovalRun } from './removal/removal-run.ts'
+import type { ObjectTree } from './tree.ts'
+
+declare module '#coordination/capability.ts' {
+  interface CapabilitySections {
+    readonly installs?: () => Promise<CapabilityObjects>
+  }
+}
+
+export interface CapabilityObjects {
+  /** Its block of the values. */
+  readonly name: string
+  /** The schema of its block. */
+  readonly values: z.ZodType
+  /** All that it may consist of, with its account and its rights. */
+  readonly objects: (capabilities: readonly Capability[]) => readonly ObjectTree[]
+  /** What only Helm makes, before it deletes a release. */
+  readonly hooks?: (capabilities: readonly Capability[]) => readonly ObjectTree[]
+  /** What those hooks do, done by `ballast uninstall` once the controller is stopped. */
+  readonly uninstall?: (run: RemovalRun) => Promise<void>
+  /** The same for who has neither: `ballast manifests --cleanup`. */
+  readonly cleanup?: (
+    values: Values,
+    around: { readonly capabilities: readonly Capability[]; readonly release: Release },
+  ) => readonly KubeObject[]
+  /** A pod of it for a machine image, from the objects of an installation: `ballast manifests --static-pod`. */
+  readonly staticPod?: (made: readonly KubeObject[]) => KubeObject
+}
+
+const installed: ReadonlyMap<string, CapabilityObjects> = new Map(
+  await Promise.all(
+    enabledCapabilities.flatMap(({ name, installs }) =>
+      installs === undefined ? [] : [installs().then(objects => [name, objects] as const)],
+    ),
+  ),
+)
+
+/** What `capabilities` install, in their order. */
+export function installedBy(capabilities: readonly { readonly name: string }[]): readonly CapabilityObjects[] {
+  return capabilities.flatMap(({ name }) => installed.get(name) ?? [])
+}
