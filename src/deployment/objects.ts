@@ -2,12 +2,12 @@
 import type { Capability } from '#coordination/capability.ts'
 import { assertHosted } from '#coordination/part-hosts.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { installedBy } from './capability-processes.ts'
 import { evaluate, extraObjects } from './evaluate.ts'
 import type { Release, Values } from './names.ts'
 import { agentNamespaceObjects, agentObjects } from './objects/agent-objects.ts'
 import { apiserverObjects } from './objects/apiserver-objects.ts'
 import { controllerObjects } from './objects/controller-objects.ts'
-import { deschedulerObjects } from './objects/descheduler-objects.ts'
 import { gatewayObjects } from './objects/gateway-objects.ts'
 import { mirrorObjects } from './objects/mirror-objects.ts'
 import { monitoringObjects } from './objects/monitoring-objects.ts'
@@ -32,7 +32,7 @@ export function installationTrees(capabilities: readonly Capability[]): readonly
     ...gatewayObjects(capabilities),
     ...agentObjects(capabilities),
     ...mirrorObjects(capabilities),
-    ...deschedulerObjects(),
+    ...installedBy(capabilities).flatMap(one => one.objects()),
     ...monitoringObjects(capabilities),
   ]
 }

@@ -27,6 +27,7 @@ export const deschedule = capability({
   disrupts: ['evict', 'restart', 'taint'],
   upstreams: async () => [(await import('./swap/descheduler.ts')).descheduler],
   findings: async () => ({ cluster: (await import('./doctor/descheduler-checks.ts')).checkDeschedulers }),
+  installs: async () => (await import('./deploy/descheduler-process.ts')).deschedulerProcess,
   parts: [
     {
       process: 'controller',
@@ -61,10 +62,6 @@ export const deschedule = capability({
     },
   ],
 })
-
-export { readPolicy } from './compat/policy/read-policy.ts'
-export { deschedulerRules } from './compat/rights.ts'
-export { type Coordination, descheduleConfiguration } from './compat/run/coordination-settings.ts'
 
 /** What a policy would do to a copy of a cluster, as `compat/rehearsal/rehearsal.ts` has it. */
 export const openRehearsal = async (

@@ -1,7 +1,7 @@
 // ServiceAccount, roles and bindings of the controller, and of the apiserver where there is one.
 import type { Capability } from '#coordination/capability.ts'
 import { agentPlace } from '#coordination/rbac.ts'
-import { all, type Condition, type Fields, item, not, type ObjectTree, shared, type Tree, text } from '../tree.ts'
+import { all, type Condition, type Fields, item, type Named, not, type ObjectTree, shared, type Tree, text } from '../tree.ts'
 import { type AgentTrust, runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, nameText } from './object-shapes.ts'
 import {
@@ -20,18 +20,12 @@ export const isMade: Condition = { on: 'rbac.create' }
 const isNamespaced: Condition = { on: 'rbac.namespaced' }
 
 /** A ServiceAccount and what its objects are called. */
-export interface Account {
-  readonly component: 'controller' | 'apiserver' | 'gateway' | 'agent' | 'agent-mirror' | 'descheduler'
-  readonly name:
-    | 'serviceAccount'
-    | 'apiserverAccount'
-    | 'gatewayAccount'
-    | 'agentAccount'
-    | 'mirrorAccount'
-    | 'deschedulerAccount'
+export interface Account<Component extends string = string> {
+  readonly component: Component
+  readonly name: Named
   /** Where it lies, and what the values call its block. */
   readonly namespace: 'namespace' | 'agentNamespace'
-  readonly block: 'controller' | 'apiserver' | 'gateway' | 'agent' | 'mirror' | 'descheduler'
+  readonly block: string
   /** When there is such a process at all; left out: always. */
   readonly when?: Condition
   /** Below `templates/rbac`, before the name of each file. */
@@ -70,7 +64,7 @@ function gatewayRights(capabilities: readonly Capability[]): readonly ObjectTree
 }
 
 /** Pods on nodes: those whose parts call the API, and the mirror, which mostly does not. */
-function nodeAccounts(capabilities: readonly Capability[]): readonly Account[] {
+function nodeAccounts(capabilities: readonly Capability[]): readonly Account<AgentTrust>[] {
   const of = (trust: AgentTrust) => runsOnNodes(capabilities, trust)
   const agent = of('agent')
   const mirror = of('agent-mirror')

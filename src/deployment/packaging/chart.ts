@@ -3,7 +3,8 @@
 import type { Capability } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
 import { programVersion } from '#kube/version.ts'
-import { definitions, gatewayDefinition } from '../names.ts'
+import { installedBy } from '../capability-processes.ts'
+import { type AccountName, definitions } from '../names.ts'
 import { cleanupTrees } from '../objects/cleanup-hook.ts'
 import { hookTrees } from '../objects/hook-objects.ts'
 import { installationTrees } from '../objects.ts'
@@ -15,7 +16,11 @@ import { templateOf } from './template.ts'
 /** Path in the chart → text. */
 export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<string, string> {
   const schema = jsonSchemaOf(capabilities)
-  const hasGateway = capabilities.some(one => partsIn('gateway', one).length > 0)
+  const accounts: readonly AccountName[] = [
+    ...(['serviceAccount', 'apiserverAccount', 'agentAccount', 'mirrorAccount'] as const),
+    ...installedBy(capabilities).map(({ name }) => `${name}Account` as const),
+    ...(capabilities.some(one => partsIn('gateway', one).length > 0) ? (['gatewayAccount'] as const) : []),
+  ]
   const byFile = new Map<string, ObjectTree[]>()
   const hooks = [...hookTrees(capabilities), ...cleanupTrees(capabilities)]
   for (const tree of [...installationTrees(capabilities), ...hooks]) {
@@ -32,7 +37,7 @@ export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<str
     ['.helmignore', '.git/\n*.tgz\n'],
     ['README.md', readme],
     ['templates/NOTES.txt', notes],
-    ['templates/_helpers.tpl', hasGateway ? definitions + gatewayDefinition : definitions],
+    ['templates/_helpers.tpl', definitions(accounts)],
     ...Object.keys(platforms).map(name => [`platforms/${name}.yaml`, platformText(name)] as const),
     ...[...shared].map(
       ([name, text]) => [`templates/_${name}.tpl`, `{{- define "ballast.${name}" -}}\n${text}{{- end -}}\n`] as const,

@@ -7,8 +7,8 @@ import { partsIn } from '#coordination/part-hosts.ts'
 import { dashboardSchema } from '#dashboard/configuration.ts'
 import { capabilityCommon, processSchema } from '#kube/configuration.ts'
 import { capabilitySchema } from '#process/configuration/controller-configuration.ts'
+import { installedBy } from '../capability-processes.ts'
 import { agentSchema, mirrorSchema } from './agent-values.ts'
-import { deschedulerSchema } from './descheduler-values.ts'
 
 const mapping = () => z.record(z.string(), z.unknown())
 const texts = () => z.record(z.string(), z.string())
@@ -150,6 +150,7 @@ export function valuesSchema(capabilities: readonly Capability[]) {
           .describe(`see docs/${documentOf(one.name)}`),
       ] as const,
   )
+  const processes: object = Object.fromEntries(installedBy(capabilities).map(({ name, values }) => [name, values]))
   return z.strictObject({
     nameOverride: objectName().default(''),
     fullnameOverride: objectName().default('').describe('how names of objects begin; empty: the release and "ballast"'),
@@ -185,7 +186,7 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     ...(capabilities.some(one => partsIn('gateway', one).length > 0) ? { gateway: gatewaySchema } : {}),
     agent: agentSchema,
     mirror: mirrorSchema,
-    descheduler: deschedulerSchema,
+    ...processes,
     process: processSchema.prefault({}).describe('what all processes have in common; a change of it starts the pods anew'),
     arbiter: arbiterConfiguration(capabilities.map(({ name }) => name))
       .prefault({})

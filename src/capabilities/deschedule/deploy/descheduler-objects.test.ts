@@ -5,14 +5,16 @@ import { parse } from 'yaml'
 import { type Asked, installationValues, plainRelease } from '#deployment/installation.ts'
 import { objects } from '#deployment/objects.ts'
 import { kustomizeFiles } from '#deployment/packaging/kustomize.ts'
-import { deschedulerPort, standardPolicy } from '#deployment/values/descheduler-values.ts'
 import { jsonSchemaOf } from '#deployment/values/values-schema.ts'
 import { listAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { readControllerConfiguration } from '#process/configuration/controller-configuration.ts'
 import { enabledCapabilities as capabilities } from '#process/enabled-capabilities.ts'
-import { descheduleConfiguration, deschedulerRules, readPolicy } from '../capability.ts'
+import { readPolicy } from '../compat/policy/read-policy.ts'
+import { deschedulerRules } from '../compat/rights.ts'
+import { descheduleConfiguration } from '../compat/run/coordination-settings.ts'
 import { parseDeschedulerFlags } from '../swap/descheduler-flags.ts'
+import { deschedulerPort, standardPolicy } from './descheduler-values.ts'
 
 const release = plainRelease('ballast', 'ballast-system')
 const all = (asked: Asked) => objects(installationValues(asked, capabilities), { capabilities, release })
