@@ -10,9 +10,11 @@ declare module '#coordination/capability.ts' {
   }
 }
 
-/** Both are pure. */
+/** All are pure. */
 export interface CapabilityFindings {
   readonly cluster?: (facts: ClusterFacts) => readonly Finding[]
+  /** Whether it has anything to do where it is enabled; absent: always. */
+  readonly isAtWork?: (facts: ClusterFacts) => boolean
   /** What is wrong with one annotation, wherever it is written: in a cluster or in a file of a repository. */
   readonly annotation?: (key: string, value: unknown, place: AnnotationPlace) => readonly Finding[]
 }
@@ -23,6 +25,7 @@ export interface AnnotationPlace {
   readonly line?: number
 }
 
-export const capabilityFindings: readonly CapabilityFindings[] = await Promise.all(
-  enabledCapabilities.flatMap(({ findings }) => (findings === undefined ? [] : [findings()])),
+/** By the capability's name. */
+export const capabilityFindings: ReadonlyMap<string, CapabilityFindings> = new Map(
+  await Promise.all(enabledCapabilities.map(async ({ name, findings }) => [name, (await findings?.()) ?? {}] as const)),
 )

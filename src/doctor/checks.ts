@@ -11,7 +11,7 @@ import { checkValues } from './value-checks.ts'
 
 /** Everything that is wrong with a cluster, errors first. Pure. */
 export function examineCluster(facts: ClusterFacts): readonly Finding[] {
-  const ofCapabilities = capabilityFindings.flatMap(({ cluster }) => (cluster === undefined ? [] : [cluster]))
+  const ofCapabilities = [...capabilityFindings.values()].flatMap(({ cluster }) => (cluster === undefined ? [] : [cluster]))
   const checks = [checkUpstreams, checkApis, checkLeftovers, checkRights, checkAdmission, checkValues, ...ofCapabilities]
   return inOrder(checks.flatMap(check => check(facts)))
 }

@@ -25,7 +25,9 @@ export function examineRepository(repository: Repository): readonly Finding[] {
     ...twice(objects),
     ...repository.helmfiles.flatMap(checkHelmfile),
     ...repository.keys.flatMap(({ key, value, file, line }) =>
-      capabilityFindings.flatMap(({ annotation }) => annotation?.(key, value, { object: `${file}:${line}`, file, line }) ?? []),
+      [...capabilityFindings.values()].flatMap(
+        ({ annotation }) => annotation?.(key, value, { object: `${file}:${line}`, file, line }) ?? [],
+      ),
     ),
   ])
 }

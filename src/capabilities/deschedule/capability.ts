@@ -26,7 +26,11 @@ export const deschedule = capability({
   replaces: [],
   disrupts: ['evict', 'restart', 'taint'],
   upstreams: async () => [(await import('./swap/descheduler.ts')).descheduler],
-  findings: async () => ({ cluster: (await import('./doctor/descheduler-checks.ts')).checkDeschedulers }),
+  findings: async () => {
+    const { checkDeschedulers, hasPolicies } = await import('./doctor/descheduler-checks.ts')
+    return { cluster: checkDeschedulers, isAtWork: hasPolicies }
+  },
+  rehearses: async () => (await import('./compat/rehearsal/step-policy.ts')).rehearseStep,
   installs: async () => (await import('./deploy/descheduler-process.ts')).deschedulerProcess,
   parts: [
     {
@@ -62,9 +66,3 @@ export const deschedule = capability({
     },
   ],
 })
-
-/** What a policy would do to a copy of a cluster, as `compat/rehearsal/rehearsal.ts` has it. */
-export const openRehearsal = async (
-  ...given: Parameters<typeof import('./compat/rehearsal/rehearsal.ts')['openRehearsal']>
-): Promise<ReturnType<typeof import('./compat/rehearsal/rehearsal.ts')['openRehearsal']>> =>
-  (await import('./compat/rehearsal/rehearsal.ts')).openRehearsal(...given)

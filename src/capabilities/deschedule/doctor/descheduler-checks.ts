@@ -13,6 +13,12 @@ import { sparingProfiles } from '../swap/descheduler-policy.ts'
 import { policyPlace, policyText } from '../swap/descheduler-workload.ts'
 import { isOwnDescheduler, neededRights } from './own-descheduler.ts'
 
+/** Rebalancing does nothing without a policy; where policies could not be read there may be one. */
+export function hasPolicies(facts: ClusterFacts): boolean {
+  const isRead = !facts.unread.some(({ kind }) => kind === 'rebalancepolicies.ballast.dev')
+  return !isRead || ofKind(facts, 'RebalancePolicy', 'rebalancepolicies').length > 0
+}
+
 export function checkDeschedulers(facts: ClusterFacts): readonly Finding[] {
   return [...lacking(facts), ...sparing(facts)]
 }
