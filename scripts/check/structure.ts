@@ -34,7 +34,13 @@ const only: Readonly<Record<string, readonly string[]>> = { twin: ['kube', 'clus
 const wireFiles = /^#kube\/(client|controllers|credentials|events|informers|leases|server)\//
 
 /** Folders of a capability that extend a room above: they stand on the floor over that room. */
-const sections: Readonly<Record<string, string>> = { deploy: 'deployment', swap: 'upstreams', doctor: 'doctor', commands: 'cli' }
+const sections: Readonly<Record<string, string>> = {
+  flags: 'process',
+  deploy: 'deployment',
+  swap: 'upstreams',
+  doctor: 'doctor',
+  commands: 'cli',
+}
 
 interface Place {
   readonly room: string

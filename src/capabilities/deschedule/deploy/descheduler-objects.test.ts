@@ -13,7 +13,7 @@ import { enabledCapabilities as capabilities } from '#process/enabled-capabiliti
 import { readPolicy } from '../compat/policy/read-policy.ts'
 import { deschedulerRules } from '../compat/rights.ts'
 import { descheduleConfiguration } from '../compat/run/coordination-settings.ts'
-import { parseDeschedulerFlags } from '../swap/descheduler-flags.ts'
+import { parseDeschedulerFlags } from '../flags/descheduler-flags.ts'
 import { deschedulerPort, standardPolicy } from './descheduler-values.ts'
 
 const release = plainRelease('ballast', 'ballast-system')

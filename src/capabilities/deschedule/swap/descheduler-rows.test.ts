@@ -7,7 +7,7 @@ import { listAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import type { ValuesTree } from '#upstreams/values-tree.ts'
 import { standardPolicy } from '../deploy/descheduler-values.ts'
-import { parseDeschedulerFlags } from './descheduler-flags.ts'
+import { parseDeschedulerFlags } from '../flags/descheduler-flags.ts'
 import { convertDescheduler, deschedulerRows, deschedulerVersions } from './descheduler-rows.ts'
 
 const folder = new URL('../../../../test/fixtures/charts/descheduler/', import.meta.url)

@@ -4,8 +4,8 @@ import { parseDocument } from 'yaml'
 import { listAt, templateOf } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isTree, valueAt } from '#upstreams/values-tree.ts'
-import { parseDeschedulerFlags } from './descheduler-flags.ts'
-import type { DeschedulerSettings } from './descheduler-settings.ts'
+import { parseDeschedulerFlags } from '../flags/descheduler-flags.ts'
+import type { DeschedulerSettings } from '../flags/descheduler-settings.ts'
 
 interface Told {
   readonly workload: KubeObject
