@@ -6,9 +6,7 @@ import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { commandTable } from './command-table.ts'
 import { errorTable } from './error-table.ts'
 import { homelabFiles } from './examples/homelab-objects.ts'
-import { mediaHomelab } from './examples/media-homelab-tables.ts'
-import { talosHomelab } from './examples/talos-homelab-tables.ts'
-import { utilitiesHomelab } from './examples/utilities-homelab-tables.ts'
+import { readHomelab } from './examples/homelab-rows.ts'
 import { protobufNumbers } from './generate-protobuf-numbers.ts'
 import { schemaTables } from './generate-schemas.ts'
 import { upstreamTable } from './upstream-table.ts'
@@ -18,12 +16,8 @@ const root = dirname(import.meta.dirname)
 /** Path below the project's root → text, for all generated files. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>()
-  for (const [name, lab] of Object.entries({
-    'talos-homelab': talosHomelab,
-    'utilities-homelab': utilitiesHomelab,
-    'media-homelab': mediaHomelab,
-  }))
-    for (const [file, text] of homelabFiles(lab)) files.set(join('examples', name, file), text)
+  for (const name of ['talos-homelab', 'utilities-homelab', 'media-homelab'])
+    for (const [file, text] of homelabFiles(readHomelab(name))) files.set(join('examples', name, file), text)
   for (const [file, text] of schemaTables(root)) files.set(file, text)
   for (const [file, text] of protobufNumbers()) files.set(file, text)
   for (const [file, text] of errorTable(root, enabledCapabilities)) files.set(file, text)

@@ -14,9 +14,9 @@ import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
 import { startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
+import { deschedulerLog } from '../src/capabilities/deschedule/commands/descheduler-log.ts'
 import { runDescheduler } from '../src/capabilities/deschedule/compat/run/descheduler.ts'
 import type { DeschedulerOptions } from '../src/capabilities/deschedule/compat/run/descheduler-options.ts'
-import { deschedulerLog } from '../src/process/drop-ins/descheduler-log.ts'
 
 export const startMs = Date.parse('2026-03-02T04:00:00Z')
 

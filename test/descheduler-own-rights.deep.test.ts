@@ -1,10 +1,11 @@
 // The rights that manifests give the descheduler are those that it asks for: with them nothing is refused, and each one is used.
 import { afterEach, expect, test } from 'vitest'
-import { deschedulerRules, readPolicy } from '#capabilities/deschedule'
 import { ballastKinds } from '#coordination/kinds.ts'
 import type { Right } from '#coordination/rbac.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
+import { readPolicy } from '../src/capabilities/deschedule/compat/policy/read-policy.ts'
+import { deschedulerRules } from '../src/capabilities/deschedule/compat/rights.ts'
 import { DeschedulerCluster, type DeschedulerRun, type RunOptions } from './descheduler-cluster.ts'
 import { overfull, policyOf } from './descheduler-objects.ts'
 

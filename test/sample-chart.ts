@@ -185,10 +185,11 @@ export function sampleChart(): { readonly files: ReadonlyMap<string, string>; re
       ] as const,
   )
   const { version } = sampleRelease
+  const accounts = ['serviceAccount', 'apiserverAccount', 'agentAccount', 'mirrorAccount', 'deschedulerAccount'] as const
   const files = new Map([
     ['Chart.yaml', `apiVersion: v2\nname: ballast\nversion: ${version}\nappVersion: ${version}\n`],
     ['values.yaml', '{}\n'],
-    ['templates/_helpers.tpl', definitions],
+    ['templates/_helpers.tpl', definitions(accounts)],
     ...[...sharedTexts].map(
       ([name, body]) => [`templates/_${name}.tpl`, `{{- define "ballast.${name}" -}}\n${body}{{- end -}}\n`] as const,
     ),

@@ -21,7 +21,7 @@ const knownCapabilities: readonly Known[] = [
     name: 'deschedule',
     words: ['descheduler', 'DeschedulerPolicy', 'RebalancePlan'],
     prefixes: ['descheduler.alpha.kubernetes.io/'],
-    ceiling: 63,
+    ceiling: 8,
   },
   { name: 'isolate', words: ['Isolation'], prefixes: [], ceiling: 21 },
   { name: 'mirror', words: ['spegel'], prefixes: ['ballast.dev/mirror-'], ceiling: 8 },

@@ -36,6 +36,7 @@ const wireFiles = /^#kube\/(client|controllers|credentials|events|informers|leas
 /** Folders of a capability that extend a room above: they stand on the floor over that room. */
 const sections: Readonly<Record<string, string>> = {
   page: 'dashboard',
+  flags: 'process',
   deploy: 'deployment',
   swap: 'upstreams',
   doctor: 'doctor',

@@ -1,6 +1,7 @@
 // Kubernetes objects of a homelab from its tables: what `kubectl get -o yaml` of it would have written.
 import { createHash } from 'node:crypto'
 import { stringify } from 'yaml'
+import { mover } from '#cluster/ownership.ts'
 import type { KubeObject, OwnerReference } from '#kube/objects/objects.ts'
 import { canonicalText, quantity } from '#kube/values/quantity.ts'
 import type { ClaimRow, Homelab, NodeRow, WorkloadRow } from './homelab-rows.ts'
@@ -734,7 +735,7 @@ class HomelabFiles {
           })
       }
       put('cluster/services.yaml', ...this.#serviceOf(workload))
-      if (this.#lab.saysOwners && workload.owner === 'descheduler') {
+      if (this.#lab.saysOwners && workload.owner === mover) {
         put('config/pod-disruption-budgets.yaml', {
           apiVersion: 'policy/v1',
           kind: 'PodDisruptionBudget',
@@ -744,7 +745,7 @@ class HomelabFiles {
       }
     }
     put('cluster/metrics.yaml', ...this.#metrics(pods))
-    const header = `# Made by \`npm run generate\` from scripts/examples/${this.#lab.tables}; a test compares the two.\n`
+    const header = `# Made by \`npm run generate\` from scripts/examples/${this.#lab.table}; a test compares the two.\n`
     return new Map(
       [...files].filter(([, objects]) => objects.length > 0).map(([file, objects]) => [file, header + asYaml(objects)]),
     )

@@ -41,7 +41,6 @@ const names = [
   'ballast',
   'kubectl-ballast',
   'reloader',
-  'descheduler',
   ...Object.entries(capabilityCommands).flatMap(([name, { programs }]) => (programs.includes(name) ? [name] : [])),
 ]
 

@@ -11,8 +11,6 @@ export const about = {
   isolate: 'keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back',
   why: 'says what was done with an object and what was not, by whom, by which rule, and what would change it',
   permits: "prints the arbiter's ledger: who disrupted what and why, how it ended, and what others did without asking",
-  shadow:
-    'compares what `ballast descheduler` would evict with what a running descheduler evicts, and prints the differences. It writes nothing',
   migrate: 'moves a cluster from an upstream to Ballast, and back',
   doctor: 'finds what is left of upstreams, what works against each other and what is missing; it only reads',
   manifests: 'prints everything to apply to a cluster: kinds, rights, configuration and processes, in this order',
@@ -24,6 +22,4 @@ export const about = {
   agent: 'runs on a node: --role=mirror gets images from other nodes, --role=readiness reports what works there',
   reloader:
     "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too",
-  descheduler:
-    "runs in the descheduler's place, with its policies, flags, port, metrics and Lease. A program called `descheduler` runs it too",
 } as const

@@ -5,7 +5,6 @@ import { capabilityCommands } from './generated/capability-commands.ts'
 /** Names of programs, and the command that each is. */
 const dropIns: ReadonlyMap<string, string> = new Map([
   ['reloader', 'reloader'],
-  ['descheduler', 'descheduler'],
   ...Object.entries(capabilityCommands).flatMap(([name, { programs }]) => programs.map(program => [program, name] as const)),
 ])
 

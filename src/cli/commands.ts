@@ -45,7 +45,6 @@ const ownCommands = {
   isolate: { usage: '[options] <node>', about: about.isolate, load: async () => (await import('./isolate.ts')).defineIsolate },
   why: { usage: '[options] <kind/name>', about: about.why, load: async () => (await import('./why.ts')).defineWhy },
   permits: { usage: '[options]', about: about.permits, load: async () => (await import('./permits.ts')).definePermits },
-  shadow: { usage: '[options]', about: about.shadow, load: async () => (await import('./shadow.ts')).defineShadow },
   migrate: { usage: '', about: about.migrate, load: async () => (await import('./migrate.ts')).defineMigrate },
   doctor: { usage: '[options] [area...]', about: about.doctor, load: async () => (await import('./doctor.ts')).defineDoctor },
   manifests: { usage: '[options]', about: about.manifests, load: async () => (await import('./manifests.ts')).defineManifests },
@@ -64,11 +63,6 @@ const ownCommands = {
   gateway: { usage: '[options]', about: about.gateway, load: async () => (await import('./gateway-command.ts')).defineGateway },
   agent: { usage: '[options]', about: about.agent, load: async () => (await import('./agent-command.ts')).defineAgent },
   reloader: { usage: '[options]', about: about.reloader, load: async () => (await import('./reloader.ts')).defineReloader },
-  descheduler: {
-    usage: '[options] [words...]',
-    about: about.descheduler,
-    load: async () => (await import('./descheduler.ts')).defineDescheduler,
-  },
 }
 
 const isOwn = (name: string): name is keyof typeof ownCommands => Object.hasOwn(ownCommands, name)

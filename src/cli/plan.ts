@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
-import type { RebalancePolicy } from '#coordination/api.ts'
+import { planKind, type RebalancePolicy } from '#coordination/api.ts'
 import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
 import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
@@ -237,7 +237,7 @@ function printTable(
 function verifyFile(file: string, cluster: LoadedCluster, { terminal }: Surroundings): ExitCode {
   const { objects, problems } = readDocuments(file, readFileSync(file, 'utf8'))
   if (problems.length > 0) throw new InputError(problems)
-  const plans = objects.filter(({ object }) => object.kind === 'RebalancePlan')
+  const plans = objects.filter(({ object }) => object.kind === planKind)
   if (plans.length === 0) throw new CommandRefused(`no RebalancePlan in ${file}`)
   let findings = 0
   for (const { object } of plans) {

@@ -53,9 +53,17 @@ export function kindKey(apiVersion: string, kind: string): string {
   return group === '' || !group.includes('.') || isBuiltInGroup(group) ? kind : `${kind}.${group}`
 }
 
+/** The owner whose workloads plans and deschedulers may move. */
+export const mover = 'descheduler'
 /** Who a workload can belong to. */
-const owners = ['keda', 'descheduler', 'none'] as const
+export const owners = ['keda', mover, 'none'] as const
 type Owner = (typeof owners)[number]
+/** Whose a workload without any owner label can be said to be. */
+export const unlabelledOwners = ['none', mover] as const
+export type UnlabelledOwner = (typeof unlabelledOwners)[number]
+
+/** How annotations begin by which upstream's users say what may become of a pod. */
+export const evictionMarks = 'descheduler.alpha.kubernetes.io/'
 
 /** The label that says who may move or scale: its key, and the value that stands for each owner. */
 export interface OwnerLabel {
@@ -66,7 +74,7 @@ export interface OwnerLabel {
 
 export const defaultOwnerLabel: OwnerLabel = {
   key: 'scaling.talos.io/managed-by',
-  values: { keda: 'keda', descheduler: 'descheduler', none: 'none' },
+  values: { keda: 'keda', descheduler: mover, none: 'none' },
 }
 
 interface EffectiveOwner {

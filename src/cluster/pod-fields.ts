@@ -1,6 +1,8 @@
 // What the model and the plans read of a pod: the fields that informers keep, and those that a plan's hash is made of.
+
 import { FieldPaths } from '#kube/objects/field-paths.ts'
 import type { PodSpec } from '#kube/objects/objects.ts'
+import { evictionMarks } from './ownership.ts'
 
 const container = ['name', 'image', 'resources', 'ports', 'restartPolicy']
 const containerStatus = ['name', 'resources', 'allocatedResources']
@@ -36,7 +38,7 @@ const statusFields = [
 
 /** Annotations by which users say what may become of a pod. */
 const annotations = [
-  'descheduler.alpha.kubernetes.io/*',
+  `${evictionMarks}*`,
   'kubernetes.io/config.*',
   'karpenter.sh/*',
   'cluster-autoscaler.kubernetes.io/*',

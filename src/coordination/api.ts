@@ -1,6 +1,8 @@
 // Our kinds that several capabilities read: RebalancePolicy, RebalancePlan, DisruptionPermit. The zod schema is the record: types,
 // the check of what the watch brings, and the CustomResourceDefinition come from it.
+
 import * as z from 'zod'
+import { unlabelledOwners } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isolationFields, isolationStatusOf } from './isolation-fields.ts'
 import type { disruptionPermitSpec, disruptionPermitStatus } from './permits/permit-schema.ts'
@@ -13,6 +15,8 @@ export const ballastApiVersion = `${ballastGroup}/${ballastVersion}`
 export const rebalancePolicies = { group: ballastGroup, version: ballastVersion, resource: 'rebalancepolicies' } as const
 export const rebalancePlans = { group: ballastGroup, version: ballastVersion, resource: 'rebalanceplans' } as const
 export const disruptionPermits = { group: ballastGroup, version: ballastVersion, resource: 'disruptionpermits' } as const
+/** The kind of `rebalancePlans`. */
+export const planKind = 'RebalancePlan'
 
 const name = () => z.string().min(1).max(253)
 const percentage = () => z.int().min(0).max(100)
@@ -104,7 +108,7 @@ const rebalancePolicyFields = z.object({
   coordination: z
     .object({
       enforce: z.boolean().default(true),
-      unlabelled: z.enum(['none', 'descheduler']).default('none'),
+      unlabelled: z.enum(unlabelledOwners).default('none'),
       requirePDB: z.boolean().default(true),
       kedaPresence: z.enum(['exclude', 'ignore']).default('exclude'),
     })

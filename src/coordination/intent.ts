@@ -1,5 +1,7 @@
 // What a capability asks of the arbiter: one voluntary disruption, as data. Nothing is decided here.
+
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
+import type { UnlabelledOwner } from '#cluster/ownership.ts'
 
 /** Everything that can take something away from somebody, or give it. The same words in code, events, metrics and docs. */
 export const verbs = ['evict', 'restart', 'resize', 'scale', 'drain', 'taint', 'launch', 'terminate'] as const
@@ -110,7 +112,7 @@ export interface Intent {
   /** For `evict` and `drain`; without one they are denied in mode `enforce`. */
   readonly proof?: FitProof
   /** The policy behind it asks that a workload without any owner label be treated as `descheduler`'s (`descheduler`) or left alone (`none`). */
-  readonly unlabelled?: 'none' | 'descheduler'
+  readonly unlabelled?: UnlabelledOwner
   /** A disruption budget is demanded of each workload that is moved (rebalancing only). */
   readonly requireBudget?: boolean
   /** What a ScaledObject or ScaledJob targets belongs to whom its label says, not to KEDA (`coordination.kedaPresence: ignore`). */

@@ -3,6 +3,7 @@ import { crd } from '#kube/schema/crd.ts'
 import {
   ballastGroup,
   ballastVersion,
+  planKind,
   rebalancePlanSpec,
   rebalancePlanStatus,
   rebalancePolicySpec,
@@ -38,7 +39,7 @@ const policyDefinition = crd({
 
 const planDefinition = crd({
   ...common,
-  kind: 'RebalancePlan',
+  kind: planKind,
   plural: 'rebalanceplans',
   scope: 'Cluster',
   shortNames: ['rbplan'],
@@ -92,6 +93,6 @@ const ours = { group: ballastGroup, version: ballastVersion, owner: 'ours' } as 
 /** RebalancePolicy, RebalancePlan and DisruptionPermit, with their definitions. */
 export const ballastKinds: readonly ServedKind[] = [
   { ...ours, kind: 'RebalancePolicy', plural: 'rebalancepolicies', scope: 'Cluster', definition: { ...policyDefinition } },
-  { ...ours, kind: 'RebalancePlan', plural: 'rebalanceplans', scope: 'Cluster', definition: { ...planDefinition } },
+  { ...ours, kind: planKind, plural: 'rebalanceplans', scope: 'Cluster', definition: { ...planDefinition } },
   { ...ours, kind: 'DisruptionPermit', plural: 'disruptionpermits', scope: 'Namespaced', definition: { ...permitDefinition } },
 ]

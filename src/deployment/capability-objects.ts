@@ -2,6 +2,7 @@
 import type * as z from 'zod'
 import type { Capability } from '#coordination/capability.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import type { Problem } from '#kube/problem.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import type { Release, Values } from './names.ts'
 import type { RemovalRun } from './removal/removal-run.ts'
@@ -18,6 +19,10 @@ export interface CapabilityObjects {
   readonly name: string
   /** The schema of its block. */
   readonly values: z.ZodType
+  /** What is wrong with whole values beyond their form; `where` names them. */
+  readonly problems?: (values: Values, where: string) => readonly Problem[]
+  /** A process that is there where `<name>.enabled` says so, in whatever namespace: Kustomize has a component that switches it on. */
+  readonly isSwitched?: true
   /** All that it may consist of, with its account and its rights. */
   readonly objects: (capabilities: readonly Capability[]) => readonly ObjectTree[]
   /** What only Helm makes, before it deletes a release. */

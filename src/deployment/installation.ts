@@ -7,9 +7,9 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import { programVersion } from '#kube/version.ts'
 import { readControllerConfiguration } from '#process/configuration/controller-configuration.ts'
+import { installedBy } from './capability-objects.ts'
 import type { Release, Values } from './names.ts'
 import { grafanaOperator, prometheusOperator } from './objects/monitoring-objects.ts'
-import { deschedulerProblems } from './values/descheduler-problems.ts'
 import { valuesSchema } from './values/values.ts'
 import { defaultsOf, jsonSchemaOf } from './values/values-schema.ts'
 
@@ -62,7 +62,7 @@ export function installationValues(asked: Asked, capabilities: readonly Capabili
   const open = dashboard.enabled ? dashboardProblems(dashboard, `${asked.values?.file ?? 'values'}: dashboard`) : []
   if (open.length > 0) throw new InputError(open)
   const values = merged(defaults, given)
-  const refused = deschedulerProblems(values, asked.values?.file ?? 'values')
+  const refused = installedBy(capabilities).flatMap(({ problems }) => problems?.(values, asked.values?.file ?? 'values') ?? [])
   if (refused.length > 0) throw new InputError(refused)
   return values
 }

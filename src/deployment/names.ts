@@ -31,7 +31,29 @@ const textAt = (values: Values, path: string) => {
 const longestName = 44
 const shortened = (name: string) => name.slice(0, longestName).replace(/-$/, '')
 
-const functions: Readonly<Record<Named, (values: Values, release: Release) => string>> = {
+export type AccountName = Extract<Named, `${string}Account`>
+type Working = (values: Values, release: Release) => string
+
+/** Where the values say what an account is called, and how its name ends where they do not. */
+interface AccountPlace {
+  readonly path: string
+  readonly end: string
+}
+
+/** Accounts that are not called as their process is. */
+const otherPlaces: Readonly<Record<string, AccountPlace>> = {
+  serviceAccount: { path: 'controller.serviceAccount.name', end: 'controller' },
+  mirrorAccount: { path: 'mirror.serviceAccount.name', end: 'agent-mirror' },
+}
+
+function accountPlace(name: AccountName): AccountPlace {
+  const process = name.replace(/Account$/, '')
+  return otherPlaces[name] ?? { path: `${process}.serviceAccount.name`, end: process }
+}
+
+const isAccount = (named: Named): named is AccountName => named.endsWith('Account')
+
+const functions: Readonly<Record<Exclude<Named, AccountName>, Working>> = {
   name: values => textAt(values, 'nameOverride') || 'ballast',
   fullname(values, release) {
     const full = textAt(values, 'fullnameOverride')
@@ -47,18 +69,6 @@ const functions: Readonly<Record<Named, (values: Values, release: Release) => st
     const end = digest === '' ? `:${textAt(values, 'image.tag') || release.version}` : `@${digest}`
     return `${registry === '' ? '' : `${registry}/`}${textAt(values, 'image.repository')}${end}`
   },
-  serviceAccount: (values, release) =>
-    textAt(values, 'controller.serviceAccount.name') || `${functions.fullname(values, release)}-controller`,
-  apiserverAccount: (values, release) =>
-    textAt(values, 'apiserver.serviceAccount.name') || `${functions.fullname(values, release)}-apiserver`,
-  gatewayAccount: (values, release) =>
-    textAt(values, 'gateway.serviceAccount.name') || `${functions.fullname(values, release)}-gateway`,
-  agentAccount: (values, release) =>
-    textAt(values, 'agent.serviceAccount.name') || `${functions.fullname(values, release)}-agent`,
-  mirrorAccount: (values, release) =>
-    textAt(values, 'mirror.serviceAccount.name') || `${functions.fullname(values, release)}-agent-mirror`,
-  deschedulerAccount: (values, release) =>
-    textAt(values, 'descheduler.serviceAccount.name') || `${functions.fullname(values, release)}-descheduler`,
   release: (_values, release) => release.name,
   service: (_values, release) => release.service,
 }
@@ -76,7 +86,9 @@ export function standardLabels(component: string, values: Values, release: Relea
 }
 
 export function nameOf(named: Named, values: Values, release: Release): string {
-  return functions[named](values, release)
+  if (!isAccount(named)) return functions[named](values, release)
+  const { path, end } = accountPlace(named)
+  return textAt(values, path) || `${functions.fullname(values, release)}-${end}`
 }
 
 /** How a template says a name. */
@@ -86,8 +98,21 @@ export function namedTemplate(named: Named): string {
   return `include "ballast.${named}" $`
 }
 
-/** The chart's `_helpers.tpl`. */
-export const definitions = `{{- /* Names; each says what src/deployment/names.ts says. */ -}}
+/** The chart's `_helpers.tpl`, with the accounts of the processes whose blocks are in the values. */
+export function definitions(accounts: readonly AccountName[]): string {
+  return `${naming}${accounts.map(accountDefinition).join('')}${labelling}`
+}
+
+function accountDefinition(name: AccountName): string {
+  const { path, end } = accountPlace(name)
+  return `{{- define "ballast.${name}" -}}
+{{- default (printf "%s-${end}" (include "ballast.fullname" .)) .Values.${path} -}}
+{{- end -}}
+
+`
+}
+
+const naming = `{{- /* Names; each says what src/deployment/names.ts says. */ -}}
 {{- define "ballast.name" -}}
 {{- default "ballast" .Values.nameOverride -}}
 {{- end -}}
@@ -117,27 +142,9 @@ export const definitions = `{{- /* Names; each says what src/deployment/names.ts
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end -}}
 {{- end -}}
 
-{{- define "ballast.serviceAccount" -}}
-{{- default (printf "%s-controller" (include "ballast.fullname" .)) .Values.controller.serviceAccount.name -}}
-{{- end -}}
+`
 
-{{- define "ballast.apiserverAccount" -}}
-{{- default (printf "%s-apiserver" (include "ballast.fullname" .)) .Values.apiserver.serviceAccount.name -}}
-{{- end -}}
-
-{{- define "ballast.agentAccount" -}}
-{{- default (printf "%s-agent" (include "ballast.fullname" .)) .Values.agent.serviceAccount.name -}}
-{{- end -}}
-
-{{- define "ballast.mirrorAccount" -}}
-{{- default (printf "%s-agent-mirror" (include "ballast.fullname" .)) .Values.mirror.serviceAccount.name -}}
-{{- end -}}
-
-{{- define "ballast.deschedulerAccount" -}}
-{{- default (printf "%s-descheduler" (include "ballast.fullname" .)) .Values.descheduler.serviceAccount.name -}}
-{{- end -}}
-
-{{- define "ballast.labels" -}}
+const labelling = `{{- define "ballast.labels" -}}
 app.kubernetes.io/name: "{{ include "ballast.name" .root }}"
 app.kubernetes.io/instance: "{{ .root.Release.Name }}"
 app.kubernetes.io/component: {{ .component }}
@@ -145,12 +152,5 @@ app.kubernetes.io/version: "{{ .root.Chart.AppVersion }}"
 app.kubernetes.io/part-of: ballast
 app.kubernetes.io/managed-by: "{{ .root.Release.Service }}"
 helm.sh/chart: "{{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }}"
-{{- end -}}
-`
-
-/** What `_helpers.tpl` has besides where a capability has a part in the gateway: without one the values have no such block. */
-export const gatewayDefinition = `
-{{- define "ballast.gatewayAccount" -}}
-{{- default (printf "%s-gateway" (include "ballast.fullname" .)) .Values.gateway.serviceAccount.name -}}
 {{- end -}}
 `

@@ -8,7 +8,6 @@ import type { Release, Values } from './names.ts'
 import { agentNamespaceObjects, agentObjects } from './objects/agent-objects.ts'
 import { apiserverObjects } from './objects/apiserver-objects.ts'
 import { controllerObjects } from './objects/controller-objects.ts'
-import { deschedulerObjects } from './objects/descheduler-objects.ts'
 import { gatewayObjects } from './objects/gateway-objects.ts'
 import { monitoringObjects } from './objects/monitoring-objects.ts'
 import { configurationObject, definitionObjects, namespaceObjects } from './objects/namespace-objects.ts'
@@ -32,7 +31,6 @@ export function installationTrees(capabilities: readonly Capability[]): readonly
     ...gatewayObjects(capabilities),
     ...agentObjects(capabilities),
     ...installedBy(capabilities).flatMap(one => one.objects(capabilities)),
-    ...deschedulerObjects(),
     ...monitoringObjects(capabilities),
   ]
 }

@@ -30,12 +30,8 @@ export type Named =
   | 'namespace'
   | 'agentNamespace'
   | 'image'
-  | 'serviceAccount'
-  | 'apiserverAccount'
-  | 'gatewayAccount'
-  | 'agentAccount'
-  | 'mirrorAccount'
-  | 'deschedulerAccount'
+  /** The ServiceAccount of a process: `serviceAccount` is the controller's, the others begin with their block of the values. */
+  | `${string}Account`
   | 'release'
   | 'service'
 

@@ -1,5 +1,6 @@
 // What keeps pods of ours, or of workloads that are to be moved, from being made or evicted: budgets, quotas, pod security, priorities.
 
+import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import { at, listAt, numberAt, shown, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ClusterFacts, ofKind } from './facts.ts'
@@ -14,12 +15,11 @@ export function checkAdmission(facts: ClusterFacts): readonly Finding[] {
   ]
 }
 
-/** Who places a workload's pods, where somebody says so. */
-const movedBy = 'scaling.talos.io/managed-by'
+const { key: movedBy, values: movers } = defaultOwnerLabel
 
 function isOfInterest({ metadata }: KubeObject): boolean {
   const { labels = {} } = metadata
-  return labels['app.kubernetes.io/part-of'] === 'ballast' || labels[movedBy] === 'descheduler'
+  return labels['app.kubernetes.io/part-of'] === 'ballast' || labels[movedBy] === movers.descheduler
 }
 
 const refusals = [
@@ -63,7 +63,7 @@ function priorities(facts: ClusterFacts, workload: KubeObject): readonly Finding
   const name = textAt(templateOf(workload), 'spec', 'priorityClassName') ?? ''
   if (name === '' || facts.unread.some(({ kind }) => kind === 'priorityclasses.scheduling.k8s.io')) return []
   const found = ofKind(facts, 'PriorityClass').find(({ metadata }) => metadata.name === name)
-  const isMoved = workload.metadata.labels?.[movedBy] === 'descheduler'
+  const isMoved = workload.metadata.labels?.[movedBy] === movers.descheduler
   const isCritical = standardClasses.includes(name) || (numberAt(found, 'value') ?? 0) >= criticalPriority
   if (isMoved && isCritical)
     return [

@@ -16,6 +16,8 @@ export interface CapabilityFindings {
   /** The kinds of findings that are its own, by id. */
   readonly kinds?: Readonly<Record<string, FindingKind>>
   readonly cluster?: (facts: ClusterFacts) => readonly Finding[]
+  /** Whether it has anything to do where it is enabled; absent: always. */
+  readonly isAtWork?: (facts: ClusterFacts) => boolean
   /** What is wrong with one annotation, wherever it is written: in a cluster or in a file of a repository. */
   readonly annotation?: (key: string, value: unknown, place: AnnotationPlace) => readonly Finding[]
   /** The release of a helmfile that all others are to wait for. */

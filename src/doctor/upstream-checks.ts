@@ -5,6 +5,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { gitopsOwner, shownOwner } from '#upstreams/gitops-owner.ts'
 import { type FoundUpstream, findUpstreams, isOwnPart } from '#upstreams/recognition.ts'
 import { upstreams } from '#upstreams/upstreams.ts'
+import { capabilityFindings } from './capability-findings.ts'
 import { type ClusterFacts, ofKind } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 import { isOwnDeployment } from './own-facts.ts'
@@ -81,12 +82,10 @@ function processesBeside(facts: ClusterFacts, live: readonly FoundUpstream[]): r
   })
 }
 
-/** Is ours enabled, and has anything to do? Rebalancing does nothing without a policy. */
+/** Is ours enabled, and has anything to do? */
 function isAtWork(facts: ClusterFacts, capability: string): boolean {
   if (facts.ours?.isRunning !== true || !facts.ours.enabled.includes(capability)) return false
-  if (capability !== 'deschedule') return true
-  const isRead = !facts.unread.some(({ kind }) => kind === 'rebalancepolicies.ballast.dev')
-  return !isRead || ofKind(facts, 'RebalancePolicy', 'rebalancepolicies').length > 0
+  return capabilityFindings.get(capability)?.isAtWork?.(facts) ?? true
 }
 
 /** Two installations of Ballast: each has a Lease of its own namespace, so neither waits for the other. */

@@ -40,12 +40,12 @@
 {{- default (printf "%s-agent" (include "ballast.fullname" .)) .Values.agent.serviceAccount.name -}}
 {{- end -}}
 
-{{- define "ballast.mirrorAccount" -}}
-{{- default (printf "%s-agent-mirror" (include "ballast.fullname" .)) .Values.mirror.serviceAccount.name -}}
-{{- end -}}
-
 {{- define "ballast.deschedulerAccount" -}}
 {{- default (printf "%s-descheduler" (include "ballast.fullname" .)) .Values.descheduler.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "ballast.mirrorAccount" -}}
+{{- default (printf "%s-agent-mirror" (include "ballast.fullname" .)) .Values.mirror.serviceAccount.name -}}
 {{- end -}}
 
 {{- define "ballast.labels" -}}

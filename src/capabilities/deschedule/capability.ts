@@ -28,6 +28,8 @@ export const deschedule = capability({
   disrupts: ['evict', 'restart', 'taint'],
   upstreams: async () => [(await import('./swap/descheduler.ts')).descheduler],
   findings: async () => (await import('./doctor/descheduler-checks.ts')).deschedulerFindings,
+  rehearses: async () => (await import('./compat/rehearsal/step-policy.ts')).rehearseStep,
+  installs: async () => (await import('./deploy/descheduler-process.ts')).deschedulerProcess,
   parts: [
     {
       process: 'controller',
@@ -44,27 +46,21 @@ export const deschedule = capability({
   ],
   leaves: planLeftovers,
   metrics: registry => void planMetrics(registry),
+  commands: [
+    {
+      name: 'descheduler',
+      usage: '[options] [words...]',
+      about:
+        "runs in the descheduler's place, with its policies, flags, port, metrics and Lease. A program called `descheduler` runs it too",
+      inPlaceOf: { programs: ['descheduler'] },
+      load: async () => (await import('./commands/descheduler.ts')).defineDescheduler,
+    },
+    {
+      name: 'shadow',
+      usage: '[options]',
+      about:
+        'compares what `ballast descheduler` would evict with what a running descheduler evicts, and prints the differences. It writes nothing',
+      load: async () => (await import('./commands/shadow.ts')).defineShadow,
+    },
+  ],
 })
-
-export { readPolicy } from './compat/policy/read-policy.ts'
-export { deschedulerRules } from './compat/rights.ts'
-export { type Coordination, descheduleConfiguration } from './compat/run/coordination-settings.ts'
-export { DeschedulerFailed } from './compat/run/descheduler-failed.ts'
-export type { DeschedulerLog, LogFields } from './compat/run/descheduler-log.ts'
-export type { ShadowCycle } from './shadow/compare.ts'
-export type { ShadowObserver } from './shadow/observer.ts'
-export type { ShadowRow } from './shadow/shadow-row.ts'
-export type { isDifferent, shadowSummary } from './shadow/summary.ts'
-
-/** `ballast descheduler`, as `compat/run/descheduler.ts` has it. */
-export const runDescheduler: typeof import('./compat/run/descheduler.ts')['runDescheduler'] = async (...given) =>
-  (await import('./compat/run/descheduler.ts')).runDescheduler(...given)
-
-/** What a policy would do to a copy of a cluster, as `compat/rehearsal/rehearsal.ts` has it. */
-export const openRehearsal = async (
-  ...given: Parameters<typeof import('./compat/rehearsal/rehearsal.ts')['openRehearsal']>
-): Promise<ReturnType<typeof import('./compat/rehearsal/rehearsal.ts')['openRehearsal']>> =>
-  (await import('./compat/rehearsal/rehearsal.ts')).openRehearsal(...given)
-
-/** `ballast shadow`: ours beside a running descheduler, compared cycle by cycle. */
-export const loadShadow = async (): Promise<typeof import('./shadow/face.ts')> => await import('./shadow/face.ts')

@@ -12,7 +12,9 @@ interface ListedCommand {
 }
 
 export const capabilityCommands: Readonly<Record<string, ListedCommand>> = {
+  "descheduler": { usage: "[options] [words...]", about: "runs in the descheduler's place, with its policies, flags, port, metrics and Lease. A program called `descheduler` runs it too", programs: ["descheduler"], variables: [], load: async () => await ((await import('#capabilities/deschedule')).deschedule.commands?.find(({ name }) => name === "descheduler"))?.load() },
   "node-config": { usage: "", about: "prints, writes or compares the files that make a node's containerd ask the mirror", programs: [], variables: [], load: async () => await ((await import('#capabilities/mirror')).mirror.commands?.find(({ name }) => name === "node-config"))?.load() },
   "readiness-condition-reporter": { usage: "[options]", about: "asks an address on a node and writes a condition of the node, with the environment of node-readiness-controller's reporter. A program called by that name, or `reporter`, runs it too", programs: ["readiness-condition-reporter", "reporter"], variables: ["NODE_NAME", "CONDITION_TYPE", "CHECK_ENDPOINT"], load: async () => await ((await import('#capabilities/readiness')).readiness.commands?.find(({ name }) => name === "readiness-condition-reporter"))?.load() },
+  "shadow": { usage: "[options]", about: "compares what `ballast descheduler` would evict with what a running descheduler evicts, and prints the differences. It writes nothing", programs: [], variables: [], load: async () => await ((await import('#capabilities/deschedule')).deschedule.commands?.find(({ name }) => name === "shadow"))?.load() },
   "spegel": { usage: "[options]", about: "runs in Spegel's place, with its subcommands, flags and environment. A program called `spegel` runs it too", programs: ["spegel"], variables: [], load: async () => await ((await import('#capabilities/mirror')).mirror.commands?.find(({ name }) => name === "spegel"))?.load() },
 }

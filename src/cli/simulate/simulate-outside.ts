@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
-import { openRehearsal } from '#capabilities/deschedule'
 import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { settingsFromConfiguration } from '#cluster/scheduler-settings.ts'
@@ -15,14 +14,21 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { withTaint } from '#planning/isolation/rules.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { OperationOf, Scenario } from '#planning/simulation/scenario.ts'
-import type { Outside, PlanAnswer, PolicyAnswer } from '#planning/simulation/step-context.ts'
+import type { Outside, PlanAnswer, PolicyAnswer, Rehearse } from '#planning/simulation/step-context.ts'
 import type { World } from '#planning/simulation/world.ts'
 import { childSolver } from '#planning/solving/solve.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { CommandRefused } from '#process/surroundings.ts'
 import { isolationPolicyFor } from '../isolate/isolate-policy.ts'
 import { policyOf } from '../plan.ts'
 import type { LoadedCluster } from '../source/cluster-source.ts'
-import { deschedulerPolicyIn } from './simulate-descheduler.ts'
+
+declare module '#coordination/capability.ts' {
+  interface CapabilitySections {
+    /** Policies of an upstream in a simulation: what they would do to the copy. */
+    readonly rehearses?: () => Promise<Rehearse>
+  }
+}
 
 interface OutsideOptions {
   readonly cluster: LoadedCluster
@@ -64,9 +70,13 @@ export function outsideOf(scenario: Scenario, options: OutsideOptions): Outside 
   }
 
   async function policyFor(wish: OperationOf<'applyPolicy'>, world: World): Promise<PolicyAnswer> {
-    const found = deschedulerPolicyIn(wish, world.state, file => texts.get(file) ?? '')
-    if (found === undefined) return await planOf(wish, world, options)
-    return await openRehearsal(found.text, { file: found.shown, state: world.state, clock: systemClock, signal: options.signal })
+    const textOf = (file: string) => texts.get(file) ?? ''
+    const around = { state: world.state, textOf, clock: systemClock, signal: options.signal }
+    for (const { rehearses } of enabledCapabilities) {
+      const answer = (await rehearses?.())?.(wish, around)
+      if (answer !== undefined) return answer
+    }
+    return await planOf(wish, world, options)
   }
 
   async function planOf(

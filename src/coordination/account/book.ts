@@ -3,6 +3,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import {
   type DisruptionPermit,
+  planKind,
   type RebalancePlan,
   type RebalancePolicy,
   rebalancePlanSpec,
@@ -44,7 +45,7 @@ export function bookOf(objects: readonly KubeObject[]): Book {
         permits.push(...keptPermits({ ...object, ...parts }))
         break
       }
-      case 'RebalancePlan': {
+      case planKind: {
         const parts = read(object, 'plan-shape', { spec: rebalancePlanSpec, status: rebalancePlanStatus }, problems)
         if (parts !== undefined) plans.push({ ...object, ...parts })
         break

@@ -1,7 +1,10 @@
 // What users want to know of a workload or node at this moment, posed as the intents that our capabilities would bring.
+
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
+import type { UnlabelledOwner } from '#cluster/ownership.ts'
 import type { Placement } from '#cluster/placement.ts'
 import type { FitProof, Intent, Target } from '../intent.ts'
+import { asking } from '../plans/names.ts'
 import type { Subject } from './subject.ts'
 
 export type QuestionName = 'move' | 'restart' | 'resize' | 'isolate' | 'drain' | 'taint'
@@ -19,7 +22,7 @@ export interface QuestionContext {
   /** What the RebalancePolicy asks of moves. */
   readonly requirements: {
     readonly requireBudget: boolean
-    readonly unlabelled: 'none' | 'descheduler'
+    readonly unlabelled: UnlabelledOwner
     readonly ignoreScalers: boolean
     /** And of an isolation. */
     readonly evictScaled: boolean
@@ -116,10 +119,8 @@ function onPod(
       'move',
       {
         ...of,
-        requester: 'deschedule',
+        ...asking.move,
         verb: surges ? 'restart' : 'evict',
-        purpose: 'move',
-        class: 'balance',
         targets: [surges ? rollout : target],
         requireBudget,
         unlabelled,

@@ -1,10 +1,12 @@
 // Whom an account is about: KIND/NAME as kubectl takes it, found among what is there and what the books still know of.
+
 import type { ClusterState, WorkloadReference } from '#cluster/cluster-state.ts'
 import { controllerOf, kindKey } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { parseApiVersion } from '#kube/objects/resource.ts'
 import { nearestName } from '#kube/values/nearest-name.ts'
 import { workloadKey } from '#planning/goals/policy.ts'
+import { planKind } from '../api.ts'
 import type { Book } from './book.ts'
 
 export type Subject =
@@ -41,7 +43,7 @@ const kindNames: Readonly<Record<string, string>> = {
   ...named('Job', 'job', 'jobs'),
   ...named('CronJob', 'cronjob', 'cronjobs', 'cj'),
   ...named('Node', 'node', 'nodes', 'no'),
-  ...named('RebalancePlan', 'rebalanceplan', 'rebalanceplans', 'rbplan', 'plan', 'plans'),
+  ...named(planKind, 'rebalanceplan', 'rebalanceplans', 'rbplan', 'plan', 'plans'),
   ...named('RebalancePolicy', 'rebalancepolicy', 'rebalancepolicies', 'rbpol', 'policy', 'policies'),
   ...named('DisruptionPermit', 'disruptionpermit', 'disruptionpermits', 'permit', 'permits'),
 }
@@ -148,7 +150,7 @@ function candidatesOf(kind: string, from: { readonly state: ClusterState; readon
         name,
         subject: () => ({ kind: 'node', name, isGone: !state.nodes.has(name) }),
       }))
-    case 'RebalancePlan':
+    case planKind:
       return book.plans.map(({ metadata: { name } }) => ({ namespace: undefined, name, subject: () => ({ kind: 'plan', name }) }))
     case 'RebalancePolicy':
       return book.policies.map(({ metadata: { name } }) => ({

@@ -1,7 +1,9 @@
 // All that the books say of one subject, line by line, oldest first; what they say twice is said once.
+
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { controllerOf, type OwnerLabel } from '#cluster/ownership.ts'
 import { workloadKey } from '#planning/goals/policy.ts'
+import { planKind } from '../api.ts'
 import type { Observation, Observations } from '../observed/observation.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 import { askingOf } from '../plans/names.ts'
@@ -162,12 +164,11 @@ function concerns({ regarding }: ClusterEvent, { subject, state, book }: Timelin
     case 'node':
       return regarding.kind === 'Node' && regarding.name === subject.name
     case 'plan':
-      return regarding.kind === 'RebalancePlan' && regarding.name === subject.name
+      return regarding.kind === planKind && regarding.name === subject.name
     case 'policy':
       return (
         (regarding.kind === 'RebalancePolicy' && regarding.name === subject.name) ||
-        (regarding.kind === 'RebalancePlan' &&
-          book.plans.some(plan => plan.metadata.name === regarding.name && isPlanOf(plan, subject)))
+        (regarding.kind === planKind && book.plans.some(plan => plan.metadata.name === regarding.name && isPlanOf(plan, subject)))
       )
     case 'pod':
       return regarding.kind === 'Pod' && regarding.namespace === subject.namespace && regarding.name === subject.name

@@ -1,7 +1,7 @@
 // The section `arbiter` of the configuration file: what the installer says about disruption, and the policy that it makes.
 
 import { z } from 'zod'
-import { defaultOwnerLabel, type OwnerLabel } from '#cluster/ownership.ts'
+import { defaultOwnerLabel, type OwnerLabel, owners } from '#cluster/ownership.ts'
 import { durationBetween } from '#kube/schema/crd-fields.ts'
 import { durationMs, formatDurationMs } from '#kube/time/duration.ts'
 import { parseWindow, type Window, type WindowSpan } from '#kube/time/window.ts'
@@ -30,18 +30,14 @@ const { caps, coolDownMs, quarantine } = defaultPolicy
 /** What a label may say that says something. */
 const labelValue = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
 
-type OwnerName = keyof OwnerLabel['values']
-
-function ownerValue(owner: OwnerName) {
-  const standard = defaultOwnerLabel.values[owner]
+function ownerValue(standard: string) {
   return z.string().regex(labelValue, `not the value of a label such as "${standard}"`).default(standard)
 }
 
 /** A value that stands for two owners would say neither. */
 function refuseTwins(values: OwnerLabel['values'], context: z.RefinementCtx): void {
-  const names: readonly OwnerName[] = ['keda', 'descheduler', 'none']
-  for (const [at, name] of names.entries()) {
-    const twin = names.slice(0, at).find(other => values[other] === values[name])
+  for (const [at, name] of owners.entries()) {
+    const twin = owners.slice(0, at).find(other => values[other] === values[name])
     const message = `not a value of its own for each: ${twin} and ${name} have both ${JSON.stringify(values[name])}`
     if (twin !== undefined) context.addIssue(message)
   }
@@ -49,6 +45,7 @@ function refuseTwins(values: OwnerLabel['values'], context: z.RefinementCtx): vo
 
 /** The schema of the section; `capabilities` are the names that may have windows. Accepts `{}`: the figures of the design. */
 export function arbiterConfiguration(capabilities: readonly string[]) {
+  const { keda, descheduler, none } = defaultOwnerLabel.values
   const windowsOfOne = z.array(windowText).max(mostWindows).optional()
   return z.strictObject({
     freeze: z.union([z.boolean(), z.string().max(longestReason)]).default(false),
@@ -58,7 +55,7 @@ export function arbiterConfiguration(capabilities: readonly string[]) {
       .regex(labelKey, `not the key of a label such as "${defaultOwnerLabel.key}"`)
       .default(defaultOwnerLabel.key),
     ownerValues: z
-      .strictObject({ keda: ownerValue('keda'), descheduler: ownerValue('descheduler'), none: ownerValue('none') })
+      .strictObject({ keda: ownerValue(keda), descheduler: ownerValue(descheduler), none: ownerValue(none) })
       .superRefine(refuseTwins)
       .prefault({}),
     caps: z

@@ -1,6 +1,6 @@
 // What the cluster says about an intent's targets: gathered once, then judged by the policy. Pure over the cluster's state.
 import type { ClusterState, PodState, WorkloadReference } from '#cluster/cluster-state.ts'
-import { effectiveOwner, kindKey, type OwnerLabel, workloadOwner } from '#cluster/ownership.ts'
+import { effectiveOwner, kindKey, mover, type OwnerLabel, workloadOwner } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { durationOr0 } from '#kube/time/duration.ts'
 import { workloadKey } from '#planning/goals/policy.ts'
@@ -175,7 +175,7 @@ function ownerFacts(
 }
 
 /** Who allows least comes first. */
-const strictness: readonly TargetFacts['owner']['value'][] = ['keda', 'none', undefined, 'descheduler']
+const strictness: readonly TargetFacts['owner']['value'][] = ['keda', 'none', undefined, mover]
 
 interface FoundOwner {
   readonly owner: TargetFacts['owner']

@@ -85,7 +85,7 @@ export function pastEvent(event: KubeObject): PastEvent | undefined {
     timeMs(event['eventTime']) ??
     timeMs(event.metadata.creationTimestamp)
   const reporter = textOf(event['reportingController']) || textOf(source['component'])
-  if (atMs === undefined || !(Object.hasOwn(lossReasons, reason) || sizeReasons.has(reason) || isDescheduler(reporter))) {
+  if (atMs === undefined || !(Object.hasOwn(lossReasons, reason) || sizeReasons.has(reason) || evictors.has(reporter))) {
     return undefined
   }
   return {
@@ -112,9 +112,8 @@ const lossReasons: Readonly<Record<string, { readonly cause: LossCause; readonly
   Killing: { cause: 'deleted', by: somebody },
 }
 
-function isDescheduler(reporter: string): boolean {
-  return reporter === 'sigs.k8s.io/descheduler'
-}
+/** Controllers that say nothing of a pod but that they evicted it. */
+const evictors: ReadonlySet<string> = new Set(['sigs.k8s.io/descheduler'])
 
 /** The pods that Events say were ended. Of a pod that is gone its controller is found by its name, among `controllers`. */
 export function lossesIn(
@@ -151,8 +150,8 @@ function deletedByOwners(events: readonly PastEvent[]): ReadonlySet<string> {
 function lossIn(event: PastEvent, cluster: Parameters<typeof lossesIn>[1]): PodLoss | undefined {
   // A pod that stands lost a container, not itself; one that is leaving tells by itself.
   if (cluster.pod(event.uid) !== undefined) return undefined
-  const { cause, by } = isDescheduler(event.reporter)
-    ? { cause: 'evicted' as const, by: 'descheduler' }
+  const { cause, by } = evictors.has(event.reporter)
+    ? { cause: 'evicted' as const, by: event.reporter.replace(/^.*\//, '') }
     : (lossReasons[event.reason] ?? { cause: 'deleted' as const, by: somebody })
   const owner = ownerByName(event, cluster)
   if (owner === undefined) return undefined

@@ -1,4 +1,5 @@
 // What one move works with, how it can end, and how it is left out.
+import type { UnlabelledOwner } from '#cluster/ownership.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Log } from '#kube/log.ts'
@@ -31,7 +32,7 @@ export interface MoveContext {
   /** What the policy behind the plan says of whose pods it may move. */
   readonly requirements: {
     readonly requireBudget: boolean
-    readonly unlabelled: 'none' | 'descheduler'
+    readonly unlabelled: UnlabelledOwner
     readonly ignoreScalers: boolean
     readonly evictScaled: boolean
     readonly spareUnmanaged: boolean

@@ -9,7 +9,8 @@ export interface Asking {
   readonly class: DisruptionClass
 }
 
-const asking: Readonly<Record<Asking['purpose'], Asking>> = {
+/** By what a plan is for. */
+export const asking: Readonly<Record<Asking['purpose'], Asking>> = {
   move: { requester: 'deschedule', purpose: 'move', class: 'balance' },
   isolate: { requester: 'isolate', purpose: 'isolate', class: 'correctness' },
 }

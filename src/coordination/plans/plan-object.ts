@@ -13,6 +13,7 @@ import {
   labelSelector,
   type NodePercent,
   type PlanMove,
+  planKind,
   type RebalancePlan,
   type RebalancePlanStatus,
   rebalancePlanSpec,
@@ -44,7 +45,7 @@ export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePla
   const { name, replaces, purpose = 'move' } = options
   return {
     apiVersion: ballastApiVersion,
-    kind: 'RebalancePlan',
+    kind: planKind,
     metadata: {
       name,
       labels: { 'ballast.dev/managed': 'true', 'ballast.dev/capability': askingOf({ spec: { purpose } }).requester },

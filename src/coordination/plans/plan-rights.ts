@@ -1,5 +1,5 @@
 // What a capability that carries out plans watches and may do: the same for each, whatever its plans are for.
-import { ballastGroup, ballastVersion } from '../api.ts'
+import { ballastGroup, ballastVersion, planKind } from '../api.ts'
 import type { Leftover, Listener, PartOf } from '../capability.ts'
 import { evictPermission } from '../effects/evict.ts'
 import { gatePermission } from '../effects/gate.ts'
@@ -23,7 +23,7 @@ const own = (resource: string, kind: string): Need => ({
 export const planNeeds: readonly Need[] = [
   ...clusterNeeds,
   own('rebalancepolicies', 'RebalancePolicy'),
-  own('rebalanceplans', 'RebalancePlan'),
+  own('rebalanceplans', planKind),
   own('disruptionpermits', 'DisruptionPermit'),
 ]
 

@@ -1,6 +1,6 @@
 // Which write an action is. Pure: the body that was posted, and who asks.
 
-import { rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
+import { planKind, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
 import { freezeAnnotation } from '#coordination/freeze.ts'
 import { approvedByAnnotation, frozenByAnnotation, planNowAnnotation, runUntilAnnotation } from '#coordination/plans/names.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
@@ -114,7 +114,7 @@ function frozen(body: Partial<ActionBody>, asked: Asked): Readonly<Record<string
 }
 
 function planOf({ plan = '' }: Partial<ActionBody>): WrittenObject {
-  return { resource: rebalancePlans, kind: 'RebalancePlan', namespace: undefined, name: plan }
+  return { resource: rebalancePlans, kind: planKind, namespace: undefined, name: plan }
 }
 
 function faultOf({ name = '' }: Partial<ActionBody>): WrittenObject {

@@ -1,6 +1,6 @@
 // What the dashboard reads of a cluster by watches: what the model and the rules read, and what it shows beside.
 import { verdictAnnotation } from '#coordination/account/told-verdict.ts'
-import { disruptionPermits, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
+import { disruptionPermits, planKind, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
 import type { Need } from '#coordination/needs.ts'
 import type { WatchNeed } from '#kube/informers/watch-pool.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
@@ -23,7 +23,7 @@ export const leaseNamespaces = (own: string): readonly string[] => [...new Set([
 /** What is shown beside the model. Leases only where they tell the time: each node has one, and renews it every 10 s. */
 export const pageNeeds: readonly Need[] = [
   { ...disruptionPermits, kind: 'DisruptionPermit', mode: 'full' },
-  { ...rebalancePlans, kind: 'RebalancePlan', mode: 'full' },
+  { ...rebalancePlans, kind: planKind, mode: 'full' },
   { ...rebalancePolicies, kind: 'RebalancePolicy', mode: 'full' },
   { ...builtIn.events, kind: 'Event', mode: 'projection', fields: eventFields },
   { ...builtIn.horizontalpodautoscalers, kind: 'HorizontalPodAutoscaler', mode: 'full' },

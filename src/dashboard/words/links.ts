@@ -42,6 +42,11 @@ export function permitsPath(query: Query = {}): string {
   return withQuery('/permits', query)
 }
 
+/** The permits of evictions that strategies asked for; `null`: in all namespaces. */
+export function evictionPermitsPath(namespace: string | null): string {
+  return permitsPath({ capability: 'deschedule', namespace })
+}
+
 /** `/rebalancing?span=days&nodes=talos00%2Ctalos03&plan=talos-7f3c`: what is null or left out is what the page shows by itself. */
 export function rebalancingPath(query: Query = {}): string {
   return withQuery(pagePaths.rebalancing, query)

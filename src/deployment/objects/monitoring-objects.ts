@@ -27,7 +27,7 @@ export const grafanaOperator = 'grafana.integreatly.org/v1beta1'
 /** Monitor of one process; `serves`: where it runs at all. */
 export function monitorOf(
   kind: 'ServiceMonitor' | 'PodMonitor',
-  of: 'controller' | 'apiserver' | 'gateway' | 'agent-mirror' | 'descheduler',
+  of: string,
   serves: readonly Condition[] = [],
   port: Fields = { port: kind === 'ServiceMonitor' ? 'metrics' : 'health' },
 ): ObjectTree {

@@ -34,7 +34,7 @@ interface ProcessShape {
 }
 
 /** Keeps one pod of the process while nodes are drained. */
-export function processBudget(component: ProcessShape['component'] | 'descheduler'): Fields {
+export function processBudget(component: string): Fields {
   const path = `${component}.podDisruptionBudget`
   const byMinimum: Condition = { present: `${path}.minAvailable` }
   return {

@@ -4,7 +4,7 @@ import type { Capability } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
 import { programVersion } from '#kube/version.ts'
 import { installedBy } from '../capability-objects.ts'
-import { definitions, gatewayDefinition } from '../names.ts'
+import { type AccountName, definitions } from '../names.ts'
 import { hookTrees } from '../objects/hook-objects.ts'
 import { installationTrees } from '../objects.ts'
 import type { ObjectTree } from '../tree.ts'
@@ -15,7 +15,11 @@ import { templateOf } from './template.ts'
 /** Path in the chart → text. */
 export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<string, string> {
   const schema = jsonSchemaOf(capabilities)
-  const hasGateway = capabilities.some(one => partsIn('gateway', one).length > 0)
+  const accounts: readonly AccountName[] = [
+    ...(['serviceAccount', 'apiserverAccount', 'agentAccount'] as const),
+    ...installedBy(capabilities).map(({ name }) => `${name}Account` as const),
+    ...(capabilities.some(one => partsIn('gateway', one).length > 0) ? (['gatewayAccount'] as const) : []),
+  ]
   const byFile = new Map<string, ObjectTree[]>()
   const hooks = [...hookTrees(capabilities), ...installedBy(capabilities).flatMap(one => one.hooks?.(capabilities) ?? [])]
   for (const tree of [...installationTrees(capabilities), ...hooks]) {
@@ -32,7 +36,7 @@ export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<str
     ['.helmignore', '.git/\n*.tgz\n'],
     ['README.md', readme],
     ['templates/NOTES.txt', notes],
-    ['templates/_helpers.tpl', hasGateway ? definitions + gatewayDefinition : definitions],
+    ['templates/_helpers.tpl', definitions(accounts)],
     ...Object.keys(platforms).map(name => [`platforms/${name}.yaml`, platformText(name)] as const),
     ...[...shared].map(
       ([name, text]) => [`templates/_${name}.tpl`, `{{- define "ballast.${name}" -}}\n${text}{{- end -}}\n`] as const,

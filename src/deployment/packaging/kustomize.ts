@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Capability } from '#coordination/capability.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { installedBy } from '../capability-objects.ts'
 import { installationValues, plainRelease } from '../installation.ts'
 import { hasPartIn } from '../objects/rights-tree.ts'
 import { objects } from '../objects.ts'
@@ -51,7 +52,9 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
     ['base/install.yaml', header + yamlDocuments(base)],
     ...names.flatMap(name => component(name, made([name]), none)),
     ...processComponent('dashboard', 'apiserver', made([], { apiserver: { enabled: true } })),
-    ...processComponent('descheduler', 'descheduler', made([], { descheduler: { enabled: true } })),
+    ...installedBy(capabilities).flatMap(({ name, isSwitched }) =>
+      isSwitched === true ? processComponent(name, name, made([], { [name]: { enabled: true } })) : [],
+    ),
     ...hostedProcesses.flatMap(process =>
       hasPartIn(capabilities, process) === undefined
         ? []
@@ -84,11 +87,7 @@ const isOfHost = (object: KubeObject, process: string) =>
   isOf(object, process) && !roleKinds.has(object.kind) && object.kind !== 'APIService'
 
 /** A process apart from the controller, whole: nothing of it is in the base. */
-function processComponent(
-  name: string,
-  process: 'apiserver' | 'gateway' | 'descheduler',
-  enabled: readonly KubeObject[],
-): readonly (readonly [string, string])[] {
+function processComponent(name: string, process: string, enabled: readonly KubeObject[]): readonly (readonly [string, string])[] {
   const own = enabled.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === process)
   return [
     [`components/${name}/kustomization.yaml`, kustomization('Component', { resources: [`${process}.yaml`] })],

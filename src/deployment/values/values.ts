@@ -9,7 +9,6 @@ import { capabilityCommon, processSchema } from '#kube/configuration.ts'
 import { capabilitySchema } from '#process/configuration/controller-configuration.ts'
 import { installedBy } from '../capability-objects.ts'
 import { agentSchema } from './agent-values.ts'
-import { deschedulerSchema } from './descheduler-values.ts'
 
 const mapping = () => z.record(z.string(), z.unknown())
 const texts = () => z.record(z.string(), z.string())
@@ -181,7 +180,6 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     ...(capabilities.some(one => partsIn('gateway', one).length > 0) ? { gateway: gatewaySchema } : {}),
     agent: agentSchema,
     ...blocks,
-    descheduler: deschedulerSchema,
     process: processSchema.prefault({}).describe('what all processes have in common; a change of it starts the pods anew'),
     arbiter: arbiterConfiguration(capabilities.map(({ name }) => name))
       .prefault({})

@@ -1,7 +1,7 @@
 // Which pods a plan may move, and why each of the others stays where it is: one reason each, by precedence, with its facts.
 
 import type { ClusterState, NodeState, PodState, WorkloadReference } from '#cluster/cluster-state.ts'
-import { kindKey } from '#cluster/ownership.ts'
+import { evictionMarks, kindKey } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf, type Selector } from '#kube/objects/selector.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
@@ -94,7 +94,7 @@ function rulesOf(input: PlanInput, budgets: Budgets): readonly Rule[] {
   const data = (code: StayCode, facts: Readonly<Record<string, string>> = {}): StayReason => ({ code, data: facts })
   const annotation = (pod: PodState, key: string) => pod.object.metadata.annotations?.[key]
   const isInScope = nodeScope(policy)
-  const forced = (pod: PodState) => annotation(pod, 'descheduler.alpha.kubernetes.io/evict') !== undefined
+  const forced = (pod: PodState) => annotation(pod, `${evictionMarks}evict`) !== undefined
   return [
     ...(policy.isolation === undefined ? balanceRules(state, policy) : isolationRules(state, policy, policy.isolation)),
     pod => (isOwnedBy(pod, 'DaemonSet') ? data('DaemonSet') : undefined),

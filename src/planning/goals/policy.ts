@@ -1,7 +1,7 @@
 // What a user wishes of a plan: goals for nodes, what may be moved, and what it may cost. Whether it can be had is not decided here.
 
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
-import { defaultOwnerLabel, type OwnerLabel } from '#cluster/ownership.ts'
+import { defaultOwnerLabel, type OwnerLabel, type UnlabelledOwner } from '#cluster/ownership.ts'
 import type { LabelSelector } from '#kube/objects/objects.ts'
 
 export const goalResources = ['cpu', 'memory', 'pods'] as const
@@ -107,7 +107,7 @@ export interface PlanPolicy {
   readonly coordination: {
     readonly enforce: boolean
     /** What a pod without any owner label counts as. */
-    readonly unlabelled: 'none' | 'descheduler'
+    readonly unlabelled: UnlabelledOwner
     readonly requirePDB: boolean
     /** `exclude`: what a ScaledObject or ScaledJob targets belongs to KEDA whatever its label says. */
     readonly kedaPresence: 'exclude' | 'ignore'

@@ -1,6 +1,7 @@
 // Nodes kept for the core: which of their pods stay, that all others leave at once, in which order, and with what taint in mind.
 
 import type { ClusterState, NodeState } from '#cluster/cluster-state.ts'
+import { mover } from '#cluster/ownership.ts'
 import type { Taint } from '#kube/objects/objects.ts'
 import { policyOwner } from '../candidates/owner.ts'
 import type { Rule } from '../candidates/rule.ts'
@@ -33,7 +34,7 @@ export function isolationRules(state: ClusterState, policy: PlanPolicy, isolatio
     pod => {
       const { owner, facts } = policyOwner(state, policy, pod)
       if (owner === 'keda') return isolation.keda === 'evict' ? undefined : { code: 'KedaNotAtZero', data: facts }
-      if (owner === 'descheduler' || isolation.includeUnmanaged) return undefined
+      if (owner === mover || isolation.includeUnmanaged) return undefined
       return { code: owner === 'none' ? 'OwnerNone' : 'Unlabelled', data: facts }
     },
   ]

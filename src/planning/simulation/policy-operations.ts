@@ -9,7 +9,7 @@ import { runDescheduler } from './descheduler-cycles.ts'
 import { ledgerOf } from './eviction-operations.ts'
 import { taintNodes } from './node-operations.ts'
 import { successorOf } from './pod-making.ts'
-import type { OperationOf } from './scenario.ts'
+import { type OperationOf, policyPlacesIn } from './scenario.ts'
 import type { StepContext } from './step-context.ts'
 import type { Steering } from './world.ts'
 
@@ -20,7 +20,7 @@ const standardIntervalMs = 300_000
 
 export async function applyPolicy(context: StepContext, operation: OperationOf<'applyPolicy'>): Promise<string> {
   const answer = await context.outside.plan(operation, context.world)
-  if (!answer.ok) throw new InputError(placed(context, answer.problems, policyField(operation)))
+  if (!answer.ok) throw new InputError(placed(context, answer.problems, policyPlacesIn(operation)[0] ?? 'policy'))
   if ('plan' in answer) {
     for (const field of ['cycles', 'interval'] as const)
       if (operation[field] !== undefined)
@@ -31,11 +31,6 @@ export async function applyPolicy(context: StepContext, operation: OperationOf<'
     context.refuse('landing', operation.landing, 'a RebalancePolicy; nobody steers what a descheduler evicts')
   const { cycles = 1, interval = standardIntervalMs } = operation
   return await runDescheduler(context, answer.descheduler, { cycles, intervalMs: interval })
-}
-
-/** The field of the step that says where the policy is. */
-function policyField(operation: OperationOf<'applyPolicy'>): string {
-  return (['file', 'descheduler', 'configMap'] as const).find(field => operation[field] !== undefined) ?? 'policy'
 }
 
 export async function isolateNode(context: StepContext, operation: OperationOf<'isolate'>): Promise<string> {

@@ -61,9 +61,20 @@ function durationMs(value: string): number | undefined {
   return parsed.ok && parsed.value >= 0 ? parsed.value : undefined
 }
 
-type PolicyPlaces = Readonly<Partial<Record<'policy' | 'file' | 'descheduler' | 'configMap', unknown>>>
-const policyPlaces = ({ policy, file, descheduler, configMap }: PolicyPlaces): readonly unknown[] =>
-  [policy, file, descheduler, configMap].filter(place => place !== undefined)
+/** Where the policy of an `applyPolicy` may be. */
+const policyPlaces = {
+  policy: text().exactOptional(),
+  file: text(4_096).exactOptional(),
+  descheduler: z.looseObject({}).exactOptional(),
+  configMap: text(507)
+    .regex(/^[^/\s]+\/[^/\s]+$/, 'NAMESPACE/NAME')
+    .exactOptional(),
+}
+const placeNames = Object.keys(policyPlaces)
+
+/** The fields of a step that say where its policy is: at most one where it was read. */
+export const policyPlacesIn = (step: Readonly<Record<string, unknown>>): readonly string[] =>
+  placeNames.filter(name => step[name] !== undefined)
 
 /** Every operation with its fields. */
 const operations = {
@@ -113,17 +124,12 @@ const operations = {
     .refine(value => isChoice(value) !== (value.object !== undefined), { message: 'either object, or a choice of pods' }),
   applyPolicy: z
     .strictObject({
-      policy: text().exactOptional(),
-      file: text(4_096).exactOptional(),
-      descheduler: z.looseObject({}).exactOptional(),
-      configMap: text(507)
-        .regex(/^[^/\s]+\/[^/\s]+$/, 'NAMESPACE/NAME')
-        .exactOptional(),
+      ...policyPlaces,
       cycles: z.int().min(1).max(mostCycles).exactOptional(),
       interval: duration.exactOptional(),
       landing: z.enum(['observe', 'prefer', 'hold']).exactOptional(),
     })
-    .refine(value => policyPlaces(value).length <= 1, { message: 'one of policy, file, descheduler, configMap' }),
+    .refine(value => policyPlacesIn(value).length <= 1, { message: `one of ${placeNames.join(', ')}` }),
   isolate: z.strictObject({
     node: text(),
     policy: text().exactOptional(),

@@ -1,7 +1,8 @@
 // What an operation gets: the world, a place for what it has to say, and the way to refuse a name that is not there.
 
-import type { PodState } from '#cluster/cluster-state.ts'
+import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import type { Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import type { Plan } from '../plan-record.ts'
@@ -18,6 +19,18 @@ export type PlanAnswer =
 
 /** What an `applyPolicy` is about: a plan, or a descheduler to run. */
 export type PolicyAnswer = PlanAnswer | { readonly ok: true; readonly descheduler: DeschedulerRun }
+
+/** Answers a step with what a capability knows of policies; `undefined`: the step names none of that kind. @throws InputError for one that is not there */
+export type Rehearse = (
+  wish: OperationOf<'applyPolicy'>,
+  around: {
+    readonly state: ClusterState
+    /** Texts of files that the scenario names. */
+    readonly textOf: (file: string) => string
+    readonly clock: Clock
+    readonly signal: AbortSignal
+  },
+) => PolicyAnswer | undefined
 
 /** What lies outside of the model: policies, files, the scheduler's configuration. */
 export interface Outside {

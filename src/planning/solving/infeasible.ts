@@ -1,5 +1,6 @@
 // Why the goals are not met: what stands in the way, found by taking it away and looking again. The rest of a plan is not touched.
 
+import { mover } from '#cluster/ownership.ts'
 import { Budgets } from '../candidates/budgets.ts'
 import { type Sorting, sortPods } from '../candidates/movable.ts'
 import { StaticFit } from '../candidates/static-fit.ts'
@@ -95,7 +96,7 @@ function variantsOf(policy: PlanPolicy, facts: ShortfallFacts): readonly Variant
     if (blocker !== undefined) variants.push({ blocker, policy: changed })
   }
   excluded('NamespaceExcluded', { ...policy, scope: { ...scope, namespaces: { include: [], exclude: [] } } })
-  excluded('Unlabelled', { ...policy, coordination: { ...coordination, unlabelled: 'descheduler' } })
+  excluded('Unlabelled', { ...policy, coordination: { ...coordination, unlabelled: mover } })
   excluded('NoPDB', { ...policy, coordination: { ...coordination, requirePDB: false } })
   excluded('OwnerNone', { ...policy, coordination: { ...coordination, enforce: false } })
   return variants

@@ -23,6 +23,12 @@ const kinds = {
 }
 const ownFinding = findingsOf(kinds)
 
+/** Rebalancing does nothing without a policy; where policies could not be read there may be one. */
+function hasPolicies(facts: ClusterFacts): boolean {
+  const isRead = !facts.unread.some(({ kind }) => kind === 'rebalancepolicies.ballast.dev')
+  return !isRead || ofKind(facts, 'RebalancePolicy', 'rebalancepolicies').length > 0
+}
+
 export function checkDeschedulers(facts: ClusterFacts): readonly Finding[] {
   return [...lacking(facts), ...sparing(facts)]
 }
@@ -90,4 +96,4 @@ function policyIn(text: string | undefined): unknown {
   return document.errors.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 })
 }
 
-export const deschedulerFindings: CapabilityFindings = { kinds, cluster: checkDeschedulers }
+export const deschedulerFindings: CapabilityFindings = { kinds, cluster: checkDeschedulers, isAtWork: hasPolicies }

@@ -1,7 +1,7 @@
 // What becomes of each flag of upstream's descheduler: where it has a value of ours of its own, that; else it is passed on as it is.
 import { parseDuration } from '#kube/time/duration.ts'
-import { parseDeschedulerFlags } from '#process/drop-ins/descheduler-flags.ts'
 import type { Step } from '#upstreams/values-row.ts'
+import { parseDeschedulerFlags } from '../flags/descheduler-flags.ts'
 
 export const descheduler = (key: string) => `descheduler.${key}`
 

@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { installationValues, plainRelease } from '#deployment/installation.ts'
 import { objects } from '#deployment/objects.ts'
-import { standardPolicy } from '#deployment/values/descheduler-values.ts'
 import { listAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
-import { parseDeschedulerFlags } from '#process/drop-ins/descheduler-flags.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import type { ValuesTree } from '#upstreams/values-tree.ts'
+import { standardPolicy } from '../deploy/descheduler-values.ts'
+import { parseDeschedulerFlags } from '../flags/descheduler-flags.ts'
 import { convertDescheduler, deschedulerRows, deschedulerVersions } from './descheduler-rows.ts'
 
 const folder = new URL('../../../../test/fixtures/charts/descheduler/', import.meta.url)

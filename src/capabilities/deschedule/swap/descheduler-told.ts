@@ -3,9 +3,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { parseDocument } from 'yaml'
 import { listAt, templateOf } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { parseDeschedulerFlags } from '#process/drop-ins/descheduler-flags.ts'
-import type { DeschedulerSettings } from '#process/drop-ins/descheduler-settings.ts'
 import { isTree, valueAt } from '#upstreams/values-tree.ts'
+import { parseDeschedulerFlags } from '../flags/descheduler-flags.ts'
+import type { DeschedulerSettings } from '../flags/descheduler-settings.ts'
 
 interface Told {
   readonly workload: KubeObject

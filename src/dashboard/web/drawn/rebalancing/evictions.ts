@@ -1,6 +1,6 @@
 // Evictions by the strategies of the descheduler: sums by strategy and by node, and the newest.
 import type { EvictionRow, EvictionSum, Evictions } from '../../../contract.ts'
-import { apiPath, nodePath, permitsPath, refPath } from '../../../words/links.ts'
+import { apiPath, evictionPermitsPath, nodePath, refPath } from '../../../words/links.ts'
 import { shortName } from '../../../words/names.ts'
 import { count } from '../../../words/quantity.ts'
 import { element, type Markup, type Surroundings } from '../markup.ts'
@@ -81,7 +81,7 @@ function columns(surroundings: Surroundings): readonly DrawnColumn<EvictionRow>[
           ? '–'
           : element(
               'a',
-              { href: link(permitsPath({ capability: 'deschedule', namespace: pod?.namespace ?? null })), title: permit },
+              { href: link(evictionPermitsPath(pod?.namespace ?? null)), title: permit },
               shortName(permit.split('/').at(-1) ?? permit, 24),
             ),
     },

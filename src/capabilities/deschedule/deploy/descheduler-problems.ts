@@ -1,8 +1,9 @@
 // What is wrong with the values of the descheduler beyond their form: its policy is read as the program will read it.
-import { readPolicy } from '#capabilities/deschedule'
+
+import { goJson } from '#deployment/go-json.ts'
+import { type Values, valueAt } from '#deployment/names.ts'
 import type { Problem } from '#kube/problem.ts'
-import { goJson } from '../go-json.ts'
-import { type Values, valueAt } from '../names.ts'
+import { readPolicy } from '../compat/policy/read-policy.ts'
 
 /** Any class may be there: only a cluster knows. */
 const anyClass = () => 0

@@ -1,7 +1,7 @@
 // The log of the drop-in descheduler as upstream's libraries write it: klog's lines of text, or JSON as component-base has it.
-import type { DeschedulerLog, LogFields } from '#capabilities/deschedule'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
+import type { DeschedulerLog, LogFields } from '../compat/run/descheduler-log.ts'
 
 interface LogOptions {
   readonly format: 'text' | 'json'

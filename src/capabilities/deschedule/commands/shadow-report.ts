@@ -1,7 +1,9 @@
 // What a shadow prints: the pods on which two deschedulers differ, cycle by cycle, and the sums.
-import type { isDifferent, ShadowCycle, ShadowRow, shadowSummary } from '#capabilities/deschedule'
+import { table } from '#cli/terminal/terminal.ts'
 import { formatTime } from '#kube/time/time.ts'
-import { table } from '../terminal/terminal.ts'
+import type { ShadowCycle } from '../shadow/compare.ts'
+import type { ShadowRow } from '../shadow/shadow-row.ts'
+import type { isDifferent, shadowSummary } from '../shadow/summary.ts'
 
 type Summary = Parameters<typeof isDifferent>[0]
 

@@ -1,7 +1,7 @@
 // `ballast descheduler`: upstream's command with upstream's flags, and Ballast behind them.
 
 import { homedir, hostname } from 'node:os'
-import { DeschedulerFailed, type DeschedulerLog, runDescheduler } from '#capabilities/deschedule'
+import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
 import { openApi } from '#kube/client/api.ts'
 import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
@@ -13,24 +13,25 @@ import { StatusError } from '#kube/objects/status.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
-import { dropInConfiguration } from '#process/configuration/descheduler-configuration.ts'
-import { parseDeschedulerFlags } from '#process/drop-ins/descheduler-flags.ts'
-import { deschedulerLog } from '#process/drop-ins/descheduler-log.ts'
-import { permitsLack } from '#process/drop-ins/descheduler-permits.ts'
-import type { DeschedulerSettings } from '#process/drop-ins/descheduler-settings.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
-import { about } from './about.ts'
-import { type DefineCommand, exitAtOnce, type Surroundings } from './command-line.ts'
+import { runDescheduler } from '../compat/run/descheduler.ts'
+import { DeschedulerFailed } from '../compat/run/descheduler-failed.ts'
+import type { DeschedulerLog } from '../compat/run/descheduler-log.ts'
+import { parseDeschedulerFlags } from '../flags/descheduler-flags.ts'
+import type { DeschedulerSettings } from '../flags/descheduler-settings.ts'
+import { dropInConfiguration } from './descheduler-configuration.ts'
+import { deschedulerLog } from './descheduler-log.ts'
+import { permitsLack } from './descheduler-permits.ts'
 
 /** client-go's, where flags say nothing. */
 const standardBurst = 500
 
-export const defineDescheduler: DefineCommand = (program, surroundings) => {
+export const defineDescheduler: DefineCommand = (program, surroundings, about) => {
   program
     .command('descheduler')
-    .description(about.descheduler)
+    .description(about)
     .argument('[words...]', "upstream's flags, or `version`")
     .option('--config <file>', 'BallastConfiguration, for settings that have no flag (coordination, windows, the arbiter)')
     .allowUnknownOption()

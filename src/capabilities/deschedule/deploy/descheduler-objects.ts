@@ -1,12 +1,12 @@
 // The descheduler as a process of its own: its policy, and what is around its CronJob or Deployment.
 
-import { all, any, block, document, type Fields, lines, not, type ObjectTree, value, when } from '../tree.ts'
-import { deschedulerPort } from '../values/descheduler-values.ts'
+import { monitorOf } from '#deployment/objects/monitoring-objects.ts'
+import { fullName, metadataOf, selectorLabels } from '#deployment/objects/object-shapes.ts'
+import { processBudget } from '#deployment/objects/process-objects.ts'
+import { all, any, block, document, type Fields, lines, not, type ObjectTree, value, when } from '#deployment/tree.ts'
 import { deschedulerRights, isDeschedulerOn, isStaying } from './descheduler-rights.ts'
+import { deschedulerPort } from './descheduler-values.ts'
 import { cronJob, deployment, portName } from './descheduler-workload.ts'
-import { monitorOf } from './monitoring-objects.ts'
-import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
-import { processBudget } from './process-objects.ts'
 
 const component = 'descheduler'
 const selector = selectorLabels(component)

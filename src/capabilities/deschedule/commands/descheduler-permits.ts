@@ -2,7 +2,7 @@
 import { disruptionPermits } from '#coordination/api.ts'
 import { builtIn, resourceKey } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
-import { refusedVerbs } from './own-rights.ts'
+import { refusedVerbs } from '#process/drop-ins/own-rights.ts'
 
 type Asking = Parameters<typeof refusedVerbs>[0]
 

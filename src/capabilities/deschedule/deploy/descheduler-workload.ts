@@ -1,10 +1,10 @@
 // The pods of the descheduler, and what makes them: a Deployment, or a CronJob.
 
-import { all, any, block, type Condition, checksum, type Fields, not, text, value, when } from '../tree.ts'
-import { deschedulerPort } from '../values/descheduler-values.ts'
+import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from '#deployment/objects/object-shapes.ts'
+import { tokenMount, tokenVolume, tolerationsOf } from '#deployment/objects/process-objects.ts'
+import { all, any, block, type Condition, checksum, type Fields, not, text, value, when } from '#deployment/tree.ts'
 import { electsLeader, isStaying } from './descheduler-rights.ts'
-import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
-import { tokenMount, tokenVolume, tolerationsOf } from './process-objects.ts'
+import { deschedulerPort } from './descheduler-values.ts'
 
 const component = 'descheduler'
 const selector = selectorLabels(component)

@@ -3,8 +3,8 @@
 import { goQuote } from '#kube/objects/field-error.ts'
 import type { Problem } from '#kube/problem.ts'
 import { parseDuration } from '#kube/time/duration.ts'
+import { parseStringSlice } from '#process/drop-ins/string-slice.ts'
 import { type DeschedulerSettings, deschedulerSettings, type FlagValues } from './descheduler-settings.ts'
-import { parseStringSlice } from './string-slice.ts'
 
 /** How a value is read; `gates` are pairs `key=bool`. */
 type Form = 'bool' | 'text' | 'duration' | 'level' | 'whole' | 'number' | 'list' | 'gates'

@@ -2,7 +2,9 @@
 
 import { createReadStream, readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { loadShadow, type ShadowCycle, type ShadowObserver } from '#capabilities/deschedule'
+import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from '#cli/command-line.ts'
+import { loadCluster, type SourceOptions, withSource } from '#cli/source/cluster-source.ts'
+import { kubeconfigOf, openLiveApi } from '#cli/source/live-source.ts'
 import { systemClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
@@ -12,15 +14,14 @@ import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { parseDuration } from '#kube/time/duration.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
-import { about } from './about.ts'
-import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
-import { linesOf } from './shadow/shadow-lines.ts'
-import { cycleLines, shadowDocument, summaryLines } from './shadow/shadow-report.ts'
-import { loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
-import { kubeconfigOf, openLiveApi } from './source/live-source.ts'
-
-/** Loaded with this command. */
-const shadow = await loadShadow()
+import { UsageProviders } from '../compat/usage/usage-providers.ts'
+import { compareCycle, type ShadowCycle } from '../shadow/compare.ts'
+import { ShadowObserver } from '../shadow/observer.ts'
+import { readShadowedPolicy } from '../shadow/read-shadowed-policy.ts'
+import { isDifferent, shadowSummary } from '../shadow/summary.ts'
+import { TheirLog } from '../shadow/their-log.ts'
+import { linesOf } from './shadow-lines.ts'
+import { cycleLines, shadowDocument, summaryLines } from './shadow-report.ts'
 
 interface ShadowOptions extends SourceOptions {
   readonly policyConfigFile: string
@@ -31,10 +32,10 @@ interface ShadowOptions extends SourceOptions {
   readonly output: 'table' | 'json'
 }
 
-export const defineShadow: DefineCommand = (program, surroundings) => {
+export const defineShadow: DefineCommand = (program, surroundings, about) => {
   const command = program
     .command('shadow')
-    .description(about.shadow)
+    .description(about)
     .requiredOption('--policy-config-file <file>', 'the policy of the running descheduler')
     .option('--descheduling-interval <duration>', 'its interval', '5m')
     .option(
@@ -68,13 +69,13 @@ async function runShadow(options: ShadowOptions, surroundings: Surroundings): Pr
     cycles.push(cycle)
     if (isTable) for (const line of cycleLines(cycle, cycles.length, options.all === true)) terminal.write(line)
   }
-  const summary = shadow.shadowSummary(cycles)
+  const summary = shadowSummary(cycles)
   if (isTable) for (const line of summaryLines(summary)) terminal.write(line)
   else terminal.write(JSON.stringify(shadowDocument(cycles, summary), undefined, 2))
   if (cycles.length === 0) throw new CommandRefused('no cycle of the descheduler was seen', exitCodes.failed)
   if (cycles.every(({ rows }) => rows.every(({ theirs }) => theirs === undefined)))
     terminal.say('no eviction by the descheduler was seen: check that it runs, and with this interval')
-  surroundings.end(shadow.isDifferent(summary) ? exitCodes.notSo : exitCodes.done)
+  surroundings.end(isDifferent(summary) ? exitCodes.notSo : exitCodes.done)
 }
 
 function comparedCycles(options: ShadowOptions, surroundings: Surroundings): AsyncIterable<ShadowCycle> {
@@ -89,7 +90,7 @@ async function* cyclesOfDump(options: ShadowOptions, surroundings: Surroundings)
   const text = policyText(options.policyConfigFile)
   const { objects, state } = await loadCluster(options, surroundings)
   const policy = policyOf(text, options, objects, surroundings)
-  const log = new shadow.TheirLog()
+  const log = new TheirLog()
   const told = []
   for await (const line of linesOf(logOf(options.upstreamLog ?? '-', surroundings.signal))) {
     const cycle = log.add(line)
@@ -99,7 +100,7 @@ async function* cyclesOfDump(options: ShadowOptions, surroundings: Surroundings)
   if (last !== undefined) told.push(last)
   const atMs = systemClock.now()
   for (const { isDryRun = true, ...cycle } of told.slice(-options.cycles))
-    yield shadow.compareCycle({ before: { state, atMs }, sinceMs: atMs, ...cycle, isDryRun }, policy)
+    yield compareCycle({ before: { state, atMs }, sinceMs: atMs, ...cycle, isDryRun }, policy)
 }
 
 async function* liveCycles(options: ShadowOptions, surroundings: Surroundings): AsyncGenerator<ShadowCycle> {
@@ -115,10 +116,10 @@ async function* liveCycles(options: ShadowOptions, surroundings: Surroundings): 
   const policy = policyOf(text, options, classes, surroundings)
   const informers = stack.use(new Informers(api, { clock: systemClock, random: systemRandom, log: silentLog, signal }))
   const byLog = options.upstreamLog !== undefined
-  const usage = stack.use(new shadow.UsageProviders({ api, clock: systemClock, log: silentLog, environment }))
+  const usage = stack.use(new UsageProviders({ api, clock: systemClock, log: silentLog, environment }))
   await usage.follow(policy, signal)
   const figures = () => usage.figures(signal)
-  const observer = stack.use(new shadow.ShadowObserver({ informers, clock: systemClock, policy, intervalMs, byLog, figures }))
+  const observer = stack.use(new ShadowObserver({ informers, clock: systemClock, policy, intervalMs, byLog, figures }))
   await observer.open(signal)
   const broken = new AbortController()
   if (options.upstreamLog !== undefined) {
@@ -169,7 +170,7 @@ function policyText(path: string): string {
 
 function policyOf(text: string, options: ShadowOptions, objects: readonly KubeObject[], { terminal }: Surroundings) {
   const classes = objects.filter(({ kind }) => kind === undefined || kind === 'PriorityClass')
-  const { policy, notes } = shadow.readShadowedPolicy(text, options.policyConfigFile, classes)
+  const { policy, notes } = readShadowedPolicy(text, options.policyConfigFile, classes)
   for (const note of notes) terminal.say(note)
   return policy
 }

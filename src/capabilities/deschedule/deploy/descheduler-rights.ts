@@ -1,11 +1,12 @@
 // What the descheduler may: the rights that the program says it needs, each under the condition on the values under which it needs them.
-import { deschedulerRules } from '#capabilities/deschedule'
+
 import type { Right } from '#coordination/rbac.ts'
-import { all, any, type Condition, type Fields, type ObjectTree, text, value } from '../tree.ts'
-import { type Axis, choices, conditionOf } from '../truth-table.ts'
-import { metadataOf, nameText } from './object-shapes.ts'
-import { type Account, granted, isMade } from './rights-objects.ts'
-import { anyRule, type ConditionalRight, type RuleTree, ruleItems, rulesOf } from './rights-tree.ts'
+import { metadataOf, nameText } from '#deployment/objects/object-shapes.ts'
+import { type Account, granted, isMade } from '#deployment/objects/rights-objects.ts'
+import { anyRule, type ConditionalRight, type RuleTree, ruleItems, rulesOf } from '#deployment/objects/rights-tree.ts'
+import { all, any, type Condition, type Fields, type ObjectTree, text, value } from '#deployment/tree.ts'
+import { type Axis, choices, conditionOf } from '#deployment/truth-table.ts'
+import { deschedulerRules } from '../compat/rights.ts'
 
 const deschedulerAccount: Account = {
   component: 'descheduler',

@@ -1,9 +1,9 @@
 // What a BallastConfiguration says for the drop-in descheduler, where there is one.
-import { type Coordination, descheduleConfiguration } from '#capabilities/deschedule'
 import { defaultOwnerLabel, type OwnerLabel } from '#cluster/ownership.ts'
 import { type ArbiterPolicy, defaultPolicy } from '#coordination/policy/arbiter-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
+import { type Coordination, descheduleConfiguration } from '../compat/run/coordination-settings.ts'
 
 interface DropInConfiguration {
   readonly coordination: Coordination
@@ -22,8 +22,8 @@ export async function dropInConfiguration(path: string | undefined, log: Log): P
   }
   // Only here the other capabilities are asked for: their sections may be in the same file.
   const [{ ConfigurationFile }, { enabledCapabilities }] = await Promise.all([
-    import('./configuration-file.ts'),
-    import('../enabled-capabilities.ts'),
+    import('#process/configuration/configuration-file.ts'),
+    import('#process/enabled-capabilities.ts'),
   ])
   const capabilities = enabledCapabilities.map(one =>
     one.name === capabilityName ? { ...one, config: descheduleConfiguration } : one,

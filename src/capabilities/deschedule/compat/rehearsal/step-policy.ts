@@ -6,6 +6,8 @@ import { isFields } from '#cluster/loose-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import type { OperationOf } from '#planning/simulation/scenario.ts'
+import type { Rehearse } from '#planning/simulation/step-context.ts'
+import { openRehearsal } from './rehearsal.ts'
 
 interface PolicyText {
   readonly text: string
@@ -16,8 +18,13 @@ interface PolicyText {
 /** In upstream's charts and manifests. */
 const policyKey = 'policy.yaml'
 
-/** The policy's text; `undefined` where the step names none of a descheduler. @throws InputError for a ConfigMap without one */
-export function deschedulerPolicyIn(
+/** Cycles of the policy that the step names; `undefined` where it names none of a descheduler. @throws InputError for a ConfigMap without one */
+export const rehearseStep: Rehearse = (wish, { state, textOf, clock, signal }) => {
+  const found = policyIn(wish, state, textOf)
+  return found === undefined ? undefined : openRehearsal(found.text, { file: found.shown, state, clock, signal })
+}
+
+function policyIn(
   wish: OperationOf<'applyPolicy'>,
   state: ClusterState,
   textOf: (file: string) => string,

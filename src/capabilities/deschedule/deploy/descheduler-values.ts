@@ -1,6 +1,6 @@
 // The values of the descheduler: a process of its own with upstream's policy, flags and port, as a CronJob or as a Deployment.
 import * as z from 'zod'
-import { descheduleConfiguration } from '#capabilities/deschedule'
+import { descheduleConfiguration } from '../compat/run/coordination-settings.ts'
 
 const mapping = () => z.record(z.string(), z.unknown())
 const texts = () => z.record(z.string(), z.string())
