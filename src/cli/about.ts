@@ -8,7 +8,6 @@ export const about = {
   snapshot: 'writes a live cluster into one file for --cluster, without the values of Secrets',
   plan: 'prints which pods would move, what that brings, which cannot move and why',
   simulate: 'plays a scenario on a copy of a cluster: where pods land, which wait and why, how full nodes become',
-  isolate: 'keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back',
   why: 'says what was done with an object and what was not, by whom, by which rule, and what would change it',
   permits: "prints the arbiter's ledger: who disrupted what and why, how it ended, and what others did without asking",
   shadow:
@@ -23,8 +22,6 @@ export const about = {
   apiserver: 'serves the page of the cluster from the replica that leads; it decides and disrupts nothing',
   gateway: 'runs in the way of requests: parts of capabilities that hold, forward or count them; all replicas do the same',
   agent: 'runs on a node: --role=mirror gets images from other nodes, --role=readiness reports what works there',
-  reloader:
-    "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too",
   descheduler:
     "runs in the descheduler's place, with its policies, flags, port, metrics and Lease. A program called `descheduler` runs it too",
   spegel: "runs in Spegel's place, with its subcommands, flags and environment. A program called `spegel` runs it too",

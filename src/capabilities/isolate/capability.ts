@@ -16,6 +16,15 @@ export const isolate = capability({
   kinds: ballastKinds,
   replaces: [],
   disrupts: ['evict', 'restart', 'taint'],
+  commands: [
+    {
+      name: 'isolate',
+      usage: '[options] <node>',
+      about: 'keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back',
+      load: async () => (await import('./commands/isolate.ts')).defineIsolate,
+    },
+  ],
+  scenarioSteps: async () => (await import('./commands/isolate-step.ts')).isolateStep,
   parts: [
     {
       process: 'controller',

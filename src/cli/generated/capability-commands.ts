@@ -12,5 +12,7 @@ interface ListedCommand {
 }
 
 export const capabilityCommands: Readonly<Record<string, ListedCommand>> = {
+  "isolate": { usage: "[options] <node>", about: "keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back", programs: [], variables: [], load: async () => await ((await import('#capabilities/isolate')).isolate.commands?.find(({ name }) => name === "isolate"))?.load() },
   "readiness-condition-reporter": { usage: "[options]", about: "asks an address on a node and writes a condition of the node, with the environment of node-readiness-controller's reporter. A program called by that name, or `reporter`, runs it too", programs: ["readiness-condition-reporter", "reporter"], variables: ["NODE_NAME", "CONDITION_TYPE", "CHECK_ENDPOINT"], load: async () => await ((await import('#capabilities/readiness')).readiness.commands?.find(({ name }) => name === "readiness-condition-reporter"))?.load() },
+  "reloader": { usage: "[options]", about: "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too", programs: ["reloader"], variables: ["RELOADER_NAMESPACE", "RELOADER_DEPLOYMENT_NAME"], load: async () => await ((await import('#capabilities/reload')).reload.commands?.find(({ name }) => name === "reloader"))?.load() },
 }

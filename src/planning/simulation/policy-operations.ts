@@ -9,7 +9,7 @@ import { runDescheduler } from './descheduler-cycles.ts'
 import { ledgerOf } from './eviction-operations.ts'
 import { taintNodes } from './node-operations.ts'
 import { successorOf } from './pod-making.ts'
-import type { OperationOf } from './scenario.ts'
+import type { OperationOf, PlannedOperation } from './scenario.ts'
 import type { StepContext } from './step-context.ts'
 import type { Steering } from './world.ts'
 
@@ -38,7 +38,7 @@ function policyField(operation: OperationOf<'applyPolicy'>): string {
   return (['file', 'descheduler', 'configMap'] as const).find(field => operation[field] !== undefined) ?? 'policy'
 }
 
-export async function isolateNode(context: StepContext, operation: OperationOf<'isolate'>): Promise<string> {
+export async function isolateNode(context: StepContext, operation: PlannedOperation): Promise<string> {
   context.nodes(operation.node)
   const answer = await context.outside.isolation(operation, context.world)
   if (!answer.ok) throw new InputError(placed(context, answer.problems, 'node'))
