@@ -23,7 +23,7 @@ const knownCapabilities: readonly Known[] = [
     prefixes: ['descheduler.alpha.kubernetes.io/'],
     ceiling: 63,
   },
-  { name: 'isolate', words: ['Isolation'], prefixes: [], ceiling: 21 },
+  { name: 'isolate', words: ['Isolation'], prefixes: [], ceiling: goal },
   { name: 'mirror', words: ['spegel'], prefixes: ['ballast.dev/mirror-'], ceiling: 27 },
   {
     name: 'readiness',
@@ -31,7 +31,7 @@ const knownCapabilities: readonly Known[] = [
     prefixes: ['readiness.k8s.io/'],
     ceiling: 8,
   },
-  { name: 'reload', words: ['reloader'], prefixes: ['reloader.stakater.com/', 'ballast.dev/reload-'], ceiling: 27 },
+  { name: 'reload', words: ['reloader'], prefixes: ['reloader.stakater.com/', 'ballast.dev/reload-'], ceiling: goal },
 ]
 
 /** The files that know `capability`, tests and generated ones aside. */

@@ -39,7 +39,7 @@ import { processLog } from '#process/process-log.ts'
 import { about } from './about.ts'
 import { commaList, type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { bundleWords, openPage, pageBundle } from './page/page.ts'
-import { enabledNames, hostOf } from './source/fixed-picture.ts'
+import { hostOf, shownCapabilities } from './source/fixed-picture.ts'
 
 interface ApiserverCommandOptions {
   readonly config?: string
@@ -228,7 +228,7 @@ function pageOptions(
       ownerLabel: settings.current.ownerLabel,
       scheduler: settingsForServer(gitVersion),
       ownNamespace: namespace,
-      capabilities: enabledNames(settings.current),
+      ...shownCapabilities(settings.current),
     }),
     openPage: shown => openPage({ ...shown, ...shownBy, origins: { file: path, flags: {} } }, surroundings),
     openStandby: holder => openStandby({ configuration, namespace, holder }),

@@ -2,6 +2,7 @@
 // the check of what the watch brings, and the CustomResourceDefinition come from it.
 import * as z from 'zod'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { planPurposes, plansFor } from './intent.ts'
 import { isolationFields, isolationStatusOf } from './isolation-fields.ts'
 import type { disruptionPermitSpec, disruptionPermitStatus } from './permits/permit-schema.ts'
 
@@ -237,9 +238,9 @@ export const rebalancePlanSpec = z.object({
   outcome: z.enum(['met', 'not-met', 'infeasible']),
   method: z.string().max(32),
   purpose: z
-    .enum(['move', 'isolate'])
+    .enum(planPurposes)
     .default('move')
-    .describe('move: for the goals, class balance; isolate: for the control plane, class correctness'),
+    .describe(planPurposes.map(name => `${name}: ${plansFor(name).aim}, class ${plansFor(name).class}`).join('; ')),
   landing: z.enum(['observe', 'prefer', 'hold']),
   moves: z.array(planMove).max(1_000),
   approved: z.boolean().default(false),

@@ -60,6 +60,30 @@ export const isolate = capability({
     },
     landingPart(),
   ],
+  questions: [
+    {
+      name: 'isolate',
+      words: 'isolate it',
+      place: 4,
+      about: 'pod',
+      wish: ({ requirements: { ignoreScalers, evictScaled, spareUnmanaged }, places }) => ({
+        verb: 'evict',
+        purpose: 'isolate',
+        class: 'correctness',
+        ignoreScalers,
+        evictScaled,
+        spareUnmanaged,
+        ...places({ stays: false }),
+      }),
+    },
+    {
+      name: 'taint',
+      words: 'taint it',
+      place: 6,
+      about: 'node',
+      wish: () => ({ verb: 'taint', purpose: 'isolate', class: 'correctness' }),
+    },
+  ],
   // The taint itself is the user's wish: uninstall takes it where the annotation says that we set it.
   leaves: [
     ...planLeftovers,

@@ -129,5 +129,14 @@ export const reload = capability({
     { kind: 'pause', annotation: defaultAnnotationKeys.pauseTime },
   ],
   words: reloadWords,
+  questions: [
+    {
+      name: 'restart',
+      words: 'restart it',
+      place: 2,
+      about: 'rollout',
+      wish: () => ({ verb: 'restart', purpose: 'reload', class: 'correctness' }),
+    },
+  ],
   metrics: registry => void reloadMetrics(registry),
 })

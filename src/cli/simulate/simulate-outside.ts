@@ -8,7 +8,7 @@ import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { settingsFromConfiguration } from '#cluster/scheduler-settings.ts'
 import type { RebalancePolicy } from '#coordination/api.ts'
-import type { Asking } from '#coordination/plans/names.ts'
+import type { PlanPurpose } from '#coordination/intent.ts'
 import { planPolicyOf } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
@@ -38,7 +38,7 @@ export type ScenarioSteps = {
   readonly [Step in PlannedOperation as Step['op']]?: (
     wish: Step,
     cluster: { readonly objects: readonly KubeObject[]; readonly state: ClusterState; readonly shown: string },
-  ) => { readonly policy: RebalancePolicy; readonly purpose: Asking['purpose'] }
+  ) => { readonly policy: RebalancePolicy; readonly purpose: PlanPurpose }
 }
 
 interface OutsideOptions {
@@ -110,7 +110,7 @@ interface Making {
   readonly ownerLabel: OwnerLabel
   readonly signal: AbortSignal
   readonly landing: 'observe' | 'prefer' | 'hold' | undefined
-  readonly purpose: Asking['purpose'] | undefined
+  readonly purpose: PlanPurpose | undefined
 }
 
 async function made(
