@@ -12,6 +12,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
+import { startEmbeddedCluster } from '../src/cli/up/embedded-cluster.ts'
 import { installationValues, plainRelease } from '../src/deployment/installation.ts'
 import { objects } from '../src/deployment/objects.ts'
 import { chartFiles } from '../src/deployment/packaging/chart.ts'
@@ -19,6 +20,7 @@ import { kustomizeFiles } from '../src/deployment/packaging/kustomize.ts'
 import { runAgentParts } from '../src/process/agent/agent-host.ts'
 import { runApiserver } from '../src/process/apiserver/apiserver.ts'
 import { SharedApis } from '../src/process/apiserver/shared-apis.ts'
+import { fixedSettings } from '../src/process/configuration/controller-settings.ts'
 import { runGateway } from '../src/process/gateway/gateway.ts'
 import { ControllerHealth } from '../src/process/health/controller-health.ts'
 import { PortBook } from '../src/process/parts/port-book.ts'
@@ -125,6 +127,8 @@ describe('what is installed', () => {
     const roles = list.filter(({ kind, metadata }) => kind === 'Role' && metadata.name.startsWith('ballast-apiserver'))
     expect(Object.fromEntries(roles.map(role => [`${role.metadata.namespace}/${role.metadata.name}`, rulesOf(role)]))).toEqual({
       'ballast-system/ballast-apiserver-own': [
+        'get,patch configmaps ballast-status',
+        'create configmaps',
         'create,get,update leases.coordination.k8s.io',
         'create,patch events.events.k8s.io',
       ],
@@ -193,6 +197,61 @@ describe('what is installed', () => {
   })
 })
 
+/** Whether the API server finds the sample's API. */
+function isServed(twin: Twin): boolean {
+  return (twin.access.list('apiservices.apiregistration.k8s.io') as readonly KubeObject[])
+    .filter(({ metadata }) => metadata.name === 'v1.refresh.example.ballast.dev')
+    .some(
+      one =>
+        (at(one, 'status', 'conditions') as readonly Fields[] | undefined)?.some(
+          ({ type, status }) => type === 'Available' && status === 'True',
+        ) === true,
+    )
+}
+
+/** What the ConfigMap `ballast-status` says at `key`. */
+function statusOf(twin: Twin, key: string): string | undefined {
+  const map = (twin.access.list('configmaps') as readonly KubeObject[]).find(({ metadata }) => metadata.name === 'ballast-status')
+  const text = at(map, 'data', key)
+  if (typeof text !== 'string') return undefined
+  const { type, status, reason, message } = at(JSON.parse(text), 'conditions', 0) as Fields
+  return `${type} ${status} ${reason} ${message}`
+}
+
+const agesIn = (answer: unknown) =>
+  (at(answer, 'items') as readonly KubeObject[]).map(({ metadata, after }) => `${metadata.namespace}/${metadata.name} ${after}`)
+
+const shop = [
+  node('n1'),
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
+  ...smallWorkload({ name: 'web', cpu: '100m', on: ['n1'], owner: 'descheduler', annotations: { [refreshAnnotation]: '24h' } }),
+  ...smallWorkload({ name: 'api', cpu: '100m', on: ['n1'], owner: 'descheduler' }),
+]
+
+/** The sample whose door tells where it is. */
+function tellingDoor() {
+  const opened = Promise.withResolvers<string>()
+  const parts = refresh.parts.map(part =>
+    part.process === 'gateway'
+      ? {
+          ...part,
+          start: async (...given: Parameters<typeof part.start>) => {
+            const running = await part.start(...given)
+            const [port = ''] = /\d+/.exec(running.health()[0]?.message ?? '') ?? []
+            opened.resolve(port)
+            return running
+          },
+        }
+      : part,
+  )
+  return { capability: { ...refresh, parts }, port: opened.promise }
+}
+
+async function knock(port: string) {
+  const { statusCode, body } = await request(`http://127.0.0.1:${port}/`)
+  return [statusCode, await body.text()]
+}
+
 /** A twin in which all of it is installed, and processes that have the rights of their ServiceAccounts. */
 class Site implements AsyncDisposable {
   /** Certificates are judged by the host's clock. */
@@ -209,19 +268,7 @@ class Site implements AsyncDisposable {
       seed: 1,
       // Only then it has a front proxy, whose calls an API behind it believes.
       listen: { port: 0 },
-      objects: [
-        node('n1'),
-        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
-        ...smallWorkload({
-          name: 'web',
-          cpu: '100m',
-          on: ['n1'],
-          owner: 'descheduler',
-          annotations: { [refreshAnnotation]: '24h' },
-        }),
-        ...smallWorkload({ name: 'api', cpu: '100m', on: ['n1'], owner: 'descheduler' }),
-        ...installed(true).filter(({ kind }) => !['Deployment', 'DaemonSet', 'ResourceQuota'].includes(kind)),
-      ],
+      objects: [...shop, ...installed(true).filter(({ kind }) => !['Deployment', 'DaemonSet', 'ResourceQuota'].includes(kind))],
     })
     return this
   }
@@ -321,23 +368,10 @@ describe('on the twin, with exactly those rights', () => {
         { type: 'merge', body: { metadata: { annotations: { 'ballast.dev/twin-endpoint': `https://127.0.0.1:${apis.port}` } } } },
         { namespace, fieldManager: 'test', signal: new AbortController().signal },
       )
-    const isAvailable = () =>
-      (site.twin.access.list('apiservices.apiregistration.k8s.io') as readonly KubeObject[])
-        .filter(({ metadata }) => metadata.name === 'v1.refresh.example.ballast.dev')
-        .some(
-          one =>
-            (at(one, 'status', 'conditions') as readonly Fields[] | undefined)?.some(
-              ({ type, status }) => type === 'Available' && status === 'True',
-            ) === true,
-        )
-    await site.until(isAvailable)
+    await site.until(() => isServed(site.twin))
     const answer = await admin.getPath('/apis/refresh.example.ballast.dev/v1/ages', { signal: new AbortController().signal })
     expect(at(answer, 'kind')).toBe('AgeList')
-    expect(
-      (at(answer, 'items') as readonly KubeObject[]).map(
-        ({ metadata, after }) => `${metadata.namespace}/${metadata.name} ${after}`,
-      ),
-    ).toEqual(['shop/web 24h'])
+    expect(agesIn(answer)).toEqual(['shop/web 24h'])
     const one = await admin.getPath('/apis/refresh.example.ballast.dev/v1/namespaces/shop/ages/web', {
       signal: new AbortController().signal,
     })
@@ -349,27 +383,15 @@ describe('on the twin, with exactly those rights', () => {
     expect(await metrics.metrics()).toContain(
       'ballast_part_state{capability="refresh",part="apiserver-always",state="running"} 1',
     )
+    await site.until(() => statusOf(site.twin, 'refresh.apiserver') !== undefined)
+    expect(statusOf(site.twin, 'refresh.apiserver')).toBe('Ready True Running refresh/apiserver-always: running')
   })
 
   test('its door answers, on every replica', async () => {
-    const opened = Promise.withResolvers<string>()
-    const parts = refresh.parts.map(part =>
-      part.process === 'gateway'
-        ? {
-            ...part,
-            start: async (...given: Parameters<typeof part.start>) => {
-              const running = await part.start(...given)
-              opened.resolve(running.health()[0]?.message ?? '')
-              return running
-            },
-          }
-        : part,
-    )
+    const { capability, port } = tellingDoor()
     await using site = await new Site().start()
-    void site.gateway([{ ...refresh, parts }])
-    const [port] = /\d+/.exec(await opened.promise) ?? []
-    const { statusCode, body } = await request(`http://127.0.0.1:${port}/`)
-    expect([statusCode, await body.text()]).toEqual([200, 'the door is open\n'])
+    void site.gateway([capability])
+    expect(await knock(await port)).toEqual([200, 'the door is open\n'])
     expect(site.checks().filter(check => check.startsWith('refresh'))).toEqual([
       'refresh-gateway-always running ok',
       'refresh-door  ok',
@@ -408,4 +430,31 @@ describe('on the twin, with exactly those rights', () => {
     stop.abort(new DOMException('the test is over', 'AbortError'))
     await running
   })
+})
+
+test('`ballast up` runs its API and its door beside the controller', async () => {
+  const clock = new VirtualClock(systemClock.now())
+  const { capability, port } = tellingDoor()
+  const { signal } = new AbortController()
+  const { current: settings } = fixedSettings({ capabilities: [capability], configurations: { refresh: { doorPort: 0 } } })
+  const listen = { port: 0, bind: '127.0.0.1' }
+  const made = { objects: shop, clock, seed: 1, capabilities: [capability], settings, listen, log: silentLog, signal }
+  const { twin, admin, controller, ...cluster } = await startEmbeddedCluster(made)
+  try {
+    expect(await knock(await port)).toEqual([200, 'the door is open\n'])
+    await clock.runUntil(() => isServed(twin), { limitMs: 120_000 })
+    expect(agesIn(await admin.getPath('/apis/refresh.example.ballast.dev/v1/ages', { signal }))).toEqual(['shop/web 24h'])
+    await clock.runUntil(
+      () => ['refresh', 'refresh.apiserver'].every(key => statusOf(twin, key)?.startsWith('Ready True Running')),
+      {
+        limitMs: 120_000,
+      },
+    )
+  } finally {
+    let isOver = false
+    const ended = cluster[Symbol.asyncDispose]().then(() => (isOver = true))
+    await clock.runUntil(() => isOver, { limitMs: 120_000 })
+    await ended
+  }
+  await controller
 })

@@ -19,7 +19,8 @@ export const about = {
   'node-config': "prints, writes or compares the files that make a node's containerd ask the mirror",
   uninstall: 'takes back taints, gates, webhooks and annotations, withdraws permits, and deletes what was installed',
   controller: 'runs on a live cluster and carries out its RebalancePolicies (mode Report, the default, only proposes)',
-  apiserver: 'serves the page of the cluster from the replica that leads; it decides and disrupts nothing',
+  apiserver:
+    'faces the outside: it serves APIs of capabilities behind the API server, and the page of the cluster from the replica that leads',
   gateway: 'runs in the way of requests: parts of capabilities that hold, forward or count them; all replicas do the same',
   agent: 'runs on a node: --role=mirror gets images from other nodes, --role=readiness reports what works there',
   descheduler:

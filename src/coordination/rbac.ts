@@ -128,8 +128,8 @@ function collectElection(
   collected.add(own, { groups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] })
   // Who leads is told beside the Lease, also where there are rights in some namespaces only.
   collected.add(own, { groups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] })
-  // How each capability stands is written down by whoever leads the core; a name cannot bound who may create.
-  if (trust === 'core') {
+  // How each capability stands is written down by whoever leads; a name cannot bound who may create.
+  if (trust === 'core' || enabled.length > 0) {
     collected.add(own, { groups: [''], resources: ['configmaps'], verbs: ['create'] })
     collected.add(own, { groups: [''], resources: ['configmaps'], names: ['ballast-status'], verbs: ['get', 'patch'] })
   }

@@ -18,6 +18,7 @@ import { programVersion } from '#kube/version.ts'
 import { fixedSettings, type SettingsFeed } from '../configuration/controller-settings.ts'
 import { GuardLeases } from '../controller/guard-lease.ts'
 import type { ControllerHealth } from '../health/controller-health.ts'
+import { writeStatus } from '../parts/capability-status.ts'
 import type { FaultSource } from '../parts/fault-source.ts'
 import { PartMetrics } from '../parts/part-metrics.ts'
 import { ownedApis, ownedClock } from '../parts/part-owner.ts'
@@ -56,6 +57,8 @@ interface ApiserverOptions {
   /** Closed when the process ends. */
   readonly transport: Transport
   readonly clock: Clock
+  /** For Leases, where `clock` is a twin's that runs faster. */
+  readonly leaseClock?: Clock
   readonly random: Random
   readonly log: Log
   /** Name of pod or host, and our own namespace. */
@@ -151,6 +154,10 @@ class Apiserver implements LeadsTerms {
     counts?.metrics.watchInformers(this.#informers, clock)
   }
 
+  get #leaseClock(): Clock {
+    return this.#options.leaseClock ?? this.#options.clock
+  }
+
   get isLeading(): boolean {
     return this.#isLeading
   }
@@ -194,10 +201,11 @@ class Apiserver implements LeadsTerms {
     this.#isLeading = true
     const over = AbortSignal.any([outer, leader.signal])
     try {
-      using _watched = this.#options.health.watchTerm(leader.signal, this.#options.clock)
+      using _watched = this.#options.health.watchTerm(leader.signal, this.#leaseClock)
       await using stack = new AsyncDisposableStack()
       const stuck = Promise.withResolvers<never>()
       stuck.promise.catch(() => undefined) // raced below
+      if (roster.records.length > 0) this.#tellStatus(stack)
       if (roster.has('leading')) await this.#startLeading(leader, stack, stuck.reject)
       const showing = this.#door === undefined ? ended(over) : this.#door.lead(this.#api, over)
       await Promise.race([showing, stuck.promise])
@@ -207,8 +215,21 @@ class Apiserver implements LeadsTerms {
     }
   }
 
+  /** Says in `ballast-status` how the parts of this replica stand, until the term is over. */
+  #tellStatus(stack: AsyncDisposableStack): void {
+    const { clock, log, identity } = this.#options
+    const { records } = this.#parts.roster
+    const stop = new AbortController()
+    const status = { api: this.#api, namespace: identity.namespace, process: 'apiserver', clock, log, records } as const
+    const written = writeStatus(status, stop.signal)
+    stack.defer(async () => {
+      stop.abort(new DOMException('the term is over', 'AbortError'))
+      await written
+    })
+  }
+
   async #startLeading(leader: Leader, stack: AsyncDisposableStack, onStuck: (error: unknown) => void): Promise<void> {
-    const { clock, random, log, tuning = {} } = this.#options
+    const { random, log, tuning = {} } = this.#options
     const { roster } = this.#parts
     const { namespace, instance } = this.#identity
     const needs = roster.needs('leading', this.#settings.current).map(need => watchNeed(need, this.#identity))
@@ -219,7 +240,7 @@ class Apiserver implements LeadsTerms {
     })
     const guards = new GuardLeases({
       api: this.#api,
-      clock,
+      clock: this.#leaseClock,
       random,
       log,
       identity: instance,
@@ -277,13 +298,13 @@ class Apiserver implements LeadsTerms {
   }
 
   #openElection(): LeaseElection {
-    const { clock, random, log, tuning } = this.#options
+    const { random, log, tuning } = this.#options
     return new LeaseElection({
       api: this.#api,
       namespace: this.#identity.namespace,
       name: apiserverLease,
       identity: this.#identity.instance,
-      clock,
+      clock: this.#leaseClock,
       random,
       log,
       events: this.#events,
