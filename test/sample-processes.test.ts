@@ -27,17 +27,34 @@ import { PortBook } from '../src/process/parts/port-book.ts'
 import { namespace, startMs } from './controlled-cluster.ts'
 import { refresh } from './sample-capability/capability.ts'
 import { refreshAnnotation } from './sample-capability/decision.ts'
+import { startPresence } from './sample-capability/presence.ts'
 import { node, smallWorkload } from './small-cluster.ts'
 
 const capabilities = [refresh]
 const release = plainRelease('ballast', namespace)
-const installed = (isEnabled: boolean, more: Readonly<Record<string, unknown>> = {}) =>
+/** The sample with one part more, that listens on the leader of the apiserver alone. */
+const withDesk: Capability = {
+  ...refresh,
+  parts: [
+    ...refresh.parts,
+    {
+      process: 'apiserver',
+      presence: 'leading',
+      trust: 'edge',
+      needs: [],
+      permissions: [],
+      listeners: [{ kind: 'port', name: 'desk', port: 9200, protocol: 'TCP', exposure: 'pod' }],
+      offers: [],
+      takes: [],
+      start: context => startPresence({ ...context, node: 'the leader', api: undefined }),
+    },
+  ],
+}
+
+const installed = (isEnabled: boolean, more: Readonly<Record<string, unknown>> = {}, of: readonly Capability[] = capabilities) =>
   objects(
-    installationValues(
-      { preset: { namespace: { create: true }, ...more }, [isEnabled ? 'enable' : 'disable']: ['refresh'] },
-      capabilities,
-    ),
-    { capabilities, release },
+    installationValues({ preset: { namespace: { create: true }, ...more }, [isEnabled ? 'enable' : 'disable']: ['refresh'] }, of),
+    { capabilities: of, release },
   )
 
 type Fields = Readonly<Record<string, unknown>>
@@ -151,6 +168,28 @@ describe('what is installed', () => {
     expect(rulesOf(found(list, 'ClusterRole', 'ballast-gateway-workloads'))).toEqual(['create,patch events.events.k8s.io'])
   })
 
+  test('for a part that leads and listens: a Service that the leader takes to itself, and the right to', () => {
+    const led = installed(true, {}, [withDesk])
+    expect(at(found(led, 'Service', 'ballast-apiserver-leader'), 'spec')).toEqual({
+      type: 'ClusterIP',
+      ports: [{ name: 'desk', port: 9200, targetPort: 'desk', protocol: 'TCP' }],
+    })
+    const container = at(found(led, 'Deployment', 'ballast-apiserver'), 'spec', 'template', 'spec', 'containers', 0)
+    expect(at(container, 'args')).toContain('--leader-service=ballast-apiserver-leader')
+    expect(at(container, 'env')).toContainEqual({
+      name: 'BALLAST_POD_IP',
+      valueFrom: { fieldRef: { fieldPath: 'status.podIP' } },
+    })
+    expect(rulesOf(found(led, 'Role', 'ballast-apiserver-own'))).toEqual(
+      expect.arrayContaining([
+        'create endpointslices.discovery.k8s.io',
+        'delete,get,update endpointslices.discovery.k8s.io ballast-apiserver-leader',
+      ]),
+    )
+    const names = list.map(({ metadata }) => metadata.name)
+    expect(names).not.toContain('ballast-apiserver-leader')
+  })
+
   test('for its part on nodes: a container of the agents', () => {
     const containers = at(found(list, 'DaemonSet', 'ballast-agent'), 'spec', 'template', 'spec', 'containers')
     expect(at(containers, 0, 'args', 1)).toBe('--role=refresh')
@@ -262,13 +301,16 @@ class Site implements AsyncDisposable {
   readonly #apis: Api[] = []
   #twin: Twin | undefined
 
-  async start(): Promise<this> {
+  async start(of: readonly Capability[] = capabilities): Promise<this> {
     this.#twin = await startTwin({
       clock: this.clock,
       seed: 1,
       // Only then it has a front proxy, whose calls an API behind it believes.
       listen: { port: 0 },
-      objects: [...shop, ...installed(true).filter(({ kind }) => !['Deployment', 'DaemonSet', 'ResourceQuota'].includes(kind))],
+      objects: [
+        ...shop,
+        ...installed(true, {}, of).filter(({ kind }) => !['Deployment', 'DaemonSet', 'ResourceQuota'].includes(kind)),
+      ],
     })
     return this
   }
@@ -289,13 +331,19 @@ class Site implements AsyncDisposable {
     return api
   }
 
-  async apiserver(of: readonly Capability[], apis?: SharedApis, metrics = new Registry()): Promise<void> {
+  async apiserver(
+    of: readonly Capability[],
+    apis?: SharedApis,
+    metrics = new Registry(),
+    leaderService?: { readonly name: string; readonly address: string },
+  ): Promise<void> {
     const running = runApiserver({
       ...this.#around(),
       transport: await this.transport('ballast-apiserver'),
       capabilities: of,
       metrics,
       ...(apis === undefined ? {} : { apis }),
+      ...(leaderService === undefined ? {} : { leaderService }),
     })
     this.#running.push(running.catch(() => undefined)) // whoever asked hears of it
     return await running
@@ -321,7 +369,8 @@ class Site implements AsyncDisposable {
     return this.health.ready().map(({ name, state, check }) => `${name} ${state ?? ''} ${check() ?? 'ok'}`)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends the processes in order. */
+  async end(): Promise<void> {
     this.#stop.abort(new DOMException('the test is over', 'AbortError'))
     let isOver = false
     const all = Promise.all(this.#running).then(() => {
@@ -329,6 +378,10 @@ class Site implements AsyncDisposable {
     })
     await this.until(() => isOver)
     await all
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end()
     for (const api of this.#apis) await api.close()
     await this.twin.stop()
   }
@@ -385,6 +438,23 @@ describe('on the twin, with exactly those rights', () => {
     )
     await site.until(() => statusOf(site.twin, 'refresh.apiserver') !== undefined)
     expect(statusOf(site.twin, 'refresh.apiserver')).toBe('Ready True Running refresh/apiserver-always: running')
+  })
+
+  test('the Service of what listens on the leader leads to it while it leads', async () => {
+    const site = await new Site().start([withDesk])
+    try {
+      void site.apiserver([withDesk], undefined, new Registry(), { name: 'ballast-apiserver-leader', address: '10.0.0.7' })
+      const slices = () => site.twin.access.list('endpointslices.discovery.k8s.io') as readonly KubeObject[]
+      const led = () => slices().find(({ metadata }) => metadata.name === 'ballast-apiserver-leader')
+      await site.until(() => led() !== undefined)
+      expect(led()?.metadata.labels?.['kubernetes.io/service-name']).toBe('ballast-apiserver-leader')
+      expect(at(led(), 'endpoints', 0, 'addresses')).toEqual(['10.0.0.7'])
+      expect(at(led(), 'ports')).toEqual([{ name: 'desk', port: 9200, protocol: 'TCP' }])
+      await site.end()
+      expect(led()).toBeUndefined()
+    } finally {
+      await site[Symbol.asyncDispose]()
+    }
   })
 
   test('its door answers, on every replica', async () => {

@@ -6,7 +6,7 @@ import { ballastGroup, disruptionPermits } from './api.ts'
 import { type Capability, needsOf, type Part, permissionsOf } from './capability.ts'
 import type { Need, Permission } from './needs.ts'
 import { pastEventsPermission } from './observed/past-events.ts'
-import { apiServicesOf } from './part-hosts.ts'
+import { apiServicesOf, leaderSlice, leadingPorts } from './part-hosts.ts'
 
 interface PolicyRule {
   readonly apiGroups: readonly string[]
@@ -82,6 +82,11 @@ export function grantsOf(capabilities: readonly Capability[], options: RightsOpt
   if (apiServicesOf(parts).length > 0) {
     for (const right of delegationRights.cluster) collected.add('cluster', right)
     for (const right of delegationRights.placed) collected.add(delegationRights.place, right)
+  }
+  if (options.trust === 'edge' && leadingPorts(parts).length > 0) {
+    const on = { groups: ['discovery.k8s.io'], resources: ['endpointslices'] }
+    collected.add(own, { ...on, verbs: ['create'] })
+    collected.add(own, { ...on, names: [leaderSlice], verbs: ['get', 'update', 'delete'] })
   }
   const places = certificatePlaces(parts)
   if (places.length > 0) {

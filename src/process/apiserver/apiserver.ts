@@ -3,6 +3,7 @@
 // neither flags nor environment.
 import type { Registry } from 'prom-client'
 import type { Capability, Identity } from '#coordination/capability.ts'
+import { leaderSlice, leadingPorts, partsIn } from '#coordination/part-hosts.ts'
 import type { PictureSource } from '#dashboard/picture.ts'
 import type { PictureSettings } from '#dashboard/source/live-source.ts'
 import { openLiveSource } from '#dashboard/source/live-source.ts'
@@ -26,7 +27,7 @@ import { type OwnOfPart, watchNeed } from '../parts/part-roster.ts'
 import { ProcessParts } from '../parts/process-parts.ts'
 import { type LeadsTerms, standForTerms } from '../parts/stand-for-terms.ts'
 import type { Tuning } from '../parts/tuning.ts'
-import { keepEndpoint } from './apiserver-endpoint.ts'
+import { dashboardSlice, keepEndpoint } from './apiserver-endpoint.ts'
 import { mirrorMetricsPort } from './mirror-port.ts'
 import { readMetrics } from './read-metrics.ts'
 import type { SharedApis } from './shared-apis.ts'
@@ -71,6 +72,8 @@ interface ApiserverOptions {
   readonly configurations?: Readonly<Record<string, unknown>>
   /** Absent: API servers have no way to this process. */
   readonly apis?: SharedApis
+  /** The Service of ports that parts have which lead, and our address; absent: nobody outside of the pod is to reach them. */
+  readonly leaderService?: { readonly name: string; readonly address: string }
   /** Absent: no page is served. */
   readonly page?: PageOptions
   /** Where parts are counted. */
@@ -207,6 +210,7 @@ class Apiserver implements LeadsTerms {
       stuck.promise.catch(() => undefined) // raced below
       if (roster.records.length > 0) this.#tellStatus(stack)
       if (roster.has('leading')) await this.#startLeading(leader, stack, stuck.reject)
+      await this.#takeTraffic(stack, over)
       const showing = this.#door === undefined ? ended(over) : this.#door.lead(this.#api, over)
       await Promise.race([showing, stuck.promise])
     } finally {
@@ -226,6 +230,16 @@ class Apiserver implements LeadsTerms {
       stop.abort(new DOMException('the term is over', 'AbortError'))
       await written
     })
+  }
+
+  /** Leads the Service of leading parts here, for one term. */
+  async #takeTraffic(stack: AsyncDisposableStack, signal: AbortSignal): Promise<void> {
+    const { leaderService, capabilities = [], clock, log, identity } = this.#options
+    const ports = leadingPorts(capabilities.flatMap(one => partsIn('apiserver', one)))
+    if (leaderService === undefined || ports.length === 0) return
+    const { name: service, address } = leaderService
+    const at = { slice: leaderSlice, service, address, ports, ...placeOf(identity) }
+    stack.use(await keepEndpoint(at, { api: this.#api, clock, log, signal }))
   }
 
   async #startLeading(leader: Leader, stack: AsyncDisposableStack, onStuck: (error: unknown) => void): Promise<void> {
@@ -313,6 +327,10 @@ class Apiserver implements LeadsTerms {
   }
 }
 
+function placeOf({ name, namespace }: Pick<Identity, 'name' | 'namespace'>) {
+  return { pod: name, namespace }
+}
+
 /** `<pod or host name>_<uuid>`. */
 function podOf(holder: string): string {
   return holder.slice(0, Math.max(0, holder.lastIndexOf('_')))
@@ -357,7 +375,8 @@ class Door implements AsyncDisposable {
       const page = term.use(await options.openPage({ api, source: this.#follow(api, { gitVersion, term, signal }) }))
       const { service } = options
       if (service !== undefined) {
-        const at = { ...service, namespace: identity.namespace, pod: identity.name, port: page.port }
+        const ports = [{ name: 'http', port: page.port, protocol: 'TCP' }] as const
+        const at = { slice: dashboardSlice, service: service.name, address: service.address, ports, ...placeOf(identity) }
         term.use(await keepEndpoint(at, { api, clock, log, signal }))
       }
       this.#is(true, 'serving')
