@@ -12,6 +12,7 @@ import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { seededRandom, systemRandom } from '#kube/random.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { bigCluster, nodeOf, objectsOf, podOf } from './big-cluster.ts'
 
 /** metrics.k8s.io of the cluster, and nothing else. */
@@ -96,6 +97,7 @@ export async function dashboardWorld(books: readonly KubeObject[] = []): Promise
       scheduler: defaultSettings('1.34'),
       ownNamespace: 'ballast-system',
       capabilities: ['deschedule', 'reload', 'rightsize'],
+      askers: enabledCapabilities,
     }),
     signal: stop.signal,
   })

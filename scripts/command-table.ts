@@ -12,7 +12,11 @@ export function commandTable(capabilities: readonly Capability[]): ReadonlyMap<s
       const programs = (inPlaceOf?.programs ?? []).map(text).join(', ')
       const variables = (inPlaceOf?.variables ?? []).map(text).join(', ')
       const told = `usage: ${text(usage)}, about: ${text(about)}, programs: [${programs}], variables: [${variables}]`
-      return { name, row: `  ${text(name)}: { ${told}, load: async () => await (${command})?.load() },` }
+      return {
+        name,
+        isDropIn: programs !== '',
+        row: `  ${text(name)}: { ${told}, load: async () => await (${command})?.load() },`,
+      }
     }),
   )
   const source = [
@@ -30,7 +34,7 @@ export function commandTable(capabilities: readonly Capability[]): ReadonlyMap<s
     '}',
     '',
     'export const capabilityCommands: Readonly<Record<string, ListedCommand>> = {',
-    ...rows.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ row }) => row),
+    ...rows.toSorted((a, b) => Number(a.isDropIn) - Number(b.isDropIn) || (a.name < b.name ? -1 : 1)).map(({ row }) => row),
     '}',
   ].join('\n')
   return new Map([

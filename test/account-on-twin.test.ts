@@ -11,6 +11,7 @@ import { viewOf } from '#coordination/permits/ledger-view.ts'
 import { defaultPolicy } from '#coordination/policy/arbiter-policy.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { type ControlledCluster, controlledCluster, namespace } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
@@ -37,6 +38,7 @@ function accountIn(cluster: ControlledCluster, name: string): Account {
     ownNamespace: namespace,
     settings: settingsForServer('v1.34.0'),
     nowMs,
+    askers: enabledCapabilities,
   })
 }
 

@@ -74,6 +74,7 @@ class Site implements AsyncDisposable {
             scheduler: defaultSettings('1.36'),
             ownNamespace: namespace,
             capabilities: [],
+            askers: [],
           }),
           openPage: async ({ source }) => {
             if (doors.at(-1) === 'standby') throw new Error('the standby still has the port')

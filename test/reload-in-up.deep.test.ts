@@ -7,9 +7,9 @@ import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
+import { reloadToTry, watchReloads } from '../src/capabilities/reload/commands/reload-watch.ts'
 import { readSource } from '../src/cli/source/source.ts'
 import { startEmbeddedCluster } from '../src/cli/up/embedded-cluster.ts'
-import { reloadToTry, watchReloads } from '../src/cli/up/reload-watch.ts'
 
 const example = join(import.meta.dirname, '..', 'examples', 'talos-homelab')
 const namespace = 'monitoring'

@@ -7,7 +7,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { reload } from '#capabilities/reload'
 import { startTestTwin } from '#twin/twin-for-tests.ts'
-import { reloaderFlags } from '../src/cli/drop-ins/reloader-flags.ts'
+import { reloaderFlags } from '../src/capabilities/reload/commands/reloader-flags.ts'
 import { readControllerConfiguration } from '../src/process/configuration/controller-configuration.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 

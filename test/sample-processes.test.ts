@@ -12,6 +12,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
+import { startEmbeddedCluster } from '../src/cli/up/embedded-cluster.ts'
 import { installationValues, plainRelease } from '../src/deployment/installation.ts'
 import { objects } from '../src/deployment/objects.ts'
 import { chartFiles } from '../src/deployment/packaging/chart.ts'
@@ -19,23 +20,41 @@ import { kustomizeFiles } from '../src/deployment/packaging/kustomize.ts'
 import { runAgentParts } from '../src/process/agent/agent-host.ts'
 import { runApiserver } from '../src/process/apiserver/apiserver.ts'
 import { SharedApis } from '../src/process/apiserver/shared-apis.ts'
+import { fixedSettings } from '../src/process/configuration/controller-settings.ts'
 import { runGateway } from '../src/process/gateway/gateway.ts'
 import { ControllerHealth } from '../src/process/health/controller-health.ts'
 import { PortBook } from '../src/process/parts/port-book.ts'
 import { namespace, startMs } from './controlled-cluster.ts'
 import { refresh } from './sample-capability/capability.ts'
 import { refreshAnnotation } from './sample-capability/decision.ts'
+import { startPresence } from './sample-capability/presence.ts'
 import { node, smallWorkload } from './small-cluster.ts'
 
 const capabilities = [refresh]
 const release = plainRelease('ballast', namespace)
-const installed = (isEnabled: boolean, more: Readonly<Record<string, unknown>> = {}) =>
+/** The sample with one part more, that listens on the leader of the apiserver alone. */
+const withDesk: Capability = {
+  ...refresh,
+  parts: [
+    ...refresh.parts,
+    {
+      process: 'apiserver',
+      presence: 'leading',
+      trust: 'edge',
+      needs: [],
+      permissions: [],
+      listeners: [{ kind: 'port', name: 'desk', port: 9200, protocol: 'TCP', exposure: 'pod' }],
+      offers: [],
+      takes: [],
+      start: context => startPresence({ ...context, node: 'the leader', api: undefined }),
+    },
+  ],
+}
+
+const installed = (isEnabled: boolean, more: Readonly<Record<string, unknown>> = {}, of: readonly Capability[] = capabilities) =>
   objects(
-    installationValues(
-      { preset: { namespace: { create: true }, ...more }, [isEnabled ? 'enable' : 'disable']: ['refresh'] },
-      capabilities,
-    ),
-    { capabilities, release },
+    installationValues({ preset: { namespace: { create: true }, ...more }, [isEnabled ? 'enable' : 'disable']: ['refresh'] }, of),
+    { capabilities: of, release },
   )
 
 type Fields = Readonly<Record<string, unknown>>
@@ -125,6 +144,8 @@ describe('what is installed', () => {
     const roles = list.filter(({ kind, metadata }) => kind === 'Role' && metadata.name.startsWith('ballast-apiserver'))
     expect(Object.fromEntries(roles.map(role => [`${role.metadata.namespace}/${role.metadata.name}`, rulesOf(role)]))).toEqual({
       'ballast-system/ballast-apiserver-own': [
+        'get,patch configmaps ballast-status',
+        'create configmaps',
         'create,get,update leases.coordination.k8s.io',
         'create,patch events.events.k8s.io',
       ],
@@ -145,6 +166,28 @@ describe('what is installed', () => {
     })
     expect(found(list, 'ServiceAccount', 'ballast-gateway').metadata.namespace).toBe(namespace)
     expect(rulesOf(found(list, 'ClusterRole', 'ballast-gateway-workloads'))).toEqual(['create,patch events.events.k8s.io'])
+  })
+
+  test('for a part that leads and listens: a Service that the leader takes to itself, and the right to', () => {
+    const led = installed(true, {}, [withDesk])
+    expect(at(found(led, 'Service', 'ballast-apiserver-leader'), 'spec')).toEqual({
+      type: 'ClusterIP',
+      ports: [{ name: 'desk', port: 9200, targetPort: 'desk', protocol: 'TCP' }],
+    })
+    const container = at(found(led, 'Deployment', 'ballast-apiserver'), 'spec', 'template', 'spec', 'containers', 0)
+    expect(at(container, 'args')).toContain('--leader-service=ballast-apiserver-leader')
+    expect(at(container, 'env')).toContainEqual({
+      name: 'BALLAST_POD_IP',
+      valueFrom: { fieldRef: { fieldPath: 'status.podIP' } },
+    })
+    expect(rulesOf(found(led, 'Role', 'ballast-apiserver-own'))).toEqual(
+      expect.arrayContaining([
+        'create endpointslices.discovery.k8s.io',
+        'delete,get,update endpointslices.discovery.k8s.io ballast-apiserver-leader',
+      ]),
+    )
+    const names = list.map(({ metadata }) => metadata.name)
+    expect(names).not.toContain('ballast-apiserver-leader')
   })
 
   test('for its part on nodes: a container of the agents', () => {
@@ -193,6 +236,61 @@ describe('what is installed', () => {
   })
 })
 
+/** Whether the API server finds the sample's API. */
+function isServed(twin: Twin): boolean {
+  return (twin.access.list('apiservices.apiregistration.k8s.io') as readonly KubeObject[])
+    .filter(({ metadata }) => metadata.name === 'v1.refresh.example.ballast.dev')
+    .some(
+      one =>
+        (at(one, 'status', 'conditions') as readonly Fields[] | undefined)?.some(
+          ({ type, status }) => type === 'Available' && status === 'True',
+        ) === true,
+    )
+}
+
+/** What the ConfigMap `ballast-status` says at `key`. */
+function statusOf(twin: Twin, key: string): string | undefined {
+  const map = (twin.access.list('configmaps') as readonly KubeObject[]).find(({ metadata }) => metadata.name === 'ballast-status')
+  const text = at(map, 'data', key)
+  if (typeof text !== 'string') return undefined
+  const { type, status, reason, message } = at(JSON.parse(text), 'conditions', 0) as Fields
+  return `${type} ${status} ${reason} ${message}`
+}
+
+const agesIn = (answer: unknown) =>
+  (at(answer, 'items') as readonly KubeObject[]).map(({ metadata, after }) => `${metadata.namespace}/${metadata.name} ${after}`)
+
+const shop = [
+  node('n1'),
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
+  ...smallWorkload({ name: 'web', cpu: '100m', on: ['n1'], owner: 'descheduler', annotations: { [refreshAnnotation]: '24h' } }),
+  ...smallWorkload({ name: 'api', cpu: '100m', on: ['n1'], owner: 'descheduler' }),
+]
+
+/** The sample whose door tells where it is. */
+function tellingDoor() {
+  const opened = Promise.withResolvers<string>()
+  const parts = refresh.parts.map(part =>
+    part.process === 'gateway'
+      ? {
+          ...part,
+          start: async (...given: Parameters<typeof part.start>) => {
+            const running = await part.start(...given)
+            const [port = ''] = /\d+/.exec(running.health()[0]?.message ?? '') ?? []
+            opened.resolve(port)
+            return running
+          },
+        }
+      : part,
+  )
+  return { capability: { ...refresh, parts }, port: opened.promise }
+}
+
+async function knock(port: string) {
+  const { statusCode, body } = await request(`http://127.0.0.1:${port}/`)
+  return [statusCode, await body.text()]
+}
+
 /** A twin in which all of it is installed, and processes that have the rights of their ServiceAccounts. */
 class Site implements AsyncDisposable {
   /** Certificates are judged by the host's clock. */
@@ -203,24 +301,15 @@ class Site implements AsyncDisposable {
   readonly #apis: Api[] = []
   #twin: Twin | undefined
 
-  async start(): Promise<this> {
+  async start(of: readonly Capability[] = capabilities): Promise<this> {
     this.#twin = await startTwin({
       clock: this.clock,
       seed: 1,
       // Only then it has a front proxy, whose calls an API behind it believes.
       listen: { port: 0 },
       objects: [
-        node('n1'),
-        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
-        ...smallWorkload({
-          name: 'web',
-          cpu: '100m',
-          on: ['n1'],
-          owner: 'descheduler',
-          annotations: { [refreshAnnotation]: '24h' },
-        }),
-        ...smallWorkload({ name: 'api', cpu: '100m', on: ['n1'], owner: 'descheduler' }),
-        ...installed(true).filter(({ kind }) => !['Deployment', 'DaemonSet', 'ResourceQuota'].includes(kind)),
+        ...shop,
+        ...installed(true, {}, of).filter(({ kind }) => !['Deployment', 'DaemonSet', 'ResourceQuota'].includes(kind)),
       ],
     })
     return this
@@ -242,13 +331,19 @@ class Site implements AsyncDisposable {
     return api
   }
 
-  async apiserver(of: readonly Capability[], apis?: SharedApis, metrics = new Registry()): Promise<void> {
+  async apiserver(
+    of: readonly Capability[],
+    apis?: SharedApis,
+    metrics = new Registry(),
+    leaderService?: { readonly name: string; readonly address: string },
+  ): Promise<void> {
     const running = runApiserver({
       ...this.#around(),
       transport: await this.transport('ballast-apiserver'),
       capabilities: of,
       metrics,
       ...(apis === undefined ? {} : { apis }),
+      ...(leaderService === undefined ? {} : { leaderService }),
     })
     this.#running.push(running.catch(() => undefined)) // whoever asked hears of it
     return await running
@@ -274,7 +369,8 @@ class Site implements AsyncDisposable {
     return this.health.ready().map(({ name, state, check }) => `${name} ${state ?? ''} ${check() ?? 'ok'}`)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends the processes in order. */
+  async end(): Promise<void> {
     this.#stop.abort(new DOMException('the test is over', 'AbortError'))
     let isOver = false
     const all = Promise.all(this.#running).then(() => {
@@ -282,6 +378,10 @@ class Site implements AsyncDisposable {
     })
     await this.until(() => isOver)
     await all
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end()
     for (const api of this.#apis) await api.close()
     await this.twin.stop()
   }
@@ -321,23 +421,10 @@ describe('on the twin, with exactly those rights', () => {
         { type: 'merge', body: { metadata: { annotations: { 'ballast.dev/twin-endpoint': `https://127.0.0.1:${apis.port}` } } } },
         { namespace, fieldManager: 'test', signal: new AbortController().signal },
       )
-    const isAvailable = () =>
-      (site.twin.access.list('apiservices.apiregistration.k8s.io') as readonly KubeObject[])
-        .filter(({ metadata }) => metadata.name === 'v1.refresh.example.ballast.dev')
-        .some(
-          one =>
-            (at(one, 'status', 'conditions') as readonly Fields[] | undefined)?.some(
-              ({ type, status }) => type === 'Available' && status === 'True',
-            ) === true,
-        )
-    await site.until(isAvailable)
+    await site.until(() => isServed(site.twin))
     const answer = await admin.getPath('/apis/refresh.example.ballast.dev/v1/ages', { signal: new AbortController().signal })
     expect(at(answer, 'kind')).toBe('AgeList')
-    expect(
-      (at(answer, 'items') as readonly KubeObject[]).map(
-        ({ metadata, after }) => `${metadata.namespace}/${metadata.name} ${after}`,
-      ),
-    ).toEqual(['shop/web 24h'])
+    expect(agesIn(answer)).toEqual(['shop/web 24h'])
     const one = await admin.getPath('/apis/refresh.example.ballast.dev/v1/namespaces/shop/ages/web', {
       signal: new AbortController().signal,
     })
@@ -349,27 +436,32 @@ describe('on the twin, with exactly those rights', () => {
     expect(await metrics.metrics()).toContain(
       'ballast_part_state{capability="refresh",part="apiserver-always",state="running"} 1',
     )
+    await site.until(() => statusOf(site.twin, 'refresh.apiserver') !== undefined)
+    expect(statusOf(site.twin, 'refresh.apiserver')).toBe('Ready True Running refresh/apiserver-always: running')
+  })
+
+  test('the Service of what listens on the leader leads to it while it leads', async () => {
+    const site = await new Site().start([withDesk])
+    try {
+      void site.apiserver([withDesk], undefined, new Registry(), { name: 'ballast-apiserver-leader', address: '10.0.0.7' })
+      const slices = () => site.twin.access.list('endpointslices.discovery.k8s.io') as readonly KubeObject[]
+      const led = () => slices().find(({ metadata }) => metadata.name === 'ballast-apiserver-leader')
+      await site.until(() => led() !== undefined)
+      expect(led()?.metadata.labels?.['kubernetes.io/service-name']).toBe('ballast-apiserver-leader')
+      expect(at(led(), 'endpoints', 0, 'addresses')).toEqual(['10.0.0.7'])
+      expect(at(led(), 'ports')).toEqual([{ name: 'desk', port: 9200, protocol: 'TCP' }])
+      await site.end()
+      expect(led()).toBeUndefined()
+    } finally {
+      await site[Symbol.asyncDispose]()
+    }
   })
 
   test('its door answers, on every replica', async () => {
-    const opened = Promise.withResolvers<string>()
-    const parts = refresh.parts.map(part =>
-      part.process === 'gateway'
-        ? {
-            ...part,
-            start: async (...given: Parameters<typeof part.start>) => {
-              const running = await part.start(...given)
-              opened.resolve(running.health()[0]?.message ?? '')
-              return running
-            },
-          }
-        : part,
-    )
+    const { capability, port } = tellingDoor()
     await using site = await new Site().start()
-    void site.gateway([{ ...refresh, parts }])
-    const [port] = /\d+/.exec(await opened.promise) ?? []
-    const { statusCode, body } = await request(`http://127.0.0.1:${port}/`)
-    expect([statusCode, await body.text()]).toEqual([200, 'the door is open\n'])
+    void site.gateway([capability])
+    expect(await knock(await port)).toEqual([200, 'the door is open\n'])
     expect(site.checks().filter(check => check.startsWith('refresh'))).toEqual([
       'refresh-gateway-always running ok',
       'refresh-door  ok',
@@ -408,4 +500,31 @@ describe('on the twin, with exactly those rights', () => {
     stop.abort(new DOMException('the test is over', 'AbortError'))
     await running
   })
+})
+
+test('`ballast up` runs its API and its door beside the controller', async () => {
+  const clock = new VirtualClock(systemClock.now())
+  const { capability, port } = tellingDoor()
+  const { signal } = new AbortController()
+  const { current: settings } = fixedSettings({ capabilities: [capability], configurations: { refresh: { doorPort: 0 } } })
+  const listen = { port: 0, bind: '127.0.0.1' }
+  const made = { objects: shop, clock, seed: 1, capabilities: [capability], settings, listen, log: silentLog, signal }
+  const { twin, admin, controller, ...cluster } = await startEmbeddedCluster(made)
+  try {
+    expect(await knock(await port)).toEqual([200, 'the door is open\n'])
+    await clock.runUntil(() => isServed(twin), { limitMs: 120_000 })
+    expect(agesIn(await admin.getPath('/apis/refresh.example.ballast.dev/v1/ages', { signal }))).toEqual(['shop/web 24h'])
+    await clock.runUntil(
+      () => ['refresh', 'refresh.apiserver'].every(key => statusOf(twin, key)?.startsWith('Ready True Running')),
+      {
+        limitMs: 120_000,
+      },
+    )
+  } finally {
+    let isOver = false
+    const ended = cluster[Symbol.asyncDispose]().then(() => (isOver = true))
+    await clock.runUntil(() => isOver, { limitMs: 120_000 })
+    await ended
+  }
+  await controller
 })

@@ -23,15 +23,15 @@ const knownCapabilities: readonly Known[] = [
     prefixes: ['descheduler.alpha.kubernetes.io/'],
     ceiling: 8,
   },
-  { name: 'isolate', words: ['Isolation'], prefixes: [], ceiling: 21 },
-  { name: 'mirror', words: ['spegel'], prefixes: ['ballast.dev/mirror-'], ceiling: 8 },
+  { name: 'isolate', words: ['Isolation'], prefixes: [], ceiling: goal },
+  { name: 'mirror', words: ['spegel'], prefixes: ['ballast.dev/mirror-'], ceiling: goal },
   {
     name: 'readiness',
     words: ['readiness-condition-reporter', 'NodeReadinessRule'],
     prefixes: ['readiness.k8s.io/'],
     ceiling: 8,
   },
-  { name: 'reload', words: ['reloader'], prefixes: ['reloader.stakater.com/', 'ballast.dev/reload-'], ceiling: 27 },
+  { name: 'reload', words: ['reloader'], prefixes: ['reloader.stakater.com/', 'ballast.dev/reload-'], ceiling: goal },
 ]
 
 /** The files that know `capability`, tests and generated ones aside. */

@@ -40,7 +40,6 @@ const source = 'https://github.com/ballast-dev/ballast'
 const names = [
   'ballast',
   'kubectl-ballast',
-  'reloader',
   ...Object.entries(capabilityCommands).flatMap(([name, { programs }]) => (programs.includes(name) ? [name] : [])),
 ]
 

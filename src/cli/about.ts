@@ -8,7 +8,6 @@ export const about = {
   snapshot: 'writes a live cluster into one file for --cluster, without the values of Secrets',
   plan: 'prints which pods would move, what that brings, which cannot move and why',
   simulate: 'plays a scenario on a copy of a cluster: where pods land, which wait and why, how full nodes become',
-  isolate: 'keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back',
   why: 'says what was done with an object and what was not, by whom, by which rule, and what would change it',
   permits: "prints the arbiter's ledger: who disrupted what and why, how it ended, and what others did without asking",
   migrate: 'moves a cluster from an upstream to Ballast, and back',
@@ -17,9 +16,8 @@ export const about = {
   chart: 'writes the Helm chart to a folder',
   uninstall: 'takes back taints, gates, webhooks and annotations, withdraws permits, and deletes what was installed',
   controller: 'runs on a live cluster and carries out its RebalancePolicies (mode Report, the default, only proposes)',
-  apiserver: 'serves the page of the cluster from the replica that leads; it decides and disrupts nothing',
+  apiserver:
+    'faces the outside: it serves APIs of capabilities behind the API server, and the page of the cluster from the replica that leads',
   gateway: 'runs in the way of requests: parts of capabilities that hold, forward or count them; all replicas do the same',
   agent: 'runs on a node: --role=mirror gets images from other nodes, --role=readiness reports what works there',
-  reloader:
-    "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too",
 } as const

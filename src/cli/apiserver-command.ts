@@ -39,7 +39,7 @@ import { processLog } from '#process/process-log.ts'
 import { about } from './about.ts'
 import { commaList, type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
 import { bundleWords, openPage, pageBundle } from './page/page.ts'
-import { enabledNames, hostOf } from './source/fixed-picture.ts'
+import { hostOf, shownCapabilities } from './source/fixed-picture.ts'
 
 interface ApiserverCommandOptions {
   readonly config?: string
@@ -53,6 +53,7 @@ interface ApiserverCommandOptions {
   readonly apiService: string
   readonly apiPort: number
   readonly dashboardService?: string
+  readonly leaderService?: string
   readonly healthProbeBindAddress: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
@@ -89,6 +90,10 @@ export const defineApiserver: DefineCommand = (program, surroundings) => {
     .option(
       '--dashboard-service <name>',
       'Service without a selector; the leader writes its EndpointSlice, so that the page is reached from outside its pod',
+    )
+    .option(
+      '--leader-service <name>',
+      'Service without a selector; the leader writes its EndpointSlice, so that parts that lead are reached from outside its pod',
     )
     .option(
       '--health-probe-bind-address <address>',
@@ -160,6 +165,7 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
   certificateMetrics(metrics, () => apis.certificates)
   using faults = processFaults(exitAtOnce)
   const page = isShown ? pageOptions({ options, config, settings, log, metrics, path }, { surroundings, stack }) : undefined
+  const leaderService = options.leaderService === undefined ? undefined : ledService(options.leaderService, { environment, log })
   const running = runApiserver({
     transport,
     clock: systemClock,
@@ -173,6 +179,7 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
     metrics,
     faults,
     ...(page === undefined ? {} : { page }),
+    ...(leaderService === undefined ? {} : { leaderService }),
     tuning: tuningOf(settled),
     signal,
   })
@@ -228,7 +235,7 @@ function pageOptions(
       ownerLabel: settings.current.ownerLabel,
       scheduler: settingsForServer(gitVersion),
       ownNamespace: namespace,
-      capabilities: enabledNames(settings.current),
+      ...shownCapabilities(settings.current),
     }),
     openPage: shown => openPage({ ...shown, ...shownBy, origins: { file: path, flags: {} } }, surroundings),
     openStandby: holder => openStandby({ configuration, namespace, holder }),
@@ -256,10 +263,19 @@ function serviceOf(
   },
 ) {
   if (dashboardService === undefined || isLoopback(parseListen(given.configuration.listen)?.host)) return {}
-  const address = given.environment['BALLAST_POD_IP']
-  if (address !== undefined && address !== '') return { service: { name: dashboardService, address } }
-  given.log.warn({}, 'BALLAST_POD_IP is not set: the Service of the dashboard leads nowhere')
-  return {}
+  const service = ledService(dashboardService, given)
+  return service === undefined ? {} : { service }
+}
+
+/** A Service whose traffic the leader takes; `undefined` where our address is not known. */
+function ledService(
+  name: string,
+  { environment, log }: { readonly environment: Surroundings['environment']; readonly log: Log },
+) {
+  const address = environment['BALLAST_POD_IP']
+  if (address !== undefined && address !== '') return { name, address }
+  log.warn({}, `BALLAST_POD_IP is not set: the Service ${name} leads nowhere`)
+  return undefined
 }
 
 async function idle(signal: AbortSignal): Promise<void> {

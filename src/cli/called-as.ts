@@ -4,15 +4,11 @@ import { capabilityCommands } from './generated/capability-commands.ts'
 
 /** Names of programs, and the command that each is. */
 const dropIns: ReadonlyMap<string, string> = new Map([
-  ['reloader', 'reloader'],
   ...Object.entries(capabilityCommands).flatMap(([name, { programs }]) => programs.map(program => [program, name] as const)),
 ])
 
 /** What an upstream's chart says to its container: whoever swapped only the image is called with flags alone. */
-const chartVariables: readonly (readonly [name: string, variables: readonly string[]])[] = [
-  ['reloader', ['RELOADER_NAMESPACE', 'RELOADER_DEPLOYMENT_NAME']],
-  ...Object.entries(capabilityCommands).map(([name, { variables }]) => [name, variables] as const),
-]
+const chartVariables = Object.entries(capabilityCommands).map(([name, { variables }]) => [name, variables] as const)
 
 interface Call {
   /** As Node gives them. */

@@ -42,7 +42,6 @@ const ownCommands = {
   snapshot: { usage: '[options]', about: about.snapshot, load: async () => (await import('./snapshot.ts')).defineSnapshot },
   plan: { usage: '[options]', about: about.plan, load: async () => (await import('./plan.ts')).definePlan },
   simulate: { usage: '[options]', about: about.simulate, load: async () => (await import('./simulate.ts')).defineSimulate },
-  isolate: { usage: '[options] <node>', about: about.isolate, load: async () => (await import('./isolate.ts')).defineIsolate },
   why: { usage: '[options] <kind/name>', about: about.why, load: async () => (await import('./why.ts')).defineWhy },
   permits: { usage: '[options]', about: about.permits, load: async () => (await import('./permits.ts')).definePermits },
   migrate: { usage: '', about: about.migrate, load: async () => (await import('./migrate.ts')).defineMigrate },
@@ -62,7 +61,6 @@ const ownCommands = {
   },
   gateway: { usage: '[options]', about: about.gateway, load: async () => (await import('./gateway-command.ts')).defineGateway },
   agent: { usage: '[options]', about: about.agent, load: async () => (await import('./agent-command.ts')).defineAgent },
-  reloader: { usage: '[options]', about: about.reloader, load: async () => (await import('./reloader.ts')).defineReloader },
 }
 
 const isOwn = (name: string): name is keyof typeof ownCommands => Object.hasOwn(ownCommands, name)

@@ -9,7 +9,6 @@ import { loadConfig } from '#kube/credentials/config.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { enabling } from '#process/configuration/controller-configuration.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
-import { reloadEnvironment } from '#process/drop-ins/reloader-environment.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { readAddress } from '#process/health/health-listener.ts'
 import { ballastNamespace } from '#process/own-names.ts'
@@ -18,6 +17,16 @@ import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
 import { SharedWebhooks } from '#process/webhooks/shared-webhooks.ts'
 import { about } from './about.ts'
 import { commaList, type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+
+declare module '#coordination/capability.ts' {
+  interface CapabilitySections {
+    /** What variables that its upstream reads say of its configuration. */
+    readonly environment?: (environment: Surroundings['environment']) => {
+      readonly overrides: readonly Override[]
+      readonly warnings: readonly string[]
+    }
+  }
+}
 
 interface ControllerOptions {
   readonly config?: string
@@ -103,13 +112,13 @@ async function controlLiveCluster(
 ): Promise<void> {
   const { environment, signal } = surroundings
   const fileLog = processLog({ level: options.logLevel, clock: systemClock })
-  // Reloader's variables hold here, too: over the file, below flags.
-  const upstream = reloadEnvironment(environment)
-  for (const warning of upstream.warnings) fileLog.warn({}, warning)
+  // Variables of upstreams hold here, too: over the file, below flags.
+  const upstream = enabledCapabilities.flatMap(one => one.environment?.(environment) ?? [])
+  for (const warning of upstream.flatMap(({ warnings }) => warnings)) fileLog.warn({}, warning)
   const path = options.config ?? environment['BALLAST_CONFIG']
   using settings = new ConfigurationFile({
     path: path === '' ? undefined : path,
-    overrides: [...upstream.overrides, ...overrides],
+    overrides: [...upstream.flatMap(one => one.overrides), ...overrides],
     capabilities: enabledCapabilities,
     clock: systemClock,
     log: fileLog,

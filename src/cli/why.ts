@@ -59,6 +59,7 @@ async function printAccount(name: string, options: WhyOptions, surroundings: Sur
     ownNamespace: ballastNamespace,
     settings: schedulerOf(cluster),
     nowMs,
+    askers: enabledCapabilities,
     ...(options.at === undefined ? {} : { atMs: timeOption('--at', options.at, nowMs) }),
   })
   switch (options.output) {

@@ -4,6 +4,7 @@
 import * as z from 'zod'
 import { unlabelledOwners } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { planPurposes, plansFor } from './intent.ts'
 import { isolationFields, isolationStatusOf } from './isolation-fields.ts'
 import type { disruptionPermitSpec, disruptionPermitStatus } from './permits/permit-schema.ts'
 
@@ -241,9 +242,9 @@ export const rebalancePlanSpec = z.object({
   outcome: z.enum(['met', 'not-met', 'infeasible']),
   method: z.string().max(32),
   purpose: z
-    .enum(['move', 'isolate'])
+    .enum(planPurposes)
     .default('move')
-    .describe('move: for the goals, class balance; isolate: for the control plane, class correctness'),
+    .describe(planPurposes.map(name => `${name}: ${plansFor(name).aim}, class ${plansFor(name).class}`).join('; ')),
   landing: z.enum(['observe', 'prefer', 'hold']),
   moves: z.array(planMove).max(1_000),
   approved: z.boolean().default(false),

@@ -16,6 +16,7 @@ import type { Random } from '#kube/random.ts'
 import type { Webhook } from '#kube/server/admission.ts'
 import type { AggregatedApi } from '#kube/server/aggregated-api.ts'
 import type { Solve } from '#planning/solving/solve.ts'
+import type { CapabilityQuestion } from './account/asker.ts'
 import type { Arbiter } from './arbiter/arbiter.ts'
 import type { EffectContext } from './effects/effect-context.ts'
 import type { ClusterView } from './facts/cluster-view.ts'
@@ -359,6 +360,8 @@ export interface Capability<Schema extends z.ZodType = z.ZodType> extends Capabi
   readonly alerts?: readonly AlertRule[]
   /** Its row of the Grafana dashboard. */
   readonly panels?: PanelRow
+  /** What `ballast why` and the page ask the arbiter in its name. */
+  readonly questions?: readonly CapabilityQuestion[]
   /** Registers what it counts, where it is enabled: names and zeros are there before anything is counted, on every replica. */
   readonly metrics?: (registry: Registry) => void
 }

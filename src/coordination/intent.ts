@@ -1,7 +1,7 @@
 // What a capability asks of the arbiter: one voluntary disruption, as data. Nothing is decided here.
 
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
-import type { UnlabelledOwner } from '#cluster/ownership.ts'
+import type { OwnerLabel, UnlabelledOwner } from '#cluster/ownership.ts'
 
 /** Everything that can take something away from somebody, or give it. The same words in code, events, metrics and docs. */
 export const verbs = ['evict', 'restart', 'resize', 'scale', 'drain', 'taint', 'launch', 'terminate'] as const
@@ -16,9 +16,70 @@ export function classNumber(name: DisruptionClass): number {
   return disruptionClasses.indexOf(name)
 }
 
-/** What a disruption is for: the column of the owner matrix. `steer` takes nothing from anybody (a taint that only says "rather not"). */
-export const purposes = ['reload', 'resize', 'move', 'isolate', 'scale-to-zero', 'drain', 'steer', 'provide'] as const
-export type Purpose = (typeof purposes)[number]
+/** Plans that are made for a purpose: in whose name and how urgently their steps are asked for. */
+interface PurposeOfPlans {
+  readonly requester: string
+  readonly class: DisruptionClass
+  /** What such a plan is called among others. */
+  readonly word: string
+  /** What it is made for. */
+  readonly aim: string
+  /** Nodes are emptied by it: those that `spec.isolation` of its policy names. */
+  readonly emptiesNodes: boolean
+}
+
+/** What is decided by a purpose alone, beside its column of the owner matrix. */
+interface PurposeRow {
+  readonly plans?: PurposeOfPlans
+  /** Its evictions move pods: a rollout of their workload does that as well, and its new pods can be steered. */
+  readonly movesPods?: boolean
+  /** A wish says all that its workload is to have: of two that one requester wants the later one holds. */
+  readonly saysAll?: boolean
+  /** It waits for a rollout that is under way, even where it is none itself. */
+  readonly awaitsRollouts?: boolean
+  /** The way out where an owner does not allow it, if that is another than for the others. */
+  readonly ownerWaysOut?: Readonly<Partial<Record<keyof OwnerLabel['values'] | 'unlabelled', string>>>
+}
+
+const drainByHand = 'drain the node by hand, or take this workload to 0 replicas before'
+const isolateUnmanaged = 'set isolation.includeUnmanaged: true in the policy'
+
+const rows = {
+  reload: { saysAll: true, awaitsRollouts: true },
+  resize: {},
+  move: {
+    movesPods: true,
+    plans: { requester: 'deschedule', class: 'balance', word: 'balance', aim: 'for the goals', emptiesNodes: false },
+  },
+  isolate: {
+    movesPods: true,
+    plans: { requester: 'isolate', class: 'correctness', word: 'isolation', aim: 'for the control plane', emptiesNodes: true },
+    ownerWaysOut: {
+      keda: 'wait for its next 0 replicas, or set isolation.keda: evict in the policy',
+      descheduler: isolateUnmanaged,
+      none: isolateUnmanaged,
+      unlabelled: isolateUnmanaged,
+    },
+  },
+  'scale-to-zero': {},
+  drain: { ownerWaysOut: { keda: drainByHand, descheduler: drainByHand, none: drainByHand } },
+  // It takes nothing from anybody: a taint that only says "rather not".
+  steer: {},
+  provide: {},
+} as const satisfies Readonly<Record<string, PurposeRow>>
+
+/** What a disruption is for. A further purpose is a row of this table, and a column of the owner matrix. */
+export type Purpose = keyof typeof rows
+export const purposeRows: Readonly<Record<Purpose, PurposeRow>> = rows
+export const purposes = Object.keys(rows) as readonly Purpose[]
+
+/** The purposes that plans are made for. */
+export type PlanPurpose = { [Name in Purpose]: (typeof rows)[Name] extends { readonly plans: object } ? Name : never }[Purpose]
+export const planPurposes = purposes.filter((name): name is PlanPurpose => 'plans' in rows[name])
+
+export function plansFor(purpose: PlanPurpose): PurposeOfPlans {
+  return rows[purpose].plans
+}
 
 /** One object that a permit speaks of. `uid` pins the incarnation; only what has none yet (a node to be launched) goes without. */
 export interface Target {

@@ -141,6 +141,20 @@ export function partsIn<P extends Process>(process: P, { parts }: Pick<Capabilit
   return parts.flatMap(part => picked[process](part) ?? [])
 }
 
+/** The EndpointSlice of the Service that leads to whoever leads `ballast apiserver`. */
+export const leaderSlice = 'ballast-apiserver-leader'
+
+/** Ports of the pod that whoever leads alone listens on. */
+export function leadingPorts(
+  parts: readonly Part<unknown>[],
+): readonly Pick<Extract<Listener, { kind: 'port' }>, 'name' | 'port' | 'protocol'>[] {
+  return parts
+    .filter(({ presence }) => presence === 'leading')
+    .flatMap(({ listeners }) => listeners.filter(listener => listener.kind === 'port'))
+    .filter(({ exposure }) => exposure === 'pod')
+    .map(({ name, port, protocol }) => ({ name, port, protocol }))
+}
+
 /** The APIs of a group and version that the parts say they serve. */
 export function apiServicesOf(parts: readonly Part<unknown>[]): readonly Extract<Listener, { kind: 'api-service' }>[] {
   return parts.flatMap(({ listeners }) => listeners.filter(listener => listener.kind === 'api-service'))

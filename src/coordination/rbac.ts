@@ -6,7 +6,7 @@ import { ballastGroup, disruptionPermits } from './api.ts'
 import { type Capability, needsOf, type Part, permissionsOf } from './capability.ts'
 import type { Need, Permission } from './needs.ts'
 import { pastEventsPermission } from './observed/past-events.ts'
-import { apiServicesOf } from './part-hosts.ts'
+import { apiServicesOf, leaderSlice, leadingPorts } from './part-hosts.ts'
 
 interface PolicyRule {
   readonly apiGroups: readonly string[]
@@ -83,6 +83,11 @@ export function grantsOf(capabilities: readonly Capability[], options: RightsOpt
     for (const right of delegationRights.cluster) collected.add('cluster', right)
     for (const right of delegationRights.placed) collected.add(delegationRights.place, right)
   }
+  if (options.trust === 'edge' && leadingPorts(parts).length > 0) {
+    const on = { groups: ['discovery.k8s.io'], resources: ['endpointslices'] }
+    collected.add(own, { ...on, verbs: ['create'] })
+    collected.add(own, { ...on, names: [leaderSlice], verbs: ['get', 'update', 'delete'] })
+  }
   const places = certificatePlaces(parts)
   if (places.length > 0) {
     const rights = certificateRights(options.trust === 'edge' ? certificateSecrets.edge : certificateSecrets.core, places)
@@ -128,8 +133,8 @@ function collectElection(
   collected.add(own, { groups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] })
   // Who leads is told beside the Lease, also where there are rights in some namespaces only.
   collected.add(own, { groups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] })
-  // How each capability stands is written down by whoever leads the core; a name cannot bound who may create.
-  if (trust === 'core') {
+  // How each capability stands is written down by whoever leads; a name cannot bound who may create.
+  if (trust === 'core' || enabled.length > 0) {
     collected.add(own, { groups: [''], resources: ['configmaps'], verbs: ['create'] })
     collected.add(own, { groups: [''], resources: ['configmaps'], names: ['ballast-status'], verbs: ['get', 'patch'] })
   }

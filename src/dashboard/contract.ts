@@ -941,5 +941,5 @@ export interface StreamEvents {
   readonly tick: { readonly now: string; readonly speed: number | null; readonly sources: readonly Source[] }
   readonly resync: { readonly reason: 'gap' | 'slow' | 'schema' }
   readonly gone: { readonly topic: Topic; readonly error: ApiError['error'] }
-  readonly bye: { readonly reason: 'shutdown' | 'lost-lease' | 'session-ended' | 'reload' }
+  readonly bye: { readonly reason: 'shutdown' | 'session-ended' }
 }

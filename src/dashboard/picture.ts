@@ -3,6 +3,7 @@ import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import type { Asker } from '#coordination/account/asker.ts'
 import type { Book } from '#coordination/account/book.ts'
 import type { Observations } from '#coordination/observed/observation.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
@@ -35,6 +36,8 @@ export interface Picture {
   readonly capabilities: readonly string[]
   /** Pages that capabilities bring, also of those that are off. */
   readonly pages?: readonly OwnPage[]
+  /** All that this program has, on or off. */
+  readonly askers: readonly Asker[]
   readonly sources: readonly Source[]
   /** Ids of permits whose steps are carried out now, and the gates that are red, as the arbiter's last Events and conditions say. */
   readonly twin: TwinPicture | undefined

@@ -19,6 +19,7 @@ const resourceOfKind: Readonly<Record<string, GroupVersionResource>> = {
   Role: builtIn.roles,
   RoleBinding: builtIn.rolebindings,
 }
+const apiServices = { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' }
 
 function resourceOf(object: KubeObject): GroupVersionResource {
   const resource = resourceOfKind[object.kind]
@@ -37,26 +38,28 @@ const needed: ReadonlySet<string> = new Set(Object.keys(resourceOfKind))
 export function installationObjects(
   capabilities: readonly Capability[],
   namespace: string,
-  configurations: Readonly<Record<string, unknown>> = {},
+  configurations?: Readonly<Record<string, unknown>>,
 ): readonly KubeObject[] {
+  return wholeInstallation({ capabilities, namespace, configurations }).filter(({ kind }) => needed.has(kind))
+}
+
+function wholeInstallation({ capabilities, namespace, configurations = {} }: Installed): readonly KubeObject[] {
   const preset = { namespace: { create: true }, capabilities: configurations }
   const asked = { preset, enable: capabilities.map(({ name }) => name) }
   return objects(installationValues(asked, capabilities), {
     capabilities,
     release: plainRelease('ballast', namespace),
-  }).filter(({ kind }) => needed.has(kind))
+  })
+}
+
+interface Installed {
+  readonly capabilities: readonly Capability[]
+  readonly configurations?: Readonly<Record<string, unknown>> | undefined
+  readonly namespace: string
 }
 
 /** Applies them as the administrator; run again it changes nothing. */
-export async function installBallast(
-  admin: Api,
-  options: {
-    readonly capabilities: readonly Capability[]
-    readonly configurations?: Readonly<Record<string, unknown>> | undefined
-    readonly namespace: string
-    readonly signal: AbortSignal
-  },
-): Promise<void> {
+export async function installBallast(admin: Api, options: Installed & { readonly signal: AbortSignal }): Promise<void> {
   const { signal } = options
   for (const object of installationObjects(options.capabilities, options.namespace, options.configurations)) {
     const { namespace } = object.metadata
@@ -66,9 +69,26 @@ export async function installBallast(
   }
 }
 
-/** A token of the controller's ServiceAccount, for `seconds` of the cluster's time. */
-export async function controllerToken(
+/** Applies APIServices and the Service `service` that they lead to, in a twin: what listens for it is at `endpoint`, an URL. */
+export async function installServices(
   admin: Api,
+  options: Installed & { readonly service: string; readonly endpoint: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const { service, endpoint, signal } = options
+  for (const object of wholeInstallation(options)) {
+    const { name, namespace } = object.metadata
+    if (object.kind === 'APIService') await admin.resource(apiServices).apply(object, { fieldManager, force: true, signal })
+    if (object.kind !== 'Service' || name !== service || namespace === undefined) continue
+    const annotations = { ...object.metadata.annotations, 'ballast.dev/twin-endpoint': endpoint }
+    const led = { ...object, metadata: { ...object.metadata, annotations } }
+    await admin.resource(builtIn.services).apply(led, { fieldManager, force: true, signal, namespace })
+  }
+}
+
+/** A token of the ServiceAccount `account`, for `seconds` of the cluster's time. */
+export async function accountToken(
+  admin: Api,
+  account: string,
   options: { readonly namespace: string; readonly seconds: number; readonly signal: AbortSignal },
 ): Promise<string> {
   const { namespace, signal } = options
@@ -80,9 +100,13 @@ export async function controllerToken(
   }
   const answer = await admin
     .resource(builtIn.serviceaccounts)
-    .sub<{ readonly status?: { readonly token?: string } }>(controllerAccount, 'token', 'POST', body, { namespace, signal })
+    .sub<{ readonly status?: { readonly token?: string } }>(account, 'token', 'POST', body, { namespace, signal })
   const token = answer.status?.token
-  if (token === undefined)
-    throw new Error(`the API server answered a TokenRequest for ${namespace}/${controllerAccount} without a token`)
+  if (token === undefined) throw new Error(`the API server answered a TokenRequest for ${namespace}/${account} without a token`)
   return token
+}
+
+/** The controller's. */
+export function controllerToken(admin: Api, options: Parameters<typeof accountToken>[2]): Promise<string> {
+  return accountToken(admin, controllerAccount, options)
 }

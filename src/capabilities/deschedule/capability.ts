@@ -7,6 +7,7 @@ import { landingPart, planLeftovers, planNeeds, planPermissions } from '#coordin
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
 import type { Clock } from '#kube/clock.ts'
 import { coordinationSchema } from './compat/run/coordination-settings.ts'
+import { moveQuestions } from './questions.ts'
 
 /** Reading files takes the host's time, not the cluster's. The drop-in carries nothing of planned mode. */
 async function loaded(clock: Clock): Promise<typeof import('./controller.ts')> {
@@ -45,6 +46,7 @@ export const deschedule = capability({
     landingPart(),
   ],
   leaves: planLeftovers,
+  questions: moveQuestions,
   metrics: registry => void planMetrics(registry),
   commands: [
     {

@@ -17,6 +17,15 @@ export const isolate = capability({
   kinds: ballastKinds,
   replaces: [],
   disrupts: ['evict', 'restart', 'taint'],
+  commands: [
+    {
+      name: 'isolate',
+      usage: '[options] <node>',
+      about: 'keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back',
+      load: async () => (await import('./commands/isolate.ts')).defineIsolate,
+    },
+  ],
+  scenarioSteps: async () => (await import('./commands/isolate-step.ts')).isolateStep,
   parts: [
     {
       process: 'controller',
@@ -51,6 +60,30 @@ export const isolate = capability({
       start: (context, _config, signal) => startIsolate(context, signal),
     },
     landingPart(),
+  ],
+  questions: [
+    {
+      name: 'isolate',
+      words: 'isolate it',
+      place: 4,
+      about: 'pod',
+      wish: ({ requirements: { ignoreScalers, evictScaled, spareUnmanaged }, places }) => ({
+        verb: 'evict',
+        purpose: 'isolate',
+        class: 'correctness',
+        ignoreScalers,
+        evictScaled,
+        spareUnmanaged,
+        ...places({ stays: false }),
+      }),
+    },
+    {
+      name: 'taint',
+      words: 'taint it',
+      place: 6,
+      about: 'node',
+      wish: () => ({ verb: 'taint', purpose: 'isolate', class: 'correctness' }),
+    },
   ],
   // The taint itself is the user's wish: uninstall takes it where the annotation says that we set it.
   leaves: [

@@ -17,6 +17,7 @@ import { ignoredTypesOf, type ReloadConfig, reloadConfiguration } from './config
 import { startReload } from './controller.ts'
 import { reloadMetrics } from './metrics.ts'
 import { reloadAlerts, reloadPanels } from './monitoring.ts'
+import { reloadEnvironment } from './reloader-environment.ts'
 import { mountFields } from './sources/provider-classes.ts'
 import { resourceOfReadable } from './sources/source-reader.ts'
 import { sourceSelectors, watchedTypes } from './sources/source-watch.ts'
@@ -88,6 +89,18 @@ export const reload = capability({
   disrupts: ['restart', 'evict'],
   upstreams: async () => [(await import('./swap/reloader.ts')).reloader],
   findings: async () => (await import('./doctor/reload-annotations.ts')).reloadFindings,
+  commands: [
+    {
+      name: 'reloader',
+      usage: '[options]',
+      about:
+        "restarts workloads when their ConfigMaps and Secrets change, with Reloader's flags, environment, ports and Lease. A program called `reloader` runs it too",
+      inPlaceOf: { programs: ['reloader'], variables: ['RELOADER_NAMESPACE', 'RELOADER_DEPLOYMENT_NAME'] },
+      load: async () => (await import('./commands/reloader.ts')).defineReloader,
+    },
+  ],
+  environment: reloadEnvironment,
+  up: async () => (await import('./commands/reload-watch.ts')).reloadStory,
   parts: [
     {
       process: 'controller',
@@ -120,5 +133,14 @@ export const reload = capability({
   words: reloadWords,
   alerts: reloadAlerts,
   panels: reloadPanels,
+  questions: [
+    {
+      name: 'restart',
+      words: 'restart it',
+      place: 2,
+      about: 'rollout',
+      wish: () => ({ verb: 'restart', purpose: 'reload', class: 'correctness' }),
+    },
+  ],
   metrics: registry => void reloadMetrics(registry),
 })

@@ -53,6 +53,7 @@ function account(change: Partial<Account> = {}): Account {
 
 const cooling: Account['now'][number] = {
   question: 'move',
+  words: 'move it',
   asked: 'evict Pod shop/cart-b',
   requester: 'deschedule',
   class: 'balance',
@@ -155,7 +156,7 @@ describe('what is told otherwise', () => {
     ['nothing to do',                 { now: [{ ...objection({}), decision: 'NoOp' }] } as const,                     'move it: nothing to do by cool-down'],
     ['what no plan asks for',         { now: [{ ...cooling, decision: 'Granted', objections: [] }] } as const,        '✗ move it: Granted, but not asked for by planner (NamespaceExcluded)'],
     ['a node, without what its workloads tell', { subject: { kind: 'node', name: 'n1', isGone: false }, entries: [entry()] } as const, '● 03:50:00 deschedule Granted: evict Pod shop/cart-a\n  │   done after 14 s: landed on n3\n\n'],
-    ['a drain of a node',             { subject: { kind: 'node', name: 'n1', isGone: false }, now: [{ ...cooling, question: 'drain' }] } as const, 'drain it: Queued'],
+    ['a drain of a node',             { subject: { kind: 'node', name: 'n1', isGone: false }, now: [{ ...cooling, question: 'drain', words: 'drain it' }] } as const, 'drain it: Queued'],
   ])('%s', (_name, change, says) => {
     expect(`${told(change)}\n`).toContain(says)
   })

@@ -74,15 +74,6 @@ function paint(outcome: Outcome, colour: Colour): (text: string) => string {
   }
 }
 
-const asked: Readonly<Record<PresentAnswer['question'], string>> = {
-  move: 'move it',
-  restart: 'restart it',
-  resize: 'resize it',
-  isolate: 'isolate it',
-  drain: 'drain its node',
-  taint: 'taint it',
-}
-
 function answerLines(account: Account, settingsFrom: string | undefined, colour: Colour): readonly string[] {
   if (account.now.length === 0) return []
   const when = account.isPast ? `What the arbiter would have said at ${timeText(account.atMs)}` : 'What the arbiter says now'
@@ -98,9 +89,7 @@ function answerLines(account: Account, settingsFrom: string | undefined, colour:
 }
 
 function oneAnswer(answer: PresentAnswer, account: Account, colour: Colour): readonly string[] {
-  const { kind } = account.subject
-  const question =
-    kind === 'plan' ? answer.asked : kind === 'node' ? asked[answer.question].replace('its node', 'it') : asked[answer.question]
+  const question = account.subject.kind === 'plan' ? answer.asked : answer.words
   const outcome = outcomeOf(answer)
   const rules = answer.objections.filter(one => one.holds).map(({ rule }) => rule)
   const planner = answer.planner.length === 0 ? [] : [`planner (${answer.planner.map(({ reason }) => reason).join(', ')})`]

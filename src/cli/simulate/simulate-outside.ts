@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
+import type { ClusterState } from '#cluster/cluster-state.ts'
 import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { settingsFromConfiguration } from '#cluster/scheduler-settings.ts'
 import type { RebalancePolicy } from '#coordination/api.ts'
+import type { PlanPurpose } from '#coordination/intent.ts'
 import { planPolicyOf } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
@@ -13,21 +15,30 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { withTaint } from '#planning/isolation/rules.ts'
 import { makePlan } from '#planning/plan.ts'
-import type { OperationOf, Scenario } from '#planning/simulation/scenario.ts'
+import type { OperationOf, PlannedOperation, Scenario } from '#planning/simulation/scenario.ts'
 import type { Outside, PlanAnswer, PolicyAnswer, Rehearse } from '#planning/simulation/step-context.ts'
 import type { World } from '#planning/simulation/world.ts'
 import { childSolver } from '#planning/solving/solve.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { CommandRefused } from '#process/surroundings.ts'
-import { isolationPolicyFor } from '../isolate/isolate-policy.ts'
 import { policyOf } from '../plan.ts'
 import type { LoadedCluster } from '../source/cluster-source.ts'
 
 declare module '#coordination/capability.ts' {
   interface CapabilitySections {
+    /** Steps of scenarios that it answers by a plan. */
+    readonly scenarioSteps?: () => Promise<ScenarioSteps>
     /** Policies of an upstream in a simulation: what they would do to the copy. */
     readonly rehearses?: () => Promise<Rehearse>
   }
+}
+
+/** The policy that a step is planned for, in a cluster as it is at that step, and for what. */
+export type ScenarioSteps = {
+  readonly [Step in PlannedOperation as Step['op']]?: (
+    wish: Step,
+    cluster: { readonly objects: readonly KubeObject[]; readonly state: ClusterState; readonly shown: string },
+  ) => { readonly policy: RebalancePolicy; readonly purpose: PlanPurpose }
 }
 
 interface OutsideOptions {
@@ -103,7 +114,7 @@ interface Making {
   readonly ownerLabel: OwnerLabel
   readonly signal: AbortSignal
   readonly landing: 'observe' | 'prefer' | 'hold' | undefined
-  readonly purpose: 'isolate' | undefined
+  readonly purpose: PlanPurpose | undefined
 }
 
 async function made(
@@ -127,18 +138,16 @@ async function made(
 }
 
 async function isolationOf(
-  wish: OperationOf<'isolate'>,
+  wish: PlannedOperation,
   world: World,
   { cluster, ownerLabel, signal }: OutsideOptions,
 ): Promise<PlanAnswer & { readonly taint?: string }> {
   return await answered(async () => {
-    const wishes = {
-      ...(wish.keda === undefined ? {} : { keda: wish.keda }),
-      ...(wish.exceptions === undefined ? {} : { exceptions: wish.exceptions }),
-    }
     const around = { objects: world.state.objects('RebalancePolicy'), state: world.state, shown: cluster.shown }
-    const { policy } = isolationPolicyFor(around, { node: wish.node, policy: wish.policy, wishes })
-    return await made(policy, world, { ownerLabel, signal, landing: wish.landing, purpose: 'isolate' })
+    const steps = await Promise.all(enabledCapabilities.flatMap(one => one.scenarioSteps?.() ?? []))
+    const [planned] = steps.flatMap(one => one[wish.op]?.(wish, around) ?? [])
+    if (planned === undefined) throw new CommandRefused(`this program was built without ${wish.op}`)
+    return await made(planned.policy, world, { ownerLabel, signal, landing: wish.landing, purpose: planned.purpose })
   })
 }
 

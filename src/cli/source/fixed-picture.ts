@@ -4,6 +4,7 @@ import type { Picture, PictureSource } from '#dashboard/picture.ts'
 import { newEpoch } from '#dashboard/source/epoch.ts'
 import { systemRandom } from '#kube/random.ts'
 import type { ControllerSettings } from '#process/configuration/controller-settings.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import type { AccountSource } from '../account/account-source.ts'
 import { schedulerOf } from './scheduler-source.ts'
@@ -24,7 +25,7 @@ export function fixedPicture(read: AccountSource): Picture {
     ownerLabel: settings.ownerLabel,
     scheduler: schedulerOf(cluster),
     ownNamespace: ballastNamespace,
-    capabilities: enabledNames(settings),
+    ...shownCapabilities(settings),
     sources: [],
     twin: undefined,
     loading: undefined,
@@ -46,7 +47,8 @@ export function hostOf(server: string): string {
   return URL.canParse(server) ? new URL(server).host : server
 }
 
-/** The capabilities that are on. */
-export function enabledNames(settings: ControllerSettings): readonly string[] {
-  return Object.entries(settings.capabilities).flatMap(([name, { isEnabled }]) => (isEnabled ? [name] : []))
+/** What a picture says of capabilities: those that are on, and all that this program has. */
+export function shownCapabilities(settings: ControllerSettings): Pick<Picture, 'capabilities' | 'askers'> {
+  const names = Object.entries(settings.capabilities).flatMap(([name, { isEnabled }]) => (isEnabled ? [name] : []))
+  return { capabilities: names, askers: enabledCapabilities }
 }

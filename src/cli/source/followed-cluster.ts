@@ -15,7 +15,7 @@ import { readMetrics } from '#process/apiserver/read-metrics.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import type { Surroundings } from '../command-line.ts'
 import type { LoadedCluster, SourceOptions } from './cluster-source.ts'
-import { enabledNames, hostOf } from './fixed-picture.ts'
+import { hostOf, shownCapabilities } from './fixed-picture.ts'
 import { type ConfigurationOptions, installedSettings } from './installed-settings.ts'
 import { kubeconfigOf, openLiveApi } from './live-source.ts'
 
@@ -46,7 +46,7 @@ export async function followCluster(
     ownerLabel: settings.ownerLabel,
     scheduler: settingsForServer(gitVersion),
     ownNamespace: ballastNamespace,
-    capabilities: enabledNames(settings),
+    ...shownCapabilities(settings),
   }
   const source = opened.use(
     openLiveSource({

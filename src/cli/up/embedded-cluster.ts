@@ -1,6 +1,8 @@
 // A twin with Ballast installed and its controller running inside this process, each on its own side of the API: the controller holds
 // nothing but its ServiceAccount's token.
 
+import type { Capability } from '#coordination/capability.ts'
+import { partsIn } from '#coordination/part-hosts.ts'
 import { controllerToken, installBallast } from '#deployment/install-ballast.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -8,7 +10,7 @@ import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
-import type { ControllerSettings } from '#process/configuration/controller-settings.ts'
+import { type ControllerSettings, fixedSettings } from '#process/configuration/controller-settings.ts'
 import { runController } from '#process/controller/controller.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
@@ -24,6 +26,8 @@ interface EmbeddedOptions {
   readonly leaseClock?: Clock
   readonly seed: number
   readonly kubernetesVersion?: string
+  /** Default: all that this program has. */
+  readonly capabilities?: readonly Capability[]
   /** Default: every capability, as its schema has it. */
   readonly settings?: ControllerSettings
   /** HTTPS as well; without it the cluster is reached in memory only. */
@@ -40,16 +44,16 @@ export interface EmbeddedCluster extends AsyncDisposable {
   readonly twin: Twin
   /** The user's side: administrator. */
   readonly admin: Api
-  /** Rejects when the controller ends by a fault; resolves when it was stopped. */
+  /** Rejects when the controller, or a process beside it, ends by a fault; resolves when all were stopped. */
   readonly controller: Promise<void>
 }
 
-/** How long the controller's token lives, in seconds of the cluster. */
+/** How long the tokens of our processes live, in seconds of the cluster. */
 const tokenSeconds = 7 * 24 * 3600
 
 /** Starts both. Disposing stops the controller first, so that it leaves nothing behind, then the twin. */
 export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<EmbeddedCluster> {
-  const { clock, seed, log, signal } = options
+  const { clock, seed, log, signal, capabilities = enabledCapabilities } = options
   await using started = new AsyncDisposableStack()
   const twin = started.use(
     await startTwin({
@@ -62,13 +66,15 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   )
   const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: `ballast/${programVersion} up`, log })
   started.defer(() => admin.close())
-  await installBallast(admin, { ...installedWith(options.settings), namespace: ballastNamespace, signal })
+  const installed = { ...installedWith(capabilities, options.settings), namespace: ballastNamespace }
+  await installBallast(admin, { ...installed, signal })
   const token = await controllerToken(admin, { namespace: ballastNamespace, seconds: tokenSeconds, signal })
   const webhooks =
     options.hold === true
       ? started.use(await openOwnWebhooks({ host: '127.0.0.1', bind: '127.0.0.1', port: 0, clock, log }))
       : undefined
   const stop = new AbortController()
+  const ending = AbortSignal.any([signal, stop.signal])
   const controller = runController({
     transport: twin.transport({ token }),
     clock,
@@ -76,25 +82,47 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     random: seededRandom(seed + 1),
     log,
     identity: { name: 'ballast-up', namespace: ballastNamespace },
-    capabilities: enabledCapabilities,
+    capabilities,
     installDefinitions: false,
     ...(options.settings === undefined ? {} : { settings: { current: options.settings, onReload: () => new DisposableStack() } }),
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(options.faults === undefined ? {} : { faults: options.faults }),
-    signal: AbortSignal.any([signal, stop.signal]),
+    signal: ending,
   })
+  const processes = new Set(
+    (['apiserver', 'gateway'] as const).filter(name => installed.capabilities.some(one => partsIn(name, one).length > 0)),
+  )
+  const beside = async () => {
+    if (processes.size === 0) return
+    const { runEmbeddedProcesses } = await import('./embedded-processes.ts')
+    const { leaseClock = clock, settings = fixedSettings(installed).current } = options
+    const listens = options.listen !== undefined
+    await runEmbeddedProcesses({
+      ...options,
+      twin,
+      admin,
+      installed,
+      settings,
+      processes,
+      listens,
+      leaseClock,
+      tokenSeconds,
+      signal: ending,
+    })
+  }
+  const all = Promise.all([controller, beside()]).then(() => undefined)
   started.defer(async () => {
     stop.abort(new DOMException('the cluster is stopped', 'AbortError'))
-    await controller.catch(() => undefined) // its fault is told to whoever awaits `controller`
+    await all.catch(() => undefined) // its fault is told to whoever awaits `controller`
   })
   const whole = started.move()
-  return { twin, admin, controller, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+  return { twin, admin, controller: all, [Symbol.asyncDispose]: () => whole.disposeAsync() }
 }
 
 /** What is enabled, and the sections that rights follow from. */
-function installedWith(settings: ControllerSettings | undefined) {
-  if (settings === undefined) return { capabilities: enabledCapabilities }
-  const capabilities = enabledCapabilities.filter(({ name }) => settings.capabilities[name]?.isEnabled === true)
+function installedWith(all: readonly Capability[], settings: ControllerSettings | undefined) {
+  if (settings === undefined) return { capabilities: all }
+  const capabilities = all.filter(({ name }) => settings.capabilities[name]?.isEnabled === true)
   const configurations = Object.fromEntries(capabilities.map(({ name }) => [name, settings.capabilities[name]?.config]))
   return { capabilities, configurations }
 }

@@ -13,7 +13,6 @@ import { writePrivately } from '../source/private-file.ts'
 import { type NodeFigures, nodeTable } from '../terminal/node-table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { exitCodeOf, followPlans, type RunEnd, type RunWatch } from './rebalance-run.ts'
-import { reloadToTry, watchReloads } from './reload-watch.ts'
 import { TwinLives } from './twin-lives.ts'
 import { keyOrElsewhere } from './up-approval.ts'
 import { load, logFor, seedOf, shownPath, type UpOptions } from './up-options.ts'
@@ -105,6 +104,8 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
   }
   // The twin and the controller are loaded once the page listens: whoever waits for it need not wait for them.
   const { figuresOf, withRun } = await import('./up-run.ts')
+  const { capabilityStories } = await import('./capability-stories.ts')
+  const stories = await capabilityStories()
   return await withRun(loaded, setting, async (cluster, run, informers) => {
     if (cluster.twin.url !== undefined) onPort(Number(new URL(cluster.twin.url).port))
     writePrivately(kubeconfigPath, await cluster.twin.kubeconfig())
@@ -118,9 +119,9 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     }
     signal.addEventListener('abort', onAbort, { once: true })
     const at = sinceStart(clock)
-    watchReloads(informers, line => terminal.write(`${at()}  ${line}`))
+    for (const { watch } of stories) watch(informers, line => terminal.write(`${at()}  ${line}`))
     const program = typedAs(surroundings.environment['PATH'], shownPath(launcher), existsSync)
-    const tried = { reload: reloadToTry(loaded.objects), program, url: site?.url }
+    const tried = { toTry: stories.flatMap(({ toTry }) => toTry(loaded.objects)), program, url: site?.url }
     if (loaded.policy === undefined) {
       signal.removeEventListener('abort', onAbort)
       terminal.write('The cluster has no RebalancePolicy, so nothing is planned and nothing moves.')
@@ -169,13 +170,14 @@ function sizeOf({ objects }: Loaded): string {
 interface LookAround {
   /** `undefined`: there was nothing to run. */
   readonly end: RunEnd | undefined
-  readonly reload: string | undefined
+  /** What capabilities say that can be tried. */
+  readonly toTry: readonly string[]
   readonly program: string
   /** Address of the page. */
   readonly url: string | undefined
 }
 
-function lookAround(kubeconfig: string, nodes: readonly NodeFigures[], { end, reload, program, url }: LookAround): string {
+function lookAround(kubeconfig: string, nodes: readonly NodeFigures[], { end, toTry, program, url }: LookAround): string {
   const plan = end !== undefined && end.cutShort === undefined ? end.plans.at(-1)?.metadata.name : undefined
   const node = nodes.find(one => one.goals.length > 0) ?? nodes[0]
   return [
@@ -189,7 +191,7 @@ function lookAround(kubeconfig: string, nodes: readonly NodeFigures[], { end, re
     '  kubectl events -A',
     `  ${program} permits`,
     ...(node === undefined ? [] : [`  ${program} why node/${node.node}`]),
-    ...(reload === undefined ? [] : ['Change a Secret, and what uses it is rolled out once:', `  ${reload}`]),
+    ...toTry,
     'Ctrl-C ends it.',
   ].join('\n')
 }

@@ -24,7 +24,7 @@ import { ballastNamespace } from '#process/own-names.ts'
 import type { Surroundings } from '../command-line.ts'
 import { bundleWords, openPage, pageBundle } from '../page/page.ts'
 import { PageTransport } from '../page/page-transport.ts'
-import { enabledNames, nameOfPath } from '../source/fixed-picture.ts'
+import { nameOfPath, shownCapabilities } from '../source/fixed-picture.ts'
 import { interruptAll, processTty, restoredOnEnd, suspendAll } from '../terminal/process-tty.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { hasColours, labelsOf, ownZone } from '../terminal/view-options.ts'
@@ -172,7 +172,7 @@ function pictureSettings(): PictureSettings {
     ownerLabel: current.ownerLabel,
     scheduler: settingsForServer('v1.34.0'),
     ownNamespace: ballastNamespace,
-    capabilities: enabledNames(current),
+    ...shownCapabilities(current),
   }
 }
 

@@ -17,7 +17,7 @@ export function accountDocument(account: Account, settingsFrom: string | undefin
       ...(because.length === 0 ? {} : { because: [...because] }),
     })),
     out: [...account.out],
-    now: account.now.map(({ objections, planner, into, ...answer }) => ({
+    now: account.now.map(({ objections, planner, into, words: _, ...answer }) => ({
       ...answer,
       ...(into === undefined ? {} : { into }),
       objections: objections.map(({ fromMs, ...objection }) => ({

@@ -14,6 +14,7 @@ import { askingOf } from '../plans/names.ts'
 import type { ArbiterPolicy } from '../policy/arbiter-policy.ts'
 import { factLines } from './about.ts'
 import { type AnswerContext, answerTo, type PresentAnswer } from './answers.ts'
+import type { Asker } from './asker.ts'
 import type { Book } from './book.ts'
 import type { Entry } from './entry.ts'
 import { type Planner, plannersOf } from './planner-words.ts'
@@ -23,6 +24,8 @@ import { type Subject, shownSubject } from './subject.ts'
 import { timelineOf } from './timeline.ts'
 
 interface AccountInput {
+  /** The capabilities in whose names the arbiter is asked what it would say now. */
+  readonly askers: readonly Asker[]
   readonly subject: Subject
   readonly state: ClusterState
   readonly book: Book
@@ -123,13 +126,16 @@ function answersOn(input: AccountInput): readonly PresentAnswer[] {
       spareUnmanaged: isolation?.includeUnmanaged === false,
     },
     isSurge: pod => first?.surges(pod.key) === true,
+    askers: input.askers,
   }
   const ledger = viewOf(book.permits.map(({ record }) => record).filter(record => record.grant !== undefined))
   const factsOf = (intent: Intent) =>
     factsFor(intent, { state, ledger: ledger.active(), ownerLabel, ownNamespace, observed: input.observed, nowMs })
   const asking: AnswerContext = { state, ledger, observed: input.observed, policy, nowMs, factsOf }
   const posed = subject.kind === 'plan' ? waitingMoves(subject.name, input, context) : questionsOn(subject, context)
-  return posed.map(question => answerTo(question, question.name === 'move' ? wordsOf(planners, question.intent) : [], asking))
+  return posed.map(question =>
+    answerTo(question, question.intent.purpose === 'move' ? wordsOf(planners, question.intent) : [], asking),
+  )
 }
 
 function wordsOf(planners: readonly Planner[], { disrupts }: Intent) {
@@ -149,7 +155,7 @@ function waitingMoves(name: string, { book }: AccountInput, context: QuestionCon
       const { requester, purpose, class: urgency } = askingOf(plan)
       const pod: Subject = { kind: 'pod', namespace: move.pod.namespace, name: move.pod.name, isGone: false }
       return questionsOn(pod, context)
-        .filter(question => question.name === (purpose === 'isolate' ? 'isolate' : 'move'))
+        .filter(question => question.intent.purpose === purpose)
         .map(question => ({
           ...question,
           intent: {

@@ -9,7 +9,7 @@ import { judge, rules } from '../policy/judge.ts'
 import { holdsIn, modeOf } from '../policy/mode.ts'
 import type { Answer, Objection, Question, TargetFacts, Verdict } from '../policy/question.ts'
 import type { AccountDecision } from './entry.ts'
-import type { PosedQuestion, QuestionName } from './questions.ts'
+import type { PosedQuestion } from './questions.ts'
 
 /** One rule that speaks against a question. */
 interface Objected {
@@ -26,7 +26,9 @@ interface Objected {
 }
 
 export interface PresentAnswer {
-  readonly question: QuestionName
+  readonly question: string
+  /** `move it`. */
+  readonly words: string
   /** `evict Pod shop/cart-a`. */
   readonly asked: string
   readonly requester: string
@@ -60,7 +62,7 @@ export interface AnswerContext {
 
 /** Asks every rule, each by itself, so that what would speak next is known too. */
 export function answerTo(
-  { name, intent }: PosedQuestion,
+  { name, words, intent }: PosedQuestion,
   planner: readonly PlannerWord[],
   context: AnswerContext,
 ): PresentAnswer {
@@ -82,6 +84,7 @@ export function answerTo(
   const [first] = intent.targets
   return {
     question: name,
+    words,
     asked: `${intent.verb} ${first === undefined ? 'nothing' : describeTarget(first)}`,
     requester: intent.requester,
     class: intent.class,

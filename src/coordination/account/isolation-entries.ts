@@ -1,5 +1,6 @@
 // What an isolation that is under way says of a workload or node: what it waits for there, and what it warns of.
 import type { IsolationRow, RebalancePolicy } from '../api.ts'
+import { plansFor } from '../intent.ts'
 import type { Entry } from './entry.ts'
 import { type Subject, shownSubject } from './subject.ts'
 
@@ -18,7 +19,7 @@ export function isolationEntries(
     const entry = (row: IsolationRow, outcome: Entry['outcome']): Entry => ({
       atMs: Math.min(nowMs, sinceMs(policy) ?? nowMs),
       isLatest: true,
-      who: 'isolate',
+      who: plansFor('isolate').requester,
       what: `isolation of policy ${policy.metadata.name}, stage ${isolation.stage}`,
       decision: undefined,
       outcome,

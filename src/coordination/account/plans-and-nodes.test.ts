@@ -157,6 +157,11 @@ describe('a node', () => {
     expect(account.about).toEqual(['ready, open to new pods, 1 pods', 'no taints'])
   })
 
+  test('is asked about by whoever drains or taints nodes, each in its own words', () => {
+    const { now } = accountIn(cluster(...deployment()), 'node/n1')
+    expect(now.map(({ requester, words }) => `${requester}: ${words}`)).toEqual(['provision: drain it', 'isolate: taint it'])
+  })
+
   test('under a drain is in one hand', () => {
     const drain = permit({
       verb: 'drain',

@@ -1,7 +1,7 @@
 // Wishes that wait: what the leader remembers of intents that it deferred, so that they keep their place and others take them along.
 // Memory only: after a change of leader whoever still wants something asks again.
 import type { Clock } from '#kube/clock.ts'
-import { type Intent, wishKey } from '../intent.ts'
+import { type Intent, purposeRows, wishKey } from '../intent.ts'
 import { workloadOf } from '../policy/disturbance.ts'
 import type { Pending } from '../policy/question.ts'
 
@@ -68,6 +68,6 @@ function isSaidAnew(earlier: Intent, later: Intent | undefined): boolean {
     workload !== undefined &&
     workload === workloadOf(later) &&
     earlier.requester === later.requester &&
-    [earlier, later].every(({ verb, purpose }) => verb === 'restart' && purpose === 'reload')
+    [earlier, later].every(({ verb, purpose }) => verb === 'restart' && purposeRows[purpose].saysAll === true)
   )
 }

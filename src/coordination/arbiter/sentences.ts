@@ -1,5 +1,5 @@
 // The arbiter's reasons in words, with the way out. `why`, events, conditions, logs and the dashboard print these.
-import { describeTarget, type Intent } from '../intent.ts'
+import { describeTarget, type Intent, purposeRows } from '../intent.ts'
 import { gateKeys } from '../policy/arbiter-policy.ts'
 import type { CapName, Cause, Objection, Verdict } from '../policy/question.ts'
 
@@ -272,13 +272,10 @@ const capKeys = {
 } as const satisfies Readonly<Record<CapName, string>>
 
 function ownerRemedy({ owner, source, purpose, label }: Objection & { readonly rule: 'owner' }): string {
-  if (purpose === 'isolate')
-    return owner === 'keda'
-      ? 'wait for its next 0 replicas, or set isolation.keda: evict in the policy'
-      : 'set isolation.includeUnmanaged: true in the policy'
+  const wayOut = purposeRows[purpose].ownerWaysOut?.[owner ?? 'unlabelled']
+  if (wayOut !== undefined) return wayOut
   if (owner === undefined)
     return `label it ${label.key}=${label.values.descheduler}, or set coordination.unlabelled: descheduler in the policy`
-  if (purpose === 'drain') return 'drain the node by hand, or take this workload to 0 replicas before'
   return source === 'scaler'
     ? 'delete the ScaledObject that targets it if KEDA is not to have it'
     : `change the label ${label.key} of the ${source} if that is not meant`

@@ -1,27 +1,22 @@
 // The names that users and other programs see: annotations, taint, gate, event reasons; and in whose name a plan is carried out.
 import type { RebalancePlan } from '../api.ts'
-import type { DisruptionClass, Purpose } from '../intent.ts'
+import { type DisruptionClass, type PlanPurpose, plansFor } from '../intent.ts'
 
 /** In whose name a plan's steps are asked for, and how urgent they are. */
 export interface Asking {
-  readonly requester: 'deschedule' | 'isolate'
-  readonly purpose: Extract<Purpose, 'move' | 'isolate'>
+  readonly requester: string
+  readonly purpose: PlanPurpose
   readonly class: DisruptionClass
 }
 
-/** By what a plan is for. */
-export const asking: Readonly<Record<Asking['purpose'], Asking>> = {
-  move: { requester: 'deschedule', purpose: 'move', class: 'balance' },
-  isolate: { requester: 'isolate', purpose: 'isolate', class: 'correctness' },
-}
-
 /** Who asks for the steps of `plan`. */
-export function askingOf(plan: { readonly spec: Pick<RebalancePlan['spec'], 'purpose'> }): Asking {
-  return asking[plan.spec.purpose]
+export function askingOf({ spec: { purpose } }: { readonly spec: Pick<RebalancePlan['spec'], 'purpose'> }): Asking {
+  const { requester, class: urgency } = plansFor(purpose)
+  return { requester, purpose, class: urgency }
 }
 
 /** Whether what steers for `plan` is the business of another than `requester`. A plan that is gone is everybody's. */
-export function isOfOthers(plan: RebalancePlan | undefined, requester: Asking['requester']): boolean {
+export function isOfOthers(plan: RebalancePlan | undefined, requester: string): boolean {
   return plan !== undefined && askingOf(plan).requester !== requester
 }
 

@@ -55,7 +55,7 @@ interface PlanKeeperOptions {
 
 export class PlanKeeper {
   readonly #options: PlanKeeperOptions
-  readonly #requester: Asking['requester']
+  readonly #requester: string
   readonly #pausedUntil = new Map<string, number>()
 
   constructor(options: PlanKeeperOptions) {

@@ -18,6 +18,7 @@ import {
   type RebalancePlanStatus,
   rebalancePlanSpec,
 } from '../api.ts'
+import type { PlanPurpose } from '../intent.ts'
 import { askingOf } from './names.ts'
 import { planMessage, wholeBound } from './plan-words.ts'
 
@@ -31,7 +32,7 @@ interface PlanObjectOptions {
   readonly nowMs: number
   readonly approved?: boolean
   /** Default: `move`. */
-  readonly purpose?: 'move' | 'isolate'
+  readonly purpose?: PlanPurpose
   /** The plan whose place this one takes: its name, batch and attempt. */
   readonly replaces?: { readonly name: string; readonly batch: string; readonly attempt: number }
 }

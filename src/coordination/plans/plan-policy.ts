@@ -7,8 +7,8 @@ import { labelSelectorOf, parseLabelSelector } from '#kube/objects/selector.ts'
 import type { Parsed, Problem } from '#kube/problem.ts'
 import type { Goal, IsolationRules, PlanPolicy } from '#planning/goals/policy.ts'
 import { type RebalancePolicy, type RebalancePolicySpec, rebalancePolicySpec } from '../api.ts'
+import { type PlanPurpose, plansFor } from '../intent.ts'
 import { energyRulesOf } from './energy-policy.ts'
-import type { Asking } from './names.ts'
 
 /** Reads a RebalancePolicy as the watch (or a file) brings it, with all that is wrong with its shape. */
 export function readPolicy(
@@ -43,7 +43,7 @@ interface PlanPolicyOptions {
   /** How landings are steered where the policy does not say. */
   readonly landing: 'prefer' | 'hold'
   /** What is planned for: its goals alone (default), or the isolation of nodes with the goals aimed for. */
-  readonly purpose?: Asking['purpose']
+  readonly purpose?: PlanPurpose
 }
 
 /** The planner's policy for the nodes of `state`. Problems: a selector that does not parse, an isolation that is not switched on. */
@@ -64,7 +64,7 @@ export function planPolicyOf(policy: RebalancePolicy, state: ClusterState, optio
       ...(goal.min === undefined ? {} : { min: goal.min }),
     })
   }
-  const isolation = options.purpose === 'isolate' ? isolationRulesOf(policy, state) : undefined
+  const isolation = isIsolation(options.purpose) ? isolationRulesOf(policy, state) : undefined
   if (isolation?.ok === false) return isolation
   const energy = energyRulesOf(policy)
   if (!energy.ok) return energy
@@ -110,11 +110,15 @@ const decisiveFields = [
 ] as const
 
 /** A hash of what a plan of this policy rests on: while it stays, the plan means what its policy says. */
-export function policyHash({ spec }: Pick<RebalancePolicy, 'spec'>, purpose: Asking['purpose']): string {
+export function policyHash({ spec }: Pick<RebalancePolicy, 'spec'>, purpose: PlanPurpose): string {
   const { concurrent: _, ...limits } = spec.limits
   const decisive = decisiveFields.map(field => (field === 'limits' ? limits : (spec[field] ?? null)))
-  const text = JSON.stringify([...decisive, purpose === 'isolate' ? (spec.isolation ?? null) : null])
+  const text = JSON.stringify([...decisive, isIsolation(purpose) ? (spec.isolation ?? null) : null])
   return `sha256:${createHash('sha256').update(text).digest('hex')}`
+}
+
+function isIsolation(purpose: PlanPurpose | undefined): boolean {
+  return purpose !== undefined && plansFor(purpose).emptiesNodes
 }
 
 /** What is to be isolated, with the nodes of this moment. */

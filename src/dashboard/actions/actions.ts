@@ -109,7 +109,7 @@ export function openActions({ random, log = silentLog, twin }: ActionsOptions): 
           ownNamespace: picture.ownNamespace,
         })
         try {
-          if (write.verb === 'reload') await reset()
+          if (write.verb === 'reset') await reset()
           else {
             const written = await send(write, asking.api, stop.signal)
             tell(action, named, asking, written)
@@ -166,7 +166,7 @@ function faultName({ twin }: Picture, attempt: number): string {
 }
 
 /** The one request of a write. @returns the object that was written, at least its metadata */
-async function send(write: Exclude<Write, { readonly verb: 'reload' }>, api: Api, signal: AbortSignal): Promise<KubeObject> {
+async function send(write: Exclude<Write, { readonly verb: 'reset' }>, api: Api, signal: AbortSignal): Promise<KubeObject> {
   const { of } = write
   const { resource, kind, namespace, name } = of
   const options: WriteOptions = {
@@ -217,7 +217,7 @@ function refusalOf(
   error: unknown,
   { action, write, picture }: { readonly action: ActionName; readonly write: Write; readonly picture: Picture },
 ): ActionRefusal {
-  if (write.verb === 'reload')
+  if (write.verb === 'reset')
     return refusal('twin-not-reset', {
       status: 503,
       message: `The twin was not loaded anew: ${messageOf(error)}`,

@@ -52,7 +52,7 @@ describe('what a shell and kubectl read in a line is what is written', () => {
   const written = (action: ActionName, body: Partial<ActionBody>) => {
     const write = writeOf(action, body, asked)
     const said = meaningOf(kubectlLine(action, body, asked))
-    if (write.verb === 'reload') throw new Error('nothing is written')
+    if (write.verb === 'reset') throw new Error('nothing is written')
     expect([said.verb, said.kind, said.namespace, said.name]).toEqual([
       write.verb,
       write.of.kind.toLowerCase(),

@@ -26,7 +26,7 @@ export function kubectlText(write: Write): string {
     }
     case 'delete':
       return `${command(write.of, 'delete')}`
-    case 'reload':
+    case 'reset':
       return '# nothing is written: the source of the twin is loaded anew'
   }
 }

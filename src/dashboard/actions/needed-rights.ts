@@ -19,7 +19,7 @@ export interface NeededRight {
  */
 export function rightsOf(action: ActionName, scope?: Ref | null, ownNamespace = 'ballast-system'): NeededRight | undefined {
   const write = writeOf(action, { scope: scope ?? null }, { viewer: '', ownNamespace })
-  if (write.verb === 'reload') return undefined
+  if (write.verb === 'reset') return undefined
   const { resource, namespace, name } = write.of
   return {
     verb: write.verb,

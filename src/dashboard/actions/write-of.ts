@@ -103,7 +103,7 @@ export function writeOf(action: ActionName, body: Partial<ActionBody>, asked: As
     case 'twin/heal':
       return { verb: 'delete', of: faultOf(body) }
     case 'twin/reset':
-      return { verb: 'reload' }
+      return { verb: 'reset' }
   }
 }
 

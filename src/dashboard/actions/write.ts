@@ -25,7 +25,7 @@ export type Write =
   | { readonly verb: 'create'; readonly of: WrittenObject; readonly spec: Readonly<Record<string, unknown>> }
   | { readonly verb: 'delete'; readonly of: WrittenObject }
   /** No write: the source of the twin is loaded anew. */
-  | { readonly verb: 'reload' }
+  | { readonly verb: 'reset' }
 
 /** In whose name, when and where something is asked for. */
 export interface Asked {

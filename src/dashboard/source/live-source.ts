@@ -1,6 +1,7 @@
 // The picture of a running cluster: the shared watches as one value that is kept up change by change.
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import type { Asker } from '#coordination/account/asker.ts'
 import { disruptionPermits, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
 import { ClusterView, clusterNeeds } from '#coordination/facts/cluster-view.ts'
 import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
@@ -37,6 +38,8 @@ export interface PictureSettings {
   readonly ownNamespace: string
   /** Names of the capabilities that are on. */
   readonly capabilities: readonly string[]
+  /** All that this program has, on or off. */
+  readonly askers: readonly Asker[]
 }
 
 /** The watches of a process: what `Informers` offers to those who share them. */

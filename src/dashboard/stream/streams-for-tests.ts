@@ -19,6 +19,7 @@ export const testSettings: PictureSettings = {
   scheduler: defaultSettings('1.34'),
   ownNamespace: 'ballast-system',
   capabilities: [],
+  askers: [],
 }
 
 /** A source without a cluster: what its topics say is set. */

@@ -1,6 +1,6 @@
 // What the overview says first: the first row of the table of 3.4 that holds.
 import type { RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
-import { asking } from '#coordination/plans/names.ts'
+import { plansFor } from '#coordination/intent.ts'
 import { runsAt, whenToPlan } from '#coordination/plans/schedule.ts'
 import type { Goal, NodeRow, Sentence, Verdict } from '../contract.ts'
 import type { Picture } from '../picture.ts'
@@ -193,7 +193,7 @@ function planningSentence(
 ): Sentence {
   const { nowMs } = picture
   const { name } = policy.metadata
-  if (!picture.capabilities.includes(asking.move.requester)) return found.nobodyPlans()
+  if (!picture.capabilities.includes(plansFor('move').requester)) return found.nobodyPlans()
   const due = whenToPlan(policy, nowMs)
   const last = newestOf(picture, policy)
   if (due.kind === 'now') return found.planning()

@@ -1,10 +1,24 @@
 // The process that faces the outside: Deployment, disruption budget, network policy, and the Service of the page where it is exposed.
 import type { Capability } from '#coordination/capability.ts'
 import { processPorts } from '#coordination/part-hosts.ts'
-import { all, block, type Condition, checksum, type Fields, named, not, type ObjectTree, text, value, when } from '../tree.ts'
+import {
+  all,
+  any,
+  block,
+  type Condition,
+  checksum,
+  type Fields,
+  named,
+  not,
+  type ObjectTree,
+  type Tree,
+  text,
+  value,
+  when,
+} from '../tree.ts'
 import { runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
-import { portsOf, servesApis } from './part-listeners.ts'
+import { leaderPortsOf, portsOf, servesApis } from './part-listeners.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
 import { hasPartIn, isDashboardExposed, runsApiserver, servesDashboard } from './rights-tree.ts'
 
@@ -14,9 +28,11 @@ const selector = selectorLabels(component)
 /** The objects that make it run: none unless somebody enables the page, or a capability with a part there. */
 export function apiserverObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
   const runs = runsApiserver(capabilities)
+  const led = leaderPortsOf(capabilities)
   return [
     { file: 'apiserver/service.yaml', when: runs, tree: service(capabilities) },
     { file: 'apiserver/service.yaml', when: all(servesDashboard, isDashboardExposed), tree: dashboardService() },
+    ...(led === undefined ? [] : [{ file: 'apiserver/service.yaml', when: led.when, tree: leaderService(led.ports) }]),
     {
       file: 'apiserver/network-policy.yaml',
       when: all(runs, { on: 'networkPolicy.enabled' }),
@@ -65,6 +81,16 @@ function dashboardService(): Fields {
   }
 }
 
+/** Without a selector, too: what parts listen on that lead, a standby does not. */
+function leaderService(ports: readonly Tree[]): Fields {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadataOf({ name: fullName('-apiserver-leader'), component }),
+    spec: { type: 'ClusterIP', ports },
+  }
+}
+
 function networkPolicy(capabilities: readonly Capability[]): Fields {
   // Whose counts the page shows.
   const mirrors = runsOnNodes(capabilities, 'agent-mirror')
@@ -101,6 +127,7 @@ function networkPolicy(capabilities: readonly Capability[]): Fields {
 function deployment(capabilities: readonly Capability[]): Fields {
   const exposed = exposedPage(capabilities)
   const apis = servesApis(capabilities)
+  const led = leaderPortsOf(capabilities)?.when
   return processDeployment({
     component,
     account: 'apiserverAccount',
@@ -108,8 +135,14 @@ function deployment(capabilities: readonly Capability[]): Fields {
       when(exposed, text('--dashboard-service=', named('fullname'), '-dashboard')),
       ...(hasPartIn(capabilities, 'apiserver') === undefined ? [] : [when(not(servesDashboard), '--no-dashboard')]),
       ...(apis === undefined ? [] : [when(apis, text('--api-service=', named('fullname'), '-apiserver'))]),
+      ...(led === undefined ? [] : [when(led, text('--leader-service=', named('fullname'), '-apiserver-leader'))]),
     ],
-    env: [when(exposed, { name: 'BALLAST_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } })],
+    env: [
+      when(led === undefined ? exposed : any(exposed, led), {
+        name: 'BALLAST_POD_IP',
+        valueFrom: { fieldRef: { fieldPath: 'status.podIP' } },
+      }),
+    ],
     ports: [
       { name: 'health', containerPort: processPorts.health, protocol: 'TCP' },
       when(exposed, { name: 'dashboard', containerPort: processPorts.dashboard, protocol: 'TCP' }),

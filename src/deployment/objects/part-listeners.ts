@@ -13,8 +13,8 @@ interface Listening {
   /** When its capability is enabled. */
   readonly when: Condition
   readonly port: Port
-  /** A Service leads to every replica: to what the leader alone listens on it does not. */
-  readonly isInService: boolean
+  /** What the leader alone listens on has a Service of its own, which leads to the leader. */
+  readonly presence: 'leading' | 'always'
 }
 
 const isEnabled = (name: string): Condition => ({ on: `capabilities.${name}.enabled` })
@@ -24,7 +24,7 @@ function listening(capabilities: readonly Capability[], process: Process): reado
     partsIn(process, capability).flatMap(({ listeners, presence }) =>
       listeners
         .filter((listener): listener is Port => listener.kind === 'port' && listener.exposure === 'pod')
-        .map(port => ({ when: isEnabled(capability.name), port, isInService: presence === 'always' })),
+        .map(port => ({ when: isEnabled(capability.name), port, presence })),
     ),
   )
 }
@@ -33,6 +33,21 @@ function listening(capabilities: readonly Capability[], process: Process): reado
 export function servesApis(capabilities: readonly Capability[]): Condition | undefined {
   const serving = capabilities.filter(one => apiServicesOf(partsIn('apiserver', one)).length > 0)
   return serving.length === 0 ? undefined : any(...serving.map(({ name }) => isEnabled(name)))
+}
+
+function servedBy(found: readonly Listening[], presence: Listening['presence']): readonly Tree[] {
+  return found
+    .filter(one => one.presence === presence)
+    .map(({ when: condition, port: { name, port, protocol } }) => when(condition, { name, port, targetPort: name, protocol }))
+}
+
+/** What the Service of the leader has, and when there is one; `undefined`: no part that leads listens. */
+export function leaderPortsOf(
+  capabilities: readonly Capability[],
+): { readonly when: Condition; readonly ports: readonly Tree[] } | undefined {
+  const found = listening(capabilities, 'apiserver')
+  const leading = found.filter(({ presence }) => presence === 'leading')
+  return leading.length === 0 ? undefined : { when: any(...leading.map(one => one.when)), ports: servedBy(found, 'leading') }
 }
 
 /** Ports of the container, of the Service and of the network policy's `ingress`, each where its capability is enabled. */
@@ -53,11 +68,7 @@ export function portsOf(
     ],
     service: [
       ...onlyIf(apis, { name: 'aggregated', port: 443, targetPort: 'aggregated', protocol: 'TCP' }),
-      ...found
-        .filter(({ isInService }) => isInService)
-        .map(({ when: condition, port: { name, port, protocol } }) =>
-          when(condition, { name, port, targetPort: name, protocol }),
-        ),
+      ...servedBy(found, 'always'),
     ],
     ingress: [
       ...onlyIf(apis, { port: processPorts.aggregated, protocol: 'TCP' }),

@@ -5,6 +5,7 @@ import type { Leftover } from '#coordination/capability.ts'
 import type { EffectContext } from '#coordination/effects/effect-context.ts'
 import { dropGate } from '#coordination/effects/gate.ts'
 import { removeTaint } from '#coordination/effects/taint.ts'
+import { leaderSlice } from '#coordination/part-hosts.ts'
 import { isolatedByAnnotation } from '#coordination/plans/names.ts'
 import type { Deployment, KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { builtIn, parseApiVersion, resourceKey } from '#kube/objects/resource.ts'
@@ -193,7 +194,7 @@ async function deleteOwnState(run: RemovalRun): Promise<void> {
   const isGuard = (lease: KubeObject) => guards.has(lease.metadata.name) && !isHeld(lease)
   for (const resource of [builtIn.configmaps, builtIn.secrets])
     for (const object of await run.find(resource, isOurs, namespace)) await run.delete(resource, object)
-  const isSlice = ({ metadata }: KubeObject) => metadata.name === dashboardSlice
+  const isSlice = ({ metadata }: KubeObject) => metadata.name === dashboardSlice || metadata.name === leaderSlice
   for (const slice of await run.find(builtIn.endpointslices, isSlice, namespace)) await run.delete(builtIn.endpointslices, slice)
   const leases = await run.find(builtIn.leases, lease => isOurs(lease) || isGuard(lease), namespace)
   for (const lease of leases) await run.delete(builtIn.leases, lease)

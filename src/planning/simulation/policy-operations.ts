@@ -9,7 +9,7 @@ import { runDescheduler } from './descheduler-cycles.ts'
 import { ledgerOf } from './eviction-operations.ts'
 import { taintNodes } from './node-operations.ts'
 import { successorOf } from './pod-making.ts'
-import { type OperationOf, policyPlacesIn } from './scenario.ts'
+import { type OperationOf, type PlannedOperation, policyPlacesIn } from './scenario.ts'
 import type { StepContext } from './step-context.ts'
 import type { Steering } from './world.ts'
 
@@ -33,7 +33,7 @@ export async function applyPolicy(context: StepContext, operation: OperationOf<'
   return await runDescheduler(context, answer.descheduler, { cycles, intervalMs: interval })
 }
 
-export async function isolateNode(context: StepContext, operation: OperationOf<'isolate'>): Promise<string> {
+export async function isolateNode(context: StepContext, operation: PlannedOperation): Promise<string> {
   context.nodes(operation.node)
   const answer = await context.outside.isolation(operation, context.world)
   if (!answer.ok) throw new InputError(placed(context, answer.problems, 'node'))

@@ -156,6 +156,9 @@ export type Operation = { readonly [Name in OperationName]: { readonly op: Name 
 /** The fields of one kind of operation. */
 export type OperationOf<Name extends OperationName> = Extract<Operation, { readonly op: Name }>
 
+/** A step that is carried out as a plan, which whoever knows its policies makes. */
+export type PlannedOperation = OperationOf<'isolate'>
+
 /** In the order in which messages name them. */
 export const operationNames: readonly OperationName[] = [
   'addNode',

@@ -9,7 +9,7 @@ import type { Plan } from '../plan-record.ts'
 import { workloadsNamed } from './controllers.ts'
 import type { DeschedulerRun } from './descheduler-run.ts'
 import type { DeschedulerSummary, PlanSummary, Refused } from './report.ts'
-import type { OperationOf } from './scenario.ts'
+import type { OperationOf, PlannedOperation } from './scenario.ts'
 import type { World } from './world.ts'
 
 /** A plan that a step asks for, made by whoever knows policies; problems are said with the place of the step's field. */
@@ -35,7 +35,7 @@ export type Rehearse = (
 /** What lies outside of the model: policies, files, the scheduler's configuration. */
 export interface Outside {
   plan(wish: OperationOf<'applyPolicy'>, world: World): Promise<PolicyAnswer>
-  isolation(wish: OperationOf<'isolate'>, world: World): Promise<PlanAnswer & { readonly taint?: string }>
+  isolation(wish: PlannedOperation, world: World): Promise<PlanAnswer & { readonly taint?: string }>
   objectsOf(file: string): readonly KubeObject[]
   settings(
     wish: OperationOf<'schedulerConfig'>,

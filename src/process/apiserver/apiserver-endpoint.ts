@@ -1,4 +1,4 @@
-// The one EndpointSlice of the Service `ballast-dashboard`, which has no selector: its traffic goes to whoever leads.
+// EndpointSlices of Services without a selector, whose traffic goes to whoever leads: of the page, and of parts that lead.
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
@@ -6,7 +6,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '#kube/objects/status.ts'
 
-/** In our own namespace; the Service is named by a label. */
+/** In our own namespace, as `leaderSlice` is; the Service is named by a label. */
 export const dashboardSlice = 'ballast-dashboard'
 const fieldManager = 'ballast-apiserver'
 const writeMs = 3_000
@@ -16,12 +16,13 @@ const firstRetryMs = 1_000
 const longestRetryMs = 30_000
 
 interface Endpoint {
-  /** Name of the Service. */
-  readonly name: string
+  /** Name of the EndpointSlice, and of its Service. */
+  readonly slice: string
+  readonly service: string
   readonly namespace: string
   readonly address: string
   readonly pod: string
-  readonly port: number
+  readonly ports: readonly { readonly name: string; readonly port: number; readonly protocol: 'TCP' | 'UDP' }[]
 }
 
 interface Around {
@@ -35,6 +36,7 @@ interface Around {
 /** Writes the slice, again and again until that succeeds. Disposing takes it away, unless a later leader wrote it over meanwhile. */
 export async function keepEndpoint(endpoint: Endpoint, around: Around): Promise<AsyncDisposable> {
   const { api, clock, log, signal } = around
+  const { slice, service } = endpoint
   const slices = api.resource<KubeObject>(builtIn.endpointslices)
   const options = { namespace: endpoint.namespace, timeoutMs: writeMs }
   let written: KubeObject | undefined
@@ -44,7 +46,7 @@ export async function keepEndpoint(endpoint: Endpoint, around: Around): Promise<
       written = await slices.create(object, { ...options, signal, fieldManager })
     } catch (error) {
       if (!isAlreadyExists(error)) throw error
-      const { metadata } = await slices.get(dashboardSlice, { ...options, signal })
+      const { metadata } = await slices.get(slice, { ...options, signal })
       const { resourceVersion = '' } = metadata
       written = await slices.update(
         { ...object, metadata: { ...object.metadata, resourceVersion } },
@@ -59,10 +61,7 @@ export async function keepEndpoint(endpoint: Endpoint, around: Around): Promise<
       } catch (error) {
         if (signal.aborted) return
         const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures)
-        log.warn(
-          { slice: dashboardSlice, delayMs, why: messageOf(error) },
-          'the endpoint of the dashboard was not written, tried again',
-        )
+        log.warn({ slice, service, delayMs, why: messageOf(error) }, 'the endpoint of a Service was not written, tried again')
         await clock.after(delayMs, signal).catch((reason: unknown) => {
           if (!signal.aborted) throw reason
         })
@@ -75,7 +74,7 @@ export async function keepEndpoint(endpoint: Endpoint, around: Around): Promise<
       const { uid, resourceVersion } = written?.metadata ?? {}
       if (uid === undefined || resourceVersion === undefined) return
       try {
-        await slices.delete(dashboardSlice, {
+        await slices.delete(slice, {
           ...options,
           timeoutMs: removeMs,
           signal: new AbortController().signal,
@@ -83,21 +82,21 @@ export async function keepEndpoint(endpoint: Endpoint, around: Around): Promise<
         })
       } catch (error) {
         if (isNotFound(error) || isConflict(error)) return
-        log.warn({ slice: dashboardSlice, why: messageOf(error) }, 'the endpoint of the dashboard stays behind')
+        log.warn({ slice, service, why: messageOf(error) }, 'the endpoint of a Service stays behind')
       }
     },
   }
 }
 
-function sliceOf({ name, namespace, address, pod, port }: Endpoint): KubeObject {
+function sliceOf({ slice, service, namespace, address, pod, ports }: Endpoint): KubeObject {
   const object = {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: {
-      name: dashboardSlice,
+      name: slice,
       namespace,
       labels: {
-        'kubernetes.io/service-name': name,
+        'kubernetes.io/service-name': service,
         'endpointslice.kubernetes.io/managed-by': 'ballast-apiserver',
         'app.kubernetes.io/part-of': 'ballast',
       },
@@ -110,7 +109,7 @@ function sliceOf({ name, namespace, address, pod, port }: Endpoint): KubeObject 
         targetRef: { kind: 'Pod', namespace, name: pod },
       },
     ],
-    ports: [{ name: 'http', port, protocol: 'TCP' }],
+    ports,
   }
   return object
 }

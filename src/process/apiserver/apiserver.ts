@@ -3,6 +3,7 @@
 // neither flags nor environment.
 import type { Registry } from 'prom-client'
 import type { Capability, Identity } from '#coordination/capability.ts'
+import { leaderSlice, leadingPorts, partsIn } from '#coordination/part-hosts.ts'
 import type { PictureSource } from '#dashboard/picture.ts'
 import type { PictureSettings } from '#dashboard/source/live-source.ts'
 import { openLiveSource } from '#dashboard/source/live-source.ts'
@@ -18,6 +19,7 @@ import { programVersion } from '#kube/version.ts'
 import { fixedSettings, type SettingsFeed } from '../configuration/controller-settings.ts'
 import { GuardLeases } from '../controller/guard-lease.ts'
 import type { ControllerHealth } from '../health/controller-health.ts'
+import { writeStatus } from '../parts/capability-status.ts'
 import type { FaultSource } from '../parts/fault-source.ts'
 import { PartMetrics } from '../parts/part-metrics.ts'
 import { ownedApis, ownedClock } from '../parts/part-owner.ts'
@@ -25,7 +27,7 @@ import { type OwnOfPart, watchNeed } from '../parts/part-roster.ts'
 import { ProcessParts } from '../parts/process-parts.ts'
 import { type LeadsTerms, standForTerms } from '../parts/stand-for-terms.ts'
 import type { Tuning } from '../parts/tuning.ts'
-import { keepEndpoint } from './apiserver-endpoint.ts'
+import { dashboardSlice, keepEndpoint } from './apiserver-endpoint.ts'
 import { mirrorMetricsPort } from './mirror-port.ts'
 import { readMetrics } from './read-metrics.ts'
 import type { SharedApis } from './shared-apis.ts'
@@ -56,6 +58,8 @@ interface ApiserverOptions {
   /** Closed when the process ends. */
   readonly transport: Transport
   readonly clock: Clock
+  /** For Leases, where `clock` is a twin's that runs faster. */
+  readonly leaseClock?: Clock
   readonly random: Random
   readonly log: Log
   /** Name of pod or host, and our own namespace. */
@@ -68,6 +72,8 @@ interface ApiserverOptions {
   readonly configurations?: Readonly<Record<string, unknown>>
   /** Absent: API servers have no way to this process. */
   readonly apis?: SharedApis
+  /** The Service of ports that parts have which lead, and our address; absent: nobody outside of the pod is to reach them. */
+  readonly leaderService?: { readonly name: string; readonly address: string }
   /** Absent: no page is served. */
   readonly page?: PageOptions
   /** Where parts are counted. */
@@ -151,6 +157,10 @@ class Apiserver implements LeadsTerms {
     counts?.metrics.watchInformers(this.#informers, clock)
   }
 
+  get #leaseClock(): Clock {
+    return this.#options.leaseClock ?? this.#options.clock
+  }
+
   get isLeading(): boolean {
     return this.#isLeading
   }
@@ -194,11 +204,13 @@ class Apiserver implements LeadsTerms {
     this.#isLeading = true
     const over = AbortSignal.any([outer, leader.signal])
     try {
-      using _watched = this.#options.health.watchTerm(leader.signal, this.#options.clock)
+      using _watched = this.#options.health.watchTerm(leader.signal, this.#leaseClock)
       await using stack = new AsyncDisposableStack()
       const stuck = Promise.withResolvers<never>()
       stuck.promise.catch(() => undefined) // raced below
+      if (roster.records.length > 0) this.#tellStatus(stack)
       if (roster.has('leading')) await this.#startLeading(leader, stack, stuck.reject)
+      await this.#takeTraffic(stack, over)
       const showing = this.#door === undefined ? ended(over) : this.#door.lead(this.#api, over)
       await Promise.race([showing, stuck.promise])
     } finally {
@@ -207,8 +219,31 @@ class Apiserver implements LeadsTerms {
     }
   }
 
+  /** Says in `ballast-status` how the parts of this replica stand, until the term is over. */
+  #tellStatus(stack: AsyncDisposableStack): void {
+    const { clock, log, identity } = this.#options
+    const { records } = this.#parts.roster
+    const stop = new AbortController()
+    const status = { api: this.#api, namespace: identity.namespace, process: 'apiserver', clock, log, records } as const
+    const written = writeStatus(status, stop.signal)
+    stack.defer(async () => {
+      stop.abort(new DOMException('the term is over', 'AbortError'))
+      await written
+    })
+  }
+
+  /** Leads the Service of leading parts here, for one term. */
+  async #takeTraffic(stack: AsyncDisposableStack, signal: AbortSignal): Promise<void> {
+    const { leaderService, capabilities = [], clock, log, identity } = this.#options
+    const ports = leadingPorts(capabilities.flatMap(one => partsIn('apiserver', one)))
+    if (leaderService === undefined || ports.length === 0) return
+    const { name: service, address } = leaderService
+    const at = { slice: leaderSlice, service, address, ports, ...placeOf(identity) }
+    stack.use(await keepEndpoint(at, { api: this.#api, clock, log, signal }))
+  }
+
   async #startLeading(leader: Leader, stack: AsyncDisposableStack, onStuck: (error: unknown) => void): Promise<void> {
-    const { clock, random, log, tuning = {} } = this.#options
+    const { random, log, tuning = {} } = this.#options
     const { roster } = this.#parts
     const { namespace, instance } = this.#identity
     const needs = roster.needs('leading', this.#settings.current).map(need => watchNeed(need, this.#identity))
@@ -219,7 +254,7 @@ class Apiserver implements LeadsTerms {
     })
     const guards = new GuardLeases({
       api: this.#api,
-      clock,
+      clock: this.#leaseClock,
       random,
       log,
       identity: instance,
@@ -277,19 +312,23 @@ class Apiserver implements LeadsTerms {
   }
 
   #openElection(): LeaseElection {
-    const { clock, random, log, tuning } = this.#options
+    const { random, log, tuning } = this.#options
     return new LeaseElection({
       api: this.#api,
       namespace: this.#identity.namespace,
       name: apiserverLease,
       identity: this.#identity.instance,
-      clock,
+      clock: this.#leaseClock,
       random,
       log,
       events: this.#events,
       ...tuning?.lease,
     })
   }
+}
+
+function placeOf({ name, namespace }: Pick<Identity, 'name' | 'namespace'>) {
+  return { pod: name, namespace }
 }
 
 /** `<pod or host name>_<uuid>`. */
@@ -336,7 +375,8 @@ class Door implements AsyncDisposable {
       const page = term.use(await options.openPage({ api, source: this.#follow(api, { gitVersion, term, signal }) }))
       const { service } = options
       if (service !== undefined) {
-        const at = { ...service, namespace: identity.namespace, pod: identity.name, port: page.port }
+        const ports = [{ name: 'http', port: page.port, protocol: 'TCP' }] as const
+        const at = { slice: dashboardSlice, service: service.name, address: service.address, ports, ...placeOf(identity) }
         term.use(await keepEndpoint(at, { api, clock, log, signal }))
       }
       this.#is(true, 'serving')

@@ -1,4 +1,5 @@
-// How each capability stands, for people and other programs: the ConfigMap `ballast-status`, a key each, written by the leader.
+// How each capability stands, for people and other programs: the ConfigMap `ballast-status`, a key each, written by whoever leads the controller;
+// and one more of each that has parts in the apiserver, by whoever leads that.
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
@@ -12,6 +13,8 @@ interface StatusOptions {
   readonly api: Api
   /** Ours. */
   readonly namespace: string
+  /** Default: the controller, whose keys are the capabilities' names alone. */
+  readonly process?: 'controller' | 'apiserver'
   readonly clock: Clock
   readonly log: Log
   readonly records: readonly PartRecord[]
@@ -54,7 +57,7 @@ export function readyConditions(records: readonly PartRecord[]): ReadonlyMap<str
 
 /** Writes what changed every two seconds, until `signal` is aborted. What cannot be written is told once and tried again. */
 export async function writeStatus(options: StatusOptions, signal: AbortSignal): Promise<void> {
-  const { clock, log, records } = options
+  const { clock, log, records, process = 'controller' } = options
   let known: Readonly<Record<string, readonly Condition[]>> | undefined
   let told = ''
   while (!signal.aborted) {
@@ -62,10 +65,10 @@ export async function writeStatus(options: StatusOptions, signal: AbortSignal): 
       await clock.after(everyMs, signal)
       const before = known ?? (await readStatus(options, signal))
       const after = Object.fromEntries(
-        Array.from(readyConditions(records), ([name, condition]) => [
-          name,
-          withCondition(before[name] ?? [], condition, clock.now()),
-        ]),
+        Array.from(readyConditions(records), ([capability, condition]) => {
+          const key = process === 'controller' ? capability : `${capability}.${process}`
+          return [key, withCondition(before[key] ?? [], condition, clock.now())]
+        }),
       )
       const isSame = known !== undefined && Object.entries(after).every(([name, conditions]) => conditions === before[name])
       if (!isSame) await applyStatus(options, after, signal)
@@ -82,7 +85,7 @@ export async function writeStatus(options: StatusOptions, signal: AbortSignal): 
 }
 
 async function applyStatus(
-  { api, namespace }: StatusOptions,
+  { api, namespace, process = 'controller' }: StatusOptions,
   conditions: Readonly<Record<string, readonly Condition[]>>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -95,7 +98,7 @@ async function applyStatus(
   }
   await api
     .resource<StatusMap>(builtIn.configmaps)
-    .apply(object, { namespace, signal, fieldManager: 'ballast-controller', force: true, priority: 'status' })
+    .apply(object, { namespace, signal, fieldManager: `ballast-${process}`, force: true, priority: 'status' })
 }
 
 /** What an earlier leader wrote: times of transitions go on from there. What is not readable counts as nothing. */

@@ -1,6 +1,5 @@
 // What becomes of each key of the chart `reloader` 2.2.x: the table of `ballast migrate values --from reloader`.
 import { parseMilli } from '#kube/values/quantity.ts'
-import { reloaderLogLevels } from '#process/drop-ins/reloader-log-levels.ts'
 import {
   converted,
   dropped,
@@ -13,6 +12,7 @@ import {
   type ValuesRow,
 } from '#upstreams/values-row.ts'
 import { isTree } from '#upstreams/values-tree.ts'
+import { reloaderLogLevels } from '../reloader-log-levels.ts'
 import { environmentRows, variable } from './reloader-variables.ts'
 
 /** Charts whose keys are recorded; the newest last. */

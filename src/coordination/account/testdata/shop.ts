@@ -10,6 +10,7 @@ import { type Account, accountOf } from '../account.ts'
 import { bookOf } from '../book.ts'
 import { observedPast } from '../observed-past.ts'
 import { findSubject } from '../subject.ts'
+import { testAskers } from './askers.ts'
 
 export const nowMs = Date.parse('2026-03-02T04:00:00Z')
 export const minute = 60_000
@@ -233,6 +234,7 @@ export function accountIn(
     ownNamespace: 'ballast-system',
     settings: defaultSettings('1.34'),
     nowMs,
+    askers: testAskers,
     ...(options.atMs === undefined ? {} : { atMs: options.atMs }),
   })
 }

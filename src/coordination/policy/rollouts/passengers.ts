@@ -1,5 +1,5 @@
 // Several wishes, one rollout: which pending ones go along with a rollout that begins.
-import { type Intent, wishKey } from '../../intent.ts'
+import { type Intent, purposeRows, wishKey } from '../../intent.ts'
 import type { LedgerView } from '../../permits/ledger-view.ts'
 import type { PermitRecord } from '../../permits/permit-record.ts'
 import { isRollout, workloadOf } from '../disturbance.ts'
@@ -8,7 +8,7 @@ import type { Pending, Question } from '../question.ts'
 
 /** A rollout replaces the pod as well as an eviction would, and its new pods can be steered. */
 export function isMove({ verb, purpose }: Pick<Intent, 'verb' | 'purpose'>): boolean {
-  return verb === 'evict' && (purpose === 'move' || purpose === 'isolate')
+  return verb === 'evict' && purposeRows[purpose].movesPods === true
 }
 
 /** Whether two wishes are for one workload, and one rollout could do for both. */

@@ -2,7 +2,7 @@
 // which API servers keep for an hour, and, where the arbiter was asked, permits.
 import type { KeptPermit } from '#coordination/account/book.ts'
 import type { ClusterEvent } from '#coordination/account/cluster-events.ts'
-import { asking } from '#coordination/plans/names.ts'
+import { plansFor } from '#coordination/intent.ts'
 import type { EvictionRow, EvictionSum, Evictions } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import { evictionsText, unnamedStrategy } from '../../words/en-rebalancing.ts'
@@ -150,7 +150,7 @@ function ofEvent({ atMs, lastMs, count, reason, note, controller, regarding }: C
 function ofPermit({ record }: KeptPermit): Eviction | undefined {
   const { requester, verb, relocation, grant, targets, ending, releasedAtMs, reasons, nodes } = record
   const [target] = targets
-  if (requester !== asking.move.requester || verb !== 'evict' || relocation !== undefined) return undefined
+  if (requester !== plansFor('move').requester || verb !== 'evict' || relocation !== undefined) return undefined
   if (grant === undefined || target === undefined || (ending !== 'done' && ending !== 'failed')) return undefined
   const { code = '', message = '' } = reasons[0] ?? {}
   return {

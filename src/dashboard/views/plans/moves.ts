@@ -1,6 +1,7 @@
 // The moves of a plan, in the order in which they are carried out, each with its state and why it is made or not.
 import type { ClusterEvent } from '#coordination/account/cluster-events.ts'
 import type { PlanMove, PlanStep, RebalancePlan } from '#coordination/api.ts'
+import { plansFor } from '#coordination/intent.ts'
 import { moveKey } from '#coordination/plans/move-run.ts'
 import type { Goal } from '#planning/goals/policy.ts'
 import { servedGoals } from '#planning/goals/served-goals.ts'
@@ -99,7 +100,7 @@ function moveOf(context: MoveContext, move: PlanMove): Move {
 
 /** Why it is planned: the goals that it serves. */
 function reasonOf({ goals, plan }: MoveContext, move: PlanMove): Sentence {
-  if (plan.spec.purpose === 'isolate') return words.moveLeaves({ node: move.from })
+  if (plansFor(plan.spec.purpose).emptiesNodes) return words.moveLeaves({ node: move.from })
   return words.moveServes(servedGoals(move, goals))
 }
 

@@ -1,6 +1,7 @@
 // A plan against what happened: each move with where it was meant and where it landed, each node with what was planned for it and what it got.
 import type { KeptPermit } from '#coordination/account/book.ts'
 import type { NodePercent, PlanMove, PlanStep, RebalancePlan } from '#coordination/api.ts'
+import { purposeRows } from '#coordination/intent.ts'
 import { isActive } from '#coordination/permits/permit-record.ts'
 import { moveKey } from '#coordination/plans/move-run.ts'
 import { quarantines } from '#coordination/plans/quarantine.ts'
@@ -144,9 +145,9 @@ export function permitsByKey({ book: { permits } }: Picture): ReadonlyMap<string
   }
   for (const permit of permits) {
     const { record } = permit
-    if (record.purpose === 'move' || record.purpose === 'isolate') put(record.idempotencyKey, permit)
+    if (purposeRows[record.purpose].movesPods === true) put(record.idempotencyKey, permit)
     for (const { idempotencyKey, purpose } of record.joined)
-      if (purpose === 'move' || purpose === 'isolate') put(idempotencyKey, permit)
+      if (purposeRows[purpose].movesPods === true) put(idempotencyKey, permit)
   }
   keyed.set(permits, byKey)
   return byKey

@@ -1,4 +1,7 @@
 // Pictures for the tests of views: the reference cluster with policy, plans and permits, at 14:03:20 in Berlin. A row shows only what matters to it.
+import { deschedule } from '#capabilities/deschedule'
+import { isolate } from '#capabilities/isolate'
+import { reload } from '#capabilities/reload'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
@@ -64,13 +67,16 @@ export function pictureOf(objects: readonly KubeObject[], given: Partial<Picture
     ownerLabel: defaultOwnerLabel,
     scheduler: settings,
     ownNamespace: 'ballast-system',
-    capabilities: ['deschedule', 'isolate', 'reload'],
+    capabilities: askers.map(({ name }) => name),
+    askers,
     sources: [],
     twin: { source: 'examples/talos-homelab', seed: 1, clock: undefined, faults: [] },
     loading: undefined,
     ...given,
   }
 }
+
+const askers = [deschedule, isolate, reload]
 
 const inBooks: ReadonlySet<string> = new Set(['DisruptionPermit', 'RebalancePlan', 'RebalancePolicy', 'Event'])
 

@@ -70,7 +70,7 @@ export function accountFor(picture: Picture, subject: WorkloadSubject): Account 
   const found = known.get(key)
   if (found !== undefined) return found
   const present = picture.past?.present ?? picture
-  const { state, book, observed, arbiter, ownerLabel, ownNamespace, scheduler, nowMs } = present
+  const { state, book, observed, arbiter, ownerLabel, ownNamespace, scheduler, nowMs, askers } = present
   const account = accountOf({
     subject,
     state,
@@ -82,6 +82,7 @@ export function accountFor(picture: Picture, subject: WorkloadSubject): Account 
     settings: scheduler,
     placement: placementOf(present),
     nowMs,
+    askers,
     ...(picture.past === undefined ? {} : { atMs: picture.nowMs }),
   })
   known.set(key, account)

@@ -1,14 +1,24 @@
 // Reloads as `ballast up` shows them: a line for each roll-out once it is granted, with what changed; and one more where it failed.
+import type { UpStory } from '#cli/up/capability-stories.ts'
 import { keptPermits } from '#coordination/account/book.ts'
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
 import { describeTarget } from '#coordination/intent.ts'
 import type { PermitRecord } from '#coordination/permits/permit-record.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { defaultAnnotationKeys } from '../annotations.ts'
+
+export const reloadStory: UpStory = {
+  toTry: objects => {
+    const command = reloadToTry(objects)
+    return command === undefined ? [] : ['Change a Secret, and what uses it is rolled out once:', `  ${command}`]
+  },
+  watch: watchReloads,
+}
 
 /** A command that changes a Secret whose user asks to be reloaded; `undefined` where there is none. */
 export function reloadToTry(objects: readonly KubeObject[]): string | undefined {
-  const asking = objects.filter(({ metadata }) => metadata.annotations?.['reloader.stakater.com/auto'] === 'true')
+  const asking = objects.filter(({ metadata }) => metadata.annotations?.[defaultAnnotationKeys.auto] === 'true')
   for (const { metadata, ...workload } of asking) {
     const text = JSON.stringify(workload)
     const secret = objects.find(

@@ -10,9 +10,9 @@ import type { Log } from '#kube/log.ts'
 import { builtIn, resourceKey } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { programVersion } from '#kube/version.ts'
-import type { ControllerHealth } from '../health/controller-health.ts'
-import { refusedVerbs } from './own-rights.ts'
-import { patchByUpdate } from './patch-by-update.ts'
+import { refusedVerbs } from '#process/drop-ins/own-rights.ts'
+import { patchByUpdate } from '#process/drop-ins/patch-by-update.ts'
+import type { ControllerHealth } from '#process/health/controller-health.ts'
 
 type Asking = Parameters<typeof refusedVerbs>[0]
 
@@ -49,7 +49,7 @@ export async function reloaderStore(cluster: Transport, options: StoreOptions, h
     ...(leases === undefined ? [] : [new RegExp(`^/apis/coordination\\.k8s\\.io/v1/namespaces/${namespace}/leases(/|$)`)]),
   ]
   // An API server of our own is loaded only where it is needed.
-  const { withMemory } = await import('./memory-objects.ts')
+  const { withMemory } = await import('#process/drop-ins/memory-objects.ts')
   return await withMemory(updating, {
     clock: systemClock,
     definitions: capability.kinds.flatMap(({ plural, definition }) =>

@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import { textLog } from '#cli/terminal/text-log.ts'
 import type { Capability } from '#coordination/capability.ts'
 import { openApi } from '#kube/client/api.ts'
 import { type Clock, systemClock } from '#kube/clock.ts'
@@ -13,26 +15,23 @@ import { LeaseLostError } from '#kube/leases/lease.ts'
 import { programVersion } from '#kube/version.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
-import { publishMetaInfo } from '#process/drop-ins/reloader-meta-info.ts'
-import { reloaderStore } from '#process/drop-ins/reloader-store.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { type Address, readAddress } from '#process/health/health-listener.ts'
 import { processLog } from '#process/process-log.ts'
-import { CommandRefused } from '#process/surroundings.ts'
-import { about } from './about.ts'
-import { type DefineCommand, exitAtOnce, type Surroundings } from './command-line.ts'
-import { commandOption, type FlagValue, reloaderFlags } from './drop-ins/reloader-flags.ts'
-import { type GivenFlags, reloaderLog, reloaderSettings } from './drop-ins/reloader-settings.ts'
-import { textLog } from './terminal/text-log.ts'
+import { reload } from '../capability.ts'
+import { commandOption, type FlagValue, reloaderFlags } from './reloader-flags.ts'
+import { publishMetaInfo } from './reloader-meta-info.ts'
+import { type GivenFlags, reloaderLog, reloaderSettings } from './reloader-settings.ts'
+import { reloaderStore } from './reloader-store.ts'
 
 /** How often workloads are listed, unless a change asks for it, where they may not be watched. */
 const pollMs = 60_000
 
-export const defineReloader: DefineCommand = (program, surroundings) => {
+export const defineReloader: DefineCommand = (program, surroundings, about) => {
   const command = program
     .command('reloader')
-    .description(about.reloader)
+    .description(about)
     .option(
       '--config <file>',
       'BallastConfiguration, for settings that have no flag (windows, custom kinds, the arbiter); flags win',
@@ -160,14 +159,12 @@ function addressOf(given: GivenFlags, flag: string, standard: string): Address |
 
 /** The capability, kept apart from Reloader by a Lease of this name. */
 function reloadUnder(lease: string): Capability {
-  const reload = enabledCapabilities.find(({ name }) => name === 'reload')
-  if (reload === undefined) throw new CommandRefused('this program was built without reload')
   return { ...reload, replaces: reload.replaces.map(replacement => ({ ...replacement, leases: [lease] })) }
 }
 
 /** Names as upstream has them in its options. */
 function optionsOf(settings: ConfigurationFile, given: GivenFlags): Readonly<Record<string, unknown>> {
-  const config = settings.current.capabilities['reload']?.config
+  const config = settings.current.capabilities[reload.name]?.config
   const options = typeof config === 'object' && config !== null ? { ...config } : {}
   const { alerts: _, webhookUrl: __, ...shown } = Object.fromEntries(Object.entries(options))
   return { ...shown, logFormat: given.get('log-format') ?? '', logLevel: given.get('log-level') ?? 'info' }

@@ -1,4 +1,7 @@
 // An isolation on paper: where each stage stands, what would move where, what stands in the way. Nothing is written.
+
+import type { LoadedCluster } from '#cli/source/cluster-source.ts'
+import { schedulerOf } from '#cli/source/scheduler-source.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { RebalancePolicy } from '#coordination/api.ts'
 import { planPolicyOf } from '#coordination/plans/plan-policy.ts'
@@ -19,8 +22,6 @@ import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
 import { childSolver } from '#planning/solving/solve.ts'
 import { type ExitCode, exitCodes } from '#process/surroundings.ts'
-import type { LoadedCluster } from '../source/cluster-source.ts'
-import { schedulerOf } from '../source/scheduler-source.ts'
 
 interface PaperStage {
   readonly stage: 'Preflight' | 'Tolerations' | 'Taint' | 'Waves' | 'Verify'

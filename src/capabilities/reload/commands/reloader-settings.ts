@@ -1,9 +1,9 @@
 // From flags and environment of the drop-in `reloader` to Ballast's configuration: flags win over the environment, and what only counts
 // while all namespaces are watched is left out where they are not.
 import type { Override } from '#kube/configuration.ts'
-import { ownPlace, reloadEnvironment, sinkOf } from '#process/drop-ins/reloader-environment.ts'
-import { reloaderLogLevels } from '#process/drop-ins/reloader-log-levels.ts'
 import { CommandRefused } from '#process/surroundings.ts'
+import { ownPlace, reloadEnvironment, sinkOf } from '../reloader-environment.ts'
+import { reloaderLogLevels } from '../reloader-log-levels.ts'
 import { type FlagValue, reloaderFlags, settingOf } from './reloader-flags.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>

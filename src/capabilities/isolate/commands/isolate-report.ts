@@ -1,12 +1,12 @@
 // An isolation on paper as a person reads it, and as one document for programs.
 
+import { nodeFigures, nodeTable } from '#cli/terminal/node-table.ts'
+import { goalLines, moveTable, shareTable } from '#cli/terminal/plan-report.ts'
+import { type Terminal, table } from '#cli/terminal/terminal.ts'
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { StageRow } from '#planning/isolation/rows.ts'
 import { explanationLines } from '#planning/sentences.ts'
 import type { ExitCode } from '#process/surroundings.ts'
-import { nodeFigures, nodeTable } from '../terminal/node-table.ts'
-import { goalLines, moveTable, shareTable } from '../terminal/plan-report.ts'
-import { type Terminal, table } from '../terminal/terminal.ts'
 import type { PaperIsolation } from './isolate-preflight.ts'
 
 /** The nodes, the stages, what blocks, the moves, before and after, what to know beforehand, and the way back. */

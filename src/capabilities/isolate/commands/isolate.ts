@@ -4,22 +4,21 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
+import { type DefineCommand, oneOf, type Surroundings } from '#cli/command-line.ts'
+import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from '#cli/source/cluster-source.ts'
+import { type ConfigurationOptions, installedSettings, withConfiguration } from '#cli/source/installed-settings.ts'
+import { openLiveApi } from '#cli/source/live-source.ts'
 import type { IsolationStatus, RebalancePlan } from '#coordination/api.ts'
 import { systemClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { systemRandom } from '#kube/random.ts'
 import { undoLines } from '#planning/isolation/rows.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
-import { about } from './about.ts'
-import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
-import { type FileFormat, fileFormats, isolationFiles, type TaintForm, taintFormOf, writeFiles } from './isolate/isolate-files.ts'
-import { type ChosenPolicy, type IsolationWishes, isolationPolicyFor } from './isolate/isolate-policy.ts'
-import { exitCodeOfPaper, isolationOnPaper, type PaperIsolation } from './isolate/isolate-preflight.ts'
-import { isolationDocument, isolationLines } from './isolate/isolate-report.ts'
-import { abort, enable, follow, type IsolationRun } from './isolate/isolate-run.ts'
-import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
-import { type ConfigurationOptions, installedSettings, withConfiguration } from './source/installed-settings.ts'
-import { openLiveApi } from './source/live-source.ts'
+import { type FileFormat, fileFormats, isolationFiles, type TaintForm, taintFormOf, writeFiles } from './isolate-files.ts'
+import { type ChosenPolicy, type IsolationWishes, isolationPolicyFor } from './isolate-policy.ts'
+import { exitCodeOfPaper, isolationOnPaper, type PaperIsolation } from './isolate-preflight.ts'
+import { isolationDocument, isolationLines } from './isolate-report.ts'
+import { abort, enable, follow, type IsolationRun } from './isolate-run.ts'
 
 interface IsolateOptions extends SourceOptions, ConfigurationOptions {
   readonly policy?: string
@@ -37,9 +36,9 @@ interface IsolateOptions extends SourceOptions, ConfigurationOptions {
   readonly yes?: boolean
 }
 
-export const defineIsolate: DefineCommand = (program, surroundings) => {
+export const defineIsolate: DefineCommand = (program, surroundings, about) => {
   withConfiguration(withSource(program.command('isolate <node>')))
-    .description(about.isolate)
+    .description(about)
     .option('--policy <name>', 'the RebalancePolicy with the isolation, where several name the node')
     .option(
       '--keda <how>',

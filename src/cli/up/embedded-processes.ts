@@ -1,0 +1,85 @@
+// The processes beside the controller that `ballast up` runs inside of its own: parts of capabilities that serve APIs or stand in the way of
+// requests. Each holds the token of its own ServiceAccount.
+import { Registry } from 'prom-client'
+import { accountToken, installServices } from '#deployment/install-ballast.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import { seededRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
+import { runApiserver } from '#process/apiserver/apiserver.ts'
+import { SharedApis } from '#process/apiserver/shared-apis.ts'
+import type { ControllerSettings } from '#process/configuration/controller-settings.ts'
+import { runGateway } from '#process/gateway/gateway.ts'
+import { ControllerHealth } from '#process/health/controller-health.ts'
+import { apiserverAccount, gatewayAccount } from '#process/own-names.ts'
+import type { FaultSource } from '#process/parts/fault-source.ts'
+import type { Twin } from '#twin/twin.ts'
+
+interface ProcessOptions {
+  readonly twin: Twin
+  readonly admin: Api
+  /** Those that are enabled, and their sections. */
+  readonly installed: Omit<Parameters<typeof installServices>[1], 'service' | 'endpoint' | 'signal'>
+  readonly settings: ControllerSettings
+  /** Which of the two have parts. */
+  readonly processes: ReadonlySet<'apiserver' | 'gateway'>
+  /** Whether the twin listens: only then it calls APIs behind it. */
+  readonly listens: boolean
+  readonly clock: Clock
+  readonly leaseClock: Clock
+  readonly seed: number
+  readonly tokenSeconds: number
+  readonly log: Log
+  readonly faults?: FaultSource | undefined
+  readonly signal: AbortSignal
+}
+
+/** How often it is looked whether APIs are served. */
+const lookMs = 100
+
+/** Runs them until `signal` is aborted. @throws what the first of them fails with */
+export async function runEmbeddedProcesses(options: ProcessOptions): Promise<void> {
+  const { admin, installed, settings, processes, clock, leaseClock, seed, log, faults, signal } = options
+  const around = async (account: string, number: number) => ({
+    transport: options.twin.transport({
+      token: await accountToken(admin, account, { ...installed, seconds: options.tokenSeconds, signal }),
+    }),
+    clock,
+    random: seededRandom(seed + number),
+    log,
+    identity: { name: 'ballast-up', namespace: installed.namespace },
+    capabilities: installed.capabilities,
+    settings: { current: settings, onReload: () => new DisposableStack() },
+    health: new ControllerHealth(),
+    ...(faults === undefined ? {} : { faults }),
+    signal,
+  })
+  const running: Promise<void>[] = []
+  if (processes.has('apiserver')) {
+    const metrics = new Registry()
+    const service = apiserverAccount
+    const apis = options.listens
+      ? new SharedApis({ service, port: 0, bind: '127.0.0.1', clock: leaseClock, log, metrics, version: programVersion })
+      : undefined
+    running.push(runApiserver({ ...(await around(service, 3)), leaseClock, metrics, ...(apis === undefined ? {} : { apis }) }))
+    if (apis !== undefined) running.push(announce(apis))
+  }
+  if (processes.has('gateway')) running.push(runGateway(await around(gatewayAccount, 4)))
+  await Promise.all(running)
+
+  /** Tells the API server where the APIs are, once they are: the Service leads to this process. */
+  async function announce(apis: SharedApis): Promise<void> {
+    try {
+      while (apis.port === undefined) await leaseClock.after(lookMs, signal)
+      await installServices(admin, {
+        ...installed,
+        service: apiserverAccount,
+        endpoint: `https://127.0.0.1:${apis.port}`,
+        signal,
+      })
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+}
