@@ -1,5 +1,6 @@
 // In how many files outside of its folder a capability is known: by an import of its folder, or by its name, a kind, an annotation or a
 // drop-in name as a text. A further capability is cheap only while these counts are small.
+import type { Capability } from '../../src/coordination/capability.ts'
 import type { SourceFile } from './source-tree.ts'
 import type { Finding } from './structure.ts'
 
@@ -9,30 +10,35 @@ interface Known {
   readonly words: readonly string[]
   /** What names it as the beginning of a text: prefixes of annotations. */
   readonly prefixes: readonly string[]
-  /** As it was recorded: whoever lowers the count lowers this with it, down to `goal`. */
+  /** More is a finding. */
   readonly ceiling: number
 }
 
-/** No more than this, where nothing else is recorded. */
+/** No more than this. */
 const goal = 8
 
-const knownCapabilities: readonly Known[] = [
-  {
-    name: 'deschedule',
-    words: ['descheduler', 'DeschedulerPolicy', 'RebalancePlan'],
-    prefixes: ['descheduler.alpha.kubernetes.io/'],
-    ceiling: 8,
-  },
-  { name: 'isolate', words: ['Isolation'], prefixes: [], ceiling: goal },
-  { name: 'mirror', words: ['spegel'], prefixes: ['ballast.dev/mirror-'], ceiling: goal },
-  {
-    name: 'readiness',
-    words: ['readiness-condition-reporter', 'NodeReadinessRule'],
-    prefixes: ['readiness.k8s.io/'],
-    ceiling: 8,
-  },
-  { name: 'reload', words: ['reloader'], prefixes: ['reloader.stakater.com/', 'ballast.dev/reload-'], ceiling: goal },
-]
+/** Words that a value does not have as its own: kinds that several share, prefixes of annotations. */
+const further: Readonly<Record<string, Partial<Pick<Known, 'words' | 'prefixes'>>>> = {
+  deschedule: { words: ['DeschedulerPolicy', 'RebalancePlan'], prefixes: ['descheduler.alpha.kubernetes.io/'] },
+  isolate: { words: ['Isolation'] },
+  mirror: { prefixes: ['ballast.dev/mirror-'] },
+  readiness: { words: ['NodeReadinessRule'], prefixes: ['readiness.k8s.io/'] },
+  reload: { prefixes: ['reloader.stakater.com/', 'ballast.dev/reload-'] },
+}
+
+/** What names each capability: its own name, programs and upstreams whose place it takes, and what is written here besides. */
+export async function namesOf(capabilities: readonly Capability[]): Promise<readonly Known[]> {
+  return await Promise.all(
+    capabilities.map(async ({ name, commands = [], upstreams }) => {
+      const programs = commands.flatMap(({ inPlaceOf }) => inPlaceOf?.programs ?? [])
+      const replaced = ((await upstreams?.()) ?? []).flatMap(upstream =>
+        upstream.replaced === undefined ? [] : [upstream.replaced.id],
+      )
+      const { words = [], prefixes = [] } = further[name] ?? {}
+      return { name, words: [...new Set([...programs, ...replaced, ...words])], prefixes, ceiling: goal }
+    }),
+  )
+}
 
 /** The files that know `capability`, tests and generated ones aside. */
 function placesOf({ name, words, prefixes }: Known, files: readonly SourceFile[]): readonly string[] {
@@ -51,7 +57,7 @@ function placesOf({ name, words, prefixes }: Known, files: readonly SourceFile[]
 /** A line for each capability, and a finding where one is known in more files than it was. */
 export function placeCounts(
   files: readonly SourceFile[],
-  known: readonly Known[] = knownCapabilities,
+  known: readonly Known[],
 ): { readonly lines: readonly string[]; readonly findings: readonly Finding[] } {
   const counted = known.map(one => ({ ...one, count: placesOf(one, files).length }))
   return {

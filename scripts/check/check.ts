@@ -2,8 +2,9 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { enabledCapabilities } from '../../src/process/enabled-capabilities.ts'
 import { staleFiles } from '../generate.ts'
-import { placeCounts } from './capability-places.ts'
+import { namesOf, placeCounts } from './capability-places.ts'
 import { parseSource, readTree } from './source-tree.ts'
 import { structureFindings } from './structure.ts'
 
@@ -26,14 +27,14 @@ function types(): boolean {
   return outcomes.every(holds => holds)
 }
 
-function structure(): boolean {
+async function structure(): Promise<boolean> {
   const src = readTree(root, 'src')
   const outside = ['test', 'scripts', 'bench'].flatMap(folder => readTree(root, folder))
   // The launchers have no ending that says what they are.
   const launchers = ['ballast', 'set-up'].map(name =>
     parseSource(`bin/${name}.js`, readFileSync(join(root, 'bin', name), 'utf8')),
   )
-  const places = placeCounts([...src, ...readTree(root, 'scripts'), ...launchers])
+  const places = placeCounts([...src, ...readTree(root, 'scripts'), ...launchers], await namesOf(enabledCapabilities))
   for (const line of places.lines) console.log(line)
   const findings = [...structureFindings(src, outside), ...places.findings]
   for (const { path, line, message } of findings) console.log(`${path}:${line}: ${message}`)
@@ -66,18 +67,19 @@ function generated(): boolean {
 }
 
 /** Runs every check, the later ones also when an earlier one failed. @returns whether all hold */
-export function check(): boolean {
-  const steps: readonly (readonly [string, () => boolean])[] = [
+export async function check(): Promise<boolean> {
+  const steps: readonly (readonly [string, () => boolean | Promise<boolean>])[] = [
     ['format and lint', () => tool('@biomejs/biome/bin/biome', 'check', '.')],
     ['types', types],
     ['structure', structure],
     ['load', loadAll],
     ['generated files', generated],
   ]
-  const failed = steps.filter(([name, step]) => {
+  const failed: string[] = []
+  for (const [name, step] of steps) {
     console.log(`check: ${name}`)
-    return !step()
-  })
-  console.log(failed.length === 0 ? 'check: all hold' : `check: failed: ${failed.map(([name]) => name).join(', ')}`)
+    if (!(await step())) failed.push(name)
+  }
+  console.log(failed.length === 0 ? 'check: all hold' : `check: failed: ${failed.join(', ')}`)
   return failed.length === 0
 }
