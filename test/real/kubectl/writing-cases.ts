@@ -85,6 +85,8 @@ const serverSide: readonly CommandCase[] = [
       ),
       step('apply --server-side --field-manager=other --force-conflicts -f -', 'deployment.apps/web serverside-applied', three),
       step('get deployment web -o jsonpath={.spec.replicas}', '3'),
+      // Its status changes until its pods are ready, and kubectl reads twice.
+      step('rollout status deployment/web', [/successfully rolled out/]),
       step('diff --server-side --field-manager=other -f -', '', three),
       step('diff --server-side --force-conflicts -f -', [/^- {2}replicas: 3$/m, /^\+ {2}replicas: 2$/m], { ...two, code: 1 }),
       step(
