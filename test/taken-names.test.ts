@@ -1,9 +1,11 @@
 // What two capabilities would both be called by is refused, with both names, in each room that takes sections.
 import { expect, test } from 'vitest'
+import * as z from 'zod'
 import { commandTable } from '../scripts/command-table.ts'
 import { assertFreeBlocks } from '../src/deployment/values/values.ts'
 import { kindsById } from '../src/doctor/capability-findings.ts'
 import { kind } from '../src/doctor/finding.ts'
+import { capabilitySchema } from '../src/process/configuration/controller-configuration.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { assertToldApart, upstreams } from '../src/upstreams/upstreams.ts'
 import { refresh } from './sample-capability/capability.ts'
@@ -56,4 +58,11 @@ test.each<[string, () => unknown, string]>([
   ],
 ])('%s', (_what, made, words) => {
   expect(made).toThrow(new Error(words))
+})
+
+test('a config whose keys nobody could read is refused by name', () => {
+  const config = z.object({ after: z.string() }).transform(({ after }) => after)
+  expect(() => capabilitySchema({ name: 'refresh', config, replaces: [] })).toThrow(
+    'capability refresh: its config is no z.object',
+  )
 })
