@@ -1,11 +1,20 @@
 // `src/cli/generated/`: the commands of all capabilities and the roles of `ballast agent`, told without loading one.
+
+import { about as own } from '../src/cli/about.ts'
 import type { Capability } from '../src/coordination/capability.ts'
 import { partsIn } from '../src/coordination/part-hosts.ts'
+import { assertDistinct } from '../src/coordination/taken-names.ts'
 
 const text = (value: string): string => JSON.stringify(value)
 
-/** Path below the project's root → text. */
+/** Path below the project's root → text. @throws Error where a command, a program or a role is taken */
 export function commandTable(capabilities: readonly Capability[]): ReadonlyMap<string, string> {
+  const brought = capabilities.flatMap(({ name: by, commands = [] }) => commands.map(command => ({ ...command, by })))
+  assertDistinct('command', [...Object.keys(own).map(name => ({ name, by: 'ballast' })), ...brought])
+  assertDistinct(
+    'program',
+    brought.flatMap(({ inPlaceOf, by }) => (inPlaceOf?.programs ?? []).map(name => ({ name, by }))),
+  )
   const rows = capabilities.flatMap(({ name: capability, commands = [] }) =>
     commands.map(({ name, usage, about, inPlaceOf }) => {
       const command = `(await import('#capabilities/${capability}')).${capability}.commands?.find(({ name }) => name === ${text(name)})`
@@ -44,6 +53,10 @@ export function commandTable(capabilities: readonly Capability[]): ReadonlyMap<s
 }
 
 function roleTable(capabilities: readonly Capability[]): string {
+  assertDistinct(
+    'role of `ballast agent`',
+    capabilities.flatMap(one => partsIn('node', one).map(({ role = one.name }) => ({ name: role, by: one.name }))),
+  )
   const rows = capabilities.flatMap(capability =>
     partsIn('node', capability).map(({ role = capability.name }) => {
       const { name, agentRole } = capability

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Capability } from '#coordination/capability.ts'
 import { pagesOf } from '#dashboard/capability-page.ts'
-import { capabilityView, overview } from '#dashboard/contract.ts'
+import { type CapabilityView, capabilityView, overview } from '#dashboard/contract.ts'
 import { startTestDashboard, type TestDashboard, TestStream } from '../src/dashboard/http/dashboard-for-tests.ts'
 import { homelab, pictureOf } from '../src/dashboard/views/testdata/homelab.ts'
 import { refresh } from './sample-capability/capability.ts'
@@ -72,4 +72,31 @@ test.each([
   [[pageAt('A/b')], 'no part of an address'],
 ])('an address that cannot be is refused by name', async (capabilities, words) => {
   await expect(pagesOf(capabilities)).rejects.toThrow(words)
+})
+
+describe('a view that fails or has no end', () => {
+  const shown = async (view: () => CapabilityView) => {
+    const pages = await pagesOf([{ ...refresh, page: async () => ({ path: 'refresh', title: 'Refresh', view }) }])
+    return await startTestDashboard({ picture: pictureWith(['refresh']), options: { pages } })
+  }
+
+  test('says whose it is, and the other pages stay', async () => {
+    await using broken = await shown(() => {
+      throw new Error('no such node')
+    })
+    const { status, text: body } = await broken.ask('/refresh', { headers: { accept: 'text/html' } })
+    expect([status, body.includes('This cannot be shown: page of refresh failed: no such node')]).toEqual([500, true])
+    expect(body).toMatch(/<a href="\/refresh" aria-current="page">/)
+    expect((await broken.ask('/api/v1/pages/refresh')).status).toBe(500)
+    expect((await broken.ask('/', { headers: { accept: 'text/html' } })).status).toBe(200)
+  })
+
+  test('shows the rows that the contract allows, and counts all', async () => {
+    const columns = [{ title: 'Node', isNumber: false }]
+    const rows = Array.from({ length: 1_500 }, (_, at) => ({ key: `n${at}`, cells: [`n${at}`], path: null }))
+    const tables = [{ name: 'nodes', title: 'Nodes', columns, rows, total: 0, empty: 'None.' }]
+    await using long = await shown(() => ({ title: 'Refresh', sentences: [], tables }))
+    const view = capabilityView.parse((await long.ask('/api/v1/pages/refresh')).json)
+    expect([view.tables[0]?.rows.length, view.tables[0]?.total]).toEqual([1_000, 1_500])
+  })
 })

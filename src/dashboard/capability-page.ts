@@ -20,8 +20,38 @@ export async function pagesOf(capabilities: readonly Capability[]): Promise<read
       throw new Error(`page of ${capability}: ${JSON.stringify(path)} is no part of an address`)
     if (seen.has(path)) throw new Error(`page of ${capability}: the address /${path} is taken`)
     seen.add(path)
-    return { capability, path, title, view: (picture, viewing) => own.view(picture, viewing) }
+    return {
+      capability,
+      path,
+      title,
+      view: (picture, viewing) => bounded(withOwner(capability, () => own.view(picture, viewing))),
+    }
   })
+}
+
+/** @throws Error that says whose page failed, where `view` throws */
+function withOwner(capability: string, view: () => CapabilityView): CapabilityView {
+  try {
+    return view()
+  } catch (error) {
+    throw new Error(`page of ${capability} failed`, { cause: error })
+  }
+}
+
+/** As many rows of a table as the contract allows; `total` counts the others. */
+const mostRows = 1_000
+
+function bounded(view: CapabilityView): CapabilityView {
+  const isLong = view.tables.some(({ rows }) => rows.length > mostRows)
+  if (!isLong) return view
+  return {
+    ...view,
+    tables: view.tables.map(table => ({
+      ...table,
+      rows: table.rows.slice(0, mostRows),
+      total: Math.max(table.total, table.rows.length),
+    })),
+  }
 }
 
 /** The pages of what is on. */

@@ -118,7 +118,8 @@ describe('roles', () => {
     const placed = list
       .filter(({ kind, metadata }) => kind === 'Role' && metadata.name.endsWith('-workloads'))
       .map(({ metadata }) => metadata.namespace)
-    expect(placed).toEqual(['shop', 'web'])
+    // One of each process that has such rights.
+    expect([...new Set(placed)]).toEqual(['shop', 'web'])
     const left = list.filter(({ kind }) => kind === 'ClusterRole').flatMap(rulesOf)
     const onNamespaced = left.filter(({ resources }) =>
       resources.some(one => /^(pods|secrets|configmaps|deployments)$/.test(one)),

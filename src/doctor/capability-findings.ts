@@ -1,4 +1,5 @@
 // Findings that capabilities bring: of their upstreams, their annotations and their own settings.
+import { assertDistinct } from '#coordination/taken-names.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import type { ClusterFacts } from './facts.ts'
 import { type Finding, type FindingKind, findingKinds } from './finding.ts'
@@ -41,12 +42,20 @@ export const capabilityFindings: ReadonlyMap<string, CapabilityFindings> = new M
   await Promise.all(enabledCapabilities.map(async ({ name, findings }) => [name, (await findings?.()) ?? {}] as const)),
 )
 
+/** Kinds by their id, doctor's own among them. @throws Error where an id is taken */
+export function kindsById(
+  byCapability: ReadonlyMap<string, Pick<CapabilityFindings, 'kinds'>>,
+): ReadonlyMap<string, FindingKind> {
+  const rows = [
+    { by: 'ballast doctor', kinds: findingKinds },
+    ...Array.from(byCapability, ([by, { kinds = {} }]) => ({ by, kinds })),
+  ].flatMap(({ by, kinds }) => Object.entries<FindingKind>(kinds).map(([name, kind]) => ({ name, by, kind })))
+  assertDistinct('kind of finding', rows)
+  return new Map(rows.map(({ name, kind }) => [name, kind]))
+}
+
 /** Every kind of finding by its id, those of capabilities among them. */
-export const knownKinds: ReadonlyMap<string, FindingKind> = new Map(
-  [findingKinds, ...Array.from(capabilityFindings.values(), ({ kinds }) => kinds ?? {})].flatMap(kinds =>
-    Object.entries<FindingKind>(kinds),
-  ),
-)
+export const knownKinds = kindsById(capabilityFindings)
 
 /** What `ballast doctor AREA` takes. What is found in a repository comes last. */
 export const areas: readonly string[] = [

@@ -6,9 +6,15 @@ import { readiness } from '#capabilities/readiness'
 import { reload } from '#capabilities/reload'
 import type { Capability, Process } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
+import { assertDistinct } from '#coordination/taken-names.ts'
 import type { ControllerSettings } from './configuration/controller-settings.ts'
 
 export const enabledCapabilities: readonly Capability[] = [deschedule, isolate, mirror, readiness, reload]
+
+assertDistinct(
+  'name of a capability',
+  enabledCapabilities.map(({ name }, at) => ({ name, by: `capability ${at + 1}` })),
+)
 
 /** Those that are enabled and have a part in `process`. */
 export function hostedNames(process: Process, { capabilities }: Pick<ControllerSettings, 'capabilities'>): readonly string[] {

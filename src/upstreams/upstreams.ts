@@ -1,4 +1,5 @@
 // Every upstream that Ballast knows. Whoever asks for names, help, findings or steps reads this list.
+import { assertDistinct } from '#coordination/taken-names.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { notReplaced } from './not-replaced.ts'
 import type { Replaced, Upstream } from './upstream.ts'
@@ -6,6 +7,19 @@ import type { Replaced, Upstream } from './upstream.ts'
 const replacedOnes = await Promise.all(enabledCapabilities.map(async one => (await one.upstreams?.()) ?? []))
 
 export const upstreams: readonly Upstream[] = [...replacedOnes.flat(), ...notReplaced]
+
+/** @throws Error where two have one name, or one id for `migrate` */
+export function assertToldApart(among: readonly Upstream[]): void {
+  assertDistinct(
+    'upstream',
+    among.map(({ name, capability }) => ({ name, by: capability })),
+  )
+  assertDistinct(
+    'id of an upstream',
+    among.flatMap(({ capability, replaced }) => (replaced === undefined ? [] : [{ name: replaced.id, by: capability }])),
+  )
+}
+assertToldApart(upstreams)
 
 /** An upstream whose place Ballast takes. */
 export type Replaceable = Upstream & { readonly replaced: Replaced }

@@ -1,5 +1,6 @@
 // Pages: HTML that reads by itself, with the first overview in it; the same as plain text for who asks for that.
 
+import { messageOf } from '#kube/log.ts'
 import { forbiddenSentence } from '../access/reading-rights.ts'
 import type { Viewer } from '../access/viewer.ts'
 import type { Seen } from '../access/viewing-of.ts'
@@ -61,6 +62,11 @@ function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): Who
     const query = asked.query.size === 0 ? '' : `?${asked.query}`
     return redirect(302, `${services.configuration.basePath}${page.instead.slice(1)}${query}`)
   }
+  const own = lacking === undefined ? ownPage({ services, asked }, picture, seen) : undefined
+  if (own !== undefined && 'failed' in own) {
+    const shown = { picture, overview: overviewOf(picture, seen.viewing), notice: own.failed, sessionForm: false }
+    return html({ services, asked }, 500, shown)
+  }
   const notice = page.notice ?? (lacking === undefined ? undefined : forbiddenSentence('nodes', lacking))
   // A browser writes an error to its console for a document of status 404; who asks by a program gets it.
   const status = asked.headers['sec-fetch-dest'] === 'document' && page.isThing === true ? 200 : page.status
@@ -69,10 +75,25 @@ function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): Who
     overview: lacking === undefined ? overviewOf(picture, seen.viewing) : undefined,
     permits: latestOf(picture, seen),
     rebalancing: lacking === undefined ? rebalancingOf(asked, picture, seen) : undefined,
-    capability: lacking === undefined ? capabilityViewOf(picture, asked.path.slice(1), seen.viewing) : undefined,
+    capability: own?.view,
     notice,
     sessionForm: false,
   })
+}
+
+/** What a capability's page shows at this address, or why it cannot: the head with the ways to the other pages stays. */
+function ownPage(
+  { services, asked }: Paged,
+  picture: Picture,
+  { viewing }: Seen,
+): { readonly view: PageOptions['capability'] } | { readonly failed: string } {
+  try {
+    return { view: capabilityViewOf(picture, asked.path.slice(1), viewing) }
+  } catch (error) {
+    const why = messageOf(error)
+    services.log.error({ path: asked.path, why }, 'a view failed')
+    return { failed: `This cannot be shown: ${why}` }
+  }
 }
 
 /** The page that asks for a token: it shows nothing of the cluster. */

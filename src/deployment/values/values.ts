@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { arbiterConfiguration } from '#coordination/arbiter/arbiter-configuration.ts'
 import type { Capability } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
+import { assertDistinct } from '#coordination/taken-names.ts'
 import { dashboardSchema } from '#dashboard/configuration.ts'
 import { capabilityCommon, processSchema } from '#kube/configuration.ts'
 import { capabilitySchema } from '#process/configuration/controller-configuration.ts'
@@ -144,8 +145,7 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     const section = z.strictObject({ ...capabilityCommon, ...capabilitySchema(one).shape }).prefault({})
     return [one.name, one.document === undefined ? section : section.describe(`see docs/${one.document}`)] as const
   })
-  const blocks: object = Object.fromEntries(installedBy(capabilities).map(({ name, values }) => [name, values]))
-  return z.strictObject({
+  const before = {
     nameOverride: objectName().default(''),
     fullnameOverride: objectName().default('').describe('how names of objects begin; empty: the release and "ballast"'),
     namespaceOverride: label().default('').describe('another namespace than that of the release'),
@@ -179,7 +179,8 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     apiserver: apiserverSchema,
     ...(capabilities.some(one => partsIn('gateway', one).length > 0) ? { gateway: gatewaySchema } : {}),
     agent: agentSchema,
-    ...blocks,
+  }
+  const after = {
     process: processSchema.prefault({}).describe('what all processes have in common; a change of it starts the pods anew'),
     arbiter: arbiterConfiguration(capabilities.map(({ name }) => name))
       .prefault({})
@@ -242,5 +243,21 @@ export function valuesSchema(capabilities: readonly Capability[]) {
       .prefault({})
       .describe('before the release goes, a Job takes back what Ballast set on nodes and workloads'),
     extraObjects: items().default([]).describe('objects of your own; templates in them are filled in'),
+  }
+  const own = [...Object.keys(before), ...Object.keys(after)]
+  const blocks = capabilities.flatMap(one => installedBy([one]).map(({ name, values }) => ({ name, values, by: one.name })))
+  assertFreeBlocks(own, blocks)
+  return z.strictObject({
+    ...before,
+    ...(Object.fromEntries(blocks.map(({ name, values }) => [name, values])) as object),
+    ...after,
   })
+}
+
+/** @throws Error where a block that a capability brings has the name of one of the chart's `own`, or of another capability's */
+export function assertFreeBlocks(
+  own: readonly string[],
+  blocks: readonly { readonly name: string; readonly by: string }[],
+): void {
+  assertDistinct('block of the values', [...own.map(name => ({ name, by: 'the chart' })), ...blocks])
 }

@@ -31,10 +31,12 @@ export function readControllerConfiguration(
 /**
  * A capability's section. What replaces an upstream is off until somebody enables it; what acts only on objects of Ballast's own is on,
  * for without such objects it does nothing.
+ * @throws Error where its `config` is none of keys
  */
-export function capabilitySchema({ config, replaces }: Capability): z.ZodObject {
-  const own = config instanceof z.ZodObject ? config : z.object({})
-  return own.safeExtend({ enabled: z.boolean().default(replaces.length === 0) })
+export function capabilitySchema({ name, config, replaces }: Pick<Capability, 'name' | 'config' | 'replaces'>): z.ZodObject {
+  if (!(config instanceof z.ZodObject))
+    throw new Error(`capability ${name}: its config is no z.object, so its keys cannot be read`)
+  return config.safeExtend({ enabled: z.boolean().default(replaces.length === 0) })
 }
 
 /** `--enable a,b` as overrides. @throws InputError naming each that is no capability */
