@@ -37,8 +37,10 @@ test('templates use few words: what Helm knows besides could not be filled in by
   }
 })
 
-test('there are at most 40 templates, kinds aside', () => {
-  expect([...files.keys()].filter(path => /^templates\/(?!crds\/)/.test(path)).length).toBeLessThanOrEqual(40)
+test('there are at most 30 templates and three for each capability, kinds aside', () => {
+  expect([...files.keys()].filter(path => /^templates\/(?!crds\/)/.test(path)).length).toBeLessThanOrEqual(
+    30 + 3 * enabledCapabilities.length,
+  )
 })
 
 describe('as one file', () => {
