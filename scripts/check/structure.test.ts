@@ -55,6 +55,7 @@ describe('the walls', () => {
     ['a dropped error',           'src/kube/a.ts',       'export const a = () => { try { b() } catch { return } }',         'an error is dropped'],
     ['a dropped rejection',       'src/kube/a.ts',       'export const a = b.catch(() => undefined)',                       'an error is dropped'],
     ['a type talked away',        'src/kube/a.ts',       'export const a = b as unknown as string',                         'types are checked'],
+    ['a file by a URL',           'src/kube/a.ts',       "export const a = new URL('.', import.meta." + 'url).pathname',      'import.meta.dirname'],
     ['something left to do',      'src/kube/a.ts',       'export const a = 1 // TODO: more',                                'do it, or name an issue'],
     ['a comment without subject',  'src/kube/a.ts',    '/** Of the noise. */\nexport const a = 1',                      'begins with Of: name the subject'],
     ['a later line of one',        'src/kube/a.ts',    '/**\n * One.\n * What of it counts.\n */\nexport const a = 1',  'begins with What of'],

@@ -199,6 +199,19 @@ function* textFindings(file: SourceFile): Generator<Finding> {
   }
 }
 
+/** The path of a URL has %20 where a folder has a space. */
+const urlPath = /import\.meta\.url\)\.pathname/
+
+function* pathFindings(file: SourceFile): Generator<Finding> {
+  for (const [index, line] of file.text.split('\n').entries())
+    if (urlPath.test(line))
+      yield {
+        path: file.path,
+        line: index + 1,
+        message: 'a URL names a file by its pathname: take import.meta.dirname or fileURLToPath',
+      }
+}
+
 /** Openings that leave the subject of a comment to the reader. */
 const riddle = /^(Of|What of|Whoever)\b/
 
@@ -378,7 +391,7 @@ export function structureFindings(src: readonly SourceFile[], outside: readonly 
       ...nameFindings(file),
       ...textFindings(file),
     ]),
-    ...[...src, ...outside].flatMap(file => [...sleepFindings(file), ...commentFindings(file)]),
+    ...[...src, ...outside].flatMap(file => [...sleepFindings(file), ...commentFindings(file), ...pathFindings(file)]),
     ...unusedFindings(src, outside),
     ...folderFindings(src),
     ...circleFindings(src),

@@ -1,6 +1,6 @@
 // What every command shares: its surroundings, how it ends, and how options are read.
 import { type Command, InvalidArgumentError } from 'commander'
-import type { ExitCode, ProcessSurroundings } from '#process/surroundings.ts'
+import { CommandRefused, type ExitCode, type ProcessSurroundings } from '#process/surroundings.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /** What a command gets of its process. */
@@ -24,6 +24,23 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
       throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
     return value
   }
+}
+
+/** What an option's reader makes of a variable, or of a flag that is read later; what it refuses is told by the name of that `place`. */
+export function readAt<Value>(place: string, text: string, read: (text: string) => Value): Value {
+  try {
+    return read(text)
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) throw new CommandRefused(`${place}: found "${text}". ${error.message}`)
+    throw error
+  }
+}
+
+/** The seed of every random choice, where no flag names it. */
+export const seedReader = wholeNumber(0, 2 ** 32 - 1)
+export function seedOfEnvironment(environment: Surroundings['environment']): number {
+  const given = environment['BALLAST_SEED'] ?? ''
+  return given === '' ? 1 : readAt('BALLAST_SEED', given, seedReader)
 }
 
 /** An option that may be given often: all of it, by comma. */

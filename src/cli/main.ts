@@ -1,5 +1,5 @@
 // The command line: reads arguments and environment, runs one command, ends with its code. Commands lie beside, one a file.
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { systemClock } from '#kube/clock.ts'
 import { InputError } from '#kube/problem.ts'
 import { programVersion } from '#kube/version.ts'
@@ -77,6 +77,8 @@ try {
 
 /** What the process ends with; a command that was stopped before it had an answer ends as shells say it: 128 and the signal's number. */
 function codeOf(error: unknown): number {
+  // Commander tells what it refuses itself; of a value that a command read later nothing was told yet.
+  if (error instanceof InvalidArgumentError) terminal.say(`ballast: ${error.message}`)
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.badInput
   if (stop.signal.aborted && (error === stop.signal.reason || (error instanceof Error && error.name === 'AbortError')))
     return interrupted

@@ -2,17 +2,19 @@
 
 import { once } from 'node:events'
 import { resolve } from 'node:path'
+import { InvalidArgumentError } from 'commander'
 import type { SchedulerConfiguration } from '#cluster/simulator-export.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { CommandRefused } from '#process/surroundings.ts'
+import { minorOf, servedVersions } from '#twin/api/answers/server-version.ts'
 import type { ComponentOptions } from '#twin/components.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
 import { SharedValues } from '#twin/shared-values.ts'
 import { startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
 import { about } from './about.ts'
-import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings, seedOfEnvironment, seedReader, wholeNumber } from './command-line.ts'
 import { snapshotText } from './snapshot/snapshot-text.ts'
 import { newestKubelet } from './source/cluster-source.ts'
 import { writePrivately } from './source/private-file.ts'
@@ -61,7 +63,11 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
     .option('--port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)
     .option('--bind <address>', 'address to listen on', '127.0.0.1')
     .option('--kubeconfig-out <file>', "where the administrator's kubeconfig is written; without it, it is printed")
-    .option('--kubernetes-version <minor>', '1.32 to 1.36; default: that of the newest kubelet in the cluster, else the newest')
+    .option(
+      '--kubernetes-version <minor>',
+      `${servedVersions}; default: that of the newest kubelet in the cluster, else the newest`,
+      versionReader,
+    )
     .option(
       '--clock <kind>',
       'real, or virtual: moves only when told, by a speed or by the TwinClock',
@@ -79,7 +85,7 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
       momentOption,
     )
     .option('--paused', 'time stands still until the TwinClock says otherwise')
-    .option('--seed <number>', 'seed of every random choice', wholeNumber(0, 2 ** 32 - 1))
+    .option('--seed <number>', 'seed of every random choice', seedReader)
     .option('--controllers <list>', 'controllers to run, in the form of kube-controller-manager, such as *,-deployment', listed)
     .option('--scheduler <switch>', 'on, or off: a real one does the work', oneOf('on', 'off'), 'on')
     .option('--kubelet <switch>', 'on, or off: a real one does the work', oneOf('on', 'off'), 'on')
@@ -100,6 +106,11 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
       if (options.once === true) await runOnce(options, loaded, surroundings)
       else await runOn(options, loaded, surroundings)
     })
+}
+
+function versionReader(text: string): string {
+  if (minorOf(text) === undefined) throw new InvalidArgumentError(`It must be ${servedVersions}.`)
+  return text
 }
 
 function appended(path: string, before: readonly string[]): readonly string[] {
@@ -174,7 +185,7 @@ function settingsOf(
 ): Omit<TwinOptions, 'clock' | 'objects'> {
   const { controllers, kubernetesVersion, history } = options
   return {
-    seed: options.seed ?? Number(environment['BALLAST_SEED'] ?? 1),
+    seed: options.seed ?? seedOfEnvironment(environment),
     scheduler: options.scheduler === 'on',
     kubelet: options.kubelet === 'on',
     authorization: options.authorization,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CommandRefused, type ExitCode } from '#process/surroundings.ts'
 import { about } from './about.ts'
-import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { type DefineCommand, oneOf, type Surroundings, seedReader, wholeNumber } from './command-line.ts'
 import type { UpOptions } from './up/up-options.ts'
 
 const example = fileURLToPath(new URL('../../examples/talos-homelab', import.meta.url))
@@ -20,7 +20,7 @@ export const defineUp: DefineCommand = (program, surroundings) => {
     .option('--bind <address>', 'address to listen on', '127.0.0.1')
     .option('--kubeconfig-out <file>', "where the administrator's kubeconfig is written", join('.ballast', 'kubeconfig'))
     .option('--speed <factor>', 'how many seconds of the cluster pass in one real second', wholeNumber(1, 10_000), 1)
-    .option('--seed <number>', 'seed of every random choice; default: BALLAST_SEED, then 1', wholeNumber(0, 2 ** 32 - 1))
+    .option('--seed <number>', 'seed of every random choice; default: BALLAST_SEED, then 1', seedReader)
     .option('--ask', 'wait for a key, or for the page, before the plan is approved')
     .option('--hold', 'steer landings by the gate of a webhook instead of a taint')
     .option(

@@ -76,10 +76,25 @@ describe('a mistake that leaves nothing to stand on ends with 2 and one line', (
     ['a seed that is no number',   ['up', '--seed', 'x'],                               /whole number/],
     ['an unknown command',         ['plam'],                                            /unknown command/],
     ['json without an end',        ['up', '-o', 'json'],                                /--once/],
+    ['a version of nobody',        ['twin', '--kubernetes-version', '1.10'],            /1\.32 to 1\.36/],
+    ['a count read in the action', ['spegel', 'cleanup-wait', '--probe-endpoint', 'x', '--threshold', 'y'], /--threshold: found "y"/],
   ])('%s', async (_name, args, says) => {
     const { code, words, output } = await runBallast(args)
     expect(words).toMatch(says)
     expect(words).not.toMatch(/\n\s+at /)
+    expect({ code, output }).toEqual({ code: 2, output: '' })
+  })
+})
+
+describe('a variable with a wrong value is refused by its name', () => {
+  // biome-ignore format: a table
+  test.each([
+    ['LOG_LEVEL',    'foo', ['spegel', 'configuration', '--mirror-targets', 'http://10.0.0.1:30020']],
+    ['BALLAST_SEED', 'x',   ['up', '--once']],
+    ['BALLAST_SEED', 'x',   ['twin', '--once', '--nodes', '1']],
+  ])('%s=%s', async (name, value, args) => {
+    const { code, words, output } = await runBallast(args, '', { environment: { [name]: value } })
+    expect(words).toContain(`${name}: found "${value}". It must be`)
     expect({ code, output }).toEqual({ code: 2, output: '' })
   })
 })

@@ -1,10 +1,11 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { CpuReporter } from '../cpu/reporter.ts'
 
 // What `npm test` has one scenario of: every kill, every row of a matrix, processes of their own, a million steps, the day of a homelab.
 export default defineConfig({
   test: {
-    root: new URL('../..', import.meta.url).pathname,
+    root: join(import.meta.dirname, '..', '..'),
     include: ['**/*.deep.test.ts', 'src/coordination/**/interleavings.test.ts'],
     exclude: ['node_modules/**'],
     env: { BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? 'each', BALLAST_STEPS: process.env['BALLAST_STEPS'] ?? '1000000' },

@@ -6,7 +6,7 @@ import { type Log, silentLog } from '#kube/log.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { processLog } from '#process/process-log.ts'
 import { CommandRefused } from '#process/surroundings.ts'
-import { type Surroundings, wholeNumber } from '../command-line.ts'
+import { type Surroundings, seedOfEnvironment } from '../command-line.ts'
 import { policyOf } from '../plan.ts'
 import { readSourceOrInput } from '../source/source.ts'
 import { withoutUnansweredWebhooks } from '../source/unanswered-webhooks.ts'
@@ -63,9 +63,7 @@ export async function load(options: UpOptions, { terminal, signal }: Surrounding
 }
 
 export const seedOf = (options: UpOptions, { environment }: Surroundings): number => {
-  if (options.seed !== undefined) return options.seed
-  const given = environment['BALLAST_SEED']
-  return given === undefined || given === '' ? 1 : wholeNumber(0, 2 ** 32 - 1)(given)
+  return options.seed ?? seedOfEnvironment(environment)
 }
 
 export const logFor = (options: UpOptions, clock: Clock): Log =>

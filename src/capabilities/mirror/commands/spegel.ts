@@ -1,7 +1,7 @@
 // `ballast spegel …`: upstream's command with upstream's subcommands, flags and environment, and Ballast's mirror behind them.
 
 import type { Command } from 'commander'
-import { type DefineCommand, exitAtOnce, logLevelOf, oneOf, type Surroundings, wholeNumber } from '#cli/command-line.ts'
+import { type DefineCommand, exitAtOnce, logLevelOf, oneOf, readAt, type Surroundings, wholeNumber } from '#cli/command-line.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError, type Parsed } from '#kube/problem.ts'
@@ -124,7 +124,10 @@ function checked<T>(parsed: Parsed<T>): T {
 function logOf(command: Command, environment: Surroundings['environment']): Log {
   const all: { readonly logLevel?: Parameters<typeof processLog>[0]['level'] } = command.optsWithGlobals()
   const variable = environment['LOG_LEVEL'] ?? ''
-  return processLog({ level: all.logLevel ?? (variable === '' ? 'info' : logLevelOf(variable)), clock: systemClock })
+  return processLog({
+    level: all.logLevel ?? (variable === '' ? 'info' : readAt('LOG_LEVEL', variable, logLevelOf)),
+    clock: systemClock,
+  })
 }
 
 async function runRegistry(command: Command, { environment, signal }: Surroundings): Promise<void> {
@@ -172,7 +175,7 @@ async function runCleanupWait(command: Command, { environment, signal }: Surroun
   const { waitForCleanup } = await import('../node-files/cleanup-wait.ts')
   await waitForCleanup({
     probeEndpoint: given.needed('probe-endpoint'),
-    threshold: wholeNumber(1, mostRounds)(given.text('threshold') ?? '3'),
+    threshold: readAt('--threshold', given.text('threshold') ?? '3', wholeNumber(1, mostRounds)),
     periodMs: checked(parseDurationMs(given.text('period') ?? '2s', '--period')),
     clock: systemClock,
     signal,

@@ -3,6 +3,8 @@ import type { Draft } from '../../json-value.ts'
 
 const oldestMinor = 32
 export const newestMinor = 36
+/** What the twin can play, in words. */
+export const servedVersions = `1.${oldestMinor} to 1.${newestMinor}`
 
 export function versionDocument(minor: number): Draft {
   return {
