@@ -46,6 +46,13 @@ export function seedOfEnvironment(environment: Surroundings['environment']): num
 /** An option that may be given often: all of it, by comma. */
 export const commaList = (text: string, before?: string): string => (before === undefined ? text : `${before},${text}`)
 
+/** An option without the one that it is for is refused, not dropped. @throws CommandRefused naming both */
+export function assertUsed(given: Readonly<Record<string, unknown>>, isThere: boolean, needed: string): void {
+  if (isThere) return
+  for (const [option, value] of Object.entries(given))
+    if (value !== undefined && value !== false) throw new CommandRefused(`${option} is for ${needed}: give both, or neither`)
+}
+
 /** One of some words. */
 export function oneOf<Word extends string>(...words: readonly Word[]): (text: string) => Word {
   return text => {

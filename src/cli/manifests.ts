@@ -109,6 +109,9 @@ const source = (file: string | undefined) => (file === undefined ? undefined : {
 function printManifests(options: ManifestsOptions, { terminal }: Surroundings): void {
   const { disable = [], staticPod, cleanup = false } = options
   const needed = staticPod === undefined ? (cleanup ? having('cleanup') : []) : [staticPod]
+  if (staticPod !== undefined && cleanup) throw new CommandRefused('--static-pod and --cleanup exclude each other')
+  const both = (options.enable ?? []).filter(name => disable.includes(name))
+  if (both.length > 0) throw new CommandRefused(`--enable and --disable both name ${both.join(', ')}`)
   const enable = [...(options.enable ?? []), ...needed]
   if (enable.length > 0) enabling(enable.join(','), enabledCapabilities)
   if (disable.length > 0) enabling(disable.join(','), enabledCapabilities, '--disable')

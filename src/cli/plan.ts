@@ -23,7 +23,7 @@ import { childSolver } from '#planning/solving/solve.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { about } from './about.ts'
-import { type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
+import { assertUsed, type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
 import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
 import { type ConfigurationOptions, installedSettings, withConfiguration } from './source/installed-settings.ts'
@@ -174,6 +174,8 @@ const codeOfOutcome: Readonly<Record<Plan['outcome'], ExitCode>> = {
 
 async function printPlan(options: PlanOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { terminal } = surroundings
+  const { repo, overlay, out, write, firm, output } = options
+  assertUsed({ '--repo': repo, '--overlay': overlay, '--out': out, '--write': write, '--firm': firm }, output === 'git', '-o git')
   const cluster = await loadCluster(options, surroundings)
   const policy = policyOf(cluster, options)
   const ownerLabel = await ownerLabelFor(options, cluster, surroundings)

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
-import { type DefineCommand, oneOf, type Surroundings } from '#cli/command-line.ts'
+import { assertUsed, type DefineCommand, oneOf, type Surroundings } from '#cli/command-line.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from '#cli/source/cluster-source.ts'
 import { type ConfigurationOptions, installedSettings, withConfiguration } from '#cli/source/installed-settings.ts'
 import { openLiveApi } from '#cli/source/live-source.ts'
@@ -74,6 +74,8 @@ export const defineIsolate: DefineCommand = (program, surroundings, about) => {
 async function isolateNode(node: string, options: IsolateOptions, surroundings: Surroundings): Promise<ExitCode> {
   const modes = [options.apply === true, options.abort === true, options.out !== undefined].filter(Boolean)
   if (modes.length > 1) throw new CommandRefused('--apply, --abort and --out exclude each other')
+  assertUsed({ '--force': options.force }, options.out !== undefined, '--out')
+  assertUsed({ '--yes': options.yes }, options.apply === true, '--apply')
   const cluster = await loadCluster(options, surroundings)
   const chosen = isolationPolicyFor(cluster, { node, policy: options.policy, wishes: wishesOf(options) })
   if (options.abort === true) return abortIsolation(chosen, cluster, options, surroundings)
