@@ -25,6 +25,8 @@ const packages = {
   'docker-registry': 'docker-registry',
   iptables: 'iptables',
 } as const
+/** Programs that Debian's packages link when they are installed, which nobody does here. */
+const links: Readonly<Record<string, string>> = { 'iptables-nft': 'iptables' }
 export type MachineProgram = keyof typeof packages
 
 /** Parts of every Debian that the machine has itself; a second C library beside its own loader would break both. */
@@ -62,7 +64,7 @@ export function placeOf(name: string): string | undefined {
 async function unpackedWithLibraries(packageName: string): Promise<string> {
   const suite = machineSuite()
   const cache = cacheDirectory(`debian-${suite}`)
-  const directory = join(cache, `${packageName}-with-libraries`)
+  const directory = join(cache, `${packageName}-programs`)
   if (existsSync(directory)) return directory
   const options = await aptOptions(suite, cache)
   const simulated = await runCommand('apt-get', [...options, '--simulate', '--no-install-recommends', 'install', packageName])
@@ -91,10 +93,19 @@ function writePrograms(unfinished: string, directory: string): void {
   if (loader === undefined) throw new PartUnavailable('no loader of the GNU C library on this machine')
   const libraries = [...new Set(globSync('root/{usr/,}lib/*-linux-gnu', { cwd: unfinished }))].map(path => join(directory, path))
   mkdirSync(join(unfinished, 'programs'))
+  const path = [...libraries, '/lib', '/usr/lib'].join(':')
+  // What iptables loads as it goes is looked for where it was built to lie.
+  const plugIns = libraries
+    .map(library => join(library, 'xtables'))
+    .filter(place => existsSync(place.replace(directory, unfinished)))
+  const environment = plugIns.length === 0 ? '' : `XTABLES_LIBDIR='${plugIns.join(':')}' `
   for (const file of globSync('root/{usr/,}{s,}bin/*', { cwd: unfinished })) {
-    const program = join(unfinished, 'programs', basename(file))
-    const path = [...libraries, '/lib', '/usr/lib'].join(':')
-    writeFileSync(program, `#!/bin/sh\nexec ${loader} --library-path '${path}' '${join(directory, file)}' "$@"\n`)
-    chmodSync(program, 0o755)
+    const name = basename(file)
+    for (const program of [name, ...(links[name] === undefined ? [] : [links[name]])].map(one =>
+      join(unfinished, 'programs', one),
+    )) {
+      writeFileSync(program, `#!/bin/sh\n${environment}exec ${loader} --library-path '${path}' '${join(directory, file)}' "$@"\n`)
+      chmodSync(program, 0o755)
+    }
   }
 }
