@@ -2,10 +2,9 @@
 // enforced it leaves alone what belongs to others and says so once.
 import { afterEach, expect, test } from 'vitest'
 import { openApi } from '#kube/client/api.ts'
-import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { chartPolicy } from '../bench/descheduler-policies.ts'
-import { permitsLack } from '../src/capabilities/deschedule/commands/descheduler-permits.ts'
+import { recordsLack } from '../src/capabilities/deschedule/commands/descheduler.ts'
 import { DeschedulerCluster } from './descheduler-cluster.ts'
 import { overfull, policyOf } from './descheduler-objects.ts'
 import { upstreamToken } from './descheduler-role.ts'
@@ -31,7 +30,7 @@ test("with upstream's own role: it evicts, elects and tells as ever, records in 
   const cluster = await start()
   const token = await upstreamToken(cluster.twin, { clock: cluster.clock, signal })
   const api = openApi(cluster.twin.transport({ token }), { clock: cluster.clock, userAgent: 'asks first' })
-  expect(await permitsLack({ api, log: silentLog }, undefined, signal)).toMatch(/^no right to .*disruptionpermits/)
+  expect(await recordsLack(api, undefined, signal)).toMatch(/^no right to .*disruptionpermits/)
   const run = cluster.run({
     policy: chartPolicy(),
     token,

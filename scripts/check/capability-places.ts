@@ -1,5 +1,5 @@
-// In how many files outside of its folder a capability is known: by an import of its folder, or by its name, a kind, an annotation or a
-// drop-in name as a text. A further capability is cheap only while these counts are small.
+// In how many files outside of its folder a capability is known: by an import of its folder, or by its name, its section of the configuration, a kind, an
+// annotation or a drop-in name as a text. A further capability is cheap only while these counts are small.
 import type { Capability } from '../../src/coordination/capability.ts'
 import type { SourceFile } from './source-tree.ts'
 import type { Finding } from './structure.ts'
@@ -44,12 +44,13 @@ export async function namesOf(capabilities: readonly Capability[]): Promise<read
 function placesOf({ name, words, prefixes }: Known, files: readonly SourceFile[]): readonly string[] {
   const folder = `src/capabilities/${name}/`
   const texts = new Set([name, ...words])
+  const section = new RegExp(`\\bcapabilities\\.${name}\\b`)
   return files
     .filter(({ path }) => !path.startsWith(folder) && !/\.test(-d)?\.tsx?$|\/(generated|testdata)\/|^scripts\/check\//.test(path))
     .filter(
       ({ imports, literals }) =>
         imports.some(({ specifier }) => specifier === `#capabilities/${name}`) ||
-        literals.some(({ text }) => texts.has(text) || prefixes.some(prefix => text.startsWith(prefix))),
+        literals.some(({ text }) => texts.has(text) || section.test(text) || prefixes.some(prefix => text.startsWith(prefix))),
     )
     .map(({ path }) => path)
 }

@@ -69,7 +69,7 @@ function generated(): boolean {
 /** Runs every check, the later ones also when an earlier one failed. @returns whether all hold */
 export async function check(): Promise<boolean> {
   const steps: readonly (readonly [string, () => boolean | Promise<boolean>])[] = [
-    ['format and lint', () => tool('@biomejs/biome/bin/biome', 'check', '.')],
+    ['format and lint', () => tool('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.')],
     ['types', types],
     ['structure', structure],
     ['load', loadAll],

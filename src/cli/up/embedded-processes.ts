@@ -55,17 +55,20 @@ export async function runEmbeddedProcesses(options: ProcessOptions): Promise<voi
     ...(faults === undefined ? {} : { faults }),
     signal,
   })
+  // Tokens first: nothing runs yet that nobody awaits, should one be refused.
+  const served = processes.has('apiserver') ? await around(apiserverAccount, 3) : undefined
+  const passed = processes.has('gateway') ? await around(gatewayAccount, 4) : undefined
   const running: Promise<void>[] = []
-  if (processes.has('apiserver')) {
+  if (served !== undefined) {
     const metrics = new Registry()
     const service = apiserverAccount
     const apis = options.listens
       ? new SharedApis({ service, port: 0, bind: '127.0.0.1', clock: leaseClock, log, metrics, version: programVersion })
       : undefined
-    running.push(runApiserver({ ...(await around(service, 3)), leaseClock, metrics, ...(apis === undefined ? {} : { apis }) }))
+    running.push(runApiserver({ ...served, leaseClock, metrics, ...(apis === undefined ? {} : { apis }) }))
     if (apis !== undefined) running.push(announce(apis))
   }
-  if (processes.has('gateway')) running.push(runGateway(await around(gatewayAccount, 4)))
+  if (passed !== undefined) running.push(runGateway(passed))
   await Promise.all(running)
 
   /** Tells the API server where the APIs are, once they are: the Service leads to this process. */

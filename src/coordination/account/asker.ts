@@ -1,5 +1,6 @@
 // Who asks, and what: a capability says here what it would bring to the arbiter about a pod, a workload or a node at this moment.
 import type { PodState } from '#cluster/cluster-state.ts'
+import type { UnlabelledOwner } from '#cluster/ownership.ts'
 import type { FitProof, Intent, Target } from '../intent.ts'
 
 /** A capability, as far as it asks. */
@@ -49,7 +50,7 @@ export interface Fit {
 /** What the RebalancePolicy asks of moves. */
 export interface Requirements {
   readonly requireBudget: boolean
-  readonly unlabelled: 'none' | 'descheduler'
+  readonly unlabelled: UnlabelledOwner
   readonly ignoreScalers: boolean
   /** And of an isolation. */
   readonly evictScaled: boolean

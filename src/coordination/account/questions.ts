@@ -1,6 +1,5 @@
 // What users want to know of a workload or node at this moment, posed as the intents that capabilities would bring.
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
-import type { UnlabelledOwner } from '#cluster/ownership.ts'
 import type { Placement } from '#cluster/placement.ts'
 import type { Intent, Target } from '../intent.ts'
 import type { AskedNode, AskedPod, Asker, CapabilityQuestion, Fit, Requirements } from './asker.ts'

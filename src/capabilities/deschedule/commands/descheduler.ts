@@ -2,7 +2,7 @@
 
 import { homedir, hostname } from 'node:os'
 import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
-import { openApi } from '#kube/client/api.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
 import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
@@ -13,6 +13,7 @@ import { StatusError } from '#kube/objects/status.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
+import { leasesLack, permitsLack } from '#process/drop-ins/own-records.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
@@ -23,7 +24,6 @@ import { parseDeschedulerFlags } from '../flags/descheduler-flags.ts'
 import type { DeschedulerSettings } from '../flags/descheduler-settings.ts'
 import { dropInConfiguration } from './descheduler-configuration.ts'
 import { deschedulerLog } from './descheduler-log.ts'
-import { permitsLack } from './descheduler-permits.ts'
 
 /** client-go's, where flags say nothing. */
 const standardBurst = 500
@@ -141,8 +141,8 @@ async function run(
         api,
         ...configuration,
         identity: { name, namespace: config.namespace },
-        permitsLack: signal =>
-          permitsLack({ api, log: silentLog }, settings.leaderElection === undefined ? config.namespace : undefined, signal),
+        permitsLack: async signal =>
+          await recordsLack(api, settings.leaderElection === undefined ? config.namespace : undefined, signal),
         log,
         clock: systemClock,
         random: systemRandom,
@@ -157,6 +157,13 @@ async function run(
     await api.close()
   }
   if (fault !== undefined) throw new ProcessFault(messageOf(fault), { cause: fault })
+}
+
+/** Why permits cannot be kept in the cluster. `namespace`: where the book's Lease lies; `undefined`: another Lease stands for it. */
+export async function recordsLack(api: Api, namespace: string | undefined, signal: AbortSignal): Promise<string | undefined> {
+  const asking = { api, log: silentLog }
+  const permits = await permitsLack(asking, ['list', 'watch', 'create', 'delete'], signal)
+  return permits ?? (namespace === undefined ? undefined : await leasesLack(asking, namespace, signal))
 }
 
 /** The file that flags name, else the pod's account, as upstream has it: no other place is looked at. */

@@ -7,9 +7,9 @@ import { openApi } from '#kube/client/api.ts'
 import type { Transport, TransportRequest } from '#kube/client/transport.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
-import { builtIn, resourceKey } from '#kube/objects/resource.ts'
-import { isNotFound } from '#kube/objects/status.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { programVersion } from '#kube/version.ts'
+import { leasesLack, permitsLack } from '#process/drop-ins/own-records.ts'
 import { refusedVerbs } from '#process/drop-ins/own-rights.ts'
 import { patchByUpdate } from '#process/drop-ins/patch-by-update.ts'
 import type { ControllerHealth } from '#process/health/controller-health.ts'
@@ -29,7 +29,7 @@ export async function reloaderStore(cluster: Transport, options: StoreOptions, h
   const { namespace, isHighlyAvailable, capability, log, signal } = options
   // Asked with an Api of its own, which is not closed: the connections are the transport's.
   const api = openApi(cluster, { clock: systemClock, userAgent: `ballast/${programVersion} reloader`, log })
-  const permits = await permitsLack({ api, log }, signal)
+  const permits = await permitsLack({ api, log }, ['list', 'watch', 'create', 'patch', 'delete'], signal)
   const maps = await mapsLack({ api, log }, namespace, signal)
   const leases = isHighlyAvailable ? undefined : await leasesLack({ api, log }, namespace, signal)
   const updating = maps.isUpdating ? patchByUpdate(cluster, path => ownMap(namespace, '').test(path)) : cluster
@@ -57,26 +57,6 @@ export async function reloaderStore(cluster: Transport, options: StoreOptions, h
     ),
     isKept: request => keptPaths.some(kept => kept.test(request.path)) || (keepsMaps && isOwnMap(namespace, request)),
   })
-}
-
-/** Why permits cannot be kept in the cluster; `undefined` where they can. */
-async function permitsLack(asking: Asking, signal: AbortSignal): Promise<string | undefined> {
-  const verbs = ['list', 'watch', 'create', 'patch', 'delete']
-  const refused = await refusedVerbs(asking, { resource: disruptionPermits, verbs }, signal)
-  if (refused.length > 0) return `no right to ${refused.join(', ')} ${resourceKey(disruptionPermits)}`
-  try {
-    await asking.api.resource(disruptionPermits).list({ limit: 1, signal })
-    return undefined
-  } catch (error) {
-    if (isNotFound(error)) return `${resourceKey(disruptionPermits)} is not installed`
-    throw error
-  }
-}
-
-async function leasesLack(asking: Asking, namespace: string, signal: AbortSignal): Promise<string | undefined> {
-  const verbs = ['get', 'create', 'update']
-  const refused = await refusedVerbs(asking, { resource: builtIn.leases, verbs, namespace }, signal)
-  return refused.length === 0 ? undefined : `no right to ${refused.join(', ')} leases in ${namespace}`
 }
 
 interface MapRights {
