@@ -113,6 +113,7 @@ export class ScriptedTransport implements Transport {
   }
 
   async stream(request: TransportRequest): Promise<TransportStream> {
+    request.guard?.()
     const { verb, path, query = {}, body, priority } = request
     const seen = { verb, path, query, body: body === undefined ? undefined : (JSON.parse(body.toString()) as unknown), priority }
     const index = this.seen.push(seen) - 1

@@ -14,6 +14,7 @@ export function inMemoryTransport(handler: Handler, credentials: TransportCreden
   const send = async (request: TransportRequest): Promise<TwinResponse> => {
     const signal = AbortSignal.any([request.signal, closed.signal])
     signal.throwIfAborted()
+    request.guard?.()
     const answer = await handler(twinRequest(request, credentials, signal))
     signal.throwIfAborted()
     return answer

@@ -1,5 +1,6 @@
 // The eviction of one pod: the only caller of the eviction sub-resource.
 
+import { NotSentError } from '#kube/client/connection-error.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
@@ -7,7 +8,7 @@ import { isConflict, isForbidden, isNotFound, isTooManyRequests, StatusError } f
 import type { Target } from '../intent.ts'
 import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
-import { assertPermitted, type EffectContext, effectOptions, surelyOverMs } from './effect-context.ts'
+import { type EffectContext, effectOptions, permittedGuard, surelyOverMs } from './effect-context.ts'
 import { evictionRequest } from './eviction-request.ts'
 
 /** The right this effect takes. */
@@ -39,7 +40,7 @@ type EvictOutcome =
  * @throws Error when the permit does not cover the pod or expired, when we lead no more, on abort.
  */
 export async function evict(context: EffectContext, permit: Permit, pod: Target, signal: AbortSignal): Promise<EvictOutcome> {
-  assertPermitted(context, permit, pod)
+  const guard = permittedGuard(context, permit, pod)
   const pods = context.api.resource<Pod>(builtIn.pods)
   const { requester, reasons } = permit.record
   const body = {
@@ -56,10 +57,11 @@ export async function evict(context: EffectContext, permit: Permit, pod: Target,
     deleteOptions: { preconditions: { uid: pod.uid } },
   }
   try {
-    await pods.sub(pod.name, 'eviction', 'POST', body, effectOptions(requester, pod.namespace, signal))
+    await pods.sub(pod.name, 'eviction', 'POST', body, effectOptions(requester, pod.namespace, { guard, signal }))
     return { kind: 'evicted' }
   } catch (error) {
     signal.throwIfAborted()
+    if (error instanceof NotSentError) throw error
     if (isNotFound(error)) return { kind: 'already-gone' }
     if (isConflict(error)) return { kind: 'already-gone' }
     if (isTooManyRequests(error)) {
@@ -104,7 +106,7 @@ export async function evictAsUpstream(
   signal: AbortSignal,
 ): Promise<void> {
   const { pod } = request
-  assertPermitted(context, permit, { kind: 'Pod', ...pod })
-  const options = effectOptions(permit.record.requester, pod.namespace, signal)
+  const guard = permittedGuard(context, permit, { kind: 'Pod', ...pod })
+  const options = effectOptions(permit.record.requester, pod.namespace, { guard, signal })
   await context.api.resource<Pod>(builtIn.pods).sub(pod.name, 'eviction', 'POST', evictionRequest(request), options)
 }

@@ -7,7 +7,7 @@ import { isConflict, isInvalid, isNotFound } from '#kube/objects/status.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
 import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
-import { type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, leadingGuard } from './effect-context.ts'
 
 /** The right this effect takes. */
 export const gatePermission: Permission = {
@@ -47,7 +47,7 @@ export async function openGate(
   landing: { readonly pod: Pod; readonly node: string },
   signal: AbortSignal,
 ): Promise<GateOutcome> {
-  context.leadership.assert()
+  const guard = leadingGuard(context)
   const { pod, node } = landing
   const terms = termsTowards(pod, node)
   if (terms === undefined) return { kind: 'refused', message: 'its own node affinity leaves no room for ours' }
@@ -56,7 +56,7 @@ export async function openGate(
     requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms },
   }
   const steer: Operation = { op: 'add', path: '/spec/affinity', value: { ...pod.spec.affinity, nodeAffinity } }
-  return changeGate(context, { pod, requester: permit.record.requester, operations: [steer] }, signal)
+  return changeGate(context, { pod, requester: permit.record.requester, operations: [steer] }, { guard, signal })
 }
 
 /** Takes our gate away and nothing else: what was held is never stranded. Safe to call twice. */
@@ -65,8 +65,8 @@ export async function dropGate(
   choice: { readonly pod: Pod; readonly requester: string },
   signal: AbortSignal,
 ): Promise<GateOutcome> {
-  context.leadership.assert()
-  return changeGate(context, { ...choice, operations: [] }, signal)
+  const guard = leadingGuard(context)
+  return changeGate(context, { ...choice, operations: [] }, { guard, signal })
 }
 
 function termsTowards(pod: Pod, node: string): readonly NodeSelectorTerm[] | undefined {
@@ -80,7 +80,7 @@ function termsTowards(pod: Pod, node: string): readonly NodeSelectorTerm[] | und
 async function changeGate(
   context: EffectContext,
   change: { readonly pod: Pod; readonly requester: string; readonly operations: readonly Operation[] },
-  signal: AbortSignal,
+  how: Parameters<typeof effectOptions>[2],
 ): Promise<GateOutcome> {
   const { metadata, spec } = change.pod
   const gates = spec.schedulingGates ?? []
@@ -97,7 +97,7 @@ async function changeGate(
     open,
   ]
   try {
-    const options = effectOptions(change.requester, metadata.namespace, signal)
+    const options = effectOptions(change.requester, metadata.namespace, how)
     return {
       kind: 'opened',
       pod: await context.api.resource<Pod>(builtIn.pods).patch(metadata.name, { type: 'json', body }, options),

@@ -5,7 +5,7 @@ import { isConflict } from '#kube/objects/status.ts'
 import type { Target } from '../intent.ts'
 import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
-import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, leadingGuard, permittedGuard } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 
 /** The right to pause. */
@@ -79,7 +79,7 @@ export function resumeAtRest(
   by: { readonly requester: string; readonly fieldManager: string },
   signal: AbortSignal,
 ): Promise<ResumeOutcome> {
-  const deed = { deployment: pause.deployment, by, assert: () => context.leadership.assert() }
+  const deed = { deployment: pause.deployment, by, guarded: () => leadingGuard(context) }
   return change<ResumeOutcome>(context, deed, signal, found =>
     found.spec.replicas === 0
       ? resumed(found, pause)
@@ -92,15 +92,15 @@ function resumed({ metadata, spec }: Deployment, { annotation }: PauseMark): Dec
   return { outcome: { kind: 'resumed' }, annotations: { [annotation]: null }, paused: false }
 }
 
-/** Who writes, and what must hold each time. */
+/** Who writes, and what must hold each time: asked before, and when the bytes leave. */
 interface PauseDeed {
   readonly deployment: Target
   readonly by: Parameters<typeof effectOptions>[0]
-  readonly assert: () => void
+  readonly guarded: () => () => void
 }
 
 function permitted(context: EffectContext, permit: Permit, deployment: Target): PauseDeed {
-  return { deployment, by: permit.record, assert: () => assertPermitted(context, permit, deployment) }
+  return { deployment, by: permit.record, guarded: () => permittedGuard(context, permit, deployment) }
 }
 
 interface Decided<Outcome> {
@@ -113,14 +113,14 @@ interface Decided<Outcome> {
 /** Reads, decides and writes on the version that was read; again where somebody else was faster. */
 async function change<Outcome>(
   context: EffectContext,
-  { deployment, by, assert }: PauseDeed,
+  { deployment, by, guarded }: PauseDeed,
   signal: AbortSignal,
   decide: (found: Deployment) => Decided<Outcome>,
 ): Promise<Outcome | NotDone> {
   const deployments = context.api.resource<Deployment>(builtIn.deployments)
   const { namespace, name } = deployment
   for (let attempt = 1; ; attempt++) {
-    assert()
+    const guard = guarded()
     try {
       const found = await deployments.get(name, { namespace, signal, priority: 'effect' })
       const { uid, resourceVersion } = found.metadata
@@ -128,7 +128,7 @@ async function change<Outcome>(
       const { outcome, annotations, paused } = decide(found)
       if (paused === undefined) return outcome
       const body = { metadata: { uid, resourceVersion, annotations }, spec: { paused } }
-      await deployments.patch(name, { type: 'strategic', body }, effectOptions(by, namespace, signal))
+      await deployments.patch(name, { type: 'strategic', body }, effectOptions(by, namespace, { guard, signal }))
       return outcome
     } catch (error) {
       if (!isConflict(error) || attempt >= conflictTries) return notDoneBy(error)

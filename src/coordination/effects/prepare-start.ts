@@ -4,7 +4,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { Target, TemplateChange } from '../intent.ts'
 import type { Permission } from '../needs.ts'
-import { type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, leadingGuard } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 import { templatePatch } from './template-patch.ts'
 
@@ -39,7 +39,7 @@ export async function prepareStart(
   { workload, resourceVersion, change, requester, fieldManager }: Preparation,
   signal: AbortSignal,
 ): Promise<PrepareOutcome> {
-  context.leadership.assert()
+  const guard = leadingGuard(context)
   const resource = resourceOfKind[workload.kind]
   if (resource === undefined)
     throw new Error(`${workload.kind} ${workload.name}: only a Deployment, StatefulSet or CronJob starts later`)
@@ -50,7 +50,7 @@ export async function prepareStart(
   }
   const by = { requester, ...(fieldManager === undefined ? {} : { fieldManager }) }
   try {
-    const options = effectOptions(by, workload.namespace, signal)
+    const options = effectOptions(by, workload.namespace, { guard, signal })
     await context.api.resource<KubeObject>(resource).patch(workload.name, { type: 'strategic', body }, options)
     return { kind: 'prepared' }
   } catch (error) {

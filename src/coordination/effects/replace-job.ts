@@ -4,7 +4,7 @@ import { isAlreadyExists, isConflict } from '#kube/objects/status.ts'
 import type { Target } from '../intent.ts'
 import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
-import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, permittedGuard } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 import { type Job, jobAnew } from './job-manifest.ts'
 
@@ -40,11 +40,11 @@ export async function replaceJob(
   { job, keep }: Replacement,
   signal: AbortSignal,
 ): Promise<ReplaceOutcome> {
-  assertPermitted(context, permit, job)
+  const guard = permittedGuard(context, permit, job)
   const { record } = permit
   const { namespace } = job
   const jobs = context.api.resource<Job>(builtIn.jobs)
-  const options = effectOptions(record, namespace, signal)
+  const options = effectOptions(record, namespace, { guard, signal })
   let manifest: Job
   try {
     const found = await jobs.get(job.name, { namespace, signal, priority: 'effect' })
@@ -55,11 +55,12 @@ export async function replaceJob(
     manifest = made.job
     await jobs.create(underAnyName(manifest), { ...options, dryRun: true })
     await keep(manifest)
-    assertPermitted(context, permit, job)
+    guard()
     const { query, timeoutMs } = options
     await jobs.delete(job.name, {
       namespace,
       signal,
+      guard,
       priority: 'effect',
       propagationPolicy: 'Background',
       preconditions: { uid, resourceVersion },
@@ -85,11 +86,11 @@ export async function createJob(
   { job, manifest }: { readonly job: Target; readonly manifest: Job },
   signal: AbortSignal,
 ): Promise<CreateOutcome> {
-  assertPermitted(context, permit, job)
+  const guard = permittedGuard(context, permit, job)
   const { namespace } = job
   const jobs = context.api.resource<Job>(builtIn.jobs)
   try {
-    await jobs.create(manifest, effectOptions(permit.record, namespace, signal))
+    await jobs.create(manifest, effectOptions(permit.record, namespace, { guard, signal }))
     return { kind: 'created' }
   } catch (error) {
     if (!isAlreadyExists(error) && !isConflict(error)) {

@@ -4,7 +4,7 @@ import type { Target } from '../intent.ts'
 import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
-import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, permittedGuard } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 import { resourceOfRollout, restartMark } from './restart.ts'
 
@@ -33,7 +33,7 @@ export async function restartAt(
   rollout: Target,
   signal: AbortSignal,
 ): Promise<RestartAtOutcome> {
-  assertPermitted(context, permit, rollout)
+  const guard = permittedGuard(context, permit, rollout)
   const { record } = permit
   const body = {
     ...(rollout.uid === undefined ? {} : { metadata: { uid: rollout.uid } }),
@@ -41,7 +41,7 @@ export async function restartAt(
   }
   try {
     const rollouts = context.api.resource<KubeObject>(resourceOfRollout(rollout))
-    await rollouts.patch(rollout.name, { type: 'merge', body }, effectOptions(record, rollout.namespace, signal))
+    await rollouts.patch(rollout.name, { type: 'merge', body }, effectOptions(record, rollout.namespace, { guard, signal }))
     return { kind: 'restarted' }
   } catch (error) {
     return notDoneBy(error)

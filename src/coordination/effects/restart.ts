@@ -10,7 +10,7 @@ import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 import { combinedChange } from '../policy/rollouts/combined-change.ts'
-import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, permittedGuard } from './effect-context.ts'
 import { type Refusal, siftPassengers, withoutDropped } from './sift-passengers.ts'
 import { changedTemplate, isMarked, type Template, templatePatch } from './template-patch.ts'
 
@@ -157,8 +157,8 @@ class Rollout {
   /** Asks about the permit each time: many questions take long. */
   #patch(record: PermitRecord, dryRun: boolean): Promise<KubeObject> {
     const { permit, workload, signal, manner } = this.#deed
-    assertPermitted(this.#context, permit, workload)
-    const options = { ...effectOptions(record, workload.namespace, signal), dryRun }
+    const guard = permittedGuard(this.#context, permit, workload)
+    const options = { ...effectOptions(record, workload.namespace, { guard, signal }), dryRun }
     const { change } = combinedChange(record)
     const mark = isMarked(record) ? restartMark(record) : undefined
     if (manner.custom !== undefined) return this.#patchWhole({ change, mark }, manner.custom, options)
@@ -185,11 +185,10 @@ class Rollout {
     workloads: ResourceApi<KubeObject>,
     write: (resourceVersion: string) => Promise<KubeObject>,
   ): Promise<KubeObject> {
-    const { permit, workload, signal } = this.#deed
+    const { workload, signal } = this.#deed
     let version = resourceVersion
     for (let attempt = 1; ; attempt++) {
       try {
-        assertPermitted(this.#context, permit, workload)
         return await write(version)
       } catch (error) {
         if (!isConflict(error) || attempt >= conflictTries) throw error
@@ -208,7 +207,7 @@ class Rollout {
     { resource, path }: CustomTemplate,
     options: WriteOptions,
   ): Promise<KubeObject> {
-    const { permit, workload, signal, manner } = this.#deed
+    const { workload, signal, manner } = this.#deed
     const rollouts = this.#context.api.resource<KubeObject>(resource)
     for (let attempt = 1; ; attempt++) {
       const { namespace } = workload
@@ -230,7 +229,6 @@ class Rollout {
         ...path.reduceRight<object>((inner, step) => ({ [step]: inner }), patch),
       }
       try {
-        assertPermitted(this.#context, permit, workload)
         return await rollouts.patch(workload.name, { type: 'merge', body }, options)
       } catch (error) {
         if (!isConflict(error) || attempt >= conflictTries) throw error

@@ -6,7 +6,7 @@ import { isConflict, isForbidden, isInvalid, isNotFound } from '#kube/objects/st
 import type { Target } from '../intent.ts'
 import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
-import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, permittedGuard } from './effect-context.ts'
 
 /** The right this effect takes. */
 export const scalePermission: Permission = {
@@ -52,8 +52,8 @@ export async function scale(
   if (replicas === undefined) throw new Error(`permit ${permitName} does not say how many replicas are wanted`)
   const workloads = context.api.resource<KubeObject>(resource)
   for (let attempt = 1; ; attempt++) {
-    assertPermitted(context, permit, workload)
-    const options = effectOptions(requester, workload.namespace, signal)
+    const guard = permittedGuard(context, permit, workload)
+    const options = effectOptions(requester, workload.namespace, { guard, signal })
     try {
       const found = await workloads.sub<Scale>(workload.name, 'scale', 'GET', undefined, options)
       const { uid, resourceVersion, namespace } = found.metadata

@@ -6,7 +6,7 @@ import { isConflict, isNotFound } from '#kube/objects/status.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
 import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
-import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, leadingGuard, permittedGuard } from './effect-context.ts'
 
 /** The right this effect takes. */
 export const taintPermission: Permission = {
@@ -33,10 +33,10 @@ export async function setTaint(
   change: { readonly node: string; readonly taint: Taint; readonly annotations?: Readonly<Record<string, string>> },
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
-  assertPermitted(context, permit, { kind: 'Node', name: change.node })
+  const guard = permittedGuard(context, permit, { kind: 'Node', name: change.node })
   const { node, taint, annotations = {} } = change
   const { requester } = permit.record
-  return changeTaints(context, { node, requester, change: () => ({ add: [taint], remove: [], annotations }) }, signal)
+  return changeTaints(context, { node, requester, guard, change: () => ({ add: [taint], remove: [], annotations }) }, signal)
 }
 
 /**
@@ -48,7 +48,7 @@ export async function removeTaint(
   choice: { readonly node: string; readonly key: string; readonly requester: string; readonly annotation?: string },
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
-  context.leadership.assert()
+  const guard = leadingGuard(context)
   const { node, requester, annotation } = choice
   const annotations = annotation === undefined ? {} : { [annotation]: null }
   const change = ({ spec }: Node) => ({
@@ -56,7 +56,7 @@ export async function removeTaint(
     remove: (spec?.taints ?? []).filter(({ key }) => key === choice.key),
     annotations,
   })
-  return changeTaints(context, { node, requester, change }, signal)
+  return changeTaints(context, { node, requester, guard, change }, signal)
 }
 
 /** The answer to `CREATE` of a node that is to have `taint` from the first; one that has it of that key and effect passes as it is. Pure. */
@@ -95,8 +95,8 @@ export async function markNode(
   change: MarkedNode,
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
-  assertPermitted(context, permit, { kind: 'Node', name: change.node })
-  return changeTaints(context, { ...change, requester: permit.record.requester, change: change.marks }, signal)
+  const guard = permittedGuard(context, permit, { kind: 'Node', name: change.node })
+  return changeTaints(context, { ...change, guard, requester: permit.record.requester, change: change.marks }, signal)
 }
 
 /**
@@ -108,27 +108,28 @@ export async function unmarkNode(
   change: MarkedNode & { readonly requester: string },
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
-  context.leadership.assert()
+  const guard = leadingGuard(context)
   const marks = (node: Node) => {
     const wanted = change.marks(node)
     const come = wanted?.add.find(taint => !node.spec?.taints?.some(one => isSame(one, taint)))
     if (come !== undefined) throw new Error(`taint ${come.key} on ${node.metadata.name} needs a permit`)
     return wanted
   }
-  return changeTaints(context, { ...change, change: marks }, signal)
+  return changeTaints(context, { ...change, guard, change: marks }, signal)
 }
 
 interface TaintChange {
   readonly node: string
   readonly requester: string
   readonly uid?: string
+  readonly guard: () => void
   readonly change: (node: Node) => TaintMarks | undefined
 }
 
 /** Reads, changes, writes under the resourceVersion that was read; others write taints too. */
 async function changeTaints(
   context: EffectContext,
-  { node: name, requester, uid, change }: TaintChange,
+  { node: name, requester, uid, guard, change }: TaintChange,
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
   const nodes = context.api.resource<Node>(builtIn.nodes)
@@ -148,7 +149,7 @@ async function changeTaints(
       }
       return {
         kind: 'written',
-        node: await nodes.patch(name, { type: 'merge', body }, effectOptions(requester, undefined, signal)),
+        node: await nodes.patch(name, { type: 'merge', body }, effectOptions(requester, undefined, { guard, signal })),
       }
     } catch (error) {
       if (isNotFound(error)) return { kind: 'gone' }

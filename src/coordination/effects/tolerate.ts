@@ -9,7 +9,7 @@ import { untoleratedTaint } from '#kube/objects/tolerations.ts'
 import type { MutatingAnswer } from '#kube/server/admission.ts'
 import type { Target } from '../intent.ts'
 import type { Permit } from '../permits/permit.ts'
-import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, permittedGuard } from './effect-context.ts'
 
 type TolerateOutcome =
   | { readonly kind: 'applied'; readonly object: KubeObject }
@@ -48,7 +48,7 @@ export async function tolerate(
   signal: AbortSignal,
 ): Promise<TolerateOutcome> {
   const { workload, tolerations } = change
-  assertPermitted(context, permit, workload)
+  const guard = permittedGuard(context, permit, workload)
   const resource = resourceOfKind[workload.kind]
   if (resource === undefined)
     throw new Error(`tolerate ${workload.kind}: only a Deployment, StatefulSet or DaemonSet has a template`)
@@ -61,7 +61,7 @@ export async function tolerate(
   }
   try {
     const options = {
-      ...effectOptions(permit.record.requester, namespace, signal),
+      ...effectOptions(permit.record.requester, namespace, { guard, signal }),
       fieldManager: `ballast-${permit.record.requester}`,
     }
     const outcome = await applyFields(context.api.resource<KubeObject>(resource), object, options)

@@ -4,7 +4,7 @@ import { isAlreadyExists } from '#kube/objects/status.ts'
 import type { Target } from '../intent.ts'
 import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
-import { assertPermitted, type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, permittedGuard } from './effect-context.ts'
 import { type NotDone, notDoneBy } from './foreseen.ts'
 import { type CronJob, type Job, jobOfCronJob, triggeredJobName } from './job-manifest.ts'
 
@@ -37,7 +37,7 @@ export async function triggerJob(
   cronJob: Target,
   signal: AbortSignal,
 ): Promise<TriggerOutcome> {
-  assertPermitted(context, permit, cronJob)
+  const guard = permittedGuard(context, permit, cronJob)
   const { record } = permit
   const { namespace } = cronJob
   const jobs = context.api.resource<Job>(builtIn.jobs)
@@ -49,8 +49,7 @@ export async function triggerJob(
     if (cronJob.uid !== undefined && found.metadata.uid !== cronJob.uid) return { kind: 'gone' }
     const made = jobOfCronJob(found, record.change, name)
     if (!made.ok) return { kind: 'refused', message: made.message }
-    assertPermitted(context, permit, cronJob)
-    await jobs.create(made.job, effectOptions(record, namespace, signal))
+    await jobs.create(made.job, effectOptions(record, namespace, { guard, signal }))
     return { kind: 'triggered', job: name }
   } catch (error) {
     if (!isAlreadyExists(error)) return notDoneBy(error)

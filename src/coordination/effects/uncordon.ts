@@ -4,7 +4,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { isConflict, isForbidden, isInvalid, isNotFound } from '#kube/objects/status.ts'
 import type { Permission } from '../needs.ts'
 import { type SignedCordon, stillCarries } from '../observed/cordon.ts'
-import { type EffectContext, effectOptions } from './effect-context.ts'
+import { type EffectContext, effectOptions, leadingGuard } from './effect-context.ts'
 
 /** The right this effect takes. Whoever leads without it ends the drain all the same, and says that the cordon stays. */
 export const uncordonPermission: Permission = {
@@ -34,14 +34,14 @@ export async function uncordon(
 ): Promise<UncordonOutcome> {
   const nodes = context.api.resource<Node>(builtIn.nodes)
   for (let attempt = 1; ; attempt++) {
-    context.leadership.assert()
+    const guard = leadingGuard(context)
     try {
       const node = await nodes.get(choice.node, { signal })
       const { uid, resourceVersion } = node.metadata
       if (choice.uid !== undefined && uid !== choice.uid) return { kind: 'gone' }
       if (!stillCarries(node, choice.cordon)) return { kind: 'unchanged' }
       const body = { metadata: { uid, resourceVersion }, spec: { unschedulable: null } }
-      const options = effectOptions('arbiter', undefined, signal)
+      const options = effectOptions('arbiter', undefined, { guard, signal })
       return { kind: 'uncordoned', node: await nodes.patch(choice.node, { type: 'merge', body }, options) }
     } catch (error) {
       if (isNotFound(error)) return { kind: 'gone' }

@@ -1,5 +1,6 @@
 // The ledger's requests: a permit created, joined, released, deleted. What becomes of a write whose answer is lost is decided here.
 import type { Api, ResourceApi, WriteOptions } from '#kube/client/api.ts'
+import { NotSentError } from '#kube/client/connection-error.ts'
 import type { Clock } from '#kube/clock.ts'
 import { isConflict, isInvalid, isNotFound, StatusError } from '#kube/objects/status.ts'
 import { type DisruptionPermit, type DisruptionPermitStatus, disruptionPermits } from '../api.ts'
@@ -58,7 +59,7 @@ export class PermitWrites {
     try {
       return await this.#api.create(permit, write)
     } catch (error) {
-      if (error instanceof StatusError && error.code < 500) throw error
+      if (error instanceof NotSentError || (error instanceof StatusError && error.code < 500)) throw error
       const found = await this.#readBack(permit, error, options.signal)
       if (found === undefined) throw error
       return found
@@ -85,7 +86,7 @@ export class PermitWrites {
         { namespace, signal, priority: 'effect', fieldManager: 'ballast-arbiter', query: { timeout: '4s' } },
       )
     } catch (error) {
-      if (error instanceof StatusError && error.code < 500) throw error
+      if (error instanceof NotSentError || (error instanceof StatusError && error.code < 500)) throw error
       const found = await this.#readBack(permit, error, signal)
       if (found?.spec.grant?.token !== grant?.token || found === undefined) throw error
       return found

@@ -32,6 +32,7 @@ export function scripted(script: Script): Scripted {
   const asked: TransportRequest[] = []
   const turns = new Map<string, number>()
   const request = async (sent: TransportRequest): Promise<TransportResponse> => {
+    sent.guard?.()
     asked.push(sent)
     const key = `${sent.verb} ${sent.path}`
     const answers = script[key]
@@ -72,7 +73,7 @@ export function failure(code: number, reason: string, message: string, details: 
 }
 
 /** A permit as the ledger hands it out for what the API server has. */
-export function grantedPermit(given: Scripted, spec: Pick<DisruptionPermit['spec'], 'targets' | 'verb'> & Partial<DisruptionPermit['spec']>): Permit {
+export function grantedPermit(given: { readonly context: EffectContext }, spec: Pick<DisruptionPermit['spec'], 'targets' | 'verb'> & Partial<DisruptionPermit['spec']>): Permit {
   const object: DisruptionPermit = {
     apiVersion: 'ballast.dev/v1alpha1',
     kind: 'DisruptionPermit',
@@ -94,7 +95,7 @@ export function grantedPermit(given: Scripted, spec: Pick<DisruptionPermit['spec
   return permitOf(given, object)
 }
 
-function permitOf(given: Scripted, object: DisruptionPermit): Permit {
+function permitOf({ context }: { readonly context: EffectContext }, object: DisruptionPermit): Permit {
   const nothing = () => undefined
   const permits = {
     resource: { group: '', version: '', resource: '' },
@@ -102,11 +103,11 @@ function permitOf(given: Scripted, object: DisruptionPermit): Permit {
     onChange: () => nothing,
   }
   const ledger = new Ledger({
-    api: given.api,
+    api: context.api,
     // Only `adopt` is used here, which asks nothing of the store.
     permits: permits as never,
-    leadership: given.context.leadership,
-    clock: given.clock,
+    leadership: context.leadership,
+    clock: context.clock,
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     namespace: 'ballast-system',
   })

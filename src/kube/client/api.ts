@@ -95,6 +95,11 @@ export interface Api {
   discover(signal: AbortSignal): Promise<Discovery>
   /** The JSON answer of a path outside of resources, such as `/version`. @throws StatusError */
   getPath(path: string, options: RequestOptions): Promise<unknown>
+  /**
+   * The same server for somebody who may write only while `guard` does not throw (a NotSentError): it is asked when the bytes of a write leave,
+   * however long they waited before. Closing either closes both.
+   */
+  under(guard: () => void): Api
   close(): Promise<void>
 }
 
@@ -121,11 +126,15 @@ const patchTypes: Readonly<Record<Patch['type'], string>> = {
 export function openApi(transport: Transport, options: ApiOptions): Api {
   const { clock, log = silentLog, bucket = defaultBucket, requestObserver: observer } = options
   const retries = { clock, log, bucket, observer }
-  const connection = new Connection(retryingTransport(transport, retries), options)
+  return apiOver(new Connection(retryingTransport(transport, retries), { userAgent: options.userAgent }), clock)
+}
+
+function apiOver(connection: Connection, clock: Clock): Api {
   return {
-    resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource, options.clock),
+    resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource, clock),
     discover: signal => discover(connection, signal),
     getPath: async (path, request) => parseJson(await connection.request('GET', path, request)),
+    under: guard => apiOver(connection.under(guard), clock),
     close: () => connection.close(),
   }
 }

@@ -1,4 +1,4 @@
-// How transports fail when no answer came: the outcome of a write is then unknown.
+// How transports fail when no answer came: the outcome of a write is then unknown, unless nothing was sent.
 
 /** The connection broke, was refused, or ended before the answer did. */
 export class ConnectionError extends Error {
@@ -15,4 +15,9 @@ export class ConnectionError extends Error {
 /** No answer within the request's time. */
 export class RequestTimeoutError extends Error {
   override readonly name = 'RequestTimeoutError'
+}
+
+/** What a request's guard throws: whoever asked may not act any more, and nothing was sent. */
+export class NotSentError extends Error {
+  override readonly name: string = 'NotSentError'
 }

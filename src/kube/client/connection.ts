@@ -23,10 +23,18 @@ interface Sent {
 export class Connection {
   readonly #transport: Transport
   readonly #userAgent: string
+  readonly #guard: (() => void) | undefined
 
-  constructor(transport: Transport, options: { readonly userAgent: string }) {
+  /** `guard` is asked before each write goes out, before the write's own. */
+  constructor(transport: Transport, options: { readonly userAgent: string; readonly guard?: (() => void) | undefined }) {
     this.#transport = transport
     this.#userAgent = options.userAgent
+    this.#guard = options.guard
+  }
+
+  /** The same server, its writes under one more guard. */
+  under(guard: () => void): Connection {
+    return new Connection(this.#transport, { userAgent: this.#userAgent, guard: both(this.#guard, guard) })
   }
 
   /** @throws StatusError for an answer of 400 and up. */
@@ -53,6 +61,7 @@ export class Connection {
         `${verb} ${path}: the body is larger than ${bodyLimitBytes} bytes, which is what an API server takes at most`,
       )
     }
+    const guard = verb === 'GET' ? undefined : both(this.#guard, options.guard)
     return {
       verb,
       path,
@@ -66,8 +75,17 @@ export class Connection {
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
       ...(options.priority === undefined ? {} : { priority: options.priority }),
       ...(sent.isSecret === true ? { isSecret: true } : {}),
+      ...(guard === undefined ? {} : { guard }),
       signal: options.signal,
     }
+  }
+}
+
+function both(first: (() => void) | undefined, second: (() => void) | undefined): (() => void) | undefined {
+  if (first === undefined || second === undefined) return first ?? second
+  return () => {
+    first()
+    second()
   }
 }
 

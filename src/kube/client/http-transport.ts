@@ -163,7 +163,8 @@ class HttpTransport implements Transport {
     const isWatch = request.priority === 'watch'
     const query = new URLSearchParams(request.query).toString()
     const pool = isWatch ? pools.watches : request.priority === 'lease' ? pools.lease : pools.requests
-    return pool.request({
+    const { guard } = request
+    return (guard === undefined ? pool : pool.compose(guardedBy(guard))).request({
       origin: new URL(this.#config.server).origin,
       path: `${new URL(this.#config.server).pathname.replace(/\/$/, '')}${request.path}${query === '' ? '' : `?${query}`}`,
       method: request.verb,
@@ -274,6 +275,46 @@ function dispatcher(
     pool: { connections, pipelining: 1, allowH2: false, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs },
     socket: { keepAlive: true, keepAliveInitialDelay: probeMs },
   })
+}
+
+/** Asks `guard` when a connection is about to write the request: HTTP/1.1 then hands head and body to its socket in the same turn. */
+function guardedBy(guard: () => void): Dispatcher.DispatcherComposeInterceptor {
+  return dispatch => (options, handler) => dispatch(options, new GuardedHandler(handler, guard))
+}
+
+class GuardedHandler implements Dispatcher.DispatchHandler {
+  readonly #inner: Dispatcher.DispatchHandler
+  readonly #guard: () => void
+
+  constructor(inner: Dispatcher.DispatchHandler, guard: () => void) {
+    this.#inner = inner
+    this.#guard = guard
+  }
+
+  onRequestStart(...start: Parameters<NonNullable<Dispatcher.DispatchHandler['onRequestStart']>>): void {
+    this.#guard()
+    this.#inner.onRequestStart?.(...start)
+  }
+
+  onRequestUpgrade(...upgrade: Parameters<NonNullable<Dispatcher.DispatchHandler['onRequestUpgrade']>>): void {
+    this.#inner.onRequestUpgrade?.(...upgrade)
+  }
+
+  onResponseStart(...start: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>): void {
+    this.#inner.onResponseStart?.(...start)
+  }
+
+  onResponseData(...data: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseData']>>): void {
+    this.#inner.onResponseData?.(...data)
+  }
+
+  onResponseEnd(...end: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseEnd']>>): void {
+    this.#inner.onResponseEnd?.(...end)
+  }
+
+  onResponseError(...error: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseError']>>): void {
+    this.#inner.onResponseError?.(...error)
+  }
 }
 
 function isLoopback(server: string): boolean {

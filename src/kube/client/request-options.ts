@@ -9,4 +9,6 @@ export interface RequestOptions {
   readonly timeoutMs?: number
   /** More query parameters, such as `timeout: '4s'`. */
   readonly query?: Readonly<Record<string, string>>
+  /** As `TransportRequest.guard`. */
+  readonly guard?: () => void
 }

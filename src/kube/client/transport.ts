@@ -16,6 +16,11 @@ export interface TransportRequest {
   readonly priority?: 'lease' | 'watch' | 'effect' | 'status' | 'event'
   /** The answer may hold secrets: of a stream nothing keeps a copy, and whoever reads it overwrites the chunks. */
   readonly isSecret?: boolean
+  /**
+   * Asked at the last moment, synchronously before the first byte is handed to the socket, and again where the request is sent again. What it
+   * throws (a NotSentError) ends the request, of which nothing was sent then.
+   */
+  readonly guard?: () => void
   readonly signal: AbortSignal
 }
 
@@ -34,7 +39,7 @@ export interface TransportStream {
 }
 
 export interface Transport {
-  /** One request, one answer of any status. @throws on a broken connection, time-out, or `signal.reason`. */
+  /** One request, one answer of any status. @throws on a broken connection, time-out, `signal.reason`, or what the guard throws. */
   request(request: TransportRequest): Promise<TransportResponse>
   /** The same for an answer that is read while it comes (watches, big lists). */
   stream(request: TransportRequest): Promise<TransportStream>

@@ -1,6 +1,7 @@
 // Leader election by a Lease. Expiry is judged only by how long we have seen no change; the clocks of other machines are
 // never compared. Leading is proven before each effect (`assert`) and by a write before each batch of grants (`confirm`).
 import type { Api } from '../client/api.ts'
+import { NotSentError } from '../client/connection-error.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { EventRecorder } from '../events/events.ts'
 import { type Log, messageOf, silentLog } from '../log.ts'
@@ -9,7 +10,7 @@ import type { Random } from '../random.ts'
 import { type Lease, LeaseRecord } from './lease-record.ts'
 
 /** What stands between us and acting: the Lease is not, or not provably, ours. */
-export class LeaseLostError extends Error {
+export class LeaseLostError extends NotSentError {
   override readonly name = 'LeaseLostError'
 }
 

@@ -208,9 +208,9 @@ class Apiserver implements LeadsTerms {
       await using stack = new AsyncDisposableStack()
       const stuck = Promise.withResolvers<never>()
       stuck.promise.catch(() => undefined) // raced below
-      if (roster.records.length > 0) this.#tellStatus(stack)
+      if (roster.records.length > 0) this.#tellStatus(leader, stack)
       if (roster.has('leading')) await this.#startLeading(leader, stack, stuck.reject)
-      await this.#takeTraffic(stack, over)
+      await this.#takeTraffic(leader, stack, over)
       const showing = this.#door === undefined ? ended(over) : this.#door.lead(this.#api, over)
       await Promise.race([showing, stuck.promise])
     } finally {
@@ -220,11 +220,11 @@ class Apiserver implements LeadsTerms {
   }
 
   /** Says in `ballast-status` how the parts of this replica stand, until the term is over. */
-  #tellStatus(stack: AsyncDisposableStack): void {
+  #tellStatus(leader: Leader, stack: AsyncDisposableStack): void {
     const { clock, log, identity } = this.#options
     const { records } = this.#parts.roster
     const stop = new AbortController()
-    const status = { api: this.#api, namespace: identity.namespace, process: 'apiserver', clock, log, records } as const
+    const status = { api: this.#apiOf(leader), namespace: identity.namespace, process: 'apiserver', clock, log, records } as const
     const written = writeStatus(status, stop.signal)
     stack.defer(async () => {
       stop.abort(new DOMException('the term is over', 'AbortError'))
@@ -233,13 +233,13 @@ class Apiserver implements LeadsTerms {
   }
 
   /** Leads the Service of leading parts here, for one term. */
-  async #takeTraffic(stack: AsyncDisposableStack, signal: AbortSignal): Promise<void> {
+  async #takeTraffic(leader: Leader, stack: AsyncDisposableStack, signal: AbortSignal): Promise<void> {
     const { leaderService, capabilities = [], clock, log, identity } = this.#options
     const ports = leadingPorts(capabilities.flatMap(one => partsIn('apiserver', one)))
     if (leaderService === undefined || ports.length === 0) return
     const { name: service, address } = leaderService
     const at = { slice: leaderSlice, service, address, ports, ...placeOf(identity) }
-    stack.use(await keepEndpoint(at, { api: this.#api, clock, log, signal }))
+    stack.use(await keepEndpoint(at, { api: this.#apiOf(leader), clock, log, signal }))
   }
 
   async #startLeading(leader: Leader, stack: AsyncDisposableStack, onStuck: (error: unknown) => void): Promise<void> {
@@ -282,7 +282,7 @@ class Apiserver implements LeadsTerms {
 
   #contextOf({ owner, ports, informers }: OwnOfPart, leader: Leader | undefined) {
     const { clock, random, log, metrics, apis } = this.#options
-    const api = this.#api
+    const api = this.#apiOf(leader)
     const own = ownedClock(clock, owner)
     return {
       clock: own,
@@ -297,6 +297,11 @@ class Apiserver implements LeadsTerms {
       leading: leader === undefined ? undefined : { effects: { api, clock, leadership: leader } },
       apis: apis === undefined ? undefined : ownedApis(apis, owner),
     }
+  }
+
+  /** Whoever leads writes nothing after its term, however long it waited on its way to the socket. */
+  #apiOf(leader: Leader | undefined): Api {
+    return leader === undefined ? this.#api : this.#api.under(() => leader.assert())
   }
 
   /** Before any part may say what it serves. */

@@ -108,8 +108,10 @@ export class Terms {
     stack: AsyncDisposableStack,
     { signal, endTerm }: { readonly signal: AbortSignal; readonly endTerm: () => void },
   ): Promise<PartHost> {
-    const { api, clock, random, log, identity, events, settings, parts, webhooks, tuning, solve } = this.#options
+    const { clock, random, log, identity, events, settings, parts, webhooks, tuning, solve } = this.#options
     const { health, metrics, registry } = this.#options
+    // Nothing of this term is written after it, however long it waited on its way to the socket.
+    const api = this.#options.api.under(() => leader.assert())
     const { roster } = parts
     const needs = roster.needs('leading', settings.current).map(need => watchNeed(need, identity))
     const informers = stack.use(this.#options.informers.share({ needs, signal: leader.signal }))
@@ -118,7 +120,7 @@ export class Terms {
     if (namespaces.length > 0) stack.use(health.add('scope', () => [scopeNote(namespaces)]))
     const viewNeeds = this.#viewNeeds()
     const { arbiter, view, permits, usageAge, waiting } = await openArbiter(
-      { ...this.#options, informers, leader, viewNeeds, namespaces },
+      { ...this.#options, api, informers, leader, viewNeeds, namespaces },
       stack,
       signal,
     )
@@ -146,7 +148,7 @@ export class Terms {
     })
     const shared = { random, log, identity, api, events, leading, metrics: registry }
     const guards = new GuardLeases({
-      api,
+      api: this.#options.api,
       clock: this.#options.leaseClock,
       random,
       log,

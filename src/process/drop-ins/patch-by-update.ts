@@ -18,7 +18,7 @@ export function patchByUpdate(inner: Transport, isMeant: (path: string) => boole
 }
 
 async function updated(inner: Transport, request: TransportRequest): Promise<TransportResponse> {
-  const { path, headers = {}, signal, timeoutMs, priority } = request
+  const { path, headers = {}, signal, timeoutMs, priority, guard } = request
   const patch: unknown = JSON.parse(textOf(request.body))
   const { accept: _, 'content-type': __, ...kept } = headers
   const around = {
@@ -36,6 +36,7 @@ async function updated(inner: Transport, request: TransportRequest): Promise<Tra
       verb: 'PUT',
       headers: { ...headers, 'content-type': 'application/json' },
       body,
+      ...(guard === undefined ? {} : { guard }),
       ...(request.query === undefined ? {} : { query: request.query }),
     })
     if (answer.status !== conflict || hasVersion(patch) || attempt === updateTries) return answer

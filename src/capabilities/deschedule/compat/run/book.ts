@@ -68,7 +68,8 @@ async function openBook(options: BookOptions, signal: AbortSignal): Promise<Book
   const log = options.log.machinery
   await using opening = new AsyncDisposableStack()
   const records = opening.use(await openRecords(options, signal))
-  const { api, permits, leadership } = records
+  const { permits, leadership } = records
+  const api = records.api.under(() => leadership.assert())
   const { view, needs } = options.cluster()
   const ledger = opening.use(new Ledger({ api, permits, leadership, clock, log, namespace: identity.namespace }))
   // What others do counts for the rules that the mode lets hold, and for what the others would have said.
