@@ -1,4 +1,5 @@
 // A twin with Ballast's controller on a virtual clock, and a hand that can kill the controller between any two bytes it sends.
+
 import { deschedule } from '#capabilities/deschedule'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import {
@@ -23,6 +24,7 @@ import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { type Solution, type Solve, solveInChild } from '#planning/solving/solve.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { controllerToken, installBallast } from '../src/deployment/install-ballast.ts'
+import { shiftedClock } from '../src/kube/testdata/shifted-clock.ts'
 import { runController } from '../src/process/controller/controller.ts'
 import { startWebhookEndpoint } from '../src/process/webhooks/webhook-endpoint.ts'
 import { DisruptionWitness } from './disruption-witness.ts'
@@ -289,13 +291,7 @@ export class ControlledCluster implements AsyncDisposable {
 
   get #controllerClock(): Clock {
     const { clock } = this
-    return {
-      now: () => clock.now() + this.clockIsOffByMs,
-      elapsed: () => clock.elapsed(),
-      schedule: (delayMs, callback) => clock.schedule(delayMs, callback),
-      after: (delayMs, signal) => clock.after(delayMs, signal),
-      hold: () => clock.hold(),
-    }
+    return shiftedClock(clock, () => this.clockIsOffByMs)
   }
 
   get #signal(): AbortSignal {

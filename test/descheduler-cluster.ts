@@ -255,6 +255,7 @@ function withTime(clock: VirtualClock, now: () => number): Clock {
     now,
     elapsed: () => clock.elapsed(),
     schedule: (delayMs, callback) => clock.schedule(delayMs, callback),
+    at: (wallMs, callback) => clock.schedule(wallMs - now(), callback),
     after: (delayMs, signal) => clock.after(delayMs, signal),
     hold: () => clock.hold(),
   }

@@ -11,6 +11,8 @@ import { wholeImageName } from './prefetch-plan.ts'
 const agentsAtOnce = 8
 /** Nodes of one wish; the rest is left out. */
 const mostNodes = 5_000
+/** Time may be set while a window is waited for. */
+const windowLookMs = 30_000
 const firstLookMs = 2_000
 const longestLookMs = 30_000
 /** Tries of an agent that does not answer. */
@@ -52,7 +54,7 @@ export class PullingAhead implements PullAhead {
       const closed = nodes.flatMap(node => images.map((image): PullOutcome => ({ node, image, outcome: 'outside-window' })))
       return [...wrong, ...closed]
     }
-    if (opensMs > clock.now()) await clock.after(opensMs - clock.now(), signal)
+    await reached(clock, opensMs, signal)
     const found = await Promise.all(nodes.map(node => this.#inTurn(() => this.#pullOn(node, images, wish.deadlineMs, signal))))
     return [...wrong, ...found.flat()]
   }
@@ -65,6 +67,7 @@ export class PullingAhead implements PullAhead {
   ): Promise<readonly PullOutcome[]> {
     const { clock, addressOf, ask } = this.#options
     const ended = new Map<string, PullOutcome>()
+    const untilMs = clock.elapsed() + deadlineMs - clock.now()
     let lookMs = firstLookMs
     let silent = 0
     for (;;) {
@@ -82,7 +85,7 @@ export class PullingAhead implements PullAhead {
         if (++silent >= mostSilent) return images.map(image => ended.get(image) ?? unreachable(node, image, messageOf(error)))
       }
       if (left.every(image => ended.has(image))) break
-      if (clock.now() + lookMs >= deadlineMs) break
+      if (clock.elapsed() + lookMs >= untilMs) break
       await clock.after(lookMs, signal)
       lookMs = Math.min(longestLookMs, lookMs * 2)
     }
@@ -112,3 +115,9 @@ const unreachable = (node: string, image: string, message: string): PullOutcome 
   outcome: 'unreachable',
   message,
 })
+
+/** Resolves when the time of day has come to `wallMs`. @throws `signal.reason` */
+async function reached(clock: Clock, wallMs: number, signal: AbortSignal): Promise<void> {
+  for (let leftMs = wallMs - clock.now(); leftMs > 0; leftMs = wallMs - clock.now())
+    await clock.after(Math.min(leftMs, windowLookMs), signal)
+}

@@ -420,8 +420,8 @@ class Reloading {
     const { clock } = this.#context
     const { namespace = '', name, uid = '' } = job
     const told = this.#jobToldMs.get(uid)
-    if (told !== undefined && clock.now() - told < jobEventIntervalMs) return
-    this.#jobToldMs.set(uid, clock.now())
+    if (told !== undefined && clock.elapsed() - told < jobEventIntervalMs) return
+    this.#jobToldMs.set(uid, clock.elapsed())
     const workload = { apiVersion: 'batch/v1', kind: 'Job', namespace, name, uid }
     const words = `the Job is deleted and its successor is refused, tried again: ${message}`
     this.#telling.acted({ workload, sources: [], result: 'error', seconds: 0, message: words })

@@ -1,6 +1,6 @@
 // Wishes that wait: what the leader remembers of intents that it deferred, so that they keep their place and others take them along.
 // Memory only: after a change of leader whoever still wants something asks again.
-import type { Clock } from '#kube/clock.ts'
+import { type Clock, wallOf } from '#kube/clock.ts'
 import { type Intent, purposeRows, wishKey } from '../intent.ts'
 import { workloadOf } from '../policy/disturbance.ts'
 import type { Pending } from '../policy/question.ts'
@@ -8,8 +8,10 @@ import type { Pending } from '../policy/question.ts'
 /** How long a wish stays after it was last asked, in milliseconds by monotonic time. */
 const pendingTtlMs = 120_000
 
-interface Entry extends Pending {
-  readonly askedElapsedMs: number
+/** Its times are of `elapsed()`: time may be set meanwhile. */
+interface Entry extends Omit<Pending, 'firstAskedMs' | 'lastAskedMs'> {
+  readonly firstMs: number
+  readonly lastMs: number
 }
 
 export class PendingBook {
@@ -23,19 +25,15 @@ export class PendingBook {
   /** When this wish was first asked for; `undefined` for a new one, or one forgotten. */
   firstAskedMs(intent: Intent): number | undefined {
     const entry = this.#entries.get(wishKey(intent))
-    return entry === undefined || this.#isForgotten(entry) ? undefined : entry.firstAskedMs
+    return entry === undefined || this.#isForgotten(entry) ? undefined : wallOf(this.#clock, entry.firstMs)
   }
 
   /** Takes a wish in, or notes that it was asked again: with what it says now, at the place it had. */
   keep(intent: Intent, waitsFor: Pending['waitsFor']): void {
-    const nowMs = this.#clock.now()
-    this.#entries.set(wishKey(intent), {
-      intent,
-      firstAskedMs: this.firstAskedMs(intent) ?? nowMs,
-      lastAskedMs: nowMs,
-      askedElapsedMs: this.#clock.elapsed(),
-      waitsFor,
-    })
+    const lastMs = this.#clock.elapsed()
+    const known = this.#entries.get(wishKey(intent))
+    const firstMs = known === undefined || this.#isForgotten(known) ? lastMs : known.firstMs
+    this.#entries.set(wishKey(intent), { intent, firstMs, lastMs, waitsFor })
   }
 
   forget(wish: Pick<Intent, 'requester' | 'idempotencyKey'>): void {
@@ -50,13 +48,17 @@ export class PendingBook {
     for (const [key, entry] of this.#entries) {
       if (key === own) isOlder = false
       else if (this.#isForgotten(entry) || (isOlder && isSaidAnew(entry.intent, except))) this.#entries.delete(key)
-      else found.push(entry)
+      else {
+        const { firstMs, lastMs, intent, waitsFor } = entry
+        const times = { firstAskedMs: wallOf(this.#clock, firstMs), lastAskedMs: wallOf(this.#clock, lastMs) }
+        found.push({ intent, waitsFor, ...times })
+      }
     }
     return found
   }
 
-  #isForgotten({ askedElapsedMs, intent }: Entry): boolean {
-    return this.#clock.elapsed() - askedElapsedMs >= pendingTtlMs || this.#clock.now() >= intent.deadlineMs
+  #isForgotten({ lastMs, intent }: Entry): boolean {
+    return this.#clock.elapsed() - lastMs >= pendingTtlMs || this.#clock.now() >= intent.deadlineMs
   }
 }
 

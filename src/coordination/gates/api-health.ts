@@ -1,5 +1,5 @@
 // How the API server answers: durations and failures of the last minute, in memory that does not grow with them.
-import type { Clock } from '#kube/clock.ts'
+import { type Clock, wallOf } from '#kube/clock.ts'
 import type { ApiReading } from './signals.ts'
 
 /** Upper bounds in milliseconds; what takes longer than the last counts as that. */
@@ -65,9 +65,8 @@ export class ApiHealth {
       requests,
       errors,
     }
-    const nowMs = this.#clock.now()
-    this.#slowSinceMs = isApiSlow(figures) ? (this.#slowSinceMs ?? nowMs) : undefined
-    return { ...figures, sinceMs: this.#slowSinceMs ?? nowMs }
+    this.#slowSinceMs = isApiSlow(figures) ? (this.#slowSinceMs ?? this.#clock.elapsed()) : undefined
+    return { ...figures, sinceMs: Math.floor(wallOf(this.#clock, this.#slowSinceMs ?? this.#clock.elapsed())) }
   }
 
   #span(): number {

@@ -56,6 +56,7 @@ interface PlanKeeperOptions {
 export class PlanKeeper {
   readonly #options: PlanKeeperOptions
   readonly #requester: string
+  /** By `elapsed()`. */
   readonly #pausedUntil = new Map<string, number>()
 
   constructor(options: PlanKeeperOptions) {
@@ -107,8 +108,8 @@ export class PlanKeeper {
   async advance(policy: RebalancePolicy, plan: RebalancePlan, signal: AbortSignal): Promise<number | undefined> {
     const { clock } = this.#options.context
     const nowMs = clock.now()
-    const pausedUntilMs = this.#pausedUntil.get(plan.metadata.name) ?? 0
-    if (pausedUntilMs > nowMs) return pausedUntilMs - nowMs
+    const pausedMs = (this.#pausedUntil.get(plan.metadata.name) ?? 0) - clock.elapsed()
+    if (pausedMs > 0) return pausedMs
     const paused = whyPaused(plan, policy, nowMs)
     const held = paused ?? this.#options.leading.view.staleness() ?? this.#holdsBack(plan)
     if (held !== undefined) {
@@ -257,7 +258,7 @@ export class PlanKeeper {
   }
 
   #tryLater(plan: RebalancePlan, afterMs: number = intervals.retryPausedMs): number {
-    this.#pausedUntil.set(plan.metadata.name, this.#options.context.clock.now() + afterMs)
+    this.#pausedUntil.set(plan.metadata.name, this.#options.context.clock.elapsed() + afterMs)
     return afterMs
   }
 

@@ -13,6 +13,7 @@ const intervals = {
   drainMs: 20_000,
   firstErrorMs: 1_000,
   longestErrorMs: 30_000,
+  wallLookMs: 60_000,
 } as const
 
 interface PlanLoopOptions {
@@ -100,7 +101,9 @@ export class PlanLoop {
         const waitMs = await work.pass(signal)
         this.#failure = undefined
         failures = 0
-        await this.#bell.until(() => (this.#isRung || this.#isStopping ? true : undefined), { limitMs: waitMs, signal })
+        // What waits for a time of day is looked at again: it may be set.
+        const limitMs = Math.min(waitMs, intervals.wallLookMs)
+        await this.#bell.until(() => (this.#isRung || this.#isStopping ? true : undefined), { limitMs, signal })
       } catch (error) {
         if (signal.aborted) return
         this.#failure = messageOf(error)

@@ -1,4 +1,5 @@
 // One workload of two pods, a server that keeps permits, and leaders that take over one after the other.
+import { shiftedClock } from '../../kube/testdata/shifted-clock.ts'
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import { buildClusterState, type ClusterState } from '#cluster/cluster-state.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -100,13 +101,7 @@ export class Site {
 
   #clock(): Clock {
     const { clock } = this.server
-    return {
-      now: () => clock.now() + this.skewMs,
-      elapsed: () => clock.elapsed(),
-      schedule: (delayMs, callback) => clock.schedule(delayMs, callback),
-      after: (delayMs, given) => clock.after(delayMs, given),
-      hold: () => clock.hold(),
-    }
+    return shiftedClock(clock, () => this.skewMs)
   }
 
   /** A leader with a ledger of its own over what the server has. */

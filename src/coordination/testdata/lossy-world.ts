@@ -98,10 +98,12 @@ export class LossyWorld {
         cancel()
       }
     }
+    const now = () => Math.floor(Date.UTC(2026, 2, 2) + this.#nowMs + process.skewMs())
     return {
-      now: () => Math.floor(Date.UTC(2026, 2, 2) + this.#nowMs + process.skewMs()),
+      now,
       elapsed: () => this.#nowMs,
       schedule,
+      at: (wallMs, callback) => schedule(wallMs - now(), callback),
       after: (delayMs, signal) => {
         const { promise, resolve, reject } = Promise.withResolvers<void>()
         if (signal?.aborted) {

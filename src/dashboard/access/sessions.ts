@@ -43,7 +43,7 @@ export class Sessions implements Disposable {
     const id = newSecret()
     const ending = new AbortController()
     const session = { token, viewer: viewerOf(id, ending.signal), endsMs, checkedMs: this.#clock.elapsed() }
-    const cancel = this.#clock.schedule(endsMs - this.#clock.now(), () => this.end(id))
+    const cancel = this.#clock.at(endsMs, () => this.end(id))
     this.#kept.set(id, { session, ending, cancel })
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= mostSessions) break

@@ -59,6 +59,7 @@ function otherClock(clock: VirtualClock, offsetMs: number): Clock {
     now: () => clock.now() + offsetMs,
     elapsed: () => clock.elapsed() + 5 * offsetMs,
     schedule: (delayMs, callback) => clock.schedule(delayMs, callback),
+    at: (wallMs, callback) => clock.at(wallMs - offsetMs, callback),
     after: (delayMs, signal) => clock.after(delayMs, signal),
     hold: () => clock.hold(),
   }

@@ -1,7 +1,7 @@
 // The bundle by which API servers judge us, put into all that names us: webhook configurations, APIServices, and
 // CustomResourceDefinitions with a conversion webhook. They say by annotation from which Secret they want it.
 import type { Api } from '../client/api.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, wallOf } from '../clock.ts'
 import type { Informers } from '../informers/informer.ts'
 import type { Informer } from '../informers/informer-view.ts'
 import { type Log, messageOf } from '../log.ts'
@@ -91,7 +91,7 @@ export class BundleInjection implements Disposable {
   readonly #options: InjectionOptions
   readonly #informers: readonly { readonly kind: InjectedKind; readonly informer: Informer<KubeObject> }[]
   readonly #subscriptions = new DisposableStack()
-  /** By object: which bundle was written when. */
+  /** By object: which bundle was written when, by `elapsed()` as all times that are kept here: time of day may be set meanwhile. */
   readonly #written = new Map<string, { readonly bundle: string; readonly atMs: number }>()
   #complete: { readonly bundle: string; readonly sinceMs: number } | undefined
   #retryMs: number | undefined
@@ -110,14 +110,15 @@ export class BundleInjection implements Disposable {
     }
   }
 
-  /** When to look again though nothing changed: a foreign value waits for its minute. */
-  get retryMs(): number | undefined {
-    return this.#retryMs
+  /** In how many milliseconds to look again though nothing changed: a foreign value waits for its minute. */
+  get retryInMs(): number | undefined {
+    return this.#retryMs === undefined ? undefined : Math.max(0, this.#retryMs - this.#options.clock.elapsed())
   }
 
   /** Since when every place that wants it is known to have `bundle`. */
   state(bundle: string): Injection {
-    return { completeSinceMs: this.#complete?.bundle === bundle ? this.#complete.sinceMs : undefined }
+    if (this.#complete?.bundle !== bundle) return { completeSinceMs: undefined }
+    return { completeSinceMs: wallOf(this.#options.clock, this.#complete.sinceMs) }
   }
 
   /** Writes `bundle` (PEM) where it is not, as far as that may be done now; nothing here throws but `signal.reason`. */
@@ -131,12 +132,12 @@ export class BundleInjection implements Disposable {
       isComplete = false
       const key = `${kind.kind}/${object.metadata.name}`
       const last = this.#written.get(key)
-      const dueMs = last?.bundle === bundle ? last.atMs + restoreMs : clock.now()
-      if (dueMs > clock.now()) {
+      const dueMs = last?.bundle === bundle ? last.atMs + restoreMs : clock.elapsed()
+      if (dueMs > clock.elapsed()) {
         this.#retryMs = Math.min(this.#retryMs ?? dueMs, dueMs)
         continue
       }
-      this.#written.set(key, { bundle, atMs: clock.now() })
+      this.#written.set(key, { bundle, atMs: clock.elapsed() })
       try {
         await this.#write(kind, object, wanted, signal)
       } catch (error) {
@@ -144,12 +145,12 @@ export class BundleInjection implements Disposable {
         // It was deleted since, or is another now: the watch says so, and there is nothing to come back for.
         if (isConflict(error) || isNotFound(error)) continue
         log.error({ object: key, err: messageOf(error) }, 'the bundle could not be written')
-        const againMs = clock.now() + restoreMs
+        const againMs = clock.elapsed() + restoreMs
         this.#retryMs = Math.min(this.#retryMs ?? againMs, againMs)
       }
     }
     if (!isComplete) this.#complete = undefined
-    else if (this.#complete?.bundle !== bundle) this.#complete = { bundle, sinceMs: clock.now() }
+    else if (this.#complete?.bundle !== bundle) this.#complete = { bundle, sinceMs: clock.elapsed() }
   }
 
   [Symbol.dispose](): void {

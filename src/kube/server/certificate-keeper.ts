@@ -39,6 +39,12 @@ export class SecretRefusedError extends Error {
   override readonly name = 'SecretRefusedError'
 }
 
+/** How long nothing is done unless something changes: what is good by the time of day ends by it, what is tried again waits by its own. */
+interface Rest {
+  readonly inMs?: number | undefined
+  readonly atMs?: number | undefined
+}
+
 export class CertificateKeeper {
   readonly #options: KeeperOptions
   readonly #informer: Informer<KubeObject>
@@ -65,7 +71,7 @@ export class CertificateKeeper {
 
   /** Until `signal` is aborted. @throws `signal.reason`; SecretRefusedError, unless a certificate was had before */
   async run(signal: AbortSignal): Promise<never> {
-    const { clock, log } = this.#options
+    const { log } = this.#options
     using stack = new DisposableStack()
     stack.defer(this.#informer.onChange(this.#wake))
     const injection = stack.use(new BundleInjection({ ...this.#options, onChange: this.#wake }))
@@ -73,19 +79,19 @@ export class CertificateKeeper {
     await this.#settled(signal)
     let retryMs = firstRetryMs
     for (;;) {
-      let untilMs: number
+      let rest: Rest
       try {
-        untilMs = await this.#turn(injection, signal)
+        rest = await this.#turn(injection, signal)
         retryMs = firstRetryMs
       } catch (error) {
         signal.throwIfAborted()
         if (this.#state === undefined && (isForbidden(error) || isInvalid(error)))
           throw new SecretRefusedError(error.message, { cause: error })
         log.error({ err: messageOf(error) }, 'certificates could not be kept, tried again')
-        untilMs = clock.now() + retryMs
+        rest = { inMs: retryMs }
         retryMs = Math.min(longestRetryMs, retryMs * 2)
       }
-      await this.#rest(untilMs, signal)
+      await this.#rest(rest, signal)
     }
   }
 
@@ -94,20 +100,23 @@ export class CertificateKeeper {
     for (const wake of this.#wakers) wake()
   }
 
-  /** Waits until `untilMs`, or until something changed since the last turn began. */
-  async #rest(untilMs: number, signal: AbortSignal): Promise<void> {
+  /** Waits for `rest`, or until something changed since the last turn began. */
+  async #rest({ inMs, atMs }: Rest, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     if (this.#hasNews) return
     const rested = Promise.withResolvers<void>()
     this.#wakers.add(rested.resolve)
-    const cancel = clock.schedule(Math.max(0, untilMs - clock.now()), rested.resolve)
+    const cancels = [
+      ...(inMs === undefined ? [] : [clock.schedule(inMs, rested.resolve)]),
+      ...(atMs === undefined ? [] : [clock.at(atMs, rested.resolve)]),
+    ]
     const onAbort = () => rested.reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     try {
       if (signal.aborted) throw signal.reason
       await rested.promise
     } finally {
-      cancel()
+      for (const cancel of cancels) cancel()
       signal.removeEventListener('abort', onAbort)
       this.#wakers.delete(rested.resolve)
     }
@@ -120,7 +129,7 @@ export class CertificateKeeper {
   }
 
   /** One step at most; yields when to look again. */
-  async #turn(injection: BundleInjection, signal: AbortSignal): Promise<number> {
+  async #turn(injection: BundleInjection, signal: AbortSignal): Promise<Rest> {
     const { clock } = this.#options
     this.#hasNews = false
     const stored = this.#stored()
@@ -130,11 +139,11 @@ export class CertificateKeeper {
     if (this.#state !== undefined) await injection.inject(bundleOf(this.#state), signal)
     const known = this.#state === undefined ? { completeSinceMs: undefined } : injection.state(bundleOf(this.#state))
     const step = nextStep(this.#state, known, { nowMs: clock.now(), leaf: names.leaf })
-    if (step.kind === 'wait') return Math.min(step.untilMs, injection.retryMs ?? step.untilMs)
+    if (step.kind === 'wait') return { atMs: step.untilMs, inMs: injection.retryInMs }
     const next = await this.#held(() => this.#after(step, { names, nowMs: clock.now(), random }))
     const isWritten = await this.#write(next, signal)
     // What another replica wrote comes by the watch, which wakes us.
-    return isWritten ? clock.now() : clock.now() + firstRetryMs
+    return { inMs: isWritten ? 0 : firstRetryMs }
   }
 
   /** Keys are made outside of the loop, where a virtual clock does not see them. */

@@ -66,13 +66,14 @@ export function nextStep(
   { nowMs, leaf }: { readonly nowMs: number; readonly leaf: CertificateNames },
 ): RotationStep {
   if (state === undefined) return { kind: 'create' }
-  const authorityEndMs = certificateLife(state.authority.certificate).notAfterMs
-  // Nobody trusts us any more either way: begin anew.
-  if (authorityEndMs <= nowMs) return { kind: 'create' }
+  const authority = certificateLife(state.authority.certificate)
+  const authorityEndMs = authority.notAfterMs
+  // Nobody trusts us any more, or yet, since it was issued by a clock that was set back: begin anew.
+  if (authorityEndMs <= nowMs || authority.notBeforeMs > nowMs) return { kind: 'create' }
   if (state.old !== undefined && state.old.untilMs <= nowMs) return { kind: 'drop-authority' }
   const settledMs = injection.completeSinceMs === undefined ? undefined : injection.completeSinceMs + settlingMs
   if (state.next !== undefined && settledMs !== undefined && settledMs <= nowMs) return { kind: 'adopt-authority' }
-  if (state.leafRenewalMs <= nowMs) return { kind: 'renew-leaf' }
+  if (state.leafRenewalMs <= nowMs || certificateLife(state.leaf.certificate).notBeforeMs > nowMs) return { kind: 'renew-leaf' }
   if (!isNaming(state.leaf.certificate, leaf)) return { kind: 'widen-leaf' }
   const introductionMs = authorityRenewalMs(state.authority.certificate)
   // One change of authorities at a time: the bundle never holds more than two.

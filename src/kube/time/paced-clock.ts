@@ -56,6 +56,10 @@ export class PacedClock implements SteeredClock, Disposable {
     return cancel
   }
 
+  at(wallMs: number, callback: () => void): Cancel {
+    return this.schedule(wallMs - this.now(), callback)
+  }
+
   after(delayMs: number, signal?: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const cancel = this.schedule(delayMs, () => {

@@ -28,17 +28,18 @@ export function currentOwner(): Owner | undefined {
 
 /** `clock`, with callbacks that run as `owner` and whose exceptions are its faults: also where timers are run by hand, as a virtual clock does. */
 export function ownedClock(clock: Clock, owner: Owner): Clock {
+  const owned = (callback: () => void) => () => {
+    try {
+      runAs(owner, callback)
+    } catch (error) {
+      owner.fault(error, 'a timer')
+    }
+  }
   return {
     now: () => clock.now(),
     elapsed: () => clock.elapsed(),
-    schedule: (delayMs, callback) =>
-      clock.schedule(delayMs, () => {
-        try {
-          runAs(owner, callback)
-        } catch (error) {
-          owner.fault(error, 'a timer')
-        }
-      }),
+    schedule: (delayMs, callback) => clock.schedule(delayMs, owned(callback)),
+    at: (wallMs, callback) => clock.at(wallMs, owned(callback)),
     after: (delayMs, signal) => clock.after(delayMs, signal),
     hold: () => clock.hold(),
   }

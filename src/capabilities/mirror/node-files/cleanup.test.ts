@@ -12,6 +12,7 @@ const impatient: Clock = {
   now: () => 0,
   elapsed: () => 0,
   schedule: () => () => undefined,
+  at: () => () => undefined,
   after: async () => undefined,
   hold: () => new DisposableStack(),
 }

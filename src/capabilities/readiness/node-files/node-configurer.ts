@@ -1,7 +1,9 @@
 // Writes the mirror's files to nodes from outside, by one pod a node, and notes on the node what was written.
+
 import { type ControllerContext, type Leading, standardAgentNamespace } from '#coordination/capability.ts'
 import { unmarkNode } from '#coordination/effects/taint.ts'
 import type { NodeFileSet, NodeFiles } from '#coordination/ports/node-files.ts'
+import { wallOf } from '#kube/clock.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
@@ -35,6 +37,7 @@ interface ConfigurerOptions {
 export class NodeConfigurer {
   readonly #options: ConfigurerOptions
   readonly #pods: Informer<Pod>
+  /** Its times are of `elapsed()`: time of day may be set meanwhile. */
   readonly #memory = new Map<string, ConfigurationMemory>()
   readonly #states = new Map<string, 'todo' | 'running' | 'done'>()
 
@@ -108,10 +111,18 @@ export class NodeConfigurer {
               isLeaving: pod.metadata.deletionTimestamp !== undefined && pod.metadata.deletionTimestamp !== null,
               digest: pod.metadata.annotations?.[wantedAnnotation] ?? '',
             },
-      memory: this.#memory.get(node.uid) ?? noMemory,
+      memory: this.#memoryOf(node),
       images: { baseImages: config.baseImages, ownImage: this.#ownImage() },
       nowMs,
     })
+  }
+
+  /** With its times as the time of day is now. */
+  #memoryOf({ uid }: NodeFacts): ConfigurationMemory {
+    const { clock } = this.#options.context
+    const memory = this.#memory.get(uid) ?? noMemory
+    const wall = (ms: number | undefined) => (ms === undefined ? undefined : wallOf(clock, ms))
+    return { ...memory, exhaustedMs: wall(memory.exhaustedMs), failedMs: wall(memory.failedMs) }
   }
 
   get #namespace(): string {
@@ -131,7 +142,7 @@ export class NodeConfigurer {
     signal: AbortSignal,
   ): Promise<number | undefined> {
     const memory = this.#memory.get(node.uid) ?? noMemory
-    const nowMs = this.#options.context.clock.now()
+    const elapsedMs = this.#options.context.clock.elapsed()
     switch (step.kind) {
       case 'done':
       case 'wait':
@@ -141,7 +152,7 @@ export class NodeConfigurer {
           await this.#create(node, step, { set, directories: files.directories }, signal)
         return undefined
       case 'exhausted':
-        this.#memory.set(node.uid, { ...memory, exhaustedMs: nowMs })
+        this.#memory.set(node.uid, { ...memory, exhaustedMs: elapsedMs })
         this.#tell(
           node,
           'Warning',
@@ -161,7 +172,7 @@ export class NodeConfigurer {
         const next =
           step.end.kind === 'unsuitable' && isUnsuitable
             ? { ...memory, unsuitable: new Set([...memory.unsuitable, step.end.image]) }
-            : { ...memory, failedMs: nowMs }
+            : { ...memory, failedMs: elapsedMs }
         this.#memory.set(node.uid, next)
         if (!isUnsuitable)
           this.#tell(node, 'Warning', 'MirrorConfigFailed', `the mirror's files could not be written: ${step.end.why}`)
@@ -191,7 +202,7 @@ export class NodeConfigurer {
       // The watch brings it; or the one before it is not quite gone.
       if (isAlreadyExists(error)) return
       const memory = this.#memory.get(node.uid) ?? noMemory
-      this.#memory.set(node.uid, { ...memory, failedMs: this.#options.context.clock.now() })
+      this.#memory.set(node.uid, { ...memory, failedMs: this.#options.context.clock.elapsed() })
       this.#tell(node, 'Warning', 'MirrorConfigFailed', `the pod that writes the mirror's files is refused: ${messageOf(error)}`)
     }
   }

@@ -264,7 +264,7 @@ class Deed {
   /** Until it is there, or the permit is over. */
   async #createAgain(job: Target, manifest: Job): Promise<DeedOutcome> {
     const { leading, clock, jobs, jobRefused } = this.#context
-    const untilMs = this.#permit.record.grant.expiresAtMs - jobRetryMs
+    const untilMs = this.#permit.expiresElapsedMs - jobRetryMs
     for (;;) {
       const created = await createJob(leading.effects, this.#permit, { job, manifest }, this.#signal)
       if (created.kind === 'created') {
@@ -272,7 +272,7 @@ class Deed {
         return { kind: 'done', generation: 0 }
       }
       jobRefused(job, created.message)
-      if (clock.now() + jobRetryMs > untilMs) {
+      if (clock.elapsed() + jobRetryMs > untilMs) {
         await jobs.forget(job, this.#signal)
         return { kind: 'failed', message: `not created for 24 h: ${created.message}` }
       }
@@ -290,7 +290,7 @@ class Deed {
         if (outcome.kind === 'evicted' || outcome.kind === 'already-gone') break
         if (outcome.kind === 'forbidden') return { kind: 'failed', message: outcome.message }
         const waitMs = outcome.kind === 'refused' ? (outcome.retryAfterMs ?? evictionRetryMs) : evictionRetryMs
-        if (clock.now() + waitMs >= record.grant.expiresAtMs) return { kind: 'failed', message: outcome.message }
+        if (clock.elapsed() + waitMs >= this.#permit.expiresElapsedMs) return { kind: 'failed', message: outcome.message }
         await clock.after(waitMs, this.#signal)
       }
     }

@@ -56,7 +56,7 @@ export class PauseKeeper implements Disposable {
     if (this.#isOver || this.#timers.get(key)?.atMs === atMs) return
     this.#drop(key)
     const { clock } = this.#options
-    const cancel = clock.schedule(atMs - clock.now(), () => {
+    const cancel = clock.at(atMs, () => {
       this.#timers.delete(key)
       this.#resume(key)
     })

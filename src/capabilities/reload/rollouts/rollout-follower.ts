@@ -42,7 +42,7 @@ export class RolloutFollower {
   /** The effect of `permit` was done, and made the workload's generation `generation`. */
   follow(key: string, permit: Permit, generation: number): void {
     const { clock } = this.#options
-    const leftMs = Math.max(0, permit.record.grant.expiresAtMs - clock.now() - beforeExpiryMs)
+    const leftMs = Math.max(0, permit.expiresElapsedMs - clock.elapsed() - beforeExpiryMs)
     const cancel = clock.schedule(leftMs, () => this.#end(key, permit, { ending: 'done', reason: 'its rollout takes long' }))
     this.#followed.set(key, [...(this.#followed.get(key) ?? []), { permit, generation, cancel }])
     this.look(key)

@@ -1,7 +1,7 @@
 // SecretProviderClasses (config-reload 3.10): what is mounted of one is told by the status of each pod's mount. While pods report different
 // versions the greatest that was told within the rotation window counts, so that nothing rolls back and forth.
 import { fieldsIn, listIn, textIn } from '#cluster/loose-fields.ts'
-import type { Clock } from '#kube/clock.ts'
+import { type Clock, wallOf } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Change } from '#kube/informers/store.ts'
@@ -24,7 +24,8 @@ interface Class {
   readonly reference: SourceReference
   rotation: Rotation
   content: SourceContent
-  changedAtMs: number
+  /** By `elapsed()`, as all that is kept of its rotation: time may be set meanwhile. */
+  changedMs: number
   /** What counts is looked at again at a moment that is set. */
   isWaiting: boolean
 }
@@ -99,7 +100,7 @@ export class ProviderClasses {
       content: known?.content ?? 'unread',
       resourceVersion: known?.content.sha1 ?? '',
       uid: found?.metadata.uid ?? '',
-      changedAtMs: known?.changedAtMs ?? clock.now(),
+      changedAtMs: known === undefined ? clock.now() : wallOf(clock, known.changedMs),
     }
   }
 
@@ -143,11 +144,11 @@ export class ProviderClasses {
     const reference = { type: 'secretproviderclass', namespace, name: mount.className } as const
     const key = sourceKey(reference)
     const known = this.#known.get(key)
-    const nowMs = clock.now()
+    const nowMs = clock.elapsed()
     if (known === undefined) {
       const { content } = mount.report
       const rotation = withFoundReport([], mount.report, nowMs)
-      this.#known.set(key, { reference, rotation, content, changedAtMs: nowMs, isWaiting: false })
+      this.#known.set(key, { reference, rotation, content, changedMs: nowMs, isWaiting: false })
       onContent({ reference, isChanged: undefined })
       return
     }
@@ -166,13 +167,13 @@ export class ProviderClasses {
   /** Takes what counts now, and looks again when that may change. */
   #settle(known: Class, isChanged: true | undefined, signal: AbortSignal): void {
     const { clock, settings, onContent } = this.#options
-    const nowMs = clock.now()
+    const nowMs = clock.elapsed()
     const counting = countingReport(known.rotation, { nowMs, windowMs: settings.rotationWindowMs })
     if (counting === undefined) return
     const { content } = counting.report
     if (content.exact !== known.content.exact) {
       known.content = content
-      known.changedAtMs = nowMs
+      known.changedMs = nowMs
       onContent({ reference: known.reference, isChanged })
     }
     if (counting.changesAtMs === undefined || known.isWaiting) return

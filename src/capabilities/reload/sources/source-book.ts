@@ -1,5 +1,5 @@
 // What is known of the content of ConfigMaps and Secrets: hashes of those that somebody takes, read when their version moves.
-import type { Clock } from '#kube/clock.ts'
+import { type Clock, wallOf } from '#kube/clock.ts'
 import { WorkQueue } from '#kube/controllers/queue.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -26,7 +26,7 @@ interface Read {
   readonly content: SourceContent
   readonly resourceVersion: string
   readonly uid: string
-  readonly changedAtMs: number
+  readonly changedMs: number
 }
 
 /** What became of a read. */
@@ -62,7 +62,7 @@ interface VersionStep {
 
 /** Which keys changed when. */
 interface KeyChange {
-  readonly atMs: number
+  readonly changedMs: number
   readonly keys: readonly string[]
 }
 
@@ -75,7 +75,7 @@ export class SourceBook implements Disposable {
   readonly #queue: WorkQueue<string>
   readonly #references = new Map<string, SourceReference>()
   readonly #reads = new Map<string, Read>()
-  /** When the version was heard of that was not read yet. */
+  /** When the version was heard of that was not read yet, by `elapsed()`, as all that is kept here: time may be set meanwhile. */
   readonly #heardMs = new Map<string, number>()
   /** Changes that were told and not read yet: the versions before and after the first of them. */
   readonly #unreadChanges = new Map<string, VersionStep>()
@@ -102,9 +102,10 @@ export class SourceBook implements Disposable {
     const found = watch.get(reference)
     if (found === undefined) {
       const content = watch.knows(reference) ? 'absent' : 'unread'
-      const changedAtMs = this.#heardMs.get(sourceKey(reference)) ?? clock.now()
+      const heardMs = this.#heardMs.get(sourceKey(reference)) ?? clock.elapsed()
       this.#references.set(sourceKey(reference), reference)
-      this.#heardMs.set(sourceKey(reference), changedAtMs)
+      this.#heardMs.set(sourceKey(reference), heardMs)
+      const changedAtMs = wallOf(clock, heardMs)
       return { reference, annotations: sourceAnnotations(undefined, keys), content, resourceVersion: '', uid: '', changedAtMs }
     }
     const { metadata } = found
@@ -117,14 +118,15 @@ export class SourceBook implements Disposable {
       content: isKnown ? read.content : 'unread',
       resourceVersion: metadata.resourceVersion ?? '',
       uid: metadata.uid ?? '',
-      changedAtMs: read?.changedAtMs ?? clock.now(),
+      changedAtMs: read === undefined ? clock.now() : wallOf(clock, read.changedMs),
     }
   }
 
   /** Names of the keys that were changed, added or taken away since then, as far as they were seen. */
   changedKeys(reference: SourceReference, sinceMs: number): readonly string[] {
     const changes = this.#keyChanges.get(sourceKey(reference)) ?? []
-    const keys = changes.filter(({ atMs }) => atMs >= sinceMs).flatMap(change => change.keys)
+    const isSince = ({ changedMs }: KeyChange) => wallOf(this.#options.clock, changedMs) >= sinceMs
+    const keys = changes.filter(isSince).flatMap(change => change.keys)
     return [...new Set(keys)].sort()
   }
 
@@ -132,7 +134,7 @@ export class SourceBook implements Disposable {
   heard(reference: SourceReference, step?: VersionStep): void {
     const key = sourceKey(reference)
     if (step !== undefined && !this.#unreadChanges.has(key)) this.#unreadChanges.set(key, step)
-    this.#heardMs.set(key, this.#options.clock.now())
+    this.#heardMs.set(key, this.#options.clock.elapsed())
     if (this.#options.watch.get(reference) === undefined) {
       this.#reads.delete(key)
       this.#unreadChanges.delete(key)
@@ -221,10 +223,10 @@ export class SourceBook implements Disposable {
       known !== undefined || step === undefined ? undefined : await this.#wasSame(reference, step, reading, signal)
     const isSame = known !== undefined && known.content.exact === content.exact && known.uid === uid
     if (known !== undefined) this.#vain.found(key, isSame, clock.elapsed())
-    const changedAtMs = isSame ? known.changedAtMs : (this.#heardMs.get(key) ?? clock.now())
-    this.#reads.set(key, { content: isSame ? known.content : content, resourceVersion, uid, changedAtMs })
+    const changedMs = isSame ? known.changedMs : (this.#heardMs.get(key) ?? clock.elapsed())
+    this.#reads.set(key, { content: isSame ? known.content : content, resourceVersion, uid, changedMs })
     if (known !== undefined && !isSame) {
-      const change = { atMs: changedAtMs, keys: differingKeys(known.content, content) }
+      const change = { changedMs, keys: differingKeys(known.content, content) }
       this.#keyChanges.set(key, [...(this.#keyChanges.get(key) ?? []), change].slice(-mostKeyChanges))
     }
     const isChanged = known !== undefined ? !isSame : isEarlierSame === undefined ? undefined : !isEarlierSame

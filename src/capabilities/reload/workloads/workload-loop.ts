@@ -7,7 +7,7 @@ import { resumeAtRest } from '#coordination/effects/pause-rollout.ts'
 import { prepareStart } from '#coordination/effects/prepare-start.ts'
 import type { Intent } from '#coordination/intent.ts'
 import type { Permit } from '#coordination/permits/permit.ts'
-import type { Clock } from '#kube/clock.ts'
+import { type Clock, wallOf } from '#kube/clock.ts'
 import { breather } from '#kube/controllers/breather.ts'
 import { WorkQueue } from '#kube/controllers/queue.ts'
 import { type Log, messageOf } from '#kube/log.ts'
@@ -76,17 +76,18 @@ interface Due {
   readonly changedAtMs: number
 }
 
-/** A wish that failed, and when it is asked again. */
+/** A wish that failed, and when it is asked again, by `elapsed()`. */
 interface Failure {
   readonly wish: string
   readonly count: number
-  readonly retryAtMs: number
+  readonly retryMs: number
 }
 
 export class WorkloadLoop {
   readonly #options: WorkloadLoopOptions
   readonly #queue: WorkQueue<string>
   readonly #turns: EffectTurns
+  /** Their times are of `elapsed()`, as those of the bucket and of `#pendingSinceMs`: time may be set meanwhile. */
   readonly #guards = new Map<string, GuardState>()
   readonly #pendingSinceMs = new Map<string, number>()
   readonly #failures = new Map<string, Failure>()
@@ -104,7 +105,7 @@ export class WorkloadLoop {
     this.#options = options
     this.#queue = new WorkQueue<string>({ clock: options.clock, observer: options.telling.queue })
     this.#turns = new EffectTurns(options.clock)
-    this.#bucket = fullBucket(options.bucket, options.clock.now())
+    this.#bucket = fullBucket(options.bucket, options.clock.elapsed())
     // The racing caller gets the failure; without one it must not count as unhandled.
     this.#fault.promise.catch(() => undefined)
   }
@@ -185,8 +186,8 @@ export class WorkloadLoop {
 
   /** Forgets guards that say no more than fresh ones. */
   tidy(): void {
-    const nowMs = this.#options.clock.now()
-    for (const [key, guard] of this.#guards) if (isForgettable(guard, nowMs)) this.#guards.delete(key)
+    const elapsedMs = this.#options.clock.elapsed()
+    for (const [key, guard] of this.#guards) if (isForgettable(guard, elapsedMs)) this.#guards.delete(key)
   }
 
   async #work(signal: AbortSignal): Promise<void> {
@@ -214,6 +215,17 @@ export class WorkloadLoop {
     return keys
   }
 
+  /** As the plan reckons, in milliseconds since 1970. */
+  #pendingSinceOf(key: string): number | undefined {
+    const pendingMs = this.#pendingSinceMs.get(key)
+    return pendingMs === undefined ? undefined : wallOf(this.#options.clock, pendingMs)
+  }
+
+  #guardOf(key: string): GuardState {
+    const { rolloutsMs, distanceMs } = this.#guards.get(key) ?? freshGuard
+    return { rolloutsMs: rolloutsMs.map(ms => wallOf(this.#options.clock, ms)), distanceMs }
+  }
+
   /** What becomes of a workload now; where it is to be reloaded at once, that. */
   #plan(key: string): Due | undefined {
     const { workloads, baseline, clock, settings, telling } = this.#options
@@ -229,12 +241,12 @@ export class WorkloadLoop {
     if (sources.length === 0 && known === undefined && facts.problems.length === 0) return undefined
     const nowMs = clock.now()
     const templateChangedAtMs = workloads.templateChangedAtMs(facts)
-    const pendingSinceMs = this.#pendingSinceMs.get(key)
+    const pendingSinceMs = this.#pendingSinceOf(key)
     const plan = planWorkload({
       workload: facts,
       sources,
       baseline: known,
-      guard: this.#guards.get(key) ?? freshGuard,
+      guard: this.#guardOf(key),
       settings,
       nowMs,
       ...(templateChangedAtMs === undefined ? {} : { templateChangedAtMs }),
@@ -247,7 +259,7 @@ export class WorkloadLoop {
     for (const problem of plan.problems) telling.annotationInvalid(facts, problem.key, problem.value, problem.why)
     if (plan.baseline !== known) baseline.set(key, plan.baseline)
     if (plan.pendingSinceMs === undefined) this.#pendingSinceMs.delete(key)
-    else this.#pendingSinceMs.set(key, plan.pendingSinceMs)
+    else this.#pendingSinceMs.set(key, clock.elapsed() - (nowMs - plan.pendingSinceMs))
     this.#count(plan)
     return this.#due(key, { facts, plan, sources, nowMs })
   }
@@ -261,7 +273,7 @@ export class WorkloadLoop {
       readonly nowMs: number
     },
   ): Due | undefined {
-    const { telling, bucket } = this.#options
+    const { telling, bucket, clock } = this.#options
     const { facts, plan, sources, nowMs } = at
     const { action } = plan
     if (action.kind === 'wait') {
@@ -273,11 +285,12 @@ export class WorkloadLoop {
       return undefined
     }
     const failure = this.#failures.get(key)
-    if (failure?.wish === action.wish && failure.retryAtMs > nowMs) {
-      this.#queue.addAfter(key, failure.retryAtMs - nowMs)
+    const elapsedMs = clock.elapsed()
+    if (failure?.wish === action.wish && failure.retryMs > elapsedMs) {
+      this.#queue.addAfter(key, failure.retryMs - elapsedMs)
       return undefined
     }
-    const taken = takeToken(this.#bucket, nowMs, bucket)
+    const taken = takeToken(this.#bucket, elapsedMs, bucket)
     this.#bucket = taken.bucket
     if (taken.waitMs > 0) {
       this.#queue.addAfter(key, taken.waitMs)
@@ -323,7 +336,7 @@ export class WorkloadLoop {
     for (const one of due) {
       if (isUndisturbing(one)) continue
       const { key, facts, act, changedAtMs } = one
-      const sinceMs = Math.min(changedAtMs, this.#pendingSinceMs.get(key) ?? changedAtMs)
+      const sinceMs = Math.min(changedAtMs, this.#pendingSinceOf(key) ?? changedAtMs)
       const keysOf = (source: SourceReference) => changedKeys(source, sinceMs)
       const intent = intentOf(facts, act, { pods: leading.view.podsUnder(facts), nowMs, changedKeys: keysOf })
       if (intent.targets.length === 0) {
@@ -421,7 +434,7 @@ export class WorkloadLoop {
     this.#first.delete(key)
     this.#failures.delete(key)
     this.#pendingSinceMs.delete(key)
-    if (!facts.isPaused) this.#guards.set(key, afterRollout(this.#guards.get(key) ?? freshGuard, nowMs, settings.guard))
+    if (!facts.isPaused) this.#guards.set(key, afterRollout(this.#guards.get(key) ?? freshGuard, clock.elapsed(), settings.guard))
     const seconds = Math.max(0, nowMs - changedAtMs) / 1_000
     telling.matched(facts.kind, 1)
     this.#turns.tellLater(() => telling.acted({ workload: facts, sources: act.sources, result: 'success', seconds }))
@@ -434,7 +447,7 @@ export class WorkloadLoop {
     const known = this.#failures.get(key)
     const count = known?.wish === act.wish ? known.count + 1 : 0
     const retryMs = Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(count, 10))
-    this.#failures.set(key, { wish: act.wish, count, retryAtMs: nowMs + retryMs })
+    this.#failures.set(key, { wish: act.wish, count, retryMs: clock.elapsed() + retryMs })
     this.#queue.addAfter(key, retryMs)
     const seconds = Math.max(0, nowMs - changedAtMs) / 1_000
     telling.retried()

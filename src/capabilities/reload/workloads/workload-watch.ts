@@ -1,6 +1,6 @@
 // The workloads that can be reloaded, each as the facts that decisions look at: made anew only when something of them changed.
 import { isDeepStrictEqual } from 'node:util'
-import type { Clock } from '#kube/clock.ts'
+import { type Clock, wallOf } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Change } from '#kube/informers/store.ts'
@@ -63,6 +63,7 @@ export class WorkloadWatch {
   readonly #clock: Clock
   readonly #replicaSets: Informer<KubeObject>
   /** When another template was seen of a StatefulSet or DaemonSet. */
+  /** By `elapsed()`: time may be set meanwhile. */
   readonly #templatesChangedMs = new Map<string, number>()
   readonly #known = new Map<string, Known>()
 
@@ -117,11 +118,16 @@ export class WorkloadWatch {
    */
   templateChangedAtMs(facts: WorkloadFacts): number | undefined {
     const { kind, uid } = facts
-    if (kind !== 'Deployment') return this.#templatesChangedMs.get(workloadKey(facts))
+    if (kind !== 'Deployment') {
+      const changedMs = this.#templatesChangedMs.get(workloadKey(facts))
+      return changedMs === undefined ? undefined : wallOf(this.#clock, changedMs)
+    }
+    // The server's time and ours may differ: what has not been yet says nothing of what came first.
+    const soonMs = this.#clock.now() + toleratedSkewMs
     let newest: number | undefined
     for (const { metadata } of this.#replicaSets.store.byIndex('owner', uid)) {
       const createdMs = Date.parse(metadata.creationTimestamp ?? '')
-      if (!Number.isNaN(createdMs) && (newest === undefined || createdMs > newest)) newest = createdMs
+      if (createdMs <= soonMs && (newest === undefined || createdMs > newest)) newest = createdMs
     }
     return newest
   }
@@ -153,7 +159,7 @@ export class WorkloadWatch {
       ? { ...known.facts, resourceVersion: object.metadata.resourceVersion ?? '' }
       : workloadFacts(object, this.#settings)
     if (known !== undefined && rollsByItself.has(object.kind) && !isDeepStrictEqual(templateIn(known.object), templateIn(object)))
-      this.#templatesChangedMs.set(key, this.#clock.now() - watchDelayMs)
+      this.#templatesChangedMs.set(key, this.#clock.elapsed() - watchDelayMs)
     this.#known.set(key, { facts, object })
     return { key, facts, isStatusOnly: isSame && facts.kind !== 'Job', initial }
   }
@@ -162,6 +168,8 @@ export class WorkloadWatch {
 const rollsByItself: ReadonlySet<string> = new Set(['StatefulSet', 'DaemonSet'])
 /** What is seen was written earlier; better one roll-out too many than one too few. */
 const watchDelayMs = 1_000
+/** Creation times are whole seconds, and clocks of machines that follow NTP differ by less. */
+const toleratedSkewMs = 5_000
 
 function templateIn(object: KubeObject): unknown {
   return specOf(object).template
