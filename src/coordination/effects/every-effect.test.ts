@@ -124,6 +124,16 @@ describe('every effect', () => {
     },
   )
 
+  test.each(effects)('%s is asked again as its bytes leave', async (_name, _file, script, act) => {
+    const server = scripted(script)
+    await act(server)
+    server.leads = false
+    for (const { verb, guard } of server.asked) {
+      if (verb === 'GET') expect(guard).toBeUndefined()
+      else expect(guard).toThrow('the lease is held by another')
+    }
+  })
+
   test('is in this table', () => {
     const withoutEffect = [
       ...['begun.ts', 'finished.ts', 'effect-context.ts', 'template-patch.ts', 'sift-passengers.ts', 'job-manifest.ts'],
@@ -161,15 +171,12 @@ describe('every effect', () => {
     expect(server.asked).toEqual([])
   })
 
-  test.each(effects.filter(([name]) => !['removeTaint', 'dropGate'].includes(name)))(
-    '%s does nothing when we lead no more',
-    async (_name, _file, script, act) => {
-      const server = scripted(script)
-      server.leads = false
-      await expect(act(server)).rejects.toThrow('the lease is held by another')
-      expect(server.asked).toEqual([])
-    },
-  )
+  test.each(effects)('%s does nothing when we lead no more', async (_name, _file, script, act) => {
+    const server = scripted(script)
+    server.leads = false
+    await expect(act(server)).rejects.toThrow('the lease is held by another')
+    expect(server.asked).toEqual([])
+  })
 })
 
 describe('an actor that comes too late', () => {

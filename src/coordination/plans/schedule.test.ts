@@ -33,6 +33,8 @@ describe('a policy is planned', () => {
     ['at the next time of its schedule, in its zone', policy(daily, { status: { lastScheduleTime: '2026-03-02T03:00:00Z' } }),   'at 2026-03-03T03:00:00.000Z'],
     ['now, when its time passed and nobody acted',    policy(daily),                                                              'now schedule 2026-03-02T03:00:00.000Z'],
     ['not for a time more than an hour ago',          policy({ schedule: '0 2 * * *' }),                                          'at 2026-03-03T02:00:00.000Z'],
+    ['at the next time, where the last one was written by a clock that was ahead', policy({ schedule: '0 2 * * *' }, { status: { lastScheduleTime: '2026-04-02T02:00:00Z' } }), 'at 2026-03-03T02:00:00.000Z'],
+    ['now, where it is that time and the last one was written by a clock that was ahead', policy({ schedule: '0 3 * * *' }, { status: { lastScheduleTime: '2026-04-02T02:00:00Z' } }), 'now schedule 2026-03-02T03:00:00.000Z'],
     ['now, when asked',                               policy({ trigger: 'manual' }, { annotations: { 'ballast.dev/plan-now': 'a' } }), 'now asked a'],
     ['not again for the same asking',                 policy({ trigger: 'manual' }, { annotations: { 'ballast.dev/plan-now': 'a' }, status: { lastPlanNow: 'a' } }), 'never'],
     ['now, when asked anew',                          policy({ trigger: 'manual' }, { annotations: { 'ballast.dev/plan-now': 'b' }, status: { lastPlanNow: 'a' } }), 'now asked b'],

@@ -20,6 +20,8 @@ type Due =
 const leastBetweenMs = 15 * 60_000
 /** A time of the schedule that was missed (nobody led) is made up for within this. */
 const makeUpMs = 3_600_000
+/** Clocks of machines that follow NTP differ by less. */
+const toleratedSkewMs = 60_000
 /** How many firings are looked at for the densest pair: more than a week of the densest schedule allowed. */
 const firingsLookedAt = 700
 
@@ -30,9 +32,11 @@ export function whenToPlan(policy: RebalancePolicy, nowMs: number): Due {
     return { kind: 'now', trigger: { kind: 'asked', key: `asked ${asked}`, value: asked } }
   const schedule = scheduleOf(policy)
   if (schedule === undefined || !schedule.ok) return { kind: 'never' }
-  const sinceMs = Date.parse(
+  const writtenMs = Date.parse(
     policy.status?.lastScheduleTime ?? policy.metadata.creationTimestamp ?? new Date(nowMs).toISOString(),
   )
+  // A clock that was set back wrote of times to come: they say nothing of what was planned.
+  const sinceMs = writtenMs - nowMs > toleratedSkewMs ? Number.NEGATIVE_INFINITY : writtenMs
   const latestMs = latestFiring(schedule.value, { afterMs: Math.max(sinceMs, nowMs - makeUpMs), untilMs: nowMs })
   if (latestMs !== undefined)
     return { kind: 'now', trigger: { kind: 'schedule', key: `schedule ${new Date(latestMs).toISOString()}`, atMs: latestMs } }

@@ -11,7 +11,7 @@ import { builtIn } from '../objects/resource.ts'
 import { isUnauthorized } from '../objects/status.ts'
 import { temporaryDirectory } from '../testdata/temporary-directory.ts'
 import { openApi } from './api.ts'
-import { ConnectionError, RequestTimeoutError } from './connection-error.ts'
+import { ConnectionError, NotSentError, RequestTimeoutError } from './connection-error.ts'
 import { openHttpTransport } from './http-transport.ts'
 import type { Transport } from './transport.ts'
 
@@ -141,6 +141,7 @@ describe('what goes wrong is named', () => {
 describe('7.24 a token in a file', () => {
   async function tokens(): Promise<{
     path: string
+    url: string
     seen: (string | undefined)[]
     clock: VirtualClock
     ask(): Promise<void>
@@ -165,7 +166,7 @@ describe('7.24 a token in a file', () => {
     const ask = async () => {
       await api.getPath('/version', { signal })
     }
-    return { path, seen, clock, ask, refuse, warned }
+    return { path, url, seen, clock, ask, refuse, warned }
   }
 
   test('is read again after 50 s', async () => {
@@ -178,6 +179,24 @@ describe('7.24 a token in a file', () => {
     await clock.advance(1000)
     await ask()
     expect(seen).toEqual(['Bearer first', 'Bearer first', 'Bearer second'])
+  })
+
+  test('asks the guard of a write again before the second try after a refusal: nothing more is sent where that is too late', async () => {
+    const { path, seen, url, refuse } = await tokens()
+    const clock = new VirtualClock(0)
+    const transport = transportTo(configOf(url, { kind: 'tokenFile', path, fallback: undefined }), clock)
+    const write = (guard: () => void) => transport.request({ verb: 'POST', path: '/things', body: '{}', guard, signal })
+    await write(() => undefined)
+    await writeFile(path, 'second')
+    refuse.add('Bearer first')
+    let asked = 0
+    const late = write(() => {
+      if (++asked > 1) throw new NotSentError('too late')
+    })
+    await expect(late).rejects.toThrow(NotSentError)
+    expect([asked, seen]).toEqual([2, ['Bearer first', 'Bearer first']])
+    await expect(write(() => undefined)).resolves.toMatchObject({ status: 200 })
+    expect(seen.at(-1)).toBe('Bearer second')
   })
 
   test('is read again at once when the server refuses it', async () => {

@@ -98,6 +98,14 @@ test('with nothing to start from, or an authority that is over, all is made anew
   expect(nextStep(state, nowhere, at(startMs + 6 * 365 * dayMs))).toEqual({ kind: 'create' })
 })
 
+test('what a clock issued that was ahead is good later only: it is issued anew when that is set back', async () => {
+  const state = await step('create', undefined, startMs)
+  const renewed = await step('renew-leaf', state, startMs + dayMs)
+  expect(nextStep(state, nowhere, at(startMs - dayMs))).toEqual({ kind: 'create' })
+  expect(nextStep(renewed, nowhere, at(startMs + dayMs / 2))).toEqual({ kind: 'renew-leaf' })
+  expect(nextStep(renewed, nowhere, at(startMs + dayMs)).kind).toBe('wait')
+})
+
 test('a leaf that lacks a name of ours is issued anew, with those it had', async () => {
   const state = await step('create', undefined, startMs)
   const leaf = { dnsNames: ['other'], ipAddresses: ['10.0.0.1', 'fd00::1'] }

@@ -37,6 +37,8 @@ import { isSaidByTemplate, planWorkload, type WorkloadPlan } from './workload-pl
 import type { WorkloadWatch } from './workload-watch.ts'
 
 const mostTogether = 500
+/** A window opens by the time of day, which may be set meanwhile: it is looked at so often. */
+const windowLookMs = 60_000
 /** Workloads that are due within so long ask together. */
 const gatherMs = 5
 const firstRetryMs = 1_000
@@ -278,7 +280,8 @@ export class WorkloadLoop {
     const { action } = plan
     if (action.kind === 'wait') {
       if (action.why === 'rate-guard') telling.throttled(facts, action.untilMs, action.sources)
-      if (Number.isFinite(action.untilMs)) this.#queue.addAfter(key, action.untilMs - nowMs)
+      const waitMs = Math.min(action.untilMs - nowMs, action.why === 'window' ? windowLookMs : Number.POSITIVE_INFINITY)
+      this.#queue.addAfter(key, waitMs)
     }
     if (action.kind !== 'act') {
       if (action.kind !== 'wait') this.#failures.delete(key)
