@@ -69,6 +69,20 @@ export class ControllerProcess {
     }
   }
 
+  /** Stops it as it is, until it goes on. */
+  pause(): void {
+    process.kill(this.#pid, 'SIGSTOP')
+  }
+
+  goOn(): void {
+    process.kill(this.#pid, 'SIGCONT')
+  }
+
+  get #pid(): number {
+    if (this.#child.pid === undefined) throw new Error('the process was not started')
+    return this.#child.pid
+  }
+
   kill(signal: 'SIGHUP' | 'SIGKILL' | 'SIGTERM'): void {
     this.#child.kill(signal)
   }

@@ -138,15 +138,13 @@ function collectElection(
     collected.add(own, { groups: [''], resources: ['configmaps'], verbs: ['create'] })
     collected.add(own, { groups: [''], resources: ['configmaps'], names: ['ballast-status'], verbs: ['get', 'patch'] })
   }
-  const guarded = enabled.some(
-    ({ capability, part }) => part.presence === 'leading' && capability.replaces.some(({ leases }) => leases.length > 0),
-  )
-  if (guarded)
-    collected.add('cluster', {
-      groups: ['coordination.k8s.io'],
-      resources: ['leases'],
-      verbs: ['create', 'get', 'list', 'update'],
-    })
+  const leading = enabled.filter(({ part }) => part.presence === 'leading')
+  const names = [...new Set(leading.flatMap(({ capability }) => capability.replaces.flatMap(({ leases }) => leases)))]
+  if (names.length === 0) return
+  // An upstream's Lease may lie in any namespace: it is looked for by its name. Others' are never read one by one, nor written.
+  const on = { groups: ['coordination.k8s.io'], resources: ['leases'] }
+  collected.add('cluster', { ...on, verbs: ['create', 'list'] })
+  for (const name of names) collected.add('cluster', { ...on, names: [name], verbs: ['get', 'update'] })
 }
 
 function collectPart<Config>(

@@ -179,6 +179,28 @@
     - watch
 {{- end }}
 {{- end }}
+{{- if $.Values.capabilities.readiness.enabled }}
+- apiGroups:
+    - coordination.k8s.io
+  resources:
+    - leases
+  resourceNames:
+    - ba65f13e.readiness.node.x-k8s.io
+  verbs:
+    - get
+    - update
+{{- end }}
+{{- if $.Values.capabilities.reload.enabled }}
+- apiGroups:
+    - coordination.k8s.io
+  resources:
+    - leases
+  resourceNames:
+    - stakater-reloader-lock
+  verbs:
+    - get
+    - update
+{{- end }}
 {{- if or $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - coordination.k8s.io
@@ -186,9 +208,7 @@
     - leases
   verbs:
     - create
-    - get
     - list
-    - update
 {{- end }}
 {{- if or (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:

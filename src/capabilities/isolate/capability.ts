@@ -38,7 +38,7 @@ export const isolate = capability({
           groups: ['admissionregistration.k8s.io'],
           resources: ['mutatingwebhookconfigurations'],
           names: [isolationConfigurationName],
-          verbs: ['get', 'patch', 'delete'],
+          verbs: ['create', 'get', 'patch', 'delete'],
           because: 'gives pods of the core their toleration while they are created',
         },
       ],

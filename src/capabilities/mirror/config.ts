@@ -76,7 +76,7 @@ export const mirrorConfiguration = z.object({
     .max(253)
     .default('')
     .describe('Secret with `username` and `password` that containerd has to say'),
-  debugWebEnabled: z.boolean().default(true).describe('serve /debug/web/'),
+  debugWebEnabled: z.boolean().default(false).describe('serve /debug/web/ on the metrics port, to whoever reaches it'),
   persistence: z
     .strictObject({
       enabled: z.boolean().default(true).describe("keep the node's libp2p identity"),

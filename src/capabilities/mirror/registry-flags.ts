@@ -47,6 +47,9 @@ export const upstreamDefaults = {
   allowFrom: 'any',
   peerTlsAddress: undefined,
   peerCertificateDirectory: undefined,
+  // Upstream's agents know no certificates.
+  basicAuthTo: 'all',
+  debugWebEnabled: true,
 } as const satisfies Partial<MirrorSettings>
 
 const bootstrapKinds = ['dns', 'http', 'static', 'file', 'kubernetes'] as const
@@ -97,6 +100,7 @@ export function withFlags(base: MirrorSettings, flags: RegistryFlags): MirrorSet
     debugWebEnabled: bool('--debug-web-enabled', flags.debugWebEnabled, base.debugWebEnabled),
     peerTlsAddress: flags.peerAddr ?? base.peerTlsAddress ?? (certificates === undefined ? undefined : peerTlsStandard),
     peerCertificateDirectory: certificates,
+    basicAuthTo: certificates === undefined ? base.basicAuthTo : 'certified',
     allowFrom: flags.allowFrom === undefined ? base.allowFrom : allowed(flags.allowFrom),
     tags: flags.tags === undefined ? base.tags : read(wordOf(flags.tags, tagModes, '--tags'), base.tags),
     ownZone: flags.zone ?? base.ownZone,

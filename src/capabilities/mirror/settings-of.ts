@@ -68,6 +68,7 @@ export function settingsOf(config: MirrorConfig, place: MirrorPlace = {}): Mirro
     ownZone: place.zone ?? '',
     readyWhenAlone: config.readyWhenAlone,
     basicAuth: place.basicAuth,
+    basicAuthTo: 'certified',
   }
   if (problems.length > 0) throw new InputError(problems)
   return settings

@@ -54,4 +54,6 @@ export interface MirrorSettings {
   readonly readyWhenAlone: boolean
   /** `username` and `password`, where containerd has to say them. */
   readonly basicAuth: { readonly username: string; readonly password: string } | undefined
+  /** Which peers are told them: those that show our certificate, or all, in plain text as upstream's agents do. */
+  readonly basicAuthTo: 'certified' | 'all'
 }

@@ -40,14 +40,8 @@ const webhookRights: readonly Permission[] = ['mutatingwebhookconfigurations', '
     {
       groups: ['admissionregistration.k8s.io'],
       resources: [resource],
-      verbs: ['create'],
-      because: 'asks to be asked while nodes and rules are created',
-    },
-    {
-      groups: ['admissionregistration.k8s.io'],
-      resources: [resource],
       names: [readinessConfigurationName],
-      verbs: ['get', 'patch', 'delete'],
+      verbs: ['create', 'get', 'patch', 'delete'],
       because: 'asks to be asked while nodes and rules are created',
     },
   ],

@@ -50,15 +50,10 @@ export const planPermissions: readonly Permission[] = [
   {
     groups: ['admissionregistration.k8s.io'],
     resources: ['mutatingwebhookconfigurations'],
-    verbs: ['create'],
-    because: 'holds replacements of the running wave',
-  },
-  {
-    groups: ['admissionregistration.k8s.io'],
-    resources: ['mutatingwebhookconfigurations'],
     names: [webhookConfigurationName],
-    verbs: ['get', 'patch', 'delete'],
-    because: 'takes the hold away again',
+    // It is applied: then the server asks for the right to create this name.
+    verbs: ['create', 'get', 'patch', 'delete'],
+    because: 'holds replacements of the running wave, and takes the hold away again',
   },
 ]
 

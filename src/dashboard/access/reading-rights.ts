@@ -4,20 +4,22 @@ import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import type { Right } from './rights.ts'
 
 /** What is read, as users call it. */
-export type Reading = 'nodes' | 'plans' | 'permits'
+export type Reading = 'nodes' | 'plans' | 'permits' | 'settings'
 
-const resources: Readonly<Record<Reading, GroupVersionResource>> = {
+const resources: Readonly<Record<Reading, GroupVersionResource & { readonly isOwn?: true }>> = {
   nodes: builtIn.nodes,
   plans: rebalancePlans,
-  permits: disruptionPermits,
+  permits: { ...disruptionPermits, isOwn: true },
+  // The configuration is a ConfigMap in Ballast's own namespace.
+  settings: { ...builtIn.configmaps, isOwn: true },
 }
 
-export const readings: readonly Reading[] = ['nodes', 'plans', 'permits']
+export const readings: readonly Reading[] = ['nodes', 'plans', 'permits', 'settings']
 
-/** Permits lie in Ballast's own namespace; all else that is read lies in none. */
+/** Permits and settings lie in Ballast's own namespace; all else that is read lies in none. */
 export function readingRight(reading: Reading, ownNamespace: string): Right {
-  const { group, resource } = resources[reading]
-  return { verb: 'list', group, resource, ...(reading === 'permits' ? { namespace: ownNamespace } : {}) }
+  const { group, resource, isOwn } = resources[reading]
+  return { verb: 'list', group, resource, ...(isOwn === true ? { namespace: ownNamespace } : {}) }
 }
 
 /** Pods of a namespace; without one of all namespaces. */

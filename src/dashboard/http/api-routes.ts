@@ -98,6 +98,7 @@ export function refOf(params: Readonly<Record<string, string>>): Ref {
 export const nodesNeeded = { what: 'nodes', reading: 'nodes' } as const
 export const plansNeeded = { what: 'plans', reading: 'plans' } as const
 export const permitsNeeded = { what: 'permits', reading: 'permits' } as const
+const settingsNeeded = { what: 'settings', reading: 'settings' } as const
 
 export function podsNeeded({ namespace, name }: Ref) {
   return { what: `${namespace === null ? '' : `${namespace}/`}${name}`, ...(namespace === null ? {} : { namespace }) }
@@ -217,7 +218,13 @@ export const apiRoutes: readonly Route[] = [
   }),
   get('/api/v1/search', { q: z.string().max(256), limit: whole(1, mostHits).optional() }, call => {
     const { q, limit: asked } = call.query
-    return viewedJson(call, undefined, viewing => searchIn(call.picture, q, Number(asked ?? standardHits), viewing))
+    const limit = Number(asked ?? standardHits)
+    return viewedJson(call, undefined, (viewing, seen) =>
+      searchIn(call.picture, q, limit, {
+        sees: namespace => viewing.sees(namespace),
+        reads: reading => seen.lacking(reading) === undefined,
+      }),
+    )
   }),
   get('/api/v1/images', {}, call => viewedJson(call, nodesNeeded, viewing => imagesViewOf(call.picture, viewing))),
   get('/api/v1/pages/{name}', {}, call => {
@@ -238,7 +245,7 @@ export const apiRoutes: readonly Route[] = [
     ),
   ),
   get('/api/v1/me', {}, me),
-  get('/api/v1/settings', {}, ({ services, picture }) => json(settingRows(picture, services.settings))),
+  get('/api/v1/settings', {}, call => viewedJson(call, settingsNeeded, () => settingRows(call.picture, call.services.settings))),
   getNow('/api/v1/version', {}, ({ services }) => {
     const versions: Versions = { ballast: services.version, schema: contractSchema, bundle: services.bundle.state }
     return json(versions)

@@ -45,6 +45,7 @@ const reading = [
   { apiGroups: ['ballast.dev'], resources: ['rebalanceplans', 'disruptionpermits'], verbs: ['list'] },
 ]
 const pods = [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }]
+const configuration = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['list'] }]
 const acting = [{ apiGroups: ['ballast.dev'], resources: ['rebalanceplans'], verbs: ['patch'] }]
 
 const objects: readonly KubeObject[] = [
@@ -55,6 +56,7 @@ const objects: readonly KubeObject[] = [
   ...bound('reads', { rules: reading, subject: serviceAccount('reader') }),
   ...bound('reads-media', { rules: pods, namespace: 'media', subject: serviceAccount('reader') }),
   ...bound('all', { rules: [...reading, ...pods, ...acting], subject: serviceAccount('all') }),
+  ...bound('reads-configuration', { rules: configuration, namespace: 'ballast-system', subject: serviceAccount('all') }),
   ...bound('jane', { rules: [...reading, ...pods, ...acting], subject: user('jane') }),
   ...bound('joe', { rules: reading, subject: user('joe') }),
   {
@@ -242,6 +244,15 @@ describe('what is not listable is counted and not named', () => {
       const { text } = await of.ask(path, { headers: { cookie: reader } })
       for (const name of hidden) expect(text).not.toContain(`"${name}"`)
     }
+  })
+
+  test('settings are for who may read the configuration', async () => {
+    await using of = await tokenDashboard()
+    const get = async (name: string) => of.ask('/api/v1/settings', { headers: { cookie: (await signIn(of, name)).pair } })
+    expect((await get('all')).status).toBe(200)
+    const refused = await get('reader')
+    const message = 'You may not see settings: your account lacks list on configmaps in ballast-system.'
+    expect([refused.status, refused.json]).toMatchObject([403, { error: { code: 'reading-forbidden', message } }])
   })
 
   test('a workload of another namespace is forbidden in the words of the page, one of one’s own is shown', async () => {

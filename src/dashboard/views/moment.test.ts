@@ -212,7 +212,9 @@ describe('search', () => {
 
   test('no more than asked for, and nothing of namespaces that are not seen', () => {
     expect(found('a', 5)).toHaveLength(5)
-    expect(searchIn(picture, 'nexus', 20, { sees: () => false })).toEqual([])
-    expect(searchIn(picture, 'talos00', 20, { sees: () => false })).toHaveLength(1)
+    const blind = { sees: () => false, reads: () => false }
+    expect(searchIn(picture, 'nexus', 20, blind)).toEqual([])
+    expect(searchIn(picture, 'talos00', 20, blind)).toEqual([])
+    expect(searchIn(picture, 'talos00', 20, { ...blind, reads: kind => kind === 'nodes' })).toHaveLength(1)
   })
 })

@@ -8,8 +8,13 @@ import { allRows } from './workloads/workload-rows.ts'
 const mostHits = 100
 const longestQuery = 253
 
+/** What somebody may see by name: things of a namespace, and kinds that are read as a whole. */
+interface Finding extends Pick<Viewing, 'sees'> {
+  readonly reads: (reading: 'nodes' | 'plans' | 'permits') => boolean
+}
+
 /** At most `limit` things whose name, or `namespace/name`, has `query` in it: nodes, workloads, plans, permits, pods, in that order. */
-export function searchIn(picture: Picture, query: string, limit: number, viewing?: Pick<Viewing, 'sees'>): readonly SearchHit[] {
+export function searchIn(picture: Picture, query: string, limit: number, viewing?: Finding): readonly SearchHit[] {
   const words = query.trim().toLowerCase()
   const most = Math.min(mostHits, Math.max(0, Math.trunc(limit)))
   if (words === '' || words.length > longestQuery || most === 0) return []
@@ -17,6 +22,7 @@ export function searchIn(picture: Picture, query: string, limit: number, viewing
   const first: SearchHit[] = []
   const second: SearchHit[] = []
   for (const kind of kinds) {
+    if (kind.reading !== undefined && viewing?.reads(kind.reading) === false) continue
     // No more of any one kind than fit are needed: they come in order.
     let begun = 0
     let inside = 0
@@ -55,15 +61,17 @@ interface Thing {
 
 interface Kind {
   readonly kind: SearchHit['kind']
+  /** Who may not read these as a whole finds none. */
+  readonly reading?: 'nodes' | 'plans' | 'permits'
   /** In order of namespace and name. */
   readonly things: (picture: Picture) => Iterable<Thing>
 }
 
 const kinds: readonly Kind[] = [
-  { kind: 'node', things: nodes },
+  { kind: 'node', reading: 'nodes', things: nodes },
   { kind: 'workload', things: workloads },
-  { kind: 'plan', things: plans },
-  { kind: 'permit', things: permits },
+  { kind: 'plan', reading: 'plans', things: plans },
+  { kind: 'permit', reading: 'permits', things: permits },
   { kind: 'pod', things: pods },
 ]
 

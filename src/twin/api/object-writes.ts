@@ -2,11 +2,12 @@
 
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { alreadyExists, badRequest, conflict, internalError, notFound } from '#kube/objects/status.ts'
-import { isTrue } from '#kube/server/request-info.ts'
+import { isTrue, refusedTo } from '#kube/server/request-info.ts'
 import { type Draft, draftOf, jsonText, setAt, textAt } from '../json-value.ts'
 import { applied } from '../patch/server-side-apply.ts'
 import { inGoForm } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
+import type { Authorizer } from './access/authorization.ts'
 import type { Webhooks } from './admission/webhooks.ts'
 import { statusAnswer, textAnswer } from './answers/answer.ts'
 import { objectText } from './answers/list.ts'
@@ -37,6 +38,7 @@ export interface WriteParts {
   readonly writes: WritePipeline
   readonly deletion: Deletion
   readonly webhooks: Webhooks
+  readonly authorizer: Authorizer
 }
 
 /** One request as the functions here take it. */
@@ -121,6 +123,7 @@ export class ObjectWrites {
     if (existing === undefined) {
       if (!createdByUpdate.has(write.type.key) || write.info.subresource !== undefined)
         throw notFound(subjectOf(write.type), write.info.name ?? '')
+      this.#authorizeCreate(write)
       const { object, warnings: more } = await this.#created(write, draft)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }
@@ -198,6 +201,12 @@ export class ObjectWrites {
     throw modified(write.type, write.info.name ?? '')
   }
 
+  /** What creates an object by PUT or apply needs the right to create it as well: unlike that of a POST it may be bound to the name. */
+  #authorizeCreate({ info, user }: WriteRequest): void {
+    const asked = { ...info, verb: 'create' } as const
+    if (!this.#parts.authorizer.allows(user, asked)) throw refusedTo(user.name, asked)
+  }
+
   /** Undefined when somebody else wrote the object meanwhile. */
   async #apply(
     write: WriteRequest,
@@ -229,6 +238,7 @@ export class ObjectWrites {
         )
       agreeOnName(draft, write.info)
       setAt(draft, ['metadata', 'resourceVersion'], undefined)
+      this.#authorizeCreate(write)
       const whole = applied(server, write.type, undefined, draft, options)
       const { object, warnings: more } = await this.#created(write, whole, options)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })

@@ -13,6 +13,7 @@ import { isolateControlPlane } from './isolation.ts'
 import { judgeKinds } from './kinds.ts'
 import { end, follow, judgeTraces, landings, lastOf, openSite, type PlanObject, type Site, taints, told } from './site.ts'
 import { snapshotGivesTheSamePlan } from './snapshot.ts'
+import { stopLeaderOverEvictions } from './stopped-leader.ts'
 
 interface Variant {
   readonly scheduler: MinorVersion
@@ -45,6 +46,10 @@ export const ballastChecks: readonly Check[] = [
   {
     name: 'ballast isolate on the real control plane: talos00, its leader killed half-way, then aborted',
     run: isolateControlPlane,
+  },
+  {
+    name: 'ballast controller on the real control plane: its leader stopped (SIGSTOP) over its evictions, three times',
+    run: stopLeaderOverEvictions,
   },
   { name: 'ballast controller on the real control plane: among others', run: amongOthers },
   { name: 'ballast snapshot of the real control plane gives the same plan', run: snapshotGivesTheSamePlan },

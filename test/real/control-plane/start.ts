@@ -55,6 +55,8 @@ export interface AnsweredRequest {
   readonly verb: string
   readonly path: string
   readonly code: number
+  /** When it was received, in milliseconds since 1970. */
+  readonly receivedMs: number
 }
 
 export interface ControlPlane {
@@ -377,8 +379,9 @@ function auditedRequests(directory: string): readonly AnsweredRequest[] {
   if (!existsSync(file)) return []
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
   return lines.map(line => {
-    const { user, verb, requestURI, responseStatus }: AuditEvent = JSON.parse(line)
-    return { user: user.username, verb, path: requestURI.split('?')[0] ?? '', code: responseStatus?.code ?? 0 }
+    const { user, verb, requestURI, responseStatus, requestReceivedTimestamp }: AuditEvent = JSON.parse(line)
+    const answer = { code: responseStatus?.code ?? 0, receivedMs: Date.parse(requestReceivedTimestamp) }
+    return { user: user.username, verb, path: requestURI.split('?')[0] ?? '', ...answer }
   })
 }
 
@@ -386,6 +389,7 @@ interface AuditEvent {
   readonly user: { readonly username: string }
   readonly verb: string
   readonly requestURI: string
+  readonly requestReceivedTimestamp: string
   readonly responseStatus?: { readonly code?: number }
 }
 

@@ -36,6 +36,7 @@ const mostBodyBytes = 16_777_216
 export type ExchangeSettings = Pick<
   MirrorSettings,
   | 'basicAuth'
+  | 'basicAuthTo'
   | 'headerTimeoutMs'
   | 'mirrorResolveRetries'
   | 'mirrorResolveTimeoutMs'
@@ -95,6 +96,7 @@ class PeerExchange implements Exchange {
       tlsPort: options.peerTlsPort,
       identity: options.peerIdentity ?? (() => undefined),
       basicAuth: settings.basicAuth,
+      basicAuthTo: settings.basicAuthTo,
       connectTimeoutMs: settings.headerTimeoutMs,
     })
     const finder = new Finder({ settings, clock, log, router, client: this.#client, quarantine: this.#quarantine, counts })

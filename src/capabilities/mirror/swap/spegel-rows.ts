@@ -123,8 +123,9 @@ const behaviour: readonly ValuesRow[] = [
     'containerdNamespace',
     'containerdRegistryConfigPath',
     'containerdContentPath',
-    'debugWebEnabled',
   ].map(key => same(`spegel.${key}`, mirror(key))),
+  // Off unless asked for, and on in upstream's chart.
+  same('spegel.debugWebEnabled', mirror('debugWebEnabled'), { upstreamDefault: true }),
   ...['enabled', 'path', 'hostPath'].map(key =>
     same(`spegel.persistence.${key}`, mirror(`persistence.${key}`), { since: '0.7.0' }),
   ),

@@ -30,17 +30,17 @@ export function permitsInMemory(
 ): { readonly api: Api; readonly permits: Informer<DisruptionPermit> } {
   const memory = new MemoryPermits(around)
   const key = resourceKey(disruptionPermits)
-  return {
-    api: {
-      ...api,
-      resource: <T extends KubeObject>(resource: GroupVersionResource): ResourceApi<T> =>
-        // One resource has one type.
-        resourceKey(resource) === key
-          ? (memory.resource as ResourceApi<KubeObject> as ResourceApi<T>)
-          : api.resource<T>(resource),
-    },
-    permits: memory.informer,
-  }
+  // Nobody else writes what is kept here: no guard is asked.
+  const withMemory = (cluster: Api): Api => ({
+    ...cluster,
+    resource: <T extends KubeObject>(resource: GroupVersionResource): ResourceApi<T> =>
+      // One resource has one type.
+      resourceKey(resource) === key
+        ? (memory.resource as ResourceApi<KubeObject> as ResourceApi<T>)
+        : cluster.resource<T>(resource),
+    under: guard => withMemory(cluster.under(guard)),
+  })
+  return { api: withMemory(api), permits: memory.informer }
 }
 
 class MemoryPermits {

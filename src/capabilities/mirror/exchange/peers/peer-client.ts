@@ -27,6 +27,7 @@ export interface PeerClientOptions {
   /** Read anew for each connection: certificates are replaced while it runs. */
   readonly identity: () => PeerIdentity | undefined
   readonly basicAuth: { readonly username: string; readonly password: string } | undefined
+  readonly basicAuthTo: 'certified' | 'all'
   readonly connectTimeoutMs: number
 }
 
@@ -132,18 +133,19 @@ export class PeerClient implements AsyncDisposable {
   }
 
   #text(way: Way, request: PeerRequest): string {
-    const headers = Object.entries(this.#headers(request)).map(([name, value]) => `${name}: ${value}\r\n`)
+    const headers = Object.entries(this.#headers(way, request)).map(([name, value]) => `${name}: ${value}\r\n`)
     const host = way === 'mtls' ? agentTlsName : 'peer'
     return `${request.method} ${pathOf(request)} HTTP/1.1\r\nhost: ${host}\r\n${headers.join('')}\r\n`
   }
 
-  #headers({ range, seat }: PeerRequest): Record<string, string> {
-    const { basicAuth, ownId } = this.#options
+  #headers(way: Way, { range, seat }: PeerRequest): Record<string, string> {
+    const { basicAuth, basicAuthTo, ownId } = this.#options
     const headers: Record<string, string> = { 'x-spegel-mirrored': 'true', 'x-ballast-hop': '1', 'x-ballast-peer': ownId }
     if (seat !== undefined) headers['x-ballast-seat'] = seat
     if (range !== undefined)
       headers['range'] = 'last' in range ? `bytes=-${range.last}` : `bytes=${range.start}-${range.end ?? ''}`
-    if (basicAuth !== undefined)
+    // Whoever announces content is asked for it: without a certificate of ours that may be anybody.
+    if (basicAuth !== undefined && (way === 'mtls' || basicAuthTo === 'all'))
       headers['authorization'] = `Basic ${Buffer.from(`${basicAuth.username}:${basicAuth.password}`).toString('base64')}`
     return headers
   }

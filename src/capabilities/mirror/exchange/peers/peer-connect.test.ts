@@ -34,6 +34,7 @@ const clientFor = (server: Pick<Server, 'address'>, over: Partial<PeerClientOpti
     tlsPort: undefined,
     identity: () => undefined,
     basicAuth: undefined,
+    basicAuthTo: 'certified',
     connectTimeoutMs: 10_000,
     ...over,
   })
@@ -99,7 +100,10 @@ describe('a connection', () => {
     expect(sockets.size).toBe(kept + 1)
   })
 
-  test('says user and password where there are some', async () => {
+  test.each([
+    ['all', 'Basic aGVsbG86d29ybGQ='],
+    ['certified', undefined],
+  ] as const)('without a certificate says user and password where %s are told', async (basicAuthTo, expected) => {
     let said: string | undefined
     await using server = await listening(
       createServer((asked, response) => {
@@ -107,9 +111,9 @@ describe('a connection', () => {
         serve(bytes)(asked, response)
       }),
     )
-    await using client = clientFor(server, { basicAuth: { username: 'hello', password: 'world' } })
+    await using client = clientFor(server, { basicAuth: { username: 'hello', password: 'world' }, basicAuthTo })
     await client.ask(peer(['127.0.0.1']), request, never)
-    expect(said).toBe('Basic aGVsbG86d29ybGQ=')
+    expect(said).toBe(expected)
   })
 
   test('that is cut in the middle of a body fails the body', async () => {
@@ -131,8 +135,23 @@ describe('mutual TLS', async () => {
     return { ca: authority.certificate, certificate, key }
   }
   const own = await identityOf(authority)
+  const said: (string | undefined)[] = []
   const serverWith = ({ certificate, key, ca }: PeerIdentity) =>
-    listening(createTlsServer({ cert: certificate, key, ca, requestCert: true, rejectUnauthorized: true }, serve(bytes)))
+    listening(
+      createTlsServer({ cert: certificate, key, ca, requestCert: true, rejectUnauthorized: true }, (asked, response) => {
+        said.push(asked.headers.authorization)
+        serve(bytes)(asked, response)
+      }),
+    )
+
+  test('between agents of one cluster says user and password', async () => {
+    await using server = await serverWith(own)
+    const basicAuth = { username: 'hello', password: 'world' }
+    const tlsPort = (server.address() as AddressInfo).port
+    await using client = clientFor(server, { tlsPort, identity: () => own, basicAuth })
+    await client.ask(peer(['127.0.0.1']), request, never)
+    expect(said.at(-1)).toBe('Basic aGVsbG86d29ybGQ=')
+  })
 
   test.each<readonly [string, PeerIdentity, PeerIdentity, boolean]>([
     ['between agents of one cluster', own, own, true],

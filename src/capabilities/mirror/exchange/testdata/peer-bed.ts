@@ -25,6 +25,7 @@ interface BedPeer {
 
 export const settings: ExchangeSettings = {
   basicAuth: undefined,
+  basicAuthTo: 'certified',
   headerTimeoutMs: 3_000,
   mirrorResolveRetries: 3,
   mirrorResolveTimeoutMs: 20,
