@@ -10,7 +10,7 @@ import { openApi } from '#kube/client/api.ts'
 import { NotSentError } from '#kube/client/connection-error.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import type { Transport } from '#kube/client/transport.ts'
-import { hostClock } from '#kube/clock.ts'
+import { hostClock, systemClock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import { type Leader, LeaseElection } from '#kube/leases/lease.ts'
 import { type Random, seededRandom } from '#kube/random.ts'
@@ -84,7 +84,7 @@ function act(context: EffectContext, random: Random, signal: AbortSignal): reado
 
 /** So many turns of each kind, by chance. */
 async function turns(random: Random): Promise<void> {
-  await new Promise(resolve => setTimeout(resolve, Math.floor(random() * 120)))
+  await systemClock.after(Math.floor(random() * 120))
   for (let left = Math.floor(random() * 4); left > 0; left--) await new Promise(resolve => setImmediate(resolve))
   for (let left = Math.floor(random() * 12); left > 0; left--) await undefined
 }

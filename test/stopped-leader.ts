@@ -13,7 +13,7 @@ import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import type { StoppedLeaderEnd, StoppedLeaderTask } from './stopped-leader-child.ts'
 
 const speed = 40
-/** Of the Lease, and a little more for what is on its way. */
+/** The Lease's time, and a little more for what is on its way. */
 const stillMs = 15_000 / speed + 100
 
 interface Lease {

@@ -10,6 +10,7 @@ import { readControllerConfiguration } from '#process/configuration/controller-c
 import { installedBy } from './capability-objects.ts'
 import type { Release, Values } from './names.ts'
 import { grafanaOperator, prometheusOperator } from './objects/monitoring-objects.ts'
+import { admissionPolicies } from './objects/own-node-policy.ts'
 import { valuesSchema } from './values/values.ts'
 import { defaultsOf, jsonSchemaOf } from './values/values-schema.ts'
 
@@ -74,7 +75,7 @@ export function plainRelease(name: string, namespace: string): Release {
     namespace,
     service: 'ballast',
     version: programVersion,
-    served: new Set([prometheusOperator, grafanaOperator]),
+    served: new Set([prometheusOperator, grafanaOperator, admissionPolicies]),
   }
 }
 

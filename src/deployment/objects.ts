@@ -11,6 +11,7 @@ import { controllerObjects } from './objects/controller-objects.ts'
 import { gatewayObjects } from './objects/gateway-objects.ts'
 import { monitoringObjects } from './objects/monitoring-objects.ts'
 import { configurationObject, definitionObjects, namespaceObjects } from './objects/namespace-objects.ts'
+import { ownNodePolicy } from './objects/own-node-policy.ts'
 import { apiServiceObjects } from './objects/part-listeners.ts'
 import { rightsObjects } from './objects/rights-objects.ts'
 import type { ObjectTree } from './tree.ts'
@@ -23,6 +24,7 @@ export function installationTrees(capabilities: readonly Capability[]): readonly
     ...namespaceObjects(),
     ...definitionObjects(capabilities),
     ...rightsObjects(capabilities),
+    ...ownNodePolicy(capabilities),
     configurationObject(jsonSchemaOf(capabilities)),
     ...agentNamespaceObjects(capabilities, jsonSchemaOf(capabilities)),
     ...controllerObjects(capabilities),

@@ -61,7 +61,7 @@ const earlyMs = 2
 
 /** The three clocks of a host, in milliseconds. */
 export interface HostTime {
-  /** Of day: it is set by people and by NTP. */
+  /** The time of day: it is set by people and by NTP. */
   readonly wallMs: () => number
   /** It stands still while the machine sleeps. */
   readonly monotonicMs: () => number

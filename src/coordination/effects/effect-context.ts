@@ -66,7 +66,7 @@ export function leadingGuard({ leadership }: EffectContext): () => void {
  * @throws NotSentError when the permit's time is over, it does not speak of `target`, or it was released or overtaken; what the leadership throws when
  * we lead no more.
  */
-export function assertPermitted(
+function assertPermitted(
   context: EffectContext,
   permit: Permit,
   target: { readonly kind: string; readonly namespace?: string | undefined; readonly name: string },

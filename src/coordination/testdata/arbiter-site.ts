@@ -1,5 +1,5 @@
 // One workload of two pods, a server that keeps permits, and leaders that take over one after the other.
-import { shiftedClock } from '../../kube/testdata/shifted-clock.ts'
+import { shiftedClock } from '#kube/testdata/shifted-clock.ts'
 import { defaultOwnerLabel } from '#cluster/ownership.ts'
 import { buildClusterState, type ClusterState } from '#cluster/cluster-state.ts'
 import type { Clock } from '#kube/clock.ts'

@@ -20,6 +20,9 @@ const installed: readonly GroupVersionResource[] = [
   monitoring('prometheusrules'),
   builtIn.configmaps,
   { group: '', version: 'v1', resource: 'resourcequotas' },
+  ...['validatingadmissionpolicybindings', 'validatingadmissionpolicies'].map(
+    (resource): GroupVersionResource => ({ group: 'admissionregistration.k8s.io', version: 'v1', resource }),
+  ),
   builtIn.rolebindings,
   builtIn.roles,
   builtIn.clusterrolebindings,

@@ -44,6 +44,10 @@ export const agentSchema = z
       .regex(/^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$/, 'not the name of a namespace')
       .default(standardAgentNamespace)
       .describe("of all pods on nodes: they mount paths of their nodes, which the controller's namespace does not admit"),
+    ownNodeOnly: z
+      .boolean()
+      .default(true)
+      .describe('agents may write their own node only, by a ValidatingAdmissionPolicy; needs Kubernetes 1.30'),
     createNamespace: z.boolean().default(true).describe('make that namespace, where it is not the one of the release'),
     resources: mapping()
       .default({ requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } })

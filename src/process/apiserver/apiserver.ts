@@ -299,7 +299,7 @@ class Apiserver implements LeadsTerms {
     }
   }
 
-  /** Whoever leads writes nothing after its term, however long it waited on its way to the socket. */
+  /** A leader writes nothing after its term, however long it waited on its way to the socket. */
   #apiOf(leader: Leader | undefined): Api {
     return leader === undefined ? this.#api : this.#api.under(() => leader.assert())
   }

@@ -7,6 +7,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openApi } from '#kube/client/api.ts'
+import { openHttpTransport } from '#kube/client/http-transport.ts'
+import { systemClock } from '#kube/clock.ts'
+import { loadConfig } from '#kube/credentials/config.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { systemRandom } from '#kube/random.ts'
 import { ControllerProcess, tokenKubeconfig } from '../../controller-process.ts'
 import { eventually, untilEstablished } from '../ballast/example-cluster.ts'
 import { commandLine } from '../ballast/site.ts'
@@ -114,7 +120,9 @@ async function run(): Promise<string> {
   await eventually('no pod of the DaemonSet on n1', async () => (await daemons()).find(({ spec }) => spec.nodeName === 'n1'))
   await client.want('POST', '/api/v1/namespaces/default/pods', waitingPod)
 
-  const agentConfig = await kubeconfigOf(plane, stack, { namespace: agents, name: 'ballast-agent' })
+  const unbound = await kubeconfigOf(plane, stack, { namespace: agents, name: 'ballast-agent' })
+  const agentConfig = await kubeconfigOf(plane, stack, { namespace: agents, name: 'ballast-agent' }, await agentPod(client))
+  const onlyOwn = await judgeOwnNode({ bound: agentConfig, unbound })
   using agent = startAgent(agentConfig, file)
   const condition = async () =>
     (await nodeOf(client, 'n1')).status?.conditions?.find(({ type }) => type === 'ballast.dev/MirrorReady')
@@ -138,9 +146,12 @@ async function run(): Promise<string> {
   // Configurations of webhooks whose capabilities are off are watched for their bundle, which nothing here gives the right to.
   const isOfOthers = ({ verb, path }: { readonly verb: string; readonly path: string }) =>
     ['list', 'watch'].includes(verb) && path.endsWith('/mutatingwebhookconfigurations')
+  // What `judgeOwnNode` tried.
+  const isTried = ({ verb, path }: { readonly verb: string; readonly path: string }) =>
+    verb === 'patch' && /\/nodes\/(old|n1)\/status$/.test(path)
   const refused = plane
     .answered()
-    .filter(one => one.user.startsWith('system:serviceaccount:ballast-') && one.code === 403 && !isOfOthers(one))
+    .filter(one => one.user.startsWith('system:serviceaccount:ballast-') && one.code === 403 && !isOfOthers(one) && !isTried(one))
   deepStrictEqual(refused, [])
   agent[Symbol.dispose]()
   const impersonating = await asItsNode(plane, stack, {
@@ -150,7 +161,7 @@ async function run(): Promise<string> {
   })
   controller.kill('SIGTERM')
   deepStrictEqual(await controller.ended, { code: 0, signal: null })
-  return `server ${plane.serverVersion}: held by the webhook, let go by the agent's condition, a pod followed; no 403 of readiness; ${impersonating}; ${refusal}`
+  return `server ${plane.serverVersion}: held by the webhook, let go by the agent's condition, a pod followed; no 403 of readiness; ${onlyOwn}; ${impersonating}; ${refusal}`
 }
 
 /** The rights of constrained impersonation: to be the node that the pod is on, and what may be done as such. */
@@ -159,6 +170,43 @@ const rightsAsNode = [
   { apiGroups: [''], resources: ['nodes'], verbs: ['impersonate-on:associated-node:get'] },
   { apiGroups: [''], resources: ['nodes/status'], verbs: ['impersonate-on:associated-node:patch'] },
 ]
+
+/** What a token of the agents' pod on n1 is bound to. */
+async function agentPod(client: ControlPlane['client']): Promise<object> {
+  const { items } = (await client.want('GET', `/api/v1/namespaces/${agents}/pods`)) as ApiObject & {
+    readonly items: readonly PodObject[]
+  }
+  const pod = items.find(({ spec }) => spec.nodeName === 'n1')
+  ok(pod !== undefined)
+  const { name, uid } = pod.metadata
+  return { apiVersion: 'v1', kind: 'Pod', name, uid }
+}
+
+/** The policy that comes with the agents: the token of the pod on n1 writes n1 and no other node, and one that names no node writes none. */
+async function judgeOwnNode({ bound, unbound }: { readonly bound: string; readonly unbound: string }): Promise<string> {
+  const patch = async (kubeconfig: string, name: string) => {
+    const config = await loadConfig({ environment: {}, homeDirectory: '/', kubeconfig })
+    const api = openApi(openHttpTransport(config, { clock: systemClock, random: systemRandom }), {
+      clock: systemClock,
+      userAgent: 'test',
+    })
+    const body = { status: { conditions: [{ type: 'example/Tried', status: 'True' }] } }
+    const { signal } = new AbortController()
+    try {
+      await api.resource(builtIn.nodes).patch(name, { type: 'strategic', body }, { signal, subresource: 'status' })
+      return 'written'
+    } catch (error) {
+      return String(error)
+    } finally {
+      await api.close()
+    }
+  }
+  await eventually('the policy is not in force', async () => ((await patch(unbound, 'n1')) === 'written' ? undefined : true))
+  strictEqual(await patch(bound, 'n1'), 'written')
+  for (const refused of [await patch(bound, 'old'), await patch(unbound, 'n1')])
+    match(refused, /denied request: an agent writes the node that it runs on/)
+  return 'an agent writes its own node only'
+}
 
 /** The agent with the token of its pod on n1, as the node that the token is bound to: refused without the rights, at work with them. */
 async function asItsNode(
@@ -171,14 +219,7 @@ async function asItsNode(
   },
 ): Promise<string> {
   const { client } = plane
-  const { items } = (await client.want('GET', `/api/v1/namespaces/${agents}/pods`)) as ApiObject & {
-    readonly items: readonly PodObject[]
-  }
-  const pod = items.find(({ spec }) => spec.nodeName === 'n1')
-  ok(pod !== undefined)
-  const { name, uid } = pod.metadata
-  const bound = { apiVersion: 'v1', kind: 'Pod', name, uid }
-  const kubeconfig = await kubeconfigOf(plane, stack, { namespace: agents, name: 'ballast-agent' }, bound)
+  const kubeconfig = await kubeconfigOf(plane, stack, { namespace: agents, name: 'ballast-agent' }, await agentPod(client))
   using agent = startAgent(kubeconfig, around.file)
   await eventually(
     () => `it is not refused: ${agent.log()}`,

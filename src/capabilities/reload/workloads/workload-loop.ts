@@ -7,7 +7,7 @@ import { resumeAtRest } from '#coordination/effects/pause-rollout.ts'
 import { prepareStart } from '#coordination/effects/prepare-start.ts'
 import type { Intent } from '#coordination/intent.ts'
 import type { Permit } from '#coordination/permits/permit.ts'
-import { type Clock, wallOf } from '#kube/clock.ts'
+import type { Clock } from '#kube/clock.ts'
 import { breather } from '#kube/controllers/breather.ts'
 import { WorkQueue } from '#kube/controllers/queue.ts'
 import { type Log, messageOf } from '#kube/log.ts'
@@ -31,7 +31,8 @@ import type { ReloadSettings } from '../settings.ts'
 import type { SourceIndex } from '../sources/source-index.ts'
 import { type SourceReference, type SourceState, sourceKey, sourceTypes } from '../sources/source-state.ts'
 import type { ReloadTelling } from '../telling/telling.ts'
-import { afterRollout, freshGuard, fullBucket, type GuardState, isForgettable, takeToken } from './rate-guard.ts'
+import { type Failure, KeptTimes } from './kept-times.ts'
+import { fullBucket, takeToken } from './rate-guard.ts'
 import { keyOfPermit, type WorkloadFacts, workloadKey } from './workload-facts.ts'
 import { isSaidByTemplate, planWorkload, type WorkloadPlan } from './workload-plan.ts'
 import type { WorkloadWatch } from './workload-watch.ts'
@@ -78,20 +79,11 @@ interface Due {
   readonly changedAtMs: number
 }
 
-/** A wish that failed, and when it is asked again, by `elapsed()`. */
-interface Failure {
-  readonly wish: string
-  readonly count: number
-  readonly retryMs: number
-}
-
 export class WorkloadLoop {
   readonly #options: WorkloadLoopOptions
   readonly #queue: WorkQueue<string>
   readonly #turns: EffectTurns
-  /** Their times are of `elapsed()`, as those of the bucket and of `#pendingSinceMs`: time may be set meanwhile. */
-  readonly #guards = new Map<string, GuardState>()
-  readonly #pendingSinceMs = new Map<string, number>()
+  readonly #times: KeptTimes
   readonly #failures = new Map<string, Failure>()
   /** Asked and told to wait: they ask again when the arbiter gives something back. */
   readonly #deferred = new Set<string>()
@@ -107,6 +99,7 @@ export class WorkloadLoop {
     this.#options = options
     this.#queue = new WorkQueue<string>({ clock: options.clock, observer: options.telling.queue })
     this.#turns = new EffectTurns(options.clock)
+    this.#times = new KeptTimes(options.clock)
     this.#bucket = fullBucket(options.bucket, options.clock.elapsed())
     // The racing caller gets the failure; without one it must not count as unhandled.
     this.#fault.promise.catch(() => undefined)
@@ -186,10 +179,8 @@ export class WorkloadLoop {
     await resumeAtRest(leading.effects, pause, { requester: capabilityName, fieldManager: 'Reloader' }, signal)
   }
 
-  /** Forgets guards that say no more than fresh ones. */
   tidy(): void {
-    const elapsedMs = this.#options.clock.elapsed()
-    for (const [key, guard] of this.#guards) if (isForgettable(guard, elapsedMs)) this.#guards.delete(key)
+    this.#times.tidy()
   }
 
   async #work(signal: AbortSignal): Promise<void> {
@@ -217,17 +208,6 @@ export class WorkloadLoop {
     return keys
   }
 
-  /** As the plan reckons, in milliseconds since 1970. */
-  #pendingSinceOf(key: string): number | undefined {
-    const pendingMs = this.#pendingSinceMs.get(key)
-    return pendingMs === undefined ? undefined : wallOf(this.#options.clock, pendingMs)
-  }
-
-  #guardOf(key: string): GuardState {
-    const { rolloutsMs, distanceMs } = this.#guards.get(key) ?? freshGuard
-    return { rolloutsMs: rolloutsMs.map(ms => wallOf(this.#options.clock, ms)), distanceMs }
-  }
-
   /** What becomes of a workload now; where it is to be reloaded at once, that. */
   #plan(key: string): Due | undefined {
     const { workloads, baseline, clock, settings, telling } = this.#options
@@ -243,12 +223,12 @@ export class WorkloadLoop {
     if (sources.length === 0 && known === undefined && facts.problems.length === 0) return undefined
     const nowMs = clock.now()
     const templateChangedAtMs = workloads.templateChangedAtMs(facts)
-    const pendingSinceMs = this.#pendingSinceOf(key)
+    const pendingSinceMs = this.#times.pendingSinceMs(key)
     const plan = planWorkload({
       workload: facts,
       sources,
       baseline: known,
-      guard: this.#guardOf(key),
+      guard: this.#times.guardOf(key),
       settings,
       nowMs,
       ...(templateChangedAtMs === undefined ? {} : { templateChangedAtMs }),
@@ -260,8 +240,7 @@ export class WorkloadLoop {
     if (isSettled && !sources.some(({ content }) => content === 'unread')) this.#first.delete(key)
     for (const problem of plan.problems) telling.annotationInvalid(facts, problem.key, problem.value, problem.why)
     if (plan.baseline !== known) baseline.set(key, plan.baseline)
-    if (plan.pendingSinceMs === undefined) this.#pendingSinceMs.delete(key)
-    else this.#pendingSinceMs.set(key, clock.elapsed() - (nowMs - plan.pendingSinceMs))
+    this.#times.setPending(key, plan.pendingSinceMs)
     this.#count(plan)
     return this.#due(key, { facts, plan, sources, nowMs })
   }
@@ -326,7 +305,8 @@ export class WorkloadLoop {
 
   #forget(key: string): void {
     this.#options.baseline.delete(key)
-    for (const map of [this.#guards, this.#pendingSinceMs, this.#failures]) map.delete(key)
+    this.#times.forget(key)
+    this.#failures.delete(key)
     this.#first.delete(key)
   }
 
@@ -339,7 +319,7 @@ export class WorkloadLoop {
     for (const one of due) {
       if (isUndisturbing(one)) continue
       const { key, facts, act, changedAtMs } = one
-      const sinceMs = Math.min(changedAtMs, this.#pendingSinceOf(key) ?? changedAtMs)
+      const sinceMs = Math.min(changedAtMs, this.#times.pendingSinceMs(key) ?? changedAtMs)
       const keysOf = (source: SourceReference) => changedKeys(source, sinceMs)
       const intent = intentOf(facts, act, { pods: leading.view.podsUnder(facts), nowMs, changedKeys: keysOf })
       if (intent.targets.length === 0) {
@@ -436,8 +416,8 @@ export class WorkloadLoop {
     baseline.set(key, act.baseline, keeping)
     this.#first.delete(key)
     this.#failures.delete(key)
-    this.#pendingSinceMs.delete(key)
-    if (!facts.isPaused) this.#guards.set(key, afterRollout(this.#guards.get(key) ?? freshGuard, clock.elapsed(), settings.guard))
+    this.#times.setPending(key, undefined)
+    if (!facts.isPaused) this.#times.rolledOut(key, settings.guard)
     const seconds = Math.max(0, nowMs - changedAtMs) / 1_000
     telling.matched(facts.kind, 1)
     this.#turns.tellLater(() => telling.acted({ workload: facts, sources: act.sources, result: 'success', seconds }))

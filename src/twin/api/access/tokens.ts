@@ -70,6 +70,7 @@ export class Tokens {
         namespace: ask.namespace,
         serviceaccount: { name: ask.serviceAccount, uid: account.metadata.uid },
         ...bound,
+        ...this.#nodeOf(ask),
       },
     }
     const token = await new SignJWT(claims)
@@ -83,6 +84,15 @@ export class Tokens {
       .setJti(randomUuid(this.#server.random))
       .sign(this.#keys.privateKey)
     return { token, expires: timestamp((nowSeconds + seconds) * 1000), audiences }
+  }
+
+  /** A token that is bound to a pod on a node says which. */
+  #nodeOf({ bound, namespace }: TokenAsk): { readonly node?: { readonly name: string; readonly uid: string } } {
+    if (bound?.kind !== 'Pod') return {}
+    const pod = this.#server.store.get('pods', namespace, bound.name)
+    const name = pod === undefined ? undefined : textAt(pod, 'spec', 'nodeName')
+    const node = name === undefined ? undefined : this.#server.store.get('nodes', undefined, name)
+    return node === undefined ? {} : { node: { name: node.metadata.name, uid: node.metadata.uid ?? '' } }
   }
 
   /** The user of a token for `audience`, by the cluster's time. */
@@ -102,6 +112,7 @@ export class Tokens {
     const dead = this.#deadBinding(payload, namespace)
     if (dead !== undefined) return { ok: false, problem: dead }
     const pod = fieldsAt(payload, 'kubernetes.io', 'pod')
+    const node = fieldsAt(payload, 'kubernetes.io', 'node')
     const user: User = {
       name: `system:serviceaccount:${namespace}:${name}`,
       uid,
@@ -113,6 +124,12 @@ export class Tokens {
           : {
               'authentication.kubernetes.io/pod-name': [textAt(pod, 'name') ?? ''],
               'authentication.kubernetes.io/pod-uid': [textAt(pod, 'uid') ?? ''],
+            }),
+        ...(node === undefined
+          ? {}
+          : {
+              'authentication.kubernetes.io/node-name': [textAt(node, 'name') ?? ''],
+              'authentication.kubernetes.io/node-uid': [textAt(node, 'uid') ?? ''],
             }),
       },
     }

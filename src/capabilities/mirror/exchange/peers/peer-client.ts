@@ -144,7 +144,7 @@ export class PeerClient implements AsyncDisposable {
     if (seat !== undefined) headers['x-ballast-seat'] = seat
     if (range !== undefined)
       headers['range'] = 'last' in range ? `bytes=-${range.last}` : `bytes=${range.start}-${range.end ?? ''}`
-    // Whoever announces content is asked for it: without a certificate of ours that may be anybody.
+    // Anybody may announce content and is asked for it then: only a certificate of ours says who it is.
     if (basicAuth !== undefined && (way === 'mtls' || basicAuthTo === 'all'))
       headers['authorization'] = `Basic ${Buffer.from(`${basicAuth.username}:${basicAuth.password}`).toString('base64')}`
     return headers
