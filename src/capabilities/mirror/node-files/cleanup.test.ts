@@ -31,7 +31,11 @@ async function freePort(): Promise<number> {
 const ours = "[host.'http://127.0.0.1:5000']\ncapabilities = ['pull', 'resolve']\ndial_timeout = '200ms'"
 
 test('cleanup answers once it is done, and cleanup-wait hears it', async () => {
-  await using directory = await TestDirectory.with({ '_backup/docker.io/hosts.toml': 'a = 1', '_default/hosts.toml': ours, 'quay.io/hosts.toml': 'b = 2' })
+  await using directory = await TestDirectory.with({
+    '_backup/docker.io/hosts.toml': 'a = 1',
+    '_default/hosts.toml': ours,
+    'quay.io/hosts.toml': 'b = 2',
+  })
   const port = await freePort()
   const stop = new AbortController()
   const cleaning = cleanUp({
@@ -110,6 +114,8 @@ test.each(['8080', 'host', 'host:0', 'host:70000', 'http://host:1', 'a b:1'])('e
 test.each(['8080', ':x', ':70000', '::8080'])('address %s is refused before a file is touched', async address => {
   await using directory = await TestDirectory.with({ '_backup/a/hosts.toml': '' })
   const { signal } = new AbortController()
-  await expect(cleanUp({ registryConfigPath: directory.path, nowMs: 0, address, signal, log: silentLog })).rejects.toThrow(InputError)
+  await expect(cleanUp({ registryConfigPath: directory.path, nowMs: 0, address, signal, log: silentLog })).rejects.toThrow(
+    InputError,
+  )
   expect(await directory.listing()).toEqual({ '_backup/a/hosts.toml': '' })
 })

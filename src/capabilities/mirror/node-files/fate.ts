@@ -60,7 +60,12 @@ function fates(
       // What is above it stays as it is, so there is no place for it.
       blocked.add(path)
       if (node.kind !== 'directory') keptOfBackup.set(path, node)
-    } else if (found === undefined || isExpendable(question, path, found) || isKnown(found, node) || isKnown(found, before.get(path)))
+    } else if (
+      found === undefined ||
+      isExpendable(question, path, found) ||
+      isKnown(found, node) ||
+      isKnown(found, before.get(path))
+    )
       puts.set(path, node)
     else if (found.kind === 'others' || found.kind === 'directory' || node.kind === 'directory') {
       // A file where a directory would be, or the other way round: no copy says all that it is.

@@ -72,7 +72,7 @@ export async function writeRecord(files: FileOperations, root: string, record: H
   const draft = draftOf(path)
   await takeAway(files, draft)
   await withDraft(files, draft, async () => {
-    await files.write(draft, content, 0o600)
+    await files.write(draft, content, 0o644)
     if (present?.kind === 'directory') await takeAway(files, path)
     await files.rename(draft, path)
   })

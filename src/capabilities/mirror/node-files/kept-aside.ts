@@ -22,7 +22,11 @@ export async function keepAside(
   }
   const place = await freePlace(files, store, name, path)
   if (!times.includes(place) && times.length >= mostKept)
-    throw new FileFault('keep more in', store, new Error(`${mostKept} times are kept: look through them and delete what is not needed`))
+    throw new FileFault(
+      'keep more in',
+      store,
+      new Error(`${mostKept} times are kept: look through them and delete what is not needed`),
+    )
   const target = join(store, place, path)
   await files.makeDirectory(join(target, '..'))
   const draft = draftOf(target)

@@ -6,8 +6,9 @@ import { expect, test } from 'vitest'
 import { silentLog } from '#kube/log.ts'
 import { restoreBy } from './cleanup.ts'
 import { type Listing, TestDirectory } from './directory-for-tests.ts'
-import { realFiles } from './file-operations.ts'
 import { isInOurHand } from './fate.ts'
+import { realFiles } from './file-operations.ts'
+import { lookAtEdits } from './hosts-edits.ts'
 import { recordName } from './hosts-record.ts'
 import type { ConfigurationOptions } from './options.ts'
 import { histories } from './user-history-for-tests.ts'
@@ -40,7 +41,8 @@ async function edit(directory: TestDirectory, listing: Listing): Promise<void> {
 }
 
 const added: Listing = {
-  'registry.corp:5000/hosts.toml': "server = 'https://registry.corp:5000'\n[host.'https://cache.corp']\nclient = ['a.cert', 'a.key']\n",
+  'registry.corp:5000/hosts.toml':
+    "server = 'https://registry.corp:5000'\n[host.'https://cache.corp']\nclient = ['a.cert', 'a.key']\n",
   'registry.corp:5000/a.cert': 'certificate',
   'registry.corp:5000/a.key': 'key',
 }
@@ -80,10 +82,16 @@ test('an edit of ours is kept aside, once, with its mode, and ours stands again;
 })
 
 test('a key that its owner renewed stays, at the next start and after the way back; the old one is kept aside', async () => {
-  await using directory = await TestDirectory.with({ 'quay.io/hosts.toml': "server = 'https://quay.io'\n", 'quay.io/client.key': 'old' })
+  await using directory = await TestDirectory.with({
+    'quay.io/hosts.toml': "server = 'https://quay.io'\n",
+    'quay.io/client.key': 'old',
+  })
   await write(directory, { mirroredRegistries: ['https://docker.io'] })
   await edit(directory, { 'quay.io/client.key': 'new' })
-  expect(await write(directory, { mirroredRegistries: ['https://docker.io'] })).toMatchObject({ left: ['quay.io/client.key'], kept: [] })
+  expect(await write(directory, { mirroredRegistries: ['https://docker.io'] })).toMatchObject({
+    left: ['quay.io/client.key'],
+    kept: [],
+  })
   expect((await directory.listing())['quay.io/client.key']).toBe('new')
   await restore(directory)
   expect(await directory.listing()).toEqual({
@@ -104,7 +112,12 @@ test('what has the bytes of ours goes when it is wanted no more, with its direct
 test('a directory of the version before, without a record: what it wrote is ours, what it did not is not', async () => {
   const server = "server = 'https://ghcr.io'\n\n"
   const stale = ours.replace('30020', '30021')
-  const files = { '_backup/': '', '_default/hosts.toml': ours, 'ghcr.io/hosts.toml': `${server}${stale}`, 'quay.io/hosts.toml': 'mine = 1' }
+  const files = {
+    '_backup/': '',
+    '_default/hosts.toml': ours,
+    'ghcr.io/hosts.toml': `${server}${stale}`,
+    'quay.io/hosts.toml': 'mine = 1',
+  }
   await using directory = await TestDirectory.with({ ...files, ...added })
   expect(await write(directory)).toMatchObject({ written: [], removed: ['ghcr.io/hosts.toml'] })
   expect(await directory.listing()).toEqual({
@@ -152,6 +165,18 @@ test('what others have where ours would be a directory, or a file, stays as it i
   const told = await write(directory, { mirroredRegistries: ['https://ghcr.io', 'https://quay.io'] })
   expect(told.left).toEqual(['ghcr.io', 'quay.io/hosts.toml'])
   expect(await directory.listing()).toMatchObject({ 'ghcr.io': 'a file', 'quay.io/hosts.toml/x': 'a directory' })
+})
+
+test('the mirror sees what others changed and what is kept, by name alone', async () => {
+  await using directory = await TestDirectory.with({ 'quay.io/client.key': 'old' })
+  const edits = () => lookAtEdits(realFiles, directory.path, silentLog)
+  expect(await edits()).toBeUndefined()
+  await write(directory)
+  expect(await edits()).toEqual({ edited: [], kept: [] })
+  await edit(directory, { ...added, '_default/hosts.toml': 'mine = 1', 'quay.io/client.key': 'new' })
+  expect(await edits()).toEqual({ edited: ['_default/hosts.toml'], kept: [] })
+  await write(directory)
+  expect(await edits()).toEqual({ edited: [], kept: [`${at}/_default/hosts.toml`] })
 })
 
 test('nothing that others wrote is ever gone: a share of the histories of the long test', async () => {

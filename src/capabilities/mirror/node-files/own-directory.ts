@@ -150,7 +150,10 @@ export function recordOf(
   const whileWriting = new Map(old?.entries)
   for (const [path, { digests, isMade }] of entries) {
     const known = old?.entries.get(path)
-    whileWriting.set(path, { digests: [...new Set([...(known?.digests ?? []), ...digests])], isMade: isMade || known?.isMade === true })
+    whileWriting.set(path, {
+      digests: [...new Set([...(known?.digests ?? []), ...digests])],
+      isMade: isMade || known?.isMade === true,
+    })
   }
   return { whileWriting: { isComplete: false, entries: whileWriting }, complete: { isComplete: true, entries: new Map(entries) } }
 }

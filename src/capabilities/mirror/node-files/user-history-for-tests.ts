@@ -13,12 +13,23 @@ import { writeConfigurationBy } from './writer.ts'
 
 const names = ['docker.io', 'quay.io', '_default', 'registry.test:5000'] as const
 const inside = ['hosts.toml', 'ca.crt', 'client.key', 'a/b.key'] as const
-const contents = ["[host.'http://cache:1']\nskip_verify = true\n", 'hello', '', "server = 'https://x'\n", 'edited 1', 'edited 2'] as const
+const contents = [
+  "[host.'http://cache:1']\nskip_verify = true\n",
+  'hello',
+  '',
+  "server = 'https://x'\n",
+  'edited 1',
+  'edited 2',
+] as const
 
 const path = fc.tuple(fc.constantFrom(...names), fc.constantFrom(...inside)).map(parts => parts.join('/'))
 const wish = fc.record({
   existing: fc.constantFrom<ConfigurationOptions['existing']>('replace', 'prepend', 'prepend-mirrored'),
-  mirroredRegistries: fc.constantFrom<readonly string[]>([], ['https://docker.io'], ['https://quay.io', 'http://registry.test:5000']),
+  mirroredRegistries: fc.constantFrom<readonly string[]>(
+    [],
+    ['https://docker.io'],
+    ['https://quay.io', 'http://registry.test:5000'],
+  ),
   port: fc.constantFrom(30020, 30021),
 })
 type Wish = typeof wish extends fc.Arbitrary<infer Value> ? Value : never
@@ -26,7 +37,10 @@ type Wish = typeof wish extends fc.Arbitrary<infer Value> ? Value : never
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('edit' as const), path, content: fc.constantFrom(...contents) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), path }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('write' as const), wish, life: fc.option(fc.nat(30), { nil: undefined }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('write' as const), wish, life: fc.option(fc.nat(30), { nil: undefined }) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('restore' as const), life: fc.option(fc.nat(30), { nil: undefined }) }) },
 )
 
@@ -95,7 +109,9 @@ function restore(files: FileOperations, directory: TestDirectory, nowMs: number)
 
 function expectAllThere(listing: Listing, owned: ReadonlyMap<string, string>, after: string): void {
   for (const [name, content] of owned) {
-    const kept = Object.keys(listing).filter(path => /^(_backup(\.ballast-old)?\/)?(_kept\/[^/]+\/)?/.exec(path) !== null && path.endsWith(`/${name}`))
+    const kept = Object.keys(listing).filter(
+      path => /^(_backup(\.ballast-old)?\/)?(_kept\/[^/]+\/)?/.exec(path) !== null && path.endsWith(`/${name}`),
+    )
     const places = [name, ...kept].map(path => listing[path])
     expect(places, `${name} after ${after}`).toContain(content)
   }

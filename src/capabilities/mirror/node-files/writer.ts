@@ -41,7 +41,10 @@ export async function writeConfigurationBy(files: FileOperations, options: Confi
   const { kept, ...changes } = await carryOut(files, { root, present, fates, keptAt: keptAt(nowMs), begin })
   await writeRecord(files, root, complete)
   for (const { path, place } of kept)
-    log.warn({ directory: root, path }, `${path} was written by others and gave way to ours: it is kept as ${backupName}/${keptName}/${place}`)
+    log.warn(
+      { directory: root, path },
+      `${path} was written by others and gave way to ours: it is kept as ${backupName}/${keptName}/${place}`,
+    )
   for (const path of fates.left) log.warn({ directory: root, path }, `${path} was changed by others since, and stays as it is`)
   const digest = digestOfTree(wanted)
   log.info(
