@@ -9,6 +9,7 @@ import { EventQueue } from '#twin/api/watches/event-queue.ts'
 import { eventForm } from '#twin/api/watches/event-text.ts'
 import { WatchHub } from '#twin/api/watches/watch-hub.ts'
 import { Store } from '#twin/store.ts'
+import { throwTrouble } from '#twin/trouble.ts'
 import { type BudgetRow, budgetTable } from './budget-table.ts'
 import { realPod } from './real-pods.ts'
 import { connectTo, get, openWatch, quantile, request } from './twin-client.ts'
@@ -111,11 +112,11 @@ async function committed(watchers: number): Promise<number> {
   const store = new Store()
   const type = new ResourceRegistry().ofKey('pods')
   if (type === undefined) throw new Error('pods are not served')
-  const hub = new WatchHub({ clock: systemClock }, store)
+  const hub = new WatchHub({ clock: systemClock, onTrouble: throwTrouble }, store)
   const form = eventForm(type, answerForm('application/json'), { version: 'v1', includes: 'Metadata', hasColumns: false })
   const interest = { form, namespace: undefined, selection: selectionOf(type, '', ''), selectionText: '' }
   const queues = Array.from({ length: watchers }, () => new EventQueue(systemClock))
-  for (const queue of queues) hub.join(interest, { wantsColumns: false, push: line => queue.push(line) })
+  for (const queue of queues) hub.join(interest, { wantsColumns: false, push: line => queue.push(line), fail: () => queue.end() })
   const times: number[] = []
   for (let change = 0; change < 10 * changes; change++) {
     const pod = realPod(1, 1)

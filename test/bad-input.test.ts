@@ -20,7 +20,7 @@ describe.each(badInputGroups.map(group => [group.name, group] as const))('%s', (
       seed: 1,
       components: false,
       listen: { port: 0 },
-      onUnexpected: (error, { method, path }) => bugs.push(`${method} ${path}: ${error instanceof Error ? error.stack : error}`),
+      onTrouble: ({ where, error }) => bugs.push(`${where}: ${error instanceof Error ? error.stack : error}`),
     })
     const answers = await answersTo(endpointOf(await twin.kubeconfig()), group)
     const known = new Map(recorded.cases.map(one => [one.name, one]))

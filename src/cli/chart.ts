@@ -1,8 +1,8 @@
 // `ballast chart`: the Helm chart as a folder, and as one file that is the same bytes each time.
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { chartFiles } from '#deployment/packaging/chart.ts'
 import { packChart } from '#deployment/packaging/chart-package.ts'
 import { programVersion } from '#kube/version.ts'
@@ -34,8 +34,9 @@ export const defineChart: DefineCommand = (program, surroundings) => {
 async function writeChart(options: ChartOptions, { terminal, environment }: Surroundings): Promise<void> {
   const files = chartFiles(enabledCapabilities)
   const directory = join(options.out, chartName)
-  // What an older version wrote must not stay: templates are whatever lies there.
-  rmSync(join(directory, 'templates'), { recursive: true, force: true })
+  // Templates are whatever lies there: what an older version wrote must not stay. It may be somebody's own by now.
+  const aside = setAside(directory, files)
+  if (aside !== undefined) terminal.say(`what was in ${directory} differs, and is in ${aside} now`)
   for (const [path, text] of files) {
     mkdirSync(dirname(join(directory, path)), { recursive: true })
     writeFileSync(join(directory, path), text)
@@ -53,4 +54,21 @@ function timeOf(text: string | undefined): number | undefined {
   if (!/^\d{1,12}$/.test(text))
     throw new CommandRefused(`SOURCE_DATE_EPOCH: found ${JSON.stringify(text)}, expected seconds since 1970`)
   return Number(text)
+}
+
+/** Where something else is there than what is written, it gets another name; the name. */
+function setAside(directory: string, files: ReadonlyMap<string, string>): string | undefined {
+  if (!existsSync(directory)) return undefined
+  const differs = readdirSync(directory, { recursive: true, withFileTypes: true }).some(entry => {
+    if (entry.isDirectory()) return false
+    const path = join(entry.parentPath, entry.name)
+    return !entry.isFile() || files.get(relative(directory, path).replaceAll('\\', '/')) !== readFileSync(path, 'utf8')
+  })
+  if (!differs) return undefined
+  for (let number = 1; ; number++) {
+    const aside = `${directory}.before-${number}`
+    if (existsSync(aside)) continue
+    renameSync(directory, aside)
+    return aside
+  }
 }

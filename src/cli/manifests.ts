@@ -1,7 +1,6 @@
 // `ballast manifests`: everything that an administrator applies, from what is enabled.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import { type CapabilityObjects, installedBy } from '#deployment/capability-objects.ts'
 import { type Asked, installationValues, merged, plainRelease } from '#deployment/installation.ts'
@@ -14,13 +13,15 @@ import { enabling } from '#process/configuration/controller-configuration.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { CommandRefused } from '#process/surroundings.ts'
+import { writeFiles } from '#process/written-files.ts'
 import { about } from './about.ts'
-import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { assertUsed, type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 
 const choices = ['crds', 'rbac', 'workloads', 'monitoring'] as const
 type Choice = (typeof choices)[number]
 
 interface ManifestsOptions {
+  readonly force?: boolean
   readonly config?: string
   readonly values?: string
   readonly enable?: readonly string[]
@@ -58,6 +59,7 @@ export const defineManifests: DefineCommand = (program, surroundings) => {
     .option('-n, --namespace <name>', "Ballast's own namespace", ballastNamespace)
     .option('--release <name>', 'prefix of the names of objects', 'ballast')
     .option('--format <format>', 'yaml, json, or dir=DIRECTORY: a file each', format, 'yaml')
+    .option('--force', 'dir: replace files that are there and differ')
     .option('--only <part>', choices.join(', '), oneOf(...choices))
     .option('--kube-version <version>', 'version of the cluster, such as 1.34', kubeVersion)
     .option(
@@ -110,6 +112,7 @@ function printManifests(options: ManifestsOptions, { terminal }: Surroundings): 
   const { disable = [], staticPod, cleanup = false } = options
   const needed = staticPod === undefined ? (cleanup ? having('cleanup') : []) : [staticPod]
   if (staticPod !== undefined && cleanup) throw new CommandRefused('--static-pod and --cleanup exclude each other')
+  assertUsed({ '--force': options.force }, options.format.startsWith('dir='), '--format dir=')
   const both = (options.enable ?? []).filter(name => disable.includes(name))
   if (both.length > 0) throw new CommandRefused(`--enable and --disable both name ${both.join(', ')}`)
   const enable = [...(options.enable ?? []), ...needed]
@@ -135,8 +138,10 @@ function printManifests(options: ManifestsOptions, { terminal }: Surroundings): 
     : staticPod === undefined
       ? only()
       : installedBy([{ name: staticPod }]).flatMap(one => one.staticPod?.(made) ?? [])
-  if (options.format.startsWith('dir=')) writeFiles(options.format.slice('dir='.length), wanted, terminal.say)
-  else terminal.write((options.format === 'json' ? jsonList(wanted) : yamlDocuments(wanted)).trimEnd())
+  if (options.format.startsWith('dir=')) {
+    const lines = writeFiles(options.format.slice('dir='.length), filesOf(wanted), options.force === true)
+    for (const line of lines) terminal.say(line)
+  } else terminal.write((options.format === 'json' ? jsonList(wanted) : yamlDocuments(wanted)).trimEnd())
 }
 
 /** It may be gone with the mirror. */
@@ -175,14 +180,11 @@ function jsonList(items: readonly KubeObject[]): string {
 }
 
 /** Files sort in the order in which they are to be applied. */
-function writeFiles(directory: string, made: readonly KubeObject[], say: (line: string) => void): void {
+function filesOf(made: readonly KubeObject[]): readonly { readonly path: string; readonly text: string }[] {
   if (made.length === 0) throw new CommandRefused('nothing to write')
-  mkdirSync(directory, { recursive: true })
-  for (const [at, object] of made.entries()) {
+  return Array.from(made.entries(), ([at, object]) => {
     const { namespace, name } = object.metadata
     const parts = [String(at).padStart(2, '0'), object.kind.toLowerCase(), ...(namespace === undefined ? [] : [namespace]), name]
-    const file = join(directory, `${parts.join('-')}.yaml`)
-    writeFileSync(file, yamlDocuments([object]))
-    say(`wrote ${file}`)
-  }
+    return { path: `${parts.join('-')}.yaml`, text: yamlDocuments([object]) }
+  })
 }

@@ -1,5 +1,6 @@
 // `ballast migrate`: from an upstream to Ballast and back. `values` converts a chart's values, `plan` and `apply` swap the component itself.
 
+import { existsSync, statSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { text as textOfStream } from 'node:stream/consumers'
 import type { Command } from 'commander'
@@ -11,7 +12,7 @@ import type { Replaced } from '#upstreams/upstream.ts'
 import { replaceable, replaceableNames } from '#upstreams/upstreams.ts'
 import { readValuesInput, type ValuesInput, valuesText } from '#upstreams/values-input.ts'
 import { about } from './about.ts'
-import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { assertUsed, type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { addPlanAndApply } from './migrate/swap-command.ts'
 import { paragraph } from './terminal/paragraph.ts'
 
@@ -19,6 +20,7 @@ interface ValuesOptions {
   readonly from: string
   readonly out?: string
   readonly namespace?: string
+  readonly force?: boolean
   readonly allowLossy?: boolean
   readonly format: 'yaml' | 'json'
 }
@@ -45,6 +47,7 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
     .description("converts an upstream chart's values into Ballast's; standard error says what became of each key")
     .requiredOption('--from <chart[@version]>', `the upstream: ${replaceableNames('or')}, as in reloader@2.2.7`)
     .option('-o, --out <file>', 'write the values there instead of standard output')
+    .option('--force', 'replace FILE where it is there and differs')
     .option('-n, --namespace <name>', 'namespace of the release, if the file does not name it')
     .option('--allow-lossy', 'end with 0 even where something is lost or behaves differently')
     .option('--format <format>', 'yaml, or json with the report', oneOf('yaml', 'json'), 'yaml')
@@ -76,7 +79,8 @@ async function convertFile(file: string, options: ValuesOptions, surroundings: S
     converted.report.flatMap(({ from, to }) => (to === undefined ? [] : [{ from, to }])),
     input.comments,
   )
-  if (options.out !== undefined) await writeTo(options.out, written)
+  assertUsed({ '--force': options.force }, options.out !== undefined, '--out')
+  if (options.out !== undefined) await writeTo(options.out, written, options.force === true)
   if (options.format === 'json')
     terminal.write(JSON.stringify(valuesDocument(converted, input, { chart, version }), undefined, 2))
   else if (options.out === undefined) terminal.write(written.trimEnd())
@@ -126,8 +130,11 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-/** @throws CommandRefused where it cannot be written */
-async function writeTo(file: string, text: string): Promise<void> {
+/** @throws CommandRefused where it cannot be written, or is there and differs: somebody may have gone on from an earlier one */
+async function writeTo(file: string, text: string, isForced: boolean): Promise<void> {
+  const before = isForced || !existsSync(file) || !statSync(file).isFile() ? undefined : await textOf(file)
+  if (before !== undefined && before !== '' && before !== text)
+    throw new CommandRefused(`${file}: there already, and different; nothing was written (--force replaces it)`)
   try {
     await writeFile(file, text)
   } catch (error) {

@@ -12,6 +12,7 @@ import { minorOf, servedVersions } from '#twin/api/answers/server-version.ts'
 import type { ComponentOptions } from '#twin/components.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
 import { SharedValues } from '#twin/shared-values.ts'
+import { seldom, troubleText } from '#twin/trouble.ts'
 import { startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
 import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings, seedOfEnvironment, seedReader, wholeNumber } from './command-line.ts'
@@ -181,10 +182,11 @@ function faultsOf(path: string): readonly KubeObject[] {
 function settingsOf(
   options: TwinCommandOptions,
   { components }: Loaded,
-  { environment }: Surroundings,
+  { environment, terminal }: Surroundings,
 ): Omit<TwinOptions, 'clock' | 'objects'> {
   const { controllers, kubernetesVersion, history } = options
   return {
+    onTrouble: seldom(trouble => terminal.say(troubleText(trouble))),
     seed: options.seed ?? seedOfEnvironment(environment),
     scheduler: options.scheduler === 'on',
     kubelet: options.kubelet === 'on',

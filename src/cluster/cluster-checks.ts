@@ -192,7 +192,7 @@ function aside(code: string, where: string, found: string, expected: string): Cl
 }
 
 function shown(value: unknown): string {
-  return value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
+  return value === undefined ? 'nothing' : typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value))
 }
 
 /** Objects that are set aside, with what is wrong with each, in order of their places. */

@@ -36,6 +36,31 @@ export type MetricSpec =
     }
   | { readonly type: 'External'; readonly external: { readonly metric: MetricIdentifier; readonly target: MetricTarget } }
 
+const metricSections = {
+  Resource: 'resource',
+  ContainerResource: 'containerResource',
+  Pods: 'pods',
+  Object: 'object',
+  External: 'external',
+} as const
+
+/** Whether a metric is of a known type and has what its type says; others come from dumps, and from servers that check less. */
+export function isKnownMetric(metric: MetricSpec): boolean {
+  const section: unknown = Object.hasOwn(metricSections, metric.type)
+    ? Reflect.get(metric, metricSections[metric.type])
+    : undefined
+  if (typeof section !== 'object' || section === null) return false
+  const isTargeted = typeof Reflect.get(section, 'target') === 'object' && Reflect.get(section, 'target') !== null
+  const identifier: unknown = Reflect.get(section, 'metric')
+  const isNamed = 'name' in section || (typeof identifier === 'object' && identifier !== null)
+  return isTargeted && isNamed && (metric.type !== 'Object' || typeof metric.object.describedObject === 'object')
+}
+
+/** Upstream's words for one that is not. */
+export function unknownMetric(metric: MetricSpec): string {
+  return `unknown metric source type ${JSON.stringify(metric.type)}`
+}
+
 export interface ScalingPolicy {
   readonly type: 'Pods' | 'Percent'
   readonly value: number

@@ -12,7 +12,14 @@ import {
   utilizationReplicas,
   valueReplicas,
 } from './horizontal-autoscaler-metrics.ts'
-import type { AutoscalerSpec, MetricIdentifier, MetricSpec, MetricTarget } from './horizontal-autoscaler-spec.ts'
+import {
+  type AutoscalerSpec,
+  isKnownMetric,
+  type MetricIdentifier,
+  type MetricSpec,
+  type MetricTarget,
+  unknownMetric,
+} from './horizontal-autoscaler-spec.ts'
 
 /** What was read of one metric. */
 export type MetricReading =
@@ -163,6 +170,7 @@ interface Unknown {
 }
 
 function proposalOf(input: AutoscalerInput, metric: MetricSpec, reading: MetricReading | undefined): Proposed | Unknown {
+  if (!isKnownMetric(metric)) return unknown('InvalidMetricSourceType', unknownMetric(metric), unknownMetric(metric))
   const tolerances = tolerancesOf(input)
   const { pods, replicas: currentReplicas, statusReplicas, nowMs } = input
   const read = reading ?? { kind: 'failed', message: 'the metric was not read' }

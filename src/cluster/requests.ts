@@ -26,7 +26,7 @@ const missingRequests: Requests = requestsOf([
 /**
  * What the scheduler counts for a pod that is on a node: containers and sidecars together, or the dearest moment of starting up
  * where that is more; pod-level requests instead of the sum; plus overhead; in-place resizes included.
- * @throws RangeError where a quantity does not parse or is more than 2^53-1.
+ * @throws RangeError where a quantity does not parse.
  */
 export function podRequests(pod: Pod): Requests {
   return requestsBy(pod, { withStatus: true })

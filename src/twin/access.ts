@@ -20,7 +20,7 @@ export interface Writer {
 }
 
 export interface DeleteChoice {
-  readonly gracePeriodSeconds?: number
+  readonly gracePeriodSeconds?: number | bigint
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
 }

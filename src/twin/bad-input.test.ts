@@ -48,7 +48,7 @@ const anyBody = fc.oneof(
 describe('whatever a body is', () => {
   test('it is taken, or refused with a Status', async () => {
     const bugs: unknown[] = []
-    await using twin = await startTestTwin([testPod('p')], { onUnexpected: error => bugs.push(error) })
+    await using twin = await startTestTwin([testPod('p')], { onTrouble: ({ error }) => bugs.push(error) })
     const patchTypes = patches.map(type => `application/${type}`)
     const request = fc.oneof(
       fc.tuple(fc.constant('POST' as const), fc.constantFrom(...paths), fc.constantFrom(...types)),

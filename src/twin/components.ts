@@ -3,11 +3,13 @@
 import { defaultSettings, type SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Transport } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
+import { messageOf } from '#kube/log.ts'
 import type { Random } from '#kube/random.ts'
 import type { ClusterAccess, ResourceKey } from './access.ts'
 import { startHorizontalPodAutoscalers } from './components/autoscaling/horizontal-pod-autoscaler.ts'
-import type { ComponentContext } from './components/component.ts'
+import { type ComponentContext, controllerWriter } from './components/component.ts'
 import { type EventMode, EventRecorder } from './components/event-recorder.ts'
+import type { KnownResource } from './components/kinds.ts'
 import type { PullRecord } from './components/kubelets/image-pulls.ts'
 import { Kubelets, type NodePower } from './components/kubelets/kubelet.ts'
 import { startMemoryWatch } from './components/kubelets/memory-watch.ts'
@@ -36,10 +38,12 @@ import { startCronJobs } from './components/workloads/cronjob.ts'
 import { startDaemonSets } from './components/workloads/daemonset.ts'
 import { startDeployments } from './components/workloads/deployment.ts'
 import { startJobs, startTtlAfterFinished } from './components/workloads/job.ts'
+import { splitKey } from './components/workloads/pod-state.ts'
 import { startReplicaSets, startReplicationControllers } from './components/workloads/replicaset.ts'
 import { startStatefulSets } from './components/workloads/statefulset.ts'
 
 import type { Faults } from './faults/faults.ts'
+import { type TellTrouble, throwTrouble } from './trouble.ts'
 
 export type { LoopFailure } from './components/loop.ts'
 
@@ -71,8 +75,10 @@ export interface ComponentOptions {
   readonly resourceOf?: (group: string, kind: string) => ResourceKey | undefined
   /** Faults of nodes and images that the kubelets are to suffer. */
   readonly faults?: Faults
-  /** Told of each failed run of an item; the loop tries it again by itself. */
+  /** Told of each failed run of an item, those that the API server refused too; the loop tries it again by itself. */
   readonly onFailure?: (failure: LoopFailure) => void
+  /** Told of faults of the components themselves. Without a listener they are thrown outside. */
+  readonly onTrouble?: TellTrouble
 }
 
 export interface Components extends Disposable {
@@ -96,7 +102,13 @@ export interface Components extends Disposable {
 export function startComponents(access: ClusterAccess, options: ComponentOptions): Components {
   const { clock, random, minorVersion } = options
   const stack = new DisposableStack()
-  const loop = stack.use(new ComponentLoop(clock, options.onFailure ?? throwLater))
+  const { onTrouble = throwTrouble } = options
+  const loop = stack.use(
+    new ComponentLoop(clock, failure => {
+      if (options.onFailure !== undefined) options.onFailure(failure)
+      else if (!isRefusal(failure.error)) tellFailure(context, onTrouble, failure)
+    }),
+  )
   const view = stack.use(new ClusterView(access))
   const context: ComponentContext = {
     access,
@@ -105,6 +117,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     clock,
     random,
     minorVersion,
+    onTrouble,
     events: new EventRecorder(access, { clock, random, mode: options.events ?? 'full' }),
     ...(options.api === undefined ? {} : { api: options.api }),
     ...(options.resourceOf === undefined ? {} : { resourceOf: options.resourceOf }),
@@ -190,10 +203,29 @@ function nodePower(context: ComponentContext, kubelets: Kubelets | undefined): N
   }
 }
 
-/** Without anybody to tell, a failure that is a bug must not pass unseen; what the API server refuses is tried again in silence. */
-function throwLater({ queue, key, error }: LoopFailure): void {
-  if (error instanceof Error && error.name === 'StatusError') return
-  queueMicrotask(() => {
-    throw new Error(`${queue} ${key}`, { cause: error })
-  })
+/** What the API server refuses is tried again in silence: others may have been quicker. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'StatusError'
+}
+
+/** What upstream's component says of an object that it cannot work with, where it says so by an Event; others have a log alone. */
+const told: Readonly<Record<string, { readonly resource: KnownResource; readonly component: string; readonly reason: string }>> =
+  {
+    kubelet: { resource: 'pods', component: 'kubelet', reason: 'FailedSync' },
+    'daemonsets.apps': { resource: 'daemonsets.apps', component: 'daemonset-controller', reason: 'FailedCreate' },
+    'statefulsets.apps': { resource: 'statefulsets.apps', component: 'statefulset-controller', reason: 'FailedCreate' },
+    'jobs.batch': { resource: 'jobs.batch', component: 'job-controller', reason: 'FailedCreate' },
+    'replicasets.apps': { resource: 'replicasets.apps', component: 'replicaset-controller', reason: 'FailedCreate' },
+  }
+
+function tellFailure(context: ComponentContext, onTrouble: TellTrouble, { queue, key, error, count }: LoopFailure): void {
+  onTrouble({ kind: 'component', where: `${queue} ${key}`, error, count })
+  const telling = told[queue]
+  if (telling === undefined || count > 1) return
+  const { namespace, name } = splitKey(key)
+  const object = context.view.get(telling.resource, namespace, name)
+  if (object === undefined) return
+  const { component, reason } = telling
+  const message = `error syncing ${object.kind.toLowerCase()}: ${messageOf(error)}`
+  context.events.record(object, { component, writer: controllerWriter(component) }, { type: 'Warning', reason, message })
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { systemClock, VirtualClock } from '#kube/clock.ts'
 import { makeAuthority } from './authority.ts'
 import { startHttpServer } from './http-server.ts'
+import { throwTrouble } from './trouble.ts'
 
 const authority = await makeAuthority(systemClock.now(), ['127.0.0.1'])
 
@@ -12,7 +13,7 @@ async function served(use: (open: () => Promise<TLSSocket>, clock: VirtualClock)
   const server = await startHttpServer(
     request => Promise.resolve({ kind: 'whole', status: 200, headers: {}, body: `${request.body.byteLength} bytes` }),
     authority.server,
-    { port: 0, bind: '127.0.0.1', clock },
+    { port: 0, bind: '127.0.0.1', clock, onTrouble: throwTrouble },
   )
   try {
     await use(() => opened(server.port), clock)

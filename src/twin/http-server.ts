@@ -1,5 +1,6 @@
 // The twin's HTTPS face: HTTP/2 and HTTP/1.1 on one port, client certificates asked for, requests handed to the one handler.
 import {
+  constants,
   createSecureServer,
   type Http2SecureServer,
   type Http2ServerRequest,
@@ -8,10 +9,14 @@ import {
 } from 'node:http2'
 import { TLSSocket } from 'node:tls'
 import type { Clock } from '#kube/clock.ts'
+import { messageOf } from '#kube/log.ts'
+import { internalError } from '#kube/objects/status.ts'
 import type { Credentials, Handler, TwinRequest } from './api/request.ts'
 import { InjectedReset } from './faults/injected-reset.ts'
 import { writeAnswer } from './http-answers.ts'
 import { receiveBody, refuseBytes, requestFault } from './http-requests.ts'
+import type { TellTrouble } from './trouble.ts'
+import { BrokenAnswer } from './unbroken-stream.ts'
 
 /**
  * How HTTP/1.1 is served, as upstream does: what the lines before a body may weigh, how long headers and whole requests may take to
@@ -50,7 +55,7 @@ export interface HttpServer {
 export async function startHttpServer(
   handler: Handler,
   certificates: ServerCertificates,
-  listen: { readonly port: number; readonly bind: string; readonly clock: Clock },
+  listen: { readonly port: number; readonly bind: string; readonly clock: Clock; readonly onTrouble: TellTrouble },
 ): Promise<HttpServer> {
   const server = createSecureServer({
     allowHTTP1: true,
@@ -81,7 +86,7 @@ export async function startHttpServer(
     socket.setNoDelay(true)
     socket.setKeepAlive(true, askAfterMs)
   })
-  server.on('request', (incoming, outgoing) => void serve(handler, listen.clock, incoming, outgoing))
+  server.on('request', (incoming, outgoing) => void serve(handler, listen, incoming, outgoing))
   server.on('clientError', (error, socket) => refuseBytes(error, socket, listen.clock))
   Object.assign(server, http1Options)
   await listening(server, listen)
@@ -122,7 +127,12 @@ function listening(server: Http2SecureServer, listen: { readonly port: number; r
   })
 }
 
-async function serve(handler: Handler, clock: Clock, incoming: Http2ServerRequest, outgoing: Http2ServerResponse): Promise<void> {
+async function serve(
+  handler: Handler,
+  { clock, onTrouble }: { readonly clock: Clock; readonly onTrouble: TellTrouble },
+  incoming: Http2ServerRequest,
+  outgoing: Http2ServerResponse,
+): Promise<void> {
   const gone = new AbortController()
   incoming.on('error', () => gone.abort())
   outgoing.on('error', () => gone.abort())
@@ -146,8 +156,21 @@ async function serve(handler: Handler, clock: Clock, incoming: Http2ServerReques
     await writeAnswer(answer, incoming, outgoing, gone.signal)
   } catch (error) {
     if (error instanceof InjectedReset) breakConnection(incoming, outgoing)
-    else if (!gone.signal.aborted) throw error
+    else if (!gone.signal.aborted) {
+      if (!(error instanceof BrokenAnswer))
+        onTrouble({ kind: 'stream', where: `${incoming.method} ${incoming.url.split('?')[0]}`, error, count: 1 })
+      giveUp(error, incoming, outgoing)
+    }
   }
+}
+
+/** The last word where no answer could be written: a Status while that can still be one, else the end of this stream alone. */
+function giveUp(error: unknown, incoming: Http2ServerRequest, outgoing: Http2ServerResponse): void {
+  if (!outgoing.headersSent) {
+    outgoing.writeHead(500, { 'content-type': 'application/json' })
+    outgoing.end(JSON.stringify(internalError(messageOf(error)).status))
+  } else if ('stream' in incoming && incoming.stream !== undefined) incoming.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  else incoming.socket.destroy()
 }
 
 /** Destroys the socket, with all that is under way on it, once the bytes that were to come before have left. */

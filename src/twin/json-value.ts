@@ -7,8 +7,22 @@ type JsonFields = { readonly [key: string]: JsonValue | undefined }
 /** A tree that is being made; it becomes a `KubeObject` when it is stored. */
 export type Draft = { [key: string]: unknown }
 
+/** A number whose text matters: an integer written with a fraction or exponent, or one beyond what int64 or a double holds. */
+export class OddNumber {
+  readonly source: string
+
+  constructor(source: string) {
+    this.source = source
+  }
+
+  /** The nearest double; infinite where there is none. */
+  get value(): number {
+    return Number(this.source)
+  }
+}
+
 export function isFields(value: unknown): value is Draft {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof OddNumber)
 }
 
 /** The value below `path`; undefined where the path leaves the tree. */
@@ -37,8 +51,21 @@ export function textAt(value: unknown, ...path: readonly string[]): string | und
   return typeof found === 'string' ? found : undefined
 }
 
+/** A whole number as it is, however big. */
+export function integerAt(value: unknown, ...path: readonly string[]): number | bigint | undefined {
+  const found = valueAt(value, ...path)
+  return typeof found === 'bigint' || typeof found === 'number' ? found : undefined
+}
+
+/** The next whole number. */
+export function raised(value: number | bigint): number | bigint {
+  return Number.isSafeInteger(Number(value) + 1) ? Number(value) + 1 : BigInt(value) + 1n
+}
+
+/** A number to compute with: of an integer beyond 2^53 the nearest one there is. */
 export function numberAt(value: unknown, ...path: readonly string[]): number | undefined {
   const found = valueAt(value, ...path)
+  if (typeof found === 'bigint') return Number(found)
   return typeof found === 'number' ? found : undefined
 }
 
@@ -127,15 +154,27 @@ export function isEmpty(value: unknown): boolean {
   return isFields(value) && Object.keys(value).length === 0
 }
 
-/** The JSON of a tree. Integers beyond 2^53 are written exactly. */
-export function jsonText(value: unknown): string {
+/** The JSON of a tree, indented by so many spaces if asked. Integers beyond 2^53 are written exactly. */
+export function jsonText(value: unknown, indent?: number): string {
   try {
-    return JSON.stringify(value)
+    return JSON.stringify(value, null, indent)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     // Some integer is a bigint, which is rare enough to find out this way.
-    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? rawJson(String(item)) : item))
+    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? rawJson(String(item)) : item), indent)
   }
+}
+
+/** The tree of a JSON text that we wrote ourselves: {@link jsonText} of it is the same text again. @throws SyntaxError */
+export function jsonTree(text: string): unknown {
+  if (!/\d{16}/.test(text)) return JSON.parse(text)
+  // The types of ES2024 do not know the third argument yet.
+  const exactly = (_name: string, value: unknown, ...more: readonly { readonly source?: string }[]) => {
+    if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
+    const source = more[0]?.source ?? ''
+    return /^-?\d+$/.test(source) ? BigInt(source) : value
+  }
+  return JSON.parse(text, exactly)
 }
 
 /** A number that is written with the digits given. */

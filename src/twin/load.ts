@@ -11,7 +11,7 @@ import { hasGeneration, holdNamespace, qualityOfService } from './api/object-str
 import { apiVersionOf, type ResourceType } from './api/resource-type.ts'
 import { asStored } from './api/write-pipeline.ts'
 import { missingReplicaSets } from './components/workloads/missing-replica-sets.ts'
-import { type Draft, draftOf, fieldsAt, itemsAt, listAt, textAt } from './json-value.ts'
+import { type Draft, draftOf, fieldsAt, itemsAt, jsonText, listAt, textAt } from './json-value.ts'
 import { kindSchema } from './schema/kind-schema.ts'
 
 export interface LoadReport {
@@ -118,7 +118,7 @@ function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): bo
     problems.push({
       code: 'object-shape',
       where: 'snapshot',
-      found: JSON.stringify(object).slice(0, 100),
+      found: jsonText(object).slice(0, 100),
       expected: 'an object with apiVersion, kind and metadata.name',
     })
     return false

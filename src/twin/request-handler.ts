@@ -1,5 +1,6 @@
 // Every request of every transport ends here: who asks, may they, what is it about, what is the answer.
 
+import { messageOf } from '#kube/log.ts'
 import { badRequest, internalError, StatusError, statusBody } from '#kube/objects/status.ts'
 import { accessOf, refusedTo, requestInfo } from '#kube/server/request-info.ts'
 import type { Aggregator } from './aggregation/aggregator.ts'
@@ -18,6 +19,8 @@ import { faultyAnswer } from './faults/faulty-answer.ts'
 import { InjectedReset } from './faults/injected-reset.ts'
 import type { TwinObserver } from './observe/twin-observer.ts'
 import type { RequestLog } from './request-log.ts'
+import type { TellTrouble } from './trouble.ts'
+import { unbroken } from './unbroken-stream.ts'
 
 interface HandlerParts {
   /** The APIs that others serve behind us; undefined until they are looked at. */
@@ -30,7 +33,7 @@ interface HandlerParts {
   readonly faults: Faults
   readonly observer: TwinObserver
   readonly allowsAnonymous: boolean
-  readonly onUnexpected: (error: unknown, request: TwinRequest) => void
+  readonly onTrouble: TellTrouble
   /** Sees every request with its answer. */
   readonly onExchange?: (request: TwinRequest, answer: TwinResponse) => void
 }
@@ -62,13 +65,26 @@ export function requestHandler(parts: HandlerParts): Handler {
         user = who
         info = what
       })
-      told(answer.status)
-      parts.onExchange?.(request, answer)
-      return answer
+      noted(parts, request, () => {
+        told(answer.status)
+        parts.onExchange?.(request, answer)
+      })
+      if (answer.kind === 'whole') return answer
+      const isWatch = info?.kind === 'resource' && info.verb === 'watch'
+      return { ...answer, chunks: unbroken(answer.chunks, { request, isWatch, onTrouble: parts.onTrouble }) }
     } catch (error) {
-      if (error instanceof InjectedReset) told(0)
+      if (error instanceof InjectedReset) noted(parts, request, () => told(0))
       throw error
     }
+  }
+}
+
+/** What is written down about a request changes nothing about its answer. */
+function noted(parts: Pick<HandlerParts, 'onTrouble'>, { method, path }: TwinRequest, note: () => void): void {
+  try {
+    note()
+  } catch (error) {
+    parts.onTrouble({ kind: 'request', where: `the record of ${method} ${path}`, error, count: 1 })
   }
 }
 
@@ -133,8 +149,8 @@ async function answerTo(
     if (error instanceof StatusError) return withNotedWarnings(request, refusal(request, error))
     if (isTooDeep(error)) return refusal(request, badRequest('the object provided is nested deeper than this server follows'))
     if (request.signal.aborted) return plainText(499, 'client closed the request')
-    parts.onUnexpected(error, request)
-    return refusal(request, internalError(error instanceof Error ? error.message : String(error)))
+    parts.onTrouble({ kind: 'request', where: `${request.method} ${request.path}`, error, count: 1 })
+    return refusal(request, internalError(messageOf(error)))
   }
 }
 

@@ -5,6 +5,7 @@ import type { ResourceKey, StoreEvent } from './access.ts'
 import { Changes, History } from './history.ts'
 import { type ObjectsSnapshot, OrderedObjects } from './ordered-objects.ts'
 import { SharedValues } from './shared-values.ts'
+import { type TellTrouble, throwTrouble } from './trouble.ts'
 
 type Handler = (event: StoreEvent) => void
 
@@ -55,6 +56,8 @@ interface StoreOptions {
   readonly historyBytes?: number
   /** Where objects find the parts they have in common with others; one of its own by default. */
   readonly sharedValues?: SharedValues
+  /** Told of listeners that threw; by default it is thrown outside. */
+  readonly onTrouble?: TellTrouble
 }
 
 const defaultHistory = 100_000
@@ -68,6 +71,7 @@ export class Store {
   readonly #shelves = new Map<ResourceKey, Shelf>()
   readonly #history: History
   readonly #shared: SharedValues
+  readonly #onTrouble: TellTrouble
   /** States that pages were given of, by resource and revision, the last used at the end. */
   readonly #snapshots = new Map<string, { readonly revision: number; readonly snapshot: ObjectsSnapshot }>()
   // A handler may commit: what it commits is delivered after its own event has reached everybody, so that all see one order.
@@ -82,6 +86,7 @@ export class Store {
       startRevision: 1,
     })
     this.#shared = options.sharedValues ?? new SharedValues()
+    this.#onTrouble = options.onTrouble ?? throwTrouble
   }
 
   get revision(): number {
@@ -203,10 +208,20 @@ export class Store {
     this.#isDelivering = true
     try {
       for (let next = this.#undelivered.shift(); next !== undefined; next = this.#undelivered.shift()) {
-        for (const handler of next.shelf.handlers) handler(next.event)
+        for (const handler of next.shelf.handlers) this.#deliver(handler, next.event)
       }
     } finally {
       this.#isDelivering = false
+    }
+  }
+
+  /** The change is committed: a listener that cannot follow it stops neither the write nor the others. */
+  #deliver(handler: Handler, event: StoreEvent): void {
+    try {
+      handler(event)
+    } catch (error) {
+      const { namespace, name } = event.object.metadata
+      this.#onTrouble({ kind: 'listener', where: `${event.object.kind} ${objectKey(namespace, name)}`, error, count: 1 })
     }
   }
 

@@ -40,6 +40,7 @@ import { type LoggedRequest, RequestLog } from './request-log.ts'
 import type { SharedValues } from './shared-values.ts'
 import { catchUp } from './snapshot-time.ts'
 import { Store } from './store.ts'
+import { type TellTrouble, throwTrouble } from './trouble.ts'
 
 export interface TwinOptions {
   /** The cluster's time. */
@@ -70,8 +71,8 @@ export interface TwinOptions {
   readonly components?: Partial<ComponentOptions> | false
   /** Sees every request with its answer: how traces of clients are recorded. */
   readonly onExchange?: (request: TwinRequest, answer: TwinResponse) => void
-  /** Told of errors that are bugs, not answers. */
-  readonly onUnexpected?: (error: unknown, request: { readonly method: string; readonly path: string }) => void
+  /** Told of faults of the twin itself. Each is contained; without a listener it is thrown outside, for tests: a product always listens. */
+  readonly onTrouble?: TellTrouble
 }
 
 export interface Twin extends AsyncDisposable {
@@ -142,13 +143,13 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
     faults,
     observer,
     allowsAnonymous: options.allowsAnonymous ?? false,
-    onUnexpected: options.onUnexpected ?? rethrowLater,
+    onTrouble: server.onTrouble,
     ...(options.onExchange === undefined ? {} : { onExchange: options.onExchange }),
   })
   const stack = new AsyncDisposableStack()
   stack.defer(close)
   stack.use(observer)
-  const listening = options.listen === undefined ? undefined : await listen(handler, options.listen)
+  const listening = options.listen === undefined ? undefined : await listen(handler, options.listen, server.onTrouble)
   if (listening !== undefined) stack.defer(() => listening.http.close())
   // Servers behind the twin ask it for the ConfigMap: where nobody can, there is nobody to show a certificate to.
   const frontProxy =
@@ -227,6 +228,7 @@ function startedComponents(options: TwinOptions, cluster: Cluster): Components |
     seed: options.seed ?? 1,
     minorVersion: server.minor,
     absentOwners: report.absentOwners,
+    onTrouble: server.onTrouble,
     faults,
     api,
     resourceOf: (group, kind) => server.resources.all().find(type => type.group === group && type.kind === kind)?.key,
@@ -243,15 +245,17 @@ function apiServer(options: TwinOptions): { readonly server: ApiServer; close():
   if (minor === undefined)
     throw new Error(`Kubernetes ${options.kubernetesVersion ?? ''} is not one the twin can play; 1.32 to 1.36 are`)
   const random: Random = seededRandom(options.seed ?? 1)
+  const onTrouble = options.onTrouble ?? throwTrouble
   const history = options.historyLimit
   const store = new Store({
     ...(history === undefined ? {} : { historyLimit: history }),
     ...(options.sharedValues === undefined ? {} : { sharedValues: options.sharedValues }),
+    onTrouble,
   })
   const { call, close } = webhookCaller(store)
   const server: ApiServer = {
     store,
-    watches: new WatchHub(options, store),
+    watches: new WatchHub({ clock: options.clock, onTrouble }, store),
     resources: new ResourceRegistry(),
     clock: options.clock,
     wire: options.wire ?? systemClock,
@@ -260,6 +264,7 @@ function apiServer(options: TwinOptions): { readonly server: ApiServer; close():
     unsigned: new Set(),
     loadedUids: new Set(),
     callWebhook: call,
+    onTrouble,
   }
   return { server, close }
 }
@@ -281,18 +286,16 @@ interface Listening {
   readonly authority: Authority
 }
 
-async function listen(handler: Handler, where: { readonly port: number; readonly bind?: string }): Promise<Listening> {
+async function listen(
+  handler: Handler,
+  where: { readonly port: number; readonly bind?: string },
+  onTrouble: TellTrouble,
+): Promise<Listening> {
   const bind = where.bind ?? '127.0.0.1'
   const authority = await makeAuthority(systemClock.now(), [bind])
-  const http = await startHttpServer(handler, authority.server, { port: where.port, bind, clock: systemClock })
+  const http = await startHttpServer(handler, authority.server, { port: where.port, bind, clock: systemClock, onTrouble })
   const host = bind.includes(':') ? `[${bind}]` : bind
   return { http, url: `https://${host}:${http.port}`, authority }
-}
-
-function rethrowLater(error: unknown, request: Pick<TwinRequest, 'method' | 'path'>): void {
-  queueMicrotask(() => {
-    throw new Error(`the twin could not answer ${request.method} ${request.path}`, { cause: error })
-  })
 }
 
 /** How often a real clock is asked whether all is quiet. */

@@ -103,7 +103,8 @@ export async function releaseTaints(context: TaintContext, policies: Policies, s
   for (const node of state.nodes.values()) {
     const mark = markOf(node)
     if (mark === undefined || isStillWanted(state, node.name, mark, policies)) continue
-    const choice = { node: node.name, key: mark.taint, requester: 'isolate', annotation: isolatedByAnnotation }
+    const own = { key: mark.taint, only: 'NoSchedule', annotation: isolatedByAnnotation } as const
+    const choice = { ...own, node: node.name, requester: 'isolate' }
     const outcome = await removeTaint(leading.effects, choice, signal)
     if (outcome.kind !== 'gone') nodes.observe(outcome.node)
   }

@@ -22,6 +22,8 @@ import { PeerCertificates } from './front/peer-certificates.ts'
 import { PeerDoor } from './front/peer-door.ts'
 import { type Readiness, readinessOf } from './front/readiness.ts'
 import { RegistryFront } from './front/registry-front.ts'
+import { realFiles } from './node-files/file-operations.ts'
+import { lookAtEdits } from './node-files/hosts-edits.ts'
 import { lookAtHostsFiles } from './node-files/hosts-look.ts'
 import { bootstrapOf } from './peers/bootstrap.ts'
 import { startRouter } from './peers/router.ts'
@@ -207,6 +209,7 @@ function selfCheckOf({ settings, clock, log }: AgentOptions, store: Store): Self
   return new SelfCheck({
     store,
     hostsFiles: () => lookAtHostsFiles(settings.containerdRegistryConfigPath, log),
+    edits: () => lookAtEdits(realFiles, settings.containerdRegistryConfigPath, log),
     served: () => ({
       addresses: hosts.length === addresses.length ? hosts : [...addressesOfNode()],
       ports: addresses.map(({ port }) => port),

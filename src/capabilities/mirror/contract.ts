@@ -78,7 +78,7 @@ export interface StoreHealth {
   readonly version: string | undefined
   /** Why it is not up, or what else is wrong with it. */
   readonly problems: readonly {
-    readonly reason: 'ContainerdUnreachable' | 'LayersDiscarded' | 'ConfigurationMissing'
+    readonly reason: 'ContainerdUnreachable' | 'LayersDiscarded' | 'ConfigurationMissing' | 'HostsFilesEdited'
     readonly message: string
   }[]
 }

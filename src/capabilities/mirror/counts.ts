@@ -200,7 +200,7 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
   }
 }
 
-const troubleReasons = ['ContainerdUnreachable', 'LayersDiscarded', 'ConfigurationMissing'] as const
+const troubleReasons = ['ContainerdUnreachable', 'LayersDiscarded', 'ConfigurationMissing', 'HostsFilesEdited'] as const
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /** The label, unless there are too many already. */

@@ -15,7 +15,12 @@ const bad: HostsFileFact = { path: '_default/hosts.toml', content: "[host.'http:
 
 function scene(seesEveryPull = true) {
   const clock = new VirtualClock(1_000)
-  const state: { files: readonly HostsFileFact[] | undefined; problems: StoreHealth['problems'] } = {
+  const state: {
+    files: readonly HostsFileFact[] | undefined
+    edits: { edited: readonly string[]; kept: readonly string[] } | undefined
+    problems: StoreHealth['problems']
+  } = {
+    edits: undefined,
     files: [good],
     problems: [],
   }
@@ -23,6 +28,7 @@ function scene(seesEveryPull = true) {
   const check = new SelfCheck({
     store: { health: () => ({ isUp: true, version: '2.1.9', problems: state.problems }) },
     hostsFiles: async () => state.files,
+    edits: async () => state.edits,
     served: () => ({ addresses: ['10.0.0.7'], ports: [29_999] }),
     seesEveryPull,
     clock,
@@ -65,6 +71,21 @@ test('a pull that comes past us is a trouble until containerd asks', async () =>
   await later.advance(600_000)
   other.pulled('ghcr.io/acme/app:v2')
   expect(other.troubles()).toEqual([])
+})
+
+test('what others changed of our files is told after all else, and logged as what it is', async () => {
+  const { check, state, lines } = scene()
+  state.edits = { edited: [], kept: [] }
+  await check.look()
+  expect(check.troubles()).toEqual([])
+  state.edits = { edited: ['_default/hosts.toml'], kept: ['2026-11-22T08-33-24Z/ghcr.io/hosts.toml'] }
+  await check.look()
+  await check.look()
+  const message =
+    'others changed _default/hosts.toml: the next start of the agent keeps that aside and writes ours; what others had written is kept in _backup/_kept (2026-11-22T08-33-24Z/ghcr.io/hosts.toml): take it over, or delete it'
+  expect([check.troubles(), lines]).toEqual([[{ reason: 'HostsFilesEdited', message }], [message]])
+  state.problems = [{ reason: 'LayersDiscarded', message: 'thrown away' }]
+  expect(check.troubles().map(({ reason }) => reason)).toEqual(['LayersDiscarded', 'HostsFilesEdited'])
 })
 
 test('case 16: poisoned content is told, and what containerd itself says comes first', () => {

@@ -5,6 +5,7 @@ import type { Log } from '#kube/log.ts'
 import type { Store } from './contract.ts'
 import type { PoisonedBlob } from './exchange/transfer/integrity.ts'
 import { checkHostsFiles, type HostsFileFact, type ServedPorts } from './node-files/hosts-check.ts'
+import { editsMessage } from './node-files/hosts-edits.ts'
 import { Happenings, type NoticesDocument, type Trouble } from './notices.ts'
 import { PullWitness } from './pull-witness.ts'
 
@@ -15,6 +16,8 @@ interface SelfCheckOptions {
   readonly store: Pick<Store, 'health'>
   /** Files of containerd's directory; `undefined` where it cannot be looked at. */
   readonly hostsFiles: () => Promise<readonly HostsFileFact[] | undefined>
+  /** What others changed of ours there; `undefined` where nothing is known of it. */
+  readonly edits: () => Promise<Parameters<typeof editsMessage>[0] | undefined>
   readonly served: () => ServedPorts
   /** Whether each pull has to ask here: not where tags are never answered. */
   readonly seesEveryPull: boolean
@@ -28,7 +31,9 @@ export class SelfCheck {
   readonly #witness: PullWitness
   readonly #instance: string
   #files: readonly Trouble[] = []
+  #edits: readonly Trouble[] = []
   #told = ''
+  #toldEdits = ''
 
   constructor(options: SelfCheckOptions) {
     this.#options = options
@@ -47,13 +52,16 @@ export class SelfCheck {
 
   /** Reads the hosts files again. */
   async look(): Promise<void> {
-    const { hostsFiles, served } = this.#options
+    const { hostsFiles, edits, served } = this.#options
     const files = await hostsFiles()
     const found = files === undefined ? [] : checkHostsFiles(files, served())
     this.#files = found.map(({ path, message }) => ({
       reason: 'ConfigurationMissing',
       message: path === '' ? message : `${path}: ${message}`,
     }))
+    const edited = await edits()
+    const message = edited === undefined ? undefined : editsMessage(edited)
+    this.#edits = message === undefined ? [] : [{ reason: 'HostsFilesEdited', message }]
     this.#log()
   }
 
@@ -80,7 +88,7 @@ export class SelfCheck {
   troubles(): readonly Trouble[] {
     const image = this.#witness.unasked
     const ignored: readonly Trouble[] = image === undefined ? [] : [{ reason: 'ConfigurationMissing', message: ignoredBy(image) }]
-    return [...this.#options.store.health().problems, ...this.#files, ...ignored]
+    return [...this.#options.store.health().problems, ...this.#files, ...ignored, ...this.#edits]
   }
 
   document(): NoticesDocument {
@@ -88,12 +96,20 @@ export class SelfCheck {
   }
 
   #log(): void {
-    const lasting = this.troubles().filter(({ reason }) => reason !== 'ContainerdUnreachable')
+    this.#logEdits()
+    const lasting = this.troubles().filter(({ reason }) => reason !== 'ContainerdUnreachable' && reason !== 'HostsFilesEdited')
     const text = lasting.map(({ reason, message }) => `${reason}: ${message}`).join('; ')
     if (text === this.#told) return
     this.#told = text
     if (text === '') this.#options.log.info({}, 'nothing keeps containerd from asking the mirror any more')
     else this.#options.log.warn({ problems: lasting }, 'the mirror is of little use to this node')
+  }
+
+  #logEdits(): void {
+    const text = this.#edits.map(({ message }) => message).join('; ')
+    if (text === this.#toldEdits) return
+    this.#toldEdits = text
+    if (text !== '') this.#options.log.warn({}, text)
   }
 }
 

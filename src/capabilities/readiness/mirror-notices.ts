@@ -35,7 +35,11 @@ export function readNotices(body: string): MirrorNotices | undefined {
 }
 
 /** Events of a node by what lasts there. That containerd is away is said by the condition alone. */
-const eventOf: Readonly<Record<string, string>> = { LayersDiscarded: 'LayersDiscarded', ConfigurationMissing: 'MirrorIgnored' }
+const eventOf: Readonly<Record<string, string>> = {
+  LayersDiscarded: 'LayersDiscarded',
+  ConfigurationMissing: 'MirrorIgnored',
+  HostsFilesEdited: 'HostsFilesEdited',
+}
 
 /** Remembers what was told. */
 export class MirrorNews {

@@ -17,6 +17,7 @@ import { ballastNamespace } from '#process/own-names.ts'
 import type { FaultSource } from '#process/parts/fault-source.ts'
 import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
+import { troubleLog } from '#twin/trouble.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 
 interface EmbeddedOptions {
@@ -59,6 +60,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     await startTwin({
       clock,
       seed,
+      onTrouble: troubleLog(log),
       objects: options.listen === undefined ? options.objects : withClock(options.objects),
       ...(options.kubernetesVersion === undefined ? {} : { kubernetesVersion: options.kubernetesVersion }),
       ...(options.listen === undefined ? {} : { listen: options.listen, ownKinds: true }),

@@ -40,20 +40,28 @@ export async function setTaint(
 }
 
 /**
- * Takes every taint of `key` off a node, and the annotation that says whose it is. Safe to call twice.
+ * Takes every taint of `key` off a node, or with `only` those of its effect and without a value, as we set them where the key is a user's;
+ * and the annotation that says whose it is. Safe to call twice.
  * @throws what the leadership throws when we lead no more.
  */
 export async function removeTaint(
   context: EffectContext,
-  choice: { readonly node: string; readonly key: string; readonly requester: string; readonly annotation?: string },
+  choice: {
+    readonly node: string
+    readonly key: string
+    readonly only?: Taint['effect']
+    readonly requester: string
+    readonly annotation?: string
+  },
   signal: AbortSignal,
 ): Promise<TaintOutcome> {
   const guard = leadingGuard(context)
-  const { node, requester, annotation } = choice
+  const { node, requester, annotation, only } = choice
+  const isPlain = ({ effect, value }: Taint) => effect === only && (value === undefined || value === '')
   const annotations = annotation === undefined ? {} : { [annotation]: null }
   const change = ({ spec }: Node) => ({
     add: [],
-    remove: (spec?.taints ?? []).filter(({ key }) => key === choice.key),
+    remove: (spec?.taints ?? []).filter(taint => taint.key === choice.key && (only === undefined || isPlain(taint))),
     annotations,
   })
   return changeTaints(context, { node, requester, guard, change }, signal)

@@ -88,6 +88,26 @@ describe('a taint with the mark of whose it is', () => {
     ])
   })
 
+  test('goes alone: what a user set under the same key, with another effect or a value, stays', async () => {
+    const users = [
+      { key: taint.key, effect: 'NoExecute' },
+      { key: taint.key, effect: 'PreferNoSchedule' },
+    ]
+    const other = { ...taint, value: 'gpu' }
+    const [first, second] = [
+      scripted({ [reading]: [node([...users, taint], { [mark]: 'p' })], [writing]: [node(users)] }),
+      scripted({ [reading]: [node([...users, other], { [mark]: 'p' })], [writing]: [node([...users, other])] }),
+    ]
+    const choice = { node: 'n1', key: taint.key, only: 'NoSchedule', requester: 'isolate', annotation: mark } as const
+    await removeTaint(first.context, choice, signal)
+    await removeTaint(second.context, choice, signal)
+    expect([...bodies(first), ...bodies(second)]).toMatchObject([
+      { spec: { taints: users } },
+      { metadata: { annotations: { [mark]: null } } },
+    ])
+    expect(JSON.stringify(bodies(second))).not.toMatch(/"taints":null|"taints":\[\]/)
+  })
+
   test('has its mark taken away where somebody took the taint', async () => {
     const server = scripted({ [reading]: [node([], { [mark]: 'p' })], [writing]: [node([])] })
     await removeTaint(server.context, { node: 'n1', key: taint.key, requester: 'isolate', annotation: mark }, signal)

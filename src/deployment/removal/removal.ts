@@ -128,7 +128,8 @@ async function takeTaints(run: RemovalRun, leaves: readonly Leftover[]): Promise
     // Only where the mark says that the taint was set by us; one that a user set stays.
     const [, isolated] = /^[^/]+\/(.+)$/.exec(node.metadata.annotations?.[isolatedByAnnotation] ?? '') ?? []
     if (isolated === undefined) continue
-    const choice = { node: name, key: isolated, requester, annotation: isolatedByAnnotation }
+    const own = { key: isolated, only: 'NoSchedule', annotation: isolatedByAnnotation } as const
+    const choice = { ...own, node: name, requester }
     await run.take(`take taint ${isolated} off Node ${name}`, () => removeTaint(contextOf(run), choice, signal))
   }
 }

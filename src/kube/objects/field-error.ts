@@ -113,6 +113,7 @@ export function invalidObject(
 function valueText(value: unknown): string {
   if (typeof value === 'string') return goQuote(value)
   if (value === undefined) return 'null'
+  if (typeof value === 'bigint') return String(value)
   return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? Number(inner) : inner)) ?? 'null'
 }
 

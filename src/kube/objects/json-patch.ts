@@ -226,8 +226,11 @@ function collectList(
     operations.push({ op: 'add', path: `${path}/${at}`, value: after[at] })
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Whether the value is a JSON object; a value of a class of its own is one value, not its fields. */
+export function isObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 /** JSON equality: the order of keys does not count. */

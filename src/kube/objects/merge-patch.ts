@@ -1,7 +1,7 @@
 // JSON Merge Patch (RFC 7386): applying one, and the patch between two documents. Nothing given is changed.
 // Keys such as `__proto__` and `constructor` are data like any other.
 
-import { isSameJson } from './json-patch.ts'
+import { isObject, isSameJson } from './json-patch.ts'
 
 /** `target` with `patch` merged in: objects key by key, `null` removes, all else replaces (lists whole). */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {
@@ -27,8 +27,4 @@ export function mergePatchBetween(before: unknown, after: unknown): unknown {
     else if (!isSameJson(Reflect.get(before, key), value)) patch.set(key, mergePatchBetween(Reflect.get(before, key), value))
   }
   return Object.fromEntries(patch)
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -107,7 +107,9 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function textOf(value: unknown): string {
-  return JSON.stringify(value) ?? String(value)
+  // A whole number beyond 2^53 is shown as the nearest one there is where it stands inside.
+  if (typeof value === 'bigint') return String(value)
+  return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? Number(inner) : inner)) ?? String(value)
 }
 
 function foundText(given: unknown, schema: unknown): string {

@@ -43,6 +43,13 @@ export function durationOr0(text: string): number {
   return parsed.ok ? parsed.value : 0
 }
 
+/** Milliseconds of whole seconds as a Go duration has them: nanoseconds in 64 bits, which wrap. So every time reached with them is one. */
+export function secondsMs(seconds: number | bigint): number {
+  const isShort = typeof seconds === 'number' && Math.abs(seconds) < 9_000_000_000
+  if (isShort) return seconds * 1000
+  return Number(BigInt.asIntN(64, BigInt(seconds) * 1_000_000_000n) / 1_000_000n)
+}
+
 function readDuration(text: string): bigint | string {
   const invalid = `time: invalid duration ${quoted(text)}`
   const isNegative = text.startsWith('-')

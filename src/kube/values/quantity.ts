@@ -116,8 +116,56 @@ function divideAwayFromZero(value: bigint, by: bigint): bigint {
   return value < 0n ? quotient - 1n : quotient + 1n
 }
 
+/**
+ * What upstream's components compute with: Value() (`digits` 0) or MilliValue() (3) of a text, an int64. Of amounts beyond that upstream
+ * makes 0 where it holds them as an int64 with a scale (`1e18` cores), and the low 64 bits where as a big decimal. 0 for what is no quantity.
+ */
+export function int64Value(text: string, digits: 0 | 3): bigint {
+  const parts = readParts(text)
+  if (typeof parts === 'string') return 0n
+  const { sign, fraction, suffix, unscaled, isFast } = parts
+  const signed = (value: bigint) => (sign === '-' ? -value : value)
+  if (!isFast) {
+    const nanos = scaled(unscaled, fraction.length, suffix)
+    const isCapped = suffix.format === 'BinarySI' && nanos > largestInt64 * nanosPerUnit
+    if (isCapped) return BigInt.asIntN(64, signed(largestInt64) * 10n ** BigInt(digits))
+    return BigInt.asIntN(64, signed(divideAwayFromZero(nanos, 10n ** BigInt(9 - digits))))
+  }
+  const isBinary = suffix.format === 'BinarySI'
+  const exponent = (isBinary ? 0 : suffix.exponent - fraction.length) + digits
+  const whole = isBinary ? unscaled << BigInt(suffix.exponent) : unscaled
+  if (exponent < 0) return signed(divideAwayFromZero(whole, 10n ** BigInt(-exponent)))
+  const value = signed(whole * 10n ** BigInt(exponent))
+  return BigInt.asIntN(64, value) === value ? value : 0n
+}
+
 /** The quantity, or Kubernetes' message. */
 function readQuantity(text: string): Quantity | string {
+  const parts = readParts(text)
+  if (typeof parts === 'string') return parts
+  const { sign, numerator, fraction, suffix, unscaled, isFast } = parts
+  if (unscaled === 0n) return zeroOf(text, suffix)
+  const size = scaled(unscaled, fraction.length, suffix)
+  const isOverflow = suffix.format === 'BinarySI' && size > largestInt64 * nanosPerUnit
+  const nanos = isOverflow ? largestInt64 * nanosPerUnit : size
+  const format = suffix.format === 'BinarySI' && nanos < nanosPerUnit ? 'DecimalSI' : suffix.format
+  const signed = sign === '-' ? -nanos : nanos
+  if (isFast && isKept(numerator || '0', fraction, suffix, unscaled)) return { nanos: signed, format, text }
+  return { nanos: signed, format }
+}
+
+interface QuantityParts {
+  readonly sign: string
+  readonly numerator: string
+  readonly fraction: string
+  readonly suffix: Suffix
+  /** All digits as one number. */
+  readonly unscaled: bigint
+  readonly isFast: boolean
+}
+
+/** What a text is made of, or Kubernetes' message. */
+function readParts(text: string): QuantityParts | string {
   if (text === '') return patternMessage
   if (text.length > longestText) return `at most ${longestText} characters`
   // Leading zeros go apart: they count neither as digits nor against keeping the text.
@@ -130,14 +178,7 @@ function readQuantity(text: string): Quantity | string {
   const unscaled = BigInt(`${numerator}${fraction}` || '0')
   const isFast = isFastPath(numerator || '0', fraction, suffix, unscaled)
   if (!isFast && !/[0-9]/.test(text.slice(0, text.length - suffixText.length))) return numberMessage
-  if (unscaled === 0n) return zeroOf(text, suffix)
-  const size = scaled(unscaled, fraction.length, suffix)
-  const isOverflow = suffix.format === 'BinarySI' && size > largestInt64 * nanosPerUnit
-  const nanos = isOverflow ? largestInt64 * nanosPerUnit : size
-  const format = suffix.format === 'BinarySI' && nanos < nanosPerUnit ? 'DecimalSI' : suffix.format
-  const signed = sign === '-' ? -nanos : nanos
-  if (isFast && isKept(numerator || '0', fraction, suffix, unscaled)) return { nanos: signed, format, text }
-  return { nanos: signed, format }
+  return { sign, numerator, fraction, suffix, unscaled, isFast }
 }
 
 function zeroOf(text: string, suffix: Suffix): Quantity {
@@ -227,24 +268,24 @@ const milliCache = new NumberCache()
 const wholeCache = new NumberCache()
 
 /**
- * Thousandths of `text` (millicores of a CPU quantity), rounded away from zero.
- * @throws RangeError where it is no quantity or the result is no safe integer.
+ * Thousandths of `text` (millicores of a CPU quantity), rounded away from zero; of more than 2^53-1 about what upstream makes of it.
+ * @throws RangeError where it is no quantity.
  */
 export function parseMilli(text: string | number): number {
-  if (typeof text === 'number') return asNumber(text, milliValue)
+  if (typeof text === 'number') return asNumber(text, 3)
   const known = milliCache.get(text)
   if (known !== undefined) return known
-  const value = simpleNumber(text, 1_000) ?? asNumber(text, milliValue)
+  const value = simpleNumber(text, 1_000) ?? asNumber(text, 3)
   milliCache.set(text, value)
   return value
 }
 
 /** `text` as a whole number (bytes of a memory quantity), rounded away from zero. @throws RangeError as `parseMilli`. */
 export function parseWhole(text: string | number): number {
-  if (typeof text === 'number') return asNumber(text, wholeValue)
+  if (typeof text === 'number') return asNumber(text, 0)
   const known = wholeCache.get(text)
   if (known !== undefined) return known
-  const value = simpleNumber(text, 1) ?? asNumber(text, wholeValue)
+  const value = simpleNumber(text, 1) ?? asNumber(text, 0)
   wholeCache.set(text, value)
   return value
 }
@@ -279,10 +320,11 @@ function simpleNumber(text: string, perUnit: 1 | 1_000): number | undefined {
   return Number.isSafeInteger(product) ? product : undefined
 }
 
-function asNumber(text: string | number, amountOf: (quantity: Quantity) => bigint): number {
-  const value = Number(amountOf(quantity(text)))
-  if (!Number.isSafeInteger(value)) throw new RangeError(`quantity ${JSON.stringify(text)}: more than 2^53-1`)
-  return value
+function asNumber(text: string | number, digits: 0 | 3): number {
+  const exact = quantity(text)
+  const value = Number(digits === 3 ? milliValue(exact) : wholeValue(exact))
+  // No machine has so much: what counts then is that everybody computes with the same, as upstream's components do.
+  return Number.isSafeInteger(value) ? value : Number(int64Value(String(text), digits))
 }
 
 /** Above these a quantity is a slip of the pen and not a machine: a million cores, 2^53-1 of anything else. */

@@ -3,11 +3,15 @@
 
 import type { Transport, TransportRequest } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { troubleLog } from '#twin/trouble.ts'
 import { startTwin } from '#twin/twin.ts'
 
 interface MemoryOptions {
   readonly clock: Clock
+  /** Told of faults of the server in memory: it is never the end of this process. */
+  readonly log: Log
   /** Kinds that such an API server has to be told first. */
   readonly definitions: readonly KubeObject[]
   /** Whether a request is answered from memory. */
@@ -17,8 +21,14 @@ interface MemoryOptions {
 const namespaceOfPath = /\/namespaces\/([^/]+)\//
 
 /** `cluster` for all but what `isKept` says. Closing it closes the cluster's connections and forgets what was kept. */
-export async function withMemory(cluster: Transport, { clock, definitions, isKept }: MemoryOptions): Promise<Transport> {
-  const server = await startTwin({ clock, objects: definitions, components: false, authorization: 'AlwaysAllow' })
+export async function withMemory(cluster: Transport, { clock, log, definitions, isKept }: MemoryOptions): Promise<Transport> {
+  const server = await startTwin({
+    clock,
+    objects: definitions,
+    components: false,
+    authorization: 'AlwaysAllow',
+    onTrouble: troubleLog(log),
+  })
   const memory = server.transport({ admin: true })
   const namespaces = new Set<string>()
   /** Objects lie in namespaces of the cluster, which this server has not heard of. */

@@ -2,6 +2,7 @@
 // Their servers are real, so all of this takes real time; a virtual clock waits for the first word of each.
 
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import type { PathRequest, ResourceRequest } from '#kube/server/request-info.ts'
 import type { ClusterAccess } from '../access.ts'
 import { plainText } from '../api/answers/answer.ts'
@@ -152,8 +153,21 @@ export class Aggregator implements AsyncDisposable {
     this.#watched.set(name, watched)
     const held = this.#options.server.clock.hold()
     queueMicrotask(() => {
-      this.#check(name, watched).finally(() => held[Symbol.dispose]())
+      this.#checkAlone(name, watched).finally(() => held[Symbol.dispose]())
     })
+  }
+
+  /** One API whose check fails is looked at again like one that does not answer; a write that others were quicker with comes round again too. */
+  async #checkAlone(name: string, watched: Watched): Promise<void> {
+    try {
+      await this.#check(name, watched)
+    } catch (error) {
+      if (watched.stop.signal.aborted) return
+      const { server } = this.#options
+      if (!(error instanceof StatusError)) server.onTrouble({ kind: 'object', where: `APIService ${name}`, error, count: 1 })
+      watched.cancelNext = server.wire.schedule(watched.retryMs, () => void this.#checkAlone(name, watched))
+      watched.retryMs = Math.min(recheckMs, watched.retryMs * 2)
+    }
   }
 
   async #check(name: string, watched: Watched): Promise<void> {
@@ -175,7 +189,7 @@ export class Aggregator implements AsyncDisposable {
     else watched.isStale = true
     if (watched.stop.signal.aborted) return
     const isWell = answered.status === 'True'
-    watched.cancelNext = server.wire.schedule(isWell ? recheckMs : watched.retryMs, () => void this.#check(name, watched))
+    watched.cancelNext = server.wire.schedule(isWell ? recheckMs : watched.retryMs, () => void this.#checkAlone(name, watched))
     watched.retryMs = isWell ? firstRetryMs : Math.min(recheckMs, watched.retryMs * 2)
   }
 

@@ -2,6 +2,7 @@
 import type { Clock } from '#kube/clock.ts'
 import { type Random, randomUuid } from '#kube/random.ts'
 import type { Store } from '../store.ts'
+import type { TellTrouble } from '../trouble.ts'
 import type { CallWebhook } from './admission/webhook-call.ts'
 import type { ResourceRegistry } from './resource-registry.ts'
 import type { WatchHub } from './watches/watch-hub.ts'
@@ -20,6 +21,8 @@ export interface ApiServer {
   readonly callWebhook: CallWebhook
   /** The minor version of Kubernetes that is simulated: 36 for 1.36. */
   readonly minor: number
+  /** Told of faults of the twin itself; none of them ends it. */
+  readonly onTrouble: TellTrouble
   /** UIDs of loaded objects whose dump does not say who wrote them: the first write to each begins their records. */
   readonly unsigned: Set<string>
   /** UIDs that loaded objects have, or name as their owners': no new object gets one of them. */

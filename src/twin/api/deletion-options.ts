@@ -1,6 +1,6 @@
 // DeleteOptions, from a request's body or its query.
 import { badRequest } from '#kube/objects/status.ts'
-import { type Draft, fieldsAt, isFields, listAt, numberAt, textAt, valueAt } from '../json-value.ts'
+import { type Draft, fieldsAt, integerAt, isFields, listAt, textAt, valueAt } from '../json-value.ts'
 import { structSchema } from '../schema/schema-table.ts'
 import { decodeBody } from './decoding/decode.ts'
 import { settleFields } from './decoding/settled-fields.ts'
@@ -38,7 +38,7 @@ interface Given {
   readonly dryRun: readonly string[]
   readonly propagationPolicy: string | undefined
   readonly orphanDependents: boolean | undefined
-  readonly seconds: number | undefined
+  readonly seconds: number | bigint | undefined
   readonly uid: string | undefined
   readonly resourceVersion: string | undefined
 }
@@ -73,7 +73,7 @@ function inBody(request: TwinRequest): Given {
     dryRun: listAt(body, 'dryRun').map(String),
     propagationPolicy: textAt(body, 'propagationPolicy'),
     orphanDependents: typeof orphan === 'boolean' ? orphan : undefined,
-    seconds: numberAt(body, 'gracePeriodSeconds'),
+    seconds: integerAt(body, 'gracePeriodSeconds'),
     uid: textAt(preconditions, 'uid'),
     resourceVersion: textAt(preconditions, 'resourceVersion'),
   }

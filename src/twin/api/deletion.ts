@@ -1,8 +1,9 @@
 // DELETE: preconditions, grace, finalizers, removal, in that order.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { conflict, forbidden, StatusError, statusBody } from '#kube/objects/status.ts'
+import { secondsMs } from '#kube/time/duration.ts'
 import type { DeleteChoice } from '../access.ts'
-import { draftOf, listAt, numberAt, setAt, textAt } from '../json-value.ts'
+import { draftOf, integerAt, listAt, raised, setAt, textAt } from '../json-value.ts'
 import { immortalNamespaces } from './admission/admission.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
 import { withdraw } from './custom/custom-resources.ts'
@@ -66,7 +67,7 @@ export class Deletion {
     setAt(draft, ['metadata', 'deletionTimestamp'], pod.metadata.deletionTimestamp ?? timestamp(this.#server.clock.now()))
     setAt(draft, ['metadata', 'deletionGracePeriodSeconds'], 0)
     const { generation, deletionTimestamp } = pod.metadata
-    if (generation !== undefined && deletionTimestamp === undefined) setAt(draft, ['metadata', 'generation'], generation + 1)
+    if (generation !== undefined && deletionTimestamp === undefined) setAt(draft, ['metadata', 'generation'], raised(generation))
     return asStored(draft)
   }
 
@@ -74,7 +75,7 @@ export class Deletion {
   #startGrace(
     type: ResourceType,
     existing: KubeObject,
-    seconds: number,
+    seconds: number | bigint,
     finalizers: readonly string[],
     choice: DeletionChoice,
   ): DeletionOutcome {
@@ -89,7 +90,7 @@ export class Deletion {
     existing: KubeObject,
     finalizers: readonly string[],
     choice: DeletionChoice,
-    seconds = 0,
+    seconds: number | bigint = 0,
   ): DeletionOutcome {
     const isMarked = existing.metadata.deletionTimestamp !== undefined
     const draft = draftOf(existing)
@@ -97,7 +98,7 @@ export class Deletion {
       setAt(draft, ['metadata', 'deletionTimestamp'], timestamp(this.#deletionMs(existing, seconds)))
       setAt(draft, ['metadata', 'deletionGracePeriodSeconds'], seconds)
       const generation = existing.metadata.generation
-      if (generation !== undefined && !isMarked) setAt(draft, ['metadata', 'generation'], generation + 1)
+      if (generation !== undefined && !isMarked) setAt(draft, ['metadata', 'generation'], raised(generation))
     }
     setAt(draft, ['metadata', 'finalizers'], finalizers.length === 0 ? undefined : [...finalizers])
     const object = asStored(draft)
@@ -106,12 +107,12 @@ export class Deletion {
   }
 
   /** When the grace ends: counted from the first request, so that a shorter one brings the end nearer. */
-  #deletionMs(existing: KubeObject, seconds: number): number {
+  #deletionMs(existing: KubeObject, seconds: number | bigint): number {
     const { deletionTimestamp, deletionGracePeriodSeconds } = existing.metadata
     const now = this.#server.clock.now()
-    if (deletionTimestamp === undefined) return now + seconds * 1000
-    const askedMs = Date.parse(deletionTimestamp) - (deletionGracePeriodSeconds ?? 0) * 1000
-    return Math.max(now, askedMs + seconds * 1000)
+    if (deletionTimestamp === undefined) return now + secondsMs(seconds)
+    const askedMs = Date.parse(deletionTimestamp) - secondsMs(deletionGracePeriodSeconds ?? 0)
+    return Math.max(now, askedMs + secondsMs(seconds))
   }
 
   /** Its controller empties a namespace and takes the finalizer away. */
@@ -179,8 +180,8 @@ function wantedFinalizers(type: ResourceType, existing: KubeObject, choice: Dele
 }
 
 /** Seconds a pod is given. None where it runs nowhere, or no longer. */
-function podGrace(pod: KubeObject, choice: DeletionChoice): number {
+function podGrace(pod: KubeObject, choice: DeletionChoice): number | bigint {
   const phase = textAt(pod, 'status', 'phase')
   if ((textAt(pod, 'spec', 'nodeName') ?? '') === '' || phase === 'Succeeded' || phase === 'Failed') return 0
-  return choice.gracePeriodSeconds ?? numberAt(pod, 'spec', 'terminationGracePeriodSeconds') ?? 30
+  return choice.gracePeriodSeconds ?? integerAt(pod, 'spec', 'terminationGracePeriodSeconds') ?? 30
 }

@@ -1,5 +1,5 @@
 // How Go names things in the messages that clients see.
-import { OddNumber } from './decoding/json-text.ts'
+import { OddNumber } from '../json-value.ts'
 
 /** What Go calls the kind of a JSON value. */
 export function goKind(value: unknown): string {

@@ -29,7 +29,7 @@ import { listOptions } from './list-options.ts'
 import type { ResourceRequest, TwinRequest, TwinResponse } from './request.ts'
 import { apiVersionOf, type ResourceType } from './resource-type.ts'
 import { selectionOf } from './selection.ts'
-import { podWarnings } from './validation/pod-warnings.ts'
+import { oddities } from './validation/oddities.ts'
 import { checkWriteOptions, fieldManager, fieldValidation, isDryRun, type WriteOptions } from './write-options.ts'
 import { modified, subjectOf, type WritePipeline } from './write-pipeline.ts'
 
@@ -104,7 +104,7 @@ export class ObjectWrites {
       warnings,
     })
     checkSize(write, admitted)
-    if (storage.key === 'pods') warnings.push(...podWarnings(admitted))
+    warnings.push(...oddities(storage, admitted))
     if (storage.custom !== undefined) warnings.push(...finalizerWarnings(admitted, undefined))
     const object = isConverted(storage)
       ? await this.#committed(write, writes.finishCreate(storage, admitted, { ...options, isDryRun: true }), undefined, options)
@@ -318,7 +318,7 @@ export class ObjectWrites {
       metadata: { ...(write.type.custom === undefined ? {} : { continue: '' }), resourceVersion: String(revision) },
       items,
     }
-    return textAnswer(write.request, 200, JSON.stringify(list), { encoding: 'json' })
+    return textAnswer(write.request, 200, jsonText(list), { encoding: 'json' })
   }
 
   #find(write: WriteRequest): KubeObject | undefined {

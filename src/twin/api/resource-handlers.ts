@@ -1,6 +1,6 @@
 // Requests on resources: which part of the server answers which verb and subresource.
 import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
-import { fieldsAt, isFields, textAt } from '../json-value.ts'
+import { fieldsAt, isFields, jsonText, textAt } from '../json-value.ts'
 import { recordsOfSent } from '../patch/managed-fields.ts'
 import { structSchema } from '../schema/schema-table.ts'
 import { answerReview, type ReviewParts } from './access/reviews.ts'
@@ -155,7 +155,7 @@ export class ResourceHandlers {
       },
       status: { token: issued.token, expirationTimestamp: issued.expires },
     }
-    return textAnswer(request, 201, JSON.stringify(answer), { encoding: 'json' })
+    return textAnswer(request, 201, jsonText(answer), { encoding: 'json' })
   }
 }
 

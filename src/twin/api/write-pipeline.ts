@@ -13,7 +13,7 @@ import {
   type Subject,
   statusBody,
 } from '#kube/objects/status.ts'
-import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, textAt } from '../json-value.ts'
+import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, raised, textAt } from '../json-value.ts'
 import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
 import { inGoForm } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
@@ -136,7 +136,7 @@ export class WritePipeline {
     if (hasGeneration(type, this.#server.minor)) {
       const generation = existing.metadata.generation ?? 1
       metadata['generation'] =
-        options.subresource !== 'status' && generationRises(type, draft, existing) ? generation + 1 : generation
+        options.subresource !== 'status' && generationRises(type, draft, existing) ? raised(generation) : generation
     }
     validateUpdate(this.#server, type, draft, existing, options.subresource)
     metadata['resourceVersion'] = existing.metadata.resourceVersion
@@ -184,6 +184,9 @@ function givenResourceVersion(metadata: Draft): string {
   const given = textAt(metadata, 'resourceVersion') ?? ''
   if (given === '' || /^0+$/.test(given)) return ''
   if (!/^\d+$/.test(given)) throw bareError(`strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`)
+  // Only a long one may be too big; the check costs nothing for the others.
+  if (given.length > 19 && BigInt(given) >= 2n ** 64n)
+    throw bareError(`strconv.ParseUint: parsing ${JSON.stringify(given)}: value out of range`)
   return given
 }
 

@@ -4,6 +4,7 @@ import type { Transport } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Random } from '#kube/random.ts'
 import type { ClusterAccess, ResourceKey, Writer } from '../access.ts'
+import type { TellTrouble } from '../trouble.ts'
 import type { EventRecorder } from './event-recorder.ts'
 import type { ComponentLoop } from './loop.ts'
 import type { ClusterView } from './view.ts'
@@ -15,6 +16,8 @@ export interface ComponentContext {
   readonly clock: Clock
   readonly random: Random
   readonly events: EventRecorder
+  /** Told of faults that stop at one object. */
+  readonly onTrouble: TellTrouble
   /** The API as clients have it, with aggregated servers behind it; absent where only a store is there. */
   readonly api?: Transport
   /** The resource that serves a kind; absent as `api` is. */

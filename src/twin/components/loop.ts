@@ -7,6 +7,10 @@ import type { Clock } from '#kube/clock.ts'
 /** How many items run in one turn of the event loop before others get theirs. */
 const itemsPerTurn = 16
 const firstBackOffMs = 5
+/** From so many failures in a row on an item is set aside: it is still tried, and nobody waits for it. */
+const failuresWaitedFor = 10
+/** Parts of items whose failures are counted; with more of them the counts begin anew. */
+const mostFailing = 4_096
 const longestBackOffMs = 1_000_000
 
 interface Entry {
@@ -63,6 +67,7 @@ export class ComponentLoop implements Disposable {
   #isRunning = false
   #isTurnOver = false
   #isStopped = false
+  readonly #lone = new Map<string, number>()
 
   constructor(clock: Clock, onFailure: (failure: LoopFailure) => void) {
     this.#clock = clock
@@ -89,6 +94,23 @@ export class ComponentLoop implements Disposable {
         this.#drop(state, key)
         state.failures.delete(key)
       },
+    }
+  }
+
+  /**
+   * Does a part of an item that looks at many objects: where it throws, `key` is told as failed, and the rest of the item goes on. It comes
+   * round again with the item.
+   */
+  alone(queue: string, key: string, act: () => void): void {
+    const at = `${queue} ${key}`
+    try {
+      act()
+      this.#lone.delete(at)
+    } catch (error) {
+      const count = (this.#lone.get(at) ?? 0) + 1
+      if (this.#lone.size >= mostFailing) this.#lone.clear()
+      this.#lone.set(at, count)
+      this.#onFailure({ queue, key, error, count })
     }
   }
 
@@ -224,7 +246,7 @@ export class ComponentLoop implements Disposable {
   #fail(queue: QueueState, key: string, error: unknown): void {
     const count = (queue.failures.get(key) ?? 0) + 1
     queue.failures.set(key, count)
-    this.#push(queue, key, this.#clock.elapsed() + backOffMs(count), false)
+    this.#push(queue, key, this.#clock.elapsed() + backOffMs(count), count >= failuresWaitedFor)
     this.#onFailure({ queue: queue.name, key, error, count })
   }
 

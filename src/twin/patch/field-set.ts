@@ -1,7 +1,7 @@
 // Sets of fields of an object, as managedFields records them (FieldsV1), and their algebra.
 
 import type { Draft } from '../json-value.ts'
-import { isFields, setField } from '../json-value.ts'
+import { isFields, jsonText, jsonTree, setField } from '../json-value.ts'
 import { memberSchema, type Schema } from '../schema/schema.ts'
 
 /** A field and what is below it. `f:spec`, `k:{"name":"c"}`, `v:"x"` are path elements as FieldsV1 writes them. */
@@ -120,7 +120,7 @@ export function elementOf(schema: Extract<Schema, { kind: 'list' }>, item: unkno
     case 'atomic':
       return undefined
     case 'set':
-      return `v:${JSON.stringify(item)}`
+      return `v:${jsonText(item)}`
     case 'map': {
       if (!isFields(item)) return undefined
       const keys: Draft = {}
@@ -129,7 +129,7 @@ export function elementOf(schema: Extract<Schema, { kind: 'list' }>, item: unkno
         if (value === undefined) return undefined
         setField(keys, key, value)
       }
-      return `k:${JSON.stringify(keys)}`
+      return `k:${jsonText(keys)}`
     }
   }
 }
@@ -219,9 +219,9 @@ export function pathText(path: readonly string[]): string {
       const rest = element.slice(2)
       if (element.startsWith('f:')) return `.${rest}`
       if (element.startsWith('k:')) {
-        const keys: unknown = JSON.parse(rest)
+        const keys: unknown = jsonTree(rest)
         return `[${Object.entries(isFields(keys) ? keys : {})
-          .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+          .map(([key, value]) => `${key}=${jsonText(value)}`)
           .join(',')}]`
       }
       return element.startsWith('v:') ? `[=${rest}]` : `[${rest}]`

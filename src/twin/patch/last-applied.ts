@@ -1,6 +1,6 @@
 // The annotation of client-side apply, which kubectl takes with it when it moves an object to server-side apply.
 import type { ResourceType } from '../api/resource-type.ts'
-import { type Draft, fieldsAt, isFields, setAt, textAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isFields, jsonText, jsonTree, setAt, textAt } from '../json-value.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import { type FieldSet, fieldsOfObject } from './field-set.ts'
 
@@ -16,7 +16,7 @@ export function lastAppliedFields(type: ResourceType, live: Draft, manager: stri
   const text = textAt(live, 'metadata', 'annotations', annotation) ?? ''
   if (text === '') return undefined
   try {
-    const configuration: unknown = JSON.parse(text)
+    const configuration: unknown = jsonTree(text)
     return isFields(configuration) ? fieldsOfObject(kindSchema(type), configuration) : undefined
   } catch (error) {
     // A writer that put no JSON there did not apply with kubectl.
@@ -29,6 +29,6 @@ export function lastAppliedFields(type: ResourceType, live: Draft, manager: stri
 export function keepLastApplied(merged: Draft, live: Draft, configuration: Draft, manager: string): void {
   if (manager !== movingManager || (textAt(live, 'metadata', 'annotations', annotation) ?? '') === '') return
   const { managedFields: _, ...metadata } = fieldsAt(configuration, 'metadata') ?? {}
-  const text = `${JSON.stringify({ ...configuration, metadata })}\n`
+  const text = `${jsonText({ ...configuration, metadata })}\n`
   setAt(merged, ['metadata', 'annotations', annotation], text.length > longestBytes ? '' : text)
 }

@@ -3,6 +3,7 @@ import { bodyGroup } from './body-cases.ts'
 import type { BadInputGroup } from './case.ts'
 import { connectionGroup } from './connection-cases.ts'
 import { definitionGroup } from './definition-cases.ts'
+import { extremeGroup } from './extreme-cases.ts'
 import { fieldGroup } from './field-cases.ts'
 import { exponentGroup, objectGroup } from './object-cases.ts'
 import { patchGroup } from './patch-cases.ts'
@@ -18,5 +19,6 @@ export const badInputGroups: readonly BadInputGroup[] = [
   protobufGroup,
   queryGroup,
   definitionGroup,
+  extremeGroup,
   connectionGroup,
 ]

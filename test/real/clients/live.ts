@@ -20,7 +20,7 @@ export async function playOnTwin(scenario: ClientScenario): Promise<readonly str
       clock: systemClock,
       components: false,
       listen: { port: 0 },
-      onUnexpected: error => unexpected.push(error),
+      onTrouble: ({ error }) => unexpected.push(error),
     }),
   )
   const directory = mkdtempSync(join(tmpdir(), 'ballast-client-'))

@@ -9,7 +9,8 @@ import { policyWithDefaults } from '#planning/goals/policy.ts'
 import { undoLines } from '#planning/isolation/rows.ts'
 import { surveyIsolation } from '#planning/isolation/survey.ts'
 import { node, workload } from '#planning/testdata/objects.ts'
-import { type FileFormat, isolationFiles, taintFormOf, writeFiles } from './isolate-files.ts'
+import { writeFiles } from '#process/written-files.ts'
+import { type FileFormat, isolationFiles, taintFormOf } from './isolate-files.ts'
 
 const taint = 'node-role.kubernetes.io/control-plane'
 const tolerations = [{ key: taint, operator: 'Exists' }]

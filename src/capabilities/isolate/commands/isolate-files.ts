@@ -1,10 +1,8 @@
 // An isolation as files for Git: tolerations, the taint, the policy that carries out the rest, and the way back.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { tolerationPatch } from '#planning/isolation/core-workloads.ts'
-import { CommandRefused, exitCodes } from '#process/surroundings.ts'
+import { CommandRefused } from '#process/surroundings.ts'
 import type { PaperIsolation } from './isolate-preflight.ts'
 
 export const fileFormats = ['talos', 'kubectl'] as const
@@ -102,30 +100,4 @@ function kubectlFiles({ nodes, taint }: Rules): readonly IsolationFile[] {
     { path: '2-taint.sh', text: script(nodes.map(node => `kubectl taint nodes '${node}' '${taint}=:NoSchedule' --overwrite`)) },
     { path: 'undo-taint.sh', text: script(nodes.map(node => `kubectl taint nodes '${node}' '${taint}:NoSchedule-'`)) },
   ]
-}
-
-/**
- * Writes `files` below `folder`. A file that is there and says something else is left alone, all of them together, unless `force` is set.
- * @returns a line a file: what was done @throws CommandRefused naming the files that differ, or the one that cannot be written
- */
-export function writeFiles(folder: string, files: readonly IsolationFile[], force: boolean): readonly string[] {
-  const known = files.map(file => {
-    const path = join(folder, file.path)
-    return { ...file, path, before: existsSync(path) ? readFileSync(path, 'utf8') : undefined }
-  })
-  const different = known.filter(({ text, before }) => before !== undefined && before !== text)
-  if (different.length > 0 && !force)
-    throw new CommandRefused(
-      `${different.map(({ path }) => path).join(', ')}: there already, and different; nothing was written (--force replaces them)`,
-    )
-  return known.map(({ path, text, before }) => {
-    if (before === text) return `${path}: unchanged`
-    try {
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, text)
-    } catch (error) {
-      throw new CommandRefused(`write ${path}: ${error instanceof Error ? error.message : String(error)}`, exitCodes.failed)
-    }
-    return `${path}: ${before === undefined ? 'written' : 'replaced'}`
-  })
 }

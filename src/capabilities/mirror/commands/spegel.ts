@@ -150,6 +150,7 @@ async function runConfiguration(command: Command, { environment }: Surroundings)
       dialTimeout,
       basicAuth: readBasicAuth(environment['BALLAST_BASIC_AUTH_DIR'] ?? basicAuthDirectory),
       existing: given.bool('prepend-existing', false) ? 'prepend-mirrored' : 'replace',
+      nowMs: systemClock.now(),
       log: logOf(command, environment),
     }),
   )
@@ -161,6 +162,7 @@ async function runCleanup(command: Command, { environment, signal }: Surrounding
   await actOnFiles(() =>
     cleanUp({
       registryConfigPath: given.text(configPathFlag) ?? configPathStandard,
+      nowMs: systemClock.now(),
       address: given.needed('addr'),
       signal,
       log: logOf(command, environment),

@@ -1,5 +1,6 @@
 // containerd's hosts files as the configuration wants them on this node: what the mirror's init container does.
 import { isIP } from 'node:net'
+import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { CommandRefused, type ProcessSurroundings } from '#process/surroundings.ts'
 import { mirrorConfiguration } from '../config.ts'
@@ -34,6 +35,7 @@ export async function writeHosts(section: unknown, { environment, log, record }:
         ...hostsWishOf(config, address, basicAuth),
         registryConfigPath: config.containerdRegistryConfigPath,
         existing: config.nodeConfiguration.existing,
+        nowMs: systemClock.now(),
         log,
       }),
     )

@@ -23,6 +23,17 @@ test.each([
     [ready('True', 'ConfigurationMissing', 'no file')],
     ['its mirror serves and is of little use to it (ConfigurationMissing): no file'],
   ],
+  [
+    'others changed files of ours',
+    [
+      ready(
+        'True',
+        'HostsFilesEdited',
+        'Endpoint reports ready at http://[::1]:29999/readyz, but: others changed _default/hosts.toml',
+      ),
+    ],
+    ['others changed _default/hosts.toml'],
+  ],
   ['it does not serve', [ready('False', 'NoPeers', 'nobody')], ['its mirror does not serve (NoPeers): nobody']],
 ])('%s', (_, conditions, messages) => {
   const facts = { objects: [node('n1', conditions)], unread: [], nowMs: 0, ours: undefined }

@@ -29,12 +29,19 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
+const ours = "[host.'http://127.0.0.1:5000']\ncapabilities = ['pull', 'resolve']\ndial_timeout = '200ms'"
+
 test('cleanup answers once it is done, and cleanup-wait hears it', async () => {
-  await using directory = await TestDirectory.with({ '_backup/docker.io/hosts.toml': 'a = 1', '_default/hosts.toml': 'b = 2' })
+  await using directory = await TestDirectory.with({
+    '_backup/docker.io/hosts.toml': 'a = 1',
+    '_default/hosts.toml': ours,
+    'quay.io/hosts.toml': 'b = 2',
+  })
   const port = await freePort()
   const stop = new AbortController()
   const cleaning = cleanUp({
     registryConfigPath: directory.path,
+    nowMs: 0,
     address: `127.0.0.1:${port}`,
     signal: stop.signal,
     log: silentLog,
@@ -48,7 +55,12 @@ test('cleanup answers once it is done, and cleanup-wait hears it', async () => {
     log: silentLog,
   })
   await waiting
-  expect(await directory.listing()).toEqual({ 'docker.io/hosts.toml': 'a = 1' })
+  // There is no record: what has our form goes and is kept, what has not is somebody's.
+  expect(await directory.listing()).toEqual({
+    'docker.io/hosts.toml': 'a = 1',
+    'quay.io/hosts.toml': 'b = 2',
+    '_kept/1970-01-01T00-00-00Z/_default/hosts.toml': ours,
+  })
   const statuses = await Promise.all(
     [
       ['GET', '/readyz'],
@@ -103,6 +115,8 @@ test.each(['8080', 'host', 'host:0', 'host:70000', 'http://host:1', 'a b:1'])('e
 test.each(['8080', ':x', ':70000', '::8080'])('address %s is refused before a file is touched', async address => {
   await using directory = await TestDirectory.with({ '_backup/a/hosts.toml': '' })
   const { signal } = new AbortController()
-  await expect(cleanUp({ registryConfigPath: directory.path, address, signal, log: silentLog })).rejects.toThrow(InputError)
+  await expect(cleanUp({ registryConfigPath: directory.path, nowMs: 0, address, signal, log: silentLog })).rejects.toThrow(
+    InputError,
+  )
   expect(await directory.listing()).toEqual({ '_backup/a/hosts.toml': '' })
 })

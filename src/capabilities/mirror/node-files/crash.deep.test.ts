@@ -7,6 +7,7 @@ import { restoreBy } from './cleanup.ts'
 import { isKilled, type Listing, mortalFiles, TestDirectory } from './directory-for-tests.ts'
 import { type FileOperations, realFiles } from './file-operations.ts'
 import type { ConfigurationOptions } from './options.ts'
+import { histories } from './user-history-for-tests.ts'
 import { writeConfigurationBy } from './writer.ts'
 
 const wish = (directory: TestDirectory, existing: ConfigurationOptions['existing']): ConfigurationOptions => ({
@@ -17,6 +18,7 @@ const wish = (directory: TestDirectory, existing: ConfigurationOptions['existing
   dialTimeout: '200ms',
   basicAuth: undefined,
   existing,
+  nowMs: 0,
   log: silentLog,
 })
 
@@ -35,7 +37,7 @@ const write =
   (existing: ConfigurationOptions['existing']): Act =>
   (files, directory) =>
     writeConfigurationBy(files, wish(directory, existing))
-const restore: Act = (files, directory) => restoreBy(files, directory.path)
+const restore: Act = (files, directory) => restoreBy(files, { registryConfigPath: directory.path, nowMs: 0, log: silentLog })
 
 /** Files as containerd sees them: neither the backup nor what was begun. */
 const seen = (listing: Listing): Listing =>
@@ -123,4 +125,8 @@ test('whatever was there comes back, whoever is killed whenever on the way', asy
     }),
     { numRuns: 25 },
   )
+})
+
+test('nothing that others wrote is ever gone, whoever is killed whenever', async () => {
+  await histories({ seed: 2, runs: 1_500 })
 })

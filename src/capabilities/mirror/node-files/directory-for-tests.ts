@@ -3,6 +3,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeF
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type FileOperations, realFiles } from './file-operations.ts'
+import { recordName } from './hosts-record.ts'
 
 /** Contents by path; a path that ends in `/` is an empty directory, a content that begins with `-> ` a link. */
 export type Listing = Readonly<Record<string, string>>
@@ -30,13 +31,15 @@ export class TestDirectory implements AsyncDisposable {
     }
   }
 
-  async listing(): Promise<Listing> {
+  /** All but the record, unless it is asked for. */
+  async listing({ withRecord = false }: { readonly withRecord?: boolean } = {}): Promise<Listing> {
     const found: Record<string, string> = {}
     const walk = async (below: string) => {
       const names = (await readdir(join(this.path, below))).toSorted()
       if (names.length === 0 && below !== '') found[`${below}/`] = ''
       for (const name of names) {
         const path = below === '' ? name : `${below}/${name}`
+        if (name === recordName && !withRecord) continue
         const entry = await lstat(join(this.path, path))
         if (entry.isDirectory()) await walk(path)
         else if (entry.isSymbolicLink()) found[path] = `-> ${await readlink(join(this.path, path))}`

@@ -100,8 +100,8 @@ export async function becomeTree(
   return { written, unchanged, removed }
 }
 
-/** True where it was so already. */
-async function put(files: FileOperations, path: string, node: Node): Promise<boolean> {
+/** Puts one node at a path, whole. True where it was so already. */
+export async function put(files: FileOperations, path: string, node: Node): Promise<boolean> {
   const present = await files.look(path)
   if (node.kind === 'directory') {
     if (present !== undefined && present.kind !== 'directory') await files.removeFile(path)

@@ -23,11 +23,10 @@ export interface ServedPorts {
 }
 
 /**
- * What is wrong with the directory for a mirror that listens on `served`. Files of the backup are not looked at, but for whether there
- * is one.
+ * What is wrong with the directory for a mirror that listens on `served`. Files of the backup and what is kept aside are not looked at.
  */
 export function checkHostsFiles(files: readonly HostsFileFact[], served: ServedPorts): readonly HostsFinding[] {
-  const live = files.filter(({ path }) => path.endsWith('/hosts.toml') && !path.startsWith('_backup/'))
+  const live = files.filter(({ path }) => path.endsWith('/hosts.toml') && !/^(_backup|_kept)\//.test(path))
   if (live.length === 0)
     return [{ reason: 'nothing-configured', path: '', message: 'there is no hosts.toml: containerd asks the registries alone' }]
   const judged = live.filter(({ path }) => isMirrored(directoryOf(path), served))

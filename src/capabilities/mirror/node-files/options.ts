@@ -25,6 +25,8 @@ export interface ConfigurationOptions extends HostsWish {
   /** `/etc/containerd/certs.d` */
   readonly registryConfigPath: string
   readonly existing: ExistingHosts
+  /** Names what is kept aside: milliseconds since 1970. */
+  readonly nowMs: number
   readonly log: Log
 }
 
@@ -33,12 +35,18 @@ export interface WrittenConfiguration {
   readonly written: readonly string[]
   readonly unchanged: readonly string[]
   readonly removed: readonly string[]
+  /** What others had changed of ours: where each is kept, below `_backup/_kept`. */
+  readonly kept: readonly string[]
+  /** What others changed or added where ours would be, and that stays. */
+  readonly left: readonly string[]
   /** `sha256:…` over paths, modes and contents: equal sets have equal digests. */
   readonly digest: string
 }
 
 export interface CleanupOptions {
   readonly registryConfigPath: string
+  /** Names what is kept aside: milliseconds since 1970. */
+  readonly nowMs: number
   /** `:8080`, `[::]:8080`: answers `GET /readyz` with 200 once all is restored, until `signal`; `undefined`: it returns at once. */
   readonly address: string | undefined
   readonly signal: AbortSignal

@@ -17,6 +17,7 @@ const options = (directory: TestDirectory, changed: Partial<ConfigurationOptions
   dialTimeout: '200ms',
   basicAuth: undefined,
   existing: 'replace',
+  nowMs: 0,
   log: silentLog,
   ...changed,
 })
@@ -24,6 +25,7 @@ const options = (directory: TestDirectory, changed: Partial<ConfigurationOptions
 const restore = (directory: TestDirectory) =>
   cleanUp({
     registryConfigPath: directory.path,
+    nowMs: 0,
     address: undefined,
     signal: new AbortController().signal,
     log: silentLog,
@@ -51,10 +53,10 @@ test('case 19: what was there is set aside, one file is written, cleanup brings 
 describe('upstream has the same files', () => {
   test.each<[string, Listing, Partial<ConfigurationOptions>, Listing]>([
     [
-      'a backup that is there wins; what lies beside it goes',
+      'a backup that is there wins; what lies beside it is somebody’s and stays, where upstream deletes it',
       { '_backup/docker.io/hosts.toml': 'a = 1', 'test.txt': 'test', 'foo/x': 'bar' },
       { mirroredRegistries: ['https://docker.io'] },
-      { '_backup/docker.io/hosts.toml': 'a = 1', 'docker.io/hosts.toml': `${hub}${ours}` },
+      { '_backup/docker.io/hosts.toml': 'a = 1', 'docker.io/hosts.toml': `${hub}${ours}`, 'test.txt': 'test', 'foo/x': 'bar' },
     ],
     ['an empty directory gets an empty backup', {}, {}, { '_backup/': '', '_default/hosts.toml': ours }],
     [
@@ -194,7 +196,7 @@ test('a full disk: the old file is intact, no draft is left, the path is named',
     },
   }
   const failed = writeConfigurationBy(full, options(directory, { mirrorTargets: ['http://10.0.0.7:1'] }))
-  await expect(failed).rejects.toThrow('_default/hosts.toml')
+  await expect(failed).rejects.toThrow('_ballast-record.json')
   expect(await directory.listing()).toEqual({ '_backup/': '', '_default/hosts.toml': ours })
 })
 

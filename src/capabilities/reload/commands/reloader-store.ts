@@ -52,6 +52,7 @@ export async function reloaderStore(cluster: Transport, options: StoreOptions, h
   const { withMemory } = await import('#process/drop-ins/memory-objects.ts')
   return await withMemory(updating, {
     clock: systemClock,
+    log,
     definitions: capability.kinds.flatMap(({ plural, definition }) =>
       plural === disruptionPermits.resource && definition !== undefined ? [definition] : [],
     ),

@@ -1,6 +1,6 @@
 // Kinds that are asked, not stored: who am I, may I, is this token good.
 import { badRequest } from '#kube/objects/status.ts'
-import { type Draft, fieldsAt, listAt, textAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, jsonText, listAt, textAt } from '../../json-value.ts'
 import { recordsOfSent } from '../../patch/managed-fields.ts'
 import { kindSchema } from '../../schema/kind-schema.ts'
 import { textAnswer } from '../answers/answer.ts'
@@ -31,7 +31,7 @@ export async function answerReview(parts: ReviewParts, write: WriteRequest): Pro
     ...specOf(write.type, value),
     status: await status(parts, value, write),
   }
-  return textAnswer(write.request, 201, JSON.stringify(answer), { encoding: 'json' })
+  return textAnswer(write.request, 201, jsonText(answer), { encoding: 'json' })
 }
 
 /** A question about oneself is recorded only by its time. */

@@ -5,7 +5,7 @@ import { bodyWithin } from '#kube/client/outgoing-http.ts'
 import { connectionWords } from '../../aggregation/connection-words.ts'
 import { RemoteConnections } from '../../aggregation/remote-connections.ts'
 import { serviceReference, serviceTarget } from '../../aggregation/service-target.ts'
-import { type Draft, isFields, textAt } from '../../json-value.ts'
+import { type Draft, isFields, jsonText, jsonTree, textAt } from '../../json-value.ts'
 import type { Store } from '../../store.ts'
 
 type CallOutcome = { readonly ok: true; readonly value: Draft } | { readonly ok: false; readonly problem: string }
@@ -33,7 +33,7 @@ export function webhookCaller(store: Store): { readonly call: CallWebhook; close
         const answer = await request(`${target.url}${query}`, {
           method: 'POST',
           headers: { 'content-type': 'application/json', accept: 'application/json' },
-          body: JSON.stringify(review),
+          body: jsonText(review),
           dispatcher: connections.agentFor({ caBundle: clientConfig['caBundle'] }, target.serverName),
           signal: AbortSignal.timeout(timeoutMs),
         })
@@ -58,7 +58,7 @@ const noReview =
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return jsonTree(text)
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

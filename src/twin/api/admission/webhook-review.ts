@@ -1,7 +1,7 @@
 // What a webhook is asked, and whether its answer can be used: the words of refusal are those that a real API server was recorded with.
 import { applyJsonPatch, readJsonPatch } from '#kube/objects/json-patch.ts'
 import { internalError, StatusError } from '#kube/objects/status.ts'
-import { type Draft, draftOf, fieldsAt, isFields, numberAt, textAt } from '../../json-value.ts'
+import { type Draft, draftOf, fieldsAt, isFields, jsonTree, numberAt, textAt } from '../../json-value.ts'
 import type { User } from '../api-server.ts'
 import { apiVersionOf, type ResourceType } from '../resource-type.ts'
 
@@ -141,7 +141,7 @@ function undecodable(why: string): UndecodablePatch {
 
 function parsedPatch(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return jsonTree(text)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     throw undecodable(`invalid character '${text.trim().charAt(0)}' looking for beginning of value`)

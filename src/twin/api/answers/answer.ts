@@ -3,7 +3,7 @@
 import { stringify } from 'yaml'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Status, StatusError, statusBody } from '#kube/objects/status.ts'
-import { type Draft, jsonText } from '../../json-value.ts'
+import { type Draft, jsonText, jsonTree } from '../../json-value.ts'
 import type { TwinRequest, TwinResponse } from '../request.ts'
 import type { AnswerForm } from './negotiation.ts'
 
@@ -37,10 +37,10 @@ export function textAnswer(
       kind: 'whole',
       status,
       headers: { ...headers, 'content-type': 'application/yaml' },
-      body: stringify(JSON.parse(text)),
+      body: stringify(jsonTree(text)),
     }
   }
-  const body = isForPeople(request) ? `${JSON.stringify(JSON.parse(text), null, 2)}\n` : `${text}\n`
+  const body = isForPeople(request) ? `${jsonText(jsonTree(text), 2)}\n` : `${text}\n`
   return { kind: 'whole', status, headers: { 'content-type': 'application/json', ...headers }, body }
 }
 

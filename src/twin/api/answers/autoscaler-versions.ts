@@ -1,6 +1,6 @@
 // HorizontalPodAutoscalers as autoscaling/v1 shows them: one number, the target of cpu; all the rest travels in annotations.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt, isFields, itemsAt, numberAt, textAt, valueAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, isFields, itemsAt, jsonText, jsonTree, numberAt, textAt, valueAt } from '../../json-value.ts'
 
 const metricsAnnotation = 'autoscaling.alpha.kubernetes.io/metrics'
 const currentAnnotation = 'autoscaling.alpha.kubernetes.io/current-metrics'
@@ -20,10 +20,10 @@ export function autoscalerToV1(object: Draft | KubeObject): Draft {
   )
   const others = metrics.filter(metric => metric !== cpu).map(specToV1)
   const annotations: Record<string, unknown> = { ...fieldsAt(object, 'metadata', 'annotations') }
-  if (others.length > 0) annotations[metricsAnnotation] = JSON.stringify(others)
-  if (current.length > 0) annotations[currentAnnotation] = JSON.stringify(current.map(statusToV1))
-  if (Array.isArray(conditions) && conditions.length > 0) annotations[conditionsAnnotation] = JSON.stringify(conditions)
-  if (isFields(behavior)) annotations[behaviorAnnotation] = JSON.stringify(goBehavior(behavior))
+  if (others.length > 0) annotations[metricsAnnotation] = jsonText(others)
+  if (current.length > 0) annotations[currentAnnotation] = jsonText(current.map(statusToV1))
+  if (Array.isArray(conditions) && conditions.length > 0) annotations[conditionsAnnotation] = jsonText(conditions)
+  if (isFields(behavior)) annotations[behaviorAnnotation] = jsonText(goBehavior(behavior))
   const percent = numberAt(cpu, 'resource', 'target', 'averageUtilization')
   const used = currentCpu === undefined ? undefined : currentPercent(currentCpu)
   return {
@@ -86,7 +86,7 @@ function currentPercent(metric: Draft): number | undefined {
 function parsed(text: unknown): unknown {
   if (typeof text !== 'string') return undefined
   try {
-    return JSON.parse(text)
+    return jsonTree(text)
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

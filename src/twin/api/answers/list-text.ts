@@ -2,7 +2,7 @@
 import { stringify } from 'yaml'
 import { breather } from '#kube/controllers/breather.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import type { Draft } from '../../json-value.ts'
+import { type Draft, jsonText, jsonTree } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { TwinRequest } from '../request.ts'
 import { apiVersionOf, type ResourceType } from '../resource-type.ts'
@@ -36,17 +36,17 @@ export function listShape(
       return {
         head: tableHead(columns, options, metadata),
         itemsField: 'rows',
-        itemText: object => JSON.stringify(rowOf(columns, inVersion(type, object), options, nowMs)),
+        itemText: object => jsonText(rowOf(columns, inVersion(type, object), options, nowMs)),
       }
     }
     case 'metadata':
       return {
         head: { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version}`, metadata },
         itemsField: 'items',
-        itemText: object => JSON.stringify(metadataOnly(object, form.version)),
+        itemText: object => jsonText(metadataOnly(object, form.version)),
       }
     case 'object': {
-      const itemText = type.custom === undefined ? itemJsonOf : JSON.stringify
+      const itemText = type.custom === undefined ? itemJsonOf : jsonText
       return {
         head: { kind: `${type.kind}List`, apiVersion: apiVersionOf(type), metadata },
         itemsField: 'items',
@@ -58,7 +58,7 @@ export function listShape(
 
 /** The whole list as JSON. */
 export function listJson({ head, itemsField, itemText }: ListShape, items: Iterable<KubeObject>): string {
-  return `${JSON.stringify(head).slice(0, -1)},"${itemsField}":[${Array.from(items, itemText).join(',')}]}`
+  return `${JSON.stringify(head).slice(0, -1)},"${itemsField}":[${Array.from(items, object => itemText(object)).join(',')}]}`
 }
 
 /** The list in pieces, between which others have their turn. The cluster's time stands still until the end, as for any request. */
@@ -106,7 +106,7 @@ function writerOf(shape: ListShape, { encoding }: Pick<AnswerForm, 'encoding'>, 
       start: stringify(head) + name,
       between: '',
       end: '',
-      itemText: object => stringify({ [itemsField]: [JSON.parse(itemText(object))] }).slice(name.length),
+      itemText: object => stringify({ [itemsField]: [jsonTree(itemText(object))] }).slice(name.length),
     }
   }
   const plainHead = JSON.stringify(head).slice(0, -1)
@@ -116,6 +116,6 @@ function writerOf(shape: ListShape, { encoding }: Pick<AnswerForm, 'encoding'>, 
     start: `${pretty},\n  "${itemsField}": [\n    `,
     between: ',\n    ',
     end: '\n  ]\n}\n',
-    itemText: object => JSON.stringify(JSON.parse(itemText(object)), null, 2).replaceAll('\n', '\n    '),
+    itemText: object => jsonText(jsonTree(itemText(object)), 2).replaceAll('\n', '\n    '),
   }
 }

@@ -1,7 +1,7 @@
 // Evaluates CEL on JSON values: the core language, its macros, and the parts of Kubernetes' libraries that conditions of
 // webhooks and rules of custom kinds use most.
 import { compareQuantities, parseQuantity } from '#kube/values/quantity.ts'
-import { isFields, isSame } from '../../json-value.ts'
+import { isFields, isSame, jsonText } from '../../json-value.ts'
 import { compilePattern } from '../patterns.ts'
 import { CelError, type Expression, parseCel } from './cel-syntax.ts'
 
@@ -262,10 +262,10 @@ function globalFunction(name: string, [value, other]: readonly unknown[]): unkno
     case 'size':
       return sizeOf(value)
     case 'string':
-      return typeof value === 'object' ? JSON.stringify(value) : String(value)
+      return typeof value === 'object' ? jsonText(value) : String(value)
     case 'int':
     case 'uint':
-      if (Number.isNaN(Number(value))) throw new CelError(`cannot convert ${JSON.stringify(value)} to int`)
+      if (Number.isNaN(Number(value))) throw new CelError(`cannot convert ${jsonText(value)} to int`)
       return Math.trunc(Number(value))
     case 'double':
       return Number(value)
@@ -302,7 +302,7 @@ function method(name: string, target: unknown, args: readonly unknown[]): unknow
     if (found !== undefined) return found
   }
   throw new CelError(
-    `undeclared reference to '${name}' with ${JSON.stringify([first, second].filter(argument => argument !== undefined))}`,
+    `undeclared reference to '${name}' with ${jsonText([first, second].filter(argument => argument !== undefined))}`,
   )
 }
 

@@ -1,6 +1,6 @@
 // Table columns of custom resources: `additionalPrinterColumns` of their definition.
 
-import { type Draft, textAt } from '../../json-value.ts'
+import { type Draft, jsonText, textAt } from '../../json-value.ts'
 import { ageOf, nameColumn, parseTimeMs } from '../answers/ages.ts'
 import { readPath } from '../answers/json-path.ts'
 import type { Cell, Column } from '../answers/table-column.ts'
@@ -46,5 +46,5 @@ function cellOf(type: string, values: readonly unknown[], nowMs: number): Cell {
 }
 
 function textOf(value: unknown): string {
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
+  return typeof value === 'object' && value !== null ? jsonText(value) : String(value)
 }

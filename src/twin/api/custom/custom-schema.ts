@@ -8,6 +8,7 @@ import {
   isFields,
   isSame,
   itemsAt,
+  jsonText,
   listAt,
   numberAt,
   setField,
@@ -129,13 +130,13 @@ function typeProblems(schema: Draft, value: unknown, path: string): readonly Fie
 
 function wrongType(path: string, value: unknown, type: string): FieldError {
   const name = typeNameOf(value)
-  return typeInvalid(path, name, `${path} in body must be of type ${type}: ${JSON.stringify(name)}`)
+  return typeInvalid(path, name, `${path} in body must be of type ${type}: ${jsonText(name)}`)
 }
 
 function choiceProblems(schema: Draft, value: unknown, path: string): readonly FieldError[] {
   const choices = listAt(schema, 'enum')
   if (choices.length === 0 || choices.some(choice => isSame(choice, value))) return []
-  const texts = choices.map(choice => (typeof choice === 'string' ? choice : JSON.stringify(choice)))
+  const texts = choices.map(choice => (typeof choice === 'string' ? choice : jsonText(choice)))
   return [notSupported(path, value, texts)]
 }
 
@@ -178,7 +179,7 @@ function textProblems(schema: Draft, value: string, path: string): readonly Fiel
   if (pattern !== undefined && !compilePattern(pattern).test(value))
     return [invalid(path, value, `${path} in body should match '${pattern}'`)]
   if (format !== undefined && !hasFormat(format, value))
-    return [invalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`)]
+    return [invalid(path, value, `${path} in body must be of type ${format}: ${jsonText(value)}`)]
   return []
 }
 
@@ -238,7 +239,7 @@ function duplicateProblems(schema: Draft, value: readonly unknown[], path: strin
           {
             type: 'FieldValueDuplicate' as const,
             field: `${path}[${index}]`,
-            body: `Duplicate value: ${JSON.stringify(identityOf(item))}`,
+            body: `Duplicate value: ${jsonText(identityOf(item))}`,
           },
         ]
       : []

@@ -1,7 +1,7 @@
 // Applied configurations before they are merged: they must be of the kind that is patched and fit its schema, in the words of
 // upstream's structured merge.
 import { badRequest, type StatusError } from '#kube/objects/status.ts'
-import { type Draft, draftOf, isFields, textAt, valueAt } from '../../json-value.ts'
+import { type Draft, draftOf, isFields, OddNumber, textAt, valueAt } from '../../json-value.ts'
 import { kindSchema } from '../../schema/kind-schema.ts'
 import type { Scalar, Schema } from '../../schema/schema.ts'
 import { bareError } from '../bare-error.ts'
@@ -9,7 +9,6 @@ import { goKind, goPrinted } from '../go-words.ts'
 import type { ResourceRequest } from '../request.ts'
 import { apiVersionOf, type ResourceType, splitApiVersion } from '../resource-type.ts'
 import type { DecodedBody } from './decoded-body.ts'
-import { OddNumber } from './json-text.ts'
 
 /** The configuration in a body. @throws StatusError 400 for another kind, 500 (as upstream) for what does not fit the schema. */
 export function appliedConfiguration(type: ResourceType, info: ResourceRequest, { value }: DecodedBody): Draft {

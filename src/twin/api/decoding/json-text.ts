@@ -1,23 +1,9 @@
 // JSON texts into values, read as Go reads them: its words for what is malformed, its limit of nesting, repeated keys noted, and
 // numbers kept exactly where a double would not hold them.
-import { isFields, setField } from '../../json-value.ts'
+import { isFields, OddNumber, setField } from '../../json-value.ts'
 
 /** Nesting that upstream's reader still follows. */
 const deepestNesting = 10_000
-
-/** A number whose text matters: an integer written with a fraction or exponent, or one beyond what int64 or a double holds. */
-export class OddNumber {
-  readonly source: string
-
-  constructor(source: string) {
-    this.source = source
-  }
-
-  /** The nearest double; infinite where there is none. */
-  get value(): number {
-    return Number(this.source)
-  }
-}
 
 export interface ReadJson {
   readonly value: unknown

@@ -48,7 +48,7 @@ export function patchedObject(type: ResourceType, object: Draft, patchedBy: Patc
 /** An object that a patch made and that its kind does not take. */
 export function invalidPatch(patchedBy: PatchType, patch: unknown, patched: Draft, why: string): StatusError {
   const shown = patchedBy === 'application/strategic-merge-patch+json' ? goPrinted(patch) : jsonText(patched)
-  const body = `Invalid value: ${JSON.stringify(shown)}: ${why}`
+  const body = `Invalid value: ${jsonText(shown)}: ${why}`
   const causes = [{ reason: 'FieldValueInvalid', message: body, field: 'patch' }]
   return new StatusError(statusBody(422, ` "" is invalid: patch: ${body}`, 'Invalid', { causes }))
 }

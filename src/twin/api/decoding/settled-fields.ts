@@ -1,10 +1,9 @@
 // One walk over a decoded body with its kind's schema: fields that the kind does not have are taken out and named, values get the
 // form they are stored in, and the first one of a wrong type is what the body is refused for. Order and words are Go's.
-import { type Draft, isEmpty, isFields, setField } from '../../json-value.ts'
+import { type Draft, isEmpty, isFields, OddNumber, setField } from '../../json-value.ts'
 import type { Scalar, Schema, StructSchema } from '../../schema/schema.ts'
 import { structName } from '../../schema/schema-table.ts'
 import { goKind } from '../go-words.ts'
-import { OddNumber } from './json-text.ts'
 import { storedQuantity } from './stored-quantity.ts'
 import { storedTime, timeFault } from './stored-time.ts'
 
@@ -88,8 +87,8 @@ class Walk {
   #custom(schema: Schema, fields: Draft, name: string, at: Place | undefined): void {
     const value = fields[name]
     const place: Place = { parent: at, step: name, isField: true }
-    if (schema.kind === 'struct' && isFields(value) && !(value instanceof OddNumber)) this.struct(schema, value, place)
-    else if (schema.kind === 'map' && isFields(value) && !(value instanceof OddNumber))
+    if (schema.kind === 'struct' && isFields(value)) this.struct(schema, value, place)
+    else if (schema.kind === 'map' && isFields(value))
       for (const key of Object.keys(value)) this.#custom(schema.value, value, key, place)
     else if (schema.kind === 'list' && Array.isArray(value)) {
       for (const [index, item] of value.entries()) {
@@ -109,12 +108,12 @@ class Walk {
         return fits(schema.scalar, value) ? value : this.#scalar(schema.scalar, value, at, holder)
       case 'struct':
         if (value === null || value === undefined) return absent
-        if (isFields(value) && !(value instanceof OddNumber)) this.struct(schema, value, at)
+        if (isFields(value)) this.struct(schema, value, at)
         else this.#mismatch(value, at, holder, goType(schema))
         return value
       case 'map':
         if (value === null || value === undefined) return absent
-        if (isFields(value) && !(value instanceof OddNumber)) this.#map(schema, value, at, holder)
+        if (isFields(value)) this.#map(schema, value, at, holder)
         else this.#mismatch(value, at, holder, goType(schema))
         return value
       case 'list':

@@ -27,7 +27,12 @@ function settledQuantity(text: string, isRounded: boolean): StoredQuantity {
   if (!parsed.ok) return { ok: false, why: parsed.problem.message ?? noQuantity }
   const { nanos, format } = parsed.value
   const rest = nanos % nanosPerMilli
-  if (!isRounded || rest === 0n) return { ok: true, text: formatQuantity(parsed.value) }
+  if (!isRounded || rest === 0n) return { ok: true, text: withoutTooMuch(formatQuantity(parsed.value)) }
   const up = nanos - rest + (nanos < 0n ? -nanosPerMilli : nanosPerMilli)
-  return { ok: true, text: canonicalText({ nanos: up, format }) }
+  return { ok: true, text: withoutTooMuch(canonicalText({ nanos: up, format })) }
+}
+
+/** Beyond `E` upstream has no suffix and writes none: what was 1000E is stored as 1 there (recorded), and so it is here. */
+function withoutTooMuch(text: string): string {
+  return /000E$/.test(text) ? text.replace(/(000)+E$/, '') : text
 }

@@ -2,7 +2,7 @@
 import { evictionAnswer } from '#cluster/disruption-budget.ts'
 import type { KubeObject, Pod, PodDisruptionBudget } from '#kube/objects/objects.ts'
 import { badRequest, notFound, StatusError, statusBody, tooManyRequests } from '#kube/objects/status.ts'
-import { type Draft, draftOf, fieldsAt, itemsAt, listAt, numberAt, setAt, textAt } from '../../json-value.ts'
+import { type Draft, draftOf, fieldsAt, integerAt, itemsAt, listAt, numberAt, setAt, textAt } from '../../json-value.ts'
 import { serverManager, serverUser } from '../../server-objects.ts'
 import { statusAnswer } from '../answers/answer.ts'
 import { timestamp } from '../api-server.ts'
@@ -70,7 +70,7 @@ export async function answerEviction(
 
 function choiceOf(body: Draft, isDry: boolean): DeletionChoice {
   const options = fieldsAt(body, 'deleteOptions') ?? {}
-  const seconds = numberAt(options, 'gracePeriodSeconds')
+  const seconds = integerAt(options, 'gracePeriodSeconds')
   const policy = textAt(options, 'propagationPolicy')
   const uid = textAt(options, 'preconditions', 'uid')
   const resourceVersion = textAt(options, 'preconditions', 'resourceVersion')

@@ -1,7 +1,7 @@
 // nodes/N/proxy: what a simulated kubelet tells of its node and pods, in the forms that real ones have.
 import type { Node, Pod } from '#kube/objects/objects.ts'
 import { notFound, StatusError, statusBody } from '#kube/objects/status.ts'
-import { fieldsAt, itemsAt, textAt } from '../../json-value.ts'
+import { fieldsAt, itemsAt, jsonText, textAt } from '../../json-value.ts'
 import { plainText, textAnswer } from '../answers/answer.ts'
 import { type MetricLine, metricFamily } from '../answers/metric-text.ts'
 import { type ApiServer, timestamp } from '../api-server.ts'
@@ -64,11 +64,11 @@ export class KubeletApi {
       case '/healthz':
         return plainText(200, 'ok')
       case '/pods':
-        return textAnswer(request, 200, JSON.stringify(podList(this.#podsOn(name))), { encoding: 'json' })
+        return textAnswer(request, 200, jsonText(podList(this.#podsOn(name))), { encoding: 'json' })
       case '/configz':
-        return textAnswer(request, 200, JSON.stringify(configuration(node)), { encoding: 'json' })
+        return textAnswer(request, 200, jsonText(configuration(node)), { encoding: 'json' })
       case '/stats/summary':
-        return textAnswer(request, 200, JSON.stringify(summary(this.#stats(node, usage))), { encoding: 'json' })
+        return textAnswer(request, 200, jsonText(summary(this.#stats(node, usage))), { encoding: 'json' })
       case '/metrics/resource':
         return metricsText(resourceMetrics(this.#stats(node, usage)))
       case '/metrics/cadvisor':

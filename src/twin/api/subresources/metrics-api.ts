@@ -1,7 +1,7 @@
 // metrics.k8s.io: what nodes and pods use now, as `kubectl top` reads it.
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { notFound } from '#kube/objects/status.ts'
-import { fieldsAt, textAt } from '../../json-value.ts'
+import { fieldsAt, jsonText, textAt } from '../../json-value.ts'
 import { textAnswer } from '../answers/answer.ts'
 import { type ApiServer, timestamp } from '../api-server.ts'
 import { listOptions } from '../list-options.ts'
@@ -44,13 +44,13 @@ export function answerMetrics(
     return textAnswer(
       request,
       200,
-      JSON.stringify({ kind: `${type.kind}List`, apiVersion: 'metrics.k8s.io/v1beta1', metadata: {}, items }),
+      jsonText({ kind: `${type.kind}List`, apiVersion: 'metrics.k8s.io/v1beta1', metadata: {}, items }),
       { encoding: 'json' },
     )
   }
   const [found] = items
   if (found === undefined) throw notFound(subjectOf(type), info.name)
-  return textAnswer(request, 200, JSON.stringify(found), { encoding: 'json' })
+  return textAnswer(request, 200, jsonText(found), { encoding: 'json' })
 }
 
 function usageText(usage: MeasuredUsage) {

@@ -3,7 +3,7 @@ import { invalid } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { notFound } from '#kube/objects/status.ts'
-import { type Draft, draftOf, fieldsAt, numberAt, setAt, textAt, valueAt } from '../../json-value.ts'
+import { type Draft, draftOf, fieldsAt, jsonText, numberAt, setAt, textAt, valueAt } from '../../json-value.ts'
 import { structSchema } from '../../schema/schema-table.ts'
 import { textAnswer } from '../answers/answer.ts'
 import { readPath } from '../answers/json-path.ts'
@@ -41,7 +41,7 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
   setAt(draft, pathOf(type.custom?.scale?.specReplicasPath ?? '.spec.replicas'), replicas)
   const options = { user, manager: fieldManager(request), isDryRun: isDryRun(request.query), subresource: 'scale' }
   const updated = writes.finishUpdate(storage, writes.prepareUpdate(storage, draft, parent, options), parent, options)
-  return textAnswer(request, 200, JSON.stringify(scaleOf(type, updated)), { encoding: 'json' })
+  return textAnswer(request, 200, jsonText(scaleOf(type, updated)), { encoding: 'json' })
 }
 
 /** The small object, or a table of it. */
@@ -49,7 +49,7 @@ function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject)
   const form = answerForm(request.headers['accept'])
   const options = { version: form.version, includes: 'Metadata', hasColumns: true } as const
   const answer = form.shape === 'table' ? tableWith(scaleColumns, server, [scale], options) : scale
-  return textAnswer(request, 200, JSON.stringify(answer), form)
+  return textAnswer(request, 200, jsonText(answer), form)
 }
 
 function wantedScale({ request, type, info }: WriteRequest, present: Draft): Draft {

@@ -1,5 +1,6 @@
 // Rules of kinds that hold little but names and values: what a Secret of a type must have, what a ResourceQuota may name.
 import { type FieldError, invalid, required } from '#kube/objects/field-error.ts'
+import { int64Value } from '#kube/values/quantity.ts'
 import { type Draft, fieldsAt, textAt } from '../../json-value.ts'
 
 /** Keys that Secrets of a type have. */
@@ -27,11 +28,20 @@ export function secretTypeProblems(draft: Draft): readonly FieldError[] {
   return keys.filter(key => !Object.hasOwn(data, key)).map(key => required(`data[${key}]`))
 }
 
-const quotaNames = new Set([
-  ...['cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.storage', 'requests.ephemeral-storage'],
-  ...['limits.cpu', 'limits.memory', 'limits.ephemeral-storage', 'pods', 'resourcequotas', 'services', 'replicationcontrollers'],
-  ...['secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers'],
+const wholeNames = new Set([
+  ...['pods', 'resourcequotas', 'services', 'replicationcontrollers', 'secrets', 'configmaps', 'persistentvolumeclaims'],
+  ...['services.nodeports', 'services.loadbalancers'],
 ])
+const quotaNames = new Set([
+  ...wholeNames,
+  ...['cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.storage', 'requests.ephemeral-storage'],
+  ...['limits.cpu', 'limits.memory', 'limits.ephemeral-storage'],
+])
+
+/** What a quota counts in whole pieces. */
+function isCount(name: string): boolean {
+  return name.includes('/') || wholeNames.has(name)
+}
 
 /** What is wrong with the limits of a ResourceQuota. */
 export function quotaProblems(draft: Draft): readonly FieldError[] {
@@ -42,6 +52,9 @@ export function quotaProblems(draft: Draft): readonly FieldError[] {
     return [
       ...(isKnown ? [] : unknown.map(problem => invalid(field, name, problem))),
       ...(String(value).startsWith('-') ? [invalid(field, String(value), 'must be greater than or equal to 0')] : []),
+      ...(isCount(name) && int64Value(String(value), 3) % 1000n !== 0n
+        ? [invalid(field, String(value), 'must be an integer')]
+        : []),
     ]
   })
 }

@@ -3,6 +3,7 @@
 import type { Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { StoreEvent } from '../../access.ts'
+import { jsonText } from '../../json-value.ts'
 import { atRevision } from '../../store.ts'
 import { metadataOnly } from '../answers/answer.ts'
 import type { AnswerForm } from '../answers/negotiation.ts'
@@ -87,9 +88,9 @@ export function eventBody(
   hasColumns: boolean,
 ): string {
   const shown = inVersion(type, object)
-  if (form.shape === 'object') return JSON.stringify(shown)
-  if (form.shape === 'metadata') return JSON.stringify(metadataOnly(shown, form.version))
-  return JSON.stringify(tableOf(server, type, [shown], { ...table, hasColumns }))
+  if (form.shape === 'object') return jsonText(shown)
+  if (form.shape === 'metadata') return jsonText(metadataOnly(shown, form.version))
+  return jsonText(tableOf(server, type, [shown], { ...table, hasColumns }))
 }
 
 export function eventLine(type: WatchType, json: string): string {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { Store } from '../../store.ts'
+import { throwTrouble } from '../../trouble.ts'
 import { answerForm } from '../answers/negotiation.ts'
 import { ResourceRegistry } from '../resource-registry.ts'
 import { selectionOf } from '../selection.ts'
@@ -19,7 +20,7 @@ function hub() {
   const store = new Store()
   const type = new ResourceRegistry().ofKey('pods')
   if (type === undefined) throw new Error('pods are not served')
-  const watches = new WatchHub({ clock: new VirtualClock(0) }, store)
+  const watches = new WatchHub({ clock: new VirtualClock(0), onTrouble: throwTrouble }, store)
   const join = ({ labels = '', fields = '', namespace = undefined as string | undefined, accept = 'application/json' } = {}) => {
     const lines: Uint8Array[] = []
     let wantsColumns = accept.includes('Table')
@@ -37,6 +38,9 @@ function hub() {
         push(line) {
           wantsColumns = false
           lines.push(line)
+        },
+        fail: error => {
+          throw error
         },
       },
     )

@@ -2,9 +2,12 @@
 // field only where it is theirs.
 
 import type { Clock } from '#kube/clock.ts'
+import { messageOf } from '#kube/log.ts'
 import { selectableFieldOf } from '#kube/objects/field-selector.ts'
+import { internalError, type StatusError } from '#kube/objects/status.ts'
 import type { ResourceKey, StoreEvent } from '../../access.ts'
 import type { Store } from '../../store.ts'
+import type { TellTrouble } from '../../trouble.ts'
 import type { Selection } from '../selection.ts'
 import { type EventForm, EventTexts, seenBy } from './event-text.ts'
 
@@ -13,6 +16,8 @@ interface Watcher {
   /** Tables name their columns once to each watcher. */
   readonly wantsColumns: boolean
   push(line: Uint8Array): void
+  /** It cannot be told of a change: it hears why, and ends. */
+  fail(error: StatusError): void
 }
 
 /** What a group of watchers asks for. */
@@ -30,12 +35,12 @@ interface Group extends WatchInterest {
 }
 
 export class WatchHub {
-  readonly #server: { readonly clock: Clock }
+  readonly #server: { readonly clock: Clock; readonly onTrouble: TellTrouble }
   readonly #store: Store
   readonly #boards = new Map<ResourceKey, Board>()
   #made = 0
 
-  constructor(server: { readonly clock: Clock }, store: Store) {
+  constructor(server: { readonly clock: Clock; readonly onTrouble: TellTrouble }, store: Store) {
     this.#server = server
     this.#store = store
   }
@@ -68,23 +73,33 @@ export class WatchHub {
     if (board.isEmpty) return
     const texts = new EventTexts(this.#server)
     for (const group of board.interested(event)) {
-      const seen = seenBy(group.selection, event)
-      if (seen === undefined) continue
-      // Looked up once for the group: there may be thousands of watchers.
-      let line: Uint8Array | undefined
-      let lineWithColumns: Uint8Array | undefined
-      for (const [watcher, since] of group.watchers) {
-        if (event.revision <= since) continue
-        if (watcher.wantsColumns) {
-          lineWithColumns ??= texts.line(group.form, seen, true)
-          watcher.push(lineWithColumns)
-        } else {
-          line ??= texts.line(group.form, seen, false)
-          watcher.push(line)
-        }
+      try {
+        tellGroup(group, event, texts)
+      } catch (error) {
+        // Others may be able to see what these cannot: a table of it, or its metadata.
+        this.#server.onTrouble({ kind: 'stream', where: `watch of ${group.form.name}`, error, count: 1 })
+        for (const watcher of [...group.watchers.keys()]) watcher.fail(internalError(messageOf(error)))
       }
     }
     this.#made += texts.made
+  }
+}
+
+function tellGroup(group: Group, event: StoreEvent, texts: EventTexts): void {
+  const seen = seenBy(group.selection, event)
+  if (seen === undefined) return
+  // Looked up once for the group: there may be thousands of watchers.
+  let line: Uint8Array | undefined
+  let lineWithColumns: Uint8Array | undefined
+  for (const [watcher, since] of group.watchers) {
+    if (event.revision <= since) continue
+    if (watcher.wantsColumns) {
+      lineWithColumns ??= texts.line(group.form, seen, true)
+      watcher.push(lineWithColumns)
+    } else {
+      line ??= texts.line(group.form, seen, false)
+      watcher.push(line)
+    }
   }
 }
 

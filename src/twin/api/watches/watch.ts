@@ -5,7 +5,7 @@ import type { Cancel } from '#kube/clock.ts'
 import { breather } from '#kube/controllers/breather.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { expired, StatusError } from '#kube/objects/status.ts'
-import { type Draft, fieldsAt, textAt, textsAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, jsonTree, textAt, textsAt } from '../../json-value.ts'
 import type { ObjectsSnapshot } from '../../ordered-objects.ts'
 import { atLeastRevision, tableOptions } from '../answers/list.ts'
 import type { AnswerForm } from '../answers/negotiation.ts'
@@ -67,7 +67,7 @@ async function* inOtherVersion(
   let wantsColumns = form.form.shape === 'table'
   for await (const chunk of chunks) {
     const lines = Buffer.from(chunk).toString().trimEnd().split('\n')
-    const events = lines.map(line => ({ line, event: fieldsAt({ event: JSON.parse(line) }, 'event') ?? {} }))
+    const events = lines.map(line => ({ line, event: fieldsAt({ event: jsonTree(line) }, 'event') ?? {} }))
     for (const { line, event } of events) {
       const { type } = event
       const object = fieldsAt(event, 'object') ?? {}
@@ -274,6 +274,7 @@ class Watch implements AsyncIterable<Uint8Array> {
           watch.#wantsColumns = false
           watch.#queue.push(line)
         },
+        fail: error => this.#fail(error),
       }),
     )
   }

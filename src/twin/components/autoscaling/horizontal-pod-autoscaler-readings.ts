@@ -3,7 +3,13 @@
 
 import { type MetricReading, selectorDump } from '#cluster/horizontal-autoscaler.ts'
 import type { PodSample } from '#cluster/horizontal-autoscaler-metrics.ts'
-import type { DescribedObject, MetricIdentifier, MetricSpec } from '#cluster/horizontal-autoscaler-spec.ts'
+import {
+  type DescribedObject,
+  isKnownMetric,
+  type MetricIdentifier,
+  type MetricSpec,
+  unknownMetric,
+} from '#cluster/horizontal-autoscaler-spec.ts'
 import type { Transport } from '#kube/client/transport.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { durationOr0 } from '#kube/time/duration.ts'
@@ -24,6 +30,7 @@ interface MetricQuestion {
 
 /** Reads one metric; what cannot be read comes back as the reason in upstream's words. */
 export async function readMetric(api: Transport, metric: MetricSpec, question: MetricQuestion): Promise<MetricReading> {
+  if (!isKnownMetric(metric)) return failed(unknownMetric(metric))
   switch (metric.type) {
     case 'Resource':
       return resourceReading(api, metric.resource.name, undefined, question)

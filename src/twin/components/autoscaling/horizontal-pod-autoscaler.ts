@@ -5,7 +5,7 @@ import type { AutoscalerSpec, DescribedObject } from '#cluster/horizontal-autosc
 import type { Transport } from '#kube/client/transport.ts'
 import type { Condition, KubeObject, Pod } from '#kube/objects/objects.ts'
 import { parseLabelSelector, type Selector } from '#kube/objects/selector.ts'
-import { numberAt, textAt } from '../../json-value.ts'
+import { jsonText, numberAt, textAt } from '../../json-value.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
 import { keyOf, splitKey, timeText } from '../workloads/pod-state.ts'
@@ -198,7 +198,7 @@ class Rounds {
       verb,
       path,
       headers: { accept: 'application/json', 'content-type': 'application/json', 'user-agent': 'kube-controller-manager' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: jsonText(body) }),
       timeoutMs: scaleTimeoutMs,
       signal: AbortSignal.timeout(scaleTimeoutMs),
     })

@@ -53,7 +53,7 @@ export function initExitMs(random: Random): number {
 export function imageBytes(image: string, nodes: Iterable<Node>): number {
   for (const node of nodes) {
     const listed = node.status?.images?.find(entry => entry.names?.includes(image))
-    if (listed?.sizeBytes !== undefined) return listed.sizeBytes
+    if (listed?.sizeBytes !== undefined) return Number(listed.sizeBytes)
   }
   let hash = 0x811c9dc5
   for (const byte of new TextEncoder().encode(image)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0

@@ -6,6 +6,7 @@ import { podRequests } from '#cluster/requests.ts'
 import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
 import type { Node, Pod, PodStatus } from '#kube/objects/objects.ts'
 import { isConflict, isNotFound } from '#kube/objects/status.ts'
+import { secondsMs } from '#kube/time/duration.ts'
 import { type ComponentContext, kubeletWriter } from '../component.ts'
 import type { EventText } from '../event-recorder.ts'
 import type { WorkQueue } from '../loop.ts'
@@ -217,7 +218,7 @@ export class Kubelets implements NodePower {
 
   #stop(entry: Entry, pod: Pod): void {
     const grace = isStatic(pod) ? 0 : (pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30)
-    this.#plan(entry, entry.run.stop(grace))
+    this.#plan(entry, entry.run.stop(secondsMs(grace) / 1000))
   }
 
   /** The last word on a stopped pod: its object goes. */

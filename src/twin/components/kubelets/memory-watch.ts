@@ -48,7 +48,10 @@ export function startMemoryWatch(context: ComponentContext, kubelets: Kubelets, 
   const queue = loop.queue('node-memory', () => {
     queue.addPeriodic('all', watchMs)
     if (!usage.isLively && underPressureAt.size === 0) return
-    for (const node of view.list('nodes')) if (kubelets.isAlive(node.metadata.name)) look(node)
+    for (const node of view.list('nodes')) {
+      const { name } = node.metadata
+      if (kubelets.isAlive(name)) loop.alone('node-memory', name, () => look(node))
+    }
   })
   queue.addPeriodic('all', watchMs)
 

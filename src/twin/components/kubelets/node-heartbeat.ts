@@ -147,5 +147,5 @@ function withPulled(node: Node, kubelets: Kubelets) {
     .map(([image, sizeBytes]) => ({ names: [image], sizeBytes }))
   return added.length === 0
     ? listed
-    : [...listed, ...added].toSorted((a, b) => (b.sizeBytes ?? 0) - (a.sizeBytes ?? 0)).slice(0, reportedImages)
+    : [...listed, ...added].toSorted((a, b) => Number(b.sizeBytes ?? 0) - Number(a.sizeBytes ?? 0)).slice(0, reportedImages)
 }

@@ -57,13 +57,13 @@ class NodeLifecycle {
   }
 
   #monitor(): void {
-    const { view, clock, minorVersion } = this.#context
+    const { view, loop, clock, minorVersion } = this.#context
     const nodes = view.list('nodes')
     const now = clock.elapsed()
     for (const node of nodes) {
       const name = node.metadata.name
       const silentMs = this.#isAlive?.(name) === true ? 0 : now - (this.#seenMs.get(name) ?? now)
-      if (silentMs > gracePeriodMs(minorVersion)) this.#markSilent(node)
+      if (silentMs > gracePeriodMs(minorVersion)) loop.alone('node-monitor', name, () => this.#markSilent(node))
     }
     this.#taintForEviction(view.list('nodes'))
   }

@@ -2,7 +2,7 @@
 import type { Pod } from '#kube/objects/objects.ts'
 import { isConflict, isNotFound } from '#kube/objects/status.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
-import { conditionOf, isFinished, isTerminating, timeText, withCondition } from '../workloads/pod-state.ts'
+import { conditionOf, isFinished, isTerminating, keyOf, timeText, withCondition } from '../workloads/pod-state.ts'
 
 const writer = controllerWriter('pod-garbage-collector')
 const periodMs = 20_000
@@ -15,6 +15,8 @@ export function startPodGc(context: ComponentContext): void {
   const { view, loop, clock } = context
   const absentFromStart = new Set(view.namedNodes().filter(name => view.get('nodes', undefined, name) === undefined))
   const missingSince = new Map<string, number>()
+  const forget = (pod: Pod, disruption: string | undefined) =>
+    loop.alone('podgc', keyOf(pod), () => forceDelete(context, pod, disruption))
   const queue = loop.queue('podgc', () => {
     queue.addPeriodic('all', periodMs)
     const now = clock.elapsed()
@@ -24,27 +26,27 @@ export function startPodGc(context: ComponentContext): void {
     }
     for (const [name, sinceMs] of missingSince) {
       if (now - sinceMs < quarantineMs) continue
-      for (const pod of view.podsOn(name)) forceDelete(context, pod, 'PodGC: node no longer exists')
+      for (const pod of view.podsOn(name)) forget(pod, 'PodGC: node no longer exists')
       if (view.podsOn(name).length === 0) missingSince.delete(name)
     }
     for (const node of view.list('nodes')) {
       const isReady = conditionOf(node.status?.conditions, 'Ready')?.status === 'True'
       if (isReady || !node.spec?.taints?.some(taint => taint.key === outOfService)) continue
-      for (const pod of view.podsOn(node.metadata.name)) if (isTerminating(pod)) forceDelete(context, pod, undefined)
+      for (const pod of view.podsOn(node.metadata.name)) if (isTerminating(pod)) forget(pod, undefined)
     }
-    for (const pod of view.list('pods')) if (isTerminating(pod) && !pod.spec.nodeName) forceDelete(context, pod, undefined)
-    removeFinished(context)
+    for (const pod of view.list('pods')) if (isTerminating(pod) && !pod.spec.nodeName) forget(pod, undefined)
+    for (const pod of superfluous(context)) forget(pod, undefined)
   })
   queue.addPeriodic('all', periodMs)
 }
 
-function removeFinished(context: ComponentContext): void {
+function superfluous(context: ComponentContext): readonly Pod[] {
   const finished = context.view.list('pods').filter(isFinished)
-  if (finished.length <= finishedLimit) return
+  if (finished.length <= finishedLimit) return []
   const oldestFirst = finished.toSorted((a, b) =>
     (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1,
   )
-  for (const pod of oldestFirst.slice(0, finished.length - finishedLimit)) forceDelete(context, pod, undefined)
+  return oldestFirst.slice(0, finished.length - finishedLimit)
 }
 
 function forceDelete({ access, view, clock }: ComponentContext, pod: Pod, disruption: string | undefined): void {

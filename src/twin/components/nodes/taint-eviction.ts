@@ -2,6 +2,7 @@
 import type { Node, Pod, Taint } from '#kube/objects/objects.ts'
 import { isConflict, isNotFound } from '#kube/objects/status.ts'
 import { tolerates } from '#kube/objects/tolerations.ts'
+import { secondsMs } from '#kube/time/duration.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
 import { isFinished, isTerminating, keyOf, splitKey, timeText, withCondition } from '../workloads/pod-state.ts'
@@ -20,7 +21,7 @@ export function toleratedMs(pod: Pod, taints: readonly Taint[], nowMs: number): 
     const passedMs = Number.isNaN(addedMs) ? 0 : nowMs - addedMs
     for (const { tolerationSeconds } of tolerations) {
       if (tolerationSeconds === undefined) continue
-      const left = Math.max(0, tolerationSeconds) * 1000 - passedMs
+      const left = Math.max(0, secondsMs(tolerationSeconds)) - passedMs
       if (least === undefined || left < least) least = left
     }
   }

@@ -3,8 +3,9 @@
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { Evaluation } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import { messageOf } from '#kube/log.ts'
 import type { Condition, PersistentVolumeClaim, Pod } from '#kube/objects/objects.ts'
-import { isConflict, isNotFound } from '#kube/objects/status.ts'
+import { isConflict, isNotFound, StatusError } from '#kube/objects/status.ts'
 import { type ComponentContext, schedulerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
 import { conditionOf, isFinished, isTerminating, keyOf, splitKey, timeText, withCondition } from '../workloads/pod-state.ts'
@@ -104,9 +105,24 @@ class Scheduler {
     const key = this.#waiting.take(this.#context.clock.elapsed())
     try {
       if (key !== undefined) this.#schedule(key)
+    } catch (error) {
+      if (key === undefined || isRefused(error)) throw error
+      this.#setAside(key, error)
     } finally {
       this.#arm()
     }
+  }
+
+  /** One pod that no decision can be made about waits as one that fits nowhere; the others have their turn. */
+  #setAside(key: string, error: unknown): void {
+    const { namespace, name } = splitKey(key)
+    this.#snapshot.forget()
+    this.#context.onTrouble({ kind: 'object', where: `scheduler ${key}`, error, count: 1 })
+    const pod = this.#context.view.get('pods', namespace, name)
+    if (pod === undefined) return
+    const message = messageOf(error)
+    this.#context.events.record(pod, source, { type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' })
+    this.#tell(pod, { type: 'PodScheduled', status: 'False', reason: 'SchedulerError', message })
   }
 
   #schedule(key: string): void {
@@ -254,6 +270,10 @@ class Scheduler {
     const message = `Successfully assigned ${namespace}/${name} to ${node}`
     events.record(pod, source, { type: 'Normal', reason: 'Scheduled', message, action: 'Binding' })
   }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof StatusError
 }
 
 /** Whether a pod's own change can make it fit: conditions that others write cannot. */

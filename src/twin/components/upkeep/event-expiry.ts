@@ -13,11 +13,14 @@ export function startEventExpiry({ access, view, loop, clock }: ComponentContext
     queue.addPeriodic('all', sweepMs)
     for (const event of view.list('events')) {
       if (lastSeenMs(event) + lifeMs > clock.now()) continue
-      try {
-        access.remove('events', event.metadata.namespace, event.metadata.name, writer)
-      } catch (error) {
-        if (!isNotFound(error)) throw error
-      }
+      const { namespace, name } = event.metadata
+      loop.alone('event-expiry', `${namespace ?? ''}/${name}`, () => {
+        try {
+          access.remove('events', namespace, name, writer)
+        } catch (error) {
+          if (!isNotFound(error)) throw error
+        }
+      })
     }
   })
   queue.addPeriodic('all', sweepMs)

@@ -2,6 +2,7 @@
 
 import { isAlreadyExists } from '#kube/objects/status.ts'
 import { parseCron } from '#kube/time/cron.ts'
+import { secondsMs } from '#kube/time/duration.ts'
 import { timeZone } from '#kube/time/time-zone.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
@@ -83,7 +84,7 @@ function latestDue(
 ): number | undefined {
   const createdMs = Date.parse(cron.metadata.creationTimestamp ?? '') || nowMs
   const lastMs = Date.parse(cron.status?.lastScheduleTime ?? '') || createdMs
-  const deadlineMs = cron.spec.startingDeadlineSeconds === undefined ? undefined : cron.spec.startingDeadlineSeconds * 1000
+  const deadlineMs = cron.spec.startingDeadlineSeconds === undefined ? undefined : secondsMs(cron.spec.startingDeadlineSeconds)
   let fromMs = deadlineMs === undefined ? lastMs : Math.max(lastMs, nowMs - deadlineMs)
   let due: number | undefined
   let missed = 0

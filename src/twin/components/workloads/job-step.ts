@@ -1,5 +1,6 @@
 // What a Job does next: how many pods it wants, and when it has succeeded or failed. Pure.
 import type { Pod } from '#kube/objects/objects.ts'
+import { secondsMs } from '#kube/time/duration.ts'
 import type { Job, PodFailurePolicyRule } from '../kinds.ts'
 import { conditionOf, isFinished, isTerminating } from './pod-state.ts'
 
@@ -84,7 +85,7 @@ function jobEnd(job: Job, { counts, active, failJob, nowMs }: EndInput): JobEnd 
   if (counts.failed > backoffLimit)
     return { kind: 'failed', reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' }
   const startedMs = Date.parse(job.status?.startTime ?? '')
-  if (activeDeadlineSeconds !== undefined && job.spec.suspend !== true && startedMs + activeDeadlineSeconds * 1000 <= nowMs) {
+  if (activeDeadlineSeconds !== undefined && job.spec.suspend !== true && startedMs + secondsMs(activeDeadlineSeconds) <= nowMs) {
     return { kind: 'failed', reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' }
   }
   const { maxFailedIndexes } = job.spec

@@ -1,6 +1,7 @@
 // Jobs: pods run to completion, counted once each by their finalizer, with back-off after failures; finished ones expire.
 import type { Condition, Pod, PodTemplateSpec } from '#kube/objects/objects.ts'
 import { isConflict, isNotFound } from '#kube/objects/status.ts'
+import { secondsMs } from '#kube/time/duration.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
 import type { Job } from '../kinds.ts'
@@ -129,7 +130,7 @@ async function reconcile(context: ComponentContext, job: Job, failures: Failures
   const { activeDeadlineSeconds } = job.spec
   if (activeDeadlineSeconds !== undefined && job.spec.suspend !== true) {
     const startedMs = Date.parse(job.status?.startTime ?? timeText(now))
-    waits.push(startedMs + activeDeadlineSeconds * 1000 - now)
+    waits.push(startedMs + secondsMs(activeDeadlineSeconds) - now)
   }
   return waits.length === 0 ? undefined : Math.max(1, Math.min(...waits))
 }

@@ -1,5 +1,6 @@
 // Pods made from templates, and templates compared: by content with the hash label left out, never by the hash.
 import type { OwnerReference, Pod, PodTemplateSpec } from '#kube/objects/objects.ts'
+import { jsonText } from '../../json-value.ts'
 
 export const templateHashLabel = 'pod-template-hash'
 const hashCharacters = 'bcdfghjklmnpqrstvwxz2456789'
@@ -7,7 +8,7 @@ const hashCharacters = 'bcdfghjklmnpqrstvwxz2456789'
 /** JSON with sorted keys and without what is absent: the same text for the same content. */
 export function canonicalText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(item => canonicalText(item)).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  if (typeof value !== 'object' || value === null) return jsonText(value) ?? 'null'
   const fields = Object.entries(value)
     .filter(([, field]) => field !== undefined && field !== null)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -57,6 +57,7 @@ async function hostsFilesAreRead(line: ContainerdLine): Promise<string> {
       mirrorTargets: [`http://127.0.0.1:${mirrorPort}`],
       dialTimeout: '200ms',
       basicAuth: { username: 'hello', password: 'world' },
+      nowMs: 0,
       log: silentLog,
     } as const
     const ask = async (reference: string) => {

@@ -1,0 +1,42 @@
+// What clients are told of an object that is taken and yet odd.
+import { dns1123LabelProblems } from '#kube/objects/names.ts'
+import { int64Value } from '#kube/values/quantity.ts'
+import { type Draft, fieldsAt, itemsAt, textAt } from '../../json-value.ts'
+import type { ResourceType } from '../resource-type.ts'
+
+const bytes = new Set(['memory', 'ephemeral-storage', 'storage'])
+const templates = new Set([
+  ...['deployments.apps', 'replicasets.apps', 'statefulsets.apps', 'daemonsets.apps', 'replicationcontrollers', 'jobs.batch'],
+])
+
+/** Texts of Warning headers for a new object of built-in kinds. */
+export function oddities(type: Pick<ResourceType, 'key'>, object: Draft): readonly string[] {
+  if (type.key === 'pods') return [...nameWarnings(object), ...containerWarnings(fieldsAt(object, 'spec'), 'spec')]
+  if (type.key === 'persistentvolumeclaims') return fractionWarnings(fieldsAt(object, 'spec'), 'spec')
+  if (!templates.has(type.key)) return []
+  return containerWarnings(fieldsAt(object, 'spec', 'template', 'spec'), 'spec.template.spec')
+}
+
+function nameWarnings(pod: Draft): readonly string[] {
+  const rules = dns1123LabelProblems(textAt(pod, 'metadata', 'name') ?? '')
+  if (rules.length === 0) return []
+  return [
+    `metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [${rules.join(' ')}]`,
+  ]
+}
+
+function containerWarnings(spec: Draft | undefined, at: string): readonly string[] {
+  return ['containers', 'initContainers'].flatMap(list =>
+    itemsAt(spec, list).flatMap((container, index) => fractionWarnings(container, `${at}.${list}[${index}]`)),
+  )
+}
+
+function fractionWarnings(holder: Draft | undefined, at: string): readonly string[] {
+  return (['limits', 'requests'] as const).flatMap(list =>
+    Object.entries(fieldsAt(holder, 'resources', list) ?? {}).flatMap(([name, value]) => {
+      if (!bytes.has(name) || int64Value(String(value), 3) % 1000n === 0n) return []
+      const shown = JSON.stringify(String(value))
+      return [`${at}.resources.${list}[${name}]: fractional byte value ${shown} is invalid, must be an integer`]
+    }),
+  )
+}
