@@ -141,7 +141,10 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
 
   const update = async (object: T, options: WriteOptions) => {
     const target = path(at(object, options), object.metadata.name, options.subresource)
-    return parsed<T>(await connection.request('PUT', target, options, { body: object, query: writeQuery(options) }))
+    return parsed<T>(
+      await connection.request('PUT', target, options, { body: object, query: writeQuery(options) }),
+      object.metadata.name,
+    )
   }
 
   const visit = async (options: ListOptions, each: (item: T) => void) => {
@@ -164,7 +167,7 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
 
   return {
     resource,
-    get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options)),
+    get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options), name),
     bytes: async (name, options) => {
       const answer = await connection.stream(path(options, name), { timeoutMs: requestTimeoutMs, ...options }, { isSecret: true })
       return answer.chunks
@@ -186,7 +189,7 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
     patch: async (name, patch, options) => {
       const accept = acceptOf(options, '')
       const sent = { accept, body: patch.body, contentType: patchTypes[patch.type], query: writeQuery(options) }
-      return parsed<T>(await connection.request('PATCH', path(options, name, options.subresource), options, sent))
+      return parsed<T>(await connection.request('PATCH', path(options, name, options.subresource), options, sent), name)
     },
     apply: async (object, options) => {
       const target = path(at(object, options), object.metadata.name, options.subresource)
@@ -194,6 +197,7 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
       const body = { ...object, apiVersion: apiVersionOf(resource) }
       return parsed<T>(
         await connection.request('PATCH', target, options, { body, contentType: 'application/apply-patch+yaml', query }),
+        object.metadata.name,
       )
     },
     delete: async (name, options) =>

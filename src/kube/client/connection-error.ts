@@ -1,7 +1,8 @@
 // How transports fail when no answer came: the outcome of a write is then unknown.
+import { OutsideError } from '../outside-error.ts'
 
 /** The connection broke, was refused, or ended before the answer did. */
-export class ConnectionError extends Error {
+export class ConnectionError extends OutsideError {
   override readonly name = 'ConnectionError'
   /** `ECONNREFUSED`, `ECONNRESET`, a TLS code; `''` when none is known. */
   readonly code: string
@@ -13,6 +14,6 @@ export class ConnectionError extends Error {
 }
 
 /** No answer within the request's time. */
-export class RequestTimeoutError extends Error {
+export class RequestTimeoutError extends OutsideError {
   override readonly name = 'RequestTimeoutError'
 }

@@ -5,11 +5,12 @@ import type { Cancel, Clock } from '../clock.ts'
 import type { EventRecorder } from '../events/events.ts'
 import { type Log, messageOf, silentLog } from '../log.ts'
 import { builtIn } from '../objects/resource.ts'
+import { OutsideError } from '../outside-error.ts'
 import type { Random } from '../random.ts'
 import { type Lease, LeaseRecord } from './lease-record.ts'
 
 /** What stands between us and acting: the Lease is not, or not provably, ours. */
-export class LeaseLostError extends Error {
+export class LeaseLostError extends OutsideError {
   override readonly name = 'LeaseLostError'
 }
 

@@ -175,7 +175,7 @@ export class Terms {
       settings.onReload(({ kind }) => {
         if (kind !== 'applied') return
         // Another view of the cluster is set up before anything is judged by it.
-        if (this.#viewNeeds() === viewNeeds) apply().catch(parts.onHandlerFault)
+        if (this.#viewNeeds() === viewNeeds) apply().catch((error: unknown) => parts.onHandlerFault(error))
         else endTerm()
       }),
     )

@@ -6,6 +6,7 @@ import { type ByteSink, JsonBytes, JsonBytesError } from '#kube/informers/json-b
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import { type ContentEntry, hashContent, type SourceContent } from './content-hash.ts'
 import { Base64Sink, ValueArena } from './value-arena.ts'
 
@@ -31,7 +32,7 @@ interface SourceReading {
 }
 
 /** An object that cannot be hashed: what is wrong, without anything that is in it. */
-export class UnreadableSourceError extends Error {
+export class UnreadableSourceError extends OutsideError {
   override readonly name = 'UnreadableSourceError'
 }
 
