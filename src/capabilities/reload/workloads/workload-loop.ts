@@ -11,6 +11,7 @@ import type { Clock } from '#kube/clock.ts'
 import { breather } from '#kube/controllers/breather.ts'
 import { WorkQueue } from '#kube/controllers/queue.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import { isOutside } from '#kube/outside-error.ts'
 import type { WorkloadBaseline } from '../baseline/baseline.ts'
 import type { BaselineStore } from '../baseline/baseline-store.ts'
 import {
@@ -133,7 +134,7 @@ export class WorkloadLoop {
       for (const wish of [record, ...record.joined]) {
         const acted = wish.requester === capabilityName ? marksIn(wish.reasons) : undefined
         const key = keyOfPermit(record.workload)
-        if (acted !== undefined && key !== undefined) baseline.recall(key, acted, record.grant?.atMs ?? 0)
+        if (acted !== undefined && key !== undefined && !baseline.isUnread(key)) baseline.recall(key, acted, record.grant?.atMs ?? 0)
       }
   }
 
@@ -223,7 +224,8 @@ export class WorkloadLoop {
       this.#forget(key)
       return undefined
     }
-    if (this.#takenUp.has(key)) return undefined
+    // What was done of it is known when its part of the baseline is read.
+    if (this.#takenUp.has(key) || baseline.isUnread(key)) return undefined
     const known = baseline.get(key)
     const sources = this.#sourcesOf(key).map(reference => this.#options.stateOf(reference, facts.kind))
     if (sources.length === 0 && known === undefined && facts.problems.length === 0) return undefined
@@ -388,6 +390,11 @@ export class WorkloadLoop {
       }
       this.#done(due, isSaidByTemplate(act.way) ? 'with-permit' : 'soon')
       follower.follow(key, permit, outcome.generation)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isOutside(error)) throw error
+      void follower.release(permit, { ending: 'failed', reason: messageOf(error).slice(0, 1024) })
+      this.#failed(due, messageOf(error))
     } finally {
       this.#queue.done(key)
     }
