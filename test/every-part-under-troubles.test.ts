@@ -5,7 +5,7 @@ import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { troubleRows } from './part-trouble-rows.ts'
 import { drawn, nameOf, requestsOf, runsOf, troublesOf } from './part-troubles.ts'
 
-const runsEach = 4
+const runsEach = 2
 /** Drawn anew with each change of it. */
 const seed = 16
 

@@ -2,6 +2,7 @@
 import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
 import type { Transport, TransportRequest, TransportResponse, TransportStream } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
+import type { Random } from '#kube/random.ts'
 
 /** What may become of a request: no answer, half of one, a refusal, or an answer that is something else. */
 export const troubleKinds = [
@@ -150,6 +151,7 @@ export class TroubledWire implements Transport {
 export class WireScene {
   readonly seen = new Map<string, Set<string>>()
   #trouble: Trouble | undefined
+  #chaos: () => TroubleKind | undefined = () => undefined
   #left = 0
   #met = 0
   #fired = 0
@@ -167,14 +169,26 @@ export class WireScene {
     for (const end of [...this.#watches]) end()
   }
 
+  /** From now on so large a share of all requests meets some trouble. */
+  beginChaos(share: number, random: Random): void {
+    this.#chaos = () => (random() < share ? troubleKinds[Math.floor(random() * troubleKinds.length)] : undefined)
+    for (const end of [...this.#watches]) end()
+  }
+
   end(): void {
     this.#trouble = undefined
+    this.#chaos = () => undefined
   }
 
   meets(request: TransportRequest): TroubleKind | undefined {
     const key = requestKey(request)
     const paths = this.seen.get(key) ?? new Set()
     this.seen.set(key, paths.add(request.path))
+    const chaotic = this.#chaos()
+    if (chaotic !== undefined) {
+      this.#fired++
+      return chaotic
+    }
     const trouble = this.#trouble
     if (trouble === undefined || this.#left === 0 || (trouble.key !== key && trouble.key !== `${request.verb} ${request.path}`))
       return undefined
@@ -235,7 +249,8 @@ function changed(kind: TroubleKind, text: string): { readonly body: string; read
 
 function bent(kind: TroubleKind, value: { metadata?: unknown; items?: unknown; spec?: unknown }): unknown {
   if (kind === 'no metadata') return { ...value, metadata: null }
-  if (kind === 'metadata of texts') return { ...value, metadata: { name: 5, resourceVersion: 7, labels: 'none', annotations: [] } }
+  if (kind === 'metadata of texts')
+    return { ...value, metadata: { name: 5, resourceVersion: 7, labels: 'none', annotations: [] } }
   if (!Array.isArray(value.items)) return kind === 'an item whose spec is a text' ? { ...value, spec: 'none' } : value
   const [first, ...others] = value.items as { metadata?: object }[]
   const items = (one: unknown) => ({ ...value, items: first === undefined ? [one] : [...others, first, one] })

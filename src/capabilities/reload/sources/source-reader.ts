@@ -78,8 +78,7 @@ export class SourceReader {
         return await this.#hash(at, await this.#bytes(resource, at, signal))
       } catch (error) {
         if (isNotFound(error)) return undefined
-        const isHalf = error instanceof ConnectionError || error instanceof JsonBytesError || error instanceof AnswerError
-        if (!isHalf || tries === readTries) throw named(error, at)
+        if (!(error instanceof ConnectionError) || tries === readTries) throw named(error, at)
         await clock.after(afterBrokenReadMs, signal)
       }
     }
