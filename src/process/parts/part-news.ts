@@ -1,4 +1,5 @@
 // What people are told of a process as events: of its parts on its Lease, of its configuration on the ConfigMap that holds it.
+import { quarantineReason, quarantineWords } from '#coordination/account/quarantined-parts.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Reload } from '../configuration/controller-settings.ts'
 import { faultWindowMs } from './part-supervision.ts'
@@ -12,7 +13,7 @@ export type PartNews =
 const words = {
   faulted: { reason: 'PartFaulted', action: 'Restart' },
   interrupted: { reason: 'PartInterrupted', action: 'Restart' },
-  quarantined: { reason: 'PartQuarantined', action: 'Quarantine' },
+  quarantined: { reason: quarantineReason, action: 'Quarantine' },
   'configuration-refused': { reason: 'ConfigurationRefused', action: 'Configure' },
 } as const
 
@@ -41,7 +42,7 @@ function sentence(news: PartNews): string {
     case 'interrupted':
       return `was interrupted from outside and starts again in ${news.delayMs / 1000} s: ${news.why}`
     case 'quarantined':
-      return `is quarantined until ${new Date(news.untilMs).toISOString()}, then tried again: ${manyFaults(news.faults)}: ${news.why}. A changed configuration of it, a new leader or a restart of the process tries it before`
+      return `${quarantineWords({ untilMs: news.untilMs, why: `${manyFaults(news.faults)}: ${news.why}` })}. A changed configuration of it, a new leader or a restart of the process tries it before`
     case 'configuration-refused':
       return `refuses its changed configuration and goes on with the last good one: ${news.why}`
   }
