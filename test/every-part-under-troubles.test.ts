@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { partsIn } from '#coordination/part-hosts.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { troubleRows } from './part-trouble-rows.ts'
-import { drawn, nameOf, requestsOf, runsOf, troublesOf } from './part-troubles.ts'
+import { drawn, nameOf, outcomeOf, requestsOf, runsOf } from './part-troubles.ts'
 
 const runsEach = 2
 /** Drawn anew with each change of it. */
@@ -17,6 +17,6 @@ test('each capability with a part in the controller has a row', () => {
 describe.each(Object.entries(troubleRows))('%s', (capability, row) => {
   test('a few troubles, drawn', async () => {
     const runs = drawn(runsOf(capability, row, await requestsOf(row)), runsEach, seed)
-    for (const run of runs) expect([nameOf(run), ...(await troublesOf(row, run))]).toEqual([nameOf(run)])
+    for (const run of runs) expect([nameOf(run), ...(await outcomeOf(row, run)).faults]).toEqual([nameOf(run)])
   })
 })

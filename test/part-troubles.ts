@@ -80,9 +80,10 @@ export function runsOf(capability: string, row: TroubleRow, seen: ReadonlyMap<st
   return [...bursts, ...longs]
 }
 
-/** What was wrong in a run; nothing where all is well. */
-export async function troublesOf(row: TroubleRow, run: Run): Promise<readonly string[]> {
-  return (await play(row, run)).faults
+/** What was wrong in a run (nothing where all is well), and how many requests met the trouble. */
+export async function outcomeOf(row: TroubleRow, run: Run): Promise<{ readonly faults: readonly string[]; readonly fired: number }> {
+  const { faults, scene } = await play(row, run)
+  return { faults, fired: scene.fired }
 }
 
 async function play(row: TroubleRow, run: Run | undefined): Promise<{ readonly scene: WireScene; readonly faults: readonly string[] }> {

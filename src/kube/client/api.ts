@@ -143,7 +143,7 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
     const target = path(at(object, options), object.metadata.name, options.subresource)
     return parsed<T>(
       await connection.request('PUT', target, options, { body: object, query: writeQuery(options) }),
-      object.metadata.name,
+      'named',
     )
   }
 
@@ -167,7 +167,7 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
 
   return {
     resource,
-    get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options), name),
+    get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options), 'named'),
     bytes: async (name, options) => {
       const answer = await connection.stream(path(options, name), { timeoutMs: requestTimeoutMs, ...options }, { isSecret: true })
       return answer.chunks
@@ -182,14 +182,14 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
     watch: options => eventsOf<T>(watchedChunks(connection, path(options), options), options),
     create: async (object, options) => {
       const target = path(at(object, options), undefined)
-      return parsed<T>(await connection.request('POST', target, options, { body: object, query: writeQuery(options) }))
+      return parsed<T>(await connection.request('POST', target, options, { body: object, query: writeQuery(options) }), 'object')
     },
     update,
     updateStatus: (object, options) => update(object, { ...options, subresource: 'status' }),
     patch: async (name, patch, options) => {
       const accept = acceptOf(options, '')
       const sent = { accept, body: patch.body, contentType: patchTypes[patch.type], query: writeQuery(options) }
-      return parsed<T>(await connection.request('PATCH', path(options, name, options.subresource), options, sent), name)
+      return parsed<T>(await connection.request('PATCH', path(options, name, options.subresource), options, sent), 'named')
     },
     apply: async (object, options) => {
       const target = path(at(object, options), object.metadata.name, options.subresource)
@@ -197,18 +197,18 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
       const body = { ...object, apiVersion: apiVersionOf(resource) }
       return parsed<T>(
         await connection.request('PATCH', target, options, { body, contentType: 'application/apply-patch+yaml', query }),
-        object.metadata.name,
+        'named',
       )
     },
     delete: async (name, options) =>
-      parsed<T | Status>(await connection.request('DELETE', path(options, name), options, { body: deleteBody(options) })),
+      parsed<T | Status>(await connection.request('DELETE', path(options, name), options, { body: deleteBody(options) }), 'any'),
     deleteCollection: async options => {
       await connection.request('DELETE', path(options), options, { body: deleteBody(options), query: listQuery(options) })
     },
     sub: async <R>(name: string, subresource: string, verb: HttpVerb, body: unknown, options: WriteOptions) => {
       const sent =
         verb === 'GET' ? {} : { body, query: writeQuery(options), ...(verb === 'PATCH' ? { contentType: patchTypes.merge } : {}) }
-      return parsed<R>(await connection.request(verb, path(options, name, subresource), options, sent))
+      return parsed<R>(await connection.request(verb, path(options, name, subresource), options, sent), 'any')
     },
   }
 }

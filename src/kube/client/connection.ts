@@ -1,7 +1,7 @@
 // One API server as seen by the typed requests: headers, bodies, limits, and refusals as StatusErrors.
 
 import { wrongShape } from '../objects/object-shape.ts'
-import { isStatus, statusErrorOf } from '../objects/status.ts'
+import { statusErrorOf } from '../objects/status.ts'
 import { AnswerError } from '../outside-error.ts'
 import type { RequestOptions } from './request-options.ts'
 import type { HttpVerb, Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
@@ -95,12 +95,14 @@ export function parseJson(answer: TransportResponse): unknown {
 }
 
 /**
- * The JSON edge: what a resource's path answers is taken for that resource's type; who acts on a field below `metadata` checks it. With
- * `name` it must be an object that has one. @throws AnswerError for anything that is no object of an API
+ * The JSON edge: what a resource's path answers is taken for that resource's type; who acts on a field below `metadata` checks it. `named`:
+ * an object with a name; `any`: what a deletion or a sub-resource says, of which nobody reads more than its own fields.
+ * @throws AnswerError for anything that is no object of an API
  */
-export function parsed<T>(answer: TransportResponse, name?: string): T {
+export function parsed<T>(answer: TransportResponse, expected: 'named' | 'object' | 'any'): T {
   const value = parseJson(answer)
-  const wrong = name === undefined && isStatus(value) ? undefined : wrongShape(value, name !== undefined)
+  const isAny = typeof value === 'object' && value !== null && !Array.isArray(value)
+  const wrong = expected === 'any' && isAny ? undefined : wrongShape(value, expected === 'named')
   if (wrong === undefined) return value as T
-  throw new AnswerError(`the server answered ${answer.status} with something else than ${name ?? 'an object'}: ${wrong}`)
+  throw new AnswerError(`the server answered ${answer.status} with something else than was asked for: ${wrong}`)
 }

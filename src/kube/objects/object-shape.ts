@@ -57,7 +57,5 @@ function isTextList(value: unknown): boolean {
 }
 
 function isOwners(value: unknown): boolean {
-  return (
-    Array.isArray(value) && value.every(one => isRecord(one) && isText(one['kind']) && isText(one['name']) && isText(one['uid']))
-  )
+  return Array.isArray(value) && value.every(one => isRecord(one) && isText(one['uid']))
 }
