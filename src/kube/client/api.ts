@@ -141,10 +141,7 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
 
   const update = async (object: T, options: WriteOptions) => {
     const target = path(at(object, options), object.metadata.name, options.subresource)
-    return parsed<T>(
-      await connection.request('PUT', target, options, { body: object, query: writeQuery(options) }),
-      'named',
-    )
+    return parsed<T>(await connection.request('PUT', target, options, { body: object, query: writeQuery(options) }), 'named')
   }
 
   const visit = async (options: ListOptions, each: (item: T) => void) => {
@@ -181,8 +178,13 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
     pages: options => pagesOf(list, options),
     watch: options => eventsOf<T>(watchedChunks(connection, path(options), options), options),
     create: async (object, options) => {
+      // Reviews are questions: they are kept nowhere and have no name.
+      const isReview = resource.resource.endsWith('reviews')
       const target = path(at(object, options), undefined)
-      return parsed<T>(await connection.request('POST', target, options, { body: object, query: writeQuery(options) }), 'object')
+      return parsed<T>(
+        await connection.request('POST', target, options, { body: object, query: writeQuery(options) }),
+        isReview ? 'any' : 'object',
+      )
     },
     update,
     updateStatus: (object, options) => update(object, { ...options, subresource: 'status' }),
