@@ -127,7 +127,9 @@ describe('one capability breaks in', () => {
     const events = await cluster.admin.resource(builtIn.events).list({ namespace, signal: started.stop.signal })
     const told = events.items.filter(event => event['reason'] === 'PartQuarantined').map(event => event['note'])
     expect(told).toEqual([
-      expect.stringMatching(/^broken\/controller is quarantined until .*, then tried again: 3 faults in 10 minutes, the last: broken\./),
+      expect.stringMatching(
+        /^broken\/controller is quarantined until .*, then tried again: 3 faults in 10 minutes, the last: broken\./,
+      ),
     ])
     started.stop.abort(new DOMException('shutdown', 'AbortError'))
     await cluster.clock.advance(30_000)

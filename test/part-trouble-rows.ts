@@ -40,7 +40,9 @@ const reloadRow: TroubleRow = {
     return n === undefined ? undefined : `w${n}`
   },
   faults: cluster =>
-    numbers.flatMap(n => (rolloutsOf(cluster, `w${n}`) === 1 ? [] : [`w${n} was rolled out ${rolloutsOf(cluster, `w${n}`)} times`])),
+    numbers.flatMap(n =>
+      rolloutsOf(cluster, `w${n}`) === 1 ? [] : [`w${n} was rolled out ${rolloutsOf(cluster, `w${n}`)} times`],
+    ),
 }
 
 const descheduleRow: TroubleRow = {
@@ -85,19 +87,27 @@ const mirrorNode = (n: number): KubeObject => {
   }
 }
 const dataIn = (cluster: ControlledCluster, kind: string, name: string) =>
-  cluster.list<KubeObject & { readonly data?: Readonly<Record<string, string>> }>(kind).find(({ metadata }) => metadata.name === name)
-    ?.data
+  cluster
+    .list<KubeObject & { readonly data?: Readonly<Record<string, string>> }>(kind)
+    .find(({ metadata }) => metadata.name === name)?.data
 const peers = (cluster: ControlledCluster) => dataIn(cluster, 'configmaps', 'ballast-mirror-peers')?.['peers'] ?? ''
 
 const mirrorRow: TroubleRow = {
-  cluster: { objects: [mirrorNode(1), mirrorNode(2)], capabilities: [mirror], configurations: { mirror: mirror.config.parse({}) } },
+  cluster: {
+    objects: [mirrorNode(1), mirrorNode(2)],
+    capabilities: [mirror],
+    configurations: { mirror: mirror.config.parse({}) },
+  },
   limitMs: 120_000,
-  isReady: cluster => peers(cluster).includes('10.0.0.2') && dataIn(cluster, 'secrets', 'ballast-agent-tls')?.['tls.crt'] !== undefined,
+  isReady: cluster =>
+    peers(cluster).includes('10.0.0.2') && dataIn(cluster, 'secrets', 'ballast-agent-tls')?.['tls.crt'] !== undefined,
   async work(cluster) {
     for (const n of [3, 4]) {
       const { status, ...made } = mirrorNode(n)
       await cluster.admin.resource<KubeObject>(builtIn.nodes).create(made, { signal })
-      await cluster.admin.resource(builtIn.nodes).patch(`m${n}`, { type: 'merge', body: { status } }, { signal, subresource: 'status' })
+      await cluster.admin
+        .resource(builtIn.nodes)
+        .patch(`m${n}`, { type: 'merge', body: { status } }, { signal, subresource: 'status' })
     }
   },
   units: cluster => new Map([3, 4].map(n => [`m${n}`, peers(cluster).includes(`10.0.0.${n}\n`)])),
@@ -131,9 +141,13 @@ const readinessRow: TroubleRow = {
     const say = async (name: string) => {
       const at = new Date(cluster.clock.now()).toISOString()
       const body = {
-        status: { conditions: [{ type: 'ballast.dev/MirrorReady', status: 'True', lastTransitionTime: at, lastHeartbeatTime: at }] },
+        status: {
+          conditions: [{ type: 'ballast.dev/MirrorReady', status: 'True', lastTransitionTime: at, lastHeartbeatTime: at }],
+        },
       }
-      await cluster.admin.resource<Node>(builtIn.nodes).patch(name, { type: 'strategic', body }, { signal, subresource: 'status' })
+      await cluster.admin
+        .resource<Node>(builtIn.nodes)
+        .patch(name, { type: 'strategic', body }, { signal, subresource: 'status' })
     }
     cluster.clock.schedule(40_000, () => void Promise.all(joining.map(say)))
   },
@@ -157,4 +171,3 @@ export const troubleRows: Readonly<Record<string, TroubleRow>> = {
   [mirror.name]: mirrorRow,
   [readiness.name]: readinessRow,
 }
-

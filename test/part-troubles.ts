@@ -81,14 +81,23 @@ export function runsOf(capability: string, row: TroubleRow, seen: ReadonlyMap<st
 }
 
 /** What was wrong in a run (nothing where all is well), and how many requests met the trouble. */
-export async function outcomeOf(row: TroubleRow, run: Run): Promise<{ readonly faults: readonly string[]; readonly fired: number }> {
+export async function outcomeOf(
+  row: TroubleRow,
+  run: Run,
+): Promise<{ readonly faults: readonly string[]; readonly fired: number }> {
   const { faults, scene } = await play(row, run)
   return { faults, fired: scene.fired }
 }
 
-async function play(row: TroubleRow, run: Run | undefined): Promise<{ readonly scene: WireScene; readonly faults: readonly string[] }> {
+async function play(
+  row: TroubleRow,
+  run: Run | undefined,
+): Promise<{ readonly scene: WireScene; readonly faults: readonly string[] }> {
   const scene = new WireScene()
-  await using cluster = await controlledCluster({ ...row.cluster, between: (inner, clock) => new TroubledWire(inner, clock, scene) })
+  await using cluster = await controlledCluster({
+    ...row.cluster,
+    between: (inner, clock) => new TroubledWire(inner, clock, scene),
+  })
   const faults: string[] = []
   const waits = async (done: () => boolean, limitMs: number, what: () => string): Promise<void> => {
     const untilMs = cluster.clock.now() + limitMs
@@ -99,7 +108,11 @@ async function play(row: TroubleRow, run: Run | undefined): Promise<{ readonly s
   const trouble: Trouble | undefined =
     run === undefined ? undefined : { kind: run.kind, key: run.key, ...(run.length === 'burst' ? { count: burst } : {}) }
   cluster.startController()
-  await waits(() => row.isReady(cluster), row.limitMs, () => 'it never came to be ready without trouble')
+  await waits(
+    () => row.isReady(cluster),
+    row.limitMs,
+    () => 'it never came to be ready without trouble',
+  )
   if (trouble !== undefined && run?.moment === 'at start') {
     await cluster.stopController()
     scene.begin(trouble)
@@ -111,27 +124,41 @@ async function play(row: TroubleRow, run: Run | undefined): Promise<{ readonly s
   }
   await row.work(cluster)
   const open = (of: (unit: string) => boolean) => () =>
-    Array.from(row.units(cluster)).filter(([unit, isDone]) => of(unit) && !isDone).map(([unit]) => unit)
+    Array.from(row.units(cluster))
+      .filter(([unit, isDone]) => of(unit) && !isDone)
+      .map(([unit]) => unit)
   const hit = run === undefined ? undefined : row.unitOf(run.key)
   const isLong = run?.length === 'long'
   // Where everybody's request fails for long everybody waits; where one unit's does the others do not.
   const others = open(unit => unit !== hit)
   if (!isLong || hit !== undefined) {
     const limitMs = row.limitMs + (run === undefined ? 0 : delayMs)
-    await waits(() => others().length === 0, limitMs, () => `not done in time: ${others().join(', ')}`)
+    await waits(
+      () => others().length === 0,
+      limitMs,
+      () => `not done in time: ${others().join(', ')}`,
+    )
   }
   if (isLong) await passes(cluster, Math.max(0, longMs - row.limitMs - delayMs))
   scene.end()
   const all = open(() => true)
   const lastMs = row.limitMs + (isLong ? afterLongMs : delayMs)
-  await waits(() => all().length === 0, lastMs, () => `not done in the end: ${all().join(', ')}`)
+  await waits(
+    () => all().length === 0,
+    lastMs,
+    () => `not done in the end: ${all().join(', ')}`,
+  )
   const own = new Set((row.cluster.capabilities ?? []).map(({ name }) => name))
   const off = () =>
     cluster.health
       .ready()
       .filter(({ group = '', check }) => own.has(group) && check() !== undefined)
       .map(({ name, check }) => `${name}: ${check()}`)
-  await waits(() => off().length === 0, lastMs, () => `off in the end: ${off().join(', ')}`)
+  await waits(
+    () => off().length === 0,
+    lastMs,
+    () => `off in the end: ${off().join(', ')}`,
+  )
   await passes(cluster, 60_000)
   if (cluster.ended !== undefined) faults.push(`the process ended: ${String(cluster.ended)}`)
   for (const { facts, message } of [...cluster.errors, ...cluster.warnings])
@@ -156,5 +183,7 @@ export function shareOf(runs: readonly Run[], share: string): readonly Run[] {
 /** So many of them, drawn by `seed`. */
 export function drawn(runs: readonly Run[], count: number, seed: number): readonly Run[] {
   const random = seededRandom(seed)
-  return Array.from({ length: Math.min(count, runs.length) }, () => runs[Math.floor(random() * runs.length)]).filter(run => run !== undefined)
+  return Array.from({ length: Math.min(count, runs.length) }, () => runs[Math.floor(random() * runs.length)]).filter(
+    run => run !== undefined,
+  )
 }

@@ -23,7 +23,11 @@ const pages = async (of: ControlledCluster) =>
   Object.fromEntries(await Promise.all(['/livez', '/readyz', '/readyz/broken'].map(async path => [path, await page(of, path)])))
 
 const startOf = (start: Start, between?: (inner: Transport) => Transport) =>
-  controlledCluster({ objects: smallCluster(), capabilities: [doing('broken', start, 'leading', { needs: pods })], ...(between === undefined ? {} : { between }) })
+  controlledCluster({
+    objects: smallCluster(),
+    capabilities: [doing('broken', start, 'leading', { needs: pods })],
+    ...(between === undefined ? {} : { between }),
+  })
 
 test('fails its page, and the process, which has nothing else to do; it is tried after a minute, and works where the bug is gone', async () => {
   let isBroken = true
@@ -34,7 +38,9 @@ test('fails its page, and the process, which has nothing else to do; it is tried
   await of.pass(30_000)
   expect(await pages(of)).toEqual({ '/livez': 500, '/readyz': 200, '/readyz/broken': 500 })
   expect((await of.events()).filter(event => event.includes('PartQuarantined'))).toEqual([
-    expect.stringMatching(/^Warning PartQuarantined Lease ballast-controller: broken\/controller is quarantined until .*: broken\./),
+    expect.stringMatching(
+      /^Warning PartQuarantined Lease ballast-controller: broken\/controller is quarantined until .*: broken\./,
+    ),
   ])
   isBroken = false
   await of.pass(60_000)
@@ -94,10 +100,13 @@ test('an object that its reader cannot take is set aside by name: the part goes 
   for (const name of ['hostile-a', 'fine']) await of.admin.resource<Pod>(builtIn.pods).create(pod(name), { signal })
   of.startController()
   await of.pass(30_000)
-  for (const name of ['hostile-b', 'hostile-c', 'fine-too']) await of.admin.resource<Pod>(builtIn.pods).create(pod(name), { signal })
+  for (const name of ['hostile-b', 'hostile-c', 'fine-too'])
+    await of.admin.resource<Pod>(builtIn.pods).create(pod(name), { signal })
   await of.pass(30_000)
   expect(taken).toEqual(expect.arrayContaining(['fine', 'fine-too']))
   expect(await pages(of)).toEqual({ '/livez': 200, '/readyz': 200, '/readyz/broken': 200 })
-  const named = of.errors.filter(({ message }) => message === 'informer handler threw').map(({ facts }) => Reflect.get(facts, 'name'))
+  const named = of.errors
+    .filter(({ message }) => message === 'informer handler threw')
+    .map(({ facts }) => Reflect.get(facts, 'name'))
   expect([...new Set(named)].toSorted()).toEqual(['shop/hostile-a', 'shop/hostile-b', 'shop/hostile-c'])
 })

@@ -14,10 +14,15 @@ export interface QuarantinedPart {
   readonly untilMs: number
 }
 
-const form = /^([a-z][a-z0-9-]*\/[a-z][a-z0-9-]*) is quarantined until (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z), then tried again: /
+const form =
+  /^([a-z][a-z0-9-]*\/[a-z][a-z0-9-]*) is quarantined until (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z), then tried again: /
 
 /** The parts that are set aside at `nowMs`, by name. An Event stays after a part that came back before its time: for ten minutes at most. */
-export function quarantinedParts(events: readonly ClusterEvent[], ownNamespace: string, nowMs: number): readonly QuarantinedPart[] {
+export function quarantinedParts(
+  events: readonly ClusterEvent[],
+  ownNamespace: string,
+  nowMs: number,
+): readonly QuarantinedPart[] {
   const until = new Map<string, number>()
   for (const { reason, note, controller, regarding } of events) {
     if (reason !== quarantineReason || regarding.namespace !== ownNamespace || !controller.startsWith('ballast.dev/')) continue

@@ -438,7 +438,10 @@ describe('a Job', () => {
   })
 
   test('whose manifest cannot be kept is not deleted', async () => {
-    const server = scripted({ [`GET ${jobsPath}/import`]: [running], [`POST ${jobsPath}`]: [ok({ metadata: { name: 'import' } })] })
+    const server = scripted({
+      [`GET ${jobsPath}/import`]: [running],
+      [`POST ${jobsPath}`]: [ok({ metadata: { name: 'import' } })],
+    })
     const keep = () => Promise.reject(new Error('no room'))
     await expect(replaceJob(server.context, grantedPermit(server, reload([job])), { job, keep }, signal)).rejects.toThrow(
       'no room',

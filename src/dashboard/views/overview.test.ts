@@ -88,7 +88,11 @@ describe('the verdict, row by row', () => {
       expect.stringMatching(/^reload\/controller does nothing because of a bug of its own; it is tried again at \d\d:\d\d/),
     ])
     const other = { regarding: { kind: 'Lease', namespace: 'shop', name: 'x' } }
-    for (const one of [event(nowMs - minute), event(nowMs + minute, other), event(nowMs + minute, { reportingController: 'else' })])
+    for (const one of [
+      event(nowMs - minute),
+      event(nowMs + minute, other),
+      event(nowMs + minute, { reportingController: 'else' }),
+    ])
       expect(told(pictureOf([...homelab(), one]))[0]).not.toBe(told(now)[0])
   })
 

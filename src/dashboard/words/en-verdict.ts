@@ -103,7 +103,10 @@ export function movesMade(facts: {
 
 /** A part of ours that failed by itself; `time` is a moment. */
 export function partQuarantined({ part, time }: { readonly part: string; readonly time: string }): Sentence {
-  return say('part-quarantined', `${part} does nothing because of a bug of its own; it is tried again at ${time}.`, { part, time })
+  return say('part-quarantined', `${part} does nothing because of a bug of its own; it is tried again at ${time}.`, {
+    part,
+    time,
+  })
 }
 
 /** Neither goals nor anything that stands out. */

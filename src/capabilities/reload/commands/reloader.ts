@@ -8,7 +8,7 @@ import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-
 import { textLog } from '#cli/terminal/text-log.ts'
 import type { Capability } from '#coordination/capability.ts'
 import { openApi } from '#kube/client/api.ts'
-import { type Clock, systemClock } from '#kube/clock.ts'
+import { systemClock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import { programVersion } from '#kube/version.ts'

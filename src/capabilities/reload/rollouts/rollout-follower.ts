@@ -85,7 +85,11 @@ export class RolloutFollower {
   async #release({ record }: Permit, end: PermitEnd): Promise<void> {
     const { arbiter, clock, log, signal } = this.#options
     try {
-      await untilDone(() => arbiter.release(record, end, signal), { clock, log, what: `permit ${record.name} is released` }, signal)
+      await untilDone(
+        () => arbiter.release(record, end, signal),
+        { clock, log, what: `permit ${record.name} is released` },
+        signal,
+      )
     } catch (error) {
       // A next leader finds it out.
       if (!signal.aborted) log.error({ permit: record.name, err: error }, 'a permit is not released: it ends by its time')

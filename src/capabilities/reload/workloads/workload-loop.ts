@@ -134,7 +134,8 @@ export class WorkloadLoop {
       for (const wish of [record, ...record.joined]) {
         const acted = wish.requester === capabilityName ? marksIn(wish.reasons) : undefined
         const key = keyOfPermit(record.workload)
-        if (acted !== undefined && key !== undefined && !baseline.isUnread(key)) baseline.recall(key, acted, record.grant?.atMs ?? 0)
+        if (acted !== undefined && key !== undefined && !baseline.isUnread(key))
+          baseline.recall(key, acted, record.grant?.atMs ?? 0)
       }
   }
 
