@@ -100,7 +100,7 @@ export class ControlledCluster implements AsyncDisposable {
   /** What the controllers logged as errors. */
   readonly errors: { readonly facts: object; readonly message: string }[] = []
   readonly warnings: { readonly facts: object; readonly message: string }[] = []
-  /** Of the controller that was started last. */
+  /** Health of the controller that was started last. */
   health = new ControllerHealth()
   /** Whether it ended by itself, and why. */
   ended: unknown

@@ -8,7 +8,7 @@ export function quarantineWords({ untilMs, why }: { readonly untilMs: number; re
   return `is quarantined until ${new Date(untilMs).toISOString()}, then tried again: ${why}`
 }
 
-export interface QuarantinedPart {
+interface QuarantinedPart {
   /** `reload/controller` */
   readonly part: string
   readonly untilMs: number

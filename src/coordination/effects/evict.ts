@@ -61,7 +61,7 @@ export async function evict(context: EffectContext, permit: Permit, pod: Target,
     return { kind: 'evicted' }
   } catch (error) {
     signal.throwIfAborted()
-    // Whoever answers so may be no API server: a pod is gone where it cannot be read either.
+    // What answers so may be no API server: a pod is gone where it cannot be read either.
     if (isNotFound(error) || isConflict(error)) {
       const isThere = await isStillThere(context, { pod, permit }, signal)
       return isThere ? { kind: 'not-done', message: error.message } : { kind: 'already-gone' }

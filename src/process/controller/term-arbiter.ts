@@ -94,7 +94,7 @@ export async function openArbiter(options: TermArbiterOptions, stack: AsyncDispo
   // What ended is written while we lead still; where that cannot be, the next leader finds it out.
   stack.defer(() => writeLastEnds(arbiter, { clock, log }))
   if (isAsked(viewNeeds)) {
-    // Whoever leads waits for its books: a term given up for one answer would stop what does not need them, too.
+    // A leader waits for its books: a term given up for one answer would stop what does not need them, too.
     await untilDone(() => arbiter.takeOver(signal), { clock, log, what: 'the ledger of permits is taken over' }, signal)
     await untilDone(() => observer.learnFrom(api, signal), { clock, log, what: 'what happened before is read' }, signal)
   }

@@ -156,9 +156,8 @@ export class BaselineStore {
       if (isLate) onLate()
     })
     const grace = first.promise.then(() => clock.after(loadGraceMs, signal))
-    // Whoever does not wait for the others hears nothing of their end.
-    all.catch(() => undefined)
-    grace.catch(() => undefined)
+    all.catch(() => undefined) // told by the race below, or by the signal
+    grace.catch(() => undefined) // its abort ends the race
     await Promise.race([all, grace])
     isLate = true
   }

@@ -30,7 +30,7 @@ import { basisOf } from '../rollouts/restart-basis.ts'
 import type { RolloutFollower } from '../rollouts/rollout-follower.ts'
 import type { ReloadSettings } from '../settings.ts'
 import type { SourceIndex } from '../sources/source-index.ts'
-import { type SourceReference, type SourceState, sourceKey, sourceTypes } from '../sources/source-state.ts'
+import { referenceOf, type SourceReference, type SourceState, sourceKey } from '../sources/source-state.ts'
 import type { ReloadTelling } from '../telling/telling.ts'
 import { afterRollout, freshGuard, fullBucket, type GuardState, isForgettable, takeToken } from './rate-guard.ts'
 import { keyOfPermit, type WorkloadFacts, workloadKey } from './workload-facts.ts'
@@ -494,13 +494,4 @@ export class WorkloadLoop {
 /** A CronJob's own template: nothing runs of it. */
 function isUndisturbing({ facts, act }: Due): boolean {
   return facts.kind === 'CronJob' && act.way === 'patch'
-}
-
-/** The reference behind a key of the baseline; `undefined` where it is none. */
-function referenceOf(key: string): SourceReference | undefined {
-  const [typeText, namespace, name, more] = key.split('/')
-  const type = sourceTypes.find(one => one === typeText)
-  return type === undefined || namespace === undefined || name === undefined || more !== undefined
-    ? undefined
-    : { type, namespace, name }
 }
