@@ -26,6 +26,7 @@ import { startTwin, type Twin } from '#twin/twin.ts'
 import { controllerToken, installBallast } from '../src/deployment/install-ballast.ts'
 import { shiftedClock } from '../src/kube/testdata/shifted-clock.ts'
 import { runController } from '../src/process/controller/controller.ts'
+import { ControllerHealth } from '../src/process/health/controller-health.ts'
 import { startWebhookEndpoint } from '../src/process/webhooks/webhook-endpoint.ts'
 import { DisruptionWitness } from './disruption-witness.ts'
 import { MortalWebhooks } from './mortal-webhooks.ts'
@@ -63,6 +64,8 @@ export interface ControlledOptions {
   readonly arbiter?: Partial<ArbiterPolicy> & { readonly ownerLabel?: OwnerLabel }
   /** Paths that may be listed and not watched, and how often what may not be watched is listed unasked. */
   readonly unwatchable?: { readonly paths: RegExp; readonly pollMs: number }
+  /** What stands between controllers and the server. */
+  readonly between?: (inner: Transport, clock: Clock) => Transport
 }
 
 /** Answers of the solver are kept: the same model has the same answer, and hundreds of runs need not spawn hundreds of processes. */
@@ -88,7 +91,7 @@ interface Parts {
   readonly token: string
   readonly seed: number
   readonly kill: Kill | undefined
-  readonly options: Pick<ControlledOptions, 'capabilities' | 'configurations' | 'arbiter' | 'outage' | 'unwatchable'>
+  readonly options: Pick<ControlledOptions, 'capabilities' | 'configurations' | 'arbiter' | 'outage' | 'unwatchable' | 'between'>
   readonly webhooks: (WebhookEndpoint & AsyncDisposable) | undefined
 }
 
@@ -98,6 +101,11 @@ export class ControlledCluster implements AsyncDisposable {
   readonly admin: Api
   /** What the controllers logged as errors. */
   readonly errors: { readonly facts: object; readonly message: string }[] = []
+  readonly warnings: { readonly facts: object; readonly message: string }[] = []
+  /** Health of the controller that was started last. */
+  health = new ControllerHealth()
+  /** Whether it ended by itself, and why. */
+  ended: unknown
   /** Writes that reached the server, in order: verb and path. */
   readonly writes: string[] = []
   /** What controllers read and watched, in order. */
@@ -147,7 +155,9 @@ export class ControlledCluster implements AsyncDisposable {
   startController(): void {
     const stop = new AbortController()
     const dead = new AbortController()
-    const transport = this.#mortal(this.twin.transport({ token: this.#token }), dead)
+    const direct = this.twin.transport({ token: this.#token })
+    const transport = this.#mortal(this.#options.between?.(direct, this.clock) ?? direct, dead)
+    this.health = new ControllerHealth()
     const webhooks = this.#webhooks === undefined ? undefined : new MortalWebhooks(this.#webhooks)
     this.#served = webhooks
     if (this.#isOut) webhooks?.goAway()
@@ -164,6 +174,7 @@ export class ControlledCluster implements AsyncDisposable {
       ...(this.#options.configurations === undefined ? {} : { configurations: this.#options.configurations }),
       ...(this.#options.arbiter === undefined ? {} : { arbiter: this.#options.arbiter }),
       solve: solveOnce,
+      health: this.health,
       ...(webhooks === undefined ? {} : { webhooks }),
       ...(unwatchable === undefined
         ? {}
@@ -171,6 +182,7 @@ export class ControlledCluster implements AsyncDisposable {
       signal: AbortSignal.any([stop.signal, dead.signal]),
     })
     // A killed process ends in any way it likes.
+    done.catch((error: unknown) => (this.ended ??= error))
     this.#controller = { stop, dead, done: done.catch(error => (dead.signal.aborted ? undefined : Promise.reject(error))) }
   }
 
@@ -303,7 +315,9 @@ export class ControlledCluster implements AsyncDisposable {
     return {
       debug: nothing,
       info: nothing,
-      warn: nothing,
+      warn: (facts, message) => {
+        if (!dead.aborted) this.warnings.push({ facts, message })
+      },
       error: (facts, message) => {
         if (!dead.aborted) this.errors.push({ facts, message })
       },

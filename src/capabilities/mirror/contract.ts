@@ -1,6 +1,7 @@
 // What the rooms of the mirror know of each other: the store (what this node has), the router (who else has it), the exchange
 // (how it comes from there). Each is built from these faces alone, so that each can be replaced by a simpler one in tests.
 import type { Readable } from 'node:stream'
+import { OutsideError } from '#kube/outside-error.ts'
 import type { Digest } from './reference.ts'
 
 /** A piece of content that lies whole in a store. */
@@ -30,7 +31,7 @@ export interface ByteRange {
 }
 
 /** The store does not answer: containerd is gone, or is slower than a second. */
-export class StoreUnavailable extends Error {
+export class StoreUnavailable extends OutsideError {
   override readonly name = 'StoreUnavailable'
 }
 

@@ -172,13 +172,13 @@ class Reloading {
     })
   }
 
-  /** Waits for the watches and reads the baseline, then takes in what is there. */
+  /** Waits for the watches and for most of the baseline, then takes in what is there. */
   async prepare(signal: AbortSignal): Promise<void> {
     const { informers } = this.#context
     for (const informer of this.#informers()) await informers.settled(informer, signal)
     // While another process led, nobody asked for what may be listed and not watched.
     for (const informer of this.#workloads.informers) await untilResolved(informer.freshen(undefined), signal)
-    await this.#baseline.load(signal)
+    await this.#baseline.load(signal, () => this.#baselineCame())
     this.#ends.push(
       this.#sources.onChange(change => this.#sourceChanged(change)),
       this.#classes?.start(
@@ -191,6 +191,13 @@ class Reloading {
     for (const change of this.#initial.splice(0)) this.#lookBack(change)
     this.#loop.recall()
     this.#forgetGone()
+  }
+
+  /** A part of it that could not be read until now: its workloads are decided on. */
+  #baselineCame(): void {
+    this.#loop.recall()
+    this.#forgetGone()
+    for (const key of this.#workloads.keys()) this.#loop.add(key)
   }
 
   async run(signal: AbortSignal): Promise<void> {

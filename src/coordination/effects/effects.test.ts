@@ -29,8 +29,9 @@ describe('the answer to an eviction', () => {
   // biome-ignore format: a table
   test.each<[string, Answer, Answer, object]>([
     ['201: the pod goes',                              created,                                                      standing, { kind: 'evicted' }],
-    ['404: it went before',                            gone,                                                         standing, { kind: 'already-gone' }],
-    ['409: another pod has its name',                  failure(409, 'Conflict', 'the UID in the precondition does not match'), standing, { kind: 'already-gone' }],
+    ['404: it went before',                            gone,                                                         gone,     { kind: 'already-gone' }],
+    ['404, and the pod stands: somebody else answered', gone,                                                        standing, { kind: 'not-done' }],
+    ['409: another pod has its name',                  failure(409, 'Conflict', 'the UID in the precondition does not match'), replaced, { kind: 'already-gone' }],
     ['429 with a budget: not now, and when',           budget,                                                       standing, { kind: 'refused', by: 'budget', retryAfterMs: 10_000 }],
     ['429 without: the server is busy',                failure(429, 'TooManyRequests', 'too many requests'),         standing, { kind: 'refused', by: 'busy' }],
     ['403: somebody forbids it',                       failure(403, 'Forbidden', 'admission webhook denied'),        standing, { kind: 'forbidden' }],

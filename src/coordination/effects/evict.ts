@@ -5,6 +5,7 @@ import { messageOf } from '#kube/log.ts'
 import type { Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isConflict, isForbidden, isNotFound, isTooManyRequests, StatusError } from '#kube/objects/status.ts'
+import { isOutside } from '#kube/outside-error.ts'
 import type { Target } from '../intent.ts'
 import type { Permission } from '../needs.ts'
 import type { Permit } from '../permits/permit.ts'
@@ -62,8 +63,11 @@ export async function evict(context: EffectContext, permit: Permit, pod: Target,
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof NotSentError) throw error
-    if (isNotFound(error)) return { kind: 'already-gone' }
-    if (isConflict(error)) return { kind: 'already-gone' }
+    // What answers so may be no API server: a pod is gone where it cannot be read either.
+    if (isNotFound(error) || isConflict(error)) {
+      const isThere = await isStillThere(context, { pod, permit }, signal)
+      return isThere ? { kind: 'not-done', message: error.message } : { kind: 'already-gone' }
+    }
     if (isTooManyRequests(error)) {
       const isBudget = error.causes.some(cause => cause.reason === 'DisruptionBudget')
       const retryAfterMs = error.retryAfterSeconds === undefined ? undefined : error.retryAfterSeconds * 1000
@@ -75,7 +79,7 @@ export async function evict(context: EffectContext, permit: Permit, pod: Target,
     // What was sent may be done for as long as the server works on it: nobody may think it was not before.
     for (const delayMs of [0, surelyOverMs]) {
       await context.clock.after(delayMs, signal)
-      if (!(await isStillThere(context, pod, signal))) return { kind: 'evicted' }
+      if (!(await isStillThere(context, { pod, permit }, signal))) return { kind: 'evicted' }
     }
     return { kind: 'not-done', message: messageOf(error) }
   }
@@ -85,13 +89,21 @@ function budgetWords(error: StatusError): string {
   return [error.message, ...error.causes.map(cause => cause.message ?? '')].filter(text => text !== '').join(' ')
 }
 
-async function isStillThere(context: EffectContext, pod: Target, signal: AbortSignal): Promise<boolean> {
-  try {
-    const now = await context.api.resource<Pod>(builtIn.pods).get(pod.name, { namespace: pod.namespace, signal })
-    return now.metadata.uid === pod.uid && now.metadata.deletionTimestamp === undefined
-  } catch (error) {
-    if (isNotFound(error)) return false
-    throw error
+/** Asked until somebody says, or the permit is over. @throws what came from outside last */
+async function isStillThere(
+  { api, clock }: EffectContext,
+  { pod, permit }: { readonly pod: Target; readonly permit: Permit },
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (;;) {
+    try {
+      const now = await api.resource<Pod>(builtIn.pods).get(pod.name, { namespace: pod.namespace, signal })
+      return now.metadata.uid === pod.uid && now.metadata.deletionTimestamp === undefined
+    } catch (error) {
+      if (isNotFound(error)) return false
+      if (!isOutside(error) || clock.elapsed() + surelyOverMs >= permit.expiresElapsedMs) throw error
+    }
+    await clock.after(surelyOverMs, signal)
   }
 }
 

@@ -425,10 +425,10 @@ describe('a Job', () => {
   })
   // biome-ignore format: a table
   test.each<[string, Answer, readonly Answer[], object, number, number]>([
-    ['goes and comes back',                                     running, [ok({}), ok({})],                                                      { kind: 'replaced' },                                1, 1],
+    ['goes and comes back',                                     running, [ok({ metadata: { name: 'import' } }), ok({ metadata: { name: 'import' } })],                                                      { kind: 'replaced' },                                1, 1],
     ['that the server would not take again stays',              running, [failure(403, 'Forbidden', 'quota')],                                  { kind: 'refused', message: 'quota' },               0, 0],
-    ['that was taken at first, then not: its manifest is left', running, [ok({}), failure(403, 'Forbidden', 'quota')],                          { kind: 'deleted', message: 'quota' },               1, 1],
-    ['of another UID is another',                               ok({ kind: 'Job', metadata: { name: 'import', uid: 'u', resourceVersion: '1' }, spec: { template } }), [ok({})], { kind: 'gone' },    0, 0],
+    ['that was taken at first, then not: its manifest is left', running, [ok({ metadata: { name: 'import' } }), failure(403, 'Forbidden', 'quota')],                          { kind: 'deleted', message: 'quota' },               1, 1],
+    ['of another UID is another',                               ok({ kind: 'Job', metadata: { name: 'import', uid: 'u', resourceVersion: '1' }, spec: { template } }), [ok({ metadata: { name: 'import' } })], { kind: 'gone' },    0, 0],
   ])('that is replaced %s', async (_name, read, creates, expected, deletes, keeps) => {
     const server = scripted({ [`GET ${jobsPath}/import`]: [read], [`POST ${jobsPath}`]: creates, [`DELETE ${jobsPath}/import`]: [ok({ kind: 'Status' })] })
     const kept: object[] = []
@@ -438,7 +438,10 @@ describe('a Job', () => {
   })
 
   test('whose manifest cannot be kept is not deleted', async () => {
-    const server = scripted({ [`GET ${jobsPath}/import`]: [running], [`POST ${jobsPath}`]: [ok({})] })
+    const server = scripted({
+      [`GET ${jobsPath}/import`]: [running],
+      [`POST ${jobsPath}`]: [ok({ metadata: { name: 'import' } })],
+    })
     const keep = () => Promise.reject(new Error('no room'))
     await expect(replaceJob(server.context, grantedPermit(server, reload([job])), { job, keep }, signal)).rejects.toThrow(
       'no room',

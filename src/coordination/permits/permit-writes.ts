@@ -3,6 +3,7 @@ import type { Api, ResourceApi, WriteOptions } from '#kube/client/api.ts'
 import { NotSentError } from '#kube/client/connection-error.ts'
 import type { Clock } from '#kube/clock.ts'
 import { isConflict, isInvalid, isNotFound, StatusError } from '#kube/objects/status.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import { type DisruptionPermit, type DisruptionPermitStatus, disruptionPermits } from '../api.ts'
 import type { PermitRecord } from './permit-record.ts'
 import { mostJoinedTogether } from './shared-permit.ts'
@@ -18,7 +19,7 @@ const joinTries = 3
 type Joined = DisruptionPermit['spec']['joined']
 
 /** A write was sent and nobody knows whether it was done. */
-export class UncertainWriteError extends Error {
+export class UncertainWriteError extends OutsideError {
   override readonly name = 'UncertainWriteError'
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { quarantineWords } from '#coordination/account/quarantined-parts.ts'
 import type { RebalancePlan } from '#coordination/api.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { solveInChild } from '#planning/solving/solve.ts'
@@ -67,6 +68,32 @@ describe('the verdict, row by row', () => {
 
   test('of a moment in the past the nodes are not kept', () => {
     expect(told(pictureOf([], { past: { present: pictureOf(homelab()) } }))[1]).toContain('is not kept')
+  })
+
+  test('a part with a bug of its own, until it is tried again', () => {
+    const event = (untilMs: number, over: object = {}) => ({
+      apiVersion: 'events.k8s.io/v1',
+      kind: 'Event',
+      metadata: { name: `e${untilMs}`, namespace: 'ballast-system' },
+      eventTime: ago(2 * minute),
+      reason: 'PartQuarantined',
+      note: `reload/controller ${quarantineWords({ untilMs, why: 'x is undefined' })}`,
+      reportingController: 'ballast.dev/reload',
+      regarding: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'ballast-system', name: 'ballast-controller' },
+      ...over,
+    })
+    const now = pictureOf([...homelab(), event(nowMs + 5 * minute)])
+    expect(told(now)).toEqual([
+      'blocked',
+      expect.stringMatching(/^reload\/controller does nothing because of a bug of its own; it is tried again at \d\d:\d\d/),
+    ])
+    const other = { regarding: { kind: 'Lease', namespace: 'shop', name: 'x' } }
+    for (const one of [
+      event(nowMs - minute),
+      event(nowMs + minute, other),
+      event(nowMs + minute, { reportingController: 'else' }),
+    ])
+      expect(told(pictureOf([...homelab(), one]))[0]).not.toBe(told(now)[0])
   })
 
   test('frozen, before all that is missed', () => {

@@ -1,4 +1,5 @@
 // What the overview says first: the first row of the table of 3.4 that holds.
+import { quarantinedParts } from '#coordination/account/quarantined-parts.ts'
 import type { RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
 import { plansFor } from '#coordination/intent.ts'
 import { runsAt, whenToPlan } from '#coordination/plans/schedule.ts'
@@ -33,6 +34,7 @@ interface Read {
 const rowsOfTable: readonly ((read: Read) => Verdict | undefined)[] = [
   loading,
   silent,
+  broken,
   frozen,
   unreachable,
   held,
@@ -65,6 +67,14 @@ function silent({ picture, rows }: Read): Verdict | undefined {
     return unknown(en.apiSilent({ ageMs: picture.nowMs - lastMs, time: moment(lastMs) }))
   }
   return rows.length === 0 ? unknown(found.noNodes()) : undefined
+}
+
+/** A part of ours that does nothing by a bug: what it would say below cannot be trusted. */
+function broken({ picture }: Read): Verdict | undefined {
+  const parts = quarantinedParts(picture.book.events, picture.ownNamespace, picture.nowMs)
+  if (parts.length === 0) return undefined
+  const sentences = parts.map(({ part, untilMs }) => found.partQuarantined({ part, time: moment(untilMs) }))
+  return { level: 'blocked', sentences }
 }
 
 function frozen({ picture }: Read): Verdict | undefined {

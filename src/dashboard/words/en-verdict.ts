@@ -101,6 +101,14 @@ export function movesMade(facts: {
   return say('moves-made', text, { moves, time, pods, ...(seconds === undefined ? {} : { seconds }) })
 }
 
+/** A part of ours that failed by itself; `time` is a moment. */
+export function partQuarantined({ part, time }: { readonly part: string; readonly time: string }): Sentence {
+  return say('part-quarantined', `${part} does nothing because of a bug of its own; it is tried again at ${time}.`, {
+    part,
+    time,
+  })
+}
+
 /** Neither goals nor anything that stands out. */
 export function quiet({ nodes }: { readonly nodes: number }): Sentence {
   return say('quiet', `Nothing stands out on ${counted(nodes, 'node')}.`, { nodes })

@@ -31,7 +31,25 @@ const core: readonly AlertRule[] = [
     severity: 'warning',
     summary: 'A part of Ballast fails over and over.',
     description:
-      'Part {{ $labels.part }} of {{ $labels.capability }} is set aside for an hour after three faults in ten minutes.',
+      'Part {{ $labels.part }} of {{ $labels.capability }} throws and is started again. The log says what; it is a bug, please report it.',
+  },
+  {
+    alert: 'BallastPartQuarantined',
+    expr: 'max by (capability, part) (ballast_part_state{state="quarantined"}) == 1',
+    for: '0m',
+    severity: 'critical',
+    summary: 'A part of Ballast does nothing because of a bug of its own.',
+    description:
+      'Part {{ $labels.part }} of {{ $labels.capability }} failed three times in ten minutes, or in its trial. It is tried again after one to ten minutes; /readyz/{{ $labels.capability }} says when, the Event PartQuarantined says why.',
+  },
+  {
+    alert: 'BallastPartInterrupted',
+    expr: 'sum by (capability, part) (increase(ballast_part_interruptions_total[15m])) > 5',
+    for: '0m',
+    severity: 'warning',
+    summary: 'What a server answers keeps a part of Ballast from running.',
+    description:
+      'Part {{ $labels.part }} of {{ $labels.capability }} is started again and again, at most every 30 seconds, until it works. The Event PartInterrupted says what was answered.',
   },
   {
     alert: 'BallastPermitStuck',

@@ -87,7 +87,7 @@ describe('requests', () => {
   })
 
   test('a body that no server takes is refused here', async () => {
-    const { api, transport } = scene(() => answer(200, {}))
+    const { api, transport } = scene(() => answer(200, { metadata: { name: 'a' } }))
     const data = { a: 'x'.repeat(3 * 1024 * 1024) }
     await expect(deployments(api).create({ ...deployment, data }, { signal })).rejects.toThrow('larger than 3145728 bytes')
     expect(transport.seen).toHaveLength(0)
@@ -199,7 +199,7 @@ describe('7.23 repetition', () => {
 describe('the bucket', () => {
   test('holds back what is too much and lets effects pass first, leases and watches always', async () => {
     const clock = new VirtualClock(0)
-    const transport = new ScriptedTransport(() => answer(200, {}))
+    const transport = new ScriptedTransport(() => answer(200, { metadata: { name: 'a' } }))
     const api = openApi(transport, { clock, userAgent: 'test', bucket: { perSecond: 10, burst: 2 } })
     const send = (priority: TransportRequest['priority'], name: string) =>
       api.resource(builtIn.leases).get(name, { signal, namespace: 'x', ...(priority === undefined ? {} : { priority }) })

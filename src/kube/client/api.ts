@@ -150,7 +150,7 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
 
   const update = async (object: T, options: WriteOptions) => {
     const target = path(at(object, options), object.metadata.name, options.subresource)
-    return parsed<T>(await connection.request('PUT', target, options, { body: object, query: writeQuery(options) }))
+    return parsed<T>(await connection.request('PUT', target, options, { body: object, query: writeQuery(options) }), 'named')
   }
 
   const visit = async (options: ListOptions, each: (item: T) => void) => {
@@ -173,7 +173,7 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
 
   return {
     resource,
-    get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options)),
+    get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options), 'named'),
     bytes: async (name, options) => {
       const answer = await connection.stream(path(options, name), { timeoutMs: requestTimeoutMs, ...options }, { isSecret: true })
       return answer.chunks
@@ -187,15 +187,20 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
     pages: options => pagesOf(list, options),
     watch: options => eventsOf<T>(watchedChunks(connection, path(options), options), options),
     create: async (object, options) => {
+      // Reviews are questions: they are kept nowhere and have no name.
+      const isReview = resource.resource.endsWith('reviews')
       const target = path(at(object, options), undefined)
-      return parsed<T>(await connection.request('POST', target, options, { body: object, query: writeQuery(options) }))
+      return parsed<T>(
+        await connection.request('POST', target, options, { body: object, query: writeQuery(options) }),
+        isReview ? 'any' : 'object',
+      )
     },
     update,
     updateStatus: (object, options) => update(object, { ...options, subresource: 'status' }),
     patch: async (name, patch, options) => {
       const accept = acceptOf(options, '')
       const sent = { accept, body: patch.body, contentType: patchTypes[patch.type], query: writeQuery(options) }
-      return parsed<T>(await connection.request('PATCH', path(options, name, options.subresource), options, sent))
+      return parsed<T>(await connection.request('PATCH', path(options, name, options.subresource), options, sent), 'named')
     },
     apply: async (object, options) => {
       const target = path(at(object, options), object.metadata.name, options.subresource)
@@ -203,17 +208,18 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
       const body = { ...object, apiVersion: apiVersionOf(resource) }
       return parsed<T>(
         await connection.request('PATCH', target, options, { body, contentType: 'application/apply-patch+yaml', query }),
+        'named',
       )
     },
     delete: async (name, options) =>
-      parsed<T | Status>(await connection.request('DELETE', path(options, name), options, { body: deleteBody(options) })),
+      parsed<T | Status>(await connection.request('DELETE', path(options, name), options, { body: deleteBody(options) }), 'any'),
     deleteCollection: async options => {
       await connection.request('DELETE', path(options), options, { body: deleteBody(options), query: listQuery(options) })
     },
     sub: async <R>(name: string, subresource: string, verb: HttpVerb, body: unknown, options: WriteOptions) => {
       const sent =
         verb === 'GET' ? {} : { body, query: writeQuery(options), ...(verb === 'PATCH' ? { contentType: patchTypes.merge } : {}) }
-      return parsed<R>(await connection.request(verb, path(options, name, subresource), options, sent))
+      return parsed<R>(await connection.request(verb, path(options, name, subresource), options, sent), 'any')
     },
   }
 }

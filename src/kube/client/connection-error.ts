@@ -1,7 +1,8 @@
 // How transports fail when no answer came: the outcome of a write is then unknown, unless nothing was sent.
+import { OutsideError } from '../outside-error.ts'
 
 /** The connection broke, was refused, or ended before the answer did. */
-export class ConnectionError extends Error {
+export class ConnectionError extends OutsideError {
   override readonly name = 'ConnectionError'
   /** `ECONNREFUSED`, `ECONNRESET`, a TLS code; `''` when none is known. */
   readonly code: string
@@ -13,11 +14,11 @@ export class ConnectionError extends Error {
 }
 
 /** No answer within the request's time. */
-export class RequestTimeoutError extends Error {
+export class RequestTimeoutError extends OutsideError {
   override readonly name = 'RequestTimeoutError'
 }
 
 /** What a request's guard throws: whoever asked may not act any more, and nothing was sent. */
-export class NotSentError extends Error {
+export class NotSentError extends OutsideError {
   override readonly name: string = 'NotSentError'
 }

@@ -1,6 +1,8 @@
 // One API server as seen by the typed requests: headers, bodies, limits, and refusals as StatusErrors.
 
+import { wrongShape } from '../objects/object-shape.ts'
 import { statusErrorOf } from '../objects/status.ts'
+import { AnswerError } from '../outside-error.ts'
 import type { RequestOptions } from './request-options.ts'
 import type { HttpVerb, Transport, TransportRequest, TransportResponse, TransportStream } from './transport.ts'
 
@@ -100,17 +102,25 @@ async function wholeBody(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array>
   return Buffer.concat(pieces)
 }
 
-/** The JSON of an answer; `{}` for none. @throws Error for anything else. */
+/** The JSON of an answer; `{}` for none. @throws AnswerError for anything else. */
 export function parseJson(answer: TransportResponse): unknown {
   const text = new TextDecoder().decode(answer.body)
   try {
     return text === '' ? {} : JSON.parse(text)
   } catch (error) {
-    throw new Error(`the server answered ${answer.status} with a body that is not JSON`, { cause: error })
+    throw new AnswerError(`the server answered ${answer.status} with a body that is not JSON`, { cause: error })
   }
 }
 
-/** The JSON edge: what a resource's path answers is taken for that resource's type; who acts on a field checks it. */
-export function parsed<T>(answer: TransportResponse): T {
-  return parseJson(answer) as T
+/**
+ * The JSON edge: what a resource's path answers is taken for that resource's type; who acts on a field below `metadata` checks it. `named`:
+ * an object with a name; `any`: what a deletion or a sub-resource says, of which nobody reads more than its own fields.
+ * @throws AnswerError for anything that is no object of an API
+ */
+export function parsed<T>(answer: TransportResponse, expected: 'named' | 'object' | 'any'): T {
+  const value = parseJson(answer)
+  const isAny = typeof value === 'object' && value !== null && !Array.isArray(value)
+  const wrong = expected === 'any' && isAny ? undefined : wrongShape(value, expected === 'named')
+  if (wrong === undefined) return value as T
+  throw new AnswerError(`the server answered ${answer.status} with something else than was asked for: ${wrong}`)
 }

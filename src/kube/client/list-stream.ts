@@ -2,6 +2,7 @@
 // the items; each item is parsed and handed on before the next.
 import { type ParseOptions, parseObjectText } from '../informers/object-text.ts'
 import type { KubeList, KubeObject } from '../objects/objects.ts'
+import { OutsideError } from '../outside-error.ts'
 
 /** The list without its items. */
 export type ListHead = Omit<KubeList, 'items'>
@@ -17,9 +18,10 @@ const openBracket = 0x5b
 const closeBracket = 0x5d
 const colon = 0x3a
 const comma = 0x2c
+const space = 0x20
 
 /** An answer that is not a list, or breaks off. */
-export class ListDecodeError extends Error {
+export class ListDecodeError extends OutsideError {
   override readonly name = 'ListDecodeError'
 }
 
@@ -43,6 +45,8 @@ class ItemScanner {
   #string: number[] = []
   #isKey = false
   #isItemsKey = false
+  /** Something stands among the items that is no object. */
+  #hasOdd = false
 
   /** With `overwrites`, bytes of items that were copied are overwritten where they came. */
   constructor(visit: (item: Uint8Array) => void, overwrites: boolean) {
@@ -64,10 +68,9 @@ class ItemScanner {
     } catch (error) {
       throw new ListDecodeError('the answer is not JSON', { cause: error })
     }
-    if (typeof value !== 'object' || value === null || !('kind' in value) || typeof value.kind !== 'string') {
-      throw new ListDecodeError('the answer is not a list')
-    }
-    return value as ListHead
+    if (!isListHead(value)) throw new ListDecodeError('the answer is not a list')
+    if (this.#hasOdd) throw new ListDecodeError('an item is not an object')
+    return { ...value, metadata: value.metadata ?? {} }
   }
 
   /** What came before the items, where it is a list's beginning already: `kind` stands before `items` in what API servers write. */
@@ -134,11 +137,14 @@ class ItemScanner {
       }
       const byte = chunk[index] ?? 0
       index++
-      if (byte === quote) this.#isString = true
-      else if (byte === openBrace || byte === openBracket) {
+      if (byte === quote) {
+        this.#isString = true
+        if (this.#depth === 2) this.#hasOdd = true
+      } else if (byte === openBrace || byte === openBracket) {
         if (this.#depth === 2) start = index - 1
         this.#depth++
-      } else if (byte === closeBrace || byte === closeBracket) {
+      } else if (this.#depth === 2 && byte !== comma && byte !== closeBracket && byte > space) this.#hasOdd = true
+      else if (byte === closeBrace || byte === closeBracket) {
         this.#depth--
         if (this.#depth === 2) {
           this.#emit(chunk.subarray(start, index))
@@ -220,6 +226,15 @@ export async function readList<T extends KubeObject>(
   const known = kindsOf(head) ?? { apiVersion: '', kind: '' }
   for (const item of early) options.visit(withKinds<T>(item, known))
   return head
+}
+
+/** Its items are read already: an empty list stands in their place. A server without any may say `null`, or nothing. */
+function isListHead(value: unknown): value is Omit<ListHead, 'metadata'> & { readonly metadata?: ListHead['metadata'] } {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return false
+  const metadata = 'metadata' in value ? value.metadata : {}
+  const items = 'items' in value ? value.items : null
+  const isOfKind = typeof value.kind === 'string' && value.kind.endsWith('List')
+  return isOfKind && typeof metadata === 'object' && metadata !== null && (items === null || Array.isArray(items))
 }
 
 interface Kinds {

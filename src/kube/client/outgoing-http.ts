@@ -4,6 +4,7 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici'
 import type { Clock } from '../clock.ts'
+import { OutsideError } from '../outside-error.ts'
 import { proxyFor } from './proxy.ts'
 
 const standardConnectMs = 5_000
@@ -65,7 +66,7 @@ interface AddressGuard {
 }
 
 /** The guard refuses an address. */
-export class AddressRefused extends Error {
+export class AddressRefused extends OutsideError {
   override readonly name = 'AddressRefused'
 }
 

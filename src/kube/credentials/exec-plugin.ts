@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import type { Clock } from '../clock.ts'
 import { type Log, messageOf } from '../log.ts'
+import { OutsideError } from '../outside-error.ts'
 import type { ExecConfig } from './cluster-config.ts'
 
 interface ExecCredential {
@@ -56,7 +57,7 @@ export class ExecPlugin {
       return this.#credential
     }
     await this.#refresh()
-    if (this.#credential === undefined) throw new Error(`exec plugin ${this.#options.exec.command}: no credential`)
+    if (this.#credential === undefined) throw new OutsideError(`exec plugin ${this.#options.exec.command}: no credential`)
     return this.#credential
   }
 
@@ -87,7 +88,7 @@ export class ExecPlugin {
     } catch (error) {
       this.#failures++
       this.#failedMs = clock.elapsed()
-      this.#failure = new Error(`exec plugin ${exec.command}: ${messageOf(error)}`)
+      this.#failure = new OutsideError(`exec plugin ${exec.command}: ${messageOf(error)}`)
       this.#hint()
       throw this.#failure
     }
@@ -96,7 +97,7 @@ export class ExecPlugin {
   #output(): Promise<string> {
     const { exec, environment, cluster, isTerminal, clock } = this.#options
     if (exec.interactiveMode === 'Always' && !isTerminal)
-      throw new Error('it needs a terminal (interactiveMode Always) and there is none')
+      throw new OutsideError('it needs a terminal (interactiveMode Always) and there is none')
     const isInteractive = exec.interactiveMode !== 'Never' && isTerminal
     const spec = { interactive: isInteractive, ...(exec.provideClusterInfo ? { cluster } : {}) }
     const information = JSON.stringify({ apiVersion: exec.apiVersion, kind: 'ExecCredential', spec })
@@ -111,19 +112,19 @@ export class ExecPlugin {
     let bytes = 0
     const cancel = clock.schedule(timeLimitMs, () => {
       child.kill('SIGKILL')
-      reject(new Error(`no answer within ${timeLimitMs / 1000} s`))
+      reject(new OutsideError(`no answer within ${timeLimitMs / 1000} s`))
     })
     child.stdout.on('data', (chunk: Buffer) => {
       chunks.push(chunk)
       bytes += chunk.length
       if (bytes <= outputLimitBytes) return
       child.kill('SIGKILL')
-      reject(new Error(`it printed more than ${outputLimitBytes} bytes`))
+      reject(new OutsideError(`it printed more than ${outputLimitBytes} bytes`))
     })
     child.on('error', reject)
     child.on('close', (code, signal) => {
       if (code === 0) resolve(Buffer.concat(chunks).toString('utf8'))
-      else reject(new Error(code === null ? `it was ended by ${signal ?? 'a signal'}` : `it ended with code ${code}`))
+      else reject(new OutsideError(code === null ? `it was ended by ${signal ?? 'a signal'}` : `it ended with code ${code}`))
     })
     return promise.finally(cancel)
   }
@@ -146,7 +147,7 @@ function parseReply(
 ): { readonly credential: ExecCredential; readonly expiresMs: number | undefined } {
   const reply = recordOf(parsedJson(text), 'its answer is not an object')
   if (reply['apiVersion'] !== exec.apiVersion) {
-    throw new Error(`its answer has apiVersion ${String(reply['apiVersion'])}, the configuration has ${exec.apiVersion}`)
+    throw new OutsideError(`its answer has apiVersion ${String(reply['apiVersion'])}, the configuration has ${exec.apiVersion}`)
   }
   const status = recordOf(reply['status'], 'its answer has no status')
   const field = (name: string) => {
@@ -155,11 +156,11 @@ function parseReply(
   }
   const [token, certificate, key] = [field('token'), field('clientCertificateData'), field('clientKeyData')]
   if ((certificate === undefined) !== (key === undefined))
-    throw new Error('exec plugin returned only certificate or key, not both')
-  if (token === undefined && certificate === undefined) throw new Error('its answer has neither a token nor a certificate')
+    throw new OutsideError('exec plugin returned only certificate or key, not both')
+  if (token === undefined && certificate === undefined) throw new OutsideError('its answer has neither a token nor a certificate')
   const expiry = field('expirationTimestamp')
   const expiresMs = expiry === undefined ? undefined : Date.parse(expiry)
-  if (expiresMs !== undefined && Number.isNaN(expiresMs)) throw new Error(`its expirationTimestamp is no time: ${expiry}`)
+  if (expiresMs !== undefined && Number.isNaN(expiresMs)) throw new OutsideError(`its expirationTimestamp is no time: ${expiry}`)
   return { credential: { token, certificate, key }, expiresMs }
 }
 
@@ -167,11 +168,11 @@ function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Error('its answer is not JSON', { cause: error })
+    throw new OutsideError('its answer is not JSON', { cause: error })
   }
 }
 
 function recordOf(value: unknown, otherwise: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(otherwise)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new OutsideError(otherwise)
   return value as Record<string, unknown>
 }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Clock } from '../clock.ts'
 import { type Log, messageOf } from '../log.ts'
+import { OutsideError } from '../outside-error.ts'
 
 /** A minute less ten seconds, as client-go has it. */
 const freshMs = 50_000
@@ -34,7 +35,7 @@ export class TokenFile {
       await this.#reading
     }
     const token = this.#token ?? this.#fallback
-    if (token === undefined) throw new Error(`${this.#path}: there is no token in it`)
+    if (token === undefined) throw new OutsideError(`${this.#path}: there is no token in it`)
     return token
   }
 

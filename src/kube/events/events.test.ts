@@ -24,7 +24,7 @@ interface Scene {
 
 function scene(options: { spamFilter?: boolean; script?: (request: SeenRequest, index: number) => Scripted } = {}): Scene {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1))
-  const transport = new ScriptedTransport(options.script ?? (() => answer(200, {})))
+  const transport = new ScriptedTransport(options.script ?? (() => answer(200, { metadata: { name: 'a' } })))
   const api = openApi(transport, { clock, userAgent: 'test' })
   const recorder = new EventRecorder(api, {
     clock,
@@ -126,7 +126,9 @@ describe('a server in trouble', () => {
   })
 
   test('an event that is gone when its series goes on is made anew', async () => {
-    const { clock, recorder, asked } = scene({ script: (_, index) => (index === 1 ? refusal(404, 'NotFound') : answer(200, {})) })
+    const { clock, recorder, asked } = scene({
+      script: (_, index) => (index === 1 ? refusal(404, 'NotFound') : answer(200, { metadata: { name: 'a' } })),
+    })
     recorder.emit(evicted)
     await clock.quiet()
     recorder.emit(evicted)

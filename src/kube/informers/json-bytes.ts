@@ -1,5 +1,6 @@
 // JSON read byte by byte, in any cuts, without making text of what nobody asks for: strings that are asked for are handed on decoded,
 // as bytes, piece by piece. Nothing of a value is kept here.
+import { OutsideError } from '../outside-error.ts'
 
 const quote = 0x22
 const backslash = 0x5c
@@ -13,7 +14,7 @@ const longestNameBytes = 4096
 const deepestNesting = 64
 
 /** Bytes that are no JSON, or nest too deep. */
-export class JsonBytesError extends Error {
+export class JsonBytesError extends OutsideError {
   override readonly name = 'JsonBytesError'
 }
 

@@ -14,11 +14,11 @@ interface NamespaceListOptions<T extends KubeObject> {
   readonly clock: Clock
 }
 
-/** Lists `namespace` page by page, as it is now, and makes `store` equal to it there. Yields the version. @throws StatusError, ConnectionError */
+/** Lists `namespace` page by page, as it is now, and makes `store` equal to what is usable there. Yields the version. @throws StatusError, ConnectionError */
 export async function listNamespace<T extends KubeObject>(
   { api, store, scope, pageSize, clock }: NamespaceListOptions<T>,
   namespace: string,
-  signal: AbortSignal,
+  { isUsable, signal }: { readonly isUsable: (object: T) => boolean; readonly signal: AbortSignal },
 ): Promise<string> {
   const objects: T[] = []
   let token: string | undefined
@@ -27,7 +27,9 @@ export async function listNamespace<T extends KubeObject>(
     do {
       const from = token === undefined ? {} : { continue: token }
       const asked = { ...scope, namespace, ...from, limit: pageSize, signal }
-      const { metadata } = await api.visit(asked, object => objects.push(store.project(object)))
+      const { metadata } = await api.visit(asked, object => {
+        if (isUsable(object)) objects.push(store.project(object))
+      })
       token = metadata.continue
       version = metadata.resourceVersion ?? ''
     } while (token !== undefined && token !== '')

@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts'
 import { Backoff, reflectorBackoff } from '../controllers/backoff.ts'
 import { breather } from '../controllers/breather.ts'
 import { type Log, messageOf } from '../log.ts'
+import { nameForMessages, wrongMember } from '../objects/object-shape.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { isNewer } from '../objects/resource-version.ts'
 import {
@@ -252,7 +253,9 @@ export class Reflector<T extends KubeObject> {
         const from = token === undefined ? { resourceVersion: pages === 0 ? resourceVersion : '' } : { continue: token }
         let head: Awaited<ReturnType<typeof api.visit>>
         try {
-          head = await api.visit({ ...scope, ...from, limit, signal }, object => objects.push(store.project(object)))
+          head = await api.visit({ ...scope, ...from, limit, signal }, object => {
+            if (this.#isUsable(object)) objects.push(store.project(object))
+          })
         } catch (error) {
           if (token === undefined || !isExpired(error)) throw error
           // The snapshot of the pages is gone: all at once, never pages of two snapshots.
@@ -347,18 +350,26 @@ export class Reflector<T extends KubeObject> {
         advance: (version: string) => {
           if (this.#relist === undefined && isNewer(version, store.resourceVersion)) store.advance(version)
         },
-        skip: (type: string, kind: string) => this.#skip(type, kind),
+        skip: (type: string, object: T) => this.#skip(type, object),
       },
     }
     return readWatch(options, signal)
   }
 
-  #skip(type: string, kind: string): void {
+  /** One object that is none is set aside by name; the others of the list are as good as ever. */
+  #isUsable(object: T): boolean {
+    const isUsable = wrongMember(object) === undefined
+    if (!isUsable) this.#skip('LISTED', object)
+    return isUsable
+  }
+
+  #skip(type: string, object: T): void {
     this.#skipped++
     const nowMs = this.#options.clock.elapsed()
     if (nowMs - this.#reportedSkipMs < reportMs) return
     this.#reportedSkipMs = nowMs
-    this.#options.log.warn({ resource: this.#resource, type, kind, skipped: this.#skipped }, 'watch events skipped')
+    const facts = { resource: this.#resource, type, kind: object.kind, name: nameForMessages(object), why: wrongMember(object) }
+    this.#options.log.warn({ ...facts, skipped: this.#skipped }, 'objects set aside that cannot be used')
   }
 
   /** What follows a watch: at once or later, from where it was or from a list. */
@@ -413,7 +424,8 @@ export class Reflector<T extends KubeObject> {
       const startMs = clock.elapsed()
       try {
         for (const namespace of wanted.namespaces) {
-          const version = await listNamespace(this.#options, namespace, signal)
+          const isUsable = (object: T) => this.#isUsable(object)
+          const version = await listNamespace(this.#options, namespace, { isUsable, signal })
           if (this.#partVersion === '' || isNewer(version, this.#partVersion)) this.#partVersion = version
         }
         this.#setWell()

@@ -7,7 +7,7 @@ import { type Log, messageOf } from '../log.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import type { GroupVersionResource } from '../objects/resource.ts'
 import type { Random } from '../random.ts'
-import { Handlers } from './informer-handlers.ts'
+import { type HandlerFault, Handlers } from './informer-handlers.ts'
 import { type InformerScope, inScope } from './informer-scope.ts'
 import { KnownSpecs } from './known-specs.ts'
 import { Polling } from './polling.ts'
@@ -30,7 +30,7 @@ interface SharedWatchOptions {
   readonly turns: Turns
   /** Where refusals are expected. */
   readonly roleNotes: RoleNotes | undefined
-  readonly onHandlerFault: ((error: unknown) => void) | undefined
+  readonly onHandlerFault: HandlerFault | undefined
   /** Runs work that belongs to nobody in particular. */
   readonly asMaker: (work: () => void) => void
   /** Ends it. */

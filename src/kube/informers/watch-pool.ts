@@ -7,6 +7,7 @@ import { type Log, silentLog } from '../log.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { type GroupVersionResource, resourceKey } from '../objects/resource.ts'
 import type { Random } from '../random.ts'
+import type { HandlerFault } from './informer-handlers.ts'
 import { type InformerScope, watchKey } from './informer-scope.ts'
 import { RoleNotes } from './role-notes.ts'
 import { SharedWatch } from './shared-watch.ts'
@@ -27,7 +28,7 @@ export interface WatchPoolOptions {
   /** Only these namespaces are watched, one by one, and nothing that lies in none; empty or absent: the cluster. */
   readonly namespaces?: readonly string[]
   /** Told what a handler threw, in the asynchronous context of whoever registered it. The others are called all the same. */
-  readonly onHandlerFault?: (error: unknown) => void
+  readonly onHandlerFault?: HandlerFault
   /** Ends all watches. */
   readonly signal: AbortSignal
 }

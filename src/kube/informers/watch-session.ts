@@ -1,6 +1,7 @@
 // One watch connection read to its end: events go to the sink, silence ends it, and how it ended is a value.
 import type { ResourceApi } from '../client/api.ts'
 import type { Cancel, Clock } from '../clock.ts'
+import { wrongMember } from '../objects/object-shape.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { isNewer } from '../objects/resource-version.ts'
 import type { Random } from '../random.ts'
@@ -13,8 +14,8 @@ interface WatchSink<T extends KubeObject> {
   advance(resourceVersion: string): void
   /** A bookmark came, before `advance`. What it promises is awaited before the next event. */
   bookmark(resourceVersion: string, isEndOfInitialEvents: boolean): void | Promise<void>
-  /** An event that cannot be used: its type and kind. */
-  skip(type: string, kind: string): void
+  /** An event that cannot be used: of another kind or version than asked for, or no object at all. */
+  skip(type: string, object: T): void
 }
 
 export interface WatchRequest {
@@ -140,8 +141,9 @@ class WatchSession<T extends KubeObject> {
     const version = object.metadata?.resourceVersion
     const { kind } = this.#options.request
     const isOurs = kind === undefined || object.kind === kind || object.kind === 'PartialObjectMetadata'
-    if (version === undefined || version === '' || !isOurs) {
-      this.#options.sink.skip(type, object.kind)
+    const isUsable = type === 'BOOKMARK' || wrongMember(object) === undefined
+    if (typeof version !== 'string' || version === '' || !isOurs || !isUsable) {
+      this.#options.sink.skip(type, object)
       return undefined
     }
     switch (type) {
@@ -159,7 +161,7 @@ class WatchSession<T extends KubeObject> {
         this.#noteBookmark(nowMs)
         break
       default:
-        this.#options.sink.skip(type, object.kind)
+        this.#options.sink.skip(type, object)
         return undefined
     }
     if (type === 'BOOKMARK') return this.#takeBookmark(object, version)

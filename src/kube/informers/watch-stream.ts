@@ -2,6 +2,7 @@
 
 import type { KubeObject } from '../objects/objects.ts'
 import { isStatus, StatusError } from '../objects/status.ts'
+import { OutsideError } from '../outside-error.ts'
 import { type ParseOptions, parseObjectText } from './object-text.ts'
 
 export interface WatchEvent<T extends KubeObject = KubeObject> {
@@ -11,7 +12,7 @@ export interface WatchEvent<T extends KubeObject = KubeObject> {
 }
 
 /** A line that is no event: the watch cannot be trusted any more and the collection is listed again. */
-export class WatchDecodeError extends Error {
+export class WatchDecodeError extends OutsideError {
   override readonly name = 'WatchDecodeError'
 }
 

@@ -1,6 +1,7 @@
 // `Status` objects: what an API server answers when it refuses. The client reads them into StatusError; the twin and the
 // aggregated API build them with the functions at the end, in the words of apimachinery's `api/errors`.
 
+import { OutsideError } from '../outside-error.ts'
 import { goQuote } from './field-error.ts'
 
 interface StatusCause {
@@ -73,7 +74,7 @@ export function statusBody(
 }
 
 /** What an API server refused, with its Status. The message is the server's. */
-export class StatusError extends Error {
+export class StatusError extends OutsideError {
   override readonly name = 'StatusError'
   readonly status: Status
 

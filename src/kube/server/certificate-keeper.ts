@@ -8,6 +8,7 @@ import { type Log, messageOf } from '../log.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { builtIn } from '../objects/resource.ts'
 import { isAlreadyExists, isConflict, isForbidden, isInvalid } from '../objects/status.ts'
+import { OutsideError } from '../outside-error.ts'
 import type { Random } from '../random.ts'
 import { BundleInjection } from './bundle-injection.ts'
 import type { InjectedPlace } from './certificate-rights.ts'
@@ -35,7 +36,7 @@ const firstRetryMs = 1_000
 const longestRetryMs = 60_000
 
 /** The Secret may not be read, or not be made: there is nothing to serve with yet, and there will not be. */
-export class SecretRefusedError extends Error {
+export class SecretRefusedError extends OutsideError {
   override readonly name = 'SecretRefusedError'
 }
 

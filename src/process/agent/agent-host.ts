@@ -2,6 +2,7 @@
 import type { Running } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import type { NamedCheck } from '../health/controller-health.ts'
 import { PartHost } from '../parts/part-host.ts'
 import { PartRecord } from '../parts/part-record.ts'
@@ -29,8 +30,8 @@ interface AgentHostOptions {
 }
 
 /**
- * Resolves when all have ended after `signal`. Where one part is all there is, and it cannot even start, its error is thrown: whoever
- * started the process is to see it. @throws ProcessFault where a part does not end, or something went wrong that no part owns
+ * Resolves when all have ended after `signal`. Where one part is all there is, and something here keeps it from even starting (a port
+ * that is taken, a file), its error is thrown: whoever started the process is to see it. @throws ProcessFault where a part does not end, or something went wrong that no part owns
  */
 export async function runAgentParts({ parts, log, gracefulMs, onChecks, signal, exit }: AgentHostOptions): Promise<void> {
   using faults = processFaults(exit)
@@ -58,7 +59,9 @@ export async function runAgentParts({ parts, log, gracefulMs, onChecks, signal, 
       hasStarted = true
       return running
     } catch (error) {
-      if (!hasStarted && parts.length === 1 && !life.signal.aborted) fatal.reject(error)
+      // What a server says is no reason to end: an outage would restart every pod.
+      const isLasting = !(error instanceof OutsideError)
+      if (!hasStarted && parts.length === 1 && isLasting && !life.signal.aborted) fatal.reject(error)
       throw error
     }
   }

@@ -274,7 +274,7 @@ class Apiserver implements LeadsTerms {
       })
     stack.use(
       this.#settings.onReload(({ kind }) => {
-        if (kind === 'applied') apply().catch(this.#parts.onHandlerFault)
+        if (kind === 'applied') apply().catch((error: unknown) => this.#parts.onHandlerFault(error))
       }),
     )
     await apply()

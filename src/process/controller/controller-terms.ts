@@ -11,10 +11,12 @@ import { servePermitRequests } from '#coordination/permits/permit-requests.ts'
 import { modeOf } from '#coordination/policy/mode.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
+import { untilDone } from '#kube/controllers/until-done.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Leader } from '#kube/leases/lease.ts'
 import type { Log } from '#kube/log.ts'
+import { isForbidden, isNotFound } from '#kube/objects/status.ts'
 import type { Random } from '#kube/random.ts'
 import type { Solve } from '#planning/solving/solve.ts'
 import type { SettingsFeed } from '../configuration/controller-settings.ts'
@@ -125,7 +127,8 @@ export class Terms {
       signal,
     )
     const { ownerLabel } = settings.current
-    const model = settingsForServer(await serverVersion(api, signal))
+    const version = () => serverVersion(api, signal)
+    const model = settingsForServer(await untilDone(version, { clock, log, what: "the server's version is read" }, signal))
     const effects = { api, clock, leadership: leader }
     const leading: Leading = { arbiter, effects, view, solve, settings: model, ownerLabel, usageAge }
     const { namespace } = identity
@@ -177,7 +180,7 @@ export class Terms {
       settings.onReload(({ kind }) => {
         if (kind !== 'applied') return
         // Another view of the cluster is set up before anything is judged by it.
-        if (this.#viewNeeds() === viewNeeds) apply().catch(parts.onHandlerFault)
+        if (this.#viewNeeds() === viewNeeds) apply().catch((error: unknown) => parts.onHandlerFault(error))
         else endTerm()
       }),
     )
@@ -212,8 +215,12 @@ function scopeNote(namespaces: readonly string[]): NamedCheck {
   return { name: 'scope', ok: true, message }
 }
 
+/** `''` where the server does not say, or not to us. */
 async function serverVersion(api: Api, signal: AbortSignal): Promise<string> {
-  const version = await api.getPath('/version', { signal })
+  const version = await api.getPath('/version', { signal }).catch((error: unknown) => {
+    if (isForbidden(error) || isNotFound(error)) return undefined
+    throw error
+  })
   return typeof version === 'object' && version !== null && 'gitVersion' in version && typeof version.gitVersion === 'string'
     ? version.gitVersion
     : ''

@@ -3,6 +3,7 @@
 import type { Capability } from '#coordination/capability.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
+import { untilDone } from '#kube/controllers/until-done.ts'
 import { type Leader, LeaseElection } from '#kube/leases/lease.ts'
 import type { Lease } from '#kube/leases/lease-record.ts'
 import type { Log } from '#kube/log.ts'
@@ -100,11 +101,16 @@ export class GuardLeases {
     const lost = new AbortController()
     await using stack = new AsyncDisposableStack()
     for (const name of names) {
-      const places = namespace === undefined ? await this.#placesOf(name, signal) : [namespace]
+      const places = namespace === undefined ? await this.#placesUntilDone(name, signal) : [namespace]
       for (const place of places) stack.use(await this.#holdOne({ namespace: place, name }, lost, signal))
     }
     const whole = stack.move()
     return { lost: lost.signal, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+  }
+
+  #placesUntilDone(name: string, signal: AbortSignal): Promise<readonly string[]> {
+    const { clock, log } = this.#options
+    return untilDone(() => this.#placesOf(name, signal), { clock, log, what: `Leases called ${name} are looked for` }, signal)
   }
 
   /** Wherever there is a Lease of this name, else our own namespace. */

@@ -11,6 +11,7 @@ import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
 import { Ledger } from '#coordination/permits/ledger.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
+import { untilDone } from '#kube/controllers/until-done.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Leader } from '#kube/leases/lease.ts'
@@ -93,8 +94,9 @@ export async function openArbiter(options: TermArbiterOptions, stack: AsyncDispo
   // What ended is written while we lead still; where that cannot be, the next leader finds it out.
   stack.defer(() => writeLastEnds(arbiter, { clock, log }))
   if (isAsked(viewNeeds)) {
-    await arbiter.takeOver(signal)
-    await observer.learnFrom(api, signal)
+    // A leader waits for its books: a term given up for one answer would stop what does not need them, too.
+    await untilDone(() => arbiter.takeOver(signal), { clock, log, what: 'the ledger of permits is taken over' }, signal)
+    await untilDone(() => observer.learnFrom(api, signal), { clock, log, what: 'what happened before is read' }, signal)
   }
   const waiting = () => observer.signals().unschedulable ?? []
   return { arbiter, view, permits, usageAge, waiting }

@@ -40,10 +40,20 @@ export class ControllerHealth {
         ...(isOk ? {} : { message: `led on for ${Math.round(sinceMs / 1000)} s without the Lease` }),
       }
     }
-    this.#live.push(check)
+    const added = this.addLive(check)
     return {
       [Symbol.dispose]: () => {
         term.removeEventListener('abort', onLost)
+        added[Symbol.dispose]()
+      },
+    }
+  }
+
+  /** A check of whether this process is worth keeping, until disposed of. What is away outside of it must never fail one. */
+  addLive(check: () => NamedCheck): Disposable {
+    this.#live.push(check)
+    return {
+      [Symbol.dispose]: () => {
         const at = this.#live.indexOf(check)
         if (at >= 0) this.#live.splice(at, 1)
       },
@@ -52,7 +62,8 @@ export class ControllerHealth {
 
   live(): readonly HealthCheck[] {
     const checks = this.#live.map(check => check())
-    return (checks.length > 0 ? checks : [{ name: 'lease', ok: true }]).map(check => healthCheck('process', check))
+    const hasLease = checks.some(({ name }) => name === 'lease')
+    return (hasLease ? checks : [{ name: 'lease', ok: true }, ...checks]).map(check => healthCheck('process', check))
   }
 
   /** Groups that still say something: what has not ended takes its checks away when it does. */

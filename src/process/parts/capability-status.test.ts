@@ -15,8 +15,8 @@ const running = part('controller', record => record.set('running'))
 // biome-ignore format: a table
 test.each([
   ['running is ready', [running], 'True Running mirror/controller: running'],
-  ['quarantined is worse than running', [running, part('always', record => record.rest(noFaults, 'quarantined', 60_000))], 'False Quarantined mirror/always: quarantined until 2026-03-02T04:01:00.000Z'],
-  ['and than what starts again', [part('a', record => record.rest(noFaults, 'backing-off', 1_000)), part('b', record => record.rest(noFaults, 'quarantined', 60_000))], 'False Quarantined mirror/b: quarantined until 2026-03-02T04:01:00.000Z'],
+  ['quarantined is worse than running', [running, part('always', record => record.rest(noFaults, { state: 'quarantined', delayMs: 60_000, isOutside: false }))], 'False Quarantined mirror/always: quarantined until 2026-03-02T04:01:00.000Z'],
+  ['and than what starts again', [part('a', record => record.rest(noFaults, { state: 'backing-off', delayMs: 1_000, isOutside: false })), part('b', record => record.rest(noFaults, { state: 'quarantined', delayMs: 60_000, isOutside: false }))], 'False Quarantined mirror/b: quarantined until 2026-03-02T04:01:00.000Z'],
   ['waiting says for what', [running, part('b', record => record.wait(() => 'the Lease of Spegel'))], 'False Waiting mirror/b: waiting for the Lease of Spegel'],
   ['what nobody enabled', [part('b', record => record.set('stopped'))], 'False NotRunning mirror/b: not running'],
 ])('%s', (_case, records, expected) => {

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
+import { ListDecodeError } from '#kube/client/list-stream.ts'
 import { VirtualClock } from '#kube/clock.ts'
+import { WatchDecodeError } from '#kube/informers/watch-stream.ts'
+import { LeaseLostError } from '#kube/leases/lease.ts'
 import { silentLog } from '#kube/log.ts'
+import { StatusError, statusBody } from '#kube/objects/status.ts'
+import { AnswerError } from '#kube/outside-error.ts'
 import { answerAdmission, type Webhook } from '#kube/server/admission.ts'
 import { BreakingPart, faultsOfThisProcess, type Script } from '../testdata/breaking-part.ts'
 import { PartHost } from './part-host.ts'
@@ -21,7 +27,11 @@ function openHost() {
     signal: end.signal,
     gracefulMs: 20_000,
   })
-  const observer = { restarted: () => undefined, faulted: (record: PartRecord) => void faulted.push(record.name) }
+  const observer = {
+    restarted: () => undefined,
+    faulted: (record: PartRecord) => void faulted.push(record.name),
+    interrupted: (record: PartRecord) => void faulted.push(`${record.name} from outside`),
+  }
   const add = (capability: string, script: Script = {}, config: unknown = {}, isOther?: HostedPart['isOther']) => {
     const part = new BreakingPart(clock, script)
     const record = new PartRecord({ capability, part: 'controller', state: 'standby' }, { clock, observer })
@@ -88,8 +98,8 @@ describe('a part that breaks is stopped and started again, and its neighbour doe
     await host[Symbol.asyncDispose]()
   })
 
-  test('in a webhook: the call is answered as its failure policy says', async () => {
-    const { clock, host, news, add } = openHost()
+  test('in a webhook: the call is answered as its failure policy says and counted, the part goes on', async () => {
+    const { clock, host, news, faulted, add } = openHost()
     const served: Webhook[] = []
     const endpoint = {
       clientConfig: () => ({}),
@@ -128,7 +138,7 @@ describe('a part that breaks is stopped and started again, and its neighbour doe
     const answer = await answerAdmission(served, call, { clock, log: silentLog })
     expect([answer.status, answer.body.includes('"allowed":true')]).toEqual([200, true])
     await clock.advance(1)
-    expect([told(news), part.ended]).toEqual([['faulted: broken'], 1])
+    expect([told(news), part.ended, faulted]).toEqual([[], 0, ['broken/controller']])
     await host[Symbol.asyncDispose]()
   })
 
@@ -171,7 +181,7 @@ describe('three faults in ten minutes', () => {
     },
   }
 
-  test('are a quarantine of an hour', async () => {
+  test('are a quarantine of a minute, then of two', async () => {
     const { clock, host, news, add } = openHost()
     const { part, record } = add('broken', { ...throwing })
     await clock.advance(10_000)
@@ -181,13 +191,15 @@ describe('three faults in ten minutes', () => {
       name: 'broken/controller',
       ok: false,
       isGating: false,
-      state: 'quarantined until 2026-03-02T05:00:03.000Z',
+      state: 'quarantined until 2026-03-02T04:01:03.000Z',
     })
+    await clock.advance(60_000)
+    expect([record.state, part.lives.length, told(news).at(-1)]).toEqual(['quarantined', 4, 'quarantined: broken'])
     delete part.script.start
-    await clock.advance(3_500_000)
-    expect(part.lives).toHaveLength(3)
-    await clock.advance(100_000)
-    expect([record.state, part.lives.length]).toEqual(['running', 4])
+    await clock.advance(110_000)
+    expect(part.lives).toHaveLength(4)
+    await clock.advance(10_000)
+    expect([record.state, part.lives.length]).toEqual(['running', 5])
     await host[Symbol.asyncDispose]()
   })
 
@@ -205,16 +217,118 @@ describe('three faults in ten minutes', () => {
     await host[Symbol.asyncDispose]()
   })
 
-  test('that outlives the host: another term of the same process does not try it earlier', async () => {
+  test('that does not outlive the term: another begins with a try, and a fault in it doubles the rest', async () => {
     const { clock, host, add } = openHost()
     const { part, record } = add('broken', { ...throwing })
     await clock.advance(10_000)
     await host[Symbol.asyncDispose]()
+    expect(record.state).toBe('stopped')
     await using next = new PartHost({ clock, log: silentLog, tell: () => undefined, signal: new AbortController().signal })
     next.add({ record, start: life => part.start(life) }, {})
-    await clock.advance(3_000_000)
-    expect([record.state, part.lives.length]).toEqual(['quarantined', 3])
+    await clock.advance(1)
+    expect([record.state, part.lives.length, record.check().state]).toEqual([
+      'quarantined',
+      4,
+      'quarantined until 2026-03-02T04:02:10.000Z',
+    ])
+    delete part.script.start
+    await clock.advance(120_000)
+    expect(record.state).toBe('running')
   })
+})
+
+describe('what comes from outside is never a fault of a part', () => {
+  // biome-ignore format: a table
+  const kinds: readonly (readonly [string, () => unknown])[] = [
+    ['a broken connection', () => new ConnectionError('socket hang up', { code: 'ECONNRESET' })],
+    ['no answer in time', () => new RequestTimeoutError('no answer within 8000 ms')],
+    ...[400, 401, 403, 404, 409, 410, 422, 429, 500, 503].map(code => [`${code}`, () => new StatusError(statusBody(code, 'no'))] as const),
+    ['an answer of another shape', () => new AnswerError('it is no JSON object')],
+    ['half a list', () => new ListDecodeError('the list breaks off')],
+    ['a line that is no event', () => new WatchDecodeError('a watch line of 3 bytes is not JSON')],
+    ['the Lease', () => new LeaseLostError('lost')],
+    ['a file', () => Object.assign(new Error('EACCES'), { code: 'EACCES', syscall: 'open' })],
+    ['several of them', () => new AggregateError([new ConnectionError('a'), new StatusError(statusBody(500, 'b'))])],
+    ['one behind our own words', () => new Error('the pods cannot be read', { cause: new ConnectionError('a') })],
+  ]
+
+  test.each(kinds)('%s: at its start for an hour, then it runs as if nothing had been', async (_kind, error) => {
+    const { clock, host, news, faulted, add } = openHost()
+    const { part, record } = add('broken', {
+      start() {
+        throw error()
+      },
+    })
+    await clock.advance(3_600_000)
+    expect([record.state, record.check().isGating]).toEqual(['backing-off', false])
+    // 1, 2, 4, 8, 16 and then each 30 s.
+    expect(part.lives.length).toBeGreaterThan(120)
+    expect(new Set(news.map(({ kind }) => kind))).toEqual(new Set(['interrupted']))
+    expect(new Set(faulted)).toEqual(new Set(['broken/controller from outside']))
+    delete part.script.start
+    await clock.advance(30_000)
+    expect(record.state).toBe('running')
+    await host[Symbol.asyncDispose]()
+  })
+
+  test.each(kinds)('%s: while it runs', async (_kind, error) => {
+    const { clock, host, news, add } = openHost()
+    const { part, record } = add('broken')
+    for (let time = 0; time < 10; time++) {
+      await clock.advance(60_000)
+      expect(record.state).toBe('running')
+      part.lives.at(-1)?.owner.fault(error(), 'a test')
+      await clock.advance(1)
+      expect(record.state).toBe('backing-off')
+    }
+    expect(new Set(news.map(({ kind }) => kind))).toEqual(new Set(['interrupted']))
+    await host[Symbol.asyncDispose]()
+  })
+
+  test('a bug is one, also where an outside error is near', async () => {
+    const { clock, host, add } = openHost()
+    const { record } = add('broken', {
+      start() {
+        throw new AggregateError([new ConnectionError('a'), new TypeError('b is undefined')])
+      },
+    })
+    await clock.advance(10_000)
+    expect(record.state).toBe('quarantined')
+    await host[Symbol.asyncDispose]()
+  })
+
+  test.each(['by reconfigure()', 'by its start'])(
+    'a changed configuration that meets one %s is taken all the same',
+    async how => {
+      const { clock, host, news, add } = openHost()
+      let isAway = true
+      const meet = () => {
+        if (isAway) throw new ConnectionError('the server is away')
+      }
+      const { part, record } = add(
+        'changing',
+        {
+          start({ config }) {
+            if (JSON.stringify(config) === '{"a":2}') meet()
+          },
+          reconfigure() {
+            if (how === 'by reconfigure()') meet()
+            return 'restart-part'
+          },
+        },
+        { a: 1 },
+      )
+      await clock.advance(1)
+      await host.configure(record.name, { a: 2 })
+      await clock.advance(20_000)
+      expect(record.state).toBe('backing-off')
+      isAway = false
+      await clock.advance(30_000)
+      expect([record.state, part.lives.at(-1)?.config]).toEqual(['running', { a: 2 }])
+      expect(news.filter(({ kind }) => kind === 'configuration-refused')).toEqual([])
+      await host[Symbol.asyncDispose]()
+    },
+  )
 })
 
 describe('the end', () => {

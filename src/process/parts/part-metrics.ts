@@ -14,6 +14,7 @@ export class PartMetrics implements PartObserver {
   readonly #registry: Registry
   readonly #restarts: Counter<(typeof partLabels)[number]>
   readonly #faults: Counter<(typeof partLabels)[number]>
+  readonly #interruptions: Counter<(typeof partLabels)[number]>
   readonly #reloads: Counter<'result'>
 
   /** Once for each registry: its names are taken then. */
@@ -39,6 +40,12 @@ export class PartMetrics implements PartObserver {
       labelNames: partLabels,
       registers,
     })
+    this.#interruptions = new Counter({
+      name: 'ballast_part_interruptions_total',
+      help: 'Lives of a part that a server, the network or an object ended; it starts again for ever',
+      labelNames: partLabels,
+      registers,
+    })
   }
 
   reloaded(result: Reload['kind']): void {
@@ -60,6 +67,7 @@ export class PartMetrics implements PartObserver {
     for (const { capability, part } of records) {
       this.#restarts.inc({ capability, part }, 0)
       this.#faults.inc({ capability, part }, 0)
+      this.#interruptions.inc({ capability, part }, 0)
     }
   }
 
@@ -83,5 +91,9 @@ export class PartMetrics implements PartObserver {
 
   faulted({ capability, part }: PartRecord): void {
     this.#faults.inc({ capability, part })
+  }
+
+  interrupted({ capability, part }: PartRecord): void {
+    this.#interruptions.inc({ capability, part })
   }
 }

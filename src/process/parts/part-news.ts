@@ -1,16 +1,19 @@
 // What people are told of a process as events: of its parts on its Lease, of its configuration on the ConfigMap that holds it.
+import { quarantineReason, quarantineWords } from '#coordination/account/quarantined-parts.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Reload } from '../configuration/controller-settings.ts'
 import { faultWindowMs } from './part-supervision.ts'
 
 export type PartNews =
   | { readonly kind: 'faulted'; readonly why: string; readonly delayMs: number }
+  | { readonly kind: 'interrupted'; readonly why: string; readonly delayMs: number }
   | { readonly kind: 'quarantined'; readonly why: string; readonly faults: number; readonly untilMs: number }
   | { readonly kind: 'configuration-refused'; readonly why: string }
 
 const words = {
   faulted: { reason: 'PartFaulted', action: 'Restart' },
-  quarantined: { reason: 'PartQuarantined', action: 'Quarantine' },
+  interrupted: { reason: 'PartInterrupted', action: 'Restart' },
+  quarantined: { reason: quarantineReason, action: 'Quarantine' },
   'configuration-refused': { reason: 'ConfigurationRefused', action: 'Configure' },
 } as const
 
@@ -36,11 +39,17 @@ function sentence(news: PartNews): string {
   switch (news.kind) {
     case 'faulted':
       return `was stopped by a fault and starts again in ${news.delayMs / 1000} s: ${news.why}`
+    case 'interrupted':
+      return `was interrupted from outside and starts again in ${news.delayMs / 1000} s: ${news.why}`
     case 'quarantined':
-      return `is quarantined until ${new Date(news.untilMs).toISOString()}: ${news.faults} faults in ${faultWindowMs / 60_000} minutes, the last: ${news.why}. A changed configuration of it or a restart of the process tries it before`
+      return `${quarantineWords({ untilMs: news.untilMs, why: `${manyFaults(news.faults)}: ${news.why}` })}. A changed configuration of it, a new leader or a restart of the process tries it before`
     case 'configuration-refused':
       return `refuses its changed configuration and goes on with the last good one: ${news.why}`
   }
+}
+
+function manyFaults(faults: number): string {
+  return faults === 1 ? 'a fault in its trial' : `${faults} faults in ${faultWindowMs / 60_000} minutes, the last`
 }
 
 const configMap = { apiVersion: 'v1', kind: 'ConfigMap', name: 'ballast-config' }

@@ -12,6 +12,8 @@ export interface Owner {
   readonly name: string
   /** Told what went wrong, and in what of it. Never throws. */
   fault(error: unknown, where: string): void
+  /** Told what went wrong with one request or object only: it is counted, and the rest goes on. Never throws. */
+  mishap(error: unknown, where: string): void
 }
 
 const owners = new AsyncLocalStorage<Owner>()
@@ -45,7 +47,7 @@ export function ownedClock(clock: Clock, owner: Owner): Clock {
   }
 }
 
-/** `endpoint`, with handlers that run as `owner`. What they throw is answered as their failure policy says, and is a fault besides. */
+/** `endpoint`, with handlers that run as `owner`. What they throw is answered as their failure policy says, and counted: one review is nobody else's affair. */
 export function ownedWebhooks(endpoint: WebhookEndpoint, owner: Owner): WebhookEndpoint {
   return {
     clientConfig: path => endpoint.clientConfig(path),
@@ -54,14 +56,14 @@ export function ownedWebhooks(endpoint: WebhookEndpoint, owner: Owner): WebhookE
   }
 }
 
-/** `endpoint`, whose resources answer as `owner`. What they throw is answered as a server's error, and is a fault besides; a StatusError is an answer. */
+/** `endpoint`, whose resources answer as `owner`. What they throw is answered as a server's error, and counted; a StatusError is an answer. */
 export function ownedApis(endpoint: ApiEndpoint, owner: Owner): ApiEndpoint {
   const owned = (resource: AggregatedResource): AggregatedResource => {
     const asked = async <T>(signal: AbortSignal, work: () => Promise<T> | T): Promise<T> => {
       try {
         return await runAs(owner, work)
       } catch (error) {
-        if (!signal.aborted && !(error instanceof StatusError)) owner.fault(error, `API resource ${resource.name}`)
+        if (!signal.aborted && !(error instanceof StatusError)) owner.mishap(error, `API resource ${resource.name}`)
         throw error
       }
     }
@@ -88,7 +90,7 @@ function ownedWebhook(webhook: Webhook, owner: Owner): Webhook {
       return await runAs(owner, work)
     } catch (error) {
       // The caller has gone, or we are too slow: the answer says so.
-      if (!signal.aborted) owner.fault(error, `webhook ${webhook.name}`)
+      if (!signal.aborted) owner.mishap(error, `webhook ${webhook.name}`)
       throw error
     }
   }

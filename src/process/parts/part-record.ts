@@ -10,7 +10,10 @@ type PartState = (typeof partStates)[number]
 /** Told of what is counted. */
 export interface PartObserver {
   restarted(record: PartRecord): void
+  /** By itself. */
   faulted(record: PartRecord): void
+  /** By what a server, the network or an object did. */
+  interrupted(record: PartRecord): void
 }
 
 export class PartRecord {
@@ -25,6 +28,7 @@ export class PartRecord {
   #lives = 0
   #awaited: () => string = () => 'something'
   #hasRun = false
+  #runsSinceMs: number | undefined
 
   constructor(
     of: { readonly capability: string; readonly part: string; readonly state: PartState },
@@ -50,16 +54,17 @@ export class PartRecord {
     return this.#history
   }
 
-  /** On the clock's `elapsed()`: before then it is not started. */
-  get restsUntilMs(): number {
-    return this.#restsUntilMs
+  /** For how long the present life, or the last one, has been running; 0 where it never came to. */
+  get ranMs(): number {
+    return this.#runsSinceMs === undefined ? 0 : this.#clock.elapsed() - this.#runsSinceMs
   }
 
   set(state: PartState): void {
-    // What keeps it from running is told until it is over.
-    if (state === 'stopped' && this.#restsUntilMs > this.#clock.elapsed()) return
     this.#state = state
-    if (state === 'running') this.#hasRun = true
+    if (state === 'running') {
+      this.#hasRun = true
+      this.#runsSinceMs ??= this.#clock.elapsed()
+    }
   }
 
   /** It cannot begin yet; `awaited` says for what, in words that anybody may read. */
@@ -71,6 +76,7 @@ export class PartRecord {
   /** A life begins. */
   started(): void {
     this.#restsUntilMs = Number.NEGATIVE_INFINITY
+    this.#runsSinceMs = undefined
     this.set('starting')
     if (this.#lives++ > 0) this.#observer?.restarted(this)
   }
@@ -80,9 +86,17 @@ export class PartRecord {
     this.#observer?.faulted(this)
   }
 
-  /** A fault, after which it rests. */
-  rest(history: FaultHistory, state: 'backing-off' | 'quarantined', delayMs: number): void {
-    this.count()
+  /** A fault that it counts as its own, or as an interruption, after which it rests. */
+  rest(
+    history: FaultHistory,
+    {
+      state,
+      delayMs,
+      isOutside,
+    }: { readonly state: 'backing-off' | 'quarantined'; readonly delayMs: number; readonly isOutside: boolean },
+  ): void {
+    if (isOutside) this.#observer?.interrupted(this)
+    else this.count()
     this.#history = history
     this.#restsUntilMs = this.#clock.elapsed() + delayMs
     this.#state = state

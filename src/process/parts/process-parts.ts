@@ -68,13 +68,22 @@ export class ProcessParts<P extends ClusterProcess> {
     return this.#fault
   }
 
-  /** Shows every capability that has parts here on /readyz, counts reloads, and hears of faults without an owner, until `stack` is disposed of. */
+  /** Shows every capability that has parts here on /readyz, an only one that is quarantined on /livez, counts reloads, and hears of faults without an owner, until `stack` is disposed of. */
   watch(stack: AsyncDisposableStack, faults: FaultSource | undefined): void {
     const { health, settings, counted } = this.#options
     if (counted !== undefined) stack.use(settings.onReload(({ kind }) => counted.metrics.reloaded(kind)))
     if (faults !== undefined) stack.use(faults.onUnowned(error => this.end(error)))
-    for (const name of new Set(this.roster.records.map(({ capability }) => capability)))
-      stack.use(health.add(name, () => this.#checksOf(name)))
+    const names = new Set(this.roster.records.map(({ capability }) => capability))
+    for (const name of names) stack.use(health.add(name, () => this.#checksOf(name)))
+    // A drop-in is there for one capability: where nothing of it runs by a bug, another process may do better.
+    if (names.size === 1) stack.use(health.addLive(() => this.#onlyCapability()))
+  }
+
+  #onlyCapability(): NamedCheck {
+    const wanted = this.roster.records.filter(({ state }) => state !== 'stopped')
+    const isOk = wanted.length === 0 || wanted.some(({ state }) => state !== 'quarantined')
+    const states = wanted.map(record => `${record.name}: ${record.check().state}`).join(', ')
+    return { name: 'parts', ok: isOk, ...(isOk ? {} : { message: states, state: states }) }
   }
 
   /** Begins the end of the process, in order. */
@@ -89,10 +98,11 @@ export class ProcessParts<P extends ClusterProcess> {
     this.#stop.abort(this.#ended)
   }
 
-  /** A handler threw: its part's fault, or everybody's. */
-  readonly onHandlerFault = (error: unknown): void => {
+  /** A handler threw: its part's fault, or everybody's; where it is `alone` that one object cannot be read, nobody's. */
+  readonly onHandlerFault = (error: unknown, alone?: string): void => {
     const owner = currentOwner()
-    if (owner === undefined) this.end(error)
+    if (alone !== undefined) owner?.mishap(error, `an informer handler, ${alone}`)
+    else if (owner === undefined) this.end(error)
     else owner.fault(error, 'an informer handler')
   }
 
@@ -133,7 +143,7 @@ export class ProcessParts<P extends ClusterProcess> {
       })
     stack.use(
       settings.onReload(({ kind }) => {
-        if (kind === 'applied') apply().catch(this.onHandlerFault)
+        if (kind === 'applied') apply().catch((error: unknown) => this.onHandlerFault(error))
       }),
     )
     await apply()

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Check, Running } from '#coordination/capability.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import { isOutside } from '#kube/outside-error.ts'
 import { type End, Life } from './part-life.ts'
 import type { PartNews } from './part-news.ts'
 import { type Owner, runAs } from './part-owner.ts'
@@ -116,8 +117,10 @@ export class Supervised {
         return
       }
     } catch (error) {
-      this.#refused(error)
-      return
+      if (!isOutside(error)) {
+        this.#refused(error)
+        return
+      }
     }
     this.#candidate = { config }
     life.owner.end({ kind: 'again' })
@@ -140,17 +143,21 @@ export class Supervised {
     const onAbort = () => this.#wake()
     signal.addEventListener('abort', onAbort, { once: true })
     try {
-      // A quarantine outlives the term in which it began.
-      if (record.restsUntilMs > clock.elapsed()) await this.#rest(record.restsUntilMs - clock.elapsed())
+      // A new term begins with a try, whatever rested at the end of the last.
       while (!isOver()) {
         const end = await this.#live()
         if (isOver()) return
         if (end.kind !== 'fault') continue
-        const next = afterFault(record.history, clock.elapsed())
+        const isOfOutside = isOutside(end.error)
+        const next = afterFault(record.history, { nowMs: clock.elapsed(), isOutside: isOfOutside, ranMs: end.ranMs ?? 0 })
         const why = messageOf(end.error)
         const delayMs = next.kind === 'restart' ? next.delayMs : next.lengthMs
-        record.rest(next.history, next.kind === 'restart' ? 'backing-off' : 'quarantined', delayMs)
-        if (next.kind === 'restart') {
+        const state = next.kind === 'restart' ? 'backing-off' : 'quarantined'
+        record.rest(next.history, { state, delayMs, isOutside: isOfOutside })
+        if (isOfOutside) {
+          log.warn({ part: record.name, delayMs, why }, 'part interrupted from outside, started again')
+          tell(record, { kind: 'interrupted', why, delayMs })
+        } else if (next.kind === 'restart') {
           log.error({ part: record.name, delayMs, err: end.error, why }, 'part stopped by its fault, started again')
           tell(record, { kind: 'faulted', why, delayMs })
         } else {
@@ -181,7 +188,7 @@ export class Supervised {
     const { record } = this.#part
     const { log, signal } = this.#options
     const config = this.#candidate === undefined ? this.#config : this.#candidate.config
-    const owner = new Life(record.name, log)
+    const owner = new Life(record.name, log, () => record.count())
     const onAbort = () => owner.abort(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
@@ -206,16 +213,19 @@ export class Supervised {
     )
     try {
       const end = await owner.ended
+      const { ranMs } = record
       const wasRunning = life.running !== undefined
       // A start that goes on has nothing to end in order.
       if (end.kind === 'fault' || !wasRunning) owner.abort(new DOMException('the part is stopped', 'AbortError'))
       await this.#finish(life, begun, end.kind === 'stop')
-      if (end.kind === 'fault' && !wasRunning && this.#candidate?.config === config && this.#config !== config) {
+      const isFirstTry = !wasRunning && this.#candidate?.config === config && this.#config !== config
+      // What a server answers says nothing about a configuration: it is tried again with that.
+      if (end.kind === 'fault' && isFirstTry && !isOutside(end.error)) {
         this.#candidate = undefined
         this.#refused(end.error)
         return { kind: 'again' }
       }
-      return end
+      return end.kind === 'fault' ? { ...end, ranMs } : end
     } finally {
       owner.abort(new DOMException('the part has ended', 'AbortError'))
       signal.removeEventListener('abort', onAbort)

@@ -1,9 +1,10 @@
 // What is done to the directory of hosts files, one operation at a time: whoever tests a crash stops between any two of them.
 import { chmod, chown, lstat, mkdir, open, readdir, readFile, readlink, rename, rmdir, symlink, unlink } from 'node:fs/promises'
 import { messageOf } from '#kube/log.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 
 /** A file, directory or link that could not be read or written. The command ends with 1. */
-export class FileFault extends Error {
+export class FileFault extends OutsideError {
   override readonly name = 'FileFault'
   readonly path: string
   constructor(what: string, path: string, cause: unknown) {

@@ -1,5 +1,6 @@
 // A stream of Kademlia to one peer. Requests go one behind the other without waiting; answers come in their order.
 import type { Clock } from '#kube/clock.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import { FrameReader, ProtocolFault } from './frames.ts'
 import { decodeMessage, type Message } from './message.ts'
 import type { Stream } from './node.ts'
@@ -11,7 +12,7 @@ const answerTimeoutMs = 5_000
 const mostPending = 256
 
 /** The stream ended before the answer came; where it was open before, a new one may do better. */
-export class ChannelClosed extends Error {
+export class ChannelClosed extends OutsideError {
   override readonly name = 'ChannelClosed'
 }
 

@@ -1,7 +1,8 @@
 // Messages on a stream: a length (varint), then so many bytes.
+import { OutsideError } from '#kube/outside-error.ts'
 
 /** The neighbour breaks the protocol: its stream is given up. */
-export class ProtocolFault extends Error {
+export class ProtocolFault extends OutsideError {
   override readonly name = 'ProtocolFault'
 }
 

@@ -2,6 +2,7 @@
 
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import type { Clock } from '#kube/clock.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import type { Message } from '#kube/protobuf-message.ts'
 import { StoreUnavailable } from '../contract.ts'
 import type { Method } from './containerd-api.ts'
@@ -15,7 +16,7 @@ const firstReconnectMs = 100
 const lastReconnectMs = 5_000
 
 /** containerd answered, and its answer is that there is no such thing. */
-export class NotInStore extends Error {
+export class NotInStore extends OutsideError {
   override readonly name = 'NotInStore'
 }
 

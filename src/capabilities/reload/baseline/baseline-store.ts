@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto'
 import type { Leadership } from '#coordination/arbiter/leadership.ts'
 import type { Api, ResourceApi } from '#kube/client/api.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
+import { Turns } from '#kube/controllers/turns.ts'
+import { untilDone } from '#kube/controllers/until-done.ts'
 import { untilResolved } from '#kube/controllers/until-resolved.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -16,6 +18,8 @@ const shardCount = 64
 /** A ConfigMap may have a mebibyte, its metadata included. */
 const shardLimitBytes = 960 * 1024
 const loadsAtOnce = 8
+/** How long those that are read wait for those that are not. */
+const loadGraceMs = 5_000
 const flushesAtOnce = 8
 const conflictTries = 5
 const gatherMs = 1_000
@@ -41,6 +45,8 @@ interface ConfigMap extends KubeObject {
 
 class Shard {
   readonly name: string
+  /** False while it is being loaded. */
+  isRead = true
   /** `undefined`: there is none yet. */
   resourceVersion: string | undefined
   readonly dirty = new Set<string>()
@@ -100,6 +106,7 @@ export class BaselineStore {
   /** When each was set, in milliseconds since 1970. */
   readonly #setMs = new Map<string, number>()
   readonly #shards: readonly Shard[] = baselineNames.map(name => new Shard(name))
+  readonly #loadTurns = new Turns(loadsAtOnce)
   #wake = Promise.withResolvers<void>()
   #isRunning = false
   /** When the next write is due that an alarm is set for. */
@@ -113,9 +120,15 @@ export class BaselineStore {
     this.#configmaps = options.api.resource<ConfigMap>(builtIn.configmaps)
   }
 
-  /** Why the last write failed; `undefined`: it did not. */
+  /** Why the last write failed, or what is not read yet; `undefined`: all is well. */
   get problem(): string | undefined {
-    return this.#problem
+    const unread = this.#shards.filter(({ isRead }) => !isRead).length
+    return unread === 0 ? this.#problem : `${unread} of ${shardCount} ConfigMaps are not read yet`
+  }
+
+  /** What was remembered of it cannot be read yet: nobody knows what was done. */
+  isUnread(workload: string): boolean {
+    return this.#shards[shardOf(workload)]?.isRead === false
   }
 
   /** The version of the last write that `load` found: whoever wrote it was alive then. */
@@ -123,20 +136,43 @@ export class BaselineStore {
     return this.#loadedVersion
   }
 
-  /** Reads what was written before. @throws what the server says, unless it is about one entry */
-  async load(signal: AbortSignal): Promise<void> {
-    await inLanes(this.#shards, loadsAtOnce, async shard => {
-      const found = await this.#read(shard, signal)
-      const version = found?.metadata.resourceVersion
-      shard.resourceVersion = version
-      if (version !== undefined && (this.#loadedVersion === undefined || isNewer(version, this.#loadedVersion)))
-        this.#loadedVersion = version
-      for (const [key, text] of entriesOf(found)) {
-        const entry = parsed(text)
-        if (entry !== undefined && dataKey(entry.workload) === key) this.#loaded(shard, entry, key.length + String(text).length)
-        else this.#options.unreadable(shard.name, `data[${JSON.stringify(key)}] is not what was written there: left out`)
+  /**
+   * Reads what was written before. Each ConfigMap is asked for until it is read; resolves when all are, or a while after the first: workloads
+   * of the others are not decided on before, and `onLate` is called when they can be. @throws `signal.reason`
+   */
+  async load(signal: AbortSignal, onLate: () => void = () => undefined): Promise<void> {
+    const { clock, log } = this.#options
+    const first = Promise.withResolvers<void>()
+    let isLate = false
+    for (const shard of this.#shards) shard.isRead = false
+    const all = inLanes(this.#shards, this.#shards.length, async shard => {
+      const read = async () => {
+        using _ = await this.#loadTurns.take(signal)
+        return await this.#read(shard, signal)
       }
+      const found = await untilDone(read, { clock, log, what: `${shard.name} is read` }, signal)
+      this.#take(shard, found)
+      first.resolve()
+      if (isLate) onLate()
     })
+    const grace = first.promise.then(() => clock.after(loadGraceMs, signal))
+    all.catch(() => undefined) // told by the race below, or by the signal
+    grace.catch(() => undefined) // its abort ends the race
+    await Promise.race([all, grace])
+    isLate = true
+  }
+
+  #take(shard: Shard, found: ConfigMap | undefined): void {
+    const version = found?.metadata.resourceVersion
+    shard.resourceVersion = version
+    shard.isRead = true
+    if (version !== undefined && (this.#loadedVersion === undefined || isNewer(version, this.#loadedVersion)))
+      this.#loadedVersion = version
+    for (const [key, text] of entriesOf(found)) {
+      const entry = parsed(text)
+      if (entry !== undefined && dataKey(entry.workload) === key) this.#loaded(shard, entry, key.length + String(text).length)
+      else this.#options.unreadable(shard.name, `data[${JSON.stringify(key)}] is not what was written there: left out`)
+    }
   }
 
   #loaded(shard: Shard, { workload, baseline, setMs }: Entry, bytes: number): void {
@@ -209,14 +245,14 @@ export class BaselineStore {
 
   async #writeDue(signal: AbortSignal): Promise<void> {
     const nowMs = this.#options.clock.elapsed()
-    const due = this.#shards.filter(({ dueMs }) => dueMs <= nowMs)
+    const due = this.#shards.filter(({ dueMs, isRead }) => isRead && dueMs <= nowMs)
     await this.#writeAll(due, due.some(({ hasNew }) => hasNew) ? newAtOnce : 1, signal)
   }
 
   /** For what is due next, unless one is set for as soon. */
   #setAlarm(): void {
     const { clock } = this.#options
-    const dueMs = Math.min(...this.#shards.map(shard => shard.dueMs))
+    const dueMs = Math.min(...this.#shards.map(shard => (shard.isRead ? shard.dueMs : Number.POSITIVE_INFINITY)))
     if (!this.#isRunning || dueMs >= this.#alarmMs) return
     this.#cancelAlarm()
     this.#alarmMs = dueMs
@@ -229,7 +265,7 @@ export class BaselineStore {
   /** Writes what changed and is not written yet. */
   async flush(signal: AbortSignal): Promise<void> {
     await this.#writeAll(
-      this.#shards.filter(({ dirty }) => dirty.size > 0),
+      this.#shards.filter(({ dirty, isRead }) => isRead && dirty.size > 0),
       flushesAtOnce,
       signal,
     )

@@ -35,7 +35,14 @@ test('it is created with label and three JSON texts', async () => {
 })
 
 test('one that is there is updated in its version', async () => {
-  const { seen } = await publish(({ verb }) => answer(200, verb === 'GET' ? { metadata: { resourceVersion: '7' } } : {}))
+  const { seen } = await publish(({ verb }) =>
+    answer(
+      200,
+      verb === 'GET'
+        ? { metadata: { name: 'reloader-meta-info', resourceVersion: '7' } }
+        : { metadata: { name: 'reloader-meta-info' } },
+    ),
+  )
   expect(seen[1]).toMatchObject({ verb: 'PUT', body: { metadata: { resourceVersion: '7' } } })
 })
 

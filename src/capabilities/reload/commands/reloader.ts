@@ -8,10 +8,9 @@ import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-
 import { textLog } from '#cli/terminal/text-log.ts'
 import type { Capability } from '#coordination/capability.ts'
 import { openApi } from '#kube/client/api.ts'
-import { type Clock, systemClock } from '#kube/clock.ts'
+import { systemClock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
-import { LeaseLostError } from '#kube/leases/lease.ts'
 import { programVersion } from '#kube/version.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
@@ -98,7 +97,7 @@ async function runReloader(given: GivenFlags, options: { readonly config?: strin
   for (const warning of settled.warnings) log.warn({}, warning)
   const { namespace, isHighlyAvailable } = settled
   const capability = reloadUnder(settled.guardLease)
-  const health = new LeadershipHealth()
+  const health = new ControllerHealth()
   const address = addressOf(given, 'metrics-addr', ':9090')
   const further = addressOf(given, 'health-addr', '0')
   log.info({ version: programVersion, namespace, cluster: config.source }, 'Starting Reloader, by Ballast')
@@ -113,7 +112,7 @@ async function runReloader(given: GivenFlags, options: { readonly config?: strin
       address,
       ...(further === undefined ? {} : { furtherAddress: further }),
       health,
-      also: { '/live': () => health.alive() },
+      also: { '/live': () => alive(health) },
       between: async transport => {
         const reached = await reloaderStore(transport, { namespace, isHighlyAvailable, capability, log, signal }, health)
         await tellMetaInfo(reached)
@@ -170,17 +169,8 @@ function optionsOf(settings: ConfigurationFile, given: GivenFlags): Readonly<Rec
   return { ...shown, logFormat: given.get('log-format') ?? '', logLevel: given.get('log-level') ?? 'info' }
 }
 
-/** Knows whether leadership was lost since it was last won: upstream's liveness probe fails then. */
-class LeadershipHealth extends ControllerHealth {
-  #isLost = false
-
-  override watchTerm(term: AbortSignal, clock: Clock): Disposable {
-    this.#isLost = false
-    term.addEventListener('abort', () => (this.#isLost = term.reason instanceof LeaseLostError), { once: true })
-    return super.watchTerm(term, clock)
-  }
-
-  alive(): { readonly status: number; readonly body: string } {
-    return this.#isLost ? { status: 500, body: '' } : { status: 200, body: 'alive' }
-  }
+/** What upstream's liveness probe asks. Upstream fails it where the Lease was lost, too, so that an outage restarts every leader; ours does not. */
+function alive(health: ControllerHealth): { readonly status: number; readonly body: string } {
+  const isAlive = health.live().every(({ check }) => check() === undefined)
+  return isAlive ? { status: 200, body: 'alive' } : { status: 500, body: '' }
 }

@@ -10,11 +10,11 @@ import { triggerJob } from '#coordination/effects/trigger-job.ts'
 import type { Intent, Reason, Target } from '#coordination/intent.ts'
 import type { Permit } from '#coordination/permits/permit.ts'
 import type { PermitRecord } from '#coordination/permits/permit-record.ts'
-import { ConnectionError } from '#kube/client/connection-error.ts'
+import { NotSentError } from '#kube/client/connection-error.ts'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Pod } from '#kube/objects/objects.ts'
-import { StatusError } from '#kube/objects/status.ts'
+import { isOutside } from '#kube/outside-error.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { isMark, isUidMark, type WorkloadBaseline } from '../baseline/baseline.ts'
 import { type SourceReference, sourceKey } from '../sources/source-state.ts'
@@ -32,6 +32,7 @@ const jobRetryMs = 10_000
 const evictionRetryMs = 5_000
 const unclearTries = 5
 const afterUnclearMs = 1_000
+const longestUnclearMs = 10_000
 
 export type PlannedAct = Extract<PlannedAction, { readonly kind: 'act' }>
 
@@ -165,7 +166,7 @@ export interface DeedContext {
   readonly jobRefused: (job: Target, message: string) => void
 }
 
-/** Does what `permit` allows, in the way that was planned; safe to call again. Never throws what the server answers, but a lost Lease and aborts. */
+/** Does what `permit` allows, in the way that was planned; safe to call again. Never throws what comes from outside, but aborts. */
 export async function carryOut(
   context: DeedContext,
   { permit, way, basis }: { readonly permit: Permit; readonly way: DeedWay; readonly basis?: RestartBasis | undefined },
@@ -177,12 +178,14 @@ export async function carryOut(
       return await deed.run(way)
     } catch (error) {
       signal.throwIfAborted()
+      if (!isOutside(error)) throw error
+      // Nothing was sent, and nothing will be under this permit.
+      if (error instanceof NotSentError) return { kind: 'failed', message: error.message }
       // What came of it is not known, and everything here may be done twice.
-      const isUnclear =
-        error instanceof ConnectionError || (error instanceof StatusError && (error.code >= 500 || error.code === 429))
-      if (!isUnclear) throw error
-      if (tries === unclearTries) return { kind: 'failed', message: messageOf(error) }
-      await context.clock.after(afterUnclearMs * tries, signal)
+      // A Job that was deleted has nobody else who would create it again.
+      const isLast = way === 'replace-job' ? context.clock.elapsed() >= permit.expiresElapsedMs : tries === unclearTries
+      if (isLast) return { kind: 'failed', message: messageOf(error) }
+      await context.clock.after(Math.min(longestUnclearMs, afterUnclearMs * tries), signal)
     }
   }
 }

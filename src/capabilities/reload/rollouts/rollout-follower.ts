@@ -3,13 +3,12 @@ import type { Arbiter } from '#coordination/arbiter/arbiter.ts'
 import type { PermitEnd } from '#coordination/permits/ledger.ts'
 import type { Permit } from '#coordination/permits/permit.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
-import { type Log, messageOf } from '#kube/log.ts'
+import { untilDone } from '#kube/controllers/until-done.ts'
+import type { Log } from '#kube/log.ts'
 import type { WorkloadWatch } from '../workloads/workload-watch.ts'
 import { rolloutProgress } from './rollout-progress.ts'
 
 const beforeExpiryMs = 5_000
-const releaseTries = 5
-const afterFailedReleaseMs = 1_000
 
 interface Followed {
   readonly permit: Permit
@@ -60,7 +59,7 @@ export class RolloutFollower {
     }
   }
 
-  /** Says how the permit ended; tried again a few times, then it ends by its time. Never rejects. */
+  /** Says how the permit ended; tried again until it is said. Never rejects. */
   release(permit: Permit, end: PermitEnd): Promise<void> {
     const done = this.#release(permit, end).finally(() => this.#releasing.delete(done))
     this.#releasing.add(done)
@@ -85,18 +84,15 @@ export class RolloutFollower {
 
   async #release({ record }: Permit, end: PermitEnd): Promise<void> {
     const { arbiter, clock, log, signal } = this.#options
-    for (let tries = 1; !signal.aborted; tries++) {
-      try {
-        await arbiter.release(record, end, signal)
-        return
-      } catch (error) {
-        if (signal.aborted) return
-        if (tries === releaseTries) {
-          log.warn({ permit: record.name, why: messageOf(error) }, 'a permit is not released: it ends by its time')
-          return
-        }
-        await clock.after(afterFailedReleaseMs * tries, signal).catch(() => undefined) // its abort ends the loop
-      }
+    try {
+      await untilDone(
+        () => arbiter.release(record, end, signal),
+        { clock, log, what: `permit ${record.name} is released` },
+        signal,
+      )
+    } catch (error) {
+      // A next leader finds it out.
+      if (!signal.aborted) log.error({ permit: record.name, err: error }, 'a permit is not released: it ends by its time')
     }
   }
 }

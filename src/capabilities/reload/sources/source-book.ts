@@ -5,6 +5,7 @@ import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isNewer } from '#kube/objects/resource-version.ts'
 import { isForbidden } from '#kube/objects/status.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import type { AnnotationKeys } from '../annotations.ts'
 import type { ReloadTelling } from '../telling/telling.ts'
 import type { SourceContent } from './content-hash.ts'
@@ -80,12 +81,10 @@ export class SourceBook implements Disposable {
   /** Changes that were told and not read yet: the versions before and after the first of them. */
   readonly #unreadChanges = new Map<string, VersionStep>()
   readonly #vain = new VainReads()
-  /** Versions that cannot be hashed. */
-  readonly #unreadable = new Map<string, string>()
   /** The last changes of each source, oldest first. */
   readonly #keyChanges = new Map<string, readonly KeyChange[]>()
-  /** Reads that failed one after the other. */
-  readonly #failures = new Map<string, number>()
+  /** Reads of one version that failed one after the other: it is read again after a while, whoever asks for it meanwhile. */
+  readonly #failures = new Map<string, { readonly version: string; readonly count: number; readonly isTold: boolean }>()
 
   constructor(options: SourceBookOptions) {
     this.#options = options
@@ -145,7 +144,7 @@ export class SourceBook implements Disposable {
   read(reference: SourceReference, priority = 0): void {
     const found = this.#options.watch.get(reference)
     const key = sourceKey(reference)
-    if (found === undefined || this.#unreadable.get(key) === found.metadata.resourceVersion) return
+    if (found === undefined || this.#failures.get(key)?.version === found.metadata.resourceVersion) return
     this.#references.set(key, reference)
     this.#queue.addAfter(key, this.#vain.delayMs(key, this.#options.clock.elapsed()), priority)
   }
@@ -157,7 +156,7 @@ export class SourceBook implements Disposable {
 
   #forget(key: string): void {
     this.#vain.delete(key)
-    const maps = [this.#references, this.#reads, this.#heardMs, this.#unreadChanges, this.#unreadable, this.#keyChanges]
+    const maps = [this.#references, this.#reads, this.#heardMs, this.#unreadChanges, this.#keyChanges]
     for (const map of [...maps, this.#failures]) map.delete(key)
   }
 
@@ -207,8 +206,8 @@ export class SourceBook implements Disposable {
     const { namespace, name } = reference
     const key = sourceKey(reference)
     const reading = await reader.read({ kind: kindOf(reference), namespace, name }, signal)
-    // The watch will tell that it is gone.
-    if (reading === undefined) return
+    // The watch will tell that it is gone, if it is.
+    if (reading === undefined) throw new OutsideError('it is watched, and cannot be read')
     const { content, resourceVersion, uid } = reading
     if (isNewer(found.metadata.resourceVersion ?? '', resourceVersion)) {
       this.#queue.addAfter(key, afterOldAnswerMs)
@@ -255,15 +254,15 @@ export class SourceBook implements Disposable {
   #failed(reference: SourceReference, found: KubeObject, error: unknown): void {
     const { telling, log, unreadable } = this.#options
     const key = sourceKey(reference)
-    if (error instanceof UnreadableSourceError) {
-      this.#unreadable.set(key, found.metadata.resourceVersion ?? '')
-      unreadable(reference, error.message)
-      return
-    }
-    const failures = this.#failures.get(key) ?? 0
-    this.#failures.set(key, failures + 1)
-    const retryMs = isForbidden(error) ? longestRetryMs : Math.min(longestRetryMs, firstRetryMs * 2 ** failures)
+    const version = found.metadata.resourceVersion ?? ''
+    const known = this.#failures.get(key)
+    const isAgain = known?.version === version
+    const count = isAgain ? known.count : 0
+    const isUnreadable = error instanceof UnreadableSourceError
+    this.#failures.set(key, { version, count: count + 1, isTold: isUnreadable || (isAgain && known.isTold) })
+    const retryMs = Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(count, 10))
     if (isForbidden(error)) telling.forbidden(kindOf(reference), error.message)
+    else if (isUnreadable && !(isAgain && known.isTold)) unreadable(reference, error.message)
     else log.warn({ source: key, why: messageOf(error), retryMs }, 'a source is not read: tried again')
     telling.retried()
     this.#queue.addAfter(key, retryMs)

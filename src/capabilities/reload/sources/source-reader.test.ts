@@ -4,6 +4,7 @@ import { openApi } from '#kube/client/api.ts'
 import { ConnectionError } from '#kube/client/connection-error.ts'
 import type { Transport } from '#kube/client/transport.ts'
 import { VirtualClock } from '#kube/clock.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import { type ReadableKind, SourceReader, UnreadableSourceError } from './source-reader.ts'
 
 const signal = new AbortController().signal
@@ -48,7 +49,8 @@ function readerOf(answers: readonly Answer[]) {
 }
 
 async function read(kind: ReadableKind, object: unknown, cut = 1_000_000) {
-  const text = typeof object === 'string' ? object : JSON.stringify(object)
+  const metadata = { name: 'app', uid: 'u', resourceVersion: '7' }
+  const text = typeof object === 'string' ? object : JSON.stringify({ metadata, ...Object(object) })
   const { reader, chunks } = readerOf([{ text, cut }])
   const reading = await reader.read({ kind, namespace: 'default', name: 'app' }, signal)
   expect(chunks.every(chunk => chunk.every(byte => byte === 0))).toBe(true)
@@ -106,7 +108,7 @@ describe('hashes', () => {
   })
 
   test('the key __proto__ is one like any other', async () => {
-    const reading = await read('ConfigMap', '{"data":{"__proto__":"x"}}')
+    const reading = await read('ConfigMap', '{"metadata":{"uid":"u","resourceVersion":"7"},"data":{"__proto__":"x"}}')
     expect(reading?.content.sha1).toBe('9fae24e22f353bed700dfcb0bc6c3b33c62efe0f')
   })
 
@@ -137,6 +139,16 @@ describe('what cannot be read', () => {
     await expect(failed).rejects.toThrow(message)
   })
 
+  // biome-ignore format: a table
+  test.each([
+    ['nothing', ''], ['null', 'null'], ['a number', '5'], ['an empty object', '{}'], ['a list', '[null]'], ['a page', '<html>502</html>'],
+    ['a Status', '{"kind":"Status","metadata":{},"status":"Success"}'],
+  ])('%s in its place is no empty object: it is asked for again', async (_, text) => {
+    const { reader } = readerOf([{ text }])
+    const failed = reader.read({ kind: 'Secret', namespace: 'default', name: 'app' }, signal)
+    await expect(failed).rejects.toBeInstanceOf(OutsideError)
+  })
+
   test('what is not there is undefined', async () => {
     const text = JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'NotFound', code: 404 })
     const { reader } = readerOf([{ text, status: 404 }])
@@ -144,7 +156,7 @@ describe('what cannot be read', () => {
   })
 
   test('a read that breaks off is begun anew, three times in all', async () => {
-    const whole = { text: '{"data":{"test":"test"}}' }
+    const whole = { text: '{"metadata":{"uid":"u","resourceVersion":"7"},"data":{"test":"test"}}' }
     const broken = { text: '{"data":{"te', breaks: true }
     const twice = readerOf([broken, broken, whole])
     const reading = twice.reader.read({ kind: 'ConfigMap', namespace: 'default', name: 'app' }, signal)

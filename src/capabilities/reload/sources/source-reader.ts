@@ -6,6 +6,7 @@ import { type ByteSink, JsonBytes, JsonBytesError } from '#kube/informers/json-b
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
+import { AnswerError, OutsideError } from '#kube/outside-error.ts'
 import { type ContentEntry, hashContent, type SourceContent } from './content-hash.ts'
 import { Base64Sink, ValueArena } from './value-arena.ts'
 
@@ -31,7 +32,7 @@ interface SourceReading {
 }
 
 /** An object that cannot be hashed: what is wrong, without anything that is in it. */
-export class UnreadableSourceError extends Error {
+export class UnreadableSourceError extends OutsideError {
   override readonly name = 'UnreadableSourceError'
 }
 
@@ -67,7 +68,7 @@ export class SourceReader {
 
   /**
    * The object as it is now or, with `version`, was in that version; `undefined` where there is none. A read that breaks off is begun anew,
-   * three times in all. @throws UnreadableSourceError, StatusError (`isExpired` where versions are forgotten), ConnectionError, `signal.reason`
+   * three times in all. @throws UnreadableSourceError, StatusError (`isExpired` where versions are forgotten), another OutsideError, `signal.reason`
    */
   async read(at: SourcePlace, signal: AbortSignal): Promise<SourceReading | undefined> {
     const { api, clock } = this.#options
@@ -77,9 +78,7 @@ export class SourceReader {
         return await this.#hash(at, await this.#bytes(resource, at, signal))
       } catch (error) {
         if (isNotFound(error)) return undefined
-        if (error instanceof JsonBytesError)
-          throw new UnreadableSourceError(`${at.kind} ${at.namespace}/${at.name}: ${error.message}`)
-        if (!(error instanceof ConnectionError) || tries === readTries) throw error
+        if (!(error instanceof ConnectionError) || tries === readTries) throw named(error, at)
         await clock.after(afterBrokenReadMs, signal)
       }
     }
@@ -104,6 +103,11 @@ export class SourceReader {
     }
     return reading.end()
   }
+}
+
+/** Bytes that cannot be taken apart may be the object's own fault: it is named, and nothing that is in it. */
+function named(error: unknown, { kind, namespace, name }: SourcePlace): unknown {
+  return error instanceof JsonBytesError ? new UnreadableSourceError(`${kind} ${namespace}/${name}: ${error.message}`) : error
 }
 
 interface Value {
@@ -153,6 +157,7 @@ class Reading implements Disposable {
   end(): SourceReading | undefined {
     this.#walker.end()
     if (this.#isList && this.#uid === '') return undefined
+    if (this.#uid === '' || this.#resourceVersion === '') throw new AnswerError('the answer is no object')
     return {
       uid: this.#uid,
       resourceVersion: this.#resourceVersion,

@@ -60,3 +60,12 @@ export function sourceAnnotations(annotations: Annotations | undefined, keys: An
 function isRevoked(text: string | undefined): boolean {
   return text !== undefined && text !== '' && text !== 'false'
 }
+
+/** The reference behind a key of the baseline; `undefined` where it is none. */
+export function referenceOf(key: string): SourceReference | undefined {
+  const [typeText, namespace, name, more] = key.split('/')
+  const type = sourceTypes.find(one => one === typeText)
+  return type === undefined || namespace === undefined || name === undefined || more !== undefined
+    ? undefined
+    : { type, namespace, name }
+}

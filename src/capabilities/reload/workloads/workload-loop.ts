@@ -11,6 +11,7 @@ import type { Clock } from '#kube/clock.ts'
 import { breather } from '#kube/controllers/breather.ts'
 import { WorkQueue } from '#kube/controllers/queue.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import { isOutside } from '#kube/outside-error.ts'
 import type { WorkloadBaseline } from '../baseline/baseline.ts'
 import type { BaselineStore } from '../baseline/baseline-store.ts'
 import {
@@ -29,7 +30,7 @@ import { basisOf } from '../rollouts/restart-basis.ts'
 import type { RolloutFollower } from '../rollouts/rollout-follower.ts'
 import type { ReloadSettings } from '../settings.ts'
 import type { SourceIndex } from '../sources/source-index.ts'
-import { type SourceReference, type SourceState, sourceKey, sourceTypes } from '../sources/source-state.ts'
+import { referenceOf, type SourceReference, type SourceState, sourceKey } from '../sources/source-state.ts'
 import type { ReloadTelling } from '../telling/telling.ts'
 import { type Failure, KeptTimes } from './kept-times.ts'
 import { fullBucket, takeToken } from './rate-guard.ts'
@@ -129,7 +130,8 @@ export class WorkloadLoop {
       for (const wish of [record, ...record.joined]) {
         const acted = wish.requester === capabilityName ? marksIn(wish.reasons) : undefined
         const key = keyOfPermit(record.workload)
-        if (acted !== undefined && key !== undefined) baseline.recall(key, acted, record.grant?.atMs ?? 0)
+        if (acted !== undefined && key !== undefined && !baseline.isUnread(key))
+          baseline.recall(key, acted, record.grant?.atMs ?? 0)
       }
   }
 
@@ -217,7 +219,8 @@ export class WorkloadLoop {
       this.#forget(key)
       return undefined
     }
-    if (this.#takenUp.has(key)) return undefined
+    // What was done of it is known when its part of the baseline is read.
+    if (this.#takenUp.has(key) || baseline.isUnread(key)) return undefined
     const known = baseline.get(key)
     const sources = this.#sourcesOf(key).map(reference => this.#options.stateOf(reference, facts.kind))
     if (sources.length === 0 && known === undefined && facts.problems.length === 0) return undefined
@@ -384,6 +387,11 @@ export class WorkloadLoop {
       }
       this.#done(due, isSaidByTemplate(act.way) ? 'with-permit' : 'soon')
       follower.follow(key, permit, outcome.generation)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isOutside(error)) throw error
+      void follower.release(permit, { ending: 'failed', reason: messageOf(error).slice(0, 1024) })
+      this.#failed(due, messageOf(error))
     } finally {
       this.#queue.done(key)
     }
@@ -482,13 +490,4 @@ export class WorkloadLoop {
 /** A CronJob's own template: nothing runs of it. */
 function isUndisturbing({ facts, act }: Due): boolean {
   return facts.kind === 'CronJob' && act.way === 'patch'
-}
-
-/** The reference behind a key of the baseline; `undefined` where it is none. */
-function referenceOf(key: string): SourceReference | undefined {
-  const [typeText, namespace, name, more] = key.split('/')
-  const type = sourceTypes.find(one => one === typeText)
-  return type === undefined || namespace === undefined || name === undefined || more !== undefined
-    ? undefined
-    : { type, namespace, name }
 }

@@ -99,6 +99,10 @@ export class WorkloadWatch {
     return new Set(this.#informers.filter(({ informer }) => informer.isSynced).map(({ of }) => of.kind))
   }
 
+  keys(): Iterable<string> {
+    return this.#known.keys()
+  }
+
   get(key: string): WorkloadFacts | undefined {
     return this.#known.get(key)?.facts
   }

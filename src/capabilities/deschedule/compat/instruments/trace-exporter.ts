@@ -2,6 +2,7 @@
 import { type ClientHttp2Session, connect } from 'node:http2'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import type { Span } from './cycle-spans.ts'
 import { encodeTraces, type TraceSource } from './trace-encoding.ts'
 
@@ -158,7 +159,7 @@ export class TraceExporter implements AsyncDisposable {
 }
 
 /** The collector answered, and took nothing. */
-class CollectorRefusal extends Error {
+class CollectorRefusal extends OutsideError {
   override readonly name = 'CollectorRefusal'
   /** Another time it may take it: CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS, or no status. */
   readonly isPassing: boolean

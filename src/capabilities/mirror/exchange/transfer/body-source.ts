@@ -1,5 +1,6 @@
 // Bytes of one piece of content, in order, from one peer after the other: where one breaks off or falls silent, the next goes on.
 import type { Clock } from '#kube/clock.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import type { Peer } from '../../contract.ts'
 import type { Piece } from '../../lent-body.ts'
 import type { Slabs } from '../../slabs.ts'
@@ -11,11 +12,11 @@ import type { PeerAnswer } from '../peers/peer-client.ts'
 const mostResumes = 256
 
 /** Nobody is left who could go on. */
-export class NoPeerLeft extends Error {
+export class NoPeerLeft extends OutsideError {
   override readonly name = 'NoPeerLeft'
 }
 
-class Stalled extends Error {
+class Stalled extends OutsideError {
   override readonly name = 'Stalled'
 }
 

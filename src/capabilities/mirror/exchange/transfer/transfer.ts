@@ -1,6 +1,7 @@
 // A transfer that goes on: bytes come from a source, and one or several readers take them, the same memory for all.
 import { createHash, type Hash } from 'node:crypto'
 import type { Clock } from '#kube/clock.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import { type LentBody, ownPiece, type Piece } from '../../lent-body.ts'
 import { type Digest, partsOfDigest } from '../../reference.ts'
 import type { BodySource } from './body-source.ts'
@@ -14,7 +15,7 @@ const lagMs = 250
 const mostAhead = 1_048_576
 
 /** The bytes were not those of the digest. */
-class Poisoned extends Error {
+class Poisoned extends OutsideError {
   override readonly name = 'Poisoned'
 }
 

@@ -1,0 +1,22 @@
+// A share of test/every-part-under-troubles.deep.test.ts: what a server, a network or one object does stops one unit, for as long as it does.
+import { describe, expect, test } from 'vitest'
+import { partsIn } from '#coordination/part-hosts.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
+import { troubleRows } from './part-trouble-rows.ts'
+import { drawn, nameOf, outcomeOf, requestsOf, runsOf } from './part-troubles.ts'
+
+const runsEach = 2
+/** Drawn anew with each change of it. */
+const seed = 16
+
+test('each capability with a part in the controller has a row', () => {
+  const hosted = enabledCapabilities.filter(capability => partsIn('controller', capability).length > 0).map(({ name }) => name)
+  expect(Object.keys(troubleRows).toSorted()).toEqual(hosted.toSorted())
+})
+
+describe.each(Object.entries(troubleRows))('%s', (capability, row) => {
+  test('a few troubles, drawn', async () => {
+    const runs = drawn(runsOf(capability, row, await requestsOf(row)), runsEach, seed)
+    for (const run of runs) expect([nameOf(run), ...(await outcomeOf(row, run)).faults]).toEqual([nameOf(run)])
+  })
+})
