@@ -6,6 +6,7 @@ import { standardAgentNamespace } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Override } from '#kube/configuration.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
+import type { Front } from '#kube/server/front/front.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { enabling } from '#process/configuration/controller-configuration.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
@@ -132,8 +133,8 @@ async function controlLiveCluster(
   })
   const log = processLog({ level: settled.logLevel, clock: systemClock })
   const { webhookHost, webhookCertDir: certificates } = options
-  const openWebhooks = async (host: string) => {
-    const at = { host, port: settled.webhookPort, ending: signal, clock: systemClock, log }
+  const openWebhooks = async (host: string, front: Front) => {
+    const at = { host, port: settled.webhookPort, ending: signal, clock: systemClock, log, front }
     return certificates === undefined ? new SharedWebhooks(at) : await openOwnWebhooks({ ...at, certificates })
   }
   const live = {
@@ -149,7 +150,7 @@ async function controlLiveCluster(
     installDefinitions: options.installCrds === 'auto',
     address: readAddress(settled.healthProbeBindAddress ?? options.healthProbeBindAddress),
     exit: exitAtOnce,
-    ...(webhookHost === undefined ? {} : { openWebhooks: () => openWebhooks(webhookHost) }),
+    ...(webhookHost === undefined ? {} : { openWebhooks: (front: Front) => openWebhooks(webhookHost, front) }),
   }
   await runLiveController(live, surroundings)
 }

@@ -3,6 +3,7 @@
 import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { type CertificateNames, issueAuthority, issueLeaf, type KeyPair } from '#kube/server/certificates.ts'
+import type { Front } from '#kube/server/front/front.ts'
 import { CommandRefused } from '../surroundings.ts'
 import { CertificateDirectory, type ServedCertificate } from './certificate-directory.ts'
 import { type ServedEndpoint, startWebhookEndpoint } from './webhook-endpoint.ts'
@@ -24,6 +25,8 @@ interface OwnWebhooksOptions extends WebhookAddress {
   readonly ending?: AbortSignal
   readonly clock: Clock
   readonly log: Log
+  /** The thread in which they are served; one of their own unless given. */
+  readonly front?: Front
 }
 
 interface OwnWebhooks extends ServedEndpoint {
