@@ -1,8 +1,10 @@
 // The connections of a public listener, shared fairly among peers. It stands before the server: it knows each socket from the moment it is
 // accepted, and hands it to TLS and HTTP in turns, so that a thousand handshakes of one peer do not come before one of another.
 import type { Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import type { Clock } from '../../clock.ts'
+import { refuseUnreadable } from '../hang-up.ts'
 import { FairShares } from './fair-shares.ts'
 import { SocketInPieces } from './socket-in-pieces.ts'
 import { Turnstile } from './turnstile.ts'
@@ -112,9 +114,11 @@ export class FairConnections {
     return this.#shares.size
   }
 
-  /** Whether a place is worth more than a word to who is turned away. */
-  get isCrowded(): boolean {
-    return this.#shares.size > this.#limits.most / 2
+  /** For `clientError` of the server: in quiet times who cannot be read as HTTP hears so even while it sends. */
+  refuseUnreadable(error: unknown, socket: Duplex): void {
+    if (socket instanceof SocketInPieces) socket.ignoreRest()
+    if (this.#shares.size > this.#limits.most / 2) socket.destroy()
+    else refuseUnreadable(error, socket, this.#clock)
   }
 
   /** Listens, and yields the port that it came to. @throws when the address is taken or not ours */

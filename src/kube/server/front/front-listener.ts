@@ -5,12 +5,10 @@ import { createSecureServer } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import type { Server } from 'node:net'
 import type { Clock } from '../../clock.ts'
-import { refuseUnreadable } from '../hang-up.ts'
 import type { BodyBudget, Held } from './body-budget.ts'
 import { FairConnections, peerOf, whenOver } from './fair-connections.ts'
 import type { FrontCall, FrontReply, FrontSpec, FrontTls, TurnedAway } from './front-messages.ts'
 import { JsonShape } from './json-shape.ts'
-import { SocketInPieces } from './socket-in-pieces.ts'
 import type { Turns, Waiting } from './turns.ts'
 import type { Turnstile } from './turnstile.ts'
 
@@ -109,12 +107,7 @@ export class FrontListener {
       })
     }
     const server = this.#serverFor(limits, serve)
-    server.on('clientError', (error, socket) => {
-      if (socket instanceof SocketInPieces) socket.ignoreRest()
-      // To read on until everybody has heard why is for quiet times.
-      if (this.#connections.isCrowded) socket.destroy()
-      else refuseUnreadable(error, socket, this.#around.clock)
-    })
+    server.on('clientError', (error, socket) => this.#connections.refuseUnreadable(error, socket))
     // The socket is gone by then, and with it whom it was from.
     server.on('tlsClientError', () => this.#around.turnedAway(this.#id, 'handshake', ''))
     if (tls !== undefined && this.#spec.http2 === true)

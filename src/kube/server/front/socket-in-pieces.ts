@@ -43,7 +43,6 @@ export class SocketInPieces extends Duplex {
     })
     socket.on('end', () => this.push(null))
     socket.on('timeout', () => this.emit('timeout'))
-    socket.on('drain', () => this.emit('drain'))
     socket.on('error', error => this.destroy(error))
     socket.once('close', () => {
       this.destroy()
@@ -86,11 +85,14 @@ export class SocketInPieces extends Duplex {
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#socket.write(chunk, encoding, done)
+    // At once: what was written last is not to wait here while the connection is ended.
+    if (this.#socket.write(chunk, encoding)) done()
+    else this.#socket.once('drain', () => done())
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#socket.end(() => done())
+    this.#socket.end()
+    done()
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
