@@ -76,6 +76,42 @@ describe('the webhook server', () => {
     await answer.body.dump()
   })
 
+  test('asked to, it lets nobody through the handshake who has no certificate of the authority (clientAuthority)', async () => {
+    const handled: string[] = []
+    const webhook: Webhook = { ...deny, handle: ({ uid }) => (handled.push(uid), { kind: 'allowed' }) }
+    const nowMs = systemClock.now()
+    await using server = await startWebhookServer({
+      webhooks: [webhook],
+      tls: first.leaf,
+      clientAuthority: second.authority.certificate,
+      port: 0,
+      host: 'localhost',
+      clock: systemClock,
+      log: silentLog,
+    })
+    const as = async (authority: KeyPair | undefined) => {
+      const own = authority && (await issueLeaf(authority, { commonName: 'kube-apiserver', usages: ['client'], nowMs }))
+      const agent = new Agent({
+        connect: { ca: first.authority.certificate, ...(own && { cert: own.certificate, key: own.key }) },
+      })
+      try {
+        return (await post(server, { agent })).statusCode
+      } catch (error) {
+        return error instanceof Error ? 'refused' : error
+      } finally {
+        await agent.destroy()
+      }
+    }
+    expect(await as(undefined)).toBe('refused')
+    expect(await as(first.authority)).toBe('refused')
+    expect(handled).toEqual([])
+    expect(await as(second.authority)).toBe(200)
+    // A renewed certificate of the server asks for the same.
+    server.setCertificate(first.leaf)
+    expect(await as(undefined)).toBe('refused')
+    expect(handled).toEqual(['u1'])
+  })
+
   test('exchanges its certificate while it runs: who trusts both authorities sees no failure (case 31)', async () => {
     await using server = await start()
     const both = `${first.authority.certificate}\n${second.authority.certificate}`

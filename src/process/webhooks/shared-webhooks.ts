@@ -148,7 +148,7 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
       this.#endpoint?.renew(shown)
       return
     }
-    const { port, bind, clock, log, front } = this.#options
+    const { port, bind, clock, log, front, clientAuthority } = this.#options
     this.#opening = startWebhookEndpoint({
       ...shown,
       webhooks: this.#webhooks,
@@ -158,6 +158,7 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
       log,
       ...(bind === undefined ? {} : { bind }),
       ...(front === undefined ? {} : { front }),
+      ...(clientAuthority === undefined ? {} : { clientAuthority }),
     })
     const endpoint = await this.#opening
     endpoint.renew(this.#shown)

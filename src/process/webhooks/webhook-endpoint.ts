@@ -24,6 +24,8 @@ interface WebhookEndpointOptions {
   readonly webhooks?: Webhook[]
   /** Once it is aborted webhooks are answered until the end: API servers learn late that a process is ending, and its parts end first. */
   readonly ending?: AbortSignal
+  /** PEM: only who holds a certificate of it gets through the handshake. */
+  readonly clientAuthority?: string
   readonly clock: Clock
   readonly log: Log
   /** The thread in which it listens; one of its own unless given. */
@@ -37,7 +39,7 @@ export interface ServedEndpoint extends WebhookEndpoint, AsyncDisposable {
 
 /** Listens until disposed of. Parts put their webhooks on it while they run. */
 export async function startWebhookEndpoint(options: WebhookEndpointOptions): Promise<ServedEndpoint> {
-  const { webhooks = [], ending, tls, port, bind, clock, log, reachedBy, front } = options
+  const { webhooks = [], ending, tls, port, bind, clock, log, reachedBy, front, clientAuthority } = options
   const server = await startWebhookServer({
     webhooks,
     tls,
@@ -46,6 +48,7 @@ export async function startWebhookEndpoint(options: WebhookEndpointOptions): Pro
     log,
     ...(bind === undefined ? {} : { host: bind }),
     ...(front === undefined ? {} : { front }),
+    ...(clientAuthority === undefined ? {} : { clientAuthority }),
   })
   const inBase64 = (bundle: string) => Buffer.from(bundle).toString('base64')
   let caBundle = inBase64(options.bundle)
