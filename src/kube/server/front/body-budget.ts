@@ -4,6 +4,8 @@ import { FairShares } from './fair-shares.ts'
 
 /** A body that has been coming for so long may give way: one that comes at once is not broken off for the next. */
 const settledMs = 1_000
+/** One that is so many times what the other peer has in all gives way at once. */
+const muchLarger = 4
 
 /** One body or answer. */
 export interface Held extends Disposable {
@@ -32,9 +34,11 @@ export class BodyBudget {
       take: bytes => {
         while (!this.#shares.fits(bytes)) {
           const nowMs = this.#clock.elapsed()
-          const displaced = this.#shares.displaced(peer, bytes, ({ sinceMs }) =>
-            nowMs - sinceMs >= settledMs ? nowMs - sinceMs : undefined,
-          )
+          const wanted = this.#shares.heldBy(peer) + bytes
+          const displaced = this.#shares.displaced(peer, bytes, other => {
+            const ageMs = nowMs - other.sinceMs
+            return ageMs >= settledMs || this.#shares.amountOf(other) >= muchLarger * wanted ? ageMs : undefined
+          })
           if (displaced === undefined || displaced === holder) return false
           this.#shares.release(displaced)
           displaced.giveWay()

@@ -30,6 +30,11 @@ export class FairShares<Holder> {
     return this.#shares.get(peer)?.amount ?? 0
   }
 
+  /** What `holder` holds. */
+  amountOf(holder: Holder): number {
+    return this.#amounts.get(holder)?.amount ?? 0
+  }
+
   fits(amount: number): boolean {
     return this.#used + amount <= this.#capacity
   }

@@ -22,6 +22,8 @@ const bodyMs = 10_000
 const sendingMs = 30_000
 /** A body that nobody reads may be so long. */
 const unreadBytes = 65_536
+/** An answer to a probe always has room: there are only so many connections. */
+const uncountedBytes = 4_096
 /** Streams of a connection of HTTP/2, and what it may hold. */
 const mostStreams = 100
 const sessionMegabytes = 1
@@ -239,10 +241,9 @@ export class FrontListener {
   #send(request: IncomingMessage, response: ServerResponse, held: Held, reply: FrontReply): void {
     if (response.destroyed || response.headersSent) return
     const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : asBuffer(reply.body)
-    if (!held.take(body.length)) {
+    if (body.length > uncountedBytes && !held.take(body.length)) {
       this.#turnAway('bytes', peerOf(request.socket))
-      if (reply === tooBusy) response.destroy()
-      else this.#send(request, response, held, tooBusy)
+      this.#send(request, response, held, tooBusy)
       return
     }
     const isLast = this.#isClosing && request.httpVersionMajor < 2 ? { connection: 'close' } : {}
