@@ -4,7 +4,7 @@
 import type { Registry } from 'prom-client'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Log, messageOf } from '../log.ts'
-import { Front } from './front/front.ts'
+import { Front, type Listening } from './front/front.ts'
 import { paced } from './front/paced.ts'
 
 export interface HealthCheck {
@@ -145,7 +145,7 @@ const quietMs = 100_000
  * are answered in time while this loop is busy; metrics are collected for at most a tenth of its time.
  */
 export async function startHealthServer(
-  options: HealthOptions & { readonly port: number; readonly host?: string; readonly front?: Front },
+  options: HealthOptions & { readonly port: number; readonly host?: string; readonly front?: Listening },
 ): Promise<HealthServer> {
   const { port, host, also = {}, log } = options
   await using opening = new AsyncDisposableStack()

@@ -3,7 +3,7 @@
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
-import type { Front } from '#kube/server/front/front.ts'
+import type { Listening } from '#kube/server/front/front.ts'
 import { eventLoopCheck, type HealthOptions, startHealthServer } from '#kube/server/health.ts'
 import { programVersion } from '#kube/version.ts'
 import { CommandRefused } from '../surroundings.ts'
@@ -33,8 +33,8 @@ export async function startHealthListener(
     readonly metrics: Registry
     readonly also?: NonNullable<HealthOptions['also']>
     readonly log: Log
-    /** The thread in which it listens; one of its own unless given. */
-    readonly front?: Front
+    /** Where it listens; in a thread of its own unless given. */
+    readonly front?: Listening
   },
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const { health, metrics, also = {}, log, front } = of

@@ -7,6 +7,7 @@ import { systemClock } from '../../clock.ts'
 import { type Log, silentLog } from '../../log.ts'
 import { Front } from './front.ts'
 import type { FrontSpec } from './front-messages.ts'
+import { loopFront } from './loop-front.ts'
 
 const spec: FrontSpec = {
   name: 'a',
@@ -77,10 +78,11 @@ test('an address that is taken is refused with its code, and a certificate that 
   ).rejects.toThrow()
 })
 
-test('a handler that fails is 500 for who asked, and logged', async () => {
+test.each(['in a thread', 'on the loop'])('%s a handler that fails is 500 for who asked, and logged', async where => {
   const said: unknown[] = []
   const log: Log = { ...silentLog, error: facts => said.push(facts['err']) }
-  await using front = new Front({ clock: systemClock, log })
+  await using apart = new Front({ clock: systemClock, log })
+  const front = where === 'in a thread' ? apart : loopFront({ clock: systemClock, log })
   await using listener = await front.listen(spec, ({ url }) => {
     if (url === '/sync') throw new Error('sync')
     return Promise.reject(new Error('async'))

@@ -26,6 +26,12 @@ const youngMegabytes = 4
 /** After its listeners are closed the thread has nothing left to do. */
 const endingMs = 5_000
 
+/** Where a process has its public listeners. */
+export interface Listening {
+  /** Listens until disposed of; `answer` is asked in turns. @throws when the address is taken, or certificate and key do not belong together */
+  listen(spec: FrontSpec, answer: Answer): Promise<OpenListener>
+}
+
 interface Listener {
   readonly answer: Answer
   spec: FrontSpec
@@ -33,7 +39,7 @@ interface Listener {
   readonly closed: PromiseWithResolvers<void>
 }
 
-export class Front implements AsyncDisposable {
+export class Front implements Listening, AsyncDisposable {
   readonly #clock: Clock
   readonly #log: Log
   readonly #listeners = new Map<number, Listener>()
