@@ -113,7 +113,7 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
     ready: () => [...checks, ...(options.ready?.() ?? [])],
   })
   server.on('request', (request, response) => void handler.serve(request, response))
-  const connections = new FairConnections(server, { most: connectionsLimit }, { clock: systemClock })
+  const connections = new FairConnections(server, { most: connectionsLimit }, options)
   const port = await connections.listen(options)
   const held = trusting.move()
   return {

@@ -2,7 +2,7 @@ import { Agent, type Dispatcher, request } from 'undici'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../clock.ts'
 import { silentLog } from '../log.ts'
-import type { Webhook } from './admission.ts'
+import type { AdmissionRequest, Webhook } from './admission.ts'
 import { issueAuthority, issueLeaf, type KeyPair } from './certificates.ts'
 import { startWebhookServer, type WebhookServer } from './webhook.ts'
 
@@ -78,7 +78,11 @@ describe('the webhook server', () => {
 
   test('asked to, it lets nobody through the handshake who has no certificate of the authority (clientAuthority)', async () => {
     const handled: string[] = []
-    const webhook: Webhook = { ...deny, handle: ({ uid }) => (handled.push(uid), { kind: 'allowed' }) }
+    const handle = ({ uid }: AdmissionRequest) => {
+      handled.push(uid)
+      return { kind: 'allowed' } as const
+    }
+    const webhook: Webhook = { ...deny, handle }
     const nowMs = systemClock.now()
     await using server = await startWebhookServer({
       webhooks: [webhook],

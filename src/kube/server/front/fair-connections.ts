@@ -123,6 +123,8 @@ export class FairConnections {
 
   /** Listens, and yields the port that it came to. @throws when the address is taken or not ours */
   async listen(at: Parameters<typeof listeningWide>[1]): Promise<number> {
+    // To open sockets takes the host's time.
+    using _held = this.#clock.hold()
     const { port, others } = await listeningWide(this.#server, at)
     this.#others = others
     return port
