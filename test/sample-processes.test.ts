@@ -118,17 +118,8 @@ describe('what is installed', () => {
       service: { name: 'ballast-apiserver', namespace, port: 443 },
     })
     expect(
-      at(
-        found(installed(true, { networkPolicy: { enabled: true } }), 'NetworkPolicy', 'ballast-apiserver'),
-        'spec',
-        'ingress',
-        0,
-        'ports',
-      ),
-    ).toEqual([
-      { port: 8081, protocol: 'TCP' },
-      { port: 6443, protocol: 'TCP' },
-    ])
+      at(found(installed(true, { networkPolicy: { enabled: true } }), 'NetworkPolicy', 'ballast-apiserver'), 'spec', 'ingress'),
+    ).toEqual([{ ports: [{ port: 8081, protocol: 'TCP' }] }, { ports: [{ port: 6443, protocol: 'TCP' }] }])
   })
 
   test('its rights: what it watches, who calls and may, its certificates; nothing of the page', () => {

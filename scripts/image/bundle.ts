@@ -12,7 +12,11 @@ export interface Bundle {
   readonly packages: readonly string[]
 }
 
-const entries = { ballast: 'src/cli/main.ts', 'solver-process': 'src/planning/solving/solver-process.ts' }
+const entries = {
+  ballast: 'src/cli/main.ts',
+  'solver-process': 'src/planning/solving/solver-process.ts',
+  'front-process': 'src/kube/server/front/front-process.ts',
+}
 
 /** Where the program looks for the page: `src/cli/page/page.ts`. */
 const pageFolder = 'dist/web'

@@ -6,6 +6,7 @@ import { standardAgentNamespace } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Override } from '#kube/configuration.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
+import type { Front } from '#kube/server/front/front.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { enabling } from '#process/configuration/controller-configuration.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
@@ -13,7 +14,7 @@ import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { readAddress } from '#process/health/health-listener.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { processLog } from '#process/process-log.ts'
-import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
+import { openOwnWebhooks, readClientAuthority } from '#process/webhooks/own-webhooks.ts'
 import { SharedWebhooks } from '#process/webhooks/shared-webhooks.ts'
 import { about } from './about.ts'
 import { commaList, type DefineCommand, exitAtOnce, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
@@ -39,6 +40,7 @@ interface ControllerOptions {
   readonly webhookHost?: string
   readonly webhookPort: number
   readonly webhookCertDir?: string
+  readonly webhookClientCa?: string
   readonly healthProbeBindAddress: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
@@ -78,6 +80,10 @@ export const defineController: DefineCommand = (program, surroundings) => {
     .option(
       '--webhook-cert-dir <directory>',
       'tls.crt, tls.key and ca.crt of the webhooks, read again when they change. Else they are kept in a Secret that all replicas share',
+    )
+    .option(
+      '--webhook-client-ca <file>',
+      'PEM: who has no certificate of it is refused in the TLS handshake. For clusters whose API servers show one to webhooks; read at the start',
     )
     .option(
       '--health-probe-bind-address <address>',
@@ -131,9 +137,10 @@ async function controlLiveCluster(
     context: options.context,
   })
   const log = processLog({ level: settled.logLevel, clock: systemClock })
-  const { webhookHost, webhookCertDir: certificates } = options
-  const openWebhooks = async (host: string) => {
-    const at = { host, port: settled.webhookPort, ending: signal, clock: systemClock, log }
+  const { webhookHost, webhookCertDir: certificates, webhookClientCa } = options
+  const asked = webhookClientCa === undefined ? {} : { clientAuthority: readClientAuthority(webhookClientCa) }
+  const openWebhooks = async (host: string, front: Front) => {
+    const at = { host, port: settled.webhookPort, ending: signal, clock: systemClock, log, front, ...asked }
     return certificates === undefined ? new SharedWebhooks(at) : await openOwnWebhooks({ ...at, certificates })
   }
   const live = {
@@ -149,7 +156,7 @@ async function controlLiveCluster(
     installDefinitions: options.installCrds === 'auto',
     address: readAddress(settled.healthProbeBindAddress ?? options.healthProbeBindAddress),
     exit: exitAtOnce,
-    ...(webhookHost === undefined ? {} : { openWebhooks: () => openWebhooks(webhookHost) }),
+    ...(webhookHost === undefined ? {} : { openWebhooks: (front: Front) => openWebhooks(webhookHost, front) }),
   }
   await runLiveController(live, surroundings)
 }

@@ -5,6 +5,7 @@ import { capabilityFindings } from './capability-findings.ts'
 import type { ClusterFacts } from './facts.ts'
 import { type Finding, inOrder } from './finding.ts'
 import { checkLeftovers } from './leftover-checks.ts'
+import { checkNetwork } from './network-checks.ts'
 import { checkRights } from './rights-checks.ts'
 import { checkUpstreams } from './upstream-checks.ts'
 import { checkValues } from './value-checks.ts'
@@ -12,6 +13,15 @@ import { checkValues } from './value-checks.ts'
 /** Everything that is wrong with a cluster, errors first. Pure. */
 export function examineCluster(facts: ClusterFacts): readonly Finding[] {
   const ofCapabilities = [...capabilityFindings.values()].flatMap(({ cluster }) => (cluster === undefined ? [] : [cluster]))
-  const checks = [checkUpstreams, checkApis, checkLeftovers, checkRights, checkAdmission, checkValues, ...ofCapabilities]
+  const checks = [
+    checkUpstreams,
+    checkApis,
+    checkLeftovers,
+    checkRights,
+    checkAdmission,
+    checkNetwork,
+    checkValues,
+    ...ofCapabilities,
+  ]
   return inOrder(checks.flatMap(check => check(facts)))
 }

@@ -32,6 +32,7 @@ export const findingKinds = {
   'priority-blocks': kind('warn', 'admission', 'a priority class refuses pods, or keeps them from being moved'),
   'psa-blocks': kind('warn', 'admission', 'pod security refuses pods'),
   'quota-blocks': kind('warn', 'admission', 'a quota refuses pods'),
+  'listeners-open': kind('info', 'network', 'every pod of the cluster reaches what Ballast listens on'),
   'version-skew': kind('warn', 'rights', 'parts of Ballast of versions that do not go together'),
   'value-dropped': kind('warn', 'values', 'a release has values that its chart does not know'),
   'flux-dangling-source': kind('error', 'repository', 'a source that is not there'),

@@ -509,3 +509,66 @@ test('a HelmRelease of the descheduler with a key that its chart does not know',
     expect.stringContaining('did you mean deschedulingInterval?'),
   ])
 })
+
+describe('who may reach us', () => {
+  const labels = { 'app.kubernetes.io/name': 'ballast', 'app.kubernetes.io/component': 'controller' }
+  const own = deployment({ name: 'ballast-controller', namespace: 'ballast-system', labels })
+  const slice: KubeObject = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    endpoints: [{ addresses: ['10.0.0.1'] }, { addresses: ['10.0.0.2'] }],
+  }
+  const node = (name: string, address: string, podCIDR: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name },
+    spec: { podCIDR, podCIDRs: [podCIDR] },
+    status: {
+      addresses: [
+        { type: 'InternalIP', address },
+        { type: 'Hostname', address: name },
+      ],
+    },
+  })
+  const prometheus: KubeObject = {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'prometheus-main', namespace: 'monitoring', labels: { 'app.kubernetes.io/name': 'prometheus' } },
+  }
+  const cluster = [own, slice, node('a', '10.0.0.1', '10.244.0.0/24'), node('b', 'fd00::5', '10.244.1.0/24'), prometheus]
+  const policy = (ingress: readonly unknown[]): KubeObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: 'ballast-controller', namespace: 'ballast-system' },
+    spec: { podSelector: { matchLabels: labels }, ingress },
+  })
+  const found = (objects: readonly KubeObject[], more: Partial<ClusterFacts> = {}) =>
+    examineCluster(facts(objects, more)).filter(({ id }) => id === 'listeners-open')
+
+  test('everybody: API servers, nodes and a Prometheus are named', () => {
+    const [open] = found(cluster)
+    const [, json = ''] = /networkPolicy=(.*)'$/.exec(open?.fix ?? '') ?? []
+    const block = (cidr: string) => ({ ipBlock: { cidr } })
+    expect(JSON.parse(json)).toEqual({
+      enabled: true,
+      from: {
+        webhooks: [block('10.0.0.1/32'), block('10.0.0.2/32'), block('10.244.0.0/24')],
+        metrics: [
+          block('10.0.0.1/32'),
+          block('fd00::5/128'),
+          { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } },
+        ],
+      },
+    })
+  })
+
+  // biome-ignore format: a table
+  test.each<[string, readonly KubeObject[], Partial<ClusterFacts>, number]>([
+    ['a policy that names nobody is none',        [...cluster, policy([{ ports: [{ port: 8081 }] }])],                                {}, 1],
+    ['a policy that names somebody',              [...cluster, policy([{ ports: [{ port: 8081 }], from: [{ podSelector: {} }] }])],    {}, 0],
+    ['without Ballast nothing is said',           cluster.slice(1),                                                                   {}, 0],
+    ['nor where the API servers are not known',   [own],                                                                              {}, 0],
+    ['nor where policies may not be read',        cluster, { unread: [{ kind: 'networkpolicies.networking.k8s.io', why: 'forbidden' }] }, 0],
+  ])('%s', (_case, objects, more, count) => expect(found(objects, more)).toHaveLength(count))
+})

@@ -7,7 +7,7 @@ import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { findUpstreams, isOwnPart } from '#upstreams/recognition.ts'
 import { replaceable, upstreams } from '#upstreams/upstreams.ts'
 import { ClusterReader } from './cluster-reader.ts'
-import { accountOf, isOwnDeployment } from './own-facts.ts'
+import { accountOf, isOwnDeployment, ownDeployment } from './own-facts.ts'
 
 interface GatherOptions {
   readonly api: Api
@@ -66,11 +66,24 @@ export async function gatherCluster(options: GatherOptions): Promise<Gathered> {
     })),
     ...foreignKinds(reader.objects).map(resource => ({ resource, metadataOnly: true })),
   ])
+  await readNetwork(reader)
   await readPolicies(reader)
   await readRoles(reader)
   if (options.helmSecrets) await readReleases(reader)
   signal.throwIfAborted()
   return { objects: reader.objects, unread: reader.unread }
+}
+
+const networkPolicies: GroupVersionResource = { group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies' }
+
+/** Who may reach Ballast, where it is installed, and where API servers are. */
+async function readNetwork(reader: ClusterReader): Promise<void> {
+  const namespace = ownDeployment(reader.objects)?.metadata.namespace
+  if (namespace === undefined) return
+  await reader.lists([
+    { resource: networkPolicies, namespace },
+    { resource: builtIn.endpointslices, namespace: 'default', labelSelector: 'kubernetes.io/service-name=kubernetes' },
+  ])
 }
 
 const knownLeases: ReadonlySet<string> = new Set(['ballast-controller', ...upstreams.flatMap(({ leases }) => leases)])

@@ -10,8 +10,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KeyPair } from '#kube/server/certificates.ts'
-import { refuseUnreadable } from '#kube/server/hang-up.ts'
-import { closed, listening } from '#kube/server/listening.ts'
+import { FairConnections } from '#kube/server/front/fair-connections.ts'
 import type { ListenAddress } from '../configuration.ts'
 import type { Picture, PictureSource } from '../picture.ts'
 import { type Answer, refusal } from './answer.ts'
@@ -68,20 +67,17 @@ export async function startServer(options: ServerOptions, at: ListenAddress): Pr
     tls === undefined
       ? createPlainServer(limits, answering)
       : createTlsServer({ ...limits, ...secureContext(tls), ALPNProtocols: ['http/1.1'], ...clientCertificates(tls) }, answering)
-  server.maxConnections = connectionsLimit
   server.timeout = idleLimitMs
-  server.on('clientError', (error, socket) => refuseUnreadable(error, socket, options.clock))
-  const port = await listeningNear(server, at)
+  // What says who a viewer's proxy is lies in the socket of TLS.
+  const connections = new FairConnections(server, { most: connectionsLimit, inPieces: tls === undefined }, options)
+  server.on('clientError', (error, socket) => connections.refuseUnreadable(error, socket))
+  const port = await listeningNear(connections, at)
   return {
     port,
     setCertificate: renewed => {
       if ('setSecureContext' in server) server.setSecureContext({ ...secureContext(renewed), ...authorityOf(tls) })
     },
-    [Symbol.asyncDispose]: async () => {
-      const cancel = options.clock.schedule(closingMs, () => server.closeAllConnections())
-      await closed(server)
-      cancel()
-    },
+    [Symbol.asyncDispose]: () => connections.close(closingMs),
   }
 }
 
@@ -98,10 +94,10 @@ function clientCertificates(tls: NonNullable<ServerOptions['tls']>) {
   return tls.clientAuthority === undefined ? {} : { ca: tls.clientAuthority, requestCert: true, rejectUnauthorized: false }
 }
 
-async function listeningNear(server: Server | TlsServer, { host, port }: ListenAddress): Promise<number> {
+async function listeningNear(connections: FairConnections, { host, port }: ListenAddress): Promise<number> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await listening(server, { port: port === 0 ? 0 : port + attempt, ...(host === undefined ? {} : { host }) })
+      return await connections.listen({ port: port === 0 ? 0 : port + attempt, ...(host === undefined ? {} : { host }) })
     } catch (error) {
       const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
       if (!isTaken || port === 0 || attempt + 1 >= portTries || port + attempt + 1 > 65_535) throw error

@@ -18,7 +18,7 @@ import {
 } from '../tree.ts'
 import { runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
-import { leaderPortsOf, portsOf, servesApis } from './part-listeners.ts'
+import { allowed, leaderPortsOf, portsOf, servesApis } from './part-listeners.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
 import { hasPartIn, isDashboardExposed, runsApiserver, servesDashboard } from './rights-tree.ts'
 
@@ -103,13 +103,9 @@ function networkPolicy(capabilities: readonly Capability[]): Fields {
       podSelector: { matchLabels: selector },
       policyTypes: ['Ingress', 'Egress'],
       ingress: [
-        {
-          ports: [
-            tcp(processPorts.health),
-            when(exposedPage(capabilities), tcp(processPorts.dashboard)),
-            ...portsOf(capabilities, component).ingress,
-          ],
-        },
+        { ports: [tcp(processPorts.health)], from: allowed('metrics') },
+        when(exposedPage(capabilities), { ports: [tcp(processPorts.dashboard)], from: allowed('page') }),
+        ...portsOf(capabilities, component).ingress,
       ],
       egress: [
         { ports: [{ port: 53, protocol: 'UDP' }, tcp(53)] },

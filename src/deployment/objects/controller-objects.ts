@@ -1,9 +1,11 @@
 // The controller itself: Deployment, disruption budget, Services, network policy.
 import type { Capability } from '#coordination/capability.ts'
 import { partsIn, processPorts } from '#coordination/part-hosts.ts'
-import { all, any, block, type Condition, type Fields, named, type ObjectTree, text, value, when } from '../tree.ts'
+import { all, any, block, type Condition, checksum, type Fields, named, type ObjectTree, text, value, when } from '../tree.ts'
 import { runsOnNodes } from './agent-roles.ts'
+import { clientAuthorityFile } from './namespace-objects.ts'
 import { fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
+import { allowed } from './part-listeners.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
 
 const component = 'controller'
@@ -61,7 +63,10 @@ function networkPolicy(mirrors: Condition | undefined): Fields {
     spec: {
       podSelector: { matchLabels: selector },
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ ports: [tcp(ports.health), tcp(ports.webhooks)] }],
+      ingress: [
+        { ports: [tcp(ports.health)], from: allowed('metrics') },
+        { ports: [tcp(ports.webhooks)], from: allowed('webhooks') },
+      ],
       egress: [
         { ports: [{ port: 53, protocol: 'UDP' }, tcp(53)] },
         // API servers listen on either; policies see the port behind the Service.
@@ -82,12 +87,14 @@ function deployment(isServing: Condition, agents: Condition | undefined): Fields
     args: [
       '--install-crds=never',
       when(isServing, text('--webhook-host=', named('fullname'), '-webhook.', named('namespace'), '.svc:443')),
+      when(all(isServing, { on: 'webhooks.clientCA' }), `--webhook-client-ca=/etc/ballast/${clientAuthorityFile}`),
     ],
     env: agents === undefined ? [] : [when(agents, { name: 'BALLAST_AGENT_NAMESPACE', value: nameText('agentNamespace') })],
     ports: [
       { name: 'health', containerPort: ports.health, protocol: 'TCP' },
       when(isServing, { name: 'webhooks', containerPort: ports.webhooks, protocol: 'TCP' }),
     ],
-    checksums: {},
+    // Read at the start.
+    checksums: { 'ballast.dev/webhook-client-ca-checksum': when({ on: 'webhooks.clientCA' }, checksum('webhooks.clientCA')) },
   })
 }

@@ -3,7 +3,7 @@ import type { Capability } from '#coordination/capability.ts'
 import { processPorts } from '#coordination/part-hosts.ts'
 import { all, block, type Condition, type Fields, type ObjectTree } from '../tree.ts'
 import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
-import { portsOf } from './part-listeners.ts'
+import { allowed, portsOf } from './part-listeners.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
 import { hasPartIn } from './rights-tree.ts'
 
@@ -41,7 +41,7 @@ function objectsWhere(runs: Condition, capabilities: readonly Capability[]): rea
         spec: {
           podSelector: { matchLabels: selector },
           policyTypes: ['Ingress', 'Egress'],
-          ingress: [{ ports: [{ port: processPorts.health, protocol: 'TCP' }, ...ports.ingress] }],
+          ingress: [{ ports: [{ port: processPorts.health, protocol: 'TCP' }], from: allowed('metrics') }, ...ports.ingress],
           egress: [
             {
               ports: [

@@ -3,7 +3,20 @@
 import type { Capability } from '#coordination/capability.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { programVersion } from '#kube/version.ts'
-import { all, any, block, type Condition, type Fields, type Line, lines, not, type ObjectTree, type Tree, when } from '../tree.ts'
+import {
+  all,
+  any,
+  block,
+  type Condition,
+  type Fields,
+  type Line,
+  lines,
+  not,
+  type ObjectTree,
+  type Tree,
+  value,
+  when,
+} from '../tree.ts'
 import type { JsonSchema } from '../values/values-schema.ts'
 import { fullName, labelsOf, metadataOf, nameText } from './object-shapes.ts'
 
@@ -84,6 +97,9 @@ function definitionAnnotations(own: Readonly<Record<string, string>>): Tree {
   return Object.keys(own).length > 0 ? { ...own, ...annotations } : when(isAny, annotations)
 }
 
+/** Beside the configuration file: what webhooks ask for of API servers. */
+export const clientAuthorityFile = 'webhook-client-ca.crt'
+
 /** The configuration file. Each key stands for itself, so that what the values lack is left to the program's default. */
 export function configurationObject(schema: JsonSchema, namespace: Tree = nameText('namespace')): ObjectTree {
   const sections = ['process', 'arbiter', 'dashboard']
@@ -106,6 +122,7 @@ export function configurationObject(schema: JsonSchema, namespace: Tree = nameTe
           { text: 'capabilities:' },
           ...capabilities,
         ]),
+        [clientAuthorityFile]: when({ on: 'webhooks.clientCA' }, value('webhooks.clientCA')),
       },
     },
   }

@@ -3,7 +3,7 @@ import type { Capability, Listener } from '#coordination/capability.ts'
 import { apiServicesOf, partsIn, processPorts } from '#coordination/part-hosts.ts'
 import { certificateSecrets } from '#coordination/rbac.ts'
 import { injectAnnotation } from '#kube/server/bundle-injection.ts'
-import { any, type Condition, type Fields, type ObjectTree, type Tree, text, when } from '../tree.ts'
+import { any, block, type Condition, type Fields, type ObjectTree, type Tree, text, when } from '../tree.ts'
 import { fullName, metadataOf, nameText } from './object-shapes.ts'
 
 type Process = 'apiserver' | 'gateway'
@@ -50,7 +50,10 @@ export function leaderPortsOf(
   return leading.length === 0 ? undefined : { when: any(...leading.map(one => one.when)), ports: servedBy(found, 'leading') }
 }
 
-/** Ports of the container, of the Service and of the network policy's `ingress`, each where its capability is enabled. */
+/** `from` of a rule of a network policy; left out, and so everybody, where the values name nobody. */
+export const allowed = (listener: 'webhooks' | 'metrics' | 'page'): Tree => block(`networkPolicy.from.${listener}`)
+
+/** Ports of the container and of the Service, and rules of the network policy's `ingress`, each where its capability is enabled. */
 export function portsOf(
   capabilities: readonly Capability[],
   process: Process,
@@ -71,8 +74,8 @@ export function portsOf(
       ...servedBy(found, 'always'),
     ],
     ingress: [
-      ...onlyIf(apis, { port: processPorts.aggregated, protocol: 'TCP' }),
-      ...found.map(({ when: condition, port: { port, protocol } }) => when(condition, { port, protocol })),
+      ...onlyIf(apis, { ports: [{ port: processPorts.aggregated, protocol: 'TCP' }], from: allowed('webhooks') }),
+      ...found.map(({ when: condition, port: { port, protocol } }) => when(condition, { ports: [{ port, protocol }] })),
     ],
   }
 }

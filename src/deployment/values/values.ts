@@ -198,6 +198,13 @@ export function valuesSchema(capabilities: readonly Capability[]) {
           .boolean()
           .default(true)
           .describe('hold the landings of moved pods; the configurations exist only while a plan runs'),
+        clientCA: z
+          .string()
+          .max(65_536)
+          .default('')
+          .describe(
+            'PEM: only API servers that show a certificate of it get through the TLS handshake; empty: whoever reaches the port',
+          ),
       })
       .prefault({}),
     crds: z
@@ -227,6 +234,18 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     networkPolicy: z
       .strictObject({
         enabled: z.boolean().default(false),
+        from: z
+          .strictObject({
+            webhooks: items().default([]).describe('to webhooks and APIs: your API servers'),
+            metrics: items()
+              .default([])
+              .describe('to health and metrics: Prometheus, and nodes where the CNI does not let kubelets through'),
+            page: items().default([]).describe('to an exposed page: your ingress'),
+          })
+          .prefault({})
+          .describe(
+            'who may reach a listener, as `from` of a NetworkPolicy; empty: everybody. `ballast doctor network` says what fits',
+          ),
         extraEgress: items().default([]).describe('further ways out, for example to a webhook of alerts'),
       })
       .prefault({})

@@ -21,8 +21,9 @@ import type { KeyPair } from './certificates.ts'
 import { watchClientTrust } from './client-trust.ts'
 import { authenticated, type Credentials } from './delegated-authentication.ts'
 import { DelegatedReviews } from './delegated-reviews.ts'
+import { FairConnections } from './front/fair-connections.ts'
 import { answerHealth, type HealthCheck } from './health.ts'
-import { closed, keptConnections, listening } from './listening.ts'
+import { keptConnections } from './listening.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
 
 interface AggregatedServerOptions {
@@ -89,7 +90,6 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
     ...keptConnections,
     maxHeaderSize: largestHeaders,
   })
-  server.maxConnections = connectionsLimit
   using trusting = new DisposableStack()
   const trust = trusting.use(
     watchClientTrust(
@@ -113,7 +113,8 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
     ready: () => [...checks, ...(options.ready?.() ?? [])],
   })
   server.on('request', (request, response) => void handler.serve(request, response))
-  const port = await listening(server, options)
+  const connections = new FairConnections(server, { most: connectionsLimit }, options)
+  const port = await connections.listen(options)
   const held = trusting.move()
   return {
     port,
@@ -127,7 +128,7 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
     },
     async [Symbol.asyncDispose]() {
       isDraining = true
-      await closed(server)
+      await connections.close(answerLimitMs)
       stop.abort(new DOMException('the server is closed', 'AbortError'))
       held.dispose()
     },

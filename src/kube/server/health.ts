@@ -1,11 +1,11 @@
 // The health and metrics endpoint of a process: /healthz, /livez, /readyz, single checks below them, /metrics.
 // What is checked is handed in; a failure's reason is logged and never shown, for anybody may ask.
 
-import { createServer } from 'node:http'
 import type { Registry } from 'prom-client'
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { type Log, messageOf } from '../log.ts'
-import { closed, listening } from './listening.ts'
+import { Front, type Listening } from './front/front.ts'
+import { paced } from './front/paced.ts'
 
 export interface HealthCheck {
   /** `/readyz/<name>` asks this one alone; `?exclude=<name>` leaves it out. */
@@ -137,29 +137,43 @@ interface HealthServer extends AsyncDisposable {
 
 const connectionsLimit = 200
 const headersMs = 10_000
+/** Prometheus keeps a connection between two scrapes, which are a minute apart or less. */
+const quietMs = 100_000
 
-/** Listens on `port` (0: any free one) until disposed of. Bodies of requests are not read. */
+/**
+ * Listens on `port` (0: any free one) until disposed of, in the thread of `front` or one of its own. Bodies of requests are not read. Probes
+ * are answered in time while this loop is busy; metrics are collected for at most a tenth of its time.
+ */
 export async function startHealthServer(
-  options: HealthOptions & { readonly port: number; readonly host?: string },
+  options: HealthOptions & { readonly port: number; readonly host?: string; readonly front?: Listening },
 ): Promise<HealthServer> {
-  const server = createServer(
-    { headersTimeout: headersMs, requestTimeout: headersMs, maxHeaderSize: 16_384 },
-    (request, response) => {
-      void answerHealth(options, request.method ?? '', request.url ?? '/').then(({ status, contentType, body }) => {
-        response.writeHead(status, {
-          'content-type': contentType,
-          'x-content-type-options': 'nosniff',
-          'cache-control': 'no-cache, private',
-        })
-        response.end(request.method === 'HEAD' ? undefined : body)
-        request.resume()
-      })
-    },
+  const { port, host, also = {}, log } = options
+  await using opening = new AsyncDisposableStack()
+  const front = options.front ?? opening.use(new Front({ clock: systemClock, log }))
+  const metrics = { contentType: options.metrics.contentType, metrics: paced(() => options.metrics.metrics(), systemClock) }
+  const probes = {
+    '/livez': 'live',
+    '/healthz': 'live',
+    '/readyz': 'ready',
+    ...Object.fromEntries(Object.keys(also).map(path => [path, 'live'] as const)),
+  } as const
+  const listener = opening.use(
+    await front.listen(
+      {
+        name: 'health',
+        port,
+        connections: connectionsLimit,
+        quietMs,
+        headMs: headersMs,
+        probes,
+        ...(host === undefined ? {} : { host }),
+      },
+      async ({ method, url }) => {
+        const { status, contentType, body } = await answerHealth({ ...options, metrics }, method, url)
+        return { status, headers: { 'content-type': contentType }, body }
+      },
+    ),
   )
-  server.maxConnections = connectionsLimit
-  const port = await listening(server, options)
-  return {
-    port,
-    [Symbol.asyncDispose]: () => closed(server),
-  }
+  const opened = opening.move()
+  return { port: listener.port, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }

@@ -6,6 +6,8 @@ interface Address {
   readonly port: number
   /** All addresses unless given. */
   readonly host?: string
+  /** Others may listen on the same, who say so too. */
+  readonly reusePort?: boolean
 }
 
 const keptConnectionMs = 100_000
@@ -21,10 +23,10 @@ export const keptConnections = {
 }
 
 /** Listens, and yields the port that it came to. @throws when the address is taken or not ours */
-export async function listening(server: Server, { port, host }: Address): Promise<number> {
+export async function listening(server: Server, { port, host, reusePort = false }: Address): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
-  server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+  server.listen({ port, ...(host === undefined ? {} : { host }), ...(reusePort ? { reusePort } : {}) }, () => {
     server.off('error', reject)
     resolve()
   })

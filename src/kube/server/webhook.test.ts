@@ -2,7 +2,7 @@ import { Agent, type Dispatcher, request } from 'undici'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../clock.ts'
 import { silentLog } from '../log.ts'
-import type { Webhook } from './admission.ts'
+import type { AdmissionRequest, Webhook } from './admission.ts'
 import { issueAuthority, issueLeaf, type KeyPair } from './certificates.ts'
 import { startWebhookServer, type WebhookServer } from './webhook.ts'
 
@@ -74,6 +74,46 @@ describe('the webhook server', () => {
     const answer = await post(server, client)
     expect(answer.statusCode).toBe(200)
     await answer.body.dump()
+  })
+
+  test('asked to, it lets nobody through the handshake who has no certificate of the authority (clientAuthority)', async () => {
+    const handled: string[] = []
+    const handle = ({ uid }: AdmissionRequest) => {
+      handled.push(uid)
+      return { kind: 'allowed' } as const
+    }
+    const webhook: Webhook = { ...deny, handle }
+    const nowMs = systemClock.now()
+    await using server = await startWebhookServer({
+      webhooks: [webhook],
+      tls: first.leaf,
+      clientAuthority: second.authority.certificate,
+      port: 0,
+      host: 'localhost',
+      clock: systemClock,
+      log: silentLog,
+    })
+    const as = async (authority: KeyPair | undefined) => {
+      const own = authority && (await issueLeaf(authority, { commonName: 'kube-apiserver', usages: ['client'], nowMs }))
+      const agent = new Agent({
+        connect: { ca: first.authority.certificate, ...(own && { cert: own.certificate, key: own.key }) },
+      })
+      try {
+        return (await post(server, { agent })).statusCode
+      } catch (error) {
+        return error instanceof Error ? 'refused' : error
+      } finally {
+        await agent.destroy()
+      }
+    }
+    expect(await as(undefined)).toBe('refused')
+    expect(await as(first.authority)).toBe('refused')
+    expect(handled).toEqual([])
+    expect(await as(second.authority)).toBe(200)
+    // A renewed certificate of the server asks for the same.
+    server.setCertificate(first.leaf)
+    expect(await as(undefined)).toBe('refused')
+    expect(handled).toEqual(['u1'])
   })
 
   test('exchanges its certificate while it runs: who trusts both authorities sees no failure (case 31)', async () => {

@@ -1,12 +1,12 @@
-// The HTTPS server that API servers send admission reviews to. Each connection and body has limits; certificates are exchanged
-// while it runs, and open connections live on.
+// The HTTPS server that API servers send admission reviews to. Connections, bodies and what is in them are bounded in a thread apart, handlers
+// run here; certificates are exchanged while it runs, and open connections live on.
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:https'
-import { type AdmissionSurroundings, answerAdmission, type Webhook, type WebhookReply } from './admission.ts'
+import { systemClock } from '../clock.ts'
+import { type AdmissionSurroundings, answerAdmission, type Webhook, type WebhookCall, type WebhookReply } from './admission.ts'
 import type { KeyPair } from './certificates.ts'
 import { answerConversion, type Converter, converterPath } from './conversion.ts'
-import { closed, keptConnections, listening } from './listening.ts'
+import { Front } from './front/front.ts'
+import { keptConnections } from './listening.ts'
 
 interface WebhookServerOptions extends AdmissionSurroundings {
   readonly webhooks: readonly Webhook[]
@@ -17,6 +17,10 @@ interface WebhookServerOptions extends AdmissionSurroundings {
   readonly port: number
   /** All addresses unless given. */
   readonly host?: string
+  /** PEM: who has no certificate of it is refused before a request is read. */
+  readonly clientAuthority?: string
+  /** The thread in which it listens; one of its own unless given. */
+  readonly front?: Front
 }
 
 export interface WebhookServer extends AsyncDisposable {
@@ -25,68 +29,50 @@ export interface WebhookServer extends AsyncDisposable {
   setCertificate(tls: KeyPair): void
 }
 
+/** An object of 3 MiB (what API servers take), the one before it, and room for both as JSON. Lists of our own kinds are converted by pages. */
 const bodyLimit = 8 * 1024 * 1024
-const connectionsLimit = 1_000
+/** Objects within objects of a review, and its values: ten times what a pod of 1.5 MiB has. */
+const deepestReview = 256
+const mostValues = 500_000
+const connectionsLimit = 512
 
 /** Listens until disposed of: then new connections are refused, calls under way are answered, idle connections closed. */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
-  const server = createServer(
-    {
-      cert: options.tls.certificate,
-      key: options.tls.key,
-      minVersion: 'TLSv1.2',
-      ALPNProtocols: ['http/1.1'],
-      ...keptConnections,
-      maxHeaderSize: 16_384,
-    },
-    (request, response) => {
-      void serve(request, response, options)
-    },
+  const { tls, port, host, clientAuthority, log } = options
+  const asked = clientAuthority === undefined ? {} : { clientAuthority }
+  await using opening = new AsyncDisposableStack()
+  const front = options.front ?? opening.use(new Front({ clock: systemClock, log }))
+  // To start takes the host's time, not the cluster's.
+  using _held = options.clock.hold()
+  const listener = opening.use(
+    await front.listen(
+      {
+        name: 'webhooks',
+        port,
+        ...(host === undefined ? {} : { host }),
+        tls: { ...tls, ...asked },
+        connections: connectionsLimit,
+        quietMs: keptConnections.keepAliveTimeout,
+        headMs: keptConnections.headersTimeout,
+        body: { mostBytes: bodyLimit, json: { deepest: deepestReview, mostValues } },
+      },
+      async call => {
+        const { status, contentType, body } = await answer(call, options)
+        return { status, headers: { 'content-type': contentType }, body }
+      },
+    ),
   )
-  server.maxConnections = connectionsLimit
-  const port = await listening(server, options)
+  const opened = opening.move()
   return {
-    port,
-    setCertificate: tls => server.setSecureContext({ cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' }),
-    [Symbol.asyncDispose]: () => closed(server),
+    port: listener.port,
+    setCertificate: renewed => listener.setCertificate({ ...renewed, ...asked }),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }
 
-async function serve(request: IncomingMessage, response: ServerResponse, options: WebhookServerOptions): Promise<void> {
-  try {
-    const body = await readBody(request)
-    const reply = body === undefined ? tooLarge : await answer(request, body, options)
-    const isLast = body === undefined ? { connection: 'close' } : {}
-    response.writeHead(reply.status, { 'content-type': reply.contentType, ...isLast })
-    response.end(reply.body)
-  } catch (error) {
-    // The connection broke: nobody is left to answer.
-    options.log.debug({ err: String(error) }, 'webhook call broke off')
-    response.destroy()
-  }
-}
-
-const tooLarge: WebhookReply = { status: 413, contentType: 'text/plain; charset=utf-8', body: `body over ${bodyLimit} bytes\n` }
-
-function answer(request: IncomingMessage, body: Uint8Array, options: WebhookServerOptions): Promise<WebhookReply> {
-  const call = { method: request.method ?? '', url: request.url ?? '', contentType: request.headers['content-type'], body }
+function answer(call: WebhookCall, options: WebhookServerOptions): Promise<WebhookReply> {
   const [path] = call.url.split('?')
   const converter = options.converters?.find(candidate => converterPath(candidate) === path)
   if (converter !== undefined) return Promise.resolve(answerConversion(converter, call, options.log))
   return answerAdmission(options.webhooks, call, options)
-}
-
-/** The whole body; `undefined` as soon as it is over the limit. */
-async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > bodyLimit) return undefined
-  const chunks: Buffer[] = []
-  let length = 0
-  // Not destroyed on the way out: the refusal still has to be sent.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    const part = Buffer.from(chunk)
-    length += part.length
-    if (length > bodyLimit) return undefined
-    chunks.push(part)
-  }
-  return Buffer.concat(chunks)
 }

@@ -4,7 +4,8 @@ import { createServer as createTlsServer } from 'node:https'
 import type { DashboardConfiguration } from '#dashboard/configuration.ts'
 import { parseListen } from '#dashboard/configuration.ts'
 import { readPair } from '#dashboard/http/own-tls.ts'
-import { closed, listening } from '#kube/server/listening.ts'
+import { systemClock } from '#kube/clock.ts'
+import { FairConnections } from '#kube/server/front/fair-connections.ts'
 
 /** Connections to whom a standby talks at once. */
 const connectionsLimit = 100
@@ -46,15 +47,11 @@ export async function openStandby(options: StandbyOptions): Promise<AsyncDisposa
     pair === undefined
       ? createServer(limits, answering)
       : createTlsServer({ ...limits, cert: pair.certificate, key: pair.key }, answering)
-  server.maxConnections = connectionsLimit
-  const used = await listening(server, { port, ...(host === undefined ? {} : { host }) })
+  const connections = new FairConnections(server, { most: connectionsLimit, inPieces: true }, { clock: systemClock })
+  const used = await connections.listen({ port, ...(host === undefined ? {} : { host }) })
   return {
     port: used,
-    [Symbol.asyncDispose]: async () => {
-      const ending = closed(server)
-      server.closeAllConnections()
-      await ending
-    },
+    [Symbol.asyncDispose]: () => connections.close(0),
   }
 }
 

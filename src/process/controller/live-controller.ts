@@ -10,6 +10,7 @@ import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { certificateMetrics } from '#kube/server/certificate-metrics.ts'
+import { Front } from '#kube/server/front/front.ts'
 import { type HealthOptions, startHealthServer } from '#kube/server/health.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import type { ConfigurationFile } from '../configuration/configuration-file.ts'
@@ -40,7 +41,7 @@ interface LiveOptions {
   readonly health?: ControllerHealth
   /** Paths on that address besides. */
   readonly also?: HealthOptions['also']
-  readonly openWebhooks?: () => Promise<Webhooks>
+  readonly openWebhooks?: (front: Front) => Promise<Webhooks>
   /** What stands between the controller and the cluster. */
   readonly between?: (transport: Transport, health: ControllerHealth) => Promise<Transport>
   readonly tuning?: Tuning
@@ -80,8 +81,10 @@ export async function runLiveController(options: LiveOptions, { environment, sig
     { name: 'shutdown', ok: !signal.aborted, ...(signal.aborted ? { state: 'shutting down' } : {}) },
   ])
   await using listeners = new AsyncDisposableStack()
+  // One thread for all that strangers can reach.
+  const front = listeners.use(new Front({ clock: systemClock, log }))
   if (address !== undefined) {
-    const of = { health, metrics, log, ...(also === undefined ? {} : { also }) }
+    const of = { health, metrics, log, front, ...(also === undefined ? {} : { also }) }
     listeners.use(await startHealthListener(address, of))
   }
   if (options.furtherAddress !== undefined)
@@ -92,10 +95,11 @@ export async function runLiveController(options: LiveOptions, { environment, sig
         ready: () => health.ready(),
         metrics,
         log,
+        front,
         ...(also === undefined ? {} : { also }),
       }),
     )
-  const webhooks = openWebhooks === undefined ? undefined : listeners.use(await openWebhooks())
+  const webhooks = openWebhooks === undefined ? undefined : listeners.use(await openWebhooks(front))
   if (address !== undefined || webhooks !== undefined) listeners.defer(() => shutdown.accepted())
   if (webhooks !== undefined) certificateMetrics(metrics, () => webhooks.certificates)
   settings.watch()

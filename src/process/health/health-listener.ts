@@ -3,6 +3,7 @@
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
+import type { Listening } from '#kube/server/front/front.ts'
 import { eventLoopCheck, type HealthOptions, startHealthServer } from '#kube/server/health.ts'
 import { programVersion } from '#kube/version.ts'
 import { CommandRefused } from '../surroundings.ts'
@@ -32,9 +33,11 @@ export async function startHealthListener(
     readonly metrics: Registry
     readonly also?: NonNullable<HealthOptions['also']>
     readonly log: Log
+    /** Where it listens; in a thread of its own unless given. */
+    readonly front?: Listening
   },
 ): Promise<AsyncDisposable & { readonly port: number }> {
-  const { health, metrics, also = {}, log } = of
+  const { health, metrics, also = {}, log, front } = of
   collectDefaultMetrics({ register: metrics })
   new Gauge({
     name: 'ballast_build_info',
@@ -46,7 +49,17 @@ export async function startHealthListener(
   await using opening = new AsyncDisposableStack()
   const loop = opening.use(eventLoopCheck(systemClock))
   const live = () => [loop, ...health.live()]
-  const server = opening.use(await startHealthServer({ ...at, live, ready: () => health.ready(), metrics, also, log }))
+  const server = opening.use(
+    await startHealthServer({
+      ...at,
+      live,
+      ready: () => health.ready(),
+      metrics,
+      also,
+      log,
+      ...(front === undefined ? {} : { front }),
+    }),
+  )
   const stack = opening.move()
   return { port: server.port, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }

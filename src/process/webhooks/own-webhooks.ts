@@ -1,8 +1,11 @@
 // A webhook endpoint as a process serves it: with the certificate that an installer gave it, which all replicas behind one address share;
 // else with one of its own (a person's controller, `up --hold`).
+import { readFileSync } from 'node:fs'
 import { type Clock, systemClock } from '#kube/clock.ts'
-import type { Log } from '#kube/log.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import { certificatesIn } from '#kube/server/certificate-trust.ts'
 import { type CertificateNames, issueAuthority, issueLeaf, type KeyPair } from '#kube/server/certificates.ts'
+import type { Front } from '#kube/server/front/front.ts'
 import { CommandRefused } from '../surroundings.ts'
 import { CertificateDirectory, type ServedCertificate } from './certificate-directory.ts'
 import { type ServedEndpoint, startWebhookEndpoint } from './webhook-endpoint.ts'
@@ -15,6 +18,8 @@ export interface WebhookAddress {
   readonly port: number
   /** All addresses unless given. */
   readonly bind?: string
+  /** PEM: only who holds a certificate of it gets through the handshake. */
+  readonly clientAuthority?: string
 }
 
 interface OwnWebhooksOptions extends WebhookAddress {
@@ -24,6 +29,8 @@ interface OwnWebhooksOptions extends WebhookAddress {
   readonly ending?: AbortSignal
   readonly clock: Clock
   readonly log: Log
+  /** The thread in which they are served; one of their own unless given. */
+  readonly front?: Front
 }
 
 interface OwnWebhooks extends ServedEndpoint {
@@ -60,6 +67,23 @@ export function readReach(text: string): { readonly reachedBy: Reach; readonly n
     reachedBy: { host: host.includes(':') ? `[${host}]` : host, ...shown },
     names: isAddress(host) ? { ipAddresses: [host] } : { dnsNames: [host] },
   }
+}
+
+/** The authority of API servers that show a certificate, from a file in PEM. @throws CommandRefused where it cannot be read or has no certificate */
+export function readClientAuthority(file: string): string {
+  const refused = (why: string) => new CommandRefused(`--webhook-client-ca: ${why}, expected a file with certificates in PEM`)
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw refused(messageOf(error))
+  }
+  try {
+    if (certificatesIn(text).length > 0) return text
+  } catch (error) {
+    throw refused(`${file}: ${messageOf(error)}`)
+  }
+  throw refused(`${file} has none`)
 }
 
 /** Listens. Certificates that are issued here live as long as the process and are written nowhere. @throws CommandRefused naming what is wrong */

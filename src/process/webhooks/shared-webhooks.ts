@@ -14,6 +14,7 @@ import { CertificateKeeper, SecretRefusedError } from '#kube/server/certificate-
 import type { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import type { SecretName } from '#kube/server/certificate-secret.ts'
 import type { CertificateNames } from '#kube/server/certificates.ts'
+import type { Front } from '#kube/server/front/front.ts'
 import type { NamedCheck } from '../health/controller-health.ts'
 import type { ServedCertificate } from './certificate-directory.ts'
 import { issuedHere, readReach, type WebhookAddress } from './own-webhooks.ts'
@@ -34,6 +35,8 @@ interface SharedWebhooksOptions extends WebhookAddress {
   readonly ending?: AbortSignal
   readonly clock: Clock
   readonly log: Log
+  /** The thread in which they are served; one of their own unless given. */
+  readonly front?: Front
 }
 
 type Shown = ServedCertificate & { readonly injectedFrom?: SecretName }
@@ -145,7 +148,7 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
       this.#endpoint?.renew(shown)
       return
     }
-    const { port, bind, clock, log } = this.#options
+    const { port, bind, clock, log, front, clientAuthority } = this.#options
     this.#opening = startWebhookEndpoint({
       ...shown,
       webhooks: this.#webhooks,
@@ -154,6 +157,8 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
       clock,
       log,
       ...(bind === undefined ? {} : { bind }),
+      ...(front === undefined ? {} : { front }),
+      ...(clientAuthority === undefined ? {} : { clientAuthority }),
     })
     const endpoint = await this.#opening
     endpoint.renew(this.#shown)

@@ -6,6 +6,7 @@ import type { Webhook } from '#kube/server/admission.ts'
 import { injectAnnotation } from '#kube/server/bundle-injection.ts'
 import type { SecretName } from '#kube/server/certificate-secret.ts'
 import type { KeyPair } from '#kube/server/certificates.ts'
+import type { Front } from '#kube/server/front/front.ts'
 import { startWebhookServer } from '#kube/server/webhook.ts'
 
 interface WebhookEndpointOptions {
@@ -23,8 +24,12 @@ interface WebhookEndpointOptions {
   readonly webhooks?: Webhook[]
   /** Once it is aborted webhooks are answered until the end: API servers learn late that a process is ending, and its parts end first. */
   readonly ending?: AbortSignal
+  /** PEM: only who holds a certificate of it gets through the handshake. */
+  readonly clientAuthority?: string
   readonly clock: Clock
   readonly log: Log
+  /** The thread in which it listens; one of its own unless given. */
+  readonly front?: Front
 }
 
 export interface ServedEndpoint extends WebhookEndpoint, AsyncDisposable {
@@ -34,8 +39,17 @@ export interface ServedEndpoint extends WebhookEndpoint, AsyncDisposable {
 
 /** Listens until disposed of. Parts put their webhooks on it while they run. */
 export async function startWebhookEndpoint(options: WebhookEndpointOptions): Promise<ServedEndpoint> {
-  const { webhooks = [], ending, tls, port, bind, clock, log, reachedBy } = options
-  const server = await startWebhookServer({ webhooks, tls, port, clock, log, ...(bind === undefined ? {} : { host: bind }) })
+  const { webhooks = [], ending, tls, port, bind, clock, log, reachedBy, front, clientAuthority } = options
+  const server = await startWebhookServer({
+    webhooks,
+    tls,
+    port,
+    clock,
+    log,
+    ...(bind === undefined ? {} : { host: bind }),
+    ...(front === undefined ? {} : { front }),
+    ...(clientAuthority === undefined ? {} : { clientAuthority }),
+  })
   const inBase64 = (bundle: string) => Buffer.from(bundle).toString('base64')
   let caBundle = inBase64(options.bundle)
   let annotations: Readonly<Record<string, string>> = {}

@@ -101,7 +101,7 @@ function networkPolicy(): Fields {
     spec: {
       podSelector: { matchLabels: selector },
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ ports: [tcp(deschedulerPort)] }],
+      ingress: [{ ports: [tcp(deschedulerPort)], from: block('networkPolicy.from.metrics') }],
       egress: [
         { ports: [{ port: 53, protocol: 'UDP' }, tcp(53)] },
         // API servers listen on either; policies see the port behind the Service. A Prometheus goes into extraEgress.

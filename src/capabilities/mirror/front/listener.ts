@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Clock } from '#kube/clock.ts'
+import { FairConnections } from '#kube/server/front/fair-connections.ts'
 import { hangUp } from '#kube/server/hang-up.ts'
 import { closed, keptConnections, listening } from '#kube/server/listening.ts'
 import type { PeerIdentity } from '../contract.ts'
@@ -55,7 +56,7 @@ function contextOf({ ca, certificate, key }: PeerIdentity) {
 }
 
 async function run(server: Server | TlsServer, { address, askers, clock, handle }: ListenerOptions): Promise<Listener> {
-  server.maxConnections = mostConnections
+  new FairConnections(server, { most: mostConnections }, { clock })
   server.setTimeout(silenceMs)
   const connections = new Connections(server)
   let strangers = 0

@@ -1,8 +1,9 @@
 // The metrics port: health for probes, metrics for Prometheus, and the pages that people look into an agent by.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
+import { systemClock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import { closed, listening } from '#kube/server/listening.ts'
+import { FairConnections } from '#kube/server/front/fair-connections.ts'
 import type { NoticesDocument } from '../notices.ts'
 import { type Answer, emptyAnswer, jsonAnswer, textAnswer } from './answers.ts'
 import type { DebugPages } from './debug-pages.ts'
@@ -13,6 +14,8 @@ import { readinessAnswer } from './registry-front.ts'
 
 const mostConnections = 200
 const headersMs = 10_000
+/** What is under way when the process ends has so long. */
+const answeringMs = 3_000
 const largestHead = 16_384
 
 interface MetricsListenerOptions {
@@ -38,9 +41,9 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
       })
     },
   )
-  server.maxConnections = mostConnections
-  const port = await listening(server, { port: address.port, ...(address.host === undefined ? {} : { host: address.host }) })
-  return { port, [Symbol.asyncDispose]: () => closed(server) }
+  const connections = new FairConnections(server, { most: mostConnections, inPieces: true }, { clock: systemClock })
+  const port = await connections.listen({ port: address.port, ...(address.host === undefined ? {} : { host: address.host }) })
+  return { port, [Symbol.asyncDispose]: () => connections.close(answeringMs) }
 }
 
 async function respond(options: MetricsListenerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {

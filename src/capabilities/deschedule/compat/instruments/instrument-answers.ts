@@ -2,7 +2,7 @@
 import type { Registry } from 'prom-client'
 import { type Log, messageOf } from '#kube/log.ts'
 
-export interface InstrumentAnswer {
+interface InstrumentAnswer {
   readonly status: number
   readonly contentType: string
   readonly body: string
