@@ -30,7 +30,7 @@ export function troubleText({ kind, where, error, count }: TwinTrouble): string 
   return `the twin: ${where} ${whatHappened[kind]}${count > 1 ? ` (${count} times)` : ''}: ${messageOf(error)}`
 }
 
-/** Of repeats of one trouble those at 2, 4, 8 and so on. */
+/** Tells the first trouble of a row, and of its repeats those at 2, 4, 8 and so on. */
 export function seldom(tell: TellTrouble): TellTrouble {
   return trouble => {
     if (Number.isInteger(Math.log2(trouble.count))) tell(trouble)

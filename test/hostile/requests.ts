@@ -164,7 +164,7 @@ function metadata(site: Site, type: ResourceType, random: Random, name: string, 
         controller: true,
         blockOwnerDeletion: random() < 0.5,
       })
-    // Of itself, of another that owns it, twice.
+    // Its owner is itself, or another that it owns, or itself twice.
     fields.set('ownerReferences', pick(random, [[owner(name)], site.names.map(owner), [owner(name), owner(name)]]))
   }
   if (random() < 0.1) fields.set('finalizers', pick(random, [['a/b'], ['orphan', 'foregroundDeletion'], ['a/b', 'a/b']]))

@@ -13,7 +13,7 @@ export interface Fates {
   readonly puts: Tree
   /** What lies there and is kept aside before something is put over it, or before it goes. */
   readonly keeps: Tree
-  /** What of the backup is kept aside, since something newer stays in its place. */
+  /** Files of the backup that are kept aside, since something newer stays in their place. */
   readonly keptOfBackup: Tree
   /** What goes, children first. */
   readonly removes: readonly string[]

@@ -1,4 +1,4 @@
-// What of the directory of hosts files is ours: the digests of what we wrote, in a file beside the backup, since the bytes of a hosts.toml are
+// The record of what is ours in the directory of hosts files: the digests of what we wrote, in a file beside the backup, since the bytes of a hosts.toml are
 // a contract with containerd and carry no mark. Pure, but for reading and writing that file.
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import type { FileOperations } from './file-operations.ts'
 export const recordName = '_ballast-record.json'
 
 interface Written {
-  /** Of every content that may be ours: while a write is under way the old one and the new one. */
+  /** One of each content that may be ours: while a write is under way the old one and the new one. */
   readonly digests: readonly string[]
   /** Made by us; false: a copy of what lies in the backup, which is its owner's. */
   readonly isMade: boolean
@@ -21,8 +21,6 @@ export interface HostsRecord {
   readonly isComplete: boolean
   readonly entries: ReadonlyMap<string, Written>
 }
-
-export const noRecord: HostsRecord = { isComplete: false, entries: new Map() }
 
 /** Over kind and content: whoever changes a mode changes nothing of what is said. */
 export function digestOfNode(node: Node): string {
@@ -39,7 +37,7 @@ export async function readRecord(files: FileOperations, root: string): Promise<H
 }
 
 /** What the text of a record says. */
-export function parsedRecord(text: string): HostsRecord | undefined {
+function parsedRecord(text: string): HostsRecord | undefined {
   let read: unknown
   try {
     read = JSON.parse(text)
