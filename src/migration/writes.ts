@@ -57,6 +57,12 @@ const resources: Readonly<Record<string, GroupVersionResource>> = {
   ResourceQuota: { group: '', version: 'v1', resource: 'resourcequotas' },
   NetworkPolicy: { group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies' },
   APIService: { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' },
+  ValidatingAdmissionPolicy: { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies' },
+  ValidatingAdmissionPolicyBinding: {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    resource: 'validatingadmissionpolicybindings',
+  },
   GrafanaDashboard: { group: 'grafana.integreatly.org', version: 'v1beta1', resource: 'grafanadashboards' },
   PodMonitor: { group: 'monitoring.coreos.com', version: 'v1', resource: 'podmonitors' },
   ServiceMonitor: { group: 'monitoring.coreos.com', version: 'v1', resource: 'servicemonitors' },
