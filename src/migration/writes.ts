@@ -78,7 +78,7 @@ export function resourceOf({ apiVersion, kind }: KubeObject): GroupVersionResour
   return resource
 }
 
-/** Applies them in their order. A monitor whose kind is not served is left out: its operator is not there. */
+/** Applies them in their order. A monitor whose kind is not served is left out, since its operator is not there; so is an admission policy, before 1.30. */
 export async function applyAll({ api, signal }: Wire, objects: readonly KubeObject[]): Promise<void> {
   for (const object of objects) {
     const { namespace } = object.metadata
@@ -86,7 +86,8 @@ export async function applyAll({ api, signal }: Wire, objects: readonly KubeObje
     try {
       await api.resource(resource).apply(object, { namespace, signal, fieldManager, force: true })
     } catch (error) {
-      if (!isNotFound(error) || resource.group !== 'monitoring.coreos.com') throw error
+      const mayLack = resource.group === 'monitoring.coreos.com' || object.kind.startsWith('ValidatingAdmissionPolicy')
+      if (!isNotFound(error) || !mayLack) throw error
     }
   }
 }
