@@ -1,6 +1,6 @@
 // NodeMetrics and PodMetrics as values. Whoever serves metrics.k8s.io may send anything: what is not whole counts as not there, never as 0.
 import { isFields } from '#cluster/loose-fields.ts'
-import { parseMilli, parseWhole } from '#kube/values/quantity.ts'
+import { cpuMillicores, wholeNumber } from '#kube/values/quantity.ts'
 
 type UsageSample = Readonly<Record<string, string | number>>
 
@@ -46,15 +46,9 @@ function usageIn(of: unknown): UsageSample | undefined {
   const usage = isFields(of) ? of['usage'] : undefined
   if (!isFields(usage)) return undefined
   const { cpu, memory } = usage
-  return isAmount(cpu, parseMilli) && isAmount(memory, parseWhole) ? { cpu, memory } : undefined
+  return isAmount(cpu, cpuMillicores) && isAmount(memory, wholeNumber) ? { cpu, memory } : undefined
 }
 
-function isAmount(value: unknown, parse: (text: string | number) => number): value is string | number {
-  if (typeof value !== 'string' && typeof value !== 'number') return false
-  try {
-    return parse(value) >= 0
-  } catch (error) {
-    if (error instanceof RangeError) return false
-    throw error
-  }
+function isAmount(value: unknown, read: typeof wholeNumber): value is string | number {
+  return (typeof value === 'string' || typeof value === 'number') && read(value, 'usage').ok
 }
