@@ -26,10 +26,12 @@ export const badInputChecks: readonly Check[] = badInputGroups
     },
   }))
 
-/** What no two runs share: drawn names, revisions in tokens and in echoes of objects. */
+/** What no two runs share: drawn names and UIDs, revisions in tokens and in echoes of objects. */
 function steady(cases: readonly RecordedCase[]): unknown {
   const text = JSON.stringify(cases)
     .replaceAll(/(resourceVersion\\+":\\+")\d+/g, '$1VERSION')
+    .replaceAll(/(resourceVersion: \\+")\d+/g, '$1VERSION')
+    .replaceAll(/(uid: )[0-9a-f-]{36}/g, '$1UID')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
     .replaceAll(/"continue":"[^"]*"/g, '"continue":"TOKEN"')
     .replaceAll(/((?:Abc-|a{58}))[bcdfghjklmnpqrstvwxz2456789]{5}/g, '$1DRAWN')

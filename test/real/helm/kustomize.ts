@@ -35,7 +35,7 @@ const isRights = ({ kind }: KubeObject) => /^(Cluster)?Role(Binding)?$/.test(kin
 function rightsIn(list: readonly KubeObject[]): readonly string[] {
   const bound = new Map(
     list
-      .filter(({ kind }) => kind.endsWith('Binding'))
+      .filter(({ kind }) => /^(Cluster)?RoleBinding$/.test(kind))
       .map(({ kind, metadata, roleRef }) => [
         `${kind} ${metadata.namespace ?? ''}/${(roleRef as { readonly name: string }).name}`,
         true,
