@@ -84,12 +84,14 @@ describe.each(['in memory', 'over HTTPS'])('%s', way => {
 
   test('pages add up to the list', async () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) await maps().create(map(name, {}), at)
+    // A controller puts one more into the namespace, sooner or later.
+    const named = { ...at, limit: 2, fieldSelector: 'metadata.name!=kube-root-ca.crt' }
     const names: string[] = []
-    for await (const page of maps().pages({ ...at, limit: 2 })) {
+    for await (const page of maps().pages(named)) {
       expect(page.items.length).toBeLessThanOrEqual(2)
       names.push(...page.items.map(one => one.metadata.name))
     }
-    const all = await maps().list(at)
+    const all = await maps().list({ ...named, limit: undefined })
     expect(names).toEqual(all.items.map(one => one.metadata.name))
     expect(names).toHaveLength(new Set(names).size)
   })
