@@ -201,6 +201,7 @@ export function valuesSchema(capabilities: readonly Capability[]) {
         clientCA: z
           .string()
           .max(65_536)
+          .regex(/^$|^\s*-----BEGIN CERTIFICATE-----/, 'not a certificate in PEM')
           .default('')
           .describe(
             'PEM: only API servers that show a certificate of it get through the TLS handshake; empty: whoever reaches the port',
