@@ -16,6 +16,8 @@ export interface TroubleRow {
   units(cluster: ControlledCluster): ReadonlyMap<string, boolean>
   /** Whose a request alone is; `undefined`: everybody's. */
   unitOf(path: string): string | undefined
+  /** Requests whose answers only add to what is known: nobody waits for them, however long they fail. */
+  isDispensable?(key: string): boolean
   /** What is wrong in the end: a line each. */
   faults(cluster: ControlledCluster): readonly string[]
   /** How long a unit takes at most without trouble, in milliseconds of the cluster. */
@@ -100,9 +102,7 @@ async function play(
   })
   const faults: string[] = []
   const waits = async (done: () => boolean, limitMs: number, what: () => string): Promise<void> => {
-    const untilMs = cluster.clock.now() + limitMs
-    cluster.clock.schedule(limitMs, () => undefined)
-    await cluster.clock.runUntil(() => done() || cluster.clock.now() >= untilMs, { limitMs: limitMs + 1_000 })
+    await passesUntil(cluster, limitMs, done)
     if (!done()) faults.push(what())
   }
   const trouble: Trouble | undefined =
@@ -128,10 +128,13 @@ async function play(
       .filter(([unit, isDone]) => of(unit) && !isDone)
       .map(([unit]) => unit)
   const hit = run === undefined ? undefined : row.unitOf(run.key)
+  const isWaitedFor = hit === undefined && (run === undefined || row.isDispensable?.(run.key) !== true)
   const isLong = run?.length === 'long'
   // Where everybody's request fails for long everybody waits; where one unit's does the others do not.
   const others = open(unit => unit !== hit)
-  if (!isLong || hit !== undefined) {
+  // So many answers that do not come take their time themselves.
+  if (!isLong && isWaitedFor) await passesUntil(cluster, longMs, () => scene.isOver || others().length === 0)
+  if (!isLong || !isWaitedFor) {
     const limitMs = row.limitMs + (run === undefined ? 0 : delayMs)
     await waits(
       () => others().length === 0,
@@ -168,10 +171,14 @@ async function play(
   return { scene, faults }
 }
 
-async function passes(cluster: ControlledCluster, ms: number): Promise<void> {
+function passes(cluster: ControlledCluster, ms: number): Promise<void> {
+  return passesUntil(cluster, ms, () => false)
+}
+
+async function passesUntil(cluster: ControlledCluster, ms: number, done: () => boolean): Promise<void> {
   const untilMs = cluster.clock.now() + ms
   cluster.clock.schedule(ms, () => undefined)
-  await cluster.clock.runUntil(() => cluster.clock.now() >= untilMs, { limitMs: ms + 1_000 })
+  await cluster.clock.runUntil(() => done() || cluster.clock.now() >= untilMs, { limitMs: ms + 1_000 })
 }
 
 /** The runs of this process: `1/8` is every eighth from the first on, the same in every process. */

@@ -162,6 +162,11 @@ export class WireScene {
     return this.#fired
   }
 
+  /** Whether it has done all that it was to do. */
+  get isOver(): boolean {
+    return this.#trouble === undefined || this.#left <= 0
+  }
+
   begin(trouble: Trouble): void {
     this.#trouble = trouble
     this.#left = trouble.count ?? Number.POSITIVE_INFINITY

@@ -92,12 +92,12 @@ export class ClusterObserver implements Disposable {
 
   /**
    * Writes down what the cluster shows of the time before we watched, with what Events of the last hour add: one list, no watch.
-   * @throws what the API server refuses but for 403 (then Events are done without), `signal.reason`.
+   * Where they cannot be read in half a minute they are done without. @throws `signal.reason`
    */
   async learnFrom(api: Api, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options
     const nowMs = this.#nowMs
-    const events = await pastEvents(api, { nowMs, log, namespaces: this.#options.namespaces, signal })
+    const events = await pastEvents(api, { nowMs, clock, log, namespaces: this.#options.namespaces, signal })
     const breathe = breather(clock)
     const judged = (loss: PodLoss) => (loss.atMs > nowMs - settleMs ? this.#lose(loss) : this.#judge(loss))
     for (const _ of lookBack(this.#book, { cluster: this.#cluster, events, nowMs }, judged)) {

@@ -1,9 +1,12 @@
 // Events of the last hour, read once after a take-over: what they tell about pods that are gone and sizes that were changed.
 import type { Api } from '#kube/client/api.ts'
+import type { Clock } from '#kube/clock.ts'
+import { untilDone } from '#kube/controllers/until-done.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject, OwnerReference, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isForbidden } from '#kube/objects/status.ts'
+import { isOutside, OutsideError } from '#kube/outside-error.ts'
 import type { Permission } from '../needs.ts'
 import { recordOf, timeMs } from './object-fields.ts'
 import type { LossCause, PodLoss } from './pod-losses.ts'
@@ -35,26 +38,55 @@ const lookBackMs = 3_600_000
 const pageSize = 500
 /** Read at most; the rest tells of the same hour. */
 const mostEvents = 20_000
+/** How long a page may take. */
+const pageTimeoutMs = 10_000
+/** How long they are asked for in all: nothing can be granted before they are read, and they only add to what the cluster shows. */
+const patienceMs = 30_000
 
-/** Events of the last hour that say something of disruptions. Where we may not read them the list is empty, and that is logged. */
-export async function pastEvents(
-  api: Api,
-  options: {
-    readonly nowMs: number
-    readonly log: Log
-    /** Only these namespaces; absent or empty: the whole cluster. */
-    readonly namespaces?: readonly string[] | undefined
-    readonly signal: AbortSignal
-  },
-): Promise<readonly PastEvent[]> {
-  const { nowMs, log, namespaces = [], signal } = options
+interface Asked {
+  readonly nowMs: number
+  readonly clock: Clock
+  readonly log: Log
+  /** Only these namespaces; absent or empty: the whole cluster. */
+  readonly namespaces?: readonly string[] | undefined
+  readonly signal: AbortSignal
+}
+
+/**
+ * Events of the last hour that say something of disruptions. Where they may not be read, or not within half a minute, the list is empty,
+ * and that is logged. @throws `signal.reason`
+ */
+export async function pastEvents(api: Api, { nowMs, clock, log, namespaces = [], signal }: Asked): Promise<readonly PastEvent[]> {
+  const late = new AbortController()
+  const cancel = clock.schedule(patienceMs, () => late.abort(new OutsideError(`no answer within ${patienceMs / 1_000} s`)))
+  const limited = AbortSignal.any([signal, late.signal])
+  try {
+    return await untilDone(
+      () => readEvents(api, { nowMs, clock, log, namespaces, signal: limited }),
+      { clock, log, what: 'Events of the last hour are read' },
+      limited,
+    )
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!isOutside(error)) throw error
+    log.warn({ why: messageOf(error) }, lessKnown)
+    return []
+  } finally {
+    cancel()
+  }
+}
+
+const lessKnown = 'events cannot be read: disruptions before the take-over are known less well'
+
+async function readEvents(api: Api, { nowMs, log, namespaces = [], signal }: Asked): Promise<readonly PastEvent[]> {
   const found: PastEvent[] = []
   let read = 0
   // Where our clock is ahead the server's last word tells what an hour ago is.
   let newestMs = 0
+  const ofPage = { limit: pageSize, timeoutMs: pageTimeoutMs, signal }
   try {
     for (const namespace of namespaces.length === 0 ? [undefined] : namespaces) {
-      for await (const page of api.resource<KubeObject>(builtIn.events).pages({ namespace, limit: pageSize, signal })) {
+      for await (const page of api.resource<KubeObject>(builtIn.events).pages({ namespace, ...ofPage })) {
         for (const event of page.items) {
           const past = pastEvent(event)
           if (past !== undefined) found.push(past)
@@ -66,8 +98,9 @@ export async function pastEvents(
       if (read >= mostEvents) break
     }
   } catch (error) {
+    // A refusal of rights is an answer: it is not asked again.
     if (!isForbidden(error)) throw error
-    log.warn({ why: messageOf(error) }, 'events may not be read: disruptions before the take-over are known less well')
+    log.warn({ why: messageOf(error) }, lessKnown)
   }
   const sinceMs = Math.min(nowMs, newestMs) - lookBackMs
   return found.filter(({ atMs }) => atMs >= sinceMs)

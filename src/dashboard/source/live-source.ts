@@ -240,7 +240,7 @@ class FollowedCluster implements LiveSource {
       const informers = this.#informers
       const ledger = () => this.#books.book.ledger
       this.#observer = new ClusterObserver({ informers, view: this.#view, clock, ledger, log: this.#log })
-      await Promise.all([this.#learn(this.#observer, api), this.#usage.ask()])
+      await Promise.all([this.#observer.learnFrom(api, this.#signal), this.#usage.ask()])
     } catch (error) {
       if (this.#signal.aborted) return await new Promise<never>(() => undefined)
       this.#log.error({ why: messageOf(error) }, 'the cluster could not be read for the page')
@@ -249,15 +249,6 @@ class FollowedCluster implements LiveSource {
     this.#utilisation.start()
     this.#changed()
     if (this.#listeners.size > 0) this.#follow(true)
-  }
-
-  async #learn(observer: ClusterObserver, api: Api): Promise<void> {
-    try {
-      await observer.learnFrom(api, this.#signal)
-    } catch (error) {
-      if (this.#signal.aborted) throw error
-      this.#log.warn({ why: messageOf(error) }, 'what others did before is not known: events could not be listed')
-    }
   }
 
   #add({ isGone, object }: { readonly isGone: boolean; readonly object: KubeObject }): void {

@@ -16,7 +16,7 @@ export interface InformerScope {
   readonly annotations?: readonly string[]
   /** Only these fields are needed, as FieldPaths has them, beside names, times, labels and owners. */
   readonly fields?: readonly string[]
-  /** Its absence or denial (404, 403) does not hold up `allSynced`. */
+  /** Its absence or denial (404, 403) does not hold up `allSynced`, nor that it fails for a minute. */
   readonly optional?: boolean
 }
 

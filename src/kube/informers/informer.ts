@@ -18,12 +18,17 @@ interface ShareOptions {
 }
 
 const syncPollMs = 200
+/** A kind that can be done without is waited for so long while the server does not answer about it. */
+const doneWithoutMs = 60_000
 
-/** What an informer is for its owner: the face for readers, and whether it may be absent. */
+/** What an informer is for its owner: the face for readers, and what it may be done without. */
 interface Entry {
   readonly informer: Informer<KubeObject>
   readonly watch: SharedWatch<KubeObject>
+  /** The kind may be absent, or denied. */
   isOptional: boolean
+  /** It may also fail: whoever needs the others goes on. */
+  mayFail: boolean
 }
 
 /**
@@ -71,7 +76,8 @@ export class Informers implements AsyncDisposable {
     const places = this.#placesOf(resource, scope)
     if (places !== undefined) return this.#joinedOf(resource, scope, places)
     const key = watchKey(resource, scope)
-    const isOptional = scope.optional === true || this.#options.isAllOptional === true
+    const mayFail = scope.optional === true
+    const isOptional = mayFail || this.#options.isAllOptional === true
     const known = this.#entries.get(key)
     if (this.#ended !== undefined) {
       if (known === undefined) throw new DOMException('the informers are ended', 'AbortError')
@@ -80,11 +86,12 @@ export class Informers implements AsyncDisposable {
     const watch = this.#pool.use(this, resource, scope)
     if (known !== undefined && known.watch === watch) {
       known.isOptional &&= isOptional
+      known.mayFail &&= mayFail
       // One key is one resource, and one resource has one type.
       return known.informer as Informer<T>
     }
     const informer = this.#faceOf(watch)
-    this.#entries.set(key, { informer, watch, isOptional })
+    this.#entries.set(key, { informer, watch, isOptional, mayFail })
     return informer as Informer<T>
   }
 
@@ -120,10 +127,13 @@ export class Informers implements AsyncDisposable {
   isSettled(informer: Informer<KubeObject>): boolean {
     if (informer instanceof JoinedInformer) return informer.parts.every(part => this.isSettled(part))
     const holders = [this, ...this.#holders]
-    return holders.some(holder => [...holder.#entries.values()].some(entry => entry.informer === informer && isSettled(entry)))
+    const nowMs = this.#pool.clock.elapsed()
+    return holders.some(holder =>
+      [...holder.#entries.values()].some(entry => entry.informer === informer && isSettled(entry, nowMs)),
+    )
   }
 
-  /** Resolves when every informer asked for so far has its first list; optional ones may also be absent or denied. @throws `signal.reason` */
+  /** Resolves when every informer asked for so far has its first list; optional ones may also be absent or denied, or fail for a minute. @throws `signal.reason` */
   async allSynced(signal: AbortSignal): Promise<void> {
     for (const { informer } of [...this.#entries.values()]) await this.settled(informer, signal)
   }
@@ -212,7 +222,8 @@ export class Informers implements AsyncDisposable {
   }
 }
 
-function isSettled(entry: Entry): boolean {
-  const { informer, isOptional } = entry
-  return informer.isSynced || (isOptional && (informer.state === 'absent' || informer.state === 'denied'))
+function isSettled({ informer, isOptional, mayFail }: Entry, nowMs: number): boolean {
+  const { isSynced, state, lastEventElapsed } = informer
+  if (isSynced || (isOptional && (state === 'absent' || state === 'denied'))) return true
+  return mayFail && state === 'failing' && nowMs - lastEventElapsed >= doneWithoutMs
 }

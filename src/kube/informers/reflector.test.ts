@@ -439,6 +439,23 @@ describe('shared informers', () => {
     await expect(waiting).rejects.toThrow('not for ever')
   })
 
+  test('an optional kind that the server does not answer about holds up nobody for longer than a minute', async () => {
+    const { clock, informers } = scene(({ path, query }) => {
+      if (path.includes('csinodes')) return refusal(500, 'InternalError')
+      return query['watch'] === 'true' ? hanging : listOf(3, [])
+    })
+    informers.of(builtIn.csinodes, { optional: true })
+    informers.of(builtIn.nodes)
+    let isSynced = false
+    const synced = informers.allSynced(new AbortController().signal).then(() => (isSynced = true))
+    await clock.advance(59_000)
+    expect(isSynced).toBe(false)
+    await clock.advance(2_000)
+    expect(isSynced).toBe(true)
+    await synced
+    expect(informers.of(builtIn.csinodes, { optional: true }).problem).toContain('InternalError')
+  })
+
   test('a streaming list of which only some annotations are read ends with its bookmark', async () => {
     const end = {
       type: 'BOOKMARK',

@@ -96,7 +96,7 @@ export async function openArbiter(options: TermArbiterOptions, stack: AsyncDispo
   if (isAsked(viewNeeds)) {
     // A leader waits for its books: a term given up for one answer would stop what does not need them, too.
     await untilDone(() => arbiter.takeOver(signal), { clock, log, what: 'the ledger of permits is taken over' }, signal)
-    await untilDone(() => observer.learnFrom(api, signal), { clock, log, what: 'what happened before is read' }, signal)
+    await observer.learnFrom(api, signal)
   }
   const waiting = () => observer.signals().unschedulable ?? []
   return { arbiter, view, permits, usageAge, waiting }
