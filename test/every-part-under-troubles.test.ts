@@ -5,7 +5,7 @@ import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { troubleRows } from './part-trouble-rows.ts'
 import { drawn, nameOf, outcomeOf, requestsOf, runsOf } from './part-troubles.ts'
 
-const runsEach = 2
+const runsEach = 1
 /** Drawn anew with each change of it. */
 const seed = 16
 
