@@ -182,7 +182,7 @@ async function passesUntil(cluster: ControlledCluster, ms: number, done: () => b
 }
 
 /** The runs of this process: `1/8` is every eighth from the first on, the same in every process. */
-export function shareOf(runs: readonly Run[], share: string): readonly Run[] {
+export function shareOf<T>(runs: readonly T[], share: string): readonly T[] {
   const [part = 1, of = 1] = share.split('/').map(Number)
   return runs.filter((_, at) => at % of === part - 1)
 }

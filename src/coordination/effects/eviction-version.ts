@@ -2,6 +2,7 @@
 import { type Fields, fieldsIn, isFields, listIn, textIn } from '#cluster/loose-fields.ts'
 import type { Api } from '#kube/client/api.ts'
 import { isNotFound } from '#kube/objects/status.ts'
+import { AnswerError } from '#kube/outside-error.ts'
 
 /** The server's preferred version of the group `policy`; `undefined` where pods have no eviction. @throws what the server says */
 export async function evictionVersion(api: Api, signal: AbortSignal): Promise<string | undefined> {
@@ -16,7 +17,8 @@ export async function evictionVersion(api: Api, signal: AbortSignal): Promise<st
 async function found(api: Api, path: string, signal: AbortSignal): Promise<Fields> {
   try {
     const answer = await api.getPath(path, { signal })
-    return isFields(answer) ? answer : {}
+    if (!isFields(answer)) throw new AnswerError(`${path}: the server answered with no object`)
+    return answer
   } catch (error) {
     if (isNotFound(error)) return {}
     throw error

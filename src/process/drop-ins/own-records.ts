@@ -25,7 +25,7 @@ export async function permitsLack(asking: Asking, verbs: readonly string[], sign
   }
 }
 
-/** Why Leases cannot be kept in `namespace`; `undefined` where they can. */
+/** Why Leases cannot be kept in `namespace`; `undefined` where they can. @throws what the API server says */
 export async function leasesLack(asking: Asking, namespace: string, signal: AbortSignal): Promise<string | undefined> {
   const verbs = ['get', 'create', 'update']
   const refused = await refusedVerbs(asking, { resource: builtIn.leases, verbs, namespace }, signal)

@@ -3,6 +3,7 @@ import type { Api } from '#kube/client/api.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
+import { isForbidden, isNotFound } from '#kube/objects/status.ts'
 
 interface Right {
   readonly resource: GroupVersionResource
@@ -21,7 +22,10 @@ interface AccessReview extends KubeObject {
   readonly status?: { readonly allowed?: boolean }
 }
 
-/** The verbs of `right` that are refused. What cannot be asked counts as allowed: it shows when it is done. */
+/**
+ * The verbs of `right` that are refused. Where rights cannot be asked for at all (403, 404) they count as allowed: it shows when something
+ * is done. @throws what comes from outside otherwise, `signal.reason`
+ */
 export async function refusedVerbs(
   { api, log }: { readonly api: Api; readonly log: Log },
   { resource, verbs, namespace }: Right,
@@ -48,7 +52,7 @@ export async function refusedVerbs(
       const answer = await api.resource<AccessReview>(accessReviews).create(review, { signal })
       return answer.status?.allowed === false ? [verb] : []
     } catch (error) {
-      signal.throwIfAborted()
+      if (!isForbidden(error) && !isNotFound(error)) throw error
       log.debug({ verb, resource: resource.resource, why: messageOf(error) }, 'own rights could not be asked')
       return []
     }

@@ -1,14 +1,15 @@
 // A swap of only image or command keeps Reloader's role: neither permits nor, without HA, Leases may be written.
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { disruptionPermits } from '#coordination/api.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
 import { openApi } from '#kube/client/api.ts'
-import { systemClock } from '#kube/clock.ts'
-import type { Log } from '#kube/log.ts'
+import { systemClock, VirtualClock } from '#kube/clock.ts'
+import { type Log, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { installReloaderRole } from '#test/reloader-role.ts'
+import { TroubledWire, troubleKinds, WireScene } from '#test/troubled-wire.ts'
 import { startTwin } from '#twin/twin.ts'
 import { reloaderStore } from './reloader-store.ts'
 
@@ -34,7 +35,7 @@ async function scene(options: {
   const { isHighlyAvailable } = options
   const transport = await reloaderStore(
     twin.transport(credentials),
-    { namespace, isHighlyAvailable, capability, log, signal },
+    { namespace, isHighlyAvailable, capability, clock: systemClock, log, signal },
     health,
   )
   const api = openApi(transport, { clock: systemClock, userAgent: 'test' })
@@ -140,4 +141,35 @@ test('where all is allowed and our kinds are absent, permits are kept in memory'
   expect(made.warned).toEqual([
     'kept in memory: disruptionpermits.ballast.dev is not installed; what was done is forgotten at a restart',
   ])
+})
+
+/** An answer that there is no such thing, or no right to ask, is one. */
+const answers = new Set(['403', '403 that comes and goes', '404'])
+
+test('what may be kept in the cluster is asked until the server answers, whatever it does before', async () => {
+  const clock = new VirtualClock(systemClock.now())
+  const { signal } = new AbortController()
+  await using twin = await startTwin({ clock, objects: [], components: false })
+  const token = await installReloaderRole(twin, { namespace, isHighlyAvailable: false, clock, signal })
+  const rows = [
+    ['POST selfsubjectaccessreviews.authorization.k8s.io', { token }, 'store-permits,store-leases'],
+    ['LIST disruptionpermits.ballast.dev', { admin: true as const }, 'store-permits'],
+  ] as const
+  const wrong: string[] = []
+  for (const [key, credentials, expected] of rows)
+    for (const kind of troubleKinds.filter(one => !answers.has(one))) {
+      const trouble = new WireScene()
+      trouble.begin({ kind, key, count: 3 })
+      const health = new ControllerHealth()
+      const asked = { namespace, isHighlyAvailable: false, capability: { kinds: ballastKinds }, clock, log: silentLog, signal }
+      const store = reloaderStore(new TroubledWire(twin.transport(credentials), clock, trouble), asked, health)
+      let isDone = false
+      void store.finally(() => (isDone = true)).catch(() => undefined)
+      // It loads an API server of its own, which takes the machine's time.
+      await vi.waitUntil(() => clock.advance(1_000).then(() => isDone), { timeout: 30_000, interval: 1 })
+      await store
+      const kept = health.ready().map(({ name }) => name)
+      if (kept.join() !== expected || trouble.fired === 0) wrong.push(`${key}: ${kind}: ${kept.join()}`)
+    }
+  expect(wrong).toEqual([])
 })

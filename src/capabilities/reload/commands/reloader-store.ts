@@ -5,7 +5,8 @@ import { disruptionPermits } from '#coordination/api.ts'
 import type { Capability } from '#coordination/capability.ts'
 import { openApi } from '#kube/client/api.ts'
 import type { Transport, TransportRequest } from '#kube/client/transport.ts'
-import { systemClock } from '#kube/clock.ts'
+import type { Clock } from '#kube/clock.ts'
+import { untilDone } from '#kube/controllers/until-done.ts'
 import type { Log } from '#kube/log.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { programVersion } from '#kube/version.ts'
@@ -20,18 +21,27 @@ interface StoreOptions {
   readonly namespace: string
   readonly isHighlyAvailable: boolean
   readonly capability: Pick<Capability, 'kinds'>
+  readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
 }
 
 /** `cluster`, or a transport that keeps permits and Leases in memory; of several replicas each keeps the cluster's Leases. */
 export async function reloaderStore(cluster: Transport, options: StoreOptions, health: ControllerHealth): Promise<Transport> {
-  const { namespace, isHighlyAvailable, capability, log, signal } = options
+  const { namespace, isHighlyAvailable, capability, clock, log, signal } = options
   // Asked with an Api of its own, which is not closed: the connections are the transport's.
-  const api = openApi(cluster, { clock: systemClock, userAgent: `ballast/${programVersion} reloader`, log })
-  const permits = await permitsLack({ api, log }, ['list', 'watch', 'create', 'patch', 'delete'], signal)
-  const maps = await mapsLack({ api, log }, namespace, signal)
-  const leases = isHighlyAvailable ? undefined : await leasesLack({ api, log }, namespace, signal)
+  const api = openApi(cluster, { clock, userAgent: `ballast/${programVersion} reloader`, log })
+  const asking = { api, log }
+  const around = { clock, log, what: 'the own rights are asked' }
+  const { permits, maps, leases } = await untilDone(
+    async () => ({
+      permits: await permitsLack(asking, ['list', 'watch', 'create', 'patch', 'delete'], signal),
+      maps: await mapsLack(asking, namespace, signal),
+      leases: isHighlyAvailable ? undefined : await leasesLack(asking, namespace, signal),
+    }),
+    around,
+    signal,
+  )
   const updating = maps.isUpdating ? patchByUpdate(cluster, path => ownMap(namespace, '').test(path)) : cluster
   if (permits === undefined && leases === undefined && maps.lack === undefined) return updating
   const checks = [
@@ -51,7 +61,7 @@ export async function reloaderStore(cluster: Transport, options: StoreOptions, h
   // An API server of our own is loaded only where it is needed.
   const { withMemory } = await import('#process/drop-ins/memory-objects.ts')
   return await withMemory(updating, {
-    clock: systemClock,
+    clock,
     log,
     definitions: capability.kinds.flatMap(({ plural, definition }) =>
       plural === disruptionPermits.resource && definition !== undefined ? [definition] : [],

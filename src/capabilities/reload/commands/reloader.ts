@@ -114,7 +114,8 @@ async function runReloader(given: GivenFlags, options: { readonly config?: strin
       health,
       also: { '/live': () => alive(health) },
       between: async transport => {
-        const reached = await reloaderStore(transport, { namespace, isHighlyAvailable, capability, log, signal }, health)
+        const asked = { namespace, isHighlyAvailable, capability, clock: systemClock, log, signal }
+        const reached = await reloaderStore(transport, asked, health)
         await tellMetaInfo(reached)
         return reached
       },

@@ -3,6 +3,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { ArbiterMetrics } from '#coordination/arbiter/arbiter-metrics.ts'
 import { evictionVersion } from '#coordination/effects/eviction-version.ts'
+import type { Api } from '#kube/client/api.ts'
 import { EventRecorder } from '#kube/events/events.ts'
 import { type Leader, LeaseLostError } from '#kube/leases/lease.ts'
 import type { Problem } from '#kube/problem.ts'
@@ -13,6 +14,7 @@ import { startSecureServer } from '../instruments/secure-server.ts'
 import { startTracing } from '../instruments/tracing.ts'
 import { policyRefusal } from '../policy/read-policy.ts'
 import { readPolicyFile, watchPolicyFile } from '../watch-policy.ts'
+import { answered, NotServed } from './answered.ts'
 import { triggerProblem } from './coordination.ts'
 import { DeschedulerFailed } from './descheduler-failed.ts'
 import type { DeschedulerOptions } from './descheduler-options.ts'
@@ -40,11 +42,18 @@ export async function runDescheduler(options: DeschedulerOptions, signal: AbortS
     options.onServing?.(server.port)
   }
   const text = await readPolicyFile(settings.policyConfigFile)
-  const reading = await checkedPolicy(text, { file: settings.policyConfigFile, api, signal })
+  const reading = await answered(
+    () => checkedPolicy(text, { file: settings.policyConfigFile, api, signal }),
+    { ...options, what: 'the policy is checked' },
+    signal,
+  )
   if (!reading.ok) throw new DeschedulerFailed(policyRefusal(reading.problems))
   refuse(triggerProblem(options.coordination, triggerOf(options)))
-  const served = await evictionVersion(api, signal)
-  if (served === undefined) throw new DeschedulerFailed('the API server does not serve evictions of pods')
+  const served = await answered(
+    () => servedVersion(api, signal),
+    { ...options, what: 'the server is asked for evictions' },
+    signal,
+  )
   const events = new EventRecorder(api, {
     clock,
     random,
@@ -101,6 +110,13 @@ export async function runDescheduler(options: DeschedulerOptions, signal: AbortS
     if (!(error instanceof LeaseLostError)) throw error
     log.told(0, 'leader lost', { why: error.message })
   }
+}
+
+/** @throws NotServed where pods have no eviction; what the server says */
+async function servedVersion(api: Api, signal: AbortSignal): Promise<string> {
+  const served = await evictionVersion(api, signal)
+  if (served === undefined) throw new NotServed('the API server does not serve evictions of pods')
+  return served
 }
 
 function triggerOf({ settings, arbiterPolicy }: DeschedulerOptions): Parameters<typeof triggerProblem>[1] {

@@ -8,9 +8,11 @@ import { Informers } from '#kube/informers/informer.ts'
 import { type Leader, LeaseLostError } from '#kube/leases/lease.ts'
 import type { Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { AnswerError } from '#kube/outside-error.ts'
 import { BackgroundEvictions } from '../eviction-in-background.ts'
 import type { CycleListener } from '../instruments/cycle-listener.ts'
 import { UsageProviders } from '../usage/usage-providers.ts'
+import { answered } from './answered.ts'
 import { watchBackground } from './background-watch.ts'
 import { Books } from './book.ts'
 import { Cycles } from './cycles.ts'
@@ -52,7 +54,9 @@ export async function leadCycles(options: LeadingOptions, signal: AbortSignal): 
     // For as long as the process runs, whatever the policy in force watches.
     stack.use(watchBackground({ pods: informers.of<Pod>(builtIn.pods), background, clock, ended }))
   }
-  const lack = settings.dryRun ? undefined : await options.permitsLack(signal)
+  const lack = settings.dryRun
+    ? undefined
+    : await answered(() => options.permitsLack(signal), { ...options, what: 'the own rights are asked' }, signal)
   const books = stack.use(
     new Books({
       ...options,
@@ -79,7 +83,9 @@ export async function leadCycles(options: LeadingOptions, signal: AbortSignal): 
     events,
     book: settings.dryRun ? undefined : () => books.open(signal),
     bookLost: () => books.close(),
-    scheduler: settingsForServer(await gitVersion(api, signal)),
+    scheduler: settingsForServer(
+      await answered(() => gitVersion(api, signal), { ...options, what: 'the server’s version is asked' }, signal),
+    ),
     background,
     coordination: options.coordination,
     arbiterPolicy: options.arbiterPolicy,
@@ -102,5 +108,6 @@ async function oneCycle(cycles: Cycles, { settings, leader }: LeadingOptions, si
 
 async function gitVersion(api: Api, signal: AbortSignal): Promise<string> {
   const answer = await api.getPath('/version', { signal })
-  return (isFields(answer) ? textIn(answer, 'gitVersion') : undefined) ?? ''
+  if (!isFields(answer)) throw new AnswerError('/version: the server answered with no object')
+  return textIn(answer, 'gitVersion') ?? ''
 }
