@@ -52,6 +52,15 @@ const core: readonly AlertRule[] = [
       'Part {{ $labels.part }} of {{ $labels.capability }} is started again and again, at most every 30 seconds, until it works. The Event PartInterrupted says what was answered.',
   },
   {
+    alert: 'BallastListenerFlooded',
+    expr: 'sum by (listener) (increase(ballast_listener_turned_away_total[5m])) > 300',
+    for: '0m',
+    severity: 'warning',
+    summary: 'Somebody asks more of a public listener of Ballast than it serves.',
+    description:
+      'Listener {{ $labels.listener }} turned away {{ $value | humanize }} connections and requests in five minutes; the log names the peers. networkPolicy.from says who may come in, ballast doctor network which addresses fit.',
+  },
+  {
     alert: 'BallastPermitStuck',
     expr: 'ballast_arbiter_oldest_permit_seconds > 1800',
     for: '10m',

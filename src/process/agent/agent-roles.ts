@@ -11,6 +11,7 @@ import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import type { Log } from '#kube/log.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
+import { countTurnedAway } from '#kube/server/front/front-metrics.ts'
 import { loopFront } from '#kube/server/front/loop-front.ts'
 import { programVersion } from '#kube/version.ts'
 import { enabledCapabilities } from '../enabled-capabilities.ts'
@@ -85,8 +86,10 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
   let checks: () => readonly NamedCheck[] = () => [{ name: 'start', ok: false, state: 'starting' }]
   stack.use(health.add('agent', () => checks()))
   const address = readAddress(options.healthProbeBindAddress)
-  if (address !== undefined)
-    stack.use(await startHealthListener(address, { health, metrics, log, front: loopFront({ clock: systemClock, log }) }))
+  if (address !== undefined) {
+    const front = loopFront({ clock: systemClock, log, onTurnedAway: countTurnedAway(metrics) })
+    stack.use(await startHealthListener(address, { health, metrics, log, front }))
+  }
   const name = environment['BALLAST_POD_NAME'] ?? hostname()
   const namespace = environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace
   const identity = { name, namespace, instance: `${name}_${randomUuid(systemRandom)}` }

@@ -11,6 +11,7 @@ import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import { Front } from '#kube/server/front/front.ts'
+import { countTurnedAway } from '#kube/server/front/front-metrics.ts'
 import { type HealthOptions, startHealthServer } from '#kube/server/health.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import type { ConfigurationFile } from '../configuration/configuration-file.ts'
@@ -82,7 +83,7 @@ export async function runLiveController(options: LiveOptions, { environment, sig
   ])
   await using listeners = new AsyncDisposableStack()
   // One thread for all that strangers can reach.
-  const front = listeners.use(new Front({ clock: systemClock, log }))
+  const front = listeners.use(new Front({ clock: systemClock, log, onTurnedAway: countTurnedAway(metrics) }))
   if (address !== undefined) {
     const of = { health, metrics, log, front, ...(also === undefined ? {} : { also }) }
     listeners.use(await startHealthListener(address, of))

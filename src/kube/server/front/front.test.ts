@@ -2,11 +2,13 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../clock.ts'
 import { type Log, silentLog } from '../../log.ts'
 import { Front } from './front.ts'
 import type { FrontSpec } from './front-messages.ts'
+import { countTurnedAway } from './front-metrics.ts'
 import { loopFront } from './loop-front.ts'
 
 const spec: FrontSpec = {
@@ -89,6 +91,17 @@ test.each(['in a thread', 'on the loop'])('%s a handler that fails is 500 for wh
   })
   expect([await get(listener.port, '/sync'), await get(listener.port)]).toEqual(['500 internal error\n', '500 internal error\n'])
   expect(said).toEqual(['sync', 'async'])
+})
+
+test.each(['in a thread', 'on the loop'])('%s what is turned away is counted by listener and reason', async where => {
+  const metrics = new Registry()
+  const around = { clock: systemClock, log: silentLog, onTurnedAway: countTurnedAway(metrics) }
+  await using apart = new Front(around)
+  const front = where === 'in a thread' ? apart : loopFront(around)
+  const body = { mostBytes: 8, json: { deepest: 4, mostValues: 100 } }
+  await using listener = await front.listen({ ...spec, body }, () => ({ status: 200, headers: {}, body: '' }))
+  for (let n = 0; n < 3; n++) await fetch(`http://127.0.0.1:${listener.port}/`, { method: 'POST', body: '{"long": "text"}' })
+  await expect.poll(() => metrics.metrics()).toContain('ballast_listener_turned_away_total{listener="a",why="body"} 3')
 })
 
 /** Asks from another thread, while this one does nothing until all is answered: `GET` of each path, after so many milliseconds. */

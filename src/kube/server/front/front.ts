@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads'
 import type { Cancel, Clock } from '../../clock.ts'
 import { type Log, messageOf } from '../../log.ts'
 import type { FromThread, FrontCall, FrontReply, FrontSpec, FrontTls, ToThread } from './front-messages.ts'
+import type { OnTurnedAway } from './front-metrics.ts'
 
 type Answer = (call: FrontCall) => Promise<FrontReply> | FrontReply
 
@@ -42,6 +43,7 @@ interface Listener {
 export class Front implements Listening, AsyncDisposable {
   readonly #clock: Clock
   readonly #log: Log
+  readonly #onTurnedAway: OnTurnedAway | undefined
   readonly #listeners = new Map<number, Listener>()
   readonly #turned = new Int32Array(new SharedArrayBuffer(4))
   #worker: Worker | undefined
@@ -53,9 +55,10 @@ export class Front implements Listening, AsyncDisposable {
   #stopRestart: Cancel = () => undefined
 
   /** `clock`: the host's. */
-  constructor(around: { readonly clock: Clock; readonly log: Log }) {
+  constructor(around: { readonly clock: Clock; readonly log: Log; readonly onTurnedAway?: OnTurnedAway }) {
     this.#clock = around.clock
     this.#log = around.log
+    this.#onTurnedAway = around.onTurnedAway
   }
 
   /** Listens until disposed of; `answer` is asked in turns. @throws when the address is taken, or certificate and key do not belong together */
@@ -175,6 +178,7 @@ export class Front implements Listening, AsyncDisposable {
         break
       case 'turned-away': {
         const { why, peer, times } = message
+        this.#onTurnedAway?.(listener.spec.name, why, times)
         this.#log.warn({ listener: listener.spec.name, why, peer, times }, 'requests or connections were turned away')
         break
       }

@@ -5,6 +5,7 @@ import { BodyBudget } from './body-budget.ts'
 import type { Listening } from './front.ts'
 import { FrontListener, type FrontSurroundings } from './front-listener.ts'
 import type { FrontReply } from './front-messages.ts'
+import type { OnTurnedAway } from './front-metrics.ts'
 import { Turns } from './turns.ts'
 import { Turnstile } from './turnstile.ts'
 
@@ -13,8 +14,14 @@ const mostBytesUnderWay = 8 * 1024 * 1024
 const mostWaiting = 64
 const mostUnderWay = 16
 
+interface Around {
+  readonly clock: Clock
+  readonly log: Log
+  readonly onTurnedAway?: OnTurnedAway
+}
+
 /** Listeners that are asked and answered on the caller's loop. `clock`: the host's. */
-export function loopFront({ clock, log }: { readonly clock: Clock; readonly log: Log }): Listening {
+export function loopFront({ clock, log, onTurnedAway }: Around): Listening {
   const turns = new Turns({ waiting: mostWaiting, underWay: mostUnderWay }, clock)
   return {
     async listen(spec, answer) {
@@ -39,8 +46,10 @@ export function loopFront({ clock, log }: { readonly clock: Clock; readonly log:
         },
         // Who asks on a loop that stands still is not heard there.
         stillMs: () => 0,
-        turnedAway: (_listener, why, peer) =>
-          log.debug({ listener: spec.name, why, peer }, 'a request or connection was turned away'),
+        turnedAway: (_listener, why, peer) => {
+          onTurnedAway?.(spec.name, why, 1)
+          log.debug({ listener: spec.name, why, peer }, 'a request or connection was turned away')
+        },
       }
       const listener = new FrontListener(1, spec, around)
       const port = await listener.listen()
