@@ -69,6 +69,16 @@ export class ControllerProcess {
     }
   }
 
+  /** The most memory that it had, in MiB. Linux only: elsewhere 0. */
+  get peakMiB(): number {
+    try {
+      const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#pid}/status`, 'utf8')) ?? []
+      return Number(kilobytes ?? 0) / 1024
+    } catch {
+      return 0 // it has ended
+    }
+  }
+
   /** Stops it as it is, until it goes on. */
   pause(): void {
     process.kill(this.#pid, 'SIGSTOP')
