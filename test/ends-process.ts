@@ -1,5 +1,5 @@
 // A process that is to end and does not, in the way that its argument says.
-import { LastResort } from '../ending.ts'
+import { LastResort } from '../src/process/ending.ts'
 
 const [way = '', ms = ''] = process.argv.slice(2)
 const resort = new LastResort(

@@ -10,7 +10,7 @@ export interface HeldServer extends AsyncDisposable {
   readonly kubeconfig: string
   /** `GET /api/v1/pods`, in the order in which they came. */
   readonly requests: readonly string[]
-  /** Of the `count`th request from now on, counted from 1, nobody hears an answer; `untilHeld` resolves when it is there. */
+  /** The `count`th request from now on, counted from 1, and all after it have no answer. Resolves when it is there. */
   holdFrom(count: number): Promise<void>
   /** Resolves at the `count`th request of all. */
   reached(count: number): Promise<void>

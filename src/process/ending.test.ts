@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { graceOf, graceVariable, podGraceSeconds } from './ending.ts'
 
-const program = join(import.meta.dirname, 'testdata', 'ends-process.ts')
+const program = join(import.meta.dirname, '..', '..', 'test', 'ends-process.ts')
 
 describe('the time of a pod', () => {
   test.each([

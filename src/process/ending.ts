@@ -49,8 +49,7 @@ const { writeSync } = require('node:fs')
 const begin = () => setTimeout(() => {
   parentPort.postMessage('late')
   setTimeout(() => {
-    try { writeSync(2, 'ballast: its loop does not turn, and it was to end: it is killed\\n') } catch { /* nobody reads it any more */ }
-    process.kill(process.pid, 'SIGKILL')
+    try { writeSync(2, 'ballast: its loop does not turn, and it was to end: it is killed\\n') } finally { process.kill(process.pid, 'SIGKILL') }
   }, 1000)
 }, afterMs)
 const look = () => process.ppid === parent ? void setTimeout(look, 1000) : void begin()
