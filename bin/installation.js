@@ -99,7 +99,45 @@ function npmCommand() {
   return [process.platform === 'win32' ? 'npm.cmd' : 'npm', []]
 }
 
-function install() {
+/**
+ * Waits for a child's end, passes on what ends us, and ends it itself where it does not hear: at the second signal, or some time after the first.
+ * @returns its code and signal
+ */
+async function follow(child, isSharedTerminal) {
+  const seconds = Number(process.env.BALLAST_TERMINATION_GRACE_SECONDS)
+  const graceMs = (seconds > 0 ? seconds : 30) * 1000
+  let asked = 0
+  let timer
+  let isInsisted = false
+  const ask = signal => {
+    const now = Date.now()
+    // A signal to the whole group comes as well from whoever sent it to us alone.
+    if (asked !== 0 && now - asked < 500) return
+    const isSecond = asked !== 0
+    asked = now
+    // A terminal sends its own to the child as well.
+    if (signal !== 'SIGINT' || !isSharedTerminal) child.kill(signal)
+    // The second is heard by a loop that turns, and ends it; another is ended from here.
+    if (isInsisted) return
+    isInsisted = isSecond
+    clearTimeout(timer)
+    timer = setTimeout(() => child.kill('SIGKILL'), isSecond ? 1000 : graceMs + 1000)
+  }
+  const signals = ['SIGTERM', 'SIGHUP', 'SIGINT']
+  const handlers = signals.map(signal => [signal, () => ask(signal)])
+  for (const [signal, handler] of handlers) process.on(signal, handler)
+  try {
+    return await new Promise((resolve, reject) => {
+      child.on('error', reject)
+      child.on('exit', (code, signal) => resolve([code, signal]))
+    })
+  } finally {
+    clearTimeout(timer)
+    for (const [signal, handler] of handlers) process.off(signal, handler)
+  }
+}
+
+async function install() {
   const [command, first] = npmCommand()
   const args = [
     ...first,
@@ -111,14 +149,20 @@ function install() {
     '--include=optional',
     '--loglevel=error',
   ]
-  const { status, error } = spawnSync(command, args, {
+  const npm = spawn(command, args, {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32' && first.length === 0,
   })
-  if (error !== undefined) throw new Refusal(`ballast: npm did not start: ${error.message}; install npm 10 or newer`)
+  let status
+  let signal
+  try {
+    ;[status, signal] = await follow(npm, process.stdin.isTTY)
+  } catch (error) {
+    throw new Refusal(`ballast: npm did not start: ${error.message}; install npm 10 or newer`)
+  }
   if (status !== 0)
-    throw new Refusal(`ballast: npm install ended with ${status}; its words are above. Start again to try once more`)
+    throw new Refusal(`ballast: npm install ended with ${signal ?? status}; its words are above. Start again to try once more`)
 }
 
 /**
@@ -135,7 +179,7 @@ async function ensureInstalled() {
     if (again?.hash === hash && existsSync(again.node)) return again.node
     console.error('ballast: setting up (once; about half a minute) ...')
     rmSync(stampFile, { force: true })
-    install()
+    await install()
     const node = chooseNode()
     writeFileSync(stampFile, JSON.stringify({ hash, node }))
     return node
@@ -165,17 +209,8 @@ async function run(toArguments) {
       PATH: `${join(modules, '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}`,
     },
   })
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  process.on('SIGINT', () => {
-    // A terminal sends it to the child as well; where there is none, pass it on.
-    if (!process.stdin.isTTY) child.kill('SIGINT')
-  })
-  const [code, signal] = await new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('exit', (exitCode, exitSignal) => resolve([exitCode, exitSignal]))
-  })
+  const [code, signal] = await follow(child, process.stdin.isTTY)
   if (signal !== null) {
-    process.removeAllListeners(signal)
     process.kill(process.pid, signal)
     return
   }

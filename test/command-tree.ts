@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { DefineCommand, Surroundings } from '../src/cli/command-line.ts'
 import { commands } from '../src/cli/commands.ts'
 import { processTerminal } from '../src/cli/terminal/terminal.ts'
+import { embeddedEnding } from '../src/process/surroundings.ts'
 
 /** What defines each command, by the command's name. Importing them takes a second or two. */
 export async function commandDefinitions(): Promise<ReadonlyMap<string, DefineCommand>> {
@@ -19,6 +20,7 @@ const silent: Surroundings = {
   terminal: processTerminal({}),
   environment: {},
   signal: new AbortController().signal,
+  ending: embeddedEnding,
   end: () => undefined,
 }
 

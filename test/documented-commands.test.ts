@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Surroundings } from '../src/cli/command-line.ts'
 import { processTerminal } from '../src/cli/terminal/terminal.ts'
-import { CommandRefused, type ExitCode } from '../src/process/surroundings.ts'
+import { CommandRefused, type ExitCode, embeddedEnding } from '../src/process/surroundings.ts'
 import { commandDefinitions, commandTree } from './command-tree.ts'
 import { pages, pipeline, type Sample, samplesOf, showsOutput, textOf } from './documented-commands.ts'
 
@@ -168,6 +168,7 @@ async function run(words: readonly string[]): Promise<Ended> {
     terminal: { ...processTerminal({}), write: text => void output.push(`${text}\n`), say: text => void said.push(`${text}\n`) },
     environment: {},
     signal: new AbortController().signal,
+    ending: embeddedEnding,
     end: value => {
       code = value
     },

@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '#kube/clock.ts'
 
 let clone = ''
 const project = join(import.meta.dirname, '..')
@@ -127,4 +128,49 @@ test('the child of a launcher that was killed ends by itself', async () => {
   // Both write to one pipe: it closes when the last of them is gone. While the child lives this waits for ever.
   await closed
   expect(pid).toBeGreaterThan(0)
+})
+
+describe('a child that does not end', () => {
+  const deaf =
+    'for (const one of ["SIGTERM", "disconnect"]) process.on(one, () => undefined)\nsetInterval(() => undefined, 1000)\nconsole.log("runs")\n'
+
+  test.each([
+    ['is killed when it is told again', '3600'],
+    ['is killed some time after it was told', '0.001'],
+  ])('%s', async (_, seconds) => {
+    start('warm')
+    writeFileSync(join(clone, 'src', 'cli', 'main.ts'), deaf)
+    const env = { ...environment(), BALLAST_TERMINATION_GRACE_SECONDS: seconds }
+    const launcher = spawn(process.execPath, [join(clone, 'bin', 'ballast')], { env })
+    await new Promise(said => launcher.stdout.once('data', said))
+    let end: NodeJS.Signals | null | undefined
+    const closed = new Promise(done => launcher.stdout.once('close', done))
+    launcher.once('exit', (_code, signal) => {
+      end = signal
+    })
+    launcher.kill('SIGTERM')
+    // What comes within half a second of the first is the same wish.
+    while (end === undefined) {
+      await systemClock.after(100)
+      if (seconds === '3600') launcher.kill('SIGTERM')
+    }
+    expect(end).toBe('SIGKILL')
+    await closed
+  })
+})
+
+test('an installation ends with the start that began it', async () => {
+  writeFileSync(
+    join(clone, 'npm.js'),
+    npm('console.error("npm runs")\nsetInterval(() => undefined, 1000)\nawait new Promise(() => undefined)'),
+  )
+  const launcher = spawn(process.execPath, [join(clone, 'bin', 'ballast')], { env: environment() })
+  await new Promise<void>(said =>
+    launcher.stderr.on('data', (chunk: Buffer) => (/npm runs/.test(String(chunk)) ? said() : undefined)),
+  )
+  // npm writes there, too: it closes when both are gone.
+  const closed = new Promise(done => launcher.stderr.once('close', done))
+  launcher.kill('SIGTERM')
+  await closed
+  expect(existsSync(join(clone, '.ballast', 'install.lock'))).toBe(false)
 })

@@ -24,6 +24,7 @@ import { fixedSettings } from '../src/process/configuration/controller-settings.
 import { runGateway } from '../src/process/gateway/gateway.ts'
 import { ControllerHealth } from '../src/process/health/controller-health.ts'
 import { PortBook } from '../src/process/parts/port-book.ts'
+import { embeddedEnding } from '../src/process/surroundings.ts'
 import { namespace, startMs } from './controlled-cluster.ts'
 import { refresh } from './sample-capability/capability.ts'
 import { refreshAnnotation } from './sample-capability/decision.ts'
@@ -483,6 +484,7 @@ describe('on the twin, with exactly those rights', () => {
       log: silentLog,
       gracefulMs: 1_000,
       signal: stop.signal,
+      ending: embeddedEnding,
       exit: code => {
         throw new Error(`ended with ${code}`)
       },

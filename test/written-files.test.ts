@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { temporaryDirectory } from '#kube/testdata/temporary-directory.ts'
 import type { Surroundings } from '../src/cli/command-line.ts'
 import { processTerminal } from '../src/cli/terminal/terminal.ts'
+import { embeddedEnding } from '../src/process/surroundings.ts'
 import { commandDefinitions, commandTree } from './command-tree.ts'
 
 const definitions = await commandDefinitions()
@@ -13,7 +14,13 @@ const definitions = await commandDefinitions()
 async function ran(...args: readonly string[]): Promise<readonly string[]> {
   const said: string[] = []
   const terminal = { ...processTerminal({}), say: (line: string) => said.push(line), write: () => undefined }
-  const surroundings = { terminal, environment: {}, signal: new AbortController().signal, end: () => undefined } as Surroundings
+  const surroundings = {
+    terminal,
+    environment: {},
+    signal: new AbortController().signal,
+    ending: embeddedEnding,
+    end: () => undefined,
+  } as Surroundings
   await commandTree(definitions, surroundings).parseAsync([...args], { from: 'user' })
   return said
 }

@@ -3,10 +3,10 @@
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError } from 'commander'
 import { systemClock } from '#kube/clock.ts'
-import { durationMs } from '#kube/time/duration.ts'
 import { readAgentConfiguration } from '#process/agent/agent-configuration.ts'
 import { runAgentParts } from '#process/agent/agent-host.ts'
 import type { NodeRoles } from '#process/agent/agent-roles.ts'
+import { partsGraceMs } from '#process/parts/tuning.ts'
 import { processLog } from '#process/process-log.ts'
 import { about } from './about.ts'
 import type { AskedRole } from './agent-role.ts'
@@ -67,7 +67,7 @@ function roleList(text: string): readonly string[] {
 }
 
 async function runAgent(options: AgentCommandOptions, command: Command, surroundings: Surroundings): Promise<void> {
-  const { environment, signal } = surroundings
+  const { environment, signal, ending } = surroundings
   const path = options.config ?? environment['BALLAST_CONFIG']
   const file = path === '' ? undefined : path
   const others = options.role.filter(name => !ownRoles.some(own => own.name === name))
@@ -92,7 +92,8 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   await runAgentParts({
     parts,
     log,
-    gracefulMs: durationMs(configuration.process.gracefulShutdownTimeout) + drainSlackMs,
+    gracefulMs: partsGraceMs(configuration.process, { grace: ending.grace, log, moreMs: drainSlackMs }),
+    ending,
     signal,
     exit: exitAtOnce,
     ...(opened === undefined ? {} : { onChecks: checks => opened.serve(checks) }),

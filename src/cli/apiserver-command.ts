@@ -18,7 +18,6 @@ import { loadConfig } from '#kube/credentials/config.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { certificateMetrics } from '#kube/server/certificate-metrics.ts'
-import { durationMs } from '#kube/time/duration.ts'
 import { programVersion } from '#kube/version.ts'
 import { runApiserver } from '#process/apiserver/apiserver.ts'
 import { openStandby } from '#process/apiserver/apiserver-standby.ts'
@@ -57,9 +56,6 @@ interface ApiserverCommandOptions {
   readonly healthProbeBindAddress: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
-
-/** Beside the time that what is under way has: to close sockets. */
-const closingMs = 10_000
 
 export const defineApiserver: DefineCommand = (program, surroundings) => {
   const { environment } = surroundings
@@ -116,7 +112,7 @@ function overridesOf(options: ApiserverCommandOptions, command: Command): readon
 }
 
 async function serve(options: ApiserverCommandOptions, command: Command, surroundings: Surroundings): Promise<void> {
-  const { environment, signal } = surroundings
+  const { environment, signal, ending } = surroundings
   const path = options.config ?? environment['BALLAST_CONFIG']
   const fileLog = processLog({ level: options.logLevel, clock: systemClock })
   using settings = new ConfigurationFile({
@@ -133,7 +129,7 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
   for (const warning of config.warnings) log.warn({}, warning)
   const health = new ControllerHealth()
   const metrics = new Registry()
-  using shutdown = new Shutdown(signal, systemClock)
+  using shutdown = new Shutdown(signal, systemClock, ending)
   await using stack = new AsyncDisposableStack()
   health.add('process', () => [
     memoryCheck(memoryUses()),
@@ -163,7 +159,7 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
     version: programVersion,
   })
   certificateMetrics(metrics, () => apis.certificates)
-  using faults = processFaults(exitAtOnce)
+  using faults = processFaults(exitAtOnce, ending)
   const page = isShown ? pageOptions({ options, config, settings, log, metrics, path }, { surroundings, stack }) : undefined
   const leaderService = options.leaderService === undefined ? undefined : ledService(options.leaderService, { environment, log })
   const running = runApiserver({
@@ -180,11 +176,13 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
     faults,
     ...(page === undefined ? {} : { page }),
     ...(leaderService === undefined ? {} : { leaderService }),
-    tuning: tuningOf(settled),
+    tuning: tuningOf(settled, { grace: ending.grace, log }),
     signal,
   })
-  const limitMs = durationMs(settled.gracefulShutdownTimeout) + closingMs
-  await shutdown.within(limitMs, running, { stillRunning: () => health.groups().filter(group => !own.has(group)), log })
+  await shutdown.within(ending.grace.inOrderMs, running, {
+    stillRunning: () => health.groups().filter(group => !own.has(group)),
+    log,
+  })
 }
 
 /** Groups of health that are no part's. */

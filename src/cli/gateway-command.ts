@@ -7,7 +7,6 @@ import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import { systemRandom } from '#kube/random.ts'
-import { durationMs } from '#kube/time/duration.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { enabling } from '#process/configuration/controller-configuration.ts'
 import { enabledCapabilities, hostedNames } from '#process/enabled-capabilities.ts'
@@ -35,9 +34,6 @@ interface GatewayCommandOptions {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
 
-/** Beside the time that parts have to end: to close sockets. */
-const closingMs = 10_000
-
 export const defineGateway: DefineCommand = (program, surroundings) => {
   const { environment } = surroundings
   program
@@ -64,7 +60,7 @@ export const defineGateway: DefineCommand = (program, surroundings) => {
 }
 
 async function serve(options: GatewayCommandOptions, command: Command, surroundings: Surroundings): Promise<void> {
-  const { environment, signal } = surroundings
+  const { environment, signal, ending } = surroundings
   const path = options.config ?? environment['BALLAST_CONFIG']
   const isGiven = (key: string) => command.getOptionValueSource(key) === 'cli'
   const keys = { logLevel: '--log-level', healthProbeBindAddress: '--health-probe-bind-address' } as const
@@ -86,8 +82,8 @@ async function serve(options: GatewayCommandOptions, command: Command, surroundi
   for (const warning of config.warnings) log.warn({}, warning)
   const health = new ControllerHealth()
   const metrics = new Registry()
-  using shutdown = new Shutdown(signal, systemClock)
-  using faults = processFaults(exitAtOnce)
+  using shutdown = new Shutdown(signal, systemClock, ending)
+  using faults = processFaults(exitAtOnce, ending)
   health.add('process', () => [
     memoryCheck(memoryUses()),
     { name: 'shutdown', ok: !signal.aborted, ...(signal.aborted ? { state: 'shutting down' } : {}) },
@@ -117,9 +113,11 @@ async function serve(options: GatewayCommandOptions, command: Command, surroundi
     settings,
     metrics,
     faults,
-    tuning: tuningOf(settled),
+    tuning: tuningOf(settled, { grace: ending.grace, log }),
     signal,
   })
-  const limitMs = durationMs(settled.gracefulShutdownTimeout) + closingMs
-  await shutdown.within(limitMs, running, { stillRunning: () => health.groups().filter(group => group !== 'process'), log })
+  await shutdown.within(ending.grace.inOrderMs, running, {
+    stillRunning: () => health.groups().filter(group => group !== 'process'),
+    log,
+  })
 }

@@ -1,26 +1,18 @@
-// The command line: reads arguments and environment, runs one command, ends with its code. Commands lie beside, one a file.
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+// The first of the program: it hears signals before anything else is loaded, since a process that is the first of its container has no
+// other way to be ended. What it loads then runs one command.
 import { systemClock } from '#kube/clock.ts'
-import { InputError } from '#kube/problem.ts'
-import { programVersion } from '#kube/version.ts'
-import { ProcessFault } from '#process/parts/process-fault.ts'
-import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
-import { calledAs } from './called-as.ts'
-import type { Surroundings } from './command-line.ts'
-import { commands } from './commands.ts'
-import { processTerminal } from './terminal/terminal.ts'
+import { graceOf, LastResort } from '#process/ending.ts'
 
+const failed = 1
 const stop = new AbortController()
-const terminal = processTerminal(process.env)
-let code: ExitCode = exitCodes.done
-const surroundings: Surroundings = {
-  terminal,
-  environment: process.env,
-  signal: stop.signal,
-  end: value => {
-    code = value
+const grace = graceOf(process.env)
+const resort = new LastResort(
+  () => {
+    say(`ballast: not ended within ${grace.atAllMs / 1_000} s: it ends at once`)
+    process.exit(failed)
   },
-}
+  words => say(words),
+)
 
 // The first signal asks for an orderly end, the second ends at once. A launcher that is gone counts as a signal.
 const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, disconnect: 1 } as const
@@ -32,68 +24,25 @@ for (const [name, signalNumber] of Object.entries(signalNumbers)) {
   process.on(name, () => {
     if (stop.signal.aborted && systemClock.elapsed() - askedMs < sameSignalMs) return
     // Who asks twice does not want to wait.
-    if (stop.signal.aborted) process.exit(exitCodes.failed)
+    if (stop.signal.aborted) process.exit(failed)
     askedMs = systemClock.elapsed()
     interrupted = 128 + signalNumber
+    resort.begin(grace.atAllMs)
     stop.abort(new DOMException(`stopped by ${name}`, 'AbortError'))
   })
 }
+// A loop that does not turn hears nothing of its launcher's end.
+if (process.channel !== undefined) resort.afterParent(grace.atAllMs)
 process.channel?.unref()
 
-const program = new Command('ballast')
-  .description(
-    'Keeps a Kubernetes cluster trim: one arbiter for every disruption, and a twin on which every decision is proven first.',
-  )
-  .version(programVersion)
-  .exitOverride()
-  .configureOutput({ writeErr: text => terminal.say(text.trimEnd()) })
-  .addHelpText(
-    'after',
-    '\nExit codes: 0 done, 1 failed, 2 bad usage or input, 3 the answer is "not so", 4 infeasible.\nExample: ballast plan --cluster examples/talos-homelab',
-  )
-const words = calledAs({ argv: process.argv, argv0: process.argv0, environment: process.env })
-// `help plan` is of one command as well.
-const asked = words[2] === 'help' ? words[3] : words[2]
-const listed = commands.get(asked ?? '')
-if (listed === undefined) {
-  for (const [name, { about }] of commands) program.command(name).description(about)
-  program.configureHelp({
-    subcommandTerm: command => `${command.name()} ${commands.get(command.name())?.usage ?? '[command]'}`.trimEnd(),
-  })
-} else {
-  const define = await listed.load()
-  if (define === undefined) throw new Error(`no capability has the command ${asked}: run npm run generate`)
-  define(program, surroundings, listed.about)
-}
+const { runProgram } = await import('./program.ts')
+if (stop.signal.aborted) process.exit(interrupted)
+await runProgram({
+  signal: stop.signal,
+  interrupted: () => interrupted,
+  ending: { grace, begin: () => resort.begin(grace.atAllMs) },
+})
 
-try {
-  await program.parseAsync(words)
-  process.exitCode = code
-} catch (error) {
-  process.exitCode = codeOf(error)
-  // What is at fault may keep timers and sockets: it is not waited for.
-  if (error instanceof ProcessFault) process.exit()
-}
-
-/** What the process ends with; a command that was stopped before it had an answer ends as shells say it: 128 and the signal's number. */
-function codeOf(error: unknown): number {
-  // Commander tells what it refuses itself; of a value that a command read later nothing was told yet.
-  if (error instanceof InvalidArgumentError) terminal.say(`ballast: ${error.message}`)
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.badInput
-  if (stop.signal.aborted && (error === stop.signal.reason || (error instanceof Error && error.name === 'AbortError')))
-    return interrupted
-  if (error instanceof InputError) {
-    terminal.say(error.message)
-    return exitCodes.badInput
-  }
-  if (error instanceof CommandRefused) {
-    terminal.say(`ballast: ${error.message}`)
-    return error.code
-  }
-  if (error instanceof Error && 'syscall' in error) {
-    terminal.say(`ballast: ${error.message}`) // a port that is taken, a folder that may not be written: no fault of ours to trace
-    return exitCodes.failed
-  }
-  terminal.say(`ballast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-  return exitCodes.failed
+function say(words: string): void {
+  process.stderr.write(`${words}\n`)
 }

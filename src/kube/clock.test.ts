@@ -157,3 +157,12 @@ test('a moment of the monotonic clock has the same time of day until that is set
   expect(Math.abs(wallOf(clock, 0) - (first - 500))).toBeLessThan(2)
   expect(wallOf(clock, 1)).toBeGreaterThan(wallOf(clock, 0))
 })
+
+test('virtual time that is held for ever ends with its signal', async () => {
+  const clock = new VirtualClock(0)
+  const stop = new AbortController()
+  using _held = clock.hold()
+  const running = clock.runUntil(() => false, { limitMs: 1_000, signal: stop.signal })
+  stop.abort(new Error('stopped'))
+  await expect(running).rejects.toThrow('stopped')
+})

@@ -251,12 +251,14 @@ export class VirtualClock implements Clock {
     this.#nowMs = untilMs
   }
 
-  /** Resolves when nothing is held and the event loop turned `turns` times without a new timer. */
-  async quiet(turns = 6): Promise<void> {
+  /** Resolves when nothing is held and the event loop turned `turns` times without a new timer. @throws `signal.reason` */
+  async quiet(turns = 6, signal?: AbortSignal): Promise<void> {
     let still = 0
     let seen = this.#order
     while (still < turns) {
       await new Promise<void>(resolve => setImmediate(resolve))
+      // What is held may never be let go, by a fault of whoever holds it.
+      signal?.throwIfAborted()
       if (this.isHeld || seen !== this.#order) still = 0
       else still++
       seen = this.#order
@@ -267,7 +269,7 @@ export class VirtualClock implements Clock {
   async runUntil(done: () => boolean, options: { limitMs: number; signal?: AbortSignal }): Promise<void> {
     const untilMs = this.#nowMs + options.limitMs
     for (;;) {
-      await this.quiet()
+      await this.quiet(undefined, options.signal)
       options.signal?.throwIfAborted()
       if (done()) return
       const dueMs = this.#timers[0]?.dueMs

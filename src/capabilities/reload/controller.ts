@@ -8,6 +8,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { resourceKey } from '#kube/objects/resource.ts'
 import { isNewer } from '#kube/objects/resource-version.ts'
 import { BaselineStore } from './baseline/baseline-store.ts'
+import { FirstStart } from './baseline/first-start.ts'
 import type { ReloadConfig } from './config.ts'
 import { describeSource } from './rollouts/deed.ts'
 import { JobKeeper } from './rollouts/job-keeper.ts'
@@ -19,7 +20,7 @@ import { ProviderClasses } from './sources/provider-classes.ts'
 import { type ContentNews, SourceBook } from './sources/source-book.ts'
 import { SourceIndex } from './sources/source-index.ts'
 import { SourceReader } from './sources/source-reader.ts'
-import { type SourceReference, type SourceState, sourceAnnotations } from './sources/source-state.ts'
+import { type SourceReference, type SourceState, sourceAnnotations, sourceKey } from './sources/source-state.ts'
 import { type SourceChange, SourceWatch, sourceAnnotationKeys, watchedTypes } from './sources/source-watch.ts'
 import { WatchedNamespaces } from './sources/watched-namespaces.ts'
 import { Telling } from './telling/reload-telling.ts'
@@ -78,6 +79,7 @@ class Reloading {
   readonly #index: SourceIndex
   readonly #book: SourceBook
   readonly #baseline: BaselineStore
+  readonly #start: FirstStart
   readonly #fresh: FreshWorkloads
   readonly #follower: RolloutFollower
   readonly #pauses: PauseKeeper
@@ -116,26 +118,25 @@ class Reloading {
       telling: this.#telling,
       unreadable: (reference, why) => this.#sourceUnreadable(reference, why),
       isWanted: reference => this.#notifier !== undefined || this.#index.has(reference),
-      asksBack: () => this.#notifier === undefined && this.#workloads.isPolled,
+      asksBack: () => this.#notifier === undefined,
+      untold: (reference, why) => this.#changeUntold(reference, why),
       onContent,
     })
+    const baseline = { api, clock, log, leadership: leading.effects.leadership, namespace }
     this.#baseline = new BaselineStore({
-      api,
-      clock,
-      log,
-      leadership: leading.effects.leadership,
-      namespace,
+      ...baseline,
       unreadable: (name, why) => this.#tellBaseline('ReloadBaselineUnreadable', name, why),
       full: (name, why) => this.#tellBaseline('ReloadBaselineFull', name, why),
     })
+    this.#start = new FirstStart(baseline, this.#baseline)
     this.#fresh = new FreshWorkloads({
       api,
-      log,
       settings,
       workloads: this.#workloads,
       index: this.#index,
       baselineOf: key => this.#baseline.get(key),
       lookAt: (reference, kind) => this.#lookAt(reference, kind),
+      untold: (reference, why) => this.#changeUntold(reference, why),
       signal,
     })
     this.#follower = new RolloutFollower({ arbiter: leading.arbiter, workloads: this.#workloads, clock, log, signal })
@@ -175,6 +176,7 @@ class Reloading {
   /** Waits for the watches and for most of the baseline, then takes in what is there. */
   async prepare(signal: AbortSignal): Promise<void> {
     const { informers } = this.#context
+    if (this.#notifier === undefined) await this.#start.begin(signal)
     for (const informer of this.#informers()) await informers.settled(informer, signal)
     // While another process led, nobody asked for what may be listed and not watched.
     for (const informer of this.#workloads.informers) await untilResolved(informer.freshen(undefined), signal)
@@ -205,6 +207,7 @@ class Reloading {
     const looks = async () => {
       for (let look = 1; ; look++) {
         this.#tellDenied()
+        await this.#completeStart(signal)
         if (look % tidyEvery === 0) {
           this.#book.forgetUnwanted()
           this.#loop.tidy()
@@ -293,8 +296,7 @@ class Reloading {
       this.#telling.eventProcessed(received, 'success')
       return
     }
-    const asksBack = this.#workloads.isPolled && previousVersion !== undefined
-    this.#book.heard(reference, asksBack ? { before: previousVersion, after: version } : undefined)
+    this.#book.heard(reference, previousVersion === undefined ? undefined : { before: previousVersion, after: version })
     // What was only updated is looked at when its content is known.
     if (type !== 'update') this.#changed(reference, type === 'add' ? 'create' : 'delete', version)
     else if (isMarkedAnew) this.#lookAt(reference)
@@ -302,13 +304,30 @@ class Reloading {
   }
 
   /**
-   * It changed since somebody last was there. Of workloads that may only be listed one may have taken it that nobody had listed yet: its
+   * It changed since somebody last was there, who may not have come to remember it for each workload that takes it, or to list that: its
    * content is compared with what it was then, and both must have been there then.
    */
   #lookBack({ reference, version }: SourceChange): void {
-    const then = this.#baseline.loadedVersion
-    if (!this.#workloads.isPolled || then === undefined || !isNewer(version, then) || !this.#index.has(reference)) return
+    const then = this.#start.since
+    if (then === undefined || !isNewer(version, then) || !this.#index.has(reference)) return
+    if (!this.#workloads.isPolled && this.#isRememberedByAll(reference)) return
     this.#book.heard(reference, { before: then, after: then })
+  }
+
+  #isRememberedByAll(reference: SourceReference): boolean {
+    const key = sourceKey(reference)
+    return [...this.#index.workloadsOf(reference)].every(workload => this.#baseline.get(workload)?.marks.has(key) === true)
+  }
+
+  /** Once every workload was looked at and that is remembered, the first start is over. */
+  async #completeStart(signal: AbortSignal): Promise<void> {
+    if (this.#notifier !== undefined || !this.#loop.isLookedThrough) return
+    try {
+      await this.#start.end(signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#context.log.info({ why: messageOf(error) }, 'that the first start is over is not written yet: tried again')
+    }
   }
 
   /** By workloads that are not listed yet. */
@@ -317,11 +336,17 @@ class Reloading {
     return this.#workloads.isPolled && (type === 'update' || (type === 'add' ? reloadOnCreate : reloadOnDelete))
   }
 
-  #changed(reference: SourceReference, event: 'create' | 'update' | 'delete', version: string | undefined): void {
+  /** `isFirst`: nobody had read it before, so that nothing is remembered of it. */
+  #changed(
+    reference: SourceReference,
+    event: 'create' | 'update' | 'delete',
+    version: string | undefined,
+    isFirst = false,
+  ): void {
     const { reloadOnCreate, reloadOnDelete } = this.#config
     const counts = event === 'update' || (event === 'create' ? reloadOnCreate : reloadOnDelete)
-    if (!counts || !this.#workloads.isPolled) this.#lookAt(reference)
-    else this.#fresh.changed({ reference, annotations: this.#stateOf(reference).annotations, event, version })
+    if (!counts || !(this.#workloads.isPolled || isFirst)) this.#lookAt(reference)
+    else this.#fresh.changed({ reference, annotations: this.#stateOf(reference).annotations, event, version, isFirst })
   }
 
   /** What Ballast writes down itself changes all the time, and nobody waits to be told of it. */
@@ -334,7 +359,7 @@ class Reloading {
     if ((type === 'add' && reloadOnCreate) || (type === 'delete' && reloadOnDelete)) this.#notifier?.changed(reference)
   }
 
-  #contentCame({ reference, isChanged, version }: ContentNews): void {
+  #contentCame({ reference, isChanged, isFirst, version }: ContentNews): void {
     this.#telling.eventProcessed(plurals[reference.type], 'success')
     if (isChanged === false) {
       this.#telling.skipped('no_data_change')
@@ -346,7 +371,7 @@ class Reloading {
       return
     }
     if (reference.type === 'secretproviderclass') this.#index.add(reference)
-    if (isChanged === true) this.#changed(reference, 'update', version)
+    if (isChanged === true) this.#changed(reference, 'update', version, isFirst)
     else this.#lookAt(reference)
   }
 
@@ -412,6 +437,19 @@ class Reloading {
         name: reference.name,
       },
       note: `${why}. It reloads nothing until it changes`,
+    })
+  }
+
+  /** Nobody can say any more whether it changed under those who take it. */
+  #changeUntold({ type, namespace, name }: SourceReference, why: string): void {
+    const { log, events } = this.#context
+    log.warn({ source: `${type} ${namespace}/${name}`, why }, 'a source changed, and what it held before cannot be told')
+    events.emit({
+      type: 'Warning',
+      reason: 'ReloadChangeUnknown',
+      action: 'Reload',
+      regarding: { apiVersion: 'v1', kind: type === 'secret' ? 'Secret' : 'ConfigMap', namespace, name },
+      note: 'It changed while nobody remembered it, and the API server has forgotten what it held: what takes it was not rolled out for that',
     })
   }
 

@@ -101,6 +101,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     listen,
     watch: watchOf(loaded, life, signal),
     signal,
+    ending: surroundings.ending,
   }
   // The twin and the controller are loaded once the page listens: whoever waits for it need not wait for them.
   const { figuresOf, withRun } = await import('./up-run.ts')

@@ -19,7 +19,15 @@ export async function runOnce(options: UpOptions, surroundings: Surroundings): P
   const clock = new VirtualClock(startOf(loaded.objects))
   const seed = seedOf(options, surroundings)
   const story = options.output === 'table' ? tell(terminal, clock, { goals: loaded.policy?.spec.goals ?? [] }) : silentWatch
-  const setting = { clock, seed, hold: options.hold === true, log: logFor(options, clock), watch: story, signal }
+  const setting = {
+    clock,
+    seed,
+    hold: options.hold === true,
+    log: logFor(options, clock),
+    watch: story,
+    signal,
+    ending: surroundings.ending,
+  }
   return await withRun(loaded, setting, async (cluster, run) => {
     const before = await figuresOf(cluster.admin, loaded.policy, signal)
     if (options.output === 'table') terminal.write(`${nodeTable(before, terminal.colour)}\n`)

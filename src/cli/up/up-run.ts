@@ -11,7 +11,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
 import type { ControllerSettings } from '#process/configuration/controller-settings.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
-import { CommandRefused } from '#process/surroundings.ts'
+import { CommandRefused, type Ending } from '#process/surroundings.ts'
 import { exitAtOnce } from '../command-line.ts'
 import { type NodeFigures, nodeFigures } from '../terminal/node-table.ts'
 import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts'
@@ -34,6 +34,7 @@ interface RunSetting {
   readonly hold: boolean
   readonly watch: RunWatch
   readonly signal: AbortSignal
+  readonly ending: Ending
 }
 
 /** The nodes as they are now, read through the API. */
@@ -57,7 +58,7 @@ export async function withRun<T>(
   const { clock, seed, log } = setting
   const stop = new AbortController()
   const signal = AbortSignal.any([setting.signal, stop.signal])
-  using faults = processFaults(exitAtOnce)
+  using faults = processFaults(exitAtOnce, setting.ending)
   await using cluster = await startEmbeddedCluster({
     objects: loaded.objects,
     clock,
@@ -79,6 +80,7 @@ export async function withRun<T>(
   try {
     return await Promise.race([use(cluster, run, informers), faulted])
   } finally {
+    setting.ending.begin()
     stop.abort(new DOMException('the run is over', 'AbortError'))
   }
 }

@@ -1,6 +1,8 @@
 // What all pods on nodes share (namespace, quota, configuration), and the DaemonSet of those that call the API: a container each role, with
 // its own mounts, in one pod.
+
 import type { Capability, HostAccess } from '#coordination/capability.ts'
+import { graceVariable, podGraceSeconds } from '#process/ending.ts'
 import { all, any, block, type Condition, checksum, type Fields, not, type ObjectTree, type Tree, value, when } from '../tree.ts'
 import type { JsonSchema } from '../values/values-schema.ts'
 import { type AgentRole, agentRoles, runsOnNodes } from './agent-roles.ts'
@@ -112,7 +114,7 @@ export function podOnNode(of: string): Fields {
     nodeSelector: block(`${of}.nodeSelector`),
     tolerations: block(`${of}.tolerations`),
     affinity: block(`${of}.affinity`),
-    terminationGracePeriodSeconds: 30,
+    terminationGracePeriodSeconds: podGraceSeconds,
   }
 }
 
@@ -123,6 +125,7 @@ export const nodeEnvironment: readonly Fields[] = [
   fieldOf('BALLAST_POD_NAME', 'metadata.name'),
   fieldOf('BALLAST_POD_NAMESPACE', 'metadata.namespace'),
   fieldOf('NODE_NAME', 'spec.nodeName'),
+  { name: graceVariable, value: String(podGraceSeconds) },
   fieldOf('NODE_IP', 'status.hostIP'),
 ]
 

@@ -1,5 +1,6 @@
 // What the Deployments of our processes have in common: pods, probes, volumes, disruption budget.
 
+import { graceVariable, podGraceSeconds } from '#process/ending.ts'
 import { any, block, type Condition, checksum, type Fields, type Named, not, type Tree, value, when } from '../tree.ts'
 import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
 
@@ -116,8 +117,8 @@ export function processDeployment(shape: ProcessShape): Fields {
             when(not(ownSpread), spread('kubernetes.io/hostname', selector), spread('topology.kubernetes.io/zone', selector)),
             block(of('topologySpreadConstraints')),
           ],
-          // Shutdown takes process.gracefulShutdownTimeout and what aborted parts have besides.
-          terminationGracePeriodSeconds: 60,
+          // The process shares out the same time: it is told by the variable.
+          terminationGracePeriodSeconds: podGraceSeconds,
           initContainers: block(of('initContainers')),
           containers: [container(shape)],
           volumes: volumes(component),
@@ -137,6 +138,7 @@ function container({ component, args, env, ports }: ProcessShape): Fields {
     env: [
       { name: 'BALLAST_POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       { name: 'BALLAST_POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
+      { name: graceVariable, value: String(podGraceSeconds) },
       ...env,
       block(of('extraEnv')),
     ],

@@ -127,6 +127,13 @@ describe('a solver that takes too long', () => {
     expect(next.stages[0]?.status).toBe('optimal')
   })
 
+  test('ends by itself where nobody ends it any more', async () => {
+    // This clock never moves: nothing from outside ends the solver.
+    const solution = await childSolver({ clock: new VirtualClock(0), safetySeconds: 0.2 })(endless(), { stages }, never)
+    expect(solution.failure).toBeUndefined()
+    expect(solution.stages.map(stage => stage.status)).not.toContain('optimal')
+  })
+
   test('is ended when its caller gives up, who hears its own reason', async () => {
     const controller = new AbortController()
     const waiting = solveInChild(endless(), { stages }, controller.signal)

@@ -36,7 +36,8 @@ export interface SolveRequest {
   })[]
   readonly stages: readonly StageRequest[]
   readonly start: readonly Term[]
-  readonly limits: { readonly iterations: number }
+  /** `seconds` is for a solver whose parent was killed: while it computes it hears of nothing. */
+  readonly limits: { readonly iterations: number; readonly seconds: number }
 }
 
 export interface StageAnswer {
@@ -83,6 +84,8 @@ const heapMegabytes = 1024
 /** Ten times what V8 takes: before a small model has paid for optimized code it is solved; 40 MB less, and sooner. */
 const tieringBudget = 130_000_000
 const solverLimitMs = 60_000
+/** A solver without its parent ends by itself, when that would have ended it and a little later: while there is one, this limit decides nothing. */
+const orphanShare = 1.1
 
 /** A solver with its own safety limit: after `safetySeconds` its process is ended and the solution is what had been answered. */
 export function childSolver(options: {
@@ -123,7 +126,7 @@ class ChildSession implements SolveSession {
     const onAbort = () => end('aborted')
     signal.addEventListener('abort', onAbort, { once: true })
     try {
-      const solution = await converse(running, requestOf(model, options))
+      const solution = await converse(running, requestOf(model, options, safetySeconds))
       if (solution.failure !== undefined) this[Symbol.dispose]()
       signal.throwIfAborted()
       return failure === undefined ? solution : { ...solution, failure }
@@ -189,7 +192,7 @@ async function converse({ input, lines, ended }: RunningSolver, request: SolveRe
   }
 }
 
-function requestOf(model: LinearModel, options: SolveOptions): SolveRequest {
+function requestOf(model: LinearModel, options: SolveOptions, safetySeconds: number): SolveRequest {
   const bounds = ({ lower, upper }: { readonly lower: number; readonly upper: number }) => ({
     lower: lower === -Infinity ? null : lower,
     upper: upper === Infinity ? null : upper,
@@ -204,6 +207,6 @@ function requestOf(model: LinearModel, options: SolveOptions): SolveRequest {
       return [{ name: stage.objective, kind: stage.kind, nodes: stage.nodes, isWhole, columns, coefficients }]
     }),
     start: options.start ?? [],
-    limits: { iterations: options.iterations ?? defaultIterations },
+    limits: { iterations: options.iterations ?? defaultIterations, seconds: safetySeconds * orphanShare },
   }
 }

@@ -27,7 +27,7 @@ async function load(): Promise<Highs> {
 /** Solves stage after stage on one model; what an integer stage has reached becomes a row for those after it. */
 function* answers(highs: Highs, request: SolveRequest): Generator<StageAnswer> {
   using model = highs.createModel(modelData(highs, request))
-  model.options.set({ ...settings, simplex_iteration_limit: request.limits.iterations })
+  model.options.set({ ...settings, simplex_iteration_limit: request.limits.iterations, time_limit: request.limits.seconds })
   let incumbent: readonly number[] | undefined
   for (const stage of request.stages) {
     setCosts(model, stage, request.columns.length)

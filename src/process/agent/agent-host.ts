@@ -9,6 +9,7 @@ import { PartRecord } from '../parts/part-record.ts'
 import { ProcessFault } from '../parts/process-fault.ts'
 import { processFaults } from '../parts/process-faults.ts'
 import { type HostedPart, PartStuckError } from '../parts/supervised-part.ts'
+import type { Ending } from '../surroundings.ts'
 
 export interface AgentPart {
   readonly capability: string
@@ -27,21 +28,22 @@ interface AgentHostOptions {
   readonly signal: AbortSignal
   /** Ends the process at once. */
   readonly exit: (code: number) => void
+  readonly ending: Ending
 }
 
 /**
  * Resolves when all have ended after `signal`. Where one part is all there is, and something here keeps it from even starting (a port
  * that is taken, a file), its error is thrown: whoever started the process is to see it. @throws ProcessFault where a part does not end, or something went wrong that no part owns
  */
-export async function runAgentParts({ parts, log, gracefulMs, onChecks, signal, exit }: AgentHostOptions): Promise<void> {
-  using faults = processFaults(exit)
+export async function runAgentParts({ parts, log, gracefulMs, onChecks, signal, exit, ending }: AgentHostOptions): Promise<void> {
+  using faults = processFaults(exit, ending)
   const fatal = Promise.withResolvers<never>()
   fatal.promise.catch(() => undefined) // raced below
   using _unowned = faults.onUnowned(error =>
     fatal.reject(new ProcessFault('something that no part owns failed', { cause: error })),
   )
-  const ending = new AbortController()
-  const host = new PartHost({ clock: systemClock, log, tell: () => undefined, signal: ending.signal, gracefulMs })
+  const stop = new AbortController()
+  const host = new PartHost({ clock: systemClock, log, tell: () => undefined, signal: stop.signal, gracefulMs })
   const names: string[] = []
   for (const part of parts) {
     const record = new PartRecord(
@@ -71,6 +73,7 @@ export async function runAgentParts({ parts, log, gracefulMs, onChecks, signal, 
     if (error instanceof PartStuckError) throw new ProcessFault(error.message, { cause: error })
     throw error
   } finally {
+    ending.begin()
     await host[Symbol.asyncDispose]()
   }
 }

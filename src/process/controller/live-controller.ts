@@ -13,7 +13,6 @@ import { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import { Front } from '#kube/server/front/front.ts'
 import { countTurnedAway } from '#kube/server/front/front-metrics.ts'
 import { type HealthOptions, startHealthServer } from '#kube/server/health.ts'
-import { durationMs } from '#kube/time/duration.ts'
 import type { ConfigurationFile } from '../configuration/configuration-file.ts'
 import { ControllerHealth } from '../health/controller-health.ts'
 import { type Address, startHealthListener } from '../health/health-listener.ts'
@@ -51,7 +50,10 @@ interface LiveOptions {
 }
 
 /** Runs until the process is asked to end. @throws ProcessFault where something does not end, or failed that nobody owns */
-export async function runLiveController(options: LiveOptions, { environment, signal }: ProcessSurroundings): Promise<void> {
+export async function runLiveController(
+  options: LiveOptions,
+  { environment, signal, ending }: ProcessSurroundings,
+): Promise<void> {
   const { config, settings, log, openWebhooks, address, also } = options
   const settled = settings.process
   for (const warning of config.warnings) log.warn({}, warning)
@@ -67,12 +69,12 @@ export async function runLiveController(options: LiveOptions, { environment, sig
   )
   const health = options.health ?? new ControllerHealth()
   const metrics = new Registry()
-  using faults = processFaults(options.exit)
+  using faults = processFaults(options.exit, ending)
   health.add('api', () => {
     const silence = transport.silence()
     return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
   })
-  using shutdown = new Shutdown(signal, systemClock)
+  using shutdown = new Shutdown(signal, systemClock, ending)
   const own = new Set(['api', 'process'])
   let isBegun = false
   health.add('process', () => [
@@ -117,14 +119,13 @@ export async function runLiveController(options: LiveOptions, { environment, sig
     health,
     metrics,
     faults,
-    tuning: { ...tuningOf(settled), ...options.tuning },
+    tuning: { ...tuningOf(settled, { grace: ending.grace, log }), ...options.tuning },
     ...(webhooks === undefined ? {} : { webhooks }),
     signal,
   })
   isBegun = true
-  const limitMs = durationMs(settled.gracefulShutdownTimeout) + abortedPartsMs
-  await shutdown.within(limitMs, running, { stillRunning: () => health.groups().filter(group => !own.has(group)), log })
+  await shutdown.within(ending.grace.inOrderMs, running, {
+    stillRunning: () => health.groups().filter(group => !own.has(group)),
+    log,
+  })
 }
-
-/** Parts that did not end in their time are aborted, and have this long to notice. */
-const abortedPartsMs = 10_000

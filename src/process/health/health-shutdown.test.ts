@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
 import { ProcessFault } from '../parts/process-fault.ts'
+import { embeddedEnding } from '../surroundings.ts'
 import { Shutdown } from './health-shutdown.ts'
 
 const told = { stillRunning: () => ['deschedule', 'informers'], log: silentLog }
@@ -9,7 +10,7 @@ const told = { stillRunning: () => ['deschedule', 'informers'], log: silentLog }
 function setUp() {
   const clock = new VirtualClock(0)
   const stop = new AbortController()
-  return { clock, stop, shutdown: new Shutdown(stop.signal, clock) }
+  return { clock, stop, shutdown: new Shutdown(stop.signal, clock, embeddedEnding) }
 }
 
 describe('servers', () => {

@@ -3,6 +3,7 @@
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { ProcessFault } from '../parts/process-fault.ts'
+import type { Ending } from '../surroundings.ts'
 
 /** For so long after the signal servers accept: proxies and API servers learn late that we are not ready any more. */
 const acceptingMs = 5_000
@@ -11,9 +12,11 @@ const acceptingMs = 5_000
 export class Shutdown implements Disposable {
   readonly #clock: Clock
   readonly #signal: AbortSignal
+  readonly #ending: Pick<Ending, 'begin'>
   #begunMs: number | undefined
 
-  constructor(signal: AbortSignal, clock: Clock) {
+  constructor(signal: AbortSignal, clock: Clock, ending: Pick<Ending, 'begin'>) {
+    this.#ending = ending
     this.#clock = clock
     this.#signal = signal
     if (signal.aborted) this.#onAbort()
@@ -47,6 +50,8 @@ export class Shutdown implements Disposable {
     try {
       return await Promise.race([work, overdue.promise])
     } finally {
+      // What is left to close may hang, however the work ended.
+      this.#ending.begin()
       cancel()
       this.#signal.removeEventListener('abort', onAbort)
     }

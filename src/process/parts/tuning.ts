@@ -1,7 +1,9 @@
 // How a process uses its API server and its Lease, and how long its parts may take to end: what the block `process` of the configuration says.
 import type { BucketOptions } from '#kube/client/request-bucket.ts'
 import type { ProcessConfiguration } from '#kube/configuration.ts'
+import type { Log } from '#kube/log.ts'
 import { durationMs } from '#kube/time/duration.ts'
+import { type Grace, graceVariable } from '../ending.ts'
 
 export interface LeaseTimes {
   readonly leaseDurationMs: number
@@ -27,10 +29,10 @@ export interface Tuning {
   readonly namespaces?: readonly string[]
 }
 
-/** The same as the configuration says it. */
-export function tuningOf(settled: ProcessConfiguration): Tuning {
+/** The same as the configuration says it, within the time that the process is given for its end. */
+export function tuningOf(settled: ProcessConfiguration, { grace, log }: { readonly grace: Grace; readonly log: Log }): Tuning {
   return {
-    gracefulMs: durationMs(settled.gracefulShutdownTimeout),
+    gracefulMs: partsGraceMs(settled, { grace, log }),
     bucket: { perSecond: settled.kubeApiQPS, burst: settled.kubeApiBurst },
     lease: {
       leaseDurationMs: durationMs(settled.leaderElectLeaseDuration),
@@ -41,4 +43,19 @@ export function tuningOf(settled: ProcessConfiguration): Tuning {
     standby: settled.standby,
     namespaces: settled.watchNamespaces,
   }
+}
+
+/** How long parts may take to end in order, in milliseconds. It is told where the process is given less than the configuration asks for. */
+export function partsGraceMs(
+  { gracefulShutdownTimeout }: Pick<ProcessConfiguration, 'gracefulShutdownTimeout'>,
+  { grace, log, moreMs = 0 }: { readonly grace: Grace; readonly log: Log; readonly moreMs?: number },
+): number {
+  const wantedMs = durationMs(gracefulShutdownTimeout) + moreMs
+  const givenMs = grace.parts(wantedMs)
+  if (givenMs < wantedMs)
+    log.debug(
+      { gracefulShutdownTimeout, givenSeconds: givenMs / 1_000, variable: graceVariable },
+      'parts have less time to end than is asked for: the pod is killed before',
+    )
+  return givenMs
 }

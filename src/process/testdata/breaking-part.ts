@@ -3,6 +3,7 @@ import type { Running } from '#coordination/capability.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Owner, ownedClock } from '../parts/part-owner.ts'
 import { processFaults } from '../parts/process-faults.ts'
+import { embeddedEnding } from '../surroundings.ts'
 import { type FaultSource } from '../parts/fault-source.ts'
 
 interface Life {
@@ -57,7 +58,7 @@ export function faultsOfThisProcess(): FaultSource & Disposable {
   for (const event of events) process.removeAllListeners(event)
   const faults = processFaults(code => {
     throw new Error(`a fault without an owner would have ended the process with ${code}`)
-  })
+  }, embeddedEnding)
   return {
     onUnowned: listener => faults.onUnowned(listener),
     [Symbol.dispose]: () => {

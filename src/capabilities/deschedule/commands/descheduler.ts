@@ -105,9 +105,9 @@ function isForeseen(error: unknown): boolean {
 async function run(
   settings: DeschedulerSettings,
   { config: path, log }: { readonly config?: string; readonly log: DeschedulerLog },
-  { environment, signal }: Surroundings,
+  { environment, signal, ending }: Surroundings,
 ): Promise<void> {
-  using faults = processFaults(exitAtOnce)
+  using faults = processFaults(exitAtOnce, ending)
   const configuration = await dropInConfiguration(path, log.machinery)
   const config = await clusterConfig(settings, environment)
   for (const warning of config.warnings) log.warned(warning, {})
@@ -154,6 +154,7 @@ async function run(
   } catch (error) {
     if (fault === undefined) throw error
   } finally {
+    ending.begin()
     await api.close()
   }
   if (fault !== undefined) throw new ProcessFault(messageOf(fault), { cause: fault })

@@ -130,10 +130,11 @@ function logOf(command: Command, environment: Surroundings['environment']): Log 
   })
 }
 
-async function runRegistry(command: Command, { environment, signal }: Surroundings): Promise<void> {
+async function runRegistry(command: Command, { environment, signal, ending }: Surroundings): Promise<void> {
   const log = logOf(command, environment)
   const settings = mirrorSettings({ command, section: undefined, environment }, log)
-  await runAgentParts({ parts: [mirrorPart(settings, { clock: systemClock, log })], log, gracefulMs, signal, exit: exitAtOnce })
+  const parts = [mirrorPart(settings, { clock: systemClock, log })]
+  await runAgentParts({ parts, log, gracefulMs: ending.grace.parts(gracefulMs), signal, exit: exitAtOnce, ending })
 }
 
 async function runConfiguration(command: Command, { environment }: Surroundings): Promise<void> {

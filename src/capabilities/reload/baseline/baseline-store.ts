@@ -30,7 +30,7 @@ const newAtOnce = 4
 const gatherKeptMs = 10_000
 const firstRetryMs = 1_000
 const longestRetryMs = 60_000
-const fieldManager = 'ballast-reload'
+export const fieldManager = 'ballast-reload'
 const longestNameInKey = 200
 
 export const baselineNames: readonly string[] = Array.from(
@@ -80,7 +80,7 @@ class Shard {
   }
 }
 
-interface BaselineStoreOptions {
+export interface BaselineStoreOptions {
   readonly api: Api
   readonly clock: Clock
   readonly log: Log

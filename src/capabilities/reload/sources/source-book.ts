@@ -35,6 +35,8 @@ export interface ContentNews {
   readonly reference: SourceReference
   /** The content differs from the one that was known; `undefined`: none was known. */
   readonly isChanged: boolean | undefined
+  /** Nobody had read it before. */
+  readonly isFirst?: boolean
   /** The first version that was not read before, where it is known. */
   readonly version?: string
 }
@@ -52,6 +54,8 @@ interface SourceBookOptions {
   readonly isWanted: (reference: SourceReference) => boolean
   /** What is read first is compared with what it was before the change that was told. */
   readonly asksBack: () => boolean
+  /** Told of a change where nobody can say any more what was before. */
+  readonly untold: (reference: SourceReference, why: string) => void
   readonly onContent: (news: ContentNews) => void
 }
 
@@ -229,7 +233,7 @@ export class SourceBook implements Disposable {
       this.#keyChanges.set(key, [...(this.#keyChanges.get(key) ?? []), change].slice(-mostKeyChanges))
     }
     const isChanged = known !== undefined ? !isSame : isEarlierSame === undefined ? undefined : !isEarlierSame
-    onContent({ reference, isChanged, version: step?.after ?? resourceVersion })
+    onContent({ reference, isChanged, isFirst: known === undefined, version: step?.after ?? resourceVersion })
   }
 
   /** Whether its content was the same before; `undefined` where the API server has forgotten that version, or does not tell of the past. */
@@ -239,14 +243,14 @@ export class SourceBook implements Disposable {
     now: { readonly content: SourceContent; readonly uid: string },
     signal: AbortSignal,
   ): Promise<boolean | undefined> {
-    const { reader, log } = this.#options
+    const { reader } = this.#options
     const { namespace, name } = reference
     try {
       const then = await reader.read({ kind: kindOf(reference), namespace, name, version }, signal)
       return then === undefined || then.uid !== now.uid ? undefined : then.content.exact === now.content.exact
     } catch (error) {
       signal.throwIfAborted()
-      log.info({ source: sourceKey(reference), why: messageOf(error) }, 'what a source held before its change cannot be told')
+      this.#options.untold(reference, messageOf(error))
       return undefined
     }
   }

@@ -4,7 +4,6 @@ import { HandFedInformers } from '#coordination/testdata/hand-fed-informers.ts'
 import { openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
-import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { refusal, ScriptedTransport } from '#test/scripted-transport.ts'
@@ -40,7 +39,7 @@ function scene() {
   ]
   const fresh = new FreshWorkloads({
     api: openApi(new ScriptedTransport(() => refusal(500, 'InternalError')), { clock, userAgent: 'test' }),
-    log: silentLog,
+    untold: () => undefined,
     settings: settingsFor(),
     workloads: { kinds, get: () => undefined },
     index: { workloadsOf: () => new Set() },

@@ -2,7 +2,7 @@
 // asked for after the change. And a workload that nobody knew of when the source changed is told from one that came afterwards.
 import type { Api } from '#kube/client/api.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
-import { type Log, messageOf } from '#kube/log.ts'
+import { messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { markOfUid, type WorkloadBaseline } from '../baseline/baseline.ts'
 import { targetContainer } from '../rollouts/target-container.ts'
@@ -20,17 +20,20 @@ export interface SourceChanged {
   readonly event: 'create' | 'update' | 'delete'
   /** The version that it came to first; `undefined`: nobody can say. */
   readonly version: string | undefined
+  /** Nobody had read it before: of no workload it is known that it was there, also where they are watched. */
+  readonly isFirst?: boolean
 }
 
 interface FreshWorkloadsOptions {
   readonly api: Api
-  readonly log: Log
   readonly settings: ReloadSettings
   readonly workloads: Pick<WorkloadWatch, 'kinds' | 'get'>
   readonly index: Pick<SourceIndex, 'workloadsOf'>
   readonly baselineOf: (workload: string) => WorkloadBaseline | undefined
   /** Workloads of the kind are to be planned anew. */
   readonly lookAt: (reference: SourceReference, kind: string) => void
+  /** Told of a change where nobody can say any more who took it then. */
+  readonly untold: (reference: SourceReference, why: string) => void
   readonly signal: AbortSignal
 }
 
@@ -56,7 +59,7 @@ export class FreshWorkloads {
   /** Workloads are listed where that is needed, and then planned anew, kind by kind: one that cannot be listed holds up no other. */
   changed(change: SourceChanged): void {
     for (const { of, informer } of this.#options.workloads.kinds) {
-      if (!informer.isPolled) {
+      if (!informer.isPolled && change.isFirst !== true) {
         this.#options.lookAt(change.reference, of.kind)
         continue
       }
@@ -83,17 +86,14 @@ export class FreshWorkloads {
   }
 
   async #decide(change: SourceChanged, of: WorkloadKind, informer: Informer<KubeObject>): Promise<void> {
-    const { signal, log, lookAt } = this.#options
+    const { signal, untold, lookAt } = this.#options
     const { reference } = change
-    await Promise.all(placesOf(change).map(namespace => informer.freshen(namespace)))
+    if (informer.isPolled) await Promise.all(placesOf(change).map(namespace => informer.freshen(namespace)))
     try {
       await this.#findOvertaken(change, of)
     } catch (error) {
       if (signal.aborted) return
-      log.info(
-        { source: sourceKey(reference), kind: of.kind, why: messageOf(error) },
-        'what was there at a change cannot be told',
-      )
+      untold(reference, `${of.kind}: ${messageOf(error)}`)
     }
     if (signal.aborted) return
     const key = pendingKey(reference, of.kind)

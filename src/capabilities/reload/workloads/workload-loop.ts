@@ -122,6 +122,11 @@ export class WorkloadLoop {
     this.#queue.add(key)
   }
 
+  /** Every workload of the first lists was planned, and nothing of it waits. */
+  get isLookedThrough(): boolean {
+    return this.#first.size === 0
+  }
+
   /** Remembers what earlier leaders did and may not have come to write down. */
   recall(): void {
     const { leading, baseline } = this.#options

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
-import { systemClock } from '../../clock.ts'
+import { systemClock, VirtualClock } from '../../clock.ts'
 import { type Log, silentLog } from '../../log.ts'
 import { Front } from './front.ts'
 import type { FrontSpec } from './front-messages.ts'
@@ -138,4 +138,17 @@ test('while the main loop does nothing, probes are answered: live as long as it 
     expect.stringMatching(/^500 \[-\]event-loop failed: no turn for 1\d s\n$/),
   ])
   expect(await get(listener.port, '/livez')).toBe('200 main /livez')
+})
+
+test('a thread that hangs is ended, and closing ends', async () => {
+  const clock = new VirtualClock(0)
+  const hung = Promise.withResolvers<void>()
+  const log: Log = { ...silentLog, warn: () => hung.resolve() }
+  const front = new Front({ clock, log, program: join(import.meta.dirname, 'testdata', 'hangs-process.ts') })
+  const listener = await front.listen(spec, () => ({ status: 200, headers: {}, body: '' }))
+  const closed = listener[Symbol.asyncDispose]()
+  await hung.promise
+  await clock.advance(15_000)
+  await closed
+  await front[Symbol.asyncDispose]()
 })

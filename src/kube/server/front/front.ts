@@ -24,6 +24,8 @@ const longestRestartMs = 10_000
 /** Memory of the thread beside bodies: the heap of its JavaScript. */
 const heapMegabytes = 48
 const youngMegabytes = 4
+/** From the wish to close a listener to its end. */
+const closingMs = 15_000
 /** After its listeners are closed the thread has nothing left to do. */
 const endingMs = 5_000
 
@@ -54,8 +56,16 @@ export class Front implements Listening, AsyncDisposable {
   #stopBeat: Cancel = () => undefined
   #stopRestart: Cancel = () => undefined
 
-  /** `clock`: the host's. */
-  constructor(around: { readonly clock: Clock; readonly log: Log; readonly onTurnedAway?: OnTurnedAway }) {
+  readonly #program: string
+
+  /** `clock`: the host's. `program`: what the thread runs, where it is another. */
+  constructor(around: {
+    readonly clock: Clock
+    readonly log: Log
+    readonly onTurnedAway?: OnTurnedAway
+    readonly program?: string
+  }) {
+    this.#program = around.program ?? join(import.meta.dirname, `front-process${extname(import.meta.filename)}`)
     this.#clock = around.clock
     this.#log = around.log
     this.#onTurnedAway = around.onTurnedAway
@@ -105,14 +115,17 @@ export class Front implements Listening, AsyncDisposable {
   async #close(id: number, { closed }: Listener, isAtOnce: boolean): Promise<void> {
     if (this.#worker !== undefined) {
       this.#say({ kind: 'close', listener: id, isAtOnce })
+      // What is being answered has its time. A thread that does not turn is ended: nothing else would.
+      const worker = this.#worker
+      const cancel = this.#clock.schedule(closingMs, () => void worker.terminate())
       await closed.promise
+      cancel()
     }
     this.#listeners.delete(id)
   }
 
   #start(): void {
-    const program = join(import.meta.dirname, `front-process${extname(import.meta.filename)}`)
-    const worker = new Worker(program, {
+    const worker = new Worker(this.#program, {
       workerData: { turned: this.#turned },
       execArgv: [],
       // It reads none.

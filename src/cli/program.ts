@@ -1,0 +1,89 @@
+// The command line: reads arguments and environment, runs one command, ends with its code. Commands lie beside, one a file.
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { InputError } from '#kube/problem.ts'
+import { programVersion } from '#kube/version.ts'
+import { ProcessFault } from '#process/parts/process-fault.ts'
+import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { calledAs } from './called-as.ts'
+import type { Surroundings } from './command-line.ts'
+import { commands } from './commands.ts'
+import { processTerminal, type Terminal } from './terminal/terminal.ts'
+
+/** What was there before the program was loaded. */
+interface Started {
+  readonly signal: AbortSignal
+  /** The code of a command that a signal ended before it had an answer. */
+  readonly interrupted: () => number
+  readonly ending: Surroundings['ending']
+}
+
+/** Runs the command that was asked for; the process ends with its code when nothing keeps it any more. */
+export async function runProgram(started: Started): Promise<void> {
+  const terminal = processTerminal(process.env)
+  let code: ExitCode = exitCodes.done
+  const surroundings: Surroundings = {
+    terminal,
+    environment: process.env,
+    signal: started.signal,
+    ending: started.ending,
+    end: value => {
+      code = value
+    },
+  }
+  const program = new Command('ballast')
+    .description(
+      'Keeps a Kubernetes cluster trim: one arbiter for every disruption, and a twin on which every decision is proven first.',
+    )
+    .version(programVersion)
+    .exitOverride()
+    .configureOutput({ writeErr: text => terminal.say(text.trimEnd()) })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed, 2 bad usage or input, 3 the answer is "not so", 4 infeasible.\nExample: ballast plan --cluster examples/talos-homelab',
+    )
+  const words = calledAs({ argv: process.argv, argv0: process.argv0, environment: process.env })
+  // `help plan` is of one command as well.
+  const asked = words[2] === 'help' ? words[3] : words[2]
+  const listed = commands.get(asked ?? '')
+  if (listed === undefined) {
+    for (const [name, { about }] of commands) program.command(name).description(about)
+    program.configureHelp({
+      subcommandTerm: command => `${command.name()} ${commands.get(command.name())?.usage ?? '[command]'}`.trimEnd(),
+    })
+  } else {
+    const define = await listed.load()
+    if (define === undefined) throw new Error(`no capability has the command ${asked}: run npm run generate`)
+    define(program, surroundings, listed.about)
+  }
+
+  try {
+    await program.parseAsync(words)
+    process.exitCode = code
+  } catch (error) {
+    process.exitCode = codeOf(error, terminal, started)
+    // What is at fault may keep timers and sockets: it is not waited for.
+    if (error instanceof ProcessFault) process.exit()
+  }
+}
+
+/** What the process ends with; a command that was stopped before it had an answer ends as shells say it: 128 and the signal's number. */
+function codeOf(error: unknown, terminal: Terminal, { signal, interrupted }: Started): number {
+  // Commander tells what it refuses itself; of a value that a command read later nothing was told yet.
+  if (error instanceof InvalidArgumentError) terminal.say(`ballast: ${error.message}`)
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.badInput
+  if (signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError'))) return interrupted()
+  if (error instanceof InputError) {
+    terminal.say(error.message)
+    return exitCodes.badInput
+  }
+  if (error instanceof CommandRefused) {
+    terminal.say(`ballast: ${error.message}`)
+    return error.code
+  }
+  if (error instanceof Error && 'syscall' in error) {
+    terminal.say(`ballast: ${error.message}`) // a port that is taken, a folder that may not be written: no fault of ours to trace
+    return exitCodes.failed
+  }
+  terminal.say(`ballast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  return exitCodes.failed
+}
