@@ -79,6 +79,7 @@ const explanations: Explanations = {
     'not-in-cluster': 'the variables that a pod is given by its kubelet',
     'object-duplicate': 'one object of each kind, namespace and name',
     'object-shape': 'an object with apiVersion, kind and metadata.name',
+    'object-unworkable': 'an object that its controller can work with; the message is the one of kube-apiserver',
     'owner-absent': 'the ReplicaSet of pods that name it; the twin rebuilds it from its Deployment',
     'pattern-slow': 'a pattern that is quick on a long name',
     'pattern-syntax': 'a regular expression in RE2 syntax, of bounded length',

@@ -13,6 +13,7 @@ import { systemClock } from '#kube/clock.ts'
 import { textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { problemSentence } from '#kube/problem.ts'
+import { latestTraceMs } from '#kube/time/time.ts'
 import { nearestName } from '#kube/values/nearest-name.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
@@ -178,6 +179,6 @@ function newestOf(objects: readonly KubeObject[]): number {
     object.metadata.deletionTimestamp,
     textAt(object, 'spec', 'renewTime'),
   ])
-  const newest = times.map(time => Date.parse(time ?? '')).filter(ms => !Number.isNaN(ms))
+  const newest = times.map(time => Date.parse(time ?? '')).filter(ms => ms <= latestTraceMs)
   return newest.reduce((a, b) => Math.max(a, b), 0)
 }

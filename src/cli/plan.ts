@@ -10,7 +10,7 @@ import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
 import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { InputError } from '#kube/problem.ts'
+import { InputError, type Problem } from '#kube/problem.ts'
 import { budgetProposals } from '#planning/candidates/budget-proposals.ts'
 import { energyLines } from '#planning/energy/sentences.ts'
 import { explainPod } from '#planning/explain.ts'
@@ -121,8 +121,13 @@ export function policyOf(
       `${chosen.length} RebalancePolicies in ${options.policyFile ?? cluster.shown}: ${names.join(', ')}; name one with --policy`,
     )
   const read = readPolicy(policy)
-  if (!read.ok) throw new InputError(read.problems)
+  if (!read.ok) throw new InputError(read.problems.map(problem => within(options.policyFile ?? cluster.shown, problem)))
   return read.policy
+}
+
+/** The problem with the file that has its object. */
+function within(file: string, problem: Problem): Problem {
+  return { ...problem, where: `${file}: ${problem.where}` }
 }
 
 async function ownerLabelFor(options: PlanOptions, cluster: LoadedCluster, surroundings: Surroundings): Promise<OwnerLabel> {
@@ -137,7 +142,7 @@ interface Around {
 
 function inputFor(policy: RebalancePolicy, { cluster, ownerLabel }: Around) {
   const resolved = planPolicyOf(policy, cluster.state, { ownerLabel, landing: 'prefer' })
-  if (!resolved.ok) throw new InputError([resolved.problem])
+  if (!resolved.ok) throw new InputError([within(cluster.shown, resolved.problem)])
   return {
     state: cluster.state,
     policy: resolved.value,
@@ -153,7 +158,7 @@ function gitInput(policy: RebalancePolicy, around: Around) {
   const problems = policyProblems(input.policy, input.state)
   if (problems.length > 0) throw new InputError(problems)
   const isolation = policy.spec.isolation?.enabled === true ? isolationRulesOf(policy, around.cluster.state) : undefined
-  if (isolation?.ok === false) throw new InputError([isolation.problem])
+  if (isolation?.ok === false) throw new InputError([within(around.cluster.shown, isolation.problem)])
   const wished = isolation === undefined ? input.policy : { ...input.policy, isolation: isolation.value }
   const solve = childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds })
   return { input: { ...input, policy: wished }, objects: around.cluster.objects, solve }
@@ -162,7 +167,7 @@ function gitInput(policy: RebalancePolicy, around: Around) {
 async function planFor(policy: RebalancePolicy, around: Around, { signal }: Surroundings) {
   const input = inputFor(policy, around)
   const made = await makePlan(input, childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds }), signal)
-  if (made.problems.length > 0) throw new InputError(made.problems)
+  if (made.problems.length > 0) throw new InputError(made.problems.map(problem => within(around.cluster.shown, problem)))
   return { input, made }
 }
 

@@ -1,5 +1,6 @@
 // The command line: reads arguments and environment, runs one command, ends with its code. Commands lie beside, one a file.
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { isOutside } from '#kube/outside-error.ts'
 import { InputError } from '#kube/problem.ts'
 import { programVersion } from '#kube/version.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
@@ -80,8 +81,9 @@ function codeOf(error: unknown, terminal: Terminal, { signal, interrupted }: Sta
     terminal.say(`ballast: ${error.message}`)
     return error.code
   }
-  if (error instanceof Error && 'syscall' in error) {
-    terminal.say(`ballast: ${error.message}`) // a port that is taken, a folder that may not be written: no fault of ours to trace
+  if (error instanceof Error && isOutside(error)) {
+    // A port that is taken, a folder that may not be written, what an API server refuses: no fault of ours to trace.
+    terminal.say(`ballast: ${error.message}`)
     return exitCodes.failed
   }
   terminal.say(`ballast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)

@@ -136,6 +136,8 @@ function checkTogether(options: TwinCommandOptions): void {
 /** What a twin starts with. */
 interface Loaded {
   readonly objects: readonly KubeObject[]
+  /** File and document of an object. */
+  readonly where: ReadonlyMap<unknown, string>
   /** What was read and what the twin stores have their equal parts in common. */
   readonly sharedValues: SharedValues
   /** Further settings of the components: how the scheduler decides, where an export of kube-scheduler-simulator says so. */
@@ -154,7 +156,8 @@ async function objectsOf(options: TwinCommandOptions, { terminal, signal }: Surr
   for (const sentence of leftOut) terminal.say(sentence)
   const all = [...objects, ...syntheticCluster(options), ...faults]
   const configuration = sources.findLast(source => source.configuration !== undefined)?.configuration
-  return { objects: all, sharedValues, components: schedulerFor(options, all, configuration) }
+  const where = new Map(sources.flatMap(source => source.objects.map(entry => [entry.object, entry.where] as const)))
+  return { objects: all, where, sharedValues, components: schedulerFor(options, all, configuration) }
 }
 
 /** As far as the source says it: without a word of it the twin knows itself. */
@@ -199,8 +202,12 @@ function settingsOf(
   }
 }
 
-function report(twin: Twin, { terminal }: Surroundings): void {
-  for (const problem of twin.report.problems) terminal.say(`loaded with a change: ${problemSentence(problem)}`)
+function report(twin: Twin, { where }: Loaded, { terminal }: Surroundings): void {
+  for (const { object, ...problem } of twin.report.problems) {
+    const place = where.get(object)
+    const told = place === undefined ? problem : { ...problem, where: `${place}: ${problem.where}` }
+    terminal.say(`loaded with a change: ${problemSentence(told)}`)
+  }
   const absent = twin.report.absentOwners.size
   if (absent > 0) terminal.say(`${absent} owners of objects are not there: what they own is left as it is`)
 }
@@ -216,7 +223,7 @@ async function runOn(options: TwinCommandOptions, loaded: Loaded, surroundings: 
     ownKinds: true,
     listen: { port: options.port, bind: options.bind },
   })
-  report(twin, surroundings)
+  report(twin, loaded, surroundings)
   const kubeconfig = await twin.kubeconfig()
   if (options.kubeconfigOut === undefined) terminal.write(kubeconfig.trimEnd())
   else {
@@ -235,7 +242,7 @@ async function runOnce(options: TwinCommandOptions, loaded: Loaded, surroundings
     objects: loaded.objects,
     sharedValues: loaded.sharedValues,
   })
-  report(twin, surroundings)
+  report(twin, loaded, surroundings)
   await twin.settle({ limitMs: longestOnceMs })
   const dumped = (async function* () {
     yield* twin.dump()

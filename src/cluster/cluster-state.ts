@@ -15,6 +15,11 @@ export interface ClusterReading {
   readonly problems: readonly ClusterProblem[]
 }
 
+interface DumpReading extends ClusterReading {
+  /** Those that stand, in the order in which they came: what is set aside is not among them. */
+  readonly objects: readonly KubeObject[]
+}
+
 interface ClusterStateOptions {
   /** File and document of an object, for problems: `cluster/nodes.yaml: document 3`. */
   readonly where?: (object: KubeObject) => string | undefined
@@ -25,7 +30,7 @@ interface ClusterStateOptions {
  * fatal), so are pods on nodes that are not there, objects with negative or absurd quantities, selectors that do not parse, oversized
  * annotations, unknown kinds of built-in groups.
  */
-export function buildClusterState(objects: Iterable<KubeObject>, options: ClusterStateOptions = {}): ClusterReading {
+export function buildClusterState(objects: Iterable<KubeObject>, options: ClusterStateOptions = {}): DumpReading {
   const problems: ClusterProblem[] = []
   const index = new ObjectIndex()
   const places = new Map<KubeObject, string>()
@@ -53,9 +58,10 @@ export function buildClusterState(objects: Iterable<KubeObject>, options: Cluste
     if (isPlaceless(pod, nodes)) {
       problems.push(placelessPod(pod, places.get(object) ?? '', asideNodes))
       index.remove(object)
+      places.delete(object)
     } else pods.set(pod.key, pod)
   }
-  return { state: new IndexedCluster(index.snapshot(), nodes, pods), problems }
+  return { state: new IndexedCluster(index.snapshot(), nodes, pods), objects: [...places.keys()], problems }
 }
 
 /** What is said of a second object of one name. */

@@ -119,35 +119,36 @@ const metadata = fields({
   ),
 })
 
-const pod = fields(
-  {
-    nodeName: text,
-    priority: number,
-    preemptionPolicy: text,
-    nodeSelector: texts,
-    affinity,
-    tolerations: list(fields({ key: text, operator: text, value: text, effect: text })),
-    topologySpreadConstraints: list(spreadConstraint),
-    schedulingGates: list(fields({ name: text })),
-    resourceClaims: list(fields({ name: text })),
-    overhead: quantities,
-    resources: fields({ requests: quantities, limits: quantities }),
-    containers: list(container),
-    initContainers: list(container),
-    volumes: list(volume),
-  },
-  'containers',
-)
+const podFields: Readonly<Record<string, Shape>> = {
+  nodeName: text,
+  priority: number,
+  preemptionPolicy: text,
+  nodeSelector: texts,
+  affinity,
+  tolerations: list(fields({ key: text, operator: text, value: text, effect: text })),
+  topologySpreadConstraints: list(spreadConstraint),
+  schedulingGates: list(fields({ name: text })),
+  resourceClaims: list(fields({ name: text })),
+  overhead: quantities,
+  resources: fields({ requests: quantities, limits: quantities }),
+  containers: list(container),
+  initContainers: list(container),
+  volumes: list(volume),
+}
+const pod = fields(podFields, 'containers')
+
+/** What a workload makes its pods from; a scenario may apply one that names a part alone. */
+const template = fields({ metadata: fields({ labels: texts, annotations: texts }), spec: fields(podFields) }, 'spec')
 
 const specs: Readonly<Record<string, Shape>> = {
   Pod: pod,
   Node: fields({ unschedulable: flag, taints: list(fields({ key: text, value: text, effect: text }, 'key', 'effect')) }),
   Service: fields({ selector: texts }),
-  ReplicaSet: fields({ selector }),
-  StatefulSet: fields({ selector }),
-  Deployment: fields({ selector }),
-  DaemonSet: fields({ selector }),
-  ReplicationController: fields({ selector: texts }),
+  ReplicaSet: fields({ replicas: number, selector, template }),
+  StatefulSet: fields({ replicas: number, selector, template }),
+  Deployment: fields({ replicas: number, selector, template }),
+  DaemonSet: fields({ selector, template }),
+  ReplicationController: fields({ replicas: number, selector: texts, template }),
   PodDisruptionBudget: fields({
     selector,
     minAvailable: share,

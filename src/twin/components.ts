@@ -109,7 +109,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
       else if (!isRefusal(failure.error)) tellFailure(context, onTrouble, failure)
     }),
   )
-  const view = stack.use(new ClusterView(access))
+  const view = stack.use(new ClusterView(access, onTrouble))
   const context: ComponentContext = {
     access,
     view,

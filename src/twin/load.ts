@@ -1,23 +1,33 @@
 // A snapshot put into the store: identities, owners and status stay as they are, only resourceVersions are new.
+import { type FieldError, invalid } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import { selectOwnPods } from './api/admission/admission.ts'
 import { toStorage } from './api/answers/versions.ts'
 import { type ApiServer, freshUid, timestamp } from './api/api-server.ts'
 import { definitionFor, establish } from './api/custom/custom-resources.ts'
+import { validateCustom } from './api/custom/custom-schema.ts'
 import { settleValues } from './api/decoding/stored-values.ts'
 import { setDefaults } from './api/defaults.ts'
 import { hasGeneration, holdNamespace, qualityOfService } from './api/object-strategy.ts'
 import { apiVersionOf, type ResourceType } from './api/resource-type.ts'
+import { controllerProblems } from './api/validation/built-in-validation.ts'
+import { nameProblems } from './api/validation/metadata-validation.ts'
 import { asStored } from './api/write-pipeline.ts'
 import { missingReplicaSets } from './components/workloads/missing-replica-sets.ts'
-import { type Draft, draftOf, fieldsAt, itemsAt, jsonText, listAt, textAt } from './json-value.ts'
+import { twinGroup } from './faults/fault-spec.ts'
+import { type Draft, draftOf, fieldsAt, itemsAt, jsonText, listAt, textAt, valueAt } from './json-value.ts'
 import { kindSchema } from './schema/kind-schema.ts'
+
+interface LoadProblem extends Problem {
+  /** What it is about, as it came: whoever read it knows from where. */
+  readonly object?: unknown
+}
 
 export interface LoadReport {
   readonly loaded: number
   /** What was left out or made up, in a sentence each. */
-  readonly problems: readonly Problem[]
+  readonly problems: readonly LoadProblem[]
   /** UIDs that are named as owners but are not there: the garbage collector leaves their dependents alone. */
   readonly absentOwners: ReadonlySet<string>
 }
@@ -42,15 +52,28 @@ const order = [
 /** Kinds of which it matters who writes them. What dumps leave out of them, an API server has from their creation on. */
 const signedKinds: ReadonlySet<string> = new Set(['deployments.apps', 'statefulsets.apps', 'daemonsets.apps', 'nodes'])
 
+/** Characters of what was found that are shown. */
+const longestFound = 200
+
+/** What the object's controller would fail at. The twin's own write a status, which a server refuses where the rest is wrong. */
+function unworkableFields(type: ResourceType, draft: Draft): readonly FieldError[] {
+  const name = textAt(draft, 'metadata', 'name') ?? ''
+  const [rule] = nameProblems(type, name)
+  if (rule !== undefined) return [invalid('metadata.name', name.slice(0, longestFound), rule)]
+  if (type.custom === undefined) return controllerProblems(type, draft)
+  return type.group === twinGroup ? validateCustom(type.custom.schema, draft, undefined) : []
+}
+
 /** Loads objects of any kind. What cannot be loaded is reported and left out; nothing here throws on odd objects. */
-export function loadObjects(server: ApiServer, objects: readonly KubeObject[]): LoadReport {
-  const problems: Problem[] = []
+export function loadObjects(server: ApiServer, given: readonly KubeObject[]): LoadReport {
+  const { objects, problems } = wellFormed(given)
   const ranked = objects.map((object, index) => ({ object, index, rank: rankOf(object) }))
   for (const object of objects) noteUids(server, object)
   ranked.sort((left, right) => left.rank - right.rank || left.index - right.index)
   serveUnknownKinds(server, objects, problems)
   let loaded = 0
-  for (const { object } of ranked) if (loadOne(server, object, problems)) loaded++
+  const uids = new Map<string, string>()
+  for (const { object } of ranked) if (loadOne(server, object, problems, uids)) loaded++
   rebuildReplicaSets(server, problems)
   return { loaded, problems, absentOwners: absentOwners(server) }
 }
@@ -62,7 +85,7 @@ function noteUids({ loadedUids }: ApiServer, object: KubeObject): void {
 }
 
 /** ReplicaSets that a dump left out and whose Deployment and pods it has: without them everything would roll out anew. */
-function rebuildReplicaSets(server: ApiServer, problems: Problem[]): void {
+function rebuildReplicaSets(server: ApiServer, problems: LoadProblem[]): void {
   const known = ['deployments.apps', 'replicasets.apps', 'pods'].flatMap(key => server.store.list(key))
   for (const set of missingReplicaSets(known)) {
     loadOne(server, set, problems)
@@ -82,7 +105,7 @@ function rankOf(object: KubeObject): number {
 }
 
 /** A kind that no definition describes gets a permissive one. */
-function serveUnknownKinds(server: ApiServer, objects: readonly KubeObject[], problems: Problem[]): void {
+function serveUnknownKinds(server: ApiServer, objects: readonly KubeObject[], problems: LoadProblem[]): void {
   const described = new Set<string>()
   for (const object of objects) {
     if (object.kind !== 'CustomResourceDefinition') continue
@@ -91,11 +114,11 @@ function serveUnknownKinds(server: ApiServer, objects: readonly KubeObject[], pr
     for (const version of itemsAt(object, 'spec', 'versions')) described.add(`${group}/${textAt(version, 'name') ?? ''}/${kind}`)
   }
   for (const object of objects) {
-    if (!isObject(object) || described.has(`${object.apiVersion}/${object.kind}`)) continue
+    if (described.has(`${object.apiVersion}/${object.kind}`)) continue
     if (server.resources.ofKind(object.apiVersion, object.kind) !== undefined) continue
     if (!object.apiVersion.includes('/')) continue
     const isNamespaced = objects.some(
-      other => other.kind === object.kind && other.apiVersion === object.apiVersion && other.metadata?.namespace !== undefined,
+      other => other.kind === object.kind && other.apiVersion === object.apiVersion && other.metadata.namespace !== undefined,
     )
     const definition = definitionFor(object.apiVersion, object.kind, isNamespaced)
     if (isBuiltInGroup(server, object.apiVersion)) continue
@@ -109,24 +132,53 @@ function isBuiltInGroup(server: ApiServer, apiVersion: string): boolean {
   return server.resources.all().some(type => type.group === group && type.custom === undefined)
 }
 
-function isObject(object: KubeObject): boolean {
-  return typeof object.apiVersion === 'string' && typeof object.kind === 'string' && typeof object.metadata?.name === 'string'
+/** What no server has in a name, since it stands in paths: nothing at all, a slash, a percent sign, blanks, more than 253 characters. */
+const badName = /^(|\.{1,2}|.{254,}|.*[/%\s\p{Cc}].*)$/su
+
+/** What can be an object at all; of the rest `problems` tells. */
+export function wellFormed(given: readonly unknown[]): {
+  readonly objects: readonly KubeObject[]
+  readonly problems: LoadProblem[]
+} {
+  const problems: LoadProblem[] = []
+  const objects: KubeObject[] = []
+  for (const value of given) {
+    if (isObject(value)) objects.push(value)
+    else problems.push(shapeless(value))
+  }
+  return { objects, problems }
 }
 
-function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): boolean {
-  if (!isObject(object)) {
-    problems.push({
-      code: 'object-shape',
-      where: 'snapshot',
-      found: jsonText(object).slice(0, 100),
-      expected: 'an object with apiVersion, kind and metadata.name',
-    })
+function isObject(object: unknown): object is KubeObject {
+  const name = textAt(object, 'metadata', 'name')
+  const namespace = valueAt(object, 'metadata', 'namespace')
+  if (name === undefined || badName.test(name)) return false
+  if (
+    namespace !== undefined &&
+    namespace !== null &&
+    (typeof namespace !== 'string' || (namespace !== '' && badName.test(namespace)))
+  )
     return false
+  return Boolean(textAt(object, 'apiVersion')) && Boolean(textAt(object, 'kind'))
+}
+
+function shapeless(value: unknown): LoadProblem {
+  return {
+    object: value,
+    code: 'object-shape',
+    where: 'snapshot',
+    found: (jsonText(value) ?? String(value)).slice(0, longestFound),
+    expected: 'an object with apiVersion, kind and metadata.name, whose name and namespace an API server can have',
   }
+}
+
+/** `uids` has who came with which UID: two objects of one would be one for their controllers, which undo each other's work for ever. */
+function loadOne(server: ApiServer, object: KubeObject, problems: LoadProblem[], uids = new Map<string, string>()): boolean {
   const type = server.resources.ofKind(object.apiVersion, object.kind)
   const where = `${object.kind} ${object.metadata.namespace === undefined ? '' : `${object.metadata.namespace}/`}${object.metadata.name}`
   if (type === undefined || !(type.verbs.includes('watch') || type.group === 'metrics.k8s.io')) {
     problems.push({
+      object,
       code: 'kind-unknown',
       where,
       found: `${object.apiVersion} ${object.kind}`,
@@ -134,17 +186,41 @@ function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): bo
     })
     return false
   }
-  const draft = completed(server, type, object)
   // In the form in which writes store it: what differs only in writing must not look like a change.
-  const storage = server.resources.ofKey(type.key) ?? type
-  if (storage.custom === undefined && !settleValues(kindSchema(storage), draft)) {
-    problems.push({
-      code: 'quantity-syntax',
-      where,
-      found: 'a quantity that does not parse',
-      expected: 'quantities as Kubernetes writes them',
-    })
+  const read = draftOf(object)
+  const fault = settleValues(kindSchema(type), read)
+  if (fault !== undefined) {
+    const { code, path, found, expected } = fault
+    problems.push({ object, code, where: `${where}: ${path.slice(1)}`, found, expected: `${expected}; the object is left out` })
+    return false
   }
+  const draft = completed(server, type, read)
+  const storage = server.resources.ofKey(type.key) ?? type
+  const [unworkable] = unworkableFields(storage, draft)
+  if (unworkable !== undefined) {
+    const { field, body } = unworkable
+    const expected = 'what its controller can work with; the object is left out'
+    problems.push({
+      object,
+      code: 'object-unworkable',
+      where: `${where}: ${field}`,
+      found: body.slice(0, longestFound),
+      expected,
+    })
+    return false
+  }
+  const holder = `${type.key} ${textAt(draft, 'metadata', 'namespace') ?? ''}/${object.metadata.name}`
+  const given = textAt(draft, 'metadata', 'uid') ?? ''
+  if ((uids.get(given) ?? holder) !== holder) {
+    problems.push({
+      object,
+      code: 'object-duplicate',
+      where: `${where}: metadata.uid`,
+      found: `the UID of ${uids.get(given)}`,
+      expected: 'a UID of its own; it got one',
+    })
+    draft['metadata'] = { ...fieldsAt(draft, 'metadata'), uid: freshUid(server) }
+  } else uids.set(given, holder)
   const uid = textAt(draft, 'metadata', 'uid')
   if (signedKinds.has(type.key) && uid !== undefined && listAt(draft, 'metadata', 'managedFields').length === 0)
     server.unsigned.add(uid)
@@ -152,6 +228,7 @@ function loadOne(server: ApiServer, object: KubeObject, problems: Problem[]): bo
   if (namespace !== undefined) ensureNamespace(server, namespace)
   if (server.store.get(type.key, namespace, object.metadata.name) !== undefined && !isReplaceable(type, object.metadata.name)) {
     problems.push({
+      object,
       code: 'object-duplicate',
       where,
       found: 'a second object of that name',
@@ -180,8 +257,8 @@ function isReplaceable(type: ResourceType, name: string): boolean {
   )
 }
 
-function completed(server: ApiServer, type: ResourceType, object: KubeObject): Draft {
-  const draft = toStorage(type, draftOf(object))
+function completed(server: ApiServer, type: ResourceType, given: Draft): Draft {
+  const draft = toStorage(type, given)
   const storage = server.resources.ofKey(type.key) ?? type
   draft['apiVersion'] = apiVersionOf(storage)
   draft['kind'] = storage.kind

@@ -3,7 +3,7 @@ import type { Clock } from '#kube/clock.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { PacedClock } from '#kube/time/paced-clock.ts'
-import { parseTime } from '#kube/time/time.ts'
+import { latestTraceMs, parseTime } from '#kube/time/time.ts'
 import { itemsAt, textAt } from './json-value.ts'
 
 /** The newest moment that the objects speak of, milliseconds since 1970: made, reported, renewed. `undefined` where they speak of none. */
@@ -12,14 +12,15 @@ export function newestMoment(objects: Iterable<KubeObject>): number | undefined 
   for (const object of objects) {
     for (const text of momentsOf(object)) {
       const parsed = text === undefined ? undefined : parseTime(text)
-      if (parsed?.ok === true && (newest === undefined || parsed.value > newest)) newest = parsed.value
+      if (parsed?.ok !== true || parsed.value > latestTraceMs) continue
+      if (newest === undefined || parsed.value > newest) newest = parsed.value
     }
   }
   return newest
 }
 
 function momentsOf(object: KubeObject): readonly (string | undefined)[] {
-  const made = object.metadata?.creationTimestamp
+  const made = textAt(object, 'metadata', 'creationTimestamp')
   switch (object.kind) {
     case 'Node':
       return [made, ...itemsAt(object, 'status', 'conditions').map(condition => textAt(condition, 'lastHeartbeatTime'))]

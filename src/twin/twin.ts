@@ -30,7 +30,7 @@ import { type FaultHandle, Faults } from './faults/faults.ts'
 import { type HttpServer, startHttpServer } from './http-server.ts'
 import { inMemoryTransport, type TransportCredentials } from './in-memory-transport.ts'
 import { kubeconfigText } from './kubeconfig.ts'
-import { type LoadReport, loadObjects } from './load.ts'
+import { type LoadReport, loadObjects, wellFormed } from './load.ts'
 import { TwinObserver } from './observe/twin-observer.ts'
 import { isTwinKind, twinDefinitions } from './own-kinds/definitions.ts'
 import { translateKwok } from './own-kinds/kwok.ts'
@@ -104,9 +104,11 @@ export interface Twin extends AsyncDisposable {
 }
 
 /** Starts a twin; it answers when this resolves. @throws InputError on an unknown version, Error when the port is taken. */
-export async function startTwin(options: TwinOptions): Promise<Twin> {
+export async function startTwin(asked: TwinOptions): Promise<Twin> {
   // Nothing is started yet: the clock only moves.
-  await catchUp(options.clock, options.objects ?? [])
+  const given = wellFormed(asked.objects ?? [])
+  const options = { ...asked, objects: given.objects }
+  await catchUp(options.clock, options.objects)
   const { server, close } = apiServer(options)
   const writes = new WritePipeline(server)
   const deletion = new Deletion(server, writes)
@@ -121,11 +123,11 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
   const authorizer = new Authorizer(server.store, options.authorization ?? 'RBAC')
   const tokens = await Tokens.make(server)
   bootstrap(server)
-  const { objects, problems } = translateKwok(options.objects ?? [])
+  const { objects, problems } = translateKwok(options.objects)
   const hasOwnKinds = options.ownKinds ?? objects.some(isTwinKind)
   if (hasOwnKinds) loadObjects(server, twinDefinitions())
   const loaded = loadObjects(server, objects)
-  const report = { ...loaded, problems: [...problems, ...loaded.problems] }
+  const report = { ...loaded, problems: [...given.problems, ...problems, ...loaded.problems] }
   let components: Components | undefined
   let aggregator: Aggregator | undefined
   const access = clusterAccess({ server, writes, deletion, webhooks })
@@ -181,12 +183,13 @@ export async function startTwin(options: TwinOptions): Promise<Twin> {
     issueToken: async ask => (await tokens.issue(ask)).token,
     fault: spec => faults.add(spec),
     dump: () => dumpObjects(access),
-    load: given => {
-      const { objects, problems } = translateKwok(given)
+    load: values => {
+      const well = wellFormed(values)
+      const { objects, problems } = translateKwok(well.objects)
       const loading = loadObjects(server, objects)
       running?.snapshotLoaded(loading.absentOwners)
       catchingUp = catchingUp.then(() => catchUp(options.clock, objects))
-      return { ...loading, problems: [...problems, ...loading.problems] }
+      return { ...loading, problems: [...well.problems, ...problems, ...loading.problems] }
     },
     report,
     requests: log,

@@ -260,6 +260,32 @@ export function spoilt(tree: Tree, random: Random, count: number): Tree {
   return walk(tree)
 }
 
+/** The tree without one of its fields, wherever it is. */
+export function withoutOne(tree: Tree, random: Random): Tree {
+  const paths: (readonly (string | number)[])[] = []
+  const gather = (value: Tree, path: readonly (string | number)[]): void => {
+    if (path.length > 0) paths.push(path)
+    if (value instanceof Map) for (const [key, item] of value) gather(item, [...path, key])
+    else if (Array.isArray(value)) for (const [index, item] of value.entries()) gather(item, [...path, index])
+  }
+  gather(tree, [])
+  const chosen = pick(random, paths)
+  const walk = (value: Tree, depth: number): Tree => {
+    const step = chosen[depth]
+    const isLast = depth === chosen.length - 1
+    if (value instanceof Map)
+      return new Map(
+        [...value].flatMap(([key, item]): [string, Tree][] =>
+          key !== step ? [[key, item]] : isLast ? [] : [[key, walk(item, depth + 1)]],
+        ),
+      )
+    if (Array.isArray(value))
+      return value.flatMap((item: Tree, index): Tree[] => (index !== step ? [item] : isLast ? [] : [walk(item, depth + 1)]))
+    return value
+  }
+  return walk(tree, 0)
+}
+
 function hostileFor(value: Tree, random: Random): Tree {
   if (random() < 0.3) return pick(random, anything)
   if (typeof value === 'number') return raw(pick(random, numbers))

@@ -10,7 +10,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { problemSentence } from '#kube/problem.ts'
 import { parseDurationMs } from '#kube/time/duration.ts'
-import { parseTime } from '#kube/time/time.ts'
+import { latestTraceMs, parseTime } from '#kube/time/time.ts'
 import { CommandRefused } from '#process/surroundings.ts'
 import type { Surroundings } from '../command-line.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from '../source/cluster-source.ts'
@@ -72,7 +72,7 @@ function presentOf({ objects, isLive }: LoadedCluster, book: Book): number {
 function newestTrace(objects: readonly KubeObject[], book: Book): number | undefined {
   let newest: number | undefined
   const see = (ms: number | undefined) => {
-    if (ms !== undefined && !Number.isNaN(ms) && ms > (newest ?? Number.NEGATIVE_INFINITY)) newest = ms
+    if (ms !== undefined && ms <= latestTraceMs && ms > (newest ?? Number.NEGATIVE_INFINITY)) newest = ms
   }
   for (const { kind, metadata, ...object } of objects) {
     see(Date.parse(metadata.creationTimestamp ?? ''))

@@ -87,12 +87,12 @@ export async function loadCluster(
 }
 
 function stateOf(
-  objects: readonly KubeObject[],
+  given: readonly KubeObject[],
   where: ReadonlyMap<KubeObject, string>,
   earlier: readonly Problem[],
   { terminal }: Surroundings,
 ) {
-  const { state, problems } = buildClusterState(objects, { where: object => where.get(object) })
+  const { state, objects, problems } = buildClusterState(given, { where: object => where.get(object) })
   const fatal = problems.filter(problem => problem.isFatal)
   if (fatal.length > 0) throw new InputError(fatal)
   const all = [...earlier, ...problems]

@@ -1,6 +1,7 @@
 // `ballast up --once`: the run on a virtual clock, to its end, as a story or as one document.
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { latestTraceMs } from '#kube/time/time.ts'
 import type { ExitCode } from '#process/surroundings.ts'
 import type { Surroundings } from '../command-line.ts'
 import { type NodeFigures, nodeTable } from '../terminal/node-table.ts'
@@ -50,7 +51,7 @@ const startWithoutAges = Date.UTC(2026, 0, 1)
 
 /** When a virtual clock starts: an hour after the newest object was made. Of the host's time nothing is in a run, so that it can be had again. */
 function startOf(objects: readonly KubeObject[]): number {
-  const made = objects.map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '')).filter(ms => !Number.isNaN(ms))
+  const made = objects.map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '')).filter(ms => ms <= latestTraceMs)
   return made.length === 0 ? startWithoutAges : made.reduce((a, b) => Math.max(a, b)) + hourMs
 }
 

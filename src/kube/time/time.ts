@@ -5,6 +5,11 @@ import type { Parsed } from '../problem.ts'
 /** One digit of hour is none of RFC 3339, but Go and so Kubernetes reads it. */
 const pattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d{1,30}))?(?:Z|([+-])(\d{2}):(\d{2}))$/
 
+/**
+ * No trace that a cluster left is of a later day, milliseconds since 1970: a moment of the year 9999 is one object's mistake, not the time of all.
+ */
+export const latestTraceMs = Date.UTC(2200, 0, 1)
+
 /** Milliseconds since 1970 of an RFC 3339 text with any offset and fraction; what is finer is cut. */
 export function parseTime(text: string, where = 'time'): Parsed<number> {
   const micros = parseTimeMicros(text, where)

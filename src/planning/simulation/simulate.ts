@@ -5,6 +5,7 @@ import type { Evaluation } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
+import { latestTraceMs } from '#kube/time/time.ts'
 import { workloadsNamed } from './controllers.ts'
 import { deleteThings, drainNodes, evictPods } from './eviction-operations.ts'
 import { type Judged, judge, judgeGoals } from './expectations.ts'
@@ -173,7 +174,7 @@ function newestTime(state: ClusterState): number {
   let newest = 0
   const take = (text: unknown) => {
     const ms = typeof text === 'string' ? Date.parse(text) : Number.NaN
-    if (ms > newest) newest = ms
+    if (ms > newest && ms <= latestTraceMs) newest = ms
   }
   for (const { object } of state.pods.values()) {
     take(object.metadata.creationTimestamp)

@@ -1,19 +1,23 @@
 // What components see of the store: typed reads, and indexes of pods by node and by controller that follow each commit.
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import type { ClusterAccess } from '../access.ts'
+import type { TellTrouble } from '../trouble.ts'
 import type { KindEvent, Kinds, KnownResource } from './kinds.ts'
 import { controllerOf, keyOf } from './workloads/pod-state.ts'
 
 export class ClusterView implements Disposable {
   readonly #access: ClusterAccess
+  readonly #onTrouble: TellTrouble
   readonly #subscriptions = new DisposableStack()
   readonly #byNode = new Map<string, Map<string, Pod>>()
   readonly #byController = new Map<string, Map<string, Pod>>()
   readonly #orphans = new Map<string, Map<string, Pod>>()
 
-  constructor(access: ClusterAccess) {
+  constructor(access: ClusterAccess, onTrouble: TellTrouble) {
     this.#access = access
-    for (const pod of this.list('pods')) this.#put(pod)
+    this.#onTrouble = onTrouble
+    this.each('pods', pod => this.#put(pod))
     // First subscription of all: later ones find the indexes up to date.
     this.on('pods', ({ type, object, previous }) => {
       if (previous !== undefined) this.#take(previous)
@@ -30,6 +34,19 @@ export class ClusterView implements Disposable {
   /** In key order. */
   list<K extends KnownResource>(resource: K, namespace?: string): readonly Kinds[K][] {
     return this.#access.list(resource, namespace) as readonly Kinds[K][]
+  }
+
+  /** Does `act` with each object that is there, as a component starts: at one that it cannot read it stops alone, and that is told. */
+  each<K extends KnownResource>(resource: K, act: (object: Kinds[K]) => void): void {
+    for (const object of this.list(resource)) {
+      try {
+        act(object)
+      } catch (error) {
+        // What a server refuses, a queue comes back to.
+        if (!(error instanceof StatusError))
+          this.#onTrouble({ kind: 'object', where: `${resource} ${keyOf(object)}`, error, count: 1 })
+      }
+    }
   }
 
   /** Calls the handler after each commit of the kind; what is there already is not replayed. */

@@ -74,7 +74,7 @@ function convertObject(definition: Draft): Schema {
       fields.set(name, { schema: { kind: 'scalar', scalar: 'string' }, isRequired: false })
     fields.set('metadata', { schema: structSchema('V1ObjectMeta'), isRequired: false })
   }
-  return { kind: 'struct', name: '', fields, isAtomic, preservesUnknown }
+  return { kind: 'struct', name: '', fields, isAtomic, preservesUnknown, needed: required.map(String) }
 }
 
 function listSemanticsOf(definition: Draft): ListSemantics {

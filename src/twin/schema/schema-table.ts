@@ -48,6 +48,7 @@ export function structSchema(definition: string): StructSchema {
   const name = structName(definition)
   const fields = new Map<string, FieldSchema>()
   const written = new Map<string, Schema>()
+  const needed: string[] = []
   const struct: StructSchema = {
     kind: 'struct',
     name: definition,
@@ -55,6 +56,7 @@ export function structSchema(definition: string): StructSchema {
     isAtomic: isAtomicStruct(definition, name),
     preservesUnknown: false,
     written,
+    needed,
   }
   // Before its fields, since definitions may contain themselves.
   structs.set(definition, struct)
@@ -63,6 +65,7 @@ export function structSchema(definition: string): StructSchema {
     const writing = writingOf(definition, field, schema)
     fields.set(field, writing === 'dropped' ? { ...schema, isDropped: true } : schema)
     if (writing === 'written') written.set(field, schema.schema)
+    if (schema.isRequired || (writing === 'written' && schema.schema.kind === 'struct')) needed.push(field)
   }
   return struct
 }

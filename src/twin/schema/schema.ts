@@ -29,6 +29,8 @@ export interface StructSchema {
   readonly preservesUnknown: boolean
   /** Fields that Go writes whatever is in them; only of built-in kinds. */
   readonly written?: ReadonlyMap<string, Schema>
+  /** Fields that must be there, or whose own fields must; none where it is absent. */
+  readonly needed?: readonly string[]
 }
 
 export interface FieldSchema {

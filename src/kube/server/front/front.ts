@@ -55,7 +55,6 @@ export class Front implements Listening, AsyncDisposable {
   #isEnding = false
   #stopBeat: Cancel = () => undefined
   #stopRestart: Cancel = () => undefined
-
   readonly #program: string
 
   /** `clock`: the host's. `program`: what the thread runs, where it is another. */

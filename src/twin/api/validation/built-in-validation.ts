@@ -75,6 +75,28 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
   }
 }
 
+/**
+ * What a stored object cannot have because its controller would fail at it, or make pods for ever: a selector that does not match its own
+ * template, shares that are none. The rest that is refused at creation may be of a version that refused less.
+ */
+export function controllerProblems(type: ResourceType, draft: Draft): readonly FieldError[] {
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  const template = fieldsAt(spec, 'template')
+  switch (type.key) {
+    case 'deployments.apps':
+      return [...selectorProblems(spec, template), ...strategyProblems(spec)]
+    case 'statefulsets.apps':
+    case 'daemonsets.apps':
+      return [...selectorProblems(spec, template), ...updateProblems(spec)]
+    case 'replicasets.apps':
+      return template === undefined ? [] : selectorProblems(spec, template)
+    case 'poddisruptionbudgets.policy':
+      return budgetProblems(draft)
+    default:
+      return []
+  }
+}
+
 /** What an update of a built-in kind changed although it may not. */
 export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing: KubeObject): readonly FieldError[] {
   switch (type.key) {
@@ -177,6 +199,12 @@ function strategyProblems(spec: Draft): readonly FieldError[] {
     return [invalid('spec.strategy.rollingUpdate.maxUnavailable', maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
   }
   return []
+}
+
+function updateProblems(spec: Draft): readonly FieldError[] {
+  return ['maxUnavailable', 'maxSurge'].flatMap(name =>
+    shareProblems(valueAt(spec, 'updateStrategy', 'rollingUpdate', name), `spec.updateStrategy.rollingUpdate.${name}`, false),
+  )
 }
 
 const percentRule =

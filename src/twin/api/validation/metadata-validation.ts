@@ -84,9 +84,13 @@ function ownerProblems(metadata: Draft): readonly FieldError[] {
 
 const standardFinalizers: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion'])
 
-function nameProblems(type: ResourceType, name: string): readonly string[] {
+/** Why an object of the type cannot be called so. */
+export function nameProblems(type: ResourceType, name: string): readonly string[] {
   if (type.group === 'rbac.authorization.k8s.io') return pathSegmentProblems(name)
   switch (type.key) {
+    case 'clustertrustbundles.certificates.k8s.io':
+    case 'ipaddresses.networking.k8s.io':
+      return pathSegmentProblems(name)
     case 'namespaces':
     case 'services':
       return dns1123LabelProblems(name)

@@ -59,12 +59,14 @@ export class Kubelets implements NodePower {
     this.#context = context
     const { view, loop } = context
     this.#queue = loop.queue('kubelet', key => this.#sync(key))
-    for (const node of view.list('nodes')) if (!isNodeReady(node) && hasStatus(node)) this.#dead.add(node.metadata.name)
-    for (const pod of view.list('pods')) {
+    view.each('nodes', node => {
+      if (!isNodeReady(node) && hasStatus(node)) this.#dead.add(node.metadata.name)
+    })
+    view.each('pods', pod => {
       if (pod.status?.podIP !== undefined && pod.spec.hostNetwork !== true)
         this.#addresses.take(pod.status.podIP, pod.metadata.uid ?? '')
       if (pod.spec.nodeName) this.#queue.add(keyOf(pod))
-    }
+    })
     view.on('pods', ({ type, object, previous }) => {
       if (type === 'DELETED') this.#forget(object)
       else if (object.spec.nodeName && (previous === undefined || isOfInterest(object, previous))) this.#queue.add(keyOf(object))

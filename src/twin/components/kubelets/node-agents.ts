@@ -14,7 +14,9 @@ const askMs = 5_000
 export function startNodeAgents(context: ComponentContext): void {
   const { view, loop } = context
   const nodes = loop.queue('node-agents', name => report(context, name))
-  for (const pod of view.list('pods')) if (matters(pod)) nodes.add(pod.spec.nodeName ?? '')
+  view.each('pods', pod => {
+    if (matters(pod)) nodes.add(pod.spec.nodeName ?? '')
+  })
   view.on('pods', ({ type, object, previous }) => {
     const wasReady = previous !== undefined && isReady(previous)
     if (matters(object) && (type === 'DELETED' || wasReady !== isReady(object))) nodes.addAfter(object.spec.nodeName ?? '', askMs)

@@ -35,12 +35,13 @@ export function startHeartbeats(context: ComponentContext, kubelets: Kubelets, m
     if (mode !== 'off') leases.addPeriodic(name, (period() * index) / Math.max(1, total))
     statuses.addPeriodic(name, (statusPeriodMs * (index + 1)) / Math.max(1, total))
   }
-  const nodes = view.list('nodes')
-  for (const [index, node] of nodes.entries()) {
-    join(node.metadata.name, index, nodes.length)
+  const total = count
+  let index = 0
+  view.each('nodes', node => {
+    join(node.metadata.name, index++, total)
     // A node that is in the cluster has a Lease since it joined; a snapshot may come without.
     if (mode !== 'off' && kubelets.isAlive(node.metadata.name) && leaseOf(context, node) === undefined) renewLease(context, node)
-  }
+  })
   view.on('nodes', ({ type, object, previous }) => {
     const name = object.metadata.name
     if (type === 'ADDED') {

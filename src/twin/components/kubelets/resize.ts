@@ -47,7 +47,9 @@ export function startResizes(context: ComponentContext, kubelet: Kubelet): void 
     }
     if (type === 'MODIFIED' && previous?.spec !== object.spec && isResizable(object)) queue.add(keyOf(object))
   })
-  for (const pod of view.list('pods')) if (isResizable(pod) && !isInForce(pod)) queue.add(keyOf(pod))
+  view.each('pods', pod => {
+    if (isResizable(pod) && !isInForce(pod)) queue.add(keyOf(pod))
+  })
 }
 
 type Outcome = { readonly kind: 'none' | 'deferred' | 'begun' } | { readonly kind: 'done'; readonly restarted: readonly string[] }

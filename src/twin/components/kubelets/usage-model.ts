@@ -54,7 +54,7 @@ export class UsageModel {
     this.#options = options
     this.#snapshot = new SnapshotUsage(access, view, node => sum(view.podsOn(node).flatMap(pod => this.#wanted(pod))))
     this.readMetrics()
-    for (const pod of view.list('pods')) this.#note(pod)
+    view.each('pods', pod => this.#note(pod))
     view.on('pods', ({ type, object }) => {
       if (type === 'DELETED') this.#told.delete(object.metadata.uid ?? '')
       else this.#note(object)

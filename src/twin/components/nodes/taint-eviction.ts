@@ -67,7 +67,9 @@ export function startTaintEviction(context: ComponentContext): void {
     const isNewHere = previous?.spec.nodeName !== object.spec.nodeName || previous.spec.tolerations !== object.spec.tolerations
     if (isNewHere && hasNoExecute(view.get('nodes', undefined, object.spec.nodeName))) queue.add(keyOf(object))
   })
-  for (const node of view.list('nodes')) if (hasNoExecute(node)) look(node)
+  view.each('nodes', node => {
+    if (hasNoExecute(node)) look(node)
+  })
 }
 
 function hasNoExecute(node: Node | undefined): boolean {

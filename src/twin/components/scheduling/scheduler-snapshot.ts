@@ -56,9 +56,9 @@ export class SchedulerSnapshot {
   constructor(view: ClusterView, settings: SchedulerSettings, onChange: () => void) {
     this.#view = view
     this.#settings = settings
-    for (const pod of view.list('pods')) this.#model.change({ previous: undefined, object: pod })
+    view.each('pods', pod => this.#model.change({ previous: undefined, object: pod }))
     for (const resource of watched) {
-      for (const object of view.list(resource)) this.#model.change({ previous: undefined, object })
+      view.each(resource, object => this.#model.change({ previous: undefined, object }))
       view.onAny(resource, ({ type, object, previous }) => {
         this.#model.change({ previous, object: type === 'DELETED' ? undefined : object })
         if (type === 'MODIFIED' && previous !== undefined && ruleText(object) === ruleText(previous)) return

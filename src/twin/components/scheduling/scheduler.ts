@@ -50,7 +50,7 @@ class Scheduler {
 
   start(): void {
     const { view } = this.#context
-    for (const pod of view.list('pods')) this.#note(pod)
+    view.each('pods', pod => this.#note(pod))
     view.on('pods', ({ type, object, previous }) => {
       if (type === 'DELETED') this.#drop(keyOf(object))
       else if (previous === undefined || mayHelp(object, previous)) this.#note(object)

@@ -48,7 +48,9 @@ export function startVolumeBinder(context: ComponentContext): void {
       subresource: 'status',
     })
   })
-  for (const volume of view.list('persistentvolumes')) if (isUnsettled(volume)) available.add(volume.metadata.name)
+  view.each('persistentvolumes', volume => {
+    if (isUnsettled(volume)) available.add(volume.metadata.name)
+  })
   const volumes = loop.queue('persistentvolume-release', name => settleReleased(context, name))
   const release = ({ view: all }: ComponentContext, claim: PersistentVolumeClaim) => {
     for (const volume of all.list('persistentvolumes'))

@@ -39,8 +39,12 @@ export function startVolumeProtection(context: ComponentContext): void {
     if (type !== 'DELETED' && !isFinished(object)) return
     for (const name of claimNames(object)) claims.add(`${object.metadata.namespace}/${name}`)
   })
-  for (const claim of view.list('persistentvolumeclaims')) if (isTerminating(claim)) claims.add(keyOf(claim))
-  for (const volume of view.list('persistentvolumes')) if (isTerminating(volume)) volumes.add(volume.metadata.name)
+  view.each('persistentvolumeclaims', claim => {
+    if (isTerminating(claim)) claims.add(keyOf(claim))
+  })
+  view.each('persistentvolumes', volume => {
+    if (isTerminating(volume)) volumes.add(volume.metadata.name)
+  })
 }
 
 /** Generic ephemeral volumes: a claim named after pod and volume, owned by the pod. */
@@ -69,7 +73,7 @@ export function startEphemeralVolumes(context: ComponentContext): void {
   view.on('pods', ({ type, object }) => {
     if (type === 'ADDED') add(object)
   })
-  for (const pod of view.list('pods')) add(pod)
+  view.each('pods', add)
 }
 
 function ephemeralClaim(pod: Pod, volume: string, template: Readonly<Record<string, unknown>>): KubeObject {

@@ -75,10 +75,10 @@ export function startDeployments(context: ComponentContext): void {
     const set = view.get('replicasets.apps', object.metadata.namespace, owner.name)
     if (set !== undefined) addOwner(set)
   })
-  for (const deployment of view.list('deployments.apps')) {
-    rememberMeant(context, deployment, meant)
+  view.each('deployments.apps', deployment => {
     queue.add(keyOf(deployment))
-  }
+    rememberMeant(context, deployment, meant)
+  })
 }
 
 function rememberMeant({ view }: ComponentContext, deployment: Deployment, meant: Map<string, Meant>): void {
