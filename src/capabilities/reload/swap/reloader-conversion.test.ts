@@ -234,8 +234,14 @@ const cases: Readonly<Record<string, RowCase>> = {
   },
   'a volume at /tmp, as a read-only root wants one': {
     given: d({
-      volumes: [{ name: 'tmp', emptyDir: {} }, { name: 'ca', configMap: { name: 'ca' } }],
-      volumeMounts: [{ name: 'tmp', mountPath: '/tmp/' }, { name: 'ca', mountPath: '/etc/ca' }],
+      volumes: [
+        { name: 'tmp', emptyDir: {} },
+        { name: 'ca', configMap: { name: 'ca' } },
+      ],
+      volumeMounts: [
+        { name: 'tmp', mountPath: '/tmp/' },
+        { name: 'ca', mountPath: '/etc/ca' },
+      ],
     }),
     ours: {
       ...bare,

@@ -142,7 +142,10 @@ const ofProcess: readonly ValuesRow[] = [
     value === true ? [{ kind: 'dropped', why: 'Go profiles; Node has its own ways' }] : [],
   ),
   dropped('reloader.pprofAddr', 'Go profiles; Node has its own ways'),
-  dropped('reloader.readOnlyRootFileSystem', 'ours is read-only anyway, whatever containerSecurityContext says beside a true here'),
+  dropped(
+    'reloader.readOnlyRootFileSystem',
+    'ours is read-only anyway, whatever containerSecurityContext says beside a true here',
+  ),
   dropped('reloader.legacy.rbac', 'roles are made for what is enabled'),
   converted('reloader.matchLabels', value =>
     isEmpty(value) ? [] : [{ kind: 'carried', to: 'controller.podLabels', value, why: 'as labels: selectors of ours are fixed' }],
