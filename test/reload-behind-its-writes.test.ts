@@ -61,3 +61,30 @@ test.each([
   expect(cluster.writes.filter(write => write.includes(resource))).toHaveLength('annotations' in more ? 3 : 1)
   expect([cluster.errors, cluster.forbidden]).toEqual([[], []])
 })
+
+const workloads = /\/(deployments|daemonsets|statefulsets|cronjobs|jobs)$/
+
+// biome-ignore format: a table
+test.each([
+  ['are watched',                    {}],
+  ['are listed once a minute alone', { unwatchable: { paths: workloads, pollMs: 60_000 } }],
+])('our own roll-outs are told as nobody else\'s where workloads %s, one after the other and at once; somebody\'s is', async (_name, options) => {
+  const objects = [configMap('settings', { key: 'one' }), workload({ name: 'web', configmaps: ['settings'] })]
+  await using cluster = await reloadCluster(objects, { ...options, config: { debounce: '0s', rateGuard: { enabled: false } } })
+  cluster.startController()
+  await remembered(cluster)
+  await cluster.pass(5_000)
+  for (const [key, pauseMs] of [['a', 0], ['b', 0], ['c', 50], ['d', 400], ['e', 30_000], ['f', 0]] as const) {
+    const before = JSON.stringify(marksOf(cluster, 'web'))
+    await changeConfigMap(cluster, 'settings', { key })
+    await cluster.until(() => JSON.stringify(marksOf(cluster, 'web')) !== before)
+    await cluster.pass(pauseMs)
+  }
+  await cluster.pass(200_000)
+  expect(cluster.byOthers).toEqual([])
+  const body = { spec: { template: { metadata: { annotations: { theirs: 'x' } } } } }
+  const by = { namespace: 'shop', signal, fieldManager: 'kubectl-edit' }
+  await cluster.admin.resource(builtIn.deployments).patch('web', { type: 'merge', body }, by)
+  await cluster.pass(200_000)
+  expect(cluster.byOthers).toEqual([expect.objectContaining({ kind: 'rollout', by: 'kubectl edit' })])
+})

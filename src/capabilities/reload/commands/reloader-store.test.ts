@@ -30,13 +30,8 @@ async function scene(options: {
   const log: Log = { debug: silent, info: silent, error: silent, warn: (_facts, message) => void warned.push(message) }
   const health = new ControllerHealth()
   const credentials = options.isAdmin === true ? { admin: true as const } : { token }
-  const capability = { kinds: ballastKinds }
   const { isHighlyAvailable } = options
-  const transport = await reloaderStore(
-    twin.transport(credentials),
-    { namespace, isHighlyAvailable, capability, log, signal },
-    health,
-  )
+  const transport = await reloaderStore(twin.transport(credentials), { namespace, isHighlyAvailable, log, signal }, health)
   const api = openApi(transport, { clock: systemClock, userAgent: 'test' })
   stack.defer(() => api.close())
   const admin = openApi(twin.transport({ admin: true }), { clock: systemClock, userAgent: 'admin' })
