@@ -101,6 +101,8 @@ export class ControlledCluster implements AsyncDisposable {
   readonly admin: Api
   /** What the controllers logged as errors. */
   readonly errors: { readonly facts: object; readonly message: string }[] = []
+  /** Told as somebody else's doing. */
+  readonly byOthers: object[] = []
   readonly warnings: { readonly facts: object; readonly message: string }[] = []
   /** Health of the controller that was started last. */
   health = new ControllerHealth()
@@ -314,7 +316,9 @@ export class ControlledCluster implements AsyncDisposable {
     const nothing = () => undefined
     return {
       debug: nothing,
-      info: nothing,
+      info: (facts, message) => {
+        if (!dead.aborted && message === 'disruption by others') this.byOthers.push(facts)
+      },
       warn: (facts, message) => {
         if (!dead.aborted) this.warnings.push({ facts, message })
       },

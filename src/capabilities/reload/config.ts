@@ -80,7 +80,11 @@ const alertsSchema = z
     sink: z.enum(['', 'slack', 'teams', 'gchat', 'webhook']).default('').describe('whose format; empty: plain text'),
     webhookUrl: webAddress('where alerts are sent'),
     proxy: webAddress('proxy on the way there'),
-    additionalInfo: z.string().max(longestText).default('').describe('text before each alert'),
+    additionalInfo: z
+      .string()
+      .max(longestText)
+      .default('')
+      .describe('text before each alert and a colon; a blank: the colon alone, as upstream of an empty variable'),
   })
   .prefault({})
   .describe('alerts to a chat')

@@ -20,7 +20,9 @@ export function reloadEnvironment(environment: Environment): ReadEnvironment {
   if (environment['ALERT_ON_RELOAD'] !== 'true') return { overrides, warnings }
   set('ALERT_ON_RELOAD', ['alerts', 'enabled'], true)
   set('ALERT_SINK', ['alerts', 'sink'], sinkOf(textOf('ALERT_SINK')))
-  set('ALERT_ADDITIONAL_INFO', ['alerts', 'additionalInfo'], textOf('ALERT_ADDITIONAL_INFO'))
+  // Upstream asks whether it is set, not whether it says anything.
+  if (environment['ALERT_ADDITIONAL_INFO'] !== undefined)
+    set('ALERT_ADDITIONAL_INFO', ['alerts', 'additionalInfo'], textOf('ALERT_ADDITIONAL_INFO') || ' ')
   for (const [variable, key] of [
     ['ALERT_WEBHOOK_URL', 'webhookUrl'],
     ['ALERT_WEBHOOK_PROXY', 'proxy'],

@@ -26,7 +26,8 @@ interface PauseMark {
 }
 
 type PauseOutcome =
-  | { readonly kind: 'paused' }
+  /** `object`: as the server has it now. */
+  | { readonly kind: 'paused'; readonly object?: Deployment }
   /** By us, at the time that the annotation tells. */
   | { readonly kind: 'already-paused'; readonly since: string }
   /** By somebody who left no mark of ours: it is theirs to resume. */
@@ -34,7 +35,8 @@ type PauseOutcome =
   | NotDone
 
 type ResumeOutcome =
-  | { readonly kind: 'resumed' }
+  /** `object`: as the server has it now. */
+  | { readonly kind: 'resumed'; readonly object?: Deployment }
   /** It is not paused, or not by us: nothing was written. */
   | { readonly kind: 'not-paused' }
   | NotDone
@@ -128,8 +130,8 @@ async function change<Outcome>(
       const { outcome, annotations, paused } = decide(found)
       if (paused === undefined) return outcome
       const body = { metadata: { uid, resourceVersion, annotations }, spec: { paused } }
-      await deployments.patch(name, { type: 'strategic', body }, effectOptions(by, namespace, { guard, signal }))
-      return outcome
+      const options = effectOptions(by, namespace, { guard, signal })
+      return { ...outcome, object: await deployments.patch(name, { type: 'strategic', body }, options) }
     } catch (error) {
       if (!isConflict(error) || attempt >= conflictTries) return notDoneBy(error)
     }

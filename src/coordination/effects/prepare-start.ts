@@ -31,7 +31,8 @@ interface Preparation {
   readonly fieldManager?: string
 }
 
-type PrepareOutcome = { readonly kind: 'prepared' } | NotDone
+/** `object`: as the server has it now. */
+type PrepareOutcome = { readonly kind: 'prepared'; readonly object: KubeObject } | NotDone
 
 /** Writes `change` into the template of a workload at 0 replicas, or of a CronJob. Safe to call twice. @throws Error for another kind, a lost Lease, and what the server did not foresee. */
 export async function prepareStart(
@@ -51,8 +52,8 @@ export async function prepareStart(
   const by = { requester, ...(fieldManager === undefined ? {} : { fieldManager }) }
   try {
     const options = effectOptions(by, workload.namespace, { guard, signal })
-    await context.api.resource<KubeObject>(resource).patch(workload.name, { type: 'strategic', body }, options)
-    return { kind: 'prepared' }
+    const workloads = context.api.resource<KubeObject>(resource)
+    return { kind: 'prepared', object: await workloads.patch(workload.name, { type: 'strategic', body }, options) }
   } catch (error) {
     return notDoneBy(error)
   }

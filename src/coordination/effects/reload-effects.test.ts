@@ -124,7 +124,7 @@ describe('an Argo Rollout', () => {
     const asked = restart(server.context, grantedPermit(server, reload([rollout])), rollout, signal)
     await server.clock.advance(100)
     const outcome = await asked
-    expect(outcome).toEqual({ kind: 'restarted', generation: 3 })
+    expect(outcome).toMatchObject({ kind: 'restarted', generation: 3 })
     expect(sentBody(server, 1)).toEqual({
       metadata: { uid: 'uid-web', resourceVersion: '6' },
       spec: {
@@ -182,12 +182,12 @@ describe('a change that was decided on a version', () => {
   }
 
   test('is written on that', async () => {
-    expect(await run([], [found('6', 'mine')])).toEqual({ outcome: { kind: 'restarted', generation: 3 }, versions: ['5'] })
+    expect(await run([], [found('6', 'mine')])).toMatchObject({ outcome: { kind: 'restarted', generation: 3 }, versions: ['5'] })
   })
 
   test('or on a later one that says the same', async () => {
     const { outcome, versions } = await run([found('7', 'mine'), found('8', 'mine')], [conflict, conflict, found('9', 'mine')])
-    expect({ outcome, versions }).toEqual({ outcome: { kind: 'restarted', generation: 3 }, versions: ['5', '7', '8'] })
+    expect({ outcome, versions }).toMatchObject({ outcome: { kind: 'restarted', generation: 3 }, versions: ['5', '7', '8'] })
   })
 
   // biome-ignore format: a table
@@ -230,7 +230,7 @@ describe('a kind of somebody else', () => {
     const template = { spec: { containers: [{ name: 'app', image: 'a' }] } }
     const server = scripted({ [`GET ${path}`]: [found(template)], [`PATCH ${path}`]: [found(template)] })
     const outcome = await restart(server.context, grantedPermit(server, reload([service])), service, signal, { custom })
-    expect(outcome).toEqual({ kind: 'restarted', generation: 0 })
+    expect(outcome).toMatchObject({ kind: 'restarted', generation: 0 })
     expect(sentBody(server)).toEqual({
       metadata: { uid: 'uid-api', resourceVersion: '5' },
       spec: {
@@ -277,7 +277,7 @@ describe('a pause', () => {
     const permit = grantedPermit(server, reload([cart], null))
     const pause = { deployment: cart, annotation, at }
     const outcome = which === 'pause' ? pauseRollout(server.context, permit, pause, signal) : resumeRollout(server.context, permit, pause, signal)
-    expect(await outcome).toEqual(expected)
+    expect(await outcome).toEqual(body === undefined ? expected : { ...expected, object: expect.objectContaining({ kind: 'Deployment' }) })
     const writes = server.asked.filter(({ verb }) => verb !== 'GET')
     expect(writes.map(one => JSON.parse(String(one.body)))).toEqual(body === undefined ? [] : [body])
   })

@@ -31,7 +31,8 @@ export const restartArgoRolloutPermission: Permission = {
 }
 
 type RestartOutcome =
-  | { readonly kind: 'restarted'; readonly generation: number }
+  /** `object`: as the server has it now. */
+  | { readonly kind: 'restarted'; readonly generation: number; readonly object: KubeObject }
   | { readonly kind: 'gone' }
   /** Another object has the name, or a policy forbids the change; `overtaken`: what its basis looks at has changed. */
   | { readonly kind: 'refused'; readonly message: string; readonly overtaken?: true }
@@ -132,8 +133,8 @@ class Rollout {
   /** `rejected`: what the change says is not allowed, by the schema or by admission. */
   async begin(record: PermitRecord): Promise<RestartOutcome | { readonly kind: 'rejected'; readonly message: string }> {
     try {
-      const { metadata } = await this.#patch(record, false)
-      return { kind: 'restarted', generation: metadata.generation ?? 0 }
+      const object = await this.#patch(record, false)
+      return { kind: 'restarted', generation: object.metadata.generation ?? 0, object }
     } catch (error) {
       if (isNotFound(error)) return { kind: 'gone' }
       if (error instanceof OvertakenError) return { kind: 'refused', message: error.message, overtaken: true }
@@ -176,17 +177,20 @@ class Rollout {
       const body = { ...(Object.keys(metadata).length === 0 ? {} : { metadata }), spec }
       return workloads.patch(workload.name, { type: 'strategic', body }, options)
     }
-    return manner.basis === undefined || dryRun ? write() : this.#writeOn(manner.basis, workloads, write)
+    return dryRun ? write() : this.#writeOn(manner.basis, workloads, write)
   }
 
-  /** Status changes a version as well: read again, and written where what counts is as it was. */
+  /**
+   * Status changes a version as well: read again, and written where what counts is as it was. Where nothing counts but the workload itself,
+   * the server tells a conflict when it was overtaken a few times in a row: written again.
+   */
   async #writeOn(
-    { resourceVersion, holds }: RestartBasis,
+    basis: RestartBasis | undefined,
     workloads: ResourceApi<KubeObject>,
-    write: (resourceVersion: string) => Promise<KubeObject>,
+    write: (resourceVersion?: string) => Promise<KubeObject>,
   ): Promise<KubeObject> {
     const { workload, signal } = this.#deed
-    let version = resourceVersion
+    let version = basis?.resourceVersion
     for (let attempt = 1; ; attempt++) {
       try {
         return await write(version)
@@ -194,9 +198,10 @@ class Rollout {
         if (!isConflict(error) || attempt >= conflictTries) throw error
       }
       await this.#context.clock.after(afterConflictMs, signal)
+      if (basis === undefined) continue
       const found = await workloads.get(workload.name, { namespace: workload.namespace, signal, priority: 'effect' })
       const isOther = workload.uid !== undefined && found.metadata.uid !== workload.uid
-      if (isOther || !holds(found)) throw new OvertakenError('somebody else has changed it meanwhile')
+      if (isOther || !basis.holds(found)) throw new OvertakenError('somebody else has changed it meanwhile')
       version = found.metadata.resourceVersion ?? ''
     }
   }

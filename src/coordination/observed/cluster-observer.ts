@@ -135,7 +135,8 @@ export class ClusterObserver implements Disposable {
     else if (initial && object.kind !== 'ReplicaSet') this.#marks.set(uid, restartedAtOf(object))
     if (initial || type !== 'MODIFIED' || previous === undefined) return
     const nowMs = this.#nowMs
-    const rollout = templateChange(previous, object, nowMs)
+    const ours = this.#cluster.ledger().ofWorkload(workloadKey(topOf(this.#cluster, object)))
+    const rollout = templateChange(previous, object, { nowMs, ours })
     if (rollout !== undefined && !this.#isGranted(object) && !rollout.isOurs) {
       this.#note(rolloutId(object, rollout.to), object, { ...rollout, kind: 'rollout', nodes: this.#nodesOf(object) })
     }

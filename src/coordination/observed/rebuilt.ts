@@ -5,6 +5,7 @@ import { hasBrought } from '../effects/begun.ts'
 import { restartMark } from '../effects/restart.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 import { nameOf, notAfter, replicasOf, timeMs } from './object-fields.ts'
+import { isWrittenUnder } from './our-writes.ts'
 import { scalesIn } from './past-events.ts'
 import { replacedOf } from './replaced-pods.ts'
 import { lastReplacedMs } from './rollout-times.ts'
@@ -45,7 +46,10 @@ function rolloutOf(workload: KubeObject, frame: Frame, past: Past): (Rebuilt & {
   const found = workload.kind === 'Deployment' ? newSet(workload, past) : newRevision(workload, frame)
   if (found === undefined) return undefined
   const writer = lastWriterOf(workload, 'template')
-  const isByUs = writer !== undefined && isOwnManager(writer.manager) && Math.abs((writer.atMs ?? 0) - found.atMs) < reactionMs
+  const isByUs =
+    writer !== undefined &&
+    (isOwnManager(writer.manager) || frame.permits.some(permit => isWrittenUnder(permit, writer, past.nowMs))) &&
+    Math.abs((writer.atMs ?? 0) - found.atMs) < reactionMs
   const granted = frame.permits.some(permit => isBroughtBy(permit, workload, found))
   return {
     id: rolloutId(workload, found.to),

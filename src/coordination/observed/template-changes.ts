@@ -2,6 +2,7 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { restartedAtAnnotation } from '../effects/template-patch.ts'
 import { fieldsOf, justSeen, nameOf, recordOf, replicasOf } from './object-fields.ts'
+import { isWrittenUnder, type OurWrite } from './our-writes.ts'
 import { isOwnManager, knownName, lastWriterOf, somebody, type Writer } from './writers.ts'
 
 /** What `deployment.kubernetes.io/revision` says of a Deployment or one of its ReplicaSets; `undefined` where it is no number. */
@@ -59,7 +60,7 @@ interface TemplateChange {
   readonly atMs: number
   readonly by: string
   readonly evidence: string
-  /** One of our field managers wrote the template. */
+  /** One of our field managers wrote the template, or one in whose name a permit of ours let us write. */
   readonly isOurs: boolean
 }
 
@@ -67,7 +68,11 @@ interface TemplateChange {
  * The rollout that began between two states of a Deployment, StatefulSet or DaemonSet. None: the first revision of all, a workload
  * without pods, pods that are only replaced when they are deleted (`OnDelete`), a partition above all of them.
  */
-export function templateChange(previous: KubeObject, next: KubeObject, nowMs: number): TemplateChange | undefined {
+export function templateChange(
+  previous: KubeObject,
+  next: KubeObject,
+  { nowMs, ours }: { readonly nowMs: number; readonly ours: readonly OurWrite[] },
+): TemplateChange | undefined {
   if (previous.metadata.uid !== next.metadata.uid) return undefined
   const step = stepOf(previous, next)
   if (step === undefined) return undefined
@@ -77,7 +82,7 @@ export function templateChange(previous: KubeObject, next: KubeObject, nowMs: nu
     atMs: justSeen(writer?.atMs, nowMs),
     by: writerOfTemplate(next, writer),
     evidence: `${nameOf(next)} went from ${step.of} ${step.from} to ${step.to}`,
-    isOurs: writer !== undefined && isOwnManager(writer.manager),
+    isOurs: writer !== undefined && (isOwnManager(writer.manager) || ours.some(one => isWrittenUnder(one, writer, nowMs))),
   }
 }
 

@@ -32,7 +32,7 @@ function daemonSet(generation: string, spec: object = {}): KubeObject {
 }
 
 function rolled(previous: KubeObject, next: KubeObject): string {
-  const change = templateChange(previous, next, nowMs)
+  const change = templateChange(previous, next, { nowMs, ours: [] })
   return change === undefined ? 'nothing' : `${change.isOurs ? 'we' : change.by}: ${change.evidence}`
 }
 

@@ -128,6 +128,11 @@ describe('values', () => {
     [{ METRICS_COUNT_BY_NAMESPACE: 'enabled' }, [], { metricsByNamespace: true }],
     [{ METRICS_COUNT_BY_NAMESPACE: 'true' }, [], { metricsByNamespace: false }],
     [{ ALERT_ON_RELOAD: 'true', ALERT_SINK: ' GChat ', ALERT_WEBHOOK_URL: ' https://chat.example/t ', ALERT_WEBHOOK_PROXY: 'http://proxy:3128', ALERT_ADDITIONAL_INFO: ' home ' }, [], { alerts: { enabled: true, sink: 'gchat', webhookUrl: 'https://chat.example/t', proxy: 'http://proxy:3128', additionalInfo: 'home' } }],
+    [{ ALERT_ON_RELOAD: 'true' }, [], { alerts: { additionalInfo: '' } }],
+    [{ ALERT_ON_RELOAD: 'true', ALERT_ADDITIONAL_INFO: '' }, [], { alerts: { additionalInfo: ' ' } }],
+    [{ ALERT_ON_RELOAD: 'true', ALERT_ADDITIONAL_INFO: ' \n' }, [], { alerts: { additionalInfo: ' ' } }],
+    [{ ALERT_ON_RELOAD: 'true', ALERT_SINK: '', ALERT_WEBHOOK_URL: '', ALERT_WEBHOOK_PROXY: '' }, [], { alerts: { enabled: true, sink: '', webhookUrl: '', proxy: '' } }],
+    [{ ALERT_ON_RELOAD: '', ALERT_ADDITIONAL_INFO: '' }, [], { alerts: { enabled: false, additionalInfo: '' } }],
     [{ ALERT_ON_RELOAD: 'True', ALERT_SINK: 'slack' }, [], { alerts: { enabled: false, sink: '' } }],
     [{ ALERT_ON_RELOAD: 'true', ALERT_SINK: 'slack' }, ['--alert-sink=teams'], { alerts: { enabled: true, sink: 'teams' } }],
   ])('environment %j with %j', (environment, line, config) => {

@@ -31,13 +31,9 @@ async function scene(options: {
   const log: Log = { debug: silent, info: silent, error: silent, warn: (_facts, message) => void warned.push(message) }
   const health = new ControllerHealth()
   const credentials = options.isAdmin === true ? { admin: true as const } : { token }
-  const capability = { kinds: ballastKinds }
   const { isHighlyAvailable } = options
-  const transport = await reloaderStore(
-    twin.transport(credentials),
-    { namespace, isHighlyAvailable, capability, clock: systemClock, log, signal },
-    health,
-  )
+  const asked = { namespace, isHighlyAvailable, clock: systemClock, log, signal }
+  const transport = await reloaderStore(twin.transport(credentials), asked, health)
   const api = openApi(transport, { clock: systemClock, userAgent: 'test' })
   stack.defer(() => api.close())
   const admin = openApi(twin.transport({ admin: true }), { clock: systemClock, userAgent: 'admin' })
@@ -161,7 +157,7 @@ test('what may be kept in the cluster is asked until the server answers, whateve
       const trouble = new WireScene()
       trouble.begin({ kind, key, count: 3 })
       const health = new ControllerHealth()
-      const asked = { namespace, isHighlyAvailable: false, capability: { kinds: ballastKinds }, clock, log: silentLog, signal }
+      const asked = { namespace, isHighlyAvailable: false, clock, log: silentLog, signal }
       const store = reloaderStore(new TroubledWire(twin.transport(credentials), clock, trouble), asked, health)
       let isDone = false
       void store.finally(() => (isDone = true)).catch(() => undefined)

@@ -1,15 +1,15 @@
 // Where the drop-in `reloader` keeps what Ballast writes down: in the cluster where it may, else in its own memory, and says so. Who only
 // swapped image or command has neither our kinds nor rights to them, and without HA no right to Leases.
 
-import { disruptionPermits } from '#coordination/api.ts'
-import type { Capability } from '#coordination/capability.ts'
 import { openApi } from '#kube/client/api.ts'
 import type { Transport, TransportRequest } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
 import { untilDone } from '#kube/controllers/until-done.ts'
 import type { Log } from '#kube/log.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
+import { withMemory } from '#process/drop-ins/memory-objects.ts'
 import { leasesLack, permitsLack } from '#process/drop-ins/own-records.ts'
 import { refusedVerbs } from '#process/drop-ins/own-rights.ts'
 import { patchByUpdate } from '#process/drop-ins/patch-by-update.ts'
@@ -20,7 +20,6 @@ type Asking = Parameters<typeof refusedVerbs>[0]
 interface StoreOptions {
   readonly namespace: string
   readonly isHighlyAvailable: boolean
-  readonly capability: Pick<Capability, 'kinds'>
   readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
@@ -28,7 +27,7 @@ interface StoreOptions {
 
 /** `cluster`, or a transport that keeps permits and Leases in memory; of several replicas each keeps the cluster's Leases. */
 export async function reloaderStore(cluster: Transport, options: StoreOptions, health: ControllerHealth): Promise<Transport> {
-  const { namespace, isHighlyAvailable, capability, clock, log, signal } = options
+  const { namespace, isHighlyAvailable, clock, log, signal } = options
   // Asked with an Api of its own, which is not closed: the connections are the transport's.
   const api = openApi(cluster, { clock, userAgent: `ballast/${programVersion} reloader`, log })
   const asking = { api, log }
@@ -58,14 +57,9 @@ export async function reloaderStore(cluster: Transport, options: StoreOptions, h
     ...(permits === undefined ? [] : [permitPath]),
     ...(leases === undefined ? [] : [new RegExp(`^/apis/coordination\\.k8s\\.io/v1/namespaces/${namespace}/leases(/|$)`)]),
   ]
-  // An API server of our own is loaded only where it is needed.
-  const { withMemory } = await import('#process/drop-ins/memory-objects.ts')
-  return await withMemory(updating, {
+  return withMemory(updating, {
     clock,
-    log,
-    definitions: capability.kinds.flatMap(({ plural, definition }) =>
-      plural === disruptionPermits.resource && definition !== undefined ? [definition] : [],
-    ),
+    random: systemRandom,
     isKept: request => keptPaths.some(kept => kept.test(request.path)) || (keepsMaps && isOwnMap(namespace, request)),
   })
 }

@@ -14,7 +14,6 @@ import { loadConfig } from '#kube/credentials/config.ts'
 import { programVersion } from '#kube/version.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
-import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { type Address, readAddress } from '#process/health/health-listener.ts'
 import { processLog } from '#process/process-log.ts'
@@ -79,12 +78,15 @@ async function runReloader(given: GivenFlags, options: { readonly config?: strin
   for (const warning of wanted.warnings) log.warn({}, warning)
   // What is wrong with flags is told before anybody looks for a cluster.
   const hostName = hostname()
+  // A file may have sections of others, and only then are these looked at: they take as much memory as reload itself.
+  const capabilities =
+    options.config === undefined ? [reload] : (await import('#process/enabled-capabilities.ts')).enabledCapabilities
   const open = (namespace: string) => {
     const settled = reloaderSettings(given, environment, { hostName, namespace })
     const settings = new ConfigurationFile({
       path: options.config,
       overrides: settled.overrides,
-      capabilities: enabledCapabilities,
+      capabilities,
       clock: systemClock,
       log,
     })
@@ -114,7 +116,7 @@ async function runReloader(given: GivenFlags, options: { readonly config?: strin
       health,
       also: { '/live': () => alive(health) },
       between: async transport => {
-        const asked = { namespace, isHighlyAvailable, capability, clock: systemClock, log, signal }
+        const asked = { namespace, isHighlyAvailable, clock: systemClock, log, signal }
         const reached = await reloaderStore(transport, asked, health)
         await tellMetaInfo(reached)
         return reached

@@ -13,7 +13,7 @@ import type { PermitRecord } from '#coordination/permits/permit-record.ts'
 import { NotSentError } from '#kube/client/connection-error.ts'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
-import type { Pod } from '#kube/objects/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { isMark, isUidMark, type WorkloadBaseline } from '../baseline/baseline.ts'
@@ -39,7 +39,8 @@ export type PlannedAct = Extract<PlannedAction, { readonly kind: 'act' }>
 /** What is done under a permit: a reload in its way, or the end of a pause. */
 export type DeedWay = ReloadWay | 'resume'
 
-type DeedOutcome = { readonly kind: 'done'; readonly generation: number } | DeedFailure
+/** `object`: the workload as the server has it after the deed, where that was written: watches may tell of it late. */
+type DeedOutcome = { readonly kind: 'done'; readonly generation: number; readonly object?: KubeObject } | DeedFailure
 
 /** `overtaken`: somebody else wrote what it was decided on; it is to be decided anew. */
 interface DeedFailure {
@@ -302,8 +303,9 @@ class Deed {
 }
 
 type EffectOutcome =
-  | { readonly kind: 'restarted'; readonly generation?: number }
-  | { readonly kind: 'triggered' | 'replaced' | 'resumed' | 'not-paused' | 'gone' }
+  | { readonly kind: 'restarted'; readonly generation?: number; readonly object?: KubeObject }
+  | { readonly kind: 'triggered' | 'replaced' | 'gone' }
+  | { readonly kind: 'resumed' | 'not-paused'; readonly object?: KubeObject }
   | { readonly kind: 'refused'; readonly message: string; readonly overtaken?: true }
 
 function outcomeOf(outcome: EffectOutcome): DeedOutcome {
@@ -313,10 +315,16 @@ function outcomeOf(outcome: EffectOutcome): DeedOutcome {
     case 'gone':
       return { kind: 'failed', message: 'it is gone, or another has its name' }
     case 'restarted':
-      return { kind: 'done', generation: outcome.generation ?? 0 }
+      return { kind: 'done', generation: outcome.generation ?? 0, ...written(outcome) }
+    case 'resumed':
+      return { kind: 'done', generation: 0, ...written(outcome) }
     default:
       return { kind: 'done', generation: 0 }
   }
+}
+
+function written({ object }: { readonly object?: KubeObject }): { readonly object?: KubeObject } {
+  return object === undefined ? {} : { object }
 }
 
 function targetOf({ metadata: { namespace = '', name, uid = '' } }: Pod): Target {

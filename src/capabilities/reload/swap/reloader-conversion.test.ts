@@ -214,6 +214,44 @@ const cases: Readonly<Record<string, RowCase>> = {
     ours: bare,
     lines: ['dropped', 'dropped'],
   },
+  "upstream's security where the container says otherwise": {
+    given: r({
+      readOnlyRootFileSystem: true,
+      deployment: { containerSecurityContext: { readOnlyRootFilesystem: false, runAsUser: 7 } },
+    }),
+    ours: { ...bare, controller: { securityContext: { runAsUser: 7 } } },
+    lines: ['dropped', 'carried'],
+  },
+  "upstream's security where that is all the container says": {
+    given: r({ readOnlyRootFileSystem: true, deployment: { containerSecurityContext: { readOnlyRootFilesystem: false } } }),
+    ours: bare,
+    lines: ['dropped', 'dropped'],
+  },
+  "the container's own word where the value is off": {
+    given: r({ readOnlyRootFileSystem: false, deployment: { containerSecurityContext: { readOnlyRootFilesystem: false } } }),
+    ours: { ...bare, controller: { securityContext: { readOnlyRootFilesystem: false } } },
+    lines: ['dropped', 'carried'],
+  },
+  'a volume at /tmp, as a read-only root wants one': {
+    given: d({
+      volumes: [
+        { name: 'tmp', emptyDir: {} },
+        { name: 'ca', configMap: { name: 'ca' } },
+      ],
+      volumeMounts: [
+        { name: 'tmp', mountPath: '/tmp/' },
+        { name: 'ca', mountPath: '/etc/ca' },
+      ],
+    }),
+    ours: {
+      ...bare,
+      controller: {
+        extraVolumes: [{ name: 'ca', configMap: { name: 'ca' } }],
+        extraVolumeMounts: [{ name: 'ca', mountPath: '/etc/ca' }],
+      },
+    },
+    lines: ['dropped', 'carried', 'dropped', 'carried'],
+  },
   'security of the user': {
     given: d({ securityContext: { runAsUser: 1000 } }),
     ours: { ...bare, controller: { podSecurityContext: { runAsUser: 1000 } } },
@@ -495,6 +533,17 @@ describe('flags of a Deployment', () => {
       process: { logLevel: 'info' },
     })
     expect(report.filter(({ kind }) => kind === 'unknown').map(({ from }) => from)).toEqual(['--odd'])
+  })
+
+  // biome-ignore format: a table
+  test.each([
+    ['unset',         [],                                                { enabled: true }],
+    ['said',          [{ name: 'ALERT_ADDITIONAL_INFO', value: 'home' }], { enabled: true, additionalInfo: 'home' }],
+    ['empty',         [{ name: 'ALERT_ADDITIONAL_INFO', value: '' }],     { enabled: true, additionalInfo: ' ' }],
+    ['without value', [{ name: 'ALERT_ADDITIONAL_INFO' }],                { enabled: true, additionalInfo: ' ' }],
+  ])('ALERT_ADDITIONAL_INFO %s', (_, more, alerts) => {
+    const { values, isLossy } = convertContainer({ env: [{ name: 'ALERT_ON_RELOAD', value: 'true' }, ...more] }, 'x')
+    expect([values, isLossy]).toEqual([reload({ alerts }), false])
   })
 
   test('ignoring both kinds is refused as upstream does', () => {

@@ -3,6 +3,7 @@
 import { listAt } from '#kube/objects/object-fields.ts'
 import { type ConvertedValues, convertValues, type ReportLine } from '#upstreams/convert-values.ts'
 import { flagsIn } from '#upstreams/flags.ts'
+import { isEmpty } from '#upstreams/values-row.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from '#upstreams/values-tree.ts'
 import { reloaderRows } from './reloader-rows.ts'
 
@@ -115,7 +116,8 @@ function sorted(variables: readonly ValuesTree[]) {
     const ofPod = isTree(valueFrom) ? valueFrom['fieldRef'] : undefined
     if (isTree(secret)) existing[String(secret['name'])] = { ...existing[String(secret['name'])], [name]: secret['key'] }
     else if (isTree(ofPod)) field[name] = ofPod['fieldPath']
-    else open[name] = value
+    // Set and empty is not unset to upstream, which adds its colon to each alert: a blank says the same to ours.
+    else open[name] = name === 'ALERT_ADDITIONAL_INFO' && isEmpty(value) ? ' ' : value
   }
   return { open, existing, field }
 }

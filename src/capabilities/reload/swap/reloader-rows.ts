@@ -11,7 +11,7 @@ import {
   textList,
   type ValuesRow,
 } from '#upstreams/values-row.ts'
-import { isTree } from '#upstreams/values-tree.ts'
+import { isTree, type ValuesTree } from '#upstreams/values-tree.ts'
 import { reloaderLogLevels } from '../reloader-log-levels.ts'
 import { environmentRows, variable } from './reloader-variables.ts'
 
@@ -142,7 +142,10 @@ const ofProcess: readonly ValuesRow[] = [
     value === true ? [{ kind: 'dropped', why: 'Go profiles; Node has its own ways' }] : [],
   ),
   dropped('reloader.pprofAddr', 'Go profiles; Node has its own ways'),
-  dropped('reloader.readOnlyRootFileSystem', 'always so'),
+  dropped(
+    'reloader.readOnlyRootFileSystem',
+    'ours is read-only anyway, whatever containerSecurityContext says beside a true here',
+  ),
   dropped('reloader.legacy.rbac', 'roles are made for what is enabled'),
   converted('reloader.matchLabels', value =>
     isEmpty(value) ? [] : [{ kind: 'carried', to: 'controller.podLabels', value, why: 'as labels: selectors of ours are fixed' }],
@@ -169,8 +172,11 @@ const deployment: readonly ValuesRow[] = [
     value => (typeof value === 'boolean' ? [{ kind: 'carried', to: 'controller.hostUsers', value }] : []),
     { since: '2.2.13' },
   ),
-  same('reloader.deployment.volumes', 'controller.extraVolumes'),
-  same('reloader.deployment.volumeMounts', 'controller.extraVolumeMounts'),
+  converted('reloader.deployment.volumes', (value, { read }) => {
+    const left = ofOwnPlace(listOf(read('reloader.deployment.volumeMounts')))
+    return carriedBut(value, 'controller.extraVolumes', volume => left.has(volume['name']))
+  }),
+  converted('reloader.deployment.volumeMounts', value => carriedBut(value, 'controller.extraVolumeMounts', isOwnPlace)),
   same('reloader.deployment.annotations', 'controller.annotations'),
   same('reloader.deployment.pod.annotations', 'controller.podAnnotations'),
   converted('reloader.deployment.labels', value => labels(value)),
@@ -190,7 +196,12 @@ const deployment: readonly ValuesRow[] = [
   converted('reloader.deployment.securityContext', value =>
     secured('controller.podSecurityContext', value, { runAsUser: 65_534 }),
   ),
-  converted('reloader.deployment.containerSecurityContext', value => secured('controller.securityContext', value, {})),
+  converted('reloader.deployment.containerSecurityContext', (value, { read }) =>
+    // Upstream's chart writes its own true over whatever stands here.
+    read('reloader.readOnlyRootFileSystem') === true && isTree(value)
+      ? secured('controller.securityContext', { ...value, readOnlyRootFilesystem: true }, {})
+      : secured('controller.securityContext', value, {}),
+  ),
   converted('reloader.deployment.resources', value =>
     isEmpty(value)
       ? []
@@ -337,6 +348,27 @@ function secured(to: string, value: unknown, upstream: Readonly<Record<string, u
   const said = Object.fromEntries(Object.entries(value).filter(([key, inner]) => upstream[key] !== inner && !isOurs(key, inner)))
   if (Object.keys(said).length === 0) return [{ kind: 'dropped', why: 'ours is restricted already' }]
   return [{ kind: 'carried', to, value: said }]
+}
+
+const listOf = (value: unknown): readonly ValuesTree[] => (Array.isArray(value) ? value.filter(isTree) : [])
+
+/** `/tmp`, which has to be mounted by hand where the root is read-only; ours has it. */
+const isOwnPlace = ({ mountPath }: ValuesTree): boolean => /^\/tmp\/*$/.test(String(mountPath))
+
+/** Names of volumes that are mounted there and nowhere else. */
+function ofOwnPlace(mounts: readonly ValuesTree[]): ReadonlySet<unknown> {
+  const names = (isThere: boolean) => new Set(mounts.filter(mount => isOwnPlace(mount) === isThere).map(({ name }) => name))
+  return names(true).difference(names(false))
+}
+
+/** A list without what ours has by itself: a second mount of one path, or a volume of a name that is taken, is refused by the server. */
+function carriedBut(value: unknown, to: string, isLeftOut: (item: ValuesTree) => boolean): readonly Step[] {
+  const items = listOf(value)
+  const carried = items.filter(item => !isLeftOut(item))
+  return [
+    ...(carried.length === items.length ? [] : [{ kind: 'dropped', why: 'ours has a volume at /tmp' } as const]),
+    ...(carried.length === 0 ? [] : [{ kind: 'carried', to, value: carried } as const]),
+  ]
 }
 
 /** What our pods say by themselves. */

@@ -42,9 +42,9 @@ function sinkOf(name: string): Sink {
 }
 
 function alertText(workload: ToldWorkload, source: ToldSource, additionalInfo: string): string {
-  const info = additionalInfo.trim()
   const text = `Reloader detected changes in *${source.name}* of type *${typeWords[source.type]}* in namespace *${source.namespace}*. Hence reloaded *${workload.name}* of type *${workload.kind}* in namespace *${workload.namespace}*`
-  return info === '' ? text : `${info} : ${text}`
+  // A blank is what stands for an empty variable, to which upstream adds its colon all the same.
+  return additionalInfo === '' ? text : `${additionalInfo.trim()} : ${text}`
 }
 
 interface AlertOptions {

@@ -63,6 +63,25 @@ describe('alerts', () => {
     expect(await made.registry.getSingleMetricAsString('ballast_reload_alerts_total')).toContain('{result="success"} 1')
   })
 
+  // biome-ignore format: a table
+  test.each([
+    ['teams', '',         text],
+    ['teams', ' ',        ` : ${text}`],
+    ['teams', '\n',       ` : ${text}`],
+    ['gchat', ' ',        ` : ${text}`],
+    ['teams', ' *home* ', `*home* : ${text}`],
+    ['',      '',         text.replaceAll('*', '')],
+    ['',      ' ',        ` : ${text.replaceAll('*', '')}`],
+    ['',      ' *home* ', `home : ${text.replaceAll('*', '')}`],
+  ])('sink %j with %j before it', async (sink, additionalInfo, expected) => {
+    await using receiver = await startReceiver()
+    await using made = scene(alertsTo(receiver, { sink, additionalInfo }))
+    made.telling.acted({ workload, sources: [secret], result: 'success', seconds: 0.1 })
+    await made.telling.idle()
+    const [body = ''] = receiver.received.map(one => one.body)
+    expect(sink === '' ? body : JSON.parse(body)).toEqual(sink === '' ? expected : { text: expected })
+  })
+
   test('say what the user adds, and nothing after a failure', async () => {
     await using receiver = await startReceiver()
     await using made = scene(alertsTo(receiver, { sink: 'teams', additionalInfo: ' home ' }))

@@ -11,6 +11,7 @@ import type { Clock } from '#kube/clock.ts'
 import { breather } from '#kube/controllers/breather.ts'
 import { WorkQueue } from '#kube/controllers/queue.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import type { WorkloadBaseline } from '../baseline/baseline.ts'
 import type { BaselineStore } from '../baseline/baseline-store.ts'
@@ -173,7 +174,10 @@ export class WorkloadLoop {
       if (outcome.kind === 'failed') {
         log.warn({ workload: workloadKey(facts), why: outcome.message }, 'a pause is not ended: tried again')
         await follower.release(reply.permit, { ending: 'failed', reason: outcome.message.slice(0, 1024) })
-      } else await follower.release(reply.permit, { ending: 'done', reason: 'the pause is over' })
+      } else {
+        this.#observe(outcome)
+        await follower.release(reply.permit, { ending: 'done', reason: 'the pause is over' })
+      }
     } catch (error) {
       if (signal.aborted) throw error
       log.warn({ workload: workloadKey(facts), why: messageOf(error) }, 'a pause is not ended: tried again')
@@ -183,7 +187,9 @@ export class WorkloadLoop {
   async #resumeAtRest({ apiVersion, kind, namespace, name, uid }: WorkloadFacts, signal: AbortSignal): Promise<void> {
     const { leading, deeds } = this.#options
     const pause = { deployment: { apiVersion, kind, namespace, name, uid }, annotation: deeds.pauseTimeKey }
-    await resumeAtRest(leading.effects, pause, { requester: capabilityName, fieldManager: 'Reloader' }, signal)
+    const by = { requester: capabilityName, fieldManager: 'Reloader' }
+    const outcome = await resumeAtRest(leading.effects, pause, by, signal)
+    if (outcome.kind === 'resumed') this.#observe(outcome)
   }
 
   tidy(): void {
@@ -390,6 +396,7 @@ export class WorkloadLoop {
         else this.#failed(due, outcome.message)
         return
       }
+      this.#observe(outcome)
       this.#done(due, isSaidByTemplate(act.way) ? 'with-permit' : 'soon')
       follower.follow(key, permit, outcome.generation)
     } catch (error) {
@@ -412,7 +419,10 @@ export class WorkloadLoop {
       const workload = { apiVersion, kind, namespace, name, uid }
       const preparation = { workload, resourceVersion, change, requester: capabilityName, fieldManager: 'Reloader' }
       const outcome = await prepareStart(leading.effects, preparation, signal)
-      if (outcome.kind === 'prepared') this.#done(due, 'soon')
+      if (outcome.kind === 'prepared') {
+        this.#observe(outcome)
+        this.#done(due, 'soon')
+      }
       // It has changed since: looked at again, it may run.
       else if (outcome.kind === 'refused') this.#failed(due, outcome.message)
     } catch (error) {
@@ -421,6 +431,11 @@ export class WorkloadLoop {
     } finally {
       this.#queue.done(key)
     }
+  }
+
+  /** What we wrote is known before the workload is planned again, however late its watch is. */
+  #observe({ object }: { readonly object?: KubeObject }): void {
+    if (object !== undefined) this.#options.workloads.observe(object)
   }
 
   #done({ key, facts, act, changedAtMs }: Due, keeping: 'soon' | 'with-permit'): void {
@@ -460,6 +475,7 @@ export class WorkloadLoop {
     this.#takenUp.add(key)
     try {
       const outcome = await carryOut(deeds, { permit, way }, signal)
+      if (outcome.kind === 'done') this.#observe(outcome)
       const acted = outcome.kind === 'done' ? marksIn(permit.record.reasons) : undefined
       if (acted !== undefined) baseline.recall(key, acted, permit.record.grant.atMs)
       if (outcome.kind === 'done' && way === 'patch') follower.follow(key, permit, outcome.generation)

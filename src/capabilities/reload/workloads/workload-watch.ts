@@ -136,6 +136,14 @@ export class WorkloadWatch {
     return newest
   }
 
+  /**
+   * A write of ours was answered with `object`: the next plan sees it, though the watch has not brought it yet. A template of before the write
+   * would look like somebody's who wrote something else.
+   */
+  observe(object: KubeObject): void {
+    this.#informers.find(({ of }) => of.kind === object.kind)?.informer.observe(object)
+  }
+
   /** Calls `changed` with what is there and with each change. Returns what ends that. */
   onChange(changed: (change: WorkloadChange) => void): () => void {
     const ends = this.#informers.map(({ informer }) =>
