@@ -1,5 +1,6 @@
 // A twin with Ballast's controller on a virtual clock, and a hand that can kill the controller between any two bytes it sends.
 
+import { Registry } from 'prom-client'
 import { deschedule } from '#capabilities/deschedule'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import {
@@ -101,6 +102,8 @@ export class ControlledCluster implements AsyncDisposable {
   readonly admin: Api
   /** What the controllers logged as errors. */
   readonly errors: { readonly facts: object; readonly message: string }[] = []
+  /** Of all its controllers together. */
+  readonly metrics = new Registry()
   /** Told as somebody else's doing. */
   readonly byOthers: object[] = []
   readonly warnings: { readonly facts: object; readonly message: string }[] = []
@@ -167,6 +170,7 @@ export class ControlledCluster implements AsyncDisposable {
     this.#started++
     const { unwatchable } = this.#options
     const done = runController({
+      metrics: this.metrics,
       transport,
       clock: this.#controllerClock,
       random: this.#random,

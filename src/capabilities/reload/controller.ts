@@ -182,7 +182,10 @@ class Reloading {
     for (const informer of this.#workloads.informers) await untilResolved(informer.freshen(undefined), signal)
     await this.#baseline.load(signal, () => this.#baselineCame())
     this.#ends.push(
-      this.#sources.onChange(change => this.#sourceChanged(change)),
+      this.#sources.onChange(
+        change => this.#sourceChanged(change),
+        change => this.#passedOver(change),
+      ),
       this.#classes?.start(
         reference => this.#lookAt(reference),
         type => this.#telling.eventReceived(type, plurals.secretproviderclass),
@@ -301,6 +304,13 @@ class Reloading {
     if (type !== 'update') this.#changed(reference, type === 'add' ? 'create' : 'delete', version)
     else if (isMarkedAnew) this.#lookAt(reference)
     if (type === 'delete') this.#telling.eventProcessed(received, 'success')
+  }
+
+  /** In a namespace that is left out: counted as upstream counts it, which takes notice of what comes and goes only where that reloads. */
+  #passedOver({ reference, type }: SourceChange): void {
+    const { reloadOnCreate, reloadOnDelete } = this.#config
+    this.#telling.eventReceived(type, plurals[reference.type])
+    if (type === 'update' || (type === 'add' ? reloadOnCreate : reloadOnDelete)) this.#telling.skipped('ignored_or_not_selected')
   }
 
   /**

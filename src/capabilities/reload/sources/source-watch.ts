@@ -101,12 +101,17 @@ export class SourceWatch {
       if (one.type === type) for (const { metadata } of one.informer.store.list(namespace)) yield metadata.name
   }
 
-  /** Calls `changed` with what is there and then with each change in the watched namespaces. Returns what ends that. */
-  onChange(changed: (change: SourceChange) => void): () => void {
+  /**
+   * Calls `changed` with what is there and then with each change in the watched namespaces, and `passedOver` with each change in another that
+   * the watch tells of all the same. Returns what ends that.
+   */
+  onChange(changed: (change: SourceChange) => void, passedOver: (change: SourceChange) => void): () => void {
     const ends = this.#informers.map(({ type, informer }) =>
       informer.onChange(change => {
         const told = changeOf(type, change)
-        if (told !== undefined && this.#namespaces.has(told.reference.namespace)) changed(told)
+        if (told === undefined) return
+        if (this.#namespaces.has(told.reference.namespace)) changed(told)
+        else if (!told.initial) passedOver(told)
       }),
     )
     return () => {

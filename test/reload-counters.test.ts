@@ -1,0 +1,48 @@
+// Reloader's counters of what its watches tell: what lies in a namespace that is left out is received, and skipped.
+import { expect, test } from 'vitest'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { configMap, reloadCluster, remembered, workload } from './reload-cluster.ts'
+
+const { signal } = new AbortController()
+const all = { reloadOnCreate: true, reloadOnDelete: true }
+const ignoring = { namespacesToIgnore: ['b'] }
+const selecting = { namespaceSelector: 'team=x' }
+
+// biome-ignore format: a table
+test.each<[string, object, readonly [number, number, number], number]>([
+  ['ignored',                            ignoring,               [1, 1, 1], 1],
+  ['ignored, what comes and goes counts', { ...ignoring, ...all }, [1, 1, 1], 3],
+  ['not selected',                       selecting,              [1, 1, 1], 1],
+  ['not selected, what comes and goes counts', { ...selecting, ...all }, [1, 1, 1], 3],
+])('a namespace that is %s', async (_name, config, received, skipped) => {
+  const labelled = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a', labels: { team: 'x' } } }
+  const objects: readonly KubeObject[] = [
+    configMap('settings', { key: 'one' }, 'a'),
+    workload({ name: 'web', namespace: 'a', configmaps: ['settings'] }),
+    configMap('settings', { key: 'one' }, 'b'),
+  ]
+  await using cluster = await reloadCluster(objects, { config })
+  await cluster.admin.resource<KubeObject>(builtIn.namespaces).patch('a', { type: 'merge', body: labelled }, { signal })
+  cluster.startController()
+  await remembered(cluster)
+  await cluster.pass(60_000)
+  const counts = async () => {
+    const text = await cluster.metrics.metrics()
+    const count = (row: string) => Number(text.split('\n').find(line => line.startsWith(`${row} `))?.split(' ').at(-1) ?? 0)
+    const told = ['add', 'update', 'delete'].map(type =>
+      count(`reloader_events_received_total{event_type="${type}",resource_type="configmaps"}`),
+    )
+    return { told, skipped: count('reloader_skipped_total{reason="ignored_or_not_selected"}') }
+  }
+  const before = await counts()
+  const maps = cluster.admin.resource<KubeObject>(builtIn.configmaps)
+  const at = { namespace: 'b', signal }
+  await maps.create(configMap('fresh', { key: 'one' }, 'b'), at)
+  await maps.patch('fresh', { type: 'merge', body: { data: { key: 'two' } } }, at)
+  await maps.delete('fresh', at)
+  await cluster.pass(1_000)
+  const after = await counts()
+  expect(after.told.map((count, place) => count - (before.told[place] ?? 0))).toEqual(received)
+  expect(after.skipped - before.skipped).toBe(skipped)
+})
