@@ -1,4 +1,5 @@
 // A process that is to end and does not, in the way that its argument says.
+import { createServer } from 'node:net'
 import { LastResort } from '../src/process/ending.ts'
 
 const [way = '', ms = ''] = process.argv.slice(2)
@@ -11,10 +12,10 @@ const turn = () => {
 }
 if (way === 'blocked-without-parent') resort.afterParent(Number(ms))
 else resort.begin(Number(ms))
-if (way === 'open') setInterval(() => undefined, 1_000)
-if (way === 'exits') setTimeout(() => process.exit(7), 100)
+if (way === 'open') createServer().listen(0, '127.0.0.1')
+if (way === 'exits') setImmediate(() => process.exit(7))
 if (way.startsWith('blocked')) {
   process.stdout.write('turns\n')
   // The thread is begun by now, and needs nothing of this loop.
-  setTimeout(turn, 0)
+  setImmediate(turn)
 }

@@ -82,6 +82,8 @@ describe('a changed ConfigMap or Secret', () => {
 
   test('S2, S6 what changes nothing of the data writes nothing', async () => {
     await using cluster = await running([...settings, web()])
+    // Until it is written that the first start is over.
+    await cluster.pass(5_000)
     const before = cluster.writes.length
     for (const value of ['a', 'b', 'c']) {
       const body = { metadata: { labels: { touched: value }, annotations: { 'example.com/note': value } } }

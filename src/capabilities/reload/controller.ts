@@ -6,7 +6,6 @@ import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { resourceKey } from '#kube/objects/resource.ts'
-import { isNewer } from '#kube/objects/resource-version.ts'
 import { BaselineStore } from './baseline/baseline-store.ts'
 import { FirstStart } from './baseline/first-start.ts'
 import type { ReloadConfig } from './config.ts'
@@ -32,6 +31,7 @@ import type { WorkloadChange } from './workloads/workload-watch.ts'
 import { WorkloadWatch } from './workloads/workload-watch.ts'
 
 const lookIntervalMs = 30_000
+const startLookMs = 1_000
 const tidyEvery = 10
 const lastFlushMs = 2_000
 const jobEventIntervalMs = 600_000
@@ -210,7 +210,6 @@ class Reloading {
     const looks = async () => {
       for (let look = 1; ; look++) {
         this.#tellDenied()
-        await this.#completeStart(signal)
         if (look % tidyEvery === 0) {
           this.#book.forgetUnwanted()
           this.#loop.tidy()
@@ -223,6 +222,7 @@ class Reloading {
       this.#baseline.run(signal),
       this.#notifier === undefined ? this.#loop.run(signal) : this.#notifier.run(signal),
       looks(),
+      this.#completeStart(signal),
     ])
   }
 
@@ -318,8 +318,8 @@ class Reloading {
    * content is compared with what it was then, and both must have been there then.
    */
   #lookBack({ reference, version }: SourceChange): void {
-    const then = this.#start.since
-    if (then === undefined || !isNewer(version, then) || !this.#index.has(reference)) return
+    const then = this.#start.before(version)
+    if (then === undefined || !this.#index.has(reference)) return
     if (!this.#workloads.isPolled && this.#isRememberedByAll(reference)) return
     this.#book.heard(reference, { before: then, after: then })
   }
@@ -331,12 +331,16 @@ class Reloading {
 
   /** Once every workload was looked at and that is remembered, the first start is over. */
   async #completeStart(signal: AbortSignal): Promise<void> {
-    if (this.#notifier !== undefined || !this.#loop.isLookedThrough) return
-    try {
-      await this.#start.end(signal)
-    } catch (error) {
-      signal.throwIfAborted()
-      this.#context.log.info({ why: messageOf(error) }, 'that the first start is over is not written yet: tried again')
+    const { clock, log } = this.#context
+    while (this.#start.isUnderWay) {
+      await clock.after(startLookMs, signal)
+      if (!this.#loop.isLookedThrough) continue
+      try {
+        await this.#start.end(signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        log.info({ why: messageOf(error) }, 'that the first start is over is not written yet: tried again')
+      }
     }
   }
 

@@ -34,11 +34,17 @@ export class FirstStart {
     this.#baseline = baseline
   }
 
-  /** The version after which a change may have been acted on by nobody, where nothing is remembered of it. */
-  get since(): string | undefined {
+  /** The first start goes on. */
+  get isUnderWay(): boolean {
+    return this.#claimed !== undefined
+  }
+
+  /** With which version something is to be compared that is at `version` now: who was there then may not have acted on what came after. */
+  before(version: string): string | undefined {
     const claimed = this.#claimed
     const loaded = this.#baseline.loadedVersion
-    return claimed !== undefined && (loaded === undefined || isNewer(loaded, claimed)) ? claimed : loaded
+    if (loaded !== undefined && isNewer(version, loaded)) return loaded
+    return claimed !== undefined && isNewer(version, claimed) ? claimed : undefined
   }
 
   /** Writes down that we are here, where nobody was before. Where it cannot be written that is told. @throws `signal.reason` */
