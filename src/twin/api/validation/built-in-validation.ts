@@ -6,11 +6,13 @@ import { labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.t
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { parseCron } from '#kube/time/cron.ts'
+import { timeZone } from '#kube/time/time-zone.ts'
 import { apiServiceProblems } from '../../aggregation/api-service-problems.ts'
 import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { policyBindingProblems, policyProblems } from './admission-policy-validation.ts'
+import { autoscalerProblems } from './autoscaler-validation.ts'
 import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
@@ -35,7 +37,11 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
     case 'apiservices.apiregistration.k8s.io':
       return apiServiceProblems(draft)
     case 'jobs.batch':
-      return jobTemplateProblems(fieldsAt(draft, 'spec') ?? {}, 'spec.template')
+      return [
+        ...jobTemplateProblems(fieldsAt(draft, 'spec') ?? {}, 'spec.template'),
+        ...choiceProblems(draft, 'spec.completionMode', ['NonIndexed', 'Indexed']),
+        ...choiceProblems(draft, 'spec.podReplacementPolicy', ['Failed', 'TerminatingOrFailed']),
+      ]
     case 'cronjobs.batch':
       return cronJobProblems(draft)
     case 'poddisruptionbudgets.policy':
@@ -67,7 +73,13 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
     case 'persistentvolumeclaims':
       return claimProblems(draft)
     case 'storageclasses.storage.k8s.io':
-      return textAt(draft, 'provisioner') === undefined ? [required('provisioner')] : []
+      return [
+        ...(textAt(draft, 'provisioner') === undefined ? [required('provisioner')] : []),
+        ...choiceProblems(draft, 'reclaimPolicy', ['Delete', 'Retain']),
+        ...choiceProblems(draft, 'volumeBindingMode', ['Immediate', 'WaitForFirstConsumer']),
+      ]
+    case 'priorityclasses.scheduling.k8s.io':
+      return choiceProblems(draft, 'preemptionPolicy', ['PreemptLowerPriority', 'Never'])
     case 'horizontalpodautoscalers.autoscaling':
       return autoscalerProblems(draft)
     default:
@@ -134,6 +146,12 @@ function immutable(draft: Draft, existing: KubeObject, path: readonly string[]):
   return isSame(value, valueAt(existing, ...path)) ? [] : [invalid(path.join('.'), value, 'field is immutable')]
 }
 
+/** A text that is given and is none of `choices`; `path` has dots. */
+function choiceProblems(draft: Draft, path: string, choices: readonly string[]): readonly FieldError[] {
+  const value = textAt(draft, ...path.split('.'))
+  return value === undefined || choices.includes(value) ? [] : [notSupported(path, value, choices)]
+}
+
 function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError[] {
   const spec = fieldsAt(draft, 'spec') ?? {}
   const problems: FieldError[] = [...wholeNumber(spec, 'replicas', 'spec.replicas')]
@@ -148,7 +166,40 @@ function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError
     if (deadline !== undefined && deadline <= ready)
       problems.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'))
   }
+  if (type.key === 'statefulsets.apps') problems.push(...statefulSetProblems(spec))
+  if (type.key === 'daemonsets.apps') problems.push(...daemonSetProblems(spec))
   return problems
+}
+
+function statefulSetProblems(spec: Draft): readonly FieldError[] {
+  const problems: FieldError[] = []
+  const [order, kind] = [textAt(spec, 'podManagementPolicy'), textAt(spec, 'updateStrategy', 'type')]
+  if (order !== 'OrderedReady' && order !== 'Parallel')
+    problems.push(invalid('spec.podManagementPolicy', order, "must be 'OrderedReady' or 'Parallel'"))
+  const { partition } = { partition: 0, ...fieldsAt(spec, 'updateStrategy', 'rollingUpdate') }
+  if (kind !== 'RollingUpdate' && kind !== 'OnDelete')
+    problems.push(invalid('spec.updateStrategy', { Type: kind, RollingUpdate: null }, "must be 'RollingUpdate' or 'OnDelete'"))
+  if (typeof partition === 'number' && partition < 0)
+    problems.push(invalid('spec.updateStrategy.rollingUpdate.partition', partition, 'must be greater than or equal to 0'))
+  return [...problems, ...updateProblems(spec)]
+}
+
+function daemonSetProblems(spec: Draft): readonly FieldError[] {
+  const kind = textAt(spec, 'updateStrategy', 'type')
+  if (kind === 'OnDelete') return []
+  if (kind !== 'RollingUpdate')
+    return [notSupported('spec.updateStrategy', { Type: kind, RollingUpdate: null }, ['RollingUpdate', 'OnDelete'])]
+  const at = 'spec.updateStrategy.rollingUpdate'
+  const rolling = fieldsAt(spec, 'updateStrategy', 'rollingUpdate') ?? {}
+  const [unavailable, surge] = [rolling['maxUnavailable'], rolling['maxSurge']]
+  // What is no share counts as 0.
+  const isNone = (value: unknown) =>
+    value === undefined || isZeroCount(value) || (typeof value === 'string' && !/^\d+%$/.test(value))
+  if (isNone(unavailable) && isNone(surge))
+    return [...updateProblems(spec), required(`${at}.maxUnavailable`, 'cannot be 0 when maxSurge is 0')]
+  if (!isNone(unavailable) && !isNone(surge))
+    return [...updateProblems(spec), invalid(`${at}.maxSurge`, surge, 'may not be set when maxUnavailable is non-zero')]
+  return updateProblems(spec)
 }
 
 function selectorProblems(spec: Draft, template: Draft | undefined): readonly FieldError[] {
@@ -246,6 +297,10 @@ function cronJobProblems(draft: Draft): readonly FieldError[] {
   if (schedule === '') problems.push(required('spec.schedule'))
   else if (!parsed.ok)
     problems.push(invalid('spec.schedule', schedule, /\((.*)\)$/s.exec(parsed.problem.expected)?.[1] ?? parsed.problem.expected))
+  problems.push(...choiceProblems(draft, 'spec.concurrencyPolicy', ['Allow', 'Forbid', 'Replace']))
+  const zone = textAt(draft, 'spec', 'timeZone')
+  if (zone !== undefined && timeZone(zone) === undefined)
+    problems.push(invalid('spec.timeZone', zone, `unknown time zone ${zone}`))
   problems.push(...jobTemplateProblems(fieldsAt(draft, 'spec', 'jobTemplate', 'spec') ?? {}, 'spec.jobTemplate.spec.template'))
   return problems
 }
@@ -271,6 +326,7 @@ function budgetProblems(draft: Draft): readonly FieldError[] {
   for (const name of ['minAvailable', 'maxUnavailable'] as const) {
     problems.push(...shareProblems(spec[name], `spec.${name}`, true))
   }
+  problems.push(...choiceProblems(draft, 'spec.unhealthyPodEvictionPolicy', ['AlwaysAllow', 'IfHealthyBudget']))
   const selector = fieldsAt(spec, 'selector')
   const parsed = selector === undefined ? undefined : labelSelectorOf(selector, 'spec.selector')
   if (parsed !== undefined && !parsed.ok) problems.push(invalid('spec.selector', selector, parsed.problem.expected))
@@ -364,15 +420,6 @@ function taintProblems(draft: Draft): readonly FieldError[] {
       ...repeated(`${key}:${effect}`, at),
     ]
   })
-}
-
-function autoscalerProblems(draft: Draft): readonly FieldError[] {
-  const most = numberAt(draft, 'spec', 'maxReplicas') ?? 0
-  const least = numberAt(draft, 'spec', 'minReplicas') ?? 1
-  const problems: FieldError[] = []
-  if (most < 1) problems.push(required('spec.maxReplicas', 'must be set and greater than 0'))
-  if (most < least) problems.push(invalid('spec.maxReplicas', most, 'must be greater than or equal to `minReplicas`'))
-  return problems
 }
 
 function claimProblems(draft: Draft): readonly FieldError[] {
