@@ -20,6 +20,7 @@ import { type Clock, systemClock, VirtualClock } from '#kube/clock.ts'
 import { type Log, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
+import { problemSentence } from '#kube/problem.ts'
 import { seededRandom } from '#kube/random.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { type Solution, type Solve, solveInChild } from '#planning/solving/solve.ts'
@@ -102,8 +103,8 @@ export class ControlledCluster implements AsyncDisposable {
   readonly admin: Api
   /** What the controllers logged as errors. */
   readonly errors: { readonly facts: object; readonly message: string }[] = []
-  /** Of all its controllers together. */
-  readonly metrics = new Registry()
+  /** What the controller that was started last counts. */
+  metrics = new Registry()
   /** Told as somebody else's doing. */
   readonly byOthers: object[] = []
   readonly warnings: { readonly facts: object; readonly message: string }[] = []
@@ -168,6 +169,7 @@ export class ControlledCluster implements AsyncDisposable {
     if (this.#isOut) webhooks?.goAway()
     dead.signal.addEventListener('abort', () => webhooks?.goAway(), { once: true })
     this.#started++
+    this.metrics = new Registry()
     const { unwatchable } = this.#options
     const done = runController({
       metrics: this.metrics,
@@ -399,7 +401,8 @@ export async function controlledCluster(options: ControlledOptions): Promise<Con
   const { capabilities = [deschedule], configurations } = options
   await installBallast(admin, { capabilities, configurations, namespace, signal })
   const token = await controllerToken(admin, { namespace, seconds: 86_400, signal })
-  twin.load(options.objects)
+  const { problems } = twin.load(options.objects)
+  if (problems.length > 0) throw new Error(`the twin leaves objects out: ${problems.map(problemSentence).join('; ')}`)
   await twin.settle({ limitMs: 120_000 })
   return new ControlledCluster({
     twin,

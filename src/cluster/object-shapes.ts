@@ -138,7 +138,7 @@ const podFields: Readonly<Record<string, Shape>> = {
 const pod = fields(podFields, 'containers')
 
 /** What a workload makes its pods from; a scenario may apply one that names a part alone. */
-const template = fields({ metadata: fields({ labels: texts, annotations: texts }), spec: fields(podFields) }, 'spec')
+const template = fields({ metadata: fields({ labels: texts, annotations: texts }), spec: fields(podFields) })
 
 const specs: Readonly<Record<string, Shape>> = {
   Pod: pod,

@@ -6,8 +6,9 @@ import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { resourceKey } from '#kube/objects/resource.ts'
-import { BaselineStore } from './baseline/baseline-store.ts'
-import { FirstStart } from './baseline/first-start.ts'
+import type { BaselineStore } from './baseline/baseline-store.ts'
+import type { FirstStart } from './baseline/first-start.ts'
+import { type Records, recordsOf } from './baseline/records.ts'
 import type { ReloadConfig } from './config.ts'
 import { describeSource } from './rollouts/deed.ts'
 import { JobKeeper } from './rollouts/job-keeper.ts'
@@ -52,7 +53,10 @@ export async function startReload(
   if (leading === undefined) throw new Error('reload acts only where it leads')
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
-  const reloading = new Reloading(context, leading, config, signal)
+  const records = recordsOf(context, leading)
+  // Before the first look: what changes after it is ours.
+  if (config.webhookUrl === '') await records.start.begin(signal)
+  const reloading = new Reloading(context, { leading, config, records }, signal)
   await reloading.prepare(signal)
   const running = reloading.run(signal).catch((error: unknown) => {
     if (!signal.aborted) throw error
@@ -66,6 +70,12 @@ export async function startReload(
       await reloading.end()
     },
   }
+}
+
+interface Asked {
+  readonly leading: Leading
+  readonly config: ReloadConfig
+  readonly records: Records
 }
 
 class Reloading {
@@ -91,7 +101,7 @@ class Reloading {
   readonly #initial: SourceChange[] = []
   readonly #jobToldMs = new Map<string, number>()
 
-  constructor(context: ControllerContext, leading: Leading, config: ReloadConfig, signal: AbortSignal) {
+  constructor(context: ControllerContext, { leading, config, records }: Asked, signal: AbortSignal) {
     const { api, clock, log, informers, events, identity, metrics } = context
     const settings = reloadSettings(config)
     const { namespace } = identity
@@ -122,13 +132,8 @@ class Reloading {
       untold: (reference, why) => this.#changeUntold(reference, why),
       onContent,
     })
-    const baseline = { api, clock, log, leadership: leading.effects.leadership, namespace }
-    this.#baseline = new BaselineStore({
-      ...baseline,
-      unreadable: (name, why) => this.#tellBaseline('ReloadBaselineUnreadable', name, why),
-      full: (name, why) => this.#tellBaseline('ReloadBaselineFull', name, why),
-    })
-    this.#start = new FirstStart(baseline, this.#baseline)
+    this.#baseline = records.baseline
+    this.#start = records.start
     this.#fresh = new FreshWorkloads({
       api,
       settings,
@@ -176,7 +181,6 @@ class Reloading {
   /** Waits for the watches and for most of the baseline, then takes in what is there. */
   async prepare(signal: AbortSignal): Promise<void> {
     const { informers } = this.#context
-    if (this.#notifier === undefined) await this.#start.begin(signal)
     for (const informer of this.#informers()) await informers.settled(informer, signal)
     // While another process led, nobody asked for what may be listed and not watched.
     for (const informer of this.#workloads.informers) await untilResolved(informer.freshen(undefined), signal)
@@ -465,13 +469,6 @@ class Reloading {
       regarding: { apiVersion: 'v1', kind: type === 'secret' ? 'Secret' : 'ConfigMap', namespace, name },
       note: 'It changed while nobody remembered it, and the API server has forgotten what it held: what takes it was not rolled out for that',
     })
-  }
-
-  #tellBaseline(reason: 'ReloadBaselineUnreadable' | 'ReloadBaselineFull', name: string, why: string): void {
-    const { log, events, identity } = this.#context
-    log.warn({ configmap: name, reason, why }, 'what is remembered of reloads is not whole')
-    const regarding = { apiVersion: 'v1', kind: 'ConfigMap', namespace: identity.namespace, name }
-    events.emit({ type: 'Warning', reason, action: 'Reload', regarding, note: why })
   }
 
   /** Told every ten minutes while it lasts. */

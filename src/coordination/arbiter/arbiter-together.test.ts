@@ -92,7 +92,7 @@ describe('wishes that are asked for together', () => {
     site.server.answersChange = () => ({ status: 200, body: { kind: 'Deployment', metadata: { name: 'web-1', generation: 2 } } })
     await arbiter.release(first.record, done, signal)
     await expect(restart(site.effects(), first, webTarget(0), signal)).rejects.toThrow('was released at')
-    expect(await restart(site.effects(), second, webTarget(1), signal)).toEqual({ kind: 'restarted', generation: 2 })
+    expect(await restart(site.effects(), second, webTarget(1), signal)).toMatchObject({ kind: 'restarted', generation: 2 })
   })
 })
 

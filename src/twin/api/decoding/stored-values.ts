@@ -26,7 +26,11 @@ function settleStruct(schema: StructSchema, value: Draft, isStatus: boolean): Sh
   for (const key of Object.keys(value)) {
     const field = schema.fields.get(key)
     const item = value[key]
-    if (item === undefined) continue
+    if (item === undefined) {
+      // Who loads objects of a program may leave a field open; no JSON has it.
+      delete value[key]
+      continue
+    }
     if (field === undefined) {
       // A server prunes what a definition does not describe; of built-in kinds it may be of a newer version.
       if (schema.written === undefined && !schema.preservesUnknown) delete value[key]

@@ -88,6 +88,7 @@ const standardFinalizers: ReadonlySet<string> = new Set(['kubernetes', 'orphan',
 export function nameProblems(type: ResourceType, name: string): readonly string[] {
   if (type.group === 'rbac.authorization.k8s.io') return pathSegmentProblems(name)
   switch (type.key) {
+    case 'apiservices.apiregistration.k8s.io':
     case 'clustertrustbundles.certificates.k8s.io':
     case 'ipaddresses.networking.k8s.io':
       return pathSegmentProblems(name)
