@@ -13,6 +13,7 @@ import type { ReloadConfig } from './config.ts'
 import { describeSource } from './rollouts/deed.ts'
 import { JobKeeper } from './rollouts/job-keeper.ts'
 import { PauseKeeper } from './rollouts/pause-keeper.ts'
+import { resumePaused } from './rollouts/resumption.ts'
 import { RolloutFollower } from './rollouts/rollout-follower.ts'
 import { customTemplateOf, reloadSettings } from './settings.ts'
 import { matcherOf } from './sources/matcher.ts'
@@ -170,11 +171,13 @@ class Reloading {
       follower: this.#follower,
       deeds,
     })
+    const observe = (written: KubeObject) => this.#workloads.observe(written)
+    const resumption = { leading, clock, log, follower: this.#follower, deeds, observe }
     this.#pauses = new PauseKeeper({
       clock,
       settings,
       factsOf: key => this.#workloads.get(key),
-      resume: (facts, pausedAt) => this.#loop.resume(facts, pausedAt, signal),
+      resume: (facts, pausedAt) => resumePaused(resumption, { facts, pausedAt }, signal),
     })
   }
 

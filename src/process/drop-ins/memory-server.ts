@@ -117,7 +117,7 @@ export class MemoryServer implements Transport {
         return { status: 201, body: this.#create(place, readObject(request), isDry) }
       case 'PUT': {
         const given = readObject(request)
-        // Of what is kept here only ConfigMaps are written whoever wrote before.
+        // ConfigMaps alone are written whoever wrote before: nothing else of `api/v1` is kept here.
         if (!place.collection.startsWith('api/v1/') && (given.metadata.resourceVersion ?? '') === '')
           throw new Refusal(422, 'Invalid', 'metadata.resourceVersion: Invalid value: 0: must be specified for an update')
         return { status: 200, body: this.#replace(place, given, isDry) }
@@ -239,7 +239,7 @@ export class MemoryServer implements Transport {
           })
         : () => undefined
     const { promise: aborted, reject } = Promise.withResolvers<never>()
-    aborted.catch(() => undefined)
+    aborted.catch(() => undefined) // raced below
     const onAbort = () => reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     try {

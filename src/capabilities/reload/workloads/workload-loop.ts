@@ -3,7 +3,6 @@
 
 import type { Reply } from '#coordination/arbiter/hearing.ts'
 import type { Leading } from '#coordination/capability.ts'
-import { resumeAtRest } from '#coordination/effects/pause-rollout.ts'
 import { prepareStart } from '#coordination/effects/prepare-start.ts'
 import type { Intent } from '#coordination/intent.ts'
 import type { Permit } from '#coordination/permits/permit.ts'
@@ -23,7 +22,6 @@ import {
   intentOf,
   marksIn,
   type PlannedAct,
-  resumeIntent,
   wayOf,
 } from '../rollouts/deed.ts'
 import { EffectTurns } from '../rollouts/effect-turns.ts'
@@ -157,39 +155,6 @@ export class WorkloadLoop {
     }
     await Promise.all(this.#background)
     this.#turns.tellAll()
-  }
-
-  /** Resumes a Deployment that a reload paused, or leaves it for the next time. */
-  async resume(facts: WorkloadFacts, pausedAt: string, signal: AbortSignal): Promise<void> {
-    const { leading, clock, follower, deeds, log } = this.#options
-    try {
-      const pods = leading.view.podsUnder(facts)
-      const reply = await leading.arbiter.request(resumeIntent(facts, pausedAt, { pods, nowMs: clock.now() }), signal)
-      if (reply.kind !== 'granted') {
-        const { verdict } = reply
-        if (verdict.kind === 'no-op' && verdict.objection.rule === 'nothing-runs') await this.#resumeAtRest(facts, signal)
-        return
-      }
-      const outcome = await carryOut(deeds, { permit: reply.permit, way: 'resume' }, signal)
-      if (outcome.kind === 'failed') {
-        log.warn({ workload: workloadKey(facts), why: outcome.message }, 'a pause is not ended: tried again')
-        await follower.release(reply.permit, { ending: 'failed', reason: outcome.message.slice(0, 1024) })
-      } else {
-        this.#observe(outcome)
-        await follower.release(reply.permit, { ending: 'done', reason: 'the pause is over' })
-      }
-    } catch (error) {
-      if (signal.aborted) throw error
-      log.warn({ workload: workloadKey(facts), why: messageOf(error) }, 'a pause is not ended: tried again')
-    }
-  }
-
-  async #resumeAtRest({ apiVersion, kind, namespace, name, uid }: WorkloadFacts, signal: AbortSignal): Promise<void> {
-    const { leading, deeds } = this.#options
-    const pause = { deployment: { apiVersion, kind, namespace, name, uid }, annotation: deeds.pauseTimeKey }
-    const by = { requester: capabilityName, fieldManager: 'Reloader' }
-    const outcome = await resumeAtRest(leading.effects, pause, by, signal)
-    if (outcome.kind === 'resumed') this.#observe(outcome)
   }
 
   tidy(): void {
