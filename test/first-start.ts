@@ -1,6 +1,6 @@
 // The first start of reload, with a hand that does one thing at one of its requests: a source changes, and whoever was starting may die or
 // lose its Lease just then.
-import type { Transport } from '#kube/client/transport.ts'
+import type { Transport, TransportRequest, TransportResponse } from '#kube/client/transport.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import {
@@ -21,6 +21,8 @@ export interface FirstStartMoment {
   readonly source: 'settings' | 'keys'
   /** What else happens to whoever is starting. */
   readonly fate: 'goes on' | 'is killed' | 'loses its Lease'
+  /** What the server does when it is asked for what was: it has forgotten, or fails three times. */
+  readonly past?: 'is forgotten' | 'fails'
 }
 
 export interface FirstStartEnd {
@@ -37,7 +39,7 @@ export interface FirstStartEnd {
 const lease = 'ballast-controller'
 
 /** One first start, its trouble, and what has become of two workloads an hour later. */
-export async function firstStart({ at, when, source, fate }: FirstStartMoment): Promise<FirstStartEnd> {
+export async function firstStart({ at, when, source, fate, past }: FirstStartMoment): Promise<FirstStartEnd> {
   let asked = 0
   let request = ''
   let isOurs = false
@@ -56,7 +58,7 @@ export async function firstStart({ at, when, source, fate }: FirstStartMoment): 
   let processes = 0
   const between = (inner: Transport): Transport => {
     processes++
-    if (processes > 1) return inner
+    if (processes > 1) return past === undefined ? inner : withPast(inner, past)
     return {
       request: async one =>
         (await counted(`${one.verb} ${one.path}`, () => inner.request(one))) as Awaited<ReturnType<Transport['request']>>,
@@ -94,6 +96,31 @@ export async function firstStart({ at, when, source, fate }: FirstStartMoment): 
     rollouts: [rolloutsOf(cluster, 'cart'), rolloutsOf(cluster, 'idle')],
     marks: Object.keys(marksOf(cluster, 'cart')).length,
     told,
+  }
+}
+
+/** Every question about the past meets it. */
+function withPast(inner: Transport, past: 'is forgotten' | 'fails'): Transport {
+  let failures = 0
+  const meet = (query: TransportRequest['query'] = {}): TransportResponse | undefined => {
+    if (query['resourceVersionMatch'] !== 'Exact') return undefined
+    if (past === 'fails' && ++failures > 3) return undefined
+    const code = past === 'fails' ? 500 : 410
+    const reason = past === 'fails' ? 'InternalError' : 'Expired'
+    const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code, reason, message: past }
+    return { status: code, headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(status)) }
+  }
+  return {
+    request: async one => meet(one.query) ?? (await inner.request(one)),
+    stream: async one => {
+      const met = meet(one.query)
+      if (met === undefined) return await inner.stream(one)
+      async function* chunks() {
+        yield met?.body ?? Buffer.of()
+      }
+      return { ...met, chunks: chunks() }
+    },
+    close: () => inner.close(),
   }
 }
 

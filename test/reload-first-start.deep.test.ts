@@ -20,3 +20,18 @@ describe.each(['goes on', 'is killed', 'loses its Lease'] as const)('the process
     )
   })
 })
+
+describe('a change during a start that was killed, when what was is asked of a server', () => {
+  const moments = [30, 45, 60].flatMap(at => (['settings', 'keys'] as const).map(source => ({ at, source })))
+
+  test.each(moments)('that fails three times: $source at request $at is rolled out once', async ({ at, source }) => {
+    const { isOurs, rollouts } = await firstStart({ at, when: 'before', source, fate: 'is killed', past: 'fails' })
+    expect({ isOurs, rollouts }).toEqual({ isOurs: true, rollouts: [1, 0] })
+  })
+
+  test.each(moments)('that has forgotten: $source at request $at is told', async ({ at, source }) => {
+    const { isOurs, rollouts, told } = await firstStart({ at, when: 'before', source, fate: 'is killed', past: 'is forgotten' })
+    expect({ isOurs, rollouts }).toEqual({ isOurs: true, rollouts: [0, 0] })
+    expect(told).toEqual([expect.stringContaining(source)])
+  })
+})

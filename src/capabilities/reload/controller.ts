@@ -137,6 +137,7 @@ class Reloading {
     this.#start = records.start
     this.#fresh = new FreshWorkloads({
       api,
+      clock,
       settings,
       workloads: this.#workloads,
       index: this.#index,

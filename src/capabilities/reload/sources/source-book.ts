@@ -8,6 +8,7 @@ import { isForbidden } from '#kube/objects/status.ts'
 import { OutsideError } from '#kube/outside-error.ts'
 import type { AnnotationKeys } from '../annotations.ts'
 import type { ReloadTelling } from '../telling/telling.ts'
+import { isAskedAgain } from './asking-the-past.ts'
 import type { SourceContent } from './content-hash.ts'
 import { type SourceReader, UnreadableSourceError } from './source-reader.ts'
 import { type SourceReference, type SourceState, sourceAnnotations, sourceKey } from './source-state.ts'
@@ -221,9 +222,10 @@ export class SourceBook implements Disposable {
     const isAhead = this.#options.asksBack() && isNewer(resourceVersion, found.metadata.resourceVersion)
     const ahead = isAhead ? { before: found.metadata.resourceVersion ?? '', after: resourceVersion } : undefined
     const step = this.#unreadChanges.get(key) ?? ahead
-    this.#unreadChanges.delete(key)
     const isEarlierSame =
       known !== undefined || step === undefined ? undefined : await this.#wasSame(reference, step, reading, signal)
+    // What was told while it was asked is another step.
+    if (this.#unreadChanges.get(key) === step) this.#unreadChanges.delete(key)
     const isSame = known !== undefined && known.content.exact === content.exact && known.uid === uid
     if (known !== undefined) this.#vain.found(key, isSame, clock.elapsed())
     const changedMs = isSame ? known.changedMs : (this.#heardMs.get(key) ?? clock.elapsed())
@@ -236,7 +238,7 @@ export class SourceBook implements Disposable {
     onContent({ reference, isChanged, isFirst: known === undefined, version: step?.after ?? resourceVersion })
   }
 
-  /** Whether its content was the same before; `undefined` where the API server has forgotten that version, or does not tell of the past. */
+  /** Whether its content was the same before; `undefined` where the API server has forgotten that version, or does not tell of the past. @throws what is asked again */
   async #wasSame(
     reference: SourceReference,
     { before: version }: VersionStep,
@@ -250,6 +252,7 @@ export class SourceBook implements Disposable {
       return then === undefined || then.uid !== now.uid ? undefined : then.content.exact === now.content.exact
     } catch (error) {
       signal.throwIfAborted()
+      if (isAskedAgain(error, this.#failures.get(sourceKey(reference))?.count ?? 0)) throw error
       this.#options.untold(reference, messageOf(error))
       return undefined
     }

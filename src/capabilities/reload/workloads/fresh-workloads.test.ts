@@ -39,6 +39,7 @@ function scene() {
   ]
   const fresh = new FreshWorkloads({
     api: openApi(new ScriptedTransport(() => refusal(500, 'InternalError')), { clock, userAgent: 'test' }),
+    clock,
     untold: () => undefined,
     settings: settingsFor(),
     workloads: { kinds, get: () => undefined },

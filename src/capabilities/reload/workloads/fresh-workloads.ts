@@ -1,12 +1,14 @@
 // Where workloads may be listed and not watched, as with Reloader's role: a change of a source is decided on what a list shows that was
 // asked for after the change. And a workload that nobody knew of when the source changed is told from one that came afterwards.
 import type { Api } from '#kube/client/api.ts'
+import type { Clock } from '#kube/clock.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { markOfUid, type WorkloadBaseline } from '../baseline/baseline.ts'
 import { targetContainer } from '../rollouts/target-container.ts'
 import type { ReloadSettings } from '../settings.ts'
+import { isAskedAgain } from '../sources/asking-the-past.ts'
 import type { SourceIndex } from '../sources/source-index.ts'
 import { type SourceAnnotations, type SourceReference, sourceKey } from '../sources/source-state.ts'
 import { decideReload } from './decision.ts'
@@ -26,6 +28,7 @@ export interface SourceChanged {
 
 interface FreshWorkloadsOptions {
   readonly api: Api
+  readonly clock: Clock
   readonly settings: ReloadSettings
   readonly workloads: Pick<WorkloadWatch, 'kinds' | 'get'>
   readonly index: Pick<SourceIndex, 'workloadsOf'>
@@ -44,6 +47,8 @@ interface Overtaken {
 
 const none: ReadonlyMap<string, 'create' | 'update'> = new Map()
 const pageSize = 500
+/** Doubled with each failure. */
+const firstRetryMs = 1_000
 
 export class FreshWorkloads {
   readonly #options: FreshWorkloadsOptions
@@ -90,7 +95,7 @@ export class FreshWorkloads {
     const { reference } = change
     if (informer.isPolled) await Promise.all(placesOf(change).map(namespace => informer.freshen(namespace)))
     try {
-      await this.#findOvertaken(change, of)
+      await this.#untilFound(change, of)
     } catch (error) {
       if (signal.aborted) return
       untold(reference, `${of.kind}: ${messageOf(error)}`)
@@ -99,6 +104,20 @@ export class FreshWorkloads {
     const key = pendingKey(reference, of.kind)
     if (this.#pending.get(key) === change) this.#pending.delete(key)
     lookAt(reference, of.kind)
+  }
+
+  /** @throws what is not asked again, `signal.reason` */
+  async #untilFound(change: SourceChanged, of: WorkloadKind): Promise<void> {
+    const { clock, signal } = this.#options
+    for (let failures = 0; ; failures++) {
+      try {
+        await this.#findOvertaken(change, of)
+        return
+      } catch (error) {
+        if (signal.aborted || !isAskedAgain(error, failures)) throw error
+        await clock.after(firstRetryMs * 2 ** failures, signal)
+      }
+    }
   }
 
   /** Finds, among the workloads that nothing is remembered about, those that took the source at the very version of its change. */
