@@ -15,10 +15,12 @@ interface WorkloadSpec {
   readonly [field: string]: unknown
 }
 
-/** The spec of a workload; its shape was checked when the cluster was read. */
+/** The spec of a workload; its shape was checked when the cluster was read. A template that says nothing of its pods is none. */
 export function workloadSpec(object: KubeObject): WorkloadSpec {
-  const spec = object['spec']
-  return typeof spec === 'object' && spec !== null ? { ...spec } : {}
+  const found = object['spec']
+  const spec: Partial<WorkloadSpec> = typeof found === 'object' && found !== null ? { ...found } : {}
+  const { template, ...others } = spec
+  return template?.spec === undefined ? others : spec
 }
 
 /** What the system's own priority classes are worth: they need no object. */
