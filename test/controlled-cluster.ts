@@ -102,8 +102,8 @@ export class ControlledCluster implements AsyncDisposable {
   readonly admin: Api
   /** What the controllers logged as errors. */
   readonly errors: { readonly facts: object; readonly message: string }[] = []
-  /** Of all its controllers together. */
-  readonly metrics = new Registry()
+  /** What the controller that runs, or ran last, counts. */
+  metrics = new Registry()
   /** Told as somebody else's doing. */
   readonly byOthers: object[] = []
   readonly warnings: { readonly facts: object; readonly message: string }[] = []
@@ -163,6 +163,7 @@ export class ControlledCluster implements AsyncDisposable {
     const direct = this.twin.transport({ token: this.#token })
     const transport = this.#mortal(this.#options.between?.(direct, this.clock) ?? direct, dead)
     this.health = new ControllerHealth()
+    this.metrics = new Registry()
     const webhooks = this.#webhooks === undefined ? undefined : new MortalWebhooks(this.#webhooks)
     this.#served = webhooks
     if (this.#isOut) webhooks?.goAway()
