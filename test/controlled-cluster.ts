@@ -164,6 +164,7 @@ export class ControlledCluster implements AsyncDisposable {
     const direct = this.twin.transport({ token: this.#token })
     const transport = this.#mortal(this.#options.between?.(direct, this.clock) ?? direct, dead)
     this.health = new ControllerHealth()
+    this.metrics = new Registry()
     const webhooks = this.#webhooks === undefined ? undefined : new MortalWebhooks(this.#webhooks)
     this.#served = webhooks
     if (this.#isOut) webhooks?.goAway()

@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { AbsenceDoubtedError, type ObjectPlace } from '#kube/client/absence.ts'
 import type { Pod } from '#kube/objects/objects.ts'
+import { resourcePath } from '#kube/objects/resource.ts'
 import type { Target } from '../intent.ts'
 import { type Answer, failure, grantedPermit, scripted } from '../testdata/scripted-api.ts'
 import { evict } from './evict.ts'
@@ -132,6 +134,40 @@ describe('every effect', () => {
       if (verb === 'GET') expect(guard).toBeUndefined()
       else expect(guard).toThrow('the lease is held by another')
     }
+  })
+
+  // What a server answers for it is what it says of a thing that it has mislaid, on each of the effect's requests in turn.
+  const mislaying = effects.flatMap(([name, , script, act]) =>
+    Object.keys(script)
+      .filter(request => !request.endsWith('/jobs'))
+      .map(request => ({ name, request, script: { ...script, [request]: [failure(404, 'NotFound', 'not found')] }, act })),
+  )
+  test.each(mislaying)(
+    '$name does not believe 404 of $request while a watch has the object',
+    async ({ script, act, request }) => {
+      const server = scripted({ 'GET /api/v1/namespaces/shop/pods/cart-a': [ok(gated)], ...script })
+      const asked: ObjectPlace[] = []
+      server.api.witnessedBy(place => asked.push(place) > 0, signal)
+      const outcome = act(server).catch((error: unknown) => error)
+      let end: unknown
+      outcome.then(value => (end = value))
+      await server.clock.runUntil(() => end !== undefined, { limitMs: 600_000 })
+      if (request.endsWith('/eviction')) expect(end).toMatchObject({ kind: 'not-done' })
+      else expect(end).toBeInstanceOf(AbsenceDoubtedError)
+      const [path = ''] = [asked[0]].map(place => place && resourcePath(place.resource, place))
+      expect(request.endsWith(path) || request.includes(`${path}/`)).toBe(true)
+    },
+  )
+
+  test.each(mislaying)('$name takes 404 of $request for gone where a watch loses the object then', async ({ script, act }) => {
+    const server = scripted({ 'GET /api/v1/namespaces/shop/pods/cart-a': [failure(404, 'NotFound', 'not found')], ...script })
+    let looks = 0
+    server.api.witnessedBy(() => ++looks === 1, signal)
+    const outcome = act(server)
+    let end: unknown
+    outcome.then(value => (end = value))
+    await server.clock.runUntil(() => end !== undefined, { limitMs: 600_000 })
+    expect(end).toMatchObject({ kind: expect.stringMatching(/^(already-)?gone$/) })
   })
 
   test('is in this table', () => {

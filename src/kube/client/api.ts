@@ -8,6 +8,7 @@ import { type Log, silentLog } from '../log.ts'
 import type { KubeList, KubeObject } from '../objects/objects.ts'
 import { apiVersionOf, type GroupVersionResource, resourcePath } from '../objects/resource.ts'
 import type { Status } from '../objects/status.ts'
+import { type Witness, Witnesses } from './absence.ts'
 import { Connection, parsed, parseJson, requestTimeoutMs } from './connection.ts'
 import { type Discovery, discover } from './discovery.ts'
 import { type ListHead, readList } from './list-stream.ts'
@@ -100,6 +101,11 @@ export interface Api {
    * however long they waited before. Closing either closes both.
    */
   under(guard: () => void): Api
+  /**
+   * From now on, until `signal` is aborted, a 404 about an object that `witness` has counts as unclear, here and wherever `under` led:
+   * AbsenceDoubtedError in its place.
+   */
+  witnessedBy(witness: Witness, signal: AbortSignal): void
   close(): Promise<void>
 }
 
@@ -126,22 +132,39 @@ const patchTypes: Readonly<Record<Patch['type'], string>> = {
 export function openApi(transport: Transport, options: ApiOptions): Api {
   const { clock, log = silentLog, bucket = defaultBucket, requestObserver: observer } = options
   const retries = { clock, log, bucket, observer }
-  return apiOver(new Connection(retryingTransport(transport, retries), { userAgent: options.userAgent }), clock)
+  return apiOver(new Connection(retryingTransport(transport, retries), { userAgent: options.userAgent }), {
+    clock,
+    witnesses: new Witnesses(clock),
+  })
 }
 
-function apiOver(connection: Connection, clock: Clock): Api {
+interface Around {
+  readonly clock: Clock
+  readonly witnesses: Witnesses
+}
+
+function apiOver(connection: Connection, around: Around): Api {
   return {
-    resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource, clock),
+    resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource, around),
     discover: signal => discover(connection, signal),
     getPath: async (path, request) => parseJson(await connection.request('GET', path, request)),
-    under: guard => apiOver(connection.under(guard), clock),
+    under: guard => apiOver(connection.under(guard), around),
+    witnessedBy: (witness, signal) => around.witnesses.add(witness, signal),
     close: () => connection.close(),
   }
 }
 
-function resourceApi<T extends KubeObject>(connection: Connection, resource: GroupVersionResource, clock: Clock): ResourceApi<T> {
+function resourceApi<T extends KubeObject>(
+  connection: Connection,
+  resource: GroupVersionResource,
+  { clock, witnesses }: Around,
+): ResourceApi<T> {
   const path = (options: RequestOptions, name?: string, subresource?: string) =>
     resourcePath(resource, { namespace: options.namespace, name, subresource })
+
+  /** One request about one object. */
+  const about = <R>(name: string, { namespace, signal }: RequestOptions, ask: () => Promise<R>): Promise<R> =>
+    witnesses.heard({ resource, namespace, name }, ask, signal)
 
   const at = (object: KubeObject, options: RequestOptions) => ({
     ...options,
@@ -149,8 +172,11 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
   })
 
   const update = async (object: T, options: WriteOptions) => {
-    const target = path(at(object, options), object.metadata.name, options.subresource)
-    return parsed<T>(await connection.request('PUT', target, options, { body: object, query: writeQuery(options) }), 'named')
+    const { name } = object.metadata
+    const where = at(object, options)
+    const target = path(where, name, options.subresource)
+    const sent = { body: object, query: writeQuery(options) }
+    return parsed<T>(await about(name, where, () => connection.request('PUT', target, options, sent)), 'named')
   }
 
   const visit = async (options: ListOptions, each: (item: T) => void) => {
@@ -173,9 +199,11 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
 
   return {
     resource,
-    get: async (name, options) => parsed<T>(await connection.request('GET', path(options, name), options), 'named'),
+    get: async (name, options) =>
+      parsed<T>(await about(name, options, () => connection.request('GET', path(options, name), options)), 'named'),
     bytes: async (name, options) => {
-      const answer = await connection.stream(path(options, name), { timeoutMs: requestTimeoutMs, ...options }, { isSecret: true })
+      const request = { timeoutMs: requestTimeoutMs, ...options }
+      const answer = await about(name, options, () => connection.stream(path(options, name), request, { isSecret: true }))
       return answer.chunks
     },
     listBytes: async options => {
@@ -200,26 +228,33 @@ function resourceApi<T extends KubeObject>(connection: Connection, resource: Gro
     patch: async (name, patch, options) => {
       const accept = acceptOf(options, '')
       const sent = { accept, body: patch.body, contentType: patchTypes[patch.type], query: writeQuery(options) }
-      return parsed<T>(await connection.request('PATCH', path(options, name, options.subresource), options, sent), 'named')
+      const target = path(options, name, options.subresource)
+      return parsed<T>(await about(name, options, () => connection.request('PATCH', target, options, sent)), 'named')
     },
     apply: async (object, options) => {
-      const target = path(at(object, options), object.metadata.name, options.subresource)
+      const { name } = object.metadata
+      const where = at(object, options)
+      const target = path(where, name, options.subresource)
       const query = { ...writeQuery(options), force: String(options.force ?? false) }
       const body = { ...object, apiVersion: apiVersionOf(resource) }
-      return parsed<T>(
-        await connection.request('PATCH', target, options, { body, contentType: 'application/apply-patch+yaml', query }),
-        'named',
-      )
+      const sent = { body, contentType: 'application/apply-patch+yaml', query }
+      return parsed<T>(await about(name, where, () => connection.request('PATCH', target, options, sent)), 'named')
     },
     delete: async (name, options) =>
-      parsed<T | Status>(await connection.request('DELETE', path(options, name), options, { body: deleteBody(options) }), 'any'),
+      parsed<T | Status>(
+        await about(name, options, () =>
+          connection.request('DELETE', path(options, name), options, { body: deleteBody(options) }),
+        ),
+        'any',
+      ),
     deleteCollection: async options => {
       await connection.request('DELETE', path(options), options, { body: deleteBody(options), query: listQuery(options) })
     },
     sub: async <R>(name: string, subresource: string, verb: HttpVerb, body: unknown, options: WriteOptions) => {
       const sent =
         verb === 'GET' ? {} : { body, query: writeQuery(options), ...(verb === 'PATCH' ? { contentType: patchTypes.merge } : {}) }
-      return parsed<R>(await connection.request(verb, path(options, name, subresource), options, sent), 'any')
+      const target = path(options, name, subresource)
+      return parsed<R>(await about(name, options, () => connection.request(verb, target, options, sent)), 'any')
     },
   }
 }

@@ -1,5 +1,6 @@
 // The watches of a process: one for each resource and selection, as long as somebody uses it.
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { ObjectPlace } from '../client/absence.ts'
 import type { Api } from '../client/api.ts'
 import type { Clock } from '../clock.ts'
 import { Turns } from '../controllers/turns.ts'
@@ -69,6 +70,7 @@ export class WatchPool {
     const { clock, log = silentLog, signal } = options
     this.#roleNotes = options.isAllOptional === true ? new RoleNotes({ clock, log, signal }) : undefined
     this.#streamingLists = new StreamingLists(options.watchList ?? 'auto')
+    api.witnessedBy(place => this.#holds(place), signal)
   }
 
   get clock(): Clock {
@@ -135,6 +137,15 @@ export class WatchPool {
       this.#ending.set(key, ended)
     }
     await Promise.all(this.#ending.values())
+  }
+
+  /** Whether a watch has the object. One that was refused hears nothing any more, and says nothing. */
+  #holds({ resource, namespace, name }: ObjectPlace): boolean {
+    for (const { store, reflector } of this.watchesOf(resource)) {
+      const isDeaf = reflector.state === 'denied' || reflector.state === 'absent'
+      if (!isDeaf && store.get(namespace, name) !== undefined) return true
+    }
+    return false
   }
 
   #wantFor(key: string, scope: InformerScope): Want {

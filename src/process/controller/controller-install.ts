@@ -2,7 +2,7 @@
 import type { Capability } from '#coordination/capability.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
-import { type Log, messageOf } from '#kube/log.ts'
+import { type Log, messageOf, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isAlreadyExists, isForbidden, isNotFound } from '#kube/objects/status.ts'
@@ -17,17 +17,35 @@ interface InstallOptions {
 
 const firstRetryMs = 1_000
 const longestRetryMs = 30_000
+const refusedAgainMs = 60_000
 
-/** Kinds and namespace, tried until the server answers: it may be on its way up, as we are. */
+/**
+ * Kinds and namespace, tried until the server answers: it may be on its way up, as we are. What is refused holds up nobody: it is said, and
+ * tried again beside all else, since rights come and go.
+ */
 export async function installOurs(api: Api, options: InstallOptions, signal: AbortSignal): Promise<void> {
+  if (await tryInstalling(api, options, signal)) return
   const { clock, log } = options
-  for (let failures = 0; !signal.aborted; ) {
+  const again = async () => {
+    const quiet = { ...options, log: silentLog }
+    do await clock.after(refusedAgainMs, signal)
+    while (!(await tryInstalling(api, quiet, signal)))
+  }
+  again().catch((error: unknown) => {
+    if (!signal.aborted) log.error({ why: messageOf(error) }, 'what was refused at the start is not tried again')
+  })
+}
+
+/** Whether all is there; `false` where something was refused. */
+async function tryInstalling(api: Api, options: InstallOptions, signal: AbortSignal): Promise<boolean> {
+  const { clock, log } = options
+  for (let failures = 0; ; ) {
+    if (signal.aborted) return true
     try {
-      await installDefinitions(api, options, signal)
-      await ensureNamespace(api, options, signal)
-      return
+      const hasKinds = await installDefinitions(api, options, signal)
+      return (await ensureNamespace(api, options, signal)) && hasKinds
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted) return true
       const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures++)
       log.error({ delayMs, why: messageOf(error) }, 'cluster not prepared yet, tried again')
       await clock.after(delayMs, signal).catch(ignoreAbort(signal))
@@ -36,7 +54,8 @@ export async function installOurs(api: Api, options: InstallOptions, signal: Abo
 }
 
 /** Applies kinds of ours that the server does not know. Where we may not, the chart or an administrator has to: it is said, and the watches wait. */
-async function installDefinitions(api: Api, { capabilities, log }: InstallOptions, signal: AbortSignal): Promise<void> {
+async function installDefinitions(api: Api, { capabilities, log }: InstallOptions, signal: AbortSignal): Promise<boolean> {
+  let isWhole = true
   const { resources } = await api.discover(signal)
   for (const { group, plural, definition, owner } of capabilities.flatMap(capability => capability.kinds)) {
     const isServed = resources.some(resource => resource.group === group && resource.resource === plural)
@@ -48,36 +67,40 @@ async function installDefinitions(api: Api, { capabilities, log }: InstallOption
       log.info({ kind: definition.metadata.name }, 'kind installed')
     } catch (error) {
       if (!isForbidden(error)) throw error
+      isWhole = false
       log.error(
         { kind: definition.metadata.name, why: error.message },
         "kind is absent and may not be installed by us: run this once with an administrator's kubeconfig",
       )
     }
   }
+  return isWhole
 }
 
 /** Our own namespace, for the Lease and what steers nodes. Where we may not make it, it is said how somebody can; the election waits for it. */
-async function ensureNamespace(api: Api, { namespace, log }: InstallOptions, signal: AbortSignal): Promise<void> {
+async function ensureNamespace(api: Api, { namespace, log }: InstallOptions, signal: AbortSignal): Promise<boolean> {
   const namespaces = api.resource<KubeObject>(builtIn.namespaces)
   try {
     await namespaces.get(namespace, { signal })
-    return
+    return true
   } catch (error) {
     // A process that may not read it may still work in it.
-    if (isForbidden(error)) return
+    if (isForbidden(error)) return false
     if (!isNotFound(error)) throw error
   }
   try {
     const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
     await namespaces.create(object, { signal, fieldManager: 'ballast-install' })
     log.info({ namespace }, 'namespace made')
+    return true
   } catch (error) {
-    if (isAlreadyExists(error)) return
+    if (isAlreadyExists(error)) return true
     if (!isForbidden(error)) throw error
     log.error(
       { namespace, why: error.message },
       `namespace is absent and may not be made by us: kubectl create namespace ${namespace}`,
     )
+    return false
   }
 }
 

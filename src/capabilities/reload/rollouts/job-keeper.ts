@@ -3,10 +3,11 @@
 import { createHash } from 'node:crypto'
 import type { Job } from '#coordination/effects/job-manifest.ts'
 import type { Target } from '#coordination/intent.ts'
+import { AbsenceDoubtedError } from '#kube/client/absence.ts'
 import type { Api, ResourceApi } from '#kube/client/api.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { isAlreadyExists, isNotFound } from '#kube/objects/status.ts'
+import { isAlreadyExists, isNotFound, StatusError } from '#kube/objects/status.ts'
 import { baselineLabels } from '../baseline/baseline-store.ts'
 
 const manifestLimitBytes = 512 * 1024
@@ -44,15 +45,30 @@ export class JobKeeper {
     }
   }
 
-  /** What was kept in the place of `job`. */
+  /**
+   * What was kept in the place of `job`. Nobody else has that Job any more, and no watch needs to tell of it: that nothing is kept counts only
+   * where the server would also take a new object of the name. @throws AbsenceDoubtedError where it says both; what the server says
+   */
   async kept(job: Target, signal: AbortSignal): Promise<Job | undefined> {
+    const name = nameFor(job)
+    const options = { namespace: this.#namespace, signal }
     try {
-      const { data } = await this.#configmaps.get(nameFor(job), { namespace: this.#namespace, signal })
+      const { data } = await this.#configmaps.get(name, options)
       const value: unknown = JSON.parse(data?.[manifestKey] ?? 'null')
       return isJob(value) ? value : undefined
     } catch (error) {
-      if (isNotFound(error) || error instanceof SyntaxError) return undefined
-      throw error
+      if (error instanceof SyntaxError) return undefined
+      if (!isNotFound(error)) throw error
+    }
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: this.#namespace } }
+    try {
+      await this.#configmaps.create(object, { ...options, fieldManager, dryRun: true })
+      return undefined
+    } catch (error) {
+      // A webhook that knows no dry run keeps the server from saying more than it has.
+      if (error instanceof StatusError && error.code === 400) return undefined
+      if (!isAlreadyExists(error)) throw error
+      throw new AbsenceDoubtedError(`ConfigMap ${this.#namespace}/${name} is not found, and its name is taken`, { cause: error })
     }
   }
 
