@@ -170,7 +170,6 @@ export class ControlledCluster implements AsyncDisposable {
     if (this.#isOut) webhooks?.goAway()
     dead.signal.addEventListener('abort', () => webhooks?.goAway(), { once: true })
     this.#started++
-    this.metrics = new Registry()
     const { unwatchable } = this.#options
     const done = runController({
       metrics: this.metrics,
