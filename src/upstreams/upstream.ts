@@ -193,7 +193,7 @@ export interface FirstStartPlace {
   readonly api: Api
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Of ours: what it remembers from before lies there. */
+  /** Where ours lies, with what it remembers from before. */
   readonly namespace: string
 }
 
