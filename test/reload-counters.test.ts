@@ -14,6 +14,8 @@ test.each<[string, object, readonly [number, number, number], number]>([
   ['ignored',                            ignoring,               [1, 1, 1], 1],
   ['ignored, what comes and goes counts', { ...ignoring, ...all }, [1, 1, 1], 3],
   ['not selected',                       selecting,              [1, 1, 1], 1],
+  ['read by another label',              { resourceLabelSelector: 'team=x', ...all }, [0, 0, 0], 0],
+  ['not among those that are named',     { namespaces: ['a'], ...all }, [0, 0, 0], 0],
   ['not selected, what comes and goes counts', { ...selecting, ...all }, [1, 1, 1], 3],
 ])('a namespace that is %s', async (_name, config, received, skipped) => {
   const labelled = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a', labels: { team: 'x' } } }
@@ -22,7 +24,9 @@ test.each<[string, object, readonly [number, number, number], number]>([
     workload({ name: 'web', namespace: 'a', configmaps: ['settings'] }),
     configMap('settings', { key: 'one' }, 'b'),
   ]
-  await using cluster = await reloadCluster(objects, { config })
+  // Its roles lie in the namespaces that are named: these are there before it.
+  const before = 'namespaces' in config ? [labelled] : []
+  await using cluster = await reloadCluster(objects, { config, before })
   await cluster.admin.resource<KubeObject>(builtIn.namespaces).patch('a', { type: 'merge', body: labelled }, { signal })
   cluster.startController()
   await remembered(cluster)
@@ -35,7 +39,7 @@ test.each<[string, object, readonly [number, number, number], number]>([
     )
     return { told, skipped: count('reloader_skipped_total{reason="ignored_or_not_selected"}') }
   }
-  const before = await counts()
+  const sofar = await counts()
   const maps = cluster.admin.resource<KubeObject>(builtIn.configmaps)
   const at = { namespace: 'b', signal }
   await maps.create(configMap('fresh', { key: 'one' }, 'b'), at)
@@ -43,6 +47,6 @@ test.each<[string, object, readonly [number, number, number], number]>([
   await maps.delete('fresh', at)
   await cluster.pass(1_000)
   const after = await counts()
-  expect(after.told.map((count, place) => count - (before.told[place] ?? 0))).toEqual(received)
-  expect(after.skipped - before.skipped).toBe(skipped)
+  expect(after.told.map((count, place) => count - (sofar.told[place] ?? 0))).toEqual(received)
+  expect(after.skipped - sofar.skipped).toBe(skipped)
 })

@@ -56,6 +56,12 @@ function unsaid({ capabilities, upstream }: Swap, section: ValuesTree, { config 
   return Object.fromEntries(Object.entries(section).filter(([key]) => key !== 'enabled' && isStandard(key)))
 }
 
+/** The section as it is once ours is installed and switched on. */
+export function sectionAhead(swap: Swap, ours: Ours | undefined, converted: ConvertedValues): unknown {
+  const theirs = sectionOf(swap, converted)
+  return ours === undefined ? theirs : { ...Object(ours.config), ...unsaid(swap, theirs, ours) }
+}
+
 function holderOf({ leases }: Situation, { upstream }: Swap): string {
   const holder = valueAt(
     leases.find(({ metadata }) => upstream.leases.includes(metadata.name)),

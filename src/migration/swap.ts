@@ -1,11 +1,12 @@
 // A swap of one upstream in one cluster: its record, its steps, and what whoever runs them has to be allowed.
 import { ballastNamespace } from '#process/own-names.ts'
 import type { ConvertedValues } from '#upstreams/convert-values.ts'
-import type { Part } from '#upstreams/upstream.ts'
+import type { FirstRollouts, Part } from '#upstreams/upstream.ts'
 import { missingOf } from './access.ts'
 import { handoverBack, handoverForth } from './handover.ts'
 import { nodesBack } from './node-back.ts'
 import { nodesForth } from './node-forth.ts'
+import { sectionAhead } from './own-section.ts'
 import type { Place } from './place.ts'
 import { MigrationRecord } from './record.ts'
 import { readSituation, wholeOf } from './situation.ts'
@@ -35,6 +36,8 @@ interface OpenSwap {
   missingAccess(): Promise<string | undefined>
   /** What upstream is told, as values of ours, while it is there. */
   converted(): Promise<ConvertedValues | undefined>
+  /** What ours rolls out when it is switched on; `undefined`: it is on, or what it does rolls out nothing. */
+  firstRollouts(): Promise<FirstRollouts | undefined>
 }
 
 /** The swap and its steps for a cluster. @throws StepFailed where there is nothing to swap */
@@ -61,5 +64,13 @@ export async function openSwap(place: Place, options: SwapOptions): Promise<Open
   // The record is the first write: what may not be written is asked before it.
   const missingAccess = async () => missingOf(swap, await way.needs(swap))
   const converted = async () => (theirs[0] === undefined ? undefined : (await wholeOf(place, theirs[0])).converted)
-  return { swap, steps: await way.steps(swap), missingAccess, converted }
+  const firstRollouts = async () => {
+    const [one] = theirs
+    const { firstRollouts: found } = upstream.replaced.swap
+    if (found === undefined || one === undefined || options.back === true || ours?.isEnabled === true) return undefined
+    const { converted: values } = await wholeOf(place, one)
+    const { signal } = place
+    return found({ api, clock, signal, namespace: ours?.namespace ?? ballastNamespace }, sectionAhead(swap, ours, values))
+  }
+  return { swap, steps: await way.steps(swap), missingAccess, converted, firstRollouts }
 }

@@ -1,5 +1,7 @@
 // A program whose job Ballast knows: one value says how it is recognised, what its chart's values become, and how a swap goes. `doctor`,
 // `migrate` and docs read it; a further upstream is one more value of its capability.
+import type { Api } from '#kube/client/api.ts'
+import type { Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import type { ConvertedValues } from './convert-values.ts'
@@ -119,6 +121,8 @@ interface Swap {
   readonly shadow?: Shadow
   /** Pod templates are compared after the switch: what it does rolls out workloads. */
   readonly rollsOut?: RollsOut
+  /** What ours would roll out when it starts in its place; reads only. */
+  readonly firstRollouts?: (at: FirstStartPlace, section: unknown) => Promise<FirstRollouts>
   /** What a person should know of converted values. */
   readonly hint?: (values: ValuesTree) => string | undefined
   /** How its chart is installed so that it sleeps. */
@@ -182,6 +186,31 @@ interface ShadowRead {
   readonly resource: GroupVersionResource
   readonly kind: string
   readonly metadataOnly?: boolean
+}
+
+/** Where ours would start. */
+export interface FirstStartPlace {
+  readonly api: Api
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Where ours lies, with what it remembers from before. */
+  readonly namespace: string
+}
+
+/** What a first start rolls out, since what the templates say is older than what there is. */
+export interface FirstRollouts {
+  readonly rollsOut: readonly FirstRollout[]
+  /** What could not be compared, and why: more may be rolled out for it. */
+  readonly unknown: readonly { readonly what: string; readonly why: string }[]
+}
+
+export interface FirstRollout {
+  /** `Deployment shop/web`. */
+  readonly workload: string
+  /** `Secret shop/keys`: what is newer than its template says. */
+  readonly by: readonly string[]
+  /** So many run and are replaced; of a CronJob, which starts a Job, none. */
+  readonly pods: number
 }
 
 /** A roll-out by it or by ours carries a mark, and somebody's write explains it. */

@@ -367,8 +367,10 @@ class Reloading {
   ): void {
     const { reloadOnCreate, reloadOnDelete } = this.#config
     const counts = event === 'update' || (event === 'create' ? reloadOnCreate : reloadOnDelete)
-    if (!counts || !(this.#workloads.isPolled || isFirst)) this.#lookAt(reference)
-    else this.#fresh.changed({ reference, annotations: this.#stateOf(reference).annotations, event, version, isFirst })
+    // Who takes it and was not planned since the start would take what it holds now as known.
+    const isUnseen = isFirst || !this.#isRememberedByAll(reference)
+    if (!counts || !(this.#workloads.isPolled || isUnseen)) this.#lookAt(reference)
+    else this.#fresh.changed({ reference, annotations: this.#stateOf(reference).annotations, event, version, isFirst: isUnseen })
   }
 
   /** What Ballast writes down itself changes all the time, and nobody waits to be told of it. */

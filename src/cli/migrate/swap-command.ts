@@ -16,7 +16,7 @@ import { type Replaceable, replaceable, replaceableNames } from '#upstreams/upst
 import { oneOf, type Surroundings, wholeNumber } from '../command-line.ts'
 import { kubeconfigOf, openLiveApi } from '../source/live-source.ts'
 import { harmless } from '../terminal/paragraph.ts'
-import { type PlanRow, planDocument, planLines } from './plan-lines.ts'
+import { firstStartDocument, firstStartLines, type PlanRow, planDocument, planLines } from './plan-lines.ts'
 
 interface SwapOptions {
   readonly kubeconfig?: string
@@ -84,14 +84,19 @@ function upstreamNamed(component: string): Replaceable {
 async function printPlan(component: string, options: PlanOptions, surroundings: Surroundings): Promise<ExitCode> {
   const upstream = upstreamNamed(component)
   return withReach(options, surroundings, async reach => {
-    const { swap, steps, converted } = await openSwap({ ...reach, upstream }, { ...options, holder: ownHolder() })
+    const { swap, steps, converted, firstRollouts } = await openSwap({ ...reach, upstream }, { ...options, holder: ownHolder() })
     const rows = await planRows(swap, steps, options)
+    const first = await firstRollouts()
     const { terminal } = surroundings
     if (options.output === 'json') {
       const document = planDocument(component, direction(options), rows)
       const { values, report } = (await converted()) ?? {}
-      terminal.write(JSON.stringify({ ...document, ...(values === undefined ? {} : { values, report }) }, undefined, 2))
-    } else for (const line of planLines(rows)) terminal.write(line)
+      const told = {
+        ...(values === undefined ? {} : { values, report }),
+        ...(first && { firstStart: firstStartDocument(first) }),
+      }
+      terminal.write(JSON.stringify({ ...document, ...told }, undefined, 2))
+    } else for (const line of [...planLines(rows), ...(first === undefined ? [] : firstStartLines(first))]) terminal.write(line)
     const obstacles = rows.flatMap(({ now }) => (now === undefined || now.ok ? [] : [now.said]))
     for (const said of obstacles) terminal.say(`in the way: ${harmless(said)}`)
     if (obstacles.length === 0 && rows.some(row => !row.isDone))

@@ -380,6 +380,12 @@ function entriesOf(shard: ConfigMap | undefined): readonly (readonly [string, un
 }
 
 /** FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv */
+/** What a ConfigMap of the baseline remembers, by workload; what cannot be read of it is left out. */
+export function baselinesIn(shard: KubeObject): ReadonlyMap<string, WorkloadBaseline> {
+  const entries = entriesOf(shard).flatMap(([, text]) => parsed(text) ?? [])
+  return new Map(entries.map(({ workload, baseline }) => [workload, baseline]))
+}
+
 function shardOf(workload: string): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < workload.length; at++) hash = Math.imul(hash ^ workload.charCodeAt(at), 0x01000193)

@@ -14,6 +14,7 @@ import { loadConfig } from '#kube/credentials/config.ts'
 import { programVersion } from '#kube/version.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
+import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { type Address, readAddress } from '#process/health/health-listener.ts'
 import { processLog } from '#process/process-log.ts'
@@ -70,6 +71,7 @@ function isFlagValue(value: unknown): value is FlagValue {
 
 async function runReloader(given: GivenFlags, options: { readonly config?: string }, surroundings: Surroundings): Promise<void> {
   const { environment, terminal, signal } = surroundings
+  preferSmallHeap()
   const wanted = reloaderLog(given)
   const { level } = wanted
   const log = wanted.isJson

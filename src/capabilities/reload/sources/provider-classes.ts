@@ -193,7 +193,7 @@ interface Mount {
 }
 
 /** What a status says is mounted; `undefined` where it says nothing. */
-function mountOf(object: KubeObject): Mount | undefined {
+export function mountOf(object: KubeObject): Mount | undefined {
   const status = fieldsIn(object, 'status')
   const className = textIn(status, 'secretProviderClassName') ?? ''
   if (className === '') return undefined

@@ -8,6 +8,7 @@ import { no, type Proof, yes } from '#upstreams/proof.ts'
 import { isNamedAfter, liesBeside, none, type Upstream } from '#upstreams/upstream.ts'
 import { upstreamContainer } from '#upstreams/values-input.ts'
 import { reloadPairs } from '../workloads/reload-pairs.ts'
+import { firstRollouts } from './first-rollouts.ts'
 import { convertContainer } from './reloader-flags.ts'
 import { reloaderRows, reloaderVersions } from './reloader-rows.ts'
 
@@ -57,6 +58,7 @@ export const reloader: Upstream = {
         compare: comparePairs,
       },
       rollsOut: { isMarked, isNamedBy },
+      firstRollouts,
       reinstall: 'helm install reloader stakater/reloader --set reloader.deployment.replicas=0',
     },
   },

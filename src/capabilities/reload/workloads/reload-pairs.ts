@@ -50,7 +50,8 @@ function sourceOf({ kind, metadata }: KubeObject, config: ReloadConfig) {
   return [{ reference: { type, namespace, name } as const, annotations }]
 }
 
-function watched(config: ReloadConfig, objects: readonly KubeObject[]): (namespace: string) => boolean {
+/** Which namespaces are looked at, where `objects` has all of them that a selector may choose. */
+export function watched(config: ReloadConfig, objects: readonly KubeObject[]): (namespace: string) => boolean {
   if (config.namespaces.length > 0) return namespace => config.namespaces.includes(namespace)
   const labels = new Map(
     objects.flatMap(({ kind, metadata }) => (kind === 'Namespace' ? [[metadata.name, metadata.labels]] : [])),
