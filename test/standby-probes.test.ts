@@ -6,7 +6,7 @@ import { controlledCluster } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
 test('a controller that stands by is alive and ready, and says standby where it is asked', async () => {
-  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Propose' })] })
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Report' })] })
   const states = () => cluster.health.ready().map(({ state }) => state)
   cluster.startController()
   await cluster.clock.runUntil(() => states().includes('running'), { limitMs: 60_000 })
