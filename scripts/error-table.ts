@@ -65,6 +65,7 @@ const explanations: Explanations = {
     'limit-range': 'a whole number from 0 up in `spec.limits`',
     'line-too-long': 'lines that the YAML parser can take; the document is left out',
     'list-too-deep': 'lists of objects that are not nested so deep',
+    'object-too-deep': 'an object of at most 200 levels, without an alias within what it stands for',
     'listen-address': 'an address to listen on such as `:8080` or `[::]:8080`',
     'mirror-target-missing': 'at least one mirror that containerd is to ask',
     'mirror-target-wildcard': 'one mirror with its address: a wildcard is none',

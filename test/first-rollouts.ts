@@ -8,7 +8,7 @@ import { reloadConfiguration } from '../src/capabilities/reload/config.ts'
 import { writtenReload } from '../src/capabilities/reload/rollouts/last-reloaded-from.ts'
 import { variableName } from '../src/capabilities/reload/rollouts/variable-name.ts'
 import { hashContent } from '../src/capabilities/reload/sources/content-hash.ts'
-import { firstRollouts } from '../src/capabilities/reload/swap/first-rollouts.ts'
+import { firstRollouts } from '../src/capabilities/reload/workloads/first-rollouts.ts'
 import { type ControlledCluster, namespace } from './controlled-cluster.ts'
 import { changeConfigMap, changeSecret, configMap, podTemplate, reloadCluster, secret, workload } from './reload-cluster.ts'
 

@@ -24,6 +24,7 @@ export const stayingProcesses: Readonly<Record<string, readonly string[]>> = {
   controller: ['controller', '--webhook-host', '127.0.0.1', '--webhook-port', '0', ...health],
   apiserver: ['apiserver', ...health, '--api-port', '0', '--no-dashboard'],
   gateway: ['gateway', ...health],
+  'gateway without a port': ['gateway'],
   'agent of readiness': ['agent', '--role=readiness', '--node-name', 'n1', ...health],
   reloader: ['reloader', '--metrics-addr=127.0.0.1:0'],
   'reloader with HA': ['reloader', '--metrics-addr=127.0.0.1:0', '--enable-ha'],

@@ -31,6 +31,7 @@ import { readAddress, startHealthListener } from '#process/health/health-listene
 import { memoryCheck, memoryUses } from '#process/health/health-memory.ts'
 import { Shutdown } from '#process/health/health-shutdown.ts'
 import { heardTransport } from '#process/health/heard-transport.ts'
+import { heldProcess } from '#process/idle.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { tuningOf } from '#process/parts/tuning.ts'
@@ -277,6 +278,7 @@ function ledService(
 }
 
 async function idle(signal: AbortSignal): Promise<void> {
+  using _held = heldProcess()
   const { promise, resolve } = Promise.withResolvers<void>()
   if (signal.aborted) resolve()
   else signal.addEventListener('abort', () => resolve(), { once: true })

@@ -16,6 +16,7 @@ import { readAddress, startHealthListener } from '#process/health/health-listene
 import { memoryCheck, memoryUses } from '#process/health/health-memory.ts'
 import { Shutdown } from '#process/health/health-shutdown.ts'
 import { heardTransport } from '#process/health/heard-transport.ts'
+import { heldProcess } from '#process/idle.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { tuningOf } from '#process/parts/tuning.ts'
@@ -88,6 +89,7 @@ async function serve(options: GatewayCommandOptions, command: Command, surroundi
     memoryCheck(memoryUses()),
     { name: 'shutdown', ok: !signal.aborted, ...(signal.aborted ? { state: 'shutting down' } : {}) },
   ])
+  using _held = heldProcess()
   await using stack = new AsyncDisposableStack()
   const address = readAddress(settled.healthProbeBindAddress ?? options.healthProbeBindAddress)
   if (address !== undefined) stack.use(await startHealthListener(address, { health, metrics, log }))

@@ -60,6 +60,13 @@ describe('documents that cannot be read', () => {
     ['a key twice', 'kind: Pod\nkind: Node\n', 'yaml-syntax', 'f.yaml: document 1: line 2 column 1'],
     ['a bare text', 'hello', 'document-shape', 'f.yaml: document 1'],
     ['an alias of nothing', 'kind: *nothing', 'yaml-alias', 'f.yaml: document 1'],
+    ['an alias within what it stands for', 'kind: Node\nmetadata: {name: a}\n---\nmetadata: &m {name: x, annotations: *m}\n---\nkind: Node\nmetadata: {name: b}', 'object-too-deep', 'f.yaml: document 2'],
+    ['a list within itself', '&a [*a]', 'list-too-deep', 'f.yaml: document 1[0][0][0][0]'],
+    ['items that hold themselves', 'kind: List\nitems: &i [*i]', 'list-too-deep', 'f.yaml: document 1: items[0][0][0][0]'],
+    ['lists of JSON without end', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, 'list-too-deep', 'f.yaml: document 1[0][0][0][0]'],
+    ['an object of JSON without end', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'object-too-deep', 'f.yaml: document 1'],
+    ['documents without end', '---\n'.repeat(100_002), 'file-too-large', 'f.yaml'],
+    ['more YAML than memory holds', `a: ${'x'.repeat(32 * 1024 * 1024)}`, 'file-too-large', 'f.yaml'],
     ['lists within lists', '[[[[{"kind":"PodList","items":[]}]]]]', 'list-too-deep', 'f.yaml: document 1[0][0][0][0]'],
   ])('%s', (_, text, code, where) => {
     expect(readDocuments('f.yaml', text).problems.map(problem => [problem.code, problem.where])).toEqual([[code, where]])

@@ -29,7 +29,12 @@ interface Collected {
 
 /** Beyond this many bytes a file is no dump of a cluster that Ballast handles. */
 const mostBytes = 512 * 1024 * 1024
+/** The parser of YAML takes a hundred times a text's size in memory; JSON has no such limit. */
+const mostYamlBytes = 32 * 1024 * 1024
+const mostDocuments = 100_000
 const mostAliases = 1_000
+/** Levels of an object; one that holds itself by an alias has no end of them. */
+const deepestObject = 200
 /** An API server takes no request of more than 3 MiB, so no line of an object is longer; JSON may be one line. */
 const longestLine = 3 * 1024 * 1024
 /** Lists within lists. */
@@ -44,6 +49,8 @@ export function readDocuments(file: string, text: string): Documents {
     }
   }
   const json = looksLikeJson(text) ? parseJson(text) : undefined
+  const tooMuch = json === undefined ? tooMuchYaml(file, text) : undefined
+  if (tooMuch !== undefined) return { objects: [], problems: [tooMuch] }
   const values = json === undefined ? parseYaml(file, text) : { documents: json, problems: [] }
   const into: Collected = { objects: [], problems: [...values.problems], configurations: [] }
   for (const { value, number } of values.documents) collect(value, { where: `${file}: document ${number}`, depth: 0 }, into)
@@ -67,6 +74,26 @@ export function readJsonItem(file: string, item: JsonItem): Documents {
 
 function documentsOf({ objects, problems, configurations }: Collected): Documents {
   return { objects, problems, ...(configurations.length === 0 ? {} : { configurations }) }
+}
+
+function tooMuchYaml(file: string, text: string): Problem | undefined {
+  const hint = 'the same as JSON (kubectl get -o json) may be sixteen times as long'
+  if (text.length > mostYamlBytes)
+    return {
+      code: 'file-too-large',
+      where: file,
+      found: `${text.length} characters of YAML`,
+      expected: `at most ${mostYamlBytes}; ${hint}`,
+    }
+  let documents = 0
+  for (let at = text.indexOf('\n---'); at >= 0 && documents <= mostDocuments; at = text.indexOf('\n---', at + 1)) documents++
+  if (documents <= mostDocuments) return undefined
+  return {
+    code: 'file-too-large',
+    where: file,
+    found: `more than ${mostDocuments} documents`,
+    expected: `at most ${mostDocuments}; ${hint}`,
+  }
 }
 
 function looksLikeJson(text: string): boolean {
@@ -147,7 +174,7 @@ function parseYaml(file: string, text: string): Parsed {
         code: 'yaml-syntax',
         where: at,
         found: excerpt(readable, error.pos[0]),
-        expected: `YAML: ${error.message}`,
+        expected: error.message.includes('call stack') ? 'YAML that is nested less deeply' : `YAML: ${error.message}`,
       })
       continue
     }
@@ -194,7 +221,7 @@ function excerpt(text: string, at: number): string {
 
 function collect(value: unknown, { where, depth }: { readonly where: string; readonly depth: number }, into: Collected): void {
   if (value === null || value === undefined) return
-  if (Array.isArray(value)) {
+  if (Array.isArray(value) && depth <= deepestList) {
     for (const [index, item] of value.entries()) collect(item, { where: `${where}[${index}]`, depth: depth + 1 }, into)
     return
   }
@@ -205,17 +232,28 @@ function collect(value: unknown, { where, depth }: { readonly where: string; rea
   const list = listItems(value)
   const exported = list === undefined && depth === 0 ? simulatorExport(value, where) : undefined
   if (exported !== undefined) {
-    for (const item of exported.items) into.objects.push({ object: withoutNulls(item.value) as KubeObject, where: item.where })
+    for (const item of exported.items) {
+      const object = asObject(item.value)
+      if (object !== undefined) into.objects.push({ object, where: item.where })
+    }
     into.problems.push(...exported.problems)
     if (exported.configuration !== undefined) into.configurations.push(exported.configuration)
     return
   }
-  if (list === undefined) {
+  if (list === undefined && !Array.isArray(value)) {
     // What it lacks or has wrongly is found where the cluster is put together.
-    into.objects.push({ object: withoutNulls(value) as KubeObject, where })
+    const object = asObject(value)
+    if (object !== undefined) into.objects.push({ object, where })
+    else
+      into.problems.push({
+        code: 'object-too-deep',
+        where,
+        found: `more than ${deepestObject} levels, or an alias within what it stands for`,
+        expected: 'an object as an API server takes it',
+      })
     return
   }
-  if (depth >= deepestList) {
+  if (list === undefined || depth >= deepestList) {
     into.problems.push({
       code: 'list-too-deep',
       where,
@@ -242,13 +280,29 @@ function listItems(
   return { items, defaults: kind === '' || apiVersion === undefined ? {} : { apiVersion, kind } }
 }
 
+/** What is nested without end. */
+class TooDeep extends Error {
+  override readonly name = 'TooDeep'
+}
+
+/** Without fields that are null; `undefined` for one of too many levels. */
+function asObject(value: object): KubeObject | undefined {
+  try {
+    return withoutNulls(value, deepestObject) as KubeObject
+  } catch (error) {
+    if (error instanceof TooDeep) return undefined
+    throw error
+  }
+}
+
 /** A field that is null is absent, as on an API server. Items of lists stay as they are. What has none is not copied. */
-function withoutNulls(value: object): object {
+function withoutNulls(value: object, levels: number): object {
+  if (levels === 0) throw new TooDeep()
   if (Array.isArray(value)) {
     const given: readonly unknown[] = value
     let items: unknown[] | undefined
     for (const [index, item] of given.entries()) {
-      const kept = isTree(item) ? withoutNulls(item) : item
+      const kept = isTree(item) ? withoutNulls(item, levels - 1) : item
       if (kept === item) continue
       items ??= [...given]
       items[index] = kept
@@ -259,7 +313,7 @@ function withoutNulls(value: object): object {
   let isSame = true
   for (const key of Object.keys(value)) {
     const field: unknown = Reflect.get(value, key)
-    const clean = isTree(field) ? withoutNulls(field) : field
+    const clean = isTree(field) ? withoutNulls(field, levels - 1) : field
     if (clean !== field || field === null) isSame = false
     if (clean !== null) kept.push([key, clean])
   }

@@ -79,8 +79,9 @@ function textOf(file: string): string {
 
 /** The text without its mark; PowerShell writes what it redirects as UTF-16. */
 function decoded(bytes: Buffer): string {
-  const isWide = bytes[0] === 0xff && bytes[1] === 0xfe
-  return bytes.toString(isWide ? 'utf16le' : 'utf8').replace(/^\ufeff/, '')
+  const mark = bytes.subarray(0, 2).toString('hex')
+  const text = mark === 'feff' ? new TextDecoder('utf-16be').decode(bytes) : bytes.toString(mark === 'fffe' ? 'utf16le' : 'utf8')
+  return text.replace(/^\ufeff/, '')
 }
 
 /** `input` to its end, packed or not. Not read at once: a pipe may have nothing yet, and a signal has to end the wait. */

@@ -91,7 +91,7 @@ const secretWith = (hidden: string): object => ({
 
 function scene(
   script: (request: SeenRequest, index: number) => Scripted | Promise<Scripted>,
-  options: { watchList?: 'auto' | 'off'; random?: Random } = {},
+  options: { watchList?: 'auto' | 'off'; random?: Random; isAllOptional?: boolean } = {},
 ): Scene {
   const clock = new VirtualClock(0)
   const transport = new ScriptedTransport(script)
@@ -102,6 +102,7 @@ function scene(
     clock,
     random: options.random ?? (() => 0),
     watchList: options.watchList ?? 'off',
+    isAllOptional: options.isAllOptional === true,
     signal: stop.signal,
   })
   const informer = informers.of(builtIn.pods)
@@ -454,6 +455,14 @@ describe('shared informers', () => {
     expect(isSynced).toBe(true)
     await synced
     expect(informers.of(builtIn.csinodes, { optional: true }).problem).toContain('InternalError')
+  })
+
+  test.each([403, 404])('one %i where a role may leave kinds out is asked again within seconds', async code => {
+    const { clock, informer } = scene(inOrder(refusal(code, code === 403 ? 'Forbidden' : 'NotFound'), listOf(3, [pod('a', 2)])), {
+      isAllOptional: true,
+    })
+    await clock.advance(3_000)
+    expect([informer.state, informer.store.size]).toEqual(['synced', 1])
   })
 
   test('a streaming list of which only some annotations are read ends with its bookmark', async () => {

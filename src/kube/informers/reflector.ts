@@ -62,8 +62,6 @@ interface ReflectorOptions<T extends KubeObject> {
 export type ReflectorState = 'starting' | 'synced' | 'denied' | 'absent' | 'failing'
 
 const deniedBackoff = { initialMs: 800, capMs: 300_000, resetMs: Number.POSITIVE_INFINITY }
-/** Where refusals are expected the right is seldom given later. */
-const expectedDenialMs = 60_000
 const shortWatchMs = 1000
 const shortWatchLimit = 3
 const internalErrorMs = 60_000
@@ -107,8 +105,8 @@ export class Reflector<T extends KubeObject> {
     if (options.from !== undefined && options.from !== '') this.#position = options.from
     this.#backoff = new Backoff(options.clock, options.random, reflectorBackoff)
     this.#pace = new RelistPace(options.clock, this.#backoff)
-    const denied = options.roleNotes === undefined ? {} : { initialMs: expectedDenialMs }
-    this.#deniedBackoff = new Backoff(options.clock, options.random, { ...deniedBackoff, ...denied })
+    // Soon at first, also where a role leaves much out: one wrong answer is not to switch a kind off for a minute.
+    this.#deniedBackoff = new Backoff(options.clock, options.random, deniedBackoff)
     this.#lastHeardMs = options.clock.elapsed()
   }
 

@@ -22,11 +22,11 @@ import { resourceOfReadable, SourceReader } from '../sources/source-reader.ts'
 import { type SourceReference, type SourceState, type SourceType, sourceAnnotations, sourceKey } from '../sources/source-state.ts'
 import { sourceAnnotationKeys, sourceSelectors, watchedTypes } from '../sources/source-watch.ts'
 import { namedNamespaces } from '../sources/watched-namespaces.ts'
-import { freshGuard } from '../workloads/rate-guard.ts'
-import { watched } from '../workloads/reload-pairs.ts'
-import { type WorkloadFacts, workloadFacts, workloadKey } from '../workloads/workload-facts.ts'
-import { type PlannedAction, planWorkload } from '../workloads/workload-plan.ts'
-import { workloadKinds } from '../workloads/workload-watch.ts'
+import { freshGuard } from './rate-guard.ts'
+import { watched } from './reload-pairs.ts'
+import { type WorkloadFacts, workloadFacts, workloadKey } from './workload-facts.ts'
+import { type PlannedAction, planWorkload } from './workload-plan.ts'
+import { workloadKinds } from './workload-watch.ts'
 
 const readsAtOnce = 8
 const kindOfType = { configmap: 'ConfigMap', secret: 'Secret', secretproviderclass: 'SecretProviderClass' } as const
