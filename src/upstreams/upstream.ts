@@ -189,7 +189,7 @@ interface ShadowRead {
 }
 
 /** Where ours would start. */
-export interface FirstStartPlace {
+interface FirstStartPlace {
   readonly api: Api
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -204,7 +204,7 @@ export interface FirstRollouts {
   readonly unknown: readonly { readonly what: string; readonly why: string }[]
 }
 
-export interface FirstRollout {
+interface FirstRollout {
   /** `Deployment shop/web`. */
   readonly workload: string
   /** `Secret shop/keys`: what is newer than its template says. */

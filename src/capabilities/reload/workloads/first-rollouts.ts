@@ -1,13 +1,13 @@
 // What the first start of reload would roll out: the plans that it would make, on what there is now. Contents are read as reload reads them,
 // and only of what some template or an earlier baseline says something about.
 import type { Api } from '#kube/client/api.ts'
+import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { isOutside } from '#kube/outside-error.ts'
-import type { FirstRollout, FirstRollouts, FirstStartPlace } from '#upstreams/upstream.ts'
 import type { WorkloadBaseline } from '../baseline/baseline.ts'
 import { baselineLabels, baselinesIn } from '../baseline/baseline-store.ts'
 import { type ReloadConfig, reloadConfiguration } from '../config.ts'
@@ -32,7 +32,34 @@ const readsAtOnce = 8
 const kindOfType = { configmap: 'ConfigMap', secret: 'Secret', secretproviderclass: 'SecretProviderClass' } as const
 const resourceOfType = { configmap: builtIn.configmaps, secret: builtIn.secrets } as const
 
-type Unknown = FirstRollouts['unknown'][number]
+/** Where reload would start. */
+interface Start {
+  readonly api: Api
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Ballast's own, with what it remembers from before. */
+  readonly namespace: string
+}
+
+interface Rollout {
+  /** `Deployment shop/web`. */
+  readonly workload: string
+  /** `Secret shop/keys`: what is newer than its template says. */
+  readonly by: readonly string[]
+  /** So many run and are replaced; of a CronJob, which starts a Job, none. */
+  readonly pods: number
+}
+
+/** What could not be compared, and why: more may be rolled out for it. */
+interface Unknown {
+  readonly what: string
+  readonly why: string
+}
+
+interface Rollouts {
+  readonly rollsOut: readonly Rollout[]
+  readonly unknown: readonly Unknown[]
+}
 
 /** A source that is there. */
 interface Found {
@@ -49,14 +76,14 @@ interface Looked {
 }
 
 /** Where `section` starts for the first time. @throws ZodError for a section that a controller would refuse; `signal.reason` */
-export async function firstRollouts(place: FirstStartPlace, section: unknown): Promise<FirstRollouts> {
+export async function firstRollouts(place: Start, section: unknown): Promise<Rollouts> {
   const config = reloadConfiguration.parse(section)
   // An update webhook is told, and nothing is rolled out.
   if (config.webhookUrl !== '') return { rollsOut: [], unknown: [] }
   const settings = reloadSettings(config)
   const cluster = new Cluster(place, config, settings)
   const looked = await cluster.read()
-  const rollsOut: FirstRollout[] = []
+  const rollsOut: Rollout[] = []
   for (const { facts, object, sources, baseline } of looked) {
     const states = sources.map(reference => cluster.state(reference))
     const nowMs = place.clock.now()
@@ -78,7 +105,7 @@ export async function firstRollouts(place: FirstStartPlace, section: unknown): P
 
 class Cluster {
   readonly unknown: Unknown[] = []
-  readonly #place: FirstStartPlace
+  readonly #place: Start
   readonly #config: ReloadConfig
   readonly #settings: ReloadSettings
   /** Sources by `sourceKey`. */
@@ -91,7 +118,7 @@ class Cluster {
   readonly #wanted = new Map<string, SourceReference>()
   #isWatched: (namespace: string) => boolean = () => false
 
-  constructor(place: FirstStartPlace, config: ReloadConfig, settings: ReloadSettings) {
+  constructor(place: Start, config: ReloadConfig, settings: ReloadSettings) {
     this.#place = place
     this.#config = config
     this.#settings = settings
