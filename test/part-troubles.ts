@@ -181,12 +181,6 @@ async function passesUntil(cluster: ControlledCluster, ms: number, done: () => b
   await cluster.clock.runUntil(() => done() || cluster.clock.now() >= untilMs, { limitMs: ms + 1_000 })
 }
 
-/** The runs of this process: `1/8` is every eighth from the first on, the same in every process. */
-export function shareOf<T>(runs: readonly T[], share: string): readonly T[] {
-  const [part = 1, of = 1] = share.split('/').map(Number)
-  return runs.filter((_, at) => at % of === part - 1)
-}
-
 /** So many of them, drawn by `seed`. */
 export function drawn(runs: readonly Run[], count: number, seed: number): readonly Run[] {
   const random = seededRandom(seed)

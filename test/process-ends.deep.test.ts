@@ -1,10 +1,12 @@
 // Every process that stays, told to end at moments of its start and of its life, by an API server that answers and by one that is silent:
-// each ends in order, long before the kubelet would kill it, and by itself. And what a person starts leaves nobody behind.
+// each ends in order, long before the kubelet would kill it, and by itself. And what a person starts leaves nobody behind. A run has a quarter of the
+// moments, `BALLAST_TROUBLES=1/1` all.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { seededRandom } from '#kube/random.ts'
 import { graceOf } from '../src/process/ending.ts'
+import { shareOf } from './long-share.ts'
 import { endingStage, stayingProcesses, type Told } from './process-ends.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -32,7 +34,12 @@ const cases = Object.keys(stayingProcesses).flatMap(process =>
 )
 
 describe.each(Object.keys(stayingProcesses))('%s', name => {
-  test.each(cases.filter(({ process }) => process === name))('$signals at $at, held: $isHeld', async told => {
+  test.each(
+    shareOf(
+      cases.filter(({ process }) => process === name),
+      '1/4',
+    ),
+  )('$signals at $at, held: $isHeld', async told => {
     await using stage = await endingStage()
     const { code, signal, tookMs, isEarly, words } = await stage.run(told)
     expect({ isEarly, words: isEarly ? words : '' }).toEqual({ isEarly: false, words: '' })
@@ -86,7 +93,7 @@ describe('what a person starts leaves nobody behind', () => {
   } satisfies Record<string, (pid: number) => void>
   const rows = Object.keys(commands).flatMap(command => Object.keys(ends).map(end => ({ command, end })))
 
-  test.each(rows)('$command, $end', async ({ command, end }) => {
+  test.each(shareOf(rows, '1/2'))('$command, $end', async ({ command, end }) => {
     const words = Object.entries(commands).find(([name]) => name === command)?.[1] ?? []
     const act = Object.entries(ends).find(([name]) => name === end)?.[1]
     await leftNobody(words, pid => void act?.(pid), /ballast|talos|http|twin/i)
