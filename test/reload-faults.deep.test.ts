@@ -108,6 +108,14 @@ describe('two workloads of one ConfigMap are rolled out once each', () => {
     ['watches that expire, with a history that is forgotten', { match: { verbs: ['watch'] }, watch: { expire: {} }, count: 20 }],
     ['events that come twice', { match: { verbs: ['watch'] }, watch: { repeat: {} }, until: '10m' }],
     ['events that come late', { match: { verbs: ['watch'] }, watch: { delay: { p50: '3s' } }, until: '10m' }],
+    [
+      'lists that are not allowed for a while',
+      {
+        match: { verbs: ['list', 'watch'], resource: 'configmaps' },
+        status: { code: 403, reason: 'Forbidden', message: 'not allowed' },
+        until: '3m',
+      },
+    ],
     ['lists that are refused', { match: { verbs: ['list', 'watch'], resource: 'configmaps' }, status: broken, until: '3m' }],
   ])('%s', async (_, fault) => {
     await using cluster = await reloadCluster([settings, web, api])

@@ -100,6 +100,8 @@ class Reloading {
   readonly #ends: (() => void)[] = []
   /** What the first lists held of sources, until workloads are known, too. */
   readonly #initial: SourceChange[] = []
+  /** What a first list holds that was refused until now is looked at as it comes. */
+  #isPrepared = false
   readonly #jobToldMs = new Map<string, number>()
 
   constructor(context: ControllerContext, { leading, config, records }: Asked, signal: AbortSignal) {
@@ -201,6 +203,7 @@ class Reloading {
       this.#workloads.onChange(change => this.#workloadChanged(change)),
       this.#namespaces.onChange(namespace => this.#namespaceChanged(namespace)),
     )
+    this.#isPrepared = true
     for (const change of this.#initial.splice(0)) this.#lookBack(change)
     this.#loop.recall()
     this.#forgetGone()
@@ -298,7 +301,11 @@ class Reloading {
     if (type === 'add') this.#index.add(reference)
     if (initial) {
       if (this.#notifier !== undefined) this.#book.read(reference)
-      else this.#initial.push(change)
+      else if (!this.#isPrepared) this.#initial.push(change)
+      else {
+        this.#lookBack(change)
+        this.#lookAt(reference)
+      }
       return
     }
     this.#telling.eventReceived(type, received)

@@ -1,5 +1,6 @@
 // The eviction of one pod: the only caller of the eviction sub-resource.
 
+import { AbsenceDoubtedError } from '#kube/client/absence.ts'
 import { NotSentError } from '#kube/client/connection-error.ts'
 import { messageOf } from '#kube/log.ts'
 import type { Pod } from '#kube/objects/objects.ts'
@@ -120,5 +121,10 @@ export async function evictAsUpstream(
   const { pod } = request
   const guard = permittedGuard(context, permit, { kind: 'Pod', ...pod })
   const options = effectOptions(permit.record.requester, pod.namespace, { guard, signal })
-  await context.api.resource<Pod>(builtIn.pods).sub(pod.name, 'eviction', 'POST', evictionRequest(request), options)
+  try {
+    await context.api.resource<Pod>(builtIn.pods).sub(pod.name, 'eviction', 'POST', evictionRequest(request), options)
+  } catch (error) {
+    // As the server said it: a pod that is there after all is met again in the next cycle.
+    throw error instanceof AbsenceDoubtedError ? error.cause : error
+  }
 }

@@ -89,7 +89,11 @@ export class ClusterView implements Disposable {
     this.#needs = needs
     this.#bell = new Bell(clock)
     this.#informers = needs.map(({ optional, fields, ...resource }) =>
-      informers.of<KubeObject>(resource, { optional: optional === true, ...(fields === undefined ? {} : { fields }) }),
+      informers.of<KubeObject>(resource, {
+        optional: optional === true,
+        dispensable: optional === true,
+        ...(fields === undefined ? {} : { fields }),
+      }),
     )
     this.#pods = informers.of<Pod>(podNeed, { fields: podNeed.fields ?? [] })
     this.#unsubscribe = this.#informers.map(informer =>

@@ -16,8 +16,10 @@ export interface InformerScope {
   readonly annotations?: readonly string[]
   /** Only these fields are needed, as FieldPaths has them, beside names, times, labels and owners. */
   readonly fields?: readonly string[]
-  /** Its absence or denial (404, 403) does not hold up `allSynced`, nor that it fails for a minute. */
+  /** Its absence or denial (404, 403) does not hold up `allSynced`. */
   readonly optional?: boolean
+  /** Nor does it that its list fails for a minute: whoever asks does with what comes later as with any change. */
+  readonly dispensable?: boolean
 }
 
 /** The same for informers that can be one watch. */

@@ -76,8 +76,8 @@ export class Informers implements AsyncDisposable {
     const places = this.#placesOf(resource, scope)
     if (places !== undefined) return this.#joinedOf(resource, scope, places)
     const key = watchKey(resource, scope)
-    const mayFail = scope.optional === true
-    const isOptional = mayFail || this.#options.isAllOptional === true
+    const mayFail = scope.dispensable === true
+    const isOptional = scope.optional === true || this.#options.isAllOptional === true
     const known = this.#entries.get(key)
     if (this.#ended !== undefined) {
       if (known === undefined) throw new DOMException('the informers are ended', 'AbortError')
@@ -133,7 +133,7 @@ export class Informers implements AsyncDisposable {
     )
   }
 
-  /** Resolves when every informer asked for so far has its first list; optional ones may also be absent or denied, or fail for a minute. @throws `signal.reason` */
+  /** Resolves when every informer asked for so far has its first list; optional ones may also be absent or denied, dispensable ones fail for a minute. @throws `signal.reason` */
   async allSynced(signal: AbortSignal): Promise<void> {
     for (const { informer } of [...this.#entries.values()]) await this.settled(informer, signal)
   }

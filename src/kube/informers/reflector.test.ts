@@ -440,12 +440,12 @@ describe('shared informers', () => {
     await expect(waiting).rejects.toThrow('not for ever')
   })
 
-  test('an optional kind that the server does not answer about holds up nobody for longer than a minute', async () => {
+  test('a dispensable kind that the server does not answer about holds up nobody for longer than a minute', async () => {
     const { clock, informers } = scene(({ path, query }) => {
       if (path.includes('csinodes')) return refusal(500, 'InternalError')
       return query['watch'] === 'true' ? hanging : listOf(3, [])
     })
-    informers.of(builtIn.csinodes, { optional: true })
+    informers.of(builtIn.csinodes, { dispensable: true })
     informers.of(builtIn.nodes)
     let isSynced = false
     const synced = informers.allSynced(new AbortController().signal).then(() => (isSynced = true))
@@ -454,7 +454,7 @@ describe('shared informers', () => {
     await clock.advance(2_000)
     expect(isSynced).toBe(true)
     await synced
-    expect(informers.of(builtIn.csinodes, { optional: true }).problem).toContain('InternalError')
+    expect(informers.of(builtIn.csinodes, { dispensable: true }).problem).toContain('InternalError')
   })
 
   test.each([403, 404])('one %i where a role may leave kinds out is asked again within seconds', async code => {
