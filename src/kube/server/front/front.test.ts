@@ -101,7 +101,10 @@ test.each(['in a thread', 'on the loop'])('%s what is turned away is counted by 
   const body = { mostBytes: 8, json: { deepest: 4, mostValues: 100 } }
   await using listener = await front.listen({ ...spec, body }, () => ({ status: 200, headers: {}, body: '' }))
   for (let n = 0; n < 3; n++) await fetch(`http://127.0.0.1:${listener.port}/`, { method: 'POST', body: '{"long": "text"}' })
-  await expect.poll(() => metrics.metrics()).toContain('ballast_listener_turned_away_total{listener="a",why="body"} 3')
+  // A thread tells it every ten seconds.
+  await expect
+    .poll(() => metrics.metrics(), { timeout: 60_000 })
+    .toContain('ballast_listener_turned_away_total{listener="a",why="body"} 3')
 })
 
 /** Asks from another thread, while this one does nothing until all is answered: `GET` of each path, after so many milliseconds. */
