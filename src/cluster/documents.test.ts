@@ -66,7 +66,7 @@ describe('documents that cannot be read', () => {
     ['lists of JSON without end', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, 'list-too-deep', 'f.yaml: document 1[0][0][0][0]'],
     ['an object of JSON without end', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'object-too-deep', 'f.yaml: document 1'],
     ['documents without end', '---\n'.repeat(100_002), 'file-too-large', 'f.yaml'],
-    ['more YAML than memory holds', `a: ${'x'.repeat(32 * 1024 * 1024)}`, 'file-too-large', 'f.yaml'],
+    ['more YAML than memory holds', `a: ${'x'.repeat(1023)}\n`.repeat(33 * 1024), 'file-too-large', 'f.yaml'],
     ['lists within lists', '[[[[{"kind":"PodList","items":[]}]]]]', 'list-too-deep', 'f.yaml: document 1[0][0][0][0]'],
   ])('%s', (_, text, code, where) => {
     expect(readDocuments('f.yaml', text).problems.map(problem => [problem.code, problem.where])).toEqual([[code, where]])

@@ -49,8 +49,6 @@ export function readDocuments(file: string, text: string): Documents {
     }
   }
   const json = looksLikeJson(text) ? parseJson(text) : undefined
-  const tooMuch = json === undefined ? tooMuchYaml(file, text) : undefined
-  if (tooMuch !== undefined) return { objects: [], problems: [tooMuch] }
   const values = json === undefined ? parseYaml(file, text) : { documents: json, problems: [] }
   const into: Collected = { objects: [], problems: [...values.problems], configurations: [] }
   for (const { value, number } of values.documents) collect(value, { where: `${file}: document ${number}`, depth: 0 }, into)
@@ -157,6 +155,8 @@ function parseYaml(file: string, text: string): Parsed {
   const problems: Problem[] = []
   const apart = withSeparators(text)
   const readable = withoutLongLines(file, apart.text, problems)
+  const tooMuch = tooMuchYaml(file, readable)
+  if (tooMuch !== undefined) return { documents: [], problems: [...problems, tooMuch] }
   const documents: { readonly value: unknown; readonly number: number }[] = []
   // An empty stream comes as a list of its own kind without documents.
   for (const [index, document] of Array.from(

@@ -25,6 +25,7 @@ import {
   StatusError,
 } from '../objects/status.ts'
 import type { Random } from '../random.ts'
+import { DenialPace } from './denial-pace.ts'
 import { InitialObjects } from './initial-objects.ts'
 import { listNamespace } from './namespace-list.ts'
 import type { Polling } from './polling.ts'
@@ -61,7 +62,6 @@ interface ReflectorOptions<T extends KubeObject> {
 /** What a reflector is at: `denied` and `absent` (403 and 404) are tried again at most every 5 minutes. */
 export type ReflectorState = 'starting' | 'synced' | 'denied' | 'absent' | 'failing'
 
-const deniedBackoff = { initialMs: 800, capMs: 300_000, resetMs: Number.POSITIVE_INFINITY }
 const shortWatchMs = 1000
 const shortWatchLimit = 3
 const internalErrorMs = 60_000
@@ -72,7 +72,7 @@ const heldWatchMs = 2_000
 export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>
   readonly #backoff: Backoff
-  readonly #deniedBackoff: Backoff
+  readonly #denials: DenialPace
   /** Why the next step is a list; `undefined` when it is a watch. */
   #relist: RelistReason | undefined = 'start'
   /** Where to go on: `0` at first, `''` when what was known is gone. */
@@ -105,8 +105,7 @@ export class Reflector<T extends KubeObject> {
     if (options.from !== undefined && options.from !== '') this.#position = options.from
     this.#backoff = new Backoff(options.clock, options.random, reflectorBackoff)
     this.#pace = new RelistPace(options.clock, this.#backoff)
-    // Soon at first, also where a role leaves much out: one wrong answer is not to switch a kind off for a minute.
-    this.#deniedBackoff = new Backoff(options.clock, options.random, deniedBackoff)
+    this.#denials = new DenialPace(options.clock, options.random, { isExpected: options.roleNotes !== undefined })
     this.#lastHeardMs = options.clock.elapsed()
   }
 
@@ -376,7 +375,7 @@ export class Reflector<T extends KubeObject> {
     const wasUseful = end.events > 0 || end.lastedMs >= shortWatchMs
     if (wasUseful) this.#shortWatches = 0
     // Not by a list that works: where only watching is denied each list would start the waits over.
-    if (end.events > 0 || end.kind !== 'failed') this.#deniedBackoff.reset()
+    if (end.events > 0 || end.kind !== 'failed') this.#denials.reset()
     if (end.kind !== 'failed') {
       if (wasUseful) return
       this.#shortWatches++
@@ -462,7 +461,7 @@ export class Reflector<T extends KubeObject> {
     this.#problem = problem
     // What may not be read is not there, and nobody waits for it.
     if (isDenied || isAbsent) this.#options.polling?.end()
-    await this.#pause(isDenied || isAbsent ? this.#deniedBackoff.nextMs() : this.#backoff.nextMs(), signal)
+    await this.#pause(isDenied || isAbsent ? this.#denials.nextMs() : this.#backoff.nextMs(), signal)
   }
 
   #setWell(): void {
