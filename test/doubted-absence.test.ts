@@ -19,7 +19,7 @@ const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: {
 const manager = { ...at, fieldManager: 'test' }
 const path = '/api/v1/namespaces/shop/configmaps/a'
 
-async function site() {
+async function site(polls: { readonly watchList?: 'off'; readonly pollMs?: number } = {}) {
   const clock = new VirtualClock(Date.parse('2026-03-02T04:00:00Z'))
   const twin = await startTwin({ clock })
   const scene = new WireScene()
@@ -27,7 +27,7 @@ async function site() {
   const admin = openApi(twin.transport({ admin: true }), options)
   const api = openApi(new TroubledWire(twin.transport({ admin: true }), clock, scene), options)
   const stop = new AbortController()
-  const informers = new Informers(api, { clock, random: seededRandom(1), signal: stop.signal })
+  const informers = new Informers(api, { clock, random: seededRandom(1), signal: stop.signal, ...polls })
   await admin.resource(builtIn.namespaces).create(namespace, { signal })
   await admin.resource(builtIn.configmaps).create(map, at)
   const settled = async <T>(work: Promise<T>): Promise<T | Error> => {
@@ -85,6 +85,17 @@ test('a watch that is some moments late is waited for', async () => {
   await on.watch(builtIn.configmaps)
   on.scene.begin({ kind: '404', key: `GET ${path}` })
   on.clock.schedule(600, () => void maps(on.admin).delete('a', at))
+  expect(await on.settled(maps(on.api).get('a', at))).toSatisfy(isNotFound)
+})
+
+test('what is listed now and then is older than any answer, and has no say', async () => {
+  await using on = await site({ watchList: 'off', pollMs: 60_000 })
+  const watching = { verb: 'GET', path: '/api/v1/configmaps', query: { watch: 'true' }, headers: {}, signal } as const
+  on.scene.begin({ kind: '403', key: requestKey(watching) })
+  const informer = await on.watch(builtIn.configmaps)
+  await on.clock.runUntil(() => informer.isPolled, { limitMs: 30_000 })
+  await maps(on.admin).delete('a', at)
+  expect(informer.store.get('shop', 'a')).toBeDefined()
   expect(await on.settled(maps(on.api).get('a', at))).toSatisfy(isNotFound)
 })
 

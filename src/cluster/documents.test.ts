@@ -63,6 +63,7 @@ describe('documents that cannot be read', () => {
     ['an alias within what it stands for', 'kind: Node\nmetadata: {name: a}\n---\nmetadata: &m {name: x, annotations: *m}\n---\nkind: Node\nmetadata: {name: b}', 'object-too-deep', 'f.yaml: document 2'],
     ['a list within itself', '&a [*a]', 'list-too-deep', 'f.yaml: document 1[0][0][0][0]'],
     ['items that hold themselves', 'kind: List\nitems: &i [*i]', 'list-too-deep', 'f.yaml: document 1: items[0][0][0][0]'],
+    ['a pod of an export without end', `{"nodes":[],"pods":[{"metadata":{"name":"a"},"x":${'['.repeat(300)}${']'.repeat(300)}}]}`, 'object-too-deep', 'f.yaml: document 1: pods[0]'],
     ['lists of JSON without end', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, 'list-too-deep', 'f.yaml: document 1[0][0][0][0]'],
     ['an object of JSON without end', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'object-too-deep', 'f.yaml: document 1'],
     ['documents without end', '---\n'.repeat(100_002), 'file-too-large', 'f.yaml'],

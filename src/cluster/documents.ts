@@ -232,25 +232,14 @@ function collect(value: unknown, { where, depth }: { readonly where: string; rea
   const list = listItems(value)
   const exported = list === undefined && depth === 0 ? simulatorExport(value, where) : undefined
   if (exported !== undefined) {
-    for (const item of exported.items) {
-      const object = asObject(item.value)
-      if (object !== undefined) into.objects.push({ object, where: item.where })
-    }
+    for (const item of exported.items) add(item.value, item.where, into)
     into.problems.push(...exported.problems)
     if (exported.configuration !== undefined) into.configurations.push(exported.configuration)
     return
   }
   if (list === undefined && !Array.isArray(value)) {
     // What it lacks or has wrongly is found where the cluster is put together.
-    const object = asObject(value)
-    if (object !== undefined) into.objects.push({ object, where })
-    else
-      into.problems.push({
-        code: 'object-too-deep',
-        where,
-        found: `more than ${deepestObject} levels, or an alias within what it stands for`,
-        expected: 'an object as an API server takes it',
-      })
+    add(value, where, into)
     return
   }
   if (list === undefined || depth >= deepestList) {
@@ -285,13 +274,18 @@ class TooDeep extends Error {
   override readonly name = 'TooDeep'
 }
 
-/** Without fields that are null; `undefined` for one of too many levels. */
-function asObject(value: object): KubeObject | undefined {
+/** Adds it without fields that are null; one of too many levels is named and left out. */
+function add(value: object, where: string, into: Collected): void {
   try {
-    return withoutNulls(value, deepestObject) as KubeObject
+    into.objects.push({ object: withoutNulls(value, deepestObject) as KubeObject, where })
   } catch (error) {
-    if (error instanceof TooDeep) return undefined
-    throw error
+    if (!(error instanceof TooDeep)) throw error
+    into.problems.push({
+      code: 'object-too-deep',
+      where,
+      found: `more than ${deepestObject} levels, or an alias within what it stands for`,
+      expected: 'an object as an API server takes it',
+    })
   }
 }
 

@@ -139,10 +139,10 @@ export class WatchPool {
     await Promise.all(this.#ending.values())
   }
 
-  /** Whether a watch has the object. One that was refused hears nothing any more, and says nothing. */
+  /** Whether a watch has the object. One that was refused hears nothing any more, a list of now and then is older than any answer. */
   #holds({ resource, namespace, name }: ObjectPlace): boolean {
-    for (const { store, reflector } of this.watchesOf(resource)) {
-      const isDeaf = reflector.state === 'denied' || reflector.state === 'absent'
+    for (const { store, reflector, isPolled } of this.watchesOf(resource)) {
+      const isDeaf = isPolled || reflector.state === 'denied' || reflector.state === 'absent'
       if (!isDeaf && store.get(namespace, name) !== undefined) return true
     }
     return false
