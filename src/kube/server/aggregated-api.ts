@@ -44,11 +44,17 @@ export interface AggregatedResource {
   readonly shortNames?: readonly string[]
   readonly categories?: readonly string[]
   /** Answered with 405 where it is absent, as all that is not `get` or `list`. */
-  list?(call: ResourceCall): Awaitable<readonly KubeObject[]>
+  list?(call: ResourceCall): Awaitable<Iterable<KubeObject>>
   /** Undefined: 404. */
   get?(call: NamedCall): Awaitable<KubeObject | undefined>
-  /** Name and creation time unless given. */
-  readonly columns?: readonly TableColumn[]
+  /** Name and creation time unless given; a function where they follow from what is listed. */
+  readonly columns?: readonly TableColumn[] | ((items: readonly KubeObject[]) => readonly TableColumn[])
+  /** The bytes of an object as protobuf; without it that form is not served. */
+  readonly protobuf?: (object: KubeObject) => Uint8Array
+  /** What a field selector that names another field than name and namespace is told. */
+  readonly unknownField?: (field: string) => string
+  /** How long a list that was written is good for whoever asks the same: a flood costs one. */
+  readonly sharedMs?: number
   /** OpenAPI of one object, as `structuralSchemaOf` makes it of zod; its `metadata` is added. */
   readonly schema: Readonly<Record<string, unknown>>
 }

@@ -2,19 +2,23 @@
 // It keeps nothing: what is served comes from the resources, what is believed from the API server's ConfigMap and reviews.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { createGzip, gzip } from 'node:zlib'
 import type { Registry } from 'prom-client'
 import type { Api } from '../client/api.ts'
 import { type Clock, systemClock } from '../clock.ts'
+import { breather } from '../controllers/breather.ts'
 import type { Informers } from '../informers/informer.ts'
 import { type Log, messageOf } from '../log.ts'
 import { internalError, StatusError, statusBody, tooManyRequests } from '../objects/status.ts'
 import type { Random } from '../random.ts'
-import { resourceAnswer } from './aggregated-answers.ts'
+import { resourceAnswer, resourceOf } from './aggregated-answers.ts'
 import type { AggregatedApi } from './aggregated-api.ts'
 import { AggregatedDocuments, type Document } from './aggregated-documents.ts'
+import { contentTypes, statusBytes } from './answer-bodies.ts'
 import type { Caller } from './caller.ts'
 import { presentedChain } from './certificate-trust.ts'
 import type { KeyPair } from './certificates.ts'
@@ -24,7 +28,9 @@ import { DelegatedReviews } from './delegated-reviews.ts'
 import { FairConnections } from './front/fair-connections.ts'
 import { answerHealth, type HealthCheck } from './health.ts'
 import { keptConnections } from './listening.ts'
+import { formatOf, mediaRanges } from './media-types.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
+import { SharedAnswers } from './shared-answers.ts'
 
 interface AggregatedServerOptions {
   /** What is served now; another list where that changed. */
@@ -66,6 +72,10 @@ const longestUrl = 16_384
 /** Nothing here reads a body: what is longer is cut off with its connection. */
 const bodyLimit = 65_536
 const gzipFromBytes = 128 * 1024
+/** What is longer is compressed while it is sent. */
+const gzipAtOnceBytes = 1024 * 1024
+/** Until the last byte is taken: whoever reads more slowly holds a list in our memory. */
+const sendLimitMs = 60_000
 
 const compress = promisify(gzip)
 
@@ -108,6 +118,7 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
   ]
   const handler = new AggregatedHandler({
     options,
+    signal: stop.signal,
     reviews: new DelegatedReviews({ api: options.api, clock: options.clock, random: options.random, signal: stop.signal }),
     trust: () => trust.current,
     ready: () => [...checks, ...(options.ready?.() ?? [])],
@@ -137,6 +148,8 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
 
 interface HandlerParts {
   readonly options: AggregatedServerOptions
+  /** Of the server: ends what is made for several. */
+  readonly signal: AbortSignal
   readonly reviews: DelegatedReviews
   trust(): ReturnType<typeof watchClientTrust>['current']
   ready(): readonly HealthCheck[]
@@ -145,7 +158,7 @@ interface HandlerParts {
 interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body: readonly Buffer[]
 }
 
 interface Asked {
@@ -159,11 +172,13 @@ const openPaths = /^\/(healthz|livez|readyz)(\/|$)/
 
 class AggregatedHandler {
   readonly #parts: HandlerParts
+  readonly #shared: SharedAnswers<Awaited<ReturnType<typeof resourceAnswer>>>
   #documents: { readonly of: readonly AggregatedApi[]; readonly made: AggregatedDocuments } | undefined
   #inFlight = 0
 
   constructor(parts: HandlerParts) {
     this.#parts = parts
+    this.#shared = new SharedAnswers(parts.options.clock)
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -173,7 +188,12 @@ class AggregatedHandler {
     this.#inFlight++
     try {
       const reply = await this.#reply(request, gone)
-      await send(reply, request, response)
+      const cancel = this.#parts.options.clock.schedule(sendLimitMs, () => response.destroy())
+      try {
+        await send(reply, request, response)
+      } finally {
+        cancel()
+      }
     } catch (error) {
       // The connection broke: nobody is left to answer.
       this.#parts.options.log.debug({ err: messageOf(error) }, 'an answer broke off')
@@ -186,6 +206,8 @@ class AggregatedHandler {
   async #reply(request: IncomingMessage, gone: AbortController): Promise<Reply> {
     const { clock, limits = {}, log } = this.#parts.options
     const { url = '/' } = request
+    const { accept = '' } = request.headers
+    const refusal = (error: StatusError, isLast = false) => refusedReply(error, accept, isLast)
     if (url.length > longestUrl) return refusal(new StatusError(statusBody(414, 'request URI is too long', 'RequestURITooLong')))
     const question = url.indexOf('?')
     const path = question < 0 ? url : url.slice(0, question)
@@ -227,7 +249,14 @@ class AggregatedHandler {
     if (notReady !== undefined) throw new StatusError(statusBody(503, `not ready yet: ${notReady}`, 'ServiceUnavailable'))
     this.#assertServed(info.group, info.version)
     const accept = request.headers.accept ?? ''
-    return jsonReply(200, await resourceAnswer(options.apis(), { info, caller, query, accept, signal: asked.signal }))
+    const answer = (signal: AbortSignal) =>
+      resourceAnswer(options.apis(), { info, caller, query, accept, signal, breathe: breather(systemClock) })
+    const { sharedMs } = resourceOf(options.apis(), info).resource
+    const { contentType, pieces } =
+      sharedMs === undefined || info.verb !== 'list'
+        ? await answer(asked.signal)
+        : await this.#shared.of(`${accept}\n${request.url}`, sharedMs, () => answer(this.#parts.signal))
+    return { status: 200, headers: { 'content-type': contentType, vary: 'Accept' }, body: pieces }
   }
 
   async #authorize(caller: Caller, info: ResourceRequest | PathRequest): Promise<void> {
@@ -285,7 +314,7 @@ class AggregatedHandler {
     const { metrics, log } = this.#parts.options
     const health = { live: () => [{ name: 'ping', check: () => undefined }], ready: () => this.#parts.ready(), metrics, log }
     const { status, contentType, body } = await answerHealth(health, request.method ?? '', request.url ?? '/')
-    return { status, headers: { 'content-type': contentType }, body }
+    return { status, headers: { 'content-type': contentType }, body: [Buffer.from(body)] }
   }
 }
 
@@ -311,35 +340,43 @@ function discardBody(request: IncomingMessage): void {
 }
 
 function jsonReply(status: number, value: object): Reply {
-  return { status, headers: { 'content-type': 'application/json' }, body: `${JSON.stringify(value)}\n` }
+  return { status, headers: { 'content-type': 'application/json' }, body: [Buffer.from(`${JSON.stringify(value)}\n`)] }
 }
 
-function refusal(error: StatusError, isLast = false): Reply {
-  const reply = jsonReply(error.code, error.status)
+/** A refusal in the first form of ours that is accepted; JSON where that is none. */
+function refusedReply(error: StatusError, accept: string, isLast: boolean): Reply {
+  const format = mediaRanges(accept).flatMap(({ type }) => formatOf(type) ?? [])[0] ?? 'json'
   const headers = {
-    ...reply.headers,
+    'content-type': contentTypes[format],
     ...(error.code === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     ...(error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }),
     ...(isLast ? { connection: 'close' } : {}),
   }
-  return { ...reply, headers }
+  return { status: error.code, headers, body: [statusBytes(error.status, format)] }
 }
 
 function documentReply({ contentType, body, etag }: Document, request: IncomingMessage): Reply {
   const headers = { 'content-type': contentType, etag, vary: 'Accept' }
-  return request.headers['if-none-match'] === etag ? { status: 304, headers, body: '' } : { status: 200, headers, body }
+  if (request.headers['if-none-match'] === etag) return { status: 304, headers, body: [] }
+  return { status: 200, headers, body: [Buffer.from(body)] }
 }
 
-async function send(reply: Reply, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const plain = Buffer.from(reply.body)
-  const isCompressed = plain.byteLength >= gzipFromBytes && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
-  const body = isCompressed ? await compress(plain, { level: 1 }) : plain
-  response.writeHead(reply.status, {
-    ...reply.headers,
+async function send({ status, headers, body }: Reply, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const length = body.reduce((sum, piece) => sum + piece.length, 0)
+  const isCompressed = length >= gzipFromBytes && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+  const isAtOnce = isCompressed && length <= gzipAtOnceBytes
+  const pieces = isAtOnce ? [await compress(Buffer.concat(body), { level: 1 })] : body
+  const sent = isAtOnce ? (pieces[0]?.length ?? 0) : length
+  const isStreamed = isCompressed && !isAtOnce
+  response.writeHead(status, {
+    ...headers,
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-cache, private',
     ...(isCompressed ? { 'content-encoding': 'gzip' } : {}),
-    ...(reply.status === 304 ? {} : { 'content-length': String(body.byteLength) }),
+    ...(status === 304 || isStreamed ? {} : { 'content-length': String(sent) }),
   })
-  response.end(request.method === 'HEAD' || reply.status === 304 ? undefined : body)
+  if (request.method === 'HEAD' || status === 304) response.end()
+  else if (isStreamed) await pipeline(Readable.from(pieces), createGzip({ level: 1 }), response)
+  else if (pieces.length === 1) response.end(pieces[0])
+  else await pipeline(Readable.from(pieces), response)
 }

@@ -1,4 +1,5 @@
 // What an Accept header asks for: media types with their parameters, and the shape an API server is to answer in.
+import { type AnswerFormat, contentTypes } from './answer-bodies.ts'
 
 interface MediaRange {
   readonly type: string
@@ -25,10 +26,13 @@ export interface AcceptedShape {
   readonly version: string
 }
 
-/** Whether a media type is answered with JSON. */
-export function isJsonType(type: string): boolean {
-  return type === 'application/json' || type === '*/*' || type === 'application/*'
+/** The form in which a media type is answered; undefined where it is none of ours. */
+export function formatOf(type: string): AnswerFormat | undefined {
+  if (type === '*/*' || type === 'application/*') return 'json'
+  return formats.find(format => contentTypes[format] === type)
 }
+
+const formats: readonly AnswerFormat[] = ['json', 'yaml', 'protobuf']
 
 /** The shape that a media range asks for; undefined where it is none of ours. */
 export function shapeOf({ parameters }: MediaRange): AcceptedShape | undefined {

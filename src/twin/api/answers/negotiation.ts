@@ -1,7 +1,7 @@
 // In which form an answer is given: the object, a table for people, metadata alone; JSON or YAML.
 
 import { StatusError, statusBody } from '#kube/objects/status.ts'
-import { type AcceptedShape, isJsonType, mediaRanges, shapeOf } from '#kube/server/media-types.ts'
+import { type AcceptedShape, formatOf, mediaRanges, shapeOf } from '#kube/server/media-types.ts'
 
 export interface AnswerForm extends AcceptedShape {
   readonly encoding: 'json' | 'yaml'
@@ -20,8 +20,8 @@ export function answerForm(accept: string | undefined): AnswerForm {
 }
 
 function encodingOf(type: string): 'json' | 'yaml' | undefined {
-  if (isJsonType(type)) return 'json'
-  return type === 'application/yaml' ? 'yaml' : undefined
+  const format = formatOf(type)
+  return format === 'protobuf' ? undefined : format
 }
 
 function notAcceptable(): StatusError {
