@@ -103,6 +103,8 @@ interface Question {
 
 interface Answer {
   readonly status: number
+  /** Empty where the answer does not say. */
+  readonly contentType: string
   readonly body: Buffer
 }
 
@@ -153,7 +155,14 @@ export class OutgoingHttp implements AsyncDisposable {
       const { statusCode: status } = answer
       const { location } = answer.headers
       const isRedirect = mostRedirects > 0 && [301, 302, 303, 307, 308].includes(status) && typeof location === 'string'
-      if (!isRedirect) return { status, body: await bodyWithin(answer.body, mostBytes, whenLonger) }
+      if (!isRedirect) {
+        const type = answer.headers['content-type']
+        return {
+          status,
+          contentType: typeof type === 'string' ? type : '',
+          body: await bodyWithin(answer.body, mostBytes, whenLonger),
+        }
+      }
       await answer.body.dump()
       if (followed >= mostRedirects) throw new Error(`more than ${mostRedirects} redirects`)
       const next = new URL(location, url)

@@ -1,0 +1,82 @@
+// One question to one kubelet: what it measured, or why that could not be had.
+import type { Clock } from '#kube/clock.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
+import { readExposition } from '../decode/exposition-text.ts'
+import type { KnownContainers } from '../decode/known-containers.ts'
+import { readFamilies } from '../decode/metric-families.ts'
+import type { NodeReading } from '../decode/reading.ts'
+import { failureOf, type ScrapeFailure, statusFailure } from './scrape-failure.ts'
+
+/** PEM; how a kubelet is believed, and how it is told who asks. */
+export interface KubeletTrust {
+  readonly authority: string | undefined
+  readonly isInsecure: boolean
+  readonly certificate?: string | undefined
+  readonly key?: string | undefined
+}
+
+interface KubeletClientOptions {
+  readonly clock: Clock
+  readonly trust: KubeletTrust
+  /** The bearer token of now; undefined where none is sent. */
+  readonly token: () => Promise<string | undefined>
+  readonly timeoutMs: number
+  readonly format: 'text' | 'protobuf'
+}
+
+const largestBody = 64 * 1024 * 1024
+/** Longer than the time between two scrapes, so that a connection serves all of them. */
+const keepAliveMs = 150_000
+
+const accepted = {
+  text: 'text/plain;version=0.0.4',
+  protobuf: 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited',
+} as const
+
+export class KubeletClient implements AsyncDisposable {
+  readonly #options: KubeletClientOptions
+  readonly #http: OutgoingHttp
+
+  constructor(options: KubeletClientOptions) {
+    this.#options = options
+    const { clock, trust, timeoutMs } = options
+    this.#http = new OutgoingHttp({
+      clock,
+      connectMs: timeoutMs,
+      // The whole request has one limit; that of connecting is within it.
+      answerMs: 0,
+      mostConnections: 1,
+      keepAliveMs,
+      tls: trust,
+    })
+  }
+
+  /** What a kubelet says. @throws `signal.reason`, nothing else */
+  async scrape(url: string, known: KnownContainers, signal: AbortSignal): Promise<NodeReading | ScrapeFailure> {
+    const { clock, token, format } = this.#options
+    const sentMs = clock.now()
+    try {
+      const bearer = await token()
+      const { status, body, contentType } = await this.#http.ask({
+        url,
+        headers: { accept: accepted[format], ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }) },
+        mostBytes: largestBody,
+        signal,
+      })
+      if (status !== 200) return statusFailure(status)
+      const read = contentType.includes('application/vnd.google.protobuf') ? readFamilies : readExposition
+      return await read(body, { known, sentMs, signal })
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      return failureOf(error, new URL(url).hostname)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#http[Symbol.asyncDispose]()
+  }
+}
+
+export function isFailure(answer: NodeReading | ScrapeFailure): answer is ScrapeFailure {
+  return 'reason' in answer
+}

@@ -1,0 +1,189 @@
+// Asks every kubelet once in a resolution. Each node has its own moment in the tick, the same each time, so that kubelets are not asked all at
+// once and windows stay even; what a node says is served as soon as it is read.
+import { createHash } from 'node:crypto'
+import type { Clock } from '#kube/clock.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import { KnownContainers } from '../decode/known-containers.ts'
+import type { NodeReading } from '../decode/reading.ts'
+import type { Points } from '../points/points.ts'
+import { type AddressRules, type KubeletNode, kubeletUrl, pathOf } from './kubelet-address.ts'
+import { isFailure, type KubeletClient } from './kubelet-client.ts'
+import type { ScrapeFailure } from './scrape-failure.ts'
+import type { ScrapeMetrics } from './scrape-metrics.ts'
+
+export interface ScrapedNode extends KubeletNode {
+  readonly isReady: boolean
+}
+
+interface ScraperOptions {
+  /** Those to ask, ready or not. */
+  readonly nodes: () => Iterable<ScrapedNode>
+  readonly client: Pick<KubeletClient, 'scrape'>
+  readonly points: Points
+  readonly address: AddressRules
+  readonly resolutionMs: number
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: ScrapeMetrics
+  /** Told once of each value of a node's annotation that is refused. */
+  readonly onRefusedPath?: (node: string, path: string) => void
+}
+
+/** How the last scrape of a node went. */
+export interface NodeScrape {
+  readonly atMs: number
+  readonly failure: ScrapeFailure | undefined
+}
+
+const requestsInFlight = 256
+const spreadPerNodeMs = 8
+const longestSpreadMs = 4_000
+/** The remedy of one node is not said more often. */
+const remedyEveryMs = 3_600_000
+
+interface NodeMemory {
+  readonly known: KnownContainers
+  last: NodeScrape | undefined
+  remedySaidMs: number | undefined
+  refusedPath: string | undefined
+}
+
+export class Scraper {
+  readonly #options: ScraperOptions
+  readonly #memory = new Map<string, NodeMemory>()
+  #tickBegan: number | undefined
+
+  constructor(options: ScraperOptions) {
+    this.#options = options
+  }
+
+  /** Milliseconds since the last tick began; undefined before the first. */
+  get sinceTickMs(): number | undefined {
+    return this.#tickBegan === undefined ? undefined : this.#options.clock.elapsed() - this.#tickBegan
+  }
+
+  /** How the last scrape of a node went; undefined before its first. */
+  lastScrape(node: string): NodeScrape | undefined {
+    return this.#memory.get(node)?.last
+  }
+
+  /** One tick at once, then one at each multiple of the resolution of the time of day; one that takes longer swallows the next. Until `signal`. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, resolutionMs } = this.#options
+    while (!signal.aborted) {
+      await this.tick(signal)
+      const nextMs = resolutionMs - (clock.now() % resolutionMs)
+      await clock.after(nextMs, signal)
+    }
+  }
+
+  /** Asks each node once; resolves when all have answered or failed. @throws `signal.reason` */
+  async tick(signal: AbortSignal): Promise<void> {
+    const { clock, metrics, points, nodes, resolutionMs } = this.#options
+    const began = clock.elapsed()
+    this.#tickBegan = began
+    const all = [...nodes()]
+    this.#forgetGone(all)
+    const spreadMs = Math.min(spreadPerNodeMs * all.length, longestSpreadMs)
+    const inOrder = all.map(node => ({ node, atMs: offsetOf(node.name, spreadMs) })).toSorted((a, b) => a.atMs - b.atMs)
+    const late = new AbortController()
+    const cancel = clock.schedule(resolutionMs, () => late.abort(new DOMException('the tick took too long', 'TimeoutError')))
+    const flights = new Set<Promise<void>>()
+    try {
+      for (const { node, atMs } of inOrder) {
+        const waitMs = atMs - (clock.elapsed() - began)
+        if (waitMs >= 1) await clock.after(waitMs, signal)
+        while (flights.size >= requestsInFlight) await Promise.race(flights)
+        const flight = this.#scrape(node, AbortSignal.any([signal, late.signal])).finally(() => flights.delete(flight))
+        flights.add(flight)
+      }
+      await Promise.all(flights)
+      signal.throwIfAborted()
+    } finally {
+      cancel()
+      await Promise.allSettled(flights)
+    }
+    metrics.tickDuration.observe((clock.elapsed() - began) / 1_000)
+    metrics.points.set({ type: 'node' }, points.servable.nodes)
+    metrics.points.set({ type: 'container' }, points.servable.containers)
+  }
+
+  async #scrape(node: ScrapedNode, signal: AbortSignal): Promise<void> {
+    const { clock, client, address, metrics } = this.#options
+    const memory = this.#memoryOf(node.name)
+    this.#tellPath(node, memory)
+    const at = kubeletUrl(node, address)
+    if (!at.ok) return this.#failed(node, memory, { reason: 'address', message: at.why })
+    const began = clock.elapsed()
+    const answer = await client.scrape(at.url, memory.known, signal).catch((error: unknown): ScrapeFailure => {
+      if (signal.aborted) return { reason: 'timeout', message: messageOf(signal.reason) }
+      throw error
+    })
+    metrics.requestDuration.observe({ node: node.name }, (clock.elapsed() - began) / 1_000)
+    metrics.lastRequest.set({ node: node.name }, Math.floor(clock.now() / 1_000))
+    if (isFailure(answer)) {
+      metrics.requests.inc({ success: 'false' })
+      this.#failed(node, memory, answer)
+    } else {
+      metrics.requests.inc({ success: 'true' })
+      this.#stored(node, memory, answer)
+    }
+  }
+
+  #stored(node: ScrapedNode, memory: NodeMemory, reading: NodeReading): void {
+    const { clock, log, metrics, points } = this.#options
+    memory.last = { atMs: clock.now(), failure: undefined }
+    memory.remedySaidMs = undefined
+    metrics.stale(node.name, undefined)
+    metrics.rejected(reading.rejected)
+    const stored = points.store(node.name, reading, { wallMs: clock.now(), elapsedMs: clock.elapsed() })
+    if (stored.clockStepped) log.warn({ node: node.name }, 'the clock of a node was set: its rates begin anew')
+    if (stored.nodeIncomplete) log.debug({ node: node.name }, 'a node has no CPU or memory of its own')
+    for (const pod of stored.duplicates) log.warn({ node: node.name, pod }, 'two nodes say that they run a pod: the first is believed')
+  }
+
+  #failed(node: ScrapedNode, memory: NodeMemory, failure: ScrapeFailure): void {
+    const { clock, log, metrics, points } = this.#options
+    memory.last = { atMs: clock.now(), failure }
+    metrics.failed(failure.reason)
+    points.missed(node.name, clock.elapsed())
+    metrics.stale(node.name, points.ageMs(node.name, clock.elapsed()))
+    const isRemedyDue = memory.remedySaidMs === undefined || clock.elapsed() - memory.remedySaidMs >= remedyEveryMs
+    const facts = { node: node.name, reason: failure.reason, why: failure.message }
+    // What is not ready cannot be expected to answer.
+    if (!node.isReady) return log.debug(facts, 'a node could not be scraped, and is not ready')
+    if (failure.remedy === undefined) return log.warn(facts, 'a node could not be scraped')
+    if (!isRemedyDue) return log.debug(facts, 'a node could not be scraped')
+    memory.remedySaidMs = clock.elapsed()
+    log.warn({ ...facts, remedy: failure.remedy }, 'a node could not be scraped')
+  }
+
+  #tellPath(node: ScrapedNode, memory: NodeMemory): void {
+    const { refused } = pathOf(node)
+    if (refused !== undefined && refused !== memory.refusedPath) this.#options.onRefusedPath?.(node.name, refused)
+    memory.refusedPath = refused
+  }
+
+  #memoryOf(name: string): NodeMemory {
+    const known = this.#memory.get(name)
+    if (known !== undefined) return known
+    const fresh: NodeMemory = { known: new KnownContainers(), last: undefined, remedySaidMs: undefined, refusedPath: undefined }
+    this.#memory.set(name, fresh)
+    return fresh
+  }
+
+  #forgetGone(nodes: readonly ScrapedNode[]): void {
+    const names = new Set(nodes.map(({ name }) => name))
+    for (const name of this.#memory.keys()) {
+      if (names.has(name)) continue
+      this.#memory.delete(name)
+      this.#options.points.forget(name)
+      this.#options.metrics.forget(name)
+    }
+  }
+}
+
+/** A node's moment in the tick, the same in each replica. */
+function offsetOf(name: string, spreadMs: number): number {
+  return spreadMs === 0 ? 0 : createHash('sha1').update(name).digest().readUInt32BE(0) % spreadMs
+}
