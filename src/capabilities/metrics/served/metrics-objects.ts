@@ -1,9 +1,11 @@
-// NodeMetrics and PodMetrics of metrics.k8s.io/v1beta1, as their clients read them.
+// NodeMetrics and PodMetrics of metrics.k8s.io/v1beta1, as their clients read them: in JSON, and in protobuf, which kubectl and the
+// HorizontalPodAutoscaler ask for first. Texts that only JSON has are made when they are read.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { formatDuration } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import type { ContainerUsage } from '../points/points.ts'
 import type { Usage } from '../points/usage-rate.ts'
+import { BackwardWriter } from './backward-writer.ts'
 import { bytesText, cpuText } from './quantities.ts'
 
 /** Whose usage is told: of a Node or Pod only this much is known. */
@@ -20,15 +22,40 @@ interface Told {
   readonly exposeSwap: boolean
 }
 
+type Amounts = Readonly<Record<string, string>>
+
+/** What protobuf is written from. */
+const written = Symbol('written')
+
+interface Written {
+  readonly createdMs: number
+  /** Undefined where nothing could be measured. */
+  readonly timeMs: number | undefined
+  readonly windowNs: number
+  readonly usage?: Amounts
+  readonly containers?: readonly { readonly name: string; readonly usage: Amounts }[]
+}
+
+export interface MetricsObject extends KubeObject {
+  readonly [written]: Written
+}
+
 const apiVersion = 'metrics.k8s.io/v1beta1'
 
-export function nodeMetrics(node: Measured, usage: Usage, told: Told): KubeObject {
+export function nodeMetrics(node: Measured, usage: Usage, told: Told): MetricsObject {
+  const amounts = amountsOf(usage, told)
   return {
     kind: 'NodeMetrics',
     apiVersion,
     metadata: metadataOf(node, told),
-    ...timeOf(usage),
-    usage: usageOf(usage, told),
+    get timestamp() {
+      return formatTime(usage.timeMs)
+    },
+    get window() {
+      return windowText(usage.windowNs)
+    },
+    usage: amounts,
+    [written]: { createdMs: told.nowMs, timeMs: usage.timeMs, windowNs: usage.windowNs, usage: amounts },
   }
 }
 
@@ -38,40 +65,125 @@ export function podMetrics(
   containers: readonly ContainerUsage[],
   order: readonly string[],
   told: Told,
-): KubeObject {
-  const oldest = containers.reduce<Usage | undefined>(
-    (least, { usage }) => (least === undefined || usage.timeMs < least.timeMs ? usage : least),
-    undefined,
-  )
-  const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length)
-  const ordered = containers.toSorted((a, b) => place(a.name) - place(b.name) || (a.name < b.name ? -1 : 1))
+): MetricsObject {
+  let oldest: Usage | undefined
+  for (const { usage } of containers) if (oldest === undefined || usage.timeMs < oldest.timeMs) oldest = usage
+  const described = inOrder(containers, order).map(({ name, usage }) => ({ name, usage: amountsOf(usage, told) }))
+  const timeMs = oldest?.timeMs
+  const windowNs = oldest?.windowNs ?? 0
   return {
     kind: 'PodMetrics',
     apiVersion,
     metadata: metadataOf(pod, told),
-    ...timeOf(oldest),
-    containers: ordered.map(({ name, usage }) => ({ name, usage: usageOf(usage, told) })),
+    get timestamp() {
+      return timeMs === undefined ? null : formatTime(timeMs)
+    },
+    get window() {
+      return windowText(windowNs)
+    },
+    containers: described,
+    [written]: { createdMs: told.nowMs, timeMs, windowNs, containers: described },
   }
+}
+
+/** Go's text of a duration of nanoseconds. */
+export function windowText(windowNs: number): string {
+  return formatDuration(BigInt(windowNs))
+}
+
+function inOrder(containers: readonly ContainerUsage[], order: readonly string[]): readonly ContainerUsage[] {
+  if (containers.length < 2) return containers
+  const place = ({ name }: ContainerUsage) => (order.includes(name) ? order.indexOf(name) : order.length)
+  return containers.toSorted((a, b) => place(a) - place(b) || (a.name < b.name ? -1 : 1))
 }
 
 function metadataOf({ name, namespace, labels }: Measured, { nowMs }: Told): KubeObject['metadata'] {
   return {
     name,
     ...(namespace === undefined ? {} : { namespace }),
-    creationTimestamp: formatTime(nowMs),
-    ...(labels === undefined || Object.keys(labels).length === 0 ? {} : { labels }),
+    get creationTimestamp() {
+      return formatTime(nowMs)
+    },
+    ...(labels === undefined ? {} : { labels }),
   }
 }
 
-function timeOf(usage: Usage | undefined): { readonly timestamp: string | null; readonly window: string } {
-  if (usage === undefined) return { timestamp: null, window: '0s' }
-  return { timestamp: formatTime(usage.timeMs), window: formatDuration(BigInt(usage.windowNs)) }
+function amountsOf({ cpuNanocores, memoryBytes, swapBytes }: Usage, { exposeSwap }: Told): Amounts {
+  const cpu = cpuText(cpuNanocores)
+  const memory = bytesText(memoryBytes)
+  return exposeSwap && swapBytes !== undefined ? { cpu, memory, swap: bytesText(swapBytes) } : { cpu, memory }
 }
 
-function usageOf({ cpuNanocores, memoryBytes, swapBytes }: Usage, { exposeSwap }: Told): Readonly<Record<string, string>> {
-  return {
-    cpu: cpuText(cpuNanocores),
-    memory: bytesText(memoryBytes),
-    ...(exposeSwap && swapBytes !== undefined ? { swap: bytesText(swapBytes) } : {}),
+const writer = new BackwardWriter()
+
+/** The bytes of a NodeMetrics or PodMetrics that was made here: fields of `k8s.io/metrics` v1beta1. */
+export function encodeMetrics(object: KubeObject): Buffer {
+  if (!isMetrics(object)) throw new TypeError(`${object.kind} ${object.metadata.name} is none of ours`)
+  const { createdMs, timeMs, windowNs, usage, containers } = object[written]
+  writer.reset()
+  // From the last field to the first.
+  if (usage !== undefined) writeAmounts(4, usage)
+  if (containers !== undefined)
+    for (let at = containers.length - 1; at >= 0; at--) {
+      const container = containers[at]
+      if (container === undefined) continue
+      const mark = writer.mark()
+      writeAmounts(2, container.usage)
+      writer.text(1, container.name)
+      writer.delimit(4, mark)
+    }
+  const window = writer.mark()
+  writer.integer(1, windowNs)
+  writer.delimit(3, window)
+  if (timeMs !== undefined) writeTime(2, timeMs)
+  else writer.delimit(2, writer.mark())
+  writeMetadata(object.metadata, createdMs)
+  return writer.finish()
+}
+
+function isMetrics(object: KubeObject): object is MetricsObject {
+  return written in object
+}
+
+function writeMetadata({ name, namespace = '', labels = {} }: KubeObject['metadata'], createdMs: number): void {
+  const mark = writer.mark()
+  const keys = Object.keys(labels)
+  for (let at = keys.length - 1; at >= 0; at--) {
+    const key = keys[at] ?? ''
+    const entry = writer.mark()
+    writer.text(2, labels[key] ?? '')
+    writer.text(1, key)
+    writer.delimit(11, entry)
+  }
+  writeTime(8, createdMs)
+  writer.integer(7, 0)
+  writer.text(6, '')
+  writer.text(5, '')
+  writer.text(4, '')
+  writer.text(3, namespace)
+  writer.text(2, '')
+  writer.text(1, name)
+  writer.delimit(1, mark)
+}
+
+/** `Time { seconds = 1, nanos = 2 }`, in whole seconds as metadata and timestamps have it. */
+function writeTime(field: number, timeMs: number): void {
+  const mark = writer.mark()
+  writer.integer(2, 0)
+  writer.integer(1, Math.floor(timeMs / 1_000))
+  writer.delimit(field, mark)
+}
+
+/** `map<string, Quantity { string = 1 }>`. */
+function writeAmounts(field: number, amounts: Amounts): void {
+  const names = Object.keys(amounts)
+  for (let at = names.length - 1; at >= 0; at--) {
+    const name = names[at] ?? ''
+    const entry = writer.mark()
+    const quantity = writer.mark()
+    writer.text(1, amounts[name] ?? '')
+    writer.delimit(2, quantity)
+    writer.text(1, name)
+    writer.delimit(field, entry)
   }
 }

@@ -1,0 +1,179 @@
+// metrics.k8s.io/v1beta1: what is measured of the nodes and pods that there are. What exists, and its labels, come from the watches; points
+// without an object are never served.
+import type { Clock } from '#kube/clock.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
+import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
+import type { Selector } from '#kube/objects/selector.ts'
+import { notFound } from '#kube/objects/status.ts'
+import { type AggregatedApi, type AggregatedResource, aggregatedApi, type TableColumn } from '#kube/server/aggregated-api.ts'
+import { canonicalText, parseQuantity } from '#kube/values/quantity.ts'
+import type { PodAbsence, Points } from '../points/points.ts'
+import { encodeMetrics, type Measured, nodeMetrics, podMetrics } from './metrics-objects.ts'
+
+export interface MetricsSource {
+  readonly nodes: Pick<Informer<Node>, 'store'>
+  readonly pods: Pick<Informer<Pod>, 'store'>
+  readonly points: Points
+  /** Nodes that are left out are neither scraped nor listed. */
+  readonly nodeSelector: Selector
+  readonly exposeSwap: boolean
+  readonly clock: Clock
+  /** Told of the age of each item that is served, in seconds. */
+  readonly onServed: (ageSeconds: number) => void
+}
+
+/** Lists of equal questions within this time are one. */
+const sharedMs = 250
+
+const usageSchema = { type: 'object', additionalProperties: { type: 'string' } }
+const timeSchemas = { timestamp: { type: 'string', format: 'date-time' }, window: { type: 'string' } }
+
+const unknownField = (field: string) =>
+  `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
+
+const core = (resource: string) => ({ group: '', resource })
+const measured = (resource: string) => ({ group: 'metrics.k8s.io', resource })
+
+export function metricsApi(source: MetricsSource): AggregatedApi {
+  return aggregatedApi({
+    group: 'metrics.k8s.io',
+    version: 'v1beta1',
+    resources: [nodesResource(source), podsResource(source)],
+  })
+}
+
+function nodesResource({ nodes, points, nodeSelector, exposeSwap, clock, onServed }: MetricsSource): AggregatedResource {
+  const metricsOf = (node: Node): KubeObject | undefined => {
+    const usage = points.nodeUsage(node.metadata.name, clock.elapsed())
+    if (usage === undefined) return undefined
+    onServed((clock.now() - usage.timeMs) / 1_000)
+    return nodeMetrics(measuredOf(node), usage, { nowMs: clock.now(), exposeSwap })
+  }
+  return {
+    name: 'nodes',
+    kind: 'NodeMetrics',
+    namespaced: false,
+    *list({ labelSelector }) {
+      const asked = [...nodes.store.list()].filter(
+        ({ metadata: { labels = {} } }) => nodeSelector.matches(labels) && labelSelector.matches(labels),
+      )
+      for (const node of asked.toSorted(byName)) {
+        const found = metricsOf(node)
+        if (found !== undefined) yield found
+      }
+    },
+    get({ name }) {
+      const node = nodes.store.get(undefined, name)
+      if (node === undefined || !nodeSelector.matches(node.metadata.labels ?? {})) throw notFound(core('nodes'), name)
+      const found = metricsOf(node)
+      if (found === undefined) throw notFound(measured('nodemetrics'), name)
+      return found
+    },
+    columns: columnsOf,
+    protobuf: encodeMetrics,
+    unknownField,
+    sharedMs,
+    schema: { type: 'object', properties: { ...timeSchemas, usage: usageSchema } },
+  }
+}
+
+function podsResource({ pods, points, exposeSwap, clock, onServed }: MetricsSource): AggregatedResource {
+  const metricsOf = (pod: Pod): KubeObject | undefined => {
+    const { name, namespace = '' } = pod.metadata
+    const found = points.podUsage({ namespace, name }, finishedOf(pod), clock.elapsed())
+    if (isAbsence(found)) return undefined
+    const metrics = podMetrics(measuredOf(pod), found, pod.spec.containers.map(one => one.name), { nowMs: clock.now(), exposeSwap })
+    const oldestMs = found.reduce((least, { usage }) => Math.min(least, usage.timeMs), Number.POSITIVE_INFINITY)
+    onServed((clock.now() - oldestMs) / 1_000)
+    return metrics
+  }
+  return {
+    name: 'pods',
+    kind: 'PodMetrics',
+    namespaced: true,
+    *list({ namespace, labelSelector }) {
+      const asked = [...pods.store.list(namespace)].filter(
+        pod => isRunning(pod) && labelSelector.matches(pod.metadata.labels ?? {}),
+      )
+      for (const pod of asked.sort(byNamespaceAndName)) {
+        const found = metricsOf(pod)
+        if (found !== undefined) yield found
+      }
+    },
+    get({ namespace = '', name }) {
+      const pod = pods.store.get(namespace, name)
+      if (pod === undefined || !isRunning(pod)) throw notFound(core('pods'), name)
+      const found = metricsOf(pod)
+      if (found === undefined) throw notFound(measured('podmetrics'), `${namespace}/${name}`)
+      return found
+    },
+    columns: columnsOf,
+    protobuf: encodeMetrics,
+    unknownField,
+    sharedMs,
+    schema: {
+      type: 'object',
+      properties: {
+        ...timeSchemas,
+        containers: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' }, usage: usageSchema } } },
+      },
+    },
+  }
+}
+
+export function isAbsence(found: unknown): found is PodAbsence {
+  return !Array.isArray(found)
+}
+
+/** Containers that ended: what a kubelet still says of them is no use of now. */
+export function finishedOf(pod: Pod): ReadonlySet<string> {
+  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
+  const ended = statuses.filter(({ state }) => state?.terminated !== undefined)
+  return ended.length === 0 ? none : new Set(ended.map(({ name }) => name))
+}
+
+const none: ReadonlySet<string> = new Set()
+
+function isRunning(pod: Pod): boolean {
+  return pod.status?.phase === 'Running'
+}
+
+function measuredOf({ metadata: { name, namespace, labels } }: KubeObject): Measured {
+  return { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) }
+}
+
+function byName(a: KubeObject, b: KubeObject): number {
+  return a.metadata.name < b.metadata.name ? -1 : 1
+}
+
+function byNamespaceAndName(a: KubeObject, b: KubeObject): number {
+  const { namespace: left = '' } = a.metadata
+  const { namespace: right = '' } = b.metadata
+  return left === right ? byName(a, b) : left < right ? -1 : 1
+}
+
+/** Name, the resources of the first item, and the window; nothing for an empty list. */
+function columnsOf(items: readonly KubeObject[]): readonly TableColumn[] {
+  const [first] = items
+  if (first === undefined) return []
+  const names = [...sumsOf(first).keys()].toSorted()
+  return [
+    { name: 'Name', format: 'name', description: 'Name of the resource', cell: ({ metadata }) => metadata.name },
+    ...names.map((name): TableColumn => ({ name, format: 'quantity', cell: object => sumsOf(object).get(name) ?? '0' })),
+    { name: 'Window', format: 'duration', cell: object => String(object['window']) },
+  ]
+}
+
+/** What an object uses of each resource; of a pod the sum of its containers. */
+function sumsOf(object: KubeObject): ReadonlyMap<string, string> {
+  const containers = Array.isArray(object['containers']) ? object['containers'] : [object]
+  const sums = new Map<string, { nanos: bigint; format: 'DecimalSI' | 'BinarySI' | 'DecimalExponent' }>()
+  for (const { usage } of containers)
+    for (const [name, text] of Object.entries(usage as Readonly<Record<string, string>>)) {
+      const amount = parseQuantity(text)
+      if (!amount.ok) continue
+      const sum = sums.get(name)
+      sums.set(name, { nanos: (sum?.nanos ?? 0n) + amount.value.nanos, format: sum?.format ?? amount.value.format })
+    }
+  return new Map([...sums].map(([name, sum]) => [name, canonicalText(sum)]))
+}
