@@ -1,0 +1,88 @@
+// The section `capabilities.metrics` of the configuration: how kubelets are asked, and what is made of their answers.
+import * as z from 'zod'
+import { parseLabelSelector, type Selector } from '#kube/objects/selector.ts'
+import { InputError } from '#kube/problem.ts'
+import { durationBetween } from '#kube/schema/crd-fields.ts'
+import { durationMs } from '#kube/time/duration.ts'
+import type { PointRules } from './points/points.ts'
+import type { AddressRules } from './scrape/kubelet-address.ts'
+
+const shortestResolutionMs = 5_000
+const longestResolutionMs = 600_000
+const shortestTimeoutMs = 1_000
+const mostTypes = 5
+/** Points are stale after two and a half scrapes: one that failed is bridged, two are told. */
+const staleResolutions = 2.5
+
+export const addressTypes = ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP'] as const
+
+export const metricsConfiguration = z.strictObject({
+  resolution: durationBetween(shortestResolutionMs, longestResolutionMs)
+    .default('15s')
+    .describe('time between two scrapes of a kubelet; below 10s kubelets mostly repeat themselves'),
+  staleAfter: durationBetween(shortestResolutionMs, longestResolutionMs * 10)
+    .optional()
+    .describe('how long the last answer of a kubelet is served; default: two and a half resolutions'),
+  kubelet: z
+    .strictObject({
+      requestTimeout: durationBetween(shortestTimeoutMs, longestResolutionMs)
+        .default('10s')
+        .describe('of a whole request to one kubelet'),
+      preferredAddressTypes: z
+        .array(z.enum(addressTypes))
+        .min(1)
+        .max(mostTypes)
+        .default(['InternalIP', 'ExternalIP', 'Hostname'])
+        .describe('the first type that a node has is used'),
+      useNodeStatusPort: z.boolean().default(true).describe("the port that a node's status says, where it says one"),
+      port: z.int().min(1).max(65_535).default(10_250).describe('otherwise this port'),
+      insecureTls: z
+        .boolean()
+        .default(false)
+        .describe("kubelets' certificates are not checked: for clusters where they are self-signed; anybody between could read our token"),
+      format: z.enum(['text', 'protobuf']).default('text').describe('what kubelets are asked for'),
+    })
+    .prefault({}),
+  nodeSelector: z
+    .string()
+    .max(2_048)
+    .default('')
+    .superRefine((text, context) => {
+      const parsed = parseLabelSelector(text)
+      if (!parsed.ok) context.addIssue({ code: 'custom', message: `not ${parsed.problem.expected}` })
+    })
+    .describe('only these nodes are scraped and listed, such as "type!=virtual-kubelet"'),
+  exposeSwap: z.boolean().default(false).describe('tells swap besides CPU and memory, for "kubectl top --show-swap"'),
+  compatibility: z
+    .enum(['ours', 'strict'])
+    .default('ours')
+    .describe("strict: metrics-server's rules to the letter, which lose a pod for one idle container and a node for one missed scrape"),
+})
+
+export type MetricsConfiguration = z.output<typeof metricsConfiguration>
+
+/** How points are kept. */
+export function pointRules({ resolution, staleAfter, compatibility }: MetricsConfiguration): PointRules {
+  const resolutionMs = durationMs(resolution)
+  return {
+    resolutionMs,
+    staleAfterMs: staleAfter === undefined ? resolutionMs * staleResolutions : durationMs(staleAfter),
+    isStrict: compatibility === 'strict',
+  }
+}
+
+export function addressRules({ kubelet }: MetricsConfiguration): AddressRules {
+  return {
+    addressTypes: kubelet.preferredAddressTypes,
+    port: kubelet.port,
+    useNodeStatusPort: kubelet.useNodeStatusPort,
+    scheme: 'https',
+  }
+}
+
+/** @throws InputError for a text that the schema would have refused */
+export function nodeSelectorOf({ nodeSelector }: Pick<MetricsConfiguration, 'nodeSelector'>): Selector {
+  const parsed = parseLabelSelector(nodeSelector)
+  if (!parsed.ok) throw new InputError([parsed.problem])
+  return parsed.value
+}

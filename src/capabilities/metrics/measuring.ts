@@ -1,0 +1,135 @@
+// Kubelets are asked, points are kept, and metrics.k8s.io is answered from them: the same for the part of `ballast apiserver` and for the
+// process that stands in metrics-server's place.
+import type { Registry } from 'prom-client'
+import type { Clock } from '#kube/clock.ts'
+import type { Informers } from '#kube/informers/informer.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
+import type { Log } from '#kube/log.ts'
+import { at, numberAt } from '#kube/objects/object-fields.ts'
+import type { Node, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import type { Selector } from '#kube/objects/selector.ts'
+import type { AggregatedApi } from '#kube/server/aggregated-api.ts'
+import type { HealthCheck } from '#kube/server/health.ts'
+import { type PointRules, Points } from './points/points.ts'
+import { type AddressRules, pathAnnotation } from './scrape/kubelet-address.ts'
+import type { KubeletClient } from './scrape/kubelet-client.ts'
+import { ScrapeMetrics } from './scrape/scrape-metrics.ts'
+import { type ScrapedNode, Scraper } from './scrape/scraper.ts'
+import { metricsApi } from './served/metrics-api.ts'
+
+export interface MeasuringSettings {
+  readonly points: PointRules
+  readonly address: AddressRules
+  readonly nodeSelector: Selector
+  readonly exposeSwap: boolean
+}
+
+interface MeasuringOptions {
+  readonly settings: MeasuringSettings
+  readonly informers: Informers
+  readonly client: Pick<KubeletClient, 'scrape'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly registry: Registry
+  readonly onRefusedPath?: (node: string, path: string) => void
+}
+
+/** A tick that takes longer than so many resolutions has hung. */
+const hungResolutions = 1.5
+
+/** Fields of pods that are read: `needs` of whoever holds the watch. */
+export const podFields: readonly string[] = [
+  'status.phase',
+  'spec.containers.name',
+  'status.containerStatuses',
+  'status.initContainerStatuses',
+]
+
+export class Measuring {
+  readonly points: Points
+  readonly scraper: Scraper
+  readonly api: AggregatedApi
+  readonly #options: MeasuringOptions
+  readonly #nodes: Informer<Node>
+  readonly #pods: Informer<Pod>
+
+  constructor(options: MeasuringOptions) {
+    const { settings, informers, clock, registry } = options
+    this.#options = options
+    this.#nodes = informers.of<Node>(builtIn.nodes)
+    this.#pods = informers.of<Pod>(builtIn.pods)
+    this.points = new Points(settings.points)
+    const metrics = new ScrapeMetrics(registry, settings.points.resolutionMs)
+    this.scraper = new Scraper({
+      nodes: () => this.#scraped(),
+      client: options.client,
+      points: this.points,
+      address: settings.address,
+      resolutionMs: settings.points.resolutionMs,
+      clock,
+      log: options.log,
+      metrics,
+      ...(options.onRefusedPath === undefined ? {} : { onRefusedPath: options.onRefusedPath }),
+    })
+    this.api = metricsApi({
+      nodes: this.#nodes,
+      pods: this.#pods,
+      points: this.points,
+      nodeSelector: settings.nodeSelector,
+      exposeSwap: settings.exposeSwap,
+      clock,
+      onServed: age => metrics.freshness.observe(age),
+    })
+  }
+
+  /** Whether the watches have been read, so that the first tick knows whom to ask. */
+  get isSynced(): boolean {
+    return this.#nodes.isSynced && this.#pods.isSynced
+  }
+
+  /** Scrapes until `signal`. @throws `signal.reason` */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#options.informers.allSynced(signal)
+    await this.scraper.run(signal)
+  }
+
+  /** What upstream's probes are called, in its order. */
+  readinessChecks(): readonly HealthCheck[] {
+    const { nodes, containers } = this.points.servable
+    const unsynced = (informer: { readonly isSynced: boolean }, what: string) =>
+      informer.isSynced ? undefined : `cache for ${what} informer has not synced`
+    return [
+      {
+        name: 'metric-storage-ready',
+        check: () => (nodes > 0 && containers > 0 ? undefined : 'no metrics to serve'),
+      },
+      { name: 'metric-informer-sync', check: () => unsynced(this.#nodes, 'node') ?? unsynced(this.#pods, 'pod') },
+      { name: 'metadata-informer-sync', check: () => unsynced(this.#pods, 'pod') },
+    ]
+  }
+
+  livenessChecks(): readonly HealthCheck[] {
+    const { resolutionMs } = this.#options.settings.points
+    const isHung = (this.scraper.sinceTickMs ?? 0) > hungResolutions * resolutionMs
+    return [
+      { name: 'metadata-informer-sync', check: () => (this.#pods.isSynced ? undefined : 'cache for pod informer has not synced') },
+      { name: 'metric-collection-timely', check: () => (isHung ? "metric collection didn't finish on time" : undefined) },
+    ]
+  }
+
+  *#scraped(): Generator<ScrapedNode> {
+    const { nodeSelector } = this.#options.settings
+    for (const node of this.#nodes.store.list()) {
+      const { name, labels = {}, annotations = {} } = node.metadata
+      if (!nodeSelector.matches(labels)) continue
+      yield {
+        name,
+        addresses: node.status?.addresses ?? [],
+        port: numberAt(at(node, 'status', 'daemonEndpoints', 'kubeletEndpoint'), 'Port') ?? 0,
+        path: annotations[pathAnnotation],
+        isReady: node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true,
+      }
+    }
+  }
+}
