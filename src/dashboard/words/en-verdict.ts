@@ -109,6 +109,21 @@ export function partQuarantined({ part, time }: { readonly part: string; readonl
   })
 }
 
+/** Nobody leads; said of the controller's Lease. */
+export function nobodyHolds({ lease, namespace }: { readonly lease: string; readonly namespace: string }): string {
+  return `No controller leads here: nobody renews the Lease ${lease} in ${namespace}`
+}
+
+/** Said of what only a controller does. */
+export function nobodyLeads({ because }: { readonly because: string }): Sentence {
+  return say('nobody-leads', `${because}. Nothing is planned and nothing goes on.`, { because })
+}
+
+/** `because`: why nothing is known of it, a sentence with or without its end. */
+export function notKnown({ what, because }: { readonly what: string; readonly because: string }): Sentence {
+  return say('not-known', `The ${what} are not known. ${because.replace(/\.$/, '')}.`, { what, because })
+}
+
 /** Neither goals nor anything that stands out. */
 export function quiet({ nodes }: { readonly nodes: number }): Sentence {
   return say('quiet', `Nothing stands out on ${counted(nodes, 'node')}.`, { nodes })

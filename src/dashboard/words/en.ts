@@ -293,6 +293,11 @@ export function useUnknownWords(node: string): string {
   return `nothing measured the use of ${node}`
 }
 
+/** Where the pods of a cluster are not known. */
+export function requestsUnknownWords(node: string): string {
+  return `what runs on ${node} is not known`
+}
+
 // Nodes.
 
 /** `60m of 15950m (0.37%)`: exact, for tooltips. */
@@ -391,6 +396,24 @@ export function sourceSilent({ who, forMs }: SilenceFacts): string {
 
 export function sourceNeverAnswered(who: string): string {
   return `${who} has not answered yet`
+}
+
+/** A kind that was never read. */
+export function kindUnread({ kind, why }: { readonly kind: string; readonly why: string }): string {
+  return `No ${kind} could be read yet: ${why}`
+}
+
+/** A kind whose watch is broken. */
+export function kindSilent({
+  kind,
+  forMs,
+  why,
+}: {
+  readonly kind: string
+  readonly forMs: number
+  readonly why: string
+}): string {
+  return `Nothing new was heard of ${kind} for ${age(forMs)}: ${why}`
 }
 
 /** `as of 14:01:40`: beside a value that is older than its limit. */
