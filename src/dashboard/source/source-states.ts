@@ -7,14 +7,13 @@ import type { Source } from '../contract.ts'
 import type { TwinPicture } from '../picture.ts'
 import { sourceLimits, sourceOf, sourceOff } from '../views/sources.ts'
 import { speedOf } from '../views/twin-clock.ts'
-import { kindSilent, kindUnread } from '../words/en.ts'
 import { lacksRight } from '../words/en-actions.ts'
-import { nobodyHolds } from '../words/en-verdict.ts'
+import { kindSilent, kindUnread, nobodyHolds } from '../words/en-verdict.ts'
 import { rfc3339 } from '../words/time.ts'
 import { mostPodsMeasured, type UsageAnswer } from './usage-poll.ts'
 
 /** The Lease of the controller, in Ballast's own namespace. */
-export const controllerLease = 'ballast-controller'
+const controllerLease = 'ballast-controller'
 
 interface Heard {
   /** The cluster's time, in milliseconds since 1970, and of `elapsed()`. */

@@ -111,7 +111,8 @@ describe('the verdict, row by row', () => {
     for (const { ready, pods, cpu, memory } of isPods ? workloadRows(picture, {}).workloads : [])
       expect([ready, pods, cpu, memory]).toEqual([null, null, null, null])
     expect(
-      nodePodsOf(picture, 'talos00', { sort: 'cpu', descending: true, limit: 5, cursor: null, query: '' }, everything)?.total ?? null,
+      nodePodsOf(picture, 'talos00', { sort: 'cpu', descending: true, limit: 5, cursor: null, query: '' }, everything)?.total ??
+        null,
     ).toBeNull()
   })
 

@@ -398,24 +398,6 @@ export function sourceNeverAnswered(who: string): string {
   return `${who} has not answered yet`
 }
 
-/** A kind that was never read. */
-export function kindUnread({ kind, why }: { readonly kind: string; readonly why: string }): string {
-  return `No ${kind} could be read yet: ${why}`
-}
-
-/** A kind whose watch is broken. */
-export function kindSilent({
-  kind,
-  forMs,
-  why,
-}: {
-  readonly kind: string
-  readonly forMs: number
-  readonly why: string
-}): string {
-  return `Nothing new was heard of ${kind} for ${age(forMs)}: ${why}`
-}
-
 /** `as of 14:01:40`: beside a value that is older than its limit. */
 export function asOf(time: string): string {
   return `as of ${time}`

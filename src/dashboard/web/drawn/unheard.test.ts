@@ -24,6 +24,13 @@ test.each(states.flatMap(state => paths.map(path => ({ state, path }))))(
   },
 )
 
+test('of many kinds three are told, the others counted; a silent server alone', () => {
+  const kinds = ['pods', 'nodes', 'services', 'jobs', 'leases'].map(name => source(name, 'stale'))
+  const words = ['pods is stale.', 'nodes is stale.', 'services is stale.', '2 more kinds are not heard of.']
+  expect(unheardWords([source('api', 'live'), ...kinds], '/plan')).toEqual(words)
+  expect(unheardWords([source('api', 'stale'), ...kinds], '/plan')).toEqual(['api is stale.'])
+})
+
 test('a kind that cannot be read is told on each page, once', () => {
   const all = [source('api', 'live'), source('pods', 'down', 'refused.'), source('nodes', 'down', 'refused')]
   for (const path of paths) expect(unheardWords(all, path)).toEqual(['refused.'])

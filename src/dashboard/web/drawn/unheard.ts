@@ -5,16 +5,23 @@ import { element, type Markup } from './markup.ts'
 /** These have words of their own beside each figure. */
 const saidElsewhere: readonly string[] = ['metrics', 'pod-metrics', 'power']
 
+/** So many are told in words, the others counted. */
+const mostTold = 3
+
 /** Why something is not known, or not as it is now, a sentence each; on the overview the verdict says what concerns the API server. */
 export function unheardWords(sources: readonly Source[], path: string): readonly string[] {
   const isSilent = sources.some(({ name, state }) => name === 'api' && state !== 'live')
+  // A server that is silent tells nothing of any kind.
+  const heard = isSilent ? sources.filter(({ name }) => name === 'api') : sources
   if (path === '/' && isSilent) return []
-  const told = sources.flatMap(({ name, state, because }) =>
+  const told = heard.flatMap(({ name, state, because }) =>
     (state === 'stale' || state === 'down') && because !== null && !saidElsewhere.includes(name)
       ? [`${because.replace(/\.$/, '')}.`]
       : [],
   )
-  return [...new Set(told)]
+  const words = [...new Set(told)]
+  const more = words.length - mostTold
+  return more > 0 ? [...words.slice(0, mostTold), `${more} more ${more === 1 ? 'kind is' : 'kinds are'} not heard of.`] : words
 }
 
 /** The same below the header; undefined where all is heard. */
