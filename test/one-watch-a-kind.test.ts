@@ -1,5 +1,6 @@
 // One watch a kind in a process however many ask (kube-machinery.md §3.6), as the server counts them: of informers whose holders come and
 // go and need more, and of the whole controller over two terms.
+import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { deschedule } from '#capabilities/deschedule'
@@ -62,6 +63,22 @@ function pod(name: string): KubeObject {
     spec: { nodeName: 'n1', containers: [{ name: 'main', image: 'app:1', command: ['run'] }] },
   }
 }
+
+test('a holder that left is not kept by a signal that lives on', async () => {
+  const clock = new VirtualClock(0)
+  await using twin = await startTwin({ clock, components: false })
+  const stop = new AbortController()
+  const informers = new Informers(openApi(twin.transport({ admin: true }), { clock, userAgent: 'test' }), {
+    clock,
+    random: seededRandom(1),
+    signal: stop.signal,
+  })
+  const before = getEventListeners(stop.signal, 'abort').length
+  for (let n = 0; n < 3; n++) await informers.share()[Symbol.asyncDispose]()
+  expect(getEventListeners(stop.signal, 'abort')).toHaveLength(before)
+  await informers[Symbol.asyncDispose]()
+  expect(getEventListeners(stop.signal, 'abort').length).toBeLessThan(before)
+})
 
 test('holders come and go and need more: one watch at a time, and no change is lost', async () => {
   const clock = new VirtualClock(0)

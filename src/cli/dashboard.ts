@@ -7,7 +7,7 @@ import type { DashboardConfiguration } from '#dashboard/configuration.ts'
 import type { PictureSource } from '#dashboard/picture.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { systemClock } from '#kube/clock.ts'
-import { messageOf } from '#kube/log.ts'
+import { type Log, messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
@@ -76,7 +76,7 @@ async function serve(options: DashboardOptions, surroundings: Surroundings): Pro
   await using opened = new AsyncDisposableStack()
   const bundle = opened.use(pageBundle(surroundings, log))
   const shown = await (options.cluster === undefined
-    ? liveCluster(options, configuration, { surroundings, opened })
+    ? liveCluster(options, configuration, { surroundings, opened, log })
     : dump(options, surroundings))
   const { words, ...given } = shown
   const page = opened.use(
@@ -121,9 +121,13 @@ function originsOf({ config, port, actions }: DashboardOptions) {
 async function liveCluster(
   options: DashboardOptions,
   configuration: DashboardConfiguration,
-  { surroundings, opened }: { readonly surroundings: Surroundings; readonly opened: AsyncDisposableStack },
+  {
+    surroundings,
+    opened,
+    log,
+  }: { readonly surroundings: Surroundings; readonly opened: AsyncDisposableStack; readonly log: Log },
 ): Promise<Shown> {
-  const cluster = opened.use(await followCluster(options, surroundings))
+  const cluster = opened.use(await followCluster(options, surroundings, log))
   const viewers = opened.use(await viewerApis(options, surroundings))
   const actions = configuration.actions === true ? opened.use(openActions({ random: systemRandom })) : undefined
   return {

@@ -532,11 +532,12 @@ export type HistoryPage = Shape<typeof historyPage>
 
 const workloadRow = z.strictObject({
   ref,
-  pods: whole(),
-  ready: whole(),
+  /** These are null where pods could not be read. */
+  pods: amount(),
+  ready: amount(),
   owner: z.string(),
-  cpu: whole(),
-  memory: whole(),
+  cpu: amount(),
+  memory: amount(),
   nodes: z.array(name()),
 })
 export type WorkloadRow = Shape<typeof workloadRow>

@@ -5,7 +5,7 @@ import { type LiveSource, openLiveSource } from '#dashboard/source/live-source.t
 import type { Api } from '#kube/client/api.ts'
 import { systemClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
-import { silentLog } from '#kube/log.ts'
+import { type Log, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isForbidden, isNotFound } from '#kube/objects/status.ts'
@@ -26,10 +26,11 @@ interface FollowedCluster extends AsyncDisposable {
   readonly server: string
 }
 
-/** Opens the cluster that the options name. @throws as `openLiveApi`; InputError for what is wrong in the configuration */
+/** Opens the cluster that the options name; `log` is told what could not be read. @throws as `openLiveApi`; InputError for what is wrong in the configuration */
 export async function followCluster(
   options: SourceOptions & ConfigurationOptions,
   surroundings: Surroundings,
+  log: Log = silentLog,
 ): Promise<FollowedCluster> {
   const { environment, signal } = surroundings
   await using opened = new AsyncDisposableStack()
@@ -40,7 +41,7 @@ export async function followCluster(
   const gitVersion =
     typeof version === 'object' && version !== null && 'gitVersion' in version ? String(version.gitVersion) : 'v1.34.0'
   const { settings } = await installedSettings(options, await ownDeployments(api, signal), surroundings)
-  const informers = opened.use(new Informers(api, { clock: systemClock, random: systemRandom, log: silentLog, signal }))
+  const informers = opened.use(new Informers(api, { clock: systemClock, random: systemRandom, log, signal }))
   const own = {
     arbiter: settings.arbiter,
     ownerLabel: settings.ownerLabel,
@@ -59,6 +60,7 @@ export async function followCluster(
       cluster: options.context ?? hostOf(server),
       settings: () => own,
       mirrors: { read: readMetrics, port: () => mirrorMetricsPort(settings) },
+      log,
       signal,
     }),
   )

@@ -43,7 +43,7 @@ export function overviewSections(
           element('span', { class: 'overview-spring' }),
           element('a', { href: surroundings.link('/permits') }, 'All'),
         ),
-        permits === undefined ? undefined : latestMarkup(permits, surroundings),
+        permits === undefined ? undefined : latestMarkup({ permits, sources: overview.sources }, surroundings),
       ),
     ),
     element('section', { class: 'overview-section', 'aria-label': 'More' }, tilesMarkup(overview, surroundings)),

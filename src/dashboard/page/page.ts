@@ -8,6 +8,7 @@ import { navigationMarkup, statusMarkup } from '../web/drawn/header.ts'
 import { element, type Markup, type Surroundings } from '../web/drawn/markup.ts'
 import { compactRows } from '../web/drawn/node-rows.ts'
 import { controlsMarkup, type RebalancingAsked, rebalancingSections } from '../web/drawn/rebalancing/page.ts'
+import { unheardMarkup } from '../web/drawn/unheard.ts'
 import { rfc3339 } from '../words/time.ts'
 import { dataBlock, escaped, htmlOf } from './html.ts'
 import { overviewSections } from './overview-sections.ts'
@@ -73,7 +74,9 @@ export function pageHtml(options: PageOptions): string {
     htmlOf(element('a', { class: 'frame-skip', href: '#main' }, 'Skip to content')),
     htmlOf(patternsMarkup()),
     htmlOf(headerMarkup(options, surroundings)),
-    htmlOf(element('div', { class: 'frame-banners' }, problemBanner(bundle))),
+    htmlOf(
+      element('div', { class: 'frame-banners' }, problemBanner(bundle), unheardMarkup(overview?.sources ?? [], options.path)),
+    ),
     overview?.mode === 'twin' ? htmlOf(twinBar(surroundings)) : '',
     htmlOf(element('main', { id: 'main', class: `frame-main frame-page-${pageName(options.path)}`, tabindex: -1 }, main)),
     htmlOf(element('footer', { class: 'frame-footer' }, element('a', { href: surroundings.link('/help') }, 'Help'))),

@@ -12,6 +12,7 @@ import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Change } from '#kube/informers/store.ts'
+import type { Lease } from '#kube/leases/lease-record.ts'
 import { type Log, messageOf, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
@@ -139,7 +140,7 @@ class FollowedCluster implements LiveSource {
     this.#view = new ClusterView(this.#informers, clock)
     this.#permits = of(disruptionPermits)
     const books = [this.#permits, of(rebalancePlans), of(rebalancePolicies), of(builtIn.events, { fields: eventFields })]
-    const leases = of(builtIn.leases, { namespaces: leaseNamespaces(ownNamespace) })
+    const leases = this.#informers.of<Lease>(builtIn.leases, { optional: true, namespaces: leaseNamespaces(ownNamespace) })
     const added = [of(builtIn.horizontalpodautoscalers), leases]
     this.#clocks = mode === 'twin' ? of(twinClocks) : undefined
     this.#faults = mode === 'twin' ? of(twinFaults) : undefined
@@ -161,6 +162,8 @@ class FollowedCluster implements LiveSource {
       mode,
       informers: this.#all,
       permits: this.#permits,
+      leases,
+      ownNamespace,
       usage: () => this.#usage.answer,
     })
     this.#placements = new PlacementKeeper({
@@ -240,7 +243,8 @@ class FollowedCluster implements LiveSource {
       const informers = this.#informers
       const ledger = () => this.#books.book.ledger
       this.#observer = new ClusterObserver({ informers, view: this.#view, clock, ledger, log: this.#log })
-      await Promise.all([this.#observer.learnFrom(api, this.#signal), this.#usage.ask()])
+      void this.#learn(this.#observer, api)
+      await this.#usage.ask()
     } catch (error) {
       if (this.#signal.aborted) return await new Promise<never>(() => undefined)
       this.#log.error({ why: messageOf(error) }, 'the cluster could not be read for the page')
@@ -249,6 +253,16 @@ class FollowedCluster implements LiveSource {
     this.#utilisation.start()
     this.#changed()
     if (this.#listeners.size > 0) this.#follow(true)
+  }
+
+  /** What others did before only adds to the picture: nobody waits for it. */
+  async #learn(observer: ClusterObserver, api: Api): Promise<void> {
+    try {
+      await observer.learnFrom(api, this.#signal)
+      this.#changed()
+    } catch (error) {
+      if (!this.#signal.aborted) this.#log.error({ why: messageOf(error) }, 'what others did before is not known')
+    }
   }
 
   #add({ isGone, object }: { readonly isGone: boolean; readonly object: KubeObject }): void {

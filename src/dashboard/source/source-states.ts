@@ -1,14 +1,19 @@
 // How the sources of a picture stand: who was heard when, and what may not be read.
 import type { Clock } from '#kube/clock.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
+import type { Lease } from '#kube/leases/lease-record.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Source } from '../contract.ts'
 import type { TwinPicture } from '../picture.ts'
 import { sourceLimits, sourceOf, sourceOff } from '../views/sources.ts'
 import { speedOf } from '../views/twin-clock.ts'
 import { lacksRight } from '../words/en-actions.ts'
+import { kindSilent, kindUnread, nobodyHolds } from '../words/en-verdict.ts'
 import { rfc3339 } from '../words/time.ts'
 import { mostPodsMeasured, type UsageAnswer } from './usage-poll.ts'
+
+/** The Lease of the controller, in Ballast's own namespace. */
+const controllerLease = 'ballast-controller'
 
 interface Heard {
   /** The cluster's time, in milliseconds since 1970, and of `elapsed()`. */
@@ -27,6 +32,9 @@ interface StatesOptions {
   readonly mode: 'twin' | 'cluster'
   readonly informers: readonly Informer<KubeObject>[]
   readonly permits: Informer<KubeObject>
+  readonly leases: Informer<Lease>
+  /** Ballast's own. */
+  readonly ownNamespace: string
   readonly usage: () => UsageAnswer
 }
 
@@ -42,17 +50,25 @@ export class SourceStates {
 
   /** The same value while they stand as they stood. */
   now(nowMs: number, twin: TwinPicture | undefined): readonly Source[] {
-    const { clock, mode, informers, permits, usage } = this.#options
+    const { clock, mode, informers, permits, leases, ownNamespace, usage } = this.#options
     const heard = { nowMs, elapsed: clock.elapsed() }
     const answer = usage()
     const isFast = mode === 'twin' && twin?.clock !== undefined && speedOf({ twin }) !== 1
     const api = apiSource(informers, { ...heard, isFast, answeredElapsed: answer.answeredElapsed })
+    const ledger = ledgerSource(permits, api)
     const sources = [
       api,
       metricsSource(answer, heard),
       ...podUseSources(answer),
-      ledgerSource(permits, api),
-      ...deniedSources(informers.filter(informer => informer !== permits)),
+      ledger,
+      // Who shows a twin runs the controller of it, too, and at another pace Leases tell nothing.
+      ...(mode === 'twin' || !leases.isSynced
+        ? []
+        : [controllerSource(leases.store.get(ownNamespace, controllerLease), { api, ledger, nowMs, ownNamespace })]),
+      ...kindSources(
+        informers.filter(informer => informer !== permits),
+        { api, ...heard },
+      ),
     ]
     if (JSON.stringify(sources) !== JSON.stringify(this.last)) this.last = sources
     return this.last
@@ -106,13 +122,54 @@ function ledgerSource(permits: Informer<KubeObject>, api: Source): Source {
   return { ...api, name: 'ledger', limitMs: sourceLimits.ledger }
 }
 
-/** Kinds that may not be read, each as a source of its own. */
-function deniedSources(informers: readonly Informer<KubeObject>[]): readonly Source[] {
-  return informers
-    .filter(({ state }) => state === 'denied')
-    .map(informer => ({ ...sourceOff(informer.resource.resource, deniedSentence(informer)), state: 'down' as const }))
+/** Whether somebody leads, by the controller's Lease: what is planned, moved and restarted is by whoever does. */
+export function controllerSource(
+  lease: Pick<Lease, 'spec'> | undefined,
+  {
+    api,
+    ledger,
+    nowMs,
+    ownNamespace,
+  }: { readonly api: Source; readonly ledger: Source; readonly nowMs: number; readonly ownNamespace: string },
+): Source {
+  // Who does not answer says nothing of the Lease either.
+  if (api.state !== 'live') return { ...api, name: 'controller' }
+  const { holderIdentity = '', renewTime = '', leaseDurationSeconds = 0 } = lease?.spec ?? {}
+  const renewedMs = Date.parse(renewTime)
+  const limitMs = leaseDurationSeconds * 1_000
+  if (holderIdentity !== '' && nowMs <= renewedMs + limitMs + leaseGraceMs) {
+    const lastAt = rfc3339(Math.floor(Math.min(nowMs, renewedMs) / stepMs) * stepMs)
+    return { name: 'controller', state: 'live', lastAt, limitMs, because: null }
+  }
+  const because = nobodyHolds({ lease: controllerLease, namespace: ownNamespace })
+  const lastAt = Number.isNaN(renewedMs) ? null : rfc3339(renewedMs)
+  // Where Ballast was never installed nobody misses it.
+  return { ...sourceOff('controller', because), lastAt, state: ledger.state === 'off' ? 'off' : 'down' }
 }
 
-function deniedSentence({ resource: { resource, group } }: Informer<KubeObject>): string {
+/** What the cluster's clock and ours may differ by, and a watch may be late, before a Lease counts as run out. */
+const leaseGraceMs = 10_000
+
+type Watched = Pick<Informer<KubeObject>, 'resource' | 'state' | 'problem' | 'isSynced' | 'lastEventElapsed'>
+
+/** Kinds of which nothing is known, or nothing new while others are heard: each as a source of its own, called as in the API. */
+export function kindSources(
+  informers: readonly Watched[],
+  { api, nowMs, elapsed }: Heard & { readonly api: Source },
+): readonly Source[] {
+  return informers.flatMap((informer): readonly Source[] => {
+    const { state, problem, isSynced, lastEventElapsed } = informer
+    const { resource: kind } = informer.resource
+    if (state === 'denied') return [{ ...sourceOff(kind, deniedSentence(informer)), state: 'down' }]
+    if (state !== 'failing') return []
+    const why = problem ?? 'nothing says why'
+    if (!isSynced) return [{ ...sourceOff(kind, kindUnread({ kind, why })), state: 'down' }]
+    const forMs = elapsed - lastEventElapsed
+    const source = sourceOf({ name: kind, lastMs: nowMs - forMs, nowMs })
+    return source.state === 'live' || api.state !== 'live' ? [] : [{ ...source, because: kindSilent({ kind, forMs, why }) }]
+  })
+}
+
+function deniedSentence({ resource: { resource, group } }: Pick<Informer<KubeObject>, 'resource'>): string {
   return lacksRight({ verb: 'list', resource, group })
 }

@@ -28,6 +28,7 @@ import {
 } from './testdata/homelab.ts'
 import { twinViewOf } from './twin.ts'
 import { everything, type Viewing } from './viewing.ts'
+import { workloadRows } from './workloads/workload-rows.ts'
 
 const berlin: Viewing = { ...everything, displayZone: 'Europe/Berlin' }
 const session = solveInChild.session()
@@ -94,6 +95,51 @@ describe('the verdict, row by row', () => {
       event(nowMs + minute, { reportingController: 'else' }),
     ])
       expect(told(pictureOf([...homelab(), one]))[0]).not.toBe(told(now)[0])
+  })
+
+  const down = (name: string, because: string) => ({ name, state: 'down' as const, lastAt: null, limitMs: 60_000, because })
+
+  test.each(['pods', 'nodes'])('unknown, where %s could not be read: no figure is made from nothing', kind => {
+    const isPods = kind === 'pods'
+    const objects = homelab().filter(one => one.kind !== (isPods ? 'Pod' : 'Node'))
+    const picture = pictureOf(objects, { sources: [down(kind, `Your account lacks list on ${kind}.`)] })
+    expect(told(picture)).toEqual(['unknown', `The ${kind} are not known. Your account lacks list on ${kind}.`])
+    const overview = overviewOf(picture, berlin)
+    for (const { cpu, memory, pods } of isPods ? [...overview.nodes, overview.totals] : [])
+      expect([cpu.requested, memory.requested, pods.count]).toEqual([null, null, null])
+    for (const { now, met } of overview.goals) expect([now, met]).toEqual([null, false])
+    for (const { ready, pods, cpu, memory } of isPods ? workloadRows(picture, {}).workloads : [])
+      expect([ready, pods, cpu, memory]).toEqual([null, null, null, null])
+    expect(
+      nodePodsOf(picture, 'talos00', { sort: 'cpu', descending: true, limit: 5, cursor: null, query: '' }, everything)?.total ??
+        null,
+    ).toBeNull()
+  })
+
+  test.each(['deployments', 'scaledobjects'])('nothing is counted by workloads where %s could not be read', kind => {
+    const { counts, scaleToZero } = overviewOf(pictureOf(homelab(), { sources: [down(kind, '500')] }), berlin)
+    expect(counts.owners).toEqual({ keda: null, descheduler: null, none: null })
+    expect(scaleToZero).toMatchObject({ can: null, atZero: null, sentence: { text: `The ${kind} are not known. 500.` } })
+  })
+
+  test('goals and permits that could not be read are not told as none', () => {
+    const sources = [down('ledger', 'refused'), down('rebalancepolicies', 'refused')]
+    const picture = pictureOf(
+      homelab().filter(({ kind }) => kind !== 'RebalancePolicy'),
+      { sources },
+    )
+    expect(overviewOf(picture, berlin).goalsEmpty?.text).toBe('The goals are not known. refused.')
+    expect(permitPage(picture, { limit: 10 }, berlin).counts.sentence.text).toBe('Permits are not known. refused.')
+  })
+
+  test('without a controller nothing is said to be planned or to go on', () => {
+    const sources = [down('controller', 'No controller leads here: nobody renews the Lease')]
+    const sentence = 'No controller leads here: nobody renews the Lease. Nothing is planned and nothing goes on.'
+    expect(told(pictureOf(homelab(), { sources }))).toEqual(['attention', goalText, sentence])
+    for (const phase of ['Proposed', 'Approved', 'Paused'] as const)
+      expect(told(pictureOf([...homelab(), planWith(plan, { status: { phase } })], { sources }))).toContain(sentence)
+    const running = pictureOf([...homelab(), planWith(plan, { status: { phase: 'Running' } })], { sources })
+    expect(told(running)).toEqual(['blocked', expect.any(String), sentence])
   })
 
   test('frozen, before all that is missed', () => {

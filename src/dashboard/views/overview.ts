@@ -3,7 +3,7 @@ import { pagesOn } from '../capability-page.ts'
 import type { Overview, PlanHead } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 import { loading, noGoals } from '../words/en.ts'
-import { sleepersNotKept } from '../words/en-verdict.ts'
+import { notKnown, sleepersNotKept } from '../words/en-verdict.ts'
 import { rfc3339 } from '../words/time.ts'
 import { freezeButtons, planButtons } from './buttons.ts'
 import { doingOf } from './doing.ts'
@@ -14,6 +14,7 @@ import { totalsOf } from './nodes/totals.ts'
 import { goalRows } from './plans/goals.ts'
 import { planHeadOf, safetyOf } from './plans/plan.ts'
 import { planAtHand } from './plans/plan-at-hand.ts'
+import { unknownBecause } from './sources.ts'
 import { speedOf } from './twin-clock.ts'
 import { verdictOf } from './verdict.ts'
 import type { Viewing } from './viewing.ts'
@@ -38,6 +39,7 @@ export function overviewOf(picture: Picture, viewing: Viewing): Overview {
   // Annotations are those of now.
   const freeze = isPast ? null : clusterFreeze(picture)
   const isWide = rows.length > mostNodeRows
+  const unread = unreadWorkloads(picture)
   return {
     revision: `${picture.epoch}.${picture.sequence}`,
     mode: picture.mode,
@@ -48,7 +50,7 @@ export function overviewOf(picture: Picture, viewing: Viewing): Overview {
     verdict: verdictOf({ picture, viewing, rows, goals, plan }),
     totals: totalsOf(rows),
     goals,
-    goalsEmpty: goals.length === 0 ? noGoals() : null,
+    goalsEmpty: goals.length === 0 ? goalsEmptyOf(picture) : null,
     sources: picture.sources,
     nodes: isWide ? [] : rows,
     columns: isWide ? nodeColumnsOf(rows) : null,
@@ -59,10 +61,32 @@ export function overviewOf(picture: Picture, viewing: Viewing): Overview {
     freeze,
     counts: {
       permits24h: permitCountsOf(picture, { sinceMs: nowMs - (nowMs % minuteMs) - dayMs }, viewing).byDecision,
-      owners: isPast ? { keda: null, descheduler: null, none: null } : ownerCounts(picture),
+      owners: isPast || unread !== undefined ? { keda: null, descheduler: null, none: null } : ownerCounts(picture),
     },
-    scaleToZero: isPast ? { can: null, atZero: null, sentence: sleepersNotKept() } : scaleToZeroOf(picture),
+    scaleToZero: isPast
+      ? { can: null, atZero: null, sentence: sleepersNotKept() }
+      : unread === undefined
+        ? scaleToZeroOf(picture)
+        : { can: null, atZero: null, sentence: notKnown(unread) },
     pages: pagesOn(picture).map(({ path, title }) => ({ path: `/${path}`, title })),
     ...(isPast ? { past: true } : {}),
   }
+}
+
+/** Why there are no goals: nobody set one, or nobody knows. */
+function goalsEmptyOf(picture: Picture): Overview['goalsEmpty'] {
+  const because = unknownBecause(picture, 'rebalancepolicies')
+  return because === undefined ? noGoals() : notKnown({ what: 'goals', because })
+}
+
+/** Kinds that workloads are counted by, and what scales them. */
+const workloadKinds = ['deployments', 'statefulsets', 'daemonsets', 'scaledobjects', 'scaledjobs', 'httpscaledobjects'] as const
+
+/** The first of these kinds that could not be read. */
+function unreadWorkloads(picture: Picture): { readonly what: string; readonly because: string } | undefined {
+  for (const what of workloadKinds) {
+    const because = unknownBecause(picture, what)
+    if (because !== undefined) return { what, because }
+  }
+  return undefined
 }

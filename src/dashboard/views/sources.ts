@@ -53,6 +53,12 @@ export function sourceNamed(picture: Picture, name: string): Source | undefined 
   return picture.sources.find(source => source.name === name)
 }
 
+/** Why nothing is known of a kind, called as in the API (`pods`); undefined where it is known. */
+export function unknownBecause(picture: Picture, kind: string): string | undefined {
+  const source = sourceNamed(picture, kind)
+  return source?.state === 'down' ? (source.because ?? 'nothing says why') : undefined
+}
+
 /** Whether what was measured may still be shown. Where nobody says how the source stands, what is there counts. */
 export function isUseShown(picture: Picture): boolean {
   const { state = 'live' } = sourceNamed(picture, 'metrics') ?? {}

@@ -17,7 +17,7 @@ import { stepTally } from './plans/moves.ts'
 import { newestFirst } from './plans/plan-at-hand.ts'
 import { goalTally, phaseOf, policyOf } from './plans/plan-facts.ts'
 import { redGate } from './red-gates.ts'
-import { sourceNamed } from './sources.ts'
+import { sourceNamed, unknownBecause } from './sources.ts'
 import type { Viewing } from './viewing.ts'
 
 /** What was computed of the picture already. */
@@ -65,6 +65,10 @@ function silent({ picture, rows }: Read): Verdict | undefined {
     if (api.lastAt === null) return unknown(en.nothingReadYet())
     const lastMs = Date.parse(api.lastAt)
     return unknown(en.apiSilent({ ageMs: picture.nowMs - lastMs, time: moment(lastMs) }))
+  }
+  for (const kind of ['nodes', 'pods']) {
+    const because = unknownBecause(picture, kind)
+    if (because !== undefined) return unknown(found.notKnown({ what: kind, because }))
   }
   return rows.length === 0 ? unknown(found.noNodes()) : undefined
 }
@@ -138,7 +142,15 @@ function acting({ picture, viewing, plan }: Read): Verdict | undefined {
     const what = en.doingOther({ requester, verb, target: disruptedName(other, viewing) }).text
     sentences.push(en.acting({ what, others: others.length }))
   }
-  return sentences.length === 0 ? undefined : { level: 'acting', sentences }
+  if (sentences.length === 0) return undefined
+  const nobody = leaderless(picture)
+  return nobody === undefined ? { level: 'acting', sentences } : { level: 'blocked', sentences: [...sentences, nobody] }
+}
+
+/** Said where nobody leads who would do what the books say. */
+function leaderless(picture: Picture): Sentence | undefined {
+  const { state = 'live', because = null } = sourceNamed(picture, 'controller') ?? {}
+  return (state === 'down' || state === 'off') && because !== null ? found.nobodyLeads({ because }) : undefined
 }
 
 /** Moves of which nothing more is to come. */
@@ -171,6 +183,8 @@ function unmet(read: Read): Verdict | undefined {
 /** What is done about goals that are missed. */
 function planSentence({ picture, viewing, plan, goals }: Read, missed: readonly Goal[]): Sentence {
   const { nowMs } = picture
+  const nobody = leaderless(picture)
+  if (nobody !== undefined) return nobody
   if (plan !== undefined && isOpen(plan) && plan.spec.moves.length > 0) {
     const name = plan.metadata.name
     const moves = plan.spec.moves.length

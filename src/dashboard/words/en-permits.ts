@@ -89,6 +89,11 @@ export function outcomeText({ ending, seconds, node, elsewhere, reason }: EndFac
   return ending === 'done' ? `done in ${lasted}` : `${word} after ${lasted}${why}`
 }
 
+/** The ledger could not be read; `because`: a sentence with or without its end. */
+export function permitsNotKnown({ because }: { readonly because: string }): Sentence {
+  return say('permits-not-known', `Permits are not known. ${because.replace(/\.$/, '')}.`, { because })
+}
+
 type SumFacts = Readonly<Partial<Record<Decision, number>>>
 
 /** `41 asked: 15 granted, 9 waiting, 16 denied, 1 merged. Most often denied by KedaManaged (7).` */

@@ -1,5 +1,6 @@
 // What only the verdict of the overview says: who plans and when, what stands out, and what was done.
 import type { Sentence } from '../contract.ts'
+import { age } from './age.ts'
 import { capital, counted } from './grammar.ts'
 import { nodePath, planPath } from './links.ts'
 import { count } from './quantity.ts'
@@ -107,6 +108,39 @@ export function partQuarantined({ part, time }: { readonly part: string; readonl
     part,
     time,
   })
+}
+
+/** A kind that was never read. */
+export function kindUnread({ kind, why }: { readonly kind: string; readonly why: string }): string {
+  return `No ${kind} could be read yet: ${why}`
+}
+
+/** A kind whose watch is broken. */
+export function kindSilent({
+  kind,
+  forMs,
+  why,
+}: {
+  readonly kind: string
+  readonly forMs: number
+  readonly why: string
+}): string {
+  return `Nothing new was heard of ${kind} for ${age(forMs)}: ${why}`
+}
+
+/** Nobody leads; said of the controller's Lease. */
+export function nobodyHolds({ lease, namespace }: { readonly lease: string; readonly namespace: string }): string {
+  return `No controller leads here: nobody renews the Lease ${lease} in ${namespace}`
+}
+
+/** Said of what only a controller does. */
+export function nobodyLeads({ because }: { readonly because: string }): Sentence {
+  return say('nobody-leads', `${because}. Nothing is planned and nothing goes on.`, { because })
+}
+
+/** `because`: why nothing is known of it, a sentence with or without its end. */
+export function notKnown({ what, because }: { readonly what: string; readonly because: string }): Sentence {
+  return say('not-known', `The ${what} are not known. ${because.replace(/\.$/, '')}.`, { what, because })
 }
 
 /** Neither goals nor anything that stands out. */

@@ -293,6 +293,11 @@ export function useUnknownWords(node: string): string {
   return `nothing measured the use of ${node}`
 }
 
+/** Where the pods of a cluster are not known. */
+export function requestsUnknownWords(node: string): string {
+  return `what runs on ${node} is not known`
+}
+
 // Nodes.
 
 /** `60m of 15950m (0.37%)`: exact, for tooltips. */

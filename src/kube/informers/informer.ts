@@ -44,14 +44,14 @@ export class Informers implements AsyncDisposable {
   readonly #holders = new Set<Informers>()
   #sharedBy: Informers | undefined
   #ended: Promise<void> | undefined
+  readonly #onAbort = () => void this.#end()
 
   /** The first holder of a process; `share` makes the others. */
   constructor(source: Api | WatchPool, options: WatchPoolOptions) {
     this.#pool = source instanceof WatchPool ? source : new WatchPool(source, options)
     this.#options = options
-    const end = () => void this.#end()
-    if (options.signal.aborted) end()
-    else options.signal.addEventListener('abort', end, { once: true })
+    if (options.signal.aborted) void this.#end()
+    else options.signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** Another holder's part in the same watches. It ends with this one, with its signal, or when it is disposed. @throws RangeError for a path of `needs` that is none */
@@ -159,6 +159,8 @@ export class Informers implements AsyncDisposable {
   }
 
   async #leave(): Promise<void> {
+    // A signal that outlives this holder would keep it, and all that it has read.
+    this.#options.signal.removeEventListener('abort', this.#onAbort)
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
     if (this.#sharedBy !== undefined) this.#sharedBy.#holders.delete(this)
     const ends = [...this.#holders].map(holder => holder.#end())

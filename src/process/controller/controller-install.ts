@@ -2,6 +2,7 @@
 import type { Capability } from '#coordination/capability.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
+import { untilDone } from '#kube/controllers/until-done.ts'
 import { type Log, messageOf, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
@@ -15,8 +16,6 @@ interface InstallOptions {
   readonly log: Log
 }
 
-const firstRetryMs = 1_000
-const longestRetryMs = 30_000
 const refusedAgainMs = 60_000
 
 /**
@@ -39,17 +38,15 @@ export async function installOurs(api: Api, options: InstallOptions, signal: Abo
 /** Whether all is there; `false` where something was refused. */
 async function tryInstalling(api: Api, options: InstallOptions, signal: AbortSignal): Promise<boolean> {
   const { clock, log } = options
-  for (let failures = 0; ; ) {
+  const install = async () => {
+    const hasKinds = await installDefinitions(api, options, signal)
+    return (await ensureNamespace(api, options, signal)) && hasKinds
+  }
+  try {
+    return await untilDone(install, { clock, log, what: 'our kinds and namespace are installed' }, signal)
+  } catch (error) {
     if (signal.aborted) return true
-    try {
-      const hasKinds = await installDefinitions(api, options, signal)
-      return (await ensureNamespace(api, options, signal)) && hasKinds
-    } catch (error) {
-      if (signal.aborted) return true
-      const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures++)
-      log.error({ delayMs, why: messageOf(error) }, 'cluster not prepared yet, tried again')
-      await clock.after(delayMs, signal).catch(ignoreAbort(signal))
-    }
+    throw error
   }
 }
 
@@ -101,11 +98,5 @@ async function ensureNamespace(api: Api, { namespace, log }: InstallOptions, sig
       `namespace is absent and may not be made by us: kubectl create namespace ${namespace}`,
     )
     return false
-  }
-}
-
-function ignoreAbort(signal: AbortSignal): (error: unknown) => void {
-  return error => {
-    if (!signal.aborted) throw error
   }
 }

@@ -79,6 +79,21 @@ const inNamespace = (group: string, plural: string) =>
 const apps = (plural: string) => inNamespace('apps/v1', plural)
 const batch = (plural: string) => inNamespace('batch/v1', plural)
 
+const containers: Readonly<Record<string, Body>> = {
+  'a container with all keys of nothing': { envFrom: [{}] },
+  'a container with all keys of two': { envFrom: [{ configMapRef: { name: 'a' }, secretRef: { name: 'a' } }] },
+  'a container with a hook of nothing': { lifecycle: { preStop: {} } },
+  'a container with a hook of two': { lifecycle: { postStart: { exec: { command: ['a'] }, sleep: { seconds: 1 } } } },
+  'a container with a probe that runs nothing': { livenessProbe: { exec: {} } },
+  'a container that ends with a word of nobody': { terminationMessagePolicy: 'Letter' },
+}
+const volumes: Readonly<Record<string, Body>> = {
+  'a volume of less than nothing': { emptyDir: { sizeLimit: '-1' } },
+  'a volume of a ConfigMap without name': { configMap: {} },
+  'a volume of a Secret without name': { secret: {} },
+  'a volume of a claim without name': { persistentVolumeClaim: {} },
+}
+
 /** Path and object. */
 const words: Readonly<Record<string, readonly [string, Body]>> = {
   'a StatefulSet that is updated somehow': [
@@ -108,6 +123,26 @@ const words: Readonly<Record<string, readonly [string, Body]>> = {
       spec: { maxUnavailable: 1, unhealthyPodEvictionPolicy: 'Perhaps' },
     },
   ],
+  ...Object.fromEntries(
+    ['Deployment', 'StatefulSet', 'DaemonSet'].flatMap(kind =>
+      ['minReadySeconds', 'revisionHistoryLimit'].map(field => [
+        `a ${kind} of ${field} -1`,
+        [apps(`${kind.toLowerCase()}s`), workload(kind, { [field]: -1 })],
+      ]),
+    ),
+  ),
+  ...Object.fromEntries(
+    Object.entries(containers).map(([name, container]) => [
+      name,
+      [inNamespace('v1', 'pods'), pod('a', { containers: [{ name: 'c', image: 'nginx:1', ...container }] })],
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(volumes).map(([name, volume]) => [
+      name,
+      [inNamespace('v1', 'pods'), pod('a', { volumes: [{ name: 'v', ...volume }] })],
+    ]),
+  ),
   'a pod of an unknown DNS policy': [inNamespace('v1', 'pods'), pod('a', { dnsPolicy: 'Telepathy' })],
   'a StorageClass that binds somehow': [
     '/apis/storage.k8s.io/v1/storageclasses?dryRun=All',

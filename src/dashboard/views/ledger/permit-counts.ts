@@ -2,6 +2,7 @@
 import type { PermitCounts } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import * as words from '../../words/en-permits.ts'
+import { sourceNamed } from '../sources.ts'
 import { sumsWith } from './permit-sums.ts'
 import type { LedgerEntry } from './permits-entry.ts'
 import { ledgerOf, ledgerSums } from './permits-index.ts'
@@ -22,12 +23,22 @@ export function countsOfEntries(
   const { decisions, rules, denials, capabilities } = sums
   const [most] = largestFirst(denials)
   const byDecision = Object.fromEntries(decisions)
+  const unread = ledgerUnread(picture)
   return {
     byDecision,
     byRule: Object.fromEntries(largestFirst(rules)),
     byCapability: Object.fromEntries(largestFirst(capabilities)),
-    sentence: words.permitSums(byDecision, { rule: most?.[0], times: most?.[1] ?? 0, filtered }),
+    sentence:
+      entries.length === 0 && unread !== null
+        ? words.permitsNotKnown({ because: unread })
+        : words.permitSums(byDecision, { rule: most?.[0], times: most?.[1] ?? 0, filtered }),
   }
+}
+
+/** Why the ledger is not known; null where it is. */
+function ledgerUnread(picture: Picture): string | null {
+  const { state = 'live', because = null } = sourceNamed(picture, 'ledger') ?? {}
+  return state === 'down' || state === 'off' ? because : null
 }
 
 function largestFirst(sums: ReadonlyMap<string, number>): readonly (readonly [string, number])[] {

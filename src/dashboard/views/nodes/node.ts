@@ -6,7 +6,7 @@ import * as en from '../../words/en.ts'
 import { nodeNotKept } from '../../words/en-verdict.ts'
 import { percentText, unknownText } from '../../words/percent.ts'
 import { goalRows, isUnknown, standingOf } from '../plans/goals.ts'
-import { isUseShown } from '../sources.ts'
+import { isUseShown, unknownBecause } from '../sources.ts'
 import type { Viewing } from '../viewing.ts'
 import { leavingWords } from './leaving.ts'
 import { nodeRows, requestsOfPod } from './nodes.ts'
@@ -89,7 +89,8 @@ interface Line {
 export function nodePodsOf(picture: Picture, node: string, query: NodePodQuery, viewing: Viewing): NodePodPage | undefined {
   const { state } = picture
   if (!state.nodes.has(node)) return undefined
-  if (picture.past !== undefined) return { pods: [], total: null, hidden: 0, next: null }
+  if (picture.past !== undefined || unknownBecause(picture, 'pods') !== undefined)
+    return { pods: [], total: null, hidden: 0, next: null }
   const all = state.podsOn(node)
   const seen = all.filter(({ namespace }) => viewing.sees(namespace))
   const isShown = isUseShown(picture)

@@ -11,7 +11,7 @@ import { rfc3339 } from '../../words/time.ts'
 import { activeKept } from '../ledger/permits-index.ts'
 import { openPlan, sharesAfter } from '../plans/after.ts'
 import { goalNamesOf } from '../plans/policy-goals.ts'
-import { isUseShown } from '../sources.ts'
+import { isUseShown, unknownBecause } from '../sources.ts'
 import { nodeUsage } from './usage.ts'
 
 /** What a row is made from, compared by identity. */
@@ -21,6 +21,8 @@ interface Parts {
   readonly goals: readonly string[]
   readonly after: NodeRow['after']
   readonly emptied: boolean
+  /** Whether its pods are known: without them nobody knows what is asked of it. */
+  readonly counted: boolean
 }
 
 const rowOf = new WeakMap<NodeState, Parts & { readonly row: NodeRow }>()
@@ -49,7 +51,8 @@ export function* rowsInSteps(picture: Picture): Generator<undefined, readonly No
   const after = sharesAfter(openPlan(picture))
   const emptied = emptiedNodes(picture)
   const isShown = isUseShown(picture)
-  const key = [goals, after, isShown, ...[...emptied].sort()]
+  const counted = unknownBecause(picture, 'pods') === undefined
+  const key = [goals, after, isShown, counted, ...[...emptied].sort()]
   const known = rowsOf.get(state)
   if (known !== undefined && isSameList(known.key, key)) return known.rows
   const metricsOf = metricsInOrder(isShown ? state.objects('NodeMetrics') : [])
@@ -68,9 +71,10 @@ export function* rowsInSteps(picture: Picture): Generator<undefined, readonly No
       known.metrics !== metrics ||
       known.goals !== held ||
       known.after !== then ||
-      known.emptied !== isEmptied
+      known.emptied !== isEmptied ||
+      known.counted !== counted
     ) {
-      const parts: Parts = { pods, metrics, goals: held, after: then, emptied: isEmptied }
+      const parts: Parts = { pods, metrics, goals: held, after: then, emptied: isEmptied, counted }
       known = { ...parts, row: madeRow(node, parts) }
       rowOf.set(node, known)
     }
@@ -91,7 +95,7 @@ function rowsOfThen(picture: Picture): readonly NodeRow[] {
   const emptied = emptiedNodes(picture)
   const rows = Array.from(state.nodes.values(), (node): NodeRow => {
     const { name } = node
-    const parts = { pods: noPods, metrics: undefined, after: after.get(name) ?? null, emptied: emptied.has(name) }
+    const parts = { pods: noPods, metrics: undefined, after: after.get(name) ?? null, emptied: emptied.has(name), counted: false }
     const row = madeRow(node, { ...parts, goals: goals.get(name) ?? noGoals })
     const isAsThen = row.readySince !== null && Date.parse(row.readySince) <= nowMs
     return {
@@ -100,9 +104,6 @@ function rowsOfThen(picture: Picture): readonly NodeRow[] {
       readySince: isAsThen ? row.readySince : null,
       cordoned: null,
       draining: parts.emptied,
-      cpu: { ...row.cpu, requested: null },
-      memory: { ...row.memory, requested: null },
-      pods: { ...row.pods, count: null },
     }
   })
   rowsOf.set(state, { key: [], rows })
@@ -143,7 +144,7 @@ function isSameList(one: readonly unknown[], other: readonly unknown[]): boolean
   return one.length === other.length && one.every((part, at) => part === other[at])
 }
 
-function madeRow(node: NodeState, { pods, metrics, goals, after, emptied }: Parts): NodeRow {
+function madeRow(node: NodeState, { pods, metrics, goals, after, emptied, counted }: Parts): NodeRow {
   const { name, object, allocatable } = node
   const labels = object.metadata.labels ?? {}
   const used = nodeUsage(metrics)
@@ -160,7 +161,7 @@ function madeRow(node: NodeState, { pods, metrics, goals, after, emptied }: Part
   const cordon = cordonOf(object)
   const amount = (resource: 'cpu' | 'memory', requested: number) => ({
     allocatable: allocatable[resource] ?? 0,
-    requested,
+    requested: counted ? requested : null,
     used: used?.[resource] ?? null,
     usedAt: used?.at ?? null,
   })
@@ -173,7 +174,7 @@ function madeRow(node: NodeState, { pods, metrics, goals, after, emptied }: Part
     draining: emptied || cordon?.kind === 'removal' || (!node.isSchedulable && leaving),
     cpu: amount('cpu', cpu),
     memory: amount('memory', memory),
-    pods: { allocatable: allocatable['pods'] ?? 0, count: pods.length },
+    pods: { allocatable: allocatable['pods'] ?? 0, count: counted ? pods.length : null },
     watts: { now: null, source: null },
     goals,
     after,

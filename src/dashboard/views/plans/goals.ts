@@ -9,6 +9,7 @@ import {
   goalUnknown,
   noAllocatableWords,
   notReadyWords,
+  requestsUnknownWords,
   unknownNodeWords,
   useUnknownWords,
 } from '../../words/en.ts'
@@ -94,7 +95,9 @@ function standingNow(goal: PolicyGoal, node: string, row: NodeRow | undefined): 
   const allocatable = row[goal.resource].allocatable
   if (allocatable <= 0) return unknown(noAllocatableWords(node))
   const amount = amountOf(goal, row)
-  return amount === null ? unknown(useUnknownWords(node)) : standing(goal, node, { amount, allocatable })
+  const isUse = goal.stat === 'usage' && goal.resource !== 'pods'
+  if (amount === null) return unknown(isUse ? useUnknownWords(node) : requestsUnknownWords(node))
+  return standing(goal, node, { amount, allocatable })
 }
 
 /** Pods have no other measure than their number. */

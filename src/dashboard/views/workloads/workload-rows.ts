@@ -5,6 +5,7 @@ import { workloadKey } from '#planning/goals/policy.ts'
 import type { WorkloadPage, WorkloadRow } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import { noOwner } from '../../words/en-workload.ts'
+import { unknownBecause } from '../sources.ts'
 import type { Viewing } from '../viewing.ts'
 
 export interface WorkloadQuery {
@@ -40,7 +41,7 @@ export function workloadRows(picture: Picture, query: WorkloadQuery, viewing?: P
   const shown = rest.slice(0, Math.min(mostRows, Math.max(1, Math.trunc(limit))))
   const last = shown.at(-1)
   return {
-    workloads: shown,
+    workloads: unknownBecause(picture, 'pods') === undefined ? shown : shown.map(withoutPods),
     total: picture.past === undefined ? matching.length : null,
     next: last === undefined || shown.length === rest.length ? null : keyOf(last),
   }
@@ -94,6 +95,11 @@ function rowOf(state: ClusterState, label: OwnerLabel, { workload, pods }: Group
     memory: sum('memory'),
     nodes: [...new Set(pods.flatMap(({ nodeName }) => nodeName ?? []))].sort(),
   }
+}
+
+/** What is known of a workload where no pod is. */
+function withoutPods(row: WorkloadRow): WorkloadRow {
+  return { ...row, pods: null, ready: null, cpu: null, memory: null, nodes: [] }
 }
 
 function keyOf({ ref }: WorkloadRow): string {

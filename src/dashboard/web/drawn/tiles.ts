@@ -61,4 +61,5 @@ const sourceWords: Readonly<Record<string, string>> = {
   metrics: 'Use (metrics.k8s.io)',
   power: 'Power',
   ledger: 'Permits',
+  controller: 'Controller',
 }

@@ -3,7 +3,9 @@ import { useEffect } from 'preact/hooks'
 import type { ActionButton, Overview } from '../../contract.ts'
 import { thingFrozen } from '../../words/en.ts'
 import { timeOfDay } from '../../words/time.ts'
-import { cutAtClusterMs, link, retryNow, sharedNow } from '../live/live.ts'
+import { Drawn } from '../drawn/drawn.tsx'
+import { unheardMarkup } from '../drawn/unheard.ts'
+import { cutAtClusterMs, isConnected, link, retryNow, sharedNow, sources } from '../live/live.ts'
 import { readingOf } from '../live/topics.ts'
 import { ActionBar, useActions } from '../widgets/action-bar.tsx'
 import { PastBanner } from '../widgets/past-banner.tsx'
@@ -11,6 +13,7 @@ import { beats } from './beats.ts'
 import { disconnectedText } from './disconnected.ts'
 import { announce } from './live-region.tsx'
 import { at } from './past.ts'
+import { address } from './router.tsx'
 import { SignIn } from './sign-in.tsx'
 import { now, zone } from './time.ts'
 
@@ -19,6 +22,7 @@ export function Banners() {
     <div class="frame-banners">
       <PastBanner />
       <LinkBanner />
+      <UnheardBanner />
       <FrozenBanner />
     </div>
   )
@@ -37,6 +41,13 @@ function LinkBanner() {
     default:
       return null
   }
+}
+
+/** Without a connection nobody knows how the sources stand: then that is said alone. */
+function UnheardBanner() {
+  if (at.value !== undefined || !isConnected.value) return null
+  const markup = unheardMarkup(sources.value, address.value.path)
+  return markup === undefined ? null : <Drawn of={markup} />
 }
 
 function CutBanner({ sinceMs, retryAtMs }: { sinceMs: number; retryAtMs: number }) {

@@ -3,8 +3,9 @@ import type { Overview } from '../../contract.ts'
 import { age } from '../../words/age.ts'
 import { Drawn } from '../drawn/drawn.tsx'
 import { navigationMarkup, statusMarkup } from '../drawn/header.ts'
+import { linkOf } from '../drawn/unheard.ts'
 import type { LinkState } from '../live/connection.ts'
-import { link } from '../live/live.ts'
+import { link, sources } from '../live/live.ts'
 import { onHost } from './base-path.ts'
 import { clusterName } from './cluster-name.ts'
 import { at } from './past.ts'
@@ -30,7 +31,7 @@ export function Header({ overview }: { overview: Overview | undefined }) {
             cluster: clusterName.value,
             mode,
             speed: isPast ? undefined : (overview?.speed ?? null),
-            state: { kind: isPast ? 'past' : link.value.kind, text: linkWord(link.value.kind, isPast) },
+            state: linkState(isPast),
             clockNote: mode === 'cluster' ? skewNote() : undefined,
           },
           { nowMs: now.value, zone: zone.value, link: toHost },
@@ -59,7 +60,10 @@ const words = {
   outdated: '✕ other version',
 } as const satisfies Readonly<Record<LinkState['kind'], string>>
 
-/** `● live`; of the past `past`. */
-function linkWord(kind: LinkState['kind'], isPast: boolean): string {
-  return isPast ? '◷ past' : words[kind]
+/** `● live` while the page hears its server, and that hears the cluster; of the past `past`. */
+function linkState(isPast: boolean): { readonly kind: string; readonly text: string } {
+  if (isPast) return { kind: 'past', text: '◷ past' }
+  const { kind } = link.value
+  const unheard = kind === 'live' || kind === 'polling' ? linkOf(sources.value) : undefined
+  return unheard ?? { kind, text: words[kind] }
 }

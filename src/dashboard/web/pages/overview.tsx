@@ -147,7 +147,7 @@ function Latest() {
         <A href={pagePaths.permits}>All</A>
       </div>
       <StateNote topic={topic} what="permits">
-        {({ permits }) => <Drawn of={latestMarkup(permits, surroundings())} />}
+        {({ permits }) => <Drawn of={latestMarkup({ permits, sources: sources.value }, surroundings())} />}
       </StateNote>
     </section>
   )

@@ -23,9 +23,11 @@ interface PermitsTableProps {
   csv: string
   keptFrom: string | null
   isFiltered: boolean
+  /** False: the ledger could not be read, as the sentence above the table says. */
+  isKnown: boolean
 }
 
-export function PermitsTable({ permits, chosen, more, csv, keptFrom, isFiltered }: PermitsTableProps) {
+export function PermitsTable({ permits, chosen, more, csv, keptFrom, isFiltered, isKnown }: PermitsTableProps) {
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set())
   const [letGo, setLetGo] = useState<readonly string[]>([])
   const isChosen = chosen.length > 0 && chosen !== letGo
@@ -55,11 +57,13 @@ export function PermitsTable({ permits, chosen, more, csv, keptFrom, isFiltered 
       }
       empty={
         <Empty>
-          {isFiltered
-            ? 'No permit passes these filters.'
-            : keptFrom === null
-              ? 'No permits yet. They appear when something asks to disrupt a pod.'
-              : 'No permits in this time. They appear when something asks to disrupt a pod.'}
+          {!isKnown
+            ? 'Whether there are any is not known.'
+            : isFiltered
+              ? 'No permit passes these filters.'
+              : keptFrom === null
+                ? 'No permits yet. They appear when something asks to disrupt a pod.'
+                : 'No permits in this time. They appear when something asks to disrupt a pod.'}
         </Empty>
       }
     />

@@ -112,6 +112,7 @@ function Ledger({ page, filters, since, rangeMs }: LedgerProps) {
       csv={permitsQuery(['export', 'permits.csv'], since, filters)}
       keptFrom={keptFrom}
       isFiltered={filters.length > 0}
+      isKnown={counts.sentence.code !== 'permits-not-known'}
     />
   )
   return (

@@ -82,7 +82,11 @@ function Plans({ plans }: { plans: readonly PlanHead[] }) {
         rowKey={plan => plan.name}
         open={plan => planPath(plan.name)}
         card={{ height: 84, cell: plan => <PlanCard plan={plan} /> }}
-        empty={<Empty>No plan: all goals are met, or none are set. Without a goal Ballast only reports.</Empty>}
+        empty={
+          <Empty>
+            No plan is kept. One is made when a goal is missed and its policy is due; without a goal Ballast only reports.
+          </Empty>
+        }
       />
     </>
   )

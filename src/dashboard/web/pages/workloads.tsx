@@ -3,6 +3,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { WorkloadPage as Page, WorkloadRow } from '../../contract.ts'
 import { apiPath, nodePath, workloadPath } from '../../words/links.ts'
 import { printable, shortName } from '../../words/names.ts'
+import { unknownText } from '../../words/percent.ts'
 import { count, cpuExact, memoryExact } from '../../words/quantity.ts'
 import { useKey } from '../frame/keys.ts'
 import { PageTitle } from '../frame/page-title.tsx'
@@ -68,20 +69,46 @@ const columns: readonly Column<WorkloadRow>[] = [
     value: ({ ref }) => `${ref.namespace ?? ''}/${ref.name}`,
   },
   { key: 'kind', title: 'Kind', width: '8rem', cell: ({ ref }) => ref.kind, value: ({ ref }) => ref.kind },
-  { key: 'pods', title: 'Pods', width: '4.5rem', isNumber: true, cell: row => count(row.pods), value: row => row.pods },
-  { key: 'ready', title: 'Ready', width: '5rem', isNumber: true, cell: row => count(row.ready), value: row => row.ready },
+  {
+    key: 'pods',
+    title: 'Pods',
+    width: '4.5rem',
+    isNumber: true,
+    cell: row => known(row.pods, count),
+    value: row => row.pods ?? '',
+  },
+  {
+    key: 'ready',
+    title: 'Ready',
+    width: '5rem',
+    isNumber: true,
+    cell: row => known(row.ready, count),
+    value: row => row.ready ?? '',
+  },
   { key: 'owner', title: 'Owner', width: '8rem', cell: row => row.owner, value: row => row.owner },
-  { key: 'cpu', title: 'CPU requested', width: '9rem', isNumber: true, cell: row => cpuExact(row.cpu), value: row => row.cpu },
+  {
+    key: 'cpu',
+    title: 'CPU requested',
+    width: '9rem',
+    isNumber: true,
+    cell: row => known(row.cpu, cpuExact),
+    value: row => row.cpu ?? '',
+  },
   {
     key: 'memory',
     title: 'Memory requested',
     width: '10rem',
     isNumber: true,
-    cell: row => memoryExact(row.memory),
-    value: row => row.memory,
+    cell: row => known(row.memory, memoryExact),
+    value: row => row.memory ?? '',
   },
   { key: 'nodes', title: 'Nodes', cell: row => <Nodes nodes={row.nodes} />, value: row => row.nodes.join(' ') },
 ]
+
+/** `–` where nobody knows. */
+function known(value: number | null, write: (value: number) => string): string {
+  return value === null ? unknownText : write(value)
+}
 
 function Name({ row: { ref } }: { row: WorkloadRow }) {
   const full = `${ref.namespace ?? ''}/${ref.name}`
@@ -164,10 +191,11 @@ function WorkloadCard({ row }: { row: WorkloadRow }) {
         <Name row={row} />
       </div>
       <div>
-        {row.ready} of {row.pods} ready · {row.owner} · {cpuExact(row.cpu)} {memoryExact(row.memory)}
+        {known(row.ready, count)} of {known(row.pods, count)} ready · {row.owner} · {known(row.cpu, cpuExact)}{' '}
+        {known(row.memory, memoryExact)}
       </div>
       <div class="widgets-muted">
-        {row.ref.kind} on {row.nodes.slice(0, 3).join(', ') || 'no node'}
+        {row.ref.kind} on {row.nodes.slice(0, 3).join(', ') || (row.pods === null ? unknownText : 'no node')}
         {row.nodes.length > 3 ? ` and ${row.nodes.length - 3} more` : ''}
       </div>
     </>

@@ -125,7 +125,8 @@ class Evaluation {
   #unary(operator: '!' | '-', operand: unknown): unknown {
     if (operator === '!' && typeof operand === 'boolean') return !operand
     if (operator === '-' && typeof operand === 'number') return -operand
-    throw new CelError(`no such overload: ${operator}${typeof operand}`)
+    if (operator === '-' && typeof operand === 'bigint') return int64(-operand)
+    throw new CelError(`no such overload: ${operator}${typeName(operand)}`)
   }
 
   #binary({ operator, left, right }: Extract<Expression, { kind: 'binary' }>, scope: Scope): unknown {
@@ -142,15 +143,14 @@ class Evaluation {
         if (isFields(b)) return Object.hasOwn(b, String(a))
         throw new CelError('no such overload: in')
       case '+':
-        if (typeof a === 'number' && typeof b === 'number') return a + b
         if (typeof a === 'string' && typeof b === 'string') return a + b
         if (Array.isArray(a) && Array.isArray(b)) return [...a, ...b]
         break
       default:
-        if (typeof a === 'number' && typeof b === 'number') return arithmetic(operator, a, b)
         if (typeof a === 'string' && typeof b === 'string') return compared(operator, a < b ? -1 : a > b ? 1 : 0)
     }
-    throw new CelError(`no such overload: ${typeof a} ${operator} ${typeof b}`)
+    if (isNumeric(a) && isNumeric(b)) return calculated(operator, a, b)
+    throw new CelError(`no such overload: ${typeName(a)} ${operator} ${typeName(b)}`)
   }
 
   /** An error on one side does not matter where the other side decides. */
@@ -217,9 +217,53 @@ class Evaluation {
 
 const comprehensions = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])
 
+function isNumeric(value: unknown): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint'
+}
+
+/** An integer past 2^53 is a bigint, and an int like any other. */
+function typeName(value: unknown): string {
+  return typeof value === 'bigint' ? 'number' : typeof value
+}
+
+/** An int of CEL: a bigint only where a number does not hold it. */
+function int64(value: bigint): number | bigint {
+  if (BigInt.asIntN(64, value) !== value) throw new CelError('integer overflow')
+  const narrow = Number(value)
+  return Number.isSafeInteger(narrow) ? narrow : value
+}
+
+function calculated(operator: string, a: number | bigint, b: number | bigint): unknown {
+  if (typeof a === 'number' && typeof b === 'number') return arithmetic(operator, a, b)
+  if ((typeof a === 'number' && !Number.isInteger(a)) || (typeof b === 'number' && !Number.isInteger(b)))
+    return arithmetic(operator, Number(a), Number(b))
+  return wideArithmetic(operator, BigInt(a), BigInt(b))
+}
+
+function wideArithmetic(operator: string, a: bigint, b: bigint): unknown {
+  switch (operator) {
+    case '+':
+      return int64(a + b)
+    case '-':
+      return int64(a - b)
+    case '*':
+      return int64(a * b)
+    case '/':
+      if (b === 0n) throw new CelError('division by zero')
+      return int64(a / b)
+    case '%':
+      if (b === 0n) throw new CelError('modulus by zero')
+      return int64(a % b)
+    default:
+      return compared(operator, a < b ? -1 : a > b ? 1 : 0)
+  }
+}
+
 function arithmetic(operator: string, a: number, b: number): unknown {
   const isWhole = Number.isInteger(a) && Number.isInteger(b)
   switch (operator) {
+    case '+':
+      return a + b
     case '-':
       return a - b
     case '*':
@@ -265,6 +309,7 @@ function globalFunction(name: string, [value, other]: readonly unknown[]): unkno
       return typeof value === 'object' ? jsonText(value) : String(value)
     case 'int':
     case 'uint':
+      if (typeof value === 'bigint') return value
       if (Number.isNaN(Number(value))) throw new CelError(`cannot convert ${jsonText(value)} to int`)
       return Math.trunc(Number(value))
     case 'double':
@@ -274,7 +319,7 @@ function globalFunction(name: string, [value, other]: readonly unknown[]): unkno
     case 'dyn':
       return value
     case 'type':
-      return typeof value
+      return typeName(value)
     case 'matches':
       return method('matches', value, [other])
     case 'quantity': {
@@ -385,6 +430,6 @@ function listMethod(name: string, target: readonly unknown[], args: readonly unk
 }
 
 function compareItems(left: unknown, right: unknown): number {
-  if (typeof left === 'number' && typeof right === 'number') return left - right
+  if (isNumeric(left) && isNumeric(right)) return left < right ? -1 : left > right ? 1 : 0
   return String(left) < String(right) ? -1 : String(left) > String(right) ? 1 : 0
 }

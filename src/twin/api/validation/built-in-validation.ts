@@ -157,6 +157,9 @@ function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError
   const problems: FieldError[] = [...wholeNumber(spec, 'replicas', 'spec.replicas')]
   const template = fieldsAt(spec, 'template')
   if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template))
+  problems.push(...wholeNumber(spec, 'minReadySeconds', 'spec.minReadySeconds'))
+  // kube-apiserver takes any of a StatefulSet.
+  if (type.key !== 'statefulsets.apps') problems.push(...wholeNumber(spec, 'revisionHistoryLimit', 'spec.revisionHistoryLimit'))
   const claims = itemsAt(spec, 'volumeClaimTemplates').map(claim => textAt(claim, 'metadata', 'name'))
   const podSpec = fieldsAt(template, 'spec') ?? {}
   problems.push(...podSpecProblems(podSpec, 'spec.template.spec', { policies: ['Always'], claims }))

@@ -25,10 +25,13 @@ export function containerProblems(container: Draft, at: string, around: Containe
     for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'])
       if (container[field] !== undefined)
         problems.push(forbidden(`${at}.${field}`, 'may not be set for init containers without restartPolicy=Always'))
-  } else
+  } else {
+    problems.push(...hookProblems(container, at))
     for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const)
       problems.push(...probeProblems(container, probe, at))
+  }
   problems.push(...portProblems(container, at, around), ...variableProblems(container, at))
+  problems.push(...allKeysProblems(container, at))
   problems.push(...mountProblems(container, at, around), ...policyProblems(container, at))
   problems.push(...resourceProblems(container, at), ...containerSecurityProblems(container, at))
   return problems
@@ -134,12 +137,16 @@ function mountProblems(container: Draft, at: string, { volumes }: ContainerSurro
 }
 
 const pullPolicies = ['Always', 'IfNotPresent', 'Never']
+const lastWords = ['File', 'FallbackToLogsOnError']
 const resizePolicies = ['NotRequired', 'RestartContainer']
 
 function policyProblems(container: Draft, at: string): readonly FieldError[] {
   const pull = textAt(container, 'imagePullPolicy')
   const problems: FieldError[] = []
   if (pull !== undefined && !pullPolicies.includes(pull)) problems.push(notSupported(`${at}.imagePullPolicy`, pull, pullPolicies))
+  const words = textAt(container, 'terminationMessagePolicy')
+  if (words !== undefined && !lastWords.includes(words))
+    problems.push(notSupported(`${at}.terminationMessagePolicy`, words, lastWords))
   for (const policy of itemsAt(container, 'resizePolicy')) {
     const restart = textAt(policy, 'restartPolicy') ?? ''
     if (!resizePolicies.includes(restart)) problems.push(notSupported(`${at}.resizePolicy`, restart, resizePolicies))
@@ -147,7 +154,37 @@ function policyProblems(container: Draft, at: string): readonly FieldError[] {
   return problems
 }
 
-const handlers = ['exec', 'httpGet', 'tcpSocket', 'grpc'] as const
+const handlers = ['exec', 'httpGet', 'tcpSocket'] as const
+
+/** One of `kinds`, and only one. */
+function handlerProblems(of: Draft, place: string, kinds: readonly string[]): readonly FieldError[] {
+  const [first, ...others] = kinds.filter(kind => of[kind] !== undefined)
+  if (first === undefined) return [required(place, 'must specify a handler type')]
+  const problems: FieldError[] = []
+  if (first === 'exec' && listAt(of, 'exec', 'command').length === 0) problems.push(required(`${place}.exec.command`))
+  if (first === 'httpGet' || first === 'tcpSocket')
+    problems.push(...targetProblems(valueAt(of, first, 'port'), `${place}.${first}.port`))
+  for (const other of others) problems.push(forbidden(`${place}.${other}`, 'may not specify more than 1 handler type'))
+  return problems
+}
+
+function hookProblems(container: Draft, at: string): readonly FieldError[] {
+  return ['postStart', 'preStop'].flatMap(name => {
+    const hook = fieldsAt(container, 'lifecycle', name)
+    return hook === undefined ? [] : handlerProblems(hook, `${at}.lifecycle.${name}`, [...handlers, 'sleep'])
+  })
+}
+
+/** Where all keys of something become variables. */
+function allKeysProblems(container: Draft, at: string): readonly FieldError[] {
+  return itemsAt(container, 'envFrom').flatMap(from => {
+    const given = ['configMapRef', 'secretRef'].filter(kind => from[kind] !== undefined).length
+    if (given === 1) return []
+    const rule =
+      given === 0 ? 'must specify one of: `configMapRef` or `secretRef`' : 'may not have more than one field specified at a time'
+    return [invalid(`${at}.envFrom`, '', rule)]
+  })
+}
 
 function probeProblems(
   container: Draft,
@@ -158,13 +195,7 @@ function probeProblems(
   if (probe === undefined) return []
   const place = `${at}.${name}`
   const problems: FieldError[] = []
-  const given = handlers.filter(handler => probe[handler] !== undefined)
-  if (given.length === 0) problems.push(required(place, 'must specify a handler type'))
-  for (const handler of given.slice(1))
-    problems.push(forbidden(`${place}.${handler}`, 'may not specify more than 1 handler type'))
-  for (const handler of given.slice(0, 1))
-    if (handler === 'httpGet' || handler === 'tcpSocket')
-      problems.push(...targetProblems(valueAt(probe, handler, 'port'), `${place}.${handler}.port`))
+  problems.push(...handlerProblems(probe, place, [...handlers, 'grpc']))
   for (const field of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'])
     if (typeof probe[field] === 'number' && probe[field] < 0)
       problems.push(invalid(`${place}.${field}`, probe[field], 'must be greater than or equal to 0'))

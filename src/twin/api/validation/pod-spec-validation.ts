@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
-
+import { parseQuantity } from '#kube/values/quantity.ts'
 import { type Draft, fieldsAt, isFields, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
 import { containerProblems, identityProblems } from './container-validation.ts'
 
@@ -56,6 +56,26 @@ function allContainerProblems(spec: Draft, path: string, volumes: ReadonlySet<un
 /** Fields of a volume that say nothing of where it comes from. */
 const plainVolumeFields = new Set(['name'])
 
+/** Where the name of what is mounted stands. */
+const namePlaces = [
+  ['configMap', 'name'],
+  ['secret', 'secretName'],
+  ['persistentVolumeClaim', 'claimName'],
+] as const
+
+function namelessProblems(volume: Draft, at: string): readonly FieldError[] {
+  const nameless = namePlaces.filter(
+    ([source, field]) => fieldsAt(volume, source) !== undefined && !textAt(volume, source, field),
+  )
+  const size = parseQuantity(String(valueAt(volume, 'emptyDir', 'sizeLimit') ?? '0'))
+  return [
+    ...nameless.map(([source, field]) => required(`${at}.${source}.${field}`)),
+    ...(size.ok && size.value.nanos < 0n
+      ? [forbidden(`${at}.emptyDir.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
+      : []),
+  ]
+}
+
 function volumeProblems(spec: Draft, path: string): readonly FieldError[] {
   const names = new Set<unknown>()
   return itemsAt(spec, 'volumes').flatMap((volume, index): FieldError[] => {
@@ -64,6 +84,7 @@ function volumeProblems(spec: Draft, path: string): readonly FieldError[] {
     const problems: FieldError[] = []
     const sources = Object.keys(volume).filter(field => !plainVolumeFields.has(field) && volume[field] !== undefined)
     for (const source of sources.slice(1)) problems.push(forbidden(`${at}.${source}`, 'may not specify more than 1 volume type'))
+    problems.push(...namelessProblems(volume, at))
     const hostPath = textAt(volume, 'hostPath', 'path')
     if (hostPath?.split('/').includes('..') === true)
       problems.push(invalid(`${at}.hostPath.path`, hostPath, "must not contain '..'"))
