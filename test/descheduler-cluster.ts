@@ -13,8 +13,8 @@ import { type Clock, VirtualClock } from '#kube/clock.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
+import { klog } from '#process/drop-ins/klog.ts'
 import { startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
-import { deschedulerLog } from '../src/capabilities/deschedule/commands/descheduler-log.ts'
 import { runDescheduler } from '../src/capabilities/deschedule/compat/run/descheduler.ts'
 import type { DeschedulerOptions } from '../src/capabilities/deschedule/compat/run/descheduler-options.ts'
 
@@ -104,7 +104,8 @@ export class DeschedulerCluster implements AsyncDisposable {
     const dead = new AbortController()
     const lines: string[] = []
     const { verbosity = 2, format = 'text', name = `descheduler-${this.#files}` } = options
-    const log = deschedulerLog({
+    const log = klog({
+      program: 'descheduler',
       format,
       verbosity,
       clock,

@@ -13,6 +13,7 @@ import { StatusError } from '#kube/objects/status.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
+import { klog } from '#process/drop-ins/klog.ts'
 import { leasesLack, permitsLack } from '#process/drop-ins/own-records.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
@@ -23,7 +24,6 @@ import type { DeschedulerLog } from '../compat/run/descheduler-log.ts'
 import { parseDeschedulerFlags } from '../flags/descheduler-flags.ts'
 import type { DeschedulerSettings } from '../flags/descheduler-settings.ts'
 import { dropInConfiguration } from './descheduler-configuration.ts'
-import { deschedulerLog } from './descheduler-log.ts'
 
 /** client-go's, where flags say nothing. */
 const standardBurst = 500
@@ -73,7 +73,8 @@ async function start(words: readonly string[], options: { readonly config?: stri
       exitCodes.failed,
     )
   const { settings } = parsed
-  const log = deschedulerLog({
+  const log = klog({
+    program: 'descheduler',
     format: settings.loggingFormat,
     verbosity: settings.verbosity,
     clock: systemClock,

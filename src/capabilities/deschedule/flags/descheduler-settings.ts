@@ -1,8 +1,6 @@
 // What the flags of the descheduler come to: defaults, and what goes together and what does not.
 import type { Problem } from '#kube/problem.ts'
-
-/** By flag: a text, a flag, a number (durations in milliseconds), a list, or gates by name. */
-export type FlagValues = ReadonlyMap<string, string | boolean | number | readonly string[] | ReadonlyMap<string, boolean>>
+import type { FlagValues } from '#process/drop-ins/pflags.ts'
 
 /** Durations in milliseconds. */
 export interface DeschedulerSettings {

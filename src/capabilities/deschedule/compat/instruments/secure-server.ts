@@ -4,9 +4,9 @@ import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { Front } from '#kube/server/front/front.ts'
 import { paced } from '#kube/server/front/paced.ts'
+import { servingPair } from '#kube/server/serving/serving-pair.ts'
+import { tlsSettings } from '#kube/server/serving/tls-settings.ts'
 import { answerInstruments } from './instrument-answers.ts'
-import { servingPair } from './serving-pair.ts'
-import { tlsSettings } from './tls-settings.ts'
 
 /** `--secure-port` and what belongs to it. */
 export interface ServingSettings {

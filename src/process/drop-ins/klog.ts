@@ -1,9 +1,25 @@
-// The log of the drop-in descheduler as upstream's libraries write it: klog's lines of text, or JSON as component-base has it.
+// The log of a drop-in as its upstream's libraries write it: klog's lines of text, or JSON as component-base has it.
 import type { Clock } from '#kube/clock.ts'
-import { messageOf } from '#kube/log.ts'
-import type { DeschedulerLog, LogFields } from '../compat/run/descheduler-log.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+
+type LogFields = Readonly<Record<string, string | number | boolean>>
+
+/** A log by klog's levels. */
+export interface Klog {
+  /** What is above it is not written, and need not be made. */
+  readonly verbosity: number
+  /** An information at `level`. */
+  told(level: number, message: string, fields: LogFields): void
+  warned(message: string, fields: LogFields): void
+  /** Always written. `error`: upstream's text. */
+  failed(message: string, error: string, fields: LogFields): void
+  /** The same log for the machinery below. */
+  readonly machinery: Log
+}
 
 interface LogOptions {
+  /** Stands where klog has the file that speaks. */
+  readonly program: string
   readonly format: 'text' | 'json'
   /** klog's level. */
   readonly verbosity: number
@@ -28,11 +44,11 @@ const machineryLevels = { debug: 4, info: 2 } as const
 const hidden = new Set(['token', 'headers', 'authorization', 'certificate', 'key'])
 
 /** Writes what is at or below the level; warnings and errors always. */
-export function deschedulerLog({ format, verbosity, clock, processId, write }: LogOptions): DeschedulerLog {
+export function klog({ program, format, verbosity, clock, processId, write }: LogOptions): Klog {
   const print = format === 'json' ? jsonLine : textLine
   const say = (entry: Entry) => {
     if (entry.severity === 'I' && entry.level > verbosity) return
-    write(print(entry, { nowMs: clock.now(), processId }))
+    write(print(entry, { nowMs: clock.now(), processId, program }))
   }
   const plain = (facts: Readonly<Record<string, unknown>>) => fieldsOf(facts)
   return {
@@ -52,12 +68,13 @@ export function deschedulerLog({ format, verbosity, clock, processId, write }: L
 interface Occasion {
   readonly nowMs: number
   readonly processId: number
+  readonly program: string
 }
 
 /** `I1121 09:03:17.123456       1 ballast] "Evicted pod" pod="shop/web-1"`; the time is UTC. */
-function textLine({ severity, message, error, fields }: Entry, { nowMs, processId }: Occasion): string {
+function textLine({ severity, message, error, fields }: Entry, { nowMs, processId, program }: Occasion): string {
   const [date = '', time = ''] = new Date(nowMs).toISOString().split('T')
-  const head = `${severity}${date.slice(5).replace('-', '')} ${time.slice(0, -1)}000 ${String(processId).padStart(7)} descheduler:1]`
+  const head = `${severity}${date.slice(5).replace('-', '')} ${time.slice(0, -1)}000 ${String(processId).padStart(7)} ${program}:1]`
   const all = { ...(error !== undefined && { err: error }), ...fields }
   const pairs = Object.entries(all).map(([key, value]) => ` ${key}=${textValue(value)}`)
   return `${head} ${JSON.stringify(message)}${pairs.join('')}`
@@ -68,11 +85,11 @@ function textValue(value: LogFields[string]): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }
 
-function jsonLine({ severity, level, message, error, fields }: Entry, { nowMs }: Occasion): string {
+function jsonLine({ severity, level, message, error, fields }: Entry, { nowMs, program }: Occasion): string {
   const shown = Object.entries(fields).map(([key, value]) => [key, key === 'pod' ? podReference(value) : value])
   return JSON.stringify({
     ts: nowMs,
-    caller: 'descheduler:1',
+    caller: `${program}:1`,
     msg: message,
     ...(severity === 'I' ? { v: level } : {}),
     ...(severity === 'W' ? { level: 'warn' } : {}),

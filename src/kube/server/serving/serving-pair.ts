@@ -4,10 +4,10 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import type { Cancel, Clock } from '#kube/clock.ts'
-import { type Log, messageOf } from '#kube/log.ts'
-import { InputError } from '#kube/problem.ts'
-import { issueAuthority, issueLeaf, type KeyPair } from '#kube/server/certificates.ts'
+import type { Cancel, Clock } from '../../clock.ts'
+import { type Log, messageOf } from '../../log.ts'
+import { InputError } from '../../problem.ts'
+import { issueAuthority, issueLeaf, type KeyPair } from '../certificates.ts'
 
 interface PairSettings {
   readonly address: string

@@ -1,5 +1,5 @@
 // `--tls-min-version` and `--tls-cipher-suites` in Go's words, as Node's TLS takes them.
-import { InputError, type Problem } from '#kube/problem.ts'
+import { InputError, type Problem } from '../../problem.ts'
 
 const versions = {
   VersionTLS10: 'TLSv1',
