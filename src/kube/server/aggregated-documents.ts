@@ -20,9 +20,9 @@ export class AggregatedDocuments {
   readonly #made = new Map<string, Document>()
   readonly #title: { readonly title: string; readonly version: string }
 
-  constructor(apis: readonly AggregatedApi[], version: string) {
+  constructor(apis: readonly AggregatedApi[], version: string, title = 'Ballast') {
     this.#apis = apis
-    this.#title = { title: 'Ballast', version }
+    this.#title = { title, version }
   }
 
   /** The document at `path` in the form that `accept` asks for; undefined for other paths. */

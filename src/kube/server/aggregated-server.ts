@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { TLSSocket } from 'node:tls'
+import { createSecureContext, type SecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { createGzip, gzip } from 'node:zlib'
 import type { Registry } from 'prom-client'
@@ -22,9 +22,9 @@ import { contentTypes, statusBytes } from './answer-bodies.ts'
 import type { Caller } from './caller.ts'
 import { presentedChain } from './certificate-trust.ts'
 import type { KeyPair } from './certificates.ts'
-import { watchClientTrust } from './client-trust.ts'
+import { type GivenTrust, type TrustOptions, watchClientTrust } from './client-trust.ts'
 import { authenticated, type Credentials } from './delegated-authentication.ts'
-import { DelegatedReviews } from './delegated-reviews.ts'
+import { DelegatedReviews, type ReviewLives } from './delegated-reviews.ts'
 import { FairConnections } from './front/fair-connections.ts'
 import { answerHealth, type HealthCheck } from './health.ts'
 import { keptConnections } from './listening.ts'
@@ -52,7 +52,47 @@ interface AggregatedServerOptions {
   readonly ready?: () => readonly HealthCheck[]
   readonly metrics: Pick<Registry, 'metrics' | 'contentType'>
   readonly version: string
+  /** In OpenAPI, and at `/version`; of Ballast unless given. */
+  readonly title?: string
   readonly limits?: { readonly answerMs?: number; readonly inFlight?: number }
+  /** Whom to believe besides, or instead of, what the ConfigMap says. */
+  readonly trust?: TrustOptions
+  /** Who may do what is asked there, where that is another client than `api`; and how long answers of reviews are good. */
+  readonly reviews?: { readonly accessApi?: Api; readonly lives?: ReviewLives }
+  /** Paths that nobody is asked about; `*` at the end stands for all that begin so. Those of health unless given. */
+  readonly openPaths?: readonly string[]
+  /** What `/livez`, `/healthz` and `/readyz` say, made of our own checks; answers do not wait for it, as they do for `ready`. */
+  readonly probes?: (own: OwnChecks) => Probes
+  /** Versions, ciphers and curves. */
+  readonly wire?: WireSettings
+  /** Pairs for names that clients ask for, the first that fits; `tls` for all others. */
+  readonly namedPairs?: () => readonly NamedPair[]
+  /** Sent with each answer. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+interface WireSettings {
+  readonly minVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+  readonly ciphers?: string
+  readonly ecdhCurve?: string
+}
+
+export interface NamedPair {
+  readonly pair: KeyPair
+  /** `a.example.io`, `*.example.io`. */
+  readonly names: readonly string[]
+}
+
+interface OwnChecks {
+  readonly authorities: HealthCheck
+  readonly shutdown: HealthCheck
+}
+
+export interface Probes {
+  readonly live: () => readonly HealthCheck[]
+  /** `/healthz`; as `live` unless given. */
+  readonly healthy?: () => readonly HealthCheck[]
+  readonly ready: () => readonly HealthCheck[]
 }
 
 export interface AggregatedServer extends AsyncDisposable {
@@ -61,6 +101,8 @@ export interface AggregatedServer extends AsyncDisposable {
   setCertificate(tls: KeyPair): void
   /** Fails `/readyz` from now on, and goes on answering. */
   drain(): void
+  /** Exchanges what {@link AggregatedServerOptions.trust} gave. What cannot be read leaves the last good trust in force. */
+  setGivenTrust(given: GivenTrust): void
   readonly checks: readonly HealthCheck[]
 }
 
@@ -85,14 +127,17 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
   const stop = new AbortController()
   let tls = options.tls
   let bundle = ''
-  const context = () => ({
-    cert: tls.certificate,
-    key: tls.key,
+  const contextOf = ({ certificate, key }: KeyPair) => ({
+    cert: certificate,
+    key,
     minVersion: 'TLSv1.2' as const,
+    ...options.wire,
     ...(bundle === '' ? {} : { ca: bundle }),
   })
+  const context = () => contextOf(tls)
   const server = createServer({
     ...context(),
+    ...(options.namedPairs === undefined ? {} : { SNICallback: byName(options.namedPairs, contextOf) }),
     // Whom we believe is decided for each request: whoever shows nothing may still have a token.
     requestCert: true,
     rejectUnauthorized: false,
@@ -109,19 +154,29 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
         server.setSecureContext(context())
       },
       log,
+      options.trust,
     ),
   )
   let isDraining = false
-  const checks: readonly HealthCheck[] = [
-    { name: 'client-authorities', check: () => trust.problem },
-    { name: 'shutdown', check: () => (isDraining ? 'shutting down' : undefined) },
-  ]
+  const authorities: HealthCheck = { name: 'client-authorities', check: () => trust.problem }
+  const shutdown: HealthCheck = { name: 'shutdown', check: () => (isDraining ? 'shutting down' : undefined) }
+  const checks = [authorities, shutdown]
+  const needed = () => [...checks, ...(options.ready?.() ?? [])]
+  const { accessApi, lives } = options.reviews ?? {}
   const handler = new AggregatedHandler({
     options,
     signal: stop.signal,
-    reviews: new DelegatedReviews({ api: options.api, clock: options.clock, random: options.random, signal: stop.signal }),
+    reviews: new DelegatedReviews({
+      api: options.api,
+      accessApi: accessApi ?? options.api,
+      clock: options.clock,
+      random: options.random,
+      signal: stop.signal,
+      ...(lives === undefined ? {} : { lives }),
+    }),
     trust: () => trust.current,
-    ready: () => [...checks, ...(options.ready?.() ?? [])],
+    ready: needed,
+    probes: options.probes?.({ authorities, shutdown }) ?? { live: () => [ping], ready: needed },
   })
   server.on('request', (request, response) => void handler.serve(request, response))
   const connections = new FairConnections(server, { most: connectionsLimit }, options)
@@ -137,6 +192,7 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
     drain() {
       isDraining = true
     },
+    setGivenTrust: given => trust.setGiven(given),
     async [Symbol.asyncDispose]() {
       isDraining = true
       await connections.close(answerLimitMs)
@@ -146,6 +202,28 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
   }
 }
 
+const ping: HealthCheck = { name: 'ping', check: () => undefined }
+
+type Contexts = (pair: KeyPair) => SecureContextOptions
+
+/** The context of the first pair that has the name a client asks for; none: the server's own. */
+function byName(namedPairs: () => readonly NamedPair[], contextOf: Contexts) {
+  return (name: string, done: (error: Error | null, context?: SecureContext) => void): void => {
+    const asked = name.toLowerCase()
+    const found = namedPairs().find(({ names }) => names.some(pattern => fitsName(pattern.toLowerCase(), asked)))
+    try {
+      done(null, found === undefined ? undefined : createSecureContext(contextOf(found.pair)))
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+}
+
+/** A star stands for the first label. */
+function fitsName(pattern: string, name: string): boolean {
+  return pattern === name || (pattern.startsWith('*.') && name.includes('.') && name.slice(name.indexOf('.')) === pattern.slice(1))
+}
+
 interface HandlerParts {
   readonly options: AggregatedServerOptions
   /** Of the server: ends what is made for several. */
@@ -153,6 +231,7 @@ interface HandlerParts {
   readonly reviews: DelegatedReviews
   trust(): ReturnType<typeof watchClientTrust>['current']
   ready(): readonly HealthCheck[]
+  readonly probes: Probes
 }
 
 interface Reply {
@@ -168,7 +247,16 @@ interface Asked {
   readonly signal: AbortSignal
 }
 
-const openPaths = /^\/(healthz|livez|readyz)(\/|$)/
+const healthPaths = /^\/(healthz|livez|readyz)(\/|$)/
+
+/** Whether a path is one of `open`, or below it where it is one of health, or begins as one with a star says. */
+function isOpen(path: string, open: readonly string[] | undefined): boolean {
+  if (open === undefined) return healthPaths.test(path)
+  return open.some(pattern => {
+    if (pattern.endsWith('*')) return path.startsWith(pattern.slice(0, -1))
+    return path === pattern || (healthPaths.test(pattern) && path.startsWith(`${pattern}/`))
+  })
+}
 
 class AggregatedHandler {
   readonly #parts: HandlerParts
@@ -190,7 +278,7 @@ class AggregatedHandler {
       const reply = await this.#reply(request, gone)
       const cancel = this.#parts.options.clock.schedule(sendLimitMs, () => response.destroy())
       try {
-        await send(reply, request, response)
+        await send({ ...reply, headers: { ...this.#parts.options.headers, ...reply.headers } }, request, response)
       } finally {
         cancel()
       }
@@ -212,7 +300,7 @@ class AggregatedHandler {
     const question = url.indexOf('?')
     const path = question < 0 ? url : url.slice(0, question)
     const query = new URLSearchParams(question < 0 ? '' : url.slice(question + 1))
-    if (this.#inFlight > (limits.inFlight ?? inFlightLimit) && !openPaths.test(path))
+    if (this.#inFlight > (limits.inFlight ?? inFlightLimit) && !healthPaths.test(path))
       return refusal(tooManyRequests('Too many requests, please try again later.', 1))
     const late = Promise.withResolvers<Reply>()
     const cancel = clock.schedule(limits.answerMs ?? answerLimitMs, () => {
@@ -235,7 +323,8 @@ class AggregatedHandler {
     const { options } = this.#parts
     const { request, path, query } = asked
     const method = request.method ?? ''
-    if (openPaths.test(path)) return this.#health(request)
+    const isHealth = healthPaths.test(path)
+    if (isHealth && isOpen(path, options.openPaths)) return this.#health(request)
     const caller = await authenticated(credentialsOf(request), {
       trust: this.#parts.trust(),
       // Certificates are judged by the host's clock, whatever time the cluster has.
@@ -243,7 +332,8 @@ class AggregatedHandler {
       callerOf: token => this.#parts.reviews.callerOf(token),
     })
     const info = requestInfo({ method, path, query })
-    await this.#authorize(caller, accessOf(info, query))
+    if (!(info.kind === 'path' && isOpen(path, options.openPaths))) await this.#authorize(caller, accessOf(info, query))
+    if (isHealth) return this.#health(request)
     if (info.kind === 'path') return this.#pathAnswer(asked)
     const notReady = this.#unreadyReason()
     if (notReady !== undefined) throw new StatusError(statusBody(503, `not ready yet: ${notReady}`, 'ServiceUnavailable'))
@@ -296,9 +386,9 @@ class AggregatedHandler {
 
   /** Made once for each list of APIs. */
   #documentsNow(): AggregatedDocuments {
-    const { apis, version } = this.#parts.options
+    const { apis, version, title } = this.#parts.options
     const of = apis()
-    if (this.#documents?.of !== of) this.#documents = { of, made: new AggregatedDocuments(of, version) }
+    if (this.#documents?.of !== of) this.#documents = { of, made: new AggregatedDocuments(of, version, title) }
     return this.#documents.made
   }
 
@@ -312,7 +402,7 @@ class AggregatedHandler {
 
   async #health(request: IncomingMessage): Promise<Reply> {
     const { metrics, log } = this.#parts.options
-    const health = { live: () => [{ name: 'ping', check: () => undefined }], ready: () => this.#parts.ready(), metrics, log }
+    const health = { ...this.#parts.probes, metrics, log }
     const { status, contentType, body } = await answerHealth(health, request.method ?? '', request.url ?? '/')
     return { status, headers: { 'content-type': contentType }, body: [Buffer.from(body)] }
   }

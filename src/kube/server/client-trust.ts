@@ -80,33 +80,66 @@ function namesAt(data: Readonly<Record<string, string>>, key: string): readonly 
   return textsAt(data, key).map(name => name.trim().toLowerCase())
 }
 
+/** What stands in the place of keys of the ConfigMap, by the same keys; PEM texts where those hold them. */
+export type GivenTrust = Readonly<Record<string, string>>
+
+export interface TrustOptions {
+  readonly given?: GivenTrust
+  /** `tolerated`: while the ConfigMap cannot be read, what is given is all there is. `off`: it is not read. */
+  readonly lookup?: 'required' | 'tolerated' | 'off'
+}
+
 interface WatchedTrust extends Disposable {
   /** Undefined until the ConfigMap was read. */
   readonly current: ClientTrust | undefined
   /** Why it cannot be told whom to believe; undefined when all is well. */
   readonly problem: string | undefined
+  setGiven(given: GivenTrust): void
+}
+
+/** An authority that is given takes its names of headers with it: those of the ConfigMap belong to another. */
+function withGiven(found: Readonly<Record<string, string>>, given: GivenTrust): Readonly<Record<string, string>> {
+  const isFrontProxyGiven = (given['requestheader-client-ca-file'] ?? '') !== ''
+  const isClientGiven = (given['client-ca-file'] ?? '') !== ''
+  const isTaken = (key: string) => (key.startsWith('requestheader-') ? isFrontProxyGiven : isClientGiven)
+  const ofGiven = Object.entries(given).filter(([key]) => isTaken(key))
+  return Object.fromEntries([...Object.entries(found).filter(([key]) => !isTaken(key)), ...ofGiven])
 }
 
 /** Follows the ConfigMap. What cannot be read leaves the last good trust in force. `onChange` is told of each new one. */
-export function watchClientTrust(informers: Informers, onChange: (trust: ClientTrust) => void, log: Log): WatchedTrust {
+export function watchClientTrust(
+  informers: Informers,
+  onChange: (trust: ClientTrust) => void,
+  log: Log,
+  { given: first = {}, lookup = 'required' }: TrustOptions = {},
+): WatchedTrust {
   const { namespace, name } = authenticationConfigMap
-  const informer: Informer<KubeObject> = informers.of(builtIn.configmaps, { namespace, fieldSelector: `metadata.name=${name}` })
+  let given = first
+  let found: Readonly<Record<string, string>> | undefined = lookup === 'required' ? undefined : {}
   let current: ClientTrust | undefined
   let problem: string | undefined
-  const end = informer.onChange(({ type, object }) => {
+  const read = (where: string) => {
+    if (found === undefined) return
+    try {
+      current = clientTrustOf(withGiven(found, given))
+      problem = undefined
+      onChange(current)
+    } catch (error) {
+      problem = `${where}: ${messageOf(error)}`
+      log.error({ object: where, err: messageOf(error) }, 'client authorities cannot be read')
+    }
+  }
+  const informer: Informer<KubeObject> | undefined =
+    lookup === 'off' ? undefined : informers.of(builtIn.configmaps, { namespace, fieldSelector: `metadata.name=${name}`, optional: lookup === 'tolerated' })
+  const end = informer?.onChange(({ type, object }) => {
     if (type === 'DELETED') {
       log.warn({ object: `${namespace}/${name}` }, 'the ConfigMap of client authorities is gone: the last one stays in force')
       return
     }
-    try {
-      current = clientTrustOf(textsOf(object['data']))
-      problem = undefined
-      onChange(current)
-    } catch (error) {
-      problem = `ConfigMap ${namespace}/${name}: ${messageOf(error)}`
-      log.error({ object: `${namespace}/${name}`, err: messageOf(error) }, 'client authorities cannot be read')
-    }
+    found = textsOf(object['data'])
+    read(`ConfigMap ${namespace}/${name}`)
   })
+  if (current === undefined) read('what was given')
   return {
     get current() {
       return current
@@ -115,9 +148,13 @@ export function watchClientTrust(informers: Informers, onChange: (trust: ClientT
       // With an older trust we can go on: that is told in the log.
       return current !== undefined
         ? undefined
-        : (problem ?? informer.problem ?? `ConfigMap ${namespace}/${name} was not read yet`)
+        : (problem ?? informer?.problem ?? `ConfigMap ${namespace}/${name} was not read yet`)
     },
-    [Symbol.dispose]: end,
+    setGiven(next) {
+      given = next
+      read('what was given')
+    },
+    [Symbol.dispose]: () => end?.(),
   }
 }
 

@@ -14,7 +14,7 @@ import type { PathRequest, ResourceRequest } from './request-info.ts'
 const tokenReviews = { group: 'authentication.k8s.io', version: 'v1', resource: 'tokenreviews' } as const
 const accessReviews = { group: 'authorization.k8s.io', version: 'v1', resource: 'subjectaccessreviews' } as const
 
-const answerLifeMs = 10_000
+const standardLifeMs = 10_000
 const tokensLimit = 8_192
 const decisionsLimit = 8_192
 /** Longer ones are asked each time: they would fill the cache with what one caller makes up. */
@@ -26,8 +26,19 @@ const firstWaitMs = 500
 const waitFactor = 1.5
 const waitJitter = 0.2
 
+/** How long answers are good; 0 asks each time. */
+export interface ReviewLives {
+  readonly tokenMs: number
+  readonly allowedMs: number
+  readonly refusedMs: number
+}
+
 interface ReviewsOptions {
   readonly api: Api
+  /** Where it is asked who may do what. */
+  readonly accessApi: Api
+  /** Ten seconds each unless given. */
+  readonly lives?: ReviewLives
   readonly clock: Clock
   readonly random: Random
   /** Ends what is being asked. */
@@ -64,7 +75,7 @@ export class DelegatedReviews {
     return this.#tokenFlights.run(key, async () => {
       try {
         const proof = proofOf(await this.#ask(tokenReviews, 'TokenReview', { token }))
-        this.#tokens.set(key, proof, answerLifeMs)
+        this.#tokens.set(key, proof, this.#options.lives?.tokenMs ?? standardLifeMs)
         return proof
       } catch (error) {
         return { kind: 'failed', why: `the token could not be reviewed: ${messageOf(error)}` }
@@ -81,14 +92,17 @@ export class DelegatedReviews {
     return this.#decisionFlights.run(key, async () => {
       const status = await this.#ask(accessReviews, 'SubjectAccessReview', spec)
       const decision = { isAllowed: status['allowed'] === true && status['denied'] !== true, reason: textOf(status['reason']) }
-      if (attributesLength(asked) <= largestAttributes) this.#decisions.set(key, decision, answerLifeMs)
+      const { allowedMs = standardLifeMs, refusedMs = standardLifeMs } = this.#options.lives ?? {}
+      const lifeMs = decision.isAllowed ? allowedMs : refusedMs
+      if (attributesLength(asked) <= largestAttributes) this.#decisions.set(key, decision, lifeMs)
       return decision
     })
   }
 
   /** The status of a review. @throws Error after the last try */
   async #ask(resource: typeof tokenReviews | typeof accessReviews, kind: string, spec: object): Promise<Fields> {
-    const { api, clock, random, signal } = this.#options
+    const { clock, random, signal } = this.#options
+    const api = resource === tokenReviews ? this.#options.api : this.#options.accessApi
     const review = { apiVersion: `${resource.group}/${resource.version}`, kind, metadata: { name: '' }, spec }
     for (let attempt = 1, waitMs = firstWaitMs; ; attempt++, waitMs *= waitFactor) {
       try {

@@ -23,6 +23,8 @@ export interface HealthCheck {
 export interface HealthOptions {
   readonly live: () => readonly HealthCheck[]
   readonly ready: () => readonly HealthCheck[]
+  /** `/healthz`; as `live` unless given. */
+  readonly healthy?: () => readonly HealthCheck[]
   readonly metrics: Pick<Registry, 'metrics' | 'contentType'>
   /** Further paths, such as those that an upstream's probes ask. */
   readonly also?: Readonly<Record<string, () => { readonly status: number; readonly body: string }>>
@@ -50,6 +52,7 @@ export async function answerHealth(options: HealthOptions, method: string, targe
   if (rest.length > 0) return notFound
   switch (endpoint) {
     case 'healthz':
+      return checksReply((options.healthy ?? options.live)(), { endpoint, name, url, log: options.log })
     case 'livez':
       return checksReply(options.live(), { endpoint, name, url, log: options.log })
     case 'readyz':

@@ -1,6 +1,6 @@
-// The certificate of the HTTPS port: from files, read again when they change, else one of our own that is kept in memory.
+// The certificate of an HTTPS port: from files, read again when they change, else one of our own, in memory or in a folder.
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
@@ -9,23 +9,33 @@ import { type Log, messageOf } from '../../log.ts'
 import { InputError } from '../../problem.ts'
 import { issueAuthority, issueLeaf, type KeyPair } from '../certificates.ts'
 
+/** What is issued where no pair is there. */
+export interface OwnPair {
+  /** Common name of the leaf; `<name>-ca` is its authority. */
+  readonly name: string
+  readonly dnsNames: readonly string[]
+  readonly ipAddresses: readonly string[]
+  readonly lifeMs: number
+  /** Written into the directory, for the next start. Where that cannot be written it stays in memory, and the log says so. */
+  readonly isWritten: boolean
+}
+
 interface PairSettings {
   readonly address: string
+  /** A pair `apiserver.crt` and `apiserver.key` in it is served. */
   readonly certificateDirectory: string
   readonly certificateFile: string
   readonly keyFile: string
 }
 
-interface PairFiles {
+export interface PairFiles {
   readonly certificate: string
   readonly key: string
 }
 
-/** As upstream's. */
-const ownLifeMs = 3 * 365 * 86_400_000
 const lookAgainMs = 60_000
 
-interface ServingPair extends Disposable {
+export interface ServingPair extends Disposable {
   readonly current: KeyPair
   /** Signed by ourselves, in memory. */
   readonly isOwn: boolean
@@ -36,14 +46,31 @@ interface ServingPair extends Disposable {
 /** @throws InputError where files are named that cannot be served */
 export async function servingPair(
   settings: PairSettings,
+  own: OwnPair,
   around: { readonly clock: Clock; readonly log: Log },
 ): Promise<ServingPair> {
   const files = filesOf(settings)
-  if (files === undefined) {
-    const current = await ownPair(settings.address, around.clock.now())
-    return { current, isOwn: true, onChange: () => undefined, [Symbol.dispose]: () => undefined }
-  }
+  if (files !== undefined) return await watchedPair(files, around)
+  const current = await ownPair(settings.address, own, around.clock.now())
+  if (own.isWritten && settings.certificateDirectory !== '') await written(current, settings.certificateDirectory, around.log)
+  return { current, isOwn: true, onChange: () => undefined, [Symbol.dispose]: () => undefined }
+}
+
+/** @throws InputError where the files cannot be served */
+export async function watchedPair(files: PairFiles, around: { readonly clock: Clock; readonly log: Log }): Promise<ServingPair> {
   return new FilePair(files, await firstPair(files), around)
+}
+
+async function written({ certificate, key }: KeyPair, directory: string, log: Log): Promise<void> {
+  const files = inside(directory)
+  try {
+    await mkdir(directory, { recursive: true })
+    await writeFile(files.key, key, { mode: 0o600 })
+    await writeFile(files.certificate, certificate)
+    log.info({ ...files }, 'Generated self-signed cert')
+  } catch (error) {
+    log.warn({ directory, why: messageOf(error) }, 'the certificate that was made cannot be written: it is kept in memory')
+  }
 }
 
 /** Named files, else those that lie in the directory; `undefined`: none. */
@@ -55,8 +82,12 @@ function filesOf({ certificateFile, keyFile, certificateDirectory }: PairSetting
     throw new InputError([{ code: 'flag-value', where, found: '', expected: `a file, as ${other} is given` }])
   }
   if (certificateDirectory === '') return undefined
-  const inside = { certificate: join(certificateDirectory, 'apiserver.crt'), key: join(certificateDirectory, 'apiserver.key') }
-  return existsSync(inside.certificate) && existsSync(inside.key) ? inside : undefined
+  const files = inside(certificateDirectory)
+  return existsSync(files.certificate) && existsSync(files.key) ? files : undefined
+}
+
+function inside(directory: string): PairFiles {
+  return { certificate: join(directory, 'apiserver.crt'), key: join(directory, 'apiserver.key') }
 }
 
 async function firstPair(files: PairFiles): Promise<KeyPair> {
@@ -76,17 +107,17 @@ async function pairIn(files: PairFiles): Promise<KeyPair> {
   return { certificate, key }
 }
 
-async function ownPair(address: string, nowMs: number): Promise<KeyPair> {
+async function ownPair(address: string, own: OwnPair, nowMs: number): Promise<KeyPair> {
   const stamp = Math.floor(nowMs / 1000)
-  const authority = await issueAuthority({ commonName: `descheduler-ca@${stamp}`, nowMs, lifeMs: ownLifeMs })
+  const authority = await issueAuthority({ commonName: `${own.name}-ca@${stamp}`, nowMs, lifeMs: own.lifeMs })
   const isNamed = isIP(address) !== 0 && address !== '0.0.0.0' && address !== '::'
   const leaf = await issueLeaf(authority, {
-    commonName: `descheduler@${stamp}`,
-    dnsNames: ['localhost', 'descheduler'],
-    ipAddresses: ['127.0.0.1', '::1', ...(isNamed ? [address] : [])],
+    commonName: `${own.name}@${stamp}`,
+    dnsNames: own.dnsNames,
+    ipAddresses: [...own.ipAddresses, ...(isNamed && !own.ipAddresses.includes(address) ? [address] : [])],
     usages: ['server'],
     nowMs,
-    lifeMs: ownLifeMs,
+    lifeMs: own.lifeMs,
   })
   return { certificate: `${leaf.certificate}\n${authority.certificate}`, key: leaf.key }
 }

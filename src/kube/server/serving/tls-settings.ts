@@ -1,4 +1,4 @@
-// `--tls-min-version` and `--tls-cipher-suites` in Go's words, as Node's TLS takes them.
+// `--tls-min-version`, `--tls-cipher-suites` and `--tls-curve-preferences` in Go's words, as Node's TLS takes them.
 import { InputError, type Problem } from '../../problem.ts'
 
 const versions = {
@@ -42,8 +42,21 @@ const suites: Readonly<Record<string, string | undefined>> = {
   TLS_RSA_WITH_3DES_EDE_CBC_SHA: undefined,
 }
 
+/** Go's numbers (CurveID) to OpenSSL's names. */
+const curves: Readonly<Record<string, string>> = {
+  23: 'prime256v1',
+  24: 'secp384r1',
+  25: 'secp521r1',
+  29: 'X25519',
+  4587: 'SecP256r1MLKEM768',
+  4588: 'X25519MLKEM768',
+  4589: 'SecP384r1MLKEM1024',
+}
+
 interface TlsSettings {
   readonly minVersion: NodeVersion
+  /** Absent: Node's. */
+  readonly ecdhCurve?: string
   /** Absent: Node's. */
   readonly ciphers?: string
   /** Names that are taken and cannot be had. */
@@ -51,7 +64,12 @@ interface TlsSettings {
 }
 
 /** What the flags come to. @throws InputError with every word that is none of Go's */
-export function tlsSettings(given: { readonly minVersion: string; readonly cipherSuites: readonly string[] }): TlsSettings {
+export function tlsSettings(given: {
+  readonly minVersion: string
+  readonly cipherSuites: readonly string[]
+  /** Numbers. */
+  readonly curves?: readonly string[]
+}): TlsSettings {
   const problems: Problem[] = []
   const word = given.minVersion === '' ? 'VersionTLS12' : given.minVersion
   const minVersion = isVersion(word) ? versions[word] : undefined
@@ -66,6 +84,13 @@ export function tlsSettings(given: { readonly minVersion: string; readonly ciphe
     const expected = "cipher suites by Go's names, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
     problems.push({ code: 'flag-value', where: '--tls-cipher-suites', found: name, expected, message })
   }
+  for (const id of given.curves ?? []) {
+    if (Object.hasOwn(curves, id)) continue
+    const message = `tls curve preference ${id} is not supported`
+    const expected = `numbers of Go's curves: ${Object.keys(curves).join(', ')}`
+    problems.push({ code: 'flag-value', where: '--tls-curve-preferences', found: id, expected, message })
+  }
+  const ecdhCurve = (given.curves ?? []).flatMap(id => curves[id] ?? []).join(':')
   const known = given.cipherSuites.filter(name => Object.hasOwn(suites, name))
   const [available, unavailable] = [
     known.filter(name => suites[name] !== undefined),
@@ -76,7 +101,7 @@ export function tlsSettings(given: { readonly minVersion: string; readonly ciphe
     problems.push({ code: 'flag-value', where: '--tls-cipher-suites', found: unavailable.join(','), expected })
   }
   if (problems.length > 0 || minVersion === undefined) throw new InputError(problems)
-  return { minVersion, unavailable, ...(available.length > 0 && { ciphers: ciphersOf(available) }) }
+  return { minVersion, unavailable, ...(available.length > 0 && { ciphers: ciphersOf(available) }), ...(ecdhCurve !== '' && { ecdhCurve }) }
 }
 
 /** Those of TLS 1.3 are named too: OpenSSL has them in the same list, and without a name they would be off. */

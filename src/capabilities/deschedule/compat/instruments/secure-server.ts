@@ -38,6 +38,14 @@ interface SecureServer extends AsyncDisposable {
   readonly port: number
 }
 
+/** As upstream's, and in memory. */
+const ownPair = {
+  name: 'descheduler',
+  dnsNames: ['localhost', 'descheduler'],
+  ipAddresses: ['127.0.0.1', '::1'],
+  lifeMs: 3 * 365 * 86_400_000,
+  isWritten: false,
+} as const
 const mostConnections = 200
 const headersMs = 10_000
 const idleMs = 90_000
@@ -51,7 +59,7 @@ export async function startSecureServer({ serving, metrics, clock, log }: Secure
   if (unavailable.length > 0)
     log.warn({ cipherSuites: unavailable }, 'cipher suites that no TLS library has any more are left out')
   await using opening = new AsyncDisposableStack()
-  const pair = opening.use(await servingPair(serving, { clock, log }))
+  const pair = opening.use(await servingPair(serving, ownPair, { clock, log }))
   const collected = { contentType: metrics.contentType, metrics: paced(() => metrics.metrics(), systemClock) }
   const answers = answerInstruments({ metrics: serving.metrics ? collected : undefined, log })
   const front = opening.use(new Front({ clock: systemClock, log }))
