@@ -23,6 +23,8 @@ export interface MeasuringSettings {
   readonly address: AddressRules
   readonly nodeSelector: Selector
   readonly exposeSwap: boolean
+  /** Field selector of the watch of pods, where it is not shared with others who want all of them. */
+  readonly watchedPods?: string
 }
 
 interface MeasuringOptions {
@@ -58,7 +60,7 @@ export class Measuring {
     const { settings, informers, clock, registry } = options
     this.#options = options
     this.#nodes = informers.of<Node>(builtIn.nodes)
-    this.#pods = informers.of<Pod>(builtIn.pods)
+    this.#pods = informers.of<Pod>(builtIn.pods, settings.watchedPods === undefined ? {} : { fieldSelector: settings.watchedPods })
     this.points = new Points(settings.points)
     const metrics = new ScrapeMetrics(registry, settings.points.resolutionMs)
     this.scraper = new Scraper({

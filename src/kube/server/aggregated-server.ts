@@ -221,7 +221,9 @@ function byName(namedPairs: () => readonly NamedPair[], contextOf: Contexts) {
 
 /** A star stands for the first label. */
 function fitsName(pattern: string, name: string): boolean {
-  return pattern === name || (pattern.startsWith('*.') && name.includes('.') && name.slice(name.indexOf('.')) === pattern.slice(1))
+  return (
+    pattern === name || (pattern.startsWith('*.') && name.includes('.') && name.slice(name.indexOf('.')) === pattern.slice(1))
+  )
 }
 
 interface HandlerParts {

@@ -130,7 +130,9 @@ export function watchClientTrust(
     }
   }
   const informer: Informer<KubeObject> | undefined =
-    lookup === 'off' ? undefined : informers.of(builtIn.configmaps, { namespace, fieldSelector: `metadata.name=${name}`, optional: lookup === 'tolerated' })
+    lookup === 'off'
+      ? undefined
+      : informers.of(builtIn.configmaps, { namespace, fieldSelector: `metadata.name=${name}`, optional: lookup === 'tolerated' })
   const end = informer?.onChange(({ type, object }) => {
     if (type === 'DELETED') {
       log.warn({ object: `${namespace}/${name}` }, 'the ConfigMap of client authorities is gone: the last one stays in force')

@@ -17,7 +17,8 @@ export interface KubeletTrust {
 
 interface KubeletClientOptions {
   readonly clock: Clock
-  readonly trust: KubeletTrust
+  /** Asked before each scrape where it may change: another object than before is another trust, and connections begin anew. */
+  readonly trust: KubeletTrust | (() => Promise<KubeletTrust>)
   /** The bearer token of now; undefined where none is sent. */
   readonly token: () => Promise<string | undefined>
   readonly timeoutMs: number
@@ -35,20 +36,10 @@ const accepted = {
 
 export class KubeletClient implements AsyncDisposable {
   readonly #options: KubeletClientOptions
-  readonly #http: OutgoingHttp
+  #http: { readonly trust: KubeletTrust; readonly http: OutgoingHttp } | undefined
 
   constructor(options: KubeletClientOptions) {
     this.#options = options
-    const { clock, trust, timeoutMs } = options
-    this.#http = new OutgoingHttp({
-      clock,
-      connectMs: timeoutMs,
-      // The whole request has one limit; that of connecting is within it.
-      answerMs: 0,
-      mostConnections: 1,
-      keepAliveMs,
-      tls: trust,
-    })
   }
 
   /** What a kubelet says. @throws `signal.reason`, nothing else */
@@ -56,8 +47,9 @@ export class KubeletClient implements AsyncDisposable {
     const { clock, token, format } = this.#options
     const sentMs = clock.now()
     try {
+      const http = await this.#current()
       const bearer = await token()
-      const { status, body, contentType } = await this.#http.ask({
+      const { status, body, contentType } = await http.ask({
         url,
         headers: { accept: accepted[format], ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }) },
         mostBytes: largestBody,
@@ -73,7 +65,27 @@ export class KubeletClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#http[Symbol.asyncDispose]()
+    await this.#http?.http[Symbol.asyncDispose]()
+  }
+
+  async #current(): Promise<OutgoingHttp> {
+    const { clock, trust: given, timeoutMs } = this.#options
+    const trust = typeof given === 'function' ? await given() : given
+    if (this.#http?.trust === trust) return this.#http.http
+    const old = this.#http
+    const http = new OutgoingHttp({
+      clock,
+      connectMs: timeoutMs,
+      // The whole request has one limit; that of connecting is within it.
+      answerMs: 0,
+      mostConnections: 1,
+      keepAliveMs,
+      tls: trust,
+    })
+    this.#http = { trust, http }
+    // What is under way ends as it began.
+    void old?.http.close()
+    return http
   }
 }
 

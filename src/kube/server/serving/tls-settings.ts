@@ -101,7 +101,12 @@ export function tlsSettings(given: {
     problems.push({ code: 'flag-value', where: '--tls-cipher-suites', found: unavailable.join(','), expected })
   }
   if (problems.length > 0 || minVersion === undefined) throw new InputError(problems)
-  return { minVersion, unavailable, ...(available.length > 0 && { ciphers: ciphersOf(available) }), ...(ecdhCurve !== '' && { ecdhCurve }) }
+  return {
+    minVersion,
+    unavailable,
+    ...(available.length > 0 && { ciphers: ciphersOf(available) }),
+    ...(ecdhCurve !== '' && { ecdhCurve }),
+  }
 }
 
 /** Those of TLS 1.3 are named too: OpenSSL has them in the same list, and without a name they would be off. */
