@@ -1,0 +1,75 @@
+// How kubelets are asked by the process in metrics-server's place: as whom, and whom it believes. Files are read again when they change.
+import type { Clock } from '#kube/clock.ts'
+import type { ClusterConfig, Material } from '#kube/credentials/cluster-config.ts'
+import { Credentials, type TlsMaterial } from '#kube/credentials/credentials.ts'
+import type { Log } from '#kube/log.ts'
+import { authorityIn } from '#kube/server/serving/followed-texts.ts'
+import type { MetricsServerSettings } from '../flags/metrics-server-settings.ts'
+import { KubeletClient, type KubeletTrust } from '../scrape/kubelet-client.ts'
+
+interface Around {
+  readonly clock: Clock
+  readonly log: Log
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+type KubeletSettings = MetricsServerSettings['kubelet']
+
+/**
+ * The client for kubelets: the cluster's own credentials with what flags say in their place. A token goes nowhere that a certificate is shown
+ * for by flags, nor over plain HTTP.
+ * @throws InputError where a file of a flag cannot be used
+ */
+export async function openKubelets(kubelet: KubeletSettings, config: ClusterConfig, around: Around): Promise<KubeletClient> {
+  const { clock, log } = around
+  const common = { clock, timeoutMs: kubelet.requestTimeoutMs, format: kubelet.format }
+  if (kubelet.isPlain)
+    return new KubeletClient({ ...common, trust: { authority: undefined, isInsecure: false }, token: async () => undefined })
+  if (kubelet.authorityFile !== '') await authorityIn({ path: kubelet.authorityFile, flag: '--kubelet-certificate-authority' })
+  const isInsecure = kubelet.isInsecure || (config.tls.isInsecure && kubelet.authorityFile === '')
+  if (isInsecure && !kubelet.isInsecure)
+    log.warn({ from: config.source }, "kubelets' certificates are not checked: the kubeconfig says so of the cluster")
+  const credentials = new Credentials(kubeletConfig(kubelet, config, isInsecure), { ...around, isTerminal: false })
+  if (kubelet.certificateFile !== '') await credentials.tls()
+  const trustOf = remembered(
+    ({ authority, certificate, key }: TlsMaterial): KubeletTrust => ({ authority, certificate, key, isInsecure }),
+  )
+  return new KubeletClient({
+    ...common,
+    trust: async () => trustOf(await credentials.tls()),
+    token: async () => (kubelet.certificateFile === '' ? bearerOf(await credentials.headers()) : undefined),
+  })
+}
+
+function kubeletConfig(kubelet: KubeletSettings, config: ClusterConfig, isInsecure: boolean): ClusterConfig {
+  const file = (path: string): Material => ({ kind: 'file', path })
+  const { tls } = config
+  const isOwn = kubelet.certificateFile !== ''
+  return {
+    ...config,
+    impersonate: undefined,
+    tls: {
+      authority: isInsecure ? undefined : kubelet.authorityFile === '' ? tls.authority : file(kubelet.authorityFile),
+      // The API server's name is none of a kubelet's.
+      serverName: undefined,
+      isInsecure,
+      clientCertificate: isOwn ? file(kubelet.certificateFile) : tls.clientCertificate,
+      clientKey: isOwn ? file(kubelet.keyFile) : tls.clientKey,
+    },
+  }
+}
+
+function bearerOf({ authorization }: Readonly<Record<string, string | string[]>>): string | undefined {
+  return typeof authorization === 'string' && authorization.startsWith('Bearer ')
+    ? authorization.slice('Bearer '.length)
+    : undefined
+}
+
+/** The same object for the same one: what is another is new. */
+function remembered<From extends object, To>(make: (from: From) => To): (from: From) => To {
+  let last: { readonly from: From; readonly to: To } | undefined
+  return from => {
+    if (last?.from !== from) last = { from, to: make(from) }
+    return last.to
+  }
+}
