@@ -34,15 +34,7 @@ profiles: [{name: p, pluginConfig: [{name: RemoveDuplicates}], plugins: {balance
 
 export const standbyProcesses: Readonly<Record<string, StandbyProcess>> = {
   controller: {
-    args: [
-      'controller',
-      '--webhook-host',
-      '127.0.0.1',
-      '--webhook-port',
-      '0',
-      '--health-probe-bind-address',
-      '127.0.0.1:PORT',
-    ],
+    args: ['controller', '--webhook-host', '127.0.0.1', '--webhook-port', '0', '--health-probe-bind-address', '127.0.0.1:PORT'],
     lease: 'ballast-controller',
     ...own,
   },

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { pictureOf } from '../src/dashboard/views/testdata/homelab.ts'
 import { openApi } from '#kube/client/api.ts'
 import { systemClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
@@ -20,6 +19,7 @@ import { startTwin } from '#twin/twin.ts'
 import { listenTls } from '../src/capabilities/mirror/front/listener.ts'
 import { dashboardSchema } from '../src/dashboard/configuration.ts'
 import { startTestDashboard } from '../src/dashboard/http/dashboard-for-tests.ts'
+import { pictureOf } from '../src/dashboard/views/testdata/homelab.ts'
 import { openStandby } from '../src/process/apiserver/apiserver-standby.ts'
 import { smallCluster } from './small-cluster.ts'
 
@@ -139,7 +139,9 @@ test.each(Object.keys(listeners))('%s: who takes every place keeps nobody out', 
   await using listener = await listeners[name]?.()
   const port = listener?.port ?? 0
   // More than any listener has places for, from one peer and from many.
-  const all = Array.from({ length: 2_400 }, (_, nth) => stranger(port, nth % 2 === 0 ? '127.0.0.2' : `127.0.1.${1 + (nth % 200)}`))
+  const all = Array.from({ length: 2_400 }, (_, nth) =>
+    stranger(port, nth % 2 === 0 ? '127.0.0.2' : `127.0.1.${1 + (nth % 200)}`),
+  )
   await Promise.all(all.map(({ socket }) => new Promise(resolve => socket.once('connect', resolve).once('close', resolve))))
   for (const { socket } of all) if (!socket.destroyed) socket.write(hello.subarray(0, 40))
   const sinceMs = systemClock.elapsed()

@@ -205,7 +205,9 @@ class Readying implements Disposable {
   /** Whether API servers ask us as the configuration says; what keeps them from it holds up no node. */
   async #keepWebhooks(signal: AbortSignal): Promise<boolean> {
     const { admission } = this.#config
-    const wanted = { nodes: admission && this.#rules.length > 0, rules: admission && this.#upstream.isSynced }
+    // Rules that could not be listed may be there all the same.
+    const rules = this.#upstream.isSynced ? admission : admission ? undefined : false
+    const wanted = { nodes: admission && this.#rules.length > 0, rules }
     try {
       await this.#webhooks.keep(wanted, signal)
       this.webhookProblem = undefined

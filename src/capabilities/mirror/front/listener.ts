@@ -44,7 +44,13 @@ export interface TlsListener extends Listener {
 
 /** With mutual TLS: who has no certificate of the same authority does not get as far as a request. */
 export async function listenTls(options: ListenerOptions & { readonly identity: PeerIdentity }): Promise<TlsListener> {
-  const server = createTlsServer({ ...limits, ...contextOf(options.identity), handshakeTimeout: handshakeMs, requestCert: true, rejectUnauthorized: true })
+  const server = createTlsServer({
+    ...limits,
+    ...contextOf(options.identity),
+    handshakeTimeout: handshakeMs,
+    requestCert: true,
+    rejectUnauthorized: true,
+  })
   const listener = await run(server, options)
   return { ...listener, use: identity => server.setSecureContext(contextOf(identity)) }
 }
