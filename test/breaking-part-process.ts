@@ -1,6 +1,7 @@
 // Loaded before the program (`node --import`): a capability whose part does wrong in the way that `BROKEN_WAY` says, so that a real process
 // of ours has it.
 import { AsyncResource } from 'node:async_hooks'
+import { systemClock } from '#kube/clock.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { doing } from './breaking-capability.ts'
 
@@ -27,7 +28,7 @@ const starts: Partial<Record<string, (...args: Parameters<Parameters<typeof doin
   'its start goes on for ever': forEver,
   'its timer throws': ({ clock }) => void clock.schedule(10, thrown),
   'its promise is rejected': () => void Promise.reject(new Error('broken on purpose')),
-  'its handler throws, and nobody owns it': () => void nobody.runInAsyncScope(() => setTimeout(thrown, 10)),
+  'its handler throws, and nobody owns it': () => void nobody.runInAsyncScope(() => systemClock.schedule(10, thrown)),
 }
 const ends: Partial<Record<string, () => Promise<void> | void>> = {
   'its end throws': thrown,
