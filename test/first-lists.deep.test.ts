@@ -9,7 +9,7 @@ const kinds = ['403', '404', '500', 'half an answer that ends', 'no answer in ti
 test.each(Object.entries(firstListsRows))('%s', { timeout: 3_600_000 }, async (name, row) => {
   const runs = (await listsOf(row)).flatMap(path => kinds.map(kind => ({ path, kind })))
   const wrong: string[] = []
-  for (const run of shareOf(runs, '1/8')) {
+  for (const run of shareOf(runs, '1/30')) {
     const { gone } = await playFirstLists(row, run)
     if (gone.length > 0) wrong.push(`${name}: ${run.path}: ${run.kind}: ${gone.join(', ')}`)
   }
