@@ -492,7 +492,7 @@ class Reloading {
     if (told !== undefined && clock.elapsed() - told < jobEventIntervalMs) return
     this.#jobToldMs.set(uid, clock.elapsed())
     const workload = { apiVersion: 'batch/v1', kind: 'Job', namespace, name, uid }
-    const words = `the Job is deleted and its successor is refused, tried again: ${message}`
+    const words = `the Job is deleted and its successor is not there, tried again: ${message}`
     this.#telling.acted({ workload, sources: [], result: 'error', seconds: 0, message: words })
   }
 }

@@ -2,7 +2,6 @@
 // It keeps nothing: what is served comes from the resources, what is believed from the API server's ConfigMap and reviews.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
-import { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Registry } from 'prom-client'
@@ -22,8 +21,9 @@ import { watchClientTrust } from './client-trust.ts'
 import { authenticated, type Credentials } from './delegated-authentication.ts'
 import { DelegatedReviews } from './delegated-reviews.ts'
 import { FairConnections } from './front/fair-connections.ts'
+import { tlsSocketOf } from './front/socket-in-pieces.ts'
 import { answerHealth, type HealthCheck } from './health.ts'
-import { keptConnections } from './listening.ts'
+import { handshakeMs, keptConnections } from './listening.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
 
 interface AggregatedServerOptions {
@@ -88,6 +88,7 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
     rejectUnauthorized: false,
     ALPNProtocols: ['http/1.1'],
     ...keptConnections,
+    handshakeTimeout: handshakeMs,
     maxHeaderSize: largestHeaders,
   })
   using trusting = new DisposableStack()
@@ -113,7 +114,8 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
     ready: () => [...checks, ...(options.ready?.() ?? [])],
   })
   server.on('request', (request, response) => void handler.serve(request, response))
-  const connections = new FairConnections(server, { most: connectionsLimit }, options)
+  const connections = new FairConnections(server, { most: connectionsLimit, inPieces: true }, options)
+  server.on('clientError', (error, socket) => connections.refuseUnreadable(error, socket))
   const port = await connections.listen(options)
   const held = trusting.move()
   return {
@@ -295,8 +297,8 @@ function isTurnedAway(request: IncomingMessage, error: StatusError): boolean {
 }
 
 function credentialsOf(request: IncomingMessage): Credentials {
-  const { socket } = request
-  if (!(socket instanceof TLSSocket)) return { chain: [], headers: request.headersDistinct }
+  const socket = tlsSocketOf(request.socket)
+  if (socket === undefined) return { chain: [], headers: request.headersDistinct }
   const chain = presentedChain(socket.getPeerX509Certificate())
   // Certificates between count only where TLS has checked them whole; it fails at authorities of one name, which we tell apart.
   return { chain: socket.authorized ? chain : chain.slice(0, 1), headers: request.headersDistinct }

@@ -27,9 +27,10 @@ export class WebhookKeeper {
     this.#webhooks = webhooks
   }
 
-  /** Makes each configuration what `wanted` says. @throws StatusError */
-  async keep(wanted: Readonly<Record<Kind, boolean>>, signal: AbortSignal): Promise<void> {
+  /** Makes each configuration what `wanted` says; `undefined`: nobody knows yet, and it stays as it is. @throws StatusError */
+  async keep(wanted: Readonly<Record<Kind, boolean | undefined>>, signal: AbortSignal): Promise<void> {
     for (const kind of ['nodes', 'rules'] as const) {
+      if (wanted[kind] === undefined) continue
       const endpoint = wanted[kind] ? this.#webhooks : undefined
       const { make, path } = kinds[kind]
       const object = endpoint === undefined ? undefined : make(endpoint.clientConfig(path), endpoint.annotations?.())
