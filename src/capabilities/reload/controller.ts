@@ -198,10 +198,19 @@ class Reloading {
       ),
       this.#classes?.start(
         reference => this.#lookAt(reference),
-        type => this.#telling.eventReceived(type, plurals.secretproviderclass),
+        (type, isWatched) => {
+          this.#telling.eventReceived(type, plurals.secretproviderclass)
+          if (type === 'update' && !isWatched) this.#telling.skipped('ignored_or_not_selected')
+        },
       ) ?? (() => undefined),
       this.#workloads.onChange(change => this.#workloadChanged(change)),
-      this.#namespaces.onChange(namespace => this.#namespaceChanged(namespace)),
+      this.#namespaces.onChange(
+        namespace => this.#namespaceChanged(namespace),
+        type => {
+          this.#telling.eventReceived(type, 'namespaces')
+          if (type === 'delete' && this.#config.reloadOnDelete) this.#telling.skipped('ignored_or_not_selected')
+        },
+      ),
     )
     this.#isPrepared = true
     for (const change of this.#initial.splice(0)) this.#lookBack(change)
@@ -300,6 +309,7 @@ class Reloading {
     const received = plurals[reference.type]
     if (type === 'add') this.#index.add(reference)
     if (initial) {
+      this.#passedOver(change)
       if (this.#notifier !== undefined) this.#book.read(reference)
       else if (!this.#isPrepared) this.#initial.push(change)
       else {
@@ -321,7 +331,10 @@ class Reloading {
     if (type === 'delete') this.#telling.eventProcessed(received, 'success')
   }
 
-  /** In a namespace that is left out: counted as upstream counts it, which takes notice of what comes and goes only where that reloads. */
+  /**
+   * In a namespace that is left out, or there at the start: counted as upstream counts it, which takes notice of what comes and goes only
+   * where that reloads, and of nothing that comes before its first lists are whole.
+   */
   #passedOver({ reference, type }: SourceChange): void {
     const { reloadOnCreate, reloadOnDelete } = this.#config
     this.#telling.eventReceived(type, plurals[reference.type])

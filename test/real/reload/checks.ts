@@ -78,7 +78,7 @@ export const reloadChecks: readonly Check[] = [
   { name: "reload: the drop-in with Reloader's role", run: () => judgeDropIn(false) },
   { name: "reload: the drop-in with Reloader's role and --enable-ha", run: () => judgeDropIn(true) },
   // It measures.
-  { name: 'reload: S1 to S13 beside Reloader', alone: true, run: () => judgeScenarios(programNames) },
+  { name: 'reload: S1 to S14 beside Reloader', alone: true, run: () => judgeScenarios(programNames) },
   { name: 'reload: Reloader to Ballast and back, env-vars', port: reloaderPort, run: () => judgeSwap('env-vars') },
   { name: 'reload: Reloader to Ballast and back, annotations', port: reloaderPort, run: () => judgeSwap('annotations') },
 ]

@@ -349,7 +349,8 @@ function encoded({ type }: SourceName, data: Readonly<Record<string, string>>): 
 
 function objectOf(source: SourceSpec): ApiObject {
   const kind = source.type === 'secret' ? 'Secret' : 'ConfigMap'
-  return { apiVersion: 'v1', kind, metadata: { name: source.name }, data: encoded(source, source.data) }
+  const { name, annotations = {} } = source
+  return { apiVersion: 'v1', kind, metadata: { name, annotations }, data: encoded(source, source.data) }
 }
 
 const lanes = 16
