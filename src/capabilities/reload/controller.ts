@@ -318,10 +318,11 @@ class Reloading {
       }
       return
     }
-    this.#telling.eventReceived(type, received)
+    const isOurs = this.#isOurs(reference)
+    if (!isOurs) this.#telling.eventReceived(type, received)
     if (this.#notifier !== undefined) this.#notify(reference, type)
-    else if (!this.#index.has(reference) && (this.#isOurs(reference) || !this.#mayBeTakenByUnknown(type))) {
-      this.#telling.eventProcessed(received, 'success')
+    else if (!this.#index.has(reference) && (isOurs || !this.#mayBeTakenByUnknown(type))) {
+      if (!isOurs) this.#telling.eventProcessed(received, 'success')
       return
     }
     this.#book.heard(reference, previousVersion === undefined ? undefined : { before: previousVersion, after: version })
@@ -336,6 +337,7 @@ class Reloading {
    * where that reloads, and of nothing that comes before its first lists are whole.
    */
   #passedOver({ reference, type }: SourceChange): void {
+    if (this.#isOurs(reference)) return
     const { reloadOnCreate, reloadOnDelete } = this.#config
     this.#telling.eventReceived(type, plurals[reference.type])
     if (type === 'update' || (type === 'add' ? reloadOnCreate : reloadOnDelete)) this.#telling.skipped('ignored_or_not_selected')
