@@ -12,7 +12,7 @@ import type { Random } from '../random.ts'
 import { BundleInjection } from './bundle-injection.ts'
 import type { InjectedPlace } from './certificate-rights.ts'
 import { afterStep, bundleOf, type CertificateState, nextStep, type RotationNames } from './certificate-rotation.ts'
-import { generationOf, type SecretName, secretOf, stateOf } from './certificate-secret.ts'
+import { type SecretName, secretOf, stateOf } from './certificate-secret.ts'
 import type { KeyPair } from './certificates.ts'
 import type { HealthCheck } from './health.ts'
 
@@ -189,8 +189,7 @@ export class CertificateKeeper {
     const { api, informers, secret } = this.#options
     const secrets = api.resource<KubeObject>(builtIn.secrets)
     const before = this.#informer.store.get(secret.namespace, secret.name)
-    const resourceVersion = before?.metadata.resourceVersion
-    const object = secretOf(secret, state, { generation: generationOf(before), resourceVersion })
+    const object = secretOf(secret, state, before)
     const options = { signal, fieldManager: 'ballast-certs', timeoutMs: writeTimeoutMs }
     try {
       const written = before === undefined ? await secrets.create(object, options) : await secrets.update(object, options)

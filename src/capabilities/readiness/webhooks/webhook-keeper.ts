@@ -2,9 +2,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { WebhookEndpoint } from '#coordination/capability.ts'
 import type { EffectContext } from '#coordination/effects/effect-context.ts'
+import { takeAway } from '#kube/client/take-away.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { isNotFound } from '#kube/objects/status.ts'
 import { capabilityName } from '../names.ts'
 import { nodeWebhookConfiguration, readinessConfigurationName, ruleWebhookConfiguration } from './admission.ts'
 
@@ -51,11 +51,6 @@ export class WebhookKeeper {
       await configurations.apply(object, { signal, fieldManager: `ballast-${capabilityName}`, force: true })
       return
     }
-    try {
-      await configurations.get(readinessConfigurationName, { signal })
-      await configurations.delete(readinessConfigurationName, { signal })
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-    }
+    await takeAway(configurations, readinessConfigurationName, { signal })
   }
 }
