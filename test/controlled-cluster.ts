@@ -100,6 +100,9 @@ interface Parts {
   readonly webhooks: (WebhookEndpoint & AsyncDisposable) | undefined
 }
 
+/** In which a process whose requests are refused has ended. */
+const endingMs = 120_000
+
 export class ControlledCluster implements AsyncDisposable {
   readonly clock: VirtualClock
   readonly twin: Twin
@@ -141,6 +144,8 @@ export class ControlledCluster implements AsyncDisposable {
   #isOut = false
   #started = 0
   #closing: Promise<void> = Promise.resolve()
+  /** The test is over: what a killed process still waits for is refused, so that it ends and is not kept in memory by its signals. */
+  readonly #over = new AbortController()
 
   constructor(parts: Parts) {
     this.twin = parts.twin
@@ -312,10 +317,12 @@ export class ControlledCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Its end is not awaited: on a clock that stands still what it waits for does not come.
     this.#controller?.dead.abort(new Error('the test is over'))
+    this.#over.abort(new Error('the test is over'))
     this.witness[Symbol.dispose]()
     await this.twin.stop()
+    // Its end is not awaited: time goes on for what it waits for, and no longer.
+    await this.clock.advance(endingMs)
     await this.#webhooks?.[Symbol.asyncDispose]()
     await this.#closing
     await this.shared?.[Symbol.asyncDispose]()
@@ -365,7 +372,15 @@ export class ControlledCluster implements AsyncDisposable {
       this.#kill = undefined
       dead.abort(new Error('killed'))
     }
-    const alive = <T>(work: () => Promise<T>): Promise<T> => (dead.signal.aborted ? new Promise<T>(() => undefined) : work())
+    const over = this.#over.signal
+    const alive = <T>(work: () => Promise<T>): Promise<T> => {
+      if (!dead.signal.aborted) return work()
+      const { promise, reject } = Promise.withResolvers<T>()
+      const refuse = () => reject(new ConnectionError('the test is over'))
+      if (over.aborted) refuse()
+      else over.addEventListener('abort', refuse, { once: true })
+      return promise
+    }
     const withLife = (request: TransportRequest): TransportRequest => ({
       ...request,
       signal: AbortSignal.any([request.signal, dead.signal]),
