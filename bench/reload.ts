@@ -1,4 +1,4 @@
-// Upstream's load test S1 to S13 before Reloader, `ballast reloader` and `ballast controller`, one after the other on one real control
+// Upstream's load test S1 to S13, and S14 of ours, before Reloader, `ballast reloader` and `ballast controller`, one after the other on one real control
 // plane, without controllers and kubelets: a stand-in says of each roll-out that it is over.
 // `node bench/reload.ts [S1 …] [--seconds 20] [--pace 1] [--program name …] [--record]`; `--record` writes test/fixtures/reload.
 import { mkdirSync, writeFileSync } from 'node:fs'

@@ -37,6 +37,7 @@ const explanations: Explanations = {
     'exec-shape': 'a map as `exec` of a kubeconfig user',
     'exec-version': 'a version of `client.authentication.k8s.io` that Ballast speaks',
     'field-missing': 'a field that the kind of object must have',
+    'field-unknown': 'a field that the definition of its kind describes',
     'field-selector-syntax': 'a field selector such as `spec.nodeName=a,status.phase!=Failed`',
     'field-type': 'a value of the type that the field has',
     'file-missing': 'a kubeconfig file where one was named',

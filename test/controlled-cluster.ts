@@ -29,6 +29,7 @@ import { controllerToken, installBallast } from '../src/deployment/install-balla
 import { shiftedClock } from '../src/kube/testdata/shifted-clock.ts'
 import { runController } from '../src/process/controller/controller.ts'
 import { ControllerHealth } from '../src/process/health/controller-health.ts'
+import { SharedWebhooks } from '../src/process/webhooks/shared-webhooks.ts'
 import { startWebhookEndpoint } from '../src/process/webhooks/webhook-endpoint.ts'
 import { DisruptionWitness } from './disruption-witness.ts'
 import { MortalWebhooks } from './mortal-webhooks.ts'
@@ -57,6 +58,8 @@ export interface ControlledOptions {
   readonly seed?: number
   /** Serves the controllers' webhooks over HTTPS, so that landings are held and not only preferred. They die with their controller. */
   readonly hold?: boolean
+  /** Its controllers serve webhooks with the certificate of the Secret that all replicas share. */
+  readonly sharesCertificate?: boolean
   /** The webhooks are away though their controller lives. */
   readonly outage?: Outage
   /** What the controllers run; default: deschedule. */
@@ -93,9 +96,12 @@ interface Parts {
   readonly token: string
   readonly seed: number
   readonly kill: Kill | undefined
-  readonly options: Pick<ControlledOptions, 'capabilities' | 'configurations' | 'arbiter' | 'outage' | 'unwatchable' | 'between'>
+  readonly options: Omit<ControlledOptions, 'objects' | 'before' | 'kill' | 'seed' | 'hold'>
   readonly webhooks: (WebhookEndpoint & AsyncDisposable) | undefined
 }
+
+/** In which a process whose requests are refused has ended. */
+const endingMs = 120_000
 
 export class ControlledCluster implements AsyncDisposable {
   readonly clock: VirtualClock
@@ -110,6 +116,8 @@ export class ControlledCluster implements AsyncDisposable {
   readonly warnings: { readonly facts: object; readonly message: string }[] = []
   /** Health of the controller that was started last. */
   health = new ControllerHealth()
+  /** What it serves webhooks with, where replicas share a certificate. */
+  shared: SharedWebhooks | undefined
   /** Whether it ended by itself, and why. */
   ended: unknown
   /** Writes that reached the server, in order: verb and path. */
@@ -135,6 +143,9 @@ export class ControlledCluster implements AsyncDisposable {
   #served: MortalWebhooks | undefined
   #isOut = false
   #started = 0
+  #closing: Promise<void> = Promise.resolve()
+  /** The test is over: what a killed process still waits for is refused, so that it ends and is not kept in memory by its signals. */
+  readonly #over = new AbortController()
 
   constructor(parts: Parts) {
     this.twin = parts.twin
@@ -165,10 +176,14 @@ export class ControlledCluster implements AsyncDisposable {
     const transport = this.#mortal(this.#options.between?.(direct, this.clock) ?? direct, dead)
     this.health = new ControllerHealth()
     this.metrics = new Registry()
-    const webhooks = this.#webhooks === undefined ? undefined : new MortalWebhooks(this.#webhooks)
-    this.#served = webhooks
-    if (this.#isOut) webhooks?.goAway()
-    dead.signal.addEventListener('abort', () => webhooks?.goAway(), { once: true })
+    const mortal = this.#webhooks === undefined ? undefined : new MortalWebhooks(this.#webhooks)
+    this.#served = mortal
+    if (this.#isOut) mortal?.goAway()
+    dead.signal.addEventListener('abort', () => mortal?.goAway(), { once: true })
+    const before = this.shared
+    this.#closing = this.#closing.then(() => before?.[Symbol.asyncDispose]())
+    this.shared = this.#options.sharesCertificate === true ? this.#sharedWebhooks() : undefined
+    const webhooks = this.shared ?? mortal
     this.#started++
     const { unwatchable } = this.#options
     const done = runController({
@@ -302,11 +317,19 @@ export class ControlledCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Its end is not awaited: on a clock that stands still what it waits for does not come.
     this.#controller?.dead.abort(new Error('the test is over'))
+    this.#over.abort(new Error('the test is over'))
     this.witness[Symbol.dispose]()
     await this.twin.stop()
+    // Its end is not awaited: time goes on for what it waits for, and no longer.
+    await this.clock.advance(endingMs)
     await this.#webhooks?.[Symbol.asyncDispose]()
+    await this.#closing
+    await this.shared?.[Symbol.asyncDispose]()
+  }
+
+  #sharedWebhooks(): SharedWebhooks {
+    return new SharedWebhooks({ host: '127.0.0.1', port: 0, bind: '127.0.0.1', clock: this.clock, log: silentLog })
   }
 
   get #controllerClock(): Clock {
@@ -349,7 +372,15 @@ export class ControlledCluster implements AsyncDisposable {
       this.#kill = undefined
       dead.abort(new Error('killed'))
     }
-    const alive = <T>(work: () => Promise<T>): Promise<T> => (dead.signal.aborted ? new Promise<T>(() => undefined) : work())
+    const over = this.#over.signal
+    const alive = <T>(work: () => Promise<T>): Promise<T> => {
+      if (!dead.signal.aborted) return work()
+      const { promise, reject } = Promise.withResolvers<T>()
+      const refuse = () => reject(new ConnectionError('the test is over'))
+      if (over.aborted) refuse()
+      else over.addEventListener('abort', refuse, { once: true })
+      return promise
+    }
     const withLife = (request: TransportRequest): TransportRequest => ({
       ...request,
       signal: AbortSignal.any([request.signal, dead.signal]),

@@ -4,7 +4,7 @@ import { VirtualClock } from '#kube/clock.ts'
 import { testNodes } from '#twin/components/cluster-for-tests.ts'
 import { startTwin } from '#twin/twin.ts'
 import { testDeployment } from '#twin/twin-for-tests.ts'
-import { dumpThroughCommands } from './hostile/dump-commands.ts'
+import { dumpReport, dumpThroughCommands } from './hostile/dump-commands.ts'
 import { dumpOnTwin } from './hostile/dump-onslaught.ts'
 
 test.each([3, 8])('a twin starts with a hostile dump, and what is right in it goes on (seed %i)', async seed => {
@@ -74,4 +74,52 @@ test('one object of the year 9999 does not move the time of all', async () => {
   await using twin = await startTwin({ clock, objects: [...testNodes(1), late], components: false })
   expect(twin.access.list('pods')).toHaveLength(1)
   expect(new Date(clock.now()).getUTCFullYear()).toBe(2026)
+})
+
+test('fields that a definition does not describe are left out and told, once for a kind', async () => {
+  const clock = new VirtualClock(Date.parse('2026-01-01T00:00:00Z'))
+  const spec = { type: 'object', properties: { size: { type: 'integer' }, parts: { type: 'array', items: { type: 'object' } } } }
+  const free = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'gadgets.example.com' },
+    spec: {
+      group: 'example.com',
+      names: { kind: 'Gadget', plural: 'gadgets' },
+      scope: 'Cluster',
+      versions: [
+        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', properties: { spec, free } } } },
+      ],
+    },
+  }
+  const gadget = (name: string, more: object) => ({ apiVersion: 'example.com/v1', kind: 'Gadget', metadata: { name }, ...more })
+  const objects = [
+    definition,
+    gadget('a', { spec: { size: 1 }, free: { anything: 1 } }),
+    ...['b', 'c'].map(name => gadget(name, { spec: { size: 1, seize: 2, parts: [{}, { x: 1 }] }, status: {}, free: { x: 1 } })),
+  ]
+  await using twin = await startTwin({ clock, objects, components: false })
+  expect(twin.report.problems).toMatchObject([
+    {
+      code: 'field-unknown',
+      where: 'Gadget b: spec.seize, spec.parts[1].x, status',
+      found: '6 fields of 2 Gadgets that their definition does not describe',
+      expected: 'fields that it describes; these are left out, as an API server does',
+    },
+  ])
+  expect(twin.access.get('gadgets.example.com', undefined, 'b')).toMatchObject({ spec: { size: 1 }, free: { x: 1 } })
+})
+
+test('doctor says what it sets aside of a dump, and looks at the rest', async () => {
+  const right = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'right', namespace: 'shop' } }
+  const wrong = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'wrong', namespace: 'shop', labels: 'x' },
+    spec: 7,
+  }
+  const said = await dumpReport([right, wrong], ['doctor', '--cluster', 'FILE'])
+  expect(said).toMatch(/set aside: .*Deployment shop\/wrong/)
+  expect(said).not.toContain('shop/right')
 })

@@ -8,6 +8,8 @@ import { type Trouble, TroubledWire, type TroubleKind, troubleKinds, WireScene }
 /** What gives a capability's parts work. Units are what one does not wait for another for: workloads, nodes, plans. */
 export interface TroubleRow {
   readonly cluster: Omit<ControlledOptions, 'between'>
+  /** What is wrong at its start is wrong at the first start that there ever was. */
+  readonly startsFirst?: boolean
   /** It has seen what there is: what is done to the cluster now is news to it. */
   isReady(cluster: ControlledCluster): boolean
   /** What people and other programs do. */
@@ -107,14 +109,17 @@ async function play(
   }
   const trouble: Trouble | undefined =
     run === undefined ? undefined : { kind: run.kind, key: run.key, ...(run.length === 'burst' ? { count: burst } : {}) }
-  cluster.startController()
-  await waits(
-    () => row.isReady(cluster),
-    row.limitMs,
-    () => 'it never came to be ready without trouble',
-  )
+  const isFirst = row.startsFirst === true && run?.moment === 'at start'
+  if (!isFirst) {
+    cluster.startController()
+    await waits(
+      () => row.isReady(cluster),
+      row.limitMs,
+      () => 'it never came to be ready without trouble',
+    )
+  }
   if (trouble !== undefined && run?.moment === 'at start') {
-    await cluster.stopController()
+    if (!isFirst) await cluster.stopController()
     scene.begin(trouble)
     cluster.startController()
     await passes(cluster, 2_000)

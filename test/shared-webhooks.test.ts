@@ -94,7 +94,7 @@ describe('replicas with the rights of the installation', () => {
     await using cluster = await openCluster()
     const webhooks = await cluster.start()
     const configurations = cluster.admin.resource<KubeObject>(builtIn.mutatingwebhookconfigurations)
-    const write = (name: string) =>
+    const write = (name: string, webhook: string) =>
       configurations.create(
         {
           apiVersion: 'admissionregistration.k8s.io/v1',
@@ -102,7 +102,7 @@ describe('replicas with the rights of the installation', () => {
           metadata: { name, annotations: webhooks.annotations() },
           webhooks: [
             {
-              name: 'a.ballast.dev',
+              name: webhook,
               clientConfig: { url: 'https://127.0.0.1:1/x', caBundle: '' },
               sideEffects: 'None',
               admissionReviewVersions: ['v1'],
@@ -112,7 +112,9 @@ describe('replicas with the rights of the installation', () => {
         },
         { signal },
       )
-    for (const name of ['ballast-landing', 'ballast-isolation', 'elsewhere']) await write(name)
+    await write('ballast-landing', 'landing.deschedule.ballast.dev')
+    await write('ballast-isolation', 'tolerations.isolate.ballast.dev')
+    await write('elsewhere', 'a.ballast.dev')
     await cluster.clock.quiet()
     const { items } = await configurations.list({ signal })
     const bundles = items.map(item => [item.metadata.name, JSON.stringify(item['webhooks']).match(/"caBundle":"([^"]+)"/)?.[1]])

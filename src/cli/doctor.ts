@@ -1,6 +1,7 @@
 // `ballast doctor`: what of the upstreams is still there, what fights, what is missing; of a cluster, a dump or a GitOps repository.
 
 import { statSync } from 'node:fs'
+import { checkedObject, placeOf } from '#cluster/cluster-checks.ts'
 import { areas, knownKinds } from '#doctor/capability-findings.ts'
 import { examineCluster } from '#doctor/checks.ts'
 import type { ClusterFacts } from '#doctor/facts.ts'
@@ -12,7 +13,7 @@ import { examineRepository } from '#doctor/repository-checks.ts'
 import { systemClock } from '#kube/clock.ts'
 import { textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { problemSentence } from '#kube/problem.ts'
+import { type Problem, problemSentence } from '#kube/problem.ts'
 import { latestTraceMs } from '#kube/time/time.ts'
 import { nearestName } from '#kube/values/nearest-name.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
@@ -140,10 +141,14 @@ async function factsOfCluster(options: DoctorOptions, { environment, signal }: S
 
 async function dumpFacts(path: string, { terminal, signal }: Surroundings): Promise<Looked> {
   const read = await readSourceOrInput(path, process.stdin, signal)
-  for (const problem of read.problems) terminal.say(`set aside: ${problemSentence(problem)}`)
-  const objects = read.objects
-    .map(({ object }) => object)
-    .filter(({ metadata }) => typeof metadata === 'object' && metadata !== null)
+  const objects: KubeObject[] = []
+  const problems: Problem[] = [...read.problems]
+  for (const { object, where } of read.objects) {
+    const found = checkedObject(object, placeOf(object, where))
+    if (found.length === 0) objects.push(object)
+    problems.push(...found)
+  }
+  for (const problem of problems) terminal.say(`set aside: ${problemSentence(problem)}`)
   const nowMs = newestOf(objects)
   const deployment = ownDeployment(objects)
   const configMap = objects.find(

@@ -43,13 +43,17 @@ export const certificateSecrets = { core: 'ballast-tls', edge: 'ballast-apiserve
 
 /** What wants to know by which authority our webhooks and APIs are to be judged. */
 export function certificatePlaces(parts: readonly AnyPart[]): readonly InjectedPlace[] {
-  const names = parts
+  const mutating = parts
     .flatMap(({ listeners }) => listeners)
-    .map(listener => (listener.kind === 'webhook' && listener.mutates ? listener.configuration : undefined))
-    .filter(name => name !== undefined)
+    .flatMap(listener => (listener.kind === 'webhook' && listener.mutates ? [listener] : []))
+  const webhooksOf = (configuration: string) =>
+    new Set(mutating.filter(one => one.configuration === configuration).map(({ name }) => name))
+  const names = mutating.flatMap(({ configuration }) => configuration ?? [])
   const services = apiServicesOf(parts).map(({ group, version }) => `${version}.${group}`)
   return [
-    ...[...new Set(names)].sort().map(name => ({ resource: builtIn.mutatingwebhookconfigurations, name })),
+    ...[...new Set(names)]
+      .sort()
+      .map(name => ({ resource: builtIn.mutatingwebhookconfigurations, name, webhooks: [...webhooksOf(name)].sort() })),
     ...[...new Set(services)].sort().map(name => ({ resource: apiServices, name })),
   ]
 }

@@ -2,6 +2,7 @@
 // at it one hears of the other; what it saved is what the way back needs.
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Api } from '#kube/client/api.ts'
+import { dataInPlaceOf, inPlaceOf } from '#kube/client/update.ts'
 import type { Clock } from '#kube/clock.ts'
 import { at, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -107,18 +108,17 @@ export class MigrationRecord {
   async #put(holder: string): Promise<void> {
     const { api, clock, component, signal } = this.#options
     const { namespace } = this
-    const { resourceVersion } = this.#object?.metadata ?? {}
-    const object: KubeObject = {
+    const data = { ...dataOf(this.#content), holder, at: new Date(clock.now()).toISOString() }
+    const object: KubeObject = inPlaceOf(this.#object, {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: {
         name: nameOf(component),
         namespace,
         labels: { 'app.kubernetes.io/part-of': 'ballast' },
-        ...(resourceVersion === undefined ? {} : { resourceVersion }),
       },
-      data: { ...dataOf(this.#content), holder, at: new Date(clock.now()).toISOString() },
-    }
+      data: dataInPlaceOf(this.#object, data, ownKeys),
+    })
     const configMaps = api.resource(builtIn.configmaps)
     const options = { namespace, signal, fieldManager }
     try {
@@ -130,6 +130,9 @@ export class MigrationRecord {
     }
   }
 }
+
+/** The keys of it that are ours, whether they are there now or not. */
+const ownKeys = ['direction', 'done', 'saved', 'holder', 'at']
 
 const nameOf = (component: string) => `ballast-migration-${component}`
 

@@ -2,6 +2,7 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { bootstrapRoles } from './api/access/bootstrap-roles.ts'
 import type { ApiServer } from './api/api-server.ts'
+import { systemPriorities } from './api/validation/priority-class-validation.ts'
 import { type Draft, fieldsAt } from './json-value.ts'
 import { loadObjects } from './load.ts'
 import { signedByServer } from './server-objects.ts'
@@ -36,18 +37,12 @@ function priorityClass(name: string, value: number, description: string): KubeOb
   }
 }
 
-const priorityClasses = [
-  priorityClass(
-    'system-cluster-critical',
-    2_000_000_000,
+const descriptions: Readonly<Record<string, string>> = {
+  'system-cluster-critical':
     'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
-  ),
-  priorityClass(
-    'system-node-critical',
-    2_000_001_000,
-    'Used for system critical pods that must not be moved from their current node.',
-  ),
-]
+  'system-node-critical': 'Used for system critical pods that must not be moved from their current node.',
+}
+const priorityClasses = Array.from(systemPriorities, ([name, value]) => priorityClass(name, value, descriptions[name] ?? ''))
 
 /** The server's own Service: what it asked for is its own, and what the addresses came with is nobody's. */
 function apiService(server: ApiServer): KubeObject {

@@ -7,7 +7,7 @@ import { toStorage } from './api/answers/versions.ts'
 import { type ApiServer, freshUid, timestamp } from './api/api-server.ts'
 import { definitionFor, establish } from './api/custom/custom-resources.ts'
 import { validateCustom } from './api/custom/custom-schema.ts'
-import { settleValues } from './api/decoding/stored-values.ts'
+import { prunedPaths, settleValues } from './api/decoding/stored-values.ts'
 import { setDefaults } from './api/defaults.ts'
 import { hasGeneration, holdNamespace, qualityOfService } from './api/object-strategy.ts'
 import { apiVersionOf, type ResourceType } from './api/resource-type.ts'
@@ -73,9 +73,50 @@ export function loadObjects(server: ApiServer, given: readonly KubeObject[]): Lo
   serveUnknownKinds(server, objects, problems)
   let loaded = 0
   const uids = new Map<string, string>()
-  for (const { object } of ranked) if (loadOne(server, object, problems, uids)) loaded++
+  const pruned = new Map<string, Pruned>()
+  for (const { object } of ranked) {
+    if (!loadOne(server, object, problems, uids)) continue
+    loaded++
+    notePruned(server, object, pruned)
+  }
+  problems.push(...Array.from(pruned.values(), prunedProblem))
   rebuildReplicaSets(server, problems)
   return { loaded, problems, absentOwners: absentOwners(server) }
+}
+
+/** What was pruned of the objects of a kind. */
+interface Pruned {
+  /** The first such object, and what it lost. */
+  readonly first: KubeObject
+  readonly paths: readonly string[]
+  objects: number
+  fields: number
+}
+
+const mostPathsNamed = 3
+
+/** Custom objects alone: of built-in kinds what is unknown stays. */
+function notePruned(server: ApiServer, object: KubeObject, pruned: Map<string, Pruned>): void {
+  const type = server.resources.ofKind(object.apiVersion, object.kind)
+  if (type?.custom === undefined) return
+  const paths = prunedPaths(kindSchema(type), object)
+  if (paths.length === 0) return
+  const key = `${object.apiVersion} ${object.kind}`
+  const known = pruned.get(key) ?? { first: object, paths: paths.slice(0, mostPathsNamed), objects: 0, fields: 0 }
+  known.objects++
+  known.fields += paths.length
+  pruned.set(key, known)
+}
+
+function prunedProblem({ first, paths, objects, fields }: Pruned): LoadProblem {
+  const { kind, metadata } = first
+  return {
+    object: first,
+    code: 'field-unknown',
+    where: `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}: ${paths.map(path => path.slice(1)).join(', ')}`,
+    found: `${fields === 1 ? 'a field' : `${fields} fields`} of ${objects === 1 ? `one ${kind}` : `${objects} ${kind}s`} that their definition does not describe`,
+    expected: 'fields that it describes; these are left out, as an API server does',
+  }
 }
 
 function noteUids({ loadedUids }: ApiServer, object: KubeObject): void {

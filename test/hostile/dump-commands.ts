@@ -77,8 +77,22 @@ export async function dumpThroughCommands(
   }
 }
 
+/** What a command says of a dump of `objects`; FILE among its words is the dump. */
+export async function dumpReport(objects: readonly unknown[], words: readonly string[]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'ballast-dumps-'))
+  const file = join(folder, 'dump.json')
+  writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
+  try {
+    const { said, error } = await ran(words.map(word => (word === 'FILE' ? file : word)))
+    if (error !== undefined) throw error
+    return said.join('\n')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 /** As the program's own main does it, in this process. */
-async function run(words: readonly string[], folder: string): Promise<readonly string[]> {
+async function ran(words: readonly string[]): Promise<{ readonly said: readonly string[]; readonly error: unknown }> {
   const said: string[] = []
   const program = new Command('ballast').exitOverride().configureOutput({ writeErr: text => void said.push(text) })
   const listed = commands.get(words[0] ?? '')
@@ -89,11 +103,19 @@ async function run(words: readonly string[], folder: string): Promise<readonly s
   const terminal = { write: note, say: note, isInteractive: false, colour: pc.createColors(false) }
   const surroundings = { terminal, environment: {}, signal: stop.signal, ending: embeddedEnding, end: () => undefined }
   define(program, surroundings, listed.about)
+  const error: unknown = await program.parseAsync(['node', 'ballast', ...words]).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  return { said, error }
+}
+
+/** What did not hold of a command that must end with an answer or words. */
+async function run(words: readonly string[], folder: string): Promise<readonly string[]> {
+  const { said, error } = await ran(words)
   const shown = words.slice(0, 3).join(' ')
   const findings: string[] = []
-  try {
-    await program.parseAsync(['node', 'ballast', ...words])
-  } catch (error) {
+  if (error !== undefined) {
     const isSaid = error instanceof InputError || error instanceof CommandRefused || isOutside(error)
     if (error instanceof CommanderError || error instanceof InvalidArgumentError)
       findings.push(`${shown}: the test calls it wrongly: ${error.message}`)

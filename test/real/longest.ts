@@ -3,7 +3,7 @@
 
 /** By their time on two cores. */
 const longChecks = [
-  'reload: S1 to S13 beside Reloader',
+  'reload: S1 to S14 beside Reloader',
   'ballast controller on the real control plane: among others',
   'descheduler, program beside program on a real control plane: RemoveDuplicates',
   'browser: 5,000 nodes and 150,000 pods',

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { RebalancePolicy } from '#coordination/api.ts'
 import type { WebhookEndpoint } from '#coordination/capability.ts'
 import type { EffectContext } from '#coordination/effects/effect-context.ts'
+import { takeAway } from '#kube/client/take-away.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
@@ -151,14 +152,8 @@ export class TolerationKeeper {
 
   async #remove(signal: AbortSignal): Promise<void> {
     if (this.#stored === undefined) return
-    const { uid } = this.#stored.metadata
     this.#options.effects.leadership.assert()
-    try {
-      const only = uid === undefined ? {} : { preconditions: { uid } }
-      await this.#configurations.delete(isolationConfigurationName, { signal, ...only })
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-    }
+    await takeAway(this.#configurations, isolationConfigurationName, { signal, uid: this.#stored.metadata.uid })
     this.#stored = undefined
     this.#written = undefined
   }

@@ -10,11 +10,13 @@ import { peerList } from './peer-list.ts'
 /** So long an unchanged list is believed to be there. */
 const believedMs = 300_000
 
+type Context = Pick<ControllerContext, 'api' | 'clock' | 'identity'> & Partial<Pick<ControllerContext, 'leading'>>
+
 export class PeerListKeeper {
-  readonly #context: ControllerContext
+  readonly #context: Context
   #written: { readonly text: string; readonly atMs: number } | undefined
 
-  constructor(context: ControllerContext) {
+  constructor(context: Context) {
     this.#context = context
   }
 

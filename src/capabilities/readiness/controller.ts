@@ -7,6 +7,7 @@ import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { DaemonSet, KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { isOutside } from '#kube/outside-error.ts'
 import type { ReadinessConfig } from './config.ts'
 import { readinessMetrics } from './metrics.ts'
 import { capabilityName } from './names.ts'
@@ -55,6 +56,7 @@ export async function startReadiness(
         name: 'readiness-loop',
         ok: work.failure === undefined,
         ...(work.failure === undefined ? {} : { message: work.failure }),
+        ...(work.webhookProblem === undefined ? {} : { state: 'running without its webhooks' }),
       },
     ],
     reconfigure: async next => {
@@ -72,6 +74,8 @@ export async function startReadiness(
 class Readying implements Disposable {
   /** Why the last look failed. */
   failure: string | undefined
+  /** Why API servers may not ask us as they should: nodes are looked at all the same. */
+  webhookProblem: string | undefined
   readonly #context: ControllerContext
   readonly #leading: Leading
   #config: ReadinessConfig
@@ -175,8 +179,7 @@ class Readying implements Disposable {
     const files = this.#config.configureNodes ? ports.take(nodeFilesPort) : undefined
     const isConfiguring = await this.#configurer.look(this.#config, files, signal)
     const rules = await this.#keeper.secure(this.#upstreamRules(), signal)
-    const isAdmitting = this.#config.admission && this.#rules.length > 0
-    await this.#webhooks.keep({ nodes: isAdmitting, rules: this.#config.admission && this.#upstream.isSynced }, signal)
+    const isAsked = await this.#keepWebhooks(signal)
     const sinceMs = await this.#ages.of(
       this.#rules.map(({ name }) => name),
       signal,
@@ -196,7 +199,27 @@ class Readying implements Disposable {
     const evaluatedBy = this.#evaluations(rules, failures)
     await this.#keeper.report(rules, evaluatedBy, signal)
     this.#figures.tell({ decisions, rules, evaluatedBy, own: this.#rules, seconds, atMs: nowMs })
-    return this.#waitMs(decisions, { isConfiguring, hasFailed: failures.size > 0, nowMs })
+    return this.#waitMs(decisions, { isConfiguring, hasFailed: failures.size > 0 || !isAsked, nowMs })
+  }
+
+  /** Whether API servers ask us as the configuration says; what keeps them from it holds up no node. */
+  async #keepWebhooks(signal: AbortSignal): Promise<boolean> {
+    const { admission } = this.#config
+    // Rules that could not be listed may be there all the same.
+    const rules = this.#upstream.isSynced ? admission : admission ? undefined : false
+    const wanted = { nodes: admission && this.#rules.length > 0, rules }
+    try {
+      await this.#webhooks.keep(wanted, signal)
+      this.webhookProblem = undefined
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isOutside(error)) throw error
+      const why = messageOf(error)
+      if (why !== this.webhookProblem)
+        this.#context.log.warn({ capability: capabilityName, why }, 'configurations of webhooks could not be kept, tried again')
+      this.webhookProblem = why
+    }
+    return this.webhookProblem === undefined
   }
 
   #waitMs(

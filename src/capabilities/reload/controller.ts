@@ -25,6 +25,7 @@ import { type SourceReference, type SourceState, sourceAnnotations, sourceKey } 
 import { type SourceChange, SourceWatch, sourceAnnotationKeys, watchedTypes } from './sources/source-watch.ts'
 import { WatchedNamespaces } from './sources/watched-namespaces.ts'
 import { Telling } from './telling/reload-telling.ts'
+import { SeenEvents } from './telling/seen-events.ts'
 import type { ReceivedResource } from './telling/telling.ts'
 import { UpdateNotifier } from './telling/update-notifier.ts'
 import { FreshWorkloads } from './workloads/fresh-workloads.ts'
@@ -83,6 +84,7 @@ class Reloading {
   readonly #context: ControllerContext
   readonly #config: ReloadConfig
   readonly #telling: Telling
+  readonly #seen: SeenEvents
   readonly #namespaces: WatchedNamespaces
   readonly #sources: SourceWatch
   readonly #classes: ProviderClasses | undefined
@@ -111,6 +113,7 @@ class Reloading {
     this.#context = context
     this.#config = config
     this.#telling = new Telling({ settings: config, events, metrics, namespace, clock, log })
+    this.#seen = new SeenEvents(config, this.#telling)
     this.#namespaces = new WatchedNamespaces(config, informers)
     this.#sources = new SourceWatch(config, this.#namespaces, informers)
     const onContent = (news: ContentNews) => this.#contentCame(news)
@@ -194,14 +197,17 @@ class Reloading {
     this.#ends.push(
       this.#sources.onChange(
         change => this.#sourceChanged(change),
-        change => this.#passedOver(change),
+        ({ reference, type }) => (this.#isOurs(reference) ? undefined : this.#seen.passedOver(type, plurals[reference.type])),
       ),
       this.#classes?.start(
         reference => this.#lookAt(reference),
-        type => this.#telling.eventReceived(type, plurals.secretproviderclass),
+        (type, isWatched) => this.#seen.mounted(type, isWatched),
       ) ?? (() => undefined),
       this.#workloads.onChange(change => this.#workloadChanged(change)),
-      this.#namespaces.onChange(namespace => this.#namespaceChanged(namespace)),
+      this.#namespaces.onChange(
+        namespace => this.#namespaceChanged(namespace),
+        type => this.#seen.namespace(type),
+      ),
     )
     this.#isPrepared = true
     for (const change of this.#initial.splice(0)) this.#lookBack(change)
@@ -296,10 +302,12 @@ class Reloading {
 
   #sourceChanged(change: SourceChange): void {
     const { reference, type, initial, isMarkedAnew, version, previousVersion } = change
-    if (this.#notifier !== undefined && this.#isOurs(reference)) return
+    const isOurs = this.#isOurs(reference)
+    if (this.#notifier !== undefined && isOurs) return
     const received = plurals[reference.type]
     if (type === 'add') this.#index.add(reference)
     if (initial) {
+      if (!isOurs) this.#seen.passedOver(type, received)
       if (this.#notifier !== undefined) this.#book.read(reference)
       else if (!this.#isPrepared) this.#initial.push(change)
       else {
@@ -308,10 +316,10 @@ class Reloading {
       }
       return
     }
-    this.#telling.eventReceived(type, received)
+    if (!isOurs) this.#telling.eventReceived(type, received)
     if (this.#notifier !== undefined) this.#notify(reference, type)
-    else if (!this.#index.has(reference) && (this.#isOurs(reference) || !this.#mayBeTakenByUnknown(type))) {
-      this.#telling.eventProcessed(received, 'success')
+    else if (!this.#index.has(reference) && (isOurs || !this.#mayBeTakenByUnknown(type))) {
+      if (!isOurs) this.#telling.eventProcessed(received, 'success')
       return
     }
     this.#book.heard(reference, previousVersion === undefined ? undefined : { before: previousVersion, after: version })
@@ -319,13 +327,6 @@ class Reloading {
     if (type !== 'update') this.#changed(reference, type === 'add' ? 'create' : 'delete', version)
     else if (isMarkedAnew) this.#lookAt(reference)
     if (type === 'delete') this.#telling.eventProcessed(received, 'success')
-  }
-
-  /** In a namespace that is left out: counted as upstream counts it, which takes notice of what comes and goes only where that reloads. */
-  #passedOver({ reference, type }: SourceChange): void {
-    const { reloadOnCreate, reloadOnDelete } = this.#config
-    this.#telling.eventReceived(type, plurals[reference.type])
-    if (type === 'update' || (type === 'add' ? reloadOnCreate : reloadOnDelete)) this.#telling.skipped('ignored_or_not_selected')
   }
 
   /**
@@ -492,7 +493,7 @@ class Reloading {
     if (told !== undefined && clock.elapsed() - told < jobEventIntervalMs) return
     this.#jobToldMs.set(uid, clock.elapsed())
     const workload = { apiVersion: 'batch/v1', kind: 'Job', namespace, name, uid }
-    const words = `the Job is deleted and its successor is refused, tried again: ${message}`
+    const words = `the Job is deleted and its successor is not there, tried again: ${message}`
     this.#telling.acted({ workload, sources: [], result: 'error', seconds: 0, message: words })
   }
 }

@@ -1,11 +1,11 @@
 // The door of mode `proxy`: an authenticating proxy says in headers who asks. It is known by its client certificate, or by being on this
 // machine where that was allowed.
 import type { X509Certificate } from 'node:crypto'
-import { TLSSocket } from 'node:tls'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { asAuthenticated } from '#kube/server/caller.ts'
 import { isVouchedFor, presentedChain } from '#kube/server/certificate-trust.ts'
+import { tlsSocketOf } from '#kube/server/front/socket-in-pieces.ts'
 import { type DashboardConfiguration, isLoopback } from '../configuration.ts'
 import { refusal } from '../http/answer.ts'
 import type { Asked } from '../http/asked.ts'
@@ -76,8 +76,8 @@ export class ProxyDoor implements Door {
     const { trust, authorities, clock } = this.#options
     if (trust.trustLoopback && isLoopback(peer)) return undefined
     if (trust.caFile === undefined) return 'this peer is not on this machine'
-    const { socket } = message
-    const chain = socket instanceof TLSSocket ? presentedChain(socket.getPeerX509Certificate()) : []
+    const socket = tlsSocketOf(message.socket)
+    const chain = socket !== undefined ? presentedChain(socket.getPeerX509Certificate()) : []
     const [own] = chain
     if (own === undefined) return 'it showed no client certificate'
     if (!isVouchedFor(chain, authorities, clock.now())) return 'its client certificate is of another authority'

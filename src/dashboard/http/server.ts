@@ -11,6 +11,7 @@ import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KeyPair } from '#kube/server/certificates.ts'
 import { FairConnections } from '#kube/server/front/fair-connections.ts'
+import { handshakeMs } from '#kube/server/listening.ts'
 import type { ListenAddress } from '../configuration.ts'
 import type { Picture, PictureSource } from '../picture.ts'
 import { type Answer, refusal } from './answer.ts'
@@ -66,10 +67,18 @@ export async function startServer(options: ServerOptions, at: ListenAddress): Pr
   const server: Server | TlsServer =
     tls === undefined
       ? createPlainServer(limits, answering)
-      : createTlsServer({ ...limits, ...secureContext(tls), ALPNProtocols: ['http/1.1'], ...clientCertificates(tls) }, answering)
+      : createTlsServer(
+          {
+            ...limits,
+            ...secureContext(tls),
+            handshakeTimeout: handshakeMs,
+            ALPNProtocols: ['http/1.1'],
+            ...clientCertificates(tls),
+          },
+          answering,
+        )
   server.timeout = idleLimitMs
-  // What says who a viewer's proxy is lies in the socket of TLS.
-  const connections = new FairConnections(server, { most: connectionsLimit, inPieces: tls === undefined }, options)
+  const connections = new FairConnections(server, { most: connectionsLimit, inPieces: true }, options)
   server.on('clientError', (error, socket) => connections.refuseUnreadable(error, socket))
   const port = await listeningNear(connections, at)
   return {

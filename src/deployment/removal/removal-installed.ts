@@ -1,6 +1,7 @@
 // What the installer applied, found again by its labels.
+import { isOwnManager, withoutOurs } from '#kube/client/take-away.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
+import { builtIn, type GroupVersionResource, resourceKey } from '#kube/objects/resource.ts'
 import { installedLabel, type RemovalRun } from './removal-run.ts'
 
 const monitoring = (resource: string): GroupVersionResource => ({ group: 'monitoring.coreos.com', version: 'v1', resource })
@@ -46,8 +47,10 @@ export async function removeInstalled(run: RemovalRun): Promise<void> {
     ofHelm += found.filter(isOfHelm).length
     for (const object of found) {
       if (isOfHelm(object)) continue
-      if (resource === builtIn.namespaces && (await isUsed(run, object.metadata.name))) {
-        run.left.push(`Namespace ${object.metadata.name}: pods of others run there`)
+      const others = resource === builtIn.namespaces ? await othersIn(run, object.metadata.name) : []
+      if (others.length > 0) {
+        const more = others.length > mostNamed ? ` and ${others.length - mostNamed} more` : ''
+        run.left.push(`Namespace ${object.metadata.name}: others have put there ${others.slice(0, mostNamed).join(', ')}${more}`)
         continue
       }
       await run.delete(resource, object)
@@ -56,7 +59,35 @@ export async function removeInstalled(run: RemovalRun): Promise<void> {
   if (ofHelm > 0) run.left.push(`${ofHelm} objects that Helm applied: helm uninstall ${release} -n ${namespace} deletes them`)
 }
 
-async function isUsed(run: RemovalRun, namespace: string): Promise<boolean> {
-  const isOfOthers = (labels: Readonly<Record<string, string>> = {}) => labels[installedLabel] !== run.options.release
-  return (await run.find(builtIn.pods, ({ metadata }) => isOfOthers(metadata.labels), namespace)).length > 0
+const ownGroup = /^ballast\.dev\//
+const mostNamed = 5
+/** What a cluster keeps in every namespace, and what tells of others. */
+const keptByCluster =
+  /^(events(\.events\.k8s\.io)?|endpoints|endpointslices\.discovery\.k8s\.io|leases\.coordination\.k8s\.io|pods\.metrics\.k8s\.io|serviceaccounts default|configmaps kube-root-ca\.crt)( |$)/
+
+/** Names what others would lose with the namespace, as `resource name`. What belongs to another object is not named beside it. */
+async function othersIn(run: RemovalRun, namespace: string): Promise<readonly string[]> {
+  const { api, signal, release } = run.options
+  const { resources } = await api.discover(signal)
+  const listed = resources.filter(
+    ({ namespaced, verbs, resource }) => namespaced && verbs.includes('list') && !resource.includes('/'),
+  )
+  const isOurs = ({ metadata, ...object }: KubeObject) =>
+    metadata.labels?.[installedLabel] === release ||
+    metadata.deletionTimestamp !== undefined ||
+    (metadata.ownerReferences ?? []).length > 0 ||
+    object['type'] === 'kubernetes.io/service-account-token' ||
+    ownGroup.test(object.apiVersion) ||
+    ((metadata.managedFields ?? []).some(({ manager }) => isOwnManager(manager)) &&
+      withoutOurs({ ...object, metadata }) === undefined)
+  const found = new Set<string>()
+  for (const resource of listed) {
+    const key = resourceKey(resource)
+    if (keptByCluster.test(key)) continue
+    for (const object of await run.find(resource, one => !isOurs(one), namespace)) {
+      const named = `${key} ${object.metadata.name}`
+      if (!keptByCluster.test(named)) found.add(named)
+    }
+  }
+  return [...found].sort()
 }

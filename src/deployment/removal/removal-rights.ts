@@ -31,7 +31,7 @@ export function removalRules(capabilities: readonly Capability[]): readonly Fiel
     rule(
       'admissionregistration.k8s.io',
       ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
-      ['delete', 'get', 'list'],
+      ['delete', 'get', 'list', 'patch'],
     ),
     rule('apiextensions.k8s.io', ['customresourcedefinitions'], ['delete', 'get', 'list']),
     ...own.map(([group, resources]) => rule(group, resources, ['delete', 'get', 'list'])),
@@ -47,7 +47,7 @@ export function removalRules(capabilities: readonly Capability[]): readonly Fiel
 
 /** In our own namespace, where other things may lie as well. */
 export const ownNamespaceRules: readonly Fields[] = [
-  rule('', ['configmaps', 'secrets'], ['delete', 'get', 'list']),
+  rule('', ['configmaps', 'secrets'], ['delete', 'get', 'list', 'patch']),
   rule('coordination.k8s.io', ['leases'], ['delete', 'get', 'list']),
   rule('discovery.k8s.io', ['endpointslices'], ['delete', 'get', 'list']),
 ]

@@ -1,6 +1,7 @@
 // One run of `ballast uninstall`: what it was asked, what was done so far, and what could not be.
 import type { Capability } from '#coordination/capability.ts'
 import type { Api } from '#kube/client/api.ts'
+import { isWrittenBy, takeAway, withoutOurs } from '#kube/client/take-away.ts'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -59,6 +60,22 @@ export class RemovalRun {
       if (!isNotFound(error)) this.left.push(`look for ${resourceKey(resource)}: ${messageOf(error)}`)
     }
     return found
+  }
+
+  /** As `delete`, but for what others put into it, or made under a name of ours: that is left, and told. */
+  async takeAway(resource: GroupVersionResource, object: KubeObject): Promise<void> {
+    const { api, signal } = this.options
+    const { name, namespace, uid } = object.metadata
+    const what = `${resourceKey(resource)} ${placeOf(object)}`
+    if (!isWrittenBy(object)) {
+      this.left.push(`${what}: Ballast has not written it`)
+      return
+    }
+    if (withoutOurs(object) === undefined) return this.delete(resource, object)
+    await this.take(`take what is ours out of ${what}`, () =>
+      takeAway(api.resource<KubeObject>(resource), name, { namespace, signal, uid }),
+    )
+    this.left.push(`${what}: others have put something into it, which stays`)
   }
 
   async delete(resource: GroupVersionResource, object: KubeObject): Promise<void> {

@@ -92,7 +92,7 @@ async function deleteNamed(run: RemovalRun, leaves: readonly Leftover[]): Promis
     const resource = { group, version, resource: `${left.of.toLowerCase()}s` }
     const namespace = left.namespace === 'own' ? run.options.namespace : left.namespace
     for (const object of await run.find(resource, ({ metadata }) => metadata.name === left.name, namespace))
-      await run.delete(resource, object)
+      await run.takeAway(resource, object)
   }
 }
 
@@ -194,7 +194,7 @@ async function deleteOwnState(run: RemovalRun): Promise<void> {
   const isOurs = ({ metadata }: KubeObject) => ownNames.test(metadata.name) || metadata.labels?.['ballast.dev/managed'] === 'true'
   const isGuard = (lease: KubeObject) => guards.has(lease.metadata.name) && !isHeld(lease)
   for (const resource of [builtIn.configmaps, builtIn.secrets])
-    for (const object of await run.find(resource, isOurs, namespace)) await run.delete(resource, object)
+    for (const object of await run.find(resource, isOurs, namespace)) await run.takeAway(resource, object)
   const isSlice = ({ metadata }: KubeObject) => metadata.name === dashboardSlice || metadata.name === leaderSlice
   for (const slice of await run.find(builtIn.endpointslices, isSlice, namespace)) await run.delete(builtIn.endpointslices, slice)
   const leases = await run.find(builtIn.leases, lease => isOurs(lease) || isGuard(lease), namespace)

@@ -40,3 +40,26 @@ export async function updateObject<T extends KubeObject>(
     }
   }
 }
+
+/**
+ * `object` in the place of `before`, for an update under its version: fields, labels and annotations that it does not have stay as others
+ * wrote them. Pure.
+ */
+export function inPlaceOf<T extends KubeObject>(before: KubeObject | undefined, object: T): T {
+  if (before === undefined) return object
+  const { metadata } = object
+  const labels = { ...before.metadata.labels, ...metadata.labels }
+  const annotations = { ...before.metadata.annotations, ...metadata.annotations }
+  return { ...before, ...object, metadata: { ...before.metadata, ...metadata, labels, annotations } }
+}
+
+/** `data` in the place of `before`'s: keys that are not `ours` stay. Pure. */
+export function dataInPlaceOf<Value>(
+  before: KubeObject | undefined,
+  data: Readonly<Record<string, Value>>,
+  ours: readonly string[] = Object.keys(data),
+): Readonly<Record<string, Value>> {
+  const found: unknown = before?.['data']
+  const others = Object.entries(typeof found === 'object' && found !== null ? found : {}).filter(([key]) => !ours.includes(key))
+  return { ...Object.fromEntries(others), ...data }
+}

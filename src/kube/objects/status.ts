@@ -198,6 +198,11 @@ export function isInternalError(error: unknown): error is StatusError {
   return hasReason(error, 500, 'InternalError')
 }
 
+/** A webhook has side effects that it cannot do without: a dry run says nothing of what the server would answer. */
+export function isDryRunUnsupported(error: unknown): error is StatusError {
+  return error instanceof StatusError && error.code === 400 && error.message.includes('does not support dry run')
+}
+
 /** A server-side apply met fields that others own; `error.conflicts()` names them. */
 export function isApplyConflict(error: unknown): error is StatusError {
   return isConflict(error) && error.conflicts().length > 0

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createSecureContext, type SecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { promisify } from 'node:util'
 import { createGzip, gzip } from 'node:zlib'
 import type { Registry } from 'prom-client'
@@ -26,8 +26,9 @@ import { type GivenTrust, type TrustOptions, watchClientTrust } from './client-t
 import { authenticated, type Credentials } from './delegated-authentication.ts'
 import { DelegatedReviews, type ReviewLives } from './delegated-reviews.ts'
 import { FairConnections } from './front/fair-connections.ts'
+import { tlsSocketOf } from './front/socket-in-pieces.ts'
 import { answerHealth, type HealthCheck } from './health.ts'
-import { keptConnections } from './listening.ts'
+import { handshakeMs, keptConnections } from './listening.ts'
 import { formatOf, mediaRanges } from './media-types.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
 import { SharedAnswers } from './shared-answers.ts'
@@ -143,6 +144,7 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
     rejectUnauthorized: false,
     ALPNProtocols: ['http/1.1'],
     ...keptConnections,
+    handshakeTimeout: handshakeMs,
     maxHeaderSize: largestHeaders,
   })
   using trusting = new DisposableStack()
@@ -179,7 +181,8 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
     probes: options.probes?.({ authorities, shutdown }) ?? { live: () => [ping], ready: needed },
   })
   server.on('request', (request, response) => void handler.serve(request, response))
-  const connections = new FairConnections(server, { most: connectionsLimit }, options)
+  const connections = new FairConnections(server, { most: connectionsLimit, inPieces: true }, options)
+  server.on('clientError', (error, socket) => connections.refuseUnreadable(error, socket))
   const port = await connections.listen(options)
   const held = trusting.move()
   return {
@@ -416,8 +419,8 @@ function isTurnedAway(request: IncomingMessage, error: StatusError): boolean {
 }
 
 function credentialsOf(request: IncomingMessage): Credentials {
-  const { socket } = request
-  if (!(socket instanceof TLSSocket)) return { chain: [], headers: request.headersDistinct }
+  const socket = tlsSocketOf(request.socket)
+  if (socket === undefined) return { chain: [], headers: request.headersDistinct }
   const chain = presentedChain(socket.getPeerX509Certificate())
   // Certificates between count only where TLS has checked them whole; it fails at authorities of one name, which we tell apart.
   return { chain: socket.authorized ? chain : chain.slice(0, 1), headers: request.headersDistinct }

@@ -23,10 +23,10 @@ interface InjectedKind {
   readonly resource: GroupVersionResource
   readonly apiVersion: string
   readonly kind: string
-  /** Every bundle in it; an absent one is the empty text. */
-  bundles(object: KubeObject): readonly string[]
+  /** Every bundle in it, of webhooks only those of these names; an absent one is the empty text. */
+  bundles(object: KubeObject, webhooks?: readonly string[]): readonly string[]
   /** The fields of it that hold bundles, and no others. */
-  fields(object: KubeObject, bundle: string): object
+  fields(object: KubeObject, bundle: string, webhooks?: readonly string[]): object
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -35,8 +35,9 @@ function fieldsOf(value: unknown): Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {}
 }
 
-function webhooksOf(object: KubeObject): readonly Fields[] {
-  return Array.isArray(object['webhooks']) ? object['webhooks'].map(fieldsOf) : []
+function webhooksOf(object: KubeObject, named: readonly string[] | undefined): readonly Fields[] {
+  const all = Array.isArray(object['webhooks']) ? object['webhooks'].map(fieldsOf) : []
+  return named === undefined ? all : all.filter(({ name }) => typeof name === 'string' && named.includes(name))
 }
 
 function bundleIn(clientConfig: unknown): string {
@@ -48,8 +49,10 @@ const webhookConfiguration = (resource: GroupVersionResource, kind: string): Inj
   resource,
   apiVersion: 'admissionregistration.k8s.io/v1',
   kind,
-  bundles: object => webhooksOf(object).map(({ clientConfig }) => bundleIn(clientConfig)),
-  fields: (object, caBundle) => ({ webhooks: webhooksOf(object).map(({ name }) => ({ name, clientConfig: { caBundle } })) }),
+  bundles: (object, webhooks) => webhooksOf(object, webhooks).map(({ clientConfig }) => bundleIn(clientConfig)),
+  fields: (object, caBundle, webhooks) => ({
+    webhooks: webhooksOf(object, webhooks).map(({ name }) => ({ name, clientConfig: { caBundle } })),
+  }),
 })
 
 const injectedKinds: readonly InjectedKind[] = [
@@ -86,10 +89,16 @@ interface InjectionOptions {
   readonly onChange: () => void
 }
 
+interface Watched {
+  readonly kind: InjectedKind
+  readonly informer: Informer<KubeObject>
+  readonly webhooks: readonly string[] | undefined
+}
+
 /** Keeps the bundle where it is wanted, and knows since when it is everywhere. */
 export class BundleInjection implements Disposable {
   readonly #options: InjectionOptions
-  readonly #informers: readonly { readonly kind: InjectedKind; readonly informer: Informer<KubeObject> }[]
+  readonly #informers: readonly Watched[]
   readonly #subscriptions = new DisposableStack()
   /** By object: which bundle was written when, by `elapsed()` as all times that are kept here: time of day may be set meanwhile. */
   readonly #written = new Map<string, { readonly bundle: string; readonly atMs: number }>()
@@ -100,10 +109,12 @@ export class BundleInjection implements Disposable {
     this.#options = options
     const { informers, places } = options
     this.#informers = injectedKinds.flatMap(kind => {
-      if (places === undefined) return [{ kind, informer: informers.of(kind.resource) }]
+      if (places === undefined) return [{ kind, informer: informers.of<KubeObject>(kind.resource), webhooks: undefined }]
       const named = places.filter(({ resource }) => resourceKey(resource) === resourceKey(kind.resource))
-      const scopes = named.map(({ name }) => ({ fieldSelector: `metadata.name=${name}` }))
-      return scopes.map(scope => ({ kind, informer: informers.of<KubeObject>(kind.resource, scope) }))
+      return named.map(({ name, webhooks }) => {
+        const scope = { fieldSelector: `metadata.name=${name}` }
+        return { kind, informer: informers.of<KubeObject>(kind.resource, scope), webhooks }
+      })
     })
     for (const { informer } of this.#informers) {
       this.#subscriptions.defer(informer.onChange(({ object }) => (this.#isOurs(object) ? options.onChange() : undefined)))
@@ -127,8 +138,9 @@ export class BundleInjection implements Disposable {
     const wanted = Buffer.from(bundle).toString('base64')
     let isComplete = this.#informers.every(({ informer }) => informer.isSynced)
     this.#retryMs = undefined
-    for (const { kind, object } of this.#targets()) {
-      if (kind.bundles(object).every(found => found === wanted)) continue
+    for (const target of this.#targets()) {
+      const { kind, object, webhooks } = target
+      if (kind.bundles(object, webhooks).every(found => found === wanted)) continue
       isComplete = false
       const key = `${kind.kind}/${object.metadata.name}`
       const last = this.#written.get(key)
@@ -139,7 +151,7 @@ export class BundleInjection implements Disposable {
       }
       this.#written.set(key, { bundle, atMs: clock.elapsed() })
       try {
-        await this.#write(kind, object, wanted, signal)
+        await this.#write(target, wanted, signal)
       } catch (error) {
         signal.throwIfAborted()
         // It was deleted since, or is another now: the watch says so, and there is nothing to come back for.
@@ -162,13 +174,17 @@ export class BundleInjection implements Disposable {
     return object.metadata.annotations?.[injectAnnotation] === `${namespace}/${name}`
   }
 
-  #targets(): readonly { readonly kind: InjectedKind; readonly object: KubeObject }[] {
-    return this.#informers.flatMap(({ kind, informer }) =>
-      [...informer.store.list()].filter(object => this.#isOurs(object)).map(object => ({ kind, object })),
+  #targets(): readonly (Watched & { readonly object: KubeObject })[] {
+    return this.#informers.flatMap(watched =>
+      [...watched.informer.store.list()].filter(object => this.#isOurs(object)).map(object => ({ ...watched, object })),
     )
   }
 
-  async #write(kind: InjectedKind, object: KubeObject, bundle: string, signal: AbortSignal): Promise<void> {
+  async #write(
+    { kind, object, webhooks }: Watched & { readonly object: KubeObject },
+    bundle: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { api, informers } = this.#options
     const { name, uid } = object.metadata
     const applied = {
@@ -176,7 +192,7 @@ export class BundleInjection implements Disposable {
       kind: kind.kind,
       // With its UID, what was deleted meanwhile is not made anew.
       metadata: { name, ...(uid === undefined ? {} : { uid }) },
-      ...kind.fields(object, bundle),
+      ...kind.fields(object, bundle, webhooks),
     }
     const options = { signal, fieldManager, force: true, timeoutMs: applyTimeoutMs }
     const written = await api.resource<KubeObject>(kind.resource).apply(applied, options)

@@ -8,12 +8,11 @@ import { type Log, messageOf } from '../log.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { builtIn } from '../objects/resource.ts'
 import { isAlreadyExists, isConflict, isForbidden, isInvalid } from '../objects/status.ts'
-import { OutsideError } from '../outside-error.ts'
 import type { Random } from '../random.ts'
 import { BundleInjection } from './bundle-injection.ts'
 import type { InjectedPlace } from './certificate-rights.ts'
 import { afterStep, bundleOf, type CertificateState, nextStep, type RotationNames } from './certificate-rotation.ts'
-import { generationOf, type SecretName, secretOf, stateOf } from './certificate-secret.ts'
+import { type SecretName, secretOf, stateOf } from './certificate-secret.ts'
 import type { KeyPair } from './certificates.ts'
 import type { HealthCheck } from './health.ts'
 
@@ -29,16 +28,13 @@ interface KeeperOptions {
   readonly places?: readonly InjectedPlace[]
   /** Told of each new leaf, and of each new bundle, before anybody is asked to trust less than before. */
   readonly onCertificate: (tls: KeyPair, bundle: string) => void
+  /** Told why, when the Secret may not be read or not be made and there is nothing to serve with: not again for the same reason. Asking goes on. */
+  readonly onRefused?: (why: string) => void
 }
 
 const writeTimeoutMs = 10_000
 const firstRetryMs = 1_000
 const longestRetryMs = 60_000
-
-/** The Secret may not be read, or not be made: there is nothing to serve with yet, and there will not be. */
-export class SecretRefusedError extends OutsideError {
-  override readonly name = 'SecretRefusedError'
-}
 
 /** How long nothing is done unless something changes: what is good by the time of day ends by it, what is tried again waits by its own. */
 interface Rest {
@@ -52,6 +48,7 @@ export class CertificateKeeper {
   readonly #wakers = new Set<() => void>()
   #state: CertificateState | undefined
   #hasNews = false
+  #refusal: string | undefined
 
   constructor(options: KeeperOptions) {
     this.#options = options
@@ -70,7 +67,7 @@ export class CertificateKeeper {
     check: () => (this.#state === undefined ? 'no certificate was made or read yet' : undefined),
   }
 
-  /** Until `signal` is aborted. @throws `signal.reason`; SecretRefusedError, unless a certificate was had before */
+  /** Until `signal` is aborted: what comes from outside is tried again for ever, refusals too, since rights come and go. @throws `signal.reason` */
   async run(signal: AbortSignal): Promise<never> {
     const { log } = this.#options
     using stack = new DisposableStack()
@@ -79,21 +76,30 @@ export class CertificateKeeper {
     // Before the first list an absent Secret is not known to be absent.
     await this.#settled(signal)
     let retryMs = firstRetryMs
+    let told = ''
     for (;;) {
       let rest: Rest
       try {
         rest = await this.#turn(injection, signal)
         retryMs = firstRetryMs
+        told = ''
       } catch (error) {
         signal.throwIfAborted()
-        if (this.#state === undefined && (isForbidden(error) || isInvalid(error)))
-          throw new SecretRefusedError(error.message, { cause: error })
-        log.error({ err: messageOf(error) }, 'certificates could not be kept, tried again')
+        const why = messageOf(error)
+        if (this.#state === undefined && (isForbidden(error) || isInvalid(error))) this.#refused(why)
+        else if (why !== told) log.error({ err: why }, 'certificates could not be kept, tried again')
+        told = why
         rest = { inMs: retryMs }
         retryMs = Math.min(longestRetryMs, retryMs * 2)
       }
       await this.#rest(rest, signal)
     }
+  }
+
+  #refused(why: string): void {
+    if (why === this.#refusal) return
+    this.#refusal = why
+    this.#options.onRefused?.(why)
   }
 
   readonly #wake = (): void => {
@@ -157,9 +163,9 @@ export class CertificateKeeper {
     const { informers } = this.#options
     for (;;) {
       await informers.settled(this.#informer, signal)
-      if (this.#informer.state === 'denied') throw new SecretRefusedError(this.#informer.problem ?? 'the Secret may not be read')
-      // Absent is the kind, not the object: a server that is starting.
       if (this.#informer.isSynced) return
+      // Absent is the kind, not the object: a server that is starting.
+      if (this.#informer.state === 'denied') this.#refused(this.#informer.problem ?? 'the Secret may not be read')
       await this.#options.clock.after(firstRetryMs, signal)
     }
   }
@@ -183,8 +189,7 @@ export class CertificateKeeper {
     const { api, informers, secret } = this.#options
     const secrets = api.resource<KubeObject>(builtIn.secrets)
     const before = this.#informer.store.get(secret.namespace, secret.name)
-    const resourceVersion = before?.metadata.resourceVersion
-    const object = secretOf(secret, state, { generation: generationOf(before), resourceVersion })
+    const object = secretOf(secret, state, before)
     const options = { signal, fieldManager: 'ballast-certs', timeoutMs: writeTimeoutMs }
     try {
       const written = before === undefined ? await secrets.create(object, options) : await secrets.update(object, options)

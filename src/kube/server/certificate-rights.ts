@@ -5,6 +5,8 @@ import type { GroupVersionResource } from '../objects/resource.ts'
 export interface InjectedPlace {
   readonly resource: GroupVersionResource
   readonly name: string
+  /** In a configuration of webhooks: ours, by name; all of them unless given. What others added to it trusts whom they say. */
+  readonly webhooks?: readonly string[]
 }
 
 interface Right {

@@ -1,6 +1,7 @@
 // The Secret in which our certificates and the state of their renewal are kept: `kubernetes.io/tls` with `ca.crt`, as others read it,
 // and beside that what only we read.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { dataInPlaceOf, inPlaceOf } from '../client/update.ts'
 import type { KubeObject } from '../objects/objects.ts'
 import { bundleOf, type CertificateState } from './certificate-rotation.ts'
 import { isIssuedBy, type KeyPair } from './certificates.ts'
@@ -12,12 +13,21 @@ export interface SecretName {
 
 const generationAnnotation = 'ballast.dev/cert-generation'
 
-/** The Secret that holds `state`; `resourceVersion` makes its update conditional. */
-export function secretOf(
-  at: SecretName,
-  state: CertificateState,
-  before: { readonly generation: number; readonly resourceVersion: string | undefined },
-): KubeObject {
+/** The keys of it that are ours, whether they are there now or not. */
+const ownKeys = [
+  'tls.crt',
+  'tls.key',
+  'ca.crt',
+  'authority.crt',
+  'authority.key',
+  'next.crt',
+  'next.key',
+  'old.crt',
+  'times.json',
+]
+
+/** The Secret that holds `state`, in the place of `before`, whose version makes the update conditional: keys and marks of others stay. */
+export function secretOf(at: SecretName, state: CertificateState, before: KubeObject | undefined): KubeObject {
   const data = {
     'tls.crt': state.leaf.certificate,
     'tls.key': state.leaf.key,
@@ -31,7 +41,8 @@ export function secretOf(
       ...(state.old === undefined ? {} : { oldUntilMs: state.old.untilMs }),
     }),
   }
-  return {
+  const encoded = Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]))
+  return inPlaceOf(before, {
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'kubernetes.io/tls',
@@ -39,15 +50,14 @@ export function secretOf(
       name: at.name,
       namespace: at.namespace,
       labels: { 'ballast.dev/managed': 'true' },
-      annotations: { [generationAnnotation]: String(before.generation + 1) },
-      ...(before.resourceVersion === undefined ? {} : { resourceVersion: before.resourceVersion }),
+      annotations: { [generationAnnotation]: String(generationOf(before) + 1) },
     },
-    data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
-  }
+    data: dataInPlaceOf(before, encoded, ownKeys),
+  })
 }
 
 /** How often the Secret was written; 0 where it does not say. */
-export function generationOf(secret: KubeObject | undefined): number {
+function generationOf(secret: KubeObject | undefined): number {
   const text = secret?.metadata.annotations?.[generationAnnotation] ?? ''
   return /^\d{1,9}$/.test(text) ? Number(text) : 0
 }

@@ -1,7 +1,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { VirtualClock } from '../clock.ts'
-import { hangUp } from './hang-up.ts'
+import { hangUp, refuseUnreadable } from './hang-up.ts'
 import { listening } from './listening.ts'
 
 const servers: Server[] = []
@@ -46,4 +46,24 @@ test('a client that never ends is cut off after two seconds', async () => {
   await clock.advance(1)
   expect(socket.destroyed).toBe(true)
   client.destroy()
+})
+
+test.each([
+  ['a parser', 'HPE_INVALID_METHOD', 'HTTP/1.1 400 Bad Request'],
+  ['a slow request', 'ERR_HTTP_REQUEST_TIMEOUT', 'HTTP/1.1 408 Request Timeout'],
+  ['a client that does not believe us', 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', ''],
+  ['a slow handshake', 'ERR_TLS_HANDSHAKE_TIMEOUT', ''],
+  ['a connection', 'ECONNRESET', ''],
+])('what fails by %s hears of it only where HTTP has begun', async (_, code, expected) => {
+  const server = createServer(socket => {
+    socket.on('error', () => socket.destroy())
+    refuseUnreadable(Object.assign(new Error('x'), { code }), socket, new VirtualClock(0))
+  })
+  servers.push(server)
+  const client = connect({ port: await listening(server, { port: 0 }), host: '127.0.0.1' })
+  let answer = ''
+  client.on('data', data => (answer += data.toString()))
+  client.on('error', () => client.destroy())
+  await new Promise(resolve => client.once('close', resolve))
+  expect(answer.split('\r\n')[0]).toBe(expected)
 })

@@ -30,9 +30,12 @@ const endings: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-/** For `clientError` of a server: tells who cannot be read as HTTP, or not in time, so that they hear it even while they send. */
+/**
+ * For `clientError` of a server: tells who cannot be read as HTTP, or not in time, so that they hear it even while they send. What failed below
+ * HTTP, a handshake of TLS or the connection itself, has no way for an answer.
+ */
 export function refuseUnreadable(error: unknown, socket: Duplex, clock: Clock): void {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (code === 'ECONNRESET') socket.destroy()
+  if (!/^(HPE_|ERR_HTTP_)/.test(code)) socket.destroy()
   else hangUp(socket, `HTTP/1.1 ${endings[code] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`, clock)
 }

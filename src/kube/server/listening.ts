@@ -11,6 +11,8 @@ interface Address {
 }
 
 const keptConnectionMs = 100_000
+/** From a connection to the end of its TLS handshake, for every listener of ours. Node's own limit is two minutes. */
+export const handshakeMs = 10_000
 
 /**
  * For servers that API servers call. Those keep a connection for 90 s of quiet, also one that was opened and never used. Node counts a

@@ -1,5 +1,6 @@
 // EndpointSlices of Services without a selector, whose traffic goes to whoever leads: of the page, and of parts that lead.
 import type { Api } from '#kube/client/api.ts'
+import { inPlaceOf } from '#kube/client/update.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -46,12 +47,8 @@ export async function keepEndpoint(endpoint: Endpoint, around: Around): Promise<
       written = await slices.create(object, { ...options, signal, fieldManager })
     } catch (error) {
       if (!isAlreadyExists(error)) throw error
-      const { metadata } = await slices.get(slice, { ...options, signal })
-      const { resourceVersion = '' } = metadata
-      written = await slices.update(
-        { ...object, metadata: { ...object.metadata, resourceVersion } },
-        { ...options, signal, fieldManager },
-      )
+      const before = await slices.get(slice, { ...options, signal })
+      written = await slices.update(inPlaceOf(before, object), { ...options, signal, fieldManager })
     }
   }
   const writing = (async () => {

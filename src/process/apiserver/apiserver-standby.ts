@@ -6,6 +6,7 @@ import { parseListen } from '#dashboard/configuration.ts'
 import { readPair } from '#dashboard/http/own-tls.ts'
 import { systemClock } from '#kube/clock.ts'
 import { FairConnections } from '#kube/server/front/fair-connections.ts'
+import { handshakeMs } from '#kube/server/listening.ts'
 
 /** Connections to whom a standby talks at once. */
 const connectionsLimit = 100
@@ -46,7 +47,7 @@ export async function openStandby(options: StandbyOptions): Promise<AsyncDisposa
   const server =
     pair === undefined
       ? createServer(limits, answering)
-      : createTlsServer({ ...limits, cert: pair.certificate, key: pair.key }, answering)
+      : createTlsServer({ ...limits, handshakeTimeout: handshakeMs, cert: pair.certificate, key: pair.key }, answering)
   const connections = new FairConnections(server, { most: connectionsLimit, inPieces: true }, { clock: systemClock })
   const used = await connections.listen({ port, ...(host === undefined ? {} : { host }) })
   return {

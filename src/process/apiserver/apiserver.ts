@@ -186,7 +186,7 @@ class Apiserver implements LeadsTerms {
       const { instance } = this.#identity
       const onStand = async (election: LeaseElection) =>
         await this.#door?.standBy(() => (election.holder === instance ? '' : podOf(election.holder)))
-      await standForTerms(this, { openElection: () => this.#openElection(), onStand, clock, log, signal })
+      await standForTerms(this, { openElection: () => this.#openElection(), onStand, health, clock, log, signal })
     } catch (error) {
       if (!signal.aborted && this.#parts.fault === undefined) throw error
       if (error !== signal.reason) log.warn({ err: error }, 'the last term did not end cleanly')

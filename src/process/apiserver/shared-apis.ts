@@ -11,10 +11,11 @@ import type { Log } from '#kube/log.ts'
 import type { Random } from '#kube/random.ts'
 import type { AggregatedApi } from '#kube/server/aggregated-api.ts'
 import { type AggregatedServer, startAggregatedServer } from '#kube/server/aggregated-server.ts'
-import { CertificateKeeper, SecretRefusedError } from '#kube/server/certificate-keeper.ts'
+import { CertificateKeeper } from '#kube/server/certificate-keeper.ts'
 import type { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import { type KeyPair, serviceDnsNames } from '#kube/server/certificates.ts'
 import type { NamedCheck } from '../health/controller-health.ts'
+import { Opening } from '../webhooks/opening.ts'
 
 interface SharedApisOptions {
   /** Name of the Service by which API servers reach us, in our own namespace. */
@@ -101,7 +102,10 @@ export class SharedApis implements ApiEndpoint {
     ]
   }
 
-  /** Begins to keep certificates, and resolves when calls are answered, or never will be. Disposing ends both. @throws `signal.reason`; when the port is taken */
+  /**
+   * Begins to keep certificates, and resolves when calls are answered, when the Secret is refused, or after 30 s: they are answered as soon as
+   * there is a certificate. Disposing ends both. @throws `signal.reason`; when the port is taken
+   */
   async keep(around: KeepingSurroundings, signal: AbortSignal): Promise<AsyncDisposable> {
     const { clock, log, service } = this.#options
     const { namespace, capabilities } = around
@@ -112,8 +116,7 @@ export class SharedApis implements ApiEndpoint {
     const until = AbortSignal.any([signal, stop.signal])
     const informers = around.informers.share({ signal: until })
     const secret = { namespace, name: certificateSecrets.edge }
-    const opened = Promise.withResolvers<void>()
-    const show = (tls: KeyPair) => this.#show(tls, { ...around, informers }).then(opened.resolve, opened.reject)
+    const opened = new Opening({ clock, log, what: 'APIs', signal: until })
     this.#keeper = new CertificateKeeper({
       ...around,
       informers,
@@ -125,23 +128,16 @@ export class SharedApis implements ApiEndpoint {
         authorityName: 'ballast APIs',
         leaf: { commonName: service, dnsNames: serviceDnsNames(service, namespace), usages: ['server'] },
       },
-      onCertificate: tls => void show(tls),
+      onCertificate: tls => opened.by(this.#show(tls, { ...around, informers })),
+      onRefused: why => {
+        this.#refusal = `Secret ${namespace}/${secret.name} may not be used: ${why}`
+        log.error({ object: `Secret ${namespace}/${secret.name}`, why }, 'no API is served until the Secret may be used')
+        opened.by(Promise.resolve())
+      },
     })
     // Who balances load is told that it ends, while what is asked is still answered.
     signal.addEventListener('abort', () => this.#server?.drain(), { once: true })
-    const running = this.#keeper.run(until).catch((error: unknown) => {
-      if (error instanceof SecretRefusedError) {
-        this.#refusal = `Secret ${namespace}/${secret.name} may not be used: ${error.message}`
-        log.error(
-          { object: `Secret ${namespace}/${secret.name}`, why: error.message },
-          'no API is served: the Secret may not be used',
-        )
-        opened.resolve()
-        return
-      }
-      opened.reject(error)
-      if (!until.aborted) throw error
-    })
+    const running = opened.ofKeeping(this.#keeper.run(until))
     const end = async () => {
       stop.abort(new DOMException('APIs are served no more', 'AbortError'))
       await running
@@ -150,7 +146,7 @@ export class SharedApis implements ApiEndpoint {
       await informers[Symbol.asyncDispose]()
     }
     try {
-      await opened.promise
+      await opened.waited()
     } catch (error) {
       await end()
       throw error

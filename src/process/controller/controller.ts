@@ -201,7 +201,8 @@ class Controller {
       metrics: this.#metrics,
       signal,
     })
-    await standForTerms(terms, { openElection: () => this.#openElection(), clock, log, signal })
+    const health = this.#health
+    await standForTerms(terms, { openElection: () => this.#openElection(), health, clock, log, signal })
   }
 
   #openElection(): LeaseElection {

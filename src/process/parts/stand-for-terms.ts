@@ -2,6 +2,7 @@
 import type { Clock } from '#kube/clock.ts'
 import type { Leader, LeaseElection } from '#kube/leases/lease.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import type { ControllerHealth } from '../health/controller-health.ts'
 import { ProcessFault } from './process-fault.ts'
 
 const firstRetryMs = 1_000
@@ -20,13 +21,18 @@ interface Around {
   readonly openElection: () => LeaseElection
   /** Before each candidacy. */
   readonly onStand?: (election: LeaseElection) => Promise<void>
+  /** Says whether this replica leads or stands by, also where none of its parts does. */
+  readonly health: Pick<ControllerHealth, 'add'>
   readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
 }
 
 /** Until `signal` is aborted. @throws ProcessFault where what led goes on though the Lease is lost; `terms.stuck`; what ended the last term with the signal */
-export async function standForTerms(terms: LeadsTerms, { openElection, onStand, clock, log, signal }: Around): Promise<void> {
+export async function standForTerms(terms: LeadsTerms, around: Around): Promise<void> {
+  const { openElection, onStand, health, clock, log, signal } = around
+  const state = () => (terms.isLeading ? 'leading' : 'standby')
+  using _told = health.add('leader', () => [{ name: 'election', ok: true, state: state() }])
   for (let failures = 0; !signal.aborted; ) {
     // While we lead, the end is begun by the term itself: parts first, the Lease last.
     const candidacy = new AbortController()

@@ -1,4 +1,4 @@
-// A controller's webhooks where no certificate was given to it: served with the one of the Secret that all replicas share or, where the
+// A controller's webhooks where no certificate was given to it: served with the one of the Secret that all replicas share or, while the
 // Secret may not be read or written, with one of this process's own. Nobody is answered before that is known: API servers that were told
 // of the Secret's authority would not believe another.
 import type { Capability, WebhookEndpoint } from '#coordination/capability.ts'
@@ -8,15 +8,17 @@ import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Log } from '#kube/log.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import type { Random } from '#kube/random.ts'
 import type { Webhook } from '#kube/server/admission.ts'
-import { CertificateKeeper, SecretRefusedError } from '#kube/server/certificate-keeper.ts'
+import { CertificateKeeper } from '#kube/server/certificate-keeper.ts'
 import type { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import type { SecretName } from '#kube/server/certificate-secret.ts'
 import type { CertificateNames } from '#kube/server/certificates.ts'
 import type { Front } from '#kube/server/front/front.ts'
 import type { NamedCheck } from '../health/controller-health.ts'
 import type { ServedCertificate } from './certificate-directory.ts'
+import { Opening } from './opening.ts'
 import { issuedHere, readReach, type WebhookAddress } from './own-webhooks.ts'
 import { type ServedEndpoint, servedAmong, startWebhookEndpoint } from './webhook-endpoint.ts'
 
@@ -75,9 +77,10 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
     }
   }
 
-  /** @throws Error before `keep` has yielded: nobody could be told by which authority to judge us */
+  /** @throws OutsideError while there is no certificate: nobody could be told by which authority to judge us */
   clientConfig(path: string): Readonly<Record<string, unknown>> {
-    if (this.#endpoint === undefined) throw new Error('the webhooks have no certificate yet')
+    if (this.#endpoint === undefined)
+      throw new OutsideError('the webhooks have no certificate yet: their Secret cannot be read or written')
     return this.#endpoint.clientConfig(path)
   }
 
@@ -89,7 +92,10 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
     return servedAmong(this.#webhooks, webhook, this.#options.ending)
   }
 
-  /** Begins to keep the certificates, and resolves when calls are answered. Disposing ends the keeping. @throws `signal.reason`; when the port is taken */
+  /**
+   * Begins to keep the certificates, and resolves when calls are answered, or after 30 s: what is no webhook does not wait for their Secret.
+   * Disposing ends the keeping. @throws `signal.reason`; when the port is taken
+   */
   async keep(around: KeepingSurroundings, signal: AbortSignal): Promise<AsyncDisposable> {
     const { clock, log } = this.#options
     const { namespace, capabilities } = around
@@ -97,8 +103,7 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
     const stop = new AbortController()
     const until = AbortSignal.any([signal, stop.signal])
     const informers = around.informers.share({ signal: until })
-    const opened = Promise.withResolvers<void>()
-    const show = (shown: Shown) => this.#show(shown).then(opened.resolve, opened.reject)
+    const opened = new Opening({ clock, log, what: 'webhooks', signal: until })
     this.#keeper = new CertificateKeeper({
       ...around,
       informers,
@@ -107,29 +112,23 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
       secret,
       places: certificatePlaces(capabilities.flatMap(one => partsIn('controller', one))),
       names: { authorityName: 'ballast webhooks', leaf: { commonName: 'ballast-webhook', ...this.#names, usages: ['server'] } },
-      onCertificate: (tls, bundle) => void show({ tls, bundle, injectedFrom: secret }),
-    })
-    const running = this.#keeper.run(until).catch(async (error: unknown) => {
-      if (error instanceof SecretRefusedError) {
+      onCertificate: (tls, bundle) => opened.by(this.#show({ tls, bundle, injectedFrom: secret })),
+      onRefused: why => {
         log.warn(
-          { object: `Secret ${namespace}/${secret.name}`, why: error.message },
-          "the Secret may not be used: the webhooks' certificate is this process's own and ends with it; replicas behind one address need the Secret, or --webhook-cert-dir",
+          { object: `Secret ${namespace}/${secret.name}`, why },
+          "the Secret may not be used: the webhooks' certificate is this process's own until it may; replicas behind one address need the Secret, or --webhook-cert-dir",
         )
-        // Issuing takes the host's time, not the cluster's.
-        using _held = clock.hold()
-        await show(await issuedHere(this.#names))
-        return
-      }
-      opened.reject(error)
-      if (!until.aborted) throw error
+        opened.by(this.#showOwn())
+      },
     })
+    const running = opened.ofKeeping(this.#keeper.run(until))
     const end = async () => {
       stop.abort(new DOMException('certificates are not kept any more', 'AbortError'))
       await running
       await informers[Symbol.asyncDispose]()
     }
     try {
-      await opened.promise
+      await opened.waited()
     } catch (error) {
       await end()
       throw error
@@ -141,14 +140,25 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
     await (await this.#opening)?.[Symbol.asyncDispose]()
   }
 
+  /** Resolves when calls are answered with a certificate of our own, unless there is the shared one by then. @throws when the port is taken */
+  async #showOwn(): Promise<void> {
+    if (this.#shown !== undefined) return
+    // Issuing takes the host's time, not the cluster's.
+    using _held = this.#options.clock.hold()
+    const own = await issuedHere(this.#names)
+    if (this.#shown === undefined) await this.#show(own)
+  }
+
   /** Resolves when calls are answered with it, or with what came after it. @throws when the port is taken */
   async #show(shown: Shown): Promise<void> {
+    const { port, bind, clock, log, front, clientAuthority } = this.#options
+    if (shown.injectedFrom !== undefined && this.#shown !== undefined && this.#shown.injectedFrom === undefined)
+      log.info({}, 'the Secret may be used: the webhooks have the certificate that all replicas share')
     this.#shown = shown
     if (this.#opening !== undefined) {
       this.#endpoint?.renew(shown)
       return
     }
-    const { port, bind, clock, log, front, clientAuthority } = this.#options
     this.#opening = startWebhookEndpoint({
       ...shown,
       webhooks: this.#webhooks,

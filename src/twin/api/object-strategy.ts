@@ -39,6 +39,8 @@ const countingMetadata: Readonly<Record<string, 'annotations' | 'labels'>> = {
 
 /** Whether more than metadata and status differs. */
 export function generationRises(type: ResourceType, draft: Draft, existing: KubeObject): boolean {
+  // Upstream gives it one at its creation, and then leaves it.
+  if (type.key === 'priorityclasses.scheduling.k8s.io') return false
   const counting = countingMetadata[type.key]
   const words = (object: Draft | KubeObject) => (counting === undefined ? {} : (fieldsAt(object, 'metadata', counting) ?? {}))
   if (!isSame(words(draft), words(existing))) return true

@@ -536,6 +536,60 @@ export const answerScenarios: readonly AnswerScenario[] = [
     remove(at.of('answers.example.com/v1', 'gadgets/g')),
     remove('/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gadgets.answers.example.com'),
   ]),
+  scenario('priorities', at => {
+    const classes = '/apis/scheduling.k8s.io/v1/priorityclasses'
+    const priorityClass = (name: string, more: Body = {}): AskedRequest =>
+      post(classes, { metadata: { name }, value: 7, ...more })
+    const policies = [{}, ...['Never', 'PreemptLowerPriority', 'Always', ''].map(preemptionPolicy => ({ preemptionPolicy }))]
+    let pods = 0
+    const asked = (spec: Body): AskedRequest => post(at.core('pods'), pod(`p${++pods}`, spec))
+    /** Every way in which a pod can name a class, a priority and a policy beside each other. */
+    const everyWay = (names: readonly string[], values: readonly (number | undefined)[]): readonly AskedRequest[] =>
+      names.flatMap(name =>
+        values.flatMap(priority =>
+          policies.map(policy =>
+            asked({
+              ...(name === '' ? {} : { priorityClassName: name }),
+              ...(priority === undefined ? {} : { priority }),
+              ...policy,
+            }),
+          ),
+        ),
+      )
+    return [
+      priorityClass('never', { preemptionPolicy: 'Never' }),
+      priorityClass('lower', { preemptionPolicy: 'PreemptLowerPriority' }),
+      priorityClass('always', { preemptionPolicy: 'Always' }),
+      priorityClass('large', { value: 1_000_000_001 }),
+      priorityClass('system-mine'),
+      priorityClass('system-cluster-critical', { value: 5 }),
+      post(classes, { metadata: { name: 'nothing' } }),
+      ...everyWay(['', 'never', 'lower', 'none'], [undefined, 7, 0]),
+      asked({ priorityClassName: 'system-cluster-critical' }),
+      asked({ priorityClassName: 'system-node-critical', priority: 1 }),
+      asked({ priorityClassName: 'Not_A_Name' }),
+      patch(at.core('pods/p1'), mergePatch, { spec: { priority: 3 } }),
+      patch(at.core('pods/p1'), mergePatch, { spec: { preemptionPolicy: 'Never' } }),
+      patch(at.core('pods/p1'), mergePatch, { spec: { priorityClassName: 'never' } }),
+      patch(at.core('pods/p1'), mergePatch, { spec: { priority: null, preemptionPolicy: null } }),
+      patch(`${classes}/never`, mergePatch, { value: 8 }),
+      patch(`${classes}/never`, mergePatch, { preemptionPolicy: 'PreemptLowerPriority' }),
+      patch(`${classes}/never`, mergePatch, { description: 'said' }),
+      priorityClass('usual', { globalDefault: true, preemptionPolicy: 'Never' }),
+      priorityClass('second', { globalDefault: true }),
+      patch(`${classes}/lower`, mergePatch, { globalDefault: true }),
+      ...everyWay([''], [undefined, 7, 0]),
+      asked({ priorityClassName: 'lower' }),
+      patch(`${classes}/usual`, mergePatch, { globalDefault: false }),
+      patch(`${classes}/lower`, mergePatch, { globalDefault: true }),
+      asked({}),
+      remove(`${classes}/lower`),
+      asked({}),
+      post(at.core('pods'), { ...pod('kept', { priorityClassName: 'never' }), status: { phase: 'Running' } }),
+      remove(`${classes}/never`),
+      patch(at.core('pods/kept'), mergePatch, { metadata: { labels: { a: 'b' } } }),
+    ]
+  }),
   scenario('permits', at => permitRequests(at.of(ballastApiVersion, 'disruptionpermits'))),
   scenario('policies', () => policyRequests()),
 ]

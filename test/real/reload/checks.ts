@@ -52,6 +52,14 @@ function judgeScenario(scenario: Scenario, played: readonly Played[]): void {
       const wrong = one.pausesMs.filter(ms => !(ms > pauseMs - 2_000 && ms < pauseMs + pauseSlackMs))
       ok(one.pausesMs.length > 0 && wrong.length === 0, `${who}: pauses of ${wrong.join(', ')} ms`)
     }
+    if (scenario.id === 'S14' && one.program === 'ballast reloader')
+      deepStrictEqual(one.counted, theirs.counted, `${who}: counters`)
+    if (scenario.id === 'S1' && one.program === 'ballast reloader')
+      deepStrictEqual(
+        [one.listed.counted, theirs.listed.counted],
+        [one.listed.there, theirs.listed.there],
+        `${who}: the first list`,
+      )
     // The last change of each source is the same for all, so is what is written of it.
     if (theirs.missed.length === 0) deepStrictEqual(one.marks, theirs.marks, `${who}: other values than Reloader's`)
   }
@@ -78,7 +86,7 @@ export const reloadChecks: readonly Check[] = [
   { name: "reload: the drop-in with Reloader's role", run: () => judgeDropIn(false) },
   { name: "reload: the drop-in with Reloader's role and --enable-ha", run: () => judgeDropIn(true) },
   // It measures.
-  { name: 'reload: S1 to S13 beside Reloader', alone: true, run: () => judgeScenarios(programNames) },
+  { name: 'reload: S1 to S14 beside Reloader', alone: true, run: () => judgeScenarios(programNames) },
   { name: 'reload: Reloader to Ballast and back, env-vars', port: reloaderPort, run: () => judgeSwap('env-vars') },
   { name: 'reload: Reloader to Ballast and back, annotations', port: reloaderPort, run: () => judgeSwap('annotations') },
 ]

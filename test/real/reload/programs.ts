@@ -28,6 +28,8 @@ export interface ReloadProgram extends AsyncDisposable {
   cpuMs(): number
   /** What it counts as failed. */
   errors(): Promise<number>
+  /** What its watches told it, by the rows of its metrics; what was never met is no row, or 0. */
+  counted(): Promise<ReadonlyMap<string, number>>
   /** @throws Error with its last lines where it has ended */
   look(): void
   /** As Kubernetes ends it. */
@@ -140,6 +142,7 @@ export async function startProgram(
     },
     cpuMs: () => cpuMsOf(child.pid ?? 0),
     errors: () => errorsAt(port),
+    counted: () => countedAt(port),
     look() {
       if (child.exitCode === null && child.signalCode === null) return
       throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}: ${lines.join('').slice(-4_000)}`)
@@ -164,4 +167,10 @@ async function errorsAt(port: number): Promise<number> {
   const failed =
     /^(?:ballast_reload|reloader)_(?:reload_executed_total\{success="false"\}|errors_total(?:\{[^}]*\})?) ([0-9.e+]+)$/gm
   return [...text.matchAll(failed)].reduce((sum, [, count]) => sum + Number(count), 0)
+}
+
+async function countedAt(port: number): Promise<ReadonlyMap<string, number>> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  const rows = text.matchAll(/^(reloader_events_received_total\{[^}]*\}) ([0-9.e+]+)$/gm)
+  return new Map(Array.from(rows, ([, row = '', count]) => [row, Number(count)] as const).filter(([, count]) => count > 0))
 }

@@ -21,6 +21,10 @@ export interface Played extends Judgement {
   readonly program: ProgramName
   readonly changes: number
   readonly errors: number
+  /** Rows of counters that grew from the first object to the last change, and by how much. */
+  readonly counted: Readonly<Record<string, number>>
+  /** ConfigMaps of others than Ballast that were there before it, and how many the program had counted as added and not as deleted. */
+  readonly listed: { readonly there: number; readonly counted: number }
   readonly cpuMs: number
   /** From the first change to the last roll-out. */
   readonly tookMs: number
@@ -121,6 +125,13 @@ class Theatre implements AsyncDisposable {
     const { plane, witness } = this.#options
     this.#changes = []
     this.#lives = []
+    const before = await this.#program.counted()
+    const maps = (await plane.client.want('GET', '/api/v1/configmaps')) as { readonly items?: readonly ApiObject[] }
+    const rowOf = (type: string) => `reloader_events_received_total{event_type="${type}",resource_type="configmaps"}`
+    const listed = {
+      there: (maps.items ?? []).filter(({ metadata }) => !metadata.name.startsWith('ballast-')).length,
+      counted: (before.get(rowOf('add')) ?? 0) - (before.get(rowOf('delete')) ?? 0),
+    }
     await this.#makeAll(scenario)
     const audited = plane.answered().length
     this.#spentCpuMs = -this.#program.cpuMs()
@@ -149,6 +160,12 @@ class Theatre implements AsyncDisposable {
       program: this.#program.name,
       changes: this.#changes.length,
       errors: await this.#program.errors(),
+      counted: Object.fromEntries(
+        Array.from(await this.#program.counted(), ([row, count]) => [row, count - (before.get(row) ?? 0)] as const)
+          .filter(([, count]) => count > 0)
+          .sort(([one], [other]) => (one < other ? -1 : 1)),
+      ),
+      listed,
       cpuMs,
       playMs,
       echoesMs: witness.takeEchoesMs(),
@@ -349,7 +366,8 @@ function encoded({ type }: SourceName, data: Readonly<Record<string, string>>): 
 
 function objectOf(source: SourceSpec): ApiObject {
   const kind = source.type === 'secret' ? 'Secret' : 'ConfigMap'
-  return { apiVersion: 'v1', kind, metadata: { name: source.name }, data: encoded(source, source.data) }
+  const { name, annotations = {} } = source
+  return { apiVersion: 'v1', kind, metadata: { name, annotations }, data: encoded(source, source.data) }
 }
 
 const lanes = 16

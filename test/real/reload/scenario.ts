@@ -11,6 +11,7 @@ export interface SourceName {
 
 export interface SourceSpec extends SourceName {
   readonly data: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 /** A workload with what it uses, said here and not read out of it: it is what programs are held to. */

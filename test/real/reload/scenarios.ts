@@ -1,4 +1,4 @@
-// Upstream's load test, S1 to S13: the same objects, counts and rates; how long is the form's business.
+// Upstream's load test, S1 to S13: the same objects, counts and rates, how long is the form's business; and S14 of ours.
 import { pick, type Scenario, type SourceSpec, type SourceType, type Stage, type Target } from './scenario.ts'
 import { complexWorkload, workload } from './workloads.ts'
 
@@ -260,6 +260,26 @@ function complexReferences(): Scenario {
   }
 }
 
+/** Beyond upstream's own: half of the ConfigMaps say that they are none of its business, and what takes them is left alone. */
+function ignored(): Scenario {
+  const made = pairs('s14', 'ignore', 10)
+  const isIgnored = (at: number) => at % 2 === 1
+  const annotations = { 'reloader.stakater.com/ignore': 'true' }
+  const maps = made.sources.map((map, at) => (isIgnored(at) ? { ...map, annotations } : map))
+  return {
+    id: 'S14',
+    title: '10 pairs of which 5 ConfigMaps are annotated to be ignored, an update every 200 ms',
+    flags: [],
+    sources: maps,
+    targets: made.targets.map((target, at) => (isIgnored(at) ? { ...target, uses: [] } : target)),
+    leastExact,
+    async play(stage) {
+      await updates(maps, 200)(stage)
+      for (const map of maps) await stage.change(map, { key: 'last' })
+    },
+  }
+}
+
 /** In upstream's order. */
 export const scenarios: readonly Scenario[] = [
   burst(),
@@ -275,4 +295,5 @@ export const scenarios: readonly Scenario[] = [
   annotations(),
   paused(),
   complexReferences(),
+  ignored(),
 ]

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import type { Clock } from '#kube/clock.ts'
 import { FairConnections } from '#kube/server/front/fair-connections.ts'
 import { hangUp } from '#kube/server/hang-up.ts'
-import { closed, keptConnections, listening } from '#kube/server/listening.ts'
+import { closed, handshakeMs, keptConnections, listening } from '#kube/server/listening.ts'
 import type { PeerIdentity } from '../contract.ts'
 import type { Askers } from './askers.ts'
 import type { ListenAddress } from './listen-address.ts'
@@ -44,7 +44,13 @@ export interface TlsListener extends Listener {
 
 /** With mutual TLS: who has no certificate of the same authority does not get as far as a request. */
 export async function listenTls(options: ListenerOptions & { readonly identity: PeerIdentity }): Promise<TlsListener> {
-  const server = createTlsServer({ ...limits, ...contextOf(options.identity), requestCert: true, rejectUnauthorized: true })
+  const server = createTlsServer({
+    ...limits,
+    ...contextOf(options.identity),
+    handshakeTimeout: handshakeMs,
+    requestCert: true,
+    rejectUnauthorized: true,
+  })
   const listener = await run(server, options)
   return { ...listener, use: identity => server.setSecureContext(contextOf(identity)) }
 }

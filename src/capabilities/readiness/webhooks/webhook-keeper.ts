@@ -2,9 +2,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { WebhookEndpoint } from '#coordination/capability.ts'
 import type { EffectContext } from '#coordination/effects/effect-context.ts'
+import { takeAway } from '#kube/client/take-away.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { isNotFound } from '#kube/objects/status.ts'
 import { capabilityName } from '../names.ts'
 import { nodeWebhookConfiguration, readinessConfigurationName, ruleWebhookConfiguration } from './admission.ts'
 
@@ -27,9 +27,10 @@ export class WebhookKeeper {
     this.#webhooks = webhooks
   }
 
-  /** Makes each configuration what `wanted` says. @throws StatusError */
-  async keep(wanted: Readonly<Record<Kind, boolean>>, signal: AbortSignal): Promise<void> {
+  /** Makes each configuration what `wanted` says; `undefined`: nobody knows yet, and it stays as it is. @throws StatusError */
+  async keep(wanted: Readonly<Record<Kind, boolean | undefined>>, signal: AbortSignal): Promise<void> {
     for (const kind of ['nodes', 'rules'] as const) {
+      if (wanted[kind] === undefined) continue
       const endpoint = wanted[kind] ? this.#webhooks : undefined
       const { make, path } = kinds[kind]
       const object = endpoint === undefined ? undefined : make(endpoint.clientConfig(path), endpoint.annotations?.())
@@ -50,11 +51,6 @@ export class WebhookKeeper {
       await configurations.apply(object, { signal, fieldManager: `ballast-${capabilityName}`, force: true })
       return
     }
-    try {
-      await configurations.get(readinessConfigurationName, { signal })
-      await configurations.delete(readinessConfigurationName, { signal })
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-    }
+    await takeAway(configurations, readinessConfigurationName, { signal })
   }
 }

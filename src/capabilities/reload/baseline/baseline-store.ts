@@ -386,7 +386,7 @@ export function baselinesIn(shard: KubeObject): ReadonlyMap<string, WorkloadBase
   return new Map(entries.map(({ workload, baseline }) => [workload, baseline]))
 }
 
-function shardOf(workload: string): number {
+export function shardOf(workload: string): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < workload.length; at++) hash = Math.imul(hash ^ workload.charCodeAt(at), 0x01000193)
   // The low bits alone know little of each other.

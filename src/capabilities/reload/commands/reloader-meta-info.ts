@@ -1,5 +1,6 @@
 // ConfigMap `reloader-meta-info`: what runs and with which options, for tools that read it of Reloader.
 import type { Api } from '#kube/client/api.ts'
+import { dataInPlaceOf, inPlaceOf } from '#kube/client/update.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
@@ -59,11 +60,7 @@ export async function publishMetaInfo(
     })
     if (existing === undefined) await configMaps.create(object, { namespace, signal, fieldManager: 'Reloader' })
     else {
-      const { resourceVersion } = existing.metadata
-      const next = {
-        ...object,
-        metadata: { ...object.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
-      }
+      const next = inPlaceOf(existing, { ...object, data: dataInPlaceOf(existing, object.data) })
       await configMaps.update(next, { namespace, signal, fieldManager: 'Reloader' })
     }
   } catch (error) {

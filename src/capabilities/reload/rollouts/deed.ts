@@ -252,7 +252,7 @@ class Deed {
       if (error instanceof RangeError) return { kind: 'failed', message: error.message }
       throw error
     }
-    const manifest = replaced.kind === 'deleted' ? replaced.manifest : await jobs.kept(job, this.#signal)
+    const manifest = replaced.kind === 'deleted' ? replaced.manifest : await this.#kept(job)
     if (replaced.kind === 'replaced' || manifest === undefined) {
       if (replaced.kind === 'replaced') await jobs.forget(job, this.#signal)
       return outcomeOf(replaced.kind === 'deleted' ? { kind: 'gone' } : replaced)
@@ -263,6 +263,17 @@ class Deed {
       return outcomeOf(replaced)
     }
     return this.#createAgain(job, manifest)
+  }
+
+  /** What an earlier try has kept of it; that the server cannot say is told, and tried again. */
+  async #kept(job: Target): Promise<Job | undefined> {
+    const { jobs, jobRefused } = this.#context
+    try {
+      return await jobs.kept(job, this.#signal)
+    } catch (error) {
+      if (isOutside(error)) jobRefused(job, `whether its manifest was kept is not known: ${messageOf(error)}`)
+      throw error
+    }
   }
 
   /** Until it is there, or the permit is over. */

@@ -7,7 +7,7 @@ import { AbsenceDoubtedError } from '#kube/client/absence.ts'
 import type { Api, ResourceApi } from '#kube/client/api.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { isAlreadyExists, isNotFound, StatusError } from '#kube/objects/status.ts'
+import { isAlreadyExists, isDryRunUnsupported, isNotFound } from '#kube/objects/status.ts'
 import { baselineLabels } from '../baseline/baseline-store.ts'
 
 const manifestLimitBytes = 512 * 1024
@@ -54,28 +54,45 @@ export class JobKeeper {
     const options = { namespace: this.#namespace, signal }
     try {
       const { data } = await this.#configmaps.get(name, options)
+      // An earlier question left it.
+      if (data === undefined) await this.#delete(name, signal)
       const value: unknown = JSON.parse(data?.[manifestKey] ?? 'null')
       return isJob(value) ? value : undefined
     } catch (error) {
       if (error instanceof SyntaxError) return undefined
       if (!isNotFound(error)) throw error
     }
-    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: this.#namespace } }
     try {
-      await this.#configmaps.create(object, { ...options, fieldManager, dryRun: true })
+      await this.#takeName(name, signal)
       return undefined
     } catch (error) {
-      // A webhook that knows no dry run keeps the server from saying more than it has.
-      if (error instanceof StatusError && error.code === 400) return undefined
       if (!isAlreadyExists(error)) throw error
       throw new AbsenceDoubtedError(`ConfigMap ${this.#namespace}/${name} is not found, and its name is taken`, { cause: error })
     }
   }
 
+  /** Asks whether the server would take an object of that name: by a dry run or, where a webhook knows none, by making it and taking it away. */
+  async #takeName(name: string, signal: AbortSignal): Promise<void> {
+    const metadata = { name, namespace: this.#namespace, labels: baselineLabels }
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata }
+    const options = { namespace: this.#namespace, fieldManager, signal }
+    try {
+      await this.#configmaps.create(object, { ...options, dryRun: true })
+    } catch (error) {
+      if (!isDryRunUnsupported(error)) throw error
+      await this.#configmaps.create(object, options)
+      await this.#delete(name, signal)
+    }
+  }
+
   /** The successor is there, or nobody wants it any more. */
   async forget(job: Target, signal: AbortSignal): Promise<void> {
+    await this.#delete(nameFor(job), signal)
+  }
+
+  async #delete(name: string, signal: AbortSignal): Promise<void> {
     try {
-      await this.#configmaps.delete(nameFor(job), { namespace: this.#namespace, signal })
+      await this.#configmaps.delete(name, { namespace: this.#namespace, signal })
     } catch (error) {
       if (!isNotFound(error)) throw error
     }

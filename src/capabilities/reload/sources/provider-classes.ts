@@ -41,6 +41,9 @@ interface ProviderClassesOptions {
   readonly onContent: (news: { readonly reference: SourceReference; readonly isChanged: boolean | undefined }) => void
 }
 
+/** A watch told of a mount, in a watched namespace or in another. */
+type Received = (type: 'add' | 'update' | 'delete', isWatched: boolean) => void
+
 export class ProviderClasses {
   readonly #options: ProviderClassesOptions
   readonly #mounts: readonly Informer<KubeObject>[]
@@ -105,7 +108,7 @@ export class ProviderClasses {
   }
 
   /** Follows the mounts; told of a changed annotation of a class, too. Returns what ends that. */
-  start(onAnnotations: (reference: SourceReference) => void, received: (type: 'add' | 'update' | 'delete') => void): () => void {
+  start(onAnnotations: (reference: SourceReference) => void, received: Received): () => void {
     const ended = new AbortController()
     const { signal } = ended
     const ends = [
@@ -133,14 +136,15 @@ export class ProviderClasses {
 
   #mounted(
     { type, object, previous, initial, resync }: Change<KubeObject>,
-    { received, signal }: { readonly received: (type: 'add' | 'update' | 'delete') => void; readonly signal: AbortSignal },
+    { received, signal }: { readonly received: Received; readonly signal: AbortSignal },
   ): void {
     const { namespaces, clock, settings, onContent } = this.#options
     const { namespace = '' } = object.metadata
     const mount = mountOf(object)
-    if (mount === undefined || resync === true || !namespaces.has(namespace)) return
-    if (!initial) received(type === 'ADDED' ? 'add' : type === 'DELETED' ? 'delete' : 'update')
-    if (type === 'DELETED') return
+    if (resync === true) return
+    const isWatched = namespaces.has(namespace)
+    received(type === 'ADDED' ? 'add' : type === 'DELETED' ? 'delete' : 'update', isWatched)
+    if (mount === undefined || !isWatched || type === 'DELETED') return
     const reference = { type: 'secretproviderclass', namespace, name: mount.className } as const
     const key = sourceKey(reference)
     const known = this.#known.get(key)

@@ -102,7 +102,7 @@ export class SourceWatch {
   }
 
   /**
-   * Calls `changed` with what is there and then with each change in the watched namespaces, and `passedOver` with each change in another that
+   * Calls `changed` with what is there and then with each change in the watched namespaces, and `passedOver` with the same of another that
    * the watch tells of all the same. Returns what ends that.
    */
   onChange(changed: (change: SourceChange) => void, passedOver: (change: SourceChange) => void): () => void {
@@ -111,7 +111,7 @@ export class SourceWatch {
         const told = changeOf(type, change)
         if (told === undefined) return
         if (this.#namespaces.has(told.reference.namespace)) changed(told)
-        else if (!told.initial) passedOver(told)
+        else passedOver(told)
       }),
     )
     return () => {

@@ -46,15 +46,20 @@ export class WatchedNamespaces {
     )
   }
 
-  /** Calls `changed` with each namespace that comes in or falls out by its labels. Returns what ends that. */
-  onChange(changed: (namespace: string) => void): () => void {
+  /**
+   * Calls `changed` with each namespace that comes in or falls out by its labels, and `seen` with what a watch of the selected ones alone
+   * would tell. Returns what ends that.
+   */
+  onChange(changed: (namespace: string) => void, seen: (type: 'add' | 'update' | 'delete') => void): () => void {
     const selector = this.#selector
     if (this.#informer === undefined || selector === undefined) return () => undefined
-    return this.#informer.onChange(({ type, object, previous, initial }) => {
-      if (initial) return
+    return this.#informer.onChange(({ type, object, previous, initial, resync }) => {
+      if (resync === true) return
       const was = previous !== undefined && selector.matches(previous.metadata.labels)
       const is = type !== 'DELETED' && selector.matches(object.metadata.labels)
-      if (was !== is) changed(object.metadata.name)
+      if (is) seen(was ? 'update' : 'add')
+      else if (was) seen('delete')
+      if (!initial && was !== is) changed(object.metadata.name)
     })
   }
 }

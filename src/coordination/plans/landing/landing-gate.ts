@@ -1,6 +1,7 @@
 // Steering by `hold`: the webhook gates replacements of the running wave while they are created; each is then let go towards its node.
 // Whether it can be reached is asked before each pod that goes (wave-gate.ts); a pod that comes ungated all the same is told apart.
 
+import { takeAway } from '#kube/client/take-away.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
@@ -28,7 +29,7 @@ const oldestGateMs = 30_000
 
 export interface HoldContext {
   readonly effects: EffectContext
-  readonly view: ClusterView
+  readonly view: Pick<ClusterView, 'pod'>
   readonly webhooks: WebhookEndpoint
 }
 
@@ -121,15 +122,14 @@ export async function holdWave(
   return probe
 }
 
-/** Takes the configuration away, unless another capability wrote it. Safe to call when there is none. */
+/** Takes the configuration away, unless another capability wrote it; webhooks that others added to it stay. Safe to call when there is none. */
 export async function releaseHold(effects: EffectContext, requester: string, signal: AbortSignal): Promise<void> {
   effects.leadership.assert()
   const configurations = effects.api.resource<KubeObject>(builtIn.mutatingwebhookconfigurations)
   try {
     const { metadata } = await configurations.get(webhookConfigurationName, { signal })
     if ((metadata.labels?.[capabilityLabel] ?? requester) !== requester) return
-    const { uid } = metadata
-    await configurations.delete(webhookConfigurationName, { signal, ...(uid === undefined ? {} : { preconditions: { uid } }) })
+    await takeAway(configurations, webhookConfigurationName, { signal, uid: metadata.uid })
   } catch (error) {
     if (!isNotFound(error)) throw error
   }

@@ -5,6 +5,7 @@ import { createSecureServer } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import type { Server } from 'node:net'
 import type { Clock } from '../../clock.ts'
+import { handshakeMs } from '../listening.ts'
 import type { BodyBudget, Held } from './body-budget.ts'
 import { FairConnections, peerOf, whenOver } from './fair-connections.ts'
 import type { FrontCall, FrontReply, FrontSpec, FrontTls, TurnedAway } from './front-messages.ts'
@@ -14,7 +15,6 @@ import type { Turnstile } from './turnstile.ts'
 
 /** Bytes of target and headers together. */
 const largestHead = 16_384
-const handshakeMs = 10_000
 /** How often it is looked who is too slow. */
 const slownessCheckMs = 1_000
 /** A body comes, and an answer is taken, within so long. */

@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 
 /** Thirty of the smallest requests. */
 const pieceBytes = 512
@@ -48,6 +49,11 @@ export class SocketInPieces extends Duplex {
       this.destroy()
       this.emit('close')
     })
+  }
+
+  /** The socket that is read from. */
+  get whole(): Socket {
+    return this.#socket
   }
 
   /** What still comes is read and dropped: a parser that has failed says so for each piece. */
@@ -99,4 +105,10 @@ export class SocketInPieces extends Duplex {
     this.#socket.destroy()
     done(error)
   }
+}
+
+/** The socket of TLS by which a request came, which knows the peer's certificate; `undefined`: it came without TLS. */
+export function tlsSocketOf(socket: Duplex): TLSSocket | undefined {
+  const whole = socket instanceof SocketInPieces ? socket.whole : socket
+  return whole instanceof TLSSocket ? whole : undefined
 }

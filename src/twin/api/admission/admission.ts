@@ -54,6 +54,7 @@ const completions: Readonly<Record<string, (admission: Admission) => void>> = {
   'ingresses.networking.k8s.io': ({ server, draft }) => defaultIngressClass(server, draft),
   services: ({ server, draft }) => assignServiceAddresses(server, draft),
   'jobs.batch': ({ draft }) => selectOwnPods(draft),
+  'priorityclasses.scheduling.k8s.io': ({ server, type, draft }) => onlyDefault(server, type, draft),
 }
 
 /** Refuses a new object, or completes it. @throws StatusError 403, 404, 422 */
@@ -64,6 +65,7 @@ export function admitCreate(server: ApiServer, type: ResourceType, draft: Draft,
 
 /** The same for an update. What admission resolved when a pod was created stays. */
 export function admitUpdate(server: ApiServer, type: ResourceType, draft: Draft, existing: KubeObject): void {
+  if (type.key === 'priorityclasses.scheduling.k8s.io') onlyDefault(server, type, draft)
   const spec = fieldsAt(draft, 'spec')
   const before = fieldsAt(existing, 'spec')
   if (spec === undefined) return
@@ -132,7 +134,24 @@ function resolvePriority(server: ApiServer, draft: Draft, spec: Draft): void {
   }
   spec['priority'] = value
   if (found !== undefined && name === '') spec['priorityClassName'] = found.metadata.name
-  spec['preemptionPolicy'] ??= textAt(found, 'preemptionPolicy') ?? 'PreemptLowerPriority'
+  const policy = textAt(found, 'preemptionPolicy') ?? 'PreemptLowerPriority'
+  const asked = textAt(spec, 'preemptionPolicy')
+  if (asked !== undefined && asked !== policy) {
+    const why = `the string value of PreemptionPolicy (${asked}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`
+    throw forbidden({ group: '', resource: 'pods' }, textAt(draft, 'metadata', 'name') ?? '', why)
+  }
+  spec['preemptionPolicy'] = policy
+}
+
+/** A cluster has one default. */
+function onlyDefault(server: ApiServer, type: ResourceType, draft: Draft): void {
+  const name = textAt(draft, 'metadata', 'name') ?? ''
+  const other = server.store
+    .list(type.key)
+    .find(candidate => candidate['globalDefault'] === true && candidate.metadata.name !== name)
+  if (draft['globalDefault'] !== true || other === undefined) return
+  const why = `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`
+  throw forbidden({ group: type.group, resource: type.plural }, name, why)
 }
 
 /** Pods leave a node that is not ready or unreachable after five minutes, unless they say otherwise. */

@@ -21,6 +21,25 @@ export function settleValues(schema: StructSchema, draft: Draft): ShapeFault | u
   return settleStruct(schema, draft, false)
 }
 
+/** Paths of what `settleValues` prunes of a custom object, as far as its shape is right. */
+export function prunedPaths(schema: Schema, value: unknown): readonly string[] {
+  const below = (step: string, inner: Schema, item: unknown) => prunedPaths(inner, item).map(path => `${step}${path}`)
+  switch (schema.kind) {
+    case 'struct':
+      return Object.entries(isFields(value) ? value : {}).flatMap(([key, item]) => {
+        const field = schema.fields.get(key)
+        if (field !== undefined) return below(`.${key}`, field.schema, item)
+        return schema.written === undefined && !schema.preservesUnknown ? [`.${key}`] : []
+      })
+    case 'list':
+      return Array.isArray(value) ? value.flatMap((item, index) => below(`[${index}]`, schema.item, item)) : []
+    case 'map':
+      return Object.entries(isFields(value) ? value : {}).flatMap(([key, item]) => below(`[${key}]`, schema.value, item))
+    default:
+      return []
+  }
+}
+
 function settleStruct(schema: StructSchema, value: Draft, isStatus: boolean): ShapeFault | undefined {
   // By what it has: a schema has many more fields than any object.
   for (const key of Object.keys(value)) {

@@ -19,6 +19,7 @@ import { definitionProblems } from './definition-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
+import { priorityClassProblems, priorityClassUpdateProblems } from './priority-class-validation.ts'
 import { bindingProblems, roleProblems } from './role-validation.ts'
 
 const workloads = new Set([
@@ -79,7 +80,7 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
         ...choiceProblems(draft, 'volumeBindingMode', ['Immediate', 'WaitForFirstConsumer']),
       ]
     case 'priorityclasses.scheduling.k8s.io':
-      return choiceProblems(draft, 'preemptionPolicy', ['PreemptLowerPriority', 'Never'])
+      return priorityClassProblems(draft)
     case 'horizontalpodautoscalers.autoscaling':
       return autoscalerProblems(draft)
     default:
@@ -135,7 +136,7 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
         immutable(draft, existing, [name]),
       )
     case 'priorityclasses.scheduling.k8s.io':
-      return isSame(draft['value'], existing['value']) ? [] : [forbidden('value', 'may not be changed in an update.')]
+      return priorityClassUpdateProblems(draft, existing)
     default:
       return []
   }

@@ -1,7 +1,7 @@
 // What clients are told of an object that is taken and yet odd.
 import { dns1123LabelProblems } from '#kube/objects/names.ts'
 import { int64Value } from '#kube/values/quantity.ts'
-import { type Draft, fieldsAt, itemsAt, textAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, itemsAt, numberAt, textAt } from '../../json-value.ts'
 import type { ResourceType } from '../resource-type.ts'
 
 const bytes = new Set(['memory', 'ephemeral-storage', 'storage'])
@@ -14,7 +14,16 @@ export function oddities(type: Pick<ResourceType, 'key'>, object: Draft): readon
   if (type.key === 'pods') return [...nameWarnings(object), ...containerWarnings(fieldsAt(object, 'spec'), 'spec')]
   if (type.key === 'persistentvolumeclaims') return fractionWarnings(fieldsAt(object, 'spec'), 'spec')
   if (!templates.has(type.key)) return []
-  return containerWarnings(fieldsAt(object, 'spec', 'template', 'spec'), 'spec.template.spec')
+  return [
+    ...containerWarnings(fieldsAt(object, 'spec', 'template', 'spec'), 'spec.template.spec'),
+    ...(type.key === 'statefulsets.apps' ? revisionWarnings(object) : []),
+  ]
+}
+
+function revisionWarnings(set: Draft): readonly string[] {
+  return (numberAt(set, 'spec', 'revisionHistoryLimit') ?? 0) < 0
+    ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
+    : []
 }
 
 function nameWarnings(pod: Draft): readonly string[] {
