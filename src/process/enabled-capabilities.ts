@@ -1,6 +1,7 @@
 // The capabilities that this program has.
 import { deschedule } from '#capabilities/deschedule'
 import { isolate } from '#capabilities/isolate'
+import { metrics } from '#capabilities/metrics'
 import { mirror } from '#capabilities/mirror'
 import { readiness } from '#capabilities/readiness'
 import { reload } from '#capabilities/reload'
@@ -11,9 +12,12 @@ import type { ControllerSettings } from './configuration/controller-settings.ts'
 
 export const enabledCapabilities: readonly Capability[] = [deschedule, isolate, mirror, readiness, reload]
 
+/** Those that are a process of their own so far, and nothing that could be enabled: they have commands, and no section of the configuration. */
+export const processCapabilities: readonly Capability[] = [metrics]
+
 assertDistinct(
   'name of a capability',
-  enabledCapabilities.map(({ name }, at) => ({ name, by: `capability ${at + 1}` })),
+  [...enabledCapabilities, ...processCapabilities].map(({ name }, at) => ({ name, by: `capability ${at + 1}` })),
 )
 
 /** Those that are enabled and have a part in `process`. */
