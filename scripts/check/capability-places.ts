@@ -10,6 +10,8 @@ interface Known {
   readonly words: readonly string[]
   /** What names it as the beginning of a text: prefixes of annotations. */
   readonly prefixes: readonly string[]
+  /** Its own name is a word of everybody's: ports, paths and parts of others are called so, too. */
+  readonly isCommonWord: boolean
   /** More is a finding. */
   readonly ceiling: number
 }
@@ -18,9 +20,10 @@ interface Known {
 const goal = 8
 
 /** Words that a value does not have as its own: kinds that several share, prefixes of annotations. */
-const further: Readonly<Record<string, Partial<Pick<Known, 'words' | 'prefixes'>>>> = {
+const further: Readonly<Record<string, Partial<Pick<Known, 'words' | 'prefixes' | 'isCommonWord'>>>> = {
   deschedule: { words: ['DeschedulerPolicy', 'RebalancePlan'], prefixes: ['descheduler.alpha.kubernetes.io/'] },
   isolate: { words: ['Isolation'] },
+  metrics: { isCommonWord: true },
   mirror: { prefixes: ['ballast.dev/mirror-'] },
   readiness: { words: ['NodeReadinessRule'], prefixes: ['readiness.k8s.io/'] },
   reload: { prefixes: ['reloader.stakater.com/', 'ballast.dev/reload-'] },
@@ -34,16 +37,16 @@ export async function namesOf(capabilities: readonly Capability[]): Promise<read
       const replaced = ((await upstreams?.()) ?? []).flatMap(upstream =>
         upstream.replaced === undefined ? [] : [upstream.replaced.id],
       )
-      const { words = [], prefixes = [] } = further[name] ?? {}
-      return { name, words: [...new Set([...programs, ...replaced, ...words])], prefixes, ceiling: goal }
+      const { words = [], prefixes = [], isCommonWord = false } = further[name] ?? {}
+      return { name, words: [...new Set([...programs, ...replaced, ...words])], prefixes, isCommonWord, ceiling: goal }
     }),
   )
 }
 
 /** The files that know `capability`, tests and generated ones aside. */
-function placesOf({ name, words, prefixes }: Known, files: readonly SourceFile[]): readonly string[] {
+function placesOf({ name, words, prefixes, isCommonWord }: Known, files: readonly SourceFile[]): readonly string[] {
   const folder = `src/capabilities/${name}/`
-  const texts = new Set([name, ...words])
+  const texts = new Set(isCommonWord ? words : [name, ...words])
   const section = new RegExp(`\\bcapabilities\\.${name}\\b`)
   return files
     .filter(({ path }) => !path.startsWith(folder) && !/\.test(-d)?\.tsx?$|\/(generated|testdata)\/|^scripts\/check\//.test(path))
