@@ -33,6 +33,7 @@ import { kubectlChecks } from './kubectl/verbs.ts'
 import { kubeletChecks } from './kubelet/checks.ts'
 import { kwokChecks } from './kwok/checks.ts'
 import { longestFirst } from './longest.ts'
+import { metricsChecks } from './metrics/checks.ts'
 import { migrateChecks } from './migrate/checks.ts'
 import { laboratoryChecks } from './mirror/laboratory-checks.ts'
 import { nodeFileChecks } from './mirror/node-files/checks.ts'
@@ -60,6 +61,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['bad-input/checks.ts', badInputChecks],
   ['kubectl/verbs.ts', kubectlChecks],
   ['upstreams/checks.ts', upstreamChecks],
+  ['metrics/checks.ts', metricsChecks],
   ['descheduler/checks.ts', deschedulerChecks],
   ['descheduler/shadow.ts', shadowChecks],
   ['descheduler/evictor-options.ts', evictorOptionChecks],

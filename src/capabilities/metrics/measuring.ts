@@ -115,8 +115,8 @@ export class Measuring {
     const { resolutionMs } = this.#options.settings.points
     const isHung = (this.scraper.sinceTickMs ?? 0) > hungResolutions * resolutionMs
     return [
-      { name: 'metadata-informer-sync', check: () => (this.#pods.isSynced ? undefined : 'cache for pod informer has not synced') },
       { name: 'metric-collection-timely', check: () => (isHung ? "metric collection didn't finish on time" : undefined) },
+      { name: 'metadata-informer-sync', check: () => (this.#pods.isSynced ? undefined : 'cache for pod informer has not synced') },
     ]
   }
 

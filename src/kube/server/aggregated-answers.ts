@@ -41,6 +41,8 @@ export async function resourceAnswer(apis: readonly AggregatedApi[], asked: Aske
   const { info } = asked
   const { api, resource } = resourceOf(apis, info)
   const subject = { group: api.group, resource: info.resource }
+  if (!readingVerbs.has(info.verb))
+    throw new StatusError(statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed', {}))
   if (!resourceVerbs(resource).includes(info.verb)) throw methodNotSupported(subject, info.verb)
   if (resource.namespaced ? info.name !== undefined && info.namespace === undefined : info.namespace !== undefined)
     throw unknownResource()
@@ -75,6 +77,8 @@ export async function resourceAnswer(apis: readonly AggregatedApi[], asked: Aske
 function* chosen(objects: Iterable<KubeObject>, isAsked: (object: KubeObject) => boolean): Generator<KubeObject> {
   for (const object of objects) if (isAsked(object)) yield object
 }
+
+const readingVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
 
 function unknownResource(): StatusError {
   return new StatusError(statusBody(404, 'the server could not find the requested resource', 'NotFound', {}))
@@ -156,9 +160,19 @@ async function manyBody(objects: Iterable<KubeObject>, of: AnswerOf): Promise<An
   if (accepted.shape === 'table') return { contentType, pieces: [objectBody(tableOf([...objects], of), accepted.format)] }
   const shaped = shapedOf(of)
   const kind = accepted.shape === 'metadata' ? `${shaped.kind}List` : listKindOf(api, resource)
-  const items = accepted.format === 'protobuf' ? objects : mapped(objects, shaped.one)
-  const pieces = await listBody({ apiVersion: shaped.apiVersion, kind, items }, { format: accepted.format, encode: shaped.encode, breathe })
-  return { contentType, pieces }
+  const { apiVersion } = shaped
+  const { format } = accepted
+  if (format === 'protobuf') {
+    const pieces = await listBody({ apiVersion, kind, items: objects }, { format, encode: shaped.encode, breathe })
+    return { contentType, pieces }
+  }
+  // The list says of what kind its items are; metadata alone say it themselves.
+  const items = mapped(objects, accepted.shape === 'metadata' ? shaped.one : withoutKind)
+  return { contentType, pieces: await listBody({ apiVersion, kind, items }, { format, breathe }) }
+}
+
+function withoutKind({ kind: _kind, apiVersion: _version, ...object }: KubeObject): object {
+  return object
 }
 
 function* mapped<From, To>(values: Iterable<From>, change: (value: From) => To): Generator<To> {

@@ -15,14 +15,11 @@ export const contentTypes: Readonly<Record<AnswerFormat, string>> = {
 }
 
 /** A list, whose items are made while they are written. */
-export interface AnsweredList {
+export interface AnsweredList<Item> {
   readonly apiVersion: string
   readonly kind: string
-  readonly items: Iterable<KubeObject>
+  readonly items: Iterable<Item>
 }
-
-/** One item as protobuf. */
-export type EncodeItem = (item: KubeObject) => Uint8Array
 
 /** Items between two looks at the time. */
 const itemsAtOnce = 64
@@ -42,9 +39,18 @@ export function statusBytes(status: Status, format: AnswerFormat): Buffer {
 }
 
 /** A list in pieces; `breathe` is waited for now and then. */
-export async function listBody(
-  list: AnsweredList,
-  { format, encode, breathe }: { readonly format: AnswerFormat; readonly encode?: EncodeItem | undefined; readonly breathe: () => Promise<void> },
+export async function listBody<Item extends object>(
+  list: AnsweredList<Item>,
+  {
+    format,
+    encode,
+    breathe,
+  }: {
+    readonly format: AnswerFormat
+    /** One item as protobuf. */
+    readonly encode?: ((item: Item) => Uint8Array) | undefined
+    readonly breathe: () => Promise<void>
+  },
 ): Promise<readonly Buffer[]> {
   if (format === 'protobuf') return protobufList(list, encode, breathe)
   const isJson = format === 'json'
@@ -75,9 +81,9 @@ export async function listBody(
 const itemsTag = 0x12
 const longestVarint = 5
 
-async function protobufList(
-  { apiVersion, kind, items }: AnsweredList,
-  encode: EncodeItem | undefined,
+async function protobufList<Item>(
+  { apiVersion, kind, items }: AnsweredList<Item>,
+  encode: ((item: Item) => Uint8Array) | undefined,
   breathe: () => Promise<void>,
 ): Promise<readonly Buffer[]> {
   if (encode === undefined) throw new Error(`${kind} has no form in protobuf`)

@@ -159,8 +159,6 @@ test('a node has no namespace, and its usage directly', async () => {
     metadata: {},
     items: [
       {
-        kind: 'NodeMetrics',
-        apiVersion: 'metrics.k8s.io/v1beta1',
         metadata: { name: 'n1', creationTimestamp: '2026-01-01T00:01:40Z', labels: { zone: 'n1' } },
         timestamp: '2026-01-01T00:01:35Z',
         window: '15.5s',
@@ -251,7 +249,7 @@ test('a container that ended is left out of its pod', async () => {
 })
 
 test.each([
-  ['/nodes/none', 'nodes "none" not found'],
+  ['/nodes/none', 'node "none" not found'],
   ['/nodes/silent', 'nodemetrics.metrics.k8s.io "silent" not found'],
   ['/namespaces/shop/pods/none', 'pods "none" not found'],
   ['/namespaces/shop/pods/quiet', 'podmetrics.metrics.k8s.io "shop/quiet" not found'],
@@ -263,7 +261,7 @@ test.each([
 test('nodes outside of the selector are not there', async () => {
   const { ask } = served([], ['n1', 'n2'], 'zone=n2')
   expect((await ask('/nodes')).value.items).toMatchObject([{ metadata: { name: 'n2' } }])
-  expect(await ask('/nodes/n1')).toEqual({ code: 404, message: 'nodes "n1" not found' })
+  expect(await ask('/nodes/n1')).toEqual({ code: 404, message: 'nodemetrics.metrics.k8s.io "n1" not found' })
 })
 
 const quantity = message({ text: sentText(1) })

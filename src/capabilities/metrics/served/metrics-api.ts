@@ -64,8 +64,9 @@ function nodesResource({ nodes, points, nodeSelector, exposeSwap, clock, onServe
     },
     get({ name }) {
       const node = nodes.store.get(undefined, name)
-      if (node === undefined || !nodeSelector.matches(node.metadata.labels ?? {})) throw notFound(core('nodes'), name)
-      const found = metricsOf(node)
+      // Upstream's cache has nodes by their singular, and pods by their plural.
+      if (node === undefined) throw notFound(core('node'), name)
+      const found = nodeSelector.matches(node.metadata.labels ?? {}) ? metricsOf(node) : undefined
       if (found === undefined) throw notFound(measured('nodemetrics'), name)
       return found
     },
