@@ -26,7 +26,7 @@ export const badInputChecks: readonly Check[] = badInputGroups
     },
   }))
 
-/** What no two runs share: drawn names and UIDs, revisions in tokens and in echoes of objects. */
+/** What no two runs share: drawn names and UIDs, revisions in tokens and in echoes of objects, ages in cells of tables. */
 function steady(cases: readonly RecordedCase[]): unknown {
   const text = JSON.stringify(cases)
     .replaceAll(/(resourceVersion\\+":\\+")\d+/g, '$1VERSION')
@@ -34,6 +34,7 @@ function steady(cases: readonly RecordedCase[]): unknown {
     .replaceAll(/(uid: )[0-9a-f-]{36}/g, '$1UID')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
     .replaceAll(/"continue":"[^"]*"/g, '"continue":"TOKEN"')
+    .replaceAll(/(?<=[[,])"\d+s"/g, '"AGE"')
     .replaceAll(/((?:Abc-|a{58}))[bcdfghjklmnpqrstvwxz2456789]{5}/g, '$1DRAWN')
   const equal: readonly RecordedCase[] = JSON.parse(text)
   return equal.map(inOneOrder)

@@ -43,9 +43,9 @@ function told({ stderr }: CommandResult): readonly string[] {
 
 /** The program that is awake evicts the pods of a node, each once, and no other. */
 async function evicts(site: DeschedulerRealSite, what: string, node: 'n1' | 'n2' | 'n3'): Promise<number> {
+  await site.until(`${what}: something is on ${node}`, () => site.shopOn(node).length > 0)
   const before = site.shop
   const leaving = site.shopOn(node)
-  ok(leaving.length > 0, `${what}: nothing is on ${node}`)
   await site.taint(node)
   await site.until(
     `${what}: the pods of ${node} are elsewhere`,
