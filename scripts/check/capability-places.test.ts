@@ -12,12 +12,19 @@ const files = [
   parseSource('src/cli/another.ts', "export const a = 'reloaded'"),
   parseSource('src/cli/a.test.ts', "export const a = 'reload'"),
 ]
-const known = (ceiling: number) => [{ name: 'reload', words: ['reloader'], prefixes: ['reloader.stakater.com/'], ceiling }]
+const known = (ceiling: number) => [
+  { name: 'reload', words: ['reloader'], prefixes: ['reloader.stakater.com/'], isCommonWord: false, ceiling },
+]
 
 test('a capability is known where it is imported or named, tests and its own folder aside', () => {
   const { lines, findings } = placeCounts(files, known(5))
   expect(lines).toEqual(['reload: known in 5 files outside of its folder (at most 5, goal 8)'])
   expect(findings).toEqual([])
+})
+
+test('a name that is a common word tells nothing by itself', () => {
+  const common = known(5).map(one => ({ ...one, isCommonWord: true }))
+  expect(placeCounts(files, common).lines).toEqual(['reload: known in 4 files outside of its folder (at most 5, goal 8)'])
 })
 
 test('one file more than recorded is found', () =>

@@ -34,7 +34,10 @@ async function structure(): Promise<boolean> {
   const launchers = ['ballast', 'set-up'].map(name =>
     parseSource(`bin/${name}.js`, readFileSync(join(root, 'bin', name), 'utf8')),
   )
-  const places = placeCounts([...src, ...readTree(root, 'scripts'), ...launchers], await namesOf([...enabledCapabilities, ...processCapabilities]))
+  const places = placeCounts(
+    [...src, ...readTree(root, 'scripts'), ...launchers],
+    await namesOf([...enabledCapabilities, ...processCapabilities]),
+  )
   for (const line of places.lines) console.log(line)
   const findings = [...structureFindings(src, outside), ...places.findings]
   for (const { path, line, message } of findings) console.log(`${path}:${line}: ${message}`)

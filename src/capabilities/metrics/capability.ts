@@ -13,7 +13,8 @@ export const metrics = capability({
     {
       name: 'metrics-server',
       usage: '[options] [words...]',
-      about: "runs in metrics-server's place, with its flags, API, probes and metrics. A program called `metrics-server` runs it too",
+      about:
+        "runs in metrics-server's place, with its flags, API, probes and metrics. A program called `metrics-server` runs it too",
       inPlaceOf: { programs: ['metrics-server'] },
       load: async () => (await import('./commands/metrics-server.ts')).defineMetricsServer,
     },

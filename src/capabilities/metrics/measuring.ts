@@ -18,7 +18,7 @@ import { ScrapeMetrics } from './scrape/scrape-metrics.ts'
 import { type ScrapedNode, Scraper } from './scrape/scraper.ts'
 import { metricsApi } from './served/metrics-api.ts'
 
-export interface MeasuringSettings {
+interface MeasuringSettings {
   readonly points: PointRules
   readonly address: AddressRules
   readonly nodeSelector: Selector
@@ -60,7 +60,10 @@ export class Measuring {
     const { settings, informers, clock, registry } = options
     this.#options = options
     this.#nodes = informers.of<Node>(builtIn.nodes)
-    this.#pods = informers.of<Pod>(builtIn.pods, settings.watchedPods === undefined ? {} : { fieldSelector: settings.watchedPods })
+    this.#pods = informers.of<Pod>(
+      builtIn.pods,
+      settings.watchedPods === undefined ? {} : { fieldSelector: settings.watchedPods },
+    )
     this.points = new Points(settings.points)
     const metrics = new ScrapeMetrics(registry, settings.points.resolutionMs)
     this.scraper = new Scraper({
@@ -116,7 +119,10 @@ export class Measuring {
     const isHung = (this.scraper.sinceTickMs ?? 0) > hungResolutions * resolutionMs
     return [
       { name: 'metric-collection-timely', check: () => (isHung ? "metric collection didn't finish on time" : undefined) },
-      { name: 'metadata-informer-sync', check: () => (this.#pods.isSynced ? undefined : 'cache for pod informer has not synced') },
+      {
+        name: 'metadata-informer-sync',
+        check: () => (this.#pods.isSynced ? undefined : 'cache for pod informer has not synced'),
+      },
     ]
   }
 

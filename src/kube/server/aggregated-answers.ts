@@ -29,7 +29,10 @@ interface AnswerBody {
 }
 
 /** The resource that is asked for. @throws StatusError 404 where nobody serves it */
-export function resourceOf(apis: readonly AggregatedApi[], info: ResourceRequest): { readonly api: AggregatedApi; readonly resource: AggregatedResource } {
+export function resourceOf(
+  apis: readonly AggregatedApi[],
+  info: ResourceRequest,
+): { readonly api: AggregatedApi; readonly resource: AggregatedResource } {
   const api = apis.find(({ group, version }) => group === info.group && version === info.version)
   const resource = api?.resources.find(({ name }) => name === info.resource) ?? api?.anyOther
   if (api === undefined || resource === undefined) throw unknownResource()
@@ -42,7 +45,9 @@ export async function resourceAnswer(apis: readonly AggregatedApi[], asked: Aske
   const { api, resource } = resourceOf(apis, info)
   const subject = { group: api.group, resource: info.resource }
   if (!readingVerbs.has(info.verb))
-    throw new StatusError(statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed', {}))
+    throw new StatusError(
+      statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed', {}),
+    )
   if (!resourceVerbs(resource).includes(info.verb)) throw methodNotSupported(subject, info.verb)
   if (resource.namespaced ? info.name !== undefined && info.namespace === undefined : info.namespace !== undefined)
     throw unknownResource()
@@ -96,7 +101,8 @@ function acceptedAnswer(accept: string, resource: AggregatedResource): AcceptedA
     const shape = format === undefined ? undefined : shapeOf(range)
     if (format === undefined || shape === undefined) continue
     // A table has no form in protobuf, and neither have kinds without a table of fields.
-    if (format === 'protobuf' && (shape.shape === 'table' || (shape.shape === 'object' && resource.protobuf === undefined))) continue
+    if (format === 'protobuf' && (shape.shape === 'table' || (shape.shape === 'object' && resource.protobuf === undefined)))
+      continue
     return { ...shape, format }
   }
   const known = Object.values(contentTypes).filter(type => type !== contentTypes.protobuf || resource.protobuf !== undefined)

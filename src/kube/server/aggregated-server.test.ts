@@ -683,7 +683,13 @@ describe('answers', () => {
     ['protobuf first', things, 'application/vnd.kubernetes.protobuf,application/json', 200, { kind: 'ThingList' }],
     ['protobuf alone', things, 'application/vnd.kubernetes.protobuf', 406, expect.stringMatching(/^k8s\0.*NotAcceptable/s)],
     ['text', things, 'text/html', 406, { reason: 'NotAcceptable' }],
-    ['YAML', `${things}/a`, 'application/yaml', 200, expect.stringContaining('kind: Thing\nmetadata:\n  creationTimestamp: 2026')],
+    [
+      'YAML',
+      `${things}/a`,
+      'application/yaml',
+      200,
+      expect.stringContaining('kind: Thing\nmetadata:\n  creationTimestamp: 2026'),
+    ],
     ['a table in YAML', things, 'application/yaml;as=Table;v=v1;g=meta.k8s.io', 200, expect.stringContaining('kind: Table')],
     ['nobody in YAML', `${things}/c`, 'application/yaml', 404, expect.stringContaining('reason: NotFound')],
     [

@@ -89,7 +89,7 @@ interface OwnChecks {
   readonly shutdown: HealthCheck
 }
 
-export interface Probes {
+interface Probes {
   readonly live: () => readonly HealthCheck[]
   /** `/healthz`; as `live` unless given. */
   readonly healthy?: () => readonly HealthCheck[]
@@ -231,7 +231,7 @@ function fitsName(pattern: string, name: string): boolean {
 
 interface HandlerParts {
   readonly options: AggregatedServerOptions
-  /** Of the server: ends what is made for several. */
+  /** Aborted with the server: ends what is made for several. */
   readonly signal: AbortSignal
   readonly reviews: DelegatedReviews
   trust(): ReturnType<typeof watchClientTrust>['current']

@@ -52,7 +52,14 @@ test('a refusal in protobuf has all that its Status says', () => {
   const frame = decodeFrame(statusBytes(notFound({ group: 'metrics.k8s.io', resource: 'pods' }, 'n/a').status, 'protobuf'))
   if (!frame.ok) throw new Error(frame.problem.expected)
   const details = message({ name: text(1), group: text(2), kind: text(3) })
-  const status = message({ metadata: bytes(1), status: text(2), message: text(3), reason: text(4), details: nested(5, details), code: integer(6) })
+  const status = message({
+    metadata: bytes(1),
+    status: text(2),
+    message: text(3),
+    reason: text(4),
+    details: nested(5, details),
+    code: integer(6),
+  })
   expect(frame.value).toMatchObject({ apiVersion: 'v1', kind: 'Status' })
   expect(status.decode(frame.value.raw)).toMatchObject({
     status: 'Failure',

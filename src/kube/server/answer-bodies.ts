@@ -15,7 +15,7 @@ export const contentTypes: Readonly<Record<AnswerFormat, string>> = {
 }
 
 /** A list, whose items are made while they are written. */
-export interface AnsweredList<Item> {
+interface AnsweredList<Item> {
   readonly apiVersion: string
   readonly kind: string
   readonly items: Iterable<Item>

@@ -105,7 +105,11 @@ export function encodeStatus({ status, message: said = '', reason = '', details,
             kind: details.kind ?? '',
             uid: details.uid ?? '',
             retryAfterSeconds: details.retryAfterSeconds ?? 0,
-            causes: (details.causes ?? []).map(({ reason: why = '', message: text = '', field = '' }) => ({ reason: why, message: text, field })),
+            causes: (details.causes ?? []).map(({ reason: why = '', message: text = '', field = '' }) => ({
+              reason: why,
+              message: text,
+              field,
+            })),
           },
         }),
   })

@@ -121,9 +121,12 @@ test.each([
   await expect(read(text)).rejects.toThrow(NoMetricsError)
 })
 
-test.each([[''], ['# HELP x y\n'], ['\n\nscrape_error 0\n'], ['x{a="b"} 1.5e+09 12\n']])('%j is metrics without any of ours', async text => {
-  expect((await read(text)).containers).toEqual([])
-})
+test.each([[''], ['# HELP x y\n'], ['\n\nscrape_error 0\n'], ['x{a="b"} 1.5e+09 12\n']])(
+  '%j is metrics without any of ours',
+  async text => {
+    expect((await read(text)).containers).toEqual([])
+  },
+)
 
 test('of two series of one container the later counts, whatever the order of its labels', async () => {
   const { containers } = await read(
@@ -149,7 +152,10 @@ interface Made {
 
 const made: fc.Arbitrary<Made> = fc.record({
   container: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'with"quote', 'ü'),
-  cpu: fc.oneof(fc.double({ min: 0, max: 1e7, noNaN: true }), fc.nat().map(n => n / 1e6)),
+  cpu: fc.oneof(
+    fc.double({ min: 0, max: 1e7, noNaN: true }),
+    fc.nat().map(n => n / 1e6),
+  ),
   memory: fc.nat({ max: 2 ** 31 - 1 }),
   start: fc.double({ min: 1, max: 2e9, noNaN: true }),
   timeMs: fc.option(fc.nat({ max: 2 ** 31 - 1 }), { nil: undefined }),
@@ -180,9 +186,18 @@ function familiesOf(all: readonly Made[]): Buffer {
     writer.fork().uint32(10).string(name).uint32(24).int32(0)
     for (const one of all) {
       writer.uint32(34).fork()
-      for (const [key, value] of [['container', one.container], ['namespace', 'n'], ['pod', 'p']] as const)
+      for (const [key, value] of [
+        ['container', one.container],
+        ['namespace', 'n'],
+        ['pod', 'p'],
+      ] as const)
         writer.uint32(10).fork().uint32(10).string(key).uint32(18).string(value).ldelim()
-      writer.uint32(field === 'cpu' ? 26 : 18).fork().uint32(9).double(one[field]).ldelim()
+      writer
+        .uint32(field === 'cpu' ? 26 : 18)
+        .fork()
+        .uint32(9)
+        .double(one[field])
+        .ldelim()
       if (one.timeMs !== undefined) writer.uint32(48).int64(one.timeMs)
       writer.ldelim()
     }
@@ -218,25 +233,50 @@ test('text and protobuf say the same, and so does each after another answer', as
 
 test('whatever bytes come, each line is read, rejected, or the answer is no metrics', async () => {
   const pieces = fc.constantFrom(
-    'container_cpu_usage_seconds_total', '{', '}', 'container="', '"', 'pod="p"', 'namespace="n"', ',', ' ', '\n', '\\', '1', 'NaN', '-', '.', 'e', '1633253809720',
-    'node_cpu_usage_seconds_total', '\r', '\t', '#',
+    'container_cpu_usage_seconds_total',
+    '{',
+    '}',
+    'container="',
+    '"',
+    'pod="p"',
+    'namespace="n"',
+    ',',
+    ' ',
+    '\n',
+    '\\',
+    '1',
+    'NaN',
+    '-',
+    '.',
+    'e',
+    '1633253809720',
+    'node_cpu_usage_seconds_total',
+    '\r',
+    '\t',
+    '#',
   )
   const text = fc.array(pieces, { maxLength: 60 }).map(all => all.join(''))
   await fc.assert(
-    fc.asyncProperty(fc.oneof(text.map(t => Buffer.from(t)), fc.uint8Array({ maxLength: 200 }).map(b => Buffer.from(b))), async body => {
-      for (const decode of [readExposition, readFamilies]) {
-        try {
-          const { containers, node } = await decode(body, { known: new KnownContainers(), sentMs })
-          for (const { cpuNs = 0, memoryBytes = 0, cpuMs } of [node, ...containers]) {
-            expect(cpuNs).toBeGreaterThanOrEqual(0)
-            expect(memoryBytes).toBeGreaterThanOrEqual(0)
-            expect(Number.isInteger(cpuMs)).toBe(true)
+    fc.asyncProperty(
+      fc.oneof(
+        text.map(t => Buffer.from(t)),
+        fc.uint8Array({ maxLength: 200 }).map(b => Buffer.from(b)),
+      ),
+      async body => {
+        for (const decode of [readExposition, readFamilies]) {
+          try {
+            const { containers, node } = await decode(body, { known: new KnownContainers(), sentMs })
+            for (const { cpuNs = 0, memoryBytes = 0, cpuMs } of [node, ...containers]) {
+              expect(cpuNs).toBeGreaterThanOrEqual(0)
+              expect(memoryBytes).toBeGreaterThanOrEqual(0)
+              expect(Number.isInteger(cpuMs)).toBe(true)
+            }
+          } catch (error) {
+            expect(error).toBeInstanceOf(NoMetricsError)
           }
-        } catch (error) {
-          expect(error).toBeInstanceOf(NoMetricsError)
         }
-      }
-    }),
+      },
+    ),
     { numRuns: 300 },
   )
 })

@@ -1,7 +1,7 @@
 // The text format of Prometheus as kubelets answer it, read byte by byte. No text is made of lines that nobody reads, and none of labels that
 // were seen before.
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { KnownContainers } from './known-containers.ts'
+import type { KnownContainers } from './known-containers.ts'
 import {
   type ContainerName,
   emptyReading,

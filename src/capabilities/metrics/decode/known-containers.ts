@@ -32,7 +32,7 @@ export class KnownContainers {
   }
 }
 
-export class ContainersOfAnswer {
+class ContainersOfAnswer {
   readonly #before: readonly Known[]
   readonly #order: Found[] = []
   readonly #byLabels = new Map<string, number>()

@@ -2,8 +2,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import protobuf from 'protobufjs/light.js'
 import { containerOf, NoMetricsError } from './exposition-text.ts'
-import { KnownContainers } from './known-containers.ts'
-import { emptyReading, isOfNode, type NodeReading, note, type RejectedLine, type SeriesName, seriesNames, unbelievable } from './reading.ts'
+import type { KnownContainers } from './known-containers.ts'
+import {
+  emptyReading,
+  isOfNode,
+  type NodeReading,
+  note,
+  type RejectedLine,
+  type SeriesName,
+  seriesNames,
+  unbelievable,
+} from './reading.ts'
 
 /** Families between two turns of the event loop. */
 const sliceBytes = 1 << 20
@@ -95,7 +104,8 @@ function readMetric(reader: protobuf.Reader, end: number): Sample {
     if ((tag & 7) === 2 && field === 1) {
       const pair = readPair(reader, reader.uint32() + reader.pos)
       labels.set(pair.name, pair.value)
-    } else if ((tag & 7) === 2 && (field === 2 || field === 3 || field === 5)) value = readValue(reader, reader.uint32() + reader.pos)
+    } else if ((tag & 7) === 2 && (field === 2 || field === 3 || field === 5))
+      value = readValue(reader, reader.uint32() + reader.pos)
     else if ((tag & 7) === 0 && field === 6) timeMs = Number(String(reader.int64()))
     else reader.skipType(tag & 7)
   }

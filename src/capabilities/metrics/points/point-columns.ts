@@ -28,7 +28,7 @@ const columnOf = Object.fromEntries(fields.map((name, column) => [name, column])
 const width = fields.length
 
 /** Rates that are remembered of each container. */
-export const rememberedRates = 20
+const rememberedRates = 20
 const ringWidth = rememberedRates * 2
 const chunkRows = 1_024
 

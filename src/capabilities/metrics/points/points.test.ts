@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type ContainerReading, emptyReading, type NodeReading, type Reading } from '../decode/reading.ts'
 import { nodeMetrics, podMetrics } from '../served/metrics-objects.ts'
-import { type PodAbsence, Points, type PointRules } from './points.ts'
+import { type PodAbsence, type PointRules, Points } from './points.ts'
 
 const origin = Date.parse('2026-01-01T00:00:00Z')
 const mebi = 1024 ** 2
@@ -70,7 +70,10 @@ class Harness {
   pod(name: string, finished = none) {
     const found = this.points.podUsage({ namespace: 'shop', name }, finished, this.#elapsedMs)
     if (isAbsent(found)) return found.kind
-    const { timestamp, window, containers } = podMetrics({ name, namespace: 'shop' }, found, [], { nowMs: origin, exposeSwap: false })
+    const { timestamp, window, containers } = podMetrics({ name, namespace: 'shop' }, found, [], {
+      nowMs: origin,
+      exposeSwap: false,
+    })
     return { timestamp, window, containers }
   }
 }
@@ -107,7 +110,15 @@ const containerCases: readonly (readonly [string, number, readonly Sample[], unk
   ['8: a late point', 60, [C(0, 115, 10, 5), C(0, 125, 50, 5), C(0, 120, 35, 5)], one({ cpu: '5', memory: '5Mi' }, 120, '5s')],
   ['8: and one before the first', 60, [C(0, 115, 10, 5), C(0, 125, 50, 5), C(0, 120, 35, 5), C(0, 100, 5, 5)], 'waiting'],
   ['the same point again', 60, [C(0, 115, 10, 5), C(0, 125, 20, 5), C(0, 125, 20, 5)], one(one$, 125, '10s')],
-  ['a start that is not known', 60, [{ ts: 115, cpu: 10, mem: 5 }, { ts: 125, cpu: 20, mem: 5 }], one(one$, 125, '10s')],
+  [
+    'a start that is not known',
+    60,
+    [
+      { ts: 115, cpu: 10, mem: 5 },
+      { ts: 125, cpu: 20, mem: 5 },
+    ],
+    one(one$, 125, '10s'),
+  ],
   [
     '30: the time is the CPU’s',
     60,
@@ -156,6 +167,7 @@ test('a container without a start and without CPU keeps its pod from being serve
   harness.scrape({ pods: pods(110) })
   harness.scrape({ pods: pods(120) })
   expect(harness.pod('web')).toBe('incomplete')
+  expect(harness.points.dropped).toEqual({ waiting: 0, incomplete: 1 })
   expect(harness.pod('web', new Set(['init']))).toEqual(one({ cpu: '1', memory: '4Mi' }, 120, '10s'))
 })
 
@@ -272,4 +284,7 @@ test('rows that are given back are taken again without what they held', () => {
     expect(harness.pod(`web-${n}`)).toBe('waiting')
   }
   expect(harness.points.servable.containers).toBe(0)
+  expect(harness.points.dropped).toEqual({ waiting: 1, incomplete: 0 })
+  harness.points.forget('n1')
+  expect(harness.points.dropped).toEqual({ waiting: 0, incomplete: 0 })
 })

@@ -22,7 +22,7 @@ interface Received {
 }
 
 /** What a store did with an answer, for those who tell of it. */
-export interface Stored {
+interface Stored {
   /** Pods that another node had said first. */
   readonly duplicates: readonly string[]
   /** The node's clock stepped: windows begin anew. */
@@ -69,6 +69,9 @@ export class Points {
   readonly #pods = new Map<string, PodPoints>()
   /** Slots with two points. */
   #servable = { nodes: 0, containers: 0 }
+  /** Containers with a slot, and those without. */
+  #measured = 0
+  #incomplete = 0
 
   constructor(rules: PointRules) {
     this.#rules = rules
@@ -77,6 +80,11 @@ export class Points {
   /** How many nodes and containers have a rate. */
   get servable(): { readonly nodes: number; readonly containers: number } {
     return this.#servable
+  }
+
+  /** How many containers keep their pod from being served, and why. */
+  get dropped(): Readonly<Record<'waiting' | 'incomplete', number>> {
+    return { waiting: this.#measured - this.#servable.containers, incomplete: this.#incomplete }
   }
 
   /** Takes what a node answered. */
@@ -196,7 +204,7 @@ export class Points {
       this.#storeContainer(pod, before.get(key), reading, clock)
     }
     for (const [key, pod] of before) {
-      for (const slot of pod.containers.values()) if (slot !== undefined) this.#give(slot, 'containers')
+      this.#giveAll(pod)
       if (!node.pods.has(key)) this.#pods.delete(key)
     }
     return duplicates.map(key => key.replace('\0', '/'))
@@ -209,10 +217,12 @@ export class Points {
     if (point === undefined) {
       // What is known of it is given back with the rest of the pod as it was.
       pod.containers.set(reading.container, undefined)
+      this.#incomplete++
       return
     }
     before?.containers.delete(reading.container)
     const slot = known ?? this.#columns.take()
+    if (known === undefined) this.#measured++
     pod.containers.set(reading.container, slot)
     this.#write(slot, point, { isNew: known === undefined, counted: 'containers', mayBeFresh: true, clock })
   }
@@ -225,7 +235,12 @@ export class Points {
       counted,
       mayBeFresh,
       clock,
-    }: { readonly isNew: boolean; readonly counted: 'nodes' | 'containers'; readonly mayBeFresh: boolean; readonly clock: NodeClock },
+    }: {
+      readonly isNew: boolean
+      readonly counted: 'nodes' | 'containers'
+      readonly mayBeFresh: boolean
+      readonly clock: NodeClock
+    },
   ): void {
     const columns = this.#columns
     const lastMs = columns.get(slot, 'lastMs')
@@ -288,8 +303,18 @@ export class Points {
   }
 
   #dropPod(key: string, pod: PodPoints): void {
-    for (const slot of pod.containers.values()) if (slot !== undefined) this.#give(slot, 'containers')
+    this.#giveAll(pod)
     if (this.#pods.get(key) === pod) this.#pods.delete(key)
+  }
+
+  #giveAll(pod: PodPoints): void {
+    for (const slot of pod.containers.values()) {
+      if (slot === undefined) this.#incomplete--
+      else {
+        this.#measured--
+        this.#give(slot, 'containers')
+      }
+    }
   }
 
   #give(slot: number, counted: 'nodes' | 'containers'): void {

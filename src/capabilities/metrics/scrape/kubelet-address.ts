@@ -20,10 +20,10 @@ export interface AddressRules {
 }
 
 export const pathAnnotation = 'metrics.k8s.io/resource-metrics-path'
-export const standardPath = '/metrics/resource'
+const standardPath = '/metrics/resource'
 
 /** The first type of the list that the node has; within it its first address. */
-export function addressOf(node: Pick<KubeletNode, 'addresses'>, types: readonly string[]): string | undefined {
+function addressOf(node: Pick<KubeletNode, 'addresses'>, types: readonly string[]): string | undefined {
   for (const type of types) {
     const found = node.addresses.find(address => address.type === type)
     if (found !== undefined) return found.address
@@ -39,7 +39,10 @@ export function pathOf({ path }: Pick<KubeletNode, 'path'>): { readonly path: st
 }
 
 /** The URL of a kubelet; a sentence where the node has no address that is wanted. */
-export function kubeletUrl(node: KubeletNode, rules: AddressRules): { readonly ok: true; readonly url: string } | { readonly ok: false; readonly why: string } {
+export function kubeletUrl(
+  node: KubeletNode,
+  rules: AddressRules,
+): { readonly ok: true; readonly url: string } | { readonly ok: false; readonly why: string } {
   const address = addressOf(node, rules.addressTypes)
   if (address === undefined) return { ok: false, why: `no address matched types [${rules.addressTypes.join(' ')}]` }
   const host = isIPv6(address) ? `[${address}]` : address

@@ -1,6 +1,7 @@
 // One question to one kubelet: what it measured, or why that could not be had.
-import type { Clock } from '#kube/clock.ts'
+
 import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
+import type { Clock } from '#kube/clock.ts'
 import { readExposition } from '../decode/exposition-text.ts'
 import type { KnownContainers } from '../decode/known-containers.ts'
 import { readFamilies } from '../decode/metric-families.ts'

@@ -1,19 +1,16 @@
 // Why a kubelet could not be read, in one word for the metric and one sentence for the log.
 import { NoMetricsError } from '../decode/exposition-text.ts'
 
-export const failureReasons = [
-  'address',
-  'connection',
-  'forbidden',
-  'format',
-  'status',
-  'timeout',
-  'tls',
-  'too-large',
-  'unauthorized',
-] as const
-
-export type FailureReason = (typeof failureReasons)[number]
+export type FailureReason =
+  | 'address'
+  | 'connection'
+  | 'forbidden'
+  | 'format'
+  | 'status'
+  | 'timeout'
+  | 'tls'
+  | 'too-large'
+  | 'unauthorized'
 
 export interface ScrapeFailure {
   readonly reason: FailureReason
@@ -78,9 +75,7 @@ function* causesOf(error: unknown): Generator<Cause> {
 
 /** Codes by which Node's TLS refuses a certificate. */
 function isTlsCode(code: string): boolean {
-  return (
-    /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|EPROTO|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH)/.test(code)
-  )
+  return /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|EPROTO|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH)/.test(code)
 }
 
 function namesOf(certificate: unknown): string | undefined {

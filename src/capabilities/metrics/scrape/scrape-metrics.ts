@@ -10,7 +10,13 @@ const closest = 0.005
 /** Buckets of the time that a tick takes: the usual ones, and some around the resolution (seconds). */
 export function tickBuckets(resolution: number): readonly number[] {
   if (resolution > largestStandard)
-    return [...standardBuckets, largestStandard + (resolution - largestStandard) / 2, resolution, resolution * 1.5, resolution * 2]
+    return [
+      ...standardBuckets,
+      largestStandard + (resolution - largestStandard) / 2,
+      resolution,
+      resolution * 1.5,
+      resolution * 2,
+    ]
   if (standardBuckets.some(bucket => Math.abs(bucket - resolution) < closest)) return standardBuckets
   return [...standardBuckets, resolution].toSorted((a, b) => a - b)
 }
@@ -28,7 +34,7 @@ export class ScrapeMetrics {
   readonly #errors: Counter<'reason'>
   readonly #rejected: Counter<'reason'>
   readonly #stale: Gauge<'node'>
-  readonly dropped: Gauge<'reason'>
+  readonly #dropped: Gauge<'reason'>
 
   constructor(registry: Registry, resolutionMs: number) {
     const registers = [registry]
@@ -87,12 +93,17 @@ export class ScrapeMetrics {
       labelNames: ['node'],
       registers,
     })
-    this.dropped = new Gauge({
+    this.#dropped = new Gauge({
       name: 'ballast_metrics_dropped_containers',
       help: 'Containers that keep their pod from being served, by reason.',
       labelNames: ['reason'],
       registers,
     })
+  }
+
+  /** Containers that keep their pod from being served, by reason. */
+  dropped(counts: Readonly<Record<string, number>>): void {
+    for (const [reason, count] of Object.entries(counts)) this.#dropped.set({ reason }, count)
   }
 
   failed(reason: FailureReason): void {

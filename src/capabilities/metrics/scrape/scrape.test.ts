@@ -78,8 +78,15 @@ interface Kubelet extends AsyncDisposable {
 }
 
 async function kubelet(
-  answer: (request: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }) => { status?: number; type?: string; body: string | Buffer } | 'hang' | 'reset' | 'half',
-  leaf?: { readonly by?: KeyPair; readonly ipAddresses?: readonly string[]; readonly dnsNames?: readonly string[]; readonly nowMs?: number },
+  answer: (request: {
+    readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  }) => { status?: number; type?: string; body: string | Buffer } | 'hang' | 'reset' | 'half',
+  leaf?: {
+    readonly by?: KeyPair
+    readonly ipAddresses?: readonly string[]
+    readonly dnsNames?: readonly string[]
+    readonly nowMs?: number
+  },
 ): Promise<Kubelet> {
   const tls = await issueLeaf(leaf?.by ?? authority, {
     commonName: 'kubelet',
@@ -189,7 +196,11 @@ interface Asked {
   readonly atMs: number
 }
 
-function scraperOf(names: string[], answer: (url: string, signal: AbortSignal) => Promise<NodeReading | ScrapeFailure>, resolutionMs = 15_000) {
+function scraperOf(
+  names: string[],
+  answer: (url: string, signal: AbortSignal) => Promise<NodeReading | ScrapeFailure>,
+  resolutionMs = 15_000,
+) {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1) + 7_000)
   const asked: Asked[] = []
   const lines: string[] = []
@@ -216,13 +227,22 @@ function scraperOf(names: string[], answer: (url: string, signal: AbortSignal) =
   return { clock, asked, lines, registry, points, scraper, refused }
 }
 
-const reading = (): NodeReading => ({ node: { ...emptyReading(), cpuNs: 1, memoryBytes: 1 }, containers: [], rejected: new Map() })
+/** Its end is the test's own. */
+async function untilStopped(scraper: Scraper, signal: AbortSignal): Promise<void> {
+  await expect(scraper.run(signal)).rejects.toThrow('over')
+}
+
+const reading = (): NodeReading => ({
+  node: { ...emptyReading(), cpuNs: 1, memoryBytes: 1 },
+  containers: [],
+  rejected: new Map(),
+})
 
 test('ticks begin at once, then at multiples of the resolution, and each node has its own moment in them', async () => {
   const names = Array.from({ length: 40 }, (_, at) => `n${at}`)
   const { clock, asked, scraper } = scraperOf(names, async () => reading())
   const stop = new AbortController()
-  const running = scraper.run(stop.signal).catch(() => undefined)
+  const running = untilStopped(scraper, stop.signal)
   await clock.advance(40_000)
   const first = Date.UTC(2026, 0, 1) + 7_000
   const ticks = [first, first + 8_000, first + 23_000, first + 38_000]
@@ -243,7 +263,7 @@ test('case 25: a kubelet that hangs ends with its tick, others do not wait, and 
       : Promise.resolve(reading()),
   )
   const stop = new AbortController()
-  const running = scraper.run(stop.signal).catch(() => undefined)
+  const running = untilStopped(scraper, stop.signal)
   await clock.advance(14_000)
   expect(points.ageMs('fast', clock.elapsed())).toBeGreaterThan(13_000)
   expect(asked).toHaveLength(2)
@@ -278,7 +298,7 @@ test('a failure is told with its remedy once an hour, a node that is gone is for
     url.includes('n1') ? { reason: 'forbidden', message: 'no', remedy: 'grant it' } : reading(),
   )
   const stop = new AbortController()
-  const running = scraper.run(stop.signal).catch(() => undefined)
+  const running = untilStopped(scraper, stop.signal)
   await clock.advance(3_500_000)
   expect(lines.filter(line => line.includes('grant it'))).toHaveLength(1)
   await clock.advance(200_000)

@@ -30,7 +30,7 @@ interface ScraperOptions {
 }
 
 /** How the last scrape of a node went. */
-export interface NodeScrape {
+interface NodeScrape {
   readonly atMs: number
   readonly failure: ScrapeFailure | undefined
 }
@@ -106,6 +106,7 @@ export class Scraper {
     metrics.tickDuration.observe((clock.elapsed() - began) / 1_000)
     metrics.points.set({ type: 'node' }, points.servable.nodes)
     metrics.points.set({ type: 'container' }, points.servable.containers)
+    metrics.dropped(points.dropped)
   }
 
   async #scrape(node: ScrapedNode, signal: AbortSignal): Promise<void> {
@@ -139,7 +140,8 @@ export class Scraper {
     const stored = points.store(node.name, reading, { wallMs: clock.now(), elapsedMs: clock.elapsed() })
     if (stored.clockStepped) log.warn({ node: node.name }, 'the clock of a node was set: its rates begin anew')
     if (stored.nodeIncomplete) log.debug({ node: node.name }, 'a node has no CPU or memory of its own')
-    for (const pod of stored.duplicates) log.warn({ node: node.name, pod }, 'two nodes say that they run a pod: the first is believed')
+    for (const pod of stored.duplicates)
+      log.warn({ node: node.name, pod }, 'two nodes say that they run a pod: the first is believed')
   }
 
   #failed(node: ScrapedNode, memory: NodeMemory, failure: ScrapeFailure): void {

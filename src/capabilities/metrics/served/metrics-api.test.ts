@@ -5,10 +5,10 @@ import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { parseLabelSelector } from '#kube/objects/selector.ts'
 import { StatusError } from '#kube/objects/status.ts'
-import { resourceAnswer } from '#kube/server/aggregated-answers.ts'
-import { requestInfo } from '#kube/server/request-info.ts'
 import { integer, list, message, nested, sentText, textMap } from '#kube/protobuf-message.ts'
+import { resourceAnswer } from '#kube/server/aggregated-answers.ts'
 import { metadataMessage, objectMeta, timeMessage } from '#kube/server/meta-messages.ts'
+import { requestInfo } from '#kube/server/request-info.ts'
 import { emptyReading } from '../decode/reading.ts'
 import { Points } from '../points/points.ts'
 import { metricsApi } from './metrics-api.ts'
@@ -85,7 +85,9 @@ function served(pods: readonly GivenPod[], nodes: readonly string[] = [], nodeSe
   const selector = parseLabelSelector(nodeSelector)
   if (!selector.ok) throw new Error('no selector')
   const api = metricsApi({
-    nodes: storeOf([...nodes, 'silent'].map((name): Node => ({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { zone: name } } }))),
+    nodes: storeOf(
+      [...nodes, 'silent'].map((name): Node => ({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { zone: name } } })),
+    ),
     pods: storeOf(
       pods.map(
         ({ name, namespace = 'shop', app = 'web', phase = 'Running', finished = [], containers = [], order }): Pod => ({
@@ -114,7 +116,14 @@ function served(pods: readonly GivenPod[], nodes: readonly string[] = [], nodeSe
     try {
       const caller = { name: 'jane', groups: [], extra: {} }
       const { signal } = new AbortController()
-      const { contentType, pieces } = await resourceAnswer([api], { info, caller, query, accept, signal, breathe: async () => undefined })
+      const { contentType, pieces } = await resourceAnswer([api], {
+        info,
+        caller,
+        query,
+        accept,
+        signal,
+        breathe: async () => undefined,
+      })
       const body = Buffer.concat([...pieces])
       return { contentType, body, value: contentType === 'application/json' ? JSON.parse(body.toString()) : undefined }
     } catch (error) {
@@ -283,7 +292,11 @@ const pod = message({
 const podList = message({ metadata: nested(1, message({ labels: textMap(99) })), items: list(2, pod) })
 
 test('what is written by hand is what the library reads', () => {
-  const amounts = fc.record({ cpuNanocores: fc.maxSafeNat(), memoryBytes: fc.maxSafeNat(), windowNs: fc.integer({ min: 1, max: 2 ** 47 }) })
+  const amounts = fc.record({
+    cpuNanocores: fc.maxSafeNat(),
+    memoryBytes: fc.maxSafeNat(),
+    windowNs: fc.integer({ min: 1, max: 2 ** 47 }),
+  })
   const given = fc.record({
     name: fc.string({ unit: 'grapheme', maxLength: 5_000 }),
     labels: fc.dictionary(fc.string(), fc.string({ unit: 'grapheme' })),

@@ -10,7 +10,7 @@ import { canonicalText, parseQuantity } from '#kube/values/quantity.ts'
 import type { PodAbsence, Points } from '../points/points.ts'
 import { encodeMetrics, type Measured, nodeMetrics, podMetrics } from './metrics-objects.ts'
 
-export interface MetricsSource {
+interface MetricsSource {
   readonly nodes: Pick<Informer<Node>, 'store'>
   readonly pods: Pick<Informer<Pod>, 'store'>
   readonly points: Points
@@ -83,7 +83,12 @@ function podsResource({ pods, points, exposeSwap, clock, onServed }: MetricsSour
     const { name, namespace = '' } = pod.metadata
     const found = points.podUsage({ namespace, name }, finishedOf(pod), clock.elapsed())
     if (isAbsence(found)) return undefined
-    const metrics = podMetrics(measuredOf(pod), found, pod.spec.containers.map(one => one.name), { nowMs: clock.now(), exposeSwap })
+    const metrics = podMetrics(
+      measuredOf(pod),
+      found,
+      pod.spec.containers.map(one => one.name),
+      { nowMs: clock.now(), exposeSwap },
+    )
     const oldestMs = found.reduce((least, { usage }) => Math.min(least, usage.timeMs), Number.POSITIVE_INFINITY)
     onServed((clock.now() - oldestMs) / 1_000)
     return metrics
@@ -122,12 +127,12 @@ function podsResource({ pods, points, exposeSwap, clock, onServed }: MetricsSour
   }
 }
 
-export function isAbsence(found: unknown): found is PodAbsence {
+function isAbsence(found: unknown): found is PodAbsence {
   return !Array.isArray(found)
 }
 
 /** Containers that ended: what a kubelet still says of them is no use of now. */
-export function finishedOf(pod: Pod): ReadonlySet<string> {
+function finishedOf(pod: Pod): ReadonlySet<string> {
   const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
   const ended = statuses.filter(({ state }) => state?.terminated !== undefined)
   return ended.length === 0 ? none : new Set(ended.map(({ name }) => name))

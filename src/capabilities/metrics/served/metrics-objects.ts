@@ -36,7 +36,7 @@ interface Written {
   readonly containers?: readonly { readonly name: string; readonly usage: Amounts }[]
 }
 
-export interface MetricsObject extends KubeObject {
+interface MetricsObject extends KubeObject {
   readonly [written]: Written
 }
 
@@ -87,7 +87,7 @@ export function podMetrics(
 }
 
 /** Go's text of a duration of nanoseconds. */
-export function windowText(windowNs: number): string {
+function windowText(windowNs: number): string {
   return formatDuration(BigInt(windowNs))
 }
 

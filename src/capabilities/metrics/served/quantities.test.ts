@@ -29,7 +29,9 @@ test.each([
 })
 
 test('fast texts are the canonical ones', () => {
-  const shifted = fc.tuple(fc.nat({ max: 1_000_000 }), fc.constantFrom(1, 1_000, 1_024, 1e6, 1_048_576, 1e9)).map(([a, b]) => a * b)
+  const shifted = fc
+    .tuple(fc.nat({ max: 1_000_000 }), fc.constantFrom(1, 1_000, 1_024, 1e6, 1_048_576, 1e9))
+    .map(([a, b]) => a * b)
   const amounts = fc.oneof(fc.maxSafeNat(), shifted)
   fc.assert(
     fc.property(amounts, amount => {
