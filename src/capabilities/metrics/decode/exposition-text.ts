@@ -18,7 +18,6 @@ const newline = 0x0a
 const space = 0x20
 const tab = 0x09
 const carriageReturn = 0x0d
-const hash = 0x23
 const openingBrace = 0x7b
 
 /** Bytes between two turns of the event loop: some 5 ms. */

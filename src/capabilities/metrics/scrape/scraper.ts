@@ -153,11 +153,13 @@ export class Scraper {
     const isRemedyDue = memory.remedySaidMs === undefined || clock.elapsed() - memory.remedySaidMs >= remedyEveryMs
     const facts = { node: node.name, reason: failure.reason, why: failure.message }
     // What is not ready cannot be expected to answer.
-    if (!node.isReady) return log.debug(facts, 'a node could not be scraped, and is not ready')
-    if (failure.remedy === undefined) return log.warn(facts, 'a node could not be scraped')
-    if (!isRemedyDue) return log.debug(facts, 'a node could not be scraped')
-    memory.remedySaidMs = clock.elapsed()
-    log.warn({ ...facts, remedy: failure.remedy }, 'a node could not be scraped')
+    if (!node.isReady) log.debug(facts, 'a node could not be scraped, and is not ready')
+    else if (failure.remedy === undefined) log.warn(facts, 'a node could not be scraped')
+    else if (!isRemedyDue) log.debug(facts, 'a node could not be scraped')
+    else {
+      memory.remedySaidMs = clock.elapsed()
+      log.warn({ ...facts, remedy: failure.remedy }, 'a node could not be scraped')
+    }
   }
 
   #tellPath(node: ScrapedNode, memory: NodeMemory): void {
