@@ -1,4 +1,5 @@
 // Our servers behind an API server, over real TLS; the API server behind them is a few lines.
+import { connect } from 'node:tls'
 import { Registry } from 'prom-client'
 import { Agent, request } from 'undici'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -112,6 +113,8 @@ interface StartOptions {
   readonly limits?: { readonly answerMs?: number; readonly inFlight?: number }
   /** Whether somebody serves the API by now. */
   readonly isRegistered?: () => boolean
+  /** Whatever else is said to the server. */
+  readonly more?: Partial<Parameters<typeof startAggregatedServer>[0]>
   /** Before a list is answered. */
   readonly before?: (signal: AbortSignal) => Promise<void>
 }
@@ -123,6 +126,7 @@ async function start({
   ready,
   limits,
   before,
+  more = {},
   isRegistered = () => true,
 }: StartOptions = {}): Promise<Running> {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1))
@@ -171,6 +175,7 @@ async function start({
     version: 'v1.2.3',
     ...(ready === undefined ? {} : { ready }),
     ...(limits === undefined ? {} : { limits }),
+    ...more,
   })
   await clock.quiet()
   return {
@@ -772,4 +777,104 @@ test.each([
   ['nothing to read', { group: 'a.b', version: 'v1', resources: [{ name: 'xs', kind: 'X', namespaced: true, schema: {} }] }],
 ])('an API with %s is refused', (_what, api) => {
   expect(() => aggregatedApi(api)).toThrow(/API /)
+})
+
+describe('what is said besides', () => {
+  const given = (front: Name, header = 'x-user') => ({
+    'requestheader-client-ca-file': authorities[front].certificate,
+    'requestheader-username-headers': JSON.stringify([header]),
+    'requestheader-allowed-names': '[]',
+  })
+
+  test('authorities that are given stand in the place of the ConfigMap’s, with their own headers, and may be exchanged', async () => {
+    await using running = await start({ more: { trust: { given: given('stranger') } } })
+    const stranger = await client('stranger', 'anybody')
+    const come = (as: KeyPair, headers: Headers) => ask(running, things, { as, headers }).then(({ status }) => status)
+    expect(await come(stranger, { 'x-user': 'jane' })).toBe(200)
+    expect(running.callers).toMatchObject([{ name: 'jane' }])
+    expect(await come(stranger, { 'x-remote-user': 'jane' })).toBe(401)
+    expect(await come(await frontProxy(), { 'x-user': 'jane', 'x-remote-user': 'jane' })).toBe(401)
+    // What is not given is still the ConfigMap's.
+    expect(await come(await client('cluster', 'mary'), {})).toBe(200)
+    running.server.setGivenTrust(given('newProxy', 'x-other'))
+    expect(await come(stranger, { 'x-user': 'jane' })).toBe(401)
+    expect(await come(await client('newProxy', 'anybody'), { 'x-other': 'jane' })).toBe(200)
+    running.server.setGivenTrust({ ...given('proxy'), 'requestheader-client-ca-file': 'no certificate', 'requestheader-username-headers': '{' })
+    expect(await come(await client('newProxy', 'anybody'), { 'x-other': 'jane' })).toBe(200)
+  })
+
+  test.each([
+    ['required', 503],
+    ['tolerated', 200],
+    ['off', 200],
+  ] as const)('a ConfigMap that is not there, where it is %s: %i', async (lookup, expected) => {
+    await using running = await start({ config: 'absent', more: { trust: { lookup, given: given('stranger') } } })
+    const { status } = await ask(running, things, { as: await client('stranger', 'p'), headers: { 'x-user': 'jane' } })
+    expect(status).toBe(expected === 503 ? 401 : 200)
+    expect((await ask(running, things)).status).toBe(expected)
+    const isAsked = running.behind.transport.seen.some(({ path }) => path.endsWith('/configmaps'))
+    expect(isAsked).toBe(lookup !== 'off')
+  })
+
+  test('answers of reviews live as long as is said', async () => {
+    const lives = { tokenMs: 0, allowedMs: 30_000, refusedMs: 0 }
+    await using running = await start({ more: { reviews: { lives } } })
+    const asked = (resource: string) => running.behind.transport.seen.filter(({ path }) => path.endsWith(resource)).length
+    const come = async () => (await ask(running, things, { headers: { authorization: 'Bearer good' } })).status
+    expect([await come(), await come()]).toEqual([200, 200])
+    expect([asked('/tokenreviews'), asked('/subjectaccessreviews')]).toEqual([2, 1])
+    await running.clock.advance(30_000)
+    running.behind.reviews.access = () => answer(201, { status: { allowed: false } })
+    expect([await come(), await come()]).toEqual([403, 403])
+    expect([asked('/tokenreviews'), asked('/subjectaccessreviews')]).toEqual([4, 3])
+  })
+
+  test.each([
+    ['/metrics', ['/metrics'], 200],
+    ['/metrics', ['/healthz'], 403],
+    ['/openapi/v3', ['/openapi/*'], 200],
+    ['/readyz/ping', ['/readyz'], 200],
+    ['/livez', ['/readyz'], 403],
+    ['/metricsx', ['/metrics'], 403],
+    [things, ['/apis/*'], 403],
+  ])('%s, where nobody is asked about %j: %i', async (path, openPaths, expected) => {
+    const ping = { name: 'ping', check: () => undefined }
+    await using running = await start({ more: { openPaths, probes: () => ({ live: () => [ping], ready: () => [ping] }) } })
+    running.behind.reviews.access = () => answer(201, { status: { allowed: false } })
+    expect((await ask(running, path)).status).toBe(expected)
+  })
+
+  test('probes of its own fail without holding up answers, and have our end among them', async () => {
+    const bad = { name: 'empty', check: () => 'nothing yet' }
+    await using running = await start({ more: { probes: ({ shutdown }) => ({ live: () => [], healthy: () => [bad], ready: () => [bad, shutdown] }) } })
+    expect((await ask(running, '/readyz?verbose')).body).toBe('[-]empty failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n')
+    expect((await ask(running, '/healthz')).status).toBe(500)
+    expect((await ask(running, '/livez')).status).toBe(200)
+    expect((await ask(running, things)).status).toBe(200)
+    running.server.drain()
+    expect((await ask(running, '/readyz/shutdown')).status).toBe(500)
+  })
+
+  test('headers, title and the pair of the name that is asked for', async () => {
+    const nowMs = systemClock.now()
+    const pair = await issueLeaf(authorities.stranger, { commonName: 'n', dnsNames: ['localhost'], usages: ['server'], nowMs })
+    const names = ['*.example.io']
+    await using running = await start({
+      more: { headers: { 'strict-transport-security': 'max-age=1' }, title: 'Things', namedPairs: () => [{ pair, names }], wire: { minVersion: 'TLSv1.3' } },
+    })
+    const { body, headers } = await ask(running, '/openapi/v2')
+    expect(body).toMatchObject({ info: { title: 'Things', version: 'v1.2.3' } })
+    expect(headers['strict-transport-security']).toBe('max-age=1')
+    const issuerOf = async (servername: string, maxVersion: 'TLSv1.2' | 'TLSv1.3' = 'TLSv1.3') => {
+      const { promise, resolve, reject } = Promise.withResolvers<string>()
+      const socket = connect({ host: 'localhost', port: running.server.port, servername, rejectUnauthorized: false, maxVersion })
+      socket.once('secureConnect', () => resolve(String(socket.getPeerCertificate().issuer.CN)))
+      socket.once('error', reject)
+      return await promise.finally(() => socket.destroy())
+    }
+    expect(await issuerOf('a.example.io')).toBe('stranger')
+    expect(await issuerOf('a.b.example.io')).toBe('server')
+    expect(await issuerOf('localhost')).toBe('server')
+    await expect(issuerOf('localhost', 'TLSv1.2')).rejects.toThrow(/alert protocol version|EPROTO|version/)
+  })
 })

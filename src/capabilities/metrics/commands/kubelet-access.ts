@@ -2,7 +2,8 @@
 import type { Clock } from '#kube/clock.ts'
 import type { ClusterConfig, Material } from '#kube/credentials/cluster-config.ts'
 import { Credentials, type TlsMaterial } from '#kube/credentials/credentials.ts'
-import type { Log } from '#kube/log.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import { InputError } from '#kube/problem.ts'
 import { authorityIn } from '#kube/server/serving/followed-texts.ts'
 import type { MetricsServerSettings } from '../flags/metrics-server-settings.ts'
 import { KubeletClient, type KubeletTrust } from '../scrape/kubelet-client.ts'
@@ -30,7 +31,7 @@ export async function openKubelets(kubelet: KubeletSettings, config: ClusterConf
   if (isInsecure && !kubelet.isInsecure)
     log.warn({ from: config.source }, "kubelets' certificates are not checked: the kubeconfig says so of the cluster")
   const credentials = new Credentials(kubeletConfig(kubelet, config, isInsecure), { ...around, isTerminal: false })
-  if (kubelet.certificateFile !== '') await credentials.tls()
+  if (kubelet.certificateFile !== '') await readPair(credentials, kubelet)
   const trustOf = remembered(
     ({ authority, certificate, key }: TlsMaterial): KubeletTrust => ({ authority, certificate, key, isInsecure }),
   )
@@ -39,6 +40,16 @@ export async function openKubelets(kubelet: KubeletSettings, config: ClusterConf
     trust: async () => trustOf(await credentials.tls()),
     token: async () => (kubelet.certificateFile === '' ? bearerOf(await credentials.headers()) : undefined),
   })
+}
+
+/** @throws InputError naming the flags and their files */
+async function readPair(credentials: Credentials, { certificateFile, keyFile }: KubeletSettings): Promise<void> {
+  try {
+    await credentials.tls()
+  } catch (error) {
+    const where = `--kubelet-client-certificate ${certificateFile}, --kubelet-client-key ${keyFile}`
+    throw new InputError([{ code: 'flag-value', where, found: messageOf(error), expected: 'a certificate and its key' }])
+  }
 }
 
 function kubeletConfig(kubelet: KubeletSettings, config: ClusterConfig, isInsecure: boolean): ClusterConfig {

@@ -81,7 +81,7 @@ const shortestResolutionMs = 10_000
 /** Kubelets measure every ten to fifteen seconds; what is faster mostly hears the same again. */
 const shortestFastMs = 5_000
 const staleResolutions = 2.5
-const largestGoaway = 0.02
+const goawayTo = 0.02
 const formats = ['text', 'protobuf'] as const
 
 /** What may not be said together: client-side names of the flags, in upstream's order. */
@@ -192,11 +192,11 @@ function servingOf(given: Given): MetricsServerSettings['serving'] {
   const port = given.port('secure-port', 443, 0)
   const named = list('tls-sni-cert-key', []).flatMap(pair => given.namedPair(pair))
   const goaway = number('goaway-chance', 0)
-  if (goaway < 0 || goaway > largestGoaway)
+  if (goaway < 0 || goaway > goawayTo)
     given.refuse(
       '--goaway-chance',
       goaway,
-      `0 to ${largestGoaway}`,
+      `0 to ${goawayTo}`,
       '--goaway-chance can not be less than 0 or greater than 0.02',
     )
   else if (goaway > 0) given.warnings.push('--goaway-chance is taken and has no effect')
