@@ -12,7 +12,7 @@ export const metrics = capability({
   commands: [
     {
       name: 'metrics-server',
-      usage: '[options] [words...]',
+      usage: '[words...]',
       about:
         "runs in metrics-server's place, with its flags, API, probes and metrics. A program called `metrics-server` runs it too",
       inPlaceOf: { programs: ['metrics-server'] },
