@@ -688,7 +688,13 @@ describe('answers', () => {
     ['protobuf first', things, 'application/vnd.kubernetes.protobuf,application/json', 200, { kind: 'ThingList' }],
     ['protobuf alone', things, 'application/vnd.kubernetes.protobuf', 406, expect.stringMatching(/^k8s\0.*NotAcceptable/s)],
     ['text', things, 'text/html', 406, { reason: 'NotAcceptable' }],
-    ['YAML', `${things}/a`, 'application/yaml', 200, expect.stringContaining('kind: Thing\nmetadata:\n  creationTimestamp: 2026')],
+    [
+      'YAML',
+      `${things}/a`,
+      'application/yaml',
+      200,
+      expect.stringContaining('kind: Thing\nmetadata:\n  creationTimestamp: 2026'),
+    ],
     ['a table in YAML', things, 'application/yaml;as=Table;v=v1;g=meta.k8s.io', 200, expect.stringContaining('kind: Table')],
     ['nobody in YAML', `${things}/c`, 'application/yaml', 404, expect.stringContaining('reason: NotFound')],
     [
@@ -793,7 +799,11 @@ describe('what is said besides', () => {
     running.server.setGivenTrust(given('newProxy', 'x-other'))
     expect(await come(stranger, { 'x-user': 'jane' })).toBe(401)
     expect(await come(await client('newProxy', 'anybody'), { 'x-other': 'jane' })).toBe(200)
-    running.server.setGivenTrust({ ...given('proxy'), 'requestheader-client-ca-file': 'no certificate', 'requestheader-username-headers': '{' })
+    running.server.setGivenTrust({
+      ...given('proxy'),
+      'requestheader-client-ca-file': 'no certificate',
+      'requestheader-username-headers': '{',
+    })
     expect(await come(await client('newProxy', 'anybody'), { 'x-other': 'jane' })).toBe(200)
   })
 
@@ -840,8 +850,12 @@ describe('what is said besides', () => {
 
   test('probes of its own fail without holding up answers, and have our end among them', async () => {
     const bad = { name: 'empty', check: () => 'nothing yet' }
-    await using running = await start({ more: { probes: ({ shutdown }) => ({ live: () => [], healthy: () => [bad], ready: () => [bad, shutdown] }) } })
-    expect((await ask(running, '/readyz?verbose')).body).toBe('[-]empty failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n')
+    await using running = await start({
+      more: { probes: ({ shutdown }) => ({ live: () => [], healthy: () => [bad], ready: () => [bad, shutdown] }) },
+    })
+    expect((await ask(running, '/readyz?verbose')).body).toBe(
+      '[-]empty failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n',
+    )
     expect((await ask(running, '/healthz')).status).toBe(500)
     expect((await ask(running, '/livez')).status).toBe(200)
     expect((await ask(running, things)).status).toBe(200)
@@ -854,7 +868,12 @@ describe('what is said besides', () => {
     const pair = await issueLeaf(authorities.stranger, { commonName: 'n', dnsNames: ['localhost'], usages: ['server'], nowMs })
     const names = ['*.example.io']
     await using running = await start({
-      more: { headers: { 'strict-transport-security': 'max-age=1' }, title: 'Things', namedPairs: () => [{ pair, names }], wire: { minVersion: 'TLSv1.3' } },
+      more: {
+        headers: { 'strict-transport-security': 'max-age=1' },
+        title: 'Things',
+        namedPairs: () => [{ pair, names }],
+        wire: { minVersion: 'TLSv1.3' },
+      },
     })
     const { body, headers } = await ask(running, '/openapi/v2')
     expect(body).toMatchObject({ info: { title: 'Things', version: 'v1.2.3' } })
@@ -870,5 +889,7 @@ describe('what is said besides', () => {
     expect(await issuerOf('a.b.example.io')).toBe('server')
     expect(await issuerOf('localhost')).toBe('server')
     await expect(issuerOf('localhost', 'TLSv1.2')).rejects.toThrow(/alert protocol version|EPROTO|version/)
+    // Who cannot be read is listened to for two seconds more.
+    await running.clock.advance(5_000)
   })
 })
