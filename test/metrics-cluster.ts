@@ -49,7 +49,10 @@ export function metricsNodes(beganMs: number): readonly FakeNode[] {
 }
 
 /** Opens the kubelets of its nodes. By name. */
-export async function openKubelets(kubelets: FakeKubelets, beganMs: number): Promise<ReadonlyMap<string, Awaited<ReturnType<FakeKubelets['open']>>>> {
+export async function openKubelets(
+  kubelets: FakeKubelets,
+  beganMs: number,
+): Promise<ReadonlyMap<string, Awaited<ReturnType<FakeKubelets['open']>>>> {
   const opened = new Map<string, Awaited<ReturnType<FakeKubelets['open']>>>()
   for (const node of metricsNodes(beganMs)) opened.set(node.name, await kubelets.open(node))
   const silent = opened.get('silent')
@@ -92,7 +95,11 @@ export function podObjects(): readonly KubeObject[] {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name, namespace, labels: { app: name } },
-      spec: { nodeName, automountServiceAccountToken: false, containers: containers.map(one => ({ name: one, image: 'registry.example/app:1' })) },
+      spec: {
+        nodeName,
+        automountServiceAccountToken: false,
+        containers: containers.map(one => ({ name: one, image: 'registry.example/app:1' })),
+      },
       status: { phase: name === 'done' ? 'Succeeded' : 'Running' },
     })),
   ]

@@ -17,7 +17,11 @@ let kubeconfig = ''
 
 beforeAll(async () => {
   twin = resources.use(await startTwin({ clock: systemClock, objects: upstreamMetricsRole, listen: { port: 0 } }))
-  const token = await twin.issueToken({ namespace: metricsAccount.namespace, serviceAccount: metricsAccount.name, seconds: 3_600 })
+  const token = await twin.issueToken({
+    namespace: metricsAccount.namespace,
+    serviceAccount: metricsAccount.name,
+    seconds: 3_600,
+  })
   kubeconfig = resources.use(tokenKubeconfig(await twin.kubeconfig(), token)).file
 })
 afterAll(async () => {
@@ -27,7 +31,10 @@ afterAll(async () => {
 
 function run(flags: readonly string[]) {
   const program = join(import.meta.dirname, 'metrics-server-process.ts')
-  const child = spawn(process.execPath, [program, ...flags], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } })
+  const child = spawn(process.execPath, [program, ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'] },
+  })
   resources.defer(() => void child.kill('SIGKILL'))
   const texts: string[] = []
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => texts.push(text))
@@ -59,7 +66,14 @@ test.each<[string, () => readonly string[], number, RegExp]>([
 
 test('it serves with the pair that it made, and ends with 0 when it is told to', async () => {
   const port = await freePort()
-  const { child, ended, output } = run([`--kubeconfig=${kubeconfig}`, `--secure-port=${port}`, '--bind-address=127.0.0.1', `--cert-dir=${directory}/made`, '-v=2', '--profiling'])
+  const { child, ended, output } = run([
+    `--kubeconfig=${kubeconfig}`,
+    `--secure-port=${port}`,
+    '--bind-address=127.0.0.1',
+    `--cert-dir=${directory}/made`,
+    '-v=2',
+    '--profiling',
+  ])
   await until(output, () => output().includes('Serving securely') || child.exitCode !== null, 60_000)
   expect(output()).toContain('--profiling is taken and has no effect')
   expect(output()).toContain('Generated self-signed cert')

@@ -34,7 +34,10 @@ let admin: KeyPair
 let directory: string
 beforeAll(async () => {
   const nowMs = systemClock.now()
-  ;[authority, frontProxy] = await Promise.all([issueAuthority({ commonName: 'clients', nowMs }), issueAuthority({ commonName: 'front', nowMs })])
+  ;[authority, frontProxy] = await Promise.all([
+    issueAuthority({ commonName: 'clients', nowMs }),
+    issueAuthority({ commonName: 'front', nowMs }),
+  ])
   admin = await issueLeaf(authority, { commonName: 'jane', organizations: ['system:masters'], usages: ['client'], nowMs })
   directory = mkdtempSync(join(tmpdir(), 'ballast-metrics-server-'))
   writeFileSync(join(directory, 'clients.pem'), authority.certificate)
@@ -71,9 +74,18 @@ class Site implements AsyncDisposable {
     this.kubelets = await openKubelets(fakes, beganMs + 1_800_000)
     const nodes = [...this.kubelets].map(([name, { port }]) => nodeObject(name, port))
     this.twin = this.#stack.use(
-      await startTwin({ clock, wire: clock, objects: [...nodes, ...podObjects(), ...upstreamMetricsRole, ...more], components: false }),
+      await startTwin({
+        clock,
+        wire: clock,
+        objects: [...nodes, ...podObjects(), ...upstreamMetricsRole, ...more],
+        components: false,
+      }),
     )
-    const token = await this.twin.issueToken({ namespace: metricsAccount.namespace, serviceAccount: metricsAccount.name, seconds: 86_400 })
+    const token = await this.twin.issueToken({
+      namespace: metricsAccount.namespace,
+      serviceAccount: metricsAccount.name,
+      seconds: 86_400,
+    })
     const inner = this.twin.transport({ token })
     const transport: Transport = {
       request: asked => (this.between?.(inner) ?? inner.request.bind(inner))(asked),
@@ -83,8 +95,19 @@ class Site implements AsyncDisposable {
     const client: Api = openApi(transport, { clock, userAgent: 'metrics-server' })
     this.#stack.defer(() => client.close())
     const parsed = parseMetricsServerFlags([
-      ...['--metric-resolution=15s', '--kubelet-use-node-status-port', '--kubelet-preferred-address-types=InternalIP', '--bind-address=127.0.0.1', '--cert-dir='],
-      ...['--authentication-skip-lookup', `--client-ca-file=${join(directory, 'clients.pem')}`, `--requestheader-client-ca-file=${join(directory, 'front.pem')}`, '--requestheader-allowed-names=front-proxy'],
+      ...[
+        '--metric-resolution=15s',
+        '--kubelet-use-node-status-port',
+        '--kubelet-preferred-address-types=InternalIP',
+        '--bind-address=127.0.0.1',
+        '--cert-dir=',
+      ],
+      ...[
+        '--authentication-skip-lookup',
+        `--client-ca-file=${join(directory, 'clients.pem')}`,
+        `--requestheader-client-ca-file=${join(directory, 'front.pem')}`,
+        '--requestheader-allowed-names=front-proxy',
+      ],
       ...flags,
     ])
     if (!parsed.ok || parsed.settings.serving === undefined) throw new Error('flags')
@@ -133,7 +156,10 @@ class Site implements AsyncDisposable {
     }
   }
 
-  async ask(path: string, { method = 'GET', accept = 'application/json', headers = {}, isAnonymous = false, certificate = admin }: AskOptions = {}) {
+  async ask(
+    path: string,
+    { method = 'GET', accept = 'application/json', headers = {}, isAnonymous = false, certificate = admin }: AskOptions = {},
+  ) {
     const shown = isAnonymous ? {} : { cert: certificate.certificate, key: certificate.key }
     const dispatcher = new Agent({ connect: { rejectUnauthorized: false, ...shown } })
     try {
@@ -143,7 +169,12 @@ class Site implements AsyncDisposable {
         headers: { accept, ...headers, ...(method === 'POST' ? { 'content-type': 'application/json' } : {}) },
         ...(method === 'POST' ? { body: '{}' } : {}),
       })
-      return { status: answer.statusCode, contentType: String(answer.headers['content-type'] ?? ''), text: await answer.body.text(), headers: answer.headers }
+      return {
+        status: answer.statusCode,
+        contentType: String(answer.headers['content-type'] ?? ''),
+        text: await answer.body.text(),
+        headers: answer.headers,
+      }
     } finally {
       await dispatcher.destroy()
     }
@@ -184,7 +215,10 @@ test('before anything is measured it is not ready, and answers with empty lists'
   await site.until(async () => (await site.ask(`${api}/nodes`)).status === 200)
   expect(JSON.parse((await site.ask(`${api}/nodes`)).text).items).toEqual([])
   const { status, text } = await site.ask('/readyz?verbose', { isAnonymous: true })
-  expect([status, text]).toEqual([500, expect.stringContaining('[-]metric-storage-ready failed: reason withheld\n[+]metric-informer-sync ok')])
+  expect([status, text]).toEqual([
+    500,
+    expect.stringContaining('[-]metric-storage-ready failed: reason withheld\n[+]metric-informer-sync ok'),
+  ])
   expect((await site.ask('/livez')).status).toBe(200)
 })
 
@@ -232,16 +266,25 @@ describe('case 26: who is not the front proxy', () => {
     const nowMs = systemClock.now()
     const leaf = (of: KeyPair, commonName: string) => issueLeaf(of, { commonName, usages: ['client'], nowMs })
     const stranger = await issueAuthority({ commonName: 'stranger', nowMs })
-    const [other, jane, proxy, foreign] = await Promise.all([leaf(frontProxy, 'other'), leaf(authority, 'jane'), leaf(frontProxy, 'front-proxy'), leaf(stranger, 'front-proxy')])
+    const [other, jane, proxy, foreign] = await Promise.all([
+      leaf(frontProxy, 'other'),
+      leaf(authority, 'jane'),
+      leaf(frontProxy, 'front-proxy'),
+      leaf(stranger, 'front-proxy'),
+    ])
     expect(await statusOf(site.ask(api26, { headers: forged, isAnonymous: true }))).toBe(403)
     expect(await statusOf(site.ask(api26, { headers: forged, certificate: jane }))).toBe(403)
     expect(await statusOf(site.ask(api26, { headers: forged, certificate: other }))).toBe(401)
     expect(await statusOf(site.ask(api26, { headers: forged, certificate: foreign }))).toBe(401)
-    expect(await statusOf(site.ask(api26, { headers: { ...forged, authorization: 'Bearer nonsense' }, isAnonymous: true }))).toBe(401)
+    expect(await statusOf(site.ask(api26, { headers: { ...forged, authorization: 'Bearer nonsense' }, isAnonymous: true }))).toBe(
+      401,
+    )
     expect(await statusOf(site.ask(api26, { headers: forged, certificate: proxy }))).toBe(200)
     expect(await statusOf(site.ask(api26, { headers: { 'x-remote-user': 'nobody' }, certificate: proxy }))).toBe(403)
     expect(await statusOf(site.ask('/metrics', { isAnonymous: true }))).toBe(403)
-    expect((await site.ask('/metrics', { headers: forged, certificate: proxy })).text).toContain('metrics_server_kubelet_request_total{success="true"}')
+    expect((await site.ask('/metrics', { headers: forged, certificate: proxy })).text).toContain(
+      'metrics_server_kubelet_request_total{success="true"}',
+    )
   })
 })
 
@@ -273,8 +316,12 @@ test('while the API server cannot be asked, what was known is served to whom cer
     throw new Error('connection refused')
   }
   let [token, unknown] = [0, 0]
-  void statusOf(site.ask(`${api}/nodes`, { isAnonymous: true, headers: { authorization: 'Bearer any' } })).then(code => (token = code))
-  void statusOf(site.ask(`${api}/nodes`, { headers: { 'x-remote-user': 'jane' }, certificate: proxy })).then(code => (unknown = code))
+  void statusOf(site.ask(`${api}/nodes`, { isAnonymous: true, headers: { authorization: 'Bearer any' } })).then(
+    code => (token = code),
+  )
+  void statusOf(site.ask(`${api}/nodes`, { headers: { 'x-remote-user': 'jane' }, certificate: proxy })).then(
+    code => (unknown = code),
+  )
   await site.until(() => token > 0 && unknown > 0)
   expect([token, unknown]).toEqual([401, 500])
   await site.clock.advance(120_000)
@@ -283,7 +330,11 @@ test('while the API server cannot be asked, what was known is served to whom cer
   expect(items).toHaveLength(2)
   expect(site.clock.now() - Date.parse(items[0].timestamp)).toBeLessThan(45_000)
   site.between = undefined
-  expect(await statusOf(site.ask(`${api}/nodes`, { headers: { 'x-remote-user': 'jane', 'x-remote-group': 'system:masters' }, certificate: proxy }))).toBe(200)
+  expect(
+    await statusOf(
+      site.ask(`${api}/nodes`, { headers: { 'x-remote-user': 'jane', 'x-remote-group': 'system:masters' }, certificate: proxy }),
+    ),
+  ).toBe(200)
 })
 
 test('beyond the requests that may be in flight others are put off with a time', async () => {

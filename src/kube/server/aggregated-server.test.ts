@@ -799,7 +799,11 @@ describe('what is said besides', () => {
     running.server.setGivenTrust(given('newProxy', 'x-other'))
     expect(await come(stranger, { 'x-user': 'jane' })).toBe(401)
     expect(await come(await client('newProxy', 'anybody'), { 'x-other': 'jane' })).toBe(200)
-    running.server.setGivenTrust({ ...given('proxy'), 'requestheader-client-ca-file': 'no certificate', 'requestheader-username-headers': '{' })
+    running.server.setGivenTrust({
+      ...given('proxy'),
+      'requestheader-client-ca-file': 'no certificate',
+      'requestheader-username-headers': '{',
+    })
     expect(await come(await client('newProxy', 'anybody'), { 'x-other': 'jane' })).toBe(200)
   })
 
@@ -846,8 +850,12 @@ describe('what is said besides', () => {
 
   test('probes of its own fail without holding up answers, and have our end among them', async () => {
     const bad = { name: 'empty', check: () => 'nothing yet' }
-    await using running = await start({ more: { probes: ({ shutdown }) => ({ live: () => [], healthy: () => [bad], ready: () => [bad, shutdown] }) } })
-    expect((await ask(running, '/readyz?verbose')).body).toBe('[-]empty failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n')
+    await using running = await start({
+      more: { probes: ({ shutdown }) => ({ live: () => [], healthy: () => [bad], ready: () => [bad, shutdown] }) },
+    })
+    expect((await ask(running, '/readyz?verbose')).body).toBe(
+      '[-]empty failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n',
+    )
     expect((await ask(running, '/healthz')).status).toBe(500)
     expect((await ask(running, '/livez')).status).toBe(200)
     expect((await ask(running, things)).status).toBe(200)
@@ -859,8 +867,13 @@ describe('what is said besides', () => {
     const nowMs = systemClock.now()
     const pair = await issueLeaf(authorities.stranger, { commonName: 'n', dnsNames: ['localhost'], usages: ['server'], nowMs })
     const names = ['*.example.io']
-    await using running = await start({
-      more: { headers: { 'strict-transport-security': 'max-age=1' }, title: 'Things', namedPairs: () => [{ pair, names }], wire: { minVersion: 'TLSv1.3' } },
+    const running = await start({
+      more: {
+        headers: { 'strict-transport-security': 'max-age=1' },
+        title: 'Things',
+        namedPairs: () => [{ pair, names }],
+        wire: { minVersion: 'TLSv1.3' },
+      },
     })
     const { body, headers } = await ask(running, '/openapi/v2')
     expect(body).toMatchObject({ info: { title: 'Things', version: 'v1.2.3' } })
@@ -876,5 +889,9 @@ describe('what is said besides', () => {
     expect(await issuerOf('a.b.example.io')).toBe('server')
     expect(await issuerOf('localhost')).toBe('server')
     await expect(issuerOf('localhost', 'TLSv1.2')).rejects.toThrow(/alert protocol version|EPROTO|version/)
+    // Connections on which nothing was asked have a second.
+    const over = running[Symbol.asyncDispose]()
+    await running.clock.advance(2_000)
+    await over
   })
 })

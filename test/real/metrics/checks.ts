@@ -30,7 +30,10 @@ async function samples({ ask }: MetricsServerUnderTest): Promise<readonly Sample
     for (const item of JSON.parse(text).items) {
       const { name, namespace = '' } = item.metadata
       const containers = [...(item.containers ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1))
-      found.push({ what: `${namespace}/${name} ${item.timestamp} ${item.window}`, value: JSON.stringify(item.usage ?? containers) })
+      found.push({
+        what: `${namespace}/${name} ${item.timestamp} ${item.window}`,
+        value: JSON.stringify(item.usage ?? containers),
+      })
     }
   }
   return found
@@ -62,7 +65,10 @@ async function sameAnswers(): Promise<string> {
   const [upstream, ours] = site.servers
   if (upstream === undefined || ours === undefined) throw new Error('two servers')
   // Both have had the time for a second scrape of each kubelet.
-  await until('both to serve the same pods', async () => (await podNames(upstream)) === (await podNames(ours)).replace('idle ', ''))
+  await until(
+    'both to serve the same pods',
+    async () => (await podNames(upstream)) === (await podNames(ours)).replace('idle ', ''),
+  )
   const theirs = (await recorded(upstream)).map(comparable)
   deepStrictEqual((await recorded(ours)).map(comparable), theirs)
   const fixture = JSON.parse(readFileSync(answersFile, 'utf8'))
@@ -96,7 +102,13 @@ function plain(text: string): string {
   return text
     .split('\n')
     .filter(line => !/\bidle\b|\bstarting\b|\brestarting\b|\bstopping\b/.test(line))
-    .map(line => line.trim().replaceAll(/\s+/g, ' ').replace(/ \d+(\.\d+)?m?s$/, ' WINDOW').replace(/\b\d+n\b/g, 'NANOS'))
+    .map(line =>
+      line
+        .trim()
+        .replaceAll(/\s+/g, ' ')
+        .replace(/ \d+(\.\d+)?m?s$/, ' WINDOW')
+        .replace(/\b\d+n\b/g, 'NANOS'),
+    )
     .join('\n')
 }
 
@@ -122,7 +134,10 @@ async function sameTables(): Promise<string> {
     rmSync(cacheDirectory, { recursive: true, force: true })
   }
   for (const [command, [upstream, ours]] of told) strictEqual(ours, upstream, command)
-  ok([...told.values()].some(([upstream = '']) => /n2 50m 1% 1024Mi 25%/.test(upstream)), JSON.stringify([...told]))
+  ok(
+    [...told.values()].some(([upstream = '']) => /n2 50m 1% 1024Mi 25%/.test(upstream)),
+    JSON.stringify([...told]),
+  )
   return `${told.size} commands of kubectl 1.32 and newest print the same through both`
 }
 

@@ -193,12 +193,7 @@ function servingOf(given: Given): MetricsServerSettings['serving'] {
   const named = list('tls-sni-cert-key', []).flatMap(pair => given.namedPair(pair))
   const goaway = number('goaway-chance', 0)
   if (goaway < 0 || goaway > goawayTo)
-    given.refuse(
-      '--goaway-chance',
-      goaway,
-      `0 to ${goawayTo}`,
-      '--goaway-chance can not be less than 0 or greater than 0.02',
-    )
+    given.refuse('--goaway-chance', goaway, `0 to ${goawayTo}`, '--goaway-chance can not be less than 0 or greater than 0.02')
   else if (goaway > 0) given.warnings.push('--goaway-chance is taken and has no effect')
   const inFlight = number('max-requests-inflight', 400)
   if (inFlight < 0)
