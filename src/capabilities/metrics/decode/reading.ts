@@ -52,13 +52,13 @@ export function emptyReading(): Reading {
 
 const nanosPerSecond = 1e9
 /** The largest int64 and one: what is greater is no measurement. */
-const valueLimit = 2 ** 63
+const int64End = 2 ** 63
 /** The latest time that a `Date` has. */
 const latestMs = 8.64e15
 
 /** Why `value` with `timeMs` cannot be a measurement; undefined where it can. */
 export function unbelievable(value: number, timeMs: number): RejectedLine | undefined {
-  if (!(value >= 0 && value <= valueLimit)) return 'value'
+  if (!(value >= 0 && value <= int64End)) return 'value'
   return timeMs >= 0 && timeMs <= latestMs && Number.isInteger(timeMs) ? undefined : 'timestamp'
 }
 

@@ -4,15 +4,15 @@ import type { RejectedLine } from '../decode/reading.ts'
 import type { FailureReason } from './scrape-failure.ts'
 
 const standardBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-const largestStandard = 10
+const lastBucket = 10
 const closest = 0.005
 
 /** Buckets of the time that a tick takes: the usual ones, and some around the resolution (seconds). */
 export function tickBuckets(resolution: number): readonly number[] {
-  if (resolution > largestStandard)
+  if (resolution > lastBucket)
     return [
       ...standardBuckets,
-      largestStandard + (resolution - largestStandard) / 2,
+      lastBucket + (resolution - lastBucket) / 2,
       resolution,
       resolution * 1.5,
       resolution * 2,
