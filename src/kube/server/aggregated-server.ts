@@ -88,7 +88,7 @@ interface OwnChecks {
   readonly shutdown: HealthCheck
 }
 
-export interface Probes {
+interface Probes {
   readonly live: () => readonly HealthCheck[]
   /** `/healthz`; as `live` unless given. */
   readonly healthy?: () => readonly HealthCheck[]
@@ -228,7 +228,7 @@ function fitsName(pattern: string, name: string): boolean {
 
 interface HandlerParts {
   readonly options: AggregatedServerOptions
-  /** Of the server: ends what is made for several. */
+  /** The signal of the server: it ends what is made for several. */
   readonly signal: AbortSignal
   readonly reviews: DelegatedReviews
   trust(): ReturnType<typeof watchClientTrust>['current']

@@ -56,7 +56,7 @@ export function readFlags(words: readonly string[], table: FlagTable): GivenFlag
       continue
     }
     const read = readValue(form, text, values.get(given.name))
-    // Of names for one flag the last counts, so that a value moves behind those that were given before.
+    // The last name of one flag counts: each value moves behind those that were given before.
     values.delete(given.name)
     if (read.ok) values.set(given.name, read.value)
     else {

@@ -10,7 +10,7 @@ import { InputError } from '../../problem.ts'
 import { issueAuthority, issueLeaf, type KeyPair } from '../certificates.ts'
 
 /** What is issued where no pair is there. */
-export interface OwnPair {
+interface OwnPair {
   /** Common name of the leaf; `<name>-ca` is its authority. */
   readonly name: string
   readonly dnsNames: readonly string[]
@@ -28,14 +28,14 @@ interface PairSettings {
   readonly keyFile: string
 }
 
-export interface PairFiles {
+interface PairFiles {
   readonly certificate: string
   readonly key: string
 }
 
 const lookAgainMs = 60_000
 
-export interface ServingPair extends Disposable {
+interface ServingPair extends Disposable {
   readonly current: KeyPair
   /** Signed by ourselves, in memory. */
   readonly isOwn: boolean
