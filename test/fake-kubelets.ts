@@ -4,7 +4,7 @@ import { systemClock } from '#kube/clock.ts'
 import { issueAuthority, issueLeaf, type KeyPair } from '#kube/server/certificates.ts'
 import { listening } from '#kube/server/listening.ts'
 
-/** Of a container; times in milliseconds since 1970. */
+/** A container; times in milliseconds since 1970. */
 export interface FakeContainer {
   readonly namespace: string
   readonly pod: string
