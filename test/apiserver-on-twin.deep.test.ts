@@ -134,7 +134,10 @@ describe('ballast apiserver', () => {
     await site.clock.advance(10_000)
     expect([...first.doors]).toEqual(['standby', 'standby closed', 'page'])
     expect([...second.doors]).toEqual(['standby'])
-    expect([states(first), states(second)]).toEqual([['dashboard-dashboard serving'], ['dashboard-dashboard standing by']])
+    expect([states(first), states(second)]).toEqual([
+      ['dashboard-dashboard serving', 'leader-election leading'],
+      ['dashboard-dashboard standing by', 'leader-election standby'],
+    ])
     expect(second.holder()).toBe('apiserver-a')
     expect(site.endpoints()).toEqual(['10.0.0.1:8080'])
     expect(first.source?.current().state.nodes.size).toBe(3)

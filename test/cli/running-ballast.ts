@@ -33,6 +33,10 @@ export function startBallast(
     ? ['script', '-qefc', `stty rows 40 cols 122; exec ${quoted}`, '/dev/null']
     : command
   const child = spawn(program, given, { env: environment, stdio: ['pipe', 'pipe', 'pipe'], timeout: 280_000 })
+  // It may end while somebody types: `said` tells of that.
+  child.stdin.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   const listeners = new Set<() => void>()
   let output = ''
   let words = ''
