@@ -24,6 +24,7 @@ const benchmarks = [
   'reload-budgets.ts',
   'dashboard-stream.ts',
   'mirror.ts',
+  'metrics.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

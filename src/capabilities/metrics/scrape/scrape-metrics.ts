@@ -10,13 +10,7 @@ const closest = 0.005
 /** Buckets of the time that a tick takes: the usual ones, and some around the resolution (seconds). */
 export function tickBuckets(resolution: number): readonly number[] {
   if (resolution > lastBucket)
-    return [
-      ...standardBuckets,
-      lastBucket + (resolution - lastBucket) / 2,
-      resolution,
-      resolution * 1.5,
-      resolution * 2,
-    ]
+    return [...standardBuckets, lastBucket + (resolution - lastBucket) / 2, resolution, resolution * 1.5, resolution * 2]
   if (standardBuckets.some(bucket => Math.abs(bucket - resolution) < closest)) return standardBuckets
   return [...standardBuckets, resolution].toSorted((a, b) => a - b)
 }
