@@ -1,21 +1,25 @@
 // `ballast metrics-server` as a process: what it refuses at its start, with which code, and that it ends when it is told to.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '#kube/clock.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
+import { commandLine } from './cli/bundled.ts'
 import { tokenKubeconfig, until } from './controller-process.ts'
 import { metricsAccount, upstreamMetricsRole } from './metrics-server-role.ts'
 import { freePort } from './real/control-plane/free-ports.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ballast-metrics-process-'))
+/** The name by which upstream's manifests call it. */
+const called = join(directory, 'metrics-server')
 const resources = new AsyncDisposableStack()
 let twin: Twin
 let kubeconfig = ''
 
 beforeAll(async () => {
+  symlinkSync(commandLine, called)
   twin = resources.use(await startTwin({ clock: systemClock, objects: upstreamMetricsRole, listen: { port: 0 } }))
   const token = await twin.issueToken({
     namespace: metricsAccount.namespace,
@@ -30,8 +34,7 @@ afterAll(async () => {
 })
 
 function run(flags: readonly string[]) {
-  const program = join(import.meta.dirname, 'metrics-server-process.ts')
-  const child = spawn(process.execPath, [program, ...flags], {
+  const child = spawn(process.execPath, [called, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] },
   })
@@ -49,7 +52,7 @@ const file = (name: string, text: string): string => {
 
 // biome-ignore format: a table
 test.each<[string, () => readonly string[], number, RegExp]>([
-  ['the version', () => ['--version'], 0, /^ballast v\d/],
+  ['the version', () => ['--version'], 0, /^\d+\.\d+\.\d+$/m],
   ['an unknown flag', () => ['--nope'], 2, /unknown flag: --nope/],
   ['a resolution that is too short', () => ['--metric-resolution=9s', '--kubelet-request-timeout=8s'], 2, /at least 10s, but value 9s provided/],
   ['no cluster', () => ['--secure-port=0'], 2, /KUBERNETES_SERVICE_HOST/],

@@ -53,7 +53,7 @@ export interface AggregatedResource {
   readonly protobuf?: (object: KubeObject) => Uint8Array
   /** What a field selector that names another field than name and namespace is told. */
   readonly unknownField?: (field: string) => string
-  /** How long a list that was written is good for whoever asks the same: a flood costs one. */
+  /** How long a list that was written is good for whoever asks the same: a flood costs one. Only where every caller who may list sees the same. */
   readonly sharedMs?: number
   /** OpenAPI of one object, as `structuralSchemaOf` makes it of zod; its `metadata` is added. */
   readonly schema: Readonly<Record<string, unknown>>

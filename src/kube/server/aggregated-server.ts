@@ -115,8 +115,8 @@ const longestUrl = 16_384
 /** Nothing here reads a body: what is longer is cut off with its connection. */
 const bodyLimit = 65_536
 const gzipFromBytes = 128 * 1024
-/** What is longer is compressed while it is sent. */
-const gzipAtOnceBytes = 1024 * 1024
+/** What is longer is compressed while it is sent, and waited for until its reader has taken it. */
+const sentAtOnceBytes = 1024 * 1024
 /** Until the last byte is taken: whoever reads more slowly holds a list in our memory. */
 const sendLimitMs = 60_000
 
@@ -344,8 +344,15 @@ class AggregatedHandler {
     if (notReady !== undefined) throw new StatusError(statusBody(503, `not ready yet: ${notReady}`, 'ServiceUnavailable'))
     this.#assertServed(info.group, info.version)
     const accept = request.headers.accept ?? ''
-    const answer = (signal: AbortSignal) =>
-      resourceAnswer(options.apis(), { info, caller, query, accept, signal, breathe: breather(systemClock) })
+    const answer = (signal: AbortSignal) => {
+      const breath = breather(systemClock)
+      const breathe = async () => {
+        await breath()
+        // Nobody waits for the rest of a list.
+        signal.throwIfAborted()
+      }
+      return resourceAnswer(options.apis(), { info, caller, query, accept, signal, breathe })
+    }
     const { sharedMs } = resourceOf(options.apis(), info).resource
     const { contentType, pieces } =
       sharedMs === undefined || info.verb !== 'list'
@@ -459,7 +466,7 @@ function documentReply({ contentType, body, etag }: Document, request: IncomingM
 async function send({ status, headers, body }: Reply, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const length = body.reduce((sum, piece) => sum + piece.length, 0)
   const isCompressed = length >= gzipFromBytes && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
-  const isAtOnce = isCompressed && length <= gzipAtOnceBytes
+  const isAtOnce = isCompressed && length <= sentAtOnceBytes
   const pieces = isAtOnce ? [await compress(Buffer.concat(body), { level: 1 })] : body
   const sent = isAtOnce ? (pieces[0]?.length ?? 0) : length
   const isStreamed = isCompressed && !isAtOnce
@@ -472,6 +479,6 @@ async function send({ status, headers, body }: Reply, request: IncomingMessage, 
   })
   if (request.method === 'HEAD' || status === 304) response.end()
   else if (isStreamed) await pipeline(Readable.from(pieces), createGzip({ level: 1 }), response)
-  else if (pieces.length === 1) response.end(pieces[0])
+  else if (sent <= sentAtOnceBytes) response.end(Buffer.concat(pieces))
   else await pipeline(Readable.from(pieces), response)
 }

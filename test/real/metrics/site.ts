@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Agent, request } from 'undici'
+import { commandLine } from '../../cli/bundled.ts'
 import { tokenKubeconfig } from '../../controller-process.ts'
 import { FakeKubelets } from '../../fake-kubelets.ts'
 import { nodeObject, openKubelets, podObjects } from '../../metrics-cluster.ts'
@@ -78,10 +79,9 @@ export class MetricsSite implements AsyncDisposable {
     stack.defer(() => Promise.all([agents.admin.destroy(), agents.anonymous.destroy()]).then(() => undefined))
     const site = new MetricsSite(plane, stack.move())
     const ports = await freePorts(2)
-    const own = join(import.meta.dirname, '..', '..', 'metrics-server-process.ts')
     const programs = [
       ['upstream', program, []],
-      ['ours', process.execPath, [own]],
+      ['ours', process.execPath, [commandLine, 'metrics-server']],
     ] as const
     for (const [at, [which, command, before]] of programs.entries()) {
       const port = ports[at] ?? 0

@@ -13,6 +13,7 @@ import { StatusError } from '#kube/objects/status.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
+import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
 import { klog } from '#process/drop-ins/klog.ts'
 import { leasesLack, permitsLack } from '#process/drop-ins/own-records.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
@@ -125,40 +126,30 @@ async function run(
     log: log.machinery,
     ...bucketOf(settings),
   })
-  const stop = new AbortController()
-  let fault: unknown
-  using _unowned = faults.onUnowned(error => {
-    // Telling it may fail too: a log that nobody reads any more.
-    if (fault !== undefined) return
-    fault = error
-    log.failed('a fault that nobody owns: the process ends in order', messageOf(error), {})
-    stop.abort(new DOMException('the process has ended', 'AbortError'))
-  })
+  const onFault = (why: string) => log.failed('a fault that nobody owns: the process ends in order', why, {})
   try {
     const name = hostname()
-    await runDescheduler(
-      {
-        settings,
-        api,
-        ...configuration,
-        identity: { name, namespace: config.namespace },
-        permitsLack: async signal =>
-          await recordsLack(api, settings.leaderElection === undefined ? config.namespace : undefined, signal),
-        log,
-        clock: systemClock,
-        random: systemRandom,
-        environment,
-        version: programVersion,
-      },
-      AbortSignal.any([signal, stop.signal]),
+    await endedInOrder({ faults, signal, ending, onFault }, until =>
+      runDescheduler(
+        {
+          settings,
+          api,
+          ...configuration,
+          identity: { name, namespace: config.namespace },
+          permitsLack: async asking =>
+            await recordsLack(api, settings.leaderElection === undefined ? config.namespace : undefined, asking),
+          log,
+          clock: systemClock,
+          random: systemRandom,
+          environment,
+          version: programVersion,
+        },
+        until,
+      ),
     )
-  } catch (error) {
-    if (fault === undefined) throw error
   } finally {
-    ending.begin()
     await api.close()
   }
-  if (fault !== undefined) throw new ProcessFault(messageOf(fault), { cause: fault })
 }
 
 /** Why permits cannot be kept in the cluster. `namespace`: where the book's Lease lies; `undefined`: another Lease stands for it. */

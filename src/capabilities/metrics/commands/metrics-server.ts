@@ -11,6 +11,7 @@ import { isOutside } from '#kube/outside-error.ts'
 import { InputError } from '#kube/problem.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
+import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
 import { type Klog, klog } from '#process/drop-ins/klog.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
@@ -135,16 +136,9 @@ async function run(settings: MetricsServerSettings, log: Klog, surroundings: Sur
   const kubelets = stack.use(
     await openKubelets(settings.kubelet, config, { clock: systemClock, log: log.machinery, environment }),
   )
-  const stop = new AbortController()
-  let fault: unknown
-  using _unowned = faults.onUnowned(error => {
-    if (fault !== undefined) return
-    fault = error
-    log.failed('a fault that nobody owns: the process ends in order', messageOf(error), {})
-    stop.abort(new DOMException('the process has ended', 'AbortError'))
-  })
-  try {
-    await runMetricsServer(
+  const onFault = (why: string) => log.failed('a fault that nobody owns: the process ends in order', why, {})
+  await endedInOrder({ faults, signal, ending, onFault }, until =>
+    runMetricsServer(
       {
         settings,
         api,
@@ -157,14 +151,9 @@ async function run(settings: MetricsServerSettings, log: Klog, surroundings: Sur
         host: hostname(),
         version: programVersion,
       },
-      AbortSignal.any([signal, stop.signal]),
-    )
-  } catch (error) {
-    if (fault === undefined) throw error
-  } finally {
-    ending.begin()
-  }
-  if (fault !== undefined) throw new ProcessFault(messageOf(fault), { cause: fault })
+      until,
+    ),
+  )
 }
 
 /** The file that a flag names, else the pod's account, as upstream has it: no other place is looked at. */

@@ -213,7 +213,6 @@ async function namedPairs({ serving, clock, log }: ServeOptions, stack: AsyncDis
   const found: NamedPairNow[] = []
   for (const { certificateFile, keyFile, names } of serving.named) {
     const pair = stack.use(await watchedPair({ certificate: certificateFile, key: keyFile }, { clock, log }))
-    pair.onChange(() => undefined)
     const ownNames = () => namesOf(pair.current.certificate).dnsNames ?? []
     found.push({ current: () => pair.current, names: () => (names.length > 0 ? names : ownNames()) })
   }

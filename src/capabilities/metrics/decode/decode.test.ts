@@ -45,9 +45,17 @@ container_cpu_usage_seconds_total{container="b",namespace="shop",pod="web-1"} 3 
 container_start_time_seconds{${labels}} -6.795364578e+09
 container_memory_working_set_bytes{${labels}} 5 1633253809720
 `)
-  expect(containers.map(({ container, cpuNs, memoryBytes, startNs }) => ({ container, cpuNs, memoryBytes, startNs }))).toEqual([
-    { container: 'b', cpuNs: 3e9, memoryBytes: undefined, startNs: undefined },
-    { container: 'app', cpuNs: undefined, memoryBytes: 5, startNs: undefined },
+  expect(
+    containers.map(({ container, cpuNs, memoryBytes, startNs, isDoubted }) => ({
+      container,
+      cpuNs,
+      memoryBytes,
+      startNs,
+      isDoubted,
+    })),
+  ).toEqual([
+    { container: 'app', cpuNs: undefined, memoryBytes: 5, startNs: undefined, isDoubted: true },
+    { container: 'b', cpuNs: 3e9, memoryBytes: undefined, startNs: undefined, isDoubted: false },
   ])
   expect(Object.fromEntries(rejected)).toEqual({ timestamp: 1, value: 1 })
 })
@@ -66,6 +74,7 @@ test.each([
   [`{${labels}} 1 2 3`, 'syntax'],
   [`{${labels}} 1 1.5`, 'syntax'],
   [`{${labels}} 1 99999999999999999999`, 'timestamp'],
+  [`{${labels}} 1 253402300800000`, 'timestamp'],
   [`{${labels}} 1 999999999999999999999`, 'syntax'],
   [`{${labels} 1`, 'labels'],
   ['{container="app",namespace="shop"} 1', 'labels'],
@@ -77,7 +86,10 @@ test.each([
   const good = `container_cpu_usage_seconds_total{container="b",namespace="shop",pod="web-1"} 3`
   const { containers, rejected } = await read(`container_cpu_usage_seconds_total${rest}\n${good}\n`)
   expect(Object.fromEntries(rejected)).toEqual({ [why]: 1 })
-  expect(containers.map(({ container }) => container)).toEqual(['b'])
+  // Whose the line was is remembered where it says that: what it does not say then is no zero.
+  expect(containers.filter(({ isDoubted }) => !isDoubted).map(({ container }) => container)).toEqual(['b'])
+  expect(containers.every(({ cpuNs, container }) => cpuNs === (container === 'b' ? 3e9 : undefined))).toBe(true)
+  expect(containers).toHaveLength(why === 'labels' ? 1 : 2)
 })
 
 test.each([

@@ -8,6 +8,7 @@ import {
   isOfNode,
   type NodeReading,
   note,
+  type Reading,
   type RejectedLine,
   type SeriesName,
   seriesNames,
@@ -125,27 +126,27 @@ class ExpositionReader {
       if (labels === undefined) return 'labels'
       at = labels.end
     }
-    const sample = this.#sampleAt(at, to)
-    if (typeof sample === 'string') return sample
-    note(this.#node, this.#name, sample.value, sample.timeMs)
-    return undefined
+    return this.#noted(this.#node, at, to)
   }
 
   #containerLine(from: number, to: number): RejectedLine | undefined {
     const guess = this.#containers.guessed(this.#body, from)
     if (guess !== undefined && from + guess.labels.length < to) {
-      const sample = this.#sampleAt(from + guess.labels.length + 1, to)
-      if (typeof sample === 'string') return sample
-      note(guess.reading, this.#name, sample.value, sample.timeMs)
-      return undefined
+      return this.#noted(guess.reading, from + guess.labels.length + 1, to)
     }
     const labels = labelsAt(this.#body, from, to)
     if (labels === undefined) return 'labels'
-    const sample = this.#sampleAt(labels.end, to)
-    if (typeof sample === 'string') return sample
     const container = this.#containers.of(this.#body.toString('latin1', from, labels.end - 1), () => containerOf(labels.pairs))
-    if (typeof container === 'string') return container
-    note(container, this.#name, sample.value, sample.timeMs)
+    return typeof container === 'string' ? container : this.#noted(container, labels.end, to)
+  }
+
+  #noted(reading: Reading, from: number, to: number): RejectedLine | undefined {
+    const sample = this.#sampleAt(from, to)
+    if (typeof sample === 'string') {
+      reading.isDoubted = true
+      return sample
+    }
+    note(reading, this.#name, sample.value, sample.timeMs)
     return undefined
   }
 

@@ -33,13 +33,13 @@ export async function readFamilies(
   const rejected = new Map<RejectedLine, number>()
   const reject = (why: RejectedLine) => rejected.set(why, (rejected.get(why) ?? 0) + 1)
   const take = (name: SeriesName, { labels, value, timeMs = sentMs }: Sample) => {
-    const why = unbelievable(value, timeMs)
-    if (why !== undefined) return reject(why)
-    if (isOfNode(name)) return note(node, name, value, timeMs)
     const container = containerOf(labels)
-    const reading = container === undefined ? 'labels' : containers.of(keyOf(container), () => container)
+    const reading = isOfNode(name) ? node : container === undefined ? 'labels' : containers.of(keyOf(container), () => container)
     if (typeof reading === 'string') return reject(reading)
-    note(reading, name, value, timeMs)
+    const why = unbelievable(value, timeMs)
+    if (why === undefined) return note(reading, name, value, timeMs)
+    reading.isDoubted = true
+    reject(why)
   }
   const reader = protobuf.Reader.create(body)
   let turnAt = sliceBytes

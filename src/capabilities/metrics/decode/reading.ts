@@ -31,6 +31,8 @@ export interface Reading {
   swapBytes: number | undefined
   /** Nanoseconds since 1970; undefined where it is not known. */
   startNs: number | undefined
+  /** One of its lines was rejected: what it has not said is not nothing. */
+  isDoubted: boolean
 }
 
 export interface ContainerReading extends Reading, ContainerName {}
@@ -47,14 +49,22 @@ export interface NodeReading {
 }
 
 export function emptyReading(): Reading {
-  return { cpuNs: undefined, cpuMs: 0, memoryBytes: undefined, memoryMs: 0, swapBytes: undefined, startNs: undefined }
+  return {
+    cpuNs: undefined,
+    cpuMs: 0,
+    memoryBytes: undefined,
+    memoryMs: 0,
+    swapBytes: undefined,
+    startNs: undefined,
+    isDoubted: false,
+  }
 }
 
 const nanosPerSecond = 1e9
 /** The largest int64 and one: what is greater is no measurement. */
 const int64End = 2 ** 63
-/** The latest time that a `Date` has. */
-const latestMs = 8.64e15
+/** The last time that the API can print. */
+const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /** Why `value` with `timeMs` cannot be a measurement; undefined where it can. */
 export function unbelievable(value: number, timeMs: number): RejectedLine | undefined {

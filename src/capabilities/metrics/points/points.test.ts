@@ -161,6 +161,15 @@ test.each([
   expect(harness.pod('web')).toMatchObject({ containers: [{ name: 'app', usage: { cpu } }] })
 })
 
+test('a line that was rejected is no zero: its pod is not served', () => {
+  const points = new Points(rules)
+  const said = { ...reading({ start: 0, ts: 200, mem: 4 }), isDoubted: true }
+  const containers = [{ namespace: 'shop', pod: 'web', container: 'app', ...said }]
+  const node = emptyReading()
+  points.store('n1', { node, containers, rejected: new Map([['value', 1]]) }, { wallMs: origin + 200_000, elapsedMs: 0 })
+  expect(points.podUsage({ namespace: 'shop', name: 'web' }, none, 0)).toEqual({ kind: 'incomplete', container: 'app' })
+})
+
 test('a container without a start and without CPU keeps its pod from being served, unless it ended', () => {
   const harness = new Harness()
   const pods = (ts: number) => ({ web: { app: C(0, ts, ts, 4), init: { ts, mem: 4 } } })

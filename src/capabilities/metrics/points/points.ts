@@ -351,8 +351,9 @@ function completeOf({ cpuNs, cpuMs, memoryBytes, swapBytes, startNs = 0 }: Readi
 
 /** A container that runs and has used nothing that could be measured: nothing since its start. */
 function zeroFromStart(reading: ContainerReading, receivedMs: number): Point | undefined {
-  const { cpuNs, cpuMs, memoryBytes, memoryMs, swapBytes, startNs } = reading
-  if (startNs === undefined) return undefined
+  const { cpuNs, cpuMs, memoryBytes, memoryMs, swapBytes, startNs, isDoubted } = reading
+  // What was said and rejected is unknown, which is not zero.
+  if (startNs === undefined || (isDoubted && (cpuNs === undefined || memoryBytes === undefined))) return undefined
   const timeMs = cpuNs !== undefined ? cpuMs : memoryBytes !== undefined ? memoryMs : receivedMs
   if (startNs / 1e6 >= timeMs) return undefined
   return { timeMs, cpuNs: cpuNs ?? 0, memoryBytes: memoryBytes ?? 0, swapBytes, startNs, isZero: !cpuNs }

@@ -9,6 +9,8 @@ import { integer, list, message, nested, sentText, textMap } from '#kube/protobu
 import { resourceAnswer } from '#kube/server/aggregated-answers.ts'
 import { metadataMessage, objectMeta, timeMessage } from '#kube/server/meta-messages.ts'
 import { requestInfo } from '#kube/server/request-info.ts'
+import { readExposition } from '../decode/exposition-text.ts'
+import { KnownContainers } from '../decode/known-containers.ts'
 import { emptyReading } from '../decode/reading.ts'
 import { Points } from '../points/points.ts'
 import { metricsApi } from './metrics-api.ts'
@@ -250,6 +252,46 @@ describe('case', () => {
     expect((await ask('/pods')).value.items).toEqual([])
     expect(await ask('/namespaces/shop/pods/x')).toEqual({ code: 404, message: 'pods "x" not found' })
   })
+})
+
+test('whatever kubelets measure, lists of all can be written', async () => {
+  const number = fc.oneof(fc.double({ min: 0, max: 2 ** 63, noNaN: true }), fc.nat(), fc.constantFrom(0, 1e-9, 2 ** 53, 2 ** 63))
+  const time = fc.oneof(fc.nat({ max: 8.64e15 }), fc.constantFrom(0, 1, 253_402_300_799_999, 8.64e15))
+  const said = fc.record({
+    cpu: number,
+    memory: number,
+    swap: number,
+    start: fc.option(number, { nil: undefined }),
+    timeMs: time,
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(said, { minLength: 1, maxLength: 4 }), fc.boolean(), async (answers, isStrict) => {
+      const clock = new VirtualClock(origin)
+      const points = new Points({ resolutionMs: 60_000, staleAfterMs: 150_000, isStrict })
+      for (const { cpu, memory, swap, start, timeMs } of answers) {
+        const series = (kind: string, labels: string) =>
+          [`${kind}_cpu_usage_seconds_total`, `${kind}_memory_working_set_bytes`, `${kind}_swap_usage_bytes`]
+            .map((name, at) => `${name}${labels} ${[cpu, memory, swap][at]} ${timeMs}\n`)
+            .join('')
+        const labels = '{container="app",namespace="shop",pod="web-1"}'
+        const text = `${series('node', '')}${series('container', labels)}${start === undefined ? '' : `container_start_time_seconds${labels} ${start}\n`}`
+        const reading = await readExposition(Buffer.from(text), { known: new KnownContainers(), sentMs: 0 })
+        points.store('n1', reading, { wallMs: Math.min(timeMs, Date.UTC(9999, 0)), elapsedMs: clock.elapsed() })
+      }
+      const found = points.podUsage({ namespace: 'shop', name: 'web-1' }, new Set(), clock.elapsed())
+      const usage = points.nodeUsage('n1', clock.elapsed())
+      const told = { nowMs: origin, exposeSwap: true }
+      const objects = [
+        ...('kind' in found ? [] : [podMetrics({ name: 'web-1', namespace: 'shop' }, found, [], told)]),
+        ...(usage === undefined ? [] : [nodeMetrics({ name: 'n1' }, usage, told)]),
+      ]
+      for (const object of objects) {
+        expect(encodeMetrics(object).length).toBeGreaterThan(0)
+        expect(JSON.parse(JSON.stringify(object))).toMatchObject({ window: expect.stringMatching(/s$/) })
+      }
+    }),
+    { numRuns: 300 },
+  )
 })
 
 test('a container that ended is left out of its pod', async () => {

@@ -39,7 +39,7 @@ interface ServingPair extends Disposable {
   readonly current: KeyPair
   /** Signed by ourselves, in memory. */
   readonly isOwn: boolean
-  /** Tells of each new pair until disposed of. */
+  /** Tells of each new pair until disposed of; a pair that `use` throws at is not taken. */
   onChange(use: (pair: KeyPair) => void): void
 }
 
@@ -129,11 +129,13 @@ class FilePair implements ServingPair {
   #isOver = false
   #cancel: Cancel = () => undefined
   #current: KeyPair
+  #use: (pair: KeyPair) => void = () => undefined
 
   constructor(files: PairFiles, first: KeyPair, around: { readonly clock: Clock; readonly log: Log }) {
     this.#files = files
     this.#current = first
     this.#around = around
+    this.#lookLater()
   }
 
   get current(): KeyPair {
@@ -141,11 +143,7 @@ class FilePair implements ServingPair {
   }
 
   onChange(use: (pair: KeyPair) => void): void {
-    const { clock } = this.#around
-    const lookLater = () => {
-      if (!this.#isOver) this.#cancel = clock.schedule(lookAgainMs, () => void this.#look(use).then(lookLater))
-    }
-    lookLater()
+    this.#use = use
   }
 
   [Symbol.dispose](): void {
@@ -153,8 +151,13 @@ class FilePair implements ServingPair {
     this.#cancel()
   }
 
+  #lookLater(): void {
+    if (this.#isOver) return
+    this.#cancel = this.#around.clock.schedule(lookAgainMs, () => void this.#look().then(() => this.#lookLater()))
+  }
+
   /** What cannot be served leaves what was there before. */
-  async #look(use: (pair: KeyPair) => void): Promise<void> {
+  async #look(): Promise<void> {
     const { log, clock } = this.#around
     using _ = clock.hold()
     const facts = { certificate: this.#files.certificate }
@@ -162,7 +165,7 @@ class FilePair implements ServingPair {
       const found = await pairIn(this.#files)
       if (this.#isOver) return
       if (found.certificate === this.#current.certificate && found.key === this.#current.key) return
-      use(found)
+      this.#use(found)
       this.#current = found
       log.info(facts, 'the serving certificate was renewed')
     } catch (error) {
