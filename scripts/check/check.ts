@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { enabledCapabilities, processCapabilities } from '../../src/process/enabled-capabilities.ts'
+import { enabledCapabilities } from '../../src/process/enabled-capabilities.ts'
 import { staleFiles } from '../generate.ts'
 import { namesOf, placeCounts } from './capability-places.ts'
 import { parseSource, readTree } from './source-tree.ts'
@@ -34,10 +34,7 @@ async function structure(): Promise<boolean> {
   const launchers = ['ballast', 'set-up'].map(name =>
     parseSource(`bin/${name}.js`, readFileSync(join(root, 'bin', name), 'utf8')),
   )
-  const places = placeCounts(
-    [...src, ...readTree(root, 'scripts'), ...launchers],
-    await namesOf([...enabledCapabilities, ...processCapabilities]),
-  )
+  const places = placeCounts([...src, ...readTree(root, 'scripts'), ...launchers], await namesOf(enabledCapabilities))
   for (const line of places.lines) console.log(line)
   const findings = [...structureFindings(src, outside), ...places.findings]
   for (const { path, line, message } of findings) console.log(`${path}:${line}: ${message}`)

@@ -173,6 +173,7 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
     capabilities: enabledCapabilities,
     settings,
     apis,
+    kubelets: { config, environment },
     metrics,
     faults,
     ...(page === undefined ? {} : { page }),

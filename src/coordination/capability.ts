@@ -7,6 +7,7 @@ import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
+import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Log } from '#kube/log.ts'
@@ -218,12 +219,22 @@ export interface ApiEndpoint {
   serve(api: AggregatedApi): Disposable
 }
 
+/** As whom kubelets are asked, and whom we believe there. */
+export interface KubeletAccess {
+  /** The process's own way to the API server: its token or certificate is shown to kubelets too, and its authority is to have signed theirs. */
+  readonly config: ClusterConfig
+  /** For plugins that fetch credentials. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
 /** The process that faces the outside: it asks the core for what disrupts, and has effects of its own that the core has not. */
 export interface ApiserverContext extends ClusterContext {
   /** The proof that this process leads among its replicas; `undefined` in parts that are present always. */
   readonly leading: Pick<Leading, 'effects'> | undefined
   /** Absent where the API server has no way to this process. */
   readonly apis: ApiEndpoint | undefined
+  /** Absent where nobody told this process how kubelets are asked. */
+  readonly kubelets?: KubeletAccess | undefined
 }
 
 export interface NodeContext extends PartContext {

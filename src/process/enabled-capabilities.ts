@@ -10,14 +10,11 @@ import { partsIn } from '#coordination/part-hosts.ts'
 import { assertDistinct } from '#coordination/taken-names.ts'
 import type { ControllerSettings } from './configuration/controller-settings.ts'
 
-export const enabledCapabilities: readonly Capability[] = [deschedule, isolate, mirror, readiness, reload]
-
-/** Those that are a process of their own so far, and nothing that could be enabled: they have commands, and no section of the configuration. */
-export const processCapabilities: readonly Capability[] = [metrics]
+export const enabledCapabilities: readonly Capability[] = [deschedule, isolate, metrics, mirror, readiness, reload]
 
 assertDistinct(
   'name of a capability',
-  [...enabledCapabilities, ...processCapabilities].map(({ name }, at) => ({ name, by: `capability ${at + 1}` })),
+  enabledCapabilities.map(({ name }, at) => ({ name, by: `capability ${at + 1}` })),
 )
 
 /** Those that are enabled and have a part in `process`. */

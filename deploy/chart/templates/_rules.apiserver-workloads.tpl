@@ -10,11 +10,29 @@
     - list
     - watch
 {{- end }}
-{{- if or (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
+{{- if or (or $.Values.capabilities.metrics.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled)) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
 - apiGroups:
     - ""
   resources:
     - pods
+  verbs:
+{{- if or $.Values.capabilities.metrics.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - get
+{{- end }}
+{{- if or $.Values.capabilities.metrics.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - list
+{{- end }}
+{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
+    - patch
+{{- end }}
+{{- if or $.Values.capabilities.metrics.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - watch
+{{- end }}
+{{- end }}
+{{- if or (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
+- apiGroups:
+    - ""
+  resources:
     - replicationcontrollers
   verbs:
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
@@ -95,13 +113,13 @@
     - watch
 {{- end }}
 {{- end }}
-{{- if or (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+{{- if or (or $.Values.capabilities.metrics.enabled (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions))) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) $.Values.capabilities.metrics.enabled }}
 - apiGroups:
     - events.k8s.io
   resources:
     - events
   verbs:
-{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
+{{- if or $.Values.capabilities.metrics.enabled (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
     - create
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
@@ -109,6 +127,9 @@
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - list
+{{- end }}
+{{- if $.Values.capabilities.metrics.enabled }}
+    - patch
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - watch

@@ -1,11 +1,34 @@
-// Resource metrics in metrics-server's place. So far it is a process of its own, with upstream's flags; it has no section of the configuration.
-import * as z from 'zod'
+// Resource metrics in metrics-server's place: a part of `ballast apiserver`, and a process of its own with upstream's flags.
 import { capability } from '#coordination/capability.ts'
+import type { Need, Permission } from '#coordination/needs.ts'
+import { usagePort } from '#coordination/ports/usage.ts'
+import type { Clock } from '#kube/clock.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { metricsConfiguration } from './config.ts'
+import { nodeFields, podFields, servedApi } from './names.ts'
+
+/** Reading files takes the host's time, not the cluster's. */
+async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
+  using _held = clock.hold()
+  return await import('./part.ts')
+}
+
+const needs: readonly Need[] = [
+  { ...builtIn.nodes, kind: 'Node', mode: 'projection', fields: nodeFields },
+  { ...builtIn.pods, kind: 'Pod', mode: 'projection', fields: podFields },
+]
+
+const kubelets: Permission = {
+  groups: [''],
+  resources: ['nodes/metrics'],
+  verbs: ['get'],
+  because: 'asks kubelets what containers use',
+}
 
 export const metrics = capability({
   name: 'metrics',
   document: 'metrics.md',
-  config: z.strictObject({}),
+  config: metricsConfiguration,
   kinds: [],
   replaces: [{ upstream: 'metrics-server', leases: [] }],
   disrupts: [],
@@ -19,6 +42,27 @@ export const metrics = capability({
       load: async () => (await import('./commands/metrics-server.ts')).defineMetricsServer,
     },
   ],
-  parts: [],
+  parts: [
+    {
+      process: 'apiserver',
+      presence: 'always',
+      trust: 'edge',
+      needs,
+      permissions: [kubelets],
+      listeners: [
+        {
+          kind: 'api-service',
+          group: servedApi.group,
+          version: servedApi.version,
+          resources: ['nodes', 'pods'],
+          groupPriority: 100,
+          versionPriority: 100,
+        },
+      ],
+      offers: [usagePort],
+      takes: [],
+      start: async (context, config, signal) => (await loaded(context.clock)).startMetrics(context, config, signal),
+    },
+  ],
   leaves: [],
 })

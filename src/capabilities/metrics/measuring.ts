@@ -1,7 +1,9 @@
 // Kubelets are asked, points are kept, and metrics.k8s.io is answered from them: the same for the part of `ballast apiserver` and for the
 // process that stands in metrics-server's place.
 import type { Registry } from 'prom-client'
+import type { UsageSource } from '#coordination/ports/usage.ts'
 import type { Clock } from '#kube/clock.ts'
+import type { EventRecorder } from '#kube/events/events.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Log } from '#kube/log.ts'
@@ -11,12 +13,14 @@ import { builtIn } from '#kube/objects/resource.ts'
 import type { Selector } from '#kube/objects/selector.ts'
 import type { AggregatedApi } from '#kube/server/aggregated-api.ts'
 import type { HealthCheck } from '#kube/server/health.ts'
+import { pathAnnotation } from './names.ts'
 import { type PointRules, Points } from './points/points.ts'
-import { type AddressRules, pathAnnotation } from './scrape/kubelet-address.ts'
+import type { AddressRules } from './scrape/kubelet-address.ts'
 import type { KubeletClient } from './scrape/kubelet-client.ts'
-import { ScrapeMetrics } from './scrape/scrape-metrics.ts'
+import { scrapeMetrics } from './scrape/scrape-metrics.ts'
 import { type ScrapedNode, Scraper } from './scrape/scraper.ts'
 import { metricsApi } from './served/metrics-api.ts'
+import { usageSource } from './served/usage-source.ts'
 
 interface MeasuringSettings {
   readonly points: PointRules
@@ -34,24 +38,19 @@ interface MeasuringOptions {
   readonly clock: Clock
   readonly log: Log
   readonly registry: Registry
-  readonly onRefusedPath?: (node: string, path: string) => void
+  /** Where it is told of nodes whose annotation is refused. */
+  readonly events: Pick<EventRecorder, 'emit'>
 }
 
 /** A tick that takes longer than so many resolutions has hung. */
 const hungResolutions = 1.5
 
-/** Fields of pods that are read: `needs` of whoever holds the watch. */
-export const podFields: readonly string[] = [
-  'status.phase',
-  'spec.containers.name',
-  'status.containerStatuses',
-  'status.initContainerStatuses',
-]
-
 export class Measuring {
   readonly points: Points
   readonly scraper: Scraper
   readonly api: AggregatedApi
+  /** The same for whoever is in this process. */
+  readonly usage: UsageSource
   readonly #options: MeasuringOptions
   readonly #nodes: Informer<Node>
   readonly #pods: Informer<Pod>
@@ -65,7 +64,7 @@ export class Measuring {
       settings.watchedPods === undefined ? {} : { fieldSelector: settings.watchedPods },
     )
     this.points = new Points(settings.points)
-    const metrics = new ScrapeMetrics(registry, settings.points.resolutionMs)
+    const metrics = scrapeMetrics(registry, settings.points.resolutionMs)
     this.scraper = new Scraper({
       nodes: () => this.#scraped(),
       client: options.client,
@@ -75,17 +74,18 @@ export class Measuring {
       clock,
       log: options.log,
       metrics,
-      ...(options.onRefusedPath === undefined ? {} : { onRefusedPath: options.onRefusedPath }),
+      onRefusedPath: (node, path) => this.#refusePath(node, path),
     })
-    this.api = metricsApi({
+    const source = {
       nodes: this.#nodes,
       pods: this.#pods,
       points: this.points,
       nodeSelector: settings.nodeSelector,
       exposeSwap: settings.exposeSwap,
       clock,
-      onServed: age => metrics.freshness.observe(age),
-    })
+    }
+    this.api = metricsApi({ ...source, onServed: age => metrics.freshness.observe(age) })
+    this.usage = usageSource({ ...source, scraper: this.scraper, resolutionMs: settings.points.resolutionMs })
   }
 
   /** Whether the watches have been read, so that the first tick knows whom to ask. */
@@ -124,6 +124,18 @@ export class Measuring {
         check: () => (this.#pods.isSynced ? undefined : 'cache for pod informer has not synced'),
       },
     ]
+  }
+
+  #refusePath(node: string, path: string): void {
+    const { events, log } = this.#options
+    log.warn({ node, path }, `the annotation ${pathAnnotation} is not used: it is no plain path`)
+    events.emit({
+      regarding: { apiVersion: 'v1', kind: 'Node', name: node },
+      type: 'Warning',
+      reason: 'InvalidMetricsPath',
+      action: 'Scraping',
+      note: `${pathAnnotation}: found ${JSON.stringify(path)}, expected a path that begins with / and has no "..", "?" or "#"`,
+    })
   }
 
   *#scraped(): Generator<ScrapedNode> {

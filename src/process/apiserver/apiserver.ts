@@ -2,7 +2,7 @@
 // their APIs behind the cluster's API server, and shows the page of the cluster: whoever leads serves that, the others say who does. Knows
 // neither flags nor environment.
 import type { Registry } from 'prom-client'
-import type { Capability, Identity } from '#coordination/capability.ts'
+import type { Capability, Identity, KubeletAccess } from '#coordination/capability.ts'
 import { leaderSlice, leadingPorts, partsIn } from '#coordination/part-hosts.ts'
 import type { PictureSource } from '#dashboard/picture.ts'
 import type { PictureSettings } from '#dashboard/source/live-source.ts'
@@ -72,6 +72,8 @@ interface ApiserverOptions {
   readonly configurations?: Readonly<Record<string, unknown>>
   /** Absent: API servers have no way to this process. */
   readonly apis?: SharedApis
+  /** Absent: no part asks kubelets. */
+  readonly kubelets?: KubeletAccess
   /** The Service of ports that parts have which lead, and our address; absent: nobody outside of the pod is to reach them. */
   readonly leaderService?: { readonly name: string; readonly address: string }
   /** Absent: no page is served. */
@@ -281,7 +283,7 @@ class Apiserver implements LeadsTerms {
   }
 
   #contextOf({ owner, ports, informers }: OwnOfPart, leader: Leader | undefined) {
-    const { clock, random, log, metrics, apis } = this.#options
+    const { clock, random, log, metrics, apis, kubelets } = this.#options
     const api = this.#apiOf(leader)
     const own = ownedClock(clock, owner)
     return {
@@ -296,6 +298,7 @@ class Apiserver implements LeadsTerms {
       events: this.#events,
       leading: leader === undefined ? undefined : { effects: { api, clock, leadership: leader } },
       apis: apis === undefined ? undefined : ownedApis(apis, owner),
+      kubelets,
     }
   }
 

@@ -18,7 +18,7 @@ import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 import { parseMetricsServerFlags } from '../flags/metrics-server-flags.ts'
 import type { MetricsServerSettings } from '../flags/metrics-server-settings.ts'
-import { openKubelets } from './kubelet-access.ts'
+import { openKubelets } from '../scrape/kubelet-access.ts'
 import { runMetricsServer } from './run-metrics-server.ts'
 
 export const defineMetricsServer: DefineCommand = (program, surroundings, about) => {
@@ -31,6 +31,13 @@ export const defineMetricsServer: DefineCommand = (program, surroundings, about)
     .addHelpText('after', helpText)
     .action((words: readonly string[]) => start(words, surroundings))
 }
+
+/** How the files are called of which kubelets are told. */
+const kubeletFlags = {
+  authority: '--kubelet-certificate-authority',
+  certificate: '--kubelet-client-certificate',
+  key: '--kubelet-client-key',
+} as const
 
 const helpText = [
   "\nUpstream's flags, with their defaults:",
@@ -134,7 +141,7 @@ async function run(settings: MetricsServerSettings, log: Klog, surroundings: Sur
   const authenticationApi = open(await reviewing(settings.authentication.kubeconfig))
   const authorizationApi = open(await reviewing(settings.authorization.kubeconfig))
   const kubelets = stack.use(
-    await openKubelets(settings.kubelet, config, { clock: systemClock, log: log.machinery, environment }),
+    await openKubelets(settings.kubelet, config, { clock: systemClock, log: log.machinery, environment, names: kubeletFlags }),
   )
   const onFault = (why: string) => log.failed('a fault that nobody owns: the process ends in order', why, {})
   await endedInOrder({ faults, signal, ending, onFault }, until =>

@@ -14,8 +14,8 @@ import { followAuthorities } from '#kube/server/serving/followed-texts.ts'
 import { servingPair, watchedPair } from '#kube/server/serving/serving-pair.ts'
 import { tlsSettings } from '#kube/server/serving/tls-settings.ts'
 import type { MetricsServerSettings } from '../flags/metrics-server-settings.ts'
-import { Measuring, podFields } from '../measuring.ts'
-import { pathAnnotation } from '../scrape/kubelet-address.ts'
+import { Measuring } from '../measuring.ts'
+import { nodeFields, podFields } from '../names.ts'
 import type { KubeletClient } from '../scrape/kubelet-client.ts'
 
 interface MetricsServerOptions {
@@ -35,13 +35,6 @@ interface MetricsServerOptions {
   readonly onServing?: (server: Pick<AggregatedServer, 'port'>) => void
 }
 
-const nodeFields = [
-  `metadata.annotations[${pathAnnotation}]`,
-  'status.addresses',
-  'status.daemonEndpoints',
-  'status.conditions.type',
-  'status.conditions.status',
-]
 const core = (resource: string) => ({ group: '', version: 'v1', resource, mode: 'projection' }) as const
 /** Pods that ended are not measured. */
 const watchedPods = 'status.phase=Running'
@@ -96,16 +89,7 @@ export async function runMetricsServer(options: MetricsServerOptions, signal: Ab
     clock,
     log,
     registry,
-    onRefusedPath: (node, path) => {
-      log.warn({ node, path }, `the annotation ${pathAnnotation} is not used: it is no plain path`)
-      events.emit({
-        regarding: { apiVersion: 'v1', kind: 'Node', name: node },
-        type: 'Warning',
-        reason: 'InvalidMetricsPath',
-        action: 'Scraping',
-        note: `${pathAnnotation}: found ${JSON.stringify(path)}, expected a path that begins with / and has no "..", "?" or "#"`,
-      })
-    },
+    events,
   })
   const server =
     serving === undefined ? undefined : stack.use(await serve({ ...options, serving, registry, measuring }, work.signal, stack))

@@ -19,7 +19,6 @@ export interface AddressRules {
   readonly scheme: 'https' | 'http'
 }
 
-export const pathAnnotation = 'metrics.k8s.io/resource-metrics-path'
 const standardPath = '/metrics/resource'
 
 /** The first type of the list that the node has; within it its first address. */

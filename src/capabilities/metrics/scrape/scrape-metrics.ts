@@ -18,6 +18,17 @@ export function tickBuckets(resolution: number): readonly number[] {
 /** Twenty buckets of the age of what is served, each 1.364 times the one before. */
 export const freshnessBuckets: readonly number[] = Array.from({ length: 20 }, (_, power) => 1.364 ** power)
 
+const made = new WeakMap<Registry, ScrapeMetrics>()
+
+/** The metrics of a registry: made once, whatever starts again; the buckets of a tick are those of its first resolution. */
+export function scrapeMetrics(registry: Registry, resolutionMs: number): ScrapeMetrics {
+  const existing = made.get(registry)
+  if (existing !== undefined) return existing
+  const metrics = new ScrapeMetrics(registry, resolutionMs)
+  made.set(registry, metrics)
+  return metrics
+}
+
 export class ScrapeMetrics {
   readonly requestDuration: Histogram<'node'>
   readonly requests: Counter<'success'>

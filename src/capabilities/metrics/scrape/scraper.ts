@@ -67,6 +67,11 @@ export class Scraper {
     return this.#memory.get(node)?.last
   }
 
+  /** The nodes that are asked. */
+  get asked(): Iterable<string> {
+    return this.#memory.keys()
+  }
+
   /** One tick at once, then one at each multiple of the resolution of the time of day; one that takes longer swallows the next. Until `signal`. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, resolutionMs } = this.#options

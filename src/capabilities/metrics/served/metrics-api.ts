@@ -10,7 +10,7 @@ import { canonicalText, parseQuantity } from '#kube/values/quantity.ts'
 import type { PodAbsence, Points } from '../points/points.ts'
 import { encodeMetrics, type Measured, nodeMetrics, podMetrics } from './metrics-objects.ts'
 
-interface MetricsSource {
+export interface MetricsSource {
   readonly nodes: Pick<Informer<Node>, 'store'>
   readonly pods: Pick<Informer<Pod>, 'store'>
   readonly points: Points
@@ -127,12 +127,12 @@ function podsResource({ pods, points, exposeSwap, clock, onServed }: MetricsSour
   }
 }
 
-function isAbsence(found: unknown): found is PodAbsence {
+export function isAbsence(found: unknown): found is PodAbsence {
   return !Array.isArray(found)
 }
 
 /** Containers that ended: what a kubelet still says of them is no use of now. */
-function finishedOf(pod: Pod): ReadonlySet<string> {
+export function finishedOf(pod: Pod): ReadonlySet<string> {
   const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
   const ended = statuses.filter(({ state }) => state?.terminated !== undefined)
   return ended.length === 0 ? none : new Set(ended.map(({ name }) => name))
@@ -140,11 +140,11 @@ function finishedOf(pod: Pod): ReadonlySet<string> {
 
 const none: ReadonlySet<string> = new Set()
 
-function isRunning(pod: Pod): boolean {
+export function isRunning(pod: Pod): boolean {
   return pod.status?.phase === 'Running'
 }
 
-function measuredOf({ metadata: { name, namespace, labels } }: KubeObject): Measured {
+export function measuredOf({ metadata: { name, namespace, labels } }: KubeObject): Measured {
   return { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) }
 }
 

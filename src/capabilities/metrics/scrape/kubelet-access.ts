@@ -1,37 +1,48 @@
-// How kubelets are asked by the process in metrics-server's place: as whom, and whom it believes. Files are read again when they change.
+// How kubelets are asked: as whom, and whom we believe. Files are read again when they change.
 import type { Clock } from '#kube/clock.ts'
 import type { ClusterConfig, Material } from '#kube/credentials/cluster-config.ts'
 import { Credentials, type TlsMaterial } from '#kube/credentials/credentials.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { authorityIn } from '#kube/server/serving/followed-texts.ts'
-import type { MetricsServerSettings } from '../flags/metrics-server-settings.ts'
-import { KubeletClient, type KubeletTrust } from '../scrape/kubelet-client.ts'
+import { KubeletClient, type KubeletTrust } from './kubelet-client.ts'
 
 interface Around {
   readonly clock: Clock
   readonly log: Log
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** How the settings are called that name files. */
+  readonly names: { readonly authority: string; readonly certificate: string; readonly key: string }
 }
 
-type KubeletSettings = MetricsServerSettings['kubelet']
+/** Of files the paths, empty where none is named: then the process's own credentials and authority are used. */
+interface KubeletSettings {
+  readonly requestTimeoutMs: number
+  readonly isInsecure: boolean
+  /** HTTP, and no credentials at all. */
+  readonly isPlain: boolean
+  readonly authorityFile: string
+  readonly certificateFile: string
+  readonly keyFile: string
+  readonly format: 'text' | 'protobuf'
+}
 
 /**
- * The client for kubelets: the cluster's own credentials with what flags say in their place. A token goes nowhere that a certificate is shown
- * for by flags, nor over plain HTTP.
- * @throws InputError where a file of a flag cannot be used
+ * The client for kubelets: the process's own credentials with what settings say in their place. A token goes nowhere that a certificate of
+ * the settings is shown, nor over plain HTTP.
+ * @throws InputError where a named file cannot be used
  */
 export async function openKubelets(kubelet: KubeletSettings, config: ClusterConfig, around: Around): Promise<KubeletClient> {
-  const { clock, log } = around
+  const { clock, log, names } = around
   const common = { clock, timeoutMs: kubelet.requestTimeoutMs, format: kubelet.format }
   if (kubelet.isPlain)
     return new KubeletClient({ ...common, trust: { authority: undefined, isInsecure: false }, token: async () => undefined })
-  if (kubelet.authorityFile !== '') await authorityIn({ path: kubelet.authorityFile, flag: '--kubelet-certificate-authority' })
+  if (kubelet.authorityFile !== '') await authorityIn({ path: kubelet.authorityFile, flag: names.authority })
   const isInsecure = kubelet.isInsecure || (config.tls.isInsecure && kubelet.authorityFile === '')
   if (isInsecure && !kubelet.isInsecure)
     log.warn({ from: config.source }, "kubelets' certificates are not checked: the kubeconfig says so of the cluster")
   const credentials = new Credentials(kubeletConfig(kubelet, config, isInsecure), { ...around, isTerminal: false })
-  if (kubelet.certificateFile !== '') await readPair(credentials, kubelet)
+  if (kubelet.certificateFile !== '') await readPair(credentials, kubelet, names)
   const trustOf = remembered(
     ({ authority, certificate, key }: TlsMaterial): KubeletTrust => ({ authority, certificate, key, isInsecure }),
   )
@@ -42,12 +53,16 @@ export async function openKubelets(kubelet: KubeletSettings, config: ClusterConf
   })
 }
 
-/** @throws InputError naming the flags and their files */
-async function readPair(credentials: Credentials, { certificateFile, keyFile }: KubeletSettings): Promise<void> {
+/** @throws InputError naming the settings and their files */
+async function readPair(
+  credentials: Credentials,
+  { certificateFile, keyFile }: KubeletSettings,
+  names: Around['names'],
+): Promise<void> {
   try {
     await credentials.tls()
   } catch (error) {
-    const where = `--kubelet-client-certificate ${certificateFile}, --kubelet-client-key ${keyFile}`
+    const where = `${names.certificate} ${certificateFile}, ${names.key} ${keyFile}`
     throw new InputError([{ code: 'flag-value', where, found: messageOf(error), expected: 'a certificate and its key' }])
   }
 }

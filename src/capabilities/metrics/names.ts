@@ -1,0 +1,26 @@
+// How what metrics serves is registered, and what it reads of others.
+
+export const servedApi = { group: 'metrics.k8s.io', version: 'v1beta1', name: 'v1beta1.metrics.k8s.io' } as const
+
+/** APIServices: who serves which API. */
+export const servedApiService = { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' } as const
+
+/** Of a node: the path of its metrics, where it is not the usual one. */
+export const pathAnnotation = 'metrics.k8s.io/resource-metrics-path'
+
+/** Fields of nodes that are read: `needs` of whoever holds the watch. */
+export const nodeFields: readonly string[] = [
+  `metadata.annotations[${pathAnnotation}]`,
+  'status.addresses',
+  'status.daemonEndpoints',
+  'status.conditions.type',
+  'status.conditions.status',
+]
+
+/** Fields of pods that are read. */
+export const podFields: readonly string[] = [
+  'status.phase',
+  'spec.containers.name',
+  'status.containerStatuses',
+  'status.initContainerStatuses',
+]

@@ -1,0 +1,103 @@
+// Resource metrics as a part of `ballast apiserver`: kubelets are asked, metrics.k8s.io is served, and the rest of the process reads the same.
+import { Registry } from 'prom-client'
+import type { ApiserverContext, Check, Running } from '#coordination/capability.ts'
+import { type UsageSource, usagePort } from '#coordination/ports/usage.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
+import { at } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { addressRules, kubeletSettings, type MetricsConfig, nodeSelectorOf, pointRules } from './config.ts'
+import { Measuring } from './measuring.ts'
+import { servedApi, servedApiService } from './names.ts'
+import { openKubelets } from './scrape/kubelet-access.ts'
+
+/** How the section calls what flags call otherwise. */
+const fileKeys = {
+  authority: 'capabilities.metrics.kubelet.certificateAuthority',
+  certificate: 'capabilities.metrics.kubelet.clientCertificate',
+  key: 'capabilities.metrics.kubelet.clientKey',
+} as const
+/** Nodes that are named in a check: whoever wants all asks the metrics. */
+const namedNodes = 3
+
+/** Begins to ask kubelets and serves what they say. @throws InputError where a file of the section cannot be used */
+export async function startMetrics(
+  context: ApiserverContext,
+  config: MetricsConfig,
+  outer: AbortSignal,
+): Promise<Running<MetricsConfig>> {
+  const { apis, clock, log, informers, kubelets, ports, events, identity } = context
+  if (kubelets === undefined) throw new Error('metrics needs to be told how kubelets are asked')
+  await using started = new AsyncDisposableStack()
+  const stop = new AbortController()
+  const signal = AbortSignal.any([outer, stop.signal])
+  const client = started.use(
+    await openKubelets(kubeletSettings(config), kubelets.config, {
+      clock,
+      log,
+      environment: kubelets.environment,
+      names: fileKeys,
+    }),
+  )
+  const measuring = new Measuring({
+    settings: {
+      points: pointRules(config),
+      address: addressRules(config),
+      nodeSelector: nodeSelectorOf(config),
+      exposeSwap: config.exposeSwap,
+    },
+    informers,
+    client,
+    clock,
+    log,
+    registry: context.metrics ?? new Registry(),
+    events,
+  })
+  const registration = informers.of<KubeObject>(servedApiService, { fieldSelector: `metadata.name=${servedApi.name}` })
+  const running = measuring.run(signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+  started.defer(async () => {
+    stop.abort(new DOMException('metrics are measured no more', 'AbortError'))
+    await running
+  })
+  const served = apis?.serve(measuring.api)
+  if (served !== undefined) started.use(served)
+  ports.offer(usagePort, measuring.usage)
+  const stack = started.move()
+  return {
+    health: () => [
+      kubeletCheck(measuring.usage),
+      served === undefined
+        ? { name: 'api', ok: true, message: 'no API server reaches this process' }
+        : registrationCheck(registration, identity.namespace),
+    ],
+    reconfigure: async () => 'restart-part',
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+/** How many kubelets answered the last time, and why others did not. */
+function kubeletCheck({ scrapes }: UsageSource): Check {
+  const all = [...scrapes()]
+  const failed = all.flatMap(({ node, failure }) => (failure === undefined ? [] : [`${node}: ${failure.reason}`]))
+  const name = 'kubelets'
+  if (all.length === 0) return { name, ok: true, message: 'no node was asked yet' }
+  const rest = failed.length > namedNodes ? [`${failed.length - namedNodes} more`] : []
+  const why = failed.length === 0 ? '' : ` (${[...failed.slice(0, namedNodes), ...rest].join(', ')})`
+  return { name, ok: failed.length < all.length, message: `${all.length - failed.length} of ${all.length} answered${why}` }
+}
+
+/** Whether API servers send their callers here. What another serves is left to it: a swap is somebody's decision. */
+function registrationCheck(registration: Informer<KubeObject>, namespace: string): Check {
+  const name = 'api'
+  if (!registration.isSynced) return { name, ok: true, message: 'who serves it was not read yet' }
+  const service = at(registration.store.get(undefined, servedApi.name), 'spec', 'service')
+  const [place, called] = [at(service, 'namespace'), at(service, 'name')]
+  if (called === undefined) return { name, ok: false, message: `there is no APIService ${servedApi.name} that leads here` }
+  if (place === namespace) return { name, ok: true, message: 'served here' }
+  return {
+    name,
+    ok: true,
+    message: `${place}/${called} serves it: \`ballast migrate plan metrics-server\` says how it is brought here`,
+  }
+}
