@@ -130,8 +130,12 @@ export type Leftover =
 export interface Check {
   readonly name: string
   readonly ok: boolean
-  /** Why not, or what it waits for. */
+  /** Why not, or what it waits for; it is logged only. */
   readonly message?: string
+  /** How it stands, in words that anybody may read. */
+  readonly state?: string
+  /** False: shown, but the process is ready without it. Default true. */
+  readonly isGating?: boolean
 }
 
 /** A started part. Disposing it stops everything it began and waits for that. */

@@ -26,7 +26,7 @@ export async function startMetrics(
   outer: AbortSignal,
 ): Promise<Running<MetricsConfig>> {
   const { apis, clock, log, informers, kubelets, ports, events, identity } = context
-  if (kubelets === undefined) throw new Error('metrics needs to be told how kubelets are asked')
+  if (kubelets === undefined) return unasked
   await using started = new AsyncDisposableStack()
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
@@ -68,7 +68,7 @@ export async function startMetrics(
     health: () => [
       kubeletCheck(measuring.usage),
       served === undefined
-        ? { name: 'api', ok: true, message: 'no API server reaches this process' }
+        ? { name: 'api', ok: true, state: 'no API server reaches this process' }
         : registrationCheck(registration, identity.namespace),
     ],
     reconfigure: async () => 'restart-part',
@@ -76,28 +76,33 @@ export async function startMetrics(
   }
 }
 
+/** Where there is no way to kubelets, as in a twin that nobody reaches: what the API server says of use is its own. */
+const unasked: Running<MetricsConfig> = {
+  health: () => [{ name: 'kubelets', ok: true, state: 'not asked: there is no way to them from here' }],
+  reconfigure: async () => 'applied',
+  [Symbol.asyncDispose]: async () => undefined,
+}
+
 /** How many kubelets answered the last time, and why others did not. */
 function kubeletCheck({ scrapes }: UsageSource): Check {
   const all = [...scrapes()]
   const failed = all.flatMap(({ node, failure }) => (failure === undefined ? [] : [`${node}: ${failure.reason}`]))
   const name = 'kubelets'
-  if (all.length === 0) return { name, ok: true, message: 'no node was asked yet' }
+  if (all.length === 0) return { name, ok: true, state: 'no node was asked yet' }
   const rest = failed.length > namedNodes ? [`${failed.length - namedNodes} more`] : []
   const why = failed.length === 0 ? '' : ` (${[...failed.slice(0, namedNodes), ...rest].join(', ')})`
-  return { name, ok: failed.length < all.length, message: `${all.length - failed.length} of ${all.length} answered${why}` }
+  const state = `${all.length - failed.length} of ${all.length} answered${why}`
+  // What kubelets do not say keeps nothing else of this process from being asked.
+  return { name, ok: failed.length < all.length, isGating: false, state }
 }
 
 /** Whether API servers send their callers here. What another serves is left to it: a swap is somebody's decision. */
 function registrationCheck(registration: Informer<KubeObject>, namespace: string): Check {
   const name = 'api'
-  if (!registration.isSynced) return { name, ok: true, message: 'who serves it was not read yet' }
+  if (!registration.isSynced) return { name, ok: true, state: 'who serves it was not read yet' }
   const service = at(registration.store.get(undefined, servedApi.name), 'spec', 'service')
   const [place, called] = [at(service, 'namespace'), at(service, 'name')]
-  if (called === undefined) return { name, ok: false, message: `there is no APIService ${servedApi.name} that leads here` }
-  if (place === namespace) return { name, ok: true, message: 'served here' }
-  return {
-    name,
-    ok: true,
-    message: `${place}/${called} serves it: \`ballast migrate plan metrics-server\` says how it is brought here`,
-  }
+  if (called === undefined) return { name, ok: false, isGating: false, state: `no APIService ${servedApi.name} leads here` }
+  const state = place === namespace ? 'served here' : `${place}/${called} serves it: see ballast migrate plan metrics-server`
+  return { name, ok: true, state }
 }

@@ -1,9 +1,8 @@
 // The parts of a process on a node, each on its own, until the process is asked to end.
-import type { Running } from '#coordination/capability.ts'
+import type { Check, Running } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { OutsideError } from '#kube/outside-error.ts'
-import type { NamedCheck } from '../health/controller-health.ts'
 import { PartHost } from '../parts/part-host.ts'
 import { PartRecord } from '../parts/part-record.ts'
 import { ProcessFault } from '../parts/process-fault.ts'
@@ -24,7 +23,7 @@ interface AgentHostOptions {
   /** How long a part may take to end in order. */
   readonly gracefulMs: number
   /** Told how to ask for the checks of all parts. */
-  readonly onChecks?: (checks: () => readonly NamedCheck[]) => void
+  readonly onChecks?: (checks: () => readonly Check[]) => void
   readonly signal: AbortSignal
   /** Ends the process at once. */
   readonly exit: (code: number) => void

@@ -3,7 +3,7 @@
 import { homedir, hostname } from 'node:os'
 import { Registry } from 'prom-client'
 import * as z from 'zod'
-import type { Capability, NodeContext, PartOf } from '#coordination/capability.ts'
+import type { Capability, Check, NodeContext, PartOf } from '#coordination/capability.ts'
 import { assertHosted, partsIn } from '#coordination/part-hosts.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
@@ -15,7 +15,7 @@ import { countTurnedAway } from '#kube/server/front/front-metrics.ts'
 import { loopFront } from '#kube/server/front/loop-front.ts'
 import { programVersion } from '#kube/version.ts'
 import { enabledCapabilities } from '../enabled-capabilities.ts'
-import { ControllerHealth, type NamedCheck } from '../health/controller-health.ts'
+import { ControllerHealth } from '../health/controller-health.ts'
 import { readAddress, startHealthListener } from '../health/health-listener.ts'
 import { ballastNamespace } from '../own-names.ts'
 import { ownedClock } from '../parts/part-owner.ts'
@@ -39,7 +39,7 @@ interface Opening {
 export interface OpenRoles extends AsyncDisposable {
   readonly parts: readonly AgentPart[]
   /** Answers probes by the checks of all parts from now on. */
-  serve(checks: () => readonly NamedCheck[]): void
+  serve(checks: () => readonly Check[]): void
 }
 
 export interface NodeRoles {
@@ -83,7 +83,7 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
   const metrics = new Registry()
   const ports = new PortBook()
   const health = new ControllerHealth()
-  let checks: () => readonly NamedCheck[] = () => [{ name: 'start', ok: false, state: 'starting' }]
+  let checks: () => readonly Check[] = () => [{ name: 'start', ok: false, state: 'starting' }]
   stack.use(health.add('agent', () => checks()))
   const address = readAddress(options.healthProbeBindAddress)
   if (address !== undefined) {

@@ -1,7 +1,7 @@
 // The APIs that parts of this process serve behind the cluster's API server: one HTTPS server for all of them, with the certificate of the
 // Secret that all replicas share. API servers judge it by the bundle that the keeper puts into our APIServices.
 import type { Registry } from 'prom-client'
-import type { ApiEndpoint, Capability } from '#coordination/capability.ts'
+import type { ApiEndpoint, Capability, Check } from '#coordination/capability.ts'
 import { apiServicesOf, partsIn } from '#coordination/part-hosts.ts'
 import { certificatePlaces, certificateSecrets } from '#coordination/rbac.ts'
 import type { Api } from '#kube/client/api.ts'
@@ -14,7 +14,6 @@ import { type AggregatedServer, startAggregatedServer } from '#kube/server/aggre
 import { CertificateKeeper } from '#kube/server/certificate-keeper.ts'
 import type { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import { type KeyPair, serviceDnsNames } from '#kube/server/certificates.ts'
-import type { NamedCheck } from '../health/controller-health.ts'
 import { Opening } from '../webhooks/opening.ts'
 
 interface SharedApisOptions {
@@ -79,11 +78,11 @@ export class SharedApis implements ApiEndpoint {
     }
   }
 
-  checks(): readonly NamedCheck[] {
+  checks(): readonly Check[] {
     if (this.#awaited.length === 0) return []
     if (this.#server === undefined)
       return [{ name: 'apis', ok: false, message: this.#refusal ?? 'no certificate was read or made yet' }]
-    const own = this.#server.checks.map(({ name, check }): NamedCheck => {
+    const own = this.#server.checks.map(({ name, check }): Check => {
       const why = check()
       return { name, ok: why === undefined, ...(why === undefined ? {} : { message: why }) }
     })

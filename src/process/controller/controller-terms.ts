@@ -2,7 +2,7 @@
 import type { Registry } from 'prom-client'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
 import { yieldDrains } from '#coordination/arbiter/yield-drains.ts'
-import type { Identity, Leading, WebhookEndpoint } from '#coordination/capability.ts'
+import type { Check, Identity, Leading, WebhookEndpoint } from '#coordination/capability.ts'
 import { isWhole } from '#coordination/facts/view-needs.ts'
 import type { ApiHealth } from '#coordination/gates/api-health.ts'
 import type { Need } from '#coordination/needs.ts'
@@ -20,7 +20,7 @@ import { isForbidden, isNotFound } from '#kube/objects/status.ts'
 import type { Random } from '#kube/random.ts'
 import type { Solve } from '#planning/solving/solve.ts'
 import type { SettingsFeed } from '../configuration/controller-settings.ts'
-import type { ControllerHealth, NamedCheck } from '../health/controller-health.ts'
+import type { ControllerHealth } from '../health/controller-health.ts'
 import { informerChecks } from '../health/informer-checks.ts'
 import { writeStatus } from '../parts/capability-status.ts'
 import type { PartHost } from '../parts/part-host.ts'
@@ -210,7 +210,7 @@ export class Terms {
   }
 }
 
-function scopeNote(namespaces: readonly string[]): NamedCheck {
+function scopeNote(namespaces: readonly string[]): Check {
   const message = `only namespaces ${namespaces.join(', ')} are watched: what lies in no namespace (nodes, volumes) counts as absent`
   return { name: 'scope', ok: true, message }
 }

@@ -3,23 +3,15 @@ import type { Check } from '#coordination/capability.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { HealthCheck } from '#kube/server/health.ts'
 
-/** A check with what health endpoints need besides. */
-export interface NamedCheck extends Check {
-  /** False: shown, but the process is ready without it. Default true. */
-  readonly isGating?: boolean
-  /** How it stands, in words that anybody may read; a `message` is logged only. */
-  readonly state?: string
-}
-
 /** The kubelet may kill a process that goes on leading so long after its Lease was lost. */
 const longestLostMs = 20_000
 
 export class ControllerHealth {
-  readonly #sources = new Map<string, () => readonly NamedCheck[]>()
-  readonly #live: (() => NamedCheck)[] = []
+  readonly #sources = new Map<string, () => readonly Check[]>()
+  readonly #live: (() => Check)[] = []
 
   /** Checks under a group's name, such as a capability's, until disposed of. */
-  add(group: string, source: () => readonly NamedCheck[]): Disposable {
+  add(group: string, source: () => readonly Check[]): Disposable {
     this.#sources.set(group, source)
     return { [Symbol.dispose]: () => (this.#sources.get(group) === source ? this.#sources.delete(group) : undefined) }
   }
@@ -31,7 +23,7 @@ export class ControllerHealth {
       lostMs = clock.elapsed()
     }
     term.addEventListener('abort', onLost, { once: true })
-    const check = (): NamedCheck => {
+    const check = (): Check => {
       const sinceMs = lostMs === undefined ? 0 : clock.elapsed() - lostMs
       const isOk = sinceMs <= longestLostMs
       return {
@@ -50,7 +42,7 @@ export class ControllerHealth {
   }
 
   /** A check of whether this process is worth keeping, until disposed of. What is away outside of it must never fail one. */
-  addLive(check: () => NamedCheck): Disposable {
+  addLive(check: () => Check): Disposable {
     this.#live.push(check)
     return {
       [Symbol.dispose]: () => {
@@ -77,7 +69,7 @@ export class ControllerHealth {
 }
 
 /** `/readyz/<group>` asks all of a group; a check's own name says its group first, with `-` where a path may have no `/`. */
-function healthCheck(group: string, check: NamedCheck): HealthCheck {
+function healthCheck(group: string, check: Check): HealthCheck {
   const own = check.name.startsWith(`${group}/`) ? check.name.slice(group.length + 1) : check.name
   return {
     name: group === 'process' ? own : `${group}-${own}`.replaceAll('/', '-'),

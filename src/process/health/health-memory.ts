@@ -1,6 +1,6 @@
 // Memory of this process against what it may have: near the end a process is better replaced while another can lead.
 import { getHeapStatistics } from 'node:v8'
-import type { NamedCheck } from './controller-health.ts'
+import type { Check } from '#coordination/capability.ts'
 
 interface MemoryUse {
   readonly what: 'heap' | 'container'
@@ -21,7 +21,7 @@ export function memoryUses(): readonly MemoryUse[] {
 }
 
 /** Fails from 95 % of a limit on. */
-export function memoryCheck(uses: readonly MemoryUse[]): NamedCheck {
+export function memoryCheck(uses: readonly MemoryUse[]): Check {
   const full = uses.find(({ usedBytes, limitBytes }) => usedBytes >= fullestShare * limitBytes)
   if (full === undefined) return { name: 'memory', ok: true }
   const percent = Math.floor((100 * full.usedBytes) / full.limitBytes)

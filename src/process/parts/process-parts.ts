@@ -1,13 +1,13 @@
 // The parts of a process that speaks to the API server: which there are, who hosts them, whose a fault is, and what is told of them.
 // Controller, apiserver and gateway have one each; what leads among replicas is theirs.
 import type { Registry } from 'prom-client'
-import type { Capability, Contexts, Identity } from '#coordination/capability.ts'
+import type { Capability, Check, Contexts, Identity } from '#coordination/capability.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { SettingsFeed } from '../configuration/controller-settings.ts'
-import type { ControllerHealth, NamedCheck } from '../health/controller-health.ts'
+import type { ControllerHealth } from '../health/controller-health.ts'
 import { informerChecks } from '../health/informer-checks.ts'
 import type { FaultSource } from './fault-source.ts'
 import { PartHost } from './part-host.ts'
@@ -79,7 +79,7 @@ export class ProcessParts<P extends ClusterProcess> {
     if (names.size === 1) stack.use(health.addLive(() => this.#onlyCapability()))
   }
 
-  #onlyCapability(): NamedCheck {
+  #onlyCapability(): Check {
     const wanted = this.roster.records.filter(({ state }) => state !== 'stopped')
     const isOk = wanted.length === 0 || wanted.some(({ state }) => state !== 'quarantined')
     const states = wanted.map(record => `${record.name}: ${record.check().state}`).join(', ')
@@ -149,7 +149,7 @@ export class ProcessParts<P extends ClusterProcess> {
     await apply()
   }
 
-  #checksOf(capability: string): readonly NamedCheck[] {
+  #checksOf(capability: string): readonly Check[] {
     return this.roster.records
       .filter(record => record.capability === capability)
       .flatMap(record => {

@@ -1,7 +1,7 @@
 // A controller's webhooks where no certificate was given to it: served with the one of the Secret that all replicas share or, while the
 // Secret may not be read or written, with one of this process's own. Nobody is answered before that is known: API servers that were told
 // of the Secret's authority would not believe another.
-import type { Capability, WebhookEndpoint } from '#coordination/capability.ts'
+import type { Capability, Check, WebhookEndpoint } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
 import { certificatePlaces, certificateSecrets } from '#coordination/rbac.ts'
 import type { Api } from '#kube/client/api.ts'
@@ -16,7 +16,6 @@ import type { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import type { SecretName } from '#kube/server/certificate-secret.ts'
 import type { CertificateNames } from '#kube/server/certificates.ts'
 import type { Front } from '#kube/server/front/front.ts'
-import type { NamedCheck } from '../health/controller-health.ts'
 import type { ServedCertificate } from './certificate-directory.ts'
 import { Opening } from './opening.ts'
 import { issuedHere, readReach, type WebhookAddress } from './own-webhooks.ts'
@@ -68,7 +67,7 @@ export class SharedWebhooks implements WebhookEndpoint, AsyncDisposable {
     return { leaf: this.#shown.tls, authority: { certificate: this.#shown.bundle } }
   }
 
-  get check(): NamedCheck {
+  get check(): Check {
     if (this.#endpoint === undefined) return { name: 'webhooks', ok: false, message: 'no certificate was read or made yet' }
     return {
       name: 'webhooks',

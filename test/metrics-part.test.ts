@@ -1,0 +1,166 @@
+// Resource metrics as a part of `ballast apiserver`, with the rights that are installed for it: real TLS to kubelets, and a twin that asks it
+// for metrics.k8s.io as an API server does.
+import { Registry } from 'prom-client'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { metrics } from '#capabilities/metrics'
+import { type Capability, capability } from '#coordination/capability.ts'
+import { type UsageSource, usagePort } from '#coordination/ports/usage.ts'
+import { accountToken, installBallast, installServices } from '#deployment/install-ballast.ts'
+import { type Api, openApi } from '#kube/client/api.ts'
+import { systemClock } from '#kube/clock.ts'
+import { silentLog } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { seededRandom } from '#kube/random.ts'
+import { runApiserver } from '#process/apiserver/apiserver.ts'
+import { SharedApis } from '#process/apiserver/shared-apis.ts'
+import { ControllerHealth } from '#process/health/controller-health.ts'
+import { apiserverAccount } from '#process/own-names.ts'
+import { startTwin, type Twin } from '#twin/twin.ts'
+import { servedApi, servedApiService } from '../src/capabilities/metrics/names.ts'
+import { namespace } from './controlled-cluster.ts'
+import { FakeKubelets } from './fake-kubelets.ts'
+import { nodeObject, openKubelets, podObjects, story } from './metrics-cluster.ts'
+
+const podMetrics = { group: 'metrics.k8s.io', version: 'v1beta1', resource: 'pods' } as const
+/** A container that started forty seconds ago is old enough, and young enough, to be served from one scrape. */
+const startedMs = story.starts
+const stop = new AbortController()
+const { signal } = stop
+const stack = new AsyncDisposableStack()
+const health = new ControllerHealth()
+let twin: Twin
+let admin: Api
+let taken: UsageSource | undefined
+
+/** Another capability of the process, that reads what is measured. */
+const reader: Capability = {
+  ...capability({ name: 'reader', config: metrics.config, kinds: [], replaces: [], disrupts: [], leaves: [], parts: [] }),
+  parts: [
+    {
+      process: 'apiserver',
+      presence: 'always',
+      trust: 'edge',
+      needs: [],
+      permissions: [],
+      listeners: [],
+      offers: [],
+      takes: [{ port: usagePort, without: 'wait' }],
+      start: async ({ ports }) => {
+        taken = ports.take(usagePort)
+        return { health: () => [], reconfigure: async () => 'applied', [Symbol.asyncDispose]: async () => undefined }
+      },
+    },
+  ],
+}
+
+beforeAll(async () => {
+  const fakes = stack.use(await FakeKubelets.start(() => Date.now()))
+  const kubelets = await openKubelets(fakes, Date.now() - startedMs - 40_000)
+  const nodes = [...kubelets].map(([name, { port }]) => nodeObject(name, port))
+  twin = stack.use(
+    await startTwin({
+      clock: systemClock,
+      objects: [...nodes, ...podObjects()],
+      components: false,
+      listen: { port: 0, bind: '127.0.0.1' },
+    }),
+  )
+  admin = openApi(twin.transport({ admin: true }), { clock: systemClock, userAgent: 'test' })
+  stack.defer(() => admin.close())
+  const capabilities = [metrics, reader]
+  const installed = { capabilities, namespace, signal }
+  await installBallast(admin, installed)
+  const token = await accountToken(admin, apiserverAccount, { namespace, seconds: 86_400, signal })
+  const registry = new Registry()
+  const around = { clock: systemClock, log: silentLog, metrics: registry }
+  const apis = new SharedApis({ ...around, service: apiserverAccount, port: 0, bind: '127.0.0.1', version: '0.1.0' })
+  const running = runApiserver({
+    ...around,
+    transport: twin.transport({ token }),
+    random: seededRandom(1),
+    identity: { name: 'test', namespace },
+    capabilities,
+    // A second scrape is far away.
+    configurations: { metrics: metrics.config.parse({ resolution: '600s' }) },
+    health,
+    apis,
+    kubelets: {
+      config: {
+        source: 'test',
+        server: 'https://127.0.0.1:1',
+        namespace: 'default',
+        tls: {
+          authority: { kind: 'data', data: Buffer.from(fakes.authority.certificate) },
+          serverName: undefined,
+          isInsecure: false,
+          clientCertificate: undefined,
+          clientKey: undefined,
+        },
+        auth: { kind: 'token', token },
+        impersonate: undefined,
+        proxyUrl: undefined,
+        disableCompression: true,
+        warnings: [],
+      },
+      environment: {},
+    },
+    signal,
+  })
+  stack.defer(async () => {
+    stop.abort(new DOMException('the test is over', 'AbortError'))
+    await running
+  })
+  await vi.waitUntil(() => apis.port !== undefined, { timeout: 20_000 })
+  await installServices(admin, { ...installed, service: apiserverAccount, endpoint: `https://127.0.0.1:${apis.port}` })
+  const isAvailable = async () => {
+    const { conditions } = Object((await admin.resource<KubeObject>(servedApiService).get(servedApi.name, { signal }))['status'])
+    return Array.isArray(conditions) && conditions.some(({ type, status }) => type === 'Available' && status === 'True')
+  }
+  await vi.waitUntil(isAvailable, { timeout: 20_000 })
+})
+
+afterAll(() => stack.disposeAsync())
+
+const listed = async (resource: typeof podMetrics) => (await admin.resource<KubeObject>(resource).list({ signal })).items
+
+const said = () => health.ready().map(({ group, name, state }) => `${group}/${name}: ${state}`)
+
+describe('metrics as a part', () => {
+  test('API servers send their callers there; a container that is new is served from its first scrape', async () => {
+    const names = async () => (await listed(podMetrics)).map(({ metadata }) => metadata.name)
+    await expect.poll(names, { timeout: 20_000 }).toContain('starting')
+    const starting = (await listed(podMetrics)).find(({ metadata }) => metadata.name === 'starting')
+    expect(starting).toMatchObject({ containers: [{ name: 'app', usage: { memory: '20484Ki' } }] })
+  })
+
+  test('others in the process read the same', () => {
+    const { resolutionMs, scrapes, pods } = taken ?? { resolutionMs: 0, scrapes: () => [], pods: () => [] }
+    expect([...scrapes()].map(({ node, failure }) => [node, failure?.reason]).sort()).toEqual([
+      ['n1', undefined],
+      ['n2', undefined],
+      ['silent', 'status'],
+    ])
+    expect(resolutionMs).toBe(600_000)
+    expect([...pods()].map(({ metadata }) => metadata.name)).toContain('starting')
+  })
+
+  test('what another serves is left to it, and said', async () => {
+    await admin.resource<KubeObject>(servedApiService).apply(
+      {
+        apiVersion: 'apiregistration.k8s.io/v1',
+        kind: 'APIService',
+        metadata: { name: servedApi.name },
+        spec: { service: { name: 'metrics-server', namespace: 'kube-system' } },
+      },
+      { signal, fieldManager: 'helm', force: true },
+    )
+    await expect
+      .poll(said)
+      .toEqual(
+        expect.arrayContaining([
+          'metrics/metrics-kubelets: 2 of 3 answered (silent: status)',
+          'metrics/metrics-api: kube-system/metrics-server serves it: see ballast migrate plan metrics-server',
+        ]),
+      )
+  })
+})
