@@ -1,5 +1,6 @@
 // A twin on a virtual clock and the picture of it, for tests of source and stream.
 import { ballastKinds } from '#coordination/kinds.ts'
+import type { UsageSource } from '#coordination/ports/usage.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { type Clock, VirtualClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
@@ -21,6 +22,8 @@ interface FollowedOptions {
   /** Who reads; the administrator. */
   readonly user?: { readonly user: string; readonly groups: readonly string[] }
   readonly mode?: 'twin' | 'cluster'
+  /** What the process measures by itself. */
+  readonly measured?: () => UsageSource | undefined
   /** The cluster's time, where it is not that of `wall`. */
   readonly clockOn?: (wall: VirtualClock) => Clock
 }
@@ -63,6 +66,7 @@ export async function followedTwin(options: FollowedOptions = {}): Promise<Follo
       cluster: 'talos-homelab',
       settings: () => testSettings,
       twin: { source: 'examples/talos-homelab', seed: 1 },
+      ...(options.measured === undefined ? {} : { measured: options.measured }),
       signal,
     }),
   )

@@ -42,6 +42,39 @@ describe('live source', () => {
     expect(first).toMatchObject({ containers: [{ usage: { cpu: expect.any(String) } }] })
   })
 
+  test('reads what the process measures by itself, and asks nobody else', async () => {
+    const measured = [
+      {
+        kind: 'NodeMetrics',
+        apiVersion: 'metrics.k8s.io/v1beta1',
+        metadata: { name: 'talos01' },
+        usage: { cpu: '7m', memory: '1Mi' },
+      },
+    ]
+    let isMeasuring = true
+    const own = {
+      resolutionMs: 15_000,
+      nodes: () => measured,
+      pods: () => [],
+      nodeRates: () => [],
+      containerRates: () => [],
+      scrapes: () => [],
+    }
+    await using world = await followedTwin({ measured: () => (isMeasuring ? own : undefined) })
+    const { source, twin, wall } = world
+    const end = source.onChange(() => undefined)
+    twin.fault(metricsFail)
+    await wall.advance(60_000)
+    const { state, sources } = source.current()
+    expect(state.objects('NodeMetrics')).toEqual(measured)
+    expect(sources).toContainEqual(expect.objectContaining({ name: 'metrics', state: 'live' }))
+    // Measuring was switched off: metrics.k8s.io is asked, and fails here.
+    isMeasuring = false
+    await wall.advance(200_000)
+    expect(source.current().sources).toContainEqual(expect.objectContaining({ name: 'metrics', state: 'stale' }))
+    end()
+  })
+
   test('is the same value until something changes, and tells once a turn', async () => {
     await using world = await followedTwin()
     const { source, admin, wall } = world

@@ -7,6 +7,7 @@ import { ClusterView, clusterNeeds } from '#coordination/facts/cluster-view.ts'
 import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
 import { nothingObserved, type Observations } from '#coordination/observed/observation.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
+import type { UsageSource } from '#coordination/ports/usage.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
@@ -64,6 +65,8 @@ interface LiveSourceOptions {
   readonly cluster: string
   /** Asked again with each picture that is made anew. */
   readonly settings: () => PictureSettings
+  /** What this process measures by itself; where it does nothing, or absent, metrics.k8s.io is asked. */
+  readonly measured?: () => UsageSource | undefined
   /** In a twin: what was loaded, and what was pulled since. */
   readonly twin?: { readonly source: string; readonly seed: number; readonly pulls?: () => MirrorsPicture['pulls'] }
   /** In a cluster: how its image mirrors' figures are read, and on which port; absent: they are not. */
@@ -153,6 +156,7 @@ class FollowedCluster implements LiveSource {
       clock,
       wallClock,
       pods: () => this.#view.state().pods.size,
+      ...(options.measured === undefined ? {} : { measured: options.measured }),
       onChange: change => this.#add(change),
       onRound: () => this.#changed(),
       signal: this.#signal,

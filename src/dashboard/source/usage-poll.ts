@@ -1,4 +1,5 @@
-// What nodes and pods use, asked of metrics.k8s.io now and then: it cannot be watched.
+// What nodes and pods use, asked now and then of whoever measures in this process, else of metrics.k8s.io: it cannot be watched.
+import type { UsageSource } from '#coordination/ports/usage.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { breather } from '#kube/controllers/breather.ts'
@@ -13,6 +14,8 @@ interface UsagePollOptions {
   readonly wallClock: Clock
   /** How many pods there are. */
   readonly pods: () => number
+  /** What this process measures by itself: then nobody else is asked. */
+  readonly measured?: () => UsageSource | undefined
   /** Told of each object that is new or different, and of those that are gone. */
   readonly onChange: (change: { readonly isGone: boolean; readonly object: KubeObject }) => void
   /** A round is over: nothing, something or everything may be different. */
@@ -135,10 +138,9 @@ export class UsagePoll implements Disposable {
   }
 
   async #list(resource: GroupVersionResource, kind: string, known: Map<string, KubeObject>): Promise<void> {
-    const { api, clock, wallClock, onChange, signal } = this.#options
-    const items: KubeObject[] = []
-    await api.resource<KubeObject>(resource).visit({ signal, timeoutMs: listLimitMs }, item => void items.push(lean(item, kind)))
+    const { clock, wallClock, onChange, signal } = this.#options
     const breathe = breather(clock)
+    const items = await this.#items(resource, kind, breathe)
     const seen = new Set<string>()
     let taken = 0
     for (const item of items) {
@@ -152,6 +154,23 @@ export class UsagePoll implements Disposable {
       else await breathe()
     }
     this.#forget(known, seen)
+  }
+
+  async #items(resource: GroupVersionResource, kind: string, breathe: () => Promise<void>): Promise<readonly KubeObject[]> {
+    const { api, measured, signal } = this.#options
+    const items: KubeObject[] = []
+    const own = measured?.()
+    if (own === undefined) {
+      await api
+        .resource<KubeObject>(resource)
+        .visit({ signal, timeoutMs: listLimitMs }, item => void items.push(lean(item, kind)))
+      return items
+    }
+    for (const item of kind === 'NodeMetrics' ? own.nodes() : own.pods()) {
+      items.push(lean(item, kind))
+      await breathe()
+    }
+    return items
   }
 
   #forget(known: Map<string, KubeObject>, seen: ReadonlySet<string>): void {

@@ -4,6 +4,7 @@
 import type { Registry } from 'prom-client'
 import type { Capability, Identity, KubeletAccess } from '#coordination/capability.ts'
 import { leaderSlice, leadingPorts, partsIn } from '#coordination/part-hosts.ts'
+import { usagePort } from '#coordination/ports/usage.ts'
 import type { PictureSource } from '#dashboard/picture.ts'
 import type { PictureSettings } from '#dashboard/source/live-source.ts'
 import { openLiveSource } from '#dashboard/source/live-source.ts'
@@ -24,6 +25,7 @@ import type { FaultSource } from '../parts/fault-source.ts'
 import { PartMetrics } from '../parts/part-metrics.ts'
 import { ownedApis, ownedClock } from '../parts/part-owner.ts'
 import { type OwnOfPart, watchNeed } from '../parts/part-roster.ts'
+import { PortBook } from '../parts/port-book.ts'
 import { ProcessParts } from '../parts/process-parts.ts'
 import { type LeadsTerms, standForTerms } from '../parts/stand-for-terms.ts'
 import type { Tuning } from '../parts/tuning.ts'
@@ -74,6 +76,8 @@ interface ApiserverOptions {
   readonly apis?: SharedApis
   /** Absent: no part asks kubelets. */
   readonly kubelets?: KubeletAccess
+  /** Doors between parts, where somebody beside this process uses them too. */
+  readonly ports?: PortBook
   /** The Service of ports that parts have which lead, and our address; absent: nobody outside of the pod is to reach them. */
   readonly leaderService?: { readonly name: string; readonly address: string }
   /** Absent: no page is served. */
@@ -102,6 +106,7 @@ class Apiserver implements LeadsTerms {
   readonly #settings: SettingsFeed
   readonly #parts: ProcessParts<'apiserver'>
   readonly #informers: Informers
+  readonly #ports: PortBook
   readonly #watching = new AbortController()
   #door: Door | undefined
   #isLeading = false
@@ -110,6 +115,7 @@ class Apiserver implements LeadsTerms {
   constructor(options: ApiserverOptions) {
     const { clock, random, log, identity, tuning = {}, capabilities = [], metrics: registry } = options
     this.#options = options
+    this.#ports = options.ports ?? new PortBook()
     this.#identity = { ...identity, instance: `${identity.name}_${randomUuid(random)}` }
     this.#settings = options.settings ?? fixedSettings({ capabilities, configurations: options.configurations })
     const counts = registry === undefined ? undefined : { registry, metrics: new PartMetrics(registry) }
@@ -142,6 +148,7 @@ class Apiserver implements LeadsTerms {
         name: apiserverLease,
       },
       counted: counts,
+      ports: this.#ports,
       clock,
       log,
       gracefulMs: tuning.gracefulMs,
@@ -181,7 +188,7 @@ class Apiserver implements LeadsTerms {
       await this.#keepApis(stack)
       await this.#parts.startAlways(stack, { informers: this.#informers, contextOf: own => this.#contextOf(own, undefined) })
       if (page !== undefined) {
-        const door = stack.use(new Door({ ...this.#options, page, informers: this.#informers }))
+        const door = stack.use(new Door({ ...this.#options, page, informers: this.#informers, ports: this.#ports }))
         this.#door = door
         stack.use(health.add('dashboard', () => [door.check()]))
       }
@@ -344,9 +351,10 @@ function podOf(holder: string): string {
   return holder.slice(0, Math.max(0, holder.lastIndexOf('_')))
 }
 
-interface DoorOptions extends Omit<ApiserverOptions, 'page'> {
+interface DoorOptions extends Omit<ApiserverOptions, 'page' | 'ports'> {
   readonly page: PageOptions
   readonly informers: Informers
+  readonly ports: PortBook
 }
 
 /** Who answers on the page's address: the page where we lead, else whoever says who does. */
@@ -407,7 +415,7 @@ class Door implements AsyncDisposable {
       signal,
     }: { readonly gitVersion: string; readonly term: AsyncDisposableStack; readonly signal: AbortSignal },
   ): PictureSource {
-    const { clock, random, log, page } = this.#options
+    const { clock, random, log, page, ports } = this.#options
     const { cluster } = page
     const settings = () => page.settings(gitVersion)
     const informers = term.use(this.#options.informers.share({ signal }))
@@ -421,6 +429,7 @@ class Door implements AsyncDisposable {
         mode: 'cluster',
         cluster,
         settings,
+        measured: () => ports.take(usagePort),
         mirrors: { read: readMetrics, port: page.mirrorPort ?? (() => mirrorMetricsPort(undefined)) },
         log,
         signal,

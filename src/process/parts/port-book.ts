@@ -5,11 +5,17 @@ export class PortBook {
   readonly #faces = new Map<string, unknown>()
   readonly #waiting = new Set<() => void>()
 
+  /** What is offered now, for the process around the parts. */
+  take<Face>(port: Port<Face>): Face | undefined {
+    // A port is offered with a face of its own type only: `offer` sees to it.
+    return this.#faces.get(port.name) as Face | undefined
+  }
+
   /** The doors as one life of a part sees them. Disposing takes back what it offered. */
   forPart(): Ports & Disposable {
     const offered = new Map<string, unknown>()
     return {
-      take: <Face>(port: Port<Face>) => this.#take(port),
+      take: port => this.take(port),
       offer: (port, face) => {
         offered.set(port.name, face)
         this.#faces.set(port.name, face)
@@ -41,10 +47,5 @@ export class PortBook {
       this.#waiting.delete(look)
       signal.removeEventListener('abort', onAbort)
     }
-  }
-
-  #take<Face>(port: Port<Face>): Face | undefined {
-    // A port is offered with a face of its own type only: `offer` sees to it.
-    return this.#faces.get(port.name) as Face | undefined
   }
 }

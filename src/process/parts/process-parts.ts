@@ -31,6 +31,8 @@ interface ProcessPartsOptions<P extends ClusterProcess> {
   readonly regarding: Parameters<typeof tellPartNews>[1]['regarding']
   /** Absent: nobody collects. */
   readonly counted?: { readonly registry: Registry; readonly metrics: PartMetrics } | undefined
+  /** Doors between parts, where others than parts use them too. */
+  readonly ports?: PortBook | undefined
   readonly clock: Clock
   readonly log: Log
   /** How long parts may take to end in order, in milliseconds. */
@@ -51,7 +53,7 @@ export class ProcessParts<P extends ClusterProcess> {
 
   /** @throws PartRefusedError naming parts that nobody would run */
   constructor(options: ProcessPartsOptions<P>) {
-    const { process, capabilities, clock, counted, settings } = options
+    const { process, capabilities, clock, counted, settings, ports = new PortBook() } = options
     this.#options = options
     this.signal = AbortSignal.any([options.signal, this.#stop.signal])
     const { capabilities: sections } = settings.current
@@ -59,7 +61,7 @@ export class ProcessParts<P extends ClusterProcess> {
       for (const one of capabilities)
         if (sections[one.name]?.isEnabled === true && one.parts.some(part => part.process === process))
           one.metrics?.(counted.registry)
-    this.roster = new PartRoster(process, capabilities, { clock, ports: new PortBook(), observer: counted?.metrics })
+    this.roster = new PartRoster(process, capabilities, { clock, ports, observer: counted?.metrics })
     counted?.metrics.watchParts(this.roster.records)
   }
 
