@@ -7,6 +7,7 @@ import type { Asker } from '#coordination/account/asker.ts'
 import type { Book } from '#coordination/account/book.ts'
 import type { Observations } from '#coordination/observed/observation.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
+import type { NodeScrapeState, UsagePeaks } from '#coordination/ports/usage.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { PullRecord } from '#twin/components/kubelets/image-pulls.ts'
 import type { CapabilityView, Source } from './contract.ts'
@@ -47,9 +48,20 @@ export interface Picture {
   readonly mirrors?: MirrorsPicture | undefined
   /** How full the nodes were, as far as this process has noted it; absent: nobody keeps it. */
   readonly utilisation?: UtilisationReader | undefined
+  /** What this process measures by itself of nodes and pods; absent: others do, and metrics.k8s.io says no more than `state` has. */
+  readonly measured?: MeasuredPicture | undefined
   readonly past?: PastPicture
   /** While the cluster is being loaded. */
   readonly loading: { readonly shown: string; readonly loaded: number; readonly total: number | undefined } | undefined
+}
+
+/** What asking kubelets brought, as it was when use was read last. */
+export interface MeasuredPicture {
+  readonly resolutionMs: number
+  /** Of each node that is asked. */
+  readonly scrapes: readonly NodeScrapeState[]
+  /** By `namespace/pod`. */
+  readonly peaks: ReadonlyMap<string, UsagePeaks>
 }
 
 /** Set on the picture of an earlier moment: `book`, `observed` and `nowMs` are of then, as far as they are kept. */

@@ -65,4 +65,5 @@ export const metrics = capability({
     },
   ],
   leaves: [],
+  page: async () => (await import('./page/metrics-page.ts')).metricsPage,
 })

@@ -3,15 +3,17 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { port } from '../capability.ts'
 
-/** What was used over one window. */
-interface UsageRate {
-  /** Billionths of a core. */
-  readonly cpuNanocores: number
-  readonly memoryBytes: number
+/** Over the last twenty scrapes at most; of a pod each container's own, added up: at the most what it used at one time. */
+export interface UsagePeaks {
+  /** Billionths of a core, which were not passed in nineteen scrapes of twenty. */
+  readonly cpu95: number
+  readonly memoryMost: number
+  /** Over how many scrapes; of a pod the least of its containers. */
+  readonly scrapes: number
 }
 
 /** How asking one node's kubelet stands. */
-interface NodeScrapeState {
+export interface NodeScrapeState {
   readonly node: string
   /** Milliseconds since its points were last taken; undefined: never. */
   readonly ageMs: number | undefined
@@ -26,9 +28,8 @@ export interface UsageSource {
   nodes(): Iterable<KubeObject>
   /** PodMetrics, in any order. */
   pods(): Iterable<KubeObject>
-  /** The last twenty rates at most, the oldest first. */
-  nodeRates(node: string): readonly UsageRate[]
-  containerRates(namespace: string, pod: string, container: string): readonly UsageRate[]
+  /** Undefined: nothing is known of it. */
+  podPeaks(namespace: string, pod: string): UsagePeaks | undefined
   /** Of each node that is asked. */
   scrapes(): Iterable<NodeScrapeState>
 }

@@ -56,8 +56,8 @@ describe('live source', () => {
       resolutionMs: 15_000,
       nodes: () => measured,
       pods: () => [],
-      nodeRates: () => [],
-      containerRates: () => [],
+
+      podPeaks: () => undefined,
       scrapes: () => [],
     }
     await using world = await followedTwin({ measured: () => (isMeasuring ? own : undefined) })

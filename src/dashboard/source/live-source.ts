@@ -308,6 +308,7 @@ class FollowedCluster implements LiveSource {
       placed: this.#placements.current(),
       mirrors: this.#mirrorsNow(),
       utilisation: this.#utilisation.history,
+      measured: this.#usage.answer.measured,
       twin: this.#twin(),
     }
   }

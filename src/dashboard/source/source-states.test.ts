@@ -5,7 +5,7 @@ import type { UsageAnswer } from './usage-poll.ts'
 
 const nowMs = Date.parse('2026-01-01T00:10:00Z')
 const elapsed = 1_000_000
-const answer: UsageAnswer = { answeredElapsed: elapsed - 5_000, isWithoutPods: false, trouble: undefined }
+const answer: UsageAnswer = { answeredElapsed: elapsed - 5_000, isWithoutPods: false, trouble: undefined, measured: undefined }
 const trouble = (kind: 'absent' | 'denied' | 'failed') => ({ kind, message: 'why' })
 
 test.each<{

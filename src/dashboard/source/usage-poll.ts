@@ -1,5 +1,5 @@
 // What nodes and pods use, asked now and then of whoever measures in this process, else of metrics.k8s.io: it cannot be watched.
-import type { UsageSource } from '#coordination/ports/usage.ts'
+import type { UsagePeaks, UsageSource } from '#coordination/ports/usage.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { breather } from '#kube/controllers/breather.ts'
@@ -7,6 +7,7 @@ import { messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { isForbidden, isNotFound } from '#kube/objects/status.ts'
+import type { MeasuredPicture } from '../picture.ts'
 
 interface UsagePollOptions {
   readonly api: Api
@@ -23,7 +24,7 @@ interface UsagePollOptions {
   readonly signal: AbortSignal
 }
 
-/** How the API answers. Times are the cluster's, in milliseconds of `elapsed()`. */
+/** How whoever is asked answers. Times are the cluster's, in milliseconds of `elapsed()`. */
 export interface UsageAnswer {
   /** When it answered last. */
   readonly answeredElapsed: number | undefined
@@ -31,6 +32,8 @@ export interface UsageAnswer {
   readonly isWithoutPods: boolean
   /** `absent` and `denied`: what the last answer was; else why there was none. */
   readonly trouble: { readonly kind: 'absent' | 'denied' | 'failed'; readonly message: string } | undefined
+  /** What this process knows besides, where it measures. */
+  readonly measured: MeasuredPicture | undefined
 }
 
 const pollEveryMs = 15_000
@@ -67,13 +70,19 @@ export class UsagePoll implements Disposable {
   #answeredElapsed: number | undefined
   #trouble: UsageAnswer['trouble']
   #isWithoutPods = false
+  #measured: MeasuredPicture | undefined
 
   constructor(options: UsagePollOptions) {
     this.#options = options
   }
 
   get answer(): UsageAnswer {
-    return { answeredElapsed: this.#answeredElapsed, trouble: this.#trouble, isWithoutPods: this.#isWithoutPods }
+    return {
+      answeredElapsed: this.#answeredElapsed,
+      trouble: this.#trouble,
+      isWithoutPods: this.#isWithoutPods,
+      measured: this.#measured,
+    }
   }
 
   /** While somebody looks. */
@@ -127,6 +136,7 @@ export class UsagePoll implements Disposable {
         await this.#list(podMetrics, 'PodMetrics', this.#known.pods)
         this.#podsNotBeforeMs = startMs + (wallClock.elapsed() - startMs) / workShare
       }
+      this.#measured = await this.#ownWords()
     } catch (error) {
       if (signal.aborted) return
       const kind = isNotFound(error) ? 'absent' : isForbidden(error) ? 'denied' : 'failed'
@@ -171,6 +181,20 @@ export class UsagePoll implements Disposable {
       await breathe()
     }
     return items
+  }
+
+  async #ownWords(): Promise<MeasuredPicture | undefined> {
+    const { measured, clock } = this.#options
+    const own = measured?.()
+    if (own === undefined) return undefined
+    const breathe = breather(clock)
+    const peaks = new Map<string, UsagePeaks>()
+    for (const [key, { metadata }] of this.#known.pods) {
+      const found = own.podPeaks(metadata.namespace ?? '', metadata.name)
+      if (found !== undefined) peaks.set(key, found)
+      await breathe()
+    }
+    return { resolutionMs: own.resolutionMs, scrapes: [...own.scrapes()], peaks }
   }
 
   #forget(known: Map<string, KubeObject>, seen: ReadonlySet<string>): void {

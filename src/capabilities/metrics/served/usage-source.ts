@@ -1,5 +1,5 @@
 // What is measured for whoever is in this process: the same objects that metrics.k8s.io is answered with, and what that has no words for.
-import type { UsageSource } from '#coordination/ports/usage.ts'
+import type { UsagePeaks, UsageSource } from '#coordination/ports/usage.ts'
 import type { Scraper } from '../scrape/scraper.ts'
 import { finishedOf, isAbsence, isRunning, type MetricsSource, measuredOf } from './metrics-api.ts'
 import { nodeMetrics, podMetrics } from './metrics-objects.ts'
@@ -37,8 +37,13 @@ export function usageSource({
         if (!isAbsence(found)) yield podMetrics(measuredOf(pod), found, order, { nowMs: clock.now(), exposeSwap })
       }
     },
-    nodeRates: node => points.nodeRates(node),
-    containerRates: (namespace, pod, container) => points.containerRates(namespace, pod, container),
+    podPeaks(namespace, name) {
+      const pod = pods.store.get(namespace, name)
+      if (pod === undefined) return undefined
+      const found = points.podUsage({ namespace, name }, finishedOf(pod), clock.elapsed())
+      if (isAbsence(found)) return undefined
+      return added(found.map(one => peaksOf(points.containerRates(namespace, name, one.name))))
+    },
     *scrapes() {
       for (const node of scraper.asked) {
         const last = scraper.lastScrape(node)
@@ -46,4 +51,24 @@ export function usageSource({
       }
     },
   }
+}
+
+/** Nineteen of twenty are at most this. */
+const usual = 0.95
+
+function peaksOf(rates: readonly { readonly cpuNanocores: number; readonly memoryBytes: number }[]): UsagePeaks {
+  const sorted = rates.map(({ cpuNanocores }) => cpuNanocores).toSorted((a, b) => a - b)
+  return {
+    cpu95: sorted[Math.ceil(sorted.length * usual) - 1] ?? 0,
+    memoryMost: rates.reduce((most, { memoryBytes }) => Math.max(most, memoryBytes), 0),
+    scrapes: rates.length,
+  }
+}
+
+function added(all: readonly UsagePeaks[]): UsagePeaks | undefined {
+  const sum = (of: (one: UsagePeaks) => number) => all.reduce((total, one) => total + of(one), 0)
+  const scrapes = Math.min(...all.map(one => one.scrapes))
+  return all.length === 0 || scrapes === 0
+    ? undefined
+    : { cpu95: sum(one => one.cpu95), memoryMost: sum(one => one.memoryMost), scrapes }
 }
