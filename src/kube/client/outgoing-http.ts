@@ -231,8 +231,9 @@ export class OutgoingHttp implements AsyncDisposable {
       pool: {
         connections: mostConnections,
         allowH2: false,
-        headersTimeout: answerMs,
-        bodyTimeout: answerMs,
+        // By real time too: a virtual clock stands still meanwhile, and would never come to its limit.
+        headersTimeout: answerMs || connectMs,
+        bodyTimeout: answerMs || connectMs,
         ...(keepAliveMs === undefined ? {} : { keepAliveTimeout: keepAliveMs }),
       },
       socket: guard === undefined ? {} : { lookup: guardedLookup(guard, lookup) },

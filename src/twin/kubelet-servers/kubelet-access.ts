@@ -1,6 +1,5 @@
 // Who may ask a kubelet for what: it authenticates by client certificate or by the API server's word on a token, and authorizes by RBAC on
 // subresources of its node, as upstream's does in webhook mode.
-
 import type { TokenCheck } from '../api/access/authentication.ts'
 import type { Authorizer } from '../api/access/authorization.ts'
 import type { User } from '../api/api-server.ts'

@@ -30,8 +30,11 @@ interface KubeletServerOptions {
   readonly authority: string
   readonly certificate: KeyPair
   readonly answer: (asked: AskedKubelet) => Promise<WholeResponse>
-  /** Whether the node is cut off: then nobody is answered, nor told so. */
-  readonly isSilent: () => boolean
+  /**
+   * What callers of a node that is cut off meet: nobody answers them until they give up, or, where they live by the time of the twin, which
+   * stands still while they wait, their connections break. Undefined while it is not.
+   */
+  readonly silence: () => 'wait' | 'break' | undefined
   readonly wire: Clock
   readonly onTrouble: TellTrouble
 }
@@ -74,8 +77,7 @@ export class KubeletServer {
     const own = server.listeners('connection')
     server.removeAllListeners('connection')
     server.on('connection', (socket: Socket) => {
-      if (options.isSilent()) this.#leave(socket)
-      else for (const listener of own) listener.call(server, socket)
+      if (!this.#isLeft(socket)) for (const listener of own) listener.call(server, socket)
     })
     server.on('clientError', (error, socket) => this.#connections.refuseUnreadable(error, socket))
     this.#connections = new FairConnections(server, { most: mostConnections }, { clock: wire })
@@ -100,19 +102,23 @@ export class KubeletServer {
     return { cert: certificate, key, ca: this.#options.authority }
   }
 
-  /** Nothing is said on the connection any more; it ends when nobody can wait for it. */
-  #leave(socket: Socket): void {
-    socket.once(
-      'close',
-      this.#options.wire.schedule(silentMs, () => socket.destroy()),
-    )
+  /** Whether nothing is said on the connection any more; it ends when nobody can wait for it. */
+  #isLeft(socket: Socket): boolean {
+    const { silence, wire } = this.#options
+    const left = silence()
+    if (left === 'wait') {
+      const cancel = wire.schedule(silentMs, () => socket.destroy())
+      socket.once('close', cancel)
+    }
+    if (left === 'break') socket.destroy()
+    return left !== undefined
   }
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const { answer, isSilent, node, onTrouble } = this.#options
+    const { answer, node, onTrouble } = this.#options
     // No page takes a body.
     incoming.resume()
-    if (isSilent()) return this.#leave(incoming.socket)
+    if (this.#isLeft(incoming.socket)) return
     const asked = askedOf(incoming)
     try {
       const page = await packed(await answer(asked), asked)

@@ -33,7 +33,7 @@ const standardPort = 10_250
 /** Nobody is at an address, as connecting to it says. */
 class Unreachable extends Error {
   override readonly name = 'Unreachable'
-  readonly code: 'EHOSTUNREACH' | 'ECONNREFUSED'
+  readonly code: 'EHOSTUNREACH' | 'ECONNREFUSED' | 'ETIMEDOUT'
   constructor(code: Unreachable['code'], { host, port }: HostAndPort) {
     super(`connect ${code} ${host}:${port}`)
     this.code = code
@@ -71,7 +71,7 @@ export class KubeletServers implements AsyncDisposable {
 
   /**
    * Where on this host the kubelet listens that the cluster has at `host` (an address or name of a node) and `port`.
-   * @throws Error with the code that connecting would fail with
+   * @throws Error with the code that connecting would fail with; for a node that is cut off at once, since a virtual clock stands still meanwhile
    */
   async dial(host: string, port: number): Promise<HostAndPort> {
     const { server, isAlive } = this.#options
@@ -81,6 +81,7 @@ export class KubeletServers implements AsyncDisposable {
     const name = ports.get(port)
     const node = name === undefined ? undefined : server.store.get('nodes', undefined, name)
     if (node === undefined || isAlive === undefined || this.#isClosed) throw new Unreachable('ECONNREFUSED', wanted)
+    if (this.#isSilent(node.metadata.name)) throw new Unreachable('ETIMEDOUT', wanted)
     return (await this.#open(node)).address
   }
 
@@ -140,19 +141,22 @@ export class KubeletServers implements AsyncDisposable {
   }
 
   async #start(node: string, hosts: readonly string[]): Promise<KubeletServer> {
-    const { server, authority, isAlive } = this.#options
+    const { server, authority } = this.#options
     return await KubeletServer.start({
       node,
       authority: (await authority()).certificate,
       certificate: await this.#certificate(node, hosts),
       answer: asked => this.#held(() => this.#answer(node, asked)),
-      isSilent: () => {
-        const current = server.store.get('nodes', undefined, node)
-        return current === undefined || isUnknown(current) || isAlive?.(node) !== true
-      },
+      silence: () => (!this.#isSilent(node) ? undefined : this.#isAnnouncing ? 'wait' : 'break'),
       wire: server.wire,
       onTrouble: server.onTrouble,
     })
+  }
+
+  #isSilent(name: string): boolean {
+    const { server, isAlive } = this.#options
+    const node = server.store.get('nodes', undefined, name)
+    return node === undefined || isUnknown(node) || isAlive?.(name) !== true
   }
 
   async #certificate(node: string, hosts: readonly string[]) {
