@@ -1,5 +1,6 @@
 // The twin's certificate authority: its own root, the server's certificate and client certificates of users.
 import { webcrypto } from 'node:crypto'
+import { isIP } from 'node:net'
 import type { ServerCertificates } from './http-server.ts'
 
 export interface KeyPair {
@@ -12,6 +13,8 @@ export interface Authority {
   readonly server: ServerCertificates
   /** A client certificate: CN is the user, each O a group. */
   issueClient(user: string, groups: readonly string[]): Promise<KeyPair>
+  /** A serving certificate for hosts: names and addresses; what can be neither is left out. */
+  issueServer(user: string, groups: readonly string[], hosts: readonly string[]): Promise<KeyPair>
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
@@ -67,12 +70,15 @@ export async function makeAuthority(nowMs: number, hosts: readonly string[], nam
   }
   const certificate = root.toString('pem')
   const names = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', '127.0.0.1', '::1', ...hosts]
-  const server = await issue([{ CN: ['kube-apiserver'] }], x509.ExtendedKeyUsage.serverAuth, [...new Set(names)])
+  const subjectOf = (user: string, groups: readonly string[]) => [...groups.map(group => ({ O: [group] })), { CN: [user] }]
+  const issueServer = (user: string, groups: readonly string[], hosts: readonly string[]) =>
+    issue(subjectOf(user, groups), x509.ExtendedKeyUsage.serverAuth, [...new Set(hosts)].filter(isHost))
+  const server = await issueServer('kube-apiserver', [], names)
   return {
     certificate,
     server: { authority: certificate, ...server },
-    issueClient: (user, groups) =>
-      issue([...groups.map(group => ({ O: [group] })), { CN: [user] }], x509.ExtendedKeyUsage.clientAuth, []),
+    issueClient: (user, groups) => issue(subjectOf(user, groups), x509.ExtendedKeyUsage.clientAuth, []),
+    issueServer,
   }
 }
 
@@ -91,5 +97,10 @@ async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
 }
 
 function alternativeName(name: string): { readonly type: 'ip' | 'dns'; readonly value: string } {
-  return { type: /^[\d.]+$|:/.test(name) ? 'ip' : 'dns', value: name }
+  return { type: isIP(name) === 0 ? 'dns' : 'ip', value: name }
+}
+
+/** Whether it can stand in a certificate; addresses with a zone mean something on one host only. */
+function isHost(name: string): boolean {
+  return name.includes('%') ? false : isIP(name) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/.test(name)
 }

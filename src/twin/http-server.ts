@@ -12,6 +12,7 @@ import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { internalError } from '#kube/objects/status.ts'
 import type { Credentials, Handler, TwinRequest } from './api/request.ts'
+import { clientCertificate } from './client-certificate.ts'
 import { InjectedReset } from './faults/injected-reset.ts'
 import { writeAnswer } from './http-answers.ts'
 import { receiveBody, refuseBytes, requestFault } from './http-requests.ts'
@@ -217,24 +218,10 @@ function credentialsOf(incoming: Http2ServerRequest): Credentials {
   if (tls === undefined) return { kind: 'none' }
   let found = credentials.get(tls)
   if (found === undefined) {
-    found = certificateOf(tls)
+    found = clientCertificate(tls)
     credentials.set(tls, found)
   }
   return found
-}
-
-/** The client certificate's CN and O, when it is one of the twin's authority. */
-function certificateOf(tls: TLSSocket): Credentials {
-  if (!tls.authorized) return { kind: 'none' }
-  const { subject } = tls.getPeerCertificate()
-  if (subject === undefined || typeof subject.CN !== 'string') return { kind: 'none' }
-  const organizations: unknown = subject.O
-  const groups = Array.isArray(organizations)
-    ? organizations.map(String)
-    : organizations === undefined
-      ? []
-      : [String(organizations)]
-  return { kind: 'certificate', name: subject.CN, groups }
 }
 
 const tooLong = {

@@ -17,6 +17,7 @@ import { Deletion } from './api/deletion.ts'
 import type { Handler, TwinRequest, TwinResponse } from './api/request.ts'
 import { ResourceHandlers } from './api/resource-handlers.ts'
 import { ResourceRegistry } from './api/resource-registry.ts'
+import { KubeletApi } from './api/subresources/kubelet-api.ts'
 import { WatchHub } from './api/watches/watch-hub.ts'
 import { WritePipeline } from './api/write-pipeline.ts'
 import { type Authority, makeAuthority } from './authority.ts'
@@ -30,6 +31,7 @@ import { type FaultHandle, Faults } from './faults/faults.ts'
 import { type HttpServer, startHttpServer } from './http-server.ts'
 import { inMemoryTransport, type TransportCredentials } from './in-memory-transport.ts'
 import { kubeconfigText } from './kubeconfig.ts'
+import { type HostAndPort, KubeletServers } from './kubelet-servers/kubelet-servers.ts'
 import { type LoadReport, loadObjects, wellFormed } from './load.ts'
 import { TwinObserver } from './observe/twin-observer.ts'
 import { isTwinKind, twinDefinitions } from './own-kinds/definitions.ts'
@@ -60,7 +62,12 @@ export interface TwinOptions {
   readonly scheduler?: boolean
   readonly kubelet?: boolean
   /** HTTPS as well; port 0 takes a free one. Without it the twin is reached in memory only. */
-  readonly listen?: { readonly port: number; readonly bind?: string }
+  readonly listen?: {
+    readonly port: number
+    readonly bind?: string
+    /** Each Node tells a port of loopback on which its kubelet is reached, for clients that are no part of the twin. */
+    readonly kubelets?: boolean
+  }
   readonly authorization?: 'RBAC' | 'AlwaysAllow'
   readonly allowsAnonymous?: boolean
   /** Revisions that watches can go back. */
@@ -85,6 +92,8 @@ export interface Twin extends AsyncDisposable {
   readonly access: ClusterAccess
   /** The simulated cluster behind the API server; undefined where it was not started. */
   readonly components: Components | undefined
+  /** The kubelets as servers; each is opened when it is dialled. */
+  readonly kubelets: KubeletDoor
   /** A bearer token of a ServiceAccount that exists. @throws StatusError 404 */
   issueToken(ask: TokenAsk): Promise<string>
   /** Sets a fault: the same `spec` as a TwinFault has. @throws InputError where it is wrong */
@@ -101,6 +110,17 @@ export interface Twin extends AsyncDisposable {
   /** Resolves when nothing moves any more: on a virtual clock it is driven there. @throws Error at the limit. */
   settle(options: { readonly limitMs: number }): Promise<void>
   stop(): Promise<void>
+}
+
+/** How clients in this process get to the kubelets: over real TLS, whatever addresses their nodes have. */
+export interface KubeletDoor {
+  /**
+   * Where on this host the kubelet listens that the cluster has at `host` (an address or name of a node) and `port`.
+   * @throws Error with the code that connecting would fail with
+   */
+  readonly dial: (host: string, port: number) => Promise<HostAndPort>
+  /** Whose certificates kubelets show, and which certificates of clients they believe. */
+  readonly authority: () => Promise<Authority>
 }
 
 /** Starts a twin; it answers when this resolves. @throws InputError on an unknown version, Error when the port is taken. */
@@ -132,15 +152,18 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   let aggregator: Aggregator | undefined
   const access = clusterAccess({ server, writes, deletion, webhooks })
   const observer = new TwinObserver({ server, access, faults, components: () => components })
+  const checkToken = async (token: string) => {
+    const verdict = await tokens.verify(token)
+    return verdict.ok ? verdict.user : undefined
+  }
+  const usage = () => components?.usage
+  const kubeletApi = new KubeletApi(server, usage)
   const handler = requestHandler({
     server,
     aggregator: () => aggregator,
-    resources: new ResourceHandlers({ server, writes, deletion, webhooks, authorizer, tokens, usage: () => components?.usage }),
+    resources: new ResourceHandlers({ server, writes, deletion, webhooks, authorizer, tokens, usage, kubelets: kubeletApi }),
     authorizer,
-    checkToken: async token => {
-      const verdict = await tokens.verify(token)
-      return verdict.ok ? verdict.user : undefined
-    },
+    checkToken,
     log,
     faults,
     observer,
@@ -162,11 +185,16 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   components = startedComponents(options, { server, access, report, faults, rootCertificate, api })
   if (components !== undefined) stack.use(components)
   const running = components
+  const authority = onFirstUse(async () => listening?.authority ?? (await makeAuthority(systemClock.now(), [])))
+  const { nodes } = components ?? {}
+  const isAlive = nodes === undefined || options.kubelet === false ? undefined : (node: string) => nodes.isAlive(node)
+  const kubelets = stack.use(new KubeletServers({ server, access, api: kubeletApi, authorizer, checkToken, isAlive, authority }))
   let catchingUp = Promise.resolve()
   if (hasOwnKinds) {
     const { clock, seed = 1 } = options
     stack.use(startOwnKinds({ access, clock, wire: server.wire, seed, faults, components: running }))
   }
+  if (options.listen?.kubelets === true) await kubelets.announceAll()
   return {
     url: listening?.url,
     async kubeconfig(user = { name: 'ballast-admin', groups: ['system:masters'] }) {
@@ -180,6 +208,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     transport: credentials => inMemoryTransport(handler, credentials),
     access,
     components: running,
+    kubelets: { dial: (host, port) => kubelets.dial(host, port), authority },
     issueToken: async ask => (await tokens.issue(ask)).token,
     fault: spec => faults.add(spec),
     dump: () => dumpObjects(access),
@@ -203,6 +232,12 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     stop: () => stack.disposeAsync(),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+/** What `make` makes, from the first time it is wanted on. */
+function onFirstUse<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => (made ??= make())
 }
 
 interface Cluster {

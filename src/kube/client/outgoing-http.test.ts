@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, connect, isIP, type LookupFunction } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../clock.ts'
+import { issueAuthority, issueLeaf } from '../server/certificates.ts'
 import { AddressRefused, OutgoingHttp } from './outgoing-http.ts'
 
 /** A server on this machine; `asked` is what came, as `METHOD path`. */
@@ -202,5 +204,49 @@ describe('a proxy', () => {
     await using http = new OutgoingHttp({ clock: systemClock, proxy: `http://127.0.0.1:${proxy.port}`, guard: { allowed: [] } })
     expect(await refusalOf(http.ask({ url: 'http://169.254.169.254/', mostBytes: 1 }))).toContain('no address of the internet')
     expect(proxy.tunnels).toEqual([])
+  })
+})
+
+describe('a dialler', () => {
+  test('leads elsewhere, and the certificate is judged by the name that was asked for', async () => {
+    const nowMs = systemClock.now()
+    const authority = await issueAuthority({ commonName: 'far', nowMs })
+    const leaf = await issueLeaf(authority, {
+      commonName: 'far',
+      dnsNames: ['far.example'],
+      ipAddresses: ['10.0.0.1'],
+      usages: ['server'],
+      nowMs,
+    })
+    const secure = createSecureServer({ cert: leaf.certificate, key: leaf.key }, (_request, response) => response.end('secure'))
+    secure.listen(0, '127.0.0.1')
+    await once(secure, 'listening')
+    const { port } = secure.address() as AddressInfo // it listens on TCP
+    await using plain = await served(({ headers }, response) => void response.end(headers.host))
+    const asked: string[] = []
+    await using http = new OutgoingHttp({
+      clock: systemClock,
+      tls: { authority: authority.certificate },
+      async dial(host, wanted) {
+        asked.push(`${host} ${wanted}`)
+        if (host === 'gone.example') throw Object.assign(new Error('nobody is there'), { code: 'EHOSTUNREACH' })
+        return { host: '127.0.0.1', port: wanted === 80 ? plain.port : port }
+      },
+    })
+    const told = async (url: string) =>
+      await http.ask({ url, mostBytes: 100 }).then(
+        ({ body }) => body.toString(),
+        ({ code, message }: Error & { readonly code?: string }) => `${code ?? message}`,
+      )
+    expect(await told('https://10.0.0.1:10250/')).toBe('secure')
+    expect(await told('https://far.example/')).toBe('secure')
+    expect(await told('https://10.0.0.2:10250/')).toBe('ERR_TLS_CERT_ALTNAME_INVALID')
+    expect(await told('https://127.0.0.1:10250/')).toBe('ERR_TLS_CERT_ALTNAME_INVALID')
+    expect(await told('https://near.example:10250/')).toBe('ERR_TLS_CERT_ALTNAME_INVALID')
+    expect(await told('http://far.example/')).toBe('far.example')
+    expect(await told('https://gone.example/')).toBe('EHOSTUNREACH')
+    expect(asked.slice(0, 2)).toEqual(['10.0.0.1 10250', 'far.example 443'])
+    secure.closeAllConnections()
+    secure.close()
   })
 })

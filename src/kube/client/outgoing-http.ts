@@ -2,7 +2,7 @@
 // the size of its answer. It takes the proxy of its environment, follows redirects only if told to, and can be kept off private networks.
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
-import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici'
+import { Agent, buildConnector, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici'
 import type { Clock } from '../clock.ts'
 import { OutsideError } from '../outside-error.ts'
 import { proxyFor } from './proxy.ts'
@@ -23,6 +23,9 @@ interface TlsSettings {
   readonly isInsecure?: boolean | undefined
 }
 
+/** Where the connection goes that is meant for `host` and `port`: certificates are checked against those all the same. */
+export type Dial = (host: string, port: number) => Promise<{ readonly host: string; readonly port: number }>
+
 interface DispatcherOptions {
   readonly connectMs: number
   readonly tls?: TlsSettings | undefined
@@ -38,10 +41,12 @@ interface DispatcherOptions {
     readonly keepAliveMaxTimeout?: number
   }
   readonly socket?: { readonly keepAlive?: boolean; readonly keepAliveInitialDelay?: number; readonly lookup?: LookupFunction }
+  /** For straight connections. */
+  readonly dial?: Dial | undefined
 }
 
 /** Connections of one kind, straight or by a proxy: `http:`, `https:` or `socks5:`. */
-export function openDispatcher({ connectMs, tls = {}, proxy, pool = {}, socket = {} }: DispatcherOptions): Dispatcher {
+export function openDispatcher({ connectMs, tls = {}, proxy, pool = {}, socket = {}, dial }: DispatcherOptions): Dispatcher {
   const { authority, certificate, key, serverName, isInsecure } = tls
   const trust = {
     timeout: connectMs,
@@ -51,9 +56,30 @@ export function openDispatcher({ connectMs, tls = {}, proxy, pool = {}, socket =
     ...(key === undefined ? {} : { key }),
     ...(serverName === undefined ? {} : { servername: serverName }),
   }
+  if (proxy === undefined && dial !== undefined)
+    return new Agent({ ...pool, connect: dialled(dial, { ...trust, ...socket, allowH2: pool.allowH2 ?? true }) })
   if (proxy === undefined) return new Agent({ ...pool, connect: { ...trust, ...socket } })
   if (proxy.startsWith('socks5:')) return new Socks5ProxyAgent(proxy, { ...pool, requestTls: trust })
   return new ProxyAgent({ ...pool, uri: proxy, requestTls: trust, proxyTunnel: true })
+}
+
+/** Connects to where `dial` says; TLS, begun on that connection, knows of the server's own name alone. */
+function dialled(dial: Dial, options: buildConnector.BuildOptions): buildConnector.connector {
+  const { timeout } = options
+  const plain = buildConnector(timeout === undefined || timeout === null ? {} : { timeout })
+  const secure = buildConnector(options)
+  return (asked, done) => {
+    const { hostname, protocol, port } = asked
+    const connect = ({ host, port: at }: Awaited<ReturnType<Dial>>) =>
+      plain({ protocol: 'http:', hostname: host, host, port: String(at) }, (...made) => {
+        const [error, socket] = made
+        if (error !== null || protocol !== 'https:') done(...made)
+        else secure({ ...asked, httpSocket: socket }, done)
+      })
+    dial(hostname, Number(port) || (protocol === 'https:' ? 443 : 80))
+      .then(connect)
+      .catch((error: unknown) => done(error instanceof Error ? error : new Error(String(error)), null))
+  }
 }
 
 /**
@@ -85,6 +111,8 @@ interface OutgoingOptions {
   /** It judges the addresses of a name when a connection is made. A proxy looks names up itself, so that only a written address is judged. */
   readonly guard?: AddressGuard
   readonly lookup?: LookupFunction
+  /** For connections that go straight, without a proxy and past the guard's names. */
+  readonly dial?: Dial | undefined
 }
 
 interface Question {
@@ -194,16 +222,18 @@ export class OutgoingHttp implements AsyncDisposable {
     const proxy = proxyFor({ server: url.origin, proxyUrl: given, environment })
     const known = this.#dispatchers.get(proxy)
     if (known !== undefined) return known
-    const { mostConnections = standardConnections, keepAliveMs, guard, lookup = systemLookup } = this.#options
+    const { mostConnections = standardConnections, keepAliveMs, guard, lookup = systemLookup, dial } = this.#options
     const dispatcher = openDispatcher({
       connectMs,
       tls,
       proxy,
+      dial,
       pool: {
         connections: mostConnections,
         allowH2: false,
-        headersTimeout: answerMs,
-        bodyTimeout: answerMs,
+        // By real time too: a virtual clock stands still meanwhile, and would never come to its limit.
+        headersTimeout: answerMs || connectMs,
+        bodyTimeout: answerMs || connectMs,
         ...(keepAliveMs === undefined ? {} : { keepAliveTimeout: keepAliveMs }),
       },
       socket: guard === undefined ? {} : { lookup: guardedLookup(guard, lookup) },

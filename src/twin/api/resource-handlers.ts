@@ -16,7 +16,7 @@ import type { ResourceRequest, TwinResponse } from './request.ts'
 import { hasSubresource } from './resource-type.ts'
 import { bindPod } from './subresources/binding.ts'
 import { answerEviction } from './subresources/eviction.ts'
-import { KubeletApi } from './subresources/kubelet-api.ts'
+import type { KubeletApi } from './subresources/kubelet-api.ts'
 import { answerMetrics, type UsageSource } from './subresources/metrics-api.ts'
 import { answerLog } from './subresources/pod-log.ts'
 import { answerScale } from './subresources/scale.ts'
@@ -27,17 +27,16 @@ import { subjectOf } from './write-pipeline.ts'
 interface HandlerParts extends WriteParts, ReviewParts {
   /** Where usage comes from; undefined while nothing is simulated. */
   usage(): UsageSource | undefined
+  readonly kubelets: KubeletApi
 }
 
 export class ResourceHandlers {
   readonly #parts: HandlerParts
   readonly #writes: ObjectWrites
-  readonly #kubelets: KubeletApi
 
   constructor(parts: HandlerParts) {
     this.#parts = parts
     this.#writes = new ObjectWrites(parts)
-    this.#kubelets = new KubeletApi(parts.server, () => parts.usage())
   }
 
   async answer(write: WriteRequest): Promise<TwinResponse> {
@@ -95,7 +94,7 @@ export class ResourceHandlers {
       case 'log':
         return answerLog(this.#parts.server, write)
       case 'proxy':
-        if (type.key === 'nodes' && info.verb === 'get') return this.#kubelets.answer(write)
+        if (type.key === 'nodes' && info.verb === 'get') return this.#parts.kubelets.answer(write)
         throw runsNothing()
       case 'attach':
       case 'exec':

@@ -1,6 +1,6 @@
 // One question to one kubelet: what it measured, or why that could not be had.
 
-import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
+import { type Dial, OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import { readExposition } from '../decode/exposition-text.ts'
 import type { KnownContainers } from '../decode/known-containers.ts'
@@ -24,6 +24,8 @@ interface KubeletClientOptions {
   readonly token: () => Promise<string | undefined>
   readonly timeoutMs: number
   readonly format: 'text' | 'protobuf'
+  /** Where kubelets are in truth, for nodes whose addresses nobody can reach, as those of a twin. */
+  readonly dial?: Dial | undefined
 }
 
 const largestBody = 64 * 1024 * 1024
@@ -70,7 +72,7 @@ export class KubeletClient implements AsyncDisposable {
   }
 
   async #current(): Promise<OutgoingHttp> {
-    const { clock, trust: given, timeoutMs } = this.#options
+    const { clock, trust: given, timeoutMs, dial } = this.#options
     const trust = typeof given === 'function' ? await given() : given
     if (this.#http?.trust === trust) return this.#http.http
     const old = this.#http
@@ -82,6 +84,7 @@ export class KubeletClient implements AsyncDisposable {
       mostConnections: 1,
       keepAliveMs,
       tls: trust,
+      dial,
     })
     this.#http = { trust, http }
     // What is under way ends as it began.

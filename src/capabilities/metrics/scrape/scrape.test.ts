@@ -2,7 +2,7 @@ import { createServer as createPlain } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import { Registry } from 'prom-client'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { systemClock, VirtualClock } from '#kube/clock.ts'
+import { type Clock, systemClock, VirtualClock } from '#kube/clock.ts'
 import { issueAuthority, issueLeaf, type KeyPair } from '#kube/server/certificates.ts'
 import { listening } from '#kube/server/listening.ts'
 import { KnownContainers } from '../decode/known-containers.ts'
@@ -116,9 +116,12 @@ async function kubelet(
   }
 }
 
-async function scraped(url: string, options: { readonly isInsecure?: boolean; readonly timeoutMs?: number } = {}) {
+async function scraped(
+  url: string,
+  options: { readonly isInsecure?: boolean; readonly timeoutMs?: number; readonly clock?: Clock } = {},
+) {
   await using client = new KubeletClient({
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     trust: { authority: authority.certificate, isInsecure: options.isInsecure ?? false },
     token: async () => 'secret',
     timeoutMs: options.timeoutMs ?? 10_000,
@@ -154,9 +157,13 @@ describe('a kubelet', () => {
     expect(failure).toMatchObject({ reason, ...(remedy === undefined ? {} : { remedy: expect.stringMatching(remedy) }) })
   })
 
-  test('that does not answer in time is a failure', async () => {
+  // A virtual clock stands still while a server is waited for.
+  test.each([
+    ['real', systemClock],
+    ['virtual', new VirtualClock(0)],
+  ])('that does not answer in time is a failure, on a %s clock', async (_, clock) => {
     await using asked = await kubelet(() => 'hang')
-    expect(await scraped(asked.url, { timeoutMs: 300 })).toMatchObject({ reason: 'timeout' })
+    expect(await scraped(asked.url, { timeoutMs: 200, clock })).toMatchObject({ reason: 'timeout' })
   })
 
   test('that says more than 64 MiB is a failure', async () => {

@@ -26,12 +26,12 @@ function uncounted({ annotations, ...metadata }: KubeObject['metadata']): KubeOb
 
 /** A JSON (or YAML) answer. `text` is JSON. */
 export function textAnswer(
-  request: TwinRequest,
+  request: Pick<TwinRequest, 'query' | 'headers'>,
   status: number,
   text: string,
   form: Pick<AnswerForm, 'encoding'>,
   headers: Readonly<Record<string, string>> = {},
-): TwinResponse {
+): Extract<TwinResponse, { kind: 'whole' }> {
   if (form.encoding === 'yaml') {
     return {
       kind: 'whole',
@@ -45,7 +45,7 @@ export function textAnswer(
 }
 
 /** Whether the answer is to be indented. */
-export function isForPeople(request: TwinRequest): boolean {
+export function isForPeople(request: Pick<TwinRequest, 'query' | 'headers'>): boolean {
   const pretty = request.query.get('pretty')
   if (pretty !== null) return pretty !== 'false' && pretty !== '0'
   return /^(curl|Wget|Mozilla\/5\.0)/.test(request.headers['user-agent'] ?? '')
@@ -76,7 +76,11 @@ export function refusal(request: TwinRequest, error: StatusError): TwinResponse 
   return statusAnswer(request, status, error.code, retryAfter > 0 ? { 'retry-after': String(retryAfter) } : {})
 }
 
-export function plainText(status: number, body: string, headers: Readonly<Record<string, string>> = {}): TwinResponse {
+export function plainText(
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): Extract<TwinResponse, { kind: 'whole' }> {
   return {
     kind: 'whole',
     status,

@@ -7,8 +7,20 @@ export interface MetricLine {
   readonly atMs?: number | undefined
 }
 
-/** A family with its lines; nothing where it has none. */
-export function metricFamily(name: string, help: string, type: 'counter' | 'gauge', lines: readonly MetricLine[]): string {
+export interface MetricFamily {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge'
+  readonly lines: readonly MetricLine[]
+}
+
+/** A family with its lines as text; nothing where it has none. */
+export function metricFamily(name: string, help: string, type: MetricFamily['type'], lines: readonly MetricLine[]): string {
+  return familyText({ name, help, type, lines })
+}
+
+/** The same of one that is made. */
+export function familyText({ name, help, type, lines }: MetricFamily): string {
   if (lines.length === 0) return ''
   const head = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
   return head + lines.map(line => `${name}${labelText(line.labels)} ${goNumber(line.value)}${timeText(line.atMs)}\n`).join('')

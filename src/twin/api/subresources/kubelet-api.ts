@@ -1,14 +1,17 @@
-// nodes/N/proxy: what a simulated kubelet tells of its node and pods, in the forms that real ones have.
+// What a simulated kubelet tells of its node and pods, in the forms that real ones have: behind nodes/N/proxy, and on a port of its own.
 import type { Node, Pod } from '#kube/objects/objects.ts'
 import { notFound, StatusError, statusBody } from '#kube/objects/status.ts'
 import { fieldsAt, itemsAt, jsonText, textAt } from '../../json-value.ts'
 import { plainText, textAnswer } from '../answers/answer.ts'
-import { type MetricLine, metricFamily } from '../answers/metric-text.ts'
+import { familiesMessage, familiesType, wantsFamilies } from '../answers/metric-messages.ts'
+import { familyText, type MetricFamily, type MetricLine } from '../answers/metric-text.ts'
 import { type ApiServer, timestamp } from '../api-server.ts'
 import type { WriteRequest } from '../object-writes.ts'
-import type { TwinResponse } from '../request.ts'
+import type { TwinRequest, TwinResponse } from '../request.ts'
 import { CpuCounters } from './cpu-counters.ts'
 import type { UsageSource } from './metrics-api.ts'
+
+export type WholeResponse = Extract<TwinResponse, { kind: 'whole' }>
 
 interface ContainerStats {
   readonly name: string
@@ -51,28 +54,33 @@ export class KubeletApi {
     const name = info.name ?? ''
     const found = this.#server.store.get('nodes', undefined, name)
     if (found === undefined) throw notFound({ group: '', resource: 'nodes' }, name)
-    const usage = this.#usage()
-    if (usage === undefined) throw new StatusError(statusBody(501, 'the twin simulates no kubelets', 'NotImplemented', {}))
-    const node: Node = found
-    const ready = node.status?.conditions?.find(condition => condition.type === 'Ready')
-    if (ready?.status === 'Unknown')
+    if (this.#usage() === undefined)
+      throw new StatusError(statusBody(501, 'the twin simulates no kubelets', 'NotImplemented', {}))
+    if (isUnknown(found))
       throw new StatusError(
         statusBody(503, 'error trying to reach service: the kubelet does not answer', 'ServiceUnavailable', {}),
       )
     const path = request.path.slice(request.path.indexOf('/proxy') + '/proxy'.length).replace(/\/$/, '')
+    return this.page(found, path, request)
+  }
+
+  /** What a kubelet answers at `path`, 404 where that is nothing; `request` says in which form. @throws Error where no kubelet is simulated */
+  page(node: Node, path: string, request: Pick<TwinRequest, 'headers' | 'query'>): WholeResponse {
+    const usage = this.#usage()
+    if (usage === undefined) throw new Error('the twin simulates no kubelets')
     switch (path) {
       case '/healthz':
         return plainText(200, 'ok')
       case '/pods':
-        return textAnswer(request, 200, jsonText(podList(this.#podsOn(name))), { encoding: 'json' })
+        return textAnswer(request, 200, jsonText(podList(this.#podsOn(node.metadata.name))), { encoding: 'json' })
       case '/configz':
         return textAnswer(request, 200, jsonText(configuration(node)), { encoding: 'json' })
       case '/stats/summary':
         return textAnswer(request, 200, jsonText(summary(this.#stats(node, usage))), { encoding: 'json' })
       case '/metrics/resource':
-        return metricsText(resourceMetrics(this.#stats(node, usage)))
+        return metricsPage(resourceMetrics(this.#stats(node, usage)), request)
       case '/metrics/cadvisor':
-        return metricsText(cadvisorMetrics(this.#stats(node, usage)))
+        return metricsPage(cadvisorMetrics(this.#stats(node, usage)), request)
       default:
         return plainText(404, '404 page not found\n')
     }
@@ -127,8 +135,25 @@ function millisecondsOf(text: string | undefined, otherwise: number): number {
   return Number.isNaN(ms) ? otherwise : ms
 }
 
-function metricsText(text: string): TwinResponse {
-  return { kind: 'whole', status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: text }
+/** Whether nothing was heard of the node's kubelet for long. */
+export function isUnknown(node: Node): boolean {
+  return node.status?.conditions?.find(condition => condition.type === 'Ready')?.status === 'Unknown'
+}
+
+function metricsPage(families: readonly MetricFamily[], { headers }: Pick<TwinRequest, 'headers'>): WholeResponse {
+  const page = (type: string, body: string | Uint8Array): WholeResponse => ({
+    kind: 'whole',
+    status: 200,
+    headers: { 'content-type': type },
+    body,
+  })
+  return wantsFamilies(headers['accept'])
+    ? page(familiesType, familiesMessage(families))
+    : page('text/plain; version=0.0.4; charset=utf-8', families.map(familyText).join(''))
+}
+
+function family(name: string, help: string, type: MetricFamily['type'], lines: readonly MetricLine[]): MetricFamily {
+  return { name, help, type, lines }
 }
 
 function podList(pods: readonly Pod[]) {
@@ -193,7 +218,7 @@ function summary({ node, nowMs, pods, ...whole }: NodeStats) {
   }
 }
 
-function resourceMetrics({ nowMs, pods, ...whole }: NodeStats): string {
+function resourceMetrics({ nowMs, pods, ...whole }: NodeStats): readonly MetricFamily[] {
   const ofContainers = (value: (one: ContainerStats) => number, atMs?: number): readonly MetricLine[] =>
     pods.flatMap(({ pod, containers }) =>
       containers.map(one => ({ labels: { container: one.name, ...place(pod) }, value: value(one), atMs })),
@@ -209,53 +234,50 @@ function resourceMetrics({ nowMs, pods, ...whole }: NodeStats): string {
   const memory = (one: ContainerStats) => one.memoryBytes
   const stable = '[STABLE] '
   return [
-    metricFamily(
+    family(
       'container_cpu_usage_seconds_total',
       `${stable}Cumulative cpu time consumed by the container in core-seconds`,
       'counter',
       ofContainers(cpu, nowMs),
     ),
-    metricFamily(
+    family(
       'container_memory_working_set_bytes',
       `${stable}Current working set of the container in bytes`,
       'gauge',
       ofContainers(memory, nowMs),
     ),
-    metricFamily(
+    family(
       'container_start_time_seconds',
       `${stable}Start time of the container since unix epoch in seconds`,
       'gauge',
       ofContainers(one => one.startMs / 1000),
     ),
-    metricFamily(
+    family(
       'node_cpu_usage_seconds_total',
       `${stable}Cumulative cpu time consumed by the node in core-seconds`,
       'counter',
       ofNode(whole.cpuSeconds),
     ),
-    metricFamily(
+    family(
       'node_memory_working_set_bytes',
       `${stable}Current working set of the node in bytes`,
       'gauge',
       ofNode(whole.memoryBytes),
     ),
-    metricFamily(
+    family(
       'pod_cpu_usage_seconds_total',
       `${stable}Cumulative cpu time consumed by the pod in core-seconds`,
       'counter',
       ofPods(cpu),
     ),
-    metricFamily('pod_memory_working_set_bytes', `${stable}Current working set of the pod in bytes`, 'gauge', ofPods(memory)),
-    metricFamily(
-      'resource_scrape_error',
-      `${stable}1 if there was an error while getting container metrics, 0 otherwise`,
-      'gauge',
-      [{ labels: {}, value: 0 }],
-    ),
-  ].join('')
+    family('pod_memory_working_set_bytes', `${stable}Current working set of the pod in bytes`, 'gauge', ofPods(memory)),
+    family('resource_scrape_error', `${stable}1 if there was an error while getting container metrics, 0 otherwise`, 'gauge', [
+      { labels: {}, value: 0 },
+    ]),
+  ]
 }
 
-function cadvisorMetrics({ nowMs, pods }: NodeStats): string {
+function cadvisorMetrics({ nowMs, pods }: NodeStats): readonly MetricFamily[] {
   const lines = (value: (one: ContainerStats) => number | undefined, extra: Readonly<Record<string, string>> = {}) =>
     pods.flatMap(({ pod, containers }) =>
       containers.flatMap(one => {
@@ -272,31 +294,31 @@ function cadvisorMetrics({ nowMs, pods }: NodeStats): string {
     )
   const throttled = (one: ContainerStats) => (one.hasCpuLimit ? one.throttledSeconds : undefined)
   return [
-    metricFamily(
+    family(
       'container_cpu_cfs_throttled_seconds_total',
       'Total time duration the container has been throttled.',
       'counter',
       lines(throttled),
     ),
-    metricFamily(
+    family(
       'container_cpu_usage_seconds_total',
       'Cumulative cpu time consumed in seconds.',
       'counter',
       lines(one => one.cpuSeconds, { cpu: 'total' }),
     ),
-    metricFamily(
+    family(
       'container_memory_usage_bytes',
       'Current memory usage in bytes, including all memory regardless of when it was accessed',
       'gauge',
       lines(one => one.memoryBytes),
     ),
-    metricFamily(
+    family(
       'container_memory_working_set_bytes',
       'Current working set in bytes.',
       'gauge',
       lines(one => one.memoryBytes),
     ),
-  ].join('')
+  ]
 }
 
 function place(pod: Pod): { readonly namespace: string; readonly pod: string } {
