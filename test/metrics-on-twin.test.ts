@@ -116,6 +116,7 @@ class Site implements AsyncDisposable {
       },
       informers,
       client: await this.kubelets({ format }),
+      events: { emit: () => undefined },
       registry: new Registry(),
       clock,
       log: silentLog,

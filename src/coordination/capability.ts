@@ -6,6 +6,7 @@ import type * as z from 'zod'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Api } from '#kube/client/api.ts'
+import type { Dial } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
@@ -229,6 +230,8 @@ export interface KubeletAccess {
   readonly config: ClusterConfig
   /** For plugins that fetch credentials. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where kubelets are in truth, for nodes whose addresses nobody can reach, as those of a twin. */
+  readonly dial?: Dial
 }
 
 /** The process that faces the outside: it asks the core for what disrupts, and has effects of its own that the core has not. */

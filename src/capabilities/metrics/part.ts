@@ -35,6 +35,7 @@ export async function startMetrics(
       clock,
       log,
       environment: kubelets.environment,
+      dial: kubelets.dial,
       names: fileKeys,
     }),
   )

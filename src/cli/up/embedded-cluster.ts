@@ -15,6 +15,7 @@ import { runController } from '#process/controller/controller.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import type { FaultSource } from '#process/parts/fault-source.ts'
+import { PortBook } from '#process/parts/port-book.ts'
 import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
 import { troubleLog } from '#twin/trouble.ts'
@@ -45,6 +46,8 @@ export interface EmbeddedCluster extends AsyncDisposable {
   readonly twin: Twin
   /** The user's side: administrator. */
   readonly admin: Api
+  /** What parts of the processes offer each other. */
+  readonly ports: PortBook
   /** Rejects when the controller, or a process beside it, ends by a fault; resolves when all were stopped. */
   readonly controller: Promise<void>
 }
@@ -75,6 +78,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     options.hold === true
       ? started.use(await openOwnWebhooks({ host: '127.0.0.1', bind: '127.0.0.1', port: 0, clock, log }))
       : undefined
+  const ports = new PortBook()
   const stop = new AbortController()
   const ending = AbortSignal.any([signal, stop.signal])
   const controller = runController({
@@ -109,6 +113,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
       listens,
       leaseClock,
       tokenSeconds,
+      ports,
       signal: ending,
     })
   }
@@ -118,7 +123,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     await all.catch(() => undefined) // its fault is told to whoever awaits `controller`
   })
   const whole = started.move()
-  return { twin, admin, controller: all, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+  return { twin, admin, ports, controller: all, [Symbol.asyncDispose]: () => whole.disposeAsync() }
 }
 
 /** What is enabled, and the sections that rights follow from. */

@@ -1,6 +1,7 @@
 // The processes beside the controller that `ballast up` runs inside of its own: parts of capabilities that serve APIs or stand in the way of
 // requests. Each holds the token of its own ServiceAccount.
 import { Registry } from 'prom-client'
+import type { KubeletAccess } from '#coordination/capability.ts'
 import { accountToken, installServices } from '#deployment/install-ballast.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -14,6 +15,7 @@ import { runGateway } from '#process/gateway/gateway.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { apiserverAccount, gatewayAccount } from '#process/own-names.ts'
 import type { FaultSource } from '#process/parts/fault-source.ts'
+import type { PortBook } from '#process/parts/port-book.ts'
 import type { Twin } from '#twin/twin.ts'
 
 interface ProcessOptions {
@@ -32,6 +34,8 @@ interface ProcessOptions {
   readonly tokenSeconds: number
   readonly log: Log
   readonly faults?: FaultSource | undefined
+  /** Doors between parts, through which the page sees what is measured. */
+  readonly ports: PortBook
   readonly signal: AbortSignal
 }
 
@@ -41,20 +45,22 @@ const lookMs = 100
 /** Runs them until `signal` is aborted. @throws what the first of them fails with */
 export async function runEmbeddedProcesses(options: ProcessOptions): Promise<void> {
   const { admin, installed, settings, processes, clock, leaseClock, seed, log, faults, signal } = options
-  const around = async (account: string, number: number) => ({
-    transport: options.twin.transport({
-      token: await accountToken(admin, account, { ...installed, seconds: options.tokenSeconds, signal }),
-    }),
-    clock,
-    random: seededRandom(seed + number),
-    log,
-    identity: { name: 'ballast-up', namespace: installed.namespace },
-    capabilities: installed.capabilities,
-    settings: { current: settings, onReload: () => new DisposableStack() },
-    health: new ControllerHealth(),
-    ...(faults === undefined ? {} : { faults }),
-    signal,
-  })
+  const around = async (account: string, number: number) => {
+    const token = await accountToken(admin, account, { ...installed, seconds: options.tokenSeconds, signal })
+    return {
+      token,
+      transport: options.twin.transport({ token }),
+      clock,
+      random: seededRandom(seed + number),
+      log,
+      identity: { name: 'ballast-up', namespace: installed.namespace },
+      capabilities: installed.capabilities,
+      settings: { current: settings, onReload: () => new DisposableStack() },
+      health: new ControllerHealth(),
+      ...(faults === undefined ? {} : { faults }),
+      signal,
+    }
+  }
   // Tokens first: nothing runs yet that nobody awaits, should one be refused.
   const served = processes.has('apiserver') ? await around(apiserverAccount, 3) : undefined
   const passed = processes.has('gateway') ? await around(gatewayAccount, 4) : undefined
@@ -65,7 +71,8 @@ export async function runEmbeddedProcesses(options: ProcessOptions): Promise<voi
     const apis = options.listens
       ? new SharedApis({ service, port: 0, bind: '127.0.0.1', clock: leaseClock, log, metrics, version: programVersion })
       : undefined
-    running.push(runApiserver({ ...served, leaseClock, metrics, ...(apis === undefined ? {} : { apis }) }))
+    const reached = apis === undefined ? {} : { apis, kubelets: await kubeletsOf(options.twin, served.token) }
+    running.push(runApiserver({ ...served, leaseClock, metrics, ports: options.ports, ...reached }))
     if (apis !== undefined) running.push(announce(apis))
   }
   if (passed !== undefined) running.push(runGateway(passed))
@@ -84,5 +91,31 @@ export async function runEmbeddedProcesses(options: ProcessOptions): Promise<voi
     } catch (error) {
       if (!signal.aborted) throw error
     }
+  }
+}
+
+/** The way to the twin's kubelets: as the account of the process, over TLS of the twin's authority, at the ports where they really are. */
+async function kubeletsOf({ kubelets, url }: Twin, token: string): Promise<KubeletAccess> {
+  const { certificate } = await kubelets.authority()
+  return {
+    config: {
+      server: url ?? 'https://127.0.0.1',
+      tls: {
+        authority: { kind: 'data', data: Buffer.from(certificate) },
+        serverName: undefined,
+        isInsecure: false,
+        clientCertificate: undefined,
+        clientKey: undefined,
+      },
+      auth: { kind: 'token', token },
+      impersonate: undefined,
+      namespace: 'default',
+      proxyUrl: undefined,
+      disableCompression: true,
+      source: 'the twin',
+      warnings: [],
+    },
+    environment: {},
+    dial: kubelets.dial,
   }
 }

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
+import { usagePort } from '#coordination/ports/usage.ts'
 import { openActions } from '#dashboard/actions/actions.ts'
 import { dashboardSchema } from '#dashboard/configuration.ts'
 import { ChangingSource } from '#dashboard/source/changing-source.ts'
@@ -150,6 +151,7 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
           mode: 'twin',
           cluster,
           settings: () => ({ ...settings, scheduler }),
+          measured: () => twin.ports.take(usagePort),
           twin: { source: shown, seed, pulls: () => twin.twin.imagePulls },
           log,
           signal,

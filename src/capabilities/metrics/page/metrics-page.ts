@@ -87,7 +87,7 @@ function nodesOf(picture: Picture): Table {
   return {
     name: 'nodes',
     title: 'Nodes',
-    columns: columns('Node', 'CPU used', 'requested', 'of', 'Memory used', 'requested', 'of', 'Measured before'),
+    columns: columns('Node', 'CPU used', 'requested', 'allocatable', 'Memory used', 'requested', 'allocatable', 'Age'),
     rows: all.slice(0, mostRows).map(row),
     total: all.length,
     empty: 'There are no nodes.',

@@ -1,4 +1,5 @@
 // How kubelets are asked: as whom, and whom we believe. Files are read again when they change.
+import type { Dial } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { ClusterConfig, Material } from '#kube/credentials/cluster-config.ts'
 import { Credentials, type TlsMaterial } from '#kube/credentials/credentials.ts'
@@ -11,6 +12,7 @@ interface Around {
   readonly clock: Clock
   readonly log: Log
   readonly environment: Readonly<Record<string, string | undefined>>
+  readonly dial?: Dial | undefined
   /** How the settings are called that name files. */
   readonly names: { readonly authority: string; readonly certificate: string; readonly key: string }
 }
@@ -34,7 +36,7 @@ interface KubeletSettings {
  */
 export async function openKubelets(kubelet: KubeletSettings, config: ClusterConfig, around: Around): Promise<KubeletClient> {
   const { clock, log, names } = around
-  const common = { clock, timeoutMs: kubelet.requestTimeoutMs, format: kubelet.format }
+  const common = { clock, timeoutMs: kubelet.requestTimeoutMs, format: kubelet.format, dial: around.dial }
   if (kubelet.isPlain)
     return new KubeletClient({ ...common, trust: { authority: undefined, isInsecure: false }, token: async () => undefined })
   if (kubelet.authorityFile !== '') await authorityIn({ path: kubelet.authorityFile, flag: names.authority })
