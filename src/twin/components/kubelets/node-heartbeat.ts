@@ -130,10 +130,13 @@ function reportStatus({ access, clock }: ComponentContext, kubelets: Kubelets, n
   })
   const allocatable = node.status?.allocatable ?? node.status?.capacity
   const images = withPulled(node, kubelets)
+  const { addresses = [] } = node.status ?? {}
   const status = {
     ...node.status,
     ...(allocatable === undefined ? {} : { allocatable }),
     ...(images === undefined ? {} : { images }),
+    // A dump may come without any: a kubelet says its name at least.
+    addresses: addresses.length > 0 ? addresses : [{ type: 'Hostname', address: node.metadata.name }],
     conditions: [...others, ...own],
   }
   access.update('nodes', { ...node, status }, kubeletWriter(node.metadata.name), { subresource: 'status' })
