@@ -42,6 +42,20 @@ describe('live source', () => {
     expect(first).toMatchObject({ containers: [{ usage: { cpu: expect.any(String) } }] })
   })
 
+  test('shows what is now, however much changed while nobody looked', async () => {
+    await using world = await followedTwin()
+    const { source, twin, wall } = world
+    source.current()
+    for (let change = 0; change < 2_100; change++) {
+      const node = twin.access.get('nodes', undefined, 'talos03')
+      const metadata = { ...node?.metadata, name: 'talos03', labels: { change: String(change) } }
+      twin.access.update('nodes', { ...node, apiVersion: 'v1', kind: 'Node', metadata }, { manager: 'test', user: 'test' })
+      if (change % 700 === 0) await wall.quiet()
+    }
+    await wall.quiet()
+    expect(source.current().state.nodes.get('talos03')?.object.metadata.labels?.['change']).toBe('2099')
+  })
+
   test('reads what the process measures by itself, and asks nobody else', async () => {
     const measured = [
       {

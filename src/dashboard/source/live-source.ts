@@ -85,7 +85,7 @@ export function openLiveSource(options: LiveSourceOptions): LiveSource {
   return new FollowedCluster(options)
 }
 
-/** Changes after which a picture is only made once the event loop had its turns. */
+/** Changes in one turn of the event loop after which a picture is only made in the next: more of them are coming. */
 const mostAtOnce = 2_000
 /** A kind that fails is not waited for any longer. */
 const longestFirstReadMs = 15_000
@@ -116,6 +116,8 @@ class FollowedCluster implements LiveSource {
   #observer: ClusterObserver | undefined
   #isReady = false
   #changes = 1
+  /** Those of this turn of the event loop. */
+  #atOnce = 0
   #sequence = 0
   #picture: Omit<Picture, 'nowMs'> | undefined
   #telling: NodeJS.Immediate | undefined
@@ -201,7 +203,7 @@ class FollowedCluster implements LiveSource {
   #now(): Picture {
     const nowMs = this.#time.now()
     const sources = this.#states.now(nowMs, this.#twin())
-    const isLate = this.#changes > mostAtOnce || this.#books.book.pending > mostAtOnce
+    const isLate = this.#atOnce > mostAtOnce || this.#books.book.pending > mostAtOnce
     if (this.#picture === undefined || !this.#isReady || (this.#changes > 0 && !isLate)) this.#picture = this.#made()
     if (this.#picture.sources !== sources) this.#picture = { ...this.#picture, sources, sequence: ++this.#sequence }
     return { ...this.#picture, nowMs }
@@ -282,6 +284,10 @@ class FollowedCluster implements LiveSource {
 
   #changed(): void {
     this.#changes++
+    if (++this.#atOnce === 1)
+      setImmediate(() => {
+        this.#atOnce = 0
+      })
     this.#utilisation.heed(this.#time.now())
     if (this.#listeners.size === 0) return
     this.#telling ??= setImmediate(() => {

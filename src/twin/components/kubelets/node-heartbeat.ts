@@ -39,7 +39,8 @@ export function startHeartbeats(context: ComponentContext, kubelets: Kubelets, m
   let index = 0
   view.each('nodes', node => {
     join(node.metadata.name, index++, total)
-    // A node that is in the cluster has a Lease since it joined; a snapshot may come without.
+    // A node that is in the cluster has said its addresses, and has a Lease, since it joined; a snapshot may come without.
+    if ((node.status?.addresses ?? []).length === 0) statuses.add(node.metadata.name)
     if (mode !== 'off' && kubelets.isAlive(node.metadata.name) && leaseOf(context, node) === undefined) renewLease(context, node)
   })
   view.on('nodes', ({ type, object, previous }) => {
@@ -135,7 +136,7 @@ function reportStatus({ access, clock }: ComponentContext, kubelets: Kubelets, n
     ...node.status,
     ...(allocatable === undefined ? {} : { allocatable }),
     ...(images === undefined ? {} : { images }),
-    // A dump may come without any: a kubelet says its name at least.
+    // A kubelet says its name at least.
     addresses: addresses.length > 0 ? addresses : [{ type: 'Hostname', address: node.metadata.name }],
     conditions: [...others, ...own],
   }
