@@ -36,6 +36,18 @@ const stranger: KubeObject = {
   metadata: { name: 'stranger', namespace: 'kube-system' },
 }
 
+const autoscaler: KubeObject = {
+  apiVersion: 'autoscaling/v2',
+  kind: 'HorizontalPodAutoscaler',
+  metadata: { name: 'web', namespace: 'default' },
+  spec: {
+    scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+    minReplicas: 3,
+    maxReplicas: 3,
+    metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 126 } } }],
+  },
+}
+
 interface Usage {
   readonly nanocores: number
   readonly bytes: number
@@ -207,6 +219,15 @@ test('what kubelets say is what the twin’s model has, and is served in the pla
   const [item] = itemsAt(await site.list('pods'), 'items')
   expect([textAt(item, 'window'), textAt(item, 'timestamp')]).toEqual(['15s', expect.stringMatching(/Z$/)])
   expect(await site.metricsGroups()).toBe(1)
+  site.twin.access.create('horizontalpodautoscalers.autoscaling', autoscaler, person)
+  // No kubelet can be asked any more, so that what was measured stands.
+  for (const node of ['n1', 'n2']) site.twin.components?.nodes.kill(node)
+  await site.clock.advance(resolutionMs)
+  // 125.5m, rounded up, of the 100m that each pod requests; by what is used now it would be 900.
+  expect(site.twin.access.get('horizontalpodautoscalers.autoscaling', 'default', 'web')?.['status']).toMatchObject({
+    currentMetrics: [{ resource: { current: { averageUtilization: 126 } } }],
+  })
+  site.twin.access.remove('horizontalpodautoscalers.autoscaling', 'default', 'web', person)
 
   site.twin.access.remove('apiservices.apiregistration.k8s.io', undefined, 'v1beta1.metrics.k8s.io', person)
   await site.clock.quiet()

@@ -38,6 +38,7 @@ interface TwinCommandOptions extends ClockOptions {
   readonly controllers?: readonly string[]
   readonly scheduler: 'on' | 'off'
   readonly kubelet: 'on' | 'off'
+  readonly openKubelets?: boolean
   readonly authorization: 'RBAC' | 'AlwaysAllow'
   readonly anonymous?: boolean
   readonly history?: number
@@ -90,6 +91,10 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
     .option('--controllers <list>', 'controllers to run, in the form of kube-controller-manager, such as *,-deployment', listed)
     .option('--scheduler <switch>', 'on, or off: a real one does the work', oneOf('on', 'off'), 'on')
     .option('--kubelet <switch>', 'on, or off: a real one does the work', oneOf('on', 'off'), 'on')
+    .option(
+      '--open-kubelets',
+      "open each node's kubelet on a port of loopback, which its Node tells: for a metrics-server of yours",
+    )
     .option('--authorization <mode>', 'RBAC or AlwaysAllow', oneOf('RBAC', 'AlwaysAllow'), 'RBAC')
     .option('--anonymous', 'accept requests without credentials, as system:anonymous')
     .option('--history <revisions>', 'how many revisions watches and lists can go back', wholeNumber(1, mostHistory))
@@ -127,6 +132,10 @@ function checkTogether(options: TwinCommandOptions): void {
     throw new CommandRefused('--nodes and --pods invent a cluster: use them or --cluster, not both')
   if (options.output !== undefined && options.once !== true)
     throw new CommandRefused('-o needs --once: only a run that ends has one result')
+  if (options.openKubelets === true && options.kubelet === 'off')
+    throw new CommandRefused('--open-kubelets opens the simulated kubelets: leave out --kubelet off')
+  if (options.openKubelets === true && options.once === true)
+    throw new CommandRefused('--once listens nowhere: leave out --open-kubelets')
   if (options.once === true && options.paused === true)
     throw new CommandRefused('--once and --paused exclude each other: a clock that stands still never settles')
   if (options.once === true && typeof options.speed === 'number')
@@ -221,7 +230,7 @@ async function runOn(options: TwinCommandOptions, loaded: Loaded, surroundings: 
     sharedValues: loaded.sharedValues,
     objects: withClock(loaded.objects),
     ownKinds: true,
-    listen: { port: options.port, bind: options.bind },
+    listen: { port: options.port, bind: options.bind, kubelets: options.openKubelets === true },
   })
   report(twin, loaded, surroundings)
   const kubeconfig = await twin.kubeconfig()

@@ -77,6 +77,8 @@ describe('a mistake that leaves nothing to stand on ends with 2 and one line', (
     ['an unknown command',         ['plam'],                                            /unknown command/],
     ['json without an end',        ['up', '-o', 'json'],                                /--once/],
     ['a version of nobody',        ['twin', '--kubernetes-version', '1.10'],            /1\.32 to 1\.36/],
+    ['kubelets of somebody else',  ['twin', '--open-kubelets', '--kubelet', 'off'],     /leave out --kubelet off/],
+    ['kubelets of one run',        ['twin', '--open-kubelets', '--once'],               /leave out --open-kubelets/],
     ['a count read in the action', ['spegel', 'cleanup-wait', '--probe-endpoint', 'x', '--threshold', 'y'], /--threshold: found "y"/],
   ])('%s', async (_name, args, says) => {
     const { code, words, output } = await runBallast(args)

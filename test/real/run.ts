@@ -34,6 +34,7 @@ import { kubeletChecks } from './kubelet/checks.ts'
 import { kwokChecks } from './kwok/checks.ts'
 import { longestFirst } from './longest.ts'
 import { metricsChecks } from './metrics/checks.ts'
+import { twinMetricsChecks } from './metrics/twin-checks.ts'
 import { migrateChecks } from './migrate/checks.ts'
 import { laboratoryChecks } from './mirror/laboratory-checks.ts'
 import { nodeFileChecks } from './mirror/node-files/checks.ts'
@@ -62,6 +63,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['kubectl/verbs.ts', kubectlChecks],
   ['upstreams/checks.ts', upstreamChecks],
   ['metrics/checks.ts', metricsChecks],
+  ['metrics/twin-checks.ts', twinMetricsChecks],
   ['descheduler/checks.ts', deschedulerChecks],
   ['descheduler/shadow.ts', shadowChecks],
   ['descheduler/evictor-options.ts', evictorOptionChecks],

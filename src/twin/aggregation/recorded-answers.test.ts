@@ -1,13 +1,18 @@
 // The twin asked what a real API server was asked about APIs behind it (`test/real/aggregation/record.ts`), with the same programs there.
 import { readFileSync } from 'node:fs'
+import { createSecureServer } from 'node:http2'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hostClock, systemClock } from '#kube/clock.ts'
+import { listening } from '#kube/server/listening.ts'
 import { type Recorded, recordAggregation } from '#test/real/aggregation/scenario.ts'
 import { siteOf } from '#test/real/aggregation/twin-site.ts'
+import { makeAuthority } from '../authority.ts'
 import { isFields, itemsAt, textAt } from '../json-value.ts'
 import { startTwin } from '../twin.ts'
+import { startTestTwin, TestClient } from '../twin-for-tests.ts'
 
+const group = { group: 'echo.example.io', version: 'v1' } as const
 const fixture = join(import.meta.dirname, '..', '..', '..', 'test', 'fixtures', 'aggregation', 'answers.json')
 const recorded: { readonly records: readonly Recorded[] } = JSON.parse(readFileSync(fixture, 'utf8'))
 
@@ -61,5 +66,46 @@ describe('APIs that others serve', () => {
     const groups = itemsAt(JSON.parse(answer.text), 'groups').map(group => textAt(group, 'name'))
     const real = recorded.records.find(({ name }) => name === 'order of groups')?.body
     expect(groups).toEqual([...(Array.isArray(real) ? real : []), 'metrics.k8s.io'])
+  })
+
+  test('are told each group of a user in a header of its own, also where they speak HTTP/2 as those in Go do', async () => {
+    const { server: identity } = await makeAuthority(systemClock.now(), [])
+    const told: string[][] = []
+    const server = createSecureServer(
+      { allowHTTP1: true, cert: identity.certificate, key: identity.key },
+      (incoming, outgoing) => {
+        const named = incoming.rawHeaders.flatMap((name, at) =>
+          at % 2 === 0 && name.toLowerCase() === 'x-remote-group' ? [incoming.rawHeaders[at + 1] ?? ''] : [],
+        )
+        if (incoming.url.endsWith('/things')) told.push(named)
+        outgoing.writeHead(200, { 'content-type': 'application/json' })
+        outgoing.end(
+          JSON.stringify({ kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'echo.example.io/v1', resources: [] }),
+        )
+      },
+    )
+    const port = await listening(server, { port: 0, host: '127.0.0.1' })
+    await using started = await startTestTwin([
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'echo', namespace: 'default' },
+        spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ port }] },
+      },
+      {
+        apiVersion: 'apiregistration.k8s.io/v1',
+        kind: 'APIService',
+        metadata: { name: 'v1.echo.example.io' },
+        spec: {
+          ...{ ...group, groupPriorityMinimum: 100, versionPriority: 100, insecureSkipTLSVerify: true },
+          service: { namespace: 'default', name: 'echo', port },
+        },
+      },
+    ])
+    await started.clock.quiet()
+    const client = new TestClient(started.twin.transport({ user: 'jane', groups: ['system:masters', 'dev, ops'] }))
+    expect((await client.get('/apis/echo.example.io/v1/things')).status).toBe(200)
+    expect(told).toEqual([['system:masters', 'dev, ops', 'system:authenticated']])
+    server.close()
   })
 })

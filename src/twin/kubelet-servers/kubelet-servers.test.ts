@@ -206,6 +206,28 @@ describe('where kubelets are', () => {
     expect(await at('10.0.0.99:10250')).toBe('EHOSTUNREACH')
   })
 
+  test('of nodes with addresses of any kind: what can stand in no certificate is left out', async () => {
+    const longest = `${'a'.repeat(63)}.`.repeat(3) + 'b'.repeat(61)
+    const odd = ['', ' ', 'tést', '999.1.1.1', 'fe80::1%eth0', 'x'.repeat(300), '-', '*', 'a b', '10.0.0.1/24', '10.0.0.1'].map(
+      address => ({ type: 'InternalIP', address }),
+    )
+    const shapes = [odd, null]
+    const nodes = shapes.map((addresses, at) => ({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: at === 0 ? longest : `odd-${at}` },
+      status: { addresses, daemonEndpoints: { kubeletEndpoint: { Port: 10_250 } } },
+    }))
+    await using site = await Site.start(nodes)
+    const http = await site.client()
+    const headers = await site.token('scraper')
+    for (const host of ['10.0.0.1', longest, 'odd-1'])
+      expect([host, await became(http.ask({ url: `https://${host}:10250/metrics/resource`, headers, mostBytes }))]).toEqual([
+        host,
+        200,
+      ])
+  })
+
   test('without simulated kubelets there are none', async () => {
     await using site = await Site.start(testNodes(1), { kubelet: false })
     await expect(site.twin.kubelets.dial('10.0.0.11', 10_250)).rejects.toMatchObject({ code: 'ECONNREFUSED' })

@@ -8,7 +8,7 @@ import type { ApiServer } from '../api/api-server.ts'
 import { isUnknown, type KubeletApi, type WholeResponse } from '../api/subresources/kubelet-api.ts'
 import type { Authority } from '../authority.ts'
 import { kubeletWriter } from '../components/component.ts'
-import { fieldsAt, isSame, numberAt } from '../json-value.ts'
+import { fieldsAt, isSame, itemsAt, numberAt, textAt } from '../json-value.ts'
 import { refusedByKubelet } from './kubelet-access.ts'
 import { type AskedKubelet, KubeletServer } from './kubelet-server.ts'
 
@@ -228,28 +228,31 @@ function text(status: number, body: string): WholeResponse {
   return { kind: 'whole', status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body }
 }
 
+function addressesOf(node: KubeObject) {
+  return itemsAt(node, 'status', 'addresses')
+}
+
 /** By what a node can be reached: its name, and all of its addresses. */
-function namesOf(node: Node): readonly string[] {
-  return [...new Set([node.metadata.name, ...(node.status?.addresses ?? []).map(({ address }) => address)])]
+function namesOf(node: KubeObject): readonly string[] {
+  return [...new Set([node.metadata.name, ...addressesOf(node).flatMap(one => textAt(one, 'address') ?? [])])]
 }
 
 function portOf(node: KubeObject): number {
   return numberAt(node, 'status', 'daemonEndpoints', 'kubeletEndpoint', 'Port') || standardPort
 }
 
-function isMoved(node: Node, previous: Node | undefined): boolean {
-  const before = previous?.status
-  if (node.metadata.uid !== previous?.metadata.uid) return true
-  return !isSame(node.status?.addresses, before?.addresses) || portOf(node) !== (previous === undefined ? 0 : portOf(previous))
+function isMoved(node: KubeObject, previous: KubeObject | undefined): boolean {
+  if (previous === undefined || node.metadata.uid !== previous.metadata.uid) return true
+  return !isSame(addressesOf(node), addressesOf(previous)) || portOf(node) !== portOf(previous)
 }
 
 /** What the status of a node says that is reached on loopback. */
-function announced(node: Node, port: number) {
-  const own = node.status?.addresses?.find(({ type }) => type === 'Hostname')
+function announced(node: KubeObject, port: number) {
+  const own = addressesOf(node).find(({ type }) => type === 'Hostname')
   return {
     addresses: [
       { type: 'InternalIP', address: '127.0.0.1' },
-      { type: 'Hostname', address: own?.address ?? node.metadata.name },
+      { type: 'Hostname', address: textAt(own, 'address') ?? node.metadata.name },
     ],
     daemonEndpoints: { kubeletEndpoint: { Port: port } },
   }
