@@ -20,6 +20,8 @@ export interface ControlPlaneOptions {
   readonly controllerManager: boolean
   /** Further flags of the controller manager, which win over the ones it has here. */
   readonly controllerFlags?: readonly string[]
+  /** Gets each line of the controller manager's log. */
+  readonly onControllerLine?: (line: string) => void
   /** Has the API server write down who asked for what, for {@link ControlPlane.answered}. */
   readonly audit?: boolean
   /** Leaves the admission of ServiceAccounts on: pods need one, and mount its token. */
@@ -124,10 +126,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ])
     await untilReady(client, processes)
     if (programs.controllers !== undefined) {
-      processes.start(programs.controllers, [
-        ...controllerFlags(directory, place !== undefined),
-        ...(options.controllerFlags ?? []),
-      ])
+      processes.start(
+        programs.controllers,
+        [...controllerFlags(directory, place !== undefined), ...(options.controllerFlags ?? [])],
+        options.onControllerLine,
+      )
     }
     const haltControllers = () => {
       processes.signal(programs.controllers, 'SIGSTOP')
@@ -253,6 +256,7 @@ async function untilReady(client: ApiClient, processes: Processes): Promise<void
 function writeFiles(directory: string, server: string, certificates: Certificates): string {
   const files: Record<string, string> = {
     'authority.crt': certificates.authority,
+    'authority.key': certificates.authorityKey,
     'server.crt': certificates.server.certificate,
     'server.key': certificates.server.key,
     'admin.crt': certificates.admin.certificate,
@@ -401,6 +405,13 @@ function controllerFlags(directory: string, judgesNodes: boolean): string[] {
     `--root-ca-file=${join(directory, 'authority.crt')}`,
     `--service-account-private-key-file=${join(directory, 'tokens.key')}`,
     `--controllers=${judgesNodes ? '*' : '*,-node-lifecycle-controller,-taint-eviction-controller'}`,
+    // Kubelets may ask for certificates; those that are approved are signed.
+    ...(judgesNodes
+      ? [
+          `--cluster-signing-cert-file=${join(directory, 'authority.crt')}`,
+          `--cluster-signing-key-file=${join(directory, 'authority.key')}`,
+        ]
+      : []),
   ]
 }
 

@@ -20,6 +20,9 @@ export interface KubeletClusterOptions {
   readonly containerdFiles: (outside: string) => Readonly<Record<string, string>>
   /** Pods find Services by their names, and ports of the host lead to pods, as Spegel's chart needs it. */
   readonly isServed?: boolean
+  /** Names of the nodes whose kubelets serve with the cluster's certificates; see {@link KubeletNodeOptions}. */
+  readonly certified?: readonly string[]
+  readonly audit?: boolean
 }
 
 export interface KubeletCluster extends AsyncDisposable {
@@ -29,6 +32,8 @@ export interface KubeletCluster extends AsyncDisposable {
     readonly base: string
   }
   readonly plane: ControlPlane
+  /** Where the control plane runs. */
+  readonly place: ControlPlanePlace
   readonly nodes: readonly KubeletNode[]
   kubectl(...args: readonly string[]): Promise<CommandResult>
   /** `kubectl apply --server-side -f -`. @throws Error with what it said */
@@ -68,7 +73,12 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
         command: ['/bin/busybox', 'sleep', '1000000'],
       })
     await pushRunning('pause', '1', 10)
-    const plane = await startControlPlane({ scheduler: '1.36', controllerManager: true, place })
+    const plane = await startControlPlane({
+      scheduler: '1.36',
+      controllerManager: true,
+      place,
+      ...(options.audit === true ? { audit: true } : {}),
+    })
     stack.defer(() => plane.stop())
     const names = options.isServed === true ? await startNames(stack, plane, place) : undefined
     const nodes = await Promise.all(
@@ -84,6 +94,7 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
           hosts: [`${network.outside.address} ${registryHost.split(':')[0]}`],
           taints: options.taints,
           containerdFiles: options.containerdFiles(outside.url),
+          isCertified: options.certified?.includes(node.name) === true,
           ...(names === undefined ? {} : { names }),
         }),
       ),
@@ -95,6 +106,7 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
       network,
       outside: { ...outside, base },
       plane,
+      place,
       nodes,
       kubectl,
       pushRunning,
