@@ -8,6 +8,7 @@ import { comparable } from '../../metrics-server-differences.ts'
 import type { Check } from '../check.ts'
 import { kubectlPath } from '../control-plane/debian.ts'
 import { runCommand } from '../run-command.ts'
+import { recommended, scaledByUse } from './autoscalers.ts'
 import { realKubelets } from './real-kubelets.ts'
 import { answersFile, recorded } from './record.ts'
 import { SharedSamples } from './samples.ts'
@@ -126,4 +127,6 @@ export const metricsChecks: readonly Check[] = [
   { name: 'metrics-server and ours answer in the same words', run: sameAnswers },
   { name: 'kubectl top and get print the same through metrics-server and ours', run: sameTables },
   { name: 'real kubelets: metrics-server and ours serve equal numbers, and verify alike', alone: true, run: realKubelets },
+  { name: "kube-controller-manager's autoscaler scales a Deployment by what ours serves", run: scaledByUse },
+  { name: "VPA's recommender recommends by what ours serves", run: recommended },
 ]
