@@ -54,6 +54,8 @@ export interface SchedulerOptions {
 /** As the API server's audit log has it. */
 export interface AnsweredRequest {
   readonly user: string
+  /** What the client calls itself. */
+  readonly agent: string
   readonly verb: string
   readonly path: string
   readonly code: number
@@ -383,14 +385,15 @@ function auditedRequests(directory: string): readonly AnsweredRequest[] {
   if (!existsSync(file)) return []
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
   return lines.map(line => {
-    const { user, verb, requestURI, responseStatus, requestReceivedTimestamp }: AuditEvent = JSON.parse(line)
+    const { user, userAgent = '', verb, requestURI, responseStatus, requestReceivedTimestamp }: AuditEvent = JSON.parse(line)
     const answer = { code: responseStatus?.code ?? 0, receivedMs: Date.parse(requestReceivedTimestamp) }
-    return { user: user.username, verb, path: requestURI.split('?')[0] ?? '', ...answer }
+    return { user: user.username, agent: userAgent, verb, path: requestURI.split('?')[0] ?? '', ...answer }
   })
 }
 
 interface AuditEvent {
   readonly user: { readonly username: string }
+  readonly userAgent?: string
   readonly verb: string
   readonly requestURI: string
   readonly requestReceivedTimestamp: string

@@ -51,6 +51,13 @@ const podRangeOf = (index: number) => `10.244.${index + 1}.0/24`
 export const archivesIn = (image: string): readonly string[] =>
   globSync('*-linux-amd64.tar', { cwd: image }).map(name => join(image, name))
 
+/** What a machine's user has who pulls from the registry: for {@link KubeletClusterOptions}. */
+export const registryFiles = (outside: string): Readonly<Record<string, string>> => ({
+  'conf.d/10-paths.toml':
+    'version = 3\n[plugins."io.containerd.cri.v1.images".registry]\n  config_path = "/etc/containerd/certs.d"\n',
+  [`certs.d/${registryHost}/hosts.toml`]: `server = '${outside}'\n`,
+})
+
 /** Starts all of it and waits until the nodes are Ready. @throws PartUnavailable */
 export async function startKubeletCluster(options: KubeletClusterOptions): Promise<KubeletCluster> {
   const busybox = readFileSync(await programPath('bookworm', 'busybox-static', 'bin/busybox'))

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import { freePort } from '../control-plane/free-ports.ts'
 import { upstreamPath, upstreamSource } from '../upstreams/build.ts'
+import { complaints } from './complaints.ts'
 import { until } from './servers.ts'
-import { complaints, SteeredSite } from './steered-site.ts'
+import { SteeredSite } from './steered-site.ts'
 
 const autoscalers = '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers'
 const deployments = '/apis/apps/v1/namespaces/default/deployments'
@@ -58,7 +59,9 @@ export async function scaledByUse(): Promise<string> {
   })
   const told = async () => {
     const scaler = (await client.want('GET', `${autoscalers}/web`)) as unknown as Scaled
-    const { spec } = (await client.want('GET', `${deployments}/web`)) as unknown as { readonly spec: { readonly replicas: number } }
+    const { spec } = (await client.want('GET', `${deployments}/web`)) as unknown as {
+      readonly spec: { readonly replicas: number }
+    }
     const use = scaler.status?.currentMetrics?.[0]?.resource?.current.averageUtilization
     return { replicas: spec.replicas, use, conditions: scaler.status?.conditions ?? [] }
   }
@@ -159,7 +162,10 @@ export async function recommended(): Promise<string> {
     async () => {
       if (recommender.hasEnded()) throw new Error(`the recommender ended: ${recommender.log()}`)
       found = ((await client.want('GET', `${verticalAutoscalers}/web`)) as Recommended).status
-      return found?.recommendation?.containerRecommendations?.length === 2 && samples().filter(count => count > 0).length >= leastRounds
+      return (
+        found?.recommendation?.containerRecommendations?.length === 2 &&
+        samples().filter(count => count > 0).length >= leastRounds
+      )
     },
   )
   for (const { containerName, target } of found?.recommendation?.containerRecommendations ?? []) {

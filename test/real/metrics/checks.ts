@@ -9,6 +9,8 @@ import type { Check } from '../check.ts'
 import { kubectlPath } from '../control-plane/debian.ts'
 import { runCommand } from '../run-command.ts'
 import { recommended, scaledByUse } from './autoscalers.ts'
+import { changedOver } from './change-over.ts'
+import { evictedByUse } from './deschedulers.ts'
 import { realKubelets } from './real-kubelets.ts'
 import { answersFile, recorded } from './record.ts'
 import { SharedSamples } from './samples.ts'
@@ -127,6 +129,8 @@ export const metricsChecks: readonly Check[] = [
   { name: 'metrics-server and ours answer in the same words', run: sameAnswers },
   { name: 'kubectl top and get print the same through metrics-server and ours', run: sameTables },
   { name: 'real kubelets: metrics-server and ours serve equal numbers, and verify alike', alone: true, run: realKubelets },
+  { name: 'real kubelets: metrics-server to ours by the documented patch, and back', alone: true, run: changedOver },
   { name: "kube-controller-manager's autoscaler scales a Deployment by what ours serves", run: scaledByUse },
   { name: "VPA's recommender recommends by what ours serves", run: recommended },
+  { name: "upstream's descheduler and ours evict by what ours serves", run: evictedByUse },
 ]

@@ -1,8 +1,8 @@
 // Real kubelets with real containers under load, asked over their own HTTPS port by metrics-server and by ours at the same time, with the same
 // flags. n1 signs its certificate itself, as most homelabs have it; n2 asks the cluster for one, which comes when somebody approves it.
 import { deepStrictEqual, match, ok } from 'node:assert'
-import { type KubeletCluster, registryHost, startKubeletCluster } from '../kubelet/cluster.ts'
-import { limitMs, referenceOf, toldOf } from '../kubelet/pods.ts'
+import { type KubeletCluster, registryFiles, startKubeletCluster } from '../kubelet/cluster.ts'
+import { certify, limitMs, referenceOf, toldOf } from '../kubelet/pods.ts'
 import { metricOf } from '../mirror/laboratory/agents.ts'
 import { SharedSamples } from './samples.ts'
 import { MetricsServers, type MetricsServerUnderTest, until } from './servers.ts'
@@ -40,11 +40,7 @@ export async function realKubelets(): Promise<string> {
     archives: [],
     taints: [],
     certified: ['n2'],
-    containerdFiles: outside => ({
-      'conf.d/10-paths.toml':
-        'version = 3\n[plugins."io.containerd.cri.v1.images".registry]\n  config_path = "/etc/containerd/certs.d"\n',
-      [`certs.d/${registryHost}/hosts.toml`]: `server = '${outside}'\n`,
-    }),
+    containerdFiles: registryFiles,
   })
   try {
     return await measured(cluster)
@@ -76,7 +72,7 @@ async function measured(cluster: KubeletCluster): Promise<string> {
   match(lineOf(verifying.ours, 'n1'), /serverTLSBootstrap: true.*--kubelet-preferred-address-types/)
   match(verifying.upstream.output(), /x509|tls:/)
 
-  await approve(cluster)
+  await certify(cluster, 1)
   await until(
     () => `both nodes: ${trusting.ours.output().slice(-2_000)}`,
     async () =>
@@ -150,15 +146,6 @@ async function startLoad(cluster: KubeletCluster): Promise<void> {
   const flags = [`--timeout=${limitMs / 1_000}s`, '-n', namespace, '-l', `app in (${steady})`]
   const waited = await kubectl('wait', 'pod', '--for=condition=Ready', ...flags)
   if (waited.code !== 0) throw new Error(`pods under load: ${waited.stderr}`)
-}
-
-/** Approves what n2 has asked for. */
-async function approve({ kubectl }: KubeletCluster): Promise<void> {
-  const asked = await kubectl('get', 'certificatesigningrequests', '-o', 'jsonpath={.items[*].metadata.name}')
-  const names = asked.stdout.split(' ').filter(name => name !== '')
-  ok(names.length > 0, 'the kubelet has not asked for a certificate')
-  const { code, stderr } = await kubectl('certificate', 'approve', ...names)
-  if (code !== 0) throw new Error(`kubectl certificate approve: ${stderr}`)
 }
 
 async function namesOf({ ask }: MetricsServerUnderTest, resource: 'nodes' | 'pods'): Promise<readonly string[]> {

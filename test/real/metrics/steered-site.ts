@@ -1,13 +1,12 @@
 // A real control plane with controllers, nodes whose kubelets say what a test wants of the pods that run on them, and Ballast behind the APIService:
 // for whoever acts on what it serves.
 import { join } from 'node:path'
-import type { FakeContainer, FakeNode } from '../../fake-kubelets.ts'
-import { FakeKubelets } from '../../fake-kubelets.ts'
+import { bornMs, type FakeContainer, FakeKubelets, type FakeNode } from '../../fake-kubelets.ts'
 import { nodeObject } from '../../metrics-cluster.ts'
 import { isReady, type PodObject, startTinyKubelet, type TinyKubelet } from '../ballast/tiny-kubelet.ts'
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '../control-plane/start.ts'
-import { startProgram, type Program } from '../mirror/laboratory/program.ts'
-import { type MetricsServerUnderTest, MetricsServers, until } from './servers.ts'
+import { type Program, startProgram } from '../mirror/laboratory/program.ts'
+import { MetricsServers, type MetricsServerUnderTest, until } from './servers.ts'
 import { flagsOf } from './site.ts'
 
 /** What a container uses. */
@@ -20,7 +19,6 @@ export interface Use {
 export type Load = (container: string, pod: PodObject, peers: number) => Use
 
 interface Counter {
-  readonly startMs: number
   seconds: number
   atMs: number
 }
@@ -36,6 +34,9 @@ class SteeredNode implements FakeNode {
   readonly #load: () => Load
   readonly #counters = new Map<string, Counter>()
   #now: readonly FakeContainer[] = []
+  #atMs = bornMs + 1
+  /** Of processor, of all pods that ever ran. */
+  #podSeconds = 0
 
   constructor(name: string, pods: () => readonly PodObject[], load: () => Load) {
     this.name = name
@@ -44,7 +45,7 @@ class SteeredNode implements FakeNode {
   }
 
   get cores(): number {
-    return idle.cores
+    return idle.cores + (this.#podSeconds * 1_000) / (this.#atMs - bornMs)
   }
 
   get bytes(): number {
@@ -52,6 +53,7 @@ class SteeredNode implements FakeNode {
   }
 
   containers(nowMs: number): readonly FakeContainer[] {
+    this.#atMs = nowMs
     const running = this.#pods().filter(isReady)
     const kindOf = ({ metadata }: PodObject) => metadata.labels?.['app']
     this.#now = running
@@ -71,16 +73,14 @@ class SteeredNode implements FakeNode {
   }
 
   #secondsOf(key: string, startMs: number, nowMs: number, cores: number): number {
-    const counter = this.#counters.get(key) ?? { startMs, seconds: 0, atMs: startMs }
+    const counter = this.#counters.get(key) ?? { seconds: 0, atMs: startMs }
     this.#counters.set(key, counter)
-    counter.seconds += (cores * Math.max(0, nowMs - counter.atMs)) / 1_000
+    const more = (cores * Math.max(0, nowMs - counter.atMs)) / 1_000
+    counter.seconds += more
+    this.#podSeconds += more
     counter.atMs = Math.max(counter.atMs, nowMs)
     return counter.seconds
   }
-}
-
-interface Workload {
-  readonly metadata: { readonly name: string }
 }
 
 export class SteeredSite implements AsyncDisposable {
@@ -145,11 +145,6 @@ export class SteeredSite implements AsyncDisposable {
     return steered.site
   }
 
-  /** A directory for files of a check. */
-  get directory(): string {
-    return this.#directory
-  }
-
   /** Makes a Deployment in `default` whose containers ask for these amounts. */
   async deploy(
     name: string,
@@ -165,11 +160,10 @@ export class SteeredSite implements AsyncDisposable {
         resources: { requests },
       })),
     }
-    const object: Workload = { metadata: { name } }
     await this.plane.client.want('POST', '/apis/apps/v1/namespaces/default/deployments', {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      ...object,
+      metadata: { name },
       spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
     })
   }
@@ -205,7 +199,7 @@ export class SteeredSite implements AsyncDisposable {
     return client
   }
 
-  /** Writes a file of a check. */
+  /** A path for a file of a check. */
   place(name: string): string {
     return join(this.#directory, name)
   }
@@ -213,9 +207,4 @@ export class SteeredSite implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync()
   }
-}
-
-/** Lines of a Go program's log that warn or complain. */
-export function complaints(lines: readonly string[]): readonly string[] {
-  return lines.filter(line => /^[EWF]\d{4} /.test(line))
 }
