@@ -19,6 +19,10 @@ const tag = 'v0.9.0'
 const resolutionMs = 15_000
 const account = 'system:serviceaccount:kube-system:metrics-server'
 const deployment = 'deployment/metrics-server'
+/** The Event of a path that is refused. */
+const eventOfPath = 'create /apis/events.k8s.io/v1/namespaces/default/events'
+/** Some of what both must ask for, else nothing was compared. */
+const expected = ['watch /api/v1/nodes', 'watch /api/v1/pods', 'create /apis/authorization.k8s.io/v1/subjectaccessreviews']
 
 export async function changedOver(): Promise<string> {
   const program = readFileSync(await upstreamPath('metrics-server'))
@@ -57,6 +61,8 @@ async function install(cluster: KubeletCluster, manifests: string): Promise<void
   await cluster.apply(rendered.replaceAll(image, `${registryHost}/${repository}:${tag}`))
   await rolledOut(cluster)
   await until('kubectl top knows both nodes', () => knowsBoth(cluster), limitMs, 500)
+  await want(cluster, 'create', 'clusterrolebinding', 'jane', '--clusterrole=view', '--user=jane')
+  await anotherReads(cluster)
 }
 
 async function changed(cluster: KubeletCluster): Promise<string> {
@@ -72,8 +78,9 @@ async function changed(cluster: KubeletCluster): Promise<string> {
     const said = await want(cluster, '-n', 'kube-system', 'logs', deployment)
     deepStrictEqual(complaints(said.split('\n')), [], said)
     deepStrictEqual(refusals(cluster, patchedMs), [])
-    const more = asked(cluster, true).filter(request => !asked(cluster, false).includes(request))
-    deepStrictEqual(more, [], 'what upstream does not ask for')
+    await anotherReads(cluster)
+    await refusedPathIsTold(cluster, patchedMs)
+    await watch.again(3)
     const forthMs = watch.longestMs()
     ok(forthMs <= 2 * resolutionMs, `kubectl top was away for ${forthMs} ms`)
 
@@ -83,11 +90,46 @@ async function changed(cluster: KubeletCluster): Promise<string> {
     await watch.again(3)
     const backMs = watch.longestMs()
     ok(backMs <= 2 * resolutionMs, `kubectl top was away for ${backMs} ms on the way back`)
+    // Watches are written down when they end: those of ours have.
+    const requests = asked(cluster, true)
+    for (const each of expected) ok(requests.includes(each), `${each} is not among ${requests}`)
+    deepStrictEqual(
+      requests.filter(request => !asked(cluster, false).includes(request) && request !== eventOfPath),
+      [],
+      'what upstream does not ask for',
+    )
+    deepStrictEqual(
+      refusals(cluster, patchedMs).filter(told => told !== eventOfPath),
+      [],
+    )
     const seconds = (ms: number) => (ms / 1_000).toFixed(1)
     return `upstream's release ${tag} on two kubelets ${cluster.plane.serverVersion}, patched and undone: kubectl top was never away for more than ${seconds(forthMs)} s, back ${seconds(backMs)} s; no request of ours was refused, none is new`
   } finally {
     await watch.stop()
   }
+}
+
+/** The one thing more that the docs tell of: an Event of a path that is refused, for which the role has no right. The log tells instead. */
+async function refusedPathIsTold(cluster: KubeletCluster, sinceMs: number): Promise<void> {
+  const annotation = 'metrics.k8s.io/resource-metrics-path'
+  await want(cluster, 'annotate', 'node', 'n1', `${annotation}=../x`)
+  await until(
+    'the log tells of the refused path, and the Event is refused',
+    async () =>
+      (await want(cluster, '-n', 'kube-system', 'logs', deployment)).includes('it is no plain path') &&
+      refusals(cluster, sinceMs).includes(eventOfPath),
+    limitMs,
+    500,
+  )
+  await want(cluster, 'annotate', 'node', 'n1', `${annotation}-`)
+}
+
+/** Somebody who may read by a role alone: whether they may is asked of the API server. */
+async function anotherReads(cluster: KubeletCluster): Promise<void> {
+  await until('jane reads', async () => {
+    const { code, stdout } = await cluster.kubectl('top', 'pods', '-n', 'kube-system', '--as=jane')
+    return code === 0 && stdout.includes('metrics-server-')
+  })
 }
 
 /** The documented command's arguments, with an image that is on the nodes. */
@@ -182,7 +224,7 @@ function refusals({ plane }: KubeletCluster, sinceMs: number): readonly string[]
   return plane
     .answered()
     .filter(({ user, code, receivedMs }) => user === account && receivedMs >= sinceMs && (code === 401 || code === 403))
-    .map(({ verb, path, code, agent }) => `${verb} ${path} ${code} ${agent}`)
+    .map(({ verb, path }) => `${verb} ${path}`)
 }
 
 /** Requests of the account, by ours or by upstream's program. */

@@ -53,12 +53,20 @@ async function measured(cluster: KubeletCluster): Promise<string> {
   const { plane, place } = cluster
   await startLoad(cluster)
   await using servers = await MetricsServers.open(plane, place)
-  const start = async (...flags: readonly string[]) => {
-    const types = '--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname'
-    return { upstream: await servers.start('upstream', [types, ...flags]), ours: await servers.start('ours', [types, ...flags]) }
-  }
+  const types = ['--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname']
+  const start = async (...flags: readonly string[]) => ({
+    upstream: await servers.start('upstream', [...types, ...flags]),
+    ours: await servers.start('ours', [...types, ...flags]),
+  })
   const trusting = await start('--kubelet-insecure-tls')
   const verifying = await start()
+  // What else ours can ask kubelets for, and upstream's rules to the letter.
+  const otherwise = await servers.start('ours', [
+    ...types,
+    '--kubelet-insecure-tls',
+    '--kubelet-format=protobuf',
+    '--compat=strict',
+  ])
 
   // n2 has no certificate yet: to talk to it is impossible, whoever trusts what. n1 is believed by those that do not look.
   await until(
@@ -80,8 +88,9 @@ async function measured(cluster: KubeletCluster): Promise<string> {
         names => names.length === 2,
       ),
   )
-  const [all, signed] = [trusting, verifying].map(({ upstream, ours }) => new SharedSamples(upstream, ours))
-  if (all === undefined || signed === undefined) throw new Error('two pairs')
+  const all = new SharedSamples(trusting.upstream, trusting.ours)
+  const signed = new SharedSamples(verifying.upstream, verifying.ours)
+  const binary = new SharedSamples(trusting.upstream, otherwise)
   const steady = (nodes: readonly string[]) =>
     nodes.flatMap(node => [
       `/${node}`,
@@ -89,17 +98,24 @@ async function measured(cluster: KubeletCluster): Promise<string> {
     ])
   const lacks = (samples: SharedSamples, nodes: readonly string[]) =>
     steady(nodes).filter(name => (samples.shared.get(name) ?? 0) < leastShared)
+  const lackingNow = () => [
+    ...lacks(all, ['n1', 'n2']),
+    ...lacks(binary, ['n1', 'n2']).map(name => `${name} by protobuf`),
+    ...lacks(signed, ['n2']).map(name => `${name} with verification`),
+  ]
   await until(
-    () => `samples of ${[...lacks(all, ['n1', 'n2']), ...lacks(signed, ['n2'])]}`,
+    () => `samples of ${lackingNow()}`,
     async () => {
       await all.look()
       await signed.look()
-      return lacks(all, ['n1', 'n2']).length === 0 && lacks(signed, ['n2']).length === 0
+      await binary.look()
+      return lackingNow().length === 0
     },
     limitMs,
   )
   all.compare()
   signed.compare()
+  binary.compare()
   // Who verifies serves the node that the cluster vouches for, and nothing of the other.
   for (const objects of signed.objects)
     deepStrictEqual(
@@ -115,7 +131,7 @@ async function measured(cluster: KubeletCluster): Promise<string> {
   )
   ok(![...theirs, ...ours].some(name => name.includes('/done-')), 'a pod that ended is served')
   const count = (samples: SharedSamples) => [...samples.shared.values()].reduce((sum, one) => sum + one, 0)
-  return `two kubelets ${plane.serverVersion}: ${count(all)} samples of ${all.shared.size} objects equal to the last digit without verification, ${count(signed)} of ${signed.shared.size} with; the self-signed kubelet is told as tls and nothing else`
+  return `two kubelets ${plane.serverVersion}: ${count(all)} samples of ${all.shared.size} objects equal to the last digit without verification, ${count(binary)} by protobuf, ${count(signed)} of ${signed.shared.size} objects with verification; the self-signed kubelet is told as tls and nothing else`
 }
 
 async function startLoad(cluster: KubeletCluster): Promise<void> {
