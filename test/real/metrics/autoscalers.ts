@@ -8,7 +8,7 @@ import { freePort } from '../control-plane/free-ports.ts'
 import { upstreamPath, upstreamSource } from '../upstreams/build.ts'
 import { complaints } from './complaints.ts'
 import { until } from './servers.ts'
-import { SteeredSite } from './steered-site.ts'
+import { type Load, SteeredSite } from './steered-site.ts'
 
 const autoscalers = '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers'
 const deployments = '/apis/apps/v1/namespaces/default/deployments'
@@ -32,19 +32,27 @@ interface ClusterEvent {
 /** Of one processor, shared by all pods as visitors are. */
 const manyVisitors = 0.19
 const fewVisitors = 0.01
+const sidecarCores = 0.001
 const wanted = 50
+const mebibyte = 2 ** 20
 
 export async function scaledByUse(): Promise<string> {
   const lines: string[] = []
   let visitors = manyVisitors
-  await using site = await SteeredSite.start((_, __, peers) => ({ cores: visitors / peers, bytes: 50 * 2 ** 20 }), {
+  const load: Load = (container, _, peers) => ({
+    cores: container === 'app' ? visitors / peers : sidecarCores,
+    bytes: 50 * mebibyte,
+  })
+  await using site = await SteeredSite.start(load, {
     controllerFlags: ['--horizontal-pod-autoscaler-sync-period=5s'],
     onControllerLine: line => lines.push(line),
   })
   const { client, serverVersion } = site.plane
-  await site.deploy('web', 1, { app: { cpu: '100m' } })
+  await site.deploy('web', 1, { app: { cpu: '100m' }, sidecar: { cpu: '10m' } })
   await site.untilMeasured(1)
+  ok(lines.length > 0, 'kube-controller-manager has said nothing')
   const before = lines.length
+  const target = { type: 'Utilization', averageUtilization: wanted }
   await client.want('POST', autoscalers, {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
@@ -53,7 +61,11 @@ export async function scaledByUse(): Promise<string> {
       scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
       minReplicas: 1,
       maxReplicas: 8,
-      metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: wanted } } }],
+      metrics: [
+        { type: 'Resource', resource: { name: 'cpu', target } },
+        { type: 'ContainerResource', containerResource: { name: 'cpu', container: 'app', target } },
+        { type: 'Resource', resource: { name: 'memory', target: { type: 'AverageValue', averageValue: '1Gi' } } },
+      ],
       behavior: { scaleDown: { stabilizationWindowSeconds: 0 } },
     },
   })
@@ -63,7 +75,8 @@ export async function scaledByUse(): Promise<string> {
       readonly spec: { readonly replicas: number }
     }
     const use = scaler.status?.currentMetrics?.[0]?.resource?.current.averageUtilization
-    return { replicas: spec.replicas, use, conditions: scaler.status?.conditions ?? [] }
+    const metrics = scaler.status?.currentMetrics?.length
+    return { replicas: spec.replicas, use, metrics, conditions: scaler.status?.conditions ?? [] }
   }
   const settles = async (replicas: number, most: number) => {
     const seen = { last: '' }
@@ -72,7 +85,7 @@ export async function scaledByUse(): Promise<string> {
       async () => {
         const now = await told()
         seen.last = JSON.stringify(now)
-        return now.replicas === replicas && now.use !== undefined && now.use <= most
+        return now.replicas === replicas && now.use !== undefined && now.use <= most && now.metrics === 3
       },
     )
     const { conditions } = await told()
@@ -98,12 +111,11 @@ export async function scaledByUse(): Promise<string> {
     complaints(lines.slice(before)).filter(line => /metric|horizontal|podautoscaler/i.test(line)),
     [],
   )
-  return `kube-controller-manager ${serverVersion}: 1 pod to 4 and back to 1, two Events and no complaint`
+  return `kube-controller-manager ${serverVersion}: 1 pod to 4 and back to 1 by CPU of pods and of a container and by memory, two Events and no complaint`
 }
 
 const verticalAutoscalers = '/apis/autoscaling.k8s.io/v1/namespaces/default/verticalpodautoscalers'
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
-const mebibyte = 2 ** 20
 const uses = {
   app: { cores: 0.5, bytes: 600 * mebibyte },
   sidecar: { cores: 0.05, bytes: 300 * mebibyte },

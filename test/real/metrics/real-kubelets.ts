@@ -1,6 +1,8 @@
 // Real kubelets with real containers under load, asked over their own HTTPS port by metrics-server and by ours at the same time, with the same
 // flags. n1 signs its certificate itself, as most homelabs have it; n2 asks the cluster for one, which comes when somebody approves it.
 import { deepStrictEqual, match, ok } from 'node:assert'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type KubeletCluster, registryFiles, startKubeletCluster } from '../kubelet/cluster.ts'
 import { certify, limitMs, referenceOf, toldOf } from '../kubelet/pods.ts'
 import { metricOf } from '../mirror/laboratory/agents.ts'
@@ -91,6 +93,7 @@ async function measured(cluster: KubeletCluster): Promise<string> {
   const all = new SharedSamples(trusting.upstream, trusting.ours)
   const signed = new SharedSamples(verifying.upstream, verifying.ours)
   const binary = new SharedSamples(trusting.upstream, otherwise)
+  const refused = await strangers(servers, cluster, types)
   const steady = (nodes: readonly string[]) =>
     nodes.flatMap(node => [
       `/${node}`,
@@ -113,9 +116,8 @@ async function measured(cluster: KubeletCluster): Promise<string> {
     },
     limitMs,
   )
-  all.compare()
-  signed.compare()
-  binary.compare()
+  await refused.told()
+  for (const samples of [all, signed, binary]) samples.compareApart()
   // Who verifies serves the node that the cluster vouches for, and nothing of the other.
   for (const objects of signed.objects)
     deepStrictEqual(
@@ -131,7 +133,36 @@ async function measured(cluster: KubeletCluster): Promise<string> {
   )
   ok(![...theirs, ...ours].some(name => name.includes('/done-')), 'a pod that ended is served')
   const count = (samples: SharedSamples) => [...samples.shared.values()].reduce((sum, one) => sum + one, 0)
-  return `two kubelets ${plane.serverVersion}: ${count(all)} samples of ${all.shared.size} objects equal to the last digit without verification, ${count(binary)} by protobuf, ${count(signed)} of ${signed.shared.size} objects with verification; the self-signed kubelet is told as tls and nothing else`
+  return `two kubelets ${plane.serverVersion}: ${count(all)} samples of ${all.shared.size} objects equal without verification, ${count(binary)} by protobuf, ${count(signed)} of ${signed.shared.size} objects with verification; the self-signed kubelet is told as tls and nothing else, strangers as unauthorized and forbidden`
+}
+
+/** Clients whom the kubelets refuse: by a certificate of nobody's authority, and by one without the right to their metrics. */
+async function strangers(servers: MetricsServers, { plane }: KubeletCluster, types: readonly string[]) {
+  const kinds = [
+    ['unauthorized', plane.frontProxy],
+    ['forbidden', await plane.issueClient('CN=stranger')],
+  ] as const
+  const started: { readonly reason: string; readonly server: MetricsServerUnderTest }[] = []
+  for (const [reason, { certificate, key }] of kinds) {
+    const [certificateFile, keyFile] = ['crt', 'key'].map(end => join(servers.directory, `${reason}.${end}`))
+    writeFileSync(certificateFile ?? '', certificate)
+    writeFileSync(keyFile ?? '', key)
+    const shown = [`--kubelet-client-certificate=${certificateFile}`, `--kubelet-client-key=${keyFile}`]
+    started.push({ reason, server: await servers.start('ours', [...types, '--kubelet-insecure-tls', ...shown]) })
+  }
+  return {
+    /** Both kubelets refuse each, in the word that is counted and with what can be done. */
+    async told() {
+      for (const { reason, server } of started) {
+        await until(
+          () => `${reason}: ${server.output()}`,
+          async () => (await failures(server)).get(reason) >= 4,
+        )
+        deepStrictEqual((await failures(server)).reasons, [reason])
+        match(server.output(), /grant \\?"get\\?" on nodes\/metrics/)
+      }
+    },
+  }
 }
 
 async function startLoad(cluster: KubeletCluster): Promise<void> {

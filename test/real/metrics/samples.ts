@@ -1,11 +1,14 @@
 // What servers serve over a while, by object, time and window: equal scrapes must have been served as equal numbers.
-import { deepStrictEqual } from 'node:assert'
+import { deepStrictEqual, ok } from 'node:assert'
 import type { MetricsServerUnderTest } from './servers.ts'
+
+/** By container, in the order of their names; that of a node has no name. */
+type Uses = Readonly<Record<string, { readonly cpu: string; readonly memory: string }>>
 
 interface Sample {
   /** Namespace and name, time and window. */
   readonly what: string
-  readonly value: string
+  readonly uses: Uses
 }
 
 /** What a server serves now, to the last digit. */
@@ -13,13 +16,14 @@ async function samplesOf({ ask }: Pick<MetricsServerUnderTest, 'ask'>): Promise<
   const found: Sample[] = []
   for (const resource of ['nodes', 'pods']) {
     const { text } = await ask(`/apis/metrics.k8s.io/v1beta1/${resource}`)
-    for (const item of JSON.parse(text).items) {
-      const { name, namespace = '' } = item.metadata
-      const containers = [...(item.containers ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1))
-      found.push({
-        what: `${namespace}/${name} ${item.timestamp} ${item.window}`,
-        value: JSON.stringify(item.usage ?? containers),
-      })
+    for (const { metadata, timestamp, window, usage, containers = [{ name: '', usage }] } of JSON.parse(text).items) {
+      const { name, namespace = '' } = metadata
+      const entries: [string, Uses[string]][] = containers.map((one: { name: string; usage: Uses[string] }) => [
+        one.name,
+        one.usage,
+      ])
+      const uses = Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      found.push({ what: `${namespace}/${name} ${timestamp} ${window}`, uses })
     }
   }
   return found
@@ -30,7 +34,7 @@ const objectOf = (what: string) => what.split(' ')[0] ?? ''
 /** What two servers have served so far. */
 export class SharedSamples {
   readonly #servers: readonly [MetricsServerUnderTest, MetricsServerUnderTest]
-  readonly #seen = [new Map<string, string>(), new Map<string, string>()] as const
+  readonly #seen = [new Map<string, Uses>(), new Map<string, Uses>()] as const
 
   /** Upstream's and ours. */
   constructor(upstream: MetricsServerUnderTest, ours: MetricsServerUnderTest) {
@@ -40,7 +44,7 @@ export class SharedSamples {
   /** Asks both. */
   async look(): Promise<void> {
     for (const [at, server] of this.#servers.entries())
-      for (const { what, value } of await samplesOf(server)) this.#seen[at]?.set(what, value)
+      for (const { what, uses } of await samplesOf(server)) this.#seen[at]?.set(what, uses)
   }
 
   /** How many samples each has served. */
@@ -61,11 +65,25 @@ export class SharedSamples {
     return counts
   }
 
-  /** Throws where one sample has two values. */
+  /** Throws where one sample has two values: all containers are measured at once. */
   compare(): void {
     const [theirs, ours] = this.#seen
-    const told = (of: ReadonlyMap<string, string>) => Object.fromEntries(this.#common().map(what => [what, of.get(what)]))
+    const told = (of: ReadonlyMap<string, Uses>) => Object.fromEntries(this.#common().map(what => [what, of.get(what)]))
     deepStrictEqual(told(ours), told(theirs))
+  }
+
+  /**
+   * As {@link compare} where each container is measured at a time of its own: a pod's time is that of one of them, whose use must be equal; the
+   * others must have the same names.
+   */
+  compareApart(): void {
+    const [theirs, ours] = this.#seen
+    for (const what of this.#common()) {
+      const [a = {}, b = {}] = [theirs.get(what), ours.get(what)]
+      deepStrictEqual(Object.keys(b), Object.keys(a), what)
+      const hasEqual = Object.keys(a).some(name => a[name]?.cpu === b[name]?.cpu && a[name]?.memory === b[name]?.memory)
+      ok(hasEqual, `${what}: upstream has ${JSON.stringify(a)}, ours ${JSON.stringify(b)}`)
+    }
   }
 
   #common(): readonly string[] {
