@@ -15,6 +15,7 @@ import { realKubelets } from './real-kubelets.ts'
 import { answersFile, recorded } from './record.ts'
 import { SharedSamples } from './samples.ts'
 import { type MetricsServerUnderTest, until } from './servers.ts'
+import { silentKubelet } from './silent-kubelet.ts'
 import { MetricsSite } from './site.ts'
 
 /** As long as the story of the containers, and some samples after it. */
@@ -129,6 +130,11 @@ export const metricsChecks: readonly Check[] = [
   { name: 'metrics-server and ours answer in the same words', run: sameAnswers },
   { name: 'kubectl top and get print the same through metrics-server and ours', run: sameTables },
   { name: 'real kubelets: metrics-server and ours serve equal numbers, and verify alike', alone: true, run: realKubelets },
+  {
+    name: 'real kubelets: one that nobody reaches costs its node later than with metrics-server',
+    alone: true,
+    run: silentKubelet,
+  },
   { name: 'real kubelets: metrics-server to ours by the documented patch, and back', alone: true, run: changedOver },
   { name: "kube-controller-manager's autoscaler scales a Deployment by what ours serves", run: scaledByUse },
   { name: "VPA's recommender recommends by what ours serves", run: recommended },

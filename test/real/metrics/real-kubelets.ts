@@ -165,7 +165,7 @@ async function strangers(servers: MetricsServers, { plane }: KubeletCluster, typ
   }
 }
 
-async function startLoad(cluster: KubeletCluster): Promise<void> {
+export async function startLoad(cluster: KubeletCluster): Promise<void> {
   const { plane, nodes, kubectl } = cluster
   const image = referenceOf(await cluster.pushRunning('acme/load', 'v1', 1_000))
   await plane.client.want('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
@@ -202,7 +202,7 @@ async function namesOf({ ask }: MetricsServerUnderTest, resource: 'nodes' | 'pod
 }
 
 /** Scrapes of ours that failed. */
-async function failures({ ask }: MetricsServerUnderTest) {
+export async function failures({ ask }: MetricsServerUnderTest) {
   const { text } = await ask('/metrics').catch(() => ({ text: '' }))
   const name = 'ballast_metrics_scrape_errors_total'
   const reasons = Array.from(text.matchAll(new RegExp(`^${name}\\{reason="([^"]+)"\\}`, 'gm')), ([, reason = '']) => reason)
