@@ -29,7 +29,7 @@ interface ClusterEvent {
   readonly involvedObject: { readonly kind: string }
 }
 
-/** Of one processor, shared by all pods as visitors are. */
+/** Parts of a processor, shared by all pods as visitors are. */
 const manyVisitors = 0.19
 const fewVisitors = 0.01
 const sidecarCores = 0.001

@@ -15,7 +15,7 @@ import { complaints } from './complaints.ts'
 const docs = join(import.meta.dirname, '..', '..', '..', 'docs', 'metrics.md')
 const repository = 'metrics-server/metrics-server'
 const tag = 'v0.9.0'
-/** Of the released manifests. */
+/** As the released manifests have it. */
 const resolutionMs = 15_000
 const account = 'system:serviceaccount:kube-system:metrics-server'
 const deployment = 'deployment/metrics-server'

@@ -9,7 +9,7 @@ import { metricOf } from '../mirror/laboratory/agents.ts'
 import { SharedSamples } from './samples.ts'
 import { MetricsServers, type MetricsServerUnderTest, until } from './servers.ts'
 
-/** Of each object that is there all the time. */
+/** Samples that each object must have which is there all the time. */
 const leastShared = 3
 const namespace = 'load'
 

@@ -35,7 +35,7 @@ class SteeredNode implements FakeNode {
   readonly #counters = new Map<string, Counter>()
   #now: readonly FakeContainer[] = []
   #atMs = bornMs + 1
-  /** Of processor, of all pods that ever ran. */
+  /** Seconds of processor that all pods have used which ever ran. */
   #podSeconds = 0
 
   constructor(name: string, pods: () => readonly PodObject[], load: () => Load) {
@@ -86,7 +86,7 @@ class SteeredNode implements FakeNode {
 export class SteeredSite implements AsyncDisposable {
   readonly plane: ControlPlane
   readonly server: MetricsServerUnderTest
-  /** Of pods that run; may be replaced at any time. */
+  /** What pods that run use; may be replaced at any time. */
   load: Load
   readonly #kubelet: TinyKubelet
   readonly #directory: string
