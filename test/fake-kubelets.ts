@@ -39,7 +39,8 @@ export interface FakeKubelet {
 
 /** Kubelets measure now and then, and say the same until they do again. */
 const housekeepingMs = 10_000
-const bornMs = Date.UTC(2026, 0, 1)
+/** Nodes have counted since then. */
+export const bornMs = Date.UTC(2026, 0, 1)
 
 /** The text that a kubelet says at a time: all that was measured at the last multiple of ten seconds. */
 export function expositionOf(node: FakeNode, nowMs: number): string {

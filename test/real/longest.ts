@@ -17,7 +17,10 @@ const longChecks = [
   'ballast controller on the real control plane: the example put right, kube-scheduler 1.34.4, landing prefer, killed half-way',
   'the real descheduler spares what ours does, by every option of DefaultEvictor',
   'APIs, webhooks, policies and conversions behind the real API server, as recorded',
+  'real kubelets: metrics-server to ours by the documented patch, and back',
   'browser: every page in every look',
+  'real kubelets: one that nobody reaches costs its node later than with metrics-server',
+  'real kubelets: metrics-server and ours serve equal numbers, and verify alike',
   'migrate: Reloader to Ballast, back, and there again',
   'descheduler, program beside program on the twin: RemoveDuplicates',
   'bad input is answered as recorded: queries',
@@ -28,6 +31,7 @@ const longChecks = [
   'updater does to the drop-in cluster what was recorded',
   'bad input is answered as recorded: connections',
   'bad input is answered as recorded: protobuf',
+  "VPA's recommender recommends by what ours serves",
 ] as const
 
 /** The same rows, those of the longest checks first. @throws Error where a name is no check's any more */

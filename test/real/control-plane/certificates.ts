@@ -15,6 +15,8 @@ export interface FrontProxy extends CertificateAndKey {
 
 export interface Certificates {
   readonly authority: string
+  /** The private key of the authority: kube-controller-manager signs with it. */
+  readonly authorityKey: string
   readonly server: CertificateAndKey
   /** Client certificate of group `system:masters`: may do everything. */
   readonly admin: CertificateAndKey
@@ -38,6 +40,7 @@ export async function makeCertificates(addresses: readonly string[] = []): Promi
   })
   return {
     authority: authority.certificate,
+    authorityKey: authority.key,
     server: await authority.issue('CN=kube-apiserver', [
       new x509.SubjectAlternativeNameExtension([
         ...['127.0.0.1', ...addresses].map(value => ({ type: 'ip' as const, value })),
@@ -55,11 +58,10 @@ export async function makeCertificates(addresses: readonly string[] = []): Promi
 /** A new authority of the front proxy, and the API server's client certificate under it. */
 export async function makeFrontProxy(): Promise<FrontProxy> {
   const authority = await makeTestAuthority('ballast-test-front-proxy')
-  return { authority: authority.certificate, ...(await authority.issueClient('CN=front-proxy-client')) }
+  return { ...(await authority.issueClient('CN=front-proxy-client')), authority: authority.certificate }
 }
 
-interface TestAuthority {
-  readonly certificate: string
+interface TestAuthority extends CertificateAndKey {
   issue(subject: string, extensions: readonly x509.Extension[]): Promise<CertificateAndKey>
   issueClient(subject: string): Promise<CertificateAndKey>
 }
@@ -93,12 +95,14 @@ async function makeTestAuthority(name: string): Promise<TestAuthority> {
       signingAlgorithm: algorithm,
       extensions: [...extensions],
     })
-    const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', own.privateKey)).toString('base64')
-    return {
-      certificate: certificate.toString('pem'),
-      key: `-----BEGIN PRIVATE KEY-----\n${key.replace(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`,
-    }
+    return { certificate: certificate.toString('pem'), key: await pemOf(own.privateKey) }
   }
   const clientUsage = new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth])
-  return { certificate: root.toString('pem'), issue, issueClient: subject => issue(subject, [clientUsage]) }
+  const issueClient = (subject: string) => issue(subject, [clientUsage])
+  return { certificate: root.toString('pem'), key: await pemOf(keys.privateKey), issue, issueClient }
+}
+
+async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
+  const text = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key)).toString('base64')
+  return `-----BEGIN PRIVATE KEY-----\n${text.replace(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`
 }

@@ -20,6 +20,8 @@ export interface ControlPlaneOptions {
   readonly controllerManager: boolean
   /** Further flags of the controller manager, which win over the ones it has here. */
   readonly controllerFlags?: readonly string[]
+  /** Gets each line of the controller manager's log. */
+  readonly onControllerLine?: (line: string) => void
   /** Has the API server write down who asked for what, for {@link ControlPlane.answered}. */
   readonly audit?: boolean
   /** Leaves the admission of ServiceAccounts on: pods need one, and mount its token. */
@@ -52,6 +54,8 @@ export interface SchedulerOptions {
 /** As the API server's audit log has it. */
 export interface AnsweredRequest {
   readonly user: string
+  /** What the client calls itself. */
+  readonly agent: string
   readonly verb: string
   readonly path: string
   readonly code: number
@@ -124,10 +128,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ])
     await untilReady(client, processes)
     if (programs.controllers !== undefined) {
-      processes.start(programs.controllers, [
-        ...controllerFlags(directory, place !== undefined),
-        ...(options.controllerFlags ?? []),
-      ])
+      processes.start(
+        programs.controllers,
+        [...controllerFlags(directory, place !== undefined), ...(options.controllerFlags ?? [])],
+        options.onControllerLine,
+      )
     }
     const haltControllers = () => {
       processes.signal(programs.controllers, 'SIGSTOP')
@@ -253,6 +258,7 @@ async function untilReady(client: ApiClient, processes: Processes): Promise<void
 function writeFiles(directory: string, server: string, certificates: Certificates): string {
   const files: Record<string, string> = {
     'authority.crt': certificates.authority,
+    'authority.key': certificates.authorityKey,
     'server.crt': certificates.server.certificate,
     'server.key': certificates.server.key,
     'admin.crt': certificates.admin.certificate,
@@ -379,14 +385,15 @@ function auditedRequests(directory: string): readonly AnsweredRequest[] {
   if (!existsSync(file)) return []
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
   return lines.map(line => {
-    const { user, verb, requestURI, responseStatus, requestReceivedTimestamp }: AuditEvent = JSON.parse(line)
+    const { user, userAgent = '', verb, requestURI, responseStatus, requestReceivedTimestamp }: AuditEvent = JSON.parse(line)
     const answer = { code: responseStatus?.code ?? 0, receivedMs: Date.parse(requestReceivedTimestamp) }
-    return { user: user.username, verb, path: requestURI.split('?')[0] ?? '', ...answer }
+    return { user: user.username, agent: userAgent, verb, path: requestURI.split('?')[0] ?? '', ...answer }
   })
 }
 
 interface AuditEvent {
   readonly user: { readonly username: string }
+  readonly userAgent?: string
   readonly verb: string
   readonly requestURI: string
   readonly requestReceivedTimestamp: string
@@ -401,6 +408,13 @@ function controllerFlags(directory: string, judgesNodes: boolean): string[] {
     `--root-ca-file=${join(directory, 'authority.crt')}`,
     `--service-account-private-key-file=${join(directory, 'tokens.key')}`,
     `--controllers=${judgesNodes ? '*' : '*,-node-lifecycle-controller,-taint-eviction-controller'}`,
+    // Kubelets may ask for certificates; those that are approved are signed.
+    ...(judgesNodes
+      ? [
+          `--cluster-signing-cert-file=${join(directory, 'authority.crt')}`,
+          `--cluster-signing-key-file=${join(directory, 'authority.key')}`,
+        ]
+      : []),
   ]
 }
 

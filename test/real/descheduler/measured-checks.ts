@@ -26,7 +26,8 @@ const coresOfPod = 1.5
 const dryRuns = 10
 const longestMs = 120_000
 
-const policy = JSON.stringify({
+/** LowNodeUtilization by what metrics.k8s.io says: below a fifth of the processors is too little, above the half too much. */
+export const policy = JSON.stringify({
   apiVersion: 'descheduler/v1alpha2',
   kind: 'DeschedulerPolicy',
   metricsProviders: [{ source: 'KubernetesMetrics' }],
@@ -172,12 +173,21 @@ async function until(isSo: () => Promise<boolean>, what: () => string): Promise<
   }
 }
 
-/** The pods that a dry run would evict. */
-async function evictedBy(program: string, words: readonly string[], flags: readonly string[]): Promise<readonly string[]> {
+/** The pods that a dry run would evict, and what the program said. @throws Error where it ends badly */
+export async function dryRun(
+  program: string,
+  words: readonly string[],
+  flags: readonly string[],
+): Promise<{ readonly evicted: readonly string[]; readonly said: string }> {
   const { code, stderr, stdout } = await runCommand(program, [...words, ...flags], { timeoutMs: longestMs })
   const said = `${stdout}${stderr}`
   if (code !== 0) throw new Error(`${program}: found ${code}, expected 0; ${said.slice(-2_000)}`)
-  return Array.from(said.matchAll(/"Evicted pod in dry run mode" pod="default\/(\w+)"/g), ([, pod = '']) => pod)
+  const evicted = Array.from(said.matchAll(/"Evicted pod in dry run mode" pod="default\/([\w-]+)"/g), ([, pod = '']) => pod)
+  return { evicted, said }
+}
+
+async function evictedBy(...command: Parameters<typeof dryRun>): Promise<readonly string[]> {
+  return (await dryRun(...command)).evicted
 }
 
 export const measuredChecks: readonly Check[] = [

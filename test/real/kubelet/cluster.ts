@@ -20,6 +20,9 @@ export interface KubeletClusterOptions {
   readonly containerdFiles: (outside: string) => Readonly<Record<string, string>>
   /** Pods find Services by their names, and ports of the host lead to pods, as Spegel's chart needs it. */
   readonly isServed?: boolean
+  /** Names of the nodes whose kubelets serve with the cluster's certificates; see {@link KubeletNodeOptions}. */
+  readonly certified?: readonly string[]
+  readonly audit?: boolean
 }
 
 export interface KubeletCluster extends AsyncDisposable {
@@ -29,6 +32,8 @@ export interface KubeletCluster extends AsyncDisposable {
     readonly base: string
   }
   readonly plane: ControlPlane
+  /** Where the control plane runs. */
+  readonly place: ControlPlanePlace
   readonly nodes: readonly KubeletNode[]
   kubectl(...args: readonly string[]): Promise<CommandResult>
   /** `kubectl apply --server-side -f -`. @throws Error with what it said */
@@ -45,6 +50,13 @@ const podRangeOf = (index: number) => `10.244.${index + 1}.0/24`
 /** The archives in a directory of our image that these nodes take. */
 export const archivesIn = (image: string): readonly string[] =>
   globSync('*-linux-amd64.tar', { cwd: image }).map(name => join(image, name))
+
+/** What a machine's user has who pulls from the registry: for {@link KubeletClusterOptions}. */
+export const registryFiles = (outside: string): Readonly<Record<string, string>> => ({
+  'conf.d/10-paths.toml':
+    'version = 3\n[plugins."io.containerd.cri.v1.images".registry]\n  config_path = "/etc/containerd/certs.d"\n',
+  [`certs.d/${registryHost}/hosts.toml`]: `server = '${outside}'\n`,
+})
 
 /** Starts all of it and waits until the nodes are Ready. @throws PartUnavailable */
 export async function startKubeletCluster(options: KubeletClusterOptions): Promise<KubeletCluster> {
@@ -68,7 +80,12 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
         command: ['/bin/busybox', 'sleep', '1000000'],
       })
     await pushRunning('pause', '1', 10)
-    const plane = await startControlPlane({ scheduler: '1.36', controllerManager: true, place })
+    const plane = await startControlPlane({
+      scheduler: '1.36',
+      controllerManager: true,
+      place,
+      ...(options.audit === true ? { audit: true } : {}),
+    })
     stack.defer(() => plane.stop())
     const names = options.isServed === true ? await startNames(stack, plane, place) : undefined
     const nodes = await Promise.all(
@@ -84,6 +101,7 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
           hosts: [`${network.outside.address} ${registryHost.split(':')[0]}`],
           taints: options.taints,
           containerdFiles: options.containerdFiles(outside.url),
+          isCertified: options.certified?.includes(node.name) === true,
           ...(names === undefined ? {} : { names }),
         }),
       ),
@@ -95,6 +113,7 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
       network,
       outside: { ...outside, base },
       plane,
+      place,
       nodes,
       kubectl,
       pushRunning,

@@ -31,6 +31,8 @@ export interface KubeletNodeOptions {
   readonly containerdFiles: Readonly<Record<string, string>>
   /** Where pods ask for names of the cluster; without it they have none. */
   readonly names?: string
+  /** It serves with a certificate of the cluster's authority, once one has approved its request; else with one that it signs itself. */
+  readonly isCertified?: boolean
 }
 
 export interface KubeletNode extends AsyncDisposable {
@@ -93,7 +95,7 @@ function linkIptables(machine: Machine): void {
 }
 
 async function writeSettings(machine: Machine, options: KubeletNodeOptions): Promise<void> {
-  const { plane, place, podRange, sandboxImage, hosts, taints, containerdFiles, names } = options
+  const { plane, place, podRange, sandboxImage, hosts, taints, containerdFiles, names, isCertified = false } = options
   const write = (path: string, text: string) => writeFileSync(machine.path(path), text, { mode: 0o600 })
   const authority = Buffer.from(plane.authority).toString('base64')
   const identity = await plane.issueClient(`CN=system:node:${machine.name}, O=system:nodes`)
@@ -136,6 +138,7 @@ async function writeSettings(machine: Machine, options: KubeletNodeOptions): Pro
     // Mounted ConfigMaps and Secrets are looked at again so often.
     syncFrequency: '5s',
     registerWithTaints: taints,
+    serverTLSBootstrap: isCertified,
     ...(names === undefined ? {} : { clusterDNS: [names], clusterDomain: 'cluster.local' }),
   }
   const cni = {

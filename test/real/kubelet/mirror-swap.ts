@@ -7,7 +7,7 @@ import { pushProgram } from '../mirror/laboratory/images.ts'
 import { until } from '../mirror/laboratory/program.ts'
 import { runCommand } from '../run-command.ts'
 import { peerChart, peerProgram } from '../upstreams/peer-archives.ts'
-import { archivesIn, type KubeletCluster, registryHost, startKubeletCluster } from './cluster.ts'
+import { archivesIn, type KubeletCluster, registryFiles, registryHost, startKubeletCluster } from './cluster.ts'
 import type { KubeletNode } from './kubelet-node.ts'
 import { limitMs, runPod, toldOf, untilFound } from './pods.ts'
 
@@ -34,11 +34,7 @@ export async function spegelIsSwapped(): Promise<string> {
     archives,
     taints: [],
     isServed: true,
-    containerdFiles: outside => ({
-      'conf.d/10-paths.toml':
-        'version = 3\n[plugins."io.containerd.cri.v1.images".registry]\n  config_path = "/etc/containerd/certs.d"\n',
-      [`certs.d/${registryHost}/hosts.toml`]: `server = '${outside}'\n`,
-    }),
+    containerdFiles: registryFiles,
   })
   const [n1, n2] = cluster.nodes
   if (n1 === undefined || n2 === undefined) throw new Error('two nodes')

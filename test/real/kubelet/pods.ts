@@ -29,6 +29,18 @@ export async function runPod({ plane, kubectl }: KubeletCluster, { machine }: Ku
   if (!stdout.endsWith(image.digest)) throw new Error(`pod ${name} runs ${stdout}, expected ${image.digest}`)
 }
 
+/** Approves what so many kubelets ask for, as soon as they have: certificates that they serve with. */
+export async function certify({ kubectl }: KubeletCluster, kubelets: number): Promise<void> {
+  const askers = '{range .items[*]}{.spec.username} {.metadata.name}{"\\n"}{end}'
+  const asked = await until('kubelets ask for certificates', async () => {
+    const { stdout } = await kubectl('get', 'certificatesigningrequests', '-o', `jsonpath=${askers}`)
+    const lines = stdout.split('\n').filter(line => line.startsWith('system:node:'))
+    return new Set(lines.map(line => line.split(' ')[0])).size >= kubelets ? lines : undefined
+  })
+  const { code, stderr } = await kubectl('certificate', 'approve', ...asked.map(line => line.split(' ')[1] ?? ''))
+  if (code !== 0) throw new Error(`kubectl certificate approve: ${stderr}`)
+}
+
 /** Waits until the node's mirror answers for the image: for its tag alone where `isByTag`. */
 export async function untilFound({ machine }: KubeletNode, image: PushedImage, port: number, isByTag = false): Promise<void> {
   const base = `http://${machine.address}:${port}/v2/${image.repository}`
@@ -70,7 +82,7 @@ export async function toldOf({ kubectl, nodes }: KubeletCluster): Promise<string
   ]
   const answers = await Promise.all(asked.map(async args => (await kubectl(...args)).stdout.slice(-6_000)))
   const logs = nodes.flatMap(({ machine }) =>
-    globSync('pods/{*mirror*,*spegel*,ballast*}/*/*.log', { cwd: machine.path('/var/log') }).map(
+    globSync('pods/{*mirror*,*spegel*,ballast*,*metrics-server*}/*/*.log', { cwd: machine.path('/var/log') }).map(
       file => `${machine.name} ${file}\n${readFileSync(join(machine.path('/var/log'), file), 'utf8').slice(-2_000)}`,
     ),
   )

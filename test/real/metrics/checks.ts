@@ -8,8 +8,15 @@ import { comparable } from '../../metrics-server-differences.ts'
 import type { Check } from '../check.ts'
 import { kubectlPath } from '../control-plane/debian.ts'
 import { runCommand } from '../run-command.ts'
+import { recommended, scaledByUse } from './autoscalers.ts'
+import { changedOver } from './change-over.ts'
+import { evictedByUse } from './deschedulers.ts'
+import { realKubelets } from './real-kubelets.ts'
 import { answersFile, recorded } from './record.ts'
-import { type MetricsServerUnderTest, MetricsSite, until } from './site.ts'
+import { SharedSamples } from './samples.ts'
+import { type MetricsServerUnderTest, until } from './servers.ts'
+import { silentKubelet } from './silent-kubelet.ts'
+import { MetricsSite } from './site.ts'
 
 /** As long as the story of the containers, and some samples after it. */
 const watchedMs = 85_000
@@ -17,46 +24,23 @@ const lookEveryMs = 1_000
 /** Samples that both must have served: fewer would say little. */
 const leastShared = 12
 
-interface Sample {
-  readonly what: string
-  readonly value: string
-}
-
-/** What a server serves now: by object, time and window the usage, to the last digit. */
-async function samples({ ask }: MetricsServerUnderTest): Promise<readonly Sample[]> {
-  const found: Sample[] = []
-  for (const resource of ['nodes', 'pods']) {
-    const { text } = await ask(`/apis/metrics.k8s.io/v1beta1/${resource}`)
-    for (const item of JSON.parse(text).items) {
-      const { name, namespace = '' } = item.metadata
-      const containers = [...(item.containers ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1))
-      found.push({
-        what: `${namespace}/${name} ${item.timestamp} ${item.window}`,
-        value: JSON.stringify(item.usage ?? containers),
-      })
-    }
-  }
-  return found
-}
-
 async function sideBySide(): Promise<string> {
   await using site = await MetricsSite.start()
   await site.ready()
-  const seen = new Map(site.servers.map(server => [server.name, new Map<string, string>()]))
-  for (const began = Date.now(); Date.now() - began < watchedMs; await pause(lookEveryMs))
-    for (const server of site.servers)
-      for (const { what, value } of await samples(server)) seen.get(server.name)?.set(what, value)
-  const [upstream, ours] = [seen.get('upstream') ?? new Map<string, string>(), seen.get('ours') ?? new Map<string, string>()]
-  const shared = [...upstream.keys()].filter(what => ours.has(what))
-  const told = (of: ReadonlyMap<string, string>) => Object.fromEntries(shared.map(what => [what, of.get(what)]))
-  deepStrictEqual(told(ours), told(upstream))
-  ok(shared.length >= leastShared, `only ${shared.length} samples in common`)
-  const objects = (of: ReadonlyMap<string, string>) => new Set([...of.keys()].map(what => what.split(' ')[0]))
+  const [upstream, ours] = site.servers
+  if (upstream === undefined || ours === undefined) throw new Error('two servers')
+  const samples = new SharedSamples(upstream, ours)
+  for (const began = Date.now(); Date.now() - began < watchedMs; await pause(lookEveryMs)) await samples.look()
+  samples.compare()
+  const shared = [...samples.shared.values()].reduce((sum, count) => sum + count, 0)
+  ok(shared >= leastShared, `only ${shared} samples in common`)
+  const [theirs, own] = samples.objects
   // What both served at some time is the same, but for the pod that upstream leaves out because it is idle.
-  const both = [...objects(ours)].filter(name => name !== 'shop/idle').toSorted()
-  deepStrictEqual(both, [...objects(upstream)].toSorted())
+  const both = [...own].filter(name => name !== 'shop/idle').toSorted()
+  deepStrictEqual(both, [...theirs].toSorted())
   ok(both.includes('shop/starting') && both.includes('shop/restarting') && both.includes('shop/stopping'))
-  return `${shared.length} samples of ${both.length} objects are equal to the last digit (${upstream.size} of upstream, ${ours.size} of ours)`
+  const [ofUpstream, ofOurs] = samples.counts
+  return `${shared} samples of ${both.length} objects are equal to the last digit (${ofUpstream} of upstream, ${ofOurs} of ours)`
 }
 
 async function sameAnswers(): Promise<string> {
@@ -145,4 +129,14 @@ export const metricsChecks: readonly Check[] = [
   { name: 'metrics-server and ours serve equal numbers for equal scrapes', run: sideBySide },
   { name: 'metrics-server and ours answer in the same words', run: sameAnswers },
   { name: 'kubectl top and get print the same through metrics-server and ours', run: sameTables },
+  { name: 'real kubelets: metrics-server and ours serve equal numbers, and verify alike', alone: true, run: realKubelets },
+  {
+    name: 'real kubelets: one that nobody reaches costs its node later than with metrics-server',
+    alone: true,
+    run: silentKubelet,
+  },
+  { name: 'real kubelets: metrics-server to ours by the documented patch, and back', alone: true, run: changedOver },
+  { name: "kube-controller-manager's autoscaler scales a Deployment by what ours serves", run: scaledByUse },
+  { name: "VPA's recommender recommends by what ours serves", run: recommended },
+  { name: "upstream's descheduler and ours evict by what ours serves", run: evictedByUse },
 ]

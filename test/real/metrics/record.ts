@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { upstreamVersion } from '../upstreams/build.ts'
 import { type MetricsAnswer, metricsRequests, steadyAnswer } from './requests.ts'
-import { type MetricsServerUnderTest, MetricsSite } from './site.ts'
+import type { MetricsServerUnderTest } from './servers.ts'
+import { MetricsSite } from './site.ts'
 
 export const answersFile = join(import.meta.dirname, '..', '..', 'fixtures', 'metrics-server', 'answers.json')
 

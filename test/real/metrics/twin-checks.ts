@@ -17,7 +17,7 @@ import { kubectlPath } from '../control-plane/debian.ts'
 import { freePort } from '../control-plane/free-ports.ts'
 import { runCommand } from '../run-command.ts'
 import { upstreamPath } from '../upstreams/build.ts'
-import { ended, until } from './site.ts'
+import { ended, until } from './servers.ts'
 
 const mebibytes = 64
 const millicores = 250
