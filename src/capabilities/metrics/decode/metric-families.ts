@@ -2,8 +2,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import protobuf from 'protobufjs/light.js'
 import { containerOf, NoMetricsError } from './exposition-text.ts'
-import type { KnownContainers } from './known-containers.ts'
+import { type KnownContainers, usualLabels } from './known-containers.ts'
 import {
+  type ContainerName,
   emptyReading,
   isOfNode,
   type NodeReading,
@@ -15,7 +16,7 @@ import {
 } from './reading.ts'
 
 /** Families between two turns of the event loop. */
-const sliceBytes = 1 << 20
+const sliceBytes = 1 << 17
 
 interface Sample {
   readonly labels: ReadonlyMap<string, string>
@@ -61,8 +62,11 @@ export async function readFamilies(
   return { node, containers: containers.readings, rejected }
 }
 
-function keyOf({ namespace, pod, container }: { namespace: string; pod: string; container: string }): string {
-  return `${namespace}\n${pod}\n${container}`
+/** The labels as text has them, which are not kept besides the name; names that text would write otherwise have a key of their own. */
+function keyOf(name: ContainerName): string {
+  const { namespace, pod, container } = name
+  const isPlain = !`${namespace}${pod}${container}`.includes('"')
+  return isPlain ? usualLabels(name) : `${namespace}\n${pod}\n${container}`
 }
 
 const wanted = new Set<string>(seriesNames)
