@@ -15,7 +15,7 @@ import type { Informers } from '../informers/informer.ts'
 import { type Log, messageOf } from '../log.ts'
 import { internalError, StatusError, statusBody, tooManyRequests } from '../objects/status.ts'
 import type { Random } from '../random.ts'
-import { resourceAnswer, resourceOf } from './aggregated-answers.ts'
+import { type AnswerBody, resourceAnswer, resourceOf } from './aggregated-answers.ts'
 import type { AggregatedApi } from './aggregated-api.ts'
 import { AggregatedDocuments, type Document } from './aggregated-documents.ts'
 import { contentTypes, statusBytes } from './answer-bodies.ts'
@@ -31,7 +31,7 @@ import { answerHealth, type HealthCheck } from './health.ts'
 import { handshakeMs, keptConnections } from './listening.ts'
 import { formatOf, mediaRanges } from './media-types.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
-import { SharedAnswers } from './shared-answers.ts'
+import { isLate, SharedAnswers } from './shared-answers.ts'
 
 interface AggregatedServerOptions {
   /** What is served now; another list where that changed. */
@@ -243,6 +243,8 @@ interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: readonly Buffer[]
+  /** What follows, made while it is sent. */
+  readonly rest?: AsyncIterator<Buffer, undefined> | undefined
 }
 
 interface Asked {
@@ -265,7 +267,7 @@ function isOpen(path: string, open: readonly string[] | undefined): boolean {
 
 class AggregatedHandler {
   readonly #parts: HandlerParts
-  readonly #shared: SharedAnswers<Awaited<ReturnType<typeof resourceAnswer>>>
+  readonly #shared: SharedAnswers
   #documents: { readonly of: readonly AggregatedApi[]; readonly made: AggregatedDocuments } | undefined
   #inFlight = 0
 
@@ -357,8 +359,13 @@ class AggregatedHandler {
     const { contentType, pieces } =
       sharedMs === undefined || info.verb !== 'list'
         ? await answer(asked.signal)
-        : await this.#shared.of(`${accept}\n${request.url}`, sharedMs, () => answer(this.#parts.signal))
-    return { status: 200, headers: { 'content-type': contentType, vary: 'Accept' }, body: pieces }
+        : await this.#shared.of(
+            `${accept}\n${request.url}`,
+            sharedMs,
+            unwanted => answer(AbortSignal.any([unwanted, this.#parts.signal])),
+            asked.signal,
+          )
+    return { status: 200, headers: { 'content-type': contentType, vary: 'Accept' }, ...(await begun(pieces)) }
   }
 
   async #authorize(caller: Caller, info: ResourceRequest | PathRequest): Promise<void> {
@@ -457,19 +464,44 @@ function refusedReply(error: StatusError, accept: string, isLast: boolean): Repl
   return { status: error.code, headers, body: [statusBytes(error.status, format)] }
 }
 
+/** The first pieces: what goes wrong in them is told by a status, and what ends within them has a length. */
+async function begun(pieces: AnswerBody['pieces']): Promise<Pick<Reply, 'body' | 'rest'>> {
+  if (!isLate(pieces)) return { body: pieces }
+  const rest: AsyncIterator<Buffer, undefined> = pieces[Symbol.asyncIterator]()
+  const body: Buffer[] = []
+  for (let length = 0; length <= sentAtOnceBytes; ) {
+    const next = await rest.next()
+    if (next.done === true) return { body }
+    body.push(next.value)
+    length += next.value.length
+  }
+  return { body, rest }
+}
+
+/** Ends `rest` where its reader goes. */
+async function* inOrder({ body, rest }: Pick<Reply, 'body' | 'rest'>): AsyncGenerator<Buffer, undefined> {
+  yield* body
+  if (rest === undefined) return
+  try {
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
+  } finally {
+    await rest.return?.()
+  }
+}
+
 function documentReply({ contentType, body, etag }: Document, request: IncomingMessage): Reply {
   const headers = { 'content-type': contentType, etag, vary: 'Accept' }
   if (request.headers['if-none-match'] === etag) return { status: 304, headers, body: [] }
   return { status: 200, headers, body: [Buffer.from(body)] }
 }
 
-async function send({ status, headers, body }: Reply, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function send({ status, headers, body, rest }: Reply, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const length = body.reduce((sum, piece) => sum + piece.length, 0)
   const isCompressed = length >= gzipFromBytes && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
-  const isAtOnce = isCompressed && length <= sentAtOnceBytes
+  const isAtOnce = isCompressed && length <= sentAtOnceBytes && rest === undefined
   const pieces = isAtOnce ? [await compress(Buffer.concat(body), { level: 1 })] : body
   const sent = isAtOnce ? (pieces[0]?.length ?? 0) : length
-  const isStreamed = isCompressed && !isAtOnce
+  const isStreamed = rest !== undefined || (isCompressed && !isAtOnce)
   response.writeHead(status, {
     ...headers,
     'x-content-type-options': 'nosniff',
@@ -478,7 +510,7 @@ async function send({ status, headers, body }: Reply, request: IncomingMessage, 
     ...(status === 304 || isStreamed ? {} : { 'content-length': String(sent) }),
   })
   if (request.method === 'HEAD' || status === 304) response.end()
-  else if (isStreamed) await pipeline(Readable.from(pieces), createGzip({ level: 1 }), response)
-  else if (sent <= sentAtOnceBytes) response.end(Buffer.concat(pieces))
-  else await pipeline(Readable.from(pieces), response)
+  else if (isCompressed && !isAtOnce) await pipeline(Readable.from(inOrder({ body, rest })), createGzip({ level: 1 }), response)
+  else if (sent <= sentAtOnceBytes && rest === undefined) response.end(Buffer.concat(pieces))
+  else await pipeline(Readable.from(inOrder({ body: pieces, rest })), response)
 }

@@ -144,14 +144,14 @@ export class Points {
 
   /** Containers of a pod, whole or not at all; `finished` names those that ended, which count no more. */
   podUsage(
-    { namespace, name }: { readonly namespace: string; readonly name: string },
+    { namespace = '', name }: { readonly namespace?: string; readonly name: string },
     finished: ReadonlySet<string>,
     nowElapsedMs: number,
   ): readonly ContainerUsage[] | PodAbsence {
     const pod = this.#podOf(namespace, name)
     if (pod === undefined) return { kind: 'unknown' }
     if (this.#isStale(pod.node, nowElapsedMs)) return { kind: 'stale', node: pod.node.name }
-    const found: ContainerUsage[] = []
+    let found: ContainerUsage[] | undefined
     let fell: string | undefined
     for (const { name: container, slot } of pod.containers) {
       if (!this.#rules.isStrict && finished.has(container)) continue
@@ -159,11 +159,12 @@ export class Points {
       const usage = this.#usageOf(slot)
       if (usage === undefined) return { kind: 'waiting', container }
       if (usage === 'fell') fell = container
+      else if (found === undefined) found = [{ name: container, usage }]
       else found.push({ name: container, usage })
     }
     // A part of the pod would pass for the whole.
-    if (fell !== undefined && !(this.#rules.isStrict && found.length > 0)) return { kind: 'fell', container: fell }
-    return found.length === 0 ? { kind: 'unknown' } : found
+    if (fell !== undefined && !(this.#rules.isStrict && found !== undefined)) return { kind: 'fell', container: fell }
+    return found ?? { kind: 'unknown' }
   }
 
   /** The last rates of a container, the oldest first; empty where it is not known. */
