@@ -37,7 +37,7 @@ interface ListFigures {
   readonly firstByteMs: number
   readonly wholeMs: number
   readonly bytes: number
-  /** Of the process while it was made and sent. */
+  /** What the process took while it was made and sent. */
   readonly cpuMs: number
 }
 
@@ -171,7 +171,7 @@ async function autoscalerLists(ask: Ask, { nodes, autoscalerLists: count, listsA
       }),
     )
   }
-  return await Promise.all(flights)
+  return (await Promise.all(flights)).toSorted((a, b) => a - b)
 }
 
 function mebibytesOf(pid: number, field: string): number {

@@ -44,8 +44,11 @@ const hungResolutions = 1.5
 export const podFields: readonly string[] = [
   'status.phase',
   'spec.containers.name',
-  'status.containerStatuses',
-  'status.initContainerStatuses',
+  // Whether it ended, without times, images and identities: then pods of a workload have one list of them.
+  'status.containerStatuses.name',
+  'status.containerStatuses.state.terminated.exitCode',
+  'status.initContainerStatuses.name',
+  'status.initContainerStatuses.state.terminated.exitCode',
 ]
 
 export class Measuring {

@@ -2,11 +2,7 @@
 // It keeps nothing: what is served comes from the resources, what is believed from the API server's ConfigMap and reviews.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-import { promisify } from 'node:util'
-import { createGzip, gzip } from 'node:zlib'
 import type { Registry } from 'prom-client'
 import type { Api } from '../client/api.ts'
 import { type Clock, systemClock } from '../clock.ts'
@@ -15,7 +11,7 @@ import type { Informers } from '../informers/informer.ts'
 import { type Log, messageOf } from '../log.ts'
 import { internalError, StatusError, statusBody, tooManyRequests } from '../objects/status.ts'
 import type { Random } from '../random.ts'
-import { type AnswerBody, resourceAnswer, resourceOf } from './aggregated-answers.ts'
+import { resourceAnswer, resourceOf } from './aggregated-answers.ts'
 import type { AggregatedApi } from './aggregated-api.ts'
 import { AggregatedDocuments, type Document } from './aggregated-documents.ts'
 import { contentTypes, statusBytes } from './answer-bodies.ts'
@@ -31,7 +27,8 @@ import { answerHealth, type HealthCheck } from './health.ts'
 import { handshakeMs, keptConnections } from './listening.ts'
 import { formatOf, mediaRanges } from './media-types.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
-import { isLate, SharedAnswers } from './shared-answers.ts'
+import { begun, type Reply, send } from './sent-answers.ts'
+import { SharedAnswers } from './shared-answers.ts'
 
 interface AggregatedServerOptions {
   /** What is served now; another list where that changed. */
@@ -114,13 +111,8 @@ const largestHeaders = 65_536
 const longestUrl = 16_384
 /** Nothing here reads a body: what is longer is cut off with its connection. */
 const bodyLimit = 65_536
-const gzipFromBytes = 128 * 1024
-/** What is longer is compressed while it is sent, and waited for until its reader has taken it. */
-const sentAtOnceBytes = 1024 * 1024
 /** Until the last byte is taken: whoever reads more slowly holds a list in our memory. */
 const sendLimitMs = 60_000
-
-const compress = promisify(gzip)
 
 /** Listens until disposed of: then new connections are refused, calls under way are answered, idle connections closed. */
 export async function startAggregatedServer(options: AggregatedServerOptions): Promise<AggregatedServer> {
@@ -237,14 +229,6 @@ interface HandlerParts {
   trust(): ReturnType<typeof watchClientTrust>['current']
   ready(): readonly HealthCheck[]
   readonly probes: Probes
-}
-
-interface Reply {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: readonly Buffer[]
-  /** What follows, made while it is sent. */
-  readonly rest?: AsyncIterator<Buffer, undefined> | undefined
 }
 
 interface Asked {
@@ -464,53 +448,8 @@ function refusedReply(error: StatusError, accept: string, isLast: boolean): Repl
   return { status: error.code, headers, body: [statusBytes(error.status, format)] }
 }
 
-/** The first pieces: what goes wrong in them is told by a status, and what ends within them has a length. */
-async function begun(pieces: AnswerBody['pieces']): Promise<Pick<Reply, 'body' | 'rest'>> {
-  if (!isLate(pieces)) return { body: pieces }
-  const rest: AsyncIterator<Buffer, undefined> = pieces[Symbol.asyncIterator]()
-  const body: Buffer[] = []
-  for (let length = 0; length <= sentAtOnceBytes; ) {
-    const next = await rest.next()
-    if (next.done === true) return { body }
-    body.push(next.value)
-    length += next.value.length
-  }
-  return { body, rest }
-}
-
-/** Ends `rest` where its reader goes. */
-async function* inOrder({ body, rest }: Pick<Reply, 'body' | 'rest'>): AsyncGenerator<Buffer, undefined> {
-  yield* body
-  if (rest === undefined) return
-  try {
-    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
-  } finally {
-    await rest.return?.()
-  }
-}
-
 function documentReply({ contentType, body, etag }: Document, request: IncomingMessage): Reply {
   const headers = { 'content-type': contentType, etag, vary: 'Accept' }
   if (request.headers['if-none-match'] === etag) return { status: 304, headers, body: [] }
   return { status: 200, headers, body: [Buffer.from(body)] }
-}
-
-async function send({ status, headers, body, rest }: Reply, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const length = body.reduce((sum, piece) => sum + piece.length, 0)
-  const isCompressed = length >= gzipFromBytes && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
-  const isAtOnce = isCompressed && length <= sentAtOnceBytes && rest === undefined
-  const pieces = isAtOnce ? [await compress(Buffer.concat(body), { level: 1 })] : body
-  const sent = isAtOnce ? (pieces[0]?.length ?? 0) : length
-  const isStreamed = rest !== undefined || (isCompressed && !isAtOnce)
-  response.writeHead(status, {
-    ...headers,
-    'x-content-type-options': 'nosniff',
-    'cache-control': 'no-cache, private',
-    ...(isCompressed ? { 'content-encoding': 'gzip' } : {}),
-    ...(status === 304 || isStreamed ? {} : { 'content-length': String(sent) }),
-  })
-  if (request.method === 'HEAD' || status === 304) response.end()
-  else if (isCompressed && !isAtOnce) await pipeline(Readable.from(inOrder({ body, rest })), createGzip({ level: 1 }), response)
-  else if (sent <= sentAtOnceBytes && rest === undefined) response.end(Buffer.concat(pieces))
-  else await pipeline(Readable.from(inOrder({ body: pieces, rest })), response)
 }

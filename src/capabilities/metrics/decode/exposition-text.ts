@@ -1,10 +1,9 @@
 // The text format of Prometheus as kubelets answer it, read byte by byte. No text is made of lines that nobody reads, and none of labels that
 // were seen before.
 import { setImmediate } from 'node:timers/promises'
-import type { KnownContainers } from './known-containers.ts'
+import type { Decoding, KnownContainers } from './known-containers.ts'
 import {
   type ContainerName,
-  type Decoding,
   emptyReading,
   isOfNode,
   type NodeReading,

@@ -181,3 +181,13 @@ function standsAt(body: Uint8Array, from: number, text: string): boolean {
   for (let at = text.length - 1; at >= 0; at--) if (body[from + at] !== text.charCodeAt(at)) return false
   return true
 }
+
+/** What a decoder needs besides the bytes. */
+export interface Decoding {
+  readonly known: KnownContainers
+  /** The time of a series without one: milliseconds since 1970. */
+  readonly sentMs: number
+  readonly signal?: AbortSignal
+  /** Waited for between slices of a long answer, so that others have their turns. */
+  readonly nextTurn?: () => Promise<void>
+}

@@ -2,10 +2,9 @@
 import { setImmediate } from 'node:timers/promises'
 import protobuf from 'protobufjs/light.js'
 import { containerOf, NoMetricsError } from './exposition-text.ts'
-import { usualLabels } from './known-containers.ts'
+import { type Decoding, usualLabels } from './known-containers.ts'
 import {
   type ContainerName,
-  type Decoding,
   emptyReading,
   isOfNode,
   type NodeReading,

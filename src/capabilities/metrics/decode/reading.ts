@@ -1,5 +1,4 @@
 // What one answer of a kubelet says of its node and of each container: cumulative CPU, memory, when that was, since when it counts.
-import type { KnownContainers } from './known-containers.ts'
 
 /** The series that are read; all others are passed over. */
 export const seriesNames = [
@@ -47,16 +46,6 @@ export interface NodeReading {
   /** In the order in which they first appear. */
   readonly containers: readonly ContainerReading[]
   readonly rejected: ReadonlyMap<RejectedLine, number>
-}
-
-/** What a decoder needs besides the bytes. */
-export interface Decoding {
-  readonly known: KnownContainers
-  /** The time of a series without one: milliseconds since 1970. */
-  readonly sentMs: number
-  readonly signal?: AbortSignal
-  /** Waited for between slices of a long answer, so that others have their turns. */
-  readonly nextTurn?: () => Promise<void>
 }
 
 export function emptyReading(): Reading {

@@ -2,7 +2,7 @@
 // written before it, so that nothing is measured twice.
 
 const firstBytes = 4_096
-const mostDigits = 16
+const digitsRoom = 16
 
 export class BackwardWriter {
   #buffer = Buffer.allocUnsafe(firstBytes)
@@ -58,7 +58,7 @@ export class BackwardWriter {
 
   /** The digits of a whole number that is not negative and below 2^53, without a field. */
   digits(value: number): void {
-    this.#room(mostDigits)
+    this.#room(digitsRoom)
     let rest = value
     do {
       const digit = rest % 10
