@@ -3,6 +3,7 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createSecureContext } from 'node:tls'
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici'
 import type { Clock } from '../clock.ts'
 import { OutsideError } from '../outside-error.ts'
@@ -46,12 +47,16 @@ interface DispatcherOptions {
 /** Connections of one kind, straight or by a proxy: `http:`, `https:` or `socks5:`. */
 export function openDispatcher({ connectMs, tls = {}, proxy, pool = {}, socket = {} }: DispatcherOptions): Dispatcher {
   const { authority, certificate, key, serverName, isInsecure } = tls
-  const trust = {
-    timeout: connectMs,
-    rejectUnauthorized: isInsecure !== true,
+  const given = {
     ...(authority === undefined ? {} : { ca: typeof authority === 'string' ? authority : [...authority] }),
     ...(certificate === undefined ? {} : { cert: certificate }),
     ...(key === undefined ? {} : { key }),
+  }
+  const trust = {
+    timeout: connectMs,
+    rejectUnauthorized: isInsecure !== true,
+    // One for all connections: Node would read the certificates again for each, and keep them with it.
+    ...(Object.keys(given).length === 0 ? {} : { secureContext: createSecureContext(given) }),
     ...(serverName === undefined ? {} : { servername: serverName }),
   }
   if (proxy === undefined) return new Agent({ ...pool, connect: { ...trust, ...socket } })
