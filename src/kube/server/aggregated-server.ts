@@ -15,6 +15,8 @@ import { resourceAnswer, resourceOf } from './aggregated-answers.ts'
 import type { AggregatedApi } from './aggregated-api.ts'
 import { AggregatedDocuments, type Document } from './aggregated-documents.ts'
 import { contentTypes, statusBytes } from './answer-bodies.ts'
+import { begun, type Reply, send } from './answers/sent-answers.ts'
+import { SharedAnswers } from './answers/shared-answers.ts'
 import type { Caller } from './caller.ts'
 import { presentedChain } from './certificate-trust.ts'
 import type { KeyPair } from './certificates.ts'
@@ -27,8 +29,6 @@ import { answerHealth, type HealthCheck } from './health.ts'
 import { handshakeMs, keptConnections } from './listening.ts'
 import { formatOf, mediaRanges } from './media-types.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
-import { begun, type Reply, send } from './sent-answers.ts'
-import { SharedAnswers } from './shared-answers.ts'
 
 interface AggregatedServerOptions {
   /** What is served now; another list where that changed. */

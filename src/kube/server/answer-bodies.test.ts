@@ -8,8 +8,8 @@ import { notFound } from '../objects/status.ts'
 import { bytes, integer, manyBytes, message, nested, text } from '../protobuf-message.ts'
 import type { AnswerBody } from './aggregated-answers.ts'
 import { listBody, objectBody, protobufList, statusBytes, tableBody } from './answer-bodies.ts'
+import { SharedAnswers } from './answers/shared-answers.ts'
 import { encodePartialMetadata, metadataMessage, objectMeta } from './meta-messages.ts'
-import { SharedAnswers } from './shared-answers.ts'
 
 const object = (name: string, labels: Readonly<Record<string, string>> = {}): KubeObject => ({
   apiVersion: 'v1',

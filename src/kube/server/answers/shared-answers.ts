@@ -1,7 +1,7 @@
 // Long lists that were asked for a moment ago: whoever asks the same within a fraction of a second gets the same bytes, so that a flood of lists
 // costs one of them. A list is made as fast as the fastest of its readers takes it, and no further where all of them have gone.
-import type { Clock } from '../clock.ts'
-import type { AnswerBody } from './aggregated-answers.ts'
+import type { Clock } from '../../clock.ts'
+import type { AnswerBody } from '../aggregated-answers.ts'
 
 /** Answers that are kept at a time; what is asked besides is made for its asker alone. */
 const mostKept = 8

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { createGzip, gzip } from 'node:zlib'
-import type { AnswerBody } from './aggregated-answers.ts'
+import type { AnswerBody } from '../aggregated-answers.ts'
 import { isLate } from './shared-answers.ts'
 
 export interface Reply {
