@@ -25,6 +25,7 @@ const benchmarks = [
   'dashboard-stream.ts',
   'mirror.ts',
   'metrics.ts',
+  'metrics-peers.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

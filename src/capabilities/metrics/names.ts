@@ -21,6 +21,9 @@ export const nodeFields: readonly string[] = [
 export const podFields: readonly string[] = [
   'status.phase',
   'spec.containers.name',
-  'status.containerStatuses',
-  'status.initContainerStatuses',
+  // Whether it ended, without times, images and identities: then pods of a workload have one list of them.
+  'status.containerStatuses.name',
+  'status.containerStatuses.state.terminated.exitCode',
+  'status.initContainerStatuses.name',
+  'status.initContainerStatuses.state.terminated.exitCode',
 ]

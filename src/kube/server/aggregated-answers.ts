@@ -4,9 +4,15 @@ import { parseFieldSelector, selectableFieldOf } from '../objects/field-selector
 import type { KubeObject } from '../objects/objects.ts'
 import { parseLabelSelector } from '../objects/selector.ts'
 import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '../objects/status.ts'
-import { type AggregatedApi, type AggregatedResource, resourceVerbs, type TableColumn } from './aggregated-api.ts'
+import {
+  type AggregatedApi,
+  type AggregatedResource,
+  type LateObject,
+  resourceVerbs,
+  type TableColumn,
+} from './aggregated-api.ts'
 import { listKindOf } from './aggregated-documents.ts'
-import { type AnswerFormat, contentTypes, listBody, objectBody, protobufBody } from './answer-bodies.ts'
+import { type AnswerFormat, contentTypes, listBody, objectBody, protobufBody, protobufList, tableBody } from './answer-bodies.ts'
 import type { Caller } from './caller.ts'
 import { type AcceptedShape, formatOf, mediaRanges, shapeOf } from './media-types.ts'
 import { encodePartialMetadata } from './meta-messages.ts'
@@ -23,10 +29,14 @@ interface AskedResource {
 }
 
 /** What an answer's body is. */
-interface AnswerBody {
+export interface AnswerBody {
   readonly contentType: string
-  readonly pieces: readonly Buffer[]
+  /** All of it; or what is made piece by piece, each when its reader asks for it. */
+  readonly pieces: readonly Buffer[] | AsyncIterable<Buffer>
 }
+
+/** What a list consists of, in the order of the list. Undefined: the loop may have a turn. */
+type Listed = Iterable<KubeObject | LateObject | undefined>
 
 /** The resource that is asked for. @throws StatusError 404 where nobody serves it */
 export function resourceOf(
@@ -71,16 +81,29 @@ export async function resourceAnswer(apis: readonly AggregatedApi[], asked: Aske
   }
   const matches = fieldMatcher(asked.query.get('fieldSelector') ?? '', resource)
   const all = (await resource.list?.(call)) ?? []
-  const isAsked = (object: KubeObject) =>
+  const { requirements } = labelSelector.value
+  const isAsked = (object: Pick<KubeObject, 'metadata'>) =>
     // What nobody can list by name has no labels of its own: the selector is the resource's to read.
-    (resource === api.anyOther || labelSelector.value.matches(object.metadata.labels ?? {})) &&
+    (resource === api.anyOther || requirements.length === 0 || labelSelector.value.matches(object.metadata.labels ?? {})) &&
     (info.namespace === undefined || object.metadata.namespace === undefined || object.metadata.namespace === info.namespace) &&
     matches(object)
   return manyBody(chosen(all, isAsked), of)
 }
 
-function* chosen(objects: Iterable<KubeObject>, isAsked: (object: KubeObject) => boolean): Generator<KubeObject> {
-  for (const object of objects) if (isAsked(object)) yield object
+function* chosen(
+  objects: Listed,
+  isAsked: (object: Pick<KubeObject, 'metadata'>) => boolean,
+): Generator<KubeObject | LateObject | undefined> {
+  // Where one is not asked for, time has passed all the same.
+  for (const object of objects) yield object !== undefined && isAsked(object) ? object : undefined
+}
+
+function isLate(object: KubeObject | LateObject): object is LateObject {
+  return 'make' in object && typeof object.make === 'function'
+}
+
+function* whole(objects: Listed): Generator<KubeObject | undefined> {
+  for (const object of objects) yield object !== undefined && isLate(object) ? object.make() : object
 }
 
 const readingVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
@@ -111,7 +134,10 @@ function acceptedAnswer(accept: string, resource: AggregatedResource): AcceptedA
 
 const selectableFields = ['metadata.name', 'metadata.namespace']
 
-function fieldMatcher(text: string, { kind, namespaced, unknownField }: AggregatedResource): (object: KubeObject) => boolean {
+function fieldMatcher(
+  text: string,
+  { kind, namespaced, unknownField }: AggregatedResource,
+): (object: Pick<KubeObject, 'metadata'>) => boolean {
   const selector = parseFieldSelector(text)
   if (!selector.ok) throw badRequest(selector.problem.message ?? selector.problem.expected)
   const known = namespaced ? selectableFields : selectableFields.slice(0, 1)
@@ -120,7 +146,8 @@ function fieldMatcher(text: string, { kind, namespaced, unknownField }: Aggregat
     throw badRequest(
       unknownField?.(unknown.field) ?? `field label not supported for ${kind}: ${unknown.field}; there are ${known.join(', ')}`,
     )
-  return object => selector.value.matches(field => selectableFieldOf(object, field))
+  if (selector.value.terms.length === 0) return () => true
+  return ({ metadata }) => selector.value.matches(field => selectableFieldOf({ kind, apiVersion: '', metadata }, field))
 }
 
 interface AnswerOf {
@@ -153,36 +180,50 @@ function shapedOf({ api, resource, accepted }: AnswerOf): Shaped {
 function oneBody(object: KubeObject, of: AnswerOf): AnswerBody {
   const { format, shape } = of.accepted
   const contentType = contentTypes[format]
-  if (shape === 'table') return { contentType, pieces: [objectBody(tableOf([object], of), format)] }
+  if (shape === 'table') {
+    const { columnDefinitions, rowOf } = tableOf(object, of)
+    return { contentType, pieces: [objectBody({ ...tableHead(of), columnDefinitions, rows: [rowOf(object)] }, format)] }
+  }
   const shaped = shapedOf(of)
   const one = shaped.one(object)
   if (format !== 'protobuf') return { contentType, pieces: [objectBody(one, format)] }
   return { contentType, pieces: [protobufBody(shaped, shaped.encode?.(one) ?? new Uint8Array())] }
 }
 
-async function manyBody(objects: Iterable<KubeObject>, of: AnswerOf): Promise<AnswerBody> {
+async function manyBody(objects: Listed, of: AnswerOf): Promise<AnswerBody> {
   const { accepted, api, resource, breathe } = of
-  const contentType = contentTypes[accepted.format]
-  if (accepted.shape === 'table') return { contentType, pieces: [objectBody(tableOf([...objects], of), accepted.format)] }
+  const { format, shape } = accepted
+  const contentType = contentTypes[format]
+  if (shape === 'table') return { contentType, pieces: await tablePieces(whole(objects), of) }
   const shaped = shapedOf(of)
-  const kind = accepted.shape === 'metadata' ? `${shaped.kind}List` : listKindOf(api, resource)
+  const kind = shape === 'metadata' ? `${shaped.kind}List` : listKindOf(api, resource)
   const { apiVersion } = shaped
-  const { format } = accepted
   if (format === 'protobuf') {
-    const pieces = await listBody({ apiVersion, kind, items: objects }, { format, encode: shaped.encode, breathe })
-    return { contentType, pieces }
+    const encode = encoderOf(shaped, shape)
+    return { contentType, pieces: await protobufList({ apiVersion, kind, items: objects }, { encode, breathe }) }
   }
   // The list says of what kind its items are; metadata alone say it themselves.
-  const items = mapped(objects, accepted.shape === 'metadata' ? shaped.one : withoutKind)
-  return { contentType, pieces: await listBody({ apiVersion, kind, items }, { format, breathe }) }
+  const items = mapped(whole(objects), shape === 'metadata' ? shaped.one : withoutKind)
+  return { contentType, pieces: listBody({ apiVersion, kind, items }, { format, breathe }) }
+}
+
+function encoderOf({ kind, encode }: Shaped, shape: AcceptedShape['shape']): (object: KubeObject | LateObject) => Uint8Array {
+  if (encode === undefined) throw new Error(`${kind} has no form in protobuf`)
+  return object => {
+    if (!isLate(object)) return encode(object)
+    return shape === 'object' ? object.protobuf() : encode(object.make())
+  }
 }
 
 function withoutKind({ kind: _kind, apiVersion: _version, ...object }: KubeObject): object {
   return object
 }
 
-function* mapped<From, To>(values: Iterable<From>, change: (value: From) => To): Generator<To> {
-  for (const value of values) yield change(value)
+function* mapped<From extends object, To>(
+  values: Iterable<From | undefined>,
+  change: (value: From) => To,
+): Generator<To | undefined> {
+  for (const value of values) yield value === undefined ? undefined : change(value)
 }
 
 function metadataOf(object: KubeObject, version: string): object {
@@ -194,15 +235,22 @@ const defaultColumns: readonly TableColumn[] = [
   { name: 'Created At', type: 'date', cell: object => object.metadata.creationTimestamp ?? '<unknown>' },
 ]
 
-function tableOf(items: readonly KubeObject[], { resource, query, accepted: { version } }: AnswerOf): object {
-  const columns = typeof resource.columns === 'function' ? resource.columns(items) : (resource.columns ?? defaultColumns)
+function tableHead({ accepted: { version } }: AnswerOf): {
+  readonly kind: string
+  readonly apiVersion: string
+  readonly metadata: object
+} {
+  return { kind: 'Table', apiVersion: `meta.k8s.io/${version}`, metadata: {} }
+}
+
+/** The columns of a table whose first row is of `first`, and how a row is made. @throws StatusError 400 */
+function tableOf(first: KubeObject | undefined, { resource, query, accepted: { version } }: AnswerOf) {
+  const { columns: given = defaultColumns } = resource
+  const columns = typeof given === 'function' ? given(first === undefined ? [] : [first]) : given
   const included = query.get('includeObject') ?? 'Metadata'
   if (!['None', 'Metadata', 'Object'].includes(included))
     throw badRequest(`unrecognized includeObject value: ${JSON.stringify(included)}`)
   return {
-    kind: 'Table',
-    apiVersion: `meta.k8s.io/${version}`,
-    metadata: {},
     columnDefinitions: columns.map(({ name, type, format, description, priority }) => ({
       name,
       type: type ?? 'string',
@@ -210,9 +258,24 @@ function tableOf(items: readonly KubeObject[], { resource, query, accepted: { ve
       description: description ?? '',
       priority: priority ?? 0,
     })),
-    rows: items.map(object => ({
+    rowOf: (object: KubeObject) => ({
       cells: columns.map(column => column.cell(object)),
       object: included === 'None' ? null : included === 'Object' ? object : metadataOf(object, version),
-    })),
+    }),
   }
+}
+
+async function tablePieces(objects: Iterable<KubeObject | undefined>, of: AnswerOf): Promise<AsyncIterable<Buffer>> {
+  const { accepted, breathe } = of
+  const rest = objects[Symbol.iterator]()
+  let next = rest.next()
+  // Columns follow from the first row.
+  for (; next.done !== true && next.value === undefined; next = rest.next()) await breathe()
+  const first = next.done === true ? undefined : next.value
+  const { columnDefinitions, rowOf } = tableOf(first, of)
+  const rows = function* () {
+    if (first !== undefined) yield rowOf(first)
+    for (let row = rest.next(); row.done !== true; row = rest.next()) yield row.value === undefined ? undefined : rowOf(row.value)
+  }
+  return tableBody({ head: { ...tableHead(of), columnDefinitions }, rows: rows() }, { format: accepted.format, breathe })
 }

@@ -32,6 +32,15 @@ export interface TableColumn {
   cell(object: KubeObject): string | number | boolean | null
 }
 
+/** An object of a list that is made only for those who read it: in protobuf a list of all pods needs none of them. */
+export interface LateObject {
+  /** What selectors look at: names and labels. */
+  readonly metadata: KubeObject['metadata']
+  readonly make: () => KubeObject
+  /** As {@link AggregatedResource.protobuf} of what `make` gives. */
+  readonly protobuf: () => Uint8Array
+}
+
 type Awaitable<T> = T | Promise<T>
 
 export interface AggregatedResource {
@@ -43,13 +52,16 @@ export interface AggregatedResource {
   readonly namespaced: boolean
   readonly shortNames?: readonly string[]
   readonly categories?: readonly string[]
-  /** Answered with 405 where it is absent, as all that is not `get` or `list`. */
-  list?(call: ResourceCall): Awaitable<Iterable<KubeObject>>
+  /**
+   * Answered with 405 where it is absent, as all that is not `get` or `list`. Undefined in it is no object: the event loop may have a turn
+   * there. What is listed is read piece by piece, as fast as its reader takes it.
+   */
+  list?(call: ResourceCall): Awaitable<Iterable<KubeObject | LateObject | undefined>>
   /** Undefined: 404. */
   get?(call: NamedCall): Awaitable<KubeObject | undefined>
-  /** Name and creation time unless given; a function where they follow from what is listed. */
+  /** Name and creation time unless given; a function where they follow from the first that is listed, of which it is given none or one. */
   readonly columns?: readonly TableColumn[] | ((items: readonly KubeObject[]) => readonly TableColumn[])
-  /** The bytes of an object as protobuf; without it that form is not served. */
+  /** The bytes of an object as protobuf, good until it is called again; without it that form is not served. */
   readonly protobuf?: (object: KubeObject) => Uint8Array
   /** What a field selector that names another field than name and namespace is told. */
   readonly unknownField?: (field: string) => string

@@ -762,6 +762,75 @@ describe('answers', () => {
   })
 })
 
+describe('a list that is longer than what is sent at once', () => {
+  const headers = { ...janesHeaders, accept: 'application/json' }
+  /** Ten thousand objects of a kilobyte; what was made of them is counted. */
+  const long = (state: { made: number }, failsAt = Number.POSITIVE_INFINITY) =>
+    aggregatedApi({
+      group: 'things.example.io',
+      version: 'v1',
+      resources: [
+        {
+          name: 'things',
+          kind: 'Thing',
+          namespaced: false,
+          sharedMs: 250,
+          *list() {
+            while (state.made < 10_000) {
+              if (state.made === failsAt) throw new Error('broken')
+              yield { ...object(`t-${state.made++}`, 'x'), text: 'x'.repeat(1_000) }
+            }
+          },
+          schema: {},
+        },
+      ],
+    })
+  const startLong = (state: { made: number }, failsAt?: number) => {
+    const apis = [long(state, failsAt)]
+    return start({ more: { apis: () => apis } })
+  }
+
+  test('comes whole, and without its length', async () => {
+    await using running = await startLong({ made: 0 })
+    const reply = await ask(running, things, { as: await frontProxy(), headers })
+    expect(reply.status).toBe(200)
+    expect(reply.headers['content-length']).toBeUndefined()
+    const { items } = Object(reply.body) as { readonly items: readonly KubeObject[] }
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(Array.from({ length: 10_000 }, (_, at) => `t-${at}`))
+  })
+
+  test.each([
+    ['who reads no further', false],
+    ['who goes away', true],
+  ])('is made no further for one %s', async (_what, goes) => {
+    const state = { made: 0 }
+    await using running = await startLong(state)
+    const { certificate, key } = await frontProxy()
+    const agent = new Agent({ connect: { ca: authorities.server.certificate, cert: certificate, key } })
+    const reply = await request(`https://localhost:${running.server.port}${things}`, { dispatcher: agent, headers })
+    if (goes) {
+      reply.body.on('error', () => undefined)
+      reply.body.destroy()
+    }
+    // Buffers of both ends are filled; then it stands still.
+    for (let before = -1; before !== state.made; ) {
+      before = state.made
+      await systemClock.after(50)
+    }
+    expect(state.made).toBeGreaterThan(500)
+    expect(state.made).toBeLessThan(9_000)
+    await agent.destroy()
+  })
+
+  test('is a refusal where it fails at once, and breaks off where it fails late', async () => {
+    const as = await frontProxy()
+    await using early = await startLong({ made: 0 }, 100)
+    expect(await ask(early, things, { as, headers })).toMatchObject({ status: 500, body: { reason: 'InternalError' } })
+    await using late = await startLong({ made: 0 }, 5_000)
+    await expect(ask(late, things, { as, headers })).rejects.toThrow()
+  })
+})
+
 test('a certificate is exchanged while it runs', async () => {
   await using running = await start()
   const nowMs = systemClock.now()

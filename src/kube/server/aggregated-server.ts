@@ -2,11 +2,7 @@
 // It keeps nothing: what is served comes from the resources, what is believed from the API server's ConfigMap and reviews.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-import { promisify } from 'node:util'
-import { createGzip, gzip } from 'node:zlib'
 import type { Registry } from 'prom-client'
 import type { Api } from '../client/api.ts'
 import { type Clock, systemClock } from '../clock.ts'
@@ -19,6 +15,8 @@ import { resourceAnswer, resourceOf } from './aggregated-answers.ts'
 import type { AggregatedApi } from './aggregated-api.ts'
 import { AggregatedDocuments, type Document } from './aggregated-documents.ts'
 import { contentTypes, statusBytes } from './answer-bodies.ts'
+import { begun, type Reply, send } from './answers/sent-answers.ts'
+import { SharedAnswers } from './answers/shared-answers.ts'
 import type { Caller } from './caller.ts'
 import { presentedChain } from './certificate-trust.ts'
 import type { KeyPair } from './certificates.ts'
@@ -31,7 +29,6 @@ import { answerHealth, type HealthCheck } from './health.ts'
 import { handshakeMs, keptConnections } from './listening.ts'
 import { formatOf, mediaRanges } from './media-types.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
-import { SharedAnswers } from './shared-answers.ts'
 
 interface AggregatedServerOptions {
   /** What is served now; another list where that changed. */
@@ -114,13 +111,8 @@ const largestHeaders = 65_536
 const longestUrl = 16_384
 /** Nothing here reads a body: what is longer is cut off with its connection. */
 const bodyLimit = 65_536
-const gzipFromBytes = 128 * 1024
-/** What is longer is compressed while it is sent, and waited for until its reader has taken it. */
-const sentAtOnceBytes = 1024 * 1024
 /** Until the last byte is taken: whoever reads more slowly holds a list in our memory. */
 const sendLimitMs = 60_000
-
-const compress = promisify(gzip)
 
 /** Listens until disposed of: then new connections are refused, calls under way are answered, idle connections closed. */
 export async function startAggregatedServer(options: AggregatedServerOptions): Promise<AggregatedServer> {
@@ -239,12 +231,6 @@ interface HandlerParts {
   readonly probes: Probes
 }
 
-interface Reply {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: readonly Buffer[]
-}
-
 interface Asked {
   readonly request: IncomingMessage
   readonly path: string
@@ -265,7 +251,7 @@ function isOpen(path: string, open: readonly string[] | undefined): boolean {
 
 class AggregatedHandler {
   readonly #parts: HandlerParts
-  readonly #shared: SharedAnswers<Awaited<ReturnType<typeof resourceAnswer>>>
+  readonly #shared: SharedAnswers
   #documents: { readonly of: readonly AggregatedApi[]; readonly made: AggregatedDocuments } | undefined
   #inFlight = 0
 
@@ -357,8 +343,13 @@ class AggregatedHandler {
     const { contentType, pieces } =
       sharedMs === undefined || info.verb !== 'list'
         ? await answer(asked.signal)
-        : await this.#shared.of(`${accept}\n${request.url}`, sharedMs, () => answer(this.#parts.signal))
-    return { status: 200, headers: { 'content-type': contentType, vary: 'Accept' }, body: pieces }
+        : await this.#shared.of(
+            `${accept}\n${request.url}`,
+            sharedMs,
+            unwanted => answer(AbortSignal.any([unwanted, this.#parts.signal])),
+            asked.signal,
+          )
+    return { status: 200, headers: { 'content-type': contentType, vary: 'Accept' }, ...(await begun(pieces)) }
   }
 
   async #authorize(caller: Caller, info: ResourceRequest | PathRequest): Promise<void> {
@@ -461,24 +452,4 @@ function documentReply({ contentType, body, etag }: Document, request: IncomingM
   const headers = { 'content-type': contentType, etag, vary: 'Accept' }
   if (request.headers['if-none-match'] === etag) return { status: 304, headers, body: [] }
   return { status: 200, headers, body: [Buffer.from(body)] }
-}
-
-async function send({ status, headers, body }: Reply, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const length = body.reduce((sum, piece) => sum + piece.length, 0)
-  const isCompressed = length >= gzipFromBytes && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
-  const isAtOnce = isCompressed && length <= sentAtOnceBytes
-  const pieces = isAtOnce ? [await compress(Buffer.concat(body), { level: 1 })] : body
-  const sent = isAtOnce ? (pieces[0]?.length ?? 0) : length
-  const isStreamed = isCompressed && !isAtOnce
-  response.writeHead(status, {
-    ...headers,
-    'x-content-type-options': 'nosniff',
-    'cache-control': 'no-cache, private',
-    ...(isCompressed ? { 'content-encoding': 'gzip' } : {}),
-    ...(status === 304 || isStreamed ? {} : { 'content-length': String(sent) }),
-  })
-  if (request.method === 'HEAD' || status === 304) response.end()
-  else if (isStreamed) await pipeline(Readable.from(pieces), createGzip({ level: 1 }), response)
-  else if (sent <= sentAtOnceBytes) response.end(Buffer.concat(pieces))
-  else await pipeline(Readable.from(pieces), response)
 }

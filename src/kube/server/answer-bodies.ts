@@ -14,15 +14,25 @@ export const contentTypes: Readonly<Record<AnswerFormat, string>> = {
   protobuf: 'application/vnd.kubernetes.protobuf',
 }
 
-/** A list, whose items are made while they are written. */
+/** A list, whose items are made while they are written. Undefined is none: the loop may have a turn there. */
 interface AnsweredList<Item> {
   readonly apiVersion: string
   readonly kind: string
-  readonly items: Iterable<Item>
+  readonly items: Iterable<Item | undefined>
 }
 
-/** Items between two looks at the time. */
-const itemsAtOnce = 64
+interface Pace {
+  /** Waited for now and then, so that the loop has its turns. */
+  readonly breathe: () => Promise<void>
+}
+
+/** Items between two looks at the time; in YAML each takes a hundred times as long. */
+const itemsAtOnce = { json: 64, yaml: 1, protobuf: 64 } as const
+/** Looks at what is not in the list between two looks at the time. */
+const passedOverAtOnce = 256
+/** Characters or bytes of a piece. */
+const pieceLength = 65_536
+const largestPiece = 262_144
 
 /** One object or document. */
 export function objectBody(value: object, format: AnswerFormat): Buffer {
@@ -38,77 +48,111 @@ export function statusBytes(status: Status, format: AnswerFormat): Buffer {
   return format === 'protobuf' ? protobufBody(status, encodeStatus(status)) : objectBody(status, format)
 }
 
-/** A list in pieces; `breathe` is waited for now and then. */
-export async function listBody<Item extends object>(
-  list: AnsweredList<Item>,
-  {
-    format,
-    encode,
-    breathe,
-  }: {
-    readonly format: AnswerFormat
-    /** One item as protobuf. */
-    readonly encode?: ((item: Item) => Uint8Array) | undefined
-    readonly breathe: () => Promise<void>
-  },
-): Promise<readonly Buffer[]> {
-  if (format === 'protobuf') return protobufList(list, encode, breathe)
-  const isJson = format === 'json'
-  const pieces: Buffer[] = []
-  let texts: string[] = []
-  let isFirst = true
-  const close = () => {
-    if (texts.length === 0) return
-    const text = texts.join(isJson ? ',' : '')
-    pieces.push(Buffer.from(isJson && !isFirst ? `,${text}` : text))
-    isFirst = false
-    texts = []
+/** A list in pieces, each made when it is asked for. */
+export async function* listBody(
+  { apiVersion, kind, items }: AnsweredList<object>,
+  { format, breathe }: { readonly format: 'json' | 'yaml' } & Pace,
+): AsyncGenerator<Buffer, undefined> {
+  if (format === 'json') {
+    const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{},"items":[`
+    yield* piecesOf({ head, items, separator: ',', tail: ']}\n' }, { write: item => JSON.stringify(item), format, breathe })
+    return
   }
-  for (const item of list.items) {
-    texts.push(isJson ? JSON.stringify(item) : yamlOf([item]))
-    if (texts.length < itemsAtOnce) continue
-    close()
+  const texts = { head: `apiVersion: ${apiVersion}\nitems:\n`, emptyHead: `apiVersion: ${apiVersion}\nitems: []\n` }
+  const tail = `kind: ${kind}\nmetadata: {}\n`
+  yield* piecesOf({ ...texts, items, separator: '', tail }, { write: item => yamlOf([item]), format, breathe })
+}
+
+/** A table in pieces: its head, then row by row. */
+export async function* tableBody(
+  { head, rows }: { readonly head: object; readonly rows: Iterable<object | undefined> },
+  { format, breathe }: { readonly format: AnswerFormat } & Pace,
+): AsyncGenerator<Buffer, undefined> {
+  if (format === 'yaml') {
+    const before = yamlOf(head)
+    const texts = { head: `${before}rows:\n`, emptyHead: `${before}rows: []\n` }
+    const write = (row: object) => yamlOf({ rows: [row] }).slice('rows:\n'.length)
+    return yield* piecesOf({ ...texts, items: rows, separator: '', tail: '' }, { write, format, breathe })
+  }
+  const before = `${JSON.stringify(head).slice(0, -1)},"rows":[`
+  const write = (row: object) => JSON.stringify(row)
+  yield* piecesOf({ head: before, items: rows, separator: ',', tail: ']}\n' }, { write, format: 'json', breathe })
+}
+
+interface Texts {
+  readonly head: string
+  /** The head of what has no items, where that is another. */
+  readonly emptyHead?: string
+  readonly items: Iterable<object | undefined>
+  readonly separator: string
+  readonly tail: string
+}
+
+async function* piecesOf(
+  { head, emptyHead = head, items, separator, tail }: Texts,
+  { write, format, breathe }: { readonly write: (item: object) => string; readonly format: 'json' | 'yaml' } & Pace,
+): AsyncGenerator<Buffer, undefined> {
+  const atOnce = itemsAtOnce[format]
+  let text = ''
+  let [written, passedOver] = [0, 0]
+  for (const item of items) {
+    if (item === undefined) {
+      if (++passedOver % passedOverAtOnce === 0) await breathe()
+      continue
+    }
+    text += written === 0 ? head + write(item) : separator + write(item)
+    if (++written % atOnce !== 0) continue
+    if (text.length >= pieceLength) {
+      yield Buffer.from(text)
+      text = ''
+    }
     await breathe()
   }
-  close()
-  const { apiVersion, kind } = list
-  const [head, tail] = isJson
-    ? [`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{},"items":[`, ']}\n']
-    : [`apiVersion: ${apiVersion}\nitems:${pieces.length === 0 ? ' []' : ''}\n`, `kind: ${kind}\nmetadata: {}\n`]
-  return [Buffer.from(head), ...pieces, Buffer.from(tail)]
+  yield Buffer.from(`${written === 0 ? emptyHead : text}${tail}`)
 }
 
 const itemsTag = 0x12
 const longestVarint = 5
+const firstPiece = 16_384
 
-async function protobufList<Item>(
+/** A list as protobuf, whole: its length stands before it. What `encode` gives is good until it is called again. */
+export async function protobufList<Item extends object>(
   { apiVersion, kind, items }: AnsweredList<Item>,
-  encode: ((item: Item) => Uint8Array) | undefined,
-  breathe: () => Promise<void>,
+  { encode, breathe }: { readonly encode: (item: Item) => Uint8Array } & Pace,
 ): Promise<readonly Buffer[]> {
-  if (encode === undefined) throw new Error(`${kind} has no form in protobuf`)
   const pieces: Buffer[] = [emptyListMeta]
-  let encoded: Uint8Array[] = []
-  const close = () => {
-    pieces.push(Buffer.concat(encoded))
-    encoded = []
-  }
+  let piece = Buffer.allocUnsafe(firstPiece)
+  let [at, length, written, passedOver] = [0, emptyListMeta.length, 0, 0]
   for (const item of items) {
+    if (item === undefined) {
+      if (++passedOver % passedOverAtOnce === 0) await breathe()
+      continue
+    }
     const bytes = encode(item)
-    encoded.push(tagged(bytes.length), bytes)
-    if (encoded.length < itemsAtOnce * 2) continue
-    close()
-    await breathe()
+    const needed = bytes.length + 1 + longestVarint
+    if (at + needed > piece.length) {
+      pieces.push(piece.subarray(0, at))
+      length += at
+      piece = Buffer.allocUnsafeSlow(Math.max(Math.min(piece.length * 2, largestPiece), needed))
+      at = 0
+    }
+    piece[at++] = itemsTag
+    at = writeVarint(piece, at, bytes.length)
+    piece.set(bytes, at)
+    at += bytes.length
+    if (++written % itemsAtOnce.protobuf === 0) await breathe()
   }
-  close()
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  const [head, tail] = frameAround({ apiVersion, kind }, length)
+  pieces.push(piece.subarray(0, at))
+  const [head, tail] = frameAround({ apiVersion, kind }, length + at)
   return [head, ...pieces, tail]
 }
 
-function tagged(length: number): Uint8Array {
-  const bytes = [itemsTag, ...varint(length)]
-  return Uint8Array.from(bytes)
+function writeVarint(bytes: Uint8Array, from: number, value: number): number {
+  let at = from
+  let rest = value
+  for (; rest > 0x7f; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80
+  bytes[at++] = rest
+  return at
 }
 
 function varint(value: number): readonly number[] {

@@ -1,7 +1,7 @@
 // The text format of Prometheus as kubelets answer it, read byte by byte. No text is made of lines that nobody reads, and none of labels that
 // were seen before.
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { KnownContainers } from './known-containers.ts'
+import { setImmediate } from 'node:timers/promises'
+import type { Decoding, KnownContainers } from './known-containers.ts'
 import {
   type ContainerName,
   emptyReading,
@@ -21,8 +21,11 @@ const tab = 0x09
 const carriageReturn = 0x0d
 const openingBrace = 0x7b
 
-/** Bytes between two turns of the event loop: some 5 ms. */
-const sliceBytes = 1 << 20
+/** Bytes between two turns of the event loop: a fraction of a millisecond, and some 5 ms where every line is another than was guessed. */
+const sliceBytes = 1 << 15
+
+/** Labels, and as much again for the rest: what is longer is not looked through. */
+const longestLine = 32_768
 
 /** The body is no metrics at all. */
 export class NoMetricsError extends Error {
@@ -34,11 +37,11 @@ export class NoMetricsError extends Error {
 
 /**
  * What a text body says. Lines that cannot be read are counted, the others stand. A series without a time gets `sentMs`. Gives the event loop
- * a turn after each mebibyte. @throws NoMetricsError; `signal.reason`
+ * a turn after each 32 KiB. @throws NoMetricsError; `signal.reason`
  */
 export async function readExposition(
   body: Buffer,
-  { known, sentMs, signal }: { readonly known: KnownContainers; readonly sentMs: number; readonly signal?: AbortSignal },
+  { known, sentMs, signal, nextTurn = setImmediate }: Decoding,
 ): Promise<NodeReading> {
   const reader = new ExpositionReader(body, known, sentMs)
   for (let until = sliceBytes; reader.readTo(until); until += sliceBytes) {
@@ -58,6 +61,8 @@ class ExpositionReader {
   #at = 0
   #name: SeriesName = seriesNames[0]
   #series = 0
+  /** Its beginning was read and rejected, its end has yet to come. */
+  #isInLongLine = false
 
   constructor(body: Buffer, known: KnownContainers, sentMs: number) {
     this.#body = body
@@ -70,16 +75,28 @@ class ExpositionReader {
   readTo(until: number): boolean {
     const body = this.#body
     const limit = Math.min(until, body.length)
+    const near = body.subarray(0, Math.min(limit + longestLine, body.length))
     while (this.#at < limit) {
       const from = this.#at
-      const end = body.indexOf(newline, from)
+      const end = near.indexOf(newline, from)
+      if (end < 0 && near.length < body.length) {
+        if (!this.#isInLongLine) this.#begin(from, near.length)
+        this.#isInLongLine = true
+        this.#at = limit
+        return true
+      }
       const to = end < 0 ? body.length : end
       this.#at = to + 1
-      const first = body[from]
-      // Only names that begin with c or n are read.
-      if (first === 0x63 || first === 0x6e) this.#line(from, to)
+      if (this.#isInLongLine) this.#isInLongLine = false
+      else this.#begin(from, to)
     }
     return this.#at < body.length
+  }
+
+  #begin(from: number, to: number): void {
+    const first = this.#body[from]
+    // Only names that begin with c or n are read.
+    if (first === 0x63 || first === 0x6e) this.#line(from, to)
   }
 
   end(): NodeReading {
@@ -94,6 +111,10 @@ class ExpositionReader {
     const behind = this.#body[from + length]
     if (behind !== openingBrace && behind !== space && behind !== tab) return
     this.#series++
+    if (to - from >= longestLine) {
+      this.#reject('syntax')
+      return
+    }
     const why = isOfNode(this.#name)
       ? this.#nodeLine(from + length, to)
       : behind === openingBrace
@@ -131,9 +152,7 @@ class ExpositionReader {
 
   #containerLine(from: number, to: number): RejectedLine | undefined {
     const guess = this.#containers.guessed(this.#body, from)
-    if (guess !== undefined && from + guess.labels.length < to) {
-      return this.#noted(guess.reading, from + guess.labels.length + 1, to)
-    }
+    if (guess !== undefined && from + guess.length < to) return this.#noted(guess.reading, from + guess.length + 1, to)
     const labels = labelsAt(this.#body, from, to)
     if (labels === undefined) return 'labels'
     const container = this.#containers.of(this.#body.toString('latin1', from, labels.end - 1), () => containerOf(labels.pairs))

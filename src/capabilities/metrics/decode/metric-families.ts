@@ -1,9 +1,10 @@
 // The same series as delimited MetricFamily messages, which a kubelet sends where it is asked for protobuf.
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import protobuf from 'protobufjs/light.js'
 import { containerOf, NoMetricsError } from './exposition-text.ts'
-import type { KnownContainers } from './known-containers.ts'
+import { type Decoding, usualLabels } from './known-containers.ts'
 import {
+  type ContainerName,
   emptyReading,
   isOfNode,
   type NodeReading,
@@ -14,8 +15,12 @@ import {
   unbelievable,
 } from './reading.ts'
 
-/** Families between two turns of the event loop. */
-const sliceBytes = 1 << 20
+/** Families and series between two turns of the event loop: a millisecond or two. */
+const stepsAtOnce = 256
+/** Bytes; those of ours are half as long at most. */
+const longestName = 100
+/** A series with its labels, as {@link readExposition} takes no longer line. */
+const longestSeries = 32_768
 
 interface Sample {
   readonly labels: ReadonlyMap<string, string>
@@ -26,13 +31,15 @@ interface Sample {
 /** What delimited families say, as {@link readExposition} of text. @throws NoMetricsError where the bytes are no families; `signal.reason` */
 export async function readFamilies(
   body: Buffer,
-  { known, sentMs, signal }: { readonly known: KnownContainers; readonly sentMs: number; readonly signal?: AbortSignal },
+  { known, sentMs, signal, nextTurn = setImmediate }: Decoding,
 ): Promise<NodeReading> {
   const containers = known.begin()
   const node = emptyReading()
   const rejected = new Map<RejectedLine, number>()
   const reject = (why: RejectedLine) => rejected.set(why, (rejected.get(why) ?? 0) + 1)
-  const take = (name: SeriesName, { labels, value, timeMs = sentMs }: Sample) => {
+  const take = (name: SeriesName, sample: Sample | undefined) => {
+    if (sample === undefined) return reject('syntax')
+    const { labels, value, timeMs = sentMs } = sample
     const container = containerOf(labels)
     const reading = isOfNode(name) ? node : container === undefined ? 'labels' : containers.of(keyOf(container), () => container)
     if (typeof reading === 'string') return reject(reading)
@@ -42,16 +49,17 @@ export async function readFamilies(
     reject(why)
   }
   const reader = protobuf.Reader.create(body)
-  let turnAt = sliceBytes
+  let steps = 0
   try {
     while (reader.pos < reader.len) {
       const end = reader.uint32() + reader.pos
+      if (end === reader.pos) throw new RangeError('a family without a name')
       if (end > reader.len) throw new RangeError('a family is longer than the answer')
-      readFamily(reader, end, take)
-      if (reader.pos < turnAt) continue
-      turnAt = reader.pos + sliceBytes
-      await nextTurn()
-      signal?.throwIfAborted()
+      for (const _ of readFamily(reader, end, take)) {
+        if (++steps % stepsAtOnce !== 0) continue
+        await nextTurn()
+        signal?.throwIfAborted()
+      }
     }
   } catch (error) {
     if (!(error instanceof Error) || signal?.aborted === true) throw error
@@ -61,8 +69,11 @@ export async function readFamilies(
   return { node, containers: containers.readings, rejected }
 }
 
-function keyOf({ namespace, pod, container }: { namespace: string; pod: string; container: string }): string {
-  return `${namespace}\n${pod}\n${container}`
+/** The labels as text has them, which are not kept besides the name; names that text would write otherwise have a key of their own. */
+function keyOf(name: ContainerName): string {
+  const { namespace, pod, container } = name
+  const isPlain = !`${namespace}${pod}${container}`.includes('"')
+  return isPlain ? usualLabels(name) : `${namespace}\n${pod}\n${container}`
 }
 
 const wanted = new Set<string>(seriesNames)
@@ -71,26 +82,46 @@ function isWanted(name: string): name is SeriesName {
   return wanted.has(name)
 }
 
-/** `MetricFamily { name = 1, type = 3, metric = 4 }`; the name comes first where Go wrote it. */
-function readFamily(reader: protobuf.Reader, end: number, take: (name: SeriesName, sample: Sample) => void): void {
+/** `MetricFamily { name = 1, type = 3, metric = 4 }`; the name comes first where Go wrote it. Yields after each step. */
+function* readFamily(
+  reader: protobuf.Reader,
+  end: number,
+  take: (name: SeriesName, sample: Sample | undefined) => void,
+): Generator<void> {
   let name = ''
   const samples: number[] = []
+  yield
   while (reader.pos < end) {
     const tag = reader.uint32()
-    if (tag >>> 3 === 1 && (tag & 7) === 2) name = reader.string()
+    if (tag >>> 3 === 1 && (tag & 7) === 2) name = nameIn(reader)
     else if (tag >>> 3 === 4 && (tag & 7) === 2) {
       const length = reader.uint32()
       samples.push(reader.pos, reader.pos + length)
       reader.skip(length)
     } else reader.skipType(tag & 7)
+    yield
   }
   if (reader.pos !== end) throw new RangeError('a family ends elsewhere than it says')
   if (!isWanted(name)) return
   for (let at = 0; at < samples.length; at += 2) {
-    reader.pos = samples[at] ?? end
-    take(name, readMetric(reader, samples[at + 1] ?? end))
+    const [from = end, to = end] = [samples[at], samples[at + 1]]
+    reader.pos = from
+    take(name, to - from > longestSeries ? undefined : readMetric(reader, to))
+    yield
   }
   reader.pos = end
+}
+
+/** A name that may be one of ours; what is longer is none. */
+function nameIn(reader: protobuf.Reader): string {
+  const length = reader.uint32()
+  if (length > longestName) {
+    reader.skip(length)
+    return ''
+  }
+  const from = reader.pos
+  reader.skip(length)
+  return Buffer.from(reader.buf.subarray(from, from + length)).toString()
 }
 
 /** `Metric { label = 1, gauge = 2, counter = 3, untyped = 5, timestamp_ms = 6 }`. */

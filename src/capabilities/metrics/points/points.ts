@@ -49,16 +49,35 @@ const freshFromMs = 10_000
 /** A clock that goes back by more was set. */
 const clockBackMs = 600_000
 
+interface ContainerPoints {
+  readonly name: string
+  /** `unmeasured` for what cannot be measured. */
+  slot: number
+  /** The node's answer that last had it. */
+  seenIn: number
+}
+
+const unmeasured = -1
+/** Containers of a pod that are looked through one by one. */
+const fewContainers = 16
+
 interface PodPoints {
+  readonly namespace: string
+  readonly name: string
   readonly node: NodePoints
-  /** By name, in the kubelet's order; undefined for what cannot be measured. */
-  readonly containers: Map<string, number | undefined>
+  /** In the order in which the kubelet first said them. */
+  containers: ContainerPoints[]
+  /** The same, where they are so many that looking through them would take long. */
+  byName: Map<string, ContainerPoints> | undefined
+  seenIn: number
 }
 
 interface NodePoints {
   readonly name: string
   slot: number | undefined
-  pods: Map<string, PodPoints>
+  pods: PodPoints[]
+  /** How many answers were stored. */
+  answers: number
   receivedMs: number
 }
 
@@ -66,7 +85,8 @@ export class Points {
   readonly #rules: PointRules
   readonly #columns = new PointColumns()
   readonly #nodes = new Map<string, NodePoints>()
-  readonly #pods = new Map<string, PodPoints>()
+  /** By namespace, then by name: no key is made of the two. */
+  readonly #pods = new Map<string, Map<string, PodPoints>>()
   /** Slots with two points. */
   #servable = { nodes: 0, containers: 0 }
   /** Containers with a slot, and those without. */
@@ -89,7 +109,7 @@ export class Points {
 
   /** Takes what a node answered. */
   store(name: string, reading: NodeReading, received: Received): Stored {
-    const node = this.#nodes.get(name) ?? { name, slot: undefined, pods: new Map(), receivedMs: 0 }
+    const node = this.#nodes.get(name) ?? { name, slot: undefined, pods: [], answers: 0, receivedMs: 0 }
     this.#nodes.set(name, node)
     node.receivedMs = received.elapsedMs
     const clock = { stepped: false, wallMs: received.wallMs }
@@ -112,7 +132,7 @@ export class Points {
     if (node === undefined) return
     this.#nodes.delete(name)
     if (node.slot !== undefined) this.#give(node.slot, 'nodes')
-    for (const [key, pod] of node.pods) this.#dropPod(key, pod)
+    for (const pod of node.pods) this.#dropPod(pod)
   }
 
   nodeUsage(name: string, nowElapsedMs: number): Usage | undefined {
@@ -124,32 +144,34 @@ export class Points {
 
   /** Containers of a pod, whole or not at all; `finished` names those that ended, which count no more. */
   podUsage(
-    { namespace, name }: { readonly namespace: string; readonly name: string },
+    { namespace = '', name }: { readonly namespace?: string; readonly name: string },
     finished: ReadonlySet<string>,
     nowElapsedMs: number,
   ): readonly ContainerUsage[] | PodAbsence {
-    const pod = this.#pods.get(podKey(namespace, name))
+    const pod = this.#podOf(namespace, name)
     if (pod === undefined) return { kind: 'unknown' }
     if (this.#isStale(pod.node, nowElapsedMs)) return { kind: 'stale', node: pod.node.name }
-    const found: ContainerUsage[] = []
+    let found: ContainerUsage[] | undefined
     let fell: string | undefined
-    for (const [container, slot] of pod.containers) {
+    for (const { name: container, slot } of pod.containers) {
       if (!this.#rules.isStrict && finished.has(container)) continue
-      if (slot === undefined) return { kind: 'incomplete', container }
+      if (slot === unmeasured) return { kind: 'incomplete', container }
       const usage = this.#usageOf(slot)
       if (usage === undefined) return { kind: 'waiting', container }
       if (usage === 'fell') fell = container
+      else if (found === undefined) found = [{ name: container, usage }]
       else found.push({ name: container, usage })
     }
     // A part of the pod would pass for the whole.
-    if (fell !== undefined && !(this.#rules.isStrict && found.length > 0)) return { kind: 'fell', container: fell }
-    return found.length === 0 ? { kind: 'unknown' } : found
+    if (fell !== undefined && !(this.#rules.isStrict && found !== undefined)) return { kind: 'fell', container: fell }
+    return found ?? { kind: 'unknown' }
   }
 
   /** The last rates of a container, the oldest first; empty where it is not known. */
   containerRates(namespace: string, pod: string, container: string): ReturnType<PointColumns['rates']> {
-    const slot = this.#pods.get(podKey(namespace, pod))?.containers.get(container)
-    return slot === undefined ? [] : this.#columns.rates(slot)
+    const known = this.#podOf(namespace, pod)
+    const { slot = unmeasured } = (known === undefined ? undefined : containerOf(known, container)) ?? {}
+    return slot === unmeasured ? [] : this.#columns.rates(slot)
   }
 
   /** The last rates of a node, the oldest first. */
@@ -180,51 +202,94 @@ export class Points {
   }
 
   #storePods(node: NodePoints, readings: readonly ContainerReading[], clock: NodeClock): readonly string[] {
-    const before = node.pods
     const duplicates: string[] = []
-    node.pods = new Map()
+    node.answers++
+    let pod: PodPoints | undefined
     for (const reading of readings) {
-      const key = podKey(reading.namespace, reading.pod)
-      let pod = node.pods.get(key)
-      if (pod === undefined) {
-        const known = this.#pods.get(key)
-        if (known !== undefined && known.node !== node) {
-          // Who said it first has it, until it no longer answers or no longer says it.
-          if (node.receivedMs - known.node.receivedMs <= this.#rules.resolutionMs * 1.5) {
-            if (duplicates.at(-1) !== key) duplicates.push(key)
-            continue
-          }
-          known.node.pods.delete(key)
-          this.#dropPod(key, known)
+      if (pod?.name !== reading.pod || pod.namespace !== reading.namespace) pod = this.#podOf(reading.namespace, reading.pod)
+      if (pod !== undefined && pod.node !== node) {
+        // Who said it first has it, until it no longer answers or no longer says it.
+        if (node.receivedMs - pod.node.receivedMs <= this.#rules.resolutionMs * 1.5) {
+          const key = `${reading.namespace}/${reading.pod}`
+          if (duplicates.at(-1) !== key) duplicates.push(key)
+          continue
         }
-        pod = { node, containers: new Map() }
-        node.pods.set(key, pod)
-        this.#pods.set(key, pod)
+        const { pods } = pod.node
+        pods.splice(pods.indexOf(pod), 1)
+        this.#dropPod(pod)
+        pod = undefined
       }
-      this.#storeContainer(pod, before.get(key), reading, clock)
+      pod ??= this.#newPod(node, reading)
+      pod.seenIn = node.answers
+      this.#storeContainer(pod, reading, clock)
     }
-    for (const [key, pod] of before) {
-      this.#giveAll(pod)
-      if (!node.pods.has(key)) this.#pods.delete(key)
-    }
-    return duplicates.map(key => key.replace('\0', '/'))
+    this.#dropUnsaid(node)
+    return duplicates
   }
 
-  /** Moves the slot from the pod as it was to the pod as it is. */
-  #storeContainer(pod: PodPoints, before: PodPoints | undefined, reading: ContainerReading, clock: NodeClock): void {
+  #podOf(namespace: string, name: string): PodPoints | undefined {
+    return this.#pods.get(namespace)?.get(name)
+  }
+
+  #newPod(node: NodePoints, { namespace, pod: name }: ContainerReading): PodPoints {
+    const pod: PodPoints = { namespace, name, node, containers: [], byName: undefined, seenIn: node.answers }
+    let named = this.#pods.get(namespace)
+    if (named === undefined) {
+      named = new Map()
+      this.#pods.set(namespace, named)
+    }
+    named.set(name, pod)
+    node.pods.push(pod)
+    return pod
+  }
+
+  #storeContainer(pod: PodPoints, reading: ContainerReading, clock: NodeClock): void {
     const point = completeOf(reading) ?? (this.#rules.isStrict ? undefined : zeroFromStart(reading, clock.wallMs))
-    const known = before?.containers.get(reading.container)
+    const container = containerOf(pod, reading.container) ?? this.#newContainer(pod, reading.container)
+    container.seenIn = pod.seenIn
     if (point === undefined) {
-      // What is known of it is given back with the rest of the pod as it was.
-      pod.containers.set(reading.container, undefined)
-      this.#incomplete++
+      if (container.slot !== unmeasured) {
+        this.#giveContainer(container)
+        this.#incomplete++
+      }
       return
     }
-    before?.containers.delete(reading.container)
-    const slot = known ?? this.#columns.take()
-    if (known === undefined) this.#measured++
-    pod.containers.set(reading.container, slot)
-    this.#write(slot, point, { isNew: known === undefined, counted: 'containers', mayBeFresh: true, clock })
+    const isNew = container.slot === unmeasured
+    if (isNew) {
+      container.slot = this.#columns.take()
+      this.#incomplete--
+      this.#measured++
+    }
+    this.#write(container.slot, point, { isNew, counted: 'containers', mayBeFresh: true, clock })
+  }
+
+  /** Until it has a slot it counts as what cannot be measured. */
+  #newContainer(pod: PodPoints, name: string): ContainerPoints {
+    const container = { name, slot: unmeasured, seenIn: pod.seenIn }
+    // Most pods have one or two: a list of just that length takes half of what a grown one does.
+    if (pod.containers.length < fewContainers) pod.containers = [...pod.containers, container]
+    else pod.containers.push(container)
+    pod.byName?.set(name, container)
+    if (pod.byName === undefined && pod.containers.length > fewContainers) pod.byName = byNameOf(pod.containers)
+    this.#incomplete++
+    return container
+  }
+
+  /** Pods and containers that the last answer did not have. */
+  #dropUnsaid(node: NodePoints): void {
+    let isPodGone = false
+    for (const pod of node.pods) {
+      if (pod.seenIn !== node.answers) {
+        isPodGone = true
+        this.#dropPod(pod)
+        continue
+      }
+      if (pod.containers.every(({ seenIn }) => seenIn === node.answers)) continue
+      for (const one of pod.containers) if (one.seenIn !== node.answers) this.#giveContainer(one)
+      pod.containers = pod.containers.filter(({ seenIn }) => seenIn === node.answers)
+      if (pod.byName !== undefined) pod.byName = byNameOf(pod.containers)
+    }
+    if (isPodGone) node.pods = node.pods.filter(({ seenIn }) => seenIn === node.answers)
   }
 
   #write(
@@ -302,18 +367,21 @@ export class Points {
     }
   }
 
-  #dropPod(key: string, pod: PodPoints): void {
-    this.#giveAll(pod)
-    if (this.#pods.get(key) === pod) this.#pods.delete(key)
+  #dropPod(pod: PodPoints): void {
+    for (const one of pod.containers) this.#giveContainer(one)
+    const named = this.#pods.get(pod.namespace)
+    if (named?.get(pod.name) !== pod) return
+    named.delete(pod.name)
+    if (named.size === 0) this.#pods.delete(pod.namespace)
   }
 
-  #giveAll(pod: PodPoints): void {
-    for (const slot of pod.containers.values()) {
-      if (slot === undefined) this.#incomplete--
-      else {
-        this.#measured--
-        this.#give(slot, 'containers')
-      }
+  /** Counts it no more. */
+  #giveContainer(one: ContainerPoints): void {
+    if (one.slot === unmeasured) this.#incomplete--
+    else {
+      this.#measured--
+      this.#give(one.slot, 'containers')
+      one.slot = unmeasured
     }
   }
 
@@ -340,8 +408,14 @@ interface Point {
   readonly isZero?: boolean
 }
 
-function podKey(namespace: string, name: string): string {
-  return `${namespace}\0${name}`
+function containerOf({ containers, byName }: PodPoints, name: string): ContainerPoints | undefined {
+  if (byName !== undefined) return byName.get(name)
+  for (const one of containers) if (one.name === name) return one
+  return undefined
+}
+
+function byNameOf(containers: readonly ContainerPoints[]): Map<string, ContainerPoints> {
+  return new Map(containers.map(one => [one.name, one]))
 }
 
 /** The point of a reading; undefined where CPU or memory is missing or zero. The time is the CPU's. */

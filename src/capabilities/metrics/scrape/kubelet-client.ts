@@ -2,6 +2,7 @@
 
 import { type Dial, OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
+import { TurnOrder } from '#kube/controllers/turn-order.ts'
 import { readExposition } from '../decode/exposition-text.ts'
 import type { KnownContainers } from '../decode/known-containers.ts'
 import { readFamilies } from '../decode/metric-families.ts'
@@ -39,6 +40,7 @@ const accepted = {
 
 export class KubeletClient implements AsyncDisposable {
   readonly #options: KubeletClientOptions
+  readonly #turns = new TurnOrder()
   #http: { readonly trust: KubeletTrust; readonly http: OutgoingHttp } | undefined
 
   constructor(options: KubeletClientOptions) {
@@ -60,7 +62,9 @@ export class KubeletClient implements AsyncDisposable {
       })
       if (status !== 200) return statusFailure(status)
       const read = contentType.includes('application/vnd.google.protobuf') ? readFamilies : readExposition
-      return await read(body, { known, sentMs, signal })
+      // Answers of many come at once: each is read in a turn of its own.
+      await this.#turns.next()
+      return await read(body, { known, sentMs, signal, nextTurn: this.#turns.next })
     } catch (error) {
       if (signal.aborted) throw signal.reason
       return failureOf(error, new URL(url).hostname)

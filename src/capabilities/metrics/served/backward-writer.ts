@@ -2,13 +2,14 @@
 // written before it, so that nothing is measured twice.
 
 const firstBytes = 4_096
+const digitsRoom = 16
 
 export class BackwardWriter {
   #buffer = Buffer.allocUnsafe(firstBytes)
   /** What is written stands from here to the end. */
   #at = firstBytes
 
-  /** Begins another message; `finish` handed out a copy of the last. */
+  /** Begins another message, over the last one. */
   reset(): void {
     this.#at = this.#buffer.length
   }
@@ -26,11 +27,44 @@ export class BackwardWriter {
 
   text(field: number, value: string): void {
     const mark = this.mark()
-    const length = Buffer.byteLength(value)
-    this.#room(length)
-    this.#at -= length
-    this.#buffer.write(value, this.#at, 'utf8')
+    this.characters(value)
     this.delimit(field, mark)
+  }
+
+  /** Bytes that {@link finish} gave of another message, as a part of this one. */
+  part(bytes: Uint8Array): void {
+    this.#room(bytes.length)
+    const buffer = this.#buffer
+    let to = this.#at
+    for (let at = bytes.length - 1; at >= 0; at--) buffer[--to] = bytes[at] ?? 0
+    this.#at = to
+  }
+
+  /** Text without its field. */
+  characters(value: string): void {
+    this.#room(value.length)
+    const buffer = this.#buffer
+    let to = this.#at
+    for (let at = value.length - 1; at >= 0; at--) {
+      const code = value.charCodeAt(at)
+      if (code > 0x7f) {
+        this.#otherCharacters(value)
+        return
+      }
+      buffer[--to] = code
+    }
+    this.#at = to
+  }
+
+  /** The digits of a whole number that is not negative and below 2^53, without a field. */
+  digits(value: number): void {
+    this.#room(digitsRoom)
+    let rest = value
+    do {
+      const digit = rest % 10
+      this.#buffer[--this.#at] = 0x30 + digit
+      rest = (rest - digit) / 10
+    } while (rest > 0)
   }
 
   /** A whole number that is not negative and below 2^53; 0 is written, too. */
@@ -39,11 +73,24 @@ export class BackwardWriter {
     this.#varint(field * 8)
   }
 
+  /** The message: a view, good until `reset`. */
   finish(): Buffer {
-    return Buffer.from(this.#buffer.subarray(this.#at))
+    return this.#buffer.subarray(this.#at)
+  }
+
+  #otherCharacters(value: string): void {
+    const length = Buffer.byteLength(value)
+    this.#room(length)
+    this.#at -= length
+    this.#buffer.write(value, this.#at, 'utf8')
   }
 
   #varint(value: number): void {
+    if (value < 0x80) {
+      this.#room(1)
+      this.#buffer[--this.#at] = value
+      return
+    }
     let length = 1
     for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) length++
     this.#room(length)

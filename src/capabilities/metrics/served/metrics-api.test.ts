@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeFrame } from '#kube/client/protobuf.ts'
 import { VirtualClock } from '#kube/clock.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { parseLabelSelector } from '#kube/objects/selector.ts'
 import { StatusError } from '#kube/objects/status.ts'
@@ -37,8 +38,13 @@ interface GivenPod {
   readonly order?: readonly string[]
 }
 
-function storeOf<T extends KubeObject>(objects: readonly T[]) {
+function informerOf<T extends KubeObject>(objects: readonly T[]): Pick<Informer<T>, 'store' | 'onChange'> {
   return {
+    onChange(handler) {
+      for (const object of objects)
+        handler({ type: 'ADDED', object, previous: undefined, initial: true, finalStateUnknown: false })
+      return () => undefined
+    },
     store: {
       get: (namespace: string | undefined, name: string) =>
         objects.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace),
@@ -87,10 +93,10 @@ function served(pods: readonly GivenPod[], nodes: readonly string[] = [], nodeSe
   const selector = parseLabelSelector(nodeSelector)
   if (!selector.ok) throw new Error('no selector')
   const api = metricsApi({
-    nodes: storeOf(
+    nodes: informerOf(
       [...nodes, 'silent'].map((name): Node => ({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { zone: name } } })),
     ),
-    pods: storeOf(
+    pods: informerOf(
       pods.map(
         ({ name, namespace = 'shop', app = 'web', phase = 'Running', finished = [], containers = [], order }): Pod => ({
           apiVersion: 'v1',
@@ -126,7 +132,9 @@ function served(pods: readonly GivenPod[], nodes: readonly string[] = [], nodeSe
         signal,
         breathe: async () => undefined,
       })
-      const body = Buffer.concat([...pieces])
+      const all: Buffer[] = []
+      for await (const piece of pieces) all.push(piece)
+      const body = Buffer.concat(all)
       return { contentType, body, value: contentType === 'application/json' ? JSON.parse(body.toString()) : undefined }
     } catch (error) {
       if (!(error instanceof StatusError)) throw error

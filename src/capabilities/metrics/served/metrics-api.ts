@@ -5,14 +5,21 @@ import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import type { Selector } from '#kube/objects/selector.ts'
 import { notFound } from '#kube/objects/status.ts'
-import { type AggregatedApi, type AggregatedResource, aggregatedApi, type TableColumn } from '#kube/server/aggregated-api.ts'
+import {
+  type AggregatedApi,
+  type AggregatedResource,
+  aggregatedApi,
+  type LateObject,
+  type TableColumn,
+} from '#kube/server/aggregated-api.ts'
 import { canonicalText, parseQuantity } from '#kube/values/quantity.ts'
-import type { PodAbsence, Points } from '../points/points.ts'
-import { encodeMetrics, type Measured, nodeMetrics, podMetrics } from './metrics-objects.ts'
+import type { ContainerUsage, PodAbsence, Points } from '../points/points.ts'
+import { encodeMetrics, encodePodMetrics, type Measured, nodeMetrics, podMetrics } from './metrics-objects.ts'
+import { OrderedObjects } from './ordered-objects.ts'
 
 export interface MetricsSource {
-  readonly nodes: Pick<Informer<Node>, 'store'>
-  readonly pods: Pick<Informer<Pod>, 'store'>
+  readonly nodes: Pick<Informer<Node>, 'store' | 'onChange'>
+  readonly pods: Pick<Informer<Pod>, 'store' | 'onChange'>
   readonly points: Points
   /** Nodes that are left out are neither scraped nor listed. */
   readonly nodeSelector: Selector
@@ -24,6 +31,9 @@ export interface MetricsSource {
 
 /** Lists of equal questions within this time are one. */
 const sharedMs = 250
+
+/** Pods of a list between two looks at the clocks. */
+const looksAMoment = 256
 
 const usageSchema = { type: 'object', additionalProperties: { type: 'string' } }
 const timeSchemas = { timestamp: { type: 'string', format: 'date-time' }, window: { type: 'string' } }
@@ -49,18 +59,14 @@ function nodesResource({ nodes, points, nodeSelector, exposeSwap, clock, onServe
     onServed((clock.now() - usage.timeMs) / 1_000)
     return nodeMetrics(measuredOf(node), usage, { nowMs: clock.now(), exposeSwap })
   }
+  const ordered = new OrderedObjects(nodes)
   return {
     name: 'nodes',
     kind: 'NodeMetrics',
     namespaced: false,
     *list({ labelSelector }) {
-      const asked = [...nodes.store.list()].filter(
-        ({ metadata: { labels = {} } }) => nodeSelector.matches(labels) && labelSelector.matches(labels),
-      )
-      for (const node of asked.toSorted(byName)) {
-        const found = metricsOf(node)
-        if (found !== undefined) yield found
-      }
+      for (const node of ordered.selected(undefined, labelSelector))
+        yield node !== undefined && nodeSelector.matches(node.metadata.labels ?? {}) ? metricsOf(node) : undefined
     },
     get({ name }) {
       const node = nodes.store.get(undefined, name)
@@ -79,39 +85,34 @@ function nodesResource({ nodes, points, nodeSelector, exposeSwap, clock, onServe
 }
 
 function podsResource({ pods, points, exposeSwap, clock, onServed }: MetricsSource): AggregatedResource {
-  const metricsOf = (pod: Pod): KubeObject | undefined => {
-    const { name, namespace = '' } = pod.metadata
-    const found = points.podUsage({ namespace, name }, finishedOf(pod), clock.elapsed())
+  const momentOf = () => ({ nowMs: clock.now(), elapsedMs: clock.elapsed(), exposeSwap })
+  const metricsOf = (pod: Pod, told: ReturnType<typeof momentOf>): LateObject | undefined => {
+    const found = points.podUsage(pod.metadata, finishedOf(pod), told.elapsedMs)
     if (isAbsence(found)) return undefined
-    const metrics = podMetrics(
-      measuredOf(pod),
-      found,
-      pod.spec.containers.map(one => one.name),
-      { nowMs: clock.now(), exposeSwap },
-    )
-    const oldestMs = found.reduce((least, { usage }) => Math.min(least, usage.timeMs), Number.POSITIVE_INFINITY)
-    onServed((clock.now() - oldestMs) / 1_000)
-    return metrics
+    let oldestMs = Number.POSITIVE_INFINITY
+    for (const { usage } of found) if (usage.timeMs < oldestMs) oldestMs = usage.timeMs
+    onServed((told.nowMs - oldestMs) / 1_000)
+    return new ListedPod(pod, found, told)
   }
+  const ordered = new OrderedObjects(pods)
   return {
     name: 'pods',
     kind: 'PodMetrics',
     namespaced: true,
     *list({ namespace, labelSelector }) {
-      const asked = [...pods.store.list(namespace)].filter(
-        pod => isRunning(pod) && labelSelector.matches(pod.metadata.labels ?? {}),
-      )
-      for (const pod of asked.sort(byNamespaceAndName)) {
-        const found = metricsOf(pod)
-        if (found !== undefined) yield found
+      let moment = momentOf()
+      let looks = 0
+      for (const pod of ordered.selected(namespace, labelSelector)) {
+        if (++looks % looksAMoment === 0) moment = momentOf()
+        yield pod !== undefined && isRunning(pod) ? metricsOf(pod, moment) : undefined
       }
     },
     get({ namespace = '', name }) {
       const pod = pods.store.get(namespace, name)
       if (pod === undefined || !isRunning(pod)) throw notFound(core('pods'), name)
-      const found = metricsOf(pod)
+      const found = metricsOf(pod, momentOf())
       if (found === undefined) throw notFound(measured('podmetrics'), `${namespace}/${name}`)
-      return found
+      return found.make()
     },
     columns: columnsOf,
     protobuf: encodeMetrics,
@@ -127,18 +128,47 @@ function podsResource({ pods, points, exposeSwap, clock, onServed }: MetricsSour
   }
 }
 
+/** A pod of a list, which is an object only for those who read it. */
+class ListedPod implements LateObject {
+  readonly #pod: Pod
+  readonly #containers: readonly ContainerUsage[]
+  readonly #told: Parameters<typeof podMetrics>[3]
+
+  constructor(pod: Pod, containers: readonly ContainerUsage[], told: Parameters<typeof podMetrics>[3]) {
+    this.#pod = pod
+    this.#containers = containers
+    this.#told = told
+  }
+
+  get metadata(): Pod['metadata'] {
+    return this.#pod.metadata
+  }
+
+  make(): KubeObject {
+    return podMetrics(measuredOf(this.#pod), this.#containers, this.#pod.spec.containers, this.#told)
+  }
+
+  protobuf(): Uint8Array {
+    return encodePodMetrics(this.#pod.metadata, this.#containers, this.#pod.spec.containers, this.#told)
+  }
+}
+
 export function isAbsence(found: unknown): found is PodAbsence {
   return !Array.isArray(found)
 }
 
 /** Containers that ended: what a kubelet still says of them is no use of now. */
 export function finishedOf(pod: Pod): ReadonlySet<string> {
-  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
-  const ended = statuses.filter(({ state }) => state?.terminated !== undefined)
-  return ended.length === 0 ? none : new Set(ended.map(({ name }) => name))
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {}
+  if (!containerStatuses.some(hasEnded) && !initContainerStatuses.some(hasEnded)) return none
+  return new Set([...containerStatuses, ...initContainerStatuses].filter(hasEnded).map(({ name }) => name))
 }
 
 const none: ReadonlySet<string> = new Set()
+
+function hasEnded({ state }: { readonly state?: { readonly terminated?: unknown } }): boolean {
+  return state?.terminated !== undefined
+}
 
 export function isRunning(pod: Pod): boolean {
   return pod.status?.phase === 'Running'
@@ -146,16 +176,6 @@ export function isRunning(pod: Pod): boolean {
 
 export function measuredOf({ metadata: { name, namespace, labels } }: KubeObject): Measured {
   return { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) }
-}
-
-function byName(a: KubeObject, b: KubeObject): number {
-  return a.metadata.name < b.metadata.name ? -1 : 1
-}
-
-function byNamespaceAndName(a: KubeObject, b: KubeObject): number {
-  const { namespace: left = '' } = a.metadata
-  const { namespace: right = '' } = b.metadata
-  return left === right ? byName(a, b) : left < right ? -1 : 1
 }
 
 /** Name, the resources of the first item, and the window; nothing for an empty list. */

@@ -6,7 +6,7 @@ import { formatTime } from '#kube/time/time.ts'
 import type { ContainerUsage } from '../points/points.ts'
 import type { Usage } from '../points/usage-rate.ts'
 import { BackwardWriter } from './backward-writer.ts'
-import { bytesText, cpuText } from './quantities.ts'
+import { bytesInto, bytesText, cpuInto, cpuText } from './quantities.ts'
 
 /** Whose usage is told: of a Node or Pod only this much is known. */
 export interface Measured {
@@ -32,8 +32,9 @@ interface Written {
   /** Undefined where nothing could be measured. */
   readonly timeMs: number | undefined
   readonly windowNs: number
-  readonly usage?: Amounts
-  readonly containers?: readonly { readonly name: string; readonly usage: Amounts }[]
+  readonly exposeSwap: boolean
+  readonly usage?: Usage
+  readonly containers?: readonly ContainerUsage[]
 }
 
 interface MetricsObject extends KubeObject {
@@ -55,22 +56,20 @@ export function nodeMetrics(node: Measured, usage: Usage, told: Told): MetricsOb
       return windowText(usage.windowNs)
     },
     usage: amounts,
-    [written]: { createdMs: told.nowMs, timeMs: usage.timeMs, windowNs: usage.windowNs, usage: amounts },
+    [written]: {
+      createdMs: told.nowMs,
+      timeMs: usage.timeMs,
+      windowNs: usage.windowNs,
+      exposeSwap: told.exposeSwap,
+      usage,
+    },
   }
 }
 
-/** `order`: names of the containers as the pod's spec has them; others follow by name. */
-export function podMetrics(
-  pod: Measured,
-  containers: readonly ContainerUsage[],
-  order: readonly string[],
-  told: Told,
-): MetricsObject {
-  let oldest: Usage | undefined
-  for (const { usage } of containers) if (oldest === undefined || usage.timeMs < oldest.timeMs) oldest = usage
-  const described = inOrder(containers, order).map(({ name, usage }) => ({ name, usage: amountsOf(usage, told) }))
-  const timeMs = oldest?.timeMs
-  const windowNs = oldest?.windowNs ?? 0
+/** `order`: the containers as the pod's spec has them; others follow by name. */
+export function podMetrics(pod: Measured, containers: readonly ContainerUsage[], order: Order, told: Told): MetricsObject {
+  const content = writtenOf(containers, order, told)
+  const { timeMs, windowNs } = content
   return {
     kind: 'PodMetrics',
     apiVersion,
@@ -81,8 +80,24 @@ export function podMetrics(
     get window() {
       return windowText(windowNs)
     },
-    containers: described,
-    [written]: { createdMs: told.nowMs, timeMs, windowNs, containers: described },
+    containers: content.containers.map(({ name, usage }) => ({ name, usage: amountsOf(usage, told) })),
+    [written]: content,
+  }
+}
+
+function writtenOf(
+  containers: readonly ContainerUsage[],
+  order: Order,
+  { nowMs, exposeSwap }: Told,
+): Written & Required<Pick<Written, 'containers'>> {
+  let oldest: Usage | undefined
+  for (const { usage } of containers) if (oldest === undefined || usage.timeMs < oldest.timeMs) oldest = usage
+  return {
+    createdMs: nowMs,
+    timeMs: oldest?.timeMs,
+    windowNs: oldest?.windowNs ?? 0,
+    exposeSwap,
+    containers: inOrder(containers, order),
   }
 }
 
@@ -91,10 +106,20 @@ function windowText(windowNs: number): string {
   return formatDuration(BigInt(windowNs))
 }
 
-function inOrder(containers: readonly ContainerUsage[], order: readonly string[]): readonly ContainerUsage[] {
-  if (containers.length < 2) return containers
-  const place = ({ name }: ContainerUsage) => (order.includes(name) ? order.indexOf(name) : order.length)
+/** Those of a pod's spec, or as much of them as is known. */
+type Order = readonly { readonly name: string }[]
+
+function inOrder(containers: readonly ContainerUsage[], order: Order): readonly ContainerUsage[] {
+  if (containers.length < 2 || isInOrder(containers, order)) return containers
+  const places = new Map(order.map(({ name }, at) => [name, at]))
+  const place = ({ name }: ContainerUsage) => places.get(name) ?? order.length
   return containers.toSorted((a, b) => place(a) - place(b) || (a.name < b.name ? -1 : 1))
+}
+
+/** Whether they are the first of `order`, one by one: so it is with most pods. */
+function isInOrder(containers: readonly ContainerUsage[], order: Order): boolean {
+  for (let at = 0; at < containers.length; at++) if (containers[at]?.name !== order[at]?.name) return false
+  return true
 }
 
 function metadataOf({ name, namespace, labels }: Measured, { nowMs }: Told): KubeObject['metadata'] {
@@ -116,19 +141,27 @@ function amountsOf({ cpuNanocores, memoryBytes, swapBytes }: Usage, { exposeSwap
 
 const writer = new BackwardWriter()
 
-/** The bytes of a NodeMetrics or PodMetrics that was made here: fields of `k8s.io/metrics` v1beta1. */
+/** The bytes of a NodeMetrics or PodMetrics that was made here: fields of `k8s.io/metrics` v1beta1. Good until the next call. */
 export function encodeMetrics(object: KubeObject): Buffer {
   if (!isMetrics(object)) throw new TypeError(`${object.kind} ${object.metadata.name} is none of ours`)
-  const { createdMs, timeMs, windowNs, usage, containers } = object[written]
+  return encode(object.metadata, object[written])
+}
+
+/** The bytes of {@link podMetrics} of the same, without that object. Good until the next call. */
+export function encodePodMetrics(pod: Measured, containers: readonly ContainerUsage[], order: Order, told: Told): Buffer {
+  return encode(pod, writtenOf(containers, order, told))
+}
+
+function encode(measured: Measured, { createdMs, timeMs, windowNs, exposeSwap, usage, containers }: Written): Buffer {
   writer.reset()
   // From the last field to the first.
-  if (usage !== undefined) writeAmounts(4, usage)
+  if (usage !== undefined) writeAmounts(4, usage, exposeSwap)
   if (containers !== undefined)
     for (let at = containers.length - 1; at >= 0; at--) {
       const container = containers[at]
       if (container === undefined) continue
       const mark = writer.mark()
-      writeAmounts(2, container.usage)
+      writeAmounts(2, container.usage, exposeSwap)
       writer.text(1, container.name)
       writer.delimit(4, mark)
     }
@@ -137,7 +170,7 @@ export function encodeMetrics(object: KubeObject): Buffer {
   writer.delimit(3, window)
   if (timeMs !== undefined) writeTime(2, timeMs)
   else writer.delimit(2, writer.mark())
-  writeMetadata(object.metadata, createdMs)
+  writeMetadata(measured, createdMs)
   return writer.finish()
 }
 
@@ -145,7 +178,7 @@ function isMetrics(object: KubeObject): object is MetricsObject {
   return written in object
 }
 
-function writeMetadata({ name, namespace = '', labels = {} }: KubeObject['metadata'], createdMs: number): void {
+function writeMetadata({ name, namespace = '', labels = {} }: Measured, createdMs: number): void {
   const mark = writer.mark()
   const keys = Object.keys(labels)
   for (let at = keys.length - 1; at >= 0; at--) {
@@ -155,35 +188,74 @@ function writeMetadata({ name, namespace = '', labels = {} }: KubeObject['metada
     writer.text(1, key)
     writer.delimit(11, entry)
   }
-  writeTime(8, createdMs)
-  writer.integer(7, 0)
-  writer.text(6, '')
-  writer.text(5, '')
-  writer.text(4, '')
+  writer.part(createdPart(createdMs))
   writer.text(3, namespace)
   writer.text(2, '')
   writer.text(1, name)
   writer.delimit(1, mark)
 }
 
-/** `Time { seconds = 1, nanos = 2 }`, in whole seconds as metadata and timestamps have it. */
-function writeTime(field: number, timeMs: number): void {
-  const mark = writer.mark()
-  writer.integer(2, 0)
-  writer.integer(1, Math.floor(timeMs / 1_000))
-  writer.delimit(field, mark)
+/** What is the same in the metadata of all that one list tells of: the time, and what none of ours has. */
+let created: { readonly ms: number; readonly bytes: Buffer } = { ms: Number.NaN, bytes: Buffer.alloc(0) }
+
+function createdPart(createdMs: number): Buffer {
+  if (created.ms === createdMs) return created.bytes
+  const bytes = partOf(part => {
+    writeTime(8, createdMs, part)
+    part.integer(7, 0)
+    part.text(6, '')
+    part.text(5, '')
+    part.text(4, '')
+  })
+  created = { ms: createdMs, bytes }
+  return bytes
 }
 
-/** `map<string, Quantity { string = 1 }>`. */
-function writeAmounts(field: number, amounts: Amounts): void {
-  const names = Object.keys(amounts)
-  for (let at = names.length - 1; at >= 0; at--) {
-    const name = names[at] ?? ''
-    const entry = writer.mark()
-    const quantity = writer.mark()
-    writer.text(1, amounts[name] ?? '')
-    writer.delimit(2, quantity)
-    writer.text(1, name)
-    writer.delimit(field, entry)
+function partOf(write: (part: BackwardWriter) => void): Buffer {
+  const part = new BackwardWriter()
+  write(part)
+  return Buffer.from(part.finish())
+}
+
+/** `Time { seconds = 1, nanos = 2 }`, in whole seconds as metadata and timestamps have it. */
+function writeTime(field: number, timeMs: number, into = writer): void {
+  const mark = into.mark()
+  into.integer(2, 0)
+  into.integer(1, Math.floor(timeMs / 1_000))
+  into.delimit(field, mark)
+}
+
+const nameOf = (text: string) => partOf(part => part.text(1, text))
+/** Keys of the map, in their field. */
+const names = { cpu: nameOf('cpu'), memory: nameOf('memory'), swap: nameOf('swap') }
+
+const asCharacters = {
+  scaled(amount: number, suffix: string) {
+    writer.characters(suffix)
+    writer.digits(amount)
+  },
+  text: (text: string) => writer.characters(text),
+}
+
+/** `map<string, Quantity { string = 1 }>`, by name. */
+function writeAmounts(field: number, { cpuNanocores, memoryBytes, swapBytes }: Usage, exposeSwap: boolean): void {
+  if (exposeSwap && swapBytes !== undefined) {
+    const mark = writer.mark()
+    bytesInto(swapBytes, asCharacters)
+    writeEntry(field, names.swap, mark)
   }
+  const memory = writer.mark()
+  bytesInto(memoryBytes, asCharacters)
+  writeEntry(field, names.memory, memory)
+  const cpu = writer.mark()
+  cpuInto(cpuNanocores, asCharacters)
+  writeEntry(field, names.cpu, cpu)
+}
+
+/** Closes the text that began at `mark`: the quantity, and the entry of its name. */
+function writeEntry(field: number, name: Buffer, mark: number): void {
+  writer.delimit(1, mark)
+  writer.delimit(2, mark)
+  writer.part(name)
+  writer.delimit(field, mark)
 }

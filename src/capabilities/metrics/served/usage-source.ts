@@ -33,8 +33,7 @@ export function usageSource({
         if (!isRunning(pod)) continue
         const { name, namespace = '' } = pod.metadata
         const found = points.podUsage({ namespace, name }, finishedOf(pod), clock.elapsed())
-        const order = pod.spec.containers.map(one => one.name)
-        if (!isAbsence(found)) yield podMetrics(measuredOf(pod), found, order, { nowMs: clock.now(), exposeSwap })
+        if (!isAbsence(found)) yield podMetrics(measuredOf(pod), found, pod.spec.containers, { nowMs: clock.now(), exposeSwap })
       }
     },
     podPeaks(namespace, name) {

@@ -1,0 +1,28 @@
+// Kubelets of a cluster in a process of their own: `node bench/metrics-kubelets.ts NODES DIRECTORY` writes the authority of their certificates
+// to DIRECTORY/kubelets.pem and prints their ports as JSON; ends with its standard input.
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import { join } from 'node:path'
+import { systemClock } from '../src/kube/clock.ts'
+import { issueAuthority, issueLeaf } from '../src/kube/server/certificates.ts'
+import { listening } from '../src/kube/server/listening.ts'
+import { kubeletBody } from './metrics-cluster.ts'
+
+const [nodes = 0, directory = '.'] = [Number(process.argv[2]), process.argv[3]]
+const housekeepingMs = 10_000
+const nowMs = systemClock.now()
+const authority = await issueAuthority({ commonName: 'kubelets', nowMs })
+const leaf = await issueLeaf(authority, { commonName: 'kubelet', ipAddresses: ['127.0.0.1'], usages: ['server'], nowMs })
+const ports: number[] = []
+for (let node = 0; node < nodes; node++) {
+  const server = createServer({ cert: leaf.certificate, key: leaf.key, keepAliveTimeout: 300_000 }, (_request, response) => {
+    const timeMs = Math.floor(systemClock.now() / housekeepingMs) * housekeepingMs
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+    response.end(kubeletBody(node, Math.round((timeMs - nowMs) / 1_000) + 60, timeMs))
+  })
+  ports.push(await listening(server, { port: 0, host: '127.0.0.1' }))
+}
+writeFileSync(join(directory, 'kubelets.pem'), authority.certificate)
+process.stdout.write(`${JSON.stringify(ports)}\n`)
+for await (const _ of process.stdin);
+process.exit(0)
