@@ -5,7 +5,7 @@ export const servedApi = { group: 'metrics.k8s.io', version: 'v1beta1', name: 'v
 /** APIServices: who serves which API. */
 export const servedApiService = { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' } as const
 
-/** Of a node: the path of its metrics, where it is not the usual one. */
+/** The annotation that says the path of a node's metrics, where it is not the usual one. */
 export const pathAnnotation = 'metrics.k8s.io/resource-metrics-path'
 
 /** Fields of nodes that are read: `needs` of whoever holds the watch. */
