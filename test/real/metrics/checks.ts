@@ -11,6 +11,7 @@ import { runCommand } from '../run-command.ts'
 import { recommended, scaledByUse } from './autoscalers.ts'
 import { changedOver } from './change-over.ts'
 import { evictedByUse } from './deschedulers.ts'
+import { asPart } from './part.ts'
 import { realKubelets } from './real-kubelets.ts'
 import { answersFile, recorded } from './record.ts'
 import { SharedSamples } from './samples.ts'
@@ -136,6 +137,7 @@ export const metricsChecks: readonly Check[] = [
     run: silentKubelet,
   },
   { name: 'real kubelets: metrics-server to ours by the documented patch, and back', alone: true, run: changedOver },
+  { name: 'metrics as a part of ballast apiserver behind the real API server', run: asPart },
   { name: "kube-controller-manager's autoscaler scales a Deployment by what ours serves", run: scaledByUse },
   { name: "VPA's recommender recommends by what ours serves", run: recommended },
   { name: "upstream's descheduler and ours evict by what ours serves", run: evictedByUse },
