@@ -56,9 +56,19 @@ async function sameAnswers(): Promise<string> {
   )
   const theirs = (await recorded(upstream)).map(comparable)
   deepStrictEqual((await recorded(ours)).map(comparable), theirs)
+  deepStrictEqual(await countedBy(ours), await countedBy(upstream))
   const fixture = JSON.parse(readFileSync(answersFile, 'utf8'))
   deepStrictEqual(theirs, fixture.answers.map(comparable), 'the recording is of another upstream: record it again')
   return `${theirs.length} answers are equal, and as recorded`
+}
+
+/** What a server counts of its answers, by verb, resource and code; how often is its own. */
+async function countedBy({ ask }: MetricsServerUnderTest): Promise<readonly string[]> {
+  const { text } = await ask('/metrics')
+  const rows = text.matchAll(
+    /^(apiserver_request_total|apiserver_request_duration_seconds_count)\{(.*component="apiserver".*)\} \d+$/gm,
+  )
+  return [...rows].map(([, name, labels = '']) => `${name} ${labels.split(',').toSorted().join(' ')}`).toSorted()
 }
 
 async function podNames({ ask }: MetricsServerUnderTest): Promise<string> {
