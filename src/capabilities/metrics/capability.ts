@@ -65,5 +65,6 @@ export const metrics = capability({
     },
   ],
   leaves: [],
+  up: async () => (await import('./commands/metrics-story.ts')).metricsStory,
   page: async () => (await import('./page/metrics-page.ts')).metricsPage,
 })
