@@ -65,4 +65,5 @@ export const metrics = capability({
     },
   ],
   leaves: [],
+  upstreams: async () => [(await import('./swap/metrics-server.ts')).metricsServer],
 })

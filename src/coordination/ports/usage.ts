@@ -29,7 +29,7 @@ export interface UsageSource {
   /** The last twenty rates at most, the oldest first. */
   nodeRates(node: string): readonly UsageRate[]
   containerRates(namespace: string, pod: string, container: string): readonly UsageRate[]
-  /** Of each node that is asked. */
+  /** How each node that is asked stands. */
   scrapes(): Iterable<NodeScrapeState>
 }
 

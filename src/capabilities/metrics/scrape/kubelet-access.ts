@@ -15,7 +15,7 @@ interface Around {
   readonly names: { readonly authority: string; readonly certificate: string; readonly key: string }
 }
 
-/** Of files the paths, empty where none is named: then the process's own credentials and authority are used. */
+/** Paths of files, empty where none is named: then the own credentials and authority of the process are used. */
 interface KubeletSettings {
   readonly requestTimeoutMs: number
   readonly isInsecure: boolean
