@@ -183,7 +183,7 @@ test.each(carried)('carried: %j', (given, ours) => {
 })
 
 test('our chart takes all of that at once', () => {
-  const given = carried.reduce<ValuesTree>((all, [values]) => ({ ...all, ...values }), {})
+  const given = Object.assign({}, ...carried.map(([values]) => values))
   const asked = { values: { file: 'converted', text: JSON.stringify(convert(given).values) } }
   const made = objects(installationValues(asked, enabledCapabilities), {
     capabilities: enabledCapabilities,
