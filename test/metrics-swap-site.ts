@@ -79,7 +79,12 @@ export function metricsServerInstallation(wish: UpstreamWish = {}): readonly Kub
       rbac,
       'ClusterRole',
       'system:metrics-server',
-      { rules: [{ apiGroups: [''], resources: ['nodes/metrics'], verbs: ['get'] }] },
+      {
+        rules: [
+          { apiGroups: [''], resources: ['nodes/metrics'], verbs: ['get'] },
+          { apiGroups: [''], resources: ['pods', 'nodes'], verbs: ['get', 'list', 'watch'] },
+        ],
+      },
       true,
     ),
     of(

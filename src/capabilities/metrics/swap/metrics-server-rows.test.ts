@@ -135,6 +135,7 @@ const lost: readonly (readonly [given: ValuesTree, words: string])[] = [
   [{ addonResizer: { enabled: true } }, 'apiserver.resources'],
   [{ service: { type: 'NodePort' } }, 'inside the cluster'],
   [{ schedulerName: 'mine' }, 'no key for it'],
+  [{ extraVolumes: [{ name: 'ca', hostPath: { path: '/ca' } }], extraVolumeMounts: [{ name: 'ca', mountPath: '/ca' }] }, 'volume ca is of a kind that our namespace refuses'],
 ]
 
 test.each(lost)('lost by name: %j', (given, words) => {
@@ -169,7 +170,7 @@ const carried: readonly (readonly [given: ValuesTree, ours: object])[] = [
   [{ nodeSelector: { a: 'b' }, tolerations: [{ operator: 'Exists' }], affinity: {}, priorityClassName: 'system-cluster-critical' }, { apiserver: { nodeSelector: { a: 'b' }, tolerations: [{ operator: 'Exists' }] } }],
   [{ priorityClassName: 'system-node-critical' }, { apiserver: { priorityClassName: 'system-node-critical' } }],
   [{ securityContext: { runAsUser: 1000, readOnlyRootFilesystem: true }, podSecurityContext: { fsGroup: 7 } }, { apiserver: { podSecurityContext: { fsGroup: 7 } } }],
-  [{ extraVolumes: [{ name: 'ca', hostPath: { path: '/ca' } }], extraVolumeMounts: [{ name: 'ca', mountPath: '/ca' }] }, { apiserver: { extraVolumes: [{ name: 'ca', hostPath: { path: '/ca' } }], extraVolumeMounts: [{ name: 'ca', mountPath: '/ca' }] } }],
+  [{ extraVolumes: [{ name: 'ca', configMap: { name: 'ca' } }], extraVolumeMounts: [{ name: 'ca', mountPath: '/ca' }] }, { apiserver: { extraVolumes: [{ name: 'ca', configMap: { name: 'ca' } }], extraVolumeMounts: [{ name: 'ca', mountPath: '/ca' }] } }],
   [{ podDisruptionBudget: { enabled: true, minAvailable: 1, maxUnavailable: null } }, { apiserver: { podDisruptionBudget: { enabled: true, minAvailable: 1 } } }],
   [{ serviceMonitor: { enabled: true, interval: '1m', additionalLabels: { release: 'p' } } }, { metrics: { serviceMonitor: { enabled: true, interval: '1m', labels: { release: 'p' } } } }],
   [{ serviceMonitor: { enabled: false, interval: '1m' } }, {}],

@@ -69,8 +69,15 @@ const pods: readonly ValuesRow[] = [
   ].map(key => unlessEmpty(key, `apiserver.${key}`)),
   unlessEmpty('revisionHistoryLimit', 'apiserver.revisionHistoryLimit'),
   unlessEmpty('deploymentAnnotations', 'apiserver.annotations'),
-  converted('extraVolumes', (value, { read }) => besides(value, 'apiserver.extraVolumes', one => ofTmp(read).has(one['name']))),
-  converted('extraVolumeMounts', value => besides(value, 'apiserver.extraVolumeMounts', isTmp)),
+  converted('extraVolumes', (value, { read }) => volumes(listOf(value), ofTmp(read))),
+  converted('extraVolumeMounts', (value, { read }) => {
+    const refused = new Set(listOf(read('extraVolumes')).filter(isRefused).map(({ name }) => name))
+    return besides(
+      listOf(value).filter(mount => !refused.has(mount['name'])),
+      'apiserver.extraVolumeMounts',
+      isTmp,
+    )
+  }),
   converted('priorityClassName', value =>
     isEmpty(value) || value === 'system-cluster-critical'
       ? [{ kind: 'dropped', why: 'ours is system-cluster-critical unless told otherwise' }]
@@ -182,6 +189,25 @@ function ofTmp(read: (path: string) => unknown): ReadonlySet<unknown> {
   const mounts = listOf(read('extraVolumeMounts'))
   const names = (isThere: boolean) => new Set(mounts.filter(mount => isTmp(mount) === isThere).map(({ name }) => name))
   return names(true).difference(names(false))
+}
+
+/** Volumes that the standard `restricted` takes, by which our namespace is held. */
+const takenVolumes = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret']
+const isRefused = (volume: ValuesTree): boolean =>
+  Object.keys(volume).some(key => key !== 'name' && !takenVolumes.includes(key))
+
+function volumes(all: readonly ValuesTree[], tmp: ReadonlySet<unknown>): readonly Step[] {
+  const refused = all.filter(isRefused).map(({ name }) => String(name))
+  const taken = all.filter(volume => !isRefused(volume))
+  return [
+    ...besides(taken, 'apiserver.extraVolumes', one => tmp.has(one['name'])),
+    ...refused.map(
+      (name): Step => ({
+        kind: 'lost',
+        why: `volume ${name} is of a kind that our namespace refuses (pod security restricted): put its files into a ConfigMap or Secret there, which upstream mounts, too`,
+      }),
+    ),
+  ]
 }
 
 const listOf = (value: unknown): readonly ValuesTree[] => (Array.isArray(value) ? value.filter(isTree) : [])
