@@ -71,7 +71,11 @@ const pods: readonly ValuesRow[] = [
   unlessEmpty('deploymentAnnotations', 'apiserver.annotations'),
   converted('extraVolumes', (value, { read }) => volumes(listOf(value), ofTmp(read))),
   converted('extraVolumeMounts', (value, { read }) => {
-    const refused = new Set(listOf(read('extraVolumes')).filter(isRefused).map(({ name }) => name))
+    const refused = new Set(
+      listOf(read('extraVolumes'))
+        .filter(isRefused)
+        .map(({ name }) => name),
+    )
     return besides(
       listOf(value).filter(mount => !refused.has(mount['name'])),
       'apiserver.extraVolumeMounts',
@@ -193,8 +197,7 @@ function ofTmp(read: (path: string) => unknown): ReadonlySet<unknown> {
 
 /** Volumes that the standard `restricted` takes, by which our namespace is held. */
 const takenVolumes = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret']
-const isRefused = (volume: ValuesTree): boolean =>
-  Object.keys(volume).some(key => key !== 'name' && !takenVolumes.includes(key))
+const isRefused = (volume: ValuesTree): boolean => Object.keys(volume).some(key => key !== 'name' && !takenVolumes.includes(key))
 
 function volumes(all: readonly ValuesTree[], tmp: ReadonlySet<unknown>): readonly Step[] {
   const refused = all.filter(isRefused).map(({ name }) => String(name))
