@@ -214,15 +214,17 @@ export async function installed(swap: Swap, part: ApiPart, { situation, whole: {
   const missing = missingSettings(swap, ours, converted)
   if (missing.length > 0) return no(`settings that upstream has are missing: ${missing.join(', ')}`)
   if (ours.loop === undefined) return no(`${ownService(part, ours)} is not there`)
-  const lacking = await missingRights(swap, wanted(swap, part, ours, converted).filter(isRight))
-  if (lacking !== undefined) return no(`${lacking} is not as ${capability} needs it`)
+  const ready = rolledOut(ours.loop)
+  if (!ready.ok) return ready
   const service = await optional(
     swap.api
       .resource<KubeObject>(builtIn.services)
       .get(ownName(ours.controller, part.component), { namespace: ours.namespace, signal: swap.signal }),
   )
   if (service === undefined || !hasPort(service)) return no(`Service ${ownService(part, ours)} has no port ${servicePort}`)
-  return rolledOut(ours.loop)
+  // What is asked each second until it is so comes first: rendering all objects takes its time.
+  const lacking = await missingRights(swap, wanted(swap, part, ours, converted).filter(isRight))
+  return lacking === undefined ? ready : no(`${lacking} is not as ${capability} needs it`)
 }
 
 /** All its pods are of its newest template, and ready. */
