@@ -27,3 +27,10 @@ export const podFields: readonly string[] = [
   'status.initContainerStatuses.name',
   'status.initContainerStatuses.state.terminated.exitCode',
 ]
+
+/** How many nodes and containers have rates, in a line of readiness: `[+]metrics-points ok: 3 nodes and 40 containers have rates`. */
+export const pointsWords = {
+  said: ({ nodes, containers }: { readonly nodes: number; readonly containers: number }): string =>
+    `${nodes} nodes and ${containers} containers have rates`,
+  pattern: /^\[\+\]metrics-points ok: (\d+) nodes and (\d+) containers have rates$/m,
+} as const
