@@ -65,5 +65,6 @@ export const metrics = capability({
     },
   ],
   leaves: [],
+  findings: async () => (await import('./doctor/metrics-checks.ts')).metricsFindings,
   page: async () => (await import('./page/metrics-page.ts')).metricsPage,
 })
