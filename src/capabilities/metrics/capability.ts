@@ -5,7 +5,7 @@ import { usagePort } from '#coordination/ports/usage.ts'
 import type { Clock } from '#kube/clock.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { metricsConfiguration } from './config.ts'
-import { nodeFields, podFields, servedApi } from './names.ts'
+import { explainedKinds, nodeFields, podFields, servedApi } from './names.ts'
 
 /** Reading files takes the host's time, not the cluster's. */
 async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
@@ -65,6 +65,7 @@ export const metrics = capability({
     },
   ],
   leaves: [],
+  explains: { kinds: explainedKinds, load: async () => (await import('./commands/why-metrics.ts')).explainMetrics },
   findings: async () => (await import('./doctor/metrics-checks.ts')).metricsFindings,
   page: async () => (await import('./page/metrics-page.ts')).metricsPage,
 })

@@ -27,3 +27,13 @@ export const podFields: readonly string[] = [
   'status.initContainerStatuses.name',
   'status.initContainerStatuses.state.terminated.exitCode',
 ]
+
+/** What is served, by the names that kubectl takes for it, in lower case. */
+export const explainedKinds = {
+  podmetrics: 'PodMetrics',
+  'podmetrics.metrics.k8s.io': 'PodMetrics',
+  'pods.metrics.k8s.io': 'PodMetrics',
+  nodemetrics: 'NodeMetrics',
+  'nodemetrics.metrics.k8s.io': 'NodeMetrics',
+  'nodes.metrics.k8s.io': 'NodeMetrics',
+} as const satisfies Readonly<Record<string, string>>
