@@ -2,10 +2,10 @@
 
 import { statSync } from 'node:fs'
 import { checkedObject, placeOf } from '#cluster/cluster-checks.ts'
-import { areas, knownKinds } from '#doctor/capability-findings.ts'
+import { areas, capabilityFindings, knownKinds, type Looked } from '#doctor/capability-findings.ts'
 import { examineCluster } from '#doctor/checks.ts'
 import type { ClusterFacts } from '#doctor/facts.ts'
-import { type Finding, isAtLeast, type Severity } from '#doctor/finding.ts'
+import { type Finding, inOrder, isAtLeast, type Severity } from '#doctor/finding.ts'
 import { liveFacts } from '#doctor/live-facts.ts'
 import { ownConfigMapName, ownDeployment, ownFacts } from '#doctor/own-facts.ts'
 import { readRepository } from '#doctor/repository.ts'
@@ -21,7 +21,7 @@ import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.
 import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { type Report, type ReportFormat, reportFormats, reportText } from './doctor/report.ts'
-import { kubeconfigOf, openLiveApi } from './source/live-source.ts'
+import { isInPod, kubeconfigOf, openLiveApi } from './source/live-source.ts'
 import { readSourceOrInput } from './source/source.ts'
 import { paragraph } from './terminal/paragraph.ts'
 
@@ -68,7 +68,7 @@ export const defineDoctor: DefineCommand = (program, surroundings) => {
 async function examine(asked: readonly string[], options: DoctorOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { terminal } = surroundings
   const isWanted = filterOf(asked, options)
-  const report = await reportOf(options, surroundings)
+  const report = await reportOf(asked, options, surroundings)
   const findings = report.findings.filter(isWanted)
   terminal.write(reportText({ ...report, findings }, options.output, terminal.colour))
   const isBad = findings.some(({ severity }) => severity === 'error' || (options.strict === true && severity === 'warn'))
@@ -92,13 +92,18 @@ function unknown(what: string, found: string, known: readonly string[]): Command
   return new CommandRefused(`${what}: found ${JSON.stringify(found)}, expected ${expected}`)
 }
 
-async function reportOf(options: DoctorOptions, surroundings: Surroundings): Promise<Report> {
+async function reportOf(asked: readonly string[], options: DoctorOptions, surroundings: Surroundings): Promise<Report> {
   const { repo, cluster, kubeconfig } = options
   const sources = [repo, cluster, kubeconfig].filter(source => source !== undefined)
   if (sources.length > 1) throw new CommandRefused('--repo, --cluster and --kubeconfig exclude each other')
   if (repo !== undefined) return examineFolder(repo)
-  const facts = cluster === undefined ? await factsOfCluster(options, surroundings) : await dumpFacts(cluster, surroundings)
-  return { looked: facts.looked, findings: examineCluster(facts), unread: facts.unread }
+  if (cluster === undefined) return await examineLive(asked, options, surroundings)
+  const facts = await dumpFacts(cluster, surroundings)
+  const unasked = looksOf(asked).map(({ area }) => ({
+    kind: area,
+    why: 'beyond what objects say: only a live cluster can be asked',
+  }))
+  return { looked: facts.looked, findings: examineCluster(facts), unread: [...facts.unread, ...unasked] }
 }
 
 function examineFolder(folder: string): Report {
@@ -114,20 +119,34 @@ function examineFolder(folder: string): Report {
   }
 }
 
-type Looked = ClusterFacts & { readonly looked: string }
+/** Those of the areas that are named: nobody else is asked unless that is wanted. */
+function looksOf(asked: readonly string[]) {
+  return [...capabilityFindings.values()].flatMap(({ look }) => (look !== undefined && asked.includes(look.area) ? [look] : []))
+}
 
-async function factsOfCluster(options: DoctorOptions, { environment, signal }: Surroundings): Promise<Looked> {
+/** A live cluster, and beyond it what the areas that are named look at by themselves. */
+async function examineLive(asked: readonly string[], options: DoctorOptions, surroundings: Surroundings): Promise<Report> {
+  const { environment, signal } = surroundings
   const kubeconfig = kubeconfigOf(options.kubeconfig, environment)
-  if (kubeconfig === undefined)
+  if (kubeconfig === undefined && !isInPod(environment))
     throw new CommandRefused(
       'nothing to look at: name a cluster with --kubeconfig FILE or --cluster PATH, or a repository with --repo DIR',
     )
-  const { api, server } = await openLiveApi({ kubeconfig, context: options.context, environment, signal })
+  const { api, server, config } = await openLiveApi({ kubeconfig, context: options.context, environment, signal })
   try {
     const nowMs = systemClock.now()
     const helmSecrets = options.helmSecrets === true
     const facts = await liveFacts({ api, capabilities: enabledCapabilities, nowMs, helmSecrets, signal })
-    return { ...facts, looked: server }
+    const found = [...examineCluster(facts)]
+    const unread = [...facts.unread]
+    const looks: Record<string, Looked> = {}
+    for (const look of looksOf(asked)) {
+      const looked = await look.run({ facts, api, config, environment, clock: systemClock, signal })
+      looks[look.area] = looked
+      found.push(...looked.findings)
+      unread.push(...looked.unread)
+    }
+    return { looked: server, findings: inOrder(found), unread, looks }
   } catch (error) {
     signal.throwIfAborted()
     throw new CommandRefused(
@@ -139,7 +158,7 @@ async function factsOfCluster(options: DoctorOptions, { environment, signal }: S
   }
 }
 
-async function dumpFacts(path: string, { terminal, signal }: Surroundings): Promise<Looked> {
+async function dumpFacts(path: string, { terminal, signal }: Surroundings): Promise<ClusterFacts & { readonly looked: string }> {
   const read = await readSourceOrInput(path, process.stdin, signal)
   const objects: KubeObject[] = []
   const problems: Problem[] = [...read.problems]

@@ -12,12 +12,15 @@ import { about } from './about.ts'
 import { type AccountOptions, loadAccounts, timeOption, withAccounts } from './account/account-source.ts'
 import { accountLines } from './account/account-text.ts'
 import { capabilityWords, wordsLines } from './account/capability-words.ts'
+import { type Explanation, explainedKind } from './account/explained-kinds.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
+import { harmless, paragraph } from './terminal/paragraph.ts'
 
 interface WhyOptions extends AccountOptions {
   readonly namespace?: string
   readonly at?: string
+  readonly once?: boolean
   readonly output: 'text' | 'json' | 'yaml'
 }
 
@@ -26,12 +29,14 @@ export const defineWhy: DefineCommand = (program, surroundings) => {
     .description(about.why)
     .option('-n, --namespace <name>', 'namespace of the object; without it all namespaces are searched')
     .option('--at <time>', 'as it was at this time: 2026-03-04T05:06:07Z, or how long ago, such as 2h')
+    .option('--once', 'of PodMetrics and NodeMetrics: the kubelet is read once, without the 15 s to a second reading')
     .option('-o, --output <format>', 'one of text, json, yaml', oneOf('text', 'json', 'yaml'), 'text')
     .addHelpText(
       'after',
       [
         '\nKIND as kubectl takes it: deploy, sts, ds, cronjob, job, rs, pod, node; and plan, policy, permit.',
-        'A pod, ReplicaSet or permit leads to its workload.',
+        'A pod, ReplicaSet or permit leads to its workload. PodMetrics/NAME and NodeMetrics/NAME: by which rule',
+        'it is served or left out, from what its kubelet says (needs the right to get nodes/proxy).',
         'Exit codes: 0 it was explained, 2 there is no such object.',
         'Example: ballast why deploy/kometa -n media --kubeconfig .ballast/kubeconfig',
       ].join('\n'),
@@ -41,6 +46,8 @@ export const defineWhy: DefineCommand = (program, surroundings) => {
 
 async function printAccount(name: string, options: WhyOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { terminal } = surroundings
+  const explanation = await explainedKind(name, options, surroundings)
+  if (explanation !== undefined) return printExplanation(explanation, options, surroundings)
   const { cluster, book, observed, settings, settingsFrom, nowMs } = await loadAccounts(options, surroundings, [builtIn.cronjobs])
   const subject = found(findSubject(name, options.namespace, { state: cluster.state, book }), cluster.shown)
   const words = await capabilityWords(
@@ -75,6 +82,29 @@ async function printAccount(name: string, options: WhyOptions, surroundings: Sur
       break
   }
   return exitCodes.done
+}
+
+function printExplanation(
+  { sections, document, isFound }: Explanation,
+  { output }: WhyOptions,
+  { terminal }: Surroundings,
+): ExitCode {
+  switch (output) {
+    case 'json':
+      terminal.write(JSON.stringify(document, undefined, 2))
+      break
+    case 'yaml':
+      terminal.write(stringify(document, { lineWidth: 0 }).trimEnd())
+      break
+    case 'text':
+      for (const { heading, lines, isVerbatim = false } of sections) {
+        terminal.write(terminal.colour.bold(harmless(heading)))
+        for (const line of lines)
+          for (const part of isVerbatim ? [`  ${harmless(line)}`] : paragraph(line, '  ', '    ')) terminal.write(part)
+      }
+      break
+  }
+  return isFound ? exitCodes.done : exitCodes.badInput
 }
 
 /** The one that is meant. @throws CommandRefused with the nearest name, or all that it may mean */

@@ -1,5 +1,10 @@
 // Findings that capabilities bring: of their upstreams, their annotations and their own settings.
+
 import { assertDistinct } from '#coordination/taken-names.ts'
+import type { Api } from '#kube/client/api.ts'
+import type { Dial } from '#kube/client/outgoing-http.ts'
+import type { Clock } from '#kube/clock.ts'
+import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import type { ClusterFacts } from './facts.ts'
 import { type Finding, type FindingKind, findingKinds } from './finding.ts'
@@ -23,6 +28,35 @@ export interface CapabilityFindings {
   readonly annotation?: (key: string, value: unknown, place: AnnotationPlace) => readonly Finding[]
   /** The release of a helmfile that all others are to wait for. */
   readonly first?: FirstRelease
+  /** Absent: everything that it finds follows from objects. */
+  readonly look?: Look
+}
+
+/** What is asked of others than the API server: only where the area is named, and of a live cluster. */
+interface Look {
+  readonly area: string
+  run(options: LookOptions): Promise<Looked>
+}
+
+export interface LookOptions {
+  readonly facts: ClusterFacts
+  readonly api: Api
+  /** As whom, and whom to believe. */
+  readonly config: ClusterConfig
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Where kubelets are in truth, for nodes whose addresses nobody can reach. */
+  readonly dial?: Dial | undefined
+}
+
+export interface Looked {
+  /** For a person, above the findings. */
+  readonly lines: readonly string[]
+  /** The same for a program. */
+  readonly document: object
+  readonly findings: readonly Finding[]
+  readonly unread: ClusterFacts['unread']
 }
 
 export interface FirstRelease {

@@ -15,6 +15,8 @@ export interface OwnFacts {
   readonly namespace: string
   /** Names of enabled capabilities. */
   readonly enabled: readonly string[]
+  /** Sections of those, by name, as their schemas gave them. */
+  readonly configurations: Readonly<Record<string, unknown>>
   /** Its ConfigMap was read; else what is enabled is a guess. */
   readonly isConfigured: boolean
   /** Are pods of ours running, or wanted? */

@@ -11,6 +11,7 @@ const ago = (seconds: number) => new Date(nowMs - 1000 * seconds).toISOString()
 const ours: OwnFacts = {
   namespace: 'ballast-system',
   enabled: [],
+  configurations: {},
   isConfigured: true,
   isRunning: true,
   account: 'ballast-controller',

@@ -90,6 +90,7 @@ export function ownFacts(
   return {
     namespace,
     enabled: enabled.map(({ name }) => name),
+    configurations,
     isConfigured: configMap !== undefined,
     isRunning: isLeading || (deployment !== undefined && isWanted(deployment)),
     account: textAt(templateOf(deployment ?? emptyObject), 'spec', 'serviceAccountName') ?? standardName,

@@ -5,7 +5,7 @@ import { usagePort } from '#coordination/ports/usage.ts'
 import type { Clock } from '#kube/clock.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { metricsConfiguration } from './config.ts'
-import { nodeFields, podFields, servedApi } from './names.ts'
+import { explainedKinds, nodeFields, podFields, servedApi } from './names.ts'
 
 /** Reading files takes the host's time, not the cluster's. */
 async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
@@ -59,6 +59,7 @@ export const metrics = capability({
           versionPriority: 100,
         },
       ],
+      connectsTo: [{ setting: 'kubelet.port', because: 'asks kubelets what containers use' }],
       offers: [usagePort],
       takes: [],
       start: async (context, config, signal) => (await loaded(context.clock)).startMetrics(context, config, signal),
@@ -67,5 +68,7 @@ export const metrics = capability({
   leaves: [],
   upstreams: async () => [(await import('./swap/metrics-server.ts')).metricsServer],
   up: async () => (await import('./commands/metrics-story.ts')).metricsStory,
+  explains: { kinds: explainedKinds, load: async () => (await import('./commands/why-metrics.ts')).explainMetrics },
+  findings: async () => (await import('./doctor/metrics-checks.ts')).metricsFindings,
   page: async () => (await import('./page/metrics-page.ts')).metricsPage,
 })

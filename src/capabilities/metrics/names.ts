@@ -34,3 +34,13 @@ export const pointsWords = {
     `${nodes} nodes and ${containers} containers have rates`,
   pattern: /^\[\+\]metrics-points ok: (\d+) nodes and (\d+) containers have rates$/m,
 } as const
+
+/** What is served, by the names that kubectl takes for it, in lower case. */
+export const explainedKinds = {
+  podmetrics: 'PodMetrics',
+  'podmetrics.metrics.k8s.io': 'PodMetrics',
+  'pods.metrics.k8s.io': 'PodMetrics',
+  nodemetrics: 'NodeMetrics',
+  'nodemetrics.metrics.k8s.io': 'NodeMetrics',
+  'nodes.metrics.k8s.io': 'NodeMetrics',
+} as const satisfies Readonly<Record<string, string>>

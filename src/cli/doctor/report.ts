@@ -1,6 +1,6 @@
 // Findings for a person, a program, a code host and a test runner.
 
-import { knownKinds } from '#doctor/capability-findings.ts'
+import { knownKinds, type Looked } from '#doctor/capability-findings.ts'
 import type { Finding, Severity } from '#doctor/finding.ts'
 import { harmless, paragraph } from '../terminal/paragraph.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -13,6 +13,8 @@ export interface Report {
   readonly looked: string
   readonly findings: readonly Finding[]
   readonly unread: readonly { readonly kind: string; readonly why: string }[]
+  /** What was looked at beside the cluster's objects, by area. */
+  readonly looks?: Readonly<Record<string, Pick<Looked, 'lines' | 'document'>>>
 }
 
 /** The report as a text. */
@@ -29,7 +31,7 @@ export function reportText(report: Report, format: ReportFormat, colour: Termina
   }
 }
 
-function personText({ findings, unread }: Report, colour: Terminal['colour']): string {
+function personText({ findings, unread, looks = {} }: Report, colour: Terminal['colour']): string {
   const paint: Readonly<Record<Severity, (text: string) => string>> = { error: colour.red, warn: colour.yellow, info: colour.dim }
   const lines = findings.flatMap(({ severity, id, object, message, fix, docs }) => [
     `${paint[severity](severity.padEnd(5))} ${colour.bold(id)}  ${harmless(object)}`,
@@ -42,6 +44,7 @@ function personText({ findings, unread }: Report, colour: Terminal['colour']): s
   const counted = (wanted: Severity, word: string) => `${count(wanted)} ${word}${count(wanted) === 1 ? '' : 's'}`
   const sum = `${counted('error', 'error')}, ${counted('warn', 'warning')}, ${count('info')} notes`
   return [
+    ...Object.values(looks).flatMap(look => [...look.lines.map(harmless), '']),
     ...lines,
     ...unread.map(({ kind, why }) => `not looked at: ${kind} (${harmless(why)})`),
     findings.length === 0 ? 'nothing found' : sum,
@@ -50,8 +53,12 @@ function personText({ findings, unread }: Report, colour: Terminal['colour']): s
 
 const isCommand = (text: string) => /^(kubectl|ballast|helm) /.test(text)
 
-function reportDocument({ looked, findings, unread }: Report) {
-  return { apiVersion: 'cli.ballast.dev/v1', kind: 'DoctorReport', looked, findings, unread }
+function reportDocument({ looked, findings, unread, looks = {} }: Report) {
+  const areas = Object.entries(looks).map(([area, { document }]) => [area, document] as const)
+  return {
+    ...{ apiVersion: 'cli.ballast.dev/v1', kind: 'DoctorReport', looked, findings, unread },
+    ...(areas.length === 0 ? {} : { areas: Object.fromEntries(areas) }),
+  }
 }
 
 const levels: Readonly<Record<Severity, string>> = { error: 'error', warn: 'warning', info: 'note' }

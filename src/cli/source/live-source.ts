@@ -7,6 +7,7 @@ import { rebalancePolicies } from '#coordination/api.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
+import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
@@ -65,11 +66,18 @@ export function kubeconfigOf(named: string | undefined, environment: LiveOptions
   return existsSync(own) ? own : undefined
 }
 
+/** Whether a pod's service account is there for commands that no kubeconfig is named to. */
+export function isInPod(environment: LiveOptions['environment']): boolean {
+  return (environment['KUBERNETES_SERVICE_HOST'] ?? '') !== ''
+}
+
 /**
  * The API of the cluster that the kubeconfig names, which has answered once; whoever opens it closes it. @throws InputError for a bad
  * kubeconfig; CommandRefused with address and cause where nobody answers within 10 s
  */
-export async function openLiveApi(options: LiveOptions): Promise<{ readonly api: Api; readonly server: string }> {
+export async function openLiveApi(
+  options: LiveOptions,
+): Promise<{ readonly api: Api; readonly server: string; readonly config: ClusterConfig }> {
   const config = await loadConfig({
     environment: options.environment,
     homeDirectory: homedir(),
@@ -84,7 +92,11 @@ export async function openLiveApi(options: LiveOptions): Promise<{ readonly api:
     await transport.close()
     throw error
   }
-  return { api: openApi(transport, { clock: systemClock, userAgent: `ballast/${programVersion}` }), server: config.server }
+  return {
+    api: openApi(transport, { clock: systemClock, userAgent: `ballast/${programVersion}` }),
+    server: config.server,
+    config,
+  }
 }
 
 /** Lists what a decision needs. @throws CommandRefused when nodes or pods cannot be read; InputError for a bad kubeconfig */

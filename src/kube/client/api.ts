@@ -12,6 +12,7 @@ import { type Witness, Witnesses } from './absence.ts'
 import { Connection, parsed, parseJson, requestTimeoutMs } from './connection.ts'
 import { type Discovery, discover } from './discovery.ts'
 import { type ListHead, readList } from './list-stream.ts'
+import { bodyWithin } from './outgoing-http.ts'
 import { type BucketOptions, defaultBucket } from './request-bucket.ts'
 import type { RequestOptions } from './request-options.ts'
 import { type RequestObserver, retryingTransport } from './retrying-transport.ts'
@@ -96,8 +97,8 @@ export interface Api {
   discover(signal: AbortSignal): Promise<Discovery>
   /** The JSON answer of a path outside of resources, such as `/version`. @throws StatusError */
   getPath(path: string, options: RequestOptions): Promise<unknown>
-  /** The text of a path that answers no JSON, such as `/readyz`. @throws StatusError */
-  getText(path: string, options: RequestOptions): Promise<string>
+  /** What a path answers that is no JSON, such as a kubelet's metrics behind `nodes/N/proxy`. @throws StatusError; Error where it is longer than `mostBytes` */
+  getBytes(path: string, options: RequestOptions & { readonly mostBytes: number }): Promise<Buffer>
   /**
    * The same server for somebody who may write only while `guard` does not throw (a NotSentError): it is asked when the bytes of a write leave,
    * however long they waited before. Closing either closes both.
@@ -150,8 +151,10 @@ function apiOver(connection: Connection, around: Around): Api {
     resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource, around),
     discover: signal => discover(connection, signal),
     getPath: async (path, request) => parseJson(await connection.request('GET', path, request)),
-    getText: async (path, request) =>
-      new TextDecoder().decode((await connection.request('GET', path, request, { accept: '*/*' })).body),
+    getBytes: async (path, { mostBytes, ...request }) => {
+      const answer = await connection.stream(path, { timeoutMs: requestTimeoutMs, ...request }, { accept: 'text/plain, */*' })
+      return await bodyWithin(answer.chunks, mostBytes)
+    },
     under: guard => apiOver(connection.under(guard), around),
     witnessedBy: (witness, signal) => around.witnesses.add(witness, signal),
     close: () => connection.close(),

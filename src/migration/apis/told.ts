@@ -74,12 +74,14 @@ async function readyPods({ api, signal }: Swap, { namespace, workload }: Loop): 
 }
 
 const { health: healthPort } = processPorts
+/** Bytes of what a pod of ours says of its readiness. */
+const longestReadiness = 65_536
 
 /** In words where it does not say. The API server asks the pod for us. */
 async function measuredBy({ api, signal }: Swap, part: ApiPart, { metadata }: KubeObject): Promise<Counts | string> {
   const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}:${healthPort}/proxy/readyz`
   try {
-    const text = await api.getText(path, { signal, query: { verbose: '' } })
+    const text = (await api.getBytes(path, { signal, query: { verbose: '' }, mostBytes: longestReadiness })).toString('utf8')
     return part.measured(text) ?? 'does not say yet what it has measured'
   } catch (error) {
     if (!(error instanceof StatusError)) throw error

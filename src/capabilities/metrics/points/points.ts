@@ -45,7 +45,7 @@ export type PodAbsence =
   | { readonly kind: 'stale'; readonly node: string }
 
 /** Containers that younger points are trusted of only from this age on, as upstream's. */
-const freshFromMs = 10_000
+export const freshFromMs = 10_000
 /** A clock that goes back by more was set. */
 const clockBackMs = 600_000
 

@@ -44,7 +44,11 @@ export function kubeletUrl(
 ): { readonly ok: true; readonly url: string } | { readonly ok: false; readonly why: string } {
   const address = addressOf(node, rules.addressTypes)
   if (address === undefined) return { ok: false, why: `no address matched types [${rules.addressTypes.join(' ')}]` }
-  const host = isIPv6(address) ? `[${address}]` : address
   const port = rules.useNodeStatusPort && node.port !== 0 ? node.port : rules.port
-  return { ok: true, url: `${rules.scheme}://${host}:${port}${pathOf(node).path}` }
+  return { ok: true, url: `${rules.scheme}://${urlHost(address)}:${port}${pathOf(node).path}` }
+}
+
+/** An address as it stands in a URL. */
+export function urlHost(address: string): string {
+  return isIPv6(address) ? `[${address}]` : address
 }

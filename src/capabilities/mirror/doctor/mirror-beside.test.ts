@@ -30,7 +30,15 @@ const facts = (enabled: readonly string[], object: KubeObject): ClusterFacts => 
   objects: [object],
   unread: [],
   nowMs: 0,
-  ours: { namespace: 'ballast', enabled, isConfigured: true, isRunning: true, account: 'ballast', rights: [] },
+  ours: {
+    namespace: 'ballast',
+    enabled,
+    configurations: {},
+    isConfigured: true,
+    isRunning: true,
+    account: 'ballast',
+    rights: [],
+  },
 })
 
 test.each<[string, readonly string[], readonly object[], readonly string[]]>([

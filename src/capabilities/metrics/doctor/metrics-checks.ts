@@ -1,0 +1,133 @@
+// What keeps resource metrics from being had: another server behind metrics.k8s.io, and kubelets that are not believed, not reached, or that
+// refuse. Kubelets are asked only by `ballast doctor metrics`.
+import type { CapabilityFindings, Looked, LookOptions } from '#doctor/capability-findings.ts'
+import { type ClusterFacts, ofKind } from '#doctor/facts.ts'
+import { type Finding, findingsOf, kind } from '#doctor/finding.ts'
+import { shown, textAt } from '#kube/objects/object-fields.ts'
+import { servedApi } from '../names.ts'
+import { gatherKubelets } from './gather-kubelets.ts'
+import type { KubeletFacts } from './kubelet-facts.ts'
+import {
+  isReached,
+  type JudgedRow,
+  judgeKubelets,
+  type KubeletJudgement,
+  namedNodes,
+  usedRow,
+  verifies,
+} from './kubelet-judgement.ts'
+import { kubeletDocument, kubeletLines } from './kubelet-report.ts'
+
+const kinds = {
+  'kubelet-certificate-pending': kind('warn', 'metrics', 'a kubelet waits for its certificate to be approved'),
+  'kubelet-refuses': kind('error', 'metrics', 'a kubelet that does not say what containers use'),
+  'kubelet-unreached': kind('warn', 'metrics', 'a kubelet that does not answer where its node says it is'),
+  'kubelet-untrusted': kind('error', 'metrics', "a kubelet's certificate does not verify by the address that is asked"),
+  'kubelets-share-address': kind('warn', 'metrics', 'two nodes that say one address'),
+  'metrics-elsewhere': kind('warn', 'metrics', 'the capability metrics is on, and another server answers metrics.k8s.io'),
+}
+const finding = findingsOf(kinds)
+const capability = 'metrics'
+
+/** The API leads to another Service than ours while ours measures: both scrape, and clients read the other. */
+function checkRegistration(facts: ClusterFacts): readonly Finding[] {
+  const { ours } = facts
+  if (ours === undefined || !ours.enabled.includes(capability)) return []
+  return ofKind(facts, 'APIService').flatMap(registration => {
+    const [namespace, name] = [
+      textAt(registration, 'spec', 'service', 'namespace'),
+      textAt(registration, 'spec', 'service', 'name'),
+    ]
+    if (registration.metadata.name !== servedApi.name || name === undefined || namespace === ours.namespace) return []
+    return [
+      finding('metrics-elsewhere', {
+        object: shown(registration),
+        message: `Service ${namespace}/${name} answers it, while capabilities.metrics is on: kubelets are scraped by both, and kubectl top and autoscalers read the other`,
+        fix: 'ballast migrate plan metrics-server',
+        capability,
+      }),
+    ]
+  })
+}
+
+async function look(options: LookOptions): Promise<Looked> {
+  const facts = await gatherKubelets(options)
+  const judgement = judgeKubelets(facts)
+  return {
+    lines: kubeletLines(facts, judgement),
+    document: kubeletDocument(facts, judgement),
+    findings: kubeletFindings(facts, judgement),
+    unread: facts.unread,
+  }
+}
+
+/** One finding for each thing that is wrong, whatever the number of nodes. Pure. */
+export function kubeletFindings(facts: KubeletFacts, judgement: KubeletJudgement): readonly Finding[] {
+  const { rows, pending, shared, cures, isOutside } = judgement
+  const fixOf = (pattern: RegExp, otherwise: string) => cures.find(({ what }) => pattern.test(what))?.lines[0] ?? otherwise
+  const found: Finding[] = pending.map(({ name, node, by }) =>
+    finding('kubelet-certificate-pending', {
+      object: `CertificateSigningRequest ${name}`,
+      message:
+        node === undefined
+          ? `${by} asks for a kubelet's certificate, and is no kubelet of a node that is there: do not approve it unseen`
+          : `the kubelet of ${node} asks for its certificate`,
+      fix: node === undefined ? `kubectl describe csr ${name}` : `kubectl certificate approve ${name}`,
+      capability,
+    }),
+  )
+  for (const { address, nodes } of shared)
+    found.push(
+      finding('kubelets-share-address', {
+        object: `Nodes ${namedNodes(nodes)}`,
+        message: `they say one address, ${address}: one kubelet is measured for all of them`,
+        fix: 'kubectl get nodes -o wide',
+        capability,
+      }),
+    )
+  const used = usedRows(rows, facts)
+  const of = (wrong: readonly JudgedRow[]) =>
+    `${wrong.length === 1 ? 'Node' : 'Nodes'} ${namedNodes(wrong.map(({ node }) => node))}`
+  const unreached = used.filter(row => !isReached(row))
+  for (const [why, wrong] of Map.groupBy(unreached, ({ doubts }) => doubts.join(', ')))
+    found.push(
+      finding('kubelet-unreached', {
+        object: of(wrong),
+        message: `${why}: ${wrong[0]?.address}:${wrong[0]?.port}: ${wrong[0]?.told}`,
+        fix: fixOf(isOutside ? /no kubelet was reached/ : /another order/, 'kubectl get nodes -o wide'),
+        capability,
+      }),
+    )
+  const untrusted = used.filter(row => isReached(row) && !verifies(row))
+  for (const [why, wrong] of Map.groupBy(untrusted, ({ doubts }) => doubts.join(', ')))
+    found.push(
+      finding('kubelet-untrusted', {
+        object: of(wrong),
+        message: `${why}: ${wrong[0]?.address}: ${wrong[0]?.told}`,
+        fix: fixOf(/another order/, fixOf(/have the cluster sign/, fixOf(/signed and name none/, 'kubectl get nodes -o wide'))),
+        capability,
+      }),
+    )
+  const refusing = used.filter(({ answer }) => answer?.kind === 'refused')
+  for (const [why, wrong] of Map.groupBy(refusing, ({ answer }) => (answer?.kind === 'refused' ? answer.reason : '')))
+    found.push(
+      finding('kubelet-refuses', {
+        object: of(wrong),
+        message: `${why}: ${wrong[0]?.told}`,
+        fix: fixOf(why === 'unauthorized' ? /401/ : why === 'forbidden' ? /403/ : /^$/, 'kubectl get nodes -o wide'),
+        capability,
+      }),
+    )
+  return found
+}
+
+/** Of each node the address by which it is asked. */
+function usedRows(rows: readonly JudgedRow[], { order }: KubeletFacts): readonly JudgedRow[] {
+  return [...Map.groupBy(rows, ({ node }) => node).values()].flatMap(own => usedRow(own, order) ?? [])
+}
+
+export const metricsFindings: CapabilityFindings = {
+  kinds,
+  cluster: checkRegistration,
+  look: { area: 'metrics', run: look },
+}
