@@ -278,12 +278,14 @@ export class MetricsSwapSite implements AsyncDisposable {
   #asPods(inner: Transport): Transport {
     return {
       request: async request => {
-        if (/^\/api\/v1\/namespaces\/ballast-system\/pods\/[^/]+:8081\/proxy\/readyz$/.test(request.path))
-          return answer(200, this.#readiness())
         const told = request.path.startsWith('/apis/metrics.k8s.io/') ? this.told?.(request) : undefined
         return told === undefined ? inner.request(request) : answer(200, JSON.stringify(told))
       },
       stream: async request => {
+        if (/^\/api\/v1\/namespaces\/ballast-system\/pods\/[^/]+:8081\/proxy\/readyz$/.test(request.path)) {
+          const { status, headers, body } = answer(200, this.#readiness())
+          return { status, headers, chunks: onePiece(body) }
+        }
         const told = request.path.startsWith('/apis/metrics.k8s.io/') ? this.told?.(request) : undefined
         if (told === undefined) return inner.stream(request)
         const { status, headers, body } = answer(200, JSON.stringify(told))
