@@ -6,9 +6,12 @@ import { metrics } from '#capabilities/metrics'
 import { type Capability, capability } from '#coordination/capability.ts'
 import { type UsageSource, usagePort } from '#coordination/ports/usage.ts'
 import { accountToken, installBallast, installServices } from '#deployment/install-ballast.ts'
+import { installationValues, plainRelease } from '#deployment/installation.ts'
+import { objects } from '#deployment/objects.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
+import { at } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { runApiserver } from '#process/apiserver/apiserver.ts'
@@ -163,4 +166,17 @@ describe('metrics as a part', () => {
         ]),
       )
   })
+})
+
+test.each([
+  [10_250, {}],
+  [10_255, { kubelet: { port: 10_255 } }],
+])('a policy of the network lets it out to kubelets at %d', (port, section) => {
+  const preset = { networkPolicy: { enabled: true }, capabilities: { metrics: section } }
+  const made = objects(installationValues({ preset, enable: ['metrics'] }, [metrics]), {
+    capabilities: [metrics],
+    release: plainRelease('ballast', namespace),
+  })
+  const policy = made.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'ballast-apiserver')
+  expect(at(policy, 'spec', 'egress')).toContainEqual({ ports: [{ port, protocol: 'TCP' }] })
 })

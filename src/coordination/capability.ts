@@ -291,6 +291,12 @@ export interface PartOf<P extends Process, Config> {
   readonly permissions: OfConfig<Config, Permission>
   readonly host?: HostAccess
   readonly listeners: readonly Listener[]
+  /** Ports of others that it connects to beside those of API servers and DNS, so that a policy of the network lets it. Only of the apiserver. */
+  readonly connectsTo?: readonly {
+    /** A key of its section whose value is the port: `kubelet.port`. */
+    readonly setting: string
+    readonly because: string
+  }[]
   readonly offers: readonly Port<unknown>[]
   readonly takes: readonly PortUse[]
   start(context: Contexts[P], config: Config, signal: AbortSignal): Promise<Running<Config>>

@@ -18,7 +18,7 @@ import {
 } from '../tree.ts'
 import { runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
-import { allowed, leaderPortsOf, portsOf, servesApis } from './part-listeners.ts'
+import { allowed, connectionsOf, leaderPortsOf, portsOf, servesApis } from './part-listeners.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
 import { hasPartIn, isDashboardExposed, runsApiserver, servesDashboard } from './rights-tree.ts'
 
@@ -114,6 +114,7 @@ function networkPolicy(capabilities: readonly Capability[]): Fields {
         ...(mirrors === undefined
           ? []
           : [when(mirrors, { ports: [{ port: value('capabilities.mirror.metricsPort'), protocol: 'TCP' }] })]),
+        ...connectionsOf(capabilities, component),
         block('networkPolicy.extraEgress'),
       ],
     },

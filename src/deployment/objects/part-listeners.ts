@@ -3,7 +3,7 @@ import type { Capability, Listener } from '#coordination/capability.ts'
 import { apiServicesOf, partsIn, processPorts } from '#coordination/part-hosts.ts'
 import { certificateSecrets } from '#coordination/rbac.ts'
 import { injectAnnotation } from '#kube/server/bundle-injection.ts'
-import { any, block, type Condition, type Fields, type ObjectTree, type Tree, text, when } from '../tree.ts'
+import { any, block, type Condition, type Fields, type ObjectTree, type Tree, text, value, when } from '../tree.ts'
 import { fullName, metadataOf, nameText } from './object-shapes.ts'
 
 type Process = 'apiserver' | 'gateway'
@@ -78,6 +78,19 @@ export function portsOf(
       ...found.map(({ when: condition, port: { port, protocol } }) => when(condition, { ports: [{ port, protocol }] })),
     ],
   }
+}
+
+/** Rules of the network policy's `egress`, each where its capability is enabled. */
+export function connectionsOf(capabilities: readonly Capability[], process: Process): readonly Tree[] {
+  return capabilities.flatMap(capability =>
+    partsIn(process, capability)
+      .flatMap(({ connectsTo = [] }) => connectsTo)
+      .map(({ setting }) =>
+        when(isEnabled(capability.name), {
+          ports: [{ port: value(`capabilities.${capability.name}.${setting}`), protocol: 'TCP' }],
+        }),
+      ),
+  )
 }
 
 /** What tells API servers which APIs lead here. Their bundle is put in by whoever keeps the certificates. */
