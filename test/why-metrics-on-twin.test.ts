@@ -1,5 +1,5 @@
 // `ballast why PodMetrics/NAME` on a twin: its kubelets are read through the API server, with the caller's rights.
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -48,6 +48,11 @@ class Site implements AsyncDisposable {
 
   get pod(): KubeObject {
     return this.twin.access.list('pods', 'default')[0] ?? expect.fail('no pod')
+  }
+
+  /** The node of that pod. */
+  get node(): string {
+    return String(Reflect.get(Object(this.pod['spec']), 'nodeName'))
   }
 
   async ask(
@@ -102,33 +107,39 @@ test('a pod and a node that are served, with values, raw lines and what the API 
   ])
     expect(pod.text).toContain(words)
   expect(pod.said).toEqual([expect.stringContaining('in 15 s')])
-  const node = await site.ask('NodeMetrics', String(Reflect.get(Object(site.pod['spec']), 'nodeName')))
+  const node = await site.ask('NodeMetrics', site.node)
   expect([node.rule, node.text]).toEqual(['served', expect.stringContaining('node_cpu_usage_seconds_total')])
 })
 
 describe('what cannot be told, and why', () => {
+  let site: Site
+  beforeAll(async () => {
+    site = await Site.start()
+  })
+  afterAll(() => site[Symbol.asyncDispose]())
+
+  const web = () => site.pod.metadata.name
+  // Each leaves the site as the next can use it: what breaks it comes last.
   // biome-ignore format: a table
-  test.each<[string, (site: Site) => Promise<Awaited<ReturnType<Site['ask']>>>, string, string, boolean]>([
-    ['one reading',           site => site.ask('PodMetrics', site.pod.metadata.name, { isOnce: true }),           'one-point',    'leave --once away',    true],
-    ['no such pod',           site => site.ask('PodMetrics', 'nobody'),                                           'no-such-pod',  'no namespace',         false],
-    ['no pod of a namespace', site => site.ask('PodMetrics', 'nobody', { namespace: 'default' }),                 'no-such-pod',  'not found',            false],
-    ['no such node',          site => site.ask('NodeMetrics', 'n9'),                                              'no-such-node', 'no node n9',           false],
-    ['no right',              site => site.ask('PodMetrics', site.pod.metadata.name, { user: 'jane' }),           'may-not-read', 'nodes/proxy',          true],
-    ['no right for a node',   site => site.ask('NodeMetrics', 'n1', { user: 'jane' }),                            'may-not-read', 'It is served: of',     true],
-    ['a node that is down',   async site => {
-      const { pod } = site
-      site.twin.components?.nodes.kill(String(Reflect.get(Object(pod['spec']), 'nodeName')))
+  test.each<[string, () => Promise<Awaited<ReturnType<Site['ask']>>>, string, string, boolean]>([
+    ['one reading',           () => site.ask('PodMetrics', web(), { isOnce: true }),                    'one-point',    'leave --once away',    true],
+    ['no such pod',           () => site.ask('PodMetrics', 'nobody'),                                   'no-such-pod',  'no namespace',         false],
+    ['no pod of a namespace', () => site.ask('PodMetrics', 'nobody', { namespace: 'default' }),         'no-such-pod',  'not found',            false],
+    ['no such node',          () => site.ask('NodeMetrics', 'n9'),                                      'no-such-node', 'no node n9',           false],
+    ['no right',              () => site.ask('PodMetrics', web(), { user: 'jane' }),                    'may-not-read', 'nodes/proxy',          true],
+    ['no right for a node',   () => site.ask('NodeMetrics', site.node, { user: 'jane' }),               'may-not-read', 'It is served: of',     true],
+    ['a node that is down',   async () => {
+      site.twin.components?.nodes.kill(site.node)
       await site.clock.advance(60_000)
-      return await site.ask('PodMetrics', pod.metadata.name)
-    },                                                                                                           'node-silent',  'does not answer',      true],
-    ['a pod that is over',    async site => {
+      return await site.ask('PodMetrics', web())
+    },                                                                                                  'node-silent',  'does not answer',      true],
+    ['a pod that is over',    async () => {
       const { pod } = site
       site.twin.access.update('pods', { ...pod, status: { ...Object(pod['status']), phase: 'Failed' } }, person, { subresource: 'status' })
       return await site.ask('PodMetrics', pod.metadata.name, { isOnce: true })
-    },                                                                                                           'not-running',  'Failed',               true],
+    },                                                                                                  'not-running',  'Failed',               true],
   ])('%s', async (_name, act, rule, words, isFound) => {
-    await using site = await Site.start()
-    const found = await act(site)
+    const found = await act()
     expect([found.rule, found.text, found.isFound]).toEqual([rule, expect.stringContaining(words), isFound])
   })
 })

@@ -23,7 +23,7 @@ interface ExplainedKinds {
 }
 
 /** Asks whom it needs. @throws CommandRefused; Error where the cluster cannot be read */
-export type Explain = (asked: AskedKind) => Promise<Explanation>
+type Explain = (asked: AskedKind) => Promise<Explanation>
 
 export interface AskedKind {
   readonly kind: string

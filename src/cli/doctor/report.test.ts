@@ -64,3 +64,13 @@ test('a person sees severity, object, message, fix and where it is explained', (
   ])
   expect(reportText({ looked: 'x', findings: [], unread: [] }, 'table', plain)).toBe('nothing found')
 })
+
+test('what an area looked at by itself stands above the findings, and is data for a program', () => {
+  const looks = { metrics: { lines: ['row \u001b[31mone'], document: { rows: 1 } } }
+  expect(
+    reportText({ ...report, looks }, 'table', plain)
+      .split('\n')
+      .slice(0, 2),
+  ).toEqual(['row  [31mone', ''])
+  expect(JSON.parse(reportText({ ...report, looks }, 'json', plain)).areas).toEqual({ metrics: { rows: 1 } })
+})

@@ -246,3 +246,21 @@ test('discovery goes on without the groups that do not answer', async () => {
   ])
   expect(unavailable).toEqual([{ groupVersion: 'metrics.k8s.io/v1beta1', why: 'no' }])
 })
+
+describe('bytes of what is no JSON', () => {
+  const path = '/api/v1/nodes/n1/proxy/metrics/resource'
+  test('come as they are, up to a limit', async () => {
+    const { api, transport } = scene(() => answer(200, 'node_cpu 1\n'))
+    expect((await api.getBytes(path, { signal, mostBytes: 11 })).toString()).toBe('node_cpu 1\n')
+    await expect(api.getBytes(path, { signal, mostBytes: 10 })).rejects.toThrow('larger than 10 bytes')
+    expect(transport.seen.map(({ verb, path: asked }) => [verb, asked])).toEqual([
+      ['GET', path],
+      ['GET', path],
+    ])
+  })
+
+  test('are a StatusError where they are refused', async () => {
+    const { api } = scene(() => refusal(403, 'Forbidden', 'no'))
+    await expect(api.getBytes(path, { signal, mostBytes: 10 })).rejects.toBeInstanceOf(StatusError)
+  })
+})

@@ -110,7 +110,7 @@ async function othersOf(node: Node, isTold: boolean, { api, signal }: AskedKind)
   try {
     for await (const page of api.resource<Node>(builtIn.nodes).pages({ signal })) nodes.push(...page.items)
   } catch (error) {
-    // Whoever may not list nodes is told of its own alone.
+    // Without the right to list nodes only its own is looked at.
     if (!isForbidden(error)) throw error
   }
   const isShared = (other: Node) => other.status?.addresses?.some(({ address }) => addresses.has(address)) === true

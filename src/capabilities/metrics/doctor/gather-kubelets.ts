@@ -176,7 +176,7 @@ function isPending(request: KubeObject): boolean {
 
 const nodeUser = 'system:node:'
 
-/** Of a kubelet only what it asked for in its own name, as a member of the group of nodes. */
+/** It is a kubelet's only where that asked in its own name, as a member of the group of nodes. */
 function pendingOf(request: KubeObject, nodes: ReadonlySet<string>): PendingRequest {
   const by = textAt(request, 'spec', 'username') ?? ''
   const node = by.startsWith(nodeUser) ? by.slice(nodeUser.length) : ''

@@ -2,7 +2,7 @@
 import { formatTime } from '#kube/time/time.ts'
 import type { KubeletAnswer, KubeletFacts, PendingRequest, SeenCertificate, Tried, Unreached } from './kubelet-facts.ts'
 
-export type Doubt = 'self-signed' | 'unknown-authority' | 'wrong-name' | 'expired' | 'not-yet-valid' | Unreached
+type Doubt = 'self-signed' | 'unknown-authority' | 'wrong-name' | 'expired' | 'not-yet-valid' | Unreached
 
 export interface JudgedRow {
   readonly node: string
@@ -17,13 +17,13 @@ export interface JudgedRow {
   readonly told: string
 }
 
-export interface Cure {
+interface Cure {
   readonly what: string
   /** To paste. */
   readonly lines: readonly string[]
 }
 
-export interface SharedAddress {
+interface SharedAddress {
   readonly address: string
   readonly nodes: readonly string[]
 }

@@ -121,7 +121,7 @@ export function kubeletFindings(facts: KubeletFacts, judgement: KubeletJudgement
   return found
 }
 
-/** Of each node the address by which it is asked. */
+/** The address of each node by which it is asked. */
 function usedRows(rows: readonly JudgedRow[], { order }: KubeletFacts): readonly JudgedRow[] {
   return [...Map.groupBy(rows, ({ node }) => node).values()].flatMap(own => usedRow(own, order) ?? [])
 }

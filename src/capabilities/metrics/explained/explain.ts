@@ -31,7 +31,7 @@ export type Rule =
   | 'counter-fell'
 
 /** What is served of a container, or of the node where it has no name. */
-export interface Value {
+interface Value {
   readonly container?: string
   readonly cpu: string
   readonly memory: string
@@ -309,8 +309,10 @@ function strictWords(absence: PodAbsence): string {
   }
 }
 
+/** How many lines there are that upstream's decoder fails at; others it passes over. */
 function rejectedIn({ readings }: Played): number {
-  return readings.flatMap(({ rejected }) => [...rejected.values()]).reduce((sum, count) => sum + count, 0)
+  const fatal: readonly RejectedLine[] = ['syntax', 'value', 'timestamp']
+  return readings.flatMap(({ rejected }) => fatal.map(why => rejected.get(why) ?? 0)).reduce((sum, count) => sum + count, 0)
 }
 
 function lostNode(node: string, rejected: number): NonNullable<Explained['strict']> {

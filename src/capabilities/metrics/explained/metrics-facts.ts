@@ -24,7 +24,7 @@ export type ApiAnswer =
 export interface MetricsFacts {
   readonly kind: 'NodeMetrics' | 'PodMetrics'
   readonly name: string
-  /** Of a pod; undefined where it was not found. */
+  /** The namespace of a pod; undefined where it was not found. */
   readonly namespace: string | undefined
   readonly api: ApiAnswer
   /** The Service behind metrics.k8s.io; undefined where that is not known. */
@@ -32,9 +32,9 @@ export interface MetricsFacts {
   readonly pod: Pod | undefined
   /** The pod's, or itself. */
   readonly node: Node | undefined
-  /** Of that node, the earlier first. */
+  /** What that node said, the earlier first. */
   readonly readings: readonly KubeletReading[]
-  /** Of nodes that might say the same pod. */
+  /** Nodes that might say the same pod. */
   readonly others: readonly { readonly node: string; readonly reading: KubeletReading }[]
   /** How many nodes were not asked that might have said it. */
   readonly unasked: number
