@@ -21,13 +21,14 @@ import type { Caller } from './caller.ts'
 import { presentedChain } from './certificate-trust.ts'
 import type { KeyPair } from './certificates.ts'
 import { type GivenTrust, type TrustOptions, watchClientTrust } from './client-trust.ts'
-import { authenticated, type Credentials } from './delegated-authentication.ts'
+import { authenticated, type Credentials, tokenProof } from './delegated-authentication.ts'
 import { DelegatedReviews, type ReviewLives } from './delegated-reviews.ts'
 import { FairConnections } from './front/fair-connections.ts'
 import { tlsSocketOf } from './front/socket-in-pieces.ts'
 import { answerHealth, type HealthCheck } from './health.ts'
 import { handshakeMs, keptConnections } from './listening.ts'
 import { formatOf, mediaRanges } from './media-types.ts'
+import { assertOneOfUs, type PrivatePath, type PrivatePaths } from './replicas/private-paths.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
 
 interface AggregatedServerOptions {
@@ -67,6 +68,8 @@ interface AggregatedServerOptions {
   readonly namedPairs?: () => readonly NamedPair[]
   /** Sent with each answer. */
   readonly headers?: Readonly<Record<string, string>>
+  /** What replicas of this process ask of each other beside the APIs. */
+  readonly privatePaths?: PrivatePaths
 }
 
 interface WireSettings {
@@ -316,6 +319,8 @@ class AggregatedHandler {
     const method = request.method ?? ''
     const isHealth = healthPaths.test(path)
     if (isHealth && isOpen(path, options.openPaths)) return this.#health(request)
+    const own = options.privatePaths?.all().find(one => one.path === path)
+    if (own !== undefined) return this.#privateAnswer(own, asked)
     const caller = await authenticated(credentialsOf(request), {
       trust: this.#parts.trust(),
       // Certificates are judged by the host's clock, whatever time the cluster has.
@@ -352,6 +357,16 @@ class AggregatedHandler {
     return { status: 200, headers: { 'content-type': contentType, vary: 'Accept' }, ...(await begun(pieces)) }
   }
 
+  /** For a token of our own account alone: what a front proxy says of a caller, or a certificate, does not count here. */
+  async #privateAnswer(asked: PrivatePath, { request, query, signal }: Asked): Promise<Reply> {
+    const { privatePaths } = this.#parts.options
+    const callerOf = (token: string) => this.#parts.reviews.callerOf(token)
+    const proof = await tokenProof({ headers: request.headersDistinct }, { callerOf })
+    await assertOneOfUs(proof, { path: asked.path, callerOf, token: async () => await privatePaths?.token() })
+    if (request.method !== 'GET') throw notAllowed()
+    return { status: 200, headers: { 'content-type': asked.contentType }, body: [await asked.answer(query, signal)] }
+  }
+
   async #authorize(caller: Caller, info: ResourceRequest | PathRequest): Promise<void> {
     if (caller.groups.includes('system:masters')) return
     let decision: Awaited<ReturnType<DelegatedReviews['decide']>>
@@ -365,10 +380,7 @@ class AggregatedHandler {
   }
 
   async #pathAnswer({ request, path }: Asked): Promise<Reply> {
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      throw new StatusError(
-        statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed'),
-      )
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw notAllowed()
     if (path === '/metrics') return this.#health(request)
     if (path === '/version') return jsonReply(200, { major: '', minor: '', gitVersion: this.#parts.options.version })
     // An API that would answer with nothing must not count as available: namespaces would be deleted over it.
@@ -409,6 +421,10 @@ class AggregatedHandler {
     const { status, contentType, body } = await answerHealth(health, request.method ?? '', request.url ?? '/')
     return { status, headers: { 'content-type': contentType }, body: [Buffer.from(body)] }
   }
+}
+
+function notAllowed(): StatusError {
+  return new StatusError(statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed'))
 }
 
 /** A certificate that nobody vouches for: with new authorities a new connection may do better. */
