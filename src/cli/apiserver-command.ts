@@ -152,7 +152,10 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
     const silence = transport.silence()
     return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
   })
-  const credentials = new Credentials({ ...config, impersonate: undefined }, { clock: systemClock, log, environment, isTerminal: false })
+  const credentials = new Credentials(
+    { ...config, impersonate: undefined },
+    { clock: systemClock, log, environment, isTerminal: false },
+  )
   const apis = new SharedApis({
     service: options.apiService,
     port: options.apiPort,

@@ -18,7 +18,14 @@ const needs: readonly Need[] = [
   { ...builtIn.nodes, kind: 'Node', mode: 'projection', fields: nodeFields },
   { ...builtIn.pods, kind: 'Pod', mode: 'projection', fields: podFields },
   // The other replicas of this process, which ask some of the kubelets.
-  { ...builtIn.endpointslices, kind: 'EndpointSlice', mode: 'projection', fields: replicaFields, scope: 'own-namespace', optional: true },
+  {
+    ...builtIn.endpointslices,
+    kind: 'EndpointSlice',
+    mode: 'projection',
+    fields: replicaFields,
+    scope: 'own-namespace',
+    optional: true,
+  },
 ]
 
 const kubelets: Permission = {

@@ -81,7 +81,9 @@ export function encodePoints({ node, receivedMs, isOwners, reading }: PassedPoin
 export function encodeAnswer({
   entries,
   ...rest
-}: Omit<PointsAnswer, 'heard'> & { readonly entries: readonly { readonly ageMs: number; readonly points: Uint8Array }[] }): Buffer {
+}: Omit<PointsAnswer, 'heard'> & {
+  readonly entries: readonly { readonly ageMs: number; readonly points: Uint8Array }[]
+}): Buffer {
   return answerMessage.encode({ version: wireVersion, ...rest, entries })
 }
 

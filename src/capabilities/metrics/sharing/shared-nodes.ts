@@ -171,7 +171,9 @@ export class SharedNodes implements NodeShares, AsyncDisposable {
     const own = `asks ${counts.get(undefined) ?? 0} of ${this.#readBy.size}`
     counts.delete(undefined)
     const taken = [...counts].toSorted().map(([by, count]) => `${count} from ${by}`)
-    const failed = [...this.#peers].flatMap(([peer, { failure }]) => (failure === undefined ? [] : [`nothing from ${peer}: ${failure}`]))
+    const failed = [...this.#peers].flatMap(([peer, { failure }]) =>
+      failure === undefined ? [] : [`nothing from ${peer}: ${failure}`],
+    )
     const alone = this.areShared ? [] : ['no other replica is ready']
     const told = [...taken, ...failed, ...alone]
     const rest = told.length > namedReplicas ? [`${told.length - namedReplicas} more`] : []
@@ -248,13 +250,13 @@ export class SharedNodes implements NodeShares, AsyncDisposable {
   /** What a replica says since we last asked, or why that cannot be used. @throws `signal.reason` */
   async #answerOf(peer: Peer, signal: AbortSignal): Promise<Answer | string> {
     const { apis, clock } = this.#options
-    // Neither a replica nor the turns of the loop are anything that a virtual clock sees.
-    using _held = clock.hold()
     const query = new URLSearchParams({ instance: peer.instance, after: String(peer.number) })
     try {
       const { status, body } = await apis.askReplica(peer.replica, `${pointsPath}?${query}`, { mostBytes: largestAnswer, signal })
       if (status !== 200) return `it answered with status ${status}`
       const atMs = clock.elapsed()
+      // Turns of the loop are nothing that a virtual clock sees.
+      using _held = clock.hold()
       const answer = await decodeAnswer(body, this.#turns.next)
       const isNews = answer.instance !== peer.instance || answer.upTo > peer.number
       return answer.isCut && !isNews ? 'it says that there is more, and sends nothing' : { ...answer, atMs }
