@@ -1008,7 +1008,7 @@ describe('a path for replicas of this process', () => {
     const reply = await ask(running, `${path}?after=7`, await asked())
     expect(reply.status).toBe(status)
     if (status === 200) expect(reply.body).toBe('after 7')
-    // Whoever may do everything in the cluster is not asked about here.
+    // Rights in the cluster do not count here.
     expect(running.behind.transport.seen.filter(seen => seen.path.endsWith('/subjectaccessreviews'))).toEqual([])
   })
 

@@ -57,7 +57,7 @@ interface NodeScrape {
 const requestsInFlight = 256
 const spreadPerNodeMs = 8
 const longestSpreadMs = 4_000
-/** Of a resolution; where nodes are shared, so that there is time left for those that others did not ask. */
+/** A part of a resolution, where nodes are shared, so that there is time left for those that others did not ask. */
 const spreadShare = 0.25
 /** Other replicas' nodes are looked at when so much of the resolution is over: until then they may come. */
 const patienceShare = 0.5

@@ -14,7 +14,7 @@ const answerBytes = 4 * 1024 * 1024
 const usefulResolutions = 2
 
 interface PassedOnOptions {
-  /** Of this life: numbers mean nothing in another. */
+  /** Names this life: numbers mean nothing in another. */
   readonly instance: string
   readonly resolutionMs: number
 }

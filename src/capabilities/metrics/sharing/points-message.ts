@@ -6,14 +6,14 @@ import { type ContainerReading, emptyReading, type NodeReading, type Reading, un
 /** Another meaning of any field is another version: replicas of two versions ask by themselves. */
 const wireVersion = 1
 /** Nanoseconds: the largest counter that a kubelet is believed. */
-const mostNanos = 2 ** 63 * 1e9
+const int64Nanos = 2 ** 63 * 1e9
 
 /** What a replica read of one kubelet. */
 export interface PassedPoints {
   readonly node: string
   /** Time of day by the clock of whoever asked. */
   readonly receivedMs: number
-  /** Whoever asked did so because the node is its own, not in another's place. */
+  /** The node was asked by the replica whose it is, not in another's place. */
   readonly isOwners: boolean
   readonly reading: NodeReading
 }
@@ -53,7 +53,7 @@ const answerMessage = message({
 })
 
 /** An answer that cannot be used: it is no answer, of another version, or says what nobody can have measured. */
-export class PointsRefused extends Error {
+class PointsRefused extends Error {
   override readonly name = 'PointsRefused'
 }
 
@@ -152,12 +152,12 @@ function take(numbers: Float64Array, at: number, reading: Reading): void {
     if (unbelievable(0, value) !== undefined) throw new PointsRefused(`${value} is no time`)
     return value
   }
-  reading.cpuNs = counted(0, mostNanos)
+  reading.cpuNs = counted(0, int64Nanos)
   reading.cpuMs = time(1)
   reading.memoryBytes = counted(2, 2 ** 63)
   reading.memoryMs = time(3)
   reading.swapBytes = counted(4, 2 ** 63)
-  reading.startNs = counted(5, mostNanos)
+  reading.startNs = counted(5, int64Nanos)
   reading.isDoubted = numbers[from + 6] !== 0
 }
 

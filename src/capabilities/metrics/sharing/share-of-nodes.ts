@@ -5,7 +5,7 @@ import { rendezvous } from '#kube/server/replicas/rendezvous.ts'
 export type Sharing = { readonly own: string; readonly others: readonly string[] } | undefined
 
 /** A replica that says nothing for so many resolutions has no share. Until then what it does not pass on is asked node by node. */
-export const silentResolutions = 2
+const silentResolutions = 2
 
 /**
  * Those of `ready` that share the nodes now: a replica that did not answer since `heardMs` (or since it was first seen) is left out, so that

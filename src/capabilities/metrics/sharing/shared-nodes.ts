@@ -12,7 +12,7 @@ import { PassedOn } from './passed-on.ts'
 import { decodeAnswer, type Heard } from './points-message.ts'
 import { isMissed, nextQuestionMs, ownerOf, restMs, type Sharing, sharingOf } from './share-of-nodes.ts'
 
-export const pointsPath = '/ballast/points'
+const pointsPath = '/ballast/points'
 
 /** A node's own 64 MiB of text are a fraction of that as numbers; with what an answer may have before it. */
 const largestAnswer = 32 * 1024 * 1024
@@ -26,12 +26,12 @@ interface SharedNodesOptions {
   readonly resolutionMs: number
   readonly clock: Clock
   readonly log: Log
-  /** Of this life. */
+  /** Names this life. */
   readonly instance: string
 }
 
 /** What takes a reading that another replica made, for one of the nodes that are measured. */
-export interface Taking {
+interface Taking {
   isMeasured(node: string): boolean
   /** Milliseconds since what is kept of a node was read; undefined for nothing. */
   ageMs(node: string): number | undefined
