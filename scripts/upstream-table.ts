@@ -10,6 +10,7 @@ const code = (texts: readonly string[]): string => (texts.length === 0 ? '–' :
 const parts: Readonly<Record<Replaced['swap']['part']['kind'], string>> = {
   section: "upstream sleeps, then a section of the controller's configuration is switched on",
   process: 'upstream sleeps, then a process of ours wakes, by the same settings',
+  api: 'ours measures beside it, callers are led to ours, then upstream sleeps',
   nodes: 'node by node: its pod goes, ours comes',
 }
 

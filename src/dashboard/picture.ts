@@ -58,7 +58,7 @@ export interface Picture {
 /** What asking kubelets brought, as it was when use was read last. */
 export interface MeasuredPicture {
   readonly resolutionMs: number
-  /** Of each node that is asked. */
+  /** How each node stands that is asked. */
   readonly scrapes: readonly NodeScrapeState[]
   /** By `namespace/pod`. */
   readonly peaks: ReadonlyMap<string, UsagePeaks>

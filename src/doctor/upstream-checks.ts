@@ -55,7 +55,7 @@ function ownDouble(facts: ClusterFacts, live: readonly FoundUpstream[]): readonl
         object: shown(workload),
         capability: upstream.capability,
         message: `${upstream.name} runs beside Ballast's ${upstream.capability}: ${outcome}`,
-        fix: `${stopCommand(workload)}   # or capabilities.${upstream.capability}.enabled: false`,
+        fix: `${endCommand(upstream, workload)}   # or capabilities.${upstream.capability}.enabled: false`,
       })
     })
 }
@@ -129,6 +129,11 @@ function sharedScope(a: readonly string[] | undefined, b: readonly string[] | un
   if (b === undefined) return a.join(', ')
   const both = a.filter(name => b.includes(name))
   return both.length === 0 ? undefined : both.join(', ')
+}
+
+/** How upstream is to end its work: where callers are led to it, they are led elsewhere first. */
+function endCommand({ replaced }: FoundUpstream['upstream'], workload: KubeObject): string {
+  return replaced?.swap.part.kind === 'api' ? `ballast migrate plan ${replaced.id}` : stopCommand(workload)
 }
 
 function stopCommand({ kind, metadata: { namespace = 'default', name } }: KubeObject): string {

@@ -145,3 +145,32 @@ export async function settled(swap: Swap, said: string): Promise<Proof> {
 export async function lookedAt({ api, capabilities, clock, signal }: Swap): Promise<readonly Finding[]> {
   return examineCluster(await liveFacts({ api, capabilities, nowMs: clock.now(), helmSecrets: false, signal }))
 }
+
+/** What the steps call upstream, also when it is deleted already. */
+export function shownTheirs(swap: Swap, situation: Situation, saved: Saved | undefined): Theirs {
+  const workload = saved?.removed.find(({ kind }) => sleeping[kind] !== undefined)
+  if (situation.theirs.length > 0 || workload === undefined) return theTheirs(swap, situation)
+  const { namespace = 'default', name } = workload.metadata
+  return { workload, namespace, name, replicas: 0, running: 0, selector: '', owner: undefined, isOwnerQuiet: true }
+}
+
+/** Is upstream there, or what was kept of it? */
+export async function restored(swap: Swap): Promise<Proof> {
+  const [one] = (await readSituation(swap)).theirs
+  if (one !== undefined) return yes(`${shown(one)} is there`)
+  const count = swap.record.saved?.removed.length ?? 0
+  return no(
+    count === 0
+      ? 'upstream is not installed and nothing of it was kept: install its chart asleep, then go on'
+      : `${count} objects were kept and are not there yet`,
+  )
+}
+
+/** Upstream's workload, with what it reads, as values of ours. */
+export function convertCommand({ upstream }: Swap, { workload, namespace, name }: Theirs): string {
+  const { id, swap } = upstream.replaced
+  const get = `kubectl -n ${namespace} get ${workload.kind.toLowerCase()} ${name} -o yaml`
+  if (swap.reads === undefined) return `${get} | ballast migrate values --from ${id} -`
+  const read = swap.reads(workload)?.name ?? '<what it reads>'
+  return `(${get}; echo ---; kubectl -n ${namespace} get configmap ${read} -o yaml) | ballast migrate values --from ${id} -n ${namespace} -o values.yaml -`
+}

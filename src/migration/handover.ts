@@ -4,6 +4,7 @@ import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { ProcessPart, SectionPart } from '#upstreams/upstream.ts'
 import { missingOf, ofObject, ofRemoval } from './access.ts'
 import {
+  convertCommand,
   forgetting,
   liveOwner,
   lossProof,
@@ -12,8 +13,10 @@ import {
   reconcilerOf,
   removedProof,
   removeTheirs,
+  restored,
   settled,
   shown,
+  shownTheirs,
   theOurs,
   theTheirs,
 } from './both.ts'
@@ -32,8 +35,7 @@ import { ownProcess } from './own-process.ts'
 import { ownSection } from './own-section.ts'
 import type { OwnSide } from './own-side.ts'
 import { ownerIsLive, quietly } from './owner-words.ts'
-import type { Situation, Theirs } from './place.ts'
-import { type Saved, savedWith } from './record.ts'
+import { savedWith } from './record.ts'
 import { readSituation, wholeOf } from './situation.ts'
 import { type Access, all, type Step, StepFailed, type Swap, type Way } from './step.ts'
 import { noRollout } from './templates.ts'
@@ -52,14 +54,6 @@ export const handoverForth = (part: SectionPart | ProcessPart): Way => {
 export const handoverBack = (part: SectionPart | ProcessPart): Way => {
   const side = sideOf(part)
   return { steps: async swap => stepsBack(swap, side), needs: swap => needsBack(swap, side) }
-}
-
-/** What the steps call upstream, also when it is deleted already. */
-function shownTheirs(swap: Swap, situation: Situation, saved: Saved | undefined): Theirs {
-  const workload = saved?.removed.find(({ kind }) => sleeping[kind] !== undefined)
-  if (situation.theirs.length > 0 || workload === undefined) return theTheirs(swap, situation)
-  const { namespace = 'default', name } = workload.metadata
-  return { workload, namespace, name, replicas: 0, running: 0, selector: '', owner: undefined, isOwnerQuiet: true }
 }
 
 async function stepsForth(swap: Swap, side: OwnSide): Promise<readonly Step[]> {
@@ -242,17 +236,6 @@ async function converted(swap: Swap, side: OwnSide): Promise<Proof> {
   return hint === undefined ? proof : yes(`${proof.said}; ${hint}`)
 }
 
-async function restored(swap: Swap): Promise<Proof> {
-  const [one] = (await readSituation(swap)).theirs
-  if (one !== undefined) return yes(`${shown(one)} is there`)
-  const count = swap.record.saved?.removed.length ?? 0
-  return no(
-    count === 0
-      ? 'upstream is not installed and nothing of it was kept: install its chart asleep, then go on'
-      : `${count} objects were kept and are not there yet`,
-  )
-}
-
 async function forth(swap: Swap, side: OwnSide): Promise<void> {
   const situation = await readSituation(swap)
   const theirs = theTheirs(swap, situation)
@@ -307,13 +290,4 @@ async function needsBack(swap: Swap, side: OwnSide): Promise<readonly Access[]> 
     ...removed.flatMap(object => ofObject(object, ...(isLoop(object) ? ['create', 'patch'] : ['create']))),
     ...theirs.map(ofLoop),
   ]
-}
-
-/** Upstream's workload, with what it reads, as values of ours. */
-function convertCommand({ upstream }: Swap, { workload, namespace, name }: Theirs): string {
-  const { id, swap } = upstream.replaced
-  const get = `kubectl -n ${namespace} get ${workload.kind.toLowerCase()} ${name} -o yaml`
-  if (swap.reads === undefined) return `${get} | ballast migrate values --from ${id} -`
-  const read = swap.reads(workload)?.name ?? '<what it reads>'
-  return `(${get}; echo ---; kubectl -n ${namespace} get configmap ${read} -o yaml) | ballast migrate values --from ${id} -n ${namespace} -o values.yaml -`
 }

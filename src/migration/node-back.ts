@@ -197,7 +197,7 @@ async function restore(swap: Swap, part: NodePart): Promise<void> {
     // The last step puts back what is kept.
     if (!sides.isHeldOff(theirs, part)) {
       const { objects } = await wholeOf(swap, theirs)
-      await record.write({ saved: { replicas: {}, templates: {}, revision: '0', removed: kept(objects) } })
+      await record.write({ saved: { replicas: {}, templates: {}, revision: '0', led: [], removed: kept(objects) } })
     }
     if (sides.keptSet(record.saved) === undefined)
       throw new StepFailed(

@@ -4,13 +4,14 @@ import { notYet } from './not-yet.ts'
 test.each([
   ['deschedule', 'expected descheduler: the name of the upstream'],
   ['reload', 'expected reloader: the name of the upstream'],
+  ['metrics', 'expected metrics-server: the name of the upstream'],
   ['mirror', 'expected spegel: the name of the upstream'],
   ['keda', 'does not replace KEDA yet: keep it as it is'],
   ['relaoder', 'found "relaoder", expected reloader'],
   ['descheduller', 'found "descheduller", expected descheduler'],
-  ['thing', 'expected descheduler, reloader or spegel, which can be moved so far'],
+  ['thing', 'expected descheduler, metrics-server, reloader or spegel, which can be moved so far'],
 ])('%s', (name, words) => {
   const said = notYet(name)
   expect(said).toContain(words)
-  expect(said).toMatch(/^found ".*", expected (descheduler|reloader|spegel)/)
+  expect(said).toMatch(/^found ".*", expected (descheduler|metrics-server|reloader|spegel)/)
 })

@@ -56,13 +56,18 @@ export function withCapability(
   return made(asked, ours)
 }
 
+/** The name that an installation was given, where it is not that of its release. */
+export function nameOfIts({ controller }: Pick<Ours, 'controller'>): ValuesTree {
+  const name = fullName(controller)
+  return name === undefined ? {} : { fullnameOverride: name }
+}
+
 /** What an installation that is there would have by these values, with what all of its parts have in common, as far as it can be seen. */
 export function withValues(ours: Ours, values: ValuesTree): readonly KubeObject[] {
   const pullSecrets = listAt(templateOf(ours.controller), 'spec', 'imagePullSecrets')
-  const name = fullName(ours.controller)
   const arbiter = valueAt(parse(ours.text), ['arbiter'])
   const preset = {
-    ...(name === undefined ? {} : { fullnameOverride: name }),
+    ...nameOfIts(ours),
     ...(isTree(arbiter) ? { arbiter } : {}),
     ...(pullSecrets.length === 0 ? {} : { imagePullSecrets: pullSecrets }),
   }

@@ -22,7 +22,7 @@ import { applyAll, missingRights, withSection, writeSection } from './writes.ts'
 const leadPatienceMs = 180_000
 
 /** The section of our configuration in converted values. */
-function sectionOf({ upstream }: Swap, { values }: ConvertedValues): ValuesTree {
+export function sectionOf({ upstream }: Swap, { values }: Pick<ConvertedValues, 'values'>): ValuesTree {
   const section = valueAt(values, ['capabilities', upstream.capability])
   return isTree(section) ? section : {}
 }

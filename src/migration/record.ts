@@ -21,6 +21,8 @@ export interface Saved {
   readonly revision: string
   /** Upstream's objects before they were deleted, for the way back. */
   readonly removed: readonly KubeObject[]
+  /** Objects that lead to ours now, as they were when they led to upstream. */
+  readonly led: readonly KubeObject[]
 }
 
 interface Content {
@@ -46,8 +48,8 @@ const holdMs = 5 * 60_000
 
 /** What was saved, with changes. */
 export function savedWith(saved: Saved | undefined, changed: Partial<Saved>): Saved {
-  const { templates = {}, revision = '0', removed = [], replicas = {} } = saved ?? {}
-  return { templates, revision, removed, ...changed, replicas: { ...replicas, ...changed.replicas } }
+  const { templates = {}, revision = '0', removed = [], led = [], replicas = {} } = saved ?? {}
+  return { templates, revision, removed, led, ...changed, replicas: { ...replicas, ...changed.replicas } }
 }
 
 const nothing: Content = { direction: 'forth', done: [], saved: undefined }
@@ -162,6 +164,7 @@ function contentOf(object: KubeObject): Content {
   return {
     direction: textAt(object, 'data', 'direction') === 'back' ? 'back' : 'forth',
     done: (textAt(object, 'data', 'done') ?? '').split(',').filter(id => id !== ''),
-    saved: at(saved, 'revision') === undefined ? undefined : (saved as Saved),
+    // What an earlier version wrote has no such list.
+    saved: at(saved, 'revision') === undefined ? undefined : savedWith(saved as Saved, {}),
   }
 }

@@ -109,13 +109,17 @@ async function oursOf(place: Place, controller: KubeObject, own: readonly KubeOb
     config: section?.config,
     isEnabled: section?.isEnabled === true,
     isReady: (numberAt(controller, 'status', 'readyReplicas') ?? 0) > 0,
-    isWorking: isReady(textAt(status, 'data', upstream.capability)) && (leader === undefined || isFresh(leader, clock.now())),
+    isWorking: isReady(textAt(status, 'data', statusKeyOf(upstream))) && (leader === undefined || isFresh(leader, clock.now())),
     loop,
     more,
     ownMap,
     isOfSwap: [loop?.workload, ownMap].every(object => object === undefined || isMadeBySwap(object)),
   }
 }
+
+/** Parts outside of the controller have keys of their own. */
+const statusKeyOf = ({ capability, replaced }: Place['upstream']): string =>
+  replaced.swap.part.kind === 'api' ? `${capability}.${replaced.swap.part.component}` : capability
 
 /** What all names of an installation begin with, by its controller's. */
 export const fullName = ({ metadata }: KubeObject): string | undefined => /^(.+)-controller$/.exec(metadata.name)?.[1]

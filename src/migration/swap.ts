@@ -3,6 +3,8 @@ import { ballastNamespace } from '#process/own-names.ts'
 import type { ConvertedValues } from '#upstreams/convert-values.ts'
 import type { FirstRollouts, Part } from '#upstreams/upstream.ts'
 import { missingOf } from './access.ts'
+import { apiBack } from './apis/api-back.ts'
+import { apiForth } from './apis/api-forth.ts'
 import { handoverBack, handoverForth } from './handover.ts'
 import { nodesBack } from './node-back.ts'
 import { nodesForth } from './node-forth.ts'
@@ -25,6 +27,7 @@ interface SwapOptions {
 type Direction = 'forth' | 'back'
 
 function wayOf(part: Part, towards: Direction): Way {
+  if (part.kind === 'api') return towards === 'back' ? apiBack(part) : apiForth(part)
   if (part.kind === 'nodes') return towards === 'back' ? nodesBack(part) : nodesForth(part)
   return towards === 'back' ? handoverBack(part) : handoverForth(part)
 }

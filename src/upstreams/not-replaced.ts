@@ -25,14 +25,6 @@ export const notReplaced: readonly Upstream[] = [
   },
   {
     ...none,
-    name: 'metrics-server',
-    capability: 'metrics',
-    workloads: [/^metrics-server$/],
-    names: ['metrics-server'],
-    images: ['metrics-server/metrics-server'],
-  },
-  {
-    ...none,
     name: 'VPA',
     capability: 'rightsize',
     workloads: [/(^|-)vpa-(recommender|updater|admission-controller)$/],

@@ -36,7 +36,7 @@ function signals(upstream: Upstream, workload: KubeObject): number {
   return [
     imagesOf(workload).some(image => upstream.images.some(name => isImage(image, name))),
     upstream.workloads.some(pattern => pattern.test(workload.metadata.name)),
-    upstream.names.includes(labels['app.kubernetes.io/name'] ?? labels['app'] ?? ''),
+    upstream.names.includes(labels['app.kubernetes.io/name'] ?? labels['app'] ?? labels['k8s-app'] ?? ''),
     upstream.names.some(name => chart.replace(/-v?\d.*$/, '') === name),
   ].filter(Boolean).length
 }

@@ -130,7 +130,7 @@ interface Swap {
 }
 
 /** Which part of ours does the job. */
-export type Part = SectionPart | ProcessPart | NodePart
+export type Part = SectionPart | ProcessPart | NodePart | ApiPart
 
 /** A section of the controller's configuration, switched on and off there. */
 export interface SectionPart {
@@ -167,6 +167,30 @@ export interface NodePart {
   readonly selector: string
   /** What a person should know of some steps. */
   readonly notes: Readonly<Record<'convert' | 'free' | 'switch' | 'remove' | 'forget' | 'back' | 'off', string>>
+}
+
+/** An API behind the cluster's API server. Both may be awake side by side; one write leads callers from one to the other. */
+export interface ApiPart {
+  readonly kind: 'api'
+  /** The label of our process that serves it, and the end of its name. */
+  readonly component: string
+  /** Name of its APIService. */
+  readonly apiService: string
+  /** What callers are told now, whoever tells it. @throws StatusError */
+  readonly served: (at: { readonly api: Api; readonly signal: AbortSignal }) => Promise<Served>
+  /** What ours has to tell, by the verbose readiness of one of its pods; `undefined`: it does not say. */
+  readonly measured: (readiness: string) => Served['counts'] | undefined
+  /** How old the newest may be that is told by these settings of ours; what is older was measured by nobody who is there. */
+  readonly freshMs: (section: unknown) => number
+  /** What a person should know once upstream is removed: who may bring it back. */
+  readonly afterwards: (workload: KubeObject) => string | undefined
+}
+
+export interface Served {
+  /** So many of each kind: `{ nodes: 3, containers: 40 }`. */
+  readonly counts: Readonly<Record<string, number>>
+  /** When the newest of them was measured. */
+  readonly newestMs: number | undefined
 }
 
 interface Told {

@@ -158,13 +158,13 @@ function sourceOf(object: ValuesTree, chart?: string): ValuesTree | undefined {
   )
 }
 
-/** The container whose image is the upstream's: `ghcr.io/stakater/reloader:v1.4.21`. */
+/** The container whose image is the upstream's: `ghcr.io/stakater/reloader:v1.4.21`, `rancher/mirrored-metrics-server:v0.8.0`. */
 export function upstreamContainer(workload: unknown, name: string): ValuesTree | undefined {
   const template = valueAt(workload, ['spec', 'jobTemplate', 'spec', 'template']) ?? valueAt(workload, ['spec', 'template'])
   const containers = valueAt(template, ['spec', 'containers'])
   return (Array.isArray(containers) ? containers : []).find(
     (container): container is ValuesTree =>
-      isTree(container) && new RegExp(`(^|/)${name}([:@].*)?$`).test(text(container['image']) ?? ''),
+      isTree(container) && new RegExp(`(^|/)(mirrored-)?${name}([:@].*)?$`).test(text(container['image']) ?? ''),
   )
 }
 

@@ -75,5 +75,7 @@ export const metrics = capability({
     },
   ],
   leaves: [],
+  upstreams: async () => [(await import('./swap/metrics-server.ts')).metricsServer],
+  up: async () => (await import('./commands/metrics-story.ts')).metricsStory,
   page: async () => (await import('./page/metrics-page.ts')).metricsPage,
 })

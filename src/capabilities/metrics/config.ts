@@ -9,8 +9,8 @@ import type { openKubelets } from './scrape/kubelet-access.ts'
 import type { AddressRules } from './scrape/kubelet-address.ts'
 
 const shortestResolutionMs = 5_000
-const longestResolutionMs = 600_000
-const shortestTimeoutMs = 1_000
+export const longestResolutionMs = 600_000
+export const shortestTimeoutMs = 1_000
 const mostTypes = 5
 const longestPath = 4_096
 const longestSelector = 2_048
@@ -19,7 +19,8 @@ const staleResolutions = 2.5
 /** As upstream: a kubelet that hangs is given up before the next scrape. */
 const timeoutShare = 0.9
 
-const addressTypes = ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP'] as const
+/** In the order of upstream's program. */
+export const kubeletAddressTypes = ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP'] as const
 
 const file = z.string().max(longestPath).default('')
 
@@ -37,7 +38,7 @@ export const metricsConfiguration = z
           .default('10s')
           .describe('of a whole request to one kubelet'),
         preferredAddressTypes: z
-          .array(z.enum(addressTypes))
+          .array(z.enum(kubeletAddressTypes))
           .min(1)
           .max(mostTypes)
           .default(['InternalIP', 'ExternalIP', 'Hostname'])

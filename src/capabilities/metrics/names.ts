@@ -5,7 +5,7 @@ export const servedApi = { group: 'metrics.k8s.io', version: 'v1beta1', name: 'v
 /** APIServices: who serves which API. */
 export const servedApiService = { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' } as const
 
-/** Of a node: the path of its metrics, where it is not the usual one. */
+/** The annotation that says the path of a node's metrics, where it is not the usual one. */
 export const pathAnnotation = 'metrics.k8s.io/resource-metrics-path'
 
 /** Fields of nodes that are read: `needs` of whoever holds the watch. */
@@ -27,3 +27,10 @@ export const podFields: readonly string[] = [
   'status.initContainerStatuses.name',
   'status.initContainerStatuses.state.terminated.exitCode',
 ]
+
+/** How many nodes and containers have rates, in a line of readiness: `[+]metrics-points ok: 3 nodes and 40 containers have rates`. */
+export const pointsWords = {
+  said: ({ nodes, containers }: { readonly nodes: number; readonly containers: number }): string =>
+    `${nodes} nodes and ${containers} containers have rates`,
+  pattern: /^\[\+\]metrics-points ok: (\d+) nodes and (\d+) containers have rates$/m,
+} as const

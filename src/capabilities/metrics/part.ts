@@ -9,7 +9,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { randomUuid } from '#kube/random.ts'
 import { addressRules, kubeletSettings, type MetricsConfig, nodeSelectorOf, pointRules } from './config.ts'
 import { Measuring } from './measuring.ts'
-import { servedApi, servedApiService } from './names.ts'
+import { pointsWords, servedApi, servedApiService } from './names.ts'
 import { openKubelets } from './scrape/kubelet-access.ts'
 import { SharedNodes } from './sharing/shared-nodes.ts'
 
@@ -74,6 +74,7 @@ export async function startMetrics(
     health: () => [
       kubeletCheck(measuring.usage),
       ...(shares === undefined ? [] : [shares.check()]),
+      pointsCheck(measuring.points),
       served === undefined
         ? { name: 'api', ok: true, state: 'no API server reaches this process' }
         : registrationCheck(registration, identity.namespace),
@@ -123,6 +124,11 @@ function kubeletCheck({ scrapes }: UsageSource): Check {
   const state = `${all.length - failed.length} of ${all.length} answered${why}`
   // What kubelets do not say keeps nothing else of this process from being asked.
   return { name, ok: failed.length < all.length, isGating: false, state }
+}
+
+/** How much could be told now: a swap waits for it. */
+function pointsCheck({ servable }: Pick<Measuring['points'], 'servable'>): Check {
+  return { name: 'points', ok: true, isGating: false, state: pointsWords.said(servable) }
 }
 
 /** Whether API servers send their callers here. What another serves is left to it: a swap is somebody's decision. */

@@ -30,7 +30,7 @@ export interface UsageSource {
   pods(): Iterable<KubeObject>
   /** Undefined: nothing is known of it. */
   podPeaks(namespace: string, pod: string): UsagePeaks | undefined
-  /** Of each node that is asked. */
+  /** How each node stands that is asked. */
   scrapes(): Iterable<NodeScrapeState>
 }
 

@@ -82,7 +82,7 @@ function viewerOf(name: string, allowed: readonly string[]): Viewer {
   const never = () => {
     throw new Error('nothing is written here')
   }
-  const api = { resource: never, discover: never, getPath: never, under: never, witnessedBy: never, close: never }
+  const api = { resource: never, discover: never, getPath: never, getText: never, under: never, witnessedBy: never, close: never }
   return {
     name,
     groups: [],

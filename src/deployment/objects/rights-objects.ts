@@ -117,6 +117,7 @@ export function rightsObjects(capabilities: readonly Capability[]): readonly Obj
     ...gatewayRights(capabilities),
     ...agentRights(capabilities),
     ...aggregated(capabilities),
+    ...aggregatedApis(capabilities),
   ]
 }
 
@@ -204,6 +205,36 @@ export function accountObjects(account: Account, trees: RuleTrees): readonly Obj
   ]
 }
 
+/** Takes a role into those three. */
+const toEverybody = Object.fromEntries(
+  ['admin', 'edit', 'view'].map(role => [`rbac.authorization.k8s.io/aggregate-to-${role}`, 'true']),
+)
+
+/** The same people read what enabled capabilities serve behind the API server: no other object says that they may. */
+function aggregatedApis(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  return capabilities.flatMap(({ name, parts }) =>
+    parts
+      .flatMap(part => part.listeners.filter(listener => listener.kind === 'api-service'))
+      .map(
+        ({ group, resources }): ObjectTree => ({
+          file: 'rbac/apiserver-view.yaml',
+          when: all(isMade, { on: 'rbac.aggregate' }, { on: `capabilities.${name}.enabled` }),
+          tree: {
+            apiVersion: rbacVersion,
+            kind: 'ClusterRole',
+            metadata: metadataOf({
+              name: fullName(`-${name}-view`),
+              namespace: undefined,
+              component: 'apiserver',
+              labels: { ...toEverybody, 'ballast.dev/capability': name },
+            }),
+            rules: [{ apiGroups: [group], resources: [...resources], verbs: ['get', 'list', 'watch'] }],
+          },
+        }),
+      ),
+  )
+}
+
 /** What people with the roles `view`, `edit` and `admin` see of our kinds. None of them may grant a permit. */
 function aggregated(capabilities: readonly Capability[]): readonly ObjectTree[] {
   const kinds = new Map(capabilities.flatMap(one => one.kinds.map(kind => [`${kind.plural}.${kind.group}`, kind] as const)))
@@ -214,8 +245,6 @@ function aggregated(capabilities: readonly Capability[]): readonly ObjectTree[] 
     const resources = ofGroup.flatMap(({ plural }) => [plural, `${plural}/status`]).sort()
     return { apiGroups: [group], resources, verbs: ['get', 'list', 'watch'] }
   })
-  const roles = ['admin', 'edit', 'view']
-  const labels = Object.fromEntries(roles.map(role => [`rbac.authorization.k8s.io/aggregate-to-${role}`, 'true']))
   return [
     {
       file: 'rbac/view.yaml',
@@ -223,7 +252,7 @@ function aggregated(capabilities: readonly Capability[]): readonly ObjectTree[] 
       tree: {
         apiVersion: rbacVersion,
         kind: 'ClusterRole',
-        metadata: metadataOf({ name: fullName('-view'), namespace: undefined, component: 'controller', labels }),
+        metadata: metadataOf({ name: fullName('-view'), namespace: undefined, component: 'controller', labels: toEverybody }),
         rules,
       },
     },

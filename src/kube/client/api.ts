@@ -96,6 +96,8 @@ export interface Api {
   discover(signal: AbortSignal): Promise<Discovery>
   /** The JSON answer of a path outside of resources, such as `/version`. @throws StatusError */
   getPath(path: string, options: RequestOptions): Promise<unknown>
+  /** The text of a path that answers no JSON, such as `/readyz`. @throws StatusError */
+  getText(path: string, options: RequestOptions): Promise<string>
   /**
    * The same server for somebody who may write only while `guard` does not throw (a NotSentError): it is asked when the bytes of a write leave,
    * however long they waited before. Closing either closes both.
@@ -148,6 +150,8 @@ function apiOver(connection: Connection, around: Around): Api {
     resource: <T extends KubeObject>(resource: GroupVersionResource) => resourceApi<T>(connection, resource, around),
     discover: signal => discover(connection, signal),
     getPath: async (path, request) => parseJson(await connection.request('GET', path, request)),
+    getText: async (path, request) =>
+      new TextDecoder().decode((await connection.request('GET', path, request, { accept: '*/*' })).body),
     under: guard => apiOver(connection.under(guard), around),
     witnessedBy: (witness, signal) => around.witnesses.add(witness, signal),
     close: () => connection.close(),

@@ -30,6 +30,7 @@ import { handshakeMs, keptConnections } from './listening.ts'
 import { formatOf, mediaRanges } from './media-types.ts'
 import { assertOneOfUs, type PrivatePath, type PrivatePaths } from './replicas/private-paths.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
+import type { ServedLabels, ServedMetrics } from './served-metrics.ts'
 
 interface AggregatedServerOptions {
   /** What is served now; another list where that changed. */
@@ -50,6 +51,8 @@ interface AggregatedServerOptions {
   /** Besides the ConfigMap that must have been read: what resources need before they answer. */
   readonly ready?: () => readonly HealthCheck[]
   readonly metrics: Pick<Registry, 'metrics' | 'contentType'>
+  /** Counts what is answered; absent: nobody collects. */
+  readonly served?: ServedMetrics
   readonly version: string
   /** In OpenAPI, and at `/version`; of Ballast unless given. */
   readonly title?: string
@@ -261,6 +264,7 @@ class AggregatedHandler {
   constructor(parts: HandlerParts) {
     this.#parts = parts
     this.#shared = new SharedAnswers(parts.options.clock)
+    parts.options.served?.watchInFlight(() => this.#inFlight)
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -268,6 +272,7 @@ class AggregatedHandler {
     response.once('close', () => gone.abort(new DOMException('the client went away', 'AbortError')))
     discardBody(request)
     this.#inFlight++
+    const beganMs = systemClock.elapsed()
     try {
       const reply = await this.#reply(request, gone)
       const cancel = this.#parts.options.clock.schedule(sendLimitMs, () => response.destroy())
@@ -276,6 +281,7 @@ class AggregatedHandler {
       } finally {
         cancel()
       }
+      this.#count(request, { code: reply.status, seconds: (systemClock.elapsed() - beganMs) / 1_000 })
     } catch (error) {
       // The connection broke: nobody is left to answer.
       this.#parts.options.log.debug({ err: messageOf(error) }, 'an answer broke off')
@@ -283,6 +289,12 @@ class AggregatedHandler {
     } finally {
       this.#inFlight--
     }
+  }
+
+  #count(request: IncomingMessage, answered: { readonly code: number; readonly seconds: number }): void {
+    const { served, apis } = this.#parts.options
+    const labels = served === undefined || uncounted.has(answered.code) ? undefined : labelsOf(request, apis())
+    if (labels !== undefined) served?.answered(labels, answered)
   }
 
   async #reply(request: IncomingMessage, gone: AbortController): Promise<Reply> {
@@ -425,6 +437,40 @@ class AggregatedHandler {
 
 function notAllowed(): StatusError {
   return new StatusError(statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed'))
+}
+
+/** As Kubernetes has it: what is turned away before it is looked at is not counted. */
+const uncounted: ReadonlySet<number> = new Set([401, 403, 406, 413, 414, 429])
+const countedVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
+
+/** Undefined for what we do not serve: nobody makes up labels. */
+function labelsOf({ method = '', url = '' }: IncomingMessage, apis: readonly AggregatedApi[]): ServedLabels | undefined {
+  const question = url.indexOf('?')
+  const path = question < 0 ? url : url.slice(0, question)
+  const plain = { verb: method, group: '', version: '', resource: '', scope: '' } as const
+  const health = healthPaths.exec(path)
+  if (health !== null) return { ...plain, subresource: `/${health[1]}`, component: '' }
+  if (/^\/apis\/?$/.test(path) && method === 'GET') return { ...plain, subresource: 'apis', component: 'apiserver' }
+  const query = new URLSearchParams(question < 0 ? '' : url.slice(question + 1))
+  const info = readInfo({ method, path, query })
+  if (info === undefined || info.kind === 'path') return undefined
+  const { group, version, resource, subresource = '', name, namespace } = info
+  const isServed = apis.some(
+    api => api.group === group && api.version === version && api.resources.some(one => one.name === resource),
+  )
+  if (!isServed || subresource !== '' || !countedVerbs.has(info.verb)) return undefined
+  const scope = name !== undefined ? 'resource' : namespace !== undefined ? 'namespace' : 'cluster'
+  return { verb: info.verb.toUpperCase(), group, version, resource, subresource, scope, component: 'apiserver' }
+}
+
+/** Undefined for a path that nobody can read: it was refused. */
+function readInfo(asked: Parameters<typeof requestInfo>[0]): ReturnType<typeof requestInfo> | undefined {
+  try {
+    return requestInfo(asked)
+  } catch (error) {
+    if (error instanceof StatusError) return undefined
+    throw error
+  }
 }
 
 /** A certificate that nobody vouches for: with new authorities a new connection may do better. */

@@ -21,6 +21,7 @@ async function addresses(page: Page, url: string): Promise<readonly string[]> {
     'workload/registry/StatefulSet/nexus',
     'node/talos00',
     'images',
+    'use',
     'rebalancing',
     'twin',
     'settings',

@@ -26,6 +26,8 @@ export interface ControlPlaneOptions {
   readonly audit?: boolean
   /** Leaves the admission of ServiceAccounts on: pods need one, and mount its token. */
   readonly serviceAccounts?: boolean
+  /** The API server asks webhooks and further API servers at their pods: nobody makes Services' addresses lead anywhere. */
+  readonly asksEndpoints?: boolean
   /** For clusters of real kubelets: where the programs run. Nodes are judged, and kubelets may do what a kubelet may. */
   readonly place?: ControlPlanePlace
 }
@@ -125,6 +127,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           ]
         : placedFlags(directory, place)),
       ...(options.audit === true ? auditFlags(directory) : []),
+      ...(options.asksEndpoints === true ? ['--enable-aggregator-routing'] : []),
     ])
     await untilReady(client, processes)
     if (programs.controllers !== undefined) {

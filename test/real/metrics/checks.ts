@@ -11,6 +11,7 @@ import { runCommand } from '../run-command.ts'
 import { recommended, scaledByUse } from './autoscalers.ts'
 import { changedOver } from './change-over.ts'
 import { evictedByUse } from './deschedulers.ts'
+import { asPart } from './part.ts'
 import { realKubelets } from './real-kubelets.ts'
 import { answersFile, recorded } from './record.ts'
 import { SharedSamples } from './samples.ts'
@@ -55,9 +56,19 @@ async function sameAnswers(): Promise<string> {
   )
   const theirs = (await recorded(upstream)).map(comparable)
   deepStrictEqual((await recorded(ours)).map(comparable), theirs)
+  deepStrictEqual(await countedBy(ours), await countedBy(upstream))
   const fixture = JSON.parse(readFileSync(answersFile, 'utf8'))
   deepStrictEqual(theirs, fixture.answers.map(comparable), 'the recording is of another upstream: record it again')
   return `${theirs.length} answers are equal, and as recorded`
+}
+
+/** What a server counts of its answers, by verb, resource and code; how often is its own. */
+async function countedBy({ ask }: MetricsServerUnderTest): Promise<readonly string[]> {
+  const { text } = await ask('/metrics')
+  const rows = text.matchAll(
+    /^(apiserver_request_total|apiserver_request_duration_seconds_count)\{(.*component="apiserver".*)\} \d+$/gm,
+  )
+  return [...rows].map(([, name, labels = '']) => `${name} ${labels.split(',').toSorted().join(' ')}`).toSorted()
 }
 
 async function podNames({ ask }: MetricsServerUnderTest): Promise<string> {
@@ -136,6 +147,7 @@ export const metricsChecks: readonly Check[] = [
     run: silentKubelet,
   },
   { name: 'real kubelets: metrics-server to ours by the documented patch, and back', alone: true, run: changedOver },
+  { name: 'metrics as a part of ballast apiserver behind the real API server', run: asPart },
   { name: "kube-controller-manager's autoscaler scales a Deployment by what ours serves", run: scaledByUse },
   { name: "VPA's recommender recommends by what ours serves", run: recommended },
   { name: "upstream's descheduler and ours evict by what ours serves", run: evictedByUse },

@@ -60,7 +60,7 @@ export function flagsOf({ authority }: FakeKubelets, directory: string): readonl
   return ['--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname', `--kubelet-certificate-authority=${file}`]
 }
 
-async function loadCluster({ client }: ControlPlane, kubelets: FakeKubelets): Promise<void> {
+export async function loadCluster({ client }: ControlPlane, kubelets: FakeKubelets): Promise<void> {
   const beganMs = Math.ceil(Date.now() / 10_000) * 10_000
   for (const [name, { port }] of await openKubelets(kubelets, beganMs)) {
     const { status, ...node } = nodeObject(name, port)

@@ -2,10 +2,12 @@
 import type { Check } from '../check.ts'
 import { reloaderPort } from '../upstreams/build.ts'
 import { judgeDeschedulerCronJob, judgeDeschedulerDeployment } from './descheduler.ts'
+import { judgeMetricsServer } from './metrics.ts'
 import { judgeMigration } from './swap.ts'
 
 export const migrateChecks: readonly Check[] = [
   { name: 'migrate: Reloader to Ballast, back, and there again', port: reloaderPort, run: judgeMigration },
   { name: 'migrate: a Deployment of the descheduler to Ballast, back, and there again', run: judgeDeschedulerDeployment },
   { name: 'migrate: a CronJob of the descheduler to Ballast, back, and there again', run: judgeDeschedulerCronJob },
+  { name: 'migrate: metrics-server to Ballast, and back, without a gap', port: 10_250, run: judgeMetricsServer },
 ]

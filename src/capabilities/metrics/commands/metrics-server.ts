@@ -1,7 +1,9 @@
 // `ballast metrics-server`: upstream's command with upstream's flags, and Ballast behind them.
 import { homedir, hostname } from 'node:os'
+import { Registry } from 'prom-client'
 import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
+import { countedTransport } from '#kube/client/client-metrics.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
@@ -117,6 +119,7 @@ async function run(settings: MetricsServerSettings, log: Klog, surroundings: Sur
   const config = await configAt(settings.kubeconfig, environment)
   const reviewing = (path: string) => reviewConfig(path, config, environment)
   const opened = new Map<ClusterConfig, Api>()
+  const registry = new Registry()
   const open = (of: ClusterConfig): Api => {
     const known = opened.get(of)
     if (known !== undefined) return known
@@ -128,7 +131,12 @@ async function run(settings: MetricsServerSettings, log: Klog, surroundings: Sur
       environment,
       isTerminal: process.stdin.isTTY === true,
     }
-    const api = openApi(openHttpTransport(of, around), {
+    const transport = openHttpTransport(of, around)
+    const host = new URL(of.server).host
+    // Names of metrics are taken once: reviews that go to another server are not counted.
+    const isCounted = opened.size === 0
+    const counted = isCounted ? countedTransport(transport, { registry, clock: systemClock, host }) : transport
+    const api = openApi(counted, {
       clock: systemClock,
       userAgent: `ballast/${programVersion} metrics-server`,
       log: log.machinery,
@@ -152,6 +160,7 @@ async function run(settings: MetricsServerSettings, log: Klog, surroundings: Sur
         authenticationApi,
         authorizationApi,
         kubelets,
+        registry,
         clock: systemClock,
         random: systemRandom,
         log: log.machinery,

@@ -1,5 +1,5 @@
 // What stands in metrics-server's place as a process runs it: watches, scrapes, and the API behind the aggregator, until it is told to end.
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { collectDefaultMetrics, type Registry } from 'prom-client'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { EventRecorder } from '#kube/events/events.ts'
@@ -10,6 +10,7 @@ import { type AggregatedServer, type NamedPair, startAggregatedServer } from '#k
 import { namesOf } from '#kube/server/certificates.ts'
 import type { GivenTrust } from '#kube/server/client-trust.ts'
 import type { HealthCheck } from '#kube/server/health.ts'
+import { ServedMetrics } from '#kube/server/served-metrics.ts'
 import { followAuthorities } from '#kube/server/serving/followed-texts.ts'
 import { servingPair, watchedPair } from '#kube/server/serving/serving-pair.ts'
 import { tlsSettings } from '#kube/server/serving/tls-settings.ts'
@@ -26,6 +27,8 @@ interface MetricsServerOptions {
   readonly authenticationApi: Api
   readonly authorizationApi: Api
   readonly kubelets: Pick<KubeletClient, 'scrape'>
+  /** Where all is counted. */
+  readonly registry: Registry
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -55,7 +58,7 @@ export async function runMetricsServer(options: MetricsServerOptions, signal: Ab
   const { settings, api, clock, random, log } = options
   const { serving } = settings
   await using stack = new AsyncDisposableStack()
-  const registry = new Registry()
+  const { registry } = options
   collectDefaultMetrics({ register: registry })
   // What is measured is served while the server drains: its work ends after it.
   const work = new AbortController()
@@ -168,6 +171,7 @@ async function serve(options: ServeOptions, signal: AbortSignal, stack: AsyncDis
       ],
     }),
     metrics: registry,
+    served: new ServedMetrics(registry),
     version: options.version,
     title: 'Kubernetes metrics-server',
     headers: serving.headers,

@@ -74,15 +74,19 @@ type MetricsServerFlags =
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-/** The settings that `words` (what follows the program's name) say; words that are no flags are not looked at, as upstream does. */
-export function parseMetricsServerFlags(words: readonly string[]): MetricsServerFlags {
-  const { values, unused, problems } = readFlags(words, {
+/** Every flag of `words` that upstream takes, and what is wrong with them; what they come to is another matter. */
+export const readMetricsServerFlags = (words: readonly string[]): ReturnType<typeof readFlags> =>
+  readFlags(words, {
     program: 'metrics-server',
     forms,
     unused: unusedForms,
     letters: { v: 'v', l: 'node-selector' },
     words: 'ignored',
   })
+
+/** The settings that `words` (what follows the program's name) say; words that are no flags are not looked at, as upstream does. */
+export function parseMetricsServerFlags(words: readonly string[]): MetricsServerFlags {
+  const { values, unused, problems } = readMetricsServerFlags(words)
   const isVersionAsked = values.get('version') === true
   // What cannot be read has no value: what follows from values would be said of the defaults.
   if (problems.length > 0) return { ok: false, problems }

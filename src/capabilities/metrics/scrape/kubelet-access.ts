@@ -17,7 +17,7 @@ interface Around {
   readonly names: { readonly authority: string; readonly certificate: string; readonly key: string }
 }
 
-/** Of files the paths, empty where none is named: then the process's own credentials and authority are used. */
+/** Files are named by their paths; where one is empty the process's own credentials and authority are used. */
 interface KubeletSettings {
   readonly requestTimeoutMs: number
   readonly isInsecure: boolean

@@ -1,0 +1,53 @@
+// `ballast migrate` from metrics-server 0.9 to Ballast and back on a real control plane, as a user would run it, while `kubectl top nodes` asks
+// each second.
+import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import { isDeepStrictEqual } from 'node:util'
+import { commandLine } from '../ballast/site.ts'
+import { type CommandResult, runCommand } from '../run-command.ts'
+import { MetricsRealSite, resolutionSeconds } from './metrics-site.ts'
+
+const path = '/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io'
+
+/** Steps that `migrate apply --all` told of, with what became of each. */
+function told({ stderr }: CommandResult): readonly string[] {
+  return stderr.split('\n').flatMap(line => /^([a-z]+: (?:done|was so|failed|reverted)):/.exec(line)?.[1] ?? [])
+}
+
+export async function judgeMetricsServer(): Promise<string> {
+  await using site = await MetricsRealSite.open()
+  const run = async (...words: readonly string[]) => {
+    const args = [commandLine, 'migrate', ...words, '--kubeconfig', site.plane.kubeconfig]
+    const done = await runCommand(process.execPath, args, { env: { NO_COLOR: '1' }, timeoutMs: 600_000 })
+    strictEqual(done.code, 0, `${words.join(' ')}: ${done.stdout}${done.stderr}\n${site.log}`)
+    return done
+  }
+  const gap = (what: string) => {
+    const { seconds, said } = site.longestGap
+    ok(seconds <= 2 * resolutionSeconds, `${what}: ${seconds} s without an answer: ${said.join('; ')}\n${site.log}`)
+    const asked = site.answers.length
+    site.answers.length = 0
+    return `${what} ${seconds} s in ${asked} askings`
+  }
+  const spec = async () => Reflect.get(Object(await site.plane.client.want('GET', path)), 'spec')
+  const before = await spec()
+
+  const forth = await run('apply', 'metrics-server', '--all', '--yes')
+  deepStrictEqual(
+    told(forth),
+    ['check', 'convert', 'install', 'compare', 'switch', 'sleep', 'remove', 'doctor'].map(id => `${id}: done`),
+    forth.stderr,
+  )
+  ok(site.runs('ours') && !site.runs('upstream'), 'only ours runs')
+  await site.until('callers are answered by ours alone', () => site.answers.at(-1)?.ok === true)
+  const gapForth = gap('there')
+
+  const back = await run('apply', 'metrics-server', '--all', '--back', '--yes')
+  deepStrictEqual(
+    told(back),
+    ['check', 'restore', 'wake', 'switch', 'off'].map(id => `${id}: done`),
+    back.stderr,
+  )
+  ok(isDeepStrictEqual(await spec(), before), 'the APIService is as it was')
+  await site.until('only upstream runs', () => site.runs('upstream') && !site.runs('ours'))
+  return `longest gap of kubectl top nodes, asked each second: ${gapForth}; ${gap('back')}`
+}
