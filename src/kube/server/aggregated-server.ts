@@ -2,7 +2,6 @@
 // It keeps nothing: what is served comes from the resources, what is believed from the API server's ConfigMap and reviews.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { Registry } from 'prom-client'
 import type { Api } from '../client/api.ts'
 import { type Clock, systemClock } from '../clock.ts'
@@ -31,6 +30,7 @@ import { formatOf, mediaRanges } from './media-types.ts'
 import { assertOneOfUs, type PrivatePath, type PrivatePaths } from './replicas/private-paths.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
 import type { ServedLabels, ServedMetrics } from './served-metrics.ts'
+import { byName, type NamedPair } from './serving/named-pairs.ts'
 
 interface AggregatedServerOptions {
   /** What is served now; another list where that changed. */
@@ -79,12 +79,6 @@ interface WireSettings {
   readonly minVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
   readonly ciphers?: string
   readonly ecdhCurve?: string
-}
-
-export interface NamedPair {
-  readonly pair: KeyPair
-  /** `a.example.io`, `*.example.io`. */
-  readonly names: readonly string[]
 }
 
 interface OwnChecks {
@@ -204,28 +198,6 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
 }
 
 const ping: HealthCheck = { name: 'ping', check: () => undefined }
-
-type Contexts = (pair: KeyPair) => SecureContextOptions
-
-/** The context of the first pair that has the name a client asks for; none: the server's own. */
-function byName(namedPairs: () => readonly NamedPair[], contextOf: Contexts) {
-  return (name: string, done: (error: Error | null, context?: SecureContext) => void): void => {
-    const asked = name.toLowerCase()
-    const found = namedPairs().find(({ names }) => names.some(pattern => fitsName(pattern.toLowerCase(), asked)))
-    try {
-      done(null, found === undefined ? undefined : createSecureContext(contextOf(found.pair)))
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)))
-    }
-  }
-}
-
-/** A star stands for the first label. */
-function fitsName(pattern: string, name: string): boolean {
-  return (
-    pattern === name || (pattern.startsWith('*.') && name.includes('.') && name.slice(name.indexOf('.')) === pattern.slice(1))
-  )
-}
 
 interface HandlerParts {
   readonly options: AggregatedServerOptions
