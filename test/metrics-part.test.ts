@@ -9,10 +9,12 @@ import { accountToken, installBallast, installServices } from '#deployment/insta
 import { installationValues, plainRelease } from '#deployment/installation.ts'
 import { objects } from '#deployment/objects.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
 import { at } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
 import { runApiserver } from '#process/apiserver/apiserver.ts'
 import { SharedApis } from '#process/apiserver/shared-apis.ts'
@@ -33,6 +35,7 @@ const stack = new AsyncDisposableStack()
 const health = new ControllerHealth()
 let twin: Twin
 let admin: Api
+let apis: SharedApis
 let taken: UsageSource | undefined
 
 /** Another capability of the process, that reads what is measured. */
@@ -76,7 +79,16 @@ beforeAll(async () => {
   const token = await accountToken(admin, apiserverAccount, { namespace, seconds: 86_400, signal })
   const registry = new Registry()
   const around = { clock: systemClock, log: silentLog, metrics: registry }
-  const apis = new SharedApis({ ...around, service: apiserverAccount, port: 0, bind: '127.0.0.1', version: '0.1.0' })
+  apis = new SharedApis({
+    ...around,
+    service: apiserverAccount,
+    port: 0,
+    bind: '127.0.0.1',
+    version: '0.1.0',
+    token: async () => token,
+    // No EndpointSlice may name loopback.
+    dial: async (_, port) => ({ host: '127.0.0.1', port }),
+  })
   const running = runApiserver({
     ...around,
     transport: twin.transport({ token }),
@@ -179,4 +191,52 @@ test.each([
   })
   const policy = made.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'ballast-apiserver')
   expect(at(policy, 'spec', 'egress')).toContainEqual({ ports: [{ port, protocol: 'TCP' }] })
+})
+
+describe('replicas', () => {
+  const ask = { mostBytes: 65_536, signal }
+  const points = '/ballast/points'
+  const own = () => ({ name: 'test', address: '10.0.0.1', port: apis.port ?? 0 })
+  const slice = (pod: string, port: number) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: pod, namespace, labels: { 'kubernetes.io/service-name': apiserverAccount } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: true }, targetRef: { kind: 'Pod', namespace, name: pod } }],
+    ports: [{ name: 'aggregated', port, protocol: 'TCP' }],
+  })
+  const apply = (object: KubeObject) =>
+    admin.resource<KubeObject>(builtIn.endpointslices).apply(object, { signal, namespace, fieldManager: 'test', force: true })
+
+  test('ask each other by the shared certificate and our own token; a stranger is refused', async () => {
+    expect((await apis.askReplica(own(), points, ask)).status).toBe(200)
+    const strangers = new SharedApis({
+      clock: systemClock,
+      log: silentLog,
+      metrics: new Registry(),
+      service: apiserverAccount,
+      port: 0,
+      version: '0.1.0',
+    })
+    await expect(strangers.askReplica(own(), points, ask)).rejects.toThrow(/token/)
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'stranger', namespace } }
+    await admin.resource<KubeObject>(builtIn.serviceaccounts).create(account, { signal, namespace })
+    const stranger = await accountToken(admin, 'stranger', { namespace, seconds: 3_600, signal })
+    await using http = new OutgoingHttp({ clock: systemClock, tls: { isInsecure: true } })
+    const url = `https://127.0.0.1:${apis.port}${points}`
+    const headers = { authorization: `Bearer ${stranger}` }
+    expect((await http.ask({ url, headers, mostBytes: 65_536, signal })).status).toBe(403)
+  })
+
+  test('one that does not listen is told by name, and is asked when it does', async () => {
+    await apply(slice('test', own().port))
+    await expect.poll(said).toContain('metrics/metrics-replicas: asks 3 of 3, no other replica is ready')
+    await apply(slice('test-2', 9))
+    await expect
+      .poll(said, { timeout: 20_000 })
+      .toContainEqual(expect.stringMatching(/metrics-replicas: asks 3 of 3, nothing from test-2: .*REFUSED/))
+    // It is ourselves in truth, which answer over TLS all the same.
+    await apply(slice('test-2', own().port))
+    await expect.poll(said, { timeout: 20_000 }).toContain('metrics/metrics-replicas: asks 3 of 3')
+  })
 })

@@ -120,7 +120,12 @@ describe('what is installed', () => {
     })
     expect(
       at(found(installed(true, { networkPolicy: { enabled: true } }), 'NetworkPolicy', 'ballast-apiserver'), 'spec', 'ingress'),
-    ).toEqual([{ ports: [{ port: 8081, protocol: 'TCP' }] }, { ports: [{ port: 6443, protocol: 'TCP' }] }])
+    ).toMatchObject([
+      { ports: [{ port: 8081, protocol: 'TCP' }] },
+      { ports: [{ port: 6443, protocol: 'TCP' }] },
+      // Replicas among themselves.
+      { ports: [{ port: 6443, protocol: 'TCP' }], from: [{ podSelector: {} }] },
+    ])
   })
 
   test('its rights: what it watches, who calls and may, its certificates; nothing of the page', () => {

@@ -15,6 +15,7 @@ import { systemClock } from '#kube/clock.ts'
 import type { Override } from '#kube/configuration.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
+import { bearerOf, Credentials } from '#kube/credentials/credentials.ts'
 import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { certificateMetrics } from '#kube/server/certificate-metrics.ts'
@@ -151,6 +152,10 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
     const silence = transport.silence()
     return [{ name: 'server', ok: silence === undefined, ...(silence === undefined ? {} : { message: silence }) }]
   })
+  const credentials = new Credentials(
+    { ...config, impersonate: undefined },
+    { clock: systemClock, log, environment, isTerminal: false },
+  )
   const apis = new SharedApis({
     service: options.apiService,
     port: options.apiPort,
@@ -158,6 +163,7 @@ async function serve(options: ApiserverCommandOptions, command: Command, surroun
     log,
     metrics,
     version: programVersion,
+    token: () => bearerOf(credentials),
   })
   certificateMetrics(metrics, () => apis.certificates)
   using faults = processFaults(exitAtOnce, ending)

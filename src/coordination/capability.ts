@@ -17,6 +17,8 @@ import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import type { Random } from '#kube/random.ts'
 import type { Webhook } from '#kube/server/admission.ts'
 import type { AggregatedApi } from '#kube/server/aggregated-api.ts'
+import type { PrivatePath } from '#kube/server/replicas/private-paths.ts'
+import type { ReadyReplicas, Replica } from '#kube/server/replicas/ready-replicas.ts'
 import type { Solve } from '#planning/solving/solve.ts'
 import type { CapabilityQuestion } from './account/asker.ts'
 import type { Arbiter } from './arbiter/arbiter.ts'
@@ -218,10 +220,20 @@ export interface ControllerContext extends ClusterContext {
   readonly webhooks: WebhookEndpoint | undefined
 }
 
-/** Where APIs are served behind the cluster's API server. */
+/** Where APIs are served behind the cluster's API server, and where replicas of this process ask each other what API servers are not told. */
 export interface ApiEndpoint {
   /** Answers for a group and version that a listener of the part names; disposing takes it away. @throws Error for another one */
   serve(api: AggregatedApi): Disposable
+  /** Answers replicas of this process at a path of the part's own, and nobody else; disposing takes it away. @throws Error for a taken path */
+  answerReplicas(path: PrivatePath): Disposable
+  /** The ready replicas by the EndpointSlices of our own namespace, which the part watches; undefined where we are not among them. */
+  replicasBy(slices: Iterable<KubeObject>): ReadyReplicas | undefined
+  /** What a replica answers at a private path and query, whatever its status. @throws `signal.reason`; Error where none came whole and in time */
+  askReplica(
+    replica: Replica,
+    path: string,
+    options: { readonly mostBytes: number; readonly signal: AbortSignal },
+  ): Promise<{ readonly status: number; readonly body: Buffer }>
 }
 
 /** As whom kubelets are asked, and whom we believe there. */

@@ -141,6 +141,9 @@ export function partsIn<P extends Process>(process: P, { parts }: Pick<Capabilit
   return parts.flatMap(part => picked[process](part) ?? [])
 }
 
+/** The port of the pod, and of the Service of `ballast apiserver`, where APIs are served. */
+export const aggregatedPortName = 'aggregated'
+
 /** The EndpointSlice of the Service that leads to whoever leads `ballast apiserver`. */
 export const leaderSlice = 'ballast-apiserver-leader'
 

@@ -4,6 +4,7 @@ import type { Need, Permission } from '#coordination/needs.ts'
 import { usagePort } from '#coordination/ports/usage.ts'
 import type { Clock } from '#kube/clock.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { replicaFields } from '#kube/server/replicas/ready-replicas.ts'
 import { metricsConfiguration } from './config.ts'
 import { explainedKinds, nodeFields, podFields, servedApi } from './names.ts'
 
@@ -16,6 +17,15 @@ async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
 const needs: readonly Need[] = [
   { ...builtIn.nodes, kind: 'Node', mode: 'projection', fields: nodeFields },
   { ...builtIn.pods, kind: 'Pod', mode: 'projection', fields: podFields },
+  // The other replicas of this process, which ask some of the kubelets.
+  {
+    ...builtIn.endpointslices,
+    kind: 'EndpointSlice',
+    mode: 'projection',
+    fields: replicaFields,
+    scope: 'own-namespace',
+    optional: true,
+  },
 ]
 
 const kubelets: Permission = {

@@ -21,6 +21,7 @@ import { scrapeMetrics } from './scrape/scrape-metrics.ts'
 import { type ScrapedNode, Scraper } from './scrape/scraper.ts'
 import { metricsApi } from './served/metrics-api.ts'
 import { usageSource } from './served/usage-source.ts'
+import type { SharedNodes } from './sharing/shared-nodes.ts'
 
 interface MeasuringSettings {
   readonly points: PointRules
@@ -40,6 +41,8 @@ interface MeasuringOptions {
   readonly registry: Registry
   /** Where it is told of nodes whose annotation is refused. */
   readonly events: Pick<EventRecorder, 'emit'>
+  /** Absent: every replica asks all, as upstream's does. */
+  readonly shares?: SharedNodes | undefined
 }
 
 /** A tick that takes longer than so many resolutions has hung. */
@@ -74,7 +77,16 @@ export class Measuring {
       clock,
       log: options.log,
       metrics,
+      shares: options.shares,
       onRefusedPath: (node, path) => this.#refusePath(node, path),
+    })
+    options.shares?.begin({
+      isMeasured: name => {
+        const node = this.#nodes.store.get(undefined, name)
+        return node !== undefined && settings.nodeSelector.matches(node.metadata.labels ?? {})
+      },
+      ageMs: name => this.points.ageMs(name, clock.elapsed()),
+      take: (...read) => this.scraper.take(...read),
     })
     const source = {
       nodes: this.#nodes,

@@ -1,14 +1,17 @@
 // Resource metrics as a part of `ballast apiserver`: kubelets are asked, metrics.k8s.io is served, and the rest of the process reads the same.
 import { Registry } from 'prom-client'
-import type { ApiserverContext, Check, Running } from '#coordination/capability.ts'
+import type { ApiEndpoint, ApiserverContext, Check, Running } from '#coordination/capability.ts'
 import { type UsageSource, usagePort } from '#coordination/ports/usage.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { at } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { randomUuid } from '#kube/random.ts'
 import { addressRules, kubeletSettings, type MetricsConfig, nodeSelectorOf, pointRules } from './config.ts'
 import { Measuring } from './measuring.ts'
 import { pointsWords, servedApi, servedApiService } from './names.ts'
 import { openKubelets } from './scrape/kubelet-access.ts'
+import { SharedNodes } from './sharing/shared-nodes.ts'
 
 /** How the section calls what flags call otherwise. */
 const fileKeys = {
@@ -39,6 +42,7 @@ export async function startMetrics(
       names: fileKeys,
     }),
   )
+  const shares = apis === undefined ? undefined : sharedNodes({ ...context, apis }, config, started)
   const measuring = new Measuring({
     settings: {
       points: pointRules(config),
@@ -52,6 +56,7 @@ export async function startMetrics(
     log,
     registry: context.metrics ?? new Registry(),
     events,
+    shares,
   })
   const registration = informers.of<KubeObject>(servedApiService, { fieldSelector: `metadata.name=${servedApi.name}` })
   const running = measuring.run(signal).catch((error: unknown) => {
@@ -68,6 +73,7 @@ export async function startMetrics(
   return {
     health: () => [
       kubeletCheck(measuring.usage),
+      ...(shares === undefined ? [] : [shares.check()]),
       pointsCheck(measuring.points),
       served === undefined
         ? { name: 'api', ok: true, state: 'no API server reaches this process' }
@@ -76,6 +82,28 @@ export async function startMetrics(
     reconfigure: async () => 'restart-part',
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+/** The other ready replicas ask some of the kubelets: who they are, the EndpointSlices of our Service say. */
+function sharedNodes(
+  { apis, informers, clock, log, random, identity }: ApiserverContext & { readonly apis: ApiEndpoint },
+  config: MetricsConfig,
+  started: AsyncDisposableStack,
+): SharedNodes {
+  // Where they may not be read we are alone.
+  const slices = informers.of<KubeObject>(builtIn.endpointslices, { namespace: identity.namespace, optional: true })
+  const shares = started.use(
+    new SharedNodes({
+      apis,
+      slices: () => (slices.isSynced ? slices.store.list() : undefined),
+      resolutionMs: pointRules(config).resolutionMs,
+      clock,
+      log,
+      instance: randomUuid(random),
+    }),
+  )
+  started.defer(slices.onChange(() => shares.follow()))
+  return shares
 }
 
 /** Where there is no way to kubelets, as in a twin that nobody reaches: what the API server says of use is its own. */

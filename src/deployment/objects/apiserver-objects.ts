@@ -94,6 +94,7 @@ function leaderService(ports: readonly Tree[]): Fields {
 function networkPolicy(capabilities: readonly Capability[]): Fields {
   // Whose counts the page shows.
   const mirrors = runsOnNodes(capabilities, 'agent-mirror')
+  const apis = servesApis(capabilities)
   const tcp = (port: number): Fields => ({ port, protocol: 'TCP' })
   return {
     apiVersion: 'networking.k8s.io/v1',
@@ -106,6 +107,10 @@ function networkPolicy(capabilities: readonly Capability[]): Fields {
         { ports: [tcp(processPorts.health)], from: allowed('metrics') },
         when(exposedPage(capabilities), { ports: [tcp(processPorts.dashboard)], from: allowed('page') }),
         ...portsOf(capabilities, component).ingress,
+        // Replicas ask each other, whoever else may come in.
+        ...(apis === undefined
+          ? []
+          : [when(apis, { ports: [tcp(processPorts.aggregated)], from: [{ podSelector: { matchLabels: selector } }] })]),
       ],
       egress: [
         { ports: [{ port: 53, protocol: 'UDP' }, tcp(53)] },

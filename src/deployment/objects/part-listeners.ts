@@ -1,6 +1,6 @@
 // Where others reach the parts of a process: ports of its pods, its Service and its network policy, and the APIServices that lead to it.
 import type { Capability, Listener } from '#coordination/capability.ts'
-import { apiServicesOf, partsIn, processPorts } from '#coordination/part-hosts.ts'
+import { aggregatedPortName, apiServicesOf, partsIn, processPorts } from '#coordination/part-hosts.ts'
 import { certificateSecrets } from '#coordination/rbac.ts'
 import { injectAnnotation } from '#kube/server/bundle-injection.ts'
 import { any, block, type Condition, type Fields, type ObjectTree, type Tree, text, value, when } from '../tree.ts'
@@ -64,13 +64,13 @@ export function portsOf(
     condition === undefined ? [] : [when(condition, item)]
   return {
     container: [
-      ...onlyIf(apis, { name: 'aggregated', containerPort: processPorts.aggregated, protocol: 'TCP' }),
+      ...onlyIf(apis, { name: aggregatedPortName, containerPort: processPorts.aggregated, protocol: 'TCP' }),
       ...found.map(({ when: condition, port: { name, port, protocol } }) =>
         when(condition, { name, containerPort: port, protocol }),
       ),
     ],
     service: [
-      ...onlyIf(apis, { name: 'aggregated', port: 443, targetPort: 'aggregated', protocol: 'TCP' }),
+      ...onlyIf(apis, { name: aggregatedPortName, port: 443, targetPort: aggregatedPortName, protocol: 'TCP' }),
       ...servedBy(found, 'always'),
     ],
     ingress: [

@@ -202,3 +202,11 @@ async function textOf(material: Material | undefined): Promise<string | undefine
   if (material === undefined) return undefined
   return material.kind === 'data' ? Buffer.from(material.data).toString('utf8') : readFile(material.path, 'utf8')
 }
+
+/** The bearer token of now; undefined where another proof is shown. @throws Error when a token file or a plugin never gave any */
+export async function bearerOf(credentials: Pick<Credentials, 'headers'>): Promise<string | undefined> {
+  const { authorization } = await credentials.headers()
+  return typeof authorization === 'string' && authorization.startsWith('Bearer ')
+    ? authorization.slice('Bearer '.length)
+    : undefined
+}

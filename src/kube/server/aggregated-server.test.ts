@@ -964,3 +964,66 @@ describe('what is said besides', () => {
     await over
   })
 })
+
+describe('a path for replicas of this process', () => {
+  const path = '/ballast/things'
+  const token = (value: string) => ({ headers: { authorization: `Bearer ${value}` } })
+  /** Robots have the same name, but for one that was made anew under it. */
+  const users: Readonly<Record<string, object>> = {
+    own: { username: 'system:serviceaccount:b:robot', uid: '7' },
+    another: { username: 'system:serviceaccount:b:robot', uid: '7', extra: { pod: ['2'] } },
+    later: { username: 'system:serviceaccount:b:robot', uid: '8' },
+    stranger: { username: 'system:serviceaccount:b:robot2', uid: '9' },
+    admin: { username: 'admin', groups: ['system:masters'] },
+  }
+  const startPrivate = async (own: () => string | undefined) => {
+    const running = await start({
+      more: {
+        privatePaths: {
+          all: () => [{ path, contentType: 'x/y', answer: async query => Buffer.from(`after ${query.get('after')}`) }],
+          token: async () => own(),
+        },
+      },
+    })
+    running.behind.reviews.token = value =>
+      answer(201, { status: users[value] === undefined ? { user: {} } : { authenticated: true, user: users[value] } })
+    return running
+  }
+
+  const robot = { 'x-remote-user': 'system:serviceaccount:b:robot', 'x-remote-uid': '7' }
+  test.each([
+    ['our own token', async () => token('own'), 200],
+    ['the token of another pod of ours', async () => token('another'), 200],
+    ['an account that was made anew', async () => token('later'), 403],
+    ['another account', async () => token('stranger'), 403],
+    ['an administrator', async () => token('admin'), 403],
+    ['a token that is not good', async () => token('made up'), 401],
+    ['nobody', async () => ({}), 403],
+    ['a front proxy that speaks for us', async () => ({ as: await frontProxy(), headers: robot }), 403],
+    ['a certificate in our name', async () => ({ as: await client('cluster', 'system:serviceaccount:b:robot') }), 403],
+    ['another method', async () => ({ ...token('own'), method: 'POST' as const }), 405],
+    ['another method of a stranger', async () => ({ ...token('stranger'), method: 'POST' as const }), 403],
+  ])('%s', async (_, asked, status) => {
+    await using running = await startPrivate(() => 'own')
+    const reply = await ask(running, `${path}?after=7`, await asked())
+    expect(reply.status).toBe(status)
+    if (status === 200) expect(reply.body).toBe('after 7')
+    // Rights in the cluster do not count here.
+    expect(running.behind.transport.seen.filter(seen => seen.path.endsWith('/subjectaccessreviews'))).toEqual([])
+  })
+
+  test.each([
+    ['we have no token', () => undefined],
+    ['our token is not good', () => 'gone'],
+  ])('while %s nobody is one of us', async (_, own) => {
+    await using running = await startPrivate(own)
+    expect((await ask(running, path, token('own'))).status).toBe(503)
+  })
+
+  test('it is told of nowhere, and what is below it is none', async () => {
+    await using running = await startPrivate(() => 'own')
+    for (const place of ['/apis', '/openapi/v2', '/openapi/v3'])
+      expect(JSON.stringify((await ask(running, place, token('admin'))).body)).not.toContain('ballast')
+    expect((await ask(running, `${path}/x`, token('admin'))).status).toBe(404)
+  })
+})

@@ -2,7 +2,6 @@
 // It keeps nothing: what is served comes from the resources, what is believed from the API server's ConfigMap and reviews.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { Registry } from 'prom-client'
 import type { Api } from '../client/api.ts'
 import { type Clock, systemClock } from '../clock.ts'
@@ -21,15 +20,17 @@ import type { Caller } from './caller.ts'
 import { presentedChain } from './certificate-trust.ts'
 import type { KeyPair } from './certificates.ts'
 import { type GivenTrust, type TrustOptions, watchClientTrust } from './client-trust.ts'
-import { authenticated, type Credentials } from './delegated-authentication.ts'
+import { authenticated, type Credentials, tokenProof } from './delegated-authentication.ts'
 import { DelegatedReviews, type ReviewLives } from './delegated-reviews.ts'
 import { FairConnections } from './front/fair-connections.ts'
 import { tlsSocketOf } from './front/socket-in-pieces.ts'
 import { answerHealth, type HealthCheck } from './health.ts'
 import { handshakeMs, keptConnections } from './listening.ts'
 import { formatOf, mediaRanges } from './media-types.ts'
+import { assertOneOfUs, type PrivatePath, type PrivatePaths } from './replicas/private-paths.ts'
 import { accessOf, type PathRequest, type ResourceRequest, refusedTo, requestInfo } from './request-info.ts'
 import type { ServedLabels, ServedMetrics } from './served-metrics.ts'
+import { byName, type NamedPair } from './serving/named-pairs.ts'
 
 interface AggregatedServerOptions {
   /** What is served now; another list where that changed. */
@@ -70,18 +71,14 @@ interface AggregatedServerOptions {
   readonly namedPairs?: () => readonly NamedPair[]
   /** Sent with each answer. */
   readonly headers?: Readonly<Record<string, string>>
+  /** What replicas of this process ask of each other beside the APIs. */
+  readonly privatePaths?: PrivatePaths
 }
 
 interface WireSettings {
   readonly minVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
   readonly ciphers?: string
   readonly ecdhCurve?: string
-}
-
-export interface NamedPair {
-  readonly pair: KeyPair
-  /** `a.example.io`, `*.example.io`. */
-  readonly names: readonly string[]
 }
 
 interface OwnChecks {
@@ -202,28 +199,6 @@ export async function startAggregatedServer(options: AggregatedServerOptions): P
 
 const ping: HealthCheck = { name: 'ping', check: () => undefined }
 
-type Contexts = (pair: KeyPair) => SecureContextOptions
-
-/** The context of the first pair that has the name a client asks for; none: the server's own. */
-function byName(namedPairs: () => readonly NamedPair[], contextOf: Contexts) {
-  return (name: string, done: (error: Error | null, context?: SecureContext) => void): void => {
-    const asked = name.toLowerCase()
-    const found = namedPairs().find(({ names }) => names.some(pattern => fitsName(pattern.toLowerCase(), asked)))
-    try {
-      done(null, found === undefined ? undefined : createSecureContext(contextOf(found.pair)))
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)))
-    }
-  }
-}
-
-/** A star stands for the first label. */
-function fitsName(pattern: string, name: string): boolean {
-  return (
-    pattern === name || (pattern.startsWith('*.') && name.includes('.') && name.slice(name.indexOf('.')) === pattern.slice(1))
-  )
-}
-
 interface HandlerParts {
   readonly options: AggregatedServerOptions
   /** Aborted with the server: ends what is made for several. */
@@ -328,6 +303,8 @@ class AggregatedHandler {
     const method = request.method ?? ''
     const isHealth = healthPaths.test(path)
     if (isHealth && isOpen(path, options.openPaths)) return this.#health(request)
+    const own = options.privatePaths?.all().find(one => one.path === path)
+    if (own !== undefined) return this.#privateAnswer(own, asked)
     const caller = await authenticated(credentialsOf(request), {
       trust: this.#parts.trust(),
       // Certificates are judged by the host's clock, whatever time the cluster has.
@@ -364,6 +341,16 @@ class AggregatedHandler {
     return { status: 200, headers: { 'content-type': contentType, vary: 'Accept' }, ...(await begun(pieces)) }
   }
 
+  /** For a token of our own account alone: what a front proxy says of a caller, or a certificate, does not count here. */
+  async #privateAnswer(asked: PrivatePath, { request, query, signal }: Asked): Promise<Reply> {
+    const { privatePaths } = this.#parts.options
+    const callerOf = (token: string) => this.#parts.reviews.callerOf(token)
+    const proof = await tokenProof({ headers: request.headersDistinct }, { callerOf })
+    await assertOneOfUs(proof, { path: asked.path, callerOf, token: async () => await privatePaths?.token() })
+    if (request.method !== 'GET') throw notAllowed()
+    return { status: 200, headers: { 'content-type': asked.contentType }, body: [await asked.answer(query, signal)] }
+  }
+
   async #authorize(caller: Caller, info: ResourceRequest | PathRequest): Promise<void> {
     if (caller.groups.includes('system:masters')) return
     let decision: Awaited<ReturnType<DelegatedReviews['decide']>>
@@ -377,10 +364,7 @@ class AggregatedHandler {
   }
 
   async #pathAnswer({ request, path }: Asked): Promise<Reply> {
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      throw new StatusError(
-        statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed'),
-      )
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw notAllowed()
     if (path === '/metrics') return this.#health(request)
     if (path === '/version') return jsonReply(200, { major: '', minor: '', gitVersion: this.#parts.options.version })
     // An API that would answer with nothing must not count as available: namespaces would be deleted over it.
@@ -421,6 +405,10 @@ class AggregatedHandler {
     const { status, contentType, body } = await answerHealth(health, request.method ?? '', request.url ?? '/')
     return { status, headers: { 'content-type': contentType }, body: [Buffer.from(body)] }
   }
+}
+
+function notAllowed(): StatusError {
+  return new StatusError(statusBody(405, 'the server does not allow this method on the requested resource', 'MethodNotAllowed'))
 }
 
 /** As Kubernetes has it: what is turned away before it is looked at is not counted. */

@@ -92,7 +92,11 @@ function certificateProof({ chain }: Credentials, { trust, nowMs }: Authenticato
   return { kind: 'caller', caller: { name: commonName, groups: organizations, extra: {} } }
 }
 
-async function tokenProof({ headers }: Credentials, { callerOf }: Authenticators): Promise<Proof> {
+/** Whom the bearer token of a request speaks for. */
+export async function tokenProof(
+  { headers }: Pick<Credentials, 'headers'>,
+  { callerOf }: Pick<Authenticators, 'callerOf'>,
+): Promise<Proof> {
   const [scheme = '', token = ''] = (headers['authorization']?.[0] ?? '').trim().split(/\s+/, 2)
   return scheme.toLowerCase() === 'bearer' ? callerOf(token) : absent
 }

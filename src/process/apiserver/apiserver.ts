@@ -321,8 +321,8 @@ class Apiserver implements LeadsTerms {
     stack.use(health.add('apis', () => apis.checks()))
     const { capabilities: sections } = this.#settings.current
     const enabled = capabilities.filter(({ name }) => sections[name]?.isEnabled === true)
-    const { namespace } = this.#identity
-    const around = { api: this.#api, informers: this.#informers, random, namespace, capabilities: enabled }
+    const { namespace, name: pod } = this.#identity
+    const around = { api: this.#api, informers: this.#informers, random, namespace, pod, capabilities: enabled }
     stack.use(await apis.keep(around, this.#parts.signal))
   }
 

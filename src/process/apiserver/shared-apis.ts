@@ -2,18 +2,23 @@
 // Secret that all replicas share. API servers judge it by the bundle that the keeper puts into our APIServices.
 import type { Registry } from 'prom-client'
 import type { ApiEndpoint, Capability, Check } from '#coordination/capability.ts'
-import { apiServicesOf, partsIn } from '#coordination/part-hosts.ts'
+import { aggregatedPortName, apiServicesOf, partsIn } from '#coordination/part-hosts.ts'
 import { certificatePlaces, certificateSecrets } from '#coordination/rbac.ts'
 import type { Api } from '#kube/client/api.ts'
+import type { Dial } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Log } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Random } from '#kube/random.ts'
 import type { AggregatedApi } from '#kube/server/aggregated-api.ts'
 import { type AggregatedServer, startAggregatedServer } from '#kube/server/aggregated-server.ts'
 import { CertificateKeeper } from '#kube/server/certificate-keeper.ts'
 import type { certificateMetrics } from '#kube/server/certificate-metrics.ts'
 import { type KeyPair, serviceDnsNames } from '#kube/server/certificates.ts'
+import type { PrivatePath } from '#kube/server/replicas/private-paths.ts'
+import { type ReadyReplicas, readyReplicas } from '#kube/server/replicas/ready-replicas.ts'
+import { ReplicaClient } from '#kube/server/replicas/replica-client.ts'
 import { Opening } from '../webhooks/opening.ts'
 
 interface SharedApisOptions {
@@ -27,6 +32,10 @@ interface SharedApisOptions {
   readonly log: Log
   readonly metrics: Registry
   readonly version: string
+  /** Our own token, by which replicas of this process know each other; absent: they do not. */
+  readonly token?: () => Promise<string | undefined>
+  /** Where replicas are in truth, whose addresses nobody can reach. */
+  readonly dial?: Dial
 }
 
 interface KeepingSurroundings {
@@ -35,6 +44,8 @@ interface KeepingSurroundings {
   readonly random: Random
   /** Our own. */
   readonly namespace: string
+  /** Name of our own pod. */
+  readonly pod: string
   /** Those that are enabled. */
   readonly capabilities: readonly Capability[]
 }
@@ -49,9 +60,17 @@ export class SharedApis implements ApiEndpoint {
   #opening: Promise<AggregatedServer> | undefined
   #keeper: CertificateKeeper | undefined
   #refusal: string | undefined
+  #paths: readonly PrivatePath[] = []
+  readonly #replicas: ReplicaClient
+  /** How the replicas' certificate is judged: theirs and ours is one, by the authority of the Secret. */
+  #trust: { readonly authority: string; readonly serverName: string } | undefined
+  /** Ours, once we are told. */
+  #place: { readonly namespace: string; readonly pod: string } | undefined
 
   constructor(options: SharedApisOptions) {
     this.#options = options
+    const { clock, token = async () => undefined, dial } = options
+    this.#replicas = new ReplicaClient({ clock, token, dial, trust: () => this.#trust })
   }
 
   /** Where it listens; `undefined` until there is a certificate. */
@@ -76,6 +95,28 @@ export class SharedApis implements ApiEndpoint {
         this.#apis = this.#apis.filter(one => one !== api)
       },
     }
+  }
+
+  answerReplicas(path: PrivatePath): Disposable {
+    if (this.#paths.some(one => one.path === path.path)) throw new Error(`path ${path.path} is answered by another part already`)
+    this.#paths = [...this.#paths, path]
+    return {
+      [Symbol.dispose]: () => {
+        this.#paths = this.#paths.filter(one => one !== path)
+      },
+    }
+  }
+
+  replicasBy(slices: Iterable<KubeObject>): ReadyReplicas | undefined {
+    const port = this.port
+    // Who has no token, or is not listening, has nothing to ask or to be asked with.
+    if (this.#place === undefined || port === undefined || this.#options.token === undefined) return undefined
+    const { service } = this.#options
+    return readyReplicas(slices, { service, own: this.#place.pod, portName: aggregatedPortName, port })
+  }
+
+  askReplica(...question: Parameters<ApiEndpoint['askReplica']>): ReturnType<ApiEndpoint['askReplica']> {
+    return this.#replicas.ask(...question)
   }
 
   checks(): readonly Check[] {
@@ -107,7 +148,8 @@ export class SharedApis implements ApiEndpoint {
    */
   async keep(around: KeepingSurroundings, signal: AbortSignal): Promise<AsyncDisposable> {
     const { clock, log, service } = this.#options
-    const { namespace, capabilities } = around
+    const { namespace, pod, capabilities } = around
+    this.#place = { namespace, pod }
     const parts = capabilities.flatMap(one => partsIn('apiserver', one))
     this.#awaited = apiServicesOf(parts)
     if (this.#awaited.length === 0) return new AsyncDisposableStack()
@@ -127,7 +169,10 @@ export class SharedApis implements ApiEndpoint {
         authorityName: 'ballast APIs',
         leaf: { commonName: service, dnsNames: serviceDnsNames(service, namespace), usages: ['server'] },
       },
-      onCertificate: tls => opened.by(this.#show(tls, { ...around, informers })),
+      onCertificate: (tls, bundle) => {
+        this.#trust = { authority: bundle, serverName: `${service}.${namespace}.svc` }
+        opened.by(this.#show(tls, { ...around, informers }))
+      },
       onRefused: why => {
         this.#refusal = `Secret ${namespace}/${secret.name} may not be used: ${why}`
         log.error({ object: `Secret ${namespace}/${secret.name}`, why }, 'no API is served until the Secret may be used')
@@ -140,6 +185,7 @@ export class SharedApis implements ApiEndpoint {
     const end = async () => {
       stop.abort(new DOMException('APIs are served no more', 'AbortError'))
       await running
+      await this.#replicas[Symbol.asyncDispose]()
       await this.#server?.[Symbol.asyncDispose]()
       this.#server = undefined
       await informers[Symbol.asyncDispose]()
@@ -160,10 +206,11 @@ export class SharedApis implements ApiEndpoint {
       server.setCertificate(tls)
       return
     }
-    const { port, bind, clock, log, metrics, version } = this.#options
+    const { port, bind, clock, log, metrics, version, token = async () => undefined } = this.#options
     this.#opening = startAggregatedServer({
       apis: () => this.#apis,
       awaited: this.#awaited,
+      privatePaths: { all: () => this.#paths, token },
       tls,
       port,
       api,

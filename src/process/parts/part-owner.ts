@@ -58,23 +58,31 @@ export function ownedWebhooks(endpoint: WebhookEndpoint, owner: Owner): WebhookE
 
 /** `endpoint`, whose resources answer as `owner`. What they throw is answered as a server's error, and counted; a StatusError is an answer. */
 export function ownedApis(endpoint: ApiEndpoint, owner: Owner): ApiEndpoint {
-  const owned = (resource: AggregatedResource): AggregatedResource => {
-    const asked = async <T>(signal: AbortSignal, work: () => Promise<T> | T): Promise<T> => {
-      try {
-        return await runAs(owner, work)
-      } catch (error) {
-        if (!signal.aborted && !(error instanceof StatusError)) owner.mishap(error, `API resource ${resource.name}`)
-        throw error
-      }
+  const asked = async <T>(what: string, signal: AbortSignal, work: () => Promise<T> | T): Promise<T> => {
+    try {
+      return await runAs(owner, work)
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof StatusError)) owner.mishap(error, what)
+      throw error
     }
+  }
+  const owned = (resource: AggregatedResource): AggregatedResource => {
+    const what = `API resource ${resource.name}`
     const { list, get } = resource
     return {
       ...resource,
-      ...(list === undefined ? {} : { list: call => asked(call.signal, () => list.call(resource, call)) }),
-      ...(get === undefined ? {} : { get: call => asked(call.signal, () => get.call(resource, call)) }),
+      ...(list === undefined ? {} : { list: call => asked(what, call.signal, () => list.call(resource, call)) }),
+      ...(get === undefined ? {} : { get: call => asked(what, call.signal, () => get.call(resource, call)) }),
     }
   }
   return {
+    answerReplicas: own =>
+      endpoint.answerReplicas({
+        ...own,
+        answer: (query, signal) => asked(`path ${own.path}`, signal, () => own.answer(query, signal)),
+      }),
+    replicasBy: slices => endpoint.replicasBy(slices),
+    askReplica: (...question) => endpoint.askReplica(...question),
     serve: api =>
       endpoint.serve({
         ...api,

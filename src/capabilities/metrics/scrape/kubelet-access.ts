@@ -2,7 +2,7 @@
 import type { Dial } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { ClusterConfig, Material } from '#kube/credentials/cluster-config.ts'
-import { Credentials, type TlsMaterial } from '#kube/credentials/credentials.ts'
+import { bearerOf, Credentials, type TlsMaterial } from '#kube/credentials/credentials.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { authorityIn } from '#kube/server/serving/followed-texts.ts'
@@ -51,7 +51,7 @@ export async function openKubelets(kubelet: KubeletSettings, config: ClusterConf
   return new KubeletClient({
     ...common,
     trust: async () => trustOf(await credentials.tls()),
-    token: async () => (kubelet.certificateFile === '' ? bearerOf(await credentials.headers()) : undefined),
+    token: async () => (kubelet.certificateFile === '' ? bearerOf(credentials) : undefined),
   })
 }
 
@@ -85,12 +85,6 @@ function kubeletConfig(kubelet: KubeletSettings, config: ClusterConfig, isInsecu
       clientKey: isOwn ? file(kubelet.keyFile) : tls.clientKey,
     },
   }
-}
-
-function bearerOf({ authorization }: Readonly<Record<string, string | string[]>>): string | undefined {
-  return typeof authorization === 'string' && authorization.startsWith('Bearer ')
-    ? authorization.slice('Bearer '.length)
-    : undefined
 }
 
 /** The same object for the same one: what is another is new. */

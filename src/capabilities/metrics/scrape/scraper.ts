@@ -15,6 +15,23 @@ export interface ScrapedNode extends KubeletNode {
   readonly isReady: boolean
 }
 
+/** Who asks a node, where several replicas share them. */
+export interface NodeShares {
+  /** Whether there is anybody to share with. */
+  readonly areShared: boolean
+  /** Looks who the replicas are. */
+  follow(): void
+  /** Whether a node is ours to ask. */
+  isOurs(node: string): boolean
+  /** Whether it is, or whoever's it is did not pass its points on for a resolution. */
+  isMissed(node: string): boolean
+  /** We ask a node. */
+  asked(node: string): void
+  /** It answered at the time of day `wallMs`. */
+  answered(node: string, reading: NodeReading, wallMs: number): void
+  forget(node: string): void
+}
+
 interface ScraperOptions {
   /** Those to ask, ready or not. */
   readonly nodes: () => Iterable<ScrapedNode>
@@ -25,6 +42,8 @@ interface ScraperOptions {
   readonly clock: Clock
   readonly log: Log
   readonly metrics: ScrapeMetrics
+  /** Absent: all nodes are ours. */
+  readonly shares?: NodeShares | undefined
   /** Told once of each value of a node's annotation that is refused. */
   readonly onRefusedPath?: (node: string, path: string) => void
 }
@@ -38,6 +57,12 @@ interface NodeScrape {
 const requestsInFlight = 256
 const spreadPerNodeMs = 8
 const longestSpreadMs = 4_000
+/** A part of a resolution, where nodes are shared, so that there is time left for those that others did not ask. */
+const spreadShare = 0.25
+/** Other replicas' nodes are looked at when so much of the resolution is over: until then they may come. */
+const patienceShare = 0.5
+/** A tick that begins so shortly before its moment is that moment's. */
+const earlyShare = 0.1
 /** The remedy of one node is not said more often. */
 const remedyEveryMs = 3_600_000
 
@@ -89,26 +114,47 @@ export class Scraper {
     this.#tickBegan = began
     const all = [...nodes()]
     this.#forgetGone(all)
-    const spreadMs = Math.min(spreadPerNodeMs * all.length, longestSpreadMs)
+    const { shares } = this.#options
+    shares?.follow()
+    const areShared = shares?.areShared === true
+    const spreadMs = Math.min(spreadPerNodeMs * all.length, longestSpreadMs, areShared ? resolutionMs * spreadShare : Infinity)
     const inOrder = all.map(node => ({ node, atMs: offsetOf(node.name, spreadMs) })).toSorted((a, b) => a.atMs - b.atMs)
+    const remainingMs = resolutionMs - (clock.now() % resolutionMs)
+    const nextTickMs = remainingMs < resolutionMs * earlyShare ? remainingMs + resolutionMs : remainingMs
     const late = new AbortController()
     const cancel = clock.schedule(resolutionMs, () => late.abort(new DOMException('the tick took too long', 'TimeoutError')))
     const flights = new Set<Promise<void>>()
-    try {
-      for (const { node, atMs } of inOrder) {
+    /** Begins to ask each at its moment. Gives those that `isAsked` says no of. */
+    const pass = async (moments: typeof inOrder, isAsked: (node: string) => boolean) => {
+      const rest: typeof inOrder = []
+      for (const moment of moments) {
+        const { node, atMs } = moment
         const waitMs = atMs - (clock.elapsed() - began)
         if (waitMs >= 1) await clock.after(waitMs, signal)
+        if (!isAsked(node.name)) {
+          rest.push(moment)
+          continue
+        }
         while (flights.size >= requestsInFlight) await Promise.race(flights)
         const flight = this.#scrape(node, AbortSignal.any([signal, late.signal])).finally(() => flights.delete(flight))
         flights.add(flight)
       }
+      return rest
+    }
+    try {
+      const others = await pass(inOrder, node => shares?.isOurs(node) !== false)
+      const firstEnded = Promise.all(flights).then(() => metrics.tickDuration.observe((clock.elapsed() - began) / 1_000))
+      // In a tick that began between two moments, what others asked before is not late before the next.
+      const looked = others
+        .map(({ node, atMs }) => ({ node, atMs: resolutionMs * patienceShare + atMs / 2 }))
+        .filter(({ atMs }) => atMs < nextTickMs)
+      await Promise.all([firstEnded, pass(looked, node => shares?.isMissed(node) === true)])
       await Promise.all(flights)
       signal.throwIfAborted()
     } finally {
       cancel()
       await Promise.allSettled(flights)
     }
-    metrics.tickDuration.observe((clock.elapsed() - began) / 1_000)
     metrics.points.set({ type: 'node' }, points.servable.nodes)
     metrics.points.set({ type: 'container' }, points.servable.containers)
     metrics.dropped(points.dropped)
@@ -117,6 +163,7 @@ export class Scraper {
   async #scrape(node: ScrapedNode, signal: AbortSignal): Promise<void> {
     const { clock, client, address, metrics } = this.#options
     const memory = this.#memoryOf(node.name)
+    this.#options.shares?.asked(node.name)
     this.#tellPath(node, memory)
     const at = kubeletUrl(node, address)
     if (!at.ok) return this.#failed(node, memory, { reason: 'address', message: at.why })
@@ -131,22 +178,25 @@ export class Scraper {
       metrics.requests.inc({ success: 'false' })
       this.#failed(node, memory, answer)
     } else {
+      const wallMs = clock.now()
       metrics.requests.inc({ success: 'true' })
-      this.#stored(node, memory, answer)
+      metrics.rejected(answer.rejected)
+      this.take(node.name, answer, { wallMs, elapsedMs: clock.elapsed() })
+      this.#options.shares?.answered(node.name, answer, wallMs)
     }
   }
 
-  #stored(node: ScrapedNode, memory: NodeMemory, reading: NodeReading): void {
-    const { clock, log, metrics, points } = this.#options
-    memory.last = { atMs: clock.now(), failure: undefined }
+  /** Keeps what was read of a node, here or by another replica. */
+  take(node: string, reading: NodeReading, received: Parameters<Points['store']>[2]): void {
+    const { log, metrics, points } = this.#options
+    const memory = this.#memoryOf(node)
+    memory.last = { atMs: received.wallMs, failure: undefined }
     memory.remedySaidMs = undefined
-    metrics.stale(node.name, undefined)
-    metrics.rejected(reading.rejected)
-    const stored = points.store(node.name, reading, { wallMs: clock.now(), elapsedMs: clock.elapsed() })
-    if (stored.clockStepped) log.warn({ node: node.name }, 'the clock of a node was set: its rates begin anew')
-    if (stored.nodeIncomplete) log.debug({ node: node.name }, 'a node has no CPU or memory of its own')
-    for (const pod of stored.duplicates)
-      log.warn({ node: node.name, pod }, 'two nodes say that they run a pod: the first is believed')
+    metrics.stale(node, undefined)
+    const stored = points.store(node, reading, received)
+    if (stored.clockStepped) log.warn({ node }, 'the clock of a node was set: its rates begin anew')
+    if (stored.nodeIncomplete) log.debug({ node }, 'a node has no CPU or memory of its own')
+    for (const pod of stored.duplicates) log.warn({ node, pod }, 'two nodes say that they run a pod: the first is believed')
   }
 
   #failed(node: ScrapedNode, memory: NodeMemory, failure: ScrapeFailure): void {
@@ -187,6 +237,7 @@ export class Scraper {
       if (names.has(name)) continue
       this.#memory.delete(name)
       this.#options.points.forget(name)
+      this.#options.shares?.forget(name)
       this.#options.metrics.forget(name)
     }
   }
