@@ -66,6 +66,8 @@ export async function startMetrics(
     stop.abort(new DOMException('metrics are measured no more', 'AbortError'))
     await running
   })
+  const beganMs = clock.elapsed()
+  const { resolutionMs } = pointRules(config)
   const served = apis?.serve(measuring.api)
   if (served !== undefined) started.use(served)
   ports.offer(usagePort, measuring.usage)
@@ -74,7 +76,7 @@ export async function startMetrics(
     health: () => [
       kubeletCheck(measuring.usage),
       ...(shares === undefined ? [] : [shares.check()]),
-      pointsCheck(measuring.points),
+      pointsCheck(measuring.points.servable, { sinceMs: clock.elapsed() - beganMs, resolutionMs }),
       served === undefined
         ? { name: 'api', ok: true, state: 'no API server reaches this process' }
         : registrationCheck(registration, identity.namespace),
@@ -126,9 +128,19 @@ function kubeletCheck({ scrapes }: UsageSource): Check {
   return { name, ok: failed.length < all.length, isGating: false, state }
 }
 
-/** How much could be told now: a swap waits for it. */
-function pointsCheck({ servable }: Pick<Measuring['points'], 'servable'>): Check {
-  return { name: 'points', ok: true, isGating: false, state: pointsWords.said(servable) }
+/** A process that was started is not ready before it has rates, so that a roll-out leaves callers with those who have; but no longer than so. */
+const warmingResolutions = 3
+
+/** How much could be told now: a swap waits for it. `sinceMs`: how long it has been measured. */
+export function pointsCheck(
+  servable: Measuring['points']['servable'],
+  { sinceMs, resolutionMs }: { readonly sinceMs: number; readonly resolutionMs: number },
+): Check {
+  const isWarming = servable.nodes === 0 && sinceMs < warmingResolutions * resolutionMs
+  const state = pointsWords.said(servable)
+  return isWarming
+    ? { name: 'points', ok: false, message: 'no node has a rate yet', state }
+    : { name: 'points', ok: true, isGating: false, state }
 }
 
 /** Whether API servers send their callers here. What another serves is left to it: a swap is somebody's decision. */
