@@ -6,7 +6,7 @@ import type { Node, Taint, Toleration } from '#kube/objects/objects.ts'
 import { tolerates } from '#kube/objects/tolerations.ts'
 import type { PodState } from '../cluster-state.ts'
 import type { FilterPlugin, SchedulerSettings } from '../scheduler-settings.ts'
-import { isEmptyTerm, namedNodes, nodeSelectorTest, nodeTermTest, requiredNodes } from './node-selector.ts'
+import { firstFew, isEmptyTerm, nodeSelectorTest, nodeTermTest, requiredNodes } from './node-selector.ts'
 import type { NodeTable } from './node-table.ts'
 import type { Ask } from './pod-info.ts'
 import { type Refusal, refusal } from './refusal.ts'
@@ -64,7 +64,7 @@ export class NodeRulesReader {
     const picks = requiredNodes(pod.object)
     const enforced = addedAffinity?.requiredDuringSchedulingIgnoredDuringExecution
     const isEnforced = enforced === undefined ? () => true : nodeSelectorTest(enforced)
-    const named = isDisabled('NodeAffinity') ? undefined : namedNodes(pod.object)
+    const named = isDisabled('NodeAffinity') ? undefined : firstFew(pod.object)
     const toleratesCordon = this.#toleratesAll(tolerations, [cordonTaint])
     const isPicked = Uint8Array.from(nodes, node => (picks(node) ? 1 : 0))
     const isTolerated = Uint8Array.from(nodes, node => (this.#toleratesAll(tolerations, hardTaints(node)) ? 1 : 0))

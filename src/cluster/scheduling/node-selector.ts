@@ -58,7 +58,7 @@ export function isEmptyTerm(term: NodeSelectorTerm): boolean {
  * The node names that the required affinity comes down to where each of its terms names nodes by field; `undefined` where some term does not.
  * The scheduler looks at no other nodes then.
  */
-export function namedNodes(pod: Pod): ReadonlySet<string> | undefined {
+export function firstFew(pod: Pod): ReadonlySet<string> | undefined {
   const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
   if (terms.length === 0) return undefined
   const names = new Set<string>()

@@ -12,7 +12,7 @@ import { isActive, type PermitRecord } from '../permits/permit-record.ts'
 import type { ArbiterPolicy } from '../policy/arbiter-policy.ts'
 import { takesNodes } from '../policy/locks/node-lock.ts'
 import { holdsIn, modeOf } from '../policy/mode.ts'
-import { namedNodes } from '../policy/touched-nodes.ts'
+import { firstFew } from '../policy/touched-nodes.ts'
 
 export interface GivingWay {
   readonly permit: PermitRecord
@@ -58,7 +58,7 @@ export function drainsThatGiveWay(
 ): readonly GivingWay[] {
   const freed = new Set(drains.flatMap(({ nodes }) => nodes.map(({ name }) => name)))
   const placement = settledPlacement(withOpened(state, freed), permits)
-  const closed = new Set(permits.filter(one => takesNodes(one) && isActive(one)).flatMap(namedNodes))
+  const closed = new Set(permits.filter(one => takesNodes(one) && isActive(one)).flatMap(firstFew))
   const found: GivingWay[] = []
   for (const { pod, sinceMs } of waiting) {
     const { feasible } = placement.evaluate(pod)
@@ -102,10 +102,9 @@ function yieldingDrains({ state, permits, policy }: Context): readonly Drain[] {
 
 /** A cordon that was there before, and another permit, keep a node closed whatever becomes of this one. */
 function nodesFreedBy(permit: PermitRecord, { state, permits }: Pick<Context, 'state' | 'permits'>): readonly NodeState[] {
-  return namedNodes(permit)
+  return firstFew(permit)
     .filter(
-      name =>
-        !permits.some(other => other !== permit && isActive(other) && takesNodes(other) && namedNodes(other).includes(name)),
+      name => !permits.some(other => other !== permit && isActive(other) && takesNodes(other) && firstFew(other).includes(name)),
     )
     .flatMap(name => state.nodes.get(name) ?? [])
     .filter(({ object, isSchedulable }) => isSchedulable || cordonedUnder(object, permit) !== undefined)

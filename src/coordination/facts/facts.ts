@@ -13,7 +13,7 @@ import { underWay } from '../observed/under-way.ts'
 import { wakingOf } from '../observed/waking.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 import type { Freeze, TargetFacts, TargetPresence } from '../policy/question.ts'
-import { namedNodes } from '../policy/touched-nodes.ts'
+import { firstFew } from '../policy/touched-nodes.ts'
 import { budgetAnswer } from './budget-facts.ts'
 import { clusterNeeds, isNeeded } from './cluster-view.ts'
 import { fitProofOf } from './fit-facts.ts'
@@ -68,13 +68,13 @@ export function factsFor(intent: Intent, context: FactsContext): TargetFacts {
         nowMs,
       }),
     budgets: asksBudgets ? pods.map(pod => ({ pod: targetOf(pod), answer: budgetAnswer(state, pod, ledger) })) : [],
-    ...(lacksProof ? { proof: fitProofOf(state, pods, { permits: ledger, emptied: namedNodes(intent) }) } : {}),
+    ...(lacksProof ? { proof: fitProofOf(state, pods, { permits: ledger, emptied: firstFew(intent) }) } : {}),
   }
 }
 
 /** Where its pods stand, and the nodes it empties. */
 function losingNodes(intent: Intent, pods: readonly PodState[]): readonly string[] {
-  const emptied = intent.verb === 'drain' || intent.verb === 'terminate' ? namedNodes(intent) : []
+  const emptied = intent.verb === 'drain' || intent.verb === 'terminate' ? firstFew(intent) : []
   return [...new Set([...pods.flatMap(pod => pod.nodeName ?? []), ...emptied])]
 }
 
@@ -85,7 +85,7 @@ function zonesFor(intent: Intent, nodes: readonly string[], { state, ledger }: F
   const named =
     intent.verb === 'drain'
       ? state.nodes.keys()
-      : [...nodes, ...namedNodes(intent), ...ledger.filter(({ verb }) => verb === 'drain').flatMap(namedNodes)]
+      : [...nodes, ...firstFew(intent), ...ledger.filter(({ verb }) => verb === 'drain').flatMap(firstFew)]
   return Object.fromEntries(Array.from(named, name => [name, state.nodes.get(name)?.object.metadata.labels?.[zoneLabel] ?? '']))
 }
 
@@ -209,7 +209,7 @@ function freezeAround(intent: Intent, pods: readonly PodState[], context: FactsC
     ...[...intent.targets, ...intent.disrupts].flatMap(target => target.namespace ?? []),
     ...Array.from(workloads.values(), workload => workload.namespace),
   ])
-  const nodes = new Set([...namedNodes(intent), ...pods.flatMap(pod => pod.nodeName ?? [])])
+  const nodes = new Set([...firstFew(intent), ...pods.flatMap(pod => pod.nodeName ?? [])])
   const around = [
     ...Array.from(namespaces, name => state.object('Namespace', undefined, name)),
     ...Array.from(workloads.values(), workload => workloadObject(state, workload)),

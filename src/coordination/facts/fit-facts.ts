@@ -4,7 +4,7 @@ import { Placement } from '#cluster/placement.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
 import { type FitProof, targetKey } from '../intent.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
-import { namedNodes } from '../policy/touched-nodes.ts'
+import { firstFew } from '../policy/touched-nodes.ts'
 
 /**
  * Where the first of `pods` fits once all of them are gone from their nodes, if all find room one after the other, beside what `permits`
@@ -16,7 +16,7 @@ export function fitProofOf(
   { permits, emptied }: { readonly permits: readonly PermitRecord[]; readonly emptied: readonly string[] },
 ): FitProof {
   const placement = settledPlacement(state, permits)
-  const closed = new Set([...emptied, ...permits.filter(takesNodes).flatMap(namedNodes)])
+  const closed = new Set([...emptied, ...permits.filter(takesNodes).flatMap(firstFew)])
   for (const pod of pods) takeOff(placement, pod)
   let first: readonly string[] | undefined
   for (const pod of pods) {

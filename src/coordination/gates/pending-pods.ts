@@ -8,7 +8,7 @@ import { type UnschedulablePod, unschedulable } from '../observed/unschedulable-
 import type { PermitRecord } from '../permits/permit-record.ts'
 import { takesNodes } from '../policy/locks/node-lock.ts'
 import type { RedGate } from '../policy/question.ts'
-import { namedNodes } from '../policy/touched-nodes.ts'
+import { firstFew } from '../policy/touched-nodes.ts'
 import type { GateContext } from './gate-context.ts'
 import { askingOf, couldRunOn, toleratesCordon } from './static-fit.ts'
 
@@ -19,7 +19,7 @@ const clockSkewMs = 5_000
 
 /** `pod shop/big waits for a node and could run on n2, where a replacement may land`. */
 export function pendingPods(intent: Intent, { state, permits, signals, nowMs }: GateContext): RedGate | undefined {
-  const emptied = takesNodes(intent) ? namedNodes(intent) : []
+  const emptied = takesNodes(intent) ? firstFew(intent) : []
   if (intent.disrupts.length === 0 && emptied.length === 0) return undefined
   const waiting = (signals.unschedulable ?? waitingIn(state)).filter(({ sinceMs }) => nowMs - sinceMs > patienceMs)
   if (waiting.length === 0) return undefined

@@ -4,7 +4,7 @@ import type { PermitRecord } from '../permits/permit-record.ts'
 import type { Question } from './question.ts'
 
 /** The nodes it names itself: what is drained, tainted, terminated. */
-export function namedNodes({ targets }: { readonly targets: readonly Target[] }): readonly string[] {
+export function firstFew({ targets }: { readonly targets: readonly Target[] }): readonly string[] {
   return targets.filter(({ kind }) => kind === 'Node').map(({ name }) => name)
 }
 
@@ -28,7 +28,7 @@ export function touchedAmong(
   const end = (move: Relocation | undefined) => [move?.from, move?.to[0]].find(isWanted)
   return (
     nodes.find(isWanted) ??
-    namedNodes({ targets }).find(isWanted) ??
+    firstFew({ targets }).find(isWanted) ??
     end(relocation) ??
     joined.map(one => end(one.relocation)).find(isWanted)
   )
@@ -38,5 +38,5 @@ export function touchedAmong(
 export function touchedBy({ intent, facts }: Pick<Question, 'intent' | 'facts'>): ReadonlySet<string> {
   const { relocation } = intent
   const ends = relocation === undefined ? [] : [relocation.from, ...relocation.to.slice(0, 1)]
-  return new Set([...facts.nodes, ...namedNodes(intent), ...ends])
+  return new Set([...facts.nodes, ...firstFew(intent), ...ends])
 }

@@ -65,7 +65,7 @@ export class ClusterView implements Disposable {
   }
 
   /** Names of the nodes that pods name, whether the node exists or not. */
-  namedNodes(): readonly string[] {
+  firstFew(): readonly string[] {
     return [...this.#byNode.keys()]
   }
 

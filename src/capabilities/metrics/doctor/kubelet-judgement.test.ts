@@ -47,6 +47,7 @@ describe('kinds of certificates and of silence', () => {
     ["by the kubelet's own authority", certificate(own),                                        ['self-signed'],       'self-signed'],
     ['another root in its chain',    certificate({ chain: 'SELF_SIGNED_CERT_IN_CHAIN' }),       ['unknown-authority'], 'is not the cluster'],
     ['an authority nobody knows',    certificate({ chain: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }), ['unknown-authority'], '(UNABLE_TO_VERIFY_LEAF_SIGNATURE)'],
+    ['many names, signed by others', certificate({ chain: 'X', names: [...'abcdefg'] }),         ['unknown-authority'], 'signed by CN=kubernetes, which is not the cluster\'s authority (X); it names a, b, c, d, e and 2 more; until 2026'],
     ['another name',                 certificate({ isNamed: false }),                           ['wrong-name'],        'it does not name InternalIP.n1'],
     ['no name at all',               certificate({ isNamed: false, names: [] }),                ['wrong-name'],        'it names no name'],
     ['over, by our clock',           certificate({ untilMs: nowMs }),                           ['expired'],           'it ended at 2026-03-01T12:00:00Z'],

@@ -66,8 +66,9 @@ function judged({ contact, ...tried }: Tried, nowMs: number): JudgedRow {
     }
   const { certificate } = contact
   const doubts = doubtsOf(certificate, nowMs)
-  const names = certificate.names.length === 0 ? 'no name' : certificate.names.join(', ')
-  const whose = `it names ${names}; signed by ${certificate.issuer}; until ${formatTime(certificate.untilMs)}`
+  const names = certificate.names.length === 0 ? 'no name' : firstFew(certificate.names)
+  const signed = doubts.includes('unknown-authority') ? '' : `; signed by ${certificate.issuer}`
+  const whose = `it names ${names}${signed}; until ${formatTime(certificate.untilMs)}`
   const said =
     doubts.length > 0 ? doubts.map(doubt => doubtWords(doubt, address, certificate)).join('; ') : `verifies${answerWords(answer)}`
   return { ...place, doubts, certificate, ...(answer === undefined ? {} : { answer }), told: `${said}; ${whose}` }
@@ -206,12 +207,12 @@ function verifiesBy(own: readonly JudgedRow[], order: readonly string[]): boolea
   return used !== undefined && verifies(used)
 }
 
-/** Nodes that are named in a sentence. */
+/** Nodes, or names of a certificate, in a sentence. */
 const mostNamed = 5
 
-export function namedNodes(nodes: readonly string[]): string {
-  const more = nodes.length - mostNamed
-  return `${nodes.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+export function firstFew(names: readonly string[]): string {
+  const more = names.length - mostNamed
+  return `${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 const elsewhere: Cure = {
@@ -228,7 +229,7 @@ function approvals(pending: readonly PendingRequest[]): readonly Cure[] {
   if (known.length === 0) return []
   return [
     {
-      what: `kubelets of ${namedNodes([...new Set(known.map(({ node = '' }) => node))])} wait for their certificates: look at who asks (kubectl describe csr NAME), then approve`,
+      what: `kubelets of ${firstFew([...new Set(known.map(({ node = '' }) => node))])} wait for their certificates: look at who asks (kubectl describe csr NAME), then approve`,
       lines: known.map(({ name }) => `kubectl certificate approve ${name}`),
     },
   ]
@@ -246,14 +247,14 @@ function anotherOrder(order: readonly string[]): Cure {
 
 function bootstrap(nodes: readonly string[]): Cure {
   return {
-    what: `have the cluster sign the kubelets of ${namedNodes(nodes)}: this in their KubeletConfiguration (Talos: machine.kubelet.extraArgs.rotate-server-certificates), restart them, then approve what they ask for`,
+    what: `have the cluster sign the kubelets of ${firstFew(nodes)}: this in their KubeletConfiguration (Talos: machine.kubelet.extraArgs.rotate-server-certificates), restart them, then approve what they ask for`,
     lines: ['serverTLSBootstrap: true', 'kubectl get csr --field-selector spec.signerName=kubernetes.io/kubelet-serving'],
   }
 }
 
 function otherNames(nodes: readonly string[]): Cure {
   return {
-    what: `the certificates of ${namedNodes(nodes)} are signed and name none of the addresses that their nodes have: have the nodes say an address that is named (kubelet --node-ip, --hostname-override), or have the certificates made anew`,
+    what: `the certificates of ${firstFew(nodes)} are signed and name none of the addresses that their nodes have: have the nodes say an address that is named (kubelet --node-ip, --hostname-override), or have the certificates made anew`,
     lines: ['kubectl get nodes -o wide'],
   }
 }

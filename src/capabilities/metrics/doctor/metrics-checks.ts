@@ -8,11 +8,11 @@ import { servedApi } from '../names.ts'
 import { gatherKubelets } from './gather-kubelets.ts'
 import type { KubeletFacts } from './kubelet-facts.ts'
 import {
+  firstFew,
   isReached,
   type JudgedRow,
   judgeKubelets,
   type KubeletJudgement,
-  namedNodes,
   usedRow,
   verifies,
 } from './kubelet-judgement.ts'
@@ -79,7 +79,7 @@ export function kubeletFindings(facts: KubeletFacts, judgement: KubeletJudgement
   for (const { address, nodes } of shared)
     found.push(
       finding('kubelets-share-address', {
-        object: `Nodes ${namedNodes(nodes)}`,
+        object: `Nodes ${firstFew(nodes)}`,
         message: `they say one address, ${address}: one kubelet is measured for all of them`,
         fix: 'kubectl get nodes -o wide',
         capability,
@@ -87,7 +87,7 @@ export function kubeletFindings(facts: KubeletFacts, judgement: KubeletJudgement
     )
   const used = usedRows(rows, facts)
   const of = (wrong: readonly JudgedRow[]) =>
-    `${wrong.length === 1 ? 'Node' : 'Nodes'} ${namedNodes(wrong.map(({ node }) => node))}`
+    `${wrong.length === 1 ? 'Node' : 'Nodes'} ${firstFew(wrong.map(({ node }) => node))}`
   const unreached = used.filter(row => !isReached(row))
   for (const [why, wrong] of Map.groupBy(unreached, ({ doubts }) => doubts.join(', ')))
     found.push(

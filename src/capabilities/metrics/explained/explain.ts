@@ -1,6 +1,6 @@
 // By which rule a pod or node is served or left out: our own decoding and points, played again on what its kubelet says now. Pure.
 import type { Pod } from '#kube/objects/objects.ts'
-import { formatDuration } from '#kube/time/duration.ts'
+import { formatDuration, formatDurationMs } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { NoMetricsError, readExposition } from '../decode/exposition-text.ts'
 import { KnownContainers } from '../decode/known-containers.ts'
@@ -233,11 +233,15 @@ function incomplete(what: string, reading: Reading | undefined): readonly string
   return missing.length === 0 ? [] : [`${what}: ${missing.join(', ')}${start.join('')}.`]
 }
 
+/** From so many milliseconds on nobody counts in seconds. */
+const longMs = 600_000
+
 /** Why the last reading is not yet two points. */
 function onePoint(what: string, of: readonly (Reading | undefined)[], { resolutionMs }: PointRules): readonly string[] {
   const last = of.at(-1)
   const before = of.length > 1 ? of[0] : undefined
-  const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`
+  const seconds = (ms: number) =>
+    ms < longMs ? `${Math.round(ms / 100) / 10} s` : formatDurationMs(Math.round(ms / 1_000) * 1_000)
   const startMs = last?.startNs === undefined ? undefined : splitNanos(last.startNs).ms
   const ageMs = last?.startNs === undefined ? undefined : nanosBetween(splitNanos(last.startNs), last.cpuMs) / 1e6
   const age =

@@ -2,7 +2,7 @@
 import type { Intent } from '../../intent.ts'
 import { modeOf } from '../mode.ts'
 import type { Pending, Question } from '../question.ts'
-import { namedNodes } from '../touched-nodes.ts'
+import { firstFew } from '../touched-nodes.ts'
 import { type CapUse, CapUses, isAt, isCounted, PlaceMap, weightOf } from './cap-use.ts'
 import { hourlyBucket } from './hourly-bucket.ts'
 
@@ -61,5 +61,5 @@ function serve(
 /** Nodes that would lose pods, as far as the wish itself says. */
 export function sourcesOf({ relocation, verb, targets }: Intent): readonly string[] {
   if (relocation !== undefined) return [relocation.from]
-  return verb === 'drain' ? namedNodes({ targets }) : []
+  return verb === 'drain' ? firstFew({ targets }) : []
 }

@@ -7,7 +7,7 @@ import { workloadLock } from '../locks/workload-lock.ts'
 import { zoneDrain, zoneOf } from '../locks/zone-drain.ts'
 import { askAgain, type Objection, type Pending, pass, type Question, type Rule } from '../question.ts'
 import { passengersOf } from '../rollouts/passengers.ts'
-import { namedNodes, touchedAmong, touchedBy } from '../touched-nodes.ts'
+import { firstFew, touchedAmong, touchedBy } from '../touched-nodes.ts'
 import { firstToFill, sourcesOf } from './cap-queue.ts'
 import { isAhead } from './queue-order.ts'
 
@@ -45,8 +45,8 @@ function wantsSame(question: Question, { intent: other }: Pending): boolean {
   const workload = workloadOf(intent)
   if (workload !== undefined && workload === workloadOf(other)) return true
   if (intent.verb === 'drain' && other.verb === 'drain' && intent.requester !== 'provision') {
-    const zones = new Set(namedNodes(intent).map(name => zoneOf(question, name)))
-    return namedNodes(other).some(name => zones.has(zoneOf(question, name)))
+    const zones = new Set(firstFew(intent).map(name => zoneOf(question, name)))
+    return firstFew(other).some(name => zones.has(zoneOf(question, name)))
   }
   const isOtherPlan = intent.batch !== undefined && other.batch !== undefined && intent.batch !== other.batch
   const isForNode = (takesNodes(other) && worksOnNodes(intent)) || (takesNodes(intent) && worksOnNodes(other))

@@ -3,7 +3,7 @@ import type { Intent } from '../../intent.ts'
 import { isActive, type PermitRecord } from '../../permits/permit-record.ts'
 import { isRollout } from '../disturbance.ts'
 import { askAgain, pass, type Question, type Rule } from '../question.ts'
-import { namedNodes, touchedAmong, touchedBy } from '../touched-nodes.ts'
+import { firstFew, touchedAmong, touchedBy } from '../touched-nodes.ts'
 
 export const nodeLock: Rule = {
   name: 'node-lock',
@@ -32,9 +32,9 @@ function sharedNode(
   { intent }: Question,
   { permit, wanted }: { readonly permit: PermitRecord; readonly wanted: ReadonlySet<string> },
 ): string | undefined {
-  if (takesNodes(permit)) return namedNodes(permit).find(name => wanted.has(name))
+  if (takesNodes(permit)) return firstFew(permit).find(name => wanted.has(name))
   if (!takesNodes(intent) || permit.purpose === 'steer' || !worksOnNodes(permit)) return undefined
-  return touchedAmong(permit, new Set(namedNodes(intent)))
+  return touchedAmong(permit, new Set(firstFew(intent)))
 }
 
 /** Empties a node, or ends it. */

@@ -1,7 +1,7 @@
 // One node of a zone is emptied at a time. What belongs to a NodePool follows its pool's own budgets instead.
 
 import { askAgain, pass, type Question, type Rule } from '../question.ts'
-import { namedNodes } from '../touched-nodes.ts'
+import { firstFew } from '../touched-nodes.ts'
 import { drainsUnderWay } from './node-lock.ts'
 
 export const zoneDrain: Rule = {
@@ -10,10 +10,10 @@ export const zoneDrain: Rule = {
   ask(question) {
     const { intent } = question
     if (intent.verb !== 'drain' || intent.requester === 'provision') return pass
-    const own = new Set(namedNodes(intent))
+    const own = new Set(firstFew(intent))
     const zones = new Set(Array.from(own, name => zoneOf(question, name)))
     for (const permit of drainsUnderWay(question)) {
-      const node = namedNodes(permit).find(name => !own.has(name) && zones.has(zoneOf(question, name)))
+      const node = firstFew(permit).find(name => !own.has(name) && zones.has(zoneOf(question, name)))
       if (node === undefined) continue
       const objection = { rule: 'zone-drain', zone: zoneOf(question, node), node, permit: permit.name } as const
       return askAgain(question, objection, permit.grant?.expiresAtMs)

@@ -13,14 +13,14 @@ const outOfService = 'node.kubernetes.io/out-of-service'
 /** Pods on nodes that are absent from the start belong to a snapshot taken without them: they stay as they are. */
 export function startPodGc(context: ComponentContext): void {
   const { view, loop, clock } = context
-  const absentFromStart = new Set(view.namedNodes().filter(name => view.get('nodes', undefined, name) === undefined))
+  const absentFromStart = new Set(view.firstFew().filter(name => view.get('nodes', undefined, name) === undefined))
   const missingSince = new Map<string, number>()
   const forget = (pod: Pod, disruption: string | undefined) =>
     loop.alone('podgc', keyOf(pod), () => forceDelete(context, pod, disruption))
   const queue = loop.queue('podgc', () => {
     queue.addPeriodic('all', periodMs)
     const now = clock.elapsed()
-    for (const name of view.namedNodes()) {
+    for (const name of view.firstFew()) {
       if (view.get('nodes', undefined, name) !== undefined) missingSince.delete(name)
       else if (!absentFromStart.has(name) && !missingSince.has(name)) missingSince.set(name, now)
     }
