@@ -51,7 +51,11 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
     ['base/kustomization.yaml', kustomization('Kustomization', { resources: ['install.yaml'] })],
     ['base/install.yaml', header + yamlDocuments(base)],
     ...names.flatMap(name => component(name, made([name]), none)),
-    ...processComponent('dashboard', 'apiserver', made([], { apiserver: { enabled: true } })),
+    ...processComponent('dashboard', 'apiserver', [
+      ...made([], { apiserver: { enabled: true } }).filter(({ kind }) => roleKinds.has(kind)),
+      // Its pods may have parts of capabilities beside the page: they are reached by what is there for all of them.
+      ...made(names, { apiserver: { enabled: true } }).filter(object => isOfHost(object, 'apiserver')),
+    ]),
     ...installedBy(capabilities).flatMap(({ name, isSwitched }) =>
       isSwitched === true ? processComponent(name, name, made([], { [name]: { enabled: true } })) : [],
     ),

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { partsIn } from '../../../src/coordination/part-hosts.ts'
 import { installationValues, plainRelease } from '../../../src/deployment/installation.ts'
 import { objects } from '../../../src/deployment/objects.ts'
 import { kustomizeFiles } from '../../../src/deployment/packaging/kustomize.ts'
@@ -15,6 +16,8 @@ import { commandOutput } from '../run-command.ts'
 
 const capabilities = enabledCapabilities
 const names = capabilities.map(({ name }) => name)
+/** Those with a part in `ballast apiserver`, which a component of its own brings, or the page's. */
+const behind = capabilities.filter(one => partsIn('apiserver', one).length > 0).map(({ name }) => name)
 const agentNamespace = 'ballast-agent'
 /** Components that bring a process, and its block of the values. */
 const processes = [
@@ -72,7 +75,8 @@ export async function judgeKustomization(): Promise<string> {
     for (const [path, text] of kustomizeFiles(capabilities)) write(path, text)
     let built = 0
     for (const chosen of choices()) {
-      const components = chosen.map(name => `../../components/${name}`)
+      const hosted = chosen.filter(name => behind.includes(name))
+      const components = [...(hosted.length > 0 ? ['apiserver'] : []), ...chosen].map(name => `../../components/${name}`)
       write(
         'overlays/chosen/kustomization.yaml',
         yamlText({ kind: 'Kustomization', resources: ['../../base'], ...(components.length === 0 ? {} : { components }) }),
@@ -98,7 +102,7 @@ export async function judgeKustomization(): Promise<string> {
         return canonical(rest.map(withoutServing))
       }
       const theirFlags = argsOf(theirs).filter(arg => arg.startsWith('--enable='))
-      deepStrictEqual(theirFlags, flags)
+      deepStrictEqual(theirFlags.toSorted(), [...flags, ...hosted.map(name => `--enable=${name}`)].toSorted())
       deepStrictEqual(plain(theirs), plain(ours))
       built++
     }
@@ -108,11 +112,31 @@ export async function judgeKustomization(): Promise<string> {
         yamlText({ kind: 'Kustomization', resources: ['../../base'], components: [`../../components/${name}`] }),
       )
       const text = await commandOutput(kubectl, ['kustomize', join(directory, 'overlays', 'process')], { timeoutMs: 60_000 })
-      const values = installationValues({ preset: { [process]: { enabled: true } }, disable: names }, capabilities)
-      const ours = objects(values, { capabilities, release: plainRelease('ballast', 'ballast-system') })
+      const of = (choice: { readonly enable?: readonly string[]; readonly disable?: readonly string[] }) =>
+        objects(installationValues({ preset: { [process]: { enabled: true } }, ...choice }, capabilities), {
+          capabilities,
+          release: plainRelease('ballast', 'ballast-system'),
+        })
+      // Where parts of capabilities may run beside it, all of them can be reached; their rights and APIs come with them.
+      const ours =
+        process === 'apiserver'
+          ? [
+              ...of({ disable: names }).filter(isRights),
+              ...of({ enable: names }).filter(object => !isRights(object) && object.kind !== 'APIService'),
+            ]
+          : of({ disable: names })
       const isOwn = ({ metadata }: KubeObject) => metadata.labels?.['app.kubernetes.io/component'] === process
       deepStrictEqual(canonical(documentsOf(text).filter(isOwn)), canonical(ours.filter(isOwn)), `component ${name}`)
     }
+    const beside = ['dashboard', ...behind].map(name => `../../components/${name}`)
+    write('overlays/page/kustomization.yaml', yamlText({ kind: 'Kustomization', resources: ['../../base'], components: beside }))
+    const page = await commandOutput(kubectl, ['kustomize', join(directory, 'overlays', 'page')], { timeoutMs: 60_000 })
+    const args = argsOf(documentsOf(page).filter(({ metadata }) => metadata.name === 'ballast-apiserver'))
+    deepStrictEqual(
+      args.filter(arg => arg.startsWith('--enable=') || arg.startsWith('--api-service=')),
+      ['--api-service=ballast-apiserver', ...behind.map(name => `--enable=${name}`)],
+      'the page with capabilities in its process',
+    )
     await commandOutput(kubectl, ['kustomize', join(directory, 'overlays', 'hardened')], { timeoutMs: 60_000 })
     return `${built} choices of components, ${processes.length} processes of their own, and the hardened overlay`
   } finally {
@@ -121,7 +145,9 @@ export async function judgeKustomization(): Promise<string> {
 }
 
 interface Podded extends KubeObject {
-  readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Contained[] } } }
+  readonly spec: {
+    readonly template: { readonly spec: { readonly containers: readonly Contained[]; readonly tolerations?: unknown } }
+  }
 }
 interface Contained {
   readonly args: readonly string[]
@@ -137,7 +163,10 @@ const argsOf = (list: readonly KubeObject[]) =>
 const isForNodes = ({ kind, metadata: { name, namespace } }: KubeObject) =>
   (kind === 'Namespace' && name === agentNamespace) || (kind === 'ResourceQuota' && namespace === agentNamespace)
 
-/** The base serves webhooks whatever is enabled, says where pods on nodes are, and enables by flags. */
+/**
+ * The base serves webhooks whatever is enabled, says where pods on nodes are, and enables by flags; what hosts parts of capabilities tolerates
+ * what any of them puts on nodes.
+ */
 function withoutServing(object: KubeObject): KubeObject {
   if (!isDeployment(object)) return object
   const { template } = object.spec
@@ -147,5 +176,7 @@ function withoutServing(object: KubeObject): KubeObject {
     ports: container.ports.filter(({ name }) => name !== 'webhooks'),
     env: (container.env ?? []).filter(({ name }) => name !== 'BALLAST_AGENT_NAMESPACE'),
   }))
-  return { ...object, spec: { ...object.spec, template: { ...template, spec: { ...template.spec, containers } } } }
+  const { tolerations, ...rest } = template.spec
+  const spec = { ...rest, ...(object.metadata.name === 'ballast-apiserver' ? {} : { tolerations }), containers }
+  return { ...object, spec: { ...object.spec, template: { ...template, spec } } }
 }
