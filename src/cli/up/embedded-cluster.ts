@@ -100,7 +100,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   )
   const beside = async () => {
     if (processes.size === 0) return
-    const { runEmbeddedProcesses } = await import('./embedded-processes.ts')
+    const { runEmbeddedProcesses } = await embeddedProcesses(clock)
     const { leaseClock = clock, settings = fixedSettings(installed).current } = options
     const listens = options.listen !== undefined
     await runEmbeddedProcesses({
@@ -124,6 +124,12 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   })
   const whole = started.move()
   return { twin, admin, ports, controller: all, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+}
+
+/** Reading files takes the host's time, not the cluster's. */
+async function embeddedProcesses(clock: Clock): Promise<typeof import('./embedded-processes.ts')> {
+  using _held = clock.hold()
+  return await import('./embedded-processes.ts')
 }
 
 /** What is enabled, and the sections that rights follow from. */
