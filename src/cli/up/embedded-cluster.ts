@@ -1,7 +1,7 @@
 // A twin with Ballast installed and its controller running inside this process, each on its own side of the API: the controller holds
 // nothing but its ServiceAccount's token.
 
-import type { Capability } from '#coordination/capability.ts'
+import type { Capability, Part } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
 import { controllerToken, installBallast } from '#deployment/install-ballast.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
@@ -96,7 +96,9 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     signal: ending,
   })
   const processes = new Set(
-    (['apiserver', 'gateway'] as const).filter(name => installed.capabilities.some(one => partsIn(name, one).length > 0)),
+    (['apiserver', 'gateway'] as const).filter(name =>
+      installed.capabilities.some(one => partsIn(name, one).some(part => isReached(part, options.listen !== undefined))),
+    ),
   )
   const beside = async () => {
     if (processes.size === 0) return
@@ -124,6 +126,11 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   })
   const whole = started.move()
   return { twin, admin, ports, controller: all, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+}
+
+/** Whether a part has anything to do: what serves an API has not where the twin does not listen, and so calls nobody. */
+function isReached({ listeners }: Part<unknown>, listens: boolean): boolean {
+  return listens || !listeners.some(({ kind }) => kind === 'api-service')
 }
 
 /** Reading files takes the host's time, not the cluster's. */
