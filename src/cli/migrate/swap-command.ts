@@ -167,7 +167,7 @@ async function carryOut({ component, options, surroundings }: Wish, swap: Swap, 
   await swap.record.take(direction(options))
   const tell = ({ id, state, said }: StepResult) => terminal.say(`${id}: ${state}: ${harmless(said)}`)
   const begin = ({ id, title, patienceMs }: Step) =>
-    terminal.say(`${id}: ${title}${patienceMs === undefined ? '' : ` (up to ${patienceMs / 60_000} minutes)`} ...`)
+    terminal.say(`${id}: ${title}${patienceMs === undefined ? '' : ` (up to ${patienceText(patienceMs)})`} ...`)
   const sum = async () => {
     await swap.record.release()
     const left = steps.filter(({ id }) => !swap.record.content.done.includes(id)).map(({ id }) => id)
@@ -226,3 +226,7 @@ async function withReach(
 }
 
 const ownHolder = () => `${userInfo().username}@${hostname()}, process ${process.pid}`
+
+function patienceText(ms: number): string {
+  return ms < 60_000 ? `${ms / 1_000} seconds` : `${ms / 60_000} minutes`
+}
