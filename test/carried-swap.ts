@@ -1,5 +1,6 @@
 // The steps of a swap as `ballast migrate apply` carries them out, without its command line: for sites that kill it at any write.
 
+import type { VirtualClock } from '#kube/clock.ts'
 import type { Reach } from '../src/migration/place.ts'
 import { runSteps, type StepResult, type Which } from '../src/migration/run.ts'
 import { openSwap } from '../src/migration/swap.ts'
@@ -12,6 +13,34 @@ export interface SwapWish {
   readonly forgetRelease?: boolean
   readonly allowLossy?: boolean
   readonly tell?: (line: string) => void
+}
+
+/** What came of the steps that somebody ran: done, or why not. */
+interface Ending {
+  readonly isDone: boolean
+  readonly error: Error | undefined
+}
+
+/** Drives `clock` until `run` is over, however it ends. */
+export async function endOf(run: Promise<boolean>, clock: VirtualClock, limitMs = 3_600_000): Promise<Ending> {
+  let ended: Ending | undefined
+  run.then(
+    isDone => {
+      ended = { isDone, error: undefined }
+    },
+    error => {
+      ended = { isDone: false, error: error instanceof Error ? error : new Error(String(error)) }
+    },
+  )
+  await clock.runUntil(() => ended !== undefined, { limitMs })
+  return ended ?? { isDone: false, error: undefined }
+}
+
+/** Lets so many milliseconds pass. */
+export async function passed(clock: VirtualClock, ms: number): Promise<void> {
+  const untilMs = clock.now() + ms
+  clock.schedule(ms, () => undefined)
+  await clock.runUntil(() => clock.now() >= untilMs, { limitMs: ms + 1_000 })
 }
 
 /** By its name for `migrate`. @throws Error where no such upstream is replaced */

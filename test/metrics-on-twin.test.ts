@@ -6,6 +6,7 @@ import { systemClock, VirtualClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { everything } from '#kube/objects/selector.ts'
 import { seededRandom } from '#kube/random.ts'
 import { startAggregatedServer } from '#kube/server/aggregated-server.ts'
@@ -119,6 +120,8 @@ class Site implements AsyncDisposable {
     const { clock } = this
     const around = { clock, random: seededRandom(1), log: silentLog, signal: this.#stop.signal }
     const informers = this.#stack.use(new Informers(this.open(await this.token(metricsAccount.name)), around))
+    // Another watch, which may not be read, is nobody's concern here.
+    informers.of<KubeObject>(builtIn.secrets)
     const measuring = new Measuring({
       settings: {
         points: { resolutionMs, staleAfterMs: 2.5 * resolutionMs, isStrict: false },

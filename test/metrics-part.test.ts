@@ -11,6 +11,7 @@ import { objects } from '#deployment/objects.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { systemClock } from '#kube/clock.ts'
+import { tokenConfig } from '#kube/credentials/cluster-config.ts'
 import { silentLog } from '#kube/log.ts'
 import { at } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -100,23 +101,7 @@ beforeAll(async () => {
     health,
     apis,
     kubelets: {
-      config: {
-        source: 'test',
-        server: 'https://127.0.0.1:1',
-        namespace: 'default',
-        tls: {
-          authority: { kind: 'data', data: Buffer.from(fakes.authority.certificate) },
-          serverName: undefined,
-          isInsecure: false,
-          clientCertificate: undefined,
-          clientKey: undefined,
-        },
-        auth: { kind: 'token', token },
-        impersonate: undefined,
-        proxyUrl: undefined,
-        disableCompression: true,
-        warnings: [],
-      },
+      config: tokenConfig({ server: 'https://127.0.0.1:1', token, authority: fakes.authority.certificate, source: 'test' }),
       environment: {},
     },
     signal,

@@ -11,7 +11,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '#kube/objects/status.ts
 import { startTwin, type Twin } from '#twin/twin.ts'
 import type { StepResult } from '../src/migration/run.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
-import { carriedSwap, type SwapWish, upstreamNamed } from './carried-swap.ts'
+import { carriedSwap, endOf, passed, type SwapWish, upstreamNamed } from './carried-swap.ts'
 import { surroundings, workload } from './reload-cluster.ts'
 import { type Kill, mortal } from './swap-site.ts'
 
@@ -220,19 +220,11 @@ export class MetricsSwapSite implements AsyncDisposable {
     const api = this.api(mortal(wire, writes, { kill, meanwhile: this.meanwhile }))
     const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
     const run = carriedSwap(upstreamNamed('metrics-server'), reach, wish, result => results.push(result))
-    let ended: { isDone: boolean; error: Error | undefined } | undefined
-    run.then(
-      isDone => (ended = { isDone, error: undefined }),
-      error => (ended = { isDone: false, error: error instanceof Error ? error : new Error(String(error)) }),
-    )
-    await this.clock.runUntil(() => ended !== undefined, { limitMs: 3_600_000 })
-    return { results, writes, isDone: ended?.isDone === true, error: ended?.error }
+    return { results, writes, ...(await endOf(run, this.clock)) }
   }
 
   async pass(ms: number): Promise<void> {
-    const untilMs = this.clock.now() + ms
-    this.clock.schedule(ms, () => undefined)
-    await this.clock.runUntil(() => this.clock.now() >= untilMs, { limitMs: ms + 1_000 })
+    await passed(this.clock, ms)
   }
 
   list(resource: string): readonly KubeObject[] {

@@ -9,7 +9,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import type { StepResult } from '../src/migration/run.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
-import { carriedSwap, type SwapWish, upstreamNamed } from './carried-swap.ts'
+import { carriedSwap, endOf, passed, type SwapWish, upstreamNamed } from './carried-swap.ts'
 import { shareOf } from './crash-harness.ts'
 import { spegelBootstrapService, spegelDaemonSet, spegelService } from './spegel-cluster.ts'
 import { type Kill, mortal } from './swap-site.ts'
@@ -93,23 +93,11 @@ class MirrorSite implements AsyncDisposable {
     const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
     const tell = (line: string) => told.push(line)
     const run = carriedSwap(upstreamNamed('spegel'), reach, { ...wish, tell }, result => results.push(result))
-    let ended: { isDone: boolean; error: Error | undefined } | undefined
-    run.then(
-      isDone => {
-        ended = { isDone, error: undefined }
-      },
-      error => {
-        ended = { isDone: false, error: error instanceof Error ? error : new Error(String(error)) }
-      },
-    )
-    await this.clock.runUntil(() => ended !== undefined, { limitMs: 7_200_000 })
-    return { results, writes, told, isDone: ended?.isDone === true, error: ended?.error }
+    return { results, writes, told, ...(await endOf(run, this.clock, 7_200_000)) }
   }
 
   async pass(ms: number): Promise<void> {
-    const untilMs = this.clock.now() + ms
-    this.clock.schedule(ms, () => undefined)
-    await this.clock.runUntil(() => this.clock.now() >= untilMs, { limitMs: ms + 1_000 })
+    await passed(this.clock, ms)
   }
 
   list(resource: string): readonly KubeObject[] {

@@ -18,7 +18,7 @@ import type { ControllerSettings, Reload, SettingsFeed } from '../src/process/co
 import { runController } from '../src/process/controller/controller.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import type { Replaceable } from '../src/upstreams/upstreams.ts'
-import { carriedSwap, type SwapWish, upstreamNamed } from './carried-swap.ts'
+import { carriedSwap, endOf, passed, type SwapWish, upstreamNamed } from './carried-swap.ts'
 import { configMap, secret, surroundings, workload } from './reload-cluster.ts'
 
 const startMs = Date.parse('2026-03-02T04:00:00Z')
@@ -157,20 +157,12 @@ export class SwapSite implements AsyncDisposable {
     const api = this.api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile: this.meanwhile }))
     const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
     const run = carriedSwap(this.#subject.upstream, reach, options, result => results.push(result))
-    let ended: { isDone: boolean; error: Error | undefined } | undefined
-    run.then(
-      isDone => (ended = { isDone, error: undefined }),
-      error => (ended = { isDone: false, error: error instanceof Error ? error : new Error(String(error)) }),
-    )
-    await this.clock.runUntil(() => ended !== undefined, { limitMs: 3_600_000 })
-    return { results, writes, isDone: ended?.isDone === true, error: ended?.error }
+    return { results, writes, ...(await endOf(run, this.clock)) }
   }
 
   /** Lets so many milliseconds pass. */
   async pass(ms: number): Promise<void> {
-    const untilMs = this.clock.now() + ms
-    this.clock.schedule(ms, () => undefined)
-    await this.clock.runUntil(() => this.clock.now() >= untilMs, { limitMs: ms + 1_000 })
+    await passed(this.clock, ms)
   }
 
   list(resource: string): readonly KubeObject[] {

@@ -11,8 +11,8 @@ import { ownerIsLive } from './owner-words.ts'
 import type { Loop, Ours, Situation, Theirs, Whole } from './place.ts'
 import { type Saved, savedWith } from './record.ts'
 import { readSituation, wholeOf } from './situation.ts'
-import { StepFailed, type Swap } from './step.ts'
-import { deleteAll, deleteSecrets, releaseSecrets, restorable, sleeping } from './writes.ts'
+import { type Step, StepFailed, type Swap } from './step.ts'
+import { deleteAll, deleteSecrets, releaseSecrets, restorable, restoreAll, sleeping } from './writes.ts'
 
 export const named = ({ namespace, name }: Pick<Loop, 'namespace' | 'name'>): string => `${namespace}/${name}`
 export const shown = (loop: Pick<Loop, 'namespace' | 'name' | 'workload'>): string => `${loop.workload.kind} ${named(loop)}`
@@ -154,8 +154,21 @@ export function shownTheirs(swap: Swap, situation: Situation, saved: Saved | und
   return { workload, namespace, name, replicas: 0, running: 0, selector: '', owner: undefined, isOwnerQuiet: true }
 }
 
+/** The first step back that writes. */
+export function restoreStep({ upstream }: Swap): Step {
+  return {
+    id: 'restore',
+    title: "bring upstream's objects back, asleep",
+    command: upstream.replaced.swap.reinstall,
+    proof: 'its workload is there',
+    undo: 'delete them again',
+    run: async now => restoreAll(now, now.record.saved?.removed ?? []),
+    prove: restored,
+  }
+}
+
 /** Is upstream there, or what was kept of it? */
-export async function restored(swap: Swap): Promise<Proof> {
+async function restored(swap: Swap): Promise<Proof> {
   const [one] = (await readSituation(swap)).theirs
   if (one !== undefined) return yes(`${shown(one)} is there`)
   const count = swap.record.saved?.removed.length ?? 0

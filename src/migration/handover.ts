@@ -13,7 +13,7 @@ import {
   reconcilerOf,
   removedProof,
   removeTheirs,
-  restored,
+  restoreStep,
   settled,
   shown,
   shownTheirs,
@@ -39,7 +39,7 @@ import { savedWith } from './record.ts'
 import { readSituation, wholeOf } from './situation.ts'
 import { type Access, all, type Step, StepFailed, type Swap, type Way } from './step.ts'
 import { noRollout } from './templates.ts'
-import { restoreAll, sleeping } from './writes.ts'
+import { sleeping } from './writes.ts'
 
 /** Pods that start, a kubelet that brings a changed ConfigMap, and a Lease of 137 s that its holder did not give back. */
 const startPatienceMs = 300_000
@@ -167,15 +167,7 @@ function stepsBack(swap: Swap, side: OwnSide): readonly Step[] {
       undo: '-',
       prove: now => checkedBack(now, side),
     },
-    {
-      id: 'restore',
-      title: "bring upstream's objects back, asleep",
-      command: replaced.swap.reinstall,
-      proof: 'its workload is there',
-      undo: 'delete them again',
-      run: async now => restoreAll(now, now.record.saved?.removed ?? []),
-      prove: restored,
-    },
+    restoreStep(swap),
     {
       id: 'switch',
       title: 'put ours to sleep, wait until it ended, wake upstream',

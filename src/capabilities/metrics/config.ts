@@ -5,7 +5,7 @@ import { InputError } from '#kube/problem.ts'
 import { durationBetween } from '#kube/schema/crd-fields.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import type { PointRules } from './points/points.ts'
-import type { openKubelets } from './scrape/kubelet-access.ts'
+import type { KubeletSettings } from './scrape/kubelet-access.ts'
 import type { AddressRules } from './scrape/kubelet-address.ts'
 
 const shortestResolutionMs = 5_000
@@ -117,7 +117,7 @@ export function addressRules({ kubelet }: MetricsConfig): AddressRules {
 }
 
 /** How kubelets are asked: as whom, and whom we believe. */
-export function kubeletSettings({ kubelet }: MetricsConfig): Parameters<typeof openKubelets>[0] {
+export function kubeletSettings({ kubelet }: MetricsConfig): KubeletSettings {
   return {
     requestTimeoutMs: durationMs(kubelet.requestTimeout),
     isInsecure: kubelet.insecureTls,

@@ -107,7 +107,9 @@ export class Measuring {
 
   /** Scrapes until `signal`. @throws `signal.reason` */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#options.informers.allSynced(signal)
+    const { informers } = this.#options
+    // What else this process watches keeps nothing from being measured.
+    for (const informer of [this.#nodes, this.#pods]) await informers.settled(informer, signal)
     await this.scraper.run(signal)
   }
 

@@ -20,7 +20,7 @@ const fileKeys = {
   key: 'capabilities.metrics.kubelet.clientKey',
 } as const
 /** Nodes that are named in a check: whoever wants all asks the metrics. */
-const firstFew = 3
+const namedNodes = 3
 
 /** Begins to ask kubelets and serves what they say. @throws InputError where a file of the section cannot be used */
 export async function startMetrics(
@@ -121,8 +121,8 @@ function kubeletCheck({ scrapes }: UsageSource): Check {
   const failed = all.flatMap(({ node, failure }) => (failure === undefined ? [] : [`${node}: ${failure.reason}`]))
   const name = 'kubelets'
   if (all.length === 0) return { name, ok: true, state: 'no node was asked yet' }
-  const rest = failed.length > firstFew ? [`${failed.length - firstFew} more`] : []
-  const why = failed.length === 0 ? '' : ` (${[...failed.slice(0, firstFew), ...rest].join(', ')})`
+  const rest = failed.length > namedNodes ? [`${failed.length - namedNodes} more`] : []
+  const why = failed.length === 0 ? '' : ` (${[...failed.slice(0, namedNodes), ...rest].join(', ')})`
   const state = `${all.length - failed.length} of ${all.length} answered${why}`
   // What kubelets do not say keeps nothing else of this process from being asked.
   return { name, ok: failed.length < all.length, isGating: false, state }

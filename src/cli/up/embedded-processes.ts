@@ -5,6 +5,7 @@ import type { KubeletAccess } from '#coordination/capability.ts'
 import { accountToken, installServices } from '#deployment/install-ballast.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
+import { tokenConfig } from '#kube/credentials/cluster-config.ts'
 import type { Log } from '#kube/log.ts'
 import { seededRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
@@ -98,23 +99,7 @@ export async function runEmbeddedProcesses(options: ProcessOptions): Promise<voi
 async function kubeletsOf({ kubelets, url }: Twin, token: string): Promise<KubeletAccess> {
   const { certificate } = await kubelets.authority()
   return {
-    config: {
-      server: url ?? 'https://127.0.0.1',
-      tls: {
-        authority: { kind: 'data', data: Buffer.from(certificate) },
-        serverName: undefined,
-        isInsecure: false,
-        clientCertificate: undefined,
-        clientKey: undefined,
-      },
-      auth: { kind: 'token', token },
-      impersonate: undefined,
-      namespace: 'default',
-      proxyUrl: undefined,
-      disableCompression: true,
-      source: 'the twin',
-      warnings: [],
-    },
+    config: tokenConfig({ server: url ?? 'https://127.0.0.1', token, authority: certificate, source: 'the twin' }),
     environment: {},
     dial: kubelets.dial,
   }

@@ -24,6 +24,7 @@ export function pictureAt(picture: Picture, atMs: number): Moment {
       state: new StateOfNodes(present.state, atMs),
       book: bookAt(present.book, { atMs, nowMs: present.nowMs }),
       observed: observedUntil(present.observed, atMs),
+      measured: undefined,
       twin: undefined,
       loading: undefined,
       past: { present },

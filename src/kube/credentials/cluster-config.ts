@@ -57,6 +57,34 @@ export interface ClusterConfig {
   readonly warnings: readonly string[]
 }
 
+/** A server that is asked by whoever bears `token`, and believed by `authority`, in PEM form. */
+export function tokenConfig(of: {
+  readonly server: string
+  readonly token: string
+  readonly authority: string
+  readonly isInsecure?: boolean
+  readonly source: string
+}): ClusterConfig {
+  const { server, token, authority, isInsecure = false, source } = of
+  return {
+    server,
+    tls: {
+      authority: { kind: 'data', data: Buffer.from(authority) },
+      serverName: undefined,
+      isInsecure,
+      clientCertificate: undefined,
+      clientKey: undefined,
+    },
+    auth: { kind: 'token', token },
+    impersonate: undefined,
+    namespace: 'default',
+    proxyUrl: undefined,
+    disableCompression: true,
+    source,
+    warnings: [],
+  }
+}
+
 /** A file's text; `undefined` when there is none. @throws InputError when it cannot be read. */
 export async function textOf(path: string): Promise<string | undefined> {
   try {

@@ -6,12 +6,12 @@ import { shownOwner } from '#upstreams/gitops-owner.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { ApiPart } from '#upstreams/upstream.ts'
 import { missingOf, of, ofObject } from '../access.ts'
-import { reconcilerOf, restored, theOurs, theTheirs } from '../both.ts'
+import { reconcilerOf, restoreStep, theOurs, theTheirs } from '../both.ts'
 import { ofLoop, scaleLoop } from '../loops.ts'
 import { savedWith } from '../record.ts'
 import { readSituation, wholeOf } from '../situation.ts'
 import { type Access, all, type Step, StepFailed, type Swap, type Way } from '../step.ts'
-import { resourceOf, restoreAll, sleeping, writeSection } from '../writes.ts'
+import { resourceOf, sleeping, writeSection } from '../writes.ts'
 import { ownRegistration, ownService } from './own-api.ts'
 import { apiServices, isAsBefore, leadBack, leadToUs, ledTo, readRegistration } from './registration.ts'
 import { answered } from './told.ts'
@@ -36,15 +36,7 @@ function stepsBack(swap: Swap, part: ApiPart): readonly Step[] {
       undo: '-',
       prove: now => checkedBack(now, part),
     },
-    {
-      id: 'restore',
-      title: "bring upstream's objects back, asleep",
-      command: replaced.swap.reinstall,
-      proof: 'its workload is there',
-      undo: 'delete them again',
-      run: async now => restoreAll(now, now.record.saved?.removed ?? []),
-      prove: restored,
-    },
+    restoreStep(swap),
     {
       id: 'wake',
       title: 'wake upstream beside ours, and wait until it has something to tell',

@@ -11,15 +11,16 @@ import { systemClock } from '#kube/clock.ts'
 import { textAt } from '#kube/objects/object-fields.ts'
 import { tokenKubeconfig } from '../../controller-process.ts'
 import { FakeKubelets } from '../../fake-kubelets.ts'
-import { nodeObject, openKubelets, podObjects } from '../../metrics-cluster.ts'
 import { metricsServerInstallation } from '../../metrics-swap-site.ts'
 import { commandLine } from '../ballast/site.ts'
 import type { PodObject } from '../ballast/tiny-kubelet.ts'
 import { PartUnavailable } from '../cache.ts'
-import { type ApiObject, apiPath } from '../control-plane/api-client.ts'
+import type { ApiObject } from '../control-plane/api-client.ts'
 import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
 import { atEnd } from '../endings.ts'
 import { type Kubectl, kubectlOf } from '../helm/lifecycle.ts'
+import { ended } from '../metrics/servers.ts'
+import { loadCluster } from '../metrics/site.ts'
 import { apply } from '../reload/programs.ts'
 import { upstreamPath } from '../upstreams/build.ts'
 
@@ -264,7 +265,7 @@ export class MetricsRealSite implements AsyncDisposable {
     if (running === undefined) return
     const { child, lines, clean } = running
     this.#running.delete(side)
-    await stopped(child)
+    await ended(child)
     clean()
     this.#log.push(`${side} ended with ${child.exitCode ?? child.signalCode}: ${lines.join('').slice(-3_000)}`)
   }
@@ -320,30 +321,7 @@ function installation(directory: string): readonly unknown[] {
   ]
 }
 
-async function loadCluster({ client }: ControlPlane, kubelets: FakeKubelets): Promise<void> {
-  const beganMs = Math.ceil(Date.now() / 10_000) * 10_000
-  for (const [name, { port }] of await openKubelets(kubelets, beganMs)) {
-    const { status, ...node } = nodeObject(name, port)
-    await client.want('POST', '/api/v1/nodes', node)
-    await client.want('PATCH', `/api/v1/nodes/${name}/status`, { status })
-  }
-  for (const { status, ...object } of podObjects()) {
-    const { namespace, name } = object.metadata
-    await client.want('POST', apiPath(object, namespace), object)
-    if (status !== undefined) await client.want('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, { status })
-  }
-}
-
 /** A pod may be gone, or changed, before it is written. */
 function tolerated({ status, body }: { readonly status: number; readonly body: unknown }): void {
   if (status >= 300 && status !== 404 && status !== 409) throw new Error(`${status} ${JSON.stringify(body)}`)
-}
-
-async function stopped(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const over = new Promise<void>(resolve => child.once('exit', () => resolve()))
-  child.kill('SIGTERM')
-  const force = setTimeout(() => child.kill('SIGKILL'), 30_000)
-  await over
-  clearTimeout(force)
 }

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import type { OwnFacts } from '#doctor/facts.ts'
 import { openApi } from '#kube/client/api.ts'
 import { systemClock, VirtualClock } from '#kube/clock.ts'
-import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
+import { tokenConfig } from '#kube/credentials/cluster-config.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { issueAuthority, issueLeaf, type KeyPair } from '#kube/server/certificates.ts'
 import { listening } from '#kube/server/listening.ts'
@@ -95,23 +95,7 @@ async function look(site: Site, nodes: readonly KubeObject[], authority: string,
   ]
   await using twin = await startTwin({ clock, seed: 1, objects: requests })
   const api = openApi(twin.transport({ admin: true }), { clock, userAgent: 'test' })
-  const config: ClusterConfig = {
-    server: 'https://cluster.test',
-    tls: {
-      authority: { kind: 'data', data: Buffer.from(authority) },
-      serverName: undefined,
-      isInsecure: true,
-      clientCertificate: undefined,
-      clientKey: undefined,
-    },
-    auth: { kind: 'token', token: 'viewer' },
-    impersonate: undefined,
-    namespace: 'default',
-    proxyUrl: undefined,
-    disableCompression: true,
-    source: 'a test',
-    warnings: [],
-  }
+  const config = tokenConfig({ server: 'https://cluster.test', token: 'viewer', authority, isInsecure: true, source: 'a test' })
   const facts = { objects: nodes, unread: [], nowMs: systemClock.now(), ours }
   const gathered = await gatherKubelets(
     { facts, api, config, environment: {}, clock: systemClock, signal, dial: site.dial },

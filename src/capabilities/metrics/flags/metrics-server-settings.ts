@@ -4,6 +4,7 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { tlsSettings } from '#kube/server/serving/tls-settings.ts'
 import { formatDurationMs } from '#kube/time/duration.ts'
 import type { FlagValues } from '#process/drop-ins/pflags.ts'
+import type { KubeletSettings } from '../scrape/kubelet-access.ts'
 
 /** Durations in milliseconds; of files the paths, empty where none is named. */
 export interface MetricsServerSettings {
@@ -15,18 +16,10 @@ export interface MetricsServerSettings {
   readonly isStrict: boolean
   readonly exposeSwap: boolean
   readonly nodeSelector: Selector
-  readonly kubelet: {
-    readonly requestTimeoutMs: number
+  readonly kubelet: KubeletSettings & {
     readonly addressTypes: readonly string[]
     readonly useNodeStatusPort: boolean
     readonly port: number
-    readonly isInsecure: boolean
-    /** HTTP, and no credentials at all. */
-    readonly isPlain: boolean
-    readonly authorityFile: string
-    readonly certificateFile: string
-    readonly keyFile: string
-    readonly format: 'text' | 'protobuf'
   }
   /** Absent: nothing is served. */
   readonly serving?: {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { MeasuredPicture } from '#dashboard/picture.ts'
+import { pictureAt } from '#dashboard/views/moment.ts'
 import { pictureOf } from '#dashboard/views/testdata/homelab.ts'
 import { everything } from '#dashboard/views/viewing.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -86,8 +87,35 @@ describe('the page of use', () => {
 
   test('says that others measure, where they do', () => {
     const view = viewOf({ measured: undefined })
-    expect(view.sentences.map(({ text }) => text)).toEqual(['Another server measures: figures are those of metrics.k8s.io.'])
+    expect(view.sentences.map(({ text }) => text)).toEqual([
+      'This process does not measure: figures are those of metrics.k8s.io.',
+    ])
     expect(view.tables.map(({ name }) => name)).toEqual(['nodes', 'workloads'])
+  })
+
+  test('where pods may not be read nobody knows what is asked for: it is no zero, and why is said', () => {
+    const because = 'Your account lacks list on pods.'
+    const bare = objects.filter(({ kind }) => kind !== 'Pod')
+    const source = { name: 'pods', state: 'down', lastAt: null, limitMs: 60_000, because } as const
+    const view = metricsPage.view(pictureOf(bare, { measured, sources: [source] }), everything)
+    expect(cellsOf('nodes', view)?.map(cells => [cells[1], cells[2], cells[5]])).toEqual([
+      ['1500m', '–', '–'],
+      ['–', '–', '–'],
+    ])
+    expect(view.tables.find(({ name }) => name === 'workloads')).toMatchObject({ rows: [], empty: because })
+  })
+
+  test('of an earlier moment nothing is known', () => {
+    const now = pictureOf(objects, { measured })
+    const then = pictureAt(now, now.nowMs - 60_000)
+    if (!('picture' in then)) throw new Error('it is kept for longer')
+    const view = metricsPage.view(then.picture, everything)
+    expect(view.sentences.map(({ text }) => text)).toEqual(['What was asked for and used then is not kept.'])
+    expect(view.tables.map(({ name }) => name)).toEqual(['nodes', 'workloads'])
+    expect(cellsOf('nodes', view)).toEqual([
+      ['n1', '–', '–', '4', '–', '–', '8.0Gi', '–'],
+      ['n2', '–', '–', '4', '–', '–', '8.0Gi', '–'],
+    ])
   })
 
   test('of a source that is down no figure is shown', () => {

@@ -3,7 +3,7 @@ import type { NodeState, PodState } from '#cluster/cluster-state.ts'
 import type { CapabilityView, Sentence } from '#dashboard/contract.ts'
 import type { CapabilityPage, Picture } from '#dashboard/picture.ts'
 import { nodeUsage, podUsage, type Usage } from '#dashboard/views/nodes/usage.ts'
-import { isUseShown } from '#dashboard/views/sources.ts'
+import { isUseShown, unknownBecause } from '#dashboard/views/sources.ts'
 import type { Viewing } from '#dashboard/views/viewing.ts'
 import { nodePath, workloadPath } from '#dashboard/words/links.ts'
 import { unknownText } from '#dashboard/words/percent.ts'
@@ -25,11 +25,20 @@ export const metricsPage: CapabilityPage = {
   }),
 }
 
-function sentencesOf({ measured, sources }: Picture): readonly Sentence[] {
+/** Why it is not known which pods there are, and so what is asked for; undefined where it is known. */
+function podsUnknown(picture: Picture): string | undefined {
+  return picture.past === undefined ? unknownBecause(picture, 'pods') : notKept
+}
+
+const notKept = 'What was asked for and used then is not kept.'
+
+function sentencesOf(picture: Picture): readonly Sentence[] {
+  const { measured, sources } = picture
+  if (picture.past !== undefined) return [say('use-not-kept', notKept)]
   const source = sources.find(({ name }) => name === 'metrics')
   const silent = source?.because === null || source === undefined ? [] : [say('use-silent', source.because)]
   if (measured === undefined)
-    return [...silent, say('use-by-others', 'Another server measures: figures are those of metrics.k8s.io.')]
+    return [...silent, say('use-by-others', 'This process does not measure: figures are those of metrics.k8s.io.')]
   const { scrapes, resolutionMs } = measured
   const answered = scrapes.filter(({ failure }) => failure === undefined).length
   const facts = { answered, of: scrapes.length, seconds: resolutionMs / 1_000 }
@@ -65,19 +74,20 @@ function failuresOf({ measured }: Picture): readonly Table[] {
 function nodesOf(picture: Picture): Table {
   const { state, measured } = picture
   const isShown = isUseShown(picture)
+  const isCounted = podsUnknown(picture) === undefined
   const metrics = new Map((isShown ? state.objects('NodeMetrics') : []).map(object => [object.metadata.name, object]))
   const ages = new Map(measured?.scrapes.map(({ node, ageMs }) => [node, ageMs]))
   const row = (node: NodeState) => {
     const use = nodeUsage(metrics.get(node.name))
-    const on = state.podsOn(node.name)
+    const asked = (resource: 'cpu' | 'memory') => (isCounted ? requested(state.podsOn(node.name), resource) : null)
     const age = ages.get(node.name)
     const { cpu, memory } = node.allocatable
     return {
       key: node.name,
       cells: [
         node.name,
-        ...[use?.cpu ?? null, requested(on, 'cpu'), cpu ?? null].map(cpuExact),
-        ...[use?.memory ?? null, requested(on, 'memory'), memory ?? null].map(memoryShort),
+        ...[use?.cpu ?? null, asked('cpu'), cpu ?? null].map(cpuExact),
+        ...[use?.memory ?? null, asked('memory'), memory ?? null].map(memoryShort),
         age === undefined ? unknownText : `${Math.round(age / 1_000)} s`,
       ],
       path: nodePath(node.name),
@@ -152,7 +162,7 @@ function workloadsOf(picture: Picture, viewing: Viewing): Table {
     ],
     rows: rows.slice(0, mostRows).map(({ key, cells, path }) => ({ key, cells, path })),
     total: rows.length,
-    empty: 'No workload has pods that you may see.',
+    empty: podsUnknown(picture) ?? 'No workload has pods that you may see.',
   }
 }
 

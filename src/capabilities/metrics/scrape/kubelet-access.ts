@@ -18,7 +18,7 @@ interface Around {
 }
 
 /** Files are named by their paths; where one is empty the process's own credentials and authority are used. */
-interface KubeletSettings {
+export interface KubeletSettings {
   readonly requestTimeoutMs: number
   readonly isInsecure: boolean
   /** HTTP, and no credentials at all. */
