@@ -25,7 +25,9 @@ const benchmarks = [
   'dashboard-stream.ts',
   'mirror.ts',
   'metrics.ts',
+  'metrics-part.ts',
   'metrics-peers.ts',
+  'autoscale.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

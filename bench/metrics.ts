@@ -74,7 +74,7 @@ const api = metricsApi({
   pods: informerOf(pods),
   points,
   nodeSelector: everything.value,
-  exposeSwap: false,
+  exposed: { swap: false, storage: false },
   clock: systemClock,
   onServed: () => undefined,
 })

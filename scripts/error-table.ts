@@ -110,6 +110,7 @@ const explanations: Explanations = {
     'registry-url': 'a registry as `scheme://host[:port]`, http or https, with no path, user or query',
     'repository-folder': 'a folder of manifests that can be read, and one change for each of its files',
     'scenario-field': 'a field of a scenario that there is, with a value that it can have; `docs/simulate.md` has them',
+    'replayed-object': 'one ScaledObject that a series can be played to',
     'scenario-policy': 'a RebalancePolicy that a step of a scenario can be planned for, or a DeschedulerPolicy',
     'scenario-step': 'a step of a scenario with exactly one operation',
     'scenario-syntax': 'YAML that parses, in a scenario',

@@ -11,6 +11,7 @@ const parts: Readonly<Record<Replaced['swap']['part']['kind'], string>> = {
   section: "upstream sleeps, then a section of the controller's configuration is switched on",
   process: 'upstream sleeps, then a process of ours wakes, by the same settings',
   api: 'ours measures beside it, callers are led to ours, then upstream sleeps',
+  'led-api': 'ours stands by, upstream sleeps and gives it its Lease, callers are led after it',
   nodes: 'node by node: its pod goes, ours comes',
 }
 

@@ -12,7 +12,6 @@ import { surroundings } from './reload-cluster.ts'
 import { type Kill, mortal } from './swap-site.ts'
 
 const startMs = Date.parse('2026-03-02T04:00:30Z')
-const signal = new AbortController().signal
 const upstreamNamespace = 'kube-system'
 
 interface Applied {
@@ -59,8 +58,9 @@ export class DeschedulerSwapSite implements AsyncDisposable {
       this.#look()
       await this.meanwhile(write)
     }
-    const api = this.#api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile }))
-    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
+    const death = new AbortController()
+    const api = this.#api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile, death }))
+    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal: death.signal }
     const run = carriedSwap(upstreamNamed('descheduler'), reach, options, result => results.push(result))
     return { results, writes, ...(await endOf(run, this.clock)) }
   }

@@ -13,7 +13,8 @@ import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import { systemClock } from '#kube/clock.ts'
 import { tokenConfig } from '#kube/credentials/cluster-config.ts'
 import { silentLog } from '#kube/log.ts'
-import { at } from '#kube/objects/object-fields.ts'
+import { apiServices } from '#kube/objects/api-service.ts'
+import { at, listAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
@@ -22,7 +23,7 @@ import { SharedApis } from '#process/apiserver/shared-apis.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { apiserverAccount } from '#process/own-names.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
-import { servedApi, servedApiService } from '../src/capabilities/metrics/names.ts'
+import { servedApi } from '../src/capabilities/metrics/names.ts'
 import { namespace } from './controlled-cluster.ts'
 import { FakeKubelets } from './fake-kubelets.ts'
 import { nodeObject, openKubelets, podObjects, story } from './metrics-cluster.ts'
@@ -113,7 +114,7 @@ beforeAll(async () => {
   await vi.waitUntil(() => apis.port !== undefined, { timeout: 20_000 })
   await installServices(admin, { ...installed, service: apiserverAccount, endpoint: `https://127.0.0.1:${apis.port}` })
   const isAvailable = async () => {
-    const { conditions } = Object((await admin.resource<KubeObject>(servedApiService).get(servedApi.name, { signal }))['status'])
+    const { conditions } = Object((await admin.resource<KubeObject>(apiServices).get(servedApi.name, { signal }))['status'])
     return Array.isArray(conditions) && conditions.some(({ type, status }) => type === 'Available' && status === 'True')
   }
   await vi.waitUntil(isAvailable, { timeout: 20_000 })
@@ -145,7 +146,7 @@ describe('metrics as a part', () => {
   })
 
   test('what another serves is left to it, and said', async () => {
-    await admin.resource<KubeObject>(servedApiService).apply(
+    await admin.resource<KubeObject>(apiServices).apply(
       {
         apiVersion: 'apiregistration.k8s.io/v1',
         kind: 'APIService',
@@ -165,6 +166,27 @@ describe('metrics as a part', () => {
   })
 })
 
+test('callers that are led here again are answered by metrics-server’s rules for ten minutes, which is said', async () => {
+  const lead = (service: object) =>
+    admin.resource<KubeObject>(apiServices).apply(
+      {
+        apiVersion: 'apiregistration.k8s.io/v1',
+        kind: 'APIService',
+        metadata: { name: servedApi.name },
+        spec: { service },
+      },
+      { signal, fieldManager: 'helm', force: true },
+    )
+  await lead({ name: apiserverAccount, namespace, port: 8081 })
+  const elsewhere = `metrics/metrics-api: its APIService names port 8081 of ${namespace}/${apiserverAccount}, where it is served at 443`
+  await expect.poll(said).toContain(elsewhere)
+  await lead({ name: apiserverAccount, namespace, port: 443 })
+  const here = /^metrics\/metrics-api: served here, by metrics-server's rules until 20.*Z, as it was just led here$/
+  await expect.poll(said).toContainEqual(expect.stringMatching(here))
+  const leftMs = (taken?.strictUntilMs?.() ?? 0) - Date.now()
+  expect(leftMs > 500_000 && leftMs <= 600_000).toBe(true)
+})
+
 test.each([
   [10_250, {}],
   [10_255, { kubelet: { port: 10_255 } }],
@@ -176,6 +198,30 @@ test.each([
   })
   const policy = made.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'ballast-apiserver')
   expect(at(policy, 'spec', 'egress')).toContainEqual({ ports: [{ port, protocol: 'TCP' }] })
+})
+
+test.each([
+  [{}, false],
+  [{ exposeEphemeralStorage: true }, true],
+])('with %j it may ask for local disks: %s', (section, may) => {
+  const values = installationValues({ preset: { capabilities: { metrics: section } }, enable: ['metrics'] }, [metrics])
+  const made = objects(values, { capabilities: [metrics], release: plainRelease('ballast', namespace) })
+  const rules = made.flatMap(object => listAt(object, 'rules')).filter(rule => listAt(rule, 'resources').includes('nodes/stats'))
+  expect(rules).toEqual(may ? [{ apiGroups: [''], resources: ['nodes/stats'], verbs: ['get'] }] : [])
+})
+
+test('where kubelets are pinned it may keep pins under one name, and else not', () => {
+  const rulesOf = (section: object) => {
+    const values = installationValues({ preset: { capabilities: { metrics: section } }, enable: ['metrics'] }, [metrics])
+    const made = objects(values, { capabilities: [metrics], release: plainRelease('ballast', namespace) })
+    return made
+      .flatMap(object => listAt(object, 'rules'))
+      .filter(rule => listAt(rule, 'resourceNames').includes('ballast-kubelet-pins'))
+  }
+  expect(rulesOf({})).toEqual([])
+  expect(rulesOf({ kubelet: { tls: 'pin' } })).toEqual([
+    { apiGroups: [''], resources: ['configmaps'], resourceNames: ['ballast-kubelet-pins'], verbs: ['get', 'update'] },
+  ])
 })
 
 describe('replicas', () => {

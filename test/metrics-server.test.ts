@@ -115,7 +115,14 @@ class Site implements AsyncDisposable {
     const { settings } = parsed
     const trust = { authority: fakes.authority.certificate, isInsecure: false }
     const kubelets = this.#stack.use(
-      new KubeletClient({ clock, trust, token: async () => token, timeoutMs: settings.kubelet.requestTimeoutMs, format: 'text' }),
+      new KubeletClient({
+        clock,
+        trust,
+        token: async () => token,
+        timeoutMs: settings.kubelet.requestTimeoutMs,
+        format: 'text',
+        gzip: settings.kubelet.gzip,
+      }),
     )
     const serving = Promise.withResolvers<number>()
     runMetricsServer(

@@ -217,8 +217,9 @@ export class MetricsSwapSite implements AsyncDisposable {
     const results: StepResult[] = []
     const { kill, ...wish } = options
     const wire = this.#asPods(this.twin.transport({ admin: true }))
-    const api = this.api(mortal(wire, writes, { kill, meanwhile: this.meanwhile }))
-    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
+    const death = new AbortController()
+    const api = this.api(mortal(wire, writes, { kill, meanwhile: this.meanwhile, death }))
+    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal: death.signal }
     const run = carriedSwap(upstreamNamed('metrics-server'), reach, wish, result => results.push(result))
     return { results, writes, ...(await endOf(run, this.clock)) }
   }

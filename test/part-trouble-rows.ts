@@ -1,4 +1,5 @@
 // What gives the parts of each capability work, for the runs under trouble. A capability without a row fails the test.
+import { autoscale } from '#capabilities/autoscale'
 import { deschedule } from '#capabilities/deschedule'
 import { isolate } from '#capabilities/isolate'
 import { mirror } from '#capabilities/mirror'
@@ -169,8 +170,29 @@ const readinessRow: TroubleRow = {
   faults: () => [],
 }
 
+const judged = (cluster: ControlledCluster) =>
+  cluster
+    .list('validatingwebhookconfigurations.admissionregistration.k8s.io')
+    .some(({ metadata }) => metadata.name === 'ballast-autoscale')
+
+/** Its controller keeps a configuration, so that objects are judged; what scales runs in another process. */
+const autoscaleRow: TroubleRow = {
+  cluster: { objects: [node('n1')], capabilities: [autoscale], hold: true },
+  isDispensable,
+  limitMs: 15 * 60_000,
+  isReady: judged,
+  async work(cluster) {
+    const configurations = cluster.admin.resource(builtIn.validatingwebhookconfigurations)
+    await configurations.delete('ballast-autoscale', { signal })
+  },
+  units: cluster => new Map([[everything, judged(cluster)]]),
+  unitOf: () => undefined,
+  faults: () => [],
+}
+
 /** By name of capability. */
 export const troubleRows: Readonly<Record<string, TroubleRow>> = {
+  [autoscale.name]: autoscaleRow,
   [reload.name]: reloadRow,
   [deschedule.name]: descheduleRow,
   [isolate.name]: isolateRow,

@@ -1,15 +1,22 @@
-// Processes that are no controller under the same troubles: the drop-in descheduler, and the reporters on nodes. A row starts one on a twin
+// Processes that are no controller under the same troubles: the drop-in descheduler, the reporters on nodes, and what measures use. A row starts one on a twin
 // and says what it has not done; the harness does each wrong to each request that it makes.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Registry } from 'prom-client'
 import { openApi } from '#kube/client/api.ts'
 import type { Transport } from '#kube/client/transport.ts'
 import type { VirtualClock } from '#kube/clock.ts'
+import { EventRecorder } from '#kube/events/events.ts'
+import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { everything } from '#kube/objects/selector.ts'
 import { seededRandom } from '#kube/random.ts'
 import type { Twin } from '#twin/twin.ts'
+import { emptyReading, type NodeReading } from '../src/capabilities/metrics/decode/reading.ts'
+import { Measuring } from '../src/capabilities/metrics/measuring.ts'
+import { pathAnnotation } from '../src/capabilities/metrics/names.ts'
 import { readinessConfiguration } from '../src/capabilities/readiness/config.ts'
 import { reportCondition } from '../src/capabilities/readiness/reporter/condition-reporter.ts'
 import { startReporter } from '../src/capabilities/readiness/reporter/reporter.ts'
@@ -193,9 +200,93 @@ function reporterRow(
 const apiOf = ({ twin, clock, between }: Stage) =>
   openApi(between(twin.transport({ admin: true })), { clock, userAgent: 'test', log: silentLog })
 
+const resolutionMs = 15_000
+/** Its annotation is refused, and an Event says so. */
+const oddly = (name: string): KubeObject => {
+  const { metadata, status, ...rest } = node(name) as Node
+  const addresses = [{ type: 'InternalIP', address: name }]
+  return { ...rest, metadata: { ...metadata, annotations: { [pathAnnotation]: '../x' } }, status: { ...status, addresses } }
+}
+const measuredPod = (name: string, nodeName: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'shop' },
+  spec: { nodeName, containers: [{ name: 'main', image: 'registry.example/app:1' }] },
+  status: { phase: 'Running' },
+})
+
+/** What a kubelet says that runs these pods, each at half a core. */
+function measured(nowMs: number, pods: readonly string[]): NodeReading {
+  const one = { ...emptyReading(), cpuNs: nowMs * 5e5, cpuMs: nowMs, memoryBytes: 4_096, memoryMs: nowMs }
+  const containers = pods.map(pod => ({ ...one, namespace: 'shop', pod, container: 'main', startNs: 1e18 }))
+  return { node: one, containers, rejected: new Map() }
+}
+
+/** What measures use in both processes: the part of `ballast apiserver`, and the one in metrics-server's place. */
+function measuringRow(): ProcessRow {
+  let measuring: Measuring | undefined
+  let hasMore = false
+  return {
+    objects: [oddly('n1'), oddly('n2'), measuredPod('a', 'n1'), measuredPod('b', 'n2')],
+    limitMs: 90_000,
+    async start(on) {
+      hasMore = false
+      const { clock } = on
+      const stop = new AbortController()
+      const around = { clock, random: seededRandom(1), log: silentLog }
+      const api = apiOf(on)
+      const informers = new Informers(api, { ...around, signal: stop.signal })
+      const events = new EventRecorder(api, { ...around, controller: 'metrics-server', instance: 'test' })
+      const pods: Readonly<Record<string, readonly string[]>> = { n1: ['a', 'late'], n2: ['b'] }
+      measuring = new Measuring({
+        settings: {
+          points: { resolutionMs, staleAfterMs: 2.5 * resolutionMs, isStrict: false },
+          address: { addressTypes: ['InternalIP'], port: 10_250, useNodeStatusPort: false, scheme: 'https' },
+          nodeSelector: everything,
+          exposed: { swap: false, storage: false },
+        },
+        informers,
+        client: { scrape: async url => measured(clock.now(), pods[new URL(url).hostname] ?? []) },
+        ...{ clock, log: silentLog, registry: new Registry(), events },
+      })
+      let end: string | undefined
+      const running = measuring.run(stop.signal).catch((error: unknown) => {
+        if (!stop.signal.aborted) end = String(error)
+      })
+      return {
+        ended: () => end,
+        [Symbol.asyncDispose]: async () => {
+          stop.abort(new DOMException('stopped', 'AbortError'))
+          await running
+          await events[Symbol.asyncDispose]()
+          await informers[Symbol.asyncDispose]()
+          await api.close()
+        },
+      }
+    },
+    async work({ cluster }) {
+      hasMore = true
+      await cluster.admin.resource<KubeObject>(builtIn.pods).create(measuredPod('late', 'n1'), { namespace: 'shop', signal })
+    },
+    undone() {
+      const names = (objects: Iterable<KubeObject>) => Array.from(objects, ({ metadata }) => metadata.name).toSorted()
+      const { usage } = measuring ?? {}
+      const wanted = [...['a', 'b'], ...(hasMore ? ['late'] : [])]
+      const found = [names(usage?.nodes() ?? []).join(), names(usage?.pods() ?? []).join()]
+      return found[0] === 'n1,n2' && found[1] === wanted.join() ? [] : [`served are ${found.join(' and ')}`]
+    },
+    // Whatever befell the API server, kubelets were asked all the time: what was served is served with times of its own.
+    faults: () => {
+      const ages = Array.from(measuring?.usage.scrapes() ?? [], ({ ageMs }) => ageMs ?? Infinity)
+      return ages.every(age => age <= 2 * resolutionMs) ? [] : [`nodes were read ${ages} ms ago`]
+    },
+  }
+}
+
 /** By name: what is no part of the controller and talks to the API server. */
 export const processRows: Readonly<Record<string, ProcessRow>> = {
   descheduler,
+  'resource metrics': measuringRow(),
   'reporter of an agent': reporterRow(async ({ port, ...on }, stop) => {
     const section = readinessConfiguration.parse({ agent: { mirror: `http://NODE_IP:${port}/readyz` } })
     const running = await startReporter(

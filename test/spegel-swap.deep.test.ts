@@ -82,15 +82,17 @@ class MirrorSite implements AsyncDisposable {
     const results: StepResult[] = []
     const told: string[] = []
     const { kill } = wish
+    const death = new AbortController()
     const transport = mortal(this.twin.transport({ admin: true }), writes, {
       kill,
+      death,
       meanwhile: async write => {
         this.#look()
         await this.meanwhile(write)
       },
     })
     const api = openApi(transport, { clock: this.clock, userAgent: 'ballast-test' })
-    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
+    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal: death.signal }
     const tell = (line: string) => told.push(line)
     const run = carriedSwap(upstreamNamed('spegel'), reach, { ...wish, tell }, result => results.push(result))
     return { results, writes, told, ...(await endOf(run, this.clock, 7_200_000)) }

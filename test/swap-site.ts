@@ -91,7 +91,8 @@ export const users: readonly KubeObject[] = [
 ]
 
 export interface Kill {
-  readonly write: number
+  /** Its number, or what it is: the first such one. */
+  readonly write: number | string
   readonly when: 'before' | 'after'
 }
 
@@ -154,8 +155,10 @@ export class SwapSite implements AsyncDisposable {
   async apply(options: SwapWish & { readonly kill?: Kill } = {}): Promise<Applied> {
     const writes: string[] = []
     const results: StepResult[] = []
-    const api = this.api(mortal(this.twin.transport({ admin: true }), writes, { kill: options.kill, meanwhile: this.meanwhile }))
-    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal }
+    const death = new AbortController()
+    const mortality = { kill: options.kill, meanwhile: this.meanwhile, death }
+    const api = this.api(mortal(this.twin.transport({ admin: true }), writes, mortality))
+    const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal: death.signal }
     const run = carriedSwap(this.#subject.upstream, reach, options, result => results.push(result))
     return { results, writes, ...(await endOf(run, this.clock)) }
   }
@@ -295,26 +298,30 @@ function onLinux(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...object.metadata, labels: { ...labels, 'kubernetes.io/os': 'linux' } } }
 }
 
+interface Mortality {
+  readonly kill: Kill | undefined
+  readonly meanwhile: (write: string) => Promise<void>
+  /** The end of the process, as its own parts see it. */
+  readonly death: AbortController
+}
+
 /** Counts writes and dies at the one it is told to: nothing is sent or heard afterwards. */
-export function mortal(
-  inner: Transport,
-  writes: string[],
-  { kill, meanwhile }: { readonly kill: Kill | undefined; readonly meanwhile: (write: string) => Promise<void> },
-): Transport {
-  let isDead = false
+export function mortal(inner: Transport, writes: string[], { kill, meanwhile, death }: Mortality): Transport {
   const die = () => {
-    isDead = true
+    death.abort(new Error('killed'))
     return new ConnectionError('killed')
   }
   const alive = async <T>(request: TransportRequest, send: () => Promise<T>): Promise<T> => {
-    if (isDead) throw die()
+    if (death.signal.aborted) throw die()
     // Asking what is allowed writes nothing.
     if (request.verb === 'GET' || request.path.includes('/selfsubject')) return send()
-    if (kill?.when === 'before' && kill.write === writes.length + 1) throw die()
-    writes.push(`${request.verb} ${request.path}`)
-    await meanwhile(`${request.verb} ${request.path}`)
+    const write = `${request.verb} ${request.path}`
+    const isLast = (number: number) => kill?.write === (typeof kill?.write === 'number' ? number : write)
+    if (kill?.when === 'before' && isLast(writes.length + 1)) throw die()
+    writes.push(write)
+    await meanwhile(write)
     const answer = await send()
-    if (kill?.when === 'after' && kill.write === writes.length) throw die()
+    if (kill?.when === 'after' && isLast(writes.length)) throw die()
     return answer
   }
   return {

@@ -108,6 +108,11 @@ const soundsLikeLimit = /^(most|longest|largest|deepest)([A-Z]|$)|Limit(Bytes|Ms
 
 /** What sounds like a limit and bounds nothing of ours. */
 const noLimits = new Set([
+  'src/dashboard/web/drawn/capability-page.ts longestWhole', // longer words are broken
+  // The schema of the section refuses what is beyond the first two; the third is its default.
+  ...['shortestTimeoutMs', 'longestTimeoutMs', 'standardTimeoutMs'].map(
+    name => `src/capabilities/autoscale/swap/keda-told.ts ${name}`,
+  ),
   'src/cluster/scheduling/image-locality.ts mostBytesPerContainer', // a term of kube-scheduler's score
   'src/kube/clock.ts longestTimerMs', // longer waits are chained
   'src/kube/informers/projection.ts longestWord', // longer words are kept, each by itself

@@ -14,7 +14,8 @@ import { simulate } from '#planning/simulation/simulate.ts'
 import { simulatorAnnotations } from '#planning/simulation/simulator-annotations.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { about } from './about.ts'
-import { type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { assertUsed, type DefineCommand, oneOf, type Surroundings, wholeNumber } from './command-line.ts'
+import { replaySeries, type SeriesOptions } from './simulate/replayed-series.ts'
 import { outsideOf } from './simulate/simulate-outside.ts'
 import { simulationLines } from './simulate/simulate-report.ts'
 import { loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
@@ -23,9 +24,10 @@ import { schedulerOf } from './source/scheduler-source.ts'
 
 const formats = ['table', 'json', 'yaml'] as const
 const mostSeed = 4_294_967_295
+const mostReplicas = 1_000_000
 
-interface SimulateOptions extends SourceOptions, ConfigurationOptions {
-  readonly scenario: string
+interface SimulateOptions extends SourceOptions, ConfigurationOptions, SeriesOptions {
+  readonly scenario?: string
   readonly serverVersion?: string
   readonly seed?: number
   readonly output: (typeof formats)[number]
@@ -35,20 +37,45 @@ interface SimulateOptions extends SourceOptions, ConfigurationOptions {
 export const defineSimulate: DefineCommand = (program, surroundings) => {
   withConfiguration(withSource(program.command('simulate')))
     .description(about.simulate)
-    .requiredOption('--scenario <file>', 'the steps, and what is to hold afterwards; - for standard input')
+    .option('--scenario <file>', 'the steps, and what is to hold afterwards; - for standard input')
     .option('--server-version <version>', 'the API server whose scheduler it is, such as 1.34 or 1.36; else the cluster’s')
     .option('--seed <number>', 'for draws among nodes that are equally good; else the scenario’s', wholeNumber(0, mostSeed))
     .option('-o, --output <format>', `one of ${formats.join(', ')}`, oneOf(...formats), 'table')
     .option('--explain <form>', 'simulator: each landing with the annotations of kube-scheduler-simulator', oneOf('simulator'))
+    .option('--scaledobject <file>', 'instead of a scenario: a ScaledObject whose replicas are replayed against a series')
+    .option('--series <file>', 'with --scaledobject: CSV with the time and a column for each trigger; - for standard input')
+    .option(
+      '--replicas <count>',
+      'with --scaledobject: replicas at the start; else those while nothing is active',
+      wholeNumber(0, mostReplicas),
+    )
     .addHelpText(
       'after',
-      '\nEqual clusters, scenarios and seeds give equal bytes. docs/simulate.md has every step.\nExit codes: 0 all that is expected holds, 2 the scenario is wrong, 3 something does not hold.\nExample: ballast simulate --cluster examples/talos-homelab --scenario examples/talos-homelab/scenarios/rebalance.yaml',
+      '\nEqual clusters, scenarios and seeds give equal bytes. docs/simulate.md has every step.\nExit codes: 0 all that is expected holds, 2 the scenario is wrong, 3 something does not hold.\nExample: ballast simulate --cluster examples/talos-homelab --scenario examples/talos-homelab/scenarios/rebalance.yaml\nExample: ballast simulate --scaledobject so.yaml --series queue.csv   # queue.csv: time,queue / 2026-03-04T05:00:00Z,12 / ...',
     )
     .action(async (options: SimulateOptions) => surroundings.end(await runScenario(options, surroundings)))
 }
 
-async function runScenario(options: SimulateOptions, surroundings: Surroundings): Promise<ExitCode> {
+async function runScenario(given: SimulateOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { terminal, signal } = surroundings
+  if (given.scaledobject !== undefined) {
+    const { scenario, cluster: dump, kubeconfig, seed, serverVersion, explain } = given
+    for (const [option, value] of Object.entries({
+      scenario,
+      cluster: dump,
+      kubeconfig,
+      seed,
+      'server-version': serverVersion,
+      explain,
+    }))
+      if (value !== undefined) throw new CommandRefused(`--${option} is for scenarios: leave it out with --scaledobject`)
+    return await replaySeries(given, given.output, surroundings)
+  }
+  assertUsed({ '--series': given.series, '--replicas': given.replicas }, false, '--scaledobject')
+  const { scenario: file } = given
+  if (file === undefined)
+    throw new CommandRefused('say what is simulated: --scenario FILE, or --scaledobject FILE with --series FILE')
+  const options = { ...given, scenario: file }
   if (options.scenario === '-' && options.cluster === '-')
     throw new CommandRefused('--scenario - and --cluster - cannot both read standard input')
   const read = readScenario(options.scenario === '-' ? 'standard input' : options.scenario, await scenarioText(options.scenario))

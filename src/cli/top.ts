@@ -1,7 +1,7 @@
 // `ballast top`: nodes with what is requested of them and what they use, side by side, their goals and the plan; once, or kept up.
 
 import { InvalidArgumentError } from 'commander'
-import type { Overview } from '#dashboard/contract.ts'
+import type { CapabilityView, Overview } from '#dashboard/contract.ts'
 import type { Picture } from '#dashboard/picture.ts'
 import { LiveView } from '#dashboard/terminal/live-view.ts'
 import { type Order, parseOrder, sortColumns } from '#dashboard/terminal/order.ts'
@@ -11,13 +11,16 @@ import { nodesOf, type ResourceName, resourceNames } from '#dashboard/terminal/v
 import { overviewOf } from '#dashboard/views/overview.ts'
 import { readingOnly } from '#dashboard/views/viewing.ts'
 import { systemClock } from '#kube/clock.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { about } from './about.ts'
 import { type AccountOptions, loadAccounts, withAccounts } from './account/account-source.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { fixedPicture } from './source/fixed-picture.ts'
 import { followCluster } from './source/followed-cluster.ts'
+import { harmless } from './terminal/paragraph.ts'
 import { interruptAll, processTty, restoredOnEnd, suspendAll } from './terminal/process-tty.ts'
+import { table } from './terminal/terminal.ts'
 import { hasColours, labelsOf, ownZone } from './terminal/view-options.ts'
 
 interface TopOptions extends AccountOptions {
@@ -90,13 +93,46 @@ async function top(options: TopOptions, surroundings: Surroundings): Promise<Exi
   if (options.watch === true) terminal.say('standard output is no terminal: one table is printed, as without -w')
   const picture = fixedPicture(await loadAccounts(options, surroundings))
   const overview = overviewOf(picture, readingOnly)
-  if (options.output === 'json') terminal.write(JSON.stringify(document(overview), undefined, 2))
+  const tables = await ownTables(picture)
+  if (options.output === 'json')
+    terminal.write(JSON.stringify({ ...document(overview), tables: tables.map(tableDocument) }, undefined, 2))
   else {
     const width = tty?.size().columns ?? columnsSaid(surroundings) ?? plainWidth
     const text = terminalText(overview, { ...viewOptions(options, () => picture), width, hasColours: hasColours(surroundings) })
     terminal.write(text.trimEnd())
+    for (const { title, columns, rows, total } of tables) {
+      terminal.write(`\n${terminal.colour.bold(title)}`)
+      const sheet = columns.map(column => ({
+        title: column.title.toUpperCase(),
+        align: column.isNumber ? ('right' as const) : ('left' as const),
+      }))
+      terminal.write(
+        table(
+          sheet,
+          rows.map(({ cells }) => cells.map(cell => harmless(String(cell ?? '-')))),
+        ),
+      )
+      if (total > rows.length) terminal.write(`... and ${total - rows.length} more`)
+    }
   }
   return exitCodes.done
+}
+
+type OwnTable = CapabilityView['tables'][number]
+
+/** What capabilities have to show beside nodes, where there is any. */
+async function ownTables(picture: Picture): Promise<readonly OwnTable[]> {
+  const pages = await Promise.all(enabledCapabilities.flatMap(({ page }) => (page === undefined ? [] : [page()])))
+  return pages.flatMap(({ onTop }) => onTop?.(picture, readingOnly) ?? []).filter(({ rows }) => rows.length > 0)
+}
+
+/** Rows by the titles of their columns. */
+function tableDocument({ name, columns, rows, total }: OwnTable): object {
+  return {
+    name,
+    total,
+    rows: rows.map(({ cells }) => Object.fromEntries(columns.map(({ title }, at) => [title, cells[at] ?? null]))),
+  }
 }
 
 /** What shells set for programs whose output is read through something else. */

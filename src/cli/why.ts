@@ -37,6 +37,7 @@ export const defineWhy: DefineCommand = (program, surroundings) => {
         '\nKIND as kubectl takes it: deploy, sts, ds, cronjob, job, rs, pod, node; and plan, policy, permit.',
         'A pod, ReplicaSet or permit leads to its workload. PodMetrics/NAME and NodeMetrics/NAME: by which rule',
         'it is served or left out, from what its kubelet says (needs the right to get nodes/proxy).',
+        'ScaledObject/NAME: its triggers, and what holds it where it is.',
         'Exit codes: 0 it was explained, 2 there is no such object.',
         'Example: ballast why deploy/kometa -n media --kubeconfig .ballast/kubeconfig',
       ].join('\n'),

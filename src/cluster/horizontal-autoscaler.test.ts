@@ -163,3 +163,72 @@ describe('what holds a size back', () => {
     )
   })
 })
+
+describe('the cases H of events to replicas', () => {
+  const external = (target: { readonly averageValue: string } | { readonly value: string }): MetricSpec => ({
+    type: 'External',
+    external: {
+      metric: { name: 's0-m' },
+      target: 'value' in target ? { type: 'Value', ...target } : { type: 'AverageValue', ...target },
+    },
+  })
+  const total = (value: number): MetricReading => ({ kind: 'total', milli: BigInt(Math.round(value * 1_000)) })
+  /** Sizes of rounds at these seconds, each from the size before. */
+  function ticks(spec: AutoscalerSpec, from: number, value: number, seconds: readonly number[]): readonly number[] {
+    let memory = noMemory
+    let replicas = from
+    return seconds.map(second => {
+      const given = { spec, memory, nowMs: startMs + second * 1_000 }
+      const decision = decide(external({ averageValue: '1' }), pods(replicas), total(value), given)
+      memory = decision.memory
+      replicas = decision.replicas
+      return replicas
+    })
+  }
+
+  test('H1: of AverageValue the sum shared out, within a tenth nothing; of Value by ready pods', () => {
+    const shared = external({ averageValue: '10' })
+    expect([45, 32, 33.1].map(value => decide(shared, pods(3), total(value)).replicas)).toEqual([5, 3, 4])
+    const whole = external({ value: '10' })
+    const behavior = { scaleUp: { policies: [{ type: 'Pods', value: 100, periodSeconds: 15 }] as const } }
+    const spec = { maxReplicas: 100, metrics: [whole], behavior }
+    expect(decide(whole, pods(4), total(25), { spec }).replicas).toBe(10)
+  })
+
+  test('H2: ten from one in three rounds: four, then double, then all', () => {
+    const spec = { maxReplicas: 100, metrics: [external({ averageValue: '1' })] }
+    expect(ticks(spec, 1, 10, [0, 15, 30])).toEqual([4, 8, 10])
+  })
+
+  test('H3: a silent pod counts as idle on the way up; on the way down as all it asks for', () => {
+    expect(decide(cpu(50), pods(3), readings([90, 90, undefined])).replicas).toBe(4)
+    expect(decide(cpu(50), pods(3), readings([20, 20, undefined])).replicas).toBe(3)
+  })
+
+  test('H4: policies by the size at the start of their period', () => {
+    const metrics = [external({ averageValue: '1' })]
+    const slowDown = { stabilizationWindowSeconds: 0, policies: [{ type: 'Percent', value: 10, periodSeconds: 60 }] } as const
+    expect(ticks({ maxReplicas: 100, metrics, behavior: { scaleDown: slowDown } }, 80, 10, [0, 15, 45, 60, 75])).toEqual([
+      72, 72, 72, 64, 64,
+    ])
+    const slowUp = { policies: [{ type: 'Pods', value: 2, periodSeconds: 60 }] } as const
+    expect(ticks({ maxReplicas: 100, metrics, behavior: { scaleUp: slowUp } }, 4, 20, [0, 15, 61])).toEqual([6, 6, 8])
+  })
+
+  test('H5: one metric fails: never fewer, but more; at zero with a least of one nothing', () => {
+    const metrics = [external({ averageValue: '10' }), external({ averageValue: '10' })]
+    const of = (value: number) =>
+      decide(external({ averageValue: '10' }), pods(4), total(value), {
+        spec: { maxReplicas: 100, metrics },
+        readings: [total(value), { kind: 'failed', message: 'no' }],
+      })
+    const fewer = of(10)
+    expect([fewer.replicas, fewer.conditions.at(-1)]).toEqual([
+      4,
+      expect.objectContaining({ type: 'ScalingActive', status: 'False', reason: 'FailedGetExternalMetric' }),
+    ])
+    expect(of(70).replicas).toBe(7)
+    const atZero = decide(external({ averageValue: '10' }), [], total(99))
+    expect([atZero.replicas, atZero.conditions[0]?.reason]).toEqual([0, 'ScalingDisabled'])
+  })
+})

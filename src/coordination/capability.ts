@@ -222,6 +222,8 @@ export interface ControllerContext extends ClusterContext {
 
 /** Where APIs are served behind the cluster's API server, and where replicas of this process ask each other what API servers are not told. */
 export interface ApiEndpoint {
+  /** The Service by which API servers reach us, in our own namespace. */
+  readonly service: { readonly name: string; readonly port: number }
   /** Answers for a group and version that a listener of the part names; disposing takes it away. @throws Error for another one */
   serve(api: AggregatedApi): Disposable
   /** Answers replicas of this process at a path of the part's own, and nobody else; disposing takes it away. @throws Error for a taken path */
@@ -254,6 +256,8 @@ export interface ApiserverContext extends ClusterContext {
   readonly apis: ApiEndpoint | undefined
   /** Absent where nobody told this process how kubelets are asked. */
   readonly kubelets?: KubeletAccess | undefined
+  /** Where sources of triggers are in truth, for addresses that nobody can reach, as those of a twin; HTTP alone. */
+  readonly sources?: Dial | undefined
 }
 
 export interface NodeContext extends PartContext {
@@ -304,11 +308,15 @@ export interface PartOf<P extends Process, Config> {
   readonly host?: HostAccess
   readonly listeners: readonly Listener[]
   /** Ports of others that it connects to beside those of API servers and DNS, so that a policy of the network lets it. Only of the apiserver. */
-  readonly connectsTo?: readonly {
-    /** A key of its section whose value is the port: `kubelet.port`. */
-    readonly setting: string
-    readonly because: string
-  }[]
+  readonly connectsTo?: readonly (
+    | {
+        /** A key of its section whose value is the port: `kubelet.port`. */
+        readonly setting: string
+        readonly because: string
+      }
+    /** Addresses and ports that only its objects name. */
+    | { readonly anywhere: true; readonly because: string }
+  )[]
   readonly offers: readonly Port<unknown>[]
   readonly takes: readonly PortUse[]
   start(context: Contexts[P], config: Config, signal: AbortSignal): Promise<Running<Config>>
@@ -366,6 +374,8 @@ export interface RightsSettings {
   readonly namespacesIn?: string
   /** A list of kinds (`group`, `version`, `kind`, `resource`), each of which brings rights of its own. */
   readonly kindsIn?: string
+  /** Whose rights the lists bring, where parts of several trusts are in the capability; absent: those of each. */
+  readonly listsOf?: Part<unknown>['trust']
 }
 
 /**

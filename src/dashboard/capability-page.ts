@@ -67,7 +67,6 @@ export function capabilityViewOf(picture: Picture, path: string, viewing: Viewin
 
 /** Pages of capabilities that this version does not have yet. */
 const later: ReadonlyMap<string, string> = new Map([
-  ['autoscaling', 'Autoscaling'],
   ['rightsizing', 'Right-sizing'],
   ['power', 'Power'],
   ['hardware', 'Hardware'],

@@ -62,6 +62,8 @@ export interface MeasuredPicture {
   readonly scrapes: readonly NodeScrapeState[]
   /** By `namespace/pod`. */
   readonly peaks: ReadonlyMap<string, UsagePeaks>
+  /** Until when pods are told by the rules of whoever was here before. */
+  readonly strictUntilMs?: number | undefined
 }
 
 /** Set on the picture of an earlier moment: `book`, `observed` and `nowMs` are of then, as far as they are kept. */
@@ -120,6 +122,8 @@ export interface CapabilityPage {
   readonly title: string
   /** Pure. What `viewing` may not see is left out, and said so. */
   view(picture: Picture, viewing: Viewing): CapabilityView
+  /** The table that `ballast top` prints below its own where it has rows: a line each, narrow. Pure. */
+  readonly onTop?: (picture: Picture, viewing: Viewing) => CapabilityView['tables'][number]
 }
 
 /** A page with the capability whose it is. */

@@ -2,6 +2,10 @@ import { Ajv } from 'ajv'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { buildClusterState } from '#cluster/cluster-state.ts'
+import { Placement } from '#cluster/placement.ts'
+import { defaultSettings } from '#cluster/scheduler-settings.ts'
+import { node } from '#cluster/testdata/objects.ts'
 import { standardAgentNamespace } from '#coordination/capability.ts'
 import { agentPlace, rightsOf } from '#coordination/rbac.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -92,7 +96,10 @@ describe('roles', () => {
     const withSecrets = roles.filter(role => rulesOf(role).some(({ resources }) => resources.includes('secrets')))
     for (const { metadata } of withSecrets) expect(metadata.name).toMatch(/-secrets$/)
     const clusterWide = withSecrets.filter(({ kind }) => kind === 'ClusterRole').map(({ metadata }) => metadata.name)
-    expect(clusterWide).toEqual(names.includes('reload') ? ['ballast-controller-secrets'] : [])
+    expect(clusterWide).toEqual([
+      ...(names.includes('autoscale') ? ['ballast-apiserver-secrets'] : []),
+      ...(names.includes('reload') ? ['ballast-controller-secrets'] : []),
+    ])
   })
 
   test('verbs, resources and rules are sorted', () => {
@@ -106,6 +113,17 @@ describe('roles', () => {
         expect(verbs).toEqual(verbs.toSorted())
       }
     }
+  })
+
+  test('say something: an API server refuses a rule without resources or verbs', () => {
+    for (const role of made({ enable: names }).filter(({ kind }) => /^(?:Cluster)?Role$/.test(kind)))
+      for (const { apiGroups, resources, verbs } of rulesOf(role))
+        expect([role.metadata.name, apiGroups.length > 0, resources.length > 0, verbs.length > 0]).toEqual([
+          role.metadata.name,
+          true,
+          true,
+          true,
+        ])
   })
 
   test('nobody gets a permit to grant by the roles view, edit and admin', () => {
@@ -343,3 +361,41 @@ describe('values.schema.json', () => {
     [{ image: { pullPolicy: 'Sometimes' } }],
   ])('refuses %j', values => expect(validate(values)).toBe(false))
 })
+
+/** The topology's label of each node. The second node has more to give: without a wish every replica would lie there. */
+test.each<[string, readonly (readonly [string, string] | undefined)[]]>([
+  ['nodes without zones', [undefined, undefined]],
+  ['a zone at one node only', [undefined, ['topology.kubernetes.io/zone', 'a']]],
+  [
+    'two zones',
+    [
+      ['topology.kubernetes.io/zone', 'b'],
+      ['topology.kubernetes.io/zone', 'a'],
+    ],
+  ],
+])('replicas of a process keep apart on %s', (_, zones) => {
+  const deployments = made({ enable: names }).filter((one): one is Deployment => one.kind === 'Deployment')
+  expect(deployments.length).toBeGreaterThan(1)
+  for (const { metadata, spec } of deployments) {
+    const replica = (name: string, nodeName?: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'ballast-system', uid: name, labels: spec.template.metadata.labels },
+      spec: { ...spec.template.spec, ...(nodeName === undefined ? {} : { nodeName }) },
+      status: { phase: nodeName === undefined ? 'Pending' : 'Running' },
+    })
+    const nodes = zones.map((zone, at) =>
+      node(`n${at}`, { cpu: at === 0 ? '2' : '8', labels: { 'kubernetes.io/os': 'linux', ...(zone && { [zone[0]]: zone[1] }) } }),
+    )
+    const { state } = buildClusterState([...nodes, replica('one', 'n1'), replica('two')])
+    const two = state.pods.get('ballast-system/two')
+    const evaluation = two === undefined ? undefined : new Placement(state, defaultSettings('1.36')).evaluate(two)
+    expect([metadata.name, evaluation?.landing]).toEqual([metadata.name, ['n0']])
+  }
+})
+
+type Deployment = KubeObject & {
+  readonly spec: {
+    readonly template: { readonly metadata: { readonly labels: Readonly<Record<string, string>> }; readonly spec: object }
+  }
+}

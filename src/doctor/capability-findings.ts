@@ -5,6 +5,7 @@ import type { Api } from '#kube/client/api.ts'
 import type { Dial } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import type { ClusterFacts } from './facts.ts'
 import { type Finding, type FindingKind, findingKinds } from './finding.ts'
@@ -24,6 +25,8 @@ export interface CapabilityFindings {
   readonly cluster?: (facts: ClusterFacts) => readonly Finding[]
   /** Whether it has anything to do where it is enabled; absent: always. */
   readonly isAtWork?: (facts: ClusterFacts) => boolean
+  /** Kinds of an upstream of which more than metadata is looked at. */
+  readonly reads?: readonly GroupVersionResource[]
   /** What is wrong with one annotation, wherever it is written: in a cluster or in a file of a repository. */
   readonly annotation?: (key: string, value: unknown, place: AnnotationPlace) => readonly Finding[]
   /** The release of a helmfile that all others are to wait for. */

@@ -6,6 +6,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { findUpstreams, isOwnPart } from '#upstreams/recognition.ts'
 import { replaceable, upstreams } from '#upstreams/upstreams.ts'
+import { capabilityFindings } from './capability-findings.ts'
 import { ClusterReader } from './cluster-reader.ts'
 import { accountOf, isOwnDeployment, ownDeployment } from './own-facts.ts'
 
@@ -64,7 +65,7 @@ export async function gatherCluster(options: GatherOptions): Promise<Gathered> {
       namespace,
       labelSelector: `kubernetes.io/service-name in (${names.join(',')})`,
     })),
-    ...foreignKinds(reader.objects).map(resource => ({ resource, metadataOnly: true })),
+    ...foreignKinds(reader.objects).map(resource => ({ resource, metadataOnly: !readWhole.has(nameOf(resource)) })),
   ])
   await readNetwork(reader)
   await readPolicies(reader)
@@ -73,6 +74,9 @@ export async function gatherCluster(options: GatherOptions): Promise<Gathered> {
   signal.throwIfAborted()
   return { objects: reader.objects, unread: reader.unread }
 }
+
+const nameOf = ({ group, resource }: GroupVersionResource): string => `${resource}.${group}`
+const readWhole: ReadonlySet<string> = new Set([...capabilityFindings.values()].flatMap(({ reads = [] }) => reads.map(nameOf)))
 
 const networkPolicies: GroupVersionResource = { group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies' }
 

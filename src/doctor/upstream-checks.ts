@@ -133,7 +133,8 @@ function sharedScope(a: readonly string[] | undefined, b: readonly string[] | un
 
 /** How upstream is to end its work: where callers are led to it, they are led elsewhere first. */
 function endCommand({ replaced }: FoundUpstream['upstream'], workload: KubeObject): string {
-  return replaced?.swap.part.kind === 'api' ? `ballast migrate plan ${replaced.id}` : stopCommand(workload)
+  const leadsCallers = replaced?.swap.part.kind === 'api' || replaced?.swap.part.kind === 'led-api'
+  return leadsCallers ? `ballast migrate plan ${replaced.id}` : stopCommand(workload)
 }
 
 function stopCommand({ kind, metadata: { namespace = 'default', name } }: KubeObject): string {

@@ -55,6 +55,8 @@ export const bytes = single('bytes', readBytes, value => (value.length === 0 ? u
 export const manyBytes = repeated('bytes', readBytes)
 /** `int64` */
 export const integer = single('int64', readNumber, value => value || undefined)
+/** `double` */
+export const double = single('double', readNumber, value => value || undefined)
 /** `fixed64` */
 export const wide = single('fixed64', sent => BigInt(String(sent ?? 0)), String)
 export const flag = single(
@@ -118,6 +120,21 @@ export function message<F extends Fields>(fields: F): Message<Decoded<F>> {
     encodeWithLength: value => bufferOf(type.encodeDelimited(toWire(value))),
   }
 }
+
+/** Whether a message has at most so many fields, known or not, without reading them. @throws Error where the bytes are no message */
+export function hasFewFields(bytes: Uint8Array, most: number): boolean {
+  const reader = protobuf.Reader.create(bytes)
+  for (let count = 0; reader.pos < reader.len; count++) {
+    if (count === most) return false
+    const tag = reader.uint32()
+    // Groups lie in each other as deep as somebody likes, and nobody of ours writes one.
+    if ((tag & 7) === groupStart) throw new Error('a group')
+    reader.skipType(tag & 7)
+  }
+  return true
+}
+
+const groupStart = 3
 
 function bufferOf(writer: protobuf.Writer): Buffer {
   const written = writer.finish()

@@ -107,7 +107,8 @@ export async function removeTheirs(swap: Swap, isAsleep: (theirs: Theirs) => Pro
 /** A removal that was broken off is gone on with; what an earlier swap removed of another upstream is none of this one's. */
 function toKeep(saved: Saved | undefined, { workload }: Theirs, objects: readonly KubeObject[]): readonly KubeObject[] {
   const earlier = saved?.removed ?? []
-  const isOfThis = earlier.every(object => sleeping[object.kind] === undefined || keyOf(object) === keyOf(workload))
+  const isOfThis =
+    earlier.every(({ kind }) => sleeping[kind] === undefined) || earlier.some(object => keyOf(object) === keyOf(workload))
   return kept([...(isOfThis ? earlier : []), ...objects])
 }
 
@@ -148,7 +149,8 @@ export async function lookedAt({ api, capabilities, clock, signal }: Swap): Prom
 
 /** What the steps call upstream, also when it is deleted already. */
 export function shownTheirs(swap: Swap, situation: Situation, saved: Saved | undefined): Theirs {
-  const workload = saved?.removed.find(({ kind }) => sleeping[kind] !== undefined)
+  // The one that leads goes last.
+  const workload = saved?.removed.findLast(({ kind }) => sleeping[kind] !== undefined)
   if (situation.theirs.length > 0 || workload === undefined) return theTheirs(swap, situation)
   const { namespace = 'default', name } = workload.metadata
   return { workload, namespace, name, replicas: 0, running: 0, selector: '', owner: undefined, isOwnerQuiet: true }
@@ -164,6 +166,18 @@ export function restoreStep({ upstream }: Swap): Step {
     undo: 'delete them again',
     run: async now => restoreAll(now, now.record.saved?.removed ?? []),
     prove: restored,
+  }
+}
+
+/** The last look of a swap. */
+export function doctorStep({ upstream }: Swap, prove: Step['prove']): Step {
+  return {
+    id: 'doctor',
+    title: 'look once more',
+    command: 'ballast doctor',
+    proof: `ours ${upstream.replaced.swap.does} and has its rights, upstream is gone`,
+    undo: '-',
+    prove,
   }
 }
 

@@ -5,6 +5,7 @@ import type { ProcessPart, SectionPart } from '#upstreams/upstream.ts'
 import { missingOf, ofObject, ofRemoval } from './access.ts'
 import {
   convertCommand,
+  doctorStep,
   forgetting,
   liveOwner,
   lossProof,
@@ -58,7 +59,7 @@ export const handoverBack = (part: SectionPart | ProcessPart): Way => {
 
 async function stepsForth(swap: Swap, side: OwnSide): Promise<readonly Step[]> {
   const { name, leases, replaced } = swap.upstream
-  const { id, swap: rows } = replaced
+  const { id } = replaced
   const situation = await readSituation(swap)
   const theirs = shownTheirs(swap, situation, swap.record.saved)
   const { ours } = situation
@@ -124,14 +125,7 @@ async function stepsForth(swap: Swap, side: OwnSide): Promise<readonly Step[]> {
       run: now => removeTheirs(now, async one => one.replicas === 0, 'takes anything with it'),
       prove: async now => removedProof(await readSituation(now)),
     },
-    {
-      id: 'doctor',
-      title: 'look once more',
-      command: 'ballast doctor',
-      proof: `ours ${rows.does} and has its rights, upstream is gone`,
-      undo: '-',
-      prove: now => ended(now, side),
-    },
+    doctorStep(swap, now => ended(now, side)),
   ]
 }
 

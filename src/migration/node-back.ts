@@ -24,7 +24,7 @@ export const nodesBack = (part: NodePart): Way => ({
     const { theirs, ours } = await readSituation(swap)
     const isLeftOver = theirs.length === 1 && theirs.every(one => sides.isHeldOff(one, part))
     if (ours?.loop === undefined && (isLeftOver || sides.isPast(swap, 'back', 'off'))) return ending(swap, part, theirs[0])
-    return [...returning(swap, part, { theirs, ours, leases: [] }), ...ending(swap, part, theirs[0])]
+    return [...returning(swap, part, { theirs, ours, companions: [], leases: [] }), ...ending(swap, part, theirs[0])]
   },
   needs: swap => needsBack(swap),
 })
@@ -197,7 +197,7 @@ async function restore(swap: Swap, part: NodePart): Promise<void> {
     // The last step puts back what is kept.
     if (!sides.isHeldOff(theirs, part)) {
       const { objects } = await wholeOf(swap, theirs)
-      await record.write({ saved: { replicas: {}, templates: {}, revision: '0', led: [], removed: kept(objects) } })
+      await record.write({ saved: { replicas: {}, templates: {}, revision: '0', led: [], answered: [], removed: kept(objects) } })
     }
     if (sides.keptSet(record.saved) === undefined)
       throw new StepFailed(

@@ -68,7 +68,9 @@ async function taking(swap: Swap, part: NodePart): Promise<readonly Step[]> {
         const { theirs: one, whole: all } = await nowOf(now)
         if (sides.isHeldOff(one, part))
           throw new StepFailed(`${named(one)} is changed for a swap already, and nothing was kept of it before`)
-        await now.record.write({ saved: { replicas: {}, templates: {}, revision: '0', led: [], removed: kept(all.objects) } })
+        await now.record.write({
+          saved: { replicas: {}, templates: {}, revision: '0', led: [], answered: [], removed: kept(all.objects) },
+        })
       },
       async prove(now) {
         const { theirs: one } = await nowOf(now)

@@ -6,12 +6,13 @@ test.each([
   ['reload', 'expected reloader: the name of the upstream'],
   ['metrics', 'expected metrics-server: the name of the upstream'],
   ['mirror', 'expected spegel: the name of the upstream'],
-  ['keda', 'does not replace KEDA yet: keep it as it is'],
+  ['autoscale', 'expected keda: the name of the upstream'],
+  ['vpa', 'does not replace VPA yet: keep it as it is'],
   ['relaoder', 'found "relaoder", expected reloader'],
   ['descheduller', 'found "descheduller", expected descheduler'],
-  ['thing', 'expected descheduler, metrics-server, reloader or spegel, which can be moved so far'],
+  ['thing', 'expected descheduler, keda, metrics-server, reloader or spegel, which can be moved so far'],
 ])('%s', (name, words) => {
   const said = notYet(name)
   expect(said).toContain(words)
-  expect(said).toMatch(/^found ".*", expected (descheduler|metrics-server|reloader|spegel)/)
+  expect(said).toMatch(/^found ".*", expected (descheduler|keda|metrics-server|reloader|spegel)/)
 })

@@ -60,6 +60,8 @@ export interface Ours {
   /** The section of the capability as the controller reads it; `undefined`: it refuses the file. */
   readonly config: unknown
   readonly isEnabled: boolean
+  /** Whether it waits for upstream's Lease, and for that of which namespace; none: wherever there is one. */
+  readonly guardLease: { readonly enabled: boolean; readonly namespace?: string | undefined } | undefined
   /** The controller has pods. */
   readonly isReady: boolean
   /** The leader says that the capability runs. */
@@ -75,6 +77,8 @@ export interface Ours {
 
 export interface Situation {
   readonly theirs: readonly Theirs[]
+  /** Further workloads of upstream that do a part of the job. */
+  readonly companions: readonly Loop[]
   /** `undefined`: the controller is not installed. */
   readonly ours: Ours | undefined
   /** Leases that somebody renews. */

@@ -23,6 +23,8 @@ export interface Saved {
   readonly removed: readonly KubeObject[]
   /** Objects that lead to ours now, as they were when they led to upstream. */
   readonly led: readonly KubeObject[]
+  /** What callers were answered before they were led elsewhere, where that can be told. */
+  readonly answered: readonly string[]
 }
 
 interface Content {
@@ -48,8 +50,8 @@ const holdMs = 5 * 60_000
 
 /** What was saved, with changes. */
 export function savedWith(saved: Saved | undefined, changed: Partial<Saved>): Saved {
-  const { templates = {}, revision = '0', removed = [], led = [], replicas = {} } = saved ?? {}
-  return { templates, revision, removed, led, ...changed, replicas: { ...replicas, ...changed.replicas } }
+  const { templates = {}, revision = '0', removed = [], led = [], answered = [], replicas = {} } = saved ?? {}
+  return { templates, revision, removed, led, answered, ...changed, replicas: { ...replicas, ...changed.replicas } }
 }
 
 const nothing: Content = { direction: 'forth', done: [], saved: undefined }

@@ -1,4 +1,8 @@
 // Carries out the steps of a swap: each is proved before it is done again, the first that fails ends it, and what it switched is put back.
+import { messageOf } from '#kube/log.ts'
+import { isForbidden } from '#kube/objects/status.ts'
+import { isOutside } from '#kube/outside-error.ts'
+import { CommandRefused } from '#process/surroundings.ts'
 import { no, type Proof } from '#upstreams/proof.ts'
 import type { MigrationRecord } from './record.ts'
 import { eventually, type Step, StepFailed, type Swap } from './step.ts'
@@ -53,23 +57,16 @@ async function runStep(step: Step, swap: Swap, begin: (step: Step) => void): Pro
     return { id: step.id, state: 'done', said: proof.said }
   }
   if (step.revert === undefined) return { id: step.id, state: 'failed', said: proof.said }
-  try {
-    await step.revert(swap)
-  } catch (error) {
-    if (!(error instanceof StepFailed)) throw error
-    return { id: step.id, state: 'failed', said: `${proof.said}; and it could not be put back: ${error.message}` }
-  }
-  const { record } = swap
-  await record.write({ done: record.content.done.filter(id => step.reverts?.includes(id) !== true) })
-  return { id: step.id, state: 'reverted', said: proof.said }
+  const stuck = await putBack(step, swap)
+  if (stuck === undefined) return { id: step.id, state: 'reverted', said: proof.said }
+  return { id: step.id, state: 'failed', said: `${proof.said}; and it could not be put back: ${stuck}` }
 }
 
 async function carriedOut(step: Step, swap: Swap): Promise<Proof> {
   try {
     await step.run?.(swap)
   } catch (error) {
-    if (error instanceof StepFailed) return no(error.message)
-    throw error
+    return failure(step, swap, error)
   }
   return eventually(swap, step.patienceMs ?? 0, () => proved(step, swap))
 }
@@ -78,8 +75,44 @@ async function proved(step: Step, swap: Swap): Promise<Proof> {
   try {
     return await step.prove(swap)
   } catch (error) {
-    if (error instanceof StepFailed) return no(error.message)
-    throw error
+    return failure(step, swap, error)
+  }
+}
+
+/**
+ * What broke a step that can be put back is its failure, whatever it was: what it began must not be left in the middle.
+ * @throws `error` where nothing was begun that could be put back, and where nobody may write any more: this process ends, or somebody else is at it
+ */
+function failure(step: Step, { signal }: Swap, error: unknown): Proof {
+  if (error instanceof StepFailed) return no(error.message)
+  if (step.run === undefined || step.revert === undefined || isOver(signal, error)) throw error
+  return no(said(error))
+}
+
+const isOver = (signal: AbortSignal, error: unknown): boolean => signal.aborted || error instanceof CommandRefused
+
+/** What a server says is enough; what is broken here is found by where it broke. */
+const said = (error: unknown): string => (!isOutside(error) && error instanceof Error && error.stack) || messageOf(error)
+
+/** An API server that is started anew, an etcd that finds its leader. */
+const revertPatienceMs = 300_000
+const revertEveryMs = 5_000
+
+/** Why it could not be; `undefined`: it is as it was. What denied a write may deny the next, too: it is tried for a while. */
+async function putBack(step: Step, swap: Swap): Promise<string | undefined> {
+  const { clock, record, signal } = swap
+  const endMs = clock.elapsed() + revertPatienceMs
+  for (;;) {
+    try {
+      await step.revert?.(swap)
+      await record.write({ done: record.content.done.filter(id => step.reverts?.includes(id) !== true) })
+      return undefined
+    } catch (error) {
+      if (error instanceof StepFailed) return error.message
+      if (isOver(signal, error)) throw error
+      if (!isOutside(error) || isForbidden(error) || clock.elapsed() >= endMs) return said(error)
+    }
+    await clock.after(revertEveryMs, signal)
   }
 }
 

@@ -30,10 +30,12 @@ export async function readSituation(place: Place): Promise<Situation> {
   const found = findUpstreams(workloads, [upstream]).filter(
     ({ workload }) => !own.includes(workload) && swap.isAside?.(workload) !== true,
   )
+  const [companions, main] = partition(found, ({ workload }) => swap.isCompanion?.(workload) === true)
   const leases = await listOf(api, builtIn.leases, 'Lease', { signal, fieldSelector: 'metadata.namespace!=kube-node-lease' })
   const controller = ownDeployment(workloads)
   return {
-    theirs: await Promise.all(found.map(({ workload }) => theirsOf(place, workload))),
+    theirs: await Promise.all(main.map(({ workload }) => theirsOf(place, workload))),
+    companions: await Promise.all(companions.map(({ workload }) => loopOf(place, workload))),
     ours: controller === undefined ? undefined : await oursOf(place, controller, own),
     leases: leases.filter(lease => isFresh(lease, clock.now())),
   }
@@ -49,7 +51,8 @@ export async function wholeOf(place: Place, { workload, namespace }: Loop): Prom
   const { replaced } = place.upstream
   const objects = await upstreamObjects(place, workload)
   const configMap = await readMap(place, workload)
-  const beside = configMap === undefined ? objects : [...objects, configMap]
+  const users = (await replaced.swap.usersObjects?.(place)) ?? []
+  const beside = [...objects, ...(configMap === undefined ? [] : [configMap]), ...users]
   return { objects, configMap, converted: replaced.convertWorkload({ ...workload }, { beside, namespace }) }
 }
 
@@ -108,6 +111,7 @@ async function oursOf(place: Place, controller: KubeObject, own: readonly KubeOb
     text,
     config: section?.config,
     isEnabled: section?.isEnabled === true,
+    guardLease: section?.guardLease,
     isReady: (numberAt(controller, 'status', 'readyReplicas') ?? 0) > 0,
     isWorking: isReady(textAt(status, 'data', statusKeyOf(upstream))) && (leader === undefined || isFresh(leader, clock.now())),
     loop,
@@ -117,9 +121,17 @@ async function oursOf(place: Place, controller: KubeObject, own: readonly KubeOb
   }
 }
 
+function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isFirst), all.filter(one => !isFirst(one))]
+}
+
 /** Parts outside of the controller have keys of their own. */
-const statusKeyOf = ({ capability, replaced }: Place['upstream']): string =>
-  replaced.swap.part.kind === 'api' ? `${capability}.${replaced.swap.part.component}` : capability
+const statusKeyOf = ({
+  capability,
+  replaced: {
+    swap: { part },
+  },
+}: Place['upstream']): string => (part.kind === 'api' || part.kind === 'led-api' ? `${capability}.${part.component}` : capability)
 
 /** What all names of an installation begin with, by its controller's. */
 export const fullName = ({ metadata }: KubeObject): string | undefined => /^(.+)-controller$/.exec(metadata.name)?.[1]

@@ -6,6 +6,8 @@ import { missingOf } from './access.ts'
 import { apiBack } from './apis/api-back.ts'
 import { apiForth } from './apis/api-forth.ts'
 import { handoverBack, handoverForth } from './handover.ts'
+import { ledApiBack } from './led-apis/led-api-back.ts'
+import { ledApiForth } from './led-apis/led-api-forth.ts'
 import { nodesBack } from './node-back.ts'
 import { nodesForth } from './node-forth.ts'
 import { sectionAhead } from './own-section.ts'
@@ -28,6 +30,7 @@ type Direction = 'forth' | 'back'
 
 function wayOf(part: Part, towards: Direction): Way {
   if (part.kind === 'api') return towards === 'back' ? apiBack(part) : apiForth(part)
+  if (part.kind === 'led-api') return towards === 'back' ? ledApiBack(part) : ledApiForth(part)
   if (part.kind === 'nodes') return towards === 'back' ? nodesBack(part) : nodesForth(part)
   return towards === 'back' ? handoverBack(part) : handoverForth(part)
 }

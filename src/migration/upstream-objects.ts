@@ -1,7 +1,9 @@
 // What an upstream is made of in a cluster: kept for the way back before it is deleted.
 
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { isForbidden } from '#kube/objects/status.ts'
+import { findUpstreams } from '#upstreams/recognition.ts'
 import { isNamedAfter } from '#upstreams/upstream.ts'
 import type { Place } from './place.ts'
 import { listOf } from './reading.ts'
@@ -28,12 +30,18 @@ export async function upstreamObjects(place: Place, workload: KubeObject): Promi
   const { api, signal } = place
   const { namespace } = workload.metadata
   const found: KubeObject[] = []
-  for (const [apiVersion, kind] of kinds) {
+  const { furtherKinds = [], isCompanion } = place.upstream.replaced.swap
+  for (const [apiVersion, kind] of [...kinds, ...furtherKinds]) {
     const resource = resourceOf({ apiVersion, kind, metadata: { name: '' } })
     // ConfigMaps are many, and its own lie beside it.
     const wish = kind === 'ConfigMap' && namespace !== undefined ? { signal, namespace } : { signal }
     const all = await allowed(listOf(api, resource, kind, wish))
     found.push(...all.filter(object => isOf(place, object, workload)))
+  }
+  if (isCompanion !== undefined && namespace !== undefined) {
+    const beside = await listOf(api, builtIn.deployments, 'Deployment', { signal, namespace })
+    const others = findUpstreams(beside, [place.upstream]).map(one => one.workload)
+    found.push(...others.filter(isCompanion))
   }
   return [...found, workload]
 }

@@ -57,6 +57,7 @@ const resources: Readonly<Record<string, GroupVersionResource>> = {
   ResourceQuota: { group: '', version: 'v1', resource: 'resourcequotas' },
   NetworkPolicy: { group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies' },
   APIService: { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' },
+  ValidatingWebhookConfiguration: builtIn.validatingwebhookconfigurations,
   ValidatingAdmissionPolicy: { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies' },
   ValidatingAdmissionPolicyBinding: {
     group: 'admissionregistration.k8s.io',

@@ -1,4 +1,5 @@
 // The capabilities that this program has.
+import { autoscale } from '#capabilities/autoscale'
 import { deschedule } from '#capabilities/deschedule'
 import { isolate } from '#capabilities/isolate'
 import { metrics } from '#capabilities/metrics'
@@ -10,7 +11,7 @@ import { partsIn } from '#coordination/part-hosts.ts'
 import { assertDistinct } from '#coordination/taken-names.ts'
 import type { ControllerSettings } from './configuration/controller-settings.ts'
 
-export const enabledCapabilities: readonly Capability[] = [deschedule, isolate, metrics, mirror, readiness, reload]
+export const enabledCapabilities: readonly Capability[] = [autoscale, deschedule, isolate, metrics, mirror, readiness, reload]
 
 assertDistinct(
   'name of a capability',

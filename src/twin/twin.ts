@@ -41,6 +41,7 @@ import { requestHandler } from './request-handler.ts'
 import { type LoggedRequest, RequestLog } from './request-log.ts'
 import type { SharedValues } from './shared-values.ts'
 import { catchUp } from './snapshot-time.ts'
+import { SourceServer } from './sources/source-server.ts'
 import { Store } from './store.ts'
 import { type TellTrouble, throwTrouble } from './trouble.ts'
 
@@ -94,6 +95,11 @@ export interface Twin extends AsyncDisposable {
   readonly components: Components | undefined
   /** The kubelets as servers; each is opened when it is dialled. */
   readonly kubelets: KubeletDoor
+  /**
+   * Where on this host a Service answers that says so by an annotation, for clients that ask it over HTTP.
+   * @throws Error for every other host: a twin reaches nothing outside
+   */
+  readonly sources: (host: string, port: number) => Promise<HostAndPort>
   /** A bearer token of a ServiceAccount that exists. @throws StatusError 404 */
   issueToken(ask: TokenAsk): Promise<string>
   /** Sets a fault: the same `spec` as a TwinFault has. @throws InputError where it is wrong */
@@ -157,7 +163,8 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     return verdict.ok ? verdict.user : undefined
   }
   const usage = () => components?.usage
-  const kubeletApi = new KubeletApi(server, usage)
+  const isDead = (node: string) => options.kubelet !== false && components?.nodes.isAlive(node) === false
+  const kubeletApi = new KubeletApi(server, usage, isDead)
   const handler = requestHandler({
     server,
     aggregator: () => aggregator,
@@ -189,6 +196,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   const { nodes } = components ?? {}
   const isAlive = nodes === undefined || options.kubelet === false ? undefined : (node: string) => nodes.isAlive(node)
   const kubelets = stack.use(new KubeletServers({ server, access, api: kubeletApi, authorizer, checkToken, isAlive, authority }))
+  const sources = stack.use(new SourceServer({ access, clock: options.clock }))
   let catchingUp = Promise.resolve()
   if (hasOwnKinds) {
     const { clock, seed = 1 } = options
@@ -209,6 +217,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     access,
     components: running,
     kubelets: { dial: (host, port) => kubelets.dial(host, port), authority },
+    sources: (host, port) => sources.dial(host, port),
     issueToken: async ask => (await tokens.issue(ask)).token,
     fault: spec => faults.add(spec),
     dump: () => dumpObjects(access),

@@ -4,27 +4,6 @@ import { none, type Upstream } from './upstream.ts'
 export const notReplaced: readonly Upstream[] = [
   {
     ...none,
-    name: 'KEDA',
-    capability: 'autoscale',
-    workloads: [/^keda-operator$/, /^keda-operator-metrics-apiserver$/, /^keda-admission-webhooks$/],
-    names: ['keda', 'keda-operator'],
-    images: ['kedacore/keda', 'kedacore/keda-metrics-apiserver', 'kedacore/keda-admission-webhooks'],
-    leases: ['operator.keda.sh'],
-    groups: ['keda.sh', 'eventing.keda.sh'],
-    finalizers: [/^finalizer\.keda\.sh$/],
-  },
-  {
-    ...none,
-    name: 'KEDA HTTP add-on',
-    capability: 'autoscale',
-    workloads: [/^keda-add-ons-http-/],
-    names: ['keda-add-ons-http', 'http-add-on'],
-    images: ['kedacore/http-add-on-operator', 'kedacore/http-add-on-interceptor', 'kedacore/http-add-on-scaler'],
-    groups: ['http.keda.sh'],
-    finalizers: [/^httpscaledobject\.http\.keda\.sh/],
-  },
-  {
-    ...none,
     name: 'VPA',
     capability: 'rightsize',
     workloads: [/(^|-)vpa-(recommender|updater|admission-controller)$/],

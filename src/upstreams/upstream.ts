@@ -114,6 +114,12 @@ interface Swap {
   readonly does: string
   /** Another workload of its chart that has no place in a swap. */
   readonly isAside?: (workload: KubeObject) => boolean
+  /** Another workload of its chart that does a part of the job: it sleeps, wakes and goes with the one that leads. */
+  readonly isCompanion?: (workload: KubeObject) => boolean
+  /** Kinds of which objects came with it, beside those that every upstream may have. */
+  readonly furtherKinds?: readonly (readonly [apiVersion: string, kind: string])[]
+  /** What its users wrote and a conversion has to see; reads only. */
+  readonly usersObjects?: (at: Reads) => Promise<readonly KubeObject[]>
   /** The ConfigMap that its program, or ours in its place, reads. */
   readonly reads?: (workload: KubeObject) => { readonly namespace: string; readonly name: string } | undefined
   /** Whether an object of plain manifests came with it; absent: `isNamedAfter`. */
@@ -130,7 +136,7 @@ interface Swap {
 }
 
 /** Which part of ours does the job. */
-export type Part = SectionPart | ProcessPart | NodePart | ApiPart
+export type Part = SectionPart | ProcessPart | NodePart | ApiPart | LedApiPart
 
 /** A section of the controller's configuration, switched on and off there. */
 export interface SectionPart {
@@ -184,6 +190,49 @@ export interface ApiPart {
   readonly freshMs: (section: unknown) => number
   /** What a person should know once upstream is removed: who may bring it back. */
   readonly afterwards: (workload: KubeObject) => string | undefined
+}
+
+/** An API that only the holder of upstream's Lease can answer: both stand by, the Lease goes over, and one write leads callers after it. */
+export interface LedApiPart {
+  readonly kind: 'led-api'
+  /** The label of our process that serves it, and the end of its name. */
+  readonly component: string
+  /** Name of its APIService. */
+  readonly apiService: string
+  /** By which its workloads elect their leader, and ours in their place. */
+  readonly lease: string
+  /** Its leader writes the authority that callers judge it by into the APIService. */
+  readonly writesAuthority: boolean
+  /** What ours cannot do here that upstream does, by name: nothing is written while there is any. `section`: of our configuration. */
+  readonly obstacles: (at: TimedReads, workload: KubeObject, section: unknown) => Promise<readonly string[]>
+  /** What users' objects have of ours that upstream does not know. */
+  readonly lostBack: (at: TimedReads) => Promise<BackLoss>
+  /** Why a workload of upstream does not stand by while somebody else holds `lease`; none: it does. */
+  readonly standsAlone: (workload: KubeObject) => readonly string[]
+  /** Questions of callers that are answered now; of `among`, else of all that there are. */
+  readonly answered: (at: Reads, among?: readonly string[]) => Promise<readonly string[]>
+  /** Does an admission configuration ask this upstream, which answers no more once it sleeps? */
+  readonly isJudgedBy: (configuration: KubeObject, workload: KubeObject) => boolean
+  /** What Helm's uninstall would take along. */
+  readonly uninstallHarm: string
+}
+
+/** On the way back, by name. */
+export interface BackLoss {
+  /** Upstream cannot have it: nothing is written while there is any. */
+  readonly refused: readonly string[]
+  /** Upstream passes it over. */
+  readonly lost: readonly string[]
+}
+
+/** What takes the host's time holds the clock. */
+export interface TimedReads extends Reads {
+  readonly clock: Clock
+}
+
+export interface Reads {
+  readonly api: Api
+  readonly signal: AbortSignal
 }
 
 export interface Served {

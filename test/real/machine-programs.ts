@@ -1,4 +1,4 @@
-// Programs that a bare machine may lack (ip, tc, curl, docker-registry, iptables): those of Debian's packages with all the libraries they want, unpacked
+// Programs that a bare machine may lack (ip, tc, curl, docker-registry, iptables, redis-server, nats-server, databases): those of Debian's packages with all the libraries they want, unpacked
 // into the cache and found by PATH from then on. Nothing is installed.
 import {
   accessSync,
@@ -24,6 +24,12 @@ const packages = {
   curl: 'curl',
   'docker-registry': 'docker-registry',
   iptables: 'iptables',
+  'redis-server': 'redis-server',
+  'nats-server': 'nats-server',
+  postgres: 'postgresql',
+  mariadbd: 'mariadb-server',
+  beanstalkd: 'beanstalkd',
+  'rabbitmq-server': 'rabbitmq-server',
 } as const
 /** Programs that Debian's packages link when they are installed, which nobody does here. */
 const links: Readonly<Record<string, string>> = { 'iptables-nft': 'iptables' }
@@ -35,6 +41,7 @@ const never = /^(libc6|libc-bin|gcc-\d+-base|debconf|debconf-.*|perl.*|libperl.*
 /** Has each program on PATH. @throws PartUnavailable where the machine lacks one and Debian's package cannot be had */
 export async function needPrograms(...names: readonly MachineProgram[]): Promise<void> {
   for (const name of names) {
+    if (name === 'postgres') process.env['PATH'] = [...pathEntries(), ...globSync('/usr/lib/postgresql/*/bin')].join(delimiter)
     if (isOnPath(name)) continue
     const directory = await builtOnce(`${packages[name]} with its libraries`, () => unpackedWithLibraries(packages[name]))
     process.env['PATH'] = [...pathEntries(), join(directory, 'programs')].join(delimiter)
@@ -99,7 +106,7 @@ function writePrograms(unfinished: string, directory: string): void {
     .map(library => join(library, 'xtables'))
     .filter(place => existsSync(place.replace(directory, unfinished)))
   const environment = plugIns.length === 0 ? '' : `XTABLES_LIBDIR='${plugIns.join(':')}' `
-  for (const file of globSync('root/{usr/,}{s,}bin/*', { cwd: unfinished })) {
+  for (const file of globSync('root/{{usr/,}{s,}bin,usr/lib/postgresql/*/bin}/*', { cwd: unfinished })) {
     const name = basename(file)
     for (const program of [name, ...(links[name] === undefined ? [] : [links[name]])].map(one =>
       join(unfinished, 'programs', one),

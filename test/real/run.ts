@@ -29,6 +29,7 @@ import { evictionChecks } from './evictions/checks.ts'
 import { limitBuilding } from './go-build.ts'
 import { helmChecks } from './helm/checks.ts'
 import { imageChecks } from './image/checks.ts'
+import { kedaChecks } from './keda/checks.ts'
 import { kubectlChecks } from './kubectl/verbs.ts'
 import { kubeletChecks } from './kubelet/checks.ts'
 import { kwokChecks } from './kwok/checks.ts'
@@ -43,6 +44,8 @@ import { prefetchChecks } from './mirror/prefetch.ts'
 import { storeChecks } from './mirror/store/checks.ts'
 import { placementChecks } from './placements/checks.ts'
 import { reloadChecks } from './reload/checks.ts'
+import { scalerChecks } from './scalers/checks.ts'
+import { driverChecks } from './scalers/driver-checks.ts'
 import { upstreamChecks } from './upstreams/checks.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -76,8 +79,11 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['mirror/node-files/checks.ts', nodeFileChecks],
   ['mirror/laboratory-checks.ts', laboratoryChecks],
   ['mirror/store/checks.ts', storeChecks],
+  ['keda/checks.ts', kedaChecks],
   ['kubelet/checks.ts', kubeletChecks],
   ['mirror/prefetch.ts', prefetchChecks],
+  ['scalers/checks.ts', scalerChecks],
+  ['scalers/driver-checks.ts', driverChecks],
   ['placements/checks.ts', placementChecks(seed)],
 ]
 

@@ -1,4 +1,12 @@
 {{- define "ballast.rules.apiserver-workloads" -}}
+{{- if $.Values.capabilities.autoscale.enabled }}
+- apiGroups:
+    - ""
+  resources:
+    - configmaps
+  verbs:
+    - get
+{{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
 - apiGroups:
     - ""
@@ -10,22 +18,22 @@
     - list
     - watch
 {{- end }}
-{{- if or (or $.Values.capabilities.metrics.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled)) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
+{{- if or (or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) (and $.Values.apiserver.enabled $.Values.dashboard.enabled)) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
 - apiGroups:
     - ""
   resources:
     - pods
   verbs:
-{{- if or $.Values.capabilities.metrics.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.metrics.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - list
 {{- end }}
 {{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.metrics.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - watch
 {{- end }}
 {{- end }}
@@ -51,9 +59,7 @@
     - apps
   resources:
     - daemonsets
-    - deployments
     - replicasets
-    - statefulsets
   verbs:
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - get
@@ -68,15 +74,70 @@
     - watch
 {{- end }}
 {{- end }}
-{{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
+{{- if or (or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled)) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
+- apiGroups:
+    - apps
+  resources:
+    - deployments
+    - statefulsets
+  verbs:
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - get
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - list
+{{- end }}
+{{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
+    - patch
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - watch
+{{- end }}
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+- apiGroups:
+    - apps
+  resources:
+    - deployments/scale
+    - replicasets/scale
+    - statefulsets/scale
+  verbs:
+    - get
+    - update
+- apiGroups:
+    - argoproj.io
+  resources:
+    - rollouts/scale
+  verbs:
+    - get
+    - update
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled (or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled)) }}
 - apiGroups:
     - autoscaling
   resources:
     - horizontalpodautoscalers
   verbs:
+{{- if $.Values.capabilities.autoscale.enabled }}
+    - create
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+    - delete
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - get
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - list
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+    - update
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - watch
+{{- end }}
+{{- end }}
+{{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
 - apiGroups:
     - ballast.dev
   resources:
@@ -94,32 +155,62 @@
   verbs:
     - patch
 {{- end }}
-{{- if or (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
+{{- if or $.Values.capabilities.autoscale.enabled (or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled)) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
 - apiGroups:
     - batch
   resources:
     - jobs
   verbs:
-{{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+    - create
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+    - delete
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - get
 {{- end }}
-{{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - list
 {{- end }}
 {{- if and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions) }}
     - patch
 {{- end }}
-{{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - watch
 {{- end }}
 {{- end }}
-{{- if or (or $.Values.capabilities.metrics.enabled (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions))) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) $.Values.capabilities.metrics.enabled }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+- apiGroups:
+    - coordination.k8s.io
+  resources:
+    - leases
+  resourceNames:
+    - operator.keda.sh
+  verbs:
+    - get
+    - update
+- apiGroups:
+    - coordination.k8s.io
+  resources:
+    - leases
+  verbs:
+    - create
+    - list
+- apiGroups:
+    - discovery.k8s.io
+  resources:
+    - endpointslices
+  verbs:
+    - list
+{{- end }}
+{{- if or (or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions))) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) }}
 - apiGroups:
     - events.k8s.io
   resources:
     - events
   verbs:
-{{- if or $.Values.capabilities.metrics.enabled (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
     - create
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
@@ -128,23 +219,53 @@
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - list
 {{- end }}
-{{- if $.Values.capabilities.metrics.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled }}
     - patch
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - watch
 {{- end }}
 {{- end }}
-{{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
+{{- if or (or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled)) $.Values.capabilities.autoscale.enabled }}
 - apiGroups:
     - keda.sh
   resources:
     - scaledjobs
     - scaledobjects
   verbs:
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - get
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - list
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+    - patch
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - watch
+{{- end }}
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+- apiGroups:
+    - keda.sh
+  resources:
+    - scaledjobs/status
+    - scaledobjects/status
+    - triggerauthentications/status
+  verbs:
+    - patch
+- apiGroups:
+    - keda.sh
+  resources:
+    - triggerauthentications
+  verbs:
     - get
     - list
+    - patch
     - watch
+{{- end }}
+{{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
 - apiGroups:
     - metrics.k8s.io
   resources:
@@ -160,5 +281,16 @@
     - get
     - list
     - watch
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+{{- range $item := $.Values.capabilities.autoscale.scaleKinds }}
+- apiGroups:
+    - "{{ $item.group }}"
+  resources:
+    - "{{ $item.resource }}/scale"
+  verbs:
+    - get
+    - update
+{{- end }}
 {{- end }}
 {{- end -}}

@@ -18,6 +18,14 @@
     - create
     - patch
 {{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+- apiGroups:
+    - ""
+  resources:
+    - limitranges
+  verbs:
+    - list
+{{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - ""
@@ -62,9 +70,27 @@
     - apps
   resources:
     - daemonsets
-    - deployments
   verbs:
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+    - get
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+    - list
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
+    - patch
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+    - watch
+{{- end }}
+{{- end }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
+- apiGroups:
+    - apps
+  resources:
+    - deployments
+  verbs:
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
@@ -96,13 +122,13 @@
     - watch
 {{- end }}
 {{- end }}
-{{- if or (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - apps
   resources:
     - statefulsets
   verbs:
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
@@ -124,6 +150,16 @@
     - get
     - list
     - patch
+    - watch
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
+- apiGroups:
+    - autoscaling
+  resources:
+    - horizontalpodautoscalers
+  verbs:
+    - get
+    - list
     - watch
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
@@ -210,19 +246,19 @@
     - create
     - list
 {{- end }}
-{{- if or (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - events.k8s.io
   resources:
     - events
   verbs:
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - create
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - patch
 {{- end }}
 {{- end }}
@@ -231,6 +267,15 @@
     - keda.sh
   resources:
     - scaledjobs
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+- apiGroups:
+    - keda.sh
+  resources:
     - scaledobjects
   verbs:
     - get

@@ -7,6 +7,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { replicaFields } from '#kube/server/replicas/ready-replicas.ts'
 import { metricsConfiguration } from './config.ts'
 import { explainedKinds, nodeFields, podFields, servedApi } from './names.ts'
+import { pinsName } from './pins/pin-rules.ts'
 
 /** Reading files takes the host's time, not the cluster's. */
 async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
@@ -35,6 +36,32 @@ const kubelets: Permission = {
   because: 'asks kubelets what containers use',
 }
 
+const disks: Permission = {
+  groups: [''],
+  resources: ['nodes/stats'],
+  verbs: ['get'],
+  because: 'asks kubelets what containers keep on local disks',
+}
+
+/** No name can bound who creates. */
+const pinning: readonly Permission[] = [
+  {
+    groups: [''],
+    resources: ['configmaps'],
+    verbs: ['create'],
+    scope: 'own-namespace',
+    because: "keeps the keys of kubelets' certificates",
+  },
+  {
+    groups: [''],
+    resources: ['configmaps'],
+    names: [pinsName],
+    verbs: ['get', 'update'],
+    scope: 'own-namespace',
+    because: "keeps the keys of kubelets' certificates",
+  },
+]
+
 export const metrics = capability({
   name: 'metrics',
   document: 'metrics.md',
@@ -42,6 +69,12 @@ export const metrics = capability({
   kinds: [],
   replaces: [{ upstream: 'metrics-server', leases: [] }],
   disrupts: [],
+  rightsFollow: {
+    settings: [
+      { on: 'exposeEphemeralStorage', with: { exposeEphemeralStorage: true } },
+      { is: 'kubelet.tls', value: 'pin', with: { kubelet: { tls: 'pin' } } },
+    ],
+  },
   commands: [
     {
       name: 'metrics-server',
@@ -58,7 +91,11 @@ export const metrics = capability({
       presence: 'always',
       trust: 'edge',
       needs,
-      permissions: [kubelets],
+      permissions: ({ exposeEphemeralStorage, kubelet: { tls } }) => [
+        kubelets,
+        ...(exposeEphemeralStorage ? [disks] : []),
+        ...(tls === 'pin' ? pinning : []),
+      ],
       listeners: [
         {
           kind: 'api-service',
@@ -75,7 +112,7 @@ export const metrics = capability({
       start: async (context, config, signal) => (await loaded(context.clock)).startMetrics(context, config, signal),
     },
   ],
-  leaves: [],
+  leaves: [{ kind: 'object', apiVersion: 'v1', of: 'ConfigMap', name: pinsName, namespace: 'own' }],
   upstreams: async () => [(await import('./swap/metrics-server.ts')).metricsServer],
   up: async () => (await import('./commands/metrics-story.ts')).metricsStory,
   explains: { kinds: explainedKinds, load: async () => (await import('./commands/why-metrics.ts')).explainMetrics },

@@ -51,16 +51,23 @@ export const metricsConfiguration = z
           .describe(
             "kubelets' certificates are not checked: for clusters where they are self-signed; anybody between could read our token",
           ),
+        tls: z
+          .enum(['verify', 'pin'])
+          .default('verify')
+          .describe('pin: the first key seen of each node is kept in a ConfigMap, and no other is believed, whoever signed it'),
         certificateAuthority: file.describe(
           "PEM file of who signs kubelets' certificates; default: the authority of the API server",
         ),
         clientCertificate: file.describe('PEM file that is shown to kubelets in place of our token; with clientKey'),
         clientKey: file,
         format: z.enum(['text', 'protobuf']).default('text').describe('what kubelets are asked for'),
+        gzip: z.boolean().default(false).describe('kubelets may compress what they answer: less traffic, more CPU on both sides'),
       })
       .superRefine((kubelet, context) => {
         if (kubelet.certificateAuthority !== '' && kubelet.insecureTls)
           context.addIssue({ code: 'custom', path: ['insecureTls'], message: 'not both insecureTls and certificateAuthority' })
+        if (kubelet.tls === 'pin' && (kubelet.insecureTls || kubelet.certificateAuthority !== ''))
+          context.addIssue({ code: 'custom', path: ['tls'], message: 'not pin beside insecureTls or certificateAuthority' })
         if ((kubelet.clientCertificate === '') !== (kubelet.clientKey === ''))
           context.addIssue({
             code: 'custom',
@@ -79,6 +86,10 @@ export const metricsConfiguration = z
       })
       .describe('only these nodes are scraped and listed, such as "type!=virtual-kubelet"'),
     exposeSwap: z.boolean().default(false).describe('tells swap besides CPU and memory, for "kubectl top --show-swap"'),
+    exposeEphemeralStorage: z
+      .boolean()
+      .default(false)
+      .describe('tells local disks of nodes and containers, too: one more question to each kubelet a minute'),
     compatibility: z
       .enum(['ours', 'strict'])
       .default('ours')
@@ -126,6 +137,7 @@ export function kubeletSettings({ kubelet }: MetricsConfig): KubeletSettings {
     certificateFile: kubelet.clientCertificate,
     keyFile: kubelet.clientKey,
     format: kubelet.format,
+    gzip: kubelet.gzip,
   }
 }
 

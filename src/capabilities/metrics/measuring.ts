@@ -20,6 +20,7 @@ import type { KubeletClient } from './scrape/kubelet-client.ts'
 import { scrapeMetrics } from './scrape/scrape-metrics.ts'
 import { type ScrapedNode, Scraper } from './scrape/scraper.ts'
 import { metricsApi } from './served/metrics-api.ts'
+import type { Exposed } from './served/metrics-objects.ts'
 import { usageSource } from './served/usage-source.ts'
 import type { SharedNodes } from './sharing/shared-nodes.ts'
 
@@ -27,7 +28,7 @@ interface MeasuringSettings {
   readonly points: PointRules
   readonly address: AddressRules
   readonly nodeSelector: Selector
-  readonly exposeSwap: boolean
+  readonly exposed: Exposed
   /** Field selector of the watch of pods, where it is not shared with others who want all of them. */
   readonly watchedPods?: string
 }
@@ -35,7 +36,7 @@ interface MeasuringSettings {
 interface MeasuringOptions {
   readonly settings: MeasuringSettings
   readonly informers: Informers
-  readonly client: Pick<KubeletClient, 'scrape'>
+  readonly client: Pick<KubeletClient, 'scrape'> & Partial<Pick<KubeletClient, 'storage' | 'forget'>>
   readonly clock: Clock
   readonly log: Log
   readonly registry: Registry
@@ -71,6 +72,7 @@ export class Measuring {
     this.scraper = new Scraper({
       nodes: () => this.#scraped(),
       client: options.client,
+      exposeStorage: settings.exposed.storage,
       points: this.points,
       address: settings.address,
       resolutionMs: settings.points.resolutionMs,
@@ -93,7 +95,7 @@ export class Measuring {
       pods: this.#pods,
       points: this.points,
       nodeSelector: settings.nodeSelector,
-      exposeSwap: settings.exposeSwap,
+      exposed: settings.exposed,
       clock,
     }
     this.api = metricsApi({ ...source, onServed: age => metrics.freshness.observe(age) })
@@ -103,6 +105,11 @@ export class Measuring {
   /** Whether the watches have been read, so that the first tick knows whom to ask. */
   get isSynced(): boolean {
     return this.#nodes.isSynced && this.#pods.isSynced
+  }
+
+  /** All nodes that there are, whoever is asked of them; undefined until that is known. */
+  get knownNodes(): readonly string[] | undefined {
+    return this.#nodes.isSynced ? [...this.#nodes.store.list()].map(({ metadata }) => metadata.name) : undefined
   }
 
   /** Scrapes until `signal`. @throws `signal.reason` */
@@ -155,10 +162,11 @@ export class Measuring {
   *#scraped(): Generator<ScrapedNode> {
     const { nodeSelector } = this.#options.settings
     for (const node of this.#nodes.store.list()) {
-      const { name, labels = {}, annotations = {} } = node.metadata
+      const { name, uid, labels = {}, annotations = {} } = node.metadata
       if (!nodeSelector.matches(labels)) continue
       yield {
         name,
+        uid,
         addresses: node.status?.addresses ?? [],
         port: numberAt(at(node, 'status', 'daemonEndpoints', 'kubeletEndpoint'), 'Port') ?? 0,
         path: annotations[pathAnnotation],

@@ -2,9 +2,6 @@
 
 export const servedApi = { group: 'metrics.k8s.io', version: 'v1beta1', name: 'v1beta1.metrics.k8s.io' } as const
 
-/** APIServices: who serves which API. */
-export const servedApiService = { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' } as const
-
 /** The annotation that says the path of a node's metrics, where it is not the usual one. */
 export const pathAnnotation = 'metrics.k8s.io/resource-metrics-path'
 

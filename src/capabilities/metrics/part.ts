@@ -2,15 +2,20 @@
 import { Registry } from 'prom-client'
 import type { ApiEndpoint, ApiserverContext, Check, Running } from '#coordination/capability.ts'
 import { type UsageSource, usagePort } from '#coordination/ports/usage.ts'
+import { registrationCheck } from '#coordination/registration-check.ts'
+import type { Clock } from '#kube/clock.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
-import { at } from '#kube/objects/object-fields.ts'
-import type { KubeObject } from '#kube/objects/objects.ts'
+import { apiServices, type ServiceAddress } from '#kube/objects/api-service.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { randomUuid } from '#kube/random.ts'
 import { addressRules, kubeletSettings, type MetricsConfig, nodeSelectorOf, pointRules } from './config.ts'
+import { handoverUntilMs, nothingSeen, seenNow, untilWords } from './handover.ts'
 import { Measuring } from './measuring.ts'
-import { pointsWords, servedApi, servedApiService } from './names.ts'
+import { pointsWords, servedApi } from './names.ts'
+import { KubeletPins } from './pins/kubelet-pins.ts'
 import { openKubelets } from './scrape/kubelet-access.ts'
+import type { Scraper } from './scrape/scraper.ts'
 import { SharedNodes } from './sharing/shared-nodes.ts'
 
 /** How the section calls what flags call otherwise. */
@@ -33,22 +38,34 @@ export async function startMetrics(
   await using started = new AsyncDisposableStack()
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
+  const nodes = informers.of<Node>(builtIn.nodes)
+  const pins =
+    config.kubelet.tls === 'pin'
+      ? new KubeletPins({
+          ...{ api: context.api, namespace: identity.namespace, clock, log },
+          nodes: () => (nodes.isSynced ? namesOf(nodes.store.list()) : undefined),
+        })
+      : undefined
   const client = started.use(
     await openKubelets(kubeletSettings(config), kubelets.config, {
       clock,
       log,
       environment: kubelets.environment,
       dial: kubelets.dial,
+      pins,
       names: fileKeys,
     }),
   )
+  const registration = informers.of<KubeObject>(apiServices, { fieldSelector: `metadata.name=${servedApi.name}` })
+  const own = { namespace: identity.namespace, ...(apis?.service ?? noService) }
+  const handover = started.use(followHandover(registration, own, clock))
   const shares = apis === undefined ? undefined : sharedNodes({ ...context, apis }, config, started)
   const measuring = new Measuring({
     settings: {
-      points: pointRules(config),
+      points: { ...pointRules(config), arePodsStrict: () => handover.untilMs() !== undefined },
       address: addressRules(config),
       nodeSelector: nodeSelectorOf(config),
-      exposeSwap: config.exposeSwap,
+      exposed: { swap: config.exposeSwap, storage: config.exposeEphemeralStorage },
     },
     informers,
     client,
@@ -58,8 +75,7 @@ export async function startMetrics(
     events,
     shares,
   })
-  const registration = informers.of<KubeObject>(servedApiService, { fieldSelector: `metadata.name=${servedApi.name}` })
-  const running = measuring.run(signal).catch((error: unknown) => {
+  const running = Promise.all([measuring.run(signal), pins?.run(signal)]).catch((error: unknown) => {
     if (!signal.aborted) throw error
   })
   started.defer(async () => {
@@ -70,16 +86,20 @@ export async function startMetrics(
   const { resolutionMs } = pointRules(config)
   const served = apis?.serve(measuring.api)
   if (served !== undefined) started.use(served)
-  ports.offer(usagePort, measuring.usage)
+  ports.offer(usagePort, { ...measuring.usage, strictUntilMs: handover.untilMs })
   const stack = started.move()
   return {
     health: () => [
       kubeletCheck(measuring.usage),
+      ...(config.exposeEphemeralStorage ? [storageCheck(measuring.scraper)] : []),
+      ...(pins === undefined ? [] : [pins.check()]),
       ...(shares === undefined ? [] : [shares.check()]),
       pointsCheck(measuring.points.servable, { sinceMs: clock.elapsed() - beganMs, resolutionMs }),
-      served === undefined
-        ? { name: 'api', ok: true, state: 'no API server reaches this process' }
-        : registrationCheck(registration, identity.namespace),
+      registrationCheck(registration, {
+        ...{ name: 'api', apiService: servedApi.name, upstream: 'metrics-server' },
+        own: served === undefined ? undefined : own,
+        more: handoverWords(handover.untilMs()),
+      }),
     ],
     reconfigure: async () => 'restart-part',
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
@@ -117,15 +137,34 @@ const unasked: Running<MetricsConfig> = {
 
 /** How many kubelets answered the last time, and why others did not. */
 function kubeletCheck({ scrapes }: UsageSource): Check {
-  const all = [...scrapes()]
-  const failed = all.flatMap(({ node, failure }) => (failure === undefined ? [] : [`${node}: ${failure.reason}`]))
+  const all = [...scrapes()].map(({ node, failure }) => ({ node, reason: failure?.reason }))
+  const failed = all.filter(({ reason }) => reason !== undefined)
   const name = 'kubelets'
   if (all.length === 0) return { name, ok: true, state: 'no node was asked yet' }
+  // What kubelets do not say keeps nothing else of this process from being asked.
+  return { name, ok: failed.length < all.length, isGating: false, state: answeredWords(all) }
+}
+
+/** The same of their disks, which keep nothing from being served. */
+function storageCheck(scraper: Pick<Scraper, 'asked' | 'lastStorage'>): Check {
+  const all = [...scraper.asked].flatMap(node => {
+    const last = scraper.lastStorage(node)
+    return last === undefined ? [] : [{ node, reason: last.failure?.reason }]
+  })
+  const ok = all.every(({ reason }) => reason === undefined)
+  return {
+    name: 'ephemeral-storage',
+    ok,
+    isGating: false,
+    state: all.length === 0 ? 'no node was asked yet' : answeredWords(all),
+  }
+}
+
+function answeredWords(all: readonly { readonly node: string; readonly reason: string | undefined }[]): string {
+  const failed = all.flatMap(({ node, reason }) => (reason === undefined ? [] : [`${node}: ${reason}`]))
   const rest = failed.length > namedNodes ? [`${failed.length - namedNodes} more`] : []
   const why = failed.length === 0 ? '' : ` (${[...failed.slice(0, namedNodes), ...rest].join(', ')})`
-  const state = `${all.length - failed.length} of ${all.length} answered${why}`
-  // What kubelets do not say keeps nothing else of this process from being asked.
-  return { name, ok: failed.length < all.length, isGating: false, state }
+  return `${all.length - failed.length} of ${all.length} answered${why}`
 }
 
 /** A process that was started is not ready before it has rates, so that a roll-out leaves callers with those who have; but no longer than so. */
@@ -143,13 +182,27 @@ export function pointsCheck(
     : { name: 'points', ok: true, isGating: false, state }
 }
 
-/** Whether API servers send their callers here. What another serves is left to it: a swap is somebody's decision. */
-function registrationCheck(registration: Informer<KubeObject>, namespace: string): Check {
-  const name = 'api'
-  if (!registration.isSynced) return { name, ok: true, state: 'who serves it was not read yet' }
-  const service = at(registration.store.get(undefined, servedApi.name), 'spec', 'service')
-  const [place, called] = [at(service, 'namespace'), at(service, 'name')]
-  if (called === undefined) return { name, ok: false, isGating: false, state: `no APIService ${servedApi.name} leads here` }
-  const state = place === namespace ? 'served here' : `${place}/${called} serves it: see ballast migrate plan metrics-server`
-  return { name, ok: true, state }
+function* namesOf(nodes: Iterable<Node>): Generator<string> {
+  for (const { metadata } of nodes) yield metadata.name
 }
+
+/** Nobody reaches us. */
+const noService = { name: '', port: 0 }
+
+/** Until when metrics-server's rules hold, by the APIService as it is now. */
+function followHandover(registration: Informer<KubeObject>, own: ServiceAddress, clock: Clock): Handover {
+  let seen = nothingSeen
+  const current = () => registration.store.get(undefined, servedApi.name)
+  const look = () => {
+    seen = seenNow(seen, current(), own, clock.now())
+  }
+  look()
+  const unsubscribe = registration.onChange(look)
+  return { untilMs: () => handoverUntilMs(seen, current(), own, clock.now()), [Symbol.dispose]: unsubscribe }
+}
+
+interface Handover extends Disposable {
+  readonly untilMs: () => number | undefined
+}
+
+const handoverWords = (untilMs: number | undefined) => (untilMs === undefined ? undefined : untilWords(untilMs))

@@ -1,4 +1,4 @@
-// Kinds that are kept nowhere, such as what is measured: of these `ballast why` asks the capability that makes them, which looks by itself.
+// Kinds that a capability tells of by itself, such as what is measured: `ballast why` asks it, and it looks for what it needs.
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import type { Api } from '#kube/client/api.ts'
 import { type Clock, systemClock } from '#kube/clock.ts'
@@ -11,7 +11,7 @@ import type { AccountOptions } from './account-source.ts'
 
 declare module '#coordination/capability.ts' {
   interface CapabilitySections {
-    /** Kinds that it makes and that are kept nowhere: what `ballast why` says of one. */
+    /** Kinds that it tells of by itself: what `ballast why` says of one. */
     readonly explains?: ExplainedKinds
   }
 }
@@ -70,7 +70,9 @@ export async function explainedKind(
     if (explains === undefined || kind === undefined) continue
     if (name === '') throw new CommandRefused(`found ${JSON.stringify(text)}, expected ${kind}/NAME`)
     if (options.cluster !== undefined)
-      throw new CommandRefused(`${kind} is kept nowhere, so that no dump has it: it is asked of a live cluster (--kubeconfig)`)
+      throw new CommandRefused(
+        `${kind} is told from what a live cluster says now: name one with --kubeconfig, a dump does not do`,
+      )
     const { environment, signal, terminal } = surroundings
     const kubeconfig = kubeconfigOf(options.kubeconfig, environment)
     if (kubeconfig === undefined && !isInPod(environment)) throw new CommandRefused('no cluster: name one with --kubeconfig FILE')

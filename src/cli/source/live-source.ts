@@ -12,7 +12,7 @@ import { loadConfig } from '#kube/credentials/config.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { isForbidden, isNotFound } from '#kube/objects/status.ts'
+import { isForbidden, isNotFound, StatusError } from '#kube/objects/status.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
@@ -32,6 +32,8 @@ interface LiveCluster {
   readonly gitVersion: string
   readonly shown: string
 }
+
+const usageGroup = 'metrics.k8s.io'
 
 /** Without these nothing can be said; of the others a decision does without. */
 const required: readonly GroupVersionResource[] = [builtIn.nodes, builtIn.pods]
@@ -54,8 +56,8 @@ const others: readonly GroupVersionResource[] = [
   { group: 'keda.sh', version: 'v1alpha1', resource: 'scaledobjects' },
   { group: 'keda.sh', version: 'v1alpha1', resource: 'scaledjobs' },
   { group: 'http.keda.sh', version: 'v1alpha1', resource: 'httpscaledobjects' },
-  { group: 'metrics.k8s.io', version: 'v1beta1', resource: 'nodes' },
-  { group: 'metrics.k8s.io', version: 'v1beta1', resource: 'pods' },
+  { group: usageGroup, version: 'v1beta1', resource: 'nodes' },
+  { group: usageGroup, version: 'v1beta1', resource: 'pods' },
 ]
 
 /** The kubeconfig that is meant: the one that is named, else that of KUBECONFIG, else kubectl's own, if there is one. */
@@ -114,7 +116,10 @@ export async function readLive(options: LiveOptions): Promise<LiveCluster> {
         }
       } catch (error) {
         const isAbsent = isNotFound(error) || isForbidden(error)
-        if (!isAbsent || required.includes(resource)) throw error
+        if (isAbsent && !required.includes(resource)) continue
+        if (resource.group !== usageGroup || !(error instanceof StatusError) || error.code < 500) throw error
+        // Another server answers for it, behind the API server: while that is away, what is used is not known, and the rest is.
+        process.stderr.write(`${resource.resource}.${usageGroup} cannot be read: ${error.message}\n`)
       }
     }
     const gitVersion =

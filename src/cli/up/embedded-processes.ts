@@ -73,7 +73,9 @@ export async function runEmbeddedProcesses(options: ProcessOptions): Promise<voi
       ? new SharedApis({ service, port: 0, bind: '127.0.0.1', clock: leaseClock, log, metrics, version: programVersion })
       : undefined
     const reached = apis === undefined ? {} : { apis, kubelets: await kubeletsOf(options.twin, served.token) }
-    running.push(runApiserver({ ...served, leaseClock, metrics, ports: options.ports, ...reached }))
+    running.push(
+      runApiserver({ ...served, leaseClock, metrics, ports: options.ports, sources: options.twin.sources, ...reached }),
+    )
     if (apis !== undefined) running.push(announce(apis))
   }
   if (passed !== undefined) running.push(runGateway(passed))

@@ -56,7 +56,7 @@ export function permittedGuard(
 }
 
 /** What must hold when an effect is sent that needs no permit: we lead; asked at once. @throws what the leadership throws */
-export function leadingGuard({ leadership }: EffectContext): () => void {
+export function leadingGuard({ leadership }: { readonly leadership: Pick<Leadership, 'assert'> }): () => void {
   const guard = () => leadership.assert()
   guard()
   return guard

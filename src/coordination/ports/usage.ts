@@ -30,6 +30,8 @@ export interface UsageSource {
   pods(): Iterable<KubeObject>
   /** Undefined: nothing is known of it. */
   podPeaks(namespace: string, pod: string): UsagePeaks | undefined
+  /** Until when pods are told by the rules of whoever was here before; absent or undefined: by our own. */
+  readonly strictUntilMs?: () => number | undefined
   /** How each node stands that is asked. */
   scrapes(): Iterable<NodeScrapeState>
 }

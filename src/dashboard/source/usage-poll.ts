@@ -194,7 +194,8 @@ export class UsagePoll implements Disposable {
       if (found !== undefined) peaks.set(key, found)
       await breathe()
     }
-    return { resolutionMs: own.resolutionMs, scrapes: [...own.scrapes()], peaks }
+    const strictUntilMs = own.strictUntilMs?.()
+    return { resolutionMs: own.resolutionMs, scrapes: [...own.scrapes()], peaks, strictUntilMs }
   }
 
   #forget(known: Map<string, KubeObject>, seen: ReadonlySet<string>): void {

@@ -50,7 +50,7 @@ test('each move has a proof that the verifier passes', () => {
 test('sonarr is denied in one line, and its page says the same', () => {
   const { permits } = permitPage(picture, { workload: 'media/Deployment/sonarr' })
   expect(permits.map(permitText)).toEqual([
-    'denied · deschedule wants to evict media/sonarr · KedaManaged: owned by KEDA (HTTPScaledObject sonarr) · nothing to do: it moves when it is next at zero',
+    'denied · deschedule wants to evict media/sonarr · KedaManaged: owned by KEDA (ScaledObject sonarr) · nothing to do: it moves when it is next at zero',
   ])
   const view = workloadViewOf(picture, { kind: 'Deployment', namespace: 'media', name: 'sonarr' }, everything)
   expect(isNotThere(view) ? [] : view.wouldBe.map(({ capability, rule }) => [capability, rule])).toContainEqual([

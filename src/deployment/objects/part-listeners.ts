@@ -85,10 +85,11 @@ export function connectionsOf(capabilities: readonly Capability[], process: Proc
   return capabilities.flatMap(capability =>
     partsIn(process, capability)
       .flatMap(({ connectsTo = [] }) => connectsTo)
-      .map(({ setting }) =>
-        when(isEnabled(capability.name), {
-          ports: [{ port: value(`capabilities.${capability.name}.${setting}`), protocol: 'TCP' }],
-        }),
+      .map(to =>
+        when(
+          isEnabled(capability.name),
+          'anywhere' in to ? {} : { ports: [{ port: value(`capabilities.${capability.name}.${to.setting}`), protocol: 'TCP' }] },
+        ),
       ),
   )
 }

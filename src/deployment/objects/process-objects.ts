@@ -51,11 +51,13 @@ export function processBudget(component: string): Fields {
   }
 }
 
-const spread = (topologyKey: string, selector: Fields): Fields => ({
-  maxSkew: 1,
-  topologyKey,
-  whenUnsatisfiable: 'ScheduleAnyway',
-  labelSelector: { matchLabels: selector },
+/**
+ * Apart, where there is room. A constraint of topology spread would not do for both keys: while one is wished for, the scheduler gives no points at
+ * all to a node without its label, and small clusters have no zones, so that both replicas would lie on one node.
+ */
+const apart = (topologyKey: string, weight: number, selector: Fields): Fields => ({
+  weight,
+  podAffinityTerm: { topologyKey, labelSelector: { matchLabels: selector } },
 })
 
 /**
@@ -77,6 +79,7 @@ export function processDeployment(shape: ProcessShape): Fields {
   const { component, account, checksums } = shape
   const selector = selectorLabels(component)
   const of = (key: string) => `${component}.${key}`
+  const ownAffinity: Condition = { on: of('affinity') }
   const ownSpread: Condition = { on: of('topologySpreadConstraints') }
   return {
     apiVersion: 'apps/v1',
@@ -112,11 +115,16 @@ export function processDeployment(shape: ProcessShape): Fields {
           securityContext: block(of('podSecurityContext')),
           nodeSelector: block(of('nodeSelector')),
           tolerations: tolerationsOf(component),
-          affinity: block(of('affinity')),
-          topologySpreadConstraints: [
-            when(not(ownSpread), spread('kubernetes.io/hostname', selector), spread('topology.kubernetes.io/zone', selector)),
-            block(of('topologySpreadConstraints')),
-          ],
+          affinity: when(any(ownAffinity, not(ownSpread)), {
+            podAntiAffinity: when(not(ownAffinity), {
+              preferredDuringSchedulingIgnoredDuringExecution: [
+                apart('kubernetes.io/hostname', 100, selector),
+                apart('topology.kubernetes.io/zone', 50, selector),
+              ],
+            }),
+            '...own': block(of('affinity')),
+          }),
+          topologySpreadConstraints: block(of('topologySpreadConstraints')),
           // The process shares out the same time: it is told by the variable.
           terminationGracePeriodSeconds: podGraceSeconds,
           initContainers: block(of('initContainers')),

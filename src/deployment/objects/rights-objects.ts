@@ -210,11 +210,13 @@ const toEverybody = Object.fromEntries(
   ['admin', 'edit', 'view'].map(role => [`rbac.authorization.k8s.io/aggregate-to-${role}`, 'true']),
 )
 
-/** The same people read what enabled capabilities serve behind the API server: no other object says that they may. */
+/** The same people read what enabled capabilities serve behind the API server: no other object says that they may. Some of it is for no people. */
 function aggregatedApis(capabilities: readonly Capability[]): readonly ObjectTree[] {
   return capabilities.flatMap(({ name, parts }) =>
     parts
       .flatMap(part => part.listeners.filter(listener => listener.kind === 'api-service'))
+      // A rule without a resource is refused by the API server.
+      .filter(({ resources }) => resources.length > 0)
       .map(
         ({ group, resources }): ObjectTree => ({
           file: 'rbac/apiserver-view.yaml',

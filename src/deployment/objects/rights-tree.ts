@@ -30,7 +30,7 @@ function axesOf({ name, rightsFollow = {} }: Pick<Capability, 'name' | 'rightsFo
   ]
 }
 
-/** Where the list lies that `key` of the capabilities' sections of rights names; one of them has it at most. @throws Error for two */
+/** Where the list lies that `key` of the capabilities' sections of rights names; one of a trust has it at most. @throws Error for two */
 function listedIn(capabilities: readonly Capability[], key: 'namespacesIn' | 'kindsIn'): string | undefined {
   const paths = capabilities.flatMap(({ name, rightsFollow }) => {
     const list = rightsFollow?.[key]
@@ -128,7 +128,7 @@ interface Holder {
 
 /** The rights of a ServiceAccount, unless said otherwise of the core's, for every choice of `capabilities`. */
 export function ruleTrees(capabilities: readonly Capability[], of: Holder = { trust: 'core', elects: true }): RuleTrees {
-  return treesOf(conditionalRights(capabilities, of), capabilities)
+  return treesOf(conditionalRights(capabilities, of), { capabilities, trust: of.trust })
 }
 
 /** When the page of the cluster is served at all. */
@@ -168,14 +168,19 @@ export function apiserverRuleTrees(capabilities: readonly Capability[]): RuleTre
     const inner = conditionOf(held, pageAxes, possible)
     found.add(right, inner === undefined ? servesDashboard : all(servesDashboard, inner))
   }
-  return treesOf(found.rights(), capabilities)
+  return treesOf(found.rights(), { capabilities, trust: 'edge' })
 }
 
-function treesOf(rights: readonly ConditionalRight[], capabilities: readonly Capability[]): RuleTrees {
+function treesOf(
+  rights: readonly ConditionalRight[],
+  { capabilities, trust }: { readonly capabilities: readonly Capability[]; readonly trust: string },
+): RuleTrees {
+  const trusted = capabilities.filter(({ parts }) => parts.some(part => part.trust === trust))
   const rulesAt = (select: (right: Right) => boolean) => rulesOf(rights.filter(({ right }) => select(right)))
   const isSecret = ({ group, resource }: Right) => group === '' && resource === 'secrets'
   const hasCustom = rights.some(({ right }) => right.group === anyKind.group)
-  const kinds = listedIn(capabilities, 'kindsIn')
+  const listing = trusted.filter(({ rightsFollow }) => (rightsFollow?.listsOf ?? trust) === trust)
+  const kinds = listedIn(listing, 'kindsIn')
   const custom = hasCustom && kinds !== undefined ? [kinds] : []
   const places = [...new Set(rights.map(({ right }) => right.place))]
     .filter(place => place !== 'cluster' && place !== anyNamespace)
@@ -193,18 +198,20 @@ function treesOf(rights: readonly ConditionalRight[], capabilities: readonly Cap
     ],
     secrets: rulesAt(right => plain(right) && isSecret(right)),
     namespaces: new Map(places.map(place => [place, placed(place)])),
-    listed: { path: listedIn(capabilities, 'namespacesIn') ?? '', ...placed(anyNamespace) },
+    listed: { path: listedIn(listing, 'namespacesIn') ?? '', ...placed(anyNamespace) },
   }
 }
 
 /** One rule for each kind of a user's own. */
 function customRules(rights: readonly ConditionalRight[], path: string): readonly RuleTree[] {
   const ofKind = rights.filter(({ right }) => right.group === anyKind.group)
-  const named = { apiGroups: [text({ item: 'group' })], resources: [text({ item: 'resource' })] }
-  return rulesOf(ofKind, named).map(({ when: condition, rule }) => ({
-    when: condition,
-    rule: each(path, rule),
-  }))
+  const parts = [...new Set(ofKind.map(({ right }) => right.resource.slice(anyKind.resource.length)))]
+  return parts.flatMap(part => {
+    const resource = part === '' ? text({ item: 'resource' }) : text({ item: 'resource' }, part)
+    const named = { apiGroups: [text({ item: 'group' })], resources: [resource] }
+    const ofPart = ofKind.filter(({ right }) => right.resource === `${anyKind.resource}${part}`)
+    return rulesOf(ofPart, named).map(({ when: condition, rule }) => ({ when: condition, rule: each(path, rule) }))
+  })
 }
 
 /** Rights with the conditions under which somebody asks for them. */

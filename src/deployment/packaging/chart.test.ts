@@ -18,10 +18,16 @@ test('Chart.yaml names the version, the kinds and the cluster that it needs', ()
   expect(chart).toMatchObject({ apiVersion: 'v2', name: 'ballast', kubeVersion: '>=1.29.0-0', version: chart.appVersion })
   const kinds = parse(chart.annotations['artifacthub.io/crds']).map(({ name }: { readonly name: string }) => name)
   expect(kinds.toSorted()).toEqual([
+    'cloudeventsources.eventing.keda.sh',
+    'clustercloudeventsources.eventing.keda.sh',
+    'clustertriggerauthentications.keda.sh',
     'disruptionpermits.ballast.dev',
     'nodereadinessrules.readiness.node.x-k8s.io',
     'rebalanceplans.ballast.dev',
     'rebalancepolicies.ballast.dev',
+    'scaledjobs.keda.sh',
+    'scaledobjects.keda.sh',
+    'triggerauthentications.keda.sh',
   ])
 })
 

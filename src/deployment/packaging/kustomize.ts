@@ -2,6 +2,7 @@
 // its own and one flag, so any choice of them builds.
 import { isDeepStrictEqual } from 'node:util'
 import type { Capability } from '#coordination/capability.ts'
+import { at } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { installedBy } from '../capability-objects.ts'
 import { installationValues, plainRelease } from '../installation.ts'
@@ -45,12 +46,19 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
   ]
   const inOrder = whole.map(keyOf)
   base.sort((a, b) => inOrder.indexOf(keyOf(a)) - inOrder.indexOf(keyOf(b)))
-  const hardened = made(names, { networkPolicy: { enabled: true } }).filter(({ kind }) => kind === 'NetworkPolicy')
+  const policies = (enabled: readonly string[]) =>
+    made(enabled, { networkPolicy: { enabled: true } }).filter(({ kind }) => kind === 'NetworkPolicy')
+  // Who has to reach anything brings that along with its component: policies add up.
+  const unbounded = capabilities.filter(goesAnywhere).map(({ name }) => name)
+  const hardened = policies(names.filter(name => !unbounded.includes(name)))
   const enabledByDefault = capabilities.filter(({ replaces }) => replaces.length === 0).map(({ name }) => name)
   return new Map([
     ['base/kustomization.yaml', kustomization('Kustomization', { resources: ['install.yaml'] })],
     ['base/install.yaml', header + yamlDocuments(base)],
-    ...names.flatMap(name => component(name, made([name]), none)),
+    ...names.flatMap(name => {
+      const opened = unbounded.includes(name) ? policies([name]).filter(object => isOf(object, 'apiserver')) : []
+      return component(name, [...made([name]), ...opened.map(policy => openedFor(policy, name))], none)
+    }),
     ...processComponent('dashboard', 'apiserver', [
       ...made([], { apiserver: { enabled: true } }).filter(({ kind }) => roleKinds.has(kind)),
       // Its pods may have parts of capabilities beside the page: they are reached by what is there for all of them.
@@ -77,6 +85,16 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
     ],
     ['overlays/hardened/network-policy.yaml', header + yamlDocuments(hardened)],
   ])
+}
+
+function goesAnywhere({ parts }: Capability): boolean {
+  return parts.some(({ connectsTo = [] }) => connectsTo.some(to => 'anywhere' in to))
+}
+
+/** Lets the pods that `policy` speaks of connect to anything. */
+function openedFor({ spec: whole, ...policy }: KubeObject, capability: string): KubeObject {
+  const spec = { podSelector: at(whole, 'podSelector'), policyTypes: ['Egress'], egress: [{}] }
+  return { ...policy, metadata: { ...policy.metadata, name: `ballast-${capability}-sources` }, spec }
 }
 
 /** Processes that are there for parts of capabilities: a component each, beside those of the capabilities. */
@@ -112,6 +130,7 @@ function component(
   // A namespace that components share belongs to none of them.
   const onNodes = enabled.filter(isOnNodes)
   const apis = enabled.filter(({ kind }) => kind === 'APIService')
+  const policies = enabled.filter(({ kind }) => kind === 'NetworkPolicy')
   const tolerations = tolerationsIn(enabled)
   const patch = [
     { op: 'add', path: argumentsPath, value: `--enable=${name}` },
@@ -127,6 +146,7 @@ function component(
           'rights.yaml',
           ...(onNodes.length > 0 ? ['agents.yaml'] : []),
           ...(apis.length > 0 ? ['api-services.yaml'] : []),
+          ...(policies.length > 0 ? ['network-policy.yaml'] : []),
         ],
         patches: [
           { target: { kind: 'Deployment', name: 'ballast-controller' }, patch: JSON.stringify(patch) },
@@ -141,6 +161,7 @@ function component(
     ],
     [`components/${name}/rights.yaml`, header + yamlDocuments(roles)],
     ...(apis.length > 0 ? [[`components/${name}/api-services.yaml`, header + yamlDocuments(apis)] as const] : []),
+    ...(policies.length > 0 ? [[`components/${name}/network-policy.yaml`, header + yamlDocuments(policies)] as const] : []),
     ...(onNodes.length > 0 ? [[`components/${name}/agents.yaml`, header + yamlDocuments(onNodes)] as const] : []),
   ]
 }

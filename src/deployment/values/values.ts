@@ -45,10 +45,8 @@ const processFields = (command: string, account: string) => ({
     .describe('no CPU limit on purpose; above 1,000 nodes give it 1Gi'),
   nodeSelector: texts().default({ 'kubernetes.io/os': 'linux' }),
   tolerations: items().default([]),
-  affinity: mapping().default({}),
-  topologySpreadConstraints: items()
-    .default([])
-    .describe('in place of ours, which spread over hostnames and zones without insisting'),
+  affinity: mapping().default({}).describe('in place of ours, which keeps pods apart by hostname and zone without insisting'),
+  topologySpreadConstraints: items().default([]).describe('in place of ours, as `affinity`'),
   priorityClassName: z.string().default('system-cluster-critical'),
   podAnnotations: texts().default({}).describe('templates in them are filled in'),
   podLabels: texts().default({}),

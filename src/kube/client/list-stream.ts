@@ -32,6 +32,8 @@ export class ListDecodeError extends OutsideError {
 class ItemScanner {
   readonly #visit: (item: Uint8Array) => void
   readonly #overwrites: boolean
+  readonly #key: string
+  readonly #mostItemBytes: number
   #depth = 0
   #isString = false
   #isEscaped = false
@@ -48,10 +50,12 @@ class ItemScanner {
   /** Something stands among the items that is no object. */
   #hasOdd = false
 
-  /** With `overwrites`, bytes of items that were copied are overwritten where they came. */
-  constructor(visit: (item: Uint8Array) => void, overwrites: boolean) {
+  /** With `overwrites`, bytes of items that were copied are overwritten where they came. `key` has less than eight letters. */
+  constructor(visit: (item: Uint8Array) => void, { overwrites = false, key = 'items', mostItemBytes = itemLimitBytes } = {}) {
     this.#visit = visit
     this.#overwrites = overwrites
+    this.#key = key
+    this.#mostItemBytes = mostItemBytes
   }
 
   push(chunk: Uint8Array): void {
@@ -61,16 +65,25 @@ class ItemScanner {
 
   /** The list without items. @throws ListDecodeError where the bytes do not make a list. */
   head(): ListHead {
+    const value = this.rest()
+    if (!isListHead(value)) throw new ListDecodeError('the answer is not a list')
+    this.assertWhole()
+    return { ...value, metadata: value.metadata ?? {} }
+  }
+
+  /** @throws ListDecodeError where something else stands among the items */
+  assertWhole(): void {
+    if (this.#hasOdd) throw new ListDecodeError('an item is not an object')
+  }
+
+  /** Whatever stands around the items. @throws ListDecodeError where that is no JSON, or not whole */
+  rest(): unknown {
     if (this.#isInItems || this.#depth !== 0) throw new ListDecodeError('the list breaks off')
-    let value: unknown
     try {
-      value = JSON.parse(Buffer.from(this.#outside).toString('utf8'))
+      return JSON.parse(Buffer.from(this.#outside).toString('utf8'))
     } catch (error) {
       throw new ListDecodeError('the answer is not JSON', { cause: error })
     }
-    if (!isListHead(value)) throw new ListDecodeError('the answer is not a list')
-    if (this.#hasOdd) throw new ListDecodeError('an item is not an object')
-    return { ...value, metadata: value.metadata ?? {} }
   }
 
   /** What came before the items, where it is a list's beginning already: `kind` stands before `items` in what API servers write. */
@@ -110,7 +123,7 @@ class ItemScanner {
         this.#isKey = true
         this.#isItemsKey = false
       } else if (byte === colon && this.#depth === 1) {
-        this.#isItemsKey = this.#isKey && Buffer.from(this.#string).toString('latin1') === 'items'
+        this.#isItemsKey = this.#isKey && Buffer.from(this.#string).toString('latin1') === this.#key
         this.#isKey = false
       }
     }
@@ -177,7 +190,7 @@ class ItemScanner {
   #keep(piece: Uint8Array): void {
     this.#pieces.push(piece)
     this.#piecesBytes += piece.length
-    if (this.#piecesBytes > itemLimitBytes) throw new ListDecodeError(`an item is larger than ${itemLimitBytes} bytes`)
+    if (this.#piecesBytes > this.#mostItemBytes) throw new ListDecodeError(`an item is larger than ${this.#mostItemBytes} bytes`)
   }
 
   #emit(last: Uint8Array): void {
@@ -203,6 +216,9 @@ interface ReadListOptions<T> extends ParseOptions {
 /** How much is scanned and parsed before the loop may turn: about a millisecond. */
 const stepBytes = 128 * 1024
 
+/** The same of what no API server wrote: where each item has three bytes, some milliseconds. */
+const strangeStepBytes = 8 * 1024
+
 /** Parses the items of a list's body one by one and yields the rest of it. @throws ListDecodeError; whatever `chunks` throws. */
 export async function readList<T extends KubeObject>(
   chunks: AsyncIterable<Uint8Array>,
@@ -210,12 +226,15 @@ export async function readList<T extends KubeObject>(
 ): Promise<ListHead> {
   let kinds: Kinds | undefined
   const early: Partial<T>[] = []
-  const scanner = new ItemScanner(bytes => {
-    const item = parseItem<T>(bytes, options)
-    kinds ??= kindsOf(scanner.headSoFar())
-    if (kinds === undefined) early.push(item)
-    else options.visit(withKinds<T>(item, kinds))
-  }, options.annotations !== undefined)
+  const scanner = new ItemScanner(
+    bytes => {
+      const item = parseItem<T>(bytes, options)
+      kinds ??= kindsOf(scanner.headSoFar())
+      if (kinds === undefined) early.push(item)
+      else options.visit(withKinds<T>(item, kinds))
+    },
+    { overwrites: options.annotations !== undefined },
+  )
   for await (const chunk of chunks) {
     for (let start = 0; start < chunk.length; start += stepBytes) {
       scanner.push(chunk.subarray(start, start + stepBytes))
@@ -226,6 +245,29 @@ export async function readList<T extends KubeObject>(
   const known = kindsOf(head) ?? { apiVersion: '', kind: '' }
   for (const item of early) options.visit(withKinds<T>(item, known))
   return head
+}
+
+/**
+ * Reads a JSON object that is no list of the API, of which the array at `key` (less than eight letters) may be long: `visit` has each of its
+ * objects. Gives the rest of it. @throws ListDecodeError; what `breathe` throws
+ */
+export async function readItems(
+  body: Uint8Array,
+  options: {
+    readonly key: string
+    readonly mostItemBytes: number
+    readonly visit: (item: object) => void
+    readonly breathe: () => Promise<void>
+  },
+): Promise<unknown> {
+  const scanner = new ItemScanner(bytes => options.visit(parseItem<object>(bytes, {})), options)
+  for (let start = 0; start < body.length; start += strangeStepBytes) {
+    scanner.push(body.subarray(start, start + strangeStepBytes))
+    await options.breathe()
+  }
+  const rest = scanner.rest()
+  scanner.assertWhole()
+  return rest
 }
 
 /** Its items are read already: an empty list stands in their place. A server without any may say `null`, or nothing. */

@@ -2,10 +2,12 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, connect, isIP, type LookupFunction } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../clock.ts'
 import { issueAuthority, issueLeaf } from '../server/certificates.ts'
-import { AddressRefused, OutgoingHttp } from './outgoing-http.ts'
+import { AddressRefused } from './address-guard.ts'
+import { OutgoingHttp, UnreadableAnswer } from './outgoing-http.ts'
 
 /** A server on this machine; `asked` is what came, as `METHOD path`. */
 async function served(answer: RequestListener) {
@@ -93,6 +95,46 @@ describe('answers', () => {
   })
 })
 
+describe('compressed answers', () => {
+  const plain = Buffer.from('x'.repeat(50_000))
+  const packed = gzipSync(plain)
+  const refused = (error: unknown) => (error instanceof UnreadableAnswer ? 'unreadable' : String(error))
+  // biome-ignore format: a table
+  const cases: readonly (readonly [string, string, Buffer, boolean, number, string])[] = [
+    ['are asked for and unpacked',               'gzip',     packed,                                  true,  50_000, '50000 bytes'],
+    ['come in several members',                  'gzip',     Buffer.concat([packed, packed]),         true,  100_000, '100000 bytes'],
+    ['by their older name',                      'x-gzip',   packed,                                  true,  50_000, '50000 bytes'],
+    ['that are plain after all',                 '',         plain,                                   true,  50_000, '50000 bytes'],
+    ['that say that they are plain',             'identity', plain,                                   true,  50_000, '50000 bytes'],
+    ['are left as they are where nobody asked',  'gzip',     packed,                                  false, 50_000, `${packed.length} bytes`],
+    ['a byte too long, unpacked',                'gzip',     packed,                                  true,  49_999, 'Error: the answer is larger than 49999 bytes'],
+    ['that unpack to much',                      'gzip',     gzipSync(Buffer.alloc(30_000_000)),      true,  1_000_000, 'Error: the answer is larger than 1000000 bytes'],
+    ['that unpack to nothing, and are long',     'gzip',     Buffer.concat(Array<Buffer>(4_000).fill(gzipSync(''))), true, 50_000, 'Error: the answer is larger than 50000 bytes'],
+    ['that break off',                           'gzip',     packed.subarray(0, -9),                  true,  50_000, 'unreadable'],
+    ['that are none',                            'gzip',     plain,                                   true,  50_000, 'unreadable'],
+    ['that nobody asked for',                    'br',       plain,                                   true,  50_000, 'unreadable'],
+    ['that are packed twice',                    'gzip, gzip', packed,                                true,  50_000, 'unreadable'],
+  ]
+  test.each(cases)('%s', async (_, encoding, body, readsGzip, mostBytes, became) => {
+    await using site = await served(
+      (_request, response) => void response.writeHead(200, encoding === '' ? {} : { 'content-encoding': encoding }).end(body),
+    )
+    await using http = new OutgoingHttp({ clock: systemClock })
+    const asking = http.ask({ url: `http://127.0.0.1:${site.port}/`, mostBytes, readsGzip })
+    expect(await asking.then(answer => `${answer.body.length} bytes`, refused)).toBe(became)
+    expect(site.asked[0]?.headers['accept-encoding']).toBe(readsGzip ? 'gzip' : undefined)
+  })
+
+  test('are cut where their beginning will do', async () => {
+    await using site = await served(
+      (_request, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed),
+    )
+    await using http = new OutgoingHttp({ clock: systemClock })
+    const url = `http://127.0.0.1:${site.port}/`
+    expect((await http.ask({ url, mostBytes: 10, whenLonger: 'cut', readsGzip: true })).body.toString()).toBe('xxxxxxxxxx')
+  })
+})
+
 describe('redirects', () => {
   test('are followed as often as told; another server gets neither body nor password', async () => {
     await using other = await served((_request, response) => void response.end('there'))
@@ -106,6 +148,20 @@ describe('redirects', () => {
     expect(site.asked[1]?.headers.authorization).toBeDefined()
     expect(other.asked[0]?.headers).not.toMatchObject({ authorization: expect.anything() })
     await expect(http.ask({ ...question, mostRedirects: 1 })).rejects.toThrow('more than 1 redirects')
+  })
+
+  test.each([307, 308])('of status %i take no body to another port', async status => {
+    await using other = await served((_request, response) => void response.end('there'))
+    await using site = await served(
+      (_request, response) => void response.writeHead(status, { location: `http://127.0.0.1:${other.port}/` }).end(),
+    )
+    await using http = new OutgoingHttp({ clock: systemClock })
+    const question = { url: `http://127.0.0.1:${site.port}/`, mostBytes: 100, mostRedirects: 3 }
+    await expect(http.ask({ ...question, method: 'POST', body: 'client_secret=hunter2' })).rejects.toThrow(
+      `it redirects a question with a body to another server, http://127.0.0.1:${other.port}`,
+    )
+    expect(other.asked).toEqual([])
+    expect((await http.ask(question)).body.toString()).toBe('there')
   })
 
   test('lead nowhere but to HTTP', async () => {
@@ -248,5 +304,86 @@ describe('a dialler', () => {
     expect(asked.slice(0, 2)).toEqual(['10.0.0.1 10250', 'far.example 443'])
     secure.closeAllConnections()
     secure.close()
+  })
+})
+
+describe('connections that are not kept', () => {
+  /** Servers of one certificate that count their connections, and those that took up a session. */
+  async function secureServers(count: number, maxVersion: 'TLSv1.2' | 'TLSv1.3') {
+    const nowMs = systemClock.now()
+    const authority = await issueAuthority({ commonName: 'servers', nowMs })
+    const leaf = await issueLeaf(authority, { commonName: 'server', ipAddresses: ['127.0.0.1'], usages: ['server'], nowMs })
+    const stack = new AsyncDisposableStack()
+    const open = async (port: number) => {
+      const seen = { connections: 0, resumed: 0 }
+      const server = createSecureServer({ cert: leaf.certificate, key: leaf.key, maxVersion }, (_request, response) =>
+        response.end('here'),
+      )
+      server.on('secureConnection', socket => {
+        seen.connections++
+        if (socket.isSessionReused()) seen.resumed++
+      })
+      server.listen(port, '127.0.0.1')
+      await once(server, 'listening')
+      const close = async () => {
+        server.closeAllConnections()
+        server.close()
+        await once(server, 'close')
+      }
+      stack.defer(async () => (server.listening ? await close() : undefined))
+      const { port: own } = server.address() as AddressInfo // it listens on TCP
+      return { port: own, seen, close, url: `https://127.0.0.1:${own}/` }
+    }
+    const all = await Promise.all(Array.from({ length: count }, () => open(0)))
+    return { authority: authority.certificate, all, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  }
+
+  const askAll = async (http: OutgoingHttp, all: readonly { readonly url: string }[]) => {
+    for (const { url } of all) expect((await http.ask({ url, mostBytes: 10 })).body.toString()).toBe('here')
+  }
+
+  test.each((['TLSv1.2', 'TLSv1.3'] as const).flatMap(version => [0, 2, 4, 9].map(mostKept => ({ version, mostKept }))))(
+    'over $version with $mostKept of four kept: the others are closed each time and take up their session',
+    async ({ version, mostKept }) => {
+      await using site = await secureServers(4, version)
+      await using http = new OutgoingHttp({
+        clock: systemClock,
+        tls: { authority: site.authority },
+        mostKept,
+        mostConnections: 1,
+      })
+      for (let round = 0; round < 3; round++) await askAll(http, site.all)
+      expect(site.all.map(({ seen }) => seen)).toEqual(
+        site.all.map((_, at) => (at < mostKept ? { connections: 1, resumed: 0 } : { connections: 3, resumed: 2 })),
+      )
+    },
+  )
+
+  test('a kept one that ends gives its place to the next', async () => {
+    await using site = await secureServers(2, 'TLSv1.3')
+    const [first, second] = site.all
+    await using http = new OutgoingHttp({
+      clock: systemClock,
+      tls: { authority: site.authority },
+      mostKept: 1,
+      mostConnections: 1,
+    })
+    await askAll(http, site.all)
+    await first?.close()
+    await expect(http.ask({ url: first?.url ?? '', mostBytes: 10 })).rejects.toThrow()
+    for (let round = 0; round < 2; round++) await askAll(http, site.all.slice(1))
+    expect(second?.seen.connections).toBe(2)
+  })
+
+  test('a session is no way in for who stands in its place later', async () => {
+    await using old = await secureServers(1, 'TLSv1.3')
+    await using other = await secureServers(1, 'TLSv1.3')
+    const places = [old.all[0]?.port, old.all[0]?.port, other.all[0]?.port]
+    const dial = async () => ({ host: '127.0.0.1', port: places.shift() ?? 0 })
+    await using http = new OutgoingHttp({ clock: systemClock, tls: { authority: old.authority }, mostKept: 0, dial })
+    const ask = async () => (await http.ask({ url: 'https://127.0.0.1:10250/', mostBytes: 10 })).body.toString()
+    expect([await ask(), await ask()]).toEqual(['here', 'here'])
+    expect(old.all[0]?.seen).toEqual({ connections: 2, resumed: 1 })
+    await expect(ask()).rejects.toThrow(/certificate/)
   })
 })

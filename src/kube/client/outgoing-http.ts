@@ -1,18 +1,25 @@
 // The HTTP client for servers that are no API server: webhooks, meters, agents, pages of metrics. Each request has a limit on its time and on
 // the size of its answer. It takes the proxy of its environment, follows redirects only if told to, and can be kept off private networks.
-import { type LookupAddress, lookup as systemLookup } from 'node:dns'
-import { BlockList, isIP, type LookupFunction } from 'node:net'
+import type { X509Certificate } from 'node:crypto'
+import { lookup as systemLookup } from 'node:dns'
+import { isIP, type LookupFunction } from 'node:net'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createSecureContext } from 'node:tls'
+import { createSecureContext, TLSSocket } from 'node:tls'
+import { createGunzip } from 'node:zlib'
 import { Agent, buildConnector, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici'
 import type { Clock } from '../clock.ts'
 import { OutsideError } from '../outside-error.ts'
+import { type AddressGuard, guardedLookup, judgeAddresses } from './address-guard.ts'
 import { proxyFor } from './proxy.ts'
 
 const standardConnectMs = 5_000
 const standardAnswerMs = 10_000
 /** The connections to one server. */
 const standardConnections = 4
+/** TLS sessions that are remembered, 1 to 2 KB each; the oldest go first. */
+const mostSessions = 10_000
 /** Bytes of an answer that are copied in one turn of the event loop. */
 const joinedAtOnce = 4 * 1024 * 1024
 
@@ -25,6 +32,11 @@ interface TlsSettings {
   /** In the server's certificate, where it is not the host's. */
   readonly serverName?: string | undefined
   readonly isInsecure?: boolean | undefined
+  /**
+   * Judges who is at the other end before anything is sent there; what it throws is the connection's failure. Sessions are not resumed, so
+   * that each connection shows its certificate. For straight connections.
+   */
+  readonly judge?: ((certificate: X509Certificate) => Promise<void>) | undefined
 }
 
 /** Where the connection goes that is meant for `host` and `port`: certificates are checked against those all the same. */
@@ -47,11 +59,21 @@ interface DispatcherOptions {
   readonly socket?: { readonly keepAlive?: boolean; readonly keepAliveInitialDelay?: number; readonly lookup?: LookupFunction }
   /** For straight connections. */
   readonly dial?: Dial | undefined
+  /** Whether a new connection takes up the TLS session of the last one to the same place: for those that are closed after each request. */
+  readonly resumes?: boolean | undefined
 }
 
 /** Connections of one kind, straight or by a proxy: `http:`, `https:` or `socks5:`. */
-export function openDispatcher({ connectMs, tls = {}, proxy, pool = {}, socket = {}, dial }: DispatcherOptions): Dispatcher {
-  const { authority, certificate, key, serverName, isInsecure } = tls
+export function openDispatcher({
+  connectMs,
+  tls = {},
+  proxy,
+  pool = {},
+  socket = {},
+  dial,
+  resumes,
+}: DispatcherOptions): Dispatcher {
+  const { authority, certificate, key, serverName, isInsecure, judge } = tls
   const given = {
     ...(authority === undefined ? {} : { ca: typeof authority === 'string' ? authority : [...authority] }),
     ...(certificate === undefined ? {} : { cert: certificate }),
@@ -64,18 +86,45 @@ export function openDispatcher({ connectMs, tls = {}, proxy, pool = {}, socket =
     ...(Object.keys(given).length === 0 ? {} : { secureContext: createSecureContext(given) }),
     ...(serverName === undefined ? {} : { servername: serverName }),
   }
-  if (proxy === undefined && dial !== undefined)
-    return new Agent({ ...pool, connect: dialled(dial, { ...trust, ...socket, allowH2: pool.allowH2 ?? true }) })
-  if (proxy === undefined) return new Agent({ ...pool, connect: { ...trust, ...socket } })
+  if (proxy !== undefined && judge !== undefined) throw new Error('who is behind a proxy cannot be judged')
+  const straight = {
+    ...trust,
+    ...socket,
+    allowH2: pool.allowH2 ?? true,
+    ...(judge === undefined ? {} : { maxCachedSessions: 0 }),
+  }
+  // Who takes up a session shows no certificate: where it is judged each connection begins anew.
+  const secure = () => (resumes === true && judge === undefined ? resumed(straight) : buildConnector(straight))
+  if (proxy === undefined) {
+    const connect = dial === undefined ? secure() : dialled(dial, secure(), connectMs)
+    return new Agent({ ...pool, connect: judge === undefined ? connect : judged(connect, judge) })
+  }
   if (proxy.startsWith('socks5:')) return new Socks5ProxyAgent(proxy, { ...pool, requestTls: trust })
   return new ProxyAgent({ ...pool, uri: proxy, requestTls: trust, proxyTunnel: true })
 }
 
+/** Gives away a connection only when who is at its other end was judged: until then nothing is sent on it. */
+function judged(connect: buildConnector.connector, judge: NonNullable<TlsSettings['judge']>): buildConnector.connector {
+  return (asked, done) =>
+    connect(asked, (...made) => {
+      const [error, socket] = made
+      if (error !== null) return done(...made)
+      const refuse = (why: unknown) => {
+        socket.destroy()
+        done(why instanceof Error ? why : new Error(String(why)), null)
+      }
+      const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
+      if (certificate === undefined) return refuse(new Error('the server shows no certificate'))
+      judge(certificate).then(() => {
+        if (socket.destroyed) refuse(new Error('the connection ended while it was judged'))
+        else done(null, socket)
+      }, refuse)
+    })
+}
+
 /** Connects to where `dial` says; TLS, begun on that connection, knows of the server's own name alone. */
-function dialled(dial: Dial, options: buildConnector.BuildOptions): buildConnector.connector {
-  const { timeout } = options
-  const plain = buildConnector(timeout === undefined || timeout === null ? {} : { timeout })
-  const secure = buildConnector(options)
+function dialled(dial: Dial, secure: buildConnector.connector, connectMs: number): buildConnector.connector {
+  const plain = buildConnector({ timeout: connectMs })
   return (asked, done) => {
     const { hostname, protocol, port } = asked
     const connect = ({ host, port: at }: Awaited<ReturnType<Dial>>) =>
@@ -90,18 +139,37 @@ function dialled(dial: Dial, options: buildConnector.BuildOptions): buildConnect
   }
 }
 
-/**
- * Keeps requests off loopback, link-local, private and other addresses that are not of the internet: for addresses that somebody writes
- * who could not reach them from here himself. Each caller that goes without says why.
- */
-interface AddressGuard {
-  /** Names of hosts that may be anywhere, and ranges such as `10.1.0.0/16` that may be reached. */
-  readonly allowed: readonly string[]
+/** Takes up the last session of each place. undici's own memory of sessions goes with the next collection, and knows no ports. */
+function resumed(options: buildConnector.BuildOptions): buildConnector.connector {
+  const sessions = new Map<string, Buffer>()
+  const note = (place: string, session: Buffer | undefined) => {
+    if (session === undefined) return
+    sessions.delete(place)
+    for (const [oldest] of sessions) {
+      if (sessions.size < mostSessions) break
+      sessions.delete(oldest)
+    }
+    sessions.set(place, session)
+  }
+  return (asked, done) => {
+    const place = `${asked.hostname}:${asked.port}`
+    const session = sessions.get(place)
+    const connect = buildConnector({ ...options, maxCachedSessions: 0, ...(session === undefined ? {} : { session }) })
+    connect(asked, (...made) => {
+      const [, socket] = made
+      if (socket instanceof TLSSocket) {
+        // TLS 1.2 has told its session by now; TLS 1.3 tells one or more later.
+        if (socket.getProtocol() !== 'TLSv1.3') note(place, socket.getSession())
+        socket.on('session', ticket => note(place, ticket))
+      }
+      done(...made)
+    })
+  }
 }
 
-/** The guard refuses an address. */
-export class AddressRefused extends OutsideError {
-  override readonly name = 'AddressRefused'
+/** A body cannot be unpacked: it is broken, or packed in a way that was not asked for. */
+export class UnreadableAnswer extends OutsideError {
+  override readonly name = 'UnreadableAnswer'
 }
 
 interface OutgoingOptions {
@@ -109,9 +177,16 @@ interface OutgoingOptions {
   readonly connectMs?: number
   /** The limit of a whole exchange with its redirects, to the last byte of the answer; the time to connect comes on top. */
   readonly answerMs?: number
+  /** The limit of all of it, connecting too; default: both of these. */
+  readonly wholeMs?: number
   /** The connections to one server. */
   readonly mostConnections?: number
   readonly keepAliveMs?: number
+  /**
+   * Servers to which connections are kept; to those beyond it is closed after each request, and the next takes up its TLS session. A kept one
+   * takes some 100 KB, a new one half a millisecond of processor time. All are kept unless given.
+   */
+  readonly mostKept?: number
   readonly tls?: TlsSettings
   readonly proxy?: string | undefined
   /** Its `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count if no proxy is given. */
@@ -133,15 +208,24 @@ interface Question {
   /** What becomes of a longer answer: `cut` gives its first bytes, `fail` is an error. */
   readonly mostBytes: number
   readonly whenLonger?: 'cut' | 'fail'
-  /** The redirects that are followed; none unless told. */
+  /** Whether it may be compressed with gzip; `mostBytes` counts what it unpacks to. */
+  readonly readsGzip?: boolean
+  /**
+   * The redirects that are followed; none unless told. One that would take a body to another server, or a question with headers, body or query from
+   * https to http, is an error.
+   */
   readonly mostRedirects?: number
+  /** One that leads to another host is an error. */
+  readonly redirectsStay?: boolean
 }
 
-interface Answer {
+export interface Answer {
   readonly status: number
   /** Empty where the answer does not say. */
   readonly contentType: string
   readonly body: Buffer
+  /** By their names in small letters. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
 /** Connections that are kept as long as this. */
@@ -149,6 +233,8 @@ export class OutgoingHttp implements AsyncDisposable {
   readonly #options: OutgoingOptions
   /** By the proxy's address; straight ones by none. */
   readonly #dispatchers = new Map<string | undefined, Dispatcher>()
+  /** Origins to which connections are kept, as far as they are counted. */
+  readonly #kept = new Set<string>()
 
   constructor(options: OutgoingOptions) {
     this.#options = options
@@ -157,7 +243,7 @@ export class OutgoingHttp implements AsyncDisposable {
   /** The answer, whatever its status. @throws `signal.reason`, AddressRefused, Error where none came whole and in time */
   async ask({ signal, ...question }: Question): Promise<Answer> {
     const { clock, connectMs = standardConnectMs, answerMs = standardAnswerMs } = this.#options
-    const limitMs = connectMs + answerMs
+    const limitMs = this.#options.wholeMs ?? connectMs + answerMs
     const late = new AbortController()
     const cancel = clock.schedule(limitMs, () =>
       late.abort(new DOMException(`no answer in ${limitMs / 1_000} s`, 'TimeoutError')),
@@ -182,10 +268,12 @@ export class OutgoingHttp implements AsyncDisposable {
   }
 
   async #follow(question: Omit<Question, 'signal'>, signal: AbortSignal): Promise<Answer> {
-    const { mostRedirects = 0, mostBytes, whenLonger = 'fail' } = question
+    const { mostRedirects = 0, mostBytes, whenLonger = 'fail', readsGzip = false } = question
     let { method = 'GET', body } = question
     let url = new URL(question.url)
-    let headers = { 'user-agent': 'ballast', ...authorization(url), ...question.headers }
+    const own = { 'user-agent': 'ballast', ...(readsGzip ? { 'accept-encoding': 'gzip' } : {}) }
+    let headers: Readonly<Record<string, string>> = { ...own, ...authorization(url), ...question.headers }
+    const hadSecrets = body !== undefined || url.search !== '' || Object.keys(headers).length > Object.keys(own).length
     for (let followed = 0; ; followed++) {
       const answer = await this.#send(url, { method, headers, body: body ?? null, signal })
       const { statusCode: status } = answer
@@ -194,19 +282,28 @@ export class OutgoingHttp implements AsyncDisposable {
       if (!isRedirect) {
         const type = answer.headers['content-type']
         return {
-          status,
+          ...{ status, headers: answer.headers },
           contentType: typeof type === 'string' ? type : '',
-          body: await bodyWithin(answer.body, mostBytes, whenLonger),
+          body: readsGzip
+            ? await unpackedWithin(answer.body, answer.headers['content-encoding'], mostBytes, whenLonger)
+            : await bodyWithin(answer.body, mostBytes, whenLonger),
         }
       }
       await answer.body.dump()
       if (followed >= mostRedirects) throw new Error(`more than ${mostRedirects} redirects`)
       const next = new URL(location, url)
-      // What was meant for one server is not told to another.
-      if (next.origin !== url.origin) headers = { 'user-agent': headers['user-agent'] }
+      if (question.redirectsStay === true && next.hostname !== url.hostname)
+        throw new OutsideError(`it redirects to another host, ${next.host}`)
       if (status !== 307 && status !== 308 && method === 'POST') {
         method = 'GET'
         body = undefined
+      }
+      if (next.origin !== url.origin) {
+        // What was meant for one server is not told to another.
+        headers = { ...own, 'user-agent': headers['user-agent'] ?? own['user-agent'] }
+        if (body !== undefined) throw new OutsideError(`it redirects a question with a body to another server, ${next.origin}`)
+        if (hadSecrets && url.protocol === 'https:' && next.protocol === 'http:')
+          throw new OutsideError(`it redirects from https to http, ${next.origin}`)
       }
       url = next
     }
@@ -221,8 +318,18 @@ export class OutgoingHttp implements AsyncDisposable {
     const { guard } = this.#options
     const host = url.hostname.replace(/^\[|\]$/g, '')
     // An address is not looked up, so that the guard of names does not see it.
-    if (guard !== undefined && isIP(host) !== 0) judge(guard, host, [host])
-    return this.#dispatcherFor(url).request({ ...request, origin: url.origin, path: `${url.pathname}${url.search}` })
+    if (guard !== undefined && isIP(host) !== 0) judgeAddresses(guard, host, [host])
+    const { origin } = url
+    const reset = !this.#isKept(origin)
+    return this.#dispatcherFor(url).request({ ...request, origin, path: `${url.pathname}${url.search}`, reset })
+  }
+
+  #isKept(origin: string): boolean {
+    const { mostKept } = this.#options
+    if (mostKept === undefined || this.#kept.has(origin)) return true
+    if (this.#kept.size >= mostKept) return false
+    this.#kept.add(origin)
+    return true
   }
 
   #dispatcherFor(url: URL): Dispatcher {
@@ -230,7 +337,7 @@ export class OutgoingHttp implements AsyncDisposable {
     const proxy = proxyFor({ server: url.origin, proxyUrl: given, environment })
     const known = this.#dispatchers.get(proxy)
     if (known !== undefined) return known
-    const { mostConnections = standardConnections, keepAliveMs, guard, lookup = systemLookup, dial } = this.#options
+    const { mostConnections = standardConnections, keepAliveMs, mostKept, guard, lookup = systemLookup, dial } = this.#options
     const dispatcher = openDispatcher({
       connectMs,
       tls,
@@ -245,9 +352,55 @@ export class OutgoingHttp implements AsyncDisposable {
         ...(keepAliveMs === undefined ? {} : { keepAliveTimeout: keepAliveMs }),
       },
       socket: guard === undefined ? {} : { lookup: guardedLookup(guard, lookup) },
+      resumes: mostKept !== undefined,
     })
+    const isGone = ({ origin }: URL) => void this.#kept.delete(origin)
+    dispatcher.on('disconnect', isGone).on('connectionError', isGone)
     this.#dispatchers.set(proxy, dispatcher)
     return dispatcher
+  }
+}
+
+/** The same of a body that may be packed: neither it nor what it unpacks to is longer. @throws UnreadableAnswer */
+async function unpackedWithin(
+  body: Readable,
+  encoding: string | string[] | undefined,
+  mostBytes: number,
+  whenLonger: 'cut' | 'fail',
+): Promise<Buffer> {
+  const packing = [encoding ?? ''].flat().join(', ').trim().toLowerCase()
+  if (packing === '' || packing === 'identity') return bodyWithin(body, mostBytes, whenLonger)
+  if (packing !== 'gzip' && packing !== 'x-gzip') {
+    // Ends the connection where there is more of it.
+    await bodyWithin(body, 0, 'cut')
+    throw new UnreadableAnswer(`the answer is packed as ${JSON.stringify(packing)}, which was not asked for`)
+  }
+  const unpacking = createGunzip()
+  const fed = pipeline(body, atMost(mostBytes), unpacking)
+  // What goes wrong there breaks the reading, too, which tells it.
+  fed.catch(() => undefined)
+  try {
+    return await bodyWithin(unpacking, mostBytes, whenLonger)
+  } catch (error) {
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
+    if (typeof code === 'string' && code.startsWith('Z_'))
+      throw new UnreadableAnswer(`the answer is no whole gzip: ${code}`, { cause: error })
+    throw error
+  }
+}
+
+/** What is short may be longer packed. */
+const leastPackedBytes = 64 * 1024
+
+/** Members of gzip that unpack to nothing are bounded, too. */
+function atMost(mostBytes: number): (packed: AsyncIterable<Buffer>) => AsyncGenerator<Buffer> {
+  return async function* (packed) {
+    let length = 0
+    for await (const piece of packed) {
+      length += piece.length
+      if (length > Math.max(mostBytes, leastPackedBytes)) throw new Error(`the answer is larger than ${mostBytes} bytes`)
+      yield piece
+    }
   }
 }
 
@@ -289,59 +442,4 @@ function authorization({ username, password }: URL): { readonly authorization?: 
   if (username === '' && password === '') return {}
   const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
-}
-
-// RFC 6890 lists them: this host, private, shared, loopback, link-local, protocol assignments, benchmarks, multicast, reserved. IPv6 has
-// further ranges that carry an address of IPv4. Node judges `::ffff:10.0.0.1` as `10.0.0.1`.
-const privateRanges = [
-  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24'],
-  ...['192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4'],
-  ...['::/127', '64:ff9b::/96', '64:ff9b:1::/48', '2002::/16', 'fc00::/7', 'fe80::/10', 'ff00::/8'],
-]
-
-function rangesOf(texts: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const text of texts) {
-    const [address = '', bits = ''] = text.split('/')
-    const family = isIP(address)
-    if (family !== 0)
-      list.addSubnet(address, bits === '' ? (family === 4 ? 32 : 128) : Number(bits), family === 4 ? 'ipv4' : 'ipv6')
-  }
-  return list
-}
-
-const notOfTheInternet = rangesOf(privateRanges)
-
-/** @throws AddressRefused where one of the addresses that a name has is not to be reached */
-function judge({ allowed }: AddressGuard, host: string, addresses: readonly string[]): void {
-  if (allowed.includes(host)) return
-  const exempt = rangesOf(allowed)
-  const isIn = (list: BlockList, address: string) => list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
-  const refused = addresses.find(address => isIn(notOfTheInternet, address) && !isIn(exempt, address))
-  if (refused !== undefined)
-    throw new AddressRefused(
-      refused === host ? `${host} is no address of the internet` : `${host} is ${refused}, no address of the internet`,
-    )
-}
-
-/** The connection goes to one of the addresses that were judged, whatever the name says a moment later. */
-function guardedLookup(guard: AddressGuard, lookup: LookupFunction): LookupFunction {
-  return (host, options, done) =>
-    lookup(host, { ...options, all: true }, (error, found) => {
-      if (error !== null) return done(error, [])
-      const addresses: readonly LookupAddress[] = typeof found === 'string' ? [{ address: found, family: isIP(found) }] : found
-      try {
-        judge(
-          guard,
-          host,
-          addresses.map(({ address }) => address),
-        )
-      } catch (refusal) {
-        if (!(refusal instanceof Error)) throw refusal
-        return done(refusal, [])
-      }
-      const [first] = addresses
-      if (options.all === true) return done(null, [...addresses])
-      return first === undefined ? done(new Error(`${host} has no address`), []) : done(null, first.address, first.family)
-    })
 }

@@ -19,6 +19,8 @@ interface CredentialsOptions {
   /** For exec plugins. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly isTerminal: boolean
+  /** Whether it is said of certificates that end soon; false where another has the same and says it. */
+  readonly warnsOfExpiry?: boolean
 }
 
 /** How often files of certificates are looked at. */
@@ -129,16 +131,18 @@ class TlsFiles {
   readonly #materials: ClusterConfig['tls']
   readonly #clock: Clock
   readonly #log: Log
+  readonly #warnsOfExpiry: boolean
   #checkedMs = Number.NEGATIVE_INFINITY
   #marks = ''
   #current: TlsMaterial | undefined
   #reading: Promise<TlsMaterial> | undefined
   #withPlugin: TlsMaterial | undefined
 
-  constructor(config: ClusterConfig, options: { readonly clock: Clock; readonly log: Log }) {
+  constructor(config: ClusterConfig, options: Pick<CredentialsOptions, 'clock' | 'log' | 'warnsOfExpiry'>) {
     this.#materials = config.tls
     this.#clock = options.clock
     this.#log = options.log
+    this.#warnsOfExpiry = options.warnsOfExpiry ?? true
   }
 
   async current(): Promise<TlsMaterial> {
@@ -163,7 +167,7 @@ class TlsFiles {
 
   #warnOfExpiry(pem: string | undefined, where: string): void {
     const warning = pem === undefined ? undefined : expiryWarning(pem, where, systemClock.now())
-    if (warning !== undefined) this.#log.warn({}, warning)
+    if (warning !== undefined && this.#warnsOfExpiry) this.#log.warn({}, warning)
   }
 
   async #check(): Promise<TlsMaterial> {

@@ -34,7 +34,8 @@ export function nameForMessages(value: unknown): string {
 const texts = ['name', 'namespace', 'uid', 'resourceVersion', 'deletionTimestamp'] as const
 const maps = ['labels', 'annotations'] as const
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+/** Whether `value` is a JSON object. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -30,6 +30,8 @@ interface CrdVersion {
   readonly printerColumns?: readonly PrinterColumn[]
   /** False for kinds without a condition of type Ready: the column would always be empty. True unless said otherwise. */
   readonly readyColumn?: boolean
+  /** False where another's definition of the kind has none. True unless said otherwise. */
+  readonly ageColumn?: boolean
   readonly scale?: ScalePaths
   /** Paths such as `.spec.mode` that lists and watches can select by. */
   readonly selectableFields?: readonly string[]
@@ -48,6 +50,8 @@ interface CrdDefinition {
   readonly shortNames?: readonly string[]
   readonly categories?: readonly string[]
   readonly labels?: Readonly<Record<string, string>>
+  /** False for kinds of others: texts, lists and maps are as long as their own definition lets them be, not only as long as ours may. */
+  readonly isBounded?: boolean
 }
 
 interface CustomResourceDefinition {
@@ -106,18 +110,33 @@ export function crd(definition: CrdDefinition): CustomResourceDefinition {
         name: version.name,
         served: version.served ?? true,
         storage: version.storage ?? true,
-        schema: { openAPIV3Schema: rootSchema(version, kind) },
+        schema: {
+          openAPIV3Schema: definition.isBounded === false ? withoutBounds(rootSchema(version, kind)) : rootSchema(version, kind),
+        },
         subresources: { status: {}, ...(version.scale === undefined ? {} : { scale: version.scale }) },
         additionalPrinterColumns: [
           ...(version.printerColumns ?? []),
           ...(version.readyColumn === false ? [] : [readyColumn]),
-          ageColumn,
+          ...(version.ageColumn === false ? [] : [ageColumn]),
         ],
         ...(version.selectableFields === undefined
           ? {}
           : { selectableFields: version.selectableFields.map(jsonPath => ({ jsonPath })) }),
       })),
     },
+  }
+}
+
+function withoutBounds(schema: StructuralSchema): StructuralSchema {
+  const { maxLength: _length, maxItems: _items, maxProperties: _properties, ...rest } = schema
+  const { properties, items, additionalProperties } = rest
+  return {
+    ...rest,
+    ...(properties === undefined
+      ? {}
+      : { properties: Object.fromEntries(Object.entries(properties).map(([name, one]) => [name, withoutBounds(one)])) }),
+    ...(items === undefined ? {} : { items: withoutBounds(items) }),
+    ...(additionalProperties === undefined ? {} : { additionalProperties: withoutBounds(additionalProperties) }),
   }
 }
 

@@ -97,6 +97,33 @@ describe('a handler that fails', () => {
   })
 })
 
+test.each([
+  ['CREATE', { object: pod, oldObject: null, options: null }, ['object']],
+  ['UPDATE', { object: pod, oldObject: pod }, ['object', 'oldObject']],
+  ['DELETE', { object: null, oldObject: pod }, ['oldObject']],
+])('what API servers write as null at %s is not there', async (operation, objects, expected) => {
+  let heard: readonly string[] = []
+  const webhook = mutating(async asked => {
+    heard = ['object', 'oldObject'].filter(name => Object.hasOwn(asked, name))
+    return { kind: 'allowed' }
+  })
+  const body = Buffer.from(JSON.stringify({ ...review, request: { ...request, operation, ...objects } }))
+  expect((await call(webhook, { body })).status).toBe(200)
+  expect(heard).toEqual(expected)
+})
+
+test.each([
+  ['object', 7],
+  ['oldObject', {}],
+])('%s that is none is the mistake of who calls', async (name, value) => {
+  const body = Buffer.from(JSON.stringify({ ...review, request: { ...request, [name]: value } }))
+  const { status, body: text } = await call(
+    mutating(async () => ({ kind: 'allowed' })),
+    { body },
+  )
+  expect([status, text]).toEqual([400, `expected an object with metadata as ${name}\n`])
+})
+
 test('a slow handler is cut off 100 ms before the caller gives up, and told', async () => {
   const clock = new VirtualClock(0)
   let reason: unknown

@@ -150,7 +150,16 @@ function readReview(body: Uint8Array): AdmissionRequest | string {
   if (typeof review === 'string') return review
   const { request } = review
   if (!isAdmissionRequest(request)) return 'expected a request with uid, kind, resource and operation'
-  return request
+  // API servers write null for what there is not: the old object of one that is created, the new one of one that goes.
+  const { object, oldObject, ...rest } = request
+  const isThere = (one: unknown) => one !== undefined && one !== null
+  for (const [name, one] of Object.entries({ object, oldObject }))
+    if (isThere(one) && !(isRecord(one) && isRecord(one['metadata']))) return `expected an object with metadata as ${name}`
+  return {
+    ...rest,
+    ...(isThere(object) ? { object } : {}),
+    ...(isThere(oldObject) ? { oldObject } : {}),
+  }
 }
 
 function isAdmissionRequest(value: unknown): value is AdmissionRequest {

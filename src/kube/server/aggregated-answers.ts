@@ -61,6 +61,8 @@ export async function resourceAnswer(apis: readonly AggregatedApi[], asked: Aske
   if (!resourceVerbs(resource).includes(info.verb)) throw methodNotSupported(subject, info.verb)
   if (resource.namespaced ? info.name !== undefined && info.namespace === undefined : info.namespace !== undefined)
     throw unknownResource()
+  // Only who serves names of all kinds reads what stands below one: else one right would open what another is for.
+  if (info.subresource !== undefined && resource !== api.anyOther) throw unknownResource()
   const accepted = acceptedAnswer(asked.accept, resource)
   const labelSelector = parseLabelSelector(asked.query.get('labelSelector') ?? '')
   if (!labelSelector.ok) throw badRequest(labelSelector.problem.message ?? labelSelector.problem.expected)

@@ -704,6 +704,29 @@ describe('answers', () => {
       200,
       expect.stringMatching(/^k8s\0.*PartialObjectMetadataList/s),
     ],
+    ['what is below an object', `${things}/a/status`, '', 404, { message: 'the server could not find the requested resource' }],
+    ['far below an object', `${things}/a/x/y`, '', 404, { reason: 'NotFound' }],
+    [
+      'what is wanted most',
+      `${things}/a`,
+      'application/json;q=0.5, */*;q=0.1, application/yaml;q=0.8',
+      200,
+      expect.stringContaining('kind: Thing'),
+    ],
+    [
+      'what is named before all else',
+      `${things}/a`,
+      '*/*, application/*, application/yaml',
+      200,
+      expect.stringContaining('kind: Thing'),
+    ],
+    [
+      'what cannot be weighed',
+      `${things}/a`,
+      'application/yaml;q=much, application/json',
+      200,
+      expect.stringContaining('kind: Thing'),
+    ],
     ['a path that is not encoded', '/apis/things.example.io/v1/things/%zz', '', 400, { reason: 'BadRequest' }],
     ['nowhere', '/nowhere', '', 404, { kind: 'Status' }],
     ['too long a path', `/${'x'.repeat(16_384)}`, '', 414, { kind: 'Status' }],
@@ -715,6 +738,15 @@ describe('answers', () => {
     })
     expect(reply).toMatchObject({ status, body })
   })
+
+  test.each(['impersonate-user', 'Impersonate-Group', 'impersonate-extra-a'])(
+    'to %s are refused: nobody is taken for another',
+    async name => {
+      await using running = await start()
+      const reply = await ask(running, things, { as: await frontProxy(), headers: { ...headers, [name]: 'x' } })
+      expect(reply).toMatchObject({ status: 403, body: { message: expect.stringContaining('impersonation is not served here') } })
+    },
+  )
 
   test('to writes are refused', async () => {
     await using running = await start()

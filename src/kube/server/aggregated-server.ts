@@ -227,6 +227,10 @@ function isOpen(path: string, open: readonly string[] | undefined): boolean {
   })
 }
 
+/** API servers take these headers from what they pass on: who comes here with them is answered as nobody else, and has to hear that. */
+const unplayed = () =>
+  new StatusError(statusBody(403, 'impersonation is not served here, but by the API server before us', 'Forbidden'))
+
 class AggregatedHandler {
   readonly #parts: HandlerParts
   readonly #shared: SharedAnswers
@@ -311,6 +315,7 @@ class AggregatedHandler {
       nowMs: systemClock.now(),
       callerOf: token => this.#parts.reviews.callerOf(token),
     })
+    if (Object.keys(request.headers).some(name => name.startsWith('impersonate-'))) throw unplayed()
     const info = requestInfo({ method, path, query })
     if (!(info.kind === 'path' && isOpen(path, options.openPaths))) await this.#authorize(caller, accessOf(info, query))
     if (isHealth) return this.#health(request)

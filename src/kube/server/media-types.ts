@@ -6,9 +6,9 @@ interface MediaRange {
   readonly parameters: Readonly<Record<string, string>>
 }
 
-/** The media ranges of an Accept header, in order. */
+/** The media ranges of an Accept header, the most wanted first: by `q`, then what is named before what is left open, then as they stand. */
 export function mediaRanges(accept: string): readonly MediaRange[] {
-  return accept.split(',').flatMap(part => {
+  const ranges = accept.split(',').flatMap(part => {
     const [type = '', ...pairs] = part.split(';').map(piece => piece.trim())
     if (type === '') return []
     const parameters: Record<string, string> = {}
@@ -18,6 +18,16 @@ export function mediaRanges(accept: string): readonly MediaRange[] {
     }
     return [{ type: type.toLowerCase(), parameters }]
   })
+  return ranges.toSorted((one, other) => quality(other) - quality(one) || openness(one) - openness(other))
+}
+
+function quality({ parameters }: MediaRange): number {
+  const q = Number(parameters['q'] ?? 1)
+  return q >= 0 && q <= 1 ? q : 1
+}
+
+function openness({ type }: MediaRange): number {
+  return type.startsWith('*/') ? 2 : type.endsWith('/*') ? 1 : 0
 }
 
 export interface AcceptedShape {

@@ -6,6 +6,7 @@ import type { ApiPart } from '#upstreams/upstream.ts'
 import { missingOf, of, ofRemoval } from '../access.ts'
 import {
   convertCommand,
+  doctorStep,
   forgetting,
   liveOwner,
   lossProof,
@@ -134,14 +135,7 @@ async function stepsForth(swap: Swap, part: ApiPart): Promise<readonly Step[]> {
       run: now => remove(now, part),
       prove: async now => removedProof(await readSituation(now)),
     },
-    {
-      id: 'doctor',
-      title: 'look once more',
-      command: 'ballast doctor',
-      proof: `ours ${replaced.swap.does} and has its rights, upstream is gone`,
-      undo: '-',
-      prove: now => ended(now, part),
-    },
+    doctorStep(swap, now => ended(now, part)),
   ]
 }
 

@@ -10,7 +10,7 @@ import { injectAnnotation } from '#kube/server/bundle-injection.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import type { ConvertedValues } from '#upstreams/convert-values.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
-import type { ApiPart } from '#upstreams/upstream.ts'
+import type { ApiPart, LedApiPart } from '#upstreams/upstream.ts'
 import { isTree, type ValuesTree, valueAt } from '#upstreams/values-tree.ts'
 import { of, ofObject } from '../access.ts'
 import { type Now, named, shown, theOurs } from '../both.ts'
@@ -22,6 +22,8 @@ import { optional } from '../reading.ts'
 import { ownName, readSituation } from '../situation.ts'
 import { type Access, StepFailed, type Swap } from '../step.ts'
 import { applyAll, missingRights, writeSection } from '../writes.ts'
+
+type ServedPart = ApiPart | LedApiPart
 
 const componentLabel = 'app.kubernetes.io/component'
 const portName = 'aggregated'
@@ -35,19 +37,25 @@ function everything(swap: Swap, { values }: ConvertedValues): readonly KubeObjec
 }
 
 /** What an installation that is there has for it: of its own process, in its own names, of its own image. */
-function beside(swap: Swap, part: ApiPart, ours: Ours, values: ValuesTree): readonly KubeObject[] {
+function beside(swap: Swap, part: ServedPart, ours: Ours, values: ValuesTree): readonly KubeObject[] {
   // The page is shown by the same process, where it is: its rights stay.
   const apiserver = ours.loop === undefined || argsOf(ours.loop.workload).includes('--no-dashboard') ? {} : { enabled: true }
   const { capabilities: _section, ...around } = values
   return withCapability(ours, swap.upstream.capability, around, { ...nameOfIts(ours), [part.component]: apiserver })
-    .filter(({ metadata }) => metadata.labels?.[componentLabel] === part.component)
+    .filter(
+      object =>
+        object.metadata.labels?.[componentLabel] === part.component ||
+        // It has parts in the controller, too, and kinds of its own.
+        (part.kind === 'led-api' && (isRight(object) || isDefinition(object))),
+    )
     .map(object => asHelmTakes(ofSameImage(object, ours.controller), ours.controller))
 }
 
+const isDefinition = ({ kind }: KubeObject): boolean => kind === 'CustomResourceDefinition'
 const isRegistration = ({ kind }: KubeObject): boolean => kind === 'APIService'
 
 /** Objects of ours by what upstream is told; `undefined` ours: nothing is there. */
-function wanted(swap: Swap, part: ApiPart, ours: Ours | undefined, converted: ConvertedValues): readonly KubeObject[] {
+function wanted(swap: Swap, part: ServedPart, ours: Ours | undefined, converted: ConvertedValues): readonly KubeObject[] {
   return ours === undefined ? everything(swap, converted) : beside(swap, part, ours, converted.values)
 }
 
@@ -55,14 +63,14 @@ function wanted(swap: Swap, part: ApiPart, ours: Ours | undefined, converted: Co
 const isKept = (ours: Ours): ours is Ours & { readonly loop: Loop } => ours.loop !== undefined && !ours.isOfSwap
 
 /** What leads callers to ours, without the authority that it is judged by. */
-function registrationOf(swap: Swap, part: ApiPart, ours: Ours): KubeObject {
+function registrationOf(swap: Swap, part: ServedPart, ours: Ours): KubeObject {
   const found = beside(swap, part, ours, {}).find(object => isRegistration(object) && object.metadata.name === part.apiService)
   if (found === undefined) throw new StepFailed(`Ballast registers no ${part.apiService}`)
   return found
 }
 
 /** The same with the authority, as it is now. @throws StepFailed where ours has no certificate yet */
-export async function ownRegistration(swap: Swap, part: ApiPart): Promise<KubeObject> {
+export async function ownRegistration(swap: Swap, part: ServedPart): Promise<KubeObject> {
   const { api, signal } = swap
   const registration = registrationOf(swap, part, theOurs(await readSituation(swap)))
   const [namespace = '', name = ''] = (registration.metadata.annotations?.[injectAnnotation] ?? '').split('/')
@@ -74,10 +82,10 @@ export async function ownRegistration(swap: Swap, part: ApiPart): Promise<KubeOb
 }
 
 /** `namespace/name` of the Service by which ours is reached. */
-export const ownService = (part: ApiPart, ours: Ours | undefined): string =>
+export const ownService = (part: ServedPart, ours: Ours | undefined): string =>
   `${ours?.namespace ?? ballastNamespace}/${ownName(ours?.controller, part.component)}`
 
-export function needsToInstall(swap: Swap, part: ApiPart, { situation: { ours }, whole }: Now): readonly Access[] {
+export function needsToInstall(swap: Swap, part: ServedPart, { situation: { ours }, whole }: Now): readonly Access[] {
   const namespace = ours?.namespace ?? ballastNamespace
   return [
     ...wanted(swap, part, ours, whole.converted)
@@ -150,19 +158,33 @@ function missingSettings(swap: Swap, ours: Ours, converted: ConvertedValues): re
   return Object.keys(ahead).filter(key => !isDeepStrictEqual(valueAt(ours.config, [key]), valueAt(read.data, [key])))
 }
 
-export async function install(swap: Swap, part: ApiPart, { situation: { ours }, whole: { converted } }: Now): Promise<void> {
-  const objects = wanted(swap, part, ours, converted).filter(object => !isRegistration(object))
+export async function install(swap: Swap, part: ServedPart, { situation: { ours }, whole: { converted } }: Now): Promise<void> {
+  const all = wanted(swap, part, ours, converted).filter(object => !isRegistration(object))
+  const objects = await withoutTheirKinds(swap, all)
   if (ours === undefined) return applyAll(swap, objects)
   // New pods are to read it when they start.
   await writeSection(swap, ours, swap.upstream.capability, sectionAhead(swap, ours, converted))
   if (!isKept(ours)) return applyAll(swap, objects)
-  await applyAll(swap, objects.filter(isRight))
+  await applyAll(
+    swap,
+    objects.filter(object => isRight(object) || isDefinition(object)),
+  )
   await openService(swap, part, ours)
   await openPods(swap, part, ours)
 }
 
+/** Kinds that somebody else has defined stay as they are: whoever deletes a definition deletes every object of it. */
+async function withoutTheirKinds({ api, signal }: Swap, objects: readonly KubeObject[]): Promise<readonly KubeObject[]> {
+  const taken = new Set<string>()
+  for (const { metadata } of objects.filter(isDefinition)) {
+    const found = await optional(api.resource<KubeObject>(builtIn.customresourcedefinitions).get(metadata.name, { signal }))
+    if (found !== undefined && found.metadata.labels?.['app.kubernetes.io/part-of'] !== 'ballast') taken.add(metadata.name)
+  }
+  return objects.filter(object => !isDefinition(object) || !taken.has(object.metadata.name))
+}
+
 /** A port more on the Service of the process that is there. */
-async function openService({ api, signal }: Swap, part: ApiPart, ours: Ours): Promise<void> {
+async function openService({ api, signal }: Swap, part: ServedPart, ours: Ours): Promise<void> {
   const { namespace } = ours
   const services = api.resource<KubeObject>(builtIn.services)
   const service = await optional(services.get(ownName(ours.controller, part.component), { namespace, signal }))
@@ -176,7 +198,7 @@ async function openService({ api, signal }: Swap, part: ApiPart, ours: Ours): Pr
 }
 
 /** And on its pods, which are told the Service's name. */
-async function openPods({ api, signal }: Swap, part: ApiPart, ours: Ours & { readonly loop: Loop }): Promise<void> {
+async function openPods({ api, signal }: Swap, part: ServedPart, ours: Ours & { readonly loop: Loop }): Promise<void> {
   const { workload, namespace } = ours.loop
   if (isOpen(workload)) return
   const name = ownName(ours.controller, part.component)
@@ -204,7 +226,7 @@ function argsOf(workload: KubeObject): readonly string[] {
 }
 
 /** It is there, told what upstream is told, with its rights, and its pods are the newest. */
-export async function installed(swap: Swap, part: ApiPart, { situation, whole: { converted } }: Now): Promise<Proof> {
+export async function installed(swap: Swap, part: ServedPart, { situation, whole: { converted } }: Now): Promise<Proof> {
   const { ours } = situation
   const { capability } = swap.upstream
   if (ours === undefined) return no('the controller is not there')

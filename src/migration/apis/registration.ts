@@ -1,14 +1,16 @@
 // The APIService by which API servers know whom to ask: whose it is, and leading it to us and back, each by one conditional write.
 import { isDeepStrictEqual } from 'node:util'
+import { ledSinceAnnotation } from '#kube/objects/led-since.ts'
 import { textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { isAlreadyExists, isConflict } from '#kube/objects/status.ts'
 import { injectAnnotation } from '#kube/server/bundle-injection.ts'
+import { formatTime } from '#kube/time/time.ts'
 import { valueAt } from '#upstreams/values-tree.ts'
 import { fieldManager } from '../own-made.ts'
 import { optional } from '../reading.ts'
-import { savedWith } from '../record.ts'
+import { type Saved, savedWith } from '../record.ts'
 import { StepFailed, type Swap } from '../step.ts'
 import { restorable } from '../writes.ts'
 
@@ -49,9 +51,13 @@ const marks: readonly RegExp[] = [
   /^(k8s-app|app|chart|release|heritage)$/,
 ]
 
-function unmarked(keys: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(keys).filter(([key]) => !marks.some(mark => mark.test(key))))
+const isMark = (key: string): boolean => marks.some(mark => mark.test(key))
+
+function keysWhere(keys: Readonly<Record<string, string>> = {}, isKept: (key: string) => boolean) {
+  return Object.fromEntries(Object.entries(keys).filter(([key]) => isKept(key)))
 }
+
+const unmarked = (keys: Readonly<Record<string, string>> | undefined) => keysWhere(keys, key => !isMark(key))
 
 /** What leads to us in the place of what is there: keys that users added stay, marks of owners go, or their clean-up would take it along. */
 export function ledToUs(registration: KubeObject | undefined, wanted: KubeObject): KubeObject {
@@ -76,17 +82,41 @@ export async function leadToUs(swap: Swap, wanted: KubeObject): Promise<void> {
   const { record } = swap
   const found = await readRegistration(swap, wanted.metadata.name)
   if (isLed(found, wanted)) return
-  if (found !== undefined && ledTo(found) !== ledTo(wanted))
-    await record.write({ saved: savedWith(record.saved, { led: [restorable(found)] }) })
-  await put(swap, ledToUs(found, wanted), found === undefined)
+  const isAnothers = found !== undefined && ledTo(found) !== ledTo(wanted)
+  if (isAnothers)
+    await record.write({ saved: savedWith(record.saved, { led: [...besides(record.saved, found), restorable(found)] }) })
+  await put(swap, ledToUs(found, isAnothers ? ledSince(wanted, swap.clock.now()) : wanted), found === undefined)
 }
 
-/** Leads them where they were led before, byte for byte. */
-export async function leadBack(swap: Swap, before: KubeObject): Promise<void> {
-  const found = await readRegistration(swap, before.metadata.name)
-  if (found !== undefined && isAsBefore(found, before)) return
-  await put(swap, { ...before, metadata: { ...before.metadata, ...versionOf(found) } }, found === undefined)
+/** What else leads to ours. */
+const besides = (saved: Saved | undefined, { kind, metadata }: KubeObject): readonly KubeObject[] =>
+  (saved?.led ?? []).filter(one => one.kind !== kind || one.metadata.name !== metadata.name)
+
+/** It says since when: ours may answer as the other did for a while. */
+export function ledSince(wanted: KubeObject, nowMs: number): KubeObject {
+  const annotations = { ...wanted.metadata.annotations, [ledSinceAnnotation]: formatTime(nowMs) }
+  return { ...wanted, metadata: { ...wanted.metadata, annotations } }
 }
+
+/** Leads them where they were led before, by the very spec that was kept. */
+export async function leadBack(swap: Swap, before: KubeObject, authority: Authority = 'kept'): Promise<void> {
+  const found = await readRegistration(swap, before.metadata.name)
+  if (found !== undefined && isAsBefore(found, before, authority)) return
+  await put(swap, ledBack(found, before), found === undefined)
+}
+
+/** What led them before in the place of what is there: keys that users have added, changed or taken away meanwhile stay so. */
+export function ledBack(found: KubeObject | undefined, before: KubeObject): KubeObject {
+  if (found === undefined) return before
+  const keysOf = (field: 'labels' | 'annotations') => ({
+    ...keysWhere(before.metadata[field], key => isMark(key) || isOurs(key)),
+    ...keysWhere(found.metadata[field], key => !isMark(key) && !isOurs(key)),
+  })
+  const [labels, annotations] = [keysOf('labels'), keysOf('annotations')]
+  return { ...before, metadata: { name: before.metadata.name, ...versionOf(found), labels, annotations } }
+}
+
+const isOurs = (key: string): boolean => key.startsWith('ballast.dev/')
 
 /** What makes a write conditional. */
 function versionOf(found: KubeObject | undefined): { readonly resourceVersion?: string; readonly uid?: string } {
@@ -94,10 +124,18 @@ function versionOf(found: KubeObject | undefined): { readonly resourceVersion?: 
   return { ...(resourceVersion === undefined ? {} : { resourceVersion }), ...(uid === undefined ? {} : { uid }) }
 }
 
+/** `written`: upstream itself writes the authority that it is judged by, and may have written another since. */
+export type Authority = 'kept' | 'written'
+
 /** Its spec is what was kept, and nothing of ours keeps an authority in it. */
-export const isAsBefore = (found: KubeObject, before: KubeObject): boolean =>
-  isDeepStrictEqual(found['spec'], before['spec']) &&
+export const isAsBefore = (found: KubeObject, before: KubeObject, authority: Authority = 'kept'): boolean =>
+  isDeepStrictEqual(specOf(found, authority), specOf(before, authority)) &&
   found.metadata.annotations?.[injectAnnotation] === before.metadata.annotations?.[injectAnnotation]
+
+function specOf({ spec }: KubeObject, authority: Authority): unknown {
+  const { caBundle, ...rest } = Object(spec)
+  return authority === 'kept' ? spec : { ...rest, hasAuthority: caBundle !== undefined && caBundle !== '' }
+}
 
 async function put({ api, signal }: Reach, object: KubeObject, isNew: boolean): Promise<void> {
   const registrations = api.resource<KubeObject>(apiServices)

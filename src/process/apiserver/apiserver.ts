@@ -9,6 +9,7 @@ import type { PictureSource } from '#dashboard/picture.ts'
 import type { PictureSettings } from '#dashboard/source/live-source.ts'
 import { openLiveSource } from '#dashboard/source/live-source.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
+import type { Dial } from '#kube/client/outgoing-http.ts'
 import type { Transport } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
 import { EventRecorder } from '#kube/events/events.ts'
@@ -76,6 +77,8 @@ interface ApiserverOptions {
   readonly apis?: SharedApis
   /** Absent: no part asks kubelets. */
   readonly kubelets?: KubeletAccess
+  /** Absent: sources of triggers are where they say. */
+  readonly sources?: Dial
   /** Doors between parts, where somebody beside this process uses them too. */
   readonly ports?: PortBook
   /** The Service of ports that parts have which lead, and our address; absent: nobody outside of the pod is to reach them. */
@@ -290,7 +293,7 @@ class Apiserver implements LeadsTerms {
   }
 
   #contextOf({ owner, ports, informers }: OwnOfPart, leader: Leader | undefined) {
-    const { clock, random, log, metrics, apis, kubelets } = this.#options
+    const { clock, random, log, metrics, apis, kubelets, sources } = this.#options
     const api = this.#apiOf(leader)
     const own = ownedClock(clock, owner)
     return {
@@ -306,6 +309,7 @@ class Apiserver implements LeadsTerms {
       leading: leader === undefined ? undefined : { effects: { api, clock, leadership: leader } },
       apis: apis === undefined ? undefined : ownedApis(apis, owner),
       kubelets,
+      sources,
     }
   }
 

@@ -50,6 +50,9 @@ interface KeepingSurroundings {
   readonly capabilities: readonly Capability[]
 }
 
+/** As it is registered; the port that it leads to is another. */
+const servicePort = 443
+
 type Named = Pick<AggregatedApi, 'group' | 'version'>
 
 export class SharedApis implements ApiEndpoint {
@@ -71,6 +74,10 @@ export class SharedApis implements ApiEndpoint {
     this.#options = options
     const { clock, token = async () => undefined, dial } = options
     this.#replicas = new ReplicaClient({ clock, token, dial, trust: () => this.#trust })
+  }
+
+  get service(): ApiEndpoint['service'] {
+    return { name: this.#options.service, port: servicePort }
   }
 
   /** Where it listens; `undefined` until there is a certificate. */

@@ -10,6 +10,9 @@ test('where the port is taken that is said, and no timer is left that keeps the 
   const timers = () => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
   await using first = await start(0)
   const before = timers()
-  await expect(start(first.port)).rejects.toMatchObject({ code: 'EADDRINUSE' })
-  expect(timers()).toBe(before)
+  // Timers of the surroundings come and go, too: one for each attempt would be more than those.
+  const attempts = 8
+  for (let attempt = 0; attempt < attempts; attempt++)
+    await expect(start(first.port)).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  expect(timers()).toBeLessThan(before + attempts / 2)
 })

@@ -1,8 +1,9 @@
 // Health and metrics of a controller process on one port: /livez of the loop, /readyz of its checks, /metrics of the process.
 
-import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
+import { collectProcessMetrics } from '#kube/process-metrics.ts'
 import type { Listening } from '#kube/server/front/front.ts'
 import { eventLoopCheck, type HealthOptions, startHealthServer } from '#kube/server/health.ts'
 import { programVersion } from '#kube/version.ts'
@@ -38,7 +39,7 @@ export async function startHealthListener(
   },
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const { health, metrics, also = {}, log, front } = of
-  collectDefaultMetrics({ register: metrics })
+  collectProcessMetrics(metrics)
   new Gauge({
     name: 'ballast_build_info',
     help: '1 for the version that runs',

@@ -81,6 +81,7 @@ export function ownedApis(endpoint: ApiEndpoint, owner: Owner): ApiEndpoint {
         ...own,
         answer: (query, signal) => asked(`path ${own.path}`, signal, () => own.answer(query, signal)),
       }),
+    service: endpoint.service,
     replicasBy: slices => endpoint.replicasBy(slices),
     askReplica: (...question) => endpoint.askReplica(...question),
     serve: api =>

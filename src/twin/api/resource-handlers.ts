@@ -92,7 +92,7 @@ export class ResourceHandlers {
       case 'token':
         return await this.#issueToken(write)
       case 'log':
-        return answerLog(this.#parts.server, write)
+        return answerLog(this.#parts.server, write, node => this.#parts.kubelets.isSilent(node))
       case 'proxy':
         if (type.key === 'nodes' && info.verb === 'get') return this.#parts.kubelets.answer(write)
         throw runsNothing()

@@ -1,7 +1,10 @@
 // Ports on loopback that nothing listens on.
 import { type AddressInfo, createServer } from 'node:net'
 
-/** `count` different ports that were free a moment ago. */
+/** Some kernels give the port again that was closed last, and whoever has it may not listen yet. */
+const given = new Set<number>()
+
+/** `count` different ports that were free a moment ago; none is given twice. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   const ports: number[] = []
@@ -10,7 +13,9 @@ export async function freePorts(count: number): Promise<readonly number[]> {
     ports.push((server.address() as AddressInfo).port)
   }
   await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
+  const fresh = ports.filter(port => !given.has(port))
+  for (const port of fresh) given.add(port)
+  return fresh.length === count ? fresh : [...fresh, ...(await freePorts(count - fresh.length))]
 }
 
 export async function freePort(): Promise<number> {

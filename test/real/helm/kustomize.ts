@@ -97,13 +97,17 @@ export async function judgeKustomization(): Promise<string> {
             !isRights(object) &&
             !isForNodes(object) &&
             !/^(ballast-config|ballast-webhook)$/.test(object.metadata.name) &&
-            object.kind !== 'CustomResourceDefinition',
+            object.kind !== 'CustomResourceDefinition' &&
+            object.kind !== 'NetworkPolicy',
         )
         return canonical(rest.map(withoutServing))
       }
       const theirFlags = argsOf(theirs).filter(arg => arg.startsWith('--enable='))
       deepStrictEqual(theirFlags.toSorted(), [...flags, ...hosted.map(name => `--enable=${name}`)].toSorted())
       deepStrictEqual(plain(theirs), plain(ours))
+      // Beside the hardened policies, who asks sources brings along what lets it out.
+      const policies = theirs.filter(({ kind }) => kind === 'NetworkPolicy').map(({ metadata }) => metadata.name)
+      deepStrictEqual(policies, chosen.includes('autoscale') ? ['ballast-autoscale-sources'] : [])
       built++
     }
     for (const [name, process] of processes) {

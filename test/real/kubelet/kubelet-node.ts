@@ -38,7 +38,6 @@ export interface KubeletNodeOptions {
 export interface KubeletNode extends AsyncDisposable {
   readonly machine: Machine
   readonly containerd: Program
-  readonly kubelet: Program
   ctr(...args: readonly string[]): Promise<CommandResult>
 }
 
@@ -70,14 +69,14 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
     })
     await must('images', 'pull', '--local', '--plain-http', options.sandboxImage)
     for (const archive of options.archives) await must('images', 'import', archive)
-    const kubelet = machine.start([
+    machine.start([
       programs.kubelet,
-      '--config=/etc/kubernetes/kubelet.json',
+      `--config=${kubeletFile}`,
       '--kubeconfig=/etc/kubernetes/kubeconfig',
       `--hostname-override=${machine.name}`,
       `--node-ip=${machine.address}`,
     ])
-    return { machine, containerd, kubelet, ctr, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+    return { machine, containerd, ctr, [Symbol.asyncDispose]: () => stack.disposeAsync() }
   } catch (cause) {
     await stack.disposeAsync()
     throw cause
@@ -85,6 +84,7 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
 }
 
 const plugInPrograms = '/opt/bin'
+const kubeletFile = '/etc/kubernetes/kubelet.json'
 
 /** Debian's is a link by way of `/etc`, and that is the machine's own. */
 function linkIptables(machine: Machine): void {
@@ -156,7 +156,7 @@ async function writeSettings(machine: Machine, options: KubeletNodeOptions): Pro
   write('/etc/hosts', `${readFileSync(machine.path('/etc/hosts'), 'utf8')}${hosts.map(line => `${line}\n`).join('')}`)
   write('/etc/kubernetes/ca.crt', plane.authority)
   write('/etc/kubernetes/kubeconfig', JSON.stringify(kubeconfig))
-  write('/etc/kubernetes/kubelet.json', JSON.stringify(configuration))
+  write(kubeletFile, JSON.stringify(configuration))
   write('/etc/cni/net.d/10-pods.conflist', JSON.stringify(cni))
   write(
     '/etc/containerd/config.toml',

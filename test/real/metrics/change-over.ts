@@ -11,6 +11,7 @@ import { pushProgram } from '../mirror/laboratory/images.ts'
 import { until } from '../mirror/laboratory/program.ts'
 import { upstreamPath, upstreamSource } from '../upstreams/build.ts'
 import { complaints } from './complaints.ts'
+import { knowsBoth, want, watchTop } from './kubectl-top.ts'
 
 const docs = join(import.meta.dirname, '..', '..', '..', 'docs', 'metrics.md')
 const repository = 'metrics-server/metrics-server'
@@ -144,12 +145,6 @@ function patchOf(text: string): readonly string[] {
   return ['-n', 'kube-system', 'patch', 'deployment', 'metrics-server', '--type=json', '-p', JSON.stringify(told)]
 }
 
-async function want({ kubectl }: KubeletCluster, ...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await kubectl(...args)
-  if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`)
-  return stdout
-}
-
 async function rolledOut(cluster: KubeletCluster): Promise<void> {
   await want(cluster, '-n', 'kube-system', 'rollout', 'status', deployment, '--timeout=110s')
 }
@@ -176,45 +171,6 @@ async function onlyPod(cluster: KubeletCluster, image: string): Promise<void> {
     limitMs,
     500,
   )
-}
-
-async function knowsBoth({ kubectl }: KubeletCluster): Promise<boolean> {
-  const { code, stdout } = await kubectl('top', 'nodes')
-  return code === 0 && ['n1', 'n2'].every(name => new RegExp(`^${name}\\s+\\d+m`, 'm').test(stdout))
-}
-
-/** Asks `kubectl top nodes` over and over, as an impatient user does. */
-function watchTop(cluster: KubeletCluster) {
-  const stop = new AbortController()
-  let goodMs = systemClock.elapsed()
-  let longestMs = 0
-  let count = 0
-  const running = (async () => {
-    while (!stop.signal.aborted) {
-      if (await knowsBoth(cluster)) {
-        const nowMs = systemClock.elapsed()
-        longestMs = Math.max(longestMs, nowMs - goodMs)
-        goodMs = nowMs
-        count++
-      }
-      await systemClock.after(250)
-    }
-  })()
-  // Told by whoever stops it.
-  running.catch(() => undefined)
-  return {
-    /** The longest time between two answers so far, in milliseconds. */
-    longestMs: () => Math.max(longestMs, systemClock.elapsed() - goodMs),
-    /** Resolves after so many more answers. */
-    async again(times: number) {
-      const before = count
-      await until(`kubectl top knows both nodes ${times} times`, () => count >= before + times, limitMs, 100)
-    },
-    async stop() {
-      stop.abort()
-      await running
-    },
-  }
 }
 
 const isOurs = (agent: string) => agent.startsWith('ballast/')

@@ -11,11 +11,14 @@ import { runCommand } from '../run-command.ts'
 import { recommended, scaledByUse } from './autoscalers.ts'
 import { changedOver } from './change-over.ts'
 import { evictedByUse } from './deschedulers.ts'
+import { doctorOnKubelets } from './doctor-on-kubelets.ts'
+import { inPods } from './in-pods.ts'
 import { asPart } from './part.ts'
 import { realKubelets } from './real-kubelets.ts'
 import { answersFile, recorded } from './record.ts'
 import { SharedSamples } from './samples.ts'
 import { type MetricsServerUnderTest, until } from './servers.ts'
+import { sharedAtSize } from './sharing-at-size.ts'
 import { silentKubelet } from './silent-kubelet.ts'
 import { MetricsSite } from './site.ts'
 
@@ -147,7 +150,10 @@ export const metricsChecks: readonly Check[] = [
     run: silentKubelet,
   },
   { name: 'real kubelets: metrics-server to ours by the documented patch, and back', alone: true, run: changedOver },
+  { name: 'real kubelets: two replicas of ballast apiserver in pods, one is killed', alone: true, run: inPods },
+  { name: 'real kubelets: doctor metrics says who verifies, and its lines mend it', alone: true, run: doctorOnKubelets },
   { name: 'metrics as a part of ballast apiserver behind the real API server', run: asPart },
+  { name: 'replicas of ballast apiserver share a thousand kubelets, and one is lost', alone: true, run: sharedAtSize },
   { name: "kube-controller-manager's autoscaler scales a Deployment by what ours serves", run: scaledByUse },
   { name: "VPA's recommender recommends by what ours serves", run: recommended },
   { name: "upstream's descheduler and ours evict by what ours serves", run: evictedByUse },

@@ -20,6 +20,7 @@ import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 import { parseMetricsServerFlags } from '../flags/metrics-server-flags.ts'
 import type { MetricsServerSettings } from '../flags/metrics-server-settings.ts'
+import { KubeletPins } from '../pins/kubelet-pins.ts'
 import { openKubelets } from '../scrape/kubelet-access.ts'
 import { runMetricsServer } from './run-metrics-server.ts'
 
@@ -62,7 +63,10 @@ const helpText = [
   '                           (two and a half resolutions)',
   "  --compat strict          upstream's rules to the letter",
   '  --expose-swap            swap besides CPU and memory',
+  '  --expose-ephemeral-storage  local disks: takes the right to get nodes/stats',
   '  --kubelet-format text    or protobuf: what kubelets are asked for',
+  '  --kubelet-tls verify     or pin: the first key of each node is kept, others refused',
+  '  --kubelet-gzip           kubelets may compress their answers',
   '  --allow-fast-resolution  resolutions from 5s up',
   'Exit codes: 0 stopped; 1 failed; 2 bad flags.',
   'Example: ballast metrics-server --secure-port 10250 --metric-resolution 15s',
@@ -148,9 +152,13 @@ async function run(settings: MetricsServerSettings, log: Klog, surroundings: Sur
   const api = open(config)
   const authenticationApi = open(await reviewing(settings.authentication.kubeconfig))
   const authorizationApi = open(await reviewing(settings.authorization.kubeconfig))
-  const kubelets = stack.use(
-    await openKubelets(settings.kubelet, config, { clock: systemClock, log: log.machinery, environment, names: kubeletFlags }),
-  )
+  const around = { clock: systemClock, log: log.machinery }
+  // Who runs there is told by the watch, when it is there.
+  const known: { nodes: () => Iterable<string> | undefined } = { nodes: () => undefined }
+  const pins = settings.kubelet.isPinned
+    ? new KubeletPins({ ...around, api, namespace: config.namespace, nodes: () => known.nodes() })
+    : undefined
+  const kubelets = stack.use(await openKubelets(settings.kubelet, config, { ...around, environment, names: kubeletFlags, pins }))
   const onFault = (why: string) => log.failed('a fault that nobody owns: the process ends in order', why, {})
   await endedInOrder({ faults, signal, ending, onFault }, until =>
     runMetricsServer(
@@ -160,6 +168,10 @@ async function run(settings: MetricsServerSettings, log: Klog, surroundings: Sur
         authenticationApi,
         authorizationApi,
         kubelets,
+        pins,
+        onNodes: nodes => {
+          known.nodes = nodes
+        },
         registry,
         clock: systemClock,
         random: systemRandom,

@@ -1,10 +1,11 @@
 // What stands in metrics-server's place as a process runs it: watches, scrapes, and the API behind the aggregator, until it is told to end.
-import { collectDefaultMetrics, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { EventRecorder } from '#kube/events/events.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import type { Log } from '#kube/log.ts'
+import { collectProcessMetrics } from '#kube/process-metrics.ts'
 import type { Random } from '#kube/random.ts'
 import { type AggregatedServer, startAggregatedServer } from '#kube/server/aggregated-server.ts'
 import { namesOf } from '#kube/server/certificates.ts'
@@ -18,6 +19,7 @@ import { tlsSettings } from '#kube/server/serving/tls-settings.ts'
 import type { MetricsServerSettings } from '../flags/metrics-server-settings.ts'
 import { Measuring } from '../measuring.ts'
 import { nodeFields, podFields } from '../names.ts'
+import type { KubeletPins } from '../pins/kubelet-pins.ts'
 import type { KubeletClient } from '../scrape/kubelet-client.ts'
 
 interface MetricsServerOptions {
@@ -27,7 +29,11 @@ interface MetricsServerOptions {
   /** Who calls is asked there, and whom to believe is read. */
   readonly authenticationApi: Api
   readonly authorizationApi: Api
-  readonly kubelets: Pick<KubeletClient, 'scrape'>
+  readonly kubelets: Pick<KubeletClient, 'scrape'> & Partial<Pick<KubeletClient, 'storage' | 'forget'>>
+  /** Those that `kubelets` believes by. */
+  readonly pins?: Pick<KubeletPins, 'run'> | undefined
+  /** Told how to know which nodes there are. */
+  readonly onNodes?: (nodes: () => Iterable<string> | undefined) => void
   /** Where all is counted. */
   readonly registry: Registry
   readonly clock: Clock
@@ -60,7 +66,7 @@ export async function runMetricsServer(options: MetricsServerOptions, signal: Ab
   const { serving } = settings
   await using stack = new AsyncDisposableStack()
   const { registry } = options
-  collectDefaultMetrics({ register: registry })
+  collectProcessMetrics(registry)
   // What is measured is served while the server drains: its work ends after it.
   const work = new AbortController()
   stack.defer(() => work.abort(new DOMException('the process has ended', 'AbortError')))
@@ -74,7 +80,7 @@ export async function runMetricsServer(options: MetricsServerOptions, signal: Ab
   const events = stack.use(
     new EventRecorder(api, { clock, random, controller: 'metrics-server', instance: `metrics-server-${options.host}`, log }),
   )
-  const { kubelet, resolutionMs, staleAfterMs, isStrict, nodeSelector, exposeSwap } = settings
+  const { kubelet, resolutionMs, staleAfterMs, isStrict, nodeSelector, exposed } = settings
   const measuring = new Measuring({
     settings: {
       points: { resolutionMs, staleAfterMs, isStrict },
@@ -85,7 +91,7 @@ export async function runMetricsServer(options: MetricsServerOptions, signal: Ab
         scheme: kubelet.isPlain ? 'http' : 'https',
       },
       nodeSelector,
-      exposeSwap,
+      exposed,
       watchedPods,
     },
     informers,
@@ -98,11 +104,12 @@ export async function runMetricsServer(options: MetricsServerOptions, signal: Ab
   const server =
     serving === undefined ? undefined : stack.use(await serve({ ...options, serving, registry, measuring }, work.signal, stack))
   if (server !== undefined) options.onServing?.(server)
-  const running = measuring.run(work.signal)
+  options.onNodes?.(() => measuring.knownNodes)
+  const running = Promise.all([measuring.run(work.signal), options.pins?.run(work.signal)])
   // Its end is told below; until then nobody waits for it.
   running.catch(() => undefined)
   await Promise.race([running, aborted(signal)])
-  if (!signal.aborted) return await running
+  if (!signal.aborted) return void (await running)
   server?.drain()
   const delayMs = serving?.shutdownDelayMs ?? 0
   if (delayMs > 0) await clock.after(delayMs, work.signal)

@@ -2,6 +2,7 @@
 // played again on what its kubelet says.
 import type { AskedKind, Explanation } from '#cli/account/explained-kinds.ts'
 import { messageOf } from '#kube/log.ts'
+import { apiServices } from '#kube/objects/api-service.ts'
 import { at, listAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
@@ -11,7 +12,7 @@ import { CommandRefused } from '#process/surroundings.ts'
 import { metricsConfiguration, nodeSelectorOf, pointRules } from '../config.ts'
 import { type Explained, explain } from '../explained/explain.ts'
 import type { ApiAnswer, KubeletReading, MetricsFacts } from '../explained/metrics-facts.ts'
-import { pathAnnotation, servedApi, servedApiService } from '../names.ts'
+import { pathAnnotation, servedApi } from '../names.ts'
 import { pathOf } from '../scrape/kubelet-address.ts'
 
 /** Kubelets measure each 10 to 15 s: then the second reading says something new. */
@@ -138,7 +139,7 @@ async function answerOf(
 /** Who answers metrics.k8s.io and in which state; undefined where that may not be read, or nobody is registered. */
 async function serviceOf({ api, signal }: AskedKind): Promise<string | undefined> {
   try {
-    const registration = await api.resource<KubeObject>(servedApiService).get(servedApi.name, { signal })
+    const registration = await api.resource<KubeObject>(apiServices).get(servedApi.name, { signal })
     const service = at(registration, 'spec', 'service')
     const name = textAt(service, 'name')
     const condition = listAt(registration, 'status', 'conditions').find(one => textAt(one, 'type') === 'Available')

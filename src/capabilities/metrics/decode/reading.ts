@@ -29,6 +29,8 @@ export interface Reading {
   memoryBytes: number | undefined
   memoryMs: number
   swapBytes: number | undefined
+  /** What is on local disks: another answer of the kubelet has it. */
+  storageBytes: number | undefined
   /** Nanoseconds since 1970; undefined where it is not known. */
   startNs: number | undefined
   /** One of its lines was rejected: what it has not said is not nothing. */
@@ -55,6 +57,7 @@ export function emptyReading(): Reading {
     memoryBytes: undefined,
     memoryMs: 0,
     swapBytes: undefined,
+    storageBytes: undefined,
     startNs: undefined,
     isDoubted: false,
   }

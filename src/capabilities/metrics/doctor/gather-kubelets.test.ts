@@ -1,7 +1,11 @@
 // Real TLS servers in the place of kubelets, each with a certificate or a silence of its own; the API server is a twin.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer as plainServer } from 'node:http'
 import { createServer as secureServer } from 'node:https'
 import { type Server, type Socket, createServer as silentServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { OwnFacts } from '#doctor/facts.ts'
 import { openApi } from '#kube/client/api.ts'
@@ -219,6 +223,9 @@ test('each kubelet is told what is the matter with it, and only who is believed 
     verifies: true,
     certificate: { names: ['fine', '10.0.0.1'], issuer: 'CN=kubernetes' },
   })
+  expect([gathered.isPendingRead, document.pendingRequests.length]).toEqual([true, 3])
+  // In a pod of ours they may not be read: who waits is not known.
+  expect(kubeletDocument({ ...gathered, isPendingRead: false }, judgement)).toMatchObject({ pendingRequests: null })
 })
 
 test('from outside all are silent: what the API server knows is told all the same', async () => {
@@ -257,4 +264,23 @@ test('the configuration says the port and the order', async () => {
     'configuration',
     10_260,
   ])
+})
+
+test('with an authority of its own in the configuration, both the certificate and the connection that asks are judged by it', async () => {
+  await using site = new Site()
+  const nowMs = systemClock.now()
+  const [cluster, own] = await Promise.all(['kubernetes', 'own'].map(commonName => issueAuthority({ commonName, nowMs })))
+  if (cluster === undefined || own === undefined) throw new Error('no authorities')
+  const leaf = { commonName: 'kubelet', dnsNames: [], ipAddresses: ['10.0.0.1'], usages: ['server'], nowMs } as const
+  await site.kubelet('10.0.0.1', await issueLeaf(own, leaf))
+  const directory = await mkdtemp(join(tmpdir(), 'ballast-authority-'))
+  const certificateAuthority = join(directory, 'ca.crt')
+  await writeFile(certificateAuthority, own.certificate)
+  const ours: OwnFacts = {
+    ...{ namespace: 'ballast-system', enabled: ['metrics'], isConfigured: true, isRunning: true, account: 'a', rights: [] },
+    configurations: { metrics: { kubelet: { certificateAuthority } } },
+  }
+  const { judgement } = await look(site, [node('n', { InternalIP: '10.0.0.1' })], cluster.certificate, ours)
+  await rm(directory, { recursive: true })
+  expect(judgement.rows.map(({ doubts, answer }) => [doubts, answer?.kind])).toEqual([[[], 'served']])
 })

@@ -5,17 +5,20 @@ import { ClusterReader } from '#doctor/cluster-reader.ts'
 import { ofKind } from '#doctor/facts.ts'
 import { Credentials } from '#kube/credentials/credentials.ts'
 import { messageOf, silentLog } from '#kube/log.ts'
-import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
+import { serviceOf } from '#kube/objects/api-service.ts'
+import { listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import type { GroupVersionResource } from '#kube/objects/resource.ts'
+import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { addressRules, type MetricsConfig, metricsConfiguration } from '../config.ts'
 import { KnownContainers } from '../decode/known-containers.ts'
+import { handoverUntilMs, nothingSeen } from '../handover.ts'
 import { pathAnnotation, servedApi } from '../names.ts'
+import { pinsName } from '../pins/pin-rules.ts'
 import { openKubelets } from '../scrape/kubelet-access.ts'
 import { pathOf, urlHost } from '../scrape/kubelet-address.ts'
 import { isFailure, type KubeletClient } from '../scrape/kubelet-client.ts'
 import { contactKubelet } from './kubelet-contact.ts'
-import type { Contact, KubeletAnswer, KubeletFacts, PendingRequest, ServedBy, Tried } from './kubelet-facts.ts'
+import type { Contact, KubeletAnswer, KubeletFacts, PendingRequest, PinFacts, ServedBy, Tried } from './kubelet-facts.ts'
 import { judgeKubelets, verifies } from './kubelet-judgement.ts'
 
 /** Connections under way. */
@@ -45,17 +48,20 @@ export async function gatherKubelets(
   const nodes = ofKind(facts, 'Node')
   const names = new Set(nodes.map(({ metadata }) => metadata.name))
   const found = await reader.list({ resource: requests, fieldSelector: `spec.signerName=${servingSigner}` })
+  const isPendingRead = reader.unread.length === 0
   const given = facts.ours?.configurations['metrics']
   const config = metricsConfiguration.parse(given ?? {})
-  const { authority, notes } = await authorityOf(config, options)
-  await using client = await clientOf(options, limits.contactMs)
+  const { authority, file, notes } = await authorityOf(config, options)
+  await using client = await clientOf(options, file, limits.contactMs)
   const places = nodes.flatMap(node => placesOf(node, config))
   return {
     nowMs: clock.now(),
     nodes: [...names],
     tried: await triedAll(places, { ...options, authority, client, limits }),
     pending: found.filter(isPending).map(request => pendingOf(request, names)),
-    servedBy: servedBy(facts.objects),
+    isPendingRead,
+    servedBy: servedBy(facts, clock.now()),
+    pinning: config.kubelet.tls === 'pin' ? await pinningOf(reader, facts, nodes) : undefined,
     order: config.kubelet.preferredAddressTypes,
     orderFrom: given === undefined ? 'defaults' : 'configuration',
     notes,
@@ -63,8 +69,25 @@ export async function gatherKubelets(
   }
 }
 
+/** What is pinned, where that may be read. */
+async function pinningOf(reader: ClusterReader, { ours }: LookOptions['facts'], nodes: readonly KubeObject[]): Promise<PinFacts> {
+  const namespace = ours?.namespace ?? ''
+  const unreadBefore = reader.unread.length
+  const [found] = await reader.list({ resource: builtIn.configmaps, namespace, fieldSelector: `metadata.name=${pinsName}` })
+  const isRead = reader.unread.length === unreadBefore
+  return {
+    namespace,
+    pins: isRead
+      ? Object.fromEntries(Object.entries(Object(found?.['data'])).map(([name, text]) => [name, String(text)]))
+      : undefined,
+    uids: new Map(nodes.map(({ metadata: { name, uid = '' } }) => [name, uid])),
+  }
+}
+
 interface Trust {
   readonly authority: string | undefined
+  /** Its path; empty where it is the cluster's. */
+  readonly file: string
   readonly notes: readonly string[]
 }
 
@@ -77,7 +100,7 @@ async function authorityOf({ kubelet }: MetricsConfig, options: LookOptions): Pr
     notes.push('capabilities.metrics.kubelet.insecureTls is set: no certificate is checked when kubelets are scraped')
   if (path !== '') {
     try {
-      return { authority: await readFile(path, 'utf8'), notes }
+      return { authority: await readFile(path, 'utf8'), file: path, notes }
     } catch (error) {
       notes.push(
         `capabilities.metrics.kubelet.certificateAuthority cannot be read here (${messageOf(error)}): certificates are judged by the authority of the API server`,
@@ -87,14 +110,18 @@ async function authorityOf({ kubelet }: MetricsConfig, options: LookOptions): Pr
   const { authority } = await new Credentials(config, { clock, log: silentLog, environment, isTerminal: false }).tls()
   if (authority === undefined)
     notes.push(`${config.source} names no certificate authority: certificates are judged by those of this machine`)
-  return { authority, notes }
+  return { authority, file: '', notes }
 }
 
 /** It checks certificates whatever the kubeconfig says of the API server's. */
-async function clientOf({ config, clock, environment, dial }: LookOptions, requestTimeoutMs: number): Promise<KubeletClient> {
-  const files = { authorityFile: '', certificateFile: '', keyFile: '' }
+async function clientOf(
+  { config, clock, environment, dial }: LookOptions,
+  authorityFile: string,
+  requestTimeoutMs: number,
+): Promise<KubeletClient> {
+  const files = { authorityFile, certificateFile: '', keyFile: '' }
   return await openKubelets(
-    { requestTimeoutMs, isInsecure: false, isPlain: false, ...files, format: 'text' },
+    { requestTimeoutMs, isInsecure: false, isPlain: false, ...files, format: 'text', gzip: false },
     { ...config, tls: { ...config.tls, isInsecure: false } },
     { clock, log: silentLog, environment, dial, names: clientNames },
   )
@@ -186,15 +213,19 @@ function pendingOf(request: KubeObject, nodes: ReadonlySet<string>): PendingRequ
 }
 
 /** Undefined where the API is not registered, or registrations may not be read. */
-function servedBy(objects: readonly KubeObject[]): ServedBy | undefined {
+function servedBy({ objects, ours }: LookOptions['facts'], nowMs: number): ServedBy | undefined {
   const registration = objects.find(({ kind, metadata }) => kind === 'APIService' && metadata.name === servedApi.name)
   if (registration === undefined) return undefined
-  const service = at(registration, 'spec', 'service')
-  const name = textAt(service, 'name')
+  const service = serviceOf(registration)
   const condition = listAt(registration, 'status', 'conditions').find(one => textAt(one, 'type') === 'Available')
+  const strictUntilMs =
+    service === undefined || service.namespace !== ours?.namespace
+      ? undefined
+      : handoverUntilMs(nothingSeen, registration, service, nowMs)
   return {
-    service: name === undefined ? undefined : `${textAt(service, 'namespace') ?? ''}/${name}`,
+    service: service === undefined ? undefined : `${service.namespace}/${service.name}`,
     isAvailable: condition === undefined ? undefined : textAt(condition, 'status') === 'True',
     message: textAt(condition, 'message') ?? '',
+    ...(strictUntilMs === undefined ? {} : { strictUntilMs }),
   }
 }

@@ -6,6 +6,7 @@ import type { Dial } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { namesOf } from '#kube/server/certificates.ts'
+import { keyOf } from '../pins/pin-rules.ts'
 import type { Contact, Unreached } from './kubelet-facts.ts'
 
 interface ContactOptions {
@@ -84,6 +85,7 @@ function seen(socket: TLSSocket, host: string): Contact {
       chain: socket.authorized
         ? undefined
         : String(Reflect.get(Object(socket.authorizationError), 'code') ?? socket.authorizationError),
+      key: keyOf(certificate),
       isNamed: checkServerIdentity(host, socket.getPeerCertificate()) === undefined,
     },
   }

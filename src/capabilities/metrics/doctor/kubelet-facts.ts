@@ -1,4 +1,5 @@
 // What is known of kubelets and of who may believe them, when doctor has asked: data, of which all judgement is made.
+import type { Pins } from '../pins/pin-rules.ts'
 
 /** Why no certificate was seen. */
 export type Unreached = 'refused' | 'timeout' | 'no-route' | 'no-name' | 'no-tls' | 'broken' | 'untried'
@@ -14,6 +15,8 @@ export interface SeenCertificate {
   readonly untilMs: number
   /** OpenSSL's word where the authority does not stand behind it, such as `DEPTH_ZERO_SELF_SIGNED_CERT`. */
   readonly chain: string | undefined
+  /** Its public key, as pins have it. */
+  readonly key?: string
   /** Whether it names the address by which it was asked. */
   readonly isNamed: boolean
 }
@@ -39,6 +42,14 @@ export interface Tried {
   readonly answer?: KubeletAnswer
 }
 
+/** What is pinned of kubelets, where no other key is believed. */
+export interface PinFacts {
+  readonly namespace: string
+  /** Undefined where they could not be read. */
+  readonly pins: Pins | undefined
+  readonly uids: ReadonlyMap<string, string>
+}
+
 /** A CertificateSigningRequest of `kubernetes.io/kubelet-serving` that nobody has decided. */
 export interface PendingRequest {
   readonly name: string
@@ -55,6 +66,8 @@ export interface ServedBy {
   /** `undefined`: its state was not said. */
   readonly isAvailable: boolean | undefined
   readonly message: string
+  /** Until when ours answers by the rules of whoever was there before. */
+  readonly strictUntilMs?: number | undefined
 }
 
 export interface KubeletFacts {
@@ -63,7 +76,11 @@ export interface KubeletFacts {
   readonly nodes: readonly string[]
   readonly tried: readonly Tried[]
   readonly pending: readonly PendingRequest[]
+  /** False: they may not be read, so that who waits is not known. */
+  readonly isPendingRead?: boolean
   readonly servedBy: ServedBy | undefined
+  /** Absent where certificates are judged by an authority. */
+  readonly pinning?: PinFacts | undefined
   /** Types in the order in which the scraper prefers them. */
   readonly order: readonly string[]
   /** By whom the order is set. */

@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Contact, KubeletAnswer, KubeletFacts, SeenCertificate, Tried, Unreached } from './kubelet-facts.ts'
 import { judgeKubelets } from './kubelet-judgement.ts'
+import { pinLines } from './kubelet-report.ts'
+import { kubeletFindings } from './metrics-checks.ts'
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z')
 const dayMs = 86_400_000
@@ -89,11 +92,12 @@ describe('what is to be done', () => {
     ['one node that is not signed',             [ip('n1', fine), ip('n2', certificate(own))],                         undefined, ['serverTLSBootstrap: true', 'insecureTls']],
     ['what is over',                            [ip('n1', certificate({ untilMs: 0 }))],                              undefined, ['serverTLSBootstrap: true', 'insecureTls']],
     ['signed for names that no node has',       [ip('n1', misnamed), host('n1', misnamed)],                           undefined, ['kubectl get nodes -o wide', 'insecureTls']],
-    ['to approve',                              [ip('n1', certificate(own))],                                         undefined, ['kubectl certificate approve csr-1', 'serverTLSBootstrap: true', 'insecureTls'], { pending: [asks] }],
+    ['to approve',                              [ip('n1', certificate(own))],                                         undefined, ['kubectl certificate approve csr-1', 'insecureTls'], { pending: [asks] }],
+    ['to approve, and to ask for',              [ip('n1', certificate(own)), ip('n2', certificate(own))],             undefined, ['kubectl certificate approve csr-1', 'serverTLSBootstrap: true', 'insecureTls'], { pending: [asks] }],
     ['nothing to approve of a stranger',        [ip('n1', fine)],                                                     ['InternalIP', 'ExternalIP', 'Hostname'], [], { pending: [{ ...asks, node: undefined }] }],
     ['a node that is down says nothing',        [ip('n1', fine), ip('n2', away('refused'))],                          ['InternalIP', 'ExternalIP', 'Hostname'], []],
     ['from outside',                            [ip('n1', away('timeout')), host('n1', away('no-name'))],             undefined, ['exec deploy/ballast-apiserver', '--image=']],
-    ['from outside, with what the API knows',   [ip('n1', away('no-route')), ip('n2', away('untried'))],              undefined, ['exec deploy/ballast-apiserver', '--image=', 'kubectl certificate approve csr-1'], { pending: [asks] }],
+    ['from outside, with what the API knows',   [ip('n1', away('no-route')), ip('n2', away('untried'))],              undefined, ['kubectl certificate approve csr-1', 'exec deploy/ballast-apiserver', '--image='], { pending: [asks] }],
     ['refused everywhere is not outside',       [ip('n1', away('refused'))],                                          undefined, []],
     ['whom kubelets do not know',               [ip('n1', fine, refusal('unauthorized'))],                            ['InternalIP', 'ExternalIP', 'Hostname'], ['authentication: {webhook', 'mode: Webhook']],
     ['who may not',                             [ip('n1', fine, refusal('forbidden'))],                               ['InternalIP', 'ExternalIP', 'Hostname'], ['nodes/metrics']],
@@ -111,5 +115,51 @@ describe('what is to be done', () => {
       { address: '10.0.0.1:10250', nodes: ['n1', 'n2'] },
     ])
     expect(judgeKubelets(facts([at('n1', 10_250), at('n2', 10_251)])).shared).toEqual([])
+  })
+})
+
+describe('pins', () => {
+  const keys = ['one', 'other'].map(word => createHash('sha256').update(word).digest('base64url'))
+  const [one = '', other = ''] = keys
+  const seen = (node: string, key: string): Tried => ({
+    ...{ node, type: 'InternalIP', address: `10.0.0.${node.charCodeAt(0)}`, port: 10_250 },
+    contact: {
+      kind: 'certificate',
+      certificate: { names: [], subject: '', issuer: '', fromMs: 0, untilMs: 0, chain: undefined, isNamed: false, key },
+    },
+  })
+  const uids = new Map([
+    ['a', 'u'],
+    ['b', 'u'],
+    ['c', 'u'],
+    ['d', 'u'],
+  ])
+  const all = ['a', 'b', 'c', 'd'].map(name => seen(name, one))
+
+  test('each that differs has its line, and what to do where nothing else helps', () => {
+    const pins = { a: `sha256:${one} u`, b: `sha256:${other} u`, c: '???' }
+    expect(pinLines({ tried: all, pinning: { namespace: 'ns', pins, uids } })).toEqual([
+      'Pins: 3 in ConfigMap ns/ballast-kubelet-pins; no authority is asked.',
+      `  b: shows sha256:${one}, which is not its pin; to believe it from now on: kubectl -n ns patch configmap ballast-kubelet-pins --type=merge -p '{"data":{"b":null}}'`,
+      `  c: what is kept of it is no pin; to believe it from now on: kubectl -n ns patch configmap ballast-kubelet-pins --type=merge -p '{"data":{"c":null}}'`,
+      `  d: unpinned, its next key is kept: now sha256:${one}`,
+    ])
+  })
+
+  test('what is not its pin is a finding, and no authority is asked', () => {
+    const pins = { a: `sha256:${one} u`, b: `sha256:${other} u`, c: '' }
+    const given = facts(all, { pinning: { namespace: 'ns', pins, uids } })
+    const found = kubeletFindings(given, judgeKubelets(given))
+    expect(found.map(({ id, object }) => [id, object])).toEqual([
+      ['kubelet-pin', 'Node b'],
+      ['kubelet-pin', 'Node c'],
+    ])
+  })
+
+  test('where they may not be read, that is said; without pins nothing', () => {
+    expect(pinLines({ tried: all, pinning: { namespace: 'ns', pins: undefined, uids } })).toEqual([
+      'Pins: ConfigMap ns/ballast-kubelet-pins could not be read.',
+    ])
+    expect(pinLines({ tried: all })).toEqual([])
   })
 })

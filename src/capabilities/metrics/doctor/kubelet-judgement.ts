@@ -180,7 +180,8 @@ interface About {
 const nodeTypes: ReadonlySet<string> = new Set(['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP'])
 
 function curesOf(rows: readonly JudgedRow[], { facts, order, isOutside }: About): readonly Cure[] {
-  if (isOutside) return [elsewhere, ...approvals(facts.pending)]
+  // Where a kubelet waits for its certificate, nobody is let into its pods either.
+  if (isOutside) return [...approvals(facts.pending), elsewhere]
   const nodes = [...Map.groupBy(rows, ({ node }) => node).values()]
   const bad = nodes.filter(own => own.some(isReached) && !verifiesBy(own, facts.order))
   const cures: Cure[] = [...approvals(facts.pending)]
@@ -193,7 +194,9 @@ function curesOf(rows: readonly JudgedRow[], { facts, order, isOutside }: About)
       .map(([row]) => row?.node ?? '')
   const unsigned = reached(['self-signed', 'unknown-authority', 'expired', 'not-yet-valid'])
   const misnamed = hopeless.map(([row]) => row?.node ?? '').filter(node => !unsigned.includes(node))
-  if (unsigned.length > 0) cures.push(bootstrap(unsigned))
+  // Who waits for a certificate has asked for it.
+  const unasked = unsigned.filter(node => !facts.pending.some(request => request.node === node))
+  if (unasked.length > 0) cures.push(bootstrap(unasked))
   if (misnamed.length > 0) cures.push(otherNames(misnamed))
   if (bad.length > 0 && order === undefined) cures.push(lastResort)
   const refused = rows.flatMap(({ answer }) => (answer?.kind === 'refused' ? [answer.reason] : []))
@@ -215,11 +218,23 @@ export function firstFew(names: readonly string[]): string {
   return `${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
+/** What `kubectl run` does not say by itself: whose token it has, and what a namespace of the standard "restricted" asks of a pod. */
+const doctorPod = {
+  spec: {
+    serviceAccountName: 'ballast-apiserver',
+    automountServiceAccountToken: true,
+    securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      { name: 'ballast-doctor', securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } } },
+    ],
+  },
+}
+
 const elsewhere: Cure = {
   what: "no kubelet was reached from here: most likely this machine is outside of the nodes' network. Ask from where kubelets are reached: in the pod that scrapes them, or in one that is made for it",
   lines: [
     'kubectl -n ballast-system exec deploy/ballast-apiserver -- /bin/node /app/ballast.mjs doctor metrics',
-    'kubectl -n ballast-system run ballast-doctor --rm -it --restart=Never --image=$(kubectl -n ballast-system get deploy ballast-apiserver -o jsonpath=\'{.spec.template.spec.containers[0].image}\') --overrides=\'{"spec":{"serviceAccountName":"ballast-apiserver"}}\' -- doctor metrics',
+    `kubectl -n ballast-system run ballast-doctor --rm -it --restart=Never --image=$(kubectl -n ballast-system get deploy ballast-apiserver -o jsonpath='{.spec.template.spec.containers[0].image}') --override-type=strategic --overrides='${JSON.stringify(doctorPod)}' -- doctor metrics`,
   ],
 }
 

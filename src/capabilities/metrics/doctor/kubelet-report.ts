@@ -1,5 +1,7 @@
 // What was seen of kubelets: as lines for a person, and as data.
 import { formatTime } from '#kube/time/time.ts'
+import { untilWords } from '../handover.ts'
+import { forgetLine, judgePin, type PinVerdict, pinAt, pinsName } from '../pins/pin-rules.ts'
 import type { KubeletFacts } from './kubelet-facts.ts'
 import { isReached, type JudgedRow, type KubeletJudgement, verifies } from './kubelet-judgement.ts'
 
@@ -16,6 +18,7 @@ export function kubeletLines(facts: KubeletFacts, judgement: KubeletJudgement): 
     '',
     orderLine(facts, judgement, order),
     servedLine(facts),
+    ...pinLines(facts),
     ...pending.map(
       ({ name, node, by, sinceMs }) =>
         `Waits for approval: ${name} of ${node === undefined ? `${by}, no kubelet of a node that is there` : node}, since ${formatTime(sinceMs)}`,
@@ -52,9 +55,42 @@ function orderLine(facts: KubeletFacts, { rows, isOutside }: KubeletJudgement, o
 
 function servedLine({ servedBy }: KubeletFacts): string {
   if (servedBy === undefined) return 'metrics.k8s.io: no APIService was seen.'
-  const { service, isAvailable, message } = servedBy
+  const { service, isAvailable, message, strictUntilMs } = servedBy
   const state = isAvailable === undefined ? 'its state is not known' : isAvailable ? 'available' : `not available: ${message}`
-  return `metrics.k8s.io: ${service === undefined ? 'the API server itself' : `Service ${service}`}, ${state}`
+  return `metrics.k8s.io: ${service === undefined ? 'the API server itself' : `Service ${service}`}, ${state}${strictUntilMs === undefined ? '' : `, ${untilWords(strictUntilMs)}`}`
+}
+
+interface PinSeen {
+  readonly node: string
+  readonly key: string
+  readonly verdict: PinVerdict
+}
+
+/** What the key of each kubelet that showed one is, beside its pin; none where nothing is pinned or read. Pure. */
+export function pinVerdicts({ pinning, tried }: Pick<KubeletFacts, 'pinning' | 'tried'>): readonly PinSeen[] {
+  const { pins, uids } = pinning ?? {}
+  if (pins === undefined) return []
+  const seen = new Map<string, string>()
+  for (const { node, contact } of tried) if (contact.kind === 'certificate') seen.set(node, contact.certificate.key ?? '')
+  return [...seen].map(([node, key]) => ({
+    ...{ node, key },
+    verdict: judgePin(pinAt(pins, node), { uid: uids?.get(node) ?? '' }, key),
+  }))
+}
+
+/** What is pinned beside what was seen: one line a node that differs, with what has its key of now pinned. Pure. */
+export function pinLines({ pinning, tried }: Pick<KubeletFacts, 'pinning' | 'tried'>): readonly string[] {
+  if (pinning === undefined) return []
+  const { namespace, pins } = pinning
+  const where = `ConfigMap ${namespace}/${pinsName}`
+  if (pins === undefined) return [`Pins: ${where} could not be read.`]
+  const differing = pinVerdicts({ pinning, tried }).flatMap(({ node, key, verdict }) => {
+    if (verdict === 'pinned') return []
+    if (verdict === 'unpinned' || verdict === 'renewed') return [`  ${node}: ${verdict}, its next key is kept: now sha256:${key}`]
+    const what = verdict === 'changed' ? `shows sha256:${key}, which is not its pin` : 'what is kept of it is no pin'
+    return [`  ${node}: ${what}; to believe it from now on: ${forgetLine(namespace, node)}`]
+  })
+  return [`Pins: ${Object.keys(pins).length} in ${where}; no authority is asked.`, ...differing]
 }
 
 /** The same for programs; times are texts. */
@@ -77,14 +113,18 @@ export function kubeletDocument(facts: KubeletFacts, judgement: KubeletJudgement
             },
           }),
     })),
-    pendingRequests: judgement.pending.map(({ sinceMs, node = null, ...request }) => ({
-      ...request,
-      node,
-      since: formatTime(sinceMs),
-    })),
+    ...(facts.pinning === undefined ? {} : { pins: facts.pinning.pins ?? null }),
+    pendingRequests:
+      facts.isPendingRead === false
+        ? null
+        : judgement.pending.map(({ sinceMs, node = null, ...request }) => ({ ...request, node, since: formatTime(sinceMs) })),
     sharedAddresses: judgement.shared,
-    api: facts.servedBy ?? null,
+    api: facts.servedBy === undefined ? null : servedDocument(facts.servedBy),
     cures: judgement.cures,
     notes: facts.notes,
   }
+}
+
+function servedDocument({ strictUntilMs, ...served }: NonNullable<KubeletFacts['servedBy']>): object {
+  return { ...served, ...(strictUntilMs === undefined ? {} : { strictUntil: formatTime(strictUntilMs) }) }
 }

@@ -10,7 +10,15 @@ const registration = (name: string, service: object | undefined): KubeObject => 
   spec: service === undefined ? {} : { service },
 })
 const ours = (enabled: readonly string[]): OwnFacts => ({
-  ...{ namespace: 'ballast-system', enabled, configurations: {}, isConfigured: true, isRunning: true, account: 'a', rights: [] },
+  ...{
+    namespace: 'ballast-system',
+    enabled,
+    configurations: {},
+    isConfigured: true,
+    isRunning: true,
+    account: 'ballast-controller',
+    rights: [],
+  },
 })
 const metrics = 'v1beta1.metrics.k8s.io'
 const theirs = { namespace: 'kube-system', name: 'metrics-server' }
@@ -19,6 +27,10 @@ const theirs = { namespace: 'kube-system', name: 'metrics-server' }
 test.each<[string, OwnFacts | undefined, KubeObject, boolean]>([
   ['another server, while ours measures', ours(['metrics']), registration(metrics, theirs),                                               true],
   ['ours',                                ours(['metrics']), registration(metrics, { namespace: 'ballast-system', name: 'ballast-apiserver' }), false],
+  ['ours, at the port that is not said',  ours(['metrics']), registration(metrics, { namespace: 'ballast-system', name: 'ballast-apiserver', port: 443 }), false],
+  ['another port of ours',                ours(['metrics']), registration(metrics, { namespace: 'ballast-system', name: 'ballast-apiserver', port: 8081 }), true],
+  ['another Service of our namespace',    ours(['metrics']), registration(metrics, { namespace: 'ballast-system', name: 'metrics-server' }), true],
+  ['ours by a name of its own',           { ...ours(['metrics']), account: 'x' }, registration(metrics, { namespace: 'ballast-system', name: 'y' }), false],
   ['another server, and ours is off',     ours(['reload']),  registration(metrics, theirs),                                               false],
   ['another server, and no Ballast',      undefined,         registration(metrics, theirs),                                               false],
   ['served by the API server itself',     ours(['metrics']), registration(metrics, undefined),                                            false],

@@ -1,10 +1,12 @@
 // What keeps resource metrics from being had: another server behind metrics.k8s.io, and kubelets that are not believed, not reached, or that
 // refuse. Kubelets are asked only by `ballast doctor metrics`.
 import type { CapabilityFindings, Looked, LookOptions } from '#doctor/capability-findings.ts'
-import { type ClusterFacts, ofKind } from '#doctor/facts.ts'
+import type { ClusterFacts } from '#doctor/facts.ts'
 import { type Finding, findingsOf, kind } from '#doctor/finding.ts'
-import { shown, textAt } from '#kube/objects/object-fields.ts'
+import { registeredElsewhere } from '#doctor/registered-elsewhere.ts'
+import { shown } from '#kube/objects/object-fields.ts'
 import { servedApi } from '../names.ts'
+import { forgetLine } from '../pins/pin-rules.ts'
 import { gatherKubelets } from './gather-kubelets.ts'
 import type { KubeletFacts } from './kubelet-facts.ts'
 import {
@@ -16,10 +18,11 @@ import {
   usedRow,
   verifies,
 } from './kubelet-judgement.ts'
-import { kubeletDocument, kubeletLines } from './kubelet-report.ts'
+import { kubeletDocument, kubeletLines, pinVerdicts } from './kubelet-report.ts'
 
 const kinds = {
   'kubelet-certificate-pending': kind('warn', 'metrics', 'a kubelet waits for its certificate to be approved'),
+  'kubelet-pin': kind('error', 'metrics', "a kubelet's key is not the one that is pinned"),
   'kubelet-refuses': kind('error', 'metrics', 'a kubelet that does not say what containers use'),
   'kubelet-unreached': kind('warn', 'metrics', 'a kubelet that does not answer where its node says it is'),
   'kubelet-untrusted': kind('error', 'metrics', "a kubelet's certificate does not verify by the address that is asked"),
@@ -29,25 +32,20 @@ const kinds = {
 const finding = findingsOf(kinds)
 const capability = 'metrics'
 
-/** The API leads to another Service than ours while ours measures: both scrape, and clients read the other. */
+/** What is registered leads elsewhere while ours measures: both scrape, and clients read the other, or nobody. */
 function checkRegistration(facts: ClusterFacts): readonly Finding[] {
-  const { ours } = facts
-  if (ours === undefined || !ours.enabled.includes(capability)) return []
-  return ofKind(facts, 'APIService').flatMap(registration => {
-    const [namespace, name] = [
-      textAt(registration, 'spec', 'service', 'namespace'),
-      textAt(registration, 'spec', 'service', 'name'),
-    ]
-    if (registration.metadata.name !== servedApi.name || name === undefined || namespace === ours.namespace) return []
-    return [
-      finding('metrics-elsewhere', {
-        object: shown(registration),
-        message: `Service ${namespace}/${name} answers it, while capabilities.metrics is on: kubelets are scraped by both, and kubectl top and autoscalers read the other`,
-        fix: 'ballast migrate plan metrics-server',
-        capability,
-      }),
-    ]
-  })
+  const elsewhere = registeredElsewhere(facts, { capability, apiService: servedApi.name })
+  if (elsewhere === undefined) return []
+  const { registration, service } = elsewhere
+  const where = `Service ${service.namespace}/${service.name} at port ${service.port}`
+  return [
+    finding('metrics-elsewhere', {
+      object: shown(registration),
+      message: `${where} answers it, while capabilities.metrics is on: kubelets are scraped by both, and kubectl top and autoscalers read the other`,
+      fix: 'ballast migrate plan metrics-server',
+      capability,
+    }),
+  ]
 }
 
 async function look(options: LookOptions): Promise<Looked> {
@@ -98,13 +96,30 @@ export function kubeletFindings(facts: KubeletFacts, judgement: KubeletJudgement
         capability,
       }),
     )
-  const untrusted = used.filter(row => isReached(row) && !verifies(row))
+  for (const { node, verdict } of pinVerdicts(facts))
+    if (verdict === 'changed' || verdict === 'rubbish')
+      found.push(
+        finding('kubelet-pin', {
+          object: `Node ${node}`,
+          message:
+            verdict === 'changed'
+              ? 'its kubelet shows another key than is pinned: it is not asked'
+              : 'what is kept of its key is no pin: it is not asked',
+          fix: `find out why; to believe it from now on: ${forgetLine(facts.pinning?.namespace ?? '', node)}`,
+          capability,
+        }),
+      )
+  // With pins no authority is asked.
+  const untrusted = facts.pinning === undefined ? used.filter(row => isReached(row) && !verifies(row)) : []
   for (const [why, wrong] of Map.groupBy(untrusted, ({ doubts }) => doubts.join(', ')))
     found.push(
       finding('kubelet-untrusted', {
         object: of(wrong),
         message: `${why}: ${wrong[0]?.address}: ${wrong[0]?.told}`,
-        fix: fixOf(/another order/, fixOf(/have the cluster sign/, fixOf(/signed and name none/, 'kubectl get nodes -o wide'))),
+        fix: fixOf(
+          /another order/,
+          fixOf(/have the cluster sign/, fixOf(/wait for their/, fixOf(/signed and name none/, 'kubectl get nodes -o wide'))),
+        ),
         capability,
       }),
     )

@@ -25,7 +25,7 @@ test("without flags upstream's defaults hold", () => {
     resolutionMs: 60_000,
     staleAfterMs: 150_000,
     isStrict: false,
-    exposeSwap: false,
+    exposed: { swap: false, storage: false },
     kubelet: {
       requestTimeoutMs: 10_000,
       addressTypes: ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP'],
@@ -37,6 +37,8 @@ test("without flags upstream's defaults hold", () => {
       certificateFile: '',
       keyFile: '',
       format: 'text',
+      gzip: false,
+      isPinned: false,
     },
     serving: {
       port: 443,
@@ -82,6 +84,7 @@ test.each<[readonly string[], object]>([
   [['--kubeconfig', 'k', '--authentication-kubeconfig=a', '--authorization-kubeconfig=b'], { kubeconfig: 'k', authentication: { kubeconfig: 'a' }, authorization: { kubeconfig: 'b' } }],
   [['--metric-resolution', '1m30s', '--kubelet-request-timeout=81s'], { resolutionMs: 90_000, kubelet: { requestTimeoutMs: 81_000 } }],
   [['--kubelet-preferred-address-types', 'InternalIP', '--kubelet-preferred-address-types=Hostname'], { kubelet: { addressTypes: ['InternalIP', 'Hostname'] } }],
+  [['--kubelet-tls=pin'], { kubelet: { isPinned: true, isInsecure: false } }],
   [['--kubelet-insecure-tls'], { kubelet: { isInsecure: true } }],
   [['--kubelet-insecure-tls=false', '--kubelet-certificate-authority=ca.pem'], { kubelet: { isInsecure: false, authorityFile: 'ca.pem' } }],
   [['--kubelet-client-certificate=c', '--kubelet-client-key=k'], { kubelet: { certificateFile: 'c', keyFile: 'k' } }],
@@ -101,7 +104,7 @@ test.each<[readonly string[], object]>([
   [['-v', '4', '--logging-format=json', '--vmodule=a=1'], { verbosity: 4, loggingFormat: 'json', vmodule: 'a=1' }],
   [['a word', '-v2', '--', '--nope'], { verbosity: 2 }],
   // Ours.
-  [['--stale-after=3m', '--compat=strict', '--expose-swap', '--kubelet-format=protobuf'], { staleAfterMs: 180_000, isStrict: true, exposeSwap: true, kubelet: { format: 'protobuf' } }],
+  [['--stale-after=3m', '--compat=strict', '--expose-swap', '--expose-ephemeral-storage', '--kubelet-format=protobuf', '--kubelet-gzip'], { staleAfterMs: 180_000, isStrict: true, exposed: { swap: true, storage: true }, kubelet: { format: 'protobuf', gzip: true } }],
   [['--allow-fast-resolution', '--metric-resolution=5s', '--kubelet-request-timeout=4s'], { resolutionMs: 5_000 }],
 ])('%j', (words, expected) => {
   expect(parsed(...words).settings).toMatchObject(expected)
@@ -129,6 +132,9 @@ test.each<[readonly string[], readonly string[]]>([
   [['--metric-resolution=abc'], ['invalid argument "abc" for "--metric-resolution" flag: time: invalid duration "abc"']],
   [['--kubelet-request-timeout=0s'], ['kubelet-request-timeout should be positive']],
   [['--kubelet-request-timeout=-1s'], ['kubelet-request-timeout should be positive']],
+  [['--kubelet-tls=pin', '--kubelet-insecure-tls'], ['cannot use both --kubelet-tls=pin and --kubelet-insecure-tls']],
+  [['--kubelet-tls=pin', '--kubelet-certificate-authority=/x'], ['cannot use both --kubelet-tls=pin and --kubelet-certificate-authority']],
+  [['--kubelet-tls=pin', '--deprecated-kubelet-completely-insecure'], ['cannot use both --kubelet-tls=pin and --deprecated-kubelet-completely-insecure']],
   [['--kubelet-insecure-tls', '--kubelet-certificate-authority=/x'], ['cannot use both --kubelet-certificate-authority and --kubelet-insecure-tls']],
   [['--kubelet-insecure-tls', '--deprecated-kubelet-completely-insecure'], ['cannot use both --kubelet-insecure-tls and --deprecated-kubelet-completely-insecure']],
   [['--kubelet-certificate-authority=/x', '--deprecated-kubelet-completely-insecure'], ['cannot use both --kubelet-certificate-authority and --deprecated-kubelet-completely-insecure']],

@@ -17,7 +17,7 @@ const forms: Readonly<Record<string, FlagForm>> = {
   'max-requests-inflight': 'whole', 'request-timeout': 'duration', 'shutdown-delay-duration': 'duration', 'goaway-chance': 'number', 'strict-transport-security-directives': 'list',
   v: 'level', vmodule: 'text', 'logging-format': 'text',
   // Ours.
-  'stale-after': 'duration', compat: 'text', 'expose-swap': 'bool', 'kubelet-format': 'text', 'allow-fast-resolution': 'bool',
+  'stale-after': 'duration', compat: 'text', 'expose-swap': 'bool', 'expose-ephemeral-storage': 'bool', 'kubelet-format': 'text', 'kubelet-gzip': 'bool', 'kubelet-tls': 'text', 'allow-fast-resolution': 'bool',
 }
 
 /** Taken, because upstream takes them, and without effect. */

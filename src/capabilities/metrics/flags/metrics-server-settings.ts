@@ -5,6 +5,7 @@ import { tlsSettings } from '#kube/server/serving/tls-settings.ts'
 import { formatDurationMs } from '#kube/time/duration.ts'
 import type { FlagValues } from '#process/drop-ins/pflags.ts'
 import type { KubeletSettings } from '../scrape/kubelet-access.ts'
+import type { Exposed } from '../served/metrics-objects.ts'
 
 /** Durations in milliseconds; of files the paths, empty where none is named. */
 export interface MetricsServerSettings {
@@ -14,9 +15,10 @@ export interface MetricsServerSettings {
   readonly staleAfterMs: number
   /** Upstream's rules to the letter. */
   readonly isStrict: boolean
-  readonly exposeSwap: boolean
+  readonly exposed: Exposed
   readonly nodeSelector: Selector
   readonly kubelet: KubeletSettings & {
+    readonly isPinned: boolean
     readonly addressTypes: readonly string[]
     readonly useNodeStatusPort: boolean
     readonly port: number
@@ -96,6 +98,10 @@ export function metricsServerSettings(values: FlagValues): Outcome {
   if (!nodeSelector.ok)
     given.refuse('--node-selector', text('node-selector'), nodeSelector.problem.expected, nodeSelector.problem.message)
   const kubeletFormat = given.oneOf('kubelet-format', formats, 'text')
+  const isPinned = given.oneOf('kubelet-tls', ['verify', 'pin'] as const, 'verify') === 'pin'
+  for (const other of ['kubelet-insecure-tls', 'kubelet-certificate-authority', 'deprecated-kubelet-completely-insecure'])
+    if (isPinned && (flag(other) || text(other) !== ''))
+      given.refuse('--kubelet-tls', 'pin', `not with --${other}`, `cannot use both --kubelet-tls=pin and --${other}`)
   const compat = given.oneOf('compat', ['ours', 'strict'] as const, 'ours')
   const staleAfterMs = number('stale-after', resolutionMs * staleResolutions)
   if (staleAfterMs < resolutionMs) given.refuse('--stale-after', formatDurationMs(staleAfterMs), 'at least --metric-resolution')
@@ -106,7 +112,7 @@ export function metricsServerSettings(values: FlagValues): Outcome {
       resolutionMs,
       staleAfterMs,
       isStrict: compat === 'strict',
-      exposeSwap: flag('expose-swap'),
+      exposed: { swap: flag('expose-swap'), storage: flag('expose-ephemeral-storage') },
       nodeSelector: nodeSelector.ok ? nodeSelector.value : nothing,
       kubelet: {
         requestTimeoutMs: number('kubelet-request-timeout', 10_000),
@@ -125,6 +131,8 @@ export function metricsServerSettings(values: FlagValues): Outcome {
         certificateFile: text('kubelet-client-certificate'),
         keyFile: text('kubelet-client-key'),
         format: kubeletFormat,
+        gzip: flag('kubelet-gzip'),
+        isPinned,
       },
       ...(serving !== undefined && { serving }),
       authentication: authenticationOf(given),

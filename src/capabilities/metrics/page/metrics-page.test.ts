@@ -67,6 +67,14 @@ describe('the page of use', () => {
     expect(cellsOf('silent')).toEqual([['n2', 'tls', 'it is signed by itself', 'approve its CSR', 'never']])
   })
 
+  test('says by whose rules pods are told after a change-over, and until when', () => {
+    const { nowMs } = pictureOf(objects, { measured })
+    const texts = (strictUntilMs: number) =>
+      viewOf({ measured: { ...measured, strictUntilMs } }).sentences.map(({ text }) => text)
+    expect(texts(nowMs + 1_000).slice(1)).toEqual([expect.stringMatching(/^Pods are told by metrics-server's rules until 20.*Z/)])
+    expect(texts(nowMs)).toHaveLength(1)
+  })
+
   test('shows nodes; what is not measured is unknown, and no zero', () => {
     expect(cellsOf('nodes')).toEqual([
       ['n1', '1500m', '200m', '4', '2.0Gi', '128Mi', '8.0Gi', '4 s'],

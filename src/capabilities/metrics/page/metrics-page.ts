@@ -10,6 +10,7 @@ import { unknownText } from '#dashboard/words/percent.ts'
 import { cpuExact, memoryShort } from '#dashboard/words/quantity.ts'
 import { say } from '#dashboard/words/sentence.ts'
 import { cpuMillicores, wholeNumber } from '#kube/values/quantity.ts'
+import { untilWords } from '../handover.ts'
 
 const mostRows = 200
 
@@ -39,11 +40,15 @@ function sentencesOf(picture: Picture): readonly Sentence[] {
   const silent = source?.because === null || source === undefined ? [] : [say('use-silent', source.because)]
   if (measured === undefined)
     return [...silent, say('use-by-others', 'This process does not measure: figures are those of metrics.k8s.io.')]
-  const { scrapes, resolutionMs } = measured
+  const { scrapes, resolutionMs, strictUntilMs } = measured
   const answered = scrapes.filter(({ failure }) => failure === undefined).length
   const facts = { answered, of: scrapes.length, seconds: resolutionMs / 1_000 }
   const text = `${answered} of ${scrapes.length} kubelets answered when they were asked last, each ${resolutionMs / 1_000} s.`
-  return [...silent, say('kubelets-answered', text, facts)]
+  const handover =
+    strictUntilMs === undefined || strictUntilMs <= picture.nowMs
+      ? []
+      : [say('use-handover', `Pods are told ${untilWords(strictUntilMs)}.`, { untilMs: strictUntilMs })]
+  return [...silent, say('kubelets-answered', text, facts), ...handover]
 }
 
 /** Kubelets that did not answer; no table where all did. */

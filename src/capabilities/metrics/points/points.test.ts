@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { type ContainerReading, emptyReading, type NodeReading, type Reading } from '../decode/reading.ts'
 import { nodeMetrics, podMetrics } from '../served/metrics-objects.ts'
+import { PointColumns } from './point-columns.ts'
 import { type PodAbsence, type PointRules, Points } from './points.ts'
 
 const origin = Date.parse('2026-01-01T00:00:00Z')
@@ -63,7 +64,11 @@ class Harness {
   node(name = 'n1') {
     const usage = this.points.nodeUsage(name, this.#elapsedMs)
     if (usage === undefined) return undefined
-    const { timestamp, window, usage: amounts } = nodeMetrics({ name }, usage, { nowMs: origin, exposeSwap: false })
+    const {
+      timestamp,
+      window,
+      usage: amounts,
+    } = nodeMetrics({ name }, usage, { nowMs: origin, exposed: { swap: false, storage: false } })
     return { timestamp, window, usage: amounts }
   }
 
@@ -72,7 +77,7 @@ class Harness {
     if (isAbsent(found)) return found.kind
     const { timestamp, window, containers } = podMetrics({ name, namespace: 'shop' }, found, [], {
       nowMs: origin,
-      exposeSwap: false,
+      exposed: { swap: false, storage: false },
     })
     return { timestamp, window, containers }
   }
@@ -159,6 +164,36 @@ test.each([
   const harness = new Harness()
   harness.scrape({ pods: { web: { app: sample } } })
   expect(harness.pod('web')).toMatchObject({ containers: [{ name: 'app', usage: { cpu } }] })
+})
+
+test('for a while after a change-over upstream’s rules of pods hold, and its rule of missed scrapes does not', () => {
+  let arePodsStrict = true
+  const harness = new Harness({ resolutionMs: 15_000, staleAfterMs: 37_500, arePodsStrict: () => arePodsStrict })
+  const scrape = (ts: number) =>
+    harness.scrape({
+      node: { ts, cpu: ts, mem: 5 },
+      pods: {
+        idle: { a: C(-1000, ts, ts, 12), b: C(-1000, ts, 0, 3) },
+        job: { a: C(-1000, ts, ts, 12), done: C(-1000, ts, 0, 0) },
+        fell: { a: C(-1000, ts, ts, 12), b: C(-1000, ts, 1_000 - ts, 3) },
+      },
+    })
+  const names = (pod: string, finished?: ReadonlySet<string>) => {
+    const found = harness.pod(pod, finished)
+    return typeof found === 'string' ? found : found.containers
+  }
+  scrape(15)
+  scrape(30)
+  const done = new Set(['done'])
+  expect([names('idle'), names('job', done)]).toEqual(['incomplete', 'incomplete'])
+  expect(names('fell')).toMatchObject([{ name: 'a' }])
+  harness.missed()
+  expect(harness.node()?.window).toBe('15s')
+  arePodsStrict = false
+  // What is kept is told by our rules at once, what was not kept from the next scrape on.
+  expect([names('job', done), names('fell')]).toMatchObject([[{ name: 'a' }], 'fell'])
+  scrape(45)
+  expect(names('idle')).toMatchObject([{ name: 'a' }, { name: 'b', usage: { cpu: '0', memory: '3Mi' } }])
 })
 
 test('a line that was rejected is no zero: its pod is not served', () => {
@@ -280,10 +315,30 @@ test('twenty rates are remembered', () => {
   for (let n = 0; n <= 25; n++) harness.scrape({ pods: { web: { app: C(-1000, n * 10, 1 + (n * n * 10) / 2, 5) } } })
   const rates = harness.points.containerRates('shop', 'web', 'app')
   expect(rates).toHaveLength(20)
-  // Single precision: seven digits.
-  expect(rates.at(-1)?.cpuNanocores).toBe(Math.fround(24.5e9))
-  expect(rates[0]?.memoryBytes).toBe(5 * mebi)
+  for (const [at, { cpuNanocores, memoryBytes }] of rates.entries()) {
+    expect(Math.abs(cpuNanocores / ((5.5 + at) * 1e9) - 1)).toBeLessThan(0.0004)
+    expect(Math.abs(memoryBytes / (5 * mebi) - 1)).toBeLessThan(0.0004)
+  }
   expect(harness.points.containerRates('shop', 'web', 'gone')).toEqual([])
+})
+
+test('rates are remembered to 0.04 % of them or one unit, whatever their size, and 0 as 0', () => {
+  const columns = new PointColumns()
+  const slot = columns.take()
+  const amounts = [
+    0,
+    ...Array.from({ length: 63 }, (_, power) => [2 ** power, 2 ** power * 1.37, 2 ** power * 1.99])
+      .flat()
+      .map(Math.trunc),
+  ]
+  for (const amount of amounts) {
+    columns.noteRate(slot, amount, amount)
+    const { cpuNanocores = Number.NaN, memoryBytes } = columns.rates(slot).at(-1) ?? {}
+    expect(memoryBytes).toBe(cpuNanocores)
+    expect(Math.abs(cpuNanocores - amount), `${amount}`).toBeLessThanOrEqual(
+      amount < 3_000 ? Math.min(amount, 1) : amount * 0.0004,
+    )
+  }
 })
 
 test('rows that are given back are taken again without what they held', () => {

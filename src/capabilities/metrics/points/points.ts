@@ -11,6 +11,8 @@ export interface PointRules {
   readonly staleAfterMs: number
   /** Upstream's rules to the letter: a container without CPU or memory loses its pod, a failed scrape loses its node. */
   readonly isStrict: boolean
+  /** Whether upstream's rules of pods and containers hold for now, though its others do not. */
+  readonly arePodsStrict?: () => boolean
 }
 
 /** When an answer came, by both clocks. */
@@ -151,10 +153,11 @@ export class Points {
     const pod = this.#podOf(namespace, name)
     if (pod === undefined) return { kind: 'unknown' }
     if (this.#isStale(pod.node, nowElapsedMs)) return { kind: 'stale', node: pod.node.name }
+    const isStrict = this.#arePodsStrict
     let found: ContainerUsage[] | undefined
     let fell: string | undefined
     for (const { name: container, slot } of pod.containers) {
-      if (!this.#rules.isStrict && finished.has(container)) continue
+      if (!isStrict && finished.has(container)) continue
       if (slot === unmeasured) return { kind: 'incomplete', container }
       const usage = this.#usageOf(slot)
       if (usage === undefined) return { kind: 'waiting', container }
@@ -163,7 +166,7 @@ export class Points {
       else found.push({ name: container, usage })
     }
     // A part of the pod would pass for the whole.
-    if (fell !== undefined && !(this.#rules.isStrict && found !== undefined)) return { kind: 'fell', container: fell }
+    if (fell !== undefined && !(isStrict && found !== undefined)) return { kind: 'fell', container: fell }
     return found ?? { kind: 'unknown' }
   }
 
@@ -184,6 +187,10 @@ export class Points {
   ageMs(name: string, nowElapsedMs: number): number | undefined {
     const node = this.#nodes.get(name)
     return node === undefined ? undefined : nowElapsedMs - node.receivedMs
+  }
+
+  get #arePodsStrict(): boolean {
+    return this.#rules.isStrict || this.#rules.arePodsStrict?.() === true
   }
 
   #isStale({ receivedMs }: NodePoints, nowElapsedMs: number): boolean {
@@ -244,7 +251,7 @@ export class Points {
   }
 
   #storeContainer(pod: PodPoints, reading: ContainerReading, clock: NodeClock): void {
-    const point = completeOf(reading) ?? (this.#rules.isStrict ? undefined : zeroFromStart(reading, clock.wallMs))
+    const point = completeOf(reading) ?? (this.#arePodsStrict ? undefined : zeroFromStart(reading, clock.wallMs))
     const container = containerOf(pod, reading.container) ?? this.#newContainer(pod, reading.container)
     container.seenIn = pod.seenIn
     if (point === undefined) {
@@ -331,6 +338,7 @@ export class Points {
     columns.set(slot, 'lastCpuNs', point.cpuNs)
     columns.set(slot, 'lastMemoryBytes', point.memoryBytes)
     columns.set(slot, 'lastSwapBytes', point.swapBytes ?? Number.NaN)
+    columns.set(slot, 'lastStorageBytes', point.storageBytes ?? Number.NaN)
     const hasPrevious = !Number.isNaN(columns.get(slot, 'previousMs'))
     if (hasPrevious !== hadPrevious) this.#servable[counted] += hasPrevious ? 1 : -1
     const usage = isNews ? this.#usageOf(slot) : undefined
@@ -358,10 +366,12 @@ export class Points {
     const timeMs = columns.get(slot, 'lastMs')
     const windowNs = nanosBetween(this.#previousTime(slot), timeMs)
     const swapBytes = columns.get(slot, 'lastSwapBytes')
+    const storageBytes = columns.get(slot, 'lastStorageBytes')
     return {
       cpuNanocores: nanocores(cpuNs, windowNs),
       memoryBytes: columns.get(slot, 'lastMemoryBytes'),
       swapBytes: Number.isNaN(swapBytes) ? undefined : swapBytes,
+      storageBytes: Number.isNaN(storageBytes) ? undefined : storageBytes,
       timeMs,
       windowNs,
     }
@@ -402,6 +412,7 @@ interface Point {
   readonly cpuNs: number
   readonly memoryBytes: number
   readonly swapBytes: number | undefined
+  readonly storageBytes: number | undefined
   /** 0: not known, long ago. */
   readonly startNs: number
   /** It has used nothing since its start. */
@@ -419,18 +430,18 @@ function byNameOf(containers: readonly ContainerPoints[]): Map<string, Container
 }
 
 /** The point of a reading; undefined where CPU or memory is missing or zero. The time is the CPU's. */
-function completeOf({ cpuNs, cpuMs, memoryBytes, swapBytes, startNs = 0 }: Reading): Point | undefined {
-  return cpuNs && memoryBytes ? { timeMs: cpuMs, cpuNs, memoryBytes, swapBytes, startNs } : undefined
+function completeOf({ cpuNs, cpuMs, memoryBytes, swapBytes, storageBytes, startNs = 0 }: Reading): Point | undefined {
+  return cpuNs && memoryBytes ? { timeMs: cpuMs, cpuNs, memoryBytes, swapBytes, storageBytes, startNs } : undefined
 }
 
 /** A container that runs and has used nothing that could be measured: nothing since its start. */
 function zeroFromStart(reading: ContainerReading, receivedMs: number): Point | undefined {
-  const { cpuNs, cpuMs, memoryBytes, memoryMs, swapBytes, startNs, isDoubted } = reading
+  const { cpuNs, cpuMs, memoryBytes, memoryMs, swapBytes, storageBytes, startNs, isDoubted } = reading
   // What was said and rejected is unknown, which is not zero.
   if (startNs === undefined || (isDoubted && (cpuNs === undefined || memoryBytes === undefined))) return undefined
   const timeMs = cpuNs !== undefined ? cpuMs : memoryBytes !== undefined ? memoryMs : receivedMs
   if (startNs / 1e6 >= timeMs) return undefined
-  return { timeMs, cpuNs: cpuNs ?? 0, memoryBytes: memoryBytes ?? 0, swapBytes, startNs, isZero: !cpuNs }
+  return { timeMs, cpuNs: cpuNs ?? 0, memoryBytes: memoryBytes ?? 0, swapBytes, storageBytes, startNs, isZero: !cpuNs }
 }
 
 /** A container so young that its start serves as its first point, and old enough that the rate means something. */

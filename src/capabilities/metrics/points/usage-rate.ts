@@ -6,6 +6,7 @@ export interface Usage {
   readonly cpuNanocores: number
   readonly memoryBytes: number
   readonly swapBytes: number | undefined
+  readonly storageBytes: number | undefined
   /** Milliseconds since 1970 of the later point. */
   readonly timeMs: number
   /** Between the points: positive. */

@@ -6,6 +6,7 @@ import { bearerOf, Credentials, type TlsMaterial } from '#kube/credentials/crede
 import { type Log, messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { authorityIn } from '#kube/server/serving/followed-texts.ts'
+import type { KubeletPins } from '../pins/kubelet-pins.ts'
 import { KubeletClient, type KubeletTrust } from './kubelet-client.ts'
 
 interface Around {
@@ -13,6 +14,8 @@ interface Around {
   readonly log: Log
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly dial?: Dial | undefined
+  /** In place of authorities and names. */
+  readonly pins?: KubeletPins | undefined
   /** How the settings are called that name files. */
   readonly names: { readonly authority: string; readonly certificate: string; readonly key: string }
 }
@@ -27,6 +30,7 @@ export interface KubeletSettings {
   readonly certificateFile: string
   readonly keyFile: string
   readonly format: 'text' | 'protobuf'
+  readonly gzip: boolean
 }
 
 /**
@@ -36,14 +40,26 @@ export interface KubeletSettings {
  */
 export async function openKubelets(kubelet: KubeletSettings, config: ClusterConfig, around: Around): Promise<KubeletClient> {
   const { clock, log, names } = around
-  const common = { clock, timeoutMs: kubelet.requestTimeoutMs, format: kubelet.format, dial: around.dial }
+  const common = {
+    clock,
+    timeoutMs: kubelet.requestTimeoutMs,
+    format: kubelet.format,
+    gzip: kubelet.gzip,
+    dial: around.dial,
+    pins: around.pins,
+  }
   if (kubelet.isPlain)
     return new KubeletClient({ ...common, trust: { authority: undefined, isInsecure: false }, token: async () => undefined })
   if (kubelet.authorityFile !== '') await authorityIn({ path: kubelet.authorityFile, flag: names.authority })
   const isInsecure = kubelet.isInsecure || (config.tls.isInsecure && kubelet.authorityFile === '')
-  if (isInsecure && !kubelet.isInsecure)
+  if (isInsecure && !kubelet.isInsecure && around.pins === undefined)
     log.warn({ from: config.source }, "kubelets' certificates are not checked: the kubeconfig says so of the cluster")
-  const credentials = new Credentials(kubeletConfig(kubelet, config, isInsecure), { ...around, isTerminal: false })
+  const credentials = new Credentials(kubeletConfig(kubelet, config, isInsecure), {
+    ...around,
+    isTerminal: false,
+    // What the process has itself, its own client tells of.
+    warnsOfExpiry: kubelet.authorityFile !== '' || kubelet.certificateFile !== '',
+  })
   if (kubelet.certificateFile !== '') await readPair(credentials, kubelet, names)
   const trustOf = remembered(
     ({ authority, certificate, key }: TlsMaterial): KubeletTrust => ({ authority, certificate, key, isInsecure }),

@@ -20,6 +20,7 @@ export interface AddressRules {
 }
 
 const standardPath = '/metrics/resource'
+const storagePath = '/stats/summary'
 
 /** The first type of the list that the node has; within it its first address. */
 function addressOf(node: Pick<KubeletNode, 'addresses'>, types: readonly string[]): string | undefined {
@@ -37,15 +38,16 @@ export function pathOf({ path }: Pick<KubeletNode, 'path'>): { readonly path: st
   return isPlain ? { path } : { path: standardPath, refused: path }
 }
 
-/** The URL of a kubelet; a sentence where the node has no address that is wanted. */
+/** The URLs of a kubelet; a sentence where the node has no address that is wanted. */
 export function kubeletUrl(
   node: KubeletNode,
   rules: AddressRules,
-): { readonly ok: true; readonly url: string } | { readonly ok: false; readonly why: string } {
+): { readonly ok: true; readonly url: string; readonly storageUrl: string } | { readonly ok: false; readonly why: string } {
   const address = addressOf(node, rules.addressTypes)
   if (address === undefined) return { ok: false, why: `no address matched types [${rules.addressTypes.join(' ')}]` }
   const port = rules.useNodeStatusPort && node.port !== 0 ? node.port : rules.port
-  return { ok: true, url: `${rules.scheme}://${urlHost(address)}:${port}${pathOf(node).path}` }
+  const origin = `${rules.scheme}://${urlHost(address)}:${port}`
+  return { ok: true, url: `${origin}${pathOf(node).path}`, storageUrl: `${origin}${storagePath}` }
 }
 
 /** An address as it stands in a URL. */

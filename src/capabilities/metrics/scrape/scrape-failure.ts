@@ -1,11 +1,17 @@
 // Why a kubelet could not be read, in one word for the metric and one sentence for the log.
+import { ListDecodeError } from '#kube/client/list-stream.ts'
+import { UnreadableAnswer } from '#kube/client/outgoing-http.ts'
+import { messageOf } from '#kube/log.ts'
 import { NoMetricsError } from '../decode/exposition-text.ts'
+import { NoSummaryError } from '../decode/storage-summary.ts'
+import { PinRefused } from '../pins/kubelet-pins.ts'
 
 export type FailureReason =
   | 'address'
   | 'connection'
   | 'forbidden'
   | 'format'
+  | 'pin'
   | 'status'
   | 'timeout'
   | 'tls'
@@ -19,24 +25,29 @@ export interface ScrapeFailure {
   readonly remedy?: string
 }
 
-const rightRemedy =
-  'grant "get" on nodes/metrics to the ServiceAccount, and see that the kubelet asks the API server (authentication.webhook.enabled, authorization.mode Webhook)'
+const rightRemedy = (right: string) =>
+  `grant "get" on ${right} to the ServiceAccount, and see that the kubelet asks the API server (authentication.webhook.enabled, authorization.mode Webhook)`
 const tlsRemedy =
   'set serverTLSBootstrap: true in the kubelet and approve its CertificateSigningRequests, or choose addresses that the certificate names (--kubelet-preferred-address-types)'
 
+const formatErrors = [NoMetricsError, NoSummaryError, ListDecodeError, UnreadableAnswer]
+
 /** The failure of an answer with this status. */
-export function statusFailure(status: number): ScrapeFailure {
+export function statusFailure(status: number, right = 'nodes/metrics'): ScrapeFailure {
   const message = `request failed, status: ${status}`
-  if (status === 401) return { reason: 'unauthorized', message, remedy: rightRemedy }
-  if (status === 403) return { reason: 'forbidden', message, remedy: rightRemedy }
+  if (status === 401) return { reason: 'unauthorized', message, remedy: rightRemedy(right) }
+  if (status === 403) return { reason: 'forbidden', message, remedy: rightRemedy(right) }
   return { reason: 'status', message }
 }
 
 /** The failure that an error stands for. */
 export function failureOf(error: unknown, address: string): ScrapeFailure {
-  if (error instanceof NoMetricsError) return { reason: 'format', message: error.message }
+  if (formatErrors.some(kind => error instanceof kind)) return { reason: 'format', message: messageOf(error) }
   const chain = [...causesOf(error)]
   const message = chain.map(({ message: text }) => text).find(text => text !== '') ?? String(error)
+  const refusal = chain.find(({ refused }) => refused !== undefined)?.refused
+  if (refusal !== undefined)
+    return { reason: 'pin', message: refusal.message, ...(refusal.remedy === undefined ? {} : { remedy: refusal.remedy }) }
   const codes = chain.map(({ code }) => code ?? '')
   if (chain.some(({ name }) => name === 'TimeoutError') || codes.some(code => /TIMEOUT|ETIMEDOUT/.test(code)))
     return { reason: 'timeout', message: `no answer in time: ${message}` }
@@ -55,6 +66,7 @@ interface Cause {
   readonly message: string
   readonly code?: string
   readonly cert?: unknown
+  readonly refused: PinRefused | undefined
 }
 
 const deepestCause = 5
@@ -68,6 +80,7 @@ function* causesOf(error: unknown): Generator<Cause> {
       message: current.message,
       ...(typeof code === 'string' ? { code } : {}),
       cert: Reflect.get(current, 'cert'),
+      refused: current instanceof PinRefused ? current : undefined,
     }
     current = current.cause
   }

@@ -36,6 +36,8 @@ export class ScrapeMetrics {
   readonly tickDuration: Histogram
   readonly points: Gauge<'type'>
   readonly freshness: Histogram
+  readonly storageErrors: Counter<'reason'>
+  readonly storageRejected: Counter
   readonly #errors: Counter<'reason'>
   readonly #rejected: Counter<'reason'>
   readonly #stale: Gauge<'node'>
@@ -84,6 +86,17 @@ export class ScrapeMetrics {
       name: 'ballast_metrics_scrape_errors_total',
       help: 'Scrapes that failed, by reason.',
       labelNames: ['reason'],
+      registers,
+    })
+    this.storageErrors = new Counter({
+      name: 'ballast_metrics_storage_errors_total',
+      help: 'Questions about local disks that failed, by reason.',
+      labelNames: ['reason'],
+      registers,
+    })
+    this.storageRejected = new Counter({
+      name: 'ballast_metrics_storage_rejected_total',
+      help: 'Figures about local disks that nobody can have measured.',
       registers,
     })
     this.#rejected = new Counter({

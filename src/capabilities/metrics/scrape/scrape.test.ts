@@ -1,5 +1,6 @@
 import { createServer as createPlain } from 'node:http'
 import { createServer, type Server } from 'node:https'
+import { gzipSync } from 'node:zlib'
 import { Registry } from 'prom-client'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Clock, systemClock, VirtualClock } from '#kube/clock.ts'
@@ -7,6 +8,7 @@ import { issueAuthority, issueLeaf, type KeyPair } from '#kube/server/certificat
 import { listening } from '#kube/server/listening.ts'
 import { KnownContainers } from '../decode/known-containers.ts'
 import { emptyReading, type NodeReading } from '../decode/reading.ts'
+import type { StorageReading } from '../decode/storage-summary.ts'
 import { Points } from '../points/points.ts'
 import { type AddressRules, kubeletUrl, pathOf } from './kubelet-address.ts'
 import { isFailure, KubeletClient } from './kubelet-client.ts'
@@ -80,7 +82,11 @@ interface Kubelet extends AsyncDisposable {
 async function kubelet(
   answer: (request: {
     readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  }) => { status?: number; type?: string; body: string | Buffer } | 'hang' | 'reset' | 'half',
+  }) =>
+    | { status?: number; type?: string; headers?: Readonly<Record<string, string>>; body: string | Buffer }
+    | 'hang'
+    | 'reset'
+    | 'half',
   leaf?: {
     readonly by?: KeyPair
     readonly ipAddresses?: readonly string[]
@@ -103,7 +109,7 @@ async function kubelet(
       response.write('half')
       return void setImmediate(() => request.socket.destroy())
     }
-    response.writeHead(said.status ?? 200, { 'content-type': said.type ?? 'text/plain; version=0.0.4' })
+    response.writeHead(said.status ?? 200, { 'content-type': said.type ?? 'text/plain; version=0.0.4', ...said.headers })
     response.end(said.body)
   })
   const port = await listening(server, { port: 0, host: 'localhost' })
@@ -116,17 +122,22 @@ async function kubelet(
   }
 }
 
-async function scraped(
-  url: string,
-  options: { readonly isInsecure?: boolean; readonly timeoutMs?: number; readonly clock?: Clock } = {},
-) {
-  await using client = new KubeletClient({
+function clientOf(options: Parameters<typeof scraped>[1] = {}): KubeletClient {
+  return new KubeletClient({
     clock: options.clock ?? systemClock,
     trust: { authority: authority.certificate, isInsecure: options.isInsecure ?? false },
     token: async () => 'secret',
     timeoutMs: options.timeoutMs ?? 10_000,
     format: 'text',
+    gzip: options.gzip ?? false,
   })
+}
+
+async function scraped(
+  url: string,
+  options: { readonly isInsecure?: boolean; readonly timeoutMs?: number; readonly clock?: Clock; readonly gzip?: boolean } = {},
+) {
+  await using client = clientOf(options)
   return client.scrape(url, new KnownContainers(), new AbortController().signal)
 }
 
@@ -171,6 +182,31 @@ describe('a kubelet', () => {
     expect(await scraped(asked.url)).toMatchObject({ reason: 'too-large' })
   })
 
+  // A kubelet that is told nothing compresses nothing; one that is asked for gzip may still answer plainly.
+  const gzip = { 'content-encoding': 'gzip' }
+  test.each<[string, boolean, { headers?: Readonly<Record<string, string>>; body: string | Buffer }, object]>([
+    ['is asked for, and unpacked', true, { headers: gzip, body: gzipSync(body) }, { node: { cpuNs: 1e9, memoryBytes: 5 } }],
+    ['is asked for, and does not come', true, { body }, { node: { cpuNs: 1e9, memoryBytes: 5 } }],
+    ['comes unasked', false, { headers: gzip, body: gzipSync(body) }, { reason: 'format' }],
+    ['breaks off', true, { headers: gzip, body: gzipSync(body).subarray(0, -9) }, { reason: 'format' }],
+    ['is none', true, { headers: gzip, body }, { reason: 'format' }],
+    ['was another encoding', true, { headers: { 'content-encoding': 'br' }, body }, { reason: 'format' }],
+    [
+      'is a bomb',
+      true,
+      { headers: gzip, body: gzipSync(Buffer.alloc(64 * 1024 * 1024 + 1), { level: 1 }) },
+      { reason: 'too-large' },
+    ],
+  ])('whose gzip %s', async (_, gzipped, said, expected) => {
+    const seen: unknown[] = []
+    await using asked = await kubelet(({ headers }) => {
+      seen.push(headers['accept-encoding'])
+      return said
+    })
+    expect(await scraped(asked.url, { gzip: gzipped })).toMatchObject(expected)
+    expect(seen).toEqual([gzipped ? 'gzip' : undefined])
+  })
+
   test.each([
     ['of a stranger', () => ({ by: stranger })],
     ['of another name', () => ({ dnsNames: ['elsewhere'] })],
@@ -198,6 +234,31 @@ describe('a kubelet', () => {
   })
 })
 
+describe('what a kubelet says of its disks', () => {
+  const summary = JSON.stringify({ node: { nodeName: 'n', fs: { usedBytes: 7 } }, pods: [] })
+  // biome-ignore format: a table
+  test.each<[string, { status?: number; body: string | Buffer } | 'hang' | 'reset' | 'half', object]>([
+    ['is read', { body: summary }, { node: 7, rejected: 0 }],
+    ['may be forbidden', { status: 403, body: '' }, { reason: 'forbidden', remedy: expect.stringContaining('nodes/stats') }],
+    ['may be unknown to it', { status: 404, body: '' }, { reason: 'status' }],
+    ['may be a page', { body: '<html>' }, { reason: 'format' }],
+    ['may be no number', { body: summary.replace('7', 'NaN') }, { reason: 'format' }],
+    ['may be negative', { body: summary.replace('7', '-7') }, { node: undefined, rejected: 1 }],
+    ['may be huge', { body: Buffer.alloc(16 * 1024 * 1024 + 1, 0x20) }, { reason: 'too-large' }],
+    ['may not come', 'hang', { reason: 'timeout' }],
+    ['may break off', 'half', { reason: 'connection' }],
+  ])('%s', async (_, said, expected) => {
+    const seen: unknown[] = []
+    await using asked = await kubelet(({ headers }) => {
+      seen.push(headers['authorization'])
+      return said
+    })
+    await using client = clientOf(said === 'hang' ? { timeoutMs: 300 } : {})
+    expect(await client.storage(asked.url, new AbortController().signal)).toMatchObject(expected)
+    expect(seen).toEqual(['Bearer secret'])
+  })
+})
+
 interface Asked {
   readonly url: string
   readonly atMs: number
@@ -207,6 +268,7 @@ function scraperOf(
   names: string[],
   answer: (url: string, signal: AbortSignal) => Promise<NodeReading | ScrapeFailure>,
   resolutionMs = 15_000,
+  storage?: (url: string) => Promise<StorageReading | ScrapeFailure>,
 ) {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1) + 7_000)
   const asked: Asked[] = []
@@ -222,7 +284,9 @@ function scraperOf(
         asked.push({ url, atMs: clock.now() })
         return answer(url, signal)
       },
+      ...(storage === undefined ? {} : { storage }),
     },
+    exposeStorage: storage !== undefined,
     points,
     address: rules,
     resolutionMs,
@@ -262,6 +326,29 @@ test('ticks begin at once, then at multiples of the resolution, and each node ha
   stop.abort(new Error('over'))
   await running
 })
+
+test.each([
+  { nodes: 40, resolutionMs: 15_000, withinMs: 320 },
+  { nodes: 900, resolutionMs: 15_000, withinMs: 7_200 },
+  { nodes: 1_500, resolutionMs: 15_000, withinMs: 7_500 },
+  { nodes: 1_500, resolutionMs: 60_000, withinMs: 8_000 },
+  { nodes: 1_500, resolutionMs: 5_000, withinMs: 2_500 },
+])(
+  '$nodes nodes each $resolutionMs ms are asked within $withinMs ms, and over all of them',
+  async ({ nodes, resolutionMs, withinMs }) => {
+    const names = Array.from({ length: nodes }, (_, at) => `n${at}`)
+    const { clock, asked, scraper } = scraperOf(names, async () => reading(), resolutionMs)
+    const ticking = scraper.tick(new AbortController().signal)
+    const beganMs = clock.now()
+    await clock.advance(withinMs)
+    await ticking
+    expect(asked).toHaveLength(nodes)
+    const moments = asked.map(({ atMs }) => atMs - beganMs)
+    expect(Math.max(...moments)).toBeLessThan(withinMs)
+    // No fifth of the time is without one.
+    expect(new Set(moments.map(ms => Math.floor((ms * 5) / withinMs))).size).toBe(5)
+  },
+)
 
 test('case 25: a kubelet that hangs ends with its tick, others do not wait, and the tick is seen to take long', async () => {
   const { clock, asked, scraper, points, registry } = scraperOf(['slow', 'fast'], (url, signal) =>
@@ -316,6 +403,51 @@ test('a failure is told with its remedy once an hour, a node that is gone is for
   expect(scraper.lastScrape('n2')).toBeUndefined()
   expect(points.ageMs('n2', clock.elapsed())).toBeUndefined()
   expect(await registry.metrics()).not.toContain('node="n2"')
+  stop.abort(new Error('over'))
+  await running
+})
+
+test('disks are asked for once a minute, after a scrape that went well; what was said is told by scrapes until it is old', async () => {
+  const asked: (readonly [string, number])[] = []
+  let said: StorageReading | ScrapeFailure = { node: 7, containers: new Map(), rejected: 1 }
+  let isAway = false
+  const { clock, scraper, points, lines, registry } = scraperOf(
+    ['n1'],
+    async () =>
+      isAway
+        ? { reason: 'connection', message: 'gone' }
+        : { ...reading(), node: { ...emptyReading(), cpuNs: clock.now() * 1e6, cpuMs: clock.now(), memoryBytes: 1 } },
+    15_000,
+    async url => {
+      asked.push([url, clock.now()])
+      return said
+    },
+  )
+  const bytes = () => points.nodeUsage('n1', clock.elapsed())?.storageBytes
+  const stop = new AbortController()
+  const running = untilStopped(scraper, stop.signal)
+  await clock.advance(100)
+  expect([scraper.lastStorage('n1')?.failure, asked.map(([url]) => url)]).toEqual([undefined, ['https://n1:10250/stats/summary']])
+  await clock.advance(10_000)
+  expect(bytes()).toBe(7)
+  await clock.advance(120_000)
+  // By ticks on multiples of the resolution.
+  expect(asked).toHaveLength(3)
+  said = { reason: 'forbidden', message: 'no', remedy: 'grant it' }
+  await clock.advance(60_000)
+  expect(bytes()).toBe(7)
+  await clock.advance(200_000)
+  expect(bytes()).toBeUndefined()
+  expect(points.nodeUsage('n1', clock.elapsed())?.memoryBytes).toBe(1)
+  expect(scraper.lastStorage('n1')?.failure?.reason).toBe('forbidden')
+  expect(lines.filter(line => line.includes('grant it'))).toHaveLength(1)
+  const metrics = await registry.metrics()
+  expect(metrics).toMatch(/ballast_metrics_storage_errors_total\{reason="forbidden"\} [34]/)
+  expect(metrics).toMatch(/ballast_metrics_storage_rejected_total 3/)
+  isAway = true
+  const before = asked.length
+  await clock.advance(130_000)
+  expect(asked.length).toBe(before)
   stop.abort(new Error('over'))
   await running
 })

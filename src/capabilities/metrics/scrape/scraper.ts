@@ -5,6 +5,8 @@ import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { KnownContainers } from '../decode/known-containers.ts'
 import type { NodeReading } from '../decode/reading.ts'
+import { addStorage, type StorageReading } from '../decode/storage-summary.ts'
+import type { PinnedNode } from '../pins/pin-rules.ts'
 import type { Points } from '../points/points.ts'
 import { type AddressRules, type KubeletNode, kubeletUrl, pathOf } from './kubelet-address.ts'
 import { isFailure, type KubeletClient } from './kubelet-client.ts'
@@ -12,6 +14,7 @@ import type { ScrapeFailure } from './scrape-failure.ts'
 import type { ScrapeMetrics } from './scrape-metrics.ts'
 
 export interface ScrapedNode extends KubeletNode {
+  readonly uid?: string | undefined
   readonly isReady: boolean
 }
 
@@ -35,7 +38,9 @@ export interface NodeShares {
 interface ScraperOptions {
   /** Those to ask, ready or not. */
   readonly nodes: () => Iterable<ScrapedNode>
-  readonly client: Pick<KubeletClient, 'scrape'>
+  readonly client: Pick<KubeletClient, 'scrape'> & Partial<Pick<KubeletClient, 'storage' | 'forget'>>
+  /** Whether local disks are asked for. */
+  readonly exposeStorage?: boolean
   readonly points: Points
   readonly address: AddressRules
   readonly resolutionMs: number
@@ -56,9 +61,10 @@ interface NodeScrape {
 
 const requestsInFlight = 256
 const spreadPerNodeMs = 8
-const longestSpreadMs = 4_000
-/** A part of a resolution, where nodes are shared, so that there is time left for those that others did not ask. */
-const spreadShare = 0.25
+/** Twice as long as upstream's: thousands of new connections in 4 s would leave no turn to whoever asks us. */
+const longestSpreadMs = 8_000
+/** The part of a resolution in which all are asked; where nodes are shared, so that there is time left for those that others did not ask. */
+const spreadShare = { alone: 0.5, shared: 0.25 } as const
 /** Other replicas' nodes are looked at when so much of the resolution is over: until then they may come. */
 const patienceShare = 0.5
 /** A tick that begins so shortly before its moment is that moment's. */
@@ -66,8 +72,22 @@ const earlyShare = 0.1
 /** The remedy of one node is not said more often. */
 const remedyEveryMs = 3_600_000
 
+/** Kubelets look at disks once a minute. */
+const storageEveryMs = 60_000
+/** What was said of disks is told for so long. */
+const storageFreshMs = 150_000
+
+/** What is known of a node's disks. */
+interface NodeStorage {
+  readonly askedMs: number
+  /** The last that came, and when. */
+  readonly read?: { readonly reading: StorageReading; readonly atMs: number } | undefined
+  readonly failure?: ScrapeFailure | undefined
+}
+
 interface NodeMemory {
   readonly known: KnownContainers
+  storage: NodeStorage | undefined
   last: NodeScrape | undefined
   remedySaidMs: number | undefined
   refusedPath: string | undefined
@@ -116,14 +136,21 @@ export class Scraper {
     this.#forgetGone(all)
     const { shares } = this.#options
     shares?.follow()
-    const areShared = shares?.areShared === true
-    const spreadMs = Math.min(spreadPerNodeMs * all.length, longestSpreadMs, areShared ? resolutionMs * spreadShare : Infinity)
+    const share = shares?.areShared === true ? spreadShare.shared : spreadShare.alone
+    const spreadMs = Math.min(spreadPerNodeMs * all.length, longestSpreadMs, resolutionMs * share)
     const inOrder = all.map(node => ({ node, atMs: offsetOf(node.name, spreadMs) })).toSorted((a, b) => a.atMs - b.atMs)
     const remainingMs = resolutionMs - (clock.now() % resolutionMs)
     const nextTickMs = remainingMs < resolutionMs * earlyShare ? remainingMs + resolutionMs : remainingMs
     const late = new AbortController()
     const cancel = clock.schedule(resolutionMs, () => late.abort(new DOMException('the tick took too long', 'TimeoutError')))
+    const stopped = AbortSignal.any([signal, late.signal])
     const flights = new Set<Promise<void>>()
+    /** Resolves when the next of them ends: a race of all would leave a reaction with each, each time. */
+    let landing = Promise.withResolvers<void>()
+    const landed = () => {
+      landing.resolve()
+      landing = Promise.withResolvers()
+    }
     /** Begins to ask each at its moment. Gives those that `isAsked` says no of. */
     const pass = async (moments: typeof inOrder, isAsked: (node: string) => boolean) => {
       const rest: typeof inOrder = []
@@ -135,8 +162,13 @@ export class Scraper {
           rest.push(moment)
           continue
         }
-        while (flights.size >= requestsInFlight) await Promise.race(flights)
-        const flight = this.#scrape(node, AbortSignal.any([signal, late.signal])).finally(() => flights.delete(flight))
+        while (flights.size >= requestsInFlight) await landing.promise
+        const flight = this.#scrape(node, stopped)
+          .then(() => this.#askStorage(node, stopped))
+          .finally(() => {
+            flights.delete(flight)
+            landed()
+          })
         flights.add(flight)
       }
       return rest
@@ -168,7 +200,7 @@ export class Scraper {
     const at = kubeletUrl(node, address)
     if (!at.ok) return this.#failed(node, memory, { reason: 'address', message: at.why })
     const began = clock.elapsed()
-    const answer = await client.scrape(at.url, memory.known, signal).catch((error: unknown): ScrapeFailure => {
+    const answer = await client.scrape(at.url, memory.known, signal, pinned(node)).catch((error: unknown): ScrapeFailure => {
       if (signal.aborted) return { reason: 'timeout', message: messageOf(signal.reason) }
       throw error
     })
@@ -179,11 +211,47 @@ export class Scraper {
       this.#failed(node, memory, answer)
     } else {
       const wallMs = clock.now()
+      const { read } = memory.storage ?? {}
+      if (read !== undefined && clock.elapsed() - read.atMs <= storageFreshMs) addStorage(answer, read.reading)
       metrics.requests.inc({ success: 'true' })
       metrics.rejected(answer.rejected)
       this.take(node.name, answer, { wallMs, elapsedMs: clock.elapsed() })
       this.#options.shares?.answered(node.name, answer, wallMs)
     }
+  }
+
+  /** How asking for a node's disks went; undefined before that, and where nobody asks. */
+  lastStorage(node: string): Pick<NodeStorage, 'failure'> | undefined {
+    const storage = this.#memory.get(node)?.storage
+    return storage?.read === undefined && storage?.failure === undefined ? undefined : storage
+  }
+
+  /** After a scrape, on its connection: the next one tells what it says. A kubelet that did not answer is not asked. */
+  async #askStorage(node: ScrapedNode, signal: AbortSignal): Promise<void> {
+    const { client, clock, address, log, metrics, exposeStorage = false } = this.#options
+    const memory = this.#memory.get(node.name)
+    if (!exposeStorage || memory?.last === undefined || memory.last.failure !== undefined) return
+    const { storage: before } = memory
+    const askedMs = clock.elapsed()
+    if (before !== undefined && askedMs - before.askedMs < storageEveryMs * (1 - earlyShare)) return
+    memory.storage = { ...before, askedMs }
+    const at = kubeletUrl(node, address)
+    if (!at.ok) return
+    const answer = await client.storage?.(at.storageUrl, signal, pinned(node)).catch((error: unknown): ScrapeFailure => {
+      if (signal.aborted) return { reason: 'timeout', message: messageOf(signal.reason) }
+      throw error
+    })
+    if (answer === undefined) return
+    if (!isFailure(answer)) {
+      memory.storage = { askedMs, read: { reading: answer, atMs: clock.elapsed() } }
+      if (answer.rejected > 0) metrics.storageRejected.inc(answer.rejected)
+      return
+    }
+    metrics.storageErrors.inc({ reason: answer.reason })
+    memory.storage = { ...before, askedMs, failure: answer }
+    const facts = { node: node.name, reason: answer.reason, why: answer.message, remedy: answer.remedy }
+    if (before?.failure?.reason === answer.reason) log.debug(facts, "a node's disks are not known")
+    else log.warn(facts, "a node's disks are not known")
   }
 
   /** Keeps what was read of a node, here or by another replica. */
@@ -226,7 +294,13 @@ export class Scraper {
   #memoryOf(name: string): NodeMemory {
     const known = this.#memory.get(name)
     if (known !== undefined) return known
-    const fresh: NodeMemory = { known: new KnownContainers(), last: undefined, remedySaidMs: undefined, refusedPath: undefined }
+    const fresh: NodeMemory = {
+      known: new KnownContainers(),
+      storage: undefined,
+      last: undefined,
+      remedySaidMs: undefined,
+      refusedPath: undefined,
+    }
     this.#memory.set(name, fresh)
     return fresh
   }
@@ -238,9 +312,14 @@ export class Scraper {
       this.#memory.delete(name)
       this.#options.points.forget(name)
       this.#options.shares?.forget(name)
+      this.#options.client.forget?.(name)
       this.#options.metrics.forget(name)
     }
   }
+}
+
+function pinned({ name, uid = '' }: ScrapedNode): PinnedNode {
+  return { name, uid }
 }
 
 /** A node's moment in the tick, the same in each replica. */

@@ -112,7 +112,7 @@ function served(pods: readonly GivenPod[], nodes: readonly string[] = [], nodeSe
     ),
     points,
     nodeSelector: selector.value,
-    exposeSwap: false,
+    exposed: { swap: false, storage: false },
     clock,
     onServed: age => void ages.push(age),
   })
@@ -288,7 +288,7 @@ test('whatever kubelets measure, lists of all can be written', async () => {
       }
       const found = points.podUsage({ namespace: 'shop', name: 'web-1' }, new Set(), clock.elapsed())
       const usage = points.nodeUsage('n1', clock.elapsed())
-      const told = { nowMs: origin, exposeSwap: true }
+      const told = { nowMs: origin, exposed: { swap: true, storage: false } }
       const objects = [
         ...('kind' in found ? [] : [podMetrics({ name: 'web-1', namespace: 'shop' }, found, [], told)]),
         ...(usage === undefined ? [] : [nodeMetrics({ name: 'n1' }, usage, told)]),
@@ -353,11 +353,16 @@ test('what is written by hand is what the library reads', () => {
     containers: fc.array(fc.tuple(fc.string(), amounts), { minLength: 1, maxLength: 5 }),
     timeMs: fc.integer({ min: 0, max: 2 ** 41 }),
     swapBytes: fc.option(fc.nat(), { nil: undefined }),
+    storageBytes: fc.option(fc.maxSafeNat(), { nil: undefined }),
+    exposed: fc.record({ swap: fc.boolean(), storage: fc.boolean() }),
   })
   fc.assert(
-    fc.property(given, ({ name, labels, containers, timeMs, swapBytes }) => {
-      const told = { nowMs: timeMs + 1, exposeSwap: true }
-      const usages = containers.map(([container_, of]) => ({ name: container_, usage: { ...of, timeMs, swapBytes } }))
+    fc.property(given, ({ name, labels, containers, timeMs, swapBytes, storageBytes, exposed }) => {
+      const told = { nowMs: timeMs + 1, exposed }
+      const usages = containers.map(([container_, of]) => ({
+        name: container_,
+        usage: { ...of, timeMs, swapBytes, storageBytes },
+      }))
       const object = podMetrics({ name, namespace: 'ns', labels }, usages, [], told)
       const decoded = pod.decode(encodeMetrics(object))
       const seconds = { seconds: Math.floor(timeMs / 1_000), nanos: 0 }
@@ -371,6 +376,8 @@ test('what is written by hand is what the library reads', () => {
       const decodedNode = node.decode(encodeMetrics(nodeObject))
       expect(decodedNode.metadata).toEqual(metadataMessage(nodeObject))
       expect(amountsOf(decodedNode.usage)).toEqual(nodeObject['usage'])
+      expect(Object.hasOwn(Object(nodeObject['usage']), 'ephemeral-storage')).toBe(exposed.storage && storageBytes !== undefined)
+      expect(Object.hasOwn(Object(nodeObject['usage']), 'swap')).toBe(exposed.swap && swapBytes !== undefined)
     }),
     { numRuns: 50 },
   )

@@ -14,7 +14,7 @@ import {
 } from '#kube/server/aggregated-api.ts'
 import { canonicalText, parseQuantity } from '#kube/values/quantity.ts'
 import type { ContainerUsage, PodAbsence, Points } from '../points/points.ts'
-import { encodeMetrics, encodePodMetrics, type Measured, nodeMetrics, podMetrics } from './metrics-objects.ts'
+import { type Exposed, encodeMetrics, encodePodMetrics, type Measured, nodeMetrics, podMetrics } from './metrics-objects.ts'
 import { OrderedObjects } from './ordered-objects.ts'
 
 export interface MetricsSource {
@@ -23,7 +23,7 @@ export interface MetricsSource {
   readonly points: Points
   /** Nodes that are left out are neither scraped nor listed. */
   readonly nodeSelector: Selector
-  readonly exposeSwap: boolean
+  readonly exposed: Exposed
   readonly clock: Clock
   /** Told of the age of each item that is served, in seconds. */
   readonly onServed: (ageSeconds: number) => void
@@ -52,12 +52,12 @@ export function metricsApi(source: MetricsSource): AggregatedApi {
   })
 }
 
-function nodesResource({ nodes, points, nodeSelector, exposeSwap, clock, onServed }: MetricsSource): AggregatedResource {
+function nodesResource({ nodes, points, nodeSelector, exposed, clock, onServed }: MetricsSource): AggregatedResource {
   const metricsOf = (node: Node): KubeObject | undefined => {
     const usage = points.nodeUsage(node.metadata.name, clock.elapsed())
     if (usage === undefined) return undefined
     onServed((clock.now() - usage.timeMs) / 1_000)
-    return nodeMetrics(measuredOf(node), usage, { nowMs: clock.now(), exposeSwap })
+    return nodeMetrics(measuredOf(node), usage, { nowMs: clock.now(), exposed })
   }
   const ordered = new OrderedObjects(nodes)
   return {
@@ -84,8 +84,8 @@ function nodesResource({ nodes, points, nodeSelector, exposeSwap, clock, onServe
   }
 }
 
-function podsResource({ pods, points, exposeSwap, clock, onServed }: MetricsSource): AggregatedResource {
-  const momentOf = () => ({ nowMs: clock.now(), elapsedMs: clock.elapsed(), exposeSwap })
+function podsResource({ pods, points, exposed, clock, onServed }: MetricsSource): AggregatedResource {
+  const momentOf = () => ({ nowMs: clock.now(), elapsedMs: clock.elapsed(), exposed })
   const metricsOf = (pod: Pod, told: ReturnType<typeof momentOf>): LateObject | undefined => {
     const found = points.podUsage(pod.metadata, finishedOf(pod), told.elapsedMs)
     if (isAbsence(found)) return undefined

@@ -15,11 +15,16 @@ export interface Measured {
   readonly labels?: Readonly<Record<string, string>>
 }
 
+/** What is told besides CPU and memory, where it was measured. */
+export interface Exposed {
+  readonly swap: boolean
+  readonly storage: boolean
+}
+
 interface Told {
   /** Milliseconds since 1970: the time of the answer. */
   readonly nowMs: number
-  /** Whether swap is told where it was measured. */
-  readonly exposeSwap: boolean
+  readonly exposed: Exposed
 }
 
 type Amounts = Readonly<Record<string, string>>
@@ -32,7 +37,7 @@ interface Written {
   /** Undefined where nothing could be measured. */
   readonly timeMs: number | undefined
   readonly windowNs: number
-  readonly exposeSwap: boolean
+  readonly exposed: Exposed
   readonly usage?: Usage
   readonly containers?: readonly ContainerUsage[]
 }
@@ -60,7 +65,7 @@ export function nodeMetrics(node: Measured, usage: Usage, told: Told): MetricsOb
       createdMs: told.nowMs,
       timeMs: usage.timeMs,
       windowNs: usage.windowNs,
-      exposeSwap: told.exposeSwap,
+      exposed: told.exposed,
       usage,
     },
   }
@@ -88,7 +93,7 @@ export function podMetrics(pod: Measured, containers: readonly ContainerUsage[],
 function writtenOf(
   containers: readonly ContainerUsage[],
   order: Order,
-  { nowMs, exposeSwap }: Told,
+  { nowMs, exposed }: Told,
 ): Written & Required<Pick<Written, 'containers'>> {
   let oldest: Usage | undefined
   for (const { usage } of containers) if (oldest === undefined || usage.timeMs < oldest.timeMs) oldest = usage
@@ -96,7 +101,7 @@ function writtenOf(
     createdMs: nowMs,
     timeMs: oldest?.timeMs,
     windowNs: oldest?.windowNs ?? 0,
-    exposeSwap,
+    exposed,
     containers: inOrder(containers, order),
   }
 }
@@ -133,10 +138,13 @@ function metadataOf({ name, namespace, labels }: Measured, { nowMs }: Told): Kub
   }
 }
 
-function amountsOf({ cpuNanocores, memoryBytes, swapBytes }: Usage, { exposeSwap }: Told): Amounts {
-  const cpu = cpuText(cpuNanocores)
-  const memory = bytesText(memoryBytes)
-  return exposeSwap && swapBytes !== undefined ? { cpu, memory, swap: bytesText(swapBytes) } : { cpu, memory }
+function amountsOf({ cpuNanocores, memoryBytes, swapBytes, storageBytes }: Usage, { exposed }: Told): Amounts {
+  return {
+    cpu: cpuText(cpuNanocores),
+    ...(exposed.storage && storageBytes !== undefined ? { 'ephemeral-storage': bytesText(storageBytes) } : {}),
+    memory: bytesText(memoryBytes),
+    ...(exposed.swap && swapBytes !== undefined ? { swap: bytesText(swapBytes) } : {}),
+  }
 }
 
 const writer = new BackwardWriter()
@@ -152,16 +160,16 @@ export function encodePodMetrics(pod: Measured, containers: readonly ContainerUs
   return encode(pod, writtenOf(containers, order, told))
 }
 
-function encode(measured: Measured, { createdMs, timeMs, windowNs, exposeSwap, usage, containers }: Written): Buffer {
+function encode(measured: Measured, { createdMs, timeMs, windowNs, exposed, usage, containers }: Written): Buffer {
   writer.reset()
   // From the last field to the first.
-  if (usage !== undefined) writeAmounts(4, usage, exposeSwap)
+  if (usage !== undefined) writeAmounts(4, usage, exposed)
   if (containers !== undefined)
     for (let at = containers.length - 1; at >= 0; at--) {
       const container = containers[at]
       if (container === undefined) continue
       const mark = writer.mark()
-      writeAmounts(2, container.usage, exposeSwap)
+      writeAmounts(2, container.usage, exposed)
       writer.text(1, container.name)
       writer.delimit(4, mark)
     }
@@ -227,7 +235,7 @@ function writeTime(field: number, timeMs: number, into = writer): void {
 
 const nameOf = (text: string) => partOf(part => part.text(1, text))
 /** Keys of the map, in their field. */
-const names = { cpu: nameOf('cpu'), memory: nameOf('memory'), swap: nameOf('swap') }
+const names = { cpu: nameOf('cpu'), storage: nameOf('ephemeral-storage'), memory: nameOf('memory'), swap: nameOf('swap') }
 
 const asCharacters = {
   scaled(amount: number, suffix: string) {
@@ -238,18 +246,20 @@ const asCharacters = {
 }
 
 /** `map<string, Quantity { string = 1 }>`, by name. */
-function writeAmounts(field: number, { cpuNanocores, memoryBytes, swapBytes }: Usage, exposeSwap: boolean): void {
-  if (exposeSwap && swapBytes !== undefined) {
-    const mark = writer.mark()
-    bytesInto(swapBytes, asCharacters)
-    writeEntry(field, names.swap, mark)
-  }
-  const memory = writer.mark()
-  bytesInto(memoryBytes, asCharacters)
-  writeEntry(field, names.memory, memory)
+function writeAmounts(field: number, usage: Usage, exposed: Exposed): void {
+  const { cpuNanocores, memoryBytes, swapBytes, storageBytes } = usage
+  if (exposed.swap && swapBytes !== undefined) writeBytes(field, names.swap, swapBytes)
+  writeBytes(field, names.memory, memoryBytes)
+  if (exposed.storage && storageBytes !== undefined) writeBytes(field, names.storage, storageBytes)
   const cpu = writer.mark()
   cpuInto(cpuNanocores, asCharacters)
   writeEntry(field, names.cpu, cpu)
+}
+
+function writeBytes(field: number, name: Buffer, bytes: number): void {
+  const mark = writer.mark()
+  bytesInto(bytes, asCharacters)
+  writeEntry(field, name, mark)
 }
 
 /** Closes the text that began at `mark`: the quantity, and the entry of its name. */

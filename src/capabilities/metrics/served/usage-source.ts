@@ -9,23 +9,14 @@ interface Sources extends Omit<MetricsSource, 'onServed'> {
   readonly resolutionMs: number
 }
 
-export function usageSource({
-  nodes,
-  pods,
-  points,
-  nodeSelector,
-  exposeSwap,
-  clock,
-  scraper,
-  resolutionMs,
-}: Sources): UsageSource {
+export function usageSource({ nodes, pods, points, nodeSelector, exposed, clock, scraper, resolutionMs }: Sources): UsageSource {
   return {
     resolutionMs,
     *nodes() {
       for (const node of nodes.store.list()) {
         const { name, labels = {} } = node.metadata
         const usage = nodeSelector.matches(labels) ? points.nodeUsage(name, clock.elapsed()) : undefined
-        if (usage !== undefined) yield nodeMetrics(measuredOf(node), usage, { nowMs: clock.now(), exposeSwap })
+        if (usage !== undefined) yield nodeMetrics(measuredOf(node), usage, { nowMs: clock.now(), exposed })
       }
     },
     *pods() {
@@ -33,7 +24,7 @@ export function usageSource({
         if (!isRunning(pod)) continue
         const { name, namespace = '' } = pod.metadata
         const found = points.podUsage({ namespace, name }, finishedOf(pod), clock.elapsed())
-        if (!isAbsence(found)) yield podMetrics(measuredOf(pod), found, pod.spec.containers, { nowMs: clock.now(), exposeSwap })
+        if (!isAbsence(found)) yield podMetrics(measuredOf(pod), found, pod.spec.containers, { nowMs: clock.now(), exposed })
       }
     },
     podPeaks(namespace, name) {

@@ -15,7 +15,21 @@ const resolutionMs = 15_000
 const nodes = Array.from({ length: 24 }, (_, number) => `node-${number}`)
 
 /** How a replica answers others instead. */
-type Fault = 'hangs' | 'refuses' | 'garbage' | 'another version' | 403 | 401 | 503 | 404 | 'lies' | 'more for ever'
+type Fault =
+  | 'hangs'
+  | 'refuses'
+  | 'garbage'
+  | 'another version'
+  | 403
+  | 401
+  | 503
+  | 404
+  | 'lies'
+  | 'more for ever'
+  | 'an hour ahead'
+  | 'an hour behind'
+  | 'an hour ahead'
+  | 'an hour behind'
 
 interface Asked {
   readonly by: string
@@ -167,6 +181,17 @@ class Replicas {
         })
         return answered(encodeAnswer({ instance: 'x', upTo: 7, isCut: false, entries: [{ ageMs: 0, points }] }))
       }
+      case 'an hour ahead':
+      case 'an hour behind': {
+        const body = (await own?.answer(new URLSearchParams(), signal)) ?? Buffer.alloc(0)
+        const { heard, ...rest } = await decodeAnswer(body, async () => undefined)
+        const shiftMs = fault === 'an hour ahead' ? 3_600_000 : -3_600_000
+        const entries = heard.map(one => ({
+          ageMs: one.ageMs,
+          points: encodePoints({ ...one, receivedMs: one.receivedMs + shiftMs }),
+        }))
+        return answered(encodeAnswer({ ...rest, entries }))
+      }
       default:
         return answered((await own?.answer(new URL(`https://x${path}`).searchParams, signal)) ?? Buffer.alloc(0))
     }
@@ -271,6 +296,8 @@ describe('kubelets of several replicas', () => {
     404,
     'lies',
     'more for ever',
+    'an hour ahead',
+    'an hour behind',
   ])('one that is %s, and is said to be ready all the time, costs no points', async fault => {
     await started('a', 'b')
     const mine = [...owners(await passed(1))].filter(([, by]) => by === 'b').map(([node]) => node)

@@ -15,7 +15,9 @@ import { isMissed, nextQuestionMs, ownerOf, restMs, type Sharing, sharingOf } fr
 const pointsPath = '/ballast/points'
 
 /** A node's own 64 MiB of text are a fraction of that as numbers; with what an answer may have before it. */
-const largestAnswer = 32 * 1024 * 1024
+const largestAnswer = 16 * 1024 * 1024
+/** Answers that one asks for at once, one after the other: hundreds of megabytes. */
+const mostPieces = 64
 /** Replicas that are named in a check. */
 const namedReplicas = 3
 
@@ -90,7 +92,7 @@ export class SharedNodes implements NodeShares, AsyncDisposable {
   readonly #peers = new Map<string, Peer>()
   readonly #answering: Disposable
   readonly #turns = new TurnOrder()
-  /** When the owner of a node last passed it on, by `elapsed()`. */
+  /** When the owner of a node, we or another, last read it, by `elapsed()`. */
   readonly #heardMs = new Map<string, number>()
   /** Who last asked a node or passed it on; ourselves for `undefined`. */
   readonly #readBy = new Map<string, string | undefined>()
@@ -152,8 +154,10 @@ export class SharedNodes implements NodeShares, AsyncDisposable {
   }
 
   answered(node: string, reading: NodeReading, wallMs: number): void {
-    if (!this.areShared) return
-    this.#passedOn.keep({ node, receivedMs: wallMs, isOwners: this.isOurs(node), reading }, this.#options.clock.elapsed())
+    const isOwners = this.isOurs(node)
+    const nowMs = this.#options.clock.elapsed()
+    if (isOwners) this.#heardMs.set(node, nowMs)
+    if (this.areShared) this.#passedOn.keep({ node, receivedMs: wallMs, isOwners, reading }, nowMs)
   }
 
   forget(node: string): void {
@@ -223,7 +227,7 @@ export class SharedNodes implements NodeShares, AsyncDisposable {
   /** Until `signal`: what fails is tried again. @throws `signal.reason` */
   async #ask(peer: Peer, signal: AbortSignal): Promise<never> {
     const { clock, log, resolutionMs } = this.#options
-    for (let failures = 0; ; ) {
+    for (let failures = 0, pieces = 0; ; ) {
       const answer = await this.#answerOf(peer, signal)
       signal.throwIfAborted()
       if (typeof answer === 'string') {
@@ -238,7 +242,8 @@ export class SharedNodes implements NodeShares, AsyncDisposable {
       peer.failure = undefined
       failures = 0
       await this.#takeAll(peer, answer, signal)
-      if (!answer.isCut) await clock.after(nextQuestionMs(this.#heardOf(peer.replica.name), this.#now), signal)
+      pieces = answer.isCut ? pieces + 1 : 0
+      if (pieces % mostPieces === 0) await clock.after(nextQuestionMs(this.#heardOf(peer.replica.name), this.#now), signal)
     }
   }
 
@@ -258,6 +263,8 @@ export class SharedNodes implements NodeShares, AsyncDisposable {
       // Turns of the loop are nothing that a virtual clock sees.
       using _held = clock.hold()
       const answer = await decodeAnswer(body, this.#turns.next)
+      const apart = clockApart(answer.heard, { nowMs: clock.now(), mostMs: this.#options.resolutionMs })
+      if (apart !== undefined) return apart
       const isNews = answer.instance !== peer.instance || answer.upTo > peer.number
       return answer.isCut && !isNews ? 'it says that there is more, and sends nothing' : { ...answer, atMs }
     } catch (error) {
@@ -283,10 +290,30 @@ export class SharedNodes implements NodeShares, AsyncDisposable {
     // A node that we do not know yet, or no more: it comes again with its next points.
     if (taking === undefined || !taking.isMeasured(node)) return
     const elapsedMs = atMs - ageMs
-    if (isOwners) this.#heardMs.set(node, Math.max(elapsedMs, this.#heardMs.get(node) ?? -Infinity))
+    const heardMs = this.#heardMs.get(node)
+    // While whose it is reads it, nobody else's word counts: not against our own reading, and not for a third's.
+    if (isOwners && this.#currentOwners().of(node) === peer.replica.name)
+      this.#heardMs.set(node, Math.max(elapsedMs, heardMs ?? -Infinity))
+    else if (!isMissed(heardMs, this.#now)) return
     const keptAgeMs = taking.ageMs(node)
     if (keptAgeMs !== undefined && this.#options.clock.elapsed() - keptAgeMs >= elapsedMs) return
     this.#readBy.set(node, peer.replica.name)
     taking.take(node, reading, { wallMs: receivedMs, elapsedMs })
   }
+}
+
+/**
+ * In what way the clock of whoever read these differs from ours by more than `mostMs`; undefined while it does not. By a wrong clock all kubelets
+ * seem to have been set.
+ */
+function clockApart(
+  heard: readonly Heard[],
+  { nowMs, mostMs }: { readonly nowMs: number; readonly mostMs: number },
+): string | undefined {
+  for (const { receivedMs, ageMs } of heard) {
+    const aheadMs = receivedMs + ageMs - nowMs
+    if (Math.abs(aheadMs) > mostMs)
+      return `its clock is ${Math.round(Math.abs(aheadMs) / 1_000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ours`
+  }
+  return undefined
 }

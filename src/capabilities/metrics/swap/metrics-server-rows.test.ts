@@ -83,8 +83,8 @@ const told: readonly (readonly [name: string, args: readonly string[], section: 
   ['files', ['--kubelet-certificate-authority=/ca/ca.crt', '--kubelet-client-certificate=/c/tls.crt', '--kubelet-client-key=/c/tls.key'],
     { ...program, kubelet: { ...program.kubelet, certificateAuthority: '/ca/ca.crt', clientCertificate: '/c/tls.crt', clientKey: '/c/tls.key' } }],
   ['nodes', ['-l', 'type!=virtual-kubelet'], { ...program, nodeSelector: 'type!=virtual-kubelet' }],
-  ['flags of ours', ['--stale-after=2m', '--compat=strict', '--expose-swap', '--kubelet-format=protobuf'],
-    { ...program, staleAfter: '2m0s', compatibility: 'strict', exposeSwap: true, kubelet: { ...program.kubelet, format: 'protobuf' } }],
+  ['flags of ours', ['--stale-after=2m', '--compat=strict', '--expose-swap', '--expose-ephemeral-storage', '--kubelet-format=protobuf', '--kubelet-gzip', '--kubelet-tls=pin'],
+    { ...program, staleAfter: '2m0s', compatibility: 'strict', exposeSwap: true, exposeEphemeralStorage: true, kubelet: { ...program.kubelet, format: 'protobuf', gzip: true, tls: 'pin' } }],
 ]
 
 test.each(told)('arguments: %s', (_name, args, section) => {

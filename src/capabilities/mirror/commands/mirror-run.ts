@@ -1,12 +1,13 @@
 // The mirror of a node as flags, environment and configuration want it: for `ballast agent --role=mirror` and `ballast spegel registry`.
 
 import type { Command } from 'commander'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Gauge, Registry } from 'prom-client'
 import type { Surroundings } from '#cli/command-line.ts'
 import type { Api } from '#kube/client/api.ts'
 import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
+import { collectProcessMetrics } from '#kube/process-metrics.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
 import type { AgentPart } from '#process/agent/agent-host.ts'
@@ -75,7 +76,7 @@ export function mirrorPart(settings: MirrorSettings, { clock, log, openService, 
     start: async ({ signal }) => {
       signal.throwIfAborted()
       const metrics = new Registry()
-      collectDefaultMetrics({ register: metrics })
+      collectProcessMetrics(metrics)
       const help = '1 for the version that runs'
       new Gauge({ name: 'ballast_build_info', help, labelNames: ['version'], registers: [metrics] }).set(
         { version: programVersion },

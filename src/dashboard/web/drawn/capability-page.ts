@@ -39,9 +39,15 @@ function sectionMarkup({ name, title, columns, rows, total, empty }: Table, { li
   )
 }
 
+/** Characters of a word that is not broken. */
+const longestWhole = 16
+
 /** Unknown is not zero: what is null is a dash. */
 function cellOf({ cells, path }: Row, at: number, link: Surroundings['link']): Markup | string {
   const value = cells[at] ?? null
   const text = value === null ? '–' : typeof value === 'number' ? count(value) : value
-  return at === 0 && path !== null ? element('a', { href: link(path) }, text) : text
+  if (at === 0 && path !== null) return element('a', { href: link(path) }, text)
+  // Short words stay whole, however narrow the column; long ones may break, or one of them would stretch the table.
+  const areShort = text.split(' ').every(word => word.length <= longestWhole)
+  return areShort ? element('span', { class: 'drawn-whole' }, text) : text
 }

@@ -66,9 +66,19 @@ describe('a kubelet behind nodes/proxy', () => {
   test('of a node that is silent is not reached', async () => {
     const { cluster, client } = await withPod()
     await using _cluster = cluster
+    const pod = cluster.pods()[0]?.metadata.name ?? ''
+    const log = `/api/v1/namespaces/default/pods/${pod}/log`
+    expect((await client.get(log)).status).toBe(200)
     cluster.components.nodes.kill('n1')
-    await cluster.clock.advance(90_000)
-    expect((await client.get(`${proxy}/metrics/resource`)).body).toMatchObject({ code: 503, reason: 'ServiceUnavailable' })
+    // At once, and when the cluster has noticed.
+    for (const afterMs of [0, 90_000]) {
+      await cluster.clock.advance(afterMs)
+      for (const path of ['/metrics/resource', '/healthz', '/pods'])
+        expect((await client.get(`${proxy}${path}`)).body).toMatchObject({ code: 503, reason: 'ServiceUnavailable' })
+      expect((await client.get(log)).body).toMatchObject({ code: 500, message: expect.stringContaining('does not answer') })
+    }
+    cluster.components.nodes.revive('n1')
+    expect((await client.get(`${proxy}/healthz`)).text).toBe('ok')
   })
 
   test('is open to those who may nodes/proxy, whatever the path behind it', async () => {

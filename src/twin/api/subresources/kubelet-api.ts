@@ -1,6 +1,7 @@
 // What a simulated kubelet tells of its node and pods, in the forms that real ones have: behind nodes/N/proxy, and on a port of its own.
 import type { Node, Pod } from '#kube/objects/objects.ts'
 import { notFound, StatusError, statusBody } from '#kube/objects/status.ts'
+import { parseQuantity } from '#kube/values/quantity.ts'
 import { fieldsAt, itemsAt, jsonText, textAt } from '../../json-value.ts'
 import { plainText, textAnswer } from '../answers/answer.ts'
 import { familiesMessage, familiesType, wantsFamilies } from '../answers/metric-messages.ts'
@@ -23,6 +24,8 @@ interface ContainerStats {
   readonly throttledSeconds: number
   readonly hasCpuLimit: boolean
   readonly memoryBytes: number
+  /** On the node's disk. */
+  readonly storageBytes: number
 }
 
 interface PodStats {
@@ -42,11 +45,19 @@ interface NodeStats {
 export class KubeletApi {
   readonly #server: ApiServer
   readonly #usage: () => UsageSource | undefined
+  readonly #isDead: (node: string) => boolean
   readonly #counters = new CpuCounters()
 
-  constructor(server: ApiServer, usage: () => UsageSource | undefined) {
+  /** `isDead`: whether the kubelet of a node has ended, whatever its Node object still says. */
+  constructor(server: ApiServer, usage: () => UsageSource | undefined, isDead: (node: string) => boolean) {
     this.#server = server
     this.#usage = usage
+    this.#isDead = isDead
+  }
+
+  /** Whether nobody answers at the kubelet's port: at once, not when the cluster has noticed. */
+  isSilent(node: Node): boolean {
+    return isUnknown(node) || this.#isDead(node.metadata.name)
   }
 
   /** Answers a GET below `nodes/N/proxy`. @throws StatusError 404 for no such node, 501 where no kubelet is simulated, 503 where it is silent */
@@ -56,7 +67,7 @@ export class KubeletApi {
     if (found === undefined) throw notFound({ group: '', resource: 'nodes' }, name)
     if (this.#usage() === undefined)
       throw new StatusError(statusBody(501, 'the twin simulates no kubelets', 'NotImplemented', {}))
-    if (isUnknown(found))
+    if (this.isSilent(found))
       throw new StatusError(
         statusBody(503, 'error trying to reach service: the kubelet does not answer', 'ServiceUnavailable', {}),
       )
@@ -126,6 +137,7 @@ export class KubeletApi {
       throttledSeconds,
       hasCpuLimit: container?.resources?.limits?.['cpu'] !== undefined,
       memoryBytes: used.memoryBytes,
+      storageBytes: used.storageBytes ?? 0,
     }
   }
 }
@@ -176,6 +188,21 @@ function configuration(node: Node) {
   }
 }
 
+const inodes = 6_553_600
+/** A part of the disk is for all that is no pod's. */
+const systemShare = 0.05
+const diskWithoutCapacity = 100 * 1024 ** 3
+
+function diskOf(node: Node): number {
+  const told = parseQuantity(node.status?.capacity?.['ephemeral-storage'] ?? '')
+  return told.ok ? Number(told.value.nanos / 1_000_000_000n) : diskWithoutCapacity
+}
+
+/** An eighth of what a container has on disk are its logs. */
+function logBytes({ storageBytes }: ContainerStats): number {
+  return Math.floor(storageBytes / 8)
+}
+
 function summary({ node, nowMs, pods, ...whole }: NodeStats) {
   const time = timestamp(nowMs)
   const cpu = (nanocores: number, seconds: number) => ({
@@ -193,12 +220,30 @@ function summary({ node, nowMs, pods, ...whole }: NodeStats) {
   })
   const total = (containers: readonly ContainerStats[], of: (one: ContainerStats) => number) =>
     containers.reduce((sum, one) => sum + of(one), 0)
+  const disk = diskOf(node)
+  const systemBytes = Math.round(disk * systemShare)
+  const onDisk = (containers: readonly ContainerStats[]) => total(containers, one => one.storageBytes)
+  const usedBytes = Math.min(
+    disk,
+    pods.reduce((sum, { containers }) => sum + onDisk(containers), systemBytes),
+  )
+  /** Part of the node's filesystem: all say how large it is. */
+  const filesystem = (bytes: number) => ({
+    time,
+    availableBytes: disk - usedBytes,
+    capacityBytes: disk,
+    usedBytes: bytes,
+    inodesFree: inodes,
+    inodes,
+    inodesUsed: 1,
+  })
   return {
     node: {
       nodeName: node.metadata.name,
       startTime: node.metadata.creationTimestamp ?? time,
       cpu: cpu(whole.nanocores, whole.cpuSeconds),
       memory: memory(whole.memoryBytes),
+      fs: filesystem(usedBytes),
     },
     pods: pods.map(({ pod, containers }) => ({
       podRef: { name: pod.metadata.name, namespace: pod.metadata.namespace, uid: pod.metadata.uid },
@@ -208,12 +253,15 @@ function summary({ node, nowMs, pods, ...whole }: NodeStats) {
         startTime: timestamp(one.startMs),
         cpu: cpu(one.nanocores, one.cpuSeconds),
         memory: memory(one.memoryBytes),
+        rootfs: filesystem(one.storageBytes - logBytes(one)),
+        logs: filesystem(logBytes(one)),
       })),
       cpu: cpu(
         total(containers, one => one.nanocores),
         total(containers, one => one.cpuSeconds),
       ),
       memory: memory(total(containers, one => one.memoryBytes)),
+      'ephemeral-storage': filesystem(onDisk(containers)),
     })),
   }
 }

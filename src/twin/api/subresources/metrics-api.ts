@@ -19,7 +19,9 @@ interface MeasuredUsage {
 export interface UsageSource {
   node(name: string): MeasuredUsage | undefined
   /** `wantedNanocores`: without limits and neighbours. */
-  pod(pod: Pod): readonly (MeasuredUsage & { readonly name: string; readonly wantedNanocores?: number })[]
+  pod(
+    pod: Pod,
+  ): readonly (MeasuredUsage & { readonly name: string; readonly wantedNanocores?: number; readonly storageBytes?: number })[]
 }
 
 const windowSeconds = 15

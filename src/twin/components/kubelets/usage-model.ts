@@ -18,11 +18,14 @@ interface ContainerUsage extends Usage {
   readonly name: string
   /** What it would use of cpu without limit and neighbours, billionths of a core. */
   readonly wantedNanocores: number
+  /** On the node's disk: writable layer and logs. */
+  readonly storageBytes: number
 }
 
 const shareOfRequest = 0.3
 const coresWithoutRequest = 0.02
 const bytesWithoutRequest = 64 * 1024 * 1024
+const diskWithoutRequest = 16 * 1024 * 1024
 /** The kernel's least share against the 1024 of a core. */
 const leastWeight = 2 / 1024
 
@@ -30,6 +33,7 @@ const annotations = {
   cpu: ['ballast.dev/twin-usage-cpu', 'kwok.x-k8s.io/usage-cpu'],
   memory: ['ballast.dev/twin-usage-memory', 'kwok.x-k8s.io/usage-memory'],
 } as const
+const storageAnnotation = 'ballast.dev/twin-usage-ephemeral-storage'
 
 interface UsageModelOptions {
   readonly clock: Clock
@@ -151,7 +155,7 @@ export class UsageModel {
       const wantedNanocores = Math.round(cores * 1e9)
       const cpuNanocores = limit === undefined ? wantedNanocores : Math.min(wantedNanocores, Math.round(limit * 1e9))
       const memoryBytes = Math.round(this.#amount(pod, container, 'memory', node))
-      return { name: container.name, cpuNanocores, wantedNanocores, memoryBytes }
+      return { name: container.name, cpuNanocores, wantedNanocores, memoryBytes, storageBytes: storageOf(pod, container) }
     })
   }
 
@@ -214,6 +218,13 @@ function isStarted(pod: Pod): (container: Container) => boolean {
 
 function containerOf(pod: Pod, name: string): Container | undefined {
   return pod.spec.containers.find(container => container.name === name)
+}
+
+/** What a container keeps on disk stands still. */
+function storageOf(pod: Pod, container: Container): number {
+  const told = quantityOf(pod.metadata.annotations?.[storageAnnotation])
+  const request = quantityOf(container.resources?.requests?.['ephemeral-storage'])
+  return Math.round(told ?? (request === undefined ? diskWithoutRequest : request * shareOfRequest))
 }
 
 /** Cores or bytes. */

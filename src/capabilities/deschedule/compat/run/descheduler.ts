@@ -1,12 +1,13 @@
 // The drop-in descheduler as a process runs it: upstream's start, in upstream's order, then cycles until it is told to end.
 
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { ArbiterMetrics } from '#coordination/arbiter/arbiter-metrics.ts'
 import { evictionVersion } from '#coordination/effects/eviction-version.ts'
 import type { Api } from '#kube/client/api.ts'
 import { EventRecorder } from '#kube/events/events.ts'
 import { type Leader, LeaseLostError } from '#kube/leases/lease.ts'
 import type { Problem } from '#kube/problem.ts'
+import { collectProcessMetrics } from '#kube/process-metrics.ts'
 import { listenersTogether } from '../instruments/cycle-listener.ts'
 import { DeschedulerMetrics } from '../instruments/descheduler-metrics.ts'
 import { leadOnce } from '../instruments/leader-election.ts'
@@ -36,7 +37,7 @@ export async function runDescheduler(options: DeschedulerOptions, signal: AbortS
   const arbiterMetrics = settings.dryRun ? undefined : new ArbiterMetrics(registry, clock)
   if (settings.serving !== undefined) {
     // These metrics describe the process: its memory, its time, its open files.
-    if (settings.serving.metrics) collectDefaultMetrics({ register: registry })
+    if (settings.serving.metrics) collectProcessMetrics(registry)
     const server = await startSecureServer({ serving: settings.serving, metrics: registry, clock, log: machinery })
     stack.use(server)
     options.onServing?.(server.port)

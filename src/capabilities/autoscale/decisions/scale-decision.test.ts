@@ -1,0 +1,216 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Pauses } from './pauses.ts'
+import { failedConditions, type ScaleInput, scaleDecision, scaleEvent } from './scale-decision.ts'
+
+const unpaused: Pauses = {
+  isPaused: false,
+  isPausedByWord: false,
+  replicas: undefined,
+  isScaleInPaused: false,
+  isScaleOutPaused: false,
+  isForced: false,
+}
+const nowMs = 10_000_000
+const active = { isActive: true, isError: false, activeMetrics: ['s0-cron', 's1-redis'] }
+const inactive = { isActive: false, isError: false, activeMetrics: [] }
+const failing = { ...inactive, isError: true }
+
+function input(given: Partial<ScaleInput>): ScaleInput {
+  return {
+    target: { kind: 'apps/v1.Deployment', namespace: 'media', name: 'sonarr' },
+    state: inactive,
+    pauses: unpaused,
+    minReplicas: undefined,
+    idleReplicas: undefined,
+    cooldownMs: 300_000,
+    initialCooldownMs: 0,
+    fallbackReplicas: undefined,
+    currentReplicas: 1,
+    createdMs: nowMs - 600_000,
+    lastActiveMs: undefined,
+    nowMs,
+    ...given,
+  }
+}
+
+const row = (given: Partial<ScaleInput>) => {
+  const { outcome, replicas, conditions, isActivity } = scaleDecision(input(given))
+  return {
+    outcome,
+    replicas,
+    isActivity,
+    said: conditions.map(({ type, status, reason }) => `${type}=${status}/${reason}`).join(' '),
+  }
+}
+
+const readyAnd = (active: string) => `Ready=True/ScaledObjectReady ${active}`
+const off = readyAnd('Active=False/ScalerNotActive')
+const on = readyAnd('Active=True/ScalerActive')
+
+describe('cases E of the contract', () => {
+  test.each<[string, Partial<ScaleInput>, ReturnType<typeof row>]>([
+    ['E2 from zero', { state: active, currentReplicas: 0 }, { outcome: 'activate', replicas: 1, isActivity: true, said: on }],
+    [
+      'E2 from idle',
+      { state: active, currentReplicas: 0, minReplicas: 3, idleReplicas: 0 },
+      { outcome: 'activate', replicas: 3, isActivity: true, said: on },
+    ],
+    [
+      'E3 past its cool-down',
+      { minReplicas: 3, idleReplicas: 0, currentReplicas: 5, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'deactivate', replicas: 0, isActivity: false, said: off },
+    ],
+    [
+      'E3 within its cool-down',
+      { minReplicas: 3, idleReplicas: 0, currentReplicas: 5, lastActiveMs: nowMs - 299_000 },
+      { outcome: 'cooling-down', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerCooldown') },
+    ],
+    [
+      'at the very end of its cool-down',
+      { minReplicas: 0, currentReplicas: 5, lastActiveMs: nowMs - 300_000 },
+      { outcome: 'cooling-down', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerCooldown') },
+    ],
+    [
+      'E4 all triggers fail, no fallback',
+      { state: failing, minReplicas: 0, currentReplicas: 4 },
+      {
+        outcome: 'failing',
+        replicas: undefined,
+        isActivity: false,
+        said: 'Ready=False/TriggerError Active=False/ScalerNotActive',
+      },
+    ],
+    [
+      'E4 all triggers fail, fallback 3',
+      { state: failing, minReplicas: 0, currentReplicas: 4, fallbackReplicas: 3 },
+      { outcome: 'awaiting-fallback', replicas: undefined, isActivity: false, said: off },
+    ],
+    [
+      'E4 all triggers fail, fallback 0',
+      { state: failing, minReplicas: 0, currentReplicas: 4, fallbackReplicas: 0 },
+      { outcome: 'deactivate', replicas: 0, isActivity: false, said: off },
+    ],
+    [
+      'E5 one active, one failing',
+      { state: { ...active, isError: true }, currentReplicas: 2 },
+      {
+        outcome: 'partly-failing',
+        replicas: undefined,
+        isActivity: false,
+        said: 'Ready=Unknown/PartialTriggerError Active=True/ScalerActive',
+      },
+    ],
+    [
+      'one active, one failing, from zero',
+      { state: { ...active, isError: true }, currentReplicas: 0 },
+      { outcome: 'activate', replicas: 1, isActivity: true, said: on },
+    ],
+    [
+      'E6 scale-in is paused',
+      { pauses: { ...unpaused, isScaleInPaused: true }, currentReplicas: 4 },
+      { outcome: 'scale-in-paused', replicas: undefined, isActivity: false, said: off },
+    ],
+    [
+      'E6 scale-out is paused',
+      { pauses: { ...unpaused, isScaleOutPaused: true }, state: active, currentReplicas: 0 },
+      { outcome: 'scale-out-paused', replicas: undefined, isActivity: false, said: on },
+    ],
+    [
+      'paused',
+      { pauses: { ...unpaused, isPaused: true }, state: active, currentReplicas: 0 },
+      {
+        outcome: 'paused',
+        replicas: undefined,
+        isActivity: false,
+        said: 'Ready=True/ScaledObjectReady Paused=True/ScaledObjectPaused',
+      },
+    ],
+    [
+      'E7 never active, still in its first cool-down',
+      { initialCooldownMs: 900_000 },
+      { outcome: 'cooling-down', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerCooldown') },
+    ],
+    [
+      'E7 never active, past its first cool-down',
+      { initialCooldownMs: 500_000 },
+      { outcome: 'deactivate', replicas: 0, isActivity: false, said: off },
+    ],
+    [
+      'E8 forced from zero',
+      { pauses: { ...unpaused, isForced: true }, currentReplicas: 0 },
+      { outcome: 'activate', replicas: 1, isActivity: true, said: on },
+    ],
+    [
+      'E8 below its least',
+      { minReplicas: 5, currentReplicas: 2 },
+      { outcome: 'raise-to-least', replicas: 5, isActivity: false, said: off },
+    ],
+    [
+      'active and there',
+      { state: active, currentReplicas: 7 },
+      { outcome: 'active', replicas: undefined, isActivity: true, said: on },
+    ],
+    ['at rest', { currentReplicas: 0 }, { outcome: 'at-rest', replicas: undefined, isActivity: false, said: off }],
+    [
+      'a least of one is kept while nothing is active',
+      { minReplicas: 1, currentReplicas: 1 },
+      { outcome: 'at-rest', replicas: undefined, isActivity: false, said: off },
+    ],
+    [
+      'idle one of three',
+      { minReplicas: 3, idleReplicas: 1, currentReplicas: 3, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'deactivate', replicas: 1, isActivity: false, said: off },
+    ],
+  ])('%s', (_name, given, expected) => {
+    expect(row(given)).toEqual(expected)
+  })
+
+  test('events say what changed and why, in words that users know', () => {
+    const woken = input({ state: active, currentReplicas: 0 })
+    const forced = input({ pauses: { ...unpaused, isForced: true }, currentReplicas: 0 })
+    const asleep = input({ currentReplicas: 4 })
+    const told = (of: ScaleInput, failure?: string) => scaleEvent(of, scaleDecision(of), of.currentReplicas, failure)
+    expect(told(woken)).toEqual({
+      type: 'Normal',
+      reason: 'KEDAScaleTargetActivated',
+      message: 'Scaled apps/v1.Deployment media/sonarr from 0 to 1, triggered by s0-cron;s1-redis',
+    })
+    expect(told(forced)?.message).toBe(
+      'Scaled apps/v1.Deployment media/sonarr from 0 to 1, caused by forced activation annotation',
+    )
+    expect(told(asleep)).toEqual({
+      type: 'Normal',
+      reason: 'KEDAScaleTargetDeactivated',
+      message: 'Deactivated apps/v1.Deployment media/sonarr from 4 to 0',
+    })
+    expect(told(woken, 'no quota')).toMatchObject({ type: 'Warning', reason: 'KEDAScaleTargetActivationFailed' })
+    expect(told(asleep, 'no quota')).toMatchObject({ type: 'Warning', reason: 'KEDAScaleTargetDeactivationFailed' })
+    expect(told(input({ minReplicas: 5, currentReplicas: 2 }))).toBeUndefined()
+    expect(failedConditions(scaleDecision(woken), 'no quota')[0]).toMatchObject({
+      status: 'False',
+      reason: 'ErrorScalingTarget',
+      message: 'error activating ScaleTarget: no quota',
+    })
+  })
+
+  test('an error alone never scales anything down while no fallback to zero is set', () => {
+    const some = fc.option(fc.integer({ min: 0, max: 5 }), { nil: undefined })
+    fc.assert(
+      fc.property(
+        some,
+        some,
+        fc.integer({ min: 0, max: 9 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.boolean(),
+        (minReplicas, idleReplicas, currentReplicas, fallback, hasFallback) => {
+          const fallbackReplicas = hasFallback ? fallback : undefined
+          const { replicas } = scaleDecision(
+            input({ state: failing, minReplicas, idleReplicas, currentReplicas, fallbackReplicas }),
+          )
+          expect(replicas).toBeUndefined()
+        },
+      ),
+    )
+  })
+})

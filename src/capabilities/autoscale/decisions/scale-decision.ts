@@ -1,0 +1,166 @@
+// From zero and back: what a ScaledObject's target is to become, of what its triggers said. Between one and many its
+// HorizontalPodAutoscaler decides. Pure; the words of conditions and events are those that KEDA's users look for.
+import type { ScalerCondition } from '../kinds/triggers.ts'
+import type { Pauses } from './pauses.ts'
+
+/** What all triggers together said. */
+export interface TriggerState {
+  readonly isActive: boolean
+  /** At least one trigger could not be asked. */
+  readonly isError: boolean
+  /** Names of the metrics of active triggers. */
+  readonly activeMetrics: readonly string[]
+}
+
+export interface ScaleInput {
+  readonly target: { readonly kind: string; readonly namespace: string; readonly name: string }
+  readonly state: TriggerState
+  readonly pauses: Pauses
+  readonly minReplicas: number | undefined
+  readonly idleReplicas: number | undefined
+  readonly cooldownMs: number
+  readonly initialCooldownMs: number
+  /** Undefined: no fallback is set. */
+  readonly fallbackReplicas: number | undefined
+  readonly currentReplicas: number
+  readonly createdMs: number
+  readonly lastActiveMs: number | undefined
+  readonly nowMs: number
+}
+
+type ScaleOutcome =
+  | 'paused'
+  | 'activate'
+  | 'active'
+  | 'partly-failing'
+  | 'scale-out-paused'
+  | 'deactivate'
+  | 'cooling-down'
+  | 'scale-in-paused'
+  | 'raise-to-least'
+  | 'awaiting-fallback'
+  | 'failing'
+  | 'at-rest'
+
+export interface ScaleDecision {
+  readonly outcome: ScaleOutcome
+  /** The replicas to set; undefined: none. */
+  readonly replicas: number | undefined
+  /** Conditions that hold if what is set is set. */
+  readonly conditions: readonly ScalerCondition[]
+  /** That now is the last time it was active, if what is set is set. */
+  readonly isActivity: boolean
+  /** When it may go to zero or idle at the earliest, where it waits for that. */
+  readonly notBeforeMs?: number
+}
+
+export const readyMessages = {
+  reason: 'ScaledObjectReady',
+  message: 'ScaledObject is defined correctly and is ready for scaling',
+} as const
+
+type Status = 'True' | 'False' | 'Unknown'
+
+function condition(type: 'Ready' | 'Active' | 'Paused', status: Status, reason: string, message: string): ScalerCondition {
+  return { type, status, reason, message }
+}
+
+const ready = condition('Ready', 'True', readyMessages.reason, readyMessages.message)
+const notActive = condition('Active', 'False', 'ScalerNotActive', 'Scaling is not performed because triggers are not active')
+
+/** Decides. */
+export function scaleDecision(input: ScaleInput): ScaleDecision {
+  const { pauses, state } = input
+  if (pauses.isPaused) {
+    const paused = condition('Paused', 'True', 'ScaledObjectPaused', 'ScaledObject is paused')
+    return { outcome: 'paused', replicas: undefined, conditions: [ready, paused], isActivity: false }
+  }
+  return state.isActive || pauses.isForced ? whileActive(input) : whileInactive(input)
+}
+
+function whileActive(input: ScaleInput): ScaleDecision {
+  const { pauses, state, currentReplicas, idleReplicas } = input
+  const least = input.minReplicas ?? 0
+  const why = pauses.isForced ? 'activation is being forced by annotation' : 'triggers are active'
+  const conditions = [ready, condition('Active', 'True', 'ScalerActive', `Scaling is performed because ${why}`)]
+  const still = { replicas: undefined, conditions, isActivity: false }
+  if (currentReplicas === 0 || (idleReplicas !== undefined && currentReplicas < least)) {
+    if (pauses.isScaleOutPaused) return { ...still, outcome: 'scale-out-paused' }
+    return { outcome: 'activate', replicas: Math.max(least, 1), conditions, isActivity: true }
+  }
+  if (state.isError) {
+    const message = 'Some triggers defined in ScaledObject are not working correctly'
+    const partly = condition('Ready', 'Unknown', 'PartialTriggerError', message)
+    return { ...still, outcome: 'partly-failing', conditions: [partly, ...conditions.slice(1)] }
+  }
+  return { ...still, outcome: 'active', isActivity: true }
+}
+
+function whileInactive(input: ScaleInput): ScaleDecision {
+  const { state, currentReplicas, idleReplicas, fallbackReplicas } = input
+  const least = input.minReplicas ?? 0
+  const still = { replicas: undefined, conditions: [ready, notActive], isActivity: false }
+  // Its fallback will come through its autoscaler, which a target at zero would switch off.
+  if (state.isError && fallbackReplicas !== undefined && fallbackReplicas !== 0) return { ...still, outcome: 'awaiting-fallback' }
+  if (state.isError && fallbackReplicas === undefined) {
+    const message = 'Triggers defined in ScaledObject are not working correctly'
+    return { ...still, outcome: 'failing', conditions: [condition('Ready', 'False', 'TriggerError', message), notActive] }
+  }
+  const isAboveIdle = idleReplicas !== undefined && currentReplicas > idleReplicas
+  if (isAboveIdle || (currentReplicas > 0 && least === 0)) return towardsRest(input)
+  if (idleReplicas === undefined && currentReplicas < least) return { ...still, outcome: 'raise-to-least', replicas: least }
+  return { ...still, outcome: 'at-rest' }
+}
+
+function towardsRest(input: ScaleInput): ScaleDecision {
+  const { pauses, lastActiveMs, createdMs, cooldownMs, initialCooldownMs, nowMs, idleReplicas, minReplicas } = input
+  const still = { replicas: undefined, conditions: [ready, notActive], isActivity: false }
+  if (pauses.isScaleInPaused) return { ...still, outcome: 'scale-in-paused' }
+  const notBeforeMs = lastActiveMs === undefined ? createdMs + initialCooldownMs : lastActiveMs + cooldownMs
+  if (nowMs <= notBeforeMs) {
+    const cooling = condition('Active', 'False', 'ScalerCooldown', 'Scaler cooling down because triggers are not active')
+    return { ...still, outcome: 'cooling-down', conditions: [ready, cooling], notBeforeMs }
+  }
+  return { ...still, outcome: 'deactivate', replicas: idleReplicas ?? minReplicas ?? 0 }
+}
+
+/** An event on the ScaledObject, once what was decided is set or was refused. */
+interface ScaleEvent {
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+}
+
+/** What is told of a change from `from` replicas. `failure`: why it could not be made. Undefined: nothing is told. */
+export function scaleEvent(
+  input: ScaleInput,
+  { outcome, replicas }: ScaleDecision,
+  from: number,
+  failure?: string,
+): ScaleEvent | undefined {
+  const { kind, namespace, name } = input.target
+  const what = `${kind} ${namespace}/${name} from ${from} to ${replicas}`
+  if (outcome === 'activate') {
+    if (failure !== undefined)
+      return { type: 'Warning', reason: 'KEDAScaleTargetActivationFailed', message: `Failed to scale ${what}: ${failure}` }
+    const cause = input.pauses.isForced
+      ? 'caused by forced activation annotation'
+      : `triggered by ${input.state.activeMetrics.join(';')}`
+    return { type: 'Normal', reason: 'KEDAScaleTargetActivated', message: `Scaled ${what}, ${cause}` }
+  }
+  if (outcome !== 'deactivate') return undefined
+  if (failure !== undefined)
+    return { type: 'Warning', reason: 'KEDAScaleTargetDeactivationFailed', message: `Failed to deactivate ${what}: ${failure}` }
+  return { type: 'Normal', reason: 'KEDAScaleTargetDeactivated', message: `Deactivated ${what}` }
+}
+
+/** What a change that could not be made leaves of a decision. */
+export function failedConditions({ outcome, conditions }: ScaleDecision, failure: string): readonly ScalerCondition[] {
+  const doing = { activate: 'activating ScaleTarget', deactivate: 'deactivating ScaleTarget' }
+  const what =
+    outcome === 'activate' || outcome === 'deactivate'
+      ? doing[outcome]
+      : 'setting ScaleTarget replicas count to ScaledObject minReplicaCount'
+  const message = `error ${what}: ${failure}`
+  return [condition('Ready', 'False', 'ErrorScalingTarget', message), ...conditions.filter(({ type }) => type !== 'Ready')]
+}

@@ -1,0 +1,117 @@
+// All ScaledObjects and ScaledJobs of a cluster, worked on where we lead: a queue for each kind.
+import { isDeepStrictEqual } from 'node:util'
+import type { ApiserverContext } from '#coordination/capability.ts'
+import type { ExternalMetricSource } from '#coordination/ports/external-metrics.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
+import { at } from '#kube/objects/object-fields.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import type { ScaledJob } from '../kinds/scaled-job.ts'
+import type { ScaledObject } from '../kinds/scaled-object.ts'
+import type { TriggerAuthentication } from '../kinds/trigger-authentication.ts'
+import { clusterTriggerAuthentications, scaledJobs, scaledObjects, triggerAuthentications } from '../names.ts'
+import type { ScalerWorld } from '../scalers/scaler.ts'
+import { AuthenticationWork, authenticationsOf } from './authentication-work.ts'
+import type { WorkContext } from './held-object.ts'
+import { keyOf, ObjectQueue } from './object-queue.ts'
+import { ScaledJobWork } from './scaled-job-work.ts'
+import { ScaledObjectWork } from './scaled-object-work.ts'
+
+/** KEDA's version whose ways these are: the label of autoscalers says it. */
+const kedaVersionLabel = '2.21.0'
+
+interface AutoscalingOptions extends Pick<ApiserverContext, 'informers' | 'clock' | 'log' | 'api'> {
+  readonly events: WorkContext['events']
+  readonly effects: WorkContext['effects']
+  readonly world: ScalerWorld
+  readonly given: WorkContext['given']
+}
+
+export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
+  readonly #objects: ObjectQueue<ScaledObjectWork>
+  readonly #jobs: ObjectQueue<ScaledJobWork>
+  readonly #authentications: readonly ObjectQueue<AuthenticationWork>[]
+  readonly #unwatch: readonly (() => void)[]
+
+  constructor(options: AutoscalingOptions) {
+    const { informers, clock, api, effects, log, events, world, given } = options
+    const objects = informers.of<ScaledObject>(scaledObjects)
+    const scaled = informers.of<ScaledJob>(scaledJobs)
+    const autoscalers = informers.of<KubeObject>(builtIn.horizontalpodautoscalers)
+    const watches = {
+      deployments: informers.of<KubeObject>(builtIn.deployments),
+      statefulSets: informers.of<KubeObject>(builtIn.statefulsets),
+      pods: informers.of<Pod>(builtIn.pods),
+    }
+    const jobs = informers.of<KubeObject>(builtIn.jobs)
+    const common = { api, effects, clock, log, events, world, given, version: kedaVersionLabel }
+    this.#objects = new ObjectQueue(
+      { name: 'scaled objects', objects, clock, log },
+      wake => new ScaledObjectWork({ ...common, objects, autoscalers, watches, wake }),
+    )
+    this.#jobs = new ObjectQueue(
+      { name: 'scaled jobs', objects: scaled, clock, log },
+      wake => new ScaledJobWork({ ...common, objects: scaled, jobs, pods: watches.pods, wake }),
+    )
+    this.#authentications = ([triggerAuthentications, clusterTriggerAuthentications] as const).map((resource, index) => {
+      const kind = index === 0 ? 'TriggerAuthentication' : 'ClusterTriggerAuthentication'
+      const authentications = informers.of<TriggerAuthentication>(resource)
+      return new ObjectQueue(
+        { name: kind, objects: authentications, clock, log },
+        () => new AuthenticationWork({ kind, api, clock, events, authentications, objects, jobs: scaled }),
+      )
+    })
+    this.#unwatch = [
+      ...[objects, scaled].map(users => this.#followUsers(users)),
+      autoscalers.onChange(({ type, object, previous }) => {
+        const owner = object.metadata.ownerReferences?.find(one => one.controller === true && one.kind === 'ScaledObject')
+        const hasChanged = type === 'DELETED' || previous === undefined || !isDeepStrictEqual(previous['spec'], object['spec'])
+        if (owner !== undefined && hasChanged) this.#objects.wake(`${object.metadata.namespace ?? ''}/${owner.name}`)
+      }),
+      ...[watches.deployments, watches.statefulSets].map(informer => this.#followTargets(informer, objects)),
+    ]
+  }
+
+  /** Works until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#objects, this.#jobs, ...this.#authentications].map(queue => queue.run(signal)))
+  }
+
+  async values(of: { readonly namespace: string; readonly scaledObject: string; readonly metric: string }, signal: AbortSignal) {
+    return await this.#objects.work.metric(of.namespace, of.scaledObject, of.metric, signal)
+  }
+
+  /** How many objects there are, in words. */
+  get state(): string {
+    return `${this.#objects.work.size} ScaledObjects and ${this.#jobs.work.size} ScaledJobs are looked at`
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const unwatch of this.#unwatch) unwatch()
+    const queues = [this.#objects, this.#jobs, ...this.#authentications]
+    await Promise.all(queues.map(queue => queue[Symbol.asyncDispose]()))
+  }
+
+  /** Who begins or ceases to use an authentication is news for that. */
+  #followUsers(users: Informer<KubeObject>): () => void {
+    const kinds = ['TriggerAuthentication', 'ClusterTriggerAuthentication'] as const
+    return users.onChange(({ type, object, previous }) => {
+      for (const [index, kind] of kinds.entries()) {
+        const before = previous === undefined || type === 'DELETED' ? [] : authenticationsOf(previous, kind)
+        const now = authenticationsOf(object, kind)
+        const isGoing = object.metadata.deletionTimestamp !== undefined
+        for (const key of isGoing ? now : new Set(now).symmetricDifference(new Set(before)))
+          this.#authentications[index]?.wake(key)
+      }
+    })
+  }
+
+  /** A target that comes or goes is news for whoever scales it. */
+  #followTargets(informer: Informer<KubeObject>, objects: Informer<ScaledObject>): () => void {
+    return informer.onChange(({ type, object, previous }) => {
+      if (type !== 'DELETED' && previous !== undefined) return
+      for (const scaled of objects.store.list(object.metadata.namespace))
+        if (at(scaled, 'spec', 'scaleTargetRef', 'name') === object.metadata.name) this.#objects.wake(keyOf(scaled))
+    })
+  }
+}
