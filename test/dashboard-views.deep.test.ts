@@ -316,7 +316,7 @@ describe('D19: who can sleep', () => {
   }
   const text = (objects: readonly KubeObject[]) => overviewOf(pictureOf(objects), berlin).scaleToZero.sentence.text
 
-  test('of the example as its files stand', () => expect(text(labelled())).toBe('4 workloads can sleep, 0 asleep'))
+  test('of the example as its files stand', () => expect(text(labelled())).toBe('5 workloads can sleep, 0 asleep'))
 
   test('with the two tiers of the hybrid scenario', () => {
     const tiers = [ollamaGpu, scaler('ollama', { minReplicaCount: 0 }), scaler('ollama-gpu', {})]
@@ -333,7 +333,7 @@ describe('D19: who can sleep', () => {
         spec: { scaleTargetRef: { name: 'sonarr' }, minReplicaCount: 2, idleReplicaCount: 0 },
       },
     ]
-    expect(text([...labelled(), ...others])).toBe('4 workloads can sleep, 0 asleep')
+    expect(text([...labelled(), ...others])).toBe('5 workloads can sleep, 0 asleep')
   })
 })
 

@@ -146,7 +146,8 @@ describe('migrate plan and apply', () => {
   })
 
   test.each([
-    ['another component', ['plan', 'keda'], 2],
+    ['another component', ['plan', 'velero'], 2],
+    ['one that is not installed', ['plan', 'keda'], 3],
     ['back, where Ballast is not', ['plan', 'reloader', '--back'], 3],
     ['a step and all', ['apply', 'reloader', '--all', '--step', '1', '--yes'], 2],
   ])('%s', async (_name, args, expected) => {

@@ -112,18 +112,6 @@ test.each([
   expect(heard).toEqual(expected)
 })
 
-test.each([
-  ['object', 7],
-  ['oldObject', {}],
-])('%s that is none is the mistake of who calls', async (name, value) => {
-  const body = Buffer.from(JSON.stringify({ ...review, request: { ...request, [name]: value } }))
-  const { status, body: text } = await call(
-    mutating(async () => ({ kind: 'allowed' })),
-    { body },
-  )
-  expect([status, text]).toEqual([400, `expected an object with metadata as ${name}\n`])
-})
-
 test('a slow handler is cut off 100 ms before the caller gives up, and told', async () => {
   const clock = new VirtualClock(0)
   let reason: unknown
