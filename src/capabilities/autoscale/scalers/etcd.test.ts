@@ -1,19 +1,12 @@
 // etcd: what it is asked by gRPC, what its answers come to, what its watch tells, and servers that mean no good.
 import { createPrivateKey } from 'node:crypto'
 import { createServer } from 'node:net'
-import {
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-  type sendUnaryData,
-  status,
-} from '@grpc/grpc-js'
+import { ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import { describe, expect, test } from 'vitest'
 import { systemClock, VirtualClock } from '#kube/clock.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { etcdApi } from './etcd-api.ts'
-import type { Method } from './external/external-api.ts'
+import { grpcServer } from './testdata/grpc-server.ts'
 import { opened, readOf, signal, type Texts } from './testdata/hostile-sources.ts'
 import { scalerWorld } from './testdata/scaler-world.ts'
 
@@ -26,7 +19,6 @@ interface Behaviour {
 
 async function etcdServer({ value, users, watch = [] }: Behaviour, secure = ServerCredentials.createInsecure()) {
   const asked: { readonly name: string; readonly request: object; readonly headers: Readonly<Record<string, unknown>> }[] = []
-  const server = new Server()
   let tokens = 0
   const isProven = ({ token }: Readonly<Record<string, unknown>>) => users === undefined || token === `t${tokens}`
   const refused = { code: status.UNAUTHENTICATED, details: 'etcdserver: invalid auth token' }
@@ -55,29 +47,11 @@ async function etcdServer({ value, users, watch = [] }: Behaviour, secure = Serv
       call.on('end', () => call.end())
     },
   }
-  for (const [name, method] of Object.entries(etcdApi)) {
-    const { path, request, response } = method as Method<object, object>
-    const isStream = name === 'watch'
-    server.addService(
-      {
-        [name]: {
-          ...{ path, requestStream: isStream, responseStream: isStream },
-          requestSerialize: (one: object) => request.encode(one),
-          requestDeserialize: (data: Buffer) => request.decode(data),
-          responseSerialize: (one: object) => response.encode(one),
-          responseDeserialize: (data: Buffer) => response.decode(data),
-        },
-      },
-      { [name]: handlers[name as keyof typeof handlers] },
-    )
-  }
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', secure, (error, bound) => (error === null ? resolve(bound) : reject(error))),
-  )
+  const served = await grpcServer(etcdApi, handlers, { secure, streams: ['watch'] })
   const retire = () => {
     tokens++
   }
-  return { asked, retire, address: `127.0.0.1:${port}`, port, [Symbol.dispose]: () => server.forceShutdown() }
+  return { asked, retire, ...served }
 }
 
 const given = (endpoints: string, more: Texts = {}): Texts => ({ endpoints, watchKey: 'queue/length', value: '5.5', ...more })

@@ -1,5 +1,4 @@
 // The number that a key of etcd has: read when it is asked for, and told whenever it changes.
-import { createPrivateKey } from 'node:crypto'
 import { AnswerError, OutsideError } from '#kube/outside-error.ts'
 import {
   defaulted,
@@ -17,8 +16,8 @@ import {
   text,
 } from '../triggers/parameters.ts'
 import { etcdApi } from './etcd-api.ts'
-import { type GrpcSource, grpcAddress, grpcPoolOf, NotProven } from './external/grpc-source.ts'
-import { numberOf, type SourceTls } from './outgoing.ts'
+import { type GrpcSource, grpcAddress, grpcPoolOf, grpcTls, NotProven } from './external/grpc-source.ts'
+import { numberOf } from './outgoing.ts'
 import { oneMetric, type ScalerKind, type ScalerWorld, targetType } from './scaler.ts'
 
 const parameters = {
@@ -53,7 +52,7 @@ export const etcd: ScalerKind = {
     const given = checked(readParameters(parameters, trigger.given, 'etcd'))
     // Before anything is taken that would have to be given back.
     targetType(trigger)
-    const tls = tlsOf(given)
+    const tls = given.tls === 'disable' ? undefined : grpcTls(given)
     const pool = grpcPoolOf(world)
     const leases = given.endpoints
       .map(written => {
@@ -92,18 +91,6 @@ function checked(given: Given): Given {
   if (password !== undefined && username === undefined) refuse('username must be provided with password')
   if (username !== undefined && password === undefined) refuse('password must be provided with username')
   return given
-}
-
-function tlsOf({ tls, cert, key, keyPassword, ca }: Given): SourceTls | undefined {
-  if (tls === 'disable') return undefined
-  if (key === undefined || keyPassword === undefined) return { authority: ca, certificate: cert, key }
-  try {
-    const opened = createPrivateKey({ key, passphrase: keyPassword }).export({ type: 'pkcs8', format: 'pem' })
-    return { authority: ca, certificate: cert, key: opened.toString() }
-  } catch {
-    // What Node says may hold parts of the key.
-    throw new TriggerProblem('key cannot be read with keyPassword')
-  }
 }
 
 class EtcdCluster {

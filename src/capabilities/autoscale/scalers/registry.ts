@@ -32,6 +32,7 @@ const kinds: Readonly<Record<string, Load>> = {
   solr: async () => (await import('./search/solr.ts')).solr,
   'github-runner': async () => (await import('./runners/github-runner.ts')).githubRunner,
   'forgejo-runner': async () => (await import('./runners/forgejo-runner.ts')).forgejoRunner,
+  temporal: async () => (await import('./temporal/temporal.ts')).temporal,
   external,
   'external-push': external,
   postgresql: async () => (await import('./sql/postgresql.ts')).postgresql,

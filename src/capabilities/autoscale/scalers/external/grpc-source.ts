@@ -1,5 +1,6 @@
 // Calls of gRPC to a source that a trigger names. The name is looked up and judged by us, since the library would look it up by itself; a
 // source that is lost is looked up again.
+import { createPrivateKey } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
   type ChannelCredentials,
@@ -28,6 +29,8 @@ interface GrpcAddress {
   readonly port: number
   /** Undefined: no TLS. */
   readonly tls: SourceTls | undefined
+  /** Whose certificate is expected, where it is not the host's. */
+  readonly serverName?: string | undefined
   /** As messages name it; default: the external scaler. */
   readonly who?: string
 }
@@ -53,6 +56,26 @@ export function grpcAddress(written: string, tls: SourceTls | undefined, paramet
   if (host === '' || Number(port) < 1 || Number(port) > 65_535)
     throw new TriggerProblem(`${parameter} ${JSON.stringify(written)}: expected host:port`)
   return { host, port: Number(port), tls }
+}
+
+/** TLS as parameters of a trigger say it, its key opened: the library takes no password. @throws TriggerProblem */
+export function grpcTls(given: {
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  readonly keyPassword: string | undefined
+  readonly unsafeSsl?: boolean | undefined
+}): SourceTls {
+  const { ca, cert, key, keyPassword, unsafeSsl } = given
+  const tls = { authority: ca, certificate: cert, key, isInsecure: unsafeSsl }
+  if (key === undefined || keyPassword === undefined) return tls
+  try {
+    const opened = createPrivateKey({ key, passphrase: keyPassword }).export({ type: 'pkcs8', format: 'pem' })
+    return { ...tls, key: opened.toString() }
+  } catch {
+    // What Node says may hold parts of the key.
+    throw new TriggerProblem('key cannot be read with keyPassword')
+  }
 }
 
 /** One connection for all triggers with the same address and TLS, for as long as one of them has it. */
@@ -181,7 +204,7 @@ export class GrpcSource {
   async #connected(signal: AbortSignal): Promise<Client> {
     signal.throwIfAborted()
     if (this.#client !== undefined) return this.#client
-    const { host, port, tls } = this.#address
+    const { host, port, tls, serverName = isIP(host) === 0 ? host : undefined } = this.#address
     const found = await this.#around.outgoing.addresses(host, signal)
     // Somebody else may have been faster.
     if (this.#client !== undefined) return this.#client
@@ -190,7 +213,7 @@ export class GrpcSource {
     const places = addresses.map(({ address }) => (family === 6 ? `[${address}]:${port}` : `${address}:${port}`))
     this.#client = new Client(`${family === 6 ? 'ipv6' : 'ipv4'}:${places.join(',')}`, credentialsOf(tls), {
       'grpc.default_authority': `${host.includes(':') ? `[${host}]` : host}:${port}`,
-      ...(tls === undefined || isIP(host) !== 0 ? {} : { 'grpc.ssl_target_name_override': host }),
+      ...(tls === undefined || serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
       'grpc.enable_retries': 0,
       'grpc.keepalive_time_ms': keepaliveMs,
       'grpc.max_receive_message_length': largestMessage,
