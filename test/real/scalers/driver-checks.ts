@@ -2,10 +2,12 @@
 
 import { amqpCases, beanstalkdCases, kafkaCases, kafkaLoginCases, managementCases } from '../../scaler-broker-cases.ts'
 import { mysqlCases, mysqlLoginCases, postgresCases, postgresLoginCases } from '../../scaler-database-cases.ts'
+import { mongoCases, mongoLoginCases, temporalCases } from '../../scaler-document-cases.ts'
 import type { Check } from '../check.ts'
 import { startBeanstalkd, startRabbit } from './broker-servers.ts'
 import { held } from './checks.ts'
 import { startMariadb, startPostgres } from './database-servers.ts'
+import { startFerret, startTemporal } from './document-servers.ts'
 import { startKafka } from './kafka-server.ts'
 
 export const driverChecks: readonly Check[] = [
@@ -44,6 +46,22 @@ export const driverChecks: readonly Check[] = [
       await using server = await startKafka()
       await held(kafkaLoginCases, { ...server, address: server.sasl })
       return await held(kafkaCases, server)
+    },
+  },
+  {
+    name: 'scalers ask a FerretDB as a MongoDB',
+    async run() {
+      await using server = await startFerret()
+      await using closed = await startFerret({ hasLogin: true })
+      await held(mongoLoginCases, closed)
+      return await held(mongoCases, server)
+    },
+  },
+  {
+    name: 'scalers ask a Temporal',
+    async run() {
+      await using server = await startTemporal()
+      return await held(temporalCases, server)
     },
   },
 ]

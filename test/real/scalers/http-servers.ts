@@ -5,7 +5,7 @@ import { request } from 'undici'
 import { httpCases } from '../../http-scaler-cases.ts'
 import type { ScalerCase } from '../../scaler-cases.ts'
 import { freePort } from '../control-plane/free-ports.ts'
-import { influxProgram, pythonWith } from './programs.ts'
+import { goServer, pythonWith } from './programs.ts'
 import { type RealServer, scratch, started } from './servers.ts'
 
 /** @throws Error where it is refused */
@@ -26,7 +26,7 @@ function serverAt(port: number, version: string, stack: AsyncDisposableStack): R
 
 /** @throws PartUnavailable */
 async function startInflux(): Promise<RealServer> {
-  const program = await influxProgram()
+  const { program } = await goServer('influxd')
   await using stack = new AsyncDisposableStack()
   const [port, inner] = [await freePort(), await freePort()]
   const directory = scratch(stack)

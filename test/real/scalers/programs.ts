@@ -5,19 +5,35 @@ import { builtOnce, cacheDirectory, PartUnavailable } from '../cache.ts'
 import { goProgram } from '../go-build.ts'
 import { runCommand } from '../run-command.ts'
 
-/** The path of InfluxDB 1.8's server, the last that is Go alone; it answers Flux as version 2 does. @throws PartUnavailable */
-export function influxProgram(): Promise<string> {
-  return builtOnce('influxd', async () => {
-    const version = 'v1.8.10'
-    const directory = cacheDirectory(`influxd-${version}`)
-    const path = join(directory, 'influxd')
+interface GoServer {
+  readonly module: string
+  readonly version: string
+  readonly command: string
+  /** Of the language, as the module asks for it. */
+  readonly go: string
+}
+
+/** InfluxDB 1.8 is the last that is Go alone; it answers Flux as version 2 does. FerretDB 1 keeps what MongoDB's clients give it in SQLite. */
+const goServers = {
+  influxd: { module: 'github.com/influxdata/influxdb', version: 'v1.8.10', command: 'cmd/influxd', go: '1.24' },
+  ferretdb: { module: 'github.com/FerretDB/FerretDB', version: 'v1.24.2', command: 'cmd/ferretdb', go: '1.24' },
+  temporal: { module: 'github.com/temporalio/cli', version: 'v1.9.1', command: 'cmd/temporal', go: '1.26' },
+} as const satisfies Readonly<Record<string, GoServer>>
+
+/** The path of a server, and what it is. @throws PartUnavailable */
+export async function goServer(name: keyof typeof goServers): Promise<{ readonly program: string; readonly version: string }> {
+  const { module, version, command, go } = goServers[name]
+  const program = await builtOnce(name, async () => {
+    const directory = cacheDirectory(`${name}-${version}`)
+    const path = join(directory, name)
     if (existsSync(path)) return path
     const wrapper = join(directory, 'wrapper')
     mkdirSync(wrapper, { recursive: true })
-    writeFileSync(join(wrapper, 'go.mod'), `module wrapper\n\ngo 1.24\n\nrequire github.com/influxdata/influxdb ${version}\n`)
-    const target = 'github.com/influxdata/influxdb/cmd/influxd'
-    return await goProgram({ what: `InfluxDB ${version}`, path, directory: wrapper, target, flags: ['-mod=mod', '-p=1'] })
+    writeFileSync(join(wrapper, 'go.mod'), `module wrapper\n\ngo ${go}\n\nrequire ${module} ${version}\n`)
+    const flags = ['-mod=mod', '-p=1', '-ldflags=-s -w']
+    return await goProgram({ what: `${name} ${version}`, path, directory: wrapper, target: `${module}/${command}`, flags })
   })
+  return { program, version }
 }
 
 /** The path of a Python that has these packages. @throws PartUnavailable */

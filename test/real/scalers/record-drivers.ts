@@ -5,10 +5,12 @@ import { amqpCases, beanstalkdCases, kafkaCases } from '../../scaler-broker-case
 import type { ScalerCase } from '../../scaler-cases.ts'
 import { recordingConnections } from '../../scaler-connections.ts'
 import { mysqlCases, postgresCases } from '../../scaler-database-cases.ts'
+import { mongoCases } from '../../scaler-document-cases.ts'
 import { differenceOf } from '../../scaler-reading.ts'
 import { freePort } from '../control-plane/free-ports.ts'
 import { startBeanstalkd, startRabbit } from './broker-servers.ts'
 import { startMariadb, startPostgres } from './database-servers.ts'
+import { startFerret } from './document-servers.ts'
 import { startKafka } from './kafka-server.ts'
 import type { RealServer } from './servers.ts'
 
@@ -41,6 +43,7 @@ const all: readonly Parameters<typeof recorded>[] = [
   ['mariadb', startMariadb, mysqlCases],
   ['rabbitmq', startRabbit, amqpCases, withoutNames],
   ['beanstalkd', startBeanstalkd, beanstalkdCases],
+  ['ferretdb', startFerret, mongoCases],
 ]
 for (const one of all) if (only.size === 0 || only.has(one[0])) await recorded(...one)
 if (only.size === 0 || only.has('kafka')) {

@@ -110,6 +110,33 @@ export class KeptConnection<C extends OpenConnection> implements Disposable {
   }
 }
 
+interface FirstOptions extends Pick<KeptOptions<OpenConnection>, 'clock' | 'outgoing' | 'who'> {
+  readonly signal: AbortSignal
+}
+
+/** The first of some servers with which a connection comes about, each within the time of one. @throws what the last of them threw; `signal.reason` */
+export async function firstOpened<P extends { readonly host: string; readonly port: number }, T>(
+  servers: readonly P[],
+  { clock, outgoing, who, signal }: FirstOptions,
+  open: (server: P, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  let failure: unknown = new OutsideError(`${who}: no server is named`)
+  for (const server of servers) {
+    const limit = new AbortController()
+    const late = new OutsideError(`${who}, ${server.host}:${server.port}: no connection in ${outgoing.timeoutMs / 1_000} s`)
+    const cancel = clock.schedule(outgoing.timeoutMs, () => limit.abort(late))
+    try {
+      return await open(server, AbortSignal.any([signal, limit.signal]))
+    } catch (error) {
+      signal.throwIfAborted()
+      failure = error
+    } finally {
+      cancel()
+    }
+  }
+  throw failure
+}
+
 /** A promise that nobody waits for any longer may still fail: that is no news. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>()

@@ -32,6 +32,7 @@ const kinds: Readonly<Record<string, Load>> = {
   solr: async () => (await import('./search/solr.ts')).solr,
   'github-runner': async () => (await import('./runners/github-runner.ts')).githubRunner,
   'forgejo-runner': async () => (await import('./runners/forgejo-runner.ts')).forgejoRunner,
+  mongodb: async () => (await import('./mongodb/mongodb.ts')).mongodb,
   temporal: async () => (await import('./temporal/temporal.ts')).temporal,
   external,
   'external-push': external,

@@ -70,6 +70,7 @@ export const secretOrHere = place('auth', 'metadata')
 /** Given by any place; the earlier wins. */
 export const hereSecretOrEnv = place('metadata', 'auth', 'env')
 export const hereEnvOrSecret = place('metadata', 'env', 'auth')
+export const secretHereOrEnv = place('auth', 'metadata', 'env')
 export const secretEnvOrHere = place('auth', 'env', 'metadata')
 
 /** What only an authentication or a variable of the container gives. */

@@ -2,12 +2,12 @@
 // connections and timers of their own, follow a cluster to any address that it names, or need a native build.
 import { AnswerError, OutsideError } from '#kube/outside-error.ts'
 import { ByteStream, type StreamPlace } from '../byte-stream.ts'
-import type { OpenConnection } from '../kept-connection.ts'
+import { firstOpened, type OpenConnection } from '../kept-connection.ts'
 import type { Outgoing } from '../outgoing.ts'
 import type { ScalerWorld } from '../scaler.ts'
+import { scram } from '../scram.ts'
 import { int8, int16, int32, int64, KafkaReader, lengthAndBytes, list, text } from './kafka-bytes.ts'
 import { nothingCommitted, type PartitionOffsets } from './kafka-lag.ts'
-import { type ScramHash, scram } from './scram.ts'
 
 /** Brokers that one look asks. */
 const mostBrokers = 64
@@ -16,7 +16,9 @@ export interface KafkaPlaces {
   /** Asked in turn, until one answers. */
   readonly servers: readonly { readonly host: string; readonly port: number }[]
   readonly tls: StreamPlace['tls']
-  readonly login: { readonly how: 'plain' | ScramHash; readonly username: string; readonly password: string } | undefined
+  readonly login:
+    | { readonly how: 'plain' | 'sha256' | 'sha512'; readonly username: string; readonly password: string }
+    | undefined
 }
 
 interface Wanted {
@@ -113,7 +115,7 @@ class Broker implements Disposable {
       return answer.bytes()
     }
     if (login.how === 'plain') await say(Buffer.from(`\0${login.username}\0${login.password}`))
-    else await scram(login.how, login, say)
+    else await scram(login.how, { ...login, who: 'Kafka' }, say)
   }
 }
 
@@ -135,24 +137,15 @@ export class KafkaCluster implements OpenConnection {
     signal: AbortSignal,
   ): Promise<KafkaCluster> {
     const cluster = new KafkaCluster(places, outgoing)
-    let failure: unknown
-    for (const server of places.servers) {
-      const limit = new AbortController()
-      const late = new OutsideError(`Kafka, ${server.host}:${server.port}: no connection in ${outgoing.timeoutMs / 1_000} s`)
-      const cancel = clock.schedule(outgoing.timeoutMs, () => limit.abort(late))
-      try {
-        cluster.#first = await cluster.#brokerAt(server, AbortSignal.any([signal, limit.signal]))
-        return cluster
-      } catch (error) {
-        if (signal.aborted) cluster[Symbol.dispose]()
-        signal.throwIfAborted()
-        failure = error
-      } finally {
-        cancel()
-      }
+    try {
+      cluster.#first = await firstOpened(places.servers, { clock, outgoing, who: 'Kafka', signal }, (server, limited) =>
+        cluster.#brokerAt(server, limited),
+      )
+      return cluster
+    } catch (error) {
+      cluster[Symbol.dispose]()
+      throw error
     }
-    cluster[Symbol.dispose]()
-    throw failure
   }
 
   private constructor(places: KafkaPlaces, outgoing: Outgoing) {

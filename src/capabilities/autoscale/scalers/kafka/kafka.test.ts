@@ -1,10 +1,10 @@
 // Kafka: upstream's tables of lag and parameters, SCRAM by its RFC.
 import { describe, expect, test } from 'vitest'
 import { scalerKind } from '../registry.ts'
+import { scram } from '../scram.ts'
 import { lineServer } from '../testdata/line-server.ts'
 import { openedTrigger, scalerWorld } from '../testdata/scaler-world.ts'
 import { factorsOf, type LagRules, lagOf, nextFactor, nothingCommitted, totalLag } from './kafka-lag.ts'
-import { scram } from './scram.ts'
 
 type Texts = Readonly<Record<string, string>>
 const { signal } = new AbortController()
@@ -158,7 +158,7 @@ describe('what triggers may say', () => {
 })
 
 describe('SCRAM', () => {
-  const login = { username: 'user', password: 'pencil' }
+  const login = { username: 'user', password: 'pencil', who: 'Kafka' }
   const nonce = 'rOprNGfwEbeRWgbNEkqO'
   const first = 'r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096'
 

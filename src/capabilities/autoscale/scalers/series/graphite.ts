@@ -5,6 +5,7 @@ import { defaulted, float, here, readParameters, required, text } from '../../tr
 import { authParameters, provenHttp } from '../http-auth.ts'
 import { jsonOf, numberOf, successOf, urlOf } from '../outgoing.ts'
 import { oneMetric, type ScalerKind } from '../scaler.ts'
+import { sharedReading } from './shared-answers.ts'
 
 const parameters = {
   serverAddress: required(text, here('address of the server, such as http://graphite.monitoring:8080')),
@@ -27,7 +28,7 @@ export const graphite: ScalerKind = {
     const proving = isBasic ? { ...trigger.given, metadata: { ...metadata, authModes: 'basic' } } : trigger.given
     const base = urlOf(given.serverAddress)
     const http = provenHttp(proving, 'graphite', world, { allowed: ['basic'] })
-    const read = async (signal: AbortSignal) => {
+    const ask = async (signal: AbortSignal) => {
       const url = new URL(base)
       url.pathname = `${url.pathname.replace(/\/$/, '')}/render`
       for (const [name, value] of Object.entries({ from: given.queryTime, target: given.query, format: 'json' }))
@@ -35,7 +36,8 @@ export const graphite: ScalerKind = {
       return newestIn(jsonOf(successOf(await http.ask(url, { signal }), 'Graphite'), 'Graphite'))
     }
     return oneMetric(trigger, {
-      ...{ tail: 'graphite', target: given.threshold, activation: given.activationThreshold, read },
+      ...{ tail: 'graphite', target: given.threshold, activation: given.activationThreshold },
+      read: sharedReading(trigger, world, ask),
       close: () => http[Symbol.asyncDispose](),
     })
   },

@@ -5,6 +5,7 @@ import { boolean, defaulted, float, here, optional, readParameters, required, te
 import { authParameters, provenHttp } from '../http-auth.ts'
 import { jsonOf, numberOf, successOf, urlOf } from '../outgoing.ts'
 import { oneMetric, type ScalerKind } from '../scaler.ts'
+import { sharedReading } from './shared-answers.ts'
 
 const parameters = {
   serverAddress: required(text, here('address of the server, such as http://loki.monitoring:3100')),
@@ -26,10 +27,11 @@ export const loki: ScalerKind = {
     url.search = new URLSearchParams({ query: given.query }).toString()
     const http = provenHttp(trigger.given, 'loki', world, { isInsecure: given.unsafeSsl })
     const headers: Record<string, string> = given.tenantName === undefined ? {} : { 'X-Scope-OrgID': given.tenantName }
-    const read = async (signal: AbortSignal) =>
+    const ask = async (signal: AbortSignal) =>
       valueIn(jsonOf(successOf(await http.ask(url, { signal, headers }), 'Loki'), 'Loki'), given.ignoreNullValues)
     return oneMetric(trigger, {
-      ...{ tail: 'loki', target: given.threshold, activation: given.activationThreshold, read },
+      ...{ tail: 'loki', target: given.threshold, activation: given.activationThreshold },
+      read: sharedReading(trigger, world, ask),
       close: () => http[Symbol.asyncDispose](),
     })
   },

@@ -16,6 +16,7 @@ import {
 import { authParameters, provenHttp } from '../http-auth.ts'
 import { jsonOf, numberOf, successOf, urlOf } from '../outgoing.ts'
 import { oneMetric, type ScalerKind } from '../scaler.ts'
+import { sharedReading } from './shared-answers.ts'
 
 const parameters = {
   serverAddress: required(text, here('address of the server, such as http://prometheus.monitoring:9090')),
@@ -38,7 +39,7 @@ export const prometheus: ScalerKind = {
     const given = readParameters(parameters, trigger.given, 'prometheus')
     const base = urlOf(given.serverAddress)
     const http = provenHttp(trigger.given, 'prometheus', world, { isInsecure: given.unsafeSsl, timeoutMs: given.timeout })
-    const read = async (signal: AbortSignal) => {
+    const ask = async (signal: AbortSignal) => {
       const url = new URL(base)
       url.pathname = `${url.pathname.replace(/\/$/, '')}/api/v1/query`
       const asked = {
@@ -52,7 +53,8 @@ export const prometheus: ScalerKind = {
       return promValue(jsonOf(answer, 'Prometheus'), given.ignoreNullValues)
     }
     return oneMetric(trigger, {
-      ...{ tail: 'prometheus', target: given.threshold, activation: given.activationThreshold, read },
+      ...{ tail: 'prometheus', target: given.threshold, activation: given.activationThreshold },
+      read: sharedReading(trigger, world, ask),
       close: () => http[Symbol.asyncDispose](),
     })
   },
