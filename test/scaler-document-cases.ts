@@ -32,8 +32,10 @@ const credentials = `${mongoLogin.username}:${encodeURIComponent(mongoLogin.pass
 
 /** The same server, which asks who we are. */
 export const mongoLoginCases: readonly ScalerCase[] = [
-  login('a login by what the server knows', credentials, 'authSource=admin&authMechanism=SCRAM-SHA-256', 7),
-  login('a wrong password', 'worker:hunter2@', 'authMechanism=SCRAM-SHA-256', /^MongoDB: AuthenticationFailed \(18\)$/),
+  login('a login by what the server knows', credentials, 'authSource=people', 7),
+  login('by the older way', credentials, 'authSource=people&authMechanism=SCRAM-SHA-1', 7),
+  login('a wrong password', 'worker:hunter2@', 'authSource=people', /^MongoDB: AuthenticationFailed \(18\)$/),
+  login('another database of users', credentials, '', /^MongoDB: AuthenticationFailed \(18\)$/),
   login('no login', '', '', /^MongoDB: (AuthenticationFailed|Unauthorized) \(\d+\)$/),
 ]
 

@@ -6,6 +6,7 @@ import { amqpCases, beanstalkdCases, kafkaCases } from './scaler-broker-cases.ts
 import type { ScalerCase } from './scaler-cases.ts'
 import { type RecordedConnections, replayedConnections } from './scaler-connections.ts'
 import { mysqlCases, postgresCases } from './scaler-database-cases.ts'
+import { mongoCases } from './scaler-document-cases.ts'
 import { differenceOf } from './scaler-reading.ts'
 
 const { signal } = new AbortController()
@@ -16,6 +17,7 @@ test.each<[string, readonly ScalerCase[]]>([
   ['rabbitmq', amqpCases],
   ['beanstalkd', beanstalkdCases],
   ['kafka', kafkaCases],
+  ['ferretdb', mongoCases],
 ])('%s, as recorded', async (name, cases) => {
   const text = readFileSync(join(import.meta.dirname, 'fixtures', 'scalers', `${name}.json`), 'utf8')
   await using server = await replayedConnections(JSON.parse(text) as RecordedConnections)

@@ -52,8 +52,9 @@ export async function startFerret({ hasLogin = false } = {}): Promise<RealServer
     await filled(first)
     await first.disposeAsync()
     port = await freePort()
+    // The user is made with a database that is not there yet.
     const { username, password } = mongoLogin
-    const setUp = [`--setup-username=${username}`, `--setup-password=${password}`, '--setup-database=work']
+    const setUp = [`--setup-username=${username}`, `--setup-password=${password}`, '--setup-database=people']
     await started(stack, program, [...words(port), '--test-enable-new-auth', ...setUp], port)
   } else port = await filled(stack)
   const moved = stack.move()
