@@ -9,7 +9,7 @@ interface GoServer {
   readonly module: string
   readonly version: string
   readonly command: string
-  /** Of the language, as the module asks for it. */
+  /** The version of the language that the module asks for. */
   readonly go: string
   /** Files below the module that its archive lacks, and the program does not start without. */
   readonly missing?: Readonly<Record<string, string>>

@@ -7,6 +7,7 @@ import {
   rebalancePolicies,
 } from '#coordination/api.ts'
 import { abortIsolationAnnotation } from '#coordination/plans/names.ts'
+import { isOver } from '#coordination/plans/plan-progress.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
@@ -56,7 +57,9 @@ export async function follow(name: string, run: IsolationRun): Promise<ExitCode>
   await informers.allSynced(signal)
   const startedMs = clock.elapsed()
   let told = ''
-  const seen = new Set<string>()
+  const ours = () => [...plans.store.list()].filter(({ spec }) => spec.policyRef.name === name && spec.purpose === 'isolate')
+  // Plans, not the one that the status names: a short one may come and go between two looks.
+  const earlier = new Set(ours().flatMap(plan => (isOver(plan) ? [plan.metadata.name] : [])))
   let isUnderWay = false
   for (;;) {
     signal.throwIfAborted()
@@ -76,17 +79,15 @@ export async function follow(name: string, run: IsolationRun): Promise<ExitCode>
       told = `${status.stage} ${status.phase} ${status.message}`
       run.tell(status)
     }
-    if (status?.plan !== undefined) seen.add(status.plan)
-    for (const one of seen) {
-      const known = plans.store.get(undefined, one)
-      if (known !== undefined) run.tellPlan(known)
-    }
+    for (const plan of ours()) if (!earlier.has(plan.metadata.name)) run.tellPlan(plan)
     const plan = status?.plan === undefined ? undefined : plans.store.get(undefined, status.plan)
     if (plan?.status?.phase === 'Proposed' && !plan.spec.approved) await approve(plan, run)
     const end = isFresh ? endOf(status) : undefined
     if (end !== undefined) {
       // Two watches: the last steps may not have come yet.
-      for (const one of seen) run.tellPlan(await run.admin.resource<RebalancePlan>(rebalancePlans).get(one, { signal }))
+      for (const { metadata } of ours())
+        if (!earlier.has(metadata.name))
+          run.tellPlan(await run.admin.resource<RebalancePlan>(rebalancePlans).get(metadata.name, { signal }))
       return end
     }
     await clock.after(lookMs, signal)

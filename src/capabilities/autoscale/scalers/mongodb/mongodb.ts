@@ -78,6 +78,7 @@ function filterOf(query: string): Document {
   try {
     filter = EJSON.parse(query, { relaxed: false })
   } catch {
+    // The library's own words show the query.
     throw new TriggerProblem(`query is no extended JSON: expected one such as {"state":"waiting"}`)
   }
   if (typeof filter !== 'object' || filter === null || Array.isArray(filter) || Object.keys(filter).length === 0)

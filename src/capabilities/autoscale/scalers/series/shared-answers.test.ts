@@ -1,5 +1,4 @@
 // Equal questions are asked once, no answer is heard twice, and nobody who leaves takes the answer of another.
-import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
 import { opened, signal, type Texts } from '../testdata/hostile-sources.ts'
@@ -90,7 +89,6 @@ test('an error is told to those who wait, and kept for nobody', async () => {
   const both = Promise.allSettled([trigger({ query: 'q' })(signal), trigger({ query: 'q' })(signal)])
   asked[0]?.fail(new Error('no answer'))
   expect((await both).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
-  await setImmediate()
   const next = trigger({ query: 'q' })(signal)
   asked[1]?.answer(5)
   expect(await next).toBe(5)
