@@ -1,4 +1,4 @@
-// docs/dashboard.md against what it speaks of: requests that are answered, keys of the configuration, actions with their commands
+// docs/dashboard.md against what it speaks of: keys of the configuration, actions with their commands
 // and rights, metrics, pictures.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,6 @@ import { dashboardProblems, dashboardSchema } from '#dashboard/configuration.ts'
 import { freezeActions, planActions, twinActions } from '#dashboard/contract-names.ts'
 import { RequestMetrics } from '#dashboard/http/request-metrics.ts'
 import { StreamMetrics } from '#dashboard/stream/stream-metrics.ts'
-import { startExample } from '#test/real/browser/ballast-process.ts'
 import { readControllerConfiguration } from '../src/process/configuration/controller-configuration.ts'
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 
@@ -18,7 +17,6 @@ const root = join(import.meta.dirname, '..')
 const manual = readFileSync(join(root, 'docs', 'dashboard.md'), 'utf8')
 const blocks = (language: string) =>
   [...manual.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].filter(found => found[1] === language).map(found => found[2] ?? '')
-const lines = blocks('sh').flatMap(block => block.split('\n'))
 const section = (title: string) => manual.split(/^##+ /m).find(part => part.startsWith(`${title}\n`)) ?? ''
 /** Cells of the rows of a section's tables. */
 const rows = (title: string) =>
@@ -26,31 +24,6 @@ const rows = (title: string) =>
     .split('\n')
     .filter(line => line.startsWith('| `') || line.startsWith('| '))
     .map(line => line.split('|').map(cell => cell.trim()))
-
-test('every request is answered by what npm start shows', async () => {
-  const requests = lines.filter(line => line.startsWith('curl '))
-  expect(requests.length).toBeGreaterThan(20)
-  await using ballast = await startExample()
-  await ballast.until(/Press Enter to approve/)
-  const plans: readonly { readonly name: string }[] = JSON.parse(await (await fetch(`${ballast.url}api/v1/plans`)).text())
-  const refused: string[] = []
-  for (const request of requests) {
-    const [, address = ''] = /(http:\/\/127\.0\.0\.1:8080[^\s'"]*)/.exec(request) ?? []
-    const url = address.replace('http://127.0.0.1:8080/', ballast.url).replace('$PLAN', plans[0]?.name ?? '')
-    const headers = [...request.matchAll(/-H '([\w-]+): ([^']*)'/g)].map(([, name = '', value = '']) => [
-      name,
-      name === 'Origin' ? new URL(ballast.url).origin : value,
-    ])
-    const [, body] = / -d '([^']*)'/.exec(request) ?? []
-    const answer = await fetch(url, {
-      headers: Object.fromEntries(headers),
-      ...(body === undefined ? {} : { method: 'POST', body }),
-    })
-    if (answer.status !== 200) refused.push(`${answer.status} ${request}: ${await answer.text()}`)
-    else await answer.body?.cancel()
-  }
-  expect(refused).toEqual([])
-})
 
 test('every configuration is taken, and nothing of it stands open', () => {
   const samples = blocks('yaml')

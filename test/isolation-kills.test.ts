@@ -1,6 +1,5 @@
-// Small isolations, each stage once, with their controller killed after each write. The homelab's is in test/crash.
+// A small isolation, each stage once, with its controller killed after each write; by webhook in the deep tests, the homelab's in test/crash.
 import { describeKills } from './crash-harness.ts'
-import { smallIsolation, smallIsolationByWebhook } from './isolation-scenarios.ts'
+import { smallIsolation } from './isolation-scenarios.ts'
 
 describeKills(smallIsolation, ['after'])
-describeKills(smallIsolationByWebhook, ['after'])
