@@ -1,7 +1,9 @@
 // Connections of lines and bytes: whose signal ends them, and when they count as open.
 import { getEventListeners } from 'node:events'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { ByteStream } from './byte-stream.ts'
+import { secureOptions } from './guarded-socket.ts'
 import { scalerKind } from './registry.ts'
 import { lineServer } from './testdata/line-server.ts'
 import { openedTrigger, scalerWorld } from './testdata/scaler-world.ts'
@@ -75,4 +77,21 @@ test('one connection answers readings of many signals', async () => {
     one.abort()
   }
   expect(sockets.size).toBe(1)
+})
+
+describe('of TLS the part that cannot be read is named, and not shown', async () => {
+  const authority = await issueAuthority({ commonName: 'a', nowMs: 0 })
+  const leaf = (commonName: string) => issueLeaf(authority, { commonName, dnsNames: [commonName], usages: ['client'], nowMs: 0 })
+  const [one, other] = [await leaf('a'), await leaf('b')]
+  const pem = (pair: typeof one) => ({ certificate: pair.certificate, key: pair.key })
+  test.each([
+    [{ ...pem(one), certificate: 'hunter2' }, 'cert cannot be read: expected PEM'],
+    [{ ...pem(one), key: 'hunter2' }, 'key cannot be read: expected PEM'],
+    [{ ...pem(one), key: 'hunter2', passphrase: 'a' }, 'key, or its keyPassword, cannot be read: expected PEM'],
+    [{ ...pem(one), key: other.key }, 'key is not that of cert'],
+  ])('%#', (tls, message) => expect(() => secureOptions(tls)).toThrow(message))
+
+  test('and what can be read is taken', () => {
+    expect(secureOptions({ ...pem(one), authority: authority.certificate })).toMatchObject({ rejectUnauthorized: true })
+  })
 })

@@ -3,6 +3,7 @@ import { connect as connectPlain, type Socket } from 'node:net'
 import { connect as connectSecure } from 'node:tls'
 import { messageOf } from '#kube/log.ts'
 import { AnswerError, OutsideError } from '#kube/outside-error.ts'
+import { secureOptions } from './guarded-socket.ts'
 import type { Outgoing, SourceTls } from './outgoing.ts'
 
 /** Bytes of one line, such as a number or an error. */
@@ -143,11 +144,7 @@ function socketTo({ host, port, tls }: StreamPlace, address: string): [Socket, '
   const socket = connectSecure({
     ...to,
     servername: /^[\d.]+$|:/.test(host) ? '' : host,
-    rejectUnauthorized: tls.isInsecure !== true,
-    ...(tls.authority === undefined ? {} : { ca: tls.authority }),
-    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
-    ...(tls.passphrase === undefined ? {} : { passphrase: tls.passphrase }),
+    ...secureOptions(tls),
   })
   return [socket, 'secureConnect']
 }

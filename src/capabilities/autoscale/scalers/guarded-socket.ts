@@ -2,7 +2,13 @@
 // ends where more comes than may come, or where a library stumbles over what a server says.
 import { connect as connectPlain, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { type ConnectionOptions, connect as connectSecure, type TLSSocket } from 'node:tls'
+import {
+  type ConnectionOptions,
+  connect as connectSecure,
+  createSecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls'
 import { AnswerError, OutsideError } from '#kube/outside-error.ts'
 import { TriggerProblem } from '../triggers/parameters.ts'
 import type { Outgoing, SourceTls } from './outgoing.ts'
@@ -43,15 +49,43 @@ export function hostNamed(parameter: string, host: string): string {
 /** TLS over a connection. @throws Error of the handshake; `signal.reason` */
 export async function securedSocket(socket: Socket, host: string, tls: SocketTls, signal: AbortSignal): Promise<TLSSocket> {
   const options: ConnectionOptions = {
-    ...{ socket, rejectUnauthorized: tls.isInsecure !== true },
+    ...{ socket, ...secureOptions(tls) },
     // A name is compared with the certificate; an address too, but it is not sent.
     ...(/^[\d.]+$|:/.test(host) ? { host } : { servername: host }),
     ...(tls.isNameUnchecked === true ? { checkServerIdentity: () => undefined } : {}),
-    ...(tls.authority === undefined ? {} : { ca: tls.authority }),
-    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
   }
   return await once(connectSecure(options), 'secureConnect', signal)
+}
+
+/** What Node is told of TLS. @throws TriggerProblem that names the parameter which cannot be read, and shows nothing of it */
+export function secureOptions(tls: SourceTls & { readonly passphrase?: string | undefined }): ConnectionOptions {
+  const { authority, certificate, key, passphrase } = tls
+  const some = {
+    ...(authority === undefined ? {} : { ca: authority }),
+    ...(certificate === undefined ? {} : { cert: certificate }),
+    ...(key === undefined ? {} : { key }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+  }
+  // Node's own words do not say which of them it is.
+  const read = (one: SecureContextOptions) => {
+    try {
+      return createSecureContext(one)
+    } catch {
+      return undefined
+    }
+  }
+  const isInsecure = tls.isInsecure === true
+  const secureContext = read(some)
+  if (secureContext !== undefined) return { rejectUnauthorized: !isInsecure, secureContext }
+  const wrong =
+    authority !== undefined && read({ ca: authority }) === undefined
+      ? 'ca'
+      : certificate !== undefined && read({ cert: certificate }) === undefined
+        ? 'cert'
+        : key !== undefined && read({ key, ...(passphrase === undefined ? {} : { passphrase }) }) === undefined
+          ? `key${passphrase === undefined ? '' : ', or its keyPassword,'}`
+          : undefined
+  throw new TriggerProblem(wrong === undefined ? 'key is not that of cert' : `${wrong} cannot be read: expected PEM`)
 }
 
 async function once<S extends Socket>(socket: S, event: string, signal: AbortSignal): Promise<S> {
