@@ -112,24 +112,29 @@ export class KeptConnection<C extends OpenConnection> implements Disposable {
 
 interface FirstOptions extends Pick<KeptOptions<OpenConnection>, 'clock' | 'outgoing' | 'who'> {
   readonly signal: AbortSignal
+  /** What a server that takes too long did not give; default: a connection. */
+  readonly what?: string
+  /** What one server says holds for all of them. */
+  readonly isFinal?: (error: unknown) => boolean
 }
 
-/** The first of some servers with which a connection comes about, each within the time of one. @throws what the last of them threw; `signal.reason` */
+/** What comes about with the first of some servers with which it does, each within the time of one. @throws what the last of them threw; `signal.reason` */
 export async function firstOpened<P extends { readonly host: string; readonly port: number }, T>(
   servers: readonly P[],
-  { clock, outgoing, who, signal }: FirstOptions,
+  { clock, outgoing, who, signal, what = 'connection', isFinal = () => false }: FirstOptions,
   open: (server: P, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   let failure: unknown = new OutsideError(`${who}: no server is named`)
   for (const server of servers) {
     const limit = new AbortController()
-    const late = new OutsideError(`${who}, ${server.host}:${server.port}: no connection in ${outgoing.timeoutMs / 1_000} s`)
+    const late = new OutsideError(`${who}, ${server.host}:${server.port}: no ${what} in ${outgoing.timeoutMs / 1_000} s`)
     const cancel = clock.schedule(outgoing.timeoutMs, () => limit.abort(late))
     try {
       return await open(server, AbortSignal.any([signal, limit.signal]))
     } catch (error) {
       signal.throwIfAborted()
-      failure = error
+      if (isFinal(error)) throw error
+      failure = limit.signal.aborted ? late : error
     } finally {
       cancel()
     }

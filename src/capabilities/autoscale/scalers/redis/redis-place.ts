@@ -1,6 +1,5 @@
 // Where the key of a trigger is: on one server, on a node of a cluster, or on the server that sentinels call the master.
 import type { Clock } from '#kube/clock.ts'
-import { messageOf } from '#kube/log.ts'
 import { OutsideError } from '#kube/outside-error.ts'
 import {
   boolean,
@@ -19,6 +18,7 @@ import {
   text,
 } from '../../triggers/parameters.ts'
 import type { StreamPlace } from '../byte-stream.ts'
+import { firstOpened } from '../kept-connection.ts'
 import type { Outgoing } from '../outgoing.ts'
 import { RedisError, RedisSession, type Reply } from './redis-session.ts'
 
@@ -49,6 +49,8 @@ export type RedisKind = 'server' | 'cluster' | 'sentinel'
 /** Redirections within one look. */
 const mostMoves = 5
 const standardPort = 6379
+/** Servers that one trigger names. */
+const mostServers = 32
 
 export type RedisAsk = (...words: readonly string[]) => Promise<Exclude<Reply, RedisError>>
 
@@ -70,63 +72,40 @@ export function redisPlace(
   const [one] = places
   if (one === undefined)
     throw new TriggerProblem('no addresses or hosts given. address should be a comma separated list of host:port')
+  if (places.length > mostServers) throw new TriggerProblem(`address: at most ${mostServers} servers`)
   if (kind === 'sentinel' && told.sentinelMaster === undefined) throw new TriggerProblem('no sentinelMaster given')
   const login = { username: told.username, password: told.password }
   const database = kind === 'cluster' ? 0 : told.databaseIndex
   const open = (place: StreamPlace, signal: AbortSignal) => RedisSession.open(place, { login, database }, outgoing, signal)
-  /** The master as the first sentinel that answers calls it. */
-  const master = (outer: AbortSignal) =>
-    firstThatAnswers(places, outer, async (place, signal) => {
-      const sentinel = { username: told.sentinelUsername, password: told.sentinelPassword }
-      using session = await RedisSession.open(place, { login: sentinel, database: 0 }, outgoing, signal)
-      const found = await session.ask('SENTINEL', 'get-master-addr-by-name', told.sentinelMaster ?? '')
-      if (!Array.isArray(found)) throw new OutsideError(`the sentinel knows no master ${told.sentinelMaster}`)
-      return { ...place, host: String(found[0]), port: Number(found[1]) }
-    })
   return {
-    async look(use, outer) {
-      const limit = new AbortController()
-      const cancel = clock.schedule(outgoing.timeoutMs, () => limit.abort(new DOMException('late', 'TimeoutError')))
-      const late = AbortSignal.any([outer, limit.signal])
+    async look(use, signal) {
       // What a server does is nothing a virtual clock can see.
       using _held = clock.hold()
-      try {
-        if (kind === 'sentinel') {
-          using session = await open(await master(late), late)
-          return await use((...words) => session.ask(...words))
-        }
-        if (kind === 'cluster') return await firstThatAnswers(places, late, place => inCluster(place, use, open, late))
-        using session = await open(one, late)
-        return await use((...words) => session.ask(...words))
-      } catch (error) {
-        outer.throwIfAborted()
-        if (late.aborted) throw new OutsideError(`Redis: no answer in ${outgoing.timeoutMs / 1_000} s`)
-        throw error
-      } finally {
-        cancel()
+      const around = {
+        clock,
+        outgoing,
+        who: 'Redis',
+        signal,
+        what: 'answer',
+        isFinal: (error: unknown) => error instanceof RedisError,
       }
+      const onOne = async (place: StreamPlace, limited: AbortSignal) => {
+        using session = await open(place, limited)
+        return await use((...words) => session.ask(...words))
+      }
+      if (kind === 'cluster') return await firstOpened(places, around, (place, limited) => inCluster(place, use, open, limited))
+      if (kind === 'server') return await firstOpened([one], around, onOne)
+      // The master as the first sentinel that answers calls it.
+      const master = await firstOpened(places, around, async (place, limited) => {
+        const sentinel = { username: told.sentinelUsername, password: told.sentinelPassword }
+        using session = await RedisSession.open(place, { login: sentinel, database: 0 }, outgoing, limited)
+        const found = await session.ask('SENTINEL', 'get-master-addr-by-name', told.sentinelMaster ?? '')
+        if (!Array.isArray(found)) throw new OutsideError(`the sentinel knows no master ${told.sentinelMaster}`)
+        return { ...place, host: String(found[0]), port: Number(found[1]) }
+      })
+      return await firstOpened([master], around, onOne)
     },
   }
-}
-
-/** @throws what the last of them threw */
-async function firstThatAnswers<T>(
-  places: readonly StreamPlace[],
-  signal: AbortSignal,
-  use: (place: StreamPlace, signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  let failure: unknown
-  for (const place of places) {
-    try {
-      return await use(place, signal)
-    } catch (error) {
-      signal.throwIfAborted()
-      // A server that answers is right for all of them.
-      if (error instanceof RedisError) throw error
-      failure = error
-    }
-  }
-  throw failure instanceof Error ? failure : new OutsideError(messageOf(failure))
 }
 
 /** All of a look again, where the key is on another node. */

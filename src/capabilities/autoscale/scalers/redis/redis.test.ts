@@ -142,6 +142,19 @@ describe('what is asked, and what comes of it', () => {
     expect(await readOf('redis-cluster', { address: away.address, listName: 'mail' })).toMatch(/not to be reached/)
   })
 
+  test.each(['redis-cluster', 'redis-sentinel'])(
+    '%s: a first server that says nothing leaves its time to the second',
+    async type => {
+      await using silent = await lineServer(() => undefined)
+      await using server = await lineServer(answers({ 'TYPE mail': '+list\r\n', 'LLEN mail': ':7\r\n' }))
+      const named = `*2\r\n$9\r\n127.0.0.1\r\n$${String(server.port).length}\r\n${server.port}\r\n`
+      await using sentinel = await lineServer(answers({ 'SENTINEL get-master-addr-by-name main': named }))
+      const second = type === 'redis-cluster' ? server : sentinel
+      const metadata = { address: `${silent.address},${second.address}`, listName: 'mail', sentinelMaster: 'main' }
+      expect(await readOf(type, metadata, {}, { timeoutMs: 200 })).toEqual(['s0-redis-mail', '5', 7, true])
+    },
+  )
+
   test('sentinels name the master, and have a login of their own', async () => {
     await using master = await lineServer(answers({ ...listed, 'AUTH a': '+OK\r\n' }))
     const named = `*2\r\n${bulk('127.0.0.1')}${bulk(String(master.port))}`
