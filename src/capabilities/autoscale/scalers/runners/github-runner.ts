@@ -1,6 +1,8 @@
 // How many jobs of GitHub Actions wait for runners with these labels, or run on them.
+
+import type { Clock } from '#kube/clock.ts'
 import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
-import { AnswerError } from '#kube/outside-error.ts'
+import { AnswerError, OutsideError } from '#kube/outside-error.ts'
 import {
   boolean,
   defaulted,
@@ -49,6 +51,8 @@ const pageLength = 30
 const mostPages = 100
 /** Questions of one look. */
 const mostQuestions = 2_000
+/** One look, whatever each of its questions takes. */
+const longestLookMs = 300_000
 
 export const githubRunner: ScalerKind = {
   types: ['github-runner'],
@@ -65,7 +69,7 @@ export const githubRunner: ScalerKind = {
     const read = async (signal: AbortSignal) => {
       try {
         if (api.isLimited) throw new RateLimited('GitHub API rate limit exceeded')
-        last = await jobsOf(api, given, signal)
+        last = await jobsOf(api, given, clock, signal)
       } catch (error) {
         signal.throwIfAborted()
         if (!api.isLimited) throw error
@@ -103,11 +107,14 @@ function proofOf({
   return { applicationId: applicationID, installationId: installationID, key: appKeyOf(appKey ?? refuse('no appKey given')) }
 }
 
-async function jobsOf(api: GithubApi, given: Given, signal: AbortSignal): Promise<number> {
+async function jobsOf(api: GithubApi, given: Given, clock: Clock, signal: AbortSignal): Promise<number> {
+  const startedMs = clock.elapsed()
   let questions = 0
   const ask = async (path: string) => {
     if (++questions > mostQuestions)
       throw new AnswerError(`more than ${mostQuestions} questions for one look: name fewer repositories`)
+    if (clock.elapsed() - startedMs > longestLookMs)
+      throw new OutsideError(`GitHub: one look took more than ${longestLookMs / 1_000} s: name fewer repositories`)
     return await api.ask(path, signal)
   }
   const owner = encodeURIComponent(given.owner)

@@ -235,6 +235,17 @@ describe('github-runner', () => {
     expect([await value(), source.asked.length > asked]).toEqual([7, true])
   })
 
+  test('a look whose every answer comes late ends', async () => {
+    await using source = await sourceServer(seven)
+    // Each answer takes a minute of this clock.
+    const clock = new (class extends VirtualClock {
+      override elapsed = () => source.asked.length * 60_000
+    })(0)
+    const read = await readOf('github-runner', github(source.url, { repos: 'a,b,c,d,e,f,g' }), { auth: token }, { clock })
+    expect(read).toMatch(/one look took more than 300 s/)
+    expect(source.asked).toHaveLength(6)
+  })
+
   test('at the limit of rate from the first look on', async () => {
     const clock = new VirtualClock(1_700_000_000_000)
     await using source = await sourceServer(json({}, { 'x-ratelimit-remaining': '9', 'retry-after': '60' }, 429))
