@@ -65,9 +65,15 @@ test('receivers are told what their sources want, once for each event, and a bad
   expect(counted).toContain(
     'keda_cloudeventsource_events_emitted_total{namespace="default",cloudeventsource="all",eventsink="http",state="emitted"} 2',
   )
+  expect(counted).toContain('keda_cloudeventsource_events_queued{namespace="default"} 0')
   expect(counted).toContain('keda_scaled_object_paused{namespace="default",scaledObject="web"} 1')
   expect(counted).toContain('keda_trigger_registered_total{type="cron"} 1')
   expect(counted).toContain('keda_resource_registered_total{type="cloudevent_source",namespace="default"} 4')
+  const sent = async () => (await registry.metrics()).split('\n').filter(line => /^keda_cloudeventsource.*\{.*"all"/.test(line))
+  expect(await sent()).toHaveLength(1)
+  await site.api.resource(cloudEventSources).delete('all', { namespace: 'default', signal: site.signal })
+  await site.clock.advance(10_000)
+  expect(await sent()).toEqual([])
 })
 
 test("a look is counted, a source that KEDA's finalizer holds is let go, and what is gone leaves no series", async () => {

@@ -70,8 +70,8 @@ export async function startScaling(
     reconfigure: async () => 'restart-part',
     [Symbol.asyncDispose]: async () => {
       stop.abort(new DOMException('autoscaling is stopped', 'AbortError'))
-      await autoscaling[Symbol.asyncDispose]()
       await notices[Symbol.asyncDispose]()
+      await autoscaling[Symbol.asyncDispose]()
       await running
       await outgoing[Symbol.asyncDispose]()
     },

@@ -384,7 +384,7 @@ describe('when a schedule will be active', () => {
 })
 
 describe("what is counted, by upstream's reasons", () => {
-  const autoscaler: KubeObject = {
+  const unowned: KubeObject = {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
     metadata: { name: 'old', namespace: 'shop' },
@@ -399,7 +399,7 @@ describe("what is counted, by upstream's reasons", () => {
     ['incorrect-replicas', scaled({ minReplicaCount: 5, maxReplicaCount: 4 }), {}],
     ['name-too-long', scaled({}, { name: 'a'.repeat(64) }), {}],
     ['hpa-name-too-long', scaled(named('a'.repeat(64))), {}],
-    ['incorrect-triggers', scaled({ triggers: [] }), {}],
+    ['incorrect-triggers', scaled({ triggers: [cron({ name: 'a' }), cron({ name: 'a' })] }), {}],
     ['incorrect-fallback', scaled({ fallback: { failureThreshold: 3, replicas: 1 }, triggers: [cpu()] }), {}],
     ['scaling-modifiers', scaled({ advanced: { scalingModifiers: { formula: 'a + b', target: '2' } } }), {}],
     ['scaling-modifiers-fallback', scaled({ fallback: { failureThreshold: 3, replicas: 1, behavior: 'scalingModifiers' } }), {}],
@@ -409,8 +409,8 @@ describe("what is counted, by upstream's reasons", () => {
       scaled(named('x')),
       { objects: [other('elder', { scaleTargetRef: { name: 'b' }, ...named('x') })] },
     ],
-    ['other-hpa', scaled({}), { autoscalers: [autoscaler] }],
-    ['transfer-ownership-missing-hpa-name', scaled({}, transferred), { autoscalers: [autoscaler] }],
+    ['other-hpa', scaled({}), { autoscalers: [unowned] }],
+    ['transfer-ownership-missing-hpa-name', scaled({}, transferred), { autoscalers: [unowned] }],
     ['missing-requests', scaled({ triggers: [cpu()], minReplicaCount: 1 }), { template: unasked }],
     ['scale-to-zero-requirements-not-met', scaled({ triggers: [cpu()] }), {}],
   ])('%s', async (reason, one, around) => {

@@ -10,6 +10,8 @@ const sentLabels = ['namespace', 'cloudeventsource', 'eventsink', 'state'] as co
 
 type ScalerLabels = Record<(typeof scalerLabels)[number], string>
 
+type SentLabels = Record<(typeof sentLabels)[number], string>
+
 /** Whose series it is. */
 export interface CountedObject {
   readonly type: 'scaledobject' | 'scaledjob'
@@ -63,6 +65,7 @@ export class KedaMetrics {
   readonly #all: readonly { reset(): void }[]
   /** Labels of the series of each object, by its key: prom-client removes by whole labels only. */
   readonly #series = new Map<string, Map<string, ScalerLabels>>()
+  readonly #sentBy = new Map<string, Map<string, SentLabels>>()
   #registered: Registered | undefined
 
   constructor(registry: Registry) {
@@ -118,6 +121,7 @@ export class KedaMetrics {
         this.#registered = undefined
         for (const one of this.#all) one.reset()
         this.#series.clear()
+        this.#sentBy.clear()
       },
     }
   }
@@ -167,13 +171,22 @@ export class KedaMetrics {
     else for (const one of [this.#objectErrors, this.#paused]) one.remove({ namespace, scaledObject: name })
   }
 
-  eventSent(of: Record<(typeof sentLabels)[number], string>): void {
-    this.#sent.inc(of)
+  /** `source`: by which its series go again. */
+  eventSent(source: string, labels: SentLabels): void {
+    this.#sent.inc(labels)
+    const series = this.#sentBy.get(source) ?? new Map<string, SentLabels>()
+    this.#sentBy.set(source, series.set(`${labels.namespace} ${labels.state}`, labels))
   }
 
-  /** How many wait for the receivers of one namespace's sources; empty: the cluster's. */
-  eventsQueued(namespace: string, count: number): void {
-    this.#queued.set({ namespace }, count)
+  sourceGone(source: string): void {
+    for (const labels of this.#sentBy.get(source)?.values() ?? []) this.#sent.remove(labels)
+    this.#sentBy.delete(source)
+  }
+
+  /** How many wait for the receivers of one namespace's sources; empty: the cluster's. Undefined: it has none. */
+  eventsQueued(namespace: string, count: number | undefined): void {
+    if (count === undefined) this.#queued.remove({ namespace })
+    else this.#queued.set({ namespace }, count)
   }
 }
 

@@ -12,7 +12,7 @@ export function kedaWebhookMetrics(registry: Registry): KedaWebhookMetrics {
   return metrics
 }
 
-export class KedaWebhookMetrics {
+class KedaWebhookMetrics {
   readonly #judged: Counter<'namespace' | 'action'>
   readonly #refused: Counter<'namespace' | 'action' | 'reason'>
 

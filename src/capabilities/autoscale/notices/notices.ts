@@ -17,15 +17,15 @@ import { fieldManager } from '../operator/held-object.ts'
 import { keyOf, ObjectQueue, type ObjectWork } from '../operator/object-queue.ts'
 import { withConditions, writeStatus } from '../operator/status-writes.ts'
 import { type Outgoing, urlOf } from '../scalers/outgoing.ts'
-import { isWanted, type NoticePlace, noticeOf } from './cloud-event.ts'
+import { isWanted, type Notice, type NoticePlace, noticeOf } from './cloud-event.ts'
 import { destinationProblem } from './destination.ts'
 import { Sink } from './sink.ts'
 
 /** Receivers of one kind of source that are told: each has its own queue and connections. */
 const mostSinks = 256
-/** How many events were dropped is written anew so often. */
+/** How many events were dropped is written anew so often, and whether there is place for one more. */
 const rewriteMs = 60_000
-/** Of one request, unless sources have longer. */
+/** How long one request may take, unless sources have longer. */
 const sinkTimeoutMs = 10_000
 
 interface NoticesOptions {
@@ -91,6 +91,7 @@ class SourceWork implements ObjectWork {
   readonly #held = new Map<string, HeldSink>()
   /** Sinks that are being closed. */
   readonly #closing = new Set<Promise<void>>()
+  #isClosed = false
 
   constructor(options: NoticesOptions, sources: Informer<CloudEventSource>, wake: (key: string) => void) {
     this.#options = options
@@ -99,7 +100,8 @@ class SourceWork implements ObjectWork {
   }
 
   /** Hands it to the receivers of all sources that want it. Returns at once. */
-  tell(notice: NonNullable<ReturnType<typeof noticeOf>>): void {
+  tell(notice: Notice): void {
+    if (this.#isClosed) return
     for (const source of this.#sources.store.list()) {
       if (source.metadata.deletionTimestamp !== undefined || !isWanted(notice, source)) continue
       const { sink } = this.#heldOf(source)
@@ -115,6 +117,8 @@ class SourceWork implements ObjectWork {
     const source = this.#sources.store.get(namespace === '' ? undefined : namespace, name)
     if (source === undefined || source.metadata.deletionTimestamp !== undefined) {
       this.#forget(key)
+      this.#countQueued(namespace === '' ? undefined : namespace)
+      this.#options.metrics?.sourceGone(this.#countedAs(key))
       // Ours sets none: nothing is to be done at its end.
       if (source !== undefined)
         await removeFinalizer(api.resource<CloudEventSource>(this.#sources.resource), source, kedaFinalizer, {
@@ -129,10 +133,11 @@ class SourceWork implements ObjectWork {
       conditions: withConditions(source.status?.conditions, [conditionOf(sink)]),
     })
     await writeStatus(api, this.#sources, source, change, signal)
-    return typeof sink !== 'string' && sink.failure !== undefined ? rewriteMs : undefined
+    return typeof sink === 'string' || sink.failure !== undefined ? rewriteMs : undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
     for (const key of [...this.#held.keys()]) this.#forget(key)
     await Promise.all(this.#closing)
   }
@@ -170,7 +175,9 @@ class SourceWork implements ObjectWork {
       http: outgoing.http({}, timeoutMs),
       clock,
       onSent: (notice, state) => {
-        metrics?.eventSent({ namespace: notice.namespace, cloudeventsource: name, eventsink: 'http', state })
+        metrics?.eventSent(this.#countedAs(key), {
+          ...{ namespace: notice.namespace, cloudeventsource: name, eventsink: 'http', state },
+        })
         this.#countQueued(namespace)
       },
       onChange: () => {
@@ -184,12 +191,16 @@ class SourceWork implements ObjectWork {
   }
 
   #countQueued(namespace: string | undefined): void {
-    let queued = 0
+    let queued: number | undefined
     for (const source of this.#sources.store.list(namespace)) {
       const sink = this.#held.get(keyOf(source))?.sink
-      if (sink !== undefined && typeof sink !== 'string') queued += sink.queued
+      if (sink !== undefined && typeof sink !== 'string') queued = (queued ?? 0) + sink.queued
     }
     this.#options.metrics?.eventsQueued(namespace ?? '', queued)
+  }
+
+  #countedAs(key: string): string {
+    return `${this.#sources.resource.resource} ${key}`
   }
 
   #forget(key: string): void {

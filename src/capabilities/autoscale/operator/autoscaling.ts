@@ -41,6 +41,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
   readonly #jobs: ObjectQueue<ScaledJobWork>
   readonly #authentications: readonly ObjectQueue<AuthenticationWork>[]
   readonly #unwatch: readonly (() => void)[]
+  readonly #counted: Disposable | undefined
 
   constructor(options: AutoscalingOptions) {
     const { informers, clock, api, effects, log, events, world, given, metrics } = options
@@ -70,9 +71,8 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
         () => new AuthenticationWork({ kind, api, clock, events, authentications, objects, jobs: scaled }),
       )
     })
-    const counted = metrics?.begin(registeredIn(informers))
+    this.#counted = metrics?.begin(registeredIn(informers))
     this.#unwatch = [
-      ...(counted === undefined ? [] : [() => counted[Symbol.dispose]()]),
       ...[objects, scaled].map(users => this.#followUsers(users)),
       autoscalers.onChange(({ type, object, previous }) => {
         const owner = object.metadata.ownerReferences?.find(one => one.controller === true && one.kind === 'ScaledObject')
@@ -98,9 +98,10 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const unwatch of this.#unwatch) unwatch()
     const queues = [this.#objects, this.#jobs, ...this.#authentications]
     await Promise.all(queues.map(queue => queue[Symbol.asyncDispose]()))
-    for (const unwatch of this.#unwatch) unwatch()
+    this.#counted?.[Symbol.dispose]()
   }
 
   /** Who begins or ceases to use an authentication is news for that. */
